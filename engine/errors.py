@@ -1,0 +1,55 @@
+"""Errors that a user can act on, as one tree.
+
+A message says what was asked, what was found and what to do. This module knows no other room.
+"""
+
+
+class CalotypeError(Exception):
+    """The root: its text is fit to be shown to a user as it is."""
+
+
+class SettingsError(CalotypeError):
+    """A flag, a configuration file or a folder cannot be used."""
+
+
+class FilesError(CalotypeError):
+    """A file is missing, lies outside the folders it may lie in, or cannot be read or written."""
+
+
+class MediaError(CalotypeError):
+    """A picture, video or sound cannot be read or written."""
+
+
+class WorkflowError(CalotypeError):
+    """A document is neither a saved workflow nor a prompt, or cannot become one."""
+
+
+class CircleError(CalotypeError):
+    """A graph runs in a circle.
+
+    Attributes:
+        path: the node ids along the circle, the first one repeated at the end.
+    """
+
+    def __init__(self, path: list[str]) -> None:
+        self.path = path
+        super().__init__(f"the graph runs in a circle: {' -> '.join(path)}; remove one of these links")
+
+
+class NodeError(CalotypeError):
+    """A node was given something it cannot work with."""
+
+
+class WeightsError(CalotypeError):
+    """A weights file is damaged, hostile, foreign or incomplete."""
+
+
+class OutOfMemoryError(CalotypeError):
+    """The work does not fit into the memory it may use, even after everything else was released."""
+
+
+class Stopped(CalotypeError):  # noqa: N818 - not a failure: the user pressed stop
+    """The user stopped the run; raised by `checkpoint()`."""
+
+    def __init__(self) -> None:
+        super().__init__("stopped by the user")

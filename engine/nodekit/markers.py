@@ -1,0 +1,96 @@
+"""Words that a node's annotations are written in: `Annotated[int, Range(1, 100)]`.
+
+Pure values. `contract.py` reads them off a typed function and makes a `NodeSchema`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Socket:
+    """A wire type: `Annotated[Tensor, Socket("IMAGE")]`. As an output it may carry a tooltip."""
+
+    type: str
+    tooltip: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """Bounds of an INT or FLOAT widget; `round` is what a FLOAT is rounded to (False: not)."""
+
+    minimum: float
+    maximum: float
+    step: float | None = None
+    round: float | bool | None = None
+    control_after_generate: bool = False
+    display: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A STRING widget; `dynamic_prompts` expands `{a|b}` when a run is asked for."""
+
+    multiline: bool = False
+    dynamic_prompts: bool = False
+    placeholder: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A combo over fixed values."""
+
+    values: tuple[Any, ...]
+
+    def __init__(self, *values: Any) -> None:
+        object.__setattr__(self, "values", values)
+
+
+@dataclass(frozen=True, slots=True)
+class FileChoice:
+    """A combo over the files of a folder (`checkpoints`, `vae`, `input` ...).
+
+    `upload` is the incumbent's option that gives the widget an upload button, e.g. `image_upload`.
+    """
+
+    folder: str
+    upload: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Autogrow:
+    """Inputs that multiply as they are used: `prefix0, prefix1, ...`, handed over as one dict.
+
+    In a prompt the keys are dotted: `images.image0`.
+    """
+
+    prefix: str
+    type: str
+    minimum: int = 1
+    maximum: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Anything else the incumbent's option dictionaries hold, passed through unchanged.
+
+    `Options(tooltip=..., lazy=True, forceInput=True, advanced=True)`.
+    """
+
+    values: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+    def __init__(self, **values: Any) -> None:
+        object.__setattr__(self, "values", values)
+
+
+@dataclass(frozen=True, slots=True)
+class InOptionalSection:
+    """Lists the input under `optional`; without it `X | None = None` says the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListOutput:
+    """This output is a list whose elements are handed on one by one."""

@@ -1,0 +1,32 @@
+"""The wire types of the built-in nodes, as annotations: `def f(image: Image) -> Mask`.
+
+Shapes are stated once, here. Knows no node.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import torch
+
+from engine.inference import values
+from engine.nodekit.markers import Socket
+
+Image = Annotated[torch.Tensor, Socket("IMAGE")]
+"""float32 [B, H, W, C], 0..1, C = 3 or 4, on the CPU."""
+Mask = Annotated[torch.Tensor, Socket("MASK")]
+"""float32 [B, H, W] (or [H, W]), 0..1."""
+Latent = Annotated[dict[str, Any], Socket("LATENT")]
+"""`samples` [B, C, h, w], and maybe `noise_mask`, `batch_index`, `type`; unknown keys are kept."""
+Conditioning = Annotated[list[Any], Socket("CONDITIONING")]
+"""A list of `[tensor [1, T, D], dict]`."""
+Model = Annotated[values.Model, Socket("MODEL")]
+Clip = Annotated[values.Clip, Socket("CLIP")]
+Vae = Annotated[values.Vae, Socket("VAE")]
+Sigmas = Annotated[torch.Tensor, Socket("SIGMAS")]
+"""1-D float32, steps + 1, falling, the last one usually 0."""
+Noise = Annotated[values.Noise, Socket("NOISE")]
+Sampler = Annotated[values.Sampler, Socket("SAMPLER")]
+Guider = Annotated[values.Guider, Socket("GUIDER")]
+LatentOperation = Annotated[values.LatentOperation, Socket("LATENT_OPERATION")]
+Anything = Annotated[Any, Socket("*")]
