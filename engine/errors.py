@@ -33,7 +33,8 @@ class CircleError(CalotypeError):
 
     def __init__(self, path: list[str]) -> None:
         self.path = path
-        super().__init__(f"the graph runs in a circle: {' -> '.join(path)}; remove one of these links")
+        shown = path if len(path) <= 12 else [*path[:6], f"({len(path) - 12} more)", *path[-6:]]
+        super().__init__(f"the graph runs in a circle: {' -> '.join(shown)}; remove one link of it")
 
 
 class NodeError(CalotypeError):

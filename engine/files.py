@@ -1,0 +1,259 @@
+"""The user's folders: list them, find inside them, name a new file. Nothing leaves them.
+
+Knows names and paths; never opens a picture or a weights file.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import os
+import re
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from engine.errors import FilesError
+from engine.settings import Settings
+
+MODEL_FOLDERS: Mapping[str, tuple[str, ...]] = {
+    "checkpoints": ("checkpoints",),
+    "configs": ("configs",),
+    "loras": ("loras",),
+    "vae": ("vae",),
+    "text_encoders": ("text_encoders", "clip"),
+    "diffusion_models": ("diffusion_models", "unet"),
+    "clip_vision": ("clip_vision",),
+    "style_models": ("style_models",),
+    "embeddings": ("embeddings",),
+    "diffusers": ("diffusers",),
+    "vae_approx": ("vae_approx",),
+    "controlnet": ("controlnet", "t2i_adapter"),
+    "gligen": ("gligen",),
+    "upscale_models": ("upscale_models",),
+    "latent_upscale_models": ("latent_upscale_models",),
+    "hypernetworks": ("hypernetworks",),
+    "photomaker": ("photomaker",),
+    "classifiers": ("classifiers",),
+    "model_patches": ("model_patches",),
+    "audio_encoders": ("audio_encoders",),
+}
+"""Kinds of weights and the folders below `models/` that hold them."""
+ALIASES: Mapping[str, str] = {"clip": "text_encoders", "unet": "diffusion_models"}
+WEIGHTS_SUFFIXES = frozenset(
+    {".safetensors", ".sft", ".ckpt", ".pt", ".pt2", ".pth", ".bin", ".pkl", ".gguf"}
+)
+_ANNOTATED = re.compile(r"^(?P<name>.*?)\s*\[(?P<place>input|output|temp)\]$")
+_ILLEGAL = re.compile(r'[<>:"|?*\x00-\x1f]')
+_DATE = re.compile(r"%date:([^%]*)%")
+_DATE_PARTS = {"yyyy": "%Y", "yy": "%y", "MM": "%m", "dd": "%d", "hh": "%H", "mm": "%M", "ss": "%S"}
+
+
+@dataclass(frozen=True, slots=True)
+class NewFile:
+    """A name nobody has yet.
+
+    Attributes:
+        path: where to write; see `Files.claim`.
+        filename, subfolder, place: how a browser asks for it (`/view`).
+    """
+
+    path: Path
+    filename: str
+    subfolder: str
+    place: str
+
+    def shown(self) -> dict[str, str]:
+        """The item that goes into a node's shown `images`, `latents` ..."""
+        return {"filename": self.filename, "subfolder": self.subfolder, "type": self.place}
+
+
+class Files:
+    """The folders of one set of settings. Cheap to make; reads the disk only when asked."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._places = {
+            "input": settings.input_directory,
+            "output": settings.output_directory,
+            "temp": settings.temp_directory,
+        }
+
+    def folders(self, kind: str) -> tuple[Path, ...]:
+        """Where files of that kind may lie, in the order they are searched."""
+        if kind in self._places:
+            return (self._places[kind],)
+        kind = ALIASES.get(kind, kind)
+        extra = self._settings.model_folders
+        found = [
+            path for name, alias in ALIASES.items() if alias == kind for path in extra.get(name, ())
+        ]
+        found = [*extra.get(kind, ()), *found]
+        for models in self._settings.models_directories:
+            found += [models / name for name in MODEL_FOLDERS.get(kind, (kind,))]
+        return tuple(dict.fromkeys(found))
+
+    def list(self, kind: str) -> list[str]:
+        """The names of that kind's files, below their folders, with `/`, sorted."""
+        weights_only = kind in MODEL_FOLDERS or kind in ALIASES
+        names: set[str] = set()
+        for folder in self.folders(kind):
+            for path in _walk(folder):
+                if not weights_only or path.suffix.lower() in WEIGHTS_SUFFIXES:
+                    names.add(path.relative_to(folder).as_posix())
+        return sorted(names, key=lambda name: (name.count("/") > 0, name.lower(), name))
+
+    def find(self, kind: str, name: str) -> Path:
+        """The file of that kind and name.
+
+        Raises:
+            FilesError: there is none, or the name leads out of the folder.
+        """
+        for folder in self.folders(kind):
+            path = _inside(folder, name)
+            if path.is_file():
+                return path
+        known = self.list(kind)
+        close = difflib.get_close_matches(name, known, n=3, cutoff=0.4)
+        hint = f"; did you mean {', '.join(close)}?" if close else ""
+        raise FilesError(
+            f"{kind}: there is no file {name!r} ({len(known)} found in the folder){hint} "
+            f"Put it into {kind}/ or choose another."
+        )
+
+    def find_annotated(self, name: str, *, place: str = "input") -> Path:
+        """A file in the input folder, or where a suffix says: `x.png [output]`, `x.png [temp]`.
+
+        Raises:
+            FilesError: there is none, or the name leads out of the folder.
+        """
+        if match := _ANNOTATED.match(name):
+            name, place = match["name"], match["place"]
+        return self.find(place, name)
+
+    def new_output(
+        self, prefix: str, suffix: str, *, place: str = "output", width: int = 0, height: int = 0
+    ) -> NewFile:
+        """Claim the next free `prefix_00001_.png`; the empty file exists when this returns.
+
+        `prefix` may name a subfolder and hold `%date%`, `%date:yyyy-MM-dd%`, `%year% %month% %day%
+        %hour% %minute% %second% %width% %height%`. Numbers go on after the highest one there, and
+        two processes never get the same one.
+
+        Raises:
+            FilesError: the prefix leads out of the folder, or it cannot be written.
+        """
+        asked = PurePosixPath(_expand(prefix, width, height).replace("\\", "/") or "image")
+        folder = _inside(self._places[place], asked.parent.as_posix())
+        stem = _ILLEGAL.sub("_", asked.name)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            number = _highest(folder, stem) + 1
+            while True:
+                path = folder / f"{stem}_{number:05}_{suffix}"
+                try:
+                    os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644))
+                    break
+                except FileExistsError:
+                    number += 1
+        except OSError as error:
+            raise FilesError(f"{folder}: cannot write {stem!r} there: {error.strerror}") from error
+        subfolder = folder.relative_to(self._places[place].resolve()).as_posix()
+        return NewFile(path, path.name, "" if subfolder == "." else subfolder, place)
+
+    def write(self, new: NewFile, content: bytes) -> None:
+        """Fill a claimed file at once: whole, or not at all.
+
+        Raises:
+            FilesError: it cannot be written; the claim is given up.
+        """
+        part = new.path.with_name(f".{new.path.name}.part")
+        try:
+            with part.open("wb") as stream:
+                stream.write(content)
+                stream.flush()
+                os.fsync(stream.fileno())
+            part.replace(new.path)
+        except OSError as error:
+            for leftover in (part, new.path):
+                leftover.unlink(missing_ok=True)
+            raise FilesError(f"{new.path.name}: cannot be written: {error.strerror}") from error
+
+
+def file_identity(path: Path) -> tuple[str, int, int]:
+    """What tells one state of a file from another without reading it: path, mtime (ns), bytes.
+
+    Raises:
+        FilesError: there is no such file.
+    """
+    try:
+        found = path.stat()
+    except OSError as error:
+        raise FilesError(f"{path.name}: {error.strerror}") from error
+    return (str(path), found.st_mtime_ns, found.st_size)
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 of a file's content, in hexadecimal.
+
+    Raises:
+        FilesError: it cannot be read.
+    """
+    try:
+        with path.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as error:
+        raise FilesError(f"{path.name}: {error.strerror}") from error
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    """Files below a folder; links are followed, but never in a circle; hidden ones are left out."""
+    seen: set[str] = set()
+    for root, directories, names in os.walk(folder, followlinks=True):
+        real = os.path.realpath(root)
+        if real in seen:
+            directories.clear()
+            continue
+        seen.add(real)
+        directories[:] = sorted(name for name in directories if not name.startswith("."))
+        yield from (Path(root) / name for name in names if not name.startswith("."))
+
+
+def _inside(folder: Path, name: str) -> Path:
+    """`folder/name`, refused where it leads out of the folder by `..`, a root or a drive.
+
+    Links that the user put into the folder may lead out: whoever can make them owns the folder.
+    """
+    parts = PurePosixPath(name.replace("\\", "/"))
+    if "\0" in name or parts.is_absolute() or ".." in parts.parts or re.match(r"^[A-Za-z]:", name):
+        raise FilesError(f"{name!r} leads out of {folder.name}/; name a file inside it")
+    return folder.resolve() / parts
+
+
+def _highest(folder: Path, stem: str) -> int:
+    pattern = re.compile(re.escape(stem) + r"_(\d+)(?:_.*)?(?:\.\w+)?$", re.IGNORECASE)
+    return max(
+        (int(match[1]) for path in folder.iterdir() if (match := pattern.match(path.name))),
+        default=0,
+    )
+
+
+def _expand(prefix: str, width: int, height: int) -> str:
+    now = time.localtime()
+
+    def date(match: re.Match[str]) -> str:
+        text = re.sub("yyyy|yy|MM|dd|hh|mm|ss", lambda part: _DATE_PARTS[part[0]], match[1])
+        return time.strftime(text, now)
+
+    prefix = _DATE.sub(date, prefix).replace("%date%", time.strftime("%Y-%m-%d", now))
+    for name, code in (
+        ("year", "Y"),
+        ("month", "m"),
+        ("day", "d"),
+        ("hour", "H"),
+        ("minute", "M"),
+        ("second", "S"),
+    ):
+        prefix = prefix.replace(f"%{name}%", time.strftime(f"%{code}", now))
+    return prefix.replace("%width%", str(width)).replace("%height%", str(height))

@@ -1,0 +1,117 @@
+"""The folders: listing, finding, naming, and staying inside."""
+
+import hashlib
+import re
+import threading
+from pathlib import Path
+
+import pytest
+
+from engine.errors import FilesError
+from engine.files import Files, file_hash, file_identity
+from engine.settings import Settings
+
+
+def test_lists_weights_below_all_folders_and_nothing_else(tmp_path: Path):
+    for name in (
+        "a/checkpoints/one.safetensors",
+        "a/checkpoints/deep/two.ckpt",
+        "b/checkpoints/one.safetensors",
+    ):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(b"x")
+    (tmp_path / "a/checkpoints/notes.txt").write_text("no weights")
+    (tmp_path / "a/checkpoints/.hidden.safetensors").write_text("hidden")
+    files = Files(Settings(models_directories=(tmp_path / "a", tmp_path / "b")))
+    assert files.list("checkpoints") == ["one.safetensors", "deep/two.ckpt"]
+    assert files.find("checkpoints", "one.safetensors") == (
+        tmp_path / "a/checkpoints/one.safetensors"
+    )
+
+
+def test_a_folder_that_links_to_itself_is_listed_once(tmp_path: Path):
+    folder = tmp_path / "checkpoints"
+    folder.mkdir()
+    (folder / "one.safetensors").write_bytes(b"x")
+    (folder / "again").symlink_to(folder)
+    assert Files(Settings(models_directories=(tmp_path,))).list("checkpoints") == [
+        "one.safetensors"
+    ]
+
+
+def test_a_missing_file_is_named_with_the_closest_one(files: Files, settings: Settings):
+    folder = settings.models_directories[0] / "checkpoints"
+    folder.mkdir(parents=True)
+    (folder / "landscape-v2.safetensors").write_bytes(b"x")
+    with pytest.raises(FilesError, match=r"landscape-v1\.safetensors.*did you mean.*landscape-v2"):
+        files.find("checkpoints", "landscape-v1.safetensors")
+
+
+@pytest.mark.parametrize(
+    "name", ["../secret", "/etc/passwd", "a/../../b", "..\\secret", "C:\\x", "a\0b"]
+)
+def test_no_name_leads_out_of_a_folder(files: Files, name: str):
+    with pytest.raises(FilesError, match="leads out"):
+        files.find("input", name)
+    with pytest.raises(FilesError, match="leads out"):
+        files.new_output(name + "/x", ".png")
+
+
+def test_a_suffix_chooses_the_folder(files: Files, settings: Settings):
+    (settings.output_directory / "x.png").write_bytes(b"x")
+    assert files.find_annotated("x.png [output]") == settings.output_directory / "x.png"
+    with pytest.raises(FilesError):
+        files.find_annotated("x.png")
+
+
+def test_numbers_go_on_after_the_highest(files: Files, settings: Settings):
+    (settings.output_directory / "picture_00041_.png").write_bytes(b"x")
+    (settings.output_directory / "picture_other_00099_.png").write_bytes(b"x")
+    assert files.new_output("picture", ".png").filename == "picture_00042_.png"
+    assert files.new_output("picture", ".png").filename == "picture_00043_.png"
+
+
+def test_a_prefix_may_name_a_subfolder_and_a_date(files: Files, settings: Settings):
+    new = files.new_output("days/%date:yyyy-MM-dd%/w%width%h%height%", ".png", width=64, height=32)
+    assert re.fullmatch(r"days/\d{4}-\d\d-\d\d", new.subfolder)
+    assert new.filename == "w64h32_00001_.png"
+    assert new.path == settings.output_directory / new.subfolder / new.filename
+
+
+def test_two_writers_never_get_the_same_name(files: Files):
+    names: list[str] = []
+
+    def claim() -> None:
+        names.extend(files.new_output("same", ".png").filename for _ in range(25))
+
+    threads = [threading.Thread(target=claim) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(set(names)) == 100
+
+
+def test_writing_is_whole_or_not_at_all(files: Files, monkeypatch: pytest.MonkeyPatch):
+    new = files.new_output("whole", ".bin")
+    files.write(new, b"content")
+    assert new.path.read_bytes() == b"content"
+    broken = files.new_output("broken", ".bin")
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(FilesError, match="No space left"):
+        files.write(broken, b"content")
+    assert not broken.path.exists()
+    assert [path.name for path in new.path.parent.iterdir()] == [new.filename]
+
+
+def test_identity_changes_with_content_time(tmp_path: Path):
+    path = tmp_path / "x"
+    path.write_bytes(b"one")
+    before = file_identity(path)
+    path.write_bytes(b"longer")
+    assert file_identity(path) != before
+    assert file_hash(path) == hashlib.sha256(b"longer").hexdigest()
