@@ -1,6 +1,7 @@
 """Words that a node's annotations are written in: `Annotated[int, Range(1, 100)]`.
 
-Pure values. `contract.py` reads them off a typed function and makes a `NodeSchema`.
+Pure values. `annotations.py` reads them off a typed function and makes the inputs and outputs of a
+`NodeSchema`.
 """
 
 from __future__ import annotations
@@ -32,9 +33,12 @@ class Range:
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A STRING widget; `dynamic_prompts` expands `{a|b}` when a run is asked for."""
+    """A STRING widget; `dynamic_prompts` expands `{a|b}` when a run is asked for.
 
-    multiline: bool = False
+    `multiline=None` leaves the incumbent's option out, as most of its older nodes do.
+    """
+
+    multiline: bool | None = False
     dynamic_prompts: bool = False
     placeholder: str | None = None
 
@@ -53,11 +57,14 @@ class Choice:
 class FileChoice:
     """A combo over the files of a folder (`checkpoints`, `vae`, `input` ...).
 
-    `upload` is the incumbent's option that gives the widget an upload button, e.g. `image_upload`.
+    Attributes:
+        upload: the incumbent's option that gives the widget an upload button: `image_upload`.
+        also: choices beside the files, listed after them.
     """
 
     folder: str
     upload: str | None = None
+    also: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,4 +100,4 @@ class InOptionalSection:
 
 @dataclass(frozen=True, slots=True)
 class ListOutput:
-    """This output is a list whose elements are handed on one by one."""
+    """This output is a list whose elements are handed on one by one; `list[X]` says the same."""

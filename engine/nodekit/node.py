@@ -1,0 +1,114 @@
+"""What the executor sees of a node, whatever dialect it was written in.
+
+`contract.py`, `v1.py` and `v3.py` each make these. Knows no function, class or signature, and
+nothing of how a graph is run.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from engine.graph.schema import NodeSchema
+from engine.nodekit.context import Context
+
+Value = TypeVar("Value")
+Soon = Value | Awaitable[Value]
+"""A value, or something to await that gives one: every hook of a node may be a coroutine."""
+
+
+@dataclass(frozen=True, slots=True)
+class Blocked:
+    """Stands in for a value that will not come: what depends on it is skipped.
+
+    With a message, each output node it reaches is reported; without one, it is silent.
+    """
+
+    message: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Expansion:
+    """A node's answer that is a graph to be run in its place.
+
+    Attributes:
+        graph: nodes in API form; its ids get the prefix the executor gives.
+        result: one entry per output: a literal, or a link `[node id, slot]` into the graph.
+    """
+
+    graph: Mapping[str, Mapping[str, Any]]
+    result: tuple[Any, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one call of a node came to.
+
+    Attributes:
+        values: one per output; an output that is a list holds a list of its elements.
+        shown: what the editor draws under the node: name to list of items.
+        expansion: the graph to run for the values, in their stead.
+    """
+
+    values: tuple[Any, ...] = ()
+    shown: Mapping[str, Any] | None = None
+    expansion: Expansion | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Traits:
+    """Which of its rarer abilities a node has, so that the executor asks for no others.
+
+    Attributes:
+        fingerprints: `fingerprint_of` says something; it becomes part of the signature.
+        chooses: `needed` says which lazy inputs to evaluate.
+        checks: `complaint` may refuse the inputs.
+        knows_id: the node asks for its own id, so its results are its own.
+    """
+
+    fingerprints: bool = False
+    chooses: bool = False
+    checks: bool = False
+    knows_id: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class NeverSame:
+    """A fingerprint that equals no other: the node runs every time."""
+
+    token: object = field(default_factory=object)
+
+
+class Node(ABC):
+    """One kind of node: its schema, and how to run it."""
+
+    @property
+    @abstractmethod
+    def schema(self) -> NodeSchema:
+        """How it looks from outside."""
+
+    @property
+    @abstractmethod
+    def traits(self) -> Traits:
+        """Which of the methods below have something to say."""
+
+    @abstractmethod
+    def run(self, inputs: Mapping[str, Any], context: Context) -> Soon[Outcome]:
+        """Call it once. Inputs that were not given are left out, so that defaults hold."""
+
+    def fingerprint_of(self, inputs: Mapping[str, Any], context: Context) -> Soon[Any]:
+        """What, beside its inputs, its result depends on. Links are None in `inputs`."""
+        del inputs, context
+        return None
+
+    def needed(self, inputs: Mapping[str, Any], context: Context) -> Soon[Sequence[str]]:
+        """Which of its lazy inputs, None in `inputs` while not evaluated, it wants."""
+        del inputs, context
+        return ()
+
+    def complaint(self, inputs: Mapping[str, Any], context: Context) -> Soon[str | None]:
+        """What is wrong with these constants, or None. Links are None in `inputs`."""
+        del inputs, context
+        return None
