@@ -24,6 +24,20 @@ class WorkflowError(CalotypeError):
     """A document is neither a saved workflow nor a prompt, or cannot become one."""
 
 
+class PromptError(WorkflowError):
+    """A prompt as a whole cannot be run.
+
+    Attributes:
+        kind: the API's error type, such as `invalid_prompt`.
+        details: where in the prompt, for the API's `details`.
+    """
+
+    def __init__(self, message: str, *, kind: str = "invalid_prompt", details: str = "") -> None:
+        self.kind = kind
+        self.details = details
+        super().__init__(message)
+
+
 class CircleError(CalotypeError):
     """A graph runs in a circle.
 

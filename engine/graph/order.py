@@ -1,0 +1,76 @@
+"""Which nodes come before which.
+
+Knows links and ids, and nothing of classes or values. Loops, no recursion: a chain may be as
+long as memory allows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+
+from engine.errors import CircleError, PromptError
+from engine.graph.prompt import Prompt
+
+Counts = Callable[[str, str], bool]
+"""Given a node id and the name of a linked input: whether that link counts."""
+
+
+def order(prompt: Prompt, wanted: Iterable[str], *, counts: Counts | None = None) -> list[str]:
+    """The wanted nodes and all that they need, each after what it needs.
+
+    The same prompt and the same `wanted` give the same order: depth first, inputs in the order
+    they were given. Links for which `counts` says no are not followed.
+
+    Raises:
+        CircleError: the links that count run in a circle.
+        PromptError: a wanted node, or the source of a link, is not in the prompt.
+    """
+    done: list[str] = []
+    finished: set[str] = set()
+    for node_id in wanted:
+        if node_id not in prompt.nodes:
+            raise PromptError(f"node {node_id} was asked for, but the prompt does not hold it")
+        if node_id not in finished:
+            _visit(prompt, node_id, counts, done, finished)
+    return done
+
+
+def _visit(
+    prompt: Prompt, start: str, counts: Counts | None, done: list[str], finished: set[str]
+) -> None:
+    """Append `start` and its unfinished ancestors to `done`, sources first."""
+    path: dict[str, Iterator[str]] = {start: _sources(prompt, start, counts)}
+    while path:
+        current, sources = next(reversed(path.items()))
+        for source in sources:
+            if source in path:
+                raise CircleError(_circle(list(path), source))
+            if source not in finished:
+                path[source] = _sources(prompt, source, counts)
+                break
+        else:
+            path.popitem()
+            finished.add(current)
+            done.append(current)
+
+
+def _sources(prompt: Prompt, node_id: str, counts: Counts | None) -> Iterator[str]:
+    for name, link in prompt.nodes[node_id].links():
+        if counts is not None and not counts(node_id, name):
+            continue
+        if link.node not in prompt.nodes:
+            raise PromptError(
+                f"input {name} of node {node_id} takes its value from node {link.node}, "
+                "which the prompt does not hold",
+                details=f"Node ID '#{node_id}', {name}",
+            )
+        yield link.node
+
+
+def _circle(path: list[str], source: str) -> list[str]:
+    """The circle in the direction in which values flow, starting and ending at `source`.
+
+    `path` runs against the links, from a node to what it needs; its last node needs `source`.
+    """
+    circle = path[path.index(source) :]
+    return [source, *reversed(circle)]
