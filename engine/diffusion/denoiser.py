@@ -1,5 +1,6 @@
-"""The one seam of the maths: a denoiser takes a noisy x and its sigma and returns the clean image
-it believes in. Samplers see nothing else; networks, guidance and regions hide behind it.
+"""The one seam of the maths: a noisy x and its sigma in, the clean image it hides out.
+
+Samplers see nothing else; networks, guidance and regions hide behind it.
 """
 
 from __future__ import annotations
@@ -12,11 +13,16 @@ from engine.diffusion.parameterization import Parameterization
 
 
 class Denoiser(Protocol):
-    """x [B, C, ...] and sigma [B] (or [1]) to the denoised x, same shape and dtype."""
+    """A function from a noisy image to the clean one behind it."""
 
-    parameterization: Parameterization
+    @property
+    def parameterization(self) -> Parameterization:
+        """How sigma relates to time and to the share of signal."""
+        ...
 
-    def __call__(self, x: Tensor, sigma: Tensor) -> Tensor: ...
+    def __call__(self, x: Tensor, sigma: Tensor) -> Tensor:
+        """From x [B, C, ...] and sigma [B], or [1] for all, the denoised x of the same shape."""
+        ...
 
 
 @runtime_checkable
@@ -26,3 +32,19 @@ class GuidedDenoiser(Denoiser, Protocol):
     def with_unguided(self, x: Tensor, sigma: Tensor) -> tuple[Tensor, Tensor]:
         """(guided, unguided) from one evaluation; CFG++ samplers step along the second."""
         ...
+
+
+class OnStep(Protocol):
+    """What a sampler calls after each evaluation that opens a step."""
+
+    def __call__(self, step: int, steps: int, x: Tensor, denoised: Tensor, sigma: Tensor) -> None:
+        """`step` counts from 0 to `steps` - 1; `x` is the sample that the step started from.
+
+        `denoised` is what the denoiser made of it at `sigma` (a 0-d tensor). The tensors may be
+        kept, not written to. Whatever this raises (`Stopped`) passes through the sampler.
+        """
+        ...
+
+
+def no_report(step: int, steps: int, x: Tensor, denoised: Tensor, sigma: Tensor) -> None:
+    """The `OnStep` that tells nobody."""

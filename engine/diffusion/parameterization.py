@@ -1,56 +1,401 @@
-"""What a network predicts and how sigma maps to its timestep: eps, v, x0, flow.
+"""What a network predicts, and how sigma maps to its timestep: eps, v, x0, EDM, flow.
 
-A sketch of the seam; see the module's final form.
+Every class here answers the questions of `Parameterization`, after table 1 of Karras et al. 2022
+("Elucidating the Design Space of Diffusion-Based Generative Models"). Sigma is the standard
+deviation of the noise over that of the signal; a flow's sigma is its time, 0..1. Knows no network,
+no latent format and no schedule.
 """
+# ruff: noqa: ARG002 - a method takes what the protocol hands it
 
 from __future__ import annotations
 
-from typing import Protocol
+import math
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Protocol, Self
 
+import torch
 from torch import Tensor
+
+BEFORE_THE_START = 999999999.9
+"""The sigma of 0 %: larger than any a sampler starts from, so that comparisons hold."""
+ZERO_SNR_ALPHA = 4.8973451890853435e-08
+"""The last cumulative alpha of a zero-SNR table: nearly 0, yet sigma stays finite (4519)."""
+
+
+class Prediction(StrEnum):
+    """What the raw output of a network is."""
+
+    EPS = "eps"
+    V = "v"
+    X0 = "x0"
+    EDM = "edm"
+    LCM = "lcm"
 
 
 class Parameterization(Protocol):
-    """How one trained network is preconditioned (Karras et al. 2022, table 1).
-
-    Attributes:
-        sigmas: [N] rising table of the trained noise levels (1,000 for SD1).
-        is_flow: rectified flow: x = (1 - sigma) * clean + sigma * noise.
-    """
-
-    sigmas: Tensor
-    is_flow: bool
+    """How one trained network is preconditioned."""
 
     @property
-    def sigma_min(self) -> float: ...
-    @property
-    def sigma_max(self) -> float: ...
-
-    def timestep(self, sigma: Tensor) -> Tensor:
-        """sigma [B] to the network's timestep [B]."""
+    def sigmas(self) -> Tensor:
+        """[N] the rising table of the trained noise levels (1,000 for SD1)."""
         ...
 
-    def sigma(self, timestep: Tensor) -> Tensor: ...
+    @property
+    def is_flow(self) -> bool:
+        """Rectified flow: x = (1 - sigma) * clean + sigma * noise."""
+        ...
+
+    @property
+    def sigma_min(self) -> float:
+        """The smallest level of the table."""
+        ...
+
+    @property
+    def sigma_max(self) -> float:
+        """The largest level of the table."""
+        ...
+
+    def to(self, device: torch.device) -> Self:
+        """The same with its tables on `device`, so that no step copies them there."""
+        ...
+
+    def timestep(self, sigma: Tensor) -> Tensor:
+        """Sigma [B] to the network's timestep [B]."""
+        ...
+
+    def sigma(self, timestep: Tensor) -> Tensor:
+        """A timestep, in the units of `timestep`, to sigma; between two levels along log sigma."""
+        ...
 
     def percent_to_sigma(self, percent: float) -> float:
-        """0 = the start of sampling (a huge sigma), 1 = the end (0)."""
+        """0 = the start of sampling (sigma beyond the largest), 1 = the end (0)."""
         ...
 
     def scale_input(self, x: Tensor, sigma: Tensor) -> Tensor:
-        """c_in * x."""
+        """c_in * x: what the network is shown."""
         ...
 
     def denoised(self, output: Tensor, x: Tensor, sigma: Tensor) -> Tensor:
         """The clean image from the network's raw output and the unscaled x."""
         ...
 
-    def add_noise(self, sigma: Tensor, noise: Tensor, clean: Tensor, *, full: bool = False) -> Tensor:
+    def add_noise(
+        self, sigma: Tensor, noise: Tensor, clean: Tensor, *, full: bool = False
+    ) -> Tensor:
         """Start of sampling: `clean + noise * sigma`, or the flow's interpolation.
 
-        `full`: sigma is about sigma_max, and eps models start from noise * sqrt(1 + sigma^2).
+        `full`: sigma is about sigma_max, and the noise is scaled by sqrt(1 + sigma^2) instead.
         """
         ...
 
     def remove_noise_scale(self, sigma: Tensor, x: Tensor) -> Tensor:
-        """End of sampling: what a leftover-noise latent is handed on as."""
+        """End of sampling: what a latent with noise `sigma` left in it is handed on as."""
         ...
+
+    def half_log_snr(self, sigma: Tensor) -> Tensor:
+        """Half log SNR, log(alpha / sigma): the time of DPM-Solver (Lu et al. 2022)."""
+        ...
+
+    def sigma_from_half_log_snr(self, half_log_snr: Tensor) -> Tensor:
+        """The inverse of `half_log_snr`."""
+        ...
+
+
+def _like(values: Tensor, x: Tensor) -> Tensor:
+    """Values [B] shaped [B, 1, 1, ...] to multiply x."""
+    return values.reshape(values.shape + (1,) * (x.ndim - values.ndim))
+
+
+def _clean(kind: Prediction, output: Tensor, x: Tensor, sigma: Tensor, data: float) -> Tensor:
+    """The clean image from a raw output; `data` is the standard deviation of the data.
+
+    eps, x0: Ho et al. 2020, eq. 9. v: Salimans & Ho 2022, section 4, written for unscaled x.
+    edm: Karras et al. 2022, table 1.
+    """
+    if kind is Prediction.EPS:
+        return x - output * sigma
+    if kind is Prediction.X0:
+        return output
+    total = sigma**2 + data**2
+    skip = x * (data**2 / total)
+    blurred = output * (sigma * data / total**0.5)
+    return skip + blurred if kind is Prediction.EDM else skip - blurred
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class _Table:
+    """What every parameterization answers from its table alone."""
+
+    sigmas: Tensor
+
+    @property
+    def sigma_min(self) -> float:
+        """The smallest level of the table."""
+        return float(self.sigmas[0])
+
+    @property
+    def sigma_max(self) -> float:
+        """The largest level of the table."""
+        return float(self.sigmas[-1])
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class _VarianceExploding(_Table):
+    """x = clean + sigma * noise, in the coordinates of Karras et al. 2022."""
+
+    @property
+    def is_flow(self) -> bool:
+        """No."""
+        return False
+
+    def percent_to_sigma(self, percent: float) -> float:
+        """The sigma at a share of the trained time, the ends widened."""
+        if percent <= 0.0:
+            return BEFORE_THE_START
+        return self._at(percent) if percent < 1.0 else 0.0
+
+    def _at(self, percent: float) -> float:
+        raise NotImplementedError
+
+    def add_noise(
+        self, sigma: Tensor, noise: Tensor, clean: Tensor, *, full: bool = False
+    ) -> Tensor:
+        """`clean + noise * sigma`; `full`: times sqrt(1 + sigma^2), the scale of pure noise."""
+        scale = (1.0 + sigma**2) ** 0.5 if full else sigma
+        return clean + noise * _like(scale, noise)
+
+    def remove_noise_scale(self, sigma: Tensor, x: Tensor) -> Tensor:
+        """Nothing to do: the clean part was never scaled."""
+        return x
+
+    def half_log_snr(self, sigma: Tensor) -> Tensor:
+        """Minus log sigma."""
+        return -sigma.log()
+
+    def sigma_from_half_log_snr(self, half_log_snr: Tensor) -> Tensor:
+        """The inverse of `half_log_snr`."""
+        return (-half_log_snr).exp()
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Discrete(_VarianceExploding):
+    """A network trained on a table of noise levels (DDPM, Ho et al. 2020): SD1, SD2, SDXL.
+
+    Attributes:
+        stride: the timestep of entry i is `i * stride + stride - 1`; 1 but for a distilled table.
+    """
+
+    log_sigmas: Tensor
+    prediction: Prediction = Prediction.EPS
+    stride: int = 1
+
+    def to(self, device: torch.device) -> Discrete:
+        """The same, its table on `device`."""
+        return replace(self, sigmas=self.sigmas.to(device), log_sigmas=self.log_sigmas.to(device))
+
+    def timestep(self, sigma: Tensor) -> Tensor:
+        """The nearest entry by log sigma."""
+        distance = (sigma.log() - self.log_sigmas.to(sigma.device)[:, None]).abs()
+        return distance.argmin(dim=0).view(sigma.shape) * self.stride + (self.stride - 1)
+
+    def sigma(self, timestep: Tensor) -> Tensor:
+        """The inverse of `timestep`."""
+        place = (timestep.float() - (self.stride - 1)) / self.stride
+        place = place.clamp(min=0, max=len(self.sigmas) - 1)
+        low, high = place.floor().long(), place.ceil().long()
+        part = place.frac()
+        log_sigmas = self.log_sigmas.to(timestep.device)
+        return ((1 - part) * log_sigmas[low] + part * log_sigmas[high]).exp()
+
+    def _at(self, percent: float) -> float:
+        trained = len(self.sigmas) * self.stride
+        return float(self.sigma(torch.tensor((1.0 - percent) * (trained - 1))))
+
+    def scale_input(self, x: Tensor, sigma: Tensor) -> Tensor:
+        """To unit variance: c_in of Karras et al. 2022, table 1."""
+        return x / _like((sigma**2 + 1.0) ** 0.5, x)
+
+    def denoised(self, output: Tensor, x: Tensor, sigma: Tensor) -> Tensor:
+        """The clean image, after what this network was trained to say."""
+        if self.prediction is Prediction.LCM:
+            return self._consistent(output, x, sigma)
+        return _clean(self.prediction, output, x, _like(sigma, x), 1.0)
+
+    def _consistent(self, output: Tensor, x: Tensor, sigma: Tensor) -> Tensor:
+        """The consistency function.
+
+        Luo et al. 2023 ("Latent Consistency Models"), section 4.1, with its boundary condition.
+        """
+        data = 0.5
+        time = _like(self.timestep(sigma).float() * 10.0, x)
+        skip = data**2 / (time**2 + data**2)
+        out = time / (time**2 + data**2) ** 0.5
+        return out * (x - output * _like(sigma, x)) + skip * x
+
+
+def from_table(sigmas: Tensor, prediction: Prediction, *, stride: int = 1) -> Discrete:
+    """A `Discrete` over a rising table of sigmas."""
+    sigmas = sigmas.float()
+    return Discrete(sigmas, sigmas.log(), Prediction(prediction), stride)
+
+
+def discrete(
+    prediction: Prediction | str = Prediction.EPS,
+    *,
+    first_beta: float = 0.00085,
+    last_beta: float = 0.012,
+    levels: int = 1000,
+    zero_terminal_snr: bool = False,
+) -> Discrete:
+    """Betas linear in their square roots, as Stable Diffusion was trained.
+
+    Rombach et al. 2022, appendix ("scaled linear" in diffusers, "linear" in the original code).
+    """
+    betas = torch.linspace(first_beta**0.5, last_beta**0.5, levels, dtype=torch.float64) ** 2
+    alphas = (1.0 - betas).cumprod(dim=0)
+    sigmas = ((1.0 - alphas) / alphas) ** 0.5
+    if zero_terminal_snr:
+        sigmas = rescale_zero_terminal_snr(sigmas)
+    return from_table(sigmas, Prediction(prediction))
+
+
+def rescale_zero_terminal_snr(sigmas: Tensor) -> Tensor:
+    """A table whose last level is nearly pure noise, the first unchanged.
+
+    Lin et al. 2023, "Common Diffusion Noise Schedules and Sample Steps are Flawed", algorithm 1.
+    """
+    roots = (1.0 / (sigmas * sigmas + 1.0)).sqrt()
+    first, last = roots[0].clone(), roots[-1].clone()
+    alphas = ((roots - last) * (first / (first - last))) ** 2
+    alphas[-1] = ZERO_SNR_ALPHA
+    return ((1.0 - alphas) / alphas) ** 0.5
+
+
+def distilled(model: Discrete, *, steps: int = 50) -> Discrete:
+    """Evenly chosen levels of `model`, as consistency distillation kept (Luo et al. 2023)."""
+    stride = len(model.sigmas) // steps
+    return from_table(model.sigmas[stride - 1 :: stride], Prediction.LCM, stride=stride)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Continuous(_VarianceExploding):
+    """A network trained on log-normal sigmas: EDM (Playground 2.5), EDM-v (CosXL, SVD).
+
+    The network's timestep is log(sigma) / 4 (Karras et al. 2022, table 1, c_noise).
+    """
+
+    sigma_data: float = 0.5
+    prediction: Prediction = Prediction.EDM
+
+    def to(self, device: torch.device) -> Continuous:
+        """The same, its table on `device`."""
+        return replace(self, sigmas=self.sigmas.to(device))
+
+    def timestep(self, sigma: Tensor) -> Tensor:
+        """The timestep: log(sigma) / 4."""
+        return 0.25 * sigma.log()
+
+    def sigma(self, timestep: Tensor) -> Tensor:
+        """The inverse of `timestep`."""
+        return (timestep / 0.25).exp()
+
+    def _at(self, percent: float) -> float:
+        low, high = math.log(self.sigma_min), math.log(self.sigma_max)
+        return math.exp(low + (1.0 - percent) * (high - low))
+
+    def scale_input(self, x: Tensor, sigma: Tensor) -> Tensor:
+        """To unit variance: c_in of Karras et al. 2022, table 1."""
+        return x / _like((sigma**2 + self.sigma_data**2) ** 0.5, x)
+
+    def denoised(self, output: Tensor, x: Tensor, sigma: Tensor) -> Tensor:
+        """The clean image, after what this network was trained to say."""
+        return _clean(self.prediction, output, x, _like(sigma, x), self.sigma_data)
+
+
+def continuous(
+    prediction: Prediction | str = Prediction.EDM,
+    *,
+    sigma_min: float = 0.002,
+    sigma_max: float = 80.0,
+    sigma_data: float = 0.5,
+) -> Continuous:
+    """A thousand levels, even in log sigma."""
+    log_sigmas = torch.linspace(math.log(sigma_min), math.log(sigma_max), 1000)
+    return Continuous(log_sigmas.exp(), sigma_data, Prediction(prediction))
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Flow(_Table):
+    """Rectified flow (Liu et al. 2022) with a shifted time (Esser et al. 2024, eq. 23).
+
+    Attributes:
+        alpha: the shift: sigma = alpha t / (1 + (alpha - 1) t). FLUX's mu is log(alpha).
+        multiplier: what sigma is multiplied by to become the network's timestep.
+    """
+
+    alpha: float = 1.0
+    multiplier: float = 1000.0
+
+    @property
+    def is_flow(self) -> bool:
+        """Yes."""
+        return True
+
+    def to(self, device: torch.device) -> Flow:
+        """The same, its table on `device`."""
+        return replace(self, sigmas=self.sigmas.to(device))
+
+    def timestep(self, sigma: Tensor) -> Tensor:
+        """Sigma is the time already; the network counts it in its own units."""
+        return sigma * self.multiplier
+
+    def sigma(self, timestep: Tensor) -> Tensor:
+        """The shifted sigma of an unshifted time: not the inverse of `timestep`, by design."""
+        return shifted(timestep / self.multiplier, self.alpha)
+
+    def percent_to_sigma(self, percent: float) -> float:
+        """The sigma at a share of the trained time."""
+        time = min(1.0, max(0.0, 1.0 - percent))
+        return self.alpha * time / (1.0 + (self.alpha - 1.0) * time)
+
+    def scale_input(self, x: Tensor, sigma: Tensor) -> Tensor:
+        """Nothing to do: a flow's x has about unit variance all along."""
+        return x
+
+    def denoised(self, output: Tensor, x: Tensor, sigma: Tensor) -> Tensor:
+        """The output is a velocity, noise - clean."""
+        return x - output * _like(sigma, x)
+
+    def add_noise(
+        self, sigma: Tensor, noise: Tensor, clean: Tensor, *, full: bool = False
+    ) -> Tensor:
+        """The interpolation `sigma * noise + (1 - sigma) * clean`."""
+        wide = _like(sigma, noise)
+        return wide * noise + (1.0 - wide) * clean
+
+    def remove_noise_scale(self, sigma: Tensor, x: Tensor) -> Tensor:
+        """The clean part at its full scale again."""
+        return x / (1.0 - _like(sigma, x))
+
+    def half_log_snr(self, sigma: Tensor) -> Tensor:
+        """Log of (1 - sigma) / sigma."""
+        return -torch.logit(sigma)
+
+    def sigma_from_half_log_snr(self, half_log_snr: Tensor) -> Tensor:
+        """The inverse of `half_log_snr`."""
+        return torch.sigmoid(-half_log_snr)
+
+
+def shifted(time: Tensor, alpha: float) -> Tensor:
+    """Time 0..1 moved towards the noise (Esser et al. 2024, eq. 23)."""
+    return time if alpha == 1.0 else alpha * time / (1.0 + (alpha - 1.0) * time)
+
+
+def flow(alpha: float = 1.0, *, multiplier: float = 1000.0, levels: int = 1000) -> Flow:
+    """A flow over `levels` even times.
+
+    SD3: alpha 3. AuraFlow: 1.73, multiplier 1. FLUX: e^1.15, multiplier 1, 10,000 levels.
+    """
+    times = torch.arange(1, levels + 1, dtype=torch.float32) / levels
+    return Flow(shifted(times, alpha), alpha, multiplier)
