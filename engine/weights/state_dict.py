@@ -1,21 +1,112 @@
-"""Tensors by name, with where they came from.
+"""Tensors by name, with where they came from; nothing is read before it is asked for.
 
-A sketch of the seam; see the module's final form.
+Knows no file format (readers fill a `StateDict`) and no architecture.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from math import prod
 from pathlib import Path
 
+import torch
 from torch import Tensor
 
 
-@dataclass(frozen=True)
-class StateDict:
-    """The tensors of one file (or a part of it), memory-mapped, by name."""
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One tensor that may still be on disk; `read` returns it, a view where that is possible."""
 
-    tensors: Mapping[str, Tensor]
+    shape: tuple[int, ...]
+    dtype: torch.dtype
+    read: Callable[[], Tensor]
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the tensor as it is stored."""
+        return prod(self.shape) * self.dtype.itemsize
+
+
+def nothing_to_forget() -> None:
+    """The `forget` of tensors that lie in plain memory."""
+
+
+@dataclass(frozen=True)
+class StateDict(Mapping[str, Tensor]):
+    """The tensors of one file, or a part of it, by name; indexing reads one.
+
+    Attributes:
+        entries: shape, dtype and a way to read, by name.
+        path: the file, for messages.
+        metadata: the strings that the file says about itself.
+        forget: tells the system that the file's pages are not needed in memory at present. Views
+            stay valid; touching one reads it from the file again.
+    """
+
+    entries: Mapping[str, Entry]
     path: Path | None = None
     metadata: Mapping[str, str] = field(default_factory=dict[str, str])
+    forget: Callable[[], None] = nothing_to_forget
+
+    @classmethod
+    def of(
+        cls,
+        tensors: Mapping[str, Tensor],
+        *,
+        path: Path | None = None,
+        metadata: Mapping[str, str] | None = None,
+    ) -> StateDict:
+        """A state dict of tensors that are in memory already."""
+        entries = {
+            name: Entry(tuple(tensor.shape), tensor.dtype, lambda tensor=tensor: tensor)
+            for name, tensor in tensors.items()
+        }
+        return cls(entries, path, metadata or {})
+
+    def __getitem__(self, name: str) -> Tensor:
+        return self.entries[name].read()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.entries)
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.entries
+
+    @property
+    def origin(self) -> str:
+        """The file's name, as messages show it."""
+        return self.path.name if self.path else "weights in memory"
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all tensors as they are stored."""
+        return sum(entry.nbytes for entry in self.entries.values())
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Shapes by name; reads no tensor."""
+        return {name: entry.shape for name, entry in self.entries.items()}
+
+    def shape(self, name: str) -> tuple[int, ...] | None:
+        """The shape of one tensor, or None if there is none of that name."""
+        entry = self.entries.get(name)
+        return entry.shape if entry else None
+
+    def part(self, prefix: str) -> StateDict:
+        """The tensors whose names begin with `prefix`, named without it."""
+        return self.rename(
+            lambda name: name.removeprefix(prefix) if name.startswith(prefix) else None
+        )
+
+    def rename(self, new_name: Callable[[str], str | None]) -> StateDict:
+        """The same tensors under other names; those renamed to None are left out."""
+        entries: dict[str, Entry] = {}
+        for name, entry in self.entries.items():
+            renamed = new_name(name)
+            if renamed is not None:
+                entries[renamed] = entry
+        return replace(self, entries=entries)
