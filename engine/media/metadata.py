@@ -1,0 +1,239 @@
+"""What a picture says about its making: the prompt and workflow inside PNG, APNG, WebP and JPEG.
+
+Walks a file's chunks within limits and never touches its pixels. Does not know what a workflow
+means, nor how pictures are painted (see `pictures.py`).
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+import zlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+from engine.errors import MediaError
+from engine.media.exif import ascii_texts
+
+PROMPT = "prompt"
+WORKFLOW = "workflow"
+MOST_TEXT = 32 << 20
+"""Bytes of one text, unpacked. The largest workflows in use have about two million."""
+MOST_TEXT_IN_ALL = 64 << 20
+MOST_CHUNKS = 200_000
+
+_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_PNG_TEXT = frozenset({b"tEXt", b"zTXt", b"iTXt", b"comf"})
+_EXIF_PREFIX = b"Exif\0\0"
+_JPEG_ALONE = frozenset({0x01, *range(0xD0, 0xD8)})
+"""JPEG markers that stand without a segment."""
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """What a picture carries; None where it carries none that can be read.
+
+    Attributes:
+        workflow: the saved workflow, as the editor writes it.
+        prompt: the prompt that made it, in API form.
+    """
+
+    workflow: dict[str, Any] | None
+    prompt: dict[str, Any] | None
+
+
+def metadata_texts(
+    prompt: Mapping[str, Any] | None, extra: Mapping[str, Any] | None
+) -> dict[str, str]:
+    """The texts to write into a picture: `prompt`, and one for each key of `extra`.
+
+    Args:
+        prompt: the prompt in API form.
+        extra: what came along with it under `extra_pnginfo`, usually `{"workflow": ...}`.
+    """
+    texts = {} if prompt is None else {PROMPT: json.dumps(prompt)}
+    return texts | {key: json.dumps(value) for key, value in (extra or {}).items()}
+
+
+def read_workflow(path: Path) -> dict[str, Any] | None:
+    """The workflow inside a picture, or else its prompt, or None if it carries neither.
+
+    Raises:
+        MediaError: it is no PNG, WebP or JPEG, or its metadata is damaged or too large.
+    """
+    embedded = read_embedded(path)
+    return embedded.workflow or embedded.prompt
+
+
+def read_embedded(path: Path) -> Embedded:
+    """Both documents inside a picture. One that is not a JSON object counts as absent.
+
+    Raises:
+        MediaError: it is no PNG, WebP or JPEG, or its metadata is damaged or too large.
+    """
+    texts = read_texts(path)
+    return Embedded(workflow=_document(texts.get(WORKFLOW)), prompt=_document(texts.get(PROMPT)))
+
+
+def read_texts(path: Path) -> dict[str, str]:
+    """Every text inside a picture, by keyword; the last of a keyword counts.
+
+    Raises:
+        MediaError: it is no PNG, WebP or JPEG, or its metadata is damaged or too large.
+    """
+    budget = _Budget(path.name)
+    try:
+        with path.open("rb") as stream:
+            head = stream.read(12)
+            stream.seek(0)
+            if head.startswith(_PNG_SIGNATURE):
+                pairs = _png_texts(stream, budget)
+            elif head.startswith(b"RIFF") and head[8:] == b"WEBP":
+                pairs = _webp_texts(stream, budget)
+            elif head.startswith(b"\xff\xd8\xff"):
+                pairs = _jpeg_texts(stream, budget)
+            else:
+                raise MediaError(
+                    f"{path.name}: looked for a workflow in a PNG, WebP or JPEG, and this is none"
+                )
+            return dict(pairs)
+    except OSError as error:
+        raise MediaError(f"{path.name}: cannot be read: {error.strerror}") from error
+
+
+class _Budget:
+    """How much text and how many chunks one file may still bring."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._text = MOST_TEXT_IN_ALL
+        self._chunks = MOST_CHUNKS
+
+    def chunk(self) -> None:
+        self._chunks -= 1
+        if self._chunks < 0:
+            raise MediaError(f"{self.name}: more than {MOST_CHUNKS:,} chunks; not read")
+
+    def text(self, size: int) -> None:
+        self._text -= size
+        if size > MOST_TEXT or self._text < 0:
+            raise MediaError(
+                f"{self.name}: its metadata is larger than {MOST_TEXT >> 20} MiB; not read"
+            )
+
+    def damaged(self, what: str) -> MediaError:
+        return MediaError(f"{self.name}: its metadata is damaged: {what}")
+
+
+def _png_texts(stream: BinaryIO, budget: _Budget) -> Iterator[tuple[str, str]]:
+    """Texts of a PNG. One that is cut off between chunks still gives what came before."""
+    stream.seek(len(_PNG_SIGNATURE))
+    while len(head := stream.read(8)) == 8:
+        budget.chunk()
+        size, kind = struct.unpack(">I4s", head)
+        if kind == b"IEND":
+            return
+        if kind not in _PNG_TEXT:
+            stream.seek(size + 4, 1)
+            continue
+        budget.text(size)
+        body, checksum = stream.read(size), stream.read(4)
+        if len(checksum) < 4:
+            raise budget.damaged(f"a {kind.decode()} chunk is cut off")
+        if zlib.crc32(kind + body) != int.from_bytes(checksum):
+            raise budget.damaged(f"the checksum of a {kind.decode()} chunk is wrong")
+        keyword, separator, rest = body.partition(b"\0")
+        if not separator:
+            raise budget.damaged(f"a {kind.decode()} chunk has no keyword")
+        yield keyword.decode("latin-1"), _decode(_png_text(kind, rest, budget))
+
+
+def _png_text(kind: bytes, rest: bytes, budget: _Budget) -> bytes:
+    """The text that follows a keyword in a chunk of that kind (PNG specification, 11.3.3)."""
+    if kind == b"zTXt":
+        return _inflate(rest[1:], budget)
+    if kind == b"iTXt":
+        packed, fields = rest[:1], rest[2:].split(b"\0", 2)
+        if len(fields) < 3:
+            raise budget.damaged("an iTXt chunk is incomplete")
+        return _inflate(fields[2], budget) if packed == b"\1" else fields[2]
+    return rest
+
+
+def _inflate(packed: bytes, budget: _Budget) -> bytes:
+    unpacker = zlib.decompressobj()
+    try:
+        text = unpacker.decompress(packed, MOST_TEXT + 1)
+    except zlib.error as error:
+        raise budget.damaged("a packed text cannot be unpacked") from error
+    budget.text(len(text))
+    if not unpacker.eof:
+        raise budget.damaged("a packed text is cut off")
+    return text
+
+
+def _webp_texts(stream: BinaryIO, budget: _Budget) -> Iterator[tuple[str, str]]:
+    stream.seek(12)
+    while len(head := stream.read(8)) == 8:
+        budget.chunk()
+        kind, size = struct.unpack("<4sI", head)
+        if kind != b"EXIF":
+            stream.seek(size + size % 2, 1)  # an odd chunk is followed by a byte of padding
+            continue
+        budget.text(size)
+        yield from _exif_texts(stream.read(size), budget)
+        stream.seek(size % 2, 1)
+
+
+def _jpeg_texts(stream: BinaryIO, budget: _Budget) -> Iterator[tuple[str, str]]:
+    stream.seek(2)
+    while (mark := stream.read(2)) and mark[0] == 0xFF:
+        budget.chunk()
+        if len(mark) < 2 or mark[1] in (0xD9, 0xDA):  # the end, or where pixels begin
+            return
+        if mark[1] == 0xFF:
+            stream.seek(-1, 1)
+            continue
+        if mark[1] in _JPEG_ALONE:
+            continue
+        size = int.from_bytes(stream.read(2)) - 2
+        if size < 0:
+            raise budget.damaged("a JPEG segment has no length")
+        if mark[1] != 0xE1:
+            stream.seek(size, 1)
+            continue
+        body = stream.read(size)
+        if body.startswith(_EXIF_PREFIX):
+            yield from _exif_texts(body, budget)
+
+
+def _exif_texts(block: bytes, budget: _Budget) -> Iterator[tuple[str, str]]:
+    """Texts of the form `keyword:{json}`, as savers of WebP spell them, in an EXIF block."""
+    try:
+        for text in ascii_texts(block.removeprefix(_EXIF_PREFIX), most_bytes=MOST_TEXT):
+            keyword, separator, rest = text.partition(b":")
+            if separator and keyword.replace(b"_", b"").isalnum():
+                yield keyword.decode("latin-1"), _decode(rest)
+    except ValueError as error:
+        raise budget.damaged(str(error)) from error
+
+
+def _decode(text: bytes) -> str:
+    """UTF-8 where it is that: many writers ignore that the format says Latin-1."""
+    try:
+        return text.decode("utf-8")
+    except UnicodeDecodeError:
+        return text.decode("latin-1")
+
+
+def _document(text: str | None) -> dict[str, Any] | None:
+    if text is None:
+        return None
+    try:
+        # Python writes NaN and Infinity, which are no JSON; nothing that matters holds them.
+        value: object = json.loads(text, parse_constant=lambda _: None)
+    except (ValueError, RecursionError):
+        return None
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else None
