@@ -1,0 +1,86 @@
+"""Multi-head attention over tokens, and the transformer blocks of the latent diffusion UNets.
+
+Knows no picture: `unet_blocks.py` turns feature maps into tokens and back.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+from torch.nn import functional
+
+
+def attend(query: Tensor, key: Tensor, value: Tensor, heads: int) -> Tensor:
+    """softmax(q k^T / sqrt(d)) v (Vaswani et al. 2017, equation 1), every head on its own slice.
+
+    query [B, N, heads * d], key and value [B, M, heads * d] -> [B, N, heads * d].
+    """
+    query, key, value = (
+        tokens.unflatten(-1, (heads, -1)).transpose(1, 2) for tokens in (query, key, value)
+    )
+    return functional.scaled_dot_product_attention(query, key, value).transpose(1, 2).flatten(2)
+
+
+class CrossAttention(nn.Module):
+    """Attention of tokens to a context, or to themselves if none is given."""
+
+    def __init__(self, channels: int, inner: int, context_channels: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.to_q = nn.Linear(channels, inner, bias=False)
+        self.to_k = nn.Linear(context_channels, inner, bias=False)
+        self.to_v = nn.Linear(context_channels, inner, bias=False)
+        self.to_out = nn.Sequential(nn.Linear(inner, channels))
+
+    def forward(self, tokens: Tensor, context: Tensor | None = None) -> Tensor:
+        """`tokens` [B, N, C], context [B, M, D] -> [B, N, C]."""
+        context = tokens if context is None else context
+        found = attend(self.to_q(tokens), self.to_k(context), self.to_v(context), self.heads)
+        return self.to_out(found)
+
+
+class GatedProjection(nn.Module):
+    """GEGLU (Shazeer 2020): half of the projection gates the other, through an exact GELU."""
+
+    def __init__(self, channels: int, inner: int) -> None:
+        super().__init__()
+        self.proj = nn.Linear(channels, 2 * inner)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """[B, N, channels] -> [B, N, inner]."""
+        value, gate = self.proj(tokens).chunk(2, dim=-1)
+        return functional.gelu(gate).mul_(value)
+
+
+class FeedForward(nn.Module):
+    """A gated projection to `inner` channels and a plain one back."""
+
+    def __init__(self, channels: int, inner: int) -> None:
+        super().__init__()
+        # The second place belonged to a dropout, which has no weights.
+        self.net = nn.Sequential(
+            GatedProjection(channels, inner), nn.Identity(), nn.Linear(inner, channels)
+        )
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """[B, N, C] -> [B, N, C]."""
+        return self.net(tokens)
+
+
+class TransformerBlock(nn.Module):
+    """Self-attention, attention to the text, feed-forward; each normalised first and added."""
+
+    def __init__(self, channels: int, context_channels: int, heads: int, feed_forward: int) -> None:
+        super().__init__()
+        self.attn1 = CrossAttention(channels, channels, channels, heads)
+        self.ff = FeedForward(channels, feed_forward)
+        self.attn2 = CrossAttention(channels, channels, context_channels, heads)
+        self.norm1 = nn.LayerNorm(channels)
+        self.norm2 = nn.LayerNorm(channels)
+        self.norm3 = nn.LayerNorm(channels)
+
+    def forward(self, tokens: Tensor, context: Tensor | None) -> Tensor:
+        """`tokens` [B, N, C], context [B, T, D] -> [B, N, C]."""
+        # Each addition lands in the fresh result of its layer, so no copy is made.
+        tokens = self.attn1(self.norm1(tokens)).add_(tokens)
+        tokens = self.attn2(self.norm2(tokens), context).add_(tokens)
+        return self.ff(self.norm3(tokens)).add_(tokens)

@@ -1,0 +1,317 @@
+"""The KL autoencoder of latent diffusion (Rombach et al. 2022): pictures to latents and back.
+
+Keys are those of the original checkpoints (`encoder.down.i.block.j`, `decoder.up.i.block.j`,
+`quant_conv`). Every size is read from tensor shapes. Knows no latent scale, no tiles and no
+picture file: pixels are tensors in -1..1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+
+from torch import Tensor, nn
+from torch.nn import functional
+
+from engine.errors import WeightsError
+from engine.nets.attention import attend
+
+Shapes = Mapping[str, tuple[int, ...]]
+Checkpoint = Callable[[], None]
+GROUPS = 32
+"""Of every group normalisation; their epsilon is 1e-6 throughout."""
+
+
+@dataclass(frozen=True, slots=True)
+class LevelConfig:
+    """The residual blocks of one resolution.
+
+    Attributes:
+        channels_in: of the first block.
+        channels_out: of every block.
+        blocks: how many.
+        resample: a convolution that halves (encoder) or doubles (decoder) follows.
+    """
+
+    channels_in: int
+    channels_out: int
+    blocks: int
+    resample: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AutoencoderConfig:
+    """Every size of one KL autoencoder.
+
+    Attributes:
+        pixel_channels: 3.
+        latent_channels: of a latent, after quantisation's convolution.
+        inner_channels: of a latent between the network and that convolution.
+        quantised: the 1 x 1 convolutions around the latent are there.
+        encoder, decoder: levels, index 0 at full size, as the keys count them.
+    """
+
+    pixel_channels: int
+    latent_channels: int
+    inner_channels: int
+    quantised: bool
+    encoder: tuple[LevelConfig, ...]
+    decoder: tuple[LevelConfig, ...]
+
+    @property
+    def downscale(self) -> int:
+        """Pixels per latent cell along one side."""
+        return 2 ** sum(level.resample for level in self.decoder)
+
+
+def autoencoder_config(shapes: Shapes) -> AutoencoderConfig:
+    """The configuration read off tensor shapes (without the checkpoint's prefix).
+
+    Raises:
+        WeightsError: a tensor is missing, or the layers do not fit together.
+    """
+    encoder, decoder = _levels(shapes, "encoder.down"), _levels(shapes, "decoder.up")
+    quantised = "post_quant_conv.weight" in shapes
+    inner = _size(shapes, "decoder.conv_in.weight", 1)
+    config = AutoencoderConfig(
+        pixel_channels=_size(shapes, "decoder.conv_out.weight", 0),
+        latent_channels=_size(shapes, "post_quant_conv.weight", 1) if quantised else inner,
+        inner_channels=inner,
+        quantised=quantised,
+        encoder=encoder,
+        decoder=decoder,
+    )
+    _check_flow(config)
+    return config
+
+
+def _size(shapes: Shapes, key: str, axis: int) -> int:
+    shape = shapes.get(key)
+    if shape is None or len(shape) <= axis:
+        found = "no such tensor" if shape is None else f"shape {list(shape)}"
+        raise WeightsError(
+            f"not a complete autoencoder: {key} should have at least {axis + 1} axes, found {found}"
+        )
+    return shape[axis]
+
+
+def _count(shapes: Shapes, prefix: str) -> int:
+    start = len(prefix) + 1
+    numbers = (key[start:].split(".", 1)[0] for key in shapes if key.startswith(f"{prefix}."))
+    # More digits than any network needs would only be a hostile way to ask for memory.
+    return max((int(n) + 1 for n in numbers if n.isdecimal() and len(n) < 4), default=0)
+
+
+def _levels(shapes: Shapes, prefix: str) -> tuple[LevelConfig, ...]:
+    sampler = "downsample" if prefix.startswith("encoder") else "upsample"
+    levels = tuple(
+        LevelConfig(
+            channels_in=_size(shapes, f"{prefix}.{i}.block.0.conv1.weight", 1),
+            channels_out=_size(shapes, f"{prefix}.{i}.block.0.conv1.weight", 0),
+            blocks=_count(shapes, f"{prefix}.{i}.block"),
+            resample=f"{prefix}.{i}.{sampler}.conv.weight" in shapes,
+        )
+        for i in range(_count(shapes, prefix))
+    )
+    if not levels:
+        raise WeightsError(f"not a complete autoencoder: no tensor begins with {prefix}.0")
+    return levels
+
+
+def _check_flow(config: AutoencoderConfig) -> None:
+    for name, levels in (("encoder.down", config.encoder), ("decoder.up", config.decoder[::-1])):
+        for before, after in pairwise(levels):
+            if before.channels_out != after.channels_in:
+                raise WeightsError(
+                    f"not an autoencoder that works: in {name} a level of {before.channels_out} "
+                    f"channels leads to one that takes {after.channels_in}"
+                )
+        widths = {width for level in levels for width in (level.channels_in, level.channels_out)}
+        if any(width % GROUPS for width in widths):
+            raise WeightsError(
+                f"not an autoencoder that works: {name} has {sorted(widths)} channels, "
+                f"which should be multiples of {GROUPS}"
+            )
+
+
+class ResidualBlock(nn.Module):
+    """norm, SiLU, convolution, twice; plus the input."""
+
+    def __init__(self, channels_in: int, channels_out: int) -> None:
+        super().__init__()
+        self.norm1 = nn.GroupNorm(GROUPS, channels_in, eps=1e-6)
+        self.conv1 = nn.Conv2d(channels_in, channels_out, 3, padding=1)
+        self.norm2 = nn.GroupNorm(GROUPS, channels_out, eps=1e-6)
+        self.conv2 = nn.Conv2d(channels_out, channels_out, 3, padding=1)
+        self.nin_shortcut = (
+            nn.Identity()
+            if channels_in == channels_out
+            else nn.Conv2d(channels_in, channels_out, 1)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[B, C, h, w] -> [B, C', h, w]."""
+        hidden = self.conv1(functional.silu(self.norm1(x), inplace=True))
+        hidden = self.conv2(functional.silu(self.norm2(hidden), inplace=True))
+        return hidden.add_(self.nin_shortcut(x))
+
+
+class AttentionBlock(nn.Module):
+    """Every cell attends to every cell, one head."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.norm = nn.GroupNorm(GROUPS, channels, eps=1e-6)
+        self.q = nn.Conv2d(channels, channels, 1)
+        self.k = nn.Conv2d(channels, channels, 1)
+        self.v = nn.Conv2d(channels, channels, 1)
+        self.proj_out = nn.Conv2d(channels, channels, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[B, C, h, w] -> [B, C, h, w]."""
+        normalised = self.norm(x)
+        query, key, value = (
+            layer(normalised).flatten(2).transpose(1, 2) for layer in (self.q, self.k, self.v)
+        )
+        found = attend(query, key, value, heads=1)
+        return self.proj_out(found.transpose(1, 2).reshape(x.shape)).add_(x)
+
+
+class Middle(nn.Module):
+    """Between the way down and the way out."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.block_1 = ResidualBlock(channels, channels)
+        self.attn_1 = AttentionBlock(channels)
+        self.block_2 = ResidualBlock(channels, channels)
+
+    def forward(self, x: Tensor, checkpoint: Checkpoint) -> Tensor:
+        """[B, C, h, w] -> [B, C, h, w]."""
+        for layer in (self.block_1, self.attn_1, self.block_2):
+            checkpoint()
+            x = layer(x)
+        return x
+
+
+class Downsample(nn.Module):
+    """Half the size; padding only on the right and at the bottom, as these nets were trained."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(channels, channels, 3, stride=2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[B, C, h, w] -> [B, C, h // 2, w // 2]."""
+        return self.conv(functional.pad(x, (0, 1, 0, 1)))
+
+
+class Upsample(nn.Module):
+    """Twice the size."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(channels, channels, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[B, C, h, w] -> [B, C, 2 h, 2 w]."""
+        return self.conv(functional.interpolate(x, scale_factor=2.0, mode="nearest"))
+
+
+class Level(nn.Module):
+    """The residual blocks of one resolution and the way to the next."""
+
+    def __init__(self, config: LevelConfig, *, sampler: str) -> None:
+        super().__init__()
+        widths = (config.channels_in, *[config.channels_out] * config.blocks)
+        self.block = nn.ModuleList(
+            ResidualBlock(before, after) for before, after in pairwise(widths)
+        )
+        self.sampler = sampler if config.resample else None
+        if self.sampler:
+            kind = Downsample if sampler == "downsample" else Upsample
+            self.add_module(sampler, kind(config.channels_out))
+
+    def forward(self, x: Tensor, checkpoint: Checkpoint) -> Tensor:
+        """[B, C, h, w] -> [B, C', h', w']."""
+        for block in self.block:
+            checkpoint()
+            x = block(x)
+        if self.sampler:
+            checkpoint()
+            x = self.get_submodule(self.sampler)(x)
+        return x
+
+
+class Encoder(nn.Module):
+    """Pixels to the mean and the logarithm of the variance of a latent."""
+
+    def __init__(self, config: AutoencoderConfig) -> None:
+        super().__init__()
+        levels = config.encoder
+        self.conv_in = nn.Conv2d(config.pixel_channels, levels[0].channels_in, 3, padding=1)
+        self.down = nn.ModuleList(Level(level, sampler="downsample") for level in levels)
+        last = levels[-1].channels_out
+        self.mid = Middle(last)
+        self.norm_out = nn.GroupNorm(GROUPS, last, eps=1e-6)
+        self.conv_out = nn.Conv2d(last, 2 * config.inner_channels, 3, padding=1)
+
+    def forward(self, pixels: Tensor, checkpoint: Checkpoint) -> Tensor:
+        """[B, 3, H, W] -> [B, 2 z, h, w]."""
+        x = self.conv_in(pixels)
+        for level in self.down:
+            x = level(x, checkpoint)
+        x = self.mid(x, checkpoint)
+        return self.conv_out(functional.silu(self.norm_out(x), inplace=True))
+
+
+class Decoder(nn.Module):
+    """A latent to pixels. Levels are numbered from full size, so the last one runs first."""
+
+    def __init__(self, config: AutoencoderConfig) -> None:
+        super().__init__()
+        levels = config.decoder
+        first, last = levels[-1].channels_in, levels[0].channels_out
+        self.conv_in = nn.Conv2d(config.inner_channels, first, 3, padding=1)
+        self.mid = Middle(first)
+        self.up = nn.ModuleList(Level(level, sampler="upsample") for level in levels)
+        self.norm_out = nn.GroupNorm(GROUPS, last, eps=1e-6)
+        self.conv_out = nn.Conv2d(last, config.pixel_channels, 3, padding=1)
+
+    def forward(self, z: Tensor, checkpoint: Checkpoint) -> Tensor:
+        """[B, z, h, w] -> [B, 3, H, W]."""
+        x = self.mid(self.conv_in(z), checkpoint)
+        for level in reversed(self.up):
+            x = level(x, checkpoint)
+        return self.conv_out(functional.silu(self.norm_out(x), inplace=True))
+
+
+class AutoencoderKL(nn.Module):
+    """Both ways. Latents here are the network's own numbers, not the denoiser's scaled ones."""
+
+    def __init__(self, config: AutoencoderConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.encoder = Encoder(config)
+        self.decoder = Decoder(config)
+        if config.quantised:
+            self.quant_conv = nn.Conv2d(2 * config.inner_channels, 2 * config.latent_channels, 1)
+            self.post_quant_conv = nn.Conv2d(config.latent_channels, config.inner_channels, 1)
+
+    def encode(self, pixels: Tensor, *, checkpoint: Checkpoint | None = None) -> Tensor:
+        """`pixels` [B, 3, H, W] in -1..1, sides multiples of `downscale` -> mean [B, z, h, w]."""
+        moments = self.encoder(pixels, checkpoint or _nothing)
+        if self.config.quantised:
+            moments = self.quant_conv(moments)
+        return moments.chunk(2, dim=1)[0]
+
+    def decode(self, z: Tensor, *, checkpoint: Checkpoint | None = None) -> Tensor:
+        """`z` [B, z, h, w] -> pixels [B, 3, H, W], about -1..1."""
+        if self.config.quantised:
+            z = self.post_quant_conv(z)
+        return self.decoder(z, checkpoint or _nothing)
+
+
+def _nothing() -> None:
+    pass

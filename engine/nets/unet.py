@@ -1,0 +1,281 @@
+"""The UNet of latent diffusion: SD1, SD2, SDXL and their inpainting, editing and pruned variants.
+
+Keys are those of the original checkpoints (`input_blocks.i.j`, `middle_block.j`,
+`output_blocks.i.j`, `out`). Every size is read from tensor shapes. Knows no sampler, no prompt and
+no file; which numbers go in as `y` is a family's business.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from engine.errors import WeightsError
+from engine.nets.unet_blocks import (
+    GROUPS,
+    ConvolutionConfig,
+    DownsampleConfig,
+    LayerConfig,
+    ResidualConfig,
+    Stage,
+    TransformerConfig,
+    UpsampleConfig,
+)
+
+Shapes = Mapping[str, tuple[int, ...]]
+Block = tuple[LayerConfig, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class UNetConfig:
+    """Every size of one UNet.
+
+    Attributes:
+        in_channels: 4; 8 with a picture to edit, 9 with a mask and a masked picture.
+        out_channels: of the prediction.
+        model_channels: width of the first level and of the timestep's sinusoid.
+        time_channels: width of the time embedding.
+        vector_channels: width of `y` (pooled text, sizes); None where the net takes none.
+        input_blocks, middle_block, output_blocks: the layers, in the order of their keys.
+    """
+
+    in_channels: int
+    out_channels: int
+    model_channels: int
+    time_channels: int
+    vector_channels: int | None
+    input_blocks: tuple[Block, ...]
+    middle_block: Block
+    output_blocks: tuple[Block, ...]
+
+    @property
+    def context_channels(self) -> int | None:
+        """Width of the text tokens; None for a net without transformers."""
+        blocks = (*self.input_blocks, self.middle_block, *self.output_blocks)
+        for layer in (layer for block in blocks for layer in block):
+            if isinstance(layer, TransformerConfig):
+                return layer.context_channels
+        return None
+
+    @property
+    def downsamplings(self) -> int:
+        """How many times the latent is halved."""
+        return sum(isinstance(block[0], DownsampleConfig) for block in self.input_blocks)
+
+
+def unet_config(
+    shapes: Shapes, *, heads: int | None = None, head_channels: int | None = None
+) -> UNetConfig:
+    """The configuration read off tensor shapes.
+
+    Args:
+        shapes: of the UNet's tensors, without the checkpoint's prefix.
+        heads: number of attention heads in every transformer (SD1: 8); shapes do not tell it.
+        head_channels: or channels per head (SD2, SDXL: 64).
+
+    Raises:
+        WeightsError: a tensor is missing, or the layers do not fit together.
+    """
+    if (heads is None) == (head_channels is None):
+        raise ValueError("give either the number of heads or the channels per head")
+    reader = _Reader(shapes, heads, head_channels)
+    config = UNetConfig(
+        in_channels=reader.size("input_blocks.0.0.weight", 1),
+        out_channels=reader.size("out.2.weight", 0),
+        model_channels=reader.size("time_embed.0.weight", 1),
+        time_channels=reader.size("time_embed.2.weight", 0),
+        vector_channels=(
+            reader.size("label_emb.0.0.weight", 1) if "label_emb.0.0.weight" in shapes else None
+        ),
+        input_blocks=reader.blocks("input_blocks"),
+        middle_block=reader.block("middle_block"),
+        output_blocks=reader.blocks("output_blocks"),
+    )
+    _check_flow(config, reader.size("out.2.weight", 1))
+    return config
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    shapes: Shapes
+    heads: int | None
+    head_channels: int | None
+
+    def size(self, key: str, axis: int) -> int:
+        shape = self.shapes.get(key)
+        if shape is None or len(shape) <= axis:
+            found = "no such tensor" if shape is None else f"shape {list(shape)}"
+            raise WeightsError(
+                f"not a complete UNet: {key} should have at least {axis + 1} axes, found {found}"
+            )
+        return shape[axis]
+
+    def blocks(self, name: str) -> tuple[Block, ...]:
+        blocks = tuple(self.block(f"{name}.{i}") for i in range(self._count(name)))
+        if not all(blocks):
+            raise WeightsError(f"not a complete UNet: {name}.{blocks.index(())} has no tensors")
+        return blocks
+
+    def block(self, prefix: str) -> Block:
+        return tuple(self._layer(f"{prefix}.{j}") for j in range(self._count(prefix)))
+
+    def _count(self, prefix: str) -> int:
+        """How many numbered things follow `prefix.`: one more than the highest number."""
+        start = len(prefix) + 1
+        numbers = (
+            key[start:].split(".", 1)[0] for key in self.shapes if key.startswith(f"{prefix}.")
+        )
+        # More digits than any network needs would only be a hostile way to ask for memory.
+        return max((int(n) + 1 for n in numbers if n.isdecimal() and len(n) < 4), default=0)
+
+    def _layer(self, prefix: str) -> LayerConfig:
+        if f"{prefix}.in_layers.2.weight" in self.shapes:
+            convolution = f"{prefix}.in_layers.2.weight"
+            return ResidualConfig(
+                channels_in=self.size(convolution, 1),
+                channels_out=self.size(convolution, 0),
+                time_channels=self.size(f"{prefix}.emb_layers.1.weight", 1),
+            )
+        if f"{prefix}.proj_in.weight" in self.shapes:
+            return self._transformer(prefix)
+        if f"{prefix}.op.weight" in self.shapes:
+            key, kind = f"{prefix}.op.weight", DownsampleConfig
+        elif f"{prefix}.conv.weight" in self.shapes:
+            key, kind = f"{prefix}.conv.weight", UpsampleConfig
+        else:
+            key, kind = f"{prefix}.weight", ConvolutionConfig
+        return kind(self.size(key, 1), self.size(key, 0))
+
+    def _transformer(self, prefix: str) -> TransformerConfig:
+        inner = self.size(f"{prefix}.proj_in.weight", 0)
+        first = f"{prefix}.transformer_blocks.0"
+        heads = self.heads or inner // (self.head_channels or inner)
+        if not heads or inner % heads:
+            raise WeightsError(f"{prefix}: {inner} channels do not split into {heads} heads")
+        return TransformerConfig(
+            channels_in=self.size(f"{prefix}.proj_in.weight", 1),
+            inner=inner,
+            context_channels=self.size(f"{first}.attn2.to_k.weight", 1),
+            depth=self._count(f"{prefix}.transformer_blocks"),
+            heads=heads,
+            feed_forward=self.size(f"{first}.ff.net.2.weight", 1),
+            linear=len(self.shapes[f"{prefix}.proj_in.weight"]) == 2,
+        )
+
+
+def _check_flow(config: UNetConfig, last: int) -> None:
+    """Walk the channels through the network; raise WeightsError where two layers do not join."""
+
+    def walk(name: str, block: Block, channels: int) -> int:
+        for j, layer in enumerate(block):
+            normalised = isinstance(layer, ResidualConfig | TransformerConfig)
+            if layer.channels_in != channels or (normalised and channels % GROUPS):
+                raise WeightsError(
+                    f"not a UNet that works: {name}.{j} takes {layer.channels_in} channels, "
+                    f"{channels} come in (and a normalised layer wants a multiple of {GROUPS})"
+                )
+            channels = layer.channels_out
+        return channels
+
+    channels, skips = config.in_channels, []
+    for i, block in enumerate(config.input_blocks):
+        channels = walk(f"input_blocks.{i}", block, channels)
+        skips.append(channels)
+    channels = walk("middle_block", config.middle_block, channels)
+    if len(config.output_blocks) != len(skips):
+        raise WeightsError(
+            f"not a complete UNet: {len(skips)} blocks lead down, {len(config.output_blocks)} up"
+        )
+    for i, block in enumerate(config.output_blocks):
+        channels = walk(f"output_blocks.{i}", block, channels + skips.pop())
+    if channels != last:
+        raise WeightsError(f"not a UNet that works: out takes {last} channels, {channels} come in")
+
+
+def timestep_embedding(timesteps: Tensor, channels: int, *, period: float = 10_000.0) -> Tensor:
+    """[B] to [B, channels] in float32: cosines, then sines, of falling frequency.
+
+    Vaswani et al. 2017, section 3.5, as Ho et al. 2020 use it for time.
+    """
+    half = channels // 2
+    exponents = torch.arange(half, dtype=torch.float32, device=timesteps.device) / half
+    angles = timesteps.float()[:, None] * torch.exp(-math.log(period) * exponents)
+    embedding = torch.cat((angles.cos(), angles.sin()), dim=-1)
+    return functional.pad(embedding, (0, channels % 2))
+
+
+class UNet(nn.Module):
+    """A noisy latent, its timestep and a text to the network's prediction."""
+
+    def __init__(self, config: UNetConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.time_embed = _two_layers(config.model_channels, config.time_channels)
+        if config.vector_channels is not None:
+            self.label_emb = nn.Sequential(
+                _two_layers(config.vector_channels, config.time_channels)
+            )
+        self.input_blocks = nn.ModuleList(_stage(block) for block in config.input_blocks)
+        self.middle_block = _stage(config.middle_block)
+        self.output_blocks = nn.ModuleList(_stage(block) for block in config.output_blocks)
+        last = config.output_blocks[-1][-1].channels_out
+        self.out = nn.Sequential(
+            nn.GroupNorm(GROUPS, last),
+            nn.SiLU(inplace=True),
+            nn.Conv2d(last, config.out_channels, 3, padding=1),
+        )
+
+    def forward(
+        self,
+        x: Tensor,
+        timesteps: Tensor,
+        context: Tensor | None = None,
+        y: Tensor | None = None,
+        *,
+        checkpoint: Callable[[], None] | None = None,
+    ) -> Tensor:
+        """`x` [B, C, h, w], timesteps [B], context [B, T, D], y [B, V] -> [B, C', h, w].
+
+        x, context and y are of the weights' dtype. Any size works, odd ones too. `checkpoint` is
+        called before every block and may raise.
+        """
+        time = timestep_embedding(timesteps, self.config.model_channels).to(x.dtype)
+        time = self.time_embed(time)
+        if self.config.vector_channels is not None:
+            time = time + self.label_emb(y)
+        time = functional.silu(time)
+
+        skips: list[Tensor] = []
+        for block in self.input_blocks:
+            if checkpoint:
+                checkpoint()
+            x = block(x, time, context, _size(x))
+            skips.append(x)
+        if checkpoint:
+            checkpoint()
+        x = self.middle_block(x, time, context, _size(x))
+        for block in self.output_blocks:
+            if checkpoint:
+                checkpoint()
+            x = torch.cat((x, skips.pop()), dim=1)
+            x = block(x, time, context, _size(skips[-1] if skips else x))
+        return self.out(x)
+
+
+def _two_layers(channels_in: int, channels_out: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Linear(channels_in, channels_out), nn.SiLU(), nn.Linear(channels_out, channels_out)
+    )
+
+
+def _stage(block: Block) -> Stage:
+    return Stage(layer.build() for layer in block)
+
+
+def _size(x: Tensor) -> tuple[int, int]:
+    return x.shape[-2], x.shape[-1]

@@ -1,0 +1,209 @@
+"""The layers of a latent diffusion UNet (Rombach et al. 2022), named as checkpoints name them.
+
+Each layer has a frozen description that carries its sizes and builds it. Knows nothing of how
+layers are joined to a network: that is `unet.py`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+from torch.nn import functional
+
+from engine.nets.attention import TransformerBlock
+
+GROUPS = 32
+"""Of every group normalisation in these networks."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConvolutionConfig:
+    """The first layer: a plain 3 x 3 convolution."""
+
+    channels_in: int
+    channels_out: int
+
+    def build(self) -> nn.Module:
+        """The layer, on the current default device."""
+        return nn.Conv2d(self.channels_in, self.channels_out, 3, padding=1)
+
+
+@dataclass(frozen=True, slots=True)
+class ResidualConfig:
+    """Two convolutions with the time embedding between them."""
+
+    channels_in: int
+    channels_out: int
+    time_channels: int
+
+    def build(self) -> nn.Module:
+        """The layer, on the current default device."""
+        return ResidualBlock(self)
+
+
+@dataclass(frozen=True, slots=True)
+class TransformerConfig:
+    """`depth` transformer blocks over the cells of the feature map.
+
+    Attributes:
+        inner: channels of the tokens.
+        heads: of the attention; each sees `inner / heads` channels.
+        feed_forward: channels between the two projections of the feed-forward part.
+        linear: the projections in and out act on tokens (SD2, SDXL), not on the map (SD1).
+    """
+
+    channels_in: int
+    inner: int
+    context_channels: int
+    depth: int
+    heads: int
+    feed_forward: int
+    linear: bool
+
+    @property
+    def channels_out(self) -> int:
+        """As many as come in."""
+        return self.channels_in
+
+    def build(self) -> nn.Module:
+        """The layer, on the current default device."""
+        return SpatialTransformer(self)
+
+
+@dataclass(frozen=True, slots=True)
+class DownsampleConfig:
+    """A convolution of stride 2."""
+
+    channels_in: int
+    channels_out: int
+
+    def build(self) -> nn.Module:
+        """The layer, on the current default device."""
+        return Downsample(self.channels_in, self.channels_out)
+
+
+@dataclass(frozen=True, slots=True)
+class UpsampleConfig:
+    """Nearest-neighbour enlargement and a convolution."""
+
+    channels_in: int
+    channels_out: int
+
+    def build(self) -> nn.Module:
+        """The layer, on the current default device."""
+        return Upsample(self.channels_in, self.channels_out)
+
+
+LayerConfig = (
+    ConvolutionConfig | ResidualConfig | TransformerConfig | DownsampleConfig | UpsampleConfig
+)
+
+
+class ResidualBlock(nn.Module):
+    """norm, SiLU, convolution; plus the time embedding; the same again; plus the input."""
+
+    def __init__(self, config: ResidualConfig) -> None:
+        super().__init__()
+        channels_in, channels_out = config.channels_in, config.channels_out
+        self.in_layers = nn.Sequential(
+            nn.GroupNorm(GROUPS, channels_in),
+            nn.SiLU(inplace=True),
+            nn.Conv2d(channels_in, channels_out, 3, padding=1),
+        )
+        # The activation before it is the same for every block, so the network applies it once.
+        self.emb_layers = nn.Sequential(
+            nn.Identity(), nn.Linear(config.time_channels, channels_out)
+        )
+        self.out_layers = nn.Sequential(
+            nn.GroupNorm(GROUPS, channels_out),
+            nn.SiLU(inplace=True),
+            nn.Identity(),
+            nn.Conv2d(channels_out, channels_out, 3, padding=1),
+        )
+        self.skip_connection = (
+            nn.Identity()
+            if channels_in == channels_out
+            else nn.Conv2d(channels_in, channels_out, 1)
+        )
+
+    def forward(self, x: Tensor, activated_time: Tensor) -> Tensor:
+        """`x` [B, C, h, w], activated_time [B, E] after its SiLU -> [B, C', h, w]."""
+        hidden = self.in_layers(x)
+        hidden.add_(self.emb_layers(activated_time)[:, :, None, None])
+        return self.out_layers(hidden).add_(self.skip_connection(x))
+
+
+class SpatialTransformer(nn.Module):
+    """A feature map as tokens through transformer blocks, added to itself."""
+
+    def __init__(self, config: TransformerConfig) -> None:
+        super().__init__()
+        channels, inner = config.channels_in, config.inner
+        self.linear = config.linear
+        self.norm = nn.GroupNorm(GROUPS, channels, eps=1e-6)
+        self.proj_in = nn.Linear(channels, inner) if self.linear else nn.Conv2d(channels, inner, 1)
+        self.transformer_blocks = nn.ModuleList(
+            TransformerBlock(inner, config.context_channels, config.heads, config.feed_forward)
+            for _ in range(config.depth)
+        )
+        self.proj_out = nn.Linear(inner, channels) if self.linear else nn.Conv2d(inner, channels, 1)
+
+    def forward(self, x: Tensor, context: Tensor | None) -> Tensor:
+        """`x` [B, C, h, w], context [B, T, D] -> [B, C, h, w]."""
+        height = x.shape[-2]
+        hidden = self.norm(x)
+        if not self.linear:
+            hidden = self.proj_in(hidden)
+        tokens = hidden.flatten(2).transpose(1, 2).contiguous()
+        if self.linear:
+            tokens = self.proj_in(tokens)
+        for block in self.transformer_blocks:
+            tokens = block(tokens, context)
+        if self.linear:
+            tokens = self.proj_out(tokens)
+        hidden = tokens.transpose(1, 2).unflatten(2, (height, -1))
+        return x + hidden if self.linear else self.proj_out(hidden.contiguous()).add_(x)
+
+
+class Downsample(nn.Module):
+    """Half the size, rounded up."""
+
+    def __init__(self, channels_in: int, channels_out: int) -> None:
+        super().__init__()
+        self.op = nn.Conv2d(channels_in, channels_out, 3, stride=2, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[B, C, h, w] -> [B, C', ceil(h / 2), ceil(w / 2)]."""
+        return self.op(x)
+
+
+class Upsample(nn.Module):
+    """To the size of the skip that joins next, which is odd where the way down met an odd size."""
+
+    def __init__(self, channels_in: int, channels_out: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(channels_in, channels_out, 3, padding=1)
+
+    def forward(self, x: Tensor, size: tuple[int, int]) -> Tensor:
+        """[B, C, h, w] -> [B, C', *size]."""
+        return self.conv(functional.interpolate(x, size=size, mode="nearest"))
+
+
+class Stage(nn.ModuleList):
+    """The layers of one block in their order; each is handed what it asks for."""
+
+    def forward(
+        self, x: Tensor, activated_time: Tensor, context: Tensor | None, size: tuple[int, int]
+    ) -> Tensor:
+        """`x` [B, C, h, w] -> [B, C', h', w']; `size` is where an upsampling ends."""
+        for layer in self:
+            if isinstance(layer, ResidualBlock):
+                x = layer(x, activated_time)
+            elif isinstance(layer, SpatialTransformer):
+                x = layer(x, context)
+            elif isinstance(layer, Upsample):
+                x = layer(x, size)
+            else:
+                x = layer(x)
+        return x

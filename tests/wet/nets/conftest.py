@@ -1,0 +1,151 @@
+"""Tiny random networks and their diffusers twins, for comparison."""
+
+from __future__ import annotations
+
+import json
+import os
+import zlib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from engine.nets.unet import UNet, UNetConfig
+from engine.nets.unet_blocks import (
+    ConvolutionConfig,
+    DownsampleConfig,
+    LayerConfig,
+    ResidualConfig,
+    TransformerConfig,
+    UpsampleConfig,
+)
+
+
+@pytest.fixture(autouse=True)
+def two_threads():
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    with torch.inference_mode():
+        yield
+    torch.set_num_threads(before)
+
+
+def fill_by_name(build: Callable[[], nn.Module]) -> nn.Module:
+    """Build on the meta device, then give it weights that depend on their names only."""
+    with torch.device("meta"):
+        module = build()
+    state = {}
+    for key, tensor in module.state_dict().items():
+        generator = torch.Generator().manual_seed(zlib.crc32(key.encode()))
+        random = torch.randn(tensor.shape, generator=generator)
+        if tensor.ndim > 1:
+            state[key] = random * tensor[0].numel() ** -0.5
+        else:
+            state[key] = random * 0.1 + (0.0 if key.endswith("bias") else 1.0)
+    module.load_state_dict(state, assign=True)
+    return module.eval().requires_grad_(requires_grad=False)
+
+
+@pytest.fixture
+def fill():
+    return fill_by_name
+
+
+@pytest.fixture
+def shapes_of():
+    return lambda module: {key: tuple(t.shape) for key, t in module.state_dict().items()}
+
+
+def describe(
+    width: int,
+    multipliers: Sequence[int],
+    depths: Sequence[int],
+    *,
+    heads: int | None = None,
+    head_channels: int = 0,
+    context: int = 48,
+    residual_blocks: int = 2,
+    in_channels: int = 4,
+    linear: bool = False,
+    vector: int | None = None,
+) -> UNetConfig:
+    """The configuration of a regular UNet, from the numbers its authors would give."""
+    time = 4 * width
+
+    def blocks(before: int, after: int, depth: int) -> tuple[LayerConfig, ...]:
+        residual = ResidualConfig(before, after, time)
+        if not depth:
+            return (residual,)
+        count = heads or after // head_channels
+        return (
+            residual,
+            TransformerConfig(after, after, context, depth, count, 4 * after, linear),
+        )
+
+    channels, skips = width, [width]
+    down = [(ConvolutionConfig(in_channels, width),)]
+    for level, (multiplier, depth) in enumerate(zip(multipliers, depths, strict=True)):
+        for _ in range(residual_blocks):
+            down.append(blocks(channels, width * multiplier, depth))
+            channels = width * multiplier
+            skips.append(channels)
+        if level < len(multipliers) - 1:
+            down.append((DownsampleConfig(channels, channels),))
+            skips.append(channels)
+    middle_depth = next(depth for depth in reversed(depths) if depth)
+    middle = (*blocks(channels, channels, middle_depth), ResidualConfig(channels, channels, time))
+    up = []
+    for level in reversed(range(len(multipliers))):
+        after = width * multipliers[level]
+        for i in range(residual_blocks + 1):
+            block = blocks(channels + skips.pop(), after, depths[level])
+            channels = after
+            if level and i == residual_blocks:
+                block = (*block, UpsampleConfig(channels, channels))
+            up.append(block)
+    return UNetConfig(in_channels, 4, width, time, vector, tuple(down), middle, tuple(up))
+
+
+@pytest.fixture
+def describe_unet():
+    return describe
+
+
+def config_folder(folder: Path, class_name: str, values: dict[str, Any]) -> str:
+    (folder / "config.json").write_text(json.dumps({**values, "_class_name": class_name}))
+    return str(folder)
+
+
+@pytest.fixture
+def diffusers_unet(tmp_path: Path):
+    """Our UNet's weights in diffusers' module."""
+
+    def load(net: UNet, **values: Any) -> nn.Module:
+        os.environ["HF_HUB_OFFLINE"] = "1"
+        from diffusers import UNet2DConditionModel
+
+        # The converter takes tensors out of the dict it is given.
+        state = {f"model.diffusion_model.{k}": v.clone() for k, v in net.state_dict().items()}
+        config = config_folder(tmp_path, "UNet2DConditionModel", values)
+        oracle = UNet2DConditionModel.from_single_file(state, config=config, local_files_only=True)
+        return oracle.eval()
+
+    return load
+
+
+@pytest.fixture
+def diffusers_autoencoder(tmp_path: Path):
+    """Our autoencoder's weights in diffusers' module."""
+
+    def load(net: nn.Module, **values: Any) -> nn.Module:
+        os.environ["HF_HUB_OFFLINE"] = "1"
+        from diffusers import AutoencoderKL
+
+        state = {f"first_stage_model.{k}": v.clone() for k, v in net.state_dict().items()}
+        config = config_folder(tmp_path, "AutoencoderKL", values)
+        return AutoencoderKL.from_single_file(state, config=config, local_files_only=True).eval()
+
+    return load
