@@ -1,0 +1,132 @@
+"""Noise by seed: what a run starts from, and what samplers add on the way.
+
+Drawn as the incumbent draws it, so that seeds carry over. Knows no sampler and no schedule.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Literal, Protocol, cast
+
+import torch
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from torchsde import BrownianTree
+
+NoiseKind = Literal["none", "ancestral", "brownian", "continued"]
+"""Which noise a sampler adds on the way: see `step_noise`."""
+
+PATH_DIGITS = 6
+"""Decimals of sigma that a Brownian path tells apart; part of what a seed means."""
+
+SEEDS = 2**64
+"""Seeds count modulo this (a CPU generator looks at the lower 32 bits only)."""
+
+
+class StepNoise(Protocol):
+    """Fresh unit noise for one stretch of a sampler's path."""
+
+    def __call__(self, x: Tensor, sigma: Tensor, sigma_next: Tensor) -> Tensor:
+        """Noise of unit variance, shaped like x, for the way from sigma to sigma_next (0-d)."""
+        ...
+
+
+def no_noise(x: Tensor, sigma: Tensor, sigma_next: Tensor) -> Tensor:  # noqa: ARG001 - a StepNoise
+    """Zeros: for a stochastic sampler whose stochasticity is turned off."""
+    return torch.zeros_like(x)
+
+
+def initial_noise(
+    shape: Sequence[int], seed: int, *, batch_index: Sequence[int] | None = None
+) -> Tensor:
+    """Unit noise [B, ...] in fp32 on the CPU, one draw for the whole batch.
+
+    With `batch_index` row i is the batch_index[i]-th single draw of this seed (rows with the same
+    index share it), so that part of a batch can be made again.
+    """
+    generator = _generator(seed)
+    if batch_index is None:
+        return torch.randn(*shape, generator=generator)
+    if not batch_index:
+        return torch.empty(0, *shape[1:])
+    draws = [torch.randn(1, *shape[1:], generator=generator) for _ in range(max(batch_index) + 1)]
+    return torch.cat([draws[index] for index in batch_index])
+
+
+def step_noise(
+    kind: NoiseKind, x: Tensor, sigmas: Tensor, seed: int, *, on_cpu: bool = True
+) -> StepNoise:
+    """The noise that a sampler adds on its way down `sigmas`, shaped like x.
+
+    Args:
+        kind: "ancestral" (also for "none", which never asks): fresh draws of a generator of their
+            own. "brownian": increments of one Brownian path, so that other steps through the same
+            sigmas meet the same noise. "continued": further draws of the generator that
+            `initial_noise` began.
+        x: the sample at the first sigma.
+        sigmas: the schedule; Brownian paths span its positive part.
+        seed: that of the run.
+        on_cpu: Brownian only: the path is drawn on the CPU, whatever the device of x.
+    """
+    if kind == "brownian":
+        return BrownianNoise(x, sigmas, seed, on_cpu=on_cpu)
+    if kind == "continued":
+        generator = _generator(seed)
+        torch.randn(x.shape, generator=generator)
+        return AncestralNoise(generator)
+    # One further on the CPU, where the same seed would repeat the initial noise.
+    own = seed + 1 if x.device.type == "cpu" else seed
+    return AncestralNoise(_generator(own, x.device))
+
+
+class AncestralNoise:
+    """Fresh unit noise at every call, whatever the sigmas."""
+
+    def __init__(self, generator: torch.Generator) -> None:
+        self._generator = generator
+
+    def __call__(self, x: Tensor, sigma: Tensor, sigma_next: Tensor) -> Tensor:  # noqa: ARG002 - a StepNoise
+        """Noise shaped like x, in its dtype and on its device."""
+        device = self._generator.device
+        drawn = torch.randn(x.shape, dtype=x.dtype, device=device, generator=self._generator)
+        return drawn.to(x.device)
+
+
+class BrownianNoise:
+    """Increments of a Brownian path over sigma, divided by the square root of its length.
+
+    The path is virtual (Li et al. 2020, "Scalable Gradients for Stochastic Differential
+    Equations", section 4): any increment can be asked for, in any order, from one seed.
+    """
+
+    def __init__(self, x: Tensor, sigmas: Tensor, seed: int, *, on_cpu: bool = True) -> None:
+        self._seed = seed % SEEDS
+        self._device = torch.device("cpu") if on_cpu else x.device
+        positive = sigmas[sigmas > 0].tolist()
+        # The library rounds the ends of its path to its tolerance, and warns beyond them.
+        self._ends = [round(end, PATH_DIGITS) for end in (min(positive), max(positive))]
+        self._tree: BrownianTree | None = None
+
+    def __call__(self, x: Tensor, sigma: Tensor, sigma_next: Tensor) -> Tensor:
+        """The increment from sigma to sigma_next, of unit variance, shaped like x."""
+        tree = self._tree or self._plant(x)
+        start, end = self._ends
+        here, there = (min(max(float(at), start), end) for at in (sigma, sigma_next))
+        increment = cast("Tensor", tree(min(here, there), max(here, there)))
+        increment = increment.to(device=x.device, dtype=x.dtype)
+        return (increment if here < there else -increment) / (sigma_next - sigma).abs().sqrt()
+
+    def _plant(self, x: Tensor) -> BrownianTree:
+        # scipy behind it takes longer to import than a small picture takes to sample.
+        from torchsde import BrownianTree  # noqa: PLC0415
+
+        start, end = self._ends
+        origin = torch.zeros(x.shape, device=self._device)
+        tolerance = 10.0**-PATH_DIGITS
+        self._tree = BrownianTree(start, origin, end, entropy=self._seed, tol=tolerance)
+        return self._tree
+
+
+def _generator(seed: int, device: torch.device | str = "cpu") -> torch.Generator:
+    return torch.Generator(device).manual_seed(seed % SEEDS)
