@@ -1,14 +1,49 @@
 """What a running node may ask of its surroundings, and nothing else.
 
-Knows the questions, not the answers: the worker gives the real one, tests give a small one.
+`Context` is the questions; `RunningContext` answers them from what whoever runs the node hands it.
+Knows nothing of prompts' meaning, events or processes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextvars import ContextVar
 from typing import Any, Protocol, runtime_checkable
 
+from engine.errors import Stopped
 from engine.files import Files
+
+
+class LiveGraph(Protocol):
+    """The graph as it is while it runs, expansions included, under the incumbent's names."""
+
+    def get_node(self, node_id: str) -> Mapping[str, Any]:
+        """A node in API form."""
+        ...
+
+    def has_node(self, node_id: str) -> bool:
+        """Whether there is such a node by now."""
+        ...
+
+    def get_display_node_id(self, node_id: str) -> str:
+        """The node of the user's prompt on which the editor shows this one's progress."""
+        ...
+
+    def get_real_node_id(self, node_id: str) -> str:
+        """The node of the user's prompt that this one came from."""
+        ...
+
+    def get_parent_node_id(self, node_id: str) -> str | None:
+        """The node whose expansion brought this one, or None."""
+        ...
+
+    def all_node_ids(self) -> Iterable[str]:
+        """The ids of all nodes, those of expansions too."""
+        ...
+
+    def get_original_prompt(self) -> Mapping[str, Any]:
+        """The prompt as it was sent."""
+        ...
 
 
 @runtime_checkable
@@ -17,7 +52,7 @@ class Context(Protocol):
 
     @property
     def node_id(self) -> str:
-        """The id of this node in the prompt."""
+        """The id of this node in the prompt. Declare `hidden=("UNIQUE_ID",)` to rely on it."""
         ...
 
     @property
@@ -35,6 +70,16 @@ class Context(Protocol):
         """The saved workflow the prompt came from, if one was sent along."""
         ...
 
+    @property
+    def extra(self) -> Mapping[str, Any]:
+        """What a client wants kept in a picture beside the prompt, `workflow` included."""
+        ...
+
+    @property
+    def graph(self) -> LiveGraph | None:
+        """The graph with its expansions, while one runs."""
+        ...
+
     def progress(self, step: int, steps: int, preview: bytes | None = None) -> None:
         """Report `step` of `steps`, with a JPEG preview if there is one. Raises Stopped."""
         ...
@@ -46,3 +91,90 @@ class Context(Protocol):
     def show(self, **shown: object) -> None:
         """Give the editor something to draw under the node, e.g. `images=[...]`, `text=[...]`."""
         ...
+
+
+OnProgress = Callable[[str, int, int, bytes | None], None]
+"""Takes a node id, step, steps and a preview."""
+
+
+class RunningContext:
+    """A Context that answers from what it is given; for the executor, and for calling a node alone.
+
+    Args:
+        node_id: the node it is for.
+        files: the user's folders.
+        prompt: in API form.
+        extra: what a client sent along to be kept in pictures.
+        graph: the graph being run.
+        stopped: asked at each checkpoint whether the user pressed stop.
+        on_progress: told of each step.
+    """
+
+    __slots__ = (
+        "_on_progress",
+        "_stopped",
+        "extra",
+        "files",
+        "graph",
+        "node_id",
+        "prompt",
+        "shown",
+    )
+
+    def __init__(
+        self,
+        node_id: str,
+        files: Files,
+        *,
+        prompt: Mapping[str, Any] | None = None,
+        extra: Mapping[str, Any] | None = None,
+        graph: LiveGraph | None = None,
+        stopped: Callable[[], bool] | None = None,
+        on_progress: OnProgress | None = None,
+    ) -> None:
+        self.node_id = node_id
+        self.files = files
+        self.prompt: Mapping[str, Any] = prompt or {}
+        self.extra: Mapping[str, Any] = extra or {}
+        self.graph = graph
+        self.shown: dict[str, list[Any]] = {}
+        self._stopped = stopped
+        self._on_progress = on_progress
+
+    @property
+    def workflow(self) -> Mapping[str, Any] | None:
+        """The saved workflow the prompt came from, if one was sent along."""
+        return self.extra.get("workflow")
+
+    def progress(self, step: int, steps: int, preview: bytes | None = None) -> None:
+        """Report a step, then look whether to stop."""
+        if self._on_progress is not None:
+            self._on_progress(self.node_id, step, steps, preview)
+        self.checkpoint()
+
+    def checkpoint(self) -> None:
+        """Raise `Stopped` when the user pressed stop."""
+        if self._stopped is not None and self._stopped():
+            raise Stopped
+
+    def show(self, **shown: object) -> None:
+        """Keep what is shown in `shown`; what several calls show under one name adds up."""
+        for name, items in shown.items():
+            added: list[Any] = [*items] if isinstance(items, list | tuple) else [items]
+            self.shown.setdefault(name, []).extend(added)
+
+    def aside(self) -> RunningContext:
+        """The same but for what is shown: for a node called by another node's code."""
+        return RunningContext(
+            self.node_id,
+            self.files,
+            prompt=self.prompt,
+            extra=self.extra,
+            graph=self.graph,
+            stopped=self._stopped,
+            on_progress=self._on_progress,
+        )
+
+
+CURRENT: ContextVar[RunningContext] = ContextVar("calotype_context")
+"""The context of the node now being called, for plugin code that has no parameter for one."""

@@ -111,7 +111,8 @@ class FunctionNode(Node, Generic[P, R]):
 
     * `@f.fingerprint`: what its result depends on beside its inputs, e.g. a file's identity.
     * `@f.needs`: the names of the lazy inputs to evaluate; those not yet evaluated are None.
-    * `@f.check`: True, or what is wrong with the constants, as a sentence.
+    * `@f.check`: True, or what is wrong with the constants, as a sentence. A parameter
+      `input_types` receives the wire types of the linked inputs.
     """
 
     def __init__(self, function: Callable[P, R], declaration: Declaration) -> None:
@@ -210,11 +211,13 @@ class FunctionNode(Node, Generic[P, R]):
         """What the needs hook says."""
         return self._needs(inputs, context) if self._needs else ()
 
-    def complaint(self, inputs: Mapping[str, Any], context: Context) -> Soon[str | None]:
+    def complaint(
+        self, inputs: Mapping[str, Any], linked_types: Mapping[str, str], context: Context
+    ) -> Soon[str | None]:
         """What the check hook says."""
         if self._check is None:
             return None
-        answer = self._check(inputs, context)
+        answer = self._check({**inputs, "input_types": linked_types}, context)
         return None if answer is True else str(answer)
 
     @cached_property

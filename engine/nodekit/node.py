@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from engine.graph.schema import NodeSchema
@@ -64,7 +64,7 @@ class Traits:
     Attributes:
         fingerprints: `fingerprint_of` says something; it becomes part of the signature.
         chooses: `needed` says which lazy inputs to evaluate.
-        checks: `complaint` may refuse the inputs.
+        checks: `complaint` may refuse the constants.
         knows_id: the node asks for its own id, so its results are its own.
     """
 
@@ -74,20 +74,22 @@ class Traits:
     knows_id: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class NeverSame:
-    """A fingerprint that equals no other: the node runs every time."""
-
-    token: object = field(default_factory=object)
-
-
 class Node(ABC):
     """One kind of node: its schema, and how to run it."""
 
     @property
     @abstractmethod
+    def class_type(self) -> str:
+        """Its name in prompts, known without asking it for anything else."""
+
+    @property
+    @abstractmethod
     def schema(self) -> NodeSchema:
-        """How it looks from outside."""
+        """How it looks from outside, read once."""
+
+    def describe(self) -> NodeSchema:
+        """How it looks now: read again where it may have changed."""
+        return self.schema
 
     @property
     @abstractmethod
@@ -99,7 +101,10 @@ class Node(ABC):
         """Call it once. Inputs that were not given are left out, so that defaults hold."""
 
     def fingerprint_of(self, inputs: Mapping[str, Any], context: Context) -> Soon[Any]:
-        """What, beside its inputs, its result depends on. Links are None in `inputs`."""
+        """What, beside its inputs, its result depends on. Links are None in `inputs`.
+
+        NaN says that it is never the same twice.
+        """
         del inputs, context
         return None
 
@@ -108,7 +113,15 @@ class Node(ABC):
         del inputs, context
         return ()
 
-    def complaint(self, inputs: Mapping[str, Any], context: Context) -> Soon[str | None]:
-        """What is wrong with these constants, or None. Links are None in `inputs`."""
-        del inputs, context
+    def complaint(
+        self, inputs: Mapping[str, Any], linked_types: Mapping[str, str], context: Context
+    ) -> Soon[str | None]:
+        """What is wrong with these inputs, or None.
+
+        Args:
+            inputs: the constants; links are None.
+            linked_types: the wire types of the links.
+            context: whom a check may ask for files.
+        """
+        del inputs, linked_types, context
         return None

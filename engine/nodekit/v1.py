@@ -1,0 +1,218 @@
+"""Classes with `INPUT_TYPES`, as ComfyUI's plugins write them, to Nodes.
+
+Keeps the tricks that plugins play with types and dictionaries working. Knows nothing of modules,
+files or running a graph; `v1_schema.py` reads what such a class declares, and `v1_class.py` goes
+the other way.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, cast
+
+from engine.errors import NodeError
+from engine.graph.schema import NodeSchema
+from engine.nodekit.context import Context
+from engine.nodekit.node import Blocked, Expansion, Node, Outcome, Soon, Traits
+from engine.nodekit.v1_schema import read_v1_schema
+
+V1Class = Any
+"""A class with `INPUT_TYPES`, `RETURN_TYPES` and `FUNCTION`; plugins bring no type for it."""
+
+
+class Instances:
+    """The objects made from V1 classes: one for each node of the graph, kept between runs."""
+
+    def __init__(self) -> None:
+        self._made: dict[tuple[str, type], Any] = {}
+
+    def of(self, made_from: type, node_id: str) -> Any:
+        """The object of that class for that node."""
+        key = (node_id, made_from)
+        found = self._made.get(key)
+        if found is None:
+            found = self._made[key] = made_from()
+        return found
+
+    def forget(self, keep: Callable[[str], bool]) -> None:
+        """Drop the objects of nodes whose id is not to be kept."""
+        for key in [key for key in self._made if not keep(key[0])]:
+            del self._made[key]
+
+    def __len__(self) -> int:
+        return len(self._made)
+
+
+class V1Node(Node):
+    """A V1 class as a Node."""
+
+    def __init__(
+        self,
+        made_from: V1Class,
+        class_type: str,
+        *,
+        display_name: str | None = None,
+        python_module: str = "custom_nodes",
+        instances: Instances | None = None,
+    ) -> None:
+        self.made_from = made_from
+        self._class_type = class_type
+        self._display_name = display_name
+        self._python_module = python_module
+        self._instances = instances or Instances()
+        self._schema: NodeSchema | None = None
+
+    @property
+    def class_type(self) -> str:
+        """Its name in prompts."""
+        return self._class_type
+
+    @property
+    def schema(self) -> NodeSchema:
+        """How it looks; `INPUT_TYPES` is asked once, and again by `describe`."""
+        return self._schema or self.describe()
+
+    def describe(self) -> NodeSchema:
+        """How it looks now: what `INPUT_TYPES` lists may have changed."""
+        self._schema = read_v1_schema(
+            self.made_from,
+            self._class_type,
+            display_name=self._display_name,
+            python_module=self._python_module,
+        )
+        return self._schema
+
+    @property
+    def traits(self) -> Traits:
+        """Which of the rarer methods the class has."""
+        found = self.made_from
+        return Traits(
+            fingerprints=hasattr(found, "IS_CHANGED"),
+            chooses=hasattr(found, "check_lazy_status"),
+            checks=hasattr(found, "VALIDATE_INPUTS"),
+            knows_id=any(each.type == "UNIQUE_ID" for each in self.schema.inputs),
+        )
+
+    def run(self, inputs: Mapping[str, Any], context: Context) -> Soon[Outcome]:
+        """Call `FUNCTION` on this node's object."""
+        instance = self._instances.of(self.made_from, context.node_id)
+        function = getattr(instance, self.made_from.FUNCTION)
+        answer: Any = function(**{**inputs, **self._hidden(context)})
+        if inspect.isawaitable(answer):
+            return self._later(answer)
+        return self._outcome(answer)
+
+    async def _later(self, answer: Awaitable[Any]) -> Outcome:
+        return self._outcome(await answer)
+
+    def _outcome(self, answer: Any) -> Outcome:
+        return read_answer(answer, len(self.schema.outputs), self._class_type)
+
+    def fingerprint_of(self, inputs: Mapping[str, Any], context: Context) -> Soon[Any]:
+        """What `IS_CHANGED` says of the constants."""
+        return self._ask(self.made_from.IS_CHANGED, inputs, context)
+
+    def needed(self, inputs: Mapping[str, Any], context: Context) -> Soon[Sequence[str]]:
+        """What `check_lazy_status` says."""
+        instance = self._instances.of(self.made_from, context.node_id)
+        answer: Any = instance.check_lazy_status(**{**inputs, **self._hidden(context)})
+        if inspect.isawaitable(answer):
+            return _later_names(answer)
+        return _names(answer)
+
+    def complaint(
+        self, inputs: Mapping[str, Any], linked_types: Mapping[str, str], context: Context
+    ) -> Soon[str | None]:
+        """What `VALIDATE_INPUTS` says: only the inputs it names are given to it."""
+        answer = self._ask(
+            self.made_from.VALIDATE_INPUTS, {**inputs, "input_types": linked_types}, context
+        )
+        if inspect.isawaitable(answer):
+            return _later_complaint(answer)
+        return _complaint(answer)
+
+    def _ask(
+        self, function: Callable[..., Any], inputs: Mapping[str, Any], context: Context
+    ) -> Any:
+        """Call a class method with those of the inputs and hidden ones that it names."""
+        given = {**inputs, **self._hidden(context)}
+        parameters = inspect.signature(function).parameters
+        takes_all = any(each.kind is each.VAR_KEYWORD for each in parameters.values())
+        chosen = {
+            name: value
+            for name, value in given.items()
+            if name in parameters or (takes_all and name != "input_types")
+        }
+        if self.schema.input_is_list:
+            chosen = {
+                name: value if name == "input_types" else [value] for name, value in chosen.items()
+            }
+        return function(**chosen)
+
+    def _hidden(self, context: Context) -> dict[str, Any]:
+        return {
+            each.name: hidden_value(each.type, context)
+            for each in self.schema.inputs
+            if each.section == "hidden"
+        }
+
+
+def hidden_value(kind: str, context: Context) -> Any:
+    """What a hidden input of that kind holds; None for kinds that we do not know."""
+    match str.__str__(kind):
+        case "PROMPT":
+            return context.prompt
+        case "EXTRA_PNGINFO":
+            return dict(context.extra)
+        case "UNIQUE_ID":
+            return context.node_id
+        case "DYNPROMPT":
+            return context.graph
+        case _:
+            return None
+
+
+def read_answer(answer: Any, outputs: int, class_type: str) -> Outcome:
+    """What a V1 function returned: a tuple, a dict of `ui`, `result` and `expand`, or a block.
+
+    Raises:
+        NodeError: it is none of these.
+    """
+    if isinstance(answer, Blocked):
+        return Outcome((answer,) * outputs)
+    if answer is None:
+        return Outcome()
+    if isinstance(answer, dict):
+        said = cast("dict[str, Any]", answer)
+        result = said.get("result", ())
+        if isinstance(result, Blocked):
+            result = (result,) * outputs
+        values = tuple(result or ())
+        if "expand" in said:
+            return Outcome(shown=said.get("ui"), expansion=Expansion(said["expand"], values))
+        return Outcome(values, said.get("ui"))
+    if isinstance(answer, tuple | list):
+        return Outcome(tuple(cast("Sequence[Any]", answer)))
+    raise NodeError(
+        f"{class_type} returned a {type(answer).__name__}; a node returns a tuple with one value "
+        "per output, e.g. `return (image,)`"
+    )
+
+
+def _names(answer: Any) -> Sequence[str]:
+    return cast("Sequence[str]", answer) if isinstance(answer, list | tuple) else ()
+
+
+async def _later_names(answer: Awaitable[Any]) -> Sequence[str]:
+    return _names(await answer)
+
+
+def _complaint(answer: Any) -> str | None:
+    if answer is True or isinstance(answer, Blocked):
+        return None
+    return "" if answer is False else str(answer)
+
+
+async def _later_complaint(answer: Awaitable[Any]) -> str | None:
+    return _complaint(await answer)

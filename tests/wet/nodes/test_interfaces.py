@@ -1,0 +1,180 @@
+"""Built-in nodes have the incumbent's names, sockets, defaults, bounds and choices."""
+
+import json
+from typing import Any
+
+import pytest
+
+from engine.graph.object_info import object_info
+from engine.graph.schema import InputSchema, NodeSchema
+from nodes import builtin_registry
+
+LISTED_FOLDER = "<folder listing>"
+NO_CHOICES = "<empty>"
+COMPARED_OPTIONS = {
+    "default",
+    "min",
+    "max",
+    "step",
+    "round",
+    "display",
+    "display_name",
+    "multiline",
+    "dynamicPrompts",
+    "control_after_generate",
+    "image_upload",
+    "video_upload",
+    "image_folder",
+    "remote",
+    "template",
+}
+LOADERS = "CheckpointLoaderSimple VAELoader"
+TEXT = "CLIPTextEncode CLIPSetLastLayer"
+CONDITIONING = """
+    ConditioningCombine ConditioningConcat ConditioningAverage ConditioningSetArea
+    ConditioningSetAreaPercentage ConditioningSetAreaStrength ConditioningSetMask
+    ConditioningSetTimestepRange ConditioningZeroOut
+"""
+SAMPLING = """
+    ModelSamplingDiscrete RescaleCFG KSampler KSamplerAdvanced SamplerCustom SamplerCustomAdvanced
+    APG BasicGuider CFGGuider DualCFGGuider DisableNoise RandomNoise KSamplerSelect
+    SamplerDPMAdaptative SamplerDPMPP_2M_SDE SamplerDPMPP_2S_Ancestral SamplerDPMPP_3M_SDE
+    SamplerDPMPP_SDE SamplerER_SDE SamplerEulerAncestral SamplerEulerAncestralCFGPP
+    SamplerLCMUpscale SamplerLMS SamplerSASolver SamplerSEEDS2 AlignYourStepsScheduler
+    BasicScheduler BetaSamplingScheduler ExponentialScheduler GITSScheduler KarrasScheduler
+    LaplaceScheduler PolyexponentialScheduler SDTurboScheduler VPScheduler ExtendIntermediateSigmas
+    FlipSigmas SamplingPercentToSigma SetFirstSigma SplitSigmas SplitSigmasDenoise
+"""
+LATENT = """
+    EmptyLatentImage VAEDecode VAEEncode VAEDecodeTiled VAEEncodeTiled VAEEncodeForInpaint
+    SetLatentNoiseMask BatchLatentsNode LatentComposite LatentCompositeMasked LatentUpscale
+    LatentUpscaleBy LatentCrop LatentFlip LatentRotate LatentBatch LatentFromBatch RebatchLatents
+    RepeatLatentBatch LatentAdd LatentBatchSeedBehavior LatentConcat LatentCut LatentCutToBatch
+    LatentInterpolate LatentMultiply LatentSubtract LatentApplyOperation LatentApplyOperationCFG
+    LatentOperationSharpen LatentOperationTonemapReinhard LatentBlend SaveLatent LoadLatent
+"""
+IMAGE = """
+    BatchImagesNode EmptyImage GetImageSize ImageAddNoise ImageBatch ImageCompositeMasked
+    ImageInvert ImagePadForOutpaint LoadImage LoadImageOutput PreviewImage SaveImage
+    ImageFromBatch ImageRGBToYUV ImageYUVToRGB RebatchImages RepeatImageBatch ImageBlend ImageBlur
+    ImageQuantize ImageSharpen Morphology ImageCrop ImageFlip ImageRotate ImageStitch
+    ResizeAndPadImage ImageScale ImageScaleBy ImageScaleToMaxDimension ImageScaleToTotalPixels
+"""
+MASK = """
+    BatchMasksNode CropMask FeatherMask GrowMask ImageColorToMask ImageToMask InvertMask
+    LoadImageMask MaskComposite MaskPreview MaskToImage SolidMask ThresholdMask JoinImageWithAlpha
+    PorterDuffImageComposite SplitImageWithAlpha
+"""
+SMALL = """
+    CustomCombo PreviewAny PrimitiveBoolean PrimitiveFloat PrimitiveInt PrimitiveString
+    PrimitiveStringMultiline CaseConverter RegexExtract RegexMatch RegexReplace StringCompare
+    StringConcatenate StringContains StringLength StringReplace StringSubstring StringTrim
+"""
+PROMISED = f"{LOADERS} {TEXT} {CONDITIONING} {SAMPLING} {LATENT} {IMAGE} {MASK} {SMALL}".split()
+
+
+@pytest.fixture(scope="module")
+def catalog() -> dict[str, NodeSchema]:
+    registry = builtin_registry()
+    found = dict(registry.catalog())
+    assert registry.left_out == {}
+    return found
+
+
+@pytest.fixture(scope="module")
+def incumbent(shared_folder) -> dict[str, Any]:
+    path = shared_folder / "facts" / "node_interfaces.json"
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def test_every_promised_class_exists(catalog):
+    assert sorted(set(PROMISED) - set(catalog)) == []
+
+
+@pytest.mark.parametrize("class_type", PROMISED)
+def test_a_promised_class_looks_like_the_incumbent_s(class_type, catalog, incumbent):
+    assert class_type in catalog, "there is no such node yet"
+    expected = as_compared(incumbent[class_type])
+    assert from_schema(catalog[class_type], expected) == expected
+
+
+def test_every_other_class_that_the_incumbent_has_looks_like_its_own(catalog, incumbent):
+    others = (set(catalog) & set(incumbent)) - set(PROMISED)
+    different = {}
+    for class_type in sorted(others):
+        expected = as_compared(incumbent[class_type])
+        found = from_schema(catalog[class_type], expected)
+        if found != expected:
+            different[class_type] = {
+                key: (found[key], expected[key]) for key in found if found[key] != expected[key]
+            }
+    assert different == {}
+
+
+def test_every_node_has_a_description(catalog):
+    assert [name for name, schema in catalog.items() if not schema.description] == []
+
+
+def test_the_whole_catalog_becomes_json(catalog):
+    infos = {name: object_info(schema, lambda _: ["a"]) for name, schema in catalog.items()}
+    assert json.loads(json.dumps(infos)) == json.loads(json.dumps(infos, default=list))
+
+
+def as_compared(entry: dict[str, Any]) -> dict[str, Any]:
+    """What the reference says of a class, in the form that `from_schema` gives."""
+    inputs = []
+    for each in entry["inputs"]:
+        kept = {key: each[key] for key in COMPARED_OPTIONS & each.keys()}
+        kept |= {key: each[key] for key in ("name", "section", "type")}
+        if "template" in kept:
+            [template] = kept["template"]["input"]
+            kept["template"] = {
+                "input": {template["section"]: {template["name"]: [template["type"], {}]}},
+                **{key: kept["template"][key] for key in ("prefix", "min", "max")},
+            }
+        if isinstance(each.get("options"), list):
+            kept["choices"] = each["options"]
+        if each.get("options") == NO_CHOICES:
+            kept["choices"] = []
+        if each.get("options") == LISTED_FOLDER or each.get("folder_backed"):
+            kept["lists a folder"] = True
+        inputs.append(kept)
+    return {
+        "display_name": entry["display_name"] or entry["class_type"],
+        "category": entry["category"],
+        "inputs": inputs,
+        "outputs": list(
+            zip(entry["output_types"], entry["output_names"], entry["output_is_list"], strict=True)
+        ),
+        "flags": {
+            key: entry[key]
+            for key in ("output_node", "deprecated", "experimental", "input_is_list")
+        },
+    }
+
+
+def from_schema(schema: NodeSchema, expected: dict[str, Any]) -> dict[str, Any]:
+    told = {each["name"]: each for each in expected["inputs"]}
+    return {
+        "display_name": schema.display_name,
+        "category": schema.category,
+        "inputs": [input_from_schema(each, told.get(each.name, {})) for each in schema.inputs],
+        "outputs": [(each.type, each.name, each.is_list) for each in schema.outputs],
+        "flags": {
+            "output_node": schema.is_output,
+            "deprecated": schema.deprecated,
+            "experimental": schema.experimental,
+            "input_is_list": schema.input_is_list,
+        },
+    }
+
+
+def input_from_schema(schema: InputSchema, told: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = {"name": schema.name, "section": schema.section, "type": schema.type}
+    found |= {key: schema.options[key] for key in COMPARED_OPTIONS & schema.options.keys()}
+    if schema.choices is not None:
+        found["choices"] = list(schema.choices)
+    # Where the reference lists choices besides files (VAELoader), it says nothing of the folder.
+    if schema.folder is not None and not ("choices" in told and "lists a folder" not in told):
+        found["lists a folder"] = True
+    return found
