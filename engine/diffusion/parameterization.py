@@ -203,8 +203,7 @@ class Discrete(_VarianceExploding):
         """The inverse of `timestep`."""
         place = (timestep.float() - (self.stride - 1)) / self.stride
         place = place.clamp(min=0, max=len(self.sigmas) - 1)
-        low, high = place.floor().long(), place.ceil().long()
-        part = place.frac()
+        low, high, part = place.floor().long(), place.ceil().long(), place.frac()
         log_sigmas = self.log_sigmas.to(timestep.device)
         return ((1 - part) * log_sigmas[low] + part * log_sigmas[high]).exp()
 
