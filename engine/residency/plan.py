@@ -1,0 +1,80 @@
+"""Decides what lies on the device and what has to go. Pure: numbers in, numbers out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """A decision.
+
+    Attributes:
+        resident: bytes that each may keep on the device; fewer than its size means that the rest of
+            it is streamed while it runs.
+        evicted: what leaves the device.
+    """
+
+    resident: Mapping[str, int]
+    evicted: tuple[str, ...]
+
+
+def plan(sizes: Mapping[str, int], budget: int, in_use: Sequence[str]) -> Placement:
+    """Place what is in use, then keep as much of the rest as fits, the latest used first.
+
+    Args:
+        sizes: bytes of everything that is or should be on the device, the longest unused first.
+        budget: bytes for weights; below zero counts as zero.
+        in_use: what must be able to run now. If it does not fit together, the largest of it gives
+            way: streaming one big thing costs less than streaming many.
+    """
+    left = max(budget, 0)
+    resident: dict[str, int] = {}
+    for name in sorted(set(in_use), key=lambda name: (sizes[name], name)):
+        resident[name] = min(sizes[name], left)
+        left -= resident[name]
+    evicted: list[str] = []
+    for name in reversed(tuple(sizes)):
+        if name in resident:
+            continue
+        if sizes[name] <= left:
+            resident[name] = sizes[name]
+            left -= sizes[name]
+        else:
+            evicted.append(name)
+    return Placement(resident, tuple(reversed(evicted)))
+
+
+def streamed_blocks(sizes: Sequence[int], resident: int) -> frozenset[int]:
+    """Which blocks of a module are streamed when only `resident` bytes of it may stay.
+
+    They are spread evenly over its length, so that the copy of one hides behind the computing of
+    its neighbours. What stays never exceeds `resident`.
+    """
+    total = sum(sizes)
+    outside = max(total - max(resident, 0), 0)
+    streamed: set[int] = set()
+    passed = sent = 0
+    for index, size in enumerate(sizes):
+        passed += size
+        if sent * total < outside * passed:
+            streamed.add(index)
+            sent += size
+    return frozenset(streamed)
+
+
+def resident_beside_slots(
+    sizes: Sequence[int], allowed: int, slots: int
+) -> tuple[frozenset[int], int] | None:
+    """Streaming under a hard limit: which blocks are streamed, and the bytes of one slot.
+
+    The slots that blocks pass through lie within `allowed` too. None if not even one largest block
+    fits with nothing else there. Fewer slots than asked for are taken when that is all that fits;
+    ask again with that number.
+    """
+    largest = max(sizes, default=0)
+    if slots * largest > allowed:
+        return None
+    streamed = streamed_blocks(sizes, allowed - slots * largest)
+    return streamed, max((sizes[index] for index in streamed), default=0)

@@ -1,0 +1,281 @@
+"""Weights come, stay, stream and leave; what is computed does not depend on where they were."""
+
+import gc
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from engine.errors import OutOfMemoryError
+from engine.residency.carriers import Cargo, HostCarrier, Wants
+from engine.residency.manager import DeviceResidency, LazyWeights, current, install, installed
+from engine.residency.stream import Lodging, split
+
+CPU = torch.device("cpu")
+
+
+class Block(nn.Module):
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(width)
+        self.inside = nn.ModuleList([nn.Linear(width, width), nn.Linear(width, width)])
+
+    def forward(self, x: Tensor) -> Tensor:
+        for layer in self.inside:
+            x = x + layer(self.norm(x))
+        return x
+
+
+class Net(nn.Module):
+    """Called through a method of its own, with a buffer and a tensor that two blocks share."""
+
+    def __init__(self, blocks: int = 6, width: int = 16) -> None:
+        super().__init__()
+        self.first = nn.Linear(width, width)
+        self.blocks = nn.ModuleList(Block(width) for _ in range(blocks))
+        self.last = nn.Linear(width, width)
+        self.last.weight = self.first.weight
+        self.register_buffer("scale", torch.full((1,), 0.5), persistent=False)
+
+    def run(self, x: Tensor) -> Tensor:
+        x = self.first(x) * self.scale
+        for block in self.blocks:
+            x = block(x)
+        return self.last(x)
+
+
+class CountingCarrier(HostCarrier):
+    """A device of which every byte is counted: what is brought and not given back is there."""
+
+    slots = 2
+
+    def __init__(self, dtype: torch.dtype) -> None:
+        super().__init__(dtype)
+        self.lane_bytes = self.lane_peak = self.sent = 0
+
+    def bytes_of(self, tensor: Tensor) -> int:
+        return tensor.numel() * 4
+
+    def open_lane(self, blocks, slots, slot_bytes):
+        carrier, inner = self, super().open_lane(blocks, slots, slot_bytes)
+
+        class Counted:
+            def __init__(self, cargo: Cargo, size: int) -> None:
+                self.cargo, self.size = cargo, size
+
+            def arrive(self) -> list[Tensor]:
+                return self.cargo.arrive()
+
+            def leave(self) -> None:
+                carrier.lane_bytes -= self.size
+                self.cargo.leave()
+
+        class Lane:
+            def send(self, index):
+                cargo = inner.send(index)
+                if cargo is None:
+                    return None
+                size = sum(map(carrier.bytes_of, blocks[index]))
+                assert size <= slot_bytes
+                carrier.sent += 1
+                carrier.lane_bytes += size
+                carrier.lane_peak = max(carrier.lane_peak, carrier.lane_bytes)
+                return Counted(cargo, size)
+
+        return Lane()
+
+
+def half_net(**sizes: int) -> Net:
+    torch.manual_seed(0)
+    return Net(**sizes).half().requires_grad_(requires_grad=False).eval()
+
+
+def lazy(module: nn.Module, name: str = "net", **more: object) -> LazyWeights:
+    size = sum(p.numel() * p.element_size() for p in module.parameters())
+    return LazyWeights(name, size, lambda: module, **more)
+
+
+def expected(x: Tensor) -> Tensor:
+    return half_net().float().run(x)
+
+
+X = torch.linspace(-1, 1, 32).reshape(2, 16)
+
+
+def test_a_half_file_computes_in_float_and_comes_back():
+    net = half_net()
+    originals = {name: tensor for name, tensor in net.named_parameters()}
+    residency = DeviceResidency(CPU, torch.float32, budget=10**9)
+    weights = lazy(net)
+    with torch.inference_mode(), residency.use(weights):
+        assert all(p.dtype == torch.float32 for p in net.parameters())
+        assert torch.equal(net.run(X), expected(X))
+    held = residency.held
+    assert held == sum(4 * p.numel() for p in net.parameters()) + 4
+    assert residency.release(1) == held
+    assert residency.held == 0
+    assert all(parameter is originals[name] for name, parameter in net.named_parameters())
+
+
+def test_weights_of_the_right_dtype_are_not_copied():
+    net = half_net()
+    residency = DeviceResidency(CPU, torch.float16, budget=0)
+    with residency.use(lazy(net)):
+        assert residency.held == 0
+        assert net.first.weight.dtype == torch.float16
+
+
+def test_nothing_is_loaded_before_it_is_used():
+    calls: list[int] = []
+
+    def load() -> Net:
+        calls.append(1)
+        return half_net()
+
+    weights = LazyWeights("net", 0, load)
+    assert not weights.is_loaded
+    residency = DeviceResidency(CPU, torch.float32, budget=10**9)
+    for _ in range(2):
+        with residency.use(weights):
+            pass
+    assert weights.is_loaded
+    assert calls == [1]
+
+
+@pytest.mark.parametrize("share", [0.9, 0.6, 0.45])
+def test_streaming_computes_the_same_within_the_budget(share):
+    net = half_net()
+    carrier = CountingCarrier(torch.float32)
+    lodging = Lodging(net, carrier, block_limit=2500)
+    budget = int(lodging.size * share)
+    lodging.place(budget)
+    assert lodging.streams
+    assert lodging.held <= budget
+    with torch.inference_mode():
+        for _ in range(3):
+            assert torch.equal(net.run(X), expected(X))
+    slots_bytes = lodging.held - sum(
+        4 * t.numel() for t in (*net.parameters(), net.scale) if t.dtype == torch.float32
+    )
+    assert carrier.lane_peak <= slots_bytes
+    # after the first pass every block was sent for while the one before it computed
+    assert carrier.lane_peak > slots_bytes // 2
+    lodging.clear()
+    assert all(p.dtype == torch.float16 for p in net.parameters())
+    assert carrier.lane_bytes == 0
+
+
+def test_a_stop_in_the_middle_of_a_block_leaves_everything_usable():
+    net = half_net()
+    lodging = Lodging(net, CountingCarrier(torch.float32), block_limit=2500)
+    lodging.place(int(lodging.size * 0.5))
+
+    class Stop(Exception):
+        pass
+
+    def stop(*_: object) -> None:
+        raise Stop
+
+    hook = net.blocks[3].norm.register_forward_hook(stop)
+    with torch.inference_mode():
+        with pytest.raises(Stop):
+            net.run(X)
+        hook.remove()
+        assert torch.equal(net.run(X), expected(X))
+
+
+def test_more_memory_ends_the_streaming():
+    net = half_net()
+    lodging = Lodging(net, HostCarrier(torch.float32), block_limit=2500)
+    lodging.place(int(lodging.size * 0.5))
+    assert lodging.streams
+    lodging.place(lodging.size)
+    assert not lodging.streams
+    assert lodging.held == lodging.size
+    assert torch.equal(net.run(X), expected(X))
+
+
+def test_too_little_for_one_block_is_an_error_with_numbers():
+    net = half_net()
+    residency = DeviceResidency(CPU, torch.float32, budget=1000)
+    with pytest.raises(OutOfMemoryError, match=r"need [\d,]+ bytes .* 1,000 are left"):
+        residency.use(lazy(net)).__enter__()
+    assert all(p.dtype == torch.float16 for p in net.parameters())
+
+
+def test_what_was_used_longest_ago_makes_room():
+    size = 4 * sum(p.numel() for p in half_net().parameters()) + 4
+    residency = DeviceResidency(CPU, torch.float32, budget=2 * size)
+    a, b, c = (lazy(half_net(), name) for name in "abc")
+    for weights in (a, b, a, c):
+        with residency.use(weights):
+            pass
+    dtypes = [weights.module.first.weight.dtype for weights in (a, b, c)]
+    assert dtypes == [torch.float32, torch.float16, torch.float32]
+    with residency.use(c, room_for=size):
+        assert a.module.first.weight.dtype == torch.float16
+
+
+def test_what_is_in_use_is_not_released():
+    residency = DeviceResidency(CPU, torch.float32, budget=10**9)
+    a, b = lazy(half_net(), "a"), lazy(half_net(), "b")
+    with residency.use(b):
+        pass
+    with residency.use(a):
+        freed = residency.release(10**9)
+        assert freed == residency.held
+        assert a.module.first.weight.dtype == torch.float32
+    assert residency.release(10**9) == freed
+
+
+def test_weights_that_nobody_holds_leave():
+    residency = DeviceResidency(CPU, torch.float32, budget=10**9)
+    weights = lazy(half_net())
+    with residency.use(weights):
+        assert residency.held
+    del weights
+    gc.collect()
+    assert residency.held == 0
+
+
+def test_the_weights_say_in_which_form_they_are_wanted():
+    net = nn.Sequential(nn.Conv2d(4, 8, 3))
+    residency = DeviceResidency(CPU, torch.bfloat16, budget=10**9)
+    plain = lazy(net, wants=Wants(channels_last=True))
+    with residency.use(plain):
+        assert net[0].weight.is_contiguous(memory_format=torch.channels_last)
+        assert net[0].weight.dtype == torch.bfloat16
+    other = nn.Linear(4, 4)
+    with residency.use(lazy(other, wants=Wants(dtype=torch.float32))):
+        assert other.weight.dtype == torch.float32
+
+
+def test_pages_of_the_file_are_given_back_as_it_is_converted():
+    forgotten: list[int] = []
+    residency = DeviceResidency(CPU, torch.float32, budget=10**9)
+    with residency.use(lazy(half_net(), forget=lambda: forgotten.append(1))):
+        assert forgotten
+
+
+def test_blocks_hold_every_tensor_once():
+    net = half_net()
+    blocks = split(net, lambda tensor: tensor.numel() * 4, 2500)
+    held = [id(tensor) for block in blocks for tensor in block.tensors]
+    assert len(held) == len(set(held))
+    assert set(held) == {id(t) for t in (*net.parameters(), *net.buffers())}
+    # the shared weight and the root's buffer wait for no call; a list is never called
+    assert {type(block.module) for block in blocks} == {type(None), nn.Linear, Block}
+
+
+def test_the_residency_is_replaced_in_a_with():
+    first = DeviceResidency(CPU, torch.float32, budget=1)
+    second = DeviceResidency(CPU, torch.float32, budget=2)
+    with installed(first) as inside:
+        assert current() is inside is first
+        with installed(second):
+            assert current() is second
+        assert current() is first
+        install(second)
+        assert current() is second
+    with pytest.raises(RuntimeError, match="no residency is installed"):
+        current()
