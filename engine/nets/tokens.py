@@ -1,0 +1,157 @@
+"""Prompts to chunks of weighted CLIP tokens.
+
+The vocabulary is rebuilt from the merges of CLIP's byte-pair encoding (Radford et al. 2021), which
+lie in `data/` (origin and licence: NOTICE). Knows no network and no folder: who wants embeddings
+hands in a function that finds them.
+"""
+
+from __future__ import annotations
+
+import gzip
+import re
+import unicodedata
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from tokenizers import Regex, Tokenizer, models, pre_tokenizers
+from torch import Tensor
+
+from engine.nets.prompt_syntax import weighted_spans
+
+Embeddings = Callable[[str], Tensor | None]
+"""The name of a textual inversion to its vectors [N, D]; None if there is no such embedding."""
+WeightedToken = tuple[int | Tensor, float]
+"""A token's number, or a vector [D] in its place; and its weight."""
+
+START, END = 49406, 49407
+_WORDS = r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"
+_MERGES = Path(__file__).parent / "data" / "clip_merges.txt.gz"
+_MENTION = re.compile(r"(?:^|(?<=[ \n]))embedding:(\S+)")
+_SPACE = re.compile(r"\s+")
+_NEVER_SPLIT_BELOW = 8
+"""Tokens of one span that move to the next chunk together rather than being cut apart."""
+
+
+class ClipTokenizer:
+    """CLIP's byte-pair encoding."""
+
+    def __init__(self) -> None:
+        text = gzip.decompress(_MERGES.read_bytes()).decode()
+        merges = [(left, right) for left, right in map(str.split, text.splitlines())]
+        letters = _byte_letters()
+        tokens = [*letters, *(f"{letter}</w>" for letter in letters), *map("".join, merges)]
+        specials = ["<|startoftext|>", "<|endoftext|>"]
+        vocabulary = {token: number for number, token in enumerate([*tokens, *specials])}
+        byte_pairs = models.BPE(
+            vocab=vocabulary, merges=merges, unk_token=specials[1], end_of_word_suffix="</w>"
+        )
+        self._tokenizer = Tokenizer(byte_pairs)
+        self._tokenizer.add_special_tokens(specials)
+        self._tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+            [
+                pre_tokenizers.Split(Regex(_WORDS), behavior="removed", invert=True),
+                pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+            ]
+        )
+
+    def numbers(self, text: str) -> list[int]:
+        """Token numbers of a text, without start and end."""
+        # Lower-casing is Python's: the library's differs, for a Greek final sigma for one.
+        text = _SPACE.sub(" ", unicodedata.normalize("NFC", text)).lower()
+        return self._tokenizer.encode(text, add_special_tokens=False).ids
+
+
+@cache
+def clip_tokenizer() -> ClipTokenizer:
+    """The tokenizer, built on first use: some 0.1 s."""
+    return ClipTokenizer()
+
+
+def _byte_letters() -> list[str]:
+    """The 256 letters that stand for bytes, in the order of their numbers (GPT-2's table).
+
+    Bytes that print stand for themselves; the others follow, as the letters from U+0100 on.
+    """
+    printing = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
+    return [*map(chr, printing), *(chr(0x100 + i) for i in range(256 - len(printing)))]
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkFormat:
+    """How an encoder wants its chunks.
+
+    Attributes:
+        length: tokens of a chunk, start and end included.
+        pad: fills a chunk after its end token: 49407 for CLIP L, 0 for OpenCLIP.
+    """
+
+    length: int = 77
+    pad: int = END
+
+
+CLIP_L_CHUNKS = ChunkFormat()
+
+
+def tokenize(
+    tokenizer: ClipTokenizer,
+    text: str,
+    *,
+    embeddings: Embeddings | None = None,
+    chunks: ChunkFormat = CLIP_L_CHUNKS,
+) -> list[list[WeightedToken]]:
+    """A prompt to chunks of `(token, weight)`, each as long as `chunks` says; at least one.
+
+    `embedding:name` stands for the vectors that `embeddings` finds; without that function it is
+    ordinary text. A name that is not found leaves nothing behind.
+    """
+    groups = [
+        [(token, weight) for token in group]
+        for span, weight in weighted_spans(text)
+        for group in _tokens(tokenizer, span, embeddings)
+    ]
+    return _in_chunks(groups, chunks)
+
+
+def _tokens(
+    tokenizer: ClipTokenizer, span: str, embeddings: Embeddings | None
+) -> Iterator[Sequence[int | Tensor]]:
+    """The groups of one span: its words between embeddings, and each embedding."""
+    if embeddings is None:
+        yield tokenizer.numbers(span)
+        return
+    end = 0
+    for mention in _MENTION.finditer(span):
+        yield tokenizer.numbers(span[end : mention.start()])
+        name: str = mention[1]
+        end = mention.end()
+        found = embeddings(name)
+        if found is None and (shorter := name.rstrip(",")) != name:
+            end -= len(name) - len(shorter)
+            found = embeddings(shorter) if shorter else None
+        if found is not None:
+            yield [*found.reshape(-1, found.shape[-1])]
+    yield tokenizer.numbers(span[end:])
+
+
+def _in_chunks(
+    groups: Sequence[Sequence[WeightedToken]], chunks: ChunkFormat
+) -> list[list[WeightedToken]]:
+    room = chunks.length - 2
+    filled: list[list[WeightedToken]] = [[]]
+    for group in groups:
+        left = list(group)
+        while len(filled[-1]) + len(left) > room:
+            splits = len(left) >= _NEVER_SPLIT_BELOW
+            taken = room - len(filled[-1]) if splits else 0
+            filled[-1].extend(left[:taken])
+            left = left[taken:]
+            filled.append([])
+        filled[-1].extend(left)
+    return [_closed(chunk, chunks) for chunk in filled]
+
+
+def _closed(chunk: list[WeightedToken], chunks: ChunkFormat) -> list[WeightedToken]:
+    padding = chunks.length - 2 - len(chunk)
+    return [(START, 1.0), *chunk, (END, 1.0), *[(chunks.pad, 1.0)] * padding]
