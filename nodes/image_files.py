@@ -1,0 +1,276 @@
+"""Pictures from files and into files: loading, saving, showing."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterator
+from typing import Annotated, Any, Literal
+
+import torch
+from PIL import Image as Pillow
+
+from engine.errors import FilesError, NodeError
+from engine.files import file_identity
+from engine.media.metadata import metadata_texts
+from engine.media.pictures import animated_png_bytes, animated_webp_bytes, png_bytes, read_frames
+from engine.nodekit.context import Context
+from engine.nodekit.contract import node
+from engine.nodekit.markers import FileChoice, Options, Range, Text
+from nodes.image_scaling import as_masks
+from nodes.pixels import from_picture, to_pictures
+from nodes.sockets import Image, Mask
+
+InputFile = Annotated[str, FileChoice("input", upload="image_upload")]
+OutputFile = Annotated[
+    str,
+    FileChoice("output", upload="image_upload"),
+    Options(
+        image_folder="output",
+        remote={
+            "route": "/internal/files/output",
+            "refresh_button": True,
+            "control_after_refresh": "first",
+        },
+    ),
+]
+Prefix = Annotated[str, Text(multiline=None)]
+OneLinePrefix = Annotated[str, Text(multiline=False)]
+FramesPerSecond = Annotated[float, Range(0.01, 1000.0, step=0.01)]
+NO_MASK_SIDE = 64
+"""The side of the empty mask that stands for "nothing is transparent"."""
+_WEBP_METHODS = {"default": 4, "fastest": 0, "slowest": 6}
+
+
+@node("LoadImage", category="image", display="Load Image", checks=("image",))
+def load_image(image: InputFile, ctx: Context) -> tuple[Image, Mask]:
+    """A picture of the input folder, or of another: `x.png [output]`, `x.png [temp]`.
+
+    All frames of an animation, upright, as its colours are stored. The mask is white where the
+    picture is transparent; 64 x 64 and black if nothing can be.
+    """
+    return _load(image, ctx, place="input")
+
+
+@load_image.check
+def _(image: str | None, ctx: Context) -> bool | str:
+    return _exists(image, ctx, place="input")
+
+
+@load_image.fingerprint
+def _(image: str | None, ctx: Context) -> object:
+    return image and file_identity(ctx.files.find_annotated(image))
+
+
+@node(
+    "LoadImageOutput",
+    category="image",
+    display="Load Image (from Outputs)",
+    experimental=True,
+    checks=("image",),
+)
+def load_image_output(image: OutputFile, ctx: Context) -> tuple[Image, Mask]:
+    """A picture of the output folder, read as Load Image does."""
+    return _load(image, ctx, place="output")
+
+
+@load_image_output.check
+def _(image: str | None, ctx: Context) -> bool | str:
+    return _exists(image, ctx, place="output")
+
+
+@load_image_output.fingerprint
+def _(image: str | None, ctx: Context) -> object:
+    return image and file_identity(ctx.files.find_annotated(image, place="output"))
+
+
+@node("LoadImageMask", category="mask", display="Load Image (as Mask)", checks=("image",))
+def load_image_mask(
+    image: InputFile, channel: Literal["alpha", "red", "green", "blue"], ctx: Context
+) -> Mask:
+    """One channel of a picture's first frame as a mask; of alpha, its opposite."""
+    frame = next(read_frames(ctx.files.find_annotated(image)))
+    pixels = from_picture(frame)
+    if channel != "alpha":
+        return pixels[None, ..., ("red", "green", "blue").index(channel)]
+    if frame.mode == "RGBA":
+        return 1.0 - pixels[None, ..., 3]
+    return torch.zeros(1, *pixels.shape[:2])
+
+
+@load_image_mask.check
+def _(image: str | None, ctx: Context) -> bool | str:
+    return _exists(image, ctx, place="input")
+
+
+@load_image_mask.fingerprint
+def _(image: str | None, ctx: Context) -> object:
+    return image and file_identity(ctx.files.find_annotated(image))
+
+
+def _exists(name: str | None, ctx: Context, *, place: str) -> bool | str:
+    """True, or why there is no such file. A name that comes over a link is looked for later."""
+    if name is None:
+        return True
+    try:
+        ctx.files.find_annotated(name, place=place)
+    except FilesError as error:
+        return str(error)
+    return True
+
+
+def _load(name: str, ctx: Context, *, place: str) -> tuple[torch.Tensor, torch.Tensor]:
+    """All frames of a picture [B, H, W, 3] and its masks [B, H, W]."""
+    images: list[torch.Tensor] = []
+    masks: list[torch.Tensor] = []
+    any_alpha = False
+    for frame in read_frames(ctx.files.find_annotated(name, place=place)):
+        ctx.checkpoint()
+        pixels = from_picture(frame)
+        images.append(pixels[..., :3])
+        has_alpha = frame.mode == "RGBA"
+        masks.append(1.0 - pixels[..., 3] if has_alpha else torch.zeros(pixels.shape[:2]))
+        any_alpha = any_alpha or has_alpha
+    if not any_alpha:
+        return torch.stack(images), torch.zeros(len(images), NO_MASK_SIDE, NO_MASK_SIDE)
+    return torch.stack(images), torch.stack(masks)
+
+
+@node(
+    "SaveImage",
+    category="image",
+    display="Save Image",
+    output=True,
+    hidden=("PROMPT", "EXTRA_PNGINFO"),
+)
+def save_image(images: Image, ctx: Context, filename_prefix: Prefix = "ComfyUI") -> None:
+    """Save images as PNG into the output folder, with the workflow that made them.
+
+    The prefix may name subfolders and hold `%date%`, `%width%`, `%batch_num%` and their like; no
+    file is ever overwritten.
+    """
+    _save_pngs(images, ctx, filename_prefix, place="output", compress_level=4)
+
+
+@node(
+    "PreviewImage",
+    category="image",
+    display="Preview Image",
+    output=True,
+    hidden=("PROMPT", "EXTRA_PNGINFO"),
+)
+def preview_image(images: Image, ctx: Context) -> None:
+    """Show images under the node; the files are temporary."""
+    _preview(images, ctx)
+
+
+@node(
+    "MaskPreview",
+    category="mask",
+    display="Preview Mask",
+    output=True,
+    hidden=("PROMPT", "EXTRA_PNGINFO"),
+)
+def mask_preview(mask: Mask, ctx: Context) -> None:
+    """Show masks under the node; the files are temporary."""
+    _preview(as_masks(mask).unsqueeze(-1).expand(-1, -1, -1, 3), ctx)
+
+
+def _preview(images: torch.Tensor, ctx: Context) -> None:
+    # The folder is emptied at a start and browsers remember pictures by address, so no two
+    # sessions may use the same name.
+    prefix = f"preview_{secrets.token_hex(3)}"
+    _save_pngs(images, ctx, prefix, place="temp", compress_level=1)
+
+
+def _save_pngs(
+    images: torch.Tensor, ctx: Context, prefix: str, *, place: str, compress_level: int
+) -> None:
+    texts = metadata_texts(ctx.prompt, ctx.extra)
+    shown: list[dict[str, str]] = []
+    for index, picture in enumerate(_pictures(images, ctx)):
+        content = png_bytes(picture, texts=texts, compress_level=compress_level)
+        name = prefix.replace("%batch_num%", str(index))
+        shown.append(_write(content, ctx, name, ".png", picture.size, place=place))
+    ctx.show(images=shown)
+
+
+def _pictures(images: torch.Tensor, ctx: Context) -> Iterator[Pillow.Image]:
+    if not images.shape[0]:
+        raise NodeError("there are no images in the batch to save")
+    for picture in to_pictures(images):
+        ctx.checkpoint()
+        yield picture
+
+
+def _write(
+    content: bytes, ctx: Context, prefix: str, suffix: str, size: tuple[int, int], *, place: str
+) -> dict[str, str]:
+    """Write a new file and say where, as a node shows it."""
+    new = ctx.files.new_output(prefix, suffix, place=place, width=size[0], height=size[1])
+    ctx.files.write(new, content)
+    return new.shown()
+
+
+@node(
+    "SaveAnimatedPNG",
+    category="image/animation",
+    output=True,
+    hidden=("PROMPT", "EXTRA_PNGINFO"),
+)
+def save_animated_png(
+    images: Image,
+    ctx: Context,
+    filename_prefix: OneLinePrefix = "ComfyUI",
+    fps: FramesPerSecond = 6.0,
+    compress_level: Annotated[int, Range(0, 9)] = 4,
+) -> None:
+    """Save a batch of images as one animated PNG, with the workflow that made it."""
+    _save_animation(
+        images, ctx, filename_prefix, ".png", fps, animated_png_bytes, compress_level=compress_level
+    )
+
+
+@node(
+    "SaveAnimatedWEBP",
+    category="image/animation",
+    output=True,
+    hidden=("PROMPT", "EXTRA_PNGINFO"),
+)
+def save_animated_webp(
+    images: Image,
+    ctx: Context,
+    filename_prefix: OneLinePrefix = "ComfyUI",
+    fps: FramesPerSecond = 6.0,
+    lossless: bool = True,
+    quality: Annotated[int, Range(0, 100)] = 80,
+    *,
+    method: Literal["default", "fastest", "slowest"],
+) -> None:
+    """Save a batch of images as one animated WebP, with the workflow that made it."""
+    _save_animation(
+        images,
+        ctx,
+        filename_prefix,
+        ".webp",
+        fps,
+        animated_webp_bytes,
+        lossless=lossless,
+        quality=quality,
+        method=_WEBP_METHODS[method],
+    )
+
+
+def _save_animation(
+    images: torch.Tensor,
+    ctx: Context,
+    prefix: str,
+    suffix: str,
+    fps: float,
+    encode: Callable[..., bytes],
+    **options: Any,
+) -> None:
+    frames = list(_pictures(images, ctx))
+    texts = metadata_texts(ctx.prompt, ctx.extra)
+    content = encode(frames, milliseconds=1000.0 / fps, texts=texts, **options)
+    shown = _write(content, ctx, prefix, suffix, frames[0].size, place="output")
+    ctx.show(images=[shown], animated=[True])

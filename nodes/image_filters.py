@@ -1,0 +1,120 @@
+"""Filters over neighbourhoods: Gaussian blur, running extremes, dithered palettes.
+
+Pure functions of images [B, H, W, C]. Knows no node; `image_postprocessing.py` and `mask.py` do.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from PIL import Image
+from torch.nn.functional import pad
+
+from nodes.pixels import from_picture, to_pictures
+
+
+def gaussian_blur(images: torch.Tensor, radius: int, sigma: float) -> torch.Tensor:
+    """A Gaussian over `2 radius + 1` pixels each way, mirrored at the borders.
+
+    `sigma` counts in radii, not in pixels: 1.0 means that the outermost pixel weighs
+    `exp(-1/2)` of the middle one, whatever the radius.
+    """
+    offsets = torch.linspace(-1, 1, 2 * radius + 1)
+    weights = torch.exp(-(offsets**2) / (2 * sigma**2))
+    weights /= weights.sum()
+    for dim in (1, 2):
+        size = images.shape[dim]
+        blurred = torch.zeros_like(images)
+        for weight, offset in zip(weights.tolist(), range(-radius, radius + 1), strict=True):
+            at = _mirrored(torch.arange(size) + offset, size)
+            blurred.add_(images.index_select(dim, at), alpha=weight)
+        images = blurred
+    return images
+
+
+def _mirrored(positions: torch.Tensor, size: int) -> torch.Tensor:
+    """Positions beyond the ends of 0..size-1, thrown back as by mirrors on the outermost pixels."""
+    if size == 1:
+        return torch.zeros_like(positions)
+    period = 2 * (size - 1)
+    positions = positions.remainder(period)
+    return torch.minimum(positions, period - positions)
+
+
+def dilate(images: torch.Tensor, size: int, *, dims: tuple[int, ...] = (1, 2)) -> torch.Tensor:
+    """The largest value within a square of `size` pixels around each pixel.
+
+    What lies beyond the border does not count. A square of even size reaches a pixel further to
+    the left and up.
+    """
+    for dim in dims:
+        images = _running_maximum(images, size, dim)
+    return images
+
+
+def erode(images: torch.Tensor, size: int, *, dims: tuple[int, ...] = (1, 2)) -> torch.Tensor:
+    """The smallest value within the square that `dilate` looks at."""
+    return -dilate(-images, size, dims=dims)
+
+
+def _running_maximum(values: torch.Tensor, size: int, dim: int) -> torch.Tensor:
+    """By doubling: the maximum over 2n is that of two over n; any size from two that overlap."""
+    before = size // 2
+    after = size - 1 - before
+    values = values.movedim(dim, -1)
+    length = values.shape[-1]
+    maximum, width = pad(values, (before, after), value=-math.inf), 1
+    while width * 2 <= size:
+        maximum = torch.maximum(maximum[..., :-width], maximum[..., width:])
+        width *= 2
+    maximum = torch.maximum(
+        maximum[..., :length], maximum[..., size - width : size - width + length]
+    )
+    return maximum.movedim(-1, dim)
+
+
+def quantize(images: torch.Tensor, colors: int, dither: str) -> Iterator[torch.Tensor]:
+    """Each image [H, W, C] in at most that many colours, chosen for it by median cut.
+
+    Args:
+        images: RGB; an alpha is kept as it is.
+        colors: 1 to 256.
+        dither: `none`, `floyd-steinberg` or `bayer-N`, N a power of two.
+    """
+    for image, picture in zip(images, to_pictures(images[..., :3]), strict=True):
+        palette = picture.quantize(colors=colors)
+        if dither == "floyd-steinberg":
+            mapped = picture.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG)
+        elif dither == "none":
+            mapped = picture.quantize(palette=palette, dither=Image.Dither.NONE)
+        else:
+            order = int(dither.removeprefix("bayer-"))
+            mapped = _ordered(picture, palette, order)
+        yield torch.cat([from_picture(mapped.convert("RGB")), image[..., 3:]], dim=-1)
+
+
+def _ordered(picture: Image.Image, palette: Image.Image, order: int) -> Image.Image:
+    """Ordered dithering (Bayer 1973); the fewer colours, the stronger the pattern."""
+    count = max(len(palette.getpalette() or ()) // 3, 1)
+    spread = 2 * 256 / count
+    values = np.array(picture).astype(np.float32)
+    height, width = values.shape[:2]
+    pattern = np.tile(spread * bayer_matrix(order), (-(-height // order), -(-width // order)))
+    shifted = values + pattern[:height, :width, None] + 0.5
+    return Image.fromarray(shifted.clip(0, 255).astype(np.uint8)).quantize(
+        palette=palette, dither=Image.Dither.NONE
+    )
+
+
+def bayer_matrix(order: int) -> np.ndarray:
+    """The threshold matrix of that order, a power of two, centred: mean 0, within -0.5..0.5.
+
+    Bayer, "An optimum method for two-level rendition of continuous-tone pictures", ICC 1973.
+    """
+    ranks = np.zeros((1, 1), dtype=np.float32)
+    while len(ranks) < order:
+        ranks = np.block([[4 * ranks, 4 * ranks + 2], [4 * ranks + 3, 4 * ranks + 1]])
+    return (ranks + 0.5) / ranks.size - 0.5

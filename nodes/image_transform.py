@@ -1,0 +1,136 @@
+"""Images cut, turned and put side by side."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import Annotated, Literal
+
+import torch
+from torch.nn.functional import pad
+
+from engine.nodekit.contract import node
+from engine.nodekit.markers import Range
+from nodes.image_scaling import match_channels, scale
+from nodes.sockets import Image
+
+Side = Annotated[int, Range(1, 16384, step=1)]
+Offset = Annotated[int, Range(0, 16384, step=1)]
+Direction = Literal["right", "down", "left", "up"]
+SpacingColor = Literal["white", "black", "red", "green", "blue"]
+_COLORS = MappingProxyType[str, tuple[float, float, float]](
+    {
+        "white": (1.0, 1.0, 1.0),
+        "black": (0.0, 0.0, 0.0),
+        "red": (1.0, 0.0, 0.0),
+        "green": (0.0, 1.0, 0.0),
+        "blue": (0.0, 0.0, 1.0),
+    }
+)
+
+
+@node("ImageCrop", category="image/transform", display="Image Crop")
+def image_crop(
+    image: Image, width: Side = 512, height: Side = 512, x: Offset = 0, y: Offset = 0
+) -> Image:
+    """The part of images that starts at x, y; smaller than asked for where they end."""
+    x, y = min(x, image.shape[2] - 1), min(y, image.shape[1] - 1)
+    return image[:, y : y + height, x : x + width]
+
+
+@node("ImageFlip", category="image/transform")
+def image_flip(
+    image: Image, flip_method: Literal["x-axis: vertically", "y-axis: horizontally"]
+) -> Image:
+    """Images mirrored, upside down or left to right."""
+    return image.flip(1 if flip_method.startswith("x") else 2)
+
+
+@node("ImageRotate", category="image/transform")
+def image_rotate(
+    image: Image, rotation: Literal["none", "90 degrees", "180 degrees", "270 degrees"]
+) -> Image:
+    """Images turned clockwise."""
+    quarters = {"none": 0, "90 degrees": 1, "180 degrees": 2, "270 degrees": 3}[rotation]
+    return torch.rot90(image, quarters, dims=(2, 1))
+
+
+@node("ImageStitch", category="image/transform", display="Image Stitch")
+def image_stitch(
+    image1: Image,
+    direction: Direction = "right",
+    match_image_size: bool = True,
+    spacing_width: Annotated[int, Range(0, 1024, step=2)] = 0,
+    spacing_color: SpacingColor = "white",
+    image2: Image | None = None,
+) -> Image:
+    """A second image beside a first one, with a band of colour between them.
+
+    Sizes are matched by scaling the second in proportion, or by black borders around the smaller.
+    The shorter batch repeats its last image; without a second image the first is the result.
+    """
+    if image2 is None:
+        return image1
+    count = max(image1.shape[0], image2.shape[0])
+    first, second = match_channels([_lengthen(each, count) for each in (image1, image2)])
+    across = 1 if direction in ("left", "right") else 2
+    if match_image_size:
+        second = _scale_to(second, first.shape[across], across)
+    else:
+        side = max(first.shape[across], second.shape[across])
+        first, second = _border(first, side, across), _border(second, side, across)
+    along = 3 - across
+    parts = [first, *_band(first, spacing_width, spacing_color, along), second]
+    if direction in ("left", "up"):
+        parts.reverse()
+    return torch.cat(parts, dim=along)
+
+
+def _lengthen(images: torch.Tensor, count: int) -> torch.Tensor:
+    """A batch of `count`, its last image repeated."""
+    return torch.cat([images, images[-1:].expand(count - images.shape[0], -1, -1, -1)])
+
+
+def _scale_to(images: torch.Tensor, side: int, dim: int) -> torch.Tensor:
+    """Images scaled in proportion, so that dimension `dim` (1 or 2) is `side`."""
+    other = max(1, int(images.shape[3 - dim] * side / images.shape[dim]))
+    height, width = (side, other) if dim == 1 else (other, side)
+    return scale(images, width, height, method="lanczos")
+
+
+def _border(images: torch.Tensor, side: int, dim: int) -> torch.Tensor:
+    """Images centred in black, so that dimension `dim` (1 or 2) is `side`."""
+    missing = side - images.shape[dim]
+    around = (missing // 2, missing - missing // 2)
+    return pad(images, (0, 0, 0, 0, *around) if dim == 1 else (0, 0, *around))
+
+
+def _band(like: torch.Tensor, width: int, color: str, dim: int) -> list[torch.Tensor]:
+    """An opaque band, an even number of pixels wide along `dim`; nothing for no width."""
+    width += width % 2
+    if not width:
+        return []
+    shade = torch.tensor((*_COLORS[color], 1.0)[: like.shape[-1]])
+    shape = list(like.shape)
+    shape[dim] = width
+    return [shade.expand(shape)]
+
+
+@node("ResizeAndPadImage", category="image/transform")
+def resize_and_pad_image(
+    image: Image,
+    target_width: Side = 512,
+    target_height: Side = 512,
+    *,
+    padding_color: Literal["white", "black"],
+    interpolation: Literal["area", "bicubic", "nearest-exact", "bilinear", "lanczos"],
+) -> Image:
+    """Images scaled in proportion to fit a frame, centred in it, on white or black."""
+    count, height, width, channels = image.shape
+    factor = min(target_width / width, target_height / height)
+    inner = max(1, int(width * factor)), max(1, int(height * factor))
+    scaled = scale(image, *inner, method=interpolation)
+    padding = 1.0 if padding_color == "white" else 0.0
+    framed = image.new_full((count, target_height, target_width, channels), padding)
+    x, y = (target_width - inner[0]) // 2, (target_height - inner[1]) // 2
+    framed[:, y : y + inner[1], x : x + inner[0]] = scaled
+    return framed

@@ -1,0 +1,75 @@
+"""Constants as nodes, a choice of the user's own, and a look at any value: `utils`."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+from engine.nodekit.context import Context
+from engine.nodekit.contract import node
+from engine.nodekit.markers import Choice, Range, Text
+from nodes.sockets import Anything
+
+_MOST = 2**63 - 1
+
+
+@node("PrimitiveInt", category="utils/primitive", display="Int")
+def primitive_int(value: Annotated[int, Range(-_MOST, _MOST, control_after_generate=True)]) -> int:
+    """A whole number."""
+    return value
+
+
+@node("PrimitiveFloat", category="utils/primitive", display="Float")
+def primitive_float(value: Annotated[float, Range(-_MOST, _MOST, step=0.1)]) -> float:
+    """A number."""
+    return value
+
+
+@node("PrimitiveBoolean", category="utils/primitive", display="Boolean")
+def primitive_boolean(value: bool) -> bool:
+    """Yes or no."""
+    return value
+
+
+@node("PrimitiveString", category="utils/primitive", display="String")
+def primitive_string(value: Annotated[str, Text(multiline=False)]) -> str:
+    """A text of one line."""
+    return value
+
+
+@node("PrimitiveStringMultiline", category="utils/primitive", display="String (Multiline)")
+def primitive_string_multiline(value: Annotated[str, Text(multiline=True)]) -> str:
+    """A text."""
+    return value
+
+
+@node(
+    "CustomCombo",
+    category="utils",
+    display="Custom Combo",
+    experimental=True,
+    checks=("choice",),
+)
+def custom_combo(choice: Annotated[str, Choice()]) -> str:
+    """One of the choices that the user typed into this node; the editor alone knows the others."""
+    return choice
+
+
+@custom_combo.check
+def _() -> bool:
+    return True
+
+
+@node("PreviewAny", category="utils", display="Preview as Text", output=True)
+def preview_any(source: Anything, ctx: Context) -> None:
+    """Show any value as text: as it is, as JSON, or as Python prints it."""
+    ctx.show(text=[_as_text(source)])
+
+
+def _as_text(value: object) -> str:
+    if isinstance(value, str | int | float | None):
+        return str(value)
+    try:
+        return json.dumps(value)
+    except (TypeError, ValueError, RecursionError):
+        return str(value)

@@ -1,0 +1,155 @@
+"""Texts joined, cut, compared and searched: the category `utils/string`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from engine.nodekit.contract import node
+from engine.nodekit.markers import InOptionalSection, Range, Text
+from nodes.regular_expressions import Pattern
+
+Lines = Annotated[str, Text(multiline=True)]
+Line = Annotated[str, Text(multiline=False)]
+
+
+@node("StringConcatenate", category="utils/string", display="Concatenate")
+def string_concatenate(string_a: Lines, string_b: Lines, delimiter: Line = "") -> str:
+    """Two texts, with a third between them."""
+    return delimiter.join((string_a, string_b))
+
+
+@node("StringSubstring", category="utils/string", display="Substring")
+def string_substring(string: Lines, start: int, end: int) -> str:
+    """The part of a text from `start` up to, not including, `end`; negative counts from the end."""
+    return string[start:end]
+
+
+@node("StringLength", category="utils/string", display="Length", output_names=("length",))
+def string_length(string: Lines) -> int:
+    """How many characters a text has."""
+    return len(string)
+
+
+@node("CaseConverter", category="utils/string", display="Case Converter")
+def case_converter(
+    string: Lines, mode: Literal["UPPERCASE", "lowercase", "Capitalize", "Title Case"]
+) -> str:
+    """A text in other letters."""
+    match mode:
+        case "UPPERCASE":
+            return string.upper()
+        case "lowercase":
+            return string.lower()
+        case "Capitalize":
+            return string.capitalize()
+        case "Title Case":
+            return string.title()
+
+
+@node("StringTrim", category="utils/string", display="Trim")
+def string_trim(string: Lines, mode: Literal["Both", "Left", "Right"]) -> str:
+    """A text without the blanks at its ends."""
+    match mode:
+        case "Both":
+            return string.strip()
+        case "Left":
+            return string.lstrip()
+        case "Right":
+            return string.rstrip()
+
+
+@node("StringReplace", category="utils/string", display="Replace")
+def string_replace(string: Lines, find: Lines, replace: Lines) -> str:
+    """A text with every `find` exchanged."""
+    return string.replace(find, replace)
+
+
+@node("StringContains", category="utils/string", display="Contains", output_names=("contains",))
+def string_contains(string: Lines, substring: Lines, case_sensitive: bool = True) -> bool:
+    """Whether a text occurs in another."""
+    if case_sensitive:
+        return substring in string
+    return substring.lower() in string.lower()
+
+
+@node("StringCompare", category="utils/string", display="Compare")
+def string_compare(
+    string_a: Lines,
+    string_b: Lines,
+    mode: Literal["Starts With", "Ends With", "Equal"],
+    case_sensitive: bool = True,
+) -> bool:
+    """Whether a text starts with, ends with or equals another."""
+    if not case_sensitive:
+        string_a, string_b = string_a.lower(), string_b.lower()
+    match mode:
+        case "Starts With":
+            return string_a.startswith(string_b)
+        case "Ends With":
+            return string_a.endswith(string_b)
+        case "Equal":
+            return string_a == string_b
+
+
+@node("RegexMatch", category="utils/string", display="Regex Match", output_names=("matches",))
+def regex_match(
+    string: Lines,
+    regex_pattern: Lines,
+    case_insensitive: bool = True,
+    multiline: bool = False,
+    dotall: bool = False,
+) -> bool:
+    """Whether a regular expression is found anywhere in a text."""
+    pattern = Pattern(
+        regex_pattern, ignore_case=case_insensitive, multiline=multiline, dot_all=dotall
+    )
+    return pattern.search(string) is not None
+
+
+@node("RegexExtract", category="utils/string", display="Regex Extract")
+def regex_extract(
+    string: Lines,
+    regex_pattern: Lines,
+    mode: Literal["First Match", "All Matches", "First Group", "All Groups"],
+    case_insensitive: bool = True,
+    multiline: bool = False,
+    dotall: bool = False,
+    group_index: Annotated[int, Range(0, 100)] = 1,
+) -> str:
+    """What a regular expression finds in a text, or nothing; several findings on a line each.
+
+    The group modes give the group of that index. `All Matches` gives the first group where the
+    pattern has any, else the whole match.
+    """
+    pattern = Pattern(
+        regex_pattern, ignore_case=case_insensitive, multiline=multiline, dot_all=dotall
+    )
+    wanted = 0 if mode == "First Match" else group_index
+    if mode == "All Matches":
+        wanted = min(pattern.groups, 1)
+    if wanted > pattern.groups:
+        return ""
+    if mode.startswith("First"):
+        found = pattern.search(string)
+        return (found[wanted] or "") if found else ""
+    return "\n".join(found[wanted] or "" for found in pattern.search_all(string))
+
+
+@node("RegexReplace", category="utils/string", display="Regex Replace")
+def regex_replace(
+    string: Lines,
+    regex_pattern: Lines,
+    replace: Lines,
+    case_insensitive: Annotated[bool, InOptionalSection()] = True,
+    multiline: Annotated[bool, InOptionalSection()] = False,
+    dotall: Annotated[bool, InOptionalSection()] = False,
+    count: Annotated[int, Range(0, 100), InOptionalSection()] = 0,
+) -> str:
+    r"""A text with what a regular expression finds exchanged, at most `count` times (0: always).
+
+    The replacement may name groups: `\1`, `\g<name>`.
+    """
+    pattern = Pattern(
+        regex_pattern, ignore_case=case_insensitive, multiline=multiline, dot_all=dotall
+    )
+    return pattern.replace(string, replace, count=count)
