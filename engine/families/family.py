@@ -56,7 +56,9 @@ class ModelFamily(Protocol):
         """The configuration read off tensor shapes, or None: a polite no."""
         ...
 
-    def latent(self, config: Any) -> LatentFormat: ...
+    def latent(self, config: Any) -> LatentFormat:
+        """What its latents look like."""
+        ...
 
     def build(self, config: Any, part: Part) -> nn.Module:
         """That part's module on the meta device, in the checkpoint's own key layout."""
@@ -66,26 +68,49 @@ class ModelFamily(Protocol):
         """The tensors of that part under the module's names; None if the file has none."""
         ...
 
-    def parameterization(self, config: Any) -> Parameterization: ...
+    def parameterization(self, config: Any) -> Parameterization:
+        """What its denoiser predicts, over which noise levels."""
+        ...
 
     def encode(
-        self, config: Any, encoder: nn.Module, prompt: str, *, layer: int | None,
+        self,
+        config: Any,
+        encoder: nn.Module,
+        prompt: str,
+        *,
+        layer: int | None,
         embeddings: Callable[[str], Tensor | None],
+        checkpoint: Checkpoint | None = None,
     ) -> tuple[Tensor, dict[str, Any]]:
-        """A prompt to `[1, T, D]` and extras (`pooled_output`). `layer` is the clip skip, -1, -2..."""
+        """A prompt to `[1, T, D]` and extras (`pooled_output`), float32.
+
+        `layer` is the clip skip, -1, -2 ...; None leaves it to the family. `embeddings` finds
+        textual inversions by name.
+        """
         ...
 
     def predict(
-        self, net: nn.Module, x: Tensor, timestep: Tensor, inputs: Mapping[str, Tensor],
+        self,
+        net: nn.Module,
+        x: Tensor,
+        timestep: Tensor,
+        inputs: Mapping[str, Tensor],
         checkpoint: Checkpoint,
     ) -> Tensor:
-        """One call of the denoiser. x [B, C, h, w], timestep [B] -> the raw output [B, C, h, w]."""
+        """One call of the denoiser. x [B, C, h, w], timestep [B] -> the raw output [B, C, h, w].
+
+        x and inputs come in the dtype that the net computes in, timestep in float32.
+        """
         ...
 
-    def inputs(self, config: Any, embedding: Tensor, extras: Mapping[str, Any]) -> dict[str, Tensor]:
-        """What `predict` needs of one conditioning entry, each [1, ...]: `{"context": [1, T, D]}`."""
+    def inputs(
+        self, config: Any, embedding: Tensor, extras: Mapping[str, Any]
+    ) -> dict[str, Tensor]:
+        """What `predict` needs of one conditioning entry, each [1, ...]: `{"context": ...}`."""
         ...
 
-    def activation_bytes(self, config: Any, part: Part, shape: Sequence[int], dtype_bytes: int) -> int:
+    def activation_bytes(
+        self, config: Any, part: Part, shape: Sequence[int], dtype_bytes: int
+    ) -> int:
         """An upper estimate of the memory one call needs beside the weights."""
         ...

@@ -1,0 +1,197 @@
+"""From a file's keys to the family that runs it: each is asked "is this you?".
+
+What no family takes is at least called by its name, as far as its keys give it away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from engine.errors import WeightsError
+from engine.families.family import ModelFamily
+from engine.families.sd15.family import StableDiffusion1
+from engine.weights.state_dict import StateDict
+
+STABLE_DIFFUSION_1 = StableDiffusion1()
+FAMILIES: tuple[ModelFamily, ...] = (STABLE_DIFFUSION_1,)
+SHOWN_KEYS = 5
+PREFIXES = ("model.diffusion_model.", "model.model.", "net.", "model.", "transformer.", "")
+"""Where a denoiser may lie in a file."""
+
+
+def detect(weights: StateDict) -> tuple[ModelFamily, Any]:
+    """The family that runs these weights, and its configuration.
+
+    Raises `WeightsError`, naming the file, if none does or if the one that does finds them
+    incomplete.
+    """
+    for family in FAMILIES:
+        try:
+            config = family.detect(weights)
+        except WeightsError as error:
+            raise WeightsError(
+                f"{weights.origin}: looks like {family.name}, but {error}"
+            ) from error
+        if config is not None:
+            return family, config
+    raise WeightsError(_not_known(weights))
+
+
+def detect_autoencoder(weights: StateDict) -> tuple[ModelFamily, Any]:
+    """The family whose autoencoder a file holds. Raises `WeightsError` like `detect`."""
+    try:
+        config = STABLE_DIFFUSION_1.detect_autoencoder(weights)
+    except WeightsError as error:
+        raise WeightsError(f"{weights.origin}: {error}") from error
+    if config is not None:
+        return STABLE_DIFFUSION_1, config
+    channels = weights.shape("decoder.conv_in.weight")
+    if channels and len(channels) > 1:
+        raise WeightsError(
+            f"{weights.origin}: an autoencoder of {channels[1]} latent channels; Calotype runs "
+            "those of 4 so far."
+        )
+    raise WeightsError(_not_known(weights, wanted="an autoencoder (VAE)"))
+
+
+def _not_known(weights: StateDict, *, wanted: str = "a checkpoint") -> str:
+    name = recognise(weights)
+    if name:
+        return f"{weights.origin}: this is {name}; Calotype cannot use it as {wanted} yet."
+    shown = [key[:100] if key.isprintable() else ascii(key)[:100] for key in list(weights)]
+    return (
+        f"{weights.origin}: of no known model family; {len(weights):,} tensors, first keys: "
+        f"{', '.join(shown[:SHOWN_KEYS]) or 'none'}."
+    )
+
+
+def recognise(weights: StateDict) -> str | None:
+    """What a file is, by the keys that give it away; None if they give nothing away."""
+    for name, is_this in _MARKS:
+        if is_this(weights):
+            return name
+    return None
+
+
+Test = Callable[[StateDict], bool]
+
+
+def _below(*marks: str) -> Test:
+    """Any of these names, after any prefix of a denoiser."""
+    return lambda weights: any(
+        f"{prefix}{mark}" in weights for prefix in PREFIXES for mark in marks
+    )
+
+
+def _ends(*endings: str) -> Test:
+    return lambda weights: any(key.endswith(endings) for key in weights)
+
+
+def _starts(*starts: str) -> Test:
+    return lambda weights: any(key.startswith(starts) for key in weights)
+
+
+def _context(width: int) -> Test:
+    """A UNet that attends to a text of this width."""
+
+    def test(weights: StateDict) -> bool:
+        shapes = (
+            weights.shape(key)
+            for key in weights
+            if "input_blocks." in key and key.endswith(".attn2.to_k.weight")
+        )
+        return (next(shapes, None) or (0, 0))[-1] == width
+
+    return test
+
+
+def _both(*tests: Test) -> Test:
+    return lambda weights: all(test(weights) for test in tests)
+
+
+_LABELLED = _below("label_emb.0.0.weight")
+_FLUX = _below("double_blocks.0.img_attn.norm.key_norm.scale")
+_MARKS: tuple[tuple[str, Test], ...] = (
+    # small files first: a LoRA repeats the names of the network it changes
+    (
+        "a LoRA",
+        _ends(
+            ".lora_up.weight",
+            ".lora_down.weight",
+            ".lora_A.weight",
+            ".lora_B.weight",
+            ".hada_w1_a",
+            ".lokr_w1",
+            ".lokr_w1_a",
+        ),
+    ),
+    ("an IP-Adapter", _starts("ip_adapter.")),
+    ("a textual inversion (embedding)", _starts("emb_params", "string_to_param")),
+    (
+        "a ControlNet",
+        _starts("control_model.", "input_hint_block.", "controlnet_", "zero_convs."),
+    ),
+    ("a T2I-Adapter", _starts("body.0.in_conv.", "adapter.body.")),
+    ("a small preview decoder (TAESD)", _starts("taesd_", "decoder.layers.")),
+    # denoisers, in the order in which they can be told apart
+    ("an SD3 checkpoint", _below("joint_blocks.0.context_block.attn.qkv.weight")),
+    ("a Stable Cascade model", _below("clf.1.weight", "clip_txt_mapper.weight")),
+    ("a Stable Audio model", _below("transformer.rotary_pos_emb.inv_freq")),
+    ("an AuraFlow checkpoint", _below("double_layers.0.attn.w1q.weight")),
+    ("a HunyuanDiT checkpoint", _below("mlp_t5.0.weight")),
+    (
+        "a HunyuanVideo or HunyuanImage model",
+        _below("txt_in.individual_token_refiner.blocks.0.norm1.weight"),
+    ),
+    ("a FLUX.2 model", _both(_FLUX, _below("double_stream_modulation_img.lin.weight"))),
+    (
+        "a Chroma model",
+        _both(
+            _FLUX,
+            _below(
+                "distilled_guidance_layer.norms.0.scale",
+                "distilled_guidance_layer.0.norms.0.scale",
+            ),
+        ),
+    ),
+    ("a FLUX.1 model", _FLUX),
+    ("a Mochi model", _below("t5_yproj.weight")),
+    ("an LTX-Video model", _below("adaln_single.emb.timestep_embedder.linear_1.bias")),
+    ("a PixArt model", _below("t_block.1.weight")),
+    ("a Lumina 2 or Z-Image model", _below("cap_embedder.1.weight")),
+    ("a Wan model", _below("head.modulation")),
+    ("a HiDream model", _below("caption_projection.0.linear.weight")),
+    ("a Cosmos or Anima model", _below("blocks.0.mlp.layer1.weight")),
+    ("a Qwen-Image model", _below("txt_norm.weight")),
+    ("a Krea 2 model", _below("txtfusion.projector.weight")),
+    (
+        "a Kandinsky 5 model",
+        _below("visual_transformer_blocks.0.cross_attention.key_norm.weight"),
+    ),
+    (
+        "a Stable Video Diffusion checkpoint",
+        lambda weights: any(".time_stack." in key for key in weights),
+    ),
+    ("an SDXL refiner checkpoint", _both(_LABELLED, _context(1280))),
+    ("an SDXL checkpoint", _both(_LABELLED, _context(2048))),
+    ("an SD2 checkpoint", _context(1024)),
+    (
+        "a latent diffusion checkpoint of 2022, before Stable Diffusion",
+        _starts("cond_stage_model.transformer.token_emb.", "cond_stage_model.embedding."),
+    ),
+    (
+        "a model in the folder layout of diffusers",
+        _starts("down_blocks.", "transformer_blocks.", "encoder.down_blocks.", "unet.down_blocks."),
+    ),
+    ("a checkpoint's UNet of an unknown kind", _below("input_blocks.0.0.weight")),
+    # parts
+    (
+        "an autoencoder (VAE)",
+        _below("decoder.conv_in.weight", "first_stage_model.decoder.conv_in.weight"),
+    ),
+    (
+        "a text encoder",
+        _starts("text_model.", "encoder.block.", "model.embed_tokens.", "model.layers."),
+    ),
+)
