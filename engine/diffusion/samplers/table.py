@@ -14,14 +14,42 @@ from torch import Tensor
 
 from engine.diffusion.denoiser import Denoiser, OnStep, no_report
 from engine.diffusion.noise import NoiseKind, step_noise
+from engine.diffusion.samplers.adams import deis, ipndm, ipndm_v, lms
+from engine.diffusion.samplers.dpm_solver import dpm_adaptive, dpm_fast
+from engine.diffusion.samplers.dpmpp_sde import dpmpp_2m_sde, dpmpp_3m_sde, dpmpp_sde
+from engine.diffusion.samplers.er_sde import er_sde
 from engine.diffusion.samplers.euler import (
     euler,
     euler_ancestral,
     euler_ancestral_cfg_pp,
     euler_cfg_pp,
+    euler_cfg_pp_alternative,
 )
 from engine.diffusion.samplers.heun import heun, heunpp2
-from engine.diffusion.samplers.multistep import dpmpp_2m, dpmpp_2m_cfg_pp
+from engine.diffusion.samplers.multistep import (
+    dpmpp_2m,
+    dpmpp_2m_cfg_pp,
+    gradient_estimation,
+    gradient_estimation_cfg_pp,
+    res_multistep,
+    res_multistep_ancestral,
+    res_multistep_ancestral_cfg_pp,
+    res_multistep_cfg_pp,
+)
+from engine.diffusion.samplers.renoising import ddpm, lcm, lcm_upscale
+from engine.diffusion.samplers.sa_solver import sa_solver
+from engine.diffusion.samplers.second_order import (
+    dpm_2,
+    dpm_2_ancestral,
+    dpmpp_2s_ancestral,
+    dpmpp_2s_ancestral_cfg_pp,
+)
+from engine.diffusion.samplers.seeds import exp_heun_2_x0, exp_heun_2_x0_sde, seeds_2, seeds_3
+from engine.diffusion.samplers.uni_pc import uni_pc
+
+HEUN: Mapping[str, Any] = MappingProxyType({"solver_type": "heun"})
+PECE: Mapping[str, Any] = MappingProxyType({"use_pece": True})
+BH2: Mapping[str, Any] = MappingProxyType({"variant": "bh2"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +104,55 @@ SAMPLERS: Mapping[str, SamplerSpec] = MappingProxyType(
         "euler_ancestral_cfg_pp": SamplerSpec(euler_ancestral_cfg_pp, "ancestral", unguided=True),
         "heun": SamplerSpec(heun),
         "heunpp2": SamplerSpec(heunpp2),
+        "exp_heun_2_x0": SamplerSpec(exp_heun_2_x0),
+        "exp_heun_2_x0_sde": SamplerSpec(exp_heun_2_x0_sde, "ancestral"),
+        "dpm_2": SamplerSpec(dpm_2, drops_penultimate=True),
+        "dpm_2_ancestral": SamplerSpec(dpm_2_ancestral, "ancestral", drops_penultimate=True),
+        "lms": SamplerSpec(lms),
+        "dpm_fast": SamplerSpec(dpm_fast, "ancestral"),
+        "dpm_adaptive": SamplerSpec(dpm_adaptive, "ancestral"),
+        "dpmpp_2s_ancestral": SamplerSpec(dpmpp_2s_ancestral, "ancestral"),
+        "dpmpp_2s_ancestral_cfg_pp": SamplerSpec(
+            dpmpp_2s_ancestral_cfg_pp, "ancestral", unguided=True
+        ),
+        "dpmpp_sde": SamplerSpec(dpmpp_sde, "brownian"),
+        "dpmpp_sde_gpu": SamplerSpec(dpmpp_sde, "brownian", noise_on_cpu=False),
         "dpmpp_2m": SamplerSpec(dpmpp_2m),
         "dpmpp_2m_cfg_pp": SamplerSpec(dpmpp_2m_cfg_pp, unguided=True),
+        "dpmpp_2m_sde": SamplerSpec(dpmpp_2m_sde, "brownian"),
+        "dpmpp_2m_sde_gpu": SamplerSpec(dpmpp_2m_sde, "brownian", noise_on_cpu=False),
+        "dpmpp_2m_sde_heun": SamplerSpec(dpmpp_2m_sde, "brownian", knobs=HEUN),
+        "dpmpp_2m_sde_heun_gpu": SamplerSpec(
+            dpmpp_2m_sde, "brownian", noise_on_cpu=False, knobs=HEUN
+        ),
+        "dpmpp_3m_sde": SamplerSpec(dpmpp_3m_sde, "brownian"),
+        "dpmpp_3m_sde_gpu": SamplerSpec(dpmpp_3m_sde, "brownian", noise_on_cpu=False),
+        "ddpm": SamplerSpec(ddpm, "ancestral"),
+        "lcm": SamplerSpec(lcm, "ancestral"),
+        "ipndm": SamplerSpec(ipndm),
+        "ipndm_v": SamplerSpec(ipndm_v),
+        "deis": SamplerSpec(deis),
+        "res_multistep": SamplerSpec(res_multistep),
+        "res_multistep_cfg_pp": SamplerSpec(res_multistep_cfg_pp, unguided=True),
+        "res_multistep_ancestral": SamplerSpec(res_multistep_ancestral, "ancestral"),
+        "res_multistep_ancestral_cfg_pp": SamplerSpec(
+            res_multistep_ancestral_cfg_pp, "ancestral", unguided=True
+        ),
+        "gradient_estimation": SamplerSpec(gradient_estimation),
+        "gradient_estimation_cfg_pp": SamplerSpec(gradient_estimation_cfg_pp, unguided=True),
+        "er_sde": SamplerSpec(er_sde, "ancestral"),
+        "seeds_2": SamplerSpec(seeds_2, "ancestral"),
+        "seeds_3": SamplerSpec(seeds_3, "ancestral"),
+        "sa_solver": SamplerSpec(sa_solver, "ancestral"),
+        "sa_solver_pece": SamplerSpec(sa_solver, "ancestral", knobs=PECE),
         "ddim": SamplerSpec(euler),
+        "uni_pc": SamplerSpec(uni_pc, drops_penultimate=True),
+        "uni_pc_bh2": SamplerSpec(uni_pc, drops_penultimate=True, knobs=BH2),
     }
 )
+
+EULER_CFG_PP_ALTERNATIVE = SamplerSpec(euler_cfg_pp_alternative, unguided=True)
+"""Of the node SamplerEulerCFG++, version "alternative"; in no menu."""
+
+LCM_UPSCALE = SamplerSpec(lcm_upscale, "continued")
+"""Of the node SamplerLCMUpscale, which gives `resize`, `scale_ratio` and `scale_steps`."""
