@@ -13,9 +13,11 @@ import torch
 from torch import nn
 
 from engine.errors import WeightsError
-from engine.families.detect import detect, detect_autoencoder
-from engine.families.family import ModelFamily, Part
+from engine.families.detect import STABLE_DIFFUSION_1, detect, detect_autoencoder
+from engine.families.family import LatentFormat, ModelFamily, Part
+from engine.families.sd15.family import StableDiffusion1Config
 from engine.inference.values import Clip, Model, Vae
+from engine.nets.pixel_space import PixelSpace
 from engine.residency.carriers import Wants
 from engine.residency.manager import LazyWeights, Weights
 from engine.weights.apply import check, fill
@@ -87,6 +89,17 @@ def load_vae(path: Path, *, dtype: torch.dtype | None = None) -> Vae:
     family, config = detect_autoencoder(weights)
     autoencoder = _part(family, config, weights, Part.AUTOENCODER, dtype)
     return Vae(family, config, autoencoder, family.latent(config))
+
+
+def pixel_space_vae() -> Vae:
+    """The autoencoder that changes nothing, for models that work on pixels."""
+    config = StableDiffusion1Config(unet=None, autoencoder=None, text=None)
+    return Vae(
+        STABLE_DIFFUSION_1,
+        config,
+        LazyWeights("pixel space", 0, PixelSpace),
+        LatentFormat(channels=3, downscale=1, scale=1.0),
+    )
 
 
 def _part(

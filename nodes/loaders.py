@@ -1,0 +1,44 @@
+"""Nodes that open weights files. They read names and shapes; tensors come with first use."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from engine.files import file_identity
+from engine.inference.load import load_checkpoint, load_vae, pixel_space_vae
+from engine.nodekit.context import Context
+from engine.nodekit.contract import node
+from engine.nodekit.markers import FileChoice
+from nodes.sockets import Clip, Model, Vae
+
+PIXEL_SPACE = "pixel_space"
+
+
+@node("CheckpointLoaderSimple", category="loaders", display="Load Checkpoint")
+def load_checkpoint_file(
+    ckpt_name: Annotated[str, FileChoice("checkpoints")], ctx: Context
+) -> tuple[Model, Clip, Vae]:
+    """A checkpoint's three parts: the model that denoises, its text encoder and its autoencoder."""
+    return load_checkpoint(ctx.files.find("checkpoints", ckpt_name))
+
+
+@load_checkpoint_file.fingerprint
+def _(ckpt_name: str | None, ctx: Context) -> object:
+    return ckpt_name and file_identity(ctx.files.find("checkpoints", ckpt_name))
+
+
+@node("VAELoader", category="loaders", display="Load VAE")
+def load_vae_file(
+    vae_name: Annotated[str, FileChoice("vae", also=(PIXEL_SPACE,))], ctx: Context
+) -> Vae:
+    """An autoencoder from a file of its own; `pixel_space` is the one that changes nothing."""
+    if vae_name == PIXEL_SPACE:
+        return pixel_space_vae()
+    return load_vae(ctx.files.find("vae", vae_name))
+
+
+@load_vae_file.fingerprint
+def _(vae_name: str | None, ctx: Context) -> object:
+    if not vae_name or vae_name == PIXEL_SPACE:
+        return vae_name
+    return file_identity(ctx.files.find("vae", vae_name))
