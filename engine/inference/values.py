@@ -7,20 +7,24 @@ results stay true. IMAGE, MASK, LATENT, CONDITIONING and SIGMAS are plain tensor
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+import torch
 from torch import Tensor
 
+from engine.diffusion.guidance import Evaluate, Guidance, Hooks, doubly_guided, guided, unguided
+from engine.diffusion.noise import initial_noise
 from engine.diffusion.parameterization import Parameterization
+from engine.diffusion.samplers.table import SamplerSpec
 from engine.families.family import LatentFormat, ModelFamily
 from engine.residency.manager import Weights
 
 LatentOperation = Callable[[Tensor], Tensor]
 """A function of a latent tensor, as LatentApplyOperation uses it."""
-GuidanceHook = Callable[..., Tensor]
-"""See engine/diffusion/guidance.py for its exact signature."""
+Conditioning = Sequence[Sequence[Any]]
+"""Entries `[tensor [1, T, D], dict]`, as CONDITIONING wires carry them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +32,7 @@ class Model:
     """A denoiser and how to sample with it.
 
     Attributes:
-        guidance: replaces or follows plain classifier-free guidance, in the order added.
+        guidance: replaces or follows plain classifier-free guidance.
         options: anything a plugin hung on it.
     """
 
@@ -37,7 +41,7 @@ class Model:
     net: Weights
     latent: LatentFormat
     parameterization: Parameterization
-    guidance: tuple[GuidanceHook, ...] = ()
+    guidance: Guidance = field(default_factory=Guidance)
     options: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
@@ -64,16 +68,142 @@ class Vae:
 class Noise(Protocol):
     """Where the starting noise comes from."""
 
-    seed: int
+    @property
+    def seed(self) -> int:
+        """The seed that noise on the way is drawn from, too."""
+        ...
 
     def generate_noise(self, latent: Mapping[str, Any]) -> Tensor:
         """Noise of the shape of `latent["samples"]`."""
         ...
 
 
-class Sampler(Protocol):
-    """A sampling function with its options filled in; see engine/inference/sample.py."""
+@dataclass(frozen=True, slots=True)
+class RandomNoise:
+    """Unit noise by seed, one draw for the batch, or row by row after `batch_index`."""
+
+    seed: int
+
+    def generate_noise(self, latent: Mapping[str, Any]) -> Tensor:
+        """See `Noise`."""
+        samples: Tensor = latent["samples"]
+        return initial_noise(samples.shape, self.seed, batch_index=latent.get("batch_index"))
+
+
+@dataclass(frozen=True, slots=True)
+class DisableNoise:
+    """No noise at the start; noise on the way is drawn from `seed`."""
+
+    seed: int = 0
+
+    def generate_noise(self, latent: Mapping[str, Any]) -> Tensor:
+        """See `Noise`."""
+        return torch.zeros(latent["samples"].shape)
+
+
+@dataclass(frozen=True, slots=True)
+class Sampler:
+    """A sampling function with its options filled in."""
+
+    spec: SamplerSpec
+    knobs: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
 class Guider(Protocol):
     """A model with its conditioning: everything but noise, sampler and sigmas."""
+
+    @property
+    def model(self) -> Model:
+        """What predicts."""
+        ...
+
+    def conditionings(self) -> Mapping[str, Conditioning]:
+        """What it predicts with, by names of the guider's own."""
+        ...
+
+    def guide(
+        self, evaluate: Evaluate, x: Tensor, sigma: Tensor, hooks: Hooks, *, both: bool
+    ) -> tuple[Tensor, Tensor]:
+        """(guided, unguided) from `evaluate(*names)`; the second counts only where `both`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class BasicGuider:
+    """One conditioning, no guidance: for models that were distilled or guide themselves."""
+
+    model: Model
+    positive: Conditioning
+
+    def conditionings(self) -> Mapping[str, Conditioning]:
+        """See `Guider`."""
+        return {"positive": self.positive}
+
+    def guide(
+        self,
+        evaluate: Evaluate,
+        x: Tensor,
+        sigma: Tensor,
+        hooks: Hooks,
+        *,
+        both: bool,  # noqa: ARG002 - of the protocol
+    ) -> tuple[Tensor, Tensor]:
+        """See `Guider`."""
+        return unguided(evaluate, x, sigma, hooks)
+
+
+@dataclass(frozen=True, slots=True)
+class CfgGuider:
+    """Classifier-free guidance."""
+
+    model: Model
+    positive: Conditioning
+    negative: Conditioning
+    scale: float
+
+    def conditionings(self) -> Mapping[str, Conditioning]:
+        """See `Guider`."""
+        return {"positive": self.positive, "negative": self.negative}
+
+    def guide(
+        self, evaluate: Evaluate, x: Tensor, sigma: Tensor, hooks: Hooks, *, both: bool
+    ) -> tuple[Tensor, Tensor]:
+        """See `Guider`."""
+        return guided(evaluate, x, sigma, self.scale, hooks, both=both)
+
+
+@dataclass(frozen=True, slots=True)
+class DualCfgGuider:
+    """Guidance by two conditionings, see `doubly_guided`."""
+
+    model: Model
+    positive: Conditioning
+    middle: Conditioning
+    negative: Conditioning
+    scale: float
+    middle_scale: float
+    nested: bool = False
+
+    def conditionings(self) -> Mapping[str, Conditioning]:
+        """See `Guider`."""
+        return {"positive": self.positive, "middle": self.middle, "negative": self.negative}
+
+    def guide(
+        self,
+        evaluate: Evaluate,
+        x: Tensor,
+        sigma: Tensor,
+        hooks: Hooks,
+        *,
+        both: bool,  # noqa: ARG002 - of the protocol
+    ) -> tuple[Tensor, Tensor]:
+        """See `Guider`."""
+        return doubly_guided(
+            evaluate,
+            x,
+            sigma,
+            scale=self.scale,
+            middle_scale=self.middle_scale,
+            nested=self.nested,
+            hooks=hooks,
+        )

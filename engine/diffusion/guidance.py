@@ -1,0 +1,205 @@
+"""Guidance: from what a network says with and without a text to what a sampler is told.
+
+Plain classifier-free guidance, its rescaled and its projected forms, two texts at once, and the
+hooks by which a model changes any of it. Knows no network; predictions are clean images.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Predictions:
+    """What was predicted at one evaluation.
+
+    Attributes:
+        x, sigma: what was asked: [B, C, ...] and [B].
+        positive, negative: the clean images, with the wanted text and with the unwanted one.
+        scale: the weight of guidance.
+    """
+
+    x: Tensor
+    sigma: Tensor
+    positive: Tensor
+    negative: Tensor
+    scale: float
+
+
+Before = Callable[[Predictions], Predictions]
+"""Changes predictions before they are combined."""
+Combine = Callable[[Predictions], Tensor]
+"""Combines predictions to one clean image."""
+After = Callable[[Predictions, Tensor], Tensor]
+"""Changes the combined clean image."""
+
+
+@dataclass(frozen=True, slots=True)
+class Guidance:
+    """A model's own ways of guidance. Frozen; a patch adds to it with `replace`.
+
+    Attributes:
+        before: makers of hooks, called once for a run, so that a hook may remember earlier steps.
+        combine: instead of `classifier_free`.
+        after: hooks on the result, in the order added.
+        always_negative: the negative is evaluated even at scale 1.
+    """
+
+    before: tuple[Callable[[], Before], ...] = ()
+    combine: Combine | None = None
+    after: tuple[After, ...] = ()
+    always_negative: bool = False
+
+    def started(self) -> Hooks:
+        """The hooks of one run."""
+        before = tuple(make() for make in self.before)
+        return Hooks(before, self.combine or classifier_free, self.after, self.always_negative)
+
+
+@dataclass(frozen=True, slots=True)
+class Hooks:
+    """The hooks of one run, see `Guidance`."""
+
+    before: tuple[Before, ...] = ()
+    combine: Combine | None = None
+    after: tuple[After, ...] = ()
+    always_negative: bool = False
+
+    def skips_negative(self, scale: float) -> bool:
+        """Whether the negative would not count."""
+        return math.isclose(scale, 1.0) and not self.always_negative
+
+    def guide(self, predictions: Predictions) -> Tensor:
+        """The guided clean image of complete predictions."""
+        for hook in self.before:
+            predictions = hook(predictions)
+        return self.finish(predictions, (self.combine or classifier_free)(predictions))
+
+    def finish(self, predictions: Predictions, denoised: Tensor) -> Tensor:
+        """The clean image after the hooks on the result."""
+        for hook in self.after:
+            denoised = hook(predictions, denoised)
+        return denoised
+
+
+Evaluate = Callable[..., tuple[Tensor, ...]]
+"""`evaluate(*names)`: the clean image that each named conditioning leads to, from as few calls of
+the network as can be."""
+
+
+def guided(
+    evaluate: Evaluate, x: Tensor, sigma: Tensor, scale: float, hooks: Hooks, *, both: bool = False
+) -> tuple[Tensor, Tensor]:
+    """(guided, unguided) by the conditionings "positive" and "negative".
+
+    At scale 1 the negative is not evaluated, unless a hook or the caller needs `both`; then the
+    second is the positive prediction.
+    """
+    if hooks.skips_negative(scale) and not both:
+        (positive,) = evaluate("positive")
+        return hooks.finish(Predictions(x, sigma, positive, positive, scale), positive), positive
+    positive, negative = evaluate("positive", "negative")
+    return hooks.guide(Predictions(x, sigma, positive, negative, scale)), negative
+
+
+def unguided(evaluate: Evaluate, x: Tensor, sigma: Tensor, hooks: Hooks) -> tuple[Tensor, Tensor]:
+    """The same for a model that has one conditioning, "positive"."""
+    (positive,) = evaluate("positive")
+    return hooks.finish(Predictions(x, sigma, positive, positive, 1.0), positive), positive
+
+
+def doubly_guided(
+    evaluate: Evaluate,
+    x: Tensor,
+    sigma: Tensor,
+    *,
+    scale: float,
+    middle_scale: float,
+    nested: bool,
+    hooks: Hooks,
+) -> tuple[Tensor, Tensor]:
+    """(guided, unguided) by "positive", "middle" and "negative".
+
+    Brooks et al. 2023, "InstructPix2Pix", eq. 3: `middle_scale` leads from the negative to the
+    middle, `scale` from the middle to the positive. `nested`: from the negative to what `scale`
+    makes of middle and positive.
+    """
+    positive, middle, negative = evaluate("positive", "middle", "negative")
+    if nested:
+        inner = hooks.guide(Predictions(x, sigma, positive, middle, scale))
+        return negative + middle_scale * (inner - negative), negative
+    outer = hooks.guide(Predictions(x, sigma, middle, negative, middle_scale))
+    return outer + scale * (positive - middle), negative
+
+
+def classifier_free(predictions: Predictions) -> Tensor:
+    """Ho & Salimans 2022, "Classifier-Free Diffusion Guidance", eq. 6 for clean images."""
+    positive, negative = predictions.positive, predictions.negative
+    return negative + (positive - negative) * predictions.scale
+
+
+def rescaled(multiplier: float) -> Combine:
+    """Guidance that keeps the contrast of the unguided prediction.
+
+    Lin et al. 2023, "Common Diffusion Noise Schedules and Sample Steps are Flawed", eqs. 15 and
+    16, on v-predictions (Salimans & Ho 2022), whatever the network predicts.
+    """
+
+    def combine(predictions: Predictions) -> Tensor:
+        x = predictions.x
+        sigma = predictions.sigma.reshape(-1, *(1 for _ in x.shape[1:]))
+        total = sigma**2 + 1.0
+        to_v = total.sqrt() / sigma
+        scaled = x / total
+        positive = (scaled - predictions.positive) * to_v
+        negative = (scaled - predictions.negative) * to_v
+        plain = negative + predictions.scale * (positive - negative)
+        dims = tuple(range(1, x.ndim))
+        kept = positive.std(dim=dims, keepdim=True) / plain.std(dim=dims, keepdim=True)
+        blend = multiplier * (plain * kept) + (1.0 - multiplier) * plain
+        return scaled - blend / to_v
+
+    return combine
+
+
+def projected(eta: float, norm_threshold: float, momentum: float) -> Callable[[], Before]:
+    """Adaptive projected guidance, which does not oversaturate.
+
+    Sadat et al. 2024, "Eliminating Oversaturation and Artifacts of High Guidance Scales",
+    algorithm 1: the step from negative to positive, averaged over time (`momentum`), no longer
+    than `norm_threshold` (0: any length), its part along the positive weighed by `eta`. The
+    result is positive + scale * step.
+    """
+
+    def make() -> Before:
+        running: list[Tensor] = []
+
+        def before(predictions: Predictions) -> Predictions:
+            positive, negative = predictions.positive, predictions.negative
+            if predictions.scale == 0:
+                return predictions
+            dims = tuple(range(1, positive.ndim))
+            step = positive - negative
+            if momentum:
+                if running:
+                    step = momentum * running.pop() + step
+                running.append(step)
+            if norm_threshold > 0:
+                norm = torch.linalg.vector_norm(step, dim=dims, keepdim=True)
+                step = step * (norm_threshold / norm).clamp(max=1.0)
+            length = torch.linalg.vector_norm(positive, dim=dims, keepdim=True)
+            along = positive / length.clamp(min=1e-12)
+            parallel = (step * along).sum(dim=dims, keepdim=True) * along
+            step = (step - parallel) + eta * parallel
+            # Plain guidance of this pair gives positive + scale * step.
+            changed = negative + step + (positive - negative) / predictions.scale
+            return replace(predictions, positive=changed)
+
+        return before
+
+    return make

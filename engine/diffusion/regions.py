@@ -1,0 +1,287 @@
+"""Several conditionings at once: each rules an area, by a mask, with a strength, for a while.
+
+Every entry is evaluated on its own part of x and blended by weight, after MultiDiffusion (Bar-Tal
+et al. 2023, eq. 5). Entries whose shapes agree share one call of the network. Knows no network and
+no text: what an entry says to the network is a dict of tensors.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+Area = tuple[int, ...]
+"""The sizes, then the offsets, along the dimensions of x behind [B, C]: (h, w, y, x)."""
+Call = Callable[[Tensor, Tensor, Mapping[str, Tensor]], Tensor]
+"""One call of the network: (x [N, C, ...], sigma [N], inputs, each [N, ...]) to the denoised x."""
+
+FEATHER = 8
+"""Cells over which an area without a mask fades out towards the rest of the picture."""
+SMALLEST = 8
+"""Cells along a side of the area that a mask is cut to."""
+NEARLY_NOTHING = 1e-37
+"""What is divided by where no entry rules."""
+REPEATS = 4
+"""How often a short text may be repeated to share a call with a long one."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Region:
+    """One entry of a conditioning, ready for x of one shape.
+
+    Attributes:
+        inputs: what the network is told, each [1, ...] or [B, ...].
+        area: the part of x it rules; None: all.
+        mask: [1 or B, h, w] how much it rules there; None: fully.
+        strength: its weight against others.
+        start, end: it rules while start >= sigma >= end.
+        weight: what its prediction is multiplied by, made by `weighted`; None: 1 everywhere.
+    """
+
+    inputs: Mapping[str, Tensor]
+    area: Area | None = None
+    mask: Tensor | None = None
+    strength: float = 1.0
+    start: float = math.inf
+    end: float = 0.0
+    weight: Tensor | None = None
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it rules all of x evenly."""
+        return self.area is None and self.mask is None
+
+
+def in_cells(area: Sequence[float | str] | None, size: Sequence[int]) -> Area | None:
+    """An area in cells, from cells or from ("percentage", shares of `size`), cut to x."""
+    if area is None:
+        return None
+    if area[0] == "percentage":
+        shares = [float(share) for share in area[1:]]
+        count = len(size)
+        sides = [max(1, round(share * side)) for share, side in zip(shares, size, strict=False)]
+        offsets = [round(s * side) for s, side in zip(shares[count:], size, strict=False)]
+    else:
+        cells = [int(cell) for cell in area]
+        sides, offsets = cells[: len(size)], cells[len(size) :]
+    offsets = [min(offset, side - 1) for offset, side in zip(offsets, size, strict=True)]
+    room = [side - offset for side, offset in zip(size, offsets, strict=True)]
+    return (*(min(side, free) for side, free in zip(sides, room, strict=True)), *offsets)
+
+
+def fitted_mask(mask: Tensor, size: Sequence[int]) -> Tensor:
+    """A mask [h, w] or [B, h, w] of any size at the size of x, [B, *size]."""
+    mask = mask.float()
+    if mask.ndim == len(size):
+        mask = mask[None]
+    if tuple(mask.shape[1:]) == tuple(size):
+        return mask
+    return functional.interpolate(
+        mask[:, None], size=tuple(size), mode="bilinear", align_corners=False
+    )[:, 0]
+
+
+def bounds_of(mask: Tensor) -> Area:
+    """The smallest area that holds all of a mask [B, h, w], at least `SMALLEST` cells a side."""
+    rows, columns = mask.abs().amax(dim=0).nonzero(as_tuple=True)
+    if not len(rows):
+        return (SMALLEST, SMALLEST, 0, 0)
+    top, left = int(rows.min()), int(columns.min())
+    height, width = int(rows.max()) - top + 1, int(columns.max()) - left + 1
+    return (max(SMALLEST, height), max(SMALLEST, width), top, left)
+
+
+def mirrored(ours: Sequence[Region], theirs: Sequence[Region]) -> list[Region]:
+    """`theirs`, with a counterpart for every area of `ours`, so that guidance compares like parts.
+
+    The counterpart is a copy of the smallest of theirs that holds the area.
+    """
+    found = list(theirs)
+    for area in (region.area for region in ours):
+        if area is None:
+            continue
+        holding = [other for other in found if _holds(other.area, area)]
+        smallest = min(holding, key=_cells, default=None)
+        if smallest is not None and smallest.area != area:
+            found.append(replace(smallest, area=area))
+    return found
+
+
+def _holds(outer: Area | None, inner: Area) -> bool:
+    if outer is None:
+        return True
+    count = len(inner) // 2
+    return all(
+        outer[count + side] <= inner[count + side]
+        and outer[count + side] + outer[side] >= inner[count + side] + inner[side]
+        for side in range(count)
+    )
+
+
+def _cells(region: Region) -> float:
+    return math.inf if region.area is None else math.prod(region.area[: len(region.area) // 2])
+
+
+def weighted(region: Region, size: Sequence[int]) -> Region:
+    """The region with its weight [1 or B, 1, *sides of its area], for x of that `size`.
+
+    A mask weighs as it is; an area without one fades towards its borders inside the picture.
+    """
+    if region.is_plain:
+        alone = None if region.strength == 1.0 else torch.tensor(region.strength)
+        return replace(region, weight=alone)
+    count = len(size)
+    area = region.area or (*size, *(0 for _ in size))
+    if region.mask is not None:
+        mask = region.mask
+        for side in range(count):
+            mask = mask.narrow(1 + side, area[count + side], area[side])
+        return replace(region, weight=(mask * region.strength)[:, None])
+    weight = torch.full((1, 1, *area[:count]), region.strength)
+    for side in range(count):
+        width = min(FEATHER, area[side] // 4)
+        ramp = torch.arange(1, width + 1) / max(width, 1)
+        shape = [-1 if dim == 2 + side else 1 for dim in range(2 + count)]
+        if area[count + side] != 0:
+            weight.narrow(2 + side, 0, width).mul_(ramp.reshape(shape))
+        if area[side] + area[count + side] < size[side]:
+            far = weight.narrow(2 + side, area[side] - width, width)
+            far.mul_(ramp.flip(0).reshape(shape))
+    return replace(region, weight=weight)
+
+
+def moved(region: Region, device: torch.device, dtype: torch.dtype) -> Region:
+    """The region on a device: what the network reads in its dtype, the weight as it is."""
+    inputs = {
+        name: tensor.to(device, dtype if tensor.is_floating_point() else tensor.dtype)
+        for name, tensor in region.inputs.items()
+    }
+    weight = None if region.weight is None else region.weight.to(device)
+    return replace(region, inputs=inputs, weight=weight)
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluator:
+    """Evaluates lists of regions on x, as few calls as their shapes allow.
+
+    One is made for a run; it keeps the inputs it stacked, since every step asks for the same ones.
+
+    Attributes:
+        call: the network.
+        rows: the most rows of x in one call; None: no limit.
+    """
+
+    call: Call
+    rows: int | None = None
+    _stacked: dict[tuple[int, ...], dict[str, Tensor]] = field(default_factory=dict, repr=False)
+
+    def __call__(self, x: Tensor, sigma: Tensor, *lists: Sequence[Region]) -> tuple[Tensor, ...]:
+        """What each list of regions makes of x [B, C, ...] at sigma [B]."""
+        jobs = [
+            (index, region)
+            for index, regions in enumerate(lists)
+            for region in active(regions, sigma)
+        ]
+        parts: dict[int, list[tuple[Region, Tensor]]] = {index: [] for index in range(len(lists))}
+        for batch in self._batches(jobs, x):
+            crops = [cropped(x, region.area) for _, region in batch]
+            stacked = torch.cat(crops) if len(crops) > 1 else crops[0]
+            sigmas = sigma.expand(len(x)).repeat(len(batch))
+            denoised = self.call(stacked, sigmas, self._inputs(batch, len(x)))
+            for (index, region), part in zip(batch, denoised.chunk(len(batch)), strict=True):
+                parts[index].append((region, part))
+        return tuple(blended(x, parts[index]) for index in range(len(lists)))
+
+    def _batches(self, jobs: list[tuple[int, Region]], x: Tensor) -> list[list[tuple[int, Region]]]:
+        """The jobs, those side by side whose shapes agree."""
+        most = len(jobs) if self.rows is None else max(1, self.rows // len(x))
+        batches: list[list[tuple[int, Region]]] = []
+        for job in jobs:
+            for batch in batches:
+                first = batch[0][1]
+                if len(batch) < most and _together(first, job[1], x):
+                    batch.append(job)
+                    break
+            else:
+                batches.append([job])
+        return batches
+
+    def _inputs(self, batch: list[tuple[int, Region]], rows: int) -> dict[str, Tensor]:
+        key = (rows, *(id(region) for _, region in batch))
+        if key not in self._stacked:
+            regions = [region for _, region in batch]
+            self._stacked[key] = {
+                name: _stack([region.inputs[name] for region in regions], rows)
+                for name in regions[0].inputs
+            }
+        return self._stacked[key]
+
+
+def active(regions: Sequence[Region], sigma: Tensor) -> list[Region]:
+    """Those that rule at this sigma; a device is asked for it only where it matters."""
+    if all(region.start == math.inf and region.end == 0.0 for region in regions):
+        return list(regions)
+    level = float(sigma.flatten()[0])
+    return [region for region in regions if region.start >= level >= region.end]
+
+
+def cropped(x: Tensor, area: Area | None) -> Tensor:
+    """The part of x [B, C, ...] that an area names."""
+    if area is None:
+        return x
+    count = len(area) // 2
+    for side in range(count):
+        x = x.narrow(2 + side, area[count + side], area[side])
+    return x
+
+
+def blended(x: Tensor, parts: Sequence[tuple[Region, Tensor]]) -> Tensor:
+    """The mean of the parts by weight, at the size of x; 0 where no part rules."""
+    if len(parts) == 1 and parts[0][0].is_plain:
+        return parts[0][1]
+    total = torch.zeros_like(x)
+    weights = torch.full_like(x, NEARLY_NOTHING)
+    for region, part in parts:
+        weight = 1.0 if region.weight is None else region.weight
+        cropped(total, region.area).add_(part * weight)
+        cropped(weights, region.area).add_(weight)
+    return total.div_(weights)
+
+
+def _together(one: Region, other: Region, x: Tensor) -> bool:
+    """Whether two regions can share a call."""
+    if cropped(x, one.area).shape != cropped(x, other.area).shape:
+        return False
+    if one.inputs.keys() != other.inputs.keys():
+        return False
+    return all(_stackable(one.inputs[name], other.inputs[name]) for name in one.inputs)
+
+
+def _stackable(one: Tensor, other: Tensor) -> bool:
+    if one.shape[1:] == other.shape[1:]:
+        return True
+    if one.ndim != 3 or other.ndim != 3 or one.shape[2] != other.shape[2]:
+        return False
+    common = math.lcm(one.shape[1], other.shape[1])
+    return common // min(one.shape[1], other.shape[1]) <= REPEATS
+
+
+def _stack(tensors: Sequence[Tensor], rows: int) -> Tensor:
+    """Each for `rows` rows, one under the other.
+
+    Texts of different length are repeated to a common one: softmax attention over a repeated text
+    is attention over the text.
+    """
+    length = math.lcm(*(tensor.shape[1] for tensor in tensors)) if tensors[0].ndim == 3 else 0
+    stacked: list[Tensor] = []
+    for tensor in tensors:
+        whole = tensor.repeat(1, length // tensor.shape[1], 1) if length else tensor
+        if len(whole) != rows:
+            whole = whole.repeat(math.ceil(rows / len(whole)), *(1 for _ in whole.shape[1:]))
+        stacked.append(whole[:rows])
+    return torch.cat(stacked)

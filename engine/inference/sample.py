@@ -1,0 +1,272 @@
+"""Sampling: from a latent, noise and a guider to a latent. The verb behind every sampler node.
+
+Knows values and families, no node and no graph. Outside the network everything is fp32.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from engine.diffusion import regions, schedules
+from engine.diffusion.denoiser import OnStep, no_report
+from engine.diffusion.guidance import Hooks
+from engine.diffusion.parameterization import Parameterization
+from engine.diffusion.regions import Area, Evaluator, Region
+from engine.diffusion.samplers.table import SAMPLERS
+from engine.families.family import Checkpoint, Part
+from engine.inference.values import Conditioning, Guider, Model, Noise, Sampler
+from engine.residency.manager import LazyWeights, current
+
+Latent = Mapping[str, Any]
+"""`samples` [B, C, ...] and maybe `noise_mask`, `batch_index`: what a LATENT wire carries."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sampled:
+    """What a run leads to, both [B, C, ...] on the CPU.
+
+    Attributes:
+        samples: x at the last sigma.
+        denoised: the clean image that the last step believed in.
+    """
+
+    samples: Tensor
+    denoised: Tensor
+
+
+def sample(
+    guider: Guider,
+    noise: Noise,
+    sampler: Sampler,
+    sigmas: Tensor,
+    latent: Latent,
+    *,
+    checkpoint: Checkpoint = lambda: None,
+    on_step: OnStep = no_report,
+) -> Sampled:
+    """Add noise to a latent and walk it down `sigmas` [steps + 1].
+
+    Args:
+        guider: what predicts, and with which conditioning.
+        noise: the start, and the seed of noise on the way.
+        sampler: how to walk.
+        sigmas: falling; an empty one leaves the latent as it is.
+        latent: where `noise_mask` is 0, it keeps what it holds.
+        checkpoint: called at every block of the network; may raise `Stopped`.
+        on_step: called at every step, with denoiser-space tensors on the device.
+    """
+    latent = fitted(latent, guider.model)
+    samples: Tensor = latent["samples"]
+    if len(sigmas) == 0:
+        return Sampled(samples, samples)
+    start = noise.generate_noise(latent)
+    last: list[Tensor] = []
+
+    def watch(step: int, steps: int, x: Tensor, denoised: Tensor, sigma: Tensor) -> None:
+        last[:] = [denoised]
+        on_step(step, steps, x, denoised, sigma)
+
+    with torch.no_grad(), _network(guider, samples.shape, checkpoint) as network:
+        model, ready = network.guider.model, network.parameterization
+        clean, start = (each.to(current().device) for each in (into_latent(samples, model), start))
+        first, end = (sigma.float().to(clean.device) for sigma in (sigmas[:1], sigmas[-1:]))
+        x = ready.add_noise(first, start, clean, full=_is_full(model, sigmas))
+        if latent.get("noise_mask") is not None:
+            mask = _fitted_noise_mask(latent["noise_mask"], clean)
+            network = replace(network, inpainting=Inpainting(mask, clean, start))  # noqa: PLW2901
+        run = sampler.spec.run
+        x = run(network, x, sigmas.float(), seed=noise.seed, on_step=watch, **sampler.knobs)
+        result = out_of_latent(ready.remove_noise_scale(end, x), model).cpu()
+        denoised = out_of_latent(last[0], model).cpu() if last else result
+    return Sampled(result, denoised)
+
+
+@contextmanager
+def _network(
+    guider: Guider, shape: Sequence[int], checkpoint: Checkpoint
+) -> Iterator[GuidedNetwork]:
+    """The guider's network, ready for x of that shape and on the device."""
+    model, residency = guider.model, current()
+    device, dtype, size = residency.device, compute_dtype(model), shape[2:]
+    conditionings = guider.conditionings()
+    named = {name: prepared(entries, model, size) for name, entries in conditionings.items()}
+    named = {
+        name: [regions.moved(regions.weighted(one, size), device, dtype) for one in many]
+        for name, many in _with_counterparts(named).items()
+    }
+    rows = shape[0] * sum(len(many) for many in named.values())
+    rows_shape = (rows, *shape[1:])
+    room = model.family.activation_bytes(model.config, Part.DENOISER, rows_shape, dtype.itemsize)
+    parameterization = model.parameterization.to(device)
+    with residency.use(model.net, room_for=room):
+        call = network_call(model, parameterization, dtype, checkpoint)
+        yield GuidedNetwork(
+            guider, parameterization, Evaluator(call), named, model.guidance.started()
+        )
+
+
+def compute_dtype(model: Model) -> torch.dtype:
+    """What the model's network computes in."""
+    wanted = model.net.wants.dtype if isinstance(model.net, LazyWeights) else None
+    return wanted or current().dtype
+
+
+def network_call(
+    model: Model, parameterization: Parameterization, dtype: torch.dtype, checkpoint: Checkpoint
+) -> regions.Call:
+    """One evaluation of a model's network as a function from noisy x to the clean image.
+
+    Only inside `residency.use(model.net)`.
+    """
+    net, predict = model.net.module, model.family.predict
+
+    def call(x: Tensor, sigma: Tensor, inputs: Mapping[str, Tensor]) -> Tensor:
+        scaled = parameterization.scale_input(x, sigma).to(dtype)
+        timestep = parameterization.timestep(sigma).float()
+        output = predict(net, scaled, timestep, inputs, checkpoint)
+        return parameterization.denoised(output.float(), x, sigma)
+
+    return call
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Inpainting:
+    """What x is outside a mask, see Lugmayr et al. 2022 (RePaint), eq. 8.
+
+    Attributes:
+        mask: [B, 1, ...]: 1 where the sampler paints, 0 where `clean` stays.
+        clean, noise: the latent and the noise the run started from.
+    """
+
+    mask: Tensor
+    clean: Tensor
+    noise: Tensor
+
+    def noised(self, x: Tensor, sigma: Tensor, parameterization: Parameterization) -> Tensor:
+        """Outside the mask the latent, as noisy as it should be at sigma; x inside."""
+        outside = parameterization.add_noise(sigma[:1], self.noise, self.clean)
+        return x * self.mask + outside * (1.0 - self.mask)
+
+    def kept(self, denoised: Tensor) -> Tensor:
+        """The clean image with the latent outside the mask."""
+        return denoised * self.mask + self.clean * (1.0 - self.mask)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GuidedNetwork:
+    """A guider's network as the `GuidedDenoiser` that samplers ask."""
+
+    guider: Guider
+    parameterization: Parameterization
+    evaluator: Evaluator
+    named: Mapping[str, Sequence[Region]]
+    hooks: Hooks
+    inpainting: Inpainting | None = None
+
+    def __call__(self, x: Tensor, sigma: Tensor) -> Tensor:
+        """The guided clean image."""
+        return self._guide(x, sigma, both=False)[0]
+
+    def with_unguided(self, x: Tensor, sigma: Tensor) -> tuple[Tensor, Tensor]:
+        """The guided clean image and that of the negative alone."""
+        return self._guide(x, sigma, both=True)
+
+    def _guide(self, x: Tensor, sigma: Tensor, *, both: bool) -> tuple[Tensor, Tensor]:
+        if self.inpainting is not None:
+            x = self.inpainting.noised(x, sigma, self.parameterization)
+
+        def evaluate(*names: str) -> tuple[Tensor, ...]:
+            return self.evaluator(x, sigma, *(self.named[name] for name in names))
+
+        guided, unguided = self.guider.guide(evaluate, x, sigma, self.hooks, both=both)
+        if self.inpainting is not None:
+            guided = self.inpainting.kept(guided)
+        return guided, unguided
+
+
+def prepared(entries: Conditioning, model: Model, size: Sequence[int]) -> list[Region]:
+    """A conditioning's entries as regions of x [B, C, *size], on the CPU."""
+    to_sigma = model.parameterization.percent_to_sigma
+    found: list[Region] = []
+    for embedding, extras in entries:
+        area: Area | None = regions.in_cells(extras.get("area"), size)
+        mask: Tensor | None = extras.get("mask")
+        if mask is not None:
+            mask = regions.fitted_mask(mask, size)
+            if extras.get("set_area_to_bounds"):
+                area = regions.in_cells(regions.bounds_of(mask), size)
+            mask = mask * extras.get("mask_strength", 1.0)
+        start, end = extras.get("start_percent"), extras.get("end_percent")
+        found.append(
+            Region(
+                model.family.inputs(model.config, embedding, extras),
+                area,
+                mask,
+                extras.get("strength", 1.0),
+                math.inf if not start else to_sigma(start),
+                0.0 if end is None else to_sigma(end),
+            )
+        )
+    return found
+
+
+def _with_counterparts(named: Mapping[str, list[Region]]) -> dict[str, list[Region]]:
+    """Every area of one conditioning has its like in the others."""
+    completed = dict(named)
+    for ours in named:
+        for theirs in named:
+            if ours != theirs:
+                completed[theirs] = regions.mirrored(named[ours], completed[theirs])
+    return completed
+
+
+def fitted(latent: Latent, model: Model) -> dict[str, Any]:
+    """The latent with the channels the model wants, where it is empty anyway."""
+    samples: Tensor = latent["samples"]
+    channels = model.latent.channels
+    if samples.shape[1] != channels and not samples.any():
+        samples = samples.new_zeros(samples.shape[0], channels, *samples.shape[2:])
+    return {**latent, "samples": samples}
+
+
+def into_latent(samples: Tensor, model: Model) -> Tensor:
+    """An autoencoder's latent in denoiser space; an empty one stays empty."""
+    samples = samples.float()
+    if not samples.any():
+        return samples
+    return (samples - model.latent.shift) * model.latent.scale
+
+
+def out_of_latent(x: Tensor, model: Model) -> Tensor:
+    """The inverse of `into_latent`."""
+    return x / model.latent.scale + model.latent.shift
+
+
+def _fitted_noise_mask(mask: Tensor, clean: Tensor) -> Tensor:
+    """A mask [B, 1, H, W] or [H, W] at the size of a latent, a row for each of its rows."""
+    size = clean.shape[2:]
+    mask = mask.float().reshape(-1, *mask.shape[-len(size) :])
+    fitted = regions.fitted_mask(mask, size)
+    times = math.ceil(len(clean) / len(fitted))
+    return fitted.repeat(times, *(1 for _ in size))[: len(clean), None].to(clean.device)
+
+
+def _is_full(model: Model, sigmas: Tensor) -> bool:
+    """Whether a run starts from pure noise."""
+    most, first = model.parameterization.sigma_max, float(sigmas[0])
+    return first > most or math.isclose(most, first, rel_tol=1e-5)
+
+
+def sampler_sigmas(model: Model, sampler: str, schedule: str, steps: int, denoise: float) -> Tensor:
+    """The sigmas a KSampler walks: its sampler may want one level left out."""
+    made = schedules.SCHEDULES[schedule]
+    if SAMPLERS[sampler].drops_penultimate:
+        made = schedules.skipping_penultimate(made)
+    return schedules.tail(made, model.parameterization, steps, denoise)
