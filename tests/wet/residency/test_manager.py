@@ -104,7 +104,7 @@ X = torch.linspace(-1, 1, 32).reshape(2, 16)
 
 def test_a_half_file_computes_in_float_and_comes_back():
     net = half_net()
-    originals = {name: tensor for name, tensor in net.named_parameters()}
+    originals = dict(net.named_parameters())
     residency = DeviceResidency(CPU, torch.float32, budget=10**9)
     weights = lazy(net)
     with torch.inference_mode(), residency.use(weights):
@@ -170,15 +170,15 @@ def test_a_stop_in_the_middle_of_a_block_leaves_everything_usable():
     lodging = Lodging(net, CountingCarrier(torch.float32), block_limit=2500)
     lodging.place(int(lodging.size * 0.5))
 
-    class Stop(Exception):
+    class StopError(Exception):
         pass
 
     def stop(*_: object) -> None:
-        raise Stop
+        raise StopError
 
     hook = net.blocks[3].norm.register_forward_hook(stop)
     with torch.inference_mode():
-        with pytest.raises(Stop):
+        with pytest.raises(StopError):
             net.run(X)
         hook.remove()
         assert torch.equal(net.run(X), expected(X))
