@@ -161,16 +161,16 @@ class _Path:
         return self._parameterization.sigma_from_half_log_snr(self._start + r * self._width)
 
     def phi_1(self, r: float) -> Tensor:
-        """Negative r h' phi_1(-r h'), with h' = (1 + eta) h."""
+        """The weight of order 1, expm1(-z), with z = r (1 + eta) h."""
         return (-r * self._width * (self._eta + 1)).expm1()
 
     def phi_2(self, r: float) -> Tensor:
-        """Negative r h' phi_2(-r h'), likewise."""
+        """The weight of order 2, expm1(-z) / -z - 1, with the same z."""
         damped = -r * self._width * (self._eta + 1)
         return (damped.expm1() - damped) / damped
 
     def stage(self, r: float, clean: Tensor) -> Tensor:
-        """The x at r of the way: damped, with the weighted clean images and the noise up to there."""
+        """The x at r of the way: damped, plus the weighted clean images and the noise so far."""
         sigma = self.sigma_at(r)
         alpha = alpha_of(sigma, self._start + r * self._width)
         kept = sigma / self._sigmas[0] * (-r * self._width * self._eta).exp()
