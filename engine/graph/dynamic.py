@@ -6,7 +6,7 @@ Knows the form in which a catalog describes them; knows neither prompts nor valu
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, cast
 
@@ -26,6 +26,11 @@ def concrete_inputs(schema: NodeSchema, given: Mapping[str, Any]) -> tuple[Input
     if all(each.type not in DYNAMIC_TYPES for each in schema.inputs):
         return schema.inputs
     return tuple(_expand(schema.inputs, given))
+
+
+def iterate_inputs(schema: NodeSchema, given: Mapping[str, Any]) -> Iterator[InputSchema]:
+    """The same, one by one: what is put into `given` on the way decides what follows."""
+    return _expand(schema.inputs, given)
 
 
 def read_inputs(described: Mapping[str, Any]) -> Iterator[InputSchema]:
@@ -48,7 +53,7 @@ def read_entry(name: str, entry: Any, section: Section) -> InputSchema:
     return InputSchema(name, kind, section, options)
 
 
-def _expand(inputs: Iterator[InputSchema] | Any, given: Mapping[str, Any]) -> Iterator[InputSchema]:
+def _expand(inputs: Iterable[InputSchema], given: Mapping[str, Any]) -> Iterator[InputSchema]:
     for each in inputs:
         if each.type == AUTOGROW:
             yield from _expand(_grown(each, given), given)

@@ -1,0 +1,74 @@
+"""Texts that the client completes when a run is asked for.
+
+`{a|b}` picks one, comments fall away, `%Node.widget%` becomes that widget's value. Pure: chance is
+passed in.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from engine.graph.prompt import Link, Prompt, PromptNode
+
+_COMMENT = re.compile(r"/\*.*?\*/|//[^\n]*", re.DOTALL)
+_NAME = re.compile(r"%([^%.\n]+)\.([^%\n]+)%")
+_ILLEGAL = re.compile(r'[/?<>\\:*|"\x00-\x1f\x7f]')
+
+
+def expand_text(text: str, chance: random.Random) -> str:
+    """The text without comments, one part drawn from each `{a|b|{c|d}}`.
+
+    A backslash escapes a brace or a bar. A brace that is never closed, or never opened, stays as
+    it is.
+    """
+    # Each level of braces: the parts before the last bar, and the pieces after it.
+    levels: list[tuple[list[str], list[str]]] = [([], [])]
+    signs = iter(_COMMENT.sub("", text))
+    for sign in signs:
+        parts, pieces = levels[-1]
+        if sign == "\\":
+            following = next(signs, "")
+            pieces.append(following if following in _SIGNS else sign + following)
+        elif sign == "{":
+            levels.append(([], []))
+        elif sign == "|" and len(levels) > 1:
+            parts.append("".join(pieces))
+            pieces.clear()
+        elif sign == "}" and len(levels) > 1:
+            levels.pop()
+            levels[-1][1].append(chance.choice([*parts, "".join(pieces)]))
+        else:
+            pieces.append(sign)
+    while len(levels) > 1:
+        parts, pieces = levels.pop()
+        levels[-1][1].append("{" + "|".join([*parts, "".join(pieces)]))
+    return "".join(levels[0][1])
+
+
+_SIGNS = frozenset("{}|")
+
+
+def fill_names(prompt: Prompt, nodes: Mapping[str, str], input_name: str) -> Prompt:
+    """The prompt with `%Node.widget%` filled in wherever `input_name` is given a text.
+
+    `nodes` says which node is meant by a name. What names no node or no constant stays.
+    """
+    filled: dict[str, PromptNode] = {}
+    for node_id, node in prompt.nodes.items():
+        text = node.inputs.get(input_name)
+        if not isinstance(text, str) or "%" not in text:
+            continue
+
+        def value_of(match: re.Match[str]) -> str:
+            source = prompt.nodes.get(nodes.get(match[1], ""))
+            value: Any = source.inputs.get(match[2]) if source else None
+            if value is None or isinstance(value, Link):
+                return match[0]
+            return _ILLEGAL.sub("_", str(value))
+
+        inputs = {**node.inputs, input_name: _NAME.sub(value_of, text)}
+        filled[node_id] = PromptNode(node.class_type, inputs, node.title)
+    return Prompt({**prompt.nodes, **filled}) if filled else prompt

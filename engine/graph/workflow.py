@@ -1,0 +1,179 @@
+"""From a document to a prompt: the one converter.
+
+A document is a saved workflow, a prompt in API format, or something around one of them. The
+catalog says what the values in a saved node's list are called. Reads no files.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from engine.errors import WorkflowError
+from engine.graph.dynamic_text import expand_text, fill_names
+from engine.graph.prompt import Prompt, PromptNode, is_list, is_mapping, parse
+from engine.graph.saved_graph import SavedNode, read_workflow
+from engine.graph.schema import Catalog, NodeSchema
+from engine.graph.widgets import widget_values
+from engine.graph.workflow_links import Constant, Scope, Scopes, resolve
+
+Kind = Literal["prompt", "workflow"]
+_FILE_PREFIX = "filename_prefix"
+
+
+@dataclass(frozen=True, slots=True)
+class Conversion:
+    """A prompt made from a document.
+
+    Attributes:
+        prompt: what to run.
+        workflow: the saved workflow it came from, or None.
+        missing: classes the catalog does not hold, with the ids of their nodes. Those nodes are
+            in the prompt with the values whose names the document itself says.
+    """
+
+    prompt: Prompt
+    workflow: Mapping[str, Any] | None
+    missing: Mapping[str, tuple[str, ...]]
+
+    def require_classes(self) -> Prompt:
+        """The prompt, if the catalog holds all its classes.
+
+        Raises:
+            WorkflowError: names every class that is missing, and its nodes.
+        """
+        if not self.missing:
+            return self.prompt
+        named = "; ".join(
+            f"{class_type} (node {', '.join(ids[:5])}{', ...' if len(ids) > 5 else ''})"
+            for class_type, ids in sorted(self.missing.items())
+        )
+        raise WorkflowError(
+            f"{len(self.missing)} node class(es) are not installed: {named}. "
+            "Install the plugins that bring them, or take these nodes out"
+        )
+
+
+def read_json(text: str | bytes) -> Any:
+    """Decode JSON as workflows come: NaN and infinity are read, whole numbers stay exact.
+
+    Raises:
+        WorkflowError: it is no JSON, or nested too deeply to be a workflow.
+    """
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        reason = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
+        raise WorkflowError(f"this is no JSON that can be read: {reason}") from error
+
+
+def recognise(document: object) -> tuple[Kind, Mapping[str, Any]]:
+    """Whether a document is a saved workflow or a prompt, and the part that is.
+
+    An object that holds one under `workflow` or `prompt` will do; the workflow comes first.
+
+    Raises:
+        WorkflowError: it is neither; says what was found.
+    """
+    if is_mapping(document):
+        kind = _kind(document)
+        if kind is not None:
+            return kind, document
+        for key in ("workflow", "prompt"):
+            part = document.get(key)
+            if is_mapping(part) and (kind := _kind(part)) is not None:
+                return kind, part
+        if is_list(document.get("templates")):
+            raise WorkflowError(
+                "these are saved node templates, not a workflow; paste them into one in the editor"
+            )
+        keys = ", ".join(map(str, list(document)[:5])) or "no keys"
+        found = f"an object with {keys}"
+    else:
+        found = f"a {type(document).__name__}"
+    raise WorkflowError(
+        "this is neither a saved workflow (an object with nodes and links) nor a prompt "
+        f"(an object of nodes with class_type): it is {found}"
+    )
+
+
+def convert(
+    document: object, catalog: Catalog, *, chance: random.Random | None = None
+) -> Conversion:
+    """Make a prompt of a document.
+
+    Args:
+        document: decoded JSON: a saved workflow, a prompt, or an object around one.
+        catalog: what the classes look like.
+        chance: draws for `{a|b}` in texts that ask for it, and removes comments from them; without
+            it such texts stay as they are. Prompts are taken as they are in any case.
+
+    Raises:
+        WorkflowError: it is neither, or so malformed that nothing can be made of it.
+    """
+    kind, found = recognise(document)
+    if kind == "prompt":
+        prompt = parse(found)
+        return Conversion(prompt, None, _missing(prompt, catalog))
+    prompt = _from_workflow(found, catalog, chance)
+    return Conversion(prompt, found, _missing(prompt, catalog))
+
+
+def _kind(document: Mapping[Any, Any]) -> Kind | None:
+    if is_list(document.get("nodes")):
+        return "workflow"
+    nodes = list(document.values())
+    if nodes and all(is_mapping(node) and "class_type" in node for node in nodes):
+        return "prompt"
+    return None
+
+
+def _missing(prompt: Prompt, catalog: Catalog) -> dict[str, tuple[str, ...]]:
+    missing: dict[str, list[str]] = {}
+    for node_id, node in prompt.nodes.items():
+        if node.class_type not in catalog:
+            missing.setdefault(node.class_type, []).append(node_id)
+    return {class_type: tuple(ids) for class_type, ids in missing.items()}
+
+
+def _from_workflow(
+    document: Mapping[str, Any], catalog: Catalog, chance: random.Random | None
+) -> Prompt:
+    scopes = Scopes(read_workflow(document), catalog)
+    nodes: dict[str, PromptNode] = {}
+    names: dict[str, str] = {}
+    for scope, saved in scopes.executed():
+        node_id = scope.prefix + saved.id
+        schema = catalog.get(saved.type)
+        inputs = _inputs(scopes, scope, saved, schema)
+        if chance is not None and schema is not None:
+            _expand_texts(inputs, schema, chance)
+        display = schema.display_name if schema else saved.type
+        nodes[node_id] = PromptNode(saved.type, inputs, saved.title or display)
+        for name in (saved.title, saved.properties.get("Node name for S&R")):
+            if isinstance(name, str):
+                names[name] = node_id
+    return fill_names(Prompt(nodes), names, _FILE_PREFIX)
+
+
+def _inputs(
+    scopes: Scopes, scope: Scope, node: SavedNode, schema: NodeSchema | None
+) -> dict[str, Any]:
+    """A node's inputs: its widgets' values, over them the instance's, over them what is linked."""
+    inputs = widget_values(node, schema)
+    inputs.update(scope.overrides(node.id))
+    for slot in node.inputs:
+        found = resolve(scopes, scope, slot)
+        if found is not None:
+            inputs[slot.name] = found.value if isinstance(found, Constant) else found
+    return inputs
+
+
+def _expand_texts(inputs: dict[str, Any], schema: NodeSchema, chance: random.Random) -> None:
+    for each in schema.inputs:
+        value = inputs.get(each.name)
+        if each.type == "STRING" and each.options.get("dynamicPrompts") and isinstance(value, str):
+            inputs[each.name] = expand_text(value, chance)

@@ -1,0 +1,63 @@
+"""Texts completed when a run is asked for."""
+
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.graph.dynamic_text import expand_text, fill_names
+from engine.graph.prompt import Link, Prompt, PromptNode
+
+
+class Last(random.Random):
+    def choice(self, seq):
+        return seq[-1]
+
+
+class First(random.Random):
+    def choice(self, seq):
+        return seq[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "first", "last"),
+    [
+        ("a {red|blue} sky", "a red sky", "a blue sky"),
+        ("{a|{b|{c|d}}} {e|f}", "a e", "d f"),
+        ("{a|}!", "a!", "!"),
+        (r"\{a|b\} {c\|d|e}", "{a|b} c|d", "{a|b} e"),
+        ("a } b | c", "a } b | c", "a } b | c"),
+        ("open {a|b", "open {a|b", "open {a|b"),
+        ("open {a|{b|c}", "open {a|b", "open {a|c"),
+        ("a /* {x|y}\n */b // c\nd", "a b \nd", "a b \nd"),
+        ("back\\slash", "back\\slash", "back\\slash"),
+        ("(word:1.2) <lora:x:1>", "(word:1.2) <lora:x:1>", "(word:1.2) <lora:x:1>"),
+    ],
+)
+def test_expand(text, first, last):
+    assert expand_text(text, First()) == first
+    assert expand_text(text, Last()) == last
+
+
+def test_every_part_comes_up():
+    chance = random.Random(0)
+    assert {expand_text("{a|b|c}", chance) for _ in range(100)} == {"a", "b", "c"}
+
+
+@given(st.text("{}|\\/* ab\n"))
+def test_any_text_expands(text):
+    assert isinstance(expand_text(text, random.Random(0)), str)
+
+
+def test_names_are_filled_in():
+    prompt = Prompt(
+        {
+            "1": PromptNode("Sampler", {"seed": 12, "model": Link("9", 0), "path": "a/b"}),
+            "2": PromptNode("Save", {"filename_prefix": "x/%S.seed%-%S.path%-%S.model%-%T.y%-%d%"}),
+        }
+    )
+    filled = fill_names(prompt, {"S": "1"}, "filename_prefix")
+    assert filled.nodes["2"].inputs["filename_prefix"] == "x/12-a_b-%S.model%-%T.y%-%d%"
+    assert filled.nodes["1"] is prompt.nodes["1"]
+    assert fill_names(prompt, {}, "other") is prompt
