@@ -103,21 +103,23 @@ class RunningContext:
     Args:
         node_id: the node it is for.
         files: the user's folders.
-        prompt: in API form.
+        prompt: in API form; without it, the graph says.
         extra: what a client sent along to be kept in pictures.
         graph: the graph being run.
+        call: which of the node's calls it is for, where lists make several.
         stopped: asked at each checkpoint whether the user pressed stop.
         on_progress: told of each step.
     """
 
     __slots__ = (
         "_on_progress",
+        "_prompt",
         "_stopped",
+        "call",
         "extra",
         "files",
         "graph",
         "node_id",
-        "prompt",
         "shown",
     )
 
@@ -129,17 +131,26 @@ class RunningContext:
         prompt: Mapping[str, Any] | None = None,
         extra: Mapping[str, Any] | None = None,
         graph: LiveGraph | None = None,
+        call: int = 0,
         stopped: Callable[[], bool] | None = None,
         on_progress: OnProgress | None = None,
     ) -> None:
         self.node_id = node_id
         self.files = files
-        self.prompt: Mapping[str, Any] = prompt or {}
         self.extra: Mapping[str, Any] = extra or {}
         self.graph = graph
+        self.call = call
         self.shown: dict[str, list[Any]] = {}
+        self._prompt = prompt
         self._stopped = stopped
         self._on_progress = on_progress
+
+    @property
+    def prompt(self) -> Mapping[str, Any]:
+        """The prompt being run, in API form."""
+        if self._prompt is not None:
+            return self._prompt
+        return self.graph.get_original_prompt() if self.graph is not None else {}
 
     @property
     def workflow(self) -> Mapping[str, Any] | None:
@@ -168,9 +179,10 @@ class RunningContext:
         return RunningContext(
             self.node_id,
             self.files,
-            prompt=self.prompt,
+            prompt=self._prompt,
             extra=self.extra,
             graph=self.graph,
+            call=self.call,
             stopped=self._stopped,
             on_progress=self._on_progress,
         )

@@ -1,0 +1,167 @@
+"""One node being called: for each element of its lists, at once or awaited; answers to outputs.
+
+Knows a node and its inputs; nothing of the graph around it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from dataclasses import dataclass, field
+from time import perf_counter
+from typing import Any, cast
+
+from engine.errors import NodeError, Stopped
+from engine.execute.inputs import Inputs, Kind, blocked, calls
+from engine.nodekit.context import CURRENT, RunningContext
+from engine.nodekit.node import Blocked, Outcome
+
+Retry = Callable[[Exception], bool]
+"""Asked when a node raised: whether what it lacked was made free, so that it may run once more."""
+
+
+@dataclass(slots=True)
+class Running:
+    """A node whose calls were begun.
+
+    Attributes:
+        contexts: one per call, in order.
+        answers: one per call: an outcome, or the task that will give one.
+        block: the first message that kept a call from being made, or None.
+        began: when, by `perf_counter`.
+    """
+
+    node_id: str
+    kind: Kind
+    inputs: Inputs
+    contexts: list[RunningContext] = field(default_factory=list[RunningContext])
+    answers: list[Outcome | asyncio.Task[Outcome]] = field(
+        default_factory=list["Outcome | asyncio.Task[Outcome]"]
+    )
+    block: str | None = None
+    began: float = field(default_factory=perf_counter)
+
+    @property
+    def tasks(self) -> list[asyncio.Task[Outcome]]:
+        """The calls that are awaited or were."""
+        return [each for each in self.answers if isinstance(each, asyncio.Task)]
+
+    @property
+    def over(self) -> bool:
+        """Whether all calls are done, or one has failed."""
+        tasks = self.tasks
+        return all(each.done() for each in tasks) or any(
+            each.done() and (each.cancelled() or each.exception()) for each in tasks
+        )
+
+    def outcomes(self) -> list[Outcome]:
+        """What each call came to, once it is over; raises what a call raised."""
+        for task in self.tasks:
+            if task.done():
+                task.result()
+        return [each.result() if isinstance(each, asyncio.Task) else each for each in self.answers]
+
+
+def begin(
+    running: Running,
+    make_context: Callable[[int], RunningContext],
+    start: Callable[[Coroutine[Any, Any, Outcome]], asyncio.Task[Outcome]],
+    retry: Retry | None,
+) -> None:
+    """Make a node's calls. Those that are coroutines become tasks by `start`.
+
+    A call that something stands in the way of is not made: its outputs are blocked, silently from
+    here on.
+    """
+    kind = running.kind
+    for index, arguments in enumerate(calls(running.inputs, kind)):
+        block = blocked(arguments, kind)
+        if block is not None:
+            running.block = running.block or block.message
+            running.answers.append(Outcome((Blocked(),) * len(kind.lists)))
+            continue
+        context = make_context(index)
+        running.contexts.append(context)
+        CURRENT.set(context)
+        answer = _call(kind, arguments, context, retry)
+        if isinstance(answer, Outcome):
+            running.answers.append(answer)
+        else:
+            running.answers.append(start(_later(answer, kind, arguments, context, retry)))
+
+
+async def _later(
+    answer: Awaitable[Outcome],
+    kind: Kind,
+    arguments: Mapping[str, Any],
+    context: RunningContext,
+    retry: Retry | None,
+) -> Outcome:
+    try:
+        return await answer
+    except Stopped:
+        raise
+    except Exception as error:
+        if retry is None or not retry(error):
+            raise
+    again = kind.node.run(arguments, context)
+    return again if isinstance(again, Outcome) else await again
+
+
+def _call(
+    kind: Kind, arguments: Mapping[str, Any], context: RunningContext, retry: Retry | None
+) -> Outcome | Awaitable[Outcome]:
+    try:
+        return kind.node.run(arguments, context)
+    except Stopped:
+        raise
+    except Exception as error:
+        if retry is None or not retry(error):
+            raise
+    return kind.node.run(arguments, context)
+
+
+def merge(outcomes: list[tuple[Any, ...]], kind: Kind) -> tuple[list[Any], ...]:
+    """Each call's values, put together by output.
+
+    A call may give none at all: a node that only shows something.
+
+    Raises:
+        NodeError: a call gave fewer values than it has outputs, or no list where one is due.
+    """
+    lists = kind.lists
+    for values in outcomes:
+        if values and len(values) < len(lists):
+            raise NodeError(
+                f"{kind.schema.class_type} has {len(lists)} outputs and returned {len(values)} "
+                "values; return one per output"
+            )
+    if len(outcomes) == 1 and not any(lists):
+        return tuple([value] for value in outcomes[0])
+    slots = max((len(values) for values in outcomes), default=len(lists))
+    merged: list[list[Any]] = [[] for _ in range(slots)]
+    for values in outcomes:
+        for slot, value in enumerate(values):
+            if slot >= len(lists) or not lists[slot] or isinstance(value, Blocked):
+                merged[slot].append(value)
+            elif isinstance(value, list | tuple):
+                merged[slot].extend(cast("list[Any]", value))
+            else:
+                raise NodeError(
+                    f"output {kind.schema.outputs[slot].name} of {kind.schema.class_type} is a "
+                    f"list, but a {type(value).__name__} was returned for it"
+                )
+    return tuple(merged)
+
+
+def merge_shown(running: Running, outcomes: list[Outcome]) -> dict[str, list[Any]] | None:
+    """What all calls show, put together by name; None when they show nothing."""
+    shown: dict[str, list[Any]] = {}
+    for context in running.contexts:
+        for name, items in context.shown.items():
+            shown.setdefault(name, []).extend(items)
+    for outcome in outcomes:
+        for name, items in (outcome.shown or {}).items():
+            several = isinstance(items, list | tuple)
+            shown.setdefault(name, []).extend(cast("list[Any]", items) if several else [items])
+    return shown or None

@@ -1,0 +1,121 @@
+"""Runs a graph: what is known is skipped, what is needed is called, what happens is reported.
+
+Evaluates by demand, from the wanted nodes back along their links, with counts of what each node
+still waits for; no recursion, so a chain may be as long as memory allows. Holds values without
+looking at them, and never opens one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextvars import copy_context
+from dataclasses import dataclass, field
+from time import time
+from typing import Any
+
+from engine.errors import Stopped
+from engine.execute.cache import Cache
+from engine.execute.calls import Retry
+from engine.execute.failures import NodeFailure
+from engine.execute.run import GraphRun, Surroundings
+from engine.files import Files
+from engine.graph.order import order
+from engine.graph.prompt import Prompt
+from engine.nodekit.registry import Registry
+from engine.wire.messages import AnyEvent, Cached, Ended, Interrupted, Started, Succeeded
+
+Report = Callable[[AnyEvent], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What is to be run.
+
+    Attributes:
+        prompt_id: how events name it.
+        outputs: the nodes that are wanted; all they need is run too.
+        extra: what the client sent along for pictures' metadata, `workflow` among it.
+    """
+
+    prompt_id: str
+    outputs: Sequence[str]
+    extra: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How a run ended.
+
+    Attributes:
+        end: the last event: `Succeeded`, `Failed` or `Interrupted`.
+        shown: what output nodes showed, by node id.
+        executed: the nodes that were called, in the order they finished.
+    """
+
+    end: Ended
+    shown: Mapping[str, Mapping[str, Any]]
+    executed: tuple[str, ...]
+
+
+def never() -> bool:
+    """Nobody presses stop."""
+    return False
+
+
+def execute(
+    job: Job,
+    prompt: Prompt,
+    registry: Registry,
+    cache: Cache,
+    report: Report,
+    *,
+    files: Files,
+    stopped: Callable[[], bool] = never,
+    retry: Retry | None = None,
+) -> Result:
+    """Run the wanted nodes of a valid prompt and all they need.
+
+    The first node that raises ends the run. Everything else that can happen to it is an event too:
+    `Started` is the first, and one of `Succeeded`, `Failed` and `Interrupted` the last.
+
+    Args:
+        job: what is wanted.
+        prompt: literals coerced, as `validate` returns it.
+        registry: the nodes by class.
+        cache: results of earlier runs; those of this one are added.
+        report: receives the events, in this thread.
+        files: the user's folders, for nodes that ask.
+        stopped: whether the user pressed stop; asked between nodes, and by nodes.
+        retry: asked when a node raised; where it says yes, that call is made once more.
+
+    Raises:
+        CircleError: the links run in a circle; nothing was reported.
+        PromptError: a wanted node or the source of a link is missing; nothing was reported.
+    """
+    ordered = order(prompt, job.outputs)
+    registry.forget_instances(lambda node_id: node_id.partition(".")[0] in prompt.nodes)
+    given = Surroundings(job.prompt_id, registry, cache, report, files, job.extra, stopped, retry)
+    run = GraphRun(prompt, given)
+    with cache.holding():
+        report(Started(job.prompt_id, time()))
+        # In a context of its own, so that no node is the current one when the run is over.
+        end = copy_context().run(_end, run, job, ordered, report)
+        report(end)
+    return Result(end, run.shown, tuple(run.executed))
+
+
+def _end(run: GraphRun, job: Job, ordered: Sequence[str], report: Report) -> Ended:
+    """Do the run, and say how it ended."""
+    try:
+        run.sign(ordered)
+        report(Cached(job.prompt_id, run.known_already(ordered), time()))
+        run.demand(job.outputs[::-1])
+        run.work()
+    except Stopped:
+        place, class_type = run.current()
+        return Interrupted(job.prompt_id, place, class_type, tuple(run.executed), time())
+    except NodeFailure as failed:
+        return failed.event
+    finally:
+        run.close()
+    return Succeeded(job.prompt_id, time())

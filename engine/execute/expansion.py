@@ -1,0 +1,65 @@
+"""Outputs of a node that expanded: taken from the nodes it expanded to.
+
+Knows links and lists of values; nothing of how nodes are run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+from engine.errors import NodeError
+from engine.execute.calls import merge
+from engine.execute.inputs import Kind
+from engine.graph.prompt import Link
+from engine.nodekit.node import Blocked, Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Grown:
+    """A call that expanded: for each output a link into the graph, or a literal."""
+
+    result: tuple[Any, ...]
+
+
+def collect(
+    answers: Sequence[Outcome | Grown],
+    kind: Kind,
+    outputs: Mapping[str, tuple[list[Any], ...]],
+) -> tuple[list[Any], ...]:
+    """Put each call's outputs together, the values of a link in the order they are in.
+
+    Raises:
+        NodeError: a link wants an output that its node did not give.
+    """
+    parts = [
+        _of_grown(each, kind, outputs) if isinstance(each, Grown) else merge([each.values], kind)
+        for each in answers
+    ]
+    slots = max((len(part) for part in parts), default=0)
+    return tuple(
+        [value for part in parts if slot < len(part) for value in part[slot]]
+        for slot in range(slots)
+    )
+
+
+def _of_grown(
+    grown: Grown, kind: Kind, outputs: Mapping[str, tuple[list[Any], ...]]
+) -> tuple[list[Any], ...]:
+    found: list[list[Any]] = []
+    for slot, value in enumerate(grown.result):
+        listed = slot < len(kind.lists) and kind.lists[slot]
+        if isinstance(value, Link):
+            source = outputs[value.node]
+            if value.slot >= len(source):
+                raise NodeError(
+                    f"an expansion takes output {value.slot} of node {value.node}, which gave "
+                    f"{len(source)} values"
+                )
+            found.append(source[value.slot])
+        elif listed and isinstance(value, list | tuple) and not isinstance(value, Blocked):
+            found.append(list(cast("Sequence[Any]", value)))
+        else:
+            found.append([value])
+    return tuple(found)

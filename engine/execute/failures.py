@@ -1,0 +1,91 @@
+"""A node's error as the event that ends a run: message, place, traceback, and what it was given.
+
+Looks at values only by their type, shape and, where they are plain and short, text.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Mapping
+from time import time
+from types import TracebackType
+from typing import Any
+
+from engine.errors import CalotypeError
+from engine.execute.inputs import Inputs
+from engine.wire.messages import Failed, Place
+
+_LONGEST = 500
+_MOST_VALUES = 20
+_OURS = ("engine.execute", "engine.nodekit")
+
+
+class NodeFailure(CalotypeError):  # noqa: N818 - carries the event of that name
+    """A node raised. The event says all about it."""
+
+    def __init__(self, event: Failed) -> None:
+        self.event = event
+        super().__init__(f"{event.class_type} (node {event.place.node}): {event.message}")
+
+
+def failure(
+    prompt_id: str,
+    place: Place,
+    class_type: str,
+    error: Exception,
+    *,
+    inputs: Inputs | None,
+    executed: list[str],
+) -> NodeFailure:
+    """The end of a run in which a node raised `error`."""
+    event = Failed(
+        prompt_id=prompt_id,
+        place=place,
+        class_type=class_type,
+        message=str(error) or type(error).__name__,
+        error_type=_type_name(error),
+        traceback=tuple(traceback.format_tb(_of_node(error.__traceback__))),
+        inputs=_described(inputs or {}),
+        executed=tuple(executed),
+        at=time(),
+    )
+    return NodeFailure(event)
+
+
+def _type_name(error: Exception) -> str:
+    kind = type(error)
+    return kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__name__}"
+
+
+def _of_node(trace: TracebackType | None) -> TracebackType | None:
+    """The traceback from the node's own code on; all of it where the error is the engine's."""
+    inner = trace
+    while inner is not None:
+        module = inner.tb_frame.f_globals.get("__name__", "")
+        if not str(module).startswith(_OURS):
+            return inner
+        inner = inner.tb_next
+    return trace
+
+
+def _described(inputs: Mapping[str, list[Any]]) -> dict[str, list[Any]]:
+    return {
+        name: [_describe(value) for value in values[:_MOST_VALUES]]
+        for name, values in inputs.items()
+    }
+
+
+def _describe(value: Any) -> Any:
+    if value is None or isinstance(value, bool | float):
+        return value
+    if isinstance(value, int):
+        return value if value.bit_length() <= 64 else hex(value)
+    if isinstance(value, str):
+        return value if len(value) <= _LONGEST else f"{value[:_LONGEST]}..."
+    shape = getattr(value, "shape", None)
+    if shape is not None:
+        dtype = getattr(value, "dtype", "")
+        return f"{type(value).__name__} {list(shape)} {dtype}".rstrip()
+    if isinstance(value, list | tuple | dict):
+        return f"{type(value).__name__} of {len(value)}"  # pyright: ignore[reportUnknownArgumentType]
+    return type(value).__name__

@@ -1,0 +1,150 @@
+"""Links to values, and lists mapped over a call.
+
+Every input arrives as a list. A node that does not take lists is called once for each element of
+the longest one; shorter ones repeat their last element; where one is empty there is no call. Knows
+values only as things to hand on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from engine.errors import NodeError
+from engine.graph.dynamic import DYNAMIC_COMBO, DYNAMIC_TYPES
+from engine.graph.prompt import BadLink, Link, PromptNode
+from engine.graph.schema import NodeSchema
+from engine.nodekit.node import Blocked, Node, Traits
+
+Inputs = dict[str, list[Any]]
+"""Every input of one node, as a list each."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What running nodes of a class takes to know, read from its schema once per run.
+
+    Attributes:
+        declared: constants of other names are not handed over; None: all are.
+        lazy: inputs to evaluate only when the node asks for them.
+        raw: inputs that receive the link itself.
+        nested: inputs whose dotted parts are handed over as one dict.
+        chosen: those of `nested` that hold a choice of their own, too.
+        lists: for each output whether each element is handed on separately.
+        by_id: its results are not shared with other nodes.
+    """
+
+    node: Node
+    schema: NodeSchema
+    traits: Traits
+    declared: frozenset[str] | None
+    lazy: frozenset[str]
+    raw: frozenset[str]
+    nested: frozenset[str]
+    chosen: frozenset[str]
+    lists: tuple[bool, ...]
+    by_id: bool
+
+
+def read_kind(node: Node) -> Kind:
+    """What running nodes of this class takes to know."""
+    schema, traits = node.schema, node.traits
+    names = frozenset(each.name for each in schema.inputs)
+    return Kind(
+        node=node,
+        schema=schema,
+        traits=traits,
+        declared=None if schema.flexible else names,
+        lazy=frozenset(each.name for each in schema.inputs if each.lazy),
+        raw=frozenset(each.name for each in schema.inputs if each.options.get("rawLink")),
+        nested=frozenset(each.name for each in schema.inputs if each.type in DYNAMIC_TYPES),
+        chosen=frozenset(each.name for each in schema.inputs if each.type == DYNAMIC_COMBO),
+        lists=tuple(each.is_list for each in schema.outputs),
+        by_id=traits.knows_id or schema.not_idempotent,
+    )
+
+
+def gather(node: PromptNode, kind: Kind, outputs: Mapping[str, tuple[list[Any], ...]]) -> Inputs:
+    """Every input's values; `[None]` for a link whose source was not evaluated.
+
+    Raises:
+        NodeError: a source gave fewer outputs than the link counts on.
+    """
+    gathered: Inputs = {}
+    declared = kind.declared
+    for name, value in node.inputs.items():
+        if type(value) is Link:
+            if name in kind.raw:
+                gathered[name] = [[value.node, value.slot]]
+            else:
+                source = outputs.get(value.node)
+                if source is None:
+                    gathered[name] = [None]
+                elif value.slot < len(source):
+                    gathered[name] = source[value.slot]
+                else:
+                    raise NodeError(
+                        f"input {name} wants output {value.slot} of node {value.node}, which "
+                        f"gave {len(source)} values; link it to another output"
+                    )
+        elif declared is None or name in declared or _parent(name) in kind.nested:
+            gathered[name] = [value.received if type(value) is BadLink else value]
+    return gathered
+
+
+def constants(node: PromptNode) -> dict[str, Any]:
+    """Every input's literal; None for links."""
+    return {name: None if type(value) is Link else value for name, value in node.inputs.items()}
+
+
+def calls(inputs: Inputs, kind: Kind) -> Iterator[dict[str, Any]]:
+    """The arguments of each call there is to make."""
+    if kind.schema.input_is_list:
+        yield _nested(inputs, kind) if kind.nested else dict(inputs)
+        return
+    longest, shortest = 1, 1
+    for values in inputs.values():
+        count = len(values)
+        longest = max(longest, count)
+        shortest = min(shortest, count)
+    if not shortest:
+        return
+    for index in range(longest):
+        chosen = {
+            name: values[index] if index < len(values) else values[-1]
+            for name, values in inputs.items()
+        }
+        yield _nested(chosen, kind) if kind.nested else chosen
+
+
+def blocked(arguments: Mapping[str, Any], kind: Kind) -> Blocked | None:
+    """What stands in the way of a call with these arguments."""
+    for value in arguments.values():
+        if isinstance(value, Blocked):
+            return value
+        if kind.schema.input_is_list and isinstance(value, list):
+            for element in value:  # pyright: ignore[reportUnknownVariableType]
+                if isinstance(element, Blocked):
+                    return element
+    return None
+
+
+def _parent(name: str) -> str:
+    return name.partition(".")[0]
+
+
+def _nested(arguments: Mapping[str, Any], kind: Kind) -> dict[str, Any]:
+    """Arguments with `images.image0` and its like gathered into a dict `images`."""
+    gathered: dict[str, Any] = {name: {} for name in kind.nested}
+    for name, value in arguments.items():
+        parent, _, child = name.partition(".")
+        if parent not in kind.nested:
+            gathered[name] = value
+        elif child:
+            gathered[parent][child] = value
+        elif parent in kind.chosen:
+            gathered[parent][parent] = value
+        else:
+            gathered[parent] = value
+    return gathered

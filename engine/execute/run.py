@@ -1,0 +1,383 @@
+"""One run of a graph, step by step: signatures, what is known, what waits for what, calls.
+
+A node is *demanded* when something wants its outputs, *parked* while its coroutines are awaited,
+and *settled* when its outputs are there. Holds values without looking at them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any
+
+from engine.errors import CircleError, NodeError, Stopped
+from engine.execute.cache import Cache, Known
+from engine.execute.calls import Retry, Running, begin, merge, merge_shown
+from engine.execute.coroutines import Coroutines
+from engine.execute.expansion import Grown, collect
+from engine.execute.failures import NodeFailure, failure
+from engine.execute.inputs import Inputs, Kind, calls, constants, gather, read_kind
+from engine.execute.live import GrowingGraph
+from engine.execute.schedule import Schedule
+from engine.files import Files
+from engine.graph.order import order
+from engine.graph.prompt import Link, Prompt
+from engine.graph.signature import Signature, sign
+from engine.nodekit.context import RunningContext
+from engine.nodekit.node import Outcome
+from engine.nodekit.registry import Registry
+from engine.wire import messages
+from engine.wire.messages import AnyEvent, Place
+
+_TICK = 0.05
+"""Seconds between two looks at the stop button while everything waits."""
+_NAMED = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a run is given beside the graph: see `executor.execute`."""
+
+    prompt_id: str
+    registry: Registry
+    cache: Cache
+    report: Callable[[AnyEvent], None]
+    files: Files
+    extra: Mapping[str, Any]
+    stopped: Callable[[], bool]
+    retry: Retry | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Expanding:
+    """A node whose outputs will come from what it expanded to."""
+
+    kind: Kind
+    answers: list[Outcome | Grown]
+    sources: list[str]
+    shown: Mapping[str, list[Any]] | None
+    seconds: float
+
+
+class GraphRun:
+    """The state of one run. `executor.execute` makes one, lets it work and closes it.
+
+    Attributes:
+        shown: what output nodes showed, by node id.
+        executed: the nodes called so far, in the order they finished.
+    """
+
+    def __init__(self, prompt: Prompt, given: Surroundings) -> None:
+        self.shown: dict[str, Mapping[str, Any]] = {}
+        self.executed: list[str] = []
+        self._given = given
+        self._graph = GrowingGraph(prompt)
+        self._nodes = self._graph.prompt.nodes
+        self._kinds: dict[str, Kind] = {}
+        self._signatures: dict[str, Signature] = {}
+        self._known: dict[Signature, Known] = {}
+        self._outputs: dict[str, tuple[list[Any], ...]] = {}
+        self._schedule = Schedule()
+        self._begun: dict[Signature, str] = {}
+        self._parked: dict[str, Running] = {}
+        self._expanding: dict[str, _Expanding] = {}
+        self._coroutines = Coroutines()
+        self._current: str | None = None
+
+    def sign(self, ordered: Iterable[str]) -> None:
+        """Sign these nodes, each of which comes after its sources.
+
+        Raises:
+            NodeFailure: there is no class of that name, or it cannot be read.
+        """
+        prompt, signatures = self._graph.prompt, self._signatures
+        for node_id in ordered:
+            kind = self._kind(node_id)
+            asks = kind.traits.fingerprints
+            signatures[node_id] = sign(
+                prompt,
+                node_id,
+                self._fingerprint(node_id, kind) if asks else None,
+                signatures,
+                include_id=kind.by_id,
+                output=kind.schema.is_output,
+            )
+
+    def known_already(self, ordered: Iterable[str]) -> tuple[str, ...]:
+        """Those of these nodes whose results an earlier run left."""
+        cache, signatures = self._given.cache, self._signatures
+        return tuple(node_id for node_id in ordered if signatures[node_id] in cache)
+
+    def demand(self, wanted: Sequence[str]) -> None:
+        """See to it that these nodes, and what they need, will be settled. First ones go first."""
+        stack = list(wanted)
+        while stack:
+            node_id = stack.pop()
+            if node_id in self._outputs or node_id in self._schedule:
+                continue
+            known = self._find(node_id)
+            if known is not None:
+                self._settle_known(node_id, known)
+                continue
+            kind = self._kind(node_id)
+            sources = [
+                value.node
+                for name, value in self._nodes[node_id].inputs.items()
+                if type(value) is Link and name not in kind.lazy and name not in kind.raw
+            ]
+            stack += self._wait(node_id, sources)
+
+    def work(self) -> None:
+        """Call nodes until everything that was demanded is settled.
+
+        Raises:
+            NodeFailure: a node raised.
+            Stopped: the user pressed stop.
+        """
+        stopped, following = self._given.stopped, self._schedule.next
+        while True:
+            self._current = None
+            if stopped():
+                raise Stopped
+            node_id = following()
+            if node_id is not None:
+                self._current = node_id
+                self._guarded(node_id, self._visit)
+            elif not self._parked:
+                break
+            if self._parked:
+                self._turn(0 if node_id is not None else _TICK)
+        stuck = list(self._schedule)[:_NAMED]
+        if stuck:
+            raise self._failure(stuck[0], CircleError([*stuck, stuck[0]]))
+
+    def current(self) -> tuple[Place | None, str | None]:
+        """The node being called, and its class."""
+        if self._current is None:
+            return None, None
+        return self._graph.place(self._current), self._nodes[self._current].class_type
+
+    def close(self) -> None:
+        """Cancel what is still awaited."""
+        self._coroutines.close()
+
+    def _guarded(self, node_id: str, step: Callable[[str], None]) -> None:
+        """Take a step of a node; what it raises, but for a stop, is the node's failure."""
+        try:
+            step(node_id)
+        except (Stopped, NodeFailure):
+            raise
+        except Exception as error:
+            raise self._failure(node_id, error) from error
+
+    def _failure(self, node_id: str, error: Exception) -> NodeFailure:
+        running = self._parked.get(node_id)
+        inputs: Inputs = running.inputs if running else {}
+        kind = self._kinds.get(self._nodes[node_id].class_type)
+        if kind is not None and not running:
+            try:
+                inputs = gather(self._nodes[node_id], kind, self._outputs)
+            except NodeError:
+                inputs = {}
+        return failure(
+            self._given.prompt_id,
+            self._graph.place(node_id),
+            self._nodes[node_id].class_type,
+            error,
+            inputs=inputs,
+            executed=self.executed,
+        )
+
+    def _kind(self, node_id: str) -> Kind:
+        class_type = self._nodes[node_id].class_type
+        kind = self._kinds.get(class_type)
+        if kind is not None:
+            return kind
+        node = self._given.registry.get(class_type)
+        if node is None:
+            missing = f"there is no node class {class_type!r}; install the plugin that brings it"
+            raise self._failure(node_id, NodeError(missing))
+        try:
+            kind = self._kinds[class_type] = read_kind(node)
+        except Exception as error:
+            raise self._failure(node_id, error) from error
+        return kind
+
+    def _context(self, node_id: str, call: int = 0) -> RunningContext:
+        given = self._given
+        return RunningContext(
+            node_id,
+            given.files,
+            extra=given.extra,
+            graph=self._graph,
+            call=call,
+            stopped=given.stopped,
+            on_progress=self._progress,
+        )
+
+    def _progress(self, node_id: str, step: int, steps: int, preview: bytes | None) -> None:
+        place = self._graph.place(node_id)
+        report, prompt_id = self._given.report, self._given.prompt_id
+        report(messages.Progress(prompt_id, place, step, steps))
+        if preview is not None:
+            report(messages.Preview(prompt_id, place, preview))
+
+    def _fingerprint(self, node_id: str, kind: Kind) -> Any:
+        """What a node says its result depends on; NaN, never the same twice, where it raises."""
+        literals = constants(self._nodes[node_id])
+        try:
+            said = kind.node.fingerprint_of(literals, self._context(node_id))
+            return self._coroutines.now(said)
+        except Stopped:
+            raise
+        except Exception:  # noqa: BLE001 - the node is run, and says itself what is wrong
+            return float("nan")
+
+    def _find(self, node_id: str) -> Known | None:
+        signature = self._signatures[node_id]
+        return self._known.get(signature) or self._given.cache.get(signature)
+
+    def _wait(self, node_id: str, sources: Iterable[str]) -> list[str]:
+        """Let a node wait for those of the sources that are not settled, and return them."""
+        outputs = self._outputs
+        missing = [source for source in sources if source not in outputs]
+        self._schedule.wait(node_id, missing)
+        return missing
+
+    def _demand_for(self, node_id: str, sources: Sequence[str], also: Sequence[str] = ()) -> None:
+        """Demand nodes that may be new: a node waits for `sources`, and not for `also`."""
+        signatures, nodes = self._signatures, self._nodes
+        wanted = [*also, *sources]
+        unsigned = [each for each in wanted if each not in signatures]
+        if unsigned:
+
+            def counts(node_id: str, name: str) -> bool:
+                return nodes[node_id].inputs[name].node not in signatures
+
+            self.sign(order(self._graph.prompt, unsigned, counts=counts))
+        self._wait(node_id, sources)
+        self.demand(wanted)
+
+    def _visit(self, node_id: str) -> None:
+        """A node waits for nothing any more: call it, or find that there is no need to."""
+        expanding = self._expanding.pop(node_id, None)
+        if expanding is not None:
+            self._collect(node_id, expanding)
+            return
+        known = self._find(node_id)
+        if known is not None:
+            self._settle_known(node_id, known)
+            return
+        signature = self._signatures[node_id]
+        twin = self._begun.get(signature)
+        if twin is not None:
+            self._wait(node_id, [twin])
+            return
+        kind = self._kind(node_id)
+        inputs = gather(self._nodes[node_id], kind, self._outputs)
+        if kind.traits.chooses and self._choose(node_id, kind, inputs):
+            return
+        self._begun[signature] = node_id
+        given, running = self._given, Running(node_id, kind, inputs)
+        given.report(messages.Running(given.prompt_id, self._graph.place(node_id)))
+        begin(
+            running,
+            lambda index: self._context(node_id, index),
+            self._coroutines.start,
+            given.retry,
+        )
+        if running.over:
+            self._finish(running)
+        else:
+            self._parked[node_id] = running
+
+    def _choose(self, node_id: str, kind: Kind, inputs: Inputs) -> bool:
+        """Ask a node for its lazy inputs; whether it now waits for some."""
+        asked: set[str] = set()
+        for index, arguments in enumerate(calls(inputs, kind)):
+            answer = kind.node.needed(arguments, self._context(node_id, index))
+            asked.update(self._coroutines.now(answer))
+        sources = [
+            value.node
+            for name, value in self._nodes[node_id].inputs.items()
+            if name in asked and type(value) is Link and value.node not in self._outputs
+        ]
+        if sources:
+            self._demand_for(node_id, sources)
+        return bool(sources)
+
+    def _turn(self, seconds: float) -> None:
+        """Let parked nodes go on, and finish those that are over."""
+        self._coroutines.turn(seconds)
+        for node_id, running in list(self._parked.items()):
+            if running.over:
+                self._current = node_id
+                self._guarded(node_id, lambda _, running=running: self._finish(running))
+                self._parked.pop(node_id, None)
+
+    def _finish(self, running: Running) -> None:
+        """A node's calls are over."""
+        node_id, kind, given = running.node_id, running.kind, self._given
+        seconds = perf_counter() - running.began
+        outcomes = running.outcomes()
+        if running.block is not None:
+            place = self._graph.place(node_id)
+            given.report(
+                messages.Blocked(given.prompt_id, place, kind.schema.class_type, running.block)
+            )
+        shown = merge_shown(running, outcomes)
+        if any(outcome.expansion is not None for outcome in outcomes):
+            self._expand(node_id, _Expanding(kind, [*outcomes], [], shown, seconds))
+            return
+        outputs = merge([outcome.values for outcome in outcomes], kind)
+        self._settle(node_id, Known(outputs, shown, seconds))
+
+    def _expand(self, node_id: str, expanding: _Expanding) -> None:
+        """Put what a node expanded to in its place, and wait for what its outputs come from."""
+        showing: list[str] = []
+        for index, outcome in enumerate(expanding.answers):
+            if isinstance(outcome, Outcome) and outcome.expansion is not None:
+                added, result = self._graph.grow(node_id, index, outcome.expansion)
+                expanding.answers[index] = Grown(result)
+                expanding.sources.extend(each.node for each in result if isinstance(each, Link))
+                showing += [each for each in added if self._kind(each).schema.is_output]
+        self._expanding[node_id] = expanding
+        self._demand_for(node_id, list(dict.fromkeys(expanding.sources)), also=showing)
+
+    def _collect(self, node_id: str, expanding: _Expanding) -> None:
+        """All that a node expanded to is settled: its outputs are there."""
+        seconds = expanding.seconds + sum(
+            self._known[self._signatures[each]].seconds for each in set(expanding.sources)
+        )
+        outputs = collect(expanding.answers, expanding.kind, self._outputs)
+        self._settle(node_id, Known(outputs, expanding.shown, seconds))
+
+    def _settle(self, node_id: str, known: Known) -> None:
+        """A node was called and has its outputs."""
+        given, signature = self._given, self._signatures[node_id]
+        self._known[signature] = known
+        given.cache.put(signature, known)
+        self._outputs[node_id] = known.outputs
+        self._begun.pop(signature, None)
+        self.executed.append(node_id)
+        place = self._graph.place(node_id)
+        if known.shown:
+            self._show(node_id, known)
+        given.report(messages.Finished(given.prompt_id, place))
+        self._schedule.settle(node_id)
+
+    def _settle_known(self, node_id: str, known: Known) -> None:
+        """A node need not be called; one that is there to show something shows it again."""
+        self._known[self._signatures[node_id]] = known
+        self._outputs[node_id] = known.outputs
+        if self._kind(node_id).schema.is_output:
+            self._show(node_id, known)
+        self._schedule.settle(node_id)
+
+    def _show(self, node_id: str, known: Known) -> None:
+        shown = dict(known.shown) if known.shown else None
+        if shown is not None:
+            self.shown[node_id] = shown
+        given = self._given
+        given.report(messages.Shown(given.prompt_id, self._graph.place(node_id), shown))

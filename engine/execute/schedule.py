@@ -1,0 +1,51 @@
+"""Which node waits for which, and which one is next. Knows ids only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+
+class Schedule:
+    """Counts what each demanded node still waits for.
+
+    The node that became ready last is next, so that a branch is finished before another is begun.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: dict[str, int] = {}
+        self._dependents: dict[str, list[str]] = {}
+        self._ready: list[str] = []
+
+    def __contains__(self, node_id: object) -> bool:
+        """Whether the node was demanded and is not settled."""
+        return node_id in self._waiting
+
+    def __iter__(self) -> Iterator[str]:
+        """The nodes that were demanded and are not settled."""
+        return iter(self._waiting)
+
+    def wait(self, node_id: str, sources: Iterable[str]) -> None:
+        """Let a node wait for these sources; ready at once where there are none."""
+        count = 0
+        for source in sources:
+            count += 1
+            waiting = self._dependents.get(source)
+            if waiting is None:
+                self._dependents[source] = [node_id]
+            else:
+                waiting.append(node_id)
+        self._waiting[node_id] = count
+        if not count:
+            self._ready.append(node_id)
+
+    def settle(self, node_id: str) -> None:
+        """A node is done with: nobody waits for it any more."""
+        self._waiting.pop(node_id, None)
+        for dependent in self._dependents.pop(node_id, ()):
+            left = self._waiting[dependent] = self._waiting[dependent] - 1
+            if not left:
+                self._ready.append(dependent)
+
+    def next(self) -> str | None:
+        """A node that waits for nothing, or None."""
+        return self._ready.pop() if self._ready else None

@@ -1,0 +1,174 @@
+"""What the two processes say to each other: events up, commands down, one tagged union each.
+
+Plain values that msgpack carries. Knows nothing of graphs, sockets or browsers: `channel.py` moves
+frames, and the server gives events the form that browsers know.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+
+class Message(msgspec.Struct, frozen=True, tag_field="kind", tag=str.lower):
+    """The root: each message carries its own lower-case name as `kind`."""
+
+
+class Event(Message, frozen=True):
+    """Something that happened to a prompt.
+
+    Attributes:
+        prompt_id: which prompt.
+    """
+
+    prompt_id: str
+
+
+class Started(Event, frozen=True):
+    """A prompt began to run.
+
+    Attributes:
+        at: when, in seconds since 1970.
+    """
+
+    at: float
+
+
+class Cached(Event, frozen=True):
+    """Which nodes' results are known already; sent once, maybe empty, after `Started`."""
+
+    nodes: tuple[str, ...]
+    at: float
+
+
+class Place(msgspec.Struct, frozen=True):
+    """Where in the graph a node is.
+
+    Attributes:
+        node: its id; a node that an expansion brought has one that the prompt does not hold.
+        display: the node the editor shows its progress on.
+        parent: the node whose expansion brought it, or None.
+        real: the node of the prompt that it came from.
+    """
+
+    node: str
+    display: str
+    parent: str | None
+    real: str
+
+
+class Running(Event, frozen=True):
+    """A node was called."""
+
+    place: Place
+
+
+class Progress(Event, frozen=True):
+    """A running node did `step` of `steps`."""
+
+    place: Place
+    step: int
+    steps: int
+
+
+class Preview(Event, frozen=True):
+    """A running node has a picture of what it is doing, as JPEG."""
+
+    place: Place
+    image: bytes
+
+
+class Shown(Event, frozen=True):
+    """What the editor draws under a node that finished; None for a known one that shows nothing."""
+
+    place: Place
+    shown: dict[str, Any] | None
+
+
+class Finished(Event, frozen=True):
+    """A node that was `Running` has its results."""
+
+    place: Place
+
+
+class Blocked(Event, frozen=True):
+    """A node was passed over because of what came in; the run goes on."""
+
+    place: Place
+    class_type: str
+    message: str
+
+
+class Failed(Event, frozen=True):
+    """A node raised, and the run ended there.
+
+    Attributes:
+        place, class_type: the node.
+        message: the error's text.
+        error_type: the error's class, with its module where it is not a built-in one.
+        traceback: its lines.
+        inputs: what the node was given, by name, each value as text or plain value.
+        executed: the nodes that had finished.
+    """
+
+    place: Place
+    class_type: str
+    message: str
+    error_type: str
+    traceback: tuple[str, ...]
+    inputs: dict[str, list[Any]]
+    executed: tuple[str, ...]
+    at: float
+
+
+class Interrupted(Event, frozen=True):
+    """The user stopped the run; `place` is where, None between two nodes."""
+
+    place: Place | None
+    class_type: str | None
+    executed: tuple[str, ...]
+    at: float
+
+
+class Succeeded(Event, frozen=True):
+    """Everything that was asked for is done."""
+
+    at: float
+
+
+Ended = Succeeded | Failed | Interrupted
+"""Exactly one of these is the last event of every prompt that `Started`."""
+AnyEvent = Started | Cached | Running | Progress | Preview | Shown | Finished | Blocked | Ended
+
+
+class Run(Message, frozen=True):
+    """Run a prompt.
+
+    Attributes:
+        prompt_id: how events name it.
+        prompt: in API form.
+        outputs: the ids of the output nodes to run.
+        extra: what the client sent along for pictures' metadata, `workflow` among it.
+    """
+
+    prompt_id: str
+    prompt: dict[str, Any]
+    outputs: tuple[str, ...]
+    extra: dict[str, Any] = {}
+
+
+class Interrupt(Message, frozen=True):
+    """Stop the running prompt, or only that one."""
+
+    prompt_id: str | None = None
+
+
+class Free(Message, frozen=True):
+    """Give memory back between two prompts: weights, finished results, or both."""
+
+    weights: bool = False
+    results: bool = False
+
+
+Command = Run | Interrupt | Free
