@@ -1,0 +1,110 @@
+"""How a command ended, for a person or for a program.
+
+Results go to stdout, everything else to stderr. Knows files and words, no graph and no worker.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from engine.errors import FilesError
+from engine.files import Files
+from engine.graph.problems import Report
+
+DONE, FAILED, INVALID, INTERRUPTED = 0, 1, 2, 130
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What is told at the end.
+
+    Attributes:
+        status: `done`, `valid`, `failed`, `invalid` or `interrupted`.
+        code: the exit code.
+        files: paths of what was written.
+        problems: what is wrong with single nodes, in the API's shape.
+        traceback: the lines of a node's error.
+    """
+
+    status: str
+    code: int
+    files: list[str] = field(default_factory=list[str])
+    message: str | None = None
+    problems: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    traceback: list[str] = field(default_factory=list[str])
+    seconds: float = 0.0
+
+
+def tell(outcome: Outcome, *, as_json: bool) -> None:
+    """Write the files (or the whole report, as JSON) to stdout and the message to stderr."""
+    if as_json:
+        report = {key: value for key, value in asdict(outcome).items() if value or key == "files"}
+        report["seconds"] = round(outcome.seconds, 3)
+        sys.stdout.write(json.dumps(report, indent=2, default=str) + "\n")
+        return
+    for path in outcome.files:
+        sys.stdout.write(f"{path}\n")
+    sys.stdout.flush()
+    if outcome.traceback:
+        sys.stderr.write("".join(outcome.traceback))
+    if outcome.message:
+        sys.stderr.write(f"{outcome.message}\n")
+    said = {"done": f"done in {outcome.seconds:.1f} s", "valid": "the workflow is valid"}
+    sys.stderr.write(said.get(outcome.status, outcome.status) + "\n")
+
+
+def explain(report: Report) -> str:
+    """What is wrong with a prompt, a line a problem, each with its node."""
+    lines = [f"{report.error.message}: {report.error.details}"] if report.error else []
+    lines = [] if report.node_errors else lines
+    for node_id, found in report.node_errors.items():
+        lines += [
+            f"{found.class_type} (node {node_id}): {problem.message}: {problem.details}"
+            for problem in found.errors
+        ]
+    return "\n".join(lines)
+
+
+def written_files(shown: Mapping[str, Mapping[str, Any]], files: Files) -> list[str]:
+    """The paths of everything that output nodes showed as files, in order, each once."""
+    found: list[str] = []
+    for items in shown.values():
+        for entries in items.values():
+            for entry in entries if isinstance(entries, Sequence) else ():
+                if isinstance(entry, Mapping) and {"filename", "subfolder", "type"} <= set(entry):
+                    folder = files.folders(str(entry["type"]))[0]
+                    found.append(str(folder / str(entry["subfolder"]) / str(entry["filename"])))
+    return list(dict.fromkeys(found))
+
+
+def copy_files(written: Sequence[str], wanted: Path, *, overwrite: bool) -> list[str]:
+    """Copy results to where they are wanted: into a folder, or to a name, numbered from the second.
+
+    Raises:
+        FilesError: a file of that name exists and `overwrite` is not set, or it cannot be written.
+    """
+    into_folder = wanted.is_dir() or not wanted.suffix
+    copied: list[str] = []
+    for number, source in enumerate(map(Path, written), start=1):
+        if into_folder:
+            target = wanted / source.name
+        else:
+            name = wanted.stem if number == 1 else f"{wanted.stem}_{number}"
+            target = wanted.with_name(name + source.suffix)
+        if target.exists() and not overwrite:
+            raise FilesError(f"--output {target}: exists already; add --overwrite to replace it")
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            part = target.with_name(f".{target.name}.part")
+            shutil.copyfile(source, part)
+            part.replace(target)
+        except OSError as error:
+            raise FilesError(f"--output {target}: {error.strerror}") from error
+        copied.append(str(target))
+    return copied

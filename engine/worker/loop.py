@@ -1,0 +1,125 @@
+"""A worker: one device, the nodes, the results kept. Takes a job, runs it, reports, frees.
+
+The only place that meets everything. Knows no browser and no terminal.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import cast
+
+import msgspec
+import torch
+
+from engine.execute.cache import Cache
+from engine.execute.executor import Job, Report, Result, execute, never
+from engine.files import Files
+from engine.graph.problems import Report as Validation
+from engine.graph.prompt import Link, Prompt, PromptNode
+from engine.graph.schema import ANY, Catalog
+from engine.graph.validate import validate
+from engine.nodekit.context import RunningContext
+from engine.nodekit.registry import Registry
+from engine.residency import manager
+from engine.residency.device import choose_device, choose_dtype, use_physical_cores
+from engine.residency.memory import keep_freed_pages
+from engine.settings import Settings
+from engine.wire.messages import AnyEvent, Failed
+from engine.worker.memory import Rescue, measure
+from nodes import builtin_registry
+
+
+class Worker:
+    """Everything a run needs, made once per process.
+
+    Attributes:
+        files: the user's folders.
+        registry: every node by class.
+        cache: finished results.
+        note: which dtype is computed in, and why.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        device = choose_device()
+        choice = choose_dtype(
+            device, settings.dtype, probe_file=settings.cache_directory / "device.json"
+        )
+        if device.type == "cpu":
+            use_physical_cores()
+            keep_freed_pages()
+        self.note = choice.note
+        self.files = Files(settings)
+        self.registry: Registry = builtin_registry()
+        self.catalog: Catalog = self.registry.catalog()
+        self.cache = Cache(settings.cache_bytes, measure=measure)
+        self._residency = manager.DeviceResidency(device, choice.dtype)
+
+    def check(self, prompt: Prompt) -> Validation:
+        """Every problem of a prompt, its nodes' own checks included."""
+        return validate(
+            prompt, self.catalog, list_folder=self.files.list, complain=self._complaints
+        )
+
+    def run(
+        self,
+        job: Job,
+        prompt: Prompt,
+        report: Report,
+        *,
+        stopped: Callable[[], bool] = never,
+    ) -> Result:
+        """Run a checked prompt; events go to `report`, in this thread.
+
+        When memory runs out, weights and results that are not in use are let go and the node is
+        called once more; then its error says how many bytes were missing.
+        """
+        rescue = Rescue(self._residency, self.cache)
+
+        def explained(event: AnyEvent) -> AnyEvent:
+            if isinstance(event, Failed) and rescue.shortage and _lacks_memory(event):
+                return msgspec.structs.replace(event, message=rescue.shortage)
+            return event
+
+        def tell(event: AnyEvent) -> None:
+            report(explained(event))
+
+        with manager.installed(self._residency), torch.inference_mode():
+            result = execute(
+                job,
+                prompt,
+                self.registry,
+                self.cache,
+                tell,
+                files=self.files,
+                stopped=stopped,
+                retry=rescue,
+            )
+        if isinstance(result.end, Failed):
+            return replace(result, end=cast("Failed", explained(result.end)))
+        return result
+
+    def _complaints(self, node_id: str, node: PromptNode) -> list[str]:
+        """What the node's own check says; it may be a plugin's, so it may raise anything."""
+        found = self.registry[node.class_type]
+        if not found.traits.checks:
+            return []
+        links = [name for name, value in node.inputs.items() if isinstance(value, Link)]
+        constants = {**node.inputs, **dict.fromkeys(links)}
+        context = RunningContext(node_id, self.files)
+        try:
+            answer = found.complaint(constants, dict.fromkeys(links, ANY), context)
+            complaint = asyncio.run(_finish(answer)) if inspect.isawaitable(answer) else answer
+        except Exception as error:  # noqa: BLE001 - one node's broken check stays one complaint
+            complaint = f"its own check failed: {type(error).__name__}: {error}"
+        return [complaint] if isinstance(complaint, str) else []
+
+
+async def _finish(answer: Awaitable[str | None]) -> str | None:
+    return await answer
+
+
+def _lacks_memory(event: Failed) -> bool:
+    return "memory" in event.message.lower() or event.error_type.endswith("MemoryError")
