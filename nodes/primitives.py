@@ -7,7 +7,7 @@ from typing import Annotated
 
 from engine.nodekit.context import Context
 from engine.nodekit.contract import node
-from engine.nodekit.markers import Choice, Range, Text
+from engine.nodekit.markers import Choice, Options, Range, Text
 from nodes.sockets import Anything
 
 _MOST = 2**63 - 1
@@ -20,7 +20,10 @@ def primitive_int(value: Annotated[int, Range(-_MOST, _MOST, control_after_gener
 
 
 @node("PrimitiveFloat", category="utils/primitive", display="Float")
-def primitive_float(value: Annotated[float, Range(-_MOST, _MOST, step=0.1)]) -> float:
+def primitive_float(
+    # A Range would make the bounds floats, which cannot hold these.
+    value: Annotated[float, Options(min=-_MOST, max=_MOST, step=0.1)],
+) -> float:
     """A number."""
     return value
 
