@@ -188,7 +188,11 @@ _MARKS: tuple[tuple[str, Test], ...] = (
     # parts
     (
         "an autoencoder (VAE)",
-        _below("decoder.conv_in.weight", "first_stage_model.decoder.conv_in.weight"),
+        _below(
+            "decoder.conv_in.weight",
+            "first_stage_model.decoder.conv_in.weight",
+            "vae.decoder.conv_in.weight",
+        ),
     ),
     (
         "a text encoder",

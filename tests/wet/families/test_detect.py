@@ -1,0 +1,86 @@
+"""Foreign files are called by their names; unknown ones show their first keys."""
+
+import json
+import re
+
+import pytest
+import torch
+
+from engine.errors import WeightsError
+from engine.families.detect import detect, detect_autoencoder, recognise
+from engine.weights.state_dict import StateDict
+
+P = "model.diffusion_model."
+ATTENTION = f"{P}input_blocks.4.1.transformer_blocks.0.attn2.to_k.weight"
+FOREIGN = {
+    "a LoRA": ["lora_unet_down_blocks_0.lora_up.weight"],
+    "an IP-Adapter": ["ip_adapter.1.to_k_ip.weight", "image_proj.norm.weight"],
+    "a textual inversion": ["emb_params"],
+    "a ControlNet": ["control_model.input_blocks.0.0.weight"],
+    "an SD3 checkpoint": [f"{P}joint_blocks.0.context_block.attn.qkv.weight"],
+    "a FLUX.1 model": ["double_blocks.0.img_attn.norm.key_norm.scale", "img_in.weight"],
+    "a FLUX.2 model": [
+        "double_blocks.0.img_attn.norm.key_norm.scale",
+        "double_stream_modulation_img.lin.weight",
+    ],
+    "a Wan model": ["model.diffusion_model.head.modulation"],
+    "a Qwen-Image model": ["transformer.txt_norm.weight"],
+    "a model in the folder layout of diffusers": ["down_blocks.0.resnets.0.conv1.weight"],
+    "a text encoder": ["text_model.encoder.layers.0.layer_norm1.weight"],
+    "an autoencoder (VAE)": ["decoder.conv_in.weight"],
+}
+
+
+@pytest.mark.parametrize("name", FOREIGN)
+def test_a_foreign_file_is_called_by_its_name(name, tmp_path):
+    tensors = {key: torch.ones(1) for key in FOREIGN[name]}
+    weights = StateDict.of(tensors, path=tmp_path / "foreign.safetensors")
+    with pytest.raises(WeightsError, match=rf"^foreign\.safetensors: this is {re.escape(name)}"):
+        detect(weights)
+
+
+@pytest.mark.parametrize(
+    ("name", "width", "labelled"),
+    [
+        ("an SDXL checkpoint", 2048, True),
+        ("an SDXL refiner checkpoint", 1280, True),
+        ("an SD2 checkpoint", 1024, False),
+    ],
+)
+def test_relatives_of_the_same_blocks_are_told_apart(name, width, labelled):
+    tensors = {
+        f"{P}input_blocks.0.0.weight": torch.ones(320, 4, 3, 3, device="meta"),
+        ATTENTION: torch.ones(640, width, device="meta"),
+    }
+    if labelled:
+        tensors[f"{P}label_emb.0.0.weight"] = torch.ones(4, 4, device="meta")
+    with pytest.raises(WeightsError, match=f"this is {name}"):
+        detect(StateDict.of(tensors))
+
+
+def test_the_real_layout_of_sdxl_is_recognised(shared_folder):
+    shapes = json.loads((shared_folder / "parity" / "sdxl_shapes.json").read_text())
+    tensors = {name: torch.empty(shape, device="meta") for name, (shape, _) in shapes.items()}
+    assert recognise(StateDict.of(tensors)) == "an SDXL checkpoint"
+    with pytest.raises(WeightsError, match="an SDXL checkpoint; Calotype cannot use it"):
+        detect(StateDict.of(tensors))
+
+
+def test_an_unknown_file_shows_its_first_keys(tmp_path):
+    tensors = {f"layer\x1b{i}.weight": torch.ones(1) for i in range(9)}
+    with pytest.raises(WeightsError) as caught:
+        detect(StateDict.of(tensors, path=tmp_path / "odd.safetensors"))
+    said = str(caught.value)
+    assert said.startswith("odd.safetensors: of no known model family; 9 tensors, first keys: ")
+    assert said.count(".weight") == 5
+    assert said.isprintable()
+
+
+def test_autoencoders_of_other_families_are_refused():
+    tensors = {
+        "decoder.conv_in.weight": torch.empty(512, 16, 3, 3, device="meta"),
+    }
+    with pytest.raises(WeightsError, match=r"weights in memory: .*"):
+        detect_autoencoder(StateDict.of(tensors))
+    with pytest.raises(WeightsError, match="cannot use it as an autoencoder"):
+        detect_autoencoder(StateDict.of({"emb_params": torch.ones(1)}))

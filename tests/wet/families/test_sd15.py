@@ -1,0 +1,219 @@
+"""Stable Diffusion 1 is recognised in every spelling, and told from what only looks like it."""
+
+import dataclasses
+import json
+
+import pytest
+import torch
+
+from engine.errors import NodeError, WeightsError
+from engine.families.detect import detect, detect_autoencoder
+from engine.families.family import Part
+from engine.families.sd15.family import RGB_FACTORS, StableDiffusion1
+from engine.weights.apply import check
+from engine.weights.state_dict import StateDict
+
+UNET = "model.diffusion_model."
+TEXT = "cond_stage_model.transformer."
+VAE = "first_stage_model."
+
+
+@pytest.fixture
+def tensors(small_tensors):
+    return dict(small_tensors)
+
+
+def detected(tensors, **metadata):
+    weights = StateDict.of(tensors, metadata=metadata)
+    family, config = detect(weights)
+    return family, config, weights
+
+
+def parts_fit(tensors, **metadata):
+    """Every part's names and shapes are those of its module."""
+    family, config, weights = detected(tensors, **metadata)
+    for part in Part:
+        found = family.part_weights(config, weights, part)
+        assert found is not None
+        check(family.build(config, part), found)
+    return config
+
+
+def test_our_own_tool_writes_what_we_read(random_checkpoints, tensors):
+    family, config, _ = detected(tensors)
+    assert family.name == "Stable Diffusion 1"
+    assert config == random_checkpoints.config(random_checkpoints.SMALL)
+    parts_fit(tensors)
+
+
+def test_the_full_layout_is_that_of_the_released_files(random_checkpoints, shared_folder):
+    released = json.loads((shared_folder / "parity" / "sd15_shapes.json").read_text())
+    ours = dict(random_checkpoints.shapes(random_checkpoints.SD15))
+    ours[random_checkpoints.POSITION_IDS] = (1, 77)
+    assert ours == {name: tuple(shape) for name, (shape, _) in released.items()}
+
+
+def test_training_state_and_ema_copies_are_left_aside(tensors):
+    extra = {
+        "model_ema.decay": torch.tensor(0.9999),
+        "model_ema.num_updates": torch.tensor(5, dtype=torch.int32),
+        "model_ema.diffusion_modelinput_blocks00weight": torch.ones(3),
+        "betas": torch.ones(1000),
+        "alphas_cumprod": torch.ones(1000),
+        "logvar": torch.zeros(1000),
+        f"{VAE}loss.discriminator.main.0.weight": torch.ones(3),
+        f"{VAE}loss.logvar": torch.zeros(()),
+        f"{TEXT}text_projection.weight": torch.ones(2, 2),
+        "cond_stage_model.logit_scale": torch.ones(()),
+    }
+    parts_fit({**tensors, **extra})
+
+
+def test_old_files_lack_the_middle_name_of_the_text_encoder(tensors):
+    old = {
+        name.replace("transformer.text_model.", "transformer."): t for name, t in tensors.items()
+    }
+    assert old.keys() != tensors.keys()
+    parts_fit(old)
+
+
+@pytest.mark.parametrize(
+    ("usual", "other"),
+    [(VAE, "vae."), (UNET, "model.model."), (f"{TEXT}text_model.", "text_encoder.text_model.")],
+)
+def test_other_prefixes_are_known(tensors, usual, other):
+    parts_fit({name.replace(usual, other): tensor for name, tensor in tensors.items()})
+
+
+def test_the_autoencoder_s_attention_may_be_stored_as_matrices(tensors):
+    flat = {
+        name: t[:, :, 0, 0] if ".attn_1." in name and t.ndim == 4 else t
+        for name, t in tensors.items()
+    }
+    parts_fit(flat)
+    family, config, weights = detected(flat)
+    found = family.part_weights(config, weights, Part.AUTOENCODER)
+    name = "decoder.mid.attn_1.q.weight"
+    assert torch.equal(found[name], tensors[VAE + name])
+
+
+def test_a_file_may_lack_parts(tensors):
+    family, config, weights = detected({n: t for n, t in tensors.items() if not n.startswith(VAE)})
+    assert config.autoencoder is None
+    assert family.part_weights(config, weights, Part.AUTOENCODER) is None
+    assert family.latent(config).downscale == 8
+    with pytest.raises(WeightsError, match="holds no autoencoder"):
+        family.build(config, Part.AUTOENCODER)
+
+
+def test_a_unet_alone_is_known_by_the_width_of_clip(random_checkpoints):
+    sizes = dataclasses.replace(random_checkpoints.SMALL, text_width=768, text_layers=1)
+    alone = {
+        name.removeprefix(UNET): tensor
+        for name, tensor in random_checkpoints.tensors(sizes, torch.float16).items()
+        if name.startswith(UNET)
+    }
+    for prefix in ("", UNET):
+        _, config, _ = detected({prefix + name: tensor for name, tensor in alone.items()})
+        assert config.text is None
+        assert config.unet.context_channels == 768
+
+
+@pytest.mark.parametrize(
+    ("marks", "prediction", "zero_snr"),
+    [
+        ((), "eps", False),
+        (("v_pred",), "v", False),
+        (("v_pred", "ztsnr"), "v", True),
+        ((f"{UNET}v_pred",), "v", False),
+    ],
+)
+def test_a_mark_tells_what_is_predicted(tensors, marks, prediction, zero_snr):
+    marked = {**tensors, **{mark: torch.tensor([]) for mark in marks}}
+    config = parts_fit(marked)
+    parameterization = StableDiffusion1().parameterization(config)
+    assert parameterization.prediction == prediction
+    assert (parameterization.sigma_max > 1000) == zero_snr
+    assert len(parameterization.sigmas) == 1000
+
+
+def test_metadata_tells_heads_and_preview_colours(tensors):
+    rgb = {"factors": [[1, 2, 3]] * 4, "bias": [0.5, 0, -0.5]}
+    family, config, _ = detected(
+        tensors,
+        **{"calotype.attention_heads": "4", "calotype.latent_rgb_factors": json.dumps(rgb)},
+    )
+    attention = config.unet.input_blocks[1][1]
+    assert attention.heads == 4
+    latent = family.latent(config)
+    assert latent.rgb_factors == ((1.0, 2.0, 3.0),) * 4
+    assert latent.rgb_bias == (0.5, 0.0, -0.5)
+
+
+def test_without_metadata_there_are_eight_heads_and_published_colours(tensors):
+    family, config, _ = detected(tensors)
+    assert config.unet.input_blocks[1][1].heads == 8
+    assert family.latent(config).rgb_factors == RGB_FACTORS
+    assert family.latent(config).scale == 0.18215
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        {"calotype.attention_heads": "many"},
+        {"calotype.attention_heads": "0"},
+        {"calotype.latent_rgb_factors": "{"},
+        {"calotype.latent_rgb_factors": "[]"},
+        {"calotype.latent_rgb_factors": '{"factors": [[1, 2]], "bias": [0, 0, 0]}'},
+        {"calotype.latent_rgb_factors": '{"factors": [[1, 2, 3]], "bias": [0, 0, 0]}'},
+    ],
+)
+def test_odd_metadata_is_an_error_that_names_it(tensors, metadata):
+    with pytest.raises(WeightsError, match=rf"metadata {next(iter(metadata))}"):
+        detected(tensors, **metadata)
+
+
+def test_a_missing_layer_is_an_error_that_names_the_file(tensors, tmp_path):
+    del tensors[f"{UNET}middle_block.0.in_layers.2.weight"]
+    weights = StateDict.of(tensors, path=tmp_path / "broken.safetensors")
+    with pytest.raises(WeightsError, match=r"^broken\.safetensors: looks like Stable Diffusion 1"):
+        detect(weights)
+
+
+@pytest.mark.parametrize(("channels", "kind"), [(9, "inpainting"), (8, "edits a picture")])
+def test_models_that_take_more_than_a_latent_say_so(random_checkpoints, channels, kind):
+    sizes = dataclasses.replace(random_checkpoints.SMALL, in_channels=channels)
+    tensors = random_checkpoints.tensors(sizes, torch.float32)
+    family, config, _ = detected(tensors)
+    context = torch.zeros(1, 77, 64)
+    with pytest.raises(NodeError, match=rf"{kind}.*{channels - 4} more channels.*found none"):
+        family.inputs(config, context, {})
+    with pytest.raises(NodeError, match="found 2 channels"):
+        family.inputs(config, context, {"concat": torch.zeros(1, 2, 4, 4)})
+    extra = torch.zeros(1, channels - 4, 4, 4)
+    inputs = family.inputs(config, context, {"concat": extra})
+    net = family.build(config, Part.DENOISER).to_empty(device="cpu")
+    with torch.inference_mode():
+        found = family.predict(net, torch.zeros(1, 4, 4, 4), torch.zeros(1), inputs, lambda: None)
+    assert found.shape == (1, 4, 4, 4)
+
+
+def test_an_autoencoder_alone(tensors):
+    for prefix in (VAE, "vae.", ""):
+        alone = {
+            name.replace(VAE, prefix): tensor
+            for name, tensor in tensors.items()
+            if name.startswith(VAE)
+        }
+        family, config = detect_autoencoder(StateDict.of(alone))
+        found = family.part_weights(config, StateDict.of(alone), Part.AUTOENCODER)
+        check(family.build(config, Part.AUTOENCODER), found)
+        with pytest.raises(WeightsError, match=r"an autoencoder \(VAE\)"):
+            detect(StateDict.of(alone))
+
+
+def test_estimates_of_memory_grow_with_the_picture(tensors):
+    family, config, _ = detected(tensors)
+    for part in (Part.DENOISER, Part.AUTOENCODER):
+        small = family.activation_bytes(config, part, (1, 4, 8, 8), 4)
+        assert family.activation_bytes(config, part, (2, 4, 16, 16), 4) == 8 * small > 0
