@@ -9,22 +9,14 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from engine.graph.object_info import ListFolder, input_entry
 from engine.graph.problems import Problem
 from engine.graph.prompt import is_list
 from engine.graph.schema import COMBO, InputSchema
 
-ListFolder = Callable[[str], Sequence[str]]
-"""The names of the files of a kind, such as `checkpoints` or `input`."""
-
 LONG_LIST = 20
 """Longer lists of choices are not sent along with an error."""
 _SHOWN = 200
-
-
-def input_config(given: InputSchema) -> list[Any]:
-    """The input as the API describes it: its type, or its choices, and its options."""
-    kind: Any = list(given.choices) if given.choices is not None else given.type
-    return [kind, dict(given.options)]
 
 
 def shown(value: object) -> str:
@@ -110,7 +102,7 @@ def _not_coerced(given: InputSchema, value: Any, error: Exception) -> Problem:
         f"{given.name}, {shown(value)}, {error}",
         {
             "input_name": given.name,
-            "input_config": input_config(given),
+            "input_config": input_entry(given),
             "received_value": value,
             "exception_message": str(error),
         },
@@ -132,7 +124,7 @@ def _out_of_bounds(given: InputSchema, value: Any) -> Problem | None:
         return None
     extra = {
         "input_name": given.name,
-        "input_config": input_config(given),
+        "input_config": input_entry(given),
         "received_value": value,
     }
     return Problem(kind, message, given.name, extra)

@@ -11,7 +11,8 @@ from itertools import islice
 from typing import Any
 
 from engine.graph.dynamic import concrete_inputs
-from engine.graph.literals import ListFolder, Literals, input_config, shown
+from engine.graph.literals import Literals, shown
+from engine.graph.object_info import ListFolder, input_entry
 from engine.graph.order import circle, order
 from engine.graph.problems import NodeProblems, Problem, Report
 from engine.graph.prompt import BadLink, Link, Prompt, PromptNode
@@ -231,7 +232,7 @@ def _bad_link(given: InputSchema, value: BadLink) -> Problem:
         f"{given.name}, received {shown(value.received)}",
         {
             "input_name": given.name,
-            "input_config": input_config(given),
+            "input_config": input_entry(given),
             "received_value": value.received,
         },
     )
@@ -253,7 +254,7 @@ def _type_mismatch(given: InputSchema, link: Link, received: Any) -> Problem:
         f"{given.name}, received_type({received}) mismatch input_type({given.type})",
         {
             "input_name": given.name,
-            "input_config": input_config(given),
+            "input_config": input_entry(given),
             "received_type": received,
             "linked_node": [link.node, link.slot],
         },

@@ -159,7 +159,7 @@ def resolve(scopes: Scopes, scope: Scope, target: SavedInput) -> Link | Constant
             )
         seen.add((scope.prefix, current.link))
         link = scope.graph.links.get(current.link)
-        if link is None:
+        if link is None or link.origin_slot < 0:
             return None
         if link.origin == INPUT_NODE and scope.definition is not None:
             outside = _outside(scope, link.origin_slot)

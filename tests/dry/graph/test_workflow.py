@@ -125,8 +125,9 @@ def test_the_inputs_link_is_trusted_more_than_the_links_slot():
     assert inputs_of(document)["2"]["model"] == ["1", 0]
 
 
-def test_links_to_nowhere_are_dropped():
-    document = saved(sample(2, 5), sample(3, 6), links=[(5, 99, 0, 2, 0)])
+@pytest.mark.parametrize("link", [(5, 99, 0, 2, 0), (5, 3, -1, 2, 0)])
+def test_links_to_nowhere_are_dropped(link):
+    document = saved(sample(2, 5), sample(3, 6), links=[link])
     assert inputs_of(document) == {"2": {"seed": 7, "steps": 9}, "3": {"seed": 7, "steps": 9}}
 
 
