@@ -1,0 +1,149 @@
+"""The command line as a user types it: what is printed, what is written, which exit code."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from engine.cli.command import run_command
+from engine.settings import ROOT
+
+TINY = {
+    "1": {
+        "class_type": "EmptyImage",
+        "inputs": {"width": 24, "height": 16, "batch_size": 1, "color": 0xFF0000},
+    },
+    "2": {"class_type": "SaveImage", "inputs": {"images": ["1", 0], "filename_prefix": "tiny"}},
+}
+
+
+@pytest.fixture
+def tiny(tmp_path: Path) -> Path:
+    path = tmp_path / "tiny.json"
+    path.write_text(json.dumps(TINY))
+    return path
+
+
+def run(*arguments: object, user: Path) -> int:
+    return run_command([*map(str, arguments), "--user-directory", str(user), "--dtype", "fp32"])
+
+
+def test_prints_the_file_it_wrote(tiny: Path, tmp_path: Path, capsys):
+    assert run("run", tiny, user=tmp_path / "u") == 0
+    [line] = capsys.readouterr().out.splitlines()
+    assert line == str(tmp_path / "u/output/tiny_00001_.png")
+    with Image.open(line) as written:
+        assert written.size == (24, 16)
+        assert written.getpixel((0, 0)) == (255, 0, 0)
+        assert json.loads(written.text["prompt"])["1"]["inputs"]["width"] == 24
+
+
+def test_a_picture_it_wrote_runs_again_and_never_replaces_one(tiny: Path, tmp_path: Path, capsys):
+    assert run("run", tiny, "--set", "EmptyImage.color=255", user=tmp_path / "u") == 0
+    first = capsys.readouterr().out.strip()
+    assert run("run", first, user=tmp_path / "u") == 0
+    second = capsys.readouterr().out.strip()
+    assert second != first
+    with Image.open(first) as one, Image.open(second) as two:
+        assert one.getpixel((0, 0)) == two.getpixel((0, 0)) == (0, 0, 255)
+
+
+def test_reports_as_json(tiny: Path, tmp_path: Path, capsys):
+    assert run("run", tiny, "--json", user=tmp_path / "u") == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["status"] == "done"
+    assert [Path(path).name for path in report["files"]] == ["tiny_00001_.png"]
+
+
+def test_output_is_copied_and_replaced_only_when_asked(tiny: Path, tmp_path: Path, capsys):
+    wanted = tmp_path / "out" / "picture.png"
+    assert run("run", tiny, "--output", wanted, user=tmp_path / "u") == 0
+    assert capsys.readouterr().out.strip() == str(wanted)
+    assert run("run", tiny, "--output", wanted, user=tmp_path / "u") == 1
+    assert "--overwrite" in capsys.readouterr().err
+    assert run("run", tiny, "--output", wanted, "--overwrite", user=tmp_path / "u") == 0
+
+
+def test_an_invalid_workflow_is_explained_and_exits_2(tmp_path: Path, capsys):
+    path = tmp_path / "x.json"
+    path.write_text(json.dumps({**TINY, "1": {"class_type": "EmptyImage", "inputs": {"width": 0}}}))
+    assert run("run", path, user=tmp_path / "u") == 2
+    told = capsys.readouterr().err
+    assert "EmptyImage (node 1)" in told
+    assert "height" in told
+    assert run("check", path, "--json", user=tmp_path / "u") == 2
+    report = json.loads(capsys.readouterr().out)
+    assert report["problems"]["1"]["class_type"] == "EmptyImage"
+
+
+def test_a_missing_class_is_named_with_its_node(tmp_path: Path, capsys):
+    path = tmp_path / "x.json"
+    path.write_text(json.dumps({**TINY, "7": {"class_type": "NoSuchNode", "inputs": {}}}))
+    assert run("check", path, user=tmp_path / "u") == 2
+    assert "NoSuchNode (node 7)" in capsys.readouterr().err
+
+
+def test_a_failing_node_is_named_and_exits_1(tmp_path: Path, capsys):
+    prompt = {
+        **TINY,
+        "3": {
+            "class_type": "RegexReplace",
+            "inputs": {"string": "x", "regex_pattern": "(", "replace": "y"},
+        },
+        "4": {"class_type": "PreviewAny", "inputs": {"source": ["3", 0]}},
+    }
+    path = tmp_path / "x.json"
+    path.write_text(json.dumps(prompt))
+    assert run("run", path, "--json", user=tmp_path / "u") == 1
+    report = json.loads(capsys.readouterr().out)
+    assert report["status"] == "failed"
+    assert "(node 3)" in report["message"]
+
+
+def test_a_wrong_flag_and_a_wrong_setting_exit_2(tiny: Path, tmp_path: Path, capsys):
+    with pytest.raises(SystemExit) as ended:
+        run("run", tiny, "--nonsense", user=tmp_path / "u")
+    assert ended.value.code == 2
+    assert run("run", tiny, "--models-directory", tmp_path / "none", user=tmp_path / "u") == 2
+    assert "no such folder" in capsys.readouterr().err
+
+
+def test_ctrl_c_stops_at_the_next_block_and_exits_130(tmp_path: Path):
+    command = [sys.executable, "main.py", "run", "web/workflows/text_to_image.json"]
+    flags = ["--user-directory", str(tmp_path), "--set", "KSampler.steps=10000"]
+    with subprocess.Popen(
+        [*command, *flags], cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stderr is not None
+        said = ""
+        while "KSampler" not in said and process.poll() is None:
+            said += process.stderr.readline()
+        time.sleep(1)
+        os.kill(process.pid, signal.SIGINT)
+        out, err = process.communicate(timeout=120)
+    assert process.returncode == 130, said + err
+    assert "stopped in KSampler" in err
+    assert out == ""
+
+
+def test_a_missing_package_is_told_in_one_line(tmp_path: Path):
+    hidden = tmp_path / "rich.py"
+    hidden.write_text("raise ModuleNotFoundError(\"No module named 'rich'\", name='rich')")
+    done = subprocess.run(
+        [sys.executable, "main.py", "run", "web/workflows/text_to_image.json"],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert (
+        done.stderr == "Calotype needs the package 'rich'. In this folder, type: pip install -e .\n"
+    )
