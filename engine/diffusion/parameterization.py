@@ -31,6 +31,7 @@ class Prediction(StrEnum):
     X0 = "x0"
     EDM = "edm"
     LCM = "lcm"
+    IMAGE = "image"  # the clean image, from an x that is shown as it is
 
 
 class Parameterization(Protocol):
@@ -115,12 +116,11 @@ def _clean(kind: Prediction, output: Tensor, x: Tensor, sigma: Tensor, data: flo
     """
     if kind is Prediction.EPS:
         return x - output * sigma
-    if kind is Prediction.X0:
+    if kind in (Prediction.X0, Prediction.IMAGE):
         return output
     total = sigma**2 + data**2
-    skip = x * (data**2 / total)
-    blurred = output * (sigma * data / total**0.5)
-    return skip + blurred if kind is Prediction.EDM else skip - blurred
+    scaled = output * (sigma * data / total**0.5)
+    return x * (data**2 / total) + (scaled if kind is Prediction.EDM else -scaled)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -213,7 +213,8 @@ class Discrete(_VarianceExploding):
 
     def scale_input(self, x: Tensor, sigma: Tensor) -> Tensor:
         """To unit variance: c_in of Karras et al. 2022, table 1."""
-        return x / _like((sigma**2 + 1.0) ** 0.5, x)
+        as_it_is = self.prediction is Prediction.IMAGE
+        return x if as_it_is else x / _like((sigma**2 + 1.0) ** 0.5, x)
 
     def denoised(self, output: Tensor, x: Tensor, sigma: Tensor) -> Tensor:
         """The clean image, after what this network was trained to say."""
@@ -300,8 +301,7 @@ class Continuous(_VarianceExploding):
         return (timestep / 0.25).exp()
 
     def _at(self, percent: float) -> float:
-        low, high = math.log(self.sigma_min), math.log(self.sigma_max)
-        return math.exp(low + (1.0 - percent) * (high - low))
+        return self.sigma_max ** (1.0 - percent) * self.sigma_min**percent
 
     def scale_input(self, x: Tensor, sigma: Tensor) -> Tensor:
         """To unit variance: c_in of Karras et al. 2022, table 1."""

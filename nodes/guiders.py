@@ -1,0 +1,50 @@
+"""Guiders: which conditioning a model predicts with, and how predictions become one."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from engine.inference.values import BasicGuider, CfgGuider, DualCfgGuider
+from engine.nodekit.contract import node
+from engine.nodekit.markers import Choice
+from nodes.sampling import Scale
+from nodes.sockets import Conditioning, Guider, Model
+
+GUIDERS = "sampling/custom_sampling/guiders"
+
+
+@node("BasicGuider", category=GUIDERS)
+def basic_guider(model: Model, conditioning: Conditioning) -> Guider:
+    """One conditioning and no guidance, for models that need none."""
+    return BasicGuider(model, conditioning)
+
+
+@node("CFGGuider", category=GUIDERS)
+def cfg_guider(
+    model: Model, positive: Conditioning, negative: Conditioning, cfg: Scale = 8.0
+) -> Guider:
+    """Classifier-free guidance: away from the negative, towards the positive."""
+    return CfgGuider(model, positive, negative, cfg)
+
+
+@node("DualCFGGuider", category=GUIDERS)
+def dual_cfg_guider(
+    *,
+    model: Model,
+    cond1: Conditioning,
+    cond2: Conditioning,
+    negative: Conditioning,
+    cfg_conds: Scale = 8.0,
+    cfg_cond2_negative: Scale = 8.0,
+    style: Annotated[str, Choice("regular", "nested")],
+) -> Guider:
+    """Guidance in two stages: from the negative to the second text, from there to the first."""
+    return DualCfgGuider(
+        model,
+        positive=cond1,
+        middle=cond2,
+        negative=negative,
+        scale=cfg_conds,
+        middle_scale=cfg_cond2_negative,
+        nested=style == "nested",
+    )

@@ -1,0 +1,186 @@
+"""Sampling functions with their knobs. The functions stand in engine/diffusion/samplers."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from engine.diffusion.samplers.table import EULER_CFG_PP_ALTERNATIVE, SAMPLERS
+from engine.inference.values import Sampler as ChosenSampler
+from engine.nodekit.contract import node
+from engine.nodekit.markers import Choice, Range
+from nodes.sampling import SamplerName
+from nodes.sockets import Model, Sampler
+
+SAMPLERS_MENU = "sampling/custom_sampling/samplers"
+
+Knob = Annotated[float, Range(0.0, 100.0, step=0.01, round=False)]
+NoiseDevice = Annotated[str, Choice("gpu", "cpu")]
+
+
+def _on(device: str, name: str) -> str:
+    """The sampler of that name, or its variant whose noise is drawn on the GPU."""
+    return f"{name}_gpu" if device == "gpu" else name
+
+
+def _chosen(name: str, **knobs: object) -> Sampler:
+    return ChosenSampler(SAMPLERS[name], knobs)
+
+
+@node("KSamplerSelect", category=SAMPLERS_MENU)
+def ksampler_select(sampler_name: SamplerName) -> Sampler:
+    """A sampling function by name."""
+    return _chosen(sampler_name)
+
+
+@node("SamplerEulerAncestral", category=SAMPLERS_MENU)
+def sampler_euler_ancestral(eta: Knob = 1.0, s_noise: Knob = 1.0) -> Sampler:
+    """Euler with fresh noise at every step; `eta` says how much, 0 is Euler."""
+    return _chosen("euler_ancestral", eta=eta, s_noise=s_noise)
+
+
+@node("SamplerEulerAncestralCFGPP", category=SAMPLERS_MENU, display="SamplerEulerAncestralCFG++")
+def sampler_euler_ancestral_cfg_pp(
+    eta: Annotated[float, Range(0.0, 1.0, step=0.01, round=False)] = 1.0,
+    s_noise: Annotated[float, Range(0.0, 10.0, step=0.01, round=False)] = 1.0,
+) -> Sampler:
+    """The same along the unguided direction; wants a low guidance scale."""
+    return _chosen("euler_ancestral_cfg_pp", eta=eta, s_noise=s_noise)
+
+
+@node("SamplerEulerCFGpp", category="_for_testing", display="SamplerEulerCFG++", experimental=True)
+def sampler_euler_cfg_pp(
+    version: Annotated[str, Choice("regular", "alternative")],
+) -> Sampler:
+    """Euler along the unguided direction; wants a low guidance scale."""
+    if version == "alternative":
+        return ChosenSampler(EULER_CFG_PP_ALTERNATIVE)
+    return _chosen("euler_cfg_pp")
+
+
+@node("SamplerLMS", category=SAMPLERS_MENU)
+def sampler_lms(order: Annotated[int, Range(1, 100)] = 4) -> Sampler:
+    """Linear multistep: extrapolates from up to `order` steps."""
+    return _chosen("lms", order=order)
+
+
+@node("SamplerDPMAdaptative", category=SAMPLERS_MENU)
+def sampler_dpm_adaptive(
+    order: Annotated[int, Range(2, 3)] = 3,
+    rtol: Knob = 0.05,
+    atol: Knob = 0.0078,
+    h_init: Knob = 0.05,
+    pcoeff: Knob = 0.0,
+    icoeff: Knob = 1.0,
+    dcoeff: Knob = 0.0,
+    accept_safety: Knob = 0.81,
+    eta: Knob = 0.0,
+    s_noise: Knob = 1.0,
+) -> Sampler:
+    """Chooses its own steps between the first and last sigma, to keep an error bound."""
+    return _chosen(
+        "dpm_adaptive",
+        order=order,
+        rtol=rtol,
+        atol=atol,
+        h_init=h_init,
+        pcoeff=pcoeff,
+        icoeff=icoeff,
+        dcoeff=dcoeff,
+        accept_safety=accept_safety,
+        eta=eta,
+        s_noise=s_noise,
+    )
+
+
+@node("SamplerDPMPP_2S_Ancestral", category=SAMPLERS_MENU)
+def sampler_dpmpp_2s_ancestral(eta: Knob = 1.0, s_noise: Knob = 1.0) -> Sampler:
+    """DPM-Solver++(2S) with fresh noise at every step."""
+    return _chosen("dpmpp_2s_ancestral", eta=eta, s_noise=s_noise)
+
+
+@node("SamplerDPMPP_SDE", category=SAMPLERS_MENU)
+def sampler_dpmpp_sde(
+    *, eta: Knob = 1.0, s_noise: Knob = 1.0, r: Knob = 0.5, noise_device: NoiseDevice
+) -> Sampler:
+    """Stochastic DPM-Solver++ with a middle point at share `r` of a step."""
+    return _chosen(_on(noise_device, "dpmpp_sde"), eta=eta, s_noise=s_noise, r=r)
+
+
+@node("SamplerDPMPP_2M_SDE", category=SAMPLERS_MENU)
+def sampler_dpmpp_2m_sde(
+    *,
+    solver_type: Annotated[str, Choice("midpoint", "heun")],
+    eta: Knob = 1.0,
+    s_noise: Knob = 1.0,
+    noise_device: NoiseDevice,
+) -> Sampler:
+    """Stochastic DPM-Solver++ that looks back one step."""
+    name = _on(noise_device, "dpmpp_2m_sde")
+    return _chosen(name, solver_type=solver_type, eta=eta, s_noise=s_noise)
+
+
+@node("SamplerDPMPP_3M_SDE", category=SAMPLERS_MENU)
+def sampler_dpmpp_3m_sde(
+    *, eta: Knob = 1.0, s_noise: Knob = 1.0, noise_device: NoiseDevice
+) -> Sampler:
+    """Stochastic DPM-Solver++ that looks back two steps."""
+    return _chosen(_on(noise_device, "dpmpp_3m_sde"), eta=eta, s_noise=s_noise)
+
+
+@node("SamplerER_SDE", category=SAMPLERS_MENU)
+def sampler_er_sde(
+    *,
+    solver_type: Annotated[str, Choice("ER-SDE", "Reverse-time SDE", "ODE")],
+    max_stage: Annotated[int, Range(1, 3)] = 3,
+    eta: Knob = 1.0,
+    s_noise: Knob = 1.0,
+) -> Sampler:
+    """Extended reverse-time SDE; an ODE, or without `eta`, adds no noise."""
+    quiet = solver_type == "ODE" or (solver_type == "Reverse-time SDE" and eta == 0)
+    return _chosen(
+        "er_sde",
+        solver_type=solver_type,
+        max_stage=max_stage,
+        eta=0.0 if quiet else eta,
+        s_noise=0.0 if quiet else s_noise,
+    )
+
+
+@node("SamplerSEEDS2", category=SAMPLERS_MENU)
+def sampler_seeds_2(
+    *,
+    solver_type: Annotated[str, Choice("phi_1", "phi_2")],
+    eta: Knob = 1.0,
+    s_noise: Knob = 1.0,
+    r: Annotated[float, Range(0.01, 1.0, step=0.01, round=False)] = 0.5,
+) -> Sampler:
+    """Stochastic exponential steps with a middle point at share `r`."""
+    return _chosen("seeds_2", solver_type=solver_type, eta=eta, s_noise=s_noise, r=r)
+
+
+@node("SamplerSASolver", category=SAMPLERS_MENU)
+def sampler_sa_solver(
+    *,
+    model: Model,
+    eta: Annotated[float, Range(0.0, 10.0, step=0.01, round=False)] = 1.0,
+    sde_start_percent: Annotated[float, Range(0.0, 1.0, step=0.001)] = 0.2,
+    sde_end_percent: Annotated[float, Range(0.0, 1.0, step=0.001)] = 0.8,
+    s_noise: Knob = 1.0,
+    predictor_order: Annotated[int, Range(1, 6)] = 3,
+    corrector_order: Annotated[int, Range(0, 6)] = 4,
+    use_pece: bool,
+    simple_order_2: bool,
+) -> Sampler:
+    """Stochastic Adams steps; noise is added between the two shares of the trained schedule."""
+    del model  # the run's own model says where those shares lie
+    return _chosen(
+        "sa_solver",
+        eta=eta,
+        sde_start_percent=sde_start_percent,
+        sde_end_percent=sde_end_percent,
+        s_noise=s_noise,
+        predictor_order=predictor_order,
+        corrector_order=corrector_order,
+        use_pece=use_pece,
+        simple_order_2=simple_order_2,
+    )

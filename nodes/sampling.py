@@ -1,0 +1,132 @@
+"""The samplers most workflows use: KSampler and its advanced form. Also how any run reports."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any
+
+import torch
+
+from engine.diffusion.denoiser import OnStep
+from engine.diffusion.samplers.table import SAMPLERS
+from engine.diffusion.schedules import SCHEDULES, section
+from engine.inference.preview import preview
+from engine.inference.sample import Sampled, sample, sampler_sigmas
+from engine.inference.values import CfgGuider, DisableNoise, RandomNoise, Sampler
+from engine.inference.values import Guider as AnyGuider
+from engine.inference.values import Model as AnyModel
+from engine.inference.values import Noise as AnyNoise
+from engine.nodekit.context import Context
+from engine.nodekit.contract import node
+from engine.nodekit.markers import Choice, Range
+from nodes.sockets import Conditioning, Latent, Model
+
+SECONDS_BETWEEN_PREVIEWS = 0.1
+
+Seed = Annotated[int, Range(0, 2**64 - 1, control_after_generate=True)]
+Steps = Annotated[int, Range(1, 10000)]
+Scale = Annotated[float, Range(0.0, 100.0, step=0.1, round=0.01)]
+Share = Annotated[float, Range(0.0, 1.0, step=0.01)]
+SamplerName = Annotated[str, Choice(*SAMPLERS)]
+ScheduleName = Annotated[str, Choice(*SCHEDULES)]
+Step = Annotated[int, Range(0, 10000)]
+Toggle = Annotated[str, Choice("enable", "disable")]
+LeftoverNoise = Annotated[str, Choice("disable", "enable")]
+
+
+@node("KSampler", category="sampling")
+def ksampler(
+    *,
+    model: Model,
+    seed: Seed = 0,
+    steps: Steps = 20,
+    cfg: Scale = 8.0,
+    sampler_name: SamplerName,
+    scheduler: ScheduleName,
+    positive: Conditioning,
+    negative: Conditioning,
+    latent_image: Latent,
+    denoise: Share = 1.0,
+    ctx: Context,
+) -> Latent:
+    """Denoise a latent, guided from the negative towards the positive.
+
+    `denoise` below 1 keeps that much less of the schedule, and so more of the latent.
+    """
+    sigmas = sampler_sigmas(model, sampler_name, scheduler, steps, denoise)
+    guider = CfgGuider(model, positive, negative, cfg)
+    run = Sampler(SAMPLERS[sampler_name])
+    return {**latent_image, "samples": sampled(ctx, guider, RandomNoise(seed), run, sigmas,
+                                               latent_image).samples}  # fmt: skip
+
+
+@node("KSamplerAdvanced", category="sampling", display="KSampler (Advanced)")
+def ksampler_advanced(
+    *,
+    model: Model,
+    add_noise: Toggle,
+    noise_seed: Seed = 0,
+    steps: Steps = 20,
+    cfg: Scale = 8.0,
+    sampler_name: SamplerName,
+    scheduler: ScheduleName,
+    positive: Conditioning,
+    negative: Conditioning,
+    latent_image: Latent,
+    start_at_step: Step = 0,
+    end_at_step: Step = 10000,
+    return_with_leftover_noise: LeftoverNoise,
+    ctx: Context,
+) -> Latent:
+    """Some steps of a run: from `start_at_step` to `end_at_step` of `steps`.
+
+    Without `add_noise` the latent is taken to be noisy already; with leftover noise it is handed
+    on as noisy as the last step leaves it, for another sampler to go on from.
+    """
+    whole = sampler_sigmas(model, sampler_name, scheduler, steps, 1.0)
+    to_the_end = return_with_leftover_noise == "disable"
+    sigmas = section(whole, start_at_step, end_at_step, to_the_end=to_the_end)
+    noise = RandomNoise(noise_seed) if add_noise == "enable" else DisableNoise(noise_seed)
+    guider = CfgGuider(model, positive, negative, cfg)
+    run = Sampler(SAMPLERS[sampler_name])
+    return {**latent_image, "samples": sampled(ctx, guider, noise, run, sigmas,
+                                               latent_image).samples}  # fmt: skip
+
+
+def sampled(
+    ctx: Context,
+    guider: AnyGuider,
+    noise: AnyNoise,
+    sampler: Sampler,
+    sigmas: torch.Tensor,
+    latent: Mapping[str, Any],
+) -> Sampled:
+    """Run, reporting every step to the context and stopping when it says so."""
+    return sample(
+        guider,
+        noise,
+        sampler,
+        sigmas,
+        latent,
+        checkpoint=ctx.checkpoint,
+        on_step=reporter(ctx.progress, guider.model),
+    )
+
+
+def reporter(progress: Callable[[int, int, bytes | None], None], model: AnyModel) -> OnStep:
+    """Tells `progress` of each step, with a preview as often as somebody could see it."""
+    shown = [0.0]
+
+    def report(
+        step: int, steps: int, x: torch.Tensor, denoised: torch.Tensor, sigma: torch.Tensor
+    ) -> None:
+        del x, sigma
+        now = time.monotonic()
+        picture = None
+        if now - shown[0] >= SECONDS_BETWEEN_PREVIEWS:
+            shown[0] = now
+            picture = preview(denoised, model.latent)
+        progress(step + 1, steps, picture)
+
+    return report
