@@ -14,6 +14,9 @@ LONGER: dict[str, str] = {}
 RE_EXPORTING: dict[str, str] = {
     "nodes/__init__.py": "its job is to be a face for plugins",
 }
+STATE: dict[str, str] = {
+    "engine/residency/manager.py": "the one process-wide thing: a worker is one device",
+}
 FACADE = {"folder_paths", "server", "execution", "node_helpers", "latent_preview"}
 
 
@@ -116,5 +119,6 @@ def test_no_module_has_mutable_state(trees):
                 getattr(value, "elts", None) or getattr(value, "keys", None)
             )
             if isinstance(part, ast.Assign | ast.AnnAssign) and empty:
-                stateful.append(f"{name}:{part.lineno}")
-    assert stateful == []
+                stateful.append(name)
+    assert [name for name in stateful if name not in STATE] == []
+    assert [name for name in STATE if name not in stateful] == []
