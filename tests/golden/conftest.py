@@ -1,0 +1,84 @@
+"""The reference's runs, and a worker that runs them in fp32."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from engine.execute.executor import Job
+from engine.graph.prompt import parse
+from engine.settings import Settings
+from engine.wire.messages import Succeeded
+from engine.worker.loop import Worker
+
+Run = Callable[[str], tuple[torch.Tensor, torch.Tensor]]
+
+
+@pytest.fixture(scope="session")
+def runs(shared_folder: Path) -> Mapping[str, Mapping[str, Any]]:
+    """What the reference ran, by name: an API prompt, its number of threads, its latent's file."""
+    listed = json.loads((shared_folder / "parity" / "manifest.json").read_text())
+    return {run["name"]: run for run in listed}
+
+
+@pytest.fixture(scope="session")
+def settings_for_runs(
+    test_cache: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str], Settings]:
+    def make(dtype: str) -> Settings:
+        user = tmp_path_factory.mktemp("user")
+        return Settings(
+            user_directory=user,
+            output_directory=user / "output",
+            input_directory=user / "input",
+            model_folders={"checkpoints": (test_cache,)},
+            dtype=dtype,
+        )
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def run_with(
+    runs: Mapping[str, Mapping[str, Any]], shared_folder: Path
+) -> Callable[[Worker, str], tuple[torch.Tensor, torch.Tensor]]:
+    """Run one of them through a worker: (our latent, the reference's)."""
+
+    def run(worker: Worker, name: str) -> tuple[torch.Tensor, torch.Tensor]:
+        wanted = runs[name]
+        prompt = parse(wanted["prompt"])
+        report = worker.check(prompt)
+        assert report.error is None, report
+        assert not report.node_errors, report.node_errors
+        torch.set_num_threads(wanted["threads"])
+        saver = next(key for key, node in prompt.nodes.items() if node.class_type == "SaveLatent")
+        result = worker.run(Job(name, [saver]), report.prompt, lambda _: None)
+        assert isinstance(result.end, Succeeded), result.end
+        (saved,) = result.shown[saver]["latents"]
+        folder = worker.files.folders("output")[0] / saved["subfolder"]
+        found = load_file(folder / saved["filename"])["latent_tensor"]
+        expected = load_file(shared_folder / "parity" / "latents" / wanted["file"])
+        return found, expected["latent_tensor"]
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def worker(settings_for_runs: Callable[[str], Settings]) -> Iterator[Worker]:
+    """One for all runs, as a user has it: what two runs share is computed once."""
+    threads = torch.get_num_threads()
+    yield Worker(settings_for_runs("fp32"))
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="session")
+def run_reference(
+    worker: Worker, run_with: Callable[[Worker, str], tuple[torch.Tensor, torch.Tensor]]
+) -> Run:
+    return lambda name: run_with(worker, name)

@@ -1,0 +1,82 @@
+"""Same seed, same workflow, same latent: whole runs against the reference's.
+
+Compared by relative L2, since latents of random weights reach a standard deviation of 100. The
+reference differs from itself by up to 4.2e-6 between one thread and two.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+import torch
+
+from engine.settings import ROOT
+
+if TYPE_CHECKING:
+    Run = Callable[[str], tuple[torch.Tensor, torch.Tensor]]
+
+TOLERANCE = 1e-5
+LOOSER: dict[str, float] = {}
+"""Runs that may stray further, each with its reason."""
+
+CHOSEN = [
+    "tiny_euler_normal",
+    "tiny_euler_ancestral_karras",
+    "tiny_heun_sgm_uniform",
+    "tiny_dpm_2_normal",
+    "tiny_dpmpp_2m_sde_karras",
+    "tiny_dpmpp_3m_sde_normal",
+    "tiny_lcm_beta",
+    "tiny_uni_pc_bh2_normal",
+    "tiny_deis_normal",
+    "tiny_ddpm_sgm_uniform",
+    "tiny_opt_batch2_sde",
+    "tiny_opt_dn05",
+    "tiny_prompt_esc",
+    "tiny_graph_clipskip2",
+    "tiny_graph_cond_area",
+    "tiny_graph_hires_fix",
+    "tiny_graph_inpaint_noise_mask",
+    "tiny_graph_rescale_cfg",
+    "tiny_graph_v_prediction_zsnr",
+    "tiny_graph_adv_nonoise",
+]
+
+
+def others(prefix: str) -> list[str]:
+    """Every other run of the reference's manifest, for collection; none where there is none."""
+    shared = Path(os.environ.get("CALOTYPE_SHARED", ROOT.parent / "shared"))
+    manifest = shared / "parity" / "manifest.json"
+    if not manifest.is_file():
+        return []
+    names = [run["name"] for run in json.loads(manifest.read_text())]
+    return [name for name in names if name.startswith(prefix) and name not in CHOSEN]
+
+
+def strays_by(pair: tuple[torch.Tensor, torch.Tensor]) -> float:
+    found, expected = pair
+    assert found.shape == expected.shape
+    return float((found.double() - expected).norm() / expected.double().norm())
+
+
+@pytest.mark.parametrize("name", CHOSEN)
+def test_chosen_run(name: str, run_reference: Run, tiny15_checkpoint: Path) -> None:
+    assert strays_by(run_reference(name)) <= LOOSER.get(name, TOLERANCE)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", others("tiny_"))
+def test_other_run(name: str, run_reference: Run, tiny15_checkpoint: Path) -> None:
+    assert strays_by(run_reference(name)) <= LOOSER.get(name, TOLERANCE)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("name", others("sd15_"))
+def test_full_size_run(name: str, run_reference: Run, sd15_checkpoint: Path) -> None:
+    assert strays_by(run_reference(name)) <= LOOSER.get(name, TOLERANCE)

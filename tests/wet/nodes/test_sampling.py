@@ -1,0 +1,282 @@
+"""The sampling nodes, called plainly on a network that is a formula."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from engine.diffusion.parameterization import Prediction, discrete
+from engine.diffusion.samplers.table import SAMPLERS
+from engine.families.family import LatentFormat
+from engine.inference.values import Model
+from engine.nodekit.context import RunningContext
+from engine.residency.manager import LazyWeights
+from nodes import (
+    custom_sampling,
+    guiders,
+    model_patches,
+    noise,
+    samplers,
+    sampling,
+    schedulers,
+    sigmas,
+)
+
+
+class Formula:
+    """Predicts, as the clean picture, the mean of its text."""
+
+    name = "formula"
+
+    def inputs(
+        self, config: Any, embedding: torch.Tensor, extras: Mapping[str, Any]
+    ) -> dict[str, torch.Tensor]:
+        return {"context": embedding}
+
+    def activation_bytes(self, *_: Any) -> int:
+        return 0
+
+    def predict(
+        self, net: nn.Module, x: torch.Tensor, timestep: torch.Tensor, inputs: Any, checkpoint: Any
+    ) -> torch.Tensor:
+        value = inputs["context"].mean(dim=(1, 2)).reshape(-1, 1, 1, 1)
+        return value.expand(x.shape)
+
+
+@pytest.fixture
+def model(cpu_residency) -> Model:
+    factors = ((1.0, 0.0, 0.0),) * 4
+    form = LatentFormat(channels=4, downscale=8, scale=1.0, rgb_factors=factors)
+    net = LazyWeights("formula", 1, lambda: nn.Linear(1, 1))
+    return Model(Formula(), None, net, form, discrete("x0"))
+
+
+@pytest.fixture
+def told() -> list[tuple[int, int, bool]]:
+    return []
+
+
+@pytest.fixture
+def ctx(files, told) -> RunningContext:
+    return RunningContext(
+        "1", files, on_progress=lambda _, step, steps, jpeg: told.append((step, steps, bool(jpeg)))
+    )
+
+
+def text(value: float) -> list[Any]:
+    return [[torch.full((1, 3, 2), value), {}]]
+
+
+def latent(**more: Any) -> dict[str, Any]:
+    return {"samples": torch.zeros(1, 4, 8, 8), **more}
+
+
+def choices(model: Model, ctx: RunningContext, **changed: Any) -> dict[str, Any]:
+    chosen = {"model": model, "positive": text(3.0), "negative": text(1.0), "cfg": 2.0, "ctx": ctx}
+    return {**chosen, "latent_image": latent(), **changed}
+
+
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_every_sampler_ends_where_the_network_points(name, model, ctx):
+    given = choices(model, ctx, sampler_name=name, scheduler="karras", steps=8, seed=5)
+    found = sampling.ksampler(**given)["samples"]
+    assert torch.allclose(found, torch.tensor(5.0), atol=0.15), found.std()
+
+
+def test_progress_counts_from_one_with_a_preview_at_first(model, ctx, told):
+    sampling.ksampler(**choices(model, ctx, sampler_name="euler", scheduler="normal", steps=3))
+    assert [step[:2] for step in told] == [(1, 3), (2, 3), (3, 3)]
+    assert told[0][2]
+
+
+def test_no_denoising_keeps_the_latent_and_its_other_keys(model, ctx):
+    given = latent(batch_index=[3], anything=1)
+    given["samples"] = torch.randn(1, 4, 8, 8)
+    found = sampling.ksampler(
+        **choices(model, ctx, sampler_name="euler", scheduler="normal", denoise=0.0)
+        | {"latent_image": given}
+    )
+    assert torch.equal(found["samples"], given["samples"])
+    assert (found["batch_index"], found["anything"]) == ([3], 1)
+
+
+def advanced(model, ctx, start, end, leftover, *, add_noise="enable", given=None):
+    given = given or latent()
+    return sampling.ksampler_advanced(
+        **choices(model, ctx, sampler_name="dpmpp_2m", scheduler="karras", latent_image=given),
+        steps=6,
+        add_noise=add_noise,
+        noise_seed=9,
+        start_at_step=start,
+        end_at_step=end,
+        return_with_leftover_noise=leftover,
+    )
+
+
+def test_stages_meet_where_they_were_cut(model, ctx):
+    half = advanced(model, ctx, 0, 3, "enable")
+    assert float(half["samples"].std()) > 0.5
+    rest = advanced(model, ctx, 3, 10_000, "disable", add_noise="disable", given=half)
+    assert torch.allclose(rest["samples"], torch.tensor(5.0), atol=1e-4)
+
+
+def test_without_leftover_noise_a_stage_ends_clean(model, ctx):
+    found = advanced(model, ctx, 0, 3, "disable")["samples"]
+    assert torch.allclose(found, torch.tensor(5.0), atol=1e-4)
+
+
+def test_a_stage_after_the_end_changes_nothing(model, ctx):
+    given = {"samples": torch.randn(1, 4, 8, 8)}
+    found = advanced(model, ctx, 6, 10_000, "disable", given=given)
+    assert torch.equal(found["samples"], given["samples"])
+
+
+def test_a_run_of_parts_is_the_run_of_one_node(model, ctx):
+    steps = schedulers.basic_scheduler(model=model, scheduler="karras", steps=5)
+    chosen = samplers.ksampler_select("euler_ancestral")
+    whole = sampling.ksampler(
+        **choices(model, ctx, sampler_name="euler_ancestral", scheduler="karras", steps=5, seed=4)
+    )
+    parts = custom_sampling.sampler_custom_advanced(
+        noise.random_noise(4), guiders.cfg_guider(model, text(3.0), text(1.0), 2.0), chosen,
+        steps, latent(), ctx,
+    )  # fmt: skip
+    assert torch.equal(parts.output["samples"], whole["samples"])
+    custom = custom_sampling.sampler_custom(
+        **choices(model, ctx), add_noise=True, noise_seed=4, sampler=chosen, sigmas=steps
+    )
+    assert torch.equal(custom.output["samples"], whole["samples"])
+    assert torch.allclose(custom.denoised_output["samples"], torch.tensor(5.0))
+
+
+def test_guiders(model, ctx):
+    steps = schedulers.karras_scheduler(3)
+    euler = samplers.ksampler_select("euler")
+
+    def ends(guider) -> float:
+        both = custom_sampling.sampler_custom_advanced(
+            noise.disable_noise(), guider, euler, steps, latent(), ctx
+        )
+        return float(both.output["samples"].mean())
+
+    assert ends(guiders.basic_guider(model, text(3.0))) == pytest.approx(3.0)
+    dual = {"model": model, "cond1": text(5.0), "cond2": text(3.0), "negative": text(1.0)}
+    scales = {"cfg_conds": 7.0, "cfg_cond2_negative": 1.5}
+    regular = guiders.dual_cfg_guider(**dual, **scales, style="regular")
+    assert ends(regular) == pytest.approx(1 + 1.5 * 2 + 7 * 2)
+    nested = guiders.dual_cfg_guider(**dual, **scales, style="nested")
+    assert ends(nested) == pytest.approx(1 + 1.5 * (3 + 7 * 2 - 1))
+
+
+def test_patched_models(model):
+    patched = model_patches.model_sampling_discrete(model=model, sampling="lcm", zsnr=False)
+    assert patched.parameterization.prediction is Prediction.LCM
+    assert len(patched.parameterization.sigmas) == 50
+    patched = model_patches.model_sampling_discrete(model=model, sampling="v_prediction", zsnr=True)
+    assert patched.parameterization.sigma_max == pytest.approx(4518.76, rel=1e-4)
+    both = model_patches.apg(model_patches.rescale_cfg(model))
+    assert both.guidance.combine is not None
+    assert len(both.guidance.before) == 1
+    assert model.guidance.combine is None
+
+
+def test_noise_is_added_as_a_run_would(model):
+    drawn = noise.random_noise(8)
+    steps = torch.tensor([3.0, 1.0])
+    found = noise.add_noise(model, drawn, steps, latent())["samples"]
+    assert torch.allclose(found, 2.0 * drawn.generate_noise(latent()))
+    assert noise.add_noise(model, drawn, steps[:0], latent())["samples"].sum() == 0
+
+
+SIGMAS = torch.tensor([8.0, 4.0, 2.0, 1.0, 0.0])
+
+
+def test_sigmas_are_taken_apart(model):
+    high, low = sigmas.split_sigmas_denoise(SIGMAS, 0.5)
+    assert (high.tolist(), low.tolist()) == ([8, 4, 2], [2, 1, 0])
+    everything, nothing = sigmas.split_sigmas_denoise(SIGMAS, 0.0)
+    assert (everything.tolist(), nothing.tolist()) == (SIGMAS.tolist(), [0.0])
+    assert sigmas.set_first_sigma(SIGMAS, 9.0).tolist() == [9, 4, 2, 1, 0]
+    assert SIGMAS[0] == 8
+    assert sigmas.manual_sigmas("14.6, 5e-1; .25 0").tolist() == pytest.approx([14.6, 0.5, 0.25, 0])
+    percent = sigmas.sampling_percent_to_sigma
+    assert percent(model=model, sampling_percent=0.0) > 1e8
+    actual = percent(model=model, sampling_percent=0.0, return_actual_sigma=True)
+    assert actual == pytest.approx(14.614641)
+    assert percent(model=model, sampling_percent=1.0, return_actual_sigma=True) < 0.03
+
+
+def test_the_basic_scheduler_never_gives_more_steps_than_asked(model):
+    found = schedulers.basic_scheduler(model=model, scheduler="ddim_uniform", steps=30)
+    assert len(found) == 31
+    half = schedulers.basic_scheduler(model=model, scheduler="normal", steps=10, denoise=0.5)
+    whole = schedulers.basic_scheduler(model=model, scheduler="normal", steps=20)
+    assert torch.equal(half, whole[-11:])
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda model: schedulers.karras_scheduler(),
+        lambda model: schedulers.exponential_scheduler(),
+        lambda model: schedulers.polyexponential_scheduler(rho=2.0),
+        lambda model: schedulers.vp_scheduler(),
+        schedulers.beta_sampling_scheduler,
+        lambda model: schedulers.sd_turbo_scheduler(model, 4),
+        lambda model: schedulers.align_your_steps_scheduler(model_type="SDXL"),
+        lambda model: schedulers.gits_scheduler(),
+        lambda model: schedulers.optimal_steps_scheduler(model_type="FLUX"),
+    ],
+)
+def test_schedules_fall_to_nothing(make, model):
+    found = make(model)
+    assert (found.diff() < 0).all()
+    assert found[-1] == 0
+
+
+SETTINGS = [
+    samplers.sampler_euler_ancestral(eta=0.5),
+    samplers.sampler_euler_ancestral_cfg_pp(eta=0.5),
+    samplers.sampler_euler_cfg_pp("regular"),
+    samplers.sampler_euler_cfg_pp("alternative"),
+    samplers.sampler_lms(order=2),
+    samplers.sampler_dpm_adaptive(order=2, rtol=0.1),
+    samplers.sampler_dpmpp_2s_ancestral(eta=0.3),
+    samplers.sampler_dpmpp_sde(r=0.4, noise_device="cpu"),
+    samplers.sampler_dpmpp_2m_sde(solver_type="heun", noise_device="gpu"),
+    samplers.sampler_dpmpp_3m_sde(noise_device="cpu", s_noise=0.5),
+    samplers.sampler_er_sde(solver_type="ODE"),
+    samplers.sampler_er_sde(solver_type="Reverse-time SDE", max_stage=2),
+    samplers.sampler_seeds_2(solver_type="phi_2", r=0.3),
+]
+
+
+@pytest.mark.parametrize("chosen", SETTINGS, ids=lambda chosen: chosen.spec.function.__name__)
+def test_samplers_with_knobs_of_their_own(chosen, model, ctx):
+    guider = guiders.cfg_guider(model, text(3.0), text(1.0), 2.0)
+    steps = schedulers.karras_scheduler(8)
+    both = custom_sampling.sampler_custom_advanced(
+        noise.random_noise(2), guider, chosen, steps, latent(), ctx
+    )
+    found = both.output["samples"]
+    assert torch.isfinite(found).all()
+    if chosen.spec.function.__name__ != "euler_cfg_pp_alternative":
+        assert torch.allclose(found, torch.tensor(5.0), atol=0.15)
+
+
+def test_sa_solver_takes_its_interval_from_the_run(model, ctx):
+    chosen = samplers.sampler_sa_solver(
+        model=model, use_pece=True, simple_order_2=True, predictor_order=2, corrector_order=2
+    )
+    guider = guiders.basic_guider(model, text(3.0))
+    steps = schedulers.karras_scheduler(8)
+    both = custom_sampling.sampler_custom_advanced(
+        noise.random_noise(2), guider, chosen, steps, latent(), ctx
+    )
+    assert torch.allclose(both.output["samples"], torch.tensor(3.0), atol=0.15)
+    assert math.isfinite(float(both.output["samples"].sum()))
