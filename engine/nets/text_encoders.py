@@ -155,6 +155,9 @@ def encode_prompt(
         embeddings: finds textual inversions by name.
         checkpoint: called before every layer; may raise.
 
+    Token numbers are made on torch's current default device, which is to be the encoder's: its
+    weights may lie elsewhere until it runs.
+
     Returns:
         `[1, 77 * chunks, D]` and `{"pooled_output": [1, D]}`, float32 on the CPU. Pooled is the
         last layer, normalised, at the end of the first chunk; no projection is applied.
@@ -164,7 +167,7 @@ def encode_prompt(
     width = clip.embeddings.token_embedding.weight.shape[1]
     fitting = _fitting(embeddings, width) if embeddings else None
     chunks = tokenize(clip_tokenizer(), text, embeddings=fitting, chunks=style.chunks)
-    weights = torch.tensor([[weight for _, weight in chunk] for chunk in chunks])
+    weights = torch.tensor([[weight for _, weight in chunk] for chunk in chunks], device="cpu")
     weighted = bool((weights != 1).any())
     if weighted:
         chunks = [*chunks, *tokenize(clip_tokenizer(), "", chunks=style.chunks)]
@@ -228,17 +231,15 @@ def _run(
 
 def _embedded(clip: ClipText, chunks: Sequence[Sequence[WeightedToken]]) -> Tensor:
     """Tokens and embeddings' vectors to [chunks, T, D], positions added."""
-    table = clip.embeddings.token_embedding
-    device = table.weight.device
     numbers = torch.tensor(
         [[token if isinstance(token, int) else END for token, _ in chunk] for chunk in chunks]
     )
-    vectors = table(numbers.to(device))
+    vectors = clip.embeddings.token_embedding(numbers)
     for i, chunk in enumerate(chunks):
         for j, (token, _) in enumerate(chunk):
             if not isinstance(token, int):
                 vectors[i, j] = token.to(vectors)
-    positions = torch.arange(numbers.shape[1], device=device)[None]
+    positions = torch.arange(numbers.shape[1])[None]
     return clip.embeddings(inputs_embeds=vectors, position_ids=positions)
 
 

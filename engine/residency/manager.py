@@ -80,10 +80,12 @@ class Residency(Protocol):
 
     Attributes:
         dtype: what is computed in, unless the weights want another.
+        budget: bytes for weights and what is computed beside them.
     """
 
     device: torch.device
     dtype: torch.dtype
+    budget: int
 
     def use(self, *weights: Weights, room_for: int = 0) -> AbstractContextManager[None]:
         """Have these weights on the device inside the `with`, `room_for` bytes beside them free."""

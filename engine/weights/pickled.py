@@ -82,12 +82,24 @@ def _tensors(path: Path, document: Any) -> dict[str, Tensor]:
         document = document["state_dict"]
     found = type(document).__name__
     if isinstance(document, Mapping):
-        tensors = {
-            name: value.detach()
-            for name, value in document.items()
-            if isinstance(name, str) and isinstance(value, Tensor)
-        }
+        tensors = _direct(document)
+        if not tensors:
+            # Textual inversions keep theirs one level down: {"string_to_param": {"*": tensor}}.
+            tensors = {
+                f"{outer}.{name}": tensor
+                for outer, inner in document.items()
+                if isinstance(outer, str) and isinstance(inner, Mapping)
+                for name, tensor in _direct(inner).items()
+            }
         if tensors:
             return tensors
         found = f"{len(document)} entries, first {[str(name)[:60] for name in list(document)[:3]]}"
     raise WeightsError(f"{path.name}: expected tensors by name, found {found}.")
+
+
+def _direct(document: Mapping[Any, Any]) -> dict[str, Tensor]:
+    return {
+        name: value.detach()
+        for name, value in document.items()
+        if isinstance(name, str) and isinstance(value, Tensor)
+    }

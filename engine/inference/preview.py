@@ -1,0 +1,59 @@
+"""Latents to small pictures while sampling runs: a linear map, far cheaper than an autoencoder.
+
+Knows no family: the factors are part of a latent format. Also fits them.
+"""
+
+from __future__ import annotations
+
+import io
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from engine.families.family import LatentFormat
+
+LARGEST = 512
+"""Pixels along the longer side of a preview."""
+QUALITY = 80
+
+
+def preview(latent: Tensor, form: LatentFormat) -> bytes | None:
+    """A JPEG of the first latent of a batch; None where the format has no factors.
+
+    Args:
+        latent: [B, C, h, w] or [C, h, w] in the denoiser's numbers.
+        form: whose `rgb_factors` lead to -1..1.
+    """
+    if form.rgb_factors is None:
+        return None
+    cells = latent.detach()[0] if latent.ndim == 4 else latent.detach()
+    factors = torch.tensor(form.rgb_factors, device=cells.device)
+    bias = torch.tensor(form.rgb_bias, device=cells.device)
+    pixels = cells.float().movedim(0, -1) @ factors + bias
+    # A sampler that went astray shows black instead of ending the run.
+    levels = pixels.nan_to_num().add(1).mul(127.5).clamp(0, 255).byte().cpu()
+    image = Image.fromarray(levels.numpy())
+    scale = min(form.downscale, LARGEST / max(image.size))
+    size = tuple(max(round(side * scale), 1) for side in image.size)
+    stream = io.BytesIO()
+    image.resize((size[0], size[1]), Image.Resampling.BICUBIC).save(stream, "JPEG", quality=QUALITY)
+    return stream.getvalue()
+
+
+def fit_rgb_factors(
+    latents: Tensor, images: Tensor
+) -> tuple[tuple[tuple[float, float, float], ...], tuple[float, float, float]]:
+    """The `rgb_factors` and `rgb_bias` that explain pictures best, by least squares.
+
+    Args:
+        latents: [B, C, h, w] in the denoiser's numbers.
+        images: [B, H, W, 3] in 0..1, what those latents decode to; H a multiple of h.
+    """
+    channels, size = latents.shape[1], (latents.shape[-2], latents.shape[-1])
+    pixels = torch.nn.functional.adaptive_avg_pool2d(images.movedim(-1, 1).float() * 2 - 1, size)
+    cells = latents.float().movedim(1, -1).reshape(-1, channels)
+    known = torch.cat((cells, torch.ones(len(cells), 1)), dim=1)
+    found = torch.linalg.lstsq(known, pixels.movedim(1, -1).reshape(-1, 3)).solution
+    *factors, bias = ((r, g, b) for r, g, b in found.tolist())
+    return tuple(factors), bias

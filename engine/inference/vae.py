@@ -1,0 +1,201 @@
+"""The verbs between pictures and latents: encode and decode, whole or in tiles.
+
+Latents here are in the autoencoder's own numbers; the denoiser's scale is the sampler's business.
+Knows no node and no family.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Protocol, cast
+
+import torch
+from torch import Tensor
+
+from engine.errors import NodeError, OutOfMemoryError
+from engine.families.family import Checkpoint, Part
+from engine.inference import tiles
+from engine.inference.values import Vae
+from engine.residency.manager import LazyWeights, Residency, current
+
+OnTile = Callable[[int, int], None]
+"""Told of tiles done and tiles in all."""
+SMALLEST_TILE = 32
+"""Latent cells along one side; smaller tiles are mostly seams."""
+SEAM = 8
+"""Latent cells that neighbouring tiles share, unless a user asks for another overlap."""
+
+
+class Autoencoder(Protocol):
+    """What every family's autoencoder can do."""
+
+    def encode(self, pixels: Tensor, *, checkpoint: Checkpoint | None = None) -> Tensor:
+        """Pixels [B, 3, H, W] in -1..1 -> [B, C, h, w]."""
+        ...
+
+    def decode(self, z: Tensor, *, checkpoint: Checkpoint | None = None) -> Tensor:
+        """A latent [B, C, h, w] -> [B, 3, H, W], about -1..1."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """Tiles that a user asked for, in pixels."""
+
+    size: int
+    overlap: int
+
+
+def decode(
+    vae: Vae,
+    latents: Tensor,
+    *,
+    tile: Tile | None = None,
+    checkpoint: Checkpoint | None = None,
+    on_tile: OnTile | None = None,
+) -> Tensor:
+    """Latents [B, C, h, w] to pictures [B, H, W, 3], float32, 0..1, on the CPU.
+
+    Without `tile` the whole picture is decoded at once if there is memory for it, else in the
+    fewest tiles there is memory for.
+
+    Raises:
+        NodeError: the latents are another family's.
+        OutOfMemoryError: not even small tiles fit.
+    """
+    _check_channels(vae, latents)
+    scale = vae.latent.downscale
+
+    def one(network: Autoencoder, residency: Residency, z: Tensor) -> Tensor:
+        dtype = _dtype(vae, residency)
+        pixels = network.decode(z.to(residency.device, dtype), checkpoint=checkpoint)
+        return pixels.float().cpu()
+
+    pixels = _each(vae, latents, one, tile, on_tile, outward=scale)
+    return pixels.add_(1).div_(2).clamp_(0, 1).movedim(1, -1).contiguous()
+
+
+def encode(
+    vae: Vae,
+    images: Tensor,
+    *,
+    tile: Tile | None = None,
+    checkpoint: Checkpoint | None = None,
+    on_tile: OnTile | None = None,
+) -> Tensor:
+    """Pictures [B, H, W, 3 or more] in 0..1 to latents [B, C, H // 8, W // 8], float32, on the CPU.
+
+    What is left over of a side beyond a multiple of 8 is cropped, half of it at the front. The
+    latent is the mean of what the autoencoder predicts.
+
+    Raises:
+        NodeError: the pictures are smaller than one latent cell.
+        OutOfMemoryError: not even small tiles fit.
+    """
+    scale = vae.latent.downscale
+    pixels = crop(images[..., :3], scale).movedim(-1, 1)
+
+    def one(network: Autoencoder, residency: Residency, part: Tensor) -> Tensor:
+        dtype = _dtype(vae, residency)
+        part = (part.to(residency.device) * 2 - 1).to(dtype)
+        return network.encode(part, checkpoint=checkpoint).float().cpu()
+
+    return _each(vae, pixels, one, tile, on_tile, inward=scale)
+
+
+def crop(images: Tensor, multiple: int) -> Tensor:
+    """Pictures [B, H, W, C] cut to multiples of `multiple` around their middle.
+
+    Raises:
+        NodeError: nothing would be left.
+    """
+    height, width = images.shape[1:3]
+    rows, columns = height % multiple, width % multiple
+    if height < multiple or width < multiple:
+        raise NodeError(
+            f"a picture of {width} x {height} pixels is too small to encode: "
+            f"one latent cell takes {multiple} x {multiple}"
+        )
+    top, left = rows // 2, columns // 2
+    return images[:, top : top + height - rows, left : left + width - columns]
+
+
+Run = Callable[[Autoencoder, Residency, Tensor], Tensor]
+
+
+def _each(
+    vae: Vae,
+    x: Tensor,
+    one: Run,
+    tile: Tile | None,
+    on_tile: OnTile | None,
+    *,
+    inward: int = 1,
+    outward: int = 1,
+) -> Tensor:
+    """Each picture of a batch by itself, so that a batch needs no more memory than one."""
+    cells = x.shape[-2] // inward, x.shape[-1] // inward
+    residency = current()
+    refused: Exception | None = None
+    for tiling in _tilings(cells, tile, vae.latent.downscale):
+        shape = (1, vae.latent.channels, tiling.rows.size, tiling.columns.size)
+        room = vae.family.activation_bytes(
+            vae.config, Part.AUTOENCODER, shape, _dtype(vae, residency).itemsize
+        )
+        if room > residency.budget:
+            continue
+        total = tiling.count * x.shape[0]
+        done = 0
+
+        def run(part: Tensor) -> Tensor:
+            nonlocal done
+            network = cast("Autoencoder", vae.autoencoder.module)
+            result = one(network, residency, part)
+            done += 1
+            if on_tile:
+                on_tile(done, total)  # noqa: B023 - called within this turn of the loop
+            return result
+
+        try:
+            with residency.use(vae.autoencoder, room_for=room), torch.no_grad():
+                pictures = x.split(1)
+                return torch.cat(
+                    [
+                        tiles.run_tiled(each, tiling, run, inward=inward, outward=outward)
+                        for each in pictures
+                    ]
+                )
+        except (OutOfMemoryError, torch.OutOfMemoryError) as error:
+            refused = error
+        residency.release(room)
+    raise OutOfMemoryError(
+        f"the autoencoder does not fit into memory, even with tiles of "
+        f"{SMALLEST_TILE * vae.latent.downscale} pixels; allow more memory"
+    ) from refused
+
+
+def _tilings(cells: tuple[int, int], tile: Tile | None, scale: int) -> Iterator[tiles.Tiling]:
+    """What to try in turn, the fewest tiles first."""
+    size, overlap = max(cells), SEAM
+    if tile:
+        size = max(tile.size // scale, 1)
+        # A wider overlap would cost more than the tiles save.
+        overlap = min(tile.overlap // scale, size // 4)
+    yield tiles.plan(*cells, size, overlap)
+    while size > SMALLEST_TILE:
+        size = max(size * 2 // 3, SMALLEST_TILE)
+        yield tiles.plan(*cells, size, min(overlap, size // 4))
+
+
+def _dtype(vae: Vae, residency: Residency) -> torch.dtype:
+    wanted = vae.autoencoder.wants.dtype if isinstance(vae.autoencoder, LazyWeights) else None
+    return wanted or residency.dtype
+
+
+def _check_channels(vae: Vae, latents: Tensor) -> None:
+    if latents.ndim != 4 or latents.shape[1] != vae.latent.channels:
+        raise NodeError(
+            f"this VAE decodes latents of {vae.latent.channels} channels, "
+            f"found a latent of shape {list(latents.shape)}; it was made for another model"
+        )

@@ -1,0 +1,105 @@
+"""Between pictures and latents."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import torch
+from torch import Tensor
+
+from engine.inference.vae import Tile, crop, decode, encode
+from engine.nodekit.context import Context
+from engine.nodekit.contract import node
+from engine.nodekit.markers import Range
+from nodes.sockets import Image, Latent, Mask, Vae
+
+Overlap = Annotated[int, Range(0, 4096, step=32)]
+Frames = Annotated[int, Range(8, 4096, step=4)]
+FramesOverlap = Annotated[int, Range(4, 4096, step=4)]
+
+
+@node("VAEDecode", category="latent", display="VAE Decode")
+def vae_decode(samples: Latent, vae: Vae, ctx: Context) -> Image:
+    """A latent as a picture."""
+    return decode(vae, samples["samples"], checkpoint=ctx.checkpoint, on_tile=ctx.progress)
+
+
+@node("VAEEncode", category="latent", display="VAE Encode")
+def vae_encode(pixels: Image, vae: Vae, ctx: Context) -> Latent:
+    """A picture as a latent; sides are cropped to multiples of 8."""
+    return {"samples": encode(vae, pixels, checkpoint=ctx.checkpoint, on_tile=ctx.progress)}
+
+
+@node("VAEDecodeTiled", category="_for_testing", display="VAE Decode (Tiled)")
+def vae_decode_tiled(
+    samples: Latent,
+    vae: Vae,
+    ctx: Context,
+    tile_size: Annotated[int, Range(64, 4096, step=32)] = 512,
+    overlap: Overlap = 64,
+    temporal_size: Frames = 64,
+    temporal_overlap: FramesOverlap = 8,
+) -> Image:
+    """A latent as a picture, tile by tile: slower, in less memory."""
+    del temporal_size, temporal_overlap  # videos only
+    return decode(
+        vae,
+        samples["samples"],
+        tile=Tile(tile_size, overlap),
+        checkpoint=ctx.checkpoint,
+        on_tile=ctx.progress,
+    )
+
+
+@node("VAEEncodeTiled", category="_for_testing", display="VAE Encode (Tiled)")
+def vae_encode_tiled(
+    pixels: Image,
+    vae: Vae,
+    ctx: Context,
+    tile_size: Annotated[int, Range(64, 4096, step=64)] = 512,
+    overlap: Overlap = 64,
+    temporal_size: Frames = 64,
+    temporal_overlap: FramesOverlap = 8,
+) -> Latent:
+    """A picture as a latent, tile by tile: slower, in less memory."""
+    del temporal_size, temporal_overlap  # videos only
+    return {
+        "samples": encode(
+            vae,
+            pixels,
+            tile=Tile(tile_size, overlap),
+            checkpoint=ctx.checkpoint,
+            on_tile=ctx.progress,
+        )
+    }
+
+
+@node("VAEEncodeForInpaint", category="latent/inpaint", display="VAE Encode (for Inpainting)")
+def vae_encode_for_inpaint(
+    pixels: Image,
+    vae: Vae,
+    mask: Mask,
+    ctx: Context,
+    grow_mask_by: Annotated[int, Range(0, 64, step=1)] = 6,
+) -> Latent:
+    """A picture with a hole as a latent: the hole grey, and to be painted with full denoise.
+
+    The hole grows by some pixels, so that its edge is painted too.
+    """
+    multiple = vae.latent.downscale
+    size = pixels.shape[1:3]
+    holes = mask.reshape(-1, 1, *mask.shape[-2:])
+    holes = torch.nn.functional.interpolate(holes, size=size, mode="bilinear")
+    holes = crop(holes.movedim(1, -1), multiple).movedim(-1, 1).round()
+    kept = (1 - holes).movedim(1, -1)
+    grey = (crop(pixels[..., :3], multiple) - 0.5) * kept + 0.5
+    samples = encode(vae, grey, checkpoint=ctx.checkpoint, on_tile=ctx.progress)
+    return {"samples": samples, "noise_mask": _grown(holes, grow_mask_by)}
+
+
+def _grown(mask: Tensor, pixels: int) -> Tensor:
+    """White of a mask [B, 1, H, W] widened by a square of that side."""
+    if pixels < 2:
+        return mask
+    grown = torch.nn.functional.max_pool2d(mask, pixels, stride=1, padding=pixels // 2)
+    return grown[..., : mask.shape[-2], : mask.shape[-1]]

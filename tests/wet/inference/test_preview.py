@@ -1,0 +1,54 @@
+"""Previews are pictures of the right size and colours, and their factors can be found again."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from engine.families.family import LatentFormat
+from engine.inference.preview import fit_rgb_factors, preview
+
+FACTORS = ((0.5, 0.0, 0.0), (0.0, 0.5, 0.0), (0.0, 0.0, 0.5), (0.1, 0.1, 0.1))
+FORM = LatentFormat(4, 8, 1.0, rgb_factors=FACTORS, rgb_bias=(0.1, 0.0, -0.1))
+
+
+def opened(jpeg):
+    return Image.open(io.BytesIO(jpeg))
+
+
+@pytest.mark.parametrize(
+    ("cells", "size"), [((32, 48), (384, 256)), ((200, 100), (256, 512)), ((1, 1), (8, 8))]
+)
+def test_it_fits_512_pixels(cells, size):
+    picture = opened(preview(torch.zeros(2, 4, *cells), FORM))
+    assert picture.format == "JPEG"
+    assert picture.size == size
+
+
+def test_it_shows_the_colours_of_the_first_latent():
+    latent = torch.zeros(2, 4, 16, 16)
+    latent[0, 0] = 1.0
+    pixels = np.asarray(opened(preview(latent, FORM)), dtype=float)
+    assert np.abs(pixels.mean((0, 1)) - [204, 127.5, 114.75]).max() < 4
+
+
+def test_no_factors_no_preview():
+    assert preview(torch.zeros(1, 4, 8, 8), LatentFormat(4, 8, 1.0)) is None
+
+
+def test_numbers_gone_astray_are_shown_all_the_same():
+    assert preview(torch.full((1, 4, 8, 8), float("nan")), FORM)
+    assert preview(torch.full((1, 4, 8, 8), float("inf")), FORM)
+
+
+def test_factors_are_found_by_least_squares():
+    latents = torch.randn(2, 4, 6, 6)
+    pixels = latents.movedim(1, -1) @ torch.tensor(FACTORS) + torch.tensor(FORM.rgb_bias)
+    images = (pixels / 2 + 0.5).repeat_interleave(8, 1).repeat_interleave(8, 2)
+    factors, bias = fit_rgb_factors(latents, images)
+    assert torch.tensor(factors).allclose(torch.tensor(FACTORS), atol=1e-5)
+    assert torch.tensor(bias).allclose(torch.tensor(FORM.rgb_bias), atol=1e-5)
