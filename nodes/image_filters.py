@@ -27,11 +27,10 @@ def gaussian_blur(images: torch.Tensor, radius: int, sigma: float) -> torch.Tens
     weights /= weights.sum()
     for dim in (1, 2):
         size = images.shape[dim]
-        blurred = torch.zeros_like(images)
-        for weight, offset in zip(weights.tolist(), range(-radius, radius + 1), strict=True):
-            at = _mirrored(torch.arange(size) + offset, size)
-            blurred.add_(images.index_select(dim, at), alpha=weight)
-        images = blurred
+        around = images.index_select(dim, _mirrored(torch.arange(-radius, size + radius), size))
+        images = torch.zeros_like(images)
+        for offset, weight in enumerate(weights.tolist()):
+            images.add_(around.narrow(dim, offset, size), alpha=weight)
     return images
 
 
@@ -44,20 +43,20 @@ def _mirrored(positions: torch.Tensor, size: int) -> torch.Tensor:
     return torch.minimum(positions, period - positions)
 
 
-def dilate(images: torch.Tensor, size: int, *, dims: tuple[int, ...] = (1, 2)) -> torch.Tensor:
+def dilate(images: torch.Tensor, size: int) -> torch.Tensor:
     """The largest value within a square of `size` pixels around each pixel.
 
     What lies beyond the border does not count. A square of even size reaches a pixel further to
     the left and up.
     """
-    for dim in dims:
+    for dim in (1, 2):
         images = _running_maximum(images, size, dim)
     return images
 
 
-def erode(images: torch.Tensor, size: int, *, dims: tuple[int, ...] = (1, 2)) -> torch.Tensor:
+def erode(images: torch.Tensor, size: int) -> torch.Tensor:
     """The smallest value within the square that `dilate` looks at."""
-    return -dilate(-images, size, dims=dims)
+    return -dilate(-images, size)
 
 
 def _running_maximum(values: torch.Tensor, size: int, dim: int) -> torch.Tensor:
@@ -74,6 +73,24 @@ def _running_maximum(values: torch.Tensor, size: int, dim: int) -> torch.Tensor:
         maximum[..., :length], maximum[..., size - width : size - width + length]
     )
     return maximum.movedim(-1, dim)
+
+
+def dilate_diamond(images: torch.Tensor, radius: int) -> torch.Tensor:
+    """The largest value within `radius` steps to the side, up or down of each pixel."""
+    reached = 0
+    while reached < radius:
+        # Whatever is further away than `reached` lies further than half of that along one side,
+        # so one jump of this length towards it stays inside the image and brings it into reach.
+        jump = min(reached // 2 + 1, radius - reached)
+        grown = images.clone()
+        for dim in (1, 2):
+            rest = images.shape[dim] - jump
+            if rest > 0:
+                for here, there in ((0, jump), (jump, 0)):
+                    part = grown.narrow(dim, here, rest)
+                    torch.maximum(part, images.narrow(dim, there, rest), out=part)
+        images, reached = grown, reached + jump
+    return images
 
 
 def quantize(images: torch.Tensor, colors: int, dither: str) -> Iterator[torch.Tensor]:

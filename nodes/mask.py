@@ -10,7 +10,7 @@ import torch
 from engine.errors import NodeError
 from engine.nodekit.contract import node
 from engine.nodekit.markers import Autogrow, Range
-from nodes.image_filters import dilate
+from nodes.image_filters import dilate, dilate_diamond
 from nodes.image_scaling import as_masks, match_count, scale_masks
 from nodes.sockets import Image, Mask
 
@@ -95,15 +95,9 @@ def grow_mask(
 
 def _grow(masks: torch.Tensor, steps: int, *, tapered: bool) -> torch.Tensor:
     rows, columns = masks.shape[1:]
-    if not tapered:
-        return dilate(masks, 2 * min(steps, max(rows, columns)) + 1, dims=(1, 2))
-    for _ in range(min(steps, rows + columns)):
-        # A step to the four neighbours; so many of them make a diamond.
-        grown = torch.maximum(dilate(masks, 3, dims=(1,)), dilate(masks, 3, dims=(2,)))
-        if torch.equal(grown, masks):
-            break
-        masks = grown
-    return masks
+    if tapered:
+        return dilate_diamond(masks, min(steps, rows + columns))
+    return dilate(masks, 2 * min(steps, max(rows, columns)) + 1)
 
 
 @node("ThresholdMask", category="mask")

@@ -6,6 +6,7 @@ Speaks Pillow and bytes. Does not know tensors, folders or names: who calls it w
 from __future__ import annotations
 
 import io
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,7 +57,7 @@ def read_frames(path: Path, *, limits: Limits = Limits()) -> Iterator[Image.Imag
     """
     try:
         _check_bytes(path, limits)
-        with Image.open(path, formats=FORMATS) as picture:
+        with _open(path) as picture:
             _check_size(path, picture, limits)
             yield from _frames(path, picture, limits)
     except MediaError:
@@ -67,6 +68,13 @@ def read_frames(path: Path, *, limits: Limits = Limits()) -> Iterator[Image.Imag
         raise MediaError(f"{path.name}: is no picture; {FORMAT_NAMES} can be read") from error
     except Exception as error:  # what decoders raise on damaged files has no common root
         raise MediaError(f"{path.name}: the picture cannot be read: {error}") from error
+
+
+def _open(path: Path) -> Image.Image:
+    with warnings.catch_warnings():
+        # Half of Pillow's line earns a warning; we have a limit of our own.
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        return Image.open(path, formats=FORMATS)
 
 
 def _check_bytes(path: Path, limits: Limits) -> None:

@@ -164,6 +164,13 @@ def test_a_bomb_is_refused_by_its_size(tmp_path: Path):
         read_one(path)
 
 
+def test_a_large_picture_is_judged_by_our_limit_not_by_pillow_s_warning(tmp_path: Path):
+    path = tmp_path / "large.png"
+    path.write_bytes(huge_png(9_500, 9_500))
+    with pytest.raises(MediaError, match="90,250,000 pixels, the limit is 90,000,000"):
+        list(read_frames(path, limits=Limits(pixels=90_000_000)))
+
+
 def test_the_limits_are_the_callers(tmp_path: Path):
     path = saved(tmp_path / "a.png", gradient(10, 10))
     with pytest.raises(MediaError, match="100 pixels, the limit is 99"):

@@ -63,7 +63,7 @@ def test_feathering_wider_than_the_mask_is_cut_to_it():
 
 
 @pytest.mark.parametrize("tapered", [True, False])
-@pytest.mark.parametrize("expand", [1, 2, 5, 40, -1, -3, -40, 0])
+@pytest.mark.parametrize("expand", [1, 2, 3, 5, 6, 7, 11, 40, -1, -3, -40, 0])
 def test_growing_is_so_many_steps_of_scipy_s(tapered: bool, expand: int):
     corner = 0 if tapered else 1
     footprint = np.array([[corner, 1, corner], [1, 1, 1], [corner, 1, corner]])
