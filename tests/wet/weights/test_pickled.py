@@ -135,3 +135,9 @@ def test_foreign_files_are_called_by_their_name(tmp_path, name):
     path.write_bytes(content)
     with pytest.raises(WeightsError, match=said):
         open_weights(path)
+
+
+def test_a_textual_inversion_keeps_its_vectors_one_level_down(tmp_path):
+    path = tmp_path / "style.pt"
+    torch.save({"string_to_param": {"*": torch.ones(2, 4)}, "name": "style", "step": 5}, path)
+    assert torch.equal(open_weights(path)["string_to_param.*"], torch.ones(2, 4))
