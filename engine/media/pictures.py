@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from PIL import Image, ImageOps, ImageSequence
 from PIL.PngImagePlugin import PngInfo
@@ -121,6 +122,8 @@ def png_bytes(
 ) -> bytes:
     """A picture as PNG, with a text chunk for each of `texts` ahead of the pixels.
 
+    A keyword that PNG does not allow is percent-encoded and cut to 79 characters.
+
     Raises:
         MediaError: it cannot be encoded.
     """
@@ -223,10 +226,9 @@ def _encode(picture: Image.Image, form: str, **options: Any) -> bytes:
 
 
 def _add_text(chunks: PngInfo, keyword: str, text: str) -> None:
-    if not 0 < len(keyword.encode("utf-8")) < 80 or not keyword.isascii():
-        raise MediaError(
-            f"metadata keyword {keyword!r}: PNG allows 1 to 79 characters; use ASCII letters"
-        )
+    # Only some characters and lengths are allowed; a picture must not be lost over a name.
+    if not (0 < len(keyword) < 80 and keyword.isascii() and keyword.isprintable()):
+        keyword = quote(keyword)[:79] or "unnamed"
     if text.isascii():
         chunks.add_text(keyword, text)
     else:

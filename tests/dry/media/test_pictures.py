@@ -213,9 +213,15 @@ def test_the_compression_level_counts():
     assert len(png_bytes(noise, compress_level=9)) < len(png_bytes(noise, compress_level=0))
 
 
-def test_a_keyword_that_png_has_no_room_for_is_refused():
-    with pytest.raises(MediaError, match="1 to 79 characters"):
-        png_bytes(gradient(), texts={"k" * 80: "{}"})
+@pytest.mark.parametrize(
+    ("keyword", "written"),
+    [("k" * 99, "k" * 79), ("größe", "gr%C3%B6%C3%9Fe"), ("a\0b", "a%00b"), ("", "unnamed")],
+)
+def test_no_keyword_loses_a_picture(tmp_path: Path, keyword: str, written: str):
+    path = tmp_path / "a.png"
+    path.write_bytes(png_bytes(gradient(), texts={keyword: "größer"}))
+    assert read_texts(path) == {written: "größer"}
+    assert read_one(path).size == (8, 6)
 
 
 def test_webp_and_jpeg_carry_texts_in_exif(tmp_path: Path):
