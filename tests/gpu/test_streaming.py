@@ -1,0 +1,134 @@
+"""On a CUDA device: the budget is hard, and where the weights were changes nothing.
+
+Run with `pytest -m gpu tests/gpu`.
+"""
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from engine.errors import OutOfMemoryError
+from engine.residency.carriers import CudaCarrier
+from engine.residency.manager import DeviceResidency, LazyWeights
+from engine.residency.stream import Lodging
+
+pytestmark = [
+    pytest.mark.gpu,
+    pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device"),
+]
+MEBIBYTE = 2**20
+WIDTH, BLOCKS = 1024, 24
+
+
+class Block(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(WIDTH)
+        self.up, self.down = nn.Linear(WIDTH, 4 * WIDTH), nn.Linear(4 * WIDTH, WIDTH)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.down(nn.functional.gelu(self.up(self.norm(x))))
+
+
+class Net(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.blocks = nn.ModuleList(Block() for _ in range(BLOCKS))
+        self.last = nn.Linear(WIDTH, WIDTH)
+
+    def forward(self, x: Tensor) -> Tensor:
+        for block in self.blocks:
+            x = block(x)
+        return self.last(x)
+
+
+@pytest.fixture
+def device():
+    device = torch.device("cuda", 0)
+    torch.cuda.empty_cache()
+    torch.cuda.reset_peak_memory_stats(device)
+    with torch.inference_mode():
+        yield device
+    torch.cuda.synchronize(device)
+    torch.cuda.empty_cache()
+    torch.cuda.set_per_process_memory_fraction(1.0, device)
+
+
+@pytest.fixture(scope="module")
+def net():
+    torch.manual_seed(0)
+    return Net().half().requires_grad_(requires_grad=False).eval()
+
+
+@pytest.fixture
+def x(device):
+    return torch.randn(2, 64, WIDTH, generator=torch.Generator().manual_seed(1)).half().to(device)
+
+
+def resident(net, x, device):
+    lodging = Lodging(net, CudaCarrier(device, torch.float16))
+    lodging.place(lodging.size)
+    assert not lodging.streams
+    result = net(x).cpu()
+    lodging.clear()
+    return result
+
+
+@pytest.mark.parametrize("share", [0.9, 0.7, 0.5, 0.3, 0.15])
+def test_streaming_is_bit_equal_and_stays_within_its_bytes(net, x, device, share):
+    expected = resident(net, x, device)
+    lodging = Lodging(net, CudaCarrier(device, torch.float16), block_limit=32 * MEBIBYTE)
+    allowed = int(lodging.size * share)
+    before = torch.cuda.memory_allocated(device)
+    lodging.place(allowed)
+    assert lodging.streams
+    assert torch.cuda.memory_allocated(device) - before <= lodging.held <= allowed
+    for _ in range(5):
+        assert torch.equal(net(x).cpu(), expected)
+    activations = 64 * MEBIBYTE
+    assert torch.cuda.max_memory_allocated(device) - before <= allowed + activations
+    lodging.clear()
+    assert all(tensor.device.type == "cpu" for tensor in net.parameters())
+
+
+def test_slots_are_not_overwritten_while_they_are_read(net, x, device):
+    """Long computing per block, short copies: a copy that does not wait would win the race."""
+    long = x.repeat(16, 8, 1)
+    expected = resident(net, long, device)
+    lodging = Lodging(net, CudaCarrier(device, torch.float16), block_limit=32 * MEBIBYTE)
+    lodging.place(int(lodging.size * 0.3))
+    for _ in range(3):
+        assert torch.equal(net(long).cpu(), expected)
+    lodging.clear()
+
+
+def test_a_file_in_another_dtype_is_converted_on_the_way(net, x, device):
+    expected = resident(net, x, device)
+    wide = Net().requires_grad_(requires_grad=False).eval()
+    wide.load_state_dict({name: tensor.float() for name, tensor in net.state_dict().items()})
+    lodging = Lodging(wide, CudaCarrier(device, torch.float16), block_limit=32 * MEBIBYTE)
+    lodging.place(int(lodging.size * 0.4))
+    assert torch.equal(wide(x).cpu(), expected)
+    lodging.clear()
+
+
+def test_the_budget_of_a_residency_is_hard(net, x, device):
+    budget = 256 * MEBIBYTE
+    residency = DeviceResidency(device, torch.float16, budget=budget, block_limit=32 * MEBIBYTE)
+    weights = LazyWeights("net", 0, lambda: net)
+    with residency.use(weights, room_for=64 * MEBIBYTE):
+        net(x)
+        assert residency.held <= budget - 64 * MEBIBYTE
+        with pytest.raises(torch.OutOfMemoryError):
+            torch.empty(budget, dtype=torch.uint8, device=device)
+    assert torch.cuda.max_memory_reserved(device) <= budget
+    assert residency.release(budget) > 0
+    assert residency.held == 0
+
+
+def test_too_little_for_one_block_is_refused_before_anything_is_copied(net, device):
+    residency = DeviceResidency(device, torch.float16, budget=4 * MEBIBYTE)
+    weights = LazyWeights("net", 0, lambda: net)
+    with pytest.raises(OutOfMemoryError, match="bytes at the least"):
+        residency.use(weights).__enter__()
+    assert residency.held == 0
