@@ -34,8 +34,9 @@ def er_sde(
     """Extended reverse-time SDE solver (Cui et al. 2023, arXiv:2309.06169, algorithms 1 to 3).
 
     Its time is sigma / alpha, so that it fits eps-like models and flows. `solver_type` chooses the
-    noise scale function phi: the paper's best (ER SDE 5), that of the reverse-time SDE with eta,
-    or the ODE's. The first step has one stage, the second two; `max_stage` bounds them.
+    noise scale function phi: the paper's own (ER SDE 4 of its version 3), that of the reverse-time
+    SDE with eta, or the ODE's. The first step has one stage, the second two, later ones three;
+    `max_stage` bounds them.
     """
     scale = _noise_scale(solver_type, eta)
     if solver_type == "ODE" or (solver_type == "Reverse-time SDE" and eta == 0):

@@ -104,7 +104,8 @@ def dpmpp_2s_ancestral_cfg_pp(
     """`dpmpp_2s_ancestral` under CFG++ (Chung et al. 2024, arXiv:2406.08070).
 
     Moving x by guided - unguided makes the noise that a step keeps the unguided one, while the
-    clean image it walks to stays guided.
+    clean image it walks to stays guided. The whole step takes its unguided image from the second
+    evaluation, its guided one from the first: pictures by seed depend on it.
     """
     steps = len(sigmas) - 1
     for step in range(steps):
@@ -112,12 +113,12 @@ def dpmpp_2s_ancestral_cfg_pp(
         denoised, unguided = evaluate_guided(denoise, x, sigma)
         on_step(step, steps, x, denoised, sigma)
         sigma_down, sigma_up = ancestral_step(sigma, sigma_next, eta)
-        moved = x + (denoised - unguided)
+        ahead = denoised
         if sigma_down > 0:
             middle = (sigma * sigma_down).sqrt()
-            halfway = _towards(moved, denoised, middle / sigma)
-            denoised = evaluate(denoise, halfway, middle)
-        x = _towards(moved, denoised, sigma_down / sigma)
+            halfway = _towards(x + (denoised - unguided), denoised, middle / sigma)
+            ahead, unguided = evaluate_guided(denoise, halfway, middle)
+        x = _towards(x + (denoised - unguided), ahead, sigma_down / sigma)
         if sigma_next > 0:
             x = x + noise(x, sigma, sigma_next) * (s_noise * sigma_up)
     return x
