@@ -53,7 +53,7 @@ def crop_mask(
     rows, columns = masks.shape[1:]
     if x >= columns or y >= rows:
         raise NodeError(f"cannot crop at {x}, {y}: the mask is {columns}x{rows}")
-    return masks[:, y : y + height, x : x + width]
+    return masks[:, y : y + height, x : x + width].clone()
 
 
 @node("FeatherMask", category="mask")
@@ -154,7 +154,7 @@ def image_to_mask(image: Image, channel: Channel) -> Mask:
             f"the channel {channel!r} was asked for, the image has {image.shape[-1]} channels; "
             "choose another, or add an alpha with Join Image with Alpha"
         )
-    return image[..., index]
+    return image[..., index].clone()
 
 
 @node("ImageColorToMask", category="mask")

@@ -31,7 +31,7 @@ def join_image_with_alpha(image: Image, alpha: Mask) -> Image:
 def split_image_with_alpha(image: Image) -> tuple[Image, Mask]:
     """Images without their alpha, and masks that are white where they are transparent."""
     if image.shape[-1] > 3:
-        return image[..., :3], 1.0 - image[..., 3]
+        return image[..., :3].clone(), 1.0 - image[..., 3]
     return image, torch.zeros(image.shape[:3])
 
 

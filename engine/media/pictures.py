@@ -42,7 +42,7 @@ class Limits:
 
     file_bytes: int = 1 << 30
     pixels: int = 178_000_000
-    pixels_in_all: int = 1_000_000_000
+    pixels_in_all: int = 500_000_000
 
 
 def read_frames(path: Path, *, limits: Limits = Limits()) -> Iterator[Image.Image]:

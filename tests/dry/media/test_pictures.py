@@ -1,11 +1,14 @@
 """Pictures: what is opened and how, what is refused, what is written."""
 
+import contextlib
 import io
 import struct
 import zlib
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image, ImageSequence
 
 from engine.errors import MediaError
@@ -187,6 +190,29 @@ def test_an_endless_animation_stops_at_the_limit(tmp_path: Path):
     assert [next(read).size for _ in range(3)] == [(10, 10)] * 3
     with pytest.raises(MediaError, match="400 pixels or more, the limit is 300"):
         next(read)
+
+
+def animation(form: str) -> bytes:
+    buffer = io.BytesIO()
+    frames = [gradient(), gradient().rotate(180)]
+    frames[0].save(buffer, form, save_all=True, append_images=frames[1:], exif=b"")
+    return buffer.getvalue()
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    data=st.data(),
+    start=st.sampled_from([animation(form) for form in ("PNG", "WEBP", "GIF", "TIFF", "AVIF")]),
+)
+def test_no_damage_leads_to_anything_but_a_media_error(tmp_path_factory, data, start: bytes):
+    content = bytearray(start)
+    for _ in range(data.draw(st.integers(1, 4))):
+        content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+    path = tmp_path_factory.mktemp("fuzz") / "a"
+    path.write_bytes(bytes(content[: data.draw(st.integers(0, len(content)))]))
+    with contextlib.suppress(MediaError):
+        for frame in read_frames(path, limits=Limits(pixels=10_000)):
+            assert frame.mode in {"RGB", "RGBA", "F"}
 
 
 TEXTS = {"prompt": '{"1": {"class_type": "A"}}', "workflow": '{"nodes": []}', "note": '"\\u00e9"'}
