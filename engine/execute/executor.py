@@ -109,7 +109,7 @@ def _end(run: GraphRun, job: Job, ordered: Sequence[str], report: Report) -> End
     try:
         run.sign(ordered)
         report(Cached(job.prompt_id, run.known_already(ordered), time()))
-        run.demand(job.outputs[::-1])
+        run.demand(job.outputs)
         run.work()
     except Stopped:
         place, class_type = run.current()

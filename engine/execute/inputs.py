@@ -7,7 +7,7 @@ values only as things to hand on.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,8 +65,13 @@ def read_kind(node: Node) -> Kind:
     )
 
 
-def gather(node: PromptNode, kind: Kind, outputs: Mapping[str, tuple[list[Any], ...]]) -> Inputs:
-    """Every input's values; `[None]` for a link whose source was not evaluated.
+def gather(
+    node: PromptNode,
+    kind: Kind,
+    outputs: Mapping[str, tuple[list[Any], ...]],
+    asked: Collection[str] = (),
+) -> Inputs:
+    """Every input's values; `[None]` for a lazy link that was not asked for.
 
     Raises:
         NodeError: a source gave fewer outputs than the link counts on.
@@ -79,7 +84,7 @@ def gather(node: PromptNode, kind: Kind, outputs: Mapping[str, tuple[list[Any], 
                 gathered[name] = [[value.node, value.slot]]
             else:
                 source = outputs.get(value.node)
-                if source is None:
+                if source is None or (name in kind.lazy and name not in asked):
                     gathered[name] = [None]
                 elif value.slot < len(source):
                     gathered[name] = source[value.slot]

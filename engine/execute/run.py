@@ -17,7 +17,7 @@ from engine.execute.calls import Retry, Running, begin, merge, merge_shown
 from engine.execute.coroutines import Coroutines
 from engine.execute.expansion import Grown, collect
 from engine.execute.failures import NodeFailure, failure
-from engine.execute.inputs import Inputs, Kind, calls, constants, gather, read_kind
+from engine.execute.inputs import Inputs, Kind, blocked, calls, constants, gather, read_kind
 from engine.execute.live import GrowingGraph
 from engine.execute.schedule import Schedule
 from engine.files import Files
@@ -82,6 +82,7 @@ class GraphRun:
         self._begun: dict[Signature, str] = {}
         self._parked: dict[str, Running] = {}
         self._expanding: dict[str, _Expanding] = {}
+        self._asked: dict[str, set[str]] = {}
         self._coroutines = Coroutines()
         self._current: str | None = None
 
@@ -177,7 +178,8 @@ class GraphRun:
         kind = self._kinds.get(self._nodes[node_id].class_type)
         if kind is not None and not running:
             try:
-                inputs = gather(self._nodes[node_id], kind, self._outputs)
+                asked = self._asked.get(node_id, ())
+                inputs = gather(self._nodes[node_id], kind, self._outputs, asked)
             except NodeError:
                 inputs = {}
         return failure(
@@ -275,8 +277,8 @@ class GraphRun:
             self._wait(node_id, [twin])
             return
         kind = self._kind(node_id)
-        inputs = gather(self._nodes[node_id], kind, self._outputs)
-        if kind.traits.chooses and self._choose(node_id, kind, inputs):
+        inputs = self._inputs(node_id, kind)
+        if inputs is None:
             return
         self._begun[signature] = node_id
         given, running = self._given, Running(node_id, kind, inputs)
@@ -292,20 +294,33 @@ class GraphRun:
         else:
             self._parked[node_id] = running
 
-    def _choose(self, node_id: str, kind: Kind, inputs: Inputs) -> bool:
-        """Ask a node for its lazy inputs; whether it now waits for some."""
-        asked: set[str] = set()
-        for index, arguments in enumerate(calls(inputs, kind)):
-            answer = kind.node.needed(arguments, self._context(node_id, index))
-            asked.update(self._coroutines.now(answer))
-        sources = [
-            value.node
-            for name, value in self._nodes[node_id].inputs.items()
-            if name in asked and type(value) is Link and value.node not in self._outputs
-        ]
-        if sources:
-            self._demand_for(node_id, sources)
-        return bool(sources)
+    def _inputs(self, node_id: str, kind: Kind) -> Inputs | None:
+        """A node's inputs; None while it waits for lazy ones that it asked for.
+
+        Lazy inputs that it did not ask for are None, whether or not something else evaluated them,
+        so that a result does not depend on what else is in the graph.
+        """
+        node = self._nodes[node_id]
+        if not kind.traits.chooses:
+            return gather(node, kind, self._outputs)
+        asked = self._asked.setdefault(node_id, set())
+        while True:
+            inputs = gather(node, kind, self._outputs, asked)
+            more: set[str] = set()
+            for index, arguments in enumerate(calls(inputs, kind)):
+                if blocked(arguments, kind) is None:
+                    answer = kind.node.needed(arguments, self._context(node_id, index))
+                    more.update(self._coroutines.now(answer))
+            more &= kind.lazy - asked
+            if not more:
+                return inputs
+            asked |= more
+            links = [node.inputs.get(name) for name in node.inputs if name in more]
+            sources = [each.node for each in links if type(each) is Link]
+            missing = [source for source in sources if source not in self._outputs]
+            if missing:
+                self._demand_for(node_id, missing)
+                return None
 
     def _turn(self, seconds: float) -> None:
         """Let parked nodes go on, and finish those that are over."""
