@@ -59,6 +59,10 @@ class WeightsError(CalotypeError):
     """A weights file is damaged, hostile, foreign or incomplete."""
 
 
+class StoreError(CalotypeError):
+    """The database cannot be opened or written, or refuses what was asked of it."""
+
+
 class OutOfMemoryError(CalotypeError):
     """The work does not fit into the memory it may use, even after everything else was released."""
 

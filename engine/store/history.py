@@ -1,0 +1,90 @@
+"""What has run: each prompt with its outcome, newest kept, oldest dropped beyond a limit.
+
+Reads the rows that `queue.py` finished. Knows no pictures and no messages: an outcome is JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from engine.store.database import Database
+from engine.store.queue import COLUMNS, Entry, read_entry
+
+MOST_KEPT = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """A prompt that ended, and how: `outcome` is what was recorded at its end."""
+
+    entry: Entry
+    outcome: Mapping[str, Any]
+
+
+class History:
+    """The ended prompts of one database."""
+
+    def __init__(self, database: Database, *, most_kept: int = MOST_KEPT) -> None:
+        self._database = database
+        self._most_kept = most_kept
+
+    async def get(self, prompt_id: str) -> Past | None:
+        """One prompt that ended, or None."""
+        found = await self._select("AND id = ?", (prompt_id,))
+        return found[0] if found else None
+
+    async def list(self, *, limit: int | None = None, offset: int | None = None) -> list[Past]:
+        """Oldest first. A limit without an offset takes the newest ones.
+
+        Args:
+            limit: at most so many.
+            offset: after leaving so many of the oldest out.
+        """
+        if offset is not None or limit is None:
+            page = (-1 if limit is None else limit, offset or 0)
+            return await self._select("ORDER BY ended, seq LIMIT ? OFFSET ?", page)
+        newest = await self._select("ORDER BY ended DESC, seq DESC LIMIT ?", (limit,))
+        return newest[::-1]
+
+    async def delete(self, ids: Sequence[str]) -> None:
+        """Forget these."""
+
+        def work(connection: sqlite3.Connection) -> None:
+            connection.executemany(
+                "DELETE FROM prompts WHERE id = ? AND ended IS NOT NULL", [(each,) for each in ids]
+            )
+
+        await self._database.run(work)
+
+    async def clear(self) -> None:
+        """Forget all that ended."""
+
+        def work(connection: sqlite3.Connection) -> None:
+            connection.execute("DELETE FROM prompts WHERE ended IS NOT NULL")
+
+        await self._database.run(work)
+
+    async def trim(self) -> int:
+        """Forget the oldest beyond the limit; returns how many."""
+
+        def work(connection: sqlite3.Connection) -> int:
+            return connection.execute(
+                "DELETE FROM prompts WHERE seq IN (SELECT seq FROM prompts"
+                " WHERE ended IS NOT NULL ORDER BY ended DESC, seq DESC LIMIT -1 OFFSET ?)",
+                (self._most_kept,),
+            ).rowcount
+
+        return await self._database.run(work)
+
+    async def _select(self, rest: str, parameters: Sequence[Any]) -> list[Past]:
+        def work(connection: sqlite3.Connection) -> list[Past]:
+            rows = connection.execute(
+                f"SELECT {COLUMNS}, outcome FROM prompts WHERE ended IS NOT NULL {rest}", parameters
+            )
+            return [Past(read_entry(row[:-1]), json.loads(row[-1])) for row in rows]
+
+        return await self._database.run(work)

@@ -1,0 +1,232 @@
+"""Prompts that wait and run: accepted means durable, and each ends in exactly one way.
+
+One table: a prompt's row moves from `queued` to `running` to `done`, `failed` or `stopped`. Knows
+nothing of what a prompt means.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from engine.errors import StoreError
+from engine.store.database import Database
+
+Ending = Literal["done", "failed", "stopped"]
+MOST_ATTEMPTS = 5
+"""A prompt during which the server died this often is failed instead of queued again."""
+COLUMNS = "seq, id, number, state, attempts, client, prompt, extra, wanted, created, began, ended"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One prompt as it was accepted.
+
+    Attributes:
+        number: its place; lower ones run first, equal ones in the order they came.
+        wanted: ids of the output nodes to run.
+        created, began, ended: seconds since 1970.
+    """
+
+    id: str
+    prompt: Mapping[str, Any]
+    wanted: Sequence[str]
+    extra: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    client: str | None = None
+    number: float = 0.0
+    created: float = 0.0
+    began: float | None = None
+    ended: float | None = None
+    state: str = "queued"
+    attempts: int = 0
+
+
+class Queue:
+    """The prompts of one database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def put(self, entry: Entry, *, front: bool = False, number: float | None = None) -> Entry:
+        """Accept a prompt; when this returns it is on disk.
+
+        The same id with the same content again is the same prompt, and is returned as it stands.
+
+        Args:
+            entry: what to run; its `number` is given here.
+            front: before everything that waits.
+            number: its place, where a client says so.
+
+        Raises:
+            StoreError: another prompt has that id, or the disk refused.
+        """
+        prompt, extra, wanted = (_dump(part) for part in (entry.prompt, entry.extra, entry.wanted))
+        digest = hashlib.sha256(f"{prompt}\0{extra}\0{wanted}".encode()).digest()
+
+        def work(connection: sqlite3.Connection) -> Entry:
+            found = connection.execute(
+                f"SELECT digest, {COLUMNS} FROM prompts WHERE id = ?", (entry.id,)
+            ).fetchone()
+            if found is not None:
+                if found[0] != digest:
+                    raise StoreError(
+                        f"another prompt has the id {entry.id}; send a new id, or none"
+                    )
+                return read_entry(found[1:])
+            place = number if number is not None else _next_number(connection, front=front)
+            connection.execute(
+                "INSERT INTO prompts (id, digest, number, state, client, prompt, extra, wanted,"
+                " created) VALUES (?, ?, ?, 'queued', ?, ?, ?, ?, ?)",
+                (entry.id, digest, place, entry.client, prompt, extra, wanted, entry.created),
+            )
+            return _read(connection, entry.id)
+
+        return await self._database.run(work)
+
+    async def claim(self, now: float) -> Entry | None:
+        """The next prompt to run, marked as running, or None."""
+
+        def work(connection: sqlite3.Connection) -> Entry | None:
+            found = connection.execute(
+                "SELECT id FROM prompts WHERE state = 'queued' ORDER BY number, seq LIMIT 1"
+            ).fetchone()
+            if found is None:
+                return None
+            connection.execute(
+                "UPDATE prompts SET state = 'running', began = ?, attempts = attempts + 1"
+                " WHERE id = ?",
+                (now, found[0]),
+            )
+            return _read(connection, found[0])
+
+        return await self._database.run(work)
+
+    async def finish(
+        self, prompt_id: str, ending: Ending, outcome: Mapping[str, Any], now: float
+    ) -> bool:
+        """Record how a running prompt ended; False where it has ended before or never ran."""
+        text = _dump(outcome)
+
+        def work(connection: sqlite3.Connection) -> bool:
+            changed = connection.execute(
+                "UPDATE prompts SET state = ?, outcome = ?, ended = ?"
+                " WHERE id = ? AND state = 'running'",
+                (ending, text, now, prompt_id),
+            )
+            return changed.rowcount == 1
+
+        return await self._database.run(work)
+
+    async def recover(self, now: float) -> list[str]:
+        """After a crash: queue again what ran, but fail what was running at every one of them.
+
+        Returns:
+            the ids of prompts that were failed.
+        """
+
+        def work(connection: sqlite3.Connection) -> list[str]:
+            lost = connection.execute(
+                "SELECT id FROM prompts WHERE state = 'running' AND attempts >= ?", (MOST_ATTEMPTS,)
+            ).fetchall()
+            reason = f"the server ended {MOST_ATTEMPTS} times while this prompt ran"
+            connection.execute(
+                "UPDATE prompts SET state = 'failed', outcome = ?, ended = ?"
+                " WHERE state = 'running' AND attempts >= ?",
+                (_dump({"reason": reason}), now, MOST_ATTEMPTS),
+            )
+            connection.execute(
+                "UPDATE prompts SET state = 'queued', began = NULL WHERE state = 'running'"
+            )
+            return [each[0] for each in lost]
+
+        return await self._database.run(work)
+
+    async def waiting(self) -> list[Entry]:
+        """What waits, next one first."""
+        return await self._list("queued", "number, seq")
+
+    async def running(self) -> list[Entry]:
+        """What runs."""
+        return await self._list("running", "began, seq")
+
+    async def remaining(self) -> int:
+        """How many wait or run."""
+
+        def work(connection: sqlite3.Connection) -> int:
+            return connection.execute(
+                "SELECT count(*) FROM prompts WHERE state IN ('queued', 'running')"
+            ).fetchone()[0]
+
+        return await self._database.run(work)
+
+    async def delete(self, ids: Sequence[str]) -> int:
+        """Take waiting prompts out; those that run or ended stay. Returns how many."""
+
+        def work(connection: sqlite3.Connection) -> int:
+            done = connection.executemany(
+                "DELETE FROM prompts WHERE id = ? AND state = 'queued'", [(each,) for each in ids]
+            )
+            return done.rowcount
+
+        return await self._database.run(work)
+
+    async def clear(self) -> int:
+        """Take everything out that waits. Returns how many."""
+
+        def work(connection: sqlite3.Connection) -> int:
+            return connection.execute("DELETE FROM prompts WHERE state = 'queued'").rowcount
+
+        return await self._database.run(work)
+
+    async def _list(self, state: str, order: str) -> list[Entry]:
+        def work(connection: sqlite3.Connection) -> list[Entry]:
+            found = connection.execute(
+                f"SELECT {COLUMNS} FROM prompts WHERE state = ? ORDER BY {order}", (state,)
+            )
+            return [read_entry(row) for row in found]
+
+        return await self._database.run(work)
+
+
+def _next_number(connection: sqlite3.Connection, *, front: bool) -> float:
+    """The incumbent counts up for the back of the queue, and into the negative for its front."""
+    if front:
+        [least] = connection.execute(
+            "SELECT min(number) FROM prompts WHERE state = 'queued'"
+        ).fetchone()
+        return min(0.0, least if least is not None else 0.0) - 1.0
+    [most] = connection.execute("SELECT max(seq) FROM prompts").fetchone()
+    return float(most or 0)
+
+
+def _read(connection: sqlite3.Connection, prompt_id: str) -> Entry:
+    return read_entry(
+        connection.execute(f"SELECT {COLUMNS} FROM prompts WHERE id = ?", (prompt_id,)).fetchone()
+    )
+
+
+def read_entry(row: Sequence[Any]) -> Entry:
+    """An entry from a row of `COLUMNS`."""
+    _, prompt_id, number, state, attempts, client, prompt, extra, wanted, *times = row
+    created, began, ended = times
+    return Entry(
+        id=prompt_id,
+        prompt=json.loads(prompt),
+        wanted=json.loads(wanted),
+        extra=json.loads(extra),
+        client=client,
+        number=number,
+        created=created,
+        began=began,
+        ended=ended,
+        state=state,
+        attempts=attempts,
+    )
+
+
+def _dump(value: object) -> str:
+    return json.dumps(value, separators=(",", ":"), default=str)

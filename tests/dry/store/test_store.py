@@ -1,0 +1,247 @@
+"""Accepted means durable; every prompt ends once; damage is set aside."""
+
+import asyncio
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from engine.errors import StoreError
+from engine.settings import ROOT
+from engine.store.catalog import CatalogStore
+from engine.store.database import MIGRATIONS, Database
+from engine.store.history import History
+from engine.store.queue import MOST_ATTEMPTS, Entry, Queue
+
+SEED = 2**64 - 1
+
+
+def entry(name: str, **more) -> Entry:
+    return Entry(name, {"1": {"class_type": "X", "inputs": {"seed": SEED}}}, ["1"], **more)
+
+
+@pytest.fixture
+def database(tmp_path: Path):
+    opened = Database(tmp_path / "calotype.db")
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def queue(database: Database) -> Queue:
+    return Queue(database)
+
+
+def test_prompts_run_in_order_and_from_the_front(queue: Queue):
+    async def scenario():
+        for name in "abc":
+            await queue.put(entry(name))
+        await queue.put(entry("front"), front=True)
+        await queue.put(entry("very front"), front=True)
+        await queue.put(entry("chosen"), number=-0.5)
+        return [each.id for each in await queue.waiting()]
+
+    assert asyncio.run(scenario()) == ["very front", "front", "chosen", "a", "b", "c"]
+
+
+def test_a_prompt_comes_back_exactly_as_it_was_put(queue: Queue):
+    async def scenario():
+        await queue.put(entry("a", client="me", extra={"workflow": {"id": SEED}}))
+        return await queue.claim(now=5.0)
+
+    claimed = asyncio.run(scenario())
+    assert claimed is not None
+    assert claimed.prompt["1"]["inputs"]["seed"] == SEED
+    assert (claimed.client, claimed.extra, claimed.began) == ("me", {"workflow": {"id": SEED}}, 5.0)
+
+
+def test_the_same_id_is_the_same_prompt_or_refused(queue: Queue):
+    async def scenario():
+        first = await queue.put(entry("a"))
+        again = await queue.put(entry("a"))
+        with pytest.raises(StoreError, match="another prompt has the id a"):
+            await queue.put(Entry("a", {}, ["1"]))
+        return first, again, await queue.remaining()
+
+    first, again, remaining = asyncio.run(scenario())
+    assert first == again
+    assert remaining == 1
+
+
+def test_a_prompt_ends_once(queue: Queue, database: Database):
+    async def scenario():
+        await queue.put(entry("a"))
+        assert not await queue.finish("a", "done", {}, 1.0)
+        await queue.claim(1.0)
+        assert await queue.finish("a", "done", {"outputs": 1}, 2.0)
+        assert not await queue.finish("a", "failed", {"outputs": 2}, 3.0)
+        return await History(database).get("a")
+
+    past = asyncio.run(scenario())
+    assert past is not None
+    assert past.entry.state == "done"
+    assert past.outcome == {"outputs": 1}
+
+
+def test_what_ran_when_the_server_ended_is_queued_again_but_not_for_ever(queue: Queue):
+    async def scenario():
+        await queue.put(entry("a"))
+        await queue.put(entry("b"))
+        for _ in range(MOST_ATTEMPTS - 1):
+            assert (await queue.claim(1.0)).id == "a"
+            assert await queue.recover(2.0) == []
+        assert (await queue.claim(1.0)).id == "a"
+        assert await queue.recover(2.0) == ["a"]
+        return [each.id for each in await queue.waiting()]
+
+    assert asyncio.run(scenario()) == ["b"]
+
+
+def test_only_what_waits_can_be_taken_out(queue: Queue):
+    async def scenario():
+        for name in "abcd":
+            await queue.put(entry(name))
+        await queue.claim(1.0)
+        assert await queue.delete(["a", "b", "none"]) == 1
+        assert [each.id for each in await queue.running()] == ["a"]
+        assert await queue.clear() == 2
+        return await queue.remaining()
+
+    assert asyncio.run(scenario()) == 1
+
+
+def test_history_is_paged_oldest_first_and_trimmed(queue: Queue, database: Database):
+    history = History(database, most_kept=3)
+
+    async def scenario():
+        for number, name in enumerate("abcde"):
+            await queue.put(entry(name))
+            await queue.claim(float(number))
+            await queue.finish(name, "done", {}, float(number))
+        newest = [each.entry.id for each in await history.list(limit=2)]
+        second = [each.entry.id for each in await history.list(limit=2, offset=1)]
+        assert await history.trim() == 2
+        left = [each.entry.id for each in await history.list()]
+        await history.delete(["d"])
+        return newest, second, left, [each.entry.id for each in await history.list()]
+
+    newest, second, left, after = asyncio.run(scenario())
+    assert (newest, second, left, after) == (["d", "e"], ["b", "c"], ["c", "d", "e"], ["c", "e"])
+
+
+def test_catalogs_of_plugins_are_remembered(database: Database):
+    store = CatalogStore(database)
+
+    async def scenario():
+        await store.remember("pack", "1", {"A": {}})
+        await store.remember("pack", "2", {"B": {}})
+        await store.remember("gone", "1", {})
+        await store.forget("gone")
+        return await store.recall()
+
+    assert asyncio.run(scenario()) == {"pack": ("2", {"B": {}})}
+
+
+def test_work_that_raises_undoes_only_itself(database: Database, queue: Queue):
+    def wrong(connection: sqlite3.Connection) -> None:
+        connection.execute("DELETE FROM prompts")
+        raise ValueError("after the damage")
+
+    async def scenario():
+        await queue.put(entry("a"))
+        results = await asyncio.gather(
+            queue.put(entry("b")),
+            database.run(wrong),
+            queue.put(entry("c")),
+            return_exceptions=True,
+        )
+        return results, await queue.remaining()
+
+    results, remaining = asyncio.run(scenario())
+    assert isinstance(results[1], ValueError)
+    assert remaining == 3
+
+
+def test_a_newer_file_is_refused_and_left_alone(tmp_path: Path):
+    path = tmp_path / "calotype.db"
+    connection = sqlite3.connect(path)
+    connection.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
+    connection.close()
+    before = path.read_bytes()
+    with pytest.raises(StoreError, match="newer Calotype"):
+        Database(path)
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("damage", ["random", "truncated", "zeros inside", "empty"])
+def test_a_damaged_file_is_kept_under_another_name(tmp_path: Path, damage: str):
+    path = tmp_path / "calotype.db"
+    first = Database(path)
+
+    async def fill():
+        for number in range(200):
+            await Queue(first).put(entry(f"prompt {number}"))
+
+    asyncio.run(fill())
+    first.close()
+    whole = path.read_bytes()
+    middle = len(whole) // 2
+    path.write_bytes(
+        {
+            "random": os.urandom(len(whole)),
+            "truncated": whole[: middle + 100],
+            "zeros inside": whole[:4096] + bytes(len(whole) - 8192) + whole[-4096:],
+            "empty": b"",
+        }[damage]
+    )
+    again = Database(path)
+    try:
+        asyncio.run(Queue(again).put(entry("new")))
+        assert asyncio.run(Queue(again).remaining()) == 1
+    finally:
+        again.close()
+    kept = list(tmp_path.glob("*.damaged-*"))
+    assert len(kept) == (0 if damage == "empty" else 1)
+    assert len(again.notes) == len(kept)
+
+
+WRITER = """
+import asyncio, sys
+from pathlib import Path
+from engine.store.database import Database
+from engine.store.queue import Entry, Queue
+
+async def main():
+    queue = Queue(Database(Path(sys.argv[1])))
+    for number in range(100_000):
+        await queue.put(Entry(f"prompt {number}", {"x": "y" * 500}, ["1"]))
+        print(number, flush=True)
+
+asyncio.run(main())
+"""
+
+
+def test_what_was_answered_survives_kill_9(tmp_path: Path):
+    path = tmp_path / "calotype.db"
+    answered = -1
+    for _ in range(3):
+        with subprocess.Popen(
+            [sys.executable, "-c", WRITER, path], cwd=ROOT, stdout=subprocess.PIPE, text=True
+        ) as process:
+            assert process.stdout is not None
+            for line in process.stdout:
+                if int(line) >= answered + 40:
+                    os.kill(process.pid, signal.SIGKILL)
+                    answered = int(line)
+                    break
+        database = Database(path)
+        found = asyncio.run(Queue(database).waiting())
+        database.close()
+        assert database.notes == []
+        assert {f"prompt {number}" for number in range(answered + 1)} <= {each.id for each in found}
+        assert all(json.dumps(each.prompt) == json.dumps({"x": "y" * 500}) for each in found)
