@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +13,7 @@ import pytest
 import torch
 from torch import nn
 
-from engine.nets.unet import UNet, UNetConfig
-from engine.nets.unet_blocks import (
-    ConvolutionConfig,
-    DownsampleConfig,
-    LayerConfig,
-    ResidualConfig,
-    TransformerConfig,
-    UpsampleConfig,
-)
+from engine.nets.unet import UNet
 
 
 @pytest.fixture(autouse=True)
@@ -57,61 +49,6 @@ def fill():
 @pytest.fixture
 def shapes_of():
     return lambda module: {key: tuple(t.shape) for key, t in module.state_dict().items()}
-
-
-def describe(
-    width: int,
-    multipliers: Sequence[int],
-    depths: Sequence[int],
-    *,
-    heads: int | None = None,
-    head_channels: int = 0,
-    context: int = 48,
-    residual_blocks: int = 2,
-    in_channels: int = 4,
-    linear: bool = False,
-    vector: int | None = None,
-) -> UNetConfig:
-    """The configuration of a regular UNet, from the numbers its authors would give."""
-    time = 4 * width
-
-    def blocks(before: int, after: int, depth: int) -> tuple[LayerConfig, ...]:
-        residual = ResidualConfig(before, after, time)
-        if not depth:
-            return (residual,)
-        count = heads or after // head_channels
-        return (
-            residual,
-            TransformerConfig(after, after, context, depth, count, 4 * after, linear),
-        )
-
-    channels, skips = width, [width]
-    down = [(ConvolutionConfig(in_channels, width),)]
-    for level, (multiplier, depth) in enumerate(zip(multipliers, depths, strict=True)):
-        for _ in range(residual_blocks):
-            down.append(blocks(channels, width * multiplier, depth))
-            channels = width * multiplier
-            skips.append(channels)
-        if level < len(multipliers) - 1:
-            down.append((DownsampleConfig(channels, channels),))
-            skips.append(channels)
-    middle_depth = next(depth for depth in reversed(depths) if depth)
-    middle = (*blocks(channels, channels, middle_depth), ResidualConfig(channels, channels, time))
-    up = []
-    for level in reversed(range(len(multipliers))):
-        after = width * multipliers[level]
-        for i in range(residual_blocks + 1):
-            block = blocks(channels + skips.pop(), after, depths[level])
-            channels = after
-            if level and i == residual_blocks:
-                block = (*block, UpsampleConfig(channels, channels))
-            up.append(block)
-    return UNetConfig(in_channels, 4, width, time, vector, tuple(down), middle, tuple(up))
-
-
-@pytest.fixture
-def describe_unet():
-    return describe
 
 
 def config_folder(folder: Path, class_name: str, values: dict[str, Any]) -> str:

@@ -7,31 +7,13 @@ import torch
 from safetensors.torch import load_file
 
 from engine.errors import Stopped, WeightsError
-from engine.nets.autoencoder_kl import (
-    AutoencoderConfig,
-    AutoencoderKL,
-    LevelConfig,
-    autoencoder_config,
-)
-
-
-def describe(*widths, blocks=2, quantised=True):
-    """A regular autoencoder of these widths, from full size down."""
-    last = len(widths) - 1
-    encoder = tuple(
-        LevelConfig(widths[max(i - 1, 0)], width, blocks, i < last)
-        for i, width in enumerate(widths)
-    )
-    decoder = tuple(
-        LevelConfig(widths[min(i + 1, last)], width, blocks + 1, i > 0)
-        for i, width in enumerate(widths)
-    )
-    return AutoencoderConfig(3, 4, 4, quantised, encoder, decoder)
+from engine.nets.autoencoder_kl import AutoencoderKL, autoencoder_config
+from engine.nets.layouts import regular_autoencoder, stable_diffusion_1
 
 
 @pytest.mark.parametrize(("widths", "blocks"), [((32, 64, 64, 64), 2), ((64, 64, 64, 96), 1)])
 def test_equals_diffusers(fill, diffusers_autoencoder, widths, blocks):
-    net = fill(lambda: AutoencoderKL(describe(*widths, blocks=blocks)))
+    net = fill(lambda: AutoencoderKL(regular_autoencoder(widths, blocks=blocks)))
     oracle = diffusers_autoencoder(
         net,
         in_channels=3,
@@ -63,6 +45,7 @@ def test_tiny15_equals_the_reference(shared_folder, tiny15_checkpoint):
     with torch.device("meta"):
         net = AutoencoderKL(autoencoder_config({k: tuple(t.shape) for k, t in state.items()}))
     net.load_state_dict(state, assign=True)
+    assert net.config == stable_diffusion_1()[1]
     assert net.config.downscale == 8
     reference = load_file(shared_folder / "parity/components/vae_tiny15.safetensors")
     pixels = reference["pixels"].movedim(-1, 1) * 2 - 1
@@ -73,7 +56,26 @@ def test_tiny15_equals_the_reference(shared_folder, tiny15_checkpoint):
 
 @pytest.mark.parametrize(
     "config",
-    [describe(32, 64, 64, 96), describe(64, 64, 64, 96, blocks=1), describe(32, quantised=False)],
+    [
+        regular_autoencoder(
+            (
+                32,
+                64,
+                64,
+                96,
+            )
+        ),
+        regular_autoencoder(
+            (
+                64,
+                64,
+                64,
+                96,
+            ),
+            blocks=1,
+        ),
+        regular_autoencoder((32,), quantised=False),
+    ],
 )
 def test_a_configuration_is_read_back_from_its_shapes(shapes_of, config):
     with torch.device("meta"):
@@ -81,7 +83,17 @@ def test_a_configuration_is_read_back_from_its_shapes(shapes_of, config):
 
 
 def test_channels_last_gives_the_same(fill):
-    net = fill(lambda: AutoencoderKL(describe(32, 32, 64)))
+    net = fill(
+        lambda: AutoencoderKL(
+            regular_autoencoder(
+                (
+                    32,
+                    32,
+                    64,
+                )
+            )
+        )
+    )
     z = torch.randn(1, 4, 6, 6)
     expected = net.decode(z)
     net.to(memory_format=torch.channels_last)
@@ -102,7 +114,17 @@ def test_channels_last_gives_the_same(fill):
 )
 def test_incomplete_or_misshapen_nets_are_refused(shapes_of, key, shape, message):
     with torch.device("meta"):
-        shapes = shapes_of(AutoencoderKL(describe(32, 32, 64)))
+        shapes = shapes_of(
+            AutoencoderKL(
+                regular_autoencoder(
+                    (
+                        32,
+                        32,
+                        64,
+                    )
+                )
+            )
+        )
     del shapes[key]
     if shape:
         shapes[key] = shape
@@ -112,7 +134,16 @@ def test_incomplete_or_misshapen_nets_are_refused(shapes_of, key, shape, message
 
 @pytest.mark.parametrize("way", ["encode", "decode"])
 def test_a_stop_takes_effect_within_a_block(fill, way):
-    net = fill(lambda: AutoencoderKL(describe(32, 32)))
+    net = fill(
+        lambda: AutoencoderKL(
+            regular_autoencoder(
+                (
+                    32,
+                    32,
+                )
+            )
+        )
+    )
     x = torch.zeros(1, 3, 16, 16) if way == "encode" else torch.zeros(1, 4, 4, 4)
     calls = []
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 
 import pytest
 import torch
 from safetensors.torch import load_file
 
 from engine.errors import Stopped, WeightsError
+from engine.nets.layouts import regular_unet, stable_diffusion_1
 from engine.nets.unet import UNet, timestep_embedding, unet_config
 
 SD1 = {
@@ -39,8 +41,8 @@ SDXL = {
 
 
 @pytest.fixture
-def sd1_net(describe_unet, fill):
-    config = describe_unet(32, (1, 2, 2, 2), (1, 1, 1, 0), heads=8)
+def sd1_net(fill):
+    config = regular_unet(32, (1, 2, 2, 2), (1, 1, 1, 0), heads=8, context=48)
     return fill(lambda: UNet(config))
 
 
@@ -59,8 +61,8 @@ def test_sd1_equals_diffusers(sd1_net, diffusers_unet, size):
     assert difference < 1e-5, difference  # seen: under 1e-6
 
 
-def test_sdxl_equals_diffusers(describe_unet, fill, diffusers_unet):
-    config = describe_unet(
+def test_sdxl_equals_diffusers(fill, diffusers_unet):
+    config = regular_unet(
         32, (1, 2, 4), (0, 2, 3), head_channels=32, context=40, linear=True, vector=126
     )
     net = fill(lambda: UNet(config))
@@ -95,25 +97,23 @@ def test_tiny15_equals_the_reference(shared_folder, tiny15_checkpoint):
     "how",
     [
         {"heads": 8},
-        {"heads": 4, "in_channels": 9, "residual_blocks": 1},
+        {"heads": 4, "in_channels": 9, "blocks": 1},
         {"head_channels": 32, "linear": True, "vector": 20},
     ],
 )
 @pytest.mark.parametrize(
     ("multipliers", "depths"), [((1, 2, 4, 4), (1, 1, 1, 0)), ((1, 2), (0, 3)), ((2,), (1,))]
 )
-def test_a_configuration_is_read_back_from_its_shapes(
-    describe_unet, shapes_of, multipliers, depths, how
-):
-    config = describe_unet(32, multipliers, depths, **how)
+def test_a_configuration_is_read_back_from_its_shapes(shapes_of, multipliers, depths, how):
+    config = regular_unet(32, multipliers, depths, context=48, **how)
     with torch.device("meta"):
         shapes = shapes_of(UNet(config))
     hint = {key: how[key] for key in ("heads", "head_channels") if key in how}
     assert unet_config(shapes, **hint) == config
 
 
-def test_pruned_middle_and_irregular_depths_are_read(describe_unet, shapes_of, fill):
-    regular = describe_unet(32, (1, 2), (1, 2), heads=8)
+def test_pruned_middle_and_irregular_depths_are_read(shapes_of, fill):
+    regular = regular_unet(32, (1, 2), (1, 2), heads=8, context=48)
     blocks = list(regular.input_blocks)
     blocks[2] = blocks[2][:1]
     config = dataclasses.replace(
@@ -138,9 +138,9 @@ def test_pruned_middle_and_irregular_depths_are_read(describe_unet, shapes_of, f
         ("input_blocks.999999999.0.weight", (4, 4, 3, 3), None),
     ],
 )
-def test_incomplete_or_misshapen_nets_are_refused(describe_unet, shapes_of, key, shape, message):
+def test_incomplete_or_misshapen_nets_are_refused(shapes_of, key, shape, message):
     with torch.device("meta"):
-        shapes = shapes_of(UNet(describe_unet(32, (1, 2), (1, 1), heads=8)))
+        shapes = shapes_of(UNet(regular_unet(32, (1, 2), (1, 1), heads=8, context=48)))
     shapes.pop(key, None)
     if shape:
         shapes[key] = shape
@@ -174,3 +174,17 @@ def test_bfloat16_stays_close(sd1_net):
     predicted = sd1_net.bfloat16()(x.bfloat16(), timesteps, context.bfloat16())
     assert predicted.dtype == torch.bfloat16
     assert (predicted - expected).norm() / expected.norm() < 0.03
+
+
+def test_stable_diffusion_1_has_the_shapes_of_its_checkpoints(shared_folder, shapes_of):
+    prefix = "model.diffusion_model."
+    listed = json.loads((shared_folder / "parity/sd15_shapes.json").read_text())
+    shapes = {
+        key.removeprefix(prefix): tuple(shape)
+        for key, (shape, _) in listed.items()
+        if key.startswith(prefix)
+    }
+    config, _ = stable_diffusion_1()
+    assert unet_config(shapes, heads=8) == config
+    with torch.device("meta"):
+        assert shapes_of(UNet(config)) == shapes

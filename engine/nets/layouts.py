@@ -1,0 +1,124 @@
+"""Configurations of regular networks from the few numbers that their authors choose.
+
+Loading never needs them, for it reads shapes; making new networks does: for training, for tests,
+for benchmarks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from engine.nets.autoencoder_kl import AutoencoderConfig, LevelConfig
+from engine.nets.unet import Block, UNetConfig
+from engine.nets.unet_blocks import (
+    ConvolutionConfig,
+    DownsampleConfig,
+    ResidualConfig,
+    TransformerConfig,
+    UpsampleConfig,
+)
+
+
+def regular_unet(
+    width: int,
+    multipliers: Sequence[int],
+    depths: Sequence[int],
+    *,
+    context: int,
+    heads: int | None = None,
+    head_channels: int = 64,
+    blocks: int = 2,
+    in_channels: int = 4,
+    out_channels: int = 4,
+    linear: bool = False,
+    vector: int | None = None,
+) -> UNetConfig:
+    """A UNet whose levels are all alike.
+
+    Args:
+        width: channels of the first level.
+        multipliers: of each level's channels, from full size down.
+        depths: transformer blocks of each level; the middle takes the last that is not 0.
+        context: width of the text.
+        heads: of every attention; None: as many as have `head_channels` each.
+        head_channels: see `heads`.
+        blocks: residual blocks of a level on the way down; one more on the way up.
+        in_channels: of what it is shown.
+        out_channels: of what it predicts.
+        linear: projections act on tokens.
+        vector: width of `y`; None: it takes none.
+    """
+    time = 4 * width
+
+    def layers(before: int, after: int, depth: int) -> Block:
+        residual = ResidualConfig(before, after, time)
+        if not depth:
+            return (residual,)
+        count = heads or after // head_channels
+        return residual, TransformerConfig(after, after, context, depth, count, 4 * after, linear)
+
+    channels, skips = width, [width]
+    down: list[Block] = [(ConvolutionConfig(in_channels, width),)]
+    for level, (multiplier, depth) in enumerate(zip(multipliers, depths, strict=True)):
+        if level:
+            down.append((DownsampleConfig(channels, channels),))
+            skips.append(channels)
+        for _ in range(blocks):
+            down.append(layers(channels, width * multiplier, depth))
+            channels = width * multiplier
+            skips.append(channels)
+    depth = next((depth for depth in reversed(depths) if depth), 0)
+    middle = (*layers(channels, channels, depth), ResidualConfig(channels, channels, time))
+    up: list[Block] = []
+    for level in reversed(range(len(multipliers))):
+        for number in range(blocks + 1):
+            after = width * multipliers[level]
+            block = layers(channels + skips.pop(), after, depths[level])
+            channels = after
+            if level and number == blocks:
+                block = (*block, UpsampleConfig(channels, channels))
+            up.append(block)
+    return UNetConfig(
+        in_channels=in_channels,
+        out_channels=out_channels,
+        model_channels=width,
+        time_channels=time,
+        vector_channels=vector,
+        input_blocks=tuple(down),
+        middle_block=middle,
+        output_blocks=tuple(up),
+    )
+
+
+def regular_autoencoder(
+    widths: Sequence[int], *, blocks: int = 2, latent_channels: int = 4, quantised: bool = True
+) -> AutoencoderConfig:
+    """An autoencoder that halves once per level but the last.
+
+    Args:
+        widths: channels of each level, from full size down.
+        blocks: residual blocks of a level of the encoder; the decoder has one more.
+        latent_channels: of a latent.
+        quantised: with the 1 x 1 convolutions around the latent.
+    """
+    last = len(widths) - 1
+    return AutoencoderConfig(
+        pixel_channels=3,
+        latent_channels=latent_channels,
+        inner_channels=latent_channels,
+        quantised=quantised,
+        encoder=tuple(
+            LevelConfig(widths[max(i - 1, 0)], width, blocks, resample=i < last)
+            for i, width in enumerate(widths)
+        ),
+        decoder=tuple(
+            LevelConfig(widths[min(i + 1, last)], width, blocks + 1, resample=i > 0)
+            for i, width in enumerate(widths)
+        ),
+    )
+
+
+def stable_diffusion_1() -> tuple[UNetConfig, AutoencoderConfig]:
+    """The networks of Stable Diffusion 1, full size."""
+    unet = regular_unet(320, (1, 2, 4, 4), (1, 1, 1, 0), context=768, heads=8)
+    return unet, regular_autoencoder((128, 256, 512, 512))
