@@ -99,16 +99,17 @@ def bounds_of(mask: Tensor) -> Area:
 def mirrored(ours: Sequence[Region], theirs: Sequence[Region]) -> list[Region]:
     """`theirs`, with a counterpart for every area of `ours`, so that guidance compares like parts.
 
-    The counterpart is a copy of the smallest of theirs that holds the area.
+    The counterpart rules where, when and as strongly as ours; it says what the smallest of theirs
+    says that holds the area.
     """
     found = list(theirs)
-    for area in (region.area for region in ours):
-        if area is None:
+    for our in ours:
+        if our.area is None:
             continue
-        holding = [other for other in found if _holds(other.area, area)]
+        holding = [other for other in found if _holds(other.area, our.area)]
         smallest = min(holding, key=_cells, default=None)
-        if smallest is not None and smallest.area != area:
-            found.append(replace(smallest, area=area))
+        if smallest is not None and smallest.area != our.area:
+            found.append(replace(our, inputs=smallest.inputs))
     return found
 
 

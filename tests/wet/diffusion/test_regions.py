@@ -146,10 +146,12 @@ def test_masks_are_fitted_bilinearly() -> None:
 
 def test_every_area_finds_a_counterpart() -> None:
     area = (8, 8, 0, 16)
+    ours = region(9.0, area=area, strength=0.3, end=2.0)
     whole, wide = region(0.0), region(1.0, area=(16, 12, 0, 12))
-    found = regions.mirrored([region(9.0, area=area)], [whole, wide])
+    found = regions.mirrored([ours], [whole, wide])
     assert [one.area for one in found] == [None, wide.area, area]
     assert found[2].inputs is wide.inputs
-    assert regions.mirrored([region(9.0, area=area)], found) == found
+    assert (found[2].strength, found[2].end) == (0.3, 2.0)
+    assert regions.mirrored([ours], found) == found
     elsewhere = replace(whole, area=(8, 8, 8, 0))
-    assert regions.mirrored([region(9.0, area=area)], [elsewhere]) == [elsewhere]
+    assert regions.mirrored([ours], [elsewhere]) == [elsewhere]
