@@ -60,7 +60,7 @@ class V1Node(Node):
         self._class_type = class_type
         self._display_name = display_name
         self._python_module = python_module
-        self._instances = instances or Instances()
+        self._instances = Instances() if instances is None else instances
         self._schema: NodeSchema | None = None
 
     @property

@@ -1,0 +1,46 @@
+"""Messages survive the wire, and name themselves."""
+
+import msgspec
+import pytest
+
+from engine.wire.messages import (
+    AnyEvent,
+    Command,
+    Failed,
+    Free,
+    Interrupt,
+    Place,
+    Preview,
+    Run,
+    Running,
+)
+
+PLACE = Place("7.0.0.1", "7", "7", "7")
+
+
+@pytest.mark.parametrize(
+    ("message", "union"),
+    [
+        (Running("p", PLACE), AnyEvent),
+        (Preview("p", PLACE, b"\xff\xd8"), AnyEvent),
+        (
+            Failed("p", PLACE, "A", "no", "ValueError", ("line",), {"a": [1, "b"]}, (), 1.5),
+            AnyEvent,
+        ),
+        (Run("p", {"1": {"inputs": {"seed": 2**64 - 1}}}, ("1",), {"workflow": {}}), Command),
+        (Interrupt(), Command),
+        (Free(weights=True), Command),
+    ],
+)
+def test_messages_survive_the_wire(message, union):
+    assert msgspec.msgpack.decode(msgspec.msgpack.encode(message), type=union) == message
+
+
+def test_a_message_carries_its_name():
+    assert msgspec.to_builtins(Interrupt("p")) == {"kind": "interrupt", "prompt_id": "p"}
+
+
+def test_an_event_is_no_command():
+    packed = msgspec.msgpack.encode(Running("p", PLACE))
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.msgpack.decode(packed, type=Command)
