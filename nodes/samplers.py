@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from engine.diffusion.samplers.table import EULER_CFG_PP_ALTERNATIVE, SAMPLERS
+import torch
+
+from engine.diffusion.samplers.table import EULER_CFG_PP_ALTERNATIVE, LCM_UPSCALE, SAMPLERS
 from engine.inference.values import Sampler as ChosenSampler
 from engine.nodekit.contract import node
 from engine.nodekit.markers import Choice, Range
+from nodes.latent_shapes import resize
 from nodes.sampling import SamplerName
 from nodes.sockets import Model, Sampler
 
@@ -55,6 +58,25 @@ def sampler_euler_cfg_pp(
     if version == "alternative":
         return ChosenSampler(EULER_CFG_PP_ALTERNATIVE)
     return _chosen("euler_cfg_pp")
+
+
+@node("SamplerLCMUpscale", category=SAMPLERS_MENU)
+def sampler_lcm_upscale(
+    *,
+    scale_ratio: Annotated[float, Range(0.1, 20.0, step=0.01)] = 1.0,
+    scale_steps: Annotated[int, Range(-1, 1000, step=1)] = -1,
+    upscale_method: Annotated[
+        str, Choice("bislerp", "nearest-exact", "bilinear", "area", "bicubic")
+    ],
+) -> Sampler:
+    """LCM whose picture grows on the way, over the first `scale_steps` steps (-1: half of them)."""
+
+    def resized(latent: torch.Tensor, height: int, width: int) -> torch.Tensor:
+        return resize(latent, width, height, method=upscale_method)
+
+    steps = None if scale_steps < 0 else scale_steps
+    knobs = {"resize": resized, "scale_ratio": scale_ratio, "scale_steps": steps}
+    return ChosenSampler(LCM_UPSCALE, knobs)
 
 
 @node("SamplerLMS", category=SAMPLERS_MENU)

@@ -280,3 +280,17 @@ def test_sa_solver_takes_its_interval_from_the_run(model, ctx):
     )
     assert torch.allclose(both.output["samples"], torch.tensor(3.0), atol=0.15)
     assert math.isfinite(float(both.output["samples"].sum()))
+
+
+def test_lcm_grows_on_the_way(model, ctx):
+    chosen = samplers.sampler_lcm_upscale(scale_ratio=1.5, scale_steps=2, upscale_method="bislerp")
+    both = custom_sampling.sampler_custom_advanced(
+        noise.random_noise(2),
+        guiders.cfg_guider(model, text(3.0), text(1.0), 2.0),
+        chosen,
+        schedulers.karras_scheduler(4),
+        latent(),
+        ctx,
+    )
+    assert both.output["samples"].shape == (1, 4, 12, 12)
+    assert torch.allclose(both.output["samples"], torch.tensor(5.0), atol=1e-4)
