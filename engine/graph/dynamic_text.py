@@ -13,7 +13,6 @@ from typing import Any
 
 from engine.graph.prompt import Link, Prompt, PromptNode
 
-_COMMENT = re.compile(r"/\*.*?\*/|//[^\n]*", re.DOTALL)
 _NAME = re.compile(r"%([^%.\n]+)\.([^%\n]+)%")
 _ILLEGAL = re.compile(r'[/?<>\\:*|"\x00-\x1f\x7f]')
 
@@ -26,7 +25,7 @@ def expand_text(text: str, chance: random.Random) -> str:
     """
     # Each level of braces: the parts before the last bar, and the pieces after it.
     levels: list[tuple[list[str], list[str]]] = [([], [])]
-    signs = iter(_COMMENT.sub("", text))
+    signs = iter(without_comments(text))
     for sign in signs:
         parts, pieces = levels[-1]
         if sign == "\\":
@@ -49,6 +48,26 @@ def expand_text(text: str, chance: random.Random) -> str:
 
 
 _SIGNS = frozenset("{}|")
+
+
+def without_comments(text: str) -> str:
+    """The text without `/* ... */` and without `//` to the end of its line.
+
+    A comment that is never closed stays. Takes time in proportion to the text, whatever it holds.
+    """
+    kept: list[str] = []
+    place, last_close = 0, text.rfind("*/")
+    while (slash := text.find("/", place)) >= 0:
+        kept.append(text[place:slash])
+        if text.startswith("//", slash):
+            line_end = text.find("\n", slash)
+            place = len(text) if line_end < 0 else line_end
+        elif text.startswith("/*", slash) and last_close >= slash + 2:
+            place = text.index("*/", slash + 2) + 2
+        else:
+            kept.append("/")
+            place = slash + 1
+    return "".join([*kept, text[place:]])
 
 
 def fill_names(prompt: Prompt, nodes: Mapping[str, str], input_name: str) -> Prompt:

@@ -30,13 +30,15 @@ from engine.graph.sockets import joins
 from engine.graph.widgets import read_list
 
 _Slot = tuple[str, int]
+_MOST_SLOTS = 1000
+"""Groups in use have some tens of inputs; matching them takes time by the square."""
 
 
 def group_definition(instance: SavedNode, group: Mapping[str, Any], catalog: Catalog) -> Definition:
     """The subgraph that this instance of a group node stands for.
 
     Raises:
-        WorkflowError: the group's nodes or links cannot be read.
+        WorkflowError: the group's nodes or links cannot be read, or are far too many.
     """
     raw_nodes = group.get("nodes")
     if not is_list(raw_nodes) or not all(is_mapping(raw) for raw in raw_nodes):
@@ -131,6 +133,8 @@ def _entries(
         for i, each in enumerate(node.inputs)
         if (node.id, i) not in wired
     ]
+    if max(len(waiting), len(instance.inputs)) > _MOST_SLOTS:
+        raise WorkflowError(f"the group {instance.type} has over {_MOST_SLOTS} inputs; split it")
     entries: dict[int, _Slot] = {}
     for slot, given in enumerate(instance.inputs):
         fitting = [each for each in waiting if joins(each[1].type, given.type)]

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.graph.dynamic_text import expand_text, fill_names
+from engine.graph.dynamic_text import expand_text, fill_names, without_comments
 from engine.graph.prompt import Link, Prompt, PromptNode
 
 
@@ -31,6 +31,8 @@ class First(random.Random):
         ("open {a|b", "open {a|b", "open {a|b"),
         ("open {a|{b|c}", "open {a|b", "open {a|c"),
         ("a /* {x|y}\n */b // c\nd", "a b \nd", "a b \nd"),
+        ("a / b /* open { // c", "a / b /* open { ", "a / b /* open { "),
+        ("/*/ a */b/**/c//", "bc", "bc"),
         ("back\\slash", "back\\slash", "back\\slash"),
         ("(word:1.2) <lora:x:1>", "(word:1.2) <lora:x:1>", "(word:1.2) <lora:x:1>"),
     ],
@@ -48,6 +50,12 @@ def test_every_part_comes_up():
 @given(st.text("{}|\\/* ab\n"))
 def test_any_text_expands(text):
     assert isinstance(expand_text(text, random.Random(0)), str)
+
+
+def test_comments_take_time_in_proportion():
+    text = "/* " * 300_000
+    assert without_comments(text) == text
+    assert without_comments(text + "*/") == ""
 
 
 def test_names_are_filled_in():
