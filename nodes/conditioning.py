@@ -110,8 +110,9 @@ def conditioning_set_area_strength(
 def conditioning_set_mask(
     conditioning: Conditioning,
     mask: Mask,
-    set_cond_area: Annotated[str, Choice("default", "mask bounds")],
     strength: Strength = 1.0,
+    *,
+    set_cond_area: Annotated[str, Choice("default", "mask bounds")],
 ) -> Conditioning:
     """Only where a mask is white; `mask bounds` also computes no more than its rectangle."""
     mask = mask[None] if mask.ndim < 3 else mask

@@ -67,7 +67,9 @@ def test_areas_are_kept_in_cells_or_in_parts(one):
 
 
 def test_masks_and_times(one):
-    ((_, values),) = nodes.conditioning_set_mask(one, torch.ones(8, 8), "mask bounds", 0.7)
+    ((_, values),) = nodes.conditioning_set_mask(
+        one, torch.ones(8, 8), 0.7, set_cond_area="mask bounds"
+    )
     assert values["mask"].shape == (1, 8, 8)
     assert values["set_area_to_bounds"] is True
     assert values["mask_strength"] == 0.7
@@ -88,7 +90,7 @@ def test_inputs_stay_as_they_were(one, other):
     nodes.conditioning_set_area(one)
     nodes.conditioning_average(one, other, 0.5)
     nodes.conditioning_zero_out(one)
-    nodes.conditioning_set_mask(one, torch.ones(8, 8), "default")
+    nodes.conditioning_set_mask(one, torch.ones(8, 8), set_cond_area="default")
     assert one[0][1].keys() == before[0][1].keys()
     assert torch.equal(one[0][0], before[0][0])
     assert torch.equal(one[0][1]["pooled_output"], before[0][1]["pooled_output"])
