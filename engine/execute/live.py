@@ -33,6 +33,7 @@ class GrowingGraph:
         self._sent: Mapping[str, Any] | None = None
         self._nodes: dict[str, PromptNode] = dict(prompt.nodes)
         self._places: dict[str, Place] = {}
+        self._counts: dict[str, dict[str, int]] = {}
         self.prompt = Prompt(self._nodes)
 
     def node(self, node_id: str) -> PromptNode:
@@ -52,7 +53,8 @@ class GrowingGraph:
         """Add what one call of a node expanded to.
 
         Ids that do not begin with the parent's own are local to the expansion, and become
-        `parent.call.0.id`.
+        `real.call.count.id`, where `real` is the prompt's node that all this began with and
+        `count` tells its expansions apart: names stay short however often a loop goes round.
 
         Returns:
             the new ids, and the expansion's result with `Link`s where it had links.
@@ -60,8 +62,11 @@ class GrowingGraph:
         Raises:
             PromptError: the expansion is no graph, or brings an id that exists.
         """
+        home = self.place(parent)
+        counts = self._counts.setdefault(home.real, {})
+        prefix = f"{home.real}.{call}.{counts.setdefault(parent, len(counts))}."
         names = {
-            str(name): name if str(name).startswith(f"{parent}.") else f"{parent}.{call}.0.{name}"
+            str(name): name if str(name).startswith(f"{parent}.") else f"{prefix}{name}"
             for name in expansion.graph
         }
         parsed = parse_expansion({str(name): node for name, node in expansion.graph.items()})
@@ -77,7 +82,6 @@ class GrowingGraph:
             added
         )
         self._nodes.update(added)
-        home = self.place(parent)
         for name, raw in expansion.graph.items():
             display = raw.get("override_display_id") or home.display
             new = names[str(name)]

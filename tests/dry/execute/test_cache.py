@@ -1,14 +1,20 @@
 """What is kept, and what goes first when the budget is spent."""
 
+import gc
 import math
+import weakref
+from typing import Annotated
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.execute.cache import Cache, Known, size_of
 from engine.graph.prompt import Prompt, PromptNode
 from engine.graph.signature import sign
+from engine.nodekit.context import Context
 from engine.nodekit.contract import node
+from engine.nodekit.markers import Socket
 
 
 def signature(name, fingerprint=None):
@@ -247,3 +253,34 @@ def test_a_budget_of_nothing_still_runs(engine):
     small.run(graph)
     small.run(graph)
     assert small.called() == ["1", "2", "3"]
+
+
+class Heavy:
+    """A value whose end can be seen."""
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_run_lets_go_of_values_without_waiting_for_the_garbage_collector(engine, fails):
+    alive = []
+
+    @node("Make", category="test")
+    def make() -> Annotated[Heavy, Socket("HEAVY")]:
+        """Make something heavy."""
+        value = Heavy()
+        alive.append(weakref.ref(value))
+        return value
+
+    @node("Use", category="test", output=True)
+    def use(*, value: Annotated[Heavy, Socket("HEAVY")], fails: bool, ctx: Context) -> None:
+        """Use it."""
+        ctx.progress(1, 1)
+        if fails:
+            raise ValueError
+
+    small = engine(make, use, budget=0)
+    gc.disable()
+    try:
+        small.run({"1": ("Make", {}), "2": ("Use", {"value": ["1", 0], "fails": fails})})
+        assert [each() for each in alive] == [None]
+    finally:
+        gc.enable()

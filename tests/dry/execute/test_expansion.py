@@ -93,10 +93,12 @@ def test_ids_that_carry_the_parent_s_name_already_stay(engine):
     assert "x.0.3.1" in small.called()
 
 
-def test_a_loop_goes_round_many_times(engine):
-    _, done = run(engine, {"x": ("CountDown", {"left": 400})})
+def test_a_loop_goes_round_many_times_without_names_growing(engine):
+    small, done = run(engine, {"x": ("CountDown", {"left": 400})})
     assert isinstance(done.end, messages.Succeeded)
     assert done.shown["out"] == {"values": [400 * 401 // 2]}
+    assert len(set(small.called())) == len(small.called()) == 802
+    assert max(map(len, small.called())) == len("x.0.399.next")
 
 
 def test_an_expanded_node_is_known_afterwards(engine):
