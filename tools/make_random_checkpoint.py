@@ -20,17 +20,8 @@ from torch import Tensor
 
 from engine.families.family import Part
 from engine.families.sd15.family import StableDiffusion1, StableDiffusion1Config
-from engine.nets.autoencoder_kl import AutoencoderConfig, LevelConfig
+from engine.nets.layouts import regular_autoencoder, regular_unet
 from engine.nets.text_encoders import ClipTextConfig
-from engine.nets.unet import UNetConfig
-from engine.nets.unet_blocks import (
-    ConvolutionConfig,
-    DownsampleConfig,
-    LayerConfig,
-    ResidualConfig,
-    TransformerConfig,
-    UpsampleConfig,
-)
 
 PREFIXES = {
     Part.DENOISER: "model.diffusion_model.",
@@ -39,7 +30,6 @@ PREFIXES = {
 }
 DTYPES = {"fp16": torch.float16, "bf16": torch.bfloat16, "fp32": torch.float32}
 POSITION_IDS = f"{PREFIXES[Part.TEXT_ENCODER]}embeddings.position_ids"
-LATENT = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,113 +37,57 @@ class Sizes:
     """What the authors of a model of this build choose.
 
     Attributes:
-        width, multipliers: of the UNet and its levels.
-        attention: which levels attend to the text.
+        width: of the UNet's first level.
+        multipliers: of each level's width.
+        depths: transformer blocks of each level.
         blocks: residual blocks of a level.
-        in_channels: 4; 9 for inpainting, 8 for editing by instruction.
         autoencoder: width of each level, from full size on.
-        text_width, text_layers, vocabulary: of the text encoder; its width is the UNet's context.
+        text_width: of the text encoder; also what the UNet attends to.
+        text_layers: of the text encoder.
     """
 
     width: int = 320
     multipliers: tuple[int, ...] = (1, 2, 4, 4)
-    attention: tuple[bool, ...] = (True, True, True, False)
+    depths: tuple[int, ...] = (1, 1, 1, 0)
     blocks: int = 2
-    in_channels: int = LATENT
     autoencoder: tuple[int, ...] = (128, 256, 512, 512)
     text_width: int = 768
     text_layers: int = 12
-    vocabulary: int = 49408
 
 
 SD15 = Sizes()
 SMALL = Sizes(
     width=32,
     multipliers=(1, 2),
-    attention=(True, False),
+    depths=(1, 0),
     blocks=1,
     autoencoder=(32, 32, 32, 64),
     text_width=64,
     text_layers=2,
-    vocabulary=49408,
 )
 
 
 def config(sizes: Sizes) -> StableDiffusion1Config:
     """The configuration of all three parts."""
-    return StableDiffusion1Config(_unet(sizes), _autoencoder(sizes), _text(sizes))
-
-
-def _unet(sizes: Sizes) -> UNetConfig:
-    def layers(before: int, after: int, *, attends: bool) -> list[LayerConfig]:
-        residual = ResidualConfig(before, after, 4 * sizes.width)
-        attention = TransformerConfig(after, after, sizes.text_width, 1, 8, 4 * after, linear=False)
-        return [residual, attention] if attends else [residual]
-
-    channels = sizes.width
-    down: list[list[LayerConfig]] = [[ConvolutionConfig(sizes.in_channels, channels)]]
-    skips = [channels]
-    levels = list(zip(sizes.multipliers, sizes.attention, strict=True))
-    for level, (multiplier, attends) in enumerate(levels):
-        for _ in range(sizes.blocks):
-            down.append(layers(channels, multiplier * sizes.width, attends=attends))
-            channels = multiplier * sizes.width
-            skips.append(channels)
-        if level < len(levels) - 1:
-            down.append([DownsampleConfig(channels, channels)])
-            skips.append(channels)
-    middle = [*layers(channels, channels, attends=True), *layers(channels, channels, attends=False)]
-    up: list[list[LayerConfig]] = []
-    for level, (multiplier, attends) in reversed(list(enumerate(levels))):
-        for number in range(sizes.blocks + 1):
-            after = multiplier * sizes.width
-            block = layers(channels + skips.pop(), after, attends=attends)
-            channels = after
-            if level and number == sizes.blocks:
-                block.append(UpsampleConfig(channels, channels))
-            up.append(block)
-    return UNetConfig(
-        in_channels=sizes.in_channels,
-        out_channels=LATENT,
-        model_channels=sizes.width,
-        time_channels=4 * sizes.width,
-        vector_channels=None,
-        input_blocks=tuple(map(tuple, down)),
-        middle_block=tuple(middle),
-        output_blocks=tuple(map(tuple, up)),
-    )
-
-
-def _autoencoder(sizes: Sizes) -> AutoencoderConfig:
-    widths = sizes.autoencoder
-    last = len(widths) - 1
-    encoder = tuple(
-        LevelConfig(widths[max(i - 1, 0)], widths[i], 2, resample=i < last)
-        for i in range(len(widths))
-    )
-    decoder = tuple(
-        LevelConfig(widths[min(i + 1, last)], widths[i], 3, resample=i > 0)
-        for i in range(len(widths))
-    )
-    return AutoencoderConfig(
-        pixel_channels=3,
-        latent_channels=LATENT,
-        inner_channels=LATENT,
-        quantised=True,
-        encoder=encoder,
-        decoder=decoder,
-    )
-
-
-def _text(sizes: Sizes) -> ClipTextConfig:
-    return ClipTextConfig(
-        vocabulary=sizes.vocabulary,
-        positions=77,
-        channels=sizes.text_width,
-        feed_forward=4 * sizes.text_width,
-        layers=sizes.text_layers,
-        heads=sizes.text_width // 64,
-        activation="quick_gelu",
+    return StableDiffusion1Config(
+        unet=regular_unet(
+            sizes.width,
+            sizes.multipliers,
+            sizes.depths,
+            context=sizes.text_width,
+            heads=8,
+            blocks=sizes.blocks,
+        ),
+        autoencoder=regular_autoencoder(sizes.autoencoder),
+        text=ClipTextConfig(
+            vocabulary=49408,
+            positions=77,
+            channels=sizes.text_width,
+            feed_forward=4 * sizes.text_width,
+            layers=sizes.text_layers,
+            heads=sizes.text_width // 64,
+            activation="quick_gelu",
+        ),
     )
 
 
