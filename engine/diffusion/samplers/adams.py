@@ -65,8 +65,8 @@ def ipndm_v(
     """The iPNDM for uneven steps, with the weights its authors released (Zhou et al. 2024).
 
     "Fast ODE-based Sampling for Diffusion Models in Around 5 Steps" (arXiv:2312.00094), its
-    `ipndm_v` baseline. On even steps these are the weights of `ipndm`; on uneven ones they differ
-    from the exact ones of `lms` from the third slope on, and pictures by seed depend on it.
+    `ipndm_v` baseline. Of two slopes, and of three on even steps, these are the exact weights of
+    `lms`; beyond they differ from them, and pictures by seed depend on it.
     """
 
     def weights(path: Sequence[float], used: int) -> Sequence[float]:

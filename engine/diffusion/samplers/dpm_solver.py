@@ -1,7 +1,8 @@
 """DPM-Solver by budget and by tolerance: the fast and the adaptive form, orders 1 to 3.
 
 They choose their own sigmas between the first and the last positive one given, where they end.
-Time is t = -log sigma. They know a denoiser, nothing of networks or guidance.
+Time is t = -log sigma; noise (eta > 0) is that of eps-like models. They know a denoiser, nothing of
+networks or guidance.
 """
 
 from __future__ import annotations

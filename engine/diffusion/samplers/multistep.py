@@ -70,7 +70,11 @@ def res_multistep_ancestral(
     eta: float = 1.0,
     s_noise: float = 1.0,
 ) -> Tensor:
-    """`res_multistep` down to sigma_down, then noise up to the next sigma."""
+    """`res_multistep` down to sigma_down, then noise up to the next sigma.
+
+    Made for eps-like models; a flow's x is taken as if it were theirs (`dpmpp_2m_sde` with
+    "heun" is the same solver for both).
+    """
     return _res(denoise, x, sigmas, noise, on_step, eta=eta, s_noise=s_noise, unguided=False)
 
 

@@ -76,7 +76,8 @@ def ddpm(
     """Ancestral sampling in DDPM's own coordinates (Ho et al. 2020, arXiv:2006.11239, algorithm 2).
 
     Unlike `euler_ancestral` it adds the posterior variance of equation 7 to the mean of equation
-    11, for whatever two levels of the schedule.
+    11, for whatever two levels of the schedule. Made for eps-like models; a flow's x is taken as
+    if it were theirs.
     """
     steps = len(sigmas) - 1
     for step in range(steps):
