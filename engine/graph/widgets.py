@@ -33,7 +33,7 @@ def widget_values(node: SavedNode, schema: NodeSchema | None) -> dict[str, Any]:
     if is_mapping(node.values):
         return _by_name(node, schema, node.values)
     saved = list(node.values) if is_list(node.values) else []
-    names = _names_in_other_order(node, schema, saved)
+    names = _names_of_list(node, schema, saved)
     if names is not None:
         return _by_name(node, schema, dict(zip(names, saved, strict=True)))
     return read_list(node, schema, saved)[0]
@@ -105,15 +105,19 @@ def _without_controls(names: Iterable[str], saved: list[Any]) -> list[Any]:
     return left + saved[place:]
 
 
-def _names_in_other_order(
-    node: SavedNode, schema: NodeSchema, saved: list[Any]
-) -> list[str] | None:
-    """The names saved beside the list, if they show that the order has changed since."""
+def _names_of_list(node: SavedNode, schema: NodeSchema, saved: list[Any]) -> list[str] | None:
+    """The names that the file says its list's values have, if they are those of the schema.
+
+    They tell the values apart where inputs were added, dropped or moved since. Where some are gone
+    and others new, inputs were rather renamed, and their places are to be trusted.
+    """
     if node.named_values is None or len(node.named_values) != len(saved):
         return None
     names = [str(name) for name in node.named_values]
-    now = list(_by_name(node, schema, node.named_values))
-    return names if [name for name in names if name in now] != now else None
+    now = _by_name(node, schema, node.named_values)
+    gone = any(name not in now and name not in _NO_INPUTS for name in names)
+    new = any(name not in names for name in now)
+    return None if gone and new else names
 
 
 def _widgets(

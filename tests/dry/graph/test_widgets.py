@@ -115,6 +115,13 @@ def test_names_repair_an_order_that_has_changed():
     assert found == FULL | {"cfg": 8.0}
 
 
+def test_names_tell_dropped_inputs_from_renamed_ones():
+    dropped = {"seed": 7, "gone": 1, "steps": 9, "sampler_name": "heun", "cfg": 3.0}
+    assert values(SAMPLER, list(dropped.values()), dropped) == FULL
+    renamed = {"seed": 7, "fixed": "fixed", "count": 9, "sampler_name": "heun", "cfg": 3.0}
+    assert values(SAMPLER, list(renamed.values()), renamed) == FULL
+
+
 def test_the_list_wins_over_values_beside_it():
     named = {"seed": 1, "x": "fixed", "steps": 2, "sampler_name": "euler", "cfg": 1.0}
     assert values(SAMPLER, [7, "fixed", 9, "heun", 3.0], named) == FULL
