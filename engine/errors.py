@@ -63,6 +63,10 @@ class StoreError(CalotypeError):
     """The database cannot be opened or written, or refuses what was asked of it."""
 
 
+class WireError(CalotypeError):
+    """Another process of ours is gone, or said something that is no message."""
+
+
 class OutOfMemoryError(CalotypeError):
     """The work does not fit into the memory it may use, even after everything else was released."""
 

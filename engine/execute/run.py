@@ -221,9 +221,9 @@ class GraphRun:
     def _progress(self, node_id: str, step: int, steps: int, preview: bytes | None) -> None:
         place = self._graph.place(node_id)
         report, prompt_id = self._given.report, self._given.prompt_id
-        report(messages.Progress(prompt_id, place, step, steps))
         if preview is not None:
             report(messages.Preview(prompt_id, place, preview))
+        report(messages.Progress(prompt_id, place, step, steps))
 
     def _fingerprint(self, node_id: str, kind: Kind) -> Any:
         """What a node says its result depends on; NaN, never the same twice, where it raises."""
