@@ -74,6 +74,11 @@ class Channel(Generic[M]):
                 return
             yield _decode(self._decoder, body)
 
+    def close(self) -> None:
+        """Let the other side read the end."""
+        self._stream.close()
+        self._socket.close()
+
 
 class AsyncChannel(Generic[M]):
     """The same for an event loop."""

@@ -16,10 +16,8 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from engine.errors import WireError
-from engine.settings import Settings
+from engine.settings import Settings, settings_from_json
 from engine.wire.channel import Channel, connect
 from engine.wire.messages import Command, Free, Interrupt, Looked, Run
 
@@ -81,7 +79,7 @@ def main() -> int:
         Path("/proc/self/oom_score_adj").write_text(OUT_OF_MEMORY_SCORE, encoding="ascii")
     inbox = Inbox(channel)
     threading.Thread(target=inbox.read, name="calotype-commands", daemon=True).start()
-    settings = msgspec.json.decode(flags.settings, type=Settings)
+    settings = settings_from_json(flags.settings)
     service = _load(settings, channel)
     while True:
         job = inbox.jobs.get()

@@ -15,13 +15,26 @@ from engine.wire.messages import Command, Free, Interrupt, Place, Preview, Progr
 PLACE = Place("1", "1", None, "1")
 
 
-def pair(first, second):
+@pytest.fixture
+def pair():
+    """Two ends that talk in both directions."""
     a, b = socket.socketpair()
-    return Channel(a, first), Channel(b, second), a
+    up, down = Channel(a, Command | Upward), Channel(b, Upward)
+    yield up, down
+    up.close()
+    down.close()
 
 
-def test_messages_arrive_in_order_and_the_end_is_an_end():
-    up, down, raw = pair(Command, Upward)
+@pytest.fixture
+def sockets():
+    a, b = socket.socketpair()
+    yield a, b
+    a.close()
+    b.close()
+
+
+def test_messages_arrive_in_order_and_the_end_is_an_end(pair):
+    up, down = pair
     sent = [Run("p", b'{"1": 18446744073709551616}', ("1",)), Interrupt("p"), Free(weights=True)]
     for each in sent:
         down.send(each)
@@ -29,8 +42,8 @@ def test_messages_arrive_in_order_and_the_end_is_an_end():
     assert list(up.receive()) == sent
 
 
-def test_pictures_pass_as_bytes():
-    up, down, _ = pair(Upward, Command)
+def test_pictures_pass_as_bytes(pair):
+    up, down = pair
     sent = Preview("p", PLACE, b"\xff\xd8" * 300_000)
     thread = threading.Thread(target=down.send, args=(sent,))
     thread.start()
@@ -38,11 +51,11 @@ def test_pictures_pass_as_bytes():
     thread.join()
 
 
-def test_a_frame_of_another_type_is_refused():
-    up, down, _ = pair(Command, Upward)
-    down.send(Progress("p", PLACE, 1, 2))
+def test_a_frame_of_another_type_is_refused(pair):
+    up, down = pair
+    up.send(Interrupt("p"))
     with pytest.raises(WireError, match="refused"):
-        next(up.receive())
+        next(down.receive())
 
 
 @pytest.mark.parametrize(
@@ -55,36 +68,40 @@ def test_a_frame_of_another_type_is_refused():
     ],
     ids=["huge", "no msgpack", "no message", "deep"],
 )
-def test_hostile_frames_are_refused(frame):
-    a, b = socket.socketpair()
+def test_hostile_frames_are_refused(frame, sockets):
+    a, b = sockets
     thread = threading.Thread(target=lambda: (b.sendall(frame), b.close()))
     thread.start()
+    end = Channel(a, Upward)
     with pytest.raises(WireError):
-        next(Channel(a, Upward).receive())
+        next(end.receive())
     thread.join()
+    end.close()
 
 
-def test_a_message_that_is_too_large_is_not_sent(monkeypatch):
+def test_a_message_that_is_too_large_is_not_sent(monkeypatch, pair):
     monkeypatch.setattr(channel, "MOST_BYTES", 100)
-    _, down, _ = pair(Command, Upward)
+    _, down = pair
     with pytest.raises(WireError, match="the limit is 100"):
         down.send(Run("p", b"x" * 200, ()))
 
 
-def test_a_number_that_msgpack_has_not_is_an_error_of_the_sender():
+def test_a_number_that_msgpack_has_not_is_an_error_of_the_sender(pair):
     class Any(msgspec.Struct):
         value: object
 
-    _, down, _ = pair(Command, Upward)
+    _, down = pair
     with pytest.raises(WireError, match="cannot be sent"):
         down.send(Any(2**70))
 
 
-def test_half_a_frame_is_the_end():
-    a, b = socket.socketpair()
+def test_half_a_frame_is_the_end(sockets):
+    a, b = sockets
     b.sendall(b"\0\0\0\x10half")
     b.close()
-    assert list(Channel(a, Upward).receive()) == []
+    end = Channel(a, Upward)
+    assert list(end.receive()) == []
+    end.close()
 
 
 async def _talk():
