@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -19,7 +19,7 @@ from engine.store.database import Database
 Ending = Literal["done", "failed", "stopped"]
 MOST_ATTEMPTS = 5
 """A prompt during which the server died this often is failed instead of queued again."""
-COLUMNS = "seq, id, number, state, attempts, client, prompt, extra, wanted, created, began, ended"
+COLUMNS = "seq, id, number, state, attempts, client, workflow, prompt, extra, wanted, created, began, ended"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,7 @@ class Entry:
     Attributes:
         number: its place; lower ones run first, equal ones in the order they came.
         wanted: ids of the output nodes to run.
+        workflow: the id of the saved workflow it was made from, for lists of jobs.
         created, began, ended: seconds since 1970.
     """
 
@@ -37,6 +38,7 @@ class Entry:
     wanted: Sequence[str]
     extra: Mapping[str, Any] = field(default_factory=dict[str, Any])
     client: str | None = None
+    workflow: str | None = None
     number: float = 0.0
     created: float = 0.0
     began: float | None = None
@@ -79,9 +81,19 @@ class Queue:
                 return read_entry(found[1:])
             place = number if number is not None else _next_number(connection, front=front)
             connection.execute(
-                "INSERT INTO prompts (id, digest, number, state, client, prompt, extra, wanted,"
-                " created) VALUES (?, ?, ?, 'queued', ?, ?, ?, ?, ?)",
-                (entry.id, digest, place, entry.client, prompt, extra, wanted, entry.created),
+                "INSERT INTO prompts (id, digest, number, state, client, workflow, prompt, extra,"
+                " wanted, created) VALUES (?, ?, ?, 'queued', ?, ?, ?, ?, ?, ?)",
+                (
+                    entry.id,
+                    digest,
+                    place,
+                    entry.client,
+                    entry.workflow,
+                    prompt,
+                    extra,
+                    wanted,
+                    entry.created,
+                ),
             )
             return _read(connection, entry.id)
 
@@ -106,42 +118,62 @@ class Queue:
         return await self._database.run(work)
 
     async def finish(
-        self, prompt_id: str, ending: Ending, outcome: Mapping[str, Any], now: float
+        self,
+        prompt_id: str,
+        ending: Ending,
+        outcome: Mapping[str, Any],
+        now: float,
+        *,
+        summary: Mapping[str, Any] | None = None,
     ) -> bool:
-        """Record how a running prompt ended; False where it has ended before or never ran."""
-        text = _dump(outcome)
+        """Record how a running prompt ended; False where it has ended before or never ran.
+
+        Args:
+            prompt_id: which prompt.
+            ending: the state it ends in.
+            outcome: what history tells of it.
+            now: when, in seconds since 1970.
+            summary: what lists of jobs tell of it.
+        """
+        text, short = _dump(outcome), _dump(summary or {})
 
         def work(connection: sqlite3.Connection) -> bool:
             changed = connection.execute(
-                "UPDATE prompts SET state = ?, outcome = ?, ended = ?"
+                "UPDATE prompts SET state = ?, outcome = ?, summary = ?, ended = ?"
                 " WHERE id = ? AND state = 'running'",
-                (ending, text, now, prompt_id),
+                (ending, text, short, now, prompt_id),
             )
             return changed.rowcount == 1
 
         return await self._database.run(work)
 
-    async def recover(self, now: float) -> list[str]:
+    async def recover(
+        self, now: float, outcome: Callable[[str, str], Mapping[str, Any]]
+    ) -> list[str]:
         """After a crash: queue again what ran, but fail what was running at every one of them.
+
+        Args:
+            now: in seconds since 1970.
+            outcome: from a prompt's id and the reason, what history is to tell of it.
 
         Returns:
             the ids of prompts that were failed.
         """
+        reason = f"the server ended {MOST_ATTEMPTS} times while this prompt ran"
 
         def work(connection: sqlite3.Connection) -> list[str]:
             lost = connection.execute(
                 "SELECT id FROM prompts WHERE state = 'running' AND attempts >= ?", (MOST_ATTEMPTS,)
             ).fetchall()
-            reason = f"the server ended {MOST_ATTEMPTS} times while this prompt ran"
-            connection.execute(
-                "UPDATE prompts SET state = 'failed', outcome = ?, ended = ?"
-                " WHERE state = 'running' AND attempts >= ?",
-                (_dump({"reason": reason}), now, MOST_ATTEMPTS),
+            connection.executemany(
+                "UPDATE prompts SET state = 'failed', outcome = ?, summary = '{}', ended = ?"
+                " WHERE id = ?",
+                [(_dump(outcome(each, reason)), now, each) for (each,) in lost],
             )
             connection.execute(
                 "UPDATE prompts SET state = 'queued', began = NULL WHERE state = 'running'"
             )
-            return [each[0] for each in lost]
+            return [each for (each,) in lost]
 
         return await self._database.run(work)
 
@@ -153,12 +185,33 @@ class Queue:
         """What runs."""
         return await self._list("running", "began, seq")
 
+    async def items(
+        self, state: Literal["queued", "running"], *, limit: int | None = None, offset: int = 0
+    ) -> str:
+        """What waits or runs, as the API's JSON list of `[number, id, prompt, extra, outputs]`.
+
+        Put together from the stored texts: ten thousand prompts need not be read to be listed.
+        """
+        order = "number, seq" if state == "queued" else "began, seq"
+
+        def work(connection: sqlite3.Connection) -> str:
+            found = connection.execute(
+                "SELECT number, id, prompt, extra, wanted FROM prompts"
+                f" WHERE state = ? ORDER BY {order} LIMIT ? OFFSET ?",
+                (state, -1 if limit is None else limit, offset),
+            )
+            return f"[{','.join(item_text(row) for row in found)}]"
+
+        return await self._database.run(work)
+
     async def remaining(self) -> int:
         """How many wait or run."""
 
         def work(connection: sqlite3.Connection) -> int:
+            # One index each; asking for both states at once would read the whole table.
             return connection.execute(
-                "SELECT count(*) FROM prompts WHERE state IN ('queued', 'running')"
+                "SELECT (SELECT count(*) FROM prompts WHERE state = 'queued')"
+                " + (SELECT count(*) FROM prompts WHERE state = 'running')"
             ).fetchone()[0]
 
         return await self._database.run(work)
@@ -211,7 +264,7 @@ def _read(connection: sqlite3.Connection, prompt_id: str) -> Entry:
 
 def read_entry(row: Sequence[Any]) -> Entry:
     """An entry from a row of `COLUMNS`."""
-    _, prompt_id, number, state, attempts, client, prompt, extra, wanted, *times = row
+    _, prompt_id, number, state, attempts, client, workflow, prompt, extra, wanted, *times = row
     created, began, ended = times
     return Entry(
         id=prompt_id,
@@ -219,6 +272,7 @@ def read_entry(row: Sequence[Any]) -> Entry:
         wanted=json.loads(wanted),
         extra=json.loads(extra),
         client=client,
+        workflow=workflow,
         number=number,
         created=created,
         began=began,
@@ -226,6 +280,13 @@ def read_entry(row: Sequence[Any]) -> Entry:
         state=state,
         attempts=attempts,
     )
+
+
+def item_text(row: Sequence[Any]) -> str:
+    """`[number, id, prompt, extra, outputs]` as JSON, from those columns."""
+    number, prompt_id, prompt, extra, wanted = row
+    place = int(number) if float(number).is_integer() else number
+    return f"[{place},{json.dumps(prompt_id)},{prompt},{extra},{wanted}]"
 
 
 def _dump(value: object) -> str:
