@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from engine.errors import StoreError
+from engine.errors import IdTakenError
 from engine.store.database import Database
 
 Ending = Literal["done", "failed", "stopped"]
@@ -64,10 +64,13 @@ class Queue:
             number: its place, where a client says so.
 
         Raises:
-            StoreError: another prompt has that id, or the disk refused.
+            IdTakenError: another prompt has that id.
+            StoreError: the disk refused.
         """
         prompt, extra, wanted = (_dump(part) for part in (entry.prompt, entry.extra, entry.wanted))
-        digest = hashlib.sha256(f"{prompt}\0{extra}\0{wanted}".encode()).digest()
+        # When it was sent is no part of what was sent: the same request again is the same prompt.
+        told = _dump({key: value for key, value in entry.extra.items() if key != "create_time"})
+        digest = hashlib.sha256(f"{prompt}\0{told}\0{wanted}".encode()).digest()
 
         def work(connection: sqlite3.Connection) -> Entry:
             found = connection.execute(
@@ -75,7 +78,7 @@ class Queue:
             ).fetchone()
             if found is not None:
                 if found[0] != digest:
-                    raise StoreError(
+                    raise IdTakenError(
                         f"another prompt has the id {entry.id}; send a new id, or none"
                     )
                 return read_entry(found[1:])
@@ -146,6 +149,18 @@ class Queue:
             return changed.rowcount == 1
 
         return await self._database.run(work)
+
+    async def give_back(self, prompt_id: str) -> None:
+        """Let a claimed prompt wait again, in its old place: no worker has seen it."""
+
+        def work(connection: sqlite3.Connection) -> None:
+            connection.execute(
+                "UPDATE prompts SET state = 'queued', began = NULL, attempts = attempts - 1"
+                " WHERE id = ? AND state = 'running'",
+                (prompt_id,),
+            )
+
+        await self._database.run(work)
 
     async def recover(
         self, now: float, outcome: Callable[[str, str], Mapping[str, Any]]

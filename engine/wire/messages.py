@@ -245,8 +245,15 @@ class PutMask(Message, frozen=True):
     mask: str
 
 
+class ReadHeader(Message, frozen=True):
+    """What the header of a `.safetensors` file says about it, as JSON."""
+
+    number: int
+    path: str
+
+
 class Converted(Message, frozen=True):
-    """A picture's bytes."""
+    """The bytes that were asked for."""
 
     number: int
     content: bytes
@@ -259,5 +266,5 @@ class Refused(Message, frozen=True):
     reason: str
 
 
-MediaCommand = Convert | PutMask
+MediaCommand = Convert | PutMask | ReadHeader
 MediaAnswer = Converted | Refused
