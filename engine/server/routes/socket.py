@@ -28,10 +28,11 @@ async def get_socket(request: web.Request) -> web.WebSocketResponse:
     socket = web.WebSocketResponse(
         heartbeat=_HEARTBEAT_SECONDS, max_msg_size=MOST_MESSAGE, compress=False
     )
+    remaining = await services.queue.remaining()
     await socket.prepare(request)
+    # From here to `join` nothing is awaited, so that no message falls between.
     client_id = request.query.get("clientId", "")[:_LONGEST_ID] or uuid.uuid4().hex
     client = Client(client_id, socket)
-    remaining = await services.queue.remaining()
     client.give(outgoing(Status(StatusBody(ExecInfo(remaining)), sid=client_id)))
     job = services.workers.current
     if job is not None and job.entry.client == client_id and job.node is not None:
