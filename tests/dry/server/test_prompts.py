@@ -1,5 +1,6 @@
 """What may be queued is queued for good; what may not is refused with its node and input named."""
 
+import io
 import json
 
 import pytest
@@ -422,6 +423,6 @@ def test_a_chain_of_100_000_nodes_is_accepted(serving):
     }
 
     async def scenario(client):
-        return (await client.post("/prompt", data=body(prompt))).status
+        return (await client.post("/prompt", data=io.BytesIO(body(prompt)))).status
 
     assert serving(scenario) == 200
