@@ -36,7 +36,7 @@ from engine.server.routes import (
 from engine.server.running import failed_outcome
 from engine.server.services import SERVICES, Services
 from engine.server.tokens import Tokens
-from engine.server.workers import Workers
+from engine.server.workers import GRACE_SECONDS, Workers
 from engine.settings import Settings
 from engine.store.database import Database
 from engine.store.history import History
@@ -116,6 +116,7 @@ def build_app(
     lock: int | None = None,
     dist: Path = page.DEFAULT_DIST,
     worker: str | None = "engine.worker",
+    grace: float = GRACE_SECONDS,
 ) -> web.Application:
     """An application over the user directory of these settings. Starts nothing until it is run.
 
@@ -125,6 +126,7 @@ def build_app(
         lock: a file descriptor that worker processes are to inherit.
         dist: where the built page lies.
         worker: the module that workers run; None for a server that only accepts.
+        grace: seconds after which a node that does not look at a stop is ended with its worker.
     """
     guard = Guard(tokens)
     app = web.Application(
@@ -136,7 +138,7 @@ def build_app(
     app.on_response_prepare.append(add_headers)
 
     async def serve(app: web.Application) -> AsyncIterator[None]:
-        async with _services(settings, lock, worker) as services:
+        async with _services(settings, lock, worker, grace) as services:
             app[SERVICES] = services
             yield
 
@@ -151,7 +153,7 @@ def build_app(
 
 @contextlib.asynccontextmanager
 async def _services(
-    settings: Settings, lock: int | None, worker: str | None
+    settings: Settings, lock: int | None, worker: str | None, grace: float
 ) -> AsyncIterator[Services]:
     """Open the store, take up what a crash left, keep a worker; and the other way round."""
     for folder in (settings.output_directory, settings.input_directory, settings.temp_directory):
@@ -164,7 +166,14 @@ async def _services(
             logs.write(f"Calotype: {note}\n")
         await queue.recover(time.time(), failed_outcome)
         workers = Workers(
-            settings, queue, history, hub, logs, module=worker or "engine.worker", lock=lock
+            settings,
+            queue,
+            history,
+            hub,
+            logs,
+            module=worker or "engine.worker",
+            lock=lock,
+            grace=grace,
         )
         helper = MediaHelper(logs)
         if worker is not None:

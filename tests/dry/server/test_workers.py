@@ -1,0 +1,209 @@
+"""A worker may crash, hang or talk nonsense: its job fails with the reason, the next one runs.
+
+The worker here is `fake_worker.py`, which loads no torch; a picture's colour tells it what to do.
+"""
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from engine.server.app import SERVICES
+from engine.settings import ROOT
+
+DIES, CRASHES, BABBLES, HANGS, LOOKS = 1, 2, 3, 4, 5
+STOP_SECONDS = 0.3
+
+
+@pytest.fixture
+def scenario(serving, tmp_path, monkeypatch):
+    """Runs a scenario against a server with the fake worker."""
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(Path(__file__).parent), str(ROOT)]))
+    monkeypatch.setenv("STATE", str(tmp_path))
+
+    def run(steps):
+        return serving(steps, worker="fake_worker", grace=STOP_SECONDS)
+
+    return run
+
+
+def prompt(color=0):
+    inputs = {"width": 16, "height": 16, "batch_size": 1, "color": color}
+    return {
+        "1": {"class_type": "EmptyImage", "inputs": inputs},
+        "2": {"class_type": "SaveImage", "inputs": {"images": ["1", 0], "filename_prefix": "x"}},
+    }
+
+
+async def put(client, color=0, **more):
+    answer = await client.post("/prompt", json={"prompt": prompt(color), **more})
+    assert answer.status == 200
+    return (await answer.json())["prompt_id"]
+
+
+async def ended(client, name):
+    while True:
+        found = await (await client.get(f"/history/{name}")).json()
+        if found:
+            return found[name]
+        await asyncio.sleep(0.02)
+
+
+async def running(client, name):
+    """Wait until its node runs."""
+    workers = client.app[SERVICES].workers
+    while workers.current is None or workers.current.entry.id != name or not workers.current.node:
+        await asyncio.sleep(0.01)
+
+
+def error_of(entry):
+    kind, data = entry["status"]["messages"][-1]
+    assert kind == "execution_error"
+    return data
+
+
+@pytest.mark.parametrize(
+    ("color", "reason"),
+    [
+        (DIES, "exit code 7"),
+        (CRASHES, "signal 11 (SIGSEGV)"),
+        (BABBLES, "broke the protocol"),
+    ],
+)
+def test_a_job_whose_worker_is_lost_fails_and_the_next_one_runs(color, reason, scenario, tmp_path):
+    async def steps(client):
+        lost = await put(client, color)
+        after = await put(client)
+        first = await ended(client, lost)
+        return lost, first, await ended(client, after)
+
+    lost, first, second = scenario(steps)
+    error = error_of(first)
+    assert reason in error["exception_message"]
+    assert (error["node_id"], error["node_type"]) == ("1", "EmptyImage")
+    assert error["exception_type"] == "WorkerDied"
+    assert first["status"]["status_str"] == "error"
+    assert second["status"]["status_str"] == "success"
+    assert second["outputs"] == {"1": {"text": ["done"]}}
+    seen = (tmp_path / "seen").read_text().split()
+    assert seen.count(lost) == 1, "a job whose worker died is not tried again"
+
+
+def test_a_node_that_does_not_look_is_ended_with_its_worker(scenario):
+    async def steps(client):
+        hung = await put(client, HANGS)
+        after = await put(client)
+        await running(client, hung)
+        pid = client.app[SERVICES].workers.pid
+        await client.post("/interrupt", json={"prompt_id": hung})
+        first = await ended(client, hung)
+        return first, await ended(client, after), pid
+
+    first, second, pid = scenario(steps)
+    assert "nothing looked" in error_of(first)["exception_message"]
+    assert second["status"]["status_str"] == "success"
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+
+
+def test_a_node_that_has_looked_gets_time_to_end(scenario):
+    async def steps(client):
+        name = await put(client, LOOKS)
+        await running(client, name)
+        await client.post("/interrupt")
+        found = await ended(client, name)
+        return found, client.app[SERVICES].workers.restarts
+
+    found, restarts = scenario(steps)
+    assert found["status"]["messages"][-1][0] == "execution_interrupted"
+    assert restarts == 0
+
+
+def test_a_stop_for_another_prompt_stops_nothing(scenario):
+    async def steps(client):
+        name = await put(client, LOOKS)
+        await running(client, name)
+        await client.post("/interrupt", json={"prompt_id": "another"})
+        await asyncio.sleep(2 * STOP_SECONDS)
+        still = (await (await client.get("/queue")).json())["queue_running"][0][1] == name
+        await client.post(f"/api/jobs/{name}/cancel")
+        await ended(client, name)
+        job = await (await client.get(f"/api/jobs/{name}")).json()
+        return still, job["status"]
+
+    assert scenario(steps) == (True, "cancelled")
+
+
+def test_prompts_run_by_number_and_one_at_a_time(scenario, tmp_path):
+    async def steps(client):
+        first = await put(client, LOOKS)
+        await running(client, first)
+        names = [await put(client, prompt_id=name) for name in ("a", "b")]
+        names.append(await put(client, prompt_id="front", front=True))
+        await client.post("/interrupt")
+        for name in names:
+            await ended(client, name)
+
+    scenario(steps)
+    assert (tmp_path / "seen").read_text().split()[1:] == ["front", "a", "b"]
+
+
+def test_a_worker_that_cannot_load_leaves_the_queue_as_it_is(scenario, tmp_path):
+    (tmp_path / "broken").touch()
+
+    async def steps(client):
+        name = await put(client)
+        logs = client.app[SERVICES].logs
+        while not any("before it was ready" in each.m for each in logs.entries):
+            await asyncio.sleep(0.05)
+        waiting = (await (await client.get("/queue")).json())["queue_pending"]
+        (tmp_path / "broken").unlink()
+        return name, waiting, await ended(client, name), "".join(each.m for each in logs.entries)
+
+    name, waiting, entry, log = scenario(steps)
+    assert waiting[0][1] == name
+    assert entry["status"]["status_str"] == "success"
+    assert "this worker cannot load" in log
+    assert "fake worker is here" in log
+
+
+def test_memory_is_given_back_and_devices_are_told(scenario):
+    async def steps(client):
+        await ended(client, await put(client))
+        await client.post("/free", json={"unload_models": True})
+        while True:
+            stats = await (await client.get("/system_stats")).json()
+            if stats["devices"][0]["vram_free"] == 2:
+                return stats
+            await asyncio.sleep(0.02)
+
+    assert scenario(steps)["system"]["worker"]["note"] == "fake"
+
+
+def test_two_hundred_prompts_all_end_once(scenario, tmp_path):
+    async def steps(client):
+        names = await asyncio.gather(*(put(client) for _ in range(200)))
+        for name in names:
+            await ended(client, name)
+        history = await (await client.get("/history")).json()
+        last = await (await client.get("/history?max_items=3")).json()
+        return names, history, last
+
+    names, history, last = scenario(steps)
+    assert set(history) == set(names)
+    assert list(last) == list(history)[-3:]
+    assert sorted((tmp_path / "seen").read_text().split()) == sorted(names)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere it ends when it reads the end")
+def test_a_worker_ends_with_the_server(scenario):
+    async def steps(client):
+        name = await put(client, HANGS)
+        await running(client, name)
+        return client.app[SERVICES].workers.pid
+
+    pid = scenario(steps)
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
