@@ -20,7 +20,9 @@ def main() -> int:
     except ModuleNotFoundError as error:
         if (error.name or "").split(".")[0] in {"engine", "nodes"}:
             raise
-        sys.stderr.write(f"Calotype needs the package {error.name!r}. In this folder, type: {INSTALL}\n")
+        sys.stderr.write(
+            f"Calotype needs the package {error.name!r}. In this folder, type: {INSTALL}\n"
+        )
         return 1
 
 

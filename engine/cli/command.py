@@ -24,9 +24,7 @@ DEFAULT_PORT = 8188
 class Serve(Protocol):
     """Runs the server; this room does not know it."""
 
-    def __call__(
-        self, settings: Settings, address: str | None, port: int, *, browser: bool
-    ) -> int:
+    def __call__(self, settings: Settings, address: str | None, port: int, *, browser: bool) -> int:
         """Serve until told to end; returns the exit code."""
         ...
 

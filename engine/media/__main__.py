@@ -23,7 +23,6 @@ from engine.wire.messages import (
     Converted,
     MediaAnswer,
     MediaCommand,
-    PutMask,
     ReadHeader,
     Refused,
 )

@@ -5,7 +5,7 @@ Knows the shapes of errors, and no route.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeGuard
 
 import msgspec
 from aiohttp import web
@@ -82,9 +82,19 @@ async def read_object(request: web.Request) -> dict[str, Any]:
         RefusalError: 400, it is none; 413, it is too large.
     """
     found = await read_json(request)
-    if not isinstance(found, dict):
+    if not is_object(found):
         raise refusal(400, "the body should be a JSON object")
     return found
+
+
+def is_object(value: Any) -> TypeGuard[dict[str, Any]]:
+    """Whether decoded JSON is an object."""
+    return isinstance(value, dict)
+
+
+def is_array(value: Any) -> TypeGuard[list[Any]]:
+    """Whether decoded JSON is a list."""
+    return isinstance(value, list)
 
 
 def too_large(most: int) -> RefusalError:

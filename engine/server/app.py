@@ -1,4 +1,7 @@
-"""The application: an explicit table of routes, what stands before them, and what they are given."""
+"""The application: an explicit table of routes, what stands before them, what they are given.
+
+Knows every handler and no request.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import contextlib
 import logging
 import time
 import uuid
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from pathlib import Path
 
 from aiohttp import web
@@ -154,7 +157,7 @@ def build_app(
 @contextlib.asynccontextmanager
 async def _services(
     settings: Settings, lock: int | None, worker: str | None, grace: float
-) -> AsyncIterator[Services]:
+) -> AsyncGenerator[Services]:
     """Open the store, take up what a crash left, keep a worker; and the other way round."""
     for folder in (settings.output_directory, settings.input_directory, settings.temp_directory):
         folder.mkdir(parents=True, exist_ok=True)
@@ -218,4 +221,6 @@ async def _errors(request: web.Request, handler: Handler) -> web.StreamResponse:
     except Exception:
         number = uuid.uuid4().hex[:8]
         _LOGGER.exception("error %s in %s %s", number, request.method, request.path)
-        return answer({"error": f"the server failed; its log says why (error {number})"}, status=500)
+        return answer(
+            {"error": f"the server failed; its log says why (error {number})"}, status=500
+        )

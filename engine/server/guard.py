@@ -10,6 +10,7 @@ import ipaddress
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Any
 
 from aiohttp import web
 
@@ -168,13 +169,13 @@ async def add_headers(_: web.Request, response: web.StreamResponse) -> None:
 
 def _asked(request: web.Request) -> Asked:
     transport = request.transport
-    address = transport.get_extra_info("sockname") if transport is not None else None
+    address: Any = transport.get_extra_info("sockname") if transport is not None else None
     headers = request.headers
     return Asked(
         method=request.method,
         path=request.path,
         hosts=tuple(headers.getall("Host", ())),
-        local_port=address[1] if isinstance(address, tuple) else 0,
+        local_port=address[1] if address else 0,
         origins=tuple(headers.getall("Origin", ())),
         fetch_site=headers.get("Sec-Fetch-Site"),
         fetch_mode=headers.get("Sec-Fetch-Mode"),

@@ -12,6 +12,7 @@ from typing import Any, Literal
 import msgspec
 
 from engine.server import messages
+from engine.server.answers import is_array, is_object
 from engine.server.hub import Outgoing, outgoing
 from engine.server.messages import Body, NodeProgress, name_of
 from engine.store.queue import Ending, Entry
@@ -72,7 +73,7 @@ class RunningJob:
     def class_of(self, node_id: str) -> str:
         """The class of a node of the prompt."""
         found = self.entry.prompt.get(node_id)
-        return str(found.get("class_type", "")) if isinstance(found, dict) else ""
+        return str(found.get("class_type", "")) if is_object(found) else ""
 
     def crashed(self, reason: str, kind: str = "WorkerDied") -> Failed:
         """The end of a prompt whose worker is gone, naming the node that ran."""
@@ -245,8 +246,8 @@ def summed_up(outputs: Mapping[str, Mapping[str, Any]]) -> tuple[int, dict[str, 
     best: dict[str, Any] | None = None
     for node_id, shown in outputs.items():
         for kind, items in shown.items():
-            for item in items if isinstance(items, list) else ():
-                if not isinstance(item, dict) or "filename" not in item:
+            for item in items if is_array(items) else ():
+                if not is_object(item) or "filename" not in item:
                     continue
                 count += 1
                 if best is None or (best.get("type") == "temp" and item.get("type") != "temp"):

@@ -14,6 +14,7 @@ import socket
 import sys
 import threading
 from dataclasses import dataclass
+from types import FrameType
 
 from aiohttp import web
 
@@ -156,9 +157,12 @@ def _signals() -> asyncio.Event:
             os._exit(130)
         ended.set()
 
+    def ask(_: int, __: FrameType | None) -> None:
+        loop.call_soon_threadsafe(end)
+
     for each in (signal.SIGINT, signal.SIGTERM):
         try:
             loop.add_signal_handler(each, end)
         except NotImplementedError:  # Windows
-            signal.signal(each, lambda *_: loop.call_soon_threadsafe(end))
+            signal.signal(each, ask)
     return ended

@@ -53,7 +53,10 @@ class History:
     async def entries(self, *, limit: int | None = None, offset: int | None = None) -> str:
         """What `list` says, as the API's JSON object; put together from the stored texts."""
         if offset is not None or limit is None:
-            rest, page = "ORDER BY ended, seq LIMIT ? OFFSET ?", (-1 if limit is None else limit, offset or 0)
+            rest, page = (
+                "ORDER BY ended, seq LIMIT ? OFFSET ?",
+                (-1 if limit is None else limit, offset or 0),
+            )
             return await self._entries(rest, page, newest_first=False)
         return await self._entries("ORDER BY ended DESC, seq DESC LIMIT ?", (limit,))
 

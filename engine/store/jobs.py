@@ -94,5 +94,6 @@ class Jobs:
 
 
 def _read(row: Sequence[Any]) -> JobRow:
-    *plain, summary = row
-    return JobRow(*plain, json.loads(summary) if summary else {})
+    prompt_id, state, number, workflow, created, began, ended, summary = row
+    known: dict[str, Any] = json.loads(summary or "{}")
+    return JobRow(prompt_id, state, number, workflow, created, began, ended, known)

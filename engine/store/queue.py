@@ -19,7 +19,10 @@ from engine.store.database import Database
 Ending = Literal["done", "failed", "stopped"]
 MOST_ATTEMPTS = 5
 """A prompt during which the server died this often is failed instead of queued again."""
-COLUMNS = "seq, id, number, state, attempts, client, workflow, prompt, extra, wanted, created, began, ended"
+COLUMNS = (
+    "seq, id, number, state, attempts, client, workflow, prompt, extra, wanted,"
+    " created, began, ended"
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,9 +21,7 @@ from engine.wire.messages import Convert, ReadHeader
 
 COMPATIBLE_WITH = "0.8.0"
 """The ComfyUI whose API this is; clients look at it to know what they may ask."""
-FEATURES = FeatureFlags(
-    supports_preview_metadata=True, max_upload_size=MOST_BODY, extension={}
-)
+FEATURES = FeatureFlags(supports_preview_metadata=True, max_upload_size=MOST_BODY, extension={})
 _PREVIEWS = (".preview.png", ".png", ".webp", ".jpg", ".jpeg", ".preview.webp", ".preview.jpg")
 
 

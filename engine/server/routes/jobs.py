@@ -8,7 +8,7 @@ from typing import Any
 
 from aiohttp import web
 
-from engine.server.answers import answer, nothing, read_object, refusal, whole_number
+from engine.server.answers import answer, is_array, nothing, read_object, refusal, whole_number
 from engine.server.services import SERVICES, Services
 from engine.store.jobs import JobRow
 
@@ -88,7 +88,7 @@ async def post_cancel_many(request: web.Request) -> web.Response:
     """The same for all of `job_ids`; those that are over or unknown are passed over."""
     asked = await read_object(request)
     given = asked.get("job_ids")
-    if not isinstance(given, list):
+    if not is_array(given):
         raise refusal(400, "job_ids should be a list of ids")
     await _cancel(request.app[SERVICES], [each for each in given if isinstance(each, str)])
     return nothing()

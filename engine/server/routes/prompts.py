@@ -21,6 +21,8 @@ from engine.graph.workflow import Conversion, convert
 from engine.server.answers import (
     RefusalError,
     answer,
+    is_array,
+    is_object,
     nothing,
     raw_answer,
     read_body,
@@ -60,9 +62,7 @@ async def post_prompt(request: web.Request) -> web.Response:
     services.workers.wake()
     await services.workers.tell_status()
     number = int(entry.number) if entry.number.is_integer() else entry.number
-    return answer(
-        {"prompt_id": entry.id, "number": number, "node_errors": accepted.node_errors}
-    )
+    return answer({"prompt_id": entry.id, "number": number, "node_errors": accepted.node_errors})
 
 
 async def get_prompt(request: web.Request) -> web.Response:
@@ -106,7 +106,7 @@ async def post_interrupt(request: web.Request) -> web.Response:
         asked = msgspec.json.decode(await read_body(request, most=1 << 20))
     except (msgspec.MsgspecError, RecursionError):
         asked = None
-    prompt_id = asked.get("prompt_id") if isinstance(asked, dict) else None
+    prompt_id = asked.get("prompt_id") if is_object(asked) else None
     wanted = prompt_id if isinstance(prompt_id, str) and prompt_id else None
     await request.app[SERVICES].workers.interrupt(wanted)
     return nothing()
@@ -149,9 +149,11 @@ async def post_history(request: web.Request) -> web.Response:
 
 def _ids(asked: dict[str, Any]) -> list[str]:
     given = asked.get("delete")
-    if given is not None and not isinstance(given, list):
+    if given is None:
+        return []
+    if not is_array(given):
         raise RefusalError(400, {"error": "delete should be a list of prompt ids"})
-    return [each for each in given or () if isinstance(each, str)]
+    return [each for each in given if isinstance(each, str)]
 
 
 def _in_thread(function: Any) -> Any:
@@ -191,15 +193,15 @@ def _examine(body: bytes, services: Services) -> _Accepted:
 
 def _entry(asked: dict[str, Any], prompt: dict[str, Any], report: Report) -> Entry:
     prompt_id, client = asked.get("prompt_id"), asked.get("client_id")
-    extra = asked.get("extra_data") or {}
-    if not isinstance(extra, dict):
+    given: Any = asked.get("extra_data") or {}
+    if not is_object(given):
         raise _refused("invalid_prompt", "extra_data should be an object")
     if prompt_id is not None and not isinstance(prompt_id, str | int):
         raise _refused("invalid_prompt", "prompt_id should be a string")
     if len(str(prompt_id)) > _LONGEST_ID or len(str(client)) > _LONGEST_ID:
         raise _refused("invalid_prompt", f"an id has at most {_LONGEST_ID} characters")
     now = time.time()
-    extra = {key: value for key, value in extra.items() if key not in _SECRETS}
+    extra = {key: value for key, value in given.items() if key not in _SECRETS}
     if client is not None:
         extra["client_id"] = client
     extra["create_time"] = round(now * 1000)
@@ -217,7 +219,7 @@ def _entry(asked: dict[str, Any], prompt: dict[str, Any], report: Report) -> Ent
 def _workflow_id(extra: dict[str, Any]) -> str | None:
     found: Any = extra
     for key in ("extra_pnginfo", "workflow", "id"):
-        found = found.get(key) if isinstance(found, dict) else None
+        found = found.get(key) if is_object(found) else None
     return found if isinstance(found, str) else None
 
 
@@ -263,7 +265,7 @@ def _decode(body: bytes) -> dict[str, Any]:
         found = msgspec.json.decode(body)
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
         raise _unreadable(body, error) from error
-    if not isinstance(found, dict):
+    if not is_object(found):
         raise _refused("invalid_prompt", "the body should be a JSON object with a prompt")
     return found
 
@@ -282,10 +284,8 @@ def _unreadable(body: bytes, why: Exception) -> RefusalError:
 
 
 def _refused(kind: str, message: str, *, status: int = 400) -> RefusalError:
-    return RefusalError(
-        status, {"error": Problem(kind, message, "").to_json(), "node_errors": {}}
-    )
+    return RefusalError(status, {"error": Problem(kind, message, "").to_json(), "node_errors": {}})
 
 
 def _is_texts(value: Any) -> bool:
-    return isinstance(value, list) and all(isinstance(each, str) for each in value)
+    return is_array(value) and all(isinstance(each, str) for each in value)

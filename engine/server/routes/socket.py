@@ -8,7 +8,7 @@ from contextlib import suppress
 import msgspec
 from aiohttp import WSMsgType, web
 
-from engine.server.answers import refusal
+from engine.server.answers import is_object, refusal
 from engine.server.hub import Client, outgoing
 from engine.server.messages import ExecInfo, Executing, Status, StatusBody
 from engine.server.routes.catalog import FEATURES
@@ -60,8 +60,8 @@ async def _hear(client: Client, socket: web.WebSocketResponse) -> None:
 
 def _take_features(client: Client, text: str) -> None:
     found = msgspec.json.decode(text)
-    if not isinstance(found, dict) or found.get("type") != "feature_flags":
+    if not is_object(found) or found.get("type") != "feature_flags":
         return
     data = found.get("data")
-    client.features = data if isinstance(data, dict) else {}
+    client.features = data if is_object(data) else {}
     client.give(outgoing(FEATURES))

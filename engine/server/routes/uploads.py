@@ -1,5 +1,4 @@
-"""Files from the browser into the user's folders: streamed, limited, never over another file
-unless the request says so.
+"""Files from the browser: streamed, limited, and put over another file only when told to.
 
 Knows names and bytes; what a picture holds is looked at by the helper process.
 """

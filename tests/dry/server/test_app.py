@@ -52,7 +52,9 @@ def test_every_answer_has_the_headers(serving):
             answer = await client.request(method, path)
             await answer.read()
             own = {"Content-Security-Policy"}
-            if any(answer.headers.get(name) != PAGE_HEADERS[name] for name in {*PAGE_HEADERS} - own):
+            if any(
+                answer.headers.get(name) != PAGE_HEADERS[name] for name in {*PAGE_HEADERS} - own
+            ):
                 lacking.append((method, path, dict(answer.headers)))
             assert "frame-ancestors 'none'" in answer.headers["Content-Security-Policy"]
             assert "Access-Control-Allow-Origin" not in answer.headers

@@ -7,6 +7,7 @@ import sys
 import time
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -83,10 +84,8 @@ def put_all(address, names):
     answered = []
 
     def put(name):
-        try:
+        with suppress(OSError):  # the server was killed before it answered
             answered.append(ask(f"{address}/prompt", prompt(name))["prompt_id"])
-        except OSError:
-            pass  # the server was killed before it answered
 
     with ThreadPoolExecutor(16) as pool:
         list(pool.map(put, names))
@@ -138,7 +137,7 @@ def test_killed_while_accepting_what_was_answered_is_kept(start):
         process.kill()
         answered = putting.result()
     process.wait()
-    assert 20 <= len(answered)
+    assert len(answered) >= 20
     _, address = start("fake_worker")
     history = wait_for_all(address, answered)
     assert len(history) <= len(answered) + 16, "at most one per client was kept unanswered"

@@ -195,9 +195,7 @@ def bomb():
     row = bytes(1 + 13_000 // 8)
     data = b"".join([*(packer.compress(row) for _ in range(13_000)), packer.flush()])
     head = struct.pack(">IIBBBBB", 13_000, 13_000, 1, 0, 0, 0, 0)
-    return (
-        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
-    )
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
 
 
 def test_a_picture_that_is_too_much_is_refused_and_others_go_on(serving, output):
@@ -311,9 +309,7 @@ def test_a_mask_is_put_on_its_picture(serving, settings):
             "/upload/mask", data=form(png((0, 0, 0, 77)), "m.png", original_ref=reference)
         )
         wrong = [
-            (
-                await client.post("/upload/mask", data=form(png(), "m.png", original_ref=text))
-            ).status
+            (await client.post("/upload/mask", data=form(png(), "m.png", original_ref=text))).status
             for text in (
                 "{",
                 "[]",

@@ -30,8 +30,7 @@ def test_a_workflow_is_saved_listed_moved_and_deleted(serving, settings):
         twice = await client.delete("/userdata/workflows%2Fb.json")
         return {
             "statuses": [
-                each.status
-                for each in (saved, again, kept, replaced, moved, gone, deleted, twice)
+                each.status for each in (saved, again, kept, replaced, moved, gone, deleted, twice)
             ],
             "name": await saved.json(),
             "info": await replaced.json(),
@@ -135,7 +134,9 @@ def test_damaged_settings_are_told_and_not_overwritten(serving, settings):
     assert path.read_text() == "{"
 
 
-@pytest.mark.parametrize("name", ["a/../b", "/a", "a\\b", "a\nb", "aux", "b:c", "x" * 256, "\ud800"])
+@pytest.mark.parametrize(
+    "name", ["a/../b", "/a", "a\\b", "a\nb", "aux", "b:c", "x" * 256, "\ud800"]
+)
 def test_bad_names_are_refused(name, tmp_path):
     with pytest.raises(BadNameError):
         resolve(tmp_path, name)

@@ -40,9 +40,9 @@ class Served:
 def start(user: Path, *arguments, wait=True):
     log = user.parent / f"{user.name}.log"
     stream = log.open("ab")
+    command = [sys.executable, "main.py", "--no-browser", "--port", "0", "--user-directory", user]
     process = subprocess.Popen(
-        [sys.executable, "main.py", "--no-browser", "--port", "0", "--user-directory", user]
-        + list(arguments),
+        [*command, *arguments],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=stream,
@@ -157,14 +157,13 @@ class Browser:
 async def browse(served):
     session = aiohttp.ClientSession()
     socket = await session.ws_connect(f"{served.address}ws?clientId=me", max_msg_size=0)
-    await socket.send_json(
-        {"type": "feature_flags", "data": {"supports_preview_metadata": True}}
-    )
+    await socket.send_json({"type": "feature_flags", "data": {"supports_preview_metadata": True}})
     return Browser(served, session, socket)
 
 
 def with_browser(served, scenario):
     """Run a scenario, an async function that is given a browser."""
+
     async def whole():
         browser = await browse(served)
         try:
