@@ -205,7 +205,7 @@ def test_entries_become_regions(model: Model) -> None:
         *text(1.0, area=("percentage", 0.5, 1.0, 0.5, 0.0), strength=0.7, start_percent=0.2),
         *text(2.0, mask=mask, mask_strength=0.5, set_area_to_bounds=True, end_percent=0.5),
     ]
-    first, second = prepared(entries, model, (32, 32))
+    first, second = prepared(entries, model, (1, 4, 32, 32))
     assert (first.area, first.strength) == ((16, 32, 16, 0), 0.7)
     assert first.start == model.parameterization.percent_to_sigma(0.2)
     assert first.end == 0.0
