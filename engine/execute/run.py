@@ -63,7 +63,8 @@ class GraphRun:
         self._signatures: dict[str, Signature] = {}
         self._known: dict[Signature, Known] = {}
         self._outputs: dict[str, tuple[list[Any], ...]] = {}
-        self._schedule = Schedule()
+        self._ranks: dict[str, int] = {}
+        self._schedule = Schedule(self._ranks)
         self._begun: dict[Signature, str] = {}
         self._parked: dict[str, Running] = {}
         self._awaited: dict[Task[Outcome], str] = {}
@@ -73,13 +74,14 @@ class GraphRun:
         self._current: str | None = None
 
     def sign(self, ordered: Iterable[str]) -> None:
-        """Sign these nodes, each of which comes after its sources.
+        """Sign these nodes, each of which comes after its sources; they are called in this order.
 
         Raises:
             NodeFailure: there is no class of that name, or it cannot be read.
         """
-        prompt, signatures = self._graph.prompt, self._signatures
+        prompt, signatures, ranks = self._graph.prompt, self._signatures, self._ranks
         for node_id in ordered:
+            ranks.setdefault(node_id, len(ranks))
             kind = self._kind(node_id)
             asks = kind.traits.fingerprints
             signatures[node_id] = sign(
@@ -97,8 +99,8 @@ class GraphRun:
         return tuple(node_id for node_id in ordered if signatures[node_id] in cache)
 
     def demand(self, wanted: Sequence[str]) -> None:
-        """See to it that these nodes, and what they need, will be settled. First ones go first."""
-        stack = list(wanted)
+        """See to it that these nodes, and what they need, will be settled."""
+        stack = list(reversed(wanted))
         while stack:
             node_id = stack.pop()
             if node_id in self._outputs or node_id in self._schedule:
@@ -332,6 +334,7 @@ class GraphRun:
             if isinstance(outcome, Outcome) and outcome.expansion is not None:
                 added, result = self._graph.grow(node_id, index, outcome.expansion)
                 expanding.answers[index] = Grown(result)
+                self._ranks.update(dict.fromkeys(added, self._ranks[node_id]))
                 expanding.sources.extend(each.node for each in result if isinstance(each, Link))
                 showing += [each for each in added if self._kind(each).schema.is_output]
         self._expanding[node_id] = expanding
