@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+from engine.errors import WeightsError
 from engine.weights.state_dict import Entry, StateDict
 
 DENOISER_PREFIXES = ("model.diffusion_model.", "model.model.", "")
@@ -62,8 +63,17 @@ def _below(
     for prefix in prefixes:
         if f"{prefix}{mark}" in weights:
             found = weights.part(prefix)
-            return found.rename(lambda name: name if name.startswith(parts) else None)
+            found = found.rename(lambda name: name if name.startswith(parts) else None)
+            _refuse_empty(found)
+            return found
     return None
+
+
+def _refuse_empty(part: StateDict) -> None:
+    """A tensor without bytes could claim any size, and a network would be built to match it."""
+    for name, shape in part.shapes.items():
+        if 0 in shape:
+            raise WeightsError(f"its tensor {name} has the shape {list(shape)}, which is empty")
 
 
 def _as_convolutions(entries: Mapping[str, Entry]) -> dict[str, Entry]:
