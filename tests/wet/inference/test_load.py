@@ -45,31 +45,36 @@ def saved(small_tensors, tmp_path):
     return save
 
 
-def run(path, residency_dtype=torch.float32, **more):
+def handles(path):
+    model, clip, vae = load_checkpoint(path)
+    return model.net, clip.encoder, vae.autoencoder
+
+
+def run(path, residency_dtype=torch.float32, residency=None, **more):
     """One pass through each part."""
     model, clip, vae = load_checkpoint(path, **more)
-    residency = DeviceResidency(CPU, residency_dtype, budget=10**9)
+    residency = residency or DeviceResidency(CPU, residency_dtype, budget=10**9)
     with residency.use(clip.encoder):
         text, extras = clip.family.encode(
             clip.config, clip.encoder.module, "a red sun", layer=None, embeddings=lambda _: None
         )
     computed = more.get("dtype") or residency_dtype
     x = torch.linspace(-1, 1, 4 * 8 * 8).reshape(1, 4, 8, 8)
-    with residency.use(model.net, vae.autoencoder):
+    with residency.use(model.net):
         inputs = model.family.inputs(model.config, text.to(computed), extras)
         noise = model.family.predict(
             model.net.module, x.to(computed), torch.tensor([500.0]), inputs, lambda: None
         )
+    with residency.use(vae.autoencoder):
         picture = vae.autoencoder.module.decode(x.to(computed))
     return text, noise.float(), picture.float()
 
 
 def test_nothing_is_read_before_it_is_used(saved):
     path = saved()
-    model, clip, vae = load_checkpoint(path)
-    handles = (model.net, clip.encoder, vae.autoencoder)
-    assert not any(handle.is_loaded for handle in handles)
-    sizes = sum(handle.size for handle in handles)
+    model, _, vae = load_checkpoint(path)
+    assert not any(handle.is_loaded for handle in handles(path))
+    sizes = sum(handle.size for handle in handles(path))
     assert 0.99 * path.stat().st_size < sizes < path.stat().st_size
     assert model.net.name == "model.safetensors, denoiser"
     assert model.latent.channels == vae.latent.channels == 4
@@ -97,6 +102,27 @@ def test_a_dtype_can_be_asked_of_one_checkpoint(saved):
     path = saved()
     found = run(path, torch.bfloat16, dtype=torch.float32)
     for ours, theirs in zip(found, run(path), strict=True):
+        assert torch.equal(ours, theirs)
+
+
+@pytest.mark.parametrize("share", [0.8, 0.5])
+def test_what_does_not_fit_is_streamed_and_computes_the_same(saved, share):
+    net, _, autoencoder = handles(saved())
+    x, context = torch.linspace(-1, 1, 256).reshape(1, 4, 8, 8), torch.ones(1, 77, 64)
+
+    def both(residency):
+        with residency.use(net):
+            noise = net.module(x, torch.tensor([500.0]), context)
+        with residency.use(autoencoder):
+            picture = autoencoder.module.decode(x)
+        return noise, picture, residency.release(10**9)
+
+    *expected, whole = both(DeviceResidency(CPU, torch.float32, budget=10**9))
+    assert whole > net.size + autoencoder.size
+    budget = int(net.size * 2 * share)  # twice as large in fp32
+    *found, held = both(DeviceResidency(CPU, torch.float32, budget=budget, block_limit=budget // 8))
+    assert 0 < held <= budget
+    for ours, theirs in zip(found, expected, strict=True):
         assert torch.equal(ours, theirs)
 
 
