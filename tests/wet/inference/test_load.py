@@ -80,13 +80,16 @@ def test_nothing_is_read_before_it_is_used(saved):
     assert model.latent.channels == vae.latent.channels == 4
 
 
-@pytest.mark.parametrize("stored", [torch.float16, torch.bfloat16, torch.float32])
+STORED = [torch.float16, torch.bfloat16, torch.float32, torch.float8_e4m3fn]
+
+
+@pytest.mark.parametrize("stored", STORED)
 def test_files_of_every_dtype_run_alike(saved, stored):
     expected = run(saved(dtype=torch.float32))
     found = run(saved(dtype=stored, name="other.safetensors"))
     # The small file is fp16, so fp16 and fp32 hold the same numbers; only that views of a file lie
-    # elsewhere in a cache line, which changes the order of some sums. bf16 keeps 8 bits.
-    tolerance = 0.05 if stored == torch.bfloat16 else 1e-5
+    # elsewhere in a cache line, which changes the order of some sums. bf16 keeps 8 bits, fp8 4.
+    tolerance = {torch.bfloat16: 0.05, torch.float8_e4m3fn: 0.5}.get(stored, 1e-5)
     for ours, theirs in zip(found, expected, strict=True):
         error = (ours - theirs).norm() / theirs.norm()
         assert error <= tolerance, error
@@ -201,6 +204,30 @@ def test_an_autoencoder_of_its_own(saved, small_tensors):
         expected = whole.autoencoder.module.decode(z)
         assert torch.equal(alone.autoencoder.module.decode(z), expected)
     assert alone.latent.downscale == 8
+
+
+def test_an_autoencoder_of_diffusers_layout_computes_what_diffusers_does(tmp_path):
+    from diffusers import AutoencoderKL
+
+    torch.manual_seed(0)
+    theirs = AutoencoderKL(
+        block_out_channels=(32, 64),
+        layers_per_block=2,
+        down_block_types=("DownEncoderBlock2D",) * 2,
+        up_block_types=("UpDecoderBlock2D",) * 2,
+        sample_size=16,
+    ).eval()
+    path = tmp_path / "diffusion_pytorch_model.safetensors"
+    save_file(theirs.state_dict(), path)
+    vae = load_vae(path)
+    z, pixels = torch.randn(1, 4, 8, 8), torch.randn(1, 3, 16, 16)
+    with DeviceResidency(CPU, torch.float32, budget=10**9).use(vae.autoencoder):
+        decoded = vae.autoencoder.module.decode(z)
+        encoded = vae.autoencoder.module.encode(pixels)
+    torch.testing.assert_close(decoded, theirs.decode(z).sample, rtol=0, atol=1e-5)
+    expected = theirs.encode(pixels).latent_dist.mean
+    torch.testing.assert_close(encoded, expected, rtol=0, atol=1e-5)
+    assert vae.latent.downscale == 2
 
 
 def test_pixel_space_changes_nothing():
