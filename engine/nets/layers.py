@@ -35,22 +35,26 @@ class Convolution(nn.Conv2d):
 
 
 class Linear(nn.Linear):
-    """A projection that leaves fp32 on a CPU to oneDNN.
+    """A projection that is oneDNN's on a CPU.
 
-    torch gives it to MKL, which on an AMD core is 2 to 2.5 times slower. oneDNN's has no gradient,
-    so training takes the ordinary way.
+    torch gives fp32 to MKL, which on an AMD core is 2 to 2.5 times slower, and writes a bias in
+    bf16 by itself first. oneDNN's has no gradient, so training takes the ordinary way.
     """
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - nn.Module's name for it
         """[..., C] -> [..., C']."""
-        plain = (
-            torch.is_grad_enabled()
-            or input.dtype != torch.float32
-            or input.device.type != "cpu"
-            or not torch.backends.mkldnn.is_available()
-        )
-        if plain:
+        if torch.is_grad_enabled() or input.device.type != "cpu" or not _computes(input.dtype):
             return super().forward(input)
         return torch.ops.mkldnn._linear_pointwise(  # noqa: SLF001 - what torch.compile calls
             input, self.weight, self.bias, "none", [], ""
         )
+
+
+def _computes(dtype: torch.dtype) -> bool:
+    """Whether oneDNN does so here."""
+    if not torch.backends.mkldnn.is_available():
+        return False
+    if dtype == torch.bfloat16:
+        # Only where the processor does.
+        return torch.ops.mkldnn._is_mkldnn_bf16_supported()  # noqa: SLF001 - as above
+    return dtype == torch.float32

@@ -162,7 +162,7 @@ class SpatialTransformer(nn.Module):
         if self.linear:
             tokens = self.proj_out(tokens)
         hidden = tokens.transpose(1, 2).unflatten(2, (height, -1))
-        return x + hidden if self.linear else self.proj_out(hidden.contiguous()).add_(x)
+        return x + hidden if self.linear else self.proj_out(hidden).add_(x)
 
 
 class Downsample(nn.Module):

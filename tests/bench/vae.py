@@ -29,7 +29,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--dtype", choices=DTYPES, default="bf16")
     parser.add_argument("--tile", type=int, default=384)
-    parser.add_argument("--overlap", type=int, default=64)
+    parser.add_argument("--overlap", type=int, default=48)
     parser.add_argument("--threads", type=int)
     parser.add_argument("--cpu-time", action="store_true")
     asked = parser.parse_args()
