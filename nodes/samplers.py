@@ -6,12 +6,12 @@ from typing import Annotated
 
 import torch
 
-from engine.diffusion.samplers.table import EULER_CFG_PP_ALTERNATIVE, LCM_UPSCALE, SAMPLERS
+from engine.diffusion.samplers.table import EULER_CFG_PP_ALTERNATIVE, LCM_UPSCALE
 from engine.inference.values import Sampler as ChosenSampler
 from engine.nodekit.contract import node
 from engine.nodekit.markers import Choice, Range
 from nodes.latent_shapes import resize
-from nodes.sampling import SamplerName
+from nodes.sampling import SamplerName, chosen
 from nodes.sockets import Model, Sampler
 
 SAMPLERS_MENU = "sampling/custom_sampling/samplers"
@@ -25,20 +25,16 @@ def _on(device: str, name: str) -> str:
     return f"{name}_gpu" if device == "gpu" else name
 
 
-def _chosen(name: str, **knobs: object) -> Sampler:
-    return ChosenSampler(SAMPLERS[name], knobs)
-
-
 @node("KSamplerSelect", category=SAMPLERS_MENU)
 def ksampler_select(sampler_name: SamplerName) -> Sampler:
     """A sampling function by name."""
-    return _chosen(sampler_name)
+    return chosen(sampler_name)
 
 
 @node("SamplerEulerAncestral", category=SAMPLERS_MENU)
 def sampler_euler_ancestral(eta: Knob = 1.0, s_noise: Knob = 1.0) -> Sampler:
     """Euler with fresh noise at every step; `eta` says how much, 0 is Euler."""
-    return _chosen("euler_ancestral", eta=eta, s_noise=s_noise)
+    return chosen("euler_ancestral", eta=eta, s_noise=s_noise)
 
 
 @node("SamplerEulerAncestralCFGPP", category=SAMPLERS_MENU, display="SamplerEulerAncestralCFG++")
@@ -47,7 +43,7 @@ def sampler_euler_ancestral_cfg_pp(
     s_noise: Annotated[float, Range(0.0, 10.0, step=0.01, round=False)] = 1.0,
 ) -> Sampler:
     """The same along the unguided direction; wants a low guidance scale."""
-    return _chosen("euler_ancestral_cfg_pp", eta=eta, s_noise=s_noise)
+    return chosen("euler_ancestral_cfg_pp", eta=eta, s_noise=s_noise)
 
 
 @node("SamplerEulerCFGpp", category="_for_testing", display="SamplerEulerCFG++", experimental=True)
@@ -57,7 +53,7 @@ def sampler_euler_cfg_pp(
     """Euler along the unguided direction; wants a low guidance scale."""
     if version == "alternative":
         return ChosenSampler(EULER_CFG_PP_ALTERNATIVE)
-    return _chosen("euler_cfg_pp")
+    return chosen("euler_cfg_pp")
 
 
 @node("SamplerLCMUpscale", category=SAMPLERS_MENU)
@@ -82,7 +78,7 @@ def sampler_lcm_upscale(
 @node("SamplerLMS", category=SAMPLERS_MENU)
 def sampler_lms(order: Annotated[int, Range(1, 100)] = 4) -> Sampler:
     """Linear multistep: extrapolates from up to `order` steps."""
-    return _chosen("lms", order=order)
+    return chosen("lms", order=order)
 
 
 @node("SamplerDPMAdaptative", category=SAMPLERS_MENU)
@@ -99,7 +95,7 @@ def sampler_dpm_adaptive(
     s_noise: Knob = 1.0,
 ) -> Sampler:
     """Chooses its own steps between the first and last sigma, to keep an error bound."""
-    return _chosen(
+    return chosen(
         "dpm_adaptive",
         order=order,
         rtol=rtol,
@@ -117,7 +113,7 @@ def sampler_dpm_adaptive(
 @node("SamplerDPMPP_2S_Ancestral", category=SAMPLERS_MENU)
 def sampler_dpmpp_2s_ancestral(eta: Knob = 1.0, s_noise: Knob = 1.0) -> Sampler:
     """DPM-Solver++(2S) with fresh noise at every step."""
-    return _chosen("dpmpp_2s_ancestral", eta=eta, s_noise=s_noise)
+    return chosen("dpmpp_2s_ancestral", eta=eta, s_noise=s_noise)
 
 
 @node("SamplerDPMPP_SDE", category=SAMPLERS_MENU)
@@ -125,7 +121,7 @@ def sampler_dpmpp_sde(
     *, eta: Knob = 1.0, s_noise: Knob = 1.0, r: Knob = 0.5, noise_device: NoiseDevice
 ) -> Sampler:
     """Stochastic DPM-Solver++ with a middle point at share `r` of a step."""
-    return _chosen(_on(noise_device, "dpmpp_sde"), eta=eta, s_noise=s_noise, r=r)
+    return chosen(_on(noise_device, "dpmpp_sde"), eta=eta, s_noise=s_noise, r=r)
 
 
 @node("SamplerDPMPP_2M_SDE", category=SAMPLERS_MENU)
@@ -138,7 +134,7 @@ def sampler_dpmpp_2m_sde(
 ) -> Sampler:
     """Stochastic DPM-Solver++ that looks back one step."""
     name = _on(noise_device, "dpmpp_2m_sde")
-    return _chosen(name, solver_type=solver_type, eta=eta, s_noise=s_noise)
+    return chosen(name, solver_type=solver_type, eta=eta, s_noise=s_noise)
 
 
 @node("SamplerDPMPP_3M_SDE", category=SAMPLERS_MENU)
@@ -146,7 +142,7 @@ def sampler_dpmpp_3m_sde(
     *, eta: Knob = 1.0, s_noise: Knob = 1.0, noise_device: NoiseDevice
 ) -> Sampler:
     """Stochastic DPM-Solver++ that looks back two steps."""
-    return _chosen(_on(noise_device, "dpmpp_3m_sde"), eta=eta, s_noise=s_noise)
+    return chosen(_on(noise_device, "dpmpp_3m_sde"), eta=eta, s_noise=s_noise)
 
 
 @node("SamplerER_SDE", category=SAMPLERS_MENU)
@@ -159,7 +155,7 @@ def sampler_er_sde(
 ) -> Sampler:
     """Extended reverse-time SDE; an ODE, or without `eta`, adds no noise."""
     quiet = solver_type == "ODE" or (solver_type == "Reverse-time SDE" and eta == 0)
-    return _chosen(
+    return chosen(
         "er_sde",
         solver_type=solver_type,
         max_stage=max_stage,
@@ -177,7 +173,7 @@ def sampler_seeds_2(
     r: Annotated[float, Range(0.01, 1.0, step=0.01, round=False)] = 0.5,
 ) -> Sampler:
     """Stochastic exponential steps with a middle point at share `r`."""
-    return _chosen("seeds_2", solver_type=solver_type, eta=eta, s_noise=s_noise, r=r)
+    return chosen("seeds_2", solver_type=solver_type, eta=eta, s_noise=s_noise, r=r)
 
 
 @node("SamplerSASolver", category=SAMPLERS_MENU)
@@ -195,7 +191,7 @@ def sampler_sa_solver(
 ) -> Sampler:
     """Stochastic Adams steps; noise is added between the two shares of the trained schedule."""
     del model  # the run's own model says where those shares lie
-    return _chosen(
+    return chosen(
         "sa_solver",
         eta=eta,
         sde_start_percent=sde_start_percent,

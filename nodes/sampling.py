@@ -56,9 +56,8 @@ def ksampler(
     """
     sigmas = sampler_sigmas(model, sampler_name, scheduler, steps, denoise)
     guider = CfgGuider(model, positive, negative, cfg)
-    run = Sampler(SAMPLERS[sampler_name])
-    return {**latent_image, "samples": sampled(ctx, guider, RandomNoise(seed), run, sigmas,
-                                               latent_image).samples}  # fmt: skip
+    found = sampled(ctx, guider, RandomNoise(seed), chosen(sampler_name), sigmas, latent_image)
+    return {**latent_image, "samples": found.samples}
 
 
 @node("KSamplerAdvanced", category="sampling", display="KSampler (Advanced)")
@@ -89,9 +88,13 @@ def ksampler_advanced(
     sigmas = section(whole, start_at_step, end_at_step, to_the_end=to_the_end)
     noise = RandomNoise(noise_seed) if add_noise == "enable" else DisableNoise(noise_seed)
     guider = CfgGuider(model, positive, negative, cfg)
-    run = Sampler(SAMPLERS[sampler_name])
-    return {**latent_image, "samples": sampled(ctx, guider, noise, run, sigmas,
-                                               latent_image).samples}  # fmt: skip
+    found = sampled(ctx, guider, noise, chosen(sampler_name), sigmas, latent_image)
+    return {**latent_image, "samples": found.samples}
+
+
+def chosen(name: str, **knobs: object) -> Sampler:
+    """A sampler by its name in the menus, some of its knobs turned."""
+    return Sampler(SAMPLERS[name], knobs)
 
 
 def sampled(

@@ -1,6 +1,6 @@
 """Noise by seed: what a run starts from, and what samplers add on the way.
 
-Drawn as the incumbent draws it, so that seeds carry over. Knows no sampler and no schedule.
+Drawn as ComfyUI draws it, so that seeds carry over. Knows no sampler and no schedule.
 """
 
 from __future__ import annotations

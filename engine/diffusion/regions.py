@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -74,16 +74,19 @@ def in_cells(area: Sequence[float | str] | None, size: Sequence[int]) -> Area | 
     return (*(min(side, free) for side, free in zip(sides, room, strict=True)), *offsets)
 
 
-def fitted_mask(mask: Tensor, size: Sequence[int]) -> Tensor:
-    """A mask [h, w] or [B, h, w] of any size at the size of x, [B, *size]."""
-    mask = mask.float()
-    if mask.ndim == len(size):
-        mask = mask[None]
-    if tuple(mask.shape[1:]) == tuple(size):
-        return mask
-    return functional.interpolate(
-        mask[:, None], size=tuple(size), mode="bilinear", align_corners=False
-    )[:, 0]
+def fitted_mask(mask: Tensor, size: Sequence[int], rows: int) -> Tensor:
+    """A mask [..., *any size] at the size of x [rows, C, *size]: [1 or rows, *size].
+
+    Fewer masks than rows start over, more are left out.
+    """
+    mask = mask.float().reshape(-1, *mask.shape[-len(size) :])
+    if tuple(mask.shape[1:]) != tuple(size):
+        mask = functional.interpolate(
+            mask[:, None], size=tuple(size), mode="bilinear", align_corners=False
+        )[:, 0]
+    if len(mask) > 1:
+        mask = mask.repeat(math.ceil(rows / len(mask)), *(1 for _ in size))[:rows]
+    return mask
 
 
 def bounds_of(mask: Tensor) -> Area:
@@ -166,59 +169,52 @@ def moved(region: Region, device: torch.device, dtype: torch.dtype) -> Region:
     return replace(region, inputs=inputs, weight=weight)
 
 
-@dataclass(frozen=True, slots=True)
 class Evaluator:
-    """Evaluates lists of regions on x, as few calls as their shapes allow.
+    """Evaluates lists of regions on x, in as few calls as their shapes and the memory allow.
 
-    One is made for a run; it keeps the inputs it stacked, since every step asks for the same ones.
-
-    Attributes:
-        call: the network.
-        rows: the most rows of x in one call; None: no limit.
+    One is made for a run. It keeps the inputs it stacked, since every step asks for the same ones,
+    and how many entries a call could hold.
     """
 
-    call: Call
-    rows: int | None = None
-    _stacked: dict[tuple[int, ...], dict[str, Tensor]] = field(default_factory=dict, repr=False)
+    def __init__(self, call: Call) -> None:
+        self._call = call
+        self._most: int | None = None
+        self._stacked: dict[tuple[int, ...], dict[str, Tensor]] = {}
 
     def __call__(self, x: Tensor, sigma: Tensor, *lists: Sequence[Region]) -> tuple[Tensor, ...]:
         """What each list of regions makes of x [B, C, ...] at sigma [B]."""
-        jobs = [
+        waiting = [
             (index, region)
             for index, regions in enumerate(lists)
             for region in active(regions, sigma)
         ]
-        parts: dict[int, list[tuple[Region, Tensor]]] = {index: [] for index in range(len(lists))}
-        for batch in self._batches(jobs, x):
-            crops = [cropped(x, region.area) for _, region in batch]
-            stacked = torch.cat(crops) if len(crops) > 1 else crops[0]
-            sigmas = sigma.expand(len(x)).repeat(len(batch))
-            denoised = self.call(stacked, sigmas, self._inputs(batch, len(x)))
-            for (index, region), part in zip(batch, denoised.chunk(len(batch)), strict=True):
+        parts: list[list[tuple[Region, Tensor]]] = [[] for _ in lists]
+        while waiting:
+            batch = [job for job in waiting if _together(waiting[0][1], job[1], x)][: self._most]
+            try:
+                found = self._evaluated([region for _, region in batch], x, sigma)
+            except torch.OutOfMemoryError:
+                if len(batch) == 1:
+                    raise
+                self._most = len(batch) // 2
+                continue
+            for (index, region), part in zip(batch, found, strict=True):
                 parts[index].append((region, part))
-        return tuple(blended(x, parts[index]) for index in range(len(lists)))
+            waiting = [job for job in waiting if job not in batch]
+        return tuple(blended(x, each) for each in parts)
 
-    def _batches(self, jobs: list[tuple[int, Region]], x: Tensor) -> list[list[tuple[int, Region]]]:
-        """The jobs, those side by side whose shapes agree."""
-        most = len(jobs) if self.rows is None else max(1, self.rows // len(x))
-        batches: list[list[tuple[int, Region]]] = []
-        for job in jobs:
-            for batch in batches:
-                first = batch[0][1]
-                if len(batch) < most and _together(first, job[1], x):
-                    batch.append(job)
-                    break
-            else:
-                batches.append([job])
-        return batches
+    def _evaluated(self, batch: Sequence[Region], x: Tensor, sigma: Tensor) -> tuple[Tensor, ...]:
+        crops = [cropped(x, region.area) for region in batch]
+        stacked = torch.cat(crops) if len(crops) > 1 else crops[0]
+        sigmas = sigma.expand(len(x)).repeat(len(batch))
+        return self._call(stacked, sigmas, self._inputs(batch, len(x))).chunk(len(batch))
 
-    def _inputs(self, batch: list[tuple[int, Region]], rows: int) -> dict[str, Tensor]:
-        key = (rows, *(id(region) for _, region in batch))
+    def _inputs(self, batch: Sequence[Region], rows: int) -> dict[str, Tensor]:
+        key = (rows, *map(id, batch))
         if key not in self._stacked:
-            regions = [region for _, region in batch]
             self._stacked[key] = {
-                name: _stack([region.inputs[name] for region in regions], rows)
-                for name in regions[0].inputs
+                name: _stack([region.inputs[name] for region in batch], rows)
+                for name in batch[0].inputs
             }
         return self._stacked[key]
 

@@ -13,7 +13,6 @@ from types import MappingProxyType
 
 import numpy as np
 import torch
-from scipy import stats
 from torch import Tensor
 
 from engine.diffusion.parameterization import Parameterization
@@ -62,9 +61,12 @@ def beta(model: Parameterization, steps: int, *, alpha: float = 0.6, beta: float
     Lee et al. 2024, "Beta Sampling is All You Need". Levels that round to the same entry
     count once.
     """
+    # Imported here: it takes longer to load than a tiny picture takes to sample.
+    from scipy.special import betaincinv  # noqa: PLC0415
+
     top = len(model.sigmas) - 1
     shares = 1 - torch.linspace(0, 1, steps + 1, dtype=torch.float64)[:-1].numpy()
-    entries = (stats.beta.ppf(shares, alpha, beta) * top).round().astype(int).tolist()
+    entries = (betaincinv(alpha, beta, shares) * top).round().astype(int).tolist()
     return with_zero(model.sigmas[list(dict.fromkeys(entries))])
 
 

@@ -29,6 +29,7 @@ class Running:
         answers: one per call: an outcome, or the task that will give one.
         block: the first message that kept a call from being made, or None.
         began: when, by `perf_counter`.
+        unfinished: how many tasks are awaited, once the node is parked.
     """
 
     node_id: str
@@ -40,6 +41,7 @@ class Running:
     )
     block: str | None = None
     began: float = field(default_factory=perf_counter)
+    unfinished: int = 0
 
     @property
     def tasks(self) -> list[asyncio.Task[Outcome]]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Coroutine
+from contextlib import suppress
 from inspect import isawaitable
 from typing import Any, TypeVar
 
@@ -18,14 +19,17 @@ class Coroutines:
 
     def __init__(self) -> None:
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._tasks: list[asyncio.Task[Any]] = []
+        self._unfinished: set[asyncio.Task[Any]] = set()
+        self._done: list[asyncio.Task[Any]] = []
+        self._wake: asyncio.Event | None = None
 
     def start(self, coroutine: Coroutine[Any, Any, Value]) -> asyncio.Task[Value]:
         """Begin a task and let it run until it first waits for something."""
         loop = self._running()
         task = loop.create_task(coroutine)
-        self._tasks.append(task)
-        self.turn(0)
+        self._unfinished.add(task)
+        task.add_done_callback(self._note)
+        loop.run_until_complete(asyncio.sleep(0))
         return task
 
     def now(self, value: Value | Awaitable[Value]) -> Value:
@@ -34,25 +38,23 @@ class Coroutines:
             return self._running().run_until_complete(_awaited(value))
         return value
 
-    def turn(self, seconds: float) -> None:
-        """Let tasks go on: one turn of each, or until one is done or the seconds are over."""
-        loop = self._running()
-        unfinished = [task for task in self._tasks if not task.done()]
-        if not seconds or not unfinished:
-            loop.run_until_complete(asyncio.sleep(0))
-            return
-        loop.run_until_complete(
-            asyncio.wait(unfinished, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-        )
+    def turn(self, seconds: float) -> list[asyncio.Task[Any]]:
+        """Let tasks go on: one turn of each, or until one is done or the seconds are over.
+
+        Returns those that were done since the last turn.
+        """
+        self._running().run_until_complete(self._turn(seconds))
+        done, self._done = self._done, []
+        return done
 
     def close(self) -> None:
         """Cancel what is unfinished, and close the loop."""
         loop, self._loop = self._loop, None
         if loop is None:
             return
-        for task in self._tasks:
+        for task in self._unfinished:
             task.cancel()
-        loop.run_until_complete(_settled(self._tasks))
+        loop.run_until_complete(_settled([*self._unfinished]))
         loop.run_until_complete(loop.shutdown_asyncgens())
         loop.close()
 
@@ -60,6 +62,23 @@ class Coroutines:
         if self._loop is None:
             self._loop = asyncio.new_event_loop()
         return self._loop
+
+    def _note(self, task: asyncio.Task[Any]) -> None:
+        self._unfinished.discard(task)
+        self._done.append(task)
+        if not task.cancelled():
+            task.exception()  # asked for, so that asyncio does not complain that nobody did
+        if self._wake is not None:
+            self._wake.set()
+
+    async def _turn(self, seconds: float) -> None:
+        if not seconds or self._done:
+            await asyncio.sleep(0)
+            return
+        self._wake = asyncio.Event()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._wake.wait()
 
 
 async def _awaited(value: Awaitable[Value]) -> Value:

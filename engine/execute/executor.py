@@ -17,7 +17,8 @@ from engine.errors import Stopped
 from engine.execute.cache import Cache
 from engine.execute.calls import Retry
 from engine.execute.failures import NodeFailure
-from engine.execute.run import GraphRun, Surroundings
+from engine.execute.run import GraphRun
+from engine.execute.surroundings import Surroundings
 from engine.files import Files
 from engine.graph.order import order
 from engine.graph.prompt import Prompt

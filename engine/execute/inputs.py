@@ -106,7 +106,9 @@ def constants(node: PromptNode) -> dict[str, Any]:
 def calls(inputs: Inputs, kind: Kind) -> Iterator[dict[str, Any]]:
     """The arguments of each call there is to make."""
     if kind.schema.input_is_list:
-        yield _nested(inputs, kind) if kind.nested else dict(inputs)
+        # Copies: a node that empties the lists it was given must not empty what is kept.
+        copies = {name: list(values) for name, values in inputs.items()}
+        yield _nested(copies, kind) if kind.nested else copies
         return
     longest, shortest = 1, 1
     for values in inputs.values():

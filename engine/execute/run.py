@@ -6,47 +6,32 @@ and *settled* when its outputs are there. Holds values without looking at them.
 
 from __future__ import annotations
 
+from asyncio import Task
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 
-from engine.errors import CircleError, NodeError, Stopped
-from engine.execute.cache import Cache, Known
-from engine.execute.calls import Retry, Running, begin, merge, merge_shown
+from engine.errors import NodeError, Stopped
+from engine.execute.cache import Known
+from engine.execute.calls import Running, begin, merge, merge_shown
 from engine.execute.coroutines import Coroutines
 from engine.execute.expansion import Grown, collect
 from engine.execute.failures import NodeFailure, failure
 from engine.execute.inputs import Inputs, Kind, blocked, calls, constants, gather, read_kind
 from engine.execute.live import GrowingGraph
 from engine.execute.schedule import Schedule
-from engine.files import Files
+from engine.execute.surroundings import Surroundings
 from engine.graph.order import order
 from engine.graph.prompt import Link, Prompt
 from engine.graph.signature import Signature, sign
-from engine.nodekit.context import RunningContext
 from engine.nodekit.node import Outcome
-from engine.nodekit.registry import Registry
 from engine.wire import messages
-from engine.wire.messages import AnyEvent, Place
+from engine.wire.messages import Place
 
 _TICK = 0.05
 """Seconds between two looks at the stop button while everything waits."""
 _NAMED = 10
-
-
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What a run is given beside the graph: see `executor.execute`."""
-
-    prompt_id: str
-    registry: Registry
-    cache: Cache
-    report: Callable[[AnyEvent], None]
-    files: Files
-    extra: Mapping[str, Any]
-    stopped: Callable[[], bool]
-    retry: Retry | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,22 +63,25 @@ class GraphRun:
         self._signatures: dict[str, Signature] = {}
         self._known: dict[Signature, Known] = {}
         self._outputs: dict[str, tuple[list[Any], ...]] = {}
-        self._schedule = Schedule()
+        self._ranks: dict[str, int] = {}
+        self._schedule = Schedule(self._ranks)
         self._begun: dict[Signature, str] = {}
         self._parked: dict[str, Running] = {}
+        self._awaited: dict[Task[Outcome], str] = {}
         self._expanding: dict[str, _Expanding] = {}
         self._asked: dict[str, set[str]] = {}
         self._coroutines = Coroutines()
         self._current: str | None = None
 
     def sign(self, ordered: Iterable[str]) -> None:
-        """Sign these nodes, each of which comes after its sources.
+        """Sign these nodes, each of which comes after its sources; they are called in this order.
 
         Raises:
             NodeFailure: there is no class of that name, or it cannot be read.
         """
-        prompt, signatures = self._graph.prompt, self._signatures
+        prompt, signatures, ranks = self._graph.prompt, self._signatures, self._ranks
         for node_id in ordered:
+            ranks.setdefault(node_id, len(ranks))
             kind = self._kind(node_id)
             asks = kind.traits.fingerprints
             signatures[node_id] = sign(
@@ -111,8 +99,8 @@ class GraphRun:
         return tuple(node_id for node_id in ordered if signatures[node_id] in cache)
 
     def demand(self, wanted: Sequence[str]) -> None:
-        """See to it that these nodes, and what they need, will be settled. First ones go first."""
-        stack = list(wanted)
+        """See to it that these nodes, and what they need, will be settled."""
+        stack = list(reversed(wanted))
         while stack:
             node_id = stack.pop()
             if node_id in self._outputs or node_id in self._schedule:
@@ -151,7 +139,8 @@ class GraphRun:
                 self._turn(0 if node_id is not None else _TICK)
         stuck = list(self._schedule)[:_NAMED]
         if stuck:
-            raise self._failure(stuck[0], CircleError([*stuck, stuck[0]]))
+            waiting = f"{', '.join(stuck)} wait for each other; an expansion needs its own outcome"
+            raise self._failure(stuck[0], NodeError(waiting))
 
     def current(self) -> tuple[Place | None, str | None]:
         """The node being called, and its class."""
@@ -206,30 +195,11 @@ class GraphRun:
             raise self._failure(node_id, error) from error
         return kind
 
-    def _context(self, node_id: str, call: int = 0) -> RunningContext:
-        given = self._given
-        return RunningContext(
-            node_id,
-            given.files,
-            extra=given.extra,
-            graph=self._graph,
-            call=call,
-            stopped=given.stopped,
-            on_progress=self._progress,
-        )
-
-    def _progress(self, node_id: str, step: int, steps: int, preview: bytes | None) -> None:
-        place = self._graph.place(node_id)
-        report, prompt_id = self._given.report, self._given.prompt_id
-        if preview is not None:
-            report(messages.Preview(prompt_id, place, preview))
-        report(messages.Progress(prompt_id, place, step, steps))
-
     def _fingerprint(self, node_id: str, kind: Kind) -> Any:
         """What a node says its result depends on; NaN, never the same twice, where it raises."""
         literals = constants(self._nodes[node_id])
         try:
-            said = kind.node.fingerprint_of(literals, self._context(node_id))
+            said = kind.node.fingerprint_of(literals, self._given.context(node_id, self._graph))
             return self._coroutines.now(said)
         except Stopped:
             raise
@@ -285,7 +255,7 @@ class GraphRun:
         given.report(messages.Running(given.prompt_id, self._graph.place(node_id)))
         begin(
             running,
-            lambda index: self._context(node_id, index),
+            lambda index: given.context(node_id, self._graph, index),
             self._coroutines.start,
             given.retry,
         )
@@ -293,6 +263,8 @@ class GraphRun:
             self._finish(running)
         else:
             self._parked[node_id] = running
+            running.unfinished = len(running.tasks)
+            self._awaited.update(dict.fromkeys(running.tasks, node_id))
 
     def _inputs(self, node_id: str, kind: Kind) -> Inputs | None:
         """A node's inputs; None while it waits for lazy ones that it asked for.
@@ -309,7 +281,9 @@ class GraphRun:
             more: set[str] = set()
             for index, arguments in enumerate(calls(inputs, kind)):
                 if blocked(arguments, kind) is None:
-                    answer = kind.node.needed(arguments, self._context(node_id, index))
+                    answer = kind.node.needed(
+                        arguments, self._given.context(node_id, self._graph, index)
+                    )
                     more.update(self._coroutines.now(answer))
             more &= kind.lazy - asked
             if not more:
@@ -324,12 +298,17 @@ class GraphRun:
 
     def _turn(self, seconds: float) -> None:
         """Let parked nodes go on, and finish those that are over."""
-        self._coroutines.turn(seconds)
-        for node_id, running in list(self._parked.items()):
-            if running.over:
-                self._current = node_id
-                self._guarded(node_id, lambda _, running=running: self._finish(running))
-                self._parked.pop(node_id, None)
+        for task in self._coroutines.turn(seconds):
+            node_id = self._awaited.pop(task, None)
+            running = self._parked.get(node_id) if node_id is not None else None
+            if node_id is None or running is None:
+                continue
+            running.unfinished -= 1
+            if running.unfinished and not task.cancelled() and task.exception() is None:
+                continue
+            self._current = node_id
+            self._guarded(node_id, lambda _, running=running: self._finish(running))
+            self._parked.pop(node_id)
 
     def _finish(self, running: Running) -> None:
         """A node's calls are over."""
@@ -355,6 +334,7 @@ class GraphRun:
             if isinstance(outcome, Outcome) and outcome.expansion is not None:
                 added, result = self._graph.grow(node_id, index, outcome.expansion)
                 expanding.answers[index] = Grown(result)
+                self._ranks.update(dict.fromkeys(added, self._ranks[node_id]))
                 expanding.sources.extend(each.node for each in result if isinstance(each, Link))
                 showing += [each for each in added if self._kind(each).schema.is_output]
         self._expanding[node_id] = expanding

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import heapq
+from collections.abc import Iterable, Iterator, Mapping
 
 
 class Schedule:
     """Counts what each demanded node still waits for.
 
-    The node that became ready last is next, so that a branch is finished before another is begun.
+    Of the nodes that wait for nothing, the one of the lowest rank is next.
+
+    Args:
+        ranks: of every node that will ever wait; may grow.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, ranks: Mapping[str, int]) -> None:
+        self._ranks = ranks
         self._waiting: dict[str, int] = {}
         self._dependents: dict[str, list[str]] = {}
-        self._ready: list[str] = []
+        self._ready: list[tuple[int, str]] = []
 
     def __contains__(self, node_id: object) -> bool:
         """Whether the node was demanded and is not settled."""
@@ -36,7 +41,7 @@ class Schedule:
                 waiting.append(node_id)
         self._waiting[node_id] = count
         if not count:
-            self._ready.append(node_id)
+            heapq.heappush(self._ready, (self._ranks[node_id], node_id))
 
     def settle(self, node_id: str) -> None:
         """A node is done with: nobody waits for it any more."""
@@ -44,8 +49,8 @@ class Schedule:
         for dependent in self._dependents.pop(node_id, ()):
             left = self._waiting[dependent] = self._waiting[dependent] - 1
             if not left:
-                self._ready.append(dependent)
+                heapq.heappush(self._ready, (self._ranks[dependent], dependent))
 
     def next(self) -> str | None:
         """A node that waits for nothing, or None."""
-        return self._ready.pop() if self._ready else None
+        return heapq.heappop(self._ready)[1] if self._ready else None

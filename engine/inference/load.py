@@ -109,12 +109,19 @@ def _part(
     tensors = family.part_weights(config, weights, part)
     if tensors is None:
         return MissingWeights(name, _ADVICE[part])
-    skeleton = family.build(config, part)
+    try:
+        skeleton = family.build(config, part)
+    except RuntimeError as error:  # sizes that no tensor can have
+        raise WeightsError(f"{name}: such a network cannot be built: {error}") from error
     check(skeleton, tensors, origin=name)
     return LazyWeights(
         name,
         tensors.nbytes,
         lambda: fill(skeleton, tensors, origin=name),
-        wants=Wants(dtype=dtype, channels_last=part is Part.AUTOENCODER),
+        wants=Wants(
+            dtype=dtype,
+            channels_last=part is Part.AUTOENCODER,
+            packed=part is Part.DENOISER,
+        ),
         forget=weights.forget,
     )

@@ -20,6 +20,7 @@ from engine.diffusion.guidance import Hooks
 from engine.diffusion.parameterization import Parameterization
 from engine.diffusion.regions import Area, Evaluator, Region
 from engine.diffusion.samplers.table import SAMPLERS
+from engine.errors import NodeError
 from engine.families.family import Checkpoint, Part
 from engine.inference.values import Conditioning, Guider, Model, Noise, Sampler
 from engine.residency.manager import LazyWeights, current
@@ -74,16 +75,17 @@ def sample(
         on_step(step, steps, x, denoised, sigma)
 
     with torch.no_grad(), _network(guider, samples.shape, checkpoint) as network:
-        model, ready = network.guider.model, network.parameterization
+        model, levels = network.guider.model, network.parameterization
         clean, start = (each.to(current().device) for each in (into_latent(samples, model), start))
         first, end = (sigma.float().to(clean.device) for sigma in (sigmas[:1], sigmas[-1:]))
-        x = ready.add_noise(first, start, clean, full=_is_full(model, sigmas))
+        x = levels.add_noise(first, start, clean, full=_is_full(model, sigmas))
         if latent.get("noise_mask") is not None:
-            mask = _fitted_noise_mask(latent["noise_mask"], clean)
-            network = replace(network, inpainting=Inpainting(mask, clean, start))  # noqa: PLW2901
+            mask = regions.fitted_mask(latent["noise_mask"], clean.shape[2:], len(clean))
+            painting = Inpainting(mask[:, None].to(clean.device), clean, start)
+            network = replace(network, inpainting=painting)  # noqa: PLW2901 - the same, masked
         run = sampler.spec.run
         x = run(network, x, sigmas.float(), seed=noise.seed, on_step=watch, **sampler.knobs)
-        result = out_of_latent(ready.remove_noise_scale(end, x), model).cpu()
+        result = out_of_latent(levels.remove_noise_scale(end, x), model).cpu()
         denoised = out_of_latent(last[0], model).cpu() if last else result
     return Sampled(result, denoised)
 
@@ -96,7 +98,7 @@ def _network(
     model, residency = guider.model, current()
     device, dtype, size = residency.device, compute_dtype(model), shape[2:]
     conditionings = guider.conditionings()
-    named = {name: prepared(entries, model, size) for name, entries in conditionings.items()}
+    named = {name: prepared(entries, model, shape) for name, entries in conditionings.items()}
     named = {
         name: [regions.moved(regions.weighted(one, size), device, dtype) for one in many]
         for name, many in _with_counterparts(named).items()
@@ -141,7 +143,7 @@ class Inpainting:
     """What x is outside a mask, see Lugmayr et al. 2022 (RePaint), eq. 8.
 
     Attributes:
-        mask: [B, 1, ...]: 1 where the sampler paints, 0 where `clean` stays.
+        mask: [1 or B, 1, ...]: 1 where the sampler paints, 0 where `clean` stays.
         clean, noise: the latent and the noise the run started from.
     """
 
@@ -191,15 +193,15 @@ class GuidedNetwork:
         return guided, unguided
 
 
-def prepared(entries: Conditioning, model: Model, size: Sequence[int]) -> list[Region]:
-    """A conditioning's entries as regions of x [B, C, *size], on the CPU."""
-    to_sigma = model.parameterization.percent_to_sigma
+def prepared(entries: Conditioning, model: Model, shape: Sequence[int]) -> list[Region]:
+    """A conditioning's entries as regions of x of that shape [B, C, ...], on the CPU."""
+    to_sigma, size = model.parameterization.percent_to_sigma, shape[2:]
     found: list[Region] = []
     for embedding, extras in entries:
         area: Area | None = regions.in_cells(extras.get("area"), size)
         mask: Tensor | None = extras.get("mask")
         if mask is not None:
-            mask = regions.fitted_mask(mask, size)
+            mask = regions.fitted_mask(mask, size, shape[0])
             if extras.get("set_area_to_bounds"):
                 area = regions.in_cells(regions.bounds_of(mask), size)
             mask = mask * extras.get("mask_strength", 1.0)
@@ -228,10 +230,19 @@ def _with_counterparts(named: Mapping[str, list[Region]]) -> dict[str, list[Regi
 
 
 def fitted(latent: Latent, model: Model) -> dict[str, Any]:
-    """The latent with the channels the model wants, where it is empty anyway."""
+    """The latent with the channels the model wants, where it is empty anyway.
+
+    Raises:
+        NodeError: it holds a picture of other channels.
+    """
     samples: Tensor = latent["samples"]
     channels = model.latent.channels
-    if samples.shape[1] != channels and not samples.any():
+    if samples.shape[1] != channels:
+        if samples.any():
+            raise NodeError(
+                f"the latent has {samples.shape[1]} channels, the model works on {channels}; "
+                "encode the picture with the VAE that belongs to the model"
+            )
         samples = samples.new_zeros(samples.shape[0], channels, *samples.shape[2:])
     return {**latent, "samples": samples}
 
@@ -247,15 +258,6 @@ def into_latent(samples: Tensor, model: Model) -> Tensor:
 def out_of_latent(x: Tensor, model: Model) -> Tensor:
     """The inverse of `into_latent`."""
     return x / model.latent.scale + model.latent.shift
-
-
-def _fitted_noise_mask(mask: Tensor, clean: Tensor) -> Tensor:
-    """A mask [B, 1, H, W] or [H, W] at the size of a latent, a row for each of its rows."""
-    size = clean.shape[2:]
-    mask = mask.float().reshape(-1, *mask.shape[-len(size) :])
-    fitted = regions.fitted_mask(mask, size)
-    times = math.ceil(len(clean) / len(fitted))
-    return fitted.repeat(times, *(1 for _ in size))[: len(clean), None].to(clean.device)
 
 
 def _is_full(model: Model, sigmas: Tensor) -> bool:

@@ -48,6 +48,7 @@ def regular_unet(
         linear: projections act on tokens.
         vector: width of `y`; None: it takes none.
     """
+    levels = list(zip((width * each for each in multipliers), depths, strict=True))
     time = 4 * width
 
     def layers(before: int, after: int, depth: int) -> Block:
@@ -59,34 +60,25 @@ def regular_unet(
 
     channels, skips = width, [width]
     down: list[Block] = [(ConvolutionConfig(in_channels, width),)]
-    for level, (multiplier, depth) in enumerate(zip(multipliers, depths, strict=True)):
+    for level, (after, depth) in enumerate(levels):
         if level:
             down.append((DownsampleConfig(channels, channels),))
             skips.append(channels)
         for _ in range(blocks):
-            down.append(layers(channels, width * multiplier, depth))
-            channels = width * multiplier
+            down.append(layers(channels, after, depth))
+            channels = after
             skips.append(channels)
     depth = next((depth for depth in reversed(depths) if depth), 0)
     middle = (*layers(channels, channels, depth), ResidualConfig(channels, channels, time))
     up: list[Block] = []
-    for level in reversed(range(len(multipliers))):
-        for number in range(blocks + 1):
-            after = width * multipliers[level]
-            block = layers(channels + skips.pop(), after, depths[level])
+    for after, depth in reversed(levels):
+        for _ in range(blocks + 1):
+            up.append(layers(channels + skips.pop(), after, depth))
             channels = after
-            if level and number == blocks:
-                block = (*block, UpsampleConfig(channels, channels))
-            up.append(block)
+        if skips:
+            up[-1] = (*up[-1], UpsampleConfig(channels, channels))
     return UNetConfig(
-        in_channels=in_channels,
-        out_channels=out_channels,
-        model_channels=width,
-        time_channels=time,
-        vector_channels=vector,
-        input_blocks=tuple(down),
-        middle_block=middle,
-        output_blocks=tuple(up),
+        in_channels, out_channels, width, time, vector, tuple(down), middle, tuple(up)
     )
 
 

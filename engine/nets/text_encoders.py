@@ -50,6 +50,10 @@ class ClipTextConfig:
     activation: str
 
 
+MOST_POSITIONS = 4096
+"""CLIP has 77 and its longest relative 248; a table is made of them before any weight is read."""
+
+
 def clip_text_config(
     shapes: Shapes, *, head_channels: int = 64, activation: str = "quick_gelu"
 ) -> ClipTextConfig:
@@ -67,9 +71,15 @@ def clip_text_config(
             f"not a CLIP text encoder that works: {channels} channels do not split into heads of "
             f"{head_channels}"
         )
+    positions, _ = _matrix(shapes, "embeddings.position_embedding.weight")
+    if positions > MOST_POSITIONS:
+        raise WeightsError(
+            f"not a CLIP text encoder that works: it claims {positions:,} positions; "
+            f"up to {MOST_POSITIONS:,} are read"
+        )
     return ClipTextConfig(
         vocabulary=vocabulary,
-        positions=_matrix(shapes, "embeddings.position_embedding.weight")[0],
+        positions=positions,
         channels=channels,
         feed_forward=feed_forward,
         layers=max(int(n) + 1 for n in numbers if n.isdecimal() and len(n) < 4),

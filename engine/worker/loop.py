@@ -5,9 +5,7 @@ The only place that meets everything. Knows no browser and no terminal.
 
 from __future__ import annotations
 
-import asyncio
-import inspect
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from typing import cast
 
@@ -15,13 +13,13 @@ import msgspec
 import torch
 
 from engine.execute.cache import Cache
+from engine.execute.checks import own_checks
 from engine.execute.executor import Job, Report, Result, execute, never
 from engine.files import Files
 from engine.graph.problems import Report as Validation
-from engine.graph.prompt import Link, Prompt, PromptNode
-from engine.graph.schema import ANY, Catalog
+from engine.graph.prompt import Prompt
+from engine.graph.schema import Catalog
 from engine.graph.validate import validate
-from engine.nodekit.context import RunningContext
 from engine.nodekit.registry import Registry
 from engine.residency import manager
 from engine.residency.device import choose_device, choose_dtype, use_physical_cores
@@ -69,7 +67,7 @@ class Worker:
             self.catalog,
             list_folder=self.files.list,
             wanted=wanted,
-            complain=self._complaints,
+            complain=own_checks(self.registry, prompt, self.files),
         )
 
     def has_checks(self, prompt: Prompt) -> bool:
@@ -128,25 +126,6 @@ class Worker:
         if isinstance(result.end, Failed):
             return replace(result, end=cast("Failed", explained(result.end)))
         return result
-
-    def _complaints(self, node_id: str, node: PromptNode) -> list[str]:
-        """What the node's own check says; it may be a plugin's, so it may raise anything."""
-        found = self.registry[node.class_type]
-        if not found.traits.checks:
-            return []
-        links = [name for name, value in node.inputs.items() if isinstance(value, Link)]
-        constants = {**node.inputs, **dict.fromkeys(links)}
-        context = RunningContext(node_id, self.files)
-        try:
-            answer = found.complaint(constants, dict.fromkeys(links, ANY), context)
-            complaint = asyncio.run(_finish(answer)) if inspect.isawaitable(answer) else answer
-        except Exception as error:  # noqa: BLE001 - one node's broken check stays one complaint
-            complaint = f"its own check failed: {type(error).__name__}: {error}"
-        return [complaint] if isinstance(complaint, str) else []
-
-
-async def _finish(answer: Awaitable[str | None]) -> str | None:
-    return await answer
 
 
 def _lacks_memory(event: Failed) -> bool:

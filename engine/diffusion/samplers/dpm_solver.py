@@ -16,6 +16,7 @@ from torch import Tensor
 from engine.diffusion.denoiser import Denoiser, OnStep
 from engine.diffusion.noise import StepNoise
 from engine.diffusion.samplers.steps import ancestral_step, derivative, evaluate
+from engine.errors import NodeError
 
 CLOSE = 1e-5
 """The adaptive form is at its end when t is this close."""
@@ -77,22 +78,12 @@ def dpm_adaptive(
     The difference of two orders, measured against atol + rtol as there, is the error of a step.
     Ends at the last positive sigma; the number of `sigmas` only scales what is reported.
 
-    Args:
-        denoise: the denoiser.
-        x: the sample [B, C, ...] at the first sigma.
-        sigmas: first and last positive one count.
-        noise: for eta > 0.
-        on_step: told how far of `len(sigmas) - 1` the way is, for each attempted step.
-        order: 2 or 3.
-        rtol: error allowed relative to x.
-        atol: error allowed at least.
-        h_init: the first step, in t.
-        pcoeff: of the controller: the last error.
-        icoeff: the sum of errors.
-        dcoeff: their change.
-        accept_safety: a step is taken when the next would be at least this times as long.
-        eta: ancestral noise, as in `ancestral_step`.
-        s_noise: scales that noise.
+    `h_init` is the first step, in t; pcoeff, icoeff and dcoeff are the controller's, and a step is
+    taken when the next would be at least `accept_safety` times as long. `eta` and `s_noise` add
+    noise as in `ancestral_step`.
+
+    Raises:
+        NodeError: steps became too small to count.
     """
     if order not in (2, 3):
         raise ValueError(f"dpm_adaptive has order 2 and 3, not {order}")
@@ -118,7 +109,17 @@ def dpm_adaptive(
                 fresh = noise(x, (-time).exp(), (-time_next).exp())
                 x = x + fresh * (s_noise * sigma_up)
             time = time_next
+        if not time + controller.h > time:  # not a number, too
+            raise _too_small(float((-time).exp()), float(error), rtol, atol)
     return x
+
+
+def _too_small(sigma: float, error: float, rtol: float, atol: float) -> NodeError:
+    return NodeError(
+        f"dpm_adaptive: no step is small enough at sigma {sigma:.4g} for rtol {rtol:g} and atol "
+        f"{atol:g} (error {error:.4g}): allow more, or, if the error is not a number, compute the "
+        "model with more precision (--dtype fp32)"
+    )
 
 
 def _ends(sigmas: Tensor) -> tuple[Tensor, Tensor]:

@@ -19,6 +19,7 @@ from engine.diffusion.samplers.steps import (
     evaluate,
     with_finite_start,
 )
+from engine.errors import NodeError
 
 
 def dpmpp_sde(
@@ -36,7 +37,14 @@ def dpmpp_sde(
 
     The second evaluation lies r of the step ahead (in half log SNR); both stages split their way
     into a walk down and noise up, met on one noise path.
+
+    Raises:
+        NodeError: r is 0, where the second evaluation would tell nothing.
     """
+    if r == 0:
+        raise NodeError(
+            "dpmpp_sde: r is 0, no second evaluation lies there: choose more, 0.5 is usual"
+        )
     steps = len(sigmas) - 1
     parameterization = denoise.parameterization
     sigmas = with_finite_start(parameterization, sigmas)

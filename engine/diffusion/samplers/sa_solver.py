@@ -35,32 +35,17 @@ def sa_solver(
     """SA-Solver (Xue et al. 2023, arXiv:2309.05019, algorithm 1, data prediction).
 
     tau, the stochasticity, is eta while sigma lies between the two percents of the trained
-    schedule, else 0. The corrector of a step uses the evaluation that opens the next one. On a
-    schedule that ends in 0 the orders fall towards the end.
-
-    Args:
-        denoise: the denoiser.
-        x: the sample [B, C, ...] at the first sigma.
-        sigmas: the schedule.
-        noise: fresh noise.
-        on_step: told after the first evaluation of each step.
-        eta: tau inside its interval.
-        sde_start_percent: where the interval starts, as a share of the trained schedule.
-        sde_end_percent: where it ends.
-        s_noise: scales the noise.
-        predictor_order: clean images the predictor uses at most.
-        corrector_order: those of the corrector; 0 leaves it out.
-        use_pece: evaluate again after correcting.
-        simple_order_2: the simpler coefficients of two images (the paper's appendix D).
+    schedule, else 0. The corrector of a step uses the evaluation that opens the next one, of the
+    corrected x again with `use_pece`; order 0 leaves it out. `simple_order_2` takes the simpler
+    coefficients of two images (appendix D). On a schedule that ends in 0 the orders fall towards
+    the end.
     """
     steps = len(sigmas) - 1
-    parameterization = denoise.parameterization
-    start = parameterization.percent_to_sigma(sde_start_percent)
-    end = parameterization.percent_to_sigma(sde_end_percent)
-    sigmas = with_finite_start(parameterization, sigmas)
-    half_logs = parameterization.half_log_snr(sigmas)
-    ends_clean = bool(sigmas[-1] == 0)
-    kept_images = max(predictor_order, corrector_order)
+    to_sigma = denoise.parameterization.percent_to_sigma
+    first_noisy, last_noisy = to_sigma(sde_start_percent), to_sigma(sde_end_percent)
+    sigmas = with_finite_start(denoise.parameterization, sigmas)
+    half_logs = denoise.parameterization.half_log_snr(sigmas)
+    remembered = max(predictor_order, corrector_order)
     images: list[Tensor] = []
     added: Tensor | float = 0.0
     predicted, corrected, tau = x, x, 0.0
@@ -68,25 +53,24 @@ def sa_solver(
         sigma, sigma_next = sigmas[step], sigmas[step + 1]
         denoised = evaluate(denoise, predicted, sigma)
         on_step(step, steps, predicted, denoised, sigma)
-        images = [*images, denoised][-kept_images:]
-        left = steps - step if ends_clean else kept_images
-        order = min(corrector_order, len(images), left)
+        images = [*images, denoised][-remembered:]
+        most = steps - step if sigmas[-1] == 0 else remembered + 1
+        order = min(corrector_order, len(images), most)
         if step == 0 or order == 0 or (sigma_next == 0 and not use_pece):
             corrected = predicted
         else:
             move = _Move(sigmas, half_logs, step - 1, tau, simple=simple_order_2)
-            used = range(step - order + 1, step + 1)
-            corrected = move.apply(corrected, images[-order:], used) + added
+            corrected = move.apply(corrected, images, range(step - order + 1, step + 1)) + added
             if use_pece:
                 denoised = evaluate(denoise, corrected, sigma)
                 images[-1] = denoised
         if sigma_next == 0:
             predicted = denoised
             continue
-        order = min(predictor_order, len(images), left - 1 if ends_clean else kept_images)
-        tau = eta if end <= float(sigma_next) <= start else 0.0
+        order = min(predictor_order, len(images), most - 1)
+        tau = eta if last_noisy <= float(sigma_next) <= first_noisy else 0.0
         move = _Move(sigmas, half_logs, step, tau, simple=simple_order_2)
-        predicted = move.apply(corrected, images[-order:], range(step - order + 1, step + 1))
+        predicted = move.apply(corrected, images, range(step - order + 1, step + 1))
         added = 0.0
         if tau > 0 and s_noise > 0:
             added = noise(x, sigma, sigma_next) * (move.spread * s_noise)
@@ -112,7 +96,7 @@ class _Move:
         self.spread = sigmas[step + 1] * (-(-2 * tau**2 * width).expm1()).sqrt()
 
     def apply(self, x: Tensor, images: Sequence[Tensor], at: Sequence[int]) -> Tensor:
-        """Move x on, the clean image being the polynomial through `images` at those steps."""
+        """Move x on, the clean image being the polynomial through the last ones, of those steps."""
         points = [self._half_logs[place] for place in at]
         weights = self._simple_weights(points) if self._simple and len(at) == 2 else None
         weights = weights or lagrange_integrals(
@@ -122,7 +106,7 @@ class _Move:
             lambda offset: self._power * np.exp(self._power * offset),
         )
         x = self._kept * x
-        for weight, image in zip(weights, images, strict=True):
+        for weight, image in zip(weights, images[-len(at) :], strict=True):
             x = x + self._alpha * weight * image
         return x
 

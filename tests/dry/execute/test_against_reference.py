@@ -1,7 +1,8 @@
 """The executor against a reference evaluator of ten lines, over random graphs.
 
 The graphs hold lists, lazy inputs, expansions, coroutines, blocks, nodes that fail and nodes in
-which the user presses stop; each is run three times with one cache: as it is, again, and changed.
+which the user presses stop; each is run four times with one cache: stopped somewhere, as it is,
+again, and changed.
 """
 
 import asyncio
@@ -200,6 +201,9 @@ def compare(small, graph):
 @given(graph=graphs(), data=st.data())
 def test_random_graphs_come_to_what_the_reference_says(engine, graph, data):
     small = engine(*NODES)
+    begun = data.draw(st.integers(0, 12))
+    stopped = small.run(graph, stopped=lambda: len(small.of(messages.Running)) > begun)
+    assert isinstance(stopped.end, messages.Ended)
     first = compare(small, graph)
     again = compare(small, graph)
     if isinstance(first.end, messages.Succeeded):

@@ -178,3 +178,44 @@ def test_a_coroutine_is_retried_too(engine):
         {"1": ("Greedy", {}), "out": ("Show", {"a": ["1", 0]})}, retry=lambda _: True
     )
     assert done.shown == {"out": {"sums": [5]}}
+
+
+def test_many_may_wait_at_once(engine):
+    started = []
+    everyone = asyncio.Event()
+
+    @node("Crowd", category="test")
+    async def crowd(*, a: int) -> int:
+        """Wait until all are there."""
+        started.append(a)
+        if len(started) == 1_000:
+            everyone.set()
+        await everyone.wait()
+        return a
+
+    @node("Add", category="test")
+    def add(*, a: int, b: int) -> int:
+        """Add."""
+        return a + b
+
+    @node("Range", category="test")
+    def count() -> list[int]:
+        """The first 500 numbers."""
+        return list(range(500))
+
+    @node("Sum", category="test", input_is_list=True, output=True)
+    def total(*, values: list[int], more: list[int], ctx: Context) -> None:
+        """The sum of all."""
+        ctx.show(sum=[sum(values) + sum(more)])
+
+    graph = {
+        "range": ("Range", {}),
+        "listed": ("Crowd", {"a": ["range", 0]}),
+        **{str(i): ("Crowd", {"a": i}) for i in range(500, 1000)},
+        "out": ("Sum", {"values": ["listed", 0], "more": ["add499", 0]}),
+    }
+    for i in range(500):
+        previous = [f"add{i - 1}", 0] if i else 0
+        graph[f"add{i}"] = ("Add", {"a": previous, "b": [str(500 + i), 0]})
+    done = engine(crowd, count, total, add).run(graph)
+    assert done.shown == {"out": {"sum": [sum(range(1000))]}}

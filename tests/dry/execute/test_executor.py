@@ -112,6 +112,24 @@ def test_ids_and_order_of_inputs_are_not_part_of_what_is_known(engine):
     assert small.called() == []
 
 
+def test_the_first_output_is_finished_before_the_second_is_begun(engine):
+    small = engine(add, show)
+    graph = {
+        "1": ("Add", {"a": 1}),
+        "2": ("Add", {"a": ["1", 0]}),
+        "3": ("Add", {"a": 3}),
+        "second": ("Show", {"value": ["2", 0]}),
+        "third": ("Show", {"value": ["3", 0]}),
+        "first": ("Show", {"value": ["1", 0]}),
+    }
+    for wanted in (["first", "second", "third"], ["third", "first", "second"]):
+        done = small.run(graph, *wanted)
+        assert list(done.shown) == wanted
+    small.cache.clear()
+    small.run(graph, "first", "second", "third")
+    assert small.called() == ["1", "first", "2", "second", "3", "third"]
+
+
 def test_a_change_runs_what_depends_on_it_and_nothing_else(engine):
     small = engine(add, show)
     small.run(CHAIN)

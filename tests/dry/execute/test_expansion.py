@@ -174,4 +174,4 @@ def test_an_expansion_that_needs_its_own_node_is_an_error_not_a_standstill(engin
         .end
     )
     assert isinstance(end, messages.Failed)
-    assert "circle" in end.message
+    assert "wait for each other" in end.message

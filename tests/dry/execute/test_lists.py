@@ -72,6 +72,24 @@ def test_a_node_that_takes_lists_is_called_once(engine):
     assert shown(engine, graph) == ["0-1-2-3"]
 
 
+def test_a_node_that_empties_its_lists_does_no_harm(engine):
+    @node("Empty", category="test", input_is_list=True)
+    def empty(*, parts: list[int]) -> int:
+        """Take all out."""
+        count = len(parts)
+        parts.clear()
+        return count
+
+    graph = {
+        "many": ("Several", {"count": 4}),
+        "e": ("Empty", {"parts": ["many", 0]}),
+        "both": ("Pair", {"a": ["e", 0], "b": ["many", 0]}),
+        "out": ("Show", {"value": ["both", 0]}),
+    }
+    done = engine(several, empty, pair, show).run(graph)
+    assert done.shown["out"] == {"values": ["40", "41", "42", "43"]}
+
+
 def test_an_empty_list_calls_nothing(engine):
     assert shown(engine, {"x": ("Several", {"count": 0})}) == []
 

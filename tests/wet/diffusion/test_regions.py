@@ -62,11 +62,33 @@ def test_texts_of_different_length_share_a_call_by_repetition() -> None:
     assert len(network.calls) == 2
 
 
-def test_the_limit_of_rows_splits_calls() -> None:
-    network = Network()
-    many = [regions.weighted(region(float(value)), X.shape[2:]) for value in range(3)]
-    Evaluator(network, rows=4)(X, SIGMA, many)
-    assert [shape[0] for shape, _ in network.calls] == [4, 2]
+def test_short_memory_splits_calls_and_is_remembered() -> None:
+    class Small(Network):
+        def __call__(
+            self, x: torch.Tensor, sigma: torch.Tensor, inputs: Mapping[str, torch.Tensor]
+        ) -> torch.Tensor:
+            found = super().__call__(x, sigma, inputs)
+            if len(x) > 2:
+                raise torch.OutOfMemoryError("too many rows")
+            return found
+
+    network = Small()
+    evaluator = Evaluator(network)
+    entries = [regions.weighted(region(float(value)), X.shape[2:]) for value in range(3)]
+    (mean,) = evaluator(X, SIGMA, entries)
+    assert (mean == 1).all()
+    assert [shape[0] for shape, _ in network.calls] == [6, 2, 2, 2]
+    network.calls.clear()
+    evaluator(X, SIGMA, entries)
+    assert [shape[0] for shape, _ in network.calls] == [2, 2, 2]
+
+
+def test_memory_too_short_for_one_entry_is_an_error() -> None:
+    def fail(*_: object) -> torch.Tensor:
+        raise torch.OutOfMemoryError("no row")
+
+    with pytest.raises(torch.OutOfMemoryError):
+        Evaluator(fail)(X, SIGMA, [region(1.0), region(2.0)])
 
 
 def test_two_whole_entries_are_averaged_by_strength() -> None:
@@ -137,11 +159,14 @@ def test_bounds_of_a_mask() -> None:
     assert regions.bounds_of(mask) == (12, 8, 5, 20)
 
 
-def test_masks_are_fitted_bilinearly() -> None:
+def test_masks_are_fitted_bilinearly_and_to_the_rows() -> None:
     mask = torch.zeros(8, 8)
     mask[:, 4:] = 1
-    assert regions.fitted_mask(mask, (2, 4))[0, 0].tolist() == [0, 0, 1, 1]
-    assert regions.fitted_mask(mask, (8, 8)).shape == (1, 8, 8)
+    assert regions.fitted_mask(mask, (2, 4), 3).tolist() == [[[0, 0, 1, 1]] * 2]
+    assert regions.fitted_mask(mask[None, None], (8, 8), 3).shape == (1, 8, 8)
+    two = torch.stack([mask, 1 - mask])
+    assert torch.equal(regions.fitted_mask(two, (8, 8), 3), two[[0, 1, 0]])
+    assert torch.equal(regions.fitted_mask(two, (8, 8), 1), two[:1])
 
 
 def test_every_area_finds_a_counterpart() -> None:

@@ -1,7 +1,7 @@
 """Samplers that add noise end up with the distribution of the data.
 
-Twenty thousand walks over a mixture of two normal distributions, for an eps-like model and a flow:
-mean and standard deviation within 4 % of the data's standard deviation. And: a seed decides.
+Eight thousand walks over a mixture of two normal distributions, for an eps-like model and a flow:
+mean and standard deviation within 5 % of the data's standard deviation. And: a seed decides.
 """
 
 import pytest
@@ -41,10 +41,10 @@ EPS_ONLY = [
 
 
 def spread(name, knobs, denoise, sigmas):
-    """(mean, standard deviation) of 20,000 walks."""
+    """(mean, standard deviation) of 8,000 walks."""
     flow = denoise.parameterization.is_flow
     mean, std = denoise.moments
-    noise = initial_noise((20_000, 1), 11).double()
+    noise = initial_noise((8_000, 1), 11).double()
     # Begin with the moments that the data has at the first sigma.
     alpha = 1 - sigmas[0] if flow else 1.0
     x = alpha * mean + ((alpha * std) ** 2 + sigmas[0] ** 2) ** 0.5 * noise
@@ -57,8 +57,8 @@ def check(name, knobs, denoise, path):
     solves_by_itself = name in ("dpm_fast", "dpm_adaptive")
     sigmas = path(denoise, 150) if solves_by_itself else path(denoise, 60, ends_clean=True)
     got_mean, got_std = spread(name, knobs, denoise, sigmas)
-    assert got_mean == pytest.approx(mean, abs=0.04 * std)
-    assert got_std == pytest.approx(std, rel=0.04)
+    assert got_mean == pytest.approx(mean, abs=0.05 * std)
+    assert got_std == pytest.approx(std, rel=0.05)
 
 
 @pytest.mark.parametrize(("name", "knobs"), NOISY)

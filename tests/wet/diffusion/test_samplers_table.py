@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from engine.diffusion.samplers.table import SAMPLERS
-from engine.errors import Stopped
+from engine.errors import NodeError, Stopped
 
 
 def test_names_and_order_are_those_of_the_menus(shared_folder):
@@ -92,3 +92,17 @@ def test_adaptive_orders_are_two_and_three(eps_mixture, path, starts):
 def test_er_sde_names_its_solvers(eps_mixture, path, starts):
     with pytest.raises(ValueError, match="no solver type 'SDE'"):
         SAMPLERS["er_sde"].run(eps_mixture, starts, path(eps_mixture, 4), seed=0, solver_type="SDE")
+
+
+def test_a_second_stage_at_no_distance_is_refused(eps_mixture, path, starts):
+    with pytest.raises(NodeError, match="r is 0"):
+        SAMPLERS["dpmpp_sde"].run(eps_mixture, starts, path(eps_mixture, 4), seed=0, r=0)
+
+
+def test_adaptive_steps_do_not_shrink_forever(eps_mixture, scripted, path, starts):
+    sigmas = path(eps_mixture, 4)
+    with pytest.raises(NodeError, match="rtol 0 and atol 0"):
+        SAMPLERS["dpm_adaptive"].run(eps_mixture, starts * 8, sigmas, seed=0, rtol=0.0, atol=0.0)
+    broken = scripted(lambda x, sigma: x * float("nan"))
+    with pytest.raises(NodeError, match="error nan"):
+        SAMPLERS["dpm_adaptive"].run(broken, starts * 8, sigmas, seed=0)

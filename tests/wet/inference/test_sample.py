@@ -13,7 +13,7 @@ from torch import nn
 from engine.diffusion.parameterization import discrete, flow
 from engine.diffusion.samplers.table import SAMPLERS
 from engine.diffusion.schedules import karras, section
-from engine.errors import Stopped
+from engine.errors import NodeError, Stopped
 from engine.families.family import LatentFormat
 from engine.inference.sample import prepared, sample, sampler_sigmas
 from engine.inference.values import (
@@ -157,6 +157,12 @@ def test_an_empty_latent_takes_the_model_s_channels(model: Model) -> None:
     assert found.samples.shape == (1, 4, 8, 8)
 
 
+def test_a_latent_of_another_family_is_refused(model: Model) -> None:
+    latent = {"samples": torch.ones(1, 16, 8, 8)}
+    with pytest.raises(NodeError, match="16 channels, the model works on 4"):
+        sample(BasicGuider(model, text(1.0)), RandomNoise(1), EULER, SIGMAS, latent)
+
+
 def test_a_flow_starts_from_noise_alone_and_its_empty_latent_is_not_shifted(model: Model) -> None:
     shifted = replace(model, latent=replace(model.latent, shift=1.0), parameterization=flow(3.0))
     seen: list[torch.Tensor] = []
@@ -205,7 +211,7 @@ def test_entries_become_regions(model: Model) -> None:
         *text(1.0, area=("percentage", 0.5, 1.0, 0.5, 0.0), strength=0.7, start_percent=0.2),
         *text(2.0, mask=mask, mask_strength=0.5, set_area_to_bounds=True, end_percent=0.5),
     ]
-    first, second = prepared(entries, model, (32, 32))
+    first, second = prepared(entries, model, (1, 4, 32, 32))
     assert (first.area, first.strength) == ((16, 32, 16, 0), 0.7)
     assert first.start == model.parameterization.percent_to_sigma(0.2)
     assert first.end == 0.0

@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+import msgspec
 import pytest
 
 from engine.graph.object_info import object_info
@@ -115,9 +116,14 @@ def test_every_node_has_a_description(catalog):
     assert [name for name, schema in catalog.items() if not schema.description] == []
 
 
-def test_the_whole_catalog_becomes_json(catalog):
+def test_the_whole_catalog_is_plain_json(catalog):
     infos = {name: object_info(schema, lambda _: ["a"]) for name, schema in catalog.items()}
-    assert json.loads(json.dumps(infos)) == json.loads(json.dumps(infos, default=list))
+    assert json.loads(json.dumps(infos, allow_nan=False)) == infos
+
+
+def test_the_catalog_survives_being_kept_in_a_file(catalog):
+    kept = msgspec.json.encode(catalog)
+    assert msgspec.json.decode(kept, type=dict[str, NodeSchema]) == catalog
 
 
 def as_compared(entry: dict[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,51 @@
+"""What a run is given beside its graph, and the context that each of its nodes gets from it.
+
+Knows whom to ask and whom to tell; nothing of what is run when.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from engine.execute.cache import Cache
+from engine.execute.calls import Retry
+from engine.execute.live import GrowingGraph
+from engine.files import Files
+from engine.nodekit.context import RunningContext
+from engine.nodekit.registry import Registry
+from engine.wire.messages import AnyEvent, Preview, Progress
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a run is given beside the graph; `executor.execute` says what each part is."""
+
+    prompt_id: str
+    registry: Registry
+    cache: Cache
+    report: Callable[[AnyEvent], None]
+    files: Files
+    extra: Mapping[str, Any]
+    stopped: Callable[[], bool]
+    retry: Retry | None
+
+    def context(self, node_id: str, graph: GrowingGraph, call: int = 0) -> RunningContext:
+        """What one call of a node may ask of its surroundings."""
+
+        def tell(node_id: str, step: int, steps: int, preview: bytes | None) -> None:
+            place = graph.place(node_id)
+            if preview is not None:
+                self.report(Preview(self.prompt_id, place, preview))
+            self.report(Progress(self.prompt_id, place, step, steps))
+
+        return RunningContext(
+            node_id,
+            self.files,
+            extra=self.extra,
+            graph=graph,
+            call=call,
+            stopped=self.stopped,
+            on_progress=tell,
+        )

@@ -1,0 +1,107 @@
+"""The bundled workflows run with the bundled model, and do what their names say."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from engine.execute.executor import Job
+from engine.graph.prompt import Prompt, PromptNode
+from engine.graph.workflow import convert
+from engine.settings import ROOT, Settings
+from engine.wire.messages import Succeeded
+from engine.worker.loop import Worker
+
+WORKFLOWS = sorted((ROOT / "web" / "workflows").glob("*.json"))
+STEPS = 4
+
+
+@pytest.fixture
+def worker(settings: Settings) -> Worker:
+    return Worker(replace(settings, dtype="fp32"))
+
+
+def pictures(worker: Worker, name: str) -> Mapping[str, np.ndarray]:
+    """The pictures a workflow writes, in a few steps, by their prefix."""
+    document = json.loads((ROOT / "web" / "workflows" / f"{name}.json").read_text())
+    prompt = convert(document, worker.catalog).require_classes()
+    quick = {
+        key: PromptNode(node.class_type, {**node.inputs, "steps": STEPS}, node.title)
+        if node.class_type == "KSampler"
+        else node
+        for key, node in prompt.nodes.items()
+    }
+    report = worker.check(Prompt(quick))
+    assert report.error is None, report.to_json()
+    assert report.node_errors == {}
+    job = Job(name, report.outputs, {"workflow": document})
+    end = worker.run(job, report.prompt, lambda _: None).end
+    assert isinstance(end, Succeeded), getattr(end, "message", end)
+    found = {}
+    for path in worker.files.folders("output")[0].glob("*.png"):
+        with Image.open(path) as picture:
+            assert json.loads(picture.text["workflow"]) == document
+            found[path.name.rsplit("_", 2)[0]] = np.asarray(picture.convert("RGB"), np.float32)
+    return found
+
+
+def test_each_is_tested_here():
+    assert [path.stem for path in WORKFLOWS] == [
+        "hires_fix",
+        "image_to_image",
+        "inpaint",
+        "outpaint",
+        "text_to_image",
+    ]
+
+
+def test_text_to_image(worker: Worker):
+    [picture] = pictures(worker, "text_to_image").values()
+    assert picture.shape == (128, 128, 3)
+    assert picture.std() > 10
+
+
+def test_hires_fix_enlarges(worker: Worker):
+    [picture] = pictures(worker, "hires_fix").values()
+    assert picture.shape == (192, 192, 3)
+    assert picture.std() > 10
+
+
+def test_image_to_image_starts_from_the_first_picture(worker: Worker):
+    found = pictures(worker, "image_to_image")
+    before, after = found["image_to_image_before"], found["image_to_image"]
+    assert before.shape == after.shape
+    assert np.abs(before - after).mean() > 5
+
+
+def test_inpainting_changes_the_masked_part_and_keeps_the_rest(worker: Worker):
+    found = pictures(worker, "inpaint")
+    change = np.abs(found["inpaint_before"] - found["inpaint"]).mean(axis=-1)
+    masked = np.zeros(change.shape, bool)
+    masked[48:112, 36:92] = True
+    away = np.zeros(change.shape, bool)
+    away[:24] = away[:, :16] = away[:, 112:] = True
+    assert change[masked].mean() > 4 * change[away].mean()
+
+
+def test_outpainting_widens_and_keeps_the_picture(worker: Worker):
+    [picture] = pictures(worker, "outpaint").values()
+    assert picture.shape == (128, 192, 3)
+    assert picture[:, 140:].std() > 5
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
+def test_a_bundled_workflow_names_only_what_is_here(path: Path, worker: Worker):
+    document = json.loads(path.read_text())
+    conversion = convert(document, worker.catalog)
+    assert conversion.missing == {}
+    used = [
+        node.inputs["ckpt_name"]
+        for node in conversion.prompt.nodes.values()
+        if node.class_type == "CheckpointLoaderSimple"
+    ]
+    assert used == ["calotype-demo.safetensors"]
