@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
+import traceback
 from asyncio.subprocess import Process
 from collections.abc import Coroutine
 from contextlib import suppress
@@ -23,7 +24,7 @@ from engine.server.logs import LogBook
 from engine.server.running import RunningJob
 from engine.settings import Settings, settings_to_json
 from engine.store.history import History
-from engine.store.queue import Queue
+from engine.store.queue import End, Entry, Queue
 from engine.wire.channel import AsyncChannel, start_child
 from engine.wire.messages import (
     AnyEvent,
@@ -131,9 +132,10 @@ class Workers:
             with suppress(WireError):
                 await self._link.channel.send(Free(weights=weights, results=results))
 
-    async def tell_status(self) -> None:
-        """Tell all how many prompts wait or run."""
-        remaining = await self._queue.remaining()
+    async def tell_status(self, remaining: int | None = None) -> None:
+        """Tell all how many prompts wait or run; without a number, the store is asked."""
+        if remaining is None:
+            remaining = await self._queue.remaining()
         status = messages.Status(messages.StatusBody(messages.ExecInfo(remaining)))
         self._hub.send(None, [outgoing(status)])
 
@@ -145,6 +147,8 @@ class Workers:
             self._link = link
             try:
                 await self._feed(link)
+            except Exception:  # noqa: BLE001 - the next worker must come to its turn
+                self._logs.write(traceback.format_exc())
             finally:
                 await link.kill(None)
                 self._link = None
@@ -187,6 +191,8 @@ class Workers:
                         self._pass_on(link, message)
         except WireError as error:
             link.blame = f"it broke the protocol: {error}"
+        except Exception as error:  # noqa: BLE001 - whatever a worker sends, the server goes on
+            link.blame = f"what it sent could not be passed on: {error}"
         finally:
             link.gone.set()
 
@@ -202,26 +208,26 @@ class Workers:
     async def _feed(self, link: _Link) -> None:
         """Give a worker prompts, one after another, until it is gone."""
         await link.until(link.ready)
-        while not link.gone.is_set():
+        ended: RunningJob | None = None
+        while ended is not None or not link.gone.is_set():
             self._wake.clear()
-            try:
-                entry = await self._queue.claim(time.time())
-            except StoreError as error:
-                self._logs.write(f"Calotype: {error}; trying again\n")
-                await asyncio.sleep(1.0)
-                continue
+            entry, remaining = await self._turn(ended)
+            if ended is not None:
+                await self._tell_end(ended, remaining)
+                ended = None
             if entry is None:
                 await link.until(self._wake)
-                continue
-            if link.gone.is_set():
+            elif link.gone.is_set():
                 await self._queue.give_back(entry.id)
-                return
-            await self._run(link, RunningJob(entry))
+            else:
+                ended = RunningJob(entry)
+                await self._run(link, ended, remaining)
 
-    async def _run(self, link: _Link, job: RunningJob) -> None:
+    async def _run(self, link: _Link, job: RunningJob, remaining: int) -> None:
+        """Have a prompt run, up to its end, one way or another."""
         entry = job.entry
         link.begin(job)
-        await self.tell_status()
+        await self.tell_status(remaining)
         try:
             await link.channel.send(
                 Run(
@@ -238,26 +244,28 @@ class Workers:
             await link.kill(None)
             for client, message in job.take(job.crashed(link.reason())):
                 self._hub.send(client, [message])
-        await self._finish(job)
-        link.job = None
-        await self.tell_status()
-        if entry.client is not None:
-            ended = messages.Executing(None, prompt_id=entry.id)
-            self._hub.send(entry.client, [outgoing(ended)])
 
-    async def _finish(self, job: RunningJob) -> None:
-        """Record the end, however long the disk is full."""
-        assert job.ending is not None  # noqa: S101 - whoever calls this has seen to it
+    async def _turn(self, ended: RunningJob | None) -> tuple[Entry | None, int]:
+        """Record an end and claim what is next, however long the disk is full."""
+        now = time.time()
+        end: End | None = None
+        if ended is not None and ended.ending is not None:
+            end = End(ended.entry.id, ended.ending, ended.outcome(), now, ended.summary())
         while True:
             try:
-                await self._queue.finish(
-                    job.entry.id, job.ending, job.outcome(), time.time(), summary=job.summary()
-                )
+                return await self._queue.turn(end, now)
             except StoreError as error:
                 self._logs.write(f"Calotype: {error}; trying again\n")
                 await asyncio.sleep(1.0)
-            else:
-                break
+
+    async def _tell_end(self, job: RunningJob, remaining: int) -> None:
+        """History can be read: tell those who wait for it."""
+        if self._link is not None and self._link.job is job:
+            self._link.job = None
+        await self.tell_status(remaining)
+        client = job.entry.client
+        if client is not None:
+            self._hub.send(client, [outgoing(messages.Executing(None, prompt_id=job.entry.id))])
         self._finished += 1
         if self._finished % _TRIM_EVERY == 0:
             await self._history.trim()

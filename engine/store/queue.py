@@ -13,6 +13,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+import msgspec
+
 from engine.errors import IdTakenError
 from engine.store.database import Database
 
@@ -48,6 +50,24 @@ class Entry:
     ended: float | None = None
     state: str = "queued"
     attempts: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """How a prompt ended.
+
+    Attributes:
+        ending: the state it ends in.
+        outcome: what history tells of it.
+        at: when, in seconds since 1970.
+        summary: what lists of jobs tell of it.
+    """
+
+    id: str
+    ending: Ending
+    outcome: Mapping[str, Any]
+    at: float
+    summary: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
 class Queue:
@@ -107,49 +127,23 @@ class Queue:
 
     async def claim(self, now: float) -> Entry | None:
         """The next prompt to run, marked as running, or None."""
+        return await self._database.run(lambda connection: _claim(connection, now))
 
-        def work(connection: sqlite3.Connection) -> Entry | None:
-            found = connection.execute(
-                "SELECT id FROM prompts WHERE state = 'queued' ORDER BY number, seq LIMIT 1"
-            ).fetchone()
-            if found is None:
-                return None
-            connection.execute(
-                "UPDATE prompts SET state = 'running', began = ?, attempts = attempts + 1"
-                " WHERE id = ?",
-                (now, found[0]),
-            )
-            return _read(connection, found[0])
+    async def finish(self, end: End) -> bool:
+        """Record how a running prompt ended; False where it has ended before or never ran."""
+        return await self._database.run(lambda connection: _finish(connection, end))
 
-        return await self._database.run(work)
+    async def turn(self, end: End | None, now: float) -> tuple[Entry | None, int]:
+        """Record how a prompt ended, if one did, and claim the next: one flush for both.
 
-    async def finish(
-        self,
-        prompt_id: str,
-        ending: Ending,
-        outcome: Mapping[str, Any],
-        now: float,
-        *,
-        summary: Mapping[str, Any] | None = None,
-    ) -> bool:
-        """Record how a running prompt ended; False where it has ended before or never ran.
-
-        Args:
-            prompt_id: which prompt.
-            ending: the state it ends in.
-            outcome: what history tells of it.
-            now: when, in seconds since 1970.
-            summary: what lists of jobs tell of it.
+        Returns:
+            the next prompt to run, or None; and how many wait or run.
         """
-        text, short = _dump(outcome), _dump(summary or {})
 
-        def work(connection: sqlite3.Connection) -> bool:
-            changed = connection.execute(
-                "UPDATE prompts SET state = ?, outcome = ?, summary = ?, ended = ?"
-                " WHERE id = ? AND state = 'running'",
-                (ending, text, short, now, prompt_id),
-            )
-            return changed.rowcount == 1
+        def work(connection: sqlite3.Connection) -> tuple[Entry | None, int]:
+            if end is not None:
+                _finish(connection, end)
+            return _claim(connection, now), _count(connection)
 
         return await self._database.run(work)
 
@@ -224,15 +218,7 @@ class Queue:
 
     async def remaining(self) -> int:
         """How many wait or run."""
-
-        def work(connection: sqlite3.Connection) -> int:
-            # One index each; asking for both states at once would read the whole table.
-            return connection.execute(
-                "SELECT (SELECT count(*) FROM prompts WHERE state = 'queued')"
-                " + (SELECT count(*) FROM prompts WHERE state = 'running')"
-            ).fetchone()[0]
-
-        return await self._database.run(work)
+        return await self._database.run(_count)
 
     async def delete(self, ids: Sequence[str]) -> int:
         """Take waiting prompts out; those that run or ended stay. Returns how many."""
@@ -261,6 +247,36 @@ class Queue:
             return [read_entry(row) for row in found]
 
         return await self._database.run(work)
+
+
+def _claim(connection: sqlite3.Connection, now: float) -> Entry | None:
+    found = connection.execute(
+        "SELECT id FROM prompts WHERE state = 'queued' ORDER BY number, seq LIMIT 1"
+    ).fetchone()
+    if found is None:
+        return None
+    connection.execute(
+        "UPDATE prompts SET state = 'running', began = ?, attempts = attempts + 1 WHERE id = ?",
+        (now, found[0]),
+    )
+    return _read(connection, found[0])
+
+
+def _finish(connection: sqlite3.Connection, end: End) -> bool:
+    changed = connection.execute(
+        "UPDATE prompts SET state = ?, outcome = ?, summary = ?, ended = ?"
+        " WHERE id = ? AND state = 'running'",
+        (end.ending, _dump(end.outcome), _dump(end.summary), end.at, end.id),
+    )
+    return changed.rowcount == 1
+
+
+def _count(connection: sqlite3.Connection) -> int:
+    # One index each; asking for both states at once would read the whole table.
+    return connection.execute(
+        "SELECT (SELECT count(*) FROM prompts WHERE state = 'queued')"
+        " + (SELECT count(*) FROM prompts WHERE state = 'running')"
+    ).fetchone()[0]
 
 
 def _next_number(connection: sqlite3.Connection, *, front: bool) -> float:
@@ -308,4 +324,5 @@ def item_text(row: Sequence[Any]) -> str:
 
 
 def _dump(value: object) -> str:
-    return json.dumps(value, separators=(",", ":"), default=str)
+    """A value as JSON; what JSON has no word for becomes null (NaN) or text."""
+    return msgspec.json.encode(value, enc_hook=str).decode()

@@ -76,15 +76,17 @@ async def wait_ready(session, address):
 
 async def run_one(session, socket, address, body, name):
     began = time.perf_counter()
-    async with session.post(f"{address}prompt", json={"prompt": body, "client_id": name}) as answer:
+    sent = {"prompt": body, "client_id": name}
+    async with session.post(f"{address}prompt", json=sent) as answer:
         wanted = (await answer.json())["prompt_id"]
     async for message in socket:
         if message.type is aiohttp.WSMsgType.TEXT:
             found = json.loads(message.data)
             data = found["data"]
             if found["type"] == "executing" and data["node"] is None:
-                if data["prompt_id"] == wanted:
-                    return time.perf_counter() - began
+                assert data["prompt_id"] == wanted
+                break
+    return time.perf_counter() - began
 
 
 async def throughput(session, address, count, offset, client):
@@ -145,7 +147,9 @@ async def measure(address, process, count):
         print(f"{count} tiny prompts        {without:6.0f} a second (the incumbent: 430)")
         print(f"  with a listener       {with_client:6.0f} a second (the incumbent: 228)")
         memory = psutil.Process(process.pid).memory_info().rss >> 20
-        print(f"memory of the server    {idle} MB idle, {memory} MB after {2 * count + 101} prompts")
+        print(
+            f"memory of the server    {idle} MB idle, {memory} MB after {2 * count + 101} prompts"
+        )
         await durable(session, address)
 
 

@@ -54,13 +54,14 @@ async def post_prompt(request: web.Request) -> web.Response:
     found = examine(body, services)
     accepted = found if isinstance(found, _Accepted) else await found
     try:
-        entry = await services.queue.put(
-            accepted.entry, front=accepted.front, number=accepted.number
+        entry, remaining = await asyncio.gather(
+            services.queue.put(accepted.entry, front=accepted.front, number=accepted.number),
+            services.queue.remaining(),
         )
     except IdTakenError as error:
         raise _refused("prompt_id_taken", str(error), status=409) from error
+    await services.workers.tell_status(remaining)
     services.workers.wake()
-    await services.workers.tell_status()
     number = int(entry.number) if entry.number.is_integer() else entry.number
     return answer({"prompt_id": entry.id, "number": number, "node_errors": accepted.node_errors})
 

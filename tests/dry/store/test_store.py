@@ -17,7 +17,7 @@ from engine.store.catalog import CatalogStore
 from engine.store.database import MIGRATIONS, Database
 from engine.store.history import History
 from engine.store.jobs import Jobs
-from engine.store.queue import MOST_ATTEMPTS, Entry, Queue
+from engine.store.queue import MOST_ATTEMPTS, End, Entry, Queue
 
 SEED = 2**64 - 1
 
@@ -77,10 +77,10 @@ def test_the_same_id_is_the_same_prompt_or_refused(queue: Queue):
 def test_a_prompt_ends_once(queue: Queue, database: Database):
     async def scenario():
         await queue.put(entry("a"))
-        assert not await queue.finish("a", "done", {}, 1.0)
+        assert not await queue.finish(End("a", "done", {}, 1.0))
         await queue.claim(1.0)
-        assert await queue.finish("a", "done", {"outputs": 1}, 2.0)
-        assert not await queue.finish("a", "failed", {"outputs": 2}, 3.0)
+        assert await queue.finish(End("a", "done", {"outputs": 1}, 2.0))
+        assert not await queue.finish(End("a", "failed", {"outputs": 2}, 3.0))
         return await History(database).get("a")
 
     past = asyncio.run(scenario())
@@ -123,7 +123,7 @@ def test_history_is_paged_oldest_first_and_trimmed(queue: Queue, database: Datab
         for number, name in enumerate("abcde"):
             await queue.put(entry(name))
             await queue.claim(float(number))
-            await queue.finish(name, "done", {}, float(number))
+            await queue.finish(End(name, "done", {}, float(number)))
         newest = [each.entry.id for each in await history.list(limit=2)]
         second = [each.entry.id for each in await history.list(limit=2, offset=1)]
         assert await history.trim() == 2
@@ -255,9 +255,9 @@ def test_lists_for_the_api_are_put_together_from_what_is_stored(queue: Queue, da
         for name in "abc":
             await queue.put(entry(name))
         await queue.claim(1.0)
-        await queue.finish("a", "done", {"outputs": {"9": 1}}, 2.0)
+        await queue.finish(End("a", "done", {"outputs": {"9": 1}}, 2.0))
         await queue.claim(3.0)
-        await queue.finish("b", "done", {}, 4.0)
+        await queue.finish(End("b", "done", {}, 4.0))
         return await queue.items("queued"), await history.entries(), await history.entry("a")
 
     waiting, entries, one = (json.loads(text) for text in asyncio.run(scenario()))
@@ -274,7 +274,7 @@ def test_jobs_are_listed_by_page(queue: Queue, database: Database):
         for name in "abcd":
             await queue.put(entry(name))
         await queue.claim(1.0)
-        await queue.finish("a", "failed", {}, 2.0, summary={"outputs_count": 3})
+        await queue.finish(End("a", "failed", {}, 2.0, {"outputs_count": 3}))
         jobs = Jobs(database)
         page = await jobs.list(["queued"], descending=False, limit=2, offset=1)
         return page, await jobs.get("a"), await jobs.get("none"), await queue.remaining()
@@ -284,3 +284,15 @@ def test_jobs_are_listed_by_page(queue: Queue, database: Database):
     assert (ended.state, ended.summary) == ("failed", {"outputs_count": 3})
     assert none is None
     assert remaining == 3
+
+
+def test_an_end_and_the_next_beginning_are_one_step(queue: Queue):
+    async def scenario():
+        for name in "ab":
+            await queue.put(entry(name))
+        first, before = await queue.turn(None, 1.0)
+        second, after = await queue.turn(End("a", "done", {"outputs": {}}, 2.0), 2.0)
+        last, none = await queue.turn(End("b", "done", {"outputs": {}}, 3.0), 3.0)
+        return first.id, before, second.id, after, last, none
+
+    assert asyncio.run(scenario()) == ("a", 2, "b", 1, None, 0)

@@ -1,5 +1,6 @@
 """Hostile graphs and files, and a worker killed again and again: each costs what it must."""
 
+import asyncio
 import io
 import json
 import random
@@ -83,7 +84,7 @@ def kill_often(server, real, times):
             names.append(await browser.queue(real.endless(steps=200, seed=100 + number)))
             names += [await browser.queue(real.tiny(color=1000 + number)) for _ in range(3)]
             await browser.hear("execution_start")
-            time.sleep(random.Random(number).random() * 0.5)
+            await asyncio.sleep(random.Random(number).random() * 0.5)
             for worker in real.children(server.process):
                 worker.kill()
             answer = await browser.get("prompt")
@@ -91,7 +92,7 @@ def kill_often(server, real, times):
         deadline = time.monotonic() + 60 + 20 * times
         while (await browser.get("prompt"))["exec_info"]["queue_remaining"]:
             assert time.monotonic() < deadline
-            time.sleep(0.1)
+            await asyncio.sleep(0.1)
         history = await browser.get("history")
         return names, history
 
