@@ -5,6 +5,7 @@ Knows every handler and no request.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 import time
@@ -38,6 +39,7 @@ from engine.server.routes import (
 )
 from engine.server.running import failed_outcome
 from engine.server.services import SERVICES, Services
+from engine.server.sweep import empty_temp, sweep
 from engine.server.tokens import Tokens
 from engine.server.workers import GRACE_SECONDS, Workers
 from engine.settings import Settings
@@ -168,6 +170,8 @@ async def _services(
         for note in database.notes:
             logs.write(f"Calotype: {note}\n")
         await queue.recover(time.time(), failed_outcome)
+        await asyncio.to_thread(empty_temp, settings)
+        sweeping = asyncio.create_task(asyncio.to_thread(sweep, settings, time.time() - 1.0))
         workers = Workers(
             settings,
             queue,
@@ -197,6 +201,7 @@ async def _services(
         )
         await hub.close()
         await workers.stop()
+        await sweeping
         await helper.stop()
     finally:
         database.close()

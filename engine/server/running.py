@@ -70,6 +70,11 @@ class RunningJob:
             ):
                 yield owner, outgoing(each)
 
+    def state(self) -> Body | None:
+        """The nodes that run, for a client that comes late; None where there are none."""
+        running = dict(list(self._running.items())[:_MOST_TOGETHER])
+        return messages.ProgressState(self.entry.id, running) if running else None
+
     def class_of(self, node_id: str) -> str:
         """The class of a node of the prompt."""
         found = self.entry.prompt.get(node_id)

@@ -37,6 +37,8 @@ async def get_socket(request: web.Request) -> web.WebSocketResponse:
     job = services.workers.current
     if job is not None and job.entry.client == client_id and job.node is not None:
         client.give(outgoing(Executing(job.node.node)))
+        if (state := job.state()) is not None:
+            client.give(outgoing(state))
     writing = services.hub.join(client, request.transport)
     try:
         await _hear(client, socket)

@@ -121,6 +121,28 @@ def test_a_node_that_has_looked_gets_time_to_end(scenario):
     assert restarts == 0
 
 
+def test_a_client_that_comes_back_learns_what_runs(scenario):
+    async def steps(client):
+        name = await put(client, LOOKS, client_id="me")
+        await running(client, name)
+        socket = await client.ws_connect("/ws?clientId=me")
+        told = [await socket.receive_json(timeout=10) for _ in range(3)]
+        other = await client.ws_connect("/ws?clientId=other")
+        await other.receive_json(timeout=10)
+        await client.post("/interrupt")
+        ending = (await other.receive_json(timeout=10))["type"]
+        await socket.close()
+        await other.close()
+        return name, told, ending
+
+    name, told, ending = scenario(steps)
+    assert [each["type"] for each in told] == ["status", "executing", "progress_state"]
+    assert told[1]["data"] == {"node": "1"}
+    assert told[2]["data"]["nodes"]["1"]["state"] == "running"
+    assert told[2]["data"]["prompt_id"] == name
+    assert ending == "status", "what belongs to one client is not told to another"
+
+
 def test_a_stop_for_another_prompt_stops_nothing(scenario):
     async def steps(client):
         name = await put(client, LOOKS)
