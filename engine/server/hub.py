@@ -132,14 +132,17 @@ class Hub:
         if known is not None and known[0] is client:
             del self._clients[client.id]
 
-    def send(self, client_id: str | None, messages: Iterable[Outgoing]) -> None:
-        """To one client, if it is here; to all where it is None."""
+    def send(self, client_id: str | None, messages: Iterable[Outgoing | Body]) -> None:
+        """To one client, if it is here; to all where it is None. Written out only if one hears."""
         targets = (
             list(self._clients.values())
             if client_id is None
             else [each for each in (self._clients.get(client_id),) if each is not None]
         )
-        for message in messages:
+        if not targets:
+            return
+        for each in messages:
+            message = each if isinstance(each, Outgoing) else outgoing(each)
             for client, transport in targets:
                 if not client.give(message) and self._clients.get(client.id) == (client, transport):
                     del self._clients[client.id]

@@ -10,7 +10,7 @@ import sys
 from collections import deque
 from datetime import UTC, datetime
 
-from engine.server.hub import Hub, outgoing
+from engine.server.hub import Hub
 from engine.server.messages import LogEntry, Logs
 
 MOST_KEPT = 300
@@ -36,7 +36,7 @@ class LogBook:
         entry = LogEntry(datetime.now(UTC).isoformat(), text)
         self._lines.append(entry)
         for client in tuple(self._listeners):
-            self._hub.send(client, [outgoing(Logs((entry,)))])
+            self._hub.send(client, [Logs((entry,))])
 
     def listen(self, client_id: str, *, enabled: bool) -> None:
         """Let a client hear new lines, or no longer."""

@@ -13,7 +13,7 @@ import msgspec
 
 from engine.server import messages
 from engine.server.answers import is_array, is_object
-from engine.server.hub import Outgoing, outgoing
+from engine.server.hub import Outgoing
 from engine.server.messages import Body, NodeProgress, name_of
 from engine.store.queue import Ending, Entry
 from engine.wire.messages import (
@@ -33,6 +33,13 @@ from engine.wire.messages import (
 )
 
 State = Literal["running", "finished", "error"]
+_FOR_ALL = (
+    Outgoing,
+    messages.Progress,
+    messages.ProgressState,
+    messages.ExecutionInterrupted,
+)
+"""What is told of a prompt that no client owns."""
 _MOST_TOGETHER = 32
 """So many running nodes are repeated beside one that changed."""
 
@@ -58,17 +65,12 @@ class RunningJob:
         self._executed: list[str] = []
         self._error: messages.ExecutionError | None = None
 
-    def take(self, event: AnyEvent) -> Iterator[tuple[str | None, Outgoing]]:
-        """Note an event, and say what is to be sent: to a client, or to all where it is None."""
-        owner = self.entry.client
-        for each in self._messages_for(event):
-            if isinstance(each, Outgoing):
-                yield owner, each
-            elif owner is not None or isinstance(
-                each,
-                messages.Progress | messages.ProgressState | messages.ExecutionInterrupted,
-            ):
-                yield owner, outgoing(each)
+    def take(self, event: AnyEvent) -> list[Body | Outgoing]:
+        """Note an event, and say what is to be sent: to the prompt's client, or to all."""
+        told = self._messages_for(event)
+        if self.entry.client is not None:
+            return list(told)
+        return [each for each in told if isinstance(each, _FOR_ALL)]
 
     def state(self) -> Body | None:
         """The nodes that run, for a client that comes late; None where there are none."""

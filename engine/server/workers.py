@@ -19,7 +19,7 @@ import msgspec
 
 from engine.errors import StoreError, WireError
 from engine.server import messages
-from engine.server.hub import Hub, outgoing
+from engine.server.hub import Hub
 from engine.server.logs import LogBook
 from engine.server.running import RunningJob
 from engine.settings import Settings, settings_to_json
@@ -137,7 +137,7 @@ class Workers:
         if remaining is None:
             remaining = await self._queue.remaining()
         status = messages.Status(messages.StatusBody(messages.ExecInfo(remaining)))
-        self._hub.send(None, [outgoing(status)])
+        self._hub.send(None, [status])
 
     async def _keep(self) -> None:
         """One worker after another, for as long as the server runs."""
@@ -200,8 +200,7 @@ class Workers:
         job = link.job
         if job is None or event.prompt_id != job.entry.id or job.ending is not None:
             return
-        for client, message in job.take(event):
-            self._hub.send(client, [message])
+        self._hub.send(job.entry.client, job.take(event))
         if job.ending is not None:
             link.over.set()
 
@@ -242,8 +241,7 @@ class Workers:
             await link.until(link.gone)
         if job.ending is None:
             await link.kill(None)
-            for client, message in job.take(job.crashed(link.reason())):
-                self._hub.send(client, [message])
+            self._hub.send(entry.client, job.take(job.crashed(link.reason())))
 
     async def _turn(self, ended: RunningJob | None) -> tuple[Entry | None, int]:
         """Record an end and claim what is next, however long the disk is full."""
@@ -265,7 +263,7 @@ class Workers:
         await self.tell_status(remaining)
         client = job.entry.client
         if client is not None:
-            self._hub.send(client, [outgoing(messages.Executing(None, prompt_id=job.entry.id))])
+            self._hub.send(client, [messages.Executing(None, prompt_id=job.entry.id)])
         self._finished += 1
         if self._finished % _TRIM_EVERY == 0:
             await self._history.trim()

@@ -3,6 +3,7 @@
 import json
 import struct
 
+from engine.server.hub import Outgoing, outgoing
 from engine.server.running import RunningJob, summed_up
 from engine.store.queue import Entry
 from engine.wire.messages import (
@@ -43,7 +44,10 @@ def job(client="me"):
 
 
 def sent(running, events):
-    return [pair for event in events for pair in running.take(event)]
+    """The frames, with the client they are for."""
+    told = [each for event in events for each in running.take(event)]
+    frames = [each if isinstance(each, Outgoing) else outgoing(each) for each in told]
+    return [(running.entry.client, frame) for frame in frames]
 
 
 def names(pairs):
