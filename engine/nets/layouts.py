@@ -29,7 +29,6 @@ def regular_unet(
     head_channels: int = 64,
     blocks: int = 2,
     in_channels: int = 4,
-    out_channels: int = 4,
     linear: bool = False,
     vector: int | None = None,
 ) -> UNetConfig:
@@ -43,8 +42,7 @@ def regular_unet(
         heads: of every attention; None: as many as have `head_channels` each.
         head_channels: see `heads`.
         blocks: residual blocks of a level on the way down; one more on the way up.
-        in_channels: of what it is shown.
-        out_channels: of what it predicts.
+        in_channels: of what it is shown; it predicts four.
         linear: projections act on tokens.
         vector: width of `y`; None: it takes none.
     """
@@ -77,9 +75,7 @@ def regular_unet(
             channels = after
         if skips:
             up[-1] = (*up[-1], UpsampleConfig(channels, channels))
-    return UNetConfig(
-        in_channels, out_channels, width, time, vector, tuple(down), middle, tuple(up)
-    )
+    return UNetConfig(in_channels, 4, width, time, vector, tuple(down), middle, tuple(up))
 
 
 def regular_autoencoder(
