@@ -14,7 +14,8 @@ from engine.nets.layers import Linear
 def attend(query: Tensor, key: Tensor, value: Tensor, heads: int) -> Tensor:
     """softmax(q k^T / sqrt(d)) v (Vaswani et al. 2017, equation 1), every head on its own slice.
 
-    query [B, N, heads * d], key and value [B, M, heads * d] -> [B, N, heads * d].
+    query [B, N, heads * d], key and value [B, M, heads * d] -> [B, N, heads * d]. On a CPU torch's
+    fused kernel is the fastest of the forms tried, from 8 channels a head on.
     """
     query, key, value = (
         tokens.unflatten(-1, (heads, -1)).transpose(1, 2) for tokens in (query, key, value)

@@ -38,12 +38,14 @@ class Linear(nn.Linear):
     """A projection that is oneDNN's on a CPU.
 
     torch gives fp32 to MKL, which on an AMD core is 2 to 2.5 times slower, and writes a bias in
-    bf16 by itself first. oneDNN's has no gradient, so training takes the ordinary way.
+    bf16 by itself first. oneDNN's has no gradient, so training takes the ordinary way; and so does
+    compiling, which finds oneDNN itself.
     """
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - nn.Module's name for it
         """[..., C] -> [..., C']."""
-        if torch.is_grad_enabled() or input.device.type != "cpu" or not _computes(input.dtype):
+        ordinary = torch.compiler.is_compiling() or torch.is_grad_enabled()
+        if ordinary or input.device.type != "cpu" or not _computes(input.dtype):
             return super().forward(input)
         return torch.ops.mkldnn._linear_pointwise(  # noqa: SLF001 - what torch.compile calls
             input, self.weight, self.bias, "none", [], ""

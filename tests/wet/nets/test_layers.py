@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from engine.nets.attention import TransformerBlock
 from engine.nets.layers import Convolution, Linear
 from engine.nets.layouts import regular_unet
 from engine.nets.unet import UNet
@@ -66,3 +67,11 @@ def test_training_takes_the_ordinary_way():
         )
         net(torch.ones(1, 4)).sum().backward()
         assert all(parameter.grad is not None for parameter in net.parameters())
+
+
+def test_a_transformer_block_compiles_as_one_graph(fill):
+    block = fill(lambda: TransformerBlock(32, 48, 4, 128))
+    tokens, context = torch.randn(1, 6, 32), torch.randn(1, 7, 48)
+    expected = block(tokens, context)
+    block.compile(backend="eager", fullgraph=True)
+    assert (block(tokens, context) - expected).abs().max() < 1e-5
