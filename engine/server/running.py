@@ -40,6 +40,8 @@ _FOR_ALL = (
     messages.ExecutionInterrupted,
 )
 """What is told of a prompt that no client owns."""
+_PREVIEW_METHODS = ("auto", "latent2rgb", "taesd")
+"""Previews come only when a prompt asks for them: some clients take any picture for the result."""
 _MOST_TOGETHER = 32
 """So many running nodes are repeated beside one that changed."""
 
@@ -57,6 +59,7 @@ class RunningJob:
         self.entry = entry
         self.ending: Ending | None = None
         self.node: Place | None = None
+        self._wants_previews = entry.extra.get("preview_method") in _PREVIEW_METHODS
         self._running: dict[str, NodeProgress] = {}
         self._preview: Preview | None = None
         self._outputs: dict[str, dict[str, Any]] = {}
@@ -129,7 +132,7 @@ class RunningJob:
                 yield self._state(event.place, 0, 1, "running")
                 yield messages.Executing(event.place.node, event.place.display, prompt_id)
             case Preview():
-                self._preview = event
+                self._preview = event if self._wants_previews else None
             case Progress():
                 yield from self._progress(event)
             case Shown():

@@ -3,6 +3,8 @@
 import json
 import struct
 
+import pytest
+
 from engine.server.hub import Outgoing, outgoing
 from engine.server.running import RunningJob, summed_up
 from engine.store.queue import Entry
@@ -38,9 +40,9 @@ RUN = [
 ]
 
 
-def job(client="me"):
+def job(client="me", previews="auto"):
     prompt = {"1": {"class_type": "A"}, "2": {"class_type": "B"}}
-    return RunningJob(Entry("p", prompt, ["2"], client=client))
+    return RunningJob(Entry("p", prompt, ["2"], extra={"preview_method": previews}, client=client))
 
 
 def sent(running, events):
@@ -104,6 +106,11 @@ def test_previews_have_two_forms():
         "image_type": "image/jpeg",
     }
     assert with_metadata.with_metadata[8 + size :] == b"jpeg"
+
+
+@pytest.mark.parametrize("method", [None, "none", "default", 5])
+def test_previews_come_only_when_asked_for(method):
+    assert "binary" not in names(sent(job(previews=method), RUN))
 
 
 def test_without_a_client_only_progress_goes_to_all():

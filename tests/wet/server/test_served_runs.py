@@ -68,7 +68,8 @@ def test_a_run_is_told_in_order_and_its_picture_carries_its_workflow(server, rea
 
 def test_sampling_shows_previews_and_stops_at_once(server, real):
     async def scenario(browser):
-        name = await browser.queue(real.endless(seed=3))
+        asked = {"preview_method": "auto"}
+        name = await browser.queue(real.endless(seed=3), extra_data=asked)
         await browser.hear("progress", node="4")
         while not any(kind == "binary" for kind, _ in browser.heard):
             await browser.hear("progress", node="4")
