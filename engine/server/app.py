@@ -148,12 +148,18 @@ def build_app(
             yield
 
     app.cleanup_ctx.append(serve)
+    app.on_shutdown.append(_close_sockets)
     for method, path, handler in ROUTES:
         app.router.add_route(method, path, handler)
         app.router.add_route(method, f"/api{path}", handler)
     for method, path, handler in ONLY_ONCE:
         app.router.add_route(method, path, handler)
     return app
+
+
+async def _close_sockets(app: web.Application) -> None:
+    """Before handlers are waited for: those of sockets end only with their sockets."""
+    await app[SERVICES].hub.close()
 
 
 @contextlib.asynccontextmanager
@@ -199,7 +205,6 @@ async def _services(
             media=helper,
             preferences=Preferences(settings.user_directory / "settings.json"),
         )
-        await hub.close()
         await workers.stop()
         await sweeping
         await helper.stop()

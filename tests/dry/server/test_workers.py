@@ -219,6 +219,41 @@ def test_two_hundred_prompts_all_end_once(scenario, tmp_path):
     assert sorted((tmp_path / "seen").read_text().split()) == sorted(names)
 
 
+def test_while_the_disk_is_full_nothing_is_lost(scenario, monkeypatch):
+    """The store refuses for a while: clients are told, what ran is recorded afterwards."""
+    from engine.errors import StoreError
+    from engine.store.queue import Queue
+
+    real_turn, refused = Queue.turn, []
+
+    async def full(queue, end, now):
+        if end is not None and len(refused) < 2:
+            refused.append(end.id)
+            raise StoreError("the database cannot be written: database or disk is full")
+        return await real_turn(queue, end, now)
+
+    async def refuse(*_, **__):
+        raise StoreError("the database cannot be written: database or disk is full")
+
+    monkeypatch.setattr(Queue, "turn", full)
+
+    async def steps(client):
+        first, second = await put(client), await put(client)
+        ends = [await ended(client, name) for name in (first, second)]
+        with monkeypatch.context() as patched:
+            patched.setattr(Queue, "put", refuse)
+            answer = await client.post("/prompt", json={"prompt": prompt()})
+            told = answer.status, await answer.text()
+        return first, ends, told, (await (await client.get("/prompt")).json())
+
+    first, ends, told, count = scenario(steps)
+    assert refused == [first, first]
+    assert [each["status"]["status_str"] for each in ends] == ["success", "success"]
+    assert told[0] == 503
+    assert "nothing was kept" in told[1]
+    assert count["exec_info"]["queue_remaining"] == 0
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere it ends when it reads the end")
 def test_a_worker_ends_with_the_server(scenario):
     async def steps(client):

@@ -286,6 +286,19 @@ def test_jobs_are_listed_by_page(queue: Queue, database: Database):
     assert remaining == 3
 
 
+def test_a_prompt_that_no_worker_saw_waits_again_in_its_place(queue: Queue):
+    async def scenario():
+        for name in "ab":
+            await queue.put(entry(name))
+        await queue.claim(1.0)
+        await queue.give_back("a")
+        await queue.give_back("b")
+        again = await queue.claim(2.0)
+        return again.id, again.attempts
+
+    assert asyncio.run(scenario()) == ("a", 1)
+
+
 def test_an_end_and_the_next_beginning_are_one_step(queue: Queue):
     async def scenario():
         for name in "ab":

@@ -1,5 +1,6 @@
 """The server starts before torch does, alone in its folder, and ends cleanly."""
 
+import asyncio
 import os
 import socket
 import sqlite3
@@ -49,6 +50,27 @@ def test_the_page_and_the_catalog_answer_before_the_worker_is_ready(start_server
     assert "numpy" not in loaded
     assert served.end() == 0
     assert "Traceback" not in served.log.read_text()
+
+
+def test_it_ends_soon_while_sockets_are_open_and_a_prompt_waits(start_server, real):
+    served = start_server()
+
+    async def scenario(browser):
+        await browser.queue(real.tiny())
+        began = time.monotonic()
+        served.process.terminate()
+        while served.process.poll() is None:
+            assert time.monotonic() - began < 20
+            await asyncio.sleep(0.01)
+        return served.process.returncode
+
+    assert real.with_browser(served, scenario) == 0
+    again = start_server()
+
+    async def waiting(browser):
+        return await browser.get("prompt")
+
+    assert real.with_browser(again, waiting)["exec_info"]["queue_remaining"] <= 1
 
 
 def test_a_second_server_in_one_folder_is_refused(start_server, real):
