@@ -118,6 +118,9 @@ class Hub:
     def __len__(self) -> int:
         return len(self._clients)
 
+    def __contains__(self, client_id: object) -> bool:
+        return client_id in self._clients
+
     def join(self, client: Client, transport: asyncio.Transport | None) -> asyncio.Task[None]:
         """Take a client in; a socket that it had before is closed. Returns the writing task."""
         before = self._clients.pop(client.id, None)

@@ -35,6 +35,7 @@ class LogBook:
         sys.stderr.write(text)
         entry = LogEntry(datetime.now(UTC).isoformat(), text)
         self._lines.append(entry)
+        self._listeners = {each for each in self._listeners if each in self._hub}
         for client in tuple(self._listeners):
             self._hub.send(client, [Logs((entry,))])
 
