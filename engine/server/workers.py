@@ -82,6 +82,8 @@ class Workers:
         self._link: _Link | None = None
         self._watches: set[asyncio.Task[None]] = set()
         self._finished = 0
+        self._turning = False
+        self._stop_early: set[str] = set()
 
     @property
     def current(self) -> RunningJob | None:
@@ -116,6 +118,8 @@ class Workers:
         link = self._link
         job = link.job if link else None
         if link is None or job is None or (prompt_id is not None and job.entry.id != prompt_id):
+            if self._turning and prompt_id is not None:
+                self._stop_early.add(prompt_id)  # it may be just on its way to the worker
             return False
         with suppress(WireError):
             await link.channel.send(Interrupt(job.entry.id))
@@ -227,7 +231,7 @@ class Workers:
         entry = job.entry
         link.begin(job)
         await self.tell_status(remaining)
-        try:
+        with suppress(WireError):
             await link.channel.send(
                 Run(
                     entry.id,
@@ -236,9 +240,10 @@ class Workers:
                     msgspec.json.encode(entry.extra.get("extra_pnginfo") or {}),
                 )
             )
+            if entry.id in self._stop_early:
+                await self.interrupt(entry.id)
+            self._stop_early.clear()
             await link.until(link.over)
-        except WireError:
-            await link.until(link.gone)
         if job.ending is None:
             await link.kill(None)
             self._hub.send(entry.client, job.take(job.crashed(link.reason())))
@@ -249,12 +254,16 @@ class Workers:
         end: End | None = None
         if ended is not None and ended.ending is not None:
             end = End(ended.entry.id, ended.ending, ended.outcome(), now, ended.summary())
-        while True:
-            try:
-                return await self._queue.turn(end, now)
-            except StoreError as error:
-                self._logs.write(f"Calotype: {error}; trying again\n")
-                await asyncio.sleep(1.0)
+        self._turning = True
+        try:
+            while True:
+                try:
+                    return await self._queue.turn(end, now)
+                except StoreError as error:
+                    self._logs.write(f"Calotype: {error}; trying again\n")
+                    await asyncio.sleep(1.0)
+        finally:
+            self._turning = False
 
     async def _tell_end(self, job: RunningJob, remaining: int) -> None:
         """History can be read: tell those who wait for it."""

@@ -158,6 +158,30 @@ def test_a_stop_for_another_prompt_stops_nothing(scenario):
     assert scenario(steps) == (True, "cancelled")
 
 
+def test_a_stop_on_the_way_to_the_worker_is_heard(scenario, monkeypatch):
+    from engine.store.queue import Queue
+
+    real_turn = Queue.turn
+    claimed = asyncio.Event()
+
+    async def slow(queue, end, now):
+        found = await real_turn(queue, end, now)
+        if found[0] is not None:
+            claimed.set()
+            await asyncio.sleep(0.2)
+        return found
+
+    monkeypatch.setattr(Queue, "turn", slow)
+
+    async def steps(client):
+        name = await put(client, LOOKS)
+        await claimed.wait()
+        await client.post("/interrupt", json={"prompt_id": name})
+        return await ended(client, name)
+
+    assert scenario(steps)["status"]["messages"][-1][0] == "execution_interrupted"
+
+
 def test_prompts_run_by_number_and_one_at_a_time(scenario, tmp_path):
     async def steps(client):
         first = await put(client, LOOKS)
