@@ -58,6 +58,8 @@ export interface JobDetail extends Job {
 
 export interface Submission {
   client: string;
+  /** Chosen here, so that the first message about it is already understood. */
+  id: string;
   prompt: Record<string, unknown>;
   workflow: unknown;
   front?: boolean;
@@ -114,9 +116,16 @@ export function makeClient(codec: Codec, request: typeof fetch = (...given) => f
       }
       return body as Checked;
     },
-    async submit({ client, prompt, workflow, front }: Submission): Promise<{ prompt_id: string }> {
+    async submit({
+      client,
+      id,
+      prompt,
+      workflow,
+      front,
+    }: Submission): Promise<{ prompt_id: string }> {
       const answer = await post("/prompt", {
         client_id: client,
+        prompt_id: id,
         prompt,
         ...(front ? { front } : {}),
         extra_data: { extra_pnginfo: { workflow }, preview_method: "auto" },

@@ -16,7 +16,9 @@ describe("the client", () => {
       return Promise.resolve(new Response('{"prompt_id":"p"}'));
     });
     const prompt = { "1": { class_type: "A", inputs: { seed: 18446744073709551615n } } };
-    expect(await client.submit({ client: "c", prompt, workflow: {} })).toEqual({ prompt_id: "p" });
+    expect(await client.submit({ client: "c", id: "p", prompt, workflow: {} })).toEqual({
+      prompt_id: "p",
+    });
     expect(sent).toContain('"seed":18446744073709551615');
   });
 
