@@ -156,7 +156,7 @@ function Progress({ run }: { run: NodeRun }) {
       role="progressbar"
       aria-valuenow={Math.round(share * 100)}
     >
-      <div style={{ width: `${share * 100}%` }} />
+      <div style={share > 0 ? { width: `${share * 100}%` } : {}} />
     </div>
   );
 }

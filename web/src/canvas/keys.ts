@@ -19,6 +19,7 @@ import { GRID } from "../state/shape";
 import { activeTab, edit, endThread, newTab, redoEdit, select, undoEdit } from "../state/studio";
 import { tellError, toggleDock, useView } from "../state/view";
 import type { FlowEdge, FlowNode } from "./flow";
+import { showAll } from "./ZoomBar";
 
 type Flow = ReturnType<typeof useReactFlow<FlowNode, FlowEdge>>;
 

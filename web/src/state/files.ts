@@ -15,6 +15,7 @@ import {
   layout,
   openWorkflow,
   schemaOf,
+  select,
   type Tab,
   useStudio,
 } from "./studio";
@@ -24,6 +25,9 @@ const FOLDER = "workflows";
 
 export function openDefault(): void {
   openWorkflow(parseJson(defaultWorkflow), { name: "Text to image" });
+  const { nodes } = activeTab().graph;
+  const first = Object.values(nodes).find((each) => each.type === "CLIPTextEncode");
+  if (first !== undefined) select([first.key]);
 }
 
 /** Opens what a dropped or chosen file holds. A picture without a workflow becomes a node. */
