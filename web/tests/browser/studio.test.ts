@@ -49,9 +49,7 @@ async function emptyPlace(): Promise<{ x: number; y: number }> {
 test("the first workflow opens, with its values", async () => {
   expect(await page.locator(".card").count()).toBe(7);
   expect(await page.getByRole("tab", { name: "Text to image" }).count()).toBe(1);
-  await expect
-    .poll(() => number("KSampler", "steps").getAttribute("aria-valuetext"))
-    .toBe("24");
+  await expect.poll(() => number("KSampler", "steps").getAttribute("aria-valuetext")).toBe("24");
 });
 
 test("a run shows its picture on the node and in the dock; the picture brings its workflow", async () => {
@@ -70,9 +68,7 @@ test("a run shows its picture on the node and in the dock; the picture brings it
   const answer = await page.request.get(new URL(address ?? "", studio.address).href);
   await dropFile(page, { name: "picture.png", type: "image/png", content: await answer.body() });
   await page.getByRole("tab", { name: "picture" }).waitFor();
-  await expect
-    .poll(() => number("KSampler", "steps").getAttribute("aria-valuetext"))
-    .toBe("2");
+  await expect.poll(() => number("KSampler", "steps").getAttribute("aria-valuetext")).toBe("2");
 });
 
 test("what was changed is undone and redone", async () => {
