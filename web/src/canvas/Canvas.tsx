@@ -167,7 +167,7 @@ function Board() {
         elevateNodesOnSelect
         {...(tab.viewport === null ? {} : { defaultViewport: tab.viewport })}
       >
-        <Background variant={BackgroundVariant.Dots} gap={24} size={1.4} />
+        <Background variant={BackgroundVariant.Dots} gap={24} size={1.8} />
         {!overview && <Groups />}
         {overview && <Overview />}
       </ReactFlow>
@@ -198,7 +198,7 @@ function useFirstView(
     const { graph, viewport } = activeTab();
     const bounds = boundsOf(graph, graph.order);
     if (viewport !== null || bounds === null || box.current === null) return;
-    void flow.fitBounds(bounds, { padding: 0.12 }).then(() => setViewport(flow.getViewport()));
+    void flow.fitBounds(bounds, { padding: 0.06 }).then(() => setViewport(flow.getViewport()));
   }, [flow, box]);
 }
 

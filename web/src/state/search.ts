@@ -31,7 +31,8 @@ export function search(
     const match = scoreOf(schema, wanted);
     if (match === null) return [];
     const habit = Math.min(used[schema.class_type] ?? 0, 20);
-    const shy = schema.deprecated || schema.experimental ? -40 : 0;
+    const rare = /(^|\/)(_|advanced)/.test(schema.category) ? -25 : 0;
+    const shy = rare - (schema.deprecated || schema.experimental ? 40 : 0);
     return [{ schema, marks: match.marks, score: match.score + near * 30 + habit + shy }];
   });
   scored.sort(

@@ -149,5 +149,5 @@ test("a dropped workflow opens in a tab of its own", async () => {
   await dropFile(page, { name: "image_to_image.json", type: "application/json", content });
   await page.getByRole("tab", { name: "image_to_image" }).waitFor();
   expect(await page.getByRole("tab", { name: "Text to image" }).count()).toBe(1);
-  await node("KSampler").waitFor();
+  await expect.poll(() => node("KSampler").count()).toBe(2);
 });
