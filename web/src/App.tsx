@@ -14,7 +14,8 @@ import { TopBar } from "./panels/TopBar";
 import { Workflows } from "./panels/Workflows";
 import { keepDrafts, restore } from "./state/draft";
 import { refreshCatalog } from "./state/files";
-import { connect, watchProblems } from "./state/running";
+import { connect, refreshJobs, showLastResults, watchProblems } from "./state/running";
+import { activeTab } from "./state/studio";
 import { keepView, tellError, useView } from "./state/view";
 
 type Stage = "starting" | "ready" | { failed: string };
@@ -37,6 +38,8 @@ export function App() {
       if (ended) return;
       endings.push(connect(), watchProblems(), keepDrafts(), keepView());
       setStage("ready");
+      await refreshJobs();
+      await showLastResults(activeTab());
     };
     begin().catch((error: unknown) => {
       setStage({ failed: error instanceof Error ? error.message : String(error) });

@@ -5,6 +5,7 @@ import {
   type Connection,
   type EdgeChange,
   type FinalConnectionState,
+  getViewportForBounds,
   type NodeChange,
   ReactFlow,
   ReactFlowProvider,
@@ -36,6 +37,7 @@ import {
   setViewport,
   useActive,
   useStudio,
+  type Viewport,
 } from "../state/studio";
 import { useView } from "../state/view";
 import { type FlowEdge, type FlowNode, Projection } from "./flow";
@@ -50,6 +52,8 @@ const NODE_TYPES = { card: NodeCard };
 const EDGE_TYPES = { wire: Wire };
 /** Below this zoom, nodes are painted instead of built: nobody reads their fields there. */
 export const OVERVIEW_BELOW = 0.4;
+const MIN_ZOOM = 0.05;
+const FIRST_PADDING = 0.06;
 const NO_NODES: FlowNode[] = [];
 const NO_EDGES: FlowEdge[] = [];
 
@@ -75,6 +79,7 @@ function Board() {
   );
   const edges = useMemo(() => projection.edges(tab, catalog), [projection, tab, catalog]);
   const box = useRef<HTMLDivElement>(null);
+  const [firstView] = useState(() => tab.viewport ?? guessedView());
   const pointer = useKeys(flow, box);
   useFirstView(flow, box);
 
@@ -154,7 +159,7 @@ function Board() {
         connectionLineComponent={PulledWire}
         connectionRadius={18}
         onlyRenderVisibleElements
-        minZoom={0.05}
+        minZoom={MIN_ZOOM}
         maxZoom={2.5}
         snapToGrid
         snapGrid={[GRID, GRID]}
@@ -165,7 +170,7 @@ function Board() {
         multiSelectionKeyCode={["Shift", "Control", "Meta"]}
         disableKeyboardA11y
         elevateNodesOnSelect
-        {...(tab.viewport === null ? {} : { defaultViewport: tab.viewport })}
+        defaultViewport={firstView}
       >
         <Background variant={BackgroundVariant.Dots} gap={24} size={1.8} />
         {!overview && <Groups />}
@@ -189,6 +194,17 @@ function isPane(target: EventTarget): boolean {
   return target instanceof Element && target.closest(".react-flow__pane") !== null;
 }
 
+const AROUND = { width: 360, height: 220 };
+
+/** About where a fitted document will be, so that nothing is built that will not be seen. */
+function guessedView(): Viewport {
+  const { graph } = activeTab();
+  const bounds = boundsOf(graph, graph.order) ?? { x: 0, y: 0, width: 800, height: 600 };
+  const width = Math.max(window.innerWidth - AROUND.width, 300);
+  const height = Math.max(window.innerHeight - AROUND.height, 300);
+  return getViewportForBounds(bounds, width, height, MIN_ZOOM, 1, FIRST_PADDING);
+}
+
 /** Fits a document that was never shown. */
 function useFirstView(
   flow: ReturnType<typeof useReactFlow<FlowNode, FlowEdge>>,
@@ -198,7 +214,9 @@ function useFirstView(
     const { graph, viewport } = activeTab();
     const bounds = boundsOf(graph, graph.order);
     if (viewport !== null || bounds === null || box.current === null) return;
-    void flow.fitBounds(bounds, { padding: 0.06 }).then(() => setViewport(flow.getViewport()));
+    void flow
+      .fitBounds(bounds, { padding: FIRST_PADDING })
+      .then(() => setViewport(flow.getViewport()));
   }, [flow, box]);
 }
 

@@ -52,10 +52,7 @@ export function Overview() {
     canvas.current.height = height * density;
     context.setTransform(zoom * density, 0, 0, zoom * density, x * density, y * density);
     const style = getComputedStyle(canvas.current);
-    const css = (colour: string) =>
-      colour.startsWith("var(")
-        ? style.getPropertyValue(colour.slice(4, -1))
-        : resolved(colour, style);
+    const css = remembered((colour) => resolved(colour, style));
     const view: Box = { x: -x / zoom, y: -y / zoom, width: width / zoom, height: height / zoom };
     paintWires(context, tab.graph, css, zoom);
     for (const key of tab.graph.order) {
@@ -77,7 +74,17 @@ export function Overview() {
   return <canvas ref={canvas} className="overview" style={{ width, height }} />;
 }
 
-/** A colour of `kinds.ts` with a variable inside it. */
+/** Asks once for each colour: the browser's answer costs more than the painting. */
+function remembered(ask: (colour: string) => string): (colour: string) => string {
+  const known = new Map<string, string>();
+  return (colour) => {
+    const found = known.get(colour) ?? ask(colour);
+    known.set(colour, found);
+    return found;
+  };
+}
+
+/** A colour with the variables in it replaced by what they hold. */
 function resolved(colour: string, style: CSSStyleDeclaration): string {
   return colour.replace(/var\((--[\w-]+)\)/g, (_, name: string) => style.getPropertyValue(name));
 }

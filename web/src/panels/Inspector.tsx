@@ -30,6 +30,9 @@ export function Inspector() {
   );
 }
 
+/** More than this many names nobody reads; the rest is counted. */
+const LISTED = 150;
+
 /** All nodes by name, where none is selected. */
 function Outline() {
   const graph = useActive((tab) => tab.graph);
@@ -41,7 +44,7 @@ function Outline() {
     <>
       <h2>Outline</h2>
       <ul className="outline">
-        {graph.order.map((key) => {
+        {graph.order.slice(0, LISTED).map((key) => {
           const node = graph.nodes[key];
           if (node === undefined) return null;
           const state =
@@ -57,6 +60,9 @@ function Outline() {
           );
         })}
       </ul>
+      {graph.order.length > LISTED && (
+        <p className="quiet">and {graph.order.length - LISTED} more</p>
+      )}
     </>
   );
 }
@@ -161,7 +167,9 @@ function About({ node }: { node: GraphNode }) {
       {schema !== undefined && schema.description !== "" && (
         <section className="help">
           {schema.description.split("\n\n").map((each) => (
-            <p key={each}>{each}</p>
+            <p key={each}>
+              <Words text={each} />
+            </p>
           ))}
         </section>
       )}
@@ -171,6 +179,14 @@ function About({ node }: { node: GraphNode }) {
         </p>
       )}
     </>
+  );
+}
+
+/** Words between backticks are code. */
+function Words({ text }: { text: string }) {
+  return text.split("`").map((part, index) =>
+    // biome-ignore lint/suspicious/noArrayIndexKey: the parts of a text have no other name
+    index % 2 === 1 ? <code key={index}>{part}</code> : part,
   );
 }
 

@@ -1,10 +1,13 @@
 /** What is open survives a reload, a crash and another browser: kept here and on the server. */
+
+import { Refused } from "../api/client";
 import { isObject, type Json, type JsonObject, parseJson, writeJson } from "../document/json";
+import { NotAWorkflow } from "../document/read";
 import { writeGraph } from "../document/write";
 import { openDefault } from "./files";
 import { client } from "./server";
-import { changeTab, isDirty, openWorkflow, useStudio, type Viewport } from "./studio";
-import { tell } from "./view";
+import { isDirty, openWorkflow, useStudio, type Viewport } from "./studio";
+import { tell, tellError } from "./view";
 
 const KEY = "calotype.draft";
 const FILE = "drafts/session.json";
@@ -16,6 +19,7 @@ export function draftOfTabs(): JsonObject {
   return {
     active: tabs.findIndex((each) => each.id === active),
     tabs: tabs.map((tab) => ({
+      id: tab.id,
       name: tab.name,
       path: tab.path,
       dirty: isDirty(tab),
@@ -29,9 +33,19 @@ export function draftOfTabs(): JsonObject {
 export async function restore(): Promise<void> {
   const local = readDraft(localStorage.getItem(KEY));
   if (local !== null && openDraft(local)) return;
-  const remote = readDraft(await client.load(FILE));
+  const remote = readDraft(await remoteDraft());
   if (remote !== null && openDraft(remote)) return;
   openDefault();
+}
+
+async function remoteDraft(): Promise<string | null> {
+  try {
+    return await client.load(FILE);
+  } catch (error) {
+    if (!(error instanceof Refused)) throw error;
+    tellError(error);
+    return null;
+  }
 }
 
 function readDraft(text: string | null): Json | null {
@@ -49,17 +63,23 @@ function openDraft(draft: Json): boolean {
   const tabs = isObject(draft) && Array.isArray(draft.tabs) ? draft.tabs : [];
   const opened = tabs.flatMap((each) => {
     if (!isObject(each) || !isObject(each.workflow)) return [];
-    const id = openWorkflow(each.workflow, {
-      name: String(each.name),
-      path: typeof each.path === "string" ? each.path : null,
-      viewport: isObject(each.viewport) ? (each.viewport as unknown as Viewport) : null,
-      dirty: each.dirty === true,
-    });
-    return [id];
+    try {
+      const id = openWorkflow(each.workflow, {
+        ...(typeof each.id === "string" ? { id: each.id } : {}),
+        name: String(each.name),
+        path: typeof each.path === "string" ? each.path : null,
+        viewport: isObject(each.viewport) ? (each.viewport as unknown as Viewport) : null,
+        dirty: each.dirty === true,
+      });
+      return [id];
+    } catch (error) {
+      if (!(error instanceof NotAWorkflow)) throw error;
+      tellError(error);
+      return [];
+    }
   });
   const active = opened[isObject(draft) ? Number(draft.active) : 0];
   if (active !== undefined) useStudio.setState({ active });
-  for (const id of opened) changeTab(id, () => ({}));
   return opened.length > 0;
 }
 

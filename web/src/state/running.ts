@@ -4,7 +4,7 @@ import { listen } from "../api/socket";
 import { setValue } from "../document/edit";
 import { isObject, type Json, parseJson } from "../document/json";
 import { writeGraph } from "../document/write";
-import { hear, placeOf, seePreview, setShown, useRuns } from "./runs";
+import { hear, notePrompt, placeOf, seePreview, setShown, useRuns } from "./runs";
 import { client, clientId } from "./server";
 import { activeTab, edit, schemaOf, type Tab, useStudio } from "./studio";
 import { tell, tellError, useView } from "./view";
@@ -28,7 +28,7 @@ export async function run(front = false): Promise<void> {
       return;
     }
     const id = crypto.randomUUID();
-    useRuns.setState(({ prompts }) => ({ prompts: { ...prompts, [id]: tab.id } }));
+    notePrompt(id, tab.id);
     await client.submit({ client: clientId, id, prompt, workflow, front });
   } catch (error) {
     tellError(error);

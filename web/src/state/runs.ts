@@ -44,6 +44,9 @@ interface Runs {
   prompts: Readonly<Record<string, string>>;
 }
 
+const NOTED = 500;
+const PROMPTS = "calotype.prompts";
+
 export const useRuns = create<Runs>(() => ({
   connection: "connecting",
   remaining: 0,
@@ -56,8 +59,20 @@ export const useRuns = create<Runs>(() => ({
   problems: {},
   waiting: [],
   past: [],
-  prompts: {},
+  prompts: keptPrompts(),
 }));
+
+function keptPrompts(): Record<string, string> {
+  const kept = globalThis.sessionStorage?.getItem(PROMPTS);
+  return kept == null ? {} : (JSON.parse(kept) as Record<string, string>);
+}
+
+/** Notes which document a prompt came from; known after a reload, too. */
+export function notePrompt(prompt: string, tab: string): void {
+  useRuns.setState(({ prompts }) => ({ prompts: { ...prompts, [prompt]: tab } }));
+  const newest = Object.entries(useRuns.getState().prompts).slice(-NOTED);
+  sessionStorage.setItem(PROMPTS, JSON.stringify(Object.fromEntries(newest)));
+}
 
 export function placeOf(tab: string, node: string): string {
   return `${tab}/${node}`;
@@ -129,6 +144,7 @@ function mark(prompt: string, node: string, state: NodeRun["state"]): void {
 function progress(each: NodeProgress, now: number): void {
   const tab = useRuns.getState().prompts[each.prompt_id];
   if (tab === undefined) return;
+  if (each.state === "running") resume(each, tab, now);
   const place = placeOf(tab, visible(each.display_node_id));
   useRuns.setState(({ nodes, previews }) => {
     const before = nodes[place];
@@ -146,6 +162,13 @@ function progress(each: NodeProgress, now: number): void {
       previews: over ? without(previews, place) : previews,
     };
   });
+}
+
+/** A run that began before this page was loaded. */
+function resume({ prompt_id, display_node_id }: NodeProgress, tab: string, now: number): void {
+  if (useRuns.getState().running !== null) return;
+  const node = visible(display_node_id);
+  useRuns.setState({ running: { prompt: prompt_id, tab, node, started: now } });
 }
 
 function without(previews: Readonly<Record<string, string>>, place: string) {

@@ -137,6 +137,8 @@ export function setViewport(viewport: Viewport): void {
 }
 
 export interface Opened {
+  /** A new one where none is given. */
+  id?: string;
   name: string;
   path?: string | null;
   viewport?: Viewport | null;
@@ -146,7 +148,7 @@ export interface Opened {
 /** Shows a workflow in a tab of its own; what was open stays. Throws `NotAWorkflow`. */
 export function openWorkflow(value: Json, opened: Opened): string {
   const graph = readGraph(value, layout);
-  const id = crypto.randomUUID();
+  const id = opened.id ?? crypto.randomUUID();
   const tab: Tab = {
     ...blankTab(id, opened.name),
     path: opened.path ?? null,

@@ -63,6 +63,8 @@ test("a run shows its picture on the node and in the dock; the picture brings it
     .poll(() => picture.evaluate((image: HTMLImageElement) => image.naturalWidth))
     .toBe(64);
   await page.locator(".results .thumb img").first().waitFor();
+  await page.reload();
+  await picture.waitFor();
 
   const address = await picture.getAttribute("src");
   const answer = await page.request.get(new URL(address ?? "", studio.address).href);
