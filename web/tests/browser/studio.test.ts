@@ -153,3 +153,38 @@ test("a dropped workflow opens in a tab of its own", async () => {
   expect(await page.getByRole("tab", { name: "Text to image" }).count()).toBe(1);
   await expect.poll(() => node("KSampler").count()).toBe(2);
 });
+
+test("stop ends a run within a step", async () => {
+  await setNumber("KSampler", "steps", "1000");
+  await page.keyboard.press("Control+Enter");
+  await node("KSampler").locator(".mark").waitFor({ timeout: 60_000 });
+  await page.getByRole("button", { name: "Stop", exact: true }).click();
+  await page.getByRole("button", { name: "Stop", exact: true }).waitFor({ state: "detached" });
+  await page.getByRole("tab", { name: /Queue/ }).click();
+  await page
+    .locator(".queue li")
+    .first()
+    .getByText(/Stopped|Failed/)
+    .waitFor();
+});
+
+test("a saved workflow is found again, a result brings its own", async () => {
+  const name = `evening ${Date.now()}`;
+  page.once("dialog", (dialog) => void dialog.accept(name));
+  await node("Prompt").getByRole("textbox").fill("an evening by the sea");
+  await page.keyboard.press("Control+s");
+  await page.getByRole("tab", { name }).waitFor();
+  await expect.poll(() => page.locator(".tab.active .dot").count()).toBe(0);
+  await page.getByRole("button", { name: `Close ${name}` }).click({ force: true });
+  await page.getByRole("button", { name: "Workflows" }).click();
+  await page.getByRole("button", { name, exact: true }).click();
+  await expect
+    .poll(() => node("Prompt").getByRole("textbox").inputValue())
+    .toBe("an evening by the sea");
+
+  const made = page.locator(".results .thumb.completed").first();
+  await made.hover();
+  await made.getByRole("button", { name: "Open its workflow" }).click();
+  await page.getByRole("tab", { name: /^From / }).waitFor();
+  await expect.poll(() => page.locator(".card").count()).toBe(7);
+});
