@@ -2,7 +2,11 @@ import "@xyflow/react/dist/base.css";
 import "./theme.css";
 import "./widgets/widgets.css";
 import "./canvas/canvas.css";
-import "./panels/panels.css";
+import "./canvas/card.css";
+import "./panels/frame.css";
+import "./panels/inspector.css";
+import "./panels/dock.css";
+import "./panels/overlays.css";
 import { createRoot } from "react-dom/client";
 import { App } from "./App";
 

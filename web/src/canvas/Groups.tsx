@@ -80,7 +80,6 @@ function Frame({ group }: { group: Group }) {
           defaultValue={title}
           size={Math.max(title.length, 6)}
           onKeyDown={(event) => {
-            event.stopPropagation();
             if (event.key === "Enter") event.currentTarget.blur();
           }}
           onBlur={(event) => {

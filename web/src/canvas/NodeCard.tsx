@@ -104,7 +104,6 @@ function Title({ node: id, run, sentences }: TitleProps) {
           onFocus={(event) => event.currentTarget.select()}
           onBlur={(event) => finish(event.currentTarget.value.trim())}
           onKeyDown={(event) => {
-            event.stopPropagation();
             if (event.key === "Enter") event.currentTarget.blur();
             if (event.key === "Escape") setRenaming(false);
           }}

@@ -73,8 +73,7 @@ export function NumberField({ label, value, range, disabled, onChange, onDone }:
         onChange={(event) => setTyping(event.currentTarget.value)}
         onBlur={() => finish(typing)}
         onKeyDown={(event) => {
-          event.stopPropagation();
-          if (event.key === "Enter" && !event.ctrlKey) finish(typing);
+          if (event.key === "Enter") finish(typing);
           if (event.key === "Escape") finish(null);
         }}
       />

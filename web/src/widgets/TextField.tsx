@@ -21,7 +21,6 @@ export function TextField({ label, value, multiline, placeholder, disabled, ...a
     onBlur: act.onDone,
     onKeyDown: (event: KeyboardEvent<HTMLElement>) => {
       if (event.key === "Escape") event.currentTarget.blur();
-      if (!event.ctrlKey || event.key !== "Enter") event.stopPropagation();
     },
   };
   if (!multiline) {
