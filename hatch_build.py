@@ -36,11 +36,12 @@ class WebBuildHook(BuildHookInterface[Any]):
         return [NODE] if needs_build(Path(self.root) / "web", os.environ) else []
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        """Build if anything changed."""
-        del version, build_data
+        """Build if anything changed; a wheel that is no editable one takes the result along."""
         web = Path(self.root) / "web"
         if needs_build(web, os.environ):
             build(web, find_node())
+        if version != "editable" and (web / "dist" / "index.html").is_file():
+            build_data["force_include"]["web/dist"] = "web/dist"
 
 
 def needs_build(web: Path, environment: Mapping[str, str]) -> bool:

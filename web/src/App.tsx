@@ -33,13 +33,12 @@ export function App() {
     const endings: (() => void)[] = [];
     let ended = false;
     const begin = async () => {
-      await refreshCatalog();
-      await restore();
+      const restored = await restore(refreshCatalog());
       if (ended) return;
       endings.push(connect(), watchProblems(), keepDrafts(), keepView());
       setStage("ready");
       await refreshJobs();
-      await showLastResults(activeTab());
+      if (restored) await showLastResults(activeTab());
     };
     begin().catch((error: unknown) => {
       setStage({ failed: error instanceof Error ? error.message : String(error) });

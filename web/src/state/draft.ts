@@ -29,13 +29,16 @@ export function draftOfTabs(): JsonObject {
   };
 }
 
-/** Opens what was open; the default workflow where nothing was. */
-export async function restore(): Promise<void> {
-  const local = readDraft(localStorage.getItem(KEY));
-  if (local !== null && openDraft(local)) return;
-  const remote = readDraft(await remoteDraft());
-  if (remote !== null && openDraft(remote)) return;
+/** Opens what was open; the default workflow where nothing was. Says whether anything was. */
+export async function restore(catalog: Promise<void>): Promise<boolean> {
+  const here = localStorage.getItem(KEY);
+  const [there] = await Promise.all([here === null ? remoteDraft() : null, catalog]);
+  const local = readDraft(here);
+  if (local !== null && openDraft(local)) return true;
+  const remote = readDraft(here === null ? there : await remoteDraft());
+  if (remote !== null && openDraft(remote)) return true;
   openDefault();
+  return false;
 }
 
 async function remoteDraft(): Promise<string | null> {
