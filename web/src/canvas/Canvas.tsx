@@ -21,12 +21,13 @@ import {
   useRef,
   useState,
 } from "react";
-import { moveNodes, removeLink } from "../document/edit";
+import { moveNodes, removeLink, resizeNode } from "../document/edit";
+import type { Size } from "../document/graph";
 import { join, refusalOf, type Wire as WireEnds } from "../state/actions";
 import { openFile } from "../state/files";
 import { useRuns } from "../state/runs";
 import type { Pulled } from "../state/search";
-import { bodyAt, boundsOf, GRID, inputType, outputType } from "../state/shape";
+import { bodyAt, boundsOf, GRID, inputType, outputType, TITLE } from "../state/shape";
 import { closeness } from "../state/sockets";
 import {
   activeTab,
@@ -229,6 +230,10 @@ function onNodesChange(changes: NodeChange<FlowNode>[]): void {
     if (each.type === "position" && each.position !== undefined && each.dragging === true) {
       moved[each.id] = bodyAt(each.position);
     }
+    if (each.type === "dimensions" && each.dimensions !== undefined && each.resizing === true) {
+      resize(each.id, each.dimensions);
+    }
+    if (each.type === "dimensions" && each.resizing === false) endThread();
     if (each.type === "select") {
       reselected = true;
       if (each.selected) chosen.add(each.id);
@@ -240,6 +245,11 @@ function onNodesChange(changes: NodeChange<FlowNode>[]): void {
   if (keys.length > 0) {
     edit("Move", (draft) => moveNodes(draft, moved), `move ${keys.join()}`);
   }
+}
+
+function resize(key: string, { width, height }: Size): void {
+  const size = { width: Math.round(width), height: Math.round(height - TITLE) };
+  edit("Resize", (draft) => resizeNode(draft, key, size), `resize ${key}`);
 }
 
 function onEdgesChange(changes: EdgeChange<FlowEdge>[]): void {

@@ -1,5 +1,5 @@
 /** A node: title, sockets, widgets, and below them what it shows. */
-import { Handle, type NodeProps, Position, useConnection } from "@xyflow/react";
+import { Handle, type NodeProps, NodeResizeControl, Position, useConnection } from "@xyflow/react";
 import { AlertTriangle, Check } from "lucide-react";
 import { memo, useState } from "react";
 import { MODE } from "../document/graph";
@@ -9,7 +9,15 @@ import { refreshCatalog } from "../state/files";
 import { colourOf, familyOf } from "../state/kinds";
 import { type NodeRun, placeOf, sentencesOf, useRuns } from "../state/runs";
 import { client } from "../state/server";
-import { currentValue, type Shape, type SocketRow, shapeOf, type WidgetRow } from "../state/shape";
+import {
+  currentValue,
+  leastHeight,
+  NARROWEST,
+  type Shape,
+  type SocketRow,
+  shapeOf,
+  type WidgetRow,
+} from "../state/shape";
 import { fits } from "../state/sockets";
 import { endThread, titleOf, useActive, useStudio } from "../state/studio";
 import { tellError } from "../state/view";
@@ -49,6 +57,14 @@ export const NodeCard = memo(function NodeCard({ id, selected }: NodeProps<FlowN
       aria-label={titleOf(node, schema)}
       data-node={id}
     >
+      {!node.collapsed && (
+        <NodeResizeControl
+          position="bottom-right"
+          className="corner"
+          minWidth={NARROWEST}
+          minHeight={leastHeight(node, schema, shape.shown !== null)}
+        />
+      )}
       <Title node={id} run={run} sentences={sentences} />
       {run?.state === "running" && <Progress run={run} />}
       <Sockets node={id} shape={shape} collapsed={node.collapsed} />

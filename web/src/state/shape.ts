@@ -13,7 +13,7 @@ export const WIDGET = 24;
 const PAD = 6;
 const TEXT = 76;
 const PICTURE = 160;
-const NARROWEST = 180;
+export const NARROWEST = 180;
 export const WIDTH = 240;
 const COLLAPSED_WIDTH = 160;
 export const GRID = 8;
@@ -74,6 +74,15 @@ export function shapeOf(node: GraphNode, schema: NodeSchema | undefined, picture
   const height = Math.max(wanted, least + shownLeast);
   const shown = pictures ? { y, height: height - y - PAD } : null;
   return { width, height, inputs, outputs, widgets, shown };
+}
+
+/** How low the node can be made. */
+export function leastHeight(
+  node: GraphNode,
+  schema: NodeSchema | undefined,
+  pictures: boolean,
+): number {
+  return shapeOf({ ...node, size: { width: node.size.width, height: 0 } }, schema, pictures).height;
 }
 
 function collapsedShape(

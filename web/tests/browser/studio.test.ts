@@ -133,6 +133,22 @@ test("a node is added by typing its name, copied and pasted", async () => {
   await expect.poll(() => node("Load Image").count()).toBe(2);
 });
 
+test("a node is made larger by its corner, and its text with it", async () => {
+  const text = node("Prompt").getByRole("textbox");
+  const before = (await text.boundingBox())?.height ?? 0;
+  const corner = await node("Prompt").locator(".corner").boundingBox();
+  if (corner === null) throw new Error("the node has no corner");
+  await page.mouse.move(corner.x + 6, corner.y + 6);
+  await page.mouse.down();
+  await page.mouse.move(corner.x + 60, corner.y + 70, { steps: 5 });
+  await page.mouse.up();
+  await expect
+    .poll(async () => (await text.boundingBox())?.height ?? 0)
+    .toBeGreaterThan(before + 40);
+  await page.keyboard.press("Control+z");
+  await expect.poll(async () => (await text.boundingBox())?.height ?? 0).toBeCloseTo(before, 0);
+});
+
 test("what is wrong is said on the node before a run", async () => {
   const model = node("KSampler").locator(".react-flow__handle.target").first();
   await drag(model, await emptyPlace());
