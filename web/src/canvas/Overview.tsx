@@ -1,6 +1,7 @@
 /** The graph from far: painted from the document on one canvas, however many nodes there are. */
 import { useStore } from "@xyflow/react";
 import { useEffect, useRef } from "react";
+import type { Catalog } from "../api/catalog";
 import type { Graph, GraphNode, Point } from "../document/graph";
 import { colourOf } from "../state/kinds";
 import { placeOf, useRuns } from "../state/runs";
@@ -53,22 +54,18 @@ export function Overview() {
     context.setTransform(zoom * density, 0, 0, zoom * density, x * density, y * density);
     const style = getComputedStyle(canvas.current);
     const css = remembered((colour) => resolved(colour, style));
-    const view: Box = { x: -x / zoom, y: -y / zoom, width: width / zoom, height: height / zoom };
-    paintWires(context, tab.graph, css, zoom);
-    for (const key of tab.graph.order) {
-      const node = tab.graph.nodes[key];
-      if (node === undefined) continue;
-      const box = boxOf(node);
-      if (!overlap(box, view)) continue;
+    const drawn = drawingOf(tab.graph);
+    paint(context, drawn, css, zoom);
+    for (const [key, box] of drawn.boxes) {
       const run = runs[placeOf(tab.id, key)]?.state;
-      const outline =
-        problems !== undefined && key in problems
-          ? "var(--error)"
-          : run === "running" || tab.selected.includes(key)
-            ? "var(--accent)"
-            : "var(--line)";
-      paintNode(context, node, box, css, outline, zoom);
+      const isWrong = problems !== undefined && key in problems;
+      if (isWrong) outline(context, box, css("var(--error)"), zoom);
+      else if (run === "running" || tab.selected.includes(key)) {
+        outline(context, box, css("var(--accent)"), zoom);
+      }
     }
+    const view: Box = { x: -x / zoom, y: -y / zoom, width: width / zoom, height: height / zoom };
+    paintTitles(context, tab.graph, drawn, view, css, zoom);
   }, [x, y, zoom, width, height, tab, runs, problems, theme]);
 
   return <canvas ref={canvas} className="overview" style={{ width, height }} />;
@@ -100,53 +97,96 @@ function overlap(one: Box, other: Box): boolean {
 
 type Css = (colour: string) => string;
 
-function paintWires(context: CanvasRenderingContext2D, graph: Graph, css: Css, zoom: number): void {
+/** All that is drawn of a graph, as paths: one for all nodes, one for all wires of a colour. */
+interface Drawing {
+  catalog: Catalog;
+  boxes: ReadonlyMap<string, Box>;
+  nodes: Path2D;
+  wires: ReadonlyMap<string, Path2D>;
+}
+
+const drawings = new WeakMap<Graph, Drawing>();
+
+/** Made once for each state of a document; panning only paints it again. */
+function drawingOf(graph: Graph): Drawing {
   const { catalog } = useStudio.getState();
-  context.lineWidth = 1.4 / zoom;
-  context.globalAlpha = 0.7;
+  const known = drawings.get(graph);
+  if (known?.catalog === catalog) return known;
+  const boxes = new Map<string, Box>();
+  const nodes = new Path2D();
+  for (const key of graph.order) {
+    const node = graph.nodes[key];
+    if (node === undefined) continue;
+    const box = boxOf(node);
+    boxes.set(key, box);
+    nodes.rect(box.x, box.y, box.width, box.height);
+  }
+  const wires = new Map<string, Path2D>();
   for (const link of Object.values(graph.links)) {
     const [from, to] = [graph.nodes[link.from], graph.nodes[link.to]];
-    if (from === undefined || to === undefined) continue;
-    const source = { x: from.position.x + from.size.width, y: from.position.y + 16 };
-    const target = { x: to.position.x, y: to.position.y + 16 };
+    const [start, end] = [boxes.get(link.from), boxes.get(link.to)];
+    if (!(from && to && start && end)) continue;
+    const colour = colourOf(outputType(from, catalog[from.type], link.fromSlot));
+    const path = wires.get(colour) ?? new Path2D();
+    wires.set(colour, path);
+    const source = { x: start.x + start.width, y: start.y + TITLE * 1.5 };
+    const target = { x: end.x, y: end.y + TITLE * 1.5 };
     const bend = Math.max(40, Math.abs(target.x - source.x) / 2);
-    context.strokeStyle = css(colourOf(outputType(from, catalog[from.type], link.fromSlot)));
-    context.beginPath();
-    context.moveTo(source.x, source.y);
-    context.bezierCurveTo(source.x + bend, source.y, target.x - bend, target.y, target.x, target.y);
-    context.stroke();
+    path.moveTo(source.x, source.y);
+    path.bezierCurveTo(source.x + bend, source.y, target.x - bend, target.y, target.x, target.y);
+  }
+  const made = { catalog, boxes, nodes, wires };
+  drawings.set(graph, made);
+  return made;
+}
+
+function paint(context: CanvasRenderingContext2D, drawn: Drawing, css: Css, zoom: number): void {
+  context.lineWidth = 1.4 / zoom;
+  context.globalAlpha = 0.7;
+  for (const [colour, path] of drawn.wires) {
+    context.strokeStyle = css(colour);
+    context.stroke(path);
+  }
+  context.globalAlpha = 1;
+  context.fillStyle = css("var(--node)");
+  context.fill(drawn.nodes);
+  context.lineWidth = 1 / zoom;
+  context.strokeStyle = css("var(--line)");
+  context.stroke(drawn.nodes);
+}
+
+function outline(context: CanvasRenderingContext2D, box: Box, colour: string, zoom: number): void {
+  context.lineWidth = 2 / zoom;
+  context.strokeStyle = colour;
+  context.strokeRect(box.x, box.y, box.width, box.height);
+}
+
+const SMALLEST_TITLED = 40;
+
+function paintTitles(
+  context: CanvasRenderingContext2D,
+  graph: Graph,
+  { boxes, catalog }: Drawing,
+  view: Box,
+  css: Css,
+  zoom: number,
+): void {
+  const size = Math.min(13 / zoom, 34);
+  context.fillStyle = css("var(--text)");
+  context.font = `600 ${size}px system-ui, sans-serif`;
+  context.textBaseline = "top";
+  for (const [key, box] of boxes) {
+    const node = graph.nodes[key];
+    if (node === undefined || box.width * zoom < SMALLEST_TITLED || !overlap(box, view)) continue;
+    context.globalAlpha = node.mode === 0 ? 1 : 0.45;
+    const title = titleOf(node, catalog[node.type], graph);
+    context.fillText(fitting(title, box.width - 24, size), box.x + 12, box.y + 8);
   }
   context.globalAlpha = 1;
 }
 
-function paintNode(
-  context: CanvasRenderingContext2D,
-  node: GraphNode,
-  box: Box,
-  css: Css,
-  outline: string,
-  zoom: number,
-): void {
-  const { catalog } = useStudio.getState();
-  context.globalAlpha = node.mode === 0 ? 1 : 0.45;
-  context.fillStyle = css("var(--node)");
-  context.beginPath();
-  context.roundRect(box.x, box.y, box.width, box.height, 8);
-  context.fill();
-  context.lineWidth = (outline === "var(--line)" ? 1 : 2) / zoom;
-  context.strokeStyle = css(outline);
-  context.stroke();
-  const size = Math.min(13 / zoom, 34);
-  if (box.width * zoom > 30) {
-    context.fillStyle = css("var(--text)");
-    context.font = `600 ${size}px system-ui, sans-serif`;
-    context.textBaseline = "middle";
-    context.save();
-    context.beginPath();
-    context.rect(box.x, box.y, box.width - 8, box.height);
-    context.clip();
-    context.fillText(titleOf(node, catalog[node.type]), box.x + 12, box.y + 8 + size / 2);
-    context.restore();
-  }
-  context.globalAlpha = 1;
+/** As much of a title as there is room for, by the usual width of a letter. */
+function fitting(title: string, room: number, size: number): string {
+  const letters = Math.floor(room / (size * 0.6));
+  return title.length <= letters ? title : `${title.slice(0, Math.max(letters - 1, 1))}\u2026`;
 }
