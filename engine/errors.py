@@ -63,6 +63,14 @@ class StoreError(CalotypeError):
     """The database cannot be opened or written, or refuses what was asked of it."""
 
 
+class IdTakenError(StoreError):
+    """Another prompt has the id that was asked for."""
+
+
+class WireError(CalotypeError):
+    """Another process of ours is gone, or said something that is no message."""
+
+
 class OutOfMemoryError(CalotypeError):
     """The work does not fit into the memory it may use, even after everything else was released."""
 

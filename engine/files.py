@@ -173,7 +173,8 @@ class Files:
             with part.open("wb") as stream:
                 stream.write(content)
                 stream.flush()
-                os.fsync(stream.fileno())
+                if new.place != "temp":  # previews need not outlive a power cut
+                    os.fsync(stream.fileno())
             part.replace(new.path)
         except OSError as error:
             for leftover in (part, new.path):

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
+import msgspec
 import yaml
 
 from engine.errors import SettingsError
@@ -145,6 +146,16 @@ def read_extra_model_paths(path: Path) -> dict[str, tuple[Path, ...]]:
         kind: tuple(dict.fromkeys(first.get(kind, []) + later.get(kind, [])))
         for kind in {**first, **later}
     }
+
+
+def settings_to_json(settings: Settings) -> str:
+    """For another process of ours; `settings_from_json` reads it."""
+    return msgspec.json.encode(settings, enc_hook=str).decode()
+
+
+def settings_from_json(text: str) -> Settings:
+    """Settings as `settings_to_json` wrote them."""
+    return msgspec.json.decode(text, type=Settings, dec_hook=lambda kind, value: kind(value))
 
 
 def _folder(path: str | Path, *, relative_to: Path | None = None) -> Path:

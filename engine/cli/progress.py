@@ -48,6 +48,7 @@ class Bar:
             TimeRemainingColumn(compact=True),
             console=self._console,
             transient=True,
+            disable=not self._console.is_terminal,
         )
         self._task: TaskID | None = None
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from engine import errors
 from engine.cli.document import Source, changed, changed_workflow, parse_change, read_document
 from engine.cli.progress import Bar
 from engine.cli.report import (
@@ -119,10 +120,11 @@ def _outcome(
         files = copy_files(files, order.output, overwrite=order.overwrite)
     outcome = Outcome("done", DONE, files=files, message="\n".join(blocked) or None)
     match result.end:
-        case Failed(message=message, place=place, traceback=traceback):
+        case Failed(message=message, place=place, traceback=traceback, error_type=kind):
             outcome.status, outcome.code = "failed", FAILED
             outcome.message = f"{_name(report, place.node)} (node {place.node}): {message}"
-            outcome.traceback = list(traceback)
+            # An error that was written for the user says all there is to say.
+            outcome.traceback = [] if kind.startswith(errors.__name__) else list(traceback)
         case Interrupted() as end:
             outcome.status, outcome.code = "interrupted", INTERRUPTED
             at = f" in {_name(report, end.place.node)}" if end.place is not None else ""

@@ -122,13 +122,20 @@ def doubly_guided(
     middle_scale: float,
     nested: bool,
     hooks: Hooks,
+    both: bool = False,
 ) -> tuple[Tensor, Tensor]:
     """(guided, unguided) by "positive", "middle" and "negative".
 
     Brooks et al. 2023, "InstructPix2Pix", eq. 3: `middle_scale` leads from the negative to the
     middle, `scale` from the middle to the positive. `nested`: from the negative to what `scale`
-    makes of middle and positive.
+    makes of middle and positive. What a scale of 1 cancels is not evaluated, as in `guided`.
     """
+    if not nested and not both and hooks.skips_negative(middle_scale):
+        if math.isclose(scale, 1.0):
+            return unguided(evaluate, x, sigma, hooks)
+        positive, middle = evaluate("positive", "middle")
+        told = Predictions(x, sigma, middle, middle, middle_scale)
+        return hooks.finish(told, middle) + scale * (positive - middle), middle
     positive, middle, negative = evaluate("positive", "middle", "negative")
     if nested:
         inner = hooks.guide(Predictions(x, sigma, positive, middle, scale))

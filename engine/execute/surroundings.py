@@ -36,9 +36,9 @@ class Surroundings:
 
         def tell(node_id: str, step: int, steps: int, preview: bytes | None) -> None:
             place = graph.place(node_id)
-            self.report(Progress(self.prompt_id, place, step, steps))
             if preview is not None:
                 self.report(Preview(self.prompt_id, place, preview))
+            self.report(Progress(self.prompt_id, place, step, steps))
 
         return RunningContext(
             node_id,

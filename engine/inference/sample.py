@@ -20,6 +20,7 @@ from engine.diffusion.guidance import Hooks
 from engine.diffusion.parameterization import Parameterization
 from engine.diffusion.regions import Area, Evaluator, Region
 from engine.diffusion.samplers.table import SAMPLERS
+from engine.errors import NodeError
 from engine.families.family import Checkpoint, Part
 from engine.inference.values import Conditioning, Guider, Model, Noise, Sampler
 from engine.residency.manager import LazyWeights, current
@@ -229,10 +230,19 @@ def _with_counterparts(named: Mapping[str, list[Region]]) -> dict[str, list[Regi
 
 
 def fitted(latent: Latent, model: Model) -> dict[str, Any]:
-    """The latent with the channels the model wants, where it is empty anyway."""
+    """The latent with the channels the model wants, where it is empty anyway.
+
+    Raises:
+        NodeError: it holds a picture of other channels.
+    """
     samples: Tensor = latent["samples"]
     channels = model.latent.channels
-    if samples.shape[1] != channels and not samples.any():
+    if samples.shape[1] != channels:
+        if samples.any():
+            raise NodeError(
+                f"the latent has {samples.shape[1]} channels, the model works on {channels}; "
+                "encode the picture with the VAE that belongs to the model"
+            )
         samples = samples.new_zeros(samples.shape[0], channels, *samples.shape[2:])
     return {**latent, "samples": samples}
 

@@ -23,7 +23,7 @@ OnTile = Callable[[int, int], None]
 """Told of tiles done and tiles in all."""
 SMALLEST_TILE = 32
 """Latent cells along one side; smaller tiles are mostly seams."""
-SEAM = 8
+SEAM = 6
 """Latent cells that neighbouring tiles share, unless a user asks for another overlap."""
 
 

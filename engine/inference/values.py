@@ -189,13 +189,7 @@ class DualCfgGuider:
         return {"positive": self.positive, "middle": self.middle, "negative": self.negative}
 
     def guide(
-        self,
-        evaluate: Evaluate,
-        x: Tensor,
-        sigma: Tensor,
-        hooks: Hooks,
-        *,
-        both: bool,  # noqa: ARG002 - of the protocol
+        self, evaluate: Evaluate, x: Tensor, sigma: Tensor, hooks: Hooks, *, both: bool
     ) -> tuple[Tensor, Tensor]:
         """See `Guider`."""
         return doubly_guided(
@@ -206,4 +200,5 @@ class DualCfgGuider:
             middle_scale=self.middle_scale,
             nested=self.nested,
             hooks=hooks,
+            both=both,
         )

@@ -8,11 +8,14 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional
 
+from engine.nets.layers import Linear
+
 
 def attend(query: Tensor, key: Tensor, value: Tensor, heads: int) -> Tensor:
     """softmax(q k^T / sqrt(d)) v (Vaswani et al. 2017, equation 1), every head on its own slice.
 
-    query [B, N, heads * d], key and value [B, M, heads * d] -> [B, N, heads * d].
+    query [B, N, heads * d], key and value [B, M, heads * d] -> [B, N, heads * d]. On a CPU torch's
+    fused kernel is the fastest of the forms tried, from 8 channels a head on.
     """
     query, key, value = (
         tokens.unflatten(-1, (heads, -1)).transpose(1, 2) for tokens in (query, key, value)
@@ -26,10 +29,10 @@ class CrossAttention(nn.Module):
     def __init__(self, channels: int, inner: int, context_channels: int, heads: int) -> None:
         super().__init__()
         self.heads = heads
-        self.to_q = nn.Linear(channels, inner, bias=False)
-        self.to_k = nn.Linear(context_channels, inner, bias=False)
-        self.to_v = nn.Linear(context_channels, inner, bias=False)
-        self.to_out = nn.Sequential(nn.Linear(inner, channels))
+        self.to_q = Linear(channels, inner, bias=False)
+        self.to_k = Linear(context_channels, inner, bias=False)
+        self.to_v = Linear(context_channels, inner, bias=False)
+        self.to_out = nn.Sequential(Linear(inner, channels))
 
     def forward(self, tokens: Tensor, context: Tensor | None = None) -> Tensor:
         """`tokens` [B, N, C], context [B, M, D] -> [B, N, C]."""
@@ -43,7 +46,7 @@ class GatedProjection(nn.Module):
 
     def __init__(self, channels: int, inner: int) -> None:
         super().__init__()
-        self.proj = nn.Linear(channels, 2 * inner)
+        self.proj = Linear(channels, 2 * inner)
 
     def forward(self, tokens: Tensor) -> Tensor:
         """[B, N, channels] -> [B, N, inner]."""
@@ -58,7 +61,7 @@ class FeedForward(nn.Module):
         super().__init__()
         # The second place belonged to a dropout, which has no weights.
         self.net = nn.Sequential(
-            GatedProjection(channels, inner), nn.Identity(), nn.Linear(inner, channels)
+            GatedProjection(channels, inner), nn.Identity(), Linear(inner, channels)
         )
 
     def forward(self, tokens: Tensor) -> Tensor:

@@ -16,6 +16,7 @@ from torch.nn import functional
 
 from engine.errors import WeightsError
 from engine.nets.attention import attend
+from engine.nets.layers import Convolution
 
 Shapes = Mapping[str, tuple[int, ...]]
 Checkpoint = Callable[[], None]
@@ -141,13 +142,13 @@ class ResidualBlock(nn.Module):
     def __init__(self, channels_in: int, channels_out: int) -> None:
         super().__init__()
         self.norm1 = nn.GroupNorm(GROUPS, channels_in, eps=1e-6)
-        self.conv1 = nn.Conv2d(channels_in, channels_out, 3, padding=1)
+        self.conv1 = Convolution(channels_in, channels_out, 3, padding=1)
         self.norm2 = nn.GroupNorm(GROUPS, channels_out, eps=1e-6)
-        self.conv2 = nn.Conv2d(channels_out, channels_out, 3, padding=1)
+        self.conv2 = Convolution(channels_out, channels_out, 3, padding=1)
         self.nin_shortcut = (
             nn.Identity()
             if channels_in == channels_out
-            else nn.Conv2d(channels_in, channels_out, 1)
+            else Convolution(channels_in, channels_out, 1)
         )
 
     def forward(self, x: Tensor) -> Tensor:
@@ -163,10 +164,10 @@ class AttentionBlock(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.norm = nn.GroupNorm(GROUPS, channels, eps=1e-6)
-        self.q = nn.Conv2d(channels, channels, 1)
-        self.k = nn.Conv2d(channels, channels, 1)
-        self.v = nn.Conv2d(channels, channels, 1)
-        self.proj_out = nn.Conv2d(channels, channels, 1)
+        self.q = Convolution(channels, channels, 1)
+        self.k = Convolution(channels, channels, 1)
+        self.v = Convolution(channels, channels, 1)
+        self.proj_out = Convolution(channels, channels, 1)
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, C, h, w] -> [B, C, h, w]."""
@@ -200,7 +201,7 @@ class Downsample(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(channels, channels, 3, stride=2)
+        self.conv = Convolution(channels, channels, 3, stride=2)
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, C, h, w] -> [B, C, h // 2, w // 2]."""
@@ -212,7 +213,7 @@ class Upsample(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(channels, channels, 3, padding=1)
+        self.conv = Convolution(channels, channels, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, C, h, w] -> [B, C, 2 h, 2 w]."""
@@ -250,12 +251,12 @@ class Encoder(nn.Module):
     def __init__(self, config: AutoencoderConfig) -> None:
         super().__init__()
         levels = config.encoder
-        self.conv_in = nn.Conv2d(config.pixel_channels, levels[0].channels_in, 3, padding=1)
+        self.conv_in = Convolution(config.pixel_channels, levels[0].channels_in, 3, padding=1)
         self.down = nn.ModuleList(Level(level, sampler="downsample") for level in levels)
         last = levels[-1].channels_out
         self.mid = Middle(last)
         self.norm_out = nn.GroupNorm(GROUPS, last, eps=1e-6)
-        self.conv_out = nn.Conv2d(last, 2 * config.inner_channels, 3, padding=1)
+        self.conv_out = Convolution(last, 2 * config.inner_channels, 3, padding=1)
 
     def forward(self, pixels: Tensor, checkpoint: Checkpoint) -> Tensor:
         """[B, 3, H, W] -> [B, 2 z, h, w]."""
@@ -273,11 +274,11 @@ class Decoder(nn.Module):
         super().__init__()
         levels = config.decoder
         first, last = levels[-1].channels_in, levels[0].channels_out
-        self.conv_in = nn.Conv2d(config.inner_channels, first, 3, padding=1)
+        self.conv_in = Convolution(config.inner_channels, first, 3, padding=1)
         self.mid = Middle(first)
         self.up = nn.ModuleList(Level(level, sampler="upsample") for level in levels)
         self.norm_out = nn.GroupNorm(GROUPS, last, eps=1e-6)
-        self.conv_out = nn.Conv2d(last, config.pixel_channels, 3, padding=1)
+        self.conv_out = Convolution(last, config.pixel_channels, 3, padding=1)
 
     def forward(self, z: Tensor, checkpoint: Checkpoint) -> Tensor:
         """[B, z, h, w] -> [B, 3, H, W]."""
@@ -296,8 +297,8 @@ class AutoencoderKL(nn.Module):
         self.encoder = Encoder(config)
         self.decoder = Decoder(config)
         if config.quantised:
-            self.quant_conv = nn.Conv2d(2 * config.inner_channels, 2 * config.latent_channels, 1)
-            self.post_quant_conv = nn.Conv2d(config.latent_channels, config.inner_channels, 1)
+            self.quant_conv = Convolution(2 * config.inner_channels, 2 * config.latent_channels, 1)
+            self.post_quant_conv = Convolution(config.latent_channels, config.inner_channels, 1)
 
     def encode(self, pixels: Tensor, *, checkpoint: Checkpoint | None = None) -> Tensor:
         """`pixels` [B, 3, H, W] in -1..1, sides multiples of `downscale` -> mean [B, z, h, w]."""

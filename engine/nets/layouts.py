@@ -29,7 +29,6 @@ def regular_unet(
     head_channels: int = 64,
     blocks: int = 2,
     in_channels: int = 4,
-    out_channels: int = 4,
     linear: bool = False,
     vector: int | None = None,
 ) -> UNetConfig:
@@ -43,11 +42,11 @@ def regular_unet(
         heads: of every attention; None: as many as have `head_channels` each.
         head_channels: see `heads`.
         blocks: residual blocks of a level on the way down; one more on the way up.
-        in_channels: of what it is shown.
-        out_channels: of what it predicts.
+        in_channels: of what it is shown; it predicts four.
         linear: projections act on tokens.
         vector: width of `y`; None: it takes none.
     """
+    levels = list(zip((width * each for each in multipliers), depths, strict=True))
     time = 4 * width
 
     def layers(before: int, after: int, depth: int) -> Block:
@@ -59,35 +58,24 @@ def regular_unet(
 
     channels, skips = width, [width]
     down: list[Block] = [(ConvolutionConfig(in_channels, width),)]
-    for level, (multiplier, depth) in enumerate(zip(multipliers, depths, strict=True)):
+    for level, (after, depth) in enumerate(levels):
         if level:
             down.append((DownsampleConfig(channels, channels),))
             skips.append(channels)
         for _ in range(blocks):
-            down.append(layers(channels, width * multiplier, depth))
-            channels = width * multiplier
+            down.append(layers(channels, after, depth))
+            channels = after
             skips.append(channels)
     depth = next((depth for depth in reversed(depths) if depth), 0)
     middle = (*layers(channels, channels, depth), ResidualConfig(channels, channels, time))
     up: list[Block] = []
-    for level in reversed(range(len(multipliers))):
-        for number in range(blocks + 1):
-            after = width * multipliers[level]
-            block = layers(channels + skips.pop(), after, depths[level])
+    for after, depth in reversed(levels):
+        for _ in range(blocks + 1):
+            up.append(layers(channels + skips.pop(), after, depth))
             channels = after
-            if level and number == blocks:
-                block = (*block, UpsampleConfig(channels, channels))
-            up.append(block)
-    return UNetConfig(
-        in_channels=in_channels,
-        out_channels=out_channels,
-        model_channels=width,
-        time_channels=time,
-        vector_channels=vector,
-        input_blocks=tuple(down),
-        middle_block=middle,
-        output_blocks=tuple(up),
-    )
+        if skips:
+            up[-1] = (*up[-1], UpsampleConfig(channels, channels))
+    return UNetConfig(in_channels, 4, width, time, vector, tuple(down), middle, tuple(up))
 
 
 def regular_autoencoder(

@@ -8,6 +8,7 @@ hands in a function that finds them.
 from __future__ import annotations
 
 import gzip
+import logging
 import re
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
@@ -60,6 +61,8 @@ class ClipTokenizer:
         """Token numbers of a text, without start and end."""
         # Lower-casing is Python's: the library's differs, for a Greek final sigma for one.
         text = _SPACE.sub(" ", unicodedata.normalize("NFC", text)).lower()
+        # Half of a surrogate pair, which JSON can hold, has no bytes.
+        text = text.encode("utf-8", "replace").decode()
         return self._tokenizer.encode(text, add_special_tokens=False).ids
 
 
@@ -130,7 +133,11 @@ def _tokens(
         if found is None and (shorter := name.rstrip(",")) != name:
             end -= len(name) - len(shorter)
             found = embeddings(shorter) if shorter else None
-        if found is not None:
+        if found is None:
+            logging.getLogger(__name__).warning(
+                "embedding:%s is left out: there is no embedding of that name", name
+            )
+        else:
             yield [*found.reshape(-1, found.shape[-1])]
     yield tokenizer.numbers(span[end:])
 

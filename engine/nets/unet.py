@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from engine.errors import WeightsError
+from engine.nets.layers import Convolution, Linear
 from engine.nets.unet_blocks import (
     GROUPS,
     ConvolutionConfig,
@@ -227,7 +228,7 @@ class UNet(nn.Module):
         self.out = nn.Sequential(
             nn.GroupNorm(GROUPS, last),
             nn.SiLU(inplace=True),
-            nn.Conv2d(last, config.out_channels, 3, padding=1),
+            Convolution(last, config.out_channels, 3, padding=1),
         )
 
     def forward(
@@ -269,7 +270,7 @@ class UNet(nn.Module):
 
 def _two_layers(channels_in: int, channels_out: int) -> nn.Sequential:
     return nn.Sequential(
-        nn.Linear(channels_in, channels_out), nn.SiLU(), nn.Linear(channels_out, channels_out)
+        Linear(channels_in, channels_out), nn.SiLU(), Linear(channels_out, channels_out)
     )
 
 

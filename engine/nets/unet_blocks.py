@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from engine.nets.attention import TransformerBlock
+from engine.nets.layers import Convolution, Linear
 
 GROUPS = 32
 """Of every group normalisation in these networks."""
@@ -26,7 +27,7 @@ class ConvolutionConfig:
 
     def build(self) -> nn.Module:
         """The layer, on the current default device."""
-        return nn.Conv2d(self.channels_in, self.channels_out, 3, padding=1)
+        return Convolution(self.channels_in, self.channels_out, 3, padding=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,22 +110,20 @@ class ResidualBlock(nn.Module):
         self.in_layers = nn.Sequential(
             nn.GroupNorm(GROUPS, channels_in),
             nn.SiLU(inplace=True),
-            nn.Conv2d(channels_in, channels_out, 3, padding=1),
+            Convolution(channels_in, channels_out, 3, padding=1),
         )
         # The activation before it is the same for every block, so the network applies it once.
-        self.emb_layers = nn.Sequential(
-            nn.Identity(), nn.Linear(config.time_channels, channels_out)
-        )
+        self.emb_layers = nn.Sequential(nn.Identity(), Linear(config.time_channels, channels_out))
         self.out_layers = nn.Sequential(
             nn.GroupNorm(GROUPS, channels_out),
             nn.SiLU(inplace=True),
             nn.Identity(),
-            nn.Conv2d(channels_out, channels_out, 3, padding=1),
+            Convolution(channels_out, channels_out, 3, padding=1),
         )
         self.skip_connection = (
             nn.Identity()
             if channels_in == channels_out
-            else nn.Conv2d(channels_in, channels_out, 1)
+            else Convolution(channels_in, channels_out, 1)
         )
 
     def forward(self, x: Tensor, activated_time: Tensor) -> Tensor:
@@ -142,12 +141,12 @@ class SpatialTransformer(nn.Module):
         channels, inner = config.channels_in, config.inner
         self.linear = config.linear
         self.norm = nn.GroupNorm(GROUPS, channels, eps=1e-6)
-        self.proj_in = nn.Linear(channels, inner) if self.linear else nn.Conv2d(channels, inner, 1)
+        self.proj_in = Linear(channels, inner) if self.linear else Convolution(channels, inner, 1)
         self.transformer_blocks = nn.ModuleList(
             TransformerBlock(inner, config.context_channels, config.heads, config.feed_forward)
             for _ in range(config.depth)
         )
-        self.proj_out = nn.Linear(inner, channels) if self.linear else nn.Conv2d(inner, channels, 1)
+        self.proj_out = Linear(inner, channels) if self.linear else Convolution(inner, channels, 1)
 
     def forward(self, x: Tensor, context: Tensor | None) -> Tensor:
         """`x` [B, C, h, w], context [B, T, D] -> [B, C, h, w]."""
@@ -163,7 +162,7 @@ class SpatialTransformer(nn.Module):
         if self.linear:
             tokens = self.proj_out(tokens)
         hidden = tokens.transpose(1, 2).unflatten(2, (height, -1))
-        return x + hidden if self.linear else self.proj_out(hidden.contiguous()).add_(x)
+        return x + hidden if self.linear else self.proj_out(hidden).add_(x)
 
 
 class Downsample(nn.Module):
@@ -171,7 +170,7 @@ class Downsample(nn.Module):
 
     def __init__(self, channels_in: int, channels_out: int) -> None:
         super().__init__()
-        self.op = nn.Conv2d(channels_in, channels_out, 3, stride=2, padding=1)
+        self.op = Convolution(channels_in, channels_out, 3, stride=2, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, C, h, w] -> [B, C', ceil(h / 2), ceil(w / 2)]."""
@@ -183,7 +182,7 @@ class Upsample(nn.Module):
 
     def __init__(self, channels_in: int, channels_out: int) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(channels_in, channels_out, 3, padding=1)
+        self.conv = Convolution(channels_in, channels_out, 3, padding=1)
 
     def forward(self, x: Tensor, size: tuple[int, int]) -> Tensor:
         """[B, C, h, w] -> [B, C', *size]."""

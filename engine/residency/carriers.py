@@ -16,6 +16,8 @@ from torch import Tensor
 
 ALIGNMENT = 512
 """Bytes; what CUDA's allocator rounds to, and more than any kernel asks for."""
+FEWEST_CHANNELS_PACKED = 32
+"""Convolutions from or to fewer channels are not worth packing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +27,13 @@ class Wants:
     Attributes:
         dtype: of its floating-point tensors; None for the residency's.
         channels_last: convolutions gain from that layout on a CPU.
+        packed: convolutions take weights packed for oneDNN, see `engine.nets.layers.Convolution`;
+            they gain from it on a CPU where pictures are small and channels many.
     """
 
     dtype: torch.dtype | None = None
     channels_last: bool = False
+    packed: bool = False
 
 
 class Cargo(Protocol):
@@ -78,9 +83,12 @@ class HostCarrier:
 
     slots = 1
 
-    def __init__(self, dtype: torch.dtype, *, channels_last: bool = False) -> None:
+    def __init__(
+        self, dtype: torch.dtype, *, channels_last: bool = False, packed: bool = False
+    ) -> None:
         self._dtype = dtype
         self._channels_last = channels_last
+        self._packs = packed and _can_pack(dtype)
 
     def bytes_of(self, tensor: Tensor) -> int:
         """Bytes of the converted copy, 0 without one."""
@@ -94,6 +102,8 @@ class HostCarrier:
         if not self._differs(tensor):
             return tensor
         dtype = self._dtype if tensor.is_floating_point() else tensor.dtype
+        if self._wants_packed(tensor):
+            return pack_convolution(tensor.to(dtype))
         if self._wants_channels_last(tensor):
             return tensor.to(dtype, memory_format=torch.channels_last)
         return tensor.to(dtype)
@@ -105,7 +115,16 @@ class HostCarrier:
 
     def _differs(self, tensor: Tensor) -> bool:
         other_dtype = tensor.is_floating_point() and tensor.dtype != self._dtype
-        return other_dtype or self._wants_channels_last(tensor)
+        return other_dtype or self._wants_packed(tensor) or self._wants_channels_last(tensor)
+
+    def _wants_packed(self, tensor: Tensor) -> bool:
+        return (
+            self._packs
+            and tensor.dim() == 4
+            and tensor.is_floating_point()
+            and tensor.shape[-1] == tensor.shape[-2] > 1
+            and min(tensor.shape[:2]) >= FEWEST_CHANNELS_PACKED
+        )
 
     def _wants_channels_last(self, tensor: Tensor) -> bool:
         return (
@@ -113,6 +132,22 @@ class HostCarrier:
             and tensor.dim() == 4
             and not tensor.is_contiguous(memory_format=torch.channels_last)
         )
+
+
+def _can_pack(dtype: torch.dtype) -> bool:
+    if not torch.backends.mkldnn.is_available():
+        return False
+    # oneDNN computes bf16 only where the processor does.
+    in_bf16 = torch.ops.mkldnn._is_mkldnn_bf16_supported  # noqa: SLF001 - what torch.compile calls
+    return dtype == torch.float32 or (dtype == torch.bfloat16 and in_bf16())
+
+
+def pack_convolution(weight: Tensor) -> Tensor:
+    """A convolution's weight in the blocks that oneDNN reads. 1 x 1 kernels only lose by it."""
+    padding = [side // 2 for side in weight.shape[2:]]
+    return torch.ops.aten.mkldnn_reorder_conv2d_weight(
+        weight.contiguous().to_mkldnn(), padding, (1, 1), (1, 1), 1
+    )
 
 
 class _HostLane:

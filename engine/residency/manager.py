@@ -194,7 +194,8 @@ class DeviceResidency:
         dtype = wants.dtype or self.dtype
         if self.device.type == "cuda":
             return CudaCarrier(self.device, dtype)
-        return HostCarrier(dtype, channels_last=wants.channels_last and dtype == torch.bfloat16)
+        channels_last = wants.channels_last and dtype == torch.bfloat16
+        return HostCarrier(dtype, channels_last=channels_last, packed=wants.packed)
 
     def _give_back(self) -> None:
         if self.device.type == "cuda":

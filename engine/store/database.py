@@ -32,15 +32,19 @@ MIGRATIONS: Sequence[str] = (
         state TEXT NOT NULL CHECK (state IN ('queued', 'running', 'done', 'failed', 'stopped')),
         attempts INTEGER NOT NULL DEFAULT 0,
         client TEXT,
+        workflow TEXT,
         prompt TEXT NOT NULL,
         extra TEXT NOT NULL,
         wanted TEXT NOT NULL,
         created REAL NOT NULL,
         began REAL,
         ended REAL,
-        outcome TEXT
+        outcome TEXT,
+        summary TEXT
     ) STRICT;
     CREATE INDEX prompts_waiting ON prompts (number, seq) WHERE state = 'queued';
+    CREATE INDEX prompts_running ON prompts (began, seq) WHERE state = 'running';
+    CREATE INDEX prompts_state ON prompts (state, created, seq);
     CREATE INDEX prompts_ended ON prompts (ended, seq) WHERE ended IS NOT NULL;
     CREATE TABLE catalogs (
         source TEXT PRIMARY KEY,

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine.store.database import Database
-from engine.store.queue import COLUMNS, Entry, read_entry
+from engine.store.queue import COLUMNS, Entry, item_text, read_entry
 
 MOST_KEPT = 10_000
 
@@ -50,6 +50,20 @@ class History:
         newest = await self._select("ORDER BY ended DESC, seq DESC LIMIT ?", (limit,))
         return newest[::-1]
 
+    async def entries(self, *, limit: int | None = None, offset: int | None = None) -> str:
+        """What `list` says, as the API's JSON object; put together from the stored texts."""
+        if offset is not None or limit is None:
+            rest, page = (
+                "ORDER BY ended, seq LIMIT ? OFFSET ?",
+                (-1 if limit is None else limit, offset or 0),
+            )
+            return await self._entries(rest, page, newest_first=False)
+        return await self._entries("ORDER BY ended DESC, seq DESC LIMIT ?", (limit,))
+
+    async def entry(self, prompt_id: str) -> str:
+        """The same for one prompt; `{}` where it has not ended."""
+        return await self._entries("AND id = ?", (prompt_id,))
+
     async def delete(self, ids: Sequence[str]) -> None:
         """Forget these."""
 
@@ -80,6 +94,23 @@ class History:
 
         return await self._database.run(work)
 
+    async def _entries(
+        self, rest: str, parameters: Sequence[Any], *, newest_first: bool = True
+    ) -> str:
+        def work(connection: sqlite3.Connection) -> str:
+            rows = connection.execute(
+                "SELECT outcome, number, id, prompt, extra, wanted FROM prompts"
+                f" WHERE ended IS NOT NULL {rest}",
+                parameters,
+            ).fetchall()
+            parts = [
+                f'{json.dumps(item[1])}:{{"prompt":{item_text(item)}{_rest(outcome)}'
+                for outcome, *item in (rows[::-1] if newest_first else rows)
+            ]
+            return "{" + ",".join(parts) + "}"
+
+        return await self._database.run(work)
+
     async def _select(self, rest: str, parameters: Sequence[Any]) -> list[Past]:
         def work(connection: sqlite3.Connection) -> list[Past]:
             rows = connection.execute(
@@ -88,3 +119,8 @@ class History:
             return [Past(read_entry(row[:-1]), json.loads(row[-1])) for row in rows]
 
         return await self._database.run(work)
+
+
+def _rest(outcome: str) -> str:
+    """The inside of a JSON object, to go on after another member, with its closing brace."""
+    return outcome[1:] if outcome == "{}" else f",{outcome[1:]}"

@@ -9,17 +9,22 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from engine.errors import StoreError
+import msgspec
+
+from engine.errors import IdTakenError
 from engine.store.database import Database
 
 Ending = Literal["done", "failed", "stopped"]
 MOST_ATTEMPTS = 5
 """A prompt during which the server died this often is failed instead of queued again."""
-COLUMNS = "seq, id, number, state, attempts, client, prompt, extra, wanted, created, began, ended"
+COLUMNS = (
+    "seq, id, number, state, attempts, client, workflow, prompt, extra, wanted,"
+    " created, began, ended"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +34,7 @@ class Entry:
     Attributes:
         number: its place; lower ones run first, equal ones in the order they came.
         wanted: ids of the output nodes to run.
+        workflow: the id of the saved workflow it was made from, for lists of jobs.
         created, began, ended: seconds since 1970.
     """
 
@@ -37,12 +43,31 @@ class Entry:
     wanted: Sequence[str]
     extra: Mapping[str, Any] = field(default_factory=dict[str, Any])
     client: str | None = None
+    workflow: str | None = None
     number: float = 0.0
     created: float = 0.0
     began: float | None = None
     ended: float | None = None
     state: str = "queued"
     attempts: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """How a prompt ended.
+
+    Attributes:
+        ending: the state it ends in.
+        outcome: what history tells of it.
+        at: when, in seconds since 1970.
+        summary: what lists of jobs tell of it.
+    """
+
+    id: str
+    ending: Ending
+    outcome: Mapping[str, Any]
+    at: float
+    summary: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
 class Queue:
@@ -62,10 +87,13 @@ class Queue:
             number: its place, where a client says so.
 
         Raises:
-            StoreError: another prompt has that id, or the disk refused.
+            IdTakenError: another prompt has that id.
+            StoreError: the disk refused.
         """
         prompt, extra, wanted = (_dump(part) for part in (entry.prompt, entry.extra, entry.wanted))
-        digest = hashlib.sha256(f"{prompt}\0{extra}\0{wanted}".encode()).digest()
+        # When it was sent is no part of what was sent: the same request again is the same prompt.
+        told = _dump({key: value for key, value in entry.extra.items() if key != "create_time"})
+        digest = hashlib.sha256(f"{prompt}\0{told}\0{wanted}".encode()).digest()
 
         def work(connection: sqlite3.Connection) -> Entry:
             found = connection.execute(
@@ -73,15 +101,25 @@ class Queue:
             ).fetchone()
             if found is not None:
                 if found[0] != digest:
-                    raise StoreError(
+                    raise IdTakenError(
                         f"another prompt has the id {entry.id}; send a new id, or none"
                     )
                 return read_entry(found[1:])
             place = number if number is not None else _next_number(connection, front=front)
             connection.execute(
-                "INSERT INTO prompts (id, digest, number, state, client, prompt, extra, wanted,"
-                " created) VALUES (?, ?, ?, 'queued', ?, ?, ?, ?, ?)",
-                (entry.id, digest, place, entry.client, prompt, extra, wanted, entry.created),
+                "INSERT INTO prompts (id, digest, number, state, client, workflow, prompt, extra,"
+                " wanted, created) VALUES (?, ?, ?, 'queued', ?, ?, ?, ?, ?, ?)",
+                (
+                    entry.id,
+                    digest,
+                    place,
+                    entry.client,
+                    entry.workflow,
+                    prompt,
+                    extra,
+                    wanted,
+                    entry.created,
+                ),
             )
             return _read(connection, entry.id)
 
@@ -89,59 +127,65 @@ class Queue:
 
     async def claim(self, now: float) -> Entry | None:
         """The next prompt to run, marked as running, or None."""
+        return await self._database.run(lambda connection: _claim(connection, now))
 
-        def work(connection: sqlite3.Connection) -> Entry | None:
-            found = connection.execute(
-                "SELECT id FROM prompts WHERE state = 'queued' ORDER BY number, seq LIMIT 1"
-            ).fetchone()
-            if found is None:
-                return None
-            connection.execute(
-                "UPDATE prompts SET state = 'running', began = ?, attempts = attempts + 1"
-                " WHERE id = ?",
-                (now, found[0]),
-            )
-            return _read(connection, found[0])
-
-        return await self._database.run(work)
-
-    async def finish(
-        self, prompt_id: str, ending: Ending, outcome: Mapping[str, Any], now: float
-    ) -> bool:
+    async def finish(self, end: End) -> bool:
         """Record how a running prompt ended; False where it has ended before or never ran."""
-        text = _dump(outcome)
+        return await self._database.run(lambda connection: _finish(connection, end))
 
-        def work(connection: sqlite3.Connection) -> bool:
-            changed = connection.execute(
-                "UPDATE prompts SET state = ?, outcome = ?, ended = ?"
-                " WHERE id = ? AND state = 'running'",
-                (ending, text, now, prompt_id),
-            )
-            return changed.rowcount == 1
+    async def turn(self, end: End | None, now: float) -> tuple[Entry | None, int]:
+        """Record how a prompt ended, if one did, and claim the next: one flush for both.
+
+        Returns:
+            the next prompt to run, or None; and how many wait or run.
+        """
+
+        def work(connection: sqlite3.Connection) -> tuple[Entry | None, int]:
+            if end is not None:
+                _finish(connection, end)
+            return _claim(connection, now), _count(connection)
 
         return await self._database.run(work)
 
-    async def recover(self, now: float) -> list[str]:
+    async def give_back(self, prompt_id: str) -> None:
+        """Let a claimed prompt wait again, in its old place: no worker has seen it."""
+
+        def work(connection: sqlite3.Connection) -> None:
+            connection.execute(
+                "UPDATE prompts SET state = 'queued', began = NULL, attempts = attempts - 1"
+                " WHERE id = ? AND state = 'running'",
+                (prompt_id,),
+            )
+
+        await self._database.run(work)
+
+    async def recover(
+        self, now: float, outcome: Callable[[str, str], Mapping[str, Any]]
+    ) -> list[str]:
         """After a crash: queue again what ran, but fail what was running at every one of them.
+
+        Args:
+            now: in seconds since 1970.
+            outcome: from a prompt's id and the reason, what history is to tell of it.
 
         Returns:
             the ids of prompts that were failed.
         """
+        reason = f"the server ended {MOST_ATTEMPTS} times while this prompt ran"
 
         def work(connection: sqlite3.Connection) -> list[str]:
             lost = connection.execute(
                 "SELECT id FROM prompts WHERE state = 'running' AND attempts >= ?", (MOST_ATTEMPTS,)
             ).fetchall()
-            reason = f"the server ended {MOST_ATTEMPTS} times while this prompt ran"
-            connection.execute(
-                "UPDATE prompts SET state = 'failed', outcome = ?, ended = ?"
-                " WHERE state = 'running' AND attempts >= ?",
-                (_dump({"reason": reason}), now, MOST_ATTEMPTS),
+            connection.executemany(
+                "UPDATE prompts SET state = 'failed', outcome = ?, summary = '{}', ended = ?"
+                " WHERE id = ?",
+                [(_dump(outcome(each, reason)), now, each) for (each,) in lost],
             )
             connection.execute(
                 "UPDATE prompts SET state = 'queued', began = NULL WHERE state = 'running'"
             )
-            return [each[0] for each in lost]
+            return [each for (each,) in lost]
 
         return await self._database.run(work)
 
@@ -153,15 +197,28 @@ class Queue:
         """What runs."""
         return await self._list("running", "began, seq")
 
-    async def remaining(self) -> int:
-        """How many wait or run."""
+    async def items(
+        self, state: Literal["queued", "running"], *, limit: int | None = None, offset: int = 0
+    ) -> str:
+        """What waits or runs, as the API's JSON list of `[number, id, prompt, extra, outputs]`.
 
-        def work(connection: sqlite3.Connection) -> int:
-            return connection.execute(
-                "SELECT count(*) FROM prompts WHERE state IN ('queued', 'running')"
-            ).fetchone()[0]
+        Put together from the stored texts: ten thousand prompts need not be read to be listed.
+        """
+        order = "number, seq" if state == "queued" else "began, seq"
+
+        def work(connection: sqlite3.Connection) -> str:
+            found = connection.execute(
+                "SELECT number, id, prompt, extra, wanted FROM prompts"
+                f" WHERE state = ? ORDER BY {order} LIMIT ? OFFSET ?",
+                (state, -1 if limit is None else limit, offset),
+            )
+            return f"[{','.join(item_text(row) for row in found)}]"
 
         return await self._database.run(work)
+
+    async def remaining(self) -> int:
+        """How many wait or run."""
+        return await self._database.run(_count)
 
     async def delete(self, ids: Sequence[str]) -> int:
         """Take waiting prompts out; those that run or ended stay. Returns how many."""
@@ -192,6 +249,36 @@ class Queue:
         return await self._database.run(work)
 
 
+def _claim(connection: sqlite3.Connection, now: float) -> Entry | None:
+    found = connection.execute(
+        "SELECT id FROM prompts WHERE state = 'queued' ORDER BY number, seq LIMIT 1"
+    ).fetchone()
+    if found is None:
+        return None
+    connection.execute(
+        "UPDATE prompts SET state = 'running', began = ?, attempts = attempts + 1 WHERE id = ?",
+        (now, found[0]),
+    )
+    return _read(connection, found[0])
+
+
+def _finish(connection: sqlite3.Connection, end: End) -> bool:
+    changed = connection.execute(
+        "UPDATE prompts SET state = ?, outcome = ?, summary = ?, ended = ?"
+        " WHERE id = ? AND state = 'running'",
+        (end.ending, _dump(end.outcome), _dump(end.summary), end.at, end.id),
+    )
+    return changed.rowcount == 1
+
+
+def _count(connection: sqlite3.Connection) -> int:
+    # One index each; asking for both states at once would read the whole table.
+    return connection.execute(
+        "SELECT (SELECT count(*) FROM prompts WHERE state = 'queued')"
+        " + (SELECT count(*) FROM prompts WHERE state = 'running')"
+    ).fetchone()[0]
+
+
 def _next_number(connection: sqlite3.Connection, *, front: bool) -> float:
     """The incumbent counts up for the back of the queue, and into the negative for its front."""
     if front:
@@ -211,7 +298,7 @@ def _read(connection: sqlite3.Connection, prompt_id: str) -> Entry:
 
 def read_entry(row: Sequence[Any]) -> Entry:
     """An entry from a row of `COLUMNS`."""
-    _, prompt_id, number, state, attempts, client, prompt, extra, wanted, *times = row
+    _, prompt_id, number, state, attempts, client, workflow, prompt, extra, wanted, *times = row
     created, began, ended = times
     return Entry(
         id=prompt_id,
@@ -219,6 +306,7 @@ def read_entry(row: Sequence[Any]) -> Entry:
         wanted=json.loads(wanted),
         extra=json.loads(extra),
         client=client,
+        workflow=workflow,
         number=number,
         created=created,
         began=began,
@@ -228,5 +316,13 @@ def read_entry(row: Sequence[Any]) -> Entry:
     )
 
 
+def item_text(row: Sequence[Any]) -> str:
+    """`[number, id, prompt, extra, outputs]` as JSON, from those columns."""
+    number, prompt_id, prompt, extra, wanted = row
+    place = int(number) if float(number).is_integer() else number
+    return f"[{place},{json.dumps(prompt_id)},{prompt},{extra},{wanted}]"
+
+
 def _dump(value: object) -> str:
-    return json.dumps(value, separators=(",", ":"), default=str)
+    """A value as JSON; what JSON has no word for becomes null (NaN) or text."""
+    return msgspec.json.encode(value, enc_hook=str).decode()

@@ -73,7 +73,7 @@ class Progress(Event, frozen=True):
 
 
 class Preview(Event, frozen=True):
-    """A running node has a picture of what it is doing, as JPEG."""
+    """A picture of what a running node is doing, as JPEG; it belongs to the `Progress` after it."""
 
     place: Place
     image: bytes
@@ -142,26 +142,70 @@ Ended = Succeeded | Failed | Interrupted
 AnyEvent = Started | Cached | Running | Progress | Preview | Shown | Finished | Blocked | Ended
 
 
+class Device(msgspec.Struct, frozen=True):
+    """Something a worker computes on; bytes are those of its memory."""
+
+    name: str
+    type: str
+    index: int | None
+    total: int
+    free: int
+    held: int = 0
+
+
+class Ready(Message, frozen=True):
+    """A worker has loaded its nodes and takes jobs.
+
+    Attributes:
+        note: which dtype it computes in, and why.
+        torch: the version of torch.
+    """
+
+    note: str
+    torch: str
+    devices: tuple[Device, ...]
+
+
+class Looked(Event, frozen=True):
+    """After an `Interrupt`: the running node has looked, and is on its way out."""
+
+
+class Freed(Message, frozen=True):
+    """What a `Free` came to.
+
+    Attributes:
+        released: bytes let go.
+        devices: how much is free now.
+    """
+
+    released: int
+    devices: tuple[Device, ...]
+
+
+Upward = AnyEvent | Ready | Looked | Freed
+"""All that a worker says."""
+
+
 class Run(Message, frozen=True):
     """Run a prompt.
 
     Attributes:
         prompt_id: how events name it.
-        prompt: in API form.
+        prompt: in API form, as JSON: numbers of any size come through.
         outputs: the ids of the output nodes to run.
-        extra: what the client sent along for pictures' metadata, `workflow` among it.
+        extra: what goes into pictures' metadata (`workflow` among it), as JSON.
     """
 
     prompt_id: str
-    prompt: dict[str, Any]
+    prompt: bytes
     outputs: tuple[str, ...]
-    extra: dict[str, Any] = {}
+    extra: bytes = b"{}"
 
 
 class Interrupt(Message, frozen=True):
-    """Stop the running prompt, or only that one."""
+    """Stop this prompt."""
 
-    prompt_id: str | None = None
+    prompt_id: str
 
 
 class Free(Message, frozen=True):
@@ -172,3 +216,55 @@ class Free(Message, frozen=True):
 
 
 Command = Run | Interrupt | Free
+"""All that a worker is told."""
+
+
+class Convert(Message, frozen=True):
+    """Give a picture another form.
+
+    Attributes:
+        number: how the answer names it.
+        path: the file.
+        form: `webp`, `jpeg` or `png`.
+        quality: from 1 to 100, for `webp` and `jpeg`.
+        channel: `rgb`, `a` (only the transparency) or `rgba`.
+    """
+
+    number: int
+    path: str
+    form: str
+    quality: int
+    channel: str
+
+
+class PutMask(Message, frozen=True):
+    """Make a PNG of `picture` with the transparency of `mask`, its texts kept."""
+
+    number: int
+    picture: str
+    mask: str
+
+
+class ReadHeader(Message, frozen=True):
+    """What the header of a `.safetensors` file says about it, as JSON."""
+
+    number: int
+    path: str
+
+
+class Converted(Message, frozen=True):
+    """The bytes that were asked for."""
+
+    number: int
+    content: bytes
+
+
+class Refused(Message, frozen=True):
+    """Why a picture was not converted, in words fit for a user."""
+
+    number: int
+    reason: str
+
+
+MediaCommand = Convert | PutMask | ReadHeader
+MediaAnswer = Converted | Refused

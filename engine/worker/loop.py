@@ -5,7 +5,7 @@ The only place that meets everything. Knows no browser and no terminal.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from typing import cast
 
@@ -55,14 +55,39 @@ class Worker:
         self.cache = Cache(settings.cache_bytes, measure=measure)
         self._residency = manager.DeviceResidency(device, choice.dtype)
 
-    def check(self, prompt: Prompt) -> Validation:
-        """Every problem of a prompt, its nodes' own checks included."""
+    def check(self, prompt: Prompt, *, wanted: Collection[str] | None = None) -> Validation:
+        """Every problem of a prompt, its nodes' own checks included.
+
+        Args:
+            prompt: what to run.
+            wanted: look at no other output nodes than these; None for all.
+        """
         return validate(
             prompt,
             self.catalog,
             list_folder=self.files.list,
+            wanted=wanted,
             complain=own_checks(self.registry, prompt, self.files),
         )
+
+    def has_checks(self, prompt: Prompt) -> bool:
+        """Whether some node of the prompt has a check of its own, which only a worker can ask."""
+        classes = {node.class_type for node in prompt.nodes.values()}
+        return any(self.registry[each].traits.checks for each in classes if each in self.registry)
+
+    def free(self, *, weights: bool, results: bool) -> int:
+        """Forget finished results, and take weights that are not in use off the device.
+
+        Returns:
+            bytes let go.
+        """
+        freed = 0
+        if results:
+            freed += self.cache.size
+            self.cache.clear()
+        if weights:
+            freed += self._residency.release(1 << 62)
+        return freed
 
     def run(
         self,

@@ -7,7 +7,8 @@ import platform
 import statistics
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from importlib.metadata import version
 from pathlib import Path
 
@@ -17,9 +18,10 @@ from torch import nn
 from engine.nets.autoencoder_kl import AutoencoderKL
 from engine.nets.layouts import stable_diffusion_1
 from engine.nets.unet import UNet
+from engine.residency.carriers import Wants
+from engine.residency.manager import DeviceResidency, LazyWeights
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
-Clock = Callable[[], float]
 
 
 def random_weights(build: Callable[[], nn.Module], dtype: torch.dtype) -> nn.Module:
@@ -32,13 +34,21 @@ def random_weights(build: Callable[[], nn.Module], dtype: torch.dtype) -> nn.Mod
     return module.eval().requires_grad_(requires_grad=False)
 
 
-def our_unet(dtype: torch.dtype) -> nn.Module:
-    return random_weights(lambda: UNet(stable_diffusion_1()[0]), dtype)
+@contextmanager
+def ours(build: Callable[[], nn.Module], dtype: torch.dtype, wants: Wants) -> Iterator[nn.Module]:
+    """Our network as the program runs it: its weights in the form that the residency brings."""
+    weights = LazyWeights("benchmark", 1, lambda: random_weights(build, dtype), wants=wants)
+    with DeviceResidency(torch.device("cpu"), dtype).use(weights):
+        yield weights.module
 
 
-def our_autoencoder(dtype: torch.dtype) -> nn.Module:
-    module = random_weights(lambda: AutoencoderKL(stable_diffusion_1()[1]), dtype)
-    return module.to(memory_format=torch.channels_last)
+def our_unet(dtype: torch.dtype) -> AbstractContextManager[nn.Module]:
+    return ours(lambda: UNet(stable_diffusion_1()[0]), dtype, Wants(packed=True))
+
+
+def our_autoencoder(dtype: torch.dtype) -> AbstractContextManager[nn.Module]:
+    build = lambda: AutoencoderKL(stable_diffusion_1()[1])  # noqa: E731
+    return ours(build, dtype, Wants(channels_last=True))
 
 
 def diffusers_unet(dtype: torch.dtype) -> nn.Module:

@@ -10,6 +10,7 @@ machines that are busy with other things.
 from __future__ import annotations
 
 import argparse
+from contextlib import ExitStack
 
 import torch
 from networks import DTYPES, diffusers_unet, interleaved, machine, our_unet, ratio
@@ -28,11 +29,16 @@ def main() -> None:
         torch.set_num_threads(asked.threads)
     machine()
     nets = {}
-    for name in asked.dtypes:
-        nets[f"ours {name}"] = our_unet(DTYPES[name])
-        nets[f"diffusers {name}"] = diffusers_unet(DTYPES[name])
-    if asked.compiled:
-        compile_blocks(nets)
+    with ExitStack() as stack:
+        for name in asked.dtypes:
+            nets[f"ours {name}"] = stack.enter_context(our_unet(DTYPES[name]))
+            nets[f"diffusers {name}"] = diffusers_unet(DTYPES[name])
+        if asked.compiled:
+            compile_blocks(nets)
+        measure(nets, asked)
+
+
+def measure(nets, asked) -> None:
     for size in asked.sizes:
         print(f"{size} px")
         seconds = interleaved({name: step(net, size) for name, net in nets.items()}, asked.rounds)

@@ -29,7 +29,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--dtype", choices=DTYPES, default="bf16")
     parser.add_argument("--tile", type=int, default=384)
-    parser.add_argument("--overlap", type=int, default=64)
+    parser.add_argument("--overlap", type=int, default=48)
     parser.add_argument("--threads", type=int)
     parser.add_argument("--cpu-time", action="store_true")
     asked = parser.parse_args()
@@ -37,7 +37,12 @@ def main() -> None:
         torch.set_num_threads(asked.threads)
     machine()
     dtype = DTYPES[asked.dtype]
-    ours, oracle = our_autoencoder(dtype), diffusers_autoencoder(dtype)
+    with our_autoencoder(dtype) as ours:
+        measure(ours, diffusers_autoencoder(dtype), asked)
+
+
+def measure(ours, oracle, asked) -> None:
+    dtype = DTYPES[asked.dtype]
     cells = asked.size // 8
     z = torch.randn(1, 4, cells, cells).to(dtype).contiguous(memory_format=torch.channels_last)
     tiling = tiles.plan(cells, cells, asked.tile // 8, asked.overlap // 8)

@@ -6,7 +6,14 @@ import pytest
 
 from engine.errors import SettingsError
 from engine.files import Files
-from engine.settings import ROOT, Settings, read_extra_model_paths, settings_from
+from engine.settings import (
+    ROOT,
+    Settings,
+    read_extra_model_paths,
+    settings_from,
+    settings_from_json,
+    settings_to_json,
+)
 
 
 def test_defaults_lie_in_one_folder_of_the_checkout():
@@ -74,3 +81,10 @@ def test_a_wrong_yaml_is_named(tmp_path: Path, text: str, message: str):
         read_extra_model_paths(tmp_path / "paths.yaml")
     with pytest.raises(SettingsError, match="No such file"):
         read_extra_model_paths(tmp_path / "missing.yaml")
+
+
+def test_settings_reach_another_process(tmp_path):
+    chosen = Settings(
+        user_directory=tmp_path / "ü", model_folders={"loras": (tmp_path,)}, dtype="bf16"
+    )
+    assert settings_from_json(settings_to_json(chosen)) == chosen

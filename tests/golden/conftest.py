@@ -17,7 +17,7 @@ from engine.settings import Settings
 from engine.wire.messages import Succeeded
 from engine.worker.loop import Worker
 
-Run = Callable[[str], tuple[torch.Tensor, torch.Tensor]]
+Run = Callable[..., tuple[torch.Tensor, torch.Tensor]]
 
 
 @pytest.fixture(scope="session")
@@ -70,15 +70,28 @@ def run_with(
 
 
 @pytest.fixture(scope="session")
-def worker(settings_for_runs: Callable[[str], Settings]) -> Iterator[Worker]:
-    """One for all runs, as a user has it: what two runs share is computed once."""
+def worker_in(settings_for_runs: Callable[[str], Settings]) -> Iterator[Callable[[str], Worker]]:
+    """One for all runs in a dtype, as a user has it: what two runs share is computed once."""
     threads = torch.get_num_threads()
-    yield Worker(settings_for_runs("fp32"))
+    workers: dict[str, Worker] = {}
+
+    def make(dtype: str) -> Worker:
+        if dtype not in workers:
+            workers[dtype] = Worker(settings_for_runs(dtype))
+        return workers[dtype]
+
+    yield make
     torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="session")
 def run_reference(
-    worker: Worker, run_with: Callable[[Worker, str], tuple[torch.Tensor, torch.Tensor]]
+    worker_in: Callable[[str], Worker],
+    run_with: Callable[[Worker, str], tuple[torch.Tensor, torch.Tensor]],
 ) -> Run:
-    return lambda name: run_with(worker, name)
+    """Run one of them: (our latent, the reference's)."""
+
+    def run(name: str, dtype: str = "fp32") -> tuple[torch.Tensor, torch.Tensor]:
+        return run_with(worker_in(dtype), name)
+
+    return run

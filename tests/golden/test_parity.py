@@ -18,10 +18,16 @@ import torch
 from engine.settings import ROOT
 
 if TYPE_CHECKING:
-    Run = Callable[[str], tuple[torch.Tensor, torch.Tensor]]
+    Run = Callable[..., tuple[torch.Tensor, torch.Tensor]]
 
 TOLERANCE = 1e-5
-LOOSER: dict[str, float] = {}
+LOOSER = {
+    # It chooses its sigmas by the error it sees, and the network's timestep is the nearest whole
+    # one: another rounding may choose another timestep. 9e-7 or 4e-4 here, by the kernels used.
+    "tiny_dpm_adaptive_normal": 1e-3,
+    # The first step leads from sigma 4519 to 3.5 and cancels three digits of x: 7e-6 to 9e-6 here.
+    "tiny_graph_v_prediction_zsnr": 2e-5,
+}
 """Runs that may stray further, each with its reason."""
 
 CHOSEN = [
@@ -43,7 +49,7 @@ CHOSEN = [
     "tiny_graph_hires_fix",
     "tiny_graph_inpaint_noise_mask",
     "tiny_graph_rescale_cfg",
-    "tiny_graph_v_prediction_zsnr",
+    "tiny_graph_v_prediction",
     "tiny_graph_adv_nonoise",
 ]
 
@@ -80,3 +86,14 @@ def test_other_run(name: str, run_reference: Run, tiny15_checkpoint: Path) -> No
 @pytest.mark.parametrize("name", others("sd15_"))
 def test_full_size_run(name: str, run_reference: Run, sd15_checkpoint: Path) -> None:
     assert strays_by(run_reference(name)) <= LOOSER.get(name, TOLERANCE)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "name", ["tiny_opt_seedmax", "tiny_opt_batch2_sde", "tiny_opt_steps20_2m_k"]
+)
+def test_bfloat16_strays_by_a_few_percent(
+    name: str, run_reference: Run, tiny15_checkpoint: Path
+) -> None:
+    """Here 1.6 % to 3.0 %; rounding the weights alone moves one call of this network by 0.75 %."""
+    assert 1e-3 < strays_by(run_reference(name, "bf16")) < 5e-2

@@ -190,15 +190,16 @@ class StableDiffusion1:
     ) -> int:
         """Memory one call needs beside the weights; `shape` is the latent's [B, 4, h, w].
 
-        An upper estimate: so many times the widest tensor at full size.
+        So many times the widest tensor at full size; in bf16 on a CPU, the UNet was measured at
+        45 (512 px) to 57 (256 px) times it, the autoencoder at 3 to 5.
         """
         cells = shape[0] * prod(shape[2:])
         if part is Part.DENOISER and config.unet:
-            return 110 * cells * config.unet.model_channels * dtype_bytes
+            return 70 * cells * config.unet.model_channels * dtype_bytes
         if part is Part.AUTOENCODER and config.autoencoder:
             first = config.autoencoder.decoder[0]
             pixels = cells * config.autoencoder.downscale**2
-            return 10 * pixels * max(first.channels_in, first.channels_out) * dtype_bytes
+            return 6 * pixels * max(first.channels_in, first.channels_out) * dtype_bytes
         return 64 * 2**20
 
 

@@ -5,7 +5,8 @@ Knows names only; the sizes are family.py's business.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from engine.errors import WeightsError
@@ -20,6 +21,7 @@ TEXT_PREFIXES = (
 AUTOENCODER_PREFIXES = ("first_stage_model.", "vae.", "")
 DENOISER_MARK = "input_blocks.0.0.weight"
 AUTOENCODER_MARK = "decoder.conv_in.weight"
+DIFFUSERS_AUTOENCODER_MARK = "decoder.mid_block.resnets.0.conv1.weight"
 TEXT_MARK = "embeddings.token_embedding.weight"
 
 DENOISER_PARTS = (
@@ -44,9 +46,16 @@ def denoiser(weights: StateDict) -> StateDict | None:
 
 
 def autoencoder(weights: StateDict) -> StateDict | None:
-    """The autoencoder's tensors, without the discriminator that its training left behind."""
+    """The autoencoder's tensors, without the discriminator that its training left behind.
+
+    Files of diffusers' layout, as many a VAE comes alone, are renamed.
+    """
     found = _below(weights, AUTOENCODER_PREFIXES, AUTOENCODER_MARK, AUTOENCODER_PARTS)
-    return replace(found, entries=_as_convolutions(found.entries)) if found else None
+    if found is None:
+        return None
+    if DIFFUSERS_AUTOENCODER_MARK in found:
+        found = found.rename(_from_diffusers(_levels(found)))
+    return replace(found, entries=_as_convolutions(found.entries))
 
 
 def text_encoder(weights: StateDict) -> StateDict | None:
@@ -74,6 +83,45 @@ def _refuse_empty(part: StateDict) -> None:
     for name, shape in part.shapes.items():
         if 0 in shape:
             raise WeightsError(f"its tensor {name} has the shape {list(shape)}, which is empty")
+
+
+def _levels(part: StateDict) -> int:
+    """How many levels a decoder of diffusers' layout has."""
+    levels = (name.split(".")[2] for name in part if name.startswith("decoder.up_blocks."))
+    return max((int(level) + 1 for level in levels if level.isdecimal()), default=0)
+
+
+def _from_diffusers(levels: int) -> Callable[[str], str]:
+    """Diffusers' names to the original ones: the same layers, the decoder's levels reversed."""
+
+    def rename(name: str) -> str:
+        for pattern, original in _DIFFUSERS_NAMES:
+            name = pattern.sub(original, name)
+        return _UP_BLOCK.sub(lambda found: f"up.{levels - 1 - int(found[1])}.", name)
+
+    return rename
+
+
+_UP_BLOCK = re.compile(r"\bup_blocks\.(\d{1,3})\.")
+_DIFFUSERS_NAMES = tuple(
+    (re.compile(pattern), original)
+    for pattern, original in (
+        (r"\bmid_block\.resnets\.0\.", "mid.block_1."),
+        (r"\bmid_block\.resnets\.1\.", "mid.block_2."),
+        (r"\bmid_block\.attentions\.0\.", "mid.attn_1."),
+        (r"\bgroup_norm\.", "norm."),
+        (r"\b(?:to_q|query)\.", "q."),
+        (r"\b(?:to_k|key)\.", "k."),
+        (r"\b(?:to_v|value)\.", "v."),
+        (r"\b(?:to_out\.0|proj_attn)\.", "proj_out."),
+        (r"\bdown_blocks\.", "down."),
+        (r"\bresnets\.", "block."),
+        (r"\bconv_shortcut\.", "nin_shortcut."),
+        (r"\bdownsamplers\.0\.", "downsample."),
+        (r"\bupsamplers\.0\.", "upsample."),
+        (r"\bconv_norm_out\.", "norm_out."),
+    )
+)
 
 
 def _as_convolutions(entries: Mapping[str, Entry]) -> dict[str, Entry]:

@@ -271,7 +271,7 @@ def test_a_preview_follows_its_step(engine):
     small = engine(draw, show)
     small.run({"1": ("Draw", {}), "out": ("Show", {"value": ["1", 0]})})
     kinds = [type(event) for event in small.events]
-    assert kinds[3:5] == [messages.Progress, messages.Preview]
+    assert kinds[3:5] == [messages.Preview, messages.Progress]
     assert small.of(messages.Preview)[0].image == b"jpeg"
 
 

@@ -16,7 +16,8 @@ from engine.settings import ROOT
 from engine.store.catalog import CatalogStore
 from engine.store.database import MIGRATIONS, Database
 from engine.store.history import History
-from engine.store.queue import MOST_ATTEMPTS, Entry, Queue
+from engine.store.jobs import Jobs
+from engine.store.queue import MOST_ATTEMPTS, End, Entry, Queue
 
 SEED = 2**64 - 1
 
@@ -76,10 +77,10 @@ def test_the_same_id_is_the_same_prompt_or_refused(queue: Queue):
 def test_a_prompt_ends_once(queue: Queue, database: Database):
     async def scenario():
         await queue.put(entry("a"))
-        assert not await queue.finish("a", "done", {}, 1.0)
+        assert not await queue.finish(End("a", "done", {}, 1.0))
         await queue.claim(1.0)
-        assert await queue.finish("a", "done", {"outputs": 1}, 2.0)
-        assert not await queue.finish("a", "failed", {"outputs": 2}, 3.0)
+        assert await queue.finish(End("a", "done", {"outputs": 1}, 2.0))
+        assert not await queue.finish(End("a", "failed", {"outputs": 2}, 3.0))
         return await History(database).get("a")
 
     past = asyncio.run(scenario())
@@ -94,9 +95,9 @@ def test_what_ran_when_the_server_ended_is_queued_again_but_not_for_ever(queue: 
         await queue.put(entry("b"))
         for _ in range(MOST_ATTEMPTS - 1):
             assert (await queue.claim(1.0)).id == "a"
-            assert await queue.recover(2.0) == []
+            assert await queue.recover(2.0, lambda name, why: {"why": why}) == []
         assert (await queue.claim(1.0)).id == "a"
-        assert await queue.recover(2.0) == ["a"]
+        assert await queue.recover(2.0, lambda name, why: {"why": why}) == ["a"]
         return [each.id for each in await queue.waiting()]
 
     assert asyncio.run(scenario()) == ["b"]
@@ -122,7 +123,7 @@ def test_history_is_paged_oldest_first_and_trimmed(queue: Queue, database: Datab
         for number, name in enumerate("abcde"):
             await queue.put(entry(name))
             await queue.claim(float(number))
-            await queue.finish(name, "done", {}, float(number))
+            await queue.finish(End(name, "done", {}, float(number)))
         newest = [each.entry.id for each in await history.list(limit=2)]
         second = [each.entry.id for each in await history.list(limit=2, offset=1)]
         assert await history.trim() == 2
@@ -245,3 +246,66 @@ def test_what_was_answered_survives_kill_9(tmp_path: Path):
         assert database.notes == []
         assert {f"prompt {number}" for number in range(answered + 1)} <= {each.id for each in found}
         assert all(json.dumps(each.prompt) == json.dumps({"x": "y" * 500}) for each in found)
+
+
+def test_lists_for_the_api_are_put_together_from_what_is_stored(queue: Queue, database: Database):
+    history = History(database)
+
+    async def scenario():
+        for name in "abc":
+            await queue.put(entry(name))
+        await queue.claim(1.0)
+        await queue.finish(End("a", "done", {"outputs": {"9": 1}}, 2.0))
+        await queue.claim(3.0)
+        await queue.finish(End("b", "done", {}, 4.0))
+        return await queue.items("queued"), await history.entries(), await history.entry("a")
+
+    waiting, entries, one = (json.loads(text) for text in asyncio.run(scenario()))
+    assert [item[1] for item in waiting] == ["c"]
+    assert len(waiting[0]) == 5
+    assert list(entries) == ["a", "b"]
+    assert entries["a"]["outputs"] == {"9": 1}
+    assert entries["b"]["prompt"][1] == "b"
+    assert list(one) == ["a"]
+
+
+def test_jobs_are_listed_by_page(queue: Queue, database: Database):
+    async def scenario():
+        for name in "abcd":
+            await queue.put(entry(name))
+        await queue.claim(1.0)
+        await queue.finish(End("a", "failed", {}, 2.0, {"outputs_count": 3}))
+        jobs = Jobs(database)
+        page = await jobs.list(["queued"], descending=False, limit=2, offset=1)
+        return page, await jobs.get("a"), await jobs.get("none"), await queue.remaining()
+
+    (rows, total), ended, none, remaining = asyncio.run(scenario())
+    assert ([row.id for row in rows], total) == (["c", "d"], 3)
+    assert (ended.state, ended.summary) == ("failed", {"outputs_count": 3})
+    assert none is None
+    assert remaining == 3
+
+
+def test_a_prompt_that_no_worker_saw_waits_again_in_its_place(queue: Queue):
+    async def scenario():
+        for name in "ab":
+            await queue.put(entry(name))
+        await queue.claim(1.0)
+        await queue.give_back("a")
+        await queue.give_back("b")
+        again = await queue.claim(2.0)
+        return again.id, again.attempts
+
+    assert asyncio.run(scenario()) == ("a", 1)
+
+
+def test_an_end_and_the_next_beginning_are_one_step(queue: Queue):
+    async def scenario():
+        for name in "ab":
+            await queue.put(entry(name))
+        first, before = await queue.turn(None, 1.0)
+        second, after = await queue.turn(End("a", "done", {"outputs": {}}, 2.0), 2.0)
+        last, none = await queue.turn(End("b", "done", {"outputs": {}}, 3.0), 3.0)
+        return first.id, before, second.id, after, last, none
+
+    assert asyncio.run(scenario()) == ("a", 2, "b", 1, None, 0)

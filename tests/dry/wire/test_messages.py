@@ -27,8 +27,8 @@ PLACE = Place("7.0.0.1", "7", "7", "7")
             Failed("p", PLACE, "A", "no", "ValueError", ("line",), {"a": [1, "b"]}, (), 1.5),
             AnyEvent,
         ),
-        (Run("p", {"1": {"inputs": {"seed": 2**64 - 1}}}, ("1",), {"workflow": {}}), Command),
-        (Interrupt(), Command),
+        (Run("p", b"{}", ("1",), b"{}"), Command),
+        (Interrupt("p"), Command),
         (Free(weights=True), Command),
     ],
 )

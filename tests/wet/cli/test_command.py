@@ -30,8 +30,13 @@ def tiny(tmp_path: Path) -> Path:
     return path
 
 
+def no_server(*_: object, **__: object) -> int:
+    raise AssertionError("this command needs no server")
+
+
 def run(*arguments: object, user: Path) -> int:
-    return run_command([*map(str, arguments), "--user-directory", str(user), "--dtype", "fp32"])
+    typed = [*map(str, arguments), "--user-directory", str(user), "--dtype", "fp32"]
+    return run_command(typed, no_server)
 
 
 def test_prints_the_file_it_wrote(tiny: Path, tmp_path: Path, capsys):
@@ -147,3 +152,16 @@ def test_a_missing_package_is_told_in_one_line(tmp_path: Path):
     assert (
         done.stderr == "Calotype needs the package 'rich'. In this folder, type: pip install -e .\n"
     )
+
+
+def test_an_error_made_for_the_user_comes_without_a_traceback(tmp_path: Path, capsys):
+    checkpoints = tmp_path / "models" / "checkpoints"
+    checkpoints.mkdir(parents=True)
+    (checkpoints / "cut.safetensors").write_bytes(b"cut")
+    flags = ["--set", "CheckpointLoaderSimple.ckpt_name=cut.safetensors"]
+    flags += ["--models-directory", str(tmp_path / "models")]
+    workflow = ROOT / "web" / "workflows" / "text_to_image.json"
+    assert run("run", workflow, *flags, user=tmp_path / "u") == 1
+    told = capsys.readouterr().err
+    assert "cut.safetensors: not a sound safetensors file" in told
+    assert "File " not in told

@@ -86,6 +86,22 @@ def test_two_texts() -> None:
     assert torch.allclose(nested, torch.tensor(1 + 1.5 * ((3 + 7.0 * (5 - 3)) - 1)))
 
 
+@pytest.mark.parametrize(
+    ("scale", "names", "expected"),
+    [(7.0, ("positive", "middle"), 3 + 7.0 * (5 - 3)), (1.0, ("positive",), 5.0)],
+)
+def test_what_a_scale_of_one_cancels_is_not_asked(
+    scale: float, names: tuple[str, ...], expected: float
+) -> None:
+    asked = Asked(positive=5.0, middle=3.0, negative=1.0)
+    options = {"scale": scale, "middle_scale": 1.0, "nested": False, "hooks": Guidance().started()}
+    denoised, _ = doubly_guided(asked, X, SIGMA, **options)  # type: ignore[arg-type]
+    assert asked.names == [names]
+    assert torch.allclose(denoised, torch.tensor(expected))
+    _, negative = doubly_guided(asked, X, SIGMA, both=True, **options)  # type: ignore[arg-type]
+    assert (negative == 1).all()
+
+
 def test_rescaled_has_the_contrast_of_the_positive_in_v() -> None:
     told = predictions()
     sigma = told.sigma.reshape(-1, 1, 1, 1)

@@ -13,7 +13,7 @@ from torch import nn
 from engine.diffusion.parameterization import discrete, flow
 from engine.diffusion.samplers.table import SAMPLERS
 from engine.diffusion.schedules import karras, section
-from engine.errors import Stopped
+from engine.errors import NodeError, Stopped
 from engine.families.family import LatentFormat
 from engine.inference.sample import prepared, sample, sampler_sigmas
 from engine.inference.values import (
@@ -155,6 +155,12 @@ def test_an_empty_latent_takes_the_model_s_channels(model: Model) -> None:
     latent = {"samples": torch.zeros(1, 16, 8, 8)}
     found = sample(BasicGuider(model, text(1.0)), RandomNoise(1), EULER, SIGMAS, latent)
     assert found.samples.shape == (1, 4, 8, 8)
+
+
+def test_a_latent_of_another_family_is_refused(model: Model) -> None:
+    latent = {"samples": torch.ones(1, 16, 8, 8)}
+    with pytest.raises(NodeError, match="16 channels, the model works on 4"):
+        sample(BasicGuider(model, text(1.0)), RandomNoise(1), EULER, SIGMAS, latent)
 
 
 def test_a_flow_starts_from_noise_alone_and_its_empty_latent_is_not_shifted(model: Model) -> None:

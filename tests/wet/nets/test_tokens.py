@@ -51,7 +51,7 @@ def test_weights_are_read_as_people_write_them(text, spans):
     assert weighted_spans(text) == spans
 
 
-def test_an_embedding_takes_the_place_of_its_words():
+def test_an_embedding_takes_the_place_of_its_words(caplog):
     vectors = torch.arange(6.0).reshape(2, 3)
     asked = []
 
@@ -68,6 +68,7 @@ def test_an_embedding_takes_the_place_of_its_words():
     assert [weight for _, weight in chunk[2:6]] == [1.5] * 4
     assert [token for token, _ in chunk[4:7]] == [267, 2368, 1929]
     assert chunk[7:] == [(END, 1.0)] * 70
+    assert caplog.messages == ["embedding:lost is left out: there is no embedding of that name"]
 
 
 def test_a_short_span_is_not_cut_in_two_but_a_long_one_is():
@@ -92,3 +93,7 @@ def test_another_encoder_pads_with_another_token():
 
 def test_lower_case_is_pythons():
     assert clip_tokenizer().numbers("ΣΑΣ") == clip_tokenizer().numbers("σας")
+
+
+def test_half_a_surrogate_pair_is_no_reason_to_fail():
+    assert clip_tokenizer().numbers("a \ud83c cat") == clip_tokenizer().numbers("a ? cat")

@@ -1,0 +1,122 @@
+"""Bodies in and out: read within limits, whatever their content type says; written as JSON.
+
+Knows the shapes of errors, and no route.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeGuard
+
+import msgspec
+from aiohttp import web
+
+MOST_BODY = 100 << 20
+MOST_JSON = 64 << 20
+JSON = "application/json"
+
+
+class RefusalError(Exception):
+    """Ends a request with this status and body."""
+
+    def __init__(self, status: int, body: object) -> None:
+        self.status = status
+        self.body = body
+        super().__init__(status)
+
+
+def refusal(status: int, message: str) -> RefusalError:
+    """The plain form of an error: `{"error": message}`."""
+    return RefusalError(status, {"error": message})
+
+
+def answer(value: object, *, status: int = 200) -> web.Response:
+    """A value as JSON. NaN becomes null, as JSON has no word for it."""
+    return web.Response(
+        body=msgspec.json.encode(value, enc_hook=str), status=status, content_type=JSON
+    )
+
+
+def raw_answer(text: str) -> web.Response:
+    """A text that is JSON."""
+    return web.Response(text=text, content_type=JSON)
+
+
+def nothing() -> web.Response:
+    """A change was made, and there is nothing to tell."""
+    return web.Response()
+
+
+async def read_body(request: web.Request, *, most: int = MOST_JSON) -> bytes:
+    """The body.
+
+    Raises:
+        RefusalError: 413, it is larger than `most`.
+    """
+    if (request.content_length or 0) > most:
+        raise too_large(most)
+    body = bytearray()
+    async for chunk in request.content.iter_chunked(1 << 16):
+        body += chunk
+        if len(body) > most:
+            raise too_large(most)
+    return bytes(body)
+
+
+async def read_json(request: web.Request, *, most: int = MOST_JSON) -> Any:
+    """The body as JSON, whatever its content type.
+
+    Raises:
+        RefusalError: 400, it is none; 413, it is too large.
+    """
+    body = await read_body(request, most=most)
+    try:
+        return msgspec.json.decode(body)
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
+        raise refusal(400, f"the body is no JSON that can be read: {error}") from error
+
+
+async def read_object(request: web.Request) -> dict[str, Any]:
+    """The body as a JSON object.
+
+    Raises:
+        RefusalError: 400, it is none; 413, it is too large.
+    """
+    found = await read_json(request)
+    if not is_object(found):
+        raise refusal(400, "the body should be a JSON object")
+    return found
+
+
+def is_object(value: Any) -> TypeGuard[dict[str, Any]]:
+    """Whether decoded JSON is an object."""
+    return isinstance(value, dict)
+
+
+def is_array(value: Any) -> TypeGuard[list[Any]]:
+    """Whether decoded JSON is a list."""
+    return isinstance(value, list)
+
+
+def too_large(most: int) -> RefusalError:
+    """413."""
+    return refusal(413, f"the body is larger than {most >> 20} MB")
+
+
+def whole_number(request: web.Request, name: str, default: int | None = None) -> int | None:
+    """A number in the query.
+
+    Raises:
+        RefusalError: 400, it is none.
+    """
+    text = request.query.get(name)
+    if text is None:
+        return default
+    try:
+        return max(-(1 << 62), min(int(text), 1 << 62))
+    except ValueError as error:
+        raise refusal(400, f"{name} should be a whole number") from error
+
+
+def is_true(text: str | None) -> bool:
+    """Whether a form or query says yes."""
+    return text is not None and text.lower() in {"true", "1"}

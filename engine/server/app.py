@@ -1,0 +1,236 @@
+"""The application: an explicit table of routes, what stands before them, what they are given.
+
+Knows every handler and no request.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+import uuid
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from pathlib import Path
+
+from aiohttp import web
+
+from engine.errors import CalotypeError, StoreError
+from engine.files import Files
+from engine.server.answers import MOST_BODY, RefusalError, answer
+from engine.server.catalog import NodeCatalog
+from engine.server.guard import Guard, Handler, add_headers
+from engine.server.hub import Hub
+from engine.server.listing import Listing
+from engine.server.logs import LogBook
+from engine.server.media_helper import MediaHelper
+from engine.server.preferences import Preferences
+from engine.server.routes import (
+    catalog,
+    internal,
+    jobs,
+    library,
+    media,
+    page,
+    plugins,
+    prompts,
+    socket,
+    uploads,
+)
+from engine.server.running import failed_outcome
+from engine.server.services import SERVICES, Services
+from engine.server.sweep import empty_temp, sweep
+from engine.server.tokens import Tokens
+from engine.server.workers import GRACE_SECONDS, Workers
+from engine.settings import Settings
+from engine.store.database import Database
+from engine.store.history import History
+from engine.store.jobs import Jobs
+from engine.store.queue import Queue
+
+ROUTES: Sequence[tuple[str, str, Handler]] = (
+    ("GET", "/ws", socket.get_socket),
+    ("GET", "/prompt", prompts.get_prompt),
+    ("POST", "/prompt", prompts.post_prompt),
+    ("GET", "/queue", prompts.get_queue),
+    ("POST", "/queue", prompts.post_queue),
+    ("POST", "/interrupt", prompts.post_interrupt),
+    ("POST", "/free", prompts.post_free),
+    ("GET", "/history", prompts.get_history),
+    ("GET", "/history/{prompt_id}", prompts.get_history_entry),
+    ("POST", "/history", prompts.post_history),
+    ("POST", "/calotype/check", prompts.post_check),
+    ("GET", "/object_info", catalog.get_object_info),
+    ("GET", "/object_info/{node_class}", catalog.get_one_object_info),
+    ("GET", "/models", catalog.get_models),
+    ("GET", "/models/{folder}", catalog.get_model_folder),
+    ("GET", "/embeddings", catalog.get_embeddings),
+    ("GET", "/experiment/models", catalog.get_experiment_models),
+    ("GET", "/experiment/models/{folder}", catalog.get_experiment_folder),
+    (
+        "GET",
+        "/experiment/models/preview/{folder}/{path_index}/{filename:.+}",
+        catalog.get_model_preview,
+    ),
+    ("GET", "/view_metadata/{folder}", catalog.get_view_metadata),
+    ("GET", "/system_stats", catalog.get_system_stats),
+    ("GET", "/features", catalog.get_features),
+    ("GET", "/view", media.get_view),
+    ("POST", "/upload/image", uploads.post_image),
+    ("POST", "/upload/mask", uploads.post_mask),
+    ("GET", "/settings", library.get_settings),
+    ("POST", "/settings", library.post_settings),
+    ("GET", "/settings/{id}", library.get_setting),
+    ("POST", "/settings/{id}", library.post_setting),
+    ("GET", "/users", library.get_users),
+    ("POST", "/users", library.post_users),
+    ("GET", "/userdata", library.get_userdata),
+    ("GET", "/v2/userdata", library.get_userdata_v2),
+    ("POST", "/userdata/{file:.+}/move/{dest:.+}", library.post_move),
+    ("GET", "/userdata/{file:.+}", library.get_file),
+    ("POST", "/userdata/{file:.+}", library.post_file),
+    ("DELETE", "/userdata/{file:.+}", library.delete_file),
+    ("GET", "/extensions", plugins.get_extensions),
+    ("GET", "/i18n", plugins.get_i18n),
+    ("GET", "/workflow_templates", plugins.get_workflow_templates),
+    ("GET", "/global_subgraphs", plugins.get_global_subgraphs),
+    ("GET", "/global_subgraphs/{id}", plugins.get_global_subgraph),
+)
+"""Each is served as it stands and below `/api`."""
+ONLY_ONCE: Sequence[tuple[str, str, Handler]] = (
+    ("GET", "/api/jobs", jobs.get_jobs),
+    ("POST", "/api/jobs/cancel", jobs.post_cancel_many),
+    ("GET", "/api/jobs/{job_id}", jobs.get_job),
+    ("POST", "/api/jobs/{job_id}/cancel", jobs.post_cancel),
+    ("GET", "/internal/logs", internal.get_logs),
+    ("GET", "/internal/logs/raw", internal.get_raw_logs),
+    ("PATCH", "/internal/logs/subscribe", internal.patch_subscribe),
+    ("GET", "/internal/folder_paths", internal.get_folder_paths),
+    ("GET", "/internal/files/{place}", internal.get_files),
+    ("GET", "/", page.get_index),
+    ("GET", "/{path:.+}", page.get_asset),
+)
+"""Each is served as it stands. The last one takes what no other did."""
+_LOGGER = logging.getLogger(__name__)
+
+
+def build_app(
+    settings: Settings,
+    *,
+    tokens: Tokens | None = None,
+    lock: int | None = None,
+    dist: Path = page.DEFAULT_DIST,
+    worker: str | None = "engine.worker",
+    grace: float = GRACE_SECONDS,
+) -> web.Application:
+    """An application over the user directory of these settings. Starts nothing until it is run.
+
+    Args:
+        settings: the folders, and what workers are given.
+        tokens: beyond loopback, what lets clients in; None where only this machine can ask.
+        lock: a file descriptor that worker processes are to inherit.
+        dist: where the built page lies.
+        worker: the module that workers run; None for a server that only accepts.
+        grace: seconds after which a node that does not look at a stop is ended with its worker.
+    """
+    guard = Guard(tokens)
+    app = web.Application(
+        middlewares=[_errors, guard.middleware],
+        client_max_size=MOST_BODY,
+        handler_args={"max_line_size": 16384, "max_field_size": 16384},
+    )
+    app[page.DIST] = dist
+    app.on_response_prepare.append(add_headers)
+
+    async def serve(app: web.Application) -> AsyncIterator[None]:
+        async with _services(settings, lock, worker, grace) as services:
+            app[SERVICES] = services
+            yield
+
+    app.cleanup_ctx.append(serve)
+    app.on_shutdown.append(_close_sockets)
+    for method, path, handler in ROUTES:
+        app.router.add_route(method, path, handler)
+        app.router.add_route(method, f"/api{path}", handler)
+    for method, path, handler in ONLY_ONCE:
+        app.router.add_route(method, path, handler)
+    return app
+
+
+async def _close_sockets(app: web.Application) -> None:
+    """Before handlers are waited for: those of sockets end only with their sockets."""
+    await app[SERVICES].hub.close()
+
+
+@contextlib.asynccontextmanager
+async def _services(
+    settings: Settings, lock: int | None, worker: str | None, grace: float
+) -> AsyncGenerator[Services]:
+    """Open the store, take up what a crash left, keep a worker; and the other way round."""
+    for folder in (settings.output_directory, settings.input_directory, settings.temp_directory):
+        folder.mkdir(parents=True, exist_ok=True)
+    database = Database(settings.user_directory / "calotype.db")
+    try:
+        files, hub, queue, history = Files(settings), Hub(), Queue(database), History(database)
+        logs, listing = LogBook(hub), Listing(files)
+        for note in database.notes:
+            logs.write(f"Calotype: {note}\n")
+        await queue.recover(time.time(), failed_outcome)
+        await asyncio.to_thread(empty_temp, settings)
+        sweeping = asyncio.create_task(asyncio.to_thread(sweep, settings, time.time() - 1.0))
+        workers = Workers(
+            settings,
+            queue,
+            history,
+            hub,
+            logs,
+            module=worker or "engine.worker",
+            lock=lock,
+            grace=grace,
+        )
+        helper = MediaHelper(logs)
+        if worker is not None:
+            workers.start()
+        yield Services(
+            settings=settings,
+            files=files,
+            listing=listing,
+            catalog=NodeCatalog(listing),
+            queue=queue,
+            history=history,
+            jobs=Jobs(database),
+            hub=hub,
+            logs=logs,
+            workers=workers,
+            media=helper,
+            preferences=Preferences(settings.user_directory / "settings.json"),
+        )
+        await workers.stop()
+        await sweeping
+        await helper.stop()
+    finally:
+        database.close()
+
+
+@web.middleware
+async def _errors(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Give every error its answer; what nobody foresaw is logged, and told by a number only."""
+    try:
+        return await handler(request)
+    except RefusalError as refused:
+        return answer(refused.body, status=refused.status)
+    except StoreError as error:
+        _LOGGER.warning("the store refused: %s", error)
+        return answer({"error": "the disk or the database refused; nothing was kept"}, status=503)
+    except CalotypeError as error:
+        return answer({"error": str(error)}, status=400)
+    except web.HTTPException as error:
+        return answer({"error": error.reason}, status=error.status)
+    except (ConnectionError, TimeoutError):
+        raise
+    except Exception:
+        number = uuid.uuid4().hex[:8]
+        _LOGGER.exception("error %s in %s %s", number, request.method, request.path)
+        return answer(
+            {"error": f"the server failed; its log says why (error {number})"}, status=500
+        )

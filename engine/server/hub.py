@@ -1,0 +1,165 @@
+"""Messages to every open socket. A client that does not read is closed, and costs nobody.
+
+Each socket has a queue of its own with bounds, emptied by a task of its own. Progress is left out
+for a client that is behind; other messages are not. Knows no prompts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+
+from aiohttp import WSCloseCode, web
+
+from engine.server.messages import Body, Executing, Progress, ProgressState, text_frame
+
+MOST_WAITING = 20_000
+"""Messages that may wait for one client. A graph of ten thousand nodes makes as many at once."""
+MOST_WAITING_BYTES = 16 << 20
+BEHIND = 512
+"""A client for whom so many messages wait gets no progress until it has caught up."""
+STALLED_SECONDS = 20.0
+"""A client that took nothing for so long is closed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """One message.
+
+    Attributes:
+        content: a text or a binary frame; an empty one is not sent.
+        with_metadata: the frame for clients that read previews with metadata, if it differs.
+        skippable: whether a client that is behind may miss it.
+    """
+
+    content: str | bytes
+    with_metadata: bytes | None = None
+    skippable: bool = False
+
+
+def outgoing(body: Body) -> Outgoing:
+    """A message with its frame."""
+    progress = isinstance(body, Progress | ProgressState)
+    step = isinstance(body, Executing) and body.node is not None
+    return Outgoing(text_frame(body), skippable=progress or step)
+
+
+class Client:
+    """One open socket.
+
+    Attributes:
+        id: what the client calls itself.
+        features: what it said it can do.
+    """
+
+    def __init__(self, client_id: str, socket: web.WebSocketResponse) -> None:
+        self.id = client_id
+        self.features: dict[str, object] = {}
+        self._socket = socket
+        self._waiting: deque[str | bytes] = deque()
+        self._bytes = 0
+        self._filled = asyncio.Event()
+        self._closing = False
+
+    def give(self, message: Outgoing) -> bool:
+        """Let a message wait for the client; False where too much waits already."""
+        if message.skippable and len(self._waiting) >= BEHIND:
+            return True
+        content = message.content
+        if message.with_metadata is not None and self.features.get("supports_preview_metadata"):
+            content = message.with_metadata
+        if not content:
+            return True
+        self._waiting.append(content)
+        self._bytes += len(content)
+        self._filled.set()
+        return len(self._waiting) <= MOST_WAITING and self._bytes <= MOST_WAITING_BYTES
+
+    async def write(self, transport: asyncio.Transport | None) -> None:
+        """Write what waits, until the socket closes or the client reads no more."""
+        try:
+            while not self._closing:
+                await self._filled.wait()
+                self._filled.clear()
+                async with asyncio.timeout(None) as patience:
+                    while self._waiting and not self._closing:
+                        patience.reschedule(asyncio.get_running_loop().time() + STALLED_SECONDS)
+                        content = self._waiting.popleft()
+                        self._bytes -= len(content)
+                        if isinstance(content, str):
+                            await self._socket.send_str(content)
+                        else:
+                            await self._socket.send_bytes(content)
+        except (TimeoutError, ConnectionError):
+            if transport is not None:
+                transport.abort()
+
+    async def close(self, transport: asyncio.Transport | None, why: str) -> None:
+        """Close; a client that does not read is not waited for."""
+        self._closing = True
+        self._filled.set()
+        with suppress(TimeoutError, ConnectionError):
+            async with asyncio.timeout(1.0):
+                await self._socket.close(code=WSCloseCode.TRY_AGAIN_LATER, message=why.encode())
+        if transport is not None:
+            transport.abort()
+
+
+class Hub:
+    """The open sockets by client."""
+
+    def __init__(self) -> None:
+        self._clients: dict[str, tuple[Client, asyncio.Transport | None]] = {}
+        self._ends: set[asyncio.Task[None]] = set()
+
+    def __len__(self) -> int:
+        return len(self._clients)
+
+    def __contains__(self, client_id: object) -> bool:
+        return client_id in self._clients
+
+    def join(self, client: Client, transport: asyncio.Transport | None) -> asyncio.Task[None]:
+        """Take a client in; a socket that it had before is closed. Returns the writing task."""
+        before = self._clients.pop(client.id, None)
+        if before is not None:
+            self._end(*before, "the same client opened another socket")
+        self._clients[client.id] = (client, transport)
+        return asyncio.create_task(client.write(transport))
+
+    def leave(self, client: Client) -> None:
+        """A socket has closed."""
+        known = self._clients.get(client.id)
+        if known is not None and known[0] is client:
+            del self._clients[client.id]
+
+    def send(self, client_id: str | None, messages: Iterable[Outgoing | Body]) -> None:
+        """To one client, if it is here; to all where it is None. Written out only if one hears."""
+        targets = (
+            list(self._clients.values())
+            if client_id is None
+            else [each for each in (self._clients.get(client_id),) if each is not None]
+        )
+        if not targets:
+            return
+        for each in messages:
+            message = each if isinstance(each, Outgoing) else outgoing(each)
+            for client, transport in targets:
+                if not client.give(message) and self._clients.get(client.id) == (client, transport):
+                    del self._clients[client.id]
+                    self._end(client, transport, "too many messages wait; read them faster")
+
+    async def close(self) -> None:
+        """Close all."""
+        for client, transport in list(self._clients.values()):
+            self._end(client, transport, "the server ends")
+        self._clients.clear()
+        if self._ends:
+            await asyncio.wait(self._ends, timeout=1.5)
+
+    def _end(self, client: Client, transport: asyncio.Transport | None, why: str) -> None:
+        task = asyncio.create_task(client.close(transport, why))
+        self._ends.add(task)
+        task.add_done_callback(self._ends.discard)

@@ -1,0 +1,222 @@
+"""The user's own files and settings: saved workflows, templates, the editor's choices."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+
+from engine.errors import FilesError
+from engine.server.answers import (
+    MOST_BODY,
+    answer,
+    is_true,
+    nothing,
+    read_body,
+    read_json,
+    read_object,
+    refusal,
+)
+from engine.server.atomic import write_atomically
+from engine.server.paths import BadNameError, resolve
+from engine.server.routes.media import as_it_is
+from engine.server.services import SERVICES, Services
+
+WORKFLOWS = "workflows"
+_OTHERS = "userdata"
+
+
+async def get_settings(request: web.Request) -> web.Response:
+    """Every setting."""
+    return answer(await request.app[SERVICES].preferences.read())
+
+
+async def get_setting(request: web.Request) -> web.Response:
+    """One setting, or null."""
+    found = await request.app[SERVICES].preferences.read()
+    return answer(found.get(request.match_info["id"]))
+
+
+async def post_settings(request: web.Request) -> web.Response:
+    """Change some settings."""
+    await request.app[SERVICES].preferences.merge(await read_object(request))
+    return nothing()
+
+
+async def post_setting(request: web.Request) -> web.Response:
+    """Change one setting."""
+    value = await read_json(request)
+    await request.app[SERVICES].preferences.merge({request.match_info["id"]: value})
+    return nothing()
+
+
+async def get_users(_: web.Request) -> web.Response:
+    """There is one user."""
+    return answer({"storage": "server", "migrated": True})
+
+
+async def post_users(_: web.Request) -> web.Response:
+    """There is one user."""
+    raise refusal(400, "this server has one user")
+
+
+async def get_userdata(request: web.Request) -> web.Response:
+    """The files of a folder."""
+    query = request.query
+    if not query.get("dir"):
+        raise refusal(400, "dir should name a folder")
+    folder = _path(request.app[SERVICES], query["dir"])
+    if not folder.is_dir():
+        raise refusal(404, "there is no such folder")
+    found = await asyncio.to_thread(
+        lambda: list(_files(folder, recurse=is_true(query.get("recurse"))))
+    )
+    names = [(path.relative_to(folder).as_posix(), path) for path in found]
+    if is_true(query.get("full_info")):
+        return answer([_info(name, path) for name, path in names])
+    if is_true(query.get("split")):
+        return answer([[name, *name.split("/")] for name, _ in names])
+    return answer([name for name, _ in names])
+
+
+async def get_userdata_v2(request: web.Request) -> web.Response:
+    """Files and folders of a folder."""
+    services, asked = request.app[SERVICES], request.query.get("path", "")
+    if not asked.strip("/"):
+        listed = [(WORKFLOWS, services.settings.user_directory / WORKFLOWS)]
+        others = services.settings.user_directory / _OTHERS
+        listed += [(path.name, path) for path in _entries(others)]
+    else:
+        folder = _path(services, asked)
+        if not folder.is_dir():
+            raise refusal(404, "there is no such folder")
+        listed = [(f"{asked.strip('/')}/{path.name}", path) for path in _entries(folder)]
+    return answer([_entry(name, path) for name, path in listed if path.exists()])
+
+
+async def get_file(request: web.Request) -> web.StreamResponse:
+    """One file."""
+    path = _asked(request, "file")
+    if not path.is_file():
+        raise refusal(404, "there is no such file")
+    if path.suffix == ".css" and request.match_info["file"] == "user.css":
+        return web.FileResponse(path)
+    return await as_it_is(path)
+
+
+async def post_file(request: web.Request) -> web.Response:
+    """Save a file; one that is there is replaced only with `overwrite=true`."""
+    path = _asked(request, "file")
+    content = await read_body(request, most=MOST_BODY)
+    replace = is_true(request.query.get("overwrite"))
+    _check_parents(path)
+    if not await asyncio.to_thread(write_atomically, path, content, replace=replace):
+        raise refusal(409, "a file of that name is there; say overwrite=true to replace it")
+    return _said(request, request.match_info["file"], path)
+
+
+async def delete_file(request: web.Request) -> web.Response:
+    """Delete a file."""
+    path = _asked(request, "file")
+    if not path.is_file():
+        raise refusal(404, "there is no such file")
+    path.unlink()
+    return web.Response(status=204)
+
+
+async def post_move(request: web.Request) -> web.Response:
+    """Give a file another name; one that has it is replaced only with `overwrite=true`."""
+    source, target = _asked(request, "file"), _asked(request, "dest")
+    if not source.is_file():
+        raise refusal(404, "there is no such file")
+    _check_parents(target)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if is_true(request.query.get("overwrite")):
+        source.replace(target)
+    else:
+        try:
+            os.link(source, target)
+        except FileExistsError as error:
+            raise refusal(
+                409, "a file of that name is there; say overwrite=true to replace it"
+            ) from error
+        source.unlink()
+    return _said(request, request.match_info["dest"], target)
+
+
+def _said(request: web.Request, name: str, path: Path) -> web.Response:
+    full = is_true(request.query.get("full_info"))
+    return answer(_info(name, path) if full else name)
+
+
+def _asked(request: web.Request, part: str) -> Path:
+    services = request.app[SERVICES]
+    path = _path(services, request.match_info[part])
+    if path.is_dir() or path == services.settings.user_directory / WORKFLOWS:
+        raise refusal(400, "this is the name of a folder")
+    return path
+
+
+def _path(services: Services, name: str) -> Path:
+    """Where a file of that name lies: workflows in a folder of their own, the rest in another.
+
+    Raises:
+        RefusalError: 400, it is no name; 403, it leads out of the folder.
+    """
+    user = services.settings.user_directory
+    first = name.strip("/").partition("/")[0]
+    try:
+        found = resolve(user if first == WORKFLOWS else user / _OTHERS, name)
+    except BadNameError as error:
+        leads_out = ".." in name or name.startswith("/")
+        raise refusal(403 if leads_out else 400, str(error)) from error
+    if found in (user, user / _OTHERS):
+        raise refusal(400, "name a file or a folder")
+    return found
+
+
+def _check_parents(path: Path) -> None:
+    """A folder that is to be made must not be a file."""
+    if any(parent.is_file() for parent in path.parents):
+        raise refusal(400, "a part of the name is a file, not a folder")
+
+
+def _files(folder: Path, *, recurse: bool) -> Iterator[Path]:
+    for path in _entries(folder):
+        if path.is_dir():
+            if recurse:
+                yield from _files(path, recurse=True)
+        else:
+            yield path
+
+
+def _entries(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        return []
+    return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+
+
+def _info(name: str, path: Path) -> dict[str, Any]:
+    try:
+        stat = path.stat()
+    except OSError as error:
+        raise FilesError(f"{name}: cannot be read") from error
+    times = {"modified": round(stat.st_mtime * 1000), "created": round(stat.st_ctime * 1000)}
+    return {"path": name, "size": stat.st_size, **times}
+
+
+def _entry(name: str, path: Path) -> dict[str, Any]:
+    if path.is_dir():
+        return {"name": path.name, "path": name, "type": "directory"}
+    info = _info(name, path)
+    return {
+        "name": path.name,
+        "path": name,
+        "type": "file",
+        "size": info["size"],
+        "modified": info["modified"],
+    }

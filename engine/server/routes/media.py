@@ -1,0 +1,131 @@
+"""Pictures and other results to the browser: as they are, or in another form by the helper."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from pathlib import Path
+from urllib.parse import quote
+
+from aiohttp import web
+
+from engine.errors import MediaError
+from engine.server.answers import RefusalError, refusal
+from engine.server.content import UNKNOWN, type_of_file
+from engine.server.guard import FILE_POLICY
+from engine.server.paths import BadNameError, file_name, resolve
+from engine.server.services import SERVICES, Services
+from engine.wire.messages import Convert
+
+PLACES = ("output", "input", "temp")
+_ANNOTATED = re.compile(r"^(?P<name>.*?) ?\[(?P<place>output|input|temp)\]$")
+_QUALITY = {"webp": 90, "jpeg": 90}
+
+
+async def get_view(request: web.Request) -> web.StreamResponse:
+    """A file of the output, input or temp folder."""
+    services, query = request.app[SERVICES], request.query
+    path = await asyncio.to_thread(
+        find,
+        services,
+        query.get("filename", ""),
+        query.get("type", "output"),
+        query.get("subfolder", ""),
+    )
+    channel = query.get("channel", "rgba")
+    if "preview" in query:
+        form, quality = _form(query["preview"])
+        return await _converted(services, Convert(0, str(path), form, quality, "rgba"), path)
+    if channel == "rgb":
+        return await _converted(services, Convert(0, str(path), "png", 0, "rgb"), path)
+    if channel == "a":
+        return await _converted(services, Convert(0, str(path), "png", 0, "a"), path)
+    return await as_it_is(path)
+
+
+def place_folder(services: Services, place: str) -> Path:
+    """The folder of that name.
+
+    Raises:
+        RefusalError: 400, there is none.
+    """
+    if place not in PLACES:
+        raise refusal(400, "type should be output, input or temp")
+    return services.files.folders(place)[0]
+
+
+def find(services: Services, name: str, place: str, subfolder: str) -> Path:
+    """The file that a browser names.
+
+    Raises:
+        RefusalError: 400, the name is none; 403, the subfolder leads out; 404, there is no file.
+    """
+    if match := _ANNOTATED.match(name):
+        name, place = match["name"], match["place"]
+    folder = place_folder(services, place)
+    try:
+        resolve(Path(), name)
+    except BadNameError as error:
+        raise refusal(400, f"filename: {error}") from error
+    try:
+        inside = resolve(folder, subfolder)
+    except BadNameError as error:
+        raise refusal(403, f"subfolder: {error}") from error
+    try:
+        path = inside / file_name(name.rpartition("/")[2])
+    except BadNameError as error:
+        raise refusal(400, f"filename: {error}") from error
+    if not path.is_file():
+        raise refusal(404, "there is no such file")
+    return path
+
+
+async def as_it_is(path: Path) -> web.StreamResponse:
+    """A file as it lies there; a browser shows only what its bytes say is a picture or sound."""
+    try:
+        kind = await asyncio.to_thread(type_of_file, path)
+    except OSError as error:
+        raise refusal(404, "the file cannot be read") from error
+    shown = "attachment; " if kind == UNKNOWN else ""
+    return web.FileResponse(
+        path,
+        headers={
+            "Content-Type": kind,
+            "Content-Disposition": f"{shown}{_disposition(path.name)}",
+            "Content-Security-Policy": FILE_POLICY,
+            "Cache-Control": "no-cache",
+        },
+    )
+
+
+async def _converted(services: Services, command: Convert, path: Path) -> web.Response:
+    try:
+        content = await services.media.ask(command)
+    except MediaError as error:
+        raise RefusalError(422, {"error": str(error)}) from error
+    return web.Response(
+        body=content,
+        content_type=f"image/{command.form}",
+        headers={
+            "Content-Disposition": _disposition(path.name),
+            "Content-Security-Policy": FILE_POLICY,
+            "Cache-Control": "no-cache",
+        },
+    )
+
+
+def _form(text: str) -> tuple[str, int]:
+    """`webp;90` as a form and a quality; what is not understood gets WebP's default."""
+    form, _, quality = text.partition(";")
+    if form not in _QUALITY:
+        form = "webp"
+    digits = quality if quality.isascii() and quality.isdigit() else ""
+    return form, min(100, max(1, int(digits[:4]))) if digits else _QUALITY[form]
+
+
+def _disposition(name: str) -> str:
+    """`filename="..."`, and its UTF-8 form where the name needs one."""
+    plain = re.sub(r'[^\x20-\x7e]|["\\]', "_", name)
+    if plain == name:
+        return f'filename="{plain}"'
+    return f"filename=\"{plain}\"; filename*=UTF-8''{quote(name, errors='replace')}"

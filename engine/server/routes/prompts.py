@@ -1,0 +1,292 @@
+"""Prompts: accept, list, take out, stop; what has run; memory to be given back."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import math
+import time
+import uuid
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from aiohttp import web
+
+from engine.errors import IdTakenError, PromptError, WorkflowError
+from engine.graph.problems import Problem, Report, refusal
+from engine.graph.prompt import parse, to_api
+from engine.graph.validate import validate
+from engine.graph.workflow import Conversion, convert
+from engine.server.answers import (
+    RefusalError,
+    answer,
+    is_array,
+    is_object,
+    nothing,
+    raw_answer,
+    read_body,
+    read_object,
+    whole_number,
+)
+from engine.server.services import SERVICES, Services
+from engine.store.queue import Entry
+
+BIG = 256 << 10
+"""A body of so many bytes is examined in a thread: the loop has others to answer."""
+_SECRETS = ("auth_token_comfy_org", "api_key_comfy_org")
+_LONGEST_ID = 200
+
+
+@dataclass(frozen=True, slots=True)
+class _Accepted:
+    entry: Entry
+    front: bool
+    number: float | None
+    node_errors: dict[str, Any]
+
+
+async def post_prompt(request: web.Request) -> web.Response:
+    """Accept a prompt: once this is answered, it survives crashes and power loss."""
+    services = request.app[SERVICES]
+    body = await read_body(request)
+    examine = _examine if len(body) < BIG else _in_thread(_examine)
+    found = examine(body, services)
+    accepted = found if isinstance(found, _Accepted) else await found
+    try:
+        entry, remaining = await asyncio.gather(
+            services.queue.put(accepted.entry, front=accepted.front, number=accepted.number),
+            services.queue.remaining(),
+        )
+    except IdTakenError as error:
+        raise _refused("prompt_id_taken", str(error), status=409) from error
+    await services.workers.tell_status(remaining)
+    services.workers.wake()
+    number = int(entry.number) if entry.number.is_integer() else entry.number
+    return answer({"prompt_id": entry.id, "number": number, "node_errors": accepted.node_errors})
+
+
+async def get_prompt(request: web.Request) -> web.Response:
+    """How many prompts wait or run."""
+    remaining = await request.app[SERVICES].queue.remaining()
+    return answer({"exec_info": {"queue_remaining": remaining}})
+
+
+async def post_check(request: web.Request) -> web.Response:
+    """A saved workflow or a prompt as a prompt, and all that is wrong with it. Runs nothing."""
+    services = request.app[SERVICES]
+    body = await read_body(request)
+    found = await asyncio.to_thread(_check, body, services)
+    return answer(found)
+
+
+async def get_queue(request: web.Request) -> web.Response:
+    """What runs and what waits; `max_items` and `offset` give a page of what waits."""
+    queue = request.app[SERVICES].queue
+    running = await queue.items("running")
+    limit, offset = whole_number(request, "max_items"), whole_number(request, "offset", 0)
+    pending = await queue.items("queued", limit=limit, offset=max(0, offset or 0))
+    return raw_answer(f'{{"queue_running":{running},"queue_pending":{pending}}}')
+
+
+async def post_queue(request: web.Request) -> web.Response:
+    """Take waiting prompts out: all with `clear`, or those in `delete`."""
+    services = request.app[SERVICES]
+    asked = await read_object(request)
+    if asked.get("clear"):
+        await services.queue.clear()
+    if ids := _ids(asked):
+        await services.queue.delete(ids)
+    await services.workers.tell_status()
+    return nothing()
+
+
+async def post_interrupt(request: web.Request) -> web.Response:
+    """Stop what runs, or one prompt if that is it. Any body that is no JSON means all."""
+    try:
+        asked = msgspec.json.decode(await read_body(request, most=1 << 20))
+    except (msgspec.MsgspecError, RecursionError):
+        asked = None
+    prompt_id = asked.get("prompt_id") if is_object(asked) else None
+    wanted = prompt_id if isinstance(prompt_id, str) and prompt_id else None
+    await request.app[SERVICES].workers.interrupt(wanted)
+    return nothing()
+
+
+async def post_free(request: web.Request) -> web.Response:
+    """Give memory back as soon as nothing runs."""
+    asked = await read_object(request)
+    await request.app[SERVICES].workers.free(
+        weights=bool(asked.get("unload_models")) or bool(asked.get("free_memory")),
+        results=bool(asked.get("free_memory")),
+    )
+    return nothing()
+
+
+async def get_history(request: web.Request) -> web.Response:
+    """What has run, oldest first."""
+    limit, offset = whole_number(request, "max_items"), whole_number(request, "offset", -1)
+    start = None if offset is None or offset < 0 else offset
+    most = None if limit is not None and limit < 0 else limit
+    return raw_answer(await request.app[SERVICES].history.entries(limit=most, offset=start))
+
+
+async def get_history_entry(request: web.Request) -> web.Response:
+    """One prompt that has run; `{}` where there is none of that id."""
+    history = request.app[SERVICES].history
+    return raw_answer(await history.entry(request.match_info["prompt_id"]))
+
+
+async def post_history(request: web.Request) -> web.Response:
+    """Forget what has run: all with `clear`, or those in `delete`."""
+    history = request.app[SERVICES].history
+    asked = await read_object(request)
+    if asked.get("clear"):
+        await history.clear()
+    if ids := _ids(asked):
+        await history.delete(ids)
+    return nothing()
+
+
+def _ids(asked: dict[str, Any]) -> list[str]:
+    given = asked.get("delete")
+    if given is None:
+        return []
+    if not is_array(given):
+        raise RefusalError(400, {"error": "delete should be a list of prompt ids"})
+    return [each for each in given if isinstance(each, str)]
+
+
+def _in_thread(function: Any) -> Any:
+    def called(*given: Any) -> Any:
+        return asyncio.to_thread(function, *given)
+
+    return called
+
+
+def _examine(body: bytes, services: Services) -> _Accepted:
+    """Whether a body is a prompt that can run.
+
+    Raises:
+        RefusalError: it is not; the body names the node and the input.
+    """
+    asked = _decode(body)
+    targets = asked.get("partial_execution_targets")
+    if targets is not None and not _is_texts(targets):
+        raise _refused("invalid_prompt", "partial_execution_targets should be a list of node ids")
+    try:
+        prompt = parse(asked.get("prompt"))
+    except PromptError as error:
+        raise RefusalError(400, refusal(error)) from error
+    report = validate(
+        prompt, services.catalog.schemas, list_folder=services.listing.list, wanted=targets
+    )
+    if report.error is not None:
+        raise RefusalError(400, report.to_json())
+    changed = report.prompt is not prompt
+    return _Accepted(
+        entry=_entry(asked, to_api(report.prompt) if changed else asked["prompt"], report),
+        front=bool(asked.get("front")),
+        number=_number(asked.get("number")),
+        node_errors=report.node_errors_json(),
+    )
+
+
+def _entry(asked: dict[str, Any], prompt: dict[str, Any], report: Report) -> Entry:
+    prompt_id, client = asked.get("prompt_id"), asked.get("client_id")
+    given: Any = asked.get("extra_data") or {}
+    if not is_object(given):
+        raise _refused("invalid_prompt", "extra_data should be an object")
+    if prompt_id is not None and not isinstance(prompt_id, str | int):
+        raise _refused("invalid_prompt", "prompt_id should be a string")
+    if len(str(prompt_id)) > _LONGEST_ID or len(str(client)) > _LONGEST_ID:
+        raise _refused("invalid_prompt", f"an id has at most {_LONGEST_ID} characters")
+    now = time.time()
+    extra = {key: value for key, value in given.items() if key not in _SECRETS}
+    if client is not None:
+        extra["client_id"] = client
+    extra["create_time"] = round(now * 1000)
+    return Entry(
+        id=str(prompt_id) if prompt_id not in (None, "") else str(uuid.uuid4()),
+        prompt=prompt,
+        wanted=report.outputs,
+        extra=extra,
+        client=None if client is None else str(client),
+        workflow=_workflow_id(extra),
+        created=now,
+    )
+
+
+def _workflow_id(extra: dict[str, Any]) -> str | None:
+    found: Any = extra
+    for key in ("extra_pnginfo", "workflow", "id"):
+        found = found.get(key) if is_object(found) else None
+    return found if isinstance(found, str) else None
+
+
+def _number(given: Any) -> float | None:
+    if given is None:
+        return None
+    try:
+        number = float(given)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise _refused("invalid_prompt", "number should be a number") from error
+    if not math.isfinite(number):
+        raise _refused("invalid_prompt", "number should be a finite number")
+    return number
+
+
+def _check(body: bytes, services: Services) -> dict[str, Any]:
+    asked = _decode(body)
+    catalog = services.catalog.schemas
+    try:
+        found: Conversion = convert(asked, catalog)
+    except PromptError as error:
+        raise RefusalError(400, refusal(error)) from error
+    except WorkflowError as error:
+        raise _refused("invalid_workflow", str(error)) from error
+    report = validate(found.prompt, catalog, list_folder=services.listing.list)
+    return {
+        "prompt": to_api(report.prompt),
+        "report": {
+            **report.to_json(),
+            "outputs": report.outputs,
+            "missing": {name: list(ids) for name, ids in found.missing.items()},
+        },
+    }
+
+
+def _decode(body: bytes) -> dict[str, Any]:
+    """The body as an object.
+
+    Raises:
+        RefusalError: it is none. Where it holds what JSON has no word for, names the input.
+    """
+    try:
+        found = msgspec.json.decode(body)
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
+        raise _unreadable(body, error) from error
+    if not is_object(found):
+        raise _refused("invalid_prompt", "the body should be a JSON object with a prompt")
+    return found
+
+
+def _unreadable(body: bytes, why: Exception) -> RefusalError:
+    """Why a body cannot be read; NaN and infinity are found by a reader that knows them."""
+    if isinstance(why, RecursionError):
+        return _refused("invalid_prompt", "the body is nested too deeply")
+    try:
+        parse(json.loads(body).get("prompt"))
+    except PromptError as error:
+        return RefusalError(400, refusal(error))
+    except (ValueError, RecursionError, AttributeError):
+        pass
+    return _refused("invalid_prompt", f"the body is no JSON that can be read: {why}")
+
+
+def _refused(kind: str, message: str, *, status: int = 400) -> RefusalError:
+    return RefusalError(status, {"error": Problem(kind, message, "").to_json(), "node_errors": {}})
+
+
+def _is_texts(value: Any) -> bool:
+    return is_array(value) and all(isinstance(each, str) for each in value)

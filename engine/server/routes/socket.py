@@ -1,0 +1,69 @@
+"""The socket on which a browser hears what happens."""
+
+from __future__ import annotations
+
+import uuid
+from contextlib import suppress
+
+import msgspec
+from aiohttp import WSMsgType, web
+
+from engine.server.answers import is_object, refusal
+from engine.server.hub import Client, outgoing
+from engine.server.messages import ExecInfo, Executing, Status, StatusBody
+from engine.server.routes.catalog import FEATURES
+from engine.server.services import SERVICES
+
+MOST_CLIENTS = 2000
+MOST_MESSAGE = 1 << 20
+_HEARTBEAT_SECONDS = 20.0
+_LONGEST_ID = 200
+
+
+async def get_socket(request: web.Request) -> web.WebSocketResponse:
+    """Serve one client until it goes."""
+    services = request.app[SERVICES]
+    if len(services.hub) >= MOST_CLIENTS:
+        raise refusal(503, "too many clients are connected")
+    socket = web.WebSocketResponse(
+        heartbeat=_HEARTBEAT_SECONDS, max_msg_size=MOST_MESSAGE, compress=False
+    )
+    remaining = await services.queue.remaining()
+    await socket.prepare(request)
+    # From here to `join` nothing is awaited, so that no message falls between.
+    client_id = request.query.get("clientId", "")[:_LONGEST_ID] or uuid.uuid4().hex
+    client = Client(client_id, socket)
+    client.give(outgoing(Status(StatusBody(ExecInfo(remaining)), sid=client_id)))
+    job = services.workers.current
+    if job is not None and job.entry.client == client_id and job.node is not None:
+        client.give(outgoing(Executing(job.node.node)))
+        if (state := job.state()) is not None:
+            client.give(outgoing(state))
+    writing = services.hub.join(client, request.transport)
+    try:
+        await _hear(client, socket)
+    finally:
+        services.hub.leave(client)
+        writing.cancel()
+    return socket
+
+
+async def _hear(client: Client, socket: web.WebSocketResponse) -> None:
+    """Look at a client's first text, which may say what it can do; the rest is of no concern."""
+    first = True
+    async for message in socket:
+        if message.type is not WSMsgType.TEXT:
+            continue
+        if first:
+            with suppress(msgspec.MsgspecError, RecursionError, UnicodeEncodeError):
+                _take_features(client, message.data)
+        first = False
+
+
+def _take_features(client: Client, text: str) -> None:
+    found = msgspec.json.decode(text)
+    if not is_object(found) or found.get("type") != "feature_flags":
+        return
+    data = found.get("data")
+    client.features = data if is_object(data) else {}
+    client.give(outgoing(FEATURES))

@@ -1,0 +1,201 @@
+"""Files from the browser: streamed, limited, and put over another file only when told to.
+
+Knows names and bytes; what a picture holds is looked at by the helper process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from aiohttp import BodyPartReader, web
+
+from engine.errors import MediaError
+from engine.server.answers import MOST_BODY, answer, is_true, refusal, too_large
+from engine.server.atomic import settle
+from engine.server.paths import BadNameError, file_name, resolve
+from engine.server.routes.media import find, place_folder
+from engine.server.services import SERVICES, Services
+from engine.wire.messages import PutMask
+
+MOST_FIELD = 64 << 10
+_MOST_NUMBER = 10_000
+
+
+@dataclass(slots=True)
+class _Form:
+    """What a form brought: its fields, and its file in a temporary place."""
+
+    fields: dict[str, str] = field(default_factory=dict[str, str])
+    name: str = ""
+    part: Path | None = None
+
+
+async def post_image(request: web.Request) -> web.Response:
+    """Take a file in, of any type."""
+    services = request.app[SERVICES]
+    form = await _read(request, services)
+    try:
+        part, folder = _checked(form, services)
+        name = await asyncio.to_thread(
+            _keep, part, folder, form.name, overwrite=is_true(form.fields.get("overwrite"))
+        )
+    finally:
+        if form.part is not None:
+            form.part.unlink(missing_ok=True)
+    return answer(_said(form, name))
+
+
+async def post_mask(request: web.Request) -> web.Response:
+    """Take the transparency of an upload, put it on a picture that is here, keep the result."""
+    services = request.app[SERVICES]
+    form = await _read(request, services)
+    try:
+        part, folder = _checked(form, services)
+        original = _original(form, services)
+        try:
+            content = await services.media.ask(PutMask(0, str(original), str(part)))
+        except MediaError as error:
+            raise refusal(422, str(error)) from error
+        part.write_bytes(content)
+        name = await asyncio.to_thread(
+            _keep, part, folder, form.name, overwrite=is_true(form.fields.get("overwrite"))
+        )
+    finally:
+        if form.part is not None:
+            form.part.unlink(missing_ok=True)
+    return answer(_said(form, name))
+
+
+def _said(form: _Form, name: str) -> dict[str, str]:
+    return {
+        "name": name,
+        "subfolder": form.fields.get("subfolder", ""),
+        "type": form.fields.get("type") or "input",
+    }
+
+
+async def _read(request: web.Request, services: Services) -> _Form:
+    """Read a multipart form, its file straight to disk.
+
+    Raises:
+        RefusalError: 400, it is none; 413, it is too large.
+    """
+    if (request.content_length or 0) > MOST_BODY:
+        raise too_large(MOST_BODY)
+    if not request.content_type.startswith("multipart/"):
+        raise refusal(400, "send the file as multipart/form-data, in a field called image")
+    form = _Form()
+    try:
+        async for part in await request.multipart():
+            if not isinstance(part, BodyPartReader):
+                continue
+            if part.name == "image" and part.filename is not None and form.part is None:
+                form.name = part.filename
+                form.part = _temporary(services)
+                await _receive(part, form.part)
+            elif part.name is not None:
+                form.fields[part.name] = await _field(part)
+    except (ValueError, AssertionError, RuntimeError, OSError) as error:
+        _discard(form)
+        raise refusal(400, "the form cannot be read") from error
+    except BaseException:
+        _discard(form)
+        raise
+    return form
+
+
+def _discard(form: _Form) -> None:
+    if form.part is not None:
+        form.part.unlink(missing_ok=True)
+
+
+def _temporary(services: Services) -> Path:
+    # In the input folder's own file system, so that it can be given its name in one step.
+    folder = services.settings.input_directory
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder / f".upload-{secrets.token_hex(8)}.part"
+
+
+async def _receive(part: BodyPartReader, path: Path) -> None:
+    size = 0
+    with path.open("xb") as stream:
+        while chunk := await part.read_chunk(1 << 18):
+            size += len(chunk)
+            if size > MOST_BODY:
+                raise too_large(MOST_BODY)
+            await asyncio.to_thread(stream.write, chunk)
+
+
+async def _field(part: BodyPartReader) -> str:
+    content = bytearray()
+    while chunk := await part.read_chunk(1 << 14):
+        content += chunk
+        if len(content) > MOST_FIELD:
+            raise too_large(1 << 20)
+    return content.decode("utf-8", "replace")
+
+
+def _checked(form: _Form, services: Services) -> tuple[Path, Path]:
+    """The file that came, and the folder it is to go to.
+
+    Raises:
+        RefusalError: 400, no file came, or a name leads out of its folder.
+    """
+    if form.part is None or not form.name:
+        raise refusal(400, "no file came; send it in a field called image")
+    folder = place_folder(services, form.fields.get("type") or "input")
+    try:
+        file_name(form.name)
+        if form.name.startswith("."):
+            raise BadNameError("the name of a file begins with no dot")
+        return form.part, resolve(folder, form.fields.get("subfolder", ""))
+    except BadNameError as error:
+        raise refusal(400, str(error)) from error
+
+
+def _original(form: _Form, services: Services) -> Path:
+    try:
+        given: Mapping[str, Any] = msgspec.json.decode(
+            form.fields.get("original_ref", ""), type=dict[str, Any]
+        )
+    except (msgspec.MsgspecError, RecursionError) as error:
+        raise refusal(400, "original_ref should be a JSON object with a filename") from error
+    name, place, subfolder = (
+        given.get(key) or default
+        for key, default in (("filename", ""), ("type", "output"), ("subfolder", ""))
+    )
+    return find(services, str(name), str(place), str(subfolder))
+
+
+def _keep(part: Path, folder: Path, name: str, *, overwrite: bool) -> str:
+    """Give an upload its name: that of an equal file, or a free one.
+
+    Raises:
+        RefusalError: 400, no name is free.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    target = folder / name
+    for number in range(1, _MOST_NUMBER):
+        if target.is_file() and not overwrite and _same(part, target):
+            return target.name
+        if not target.is_dir() and settle(part, target, replace=overwrite):
+            return target.name
+        target = folder / f"{Path(name).stem} ({number}){Path(name).suffix}"
+    raise refusal(400, "too many files have that name; choose another")
+
+
+def _same(first: Path, second: Path) -> bool:
+    if first.stat().st_size != second.stat().st_size:
+        return False
+    digests: list[str] = []
+    for path in (first, second):
+        with path.open("rb") as stream:
+            digests.append(hashlib.file_digest(stream, "sha256").hexdigest())
+    return digests[0] == digests[1]

@@ -1,0 +1,269 @@
+"""A prompt while it runs: a worker's events become browser messages and, at the end, an outcome.
+
+The order of messages is that of `docs/http_api.md`. Knows no sockets, no store and no processes.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal
+
+import msgspec
+
+from engine.server import messages
+from engine.server.answers import is_array, is_object
+from engine.server.hub import Outgoing
+from engine.server.messages import Body, NodeProgress, name_of
+from engine.store.queue import Ending, Entry
+from engine.wire.messages import (
+    AnyEvent,
+    Blocked,
+    Cached,
+    Failed,
+    Finished,
+    Interrupted,
+    Place,
+    Preview,
+    Progress,
+    Running,
+    Shown,
+    Started,
+    Succeeded,
+)
+
+State = Literal["running", "finished", "error"]
+_FOR_ALL = (
+    Outgoing,
+    messages.Progress,
+    messages.ProgressState,
+    messages.ExecutionInterrupted,
+)
+"""What is told of a prompt that no client owns."""
+_PREVIEW_METHODS = ("auto", "latent2rgb", "taesd")
+"""Previews come only when a prompt asks for them: some clients take any picture for the result."""
+_MOST_TOGETHER = 32
+"""So many running nodes are repeated beside one that changed."""
+
+
+class RunningJob:
+    """One prompt from the moment a worker has it.
+
+    Attributes:
+        entry: the prompt.
+        ending: how it ended, None while it runs.
+        node: the node that was called last.
+    """
+
+    def __init__(self, entry: Entry) -> None:
+        self.entry = entry
+        self.ending: Ending | None = None
+        self.node: Place | None = None
+        self._wants_previews = entry.extra.get("preview_method") in _PREVIEW_METHODS
+        self._running: dict[str, NodeProgress] = {}
+        self._preview: Preview | None = None
+        self._outputs: dict[str, dict[str, Any]] = {}
+        self._meta: dict[str, dict[str, Any]] = {}
+        self._messages: list[list[Any]] = []
+        self._executed: list[str] = []
+        self._error: messages.ExecutionError | None = None
+
+    def take(self, event: AnyEvent) -> list[Body | Outgoing]:
+        """Note an event, and say what is to be sent: to the prompt's client, or to all."""
+        told = self._messages_for(event)
+        if self.entry.client is not None:
+            return list(told)
+        return [each for each in told if isinstance(each, _FOR_ALL)]
+
+    def state(self) -> Body | None:
+        """The nodes that run, for a client that comes late; None where there are none."""
+        running = dict(list(self._running.items())[:_MOST_TOGETHER])
+        return messages.ProgressState(self.entry.id, running) if running else None
+
+    def class_of(self, node_id: str) -> str:
+        """The class of a node of the prompt."""
+        found = self.entry.prompt.get(node_id)
+        return str(found.get("class_type", "")) if is_object(found) else ""
+
+    def crashed(self, reason: str, kind: str = "WorkerDied") -> Failed:
+        """The end of a prompt whose worker is gone, naming the node that ran."""
+        node = self.node.node if self.node else next(iter(self.entry.wanted), "")
+        place = self.node or Place(node, node, None, node)
+        class_type = self.class_of(place.real)
+        at = f" while node {node} ({class_type}) ran" if self.node else " before any node ran"
+        executed = tuple(self._executed)
+        return Failed(
+            self.entry.id, place, class_type, reason + at, kind, (), {}, executed, time.time()
+        )
+
+    def outcome(self) -> dict[str, Any]:
+        """What history tells, beside the prompt itself."""
+        done = self.ending == "done"
+        return {
+            "outputs": self._outputs,
+            "meta": self._meta,
+            "status": {
+                "status_str": "success" if done else "error",
+                "completed": done,
+                "messages": self._messages,
+            },
+        }
+
+    def summary(self) -> dict[str, Any]:
+        """What lists of jobs tell."""
+        count, preview = summed_up(self._outputs)
+        found: dict[str, Any] = {"outputs_count": count}
+        if preview is not None:
+            found["preview_output"] = preview
+        if self._error is not None:
+            found["execution_error"] = msgspec.to_builtins(self._error)
+        return found
+
+    def _messages_for(self, event: AnyEvent) -> Iterator[Body | Outgoing]:
+        prompt_id = self.entry.id
+        match event:
+            case Started():
+                yield self._note(messages.ExecutionStart(prompt_id, _ms(event.at)))
+            case Cached():
+                at = _ms(event.at)
+                yield self._note(messages.ExecutionCached(event.nodes, prompt_id, at))
+            case Running():
+                self.node = event.place
+                yield self._state(event.place, 0, 1, "running")
+                yield messages.Executing(event.place.node, event.place.display, prompt_id)
+            case Preview():
+                self._preview = event if self._wants_previews else None
+            case Progress():
+                yield from self._progress(event)
+            case Shown():
+                self._show(event)
+                place = event.place
+                yield messages.Executed(place.node, place.display, event.shown, prompt_id)
+            case Finished():
+                self._executed.append(event.place.node)
+                known = self._running.get(event.place.node)
+                most = known.max if known else 1
+                yield self._state(event.place, most, most, "finished")
+            case Blocked():
+                yield self._blocked(event)
+            case Failed() | Interrupted() | Succeeded():
+                yield from self._end(event)
+
+    def _progress(self, event: Progress) -> Iterator[Body | Outgoing]:
+        prompt_id, place = self.entry.id, event.place
+        preview, self._preview = self._preview, None
+        yield self._state(place, event.step, event.steps, "running")
+        plain = with_metadata = None
+        if preview is not None and preview.place == place:
+            plain = messages.preview_frame(preview.image)
+            with_metadata = messages.preview_frame_with_metadata(preview.image, prompt_id, place)
+            yield Outgoing(b"", with_metadata, skippable=True)
+        yield messages.Progress(event.step, event.steps, prompt_id, place.node)
+        if plain is not None:
+            yield Outgoing(plain, b"", skippable=True)
+
+    def _state(self, place: Place, value: float, most: float, state: State) -> Body:
+        """`progress_state` with this node, and those that run beside it."""
+        changed = NodeProgress(
+            value,
+            most,
+            state,
+            place.node,
+            self.entry.id,
+            place.display,
+            place.parent,
+            place.real,
+        )
+        if state == "running":
+            self._running[place.node] = changed
+        else:
+            self._running.pop(place.node, None)
+        beside = self._running if len(self._running) <= _MOST_TOGETHER else {}
+        return messages.ProgressState(self.entry.id, {**beside, place.node: changed})
+
+    def _show(self, event: Shown) -> None:
+        place = event.place
+        if event.shown is None:
+            return
+        self._outputs[place.node] = event.shown
+        self._meta[place.node] = {
+            "node_id": place.node,
+            "display_node": place.display,
+            "parent_node": place.parent,
+            "real_node_id": place.real,
+        }
+
+    def _blocked(self, event: Blocked) -> Body:
+        return messages.ExecutionError(
+            prompt_id=self.entry.id,
+            node_id=event.place.node,
+            node_type=event.class_type,
+            executed=tuple(self._executed),
+            exception_message=event.message,
+            exception_type="ExecutionBlocked",
+            traceback=(),
+            current_inputs={},
+            current_outputs=(),
+        )
+
+    def _end(self, event: Failed | Interrupted | Succeeded) -> Iterator[Body]:
+        prompt_id, at = self.entry.id, _ms(event.at)
+        if isinstance(event, Succeeded):
+            self.ending = "done"
+            yield self._note(messages.ExecutionSuccess(prompt_id, at))
+            return
+        if isinstance(event, Interrupted):
+            self.ending = "stopped"
+            node = event.place.node if event.place else None
+            yield self._note(
+                messages.ExecutionInterrupted(prompt_id, node, event.class_type, event.executed, at)
+            )
+            return
+        self.ending = "failed"
+        known = self._running.get(event.place.node)
+        if known is not None:
+            yield self._state(event.place, known.value, known.max, "error")
+        self._error = messages.ExecutionError(
+            prompt_id=prompt_id,
+            node_id=event.place.node,
+            node_type=event.class_type,
+            executed=event.executed,
+            exception_message=event.message,
+            exception_type=event.error_type,
+            traceback=event.traceback,
+            current_inputs=event.inputs,
+            current_outputs=event.executed,
+            timestamp=at,
+        )
+        yield self._note(self._error)
+
+    def _note(self, body: Body) -> Body:
+        """Keep a message for history."""
+        self._messages.append([name_of(body), msgspec.to_builtins(body, enc_hook=str)])
+        return body
+
+
+def failed_outcome(prompt_id: str, reason: str) -> dict[str, Any]:
+    """What history tells of a prompt that no worker could be asked about."""
+    data = {"prompt_id": prompt_id, "exception_type": "ServerDied", "exception_message": reason}
+    status = {"status_str": "error", "completed": False, "messages": [["execution_error", data]]}
+    return {"outputs": {}, "meta": {}, "status": status}
+
+
+def summed_up(outputs: Mapping[str, Mapping[str, Any]]) -> tuple[int, dict[str, Any] | None]:
+    """How many files were shown, and the one to show for all: a lasting one before a preview."""
+    count = 0
+    best: dict[str, Any] | None = None
+    for node_id, shown in outputs.items():
+        for kind, items in shown.items():
+            for item in items if is_array(items) else ():
+                if not is_object(item) or "filename" not in item:
+                    continue
+                count += 1
+                if best is None or (best.get("type") == "temp" and item.get("type") != "temp"):
+                    best = {**item, "nodeId": node_id, "mediaType": kind}
+    return count, best
+
+
+def _ms(seconds: float) -> int:
+    return round(seconds * 1000)

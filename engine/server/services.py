@@ -1,0 +1,42 @@
+"""What handlers are given: the store, the worker, the hub and the folders, in one frozen value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from engine.files import Files
+from engine.server.catalog import NodeCatalog
+from engine.server.hub import Hub
+from engine.server.listing import Listing
+from engine.server.logs import LogBook
+from engine.server.media_helper import MediaHelper
+from engine.server.preferences import Preferences
+from engine.server.workers import Workers
+from engine.settings import Settings
+from engine.store.history import History
+from engine.store.jobs import Jobs
+from engine.store.queue import Queue
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Everything a request may need, made once for a server."""
+
+    settings: Settings
+    files: Files
+    listing: Listing
+    catalog: NodeCatalog
+    queue: Queue
+    history: History
+    jobs: Jobs
+    hub: Hub
+    logs: LogBook
+    workers: Workers
+    media: MediaHelper
+    preferences: Preferences
+
+
+SERVICES = web.AppKey("services", Services)
+"""Where an application keeps them."""

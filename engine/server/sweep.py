@@ -1,0 +1,61 @@
+"""Clears up after a crash: what was being written, and previews of the last time.
+
+Runs in a thread beside the server. Knows how unfinished files are named, and nothing else of them.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from engine.settings import Settings
+
+_PART = re.compile(r"^\..*\.part$")
+_CLAIM = re.compile(r"_\d{5}_\.\w+$")
+
+
+def empty_temp(settings: Settings) -> None:
+    """Delete the previews of the last time. Only while nothing runs."""
+    for path in settings.temp_directory.glob("*"):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+
+
+def sweep(settings: Settings, before: float) -> int:
+    """Delete files that a crash left unfinished: half-written ones, and names claimed in vain.
+
+    Args:
+        settings: whose folders.
+        before: only files that were last changed before this time, in seconds since 1970.
+
+    Returns:
+        how many were deleted.
+    """
+    count = 0
+    user = settings.user_directory
+    roots = (settings.output_directory, settings.input_directory, user / "workflows")
+    for root in roots:
+        for path in list(_unfinished(root, before)):
+            path.unlink(missing_ok=True)
+            count += 1
+    return count
+
+
+def _unfinished(root: Path, before: float) -> Iterator[Path]:
+    for folder, _, names in os.walk(root):
+        for name in names:
+            part = _PART.match(name) is not None
+            if not part and _CLAIM.search(name) is None:
+                continue
+            path = Path(folder) / name
+            try:
+                stat = path.lstat()
+            except OSError:
+                continue
+            if stat.st_mtime < before and (part or stat.st_size == 0):
+                yield path

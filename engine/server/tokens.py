@@ -1,0 +1,102 @@
+"""The token that lets somebody in from another machine, and what it is exchanged for.
+
+The token lies in a file that only its owner reads. A browser gets in once by an address with a
+one-time token and is given a session; a program sends the token itself. Knows no HTTP.
+"""
+
+from __future__ import annotations
+
+import hmac
+import os
+import secrets
+import time
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+
+from engine.errors import CalotypeError
+
+MOST_FAILURES = 5
+"""Wrong tokens from one address within a minute; then none is looked at."""
+_MINUTE = 60.0
+_MOST_ADDRESSES = 10_000
+
+
+class Tokens:
+    """The token of one server and the sessions made from it; a new token ends all sessions."""
+
+    def __init__(self, token: str, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._token = token
+        self._clock = clock
+        self._once: set[str] = set()
+        self._failures: dict[str, deque[float]] = {}
+
+    def is_token(self, given: str) -> bool:
+        """Whether it is the token."""
+        return _same(given, self._token)
+
+    def new_once(self) -> str:
+        """A token that lets one browser in, once."""
+        once = secrets.token_urlsafe(32)
+        self._once.add(once)
+        return once
+
+    def spend(self, once: str) -> bool:
+        """Whether it was a one-time token; now it is none any more."""
+        found = next((each for each in self._once if _same(each, once)), None)
+        self._once.discard(found or "")
+        return found is not None
+
+    def new_session(self) -> str:
+        """A session for a browser; it lasts as long as the token."""
+        name = secrets.token_urlsafe(16)
+        return f"{name}.{self._sign(name)}"
+
+    def is_session(self, given: str) -> bool:
+        """Whether `new_session` made it from this token."""
+        name, _, signature = given.partition(".")
+        return _same(signature, self._sign(name))
+
+    def count_failure(self, address: str) -> None:
+        """Somebody there sent a wrong token."""
+        if len(self._failures) >= _MOST_ADDRESSES:
+            self._failures.clear()
+        self._failures.setdefault(address, deque(maxlen=MOST_FAILURES)).append(self._clock())
+
+    def is_blocked(self, address: str) -> bool:
+        """Whether too many wrong ones came from there in the last minute."""
+        failures = self._failures.get(address, ())
+        return len(failures) == MOST_FAILURES and self._clock() - failures[0] < _MINUTE
+
+    def _sign(self, name: str) -> str:
+        return hmac.digest(self._token.encode(), _bytes(f"session {name}"), "sha256").hex()
+
+
+def _same(first: str, second: str) -> bool:
+    """Whether two texts are the same, told in a time that does not depend on where they differ."""
+    return hmac.compare_digest(_bytes(first), _bytes(second))
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
+
+
+def read_token(path: Path) -> str:
+    """The token in that file; a new one where there is none.
+
+    Raises:
+        CalotypeError: others may read the file, or it cannot be read or written.
+    """
+    try:
+        if not path.exists():
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(descriptor, "w", encoding="ascii") as stream:
+                stream.write(secrets.token_urlsafe(32) + "\n")
+        if os.name == "posix" and path.stat().st_mode & 0o077:
+            raise CalotypeError(f"{path}: others may read the token; type: chmod 600 {path}")
+        token = path.read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise CalotypeError(f"{path}: the token cannot be read or written: {error}") from error
+    if len(token) < 32:
+        raise CalotypeError(f"{path}: the token is too short; delete the file for a new one")
+    return token

@@ -1,0 +1,99 @@
+"""All prompts, whatever their state, as a list of jobs: short rows, a page at a time.
+
+Reads what `queue.py` wrote, and never a prompt itself. Knows no HTTP.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from engine.store.database import Database
+
+_COLUMNS = "id, state, number, workflow, created, began, ended, summary"
+_ORDERS: Mapping[str, str] = {
+    "created_at": "created {0}, seq {0}",
+    "execution_duration": "coalesce(ended - began, 0) {0}, seq {0}",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class JobRow:
+    """One job.
+
+    Attributes:
+        summary: what was recorded for lists when it ended.
+    """
+
+    id: str
+    state: str
+    number: float
+    workflow: str | None
+    created: float
+    began: float | None
+    ended: float | None
+    summary: Mapping[str, Any]
+
+
+class Jobs:
+    """The jobs of one database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def list(
+        self,
+        states: Sequence[str],
+        *,
+        workflow: str | None = None,
+        sort_by: str = "created_at",
+        descending: bool = True,
+        limit: int | None = None,
+        offset: int = 0,
+    ) -> tuple[list[JobRow], int]:
+        """A page of the jobs in these states, and how many there are in all.
+
+        Args:
+            states: of the store.
+            workflow: only those of this saved workflow.
+            sort_by: `created_at` or `execution_duration`.
+            descending: the newest or longest first.
+            limit: at most so many.
+            offset: after so many.
+        """
+        marks = ",".join("?" * len(states))
+        where = f"state IN ({marks})" + (" AND workflow = ?" if workflow is not None else "")
+        given = [*states, *([workflow] if workflow is not None else [])]
+        order = _ORDERS[sort_by].format("DESC" if descending else "ASC")
+
+        def work(connection: sqlite3.Connection) -> tuple[list[JobRow], int]:
+            [total] = connection.execute(
+                f"SELECT count(*) FROM prompts WHERE {where}", given
+            ).fetchone()
+            rows = connection.execute(
+                f"SELECT {_COLUMNS} FROM prompts WHERE {where} ORDER BY {order} LIMIT ? OFFSET ?",
+                [*given, -1 if limit is None else limit, offset],
+            )
+            return [_read(row) for row in rows], total
+
+        return await self._database.run(work)
+
+    async def get(self, prompt_id: str) -> JobRow | None:
+        """One job, or None."""
+
+        def work(connection: sqlite3.Connection) -> JobRow | None:
+            row = connection.execute(
+                f"SELECT {_COLUMNS} FROM prompts WHERE id = ?", (prompt_id,)
+            ).fetchone()
+            return None if row is None else _read(row)
+
+        return await self._database.run(work)
+
+
+def _read(row: Sequence[Any]) -> JobRow:
+    prompt_id, state, number, workflow, created, began, ended, summary = row
+    known: dict[str, Any] = json.loads(summary or "{}")
+    return JobRow(prompt_id, state, number, workflow, created, began, ended, known)

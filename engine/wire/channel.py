@@ -1,0 +1,222 @@
+"""Frames between two processes: four bytes of length, then msgpack. Never pickle.
+
+Hides what differs between systems: how a child inherits its end, and how it dies with its parent.
+Knows no message: whoever makes a channel says which types may come in.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
+from typing import Any, Generic, TypeVar
+
+import msgspec
+
+from engine.errors import WireError
+
+MOST_BYTES = 256 << 20
+"""Of one frame. Larger ones are refused before anything is read."""
+_LENGTH = 4
+_TURN = 64
+"""After so many frames that lay ready, others in the event loop get their turn."""
+_PR_SET_PDEATHSIG = 1
+
+M = TypeVar("M")
+
+
+class Channel(Generic[M]):
+    """One end, for threads: `send` may be called by several at once, `receive` by one."""
+
+    def __init__(self, connection: socket.socket, incoming: Any) -> None:
+        """Take over a socket; `incoming` is the union of message types that may arrive."""
+        self._socket = connection
+        self._stream = connection.makefile("rb")
+        self._decoder: msgspec.msgpack.Decoder[M] = msgspec.msgpack.Decoder(incoming)
+        self._encoder = msgspec.msgpack.Encoder(enc_hook=str)
+        self._lock = threading.Lock()
+
+    def send(self, message: msgspec.Struct) -> None:
+        """Send a message; waits while the other side is busy.
+
+        Raises:
+            WireError: it is too large, or the other side is gone.
+        """
+        frame = _frame(self._encoder, message)
+        try:
+            with self._lock:
+                self._socket.sendall(frame)
+        except OSError as error:
+            raise WireError(f"the other process is gone: {error.strerror}") from error
+
+    def receive(self) -> Iterator[M]:
+        """Each message that arrives, until the other side closes.
+
+        Raises:
+            WireError: what arrives is no message of a known type, or is too large.
+        """
+        while True:
+            try:
+                head = self._stream.read(_LENGTH)
+                body = self._stream.read(_length(head)) if len(head) == _LENGTH else b""
+            except OSError:
+                return
+            if len(head) < _LENGTH:
+                return
+            if len(body) < _length(head):
+                return
+            yield _decode(self._decoder, body)
+
+    def close(self) -> None:
+        """Let the other side read the end."""
+        self._stream.close()
+        self._socket.close()
+
+
+class AsyncChannel(Generic[M]):
+    """The same for an event loop."""
+
+    def __init__(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, incoming: Any
+    ) -> None:
+        self._reader = reader
+        self._writer = writer
+        self._decoder: msgspec.msgpack.Decoder[M] = msgspec.msgpack.Decoder(incoming)
+        self._encoder = msgspec.msgpack.Encoder(enc_hook=str)
+
+    async def send(self, message: msgspec.Struct) -> None:
+        """Send a message.
+
+        Raises:
+            WireError: it is too large, or the other side is gone.
+        """
+        frame = _frame(self._encoder, message)
+        try:
+            self._writer.write(frame)
+            await self._writer.drain()
+        except OSError as error:
+            raise WireError(f"the other process is gone: {error.strerror}") from error
+
+    async def receive(self) -> AsyncIterator[M]:
+        """Each message that arrives, until the other side closes.
+
+        Raises:
+            WireError: what arrives is no message of a known type, or is too large.
+        """
+        count = 0
+        while True:
+            try:
+                head = await self._reader.readexactly(_LENGTH)
+                body = await self._reader.readexactly(_length(head))
+            except (asyncio.IncompleteReadError, OSError):
+                return
+            yield _decode(self._decoder, body)
+            count += 1
+            if count % _TURN == 0:
+                await asyncio.sleep(0)
+
+    def close(self) -> None:
+        """Let the other side read the end."""
+        with suppress(OSError):
+            self._writer.close()
+
+
+async def start_child(
+    module: str,
+    arguments: list[str],
+    incoming: Any,
+    *,
+    environment: dict[str, str] | None = None,
+    keep_open: tuple[int, ...] = (),
+) -> tuple[asyncio.subprocess.Process, AsyncChannel[Any]]:
+    """Start `python -m module` with one end of a channel; what it prints arrives at its `stdout`.
+
+    Args:
+        module: its `__main__` calls `connect`.
+        arguments: for its command line.
+        incoming: the union of message types that it sends.
+        environment: variables to add.
+        keep_open: file descriptors that it inherits, so that locks on them outlive us in it.
+    """
+    ours, theirs = socket.socketpair()
+    try:
+        options = _inheriting(theirs, keep_open)
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            module,
+            "--channel",
+            str(theirs.fileno()),
+            "--parent",
+            str(os.getpid()),
+            *arguments,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            env={**os.environ, "PYTHONUNBUFFERED": "1", **(environment or {})},
+            **options,
+        )
+    except BaseException:
+        ours.close()
+        raise
+    finally:
+        theirs.close()
+    ours.setblocking(False)
+    reader, writer = await asyncio.open_connection(sock=ours, limit=1 << 20)
+    return process, AsyncChannel(reader, writer, incoming)
+
+
+def connect(number: int, parent: int, incoming: Any) -> Channel[Any]:
+    """In the child: its end of the channel. From now on it dies with its parent, where it can.
+
+    Linux ends the process itself; elsewhere the end of the channel does, as soon as it is read.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:
+            os._exit(1)
+    return Channel(socket.socket(fileno=number), incoming)
+
+
+def _inheriting(theirs: socket.socket, keep_open: tuple[int, ...]) -> dict[str, Any]:
+    """Options of the process that let it have a socket."""
+    if sys.platform != "win32":
+        # A session of its own: Ctrl+C reaches the server alone, which ends its children itself.
+        return {"pass_fds": (theirs.fileno(), *keep_open), "start_new_session": True}
+    theirs.set_inheritable(True)
+    startup = subprocess.STARTUPINFO(lpAttributeList={"handle_list": [theirs.fileno()]})
+    return {"close_fds": True, "startupinfo": startup}
+
+
+def _frame(encoder: msgspec.msgpack.Encoder, message: msgspec.Struct) -> bytes:
+    try:
+        body = encoder.encode(message)
+    except (OverflowError, TypeError, ValueError, RecursionError) as error:
+        raise WireError(f"a {type(message).__name__} cannot be sent: {error}") from error
+    if len(body) > MOST_BYTES:
+        raise WireError(
+            f"a {type(message).__name__} of {len(body):,} bytes cannot be sent, "
+            f"the limit is {MOST_BYTES:,}"
+        )
+    return len(body).to_bytes(_LENGTH) + body
+
+
+def _length(head: bytes) -> int:
+    length = int.from_bytes(head)
+    if length > MOST_BYTES:
+        raise WireError(f"a frame of {length:,} bytes was refused, the limit is {MOST_BYTES:,}")
+    return length
+
+
+def _decode(decoder: msgspec.msgpack.Decoder[M], body: bytes) -> M:
+    try:
+        return decoder.decode(body)
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
+        raise WireError(f"a frame was refused: {error}") from error

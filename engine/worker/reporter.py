@@ -1,0 +1,72 @@
+"""What a worker tells the server: every event, progress at most ten times a second per node.
+
+Knows messages, no tensors: whatever a node showed is made fit for the wire here.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from engine.errors import WireError
+from engine.wire.messages import AnyEvent, Finished, Preview, Progress, Shown
+
+SHORTEST = 0.1
+"""Seconds between two reports of one node's progress."""
+Send = Callable[[msgspec.Struct], None]
+
+
+class Reporter:
+    """Passes a run's events on. Made anew for each run."""
+
+    def __init__(self, send: Send, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._send = send
+        self._clock = clock
+        self._last: dict[str, float] = {}
+        self._preview: Preview | None = None
+
+    def __call__(self, event: AnyEvent) -> None:
+        """Pass an event on, unless it is progress that came too soon after other progress."""
+        match event:
+            case Preview():
+                self._preview = event
+            case Progress():
+                self._progress(event)
+            case Finished():
+                self._last.pop(event.place.node, None)
+                self._send(event)
+            case Shown():
+                self._show(event)
+            case _:
+                self._send(event)
+
+    def _progress(self, event: Progress) -> None:
+        """The first and the last step always pass, each with its preview."""
+        preview, self._preview = self._preview, None
+        now, node = self._clock(), event.place.node
+        last = self._last.get(node)
+        if last is not None and now - last < SHORTEST and event.step < event.steps:
+            return
+        self._last[node] = now
+        if preview is not None:
+            self._send(preview)
+        self._send(event)
+
+    def _show(self, event: Shown) -> None:
+        try:
+            self._send(event)
+        except WireError:
+            # Numbers beyond 64 bits, NaN as a key and the like: JSON's words for them will do.
+            self._send(msgspec.structs.replace(event, shown=_plain(event.shown)))
+
+
+def _plain(shown: Any) -> Any:
+    def widen(number: str) -> int | str:
+        value = int(number)
+        return value if -(1 << 63) <= value < (1 << 64) else number
+
+    return json.loads(json.dumps(shown, default=str, skipkeys=True), parse_int=widen)

@@ -1,0 +1,93 @@
+"""A worker as the server sees it: runs what it is told, and always says how that ended.
+
+Between `loop.Worker`, which runs, and the channel, which carries. Knows no sockets.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from typing import Any, cast
+
+import msgspec
+import psutil
+import torch
+
+from engine.execute.executor import Job, Report
+from engine.graph.prompt import Prompt, parse
+from engine.residency.memory import available_bytes
+from engine.settings import Settings
+from engine.wire.messages import Device, Failed, Free, Freed, Place, Ready, Run, Started
+from engine.worker.loop import Worker
+from engine.worker.reporter import Reporter, Send
+
+
+class Service:
+    """One worker, its results and weights, for as long as the process lives."""
+
+    def __init__(self, settings: Settings, send: Send) -> None:
+        self._send = send
+        self._worker = Worker(settings)
+
+    def ready(self) -> None:
+        """Tell the server that jobs may come."""
+        self._send(Ready(self._worker.note, torch.__version__, self._devices()))
+
+    def run(self, job: Run, stopped: Callable[[], bool]) -> None:
+        """Run a prompt. The last event sent is its end, whatever happens short of a crash."""
+        report = Reporter(self._send)
+        try:
+            self._run(job, report, stopped)
+        except Exception as error:  # noqa: BLE001 - told, whole; the next job must come to its turn
+            node = job.outputs[0] if job.outputs else ""
+            trace = tuple(traceback.format_exception(error))
+            sys.stderr.write("".join(trace))
+            report(_failed(job, node, "", str(error), type(error).__name__, trace))
+
+    def free(self, asked: Free) -> None:
+        """Give memory back, and say what came of it."""
+        released = self._worker.free(weights=asked.weights, results=asked.results)
+        self._send(Freed(released, self._devices()))
+
+    def _run(self, job: Run, report: Report, stopped: Callable[[], bool]) -> None:
+        prompt = parse(msgspec.json.decode(job.prompt))
+        extra = cast("dict[str, Any]", json.loads(job.extra))
+        outputs = job.outputs
+        if self._worker.has_checks(prompt):
+            found = self._worker.check(prompt, wanted=outputs)
+            if found.error is not None:
+                node, problems = next(iter(found.node_errors.items()), ("", None))
+                lines = [each.details for each in problems.errors] if problems else []
+                message = "; ".join(lines) or found.error.message
+                report(Started(job.prompt_id, time.time()))
+                report(_failed(job, node, _class_of(prompt, node), message, "ValueError", ()))
+                return
+            prompt, outputs = found.prompt, found.outputs
+        self._worker.run(Job(job.prompt_id, outputs, extra), prompt, report, stopped=stopped)
+
+    def _devices(self) -> tuple[Device, ...]:
+        if not torch.cuda.is_available():
+            total = psutil.virtual_memory().total
+            return (Device("cpu", "cpu", None, total, available_bytes()),)
+        found: list[Device] = []
+        for index in range(torch.cuda.device_count()):
+            free, total = torch.cuda.mem_get_info(index)
+            name = f"cuda:{index} {torch.cuda.get_device_name(index)}"
+            held = torch.cuda.memory_reserved(index)
+            found.append(Device(name, "cuda", index, total, free, held))
+        return tuple(found)
+
+
+def _class_of(prompt: Prompt, node: str) -> str:
+    found = prompt.nodes.get(node)
+    return found.class_type if found else ""
+
+
+def _failed(
+    job: Run, node: str, class_type: str, message: str, kind: str, trace: tuple[str, ...]
+) -> Failed:
+    place = Place(node, node, None, node)
+    return Failed(job.prompt_id, place, class_type, message, kind, trace, {}, (), time.time())

@@ -1,0 +1,203 @@
+"""The server's figures: python tests/bench/server.py [--prompts 200]
+
+Ratios against a named baseline of the same run where there is one; medians. The machine should do
+nothing else.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import aiohttp
+import psutil
+
+ROOT = Path(__file__).resolve().parents[2]
+TINY = {
+    "1": {
+        "class_type": "EmptyImage",
+        "inputs": {"width": 16, "height": 16, "batch_size": 1, "color": 0},
+    },
+    "2": {"class_type": "PreviewImage", "inputs": {"images": ["1", 0]}},
+}
+
+
+def seconds_of(command, *, times=5):
+    """The median time of a program that ends by itself."""
+    found = []
+    for _ in range(times):
+        began = time.perf_counter()
+        subprocess.run(command, cwd=ROOT, check=True)
+        found.append(time.perf_counter() - began)
+    return statistics.median(found)
+
+
+def start(user):
+    """A server, and the seconds from its start to its address and to its first answer."""
+    import urllib.request
+
+    began = time.perf_counter()
+    process = subprocess.Popen(
+        [sys.executable, "main.py", "--no-browser", "--port", "0", "--user-directory", user],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
+    address = re.search(r"http\S+", process.stdout.readline().decode())[0]
+    with urllib.request.urlopen(address, timeout=30) as answer:
+        answer.read()
+    return process, address, time.perf_counter() - began
+
+
+def quantile(values, share):
+    return sorted(values)[min(len(values) - 1, int(share * len(values)))]
+
+
+def prompt(color):
+    found = json.loads(json.dumps(TINY))
+    found["1"]["inputs"]["color"] = color
+    return found
+
+
+async def wait_ready(session, address):
+    while True:
+        async with session.get(f"{address}system_stats") as answer:
+            if (await answer.json())["system"]["worker"]["ready"]:
+                return
+        await asyncio.sleep(0.1)
+
+
+async def run_one(session, socket, address, body, name):
+    began = time.perf_counter()
+    sent = {"prompt": body, "client_id": name}
+    async with session.post(f"{address}prompt", json=sent) as answer:
+        wanted = (await answer.json())["prompt_id"]
+    async for message in socket:
+        if message.type is aiohttp.WSMsgType.TEXT:
+            found = json.loads(message.data)
+            data = found["data"]
+            if found["type"] == "executing" and data["node"] is None:
+                assert data["prompt_id"] == wanted
+                break
+    return time.perf_counter() - began
+
+
+async def throughput(session, address, count, offset, client):
+    """Prompts a second, all queued at once."""
+    began = time.perf_counter()
+
+    async def put(number):
+        body = {"prompt": prompt(offset + number), **({"client_id": client} if client else {})}
+        async with session.post(f"{address}prompt", json=body) as answer:
+            assert answer.status == 200, await answer.text()
+
+    await asyncio.gather(*(put(number) for number in range(count)))
+    while True:
+        async with session.get(f"{address}prompt") as answer:
+            if (await answer.json())["exec_info"]["queue_remaining"] == 0:
+                return count / (time.perf_counter() - began)
+        await asyncio.sleep(0.01)
+
+
+async def latencies(session, url, times, headers=None):
+    found = []
+    for _ in range(times):
+        began = time.perf_counter()
+        async with session.get(url, headers=headers, auto_decompress=False) as answer:
+            await answer.read()
+        found.append(1000 * (time.perf_counter() - began))
+    return found
+
+
+async def listen(socket):
+    async for _ in socket:
+        pass
+
+
+async def measure(address, process, count):
+    connector = aiohttp.TCPConnector(limit=32)
+    async with aiohttp.ClientSession(connector=connector) as session:
+        idle = psutil.Process(process.pid).memory_info().rss >> 20
+        await wait_ready(session, address)
+        found = await latencies(session, f"{address}object_info", 50)
+        async with session.get(f"{address}object_info", auto_decompress=False) as answer:
+            size = len(await answer.read())
+        print(f"/object_info            median {statistics.median(found):6.2f} ms, {size} bytes")
+        socket = await session.ws_connect(f"{address}ws?clientId=bench")
+        await run_one(session, socket, address, TINY, "bench")
+        again = [await run_one(session, socket, address, TINY, "bench") for _ in range(100)]
+        print(
+            f"the same prompt again   median {1000 * statistics.median(again):6.2f} ms "
+            "(post to the end of the run; the incumbent: 4.3 without durability)"
+        )
+        await socket.close()
+        without = await throughput(session, address, count, 1_000, None)
+        socket = await session.ws_connect(f"{address}ws?clientId=bench", max_msg_size=0)
+        task = asyncio.create_task(listen(socket))
+        with_client = await throughput(session, address, count, 100_000, "bench")
+        await socket.close()
+        await task
+        print(f"{count} tiny prompts        {without:6.0f} a second (the incumbent: 430)")
+        print(f"  with a listener       {with_client:6.0f} a second (the incumbent: 228)")
+        memory = psutil.Process(process.pid).memory_info().rss >> 20
+        print(
+            f"memory of the server    {idle} MB idle, {memory} MB after {2 * count + 101} prompts"
+        )
+        await durable(session, address)
+
+
+async def durable(session, address):
+    """Enqueue while a long job runs, and ask for the queue meanwhile."""
+    waits = []
+    for number in range(500):
+        began = time.perf_counter()
+        body = {"prompt": prompt(500_000 + number), "number": 10_000}
+        async with session.post(f"{address}prompt", json=body) as answer:
+            await answer.read()
+        waits.append(1000 * (time.perf_counter() - began))
+    print(
+        f"durable enqueue         median {statistics.median(waits):6.2f} ms, "
+        f"p99 {quantile(waits, 0.99):.2f} ms"
+    )
+    found = await latencies(session, f"{address}queue", 200)
+    print(
+        f"/queue while running    median {statistics.median(found):6.2f} ms, "
+        f"p99 {quantile(found, 0.99):.2f} ms, most {max(found):.2f} ms"
+    )
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--prompts", type=int, default=200)
+    count = parser.parse_args().prompts
+    bare = seconds_of([sys.executable, "-c", "import aiohttp"])
+    with tempfile.TemporaryDirectory() as folder:
+        starts = []
+        for number in range(5):
+            process, _, taken = start(Path(folder) / f"start{number}")
+            starts.append(taken)
+            process.kill()
+            process.wait()
+            process.stdout.close()
+        first = statistics.median(starts)
+        print(f"cores {os.cpu_count()}, load {os.getloadavg()[0]:.1f}")
+        print(f"import aiohttp          {bare:6.2f} s (baseline)")
+        print(f"first HTTP answer       {first:6.2f} s, {first / bare:.1f} times the baseline")
+        process, address, _ = start(Path(folder) / "user")
+        try:
+            asyncio.run(measure(address, process, count))
+        finally:
+            process.kill()
+            process.wait()
+            process.stdout.close()
+
+
+if __name__ == "__main__":
+    main()

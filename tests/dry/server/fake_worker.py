@@ -1,0 +1,102 @@
+"""A worker of a few lines that speaks the protocol and loads no torch.
+
+The colour of a prompt's picture tells it what to do. It writes the ids it was given to a file.
+"""
+
+import argparse
+import json
+import os
+import queue
+import sys
+import threading
+import time
+from pathlib import Path
+
+from engine.wire.channel import connect
+from engine.wire.messages import (
+    Cached,
+    Command,
+    Device,
+    Finished,
+    Free,
+    Freed,
+    Interrupt,
+    Interrupted,
+    Looked,
+    Place,
+    Ready,
+    Running,
+    Shown,
+    Started,
+    Succeeded,
+)
+
+PLACE = Place("1", "1", None, "1")
+DIES, CRASHES, BABBLES, HANGS, LOOKS = 1, 2, 3, 4, 5
+STATE = Path(os.environ["STATE"])
+
+
+def read(channel, jobs, stops):
+    for message in channel.receive():
+        if isinstance(message, Interrupt):
+            stops.add(message.prompt_id)
+        else:
+            jobs.put(message)
+    os._exit(0)
+
+
+def misbehave(color, channel, name, stops):
+    """What the colour says; True where the prompt has ended."""
+    if color == DIES:
+        os._exit(7)
+    if color == CRASHES:
+        os.kill(os.getpid(), 11)
+    if color == BABBLES:
+        channel._socket.sendall(b"\xff\xff\xff\xffnonsense")
+    if color in {BABBLES, HANGS}:
+        time.sleep(600)
+    if color == LOOKS:
+        while name not in stops:
+            time.sleep(0.01)
+        channel.send(Looked(name))
+        time.sleep(0.6)
+        channel.send(Interrupted(name, PLACE, "EmptyImage", (), time.time()))
+    return color == LOOKS
+
+
+def run(job, channel, stops):
+    name, now = job.prompt_id, time.time()
+    color = json.loads(job.prompt)["1"]["inputs"]["color"]
+    with (STATE / "seen").open("a") as seen:
+        seen.write(f"{name}\n")
+    for event in (Started(name, now), Cached(name, (), now), Running(name, PLACE)):
+        channel.send(event)
+    if not misbehave(color, channel, name, stops):
+        channel.send(Shown(name, PLACE, {"text": ["done"]}))
+        channel.send(Finished(name, PLACE))
+        channel.send(Succeeded(name, time.time()))
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--channel", type=int)
+    parser.add_argument("--parent", type=int)
+    parser.add_argument("--settings")
+    flags = parser.parse_args()
+    if (STATE / "broken").exists():
+        sys.exit("this worker cannot load")
+    channel = connect(flags.channel, flags.parent, Command)
+    jobs, stops = queue.SimpleQueue(), set()
+    threading.Thread(target=read, args=(channel, jobs, stops), daemon=True).start()
+    sys.stdout.write("fake worker is here\n")
+    channel.send(Ready("fake", "0", (Device("cpu", "cpu", None, 2, 1),)))
+    while True:
+        job = jobs.get()
+        if isinstance(job, Free):
+            channel.send(Freed(5, (Device("cpu", "cpu", None, 2, 2),)))
+        else:
+            run(job, channel, stops)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,218 @@
+"""What cannot run is refused, with its node and input named, whoever wrote it."""
+
+import io
+import json
+
+import pytest
+
+from engine.server.app import SERVICES
+
+TINY = {
+    "1": {
+        "class_type": "EmptyImage",
+        "inputs": {"width": 16, "height": 16, "batch_size": 1, "color": 0},
+    },
+    "2": {"class_type": "SaveImage", "inputs": {"images": ["1", 0], "filename_prefix": "x"}},
+}
+
+
+def with_input(node, name, value):
+    prompt = json.loads(json.dumps(TINY))
+    prompt[node]["inputs"][name] = value
+    return prompt
+
+
+def body(prompt, **more):
+    return json.dumps({"prompt": prompt, **more}).encode()
+
+
+CIRCLE = {
+    "1": {"class_type": "ImageInvert", "inputs": {"image": ["2", 0]}},
+    "2": {"class_type": "ImageInvert", "inputs": {"image": ["1", 0]}},
+    "3": {"class_type": "SaveImage", "inputs": {"images": ["1", 0], "filename_prefix": "x"}},
+}
+SELF = {
+    "1": {"class_type": "ImageInvert", "inputs": {"image": ["1", 0]}},
+    "3": {"class_type": "SaveImage", "inputs": {"images": ["1", 0], "filename_prefix": "x"}},
+}
+DEEP = b'{"prompt": ' + b"[" * 100_000 + b"]" * 100_000 + b"}"
+# name: body, error type, node and the type of its problem
+HOSTILE = {
+    "circle": (body(CIRCLE), "prompt_outputs_failed_validation", "2", "dependency_cycle"),
+    "self": (body(SELF), "prompt_outputs_failed_validation", "1", "dependency_cycle"),
+    "unknown class": (
+        body({"1": {"class_type": "Nothing", "inputs": {}}}),
+        "invalid_prompt",
+        None,
+        "#1",
+    ),
+    "no class": (body({"1": {"inputs": {}}}), "invalid_prompt", None, "#1"),
+    "too small": (
+        body(with_input("1", "width", 0)),
+        "prompt_outputs_failed_validation",
+        "1",
+        "value_smaller_than_min",
+    ),
+    "too big": (
+        body(with_input("1", "width", 10**9)),
+        "prompt_outputs_failed_validation",
+        "1",
+        "value_bigger_than_max",
+    ),
+    "too big for 64 bits": (
+        body(with_input("1", "width", 2**80)),
+        "prompt_outputs_failed_validation",
+        "1",
+        "value_bigger_than_max",
+    ),
+    "NaN": (
+        body(with_input("1", "width", float("nan"))),
+        "invalid_prompt",
+        None,
+        "width",
+    ),
+    "infinity": (
+        body(with_input("1", "width", float("inf"))),
+        "invalid_prompt",
+        None,
+        "width",
+    ),
+    "1e999": (body(TINY).replace(b"16", b"1e999", 1), "invalid_prompt", None, "width"),
+    "5,000 digits": (
+        body(TINY).replace(b"16", b"9" * 5000, 1),
+        "invalid_prompt",
+        None,
+        None,
+    ),
+    "a lone surrogate": (
+        body(TINY).replace(b'"x"', b'"\\ud800"'),
+        "invalid_prompt",
+        None,
+        None,
+    ),
+    "no number": (
+        body(with_input("1", "width", "wide")),
+        "prompt_outputs_failed_validation",
+        "1",
+        "invalid_input_type",
+    ),
+    "no link": (
+        body(with_input("2", "images", ["1", 0, 0])),
+        "prompt_outputs_failed_validation",
+        "2",
+        "bad_linked_input",
+    ),
+    "link to nowhere": (
+        body(with_input("2", "images", ["99", 0])),
+        "prompt_outputs_failed_validation",
+        "2",
+        "exception_during_validation",
+    ),
+    "slot 7": (
+        body(with_input("2", "images", ["1", 7])),
+        "prompt_outputs_failed_validation",
+        "2",
+        "exception_during_validation",
+    ),
+    "slot -1": (
+        body(with_input("2", "images", ["1", -1])),
+        "prompt_outputs_failed_validation",
+        "2",
+        "bad_linked_input",
+    ),
+    "missing input": (
+        body({"2": {"class_type": "SaveImage", "inputs": {}}}),
+        "prompt_outputs_failed_validation",
+        "2",
+        "required_input_missing",
+    ),
+    "no output": (body({"1": TINY["1"]}), "prompt_no_outputs", None, None),
+    "empty": (body({}), "prompt_no_outputs", None, None),
+    "no prompt": (b"{}", "no_prompt", None, None),
+    "null": (body(None), "no_prompt", None, None),
+    "a list": (body([1, 2]), "invalid_prompt", None, None),
+    "a text": (body("hello"), "invalid_prompt", None, None),
+    "a list of bodies": (b"[]", "invalid_prompt", None, None),
+    "no JSON": (b"prompt=1", "invalid_prompt", None, None),
+    "nothing": (b"", "invalid_prompt", None, None),
+    "bytes": (b"\xff\xfe\x00", "invalid_prompt", None, None),
+    "cut off": (body(TINY)[:-20], "invalid_prompt", None, None),
+    "100,000 levels": (DEEP, "invalid_prompt", None, None),
+    "65 levels in an input": (
+        body(TINY).replace(b'"x"', b'{"a":' * 70 + b"1" + b"}" * 70),
+        "invalid_prompt",
+        None,
+        "filename_prefix",
+    ),
+    "nodes that are none": (body({"1": 5}), "invalid_prompt", None, "#1"),
+    "inputs that are none": (
+        body({"1": {"class_type": "SaveImage", "inputs": []}}),
+        "invalid_prompt",
+        None,
+        "#1",
+    ),
+    "a class that is none": (
+        body({"1": {"class_type": ["SaveImage"], "inputs": {}}}),
+        "invalid_prompt",
+        None,
+        "#1",
+    ),
+    "extra that is none": (body(TINY, extra_data=[1]), "invalid_prompt", None, None),
+    "an id that is none": (body(TINY, prompt_id={}), "invalid_prompt", None, None),
+    "a long id": (body(TINY, prompt_id="x" * 300), "invalid_prompt", None, None),
+    "a number that is none": (body(TINY, number="first"), "invalid_prompt", None, None),
+    "targets that are none": (
+        body(TINY, partial_execution_targets="2"),
+        "invalid_prompt",
+        None,
+        None,
+    ),
+    "__proto__": (
+        b'{"prompt": {"__proto__": {"class_type": "x"}}}',
+        "invalid_prompt",
+        None,
+        "__proto__",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_what_cannot_run_is_refused(name, serving, settings):
+    sent, kind, node, problem = HOSTILE[name]
+
+    async def scenario(client):
+        answer = await client.post("/prompt", data=sent)
+        remaining = await client.app[SERVICES].queue.remaining()
+        return answer.status, await answer.json(), await answer.text(), remaining
+
+    status, found, text, remaining = serving(scenario)
+    assert status == 400
+    assert remaining == 0
+    assert set(found) == {"error", "node_errors"}
+    assert set(found["error"]) == {"type", "message", "details", "extra_info"}
+    assert found["error"]["type"] == kind
+    if node is not None:
+        told = found["node_errors"][node]
+        assert set(told) == {"errors", "dependent_outputs", "class_type"}
+        assert problem in [each["type"] for each in told["errors"]]
+    elif problem is not None:
+        assert problem in found["error"]["details"] + found["error"]["message"]
+    assert str(settings.user_directory) not in text
+
+
+def test_a_chain_of_100_000_nodes_is_accepted(serving):
+    count = 100_000
+    prompt = {
+        str(node): {"class_type": "ImageInvert", "inputs": {"image": [str(node - 1), 0]}}
+        for node in range(1, count)
+    }
+    prompt["0"] = TINY["1"]
+    prompt["end"] = {
+        "class_type": "SaveImage",
+        "inputs": {"images": [str(count - 1), 0], "filename_prefix": "x"},
+    }
+
+    async def scenario(client):
+        return (await client.post("/prompt", data=io.BytesIO(body(prompt)))).status
+
+    assert serving(scenario) == 200

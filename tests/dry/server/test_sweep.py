@@ -1,0 +1,51 @@
+"""After a crash, what was half written is gone, and nothing else."""
+
+import os
+import time
+
+from engine.files import Files
+from engine.server.sweep import empty_temp, sweep
+
+
+def test_only_what_a_crash_left_is_deleted(settings):
+    output, files = settings.output_directory, Files(settings)
+    (output / "sub").mkdir()
+    kept = [output / "x_00001_.png", output / "empty.png", output / "sub" / "notes.part"]
+    for path in kept:
+        path.write_bytes(b"" if path.name == "empty.png" else b"x")
+    claimed = files.new_output("sub/y", ".png").path
+    half = output / ".x_00002_.png.part"
+    half.write_bytes(b"half")
+    upload = settings.input_directory / ".upload-12.part"
+    upload.write_bytes(b"half")
+    old = time.time() - 60
+    for path in (*kept, claimed, half, upload):
+        os.utime(path, (old, old))
+    fresh = files.new_output("z", ".png").path
+    assert sweep(settings, before=time.time() - 30) == 3
+    assert all(path.exists() for path in (*kept, fresh))
+    assert not any(path.exists() for path in (claimed, half, upload))
+
+
+def test_previews_of_the_last_time_are_gone(settings):
+    (settings.temp_directory / "sub").mkdir()
+    (settings.temp_directory / "sub" / "a.png").write_bytes(b"x")
+    (settings.temp_directory / "b.png").write_bytes(b"x")
+    empty_temp(settings)
+    assert list(settings.temp_directory.iterdir()) == []
+
+
+def test_a_server_sweeps_when_it_starts(serving, settings):
+    left = settings.output_directory / ".x_00001_.png.part"
+    left.write_bytes(b"half")
+    os.utime(left, (1, 1))
+    (settings.temp_directory / "b.png").write_bytes(b"x")
+
+    async def scenario(client):
+        import asyncio
+
+        while left.exists():
+            await asyncio.sleep(0.01)
+        return list(settings.temp_directory.iterdir())
+
+    assert serving(scenario) == []

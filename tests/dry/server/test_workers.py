@@ -1,0 +1,290 @@
+"""A worker may crash, hang or talk nonsense: its job fails with the reason, the next one runs.
+
+The worker here is `fake_worker.py`, which loads no torch; a picture's colour tells it what to do.
+"""
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from engine.server.app import SERVICES
+from engine.settings import ROOT
+
+DIES, CRASHES, BABBLES, HANGS, LOOKS = 1, 2, 3, 4, 5
+STOP_SECONDS = 0.3
+
+
+@pytest.fixture
+def scenario(serving, tmp_path, monkeypatch):
+    """Runs a scenario against a server with the fake worker."""
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(Path(__file__).parent), str(ROOT)]))
+    monkeypatch.setenv("STATE", str(tmp_path))
+
+    def run(steps):
+        return serving(steps, worker="fake_worker", grace=STOP_SECONDS)
+
+    return run
+
+
+def prompt(color=0):
+    inputs = {"width": 16, "height": 16, "batch_size": 1, "color": color}
+    return {
+        "1": {"class_type": "EmptyImage", "inputs": inputs},
+        "2": {"class_type": "SaveImage", "inputs": {"images": ["1", 0], "filename_prefix": "x"}},
+    }
+
+
+async def put(client, color=0, **more):
+    answer = await client.post("/prompt", json={"prompt": prompt(color), **more})
+    assert answer.status == 200
+    return (await answer.json())["prompt_id"]
+
+
+async def ended(client, name):
+    while True:
+        found = await (await client.get(f"/history/{name}")).json()
+        if found:
+            return found[name]
+        await asyncio.sleep(0.02)
+
+
+async def running(client, name):
+    """Wait until its node runs."""
+    workers = client.app[SERVICES].workers
+    while workers.current is None or workers.current.entry.id != name or not workers.current.node:
+        await asyncio.sleep(0.01)
+
+
+def error_of(entry):
+    kind, data = entry["status"]["messages"][-1]
+    assert kind == "execution_error"
+    return data
+
+
+@pytest.mark.parametrize(
+    ("color", "reason"),
+    [
+        (DIES, "exit code 7"),
+        (CRASHES, "signal 11 (SIGSEGV)"),
+        (BABBLES, "broke the protocol"),
+    ],
+)
+def test_a_job_whose_worker_is_lost_fails_and_the_next_one_runs(color, reason, scenario, tmp_path):
+    async def steps(client):
+        lost = await put(client, color)
+        after = await put(client)
+        first = await ended(client, lost)
+        return lost, first, await ended(client, after)
+
+    lost, first, second = scenario(steps)
+    error = error_of(first)
+    assert reason in error["exception_message"]
+    assert (error["node_id"], error["node_type"]) == ("1", "EmptyImage")
+    assert error["exception_type"] == "WorkerDied"
+    assert first["status"]["status_str"] == "error"
+    assert second["status"]["status_str"] == "success"
+    assert second["outputs"] == {"1": {"text": ["done"]}}
+    seen = (tmp_path / "seen").read_text().split()
+    assert seen.count(lost) == 1, "a job whose worker died is not tried again"
+
+
+def test_a_node_that_does_not_look_is_ended_with_its_worker(scenario):
+    async def steps(client):
+        hung = await put(client, HANGS)
+        after = await put(client)
+        await running(client, hung)
+        pid = client.app[SERVICES].workers.pid
+        await client.post("/interrupt", json={"prompt_id": hung})
+        first = await ended(client, hung)
+        return first, await ended(client, after), pid
+
+    first, second, pid = scenario(steps)
+    assert "nothing looked" in error_of(first)["exception_message"]
+    assert second["status"]["status_str"] == "success"
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+
+
+def test_a_node_that_has_looked_gets_time_to_end(scenario):
+    async def steps(client):
+        name = await put(client, LOOKS)
+        await running(client, name)
+        await client.post("/interrupt")
+        found = await ended(client, name)
+        return found, client.app[SERVICES].workers.restarts
+
+    found, restarts = scenario(steps)
+    assert found["status"]["messages"][-1][0] == "execution_interrupted"
+    assert restarts == 0
+
+
+def test_a_client_that_comes_back_learns_what_runs(scenario):
+    async def steps(client):
+        name = await put(client, LOOKS, client_id="me")
+        await running(client, name)
+        socket = await client.ws_connect("/ws?clientId=me")
+        told = [await socket.receive_json(timeout=10) for _ in range(3)]
+        other = await client.ws_connect("/ws?clientId=other")
+        await other.receive_json(timeout=10)
+        await client.post("/interrupt")
+        ending = (await other.receive_json(timeout=10))["type"]
+        await socket.close()
+        await other.close()
+        return name, told, ending
+
+    name, told, ending = scenario(steps)
+    assert [each["type"] for each in told] == ["status", "executing", "progress_state"]
+    assert told[1]["data"] == {"node": "1"}
+    assert told[2]["data"]["nodes"]["1"]["state"] == "running"
+    assert told[2]["data"]["prompt_id"] == name
+    assert ending == "status", "what belongs to one client is not told to another"
+
+
+def test_a_stop_for_another_prompt_stops_nothing(scenario):
+    async def steps(client):
+        name = await put(client, LOOKS)
+        await running(client, name)
+        await client.post("/interrupt", json={"prompt_id": "another"})
+        await asyncio.sleep(2 * STOP_SECONDS)
+        still = (await (await client.get("/queue")).json())["queue_running"][0][1] == name
+        await client.post(f"/api/jobs/{name}/cancel")
+        await ended(client, name)
+        job = await (await client.get(f"/api/jobs/{name}")).json()
+        return still, job["status"]
+
+    assert scenario(steps) == (True, "cancelled")
+
+
+def test_a_stop_on_the_way_to_the_worker_is_heard(scenario, monkeypatch):
+    from engine.store.queue import Queue
+
+    real_turn = Queue.turn
+    claimed = asyncio.Event()
+
+    async def slow(queue, end, now):
+        found = await real_turn(queue, end, now)
+        if found[0] is not None:
+            claimed.set()
+            await asyncio.sleep(0.2)
+        return found
+
+    monkeypatch.setattr(Queue, "turn", slow)
+
+    async def steps(client):
+        name = await put(client, LOOKS)
+        await claimed.wait()
+        await client.post("/interrupt", json={"prompt_id": name})
+        return await ended(client, name)
+
+    assert scenario(steps)["status"]["messages"][-1][0] == "execution_interrupted"
+
+
+def test_prompts_run_by_number_and_one_at_a_time(scenario, tmp_path):
+    async def steps(client):
+        first = await put(client, LOOKS)
+        await running(client, first)
+        names = [await put(client, prompt_id=name) for name in ("a", "b")]
+        names.append(await put(client, prompt_id="front", front=True))
+        await client.post("/interrupt")
+        for name in names:
+            await ended(client, name)
+
+    scenario(steps)
+    assert (tmp_path / "seen").read_text().split()[1:] == ["front", "a", "b"]
+
+
+def test_a_worker_that_cannot_load_leaves_the_queue_as_it_is(scenario, tmp_path):
+    (tmp_path / "broken").touch()
+
+    async def steps(client):
+        name = await put(client)
+        logs = client.app[SERVICES].logs
+        while not any("before it was ready" in each.m for each in logs.entries):
+            await asyncio.sleep(0.05)
+        waiting = (await (await client.get("/queue")).json())["queue_pending"]
+        (tmp_path / "broken").unlink()
+        return name, waiting, await ended(client, name), "".join(each.m for each in logs.entries)
+
+    name, waiting, entry, log = scenario(steps)
+    assert waiting[0][1] == name
+    assert entry["status"]["status_str"] == "success"
+    assert "this worker cannot load" in log
+    assert "fake worker is here" in log
+
+
+def test_memory_is_given_back_and_devices_are_told(scenario):
+    async def steps(client):
+        await ended(client, await put(client))
+        await client.post("/free", json={"unload_models": True})
+        while True:
+            stats = await (await client.get("/system_stats")).json()
+            if stats["devices"][0]["vram_free"] == 2:
+                return stats
+            await asyncio.sleep(0.02)
+
+    assert scenario(steps)["system"]["worker"]["note"] == "fake"
+
+
+def test_two_hundred_prompts_all_end_once(scenario, tmp_path):
+    async def steps(client):
+        names = await asyncio.gather(*(put(client) for _ in range(200)))
+        for name in names:
+            await ended(client, name)
+        history = await (await client.get("/history")).json()
+        last = await (await client.get("/history?max_items=3")).json()
+        return names, history, last
+
+    names, history, last = scenario(steps)
+    assert set(history) == set(names)
+    assert list(last) == list(history)[-3:]
+    assert sorted((tmp_path / "seen").read_text().split()) == sorted(names)
+
+
+def test_while_the_disk_is_full_nothing_is_lost(scenario, monkeypatch):
+    """The store refuses for a while: clients are told, what ran is recorded afterwards."""
+    from engine.errors import StoreError
+    from engine.store.queue import Queue
+
+    real_turn, refused = Queue.turn, []
+
+    async def full(queue, end, now):
+        if end is not None and len(refused) < 2:
+            refused.append(end.id)
+            raise StoreError("the database cannot be written: database or disk is full")
+        return await real_turn(queue, end, now)
+
+    async def refuse(*_, **__):
+        raise StoreError("the database cannot be written: database or disk is full")
+
+    monkeypatch.setattr(Queue, "turn", full)
+
+    async def steps(client):
+        first, second = await put(client), await put(client)
+        ends = [await ended(client, name) for name in (first, second)]
+        with monkeypatch.context() as patched:
+            patched.setattr(Queue, "put", refuse)
+            answer = await client.post("/prompt", json={"prompt": prompt()})
+            told = answer.status, await answer.text()
+        return first, ends, told, (await (await client.get("/prompt")).json())
+
+    first, ends, told, count = scenario(steps)
+    assert refused == [first, first]
+    assert [each["status"]["status_str"] for each in ends] == ["success", "success"]
+    assert told[0] == 503
+    assert "nothing was kept" in told[1]
+    assert count["exec_info"]["queue_remaining"] == 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere it ends when it reads the end")
+def test_a_worker_ends_with_the_server(scenario):
+    async def steps(client):
+        name = await put(client, HANGS)
+        await running(client, name)
+        return client.app[SERVICES].workers.pid
+
+    pid = scenario(steps)
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)

@@ -1,0 +1,126 @@
+"""Frames go through whole, in order, and only those of known types and sizes."""
+
+import asyncio
+import socket
+import threading
+
+import msgspec
+import pytest
+
+from engine.errors import WireError
+from engine.wire import channel
+from engine.wire.channel import AsyncChannel, Channel
+from engine.wire.messages import Command, Free, Interrupt, Place, Preview, Progress, Run, Upward
+
+PLACE = Place("1", "1", None, "1")
+
+
+@pytest.fixture
+def pair():
+    """Two ends that talk in both directions."""
+    a, b = socket.socketpair()
+    up, down = Channel(a, Command | Upward), Channel(b, Upward)
+    yield up, down
+    up.close()
+    down.close()
+
+
+@pytest.fixture
+def sockets():
+    a, b = socket.socketpair()
+    yield a, b
+    a.close()
+    b.close()
+
+
+def test_messages_arrive_in_order_and_the_end_is_an_end(pair):
+    up, down = pair
+    sent = [Run("p", b'{"1": 18446744073709551616}', ("1",)), Interrupt("p"), Free(weights=True)]
+    for each in sent:
+        down.send(each)
+    down._socket.shutdown(socket.SHUT_WR)
+    assert list(up.receive()) == sent
+
+
+def test_pictures_pass_as_bytes(pair):
+    up, down = pair
+    sent = Preview("p", PLACE, b"\xff\xd8" * 300_000)
+    thread = threading.Thread(target=down.send, args=(sent,))
+    thread.start()
+    assert next(up.receive()) == sent
+    thread.join()
+
+
+def test_a_frame_of_another_type_is_refused(pair):
+    up, down = pair
+    up.send(Interrupt("p"))
+    with pytest.raises(WireError, match="refused"):
+        next(down.receive())
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        b"\xff\xff\xff\xff",
+        b"\0\0\0\1\xc1",
+        b"\0\0\0\3abc",
+        len(deep := b"\x91" * 100_000).to_bytes(4) + deep,
+    ],
+    ids=["huge", "no msgpack", "no message", "deep"],
+)
+def test_hostile_frames_are_refused(frame, sockets):
+    a, b = sockets
+    thread = threading.Thread(target=lambda: (b.sendall(frame), b.close()))
+    thread.start()
+    end = Channel(a, Upward)
+    with pytest.raises(WireError):
+        next(end.receive())
+    thread.join()
+    end.close()
+
+
+def test_a_message_that_is_too_large_is_not_sent(monkeypatch, pair):
+    monkeypatch.setattr(channel, "MOST_BYTES", 100)
+    _, down = pair
+    with pytest.raises(WireError, match="the limit is 100"):
+        down.send(Run("p", b"x" * 200, ()))
+
+
+def test_a_number_that_msgpack_has_not_is_an_error_of_the_sender(pair):
+    class Any(msgspec.Struct):
+        value: object
+
+    _, down = pair
+    with pytest.raises(WireError, match="cannot be sent"):
+        down.send(Any(2**70))
+
+
+def test_half_a_frame_is_the_end(sockets):
+    a, b = sockets
+    b.sendall(b"\0\0\0\x10half")
+    b.close()
+    end = Channel(a, Upward)
+    assert list(end.receive()) == []
+    end.close()
+
+
+async def _talk():
+    a, b = socket.socketpair()
+    a.setblocking(False)
+    reader, writer = await asyncio.open_connection(sock=a)
+    ours = AsyncChannel(reader, writer, Upward)
+    theirs = Channel(b, Command)
+    await ours.send(Interrupt("p"))
+    told = await asyncio.to_thread(lambda: next(theirs.receive()))
+    sent = [Progress("p", PLACE, step, 200) for step in range(200)]
+    for each in sent:
+        theirs.send(each)
+    b.shutdown(socket.SHUT_WR)
+    got = [each async for each in ours.receive()]
+    ours.close()
+    b.close()
+    return told, got == sent
+
+
+def test_an_event_loop_and_a_thread_talk():
+    assert asyncio.run(_talk()) == (Interrupt("p"), True)

@@ -1,0 +1,62 @@
+"""Progress is told ten times a second; everything else is told."""
+
+from engine.errors import WireError
+from engine.wire.messages import Finished, Place, Preview, Progress, Running, Shown
+from engine.worker.reporter import Reporter
+
+PLACE = Place("1", "1", None, "1")
+OTHER = Place("2", "2", None, "2")
+
+
+def report(events, *, seconds_apart=0.0):
+    sent, now = [], [0.0]
+    reporter = Reporter(sent.append, clock=lambda: now[0])
+    for event in events:
+        reporter(event)
+        now[0] += seconds_apart
+    return sent
+
+
+def test_a_thousand_steps_in_a_second_are_told_eleven_times():
+    steps = [Progress("p", PLACE, step, 1000) for step in range(1, 1001)]
+    sent = report(steps, seconds_apart=0.001)
+    assert 10 <= len(sent) <= 12
+    assert sent[0] == steps[0]
+    assert sent[-1] == steps[-1]
+
+
+def test_each_node_has_its_own_ten():
+    sent = report([Progress("p", PLACE, 1, 9), Progress("p", OTHER, 1, 9)])
+    assert len(sent) == 2
+
+
+def test_a_preview_goes_with_its_progress():
+    events = [
+        Preview("p", PLACE, b"a"),
+        Progress("p", PLACE, 1, 9),
+        Preview("p", PLACE, b"b"),
+        Progress("p", PLACE, 2, 9),
+    ]
+    assert report(events) == events[:2]
+
+
+def test_a_node_that_runs_again_starts_anew():
+    events = [Progress("p", PLACE, 1, 9), Finished("p", PLACE), Progress("p", PLACE, 1, 9)]
+    assert report(events) == events
+
+
+def test_other_events_pass():
+    events = [Running("p", PLACE), Running("p", OTHER), Running("p", PLACE)]
+    assert report(events) == events
+
+
+def test_what_the_wire_cannot_carry_is_said_in_words():
+    sent = []
+
+    def send(event):
+        if event.shown == {"text": [2**70, 5]}:
+            raise WireError("too large a number")
+        sent.append(event)
+
+    Reporter(send)(Shown("p", PLACE, {"text": [2**70, 5]}))
+    assert sent == [Shown("p", PLACE, {"text": [str(2**70), 5]})]
