@@ -204,3 +204,15 @@ test("a saved workflow is found again, a result brings its own", async () => {
   await page.getByRole("tab", { name: /^From / }).waitFor();
   await expect.poll(() => page.locator(".card").count()).toBe(7);
 });
+
+test("a dropped picture without a workflow becomes a node that shows it", async () => {
+  const pixel =
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
+  const content = Buffer.from(pixel, "base64");
+  await dropFile(page, { name: "pixel.png", type: "image/png", content });
+  const picture = node("Load Image").locator(".picture img");
+  await picture.waitFor({ state: "attached" });
+  await expect
+    .poll(() => picture.evaluate((image: HTMLImageElement) => image.naturalWidth))
+    .toBe(1);
+});
