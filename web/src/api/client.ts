@@ -1,0 +1,195 @@
+/**
+ * The server's HTTP interface, typed. Knows neither documents nor the screen; how JSON is read and
+ * written is passed in, because seeds are larger than JavaScript's numbers.
+ */
+import { type Catalog, readCatalog } from "./catalog";
+
+export interface Codec {
+  parse: (text: string) => unknown;
+  write: (value: unknown) => string;
+}
+
+export interface ImageFile {
+  filename: string;
+  subfolder: string;
+  type: string;
+}
+
+export interface InputProblem {
+  type: string;
+  message: string;
+  details: string;
+  extra_info: { input_name?: string };
+}
+
+export interface NodeProblems {
+  class_type: string;
+  errors: InputProblem[];
+  dependent_outputs: string[];
+}
+
+export interface Report {
+  error: { type: string; message: string; details: string } | null;
+  node_errors: Record<string, NodeProblems>;
+}
+
+export interface Checked {
+  prompt: Record<string, unknown>;
+  report: Report;
+}
+
+export type JobStatus = "pending" | "in_progress" | "completed" | "failed" | "cancelled";
+
+export interface Job {
+  id: string;
+  status: JobStatus;
+  create_time?: number;
+  execution_start_time?: number;
+  execution_end_time?: number;
+  preview_output?: ImageFile & { nodeId?: string; mediaType?: string };
+  outputs_count?: number;
+  execution_error?: { exception_message?: string; node_type?: string };
+}
+
+export interface JobDetail extends Job {
+  outputs?: Record<string, Record<string, unknown>>;
+  workflow?: { extra_data?: { extra_pnginfo?: { workflow?: unknown } }; prompt?: unknown };
+}
+
+export interface Submission {
+  client: string;
+  /** Chosen here, so that the first message about it is already understood. */
+  id: string;
+  prompt: Record<string, unknown>;
+  workflow: unknown;
+  front?: boolean;
+}
+
+/** An answer that is no success; `body` is what the server said about it. */
+export class Refused extends Error {
+  constructor(
+    readonly status: number,
+    message: string,
+    readonly body: unknown,
+  ) {
+    super(message);
+  }
+}
+
+export type Client = ReturnType<typeof makeClient>;
+
+export function makeClient(codec: Codec, request: typeof fetch = (...given) => fetch(...given)) {
+  async function ask(path: string, init?: RequestInit): Promise<Response> {
+    const answer = await request(`/api${path}`, init);
+    if (answer.ok) return answer;
+    const text = await answer.text();
+    const body = bodyOf(text);
+    throw new Refused(answer.status, messageOf(body) ?? `${answer.status} for ${path}`, body);
+  }
+  function bodyOf(text: string): unknown {
+    try {
+      return codec.parse(text);
+    } catch (error) {
+      if (error instanceof SyntaxError) return text;
+      throw error;
+    }
+  }
+  async function read<Answer>(path: string, init?: RequestInit): Promise<Answer> {
+    return codec.parse(await (await ask(path, init)).text()) as Answer;
+  }
+  function post(path: string, body: unknown): Promise<Response> {
+    return ask(path, { method: "POST", body: codec.write(body), headers: JSON_TYPE });
+  }
+  const JSON_TYPE = { "Content-Type": "application/json" };
+
+  return {
+    async catalog(): Promise<Catalog> {
+      return readCatalog(await read<Record<string, unknown>>("/object_info"));
+    },
+    /** A saved workflow (or a prompt) as a prompt, and all that is wrong with it. */
+    async check(document: unknown, signal?: AbortSignal): Promise<Checked> {
+      const init = { method: "POST", body: codec.write(document), headers: JSON_TYPE };
+      const answer = await request("/calotype/check", signal ? { ...init, signal } : init);
+      const body = bodyOf(await answer.text());
+      if (!answer.ok) {
+        throw new Refused(answer.status, messageOf(body) ?? `${answer.status} for check`, body);
+      }
+      return body as Checked;
+    },
+    async submit({
+      client,
+      id,
+      prompt,
+      workflow,
+      front,
+    }: Submission): Promise<{ prompt_id: string }> {
+      const answer = await post("/prompt", {
+        client_id: client,
+        prompt_id: id,
+        prompt,
+        ...(front ? { front } : {}),
+        extra_data: { extra_pnginfo: { workflow }, preview_method: "auto" },
+      });
+      return codec.parse(await answer.text()) as { prompt_id: string };
+    },
+    interrupt: (prompt?: string) => post("/interrupt", prompt ? { prompt_id: prompt } : {}),
+    removeFromQueue: (ids: readonly string[]) => post("/queue", { delete: ids }),
+    clearQueue: () => post("/queue", { clear: true }),
+    forget: (ids: readonly string[]) => post("/history", { delete: ids }),
+    clearHistory: () => post("/history", { clear: true }),
+    async jobs(status: readonly JobStatus[], limit: number): Promise<Job[]> {
+      const query = new URLSearchParams({ status: status.join(","), limit: String(limit) });
+      return (await read<{ jobs: Job[] }>(`/jobs?${query}`)).jobs;
+    },
+    job: (id: string) => read<JobDetail>(`/jobs/${encodeURIComponent(id)}`),
+    async upload(file: Blob, name: string): Promise<ImageFile> {
+      const form = new FormData();
+      form.append("image", file, name);
+      const answer = await read<{ name: string; subfolder: string; type: string }>(
+        "/upload/image",
+        { method: "POST", body: form },
+      );
+      return { filename: answer.name, subfolder: answer.subfolder, type: answer.type };
+    },
+    async workflows(): Promise<string[]> {
+      try {
+        return await read<string[]>("/userdata?dir=workflows&recurse=true");
+      } catch (error) {
+        if (error instanceof Refused && error.status === 404) return [];
+        throw error;
+      }
+    },
+    /** The text of a saved file; null where there is none. */
+    async load(path: string): Promise<string | null> {
+      try {
+        return await (await ask(`/userdata/${encodeURIComponent(path)}`)).text();
+      } catch (error) {
+        if (error instanceof Refused && error.status === 404) return null;
+        throw error;
+      }
+    },
+    async save(path: string, text: string, overwrite: boolean): Promise<void> {
+      const query = `overwrite=${overwrite}`;
+      await ask(`/userdata/${encodeURIComponent(path)}?${query}`, { method: "POST", body: text });
+    },
+  };
+}
+
+export function viewUrl(file: ImageFile, preview?: string): string {
+  const query = new URLSearchParams({ ...file, ...(preview ? { preview } : {}) });
+  return `/api/view?${query}`;
+}
+
+export function socketUrl(client: string, place: Location): string {
+  const scheme = place.protocol === "https:" ? "wss:" : "ws:";
+  return `${scheme}//${place.host}/ws?clientId=${encodeURIComponent(client)}`;
+}
+
+function messageOf(body: unknown): string | null {
+  if (typeof body !== "object" || body === null || !("error" in body)) return null;
+  const { error } = body as { error: unknown };
+  if (typeof error === "string") return error;
+  if (typeof error !== "object" || error === null) return null;
+  const { message, details } = error as { message?: string; details?: string };
+  return [message, details].filter(Boolean).join(": ") || null;
+}

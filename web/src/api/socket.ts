@@ -1,0 +1,70 @@
+/** The socket to the server: opens again when it closes, and says how it stands. */
+import { type Preview, readFrame } from "./frames";
+import type { ServerMessage } from "./types";
+
+export type Connection = "connecting" | "open" | "closed";
+
+export interface Listener {
+  onMessage(message: ServerMessage): void;
+  onPreview(preview: Preview): void;
+  onConnection(state: Connection): void;
+}
+
+export interface SocketOptions {
+  url: string;
+  /** How frames of text are read; see `client.ts` for why it is passed in. */
+  parse: (text: string) => unknown;
+  /** For tests. */
+  open?: (url: string) => WebSocket;
+}
+
+const FIRST_WAIT = 300;
+const LONGEST_WAIT = 5_000;
+const GREETING = { type: "feature_flags", data: { supports_preview_metadata: true } };
+
+/** Connects, and returns what ends it for good. */
+export function listen({ url, parse, open }: SocketOptions, listener: Listener): () => void {
+  let socket: WebSocket | null = null;
+  let wait = FIRST_WAIT;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let ended = false;
+
+  const connect = () => {
+    listener.onConnection("connecting");
+    socket = open?.(url) ?? new WebSocket(url);
+    socket.binaryType = "arraybuffer";
+    socket.onopen = () => {
+      wait = FIRST_WAIT;
+      socket?.send(JSON.stringify(GREETING));
+      listener.onConnection("open");
+    };
+    socket.onmessage = ({ data }: MessageEvent<string | ArrayBuffer>) => {
+      if (typeof data === "string") {
+        const message = messageOf(parse(data));
+        if (message !== null) listener.onMessage(message);
+        return;
+      }
+      const preview = readFrame(data);
+      if (preview !== null) listener.onPreview(preview);
+    };
+    socket.onclose = () => {
+      if (ended) return;
+      listener.onConnection("closed");
+      timer = setTimeout(connect, wait);
+      wait = Math.min(wait * 2, LONGEST_WAIT);
+    };
+  };
+
+  connect();
+  return () => {
+    ended = true;
+    clearTimeout(timer);
+    socket?.close();
+  };
+}
+
+/** Types that nobody here knows are handed on too: whoever listens passes over them. */
+function messageOf(value: unknown): ServerMessage | null {
+  const known = typeof value === "object" && value !== null && "type" in value && "data" in value;
+  return known ? (value as ServerMessage) : null;
+}

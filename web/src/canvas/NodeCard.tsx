@@ -1,0 +1,342 @@
+/** A node: title, sockets, widgets, and below them what it shows. */
+import { Handle, type NodeProps, NodeResizeControl, Position, useConnection } from "@xyflow/react";
+import { AlertTriangle, Check } from "lucide-react";
+import { memo, useState } from "react";
+import { MODE } from "../document/graph";
+import type { Json } from "../document/json";
+import { change, rename } from "../state/actions";
+import { refreshCatalog } from "../state/files";
+import { colourOf, familyOf } from "../state/kinds";
+import { type NodeRun, placeOf, sentencesOf, useRuns } from "../state/runs";
+import { client } from "../state/server";
+import {
+  currentValue,
+  leastHeight,
+  NARROWEST,
+  type Shape,
+  type SocketRow,
+  shapeOf,
+  type WidgetRow,
+} from "../state/shape";
+import { fits } from "../state/sockets";
+import { endThread, titleOf, useActive, useStudio } from "../state/studio";
+import { tellError } from "../state/view";
+import { Field } from "../widgets/Field";
+import { type FlowNode, showsPictures } from "./flow";
+import { Shown } from "./Shown";
+
+export const NodeCard = memo(function NodeCard({ id, selected }: NodeProps<FlowNode>) {
+  const node = useActive((tab) => tab.graph.nodes[id]);
+  const tab = useActive((each) => each.id);
+  const schema = useStudio((state) => (node === undefined ? undefined : state.catalog[node.type]));
+  const place = placeOf(tab, id);
+  const run = useRuns((state) => state.nodes[place]);
+  const shown = useRuns((state) => state.shown[place]);
+  const preview = useRuns((state) => state.previews[place]);
+  const failure = useRuns((state) => state.failures[place]);
+  const problems = useRuns((state) => state.problems[tab]?.node_errors[id]);
+  if (node === undefined) return null;
+  const sentences = failure === undefined ? sentencesOf(problems) : [failure];
+  const shape = shapeOf(node, schema, showsPictures(schema) || shown !== undefined);
+  const classes = [
+    "card",
+    selected ? "selected" : "",
+    run?.state === "running" ? "running" : "",
+    sentences.length > 0 ? "wrong" : "",
+    node.mode === MODE.muted ? "muted" : "",
+    node.mode === MODE.bypassed ? "bypassed" : "",
+    schema === undefined ? "unknown" : "",
+    node.collapsed ? "collapsed" : "",
+  ];
+  return (
+    // biome-ignore lint/a11y/useSemanticElements: a node is a group of fields, not a form's fieldset
+    <div
+      role="group"
+      className={classes.filter(Boolean).join(" ")}
+      style={{ width: shape.width, height: shape.height }}
+      aria-label={titleOf(node, schema)}
+      data-node={id}
+    >
+      {!node.collapsed && (
+        <NodeResizeControl
+          position="bottom-right"
+          className="corner"
+          minWidth={NARROWEST}
+          minHeight={leastHeight(node, schema, shape.shown !== null)}
+        />
+      )}
+      <Title node={id} run={run} sentences={sentences} />
+      {run?.state === "running" && <Progress run={run} />}
+      <Sockets node={id} shape={shape} collapsed={node.collapsed} />
+      {!node.collapsed &&
+        shape.widgets.map((row) => <Widget key={row.input.name} node={id} row={row} />)}
+      {node.collapsed && <HiddenSockets shape={shape} />}
+      {schema === undefined && !node.collapsed && <p className="foreign">Not installed here</p>}
+      {shape.shown !== null && (
+        <Shown node={node} schema={schema} shown={shown} preview={preview} {...shape.shown} />
+      )}
+      {shape.shown === null && preview !== undefined && !node.collapsed && (
+        <div className="preview" style={{ top: shape.height }}>
+          <img src={preview} alt="What is being made" draggable={false} />
+        </div>
+      )}
+    </div>
+  );
+});
+
+interface TitleProps {
+  node: string;
+  run: NodeRun | undefined;
+  sentences: readonly string[];
+}
+
+function Title({ node: id, run, sentences }: TitleProps) {
+  const node = useActive((tab) => tab.graph.nodes[id]);
+  const graph = useActive((tab) => tab.graph);
+  const schema = useStudio((state) => (node === undefined ? undefined : state.catalog[node.type]));
+  const [renaming, setRenaming] = useState(false);
+  if (node === undefined) return null;
+  const title = titleOf(node, schema, graph);
+  const finish = (text: string) => {
+    setRenaming(false);
+    if (text !== title) rename(id, text === schema?.display_name ? "" : text);
+  };
+  return (
+    // biome-ignore lint/a11y/noStaticElementInteractions: the inspector renames by keyboard
+    <header
+      className="card-title"
+      onDoubleClick={(event) => {
+        event.stopPropagation();
+        setRenaming(true);
+      }}
+    >
+      {renaming ? (
+        <input
+          className="nodrag"
+          aria-label="Title"
+          // biome-ignore lint/a11y/noAutofocus: the title was just double-clicked to type into it
+          autoFocus
+          defaultValue={title}
+          onFocus={(event) => event.currentTarget.select()}
+          onBlur={(event) => finish(event.currentTarget.value.trim())}
+          onKeyDown={(event) => {
+            if (event.key === "Enter") event.currentTarget.blur();
+            if (event.key === "Escape") setRenaming(false);
+          }}
+        />
+      ) : (
+        <span className="name" title={schema?.description || title}>
+          {title}
+        </span>
+      )}
+      {node.mode === MODE.muted && <span className="mode">muted</span>}
+      {node.mode === MODE.bypassed && <span className="mode">bypassed</span>}
+      {sentences.length > 0 && (
+        <span className="problem" title={sentences.join("\n")}>
+          <AlertTriangle size={13} aria-label={sentences.join(". ")} />
+        </span>
+      )}
+      {sentences.length === 0 && <RunMark run={run} />}
+    </header>
+  );
+}
+
+function RunMark({ run }: { run: NodeRun | undefined }) {
+  if (run === undefined) return null;
+  if (run.state === "running" && run.max > 1) {
+    return (
+      <span className="mark">
+        {run.value}/{run.max}
+      </span>
+    );
+  }
+  if (run.state === "cached") return <span className="mark">kept</span>;
+  if (run.state !== "finished") return null;
+  return (
+    <span className="mark">
+      {run.took !== null && run.took >= 100 ? (
+        `${(run.took / 1000).toFixed(1)} s`
+      ) : (
+        <Check size={12} aria-label="done" />
+      )}
+    </span>
+  );
+}
+
+function Progress({ run }: { run: NodeRun }) {
+  const share = run.max > 0 ? Math.min(run.value / run.max, 1) : 0;
+  return (
+    <div
+      className={share > 0 ? "progress" : "progress unsure"}
+      role="progressbar"
+      aria-valuenow={Math.round(share * 100)}
+    >
+      <div style={share > 0 ? { width: `${share * 100}%` } : {}} />
+    </div>
+  );
+}
+
+/** The type that is being pulled, and from which side; null while no wire is. */
+function usePulled(): { type: string; side: string; node: string } | null {
+  const pulled = useConnection((state) =>
+    state.inProgress
+      ? `${state.fromHandle.type}\n${state.fromNode.id}\n${state.fromHandle.id ?? ""}`
+      : null,
+  );
+  const graph = useActive((tab) => tab.graph);
+  const catalog = useStudio((state) => state.catalog);
+  if (pulled === null) return null;
+  const [side = "", key = "", handle = ""] = pulled.split("\n");
+  const node = graph.nodes[key];
+  if (node === undefined) return null;
+  const schema = catalog[node.type];
+  const slot = Number(handle);
+  const type =
+    side === "source"
+      ? (node.outputs[slot]?.type ?? schema?.outputs[slot]?.type)
+      : (schema?.inputs.find((each) => each.name === handle)?.type ??
+        node.inputs.find((each) => each.name === handle)?.type);
+  return { type: type ?? "*", side, node: key };
+}
+
+function Sockets({ node, shape, collapsed }: { node: string; shape: Shape; collapsed: boolean }) {
+  const pulled = usePulled();
+  const inputs = useActive((tab) => tab.graph.nodes[node]?.inputs);
+  const outputs = useActive((tab) => tab.graph.nodes[node]?.outputs);
+  const dim = (row: SocketRow, side: "source" | "target") => {
+    if (pulled === null) return false;
+    if (pulled.side === side || pulled.node === node) return true;
+    const [from, to] = side === "target" ? [pulled.type, row.type] : [row.type, pulled.type];
+    return !fits(from, to);
+  };
+  return (
+    <>
+      {shape.inputs.map((row) => (
+        <Socket
+          key={row.id}
+          row={row}
+          side="target"
+          joined={inputs?.some((each) => each.name === row.id && each.link !== null) ?? false}
+          dim={dim(row, "target")}
+          labelled={!collapsed}
+        />
+      ))}
+      {shape.outputs.map((row) => (
+        <Socket
+          key={row.id}
+          row={row}
+          side="source"
+          joined={(outputs?.[Number(row.id)]?.links.length ?? 0) > 0}
+          dim={dim(row, "source")}
+          labelled={!collapsed}
+        />
+      ))}
+    </>
+  );
+}
+
+interface SocketProps {
+  row: SocketRow;
+  side: "source" | "target";
+  joined: boolean;
+  dim: boolean;
+  labelled: boolean;
+}
+
+function Socket({ row, side, joined, dim, labelled }: SocketProps) {
+  const classes = [
+    "socket",
+    familyOf(row.type),
+    row.optional && !joined ? "ring" : "",
+    row.list ? "list" : "",
+    dim ? "dim" : "",
+  ];
+  return (
+    <>
+      <Handle
+        id={row.id}
+        type={side}
+        position={side === "source" ? Position.Right : Position.Left}
+        className={classes.filter(Boolean).join(" ")}
+        style={{ top: row.y, "--colour": colourOf(row.type) } as React.CSSProperties}
+        aria-label={`${row.label}, ${row.type}`}
+        title={row.tooltip === null ? row.type : `${row.type}\n${row.tooltip}`}
+      />
+      {labelled && (
+        <span
+          className={`socket-label ${side}${dim ? " dim" : ""}${row.optional ? " optional" : ""}`}
+          style={{ top: row.y }}
+        >
+          {row.label}
+        </span>
+      )}
+    </>
+  );
+}
+
+/** Wires into the widgets of a collapsed node end at its title. */
+function HiddenSockets({ shape }: { shape: Shape }) {
+  return shape.widgets.map(({ input }) => (
+    <Handle
+      key={input.name}
+      id={input.name}
+      type="target"
+      position={Position.Left}
+      className="socket hidden"
+      isConnectable={false}
+    />
+  ));
+}
+
+function Widget({ node: id, row }: { node: string; row: WidgetRow }) {
+  const node = useActive((tab) => tab.graph.nodes[id]);
+  const pulled = usePulled();
+  if (node === undefined) return null;
+  const { input, control } = row;
+  const linked = node.inputs.some((each) => each.name === input.name && each.link !== null);
+  const offered =
+    pulled !== null &&
+    pulled.side === "source" &&
+    pulled.node !== id &&
+    fits(pulled.type, input.type);
+  const set = (name: string, value: unknown) => change(id, name, value as Json, `${id}/${name}`);
+  const upload = async (file: File) => {
+    try {
+      const { filename, subfolder } = await client.upload(file, file.name);
+      await refreshCatalog();
+      set(input.name, subfolder === "" ? filename : `${subfolder}/${filename}`);
+      endThread();
+    } catch (error) {
+      tellError(error);
+    }
+  };
+  return (
+    <div
+      className={row.multiline ? "widget tall nodrag" : "widget nodrag"}
+      style={{ top: row.y, height: row.height }}
+      title={typeof input.options.tooltip === "string" ? input.options.tooltip : undefined}
+    >
+      <Handle
+        id={input.name}
+        type="target"
+        position={Position.Left}
+        className={`socket scalar${linked ? "" : " ring"}${offered ? " offered" : ""}${linked ? "" : " quiet"}`}
+        style={{ "--colour": colourOf(input.type) } as React.CSSProperties}
+        aria-label={`${input.name}, ${input.type}`}
+      />
+      <Field
+        input={input}
+        value={currentValue(node, input)}
+        linked={linked}
+        onChange={(value) => set(input.name, value)}
+        onDone={endThread}
+        control={
+          control === null
+            ? undefined
+            : { value: node.values[control] ?? "fixed", onChange: (value) => set(control, value) }
+        }
+        onUpload={input.options.image_upload === true ? (file) => void upload(file) : undefined}
+      />
+    </div>
+  );
+}

@@ -1,0 +1,45 @@
+/** How near one is, and back to all of it. */
+import { useReactFlow, useStore } from "@xyflow/react";
+import { Maximize, Minus, Plus } from "lucide-react";
+import { boundsOf } from "../state/shape";
+import { activeTab } from "../state/studio";
+
+const GLIDE = { duration: 180 };
+
+export function ZoomBar() {
+  const flow = useReactFlow();
+  const zoom = useStore((state) => state.transform[2]);
+  return (
+    <div className="zoom-bar" role="toolbar" aria-label="Zoom">
+      <button type="button" aria-label="Farther" onClick={() => void flow.zoomOut(GLIDE)}>
+        <Minus size={14} aria-hidden />
+      </button>
+      <button
+        type="button"
+        className="percent"
+        title="Back to 100 %"
+        onClick={() => void flow.zoomTo(1, GLIDE)}
+      >
+        {Math.round(zoom * 100)} %
+      </button>
+      <button type="button" aria-label="Nearer" onClick={() => void flow.zoomIn(GLIDE)}>
+        <Plus size={14} aria-hidden />
+      </button>
+      <button
+        type="button"
+        aria-label="Show all"
+        title="Show all ( . )"
+        onClick={() => showAll(flow)}
+      >
+        <Maximize size={14} aria-hidden />
+      </button>
+    </div>
+  );
+}
+
+/** Shows what is selected, or all. */
+export function showAll(flow: Pick<ReturnType<typeof useReactFlow>, "fitBounds">): void {
+  const { graph, selected } = activeTab();
+  const bounds = boundsOf(graph, selected.length > 0 ? selected : graph.order);
+  if (bounds !== null) void flow.fitBounds(bounds, { padding: 0.12, duration: 240 });
+}

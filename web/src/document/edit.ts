@@ -1,0 +1,176 @@
+/**
+ * The edits a document knows. Each works on a draft (see `log.ts`) and keeps links, inputs and
+ * outputs in step. Whether two sockets fit is asked before; here a link is just made.
+ */
+import type { Graph, GraphNode, Group, Link, Point, Size, WidgetSlot } from "./graph";
+import type { Json } from "./json";
+
+export interface Socket {
+  node: string;
+  slot: number;
+}
+
+/** An input by name: slots of widgets come into being when something is linked to them. */
+export interface InputSocket {
+  node: string;
+  name: string;
+  type: string;
+  isWidget: boolean;
+}
+
+export type Draft = Graph;
+
+export function addNode(graph: Draft, node: GraphNode): void {
+  graph.nodes[node.key] = node;
+  graph.order.push(node.key);
+  if (typeof node.id === "number") graph.lastNodeId = Math.max(graph.lastNodeId, node.id);
+}
+
+export function removeNodes(graph: Draft, keys: readonly string[]): void {
+  const gone = new Set(keys);
+  for (const link of Object.values(graph.links)) {
+    if (gone.has(link.from) || gone.has(link.to)) removeLink(graph, link.key);
+  }
+  for (const key of gone) delete graph.nodes[key];
+  graph.order = graph.order.filter((key) => !gone.has(key));
+}
+
+/** Removes nodes, and joins what fed them to what they fed where the types are the same. */
+export function removeAndHeal(graph: Draft, keys: readonly string[]): void {
+  const gone = new Set(keys);
+  for (const key of keys) {
+    const node = graph.nodes[key];
+    if (node === undefined) continue;
+    for (const output of node.outputs) {
+      const feeding = node.inputs.find((each) => each.type === output.type && each.link !== null);
+      const source = feeding?.link == null ? undefined : graph.links[feeding.link];
+      if (source === undefined || gone.has(source.from)) continue;
+      for (const linkKey of [...output.links]) {
+        const link = graph.links[linkKey];
+        const input = link && graph.nodes[link.to]?.inputs[link.toSlot];
+        if (link === undefined || input === undefined || gone.has(link.to)) continue;
+        connect(
+          graph,
+          { node: source.from, slot: source.fromSlot },
+          { node: link.to, name: input.name, type: input.type, isWidget: input.widget !== null },
+          source.type,
+        );
+      }
+    }
+  }
+  removeNodes(graph, keys);
+}
+
+/** Joins an output to an input; what the input had before is let go. Returns the new link's key. */
+export function connect(graph: Draft, from: Socket, to: InputSocket, type: string): string {
+  const target = known(graph, to.node);
+  const output = known(graph, from.node).outputs[from.slot];
+  if (output === undefined) throw new Error(`Node ${from.node} has no output ${from.slot}.`);
+  let toSlot = target.inputs.findIndex((each) => each.name === to.name);
+  if (toSlot < 0) {
+    const widget = to.isWidget ? to.name : null;
+    target.inputs.push({
+      name: to.name,
+      type: to.type,
+      link: null,
+      widget,
+      saved: {
+        name: to.name,
+        type: to.type,
+        ...(widget === null ? {} : { widget: { name: widget } }),
+        link: null,
+      },
+    });
+    toSlot = target.inputs.length - 1;
+  }
+  const input = target.inputs[toSlot];
+  if (input === undefined) throw new Error(`Node ${to.node} has no input ${to.name}.`);
+  if (input.link !== null) removeLink(graph, input.link);
+  graph.lastLinkId += 1;
+  const link: Link = {
+    key: String(graph.lastLinkId),
+    id: graph.lastLinkId,
+    from: from.node,
+    fromSlot: from.slot,
+    to: to.node,
+    toSlot,
+    type,
+    reroute: null,
+    saved: null,
+  };
+  graph.links[link.key] = link;
+  graph.linkOrder.push(link.key);
+  input.link = link.key;
+  output.links.push(link.key);
+  return link.key;
+}
+
+export function removeLink(graph: Draft, key: string): void {
+  const link = graph.links[key];
+  if (link === undefined) return;
+  const output = graph.nodes[link.from]?.outputs[link.fromSlot];
+  if (output !== undefined) output.links = output.links.filter((each) => each !== key);
+  for (const input of graph.nodes[link.to]?.inputs ?? []) {
+    if (input.link === key) input.link = null;
+  }
+  delete graph.links[key];
+  graph.linkOrder = graph.linkOrder.filter((each) => each !== key);
+}
+
+export function moveNodes(graph: Draft, positions: Readonly<Record<string, Point>>): void {
+  for (const [key, position] of Object.entries(positions)) known(graph, key).position = position;
+}
+
+export function resizeNode(graph: Draft, key: string, size: Size): void {
+  known(graph, key).size = size;
+}
+
+/** Sets a widget. `layout` fills the entries before it that a short saved list left out. */
+export function setValue(
+  graph: Draft,
+  key: string,
+  name: string,
+  value: Json,
+  layout: readonly WidgetSlot[] = [],
+): void {
+  const node = known(graph, key);
+  node.values[name] = value;
+  if (node.slots.includes(name)) return;
+  for (const slot of layout) {
+    if (slot.kind === "forced" || node.slots.includes(slot.name)) continue;
+    node.slots.push(slot.name);
+    if (!(slot.name in node.values)) node.values[slot.name] = slot.default;
+    if (slot.name === name) return;
+  }
+}
+
+export function setTitle(graph: Draft, key: string, title: string): void {
+  known(graph, key).title = title === "" ? null : title;
+}
+
+export function setMode(graph: Draft, keys: readonly string[], mode: number): void {
+  for (const key of keys) known(graph, key).mode = mode;
+}
+
+export function setCollapsed(graph: Draft, keys: readonly string[], collapsed: boolean): void {
+  for (const key of keys) known(graph, key).collapsed = collapsed;
+}
+
+export function addGroup(graph: Draft, group: Group): void {
+  graph.groups.push(group);
+}
+
+export function changeGroup(graph: Draft, key: string, change: Partial<Group>): void {
+  const group = graph.groups.find((each) => each.key === key);
+  if (group !== undefined) Object.assign(group, change);
+}
+
+export function removeGroup(graph: Draft, key: string): void {
+  graph.groups = graph.groups.filter((each) => each.key !== key);
+}
+
+function known(graph: Draft, key: string): GraphNode {
+  const node = graph.nodes[key];
+  if (node === undefined) throw new Error(`There is no node ${key}.`);
+  return node;
+}

@@ -1,0 +1,76 @@
+/**
+ * JSON without loss: whole numbers beyond 2^53 become `bigint` and come back as they were.
+ * Python writes bare `NaN` and `Infinity`; both are read, and written as `null`.
+ */
+
+export type Json = null | boolean | number | bigint | string | Json[] | JsonObject;
+export type JsonObject = { [key: string]: Json };
+
+const TOKENS = /"(?:[^"\\]|\\.)*"|-?\d[\d.]*(?:[eE][+-]?\d+)?|-?\bInfinity\b|\bNaN\b/g;
+const NEEDS_CARE = /^(?:-?\d{16,}|-?Infinity|NaN)$/;
+
+/** Throws a `SyntaxError` for text that is no JSON. */
+export function parseJson(text: string): Json {
+  const tag = tagAbsentFrom(text);
+  let tagged = false;
+  const prepared = text.replace(TOKENS, (token) => {
+    if (!NEEDS_CARE.test(token)) return token;
+    tagged = true;
+    return `"${tag}${token}"`;
+  });
+  if (!tagged) return JSON.parse(text) as Json;
+  return JSON.parse(prepared, (_key, value: unknown) =>
+    typeof value === "string" && value.startsWith(tag) ? numberOf(value.slice(tag.length)) : value,
+  ) as Json;
+}
+
+function numberOf(token: string): number | bigint {
+  const number = Number(token);
+  return !Number.isFinite(number) || Number.isSafeInteger(number) ? number : BigInt(token);
+}
+
+/** `undefined` members are left out, as `JSON.stringify` does. */
+export function writeJson(value: unknown, indent?: number): string {
+  let bigints = false;
+  const plain = JSON.stringify(
+    value,
+    (_key, each: unknown) => {
+      if (typeof each !== "bigint") return each;
+      bigints = true;
+      return each.toString();
+    },
+    indent,
+  );
+  if (!bigints) return plain;
+  const tag = tagAbsentFrom(plain);
+  const tagged = JSON.stringify(
+    value,
+    (_key, each: unknown) => (typeof each === "bigint" ? `${tag}${each}` : each),
+    indent,
+  );
+  return tagged.replace(new RegExp(`"${tag}(-?\\d+)"`, "g"), "$1");
+}
+
+function tagAbsentFrom(text: string): string {
+  let tag = "number:";
+  while (text.includes(tag)) tag = `~${tag}`;
+  return tag;
+}
+
+export function isObject(value: unknown): value is JsonObject {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** Equality of JSON values; the order of an object's members does not matter. */
+export function equalJson(one: unknown, other: unknown): boolean {
+  if (Object.is(one, other)) return true;
+  if (Array.isArray(one) && Array.isArray(other)) {
+    return one.length === other.length && one.every((each, index) => equalJson(each, other[index]));
+  }
+  if (!isObject(one) || !isObject(other)) return false;
+  const keys = Object.keys(one);
+  return (
+    keys.length === Object.keys(other).length &&
+    keys.every((key) => key in other && equalJson(one[key], other[key]))
+  );
+}

@@ -1,0 +1,88 @@
+/**
+ * Edits with their inverses: undo and redo without limit. Typing into one field and dragging are
+ * many edits and one entry. Knows no clock: whoever edits says which edits belong together.
+ */
+import { apply, create, type Patches } from "mutative";
+import type { Draft } from "./edit";
+import type { Graph } from "./graph";
+
+export interface Entry {
+  label: string;
+  /** Edits in a row with the same thread are undone together; null stands alone. */
+  thread: string | null;
+  patches: Patches[];
+  /** Newest last; undone from the end. */
+  inverses: Patches[];
+}
+
+export interface Log {
+  done: readonly Entry[];
+  undone: readonly Entry[];
+}
+
+export interface Recorded {
+  graph: Graph;
+  log: Log;
+}
+
+export const EMPTY_LOG: Log = { done: [], undone: [] };
+
+type MakeDraft = (
+  graph: Graph,
+  edit: (draft: Draft) => void,
+  options: { enablePatches: true },
+) => [Graph, Patches, Patches];
+/** The library's own types recurse without end into JSON. */
+const draftOf = create as unknown as MakeDraft;
+
+/** Makes an edit. An edit that changes nothing leaves no entry. */
+export function record(
+  { graph, log }: Recorded,
+  label: string,
+  edit: (draft: Draft) => void,
+  thread: string | null = null,
+): Recorded {
+  const [next, patches, inverse] = draftOf(graph, edit, { enablePatches: true });
+  if (patches.length === 0) return { graph, log };
+  const last = log.done.at(-1);
+  const joined = thread !== null && last?.thread === thread && log.undone.length === 0;
+  const entry: Entry =
+    joined && last !== undefined
+      ? {
+          ...last,
+          patches: [...last.patches, patches],
+          inverses: [...last.inverses, inverse],
+        }
+      : { label, thread, patches: [patches], inverses: [inverse] };
+  const before = joined ? log.done.slice(0, -1) : log.done;
+  return { graph: next, log: { done: [...before, entry], undone: [] } };
+}
+
+/** Ends the current thread, so that the next edit stands alone. */
+export function close(log: Log): Log {
+  const last = log.done.at(-1);
+  if (last === undefined || last.thread === null) return log;
+  return { ...log, done: [...log.done.slice(0, -1), { ...last, thread: null }] };
+}
+
+export function undo({ graph, log }: Recorded): Recorded {
+  const entry = log.done.at(-1);
+  if (entry === undefined) return { graph, log };
+  return {
+    graph: entry.inverses.reduceRight<Graph>(patched, graph),
+    log: { done: log.done.slice(0, -1), undone: [...log.undone, { ...entry, thread: null }] },
+  };
+}
+
+export function redo({ graph, log }: Recorded): Recorded {
+  const entry = log.undone.at(-1);
+  if (entry === undefined) return { graph, log };
+  return {
+    graph: entry.patches.reduce<Graph>(patched, graph),
+    log: { done: [...log.done, entry], undone: log.undone.slice(0, -1) },
+  };
+}
+
+function patched(graph: Graph, patches: Patches): Graph {
+  return (apply as unknown as (graph: Graph, patches: Patches) => Graph)(graph, patches);
+}

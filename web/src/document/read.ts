@@ -1,0 +1,233 @@
+/** A saved workflow as a document. Reads what is there and refuses only what is no workflow. */
+import type {
+  Graph,
+  GraphNode,
+  Group,
+  InputSlot,
+  Link,
+  OutputSlot,
+  Point,
+  Reroute,
+  Size,
+  WidgetLayout,
+} from "./graph";
+import { isObject, type Json, type JsonObject } from "./json";
+import { namesOf } from "./slots";
+
+/** The text or value given is no saved workflow; the message says what it is. */
+export class NotAWorkflow extends Error {}
+
+/** What kind of document a JSON value is. A prompt is a graph in API form, without places. */
+export function kindOf(value: Json): "workflow" | "prompt" | null {
+  if (!isObject(value)) return null;
+  if (Array.isArray(value.nodes)) return "workflow";
+  const entries = Object.values(value);
+  const isPrompt =
+    entries.length > 0 && entries.every((each) => isObject(each) && "class_type" in each);
+  return isPrompt ? "prompt" : null;
+}
+
+export function readGraph(value: Json, layout: WidgetLayout): Graph {
+  if (!isObject(value) || !Array.isArray(value.nodes)) {
+    throw new NotAWorkflow("This is no saved workflow: it has no list of nodes.");
+  }
+  const nodes: Record<string, GraphNode> = {};
+  const order: string[] = [];
+  for (const each of value.nodes) {
+    const node = readNode(each, layout);
+    if (node.key in nodes) throw new NotAWorkflow(`Two nodes have the id ${node.key}.`);
+    nodes[node.key] = node;
+    order.push(node.key);
+  }
+  const extra = isObject(value.extra) ? value.extra : {};
+  const parents = parentsOf(extra.linkExtensions);
+  const links: Record<string, Link> = {};
+  const linkOrder: string[] = [];
+  for (const each of listOf(value.links)) {
+    const link = readLink(each, nodes, parents);
+    if (link === null || link.key in links) continue;
+    links[link.key] = link;
+    linkOrder.push(link.key);
+  }
+  const reroutes = listOf(value.reroutes ?? extra.reroutes).map(readReroute);
+  const state = isObject(value.state) ? value.state : {};
+  return {
+    nodes,
+    order,
+    links,
+    linkOrder,
+    groups: listOf(value.groups).map(readGroup),
+    reroutes: Object.fromEntries(reroutes.map((each) => [each.key, each])),
+    lastNodeId: highest(order, value.last_node_id ?? state.lastNodeId),
+    lastLinkId: highest(linkOrder, value.last_link_id ?? state.lastLinkId),
+    version: value.version === 1 ? 1 : 0.4,
+    saved: value,
+  };
+}
+
+export function readNode(value: Json, layout: WidgetLayout): GraphNode {
+  if (!isObject(value) || !isId(value.id) || typeof value.type !== "string") {
+    throw new NotAWorkflow("A node of this workflow has no id or no type.");
+  }
+  const widgets = value.widgets_values;
+  const flags = isObject(value.flags) ? value.flags : {};
+  let values: JsonObject = {};
+  let slots: string[] = [];
+  if (Array.isArray(widgets)) {
+    slots = namesOf(widgets, layout(value.type));
+    slots.forEach((name, index) => {
+      values[name] = widgets[index] ?? null;
+    });
+  } else if (isObject(widgets)) {
+    values = { ...widgets };
+  }
+  return {
+    key: String(value.id),
+    id: value.id,
+    type: value.type,
+    title: textOf(value.title),
+    position: pointOf(value.pos),
+    size: sizeOf(value.size),
+    mode: typeof value.mode === "number" ? value.mode : 0,
+    collapsed: flags.collapsed === true,
+    color: textOf(value.color),
+    inputs: listOf(value.inputs).map(readInput),
+    outputs: listOf(value.outputs).map(readOutput),
+    values,
+    slots,
+    saved: value,
+  };
+}
+
+function readInput(value: Json): InputSlot {
+  const saved = isObject(value) ? value : {};
+  const widget = isObject(saved.widget) ? saved.widget : {};
+  return {
+    name: textOf(saved.name) ?? "",
+    type: typeOf(saved.type),
+    link: isId(saved.link) ? String(saved.link) : null,
+    widget: textOf(widget.name),
+    saved,
+  };
+}
+
+function readOutput(value: Json): OutputSlot {
+  const saved = isObject(value) ? value : {};
+  return {
+    name: textOf(saved.name) ?? "",
+    type: typeOf(saved.type),
+    links: listOf(saved.links).filter(isId).map(String),
+    saved,
+  };
+}
+
+function readLink(
+  value: Json,
+  nodes: Record<string, GraphNode>,
+  parents: Record<string, string>,
+): Link | null {
+  const fields = Array.isArray(value)
+    ? value
+    : isObject(value)
+      ? [
+          value.id,
+          value.origin_id,
+          value.origin_slot,
+          value.target_id,
+          value.target_slot,
+          value.type,
+        ]
+      : [];
+  const [id, from, fromSlot, to, toSlot, type] = fields;
+  if (!isId(id) || !isId(from) || !isId(to)) return null;
+  const key = String(id);
+  // Some files name a slot that disagrees with the input that names the link: trust the input.
+  const named = nodes[String(to)]?.inputs.findIndex((each) => each.link === key) ?? -1;
+  const parent = isObject(value) && isId(value.parentId) ? String(value.parentId) : null;
+  return {
+    key,
+    id,
+    from: String(from),
+    fromSlot: Number(fromSlot ?? 0),
+    to: String(to),
+    toSlot: named >= 0 ? named : Number(toSlot ?? 0),
+    type: typeOf(type),
+    reroute: parent ?? parents[key] ?? null,
+    saved: value,
+  };
+}
+
+function readGroup(value: Json, index: number): Group {
+  const saved = isObject(value) ? value : {};
+  const [x, y, width, height] = listOf(saved.bounding).map(Number);
+  return {
+    key: String(index),
+    title: textOf(saved.title) ?? "",
+    position: { x: x ?? 0, y: y ?? 0 },
+    size: { width: width ?? 0, height: height ?? 0 },
+    color: textOf(saved.color),
+    saved,
+  };
+}
+
+function readReroute(value: Json): Reroute {
+  const saved = isObject(value) ? value : {};
+  return {
+    key: String(saved.id),
+    position: pointOf(saved.pos),
+    parent: isId(saved.parentId) ? String(saved.parentId) : null,
+    saved,
+  };
+}
+
+function parentsOf(extensions: Json | undefined): Record<string, string> {
+  const parents: Record<string, string> = {};
+  for (const each of listOf(extensions)) {
+    if (isObject(each) && isId(each.id) && isId(each.parentId)) {
+      parents[String(each.id)] = String(each.parentId);
+    }
+  }
+  return parents;
+}
+
+function highest(keys: readonly string[], saved: Json | undefined): number {
+  return [...keys, saved]
+    .map((each) => Number(each ?? 0))
+    .filter(Number.isInteger)
+    .reduce((most, each) => Math.max(most, each), 0);
+}
+
+function listOf(value: Json | undefined): Json[] {
+  return Array.isArray(value) ? value : [];
+}
+
+function isId(value: Json | undefined): value is number | string {
+  return typeof value === "number" || typeof value === "string";
+}
+
+function textOf(value: Json | undefined): string | null {
+  return typeof value === "string" ? value : null;
+}
+
+/** A slot's type; the lists of choices of old files all mean a combo, 0 means anything. */
+function typeOf(value: Json | undefined): string {
+  if (Array.isArray(value)) return "COMBO";
+  if (value === 0 || value === "" || value == null) return "*";
+  return String(value);
+}
+
+/** A pair of numbers, in a list or, in old files, in an object. */
+function pairOf(value: Json | undefined): [number, number] {
+  const pair = isObject(value) ? [value["0"], value["1"]] : listOf(value);
+  return [Number(pair[0] ?? 0) || 0, Number(pair[1] ?? 0) || 0];
+}
+
+export function pointOf(value: Json | undefined): Point {
+  const [x, y] = pairOf(value);
+  return { x, y };
+}
+
+export function sizeOf(value: Json | undefined): Size {
+  const [width, height] = pairOf(value);
+  return { width, height };
+}

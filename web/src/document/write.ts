@@ -1,0 +1,190 @@
+/**
+ * A document as a saved workflow. What was not edited is written as it was read, to the letter;
+ * what was edited is laid over it.
+ */
+import type { Graph, GraphNode, Group, InputSlot, Link, OutputSlot, Reroute } from "./graph";
+import { equalJson, isObject, type Json, type JsonObject } from "./json";
+import { pointOf, sizeOf } from "./read";
+import { isPlaceName } from "./slots";
+
+export function writeGraph(graph: Graph): JsonObject {
+  const written: JsonObject = { ...graph.saved };
+  written.nodes = graph.order.flatMap((key) => {
+    const node = graph.nodes[key];
+    return node === undefined ? [] : [writeNode(node)];
+  });
+  const kept = unreadLinks(graph);
+  const links = graph.linkOrder.flatMap((key) => {
+    const link = graph.links[key];
+    return link === undefined ? [] : [writeLink(link, graph.version)];
+  });
+  if (links.length > 0 || "links" in graph.saved) written.links = [...links, ...kept];
+  if (graph.groups.length > 0 || "groups" in graph.saved) {
+    written.groups = graph.groups.map(writeGroup);
+  }
+  writeCounters(graph, written);
+  writeReroutes(graph, written);
+  return written;
+}
+
+/** Entries of the saved list of links that could not be read are kept. */
+function unreadLinks(graph: Graph): Json[] {
+  const saved = Array.isArray(graph.saved.links) ? graph.saved.links : [];
+  return saved.filter((each) => !Array.isArray(each) && !isObject(each));
+}
+
+function writeCounters(graph: Graph, written: JsonObject): void {
+  if (graph.version === 1) {
+    const state = isObject(written.state) ? written.state : {};
+    if (graph.lastNodeId > Number(state.lastNodeId ?? 0)) {
+      written.state = { ...state, lastNodeId: graph.lastNodeId };
+    }
+    if (graph.lastLinkId > Number(state.lastLinkId ?? 0)) {
+      written.state = { ...(written.state as JsonObject), lastLinkId: graph.lastLinkId };
+    }
+    return;
+  }
+  // A counter may lag behind in a file; it is raised only once something was added.
+  const added = (keys: readonly string[], saved: Json | undefined) =>
+    keys.length > (Array.isArray(saved) ? saved.length : 0) || edited(keys, saved);
+  if (added(graph.order, graph.saved.nodes)) written.last_node_id = graph.lastNodeId;
+  if (added(graph.linkOrder, graph.saved.links)) written.last_link_id = graph.lastLinkId;
+}
+
+function edited(keys: readonly string[], saved: Json | undefined): boolean {
+  const before = new Set(
+    (Array.isArray(saved) ? saved : []).map((each) =>
+      String(Array.isArray(each) ? each[0] : isObject(each) ? each.id : ""),
+    ),
+  );
+  return keys.some((key) => !before.has(key));
+}
+
+export function writeNode(node: GraphNode): JsonObject {
+  const { saved } = node;
+  const written: JsonObject = { ...saved };
+  const { x, y } = pointOf(saved.pos);
+  if (x !== node.position.x || y !== node.position.y) {
+    written.pos = [node.position.x, node.position.y];
+  }
+  const { width, height } = sizeOf(saved.size);
+  if (width !== node.size.width || height !== node.size.height) {
+    written.size = [node.size.width, node.size.height];
+  }
+  setOrRemove(written, "title", node.title);
+  setOrRemove(written, "color", node.color);
+  if (node.mode !== (saved.mode ?? 0)) written.mode = node.mode;
+  const flags = isObject(saved.flags) ? saved.flags : {};
+  if (node.collapsed !== (flags.collapsed === true)) {
+    const { collapsed: _, ...others } = flags;
+    written.flags = node.collapsed ? { ...others, collapsed: true } : others;
+  }
+  if (node.inputs.length > 0 || "inputs" in saved) written.inputs = node.inputs.map(writeInput);
+  if (node.outputs.length > 0 || "outputs" in saved) {
+    written.outputs = node.outputs.map(writeOutput);
+  }
+  writeValues(node, written);
+  return written;
+}
+
+function setOrRemove(written: JsonObject, name: string, value: string | null): void {
+  if (value !== null) written[name] = value;
+  else if (typeof written[name] === "string") delete written[name];
+}
+
+function writeInput(slot: InputSlot): JsonObject {
+  const before = slot.saved.link == null ? null : String(slot.saved.link);
+  if (before === slot.link) return slot.saved;
+  return { ...slot.saved, link: idOf(slot.link) };
+}
+
+function writeOutput(slot: OutputSlot): JsonObject {
+  const before = Array.isArray(slot.saved.links) ? slot.saved.links.map(String) : [];
+  if (equalJson(before, slot.links)) return slot.saved;
+  return { ...slot.saved, links: slot.links.map(idOf) };
+}
+
+/** Ids that read as whole numbers are numbers. */
+function idOf(key: string | null): Json {
+  if (key === null) return null;
+  return /^-?\d+$/.test(key) ? Number(key) : key;
+}
+
+function writeValues(node: GraphNode, written: JsonObject): void {
+  const { saved, values, slots } = node;
+  const before = saved.widgets_values;
+  if (isObject(before)) {
+    written.widgets_values = { ...before, ...values };
+    return;
+  }
+  const list = Array.isArray(before) ? before : [];
+  const changed: JsonObject = {};
+  slots.forEach((name, index) => {
+    const value = values[name] ?? null;
+    if (index >= list.length || !Object.is(list[index] ?? null, value)) changed[name] = value;
+  });
+  if (Object.keys(changed).length === 0) return;
+  written.widgets_values = slots.map((name) => values[name] ?? null);
+  if (isObject(saved.widgets_values_named)) {
+    const named = Object.entries(changed).filter(([name]) => !isPlaceName(name));
+    written.widgets_values_named = { ...saved.widgets_values_named, ...Object.fromEntries(named) };
+  }
+}
+
+function writeLink(link: Link, version: number): Json {
+  if (link.saved !== null) return link.saved;
+  const [from, to] = [idOf(link.from), idOf(link.to)];
+  if (version !== 1) return [link.id, from, link.fromSlot, to, link.toSlot, link.type];
+  return {
+    id: link.id,
+    origin_id: from,
+    origin_slot: link.fromSlot,
+    target_id: to,
+    target_slot: link.toSlot,
+    type: link.type,
+  };
+}
+
+function writeGroup(group: Group): JsonObject {
+  const { saved, position, size } = group;
+  const bounding = [position.x, position.y, size.width, size.height];
+  const written: JsonObject = { ...saved };
+  if (!equalJson(saved.bounding, bounding)) written.bounding = bounding;
+  if (group.title !== (saved.title ?? "")) written.title = group.title;
+  setOrRemove(written, "color", group.color);
+  return written;
+}
+
+function writeReroutes(graph: Graph, written: JsonObject): void {
+  const extra = isObject(graph.saved.extra) ? graph.saved.extra : {};
+  const places = graph.saved.reroutes ?? extra.reroutes;
+  if (!Array.isArray(places)) return;
+  const alive = (id: Json | undefined) => String(id) in graph.links;
+  const reroutes = places.flatMap((each) => {
+    const reroute = isObject(each) ? graph.reroutes[String(each.id)] : undefined;
+    return reroute === undefined ? [] : [writeReroute(reroute, alive)];
+  });
+  if (graph.version === 1) {
+    written.reroutes = reroutes;
+    return;
+  }
+  const extensions = Array.isArray(extra.linkExtensions) ? extra.linkExtensions : null;
+  written.extra = {
+    ...extra,
+    reroutes,
+    ...(extensions === null
+      ? {}
+      : { linkExtensions: extensions.filter((each) => isObject(each) && alive(each.id)) }),
+  };
+}
+
+function writeReroute(reroute: Reroute, alive: (id: Json) => boolean): JsonObject {
+  const { saved, position } = reroute;
+  const written: JsonObject = { ...saved };
+  const { x, y } = pointOf(saved.pos);
+  if (x !== position.x || y !== position.y) written.pos = [position.x, position.y];
+  if (Array.isArray(saved.linkIds) && !saved.linkIds.every(alive)) {
+    written.linkIds = saved.linkIds.filter(alive);
+  }
+  return written;
+}

@@ -1,0 +1,196 @@
+/** The selected node in full: values, wires, what it made, what is wrong, what it is for. */
+import { AlertTriangle } from "lucide-react";
+import { viewUrl } from "../api/client";
+import type { GraphNode } from "../document/graph";
+import type { Json } from "../document/json";
+import { change } from "../state/actions";
+import { colourOf, familyOf } from "../state/kinds";
+import { placeOf, sentencesOf, useRuns } from "../state/runs";
+import { currentValue } from "../state/shape";
+import { endThread, select, titleOf, useActive, useStudio } from "../state/studio";
+import { useView } from "../state/view";
+import { controlOf, isSocket, isWidget } from "../state/widgets";
+import { Field } from "../widgets/Field";
+
+export function Inspector() {
+  const selected = useActive((tab) => tab.selected);
+  const node = useActive((tab) =>
+    selected.length === 1 ? tab.graph.nodes[selected[0] ?? ""] : undefined,
+  );
+  return (
+    <aside className="inspector" aria-label="Inspector">
+      {node !== undefined ? (
+        <About node={node} />
+      ) : selected.length > 1 ? (
+        <p className="quiet">{selected.length} nodes are selected.</p>
+      ) : (
+        <Outline />
+      )}
+    </aside>
+  );
+}
+
+/** More than this many names nobody reads; the rest is counted. */
+const LISTED = 150;
+
+/** All nodes by name, where none is selected. */
+function Outline() {
+  const graph = useActive((tab) => tab.graph);
+  const tab = useActive((each) => each.id);
+  const catalog = useStudio((state) => state.catalog);
+  const runs = useRuns((state) => state.nodes);
+  const problems = useRuns((state) => state.problems[tab]?.node_errors);
+  return (
+    <>
+      <h2>Outline</h2>
+      <ul className="outline">
+        {graph.order.slice(0, LISTED).map((key) => {
+          const node = graph.nodes[key];
+          if (node === undefined) return null;
+          const state =
+            problems !== undefined && key in problems ? "wrong" : runs[placeOf(tab, key)]?.state;
+          return (
+            <li key={key}>
+              <button type="button" onClick={() => select([key])}>
+                <i className={`state ${state ?? "waiting"}`} />
+                {titleOf(node, catalog[node.type], graph)}
+                <span className="kind">{node.type}</span>
+              </button>
+            </li>
+          );
+        })}
+      </ul>
+      {graph.order.length > LISTED && (
+        <p className="quiet">and {graph.order.length - LISTED} more</p>
+      )}
+    </>
+  );
+}
+
+function About({ node }: { node: GraphNode }) {
+  const tab = useActive((each) => each.id);
+  const graph = useActive((each) => each.graph);
+  const schema = useStudio((state) => state.catalog[node.type]);
+  const place = placeOf(tab, node.key);
+  const run = useRuns((state) => state.nodes[place]);
+  const shown = useRuns((state) => state.shown[place]);
+  const failure = useRuns((state) => state.failures[place]);
+  const problems = useRuns((state) => state.problems[tab]?.node_errors[node.key]);
+  const sentences = failure === undefined ? sentencesOf(problems) : [failure];
+  const described = schema?.inputs ?? [];
+  const set = (name: string, value: unknown) =>
+    change(node.key, name, value as Json, `${node.key}/${name}`);
+  const linkOf = (name: string) => {
+    const key = node.inputs.find((each) => each.name === name)?.link;
+    return key == null ? undefined : graph.links[key];
+  };
+  return (
+    <>
+      <header>
+        <h2>{titleOf(node, schema, graph)}</h2>
+        <p className="kind">
+          {node.type} <span>#{node.key}</span>
+          {run?.took != null && <span>{(run.took / 1000).toFixed(2)} s</span>}
+        </p>
+      </header>
+      {sentences.length > 0 && (
+        <ul className="problems">
+          {sentences.map((each) => (
+            <li key={each}>
+              <AlertTriangle size={13} aria-hidden />
+              {each}
+            </li>
+          ))}
+        </ul>
+      )}
+      {shown?.images.slice(0, 1).map((image) => (
+        <button
+          key={image.filename}
+          type="button"
+          className="result"
+          onClick={() => useView.setState({ lightbox: viewUrl(image) })}
+        >
+          <img src={viewUrl(image)} alt="The last result" />
+        </button>
+      ))}
+      <div className="form">
+        {described.filter(isWidget).map((input) => {
+          const control = schema === undefined ? null : controlOf(schema, input);
+          return (
+            <div key={input.name} className={input.options.multiline === true ? "tall" : ""}>
+              <Field
+                input={input}
+                value={currentValue(node, input)}
+                linked={linkOf(input.name) !== undefined}
+                onChange={(value) => set(input.name, value)}
+                onDone={endThread}
+                control={
+                  control === null
+                    ? undefined
+                    : {
+                        value: node.values[control] ?? "fixed",
+                        onChange: (value) => set(control, value),
+                      }
+                }
+              />
+            </div>
+          );
+        })}
+      </div>
+      {described.some(isSocket) && (
+        <dl className="wires">
+          {described.filter(isSocket).map((input) => {
+            const source = graph.nodes[linkOf(input.name)?.from ?? ""];
+            return (
+              <div key={input.name}>
+                <i
+                  className={`sample ${familyOf(input.type)}`}
+                  style={{ "--colour": colourOf(input.type) } as React.CSSProperties}
+                />
+                <dt>{input.name}</dt>
+                <dd>
+                  {source === undefined ? (
+                    <span className="quiet">
+                      {input.section === "optional" ? "optional" : "nothing yet"}
+                    </span>
+                  ) : (
+                    <button type="button" className="link" onClick={() => select([source.key])}>
+                      <SourceName node={source} />
+                    </button>
+                  )}
+                </dd>
+              </div>
+            );
+          })}
+        </dl>
+      )}
+      {schema !== undefined && schema.description !== "" && (
+        <section className="help">
+          {schema.description.split("\n\n").map((each) => (
+            <p key={each}>
+              <Words text={each} />
+            </p>
+          ))}
+        </section>
+      )}
+      {schema === undefined && (
+        <p className="quiet">
+          This node is not installed here. It is kept as it is, and saved as it was.
+        </p>
+      )}
+    </>
+  );
+}
+
+/** Words between backticks are code. */
+function Words({ text }: { text: string }) {
+  return text.split("`").map((part, index) =>
+    // biome-ignore lint/suspicious/noArrayIndexKey: the parts of a text have no other name
+    index % 2 === 1 ? <code key={index}>{part}</code> : part,
+  );
+}
+
+function SourceName({ node }: { node: GraphNode }) {
+  const schema = useStudio((state) => state.catalog[node.type]);
+  return titleOf(node, schema);
+}

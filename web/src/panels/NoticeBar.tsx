@@ -1,0 +1,41 @@
+/** One sentence at a time: what could not be done, and what can be done about it. */
+import { X } from "lucide-react";
+import { useEffect } from "react";
+import { useView } from "../state/view";
+
+const STAYS = 7_000;
+
+export function NoticeBar() {
+  const notice = useView((state) => state.notice);
+  useEffect(() => {
+    if (notice === null) return;
+    const timer = setTimeout(() => useView.setState({ notice: null }), STAYS);
+    return () => clearTimeout(timer);
+  }, [notice]);
+  if (notice === null) return null;
+  const { text, tone, action } = notice;
+  return (
+    <div className={`notice ${tone}`} role={tone === "error" ? "alert" : "status"}>
+      <span>{text}</span>
+      {action !== undefined && (
+        <button
+          type="button"
+          onClick={() => {
+            useView.setState({ notice: null });
+            action.run();
+          }}
+        >
+          {action.label}
+        </button>
+      )}
+      <button
+        type="button"
+        className="ghost"
+        aria-label="Dismiss"
+        onClick={() => useView.setState({ notice: null })}
+      >
+        <X size={13} aria-hidden />
+      </button>
+    </div>
+  );
+}

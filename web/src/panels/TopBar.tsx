@@ -1,0 +1,126 @@
+/** The open documents, and saving. */
+import { Download, Moon, PanelRight, Plus, Redo2, Save, Sun, Undo2, X } from "lucide-react";
+import { download, save } from "../state/files";
+import {
+  closeTab,
+  isDirty,
+  newTab,
+  redoEdit,
+  showTab,
+  type Tab,
+  undoEdit,
+  useActive,
+  useStudio,
+} from "../state/studio";
+import { toggleTheme, useView } from "../state/view";
+
+interface Props {
+  askName: (suggested: string) => string | null;
+}
+
+export function TopBar({ askName }: Props) {
+  const tabs = useStudio((state) => state.tabs);
+  const active = useStudio((state) => state.active);
+  const done = useActive((tab) => tab.log.done.at(-1)?.label);
+  const undone = useActive((tab) => tab.log.undone.at(-1)?.label);
+  const theme = useView((state) => state.theme);
+  const inspector = useView((state) => state.inspector);
+  return (
+    <header className="top-bar">
+      <span className="brand" aria-hidden>
+        <svg viewBox="0 0 32 32" width="20" height="20" aria-hidden>
+          <circle cx="16" cy="16" r="11" fill="none" stroke="var(--accent)" strokeWidth="3" />
+          <circle cx="16" cy="16" r="3.6" fill="var(--type-conditioning)" />
+        </svg>
+      </span>
+      <div className="tabs" role="tablist" aria-label="Open workflows">
+        {tabs.map((tab) => (
+          <TabHandle key={tab.id} tab={tab} active={tab.id === active} />
+        ))}
+        <button type="button" className="ghost" aria-label="New workflow" onClick={newTab}>
+          <Plus size={15} aria-hidden />
+        </button>
+      </div>
+      <div className="actions">
+        <button
+          type="button"
+          className="ghost"
+          aria-label="Undo"
+          title={done === undefined ? "Nothing to undo" : `Undo: ${done}  Ctrl+Z`}
+          disabled={done === undefined}
+          onClick={undoEdit}
+        >
+          <Undo2 size={15} aria-hidden />
+        </button>
+        <button
+          type="button"
+          className="ghost"
+          aria-label="Redo"
+          title={undone === undefined ? "Nothing to redo" : `Redo: ${undone}  Ctrl+Shift+Z`}
+          disabled={undone === undefined}
+          onClick={redoEdit}
+        >
+          <Redo2 size={15} aria-hidden />
+        </button>
+        <i className="rule" />
+        <button
+          type="button"
+          className="ghost"
+          aria-label="Save"
+          title="Save  Ctrl+S"
+          onClick={() => void save(askName)}
+        >
+          <Save size={15} aria-hidden />
+        </button>
+        <button
+          type="button"
+          className="ghost"
+          aria-label="Download"
+          title="Download as a file"
+          onClick={download}
+        >
+          <Download size={15} aria-hidden />
+        </button>
+        <i className="rule" />
+        <button
+          type="button"
+          className="ghost"
+          aria-label={theme === "dark" ? "Light theme" : "Dark theme"}
+          title={theme === "dark" ? "Light theme" : "Dark theme"}
+          onClick={toggleTheme}
+        >
+          {theme === "dark" ? <Sun size={15} aria-hidden /> : <Moon size={15} aria-hidden />}
+        </button>
+        <button
+          type="button"
+          className={inspector ? "ghost on" : "ghost"}
+          aria-label="Inspector"
+          aria-pressed={inspector}
+          title="Inspector  I"
+          onClick={() => useView.setState({ inspector: !inspector })}
+        >
+          <PanelRight size={15} aria-hidden />
+        </button>
+      </div>
+    </header>
+  );
+}
+
+function TabHandle({ tab, active }: { tab: Tab; active: boolean }) {
+  const dirty = isDirty(tab);
+  const close = () => {
+    const lost = dirty && tab.graph.order.length > 0;
+    if (!lost || window.confirm(`Close ${tab.name} without saving it?`)) closeTab(tab.id);
+  };
+  return (
+    <div className={active ? "tab active" : "tab"}>
+      <button type="button" role="tab" aria-selected={active} onClick={() => showTab(tab.id)}>
+        {tab.name}
+        {dirty && <i className="dot" title="Not saved; kept as a draft" />}
+      </button>
+      <button type="button" className="close" aria-label={`Close ${tab.name}`} onClick={close}>
+        <X size={12} aria-hidden />
+      </button>
+    </div>
+  );
+}

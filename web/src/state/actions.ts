@@ -1,0 +1,271 @@
+/** What the user does to the graph, as commands; each is one entry of the log. */
+import type { NodeSchema } from "../api/types";
+import {
+  addGroup,
+  addNode,
+  connect,
+  removeAndHeal,
+  removeGroup,
+  removeLink,
+  removeNodes,
+  setCollapsed,
+  setMode,
+  setTitle,
+  setValue,
+} from "../document/edit";
+import { MODE, type Point } from "../document/graph";
+import { type Json, parseJson, writeJson } from "../document/json";
+import { copyNodes, pasteNodes } from "../document/snippet";
+import type { Pulled } from "./search";
+import { bodyAt, boundsOf, GRID, inputType, outputType, shapeOf, TITLE, WIDTH } from "./shape";
+import { closeness, converterFor, refusal } from "./sockets";
+import { activeTab, edit, layout, schemaOf, select, useStudio } from "./studio";
+import { countUse, tell } from "./view";
+import { isSocket, isWidget, layoutOf, newNode } from "./widgets";
+
+export interface Wire {
+  from: string;
+  slot: number;
+  to: string;
+  input: string;
+}
+
+/** Why a wire may not be drawn; null where it may. */
+export function refusalOf({ from, slot, to, input }: Wire): string | null {
+  const { graph } = activeTab();
+  const [source, target] = [graph.nodes[from], graph.nodes[to]];
+  if (source === undefined || target === undefined) return "There is no such node.";
+  return refusal(graph, {
+    from,
+    fromType: outputType(source, schemaOf(source.type), slot),
+    to,
+    toName: input,
+    toType: inputType(target, schemaOf(target.type), input),
+  });
+}
+
+/** Draws a wire, or says why not and offers a node that goes between. */
+export function join(wire: Wire): void {
+  const reason = refusalOf(wire);
+  if (reason === null) {
+    edit("Connect", (draft) => joinIn(draft, wire));
+    return;
+  }
+  const { graph } = activeTab();
+  const [source, target] = [graph.nodes[wire.from], graph.nodes[wire.to]];
+  if (source === undefined || target === undefined) return;
+  const fromType = outputType(source, schemaOf(source.type), wire.slot);
+  const toType = inputType(target, schemaOf(target.type), wire.input);
+  const between =
+    wire.from === wire.to || reason.includes("circle")
+      ? null
+      : converterFor(useStudio.getState().catalog, fromType, toType);
+  if (between === null) {
+    tell(reason);
+    return;
+  }
+  tell(reason, {
+    label: `Put ${between.display_name} between`,
+    run: () => insertBetween(between, wire, fromType, toType),
+  });
+}
+
+type DraftGraph = Parameters<Parameters<typeof edit>[1]>[0];
+
+function joinIn(draft: DraftGraph, { from, slot, to, input }: Wire): void {
+  const [source, target] = [draft.nodes[from], draft.nodes[to]];
+  if (source === undefined || target === undefined) return;
+  const schema = schemaOf(target.type);
+  const described = schema?.inputs.find((each) => each.name === input);
+  fillOutputs(source, slot);
+  connect(
+    draft,
+    { node: from, slot },
+    {
+      node: to,
+      name: input,
+      type: inputType(target, schema, input),
+      isWidget: described !== undefined && isWidget(described),
+    },
+    outputType(source, schemaOf(source.type), slot),
+  );
+}
+
+/** Files may leave out outputs that nothing was linked to. */
+function fillOutputs(node: DraftGraph["nodes"][string], slot: number): void {
+  const described = schemaOf(node.type)?.outputs ?? [];
+  while (node.outputs.length <= slot) {
+    const { name, type } = described[node.outputs.length] ?? { name: "", type: "*" };
+    node.outputs.push({ name, type, links: [], saved: { name, type, links: [] } });
+  }
+}
+
+function insertBetween(schema: NodeSchema, wire: Wire, fromType: string, toType: string): void {
+  const { graph } = activeTab();
+  const [source, target] = [graph.nodes[wire.from], graph.nodes[wire.to]];
+  const takes = schema.inputs.find((each) => each.type === fromType);
+  const gives = schema.outputs.findIndex((each) => each.type === toType);
+  if (source === undefined || target === undefined || takes === undefined) return;
+  const at = {
+    x: (source.position.x + source.size.width + target.position.x) / 2 - WIDTH / 2,
+    y: (source.position.y + target.position.y) / 2,
+  };
+  edit(`Insert ${schema.display_name}`, (draft) => {
+    const node = made(schema, draft.lastNodeId + 1, at);
+    addNode(draft, node);
+    joinIn(draft, { ...wire, to: node.key, input: takes.name });
+    joinIn(draft, { from: node.key, slot: gives, to: wire.to, input: wire.input });
+  });
+}
+
+function made(schema: NodeSchema, id: number, at: Point) {
+  const node = newNode(schema, id, { x: snapped(at.x), y: snapped(at.y) }, WIDTH);
+  const { height } = shapeOf(node, schema, false);
+  return { ...node, size: { width: WIDTH, height: height - TITLE } };
+}
+
+function snapped(value: number): number {
+  return Math.round(value / GRID) * GRID;
+}
+
+/** Puts a node down, joined to the wire that was pulled if there is one. Returns its key. */
+export function add(schema: NodeSchema, corner: Point, pulled: Pulled | null = null): string {
+  let key = "";
+  edit(`Add ${schema.display_name}`, (draft) => {
+    const node = made(schema, draft.lastNodeId + 1, bodyAt(corner));
+    key = node.key;
+    addNode(draft, node);
+    const wire = pulled === null ? null : wireFor(schema, key, pulled);
+    if (wire !== null) joinIn(draft, wire);
+  });
+  countUse(schema.class_type);
+  select([key]);
+  return key;
+}
+
+/** The closest socket of the new node; a socket is preferred to a widget. */
+function wireFor(schema: NodeSchema, key: string, pulled: Pulled): Wire | null {
+  const best = <Item>(items: readonly Item[], score: (item: Item) => number) =>
+    items
+      .map((item, index) => ({ item, index, score: score(item) }))
+      .filter((each) => each.score >= 0)
+      .sort((one, other) => other.score - one.score)[0];
+  if (pulled.side === "output") {
+    const found = best(
+      schema.inputs.filter((each) => each.section !== "hidden"),
+      (each) => {
+        const near = closeness(pulled.type, each.type);
+        return near < 0 ? near : near * 2 + (isSocket(each) ? 1 : 0);
+      },
+    );
+    if (found === undefined) return null;
+    return { from: pulled.node, slot: Number(pulled.socket), to: key, input: found.item.name };
+  }
+  const found = best(schema.outputs, (each) => closeness(each.type, pulled.type));
+  if (found === undefined) return null;
+  return { from: key, slot: found.index, to: pulled.node, input: pulled.socket };
+}
+
+export function change(node: string, name: string, value: Json, thread?: string): void {
+  const { graph } = activeTab();
+  const schema = schemaOf(graph.nodes[node]?.type ?? "");
+  edit(
+    `Change ${name}`,
+    (draft) => setValue(draft, node, name, value, schema === undefined ? [] : layoutOf(schema)),
+    thread,
+  );
+}
+
+export function rename(node: string, title: string): void {
+  edit("Rename", (draft) => setTitle(draft, node, title));
+}
+
+export function removeSelected(heal = false): void {
+  const { selected, selectedLinks } = activeTab();
+  if (selected.length === 0 && selectedLinks.length === 0) return;
+  edit("Delete", (draft) => {
+    for (const key of selectedLinks) removeLink(draft, key);
+    if (heal) removeAndHeal(draft, selected);
+    else removeNodes(draft, selected);
+  });
+  select([]);
+}
+
+export function disconnect(link: string): void {
+  edit("Disconnect", (draft) => removeLink(draft, link));
+}
+
+/** Sets the mode, or back to always where all of them have it. */
+export function toggleMode(mode: number): void {
+  const { graph, selected } = activeTab();
+  if (selected.length === 0) return;
+  const all = selected.every((key) => graph.nodes[key]?.mode === mode);
+  const label = mode === MODE.muted ? "Mute" : "Bypass";
+  edit(label, (draft) => setMode(draft, selected, all ? MODE.always : mode));
+}
+
+export function toggleCollapsed(): void {
+  const { graph, selected } = activeTab();
+  if (selected.length === 0) return;
+  const all = selected.every((key) => graph.nodes[key]?.collapsed === true);
+  edit("Collapse", (draft) => setCollapsed(draft, selected, !all));
+}
+
+const GROUP_PADDING = 16;
+
+export function groupSelected(): void {
+  const { graph, selected } = activeTab();
+  const bounds = boundsOf(graph, selected);
+  if (bounds === null) return;
+  const title = "Group";
+  edit("Group", (draft) => {
+    addGroup(draft, {
+      key: crypto.randomUUID(),
+      title,
+      position: { x: bounds.x - GROUP_PADDING, y: bounds.y - GROUP_PADDING - TITLE },
+      size: {
+        width: bounds.width + 2 * GROUP_PADDING,
+        height: bounds.height + 2 * GROUP_PADDING + TITLE,
+      },
+      color: null,
+      saved: { title },
+    });
+  });
+}
+
+export function ungroup(key: string): void {
+  edit("Remove the group", (draft) => removeGroup(draft, key));
+}
+
+export async function copySelected(): Promise<void> {
+  const { graph, selected } = activeTab();
+  if (selected.length === 0) return;
+  await navigator.clipboard.writeText(writeJson(copyNodes(graph, selected)));
+}
+
+/** Puts copied nodes down; throws what `parseJson` and `pasteNodes` throw. */
+export function pasteText(text: string, corner: Point, withLinks: boolean): void {
+  const snippet = parseJson(text);
+  let keys: string[] = [];
+  edit("Paste", (draft) => {
+    keys = pasteNodes(draft, snippet, layout, bodyAt(corner), withLinks);
+  });
+  select(keys);
+}
+
+export function duplicateSelected(): void {
+  const { graph, selected } = activeTab();
+  const bounds = boundsOf(graph, selected);
+  if (bounds === null) return;
+  const snippet = copyNodes(graph, selected);
+  const at = { x: bounds.x + 4 * GRID, y: bounds.y + TITLE + 4 * GRID };
+  let keys: string[] = [];
+  edit("Duplicate", (draft) => {
+    keys = pasteNodes(draft, snippet, layout, at, true);
+  });
+  select(keys);
+}
+
+export function selectAll(): void {
+  select(activeTab().graph.order);
+}

@@ -1,0 +1,269 @@
+/** Opening and saving: files dropped or chosen, pictures with their workflow, the server's folder. */
+import defaultWorkflow from "../../workflows/text_to_image.json?raw";
+import { Refused } from "../api/client";
+import type { Point } from "../document/graph";
+import { isObject, type Json, type JsonObject, parseJson, writeJson } from "../document/json";
+import { kindOf, NotAWorkflow, readGraph } from "../document/read";
+import { writeGraph } from "../document/write";
+import { add, change } from "./actions";
+import { textsOfPng } from "./png";
+import { refreshJobs } from "./running";
+import { client } from "./server";
+import {
+  activeTab,
+  changeTab,
+  layout,
+  openWorkflow,
+  schemaOf,
+  select,
+  type Tab,
+  useStudio,
+} from "./studio";
+import { tell, tellError } from "./view";
+
+const FOLDER = "workflows";
+
+export function openDefault(): void {
+  openWorkflow(parseJson(defaultWorkflow), { name: "Text to image" });
+  const { nodes } = activeTab().graph;
+  const first = Object.values(nodes).find((each) => each.type === "CLIPTextEncode");
+  if (first !== undefined) select([first.key]);
+}
+
+/** Opens what a dropped or chosen file holds. A picture without a workflow becomes a node. */
+export async function openFile(file: File, at: Point): Promise<void> {
+  try {
+    const name = file.name.replace(/\.[^.]+$/, "");
+    const found = await documentIn(file);
+    if (found !== null) {
+      openDocument(found, name);
+      return;
+    }
+    if (!file.type.startsWith("image/")) throw new NotAWorkflow(`${file.name} holds no workflow.`);
+    await addPicture(file, at);
+  } catch (error) {
+    tellError(error instanceof SyntaxError ? new Error(`${file.name} is no JSON.`) : error);
+  }
+}
+
+/** A workflow, else a prompt, in the file itself or in a picture's texts; null for neither. */
+async function documentIn(file: File): Promise<Json | null> {
+  if (file.name.toLowerCase().endsWith(".json")) {
+    const value = parseJson(await file.text());
+    if (kindOf(value) === null) throw new NotAWorkflow(`${file.name} holds no workflow.`);
+    return value;
+  }
+  const texts = await textsOfPng(new Uint8Array(await file.arrayBuffer()));
+  for (const text of [texts.workflow, texts.prompt]) {
+    const value = text === undefined ? null : parsed(text);
+    if (value !== null && kindOf(value) !== null) return value;
+  }
+  return null;
+}
+
+/** A broken text falls through to the next one. */
+function parsed(text: string): Json | null {
+  try {
+    return parseJson(text);
+  } catch (error) {
+    if (error instanceof SyntaxError) return null;
+    throw error;
+  }
+}
+
+export function openDocument(value: Json, name: string): void {
+  const workflow = kindOf(value) === "prompt" ? workflowOfPrompt(value as JsonObject) : value;
+  openWorkflow(workflow, { name });
+}
+
+const COLUMN = 320;
+const LINE = 280;
+
+/** A graph in API form as one with places: columns by how far a node is from its sources. */
+export function workflowOfPrompt(prompt: JsonObject): JsonObject {
+  const keys = Object.keys(prompt);
+  const ids = new Map(keys.map((key, index) => [key, index + 1]));
+  const depths = depthsOf(prompt);
+  const rows: number[] = [];
+  const links: Json[] = [];
+  const outputs = new Map<string, Json[][]>();
+  const nodes = keys.map((key): JsonObject => {
+    const entry = prompt[key] as JsonObject;
+    const type = String(entry.class_type);
+    const given = isObject(entry.inputs) ? entry.inputs : {};
+    const depth = depths.get(key) ?? 0;
+    rows[depth] = (rows[depth] ?? -1) + 1;
+    const inputs: JsonObject[] = [];
+    const values: JsonObject = {};
+    for (const [name, value] of Object.entries(given)) {
+      const [source, slot] = sourceOf(value, prompt) ?? [];
+      if (source === undefined || slot === undefined) {
+        values[name] = isObject(value) && "__value__" in value ? (value.__value__ ?? null) : value;
+        continue;
+      }
+      const type = schemaOf(String((prompt[source] as JsonObject).class_type))?.outputs[slot]?.type;
+      const id = links.length + 1;
+      links.push([id, ids.get(source) ?? 0, slot, ids.get(key) ?? 0, inputs.length, type ?? "*"]);
+      inputs.push({ name, type: type ?? "*", link: id });
+      const slots = outputs.get(source) ?? [];
+      while (slots.length <= slot) slots.push([]);
+      slots[slot]?.push(id);
+      outputs.set(source, slots);
+    }
+    const meta = isObject(entry._meta) ? entry._meta : {};
+    const named = (layout(type) ?? []).filter((each) => each.kind !== "forced");
+    return {
+      id: ids.get(key) ?? 0,
+      type,
+      pos: [depth * COLUMN, (rows[depth] ?? 0) * LINE],
+      size: [240, 0],
+      flags: {},
+      order: depth,
+      mode: 0,
+      inputs,
+      properties: { "Node name for S&R": type },
+      ...(typeof meta.title === "string" && meta.title !== schemaOf(type)?.display_name
+        ? { title: meta.title }
+        : {}),
+      widgets_values:
+        named.length > 0
+          ? named.map(({ name, kind, default: standard }) =>
+              kind === "control" ? "fixed" : (values[name] ?? standard),
+            )
+          : Object.values(values),
+    };
+  });
+  for (const node of nodes) {
+    const key = keys[Number(node.id) - 1] ?? "";
+    const described = schemaOf(String(node.type))?.outputs ?? [];
+    const slots = outputs.get(key) ?? [];
+    node.outputs = Array.from({ length: Math.max(described.length, slots.length) }, (_, index) => ({
+      name: described[index]?.name ?? "",
+      type: described[index]?.type ?? "*",
+      links: slots[index] ?? [],
+    }));
+  }
+  return {
+    last_node_id: nodes.length,
+    last_link_id: links.length,
+    nodes,
+    links,
+    groups: [],
+    config: {},
+    extra: {},
+    version: 0.4,
+  };
+}
+
+function sourceOf(value: Json, prompt: JsonObject): [string, number] | null {
+  if (!Array.isArray(value) || value.length !== 2) return null;
+  const [source, slot] = value;
+  return typeof source === "string" && typeof slot === "number" && isObject(prompt[source])
+    ? [source, slot]
+    : null;
+}
+
+function depthsOf(prompt: JsonObject): Map<string, number> {
+  const depths = new Map<string, number>();
+  // Each round settles at least one more node of a graph without circles.
+  for (let round = 0; round < Object.keys(prompt).length; round += 1) {
+    let moved = false;
+    for (const [key, entry] of Object.entries(prompt)) {
+      const inputs = isObject(entry) && isObject(entry.inputs) ? Object.values(entry.inputs) : [];
+      const sources = inputs.flatMap((each) => sourceOf(each, prompt)?.[0] ?? []);
+      const depth = Math.max(0, ...sources.map((each) => (depths.get(each) ?? 0) + 1));
+      if (depth !== depths.get(key)) moved = true;
+      depths.set(key, depth);
+    }
+    if (!moved) break;
+  }
+  return depths;
+}
+
+async function addPicture(file: File, at: Point): Promise<void> {
+  const schema = schemaOf("LoadImage");
+  const { filename, subfolder } = await client.upload(file, file.name);
+  await refreshCatalog();
+  if (schema === undefined) throw new Error("This server has no node that loads pictures.");
+  const key = add(schema, at);
+  change(key, "image", subfolder === "" ? filename : `${subfolder}/${filename}`);
+}
+
+export async function refreshCatalog(): Promise<void> {
+  const catalog = await client.catalog();
+  useStudio.setState(({ tabs }) => ({ catalog, tabs: tabs.map(renamed) }));
+
+  /** Nodes that the catalog did not know are read again by their names. */
+  function renamed(tab: Tab): Tab {
+    const unknown = Object.values(tab.graph.nodes).some(
+      (each) => each.slots.some((name) => name.startsWith("#")) && each.type in catalog,
+    );
+    if (!unknown || tab.log.done.length > 0) return tab;
+    const known = (type: string) => layout(type);
+    const graph = readGraph(writeGraph(tab.graph), known);
+    return { ...tab, graph, kept: tab.graph === tab.kept ? graph : tab.kept };
+  }
+}
+
+/** Saves to the server's folder; asks for a name where there is none. False where one gave up. */
+export async function save(
+  askName: (suggested: string) => string | null,
+  as = false,
+): Promise<boolean> {
+  const tab = activeTab();
+  let { path } = tab;
+  let name = tab.name;
+  if (path === null || as) {
+    const given = askName(tab.name)?.trim();
+    if (!given) return false;
+    name = given.replace(/\.json$/, "");
+    path = `${FOLDER}/${name}.json`;
+  }
+  try {
+    await client.save(path, writeJson(writeGraph(tab.graph), 1), path === tab.path);
+  } catch (error) {
+    if (error instanceof Refused && error.status === 409) {
+      tellError(
+        new Error(`There is a workflow called ${name} already. Save it under another name.`),
+      );
+      return false;
+    }
+    tellError(error);
+    return false;
+  }
+  changeTab(tab.id, () => ({ path, name, kept: tab.graph }));
+  return true;
+}
+
+export async function openSaved(name: string): Promise<void> {
+  const path = `${FOLDER}/${name}`;
+  const open = useStudio.getState().tabs.find((each) => each.path === path);
+  if (open !== undefined) {
+    useStudio.setState({ active: open.id });
+    return;
+  }
+  try {
+    const text = await client.load(path);
+    if (text === null) throw new Error(`There is no workflow called ${name} any more.`);
+    openWorkflow(parseJson(text), { name: name.replace(/\.json$/, ""), path });
+  } catch (error) {
+    tellError(error);
+  }
+}
+
+/** Hands the open document out as a file. */
+export function download(): void {
+  const { graph, name } = activeTab();
+  const blob = new Blob([writeJson(writeGraph(graph), 1)], { type: "application/json" });
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(blob);
+  link.download = `${name}.json`;
+  link.click();
+  URL.revokeObjectURL(link.href);
+}
+
+export async function openJob(job: string, workflow: Json | null): Promise<void> {
+  if (workflow === null) tell("This picture was made without a saved workflow.");
+  else openWorkflow(workflow, { name: `From ${job.slice(0, 8)}` });
+  await refreshJobs();
+}

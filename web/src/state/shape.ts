@@ -1,0 +1,186 @@
+/**
+ * Where everything on a node lies, computed instead of measured: the canvas shows thousands of
+ * nodes because it never has to ask the browser. A saved node's place is that of its body, its
+ * title lies above it; here both are one box.
+ */
+import type { InputSchema, NodeSchema } from "../api/types";
+import type { Graph, GraphNode, Point } from "../document/graph";
+import { controlOf, defaultOf, isSocket, isWidget } from "./widgets";
+
+export const TITLE = 30;
+export const ROW = 20;
+export const WIDGET = 24;
+const PAD = 6;
+const TEXT = 76;
+const PICTURE = 160;
+export const NARROWEST = 180;
+export const WIDTH = 240;
+const COLLAPSED_WIDTH = 160;
+export const GRID = 8;
+
+export interface SocketRow {
+  /** An input's name, or an output's number. */
+  id: string;
+  label: string;
+  type: string;
+  optional: boolean;
+  list: boolean;
+  y: number;
+  tooltip: string | null;
+}
+
+export interface WidgetRow {
+  input: InputSchema;
+  /** The widget that says what to do with this one after a run. */
+  control: string | null;
+  multiline: boolean;
+  y: number;
+  height: number;
+}
+
+export interface Shape {
+  width: number;
+  height: number;
+  inputs: SocketRow[];
+  outputs: SocketRow[];
+  widgets: WidgetRow[];
+  /** Where pictures and texts that the node shows begin. */
+  shown: { y: number; height: number } | null;
+}
+
+/** `pictures`: whether the node has something to show below its widgets. */
+export function shapeOf(node: GraphNode, schema: NodeSchema | undefined, pictures: boolean): Shape {
+  const { inputs, outputs } = socketsOf(node, schema);
+  if (node.collapsed) return collapsedShape(inputs, outputs, schema);
+  const width = Math.max(node.size.width, NARROWEST);
+  const wanted = node.size.height + TITLE;
+  const rows = Math.max(inputs.length, outputs.length);
+  let y = TITLE + PAD + rows * ROW + (rows > 0 ? 4 : 0);
+  const described = (schema?.inputs ?? []).filter(isWidget);
+  const texts = described.filter(isMultiline).length;
+  const fixed = y + (described.length - texts) * WIDGET + PAD;
+  const shownLeast = pictures ? PICTURE : 0;
+  const spare = wanted - fixed - (pictures ? Math.min(shownLeast, width) : 0);
+  const text = texts === 0 ? 0 : Math.max(TEXT, Math.floor(spare / texts));
+  const widgets = described.map((input): WidgetRow => {
+    const multiline = isMultiline(input);
+    const height = multiline ? text : WIDGET;
+    const row = { input, control: controlOf(schema as NodeSchema, input), multiline, y, height };
+    y += height;
+    return row;
+  });
+  if (schema === undefined) y += Object.keys(node.values).length > 0 ? ROW : 0;
+  const least = y + PAD;
+  const height = Math.max(wanted, least + shownLeast);
+  const shown = pictures ? { y, height: height - y - PAD } : null;
+  return { width, height, inputs, outputs, widgets, shown };
+}
+
+/** How low the node can be made. */
+export function leastHeight(
+  node: GraphNode,
+  schema: NodeSchema | undefined,
+  pictures: boolean,
+): number {
+  return shapeOf({ ...node, size: { width: node.size.width, height: 0 } }, schema, pictures).height;
+}
+
+function collapsedShape(
+  inputs: SocketRow[],
+  outputs: SocketRow[],
+  schema: NodeSchema | undefined,
+): Shape {
+  const middle = (each: SocketRow) => ({ ...each, y: TITLE / 2 });
+  const linked = (schema?.inputs ?? []).filter(isWidget);
+  return {
+    width: COLLAPSED_WIDTH,
+    height: TITLE,
+    inputs: inputs.map(middle),
+    outputs: outputs.map(middle),
+    widgets: linked.map((input) => ({
+      input,
+      control: null,
+      multiline: false,
+      y: TITLE / 2 - WIDGET / 2,
+      height: WIDGET,
+    })),
+    shown: null,
+  };
+}
+
+function isMultiline(input: InputSchema): boolean {
+  return input.type === "STRING" && input.options.multiline === true;
+}
+
+/** The node's sockets as the catalog lists them; those only the file knows come after. */
+function socketsOf(node: GraphNode, schema: NodeSchema | undefined) {
+  const y = (index: number) => TITLE + PAD + index * ROW + ROW / 2;
+  const described = (schema?.inputs ?? []).filter((each) => each.section !== "hidden");
+  const known = new Set(described.map((each) => each.name));
+  const foreign = node.inputs.filter((each) => !known.has(each.name));
+  const inputs = [
+    ...described.filter(isSocket).map((each) => ({
+      id: each.name,
+      label: each.name,
+      type: each.type,
+      optional: each.section === "optional",
+      tooltip: typeof each.options.tooltip === "string" ? each.options.tooltip : null,
+    })),
+    ...foreign.map((each) => ({
+      id: each.name,
+      label: each.name,
+      type: each.type,
+      optional: schema !== undefined,
+      tooltip: null,
+    })),
+  ].map((each, index) => ({ ...each, list: false, y: y(index) }));
+  const count = Math.max(node.outputs.length, schema?.outputs.length ?? 0);
+  const outputs = Array.from({ length: count }, (_, index) => {
+    const [described, saved] = [schema?.outputs[index], node.outputs[index]];
+    return {
+      id: String(index),
+      label: described?.name || saved?.name || "",
+      type: (saved?.type === "*" ? described?.type : saved?.type) ?? described?.type ?? "*",
+      optional: false,
+      list: described?.is_list ?? false,
+      tooltip: described?.tooltip ?? null,
+      y: y(index),
+    };
+  });
+  return { inputs, outputs };
+}
+
+/** The top left corner of the whole box. */
+export function cornerOf(node: GraphNode): Point {
+  return { x: node.position.x, y: node.position.y - TITLE };
+}
+
+export function bodyAt(corner: Point): Point {
+  return { x: corner.x, y: corner.y + TITLE };
+}
+
+/** The type of a node's input, whether it is a socket or a widget. */
+export function inputType(node: GraphNode, schema: NodeSchema | undefined, name: string): string {
+  const described = schema?.inputs.find((each) => each.name === name);
+  return described?.type ?? node.inputs.find((each) => each.name === name)?.type ?? "*";
+}
+
+export function outputType(node: GraphNode, schema: NodeSchema | undefined, slot: number): string {
+  const [saved, described] = [node.outputs[slot]?.type, schema?.outputs[slot]?.type];
+  return (saved === "*" ? described : saved) ?? described ?? "*";
+}
+
+/** A widget's value as the server would take it: what is saved, else the default. */
+export function currentValue(node: GraphNode, input: InputSchema) {
+  return node.values[input.name] ?? defaultOf(input);
+}
+
+export function boundsOf(graph: Graph, keys: readonly string[]) {
+  const nodes = keys.flatMap((key) => graph.nodes[key] ?? []);
+  if (nodes.length === 0) return null;
+  const left = Math.min(...nodes.map((each) => each.position.x));
+  const top = Math.min(...nodes.map((each) => each.position.y - TITLE));
+  const right = Math.max(...nodes.map((each) => each.position.x + each.size.width));
+  const bottom = Math.max(...nodes.map((each) => each.position.y + each.size.height));
+  return { x: left, y: top, width: right - left, height: bottom - top };
+}

@@ -1,0 +1,88 @@
+/** What of the studio is open on the screen, and what it tells the user. Nothing here is saved in a document. */
+import { create } from "zustand";
+import type { Point } from "../document/graph";
+import type { Pulled } from "./search";
+
+export type Theme = "dark" | "light";
+export type DockTab = "results" | "queue" | "problems";
+
+export interface Palette {
+  /** Where it opens on the screen, and where the node will be in the graph. */
+  screen: Point;
+  at: Point;
+  pulled: Pulled | null;
+}
+
+export interface Notice {
+  text: string;
+  tone: "plain" | "error";
+  action?: { label: string; run: () => void };
+}
+
+interface View {
+  theme: Theme;
+  palette: Palette | null;
+  notice: Notice | null;
+  dock: DockTab | null;
+  inspector: boolean;
+  workflows: boolean;
+  shortcuts: boolean;
+  lightbox: string | null;
+  /** How often each class of node was added. */
+  used: Readonly<Record<string, number>>;
+}
+
+const KEPT = "calotype.view";
+
+export const useView = create<View>(() => ({
+  theme: "dark",
+  palette: null,
+  notice: null,
+  dock: "results",
+  inspector: true,
+  workflows: false,
+  shortcuts: false,
+  lightbox: null,
+  used: {},
+  ...kept(),
+}));
+
+type Kept = Partial<Pick<View, "theme" | "dock" | "inspector" | "used">>;
+
+function kept(): Kept {
+  try {
+    return JSON.parse(globalThis.localStorage?.getItem(KEPT) ?? "{}") as Kept;
+  } catch (error) {
+    if (error instanceof SyntaxError) return {};
+    throw error;
+  }
+}
+
+/** Remembers on this machine what one has open. */
+export function keepView(): () => void {
+  return useView.subscribe(({ theme, dock, inspector, used }) => {
+    localStorage.setItem(KEPT, JSON.stringify({ theme, dock, inspector, used }));
+  });
+}
+
+export function tell(text: string, action?: Notice["action"]): void {
+  useView.setState({ notice: { text, tone: "plain", ...(action ? { action } : {}) } });
+}
+
+/** An error in the words it came with. */
+export function tellError(error: unknown): void {
+  const text = error instanceof Error ? error.message : String(error);
+  useView.setState({ notice: { text, tone: "error" } });
+}
+
+export function countUse(type: string): void {
+  useView.setState(({ used }) => ({ used: { ...used, [type]: (used[type] ?? 0) + 1 } }));
+}
+
+export function toggleTheme(): void {
+  useView.setState(({ theme }) => ({ theme: theme === "dark" ? "light" : "dark" }));
+}
+
+export function toggleDock(tab: DockTab): void {
+  useView.setState(({ dock }) => ({ dock: dock === tab ? null : tab }));
+}

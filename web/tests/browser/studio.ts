@@ -1,0 +1,111 @@
+/** A real server on a folder of its own, and a real browser. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { type Browser, chromium, type Page } from "playwright-core";
+
+const ROOT = resolve(import.meta.dirname, "../../..");
+const BROWSERS = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
+const PATIENCE = 120_000;
+
+export interface Studio {
+  address: string;
+  browser: Browser;
+  close(): Promise<void>;
+}
+
+/** `CALOTYPE_SERVER` names a server that runs already, `CALOTYPE_PYTHON` the Python to start one. */
+export async function startStudio(): Promise<Studio> {
+  const browser = await chromium.launch({
+    executablePath: process.env.CALOTYPE_BROWSER ?? found(BROWSERS),
+    args: ["--no-sandbox", "--disable-gpu"],
+  });
+  const running = process.env.CALOTYPE_SERVER;
+  if (running !== undefined) {
+    return { address: running, browser, close: () => browser.close() };
+  }
+  const folder = mkdtempSync(join(tmpdir(), "calotype-browser-"));
+  const port = await freePort();
+  const address = `http://127.0.0.1:${port}`;
+  const server = spawn(
+    process.env.CALOTYPE_PYTHON ?? "python",
+    ["main.py", "--no-browser", "--port", String(port), "--user-directory", join(folder, "user")],
+    { cwd: ROOT, stdio: ["ignore", "inherit", "inherit"] },
+  );
+  await answered(address, server);
+  return {
+    address,
+    browser,
+    close: async () => {
+      await browser.close();
+      const gone = new Promise((done) => server.once("exit", done));
+      server.kill("SIGTERM");
+      await gone;
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+function found(paths: readonly string[]): string {
+  const path = paths.find(existsSync);
+  if (path === undefined) throw new Error("There is no Chromium: apt-get install chromium");
+  return path;
+}
+
+function freePort(): Promise<number> {
+  return new Promise((done) => {
+    const probe = createServer().listen(0, "127.0.0.1", () => {
+      const place = probe.address();
+      probe.close(() => done(typeof place === "object" && place !== null ? place.port : 0));
+    });
+  });
+}
+
+async function answered(address: string, server: ChildProcess): Promise<void> {
+  const until = Date.now() + PATIENCE;
+  while (Date.now() < until) {
+    if (server.exitCode !== null) throw new Error(`The server ended with ${server.exitCode}.`);
+    const answer = await fetch(`${address}/object_info`).catch(() => null);
+    if (answer?.ok === true) return;
+    await new Promise((done) => setTimeout(done, 200));
+  }
+  throw new Error("The server did not answer.");
+}
+
+/** A page as a new user sees it, which fails its test on any error of its own. */
+export async function openPage({ browser, address }: Studio): Promise<Page> {
+  const context = await browser.newContext({
+    viewport: { width: 1440, height: 900 },
+    permissions: ["clipboard-read", "clipboard-write"],
+  });
+  const page = await context.newPage();
+  page.setDefaultTimeout(30_000);
+  page.on("pageerror", (error) => {
+    throw error;
+  });
+  // What others left as a draft on the server is not this user's.
+  await page.route("**/api/userdata/drafts*", (route) =>
+    route.request().method() === "GET" ? route.fulfill({ status: 404 }) : route.continue(),
+  );
+  await page.goto(address);
+  await page.locator(".card").first().waitFor();
+  return page;
+}
+
+/** Drops a file on the canvas as a user does from a file manager. */
+export async function dropFile(
+  page: Page,
+  file: { name: string; type: string; content: Buffer },
+): Promise<void> {
+  const transfer = await page.evaluateHandle(
+    ({ name, type, bytes }) => {
+      const made = new DataTransfer();
+      made.items.add(new File([new Uint8Array(bytes)], name, { type }));
+      return made;
+    },
+    { name: file.name, type: file.type, bytes: [...file.content] },
+  );
+  await page.locator(".canvas").dispatchEvent("drop", { dataTransfer: transfer });
+}

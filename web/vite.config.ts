@@ -1,0 +1,18 @@
+import react from "@vitejs/plugin-react";
+import { defineConfig } from "vite";
+
+/** Where a running Calotype answers, for `npm run dev`. */
+const server = process.env.CALOTYPE_SERVER ?? "http://127.0.0.1:8188";
+
+export default defineConfig({
+  plugins: [react()],
+  base: "./",
+  build: { target: "es2023", outDir: "dist", emptyOutDir: true, reportCompressedSize: true },
+  server: {
+    proxy: {
+      "/api": { target: server, changeOrigin: true },
+      "/calotype": { target: server, changeOrigin: true },
+      "/ws": { target: server, ws: true, changeOrigin: true },
+    },
+  },
+});
