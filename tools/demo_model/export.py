@@ -16,6 +16,7 @@ from tools.demo_model.optimiser import Average
 from tools.demo_model.report import report
 from tools.demo_model.train_denoiser import CaptionedDenoiser
 from tools.demo_model.training import as_floats
+from tools.demo_model.tune_decoder import averaged
 from tools.fit_preview_factors import fit
 
 
@@ -70,7 +71,7 @@ def export(data: Path, work: Path, out: Path) -> None:
     average.swap()
     denoiser = Denoiser()
     denoiser.load_state_dict(model.unet.state_dict())
-    autoencoder = finished_autoencoder(cached["autoencoder"])
+    autoencoder = finished_autoencoder(averaged(work, cached["autoencoder"]))
     text_encoder = checkpoint.spread_vocabulary(
         checkpoint.under(model.state_dict(), "text."), cached["used"]
     )

@@ -164,7 +164,7 @@ class Run:
             self.running = self.clock.running
             return rate
         trained = [p for p in self.model.parameters() if p.grad is not None]
-        orders = torch.tensor([rate, float(self.clock.running)])
+        orders = torch.tensor([rate, float(self.clock.running)], device=trained[0].device)
         flat = torch.cat([*(p.grad.flatten() for p in trained), orders * self.leads])
         distributed.all_reduce(flat)
         *gradients, orders = flat.split([*(p.numel() for p in trained), 2])
