@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--processes",
         type=int,
         default=1,
-        help="share every batch; beats threads where other programs want the same cores",
+        help="share every batch; each process computes with --threads of its own",
     )
     parser.add_argument("--eager", action="store_true", help="do not compile")
 
