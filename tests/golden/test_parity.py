@@ -25,7 +25,7 @@ LOOSER = {
     # It chooses its sigmas by the error it sees, and the network's timestep is the nearest whole
     # one: another rounding may choose another timestep. 9e-7 or 4e-4 here, by the kernels used.
     "tiny_dpm_adaptive_normal": 1e-3,
-    # The first step leads from sigma 4519 to 3.5 and cancels three digits of x: 7e-6 to 1.1e-5 here.
+    # The first step leads from sigma 4519 to 3.5 and cancels three digits of x: 7e-6 to 1.1e-5.
     "tiny_graph_v_prediction_zsnr": 2e-5,
 }
 """Runs that may stray further, each with its reason."""
