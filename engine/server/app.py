@@ -177,7 +177,8 @@ async def _services(
             logs.write(f"Calotype: {note}\n")
         await queue.recover(time.time(), failed_outcome)
         await asyncio.to_thread(empty_temp, settings)
-        sweeping = asyncio.create_task(asyncio.to_thread(sweep, settings, time.time() - 1.0))
+        # Nobody else writes yet; the stamps of files may lag the clock by a few milliseconds.
+        sweeping = asyncio.create_task(asyncio.to_thread(sweep, settings, time.time() - 0.05))
         workers = Workers(
             settings,
             queue,
