@@ -64,16 +64,23 @@ class Database:
         notes: what had to be done at opening that a user should hear of.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(
+        self, path: Path, *, connect: Callable[[Path], sqlite3.Connection] | None = None
+    ) -> None:
         """Open or make the file, migrate it, and start its thread.
 
         A damaged file is set aside under another name, never deleted, and a new one begun.
+
+        Args:
+            path: of the file.
+            connect: opens it, in autocommit mode; for tests that pull the plug.
 
         Raises:
             StoreError: it was written by a newer Calotype, or cannot be opened at all.
         """
         self.notes: list[str] = []
         self._path = path
+        self._connect = connect or _connect
         self._waiting: SimpleQueue[tuple[Work[Any], Future[Any]] | None] = SimpleQueue()
         opened: Future[None] = Future()
         self._thread = threading.Thread(
@@ -117,7 +124,7 @@ class Database:
     def _open(self) -> sqlite3.Connection:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            return self._prepare(_connect(self._path))
+            return self._prepare(self._connect(self._path))
         except sqlite3.DatabaseError as error:
             if isinstance(error, sqlite3.OperationalError) and "unable to open" in str(error):
                 raise StoreError(f"{self._path}: cannot be opened: {error}") from error
@@ -126,7 +133,7 @@ class Database:
                 f"{self._path.name} was damaged ({error}); it was kept as {aside.name} "
                 "and a new one was begun"
             )
-            return self._prepare(_connect(self._path))
+            return self._prepare(self._connect(self._path))
 
     def _prepare(self, connection: sqlite3.Connection) -> sqlite3.Connection:
         """Check and migrate.
