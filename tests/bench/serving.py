@@ -1,4 +1,4 @@
-"""The server's figures: python tests/bench/server.py [--prompts 200]
+"""The server's figures: python tests/bench/serving.py [--prompts 200]
 
 Ratios against a named baseline of the same run where there is one; medians. The machine should do
 nothing else.
