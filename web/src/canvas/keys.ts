@@ -4,7 +4,7 @@ import { type RefObject, useEffect, useRef } from "react";
 import { moveNodes } from "../document/edit";
 import { MODE, type Point } from "../document/graph";
 import {
-  copySelected,
+  copiedText,
   duplicateSelected,
   groupSelected,
   pasteText,
@@ -62,13 +62,27 @@ export function useKeys(flow: Flow, box: RefObject<HTMLElement | null>): RefObje
       event.preventDefault();
     };
     window.addEventListener("keydown", key);
+    window.addEventListener("copy", copy);
+    window.addEventListener("cut", copy);
     window.addEventListener("paste", paste);
     return () => {
+      window.removeEventListener("copy", copy);
+      window.removeEventListener("cut", copy);
       window.removeEventListener("keydown", key);
       window.removeEventListener("paste", paste);
     };
   }, [flow, box]);
   return pointer;
+}
+
+/** At once, in the event itself: a paste that follows on its heels finds what was copied. */
+function copy(event: ClipboardEvent): void {
+  if (isTyping(event.target) || window.getSelection()?.isCollapsed === false) return;
+  const text = copiedText();
+  if (text === null) return;
+  event.clipboardData?.setData("text/plain", text);
+  event.preventDefault();
+  if (event.type === "cut") removeSelected();
 }
 
 let withLinks = false;
@@ -113,8 +127,6 @@ function withModifier(event: KeyboardEvent): boolean {
     b: () => toggleMode(MODE.bypassed),
     m: () => toggleMode(MODE.muted),
     delete: () => removeSelected(true),
-    c: () => void copySelected().catch(tellError),
-    x: () => void copySelected().then(() => removeSelected(), tellError),
   };
   if (letter === "v") {
     withLinks = shiftKey;
@@ -125,7 +137,6 @@ function withModifier(event: KeyboardEvent): boolean {
     nudgeSelected(nudge);
     return true;
   }
-  if ((letter === "c" || letter === "x") && String(window.getSelection()) !== "") return false;
   doing[letter]?.();
   return letter in doing;
 }

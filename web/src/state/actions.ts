@@ -237,10 +237,10 @@ export function ungroup(key: string): void {
   edit("Remove the group", (draft) => removeGroup(draft, key));
 }
 
-export async function copySelected(): Promise<void> {
+/** The selected nodes as text for the clipboard, or null where none is. */
+export function copiedText(): string | null {
   const { graph, selected } = activeTab();
-  if (selected.length === 0) return;
-  await navigator.clipboard.writeText(writeJson(copyNodes(graph, selected)));
+  return selected.length === 0 ? null : writeJson(copyNodes(graph, selected));
 }
 
 /** Puts copied nodes down; throws what `parseJson` and `pasteNodes` throw. */
