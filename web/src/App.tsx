@@ -1,7 +1,7 @@
 /** The studio: starts what runs beside the screen, and puts the rooms together. */
 import { useEffect, useState } from "react";
 import { Canvas } from "./canvas/Canvas";
-import { askName } from "./canvas/keys";
+import { CommandPalette } from "./panels/CommandPalette";
 import { Dock } from "./panels/Dock";
 import { Inspector } from "./panels/Inspector";
 import { Lightbox } from "./panels/Lightbox";
@@ -12,28 +12,47 @@ import { RunBar } from "./panels/RunBar";
 import { Shortcuts } from "./panels/Shortcuts";
 import { TopBar } from "./panels/TopBar";
 import { Workflows } from "./panels/Workflows";
+import { addCommands } from "./state/commands";
+import { COMMANDS } from "./state/commands/all";
 import { keepDrafts, restore } from "./state/draft";
 import { refreshCatalog } from "./state/files";
+import { hearKeys } from "./state/keymap";
 import { connect, refreshJobs, showLastResults, watchProblems } from "./state/running";
+import { loadSettings, useSetting } from "./state/settings";
 import { activeTab } from "./state/studio";
 import { keepView, tellError, useView } from "./state/view";
+import { type Language, speak, t } from "./words/words";
 
 type Stage = "starting" | "ready" | { failed: string };
 
 export function App() {
   const [stage, setStage] = useState<Stage>("starting");
-  const theme = useView((state) => state.theme);
-  const inspector = useView((state) => state.inspector);
+  const theme = useSetting("calotype.theme");
+  const language = useSetting("calotype.language");
+  const [spoken, setSpoken] = useState("en");
 
   useEffect(() => {
     document.documentElement.dataset.theme = theme;
   }, [theme]);
 
   useEffect(() => {
+    speak(language as Language).then(() => setSpoken(language), tellError);
+  }, [language]);
+
+  useEffect(() => {
+    const endings = [addCommands(COMMANDS), hearKeys()];
+    return () => {
+      for (const end of endings) end();
+    };
+  }, []);
+
+  useEffect(() => {
     const endings: (() => void)[] = [];
     let ended = false;
     const begin = async () => {
+      const settings = loadSettings();
       const restored = await restore(refreshCatalog());
+      await settings;
       if (ended) return;
       endings.push(connect(), watchProblems(), keepDrafts(), keepView());
       setStage("ready");
@@ -59,17 +78,23 @@ export function App() {
   if (stage !== "ready") {
     return (
       <div className="starting">
-        <h1>Calotype cannot be reached</h1>
+        <h1>{t("Calotype cannot be reached")}</h1>
         <p>{stage.failed}</p>
         <button type="button" className="primary" onClick={() => window.location.reload()}>
-          Try again
+          {t("Try again")}
         </button>
       </div>
     );
   }
+  return <Screen key={spoken} />;
+}
+
+/** All of the screen; drawn anew when its language changes. */
+function Screen() {
+  const inspector = useView((state) => state.inspector);
   return (
     <div className={inspector ? "studio with-inspector" : "studio"}>
-      <TopBar askName={askName} />
+      <TopBar />
       <Rail />
       <main className="stage">
         <Canvas />
@@ -80,6 +105,7 @@ export function App() {
       {inspector && <Inspector />}
       <Dock />
       <Palette />
+      <CommandPalette />
       <Lightbox />
       <Shortcuts />
     </div>

@@ -26,6 +26,8 @@ test.each([
   ["document", "react"],
   ["api", "../document/json"],
   ["state", "../canvas/flow"],
+  ["state/commands", "../../panels/Dock"],
+  ["words", "../state/view"],
   ["widgets", "../state/view"],
   ["widgets", "../api/client"],
   ["canvas", "../panels/Dock"],
@@ -39,6 +41,8 @@ test.each([
   ["state", "../document/json"],
   ["state", "../api/client"],
   ["widgets", "../api/types"],
+  ["widgets", "../words/words"],
+  ["state/commands", "../view"],
   ["canvas", "../state/view"],
 ])("%s may import %s", (room, imported) => {
   expect(lint(room, imported)).not.toContain("noRestrictedImports");

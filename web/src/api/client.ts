@@ -132,6 +132,9 @@ export function makeClient(codec: Codec, request: typeof fetch = (...given) => f
       });
       return codec.parse(await answer.text()) as { prompt_id: string };
     },
+    settings: () => read<Record<string, unknown>>("/settings"),
+    changeSetting: (id: string, value: unknown) =>
+      post(`/settings/${encodeURIComponent(id)}`, value),
     interrupt: (prompt?: string) => post("/interrupt", prompt ? { prompt_id: prompt } : {}),
     removeFromQueue: (ids: readonly string[]) => post("/queue", { delete: ids }),
     clearQueue: () => post("/queue", { clear: true }),

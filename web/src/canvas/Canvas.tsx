@@ -41,9 +41,9 @@ import {
   type Viewport,
 } from "../state/studio";
 import { useView } from "../state/view";
+import { useCanvasHandle } from "./clipboard";
 import { type FlowEdge, type FlowNode, Projection } from "./flow";
 import { Groups } from "./Groups";
-import { useKeys } from "./keys";
 import { NodeCard } from "./NodeCard";
 import { nodeAt, Overview } from "./Overview";
 import { PulledWire, Wire } from "./Wire";
@@ -81,7 +81,7 @@ function Board() {
   const edges = useMemo(() => projection.edges(tab, catalog), [projection, tab, catalog]);
   const box = useRef<HTMLDivElement>(null);
   const [firstView] = useState(() => tab.viewport ?? guessedView());
-  const pointer = useKeys(flow, box);
+  const pointer = useCanvasHandle(flow, box);
   useFirstView(flow, box);
 
   const atScreen = useCallback(

@@ -5,9 +5,9 @@ import type { Catalog } from "../api/catalog";
 import type { Graph, GraphNode, Point } from "../document/graph";
 import { colourOf } from "../state/kinds";
 import { placeOf, useRuns } from "../state/runs";
+import { useSetting } from "../state/settings";
 import { outputType, shapeOf, TITLE } from "../state/shape";
 import { activeTab, titleOf, useActive, useStudio } from "../state/studio";
-import { useView } from "../state/view";
 
 interface Box {
   x: number;
@@ -42,7 +42,7 @@ export function Overview() {
   const tab = useActive((each) => each);
   const runs = useRuns((state) => state.nodes);
   const problems = useRuns((state) => state.problems[tab.id]?.node_errors);
-  const theme = useView((state) => state.theme);
+  const theme = useSetting("calotype.theme");
 
   // biome-ignore lint/correctness/useExhaustiveDependencies: the theme changes what `css` answers
   useEffect(() => {

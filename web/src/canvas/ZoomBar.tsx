@@ -29,7 +29,7 @@ export function ZoomBar() {
         type="button"
         aria-label="Show all"
         title="Show all ( . )"
-        onClick={() => showAll(flow)}
+        onClick={() => showNodes(flow, activeTab().selected)}
       >
         <Maximize size={14} aria-hidden />
       </button>
@@ -37,9 +37,12 @@ export function ZoomBar() {
   );
 }
 
-/** Shows what is selected, or all. */
-export function showAll(flow: Pick<ReturnType<typeof useReactFlow>, "fitBounds">): void {
-  const { graph, selected } = activeTab();
-  const bounds = boundsOf(graph, selected.length > 0 ? selected : graph.order);
+/** Shows these nodes, or all where none is named. */
+export function showNodes(
+  flow: Pick<ReturnType<typeof useReactFlow>, "fitBounds">,
+  keys: readonly string[] = [],
+): void {
+  const { graph } = activeTab();
+  const bounds = boundsOf(graph, keys.length > 0 ? keys : graph.order);
   if (bounds !== null) void flow.fitBounds(bounds, { padding: 0.12, duration: 240 });
 }

@@ -1,45 +1,45 @@
-/** The keys on one sheet. */
+/** The keys on one sheet, as they are now. */
+import { type Command, useCommands } from "../state/commands";
+import { keysOf, shownKey } from "../state/keymap";
+import { useSetting } from "../state/settings";
 import { useView } from "../state/view";
-
-const KEYS: readonly (readonly [string, string])[] = [
-  ["Run", "Ctrl Enter"],
-  ["Run at the front", "Ctrl Shift Enter"],
-  ["Stop", "Ctrl Alt Enter"],
-  ["Add a node", "Tab, double-click"],
-  ["Undo, redo", "Ctrl Z, Ctrl Shift Z"],
-  ["Copy, cut, paste", "Ctrl C, X, V"],
-  ["Paste with wires", "Ctrl Shift V"],
-  ["Duplicate", "Ctrl D"],
-  ["Delete, heal the wires", "Del, Ctrl Del"],
-  ["Bypass, mute", "Ctrl B, Ctrl M"],
-  ["Collapse", "Alt C"],
-  ["Group", "Ctrl G"],
-  ["Select all, none", "Ctrl A, Esc"],
-  ["Show all", "."],
-  ["Save, open", "Ctrl S, Ctrl O"],
-  ["New workflow", "Alt N"],
-  ["Nudge", "Ctrl arrows"],
-  ["Workflows, queue, inspector", "W, Q, I"],
-];
+import { t } from "../words/words";
+import { Dialog } from "./Dialog";
 
 export function Shortcuts() {
   const open = useView((state) => state.shortcuts);
-  if (!open) return null;
+  return open ? <Sheet /> : null;
+}
+
+function Sheet() {
+  const all = useCommands((state) => state.all);
+  const own = useSetting("calotype.keys");
+  const groups = new Map<string, Command[]>();
+  for (const each of all) {
+    if (keysOf(each, own).length === 0) continue;
+    groups.set(each.group, [...(groups.get(each.group) ?? []), each]);
+  }
   return (
-    <button
-      type="button"
-      className="veil"
-      aria-label="Close the keys"
-      onClick={() => useView.setState({ shortcuts: false })}
-    >
-      <dl className="shortcuts">
-        {KEYS.map(([what, keys]) => (
-          <div key={what}>
-            <dt>{what}</dt>
-            <dd>{keys}</dd>
-          </div>
+    <Dialog title={t("Keys")} width="wide" onClose={() => useView.setState({ shortcuts: false })}>
+      <div className="shortcut-groups">
+        {[...groups].map(([group, commands]) => (
+          <section key={group} aria-label={t(group)}>
+            <h3>{t(group)}</h3>
+            <dl>
+              {commands.map((each) => (
+                <div key={each.id}>
+                  <dt>{t(each.title)}</dt>
+                  <dd>
+                    {keysOf(each, own).map((key) => (
+                      <kbd key={key}>{shownKey(key)}</kbd>
+                    ))}
+                  </dd>
+                </div>
+              ))}
+            </dl>
+          </section>
         ))}
-      </dl>
-    </button>
+      </div>
+    </Dialog>
   );
 }

@@ -1,6 +1,9 @@
 /** The open documents, and saving. */
-import { Download, Moon, PanelRight, Plus, Redo2, Save, Sun, Undo2, X } from "lucide-react";
+import { Download, Moon, PanelRight, Plus, Redo2, Save, Search, Sun, Undo2, X } from "lucide-react";
+import { askName } from "../state/ask";
+import { runCommand } from "../state/commands";
 import { download, save } from "../state/files";
+import { useSetting } from "../state/settings";
 import {
   closeTab,
   isDirty,
@@ -12,18 +15,15 @@ import {
   useActive,
   useStudio,
 } from "../state/studio";
-import { toggleTheme, useView } from "../state/view";
+import { useView } from "../state/view";
+import { t } from "../words/words";
 
-interface Props {
-  askName: (suggested: string) => string | null;
-}
-
-export function TopBar({ askName }: Props) {
+export function TopBar() {
   const tabs = useStudio((state) => state.tabs);
   const active = useStudio((state) => state.active);
   const done = useActive((tab) => tab.log.done.at(-1)?.label);
   const undone = useActive((tab) => tab.log.undone.at(-1)?.label);
-  const theme = useView((state) => state.theme);
+  const theme = useSetting("calotype.theme");
   const inspector = useView((state) => state.inspector);
   return (
     <header className="top-bar">
@@ -42,6 +42,17 @@ export function TopBar({ askName }: Props) {
         </button>
       </div>
       <div className="actions">
+        <button
+          type="button"
+          className="finder"
+          title={`${t("Search all commands")}  Ctrl+K`}
+          onClick={() => runCommand("view.commands")}
+        >
+          <Search size={13} aria-hidden />
+          {t("Search or run a command")}
+          <kbd>Ctrl K</kbd>
+        </button>
+        <i className="rule" />
         <button
           type="button"
           className="ghost"
@@ -85,11 +96,11 @@ export function TopBar({ askName }: Props) {
         <button
           type="button"
           className="ghost"
-          aria-label={theme === "dark" ? "Light theme" : "Dark theme"}
-          title={theme === "dark" ? "Light theme" : "Dark theme"}
-          onClick={toggleTheme}
+          aria-label={theme === "light" ? "Dark theme" : "Light theme"}
+          title={theme === "light" ? "Dark theme" : "Light theme"}
+          onClick={() => runCommand("view.theme")}
         >
-          {theme === "dark" ? <Sun size={15} aria-hidden /> : <Moon size={15} aria-hidden />}
+          {theme === "light" ? <Moon size={15} aria-hidden /> : <Sun size={15} aria-hidden />}
         </button>
         <button
           type="button"

@@ -3,7 +3,6 @@ import { create } from "zustand";
 import type { Point } from "../document/graph";
 import type { Pulled } from "./search";
 
-export type Theme = "dark" | "light";
 export type DockTab = "results" | "queue" | "problems";
 
 export interface Palette {
@@ -20,13 +19,14 @@ export interface Notice {
 }
 
 interface View {
-  theme: Theme;
   palette: Palette | null;
   notice: Notice | null;
   dock: DockTab | null;
   inspector: boolean;
   workflows: boolean;
   shortcuts: boolean;
+  /** The command palette. */
+  commands: boolean;
   lightbox: string | null;
   /** How often each class of node was added. */
   used: Readonly<Record<string, number>>;
@@ -35,19 +35,19 @@ interface View {
 const KEPT = "calotype.view";
 
 export const useView = create<View>(() => ({
-  theme: "dark",
   palette: null,
   notice: null,
   dock: "results",
   inspector: true,
   workflows: false,
   shortcuts: false,
+  commands: false,
   lightbox: null,
   used: {},
   ...kept(),
 }));
 
-type Kept = Partial<Pick<View, "theme" | "dock" | "inspector" | "used">>;
+type Kept = Partial<Pick<View, "dock" | "inspector" | "used">>;
 
 function kept(): Kept {
   try {
@@ -60,8 +60,8 @@ function kept(): Kept {
 
 /** Remembers on this machine what one has open. */
 export function keepView(): () => void {
-  return useView.subscribe(({ theme, dock, inspector, used }) => {
-    localStorage.setItem(KEPT, JSON.stringify({ theme, dock, inspector, used }));
+  return useView.subscribe(({ dock, inspector, used }) => {
+    localStorage.setItem(KEPT, JSON.stringify({ dock, inspector, used }));
   });
 }
 
@@ -77,10 +77,6 @@ export function tellError(error: unknown): void {
 
 export function countUse(type: string): void {
   useView.setState(({ used }) => ({ used: { ...used, [type]: (used[type] ?? 0) + 1 } }));
-}
-
-export function toggleTheme(): void {
-  useView.setState(({ theme }) => ({ theme: theme === "dark" ? "light" : "dark" }));
 }
 
 export function toggleDock(tab: DockTab): void {

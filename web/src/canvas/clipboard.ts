@@ -1,0 +1,87 @@
+/** The clipboard, heard while the canvas is there: nodes as plain JSON, files, pictures. */
+import type { useReactFlow } from "@xyflow/react";
+import { type RefObject, useEffect, useRef } from "react";
+import type { Point } from "../document/graph";
+import { copiedText, pasteText, removeSelected } from "../state/actions";
+import { setCanvas } from "../state/canvas";
+import { openFile } from "../state/files";
+import { isTyping } from "../state/keymap";
+import { tellError } from "../state/view";
+import { t } from "../words/words";
+import type { FlowEdge, FlowNode } from "./flow";
+import { showNodes } from "./ZoomBar";
+
+type Flow = ReturnType<typeof useReactFlow<FlowNode, FlowEdge>>;
+
+const GLIDE = { duration: 180 };
+
+/** Lets others use the canvas, and hears the clipboard. Returns where the pointer was last. */
+export function useCanvasHandle(
+  flow: Flow,
+  box: RefObject<HTMLElement | null>,
+): RefObject<Point | null> {
+  const pointer = useRef<Point | null>(null);
+  useEffect(() => {
+    const place = (): Point => {
+      const {
+        left = 0,
+        top = 0,
+        width = 0,
+        height = 0,
+      } = box.current?.getBoundingClientRect() ?? {};
+      return pointer.current ?? { x: left + width / 2, y: top + height / 2 };
+    };
+    const forget = setCanvas({
+      fit: (keys) => showNodes(flow, keys),
+      zoomIn: () => void flow.zoomIn(GLIDE),
+      zoomOut: () => void flow.zoomOut(GLIDE),
+      zoomTo: (zoom) => void flow.zoomTo(zoom, GLIDE),
+      toGraph: (screen) => flow.screenToFlowPosition(screen),
+      pointer: place,
+    });
+    // The browser's own paste event says nothing of Shift: the key before it does.
+    let withLinks = false;
+    const note = (event: KeyboardEvent) => {
+      if (event.key.toLowerCase() === "v") withLinks = event.shiftKey;
+    };
+    const paste = (event: ClipboardEvent) => {
+      if (isTyping(event.target)) return;
+      const at = flow.screenToFlowPosition(place());
+      const [file] = event.clipboardData?.files ?? [];
+      const text = event.clipboardData?.getData("text/plain") ?? "";
+      if (file !== undefined) void openFile(file, at);
+      else if (text.trimStart().startsWith("{")) pasteNodesAt(text, at, withLinks);
+      event.preventDefault();
+    };
+    window.addEventListener("keydown", note);
+    window.addEventListener("copy", copy);
+    window.addEventListener("cut", copy);
+    window.addEventListener("paste", paste);
+    return () => {
+      forget();
+      window.removeEventListener("keydown", note);
+      window.removeEventListener("copy", copy);
+      window.removeEventListener("cut", copy);
+      window.removeEventListener("paste", paste);
+    };
+  }, [flow, box]);
+  return pointer;
+}
+
+/** At once, in the event itself: a paste that follows on its heels finds what was copied. */
+function copy(event: ClipboardEvent): void {
+  if (isTyping(event.target) || window.getSelection()?.isCollapsed === false) return;
+  const text = copiedText();
+  if (text === null) return;
+  event.clipboardData?.setData("text/plain", text);
+  event.preventDefault();
+  if (event.type === "cut") removeSelected();
+}
+
+function pasteNodesAt(text: string, at: Point, withLinks: boolean): void {
+  try {
+    pasteText(text, at, withLinks);
+  } catch (error) {
+    tellError(error instanceof SyntaxError ? new Error(t("The clipboard holds no nodes.")) : error);
+  }
+}

@@ -1,0 +1,153 @@
+/** Every action by a few letters of its name. Those used last come first. */
+import UFuzzy from "@leeoniya/ufuzzy";
+import { Search } from "lucide-react";
+import { type KeyboardEvent, useEffect, useMemo, useRef, useState } from "react";
+import { type Command, isEnabled, runCommand, useCommands } from "../state/commands";
+import { keysOf, shownKey } from "../state/keymap";
+import { useSetting } from "../state/settings";
+import { useView } from "../state/view";
+import { t } from "../words/words";
+import "./dialog.css";
+
+const fuzzy = new UFuzzy({ intraMode: 1 });
+
+export function CommandPalette() {
+  const open = useView((state) => state.commands);
+  return open ? <Open /> : null;
+}
+
+/** Commands whose names hold what was typed, best first; those that can act now before others. */
+export function found(all: readonly Command[], typed: string): readonly Command[] {
+  const named = all.map((each) => `${t(each.title)} ${t(each.group)}`);
+  const known = typed.trim() === "" ? all : ranked(named, typed).flatMap((at) => all[at] ?? []);
+  return [...known.filter(isEnabled), ...known.filter((each) => !isEnabled(each))];
+}
+
+function ranked(named: string[], typed: string): readonly number[] {
+  const [matched, info, order] = fuzzy.search(named, typed);
+  if (matched === null) return [];
+  return order === null ? matched : order.flatMap((place) => info.idx[place] ?? []);
+}
+
+function close(): void {
+  useView.setState({ commands: false });
+}
+
+function Open() {
+  const all = useCommands((state) => state.all);
+  const [typed, setTyped] = useState("");
+  const [at, setAt] = useState(0);
+  const box = useRef<HTMLDivElement>(null);
+  const list = useRef<HTMLDivElement>(null);
+  const shown = useMemo(() => found(all, typed), [all, typed]);
+  useEffect(() => {
+    const before = document.activeElement;
+    const away = (event: globalThis.PointerEvent) => {
+      if (!box.current?.contains(event.target as Node)) close();
+    };
+    window.addEventListener("pointerdown", away, true);
+    return () => {
+      window.removeEventListener("pointerdown", away, true);
+      if (before instanceof HTMLElement) before.focus();
+    };
+  }, []);
+  useEffect(() => {
+    list.current?.children[at]?.scrollIntoView({ block: "nearest" });
+  }, [at]);
+  const choose = (command: Command | undefined) => {
+    if (command === undefined || !isEnabled(command)) return;
+    close();
+    // After the palette has handed the focus back: the action may open something of its own.
+    requestAnimationFrame(() => runCommand(command.id));
+  };
+  const key = (event: KeyboardEvent) => {
+    event.stopPropagation();
+    if (event.key === "ArrowDown") setAt(Math.min(at + 1, shown.length - 1));
+    else if (event.key === "ArrowUp") setAt(Math.max(at - 1, 0));
+    else if (event.key === "Enter") choose(shown[at]);
+    else if (event.key === "Escape" || event.key === "Tab") close();
+    else return;
+    event.preventDefault();
+  };
+  return (
+    <div
+      ref={box}
+      role="dialog"
+      aria-label={t("Commands")}
+      className="command-palette"
+      onKeyDown={key}
+    >
+      <div className="search">
+        <Search size={15} aria-hidden />
+        <input
+          // biome-ignore lint/a11y/noAutofocus: the palette was just opened to type into it
+          autoFocus
+          role="combobox"
+          aria-expanded
+          aria-controls="commands-found"
+          aria-activedescendant={shown[at] === undefined ? undefined : `command-${shown[at].id}`}
+          aria-label={t("Name of a command")}
+          placeholder={t("Search all commands")}
+          value={typed}
+          onChange={(event) => {
+            setTyped(event.currentTarget.value);
+            setAt(0);
+          }}
+        />
+      </div>
+      <div
+        ref={list}
+        id="commands-found"
+        role="listbox"
+        aria-label={t("Commands")}
+        className="list"
+      >
+        {shown.map((each, index) => (
+          <Line
+            key={each.id}
+            command={each}
+            at={index === at}
+            onPoint={() => setAt(index)}
+            onChoose={() => choose(each)}
+          />
+        ))}
+        {shown.length === 0 && <p className="none">{t("No command is called that.")}</p>}
+      </div>
+    </div>
+  );
+}
+
+interface LineProps {
+  command: Command;
+  at: boolean;
+  onPoint: () => void;
+  onChoose: () => void;
+}
+
+function Line({ command, at, onPoint, onChoose }: LineProps) {
+  const own = useSetting("calotype.keys");
+  const enabled = isEnabled(command);
+  return (
+    <div
+      id={`command-${command.id}`}
+      role="option"
+      tabIndex={-1}
+      aria-selected={at}
+      aria-disabled={!enabled}
+      className={["found", at && "at", !enabled && "off"].filter(Boolean).join(" ")}
+      onPointerMove={onPoint}
+      onPointerDown={(event) => {
+        event.preventDefault();
+        onChoose();
+      }}
+    >
+      <span className="name">{t(command.title)}</span>
+      <span className="where">{t(command.group)}</span>
+      {keysOf(command, own)
+        .slice(0, 1)
+        .map((key) => (
+          <kbd key={key}>{shownKey(key)}</kbd>
+        ))}
+    </div>
+  );
+}

@@ -1,0 +1,55 @@
+/** A question or a form above everything: Escape closes it, and the focus goes back where it was. */
+import { X } from "lucide-react";
+import { type ReactNode, useEffect, useId, useRef } from "react";
+import { t } from "../words/words";
+import "./dialog.css";
+
+interface Props {
+  title: string;
+  onClose: () => void;
+  children: ReactNode;
+  /** Buttons, the chosen one last. */
+  actions?: ReactNode;
+  /** "narrow" for a question, "wide" for what one works in. */
+  width?: "narrow" | "middle" | "wide";
+}
+
+export function Dialog({ title, onClose, children, actions, width = "middle" }: Props) {
+  const dialog = useRef<HTMLDialogElement>(null);
+  const heading = useId();
+  useEffect(() => {
+    const before = document.activeElement;
+    const shown = dialog.current;
+    shown?.showModal();
+    return () => {
+      shown?.close();
+      if (before instanceof HTMLElement) before.focus();
+    };
+  }, []);
+  return (
+    // biome-ignore lint/a11y/useKeyWithClickEvents: Escape does the same, see onCancel
+    <dialog
+      ref={dialog}
+      className={`dialog ${width}`}
+      aria-labelledby={heading}
+      onCancel={(event) => {
+        event.preventDefault();
+        onClose();
+      }}
+      onClick={(event) => {
+        if (event.target === dialog.current) onClose();
+      }}
+    >
+      <div className="sheet">
+        <header>
+          <h2 id={heading}>{title}</h2>
+          <button type="button" className="ghost" aria-label={t("Close")} onClick={onClose}>
+            <X size={15} aria-hidden />
+          </button>
+        </header>
+        <div className="body">{children}</div>
+        {actions !== undefined && <footer>{actions}</footer>}
+      </div>
+    </dialog>
+  );
+}

@@ -1,0 +1,16 @@
+/** The commands that the editor comes with, feature by feature. */
+import type { Command } from "../commands";
+import { editCommands } from "./edit";
+import { fileCommands } from "./file";
+import { graphCommands } from "./graph";
+import { runCommands } from "./run";
+import { viewCommands } from "./view";
+
+export const COMMANDS: readonly Command[] = [
+  ...runCommands,
+  ...fileCommands,
+  // Before editing: Escape closes what lies above the graph before it touches the selection.
+  ...viewCommands,
+  ...editCommands,
+  ...graphCommands,
+];

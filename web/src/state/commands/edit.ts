@@ -1,0 +1,93 @@
+/** Undo, selection, deletion, and moving by keys. */
+import { moveNodes } from "../../document/edit";
+import type { Point } from "../../document/graph";
+import { duplicateSelected, removeSelected, selectAll } from "../actions";
+import type { Command } from "../commands";
+import { GRID } from "../shape";
+import { activeTab, edit, endThread, redoEdit, select, undoEdit } from "../studio";
+
+const hasNodes = () => activeTab().selected.length > 0;
+const hasSelection = () => hasNodes() || activeTab().selectedLinks.length > 0;
+
+export const editCommands: readonly Command[] = [
+  {
+    id: "edit.undo",
+    title: "Undo",
+    group: "Edit",
+    keys: ["Ctrl+Z"],
+    enabled: () => activeTab().log.done.length > 0,
+    run: undoEdit,
+  },
+  {
+    id: "edit.redo",
+    title: "Redo",
+    group: "Edit",
+    keys: ["Ctrl+Shift+Z", "Ctrl+Y"],
+    enabled: () => activeTab().log.undone.length > 0,
+    run: redoEdit,
+  },
+  {
+    id: "edit.selectAll",
+    title: "Select all nodes",
+    group: "Edit",
+    keys: ["Ctrl+A"],
+    run: selectAll,
+  },
+  {
+    id: "edit.selectNone",
+    title: "Select nothing",
+    group: "Edit",
+    keys: ["Escape"],
+    enabled: hasSelection,
+    run: () => select([]),
+  },
+  {
+    id: "edit.duplicate",
+    title: "Duplicate the selected nodes",
+    group: "Edit",
+    keys: ["Ctrl+D"],
+    enabled: hasNodes,
+    run: duplicateSelected,
+  },
+  {
+    id: "edit.delete",
+    title: "Delete what is selected",
+    group: "Edit",
+    keys: ["Delete", "Backspace"],
+    enabled: hasSelection,
+    run: () => removeSelected(),
+  },
+  {
+    id: "edit.deleteAndHeal",
+    title: "Delete the selected nodes and join their wires",
+    group: "Edit",
+    keys: ["Ctrl+Delete", "Ctrl+Backspace"],
+    enabled: hasNodes,
+    run: () => removeSelected(true),
+  },
+  nudge("Left", "left", { x: -GRID, y: 0 }),
+  nudge("Right", "right", { x: GRID, y: 0 }),
+  nudge("Up", "up", { x: 0, y: -GRID }),
+  nudge("Down", "down", { x: 0, y: GRID }),
+];
+
+function nudge(arrow: string, where: string, by: Point): Command {
+  return {
+    id: `edit.nudge${arrow}`,
+    title: `Nudge the selected nodes ${where}`,
+    group: "Edit",
+    keys: [`Ctrl+Arrow${arrow}`],
+    enabled: hasNodes,
+    run: () => nudgeSelected(by),
+  };
+}
+
+function nudgeSelected(by: Point): void {
+  const { graph, selected } = activeTab();
+  const moved = selected.flatMap((key) => {
+    const from = graph.nodes[key]?.position;
+    return from === undefined ? [] : [[key, { x: from.x + by.x, y: from.y + by.y }] as const];
+  });
+  edit("Move", (draft) => moveNodes(draft, Object.fromEntries(moved)), "nudge");
+  window.addEventListener("keyup", endThread, { once: true });
+}

@@ -1,0 +1,58 @@
+/** Nodes: adding them, and how they take part in a run. */
+import { MODE } from "../../document/graph";
+import { groupSelected, toggleCollapsed, toggleMode } from "../actions";
+import { canvas } from "../canvas";
+import type { Command } from "../commands";
+import { activeTab } from "../studio";
+import { useView } from "../view";
+
+const hasNodes = () => activeTab().selected.length > 0;
+
+export const graphCommands: readonly Command[] = [
+  {
+    id: "graph.add",
+    title: "Add a node",
+    group: "Graph",
+    keys: ["Tab", "Shift+A", "N"],
+    run: openPalette,
+  },
+  {
+    id: "graph.group",
+    title: "Group the selected nodes",
+    group: "Graph",
+    keys: ["Ctrl+G"],
+    enabled: hasNodes,
+    run: groupSelected,
+  },
+  {
+    id: "node.bypass",
+    title: "Bypass the selected nodes",
+    group: "Node",
+    keys: ["Ctrl+B"],
+    enabled: hasNodes,
+    run: () => toggleMode(MODE.bypassed),
+  },
+  {
+    id: "node.mute",
+    title: "Mute the selected nodes",
+    group: "Node",
+    keys: ["Ctrl+M"],
+    enabled: hasNodes,
+    run: () => toggleMode(MODE.muted),
+  },
+  {
+    id: "node.collapse",
+    title: "Collapse the selected nodes",
+    group: "Node",
+    keys: ["Alt+C"],
+    enabled: hasNodes,
+    run: toggleCollapsed,
+  },
+];
+
+function openPalette(): void {
+  const handle = canvas();
+  if (handle === null) return;
+  const screen = handle.pointer();
+  useView.setState({ palette: { screen, at: handle.toGraph(screen), pulled: null } });
+}

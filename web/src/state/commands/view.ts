@@ -1,0 +1,89 @@
+/** What is on the screen: zoom, panels, theme. */
+import { canvas } from "../canvas";
+import type { Command } from "../commands";
+import { refreshCatalog } from "../files";
+import { changeSetting, setting } from "../settings";
+import { activeTab } from "../studio";
+import { toggleDock, useView } from "../view";
+
+export const viewCommands: readonly Command[] = [
+  {
+    id: "view.commands",
+    title: "Search all commands",
+    group: "View",
+    keys: ["Ctrl+K", "Ctrl+Shift+P"],
+    fields: true,
+    run: () => useView.setState({ commands: true }),
+  },
+  {
+    id: "view.fit",
+    title: "Show what is selected, or all",
+    group: "View",
+    keys: [".", "Home"],
+    run: () => canvas()?.fit(activeTab().selected),
+  },
+  {
+    id: "view.zoomIn",
+    title: "Nearer",
+    group: "View",
+    keys: ["Alt+="],
+    run: () => canvas()?.zoomIn(),
+  },
+  {
+    id: "view.zoomOut",
+    title: "Farther",
+    group: "View",
+    keys: ["Alt+-"],
+    run: () => canvas()?.zoomOut(),
+  },
+  {
+    id: "view.zoomWhole",
+    title: "Zoom to 100 %",
+    group: "View",
+    keys: ["Ctrl+0"],
+    run: () => canvas()?.zoomTo(1),
+  },
+  {
+    id: "view.queue",
+    title: "Show or hide the queue",
+    group: "View",
+    keys: ["Q"],
+    run: () => toggleDock("queue"),
+  },
+  {
+    id: "view.inspector",
+    title: "Show or hide the inspector",
+    group: "View",
+    keys: ["I"],
+    run: () => useView.setState(({ inspector }) => ({ inspector: !inspector })),
+  },
+  {
+    id: "view.closeLightbox",
+    title: "Close the picture",
+    group: "View",
+    keys: ["Escape"],
+    enabled: () => useView.getState().lightbox !== null,
+    run: () => useView.setState({ lightbox: null }),
+  },
+  {
+    id: "view.theme",
+    title: "Dark or light theme",
+    group: "View",
+    run: () =>
+      changeSetting("calotype.theme", setting("calotype.theme") === "light" ? "dark" : "light"),
+  },
+  {
+    id: "graph.refresh",
+    title: "Read the nodes and models anew",
+    group: "Graph",
+    keys: ["R"],
+    run: refreshCatalog,
+  },
+  {
+    id: "help.keys",
+    title: "Show the keys",
+    group: "Help",
+    keys: ["?"],
+    run: () => useView.setState(({ shortcuts }) => ({ shortcuts: !shortcuts })),
+  },
+];

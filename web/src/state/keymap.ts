@@ -1,0 +1,92 @@
+/**
+ * From keys to commands: the keys that commands came with, and the user's own over them.
+ * Letters and signs without Ctrl or Alt act only while no field has the focus.
+ */
+import { type Command, isEnabled, runCommand, useCommands } from "./commands";
+import { setting } from "./settings";
+
+type Pressed = Pick<KeyboardEvent, "key" | "code" | "ctrlKey" | "metaKey" | "altKey" | "shiftKey">;
+
+const MODIFIERS: ReadonlySet<string> = new Set(["Control", "Shift", "Alt", "Meta", "AltGraph"]);
+const NAMED: Readonly<Record<string, string>> = { " ": "Space", Esc: "Escape", Del: "Delete" };
+/** Keys that buttons, tabs and lists understand themselves. */
+const NATIVE = /^(Shift\+)?(Enter|Space|Tab|Home|End|PageUp|PageDown|Arrow\w+|Delete|Backspace)$/;
+
+/** "Ctrl+Shift+E": Ctrl, Alt, Shift in this order; ⌘ counts as Ctrl. Null for a modifier alone. */
+export function keyOf(event: Pressed): string | null {
+  if (MODIFIERS.has(event.key)) return null;
+  // With Alt, some keyboards write another letter: the key's place says which one is meant.
+  const placed = /^(?:Key|Digit)(\w)$/.exec(event.code)?.[1];
+  const typed = event.altKey && placed !== undefined ? placed : (NAMED[event.key] ?? event.key);
+  const key = typed.length === 1 ? typed.toUpperCase() : typed;
+  // Where Shift only serves to type the sign, it is no part of the key.
+  const isSign = key.length === 1 && !/[\p{L}\p{N}]/u.test(key);
+  return [
+    event.ctrlKey || event.metaKey ? "Ctrl" : null,
+    event.altKey ? "Alt" : null,
+    event.shiftKey && !isSign ? "Shift" : null,
+    key,
+  ]
+    .filter((each) => each !== null)
+    .join("+");
+}
+
+/** The keys of a command: the user's own, else those it came with. */
+export function keysOf(command: Command, own = setting("calotype.keys")): readonly string[] {
+  return own[command.id] ?? command.keys ?? [];
+}
+
+/** The first command of these keys that would do anything now. */
+export function commandFor(key: string, all: readonly Command[]): Command | undefined {
+  const own = setting("calotype.keys");
+  return all.find((each) => keysOf(each, own).includes(key) && isEnabled(each));
+}
+
+/** How keys are written for people: "Ctrl ⇧ E" is no clearer than its words. */
+export function shownKey(key: string): string {
+  const parts = key === "+" ? ["+"] : key.split(/\+(?=.)/);
+  return parts.map((each) => SHOWN[each] ?? each).join(" ");
+}
+
+const SHOWN: Readonly<Record<string, string>> = {
+  ArrowLeft: "←",
+  ArrowRight: "→",
+  ArrowUp: "↑",
+  ArrowDown: "↓",
+  Escape: "Esc",
+  Delete: "Del",
+};
+
+/** Hears keys from now on. Returns what ends it. */
+export function hearKeys(): () => void {
+  const hear = (event: KeyboardEvent) => {
+    if (event.defaultPrevented || event.isComposing) return;
+    const key = keyOf(event);
+    if (key === null) return;
+    const command = commandFor(key, useCommands.getState().all);
+    if (command === undefined || !mayAct(command, key, event.target)) return;
+    event.preventDefault();
+    runCommand(command.id);
+  };
+  window.addEventListener("keydown", hear);
+  return () => window.removeEventListener("keydown", hear);
+}
+
+function mayAct(command: Command, key: string, target: EventTarget | null): boolean {
+  if (!(target instanceof Element)) return true;
+  if (target.closest("dialog, [role=dialog], [role=menu], [role=listbox]") !== null) return false;
+  const plain = !/^(Ctrl|Alt)\+/.test(key);
+  if (isTyping(target)) return command.fields === true && !plain;
+  if (!plain) return true;
+  if (target.closest(".field") !== null) return false;
+  const control = target.closest("button, a, summary, [role=tab], [role=slider], [role=separator]");
+  return control === null || !NATIVE.test(key);
+}
+
+/** Whether keys are text where the focus is. */
+export function isTyping(target: EventTarget | null): boolean {
+  return (
+    target instanceof Element &&
+    target.closest("input, textarea, select, [contenteditable=true], .choices") !== null
+  );
+}

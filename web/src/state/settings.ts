@@ -1,0 +1,116 @@
+/**
+ * What the user has chosen, once for all documents: kept on the server, with a copy in this
+ * browser so that the first thing drawn is right already. Each setting says why it is one.
+ */
+import { create } from "zustand";
+import { Refused } from "../api/client";
+import { client } from "./server";
+import { tellError } from "./view";
+
+interface Described {
+  /** In English, shown through `t()`, like `title`, `why` and the choices' words. */
+  group: "Look" | "Canvas" | "Editing" | "Running" | "Keys";
+  title: string;
+  why: string;
+}
+
+export type Setting = Described &
+  (
+    | { kind: "toggle"; standard: boolean }
+    | { kind: "choice"; standard: string; choices: Readonly<Record<string, string>> }
+    | { kind: "number"; standard: number; min: number; max: number; step: number }
+    | { kind: "text"; standard: string }
+    | { kind: "keys"; standard: Readonly<Record<string, readonly string[]>> }
+  );
+
+export const SETTINGS = {
+  "calotype.theme": {
+    group: "Look",
+    title: "Theme",
+    why: "Dark rests the eyes beside pictures; high contrast is for weak sight and bright rooms.",
+    kind: "choice",
+    standard: "dark",
+    choices: { dark: "Dark", light: "Light", contrast: "High contrast" },
+  },
+  "calotype.language": {
+    group: "Look",
+    title: "Language",
+    why: "The words of the editor. Names of nodes and types stay as their makers wrote them.",
+    kind: "choice",
+    standard: "en",
+    choices: { en: "English", de: "Deutsch" },
+  },
+  "calotype.keys": {
+    group: "Keys",
+    title: "Your own keys",
+    why: "Every command can have other keys than it came with.",
+    kind: "keys",
+    standard: {},
+  },
+} as const satisfies Readonly<Record<string, Setting>>;
+
+export type SettingId = keyof typeof SETTINGS;
+type Widened<Kind> = Kind extends { kind: "toggle" }
+  ? boolean
+  : Kind extends { kind: "number" }
+    ? number
+    : Kind extends { kind: "keys" }
+      ? Readonly<Record<string, readonly string[]>>
+      : string;
+export type ValueOf<Id extends SettingId> = Widened<(typeof SETTINGS)[Id]>;
+
+const KEY = "calotype.settings";
+
+type Values = Readonly<Record<string, unknown>>;
+
+export const useSettings = create<{ values: Values }>(() => ({ values: copyHere() }));
+
+function copyHere(): Values {
+  try {
+    return JSON.parse(globalThis.localStorage?.getItem(KEY) ?? "{}") as Values;
+  } catch (error) {
+    if (error instanceof SyntaxError) return {};
+    throw error;
+  }
+}
+
+/** A value of the right kind, whatever a file on the server holds. */
+function valueIn<Id extends SettingId>(values: Values, id: Id): ValueOf<Id> {
+  const described: Setting = SETTINGS[id];
+  const found = values[id];
+  const fits =
+    described.kind === "choice"
+      ? typeof found === "string" && found in described.choices
+      : typeof found === typeof described.standard && found !== null;
+  return (fits ? found : described.standard) as ValueOf<Id>;
+}
+
+export function setting<Id extends SettingId>(id: Id): ValueOf<Id> {
+  return valueIn(useSettings.getState().values, id);
+}
+
+export function useSetting<Id extends SettingId>(id: Id): ValueOf<Id> {
+  return useSettings(({ values }) => valueIn(values, id));
+}
+
+/** Changes one here at once, and on the server; says so where the server does not take it. */
+export function changeSetting<Id extends SettingId>(id: Id, value: ValueOf<Id>): void {
+  useSettings.setState(({ values }) => ({ values: { ...values, [id]: value } }));
+  keepHere();
+  client.changeSetting(id, value).catch((error: unknown) => {
+    // A server that is away is told of by the run bar; the copy here goes on.
+    if (error instanceof Refused) tellError(error);
+  });
+}
+
+function keepHere(): void {
+  localStorage.setItem(KEY, JSON.stringify(useSettings.getState().values));
+}
+
+/** Reads the server's settings; those of this browser stay where the server has none. */
+export async function loadSettings(): Promise<void> {
+  const found = await client.settings();
+  const ours = Object.entries(found).filter(([id]) => id in SETTINGS);
+  useSettings.setState(({ values }) => ({ values: { ...values, ...Object.fromEntries(ours) } }));
+  keepHere();
+}

@@ -1,0 +1,85 @@
+import { expect, test } from "vitest";
+import { addCommands, commandOf, useCommands } from "../../src/state/commands";
+import { COMMANDS } from "../../src/state/commands/all";
+import { commandFor, keyOf, keysOf, shownKey } from "../../src/state/keymap";
+import { SETTINGS, setting, useSettings } from "../../src/state/settings";
+
+function pressed(key: string, held: string[] = [], code = "") {
+  return {
+    key,
+    code,
+    ctrlKey: held.includes("Ctrl"),
+    metaKey: held.includes("Meta"),
+    altKey: held.includes("Alt"),
+    shiftKey: held.includes("Shift"),
+  };
+}
+
+test.each([
+  [pressed("b", ["Ctrl"]), "Ctrl+B"],
+  [pressed("b", ["Meta"]), "Ctrl+B"],
+  [pressed("E", ["Ctrl", "Shift"]), "Ctrl+Shift+E"],
+  [pressed("ç", ["Alt"], "KeyC"), "Alt+C"],
+  [pressed("?", ["Shift"]), "?"],
+  [pressed("+", []), "+"],
+  [pressed(" "), "Space"],
+  [pressed("ArrowLeft", ["Ctrl"]), "Ctrl+ArrowLeft"],
+  [pressed("A", ["Shift"]), "Shift+A"],
+  [pressed("Shift", ["Shift"]), null],
+])("%o is the key %s", (event, key) => {
+  expect(keyOf(event)).toBe(key);
+});
+
+test("the first command that would do anything has the key", () => {
+  let able = false;
+  const run = () => undefined;
+  const all = [
+    { id: "a.one", title: "One", group: "Edit", keys: ["X"], enabled: () => able, run },
+    { id: "a.two", title: "Two", group: "Edit", keys: ["X", "Y"], run },
+  ] as const;
+  expect(commandFor("X", all)?.id).toBe("a.two");
+  able = true;
+  expect(commandFor("X", all)?.id).toBe("a.one");
+  useSettings.setState({ values: { "calotype.keys": { "a.one": ["Z"] } } });
+  expect(keysOf(all[0])).toEqual(["Z"]);
+  expect(commandFor("X", all)?.id).toBe("a.two");
+  expect(commandFor("Z", all)?.id).toBe("a.one");
+  useSettings.setState({ values: {} });
+});
+
+test("every command has a name of its own, and no two plain commands the same key", () => {
+  const remove = addCommands(COMMANDS);
+  expect(() => addCommands(COMMANDS.slice(0, 1))).toThrow("already");
+  expect(commandOf("edit.undo")?.title).toBe("Undo");
+  remove();
+  expect(useCommands.getState().all).toEqual([]);
+  const taken = new Map<string, string>();
+  for (const { id, keys, enabled } of COMMANDS) {
+    for (const key of enabled === undefined ? (keys ?? []) : []) {
+      expect(taken.get(key), `${key} of ${id}`).toBeUndefined();
+      taken.set(key, id);
+    }
+  }
+});
+
+test.each([
+  ["Ctrl+Shift+E", "Ctrl Shift E"],
+  ["Ctrl+ArrowLeft", "Ctrl ←"],
+  ["+", "+"],
+  ["Ctrl++", "Ctrl +"],
+])("%s is shown as %s", (key, shown) => {
+  expect(shownKey(key)).toBe(shown);
+});
+
+test("a setting of the wrong kind is what it was made as", () => {
+  expect(setting("calotype.theme")).toBe("dark");
+  useSettings.setState({ values: { "calotype.theme": "pink", "calotype.keys": null } });
+  expect(setting("calotype.theme")).toBe("dark");
+  expect(setting("calotype.keys")).toEqual({});
+  useSettings.setState({ values: {} });
+});
+
+test("settings are few, and each says why", () => {
+  expect(Object.keys(SETTINGS).length).toBeLessThanOrEqual(40);
+  for (const { why } of Object.values(SETTINGS)) expect(why.length).toBeGreaterThan(20);
+});
