@@ -16,13 +16,14 @@ import {
   type Shape,
   type SocketRow,
   shapeOf,
+  showsPictures,
   type WidgetRow,
 } from "../state/shape";
 import { fits } from "../state/sockets";
 import { endThread, titleOf, useActive, useStudio } from "../state/studio";
 import { tellError } from "../state/view";
 import { Field } from "../widgets/Field";
-import { type FlowNode, showsPictures } from "./flow";
+import type { FlowNode } from "./flow";
 import { Shown } from "./Shown";
 
 export const NodeCard = memo(function NodeCard({ id, selected }: NodeProps<FlowNode>) {

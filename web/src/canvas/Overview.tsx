@@ -8,6 +8,8 @@ import { placeOf, useRuns } from "../state/runs";
 import { useSetting } from "../state/settings";
 import { outputType, shapeOf, TITLE } from "../state/shape";
 import { activeTab, titleOf, useActive, useStudio } from "../state/studio";
+import { pathOf, traceLink } from "../state/wires";
+import { useWiring } from "../state/wiring";
 
 interface Box {
   x: number;
@@ -131,9 +133,7 @@ function drawingOf(graph: Graph): Drawing {
     wires.set(colour, path);
     const source = { x: start.x + start.width, y: start.y + TITLE * 1.5 };
     const target = { x: end.x, y: end.y + TITLE * 1.5 };
-    const bend = Math.max(40, Math.abs(target.x - source.x) / 2);
-    path.moveTo(source.x, source.y);
-    path.bezierCurveTo(source.x + bend, source.y, target.x - bend, target.y, target.x, target.y);
+    traceLink(path, link, pathOf(graph, link), { source, target }, useWiring.getState().shape);
   }
   const made = { catalog, boxes, nodes, wires };
   drawings.set(graph, made);

@@ -1,20 +1,36 @@
 /** A wire, and the one that is being pulled: it says why it may not end where the pointer is. */
 import { type ConnectionLineComponentProps, type EdgeProps, getBezierPath } from "@xyflow/react";
 import { memo } from "react";
+import type { Graph, Point } from "../document/graph";
 import { refusalOf } from "../state/actions";
 import { colourOf } from "../state/kinds";
-import { activeTab, useStudio } from "../state/studio";
+import { activeTab, useActive, useStudio } from "../state/studio";
+import { pathOf, svgPen, traceLink } from "../state/wires";
+import { isHidden, useWiring } from "../state/wiring";
 import type { FlowEdge, FlowNode } from "./flow";
 
 export const Wire = memo(function Wire(props: EdgeProps<FlowEdge>) {
-  const { id, sourceX, sourceY, targetX, targetY, sourcePosition, targetPosition } = props;
-  const { data, selected } = props;
-  const through = reroutesOf(id);
-  const path =
-    through.length === 0
-      ? getBezierPath({ sourceX, sourceY, targetX, targetY, sourcePosition, targetPosition })[0]
-      : pathThrough([{ x: sourceX, y: sourceY }, ...through, { x: targetX, y: targetY }]);
-  const classes = ["wire", selected ? "selected" : "", data?.muted ? "muted" : ""];
+  const { id, sourceX, sourceY, targetX, targetY, data, selected } = props;
+  const link = useActive((tab) => tab.graph.links[id]);
+  const through = useActive((tab) => throughText(tab.graph, id));
+  const quiet = useWiring((state) => state.quiet);
+  const hidden = useActive((tab) => isHidden(tab, id, quiet));
+  const shape = useWiring((state) => state.shape);
+  const lit = useWiring((state) => state.lit.includes(id));
+  const target = useWiring((state) => state.over === id);
+  if (link === undefined || (hidden && !lit && !target)) return null;
+  const open = selected || lit;
+  const ends = { source: { x: sourceX, y: sourceY }, target: { x: targetX, y: targetY } };
+  const pen = svgPen();
+  traceLink(pen, link, placesIn(through), ends, shape, open);
+  const path = pen.written();
+  const classes = [
+    "wire",
+    selected ? "selected" : "",
+    data?.muted ? "muted" : "",
+    link.portal !== null && open ? "portal" : "",
+    target ? "over" : "",
+  ];
   return (
     <g className={classes.filter(Boolean).join(" ")}>
       <path className="react-flow__edge-interaction" d={path} />
@@ -24,39 +40,25 @@ export const Wire = memo(function Wire(props: EdgeProps<FlowEdge>) {
         d={path}
         style={{ stroke: colourOf(data?.type ?? "*") }}
       />
-      {through.map(({ x, y }) => (
-        <circle key={`${x} ${y}`} cx={x} cy={y} r={4} fill={colourOf(data?.type ?? "*")} />
-      ))}
     </g>
   );
 });
 
-type Place = { x: number; y: number };
-
-/** The points a link runs through, from its source on. */
-function reroutesOf(key: string): Place[] {
-  const { links, reroutes } = activeTab().graph;
-  const points: Place[] = [];
-  const seen = new Set<string>();
-  for (let at = links[key]?.reroute ?? null; at !== null && !seen.has(at); ) {
-    seen.add(at);
-    const reroute = reroutes[at];
-    if (reroute === undefined) break;
-    points.unshift(reroute.position);
-    at = reroute.parent;
-  }
-  return points;
+/** The points of a wire as a text: equal texts need no new drawing. */
+function throughText(graph: Graph, key: string): string {
+  const link = graph.links[key];
+  if (link === undefined || link.reroute === null) return "";
+  return pathOf(graph, link)
+    .map(({ x, y }) => `${x},${y}`)
+    .join(" ");
 }
 
-function pathThrough(points: readonly Place[]): string {
-  return points
-    .map(({ x, y }, index) => {
-      const before = points[index - 1];
-      if (before === undefined) return `M${x},${y}`;
-      const bend = Math.max(Math.abs(x - before.x) / 2, 16);
-      return `C${before.x + bend},${before.y} ${x - bend},${y} ${x},${y}`;
-    })
-    .join(" ");
+function placesIn(text: string): Point[] {
+  if (text === "") return [];
+  return text.split(" ").map((each) => {
+    const [x = 0, y = 0] = each.split(",").map(Number);
+    return { x, y };
+  });
 }
 
 export function PulledWire(props: ConnectionLineComponentProps<FlowNode>) {

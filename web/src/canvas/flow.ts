@@ -4,7 +4,7 @@ import type { Catalog } from "../api/catalog";
 import type { NodeSchema } from "../api/types";
 import type { GraphNode, Link } from "../document/graph";
 import { placeOf, type Shown } from "../state/runs";
-import { cornerOf, outputType, type Shape, shapeOf, WIDGET } from "../state/shape";
+import { cornerOf, outputType, type Shape, shapeOf, showsPictures, WIDGET } from "../state/shape";
 import type { Tab } from "../state/studio";
 
 export type FlowNode = Node<Record<string, never>, "card">;
@@ -71,11 +71,6 @@ export class Projection {
       return [made];
     });
   }
-}
-
-/** Nodes that show the picture they were given. */
-export function showsPictures(schema: NodeSchema | undefined): boolean {
-  return schema?.inputs.some((each) => each.options.image_upload === true) ?? false;
 }
 
 function flowNode(node: GraphNode, shape: Shape, selected: boolean): FlowNode {

@@ -4,6 +4,7 @@
  */
 import type { Graph, GraphNode, Group, Link, Point, Size, WidgetSlot } from "./graph";
 import type { Json } from "./json";
+import { straighten } from "./reroute";
 
 export interface Socket {
   node: string;
@@ -96,6 +97,7 @@ export function connect(graph: Draft, from: Socket, to: InputSocket, type: strin
     toSlot,
     type,
     reroute: null,
+    portal: null,
     saved: null,
   };
   graph.links[link.key] = link;
@@ -108,6 +110,7 @@ export function connect(graph: Draft, from: Socket, to: InputSocket, type: strin
 export function removeLink(graph: Draft, key: string): void {
   const link = graph.links[key];
   if (link === undefined) return;
+  straighten(graph, key);
   const output = graph.nodes[link.from]?.outputs[link.fromSlot];
   if (output !== undefined) output.links = output.links.filter((each) => each !== key);
   for (const input of graph.nodes[link.to]?.inputs ?? []) {

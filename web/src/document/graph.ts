@@ -59,6 +59,8 @@ export interface Link {
   type: string;
   /** The reroute point nearest to the target, if the wire runs through any. */
   reroute: string | null;
+  /** The name on the tags that stand for its line; null where the line is drawn. */
+  portal: string | null;
   saved: Json;
 }
 

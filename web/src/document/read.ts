@@ -40,11 +40,14 @@ export function readGraph(value: Json, layout: WidgetLayout): Graph {
     order.push(node.key);
   }
   const extra = isObject(value.extra) ? value.extra : {};
-  const parents = parentsOf(extra.linkExtensions);
+  const drawn: Drawn = {
+    parents: parentsOf(extra.linkExtensions),
+    presentation: isObject(extra.linkPresentation) ? extra.linkPresentation : {},
+  };
   const links: Record<string, Link> = {};
   const linkOrder: string[] = [];
   for (const each of listOf(value.links)) {
-    const link = readLink(each, nodes, parents);
+    const link = readLink(each, nodes, drawn);
     if (link === null || link.key in links) continue;
     links[link.key] = link;
     linkOrder.push(link.key);
@@ -121,10 +124,16 @@ function readOutput(value: Json): OutputSlot {
   };
 }
 
+/** What files of the older form say about links apart from the list of links. */
+interface Drawn {
+  parents: Record<string, string>;
+  presentation: JsonObject;
+}
+
 function readLink(
   value: Json,
   nodes: Record<string, GraphNode>,
-  parents: Record<string, string>,
+  { parents, presentation }: Drawn,
 ): Link | null {
   const fields = Array.isArray(value)
     ? value
@@ -153,8 +162,15 @@ function readLink(
     toSlot: named >= 0 ? named : Number(toSlot ?? 0),
     type: typeOf(type),
     reroute: parent ?? parents[key] ?? null,
+    portal: portalName(isObject(value) && "hidden" in value ? value : presentation[key]),
     saved: value,
   };
+}
+
+/** The name on the tags of a link whose line is hidden; null where it is drawn. */
+export function portalName(presentation: Json | undefined): string | null {
+  if (!isObject(presentation) || presentation.hidden !== true) return null;
+  return textOf(presentation.label) ?? "";
 }
 
 function readGroup(value: Json, index: number): Group {

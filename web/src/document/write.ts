@@ -2,7 +2,8 @@
  * A document as a saved workflow. What was not edited is written as it was read, to the letter;
  * what was edited is laid over it.
  */
-import type { Graph, GraphNode, Group, InputSlot, Link, OutputSlot, Reroute } from "./graph";
+import { idOf, writeDrawing, writeLink } from "./drawn";
+import type { Graph, GraphNode, Group, InputSlot, OutputSlot } from "./graph";
 import { equalJson, isObject, type Json, type JsonObject } from "./json";
 import { pointOf, sizeOf } from "./read";
 import { isPlaceName } from "./slots";
@@ -23,7 +24,7 @@ export function writeGraph(graph: Graph): JsonObject {
     written.groups = graph.groups.map(writeGroup);
   }
   writeCounters(graph, written);
-  writeReroutes(graph, written);
+  writeDrawing(graph, written);
   return written;
 }
 
@@ -104,12 +105,6 @@ function writeOutput(slot: OutputSlot): JsonObject {
   return { ...slot.saved, links: slot.links.map(idOf) };
 }
 
-/** Ids that read as whole numbers are numbers. */
-function idOf(key: string | null): Json {
-  if (key === null) return null;
-  return /^-?\d+$/.test(key) ? Number(key) : key;
-}
-
 function writeValues(node: GraphNode, written: JsonObject): void {
   const { saved, values, slots } = node;
   const before = saved.widgets_values;
@@ -131,20 +126,6 @@ function writeValues(node: GraphNode, written: JsonObject): void {
   }
 }
 
-function writeLink(link: Link, version: number): Json {
-  if (link.saved !== null) return link.saved;
-  const [from, to] = [idOf(link.from), idOf(link.to)];
-  if (version !== 1) return [link.id, from, link.fromSlot, to, link.toSlot, link.type];
-  return {
-    id: link.id,
-    origin_id: from,
-    origin_slot: link.fromSlot,
-    target_id: to,
-    target_slot: link.toSlot,
-    type: link.type,
-  };
-}
-
 function writeGroup(group: Group): JsonObject {
   const { saved, position, size } = group;
   const bounding = [position.x, position.y, size.width, size.height];
@@ -152,39 +133,5 @@ function writeGroup(group: Group): JsonObject {
   if (!equalJson(saved.bounding, bounding)) written.bounding = bounding;
   if (group.title !== (saved.title ?? "")) written.title = group.title;
   setOrRemove(written, "color", group.color);
-  return written;
-}
-
-function writeReroutes(graph: Graph, written: JsonObject): void {
-  const extra = isObject(graph.saved.extra) ? graph.saved.extra : {};
-  const places = graph.saved.reroutes ?? extra.reroutes;
-  if (!Array.isArray(places)) return;
-  const alive = (id: Json | undefined) => String(id) in graph.links;
-  const reroutes = places.flatMap((each) => {
-    const reroute = isObject(each) ? graph.reroutes[String(each.id)] : undefined;
-    return reroute === undefined ? [] : [writeReroute(reroute, alive)];
-  });
-  if (graph.version === 1) {
-    written.reroutes = reroutes;
-    return;
-  }
-  const extensions = Array.isArray(extra.linkExtensions) ? extra.linkExtensions : null;
-  written.extra = {
-    ...extra,
-    reroutes,
-    ...(extensions === null
-      ? {}
-      : { linkExtensions: extensions.filter((each) => isObject(each) && alive(each.id)) }),
-  };
-}
-
-function writeReroute(reroute: Reroute, alive: (id: Json) => boolean): JsonObject {
-  const { saved, position } = reroute;
-  const written: JsonObject = { ...saved };
-  const { x, y } = pointOf(saved.pos);
-  if (x !== position.x || y !== position.y) written.pos = [position.x, position.y];
-  if (Array.isArray(saved.linkIds) && !saved.linkIds.every(alive)) {
-    written.linkIds = saved.linkIds.filter(alive);
-  }
   return written;
 }

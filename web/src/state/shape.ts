@@ -48,6 +48,11 @@ export interface Shape {
   shown: { y: number; height: number } | null;
 }
 
+/** Nodes that show the picture they were given. */
+export function showsPictures(schema: NodeSchema | undefined): boolean {
+  return schema?.inputs.some((each) => each.options.image_upload === true) ?? false;
+}
+
 /** `pictures`: whether the node has something to show below its widgets. */
 export function shapeOf(node: GraphNode, schema: NodeSchema | undefined, pictures: boolean): Shape {
   const { inputs, outputs } = socketsOf(node, schema);

@@ -1,0 +1,54 @@
+/**
+ * Named wires: a link whose line is not drawn; a tag at each end says its name instead.
+ * The link stays what it is. Wires of one name from one output are one portal with many targets.
+ */
+import type { Draft } from "./edit";
+import type { Graph, Link } from "./graph";
+
+/** The links of the portal that a link belongs to; none where its line is drawn. */
+export function portalOf(graph: Graph, link: Link): string[] {
+  if (link.portal === null) return [];
+  return graph.linkOrder.filter((key) => {
+    const each = graph.links[key];
+    return (
+      each !== undefined &&
+      each.from === link.from &&
+      each.fromSlot === link.fromSlot &&
+      each.portal === link.portal
+    );
+  });
+}
+
+/** Turns wires into tags of this name. */
+export function makePortal(graph: Draft, links: readonly string[], name: string): void {
+  for (const key of links) {
+    const link = graph.links[key];
+    if (link !== undefined) link.portal = name;
+  }
+}
+
+export function renamePortal(graph: Draft, linkKey: string, name: string): void {
+  const link = graph.links[linkKey];
+  if (link !== undefined) makePortal(graph, portalOf(graph, link), name);
+}
+
+/** Draws the lines again. */
+export function drawAsWire(graph: Draft, links: readonly string[]): void {
+  for (const key of links) {
+    const link = graph.links[key];
+    if (link !== undefined) link.portal = null;
+  }
+}
+
+/** A name that no portal from another output has. */
+export function freePortalName(graph: Graph, link: Link, wanted: string): string {
+  const taken = new Set(
+    Object.values(graph.links)
+      .filter((each) => each.from !== link.from || each.fromSlot !== link.fromSlot)
+      .map((each) => each.portal),
+  );
+  if (!taken.has(wanted)) return wanted;
+  for (let count = 2; ; count += 1) {
+    if (!taken.has(`${wanted} ${count}`)) return `${wanted} ${count}`;
+  }
+}
