@@ -18,11 +18,7 @@ function readSchema(name: string, given: unknown): NodeSchema {
   const info = objectOf(given);
   const input = objectOf(info.input);
   const order = objectOf(info.input_order);
-  const inputs = SECTIONS.flatMap((section) => {
-    const named = objectOf(input[section]);
-    const names = Array.isArray(order[section]) ? (order[section] as string[]) : Object.keys(named);
-    return names.map((each) => readInput(each, named[each], section));
-  });
+  const inputs = readInputs(input, order);
   return {
     class_type: name,
     display_name: textOf(info.display_name) || name,
@@ -40,6 +36,15 @@ function readSchema(name: string, given: unknown): NodeSchema {
     checks_input_types: false,
     checks: [],
   };
+}
+
+/** Inputs from `{required: {name: [type, options]}, optional: ...}`; options may hold such a thing, too. */
+export function readInputs(described: Raw, order: Raw = {}): InputSchema[] {
+  return SECTIONS.flatMap((section) => {
+    const named = objectOf(described[section]);
+    const names = Array.isArray(order[section]) ? (order[section] as string[]) : Object.keys(named);
+    return names.map((each) => readInput(each, named[each], section));
+  });
 }
 
 function readInput(name: string, given: unknown, section: Section): InputSchema {

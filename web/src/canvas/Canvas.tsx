@@ -25,6 +25,7 @@ import { moveNodes, removeLink, resizeNode } from "../document/edit";
 import type { Size } from "../document/graph";
 import { join, refusalOf, type Wire as WireEnds } from "../state/actions";
 import { openFile } from "../state/files";
+import { inputsOf } from "../state/inputs";
 import { useRuns } from "../state/runs";
 import type { Pulled } from "../state/search";
 import { bodyAt, boundsOf, GRID, inputType, outputType, TITLE } from "../state/shape";
@@ -313,7 +314,7 @@ function closestSocket(key: string, type: string, isOutput: boolean): string | n
   const free = (name: string) =>
     node.inputs.some((each) => each.name === name && each.link !== null) ? 0 : 0.5;
   const sockets = isOutput
-    ? (schema?.inputs ?? [])
+    ? (schema === undefined ? [] : inputsOf(schema, node))
         .filter((each) => each.section !== "hidden")
         .map((each) => ({ id: each.name, near: closeness(type, each.type) + free(each.name) }))
     : (schema?.outputs ?? []).map((each, index) => ({

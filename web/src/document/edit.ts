@@ -3,8 +3,9 @@
  * outputs in step. Whether two sockets fit is asked before; here a link is just made.
  */
 import type { Graph, GraphNode, Group, Link, Point, Size, WidgetSlot } from "./graph";
-import type { Json } from "./json";
+import { isObject, type Json } from "./json";
 import { straighten } from "./reroute";
+import { entriesOf, everySlot, slotNamed } from "./slots";
 
 export interface Socket {
   node: string;
@@ -128,7 +129,10 @@ export function resizeNode(graph: Draft, key: string, size: Size): void {
   known(graph, key).size = size;
 }
 
-/** Sets a widget. `layout` fills the entries before it that a short saved list left out. */
+/**
+ * Sets a widget. `layout` fills the entries before it that a short saved list left out; a choice
+ * that brings entries puts its own in the place of those of the choice before.
+ */
 export function setValue(
   graph: Draft,
   key: string,
@@ -138,13 +142,50 @@ export function setValue(
 ): void {
   const node = known(graph, key);
   node.values[name] = value;
+  if (slotNamed(layout, name)?.brings !== undefined) {
+    layOut(node, layout);
+    return;
+  }
   if (node.slots.includes(name)) return;
-  for (const slot of layout) {
-    if (slot.kind === "forced" || node.slots.includes(slot.name)) continue;
+  for (const slot of entriesOf(layout, node.values)) {
+    if (node.slots.includes(slot.name)) continue;
     node.slots.push(slot.name);
     if (!(slot.name in node.values)) node.values[slot.name] = slot.default;
     if (slot.name === name) return;
   }
+}
+
+/** The node's entries anew, in the order of the layout; what only the file knows stays at the end. */
+function layOut(node: GraphNode, layout: readonly WidgetSlot[]): void {
+  const before = new Set(node.slots);
+  const named = new Set(everySlot(layout).map((each) => each.name));
+  const entries = entriesOf(layout, node.values).filter(
+    (each, index, all) =>
+      each.kind !== "control" || before.has(each.name) || !before.has(all[index - 1]?.name ?? ""),
+  );
+  node.slots = [
+    ...entries.map((each) => each.name),
+    ...node.slots.filter((name) => !named.has(name)),
+  ];
+  for (const { name, default: standard } of entries) {
+    if (!(name in node.values)) node.values[name] = standard;
+  }
+}
+
+/** Takes inputs away with the links into them. */
+export function removeInputs(graph: Draft, key: string, names: readonly string[]): void {
+  const node = known(graph, key);
+  const gone = new Set(names);
+  for (const input of node.inputs) {
+    if (gone.has(input.name) && input.link !== null) removeLink(graph, input.link);
+  }
+  node.inputs = node.inputs.filter((each) => !gone.has(each.name));
+  node.inputs.forEach((input, slot) => {
+    const link = input.link === null ? undefined : graph.links[input.link];
+    if (link === undefined || link.toSlot === slot) return;
+    link.toSlot = slot;
+    link.saved = isObject(link.saved) ? { ...link.saved, target_slot: slot } : null;
+  });
 }
 
 export function setTitle(graph: Draft, key: string, title: string): void {

@@ -3,7 +3,7 @@
  * Lists of any length are read: nobody's extra entries are called by their place.
  */
 import type { WidgetSlot } from "./graph";
-import type { Json } from "./json";
+import type { Json, JsonObject } from "./json";
 
 const CONTROLS: ReadonlySet<Json> = new Set<Json>([
   "fixed",
@@ -28,13 +28,43 @@ export function namesOf(list: readonly Json[], layout?: readonly WidgetSlot[]): 
 
 function walk(list: readonly Json[], layout: readonly WidgetSlot[], forced: boolean): string[] {
   const names: string[] = [];
-  for (const slot of layout) {
-    if (names.length >= list.length) break;
-    if (slot.kind === "forced" && !forced) continue;
-    if (slot.kind === "control" && !CONTROLS.has(list[names.length] ?? null)) continue;
-    names.push(slot.name);
-  }
+  const follow = (slots: readonly WidgetSlot[]) => {
+    for (const slot of slots) {
+      if (names.length >= list.length) return;
+      const value = list[names.length] ?? null;
+      if (slot.kind === "forced" && !forced) continue;
+      if (slot.kind === "control" && !CONTROLS.has(value)) continue;
+      names.push(slot.name);
+      follow(broughtBy(slot, value));
+    }
+  };
+  follow(layout);
   return names;
+}
+
+/** The entries of a node with these values, those that its choices bring among them. */
+export function entriesOf(layout: readonly WidgetSlot[], values: JsonObject): WidgetSlot[] {
+  return layout.flatMap((slot) =>
+    slot.kind === "forced"
+      ? []
+      : [slot, ...entriesOf(broughtBy(slot, values[slot.name] ?? null), values)],
+  );
+}
+
+/** The entry of that name, however deep it lies. */
+export function slotNamed(layout: readonly WidgetSlot[], name: string): WidgetSlot | undefined {
+  return everySlot(layout).find((each) => each.name === name);
+}
+
+export function everySlot(layout: readonly WidgetSlot[]): WidgetSlot[] {
+  return layout.flatMap((slot) => [
+    slot,
+    ...Object.values(slot.brings ?? {}).flatMap((each) => everySlot(each)),
+  ]);
+}
+
+function broughtBy(slot: WidgetSlot, value: Json): readonly WidgetSlot[] {
+  return slot.brings?.[String(value ?? slot.default)] ?? [];
 }
 
 /** What an entry is called whose widget nobody knows. */

@@ -122,7 +122,11 @@ function writeValues(node: GraphNode, written: JsonObject): void {
   written.widgets_values = slots.map((name) => values[name] ?? null);
   if (isObject(saved.widgets_values_named)) {
     const named = Object.entries(changed).filter(([name]) => !isPlaceName(name));
-    written.widgets_values_named = { ...saved.widgets_values_named, ...Object.fromEntries(named) };
+    const kept = Object.entries(saved.widgets_values_named).filter(
+      // What a choice brought goes with it.
+      ([name]) => !name.includes(".") || slots.includes(name),
+    );
+    written.widgets_values_named = Object.fromEntries([...kept, ...named]);
   }
 }
 

@@ -6,6 +6,7 @@ import {
   connect,
   removeAndHeal,
   removeGroup,
+  removeInputs,
   removeLink,
   removeNodes,
   setCollapsed,
@@ -16,8 +17,19 @@ import {
 import { MODE, type Point } from "../document/graph";
 import { type Json, parseJson, writeJson } from "../document/json";
 import { copyNodes, pasteNodes } from "../document/snippet";
+import { grewIn, inputsOf } from "./inputs";
 import type { Pulled } from "./search";
-import { bodyAt, boundsOf, GRID, inputType, outputType, shapeOf, TITLE, WIDTH } from "./shape";
+import {
+  bodyAt,
+  boundsOf,
+  GRID,
+  inputNamed,
+  inputType,
+  outputType,
+  shapeOf,
+  TITLE,
+  WIDTH,
+} from "./shape";
 import { closeness, converterFor, refusal } from "./sockets";
 import { activeTab, edit, layout, schemaOf, select, useStudio } from "./studio";
 import { countUse, tell } from "./view";
@@ -76,7 +88,7 @@ function joinIn(draft: DraftGraph, { from, slot, to, input }: Wire): void {
   const [source, target] = [draft.nodes[from], draft.nodes[to]];
   if (source === undefined || target === undefined) return;
   const schema = schemaOf(target.type);
-  const described = schema?.inputs.find((each) => each.name === input);
+  const described = inputNamed(target, schema, input);
   fillOutputs(source, slot);
   connect(
     draft,
@@ -152,7 +164,7 @@ function wireFor(schema: NodeSchema, key: string, pulled: Pulled): Wire | null {
       .sort((one, other) => other.score - one.score)[0];
   if (pulled.side === "output") {
     const found = best(
-      schema.inputs.filter((each) => each.section !== "hidden"),
+      inputsOf(schema).filter((each) => each.section !== "hidden"),
       (each) => {
         const near = closeness(pulled.type, each.type);
         return near < 0 ? near : near * 2 + (isSocket(each) ? 1 : 0);
@@ -171,9 +183,24 @@ export function change(node: string, name: string, value: Json, thread?: string)
   const schema = schemaOf(graph.nodes[node]?.type ?? "");
   edit(
     `Change ${name}`,
-    (draft) => setValue(draft, node, name, value, schema === undefined ? [] : layoutOf(schema)),
+    (draft) => {
+      setValue(draft, node, name, value, schema === undefined ? [] : layoutOf(schema));
+      if (schema !== undefined) dropVanished(draft, node, schema, name);
+    },
     thread,
   );
+}
+
+/** Inputs that the choice before had brought go with it, and the wires into them. */
+function dropVanished(draft: DraftGraph, key: string, schema: NodeSchema, choice: string): void {
+  const node = draft.nodes[key];
+  if (node === undefined || !grewIn(schema, `${choice}.`)) return;
+  // The draft changes in place, so what is known of the node itself would be out of date.
+  const living = new Set(inputsOf(schema, { ...node }).map((each) => each.name));
+  const gone = node.inputs
+    .map((each) => each.name)
+    .filter((name) => name.startsWith(`${choice}.`) && !living.has(name));
+  if (gone.length > 0) removeInputs(draft, key, gone);
 }
 
 export function rename(node: string, title: string): void {

@@ -4,6 +4,7 @@ import { listen } from "../api/socket";
 import { setValue } from "../document/edit";
 import { isObject, type Json, parseJson } from "../document/json";
 import { writeGraph } from "../document/write";
+import { inputsOf } from "./inputs";
 import { hear, notePrompt, placeOf, seePreview, setShown, useRuns } from "./runs";
 import { client, clientId } from "./server";
 import { activeTab, edit, schemaOf, type Tab, useStudio } from "./studio";
@@ -48,7 +49,7 @@ export async function interrupt(): Promise<void> {
 function rollSeeds(): void {
   for (const node of Object.values(activeTab().graph.nodes)) {
     const schema = schemaOf(node.type);
-    for (const input of schema?.inputs ?? []) {
+    for (const input of schema === undefined ? [] : inputsOf(schema, node)) {
       const control = schema && controlOf(schema, input);
       if (schema === undefined || control == null) continue;
       if (node.inputs.some((each) => each.name === input.name && each.link !== null)) continue;

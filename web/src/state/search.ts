@@ -1,6 +1,7 @@
 /** Finding nodes by what one types. Best first; what one used before counts. */
 import type { Catalog } from "../api/catalog";
 import type { NodeSchema } from "../api/types";
+import { inputsOf } from "./inputs";
 import { closeness } from "./sockets";
 
 /** The socket that a wire was pulled from: only nodes with a socket that fits are offered. */
@@ -44,7 +45,7 @@ export function search(
 
 function closenessOf(schema: NodeSchema, { side, type }: Pulled): number {
   if (side === "output") {
-    return schema.inputs
+    return inputsOf(schema)
       .filter((each) => each.section !== "hidden")
       .reduce((best, each) => Math.max(best, closeness(type, each.type)), -1);
   }

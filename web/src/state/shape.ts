@@ -5,7 +5,8 @@
  */
 import type { InputSchema, NodeSchema } from "../api/types";
 import type { Graph, GraphNode, Point } from "../document/graph";
-import { controlOf, defaultOf, isSocket, isWidget } from "./widgets";
+import { grewIn, inputsOf } from "./inputs";
+import { controlOf, defaultOf, isSocket, isWidget, widgetType } from "./widgets";
 
 export const TITLE = 30;
 export const ROW = 20;
@@ -56,20 +57,21 @@ export function showsPictures(schema: NodeSchema | undefined): boolean {
 /** `pictures`: whether the node has something to show below its widgets. */
 export function shapeOf(node: GraphNode, schema: NodeSchema | undefined, pictures: boolean): Shape {
   const { inputs, outputs } = socketsOf(node, schema);
-  if (node.collapsed) return collapsedShape(inputs, outputs, schema);
+  if (node.collapsed) return collapsedShape(inputs, outputs, widgetsOf(node, schema));
   const width = Math.max(node.size.width, NARROWEST);
   const wanted = node.size.height + TITLE;
   const rows = Math.max(inputs.length, outputs.length);
   let y = TITLE + PAD + rows * ROW + (rows > 0 ? 4 : 0);
-  const described = (schema?.inputs ?? []).filter(isWidget);
+  const described = widgetsOf(node, schema);
   const texts = described.filter(isMultiline).length;
-  const fixed = y + (described.length - texts) * WIDGET + PAD;
+  const rest = described.filter((each) => !isMultiline(each));
+  const fixed = y + rest.reduce((sum, each) => sum + rowHeight(each), 0) + PAD;
   const shownLeast = pictures ? PICTURE : 0;
   const spare = wanted - fixed - (pictures ? Math.min(shownLeast, width) : 0);
   const text = texts === 0 ? 0 : Math.max(TEXT, Math.floor(spare / texts));
   const widgets = described.map((input): WidgetRow => {
     const multiline = isMultiline(input);
-    const height = multiline ? text : WIDGET;
+    const height = multiline ? text : rowHeight(input);
     const row = { input, control: controlOf(schema as NodeSchema, input), multiline, y, height };
     y += height;
     return row;
@@ -93,16 +95,15 @@ export function leastHeight(
 function collapsedShape(
   inputs: SocketRow[],
   outputs: SocketRow[],
-  schema: NodeSchema | undefined,
+  widgets: readonly InputSchema[],
 ): Shape {
   const middle = (each: SocketRow) => ({ ...each, y: TITLE / 2 });
-  const linked = (schema?.inputs ?? []).filter(isWidget);
   return {
     width: COLLAPSED_WIDTH,
     height: TITLE,
     inputs: inputs.map(middle),
     outputs: outputs.map(middle),
-    widgets: linked.map((input) => ({
+    widgets: widgets.map((input) => ({
       input,
       control: null,
       multiline: false,
@@ -113,6 +114,17 @@ function collapsedShape(
   };
 }
 
+function widgetsOf(node: GraphNode, schema: NodeSchema | undefined): InputSchema[] {
+  return schema === undefined ? [] : inputsOf(schema, node).filter(isWidget);
+}
+
+/** Fields that are more than a line, by their type or how they are to be shown. */
+const HEIGHTS: Readonly<Record<string, number>> = { CURVE: 148, knob: 60 };
+
+function rowHeight(input: InputSchema): number {
+  return HEIGHTS[widgetType(input)] ?? HEIGHTS[String(input.options.display)] ?? WIDGET;
+}
+
 function isMultiline(input: InputSchema): boolean {
   return input.type === "STRING" && input.options.multiline === true;
 }
@@ -120,13 +132,17 @@ function isMultiline(input: InputSchema): boolean {
 /** The node's sockets as the catalog lists them; those only the file knows come after. */
 function socketsOf(node: GraphNode, schema: NodeSchema | undefined) {
   const y = (index: number) => TITLE + PAD + index * ROW + ROW / 2;
-  const described = (schema?.inputs ?? []).filter((each) => each.section !== "hidden");
+  const concrete = schema === undefined ? [] : inputsOf(schema, node);
+  const described = concrete.filter((each) => each.section !== "hidden");
   const known = new Set(described.map((each) => each.name));
-  const foreign = node.inputs.filter((each) => !known.has(each.name));
+  const foreign = node.inputs.filter(
+    ({ name, link }) =>
+      !known.has(name) && (link !== null || schema === undefined || !grewIn(schema, name)),
+  );
   const inputs = [
     ...described.filter(isSocket).map((each) => ({
       id: each.name,
-      label: each.name,
+      label: labelOf(each),
       type: each.type,
       optional: each.section === "optional",
       tooltip: typeof each.options.tooltip === "string" ? each.options.tooltip : null,
@@ -155,6 +171,12 @@ function socketsOf(node: GraphNode, schema: NodeSchema | undefined) {
   return { inputs, outputs };
 }
 
+/** What an input is called on the screen: the last part of a dotted name, or the author's own word. */
+function labelOf({ name, options }: InputSchema): string {
+  if (typeof options.display_name === "string") return options.display_name;
+  return name.split(".").at(-1) ?? name;
+}
+
 /** The top left corner of the whole box. */
 export function cornerOf(node: GraphNode): Point {
   return { x: node.position.x, y: node.position.y - TITLE };
@@ -164,9 +186,19 @@ export function bodyAt(corner: Point): Point {
   return { x: corner.x, y: corner.y + TITLE };
 }
 
+export function inputNamed(
+  node: GraphNode,
+  schema: NodeSchema | undefined,
+  name: string,
+): InputSchema | undefined {
+  return schema === undefined
+    ? undefined
+    : inputsOf(schema, node).find((each) => each.name === name);
+}
+
 /** The type of a node's input, whether it is a socket or a widget. */
 export function inputType(node: GraphNode, schema: NodeSchema | undefined, name: string): string {
-  const described = schema?.inputs.find((each) => each.name === name);
+  const described = inputNamed(node, schema, name);
   return described?.type ?? node.inputs.find((each) => each.name === name)?.type ?? "*";
 }
 
