@@ -77,6 +77,8 @@ def convert(command: Convert) -> bytes:
         return png_bytes(only)
     wants_alpha = command.channel == "rgba" and command.form != "jpeg"
     picture = picture.convert("RGBA" if wants_alpha and picture.mode == "RGBA" else "RGB")
+    if command.most > 0:
+        picture.thumbnail((command.most, command.most), Image.Resampling.BILINEAR, reducing_gap=2.0)
     match command.form:
         case "webp":
             return webp_bytes(picture, quality=command.quality)

@@ -27,6 +27,7 @@ from engine.server.media_helper import MediaHelper
 from engine.server.preferences import Preferences
 from engine.server.routes import (
     catalog,
+    gallery,
     internal,
     jobs,
     library,
@@ -44,6 +45,7 @@ from engine.server.tokens import Tokens
 from engine.server.workers import GRACE_SECONDS, Workers
 from engine.settings import Settings
 from engine.store.database import Database
+from engine.store.gallery import Gallery
 from engine.store.history import History
 from engine.store.jobs import Jobs
 from engine.store.queue import Queue
@@ -60,6 +62,12 @@ ROUTES: Sequence[tuple[str, str, Handler]] = (
     ("GET", "/history/{prompt_id}", prompts.get_history_entry),
     ("POST", "/history", prompts.post_history),
     ("POST", "/calotype/check", prompts.post_check),
+    ("GET", "/calotype/queue", gallery.get_queue),
+    ("POST", "/calotype/queue/move", gallery.post_move),
+    ("POST", "/calotype/queue/pause", gallery.post_pause),
+    ("GET", "/calotype/history", gallery.get_history),
+    ("POST", "/calotype/history/star", gallery.post_star),
+    ("POST", "/calotype/history/delete", gallery.post_delete),
     ("GET", "/object_info", catalog.get_object_info),
     ("GET", "/object_info/{node_class}", catalog.get_one_object_info),
     ("GET", "/models", catalog.get_models),
@@ -200,6 +208,7 @@ async def _services(
             queue=queue,
             history=history,
             jobs=Jobs(database),
+            gallery=Gallery(database),
             hub=hub,
             logs=logs,
             workers=workers,

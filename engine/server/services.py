@@ -15,6 +15,7 @@ from engine.server.media_helper import MediaHelper
 from engine.server.preferences import Preferences
 from engine.server.workers import Workers
 from engine.settings import Settings
+from engine.store.gallery import Gallery
 from engine.store.history import History
 from engine.store.jobs import Jobs
 from engine.store.queue import Queue
@@ -31,6 +32,7 @@ class Services:
     queue: Queue
     history: History
     jobs: Jobs
+    gallery: Gallery
     hub: Hub
     logs: LogBook
     workers: Workers

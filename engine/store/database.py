@@ -52,6 +52,28 @@ MIGRATIONS: Sequence[str] = (
         nodes TEXT NOT NULL
     ) STRICT;
     """,
+    """
+    CREATE TABLE notes (
+        seq INTEGER PRIMARY KEY REFERENCES prompts (seq) ON DELETE CASCADE,
+        title TEXT,
+        excerpt TEXT NOT NULL,
+        words TEXT NOT NULL,
+        batch TEXT,
+        place TEXT,
+        starred INTEGER NOT NULL DEFAULT 0
+    ) STRICT;
+    CREATE INDEX notes_starred ON notes (seq) WHERE starred = 1;
+    CREATE INDEX notes_batch ON notes (batch, seq) WHERE batch IS NOT NULL;
+    CREATE TABLE switches (
+        name TEXT PRIMARY KEY,
+        is_on INTEGER NOT NULL
+    ) STRICT;
+    INSERT INTO notes (seq, excerpt, words)
+        SELECT seq, '', lower(coalesce((
+            SELECT group_concat(tree.atom, char(10)) FROM json_tree(prompts.prompt) AS tree
+            WHERE tree.type = 'text' AND tree.path LIKE '%.inputs'
+        ), '')) FROM prompts;
+    """,
 )
 """Each brings the file from its number to the next; never edited once released."""
 _MOST_TOGETHER = 256

@@ -83,12 +83,13 @@ class History:
         await self._database.run(work)
 
     async def trim(self) -> int:
-        """Forget the oldest beyond the limit; returns how many."""
+        """Forget the oldest beyond the limit, but none with a star; returns how many."""
 
         def work(connection: sqlite3.Connection) -> int:
             return connection.execute(
                 "DELETE FROM prompts WHERE seq IN (SELECT seq FROM prompts"
-                " WHERE ended IS NOT NULL ORDER BY ended DESC, seq DESC LIMIT -1 OFFSET ?)",
+                " WHERE ended IS NOT NULL ORDER BY ended DESC, seq DESC LIMIT -1 OFFSET ?)"
+                " AND seq NOT IN (SELECT seq FROM notes WHERE starred = 1)",
                 (self._most_kept,),
             ).rowcount
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from engine.store.database import Database
 
-_COLUMNS = "id, state, number, workflow, created, began, ended, summary"
+COLUMNS = "id, state, number, workflow, created, began, ended, summary"
 _ORDERS: Mapping[str, str] = {
     "created_at": "created {0}, seq {0}",
     "execution_duration": "coalesce(ended - began, 0) {0}, seq {0}",
@@ -74,10 +74,10 @@ class Jobs:
                 f"SELECT count(*) FROM prompts WHERE {where}", given
             ).fetchone()
             rows = connection.execute(
-                f"SELECT {_COLUMNS} FROM prompts WHERE {where} ORDER BY {order} LIMIT ? OFFSET ?",
+                f"SELECT {COLUMNS} FROM prompts WHERE {where} ORDER BY {order} LIMIT ? OFFSET ?",
                 [*given, -1 if limit is None else limit, offset],
             )
-            return [_read(row) for row in rows], total
+            return [read_job(row) for row in rows], total
 
         return await self._database.run(work)
 
@@ -86,14 +86,15 @@ class Jobs:
 
         def work(connection: sqlite3.Connection) -> JobRow | None:
             row = connection.execute(
-                f"SELECT {_COLUMNS} FROM prompts WHERE id = ?", (prompt_id,)
+                f"SELECT {COLUMNS} FROM prompts WHERE id = ?", (prompt_id,)
             ).fetchone()
-            return None if row is None else _read(row)
+            return None if row is None else read_job(row)
 
         return await self._database.run(work)
 
 
-def _read(row: Sequence[Any]) -> JobRow:
+def read_job(row: Sequence[Any]) -> JobRow:
+    """A job from a row of `COLUMNS`."""
     prompt_id, state, number, workflow, created, began, ended, summary = row
     known: dict[str, Any] = json.loads(summary or "{}")
     return JobRow(prompt_id, state, number, workflow, created, began, ended, known)

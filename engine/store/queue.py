@@ -17,6 +17,7 @@ import msgspec
 
 from engine.errors import IdTakenError
 from engine.store.database import Database
+from engine.store.notes import Note, write_note
 
 Ending = Literal["done", "failed", "stopped"]
 MOST_ATTEMPTS = 5
@@ -36,6 +37,7 @@ class Entry:
         wanted: ids of the output nodes to run.
         workflow: the id of the saved workflow it was made from, for lists of jobs.
         created, began, ended: seconds since 1970.
+        note: what lists and the search tell of it; only on the way in.
     """
 
     id: str
@@ -50,6 +52,7 @@ class Entry:
     ended: float | None = None
     state: str = "queued"
     attempts: int = 0
+    note: Note | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +124,8 @@ class Queue:
                     entry.created,
                 ),
             )
+            if entry.note is not None:
+                write_note(connection, entry.id, entry.note)
             return _read(connection, entry.id)
 
         return await self._database.run(work)
@@ -239,6 +244,55 @@ class Queue:
 
         return await self._database.run(work)
 
+    async def move(self, prompt_id: str, *, before: str | None) -> bool:
+        """Put a waiting prompt before another one that waits, or, with None, behind all.
+
+        Returns:
+            False where the prompt, or the one it was to stand before, waits no longer.
+        """
+
+        def work(connection: sqlite3.Connection) -> bool:
+            rows = connection.execute(
+                "SELECT id, number FROM prompts WHERE state = 'queued' ORDER BY number, seq"
+            ).fetchall()
+            ids = [each for each, _ in rows]
+            if prompt_id not in ids or (before is not None and before not in ids):
+                return False
+            if before == prompt_id:
+                return True
+            rows.pop(ids.index(prompt_id))
+            ids.remove(prompt_id)
+            at = len(ids) if before is None else ids.index(before)
+            # Those who come later stand behind, so the last place has an upper neighbour, too.
+            upper = rows[at][1] if at < len(rows) else _next_number(connection, front=False)
+            lower = rows[at - 1][1] if at > 0 else upper - 2.0
+            number = (lower + upper) / 2
+            places = [(number, prompt_id)]
+            if not lower < number < upper:
+                ids.insert(at, prompt_id)
+                least = rows[0][1] - len(ids)
+                places = [(least + place, each) for place, each in enumerate(ids)]
+            connection.executemany("UPDATE prompts SET number = ? WHERE id = ?", places)
+            return True
+
+        return await self._database.run(work)
+
+    async def pause(self, *, paused: bool) -> None:
+        """Claim no waiting prompt from now on, or do so again; a restart changes nothing."""
+
+        def work(connection: sqlite3.Connection) -> None:
+            connection.execute(
+                "INSERT INTO switches (name, is_on) VALUES ('paused', ?)"
+                " ON CONFLICT (name) DO UPDATE SET is_on = excluded.is_on",
+                (int(paused),),
+            )
+
+        await self._database.run(work)
+
+    async def is_paused(self) -> bool:
+        """Whether waiting prompts are held back."""
+        return await self._database.run(_is_paused)
+
     async def _list(self, state: str, order: str) -> list[Entry]:
         def work(connection: sqlite3.Connection) -> list[Entry]:
             found = connection.execute(
@@ -249,7 +303,14 @@ class Queue:
         return await self._database.run(work)
 
 
+def _is_paused(connection: sqlite3.Connection) -> bool:
+    found = connection.execute("SELECT is_on FROM switches WHERE name = 'paused'").fetchone()
+    return found is not None and found[0] == 1
+
+
 def _claim(connection: sqlite3.Connection, now: float) -> Entry | None:
+    if _is_paused(connection):
+        return None
     found = connection.execute(
         "SELECT id FROM prompts WHERE state = 'queued' ORDER BY number, seq LIMIT 1"
     ).fetchone()

@@ -228,6 +228,7 @@ class Convert(Message, frozen=True):
         form: `webp`, `jpeg` or `png`.
         quality: from 1 to 100, for `webp` and `jpeg`.
         channel: `rgb`, `a` (only the transparency) or `rgba`.
+        most: the longest side it may have; larger ones are made smaller, 0 leaves it as it is.
     """
 
     number: int
@@ -235,6 +236,7 @@ class Convert(Message, frozen=True):
     form: str
     quality: int
     channel: str
+    most: int = 0
 
 
 class PutMask(Message, frozen=True):

@@ -55,7 +55,7 @@ async def get_jobs(request: web.Request) -> web.Response:
         "total": total,
         "has_more": offset + len(rows) < total,
     }
-    return answer({"jobs": [_job(row) for row in rows], "pagination": page})
+    return answer({"jobs": [job_json(row) for row in rows], "pagination": page})
 
 
 async def get_job(request: web.Request) -> web.Response:
@@ -64,7 +64,7 @@ async def get_job(request: web.Request) -> web.Response:
     row = await services.jobs.get(request.match_info["job_id"])
     if row is None:
         raise refusal(404, "Job not found")
-    found = _job(row)
+    found = job_json(row)
     if row.ended is not None:
         past = await services.history.get(row.id)
         if past is not None:
@@ -101,7 +101,7 @@ async def _cancel(services: Services, ids: list[str]) -> None:
     await services.workers.tell_status()
 
 
-def _job(row: JobRow) -> dict[str, Any]:
+def job_json(row: JobRow) -> dict[str, Any]:
     """A job as clients know it; what is not known is left out."""
     summary: Mapping[str, Any] = row.summary
     found = {

@@ -10,7 +10,7 @@ from urllib.parse import quote
 from aiohttp import web
 
 from engine.errors import MediaError
-from engine.server.answers import RefusalError, refusal
+from engine.server.answers import RefusalError, refusal, whole_number
 from engine.server.content import UNKNOWN, type_of_file
 from engine.server.guard import FILE_POLICY
 from engine.server.paths import BadNameError, file_name, resolve
@@ -19,6 +19,7 @@ from engine.wire.messages import Convert
 
 PLACES = ("output", "input", "temp")
 _ANNOTATED = re.compile(r"^(?P<name>.*?) ?\[(?P<place>output|input|temp)\]$")
+_LARGEST_PREVIEW = 4096
 _QUALITY = {"webp": 90, "jpeg": 90}
 
 
@@ -35,7 +36,9 @@ async def get_view(request: web.Request) -> web.StreamResponse:
     channel = query.get("channel", "rgba")
     if "preview" in query:
         form, quality = _form(query["preview"])
-        return await _converted(services, Convert(0, str(path), form, quality, "rgba"), path)
+        most = min(_LARGEST_PREVIEW, max(0, whole_number(request, "size", 0) or 0))
+        command = Convert(0, str(path), form, quality, "rgba", most)
+        return await _preview(request, services, command, path)
     if channel == "rgb":
         return await _converted(services, Convert(0, str(path), "png", 0, "rgb"), path)
     if channel == "a":
@@ -96,6 +99,19 @@ async def as_it_is(path: Path) -> web.StreamResponse:
             "Cache-Control": "no-cache",
         },
     )
+
+
+async def _preview(
+    request: web.Request, services: Services, command: Convert, path: Path
+) -> web.Response:
+    """A picture made smaller; not made at all where the browser has it as it is now."""
+    made = await asyncio.to_thread(path.stat)
+    tag = f"{made.st_mtime_ns:x}-{made.st_size:x}-{command.form}-{command.quality}-{command.most}"
+    if any(each.value == tag for each in request.if_none_match or ()):
+        return web.Response(status=304, headers={"ETag": f'"{tag}"', "Cache-Control": "no-cache"})
+    response = await _converted(services, command, path)
+    response.etag = tag
+    return response
 
 
 async def _converted(services: Services, command: Convert, path: Path) -> web.Response:

@@ -29,6 +29,7 @@ from engine.server.answers import (
     read_object,
     whole_number,
 )
+from engine.server.notes import note_of
 from engine.server.services import SERVICES, Services
 from engine.store.queue import Entry
 
@@ -214,6 +215,7 @@ def _entry(asked: dict[str, Any], prompt: dict[str, Any], report: Report) -> Ent
         client=None if client is None else str(client),
         workflow=_workflow_id(extra),
         created=now,
+        note=note_of(prompt, extra),
     )
 
 

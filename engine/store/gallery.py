@@ -1,0 +1,168 @@
+"""All jobs as lists and the gallery show them: filtered, searched, by page, with their days.
+
+Reads what `queue.py` and `notes.py` wrote, and never a prompt itself. The search looks for each
+word inside the folded words of a note: parts of a word and of a seed are found, and ten thousand
+notes are read in some milliseconds, so that no index of words has to be kept.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from engine.store.database import Database
+from engine.store.jobs import COLUMNS, JobRow, read_job
+
+_ENDED = ("done", "failed", "stopped")
+_JOB_COLUMNS = ", ".join(f"prompts.{name.strip()}" for name in COLUMNS.split(","))
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which jobs.
+
+    Attributes:
+        states: of the store.
+        words: each has to be found.
+        workflow: only of this saved workflow.
+        batch: only of this batch.
+        starred: only those with a star.
+        since, until: seconds since 1970; the second one is left out.
+    """
+
+    states: Sequence[str] = _ENDED
+    words: Sequence[str] = ()
+    workflow: str | None = None
+    batch: str | None = None
+    starred: bool = False
+    since: float | None = None
+    until: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GalleryRow:
+    """A job, and what is noted beside it."""
+
+    job: JobRow
+    title: str | None
+    excerpt: str
+    batch: str | None
+    place: Mapping[str, Any] | None
+    starred: bool
+
+
+class Gallery:
+    """The jobs of one database, with their notes."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def page(
+        self, wanted: Wanted, *, limit: int, offset: int = 0, queued: bool = False
+    ) -> tuple[list[GalleryRow], int]:
+        """A page of jobs and how many there are in all.
+
+        Args:
+            wanted: which ones.
+            limit: at most so many.
+            offset: after so many.
+            queued: in the order in which they will run, instead of the newest first.
+        """
+        where, given = _where(wanted)
+        order = "{0}.number, {0}.seq" if queued else "{0}.created DESC, {0}.seq DESC"
+
+        def work(connection: sqlite3.Connection) -> tuple[list[GalleryRow], int]:
+            [total] = connection.execute(f"SELECT count(*) {where}", given).fetchone()
+            # The rows of a page are chosen first: sorting must not carry whole prompts along.
+            rows = connection.execute(
+                f"SELECT {_JOB_COLUMNS}, title, excerpt, batch, place, starred"
+                f" FROM (SELECT prompts.seq AS seq {where} ORDER BY {order.format('prompts')}"
+                " LIMIT ? OFFSET ?) AS page JOIN prompts USING (seq) LEFT JOIN notes USING (seq)"
+                f" ORDER BY {order.format('prompts')}",
+                [*given, limit, offset],
+            )
+            return [_read(row) for row in rows], total
+
+        return await self._database.run(work)
+
+    async def days(self, wanted: Wanted, *, zone_seconds: int) -> list[tuple[str, int]]:
+        """How many there are of each day, newest first.
+
+        Args:
+            wanted: which ones.
+            zone_seconds: what to add to UTC for the days of whoever asks.
+        """
+        where, given = _where(wanted)
+
+        def work(connection: sqlite3.Connection) -> list[tuple[str, int]]:
+            return connection.execute(
+                "SELECT coalesce(date(prompts.created + ?, 'unixepoch'), '') AS day, count(*)"
+                f" {where} GROUP BY day ORDER BY day DESC",
+                [zone_seconds, *given],
+            ).fetchall()
+
+        return await self._database.run(work)
+
+    async def workflows(self, *, limit: int = 50) -> list[tuple[str, str, int]]:
+        """The saved workflows that made the most: id, title, how many."""
+
+        def work(connection: sqlite3.Connection) -> list[tuple[str, str, int]]:
+            return connection.execute(
+                "SELECT workflow, coalesce(max(title), ''), count(*) AS most FROM prompts"
+                " LEFT JOIN notes USING (seq) WHERE workflow IS NOT NULL AND ended IS NOT NULL"
+                " GROUP BY workflow ORDER BY most DESC LIMIT ?",
+                (limit,),
+            ).fetchall()
+
+        return await self._database.run(work)
+
+    async def star(self, ids: Sequence[str], *, starred: bool) -> None:
+        """Give these a star, or take it away."""
+
+        def work(connection: sqlite3.Connection) -> None:
+            connection.executemany(
+                "INSERT INTO notes (seq, excerpt, words, starred)"
+                " SELECT seq, '', '', ? FROM prompts WHERE id = ?"
+                " ON CONFLICT (seq) DO UPDATE SET starred = excluded.starred",
+                [(int(starred), each) for each in ids],
+            )
+
+        await self._database.run(work)
+
+
+def _where(wanted: Wanted) -> tuple[str, list[Any]]:
+    """`FROM ... WHERE ...`, and what its marks stand for. Notes are read only where they matter."""
+    clauses = [f"prompts.state IN ({','.join('?' * len(wanted.states))})"]
+    given: list[Any] = [*wanted.states]
+    for clause, value in (
+        ("prompts.workflow = ?", wanted.workflow),
+        ("prompts.created >= ?", wanted.since),
+        ("prompts.created < ?", wanted.until),
+        ("notes.batch = ?", wanted.batch),
+    ):
+        if value is not None:
+            clauses.append(clause)
+            given.append(value)
+    if wanted.starred:
+        clauses.append("notes.starred = 1")
+    for word in wanted.words:
+        clauses.append("instr(notes.words, ?) > 0")
+        given.append(word)
+    noted = wanted.starred or wanted.words or wanted.batch is not None
+    join = " JOIN notes ON notes.seq = prompts.seq" if noted else ""
+    return f"FROM prompts{join} WHERE {' AND '.join(clauses)}", given
+
+
+def _read(row: Sequence[Any]) -> GalleryRow:
+    *job, title, excerpt, batch, place, starred = row
+    return GalleryRow(
+        job=read_job(job),
+        title=title,
+        excerpt=excerpt or "",
+        batch=batch,
+        place=None if place is None else json.loads(place),
+        starred=starred == 1,
+    )

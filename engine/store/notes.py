@@ -1,0 +1,47 @@
+"""What is noted beside a prompt: how lists call it, what finds it, its place in a batch.
+
+Notes live in a table of their own, so that a search reads no prompt. Knows no prompt itself.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What lists tell of a prompt.
+
+    Attributes:
+        title: of the document it came from.
+        excerpt: the beginning of what was asked for.
+        words: what the search looks in; folded, so that capitals make no difference.
+        batch: prompts that were queued together have the same one.
+        place: where in its batch it stands, as the client said it.
+    """
+
+    title: str | None = None
+    excerpt: str = ""
+    words: str = ""
+    batch: str | None = None
+    place: Mapping[str, Any] | None = None
+
+
+def write_note(connection: sqlite3.Connection, prompt_id: str, note: Note) -> None:
+    """Put a note beside a prompt that was just inserted."""
+    connection.execute(
+        "INSERT INTO notes (seq, title, excerpt, words, batch, place)"
+        " SELECT seq, ?, ?, ?, ?, ? FROM prompts WHERE id = ?",
+        (
+            note.title,
+            note.excerpt,
+            note.words,
+            note.batch,
+            None if note.place is None else json.dumps(note.place),
+            prompt_id,
+        ),
+    )
