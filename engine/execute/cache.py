@@ -85,6 +85,10 @@ class Cache:
     def __contains__(self, signature: object) -> bool:
         return signature in self._entries
 
+    def signatures(self) -> frozenset[Signature]:
+        """Whose results are kept."""
+        return frozenset(self._entries)
+
     def get(self, signature: Signature) -> Known | None:
         """The result of that signature, which counts as a use, or None."""
         entry = self._entries.get(signature)

@@ -23,7 +23,7 @@ from engine.files import Files
 from engine.graph.order import order
 from engine.graph.prompt import Prompt
 from engine.nodekit.registry import Registry
-from engine.wire.messages import AnyEvent, Cached, Ended, Interrupted, Started, Succeeded
+from engine.wire.messages import AnyEvent, Cached, Ended, Interrupted, Signed, Started, Succeeded
 
 Report = Callable[[AnyEvent], None]
 
@@ -109,6 +109,7 @@ def _end(run: GraphRun, job: Job, ordered: Sequence[str], report: Report) -> End
     """Do the run, and say how it ended."""
     try:
         run.sign(ordered)
+        report(Signed(job.prompt_id, run.signatures()))
         report(Cached(job.prompt_id, run.known_already(ordered), time()))
         run.demand(job.outputs)
         run.work()

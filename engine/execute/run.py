@@ -98,6 +98,10 @@ class GraphRun:
         cache, signatures = self._given.cache, self._signatures
         return tuple(node_id for node_id in ordered if signatures[node_id] in cache)
 
+    def signatures(self) -> dict[str, Signature]:
+        """The signatures so far, by node id."""
+        return dict(self._signatures)
+
     def demand(self, wanted: Sequence[str]) -> None:
         """See to it that these nodes, and what they need, will be settled."""
         stack = list(reversed(wanted))
@@ -359,7 +363,7 @@ class GraphRun:
         place = self._graph.place(node_id)
         if known.shown:
             self._show(node_id, known)
-        given.report(messages.Finished(given.prompt_id, place))
+        given.report(messages.Finished(given.prompt_id, place, known.seconds))
         self._schedule.settle(node_id)
 
     def _settle_known(self, node_id: str, known: Known) -> None:

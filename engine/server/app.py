@@ -19,6 +19,7 @@ from engine.errors import CalotypeError, StoreError
 from engine.files import Files
 from engine.server.answers import MOST_BODY, RefusalError, answer
 from engine.server.catalog import NodeCatalog
+from engine.server.forecast import Forecast
 from engine.server.guard import Guard, Handler, add_headers
 from engine.server.hub import Hub
 from engine.server.listing import Listing
@@ -44,6 +45,7 @@ from engine.server.sweep import empty_temp, sweep
 from engine.server.tokens import Tokens
 from engine.server.workers import GRACE_SECONDS, Workers
 from engine.settings import Settings
+from engine.store.costs import CostStore
 from engine.store.database import Database
 from engine.store.gallery import Gallery
 from engine.store.history import History
@@ -187,12 +189,16 @@ async def _services(
         await asyncio.to_thread(empty_temp, settings)
         # Nobody else writes yet; the stamps of files may lag the clock by a few milliseconds.
         sweeping = asyncio.create_task(asyncio.to_thread(sweep, settings, time.time() - 0.05))
+        nodes = NodeCatalog(listing)
+        forecast = Forecast(nodes, files, CostStore(database))
+        await forecast.recall()
         workers = Workers(
             settings,
             queue,
             history,
             hub,
             logs,
+            forecast,
             module=worker or "engine.worker",
             lock=lock,
             grace=grace,
@@ -204,7 +210,7 @@ async def _services(
             settings=settings,
             files=files,
             listing=listing,
-            catalog=NodeCatalog(listing),
+            catalog=nodes,
             queue=queue,
             history=history,
             jobs=Jobs(database),
@@ -212,6 +218,7 @@ async def _services(
             hub=hub,
             logs=logs,
             workers=workers,
+            forecast=forecast,
             media=helper,
             preferences=Preferences(settings.user_directory / "settings.json"),
         )

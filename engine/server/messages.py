@@ -63,7 +63,7 @@ class Executing(msgspec.Struct, frozen=True):
 
 
 class NodeProgress(msgspec.Struct, frozen=True):
-    """One node in `progress_state`."""
+    """One node in `progress_state`; `seconds` and `memory` are ours, of one that finished."""
 
     value: float
     max: float
@@ -73,6 +73,8 @@ class NodeProgress(msgspec.Struct, frozen=True):
     display_node_id: str
     parent_node_id: str | None
     real_node_id: str
+    seconds: float | UnsetType = UNSET
+    memory: int | UnsetType = UNSET
 
 
 class ProgressState(msgspec.Struct, frozen=True):

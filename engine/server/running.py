@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
 import msgspec
+from msgspec import UNSET
 
 from engine.server import messages
 from engine.server.answers import is_array, is_object
@@ -28,6 +29,7 @@ from engine.wire.messages import (
     Progress,
     Running,
     Shown,
+    Signed,
     Started,
     Succeeded,
 )
@@ -124,6 +126,8 @@ class RunningJob:
         match event:
             case Started():
                 yield self._note(messages.ExecutionStart(prompt_id, _ms(event.at)))
+            case Signed():
+                return
             case Cached():
                 at = _ms(event.at)
                 yield self._note(messages.ExecutionCached(event.nodes, prompt_id, at))
@@ -143,7 +147,7 @@ class RunningJob:
                 self._executed.append(event.place.node)
                 known = self._running.get(event.place.node)
                 most = known.max if known else 1
-                yield self._state(event.place, most, most, "finished")
+                yield self._state(event.place, most, most, "finished", event)
             case Blocked():
                 yield self._blocked(event)
             case Failed() | Interrupted() | Succeeded():
@@ -162,7 +166,14 @@ class RunningJob:
         if plain is not None:
             yield Outgoing(plain, b"", skippable=True)
 
-    def _state(self, place: Place, value: float, most: float, state: State) -> Body:
+    def _state(
+        self,
+        place: Place,
+        value: float,
+        most: float,
+        state: State,
+        finished: Finished | None = None,
+    ) -> Body:
         """`progress_state` with this node, and those that run beside it."""
         changed = NodeProgress(
             value,
@@ -173,6 +184,8 @@ class RunningJob:
             place.display,
             place.parent,
             place.real,
+            finished.seconds if finished else UNSET,
+            (finished.memory or UNSET) if finished else UNSET,
         )
         if state == "running":
             self._running[place.node] = changed

@@ -8,6 +8,7 @@ from aiohttp import web
 
 from engine.files import Files
 from engine.server.catalog import NodeCatalog
+from engine.server.forecast import Forecast
 from engine.server.hub import Hub
 from engine.server.listing import Listing
 from engine.server.logs import LogBook
@@ -36,6 +37,7 @@ class Services:
     hub: Hub
     logs: LogBook
     workers: Workers
+    forecast: Forecast
     media: MediaHelper
     preferences: Preferences
 

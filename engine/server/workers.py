@@ -19,6 +19,7 @@ import msgspec
 
 from engine.errors import StoreError, WireError
 from engine.server import messages
+from engine.server.forecast import Forecast
 from engine.server.hub import Hub
 from engine.server.logs import LogBook
 from engine.server.running import RunningJob
@@ -31,6 +32,7 @@ from engine.wire.messages import (
     Device,
     Free,
     Freed,
+    Held,
     Interrupt,
     Looked,
     Ready,
@@ -61,6 +63,7 @@ class Workers:
         history: History,
         hub: Hub,
         logs: LogBook,
+        forecast: Forecast,
         *,
         module: str = "engine.worker",
         lock: int | None = None,
@@ -74,6 +77,7 @@ class Workers:
         self._history = history
         self._hub = hub
         self._logs = logs
+        self._forecast = forecast
         self._module = module
         self._lock = lock
         self._grace = grace
@@ -175,6 +179,7 @@ class Workers:
             Upward,
             keep_open=() if self._lock is None else (self._lock,),
         )
+        self._forecast.begin_process()
         link = _Link(process, channel)
         link.listen(self._listen(link), self._logs)
         return link
@@ -189,6 +194,8 @@ class Workers:
                         link.ready.set()
                     case Freed():
                         self.devices = message.devices
+                    case Held():
+                        self._forecast.hold(message)
                     case Looked():
                         link.looked = time.monotonic()
                     case _:
@@ -204,6 +211,7 @@ class Workers:
         job = link.job
         if job is None or event.prompt_id != job.entry.id or job.ending is not None:
             return
+        self._forecast.hear(event)
         self._hub.send(job.entry.client, job.take(event))
         if job.ending is not None:
             link.over.set()
@@ -229,6 +237,7 @@ class Workers:
     async def _run(self, link: _Link, job: RunningJob, remaining: int) -> None:
         """Have a prompt run, up to its end, one way or another."""
         entry = job.entry
+        await self._forecast.begin(entry)
         link.begin(job)
         await self.tell_status(remaining)
         with suppress(WireError):
@@ -250,6 +259,7 @@ class Workers:
 
     async def _turn(self, ended: RunningJob | None) -> tuple[Entry | None, int]:
         """Record an end and claim what is next, however long the disk is full."""
+        await self._forecast.end()
         now = time.time()
         end: End | None = None
         if ended is not None and ended.ending is not None:

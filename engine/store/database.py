@@ -74,6 +74,19 @@ MIGRATIONS: Sequence[str] = (
             WHERE tree.type = 'text' AND tree.path LIKE '%.inputs'
         ), '')) FROM prompts;
     """,
+    """
+    CREATE TABLE costs (
+        class_type TEXT NOT NULL,
+        weights TEXT NOT NULL,
+        pixels INTEGER NOT NULL,
+        steps INTEGER NOT NULL,
+        warm INTEGER NOT NULL,
+        seconds TEXT NOT NULL,
+        memory INTEGER NOT NULL,
+        used REAL NOT NULL,
+        PRIMARY KEY (class_type, weights, pixels, steps, warm)
+    ) STRICT;
+    """,
 )
 """Each brings the file from its number to the next; never edited once released."""
 _MOST_TOGETHER = 256

@@ -42,6 +42,12 @@ class Cached(Event, frozen=True):
     at: float
 
 
+class Signed(Event, frozen=True):
+    """The signature of every node that is needed, by node id; sent once, before `Cached`."""
+
+    signatures: dict[str, bytes]
+
+
 class Place(msgspec.Struct, frozen=True):
     """Where in the graph a node is.
 
@@ -87,9 +93,17 @@ class Shown(Event, frozen=True):
 
 
 class Finished(Event, frozen=True):
-    """A node that was `Running` has its results."""
+    """A node that was `Running` has its results.
+
+    Attributes:
+        seconds: what it took.
+        memory: bytes at the highest while it ran, of all that the worker holds; 0 where that was
+            not measured.
+    """
 
     place: Place
+    seconds: float = 0.0
+    memory: int = 0
 
 
 class Blocked(Event, frozen=True):
@@ -139,7 +153,9 @@ class Succeeded(Event, frozen=True):
 
 Ended = Succeeded | Failed | Interrupted
 """Exactly one of these is the last event of every prompt that `Started`."""
-AnyEvent = Started | Cached | Running | Progress | Preview | Shown | Finished | Blocked | Ended
+AnyEvent = (
+    Started | Signed | Cached | Running | Progress | Preview | Shown | Finished | Blocked | Ended
+)
 
 
 class Device(msgspec.Struct, frozen=True):
@@ -182,7 +198,14 @@ class Freed(Message, frozen=True):
     devices: tuple[Device, ...]
 
 
-Upward = AnyEvent | Ready | Looked | Freed
+class Held(Message, frozen=True):
+    """How the results that a worker keeps have changed since it last told, by signature."""
+
+    added: tuple[bytes, ...]
+    dropped: tuple[bytes, ...]
+
+
+Upward = AnyEvent | Ready | Looked | Freed | Held
 """All that a worker says."""
 
 

@@ -25,7 +25,8 @@ from engine.residency import manager
 from engine.residency.device import choose_device, choose_dtype, use_physical_cores
 from engine.residency.memory import keep_freed_pages
 from engine.settings import Settings
-from engine.wire.messages import AnyEvent, Failed
+from engine.wire.messages import AnyEvent, Failed, Finished
+from engine.worker.gauge import WORTH_MEASURING, Gauge
 from engine.worker.memory import Rescue, measure
 from nodes import builtin_registry
 
@@ -103,6 +104,7 @@ class Worker:
         called once more; then its error says how many bytes were missing.
         """
         rescue = Rescue(self._residency, self.cache)
+        gauge = Gauge(self._residency.device)
 
         def explained(event: AnyEvent) -> AnyEvent:
             if isinstance(event, Failed) and rescue.shortage and _lacks_memory(event):
@@ -110,6 +112,8 @@ class Worker:
             return event
 
         def tell(event: AnyEvent) -> None:
+            if isinstance(event, Finished) and event.seconds >= WORTH_MEASURING:
+                event = msgspec.structs.replace(event, memory=gauge.highest())
             report(explained(event))
 
         with manager.installed(self._residency), torch.inference_mode():

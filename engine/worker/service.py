@@ -18,9 +18,22 @@ import torch
 
 from engine.execute.executor import Job, Report
 from engine.graph.prompt import Prompt, parse
+from engine.graph.signature import Signature
 from engine.residency.memory import available_bytes
 from engine.settings import Settings
-from engine.wire.messages import Device, Failed, Free, Freed, Place, Ready, Run, Started
+from engine.wire.messages import (
+    AnyEvent,
+    Device,
+    Ended,
+    Failed,
+    Free,
+    Freed,
+    Held,
+    Place,
+    Ready,
+    Run,
+    Started,
+)
 from engine.worker.loop import Worker
 from engine.worker.reporter import Reporter, Send
 
@@ -31,6 +44,7 @@ class Service:
     def __init__(self, settings: Settings, send: Send) -> None:
         self._send = send
         self._worker = Worker(settings)
+        self._told: frozenset[Signature] = frozenset()
 
     def ready(self) -> None:
         """Tell the server that jobs may come."""
@@ -38,7 +52,13 @@ class Service:
 
     def run(self, job: Run, stopped: Callable[[], bool]) -> None:
         """Run a prompt. The last event sent is its end, whatever happens short of a crash."""
-        report = Reporter(self._send)
+        reporter = Reporter(self._send)
+
+        def report(event: AnyEvent) -> None:
+            if isinstance(event, Ended):
+                self._tell_held()  # whoever hears of the end may ask at once what is kept
+            reporter(event)
+
         try:
             self._run(job, report, stopped)
         except Exception as error:  # noqa: BLE001 - told, whole; the next job must come to its turn
@@ -46,11 +66,20 @@ class Service:
             trace = tuple(traceback.format_exception(error))
             sys.stderr.write("".join(trace))
             report(_failed(job, node, "", str(error), type(error).__name__, trace))
+        self._tell_held()
 
     def free(self, asked: Free) -> None:
         """Give memory back, and say what came of it."""
         released = self._worker.free(weights=asked.weights, results=asked.results)
+        self._tell_held()
         self._send(Freed(released, self._devices()))
+
+    def _tell_held(self) -> None:
+        """Tell which results are kept since last time, and which are not any more."""
+        before, now = self._told, self._worker.cache.signatures()
+        if before != now:
+            self._told = now
+            self._send(Held(tuple(now - before), tuple(before - now)))
 
     def _run(self, job: Run, report: Report, stopped: Callable[[], bool]) -> None:
         prompt = parse(msgspec.json.decode(job.prompt))

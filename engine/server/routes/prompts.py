@@ -74,10 +74,10 @@ async def get_prompt(request: web.Request) -> web.Response:
 
 
 async def post_check(request: web.Request) -> web.Response:
-    """A saved workflow or a prompt as a prompt, and all that is wrong with it. Runs nothing."""
+    """A saved workflow or a prompt as a prompt, all that is wrong with it, and what would run."""
     services = request.app[SERVICES]
     body = await read_body(request)
-    found = await asyncio.to_thread(_check, body, services)
+    found = await asyncio.to_thread(_check, body, services, request.query.getall("target", None))
     return answer(found)
 
 
@@ -238,7 +238,7 @@ def _number(given: Any) -> float | None:
     return number
 
 
-def _check(body: bytes, services: Services) -> dict[str, Any]:
+def _check(body: bytes, services: Services, targets: list[str] | None) -> dict[str, Any]:
     asked = _decode(body)
     catalog = services.catalog.schemas
     try:
@@ -247,9 +247,11 @@ def _check(body: bytes, services: Services) -> dict[str, Any]:
         raise RefusalError(400, refusal(error)) from error
     except WorkflowError as error:
         raise _refused("invalid_workflow", str(error)) from error
-    report = validate(found.prompt, catalog, list_folder=services.listing.list)
+    report = validate(found.prompt, catalog, list_folder=services.listing.list, wanted=targets)
+    plan = services.forecast.plan(report.prompt, report.outputs)
     return {
         "prompt": to_api(report.prompt),
+        "plan": msgspec.to_builtins(plan),
         "report": {
             **report.to_json(),
             "outputs": report.outputs,

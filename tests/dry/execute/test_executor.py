@@ -71,6 +71,7 @@ def test_events_come_in_the_order_that_clients_expect(engine):
     kinds = [type(event).__name__ for event in small.events]
     assert kinds == [
         "Started",
+        "Signed",
         "Cached",
         *["Running", "Finished"] * 2,
         "Running",
@@ -271,7 +272,7 @@ def test_a_preview_follows_its_step(engine):
     small = engine(draw, show)
     small.run({"1": ("Draw", {}), "out": ("Show", {"value": ["1", 0]})})
     kinds = [type(event) for event in small.events]
-    assert kinds[3:5] == [messages.Preview, messages.Progress]
+    assert kinds[4:6] == [messages.Preview, messages.Progress]
     assert small.of(messages.Preview)[0].image == b"jpeg"
 
 

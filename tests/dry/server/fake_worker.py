@@ -20,6 +20,7 @@ from engine.wire.messages import (
     Finished,
     Free,
     Freed,
+    Held,
     Interrupt,
     Interrupted,
     Looked,
@@ -27,6 +28,7 @@ from engine.wire.messages import (
     Ready,
     Running,
     Shown,
+    Signed,
     Started,
     Succeeded,
 )
@@ -69,11 +71,18 @@ def run(job, channel, stops):
     color = json.loads(job.prompt)["1"]["inputs"]["color"]
     with (STATE / "seen").open("a") as seen:
         seen.write(f"{name}\n")
-    for event in (Started(name, now), Cached(name, (), now), Running(name, PLACE)):
+    signatures = {each: f"{each} {color}".encode() for each in ("1", "2")}
+    for event in (
+        Started(name, now),
+        Signed(name, signatures),
+        Cached(name, (), now),
+        Running(name, PLACE),
+    ):
         channel.send(event)
     if not misbehave(color, channel, name, stops):
         channel.send(Shown(name, PLACE, {"text": ["done"]}))
-        channel.send(Finished(name, PLACE))
+        channel.send(Finished(name, PLACE, 0.5, 1 << 20))
+        channel.send(Held(tuple(signatures.values()), ()))
         channel.send(Succeeded(name, time.time()))
 
 
@@ -93,6 +102,7 @@ def main():
     while True:
         job = jobs.get()
         if isinstance(job, Free):
+            channel.send(Held((), (b"1 0", b"2 0")))
             channel.send(Freed(5, (Device("cpu", "cpu", None, 2, 2),)))
         else:
             run(job, channel, stops)

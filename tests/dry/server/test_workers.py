@@ -288,3 +288,62 @@ def test_a_worker_ends_with_the_server(scenario):
     pid = scenario(steps)
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
+
+
+async def plan(client, color=0):
+    """Which nodes would run, and the whole plan."""
+    answer = await (await client.post("/calotype/check", json=prompt(color))).json()
+    found = answer["plan"]
+    return [each for each, node in found["nodes"].items() if node["state"] == "run"], found
+
+
+def test_a_plan_tells_what_is_kept_and_what_it_will_cost(scenario):
+    async def steps(client):
+        before, nothing = await plan(client)
+        await ended(client, await put(client))
+        after, kept = await plan(client)
+        changed, known = await plan(client, color=9)
+        return before, nothing, after, kept, changed, known
+
+    before, nothing, after, kept, changed, known = scenario(steps)
+    assert before == changed == ["1", "2"]
+    assert (nothing["seconds"], nothing["memory"], nothing["unknown"]) == (None, None, 2)
+    assert (after, kept["run"], kept["cached"]) == ([], 0, 2)
+    assert (known["seconds"], known["memory"], known["unknown"]) == (0.5, 1 << 20, 1)
+
+
+def test_results_that_were_given_back_will_be_made_again(scenario):
+    async def steps(client):
+        await ended(client, await put(client))
+        await client.post("/free", json={"free_memory": True})
+        while not (found := (await plan(client))[0]):
+            await asyncio.sleep(0.01)
+        return found
+
+    assert scenario(steps) == ["1", "2"]
+
+
+def test_a_worker_that_died_has_kept_nothing_but_its_costs_are_known(scenario):
+    async def steps(client):
+        await ended(client, await put(client))
+        await ended(client, await put(client, DIES))
+        return await plan(client)
+
+    running, found = scenario(steps)
+    assert running == ["1", "2"]
+    assert found["seconds"] == 0.5
+
+
+def test_a_plan_for_one_output_leaves_the_others_out(scenario):
+    two = {**prompt(), "3": {**prompt()["2"]}}
+
+    async def steps(client):
+        answer = await client.post("/calotype/check?target=3", json=two)
+        return (await answer.json())["plan"]["nodes"]
+
+    found = scenario(steps)
+    assert {each: node["state"] for each, node in found.items()} == {
+        "1": "run",
+        "2": "unneeded",
+        "3": "run",
+    }

@@ -14,6 +14,7 @@ import pytest
 from engine.errors import StoreError
 from engine.settings import ROOT
 from engine.store.catalog import CatalogStore
+from engine.store.costs import CostRow, CostStore
 from engine.store.database import MIGRATIONS, Database
 from engine.store.history import History
 from engine.store.jobs import Jobs
@@ -309,3 +310,17 @@ def test_an_end_and_the_next_beginning_are_one_step(queue: Queue):
         return first.id, before, second.id, after, last, none
 
     assert asyncio.run(scenario()) == ("a", 2, "b", 1, None, 0)
+
+
+def test_costs_are_kept_the_newest_first(database: Database):
+    old = CostRow("A", "w", 64, 2, True, (1.0, 2.0), 7)
+    new = CostRow("B", "", 0, 1, False, (3.0,), 0)
+
+    async def scenario():
+        store = CostStore(database)
+        await store.remember([CostRow("A", "w", 64, 2, True, (1.0,), 7)], 1.0)
+        await store.remember([old], 2.0)
+        await store.remember([new], 3.0)
+        return await store.recall()
+
+    assert asyncio.run(scenario()) == [new, old]

@@ -1,6 +1,6 @@
 /**
  * What the server says. Made by tools/write_types.py; change the Python instead:
- * engine/server/messages.py and engine/graph/schema.py.
+ * engine/server/messages.py, engine/server/forecast.py and engine/graph/schema.py.
  */
 
 /** How many prompts wait or run. */
@@ -39,7 +39,7 @@ export interface Executing {
   prompt_id?: string;
 }
 
-/** One node in `progress_state`. */
+/** One node in `progress_state`; `seconds` and `memory` are ours, of one that finished. */
 export interface NodeProgress {
   value: number;
   max: number;
@@ -49,6 +49,8 @@ export interface NodeProgress {
   display_node_id: string;
   parent_node_id: string | null;
   real_node_id: string;
+  seconds?: number;
+  memory?: number;
 }
 
 /** `progress_state`: the nodes that run, and those that changed since the last one. */
@@ -156,6 +158,23 @@ export interface NodeSchema {
   flexible: boolean;
   checks_input_types: boolean;
   checks: string[];
+}
+
+/** What a run would do with one node, and what that took lately; null where nobody knows. */
+export interface NodePlan {
+  state: "run" | "maybe" | "cached" | "unneeded";
+  seconds: number | null;
+  memory: number | null;
+}
+
+/** What a run would do. `seconds` is of the nodes that run and are known, `unknown` the rest. */
+export interface Plan {
+  nodes: Record<string, NodePlan>;
+  run: number;
+  cached: number;
+  seconds: number | null;
+  memory: number | null;
+  unknown: number;
 }
 
 /** Every frame of text that the socket brings. */

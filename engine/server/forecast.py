@@ -1,0 +1,175 @@
+"""What a run would do: which nodes run and which are kept, how long, how much memory.
+
+A mirror of the results that the worker keeps, and the costs of past runs. The worker is never
+asked: it tells what changes, so an answer comes at once while it loads a model. May be asked in
+any thread. Knows no HTTP and no processes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import Any, Literal
+
+import msgspec
+
+from engine.errors import CalotypeError
+from engine.files import Files, file_identity
+from engine.graph.foresight import foresee, keys_of
+from engine.graph.order import order
+from engine.graph.prompt import Prompt, parse
+from engine.graph.signature import Signature
+from engine.graph.work import Work, works
+from engine.server.catalog import NodeCatalog
+from engine.server.costs import Costs
+from engine.store.costs import CostRow, CostStore
+from engine.store.queue import Entry
+from engine.wire.messages import AnyEvent, Finished, Held, Signed
+
+MOST_KEYS = 50_000
+
+
+class NodePlan(msgspec.Struct, frozen=True):
+    """What a run would do with one node, and what that took lately; null where nobody knows."""
+
+    state: Literal["run", "maybe", "cached", "unneeded"]
+    seconds: float | None
+    memory: int | None
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """What a run would do. `seconds` is of the nodes that run and are known, `unknown` the rest."""
+
+    nodes: dict[str, NodePlan]
+    run: int
+    cached: int
+    seconds: float | None
+    memory: int | None
+    unknown: int
+
+
+NO_PLAN = Plan({}, 0, 0, None, None, 0)
+
+
+class Forecast:
+    """Foresees runs. Told by whoever hears the worker.
+
+    Args:
+        catalog: of the nodes.
+        files: the user's folders.
+        store: where costs are kept.
+    """
+
+    def __init__(self, catalog: NodeCatalog, files: Files, store: CostStore) -> None:
+        self._catalog = catalog
+        self._files = files
+        self._store = store
+        self._costs = Costs()
+        self._lock = threading.Lock()
+        self._held: set[Signature] = set()
+        self._signatures: dict[Signature, Signature] = {}
+        self._works: dict[str, Work] = {}
+        self._keys: dict[str, Signature] = {}
+        self._learnt: list[CostRow] = []
+
+    async def recall(self) -> None:
+        """Read what past runs cost."""
+        self._costs = Costs(reversed(await self._store.recall()))
+
+    def begin_process(self) -> None:
+        """A fresh worker holds nothing."""
+        self._costs.cool()
+        with self._lock:
+            self._held.clear()
+            self._signatures.clear()
+
+    async def begin(self, entry: Entry) -> None:
+        """A prompt is about to be handed to the worker."""
+        self._works, self._keys = {}, {}
+        # What is wrong with a prompt is said by the worker.
+        with suppress(CalotypeError):
+            self._works, self._keys = await asyncio.to_thread(self._study, entry)
+
+    def hear(self, event: AnyEvent) -> None:
+        """Take in what the worker says of the prompt that runs."""
+        if isinstance(event, Signed):
+            self._note(event.signatures)
+        elif isinstance(event, Finished):
+            work = self._works.get(event.place.node)
+            if work is not None and event.seconds > 0:
+                self._learnt.append(self._costs.learn(work, event.seconds, event.memory))
+
+    def hold(self, change: Held) -> None:
+        """The worker keeps other results now."""
+        with self._lock:
+            self._held.update(change.added)
+            self._held.difference_update(change.dropped)
+
+    async def end(self) -> None:
+        """A prompt is over: what it taught is kept."""
+        learnt, self._learnt = self._learnt, []
+        if learnt:
+            await self._store.remember(learnt, time.time())
+
+    def plan(self, prompt: Prompt, wanted: Sequence[str]) -> Plan:
+        """What a run of a valid prompt for these outputs would do."""
+        if not wanted:
+            return NO_PLAN
+        catalog = self._catalog.schemas
+        ordered = order(prompt, wanted)
+        keys = keys_of(prompt, catalog, ordered, self._stamp)
+        with self._lock:
+            known = {each for each in ordered if self._signatures.get(keys[each]) in self._held}
+        states = foresee(prompt, catalog, wanted, ordered, known.__contains__)
+        twins: set[Signature] = set()
+        for each in ordered:
+            if states[each] == "run" and keys[each] in twins:
+                states[each] = "cached"
+            twins.add(keys[each])
+        return self._sum_up(states, works(prompt, catalog, ordered))
+
+    def _sum_up(self, states: Mapping[str, Any], work: Mapping[str, Work]) -> Plan:
+        nodes: dict[str, NodePlan] = {}
+        for node_id, state in states.items():
+            if node_id in work:
+                cost = self._costs.of(work[node_id])
+                nodes[node_id] = NodePlan(state, cost.seconds, cost.memory)
+            else:
+                nodes[node_id] = NodePlan(state, None, None)
+        run = [each for each in nodes.values() if each.state == "run"]
+        seconds = [each.seconds for each in run if each.seconds is not None]
+        memory = [each.memory for each in run if each.memory is not None]
+        return Plan(
+            nodes,
+            run=len(run),
+            cached=sum(each.state == "cached" for each in nodes.values()),
+            seconds=sum(seconds) if seconds else None,
+            memory=max(memory, default=None),
+            unknown=len(run) - len(seconds),
+        )
+
+    def _study(self, entry: Entry) -> tuple[dict[str, Work], dict[str, Signature]]:
+        prompt, catalog = parse(entry.prompt), self._catalog.schemas
+        ordered = order(prompt, entry.wanted)
+        return works(prompt, catalog, ordered), keys_of(prompt, catalog, ordered, self._stamp)
+
+    def _note(self, signatures: Mapping[str, Signature]) -> None:
+        """Remember under which keys a run's results can be found."""
+        with self._lock:
+            if len(self._signatures) > MOST_KEYS:
+                kept = self._held
+                self._signatures = {k: s for k, s in self._signatures.items() if s in kept}
+            self._signatures.update(
+                (key, signatures[each]) for each, key in self._keys.items() if each in signatures
+            )
+
+    def _stamp(self, kind: str, name: str) -> object:
+        try:
+            if kind in {"input", "output", "temp"}:
+                return file_identity(self._files.find_annotated(name, place=kind))
+            return file_identity(self._files.find(kind, name))
+        except CalotypeError:
+            return None

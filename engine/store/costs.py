@@ -1,0 +1,87 @@
+"""What work has cost: seconds and bytes of past runs, by class, weights and size.
+
+Knows rows; what is made of them is said in `engine/server/costs.py`.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from engine.store.database import Database
+
+MOST_KEPT = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class CostRow:
+    """The latest runs of one work.
+
+    Attributes:
+        class_type, weights, pixels, steps: the work, as `engine.graph.work.Work` has it.
+        warm: whether the process had done such work before; if not, loading is part of the time.
+        seconds: what the latest runs took, the newest last.
+        memory: bytes at the highest, of the newest; 0 where nobody measured.
+    """
+
+    class_type: str
+    weights: str
+    pixels: int
+    steps: int
+    warm: bool
+    seconds: tuple[float, ...]
+    memory: int
+
+
+class CostStore:
+    """The costs in one database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def recall(self) -> list[CostRow]:
+        """All, those used last first."""
+
+        def work(connection: sqlite3.Connection) -> list[CostRow]:
+            rows = connection.execute(
+                "SELECT class_type, weights, pixels, steps, warm, seconds, memory FROM costs"
+                " ORDER BY used DESC"
+            )
+            return [
+                CostRow(name, weights, pixels, steps, bool(warm), tuple(json.loads(text)), memory)
+                for name, weights, pixels, steps, warm, text, memory in rows
+            ]
+
+        return await self._database.run(work)
+
+    async def remember(self, rows: Sequence[CostRow], now: float) -> None:
+        """Keep these in place of what was known of the same works; the oldest go."""
+
+        def work(connection: sqlite3.Connection) -> None:
+            connection.executemany(
+                "INSERT OR REPLACE INTO costs"
+                " (class_type, weights, pixels, steps, warm, seconds, memory, used)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                [
+                    (
+                        row.class_type,
+                        row.weights,
+                        row.pixels,
+                        row.steps,
+                        int(row.warm),
+                        json.dumps(row.seconds),
+                        row.memory,
+                        now,
+                    )
+                    for row in rows
+                ],
+            )
+            connection.execute(
+                "DELETE FROM costs WHERE rowid IN"
+                " (SELECT rowid FROM costs ORDER BY used DESC LIMIT -1 OFFSET ?)",
+                (MOST_KEPT,),
+            )
+
+        await self._database.run(work)

@@ -1,0 +1,16 @@
+"""The gauge reads how high memory rose, and begins anew."""
+
+import torch
+
+from engine.worker.gauge import Gauge
+
+MIB = 1 << 20
+
+
+def test_memory_that_was_freed_again_is_seen_once():
+    gauge = Gauge(torch.device("cpu"))
+    before = gauge.highest()
+    held = torch.ones(64 * MIB)
+    with_tensor = gauge.highest()
+    assert with_tensor >= before
+    assert with_tensor >= held.nbytes
