@@ -2,6 +2,7 @@
  * The edits a document knows. Each works on a draft (see `log.ts`) and keeps links, inputs and
  * outputs in step. Whether two sockets fit is asked before; here a link is just made.
  */
+import { isPinned } from "./flags";
 import type { Graph, GraphNode, Group, Link, Point, Size, WidgetSlot } from "./graph";
 import { isObject, type Json } from "./json";
 import { straighten } from "./reroute";
@@ -121,8 +122,12 @@ export function removeLink(graph: Draft, key: string): void {
   graph.linkOrder = graph.linkOrder.filter((each) => each !== key);
 }
 
+/** Pinned nodes stay. */
 export function moveNodes(graph: Draft, positions: Readonly<Record<string, Point>>): void {
-  for (const [key, position] of Object.entries(positions)) known(graph, key).position = position;
+  for (const [key, position] of Object.entries(positions)) {
+    const node = known(graph, key);
+    if (!isPinned(node)) node.position = position;
+  }
 }
 
 export function resizeNode(graph: Draft, key: string, size: Size): void {

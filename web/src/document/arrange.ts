@@ -1,0 +1,187 @@
+/**
+ * Where things lie: what an outline touches, lines that boxes share, even gaps between them.
+ * Works on boxes, given and returned by name; knows neither the catalog nor what is on the screen.
+ */
+import type { Graph, Point, Size } from "./graph";
+
+export type Box = Point & Size;
+export type Boxes = ReadonlyMap<string, Box>;
+/** New top left corners; boxes that stay where they are are left out. */
+export type Corners = Record<string, Point>;
+export type Side = "left" | "centre" | "right" | "top" | "middle" | "bottom";
+export type Axis = "x" | "y";
+
+const LENGTH = { x: "width", y: "height" } as const;
+/** Between things that had no room between them. */
+const LEAST_GAP = 24;
+
+/** The boxes that a closed outline touches, in their order. */
+export function nodesWithin(boxes: Boxes, outline: readonly Point[]): string[] {
+  const around = aroundPoints(outline);
+  if (around === null) return [];
+  const edges = outline.map((from, index): [Point, Point] => [
+    from,
+    outline[(index + 1) % outline.length] ?? from,
+  ]);
+  return [...boxes]
+    .filter(([, box]) => {
+      if (!overlaps(box, around)) return false;
+      if (outline.some((point) => holds(box, point))) return true;
+      if (isInside({ x: box.x, y: box.y }, edges)) return true;
+      return edges.some((edge) => crosses(edge, box));
+    })
+    .map(([key]) => key);
+}
+
+export function overlaps(one: Box, other: Box): boolean {
+  return (
+    one.x < other.x + other.width &&
+    other.x < one.x + one.width &&
+    one.y < other.y + other.height &&
+    other.y < one.y + one.height
+  );
+}
+
+export function holds(box: Box, { x, y }: Point): boolean {
+  return x >= box.x && y >= box.y && x <= box.x + box.width && y <= box.y + box.height;
+}
+
+/** Whether a box lies wholly in another. */
+export function encloses(outer: Box, inner: Box): boolean {
+  return (
+    inner.x >= outer.x &&
+    inner.y >= outer.y &&
+    inner.x + inner.width <= outer.x + outer.width &&
+    inner.y + inner.height <= outer.y + outer.height
+  );
+}
+
+export function centreOf({ x, y, width, height }: Box): Point {
+  return { x: x + width / 2, y: y + height / 2 };
+}
+
+/** The smallest box around all of them. */
+export function around(boxes: Iterable<Box>): Box | null {
+  const all = [...boxes];
+  if (all.length === 0) return null;
+  const left = Math.min(...all.map((each) => each.x));
+  const top = Math.min(...all.map((each) => each.y));
+  const right = Math.max(...all.map((each) => each.x + each.width));
+  const bottom = Math.max(...all.map((each) => each.y + each.height));
+  return { x: left, y: top, width: right - left, height: bottom - top };
+}
+
+function aroundPoints(points: readonly Point[]): Box | null {
+  return around(points.map(({ x, y }) => ({ x, y, width: 0, height: 0 })));
+}
+
+/** By how often a line to the right crosses the outline. */
+function isInside({ x, y }: Point, edges: readonly [Point, Point][]): boolean {
+  let inside = false;
+  for (const [from, to] of edges) {
+    if (from.y > y === to.y > y) continue;
+    if (x < ((to.x - from.x) * (y - from.y)) / (to.y - from.y) + from.x) inside = !inside;
+  }
+  return inside;
+}
+
+/** Whether a line passes through a box (Liang and Barsky 1984: what the sides leave of it). */
+function crosses([from, to]: [Point, Point], box: Box): boolean {
+  let [enters, leaves] = [0, 1];
+  for (const axis of ["x", "y"] as const) {
+    const by = to[axis] - from[axis];
+    const [low, high] = [box[axis] - from[axis], box[axis] + box[LENGTH[axis]] - from[axis]];
+    if (by === 0) {
+      if (low > 0 || high < 0) return false;
+      continue;
+    }
+    enters = Math.max(enters, Math.min(low / by, high / by));
+    leaves = Math.min(leaves, Math.max(low / by, high / by));
+  }
+  return enters <= leaves;
+}
+
+/** Lines boxes up at a side. Those in `fixed` stay, and the others line up with them. */
+export function align(boxes: Boxes, side: Side, fixed: ReadonlySet<string> = new Set()): Corners {
+  const still = [...boxes].filter(([key]) => fixed.has(key)).map(([, box]) => box);
+  const bounds = around(still.length > 0 ? still : boxes.values());
+  if (bounds === null) return {};
+  const axis = side === "left" || side === "centre" || side === "right" ? "x" : "y";
+  const length = LENGTH[axis];
+  const share = { left: 0, top: 0, centre: 0.5, middle: 0.5, right: 1, bottom: 1 }[side];
+  const line = bounds[axis] + share * bounds[length];
+  return cornersOf(boxes, fixed, (box) => ({
+    ...box,
+    [axis]: Math.round(line - share * box[length]),
+  }));
+}
+
+/**
+ * Even gaps between boxes along an axis: the outermost two stay. Where there is no room for any
+ * gap, the boxes follow each other from the first one on.
+ */
+export function distribute(
+  boxes: Boxes,
+  axis: Axis,
+  fixed: ReadonlySet<string> = new Set(),
+): Corners {
+  const length = LENGTH[axis];
+  const row = [...boxes].sort(
+    ([, one], [, other]) => one[axis] + one[length] / 2 - (other[axis] + other[length] / 2),
+  );
+  const bounds = around(boxes.values());
+  if (bounds === null || row.length < 3) return {};
+  const filled = row.reduce((sum, [, box]) => sum + box[length], 0);
+  const room = (bounds[length] - filled) / (row.length - 1);
+  const gap = room < 0 ? LEAST_GAP : room;
+  let at = bounds[axis];
+  const places = new Map<string, number>();
+  for (const [key, box] of row) {
+    places.set(key, Math.round(at));
+    at += box[length] + gap;
+  }
+  return cornersOf(boxes, fixed, (box, key) => ({ ...box, [axis]: places.get(key) ?? box[axis] }));
+}
+
+function cornersOf(
+  boxes: Boxes,
+  fixed: ReadonlySet<string>,
+  placed: (box: Box, key: string) => Point,
+): Corners {
+  const corners: Corners = {};
+  for (const [key, box] of boxes) {
+    if (fixed.has(key)) continue;
+    const { x, y } = placed(box, key);
+    if (x !== box.x || y !== box.y) corners[key] = { x, y };
+  }
+  return corners;
+}
+
+/** The nodes that feed these, or that these feed, however far; with the given ones themselves. */
+export function connected(
+  graph: Graph,
+  keys: readonly string[],
+  way: "upstream" | "downstream" | "both",
+): string[] {
+  const next = new Map<string, string[]>();
+  const note = (from: string, to: string) => next.set(from, [...(next.get(from) ?? []), to]);
+  for (const { from, to } of Object.values(graph.links)) {
+    if (way !== "upstream") note(from, to);
+    if (way !== "downstream") note(to, from);
+  }
+  const found = new Set(keys);
+  const left = [...keys];
+  for (let key = left.pop(); key !== undefined; key = left.pop()) {
+    for (const each of next.get(key) ?? []) {
+      if (found.has(each)) continue;
+      found.add(each);
+      left.push(each);
+    }
+  }
+  return graph.order.filter((key) => found.has(key));
+}
+
+export function inverted(graph: Graph, keys: readonly string[]): string[] {
+  const chosen = new Set(keys);
+  return graph.order.filter((key) => !chosen.has(key));
+}

@@ -1,0 +1,214 @@
+/**
+ * Frames (a file's groups): who lies in them, moving and sizing them with their contents, folding
+ * them up, muting them as one. Membership is geometry, as files mean it; what only this editor
+ * knows of a frame is kept in its `calotype` member.
+ */
+import { around, type Box, type Boxes, centreOf, encloses, holds } from "./arrange";
+import { type Draft, moveNodes } from "./edit";
+import { type Graph, type GraphNode, type Group, MODE, type Point } from "./graph";
+import { isObject, type JsonObject } from "./json";
+
+export interface FrameState {
+  /** Whether it is drawn as one box. */
+  collapsed: boolean;
+  /** Who lay in it when it was folded up: what is put in its empty place later is not in it. */
+  nodes: readonly string[];
+  /** The mode all of it was put into, and the modes its nodes had before. */
+  mode: number | null;
+  modes: Readonly<Record<string, number>>;
+}
+
+export interface Held {
+  frames: Record<string, Point>;
+  nodes: Record<string, Point>;
+}
+
+/** Above what a frame is fitted to there is room for its title. */
+export const FRAME_TITLE = 36;
+export const FRAME_PADDING = 16;
+
+export function frameState(group: Group): FrameState {
+  const own = isObject(group.saved.calotype) ? group.saved.calotype : {};
+  const modes = isObject(own.modes) ? own.modes : {};
+  return {
+    collapsed: own.collapsed === true,
+    nodes: Array.isArray(own.nodes) ? own.nodes.map(String) : [],
+    mode: typeof own.mode === "number" ? own.mode : null,
+    modes: Object.fromEntries(
+      Object.entries(modes).flatMap(([key, mode]) =>
+        typeof mode === "number" ? [[key, mode]] : [],
+      ),
+    ),
+  };
+}
+
+function setFrameState(group: Group, state: FrameState): void {
+  const { calotype: _, ...others } = group.saved;
+  const own: JsonObject = {
+    ...(state.collapsed ? { collapsed: true, nodes: [...state.nodes] } : {}),
+    ...(state.mode === null ? {} : { mode: state.mode, modes: { ...state.modes } }),
+  };
+  group.saved = Object.keys(own).length === 0 ? others : { ...others, calotype: own };
+}
+
+export function frameBox({ position, size }: Group): Box {
+  return { ...position, ...size };
+}
+
+export function frameOf(graph: Graph, key: string): Group | undefined {
+  return graph.groups.find((each) => each.key === key);
+}
+
+/** The nodes whose middle lies in the frame; those that were in it where it is folded up. */
+export function nodesIn(graph: Graph, group: Group): string[] {
+  const { collapsed, nodes } = frameState(group);
+  if (collapsed) return nodes.filter((key) => key in graph.nodes);
+  const box = frameBox(group);
+  const folded = new Set(
+    graph.groups.map(frameState).flatMap((each) => (each.collapsed ? each.nodes : [])),
+  );
+  return graph.order.filter((key) => {
+    const node = graph.nodes[key];
+    if (node === undefined || !holds(box, middleOf(node))) return false;
+    return !folded.has(key) || inFoldedWithin(graph, box, key);
+  });
+}
+
+/** A node in a folded frame is where that frame is. */
+function inFoldedWithin(graph: Graph, box: Box, key: string): boolean {
+  return graph.groups.some(
+    (each) => frameState(each).nodes.includes(key) && encloses(box, frameBox(each)),
+  );
+}
+
+function middleOf({ position, size }: GraphNode): Point {
+  return centreOf({ ...position, ...size });
+}
+
+/** The frames that lie wholly in this one. Of two that are alike, the later lies in the earlier. */
+export function framesIn(graph: Graph, group: Group): Group[] {
+  const index = graph.groups.indexOf(group);
+  const box = frameBox(group);
+  return graph.groups.filter((each, at) => {
+    if (each === group || !encloses(box, frameBox(each))) return false;
+    return at > index || !encloses(frameBox(each), box);
+  });
+}
+
+/** The smallest frame that a node lies in. */
+export function frameAround(graph: Graph, key: string): Group | undefined {
+  return graph.groups
+    .filter((each) => nodesIn(graph, each).includes(key))
+    .sort((one, other) => area(one) - area(other))[0];
+}
+
+function area({ size }: Group): number {
+  return size.width * size.height;
+}
+
+/** A frame with all that moves with it, and where each is. */
+export function heldBy(graph: Graph, group: Group): Held {
+  const frames = [group, ...framesIn(graph, group)];
+  const nodes = new Set(frames.flatMap((each) => nodesIn(graph, each)));
+  return {
+    frames: Object.fromEntries(frames.map((each) => [each.key, each.position])),
+    nodes: Object.fromEntries(
+      [...nodes].flatMap((key) => {
+        const node = graph.nodes[key];
+        return node === undefined ? [] : [[key, node.position]];
+      }),
+    ),
+  };
+}
+
+/** Moves what was held from where it was then. */
+export function moveHeld(graph: Draft, held: Held, by: Point): void {
+  const moved = (from: Point) => ({ x: from.x + by.x, y: from.y + by.y });
+  for (const [key, from] of Object.entries(held.frames)) {
+    const group = frameOf(graph, key);
+    if (group !== undefined) group.position = moved(from);
+  }
+  const places = Object.entries(held.nodes).filter(([key]) => key in graph.nodes);
+  moveNodes(graph, Object.fromEntries(places.map(([key, from]) => [key, moved(from)])));
+}
+
+export function placeFrame(graph: Draft, key: string, { x, y, width, height }: Box): void {
+  const group = frameOf(graph, key);
+  if (group === undefined) return;
+  group.position = { x, y };
+  group.size = { width, height };
+}
+
+/** The box that a frame around these boxes has. */
+export function framing(boxes: Iterable<Box>): Box | null {
+  const bounds = around(boxes);
+  return bounds === null
+    ? null
+    : {
+        x: bounds.x - FRAME_PADDING,
+        y: bounds.y - FRAME_PADDING - FRAME_TITLE,
+        width: bounds.width + 2 * FRAME_PADDING,
+        height: bounds.height + 2 * FRAME_PADDING + FRAME_TITLE,
+      };
+}
+
+/** Makes a frame, and the frames in it before, as large as what they hold. */
+export function fitFrame(graph: Draft, key: string, boxes: Boxes): void {
+  const group = frameOf(graph, key);
+  if (group === undefined) return;
+  const inner = framesIn(graph, group);
+  const nodes = nodesIn(graph, group);
+  for (const each of [...inner].sort((one, other) => area(one) - area(other))) {
+    fitFrame(graph, each.key, boxes);
+  }
+  fitTo(group, [...nodes.flatMap((each) => boxes.get(each) ?? []), ...inner.map(frameBox)]);
+}
+
+/** An empty frame stays as it is. */
+export function fitTo(group: Group, boxes: readonly Box[]): void {
+  const box = framing(boxes);
+  if (box === null) return;
+  group.position = { x: box.x, y: box.y };
+  group.size = { width: box.width, height: box.height };
+}
+
+export function setFrameCollapsed(graph: Draft, key: string, collapsed: boolean): void {
+  const group = frameOf(graph, key);
+  if (group === undefined) return;
+  const nodes = collapsed ? nodesIn(graph, group) : [];
+  setFrameState(group, { ...frameState(group), collapsed, nodes });
+}
+
+/**
+ * Puts all nodes of a frame into a mode, remembering what each had; the same mode again, or
+ * `always`, gives it back. A node that was changed in between keeps what it was changed to.
+ */
+export function toggleFrameMode(graph: Draft, key: string, mode: number): void {
+  const group = frameOf(graph, key);
+  if (group === undefined) return;
+  const state = frameState(group);
+  const restored = giveBack(graph, state);
+  if (state.mode === mode || mode === MODE.always) {
+    setFrameState(group, { ...state, mode: null, modes: {} });
+    return;
+  }
+  const modes: Record<string, number> = {};
+  for (const each of Object.keys(heldBy(graph, group).nodes)) {
+    const node = graph.nodes[each];
+    if (node === undefined) continue;
+    modes[each] = restored.get(each) ?? node.mode;
+    node.mode = mode;
+  }
+  setFrameState(group, { ...state, mode, modes });
+}
+
+function giveBack(graph: Draft, { mode, modes }: FrameState): Map<string, number> {
+  const restored = new Map<string, number>();
+  for (const [key, before] of Object.entries(modes)) {
+    const node = graph.nodes[key];
+    if (node === undefined || node.mode !== mode) continue;
+    node.mode = before;
+    restored.set(key, before);
+  }
+  return restored;
+}

@@ -1,0 +1,112 @@
+/**
+ * Heights for what stands in columns, so that wires between the columns run as straight as they
+ * can: each takes the height its neighbours ask for, and those that would overlap share the harm.
+ */
+
+export interface Item {
+  key: string;
+  column: number;
+  y: number;
+  height: number;
+}
+
+/** A wire from the height `fromY` of one item to the height `toY` of one further right. */
+export interface Joint {
+  from: string;
+  to: string;
+  fromY: number;
+  toY: number;
+}
+
+const SWEEPS = 8;
+
+/** New heights by key. The order within each column stays, with `gap` between neighbours. */
+export function straightened(
+  items: readonly Item[],
+  joints: readonly Joint[],
+  gap: number,
+): Map<string, number> {
+  const heights = new Map(items.map((each) => [each.key, each.y]));
+  const columns = [...gathered(items, (each) => each.column).entries()]
+    .sort(([one], [other]) => one - other)
+    .map(([, column]) => [...column].sort((one, other) => one.y - other.y));
+  const before = gathered(joints, (each) => each.to);
+  const after = gathered(joints, (each) => each.from);
+  const wishes = {
+    forth: (key: string) =>
+      (before.get(key) ?? []).map((each) => (heights.get(each.from) ?? 0) + each.fromY - each.toY),
+    back: (key: string) =>
+      (after.get(key) ?? []).map((each) => (heights.get(each.to) ?? 0) + each.toY - each.fromY),
+  };
+  for (let sweep = 0; sweep < SWEEPS; sweep += 1) {
+    const way = sweep % 2 === 0 ? "back" : "forth";
+    for (const column of way === "forth" ? columns : [...columns].reverse()) {
+      const wanted = column.map((each) => median(wishes[way](each.key)) ?? heights.get(each.key));
+      const placed = apart(
+        column.map((each) => each.height),
+        wanted.map((each) => each ?? 0),
+        gap,
+      );
+      column.forEach((each, index) => {
+        heights.set(each.key, placed[index] ?? 0);
+      });
+    }
+  }
+  return heights;
+}
+
+function gathered<Value, Key>(values: readonly Value[], by: (value: Value) => Key) {
+  const found = new Map<Key, Value[]>();
+  for (const each of values) {
+    const key = by(each);
+    const others = found.get(key);
+    if (others === undefined) found.set(key, [each]);
+    else others.push(each);
+  }
+  return found;
+}
+
+/** The middle one, not a mean: then at least one of the wires is straight. */
+function median(values: number[]): number | undefined {
+  return [...values].sort((one, other) => one - other)[Math.floor((values.length - 1) / 2)];
+}
+
+interface Block {
+  start: number;
+  count: number;
+  sum: number;
+}
+
+/**
+ * The places nearest to those wanted (by least squares) at which nothing overlaps: with what must
+ * lie above each taken off, places may only grow, so neighbours that fall are pooled
+ * (Ayer et al. 1955, isotonic regression).
+ */
+export function apart(
+  lengths: readonly number[],
+  wanted: readonly number[],
+  gap: number,
+): number[] {
+  const above: number[] = [];
+  let sum = 0;
+  for (const length of lengths) {
+    above.push(sum);
+    sum += length + gap;
+  }
+  const blocks: Block[] = [];
+  wanted.forEach((place, index) => {
+    let block: Block = { start: index, count: 1, sum: place - (above[index] ?? 0) };
+    for (let last = blocks.at(-1); last !== undefined; last = blocks.at(-1)) {
+      if (last.sum / last.count <= block.sum / block.count) break;
+      blocks.pop();
+      block = { start: last.start, count: last.count + block.count, sum: last.sum + block.sum };
+    }
+    blocks.push(block);
+  });
+  return blocks.flatMap((block) =>
+    Array.from(
+      { length: block.count },
+      (_, index) => block.sum / block.count + (above[block.start + index] ?? 0),
+    ),
+  );
+}
