@@ -2,10 +2,10 @@ import { readdirSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { describe, expect, test } from "vitest";
 import { around, type Box, encloses, overlaps } from "../../src/document/arrange";
-import type { Joint } from "../../src/document/straighten";
-import { tidied, type Untidy } from "../../src/document/tidy";
 import { parseJson } from "../../src/document/json";
 import { readGraph } from "../../src/document/read";
+import type { Joint } from "../../src/document/straighten";
+import { tidied, type Untidy } from "../../src/document/tidy";
 
 const MARGIN = { before: { x: 16, y: 52 }, after: { x: 16, y: 16 } };
 
