@@ -22,6 +22,7 @@ from engine.server.catalog import NodeCatalog
 from engine.server.forecast import Forecast
 from engine.server.guard import Guard, Handler, add_headers
 from engine.server.hub import Hub
+from engine.server.journals import Journals
 from engine.server.listing import Listing
 from engine.server.logs import LogBook
 from engine.server.media_helper import MediaHelper
@@ -31,6 +32,7 @@ from engine.server.routes import (
     gallery,
     internal,
     jobs,
+    journals,
     library,
     media,
     page,
@@ -70,6 +72,11 @@ ROUTES: Sequence[tuple[str, str, Handler]] = (
     ("GET", "/calotype/history", gallery.get_history),
     ("POST", "/calotype/history/star", gallery.post_star),
     ("POST", "/calotype/history/delete", gallery.post_delete),
+    ("GET", "/calotype/journals", journals.get_journals),
+    ("GET", "/calotype/journals/{id}", journals.get_journal),
+    ("POST", "/calotype/journals/{id}", journals.post_journal),
+    ("PUT", "/calotype/journals/{id}", journals.put_journal),
+    ("DELETE", "/calotype/journals/{id}", journals.delete_journal),
     ("GET", "/object_info", catalog.get_object_info),
     ("GET", "/object_info/{node_class}", catalog.get_one_object_info),
     ("GET", "/models", catalog.get_models),
@@ -221,6 +228,7 @@ async def _services(
             forecast=forecast,
             media=helper,
             preferences=Preferences(settings.user_directory / "settings.json"),
+            journals=Journals(settings.user_directory / "journals"),
         )
         await workers.stop()
         await sweeping

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 from pathlib import Path
@@ -32,7 +33,8 @@ def write_atomically(path: Path, content: bytes, *, replace: bool = True) -> boo
             os.fsync(stream.fileno())
         settled = settle(part, path, replace=replace)
     except OSError as error:
-        part.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
         raise FilesError(f"{path.name}: cannot be written: {error.strerror}") from error
     part.unlink(missing_ok=True)
     return settled

@@ -10,6 +10,7 @@ from engine.files import Files
 from engine.server.catalog import NodeCatalog
 from engine.server.forecast import Forecast
 from engine.server.hub import Hub
+from engine.server.journals import Journals
 from engine.server.listing import Listing
 from engine.server.logs import LogBook
 from engine.server.media_helper import MediaHelper
@@ -40,6 +41,7 @@ class Services:
     forecast: Forecast
     media: MediaHelper
     preferences: Preferences
+    journals: Journals
 
 
 SERVICES = web.AppKey("services", Services)
