@@ -65,6 +65,33 @@ export function close(log: Log): Log {
   return { ...log, done: [...log.done.slice(0, -1), { ...last, thread: null }] };
 }
 
+/** Makes an edit that was recorded before. */
+export function advance({ graph, log }: Recorded, entry: Entry): Recorded {
+  return {
+    graph: entry.patches.reduce<Graph>(patched, graph),
+    log: { done: [...log.done, entry], undone: [] },
+  };
+}
+
+/** Goes on with the newest entry, as recorded before. */
+export function extend(
+  { graph, log }: Recorded,
+  patches: Patches[],
+  inverses: Patches[],
+): Recorded {
+  const last = log.done.at(-1);
+  if (last === undefined) throw new Error("There is no entry to go on with.");
+  const entry: Entry = {
+    ...last,
+    patches: [...last.patches, ...patches],
+    inverses: [...last.inverses, ...inverses],
+  };
+  return {
+    graph: patches.reduce<Graph>(patched, graph),
+    log: { done: [...log.done.slice(0, -1), entry], undone: [] },
+  };
+}
+
 export function undo({ graph, log }: Recorded): Recorded {
   const entry = log.done.at(-1);
   if (entry === undefined) return { graph, log };

@@ -1,0 +1,227 @@
+/**
+ * The journal of a document: lines from which the document, its undo and its redo come back.
+ *
+ * The first line holds all of it, each later one a step. Lines are numbered without gaps; a line
+ * that is torn, or out of turn, ends what can be read. Knows no disk and no clock.
+ */
+import { emptyGraph, type Graph } from "./graph";
+import { isObject, type Json, parseJson, writeJson } from "./json";
+import { advance, close, type Entry, extend, type Log, redo, undo } from "./log";
+
+/** Changed when older lines can no longer be read as they are. */
+export const FORMAT = 1;
+
+/** What a tab says beside its graph. */
+export interface TabState {
+  /** The window that has the document open, or had it last. */
+  window: string;
+  name: string;
+  path: string | null;
+  /** What the server called the saved file's content when it was last read or written. */
+  stamp: string | null;
+  viewport: { x: number; y: number; zoom: number } | null;
+  /** Its place among the tabs, and when it was last shown: milliseconds since 1970. */
+  place: number;
+  shown: number;
+  /** When it was closed; null while it is open. */
+  closed: number | null;
+}
+
+export type Step =
+  | ({ kind: "edit" } & Entry)
+  | { kind: "more"; patches: Entry["patches"]; inverses: Entry["inverses"] }
+  | { kind: "undo" | "redo"; count: number }
+  | { kind: "close" }
+  | { kind: "saved" }
+  | { kind: "tab"; tab: TabState };
+
+interface Whole {
+  kind: "whole";
+  format: number;
+  tab: TabState;
+  graph: Graph;
+  log: Log;
+  /** Whether the graph is as it was last saved or opened. */
+  saved: boolean;
+}
+
+export type Line = { n: number } & (Step | Whole);
+
+export interface Replayed {
+  graph: Graph;
+  log: Log;
+  saved: boolean;
+  tab: TabState;
+  /** The number of the last line that was read. */
+  last: number;
+  /** Whether lines came after it that could not be read. */
+  cut: boolean;
+}
+
+export function lineOf(n: number, step: Step): string {
+  return `${writeJson({ n, ...step })}\n`;
+}
+
+export function wholeLine(n: number, whole: Omit<Whole, "kind" | "format">): string {
+  return `${writeJson({ n, kind: "whole", format: FORMAT, ...whole })}\n`;
+}
+
+/**
+ * The steps that lead from one log to a later one; null where no steps do.
+ * `floor` entries at the start of `before` are not in the journal, so no step may reach them.
+ */
+export function stepsBetween(before: Log, after: Log, floor = 0): Step[] | null {
+  const steps: Step[] = [];
+  const shared = sharedLength(before.done, after.done);
+  const gone = before.done.slice(shared);
+  const come = after.done.slice(shared);
+  let undone: readonly Entry[] = before.undone;
+  let thread = before.done[shared - 1]?.thread ?? null;
+  const [grown] = come;
+  const [last] = gone;
+  if (gone.length === 1 && last && grown && isExtended(last, grown)) {
+    const from = last.patches.length;
+    steps.push({
+      kind: "more",
+      patches: grown.patches.slice(from),
+      inverses: grown.inverses.slice(from),
+    });
+    undone = [];
+    thread = last.thread;
+    come.shift();
+  } else if (gone.length > 0) {
+    steps.push({ kind: "undo", count: gone.length });
+    undone = [...undone, ...gone.reverse()];
+  }
+  /** Says that typing or dragging ended where it did, of the entry before this place. */
+  const closeBefore = (place: number) => {
+    if (thread !== null && after.done[place - 1]?.thread === null) {
+      steps.push({ kind: "close" });
+      thread = null;
+    }
+  };
+  let place = after.done.length - come.length;
+  let count = 0;
+  while (come[count] !== undefined && isSame(come[count], undone.at(-1 - count))) count += 1;
+  if (count > 0) {
+    closeBefore(place);
+    steps.push({ kind: "redo", count });
+    undone = undone.slice(0, -count);
+    thread = null;
+    place += count;
+  }
+  for (const entry of come.slice(count)) {
+    closeBefore(place);
+    steps.push({ kind: "edit", ...entry });
+    undone = [];
+    thread = entry.thread;
+    place += 1;
+  }
+  closeBefore(place);
+  const reached = shared >= floor && thread === (after.done.at(-1)?.thread ?? null);
+  return reached && isSameList(undone, after.undone) ? steps : null;
+}
+
+function sharedLength(one: readonly Entry[], other: readonly Entry[]): number {
+  let shared = 0;
+  while (one[shared] !== undefined && isSame(one[shared], other[shared])) shared += 1;
+  return shared;
+}
+
+/** Entries are copied as they move from list to list, their patches are not. */
+function isSame(one: Entry | undefined, other: Entry | undefined): boolean {
+  return one?.patches === other?.patches;
+}
+
+function isSameList(one: readonly Entry[], other: readonly Entry[]): boolean {
+  return one.length === other.length && sharedLength(one, other) === one.length;
+}
+
+function isExtended(entry: Entry, grown: Entry): boolean {
+  return (
+    grown.patches.length > entry.patches.length &&
+    entry.patches.every((each, index) => each === grown.patches[index])
+  );
+}
+
+/** The newest entries that fit into so many entries and characters, and how many were left out. */
+export function tailOf(log: Log, entries: number, characters: number): { log: Log; left: number } {
+  let left = log.done.length;
+  let room = characters - writeJson(log.undone).length;
+  const undone = room >= 0 ? log.undone : [];
+  while (left > 0 && log.done.length - left < entries) {
+    room -= writeJson(log.done[left - 1]).length;
+    if (room < 0) break;
+    left -= 1;
+  }
+  return { log: { done: log.done.slice(left), undone }, left };
+}
+
+/** Reads a journal as far as it goes; null where not even its first line can be read. */
+export function replay(text: string): Replayed | null {
+  let state: Replayed | null = null;
+  let start = 0;
+  while (start < text.length) {
+    const end = text.indexOf("\n", start);
+    const next: Replayed | null = end < 0 ? null : after(state, text.slice(start, end));
+    if (next === null) return state && { ...state, cut: true };
+    state = next;
+    start = end + 1;
+  }
+  return state;
+}
+
+function after(state: Replayed | null, text: string): Replayed | null {
+  const line = read(text);
+  if (line === null || (state !== null && line.n !== state.last + 1)) return null;
+  if (line.kind === "whole") {
+    const { graph, log, saved, tab, n } = line;
+    return { graph: { ...emptyGraph(), ...graph }, log, saved, tab, last: n, cut: false };
+  }
+  if (state === null) return null;
+  try {
+    return { ...state, ...stepped(state, line), last: line.n };
+  } catch {
+    // The line does not fit what came before it: the journal ends here, and says so (`cut`).
+    return null;
+  }
+}
+
+function read(text: string): Line | null {
+  let value: Json;
+  try {
+    value = parseJson(text);
+  } catch (error) {
+    if (error instanceof SyntaxError) return null;
+    throw error;
+  }
+  if (!isObject(value) || typeof value.n !== "number") return null;
+  if (value.kind === "whole" && value.format !== FORMAT) return null;
+  return value as unknown as Line;
+}
+
+function stepped(state: Replayed, step: Step): Partial<Replayed> {
+  switch (step.kind) {
+    case "edit": {
+      const { label, thread, patches, inverses } = step;
+      return { ...advance(state, { label, thread, patches, inverses }), saved: false };
+    }
+    case "more":
+      return { ...extend(state, step.patches, step.inverses), saved: false };
+    case "undo":
+    case "redo": {
+      const move = step.kind === "undo" ? undo : redo;
+      let moved = { graph: state.graph, log: state.log };
+      for (let count = 0; count < step.count; count += 1) moved = move(moved);
+      return { ...moved, saved: false };
+    }
+    case "close":
+      return { log: close(state.log) };
+    case "saved":
+      return { saved: true };
+    case "tab":
+      return { tab: step.tab };
+    default:
+      throw new Error("This line says nothing that is known here.");
+  }
+}
