@@ -76,6 +76,7 @@ export function stepsBetween(before: Log, after: Log, floor = 0): Step[] | null 
   const gone = before.done.slice(shared);
   const come = after.done.slice(shared);
   let undone: readonly Entry[] = before.undone;
+  if (threadsDiffer(before.done, after.done, shared - 1)) return null;
   let thread = before.done[shared - 1]?.thread ?? null;
   const [grown] = come;
   const [last] = gone;
@@ -126,6 +127,13 @@ function sharedLength(one: readonly Entry[], other: readonly Entry[]): number {
   let shared = 0;
   while (one[shared] !== undefined && isSame(one[shared], other[shared])) shared += 1;
   return shared;
+}
+
+function threadsDiffer(one: readonly Entry[], other: readonly Entry[], until: number): boolean {
+  for (let index = 0; index < until; index += 1) {
+    if (one[index]?.thread !== other[index]?.thread) return true;
+  }
+  return false;
 }
 
 /** Entries are copied as they move from list to list, their patches are not. */
