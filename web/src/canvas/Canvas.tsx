@@ -48,6 +48,8 @@ import { Groups } from "./Groups";
 import { NodeCard } from "./NodeCard";
 import { nodeAt, Overview } from "./Overview";
 import { PulledWire, Wire } from "./Wire";
+import { WireMarks } from "./WireMarks";
+import { clickWire, WireMenu } from "./WireMenu";
 import { ZoomBar } from "./ZoomBar";
 
 const NODE_TYPES = { card: NodeCard };
@@ -150,6 +152,7 @@ function Board() {
             edit("Disconnect", (draft) => removeLink(draft, edge.id));
           }
         }}
+        onEdgeClick={(event, wire) => clickWire(event, wire.id)}
         onPaneClick={(event) => {
           const key = overview ? nodeAt(atScreen(event.clientX, event.clientY)) : null;
           select(key === null ? [] : [key]);
@@ -176,9 +179,11 @@ function Board() {
       >
         <Background variant={BackgroundVariant.Dots} gap={24} size={1.8} />
         {!overview && <Groups />}
+        {!overview && <WireMarks />}
         {overview && <Overview />}
       </ReactFlow>
       <ZoomBar />
+      <WireMenu />
       {tab.graph.order.length === 0 && <Empty />}
     </div>
   );

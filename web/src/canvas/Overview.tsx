@@ -5,11 +5,10 @@ import type { Catalog } from "../api/catalog";
 import type { Graph, GraphNode, Point } from "../document/graph";
 import { colourOf } from "../state/kinds";
 import { placeOf, useRuns } from "../state/runs";
-import { useSetting } from "../state/settings";
+import { setting, useSetting } from "../state/settings";
 import { outputType, shapeOf, TITLE } from "../state/shape";
 import { activeTab, titleOf, useActive, useStudio } from "../state/studio";
-import { pathOf, traceLink } from "../state/wires";
-import { useWiring } from "../state/wiring";
+import { pathOf, traceLink, type WireShape } from "../state/wires";
 
 interface Box {
   x: number;
@@ -133,7 +132,13 @@ function drawingOf(graph: Graph): Drawing {
     wires.set(colour, path);
     const source = { x: start.x + start.width, y: start.y + TITLE * 1.5 };
     const target = { x: end.x, y: end.y + TITLE * 1.5 };
-    traceLink(path, link, pathOf(graph, link), { source, target }, useWiring.getState().shape);
+    traceLink(
+      path,
+      link,
+      pathOf(graph, link),
+      { source, target },
+      setting("calotype.wireShape") as WireShape,
+    );
   }
   const made = { catalog, boxes, nodes, wires };
   drawings.set(graph, made);

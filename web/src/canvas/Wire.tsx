@@ -4,8 +4,9 @@ import { memo } from "react";
 import type { Graph, Point } from "../document/graph";
 import { refusalOf } from "../state/actions";
 import { colourOf } from "../state/kinds";
+import { useSetting } from "../state/settings";
 import { activeTab, useActive, useStudio } from "../state/studio";
-import { pathOf, svgPen, traceLink } from "../state/wires";
+import { pathOf, svgPen, traceLink, type WireShape } from "../state/wires";
 import { isHidden, useWiring } from "../state/wiring";
 import type { FlowEdge, FlowNode } from "./flow";
 
@@ -13,9 +14,9 @@ export const Wire = memo(function Wire(props: EdgeProps<FlowEdge>) {
   const { id, sourceX, sourceY, targetX, targetY, data, selected } = props;
   const link = useActive((tab) => tab.graph.links[id]);
   const through = useActive((tab) => throughText(tab.graph, id));
-  const quiet = useWiring((state) => state.quiet);
+  const quiet = useSetting("calotype.quietWires");
   const hidden = useActive((tab) => isHidden(tab, id, quiet));
-  const shape = useWiring((state) => state.shape);
+  const shape = useSetting("calotype.wireShape") as WireShape;
   const lit = useWiring((state) => state.lit.includes(id));
   const target = useWiring((state) => state.over === id);
   if (link === undefined || (hidden && !lit && !target)) return null;

@@ -40,14 +40,17 @@ export function removeNodes(graph: Draft, keys: readonly string[]): void {
 
 /** Removes nodes, and joins what fed them to what they fed where the types are the same. */
 export function removeAndHeal(graph: Draft, keys: readonly string[]): void {
+  heal(graph, keys);
+  removeNodes(graph, keys);
+}
+
+/** Joins what feeds these nodes to what they feed, past them. */
+export function heal(graph: Draft, keys: readonly string[]): void {
   const gone = new Set(keys);
   for (const key of keys) {
-    const node = graph.nodes[key];
-    if (node === undefined) continue;
-    for (const output of node.outputs) {
-      const feeding = node.inputs.find((each) => each.type === output.type && each.link !== null);
-      const source = feeding?.link == null ? undefined : graph.links[feeding.link];
-      if (source === undefined || gone.has(source.from)) continue;
+    for (const output of graph.nodes[key]?.outputs ?? []) {
+      const source = sourcePast(graph, key, output.type, gone);
+      if (source === undefined) continue;
       for (const linkKey of [...output.links]) {
         const link = graph.links[linkKey];
         const input = link && graph.nodes[link.to]?.inputs[link.toSlot];
@@ -61,7 +64,27 @@ export function removeAndHeal(graph: Draft, keys: readonly string[]): void {
       }
     }
   }
-  removeNodes(graph, keys);
+}
+
+/** The link that brings this type from outside to a node, through others that go as well. */
+function sourcePast(
+  graph: Graph,
+  start: string,
+  type: string,
+  gone: ReadonlySet<string>,
+): Link | undefined {
+  const seen = new Set<string>();
+  let at = start;
+  while (!seen.has(at)) {
+    seen.add(at);
+    const feeding = graph.nodes[at]?.inputs.find(
+      (each) => each.type === type && each.link !== null,
+    );
+    const source = feeding?.link == null ? undefined : graph.links[feeding.link];
+    if (source === undefined || !gone.has(source.from)) return source;
+    at = source.from;
+  }
+  return undefined;
 }
 
 /** Joins an output to an input; what the input had before is let go. Returns the new link's key. */
@@ -69,23 +92,7 @@ export function connect(graph: Draft, from: Socket, to: InputSocket, type: strin
   const target = known(graph, to.node);
   const output = known(graph, from.node).outputs[from.slot];
   if (output === undefined) throw new Error(`Node ${from.node} has no output ${from.slot}.`);
-  let toSlot = target.inputs.findIndex((each) => each.name === to.name);
-  if (toSlot < 0) {
-    const widget = to.isWidget ? to.name : null;
-    target.inputs.push({
-      name: to.name,
-      type: to.type,
-      link: null,
-      widget,
-      saved: {
-        name: to.name,
-        type: to.type,
-        ...(widget === null ? {} : { widget: { name: widget } }),
-        link: null,
-      },
-    });
-    toSlot = target.inputs.length - 1;
-  }
+  const toSlot = inputSlot(graph, to);
   const input = target.inputs[toSlot];
   if (input === undefined) throw new Error(`Node ${to.node} has no input ${to.name}.`);
   if (input.link !== null) removeLink(graph, input.link);
@@ -107,6 +114,22 @@ export function connect(graph: Draft, from: Socket, to: InputSocket, type: strin
   input.link = link.key;
   output.links.push(link.key);
   return link.key;
+}
+
+/** The place of an input, which comes into being where the node has none of this name yet. */
+export function inputSlot(graph: Draft, to: InputSocket): number {
+  const { inputs } = known(graph, to.node);
+  const found = inputs.findIndex((each) => each.name === to.name);
+  if (found >= 0) return found;
+  const widget = to.isWidget ? to.name : null;
+  const { name, type } = to;
+  const saved = {
+    name,
+    type,
+    ...(widget === null ? {} : { widget: { name: widget } }),
+    link: null,
+  };
+  return inputs.push({ name, type, link: null, widget, saved }) - 1;
 }
 
 export function removeLink(graph: Draft, key: string): void {

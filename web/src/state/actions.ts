@@ -104,7 +104,7 @@ function joinIn(draft: DraftGraph, { from, slot, to, input }: Wire): void {
 }
 
 /** Files may leave out outputs that nothing was linked to. */
-function fillOutputs(node: DraftGraph["nodes"][string], slot: number): void {
+export function fillOutputs(node: DraftGraph["nodes"][string], slot: number): void {
   const described = schemaOf(node.type)?.outputs ?? [];
   while (node.outputs.length <= slot) {
     const { name, type } = described[node.outputs.length] ?? { name: "", type: "*" };
@@ -130,7 +130,8 @@ function insertBetween(schema: NodeSchema, wire: Wire, fromType: string, toType:
   });
 }
 
-function made(schema: NodeSchema, id: number, at: Point) {
+/** A node of this class, as high as what it holds. */
+export function made(schema: NodeSchema, id: number, at: Point) {
   const node = newNode(schema, id, { x: snapped(at.x), y: snapped(at.y) }, WIDTH);
   const { height } = shapeOf(node, schema, false);
   return { ...node, size: { width: WIDTH, height: height - TITLE } };

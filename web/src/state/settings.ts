@@ -40,6 +40,21 @@ export const SETTINGS = {
     standard: "en",
     choices: { en: "English", de: "Deutsch" },
   },
+  "calotype.wireShape": {
+    group: "Canvas",
+    title: "Shape of wires",
+    why: "Curves are easiest to follow; level and upright lines suit graphs in rows.",
+    kind: "choice",
+    standard: "spline",
+    choices: { spline: "Curved", straight: "Straight", orthogonal: "Level and upright" },
+  },
+  "calotype.quietWires": {
+    group: "Canvas",
+    title: "Only the wires of the selection",
+    why: "A large graph reads better when only the wires of what one works on are drawn.",
+    kind: "toggle",
+    standard: false,
+  },
   "calotype.keys": {
     group: "Keys",
     title: "Your own keys",

@@ -10,6 +10,10 @@ export interface Palette {
   screen: Point;
   at: Point;
   pulled: Pulled | null;
+  /** The wire that the node is put into. */
+  into?: string;
+  /** The nodes that the chosen one takes the place of. */
+  replaces?: readonly string[];
 }
 
 export interface Notice {

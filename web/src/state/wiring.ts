@@ -2,7 +2,6 @@
 import { create } from "zustand";
 import type { Point } from "../document/graph";
 import type { Tab } from "./studio";
-import type { WireShape } from "./wires";
 
 export interface WireMenu {
   link: string;
@@ -12,9 +11,6 @@ export interface WireMenu {
 }
 
 interface Wiring {
-  shape: WireShape;
-  /** Only the wires of what is selected are drawn. */
-  quiet: boolean;
   /** Wires whose path is shown although they are named ones: the pointer is on a tag of theirs. */
   lit: readonly string[];
   /** The wire that a node would be put into if it were let go now. */
@@ -27,8 +23,6 @@ interface Wiring {
 }
 
 export const useWiring = create<Wiring>(() => ({
-  shape: "spline",
-  quiet: false,
   lit: [],
   over: null,
   points: [],

@@ -5,12 +5,15 @@ import { fileCommands } from "./file";
 import { graphCommands } from "./graph";
 import { runCommands } from "./run";
 import { viewCommands } from "./view";
+import { wiringCommands } from "./wiring";
 
 export const COMMANDS: readonly Command[] = [
   ...runCommands,
   ...fileCommands,
   // Before editing: Escape closes what lies above the graph before it touches the selection.
   ...viewCommands,
+  // Before editing: Delete takes selected points first.
+  ...wiringCommands,
   ...editCommands,
   ...graphCommands,
 ];

@@ -1,0 +1,228 @@
+/** What lies on wires and can be taken hold of: reroute points, and the tags of named wires. */
+import { ViewportPortal } from "@xyflow/react";
+import { Radio } from "lucide-react";
+import { type KeyboardEvent, memo, type PointerEvent, useRef } from "react";
+import type { Link, Point } from "../document/graph";
+import { portalOf } from "../document/portal";
+import { linksThrough, moveReroutes } from "../document/reroute";
+import { canvas } from "../state/canvas";
+import { jumpAlong, removePoints, renameWires } from "../state/connecting";
+import { colourOf } from "../state/kinds";
+import { placeOf, useRuns } from "../state/runs";
+import { GRID, outputType } from "../state/shape";
+import { activeTab, edit, endThread, select, useActive, useStudio } from "../state/studio";
+import { endsOf, STUB } from "../state/wires";
+import { useWiring } from "../state/wiring";
+import { t } from "../words/words";
+import "./wiring.css";
+
+export const WireMarks = memo(function WireMarks() {
+  const reroutes = useActive((tab) => tab.graph.reroutes);
+  return (
+    <ViewportPortal>
+      {Object.keys(reroutes).map((key) => (
+        <RoutePoint key={key} point={key} />
+      ))}
+      <Tags />
+    </ViewportPortal>
+  );
+});
+
+const ARROWS: Readonly<Record<string, Point>> = {
+  ArrowLeft: { x: -GRID, y: 0 },
+  ArrowRight: { x: GRID, y: 0 },
+  ArrowUp: { x: 0, y: -GRID },
+  ArrowDown: { x: 0, y: GRID },
+};
+
+/** The type of the wires through a point, and how many they are. */
+function useThrough(point: string): { type: string; count: number } {
+  const graph = useActive((tab) => tab.graph);
+  const catalog = useStudio((state) => state.catalog);
+  const through = linksThrough(graph, point);
+  const link = graph.links[through[0] ?? ""];
+  const source = graph.nodes[link?.from ?? ""];
+  const type =
+    link === undefined || source === undefined
+      ? "*"
+      : outputType(source, catalog[source.type], link.fromSlot);
+  return { type, count: through.length };
+}
+
+function RoutePoint({ point }: { point: string }) {
+  const position = useActive((tab) => tab.graph.reroutes[point]?.position);
+  const isSelected = useWiring((state) => state.points.includes(point));
+  const { type, count } = useThrough(point);
+  const grip = useRef<Point | null>(null);
+  if (position === undefined || isInPortal(point)) return null;
+  const moveBy = (by: Point, thread: string) => {
+    const { points } = useWiring.getState();
+    const moved = points.includes(point) ? points : [point];
+    const { reroutes } = activeTab().graph;
+    const places = moved.flatMap((key) => {
+      const at = reroutes[key]?.position;
+      return at === undefined ? [] : [[key, { x: at.x + by.x, y: at.y + by.y }] as const];
+    });
+    edit(
+      "Move the reroute point",
+      (draft) => moveReroutes(draft, Object.fromEntries(places)),
+      thread,
+    );
+  };
+  const down = (event: PointerEvent<HTMLButtonElement>) => {
+    if (event.button !== 0) return;
+    event.stopPropagation();
+    event.currentTarget.setPointerCapture(event.pointerId);
+    grip.current = canvas()?.toGraph({ x: event.clientX, y: event.clientY }) ?? null;
+    const { points } = useWiring.getState();
+    if (event.shiftKey) useWiring.setState({ points: [...points, point] });
+    else if (!points.includes(point)) useWiring.setState({ points: [point] });
+    select([]);
+  };
+  const move = (event: PointerEvent) => {
+    const at = canvas()?.toGraph({ x: event.clientX, y: event.clientY });
+    if (grip.current === null || at === undefined) return;
+    moveBy({ x: at.x - grip.current.x, y: at.y - grip.current.y }, `point ${point}`);
+    grip.current = at;
+  };
+  const up = () => {
+    grip.current = null;
+    endThread();
+  };
+  const key = (event: KeyboardEvent) => {
+    const by = ARROWS[event.key];
+    if (by !== undefined) moveBy(by, `point ${point}`);
+    else if (event.key === "Delete" || event.key === "Backspace") removePoints([point]);
+    else return;
+    event.preventDefault();
+    event.stopPropagation();
+  };
+  return (
+    <button
+      type="button"
+      className={isSelected ? "route-point nodrag nopan selected" : "route-point nodrag nopan"}
+      style={{
+        transform: `translate(${position.x}px, ${position.y}px) translate(-50%, -50%)`,
+        ["--colour" as string]: colourOf(type),
+      }}
+      aria-label={t("Reroute point of {{count}} wires of {{type}}", { count, type })}
+      aria-pressed={isSelected}
+      onPointerDown={down}
+      onPointerMove={move}
+      onPointerUp={up}
+      onFocus={() => {
+        if (grip.current === null) useWiring.setState({ points: [point] });
+      }}
+      onBlur={() => useWiring.setState({ points: [] })}
+      onKeyDown={key}
+      onDoubleClick={(event) => event.stopPropagation()}
+    />
+  );
+}
+
+/** A point that only hidden wires run through is hidden with them. */
+function isInPortal(point: string): boolean {
+  const { graph } = activeTab();
+  const through = linksThrough(graph, point);
+  return through.length > 0 && through.every((key) => graph.links[key]?.portal !== null);
+}
+
+/** The tags of all named wires: one at each source, one at each target. */
+function Tags() {
+  const graph = useActive((tab) => tab.graph);
+  const tab = useActive((each) => each.id);
+  const catalog = useStudio((state) => state.catalog);
+  const shown = useRuns((state) => state.shown);
+  const named = graph.linkOrder.flatMap((key) => graph.links[key] ?? []);
+  const sources = new Set<string>();
+  return named.flatMap((link) => {
+    if (link.portal === null) return [];
+    const ends = endsOf(graph, link, catalog, (key) => placeOf(tab, key) in shown);
+    const source = graph.nodes[link.from];
+    if (ends === null || source === undefined) return [];
+    const type = outputType(source, catalog[source.type], link.fromSlot);
+    const group = JSON.stringify([link.from, link.fromSlot, link.portal]);
+    const isFirst = !sources.has(group);
+    sources.add(group);
+    const made = [
+      <Tag key={`${link.key} target`} link={link} end="target" at={ends.target} type={type} />,
+    ];
+    if (isFirst) {
+      made.push(
+        <Tag key={`${link.key} source`} link={link} end="source" at={ends.source} type={type} />,
+      );
+    }
+    return made;
+  });
+}
+
+interface TagProps {
+  link: Link;
+  end: "source" | "target";
+  at: Point;
+  type: string;
+}
+
+function Tag({ link, end, at, type }: TagProps) {
+  const graph = useActive((tab) => tab.graph);
+  const siblings = portalOf(graph, link);
+  const isAsked = useWiring((state) => end === "source" && siblings.includes(state.naming ?? ""));
+  const name = link.portal === "" || link.portal === null ? type.toLowerCase() : link.portal;
+  const light = (lit: boolean) => useWiring.setState({ lit: lit ? siblings : [] });
+  const x = end === "source" ? at.x + STUB : at.x - STUB;
+  const style = {
+    transform: `translate(${x}px, ${at.y}px) translate(${end === "source" ? "0" : "-100%"}, -50%)`,
+    ["--colour" as string]: colourOf(type),
+  };
+  if (isAsked) {
+    return (
+      <input
+        className="wire-tag nodrag nopan"
+        style={style}
+        aria-label={t("Name of the portal")}
+        defaultValue={name}
+        // biome-ignore lint/a11y/noAutofocus: the name was just asked for
+        autoFocus
+        onFocus={(event) => event.currentTarget.select()}
+        onBlur={(event) => renameWires(link.key, event.currentTarget.value.trim())}
+        onKeyDown={(event) => {
+          event.stopPropagation();
+          if (event.key === "Enter") event.currentTarget.blur();
+          if (event.key === "Escape") useWiring.setState({ naming: null });
+        }}
+      />
+    );
+  }
+  return (
+    <button
+      type="button"
+      className={`wire-tag nodrag nopan ${end}`}
+      style={style}
+      aria-label={
+        end === "source"
+          ? t("Portal {{name}}: to {{count}} inputs", { name, count: siblings.length })
+          : t("Portal {{name}}: from its source", { name })
+      }
+      onPointerEnter={() => light(true)}
+      onPointerLeave={() => light(false)}
+      onFocus={() => light(true)}
+      onBlur={() => light(false)}
+      onPointerDown={(event) => event.stopPropagation()}
+      onClick={(event) => {
+        const chosen = end === "source" ? siblings : [link.key];
+        const screen = { x: event.clientX, y: event.clientY };
+        select([], chosen);
+        useWiring.setState({ menu: { link: link.key, screen, at } });
+      }}
+      onDoubleClick={(event) => {
+        event.stopPropagation();
+        useWiring.setState({ menu: null });
+        jumpAlong(link.key, end);
+      }}
+    >
+      <Radio size={11} aria-hidden />
+      {name}
+      {end === "source" && siblings.length > 1 && <span className="count">{siblings.length}</span>}
+    </button>
+  );
+}

@@ -1,0 +1,106 @@
+/** What can be done with the wire that was just clicked, in a row beside the pointer. */
+import { useOnViewportChange } from "@xyflow/react";
+import { CornerDownRight, Minus, Plus, Radio, Trash2 } from "lucide-react";
+import { type MouseEvent, useCallback } from "react";
+import { canvas } from "../state/canvas";
+import { addPoint, nameWires, removeWires, showWires, straightenWires } from "../state/connecting";
+import { activeTab, select, useActive } from "../state/studio";
+import { useView } from "../state/view";
+import { useWiring } from "../state/wiring";
+import { t } from "../words/words";
+
+/** A click on a wire: its menu; with Alt, a point on it at once. */
+export function clickWire(event: MouseEvent | globalThis.MouseEvent, link: string): void {
+  const screen = { x: event.clientX, y: event.clientY };
+  const at = canvas()?.toGraph(screen) ?? screen;
+  if (event.altKey) addPoint(link, at);
+  else if (!event.shiftKey && !event.ctrlKey && !event.metaKey) {
+    select([], [link]);
+    useWiring.setState({ menu: { link, screen, at } });
+  }
+}
+
+const ABOVE = 46;
+
+export function WireMenu() {
+  const menu = useWiring((state) => state.menu);
+  const links = useActive((tab) => tab.selectedLinks);
+  const link = useActive((tab) => tab.graph.links[menu?.link ?? ""]);
+  const close = useCallback(() => useWiring.setState({ menu: null }), []);
+  useOnViewportChange({ onStart: close });
+  if (menu === null || link === undefined || !links.includes(link.key)) return null;
+  const isNamed = link.portal !== null;
+  return (
+    <div
+      role="toolbar"
+      aria-label={t("Wire")}
+      className="wire-menu"
+      style={{ left: menu.screen.x, top: Math.max(menu.screen.y - ABOVE, 8) }}
+      onKeyDown={(event) => {
+        if (event.key === "Escape") close();
+      }}
+    >
+      {!isNamed && (
+        <Item
+          label={t("Add a point")}
+          hint={t("Alt+click")}
+          icon={<CornerDownRight size={14} aria-hidden />}
+          act={() => addPoint(link.key, menu.at)}
+        />
+      )}
+      {!isNamed && link.reroute !== null && (
+        <Item
+          label={t("Straighten")}
+          icon={<Minus size={14} aria-hidden />}
+          act={() => straightenWires([link.key])}
+        />
+      )}
+      <Item
+        label={isNamed ? t("Draw the wire") : t("Make a portal")}
+        icon={<Radio size={14} aria-hidden />}
+        act={() => (isNamed ? showWires(activeTab().selectedLinks) : nameWires([link.key]))}
+      />
+      {isNamed && (
+        <Item label={t("Rename")} hint="F2" act={() => useWiring.setState({ naming: link.key })} />
+      )}
+      <Item
+        label={t("Insert a node…")}
+        icon={<Plus size={14} aria-hidden />}
+        act={() =>
+          useView.setState({
+            palette: { screen: menu.screen, at: menu.at, pulled: null, into: link.key },
+          })
+        }
+      />
+      <Item
+        label={t("Delete")}
+        hint="Del"
+        icon={<Trash2 size={14} aria-hidden />}
+        act={() => removeWires(activeTab().selectedLinks)}
+      />
+    </div>
+  );
+}
+
+interface ItemProps {
+  label: string;
+  hint?: string;
+  icon?: React.ReactNode;
+  act: () => void;
+}
+
+function Item({ label, hint, icon, act }: ItemProps) {
+  return (
+    <button
+      type="button"
+      title={hint === undefined ? label : `${label} (${hint})`}
+      onClick={() => {
+        useWiring.setState({ menu: null });
+        act();
+      }}
+    >
+      {icon}
+      {label}
+    </button>
+  );
+}

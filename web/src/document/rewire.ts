@@ -1,0 +1,147 @@
+/**
+ * Moving the ends of links that stay the links they are: a node put into a wire or pulled out of
+ * it, wires moved to another socket, two inputs swapped. Whether types fit is asked before.
+ */
+import {
+  connect,
+  type Draft,
+  heal,
+  type InputSocket,
+  inputSlot,
+  removeLink,
+  type Socket,
+} from "./edit";
+import type { Graph, InputSlot, Link } from "./graph";
+import { isObject } from "./json";
+import { linksThrough, pointsOf, straighten } from "./reroute";
+
+/** Lets a link end in another input; what that had before is let go. */
+export function moveTarget(graph: Draft, key: string, to: InputSocket): void {
+  const link = graph.links[key];
+  if (link === undefined) return;
+  const target = graph.nodes[to.node];
+  const slot = inputSlot(graph, to);
+  const input = target?.inputs[slot];
+  if (input === undefined || input.link === key) return;
+  if (input.link !== null) removeLink(graph, input.link);
+  for (const each of graph.nodes[link.to]?.inputs ?? []) if (each.link === key) each.link = null;
+  input.link = key;
+  link.to = to.node;
+  link.toSlot = slot;
+  rewritten(link);
+}
+
+/** Lets links begin in another output, with the points they run through if no other uses these. */
+export function moveSources(
+  graph: Draft,
+  keys: readonly string[],
+  from: Socket,
+  type: string,
+): void {
+  const moved = new Set(keys);
+  const output = graph.nodes[from.node]?.outputs[from.slot];
+  if (output === undefined) throw new Error(`Node ${from.node} has no output ${from.slot}.`);
+  for (const key of keys) {
+    const link = graph.links[key];
+    if (link === undefined) continue;
+    const shared = pointsOf(graph, link).some((point) =>
+      linksThrough(graph, point.key).some((each) => !moved.has(each)),
+    );
+    if (shared) straighten(graph, key);
+  }
+  for (const key of keys) {
+    const link = graph.links[key];
+    const before = link && graph.nodes[link.from]?.outputs[link.fromSlot];
+    if (link === undefined || before === output) continue;
+    if (before !== undefined) before.links = before.links.filter((each) => each !== key);
+    output.links.push(key);
+    link.from = from.node;
+    link.fromSlot = from.slot;
+    link.type = type;
+    rewritten(link);
+  }
+}
+
+/** What one input of a node had now feeds the other, and the other way round. */
+export function swapInputs(graph: Draft, node: string, one: string, other: string): void {
+  const inputs = graph.nodes[node]?.inputs ?? [];
+  const place = (name: string) => inputs.findIndex((each) => each.name === name);
+  const [first, second] = [inputs[place(one)], inputs[place(other)]];
+  if (first === undefined || second === undefined) return;
+  [first.link, second.link] = [second.link, first.link];
+  const settle = (input: InputSlot, slot: number) => {
+    const link = input.link === null ? undefined : graph.links[input.link];
+    if (link === undefined) return;
+    link.toSlot = slot;
+    rewritten(link);
+  };
+  settle(first, place(one));
+  settle(second, place(other));
+}
+
+export interface Between {
+  /** The input that the wire's source feeds from now on. */
+  into: InputSocket;
+  /** The output that feeds what the wire fed. */
+  from: Socket;
+  type: string;
+  /** How many of the wire's points lie before the node. */
+  after: number;
+}
+
+/** Puts a node into a wire. The link keeps its source; a new one goes on to its target. */
+export function insertIntoLink(graph: Draft, key: string, between: Between): void {
+  const link = graph.links[key];
+  const input = link && graph.nodes[link.to]?.inputs[link.toSlot];
+  if (link === undefined || input === undefined) return;
+  const target: InputSocket = {
+    node: link.to,
+    name: input.name,
+    type: input.type,
+    isWidget: input.widget !== null,
+  };
+  const points = pointsOf(graph, link);
+  const [before, behind] = [points[between.after - 1], points[between.after]];
+  const last = link.reroute;
+  const isOurs =
+    behind !== undefined && linksThrough(graph, behind.key).every((each) => each === key);
+  link.reroute = before?.key ?? null;
+  moveTarget(graph, key, between.into);
+  const next = graph.links[connect(graph, between.from, target, between.type)];
+  if (behind === undefined || next === undefined || !isOurs) return;
+  const first = graph.reroutes[behind.key];
+  if (first !== undefined) first.parent = null;
+  next.reroute = last;
+}
+
+/** Takes nodes out of their wires: what fed them feeds what they fed; they stay, unjoined. */
+export function pullOut(graph: Draft, keys: readonly string[]): void {
+  heal(graph, keys);
+  for (const key of linksAround(graph, keys)) removeLink(graph, key);
+}
+
+/** The links between these nodes and the others. */
+export function linksAround(graph: Graph, keys: readonly string[]): string[] {
+  const taken = new Set(keys);
+  return graph.linkOrder.filter((key) => {
+    const link = graph.links[key];
+    return link !== undefined && taken.has(link.from) !== taken.has(link.to);
+  });
+}
+
+/** What was saved of a link's ends no longer holds; what else it says does. */
+function rewritten(link: Link): void {
+  if (!isObject(link.saved)) {
+    link.saved = null;
+    return;
+  }
+  const {
+    origin_id: _from,
+    origin_slot: _fromSlot,
+    target_id: _to,
+    target_slot: _toSlot,
+    type: _type,
+    ...others
+  } = link.saved;
+  link.saved = others;
+}

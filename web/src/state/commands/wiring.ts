@@ -1,0 +1,113 @@
+/** What can be done to wires, and to nodes with regard to their wires. */
+
+import { canvas } from "../canvas";
+import type { Command } from "../commands";
+import {
+  addPoint,
+  endsNow,
+  jumpAlong,
+  nameWires,
+  pullOutOfWires,
+  removePoints,
+  showWires,
+  straightenWires,
+} from "../connecting";
+import { changeSetting, setting } from "../settings";
+import { activeTab } from "../studio";
+import { useView } from "../view";
+import { useWiring } from "../wiring";
+
+const links = () => activeTab().selectedLinks;
+const isOne = () => links().length === 1;
+const chosen = () => activeTab().graph.links[links()[0] ?? ""];
+
+/** The middle of the selected wire, in the graph. */
+function middle() {
+  const link = chosen();
+  const ends = link && endsNow(link);
+  if (ends == null) return null;
+  return { x: (ends.source.x + ends.target.x) / 2, y: (ends.source.y + ends.target.y) / 2 };
+}
+
+export const wiringCommands: readonly Command[] = [
+  {
+    id: "wire.removePoints",
+    title: "Remove the selected reroute points",
+    group: "Edit",
+    keys: ["Delete", "Backspace"],
+    enabled: () => useWiring.getState().points.length > 0,
+    run: () => removePoints(useWiring.getState().points),
+  },
+  {
+    id: "wire.addPoint",
+    title: "Add a reroute point to the selected wire",
+    group: "Graph",
+    enabled: isOne,
+    run: () => {
+      const [at, [key]] = [middle(), links()];
+      if (at !== null && key !== undefined) addPoint(key, at);
+    },
+  },
+  {
+    id: "wire.straighten",
+    title: "Remove all reroute points of the selected wires",
+    group: "Graph",
+    enabled: () => links().some((key) => activeTab().graph.links[key]?.reroute != null),
+    run: () => straightenWires(links()),
+  },
+  {
+    id: "wire.portal",
+    title: "Turn the selected wires into portals",
+    group: "Graph",
+    enabled: () => links().some((key) => activeTab().graph.links[key]?.portal === null),
+    run: () => nameWires(links()),
+  },
+  {
+    id: "wire.show",
+    title: "Turn the selected portals into wires",
+    group: "Graph",
+    enabled: () => links().some((key) => activeTab().graph.links[key]?.portal != null),
+    run: () => showWires(links()),
+  },
+  {
+    id: "wire.renamePortal",
+    title: "Rename the selected portal",
+    group: "Graph",
+    keys: ["F2"],
+    enabled: () => isOne() && chosen()?.portal != null,
+    run: () => useWiring.setState({ naming: links()[0] ?? null }),
+  },
+  {
+    id: "wire.jump",
+    title: "Go to the other end of the selected wire",
+    group: "Graph",
+    enabled: isOne,
+    run: () => jumpAlong(links()[0] ?? "", "source"),
+  },
+  {
+    id: "wire.insert",
+    title: "Insert a node into the selected wire",
+    group: "Graph",
+    enabled: isOne,
+    run: () => {
+      const [at, [key]] = [middle(), links()];
+      const screen = canvas()?.pointer();
+      if (at === null || key === undefined || screen === undefined) return;
+      useView.setState({ palette: { screen, at, pulled: null, into: key } });
+    },
+  },
+  {
+    id: "node.pullOut",
+    title: "Pull the selected nodes out of their wires",
+    group: "Node",
+    enabled: () => activeTab().selected.length > 0,
+    run: () => pullOutOfWires(activeTab().selected),
+  },
+  {
+    id: "view.quietWires",
+    title: "Show only the wires of the selection, or all",
+    group: "View",
+    keys: ["Alt+W"],
+    run: () => changeSetting("calotype.quietWires", !setting("calotype.quietWires")),
+  },
+];

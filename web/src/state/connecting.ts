@@ -1,0 +1,246 @@
+/** What the user does to wires: points on them, names for them, nodes put into and taken out of them. */
+import type { NodeSchema } from "../api/types";
+import { addNode, removeLink } from "../document/edit";
+import type { Graph, GraphNode, Link, Point } from "../document/graph";
+import { drawAsWire, freePortalName, makePortal, portalOf, renamePortal } from "../document/portal";
+import { addReroute, removeReroutes, straighten } from "../document/reroute";
+import { insertIntoLink, linksAround, pullOut } from "../document/rewire";
+import { t } from "../words/words";
+import { fillOutputs, made } from "./actions";
+import { canvas } from "./canvas";
+import { placeOf, useRuns } from "./runs";
+import { setting } from "./settings";
+import { inputType, outputType } from "./shape";
+import { closeness } from "./sockets";
+import { activeTab, edit, schemaOf, select, useStudio } from "./studio";
+import { countUse, tell } from "./view";
+import { isSocket, isWidget } from "./widgets";
+import { endsOf, nearness, pathOf, type WireShape } from "./wires";
+import { useWiring } from "./wiring";
+
+/** Where the ends of a link are on the canvas as it is now. */
+export function endsNow(link: Link) {
+  const { graph, id } = activeTab();
+  const { shown } = useRuns.getState();
+  return endsOf(graph, link, useStudio.getState().catalog, (key) => placeOf(id, key) in shown);
+}
+
+/** How far a place is from a wire, and which of its stretches it is on; null for no such wire. */
+export function nearnessTo(key: string, at: Point) {
+  const { graph } = activeTab();
+  const link = graph.links[key];
+  const ends = link && endsNow(link);
+  if (link === undefined || ends == null) return null;
+  const shape = setting("calotype.wireShape") as WireShape;
+  return nearness([ends.source, ...pathOf(graph, link), ends.target], shape, at);
+}
+
+/** The wire whose line runs closest to a place, at most this far away. */
+export function wireAt(at: Point, reach: number, fits: (key: string) => boolean): string | null {
+  const { graph } = activeTab();
+  let [best, least]: [string | null, number] = [null, reach];
+  for (const key of graph.linkOrder) {
+    const link = graph.links[key];
+    if (link === undefined || link.portal !== null || !mayPass(link, at) || !fits(key)) continue;
+    const distance = nearnessTo(key, at)?.distance ?? Number.POSITIVE_INFINITY;
+    if (distance < least) [best, least] = [key, distance];
+  }
+  return best;
+}
+
+const AROUND = 260;
+
+/** Far-off wires are not measured. Points may lead a wire anywhere. */
+function mayPass(link: Link, { x, y }: Point): boolean {
+  if (link.reroute !== null) return true;
+  const { nodes } = activeTab().graph;
+  const [from, to] = [nodes[link.from], nodes[link.to]];
+  if (from === undefined || to === undefined) return false;
+  const right = from.position.x + from.size.width;
+  const low = Math.max(from.position.y + from.size.height, to.position.y + to.size.height);
+  return (
+    x > Math.min(right, to.position.x) - AROUND &&
+    x < Math.max(right, to.position.x) + AROUND &&
+    y > Math.min(from.position.y, to.position.y) - AROUND &&
+    y < low + AROUND
+  );
+}
+
+export function addPoint(link: string, at: Point): void {
+  const after = nearnessTo(link, at)?.after ?? 0;
+  let key = "";
+  edit("Add a reroute point", (draft) => {
+    key = addReroute(draft, link, { x: Math.round(at.x), y: Math.round(at.y) }, after);
+  });
+  useWiring.setState({ points: [key] });
+}
+
+export function removePoints(keys: readonly string[]): void {
+  edit("Remove the reroute points", (draft) => removeReroutes(draft, keys));
+  useWiring.setState({ points: [] });
+}
+
+export function straightenWires(links: readonly string[]): void {
+  edit("Straighten the wire", (draft) => {
+    for (const key of links) straighten(draft, key);
+  });
+}
+
+/** Names wires, as many portals as they have sources; one alone is asked for its name at once. */
+export function nameWires(links: readonly string[]): void {
+  const { graph } = activeTab();
+  edit("Make a portal", (draft) => {
+    for (const key of links) {
+      const link = draft.links[key];
+      if (link === undefined || link.portal !== null) continue;
+      const source = draft.nodes[link.from];
+      const sibling = source?.outputs[link.fromSlot]?.links
+        .map((each) => draft.links[each]?.portal)
+        .find((each) => each != null);
+      makePortal(draft, [key], sibling ?? freePortalName(draft, link, nameFor(graph, link)));
+    }
+  });
+  useWiring.setState({ menu: null, naming: links[0] ?? null });
+}
+
+function nameFor(graph: Graph, link: Link): string {
+  const source = graph.nodes[link.from];
+  const schema = source && schemaOf(source.type);
+  return (
+    source?.outputs[link.fromSlot]?.name ||
+    schema?.outputs[link.fromSlot]?.name ||
+    link.type.toLowerCase()
+  );
+}
+
+export function renameWires(link: string, name: string): void {
+  useWiring.setState({ naming: null });
+  if (name !== "") edit("Rename the portal", (draft) => renamePortal(draft, link, name));
+}
+
+/** Draws the lines of these wires, and of all that share their names, again. */
+export function showWires(links: readonly string[]): void {
+  const { graph } = activeTab();
+  const all = links.flatMap((key) => {
+    const link = graph.links[key];
+    return link === undefined ? [] : portalOf(graph, link);
+  });
+  edit("Draw the wire again", (draft) => drawAsWire(draft, all));
+  useWiring.setState({ lit: [], menu: null });
+}
+
+/** From one end of a named wire to the other; from its source, to each target in turn. */
+export function jumpAlong(key: string, from: "source" | "target"): void {
+  const { graph, selected } = activeTab();
+  const link = graph.links[key];
+  if (link === undefined) return;
+  const targets = portalOf(graph, link).map((each) => graph.links[each]?.to ?? link.to);
+  const next = targets[(targets.indexOf(selected[0] ?? "") + 1) % targets.length] ?? link.to;
+  const to = from === "target" ? link.from : next;
+  select([to]);
+  canvas()?.fit([to]);
+}
+
+export interface Entry {
+  input: string;
+  slot: number;
+}
+
+/** The sockets by which a node fits into a wire; null where it does not. */
+export function entryOf(schema: NodeSchema, key: string, node?: GraphNode): Entry | null {
+  const { graph } = activeTab();
+  const link = graph.links[key];
+  const [source, target] = [graph.nodes[link?.from ?? ""], graph.nodes[link?.to ?? ""]];
+  const name = target?.inputs[link?.toSlot ?? -1]?.name;
+  if (link === undefined || source === undefined || target === undefined) return null;
+  if (name === undefined || node?.key === link.from || node?.key === link.to) return null;
+  const given = outputType(source, schemaOf(source.type), link.fromSlot);
+  const wanted = inputType(target, schemaOf(target.type), name);
+  const input = schema.inputs
+    .filter((each) => each.section !== "hidden" && !isLinked(node, each.name))
+    .map((each) => ({ each, near: closeness(given, each.type) + (isSocket(each) ? 0.5 : 0) }))
+    .filter(({ near }) => near >= 1)
+    .sort((one, other) => other.near - one.near)[0];
+  const output = schema.outputs
+    .map((each, slot) => ({ slot, near: closeness(each.type, wanted) }))
+    .filter(({ near }) => near >= (input?.each.type === "*" ? 0 : 1))
+    .sort((one, other) => other.near - one.near)[0];
+  return input === undefined || output === undefined
+    ? null
+    : { input: input.each.name, slot: output.slot };
+}
+
+function isLinked(node: GraphNode | undefined, name: string): boolean {
+  return node?.inputs.some((each) => each.name === name && each.link !== null) ?? false;
+}
+
+/** Puts a node that is there already into a wire, where it fits. Part of the edit that moved it. */
+export function insertNode(node: string, link: string, at: Point, thread?: string): boolean {
+  const found = activeTab().graph.nodes[node];
+  const schema = found && schemaOf(found.type);
+  const entry = schema === undefined ? null : entryOf(schema, link, found);
+  if (schema === undefined || entry === null) return false;
+  const after = nearnessTo(link, at)?.after ?? 0;
+  edit("Put into the wire", (draft) => enter(draft, schema, node, link, entry, after), thread);
+  return true;
+}
+
+type Draft = Parameters<Parameters<typeof edit>[1]>[0];
+
+function enter(
+  draft: Draft,
+  schema: NodeSchema,
+  key: string,
+  link: string,
+  entry: Entry,
+  after: number,
+): void {
+  const node = draft.nodes[key];
+  const described = schema.inputs.find((each) => each.name === entry.input);
+  if (node === undefined || described === undefined) return;
+  fillOutputs(node, entry.slot);
+  insertIntoLink(draft, link, {
+    into: {
+      node: key,
+      name: described.name,
+      type: described.type,
+      isWidget: isWidget(described),
+    },
+    from: { node: key, slot: entry.slot },
+    type: outputType(node, schema, entry.slot),
+    after,
+  });
+}
+
+/** Adds a node in the middle of a wire. */
+export function addIntoWire(schema: NodeSchema, link: string, at: Point): string | null {
+  const entry = entryOf(schema, link);
+  if (entry === null) {
+    tell(t("{{node}} does not fit into this wire.", { node: schema.display_name }));
+    return null;
+  }
+  const after = nearnessTo(link, at)?.after ?? 0;
+  let key = "";
+  edit(`Insert ${schema.display_name}`, (draft) => {
+    const node = made(schema, draft.lastNodeId + 1, { x: at.x - 120, y: at.y });
+    key = node.key;
+    addNode(draft, node);
+    enter(draft, schema, key, link, entry, after);
+  });
+  countUse(schema.class_type);
+  select([key]);
+  return key;
+}
+
+/** Takes the nodes out of their wires, which run on past them. */
+export function pullOutOfWires(keys: readonly string[], thread?: string): void {
+  if (linksAround(activeTab().graph, keys).length === 0) return;
+  edit("Pull out of the wires", (draft) => pullOut(draft, keys), thread);
+}
+
+export function removeWires(links: readonly string[]): void {
+  edit("Disconnect", (draft) => {
+    for (const key of links) removeLink(draft, key);
+  });
+  useWiring.setState({ menu: null });
+}
