@@ -9,6 +9,7 @@ import { NoticeBar } from "./panels/NoticeBar";
 import { Palette } from "./panels/Palette";
 import { Rail } from "./panels/Rail";
 import { RunBar } from "./panels/RunBar";
+import { Sheets } from "./panels/Sheets";
 import { Shortcuts } from "./panels/Shortcuts";
 import { TopBar } from "./panels/TopBar";
 import { Workflows } from "./panels/Workflows";
@@ -17,6 +18,7 @@ import { COMMANDS } from "./state/commands/all";
 import { keepDrafts, restore } from "./state/draft";
 import { refreshCatalog } from "./state/files";
 import { hearKeys } from "./state/keymap";
+import { watchMissing } from "./state/missing";
 import { connect, refreshJobs, showLastResults, watchProblems } from "./state/running";
 import { loadSettings, useSetting } from "./state/settings";
 import { activeTab } from "./state/studio";
@@ -54,7 +56,7 @@ export function App() {
       const restored = await restore(refreshCatalog());
       await settings;
       if (ended) return;
-      endings.push(connect(), watchProblems(), keepDrafts(), keepView());
+      endings.push(connect(), watchProblems(), watchMissing(), keepDrafts(), keepView());
       setStage("ready");
       await refreshJobs();
       if (restored) await showLastResults(activeTab());
@@ -108,6 +110,7 @@ function Screen() {
       <CommandPalette />
       <Lightbox />
       <Shortcuts />
+      <Sheets />
     </div>
   );
 }

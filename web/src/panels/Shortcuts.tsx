@@ -2,13 +2,18 @@
 import { type Command, useCommands } from "../state/commands";
 import { keysOf, shownKey } from "../state/keymap";
 import { useSetting } from "../state/settings";
-import { useView } from "../state/view";
+import { openSheet, useView } from "../state/view";
 import { t } from "../words/words";
 import { Dialog } from "./Dialog";
 
 export function Shortcuts() {
   const open = useView((state) => state.shortcuts);
   return open ? <Sheet /> : null;
+}
+
+function change(): void {
+  useView.setState({ shortcuts: false });
+  openSheet("keys");
 }
 
 function Sheet() {
@@ -40,6 +45,9 @@ function Sheet() {
           </section>
         ))}
       </div>
+      <button type="button" className="link" onClick={change}>
+        {t("Change the keys")}
+      </button>
     </Dialog>
   );
 }

@@ -3,6 +3,7 @@
  * Letters and signs without Ctrl or Alt act only while no field has the focus.
  */
 import { type Command, isEnabled, runCommand, useCommands } from "./commands";
+import { PRESETS } from "./presets";
 import { setting } from "./settings";
 
 type Pressed = Pick<KeyboardEvent, "key" | "code" | "ctrlKey" | "metaKey" | "altKey" | "shiftKey">;
@@ -31,15 +32,19 @@ export function keyOf(event: Pressed): string | null {
     .join("+");
 }
 
-/** The keys of a command: the user's own, else those it came with. */
-export function keysOf(command: Command, own = setting("calotype.keys")): readonly string[] {
-  return own[command.id] ?? command.keys ?? [];
+/** The keys of a command: the user's own, else the preset's, else those it came with. */
+export function keysOf(
+  command: Command,
+  own = setting("calotype.keys"),
+  preset = setting("calotype.keymap"),
+): readonly string[] {
+  return own[command.id] ?? PRESETS[preset]?.[command.id] ?? command.keys ?? [];
 }
 
 /** The first command of these keys that would do anything now. */
 export function commandFor(key: string, all: readonly Command[]): Command | undefined {
-  const own = setting("calotype.keys");
-  return all.find((each) => keysOf(each, own).includes(key) && isEnabled(each));
+  const [own, preset] = [setting("calotype.keys"), setting("calotype.keymap")];
+  return all.find((each) => keysOf(each, own, preset).includes(key) && isEnabled(each));
 }
 
 /** How keys are written for people: "Ctrl ⇧ E" is no clearer than its words. */

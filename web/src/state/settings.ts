@@ -55,6 +55,14 @@ export const SETTINGS = {
     kind: "toggle",
     standard: false,
   },
+  "calotype.keymap": {
+    group: "Keys",
+    title: "Keys to start from",
+    why: "Hands remember: whoever comes from another node editor keeps its keys.",
+    kind: "choice",
+    standard: "comfyui",
+    choices: { comfyui: "ComfyUI", blender: "Blender", nuke: "Nuke" },
+  },
   "calotype.keys": {
     group: "Keys",
     title: "Your own keys",

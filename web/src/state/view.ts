@@ -22,6 +22,8 @@ export interface Notice {
   action?: { label: string; run: () => void };
 }
 
+export type Sheet = "settings" | "keys" | "templates" | "missing" | "help";
+
 interface View {
   palette: Palette | null;
   notice: Notice | null;
@@ -31,6 +33,8 @@ interface View {
   shortcuts: boolean;
   /** The command palette. */
   commands: boolean;
+  /** The dialog that is open, one at a time. */
+  sheet: Sheet | null;
   lightbox: string | null;
   /** How often each class of node was added. */
   used: Readonly<Record<string, number>>;
@@ -46,6 +50,7 @@ export const useView = create<View>(() => ({
   workflows: false,
   shortcuts: false,
   commands: false,
+  sheet: null,
   lightbox: null,
   used: {},
   ...kept(),
@@ -81,6 +86,10 @@ export function tellError(error: unknown): void {
 
 export function countUse(type: string): void {
   useView.setState(({ used }) => ({ used: { ...used, [type]: (used[type] ?? 0) + 1 } }));
+}
+
+export function openSheet(sheet: Sheet | null): void {
+  useView.setState({ sheet });
 }
 
 export function toggleDock(tab: DockTab): void {

@@ -4,7 +4,7 @@ import { askName } from "../ask";
 import type { Command } from "../commands";
 import { download, save } from "../files";
 import { newTab } from "../studio";
-import { useView } from "../view";
+import { openSheet, useView } from "../view";
 
 export const fileCommands: readonly Command[] = [
   { id: "file.new", title: "New workflow", group: "File", keys: ["Alt+N"], run: newTab },
@@ -15,6 +15,18 @@ export const fileCommands: readonly Command[] = [
     keys: ["Ctrl+O", "W"],
     fields: true,
     run: () => useView.setState(({ workflows }) => ({ workflows: !workflows })),
+  },
+  {
+    id: "file.templates",
+    title: "Start from a template",
+    group: "File",
+    run: () => openSheet("templates"),
+  },
+  {
+    id: "file.missing",
+    title: "Show what this workflow misses",
+    group: "File",
+    run: () => openSheet("missing"),
   },
   {
     id: "file.save",

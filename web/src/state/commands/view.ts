@@ -4,7 +4,7 @@ import type { Command } from "../commands";
 import { refreshCatalog } from "../files";
 import { changeSetting, setting } from "../settings";
 import { activeTab } from "../studio";
-import { toggleDock, useView } from "../view";
+import { openSheet, toggleDock, useView } from "../view";
 
 export const viewCommands: readonly Command[] = [
   {
@@ -73,11 +73,34 @@ export const viewCommands: readonly Command[] = [
       changeSetting("calotype.theme", setting("calotype.theme") === "light" ? "dark" : "light"),
   },
   {
+    id: "view.settings",
+    title: "Settings",
+    group: "View",
+    keys: ["Ctrl+,"],
+    fields: true,
+    run: () => openSheet("settings"),
+  },
+  {
     id: "graph.refresh",
     title: "Read the nodes and models anew",
     group: "Graph",
     keys: ["R"],
     run: refreshCatalog,
+  },
+  {
+    id: "help.changeKeys",
+    title: "Change the keys",
+    group: "Help",
+    run: () => openSheet("keys"),
+  },
+  {
+    id: "help.node",
+    title: "Help about the selected node",
+    group: "Help",
+    keys: ["F1"],
+    fields: true,
+    enabled: () => activeTab().selected.length === 1,
+    run: () => openSheet("help"),
   },
   {
     id: "help.keys",

@@ -1,0 +1,156 @@
+/** Which keys each command has, and giving it others; says where two commands share a key. */
+import { RotateCcw, X } from "lucide-react";
+import { type KeyboardEvent, useMemo, useState } from "react";
+import { type Command, useCommands } from "../state/commands";
+import { keyOf, keysOf, shownKey } from "../state/keymap";
+import { changeSetting, SETTINGS, setting, useSetting } from "../state/settings";
+import { openSheet } from "../state/view";
+import { t } from "../words/words";
+import { Dialog } from "./Dialog";
+import "./settings.css";
+
+export function KeySettings() {
+  const all = useCommands((state) => state.all);
+  const own = useSetting("calotype.keys");
+  const preset = useSetting("calotype.keymap");
+  const [typed, setTyped] = useState("");
+  const owners = useMemo(() => {
+    const found = new Map<string, Command[]>();
+    for (const each of all) {
+      for (const key of keysOf(each, own, preset)) {
+        found.set(key, [...(found.get(key) ?? []), each]);
+      }
+    }
+    return found;
+  }, [all, own, preset]);
+  const wanted = typed.trim().toLowerCase();
+  const shown = all.filter((each) =>
+    `${t(each.title)} ${keysOf(each, own, preset).join(" ")}`.toLowerCase().includes(wanted),
+  );
+  return (
+    <Dialog title={t("Change the keys")} width="wide" onClose={() => openSheet(null)}>
+      <div className="key-tools">
+        <input
+          autoFocus
+          type="search"
+          className="settings-search"
+          aria-label={t("Search commands and keys")}
+          placeholder={t("Search commands and keys")}
+          value={typed}
+          onChange={(event) => setTyped(event.currentTarget.value)}
+        />
+        <select
+          aria-label={t("Keys to start from")}
+          value={preset}
+          onChange={(event) => changeSetting("calotype.keymap", event.currentTarget.value)}
+        >
+          {Object.entries(SETTINGS["calotype.keymap"].choices).map(([key, title]) => (
+            <option key={key} value={key}>
+              {title}
+            </option>
+          ))}
+        </select>
+        <button
+          type="button"
+          className="plain"
+          disabled={Object.keys(own).length === 0}
+          onClick={() => changeSetting("calotype.keys", {})}
+        >
+          {t("Forget my own keys")}
+        </button>
+      </div>
+      <ul className="key-list">
+        {shown.map((each) => (
+          <Row key={each.id} command={each} owners={owners} />
+        ))}
+      </ul>
+      {shown.length === 0 && <p className="quiet">{t("No command is called that.")}</p>}
+    </Dialog>
+  );
+}
+
+function setKeys(command: Command, keys: readonly string[] | null): void {
+  const { [command.id]: _, ...others } = setting("calotype.keys");
+  changeSetting("calotype.keys", keys === null ? others : { ...others, [command.id]: keys });
+}
+
+interface RowProps {
+  command: Command;
+  owners: ReadonlyMap<string, readonly Command[]>;
+}
+
+function Row({ command, owners }: RowProps) {
+  const own = useSetting("calotype.keys");
+  const preset = useSetting("calotype.keymap");
+  const [waiting, setWaiting] = useState(false);
+  const keys = keysOf(command, own, preset);
+  const title = t(command.title);
+  const shared = keys.flatMap((key) =>
+    (owners.get(key) ?? []).filter((each) => each.id !== command.id && collides(each, command)),
+  );
+  const hear = (event: KeyboardEvent) => {
+    if (event.key === "Tab") return;
+    event.preventDefault();
+    event.stopPropagation();
+    const key = keyOf(event.nativeEvent);
+    if (key === null) return;
+    setWaiting(false);
+    if (key !== "Escape" && !keys.includes(key)) setKeys(command, [...keys, key]);
+  };
+  return (
+    <li>
+      <span className="name">{title}</span>
+      <span className="keys">
+        {keys.map((key) => (
+          <kbd key={key}>
+            {shownKey(key)}
+            <button
+              type="button"
+              aria-label={t("Take {{key}} from {{title}}", { key: shownKey(key), title })}
+              onClick={() =>
+                setKeys(
+                  command,
+                  keys.filter((each) => each !== key),
+                )
+              }
+            >
+              <X size={11} aria-hidden />
+            </button>
+          </kbd>
+        ))}
+        <button
+          type="button"
+          className={waiting ? "plain waiting" : "plain"}
+          aria-label={t("Give {{title}} a key", { title })}
+          onClick={() => setWaiting(true)}
+          onBlur={() => setWaiting(false)}
+          onKeyDown={waiting ? hear : undefined}
+        >
+          {waiting ? t("Press the keys") : t("Add")}
+        </button>
+        {command.id in own && (
+          <button
+            type="button"
+            className="ghost"
+            aria-label={t("Back to the keys that {{title}} came with", { title })}
+            onClick={() => setKeys(command, null)}
+          >
+            <RotateCcw size={13} aria-hidden />
+          </button>
+        )}
+      </span>
+      {shared.length > 0 && (
+        <p className="shared">
+          {t("Also the key of: {{titles}}. The first that can act has it.", {
+            titles: shared.map((each) => t(each.title)).join(", "),
+          })}
+        </p>
+      )}
+    </li>
+  );
+}
+
+/** Two commands that can both always act; those that act at different times share a key well. */
+function collides(one: Command, other: Command): boolean {
+  return one.enabled === undefined || other.enabled === undefined;
+}

@@ -1,0 +1,115 @@
+/** What the open workflow needs and this server lacks, by exact name. */
+import { Copy, RefreshCw } from "lucide-react";
+import { canvas } from "../state/canvas";
+import { refreshCatalog } from "../state/files";
+import { missingFrom } from "../state/missing";
+import { select, titleOf, useActive, useStudio } from "../state/studio";
+import { openSheet, tellError } from "../state/view";
+import { t } from "../words/words";
+import { Dialog } from "./Dialog";
+import "./missing.css";
+
+export function Missing() {
+  const graph = useActive((tab) => tab.graph);
+  const catalog = useStudio((state) => state.catalog);
+  const missing = missingFrom(graph, catalog);
+  const lines = [
+    ...missing.classes.map(({ type, pack }) => `${type}${pack === null ? "" : ` (${pack})`}`),
+    ...missing.files.map(({ name, folder }) => (folder === null ? name : `${folder}/${name}`)),
+  ];
+  const isWhole = lines.length === 0;
+  return (
+    <Dialog
+      title={t("What this workflow misses")}
+      onClose={() => openSheet(null)}
+      actions={
+        <>
+          <button
+            type="button"
+            className="plain"
+            disabled={isWhole}
+            onClick={() => void navigator.clipboard.writeText(lines.join("\n")).catch(tellError)}
+          >
+            <Copy size={13} aria-hidden /> {t("Copy the list")}
+          </button>
+          <button
+            type="button"
+            className="plain"
+            onClick={() => void refreshCatalog().catch(tellError)}
+          >
+            <RefreshCw size={13} aria-hidden /> {t("Look again")}
+          </button>
+        </>
+      }
+    >
+      {isWhole && <p>{t("Nothing: all its nodes and files are here.")}</p>}
+      {missing.files.length > 0 && (
+        <section className="missing">
+          <h3>{t("Files")}</h3>
+          <p className="quiet">
+            {t(
+              "Put each into its folder below models, then look again. Nothing was put in their place.",
+            )}
+          </p>
+          <ul>
+            {missing.files.map(({ name, folder, source, nodes }) => (
+              <li key={name}>
+                <b>{name}</b>
+                <span className="where">
+                  {folder === null ? t("its folder is not known") : `models/${folder}`}
+                </span>
+                {source !== null && (
+                  <a href={source} target="_blank" rel="noopener noreferrer">
+                    {new URL(source).host}
+                  </a>
+                )}
+                <Users nodes={nodes} />
+              </li>
+            ))}
+          </ul>
+        </section>
+      )}
+      {missing.classes.length > 0 && (
+        <section className="missing">
+          <h3>{t("Nodes")}</h3>
+          <p className="quiet">
+            {t("They stand in the graph as they are and are saved as they were; a run needs them.")}
+          </p>
+          <ul>
+            {missing.classes.map(({ type, pack, nodes }) => (
+              <li key={type}>
+                <b>{type}</b>
+                <span className="where">{pack ?? t("its plugin is not named")}</span>
+                <Users nodes={nodes} />
+              </li>
+            ))}
+          </ul>
+        </section>
+      )}
+    </Dialog>
+  );
+}
+
+/** The nodes that want it, each a way to it. */
+function Users({ nodes }: { nodes: readonly string[] }) {
+  const graph = useActive((tab) => tab.graph);
+  const catalog = useStudio((state) => state.catalog);
+  const show = (key: string) => {
+    openSheet(null);
+    select([key]);
+    canvas()?.fit([key]);
+  };
+  return (
+    <span className="users">
+      {nodes.slice(0, 4).map((key) => {
+        const node = graph.nodes[key];
+        return node === undefined ? null : (
+          <button key={key} type="button" className="link" onClick={() => show(key)}>
+            {titleOf(node, catalog[node.type], graph)}
+          </button>
+        );
+      })}
+      {nodes.length > 4 && <span>{t("and {{number}} more", { number: nodes.length - 4 })}</span>}
+    </span>
+  );
+}

@@ -1,0 +1,116 @@
+/** All there is to know of a class of nodes: what it is for, its inputs with their ranges, its outputs. */
+import type { InputSchema, NodeSchema } from "../api/types";
+import { colourOf, familyOf } from "../state/kinds";
+import { schemaOf, titleOf, useActive } from "../state/studio";
+import { openSheet } from "../state/view";
+import { t } from "../words/words";
+import { Dialog } from "./Dialog";
+import "./missing.css";
+
+export function NodeHelp() {
+  const graph = useActive((tab) => tab.graph);
+  const key = useActive((tab) => tab.selected[0]);
+  const node = key === undefined ? undefined : graph.nodes[key];
+  const schema = node === undefined ? undefined : schemaOf(node.type);
+  const title = node === undefined ? t("Help") : titleOf(node, schema, graph);
+  return (
+    <Dialog title={title} onClose={() => openSheet(null)}>
+      {schema === undefined ? (
+        <p className="quiet">
+          {t("This node is not installed here, so nothing is known of it but what the file holds.")}
+        </p>
+      ) : (
+        <About schema={schema} />
+      )}
+    </Dialog>
+  );
+}
+
+function About({ schema }: { schema: NodeSchema }) {
+  const inputs = schema.inputs.filter((each) => each.section !== "hidden");
+  return (
+    <div className="node-help">
+      <p className="facts">
+        {[
+          schema.class_type,
+          schema.category,
+          schema.python_module,
+          schema.deprecated ? t("deprecated") : "",
+          schema.experimental ? t("experimental") : "",
+        ]
+          .filter((each) => each !== "")
+          .join(" · ")}
+      </p>
+      {schema.description.split("\n\n").map((each) => (
+        <p key={each}>{each}</p>
+      ))}
+      {inputs.length > 0 && (
+        <>
+          <h3>{t("Inputs")}</h3>
+          <table>
+            <tbody>
+              {inputs.map((each) => (
+                <tr key={each.name}>
+                  <th scope="row">{each.name}</th>
+                  <td>
+                    <Kind type={each.type} />
+                  </td>
+                  <td>{rangeOf(each)}</td>
+                  <td>{typeof each.options.tooltip === "string" ? each.options.tooltip : ""}</td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </>
+      )}
+      {schema.outputs.length > 0 && (
+        <>
+          <h3>{t("Outputs")}</h3>
+          <table>
+            <tbody>
+              {schema.outputs.map((each) => (
+                <tr key={each.name}>
+                  <th scope="row">{each.name}</th>
+                  <td>
+                    <Kind type={each.type} />
+                  </td>
+                  <td>{each.tooltip ?? ""}</td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </>
+      )}
+    </div>
+  );
+}
+
+function Kind({ type }: { type: string }) {
+  return (
+    <>
+      <i
+        className={`sample ${familyOf(type)}`}
+        style={{ "--colour": colourOf(type) } as React.CSSProperties}
+      />{" "}
+      {type}
+    </>
+  );
+}
+
+/** What a value may be, in a few words. */
+function rangeOf({ options, choices, section, type }: InputSchema): string {
+  const { min, max, default: standard } = options;
+  const isNumber = type === "INT" || type === "FLOAT";
+  return [
+    section === "optional" ? t("optional") : "",
+    isNumber && min !== undefined && max !== undefined
+      ? t("{{min}} to {{max}}", { min: String(min), max: String(max) })
+      : "",
+    choices === null ? "" : t("one of {{number}}", { number: choices.length }),
+    standard === undefined || String(standard) === "" || typeof standard === "object"
+      ? ""
+      : t("at first {{value}}", { value: String(standard) }),
+  ]
+    .filter((each) => each !== "")
+    .join(", ");
+}

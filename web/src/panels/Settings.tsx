@@ -1,0 +1,137 @@
+/** All that can be chosen, found by a few letters, each with its reason. */
+import { useId, useState } from "react";
+import {
+  changeSetting,
+  SETTINGS,
+  type Setting,
+  type SettingId,
+  useSettings,
+} from "../state/settings";
+import { openSheet } from "../state/view";
+import { t } from "../words/words";
+import { Dialog } from "./Dialog";
+import "./settings.css";
+
+const GROUPS: readonly Setting["group"][] = ["Look", "Canvas", "Editing", "Running", "Keys"];
+
+export function Settings() {
+  const [typed, setTyped] = useState("");
+  const all = Object.entries(SETTINGS) as [SettingId, Setting][];
+  const wanted = typed.trim().toLowerCase();
+  const shown = all.filter(([, { title, why }]) =>
+    `${t(title)} ${t(why)}`.toLowerCase().includes(wanted),
+  );
+  return (
+    <Dialog title={t("Settings")} width="wide" onClose={() => openSheet(null)}>
+      <input
+        autoFocus
+        type="search"
+        className="settings-search"
+        aria-label={t("Search the settings")}
+        placeholder={t("Search the settings")}
+        value={typed}
+        onChange={(event) => setTyped(event.currentTarget.value)}
+      />
+      {GROUPS.map((group) => {
+        const inside = shown.filter(([, each]) => each.group === group);
+        return inside.length === 0 ? null : (
+          <section key={group} className="setting-group" aria-label={t(group)}>
+            <h3>{t(group)}</h3>
+            {inside.map(([id, each]) => (
+              <Row key={id} id={id} described={each} />
+            ))}
+          </section>
+        );
+      })}
+      {shown.length === 0 && <p className="quiet">{t("No setting says that.")}</p>}
+    </Dialog>
+  );
+}
+
+function Row({ id, described }: { id: SettingId; described: Setting }) {
+  const control = useId();
+  const why = useId();
+  return (
+    <div className="setting">
+      <label htmlFor={control}>{t(described.title)}</label>
+      <p id={why}>{t(described.why)}</p>
+      <Control id={id} described={described} control={control} why={why} />
+    </div>
+  );
+}
+
+interface ControlProps {
+  id: SettingId;
+  described: Setting;
+  control: string;
+  why: string;
+}
+
+function Control({ id, described, control, why }: ControlProps) {
+  const found = useSettings(({ values }) => values[id]);
+  const value = found ?? described.standard;
+  const names = { id: control, "aria-describedby": why };
+  // The table says which kind of value an id has; the type of one id is not known here.
+  const set = changeSetting as (id: SettingId, value: unknown) => void;
+  switch (described.kind) {
+    case "toggle":
+      return (
+        <input
+          {...names}
+          type="checkbox"
+          className="switch"
+          checked={value === true}
+          onChange={(event) => set(id, event.currentTarget.checked)}
+        />
+      );
+    case "choice":
+      return (
+        <select
+          {...names}
+          value={String(value)}
+          onChange={(event) => set(id, event.currentTarget.value)}
+        >
+          {Object.entries(described.choices).map(([key, title]) => (
+            <option key={key} value={key}>
+              {t(title)}
+            </option>
+          ))}
+        </select>
+      );
+    case "number":
+      return (
+        <input
+          {...names}
+          type="number"
+          min={described.min}
+          max={described.max}
+          step={described.step}
+          value={Number(value)}
+          onChange={(event) => {
+            const next = event.currentTarget.valueAsNumber;
+            if (next >= described.min && next <= described.max) set(id, next);
+          }}
+        />
+      );
+    case "text":
+      return (
+        <input
+          {...names}
+          type="text"
+          value={String(value)}
+          onChange={(event) => set(id, event.currentTarget.value)}
+        />
+      );
+    case "keys":
+      return (
+        <button
+          type="button"
+          aria-describedby={why}
+          className="plain"
+          onClick={() => openSheet("keys")}
+        >
+          {t("Change the keys")}
+        </button>
+      );
+  }
+}

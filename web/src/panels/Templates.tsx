@@ -1,0 +1,39 @@
+/** Workflows to start from, each with the picture that it made. */
+import { useEffect, useState } from "react";
+import { sentenceOf } from "../state/missing";
+import { lacksOf, openTemplate, pictureOf, TEMPLATES, type Template } from "../state/templates";
+import { openSheet, tellError } from "../state/view";
+import { t } from "../words/words";
+import { Dialog } from "./Dialog";
+import "./missing.css";
+
+export function Templates() {
+  return (
+    <Dialog title={t("Templates")} width="wide" onClose={() => openSheet(null)}>
+      <div className="template-grid">
+        {TEMPLATES.map((each) => (
+          <Tile key={each.id} template={each} />
+        ))}
+      </div>
+    </Dialog>
+  );
+}
+
+function Tile({ template }: { template: Template }) {
+  const [lacks, setLacks] = useState<string | null>(null);
+  useEffect(() => {
+    lacksOf(template).then((missing) => setLacks(sentenceOf(missing)), tellError);
+  }, [template]);
+  const open = () => {
+    openSheet(null);
+    void openTemplate(template, t(template.title)).catch(tellError);
+  };
+  return (
+    <button type="button" onClick={open}>
+      <img src={pictureOf(template)} alt="" loading="lazy" />
+      <b>{t(template.title)}</b>
+      <span>{t(template.about)}</span>
+      {lacks !== null && <span className="lacks">{lacks}</span>}
+    </button>
+  );
+}

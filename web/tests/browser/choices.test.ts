@@ -1,0 +1,109 @@
+import type { Page } from "playwright-core";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import { dropFile, openPage, type Studio, startStudio } from "./studio";
+
+let studio: Studio;
+let page: Page;
+
+beforeAll(async () => {
+  studio = await startStudio();
+});
+afterAll(() => studio?.close());
+beforeEach(async () => {
+  page = await openPage(studio);
+});
+afterEach(() => page.context().close());
+
+const dialog = (name: string) => page.getByRole("dialog", { name, exact: true });
+
+async function command(name: string): Promise<void> {
+  await page.keyboard.press("Control+k");
+  await page.getByRole("combobox", { name: "Name of a command" }).fill(name);
+  await page.keyboard.press("Enter");
+}
+
+test("every action is found by its name, and says its keys", async () => {
+  await page.keyboard.press("Control+k");
+  await page.getByRole("combobox", { name: "Name of a command" }).fill("bypass");
+  const found = page.getByRole("option", { name: /Bypass the selected nodes/ });
+  await found.waitFor();
+  expect(await found.locator("kbd").textContent()).toBe("Ctrl B");
+  await page.keyboard.press("Escape");
+  await command("show the keys");
+  await dialog("Keys").getByText("Undo", { exact: true }).waitFor();
+  await page.keyboard.press("Escape");
+  await expect.poll(() => dialog("Keys").count()).toBe(0);
+});
+
+test("a theme is chosen, and is there in another browser", async () => {
+  await page.keyboard.press("Control+,");
+  await dialog("Settings").getByLabel("Theme", { exact: true }).selectOption("contrast");
+  await expect
+    .poll(() => page.evaluate(() => document.documentElement.dataset.theme))
+    .toBe("contrast");
+  await page.keyboard.press("Escape");
+  await expect
+    .poll(async () => (await page.request.get(`${studio.address}/settings/calotype.theme`)).text())
+    .toBe('"contrast"');
+  const other = await openPage(studio);
+  await expect
+    .poll(() => other.evaluate(() => document.documentElement.dataset.theme))
+    .toBe("contrast");
+  await other.context().close();
+});
+
+test("a command gets another key, which works, and goes back to its own", async () => {
+  await command("change the keys");
+  await dialog("Change the keys").getByRole("searchbox").fill("Select all nodes");
+  await page.getByRole("button", { name: "Give Select all nodes a key" }).click();
+  await page.keyboard.press("Control+Alt+y");
+  await dialog("Change the keys").getByText("Ctrl Alt Y").waitFor();
+  await page.keyboard.press("Escape");
+  await page.keyboard.press("Control+Alt+y");
+  await expect.poll(() => page.locator(".react-flow__node.selected").count()).toBe(7);
+  await command("change the keys");
+  await page.getByRole("button", { name: /Back to the keys that Select all nodes/ }).click();
+  await expect.poll(() => dialog("Change the keys").getByText("Ctrl Alt Y").count()).toBe(0);
+});
+
+test("a template opens beside what was open", async () => {
+  await command("start from a template");
+  await dialog("Templates")
+    .getByRole("button", { name: /Two passes/ })
+    .click();
+  await page.getByRole("tab", { name: "Two passes" }).waitFor();
+  expect(await page.getByRole("tab", { name: "Text to image" }).count()).toBe(1);
+});
+
+test("what a workflow misses is named exactly, and its nodes stay", async () => {
+  const workflow = {
+    nodes: [
+      { id: 1, type: "NotInstalled", pos: [0, 0], size: [240, 80], inputs: [], outputs: [] },
+      {
+        id: 2,
+        type: "CheckpointLoaderSimple",
+        pos: [300, 0],
+        size: [240, 80],
+        widgets_values: ["sd15/absent model.safetensors"],
+      },
+    ],
+    links: [],
+    version: 0.4,
+  };
+  const content = Buffer.from(JSON.stringify(workflow));
+  await dropFile(page, { name: "absent.json", type: "application/json", content });
+  await page.getByRole("button", { name: "Show what is missing" }).click();
+  const sheet = dialog("What this workflow misses");
+  await sheet.getByText("sd15/absent model.safetensors", { exact: true }).waitFor();
+  await sheet.getByText("models/checkpoints").waitFor();
+  await sheet.getByText("NotInstalled", { exact: true }).first().waitFor();
+  await page.keyboard.press("Escape");
+  expect(await page.locator(".card").count()).toBe(2);
+});
+
+test("help about a node names its inputs with their ranges", async () => {
+  await page.getByRole("group", { name: "KSampler", exact: true }).locator(".card-title").click();
+  await page.keyboard.press("F1");
+  await dialog("KSampler").getByRole("rowheader", { name: "denoise" }).waitFor();
+  await page.keyboard.press("Escape");
+});
