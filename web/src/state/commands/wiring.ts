@@ -12,11 +12,13 @@ import {
   showWires,
   straightenWires,
 } from "../connecting";
+import { recreateNodes, swapInputsOf, swappable } from "../replacing";
 import { changeSetting, setting } from "../settings";
 import { activeTab } from "../studio";
 import { useView } from "../view";
 import { useWiring } from "../wiring";
 
+const hasNodes = () => activeTab().selected.length > 0;
 const links = () => activeTab().selectedLinks;
 const isOne = () => links().length === 1;
 const chosen = () => activeTab().graph.links[links()[0] ?? ""];
@@ -100,8 +102,38 @@ export const wiringCommands: readonly Command[] = [
     id: "node.pullOut",
     title: "Pull the selected nodes out of their wires",
     group: "Node",
-    enabled: () => activeTab().selected.length > 0,
+    enabled: hasNodes,
     run: () => pullOutOfWires(activeTab().selected),
+  },
+  {
+    id: "node.replace",
+    title: "Replace the selected nodes with…",
+    group: "Node",
+    keys: ["Shift+R"],
+    enabled: hasNodes,
+    run: () => {
+      const screen = canvas()?.pointer() ?? { x: 200, y: 200 };
+      const at = canvas()?.toGraph(screen) ?? screen;
+      const replaces = activeTab().selected;
+      useView.setState({ palette: { screen, at, pulled: null, replaces } });
+    },
+  },
+  {
+    id: "node.recreate",
+    title: "Make the selected nodes anew, keeping wires and values",
+    group: "Node",
+    enabled: hasNodes,
+    run: () => recreateNodes(activeTab().selected),
+  },
+  {
+    id: "node.swapInputs",
+    title: "Swap two inputs of the selected node",
+    group: "Node",
+    enabled: () => {
+      const node = activeTab().graph.nodes[activeTab().selected[0] ?? ""];
+      return activeTab().selected.length === 1 && node !== undefined && swappable(node) !== null;
+    },
+    run: () => swapInputsOf(activeTab().selected[0] ?? ""),
   },
   {
     id: "view.quietWires",

@@ -1,0 +1,175 @@
+/**
+ * A node of another class in the place of one: which of its links and values the new one can
+ * take over, by name first, then by type, then by order. Knows no catalog: what fits is told.
+ */
+import type { Draft, InputSocket } from "./edit";
+import { removeLink } from "./edit";
+import type { Graph, GraphNode } from "./graph";
+import type { Json } from "./json";
+import { moveSources, moveTarget } from "./rewire";
+
+export interface NewSockets {
+  inputs: readonly Omit<InputSocket, "node">[];
+  outputs: readonly { name: string; type: string }[];
+}
+
+export interface ReplaceRules {
+  fits(output: string, wanted: string): boolean;
+  /** What a link brings, and what its target wants. */
+  given(link: string): string;
+  wanted(link: string): string;
+  /** Whether a widget of the new node takes this value. */
+  takes(name: string, value: Json): boolean;
+  /** Whether a widget of the old node and one of the new are of one kind. */
+  alike(old: string, made: string): boolean;
+  /** Whether a value of the old node is worth a word when it is lost. */
+  matters(name: string): boolean;
+}
+
+export interface Match {
+  /** Names of new inputs by the links that will end there. */
+  inputs: Readonly<Record<string, string>>;
+  /** New outputs by the links that will begin there. */
+  outputs: Readonly<Record<string, number>>;
+  /** Names of old widgets by those of the new ones that take their values. */
+  values: Readonly<Record<string, string>>;
+  lostLinks: readonly string[];
+  lostValues: readonly string[];
+}
+
+/** What a node made in the place of `old` would keep, and what it would lose. */
+export function matchNode(
+  graph: Graph,
+  old: GraphNode,
+  made: GraphNode,
+  sockets: NewSockets,
+  rules: ReplaceRules,
+): Match {
+  const inputs = matchInputs(old, sockets, rules);
+  const outputs = matchOutputs(graph, old, sockets, rules);
+  const values = matchValues(old, made, rules);
+  const links = [
+    ...old.inputs.flatMap((each) => each.link ?? []),
+    ...old.outputs.flatMap((each) => each.links),
+  ].filter((key) => key in graph.links);
+  const kept = new Set(Object.values(values));
+  return {
+    inputs,
+    outputs,
+    values,
+    lostLinks: links.filter((key) => !(key in inputs) && !(key in outputs)),
+    lostValues: Object.keys(old.values).filter((each) => !kept.has(each) && rules.matters(each)),
+  };
+}
+
+function matchInputs(old: GraphNode, sockets: NewSockets, rules: ReplaceRules) {
+  const found: Record<string, string> = {};
+  const free = [...sockets.inputs];
+  const open = old.inputs.filter((each) => each.link !== null);
+  const pass = (
+    does: (input: GraphNode["inputs"][number], one: (typeof free)[number]) => boolean,
+  ) => {
+    for (const input of open) {
+      if (input.link === null || input.link in found) continue;
+      const at = free.findIndex((each) => does(input, each));
+      const [taken] = at < 0 ? [] : free.splice(at, 1);
+      if (taken !== undefined) found[input.link] = taken.name;
+    }
+  };
+  const fits = (link: string | null, type: string) =>
+    link !== null && rules.fits(rules.given(link), type);
+  pass((input, each) => each.name === input.name && fits(input.link, each.type));
+  pass((input, each) => !each.isWidget && each.type === rules.given(input.link ?? ""));
+  pass((input, each) => !each.isWidget && fits(input.link, each.type));
+  return found;
+}
+
+function matchOutputs(graph: Graph, old: GraphNode, sockets: NewSockets, rules: ReplaceRules) {
+  const found: Record<string, number> = {};
+  const free = new Set(sockets.outputs.keys());
+  const open = new Set(old.outputs.filter((each) => each.links.length > 0));
+  const pass = (does: (output: GraphNode["outputs"][number], slot: number) => boolean) => {
+    for (const output of open) {
+      const slot = [...free].find((each) => does(output, each));
+      if (slot === undefined) continue;
+      open.delete(output);
+      free.delete(slot);
+      const type = sockets.outputs[slot]?.type ?? "*";
+      for (const link of output.links) {
+        if (link in graph.links && rules.fits(type, rules.wanted(link))) found[link] = slot;
+      }
+    }
+  };
+  const fitsAll = (links: readonly string[], slot: number) =>
+    links.every((link) => rules.fits(sockets.outputs[slot]?.type ?? "*", rules.wanted(link)));
+  pass(
+    (output, slot) => sockets.outputs[slot]?.name === output.name && fitsAll(output.links, slot),
+  );
+  pass((output, slot) => sockets.outputs[slot]?.type === output.type);
+  pass((output, slot) => fitsAll(output.links, slot));
+  return found;
+}
+
+function matchValues(old: GraphNode, made: GraphNode, rules: ReplaceRules) {
+  const found: Record<string, string> = {};
+  for (const [name, value] of Object.entries(old.values)) {
+    if (name in made.values && rules.takes(name, value)) found[name] = name;
+  }
+  const left = Object.keys(old.values).filter((each) => !(each in found));
+  const open = Object.keys(made.values).filter((each) => !(each in found));
+  for (const name of left) {
+    const like = open.filter((each) => rules.alike(name, each));
+    const rivals = left.filter((each) => rules.alike(each, like[0] ?? ""));
+    const [only] = like;
+    // Two of a kind say nothing of which is which: a seed must not become a number of steps.
+    if (only === undefined || like.length > 1 || rivals.length > 1) continue;
+    if (rules.takes(only, old.values[name] ?? null)) found[only] = name;
+  }
+  return found;
+}
+
+/** Puts the new node in the old one's place, under its key, with what was matched. */
+export function replaceNode(
+  graph: Draft,
+  key: string,
+  made: GraphNode,
+  sockets: NewSockets,
+  match: Match,
+): void {
+  const old = graph.nodes[key];
+  if (old === undefined) return;
+  for (const link of match.lostLinks) removeLink(graph, link);
+  const values = { ...made.values };
+  for (const [name, from] of Object.entries(match.values)) values[name] = old.values[from] ?? null;
+  const aside = `${key} `;
+  graph.nodes[aside] = old;
+  graph.nodes[key] = {
+    ...made,
+    key,
+    id: old.id,
+    title: old.title,
+    position: old.position,
+    mode: old.mode,
+    collapsed: old.collapsed,
+    color: old.color,
+    values,
+    saved: { ...made.saved, id: old.id },
+  };
+  const ends = [...Object.keys(match.inputs), ...Object.keys(match.outputs)];
+  for (const each of ends) {
+    const link = graph.links[each];
+    if (link === undefined) continue;
+    if (link.from === key) link.from = aside;
+    if (link.to === key) link.to = aside;
+  }
+  for (const [link, name] of Object.entries(match.inputs)) {
+    const socket = sockets.inputs.find((each) => each.name === name);
+    if (socket !== undefined) moveTarget(graph, link, { node: key, ...socket });
+  }
+  const slots = new Set(Object.values(match.outputs));
+  for (const slot of slots) {
+    const links = Object.keys(match.outputs).filter((each) => match.outputs[each] === slot);
+    moveSources(graph, links, { node: key, slot }, sockets.outputs[slot]?.type ?? "*");
+  }
+  delete graph.nodes[aside];
+}
