@@ -6,6 +6,7 @@ from itertools import pairwise
 
 import pytest
 import torch
+from diffusers.schedulers.scheduling_utils import AysSchedules
 
 from engine.diffusion import published
 from engine.diffusion.parameterization import discrete
@@ -23,11 +24,26 @@ def test_align_your_steps(kind: str) -> None:
     assert falls(published.align_your_steps(kind, 25))
 
 
-def test_align_your_steps_are_sd1_timesteps() -> None:
-    """The paper's list for SD1 is of timesteps: each level lies on the trained table."""
-    found = torch.tensor(published.ALIGN_YOUR_STEPS["SD1"])
-    timesteps = [999, 850, 736, 645, 545, 455, 343, 233, 124, 24, 0]
-    assert torch.allclose(discrete().sigmas[timesteps], found, rtol=1e-3)
+AUTHORS_TIMESTEPS = {
+    "SD1": [999, 850, 736, 645, 545, 455, 343, 233, 124, 24, 0],
+    "SDXL": [999, 845, 730, 587, 443, 310, 193, 116, 53, 13, 0],
+}
+"""As the paper's authors published them, on the project page of the paper; diffusers has them too."""
+
+
+@pytest.mark.parametrize("kind", AUTHORS_TIMESTEPS)
+def test_align_your_steps_are_the_authors_timesteps(kind: str) -> None:
+    """Each level is the trained table's at a published timestep, to a float's last digits."""
+    found = torch.tensor(published.ALIGN_YOUR_STEPS[kind])
+    assert torch.allclose(discrete().sigmas[AUTHORS_TIMESTEPS[kind]], found, rtol=2e-6)
+
+
+def test_align_your_steps_agree_with_diffusers() -> None:
+    """Its lists end in 0 where ours end in the last trained level; it rounds to three digits."""
+    theirs = {"SD1": "StableDiffusion", "SDXL": "StableDiffusionXL", "SVD": "StableDiffusionVideo"}
+    for kind, name in theirs.items():
+        rounded = AysSchedules[f"{name}Sigmas"][:-1]
+        assert published.ALIGN_YOUR_STEPS[kind][:-1] == pytest.approx(rounded, rel=4e-3)
 
 
 @pytest.mark.parametrize("kind", published.OPTIMAL_STEPS)
