@@ -69,7 +69,14 @@ export function Overview() {
     paintTitles(context, tab.graph, drawn, view, css, zoom);
   }, [x, y, zoom, width, height, tab, runs, problems, theme]);
 
-  return <canvas ref={canvas} className="overview" style={{ width, height }} />;
+  return (
+    <canvas
+      ref={canvas}
+      data-nodes={tab.graph.order.length}
+      className="overview"
+      style={{ width, height }}
+    />
+  );
 }
 
 /** Asks once for each colour: the browser's answer costs more than the painting. */

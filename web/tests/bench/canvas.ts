@@ -1,148 +1,246 @@
 /**
- * What the editor costs: bytes, time to an editable graph, and panning a thousand nodes.
+ * What the editor costs: bytes, time until a large graph is there, and each event of a gesture,
+ * in turn with the same graph drawn by plain React Flow.
  *
- *     node tests/bench/canvas.ts          (Node 24; CALOTYPE_SERVER or CALOTYPE_PYTHON as in tests)
+ *     node tests/bench/canvas.ts [--rounds 5]   (Node 24; CALOTYPE_SERVER or CALOTYPE_PYTHON as in tests)
  */
-import { readdirSync, readFileSync } from "node:fs";
-import { join, resolve } from "node:path";
-import { gzipSync } from "node:zlib";
+import { loadavg } from "node:os";
+import { parseArgs } from "node:util";
 import type { Page } from "playwright-core";
-import { openPage, type Studio, startStudio } from "../browser/studio.ts";
+import { dropFile, openPage, type Studio, startStudio } from "../browser/studio.ts";
+import { scriptBytes } from "./bytes.ts";
+import { type Cost, drag, heapOf, median, type Place, pan, zoom } from "./measure.ts";
+import { servePlain } from "./plain.ts";
+import { sceneOf, teachScene, workflowOf } from "./scene.ts";
 
-const WEB = resolve(import.meta.dirname, "../..");
-const COPIES = 143;
-const REPEATS = 5;
-const EVENTS = 30;
+const { values: options } = parseArgs({ options: { rounds: { type: "string", default: "5" } } });
+const ROUNDS = Number(options.rounds);
+const OPENED = 50;
+const GESTURES = { pan, zoom, drag } as const;
+type Gesture = keyof typeof GESTURES;
+const NAMES: readonly Gesture[] = ["pan", "zoom", "drag"];
+const BOUNDS: Readonly<Record<Gesture, number>> = { pan: 1 / 5, zoom: 2 / 5, drag: 1 / 4 };
 
-interface Saved {
-  nodes: {
-    id: number;
-    pos: [number, number];
-    inputs?: { link: number | null }[];
-    outputs?: { links: number[] | null }[];
-  }[];
-  links: [number, number, number, number, number, string][];
+const lines: string[][] = [];
+const say = (name: string, value: string, wanted = "") => {
+  lines.push([name, value, wanted]);
+  process.stdout.write(`${name.padEnd(52)}${value.padEnd(34)}${wanted}\n`);
+};
+const round = (value: number, digits = 0) => value.toFixed(digits);
+
+async function openScene(studio: Studio, count: number): Promise<Page> {
+  const page = await openPage(studio, teachScene);
+  await page.setViewportSize({ width: 1600, height: 900 });
+  await dropScene(page, count);
+  return page;
 }
 
-/** The first workflow over and over: 1,001 nodes and 1,287 links. */
-function thousand(): Buffer {
-  const path = join(WEB, "workflows/text_to_image.json");
-  const base = JSON.parse(readFileSync(path, "utf8")) as Saved;
-  const nodes: Saved["nodes"] = [];
-  const links: Saved["links"] = [];
-  for (let copy = 0; copy < COPIES; copy += 1) {
-    const first = nodes.length;
-    const renamed = new Map<number, number>();
-    for (const [id, from, fromSlot, to, toSlot, type] of base.links) {
-      renamed.set(id, links.length + 1);
-      links.push([links.length + 1, from + first, fromSlot, to + first, toSlot, type]);
+async function dropScene(page: Page, count: number): Promise<void> {
+  await dropFile(page, {
+    name: `${count}.json`,
+    type: "application/json",
+    content: Buffer.from(workflowOf(sceneOf(count))),
+  });
+  await page.locator(`.overview[data-nodes="${count}"]`).waitFor();
+}
+
+/** Milliseconds from the drop until the graph was painted, answered to the pointer, and two frames passed. */
+function dropTime(page: Page, count: number): Promise<number> {
+  return page.evaluate(
+    async ({ text, count }) => {
+      const frame = () => new Promise((done) => requestAnimationFrame(done));
+      const transfer = new DataTransfer();
+      transfer.items.add(new File([text], "dropped.json", { type: "application/json" }));
+      const begun = performance.now();
+      const drop = new DragEvent("drop", { dataTransfer: transfer, bubbles: true });
+      document.querySelector(".canvas")?.dispatchEvent(drop);
+      while (document.querySelector(`.overview[data-nodes="${count}"]`) === null) await frame();
+      await frame();
+      await frame();
+      return performance.now() - begun;
+    },
+    { text: workflowOf(sceneOf(count)), count },
+  );
+}
+
+/** Milliseconds from navigation until the graph that was open is on the screen again. */
+async function navigationTime(page: Page): Promise<number> {
+  await page.reload();
+  await page.waitForFunction(() => performance.getEntriesByName("drawn").length > 0);
+  return page.evaluate(() => performance.getEntriesByName("drawn")[0]?.startTime ?? Number.NaN);
+}
+
+async function markDrawn(page: Page): Promise<void> {
+  await page.addInitScript(() => {
+    const look = () => {
+      const drawn =
+        document.querySelector(".overview[data-nodes]") ?? document.querySelectorAll(".card")[7];
+      if (drawn == null) requestAnimationFrame(look);
+      else requestAnimationFrame(() => requestAnimationFrame(() => performance.mark("drawn")));
+    };
+    requestAnimationFrame(look);
+  });
+}
+
+async function ready(studio: Studio): Promise<void> {
+  for (const [count, wanted] of [
+    [1000, 1.5],
+    [2000, 2],
+  ] as const) {
+    const dropped: number[] = [];
+    for (let turn = 0; turn < ROUNDS; turn += 1) {
+      const page = await openPage(studio, teachScene);
+      dropped.push(await dropTime(page, count));
+      await page.context().close();
     }
-    const again = (link: number | null) => (link === null ? null : (renamed.get(link) ?? null));
-    for (const node of structuredClone(base.nodes)) {
-      node.id += first;
-      node.pos = [node.pos[0] + (copy % 12) * 1350, node.pos[1] + Math.floor(copy / 12) * 700];
-      for (const input of node.inputs ?? []) input.link = again(input.link);
-      for (const output of node.outputs ?? []) {
-        output.links = output.links?.flatMap((link) => again(link) ?? []) ?? null;
-      }
-      nodes.push(node);
+    const page = await openScene(studio, count);
+    await markDrawn(page);
+    // What is open is kept within two seconds.
+    await page.waitForTimeout(3_000);
+    const navigated: number[] = [];
+    for (let turn = 0; turn < ROUNDS; turn += 1) navigated.push(await navigationTime(page));
+    await page.context().close();
+    say(`${count} nodes, dropped to drawn`, `${round(median(dropped))} ms`, `< ${wanted} s`);
+    say(`${count} nodes, navigation to drawn`, `${round(median(navigated))} ms`, `< ${wanted} s`);
+  }
+}
+
+/** Comes to 100 % over the middle of the graph. */
+async function toWork(page: Page): Promise<void> {
+  const box = await page.locator(".canvas").boundingBox();
+  if (box === null) throw new Error("There is no canvas.");
+  await page.mouse.move(box.x + box.width / 2, box.y + box.height / 2);
+  await page.mouse.wheel(0, -300);
+  await page.getByTitle("Back to 100 %").click();
+  await page.locator(".card").first().waitFor();
+  await page.waitForTimeout(500);
+}
+
+const AT: Place = { x: 640, y: 380 };
+
+/** Where the title of a node in the middle of the screen is. */
+async function titleOf(page: Page, titles: string): Promise<Place> {
+  const boxes = await page.locator(titles).evaluateAll((all) =>
+    all.map((each) => {
+      const { x, y, width, height } = each.getBoundingClientRect();
+      return { x: x + width / 2, y: y + height / 2 };
+    }),
+  );
+  const far = ({ x, y }: Place) => (x - AT.x) ** 2 + (y - AT.y) ** 2;
+  const nearest = boxes.sort((one, other) => far(one) - far(other))[0];
+  if (nearest === undefined) throw new Error(`No ${titles} is on the screen.`);
+  return nearest;
+}
+
+async function atWork(studio: Studio): Promise<void> {
+  const plain = await servePlain();
+  const ours = await openScene(studio, 1000);
+  await toWork(ours);
+  const theirs = await plain.open(studio.browser, 1000);
+  const [cards, boxes] = await Promise.all([
+    titleOf(ours, ".card-title .name"),
+    titleOf(theirs, ".node header"),
+  ]);
+  const elements = await ours.evaluate(() => document.querySelectorAll("*").length);
+  const baseline = await theirs.evaluate(() => document.querySelectorAll("*").length);
+  say("1000 nodes at 100 %: elements in the page", `${elements}, plain ${baseline}`);
+  const taken = new Map<Gesture, { ours: Cost[]; theirs: Cost[] }>();
+  for (const name of NAMES) {
+    const both = { ours: [] as Cost[], theirs: [] as Cost[] };
+    taken.set(name, both);
+    const gesture = GESTURES[name];
+    for (let turn = 0; turn < ROUNDS; turn += 1) {
+      both.ours.push(await gesture(ours, name === "drag" ? cards : AT));
+      both.theirs.push(await gesture(theirs, name === "drag" ? boxes : AT));
     }
   }
-  return Buffer.from(JSON.stringify({ nodes, links, version: 0.4 }));
-}
-
-function median(values: number[]): number {
-  return values.sort((one, other) => one - other)[Math.floor(values.length / 2)] ?? Number.NaN;
-}
-
-/** Milliseconds from navigation until a prompt can be typed. */
-async function timeToEditable(studio: Studio): Promise<number> {
-  const times: number[] = [];
-  for (let round = 0; round < REPEATS; round += 1) {
-    const page = await openPage(studio);
-    await page.addInitScript(() => {
-      const look = () => {
-        if (document.querySelector(".card textarea") === null) requestAnimationFrame(look);
-        else performance.mark("editable");
-      };
-      requestAnimationFrame(look);
-    });
-    await page.evaluate(() => localStorage.clear());
-    await page.reload();
-    await page.waitForFunction(() => performance.getEntriesByName("editable").length > 0);
-    times.push(
-      await page.evaluate(() => performance.getEntriesByName("editable")[0]?.startTime ?? 0),
+  for (const [name, both] of taken) {
+    const [mine, plainly] = [both.ours, both.theirs].map((all) => ({
+      each: median(all.map(({ each }) => each)),
+      p95: median(all.map(({ p95 }) => p95)),
+    }));
+    if (mine === undefined || plainly === undefined) continue;
+    const share = mine.each / plainly.each;
+    say(
+      `1000 nodes at 100 %: ${name}, ms an event (frame p95)`,
+      `${round(mine.each)} (${round(mine.p95)}), plain ${round(plainly.each)} (${round(plainly.p95)})`,
+      name === "zoom" ? "" : "p95 < 50 ms",
     );
+    say(`  of plain React Flow's time`, round(share, 2), `<= ${BOUNDS[name]}`);
+  }
+  await theirs.context().close();
+  await ours.context().close();
+  await plain.close();
+}
+
+async function farOut(studio: Studio): Promise<void> {
+  for (const count of [1000, 2000]) {
+    const page = await openScene(studio, count);
+    const costs: Record<Gesture, Cost[]> = { pan: [], zoom: [], drag: [] };
+    for (let turn = 0; turn < ROUNDS; turn += 1) {
+      for (const name of NAMES) costs[name].push(await GESTURES[name](page, await nodeAt(page)));
+    }
+    for (const name of NAMES) {
+      const [each, p95] = [
+        median(costs[name].map((cost) => cost.each)),
+        median(costs[name].map((cost) => cost.p95)),
+      ];
+      say(
+        `${count} nodes, all on the screen: ${name}, ms (p95)`,
+        `${round(each)} (${round(p95)})`,
+        name === "zoom" ? "" : "p95 < 50 ms",
+      );
+    }
     await page.context().close();
   }
-  return median(times);
 }
 
-/** Milliseconds from dropping the file until its overview was on the screen. */
-function timeToDrop(page: Page): Promise<number> {
-  return page.evaluate(async (text) => {
-    const frame = () => new Promise((done) => requestAnimationFrame(done));
-    const transfer = new DataTransfer();
-    transfer.items.add(new File([text], "1001.json", { type: "application/json" }));
-    const begun = performance.now();
-    const drop = new DragEvent("drop", { dataTransfer: transfer, bubbles: true });
-    document.querySelector(".canvas")?.dispatchEvent(drop);
-    while (document.querySelector(".overview") === null) await frame();
-    await frame();
-    await frame();
-    return performance.now() - begun;
-  }, thousand().toString());
+/** A place of the screen on a painted node: one near the middle of the graph. */
+async function nodeAt(page: Page): Promise<Place> {
+  const box = await page.locator(".canvas").boundingBox();
+  if (box === null) throw new Error("There is no canvas.");
+  return { x: box.x + box.width / 2, y: box.y + box.height / 2 };
 }
 
-/** Frame times while the canvas is dragged: [median, 95th percentile], in milliseconds. */
-async function pan(page: Page): Promise<[number, number]> {
-  await page.evaluate(() => {
-    const frames: number[] = [];
-    let last = performance.now();
-    const tick = (now: number) => {
-      frames.push(now - last);
-      last = now;
-      (window as unknown as { frames: number[] }).frames = frames;
-      requestAnimationFrame(tick);
-    };
-    requestAnimationFrame(tick);
-  });
-  await page.mouse.move(700, 250);
-  await page.mouse.down({ button: "middle" });
-  for (let step = 0; step < EVENTS; step += 1) {
-    await page.mouse.move(700 - step * 9, 250 + step * 3);
+async function memory(studio: Studio): Promise<void> {
+  const page = await openPage(studio, teachScene);
+  const text = workflowOf(sceneOf(300));
+  const heaps: number[] = [];
+  for (let turn = 1; turn <= OPENED; turn += 1) {
+    await dropFile(page, {
+      name: `${turn}.json`,
+      type: "application/json",
+      content: Buffer.from(text),
+    });
+    const tab = page.getByRole("tab", { name: String(turn), exact: true });
+    await tab.waitFor();
+    await page.locator('.overview[data-nodes="300"]').waitFor();
+    await page.getByRole("button", { name: `Close ${turn}`, exact: true }).click();
+    if (turn === 10 || turn === OPENED) {
+      await page.waitForTimeout(3_000);
+      heaps.push(await heapOf(page));
+    }
   }
-  await page.mouse.up({ button: "middle" });
-  const frames = await page.evaluate(() => (window as unknown as { frames: number[] }).frames);
-  const sorted = frames.slice(1).sort((one, other) => one - other);
-  return [median(sorted), sorted[Math.floor(sorted.length * 0.95)] ?? Number.NaN];
+  const [after10 = 0, after50 = 0] = heaps;
+  say(
+    "heap after opening and closing 10, 50 workflows",
+    `${round(after10 / 1e6, 1)} MB, ${round(after50 / 1e6, 1)} MB`,
+    "flat",
+  );
+  await page.context().close();
 }
 
-function gzipped(): number {
-  const assets = join(WEB, "dist/assets");
-  const scripts = readdirSync(assets).filter((name) => name.endsWith(".js"));
-  return scripts.reduce((sum, name) => sum + gzipSync(readFileSync(join(assets, name))).length, 0);
-}
-
-const lines: [string, string][] = [["JavaScript, gzipped", `${(gzipped() / 1000).toFixed(0)} kB`]];
+say("machine: load average before", round(loadavg()[0] ?? 0, 2));
+const bytes = scriptBytes();
+say("initial JavaScript, gzipped", `${round(bytes.initial / 1000)} kB`, "<= 250 kB");
+say("JavaScript that comes later, gzipped", `${round(bytes.later / 1000)} kB`);
 const studio = await startStudio();
 try {
-  lines.push(["navigation to editable", `${(await timeToEditable(studio)).toFixed(0)} ms`]);
-  const page = await openPage(studio);
-  lines.push(["1,001 nodes dropped to drawn", `${(await timeToDrop(page)).toFixed(0)} ms`]);
-  const far = await pan(page);
-  lines.push(["pan, all nodes: frame p50, p95", far.map((each) => each.toFixed(0)).join(", ")]);
-  await page.mouse.move(520, 330);
-  for (let step = 0; step < 9; step += 1) {
-    await page.mouse.wheel(0, -240);
-    await page.waitForTimeout(80);
-  }
-  await page.locator(".card").first().waitFor();
-  const near = await pan(page);
-  lines.push(["pan, working zoom: frame p50, p95", near.map((each) => each.toFixed(0)).join(", ")]);
-  const elements = await page.evaluate(() => document.querySelectorAll("*").length);
-  lines.push(["elements in the page", String(elements)]);
+  await ready(studio);
+  await atWork(studio);
+  await farOut(studio);
+  await memory(studio);
 } finally {
   await studio.close();
 }
-process.stdout.write(`${lines.map(([name, value]) => `${name.padEnd(36)}${value}`).join("\n")}\n`);
+say("machine: load average after", round(loadavg()[0] ?? 0, 2));

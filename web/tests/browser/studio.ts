@@ -74,8 +74,11 @@ async function answered(address: string, server: ChildProcess): Promise<void> {
   throw new Error("The server did not answer.");
 }
 
-/** A page as a new user sees it, which fails its test on any error of its own. */
-export async function openPage({ browser, address }: Studio): Promise<Page> {
+/** A page as a new user sees it, which fails its test on any error of its own. `prepare` runs before it loads. */
+export async function openPage(
+  { browser, address }: Studio,
+  prepare?: (page: Page) => Promise<void>,
+): Promise<Page> {
   const context = await browser.newContext({
     viewport: { width: 1440, height: 900 },
     permissions: ["clipboard-read", "clipboard-write"],
@@ -89,6 +92,7 @@ export async function openPage({ browser, address }: Studio): Promise<Page> {
   await page.route("**/api/userdata/drafts*", (route) =>
     route.request().method() === "GET" ? route.fulfill({ status: 404 }) : route.continue(),
   );
+  await prepare?.(page);
   await page.goto(address);
   await page.locator(".card").first().waitFor();
   return page;

@@ -1,0 +1,89 @@
+/**
+ * The graph that is measured: N nodes in a grid, each with 3 inputs, 3 outputs and 3 fields, and
+ * nearly 2 N wires. Plain data: the studio opens it as a workflow, the plain page draws it itself.
+ */
+import type { Page } from "playwright-core";
+
+export const KIND = "BenchNode";
+export const TYPES = ["MODEL", "CONDITIONING", "IMAGE"] as const;
+/** As many as a sampler's list has. */
+export const SAMPLERS = Array.from({ length: 44 }, (_, index) => `sampler_${index + 1}`);
+export const WIDTH = 240;
+export const HEIGHT = 200;
+const ACROSS = 300;
+const DOWN = 250;
+
+export interface Scene {
+  nodes: { id: number; x: number; y: number }[];
+  links: { id: number; from: number; to: number; slot: number }[];
+}
+
+export function sceneOf(count: number): Scene {
+  const columns = Math.ceil(Math.sqrt(count * 1.5));
+  const nodes = Array.from({ length: count }, (_, index) => ({
+    id: index + 1,
+    x: (index % columns) * ACROSS,
+    y: Math.floor(index / columns) * DOWN,
+  }));
+  const links: Scene["links"] = [];
+  const join = (from: number, to: number, slot: number) => {
+    links.push({ id: links.length + 1, from: from + 1, to: to + 1, slot });
+  };
+  for (let index = 0; index < count; index += 1) {
+    if ((index + 1) % columns !== 0 && index + 1 < count) join(index, index + 1, 0);
+    if (index + columns < count) join(index, index + columns, 1);
+  }
+  return { nodes, links };
+}
+
+/** The scene as a saved workflow. */
+export function workflowOf({ nodes, links }: Scene): string {
+  const into = new Map(links.map((each) => [`${each.to} ${each.slot}`, each.id]));
+  const from = new Map(links.map((each) => [`${each.from} ${each.slot}`, each.id]));
+  return JSON.stringify({
+    version: 0.4,
+    nodes: nodes.map(({ id, x, y }) => ({
+      id,
+      type: KIND,
+      pos: [x, y],
+      size: [WIDTH, HEIGHT - 30],
+      inputs: TYPES.map((type, slot) => ({
+        name: `in${slot}`,
+        type,
+        link: into.get(`${id} ${slot}`) ?? null,
+      })),
+      outputs: TYPES.map((type, slot) => {
+        const link = from.get(`${id} ${slot}`);
+        return { name: type, type, links: link === undefined ? [] : [link] };
+      }),
+      widgets_values: [SAMPLERS[0], 7.5, `node ${id}`],
+    })),
+    links: links.map(({ id, from, to, slot }) => [id, from, slot, to, slot, TYPES[slot]]),
+  });
+}
+
+/** Tells the page's studio of the class of these nodes; the server, which does not know it, is not asked about them. */
+export async function teachScene(page: Page): Promise<void> {
+  const described = {
+    input: {
+      required: {
+        ...Object.fromEntries(TYPES.map((type, slot) => [`in${slot}`, [type]])),
+        sampler: [SAMPLERS],
+        scale: ["FLOAT", { default: 7.5 }],
+        text: ["STRING", { default: "" }],
+      },
+    },
+    output: TYPES,
+    output_name: TYPES,
+    display_name: "Bench node",
+    category: "bench",
+  };
+  await page.route("**/object_info", async (route) => {
+    const answer = await route.fetch();
+    const catalog = (await answer.json()) as Record<string, unknown>;
+    await route.fulfill({ response: answer, json: { ...catalog, [KIND]: described } });
+  });
+  await page.route("**/calotype/check", (route) =>
+    route.fulfill({ json: { prompt: {}, report: { error: null, node_errors: {} } } }),
+  );
+}
