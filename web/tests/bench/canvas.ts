@@ -2,7 +2,7 @@
  * What the editor costs: bytes, time until a large graph is there, and each event of a gesture,
  * in turn with the same graph drawn by plain React Flow.
  *
- *     node tests/bench/canvas.ts [--rounds 5]   (Node 24; CALOTYPE_SERVER or CALOTYPE_PYTHON as in tests)
+ *     node tests/bench/canvas.ts [--rounds 5] [--only atWork]   (Node 24; CALOTYPE_SERVER or CALOTYPE_PYTHON as in tests)
  */
 import { loadavg } from "node:os";
 import { parseArgs } from "node:util";
@@ -13,7 +13,10 @@ import { type Cost, drag, heapOf, median, type Place, pan, zoom } from "./measur
 import { servePlain } from "./plain.ts";
 import { sceneOf, teachScene, workflowOf } from "./scene.ts";
 
-const { values: options } = parseArgs({ options: { rounds: { type: "string", default: "5" } } });
+const PARTS = { ready, atWork, farOut, memory } as const;
+const { values: options } = parseArgs({
+  options: { rounds: { type: "string", default: "5" }, only: { type: "string", default: "" } },
+});
 const ROUNDS = Number(options.rounds);
 const OPENED = 50;
 const GESTURES = { pan, zoom, drag } as const;
@@ -139,7 +142,7 @@ async function atWork(studio: Studio): Promise<void> {
   const theirs = await plain.open(studio.browser, 1000);
   const [cards, boxes] = await Promise.all([
     titleOf(ours, ".card-title .name"),
-    titleOf(theirs, ".node header"),
+    titleOf(theirs, ".card-title .name"),
   ]);
   const elements = await ours.evaluate(() => document.querySelectorAll("*").length);
   const baseline = await theirs.evaluate(() => document.querySelectorAll("*").length);
@@ -236,10 +239,9 @@ say("initial JavaScript, gzipped", `${round(bytes.initial / 1000)} kB`, "<= 250 
 say("JavaScript that comes later, gzipped", `${round(bytes.later / 1000)} kB`);
 const studio = await startStudio();
 try {
-  await ready(studio);
-  await atWork(studio);
-  await farOut(studio);
-  await memory(studio);
+  for (const [name, part] of Object.entries(PARTS)) {
+    if (options.only === "" || options.only === name) await part(studio);
+  }
 } finally {
   await studio.close();
 }
