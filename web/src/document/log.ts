@@ -1,8 +1,10 @@
 /**
  * Edits with their inverses: undo and redo without limit. Typing into one field and dragging are
- * many edits and one entry. Knows no clock: whoever edits says which edits belong together.
+ * many edits and one entry, which keeps of each place what it was and what it became. Knows no
+ * clock: whoever edits says which edits belong together.
  */
 import { apply, create, type Patches } from "mutative";
+import { withStep } from "./coalesce";
 import type { Draft } from "./edit";
 import type { Graph } from "./graph";
 
@@ -48,11 +50,7 @@ export function record(
   const joined = thread !== null && last?.thread === thread && log.undone.length === 0;
   const entry: Entry =
     joined && last !== undefined
-      ? {
-          ...last,
-          patches: [...last.patches, patches],
-          inverses: [...last.inverses, inverse],
-        }
+      ? { ...last, ...withStep(last, patches, inverse) }
       : { label, thread, patches: [patches], inverses: [inverse] };
   const before = joined ? log.done.slice(0, -1) : log.done;
   return { graph: next, log: { done: [...before, entry], undone: [] } };
