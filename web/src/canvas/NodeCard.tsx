@@ -15,12 +15,12 @@ import {
   NARROWEST,
   type Shape,
   type SocketRow,
-  shapeOf,
+  shapeFor,
   showsPictures,
   type WidgetRow,
 } from "../state/shape";
 import { fits } from "../state/sockets";
-import { endThread, titleOf, useActive, useStudio } from "../state/studio";
+import { activeTab, endThread, schemaOf, titleOf, useActive, useStudio } from "../state/studio";
 import { tellError } from "../state/view";
 import { Field } from "../widgets/Field";
 import type { FlowNode } from "./flow";
@@ -38,7 +38,7 @@ export const NodeCard = memo(function NodeCard({ id, selected }: NodeProps<FlowN
   const problems = useRuns((state) => state.problems[tab]?.node_errors[id]);
   if (node === undefined) return null;
   const sentences = failure === undefined ? sentencesOf(problems) : [failure];
-  const shape = shapeOf(node, schema, showsPictures(schema) || shown !== undefined);
+  const shape = shapeFor(node, schema, showsPictures(schema) || shown !== undefined);
   const classes = [
     "card",
     selected ? "selected" : "",
@@ -93,11 +93,10 @@ interface TitleProps {
 
 function Title({ node: id, run, sentences }: TitleProps) {
   const node = useActive((tab) => tab.graph.nodes[id]);
-  const graph = useActive((tab) => tab.graph);
   const schema = useStudio((state) => (node === undefined ? undefined : state.catalog[node.type]));
+  const title = useActive((tab) => (node === undefined ? "" : titleOf(node, schema, tab.graph)));
   const [renaming, setRenaming] = useState(false);
   if (node === undefined) return null;
-  const title = titleOf(node, schema, graph);
   const finish = (text: string) => {
     setRenaming(false);
     if (text !== title) rename(id, text === schema?.display_name ? "" : text);
@@ -184,13 +183,11 @@ function usePulled(): { type: string; side: string; node: string } | null {
       ? `${state.fromHandle.type}\n${state.fromNode.id}\n${state.fromHandle.id ?? ""}`
       : null,
   );
-  const graph = useActive((tab) => tab.graph);
-  const catalog = useStudio((state) => state.catalog);
   if (pulled === null) return null;
   const [side = "", key = "", handle = ""] = pulled.split("\n");
-  const node = graph.nodes[key];
+  const node = activeTab().graph.nodes[key];
   if (node === undefined) return null;
-  const schema = catalog[node.type];
+  const schema = schemaOf(node.type);
   const slot = Number(handle);
   const type =
     side === "source"

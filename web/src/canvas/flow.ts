@@ -4,7 +4,7 @@ import type { Catalog } from "../api/catalog";
 import type { NodeSchema } from "../api/types";
 import type { GraphNode, Link } from "../document/graph";
 import { placeOf, type Shown } from "../state/runs";
-import { cornerOf, outputType, type Shape, shapeOf, showsPictures, WIDGET } from "../state/shape";
+import { cornerOf, outputType, type Shape, shapeFor, showsPictures, WIDGET } from "../state/shape";
 import type { Tab } from "../state/studio";
 
 export type FlowNode = Node<Record<string, never>, "card">;
@@ -17,46 +17,66 @@ interface Known {
   made: FlowNode;
 }
 
+const DOT = { width: 1, height: 1 };
 const NO_DATA: Record<string, never> = {};
+
+const EMPTY = { of: null, tab: "", keys: new Set<string>() };
 
 /** Remembers what was made, by the node it was made of. */
 export class Projection {
   #nodes = new WeakMap<GraphNode, Known>();
   #edges = new WeakMap<Link, FlowEdge>();
+  #lastEdges: FlowEdge[] = [];
+  #shown: { of: unknown; tab: string; keys: ReadonlySet<string> } = EMPTY;
 
   nodes(tab: Tab, catalog: Catalog, shown: Readonly<Record<string, Shown>>): FlowNode[] {
     const selected = new Set(tab.selected);
-    return tab.graph.order.flatMap((key) => {
+    const showing = this.#showing(tab.id, shown);
+    const all: FlowNode[] = [];
+    for (const key of tab.graph.order) {
       const node = tab.graph.nodes[key];
-      if (node === undefined) return [];
+      if (node === undefined) continue;
       const schema = catalog[node.type];
-      const pictures = showsPictures(schema) || placeOf(tab.id, key) in shown;
+      const pictures = showing.has(key) || showsPictures(schema);
       const known = this.#nodes.get(node);
       const isSelected = selected.has(key);
-      if (
-        known?.schema === schema &&
-        known?.pictures === pictures &&
-        known?.selected === isSelected
-      ) {
-        return [known.made];
+      const same =
+        known?.schema === schema && known?.pictures === pictures && known?.selected === isSelected;
+      if (known !== undefined && same) {
+        all.push(known.made);
+        continue;
       }
-      const made = flowNode(node, shapeOf(node, schema, pictures), isSelected);
+      const made = flowNode(node, shapeFor(node, schema, pictures), isSelected);
       this.#nodes.set(node, { schema, pictures, selected: isSelected, made });
-      return [made];
-    });
+      all.push(made);
+    }
+    return all;
+  }
+
+  /** The nodes of this document that have something to show. */
+  #showing(tab: string, shown: Readonly<Record<string, Shown>>): ReadonlySet<string> {
+    if (this.#shown.of === shown && this.#shown.tab === tab) return this.#shown.keys;
+    const start = placeOf(tab, "");
+    const places = Object.keys(shown).filter((each) => each.startsWith(start));
+    this.#shown = { of: shown, tab, keys: new Set(places.map((each) => each.slice(start.length))) };
+    return this.#shown.keys;
   }
 
   edges({ graph, selectedLinks }: Tab, catalog: Catalog): FlowEdge[] {
     const selected = new Set(selectedLinks);
-    return graph.linkOrder.flatMap((key) => {
+    const all: FlowEdge[] = [];
+    for (const key of graph.linkOrder) {
       const link = graph.links[key];
       const source = link && graph.nodes[link.from];
       const input = link && graph.nodes[link.to]?.inputs[link.toSlot];
-      if (link === undefined || source === undefined || input === undefined) return [];
+      if (link === undefined || source === undefined || input === undefined) continue;
       const muted = source.mode === 2 || graph.nodes[link.to]?.mode === 2;
       const known = this.#edges.get(link);
       const isSelected = selected.has(key);
-      if (known?.selected === isSelected && known.data?.muted === muted) return [known];
+      if (known?.selected === isSelected && known.data?.muted === muted) {
+        all.push(known);
+        continue;
+      }
       const made: FlowEdge = {
         id: key,
         type: "wire",
@@ -68,14 +88,22 @@ export class Projection {
         data: { type: outputType(source, catalog[source.type], link.fromSlot), muted },
       };
       this.#edges.set(link, made);
-      return [made];
-    });
+      all.push(made);
+    }
+    // The library reads all edges anew for each new list: moving a node gives it none.
+    if (!isSameList(all, this.#lastEdges)) this.#lastEdges = all;
+    return this.#lastEdges;
   }
 }
 
+function isSameList<Item>(one: readonly Item[], other: readonly Item[]): boolean {
+  return one.length === other.length && one.every((each, index) => each === other[index]);
+}
+
+type FlowHandles = NonNullable<FlowNode["handles"]>;
+
 function flowNode(node: GraphNode, shape: Shape, selected: boolean): FlowNode {
   const { width, height } = shape;
-  const dot = { width: 1, height: 1 };
   return {
     id: node.key,
     type: "card",
@@ -86,31 +114,25 @@ function flowNode(node: GraphNode, shape: Shape, selected: boolean): FlowNode {
     measured: { width, height },
     selected,
     dragHandle: ".card-title",
-    handles: [
-      ...shape.inputs.map(({ id, y }) => ({
-        id,
-        type: "target" as const,
-        position: Position.Left,
-        x: 0,
-        y,
-        ...dot,
-      })),
-      ...shape.widgets.map(({ input, y }) => ({
-        id: input.name,
-        type: "target" as const,
-        position: Position.Left,
-        x: 0,
-        y: y + WIDGET / 2,
-        ...dot,
-      })),
-      ...shape.outputs.map(({ id, y }) => ({
-        id,
-        type: "source" as const,
-        position: Position.Right,
-        x: width,
-        y,
-        ...dot,
-      })),
-    ],
+    handles: handlesOf(shape),
   };
+}
+
+const handles = new WeakMap<Shape, FlowHandles>();
+
+function handlesOf(shape: Shape): FlowHandles {
+  const known = handles.get(shape);
+  if (known !== undefined) return known;
+  const target = (id: string, y: number) =>
+    ({ id, type: "target", position: Position.Left, x: 0, y, ...DOT }) as const;
+  const made: FlowHandles = [
+    ...shape.inputs.map(({ id, y }) => target(id, y)),
+    ...shape.widgets.map(({ input, y }) => target(input.name, y + WIDGET / 2)),
+    ...shape.outputs.map(
+      ({ id, y }) =>
+        ({ id, type: "source", position: Position.Right, x: shape.width, y, ...DOT }) as const,
+    ),
+  ];
+  handles.set(shape, made);
+  return made;
 }

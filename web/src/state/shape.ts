@@ -83,6 +83,39 @@ export function shapeOf(node: GraphNode, schema: NodeSchema | undefined, picture
   return { width, height, inputs, outputs, widgets, shown };
 }
 
+interface KnownShape {
+  node: GraphNode;
+  schema: NodeSchema | undefined;
+  pictures: boolean;
+  shape: Shape;
+}
+
+/** By a part of the node that moving it leaves as it is. */
+const shapes = new WeakMap<GraphNode["inputs"], KnownShape>();
+
+/** `shapeOf`, computed once until more of the node changes than its place. */
+export function shapeFor(
+  node: GraphNode,
+  schema: NodeSchema | undefined,
+  pictures: boolean,
+): Shape {
+  const known = shapes.get(node.inputs);
+  if (known?.schema === schema && known?.pictures === pictures && isMoved(known.node, node)) {
+    return known.shape;
+  }
+  const shape = shapeOf(node, schema, pictures);
+  shapes.set(node.inputs, { node, schema, pictures, shape });
+  return shape;
+}
+
+function isMoved(from: GraphNode, to: GraphNode): boolean {
+  if (from === to) return true;
+  for (const part of Object.keys(to) as (keyof GraphNode)[]) {
+    if (part !== "position" && from[part] !== to[part]) return false;
+  }
+  return true;
+}
+
 /** How low the node can be made. */
 export function leastHeight(
   node: GraphNode,

@@ -5,7 +5,7 @@
 import type { Catalog } from "../api/catalog";
 import type { Graph, GraphNode, Link, Point } from "../document/graph";
 import { pointsOf } from "../document/reroute";
-import { cornerOf, type Shape, shapeOf, showsPictures, WIDGET } from "./shape";
+import { cornerOf, type Shape, shapeFor, showsPictures, WIDGET } from "./shape";
 
 export type WireShape = "spline" | "straight" | "orthogonal";
 
@@ -205,8 +205,6 @@ function awayFrom(a: Point, b: Point, place: Point): number {
   return Math.hypot(place.x - a.x - t * dx, place.y - a.y - t * dy);
 }
 
-const shapes = new WeakMap<GraphNode, { catalog: Catalog; shows: boolean; shape: Shape }>();
-
 /** Where the sockets are that a link joins; `shows` are the nodes that show something. */
 export function endsOf(
   graph: Graph,
@@ -232,10 +230,5 @@ export function endsOf(
 
 function known(node: GraphNode, catalog: Catalog, shows: (key: string) => boolean): Shape {
   const schema = catalog[node.type];
-  const pictures = showsPictures(schema) || shows(node.key);
-  const found = shapes.get(node);
-  if (found?.catalog === catalog && found.shows === pictures) return found.shape;
-  const shape = shapeOf(node, schema, pictures);
-  shapes.set(node, { catalog, shows: pictures, shape });
-  return shape;
+  return shapeFor(node, schema, showsPictures(schema) || shows(node.key));
 }
