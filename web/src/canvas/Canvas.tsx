@@ -2,9 +2,7 @@
 import {
   Background,
   BackgroundVariant,
-  type Connection,
   type EdgeChange,
-  type FinalConnectionState,
   getViewportForBounds,
   type NodeChange,
   ReactFlow,
@@ -21,20 +19,15 @@ import {
   useRef,
   useState,
 } from "react";
-import { moveNodes, removeLink, resizeNode } from "../document/edit";
+import { moveNodes, resizeNode } from "../document/edit";
 import type { Size } from "../document/graph";
-import { join, refusalOf, type Wire as WireEnds } from "../state/actions";
 import { openFile } from "../state/files";
-import { inputsOf } from "../state/inputs";
 import { useRuns } from "../state/runs";
-import type { Pulled } from "../state/search";
-import { bodyAt, boundsOf, GRID, inputType, outputType, TITLE } from "../state/shape";
-import { closeness } from "../state/sockets";
+import { bodyAt, boundsOf, GRID, TITLE } from "../state/shape";
 import {
   activeTab,
   edit,
   endThread,
-  schemaOf,
   select,
   setViewport,
   useActive,
@@ -43,6 +36,7 @@ import {
 } from "../state/studio";
 import { useView } from "../state/view";
 import { useCanvasHandle } from "./clipboard";
+import { disconnect, joinEnds, letGo, mayJoin, reconnect } from "./connecting";
 import { type FlowEdge, type FlowNode, Projection } from "./flow";
 import { Groups } from "./Groups";
 import { NodeCard } from "./NodeCard";
@@ -58,6 +52,10 @@ const EDGE_TYPES = { wire: Wire };
 export const OVERVIEW_BELOW = 0.4;
 const MIN_ZOOM = 0.05;
 const FIRST_PADDING = 0.06;
+/** The library takes in anew whatever is not the same object as before: nothing is made as it draws. */
+const SNAP: [number, number] = [GRID, GRID];
+const PANNING = [0, 1];
+const ADDING = ["Shift", "Control", "Meta"];
 const NO_NODES: FlowNode[] = [];
 const NO_EDGES: FlowEdge[] = [];
 
@@ -92,8 +90,19 @@ function Board() {
     [flow],
   );
 
-  const openPalette = (x: number, y: number, pulled: Pulled | null = null) =>
-    useView.setState({ palette: { screen: { x, y }, at: atScreen(x, y), pulled } });
+  const onPaneClick = useCallback(
+    (event: MouseEvent) => {
+      const key = overview ? nodeAt(atScreen(event.clientX, event.clientY)) : null;
+      select(key === null ? [] : [key]);
+    },
+    [overview, atScreen],
+  );
+  const onMouseMove = useCallback(
+    (event: MouseEvent) => {
+      pointer.current = { x: event.clientX, y: event.clientY };
+    },
+    [pointer],
+  );
 
   const onDoubleClick = (event: MouseEvent) => {
     if (!isPane(event.target)) return;
@@ -101,7 +110,10 @@ function Board() {
     const key = overview ? nodeAt(at) : null;
     const bounds = key === null ? null : boundsOf(activeTab().graph, [key]);
     if (bounds !== null) void flow.fitBounds(bounds, { padding: 0.6, duration: 240 });
-    else openPalette(event.clientX, event.clientY);
+    else {
+      const screen = { x: event.clientX, y: event.clientY };
+      useView.setState({ palette: { screen, at, pulled: null } });
+    }
   };
 
   const onDrop = (event: DragEvent) => {
@@ -127,52 +139,27 @@ function Board() {
         onNodesChange={onNodesChange}
         onEdgesChange={onEdgesChange}
         onNodeDragStop={endThread}
-        onConnect={(connection) => joinEnds(connection)}
-        isValidConnection={(connection) => {
-          const ends = endsOf(connection);
-          return ends !== null && refusalOf(ends) === null;
-        }}
-        onConnectEnd={(event, state) => {
-          const { clientX, clientY } =
-            "changedTouches" in event
-              ? (event.changedTouches[0] ?? { clientX: 0, clientY: 0 })
-              : event;
-          const pulled = endPulling(state);
-          if (pulled !== null) openPalette(clientX, clientY, pulled);
-        }}
-        onReconnect={(edge, connection) => {
-          const ends = endsOf(connection);
-          if (ends !== null && refusalOf(ends) === null) {
-            edit("Disconnect", (draft) => removeLink(draft, edge.id), `reconnect ${edge.id}`);
-            join(ends);
-          }
-        }}
-        onReconnectEnd={(_event, edge, _type, state) => {
-          if (state.toHandle === null && edge.id in activeTab().graph.links) {
-            edit("Disconnect", (draft) => removeLink(draft, edge.id));
-          }
-        }}
-        onEdgeClick={(event, wire) => clickWire(event, wire.id)}
-        onPaneClick={(event) => {
-          const key = overview ? nodeAt(atScreen(event.clientX, event.clientY)) : null;
-          select(key === null ? [] : [key]);
-        }}
-        onMouseMove={(event) => {
-          pointer.current = { x: event.clientX, y: event.clientY };
-        }}
-        onMoveEnd={(_event, viewport) => setViewport(viewport)}
+        onConnect={joinEnds}
+        isValidConnection={mayJoin}
+        onConnectEnd={letGo}
+        onReconnect={reconnect}
+        onReconnectEnd={disconnect}
+        onEdgeClick={onEdgeClick}
+        onPaneClick={onPaneClick}
+        onMouseMove={onMouseMove}
+        onMoveEnd={onMoveEnd}
         connectionLineComponent={PulledWire}
         connectionRadius={18}
         onlyRenderVisibleElements
         minZoom={MIN_ZOOM}
         maxZoom={2.5}
         snapToGrid
-        snapGrid={[GRID, GRID]}
-        panOnDrag={[0, 1]}
+        snapGrid={SNAP}
+        panOnDrag={PANNING}
         zoomOnDoubleClick={false}
         deleteKeyCode={null}
-        selectionKeyCode={["Shift", "Control", "Meta"]}
-        multiSelectionKeyCode={["Shift", "Control", "Meta"]}
+        selectionKeyCode={ADDING}
+        multiSelectionKeyCode={ADDING}
         disableKeyboardA11y
         elevateNodesOnSelect
         defaultViewport={firstView}
@@ -187,6 +174,14 @@ function Board() {
       {tab.graph.order.length === 0 && <Empty />}
     </div>
   );
+}
+
+function onMoveEnd(_event: unknown, viewport: Viewport): void {
+  setViewport(viewport);
+}
+
+function onEdgeClick(event: MouseEvent, wire: FlowEdge): void {
+  clickWire(event, wire.id);
 }
 
 function Empty() {
@@ -267,67 +262,4 @@ function onEdgesChange(changes: EdgeChange<FlowEdge>[]): void {
     else chosen.delete(each.id);
   }
   select(selected, [...chosen]);
-}
-
-function endsOf(connection: Connection | FlowEdge): WireEnds | null {
-  const { source, sourceHandle, target, targetHandle } = connection;
-  if (sourceHandle == null || targetHandle == null) return null;
-  return { from: source, slot: Number(sourceHandle), to: target, input: targetHandle };
-}
-
-function joinEnds(connection: Connection): void {
-  const ends = endsOf(connection);
-  if (ends !== null) join(ends);
-}
-
-/**
- * The end of pulling a wire. Over a socket that does not fit: says why. Over a node: joins the
- * closest of its sockets. Over nothing: hands back what was pulled, for the palette.
- */
-function endPulling(state: FinalConnectionState): Pulled | null {
-  const { fromHandle, fromNode, toHandle, toNode, isValid } = state;
-  if (fromHandle === null || fromNode === null || isValid === true) return null;
-  const isOutput = fromHandle.type === "source";
-  const wire = (other: string, handle: string): WireEnds =>
-    isOutput
-      ? { from: fromNode.id, slot: Number(fromHandle.id), to: other, input: handle }
-      : { from: other, slot: Number(handle), to: fromNode.id, input: fromHandle.id ?? "" };
-  if (toHandle !== null && toNode !== null) {
-    if (toHandle.type !== fromHandle.type) join(wire(toNode.id, toHandle.id ?? ""));
-    return null;
-  }
-  const { graph } = activeTab();
-  const node = graph.nodes[fromNode.id];
-  if (node === undefined) return null;
-  const schema = schemaOf(node.type);
-  const type = isOutput
-    ? outputType(node, schema, Number(fromHandle.id))
-    : inputType(node, schema, fromHandle.id ?? "");
-  if (toNode !== null && toNode.id !== fromNode.id) {
-    const handle = closestSocket(toNode.id, type, isOutput);
-    if (handle !== null) join(wire(toNode.id, handle));
-    return null;
-  }
-  const side = isOutput ? "output" : "input";
-  return { node: fromNode.id, socket: fromHandle.id ?? "", side, type };
-}
-
-function closestSocket(key: string, type: string, isOutput: boolean): string | null {
-  const node = activeTab().graph.nodes[key];
-  if (node === undefined) return null;
-  const schema = schemaOf(node.type);
-  const free = (name: string) =>
-    node.inputs.some((each) => each.name === name && each.link !== null) ? 0 : 0.5;
-  const sockets = isOutput
-    ? (schema === undefined ? [] : inputsOf(schema, node))
-        .filter((each) => each.section !== "hidden")
-        .map((each) => ({ id: each.name, near: closeness(type, each.type) + free(each.name) }))
-    : (schema?.outputs ?? []).map((each, index) => ({
-        id: String(index),
-        near: closeness(each.type, type),
-      }));
-  const best = sockets
-    .filter((each) => each.near >= 0)
-    .sort((one, other) => other.near - one.near)[0];
-  return best?.id ?? null;
 }

@@ -1,0 +1,111 @@
+/** Wires as they are pulled, let go, and put elsewhere with the pointer. */
+import type { Connection, FinalConnectionState } from "@xyflow/react";
+import { removeLink } from "../document/edit";
+import { join, refusalOf, type Wire as WireEnds } from "../state/actions";
+import { canvas } from "../state/canvas";
+import { inputsOf } from "../state/inputs";
+import type { Pulled } from "../state/search";
+import { inputType, outputType } from "../state/shape";
+import { closeness } from "../state/sockets";
+import { activeTab, edit, schemaOf } from "../state/studio";
+import { useView } from "../state/view";
+import type { FlowEdge } from "./flow";
+
+function endsOf(connection: Connection | FlowEdge): WireEnds | null {
+  const { source, sourceHandle, target, targetHandle } = connection;
+  if (sourceHandle == null || targetHandle == null) return null;
+  return { from: source, slot: Number(sourceHandle), to: target, input: targetHandle };
+}
+
+export function joinEnds(connection: Connection): void {
+  const ends = endsOf(connection);
+  if (ends !== null) join(ends);
+}
+
+export function mayJoin(connection: Connection | FlowEdge): boolean {
+  const ends = endsOf(connection);
+  return ends !== null && refusalOf(ends) === null;
+}
+
+/** A pulled wire was let go: over nothing, the palette offers what fits. */
+export function letGo(event: MouseEvent | TouchEvent, state: FinalConnectionState): void {
+  const { clientX: x, clientY: y } =
+    "changedTouches" in event ? (event.changedTouches[0] ?? { clientX: 0, clientY: 0 }) : event;
+  const pulled = endPulling(state);
+  const at = canvas()?.toGraph({ x, y });
+  if (pulled !== null && at !== undefined) {
+    useView.setState({ palette: { screen: { x, y }, at, pulled } });
+  }
+}
+
+/** The end of a wire was put on another socket. */
+export function reconnect(edge: FlowEdge, connection: Connection): void {
+  const ends = endsOf(connection);
+  if (ends === null || refusalOf(ends) !== null) return;
+  edit("Disconnect", (draft) => removeLink(draft, edge.id), `reconnect ${edge.id}`);
+  join(ends);
+}
+
+/** The end of a wire was let go over nothing. */
+export function disconnect(
+  _event: MouseEvent | TouchEvent,
+  edge: FlowEdge,
+  _end: unknown,
+  state: FinalConnectionState,
+): void {
+  if (state.toHandle === null && edge.id in activeTab().graph.links) {
+    edit("Disconnect", (draft) => removeLink(draft, edge.id));
+  }
+}
+
+/**
+ * The end of pulling a wire. Over a socket that does not fit: says why. Over a node: joins the
+ * closest of its sockets. Over nothing: hands back what was pulled, for the palette.
+ */
+function endPulling(state: FinalConnectionState): Pulled | null {
+  const { fromHandle, fromNode, toHandle, toNode, isValid } = state;
+  if (fromHandle === null || fromNode === null || isValid === true) return null;
+  const isOutput = fromHandle.type === "source";
+  const wire = (other: string, handle: string): WireEnds =>
+    isOutput
+      ? { from: fromNode.id, slot: Number(fromHandle.id), to: other, input: handle }
+      : { from: other, slot: Number(handle), to: fromNode.id, input: fromHandle.id ?? "" };
+  if (toHandle !== null && toNode !== null) {
+    if (toHandle.type !== fromHandle.type) join(wire(toNode.id, toHandle.id ?? ""));
+    return null;
+  }
+  const { graph } = activeTab();
+  const node = graph.nodes[fromNode.id];
+  if (node === undefined) return null;
+  const schema = schemaOf(node.type);
+  const type = isOutput
+    ? outputType(node, schema, Number(fromHandle.id))
+    : inputType(node, schema, fromHandle.id ?? "");
+  if (toNode !== null && toNode.id !== fromNode.id) {
+    const handle = closestSocket(toNode.id, type, isOutput);
+    if (handle !== null) join(wire(toNode.id, handle));
+    return null;
+  }
+  const side = isOutput ? "output" : "input";
+  return { node: fromNode.id, socket: fromHandle.id ?? "", side, type };
+}
+
+function closestSocket(key: string, type: string, isOutput: boolean): string | null {
+  const node = activeTab().graph.nodes[key];
+  if (node === undefined) return null;
+  const schema = schemaOf(node.type);
+  const free = (name: string) =>
+    node.inputs.some((each) => each.name === name && each.link !== null) ? 0 : 0.5;
+  const sockets = isOutput
+    ? (schema === undefined ? [] : inputsOf(schema, node))
+        .filter((each) => each.section !== "hidden")
+        .map((each) => ({ id: each.name, near: closeness(type, each.type) + free(each.name) }))
+    : (schema?.outputs ?? []).map((each, index) => ({
+        id: String(index),
+        near: closeness(each.type, type),
+      }));
+  const best = sockets
+    .filter((each) => each.near >= 0)
+    .sort((one, other) => other.near - one.near)[0];
+  return best?.id ?? null;
+}
