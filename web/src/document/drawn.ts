@@ -5,8 +5,9 @@
  */
 import type { Graph, Link, Reroute } from "./graph";
 import { equalJson, isObject, type Json, type JsonObject } from "./json";
-import { pointOf, portalName } from "./read";
+import { portalName } from "./read";
 import { linksThrough } from "./reroute";
+import { pointOf } from "./values";
 
 /** A key as files write it: those that read as whole numbers are numbers. */
 export function idOf(key: string | null): Json {

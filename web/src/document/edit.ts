@@ -3,7 +3,16 @@
  * outputs in step. Whether two sockets fit is asked before; here a link is just made.
  */
 import { isPinned } from "./flags";
-import type { Graph, GraphNode, Group, Link, Point, Size, WidgetSlot } from "./graph";
+import {
+  type Graph,
+  type GraphNode,
+  type Group,
+  isBoundary,
+  type Link,
+  type Point,
+  type Size,
+  type WidgetSlot,
+} from "./graph";
 import { isObject, type Json } from "./json";
 import { straighten } from "./reroute";
 import { entriesOf, everySlot, slotNamed } from "./slots";
@@ -29,8 +38,9 @@ export function addNode(graph: Draft, node: GraphNode): void {
   if (typeof node.id === "number") graph.lastNodeId = Math.max(graph.lastNodeId, node.id);
 }
 
+/** The boundary of a subgraph stays: it is changed port by port. */
 export function removeNodes(graph: Draft, keys: readonly string[]): void {
-  const gone = new Set(keys);
+  const gone = new Set(keys.filter((key) => !isBoundary(key)));
   for (const link of Object.values(graph.links)) {
     if (gone.has(link.from) || gone.has(link.to)) removeLink(graph, link.key);
   }
@@ -46,8 +56,8 @@ export function removeAndHeal(graph: Draft, keys: readonly string[]): void {
 
 /** Joins what feeds these nodes to what they feed, past them. */
 export function heal(graph: Draft, keys: readonly string[]): void {
-  const gone = new Set(keys);
-  for (const key of keys) {
+  const gone = new Set(keys.filter((key) => !isBoundary(key)));
+  for (const key of gone) {
     for (const output of graph.nodes[key]?.outputs ?? []) {
       const source = sourcePast(graph, key, output.type, gone);
       if (source === undefined) continue;
@@ -221,11 +231,11 @@ export function setTitle(graph: Draft, key: string, title: string): void {
 }
 
 export function setMode(graph: Draft, keys: readonly string[], mode: number): void {
-  for (const key of keys) known(graph, key).mode = mode;
+  for (const key of keys) if (!isBoundary(key)) known(graph, key).mode = mode;
 }
 
 export function setCollapsed(graph: Draft, keys: readonly string[], collapsed: boolean): void {
-  for (const key of keys) known(graph, key).collapsed = collapsed;
+  for (const key of keys) if (!isBoundary(key)) known(graph, key).collapsed = collapsed;
 }
 
 export function addGroup(graph: Draft, group: Group): void {

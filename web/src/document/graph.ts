@@ -96,6 +96,37 @@ export interface Graph {
   saved: JsonObject;
 }
 
+/**
+ * A subgraph: what the nodes whose type is `id` are made of. Its boundary lies in its graph as two
+ * nodes, `INPUTS` and `OUTPUTS`, so that all that is done to wires is done to theirs, too.
+ */
+export interface Definition {
+  id: string;
+  name: string;
+  graph: Graph;
+}
+
+/** A whole document: the graph at its root, and the subgraphs that lie in it at any depth. */
+export interface Workflow extends Graph {
+  definitions: Record<string, Definition>;
+}
+
+/** The node inside a subgraph whose outputs are the subgraph's inputs. */
+export const INPUTS = "-10";
+/** The node inside a subgraph whose inputs are the subgraph's outputs; they are called by id. */
+export const OUTPUTS = "-20";
+
+export function isBoundary(key: string): boolean {
+  return key === INPUTS || key === OUTPUTS;
+}
+
+/** What a slot is called on the screen: its name is what it is found by. */
+export function labelOf(slot: InputSlot | OutputSlot): string {
+  const { label, name } = slot.saved;
+  if (typeof label === "string" && label !== "") return label;
+  return typeof name === "string" ? name : slot.name;
+}
+
 /** One entry of a saved list of widget values. */
 export interface WidgetSlot {
   name: string;
@@ -112,7 +143,7 @@ export interface WidgetSlot {
 /** The entries that a node of this type saves, or undefined where nobody knows the type. */
 export type WidgetLayout = (type: string) => readonly WidgetSlot[] | undefined;
 
-export function emptyGraph(): Graph {
+export function emptyGraph(): Workflow {
   return {
     nodes: {},
     order: [],
@@ -123,6 +154,7 @@ export function emptyGraph(): Graph {
     lastNodeId: 0,
     lastLinkId: 0,
     version: 0.4,
+    definitions: {},
     saved: {
       revision: 0,
       last_node_id: 0,

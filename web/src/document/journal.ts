@@ -4,7 +4,7 @@
  * The first line holds all of it, each later one a step. Lines are numbered without gaps; a line
  * that is torn, or out of turn, ends what can be read. Knows no disk and no clock.
  */
-import { emptyGraph, type Graph } from "./graph";
+import { emptyGraph, type Workflow } from "./graph";
 import { isObject, type Json, parseJson, writeJson } from "./json";
 import { advance, close, type Entry, extend, type Log, redo, undo } from "./log";
 
@@ -39,7 +39,7 @@ interface Whole {
   kind: "whole";
   format: number;
   tab: TabState;
-  graph: Graph;
+  graph: Workflow;
   log: Log;
   /** Whether the graph is as it was last saved or opened. */
   saved: boolean;
@@ -48,7 +48,7 @@ interface Whole {
 export type Line = { n: number } & (Step | Whole);
 
 export interface Replayed {
-  graph: Graph;
+  graph: Workflow;
   log: Log;
   saved: boolean;
   tab: TabState;
@@ -211,8 +211,8 @@ function read(text: string): Line | null {
 function stepped(state: Replayed, step: Step): Partial<Replayed> {
   switch (step.kind) {
     case "edit": {
-      const { label, thread, patches, inverses } = step;
-      return { ...advance(state, { label, thread, patches, inverses }), saved: false };
+      const { label, thread, path, patches, inverses } = step;
+      return { ...advance(state, { label, thread, path, patches, inverses }), saved: false };
     }
     case "more":
       return { ...extend(state, step.patches, step.inverses), saved: false };

@@ -5,13 +5,15 @@
  */
 import { apply, create, type Patches } from "mutative";
 import { withStep } from "./coalesce";
-import type { Draft } from "./edit";
-import type { Graph } from "./graph";
+import type { Workflow } from "./graph";
+import { type Path, ROOT } from "./levels";
 
 export interface Entry {
   label: string;
   /** Edits in a row with the same thread are undone together; null stands alone. */
   thread: string | null;
+  /** Where in the document it was made. */
+  path: Path;
   patches: Patches[];
   /** Newest last; undone from the end. */
   inverses: Patches[];
@@ -23,17 +25,17 @@ export interface Log {
 }
 
 export interface Recorded {
-  graph: Graph;
+  graph: Workflow;
   log: Log;
 }
 
 export const EMPTY_LOG: Log = { done: [], undone: [] };
 
 type MakeDraft = (
-  graph: Graph,
-  edit: (draft: Draft) => void,
+  graph: Workflow,
+  edit: (draft: Workflow) => void,
   options: { enablePatches: true },
-) => [Graph, Patches, Patches];
+) => [Workflow, Patches, Patches];
 /** The library's own types recurse without end into JSON. */
 const draftOf = create as unknown as MakeDraft;
 
@@ -41,17 +43,22 @@ const draftOf = create as unknown as MakeDraft;
 export function record(
   { graph, log }: Recorded,
   label: string,
-  edit: (draft: Draft) => void,
+  edit: (draft: Workflow) => void,
   thread: string | null = null,
+  path: Path = ROOT,
 ): Recorded {
   const [next, patches, inverse] = draftOf(graph, edit, { enablePatches: true });
   if (patches.length === 0) return { graph, log };
   const last = log.done.at(-1);
-  const joined = thread !== null && last?.thread === thread && log.undone.length === 0;
+  const joined =
+    thread !== null &&
+    last?.thread === thread &&
+    last.path.join() === path.join() &&
+    log.undone.length === 0;
   const entry: Entry =
     joined && last !== undefined
       ? { ...last, ...withStep(last, patches, inverse) }
-      : { label, thread, patches: [patches], inverses: [inverse] };
+      : { label, thread, path, patches: [patches], inverses: [inverse] };
   const before = joined ? log.done.slice(0, -1) : log.done;
   return { graph: next, log: { done: [...before, entry], undone: [] } };
 }
@@ -66,7 +73,7 @@ export function close(log: Log): Log {
 /** Makes an edit that was recorded before. */
 export function advance({ graph, log }: Recorded, entry: Entry): Recorded {
   return {
-    graph: entry.patches.reduce<Graph>(patched, graph),
+    graph: entry.patches.reduce<Workflow>(patched, graph),
     log: { done: [...log.done, entry], undone: [] },
   };
 }
@@ -85,7 +92,7 @@ export function extend(
     inverses: [...last.inverses, ...inverses],
   };
   return {
-    graph: patches.reduce<Graph>(patched, graph),
+    graph: patches.reduce<Workflow>(patched, graph),
     log: { done: [...log.done.slice(0, -1), entry], undone: [] },
   };
 }
@@ -94,7 +101,7 @@ export function undo({ graph, log }: Recorded): Recorded {
   const entry = log.done.at(-1);
   if (entry === undefined) return { graph, log };
   return {
-    graph: entry.inverses.reduceRight<Graph>(patched, graph),
+    graph: entry.inverses.reduceRight<Workflow>(patched, graph),
     log: { done: log.done.slice(0, -1), undone: [...log.undone, { ...entry, thread: null }] },
   };
 }
@@ -103,11 +110,11 @@ export function redo({ graph, log }: Recorded): Recorded {
   const entry = log.undone.at(-1);
   if (entry === undefined) return { graph, log };
   return {
-    graph: entry.patches.reduce<Graph>(patched, graph),
+    graph: entry.patches.reduce<Workflow>(patched, graph),
     log: { done: [...log.done, entry], undone: log.undone.slice(0, -1) },
   };
 }
 
-function patched(graph: Graph, patches: Patches): Graph {
-  return (apply as unknown as (graph: Graph, patches: Patches) => Graph)(graph, patches);
+function patched(graph: Workflow, patches: Patches): Workflow {
+  return (apply as unknown as (graph: Workflow, patches: Patches) => Workflow)(graph, patches);
 }

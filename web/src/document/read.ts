@@ -1,18 +1,23 @@
 /** A saved workflow as a document. Reads what is there and refuses only what is no workflow. */
-import type {
-  Graph,
-  GraphNode,
-  Group,
-  InputSlot,
-  Link,
-  OutputSlot,
-  Point,
-  Reroute,
-  Size,
-  WidgetLayout,
+import { readBoundary } from "./boundary";
+import {
+  type Definition,
+  INPUTS,
+  OUTPUTS,
+  type Graph,
+  type GraphNode,
+  type Group,
+  type InputSlot,
+  type Link,
+  type OutputSlot,
+  type Reroute,
+  type WidgetLayout,
+  type Workflow,
 } from "./graph";
+import { nameValues } from "./instances";
 import { isObject, type Json, type JsonObject } from "./json";
 import { namesOf } from "./slots";
+import { isId, listOf, pointOf, sizeOf, textOf, typeOf } from "./values";
 
 /** The text or value given is no saved workflow; the message says what it is. */
 export class NotAWorkflow extends Error {}
@@ -27,18 +32,45 @@ export function kindOf(value: Json): "workflow" | "prompt" | null {
   return isPrompt ? "prompt" : null;
 }
 
-export function readGraph(value: Json, layout: WidgetLayout): Graph {
+export function readGraph(value: Json, layout: WidgetLayout): Workflow {
   if (!isObject(value) || !Array.isArray(value.nodes)) {
     throw new NotAWorkflow("This is no saved workflow: it has no list of nodes.");
   }
+  const definitions: Record<string, Definition> = {};
+  for (const each of savedDefinitions(value)) {
+    if (!isDefinition(each) || each.id in definitions) continue;
+    const name = textOf(each.name) ?? each.id;
+    definitions[each.id] = { id: each.id, name, graph: readLevel(each, layout, true) };
+  }
+  const workflow = { ...readLevel(value, layout, false), definitions };
+  nameValues(workflow);
+  return workflow;
+}
+
+export function savedDefinitions(value: JsonObject): readonly Json[] {
+  return isObject(value.definitions) ? listOf(value.definitions.subgraphs) : [];
+}
+
+/** Whether a saved definition can be read; one that cannot is kept as it lies in the file. */
+export function isDefinition(value: Json): value is JsonObject & { id: string; nodes: Json[] } {
+  if (!isObject(value) || typeof value.id !== "string" || !Array.isArray(value.nodes)) return false;
+  const ids = value.nodes.map((each) =>
+    isObject(each) && isId(each.id) && typeof each.type === "string" ? String(each.id) : null,
+  );
+  return !ids.includes(null) && new Set(ids).size === ids.length;
+}
+
+/** One graph: the root, or the inside of a subgraph with its boundary. */
+function readLevel(value: JsonObject, layout: WidgetLayout, inside: boolean): Graph {
   const nodes: Record<string, GraphNode> = {};
   const order: string[] = [];
-  for (const each of value.nodes) {
-    const node = readNode(each, layout);
+  const add = (node: GraphNode) => {
     if (node.key in nodes) throw new NotAWorkflow(`Two nodes have the id ${node.key}.`);
     nodes[node.key] = node;
     order.push(node.key);
-  }
+  };
+  if (inside) readBoundary(value).forEach(add);
+  for (const each of listOf(value.nodes)) add(readNode(each, layout));
   const extra = isObject(value.extra) ? value.extra : {};
   const drawn: Drawn = {
     parents: parentsOf(extra.linkExtensions),
@@ -52,6 +84,7 @@ export function readGraph(value: Json, layout: WidgetLayout): Graph {
     links[link.key] = link;
     linkOrder.push(link.key);
   }
+  if (inside) joinBoundary(nodes, linkOrder, links);
   const reroutes = listOf(value.reroutes ?? extra.reroutes).map(readReroute);
   const state = isObject(value.state) ? value.state : {};
   return {
@@ -66,6 +99,21 @@ export function readGraph(value: Json, layout: WidgetLayout): Graph {
     version: value.version === 1 ? 1 : 0.4,
     saved: value,
   };
+}
+
+/** The links themselves say what the boundary is joined to; the ports' own lists may be stale. */
+function joinBoundary(
+  nodes: Readonly<Record<string, GraphNode>>,
+  linkOrder: readonly string[],
+  links: Readonly<Record<string, Link>>,
+): void {
+  for (const key of linkOrder) {
+    const link = links[key];
+    if (link === undefined) continue;
+    if (link.from === INPUTS) nodes[INPUTS]?.outputs[link.fromSlot]?.links.push(key);
+    const port = link.to === OUTPUTS ? nodes[OUTPUTS]?.inputs[link.toSlot] : undefined;
+    if (port !== undefined) port.link ??= key;
+  }
 }
 
 export function readNode(value: Json, layout: WidgetLayout): GraphNode {
@@ -211,39 +259,4 @@ function highest(keys: readonly string[], saved: Json | undefined): number {
     .map((each) => Number(each ?? 0))
     .filter(Number.isInteger)
     .reduce((most, each) => Math.max(most, each), 0);
-}
-
-function listOf(value: Json | undefined): Json[] {
-  return Array.isArray(value) ? value : [];
-}
-
-function isId(value: Json | undefined): value is number | string {
-  return typeof value === "number" || typeof value === "string";
-}
-
-function textOf(value: Json | undefined): string | null {
-  return typeof value === "string" ? value : null;
-}
-
-/** A slot's type; the lists of choices of old files all mean a combo, 0 means anything. */
-function typeOf(value: Json | undefined): string {
-  if (Array.isArray(value)) return "COMBO";
-  if (value === 0 || value === "" || value == null) return "*";
-  return String(value);
-}
-
-/** A pair of numbers, in a list or, in old files, in an object. */
-function pairOf(value: Json | undefined): [number, number] {
-  const pair = isObject(value) ? [value["0"], value["1"]] : listOf(value);
-  return [Number(pair[0] ?? 0) || 0, Number(pair[1] ?? 0) || 0];
-}
-
-export function pointOf(value: Json | undefined): Point {
-  const [x, y] = pairOf(value);
-  return { x, y };
-}
-
-export function sizeOf(value: Json | undefined): Size {
-  const [width, height] = pairOf(value);
-  return { width, height };
 }

@@ -2,17 +2,64 @@
  * A document as a saved workflow. What was not edited is written as it was read, to the letter;
  * what was edited is laid over it.
  */
+import { writeBoundary } from "./boundary";
 import { idOf, writeDrawing, writeLink } from "./drawn";
-import type { Graph, GraphNode, Group, InputSlot, OutputSlot } from "./graph";
+import {
+  type Definition,
+  type Graph,
+  type GraphNode,
+  type Group,
+  type InputSlot,
+  isBoundary,
+  type OutputSlot,
+  type Workflow,
+} from "./graph";
+import { writeInstanceValues } from "./instances";
 import { equalJson, isObject, type Json, type JsonObject } from "./json";
-import { pointOf, sizeOf } from "./read";
+import { isDefinition, savedDefinitions } from "./read";
 import { isPlaceName } from "./slots";
+import { pointOf, sizeOf } from "./values";
 
-export function writeGraph(graph: Graph): JsonObject {
+export function writeGraph(workflow: Workflow): JsonObject {
+  const written = writeLevel(workflow, workflow);
+  const subgraphs = writeDefinitions(workflow);
+  if (subgraphs.length > 0 || isObject(written.definitions)) {
+    const before = isObject(written.definitions) ? written.definitions : {};
+    if (subgraphs.length > 0 || "subgraphs" in before) {
+      written.definitions = { ...before, subgraphs };
+    }
+  }
+  return written;
+}
+
+/** In the file's order, those that could not be read among them; new ones come last. */
+function writeDefinitions(workflow: Workflow): Json[] {
+  const left = new Map(Object.entries(workflow.definitions));
+  const seen = new Set<string>();
+  const written = savedDefinitions(workflow.saved).flatMap((each): Json[] => {
+    if (!isDefinition(each) || seen.has(each.id)) return [each];
+    seen.add(each.id);
+    const definition = left.get(each.id);
+    left.delete(each.id);
+    return definition === undefined ? [] : [writeDefinition(definition, workflow)];
+  });
+  for (const each of left.values()) written.push(writeDefinition(each, workflow));
+  return written;
+}
+
+export function writeDefinition({ id, name, graph }: Definition, workflow: Workflow): JsonObject {
+  const written = { ...writeLevel(graph, workflow), ...writeBoundary(graph) };
+  written.id = id;
+  if (name !== (graph.saved.name ?? id)) written.name = name;
+  return written;
+}
+
+/** One graph, without the definitions beside it. */
+export function writeLevel(graph: Graph, workflow: Workflow): JsonObject {
   const written: JsonObject = { ...graph.saved };
   written.nodes = graph.order.flatMap((key) => {
     const node = graph.nodes[key];
-    return node === undefined ? [] : [writeNode(node)];
+    return node === undefined || isBoundary(key) ? [] : [writeNode(node, workflow)];
   });
   const kept = unreadLinks(graph);
   const links = graph.linkOrder.flatMap((key) => {
@@ -34,24 +81,27 @@ function unreadLinks(graph: Graph): Json[] {
   return saved.filter((each) => !Array.isArray(each) && !isObject(each));
 }
 
+/** A counter may lag behind in a file; it is raised only once something was added. */
 function writeCounters(graph: Graph, written: JsonObject): void {
-  if (graph.version === 1) {
-    const state = isObject(written.state) ? written.state : {};
-    if (graph.lastNodeId > Number(state.lastNodeId ?? 0)) {
-      written.state = { ...state, lastNodeId: graph.lastNodeId };
-    }
-    if (graph.lastLinkId > Number(state.lastLinkId ?? 0)) {
-      written.state = { ...(written.state as JsonObject), lastLinkId: graph.lastLinkId };
-    }
+  const { saved } = graph;
+  const own = graph.order.filter((key) => !isBoundary(key));
+  const nodes = edited(own, saved.nodes);
+  const links = edited(graph.linkOrder, saved.links);
+  if (graph.version !== 1) {
+    if (nodes) written.last_node_id = graph.lastNodeId;
+    if (links) written.last_link_id = graph.lastLinkId;
     return;
   }
-  // A counter may lag behind in a file; it is raised only once something was added.
-  const added = (keys: readonly string[], saved: Json | undefined) =>
-    keys.length > (Array.isArray(saved) ? saved.length : 0) || edited(keys, saved);
-  if (added(graph.order, graph.saved.nodes)) written.last_node_id = graph.lastNodeId;
-  if (added(graph.linkOrder, graph.saved.links)) written.last_link_id = graph.lastLinkId;
+  if (!nodes && !links) return;
+  const state = isObject(written.state) ? written.state : {};
+  written.state = {
+    ...state,
+    ...(nodes ? { lastNodeId: graph.lastNodeId } : {}),
+    ...(links ? { lastLinkId: graph.lastLinkId } : {}),
+  };
 }
 
+/** Whether there are some that the file does not hold. */
 function edited(keys: readonly string[], saved: Json | undefined): boolean {
   const before = new Set(
     (Array.isArray(saved) ? saved : []).map((each) =>
@@ -61,7 +111,7 @@ function edited(keys: readonly string[], saved: Json | undefined): boolean {
   return keys.some((key) => !before.has(key));
 }
 
-export function writeNode(node: GraphNode): JsonObject {
+function writeNode(node: GraphNode, workflow: Workflow): JsonObject {
   const { saved } = node;
   const written: JsonObject = { ...saved };
   const { x, y } = pointOf(saved.pos);
@@ -84,7 +134,8 @@ export function writeNode(node: GraphNode): JsonObject {
   if (node.outputs.length > 0 || "outputs" in saved) {
     written.outputs = node.outputs.map(writeOutput);
   }
-  writeValues(node, written);
+  if (node.type in workflow.definitions) writeInstanceValues(node, workflow, written);
+  else writeValues(node, written);
   return written;
 }
 

@@ -3,10 +3,20 @@ import { create } from "zustand";
 import type { Catalog } from "../api/catalog";
 import type { NodeSchema } from "../api/types";
 import type { Draft } from "../document/edit";
-import { emptyGraph, type Graph, type GraphNode, type WidgetLayout } from "../document/graph";
+import {
+  emptyGraph,
+  type Graph,
+  type GraphNode,
+  INPUTS,
+  OUTPUTS,
+  type WidgetLayout,
+  type Workflow,
+} from "../document/graph";
 import type { Json } from "../document/json";
+import { levelAt, livingPath, type Path, promptId, ROOT } from "../document/levels";
 import { close, EMPTY_LOG, type Log, record, redo, undo } from "../document/log";
 import { readGraph } from "../document/read";
+import { catalogWith } from "./subgraphSchema";
 import { layoutOf } from "./widgets";
 
 export interface Viewport {
@@ -15,19 +25,30 @@ export interface Viewport {
   zoom: number;
 }
 
-export interface Tab {
-  id: string;
-  name: string;
-  /** Where it is saved among the user's workflows; null for one that was never saved. */
-  path: string | null;
-  graph: Graph;
-  log: Log;
-  /** The graph as it was last saved or opened. */
-  kept: Graph;
+/** What one sees of a level: its part of the graph, and what is selected. */
+export interface Look {
   selected: readonly string[];
   selectedLinks: readonly string[];
   /** null until the canvas has shown it: then it is fitted. */
   viewport: Viewport | null;
+}
+
+export interface Tab extends Look {
+  id: string;
+  name: string;
+  /** Where it is saved among the user's workflows; null for one that was never saved. */
+  path: string | null;
+  /** The whole document, with the insides of its subgraphs. */
+  workflow: Workflow;
+  /** The way to the level shown; empty at the root. */
+  level: Path;
+  /** The graph of the level shown: the root, or the inside of a subgraph. */
+  graph: Graph;
+  log: Log;
+  /** The document as it was last saved or opened. */
+  kept: Workflow;
+  /** How the other levels looked when one left them, by their paths. */
+  looks: Readonly<Record<string, Look>>;
 }
 
 interface Studio {
@@ -36,6 +57,7 @@ interface Studio {
   active: string;
 }
 
+const UNSEEN: Look = { selected: [], selectedLinks: [], viewport: null };
 const NOTHING: Tab = blankTab("nothing", "Untitled");
 
 export const useStudio = create<Studio>(() => ({
@@ -50,12 +72,13 @@ export function blankTab(id: string, name: string): Tab {
     id,
     name,
     path: null,
+    workflow: graph,
+    level: ROOT,
     graph,
     log: EMPTY_LOG,
     kept: graph,
-    selected: [],
-    selectedLinks: [],
-    viewport: null,
+    looks: {},
+    ...UNSEEN,
   };
 }
 
@@ -71,8 +94,26 @@ export function useActive<Value>(choose: (tab: Tab) => Value): Value {
   return useStudio((state) => choose(activeOf(state)));
 }
 
+/** The nodes that the server has, and the subgraphs of the open document as if they were some. */
+export function catalogOf(state: Studio): Catalog {
+  return catalogWith(activeOf(state).workflow, state.catalog);
+}
+
+export function useCatalog(): Catalog {
+  return useStudio(catalogOf);
+}
+
+export function useSchema(type: string | undefined): NodeSchema | undefined {
+  return useStudio((state) => (type === undefined ? undefined : catalogOf(state)[type]));
+}
+
 export function schemaOf(type: string): NodeSchema | undefined {
-  return useStudio.getState().catalog[type];
+  return catalogOf(useStudio.getState())[type];
+}
+
+/** What the server calls a node of the level shown: the way to it, joined by colons. */
+export function promptIdOf(tab: Tab, key: string): string {
+  return promptId(tab.level, key);
 }
 
 export const layout: WidgetLayout = (type) => {
@@ -81,7 +122,7 @@ export const layout: WidgetLayout = (type) => {
 };
 
 export function isDirty(tab: Tab): boolean {
-  return tab.graph !== tab.kept;
+  return tab.workflow !== tab.kept;
 }
 
 export function changeTab(id: string, change: (tab: Tab) => Partial<Tab>): void {
@@ -94,9 +135,26 @@ function changeActive(change: (tab: Tab) => Partial<Tab>): void {
   changeTab(activeTab().id, change);
 }
 
-/** Every change of a document. Edits with one `thread` in a row are undone together. */
-export function edit(label: string, change: (draft: Draft) => void, thread?: string): void {
-  changeActive((tab) => record(tab, label, change, thread ?? null));
+/**
+ * Every change of a document, made on the level shown; `workflow` is the whole. Edits with one
+ * `thread` in a row are undone together.
+ */
+export function edit(
+  label: string,
+  change: (draft: Draft, workflow: Workflow) => void,
+  thread?: string,
+): void {
+  changeActive((tab) => {
+    const { level } = tab;
+    const recorded = record(
+      { graph: tab.workflow, log: tab.log },
+      label,
+      (workflow) => change(levelAt(workflow, level), workflow),
+      thread ?? null,
+      level,
+    );
+    return showing({ ...tab, workflow: recorded.graph, log: recorded.log }, level);
+  });
 }
 
 /** The typing or dragging that went on is over. */
@@ -104,20 +162,49 @@ export function endThread(): void {
   changeActive((tab) => ({ log: close(tab.log) }));
 }
 
+/** Undoes the last edit, and shows the level where it was made. */
 export function undoEdit(): void {
-  changeActive((tab) => withLivingSelection({ ...tab, ...undo(tab) }));
+  changeActive((tab) => {
+    const where = tab.log.done.at(-1)?.path ?? tab.level;
+    const { graph, log } = undo({ graph: tab.workflow, log: tab.log });
+    return showing({ ...tab, workflow: graph, log }, where);
+  });
 }
 
 export function redoEdit(): void {
-  changeActive((tab) => withLivingSelection({ ...tab, ...redo(tab) }));
+  changeActive((tab) => {
+    const where = tab.log.undone.at(-1)?.path ?? tab.level;
+    const { graph, log } = redo({ graph: tab.workflow, log: tab.log });
+    return showing({ ...tab, workflow: graph, log }, where);
+  });
+}
+
+/** Goes into a subgraph or out of it: the level's own view and selection come back. */
+export function showLevel(path: Path): void {
+  changeActive((tab) => showing(tab, path));
+}
+
+/** The tab at a level, as far as that is still there; what is gone is no longer selected. */
+function showing(tab: Tab, path: Path): Tab {
+  const level = livingPath(tab.workflow, path);
+  const [from, to] = [tab.level.join(":"), level.join(":")];
+  const graph = levelAt(tab.workflow, level);
+  if (from === to) return withLivingSelection({ ...tab, graph });
+  const { selected, selectedLinks, viewport } = tab;
+  const looks = { ...tab.looks, [from]: { selected, selectedLinks, viewport } };
+  return withLivingSelection({ ...tab, ...(looks[to] ?? UNSEEN), looks, level, graph });
 }
 
 export function withLivingSelection(tab: Tab): Tab {
-  return {
-    ...tab,
-    selected: tab.selected.filter((each) => each in tab.graph.nodes),
-    selectedLinks: tab.selectedLinks.filter((each) => each in tab.graph.links),
-  };
+  const selected = tab.selected.filter((each) => each in tab.graph.nodes);
+  const selectedLinks = tab.selectedLinks.filter((each) => each in tab.graph.links);
+  if (
+    selected.length === tab.selected.length &&
+    selectedLinks.length === tab.selectedLinks.length
+  ) {
+    return tab;
+  }
+  return { ...tab, selected, selectedLinks };
 }
 
 export function select(selected: readonly string[], selectedLinks: readonly string[] = []): void {
@@ -152,6 +239,7 @@ export function openWorkflow(value: Json, opened: Opened): string {
   const tab: Tab = {
     ...blankTab(id, opened.name),
     path: opened.path ?? null,
+    workflow: graph,
     graph,
     kept: opened.dirty === true ? emptyGraph() : graph,
     viewport: opened.viewport ?? null,
@@ -182,20 +270,8 @@ export function closeTab(id: string): void {
   });
 }
 
-export function titleOf(node: GraphNode, schema: NodeSchema | undefined, graph?: Graph): string {
-  return node.title ?? schema?.display_name ?? subgraphName(node, graph) ?? node.type;
-}
-
-/** Nodes whose type is the id of a subgraph are called by the subgraph's name. */
-export function subgraphName(node: GraphNode, graph: Graph | undefined): string | null {
-  const definitions = graph?.saved.definitions;
-  if (typeof definitions !== "object" || definitions === null || Array.isArray(definitions)) {
-    return null;
-  }
-  const { subgraphs } = definitions;
-  for (const each of Array.isArray(subgraphs) ? subgraphs : []) {
-    if (typeof each !== "object" || each === null || Array.isArray(each)) continue;
-    if (each.id === node.type && typeof each.name === "string") return each.name;
-  }
-  return null;
+export function titleOf(node: GraphNode, schema: NodeSchema | undefined): string {
+  if (node.key === INPUTS) return "Inputs";
+  if (node.key === OUTPUTS) return "Outputs";
+  return node.title ?? schema?.display_name ?? node.type;
 }

@@ -1,0 +1,139 @@
+/**
+ * The boundary of a subgraph, in the file and in the document. In the file it is two boxes and two
+ * lists of ports; in the document two nodes, whose slots are the ports. Ports have ids of their
+ * own, which never change; instances are joined to them by name (inputs) and by place (outputs).
+ */
+import {
+  type Graph,
+  type GraphNode,
+  INPUTS,
+  type InputSlot,
+  OUTPUTS,
+  type OutputSlot,
+} from "./graph";
+import { equalJson, isObject, type Json, type JsonObject } from "./json";
+import { listOf, textOf, typeOf } from "./values";
+
+/** What the two nodes are in the document; no file and no catalog holds these types. */
+export const BOUNDARY = { inputs: "subgraph inputs", outputs: "subgraph outputs" } as const;
+
+export function readBoundary(definition: JsonObject): GraphNode[] {
+  const inputs = listOf(definition.inputs).map(objectOf);
+  const outputs = listOf(definition.outputs).map(objectOf);
+  const ids = outputs.map((each) => textOf(each.id));
+  return [
+    {
+      ...boxOf(definition.inputNode, INPUTS, BOUNDARY.inputs),
+      outputs: inputs.map((saved) => ({ ...sideless(saved), links: [], saved })),
+    },
+    {
+      ...boxOf(definition.outputNode, OUTPUTS, BOUNDARY.outputs),
+      inputs: outputs.map((saved, index) => {
+        const id = ids[index];
+        const name = id != null && ids.indexOf(id) === index ? id : `#${index}`;
+        return { ...sideless(saved), name, link: null, widget: null, saved };
+      }),
+    },
+  ];
+}
+
+function objectOf(value: Json): JsonObject {
+  return isObject(value) ? value : {};
+}
+
+function sideless(saved: JsonObject) {
+  return { name: textOf(saved.name) ?? "", type: typeOf(saved.type) };
+}
+
+function boxOf(value: Json | undefined, key: string, type: string): GraphNode {
+  const saved = isObject(value) ? value : { id: Number(key) };
+  const [x, y, width, height] = listOf(saved.bounding).map(Number);
+  return {
+    key,
+    id: Number(key),
+    type,
+    title: null,
+    position: { x: x ?? 0, y: y ?? 0 },
+    size: { width: width ?? 120, height: height ?? 0 },
+    mode: 0,
+    collapsed: false,
+    color: null,
+    inputs: [],
+    outputs: [],
+    values: {},
+    slots: [],
+    saved,
+  };
+}
+
+/** What of a saved definition its boundary says; laid over the rest of it. */
+export function writeBoundary({ nodes, links, saved }: Graph): JsonObject {
+  const written: JsonObject = {};
+  const [inputs, outputs] = [nodes[INPUTS], nodes[OUTPUTS]];
+  if (inputs !== undefined) {
+    if ("inputNode" in saved || moved(inputs)) written.inputNode = writeBox(inputs);
+    if (inputs.outputs.length > 0 || "inputs" in saved) {
+      written.inputs = inputs.outputs.map((port) => {
+        const before = joinedBefore(saved, "inputs", port);
+        return writePort(port, port.links, before);
+      });
+    }
+  }
+  if (outputs !== undefined) {
+    if ("outputNode" in saved || moved(outputs)) written.outputNode = writeBox(outputs);
+    if (outputs.inputs.length > 0 || "outputs" in saved) {
+      written.outputs = outputs.inputs.map((port, index) => {
+        const before = joinedBefore(saved, "outputs", port);
+        const now = Object.values(links).filter((each) => each.to === OUTPUTS);
+        const here = now.filter((each) => each.toSlot === index).map((each) => each.key);
+        return writePort(port, here, before);
+      });
+    }
+  }
+  return written;
+}
+
+function moved(node: GraphNode): boolean {
+  return !equalJson(boundingOf(node), listOf(node.saved.bounding).map(Number));
+}
+
+function boundingOf({ position, size }: GraphNode): number[] {
+  return [position.x, position.y, size.width, size.height];
+}
+
+function writeBox(node: GraphNode): JsonObject {
+  return moved(node) ? { ...node.saved, bounding: boundingOf(node) } : node.saved;
+}
+
+/** The links that a port had in the file, by what the file's links say. */
+function joinedBefore(
+  saved: JsonObject,
+  side: "inputs" | "outputs",
+  port: InputSlot | OutputSlot,
+): string[] | null {
+  const index = listOf(saved[side]).findIndex(
+    (each) =>
+      each === port.saved ||
+      (isObject(each) && each.id !== undefined && each.id === port.saved.id),
+  );
+  if (index < 0) return null;
+  const [end, slot, key] =
+    side === "inputs"
+      ? ["origin_id", "origin_slot", INPUTS]
+      : ["target_id", "target_slot", OUTPUTS];
+  return listOf(saved.links).flatMap((each) =>
+    isObject(each) && String(each[end]) === key && Number(each[slot]) === index
+      ? [String(each.id)]
+      : [],
+  );
+}
+
+function writePort(
+  port: InputSlot | OutputSlot,
+  links: readonly string[],
+  before: readonly string[] | null,
+): JsonObject {
+  const same =
+    before !== null && equalJson([...before].sort(), [...links].sort()) && "linkIds" in port.saved;
+  return same ? port.saved : { ...port.saved, linkIds: links.map(Number) };
+}

@@ -1,0 +1,230 @@
+/**
+ * The values that an instance of a subgraph holds for widgets inside, in the three ways of files.
+ * In the document they are called by the subgraph's inputs; those that an old file promotes without
+ * an input are called `node/widget`.
+ */
+import { type Definition, type GraphNode, INPUTS, type Workflow } from "./graph";
+import { isObject, type Json, type JsonObject } from "./json";
+import { isPlaceName, placeName } from "./slots";
+import { listOf } from "./values";
+
+/** In an old promotion, the node id that stands for the subgraph's own input. */
+const NOT_INSIDE = "-1";
+const NUMBERED = /^\d+: /;
+
+export interface Promotion {
+  node: string;
+  widget: string;
+  /** It shows a picture of the inside and holds no value. */
+  isPreview: boolean;
+}
+
+/** A widget inside a subgraph, as deep as the instances in it go one level. */
+export interface Inner {
+  node: string;
+  widget: string;
+}
+
+/** What an instance of an old file promotes. */
+export function promotionsOf(node: GraphNode): Promotion[] {
+  const properties = isObject(node.saved.properties) ? node.saved.properties : {};
+  return listOf(properties.proxyWidgets).flatMap((each): Promotion[] => {
+    if (!Array.isArray(each) || each.length < 2) return [];
+    const widget = String(each[1]).replace(NUMBERED, "");
+    return [{ node: String(each[0]), widget, isPreview: widget.startsWith("$$") }];
+  });
+}
+
+/** The widgets that an input of a subgraph feeds, in the order of its wires. */
+export function widgetsBehind(
+  { graph }: Definition,
+  slot: number,
+  definitions: Readonly<Record<string, Definition>>,
+): Inner[] {
+  const found: Inner[] = [];
+  for (const key of graph.nodes[INPUTS]?.outputs[slot]?.links ?? []) {
+    const link = graph.links[key];
+    const target = link && graph.nodes[link.to];
+    const fed = link && target?.inputs[link.toSlot];
+    if (target === undefined || fed == null) continue;
+    const within = definitions[target.type];
+    const isWidget =
+      fed.widget !== null ||
+      (within !== undefined && leadsToWidget(within, fed.name, definitions, new Set()));
+    if (isWidget) found.push({ node: target.key, widget: fed.widget ?? fed.name });
+  }
+  return found;
+}
+
+function leadsToWidget(
+  definition: Definition,
+  name: string,
+  definitions: Readonly<Record<string, Definition>>,
+  seen: Set<string>,
+): boolean {
+  const at = `${definition.id}/${name}`;
+  if (seen.has(at)) return false;
+  seen.add(at);
+  const { graph } = definition;
+  const ports = graph.nodes[INPUTS]?.outputs ?? [];
+  return ports.some(
+    (port) =>
+      port.name === name &&
+      port.links.some((key) => {
+        const link = graph.links[key];
+        const target = link && graph.nodes[link.to];
+        const fed = link && target?.inputs[link.toSlot];
+        if (target === undefined || fed == null) return false;
+        if (fed.widget !== null) return true;
+        const within = definitions[target.type];
+        return within !== undefined && leadsToWidget(within, fed.name, definitions, seen);
+      }),
+  );
+}
+
+/** The names of a subgraph's inputs that lead to a widget inside, in their order. */
+export function widgetInputs(
+  definition: Definition,
+  definitions: Readonly<Record<string, Definition>>,
+): string[] {
+  const ports = definition.graph.nodes[INPUTS]?.outputs ?? [];
+  return ports.flatMap((port, slot) =>
+    widgetsBehind(definition, slot, definitions).length > 0 ? [port.name] : [],
+  );
+}
+
+/** What the value of an old promotion is called: by the input that feeds the same widget, if any. */
+export function promotedName(
+  { node, widget }: Promotion,
+  definition: Definition,
+  definitions: Readonly<Record<string, Definition>>,
+): string {
+  if (node === NOT_INSIDE) return widget;
+  const ports = definition.graph.nodes[INPUTS]?.outputs ?? [];
+  const port = ports.find((_, slot) =>
+    widgetsBehind(definition, slot, definitions).some(
+      (each) => each.node === node && each.widget === widget,
+    ),
+  );
+  return port?.name ?? `${node}/${widget}`;
+}
+
+/** A name for each entry of an instance's list of values. */
+function namesOfInstance(node: GraphNode, workflow: Workflow, length: number): string[] {
+  const { definitions } = workflow;
+  const definition = definitions[node.type];
+  if (definition === undefined) return [];
+  const promotions = promotionsOf(node);
+  if (promotions.length === 0) {
+    const names = widgetInputs(definition, definitions);
+    const named = node.saved.widgets_values_named;
+    if (names.length !== length && isObject(named) && Object.keys(named).length === length) {
+      return Object.keys(named);
+    }
+    return names;
+  }
+  const all = promotions.map((each) =>
+    each.isPreview ? each.widget : promotedName(each, definition, definitions),
+  );
+  const holding = all.filter((_, index) => promotions[index]?.isPreview === false);
+  if (length === 0 || length === all.length) return all;
+  return length === holding.length ? holding : [];
+}
+
+function namesOfSaved(node: GraphNode, workflow: Workflow): string[] {
+  const list = listOf(node.saved.widgets_values);
+  const names = namesOfInstance(node, workflow, list.length);
+  return list.map((_, index) => names[index] ?? placeName(index));
+}
+
+/** Calls the values of all instances by name, once all definitions are read. */
+export function nameValues(workflow: Workflow): void {
+  const graphs = [workflow, ...Object.values(workflow.definitions).map((each) => each.graph)];
+  for (const { nodes } of graphs) {
+    for (const node of Object.values(nodes)) {
+      if (node.type in workflow.definitions) nameInstance(node, workflow);
+    }
+  }
+}
+
+function nameInstance(node: GraphNode, workflow: Workflow): void {
+  const list = node.saved.widgets_values;
+  if (Array.isArray(list)) {
+    node.slots = namesOfSaved(node, workflow);
+    node.values = Object.fromEntries(
+      node.slots.map((name, index) => [name, list[index] ?? null] as const),
+    );
+  }
+  for (const { name, value } of quarantined(node)) node.values[name] = value;
+}
+
+/** Values that a newer editor could not move over; they hold over those in the list. */
+function quarantined(node: GraphNode): { name: string; value: Json }[] {
+  const properties = isObject(node.saved.properties) ? node.saved.properties : {};
+  return listOf(properties.proxyWidgetErrorQuarantine).flatMap((each) => {
+    const entry = isObject(each) ? listOf(each.originalEntry) : [];
+    if (!isObject(each) || entry.length < 2 || String(entry[0]) !== NOT_INSIDE) return [];
+    return [{ name: String(entry[1]), value: each.hostValue ?? null }];
+  });
+}
+
+/** Lays an instance's values over what was saved, where they or their order changed. */
+export function writeInstanceValues(
+  node: GraphNode,
+  workflow: Workflow,
+  written: JsonObject,
+): void {
+  const { saved, values, slots } = node;
+  if (isObject(saved.widgets_values)) {
+    written.widgets_values = { ...saved.widgets_values, ...values };
+    return;
+  }
+  const list = listOf(saved.widgets_values);
+  const frozen = new Map(quarantined(node).map(({ name, value }) => [name, value]));
+  const before = (name: string): Json =>
+    frozen.get(name) ?? list[slots.indexOf(name)] ?? null;
+  const changed = Object.keys(values).filter((name) => !Object.is(before(name), values[name] ?? null));
+  const now = namesOfSaved(node, workflow);
+  const moved = now.length !== slots.length || now.some((name, index) => name !== slots[index]);
+  if (changed.length === 0 && !moved) return;
+  const names = namesOfInstance(node, workflow, list.length).filter((each) => !isPlaceName(each));
+  releaseQuarantined(written, changed);
+  const promotions = promotionsOf(node);
+  const added = changed.filter(
+    (name) => promotions.length > 0 && !names.includes(name) && values[name] !== null,
+  );
+  if (added.length > 0) promote(written, added);
+  const all = [...names, ...added];
+  written.widgets_values = all.map((name) => values[name] ?? null);
+  if (isObject(saved.widgets_values_named)) {
+    written.widgets_values_named = Object.fromEntries(
+      all.map((name) => [name, values[name] ?? null]),
+    );
+  }
+}
+
+/** What the user has set since is no longer overruled by what was put aside. */
+function releaseQuarantined(written: JsonObject, changed: readonly string[]): void {
+  const properties = isObject(written.properties) ? written.properties : {};
+  const aside = properties.proxyWidgetErrorQuarantine;
+  if (!Array.isArray(aside)) return;
+  const left = aside.filter((each) => {
+    const entry = isObject(each) ? listOf(each.originalEntry) : [];
+    return String(entry[0]) !== NOT_INSIDE || !changed.includes(String(entry[1]));
+  });
+  if (left.length < aside.length) {
+    written.properties = { ...properties, proxyWidgetErrorQuarantine: left };
+  }
+}
+
+/** Inputs whose value an old file's instance did not hold before join its list. */
+function promote(written: JsonObject, names: readonly string[]): void {
+  const properties = isObject(written.properties) ? written.properties : {};
+  written.properties = {
+    ...properties,
+    proxyWidgets: [
+      ...listOf(properties.proxyWidgets),
+      ...names.map((name) => (name.includes("/") ? name.split("/", 2) : [NOT_INSIDE, name])),
+    ],
+  };
+}

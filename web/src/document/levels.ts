@@ -1,0 +1,68 @@
+/** Where in a document one is: the way from its root through instances of subgraphs. */
+import type { Definition, Graph, GraphNode, Workflow } from "./graph";
+
+/** The keys of the instances that one went through, from the root on; empty at the root. */
+export type Path = readonly string[];
+
+export const ROOT: Path = [];
+
+/** The subgraph whose inside the path leads to; undefined at the root and where it leads nowhere. */
+export function definitionAt(workflow: Workflow, path: Path): Definition | undefined {
+  let graph: Graph = workflow;
+  let found: Definition | undefined;
+  for (const key of path) {
+    found = workflow.definitions[graph.nodes[key]?.type ?? ""];
+    if (found === undefined) return undefined;
+    graph = found.graph;
+  }
+  return found;
+}
+
+/** The graph that the path leads to; the root where it leads nowhere. */
+export function levelAt(workflow: Workflow, path: Path): Graph {
+  return definitionAt(workflow, path)?.graph ?? workflow;
+}
+
+/** As much of a path as still leads somewhere. */
+export function livingPath(workflow: Workflow, path: Path): Path {
+  for (let length = path.length; length > 0; length -= 1) {
+    const part = path.slice(0, length);
+    if (definitionAt(workflow, part) !== undefined) return length === path.length ? path : part;
+  }
+  return ROOT;
+}
+
+/** The id that a node of this level has in a prompt: the way to it, joined by colons. */
+export function promptId(path: Path, key: string): string {
+  return [...path, key].join(":");
+}
+
+/** Every graph of a document, the root first. */
+export function graphsOf(workflow: Workflow): Graph[] {
+  return [workflow, ...Object.values(workflow.definitions).map((each) => each.graph)];
+}
+
+/** All instances of a subgraph, with the graph that each lies in. */
+export function instancesOf(workflow: Workflow, id: string): { graph: Graph; node: GraphNode }[] {
+  return graphsOf(workflow).flatMap((graph) =>
+    Object.values(graph.nodes)
+      .filter((node) => node.type === id)
+      .map((node) => ({ graph, node })),
+  );
+}
+
+/** Whether an instance of `outer` has one of `inner` in it, at any depth, or is one. */
+export function holds(workflow: Workflow, outer: string, inner: string): boolean {
+  const seen = new Set<string>();
+  const waiting = [outer];
+  while (waiting.length > 0) {
+    const id = waiting.pop();
+    if (id === undefined || seen.has(id)) continue;
+    if (id === inner) return true;
+    seen.add(id);
+    for (const node of Object.values(workflow.definitions[id]?.graph.nodes ?? {})) {
+      if (node.type in workflow.definitions) waiting.push(node.type);
+    }
+  }
+  return false;
+}

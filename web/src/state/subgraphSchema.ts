@@ -1,0 +1,181 @@
+/**
+ * Subgraphs as if they were classes of nodes: what their inputs and outputs are, which of them are
+ * widgets and what those are like inside. So an instance is drawn, joined and filled in as any node.
+ */
+import type { Catalog } from "../api/catalog";
+import type { InputSchema, NodeSchema, OutputSchema } from "../api/types";
+import {
+  type Definition,
+  type GraphNode,
+  INPUTS,
+  labelOf,
+  OUTPUTS,
+  type OutputSlot,
+  type Workflow,
+} from "../document/graph";
+import { type Inner, promotedName, promotionsOf, widgetsBehind } from "../document/instances";
+import { equalJson, isObject, type Json, type JsonObject } from "../document/json";
+import { graphsOf } from "../document/levels";
+import { standingOf, SUBGRAPH } from "./widgets";
+
+interface Made {
+  base: Catalog;
+  schemas: Readonly<Record<string, NodeSchema>>;
+  catalog: Catalog;
+}
+
+const made = new WeakMap<Workflow, Made>();
+/** By what the document was read from: the last ones made, so that what is the same stays the same. */
+const last = new WeakMap<JsonObject, Made>();
+
+/** The catalog, and in it the document's subgraphs by their ids. */
+export function catalogWith(workflow: Workflow, base: Catalog): Catalog {
+  if (Object.keys(workflow.definitions).length === 0) return base;
+  const known = made.get(workflow);
+  if (known?.base === base) return known.catalog;
+  const before = last.get(workflow.saved);
+  const maker = new Maker(workflow, base);
+  const schemas = Object.fromEntries(
+    Object.values(workflow.definitions).map(({ id }) => {
+      const [schema, old] = [maker.schemaOf(id), before?.schemas[id]];
+      return [id, old !== undefined && equalJson(old, schema) ? old : schema];
+    }),
+  );
+  const same =
+    before?.base === base &&
+    Object.keys(schemas).length === Object.keys(before.schemas).length &&
+    Object.entries(schemas).every(([id, schema]) => before.schemas[id] === schema);
+  const next = same ? before : { base, schemas, catalog: { ...base, ...schemas } };
+  made.set(workflow, next);
+  last.set(workflow.saved, next);
+  return next.catalog;
+}
+
+class Maker {
+  readonly #workflow: Workflow;
+  readonly #base: Catalog;
+  readonly #schemas = new Map<string, NodeSchema>();
+  readonly #promoted: ReadonlyMap<string, ReadonlyMap<string, Inner>>;
+
+  constructor(workflow: Workflow, base: Catalog) {
+    this.#workflow = workflow;
+    this.#base = base;
+    this.#promoted = promotedWithoutInput(workflow);
+  }
+
+  schemaOf(type: string): NodeSchema | undefined {
+    const definition = this.#workflow.definitions[type];
+    if (definition === undefined) return this.#base[type];
+    const known = this.#schemas.get(type);
+    if (known !== undefined) return known;
+    // A hostile file may hold a subgraph in itself: what it is being made from is still empty.
+    const schema = blank(definition);
+    this.#schemas.set(type, schema);
+    const ports = definition.graph.nodes[INPUTS]?.outputs ?? [];
+    schema.inputs = ports.map((port, slot) => this.#input(definition, port, slot));
+    for (const [name, inner] of this.#promoted.get(type) ?? []) {
+      const found = this.#widget(definition, inner);
+      if (found !== null) schema.inputs.push({ ...found, name });
+    }
+    schema.outputs = outputsOf(definition);
+    return schema;
+  }
+
+  #input(definition: Definition, port: OutputSlot, slot: number): InputSchema {
+    const [inner] = widgetsBehind(definition, slot, this.#workflow.definitions);
+    const widget = inner === undefined ? null : this.#widget(definition, inner);
+    const label = labelOf(port);
+    if (widget !== null) {
+      return { ...widget, name: port.name, options: { ...widget.options, label } };
+    }
+    return {
+      name: port.name,
+      type: port.type,
+      section: port.saved.shape === 7 ? "optional" : "required",
+      options: { label, forceInput: true },
+      choices: null,
+      folder: null,
+    };
+  }
+
+  /** A widget of the inside as it looks on the outside; null where nobody knows what it is. */
+  #widget({ graph }: Definition, { node: key, widget }: Inner): InputSchema | null {
+    const node = graph.nodes[key];
+    if (node === undefined) return null;
+    const schema = this.schemaOf(node.type);
+    const input = schema?.inputs.find((each) => each.name === widget);
+    if (schema === undefined || input === undefined) return unknownWidget(node, widget);
+    const value = node.values[widget] ?? standingOf(input);
+    return { ...input, options: { ...input.options, label: widget, standing: value } };
+  }
+}
+
+function blank({ id, name, graph }: Definition): NodeSchema {
+  const { description, category } = graph.saved;
+  return {
+    class_type: id,
+    display_name: name,
+    category: typeof category === "string" && category !== "" ? category : "subgraphs",
+    inputs: [],
+    outputs: [],
+    description: typeof description === "string" ? description : "",
+    python_module: SUBGRAPH,
+    is_output: false,
+    input_is_list: false,
+    deprecated: false,
+    experimental: false,
+    not_idempotent: false,
+    flexible: false,
+    checks_input_types: false,
+    checks: [],
+  };
+}
+
+function outputsOf({ graph }: Definition): OutputSchema[] {
+  return (graph.nodes[OUTPUTS]?.inputs ?? []).map((port) => ({
+    type: port.type,
+    name: labelOf(port),
+    is_list: port.saved.shape === 6,
+    tooltip: null,
+  }));
+}
+
+/** A widget of a class that is not installed: its value says what it is. */
+function unknownWidget(node: GraphNode, widget: string): InputSchema | null {
+  const named = node.saved.widgets_values_named;
+  const value: Json | undefined =
+    node.values[widget] ?? (isObject(named) ? named[widget] : undefined);
+  const type =
+    typeof value === "string"
+      ? "STRING"
+      : typeof value === "boolean"
+        ? "BOOLEAN"
+        : typeof value === "bigint" || Number.isInteger(value)
+          ? "INT"
+          : typeof value === "number"
+            ? "FLOAT"
+            : null;
+  if (type === null || value === undefined) return null;
+  const options = { label: widget, standing: value };
+  return { name: widget, type, section: "required", options, choices: null, folder: null };
+}
+
+/** What instances of old files show of the inside without an input, by subgraph and name. */
+function promotedWithoutInput(workflow: Workflow): Map<string, Map<string, Inner>> {
+  const found = new Map<string, Map<string, Inner>>();
+  const { definitions } = workflow;
+  for (const { nodes } of graphsOf(workflow)) {
+    for (const node of Object.values(nodes)) {
+      const definition = definitions[node.type];
+      if (definition === undefined) continue;
+      for (const each of promotionsOf(node)) {
+        const name = promotedName(each, definition, definitions);
+        if (each.isPreview || name !== `${each.node}/${each.widget}`) continue;
+        const here = found.get(definition.id) ?? new Map<string, Inner>();
+        found.set(definition.id, here.set(name, each));
+      }
+    }
+  }
+  return found;
+}
+
