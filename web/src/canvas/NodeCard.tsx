@@ -94,9 +94,9 @@ interface TitleProps {
 function Title({ node: id, run, sentences }: TitleProps) {
   const node = useActive((tab) => tab.graph.nodes[id]);
   const schema = useStudio((state) => (node === undefined ? undefined : state.catalog[node.type]));
-  const title = useActive((tab) => (node === undefined ? "" : titleOf(node, schema, tab.graph)));
   const [renaming, setRenaming] = useState(false);
   if (node === undefined) return null;
+  const title = titleOf(node, schema);
   const finish = (text: string) => {
     setRenaming(false);
     if (text !== title) rename(id, text === schema?.display_name ? "" : text);

@@ -191,7 +191,7 @@ function paintTitles(
     const node = graph.nodes[key];
     if (node === undefined || box.width * zoom < SMALLEST_TITLED || !overlap(box, view)) continue;
     context.globalAlpha = node.mode === 0 ? 1 : 0.45;
-    const title = titleOf(node, catalog[node.type], graph);
+    const title = titleOf(node, catalog[node.type]);
     context.fillText(fitting(title, box.width - 24, size), box.x + 12, box.y + 8);
   }
   context.globalAlpha = 1;

@@ -121,7 +121,7 @@ export function isBoundary(key: string): boolean {
 }
 
 /** What a slot is called on the screen: its name is what it is found by. */
-export function labelOf(slot: InputSlot | OutputSlot): string {
+export function slotLabel(slot: InputSlot | OutputSlot): string {
   const { label, name } = slot.saved;
   if (typeof label === "string" && label !== "") return label;
   return typeof name === "string" ? name : slot.name;

@@ -164,7 +164,7 @@ function quarantined(node: GraphNode): { name: string; value: Json }[] {
   return listOf(properties.proxyWidgetErrorQuarantine).flatMap((each) => {
     const entry = isObject(each) ? listOf(each.originalEntry) : [];
     if (!isObject(each) || entry.length < 2 || String(entry[0]) !== NOT_INSIDE) return [];
-    return [{ name: String(entry[1]), value: each.hostValue ?? null }];
+    return each.hostValue == null ? [] : [{ name: String(entry[1]), value: each.hostValue }];
   });
 }
 

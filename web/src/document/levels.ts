@@ -51,18 +51,20 @@ export function instancesOf(workflow: Workflow, id: string): { graph: Graph; nod
   );
 }
 
+/** The subgraphs that nodes of these types are made of, those within them too. */
+export function withinOf(workflow: Workflow, types: readonly string[]): Definition[] {
+  const found = new Map<string, Definition>();
+  const waiting = [...types];
+  while (waiting.length > 0) {
+    const definition = workflow.definitions[waiting.pop() ?? ""];
+    if (definition === undefined || found.has(definition.id)) continue;
+    found.set(definition.id, definition);
+    waiting.push(...Object.values(definition.graph.nodes).map((each) => each.type));
+  }
+  return [...found.values()];
+}
+
 /** Whether an instance of `outer` has one of `inner` in it, at any depth, or is one. */
 export function holds(workflow: Workflow, outer: string, inner: string): boolean {
-  const seen = new Set<string>();
-  const waiting = [outer];
-  while (waiting.length > 0) {
-    const id = waiting.pop();
-    if (id === undefined || seen.has(id)) continue;
-    if (id === inner) return true;
-    seen.add(id);
-    for (const node of Object.values(workflow.definitions[id]?.graph.nodes ?? {})) {
-      if (node.type in workflow.definitions) waiting.push(node.type);
-    }
-  }
-  return false;
+  return withinOf(workflow, [outer]).some((each) => each.id === inner);
 }

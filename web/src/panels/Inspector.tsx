@@ -53,7 +53,7 @@ function Outline() {
             <li key={key}>
               <button type="button" onClick={() => select([key])}>
                 <i className={`state ${state ?? "waiting"}`} />
-                {titleOf(node, catalog[node.type], graph)}
+                {titleOf(node, catalog[node.type])}
                 <span className="kind">{node.type}</span>
               </button>
             </li>
@@ -87,7 +87,7 @@ function About({ node }: { node: GraphNode }) {
   return (
     <>
       <header>
-        <h2>{titleOf(node, schema, graph)}</h2>
+        <h2>{titleOf(node, schema)}</h2>
         <p className="kind">
           {node.type} <span>#{node.key}</span>
           {run?.took != null && <span>{(run.took / 1000).toFixed(2)} s</span>}

@@ -14,7 +14,7 @@ import {
   setTitle,
   setValue,
 } from "../document/edit";
-import { MODE, type Point } from "../document/graph";
+import { isBoundary, MODE, type Point } from "../document/graph";
 import { type Json, parseJson, writeJson } from "../document/json";
 import { copyNodes, pasteNodes } from "../document/snippet";
 import { grewIn, inputsOf } from "./inputs";
@@ -267,29 +267,31 @@ export function ungroup(key: string): void {
 
 /** The selected nodes as text for the clipboard, or null where none is. */
 export function copiedText(): string | null {
-  const { graph, selected } = activeTab();
-  return selected.length === 0 ? null : writeJson(copyNodes(graph, selected));
+  const { graph, workflow, selected } = activeTab();
+  const copied = selected.filter((key) => !isBoundary(key));
+  return copied.length === 0 ? null : writeJson(copyNodes(graph, copied, workflow));
 }
 
 /** Puts copied nodes down; throws what `parseJson` and `pasteNodes` throw. */
 export function pasteText(text: string, corner: Point, withLinks: boolean): void {
   const snippet = parseJson(text);
   let keys: string[] = [];
-  edit("Paste", (draft) => {
-    keys = pasteNodes(draft, snippet, layout, bodyAt(corner), withLinks);
+  edit("Paste", (draft, workflow) => {
+    keys = pasteNodes(draft, snippet, layout, bodyAt(corner), withLinks, workflow);
   });
   select(keys);
 }
 
 export function duplicateSelected(): void {
-  const { graph, selected } = activeTab();
-  const bounds = boundsOf(graph, selected);
+  const { graph, workflow, selected } = activeTab();
+  const copied = selected.filter((key) => !isBoundary(key));
+  const bounds = boundsOf(graph, copied);
   if (bounds === null) return;
-  const snippet = copyNodes(graph, selected);
+  const snippet = copyNodes(graph, copied, workflow);
   const at = { x: bounds.x + 4 * GRID, y: bounds.y + TITLE + 4 * GRID };
   let keys: string[] = [];
-  edit("Duplicate", (draft) => {
-    keys = pasteNodes(draft, snippet, layout, at, true);
+  edit("Duplicate", (draft, workflow) => {
+    keys = pasteNodes(draft, snippet, layout, at, true, workflow);
   });
   select(keys);
 }

@@ -24,7 +24,7 @@ export function draftOfTabs(): JsonObject {
       path: tab.path,
       dirty: isDirty(tab),
       viewport: tab.viewport === null ? null : { ...tab.viewport },
-      workflow: writeGraph(tab.graph),
+      workflow: writeGraph(tab.workflow),
     })),
   };
 }

@@ -3,6 +3,7 @@ import defaultWorkflow from "../../workflows/text_to_image.json?raw";
 import { Refused } from "../api/client";
 import type { Point } from "../document/graph";
 import { isObject, type Json, type JsonObject, parseJson, writeJson } from "../document/json";
+import { graphsOf, levelAt } from "../document/levels";
 import { kindOf, NotAWorkflow, readGraph } from "../document/read";
 import { writeGraph } from "../document/write";
 import { add, change } from "./actions";
@@ -191,17 +192,20 @@ async function addPicture(file: File, at: Point): Promise<void> {
 
 export async function refreshCatalog(): Promise<void> {
   const catalog = await client.catalog();
-  useStudio.setState(({ tabs }) => ({ catalog, tabs: tabs.map(renamed) }));
+  useStudio.setState({ catalog });
+  useStudio.setState(({ tabs }) => ({ tabs: tabs.map(renamed) }));
 
   /** Nodes that the catalog did not know are read again by their names. */
   function renamed(tab: Tab): Tab {
-    const unknown = Object.values(tab.graph.nodes).some(
-      (each) => each.slots.some((name) => name.startsWith("#")) && each.type in catalog,
+    const unknown = graphsOf(tab.workflow).some(({ nodes }) =>
+      Object.values(nodes).some(
+        (each) => each.slots.some((name) => name.startsWith("#")) && each.type in catalog,
+      ),
     );
     if (!unknown || tab.log.done.length > 0) return tab;
-    const known = (type: string) => layout(type);
-    const graph = readGraph(writeGraph(tab.graph), known);
-    return { ...tab, graph, kept: tab.graph === tab.kept ? graph : tab.kept };
+    const workflow = readGraph(writeGraph(tab.workflow), layout);
+    const kept = tab.workflow === tab.kept ? workflow : tab.kept;
+    return { ...tab, workflow, kept, graph: levelAt(workflow, tab.level) };
   }
 }
 
@@ -220,7 +224,7 @@ export async function save(
     path = `${FOLDER}/${name}.json`;
   }
   try {
-    await client.save(path, writeJson(writeGraph(tab.graph), 1), path === tab.path);
+    await client.save(path, writeJson(writeGraph(tab.workflow), 1), path === tab.path);
   } catch (error) {
     if (error instanceof Refused && error.status === 409) {
       tellError(
@@ -231,7 +235,7 @@ export async function save(
     tellError(error);
     return false;
   }
-  changeTab(tab.id, () => ({ path, name, kept: tab.graph }));
+  changeTab(tab.id, () => ({ path, name, kept: tab.workflow }));
   return true;
 }
 
@@ -253,8 +257,8 @@ export async function openSaved(name: string): Promise<void> {
 
 /** Hands the open document out as a file. */
 export function download(): void {
-  const { graph, name } = activeTab();
-  const blob = new Blob([writeJson(writeGraph(graph), 1)], { type: "application/json" });
+  const { workflow, name } = activeTab();
+  const blob = new Blob([writeJson(writeGraph(workflow), 1)], { type: "application/json" });
   const link = document.createElement("a");
   link.href = URL.createObjectURL(blob);
   link.download = `${name}.json`;

@@ -21,7 +21,7 @@ export async function run(front = false): Promise<void> {
   try {
     rollSeeds();
     const tab = activeTab();
-    const workflow = writeGraph(tab.graph);
+    const workflow = writeGraph(tab.workflow);
     const { prompt, report } = await client.check(workflow);
     setProblems(tab.id, report);
     if (report.error !== null) {
@@ -111,12 +111,12 @@ export function watchProblems(): () => void {
   const ask = async (tab: Tab) => {
     asked?.abort();
     asked = new AbortController();
-    if (tab.graph.order.length === 0) {
+    if (tab.workflow.order.length === 0) {
       setProblems(tab.id, { error: null, node_errors: {} });
       return;
     }
     try {
-      const { report } = await client.check(writeGraph(tab.graph), asked.signal);
+      const { report } = await client.check(writeGraph(tab.workflow), asked.signal);
       setProblems(tab.id, report);
     } catch (error) {
       if (error instanceof DOMException && error.name === "AbortError") return;
@@ -127,8 +127,8 @@ export function watchProblems(): () => void {
   let seen: unknown = null;
   const look = () => {
     const tab = activeTab();
-    if (tab.graph === seen) return;
-    seen = tab.graph;
+    if (tab.workflow === seen) return;
+    seen = tab.workflow;
     clearTimeout(timer);
     timer = setTimeout(() => void ask(activeTab()), CHECK_AFTER);
   };
@@ -220,7 +220,7 @@ export async function workflowOf(job: string): Promise<Json | null> {
 
 /** Puts the outputs of the newest finished job on the nodes of the tab it came from, by its id. */
 export async function showLastResults(tab: Tab): Promise<void> {
-  const wanted = tab.graph.saved.id;
+  const wanted = tab.workflow.saved.id;
   const last = useRuns.getState().past.find((each) => each.status === "completed");
   if (last === undefined || typeof wanted !== "string") return;
   try {
@@ -229,7 +229,7 @@ export async function showLastResults(tab: Tab): Promise<void> {
     if (!isObject(made) || made.id !== wanted) return;
     for (const [node, output] of Object.entries(outputs ?? {})) {
       const known = useRuns.getState().shown[placeOf(tab.id, node)];
-      if (known === undefined && node in tab.graph.nodes) setShown(tab.id, node, output);
+      if (known === undefined && node in tab.workflow.nodes) setShown(tab.id, node, output);
     }
   } catch (error) {
     if (!(error instanceof Refused)) tell("The last results could not be read.");

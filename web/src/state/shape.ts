@@ -4,9 +4,9 @@
  * title lies above it; here both are one box.
  */
 import type { InputSchema, NodeSchema } from "../api/types";
-import type { Graph, GraphNode, Point } from "../document/graph";
+import { type Graph, type GraphNode, type Point, slotLabel } from "../document/graph";
 import { grewIn, inputsOf } from "./inputs";
-import { controlOf, defaultOf, isSocket, isWidget, widgetType } from "./widgets";
+import { controlOf, isSocket, isWidget, standingOf, widgetType } from "./widgets";
 
 export const TITLE = 30;
 export const ROW = 20;
@@ -182,7 +182,7 @@ function socketsOf(node: GraphNode, schema: NodeSchema | undefined) {
     })),
     ...foreign.map((each) => ({
       id: each.name,
-      label: each.name,
+      label: slotLabel(each),
       type: each.type,
       optional: schema !== undefined,
       tooltip: null,
@@ -193,7 +193,7 @@ function socketsOf(node: GraphNode, schema: NodeSchema | undefined) {
     const [described, saved] = [schema?.outputs[index], node.outputs[index]];
     return {
       id: String(index),
-      label: described?.name || saved?.name || "",
+      label: described?.name || (saved === undefined ? "" : slotLabel(saved)),
       type: (saved?.type === "*" ? described?.type : saved?.type) ?? described?.type ?? "*",
       optional: false,
       list: described?.is_list ?? false,
@@ -242,7 +242,7 @@ export function outputType(node: GraphNode, schema: NodeSchema | undefined, slot
 
 /** A widget's value as the server would take it: what is saved, else the default. */
 export function currentValue(node: GraphNode, input: InputSchema) {
-  return node.values[input.name] ?? defaultOf(input);
+  return node.values[input.name] ?? standingOf(input);
 }
 
 export function boundsOf(graph: Graph, keys: readonly string[]) {

@@ -52,6 +52,7 @@ export interface Tab extends Look {
 }
 
 interface Studio {
+  /** The nodes that the server has, and the subgraphs of the open document as if they were some. */
   catalog: Catalog;
   tabs: readonly Tab[];
   active: string;
@@ -65,6 +66,12 @@ export const useStudio = create<Studio>(() => ({
   tabs: [NOTHING],
   active: "nothing",
 }));
+
+// Before anybody else hears of a change, so that nobody sees a document without its subgraphs.
+useStudio.subscribe((state) => {
+  const catalog = catalogWith(activeOf(state).workflow, state.catalog);
+  if (catalog !== state.catalog) useStudio.setState({ catalog });
+});
 
 export function blankTab(id: string, name: string): Tab {
   const graph = emptyGraph();
@@ -94,21 +101,8 @@ export function useActive<Value>(choose: (tab: Tab) => Value): Value {
   return useStudio((state) => choose(activeOf(state)));
 }
 
-/** The nodes that the server has, and the subgraphs of the open document as if they were some. */
-export function catalogOf(state: Studio): Catalog {
-  return catalogWith(activeOf(state).workflow, state.catalog);
-}
-
-export function useCatalog(): Catalog {
-  return useStudio(catalogOf);
-}
-
-export function useSchema(type: string | undefined): NodeSchema | undefined {
-  return useStudio((state) => (type === undefined ? undefined : catalogOf(state)[type]));
-}
-
 export function schemaOf(type: string): NodeSchema | undefined {
-  return catalogOf(useStudio.getState())[type];
+  return useStudio.getState().catalog[type];
 }
 
 /** What the server calls a node of the level shown: the way to it, joined by colons. */

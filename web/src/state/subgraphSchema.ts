@@ -8,7 +8,7 @@ import {
   type Definition,
   type GraphNode,
   INPUTS,
-  labelOf,
+  slotLabel,
   OUTPUTS,
   type OutputSlot,
   type Workflow,
@@ -28,24 +28,28 @@ const made = new WeakMap<Workflow, Made>();
 /** By what the document was read from: the last ones made, so that what is the same stays the same. */
 const last = new WeakMap<JsonObject, Made>();
 
-/** The catalog, and in it the document's subgraphs by their ids. */
-export function catalogWith(workflow: Workflow, base: Catalog): Catalog {
+/** What a catalog with subgraphs in it was made of. */
+const bases = new WeakMap<Catalog, Catalog>();
+
+/** The catalog, and in it the subgraphs of this document, by their ids, instead of another's. */
+export function catalogWith(workflow: Workflow, catalog: Catalog): Catalog {
+  const base = bases.get(catalog) ?? catalog;
   if (Object.keys(workflow.definitions).length === 0) return base;
   const known = made.get(workflow);
   if (known?.base === base) return known.catalog;
   const before = last.get(workflow.saved);
   const maker = new Maker(workflow, base);
-  const schemas = Object.fromEntries(
-    Object.values(workflow.definitions).map(({ id }) => {
-      const [schema, old] = [maker.schemaOf(id), before?.schemas[id]];
-      return [id, old !== undefined && equalJson(old, schema) ? old : schema];
-    }),
-  );
+  const schemas: Record<string, NodeSchema> = {};
+  for (const { id } of Object.values(workflow.definitions)) {
+    const [schema, old] = [maker.schemaOf(id), before?.schemas[id]];
+    if (schema !== undefined) schemas[id] = old && equalJson(old, schema) ? old : schema;
+  }
   const same =
     before?.base === base &&
     Object.keys(schemas).length === Object.keys(before.schemas).length &&
     Object.entries(schemas).every(([id, schema]) => before.schemas[id] === schema);
   const next = same ? before : { base, schemas, catalog: { ...base, ...schemas } };
+  bases.set(next.catalog, base);
   made.set(workflow, next);
   last.set(workflow.saved, next);
   return next.catalog;
@@ -84,15 +88,15 @@ class Maker {
   #input(definition: Definition, port: OutputSlot, slot: number): InputSchema {
     const [inner] = widgetsBehind(definition, slot, this.#workflow.definitions);
     const widget = inner === undefined ? null : this.#widget(definition, inner);
-    const label = labelOf(port);
+    const display_name = slotLabel(port);
     if (widget !== null) {
-      return { ...widget, name: port.name, options: { ...widget.options, label } };
+      return { ...widget, name: port.name, options: { ...widget.options, display_name } };
     }
     return {
       name: port.name,
       type: port.type,
       section: port.saved.shape === 7 ? "optional" : "required",
-      options: { label, forceInput: true },
+      options: { display_name, forceInput: true },
       choices: null,
       folder: null,
     };
@@ -106,7 +110,7 @@ class Maker {
     const input = schema?.inputs.find((each) => each.name === widget);
     if (schema === undefined || input === undefined) return unknownWidget(node, widget);
     const value = node.values[widget] ?? standingOf(input);
-    return { ...input, options: { ...input.options, label: widget, standing: value } };
+    return { ...input, options: { ...input.options, standing: value } };
   }
 }
 
@@ -134,7 +138,7 @@ function blank({ id, name, graph }: Definition): NodeSchema {
 function outputsOf({ graph }: Definition): OutputSchema[] {
   return (graph.nodes[OUTPUTS]?.inputs ?? []).map((port) => ({
     type: port.type,
-    name: labelOf(port),
+    name: slotLabel(port),
     is_list: port.saved.shape === 6,
     tooltip: null,
   }));
@@ -156,7 +160,7 @@ function unknownWidget(node: GraphNode, widget: string): InputSchema | null {
             ? "FLOAT"
             : null;
   if (type === null || value === undefined) return null;
-  const options = { label: widget, standing: value };
+  const options = { standing: value };
   return { name: widget, type, section: "required", options, choices: null, folder: null };
 }
 

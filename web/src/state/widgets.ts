@@ -68,9 +68,22 @@ export function defaultOf(input: InputSchema): Json {
   return stated === undefined ? (EMPTY[widgetType(input)] ?? null) : (stated as Json);
 }
 
+/** What stands in `python_module` for a class that is a subgraph of the document. */
+export const SUBGRAPH = "subgraph";
+
+/** Whether its values are those of widgets inside: saved as they are, without what seeds add. */
+export function isSubgraph(schema: NodeSchema | undefined): boolean {
+  return schema?.python_module === SUBGRAPH;
+}
+
+/** The value where a node holds none: for a subgraph's widget, that of the widget inside. */
+export function standingOf(input: InputSchema): Json {
+  return "standing" in input.options ? (input.options.standing as Json) : defaultOf(input);
+}
+
 /** The name of the widget that says what to do with this input before a run, if it has one. */
 export function controlOf(schema: NodeSchema, input: InputSchema): string | null {
-  if (!isControlled(input)) return null;
+  if (isSubgraph(schema) || !isControlled(input)) return null;
   const index = schema.inputs.filter(isControlled).findIndex((each) => each.name === input.name);
   if (index < 0) return `${input.name}.${CONTROL}`;
   return index === 0 ? CONTROL : `${CONTROL}_${index + 1}`;
@@ -88,7 +101,7 @@ const layouts = new WeakMap<NodeSchema, readonly WidgetSlot[]>();
 export function layoutOf(schema: NodeSchema): readonly WidgetSlot[] {
   const known = layouts.get(schema);
   if (known !== undefined) return known;
-  const made = entriesFor(schema, schema.inputs);
+  const made = isSubgraph(schema) ? [] : entriesFor(schema, schema.inputs);
   layouts.set(schema, made);
   return made;
 }

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { addNode, connect, type Draft, removeLink, removeNodes } from "../../src/document/edit";
-import { emptyGraph, type Graph, type GraphNode } from "../../src/document/graph";
+import { emptyGraph, type GraphNode, type Workflow } from "../../src/document/graph";
 import type { JsonObject } from "../../src/document/json";
 import { EMPTY_LOG, type Recorded, record, undo } from "../../src/document/log";
 import {
@@ -43,7 +43,7 @@ function node(id: number): GraphNode {
 }
 
 /** Node 1 feeds nodes 2 and 3: links 1 and 2. */
-function fork(): Graph {
+function fork(): Workflow {
   const graph = emptyGraph();
   for (const id of [1, 2, 3]) addNode(graph, node(id));
   for (const to of ["2", "3"]) {
@@ -57,11 +57,11 @@ function fork(): Graph {
   return graph;
 }
 
-function change(graph: Graph, edit: (draft: Draft) => void): Recorded {
+function change(graph: Workflow, edit: (draft: Draft) => void): Recorded {
   return record({ graph, log: EMPTY_LOG }, "Edit", edit);
 }
 
-const places = (graph: Graph, key: string) => {
+const places = (graph: Workflow, key: string) => {
   const link = graph.links[key];
   return link === undefined ? [] : pointsOf(graph, link).map((each) => each.position.x);
 };
