@@ -22,6 +22,8 @@ import {
 import { moveNodes, resizeNode } from "../document/edit";
 import type { Size } from "../document/graph";
 import { openFile } from "../state/files";
+import { enter } from "../state/levels";
+import { isInstance } from "../state/places";
 import { useRuns } from "../state/runs";
 import { bodyAt, boundsOf, GRID, TITLE } from "../state/shape";
 import {
@@ -35,6 +37,8 @@ import {
   type Viewport,
 } from "../state/studio";
 import { useView } from "../state/view";
+import { BoundaryCard } from "./BoundaryCard";
+import { Breadcrumbs } from "./Breadcrumbs";
 import { useCanvasHandle } from "./clipboard";
 import { disconnect, joinEnds, letGo, mayJoin, reconnect } from "./connecting";
 import { type FlowEdge, type FlowNode, Projection } from "./flow";
@@ -46,7 +50,7 @@ import { WireMarks } from "./WireMarks";
 import { clickWire, WireMenu } from "./WireMenu";
 import { ZoomBar } from "./ZoomBar";
 
-const NODE_TYPES = { card: NodeCard };
+const NODE_TYPES = { card: NodeCard, boundary: BoundaryCard };
 const EDGE_TYPES = { wire: Wire };
 /** Below this zoom, nodes are painted instead of built: nobody reads their fields there. */
 export const OVERVIEW_BELOW = 0.4;
@@ -60,9 +64,9 @@ const NO_NODES: FlowNode[] = [];
 const NO_EDGES: FlowEdge[] = [];
 
 export function Canvas() {
-  const active = useStudio((state) => state.active);
+  const shown = useActive((tab) => [tab.id, ...tab.level].join(":"));
   return (
-    <ReactFlowProvider key={active}>
+    <ReactFlowProvider key={shown}>
       <Board />
     </ReactFlowProvider>
   );
@@ -105,6 +109,7 @@ function Board() {
   );
 
   const onDoubleClick = (event: MouseEvent) => {
+    if (enterAt(event.target)) return;
     if (!isPane(event.target)) return;
     const at = atScreen(event.clientX, event.clientY);
     const key = overview ? nodeAt(at) : null;
@@ -169,6 +174,7 @@ function Board() {
         {!overview && <WireMarks />}
         {overview && <Overview />}
       </ReactFlow>
+      <Breadcrumbs />
       <ZoomBar />
       <WireMenu />
       {tab.graph.order.length === 0 && <Empty />}
@@ -190,6 +196,17 @@ function Empty() {
       <p>Double-click to add a node, or drop a workflow or a picture made with one here.</p>
     </div>
   );
+}
+
+/** Goes into the instance of a subgraph that was double-clicked, if it was one. */
+function enterAt(target: EventTarget): boolean {
+  if (!(target instanceof Element) || target.closest("input, textarea, button, .field") !== null) {
+    return false;
+  }
+  const key = target.closest<HTMLElement>("[data-node]")?.dataset.node;
+  if (key === undefined || !isInstance(activeTab(), key)) return false;
+  enter(key);
+  return true;
 }
 
 function isPane(target: EventTarget): boolean {

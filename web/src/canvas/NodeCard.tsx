@@ -7,7 +7,8 @@ import type { Json } from "../document/json";
 import { change, rename } from "../state/actions";
 import { refreshCatalog } from "../state/files";
 import { colourOf, familyOf } from "../state/kinds";
-import { type NodeRun, placeOf, sentencesOf, useRuns } from "../state/runs";
+import { isInstance, useRunOf } from "../state/places";
+import { type NodeRun, sentencesOf } from "../state/runs";
 import { client } from "../state/server";
 import {
   currentValue,
@@ -28,14 +29,8 @@ import { Shown } from "./Shown";
 
 export const NodeCard = memo(function NodeCard({ id, selected }: NodeProps<FlowNode>) {
   const node = useActive((tab) => tab.graph.nodes[id]);
-  const tab = useActive((each) => each.id);
   const schema = useStudio((state) => (node === undefined ? undefined : state.catalog[node.type]));
-  const place = placeOf(tab, id);
-  const run = useRuns((state) => state.nodes[place]);
-  const shown = useRuns((state) => state.shown[place]);
-  const preview = useRuns((state) => state.previews[place]);
-  const failure = useRuns((state) => state.failures[place]);
-  const problems = useRuns((state) => state.problems[tab]?.node_errors[id]);
+  const { run, shown, preview, failure, problems } = useRunOf(id);
   if (node === undefined) return null;
   const sentences = failure === undefined ? sentencesOf(problems) : [failure];
   const shape = shapeFor(node, schema, showsPictures(schema) || shown !== undefined);
@@ -106,6 +101,8 @@ function Title({ node: id, run, sentences }: TitleProps) {
     <header
       className="card-title"
       onDoubleClick={(event) => {
+        // An instance of a subgraph is gone into; the canvas hears it.
+        if (isInstance(activeTab(), id)) return;
         event.stopPropagation();
         setRenaming(true);
       }}

@@ -4,10 +4,11 @@ import { useEffect, useRef } from "react";
 import type { Catalog } from "../api/catalog";
 import type { Graph, GraphNode, Point } from "../document/graph";
 import { colourOf } from "../state/kinds";
-import { placeOf, useRuns } from "../state/runs";
+import { isInstance, placeHere, problemsAt, runAt } from "../state/places";
+import { useRuns } from "../state/runs";
 import { setting, useSetting } from "../state/settings";
 import { outputType, shapeOf, TITLE } from "../state/shape";
-import { activeTab, titleOf, useActive, useStudio } from "../state/studio";
+import { activeTab, promptIdOf, titleOf, useActive, useStudio } from "../state/studio";
 import { pathOf, traceLink, type WireShape } from "../state/wires";
 
 interface Box {
@@ -42,7 +43,7 @@ export function Overview() {
   const height = useStore((state) => state.height);
   const tab = useActive((each) => each);
   const runs = useRuns((state) => state.nodes);
-  const problems = useRuns((state) => state.problems[tab.id]?.node_errors);
+  const report = useRuns((state) => state.problems[tab.id]);
   const theme = useSetting("calotype.theme");
 
   // biome-ignore lint/correctness/useExhaustiveDependencies: the theme changes what `css` answers
@@ -58,8 +59,8 @@ export function Overview() {
     const drawn = drawingOf(tab.graph);
     paint(context, drawn, css, zoom);
     for (const [key, box] of drawn.boxes) {
-      const run = runs[placeOf(tab.id, key)]?.state;
-      const isWrong = problems !== undefined && key in problems;
+      const run = runAt(runs, placeHere(tab, key), isInstance(tab, key))?.state;
+      const isWrong = problemsAt(report, promptIdOf(tab, key), isInstance(tab, key)) !== undefined;
       if (isWrong) outline(context, box, css("var(--error)"), zoom);
       else if (run === "running" || tab.selected.includes(key)) {
         outline(context, box, css("var(--accent)"), zoom);
@@ -67,7 +68,7 @@ export function Overview() {
     }
     const view: Box = { x: -x / zoom, y: -y / zoom, width: width / zoom, height: height / zoom };
     paintTitles(context, tab.graph, drawn, view, css, zoom);
-  }, [x, y, zoom, width, height, tab, runs, problems, theme]);
+  }, [x, y, zoom, width, height, tab, runs, report, theme]);
 
   return (
     <canvas

@@ -8,7 +8,8 @@ import { linksThrough, moveReroutes } from "../document/reroute";
 import { canvas } from "../state/canvas";
 import { jumpAlong, removePoints, renameWires } from "../state/connecting";
 import { colourOf } from "../state/kinds";
-import { placeOf, useRuns } from "../state/runs";
+import { shows } from "../state/places";
+import { useRuns } from "../state/runs";
 import { GRID, outputType } from "../state/shape";
 import { activeTab, edit, endThread, select, useActive, useStudio } from "../state/studio";
 import { endsOf, STUB } from "../state/wires";
@@ -129,15 +130,15 @@ function isInPortal(point: string): boolean {
 
 /** The tags of all named wires: one at each source, one at each target. */
 function Tags() {
-  const graph = useActive((tab) => tab.graph);
-  const tab = useActive((each) => each.id);
+  const tab = useActive((each) => each);
+  const { graph } = tab;
   const catalog = useStudio((state) => state.catalog);
   const shown = useRuns((state) => state.shown);
   const named = graph.linkOrder.flatMap((key) => graph.links[key] ?? []);
   const sources = new Set<string>();
   return named.flatMap((link) => {
     if (link.portal === null) return [];
-    const ends = endsOf(graph, link, catalog, (key) => placeOf(tab, key) in shown);
+    const ends = endsOf(graph, link, catalog, (key) => shows(tab, shown, key));
     const source = graph.nodes[link.from];
     if (ends === null || source === undefined) return [];
     const type = outputType(source, catalog[source.type], link.fromSlot);

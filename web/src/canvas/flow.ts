@@ -2,12 +2,13 @@
 import { type Edge, type Node, Position } from "@xyflow/react";
 import type { Catalog } from "../api/catalog";
 import type { NodeSchema } from "../api/types";
-import type { GraphNode, Link } from "../document/graph";
-import { placeOf, type Shown } from "../state/runs";
+import { type GraphNode, isBoundary, type Link } from "../document/graph";
+import { placeHere } from "../state/places";
+import type { Shown } from "../state/runs";
 import { cornerOf, outputType, type Shape, shapeFor, showsPictures, WIDGET } from "../state/shape";
 import type { Tab } from "../state/studio";
 
-export type FlowNode = Node<Record<string, never>, "card">;
+export type FlowNode = Node<Record<string, never>, "card" | "boundary">;
 export type FlowEdge = Edge<{ type: string; muted: boolean }, "wire">;
 
 interface Known {
@@ -20,18 +21,18 @@ interface Known {
 const DOT = { width: 1, height: 1 };
 const NO_DATA: Record<string, never> = {};
 
-const EMPTY = { of: null, tab: "", keys: new Set<string>() };
+const EMPTY = { of: null, start: "", keys: new Set<string>() };
 
 /** Remembers what was made, by the node it was made of. */
 export class Projection {
   #nodes = new WeakMap<GraphNode, Known>();
   #edges = new WeakMap<Link, FlowEdge>();
   #lastEdges: FlowEdge[] = [];
-  #shown: { of: unknown; tab: string; keys: ReadonlySet<string> } = EMPTY;
+  #shown: { of: unknown; start: string; keys: ReadonlySet<string> } = EMPTY;
 
   nodes(tab: Tab, catalog: Catalog, shown: Readonly<Record<string, Shown>>): FlowNode[] {
     const selected = new Set(tab.selected);
-    const showing = this.#showing(tab.id, shown);
+    const showing = this.#showing(tab, shown);
     const all: FlowNode[] = [];
     for (const key of tab.graph.order) {
       const node = tab.graph.nodes[key];
@@ -53,12 +54,13 @@ export class Projection {
     return all;
   }
 
-  /** The nodes of this document that have something to show. */
-  #showing(tab: string, shown: Readonly<Record<string, Shown>>): ReadonlySet<string> {
-    if (this.#shown.of === shown && this.#shown.tab === tab) return this.#shown.keys;
-    const start = placeOf(tab, "");
+  /** The nodes of the level shown that have something to show, or hold one that has. */
+  #showing(tab: Tab, shown: Readonly<Record<string, Shown>>): ReadonlySet<string> {
+    const start = placeHere(tab, "");
+    if (this.#shown.of === shown && this.#shown.start === start) return this.#shown.keys;
     const places = Object.keys(shown).filter((each) => each.startsWith(start));
-    this.#shown = { of: shown, tab, keys: new Set(places.map((each) => each.slice(start.length))) };
+    const keys = places.map((each) => each.slice(start.length).split(":", 1)[0] ?? "");
+    this.#shown = { of: shown, start, keys: new Set(keys) };
     return this.#shown.keys;
   }
 
@@ -106,7 +108,7 @@ function flowNode(node: GraphNode, shape: Shape, selected: boolean): FlowNode {
   const { width, height } = shape;
   return {
     id: node.key,
-    type: "card",
+    type: isBoundary(node.key) ? "boundary" : "card",
     position: cornerOf(node),
     data: NO_DATA,
     width,

@@ -113,8 +113,7 @@ function joinedBefore(
 ): string[] | null {
   const index = listOf(saved[side]).findIndex(
     (each) =>
-      each === port.saved ||
-      (isObject(each) && each.id !== undefined && each.id === port.saved.id),
+      each === port.saved || (isObject(each) && each.id !== undefined && each.id === port.saved.id),
   );
   if (index < 0) return null;
   const [end, slot, key] =

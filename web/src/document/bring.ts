@@ -1,7 +1,7 @@
 /** Subgraphs that come with nodes from elsewhere: the same are shared, others of the same id renamed. */
 import type { Graph, Workflow } from "./graph";
 import { equalJson } from "./json";
-import { graphsOf, holds, withinOf } from "./levels";
+import { definitionOf, graphsOf, holds, withinOf } from "./levels";
 import { writeDefinition } from "./write";
 
 /** Adds the subgraphs of `copied` that its root needs. Where an id is taken by another, `copied` is changed. */
@@ -33,6 +33,6 @@ function rename(copied: Workflow, from: string, to: string): void {
 
 /** Whether a node of this type, put into this graph, would lie in itself. */
 export function selfHolding(workflow: Workflow, graph: Graph, type: string): boolean {
-  const around = Object.values(workflow.definitions).find((each) => each.graph === graph);
+  const around = definitionOf(workflow, graph);
   return around !== undefined && type in workflow.definitions && holds(workflow, type, around.id);
 }

@@ -181,9 +181,10 @@ export function writeInstanceValues(
   }
   const list = listOf(saved.widgets_values);
   const frozen = new Map(quarantined(node).map(({ name, value }) => [name, value]));
-  const before = (name: string): Json =>
-    frozen.get(name) ?? list[slots.indexOf(name)] ?? null;
-  const changed = Object.keys(values).filter((name) => !Object.is(before(name), values[name] ?? null));
+  const before = (name: string): Json => frozen.get(name) ?? list[slots.indexOf(name)] ?? null;
+  const changed = Object.keys(values).filter(
+    (name) => !Object.is(before(name), values[name] ?? null),
+  );
   const now = namesOfSaved(node, workflow);
   const moved = now.length !== slots.length || now.some((name, index) => name !== slots[index]);
   if (changed.length === 0 && !moved) return;

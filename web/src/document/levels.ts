@@ -37,6 +37,23 @@ export function promptId(path: Path, key: string): string {
   return [...path, key].join(":");
 }
 
+/** The node that a prompt calls so, and the way to the level it lies on. */
+export function nodeOfPrompt(
+  workflow: Workflow,
+  id: string,
+): { path: Path; node: GraphNode } | null {
+  const path = id.split(":");
+  const key = path.pop() ?? "";
+  if (path.length > 0 && definitionAt(workflow, path) === undefined) return null;
+  const node = levelAt(workflow, path).nodes[key];
+  return node === undefined ? null : { path, node };
+}
+
+/** The subgraph that this graph is the inside of. */
+export function definitionOf(workflow: Workflow, graph: Graph): Definition | undefined {
+  return Object.values(workflow.definitions).find((each) => each.graph === graph);
+}
+
 /** Every graph of a document, the root first. */
 export function graphsOf(workflow: Workflow): Graph[] {
   return [workflow, ...Object.values(workflow.definitions).map((each) => each.graph)];

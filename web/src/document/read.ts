@@ -2,13 +2,13 @@
 import { readBoundary } from "./boundary";
 import {
   type Definition,
-  INPUTS,
-  OUTPUTS,
   type Graph,
   type GraphNode,
   type Group,
+  INPUTS,
   type InputSlot,
   type Link,
+  OUTPUTS,
   type OutputSlot,
   type Reroute,
   type WidgetLayout,

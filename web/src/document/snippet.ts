@@ -1,6 +1,7 @@
 /** Nodes and the links between them as JSON, for the clipboard; and put into a document again. */
-import { addNode, connect, type Draft } from "./edit";
+
 import { bring, selfHolding } from "./bring";
+import { addNode, connect, type Draft } from "./edit";
 import type { Graph, Point, WidgetLayout, Workflow } from "./graph";
 import { isObject, type Json, type JsonObject } from "./json";
 import { withinOf } from "./levels";

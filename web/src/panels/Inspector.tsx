@@ -5,9 +5,10 @@ import type { GraphNode } from "../document/graph";
 import type { Json } from "../document/json";
 import { change } from "../state/actions";
 import { colourOf, familyOf } from "../state/kinds";
-import { placeOf, sentencesOf, useRuns } from "../state/runs";
+import { isInstance, placeHere, problemsAt, runAt, useRunOf } from "../state/places";
+import { sentencesOf, useRuns } from "../state/runs";
 import { currentValue } from "../state/shape";
-import { endThread, select, titleOf, useActive, useStudio } from "../state/studio";
+import { endThread, promptIdOf, select, titleOf, useActive, useStudio } from "../state/studio";
 import { useView } from "../state/view";
 import { controlOf, isSocket, isWidget } from "../state/widgets";
 import { Field } from "../widgets/Field";
@@ -35,11 +36,11 @@ const LISTED = 150;
 
 /** All nodes by name, where none is selected. */
 function Outline() {
-  const graph = useActive((tab) => tab.graph);
-  const tab = useActive((each) => each.id);
+  const tab = useActive((each) => each);
+  const { graph } = tab;
   const catalog = useStudio((state) => state.catalog);
   const runs = useRuns((state) => state.nodes);
-  const problems = useRuns((state) => state.problems[tab]?.node_errors);
+  const report = useRuns((state) => state.problems[tab.id]);
   return (
     <>
       <h2>Outline</h2>
@@ -47,8 +48,9 @@ function Outline() {
         {graph.order.slice(0, LISTED).map((key) => {
           const node = graph.nodes[key];
           if (node === undefined) return null;
-          const state =
-            problems !== undefined && key in problems ? "wrong" : runs[placeOf(tab, key)]?.state;
+          const instance = isInstance(tab, key);
+          const isWrong = problemsAt(report, promptIdOf(tab, key), instance) !== undefined;
+          const state = isWrong ? "wrong" : runAt(runs, placeHere(tab, key), instance)?.state;
           return (
             <li key={key}>
               <button type="button" onClick={() => select([key])}>
@@ -68,14 +70,9 @@ function Outline() {
 }
 
 function About({ node }: { node: GraphNode }) {
-  const tab = useActive((each) => each.id);
   const graph = useActive((each) => each.graph);
   const schema = useStudio((state) => state.catalog[node.type]);
-  const place = placeOf(tab, node.key);
-  const run = useRuns((state) => state.nodes[place]);
-  const shown = useRuns((state) => state.shown[place]);
-  const failure = useRuns((state) => state.failures[place]);
-  const problems = useRuns((state) => state.problems[tab]?.node_errors[node.key]);
+  const { run, shown, failure, problems } = useRunOf(node.key);
   const sentences = failure === undefined ? sentencesOf(problems) : [failure];
   const described = schema?.inputs ?? [];
   const set = (name: string, value: unknown) =>

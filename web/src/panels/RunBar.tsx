@@ -1,9 +1,10 @@
 /** Run, next to the work: what will happen, then what is happening. */
 import { LoaderCircle, Play, Square } from "lucide-react";
 import { useEffect, useState } from "react";
+import { titleOfPrompt } from "../state/levels";
 import { interrupt, run } from "../state/running";
 import { placeOf, useRuns } from "../state/runs";
-import { activeTab, titleOf, useActive, useStudio } from "../state/studio";
+import { activeTab, useActive, useStudio } from "../state/studio";
 import { useView } from "../state/view";
 
 export function RunBar() {
@@ -75,7 +76,7 @@ function Plan() {
 
 function Now() {
   const running = useRuns((state) => state.running);
-  const graph = useActive((tab) => tab.graph);
+  const tab = useActive((each) => each);
   const catalog = useStudio((state) => state.catalog);
   const place = running?.node == null ? "" : placeOf(running.tab, running.node);
   const step = useRuns((state) => state.nodes[place]);
@@ -85,8 +86,8 @@ function Now() {
     return () => clearInterval(timer);
   }, []);
   if (running === null) return null;
-  const node = running.node === null ? undefined : graph.nodes[running.node];
-  const title = node === undefined ? "Starting" : titleOf(node, catalog[node.type]);
+  const title =
+    running.node === null ? "Starting" : (titleOfPrompt(tab, running.node, catalog) ?? "Starting");
   return (
     <span>
       <b>{title}</b>

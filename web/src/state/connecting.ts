@@ -8,7 +8,8 @@ import { insertIntoLink, linksAround, pullOut } from "../document/rewire";
 import { t } from "../words/words";
 import { fillOutputs, made } from "./actions";
 import { canvas } from "./canvas";
-import { placeOf, useRuns } from "./runs";
+import { shows } from "./places";
+import { useRuns } from "./runs";
 import { setting } from "./settings";
 import { inputType, outputType } from "./shape";
 import { closeness } from "./sockets";
@@ -20,9 +21,10 @@ import { useWiring } from "./wiring";
 
 /** Where the ends of a link are on the canvas as it is now. */
 export function endsNow(link: Link) {
-  const { graph, id } = activeTab();
+  const tab = activeTab();
   const { shown } = useRuns.getState();
-  return endsOf(graph, link, useStudio.getState().catalog, (key) => placeOf(id, key) in shown);
+  const { catalog } = useStudio.getState();
+  return endsOf(tab.graph, link, catalog, (key) => shows(tab, shown, key));
 }
 
 /** How far a place is from a wire, and which of its stretches it is on; null for no such wire. */

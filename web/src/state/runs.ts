@@ -32,7 +32,7 @@ interface Runs {
   running: Running | null;
   /** A Run was pressed and the server has not answered yet. */
   sending: boolean;
-  /** By `tab/node`. */
+  /** By `tab/node`; nodes inside a subgraph as prompts call them, `tab/12:5`. See `places.ts`. */
   nodes: Readonly<Record<string, NodeRun>>;
   previews: Readonly<Record<string, string>>;
   shown: Readonly<Record<string, Shown>>;
@@ -76,11 +76,6 @@ export function notePrompt(prompt: string, tab: string): void {
 
 export function placeOf(tab: string, node: string): string {
   return `${tab}/${node}`;
-}
-
-/** An inner node of a subgraph shows on the node that one sees. */
-function visible(node: string): string {
-  return node.split(":")[0] ?? node;
 }
 
 export function hear(message: ServerMessage, now: number): void {
@@ -130,7 +125,7 @@ function start(prompt: string, tab: string | undefined, started: number): void {
 
 function step(node: string): void {
   useRuns.setState(({ running }) =>
-    running === null ? {} : { running: { ...running, node: visible(node) } },
+    running === null ? {} : { running: { ...running, node: node } },
   );
 }
 
@@ -138,14 +133,14 @@ function mark(prompt: string, node: string, state: NodeRun["state"]): void {
   const tab = useRuns.getState().prompts[prompt];
   if (tab === undefined) return;
   const run: NodeRun = { state, value: 1, max: 1, started: 0, took: null };
-  useRuns.setState(({ nodes }) => ({ nodes: { ...nodes, [placeOf(tab, visible(node))]: run } }));
+  useRuns.setState(({ nodes }) => ({ nodes: { ...nodes, [placeOf(tab, node)]: run } }));
 }
 
 function progress(each: NodeProgress, now: number): void {
   const tab = useRuns.getState().prompts[each.prompt_id];
   if (tab === undefined) return;
   if (each.state === "running") resume(each, tab, now);
-  const place = placeOf(tab, visible(each.display_node_id));
+  const place = placeOf(tab, each.display_node_id);
   useRuns.setState(({ nodes, previews }) => {
     const before = nodes[place];
     const started = before?.state === "running" ? before.started : now;
@@ -167,7 +162,7 @@ function progress(each: NodeProgress, now: number): void {
 /** A run that began before this page was loaded. */
 function resume({ prompt_id, display_node_id }: NodeProgress, tab: string, now: number): void {
   if (useRuns.getState().running !== null) return;
-  const node = visible(display_node_id);
+  const node = display_node_id;
   useRuns.setState({ running: { prompt: prompt_id, tab, node, started: now } });
 }
 
@@ -182,14 +177,14 @@ export function seePreview({ node, prompt, image }: Preview): void {
   const tab = prompt === null ? running?.tab : prompts[prompt];
   const key = node ?? running?.node;
   if (tab === undefined || key == null) return;
-  const place = placeOf(tab, visible(key));
+  const place = placeOf(tab, key);
   const url = URL.createObjectURL(image);
   useRuns.setState(({ previews }) => ({ previews: { ...without(previews, place), [place]: url } }));
 }
 
 function show(prompt: string, node: string, output: Record<string, unknown>): void {
   const tab = useRuns.getState().prompts[prompt];
-  if (tab !== undefined) setShown(tab, visible(node), output);
+  if (tab !== undefined) setShown(tab, node, output);
 }
 
 export function setShown(tab: string, node: string, output: Record<string, unknown>): void {
@@ -208,7 +203,7 @@ export function isImage(value: unknown): value is ImageFile {
 function fail(error: ExecutionError): void {
   const tab = useRuns.getState().prompts[error.prompt_id];
   if (tab === undefined) return;
-  const place = placeOf(tab, visible(error.node_id));
+  const place = placeOf(tab, error.node_id);
   mark(error.prompt_id, error.node_id, "error");
   useRuns.setState(({ failures }) => ({
     failures: { ...failures, [place]: error.exception_message.trim() },

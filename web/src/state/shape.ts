@@ -4,7 +4,8 @@
  * title lies above it; here both are one box.
  */
 import type { InputSchema, NodeSchema } from "../api/types";
-import { type Graph, type GraphNode, type Point, slotLabel } from "../document/graph";
+import { type Graph, type GraphNode, isBoundary, type Point, slotLabel } from "../document/graph";
+import { boundaryShape } from "./boundary";
 import { grewIn, inputsOf } from "./inputs";
 import { controlOf, isSocket, isWidget, standingOf, widgetType } from "./widgets";
 
@@ -56,6 +57,7 @@ export function showsPictures(schema: NodeSchema | undefined): boolean {
 
 /** `pictures`: whether the node has something to show below its widgets. */
 export function shapeOf(node: GraphNode, schema: NodeSchema | undefined, pictures: boolean): Shape {
+  if (isBoundary(node.key)) return boundaryShape(node, { title: TITLE, row: ROW, pad: PAD });
   const { inputs, outputs } = socketsOf(node, schema);
   if (node.collapsed) return collapsedShape(inputs, outputs, widgetsOf(node, schema));
   const width = Math.max(node.size.width, NARROWEST);

@@ -8,15 +8,15 @@ import {
   type Definition,
   type GraphNode,
   INPUTS,
-  slotLabel,
   OUTPUTS,
   type OutputSlot,
+  slotLabel,
   type Workflow,
 } from "../document/graph";
 import { type Inner, promotedName, promotionsOf, widgetsBehind } from "../document/instances";
 import { equalJson, isObject, type Json, type JsonObject } from "../document/json";
 import { graphsOf } from "../document/levels";
-import { standingOf, SUBGRAPH } from "./widgets";
+import { SUBGRAPH, standingOf } from "./widgets";
 
 interface Made {
   base: Catalog;
@@ -182,4 +182,3 @@ function promotedWithoutInput(workflow: Workflow): Map<string, Map<string, Inner
   }
   return found;
 }
-

@@ -151,7 +151,7 @@ test("a line that is missing, or not for what came before it, ends the reading a
   const { lines } = journalled(3, 12);
   const gap = [...lines.slice(0, 4), ...lines.slice(5)].join("");
   expect(replay(gap)).toMatchObject({ last: 4, cut: true });
-  const edit = { label: "x", thread: null, inverses: [] };
+  const edit = { label: "x", thread: null, path: [], inverses: [] };
   const wrong: Step = {
     kind: "edit",
     ...edit,

@@ -4,6 +4,7 @@ import { editCommands } from "./edit";
 import { fileCommands } from "./file";
 import { graphCommands } from "./graph";
 import { runCommands } from "./run";
+import { subgraphCommands } from "./subgraphs";
 import { viewCommands } from "./view";
 import { wiringCommands } from "./wiring";
 
@@ -16,4 +17,6 @@ export const COMMANDS: readonly Command[] = [
   ...wiringCommands,
   ...editCommands,
   ...graphCommands,
+  // After selecting nothing: Escape lets go of the selection before it leaves.
+  ...subgraphCommands,
 ];

@@ -1,0 +1,41 @@
+/** Where one is in a document with subgraphs: the document, and each subgraph one went into. */
+import { ChevronRight } from "lucide-react";
+import { definitionAt } from "../document/levels";
+import { showLevel, useActive } from "../state/studio";
+import { t } from "../words/words";
+import "./subgraphs.css";
+
+export function Breadcrumbs() {
+  const tab = useActive((each) => each);
+  if (tab.level.length === 0) return null;
+  const steps = tab.level.map((_, index) => {
+    const path = tab.level.slice(0, index + 1);
+    return { path, name: definitionAt(tab.workflow, path)?.name ?? "" };
+  });
+  return (
+    <nav className="breadcrumbs" aria-label={t("Where you are")}>
+      <ol>
+        <li>
+          <button type="button" className="link" onClick={() => showLevel([])}>
+            {tab.name}
+          </button>
+        </li>
+        {steps.map(({ path, name }) => {
+          const isHere = path.length === tab.level.length;
+          return (
+            <li key={path.join(":")}>
+              <ChevronRight size={13} aria-hidden />
+              {isHere ? (
+                <span aria-current="page">{name}</span>
+              ) : (
+                <button type="button" className="link" onClick={() => showLevel(path)}>
+                  {name}
+                </button>
+              )}
+            </li>
+          );
+        })}
+      </ol>
+    </nav>
+  );
+}

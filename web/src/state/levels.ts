@@ -1,0 +1,40 @@
+/** Going into subgraphs and out of them, and to a node wherever it lies. */
+import type { Catalog } from "../api/catalog";
+import { nodeOfPrompt } from "../document/levels";
+import { activeTab, select, showLevel, type Tab, titleOf } from "./studio";
+
+/** Whether one node is selected, and it is an instance of a subgraph. */
+export function canEnter(): boolean {
+  const { graph, workflow, selected } = activeTab();
+  const [key] = selected;
+  return selected.length === 1 && (graph.nodes[key ?? ""]?.type ?? "") in workflow.definitions;
+}
+
+/** Shows the inside of an instance. */
+export function enter(key: string): void {
+  const { graph, workflow, level } = activeTab();
+  if ((graph.nodes[key]?.type ?? "") in workflow.definitions) showLevel([...level, key]);
+}
+
+/** Shows the level around, with the instance one was in selected. */
+export function leave(): void {
+  const { level } = activeTab();
+  const from = level.at(-1);
+  if (from === undefined) return;
+  showLevel(level.slice(0, -1));
+  select([from]);
+}
+
+/** Shows and selects a node by what prompts call it: `12:5` lies in the subgraph that is node 12. */
+export function goTo(id: string): void {
+  const found = nodeOfPrompt(activeTab().workflow, id);
+  if (found === null) return;
+  showLevel(found.path);
+  select([found.node.key]);
+}
+
+/** What the node is called that prompts call so; undefined where there is none. */
+export function titleOfPrompt(tab: Tab, id: string, catalog: Catalog): string | undefined {
+  const node = nodeOfPrompt(tab.workflow, id)?.node;
+  return node === undefined ? undefined : titleOf(node, catalog[node.type]);
+}
