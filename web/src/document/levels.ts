@@ -1,5 +1,5 @@
 /** Where in a document one is: the way from its root through instances of subgraphs. */
-import type { Definition, Graph, GraphNode, Workflow } from "./graph";
+import { type Definition, type Graph, type GraphNode, isBoundary, type Workflow } from "./graph";
 
 /** The keys of the instances that one went through, from the root on; empty at the root. */
 export type Path = readonly string[];
@@ -47,6 +47,24 @@ export function nodeOfPrompt(
   if (path.length > 0 && definitionAt(workflow, path) === undefined) return null;
   const node = levelAt(workflow, path).nodes[key];
   return node === undefined ? null : { path, node };
+}
+
+/** Every node by what prompts call it; those inside a subgraph once, in its first instance. */
+export function everyNode(workflow: Workflow): { id: string; node: GraphNode }[] {
+  const found: { id: string; node: GraphNode }[] = [];
+  const seen = new Set<string>();
+  const visit = (graph: Graph, path: Path) => {
+    for (const node of Object.values(graph.nodes)) {
+      if (isBoundary(node.key)) continue;
+      found.push({ id: promptId(path, node.key), node });
+      const definition = workflow.definitions[node.type];
+      if (definition === undefined || seen.has(definition.id)) continue;
+      seen.add(definition.id);
+      visit(definition.graph, [...path, node.key]);
+    }
+  };
+  visit(workflow, ROOT);
+  return found;
 }
 
 /** The subgraph that this graph is the inside of. */

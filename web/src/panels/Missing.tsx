@@ -1,18 +1,18 @@
 /** What the open workflow needs and this server lacks, by exact name. */
 import { Copy, RefreshCw } from "lucide-react";
-import { canvas } from "../state/canvas";
 import { refreshCatalog } from "../state/files";
+import { goTo, titleOfPrompt } from "../state/levels";
 import { missingFrom } from "../state/missing";
-import { select, titleOf, useActive, useStudio } from "../state/studio";
+import { useActive, useStudio } from "../state/studio";
 import { openSheet, tellError } from "../state/view";
 import { t } from "../words/words";
 import { Dialog } from "./Dialog";
 import "./missing.css";
 
 export function Missing() {
-  const graph = useActive((tab) => tab.graph);
+  const workflow = useActive((tab) => tab.workflow);
   const catalog = useStudio((state) => state.catalog);
-  const missing = missingFrom(graph, catalog);
+  const missing = missingFrom(workflow, catalog);
   const lines = [
     ...missing.classes.map(({ type, pack }) => `${type}${pack === null ? "" : ` (${pack})`}`),
     ...missing.files.map(({ name, folder }) => (folder === null ? name : `${folder}/${name}`)),
@@ -92,20 +92,19 @@ export function Missing() {
 
 /** The nodes that want it, each a way to it. */
 function Users({ nodes }: { nodes: readonly string[] }) {
-  const graph = useActive((tab) => tab.graph);
+  const tab = useActive((each) => each);
   const catalog = useStudio((state) => state.catalog);
-  const show = (key: string) => {
+  const show = (id: string) => {
     openSheet(null);
-    select([key]);
-    canvas()?.fit([key]);
+    goTo(id);
   };
   return (
     <span className="users">
-      {nodes.slice(0, 4).map((key) => {
-        const node = graph.nodes[key];
-        return node === undefined ? null : (
-          <button key={key} type="button" className="link" onClick={() => show(key)}>
-            {titleOf(node, catalog[node.type], graph)}
+      {nodes.slice(0, 4).map((id) => {
+        const title = titleOfPrompt(tab, id, catalog);
+        return title === undefined ? null : (
+          <button key={id} type="button" className="link" onClick={() => show(id)}>
+            {title}
           </button>
         );
       })}

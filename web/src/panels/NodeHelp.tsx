@@ -12,7 +12,7 @@ export function NodeHelp() {
   const key = useActive((tab) => tab.selected[0]);
   const node = key === undefined ? undefined : graph.nodes[key];
   const schema = node === undefined ? undefined : schemaOf(node.type);
-  const title = node === undefined ? t("Help") : titleOf(node, schema, graph);
+  const title = node === undefined ? t("Help") : titleOf(node, schema);
   return (
     <Dialog title={title} onClose={() => openSheet(null)}>
       {schema === undefined ? (

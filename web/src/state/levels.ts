@@ -1,6 +1,7 @@
 /** Going into subgraphs and out of them, and to a node wherever it lies. */
 import type { Catalog } from "../api/catalog";
 import { nodeOfPrompt } from "../document/levels";
+import { canvas } from "./canvas";
 import { activeTab, select, showLevel, type Tab, titleOf } from "./studio";
 
 /** Whether one node is selected, and it is an instance of a subgraph. */
@@ -29,8 +30,11 @@ export function leave(): void {
 export function goTo(id: string): void {
   const found = nodeOfPrompt(activeTab().workflow, id);
   if (found === null) return;
+  const isHere = activeTab().level.join() === found.path.join();
   showLevel(found.path);
   select([found.node.key]);
+  // Another level is shown whole when it appears.
+  if (isHere) canvas()?.fit([found.node.key]);
 }
 
 /** What the node is called that prompts call so; undefined where there is none. */

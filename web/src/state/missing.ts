@@ -3,11 +3,14 @@
  * Only tells; nothing is replaced by something like it.
  */
 import type { Catalog } from "../api/catalog";
-import type { Graph, GraphNode } from "../document/graph";
-import { isObject, type Json } from "../document/json";
+import type { NodeSchema } from "../api/types";
+import type { GraphNode, Workflow } from "../document/graph";
+import { isObject, type Json, type JsonObject } from "../document/json";
+import { everyNode } from "../document/levels";
 import { t } from "../words/words";
-import { subgraphName, useStudio } from "./studio";
+import { useStudio } from "./studio";
 import { openSheet, tell } from "./view";
+import { isSubgraph, standingOf } from "./widgets";
 
 export interface MissingClass {
   type: string;
@@ -53,17 +56,19 @@ const FOLDERS: Readonly<Record<string, string>> = {
   "UpscaleModelLoader.model_name": "upscale_models",
 };
 
-export function missingFrom(graph: Graph, catalog: Catalog): Missing {
+/** Of the whole document; nodes are named as in prompts, `12:5` for one inside a subgraph. */
+export function missingFrom(workflow: Workflow, catalog: Catalog): Missing {
   const classes = new Map<string, { pack: string | null; nodes: string[] }>();
   const files = new Map<
     string,
     { folder: string | null; source: string | null; nodes: string[] }
   >();
-  for (const node of Object.values(graph.nodes)) {
-    const isKnown = node.type in catalog || VIRTUAL.has(node.type);
-    if (!isKnown && subgraphName(node, graph) === null) {
+  for (const { id, node } of everyNode(workflow)) {
+    const { type } = node;
+    const isKnown = type in catalog || VIRTUAL.has(type) || type in workflow.definitions;
+    if (!isKnown) {
       const found = classes.get(node.type) ?? { pack: packOf(node), nodes: [] };
-      found.nodes.push(node.key);
+      found.nodes.push(id);
       classes.set(node.type, found);
     }
     for (const { name, input } of absentFiles(node, catalog)) {
@@ -73,7 +78,7 @@ export function missingFrom(graph: Graph, catalog: Catalog): Missing {
         source: told?.source ?? null,
         nodes: [],
       };
-      found.nodes.push(node.key);
+      found.nodes.push(id);
       files.set(name, found);
     }
   }
@@ -87,7 +92,7 @@ export function missingFrom(graph: Graph, catalog: Catalog): Missing {
 function absentFiles(node: GraphNode, catalog: Catalog): { name: string; input: string }[] {
   const schema = catalog[node.type];
   if (node.mode !== 0) return [];
-  return Object.entries(node.values).flatMap(([input, value]) => {
+  return Object.entries(valuesOf(node, schema)).flatMap(([input, value]) => {
     if (typeof value !== "string") return [];
     if (schema === undefined) return MODEL_FILE.test(value) ? [{ name: value, input }] : [];
     const described = schema.inputs.find((each) => each.name === input);
@@ -95,6 +100,14 @@ function absentFiles(node: GraphNode, catalog: Catalog): { name: string; input: 
     if (isLinked || described?.choices == null || !ANY_FILE.test(value)) return [];
     return described.choices.includes(value) ? [] : [{ name: value, input }];
   });
+}
+
+/** An instance of a subgraph takes what stands inside where it holds no value of its own. */
+function valuesOf(node: GraphNode, schema: NodeSchema | undefined): JsonObject {
+  if (schema === undefined || !isSubgraph(schema)) return node.values;
+  return Object.fromEntries(
+    schema.inputs.map((each) => [each.name, node.values[each.name] ?? standingOf(each)]),
+  );
 }
 
 /** What the file itself tells of the models of a node. */
@@ -134,8 +147,8 @@ export function watchMissing(): () => void {
     const opened = tabs.filter((each) => !seen.has(each.id));
     if (opened.length === 0 && tabs.length === seen.size) return;
     seen = new Set(tabs.map((each) => each.id));
-    for (const { graph } of opened) {
-      const sentence = sentenceOf(missingFrom(graph, catalog));
+    for (const { workflow } of opened) {
+      const sentence = sentenceOf(missingFrom(workflow, catalog));
       if (sentence === null) continue;
       tell(sentence, { label: t("Show what is missing"), run: () => openSheet("missing") });
     }

@@ -107,7 +107,7 @@ export function lossOf(graph: Graph, old: GraphNode, { match }: Plan): string | 
       ? old.inputs[link.toSlot]?.name
       : old.outputs[link.fromSlot]?.name || link.type;
     const other = graph.nodes[isInput ? link.from : link.to];
-    const title = other === undefined ? "?" : titleOf(other, schemaOf(other.type), graph);
+    const title = other === undefined ? "?" : titleOf(other, schemaOf(other.type));
     return isInput
       ? t("the wire from {{node}} to {{name}}", { node: title, name: name ?? "?" })
       : t("the wire from {{name}} to {{node}}", { node: title, name: name ?? "?" });

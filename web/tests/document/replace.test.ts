@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { addNode, connect } from "../../src/document/edit";
-import { emptyGraph, type Graph, type GraphNode } from "../../src/document/graph";
+import { emptyGraph, type Graph, type GraphNode, type Workflow } from "../../src/document/graph";
 import type { JsonObject } from "../../src/document/json";
 import { EMPTY_LOG, record, undo } from "../../src/document/log";
 import {
@@ -49,7 +49,7 @@ function join(graph: Graph, from: string, slot: number, to: string, name: string
 }
 
 /** 1 makes A and B; 2 takes both and makes C for 3 and 4. */
-function sample(): Graph {
+function sample(): Workflow {
   const graph = emptyGraph();
   addNode(graph, node(1, [], ["a:A", "b:B"]));
   addNode(graph, node(2, ["one:A", "two:B"], ["c:C"], { steps: 8, seed: 3, text: "sea" }));
