@@ -210,7 +210,7 @@ function placeholderOf({ pulled, into, replaces }: PaletteValue): string {
   if (replaces !== undefined) {
     const { graph } = activeTab();
     const node = graph.nodes[replaces[0] ?? ""];
-    const title = node === undefined ? "" : titleOf(node, schemaOf(node.type), graph);
+    const title = node === undefined ? "" : titleOf(node, schemaOf(node.type));
     return t("Replace {{title}} with…", { title });
   }
   if (into !== undefined) return t("Insert into the wire");

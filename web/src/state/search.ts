@@ -144,7 +144,7 @@ function likingOf({ class_type }: NodeSchema, { used, recent }: Habits): number 
   const often = 1 - 1 / (1 + (used[class_type] ?? 0) / 4);
   const place = recent.indexOf(class_type);
   const lately = place < 0 ? 0 : 0.85 ** place;
-  return (often + lately) / 2 + commonness(class_type) * 0.15;
+  return often + lately > 0 ? 0.2 + (often + lately) * 0.4 : commonness(class_type) * 0.15;
 }
 
 function shyness({ category, deprecated, experimental }: NodeSchema): number {
