@@ -41,6 +41,7 @@ import { BoundaryCard } from "./BoundaryCard";
 import { Breadcrumbs } from "./Breadcrumbs";
 import { useCanvasHandle } from "./clipboard";
 import { disconnect, joinEnds, letGo, mayJoin, reconnect } from "./connecting";
+import { useDragging } from "./dragging";
 import { type FlowEdge, type FlowNode, Projection } from "./flow";
 import { Groups } from "./Groups";
 import { NodeCard } from "./NodeCard";
@@ -88,6 +89,7 @@ function Board() {
   const [firstView] = useState(() => tab.viewport ?? guessedView());
   const pointer = useCanvasHandle(flow, box);
   useFirstView(flow, box);
+  useDragging(flow, box, overview);
 
   const atScreen = useCallback(
     (x: number, y: number) => flow.screenToFlowPosition({ x, y }),

@@ -38,8 +38,6 @@ export interface Tab extends Look {
   name: string;
   /** Where it is saved among the user's workflows; null for one that was never saved. */
   path: string | null;
-  /** What the server called the content of that file when it was last read or written. */
-  stamp: string | null;
   /** The whole document, with the insides of its subgraphs. */
   workflow: Workflow;
   /** The way to the level shown; empty at the root. */
@@ -81,7 +79,6 @@ export function blankTab(id: string, name: string): Tab {
     id,
     name,
     path: null,
-    stamp: null,
     workflow: graph,
     level: ROOT,
     graph,
@@ -225,7 +222,6 @@ export interface Opened {
   id?: string;
   name: string;
   path?: string | null;
-  stamp?: string | null;
   viewport?: Viewport | null;
   dirty?: boolean;
 }
@@ -237,22 +233,16 @@ export function openWorkflow(value: Json, opened: Opened): string {
   const tab: Tab = {
     ...blankTab(id, opened.name),
     path: opened.path ?? null,
-    stamp: opened.stamp ?? null,
     workflow: graph,
     graph,
     kept: opened.dirty === true ? emptyGraph() : graph,
     viewport: opened.viewport ?? null,
   };
-  putTab(tab);
-  return id;
-}
-
-/** Shows a tab, after those that are open. */
-export function putTab(tab: Tab): void {
   useStudio.setState((state) => ({
-    tabs: [...state.tabs.filter((each) => each !== NOTHING && each.id !== tab.id), tab],
-    active: tab.id,
+    tabs: [...state.tabs.filter((each) => each !== NOTHING), tab],
+    active: id,
   }));
+  return id;
 }
 
 export function newTab(): void {

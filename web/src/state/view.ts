@@ -38,8 +38,6 @@ interface View {
   lightbox: string | null;
   /** How often each class of node was added. */
   used: Readonly<Record<string, number>>;
-  /** The classes added last, the latest first. */
-  recent: readonly string[];
 }
 
 const KEPT = "calotype.view";
@@ -55,11 +53,10 @@ export const useView = create<View>(() => ({
   sheet: null,
   lightbox: null,
   used: {},
-  recent: [],
   ...kept(),
 }));
 
-type Kept = Partial<Pick<View, "dock" | "inspector" | "used" | "recent">>;
+type Kept = Partial<Pick<View, "dock" | "inspector" | "used">>;
 
 function kept(): Kept {
   try {
@@ -72,8 +69,8 @@ function kept(): Kept {
 
 /** Remembers on this machine what one has open. */
 export function keepView(): () => void {
-  return useView.subscribe(({ dock, inspector, used, recent }) => {
-    localStorage.setItem(KEPT, JSON.stringify({ dock, inspector, used, recent }));
+  return useView.subscribe(({ dock, inspector, used }) => {
+    localStorage.setItem(KEPT, JSON.stringify({ dock, inspector, used }));
   });
 }
 
@@ -87,13 +84,8 @@ export function tellError(error: unknown): void {
   useView.setState({ notice: { text, tone: "error" } });
 }
 
-const REMEMBERED = 24;
-
 export function countUse(type: string): void {
-  useView.setState(({ used, recent }) => ({
-    used: { ...used, [type]: (used[type] ?? 0) + 1 },
-    recent: [type, ...recent.filter((each) => each !== type)].slice(0, REMEMBERED),
-  }));
+  useView.setState(({ used }) => ({ used: { ...used, [type]: (used[type] ?? 0) + 1 } }));
 }
 
 export function openSheet(sheet: Sheet | null): void {

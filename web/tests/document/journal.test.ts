@@ -34,7 +34,6 @@ const tab: TabState = {
   path: null,
   stamp: null,
   viewport: null,
-  level: [],
   place: 0,
   shown: 0,
   closed: null,

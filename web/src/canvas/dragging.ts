@@ -1,0 +1,121 @@
+/** Dragging painted nodes: in the overview there is no element that could be taken hold of. */
+import type { useReactFlow } from "@xyflow/react";
+import { type RefObject, useEffect } from "react";
+import { moveNodes } from "../document/edit";
+import type { Point } from "../document/graph";
+import { GRID } from "../state/shape";
+import { activeTab, edit, endThread, select } from "../state/studio";
+import type { FlowEdge, FlowNode } from "./flow";
+import { nodeAt } from "./Overview";
+
+type Flow = ReturnType<typeof useReactFlow<FlowNode, FlowEdge>>;
+
+interface Held {
+  pointer: number;
+  node: string;
+  screen: Point;
+  start: Point;
+  /** Where the nodes were; null until the pointer has gone some way. */
+  from: ReadonlyMap<string, Point> | null;
+}
+
+const CLICK = 4;
+
+/** Hears the pointer over what is painted, while something is. */
+export function useDragging(
+  flow: Flow,
+  box: RefObject<HTMLElement | null>,
+  overview: boolean,
+): void {
+  useEffect(() => {
+    const element = box.current;
+    if (element === null || !overview) return;
+    return hear(element, flow);
+  }, [flow, box, overview]);
+}
+
+function hear(element: HTMLElement, flow: Flow): () => void {
+  let held: Held | null = null;
+  let dragged = false;
+  const at = (event: MouseEvent) =>
+    flow.screenToFlowPosition({ x: event.clientX, y: event.clientY }, { snapToGrid: false });
+  const press = (event: PointerEvent) => {
+    dragged = false;
+    const plain = !(event.shiftKey || event.ctrlKey || event.metaKey || event.altKey);
+    // One finger moves the view: what is under it is too small to be meant.
+    if (event.button !== 0 || !plain || event.pointerType === "touch" || !isPane(event.target)) {
+      return;
+    }
+    const start = at(event);
+    const node = nodeAt(start);
+    if (node === null) return;
+    const screen = { x: event.clientX, y: event.clientY };
+    held = { pointer: event.pointerId, node, screen, start, from: null };
+  };
+  /** The view is not moved by what moves nodes. */
+  const keepView = (event: MouseEvent) => {
+    if (held === null) return;
+    event.stopPropagation();
+    event.preventDefault();
+    if (document.activeElement instanceof HTMLElement) document.activeElement.blur();
+  };
+  const move = (event: PointerEvent) => {
+    if (held === null || event.pointerId !== held.pointer) return;
+    const { screen, start } = held;
+    if (held.from === null) {
+      if (Math.hypot(event.clientX - screen.x, event.clientY - screen.y) < CLICK) return;
+      if (!activeTab().selected.includes(held.node)) select([held.node]);
+      held.from = placesOf(activeTab().selected);
+      dragged = true;
+    }
+    const now = at(event);
+    moveBy(held.from, { x: snapped(now.x - start.x), y: snapped(now.y - start.y) });
+  };
+  const release = () => {
+    if (held?.from != null) endThread();
+    held = null;
+  };
+  /** A drag is no click on what it ended over. */
+  const click = (event: MouseEvent) => {
+    if (dragged) event.stopPropagation();
+    dragged = false;
+  };
+  element.addEventListener("pointerdown", press, true);
+  element.addEventListener("mousedown", keepView, true);
+  element.addEventListener("click", click, true);
+  window.addEventListener("pointermove", move);
+  window.addEventListener("pointerup", release);
+  window.addEventListener("pointercancel", release);
+  return () => {
+    element.removeEventListener("pointerdown", press, true);
+    element.removeEventListener("mousedown", keepView, true);
+    element.removeEventListener("click", click, true);
+    window.removeEventListener("pointermove", move);
+    window.removeEventListener("pointerup", release);
+    window.removeEventListener("pointercancel", release);
+    release();
+  };
+}
+
+function placesOf(keys: readonly string[]): ReadonlyMap<string, Point> {
+  const { nodes } = activeTab().graph;
+  return new Map(
+    keys.flatMap((key): [string, Point][] => {
+      const node = nodes[key];
+      return node === undefined ? [] : [[key, node.position]];
+    }),
+  );
+}
+
+function moveBy(from: ReadonlyMap<string, Point>, by: Point): void {
+  const places = [...from].map(([key, { x, y }]) => [key, { x: x + by.x, y: y + by.y }] as const);
+  edit("Move", (draft) => moveNodes(draft, Object.fromEntries(places)), "move painted");
+}
+
+function snapped(value: number): number {
+  return Math.round(value / GRID) * GRID;
+}
+
+function isPane(target: EventTarget | null): boolean {
+  return target instanceof Element && target.closest(".react-flow__pane") !== null;
+}

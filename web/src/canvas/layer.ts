@@ -1,0 +1,152 @@
+/**
+ * A canvas of paint behind the graph that follows the view. Panning only moves it: it is painted
+ * larger than the screen, and anew where the view leaves it, the zoom rests, or the paint changed.
+ * Asks for a frame only when there is something to do.
+ */
+import { useStoreApi } from "@xyflow/react";
+import { type RefObject, useEffect, useRef } from "react";
+import type { Box } from "../document/arrange";
+
+/** What paints: in the graph's own measures, at least what lies in `area`. */
+export interface Painter {
+  paint: (context: CanvasRenderingContext2D, area: Box, zoom: number) => void;
+  /** About how many things that is. Few are painted at each step of a zoom, many when it rests. */
+  count: number;
+}
+
+interface View {
+  x: number;
+  y: number;
+  zoom: number;
+  width: number;
+  height: number;
+}
+
+/** Painted beyond each side of the screen, as a share of it. */
+const MARGIN = 0.25;
+const MANY = 400;
+const REST = 90;
+/** How much larger or smaller than painted it may look until the zoom rests. */
+const STRETCH = 1.35;
+
+class Layer {
+  #canvas: HTMLCanvasElement;
+  #view: () => View;
+  #painter: Painter | null = null;
+  #painted: View | null = null;
+  #frame = 0;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(canvas: HTMLCanvasElement, view: () => View) {
+    this.#canvas = canvas;
+    this.#view = view;
+  }
+
+  show(painter: Painter): void {
+    this.#painter = painter;
+    this.#ask();
+  }
+
+  follow(): void {
+    const now = this.#view();
+    const then = this.#painted;
+    if (then === null || then.width !== now.width || then.height !== now.height) {
+      this.#ask();
+      return;
+    }
+    this.#place(then, now);
+    if (!covers(then, now)) this.#ask();
+    else if (then.zoom !== now.zoom) this.#zoomed(now.zoom / then.zoom);
+  }
+
+  #zoomed(by: number): void {
+    clearTimeout(this.#timer);
+    const few = (this.#painter?.count ?? 0) <= MANY;
+    if (few || by > STRETCH || by < 1 / STRETCH) this.#ask();
+    else this.#timer = setTimeout(() => this.#ask(), REST);
+  }
+
+  #ask(): void {
+    if (this.#frame === 0) this.#frame = requestAnimationFrame(() => this.#paint());
+  }
+
+  #paint(): void {
+    this.#frame = 0;
+    clearTimeout(this.#timer);
+    const context = this.#canvas.getContext("2d");
+    const view = this.#view();
+    if (context === null || this.#painter === null || view.width === 0) return;
+    const density = window.devicePixelRatio;
+    const { left, top, width, height } = extentOf(view);
+    const [across, down] = [Math.round(width * density), Math.round(height * density)];
+    if (this.#canvas.width !== across || this.#canvas.height !== down) {
+      this.#canvas.width = across;
+      this.#canvas.height = down;
+      this.#canvas.style.width = `${width}px`;
+      this.#canvas.style.height = `${height}px`;
+    } else {
+      context.setTransform(1, 0, 0, 1, 0, 0);
+      context.clearRect(0, 0, across, down);
+    }
+    const { x, y, zoom } = view;
+    const scale = zoom * density;
+    context.setTransform(scale, 0, 0, scale, (x - left) * density, (y - top) * density);
+    this.#painter.paint(
+      context,
+      { x: (left - x) / zoom, y: (top - y) / zoom, width: width / zoom, height: height / zoom },
+      zoom,
+    );
+    this.#painted = view;
+    this.#place(view, view);
+  }
+
+  /** Puts what was painted of one view where another has it. */
+  #place(then: View, now: View): void {
+    const { left, top } = extentOf(then);
+    const by = now.zoom / then.zoom;
+    const x = now.x + (left - then.x) * by;
+    const y = now.y + (top - then.y) * by;
+    this.#canvas.style.transform = `translate(${x}px, ${y}px) scale(${by})`;
+  }
+
+  end(): void {
+    cancelAnimationFrame(this.#frame);
+    clearTimeout(this.#timer);
+  }
+}
+
+function extentOf({ width, height }: View) {
+  const [beside, above] = [Math.round(width * MARGIN), Math.round(height * MARGIN)];
+  return { left: -beside, top: -above, width: width + 2 * beside, height: height + 2 * above };
+}
+
+/** Whether all of the screen is painted, wherever the view has gone since. */
+function covers(then: View, now: View): boolean {
+  const { left, top, width, height } = extentOf(then);
+  const by = now.zoom / then.zoom;
+  const [x, y] = [now.x + (left - then.x) * by, now.y + (top - then.y) * by];
+  return x <= 0 && y <= 0 && x + width * by >= now.width && y + height * by >= now.height;
+}
+
+/** Paints on the canvas what the painter paints, wherever the view goes. */
+export function useLayer(canvas: RefObject<HTMLCanvasElement | null>, painter: Painter): void {
+  const store = useStoreApi();
+  const layer = useRef<Layer | null>(null);
+  useEffect(() => {
+    if (canvas.current === null) return;
+    const made = new Layer(canvas.current, () => {
+      const { transform, width, height } = store.getState();
+      return { x: transform[0], y: transform[1], zoom: transform[2], width, height };
+    });
+    layer.current = made;
+    const stop = store.subscribe((now, before) => {
+      const same = now.transform === before.transform && now.width === before.width;
+      if (!same || now.height !== before.height) made.follow();
+    });
+    return () => {
+      stop();
+      made.end();
+    };
+  }, [canvas, store]);
+  useEffect(() => layer.current?.show(painter), [painter]);
+}

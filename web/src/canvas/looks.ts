@@ -1,0 +1,64 @@
+/** What the overview, the minimap and painted wires draw of the document that is shown. */
+import { useMemo } from "react";
+import { placeHere } from "../state/places";
+import { useRuns } from "../state/runs";
+import { useSetting } from "../state/settings";
+import { promptIdOf, useActive, useStudio } from "../state/studio";
+import type { WireShape } from "../state/wires";
+import { type Drawing, drawingOf, type Looks, type Marks } from "./paint";
+
+const NONE: ReadonlySet<string> = new Set();
+
+export function useLooks(): Looks {
+  const catalog = useStudio((state) => state.catalog);
+  const shape = useSetting("calotype.wireShape") as WireShape;
+  const start = useActive((tab) => placeHere(tab, ""));
+  const showing = useRuns((state) => textOfKeys(state.shown, start));
+  return useMemo(() => {
+    const keys = keysIn(showing);
+    return { catalog, shape, shows: (key) => keys.has(key), hidden: NONE };
+  }, [catalog, shape, showing]);
+}
+
+export function useDrawing(): Drawing {
+  const graph = useActive((tab) => tab.graph);
+  const looks = useLooks();
+  return useMemo(() => drawingOf(graph, looks), [graph, looks]);
+}
+
+export function useMarks(): Marks {
+  const tab = useActive((each) => each.id);
+  const start = useActive((each) => placeHere(each, ""));
+  const inner = useActive((each) => promptIdOf(each, ""));
+  const selected = useActive((each) => each.selected);
+  const running = useRuns((state) =>
+    textOfKeys(state.nodes, start, (run) => run.state === "running"),
+  );
+  const failed = useRuns((state) => textOfKeys(state.failures, start));
+  const wrong = useRuns((state) => textOfKeys(state.problems[tab]?.node_errors ?? {}, inner));
+  return useMemo(
+    () => ({
+      selected,
+      running: keysIn(running),
+      wrong: new Set([...keysIn(failed), ...keysIn(wrong)]),
+    }),
+    [selected, running, failed, wrong],
+  );
+}
+
+/** The nodes of this level that entries tell of, or whose insides they tell of; equal texts need no new paint. */
+function textOfKeys<Value>(
+  entries: Readonly<Record<string, Value>>,
+  start: string,
+  fits: (value: Value) => boolean = () => true,
+): string {
+  const keys: string[] = [];
+  for (const [place, value] of Object.entries(entries)) {
+    if (place.startsWith(start) && fits(value)) keys.push(place.slice(start.length));
+  }
+  return keys.map((each) => each.split(":", 1)[0] ?? "").join("\n");
+}
+
+function keysIn(text: string): ReadonlySet<string> {
+  return text === "" ? NONE : new Set(text.split("\n"));
+}

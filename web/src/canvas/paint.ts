@@ -1,0 +1,273 @@
+/**
+ * The graph as paint, for the overview, the minimap, and wires that are too many for the page.
+ * Works in the graph's measures on any canvas; knows neither the view nor who paints.
+ */
+import type { Catalog } from "../api/catalog";
+import type { Box } from "../document/arrange";
+import { overlaps } from "../document/arrange";
+import { type Graph, type Group, MODE } from "../document/graph";
+import { colourOf } from "../state/kinds";
+import { cornerOf, outputType, shapeFor, showsPictures, TITLE } from "../state/shape";
+import { titleOf } from "../state/studio";
+import { endsOf, pathOf, traceLink, type WireShape } from "../state/wires";
+
+/** What is drawn of a document beside itself. */
+export interface Looks {
+  catalog: Catalog;
+  shape: WireShape;
+  /** Whether a node shows pictures or texts of its own. */
+  shows: (key: string) => boolean;
+  /** Nodes that are drawn as part of something else. */
+  hidden: ReadonlySet<string>;
+}
+
+/** Paths, made once for each state of a document: one for all nodes, one for all wires of a colour. */
+export interface Drawing {
+  graph: Graph;
+  boxes: ReadonlyMap<string, Box>;
+  bodies: Path2D;
+  faded: Path2D;
+  /** Title bars by colour. */
+  heads: ReadonlyMap<string, Path2D>;
+  wires: ReadonlyMap<string, Path2D>;
+  titles: ReadonlyMap<string, string>;
+}
+
+export type Css = (colour: string) => string;
+
+export function drawingOf(graph: Graph, looks: Looks): Drawing {
+  const { catalog, shows, hidden } = looks;
+  const boxes = new Map<string, Box>();
+  const titles = new Map<string, string>();
+  const [bodies, faded] = [new Path2D(), new Path2D()];
+  const heads = new Map<string, Path2D>();
+  for (const key of graph.order) {
+    const node = graph.nodes[key];
+    if (node === undefined || hidden.has(key)) continue;
+    const schema = catalog[node.type];
+    const { width, height } = shapeFor(node, schema, showsPictures(schema) || shows(key));
+    const box: Box = { ...cornerOf(node), width, height };
+    boxes.set(key, box);
+    titles.set(key, titleOf(node, schema));
+    (node.mode === MODE.always ? bodies : faded).rect(box.x, box.y, width, height);
+    pathIn(heads, node.color ?? "var(--header)").rect(box.x, box.y, width, TITLE);
+  }
+  const wires = wiresOf(graph, graph.linkOrder, looks, boxes);
+  return { graph, boxes, bodies, faded, heads, wires, titles };
+}
+
+/** The paths of these links by colour. */
+export function wiresOf(
+  graph: Graph,
+  links: readonly string[],
+  { catalog, shows, shape }: Looks,
+  among?: ReadonlyMap<string, Box>,
+): Map<string, Path2D> {
+  const wires = new Map<string, Path2D>();
+  for (const key of links) {
+    const link = graph.links[key];
+    const source = link && graph.nodes[link.from];
+    if (link === undefined || source === undefined) continue;
+    if (among !== undefined && !(among.has(link.from) && among.has(link.to))) continue;
+    const ends = endsOf(graph, link, catalog, shows);
+    if (ends === null) continue;
+    const colour = colourOf(outputType(source, catalog[source.type], link.fromSlot));
+    traceLink(pathIn(wires, colour), link, pathOf(graph, link), ends, shape);
+  }
+  return wires;
+}
+
+function pathIn(paths: Map<string, Path2D>, colour: string): Path2D {
+  const known = paths.get(colour);
+  if (known !== undefined) return known;
+  const made = new Path2D();
+  paths.set(colour, made);
+  return made;
+}
+
+/** What the state of things adds to a drawing. */
+export interface Marks {
+  selected: readonly string[];
+  wrong: ReadonlySet<string>;
+  running: ReadonlySet<string>;
+}
+
+const FAINT = 0.45;
+
+/** Paints all of a drawing but its words. */
+export function paintGraph(
+  context: CanvasRenderingContext2D,
+  drawn: Drawing,
+  marks: Marks,
+  css: Css,
+  zoom: number,
+): void {
+  for (const group of drawn.graph.groups) paintGroup(context, group, css, zoom);
+  context.lineWidth = Math.max(1.4 / zoom, 2);
+  context.globalAlpha = 0.75;
+  for (const [colour, path] of drawn.wires) {
+    context.strokeStyle = css(colour);
+    context.stroke(path);
+  }
+  context.globalAlpha = 1;
+  context.fillStyle = css("var(--node)");
+  context.fill(drawn.bodies);
+  context.globalAlpha = FAINT;
+  context.fill(drawn.faded);
+  context.globalAlpha = 1;
+  for (const [colour, path] of drawn.heads) {
+    context.fillStyle = css(colour);
+    context.fill(path);
+  }
+  context.lineWidth = 1 / zoom;
+  context.strokeStyle = css("var(--line)");
+  context.stroke(drawn.bodies);
+  paintMarks(context, drawn, marks, css, zoom);
+}
+
+function paintMarks(
+  context: CanvasRenderingContext2D,
+  { boxes }: Drawing,
+  { selected, wrong, running }: Marks,
+  css: Css,
+  zoom: number,
+): void {
+  const mark = (keys: Iterable<string>, colour: string, fill: number) => {
+    const path = new Path2D();
+    for (const key of keys) {
+      const box = boxes.get(key);
+      if (box !== undefined) path.rect(box.x, box.y, box.width, box.height);
+    }
+    context.globalAlpha = fill;
+    context.fillStyle = css(colour);
+    context.fill(path);
+    context.globalAlpha = 1;
+    context.lineWidth = 2 / zoom;
+    context.strokeStyle = css(colour);
+    context.stroke(path);
+  };
+  mark(wrong, "var(--error)", 0.22);
+  mark(running, "var(--ok)", 0.3);
+  mark(selected, "var(--accent)", 0.12);
+}
+
+const GROUP = "var(--frame-standard)";
+
+function paintGroup(context: CanvasRenderingContext2D, group: Group, css: Css, zoom: number): void {
+  const { position, size, color } = group;
+  context.fillStyle = css(color ?? GROUP);
+  context.strokeStyle = context.fillStyle;
+  context.globalAlpha = 0.14;
+  context.fillRect(position.x, position.y, size.width, size.height);
+  context.globalAlpha = 0.6;
+  context.lineWidth = 1 / zoom;
+  context.strokeRect(position.x, position.y, size.width, size.height);
+  context.globalAlpha = 1;
+}
+
+/** The smallest box, in pixels, that has room for its title. */
+const TITLED = 40;
+const LETTER = 0.58;
+const FONT = "system-ui, sans-serif";
+
+/** Titles of nodes where there is room, and of groups, large: those are how one finds one's way. */
+export function paintWords(
+  context: CanvasRenderingContext2D,
+  drawn: Drawing,
+  area: Box,
+  css: Css,
+  zoom: number,
+): void {
+  context.textBaseline = "top";
+  const size = Math.min(12 / zoom, Math.max(42, 8 / zoom));
+  context.font = `600 ${size}px ${FONT}`;
+  context.fillStyle = css("var(--text)");
+  for (const [key, box] of drawn.boxes) {
+    if (box.width * zoom < TITLED || !overlaps(box, area)) continue;
+    const isFaint = drawn.graph.nodes[key]?.mode !== MODE.always;
+    context.globalAlpha = isFaint ? FAINT : 1;
+    const room = { width: box.width - size * 0.8, height: box.height - size * 0.4 };
+    linesOf(drawn.titles.get(key) ?? "", room, size).forEach((line, index) => {
+      context.fillText(line, box.x + size * 0.4, box.y + size * (0.3 + index * 1.15));
+    });
+  }
+  context.globalAlpha = 1;
+  for (const group of drawn.graph.groups) paintGroupTitle(context, group, area, css, zoom);
+}
+
+/** A title in as many lines of whole words as there is room for. */
+export function linesOf(
+  title: string,
+  room: { width: number; height: number },
+  size: number,
+): string[] {
+  const letters = Math.max(Math.floor(room.width / (size * LETTER)), 1);
+  const most = Math.max(Math.floor(room.height / (size * 1.15)), 1);
+  const lines: string[] = [];
+  let line = "";
+  for (const word of title.split(" ")) {
+    const longer = line === "" ? word : `${line} ${word}`;
+    if (longer.length <= letters) {
+      line = longer;
+      continue;
+    }
+    if (line !== "") lines.push(line);
+    line = word;
+  }
+  lines.push(line);
+  const shown = lines.slice(0, most).map((each) => shortened(each, letters));
+  const last = shown.at(-1);
+  if (last !== undefined && lines.length > most) {
+    shown[shown.length - 1] = last.endsWith("\u2026") ? last : shortened(`${last} \u2026`, letters);
+  }
+  return shown;
+}
+
+function shortened(text: string, letters: number): string {
+  return text.length <= letters ? text : `${text.slice(0, Math.max(letters - 1, 1))}\u2026`;
+}
+
+function paintGroupTitle(
+  context: CanvasRenderingContext2D,
+  { title, position, size, color }: Group,
+  area: Box,
+  css: Css,
+  zoom: number,
+): void {
+  if (title === "" || !overlaps({ ...position, ...size }, area)) return;
+  const widest = size.width / (title.length * LETTER + 1);
+  const letter = Math.min(20 / zoom, Math.max(widest, 11 / zoom), size.height / 2);
+  if (letter * zoom < 8) return;
+  context.font = `700 ${letter}px ${FONT}`;
+  const pad = letter * 0.35;
+  const letters = Math.max(Math.floor((size.width - 2 * pad) / (letter * LETTER)), 1);
+  const text = shortened(title, letters);
+  const above = position.y - letter * 1.35;
+  // On a ground of its own: it lies over the wires that cross the frame's edge.
+  context.fillStyle = css("var(--canvas)");
+  context.globalAlpha = 0.8;
+  context.fillRect(position.x, above, context.measureText(text).width + 2 * pad, letter * 1.35);
+  context.globalAlpha = 1;
+  context.fillStyle = mixed(css(color ?? GROUP), css("var(--text)"));
+  context.fillText(text, position.x + pad, above + letter * 0.18);
+}
+
+function mixed(one: string, other: string): string {
+  return `color-mix(in srgb, ${one} 45%, ${other})`;
+}
+
+/** Asks once for each colour: the browser's answer costs more than the painting. */
+export function cssOf(element: Element): Css {
+  const style = getComputedStyle(element);
+  const known = new Map<string, string>();
+  return (colour) => {
+    const found = known.get(colour) ?? resolved(colour, style);
+    known.set(colour, found);
+    return found;
+  };
+}
+
+/** A colour with the variables in it replaced by what they hold. */
+function resolved(colour: string, style: CSSStyleDeclaration): string {
+  return colour.replace(/var\((--[\w-]+)\)/g, (_, name: string) => style.getPropertyValue(name));
+}
