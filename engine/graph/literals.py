@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from difflib import get_close_matches
 from typing import Any
 
 from engine.graph.object_info import ListFolder, input_entry
@@ -17,6 +19,9 @@ from engine.graph.schema import COMBO, InputSchema
 LONG_LIST = 20
 """Longer lists of choices are not sent along with an error."""
 _SHOWN = 200
+_NEAREST = 3
+_MOST_COMPARED = 5_000
+"""Names that one prompt may have compared with its own; a hostile one names thousands."""
 
 
 def shown(value: object) -> str:
@@ -31,6 +36,7 @@ class Literals:
     def __init__(self, list_folder: ListFolder | None = None) -> None:
         self._list_folder = list_folder
         self._listed: dict[str, frozenset[str]] = {}
+        self._compared = 0
 
     def check(
         self, given: InputSchema, value: Any, *, free: bool = False
@@ -72,7 +78,17 @@ class Literals:
         for name in (value, value.replace("\\", "/")):
             if name in listed:
                 return name, None
-        return value, _not_in_list(given, value, [*choices, *sorted(listed)])
+        return value, self._no_such_file(given, value, [*choices, *sorted(listed)])
+
+    def _no_such_file(self, given: InputSchema, name: str, choices: Sequence[Any]) -> Problem:
+        """Says which files have a name like it, as long as there are few to be compared."""
+        problem = _not_in_list(given, name, choices)
+        self._compared += len(choices)
+        nearest: list[str] = []
+        if self._compared <= _MOST_COMPARED and len(name) <= _SHOWN:
+            nearest = get_close_matches(name, map(str, choices), n=_NEAREST, cutoff=0.5)
+        extra = {**problem.extra_info, "folder": given.folder, "nearest": nearest}
+        return replace(problem, extra_info=extra)
 
     def _list(self, folder: str, list_folder: ListFolder) -> frozenset[str]:
         if folder not in self._listed:

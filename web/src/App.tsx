@@ -13,16 +13,18 @@ import { Sheets } from "./panels/Sheets";
 import { Shortcuts } from "./panels/Shortcuts";
 import { TopBar } from "./panels/TopBar";
 import { Workflows } from "./panels/Workflows";
+import { watchProblems } from "./state/checking";
 import { addCommands } from "./state/commands";
 import { COMMANDS } from "./state/commands/all";
 import { keepDrafts, restore } from "./state/draft";
 import { refreshCatalog } from "./state/files";
 import { hearKeys } from "./state/keymap";
 import { watchMissing } from "./state/missing";
-import { connect, refreshJobs, showLastResults, watchProblems } from "./state/running";
+import { connect, refreshJobs, runOnChange, showLastResults } from "./state/running";
 import { loadSettings, useSetting } from "./state/settings";
 import { activeTab } from "./state/studio";
 import { keepView, tellError, useView } from "./state/view";
+import { watchRun } from "./state/watch";
 import { type Language, speak, t } from "./words/words";
 
 type Stage = "starting" | "ready" | { failed: string };
@@ -56,7 +58,14 @@ export function App() {
       const restored = await restore(refreshCatalog());
       await settings;
       if (ended) return;
-      endings.push(connect(), watchProblems(), watchMissing(), keepDrafts(), keepView());
+      endings.push(
+        connect(),
+        watchProblems(runOnChange),
+        watchRun(),
+        watchMissing(),
+        keepDrafts(),
+        keepView(),
+      );
       setStage("ready");
       await refreshJobs();
       if (restored) await showLastResults(activeTab());

@@ -3,6 +3,7 @@
  * written is passed in, because seeds are larger than JavaScript's numbers.
  */
 import { type Catalog, readCatalog } from "./catalog";
+import type { Plan } from "./types";
 
 export interface Codec {
   parse: (text: string) => unknown;
@@ -19,7 +20,14 @@ export interface InputProblem {
   type: string;
   message: string;
   details: string;
-  extra_info: { input_name?: string };
+  extra_info: {
+    input_name?: string;
+    received_value?: unknown;
+    received_type?: string;
+    input_config?: [unknown, Record<string, unknown>?] | null;
+    cycle_nodes?: string[];
+    nearest?: string[];
+  };
 }
 
 export interface NodeProblems {
@@ -31,11 +39,14 @@ export interface NodeProblems {
 export interface Report {
   error: { type: string; message: string; details: string } | null;
   node_errors: Record<string, NodeProblems>;
+  /** Classes that nobody here has, with the nodes that are of them. */
+  missing?: Record<string, string[]>;
 }
 
 export interface Checked {
   prompt: Record<string, unknown>;
   report: Report;
+  plan: Plan;
 }
 
 export type JobStatus = "pending" | "in_progress" | "completed" | "failed" | "cancelled";
@@ -63,6 +74,13 @@ export interface Submission {
   prompt: Record<string, unknown>;
   workflow: unknown;
   front?: boolean;
+  /** Run no other outputs than these. */
+  targets?: readonly string[];
+}
+
+export interface Machine {
+  system: Record<string, unknown> & { calotype_version?: string; python_version?: string };
+  devices: { name: string; vram_total: number; vram_free: number }[];
 }
 
 /** An answer that is no success; `body` is what the server said about it. */
@@ -106,10 +124,15 @@ export function makeClient(codec: Codec, request: typeof fetch = (...given) => f
     async catalog(): Promise<Catalog> {
       return readCatalog(await read<Record<string, unknown>>("/object_info"));
     },
-    /** A saved workflow (or a prompt) as a prompt, and all that is wrong with it. */
-    async check(document: unknown, signal?: AbortSignal): Promise<Checked> {
+    /** A saved workflow (or a prompt) as a prompt, all that is wrong with it, and what would run. */
+    async check(
+      document: unknown,
+      { signal, targets = [] }: { signal?: AbortSignal; targets?: readonly string[] } = {},
+    ): Promise<Checked> {
       const init = { method: "POST", body: codec.write(document), headers: JSON_TYPE };
-      const answer = await request("/calotype/check", signal ? { ...init, signal } : init);
+      const query = new URLSearchParams(targets.map((each) => ["target", each]));
+      const path = targets.length === 0 ? "/calotype/check" : `/calotype/check?${query}`;
+      const answer = await request(path, signal ? { ...init, signal } : init);
       const body = bodyOf(await answer.text());
       if (!answer.ok) {
         throw new Refused(answer.status, messageOf(body) ?? `${answer.status} for check`, body);
@@ -122,12 +145,14 @@ export function makeClient(codec: Codec, request: typeof fetch = (...given) => f
       prompt,
       workflow,
       front,
+      targets,
     }: Submission): Promise<{ prompt_id: string }> {
       const answer = await post("/prompt", {
         client_id: client,
         prompt_id: id,
         prompt,
         ...(front ? { front } : {}),
+        ...(targets === undefined ? {} : { partial_execution_targets: targets }),
         extra_data: { extra_pnginfo: { workflow }, preview_method: "auto" },
       });
       return codec.parse(await answer.text()) as { prompt_id: string };
@@ -144,6 +169,8 @@ export function makeClient(codec: Codec, request: typeof fetch = (...given) => f
       const query = new URLSearchParams({ status: status.join(","), limit: String(limit) });
       return (await read<{ jobs: Job[] }>(`/jobs?${query}`)).jobs;
     },
+    /** The machine and the versions, for a report. */
+    machine: () => read<Machine>("/system_stats"),
     job: (id: string) => read<JobDetail>(`/jobs/${encodeURIComponent(id)}`),
     async upload(file: Blob, name: string): Promise<ImageFile> {
       const form = new FormData();

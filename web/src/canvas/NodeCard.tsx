@@ -1,6 +1,6 @@
 /** A node: title, sockets, widgets, and below them what it shows. */
 import { Handle, type NodeProps, NodeResizeControl, Position, useConnection } from "@xyflow/react";
-import { AlertTriangle, Check } from "lucide-react";
+import { AlertTriangle } from "lucide-react";
 import { memo, useState } from "react";
 import { MODE } from "../document/graph";
 import type { Json } from "../document/json";
@@ -8,7 +8,7 @@ import { change, rename } from "../state/actions";
 import { refreshCatalog } from "../state/files";
 import { colourOf, familyOf } from "../state/kinds";
 import { isInstance, useRunOf } from "../state/places";
-import { type NodeRun, sentencesOf } from "../state/runs";
+import type { NodeRun } from "../state/runs";
 import { client } from "../state/server";
 import {
   currentValue,
@@ -25,14 +25,14 @@ import { activeTab, endThread, schemaOf, titleOf, useActive, useStudio } from ".
 import { tellError } from "../state/view";
 import { Field } from "../widgets/Field";
 import type { FlowNode } from "./flow";
+import { RunMark, Timing } from "./RunMark";
 import { Shown } from "./Shown";
 
 export const NodeCard = memo(function NodeCard({ id, selected }: NodeProps<FlowNode>) {
   const node = useActive((tab) => tab.graph.nodes[id]);
   const schema = useStudio((state) => (node === undefined ? undefined : state.catalog[node.type]));
-  const { run, shown, preview, failure, problems } = useRunOf(id);
+  const { run, shown, preview, sentences } = useRunOf(id);
   if (node === undefined) return null;
-  const sentences = failure === undefined ? sentencesOf(problems) : [failure];
   const shape = shapeFor(node, schema, showsPictures(schema) || shown !== undefined);
   const classes = [
     "card",
@@ -63,6 +63,7 @@ export const NodeCard = memo(function NodeCard({ id, selected }: NodeProps<FlowN
       )}
       <Title node={id} run={run} sentences={sentences} />
       {run?.state === "running" && <Progress run={run} />}
+      <Timing node={id} run={run} />
       <Sockets node={id} shape={shape} collapsed={node.collapsed} />
       {!node.collapsed &&
         shape.widgets.map((row) => <Widget key={row.input.name} node={id} row={row} />)}
@@ -133,30 +134,8 @@ function Title({ node: id, run, sentences }: TitleProps) {
           <AlertTriangle size={13} aria-label={sentences.join(". ")} />
         </span>
       )}
-      {sentences.length === 0 && <RunMark run={run} />}
+      {sentences.length === 0 && <RunMark node={id} run={run} />}
     </header>
-  );
-}
-
-function RunMark({ run }: { run: NodeRun | undefined }) {
-  if (run === undefined) return null;
-  if (run.state === "running" && run.max > 1) {
-    return (
-      <span className="mark">
-        {run.value}/{run.max}
-      </span>
-    );
-  }
-  if (run.state === "cached") return <span className="mark">kept</span>;
-  if (run.state !== "finished") return null;
-  return (
-    <span className="mark">
-      {run.took !== null && run.took >= 100 ? (
-        `${(run.took / 1000).toFixed(1)} s`
-      ) : (
-        <Check size={12} aria-label="done" />
-      )}
-    </span>
   );
 }
 
@@ -310,6 +289,7 @@ function Widget({ node: id, row }: { node: string; row: WidgetRow }) {
       className={row.multiline ? "widget tall nodrag" : "widget nodrag"}
       style={{ top: row.y, height: row.height }}
       title={typeof input.options.tooltip === "string" ? input.options.tooltip : undefined}
+      data-input={input.name}
     >
       <Handle
         id={input.name}

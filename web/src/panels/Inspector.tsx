@@ -1,17 +1,17 @@
 /** The selected node in full: values, wires, what it made, what is wrong, what it is for. */
-import { AlertTriangle } from "lucide-react";
 import { viewUrl } from "../api/client";
 import type { GraphNode } from "../document/graph";
 import type { Json } from "../document/json";
 import { change } from "../state/actions";
 import { colourOf, familyOf } from "../state/kinds";
 import { isInstance, placeHere, problemsAt, runAt, useRunOf } from "../state/places";
-import { sentencesOf, useRuns } from "../state/runs";
+import { useRuns } from "../state/runs";
 import { currentValue } from "../state/shape";
 import { endThread, promptIdOf, select, titleOf, useActive, useStudio } from "../state/studio";
 import { useView } from "../state/view";
 import { controlOf, isSocket, isWidget } from "../state/widgets";
 import { Field } from "../widgets/Field";
+import { Health } from "./Health";
 
 export function Inspector() {
   const selected = useActive((tab) => tab.selected);
@@ -72,8 +72,7 @@ function Outline() {
 function About({ node }: { node: GraphNode }) {
   const graph = useActive((each) => each.graph);
   const schema = useStudio((state) => state.catalog[node.type]);
-  const { run, shown, failure, problems } = useRunOf(node.key);
-  const sentences = failure === undefined ? sentencesOf(problems) : [failure];
+  const { shown } = useRunOf(node.key);
   const described = schema?.inputs ?? [];
   const set = (name: string, value: unknown) =>
     change(node.key, name, value as Json, `${node.key}/${name}`);
@@ -87,19 +86,9 @@ function About({ node }: { node: GraphNode }) {
         <h2>{titleOf(node, schema)}</h2>
         <p className="kind">
           {node.type} <span>#{node.key}</span>
-          {run?.took != null && <span>{(run.took / 1000).toFixed(2)} s</span>}
         </p>
       </header>
-      {sentences.length > 0 && (
-        <ul className="problems">
-          {sentences.map((each) => (
-            <li key={each}>
-              <AlertTriangle size={13} aria-hidden />
-              {each}
-            </li>
-          ))}
-        </ul>
-      )}
+      <Health node={node} />
       {shown?.images.slice(0, 1).map((image) => (
         <button
           key={image.filename}

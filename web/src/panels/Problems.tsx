@@ -1,45 +1,104 @@
-/** What keeps the open document from running, and what failed in it: a sentence each, with its node. */
-import { goTo, titleOfPrompt } from "../state/levels";
-import { sentencesOf, useRuns } from "../state/runs";
-import { useActive, useStudio } from "../state/studio";
+/** What keeps the open document from running, and what failed in it: with its node, and what mends it. */
 
-/** How many nodes of the open document have something wrong with them. */
+import { type Problem, type ProblemGroup, problemsOf } from "../state/fixes";
+import { goTo, titleOfPrompt } from "../state/levels";
+import { useRuns } from "../state/runs";
+import { useActive, useStudio } from "../state/studio";
+import { useView } from "../state/view";
+import { t } from "../words/words";
+import { Failure } from "./Failure";
+import "./run.css";
+
+const TITLES: Readonly<Record<ProblemGroup, string>> = {
+  run: "Failed in the last run",
+  document: "The workflow",
+  plugins: "Missing plugins",
+  files: "Missing files",
+  wires: "Wires",
+  values: "Values",
+};
+
+/** How many things are wrong with the open document; asked wherever its edits are drawn. */
 export function useProblemCount(): number {
   const tab = useActive((each) => each.id);
-  const report = useRuns((state) => state.problems[tab]);
-  const failures = useRuns((state) => state.failures);
-  const failed = Object.keys(failures).filter((place) => place.startsWith(`${tab}/`)).length;
-  return Object.keys(report?.node_errors ?? {}).length + failed;
+  return useRuns(({ problems, failures }) => {
+    const report = problems[tab];
+    const failed = Object.keys(failures).filter((place) => place.startsWith(`${tab}/`)).length;
+    const found = Object.values(report?.node_errors ?? {}).flatMap(({ errors }) => errors).length;
+    const missing = Object.values(report?.missing ?? {}).flat().length;
+    const whole = report?.error != null && found + missing === 0 ? 1 : 0;
+    return failed + found + missing + whole;
+  });
 }
 
 export function Problems() {
   const tab = useActive((each) => each);
   const report = useRuns((state) => state.problems[tab.id]);
   const failures = useRuns((state) => state.failures);
-  const catalog = useStudio((state) => state.catalog);
-  const lines = [
-    ...Object.entries(report?.node_errors ?? {}).flatMap(([node, problems]) =>
-      sentencesOf(problems).map((text) => ({ node, text })),
-    ),
-    ...Object.entries(failures).flatMap(([place, text]) =>
-      place.startsWith(`${tab.id}/`) ? [{ node: place.slice(tab.id.length + 1), text }] : [],
-    ),
-  ];
-  if (lines.length === 0) {
-    const text = report?.error?.message ?? "All is well: this workflow can run.";
-    return <p className="empty">{text}</p>;
-  }
+  const problems = problemsOf(tab, report, failures);
+  const groups = Object.keys(TITLES).flatMap((group) => {
+    const found = problems.filter((each) => each.group === group);
+    return found.length === 0 ? [] : [{ group: group as ProblemGroup, found }];
+  });
   return (
-    <ul className="queue problem-list">
-      {lines.map(({ node, text }) => (
-        <li key={`${node} ${text}`}>
-          <i className="state wrong" />
-          <button type="button" className="link" onClick={() => goTo(node)}>
-            {titleOfPrompt(tab, node, catalog) ?? `Node ${node}`}
-          </button>
-          <span className="reason">{text}</span>
-        </li>
+    <div className="problem-groups" aria-live="polite">
+      {groups.length === 0 && <p className="empty">{t("All is well: this workflow can run.")}</p>}
+      {groups.map(({ group, found }) => (
+        <section key={group} aria-label={t(TITLES[group])}>
+          <h3>
+            {t(TITLES[group])} <span className="kind">{found.length}</span>
+          </h3>
+          <ul>
+            {found.map((each) => (
+              <Line key={`${each.node} ${each.input} ${each.text}`} problem={each} />
+            ))}
+          </ul>
+        </section>
       ))}
-    </ul>
+    </div>
   );
+}
+
+function Line({ problem: { node, input, text, fixes, group } }: { problem: Problem }) {
+  const catalog = useStudio((state) => state.catalog);
+  const tab = useActive((each) => each);
+  return (
+    <li>
+      <i className="state wrong" />
+      {node !== null && (
+        <button type="button" className="link" onClick={() => goToField(node, input)}>
+          {titleOfPrompt(tab, node, catalog) ?? `#${node}`}
+        </button>
+      )}
+      {group === "run" && node !== null ? (
+        <Failure node={node} />
+      ) : (
+        <span className="reason">{text}</span>
+      )}
+      {fixes.map((fix) => (
+        <button key={fix.title} type="button" className="fix" onClick={fix.run}>
+          {fix.title}
+        </button>
+      ))}
+    </li>
+  );
+}
+
+/** Shows a node, and puts the focus into the field at fault. */
+function goToField(node: string, input: string | null): void {
+  goTo(node);
+  useView.setState({ inspector: true });
+  const key = node.split(":").at(-1) ?? "";
+  if (input === null) return;
+  let tries = 30;
+  const look = () => {
+    const place = `[data-node="${CSS.escape(key)}"] [data-input="${CSS.escape(input)}"]`;
+    const field = document.querySelector<HTMLElement>(
+      ["input", "textarea", "button", "select"].map((each) => `${place} ${each}`).join(", "),
+    );
+    tries -= 1;
+    if (field !== null) field.focus({ preventScroll: true });
+    else if (tries > 0) requestAnimationFrame(look);
+  };
+  requestAnimationFrame(look);
 }

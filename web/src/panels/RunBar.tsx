@@ -1,129 +1,200 @@
 /** Run, next to the work: what will happen, then what is happening. */
-import { LoaderCircle, Play, Square } from "lucide-react";
-import { useEffect, useState } from "react";
+import { ChevronDown, LoaderCircle, Play, Square } from "lucide-react";
+import { useEffect, useRef, useState } from "react";
 import { titleOfPrompt } from "../state/levels";
-import { interrupt, run } from "../state/running";
-import { placeOf, useRuns } from "../state/runs";
-import { activeTab, useActive, useStudio } from "../state/studio";
+import {
+  leftOf,
+  rateOf,
+  rateWords,
+  reasonOf,
+  shareOf,
+  spanOf,
+  stepsLeft,
+  wordsOf,
+} from "../state/plan";
+import { interrupt, run, useRunOptions } from "../state/running";
+import { placeOf, type Running, useRuns } from "../state/runs";
+import { wholeSentence } from "../state/sentences";
+import { useActive, useStudio } from "../state/studio";
 import { useView } from "../state/view";
+import { t } from "../words/words";
+import { RunMenu } from "./RunMenu";
+import "./run.css";
+
+/** The server ends a worker that does not look at a stop for so long. */
+const GRACE = 10;
 
 export function RunBar() {
   const connection = useRuns((state) => state.connection);
   const remaining = useRuns((state) => state.remaining);
   const running = useRuns((state) => state.running);
   const sending = useRuns((state) => state.sending);
+  const count = useRunOptions((state) => state.count);
+  const [open, setOpen] = useState(false);
+  const bar = useRef<HTMLElement>(null);
   const busy = remaining > 0 || running !== null;
-  const tab = useActive((each) => each.id);
-  const report = useRuns((state) => state.problems[tab]);
-  const wrong = Object.keys(report?.node_errors ?? {}).length;
   return (
-    <section className={busy ? "run-bar busy" : "run-bar"} aria-label="Run">
-      <button
-        type="button"
-        className="primary"
-        disabled={connection !== "open" || sending}
-        title="Run  Ctrl+Enter"
-        onClick={() => void run()}
-      >
-        {sending ? (
-          <LoaderCircle size={15} className="spin" aria-hidden />
-        ) : (
-          <Play size={15} fill="currentColor" aria-hidden />
-        )}
-        Run
-      </button>
-      <div className="plan" aria-live="polite">
+    <section ref={bar} className={busy ? "run-bar busy" : "run-bar"} aria-label={t("Run")}>
+      <div className="split">
+        <button
+          type="button"
+          className="primary"
+          aria-disabled={connection !== "open" || sending}
+          title={t("Run  Ctrl+Enter")}
+          onClick={() => void run()}
+        >
+          {sending ? (
+            <LoaderCircle size={15} className="spin" aria-hidden />
+          ) : (
+            <Play size={15} fill="currentColor" aria-hidden />
+          )}
+          {t("Run")}
+          {count > 1 && <span className="count">×{count}</span>}
+        </button>
+        <button
+          type="button"
+          className="primary more"
+          aria-label={t("More ways to run")}
+          aria-haspopup="menu"
+          aria-expanded={open}
+          onClick={() => setOpen(!open)}
+        >
+          <ChevronDown size={14} aria-hidden />
+        </button>
+      </div>
+      {open && <RunMenu bar={bar} onClose={() => setOpen(false)} />}
+      <div className="plan" role="status">
         {connection !== "open" ? (
-          <span className="warn">The server is away. Your work is kept.</span>
+          <span className="warn">{t("The server is away. Your work is kept.")}</span>
         ) : running !== null ? (
-          <Now />
+          <Now running={running} />
         ) : remaining > 0 ? (
-          <span>{remaining === 1 ? "Waiting to start" : `${remaining} waiting`}</span>
-        ) : report?.error != null ? (
-          <button
-            type="button"
-            className="link warn"
-            onClick={() => useView.setState({ dock: "problems" })}
-          >
-            {wrong > 0 ? plural(wrong, "node needs", "nodes need") : report.error.message}
-            {wrong > 0 && " a look"}
-          </button>
+          <span>{t("{{count}} waiting", { count: remaining })}</span>
         ) : (
-          <Plan />
+          <Before />
         )}
       </div>
       {busy && (
         <button
           type="button"
           className="stop"
-          aria-label="Stop"
-          title="Stop  Ctrl+Alt+Enter"
+          title={t("Stop now  Ctrl+Alt+Enter")}
           onClick={() => void interrupt()}
         >
           <Square size={12} fill="currentColor" aria-hidden />
-          Stop
+          {t("Stop")}
         </button>
       )}
-      {running !== null && <TotalProgress />}
+      {running !== null && <Total running={running} />}
     </section>
   );
 }
 
-function Plan() {
-  const count = useActive((tab) => tab.graph.order.length);
-  return <span>{count === 0 ? "Nothing to run yet" : plural(count, "node", "nodes")}</span>;
+/** What a run would do; or what keeps it from running. */
+function Before() {
+  const tab = useActive((each) => each.id);
+  const isEmpty = useActive((each) => each.workflow.order.length === 0);
+  const report = useRuns((state) => state.problems[tab]);
+  const plan = useRuns((state) => state.plans[tab]);
+  if (isEmpty) return <span>{t("Nothing to run yet")}</span>;
+  const whole = wholeSentence(report);
+  if (whole !== null) {
+    const wrong = Object.keys(report?.node_errors ?? {}).length;
+    return (
+      <button
+        type="button"
+        className="link warn"
+        onClick={() => useView.setState({ dock: "problems" })}
+      >
+        {wrong > 0 ? t("{{count}} nodes need a look", { count: wrong }) : whole}
+      </button>
+    );
+  }
+  if (plan === undefined) return null;
+  const [what, ...costs] = wordsOf(plan);
+  return (
+    <span className="foreseen" title={reasonOf(plan)}>
+      <span>{what}</span>
+      {costs.length > 0 && <span className="costs">{costs.join(" · ")}</span>}
+    </span>
+  );
 }
 
-function Now() {
-  const running = useRuns((state) => state.running);
-  const tab = useActive((each) => each);
-  const catalog = useStudio((state) => state.catalog);
-  const place = running?.node == null ? "" : placeOf(running.tab, running.node);
-  const step = useRuns((state) => state.nodes[place]);
+/** The time now, twice a second. */
+function useNow(): number {
   const [now, setNow] = useState(() => performance.now());
   useEffect(() => {
     const timer = setInterval(() => setNow(performance.now()), 500);
     return () => clearInterval(timer);
   }, []);
-  if (running === null) return null;
-  const title =
-    running.node === null ? "Starting" : (titleOfPrompt(tab, running.node, catalog) ?? "Starting");
+  return now;
+}
+
+function Now({ running }: { running: Running }) {
+  const now = useNow();
+  const stopping = useRuns((state) => state.stopping);
+  const tab = useActive((each) => each);
+  const catalog = useStudio((state) => state.catalog);
+  const step = useRuns((state) => state.nodes[placeOf(running.tab, running.node ?? "")]);
+  const title = titleOfPrompt(tab, running.node ?? "", catalog) ?? t("Starting");
+  if (stopping !== null) return <Stopping title={title} seconds={(now - stopping) / 1000} />;
+  const works = step?.state === "running" && step.max > 1;
+  const rate = works ? rateOf(step) : null;
+  const own = works ? stepsLeft(step) : null;
+  const left =
+    running.plan === null
+      ? own
+      : leftOf(
+          running.plan,
+          running.shares,
+          own === null || running.node === null ? {} : { [running.node]: own },
+        );
+  const costs = [
+    ...(rate === null ? [] : [rateWords(rate)]),
+    ...(left === null || left < 1 ? [] : [t("{{time}} left", { time: spanOf(Math.ceil(left)) })]),
+  ];
   return (
-    <span>
-      <b>{title}</b>
-      {step !== undefined && step.state === "running" && step.max > 1 && (
-        <>
-          {" "}
-          {step.value} of {step.max}
-          {left(step.value, step.max, now - step.started)}
-        </>
-      )}
+    <span className="foreseen">
+      <span>
+        <b>{title}</b>
+        {works && ` ${t("{{step}} of {{steps}}", { step: step.value, steps: step.max })}`}
+      </span>
+      {costs.length > 0 && <span className="costs">{costs.join(" · ")}</span>}
     </span>
   );
 }
 
-/** What is left, judged by the steps so far. */
-function left(value: number, max: number, spent: number): string {
-  if (value < 2 || spent < 1000) return "";
-  const seconds = ((spent / value) * (max - value)) / 1000;
-  return seconds < 1 ? "" : `, ${Math.ceil(seconds)} s left`;
-}
-
-function TotalProgress() {
-  const tab = useRuns((state) => state.running?.tab);
-  const nodes = useRuns((state) => state.nodes);
-  const total = Object.keys(activeTab().graph.nodes).length;
-  const done = Object.entries(nodes)
-    .filter(([place]) => place.startsWith(`${tab}/`))
-    .reduce((sum, [, { state, value, max }]) => {
-      if (state === "finished" || state === "cached") return sum + 1;
-      return state === "running" && max > 0 ? sum + value / max : sum;
-    }, 0);
+/** What a stop waits for: a node looks after each step, and after each part of a network. */
+function Stopping({ title, seconds }: { title: string; seconds: number }) {
+  const left = Math.max(0, Math.ceil(GRACE - seconds));
   return (
-    <div className="total" style={{ width: `${Math.min(done / Math.max(total, 1), 1) * 100}%` }} />
+    <span className="foreseen">
+      <span>
+        <b>{t("Stopping…")}</b>
+      </span>
+      <span className="costs">
+        {seconds < 1
+          ? t("waits for {{node}}", { node: title })
+          : t("waits for {{node}}; ended with its process in {{seconds}} s", {
+              node: title,
+              seconds: left,
+            })}
+      </span>
+    </span>
   );
 }
 
-function plural(count: number, one: string, many: string): string {
-  return `${count} ${count === 1 ? one : many}`;
+/** How far the whole run is, weighed by what its nodes cost before. */
+function Total({ running }: { running: Running }) {
+  const { plan, shares } = running;
+  const share = plan === null ? 0 : shareOf(plan, shares);
+  return (
+    <div
+      className="total"
+      role="progressbar"
+      aria-label={t("The whole run")}
+      aria-valuenow={Math.round(share * 100)}
+      style={{ inlineSize: `${share * 100}%` }}
+    />
+  );
 }

@@ -112,7 +112,12 @@ export function fillOutputs(node: DraftGraph["nodes"][string], slot: number): vo
   }
 }
 
-function insertBetween(schema: NodeSchema, wire: Wire, fromType: string, toType: string): void {
+export function insertBetween(
+  schema: NodeSchema,
+  wire: Wire,
+  fromType: string,
+  toType: string,
+): void {
   const { graph } = activeTab();
   const [source, target] = [graph.nodes[wire.from], graph.nodes[wire.to]];
   const takes = schema.inputs.find((each) => each.type === fromType);

@@ -1,6 +1,7 @@
 /** What a node shows of a run: its own, and an instance of a subgraph what is inside of it. */
 import type { NodeProblems, Report } from "../api/client";
 import { type NodeRun, placeOf, type Shown, useRuns } from "./runs";
+import { sentencesOf } from "./sentences";
 import { promptIdOf, type Tab, useActive } from "./studio";
 
 /** Where what a run tells of a node of the level shown is kept. */
@@ -48,6 +49,16 @@ export function problemsAt(
   return report === undefined ? undefined : atPlace(report.node_errors, id, instance);
 }
 
+/** The sentences about a node; for an instance, about all that is inside of it, too. */
+function sentencesAt(report: Report | undefined, id: string, instance: boolean): readonly string[] {
+  if (report === undefined) return [];
+  const all = sentencesOf(report);
+  if (all.size === 0 || !instance) return all.get(id) ?? [];
+  return [...all].flatMap(([each, found]) =>
+    each === id || each.startsWith(`${id}:`) ? found : [],
+  );
+}
+
 /** All that a node of the level shown shows of the last run, and what is wrong with it now. */
 export function useRunOf(key: string) {
   const tab = useActive((each) => each.id);
@@ -57,9 +68,13 @@ export function useRunOf(key: string) {
   const run = useRuns((state) => runAt(state.nodes, place, instance));
   const shown = useRuns((state) => atPlace(state.shown, place, instance));
   const preview = useRuns((state) => atPlace(state.previews, place, instance));
-  const failure = useRuns((state) => atPlace(state.failures, place, instance));
-  const problems = useRuns((state) => problemsAt(state.problems[tab], id, instance));
-  return { run, shown, preview, failure, problems };
+  // As one text: a list made anew would be drawn anew with every change of any run.
+  const wrong = useRuns(
+    ({ failures, problems }) =>
+      atPlace(failures, place, instance) ?? sentencesAt(problems[tab], id, instance).join("\n"),
+  );
+  const sentences: readonly string[] = wrong === "" ? [] : wrong.split("\n");
+  return { run, shown, preview, sentences };
 }
 
 /** Whether a node of the level shown has pictures or texts to show. */

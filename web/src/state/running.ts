@@ -1,36 +1,55 @@
 /** Run, stop, and what the server thinks of a document as one edits it. */
-import { Refused, type Report, socketUrl } from "../api/client";
+import { create } from "zustand";
+import { Refused, socketUrl } from "../api/client";
 import { listen } from "../api/socket";
+import type { Plan } from "../api/types";
 import { setValue } from "../document/edit";
 import { isObject, type Json, parseJson } from "../document/json";
 import { writeGraph } from "../document/write";
+import { t } from "../words/words";
+import { checkAgain, noteChecked } from "./checking";
 import { inputsOf } from "./inputs";
-import { hear, notePrompt, placeOf, seePreview, setShown, useRuns } from "./runs";
+import { partOf } from "./part";
+import { hear, notePrompt, noteSubmitted, placeOf, seePreview, setShown, useRuns } from "./runs";
 import { client, clientId } from "./server";
-import { activeTab, edit, schemaOf, type Tab, useStudio } from "./studio";
+import { setting } from "./settings";
+import { activeTab, edit, schemaOf, type Tab } from "./studio";
 import { tell, tellError, useView } from "./view";
 import { controlOf, layoutOf } from "./widgets";
 
-const CHECK_AFTER = 400;
 const LISTED = 64;
 
+export interface RunOptions {
+  /** Before all that waits. */
+  front?: boolean;
+  /** Run no further than these nodes; without it, every output. */
+  targets?: readonly string[];
+  /** How often, each time with the seeds rolled. */
+  count?: number;
+  /** Leave the seeds as they are: what runs by itself must come to rest. */
+  keepSeeds?: boolean;
+}
+
+/** What the user has chosen for the next runs, until the page is left. */
+export const useRunOptions = create<{ count: number }>(() => ({ count: 1 }));
+
 /** Rolls the seeds that ask for it, then hands the document in: the seed one sees is the one used. */
-export async function run(front = false): Promise<void> {
+export async function run(options: RunOptions = {}): Promise<void> {
   if (useRuns.getState().sending) return;
+  if (useRuns.getState().connection !== "open") {
+    tell(
+      t(
+        "The server is away, so nothing can run now. Your work is kept; Run again when it is back.",
+      ),
+    );
+    return;
+  }
   useRuns.setState({ sending: true });
   try {
-    rollSeeds();
-    const tab = activeTab();
-    const workflow = writeGraph(tab.workflow);
-    const { prompt, report } = await client.check(workflow);
-    setProblems(tab.id, report);
-    if (report.error !== null) {
-      useView.setState({ dock: "problems" });
-      return;
+    const count = options.count ?? useRunOptions.getState().count;
+    for (let done = 0; done < count; done += 1) {
+      if (!(await submit(options))) return;
     }
-    const id = crypto.randomUUID();
-    notePrompt(id, tab.id);
-    await client.submit({ client: clientId, id, prompt, workflow, front });
   } catch (error) {
     tellError(error);
   } finally {
@@ -38,10 +57,63 @@ export async function run(front = false): Promise<void> {
   }
 }
 
+/** Whether it was handed in; where not, what is wrong is shown. */
+async function submit({ front, targets, keepSeeds }: RunOptions): Promise<boolean> {
+  if (keepSeeds !== true) rollSeeds();
+  const tab = activeTab();
+  const workflow = writeGraph(tab.workflow);
+  let { prompt, report, plan } = await client.check(workflow);
+  noteChecked(tab.id, { prompt, report, plan });
+  let outputs: readonly string[] | undefined;
+  if (targets !== undefined) {
+    const part = partOf(prompt, targets);
+    outputs = part.outputs;
+    ({ prompt, report, plan } = await client.check(part.prompt, { targets: outputs }));
+  }
+  if (report.error !== null) {
+    useView.setState({ dock: "problems" });
+    if (targets !== undefined) tell(report.error.message);
+    return false;
+  }
+  const id = crypto.randomUUID();
+  notePrompt(id, tab.id);
+  noteSubmitted(id, tab, plan);
+  await client.submit({
+    client: clientId,
+    id,
+    prompt,
+    workflow,
+    ...(front === undefined ? {} : { front }),
+    ...(outputs === undefined ? {} : { targets: outputs }),
+  });
+  return true;
+}
+
+let ranLast: unknown = null;
+
+/** Runs a document that rests, where the user wants that and a run would change anything. */
+export function runOnChange(tab: Tab, plan: Plan): void {
+  const { remaining, running, sending } = useRuns.getState();
+  if (!setting("calotype.runOnChange") || plan.run === 0 || tab.workflow === ranLast) return;
+  if (remaining > 0 || running !== null || sending) return;
+  ranLast = tab.workflow;
+  void run({ count: 1, keepSeeds: true });
+}
+
+/** Stops what runs; what has not begun is taken out of the queue. */
 export async function interrupt(): Promise<void> {
+  const { running, waiting } = useRuns.getState();
   try {
-    await client.interrupt(useRuns.getState().running?.prompt);
+    const next = waiting.find((each) => each.status === "pending");
+    const works = running !== null || waiting.some((each) => each.status === "in_progress");
+    if (!works && next !== undefined) {
+      await client.removeFromQueue([next.id]);
+      return;
+    }
+    useRuns.setState({ stopping: performance.now() });
+    await client.interrupt(running?.prompt);
   } catch (error) {
+    useRuns.setState({ stopping: null });
     tellError(error);
   }
 }
@@ -100,54 +172,6 @@ function randomBits(): bigint {
   return (BigInt(high & 0x1fffff) << 32n) | BigInt(low);
 }
 
-function setProblems(tab: string, report: Report): void {
-  useRuns.setState(({ problems }) => ({ problems: { ...problems, [tab]: report } }));
-}
-
-/** Asks the server about the open document whenever it has rested. Returns what ends it. */
-export function watchProblems(): () => void {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  let asked: AbortController | undefined;
-  const ask = async (tab: Tab) => {
-    asked?.abort();
-    asked = new AbortController();
-    if (tab.workflow.order.length === 0) {
-      setProblems(tab.id, { error: null, node_errors: {} });
-      return;
-    }
-    try {
-      const { report } = await client.check(writeGraph(tab.workflow), asked.signal);
-      setProblems(tab.id, report);
-    } catch (error) {
-      if (error instanceof DOMException && error.name === "AbortError") return;
-      // A server that is away is said by the run bar; a document it cannot read is said here.
-      if (error instanceof Refused) setProblems(tab.id, unreadable(error));
-    }
-  };
-  let seen: unknown = null;
-  const look = () => {
-    const tab = activeTab();
-    if (tab.workflow === seen) return;
-    seen = tab.workflow;
-    clearTimeout(timer);
-    timer = setTimeout(() => void ask(activeTab()), CHECK_AFTER);
-  };
-  look();
-  const stop = useStudio.subscribe(look);
-  return () => {
-    stop();
-    clearTimeout(timer);
-    asked?.abort();
-  };
-}
-
-function unreadable(error: Refused): Report {
-  return {
-    error: { type: "unreadable", message: error.message, details: "" },
-    node_errors: {},
-  };
-}
-
 /** Hears the server until ended; reads the queue again whenever it changed. */
 export function connect(): () => void {
   const url = socketUrl(clientId, window.location);
@@ -163,15 +187,25 @@ export function connect(): () => void {
           before = remaining;
           void refreshJobs();
         }
+        if (ENDINGS.has(message.type)) checkAgain();
       },
       onPreview: seePreview,
       onConnection: (connection) => {
         useRuns.setState({ connection });
-        if (connection === "open") void refreshJobs();
-        if (connection === "closed") useRuns.setState({ running: null });
+        if (connection === "open") void seeAgain();
+        if (connection === "closed") useRuns.setState({ running: null, stopping: null });
       },
     },
   );
+}
+
+const ENDINGS = new Set(["execution_success", "execution_error", "execution_interrupted"]);
+
+/** The server is there, maybe another process than before: what it knows is asked anew. */
+async function seeAgain(): Promise<void> {
+  checkAgain();
+  await refreshJobs();
+  await showLastResults(activeTab());
 }
 
 export async function refreshJobs(): Promise<void> {
@@ -196,6 +230,11 @@ export async function cancelJob(id: string): Promise<void> {
 export async function cancelAll(): Promise<void> {
   await attempt(() => client.clearQueue());
   if (useRuns.getState().running !== null) await interrupt();
+}
+
+/** What runs goes on to its end; what waits is taken out. */
+export async function stopAfterThis(): Promise<void> {
+  await attempt(() => client.clearQueue());
 }
 
 export async function forgetAll(): Promise<void> {

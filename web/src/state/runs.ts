@@ -1,17 +1,27 @@
 /** What runs, what has run, and what each node shows of it. Outputs are no part of undo. */
 import { create } from "zustand";
-import type { ImageFile, Job, NodeProblems, Report } from "../api/client";
+import type { ImageFile, Job, Report } from "../api/client";
 import type { Preview } from "../api/frames";
 import type { Connection } from "../api/socket";
-import type { ExecutionError, NodeProgress, ServerMessage } from "../api/types";
+import type { ExecutionError, NodeProgress, Plan, ServerMessage } from "../api/types";
+import type { Workflow } from "../document/graph";
+import type { Shares } from "./plan";
+import { setting } from "./settings";
 
 export interface NodeRun {
   state: "waiting" | "running" | "finished" | "cached" | "error";
   value: number;
   max: number;
   started: number;
+  /** When its first step was made, and which that was: what came before was loading. */
+  firstAt: number | null;
+  firstValue: number;
+  /** When it was last heard of. */
+  at: number;
   /** Milliseconds it took. */
   took: number | null;
+  /** Bytes that the worker held at the highest; null where nobody measured. */
+  memory: number | null;
 }
 
 export interface Shown {
@@ -24,6 +34,10 @@ export interface Running {
   tab: string;
   node: string | null;
   started: number;
+  /** What was foreseen of it; null for one that this page did not start. */
+  plan: Plan | null;
+  /** By id in the prompt: those of inner nodes, too. */
+  shares: Shares;
 }
 
 interface Runs {
@@ -32,12 +46,21 @@ interface Runs {
   running: Running | null;
   /** A Run was pressed and the server has not answered yet. */
   sending: boolean;
+  /** When a stop was asked for that has not come yet. */
+  stopping: number | null;
   /** By `tab/node`; nodes inside a subgraph as prompts call them, `tab/12:5`. See `places.ts`. */
   nodes: Readonly<Record<string, NodeRun>>;
   previews: Readonly<Record<string, string>>;
   shown: Readonly<Record<string, Shown>>;
   failures: Readonly<Record<string, string>>;
+  /** All that the server told of a failure, by place. */
+  errors: Readonly<Record<string, ExecutionError>>;
+  /** What the next run of each document would do, and what was foreseen of each prompt. */
+  plans: Readonly<Record<string, Plan>>;
   problems: Readonly<Record<string, Report>>;
+  /** Documents as they were handed in, by prompt; and as they last worked, by document. */
+  submitted: Readonly<Record<string, Workflow>>;
+  worked: Readonly<Record<string, Workflow>>;
   waiting: readonly Job[];
   past: readonly Job[];
   /** Which document each prompt of this page came from. */
@@ -52,11 +75,16 @@ export const useRuns = create<Runs>(() => ({
   remaining: 0,
   running: null,
   sending: false,
+  stopping: null,
   nodes: {},
   previews: {},
   shown: {},
   failures: {},
+  errors: {},
+  plans: {},
   problems: {},
+  submitted: {},
+  worked: {},
   waiting: [],
   past: [],
   prompts: keptPrompts(),
@@ -74,8 +102,32 @@ export function notePrompt(prompt: string, tab: string): void {
   sessionStorage.setItem(PROMPTS, JSON.stringify(Object.fromEntries(newest)));
 }
 
+/** Notes what was foreseen of a prompt, and the document as it was handed in. */
+export function noteSubmitted(
+  prompt: string,
+  tab: { id: string; workflow: Workflow },
+  plan: Plan,
+): void {
+  useRuns.setState(({ plans, submitted }) => ({
+    plans: { ...plans, [prompt]: plan },
+    submitted: { ...submitted, [prompt]: tab.workflow },
+  }));
+}
+
 export function placeOf(tab: string, node: string): string {
   return `${tab}/${node}`;
+}
+
+/** What a node is called that is put behind another for one run, to show what comes out of that. */
+export function viewerOf(node: string): string {
+  return `${node}${VIEWER}`;
+}
+
+const VIEWER = ":shown";
+
+/** The node that one sees. */
+function seenNode(id: string): string {
+  return id.endsWith(VIEWER) ? id.slice(0, -VIEWER.length) : id;
 }
 
 export function hear(message: ServerMessage, now: number): void {
@@ -104,6 +156,9 @@ export function hear(message: ServerMessage, now: number): void {
       fail(message.data);
       break;
     case "execution_success":
+      noteWorked(message.data.prompt_id);
+      finish();
+      break;
     case "execution_interrupted":
       finish();
       break;
@@ -116,45 +171,68 @@ function start(prompt: string, tab: string | undefined, started: number): void {
   if (tab === undefined) return;
   const others = <Value>(all: Readonly<Record<string, Value>>) =>
     Object.fromEntries(Object.entries(all).filter(([place]) => !place.startsWith(`${tab}/`)));
-  useRuns.setState(({ nodes, failures }) => ({
-    running: { prompt, tab, node: null, started },
+  useRuns.setState(({ nodes, failures, errors, plans }) => ({
+    running: { prompt, tab, node: null, started, plan: plans[prompt] ?? null, shares: {} },
+    stopping: null,
     nodes: others(nodes),
     failures: others(failures),
+    errors: others(errors),
   }));
 }
 
 function step(node: string): void {
   useRuns.setState(({ running }) =>
-    running === null ? {} : { running: { ...running, node: node } },
+    running === null ? {} : { running: { ...running, node: seenNode(node) } },
   );
 }
 
 function mark(prompt: string, node: string, state: NodeRun["state"]): void {
   const tab = useRuns.getState().prompts[prompt];
   if (tab === undefined) return;
-  const run: NodeRun = { state, value: 1, max: 1, started: 0, took: null };
-  useRuns.setState(({ nodes }) => ({ nodes: { ...nodes, [placeOf(tab, node)]: run } }));
+  const run: NodeRun = { ...NOT_RUN, state };
+  useRuns.setState(({ nodes }) => ({ nodes: { ...nodes, [placeOf(tab, seenNode(node))]: run } }));
 }
+
+const NOT_RUN: Omit<NodeRun, "state"> = {
+  value: 1,
+  max: 1,
+  started: 0,
+  firstAt: null,
+  firstValue: 0,
+  at: 0,
+  took: null,
+  memory: null,
+};
 
 function progress(each: NodeProgress, now: number): void {
   const tab = useRuns.getState().prompts[each.prompt_id];
   if (tab === undefined) return;
   if (each.state === "running") resume(each, tab, now);
-  const place = placeOf(tab, each.display_node_id);
-  useRuns.setState(({ nodes, previews }) => {
-    const before = nodes[place];
-    const started = before?.state === "running" ? before.started : now;
+  const place = placeOf(tab, seenNode(each.display_node_id));
+  const share = each.state === "finished" ? 1 : each.max > 0 ? each.value / each.max : 0;
+  useRuns.setState(({ nodes, previews, running }) => {
+    const before = nodes[place]?.state === "running" ? nodes[place] : undefined;
     const over = each.state !== "running";
+    const stepped = before?.firstAt == null && each.value > 0 && !over;
+    const started = before?.started ?? now;
     const run: NodeRun = {
       state: each.state,
       value: each.value,
       max: each.max,
       started,
-      took: over ? now - started : null,
+      firstAt: stepped ? now : (before?.firstAt ?? null),
+      firstValue: stepped ? each.value : (before?.firstValue ?? 0),
+      at: now,
+      took: over ? (each.seconds === undefined ? now - started : each.seconds * 1000) : null,
+      memory: each.memory ?? null,
     };
     return {
       nodes: { ...nodes, [place]: run },
       previews: over ? without(previews, place) : previews,
+      running:
+        running === null
+          ? null
+          : { ...running, shares: { ...running.shares, [each.real_node_id]: share } },
     };
   });
 }
@@ -162,8 +240,10 @@ function progress(each: NodeProgress, now: number): void {
 /** A run that began before this page was loaded. */
 function resume({ prompt_id, display_node_id }: NodeProgress, tab: string, now: number): void {
   if (useRuns.getState().running !== null) return;
-  const node = display_node_id;
-  useRuns.setState({ running: { prompt: prompt_id, tab, node, started: now } });
+  const node = seenNode(display_node_id);
+  useRuns.setState({
+    running: { prompt: prompt_id, tab, node, started: now, plan: null, shares: {} },
+  });
 }
 
 function without(previews: Readonly<Record<string, string>>, place: string) {
@@ -177,14 +257,27 @@ export function seePreview({ node, prompt, image }: Preview): void {
   const tab = prompt === null ? running?.tab : prompts[prompt];
   const key = node ?? running?.node;
   if (tab === undefined || key == null) return;
-  const place = placeOf(tab, key);
+  const place = placeOf(tab, seenNode(key));
+  if (!isDue(place)) return;
   const url = URL.createObjectURL(image);
   useRuns.setState(({ previews }) => ({ previews: { ...without(previews, place), [place]: url } }));
 }
 
+let lastPreview: { place: string; at: number } = { place: "", at: 0 };
+
+/** Whether another preview may be drawn by now: some machines have better things to do. */
+function isDue(place: string): boolean {
+  const rate = setting("calotype.previewRate");
+  const now = performance.now();
+  if (rate <= 0) return false;
+  if (lastPreview.place === place && now - lastPreview.at < 900 / rate) return false;
+  lastPreview = { place, at: now };
+  return true;
+}
+
 function show(prompt: string, node: string, output: Record<string, unknown>): void {
   const tab = useRuns.getState().prompts[prompt];
-  if (tab !== undefined) setShown(tab, node, output);
+  if (tab !== undefined) setShown(tab, seenNode(node), output);
 }
 
 export function setShown(tab: string, node: string, output: Record<string, unknown>): void {
@@ -203,30 +296,40 @@ export function isImage(value: unknown): value is ImageFile {
 function fail(error: ExecutionError): void {
   const tab = useRuns.getState().prompts[error.prompt_id];
   if (tab === undefined) return;
-  const place = placeOf(tab, error.node_id);
+  const place = placeOf(tab, seenNode(error.node_id));
   mark(error.prompt_id, error.node_id, "error");
-  useRuns.setState(({ failures }) => ({
+  useRuns.setState(({ failures, errors }) => ({
     failures: { ...failures, [place]: error.exception_message.trim() },
+    errors: { ...errors, [place]: error },
   }));
   if (error.timestamp !== undefined) finish();
 }
 
+function noteWorked(prompt: string): void {
+  useRuns.setState(({ prompts, submitted, worked }) => {
+    const tab = prompts[prompt];
+    const graph = submitted[prompt];
+    return tab === undefined || graph === undefined ? {} : { worked: { ...worked, [tab]: graph } };
+  });
+}
+
 function finish(): void {
-  useRuns.setState(({ previews, nodes }) => {
+  useRuns.setState(({ previews, nodes, running, plans, submitted }) => {
+    const over = running?.prompt ?? "";
+    const { [over]: _plan, ...otherPlans } = plans;
+    const { [over]: _graph, ...otherGraphs } = submitted;
     for (const url of Object.values(previews)) URL.revokeObjectURL(url);
     const ended = Object.entries(nodes).map(([place, run]): [string, NodeRun] => [
       place,
       run.state === "running" ? { ...run, state: "waiting" } : run,
     ]);
-    return { running: null, previews: {}, nodes: Object.fromEntries(ended) };
-  });
-}
-
-/** The sentences that say what is wrong with a node. */
-export function sentencesOf(problems: NodeProblems | undefined): string[] {
-  return (problems?.errors ?? []).map(({ message, details, extra_info }) => {
-    const input = extra_info?.input_name;
-    const text = details && details !== input ? `${message}: ${details}` : message;
-    return input && !text.includes(input) ? `${input}: ${text}` : text;
+    return {
+      running: null,
+      stopping: null,
+      previews: {},
+      nodes: Object.fromEntries(ended),
+      plans: otherPlans,
+      submitted: otherGraphs,
+    };
   });
 }

@@ -7,4 +7,22 @@ export const english: Readonly<Record<string, string>> = {
     "Reroute point of {{count}} wires of {{type}}",
   "Portal {{name}}: to {{count}} inputs_one": "Portal {{name}}: to {{count}} input",
   "Portal {{name}}: to {{count}} inputs_other": "Portal {{name}}: to {{count}} inputs",
+  "Nothing has changed: all {{count}} nodes are cached_one":
+    "Nothing has changed: the one node is cached",
+  "Nothing has changed: all {{count}} nodes are cached_other":
+    "Nothing has changed: all {{count}} nodes are cached",
+  "{{count}} nodes will run_one": "{{count}} node will run",
+  "{{count}} nodes will run_other": "{{count}} nodes will run",
+  "{{run}} of {{count}} nodes will run, {{cached}} cached_one":
+    "{{run}} of {{count}} nodes will run, {{cached}} cached",
+  "{{run}} of {{count}} nodes will run, {{cached}} cached_other":
+    "{{run}} of {{count}} nodes will run, {{cached}} cached",
+  "Judged by past runs on this machine; {{count}} nodes have not run yet._one":
+    "Judged by past runs on this machine; one node has not run yet.",
+  "Judged by past runs on this machine; {{count}} nodes have not run yet._other":
+    "Judged by past runs on this machine; {{count}} nodes have not run yet.",
+  "{{count}} nodes need a look_one": "{{count}} node needs a look",
+  "{{count}} nodes need a look_other": "{{count}} nodes need a look",
+  "{{count}} waiting_one": "One waits",
+  "{{count}} waiting_other": "{{count}} wait",
 };

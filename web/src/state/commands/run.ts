@@ -1,6 +1,14 @@
 /** Running and stopping. */
 import type { Command } from "../commands";
-import { interrupt, run } from "../running";
+import { goTo } from "../levels";
+import { cancelAll, interrupt, run, stopAfterThis } from "../running";
+import { placeOf, useRuns } from "../runs";
+import { changeSetting, type SettingId, setting } from "../settings";
+import { activeTab, promptIdOf } from "../studio";
+import { useView } from "../view";
+
+const hasNodes = () => activeTab().selected.length > 0;
+const isBusy = () => useRuns.getState().running !== null || useRuns.getState().remaining > 0;
 
 export const runCommands: readonly Command[] = [
   {
@@ -17,14 +25,82 @@ export const runCommands: readonly Command[] = [
     group: "Run",
     keys: ["Ctrl+Shift+Enter"],
     fields: true,
-    run: () => run(true),
+    run: () => run({ front: true }),
+  },
+  {
+    id: "run.selected",
+    title: "Run only up to the selected nodes",
+    group: "Run",
+    keys: ["Alt+Enter"],
+    fields: true,
+    enabled: hasNodes,
+    run: () => {
+      const tab = activeTab();
+      return run({ targets: tab.selected.map((key) => promptIdOf(tab, key)) });
+    },
   },
   {
     id: "run.stop",
-    title: "Stop what runs",
+    title: "Stop now",
     group: "Run",
     keys: ["Ctrl+Alt+Enter"],
     fields: true,
+    enabled: isBusy,
     run: interrupt,
   },
+  {
+    id: "run.stopAfter",
+    title: "Stop after what runs now",
+    group: "Run",
+    enabled: isBusy,
+    run: stopAfterThis,
+  },
+  {
+    id: "run.clear",
+    title: "Stop and clear the queue",
+    group: "Run",
+    enabled: isBusy,
+    run: cancelAll,
+  },
+  toggle("run.onChange", "Run on every change", "calotype.runOnChange"),
+  toggle("run.follow", "Follow the run", "calotype.follow"),
+  {
+    ...toggle("view.timings", "Show times and memory on nodes", "calotype.timings"),
+    group: "View",
+  },
+  {
+    id: "run.showCurrent",
+    title: "Show the node that runs",
+    group: "Run",
+    enabled: () => useRuns.getState().running?.node != null,
+    run: () => show(useRuns.getState().running?.node ?? null),
+  },
+  {
+    id: "run.showFailed",
+    title: "Show the node that failed",
+    group: "Run",
+    enabled: () => failed() !== null,
+    run: () => {
+      useView.setState({ inspector: true });
+      show(failed());
+    },
+  },
 ];
+
+function toggle(
+  id: string,
+  title: string,
+  wanted: Extract<SettingId, `calotype.${"runOnChange" | "follow" | "timings"}`>,
+): Command {
+  return { id, title, group: "Run", run: () => changeSetting(wanted, !setting(wanted)) };
+}
+
+function failed(): string | null {
+  const start = placeOf(activeTab().id, "");
+  const place = Object.keys(useRuns.getState().failures).find((each) => each.startsWith(start));
+  return place?.slice(start.length) ?? null;
+}
+
+function show(node: string | null): void {
+  if (node !== null) goTo(node);
+}

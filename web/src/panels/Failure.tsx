@@ -1,0 +1,95 @@
+/** What failed in a node: the plain message first, all else folded. */
+import { AlertTriangle, ClipboardCopy } from "lucide-react";
+import { changedSince, inputsGiven, reportOf, tracebackOf } from "../state/failure";
+import { goTo, titleOfPrompt } from "../state/levels";
+import { run } from "../state/running";
+import { placeOf, useRuns } from "../state/runs";
+import { useActive, useStudio } from "../state/studio";
+import { tell, tellError } from "../state/view";
+import { t } from "../words/words";
+import "./run.css";
+
+/** `node` as prompts call it. */
+export function Failure({ node }: { node: string }) {
+  const tab = useActive((each) => each.id);
+  const error = useRuns((state) => state.errors[placeOf(tab, node)]);
+  if (error === undefined) return null;
+  const given = inputsGiven(error);
+  const traceback = tracebackOf(error);
+  const copy = async () => {
+    try {
+      await navigator.clipboard.writeText(await reportOf(error));
+      tell(t("The report is in the clipboard."));
+    } catch (failed) {
+      tellError(failed);
+    }
+  };
+  return (
+    <section className="failure" aria-label={t("What failed")}>
+      <p className="plainly">
+        <AlertTriangle size={13} aria-hidden />
+        <span>{error.exception_message.trim()}</span>
+      </p>
+      {given.length > 0 && (
+        <details>
+          <summary>{t("What it was given")}</summary>
+          <dl>
+            {given.map(({ name, value }) => (
+              <div key={name}>
+                <dt>{name}</dt>
+                <dd>{value}</dd>
+              </div>
+            ))}
+          </dl>
+        </details>
+      )}
+      <Since />
+      {traceback !== "" && (
+        <details>
+          <summary>
+            {t("Traceback")} <span className="kind">{error.exception_type}</span>
+          </summary>
+          {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by keys */}
+          <pre tabIndex={0}>{traceback}</pre>
+        </details>
+      )}
+      <footer>
+        <button type="button" onClick={() => void run({ keepSeeds: true, count: 1 })}>
+          {t("Try again")}
+        </button>
+        <button type="button" onClick={() => void copy()}>
+          <ClipboardCopy size={12} aria-hidden />
+          {t("Copy a report")}
+        </button>
+      </footer>
+    </section>
+  );
+}
+
+/** What is different since the document last worked. */
+function Since() {
+  const tab = useActive((each) => each);
+  const worked = useRuns((state) => state.worked[tab.id]);
+  const catalog = useStudio((state) => state.catalog);
+  if (worked === undefined) return null;
+  const changes = changedSince(worked, tab.workflow);
+  return (
+    <details>
+      <summary>{t("What changed since it last worked")}</summary>
+      {changes.length === 0 ? (
+        <p className="quiet">{t("Nothing in this workflow.")}</p>
+      ) : (
+        <ul>
+          {changes.map(({ node, text }) => (
+            <li key={`${node} ${text}`}>
+              <button type="button" className="link" onClick={() => goTo(node)}>
+                {titleOfPrompt(tab, node, catalog) ?? `#${node}`}
+              </button>{" "}
+              {text}
+            </li>
+          ))}
+        </ul>
+      )}
+    </details>
+  );
+}

@@ -1,0 +1,80 @@
+/** How the selected node is: what is wrong with it and what would mend that, what a run will do with it. */
+import { AlertTriangle } from "lucide-react";
+import type { GraphNode } from "../document/graph";
+import { problemsOf } from "../state/fixes";
+import { useRunOf } from "../state/places";
+import { bytesOf, costOf, markOf, spanOf } from "../state/plan";
+import { type NodeRun, placeOf, useRuns } from "../state/runs";
+import { promptIdOf, useActive } from "../state/studio";
+import { t } from "../words/words";
+import { Failure } from "./Failure";
+import "./run.css";
+
+export function Health({ node }: { node: GraphNode }) {
+  const tab = useActive((each) => each);
+  const report = useRuns((state) => state.problems[tab.id]);
+  const errors = useRuns((state) => state.errors);
+  const { run } = useRunOf(node.key);
+  const id = promptIdOf(tab, node.key);
+  const isInside = (each: string) => each === id || each.startsWith(`${id}:`);
+  const problems = problemsOf(tab, report, {}).filter(
+    (each) => each.node !== null && isInside(each.node),
+  );
+  const start = placeOf(tab.id, "");
+  const failed = Object.keys(errors).find(
+    (place) => place.startsWith(start) && isInside(place.slice(start.length)),
+  );
+  return (
+    <>
+      <Costs node={id} run={run} />
+      {failed !== undefined && <Failure node={failed.slice(start.length)} />}
+      {problems.length > 0 && (
+        <ul className="problems">
+          {problems.map(({ text, fixes }) => (
+            <li key={text}>
+              <AlertTriangle size={13} aria-hidden />
+              <div>
+                {text}
+                {fixes.length > 0 && (
+                  <div className="fixes">
+                    {fixes.map((fix) => (
+                      <button key={fix.title} type="button" onClick={fix.run}>
+                        {fix.title}
+                      </button>
+                    ))}
+                  </div>
+                )}
+              </div>
+            </li>
+          ))}
+        </ul>
+      )}
+    </>
+  );
+}
+
+/** A line: what the next run will do with it, its last time and memory. */
+function Costs({ node, run }: { node: string; run: NodeRun | undefined }) {
+  const tab = useActive((each) => each.id);
+  const plan = useRuns((state) => state.plans[tab]);
+  const mark = markOf(plan, node);
+  const expected = costOf(plan, node);
+  const words: Record<string, string> = {
+    run: t("will run"),
+    maybe: t("runs if it is asked for"),
+    cached: t("cached"),
+    unneeded: t("no output needs it"),
+  };
+  const seconds = run?.took == null ? expected.seconds : run.took / 1000;
+  const memory = run?.memory ?? expected.memory;
+  if (mark === null && seconds === null) return null;
+  return (
+    <p className="costs" data-state={mark ?? ""}>
+      {mark !== null && <span className="next">{words[mark]}</span>}
+      {seconds !== null && <span>{t("last time {{time}}", { time: spanOf(seconds) })}</span>}
+      {memory !== null && (
+        <span title={t("What the worker held at the highest")}>{bytesOf(memory)}</span>
+      )}
+    </p>
+  );
+}
