@@ -40,11 +40,13 @@ from engine.server.routes import (
     prompts,
     socket,
     uploads,
+    versions,
 )
 from engine.server.running import failed_outcome
 from engine.server.services import SERVICES, Services
 from engine.server.sweep import empty_temp, sweep
 from engine.server.tokens import Tokens
+from engine.server.versions import Versions
 from engine.server.workers import GRACE_SECONDS, Workers
 from engine.settings import Settings
 from engine.store.costs import CostStore
@@ -77,6 +79,9 @@ ROUTES: Sequence[tuple[str, str, Handler]] = (
     ("POST", "/calotype/journals/{id}", journals.post_journal),
     ("PUT", "/calotype/journals/{id}", journals.put_journal),
     ("DELETE", "/calotype/journals/{id}", journals.delete_journal),
+    ("GET", "/calotype/versions", versions.get_versions),
+    ("POST", "/calotype/versions", versions.post_version),
+    ("GET", "/calotype/versions/{when}", versions.get_version),
     ("GET", "/object_info", catalog.get_object_info),
     ("GET", "/object_info/{node_class}", catalog.get_one_object_info),
     ("GET", "/models", catalog.get_models),
@@ -229,6 +234,7 @@ async def _services(
             media=helper,
             preferences=Preferences(settings.user_directory / "settings.json"),
             journals=Journals(settings.user_directory / "journals"),
+            versions=Versions(settings.user_directory / "versions"),
         )
         await workers.stop()
         await sweeping

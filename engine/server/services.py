@@ -15,6 +15,7 @@ from engine.server.listing import Listing
 from engine.server.logs import LogBook
 from engine.server.media_helper import MediaHelper
 from engine.server.preferences import Preferences
+from engine.server.versions import Versions
 from engine.server.workers import Workers
 from engine.settings import Settings
 from engine.store.gallery import Gallery
@@ -42,6 +43,7 @@ class Services:
     media: MediaHelper
     preferences: Preferences
     journals: Journals
+    versions: Versions
 
 
 SERVICES = web.AppKey("services", Services)

@@ -25,6 +25,7 @@ from engine.server.atomic import write_atomically
 from engine.server.paths import BadNameError, resolve
 from engine.server.routes.media import as_it_is
 from engine.server.services import SERVICES, Services
+from engine.server.versions import MOST_TEXT
 
 WORKFLOWS = "workflows"
 _OTHERS = "userdata"
@@ -109,14 +110,54 @@ async def get_file(request: web.Request) -> web.StreamResponse:
 
 
 async def post_file(request: web.Request) -> web.Response:
-    """Save a file; one that is there is replaced only with `overwrite=true`."""
+    """Save a file; one that is there is replaced only with `overwrite=true`.
+
+    With `If-Match`, only where it is still the one of that `ETag`. Of workflows, what was there and
+    what is there now stay as versions.
+    """
     path = _asked(request, "file")
     content = await read_body(request, most=MOST_BODY)
     replace = is_true(request.query.get("overwrite"))
     _check_parents(path)
-    if not await asyncio.to_thread(write_atomically, path, content, replace=replace):
-        raise refusal(409, "a file of that name is there; say overwrite=true to replace it")
-    return _said(request, request.match_info["file"], path)
+    versions = request.app[SERVICES].versions
+    async with versions.lock:
+        expected = request.headers.get("If-Match")
+        if expected is not None and expected != _tag(path):
+            raise refusal(412, "the file is no longer the one that was read")
+        if replace:
+            await _keep_version(request, path, "replaced")
+        if not await asyncio.to_thread(write_atomically, path, content, replace=replace):
+            raise refusal(409, "a file of that name is there; say overwrite=true to replace it")
+        await _keep_version(request, path, "save")
+    said = _said(request, request.match_info["file"], path)
+    said.headers["ETag"] = _tag(path) or ""
+    return said
+
+
+def _tag(path: Path) -> str | None:
+    """The `ETag` that a file is answered with; None where there is none."""
+    try:
+        stat = path.stat()
+    except OSError:
+        return None
+    return f'"{stat.st_mtime_ns:x}-{stat.st_size:x}"'
+
+
+async def _keep_version(request: web.Request, path: Path, kind: str) -> None:
+    """Keep what a workflow's file holds; a file that is no workflow has no versions."""
+    name = request.match_info["file"]
+    if not name.startswith(f"{WORKFLOWS}/") or path.suffix != ".json":
+        return
+    text = await asyncio.to_thread(_text_of, path)
+    if text is not None:
+        label = request.query.get("label", "") if kind == "save" else ""
+        await request.app[SERVICES].versions.keep(name, text, label=label, kind=kind)
+
+
+def _text_of(path: Path) -> bytes | None:
+    if not path.is_file() or path.stat().st_size > MOST_TEXT:
+        return None
+    return path.read_bytes()
 
 
 async def delete_file(request: web.Request) -> web.Response:
@@ -145,6 +186,8 @@ async def post_move(request: web.Request) -> web.Response:
                 409, "a file of that name is there; say overwrite=true to replace it"
             ) from error
         source.unlink()
+    services = request.app[SERVICES]
+    await services.versions.follow(request.match_info["file"], request.match_info["dest"])
     return _said(request, request.match_info["dest"], target)
 
 

@@ -1,0 +1,170 @@
+"""Earlier versions of workflows: each save keeps one, so that no save loses what was there.
+
+Knows texts by the name of what they are versions of; what a workflow says is not looked at, but for
+the number of its nodes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from engine.errors import FilesError
+from engine.server.atomic import write_atomically
+
+MOST_VERSIONS = 100
+MOST_TEXT = 16 << 20
+"""A larger workflow is saved, but no version of it is kept."""
+_SUFFIX = ".version"
+
+
+class Version(msgspec.Struct, frozen=True):
+    """What is said of one version.
+
+    Attributes:
+        of: what it is a version of: the path of a workflow, or the id of one never saved.
+        when: milliseconds since 1970; with `of`, its name.
+        nodes: how many there are; None where the text is no workflow.
+        label: the last edit before it, as the editor calls it.
+        kind: `save`, `auto`, or `replaced` for a text that another program had put there.
+        size: bytes of the text.
+        digest: tells equal texts.
+    """
+
+    of: str
+    when: int
+    nodes: int | None
+    label: str
+    kind: str
+    size: int
+    digest: str
+
+
+class _Workflow(msgspec.Struct):
+    nodes: list[msgspec.Raw]
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A version and its text."""
+
+    version: Version
+    text: bytes
+
+
+class Versions:
+    """The versions in one user directory."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.lock = asyncio.Lock()
+        """Held while a workflow is saved: looking at what is there, and replacing it, are one."""
+
+    async def keep(self, of: str, text: bytes, *, label: str, kind: str) -> Version | None:
+        """Keep a text, if it is not the newest one already; the oldest and closest ones go.
+
+        Returns:
+            what is kept; None for a text that is too large.
+
+        Raises:
+            FilesError: the disk refused.
+        """
+        if len(text) > MOST_TEXT:
+            return None
+        return await asyncio.to_thread(self._keep, of, text, label, kind)
+
+    async def list(self, of: str) -> Sequence[Version]:
+        """Those of one workflow, newest first."""
+        return await asyncio.to_thread(self._list, of)
+
+    async def read(self, of: str, when: int) -> Kept | None:
+        """One of them; None where there is none."""
+        return await asyncio.to_thread(_read, self._path(of, when))
+
+    async def follow(self, source: str, target: str) -> None:
+        """A workflow has another name now: its versions go with it, unless the name has some."""
+
+        def move() -> None:
+            if self._of(source).is_dir() and not self._of(target).exists():
+                self._of(source).rename(self._of(target))
+
+        await asyncio.to_thread(move)
+
+    def _of(self, of: str) -> Path:
+        return self._folder / hashlib.sha256(of.encode("utf-8", "replace")).hexdigest()[:32]
+
+    def _path(self, of: str, when: int) -> Path:
+        return self._of(of) / f"{when:014d}{_SUFFIX}"
+
+    def _list(self, of: str) -> list[Version]:
+        found = (_described(path) for path in self._of(of).glob(f"*{_SUFFIX}"))
+        return sorted((each for each in found if each is not None), key=lambda each: -each.when)
+
+    def _keep(self, of: str, text: bytes, label: str, kind: str) -> Version:
+        known = self._list(of)
+        digest = hashlib.sha256(text).hexdigest()[:32]
+        if known and known[0].digest == digest:
+            return known[0]
+        now = time.time_ns() // 1_000_000
+        when = max(now, known[0].when + 1) if known else now
+        version = Version(of, when, _count_nodes(text), label[:200], kind, len(text), digest)
+        write_atomically(self._path(of, when), msgspec.json.encode(version) + b"\n" + text)
+        moments = [(each.when, each.kind == "auto") for each in (version, *known)]
+        for gone in thin(moments, now):
+            self._path(of, gone).unlink(missing_ok=True)
+        return version
+
+
+def thin(moments: Sequence[tuple[int, bool]], now: int, most: int = MOST_VERSIONS) -> list[int]:
+    """Which versions to let go so that `most` remain: many of today, ever fewer of the past.
+
+    Of all but the newest and the oldest, the one goes whose loss leaves the smallest gap for its
+    age; one that was kept automatically goes sooner than a save.
+
+    Args:
+        moments: when each was kept, in milliseconds, and whether automatically.
+        now: milliseconds since 1970.
+        most: how many may remain.
+    """
+    left = sorted(moments)
+    gone: list[int] = []
+    while len(left) > max(most, 2):
+
+        def gap(index: int) -> float:
+            when, automatic = left[index]
+            between = left[index + 1][0] - left[index - 1][0]
+            return between / (max(0, now - when) + 60_000) / (4 if automatic else 1)
+
+        gone.append(left.pop(min(range(1, len(left) - 1), key=gap))[0])
+    return gone
+
+
+def _described(path: Path) -> Version | None:
+    try:
+        with path.open("rb") as stream:
+            return msgspec.json.decode(stream.readline(1 << 16), type=Version)
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
+        return None  # a crash cannot leave one; a person may
+
+
+def _read(path: Path) -> Kept | None:
+    try:
+        line, _, text = path.read_bytes().partition(b"\n")
+        return Kept(msgspec.json.decode(line, type=Version), text)
+    except FileNotFoundError:
+        return None
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise FilesError("this version cannot be read any more") from error
+
+
+def _count_nodes(text: bytes) -> int | None:
+    try:
+        return len(msgspec.json.decode(text, type=_Workflow).nodes)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
