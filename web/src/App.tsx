@@ -16,10 +16,11 @@ import { Workflows } from "./panels/Workflows";
 import { watchProblems } from "./state/checking";
 import { addCommands } from "./state/commands";
 import { COMMANDS } from "./state/commands/all";
-import { keepDrafts, restore } from "./state/draft";
 import { refreshCatalog } from "./state/files";
+import { keepJournals } from "./state/keeping";
 import { hearKeys } from "./state/keymap";
 import { watchMissing } from "./state/missing";
+import { restore } from "./state/restore";
 import { connect, refreshJobs, runOnChange, showLastResults } from "./state/running";
 import { loadSettings, useSetting } from "./state/settings";
 import { activeTab } from "./state/studio";
@@ -63,7 +64,7 @@ export function App() {
         watchProblems(runOnChange),
         watchRun(),
         watchMissing(),
-        keepDrafts(),
+        keepJournals(),
         keepView(),
       );
       setStage("ready");

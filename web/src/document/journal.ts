@@ -4,8 +4,10 @@
  * The first line holds all of it, each later one a step. Lines are numbered without gaps; a line
  * that is torn, or out of turn, ends what can be read. Knows no disk and no clock.
  */
+import type { Steps } from "./coalesce";
 import { emptyGraph, type Workflow } from "./graph";
 import { isObject, type Json, parseJson, writeJson } from "./json";
+import type { Path } from "./levels";
 import { advance, close, type Entry, extend, type Log, redo, undo } from "./log";
 
 /** Changed when older lines can no longer be read as they are. */
@@ -20,6 +22,8 @@ export interface TabState {
   /** What the server called the saved file's content when it was last read or written. */
   stamp: string | null;
   viewport: { x: number; y: number; zoom: number } | null;
+  /** The way to the level that is shown. */
+  level: Path;
   /** Its place among the tabs, and when it was last shown: milliseconds since 1970. */
   place: number;
   shown: number;
@@ -29,7 +33,8 @@ export interface TabState {
 
 export type Step =
   | ({ kind: "edit" } & Entry)
-  | { kind: "more"; patches: Entry["patches"]; inverses: Entry["inverses"] }
+  /** The newest entry went on: its steps from `from` on are these. */
+  | ({ kind: "more"; from: number } & Steps)
   | { kind: "undo" | "redo"; count: number }
   | { kind: "close" }
   | { kind: "saved" }
@@ -80,13 +85,10 @@ export function stepsBetween(before: Log, after: Log, floor = 0): Step[] | null 
   let thread = before.done[shared - 1]?.thread ?? null;
   const [grown] = come;
   const [last] = gone;
-  if (gone.length === 1 && last && grown && isExtended(last, grown)) {
-    const from = last.patches.length;
-    steps.push({
-      kind: "more",
-      patches: grown.patches.slice(from),
-      inverses: grown.inverses.slice(from),
-    });
+  if (gone.length === 1 && last && grown && isGrown(last, grown)) {
+    const from = keptSteps(last, grown);
+    const patches = grown.patches.slice(from);
+    steps.push({ kind: "more", from, patches, inverses: grown.inverses.slice(from) });
     undone = [];
     thread = last.thread;
     come.shift();
@@ -145,24 +147,39 @@ function isSameList(one: readonly Entry[], other: readonly Entry[]): boolean {
   return one.length === other.length && sharedLength(one, other) === one.length;
 }
 
-function isExtended(entry: Entry, grown: Entry): boolean {
+/** Whether it is the same typing or dragging, gone on. */
+function isGrown(entry: Entry, grown: Entry): boolean {
   return (
-    grown.patches.length > entry.patches.length &&
-    entry.patches.every((each, index) => each === grown.patches[index])
+    entry.thread !== null &&
+    entry.label === grown.label &&
+    entry.path.join() === grown.path.join() &&
+    (grown.thread === entry.thread || grown.thread === null)
   );
 }
 
-/** The newest entries that fit into so many entries and characters, and how many were left out. */
+/** How many of its first steps an entry that went on still has. */
+function keptSteps(entry: Entry, grown: Entry): number {
+  let kept = 0;
+  while (
+    entry.patches[kept] !== undefined &&
+    entry.patches[kept] === grown.patches[kept] &&
+    entry.inverses[kept] === grown.inverses[kept]
+  ) {
+    kept += 1;
+  }
+  return kept;
+}
+
+/** A log without its oldest entries, as much as is wanted, and how many were left out. */
 export function tailOf(log: Log, entries: number, characters: number): { log: Log; left: number } {
   let left = log.done.length;
-  let room = characters - writeJson(log.undone).length;
-  const undone = room >= 0 ? log.undone : [];
+  let room = characters;
   while (left > 0 && log.done.length - left < entries) {
     room -= writeJson(log.done[left - 1]).length;
     if (room < 0) break;
     left -= 1;
   }
-  return { log: { done: log.done.slice(left), undone }, left };
+  return { log: { done: log.done.slice(left), undone: log.undone }, left };
 }
 
 /** Reads a journal as far as it goes; null where not even its first line can be read. */
@@ -215,7 +232,7 @@ function stepped(state: Replayed, step: Step): Partial<Replayed> {
       return { ...advance(state, { label, thread, path, patches, inverses }), saved: false };
     }
     case "more":
-      return { ...extend(state, step.patches, step.inverses), saved: false };
+      return { ...extend(state, step.from, step), saved: false };
     case "undo":
     case "redo": {
       const move = step.kind === "undo" ? undo : redo;

@@ -4,7 +4,7 @@
  * clock: whoever edits says which edits belong together.
  */
 import { apply, create, type Patches } from "mutative";
-import { withStep } from "./coalesce";
+import { type Steps, withStep } from "./coalesce";
 import type { Workflow } from "./graph";
 import { type Path, ROOT } from "./levels";
 
@@ -78,21 +78,18 @@ export function advance({ graph, log }: Recorded, entry: Entry): Recorded {
   };
 }
 
-/** Goes on with the newest entry, as recorded before. */
-export function extend(
-  { graph, log }: Recorded,
-  patches: Patches[],
-  inverses: Patches[],
-): Recorded {
+/** Goes on with the newest entry, as recorded before: its steps from `from` on are these. */
+export function extend({ graph, log }: Recorded, from: number, steps: Steps): Recorded {
   const last = log.done.at(-1);
   if (last === undefined) throw new Error("There is no entry to go on with.");
   const entry: Entry = {
     ...last,
-    patches: [...last.patches, ...patches],
-    inverses: [...last.inverses, ...inverses],
+    patches: [...last.patches.slice(0, from), ...steps.patches],
+    inverses: [...last.inverses.slice(0, from), ...steps.inverses],
   };
+  const before = last.inverses.slice(from).reduceRight<Workflow>(patched, graph);
   return {
-    graph: patches.reduce<Workflow>(patched, graph),
+    graph: steps.patches.reduce<Workflow>(patched, before),
     log: { done: [...log.done.slice(0, -1), entry], undone: [] },
   };
 }

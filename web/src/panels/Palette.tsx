@@ -1,16 +1,22 @@
-/** Add a node: type a few letters of its name. A wire that was pulled narrows the list. */
+/** Add a node, or put one in another's place: type a few letters of its name, or look through the categories. */
 import { Search } from "lucide-react";
 import { type KeyboardEvent, useEffect, useMemo, useRef, useState } from "react";
 import { add } from "../state/actions";
-import { colourOf, familyOf } from "../state/kinds";
-import { type Found, search } from "../state/search";
+import { addIntoWire } from "../state/connecting";
+import { type Offer, offersOf, parentOf } from "../state/offers";
+import { completed, completions } from "../state/query";
+import { lossOf, planOf, replaceNodes } from "../state/replacing";
+import { socketsFor } from "../state/search";
 import { nameOf } from "../state/sockets";
-import { activeTab, useStudio } from "../state/studio";
+import { activeTab, schemaOf, titleOf, useActive, useStudio } from "../state/studio";
 import { type Palette as PaletteValue, useView } from "../state/view";
+import { t } from "../words/words";
+import { NodeAbout } from "./NodeAbout";
+import { Legend, OfferList } from "./OfferList";
+import "./palette.css";
 
-const WIDTH = 560;
-const HEIGHT = 400;
-const DRAWN = 80;
+const WIDTH = 720;
+const HEIGHT = 460;
 
 export function Palette() {
   const palette = useView((state) => state.palette);
@@ -19,46 +25,89 @@ export function Palette() {
 
 /** Where the palette opens when no pointer says where. */
 export function screenMiddle(): PaletteValue {
-  const screen = { x: window.innerWidth / 2 - WIDTH / 2, y: window.innerHeight / 4 };
+  const screen = { x: window.innerWidth / 2 - WIDTH / 2, y: window.innerHeight / 5 };
   const { x, y, zoom } = activeTab().viewport ?? { x: 0, y: 0, zoom: 1 };
   const middle = { x: window.innerWidth / 2 - 120, y: window.innerHeight / 3 };
   return { screen, at: { x: (middle.x - x) / zoom, y: (middle.y - y) / zoom }, pulled: null };
 }
 
+function useOffers(palette: PaletteValue, typed: string, path: string | null) {
+  const catalog = useStudio((state) => state.catalog);
+  const graph = useActive((tab) => tab.graph);
+  const used = useView((state) => state.used);
+  const recent = useView((state) => state.recent);
+  return useMemo(
+    () => offersOf({ catalog, graph, habits: { used, recent }, palette, typed, path }),
+    [catalog, graph, used, recent, palette, typed, path],
+  );
+}
+
 function Open({ palette }: { palette: PaletteValue }) {
   const catalog = useStudio((state) => state.catalog);
-  const used = useView((state) => state.used);
   const [typed, setTyped] = useState("");
+  const [path, setPath] = useState<string | null>(null);
   const [at, setAt] = useState(0);
+  const [turn, setTurn] = useState(0);
+  const [count, setCount] = useState(0);
   const box = useRef<HTMLDivElement>(null);
-  const list = useRef<HTMLDivElement>(null);
-  const found = useMemo(
-    () => search(catalog, typed, used, palette.pulled).slice(0, DRAWN),
-    [catalog, typed, used, palette.pulled],
-  );
-  const chosen = found[at];
+  const input = useRef<HTMLInputElement>(null);
+  const groups = useOffers(palette, typed, path);
+  const offers = useMemo(() => groups.flatMap((each) => each.offers), [groups]);
+  const chosen = offers[at];
+  const schema = chosen?.kind === "node" ? chosen.found.schema : undefined;
+  const sockets =
+    palette.pulled === null || schema === undefined ? [] : socketsFor(schema, palette.pulled);
+  const socket = sockets[turn % Math.max(sockets.length, 1)];
+  const hints = useMemo(() => completions(catalog, typed), [catalog, typed]);
+  useCloseOutside(box);
 
-  useEffect(() => {
-    const away = (event: globalThis.PointerEvent) => {
-      if (!box.current?.contains(event.target as Node)) close();
-    };
-    window.addEventListener("pointerdown", away, true);
-    return () => window.removeEventListener("pointerdown", away, true);
-  }, []);
-  useEffect(() => {
-    list.current?.children[at]?.scrollIntoView({ block: "nearest" });
-  }, [at]);
-
-  const choose = (each: Found | undefined) => {
-    if (each === undefined) return;
-    close();
-    add(each.schema, palette.at, palette.pulled);
+  const choose = (index: number) => {
+    setAt(index);
+    setTurn(0);
+  };
+  const type = (text: string) => {
+    setTyped(text);
+    setPath(null);
+    choose(0);
+    input.current?.focus();
+  };
+  const enter = (next: string | null) => {
+    setPath(next);
+    choose(0);
+  };
+  const take = (offer: Offer | undefined, stay: boolean) => {
+    if (offer === undefined) return;
+    if (offer.kind === "category") {
+      enter(offer.path);
+      return;
+    }
+    const { schema: wanted } = offer.found;
+    if (!stay) close();
+    if (palette.replaces !== undefined) replaceNodes(palette.replaces, wanted);
+    else if (palette.into !== undefined) addIntoWire(wanted, palette.into, palette.at);
+    else {
+      // Those that are added in a row lie side by side, and only the first ends the wire.
+      const place = { x: palette.at.x + count * 32, y: palette.at.y + count * 32 };
+      add(wanted, place, count === 0 ? palette.pulled : null, count === 0 ? socket : undefined);
+    }
+    setCount(count + 1);
   };
   const key = (event: KeyboardEvent) => {
     event.stopPropagation();
-    if (event.key === "ArrowDown") setAt(Math.min(at + 1, found.length - 1));
-    else if (event.key === "ArrowUp") setAt(Math.max(at - 1, 0));
-    else if (event.key === "Enter") choose(chosen);
+    const isBlank = typed === "";
+    if (event.key === "ArrowDown") choose(Math.min(at + 1, offers.length - 1));
+    else if (event.key === "ArrowUp") choose(Math.max(at - 1, 0));
+    else if (event.key === "PageDown") choose(Math.min(at + 10, offers.length - 1));
+    else if (event.key === "PageUp") choose(Math.max(at - 10, 0));
+    else if (event.key === "Enter") take(chosen, event.shiftKey && palette.replaces === undefined);
+    else if (event.key === "ArrowRight" && isBlank && chosen?.kind === "category")
+      take(chosen, true);
+    else if ((event.key === "ArrowLeft" || event.key === "Backspace") && isBlank && path !== null) {
+      enter(path.includes("/") ? parentOf(path) : null);
+    } else if (event.key === "Tab" && hints[0] !== undefined) type(completed(typed, hints[0]));
+    else if (event.key === "Tab" && sockets.length > 1) {
+      setTurn(turn + (event.shiftKey ? sockets.length - 1 : 1));
+    } else if (event.key === "Escape" && typed !== "") type("");
     else if (event.key === "Escape" || event.key === "Tab") close();
     else return;
     event.preventDefault();
@@ -69,7 +118,7 @@ function Open({ palette }: { palette: PaletteValue }) {
     <div
       ref={box}
       role="dialog"
-      aria-label="Add a node"
+      aria-label={palette.replaces === undefined ? t("Add a node") : t("Replace the node")}
       className="palette"
       style={{ left, top, width: WIDTH, height: HEIGHT }}
       onKeyDown={key}
@@ -77,99 +126,111 @@ function Open({ palette }: { palette: PaletteValue }) {
       <div className="search">
         <Search size={15} aria-hidden />
         <input
+          ref={input}
+          role="combobox"
+          aria-expanded
+          aria-controls="palette-list"
+          aria-autocomplete="list"
+          aria-activedescendant={chosen === undefined ? undefined : idOf(chosen)}
           // biome-ignore lint/a11y/noAutofocus: the palette was just opened to type into it
           autoFocus
-          aria-label="Name of a node"
-          placeholder={
-            palette.pulled === null
-              ? "Add a node"
-              : `Nodes ${palette.pulled.side === "output" ? "that take" : "that make"} ${nameOf(palette.pulled.type)}`
-          }
+          aria-label={t("Name of a node")}
+          placeholder={placeholderOf(palette)}
           value={typed}
-          onChange={(event) => {
-            setTyped(event.currentTarget.value);
-            setAt(0);
-          }}
+          onChange={(event) => type(event.currentTarget.value)}
         />
-        <kbd>Enter</kbd>
+        {socket !== undefined && palette.pulled !== null && schema !== undefined && (
+          <span className="joins" aria-live="polite">
+            {palette.pulled.side === "output"
+              ? t("joins → {{socket}}", { socket })
+              : t("{{socket}} → joins", { socket: schema.outputs[Number(socket)]?.name ?? "" })}
+            {sockets.length > 1 && <kbd>Tab</kbd>}
+          </span>
+        )}
       </div>
-      <div className="columns">
-        <div ref={list} role="listbox" aria-label="Nodes" className="list">
-          {found.map((each, index) => (
-            <div
-              key={each.schema.class_type}
-              role="option"
+      {hints.length > 0 && (
+        <div className="hints">
+          {hints.map((each, index) => (
+            <button
+              key={each}
+              type="button"
               tabIndex={-1}
-              aria-selected={index === at}
-              className={index === at ? "found at" : "found"}
-              onPointerMove={() => setAt(index)}
-              onPointerDown={(event) => {
-                event.preventDefault();
-                choose(each);
-              }}
+              onClick={() => type(completed(typed, each))}
             >
-              <span className="name">
-                <Marked text={each.schema.display_name} marks={each.marks} />
-              </span>
-              <span className="where">{each.schema.category.split("/").at(-1)}</span>
-            </div>
+              {each}
+              {index === 0 && <kbd>Tab</kbd>}
+            </button>
           ))}
-          {found.length === 0 && <p className="none">No node is called that.</p>}
         </div>
-        {chosen !== undefined && <About found={chosen} />}
+      )}
+      <div className="columns">
+        <OfferList
+          groups={groups}
+          at={at}
+          nothing={nothingText(palette)}
+          onPoint={choose}
+          onTake={(offer, event) => take(offer, event.shiftKey)}
+        />
+        {schema !== undefined && (
+          <NodeAbout
+            schema={schema}
+            joined={socket ?? null}
+            side={palette.pulled?.side ?? null}
+            loss={lossIn(palette, schema.class_type)}
+          />
+        )}
       </div>
+      <Legend
+        replaces={palette.replaces !== undefined}
+        onPick={(sign) => type(`${typed === "" ? "" : `${typed.trimEnd()} `}${sign}`)}
+      />
     </div>
   );
+}
+
+export function idOf(offer: Offer): string {
+  return `palette-${offer.id.replace(/[^\w-]/g, "_")}`;
 }
 
 function close(): void {
   useView.setState({ palette: null });
 }
 
-function Marked({ text, marks }: { text: string; marks: readonly number[] }) {
-  if (marks.length === 0) return text;
-  const set = new Set(marks);
-  return Array.from(text).map((letter, index) =>
-    // biome-ignore lint/suspicious/noArrayIndexKey: letters have no other name than their place
-    set.has(index) ? <b key={index}>{letter}</b> : letter,
-  );
+function useCloseOutside(box: React.RefObject<HTMLElement | null>): void {
+  useEffect(() => {
+    const away = (event: globalThis.PointerEvent) => {
+      if (!box.current?.contains(event.target as Node)) close();
+    };
+    window.addEventListener("pointerdown", away, true);
+    return () => window.removeEventListener("pointerdown", away, true);
+  }, [box]);
 }
 
-function About({ found: { schema } }: { found: Found }) {
-  const [summary, ...more] = schema.description.split("\n\n");
-  return (
-    <aside className="about">
-      <h3>{schema.display_name}</h3>
-      {summary && <p>{summary}</p>}
-      {more.length > 0 && <p className="more">{more.join(" ")}</p>}
-      <dl>
-        {schema.inputs
-          .filter((each) => each.section !== "hidden")
-          .slice(0, 8)
-          .map((each) => (
-            <Line key={each.name} name={each.name} type={each.type} />
-          ))}
-      </dl>
-      {schema.outputs.length > 0 && (
-        <dl className="outputs">
-          {schema.outputs.map((each) => (
-            <Line key={each.name} name={each.name} type={each.type} />
-          ))}
-        </dl>
-      )}
-    </aside>
-  );
+function placeholderOf({ pulled, into, replaces }: PaletteValue): string {
+  if (replaces !== undefined) {
+    const { graph } = activeTab();
+    const node = graph.nodes[replaces[0] ?? ""];
+    const title = node === undefined ? "" : titleOf(node, schemaOf(node.type));
+    return t("Replace {{title}} with…", { title });
+  }
+  if (into !== undefined) return t("Insert into the wire");
+  if (pulled === null) return t("Add a node");
+  const type = nameOf(pulled.type);
+  return pulled.side === "output"
+    ? t("Nodes that take {{type}}", { type })
+    : t("Nodes that make {{type}}", { type });
 }
 
-function Line({ name, type }: { name: string; type: string }) {
-  return (
-    <div>
-      <i
-        className={`sample ${familyOf(type)}`}
-        style={{ "--colour": colourOf(type) } as React.CSSProperties}
-      />
-      <dt>{name}</dt>
-      <dd>{type.toLowerCase()}</dd>
-    </div>
-  );
+function nothingText({ pulled, into }: PaletteValue): string {
+  if (into !== undefined) return t("No node of this name fits into the wire.");
+  if (pulled !== null) return t("No node of this name fits the wire.");
+  return t("No node is called that.");
+}
+
+function lossIn({ replaces }: PaletteValue, type: string): string | null | undefined {
+  const { graph } = activeTab();
+  const old = graph.nodes[replaces?.[0] ?? ""];
+  const schema = schemaOf(type);
+  if (old === undefined || schema === undefined) return undefined;
+  return lossOf(graph, old, planOf(graph, old, schema));
 }

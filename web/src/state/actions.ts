@@ -18,7 +18,7 @@ import { isBoundary, MODE, type Point } from "../document/graph";
 import { type Json, parseJson, writeJson } from "../document/json";
 import { copyNodes, pasteNodes } from "../document/snippet";
 import { grewIn, inputsOf } from "./inputs";
-import type { Pulled } from "./search";
+import { type Pulled, socketsFor } from "./search";
 import {
   bodyAt,
   boundsOf,
@@ -30,10 +30,10 @@ import {
   TITLE,
   WIDTH,
 } from "./shape";
-import { closeness, converterFor, refusal } from "./sockets";
+import { converterFor, refusal } from "./sockets";
 import { activeTab, edit, layout, schemaOf, select, useStudio } from "./studio";
 import { countUse, tell } from "./view";
-import { isSocket, isWidget, layoutOf, newNode } from "./widgets";
+import { isWidget, layoutOf, newNode } from "./widgets";
 
 export interface Wire {
   from: string;
@@ -146,42 +146,32 @@ function snapped(value: number): number {
   return Math.round(value / GRID) * GRID;
 }
 
-/** Puts a node down, joined to the wire that was pulled if there is one. Returns its key. */
-export function add(schema: NodeSchema, corner: Point, pulled: Pulled | null = null): string {
+/**
+ * Puts a node down, joined to the wire that was pulled if there is one: at this socket, or at the
+ * closest. Returns its key.
+ */
+export function add(
+  schema: NodeSchema,
+  corner: Point,
+  pulled: Pulled | null = null,
+  socket: string | undefined = pulled === null ? undefined : socketsFor(schema, pulled)[0],
+): string {
   let key = "";
   edit(`Add ${schema.display_name}`, (draft) => {
     const node = made(schema, draft.lastNodeId + 1, bodyAt(corner));
     key = node.key;
     addNode(draft, node);
-    const wire = pulled === null ? null : wireFor(schema, key, pulled);
-    if (wire !== null) joinIn(draft, wire);
+    if (pulled === null || socket === undefined) return;
+    joinIn(
+      draft,
+      pulled.side === "output"
+        ? { from: pulled.node, slot: Number(pulled.socket), to: key, input: socket }
+        : { from: key, slot: Number(socket), to: pulled.node, input: pulled.socket },
+    );
   });
   countUse(schema.class_type);
   select([key]);
   return key;
-}
-
-/** The closest socket of the new node; a socket is preferred to a widget. */
-function wireFor(schema: NodeSchema, key: string, pulled: Pulled): Wire | null {
-  const best = <Item>(items: readonly Item[], score: (item: Item) => number) =>
-    items
-      .map((item, index) => ({ item, index, score: score(item) }))
-      .filter((each) => each.score >= 0)
-      .sort((one, other) => other.score - one.score)[0];
-  if (pulled.side === "output") {
-    const found = best(
-      inputsOf(schema).filter((each) => each.section !== "hidden"),
-      (each) => {
-        const near = closeness(pulled.type, each.type);
-        return near < 0 ? near : near * 2 + (isSocket(each) ? 1 : 0);
-      },
-    );
-    if (found === undefined) return null;
-    return { from: pulled.node, slot: Number(pulled.socket), to: key, input: found.item.name };
-  }
-  const found = best(schema.outputs, (each) => closeness(each.type, pulled.type));
-  if (found === undefined) return null;
-  return { from: key, slot: found.index, to: pulled.node, input: pulled.socket };
 }
 
 export function change(node: string, name: string, value: Json, thread?: string): void {

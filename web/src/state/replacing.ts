@@ -10,7 +10,7 @@ import { inputType, outputType } from "./shape";
 import { fits } from "./sockets";
 import { activeTab, edit, schemaOf, select, titleOf } from "./studio";
 import { countUse, tell } from "./view";
-import { CONTROLS, defaultOf, isWidget } from "./widgets";
+import { CONTROLS, defaultOf, isSeed, isWidget } from "./widgets";
 
 export interface Plan {
   made: GraphNode;
@@ -71,6 +71,7 @@ export function planOf(graph: Graph, old: GraphNode, schema: NodeSchema): Plan {
 function kindOf(schema: NodeSchema | undefined, name: string): string | null {
   const input = schema?.inputs.find((each) => each.name === name);
   if (input === undefined || !isWidget(input)) return null;
+  if (isSeed(input)) return "seed";
   return `${input.type} ${input.options.multiline === true}`;
 }
 

@@ -1,8 +1,14 @@
-/** Finding nodes by what one types. Best first; what one used before counts. */
+/**
+ * Finding nodes by what one types. Best first: how well it matches, how closely it fits the wire
+ * that was pulled, and how often and how lately one used it all multiply.
+ */
+import uFuzzy from "@leeoniya/ufuzzy";
 import type { Catalog } from "../api/catalog";
 import type { NodeSchema } from "../api/types";
-import { inputsOf } from "./inputs";
+import { admits, type Query, readQuery } from "./query";
 import { closeness } from "./sockets";
+import { commonness, synonymsOf } from "./synonyms";
+import { isSocket } from "./widgets";
 
 /** The socket that a wire was pulled from: only nodes with a socket that fits are offered. */
 export interface Pulled {
@@ -17,72 +23,177 @@ export interface Found {
   schema: NodeSchema;
   /** Where in the display name the letters typed are. */
   marks: readonly number[];
+  /** The other name that it was found by. */
+  also: string | null;
 }
+
+export interface Habits {
+  /** How often each class of node was added. */
+  used: Readonly<Record<string, number>>;
+  /** The classes added last, the latest first. */
+  recent: readonly string[];
+}
+
+export interface Narrowing {
+  pulled?: Pulled | null;
+  /** What else speaks for a node: 0 keeps it out, 1 is neutral. */
+  weigh?: (schema: NodeSchema) => number;
+}
+
+interface Matched {
+  score: number;
+  marks: number[];
+  also: string | null;
+}
+
+const ANY: Matched = { score: 100, marks: [], also: null };
+const loose = new uFuzzy({ intraIns: 8, interIns: 40 });
+const forgiving = new uFuzzy({ intraMode: 1 });
 
 export function search(
   catalog: Catalog,
   typed: string,
-  used: Readonly<Record<string, number>>,
-  pulled: Pulled | null = null,
+  habits: Habits,
+  { pulled = null, weigh = () => 1 }: Narrowing = {},
 ): Found[] {
-  const wanted = typed.trim().toLowerCase();
-  const scored = Object.values(catalog).flatMap((schema) => {
-    const near = pulled === null ? 0 : closenessOf(schema, pulled);
-    if (near < 0) return [];
-    const match = scoreOf(schema, wanted);
-    if (match === null) return [];
-    const habit = Math.min(used[schema.class_type] ?? 0, 20);
-    const rare = /(^|\/)(_|advanced)/.test(schema.category) ? -25 : 0;
-    const shy = rare - (schema.deprecated || schema.experimental ? 40 : 0);
-    return [{ schema, marks: match.marks, score: match.score + near * 30 + habit + shy }];
+  const query = readQuery(typed);
+  const schemas = Object.values(catalog).filter(
+    (each) => admits(query, each) && (pulled === null || closenessOf(each, pulled) >= 0),
+  );
+  const scored = matchesOf(schemas, query).flatMap(({ schema, match }) => {
+    const fit = pulled === null ? 1 : specificity(schema, pulled);
+    const score = match.score * fit * (1 + likingOf(schema, habits)) * shyness(schema);
+    const weight = weigh(schema);
+    return weight > 0 ? [{ schema, match, score: score * weight }] : [];
   });
   scored.sort(
     (one, other) =>
       other.score - one.score || one.schema.display_name.localeCompare(other.schema.display_name),
   );
-  return scored.map(({ schema, marks }) => ({ schema, marks }));
+  return scored.map(({ schema, match }) => ({ schema, marks: match.marks, also: match.also }));
+}
+
+function matchesOf(schemas: readonly NodeSchema[], { words }: Query) {
+  if (words === "") return schemas.map((schema) => ({ schema, match: ANY }));
+  const found = new Map<NodeSchema, Matched>();
+  const keep = (schema: NodeSchema | undefined, match: Matched) => {
+    if (schema === undefined) return;
+    const before = found.get(schema);
+    if (before === undefined || before.score < match.score) found.set(schema, match);
+  };
+  for (const schema of schemas) {
+    const known = synonymScore(schema, words);
+    if (known !== null) keep(schema, known);
+  }
+  const names = schemas.map((each) => each.display_name);
+  const kinds = schemas.map((each) => each.class_type);
+  for (const { at, score, marks } of fuzzy(loose, names, words)) {
+    keep(schemas[at], { score, marks, also: null });
+  }
+  for (const { at, score } of fuzzy(loose, kinds, words)) {
+    keep(schemas[at], { score: score * 0.85, marks: [], also: kinds[at] ?? null });
+  }
+  if (found.size === 0) {
+    for (const { at, score, marks } of fuzzy(forgiving, names, words)) {
+      keep(schemas[at], { score: score / 2, marks, also: null });
+    }
+  }
+  return [...found].map(([schema, match]) => ({ schema, match }));
+}
+
+function fuzzy(engine: uFuzzy, haystack: string[], words: string) {
+  const [places, info] = engine.search(haystack, words, 3, Number.POSITIVE_INFINITY);
+  if (places === null || places.length === 0) return [];
+  const detail = info ?? engine.info(places, haystack, words);
+  return detail.idx.map((at, index) => {
+    const text = haystack[at] ?? "";
+    const ranges = detail.ranges[index] ?? [];
+    const marks: number[] = [];
+    for (let pair = 0; pair < ranges.length; pair += 2) {
+      for (let letter = ranges[pair] ?? 0; letter < (ranges[pair + 1] ?? 0); letter += 1) {
+        marks.push(letter);
+      }
+    }
+    const first = marks[0] ?? 0;
+    const gaps = (marks.at(-1) ?? 0) - first + 1 - marks.length;
+    const startsWord = first === 0 || /[^\p{L}\p{N}]/u.test(text[first - 1] ?? "");
+    const humps = first > 0 && /\p{Lu}/u.test(text[first] ?? "");
+    const whole = text.length === words.length ? 90 : 0;
+    const start = first === 0 ? 80 : startsWord ? 55 : humps ? 35 : 0;
+    const score = 130 + start + whole - Math.min(gaps, 12) * 7 - text.length / 3;
+    return { at, marks, score: Math.max(score, 10) };
+  });
+}
+
+function synonymScore(schema: NodeSchema, words: string): Matched | null {
+  const wanted = words.toLowerCase();
+  let best: Matched | null = null;
+  synonymsOf(schema.class_type).forEach((name, index) => {
+    const score = name === wanted ? 270 - index * 4 : name.startsWith(wanted) ? 170 - index * 4 : 0;
+    if (score > (best?.score ?? 0)) best = { score, marks: [], also: name };
+  });
+  const place = schema.category.toLowerCase();
+  if (best === null && wanted.length > 2 && place.includes(wanted)) {
+    return { score: 40, marks: [], also: null };
+  }
+  return best;
+}
+
+/** 0 for a node never used, towards 1 for one's favourites; a little for what all use. */
+function likingOf({ class_type }: NodeSchema, { used, recent }: Habits): number {
+  const often = 1 - 1 / (1 + (used[class_type] ?? 0) / 4);
+  const place = recent.indexOf(class_type);
+  const lately = place < 0 ? 0 : 0.85 ** place;
+  return often + lately > 0 ? 0.2 + (often + lately) * 0.4 : commonness(class_type) * 0.15;
+}
+
+function shyness({ category, deprecated, experimental }: NodeSchema): number {
+  if (deprecated) return 0.4;
+  return experimental || /(^|\/)(_|advanced)/.test(category) ? 0.8 : 1;
+}
+
+/** How much a node is meant for what was pulled: its first socket more than any later one. */
+function specificity(schema: NodeSchema, { side, type }: Pulled): number {
+  const nearness =
+    side === "output"
+      ? schema.inputs
+          .filter((each) => each.section !== "hidden")
+          .map((each, index) => weightOf(closeness(type, each.type), index, isSocket(each)))
+      : schema.outputs.map((each, index) => weightOf(closeness(each.type, type), index, true));
+  return Math.max(0.01, ...nearness);
+}
+
+function weightOf(near: number, place: number, socket: boolean): number {
+  if (near < 0) return 0;
+  const kind = near === 2 ? 1 : near === 1 ? 0.75 : 0.3;
+  return kind * (place === 0 ? 1 : 0.9) * (socket ? 1 : 0.8);
 }
 
 function closenessOf(schema: NodeSchema, { side, type }: Pulled): number {
   if (side === "output") {
-    return inputsOf(schema)
+    return schema.inputs
       .filter((each) => each.section !== "hidden")
       .reduce((best, each) => Math.max(best, closeness(type, each.type)), -1);
   }
   return schema.outputs.reduce((best, each) => Math.max(best, closeness(each.type, type)), -1);
 }
 
-function scoreOf(schema: NodeSchema, wanted: string): { score: number; marks: number[] } | null {
-  if (wanted === "") return { score: 0, marks: [] };
-  const name = schema.display_name.toLowerCase();
-  const at = name.indexOf(wanted);
-  if (at >= 0) {
-    const startsWord = at === 0 || !/[a-z0-9]/.test(name[at - 1] ?? "");
-    const marks = Array.from(wanted, (_, index) => at + index);
-    return { score: 200 + (startsWord ? 60 : 0) + (at === 0 ? 40 : 0) - name.length / 4, marks };
-  }
-  const kind = schema.class_type.toLowerCase();
-  if (kind.includes(wanted)) return { score: 150 - kind.length / 4, marks: [] };
-  const words = wanted.split(/\s+/);
-  const text = `${name} ${kind} ${schema.category.toLowerCase()}`;
-  if (words.every((word) => text.includes(word))) return { score: 100, marks: [] };
-  const marks = inOrder(name, wanted.replace(/\s+/g, ""));
-  return marks === null ? null : { score: 40 - spread(marks), marks };
-}
-
-/** Where the letters stand in the text in this order, or null. */
-function inOrder(text: string, letters: string): number[] | null {
-  const marks: number[] = [];
-  let from = 0;
-  for (const letter of letters) {
-    const at = text.indexOf(letter, from);
-    if (at < 0) return null;
-    marks.push(at);
-    from = at + 1;
-  }
-  return marks;
-}
-
-function spread(marks: readonly number[]): number {
-  return (marks.at(-1) ?? 0) - (marks[0] ?? 0);
+/** The sockets of a node that a pulled wire may join, the closest first. */
+export function socketsFor(schema: NodeSchema, { side, type }: Pulled): string[] {
+  const sockets =
+    side === "output"
+      ? schema.inputs
+          .filter((each) => each.section !== "hidden")
+          .map((each, index) => ({
+            id: each.name,
+            weight: weightOf(closeness(type, each.type), index, isSocket(each)),
+          }))
+      : schema.outputs.map((each, index) => ({
+          id: String(index),
+          weight: weightOf(closeness(each.type, type), index, true),
+        }));
+  return sockets
+    .filter((each) => each.weight > 0)
+    .sort((one, other) => other.weight - one.weight)
+    .map((each) => each.id);
 }

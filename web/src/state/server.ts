@@ -1,11 +1,22 @@
 /** The one client of this page. */
 import { makeClient } from "../api/client";
+import { makeJournals } from "../api/journals";
 import { parseJson, writeJson } from "../document/json";
 
 const KEY = "calotype.client";
 
-/** The same after a reload, so that a run that goes on is still heard. */
-export const clientId: string = globalThis.sessionStorage?.getItem(KEY) ?? crypto.randomUUID();
+/** The window's name: the same after a reload, so that a run that goes on is still heard. */
+export let clientId: string = globalThis.sessionStorage?.getItem(KEY) ?? crypto.randomUUID();
 globalThis.sessionStorage?.setItem(KEY, clientId);
 
-export const client = makeClient({ parse: parseJson, write: writeJson });
+/** Another name, where a second window has this one. */
+export function renewClient(): string {
+  clientId = crypto.randomUUID();
+  sessionStorage.setItem(KEY, clientId);
+  return clientId;
+}
+
+const codec = { parse: parseJson, write: writeJson };
+
+export const client = makeClient(codec);
+export const journals = makeJournals(codec);

@@ -38,6 +38,8 @@ export interface Tab extends Look {
   name: string;
   /** Where it is saved among the user's workflows; null for one that was never saved. */
   path: string | null;
+  /** What the server called the content of that file when it was last read or written. */
+  stamp: string | null;
   /** The whole document, with the insides of its subgraphs. */
   workflow: Workflow;
   /** The way to the level shown; empty at the root. */
@@ -79,6 +81,7 @@ export function blankTab(id: string, name: string): Tab {
     id,
     name,
     path: null,
+    stamp: null,
     workflow: graph,
     level: ROOT,
     graph,
@@ -222,6 +225,7 @@ export interface Opened {
   id?: string;
   name: string;
   path?: string | null;
+  stamp?: string | null;
   viewport?: Viewport | null;
   dirty?: boolean;
 }
@@ -233,16 +237,22 @@ export function openWorkflow(value: Json, opened: Opened): string {
   const tab: Tab = {
     ...blankTab(id, opened.name),
     path: opened.path ?? null,
+    stamp: opened.stamp ?? null,
     workflow: graph,
     graph,
     kept: opened.dirty === true ? emptyGraph() : graph,
     viewport: opened.viewport ?? null,
   };
-  useStudio.setState((state) => ({
-    tabs: [...state.tabs.filter((each) => each !== NOTHING), tab],
-    active: id,
-  }));
+  putTab(tab);
   return id;
+}
+
+/** Shows a tab, after those that are open. */
+export function putTab(tab: Tab): void {
+  useStudio.setState((state) => ({
+    tabs: [...state.tabs.filter((each) => each !== NOTHING && each.id !== tab.id), tab],
+    active: tab.id,
+  }));
 }
 
 export function newTab(): void {

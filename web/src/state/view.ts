@@ -38,6 +38,8 @@ interface View {
   lightbox: string | null;
   /** How often each class of node was added. */
   used: Readonly<Record<string, number>>;
+  /** The classes added last, the latest first. */
+  recent: readonly string[];
 }
 
 const KEPT = "calotype.view";
@@ -53,10 +55,11 @@ export const useView = create<View>(() => ({
   sheet: null,
   lightbox: null,
   used: {},
+  recent: [],
   ...kept(),
 }));
 
-type Kept = Partial<Pick<View, "dock" | "inspector" | "used">>;
+type Kept = Partial<Pick<View, "dock" | "inspector" | "used" | "recent">>;
 
 function kept(): Kept {
   try {
@@ -69,8 +72,8 @@ function kept(): Kept {
 
 /** Remembers on this machine what one has open. */
 export function keepView(): () => void {
-  return useView.subscribe(({ dock, inspector, used }) => {
-    localStorage.setItem(KEPT, JSON.stringify({ dock, inspector, used }));
+  return useView.subscribe(({ dock, inspector, used, recent }) => {
+    localStorage.setItem(KEPT, JSON.stringify({ dock, inspector, used, recent }));
   });
 }
 
@@ -84,8 +87,13 @@ export function tellError(error: unknown): void {
   useView.setState({ notice: { text, tone: "error" } });
 }
 
+const REMEMBERED = 24;
+
 export function countUse(type: string): void {
-  useView.setState(({ used }) => ({ used: { ...used, [type]: (used[type] ?? 0) + 1 } }));
+  useView.setState(({ used, recent }) => ({
+    used: { ...used, [type]: (used[type] ?? 0) + 1 },
+    recent: [type, ...recent.filter((each) => each !== type)].slice(0, REMEMBERED),
+  }));
 }
 
 export function openSheet(sheet: Sheet | null): void {

@@ -47,6 +47,11 @@ export function isWidget(input: InputSchema): boolean {
   return WIDGETS.has(widgetType(input)) || input.options.socketless === true;
 }
 
+/** A number that decides the noise; such inputs are called by more than one name. */
+export function isSeed(input: InputSchema): boolean {
+  return input.type === "INT" && SEEDS.has(input.name);
+}
+
 export function isSocket(input: InputSchema): boolean {
   return input.section !== "hidden" && !isWidget(input);
 }

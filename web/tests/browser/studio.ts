@@ -88,10 +88,10 @@ export async function openPage(
   page.on("pageerror", (error) => {
     throw error;
   });
-  // What others left as a draft on the server is not this user's.
-  await page.route("**/api/userdata/drafts*", (route) =>
-    route.request().method() === "GET" ? route.fulfill({ status: 404 }) : route.continue(),
-  );
+  // What others left open on the server is not this user's.
+  await page.route("**/api/calotype/journals", (route) => route.fulfill({ json: [] }), {
+    times: 1,
+  });
   await prepare?.(page);
   await page.goto(address);
   await page.locator(".card").first().waitFor();

@@ -34,6 +34,7 @@ const tab: TabState = {
   path: null,
   stamp: null,
   viewport: null,
+  level: [],
   place: 0,
   shown: 0,
   closed: null,

@@ -84,9 +84,11 @@ describe("which sockets fit", () => {
   });
 });
 
+const NO_HABITS = { used: {}, recent: [] };
+
 describe("finding nodes", () => {
-  const names = (typed: string, used = {}, pulled = null) =>
-    search(catalog, typed, used, pulled).map((each) => each.schema.class_type);
+  const names = (typed: string, used = {}, recent: string[] = []) =>
+    search(catalog, typed, { used, recent }).map((each) => each.schema.class_type);
 
   test("the start of a name is better than its middle, letters in order are enough", () => {
     expect(names("latent")[0]).toBe("LatentToAll");
@@ -96,11 +98,12 @@ describe("finding nodes", () => {
 
   test("what one used before comes first among equals", () => {
     expect(names("", { VAEDecode: 3 })[0]).toBe("VAEDecode");
+    expect(names("", {}, ["Show", "KSampler"]).slice(0, 2)).toEqual(["Show", "KSampler"]);
   });
 
   test("a pulled wire narrows the list, the closest first", () => {
     const from = (side: "output" | "input", type: string) =>
-      search(catalog, "", {}, { node: "1", socket: "0", side, type }).map(
+      search(catalog, "", NO_HABITS, { pulled: { node: "1", socket: "0", side, type } }).map(
         (each) => each.schema.class_type,
       );
     expect(from("output", "VAE")).toEqual(["VAEDecode", "Show"]);

@@ -1,0 +1,107 @@
+/** What a node is for, what it takes and makes: beside the palette's list. */
+import { AlertTriangle } from "lucide-react";
+import type { CSSProperties } from "react";
+import type { NodeSchema } from "../api/types";
+import { colourOf, familyOf } from "../state/kinds";
+import { packOf } from "../state/query";
+import { isWidget } from "../state/widgets";
+import { t } from "../words/words";
+
+interface NodeAboutProps {
+  schema: NodeSchema;
+  /** The socket that a pulled wire would join. */
+  joined: string | null;
+  side: "output" | "input" | null;
+  /** What replacing would lose; null for nothing, undefined where nothing is replaced. */
+  loss: string | null | undefined;
+}
+
+export function NodeAbout({ schema, joined, side, loss }: NodeAboutProps) {
+  const inputs = schema.inputs.filter((each) => each.section !== "hidden");
+  return (
+    <aside className="about" aria-label={t("About {{node}}", { node: schema.display_name })}>
+      <header>
+        <h3>{schema.display_name}</h3>
+        <p className="kind">{schema.class_type}</p>
+      </header>
+      {loss !== undefined && (
+        <p className={loss === null ? "fate safe" : "fate"}>
+          {loss !== null && <AlertTriangle size={13} aria-hidden />}
+          {loss ?? t("All wires and values are kept.")}
+        </p>
+      )}
+      {schema.description.split("\n\n").map(
+        (each) =>
+          each !== "" && (
+            <p key={each}>
+              <Words text={each} />
+            </p>
+          ),
+      )}
+      {inputs.length > 0 && (
+        <dl>
+          {inputs.map((each) => (
+            <Line
+              key={each.name}
+              name={each.name}
+              type={each.type}
+              quiet={isWidget(each)}
+              optional={each.section === "optional"}
+              joined={side === "output" && joined === each.name}
+            />
+          ))}
+        </dl>
+      )}
+      {schema.outputs.length > 0 && (
+        <dl className="outputs">
+          {schema.outputs.map((each, index) => (
+            <Line
+              key={`${each.name} ${each.type}`}
+              name={each.name}
+              type={each.type}
+              quiet={false}
+              optional={false}
+              joined={side === "input" && joined === String(index)}
+            />
+          ))}
+        </dl>
+      )}
+      <footer>
+        <span>{schema.category.replaceAll("/", " / ")}</span>
+        <span>{packOf(schema)}</span>
+        {schema.deprecated && <span className="badge">{t("deprecated")}</span>}
+        {schema.experimental && <span className="badge">{t("experimental")}</span>}
+      </footer>
+    </aside>
+  );
+}
+
+/** Words between backticks are code. */
+function Words({ text }: { text: string }) {
+  return text.split("`").map((part, index) =>
+    // biome-ignore lint/suspicious/noArrayIndexKey: the parts of a text have no other name
+    index % 2 === 1 ? <code key={index}>{part}</code> : part,
+  );
+}
+
+interface LineProps {
+  name: string;
+  type: string;
+  quiet: boolean;
+  optional: boolean;
+  joined: boolean;
+}
+
+function Line({ name, type, quiet, optional, joined }: LineProps) {
+  const classes = [quiet ? "quiet" : "", joined ? "joined" : ""].filter(Boolean).join(" ");
+  return (
+    <div className={classes}>
+      <i
+        className={`sample ${familyOf(type)}${optional ? " ring" : ""}`}
+        style={{ "--colour": colourOf(type) } as CSSProperties}
+      />
+      <dt>{name}</dt>
+      <dd>{type.toLowerCase()}</dd>
+    </div>
+  );
+}

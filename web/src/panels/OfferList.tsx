@@ -1,0 +1,129 @@
+/** The palette's list, and the legend of the signs below it. */
+import { ChevronRight } from "lucide-react";
+import { type PointerEvent, useEffect, useRef } from "react";
+import type { Offer, OfferGroup } from "../state/offers";
+import { SIGNS, type Sign } from "../state/query";
+import { t } from "../words/words";
+import { idOf } from "./Palette";
+
+interface OfferListProps {
+  groups: readonly OfferGroup[];
+  at: number;
+  nothing: string;
+  onPoint(index: number): void;
+  onTake(offer: Offer, event: PointerEvent): void;
+}
+
+export function OfferList({ groups, at, nothing, onPoint, onTake }: OfferListProps) {
+  const list = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    list.current?.querySelectorAll("[role=option]")[at]?.scrollIntoView({ block: "nearest" });
+  }, [at]);
+  const starts = groups.map((_, index) =>
+    groups.slice(0, index).reduce((sum, each) => sum + each.offers.length, 0),
+  );
+  const row = (offer: Offer, index: number) => (
+    <div
+      key={offer.id}
+      id={idOf(offer)}
+      role="option"
+      tabIndex={-1}
+      aria-selected={index === at}
+      className={index === at ? "found at" : "found"}
+      onPointerMove={() => {
+        if (index !== at) onPoint(index);
+      }}
+      onPointerDown={(event) => {
+        event.preventDefault();
+        onTake(offer, event);
+      }}
+    >
+      <Row offer={offer} />
+    </div>
+  );
+  return (
+    <div ref={list} id="palette-list" role="listbox" aria-label={t("Nodes")} className="list">
+      {groups.map(({ title, offers }, group) =>
+        title === null ? (
+          offers.map((each, index) => row(each, (starts[group] ?? 0) + index))
+        ) : (
+          // biome-ignore lint/a11y/useSemanticElements: a group of options has no element of its own
+          <div key={title} role="group" aria-label={headingOf(title)}>
+            <div className="heading" aria-hidden>
+              {headingOf(title)}
+            </div>
+            {offers.map((each, index) => row(each, (starts[group] ?? 0) + index))}
+          </div>
+        ),
+      )}
+      {groups.every((each) => each.offers.length === 0) && <p className="none">{nothing}</p>}
+    </div>
+  );
+}
+
+/** Our own headings are translated; categories are called as their makers called them. */
+function headingOf(title: string): string {
+  if (title === "Categories") return t("Categories");
+  if (title === "Used lately") return t("Used lately");
+  return title.replaceAll("/", " / ");
+}
+
+function Row({ offer }: { offer: Offer }) {
+  if (offer.kind === "category") {
+    return (
+      <>
+        <span className="name">{offer.label.replace(/^_/, "")}</span>
+        <span className="where">{offer.count}</span>
+        <ChevronRight size={13} aria-hidden />
+      </>
+    );
+  }
+  const { schema, marks, also } = offer.found;
+  return (
+    <>
+      <span className="name">
+        <Marked text={schema.display_name} marks={marks} />
+      </span>
+      {also !== null && marks.length === 0 && <span className="also">{also}</span>}
+      {schema.deprecated && <span className="badge">{t("deprecated")}</span>}
+      {schema.experimental && <span className="badge">{t("experimental")}</span>}
+      <span className="where">{schema.category.split("/").at(-1)}</span>
+    </>
+  );
+}
+
+function Marked({ text, marks }: { text: string; marks: readonly number[] }) {
+  if (marks.length === 0) return text;
+  const set = new Set(marks);
+  return Array.from(text).map((letter, index) =>
+    // biome-ignore lint/suspicious/noArrayIndexKey: letters have no other name than their place
+    set.has(index) ? <b key={index}>{letter}</b> : letter,
+  );
+}
+
+export function Legend({ onPick, replaces }: { onPick: (sign: Sign) => void; replaces: boolean }) {
+  return (
+    <footer className="legend">
+      {(Object.keys(SIGNS) as Sign[]).map((sign) => (
+        <button
+          key={sign}
+          type="button"
+          tabIndex={-1}
+          title={t(SIGNS[sign].title)}
+          onClick={() => onPick(sign)}
+        >
+          {SIGNS[sign].example}
+        </button>
+      ))}
+      <span className="spring" />
+      <span>
+        <kbd>Enter</kbd> {replaces ? t("replace") : t("add")}
+      </span>
+      {!replaces && (
+        <span>
+          <kbd>Shift Enter</kbd> {t("add, stay open")}
+        </span>
+      )}
+    </footer>
+  );
+}
