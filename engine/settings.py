@@ -28,6 +28,7 @@ FOLDER_FLAGS = {
     "input_directory": "pictures that LoadImage offers (default: input/ in the user directory)",
     "models_directory": "weights, searched before the checkout's models/",
     "extra_model_paths_config": "a YAML file that names further model folders",
+    "custom_nodes_directory": "plugins, found before those in the checkout's custom_nodes/",
 }
 
 
@@ -103,8 +104,23 @@ def settings_from(flags: Mapping[str, Any]) -> Settings:
         input_directory=_folder(chosen.get("input_directory") or user / "input"),
         models_directories=tuple(models),
         model_folders=read_extra_model_paths(Path(extra)) if extra else {},
+        custom_nodes_directories=_plugins(chosen.get("custom_nodes_directory")),
         dtype=dtype,
     )
+
+
+def _plugins(chosen: str | Path | None) -> tuple[Path, ...]:
+    """The folders of plugins, the user's own first.
+
+    Raises:
+        SettingsError: there is no such folder.
+    """
+    if not chosen:
+        return (ROOT / "custom_nodes",)
+    own = _folder(chosen)
+    if not own.is_dir():
+        raise SettingsError(f"--custom-nodes-directory {own}: there is no such folder")
+    return tuple(dict.fromkeys((own, ROOT / "custom_nodes")))
 
 
 def read_extra_model_paths(path: Path) -> dict[str, tuple[Path, ...]]:

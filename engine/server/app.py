@@ -29,6 +29,7 @@ from engine.server.media_helper import MediaHelper
 from engine.server.preferences import Preferences
 from engine.server.routes import (
     catalog,
+    extensions,
     gallery,
     internal,
     jobs,
@@ -82,6 +83,8 @@ ROUTES: Sequence[tuple[str, str, Handler]] = (
     ("GET", "/calotype/versions", versions.get_versions),
     ("POST", "/calotype/versions", versions.post_version),
     ("GET", "/calotype/versions/{when}", versions.get_version),
+    ("GET", "/calotype/extensions", extensions.get_extensions),
+    ("GET", "/calotype/extensions/{pack}/{page}", extensions.get_page),
     ("GET", "/object_info", catalog.get_object_info),
     ("GET", "/object_info/{node_class}", catalog.get_one_object_info),
     ("GET", "/models", catalog.get_models),

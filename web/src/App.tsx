@@ -1,5 +1,6 @@
 /** The studio: starts what runs beside the screen, and puts the rooms together. */
 import { useEffect, useState } from "react";
+import type { Declared } from "./api/extensions";
 import { Canvas } from "./canvas/Canvas";
 import { CommandPalette } from "./panels/CommandPalette";
 import { Dock } from "./panels/Dock";
@@ -7,6 +8,7 @@ import { Inspector } from "./panels/Inspector";
 import { Lightbox } from "./panels/Lightbox";
 import { NoticeBar } from "./panels/NoticeBar";
 import { Palette } from "./panels/Palette";
+import { PluginDialog } from "./panels/PluginDialog";
 import { Rail } from "./panels/Rail";
 import { RunBar } from "./panels/RunBar";
 import { Sheets } from "./panels/Sheets";
@@ -16,6 +18,7 @@ import { Workflows } from "./panels/Workflows";
 import { watchProblems } from "./state/checking";
 import { addCommands } from "./state/commands";
 import { COMMANDS } from "./state/commands/all";
+import { addPluginCommands, useExtensions } from "./state/extensions";
 import { refreshCatalog } from "./state/files";
 import { keepJournals } from "./state/keeping";
 import { hearKeys } from "./state/keymap";
@@ -27,6 +30,26 @@ import { activeTab } from "./state/studio";
 import { keepView, tellError, useView } from "./state/view";
 import { watchRun } from "./state/watch";
 import { type Language, speak, t } from "./words/words";
+
+/** Brings the room of plugins' pages once a plugin declares something. Returns what ends it. */
+function bringExtensions(): () => void {
+  let remove = () => {};
+  let seen: unknown = null;
+  const look = ({ declared }: { declared: readonly Declared[] }) => {
+    if (declared === seen) return;
+    seen = declared;
+    remove();
+    remove = addPluginCommands(declared);
+    if (declared.length === 0) return;
+    import("./extensions/parts").then(({ PARTS }) => useExtensions.setState(PARTS), tellError);
+  };
+  look(useExtensions.getState());
+  const stop = useExtensions.subscribe(look);
+  return () => {
+    stop();
+    remove();
+  };
+}
 
 type Stage = "starting" | "ready" | { failed: string };
 
@@ -45,7 +68,7 @@ export function App() {
   }, [language]);
 
   useEffect(() => {
-    const endings = [addCommands(COMMANDS), hearKeys()];
+    const endings = [addCommands(COMMANDS), bringExtensions(), hearKeys()];
     return () => {
       for (const end of endings) end();
     };
@@ -121,6 +144,7 @@ function Screen() {
       <Lightbox />
       <Shortcuts />
       <Sheets />
+      <PluginDialog />
     </div>
   );
 }

@@ -3,6 +3,7 @@
  * written is passed in, because seeds are larger than JavaScript's numbers.
  */
 import { type Catalog, readCatalog } from "./catalog";
+import type { DeclaredExtension } from "./extensions";
 import type { Plan } from "./types";
 
 export interface Codec {
@@ -157,6 +158,28 @@ export function makeClient(codec: Codec, request: typeof fetch = (...given) => f
       });
       return codec.parse(await answer.text()) as { prompt_id: string };
     },
+    /** What plugins declare; of a broken declaration its error. */
+    async extensions(): Promise<DeclaredExtension[]> {
+      const answer = await request("/calotype/extensions");
+      const body = bodyOf(await answer.text());
+      if (!answer.ok) {
+        throw new Refused(
+          answer.status,
+          messageOf(body) ?? `${answer.status} for extensions`,
+          body,
+        );
+      }
+      return body as DeclaredExtension[];
+    },
+    /** A saved workflow that a plugin's command puts down. */
+    async extensionFile(pack: string, file: string): Promise<unknown> {
+      const answer = await request(extensionUrl(pack, file));
+      const body = bodyOf(await answer.text());
+      if (!answer.ok) {
+        throw new Refused(answer.status, messageOf(body) ?? `${answer.status} for ${file}`, body);
+      }
+      return body;
+    },
     settings: () => read<Record<string, unknown>>("/settings"),
     changeSetting: (id: string, value: unknown) =>
       post(`/settings/${encodeURIComponent(id)}`, value),
@@ -203,6 +226,10 @@ export function makeClient(codec: Codec, request: typeof fetch = (...given) => f
       await ask(`/userdata/${encodeURIComponent(path)}?${query}`, { method: "POST", body: text });
     },
   };
+}
+
+export function extensionUrl(pack: string, file: string): string {
+  return `/calotype/extensions/${encodeURIComponent(pack)}/${encodeURIComponent(file)}`;
 }
 
 export function viewUrl(file: ImageFile, preview?: string): string {

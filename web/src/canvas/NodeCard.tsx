@@ -5,6 +5,7 @@ import { memo, useState } from "react";
 import { MODE } from "../document/graph";
 import type { Json } from "../document/json";
 import { change, rename } from "../state/actions";
+import { pluginWidgetOf, useExtensions } from "../state/extensions";
 import { refreshCatalog } from "../state/files";
 import { colourOf, familyOf } from "../state/kinds";
 import { isInstance, useRunOf } from "../state/places";
@@ -265,6 +266,7 @@ function HiddenSockets({ shape }: { shape: Shape }) {
 function Widget({ node: id, row }: { node: string; row: WidgetRow }) {
   const node = useActive((tab) => tab.graph.nodes[id]);
   const pulled = usePulled();
+  const PluginWidget = useExtensions((state) => state.Widget);
   if (node === undefined) return null;
   const { input, control } = row;
   const linked = node.inputs.some((each) => each.name === input.name && each.link !== null);
@@ -284,6 +286,7 @@ function Widget({ node: id, row }: { node: string; row: WidgetRow }) {
       tellError(error);
     }
   };
+  const plugin = linked ? null : pluginWidgetOf(input);
   return (
     <div
       className={row.multiline ? "widget tall nodrag" : "widget nodrag"}
@@ -299,19 +302,30 @@ function Widget({ node: id, row }: { node: string; row: WidgetRow }) {
         style={{ "--colour": colourOf(input.type) } as React.CSSProperties}
         aria-label={`${input.name}, ${input.type}`}
       />
-      <Field
-        input={input}
-        value={currentValue(node, input)}
-        linked={linked}
-        onChange={(value) => set(input.name, value)}
-        onDone={endThread}
-        control={
-          control === null
-            ? undefined
-            : { value: node.values[control] ?? "fixed", onChange: (value) => set(control, value) }
-        }
-        onUpload={input.options.image_upload === true ? (file) => void upload(file) : undefined}
-      />
+      {plugin !== null && PluginWidget !== null ? (
+        <PluginWidget
+          widget={plugin}
+          node={node.type}
+          input={input}
+          value={currentValue(node, input)}
+          onChange={(value) => set(input.name, value)}
+          onDone={endThread}
+        />
+      ) : (
+        <Field
+          input={input}
+          value={currentValue(node, input)}
+          linked={linked}
+          onChange={(value) => set(input.name, value)}
+          onDone={endThread}
+          control={
+            control === null
+              ? undefined
+              : { value: node.values[control] ?? "fixed", onChange: (value) => set(control, value) }
+          }
+          onUpload={input.options.image_upload === true ? (file) => void upload(file) : undefined}
+        />
+      )}
     </div>
   );
 }

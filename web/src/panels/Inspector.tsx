@@ -3,6 +3,11 @@ import { viewUrl } from "../api/client";
 import type { GraphNode } from "../document/graph";
 import type { Json } from "../document/json";
 import { change } from "../state/actions";
+import {
+  type PluginWidget as DeclaredPluginWidget,
+  pluginWidgetOf,
+  useExtensions,
+} from "../state/extensions";
 import { colourOf, familyOf } from "../state/kinds";
 import { isInstance, placeHere, problemsAt, runAt, useRunOf } from "../state/places";
 import { useRuns } from "../state/runs";
@@ -12,6 +17,7 @@ import { useView } from "../state/view";
 import { controlOf, isSocket, isWidget } from "../state/widgets";
 import { Field } from "../widgets/Field";
 import { Health } from "./Health";
+import { PluginViews } from "./PluginViews";
 
 export function Inspector() {
   const selected = useActive((tab) => tab.selected);
@@ -73,6 +79,7 @@ function About({ node }: { node: GraphNode }) {
   const graph = useActive((each) => each.graph);
   const schema = useStudio((state) => state.catalog[node.type]);
   const { shown } = useRunOf(node.key);
+  const PluginWidget = useExtensions((state) => state.Widget);
   const described = schema?.inputs ?? [];
   const set = (name: string, value: unknown) =>
     change(node.key, name, value as Json, `${node.key}/${name}`);
@@ -99,26 +106,42 @@ function About({ node }: { node: GraphNode }) {
           <img src={viewUrl(image)} alt="The last result" />
         </button>
       ))}
+      {shown?.images.slice(0, 1).map((image) => (
+        <PluginViews key={image.filename} url={viewUrl(image)} name={image.filename} />
+      ))}
       <div className="form">
         {described.filter(isWidget).map((input) => {
           const control = schema === undefined ? null : controlOf(schema, input);
           return (
             <div key={input.name} className={input.options.multiline === true ? "tall" : ""}>
-              <Field
-                input={input}
-                value={currentValue(node, input)}
-                linked={linkOf(input.name) !== undefined}
-                onChange={(value) => set(input.name, value)}
-                onDone={endThread}
-                control={
-                  control === null
-                    ? undefined
-                    : {
-                        value: node.values[control] ?? "fixed",
-                        onChange: (value) => set(control, value),
-                      }
-                }
-              />
+              {pluginWidgetOf(input) !== null &&
+              PluginWidget !== null &&
+              linkOf(input.name) === undefined ? (
+                <PluginWidget
+                  widget={pluginWidgetOf(input) as DeclaredPluginWidget}
+                  node={node.type}
+                  input={input}
+                  value={currentValue(node, input)}
+                  onChange={(value) => set(input.name, value)}
+                  onDone={endThread}
+                />
+              ) : (
+                <Field
+                  input={input}
+                  value={currentValue(node, input)}
+                  linked={linkOf(input.name) !== undefined}
+                  onChange={(value) => set(input.name, value)}
+                  onDone={endThread}
+                  control={
+                    control === null
+                      ? undefined
+                      : {
+                          value: node.values[control] ?? "fixed",
+                          onChange: (value) => set(control, value),
+                        }
+                  }
+                />
+              )}
             </div>
           );
         })}

@@ -1,7 +1,8 @@
 /** All that can be chosen, found by a few letters, each with its reason. */
 import { useId, useState } from "react";
+import { settingKey, useExtensions } from "../state/extensions";
 import {
-  changeSetting,
+  keepSetting,
   SETTINGS,
   type Setting,
   type SettingId,
@@ -17,6 +18,7 @@ const GROUPS: readonly Setting["group"][] = ["Look", "Canvas", "Editing", "Runni
 export function Settings() {
   const [typed, setTyped] = useState("");
   const all = Object.entries(SETTINGS) as [SettingId, Setting][];
+  const declared = useExtensions((state) => state.declared);
   const wanted = typed.trim().toLowerCase();
   const shown = all.filter(([, { title, why }]) =>
     `${t(title)} ${t(why)}`.toLowerCase().includes(wanted),
@@ -43,12 +45,29 @@ export function Settings() {
           </section>
         );
       })}
+      {declared.map(({ pack, name, settings }) => {
+        const inside = settings.filter(({ title, why }) =>
+          `${title} ${why}`.toLowerCase().includes(wanted),
+        );
+        return inside.length === 0 ? null : (
+          <section key={pack} className="setting-group" aria-label={name}>
+            <h3>{name}</h3>
+            {inside.map((each) => (
+              <Row
+                key={each.id}
+                id={settingKey(pack, each)}
+                described={{ ...each, group: "Editing" } as Setting}
+              />
+            ))}
+          </section>
+        );
+      })}
       {shown.length === 0 && <p className="quiet">{t("No setting says that.")}</p>}
     </Dialog>
   );
 }
 
-function Row({ id, described }: { id: SettingId; described: Setting }) {
+function Row({ id, described }: { id: string; described: Setting }) {
   const control = useId();
   const why = useId();
   return (
@@ -61,7 +80,7 @@ function Row({ id, described }: { id: SettingId; described: Setting }) {
 }
 
 interface ControlProps {
-  id: SettingId;
+  id: string;
   described: Setting;
   control: string;
   why: string;
@@ -71,8 +90,7 @@ function Control({ id, described, control, why }: ControlProps) {
   const found = useSettings(({ values }) => values[id]);
   const value = found ?? described.standard;
   const names = { id: control, "aria-describedby": why };
-  // The table says which kind of value an id has; the type of one id is not known here.
-  const set = changeSetting as (id: SettingId, value: unknown) => void;
+  const set = keepSetting;
   switch (described.kind) {
     case "toggle":
       return (

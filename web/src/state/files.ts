@@ -7,6 +7,7 @@ import { graphsOf, levelAt } from "../document/levels";
 import { kindOf, NotAWorkflow, readGraph } from "../document/read";
 import { writeGraph } from "../document/write";
 import { add, change } from "./actions";
+import { loadExtensions, useExtensions, withPluginWidgets } from "./extensions";
 import { textsOfPng } from "./png";
 import { refreshJobs } from "./running";
 import { client } from "./server";
@@ -191,7 +192,8 @@ async function addPicture(file: File, at: Point): Promise<void> {
 }
 
 export async function refreshCatalog(): Promise<void> {
-  const catalog = await client.catalog();
+  const [listed] = await Promise.all([client.catalog(), loadExtensions()]);
+  const catalog = withPluginWidgets(listed, useExtensions.getState().declared);
   useStudio.setState({ catalog });
   useStudio.setState(({ tabs }) => ({ tabs: tabs.map(renamed) }));
 

@@ -149,6 +149,11 @@ export function useSetting<Id extends SettingId>(id: Id): ValueOf<Id> {
 
 /** Changes one here at once, and on the server; says so where the server does not take it. */
 export function changeSetting<Id extends SettingId>(id: Id, value: ValueOf<Id>): void {
+  keepSetting(id, value);
+}
+
+/** The same for one that is not in the table: a plugin's, which declares its own kind. */
+export function keepSetting(id: string, value: unknown): void {
   useSettings.setState(({ values }) => ({ values: { ...values, [id]: value } }));
   keepHere();
   client.changeSetting(id, value).catch((error: unknown) => {
@@ -164,7 +169,9 @@ function keepHere(): void {
 /** Reads the server's settings; those of this browser stay where the server has none. */
 export async function loadSettings(): Promise<void> {
   const found = await client.settings();
-  const ours = Object.entries(found).filter(([id]) => id in SETTINGS);
+  const ours = Object.entries(found).filter(
+    ([id]) => id in SETTINGS || id.startsWith("extension."),
+  );
   useSettings.setState(({ values }) => ({ values: { ...values, ...Object.fromEntries(ours) } }));
   keepHere();
 }

@@ -157,6 +157,8 @@ function widgetsOf(node: GraphNode, schema: NodeSchema | undefined): InputSchema
 const HEIGHTS: Readonly<Record<string, number>> = { CURVE: 148, knob: 60 };
 
 function rowHeight(input: InputSchema): number {
+  const plugin = input.options.plugin_widget as { height: number } | undefined;
+  if (plugin !== undefined) return plugin.height + PAD;
   return HEIGHTS[widgetType(input)] ?? HEIGHTS[String(input.options.display)] ?? WIDGET;
 }
 

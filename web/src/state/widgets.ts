@@ -44,6 +44,7 @@ export function widgetType({ type, options }: InputSchema): string {
 
 export function isWidget(input: InputSchema): boolean {
   if (input.section === "hidden" || input.options.forceInput === true) return false;
+  if (input.options.plugin_widget !== undefined) return true;
   return WIDGETS.has(widgetType(input)) || input.options.socketless === true;
 }
 

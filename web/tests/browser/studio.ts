@@ -17,7 +17,7 @@ export interface Studio {
 }
 
 /** `CALOTYPE_SERVER` names a server that runs already, `CALOTYPE_PYTHON` the Python to start one. */
-export async function startStudio(): Promise<Studio> {
+export async function startStudio(flags: readonly string[] = []): Promise<Studio> {
   const browser = await chromium.launch({
     executablePath: process.env.CALOTYPE_BROWSER ?? found(BROWSERS),
     args: ["--no-sandbox", "--disable-gpu"],
@@ -31,7 +31,15 @@ export async function startStudio(): Promise<Studio> {
   const address = `http://127.0.0.1:${port}`;
   const server = spawn(
     process.env.CALOTYPE_PYTHON ?? "python",
-    ["main.py", "--no-browser", "--port", String(port), "--user-directory", join(folder, "user")],
+    [
+      "main.py",
+      "--no-browser",
+      "--port",
+      String(port),
+      "--user-directory",
+      join(folder, "user"),
+      ...flags,
+    ],
     { cwd: ROOT, stdio: ["ignore", "inherit", "inherit"] },
   );
   await answered(address, server);

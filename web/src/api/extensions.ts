@@ -1,0 +1,137 @@
+/**
+ * What plugins declare for the editor (`calotype.json`, version 1), and the messages between the
+ * editor and their pages. The server has checked declarations; pages are checked here, each message.
+ */
+
+export interface DeclaredWidget {
+  id: string;
+  title: string;
+  page: string;
+  inputs: { node: string; input: string }[];
+  types: string[];
+  height: number;
+}
+
+export interface DeclaredRenderer {
+  id: string;
+  title: string;
+  page: string;
+  types: string[];
+  height: number;
+}
+
+export interface DeclaredCommand {
+  id: string;
+  title: string;
+  keys: string[];
+  insert: string | null;
+  page: string | null;
+  height: number;
+}
+
+export interface DeclaredSetting {
+  id: string;
+  title: string;
+  why: string;
+  kind: "toggle" | "choice" | "number" | "text";
+  standard: boolean | number | string;
+  choices: Record<string, string>;
+  min: number;
+  max: number;
+  step: number;
+}
+
+export interface Declared {
+  pack: string;
+  api: number;
+  name: string;
+  version: string;
+  description: string;
+  widgets: DeclaredWidget[];
+  renderers: DeclaredRenderer[];
+  commands: DeclaredCommand[];
+  settings: DeclaredSetting[];
+}
+
+export type DeclaredExtension = Declared | { pack: string; error: string };
+
+export const EXTENSION_API = 1;
+
+/** What a page is told when it says that it is ready; `value` again whenever it changed. */
+export interface ToPage {
+  calotype: typeof EXTENSION_API;
+  type: "init" | "value";
+  /** Of a widget: its input, and the input's value. */
+  value?: unknown;
+  input?: { node: string; name: string; type: string; options: Record<string, unknown> };
+  /** Of a renderer: what it is to show; text or the file's bytes. */
+  result?: { type: string; name: string; data: ArrayBuffer | string };
+  /** Of a command: the selected nodes as a saved workflow, or null. */
+  selection?: unknown;
+  settings?: Record<string, unknown>;
+  /** The colours of the theme, by the names of CSS properties. */
+  theme?: Record<string, string>;
+  language?: string;
+}
+
+export type FromPage =
+  | { type: "ready" }
+  | { type: "change"; value: unknown; done: boolean }
+  | { type: "size"; height: number }
+  | { type: "insert"; workflow: unknown }
+  | { type: "tell"; text: string }
+  | { type: "close" };
+
+const MOST_TEXT = 300;
+const MOST_VALUE = 1 << 20;
+export const LOWEST = 24;
+export const TALLEST = 2000;
+
+/** A page's message, or null where it is none: pages are strangers. */
+export function readMessage(data: unknown): FromPage | null {
+  if (typeof data !== "object" || data === null) return null;
+  const message = data as Record<string, unknown>;
+  if (message.calotype !== EXTENSION_API) return null;
+  switch (message.type) {
+    case "ready":
+    case "close":
+      return { type: message.type };
+    case "change":
+      if (!isPlain(message.value)) return null;
+      return { type: "change", value: message.value, done: message.done === true };
+    case "size":
+      if (typeof message.height !== "number" || !Number.isFinite(message.height)) return null;
+      return {
+        type: "size",
+        height: Math.min(Math.max(Math.round(message.height), LOWEST), TALLEST),
+      };
+    case "insert":
+      return isPlain(message.workflow) ? { type: "insert", workflow: message.workflow } : null;
+    case "tell":
+      if (typeof message.text !== "string") return null;
+      return { type: "tell", text: message.text.slice(0, MOST_TEXT) };
+    default:
+      return null;
+  }
+}
+
+/** Whether a value can be saved: JSON and whole numbers of any size, not too deep, not too much. */
+export function isPlain(value: unknown): boolean {
+  let left = MOST_VALUE;
+  const look = (each: unknown, depth: number): boolean => {
+    left -= typeof each === "string" ? each.length + 8 : 8;
+    if (left < 0 || depth > 64) return false;
+    if (each === null || typeof each === "string" || typeof each === "boolean") return true;
+    if (typeof each === "bigint") return true;
+    if (typeof each === "number") return Number.isFinite(each);
+    if (Array.isArray(each)) return each.every((one) => look(one, depth + 1));
+    if (typeof each !== "object") return false;
+    const prototype = Object.getPrototypeOf(each);
+    if (prototype !== Object.prototype && prototype !== null) return false;
+    return Object.entries(each).every(([name, one]) => {
+      left -= name.length;
+      return look(one, depth + 1);
+    });
+  };
+  return look(value, 0);
+}

@@ -1,0 +1,91 @@
+/**
+ * A plugin's page: an iframe with an origin of its own, no network and no way to the editor but
+ * messages, each of which is looked at before it is believed. Knows nothing of nodes.
+ */
+import { useCallback, useEffect, useRef, useState } from "react";
+import { extensionUrl } from "../api/client";
+import { EXTENSION_API, type FromPage, readMessage, type ToPage } from "../api/extensions";
+import { useSetting } from "../state/settings";
+
+/** What a page is told, but for what every page is told. */
+export type Told = Omit<ToPage, "calotype" | "type" | "theme" | "language">;
+
+interface Props {
+  pack: string;
+  page: string;
+  title: string;
+  height: number;
+  /** Asked when the page is ready. */
+  told: () => Told | Promise<Told>;
+  /** Sent again whenever it is another; undefined where the page shows no value. */
+  value?: unknown;
+  onMessage: (message: FromPage) => void;
+}
+
+const COLOURS = ["canvas", "node", "panel", "field", "line", "text", "dim", "accent", "on-accent"];
+
+function theme(): Record<string, string> {
+  const style = getComputedStyle(document.documentElement);
+  return Object.fromEntries(
+    [...COLOURS, "ok", "warn", "error"].map((name) => [
+      `--${name}`,
+      style.getPropertyValue(`--${name}`).trim(),
+    ]),
+  );
+}
+
+export function Frame({ pack, page, title, height, told, value, onMessage }: Props) {
+  const frame = useRef<HTMLIFrameElement>(null);
+  const [ready, setReady] = useState(false);
+  const [tall, setTall] = useState(height);
+  const chosen = useSetting("calotype.theme");
+  const language = useSetting("calotype.language");
+  const latest = useRef({ told, onMessage });
+  latest.current = { told, onMessage };
+
+  const send = useCallback((message: Omit<ToPage, "calotype">) => {
+    // The page's origin is opaque: it has no name that a message could be addressed to.
+    frame.current?.contentWindow?.postMessage({ calotype: EXTENSION_API, ...message }, "*");
+  }, []);
+
+  useEffect(() => {
+    const hear = (event: MessageEvent) => {
+      if (frame.current === null || event.source !== frame.current.contentWindow) return;
+      const message = readMessage(event.data);
+      if (message === null) return;
+      if (message.type === "ready") setReady(true);
+      else if (message.type === "size") setTall(message.height);
+      else latest.current.onMessage(message);
+    };
+    window.addEventListener("message", hear);
+    return () => window.removeEventListener("message", hear);
+  }, []);
+
+  // biome-ignore lint/correctness/useExhaustiveDependencies: another theme is told anew
+  useEffect(() => {
+    if (!ready) return;
+    let ended = false;
+    void Promise.resolve(latest.current.told()).then((more) => {
+      if (!ended) send({ type: "init", ...more, theme: theme(), language });
+    });
+    return () => {
+      ended = true;
+    };
+  }, [ready, chosen, language, send]);
+
+  useEffect(() => {
+    if (ready && value !== undefined) send({ type: "value", value });
+  }, [ready, value, send]);
+
+  return (
+    <iframe
+      ref={frame}
+      className="plugin-frame"
+      title={title}
+      src={extensionUrl(pack, page)}
+      sandbox="allow-scripts"
+      referrerPolicy="no-referrer"
+      style={{ height: tall }}
+    />
+  );
+}

@@ -1,0 +1,109 @@
+/** Plugins' widgets, renderers and the pages of their commands, each in a frame of its own. */
+import type { FromPage } from "../api/extensions";
+import type { Json } from "../document/json";
+import { copyNodes } from "../document/snippet";
+import {
+  insertWorkflow,
+  type PluginCommandProps,
+  type PluginRendererProps,
+  type PluginWidgetProps,
+  settingsOf,
+  useExtensions,
+} from "../state/extensions";
+import { activeTab } from "../state/studio";
+import { tell, tellError } from "../state/view";
+import { Frame, type Told } from "./Frame";
+import "./extensions.css";
+
+export function PluginWidgetFrame(props: PluginWidgetProps) {
+  const { widget, node, input, value, onChange, onDone } = props;
+  const told = (): Told => {
+    const { plugin_widget: _, ...options } = input.options;
+    return {
+      value,
+      input: { node, name: input.name, type: input.type, options },
+      settings: settingsOf(widget.pack),
+    };
+  };
+  const hear = (message: FromPage) => {
+    if (message.type === "change") {
+      onChange(message.value);
+      if (message.done) onDone();
+    } else if (message.type === "tell") tell(message.text);
+  };
+  return (
+    <Frame
+      pack={widget.pack}
+      page={widget.page}
+      title={`${widget.title}: ${input.name}`}
+      height={widget.height}
+      told={told}
+      value={value}
+      onMessage={hear}
+    />
+  );
+}
+
+export function PluginRendererFrame({ renderer, text, url, type, name }: PluginRendererProps) {
+  const told = async (): Promise<Told> => {
+    const data = text ?? (await bytesOf(url ?? ""));
+    return { result: { type, name, data }, settings: settingsOf(renderer.pack) };
+  };
+  return (
+    <Frame
+      key={url ?? text}
+      pack={renderer.pack}
+      page={renderer.page}
+      title={`${renderer.title}: ${name}`}
+      height={renderer.height}
+      told={told}
+      onMessage={(message) => {
+        if (message.type === "tell") tell(message.text);
+      }}
+    />
+  );
+}
+
+async function bytesOf(url: string): Promise<ArrayBuffer> {
+  const answer = await fetch(url);
+  if (!answer.ok) throw new Error(`${answer.status} for ${url}`);
+  return await answer.arrayBuffer();
+}
+
+export function PluginCommandFrame({ command }: PluginCommandProps) {
+  const told = (): Told => {
+    const { graph, selected } = activeTab();
+    return {
+      selection: selected.length === 0 ? null : copyNodes(graph, selected),
+      settings: settingsOf(command.pack),
+    };
+  };
+  const hear = (message: FromPage) => {
+    if (message.type === "close") useExtensions.setState({ open: null });
+    else if (message.type === "tell") tell(message.text);
+    else if (message.type === "insert") {
+      try {
+        insertWorkflow(message.workflow as Json);
+      } catch (error) {
+        tellError(error);
+      }
+    }
+  };
+  return (
+    <Frame
+      pack={command.pack}
+      page={command.page ?? ""}
+      title={command.title}
+      height={command.height}
+      told={told}
+      onMessage={hear}
+    />
+  );
+}
+
+/** Everything of this room, for whoever may not import it. */
+export const PARTS = {
+  Widget: PluginWidgetFrame,
+  Renderer: PluginRendererFrame,
+  Command: PluginCommandFrame,
+};

@@ -1,0 +1,14 @@
+/** The page of a plugin's command. */
+import { useExtensions } from "../state/extensions";
+import { Dialog } from "./Dialog";
+
+export function PluginDialog() {
+  const open = useExtensions((state) => state.open);
+  const Command = useExtensions((state) => state.Command);
+  if (open === null || Command === null) return null;
+  return (
+    <Dialog title={open.title} onClose={() => useExtensions.setState({ open: null })}>
+      <Command command={open} />
+    </Dialog>
+  );
+}

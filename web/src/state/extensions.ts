@@ -1,0 +1,168 @@
+/**
+ * Plugins' parts of the editor, as they declare them: which input has a widget of theirs, which
+ * results a renderer, their commands and settings. Their pages run apart (`extensions/`), which
+ * this room only knows as components that somebody brings.
+ */
+import type { ComponentType } from "react";
+import { create } from "zustand";
+import type { Catalog } from "../api/catalog";
+import type {
+  Declared,
+  DeclaredCommand,
+  DeclaredRenderer,
+  DeclaredSetting,
+  DeclaredWidget,
+} from "../api/extensions";
+import type { InputSchema } from "../api/types";
+import type { Json } from "../document/json";
+import { writeJson } from "../document/json";
+import { pasteText } from "./actions";
+import { canvas } from "./canvas";
+import { addCommands, type Command } from "./commands";
+import { client } from "./server";
+import { useSettings } from "./settings";
+import { tell } from "./view";
+
+export interface PluginWidget extends DeclaredWidget {
+  pack: string;
+}
+
+export interface PluginRenderer extends DeclaredRenderer {
+  pack: string;
+}
+
+export interface PluginCommand extends DeclaredCommand {
+  pack: string;
+}
+
+export interface PluginWidgetProps {
+  widget: PluginWidget;
+  node: string;
+  input: InputSchema;
+  value: unknown;
+  onChange: (value: unknown) => void;
+  onDone: () => void;
+}
+
+export interface PluginRendererProps {
+  renderer: PluginRenderer;
+  /** A text, or the address of a file. */
+  text?: string;
+  url?: string;
+  type: string;
+  name: string;
+}
+
+export interface PluginCommandProps {
+  command: PluginCommand;
+}
+
+interface Extensions {
+  declared: readonly Declared[];
+  /** Brought by `extensions/` once a plugin declares something. */
+  Widget: ComponentType<PluginWidgetProps> | null;
+  Renderer: ComponentType<PluginRendererProps> | null;
+  Command: ComponentType<PluginCommandProps> | null;
+  /** The command whose page is open. */
+  open: PluginCommand | null;
+}
+
+export const useExtensions = create<Extensions>(() => ({
+  declared: [],
+  Widget: null,
+  Renderer: null,
+  Command: null,
+  open: null,
+}));
+
+/** Asks the server what plugins declare; tells of what cannot be used. */
+export async function loadExtensions(): Promise<void> {
+  const found = await client.extensions();
+  const declared = found.filter((each): each is Declared => !("error" in each));
+  for (const each of found) if ("error" in each) tell(each.error);
+  useExtensions.setState({ declared });
+}
+
+/** The catalog with plugins' widgets noted at the inputs they are for: `options.plugin_widget`. */
+export function withPluginWidgets(catalog: Catalog, declared: readonly Declared[]): Catalog {
+  const widgets = declared.flatMap(({ pack, widgets }) =>
+    widgets.map((each): PluginWidget => ({ ...each, pack })),
+  );
+  if (widgets.length === 0) return catalog;
+  return Object.fromEntries(
+    Object.entries(catalog).map(([name, schema]) => {
+      const inputs = schema.inputs.map((input) => {
+        const widget = widgets.find(
+          (each) =>
+            each.types.includes(input.type) ||
+            each.inputs.some((to) => to.node === name && to.input === input.name),
+        );
+        return widget === undefined
+          ? input
+          : { ...input, options: { ...input.options, plugin_widget: widget } };
+      });
+      const isChanged = inputs.some((each, index) => each !== schema.inputs[index]);
+      return [name, isChanged ? { ...schema, inputs } : schema];
+    }),
+  );
+}
+
+/** The plugin's widget of an input, if it has one. */
+export function pluginWidgetOf({ options }: InputSchema): PluginWidget | null {
+  return (options.plugin_widget as PluginWidget | undefined) ?? null;
+}
+
+/** The renderers for a media type, in the plugins' order. */
+export function renderersFor(type: string, declared: readonly Declared[]): PluginRenderer[] {
+  return declared.flatMap(({ pack, renderers }) =>
+    renderers.filter((each) => each.types.includes(type)).map((each) => ({ ...each, pack })),
+  );
+}
+
+/** Where a plugin's setting is kept among the user's. */
+export function settingKey(pack: string, { id }: Pick<DeclaredSetting, "id">): string {
+  return `extension.${pack}.${id}`;
+}
+
+/** The values of a plugin's settings, by their ids. */
+export function settingsOf(pack: string): Record<string, unknown> {
+  const { values } = useSettings.getState();
+  const found = useExtensions.getState().declared.find((each) => each.pack === pack);
+  return Object.fromEntries(
+    (found?.settings ?? []).map((each) => {
+      const kept = values[settingKey(pack, each)];
+      return [each.id, typeof kept === typeof each.standard ? kept : each.standard];
+    }),
+  );
+}
+
+/** Adds plugins' commands to the editor's. Returns what removes them. */
+export function addPluginCommands(declared: readonly Declared[]): () => void {
+  return addCommands(
+    declared.flatMap(({ pack, commands }) =>
+      commands.map(
+        (each): Command => ({
+          id: `extension.${pack}.${each.id}`,
+          title: each.title,
+          group: "Graph",
+          keys: each.keys,
+          run: () => act({ ...each, pack }),
+        }),
+      ),
+    ),
+  );
+}
+
+async function act(command: PluginCommand): Promise<void> {
+  if (command.insert === null) {
+    useExtensions.setState({ open: command });
+    return;
+  }
+  insertWorkflow((await client.extensionFile(command.pack, command.insert)) as Json);
+}
+
+/** Puts a plugin's nodes down, as a paste that can be undone. Throws what pasting throws. */
+export function insertWorkflow(workflow: Json): void {
+  const handle = canvas();
+  if (handle !== null) pasteText(writeJson(workflow), handle.toGraph(handle.pointer()), false);
+}

@@ -1,0 +1,151 @@
+import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import type { Page } from "playwright-core";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import { dropFile, openPage, type Studio, startStudio } from "./studio";
+
+const EXAMPLE = resolve(import.meta.dirname, "../../../docs/extension_example");
+const packs = mkdtempSync(join(tmpdir(), "calotype-packs-"));
+/** A page that tries what a page must not do, and says what came of it. */
+const HOSTILE = `<!doctype html><title>Hostile</title><script>
+  const tried = {};
+  const attempt = async (name, act) => {
+    try { tried[name] = String(await act()); } catch (error) { tried[name] = "refused"; }
+  };
+  (async () => {
+    await attempt("fetch", async () => (await fetch("/api/queue")).status);
+    await attempt("parent", () => parent.document.title);
+    await attempt("storage", () => localStorage.length);
+    await attempt("cookie", () => document.cookie);
+    parent.postMessage({ calotype: 1, type: "tell", text: JSON.stringify(tried) }, "*");
+  })();
+</script>`;
+
+let studio: Studio;
+let page: Page;
+
+beforeAll(async () => {
+  cpSync(EXAMPLE, join(packs, "example"), { recursive: true });
+  mkdirSync(join(packs, "hostile"));
+  writeFileSync(join(packs, "hostile", "page.html"), HOSTILE);
+  writeFileSync(
+    join(packs, "hostile", "calotype.json"),
+    JSON.stringify({
+      api: 1,
+      name: "Hostile",
+      commands: [{ id: "try", title: "Try what is forbidden", page: "page.html" }],
+    }),
+  );
+  studio = await startStudio(["--custom-nodes-directory", packs]);
+});
+afterAll(async () => {
+  await studio?.close();
+  rmSync(packs, { recursive: true });
+});
+beforeEach(async () => {
+  page = await openPage(studio);
+});
+afterEach(() => page.context().close());
+
+async function command(name: string): Promise<void> {
+  await page.keyboard.press("Control+k");
+  await page.getByRole("combobox", { name: "Name of a command" }).fill(name);
+  await page.keyboard.press("Enter");
+}
+
+async function openSolid(): Promise<void> {
+  const workflow = {
+    nodes: [
+      {
+        id: 1,
+        type: "EmptyImage",
+        pos: [0, 0],
+        size: [240, 200],
+        outputs: [{ name: "IMAGE", type: "IMAGE", links: [1] }],
+        widgets_values: [64, 64, 1, 0xb3261e],
+      },
+      {
+        id: 2,
+        type: "SaveImage",
+        pos: [360, 0],
+        size: [240, 300],
+        inputs: [{ name: "images", type: "IMAGE", link: 1 }],
+        widgets_values: ["solid"],
+      },
+    ],
+    links: [[1, 1, 0, 2, 0, "IMAGE"]],
+    version: 0.4,
+  };
+  const content = Buffer.from(JSON.stringify(workflow));
+  await dropFile(page, { name: "solid.json", type: "application/json", content });
+  await page.getByRole("tab", { name: "solid" }).waitFor();
+}
+
+test("a plugin's widget shows the value, changes it, and follows undo", async () => {
+  await openSolid();
+  const card = page.locator(".react-flow__node").filter({ has: page.locator("iframe") });
+  await card.locator(".card-title").click();
+  const pad = card.frameLocator("iframe");
+  await expect
+    .poll(() => pad.getByRole("button", { name: "#b3261e" }).getAttribute("aria-pressed"))
+    .toBe("true");
+  await pad.getByRole("button", { name: "#2e7d32" }).press("Enter");
+  await expect
+    .poll(() => pad.getByRole("button", { name: "#2e7d32" }).getAttribute("aria-pressed"))
+    .toBe("true");
+  const beside = page.locator(".inspector").frameLocator("iframe");
+  await beside.getByRole("button", { name: "#1565c0" }).click();
+  await expect
+    .poll(() => pad.getByRole("button", { name: "#1565c0" }).getAttribute("aria-pressed"))
+    .toBe("true");
+  const undo = page.getByRole("button", { name: "Undo", exact: true });
+  await undo.click();
+  await undo.click();
+  await expect
+    .poll(() => pad.getByRole("button", { name: "#b3261e" }).getAttribute("aria-pressed"))
+    .toBe("true");
+});
+
+test("a plugin's renderer shows a result with its own setting", async () => {
+  await openSolid();
+  await page.keyboard.press("Control+Enter");
+  const saved = page.getByRole("group", { name: "Save Image", exact: true });
+  await saved.locator(".picture img").waitFor({ timeout: 110_000 });
+  await page.keyboard.press("Control+,");
+  await page.getByRole("spinbutton", { name: "Bars of the histogram" }).fill("8");
+  await page.keyboard.press("Escape");
+  await saved.locator(".card-title").click();
+  await page.getByText("Histogram", { exact: true }).click();
+  const chart = page.locator(".inspector").frameLocator("iframe").getByRole("img");
+  await expect.poll(() => chart.getAttribute("aria-label")).toMatch(/8 bars; most often bar 3/);
+});
+
+test("a plugin's command puts nodes down, and one undo takes them back", async () => {
+  const before = await page.locator(".react-flow__node").count();
+  await command("put a note about the light");
+  await expect.poll(() => page.locator(".react-flow__node").count()).toBe(before + 1);
+  await page.keyboard.press("Control+z");
+  await expect.poll(() => page.locator(".react-flow__node").count()).toBe(before);
+});
+
+test("a plugin's page is given what is selected", async () => {
+  await page.keyboard.press("Control+a");
+  await command("count the selected nodes");
+  const dialog = page.getByRole("dialog", { name: "Count the selected nodes" });
+  await dialog.frameLocator("iframe").getByText("Selected: 7").waitFor();
+  await page.keyboard.press("Escape");
+});
+
+test("a plugin's page reaches neither the server nor the editor", async () => {
+  await command("try what is forbidden");
+  const notice = page.getByText(/"fetch":/);
+  await notice.waitFor();
+  const tried = JSON.parse((await notice.textContent())?.match(/\{.*\}/)?.[0] ?? "{}");
+  expect(tried).toEqual({
+    fetch: "refused",
+    parent: "refused",
+    storage: "refused",
+    cookie: "refused",
+  });
+});
