@@ -44,6 +44,7 @@ import { disconnect, joinEnds, letGo, mayJoin, reconnect } from "./connecting";
 import { useDragging } from "./dragging";
 import { type FlowEdge, type FlowNode, Projection } from "./flow";
 import { Groups } from "./Groups";
+import { Minimap } from "./Minimap";
 import { NodeCard } from "./NodeCard";
 import { nodeAt, Overview } from "./Overview";
 import { PulledWire, Wire } from "./Wire";
@@ -178,6 +179,7 @@ function Board() {
       </ReactFlow>
       <Breadcrumbs />
       <ZoomBar />
+      <Minimap />
       <WireMenu />
       {tab.graph.order.length === 0 && <Empty />}
     </div>

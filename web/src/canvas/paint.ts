@@ -94,16 +94,17 @@ export interface Marks {
 
 const FAINT = 0.45;
 
-/** Paints all of a drawing but its words. */
+/** Paints all of a drawing but its words; wires are so many pixels wide, or as near by if that is more. */
 export function paintGraph(
   context: CanvasRenderingContext2D,
   drawn: Drawing,
   marks: Marks,
   css: Css,
   zoom: number,
+  wire = 1.3,
 ): void {
   for (const group of drawn.graph.groups) paintGroup(context, group, css, zoom);
-  context.lineWidth = Math.max(1.4 / zoom, 2);
+  context.lineWidth = Math.max(wire / zoom, 2);
   context.globalAlpha = 0.75;
   for (const [colour, path] of drawn.wires) {
     context.strokeStyle = css(colour);

@@ -55,6 +55,21 @@ export const SETTINGS = {
     kind: "toggle",
     standard: false,
   },
+  "calotype.minimap": {
+    group: "Canvas",
+    title: "Map of the whole graph",
+    why: "In a large graph it says where one is; drag its frame to go elsewhere.",
+    kind: "toggle",
+    standard: true,
+  },
+  "calotype.device": {
+    group: "Canvas",
+    title: "What the wheel does",
+    why: "A mouse wheel has one direction and is best for zooming. Two fingers on a trackpad have two, and move the view; pinching zooms.",
+    kind: "choice",
+    standard: "mouse",
+    choices: { mouse: "Zooms (mouse)", trackpad: "Moves the view (trackpad)" },
+  },
   "calotype.keymap": {
     group: "Keys",
     title: "Keys to start from",

@@ -44,6 +44,13 @@ export const viewCommands: readonly Command[] = [
     run: () => canvas()?.zoomTo(1),
   },
   {
+    id: "view.minimap",
+    title: "Show or hide the map",
+    group: "View",
+    keys: ["Alt+Shift+M"],
+    run: () => changeSetting("calotype.minimap", !setting("calotype.minimap")),
+  },
+  {
     id: "view.queue",
     title: "Show or hide the queue",
     group: "View",

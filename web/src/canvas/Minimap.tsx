@@ -1,0 +1,166 @@
+/** The whole graph in a corner, and a frame around what is on the screen: drag it to go elsewhere. */
+import { useReactFlow, useStoreApi } from "@xyflow/react";
+import { type PointerEvent, type RefObject, useCallback, useEffect, useRef } from "react";
+import { around, type Box, centreOf } from "../document/arrange";
+import { frameBox } from "../document/frames";
+import type { Point } from "../document/graph";
+import { useSetting } from "../state/settings";
+import { setViewport, useActive } from "../state/studio";
+import { useLooks, useMarks } from "./looks";
+import { cssOf, type Drawing, drawingOf, paintGraph } from "./paint";
+import "./minimap.css";
+
+const WIDTH = 180;
+const HEIGHT = 112;
+const PADDING = 8;
+/** The map follows when an edit has rested for so long, in milliseconds: not at each step of a drag. */
+const REST = 120;
+/** The frame is never thinner than this, however far the graph reaches. */
+const LEAST = 6;
+
+/** Where the graph lies on the map. */
+interface Fit {
+  scale: number;
+  left: number;
+  top: number;
+}
+
+const NOWHERE: Fit = { scale: 1, left: 0, top: 0 };
+
+export function Minimap() {
+  const isShown = useSetting("calotype.minimap");
+  const isEmpty = useActive((tab) => tab.graph.order.length === 0);
+  return isShown && !isEmpty ? <Whole /> : null;
+}
+
+function Whole() {
+  const flow = useReactFlow();
+  const store = useStoreApi();
+  const canvas = useRef<HTMLCanvasElement>(null);
+  const seen = useRef<HTMLDivElement>(null);
+  const fit = useRef<Fit>(NOWHERE);
+  /** From the middle of the screen to where the pointer took hold, in the graph. */
+  const grip = useRef<Point | null>(null);
+  const place = useCallback(() => {
+    if (seen.current !== null) putAt(seen.current, onMap(viewOf(store.getState()), fit.current));
+  }, [store]);
+  usePaint(canvas, fit, place);
+  useEffect(() => {
+    place();
+    return store.subscribe(place);
+  }, [store, place]);
+
+  const placeOf = (event: PointerEvent<HTMLElement>): Point => {
+    const { left, top } = event.currentTarget.getBoundingClientRect();
+    return {
+      x: (event.clientX - left) / fit.current.scale + fit.current.left,
+      y: (event.clientY - top) / fit.current.scale + fit.current.top,
+    };
+  };
+  const goTo = ({ x, y }: Point) => void flow.setCenter(x, y, { zoom: flow.getZoom() });
+  const press = (event: PointerEvent<HTMLElement>) => {
+    if (event.button !== 0) return;
+    event.currentTarget.setPointerCapture(event.pointerId);
+    const at = placeOf(event);
+    const middle = event.target === seen.current ? centreOf(viewOf(store.getState())) : at;
+    grip.current = { x: at.x - middle.x, y: at.y - middle.y };
+    goTo(middle);
+  };
+  const drag = (event: PointerEvent<HTMLElement>) => {
+    if (grip.current === null) return;
+    const { x, y } = placeOf(event);
+    goTo({ x: x - grip.current.x, y: y - grip.current.y });
+  };
+  const release = () => {
+    if (grip.current !== null) setViewport(flow.getViewport());
+    grip.current = null;
+  };
+  return (
+    // For the pointer alone: keys have their own ways about the graph, and the outline lists it.
+    <div
+      className="minimap"
+      aria-hidden
+      data-testid="minimap"
+      style={{ width: WIDTH, height: HEIGHT }}
+      onPointerDown={press}
+      onPointerMove={drag}
+      onPointerUp={release}
+      onPointerCancel={release}
+    >
+      <canvas ref={canvas} style={{ width: WIDTH, height: HEIGHT }} />
+      <div ref={seen} className="seen" />
+    </div>
+  );
+}
+
+interface Screen {
+  transform: readonly [number, number, number];
+  width: number;
+  height: number;
+}
+
+/** What of the graph is on the screen. */
+function viewOf({ transform: [x, y, zoom], width, height }: Screen): Box {
+  return { x: -x / zoom, y: -y / zoom, width: width / zoom, height: height / zoom };
+}
+
+function fitOf({ boxes, graph }: Drawing): Fit {
+  const bounds = around([...boxes.values(), ...graph.groups.map(frameBox)]);
+  if (bounds === null) return NOWHERE;
+  const [width, height] = [WIDTH - 2 * PADDING, HEIGHT - 2 * PADDING];
+  const scale = Math.min(width / bounds.width, height / bounds.height);
+  return {
+    scale,
+    left: bounds.x + bounds.width / 2 - WIDTH / 2 / scale,
+    top: bounds.y + bounds.height / 2 - HEIGHT / 2 / scale,
+  };
+}
+
+/** Paints the graph, once at the start and then whenever it has rested after a change. */
+function usePaint(
+  canvas: RefObject<HTMLCanvasElement | null>,
+  fit: RefObject<Fit>,
+  place: () => void,
+): void {
+  const graph = useActive((tab) => tab.graph);
+  const looks = useLooks();
+  const marks = useMarks();
+  const theme = useSetting("calotype.theme");
+  const wait = useRef(0);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the theme changes what `cssOf` answers
+  useEffect(() => {
+    const timer = setTimeout(() => {
+      wait.current = REST;
+      const context = canvas.current?.getContext("2d");
+      if (canvas.current === null || context == null) return;
+      const drawn = drawingOf(graph, looks);
+      fit.current = fitOf(drawn);
+      const density = window.devicePixelRatio;
+      canvas.current.width = WIDTH * density;
+      canvas.current.height = HEIGHT * density;
+      const { scale, left, top } = fit.current;
+      const size = scale * density;
+      context.setTransform(size, 0, 0, size, -left * size, -top * size);
+      paintGraph(context, drawn, marks, cssOf(canvas.current), scale, 0.5);
+      place();
+    }, wait.current);
+    return () => clearTimeout(timer);
+  }, [canvas, graph, looks, marks, fit, place, theme]);
+}
+
+/** The part of a box that lies on the map; what lies beyond shows as a strip at its edge. */
+function onMap(view: Box, { scale, left, top }: Fit): Box {
+  const range = (from: number, to: number, most: number): [number, number] => {
+    const start = Math.min(Math.max(from, 1), most - LEAST);
+    return [start, Math.max(Math.min(to, most - 1), start + LEAST)];
+  };
+  const [x, right] = range((view.x - left) * scale, (view.x + view.width - left) * scale, WIDTH);
+  const [y, bottom] = range((view.y - top) * scale, (view.y + view.height - top) * scale, HEIGHT);
+  return { x, y, width: right - x, height: bottom - y };
+}
+
+function putAt(element: HTMLElement, { x, y, width, height }: Box): void {
+  element.style.transform = `translate(${x}px, ${y}px)`;
+  element.style.width = `${width}px`;
+  element.style.height = `${height}px`;
+}
