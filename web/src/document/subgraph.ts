@@ -1,0 +1,256 @@
+/**
+ * Making a subgraph of nodes, and nodes of an instance again: the one undoes the other. Wires that
+ * cross the border become ports; nodes and wires keep their ids where these are free.
+ */
+import { type Box, boxOf, carry, cornerOf, plain, unlinked } from "./border";
+import { BOUNDARY } from "./boundary";
+import { addNode, connect, type Draft, removeNodes } from "./edit";
+import { nodesIn } from "./frames";
+import {
+  type Definition,
+  emptyGraph,
+  type Graph,
+  type GraphNode,
+  INPUTS,
+  type InputSlot,
+  isBoundary,
+  type Link,
+  MODE,
+  OUTPUTS,
+  type Point,
+  type Workflow,
+} from "./graph";
+import { widgetsBehind } from "./instances";
+import { addPort, outputSlot, portsOf } from "./ports";
+import { pointsOf } from "./reroute";
+
+/** How far the boundary stands from what is in it. */
+const APART = 120;
+const BOUNDARY_WIDTH = 136;
+
+export interface Named {
+  id: string;
+  name: string;
+}
+
+/** Puts nodes into a new subgraph, with an instance of it in their place. Returns its key. */
+export function makeSubgraph(
+  workflow: Workflow,
+  graph: Draft,
+  keys: readonly string[],
+  { id, name }: Named,
+): string {
+  const taken = new Set(keys.filter((key) => key in graph.nodes && !isBoundary(key)));
+  if (taken.size === 0) throw new Error("There are no nodes to make a subgraph of.");
+  const nodes = graph.order.flatMap((key) => (taken.has(key) ? (graph.nodes[key] ?? []) : []));
+  const links = graph.linkOrder.flatMap((key) => graph.links[key] ?? []);
+  const inside = links.filter((each) => taken.has(each.from) && taken.has(each.to));
+  const incoming = links.filter((each) => !taken.has(each.from) && taken.has(each.to));
+  const outgoing = links.filter((each) => taken.has(each.from) && !taken.has(each.to));
+  workflow.definitions[id] = blankSubgraph({ id, name }, boxOf(nodes));
+  // Read anew, as all edits of a draft must.
+  const definition = workflow.definitions[id];
+  if (definition === undefined) throw new Error(`There is no subgraph ${id}.`);
+  const inner = definition.graph;
+  for (const node of nodes) {
+    inner.nodes[node.key] = unlinked(node);
+    inner.order.push(node.key);
+  }
+  inner.lastNodeId = graph.lastNodeId;
+  inner.lastLinkId = graph.lastLinkId;
+  for (const each of inside) carry(inner, each, each.from, each.fromSlot);
+  copyPoints(graph, inner, inside);
+  moveFrames(graph, inner, taken);
+  const sources = enter(workflow, graph, definition, incoming);
+  const targets = exit(workflow, graph, definition, outgoing);
+  removeNodes(graph, [...taken]);
+  const key = placeInstance(graph, definition, cornerOf(nodes));
+  for (const { link, slot } of sources) {
+    const port = portsOf(definition, "inputs")[slot];
+    if (port === undefined) continue;
+    const isWidget = widgetsBehind(definition, slot, workflow.definitions).length > 0;
+    const to = { node: key, name: port.name, type: port.type, isWidget };
+    connect(graph, { node: link.from, slot: link.fromSlot }, to, link.type);
+  }
+  for (const { link, slot } of targets) {
+    const target = graph.nodes[link.to]?.inputs[link.toSlot];
+    if (target === undefined) continue;
+    carry(graph, link, key, slot, link.to, link.toSlot);
+  }
+  return key;
+}
+
+/** A subgraph with nothing in it, its boundary around a box. */
+function blankSubgraph({ id, name }: Named, box: Box): Definition {
+  const saved = {
+    id,
+    version: 1,
+    state: { lastGroupId: 0, lastNodeId: 0, lastLinkId: 0, lastRerouteId: 0 },
+    revision: 0,
+    config: {},
+    name,
+    inputs: [],
+    outputs: [],
+    widgets: [],
+    nodes: [],
+    groups: [],
+    links: [],
+    extra: {},
+  };
+  const { definitions: _, ...graph } = emptyGraph();
+  const middle = (box.top + box.bottom) / 2 - 60;
+  const left = { x: box.left - APART - BOUNDARY_WIDTH, y: middle };
+  const right = { x: box.right + APART, y: middle };
+  return {
+    id,
+    name,
+    graph: {
+      ...graph,
+      nodes: {
+        [INPUTS]: boundaryNode(INPUTS, BOUNDARY.inputs, left),
+        [OUTPUTS]: boundaryNode(OUTPUTS, BOUNDARY.outputs, right),
+      },
+      order: [INPUTS, OUTPUTS],
+      version: 1,
+      saved,
+    },
+  };
+}
+
+function boundaryNode(key: string, type: string, position: Point): GraphNode {
+  return {
+    key,
+    id: Number(key),
+    type,
+    title: null,
+    position,
+    size: { width: BOUNDARY_WIDTH, height: 60 },
+    mode: MODE.always,
+    collapsed: false,
+    color: null,
+    inputs: [],
+    outputs: [],
+    values: {},
+    slots: [],
+    saved: { id: Number(key) },
+  };
+}
+
+/** The points that these links run through come along. */
+function copyPoints(from: Graph, to: Graph, links: readonly Link[]): void {
+  for (const link of links) {
+    for (const point of pointsOf(from, link)) to.reroutes[point.key] ??= plain(point);
+  }
+}
+
+/** Frames that hold none but these nodes go with them. */
+function moveFrames(from: Graph, to: Graph, taken: ReadonlySet<string>): void {
+  const gone = from.groups.filter((group) => {
+    const held = nodesIn(from, group);
+    return held.length > 0 && held.every((key) => taken.has(key));
+  });
+  to.groups.push(...gone.map(plain));
+  const keys = new Set(gone.map((each) => each.key));
+  from.groups = from.groups.filter((each) => !keys.has(each.key));
+}
+
+interface Crossing {
+  link: Link;
+  slot: number;
+}
+
+/** One port for each output outside that feeds the inside. */
+function enter(
+  workflow: Workflow,
+  graph: Graph,
+  definition: Definition,
+  incoming: readonly Link[],
+): Crossing[] {
+  const places = new Map<string, number>();
+  const crossings: Crossing[] = [];
+  for (const link of incoming) {
+    const input = graph.nodes[link.to]?.inputs[link.toSlot];
+    if (input === undefined) continue;
+    const source = `${link.from}/${link.fromSlot}`;
+    let slot = places.get(source);
+    if (slot === undefined) {
+      slot = addPort(workflow, definition, "inputs", portFor(input, link));
+      places.set(source, slot);
+      crossings.push({ link: plain(link), slot });
+    }
+    carry(definition.graph, link, INPUTS, slot);
+  }
+  return crossings;
+}
+
+function portFor(input: InputSlot, { type }: Link) {
+  const name = input.widget ?? input.name;
+  const label = name.split(".").at(-1) ?? name;
+  return {
+    name,
+    label,
+    type: type === "*" ? input.type : type,
+    isOptional: input.saved.shape === 7,
+  };
+}
+
+/** One port for each output inside that feeds the outside. */
+function exit(
+  workflow: Workflow,
+  graph: Graph,
+  definition: Definition,
+  outgoing: readonly Link[],
+): Crossing[] {
+  const places = new Map<string, number>();
+  return outgoing.map((link) => {
+    const source = `${link.from}/${link.fromSlot}`;
+    let slot = places.get(source);
+    if (slot === undefined) {
+      const output = graph.nodes[link.from]?.outputs[link.fromSlot];
+      const name = output?.name ?? "";
+      slot = addPort(workflow, definition, "outputs", { name, type: link.type });
+      places.set(source, slot);
+      const port = portsOf(definition, "outputs")[slot];
+      const to = { node: OUTPUTS, name: port?.name ?? "", type: link.type, isWidget: false };
+      connect(definition.graph, { node: link.from, slot: link.fromSlot }, to, link.type);
+    }
+    return { link: plain(link), slot };
+  });
+}
+
+/** Puts an instance of a subgraph down, with a socket for each port. Returns its key. */
+export function placeInstance(graph: Draft, definition: Definition, position: Point): string {
+  const id = graph.lastNodeId + 1;
+  const outputs = portsOf(definition, "outputs").map((_, slot) => outputSlot(definition, slot));
+  const rows = Math.max(portsOf(definition, "inputs").length, outputs.length);
+  const size = { width: 240, height: 24 + rows * 24 };
+  addNode(graph, {
+    key: String(id),
+    id,
+    type: definition.id,
+    title: null,
+    position,
+    size,
+    mode: MODE.always,
+    collapsed: false,
+    color: null,
+    inputs: [],
+    outputs,
+    values: {},
+    slots: [],
+    saved: {
+      id,
+      type: definition.id,
+      pos: [position.x, position.y],
+      size: [size.width, size.height],
+      flags: {},
+      order: 0,
+      mode: 0,
+      inputs: [],
+      outputs: [],
+      properties: {},
+      widgets_values: [],
+    },
+  });
+  return String(id);
+}

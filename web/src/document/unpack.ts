@@ -1,0 +1,182 @@
+/** An instance of a subgraph as the nodes it is made of: what making a subgraph did, undone. */
+import { carry, cornerOf, plain, unlinked } from "./border";
+import { addNode, type Draft, removeNodes, setValue } from "./edit";
+import {
+  type Definition,
+  type Graph,
+  type GraphNode,
+  INPUTS,
+  isBoundary,
+  type Link,
+  MODE,
+  OUTPUTS,
+  type Point,
+  type WidgetLayout,
+  type Workflow,
+} from "./graph";
+import type { Json } from "./json";
+import { instancesOf } from "./levels";
+import { portsOf } from "./ports";
+import { isPlaceName } from "./slots";
+
+interface Source {
+  node: string;
+  slot: number;
+}
+
+interface Surroundings {
+  /** What feeds the instance, by the names of its inputs. */
+  feeds: ReadonlyMap<string, Source>;
+  /** The links that leave the instance. */
+  leaving: readonly Link[];
+  values: Readonly<Record<string, Json>>;
+}
+
+/**
+ * Puts the nodes of an instance in its place, joined as it was; the values it held go to the
+ * widgets inside. The subgraph goes with its last instance. Returns the keys of the nodes.
+ */
+export function unpack(
+  workflow: Workflow,
+  graph: Draft,
+  key: string,
+  layout: WidgetLayout,
+): string[] {
+  const instance = graph.nodes[key];
+  const definition = workflow.definitions[instance?.type ?? ""];
+  if (instance === undefined || definition === undefined) return [];
+  const around = surroundings(graph, instance);
+  const { position, mode } = plain(instance);
+  removeNodes(graph, [key]);
+  const keys = placeNodes(graph, definition.graph, position, mode);
+  linkNodes(graph, definition, keys, around, layout);
+  linkOutputs(graph, definition, keys, around);
+  if (instancesOf(workflow, definition.id).length === 0) {
+    delete workflow.definitions[definition.id];
+  }
+  return [...keys.values()];
+}
+
+function surroundings(graph: Graph, instance: GraphNode): Surroundings {
+  const feeds = new Map<string, Source>();
+  for (const { name, link: key } of instance.inputs) {
+    const link = key === null ? undefined : graph.links[key];
+    if (link !== undefined) feeds.set(name, { node: link.from, slot: link.fromSlot });
+  }
+  const leaving = graph.linkOrder.flatMap((key) => {
+    const link = graph.links[key];
+    return link?.from === instance.key ? [plain(link)] : [];
+  });
+  return { feeds, leaving, values: plain(instance.values) };
+}
+
+/** Returns the new keys by the old ones; a key stays where it is free. */
+function placeNodes(
+  graph: Draft,
+  inner: Graph,
+  position: Point,
+  mode: number,
+): Map<string, string> {
+  const nodes = inner.order.flatMap((key) => (isBoundary(key) ? [] : (inner.nodes[key] ?? [])));
+  const corner = nodes.length === 0 ? position : cornerOf(nodes);
+  const moved = ({ x, y }: Point) => ({
+    x: x - corner.x + position.x,
+    y: y - corner.y + position.y,
+  });
+  const keys = new Map<string, string>();
+  for (const node of nodes) {
+    const isFree = !(node.key in graph.nodes);
+    const id = isFree ? node.id : Math.max(graph.lastNodeId, inner.lastNodeId) + 1;
+    const made = unlinked(node);
+    keys.set(node.key, String(id));
+    addNode(graph, {
+      ...made,
+      key: String(id),
+      id,
+      position: moved(node.position),
+      mode: mode === MODE.always ? node.mode : mode,
+      saved: isFree ? made.saved : { ...made.saved, id },
+    });
+  }
+  for (const point of Object.values(inner.reroutes)) {
+    graph.reroutes[point.key] ??= { ...plain(point), position: moved(point.position) };
+  }
+  for (const group of inner.groups) {
+    const isTaken = graph.groups.some((each) => each.key === group.key);
+    const key = isTaken ? crypto.randomUUID() : group.key;
+    graph.groups.push({ ...plain(group), key, position: moved(group.position) });
+  }
+  return keys;
+}
+
+function linkNodes(
+  graph: Draft,
+  definition: Definition,
+  keys: ReadonlyMap<string, string>,
+  { feeds, values }: Surroundings,
+  layout: WidgetLayout,
+): void {
+  const { links, linkOrder } = definition.graph;
+  const ports = portsOf(definition, "inputs");
+  const give = (key: string, widget: string, value: Json) => {
+    const node = graph.nodes[key];
+    if (node === undefined || value === null) return;
+    setValue(graph, key, entryOf(node, widget), value, layout(node.type) ?? []);
+  };
+  for (const each of linkOrder) {
+    const link = links[each];
+    const to = link && keys.get(link.to);
+    if (link === undefined || to === undefined) continue;
+    const from = keys.get(link.from);
+    if (from !== undefined) {
+      carry(graph, plain(link), from, link.fromSlot, to, link.toSlot);
+      continue;
+    }
+    const port = ports[link.fromSlot];
+    const source = port && feeds.get(port.name);
+    const input = graph.nodes[to]?.inputs[link.toSlot];
+    if (source !== undefined) {
+      carry(graph, plain(link), source.node, source.slot, to, link.toSlot);
+    } else if (port !== undefined && input !== undefined) {
+      give(to, input.widget ?? input.name, values[port.name] ?? null);
+    }
+  }
+  // What old files promote without an input.
+  for (const [name, value] of Object.entries(values)) {
+    const [node = "", widget = ""] = name.split("/", 2);
+    const to = widget === "" ? undefined : keys.get(node);
+    if (to !== undefined) give(to, widget, value);
+  }
+}
+
+/** A widget's entry in the saved list: by its place, where nobody knows the node's class. */
+function entryOf(node: GraphNode, widget: string): string {
+  if (widget in node.values || !node.slots.every(isPlaceName)) return widget;
+  const widgets = node.inputs.flatMap((each) => each.widget ?? []);
+  const index = widgets.indexOf(widget);
+  return index >= 0 && widgets.length === node.slots.length
+    ? (node.slots[index] ?? widget)
+    : widget;
+}
+
+function linkOutputs(
+  graph: Draft,
+  definition: Definition,
+  keys: ReadonlyMap<string, string>,
+  { feeds, leaving }: Surroundings,
+): void {
+  const inner = definition.graph;
+  const ports = portsOf(definition, "inputs");
+  for (const link of leaving) {
+    const arriving = inner.nodes[OUTPUTS]?.inputs[link.fromSlot]?.link;
+    const last = arriving == null ? undefined : inner.links[arriving];
+    if (last === undefined) continue;
+    const port = last.from === INPUTS ? ports[last.fromSlot] : undefined;
+    const from = keys.get(last.from);
+    const source =
+      from === undefined ? port && feeds.get(port.name) : { node: from, slot: last.fromSlot };
+    if (source !== undefined) {
+      carry(graph, link, source.node, source.slot, link.to, link.toSlot);
+    }
+  }
+}

@@ -1,0 +1,391 @@
+import { describe, expect, test } from "vitest";
+import { ownCopy } from "../../src/document/definitions";
+import { addNode, connect, setValue } from "../../src/document/edit";
+import {
+  emptyGraph,
+  type Graph,
+  type GraphNode,
+  isBoundary,
+  type Workflow,
+} from "../../src/document/graph";
+import { widgetInputs } from "../../src/document/instances";
+import {
+  equalJson,
+  type Json,
+  type JsonObject,
+  parseJson,
+  writeJson,
+} from "../../src/document/json";
+import { graphsOf, instancesOf, nodeOfPrompt } from "../../src/document/levels";
+import { EMPTY_LOG, type Recorded, record, redo, undo } from "../../src/document/log";
+import { addPort, movePort, namePort, portsOf, removePort } from "../../src/document/ports";
+import { promote, unpromote } from "../../src/document/promote";
+import { readGraph } from "../../src/document/read";
+import { copyNodes, pasteNodes } from "../../src/document/snippet";
+import { makeSubgraph } from "../../src/document/subgraph";
+import { unpack } from "../../src/document/unpack";
+import { writeGraph } from "../../src/document/write";
+
+const layout = (type: string) =>
+  type.startsWith("Node") ? [{ name: "value", kind: "value", default: 0 } as const] : undefined;
+
+function random(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state * 1664525 + 1013904223) % 4294967296;
+    return state / 4294967296;
+  };
+}
+
+function node(id: number, x: number, y: number): GraphNode {
+  return {
+    key: String(id),
+    id,
+    type: `Node${id % 3}`,
+    title: null,
+    position: { x, y },
+    size: { width: 200, height: 80 },
+    mode: 0,
+    collapsed: false,
+    color: null,
+    inputs: ["a", "b"].map((name) => ({
+      name,
+      type: "T",
+      link: null,
+      widget: null,
+      saved: { name, type: "T", link: null },
+    })),
+    outputs: ["x", "y"].map((name) => ({
+      name,
+      type: "T",
+      links: [],
+      saved: { name, type: "T", links: [] },
+    })),
+    values: { value: id },
+    slots: ["value"],
+    saved: { id, type: `Node${id % 3}`, pos: [x, y], size: [200, 80], widgets_values: [id] },
+  };
+}
+
+/** A graph without circles: wires run from lower to higher ids, some into widgets. */
+function sample(chance: () => number, count = 9): Workflow {
+  const graph = emptyGraph();
+  for (let id = 1; id <= count; id += 1) {
+    addNode(graph, node(id, Math.floor(chance() * 900), Math.floor(chance() * 600)));
+  }
+  for (let made = 0; made < count * 2; made += 1) {
+    const to = 2 + Math.floor(chance() * (count - 1));
+    const from = 1 + Math.floor(chance() * (to - 1));
+    const name = ["a", "b", "value"][Math.floor(chance() * 3)] ?? "a";
+    connect(
+      graph,
+      { node: String(from), slot: Math.floor(chance() * 2) },
+      { node: String(to), name, type: "T", isWidget: name === "value" },
+      "T",
+    );
+  }
+  return readGraph(parseJson(writeJson(writeGraph(graph))), layout);
+}
+
+/** What a graph says, whatever its parts are called: nodes by key, wires by what they join. */
+function meaning(graph: Graph, workflow: Workflow) {
+  const valuesOf = ({ type, values }: GraphNode) => {
+    const definition = workflow.definitions[type];
+    if (definition === undefined) return values;
+    // What no widget stands for any more is not saved.
+    const names = widgetInputs(definition, workflow.definitions);
+    return Object.fromEntries(
+      names.flatMap((name) => (values[name] == null ? [] : [[name, values[name]]])),
+    );
+  };
+  return {
+    nodes: Object.fromEntries(
+      Object.values(graph.nodes).map((each) => [
+        each.key,
+        { type: each.type, position: each.position, values: valuesOf(each), mode: each.mode },
+      ]),
+    ),
+    links: Object.values(graph.links)
+      .map(
+        ({ from, fromSlot, to, toSlot, type }) =>
+          `${from}.${fromSlot} ${to}.${graph.nodes[to]?.inputs[toSlot]?.name} ${type}`,
+      )
+      .sort(),
+  };
+}
+
+/** Links, inputs and outputs agree on every level, and instances with their subgraphs. */
+function sound(workflow: Workflow): void {
+  for (const graph of graphsOf(workflow)) {
+    for (const link of Object.values(graph.links)) {
+      expect(graph.nodes[link.to]?.inputs[link.toSlot]?.link).toBe(link.key);
+      expect(graph.nodes[link.from]?.outputs[link.fromSlot]?.links).toContain(link.key);
+    }
+    for (const each of Object.values(graph.nodes)) {
+      const ends = [
+        ...each.inputs.map((slot) => slot.link),
+        ...each.outputs.flatMap((slot) => slot.links),
+      ];
+      expect(ends.filter((key) => key !== null && !(key in graph.links))).toEqual([]);
+    }
+  }
+  for (const definition of Object.values(workflow.definitions)) {
+    const names = portsOf(definition, "inputs").map((port) => port.name);
+    expect(new Set(names).size).toBe(names.length);
+    for (const { node: instance } of instancesOf(workflow, definition.id)) {
+      for (const input of instance.inputs) expect(names).toContain(input.name);
+      expect(instance.outputs.length).toBe(portsOf(definition, "outputs").length);
+    }
+  }
+}
+
+function reread(workflow: Workflow): Workflow {
+  return readGraph(parseJson(writeJson(writeGraph(workflow))), layout);
+}
+
+function chosen(chance: () => number, graph: Graph, share: number): string[] {
+  const keys = graph.order.filter((key) => !isBoundary(key));
+  const some = keys.filter(() => chance() < share);
+  return some.length > 0 ? some : keys.slice(0, 1);
+}
+
+describe.each(Array.from({ length: 30 }, (_, seed) => seed))("random graph %i", (seed) => {
+  const start = (): Recorded => ({ graph: sample(random(seed)), log: EMPTY_LOG });
+
+  test("making a subgraph and unpacking it leaves what was", () => {
+    const before = start();
+    const keys = chosen(random(seed + 100), before.graph, 0.4);
+    let instance = "";
+    const made = record(before, "make", (workflow) => {
+      instance = makeSubgraph(workflow, workflow, keys, { id: "sub", name: "Sub" });
+    });
+    sound(made.graph);
+    sound(reread(made.graph));
+    expect(Object.keys(made.graph.nodes)).toHaveLength(9 - keys.length + 1);
+    const back = record(made, "unpack", (workflow) => {
+      unpack(workflow, workflow, instance, layout);
+    });
+    sound(back.graph);
+    expect(meaning(back.graph, back.graph)).toEqual(meaning(before.graph, before.graph));
+    expect(back.graph.definitions).toEqual({});
+    expect(undo(undo(back)).graph).toEqual(before.graph);
+    expect(redo(redo(undo(undo(back)))).graph).toEqual(back.graph);
+  });
+
+  test("any edits in any depth are saved as they are, and all undone", () => {
+    const chance = random(seed + 500);
+    let state = start();
+    const first = state.graph;
+    for (let step = 0; step < 12; step += 1)
+      state = record(state, "edit", (draft) => edit(draft, chance, step));
+    sound(state.graph);
+    const again = reread(state.graph);
+    sound(again);
+    expect(equalJson(writeGraph(again), writeGraph(state.graph))).toBe(true);
+    const meanings = (workflow: Workflow) =>
+      graphsOf(workflow).map((each) => meaning(each, workflow));
+    expect(meanings(again)).toEqual(meanings(state.graph));
+    for (let step = 0; step < 12; step += 1) state = undo(state);
+    expect(state.graph).toEqual(first);
+  });
+});
+
+const typeOf = () => "T";
+
+/** One edit somewhere: making, unpacking, ports, promotion, copies. */
+function edit(workflow: Workflow, chance: () => number, step: number): void {
+  const graphs = graphsOf(workflow);
+  const graph = graphs[Math.floor(chance() * graphs.length)] ?? workflow;
+  const instances = Object.values(graph.nodes).filter((each) => each.type in workflow.definitions);
+  const [instance] = instances;
+  const all = Object.values(workflow.definitions);
+  const definition = all[Math.floor(chance() * all.length)];
+  const kind = Math.floor(chance() * 8);
+  if (kind <= 1 || definition === undefined) {
+    makeSubgraph(workflow, graph, chosen(chance, graph, 0.4), { id: `s${step}`, name: `S${step}` });
+  } else if (kind === 2 && instance !== undefined) {
+    unpack(workflow, graph, instance.key, layout);
+  } else if (kind === 3) {
+    const side = chance() < 0.5 ? "inputs" : "outputs";
+    const count = portsOf(definition, side).length;
+    if (count > 0) removePort(workflow, definition, side, Math.floor(chance() * count));
+  } else if (kind === 4) {
+    const side = chance() < 0.5 ? "inputs" : "outputs";
+    addPort(workflow, definition, side, { name: "new", type: "T" });
+    const count = portsOf(definition, side).length;
+    movePort(workflow, definition, side, count - 1, Math.floor(chance() * count));
+    namePort(workflow, definition, side, 0, `port ${step}`);
+  } else if (kind === 5) {
+    const inner = Object.values(definition.graph.nodes).find(
+      (each) =>
+        each.type.startsWith("Node") &&
+        each.inputs.every((slot) => slot.name !== "value" || slot.link === null),
+    );
+    if (inner !== undefined)
+      promote(workflow, definition, { node: inner.key, widget: "value" }, typeOf);
+  } else if (kind === 6 && instance !== undefined) {
+    ownCopy(workflow, graph, instance.key, { id: `copy${step}`, name: "Copy" });
+  } else if (instance !== undefined) {
+    const own = workflow.definitions[instance.type];
+    const [name] = own === undefined ? [] : widgetInputs(own, workflow.definitions);
+    if (name !== undefined) setValue(graph, instance.key, name, step);
+  }
+}
+
+describe("promoted widgets", () => {
+  const inner = (widgets: JsonObject) => ({
+    id: "sub",
+    version: 1,
+    name: "Sub",
+    inputNode: { id: -10, bounding: [0, 0, 100, 60] },
+    outputNode: { id: -20, bounding: [400, 0, 100, 60] },
+    state: { lastNodeId: 2, lastLinkId: 2, lastGroupId: 0, lastRerouteId: 0 },
+    inputs: [{ id: "p1", name: "text", type: "STRING", linkIds: [1] }],
+    outputs: [],
+    nodes: [
+      {
+        id: 1,
+        type: "NodeA",
+        inputs: [{ name: "value", type: "STRING", widget: { name: "value" }, link: 1 }],
+        widgets_values: ["inside"],
+      },
+      { id: 2, type: "NodeB", widgets_values: [7] },
+    ],
+    links: [
+      { id: 1, origin_id: -10, origin_slot: 0, target_id: 1, target_slot: 0, type: "STRING" },
+    ],
+    ...widgets,
+  });
+  const open = (instance: JsonObject): Recorded => ({
+    graph: readGraph(
+      {
+        nodes: [{ id: 9, type: "sub", ...instance }],
+        links: [],
+        definitions: { subgraphs: [inner({})] },
+        version: 0.4,
+      },
+      layout,
+    ),
+    log: EMPTY_LOG,
+  });
+  const instanceOf = (workflow: Workflow) => {
+    const { nodes } = writeGraph(workflow);
+    return (Array.isArray(nodes) ? nodes[0] : null) as JsonObject;
+  };
+  const set = (state: Recorded, name: string, value: Json) =>
+    record(state, "set", (draft) => setValue(draft, "9", name, value)).graph;
+
+  test("of today's files hold their values by the inputs' order", () => {
+    const state = open({ widgets_values: ["mine"] });
+    expect(state.graph.nodes["9"]?.values).toEqual({ text: "mine" });
+    expect(instanceOf(set(state, "text", "other")).widgets_values).toEqual(["other"]);
+  });
+
+  test("of the first files get a list as long as what they promote", () => {
+    const proxyWidgets = [
+      ["1", "value"],
+      ["2", "value"],
+      ["2", "$$preview"],
+    ];
+    const state = open({ properties: { proxyWidgets }, widgets_values: [] });
+    const written = instanceOf(set(state, "2/value", 8));
+    expect(written.widgets_values).toEqual([null, 8, null]);
+    expect(written.properties).toEqual({ proxyWidgets });
+    expect(instanceOf(set(state, "text", "mine")).widgets_values).toEqual(["mine", null, null]);
+  });
+
+  test("of the second files are called by their inputs, numbered or not", () => {
+    const proxyWidgets = [
+      ["-1", "text"],
+      ["2", "2: value"],
+    ];
+    const state = open({ properties: { proxyWidgets }, widgets_values: ["mine", null] });
+    expect(state.graph.nodes["9"]?.values).toEqual({ text: "mine", "2/value": null });
+  });
+
+  test("that a newer editor put aside hold, until they are set again", () => {
+    const aside = (hostValue: Json) => [{ originalEntry: ["-1", "text"], reason: "x", hostValue }];
+    const properties = { proxyWidgetErrorQuarantine: aside("kept") };
+    const state = open({ properties, widgets_values: ["old"] });
+    expect(state.graph.nodes["9"]?.values).toEqual({ text: "kept" });
+    const written = instanceOf(set(state, "text", "new"));
+    expect(written.widgets_values).toEqual(["new"]);
+    expect(written.properties).toEqual({ proxyWidgetErrorQuarantine: [] });
+  });
+
+  test("are brought into today's form by promoting, and keep their values", () => {
+    const proxyWidgets = [["2", "value"]];
+    const state = open({ properties: { proxyWidgets }, widgets_values: [5] });
+    const { graph } = record(state, "promote", (workflow) => {
+      const definition = workflow.definitions.sub;
+      if (definition !== undefined)
+        promote(workflow, definition, { node: "1", widget: "value" }, typeOf);
+    });
+    sound(graph);
+    expect(widgetInputs(graph.definitions.sub as never, graph.definitions)).toEqual([
+      "text",
+      "value",
+    ]);
+    const again = reread(graph);
+    expect(again.nodes["9"]?.values).toMatchObject({ value: 5 });
+    expect(instanceOf(graph).properties).toEqual({});
+    const { graph: without } = record({ graph, log: EMPTY_LOG }, "unpromote", (workflow) => {
+      const definition = workflow.definitions.sub;
+      if (definition !== undefined)
+        unpromote(workflow, definition, { node: "2", widget: "value" }, typeOf);
+    });
+    expect(widgetInputs(without.definitions.sub as never, without.definitions)).toEqual(["text"]);
+    expect(without.definitions.sub?.graph.nodes["2"]?.values).toEqual({ value: 7 });
+  });
+
+  test("go back into the widgets inside when the instance is unpacked", () => {
+    const state = open({ widgets_values: ["mine"] });
+    const { graph } = record(state, "unpack", (workflow) => {
+      unpack(workflow, workflow, "9", layout);
+    });
+    expect(graph.nodes["1"]?.values).toEqual({ value: "mine" });
+    expect(nodeOfPrompt(state.graph, "9:1")?.node.type).toBe("NodeA");
+  });
+});
+
+describe("subgraphs in the clipboard", () => {
+  const packed = (): Workflow => {
+    const graph = sample(random(3));
+    return record({ graph, log: EMPTY_LOG }, "make", (workflow) => {
+      makeSubgraph(workflow, workflow, ["4", "5", "6"], { id: "sub", name: "Sub" });
+    }).graph;
+  };
+  const paste = (into: Workflow, snippet: Json, level = (workflow: Workflow): Graph => workflow) =>
+    record({ graph: into, log: EMPTY_LOG }, "paste", (workflow) => {
+      pasteNodes(level(workflow), snippet, layout, { x: 0, y: 0 }, false, workflow);
+    }).graph;
+
+  test("come along, and are shared where they are the same", () => {
+    const from = packed();
+    const snippet = parseJson(writeJson(copyNodes(from, ["10"], from)));
+    const fresh = paste(emptyGraph(), snippet);
+    expect(Object.keys(fresh.definitions)).toEqual(["sub"]);
+    sound(fresh);
+    expect(Object.keys(paste(from, snippet).definitions)).toEqual(["sub"]);
+  });
+
+  test("get an id of their own where another has theirs", () => {
+    const from = packed();
+    const snippet = parseJson(writeJson(copyNodes(from, ["10"], from)));
+    const changed = record({ graph: from, log: EMPTY_LOG }, "edit", (workflow) => {
+      const definition = workflow.definitions.sub;
+      if (definition !== undefined)
+        addPort(workflow, definition, "inputs", { name: "n", type: "T" });
+    }).graph;
+    const after = paste(changed, snippet);
+    expect(Object.keys(after.definitions)).toHaveLength(2);
+    sound(after);
+  });
+
+  test("are not put into themselves", () => {
+    const from = packed();
+    const snippet = parseJson(writeJson(copyNodes(from, ["10"], from)));
+    const inside = (workflow: Workflow) => workflow.definitions.sub?.graph ?? workflow;
+    expect(() => paste(from, snippet, inside)).toThrow("Sub cannot lie in itself");
+  });
+});
