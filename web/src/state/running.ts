@@ -176,6 +176,7 @@ function randomBits(): bigint {
 export function connect(): () => void {
   const url = socketUrl(clientId, window.location);
   let before = -1;
+  let wasOpen = false;
   return listen(
     { url, parse: parseJson },
     {
@@ -192,7 +193,8 @@ export function connect(): () => void {
       onPreview: seePreview,
       onConnection: (connection) => {
         useRuns.setState({ connection });
-        if (connection === "open") void seeAgain();
+        if (connection === "open") void (wasOpen ? seeAgain() : refreshJobs());
+        wasOpen ||= connection === "open";
         if (connection === "closed") useRuns.setState({ running: null, stopping: null });
       },
     },
