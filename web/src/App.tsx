@@ -5,11 +5,11 @@ import { Canvas } from "./canvas/Canvas";
 import { CommandPalette } from "./panels/CommandPalette";
 import { Dock } from "./panels/Dock";
 import { Inspector } from "./panels/Inspector";
-import { Lightbox } from "./panels/Lightbox";
 import { NoticeBar } from "./panels/NoticeBar";
 import { Palette } from "./panels/Palette";
 import { PluginDialog } from "./panels/PluginDialog";
 import { Rail } from "./panels/Rail";
+import { ResultRooms, ResultSide } from "./panels/ResultRooms";
 import { RunBar } from "./panels/RunBar";
 import { Sheets } from "./panels/Sheets";
 import { Shortcuts } from "./panels/Shortcuts";
@@ -136,12 +136,13 @@ function Screen() {
         <RunBar />
         <NoticeBar />
         <Workflows />
+        <ResultSide />
       </main>
       {inspector && <Inspector />}
       <Dock />
       <Palette />
       <CommandPalette />
-      <Lightbox />
+      <ResultRooms />
       <Shortcuts />
       <Sheets />
       <PluginDialog />

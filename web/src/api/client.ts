@@ -4,6 +4,7 @@
  */
 import { type Catalog, readCatalog } from "./catalog";
 import type { DeclaredExtension } from "./extensions";
+import { type BatchPlace, resultsRoutes } from "./results";
 import type { Plan } from "./types";
 
 export interface Codec {
@@ -77,11 +78,20 @@ export interface Submission {
   front?: boolean;
   /** Run no other outputs than these. */
   targets?: readonly string[];
+  /** What lists tell of it. */
+  about?: About;
 }
 
 export interface Machine {
   system: Record<string, unknown> & { calotype_version?: string; python_version?: string };
   devices: { name: string; vram_total: number; vram_free: number }[];
+}
+
+export interface About {
+  title: string;
+  /** Prompts that are queued together have the same one. */
+  batch?: string;
+  place?: BatchPlace;
 }
 
 /** An answer that is no success; `body` is what the server said about it. */
@@ -116,12 +126,13 @@ export function makeClient(codec: Codec, request: typeof fetch = (...given) => f
   async function read<Answer>(path: string, init?: RequestInit): Promise<Answer> {
     return codec.parse(await (await ask(path, init)).text()) as Answer;
   }
-  function post(path: string, body: unknown): Promise<Response> {
-    return ask(path, { method: "POST", body: codec.write(body), headers: JSON_TYPE });
+  function post(path: string, body: unknown, init: RequestInit = {}): Promise<Response> {
+    return ask(path, { method: "POST", body: codec.write(body), headers: JSON_TYPE, ...init });
   }
   const JSON_TYPE = { "Content-Type": "application/json" };
 
   return {
+    ...resultsRoutes({ read, post }),
     async catalog(): Promise<Catalog> {
       return readCatalog(await read<Record<string, unknown>>("/object_info"));
     },
@@ -147,6 +158,7 @@ export function makeClient(codec: Codec, request: typeof fetch = (...given) => f
       workflow,
       front,
       targets,
+      about,
     }: Submission): Promise<{ prompt_id: string }> {
       const answer = await post("/prompt", {
         client_id: client,
@@ -154,7 +166,11 @@ export function makeClient(codec: Codec, request: typeof fetch = (...given) => f
         prompt,
         ...(front ? { front } : {}),
         ...(targets === undefined ? {} : { partial_execution_targets: targets }),
-        extra_data: { extra_pnginfo: { workflow }, preview_method: "auto" },
+        extra_data: {
+          extra_pnginfo: { workflow },
+          preview_method: "auto",
+          ...(about ? { calotype: about } : {}),
+        },
       });
       return codec.parse(await answer.text()) as { prompt_id: string };
     },

@@ -24,6 +24,7 @@ import type { Size } from "../document/graph";
 import { openFile } from "../state/files";
 import { enter } from "../state/levels";
 import { isInstance } from "../state/places";
+import { takeDropped } from "../state/results";
 import { useRuns } from "../state/runs";
 import { bodyAt, boundsOf, GRID, TITLE } from "../state/shape";
 import {
@@ -41,6 +42,7 @@ import { BoundaryCard } from "./BoundaryCard";
 import { Breadcrumbs } from "./Breadcrumbs";
 import { useCanvasHandle } from "./clipboard";
 import { disconnect, joinEnds, letGo, mayJoin, reconnect } from "./connecting";
+import { DifferenceMarks } from "./DifferenceMarks";
 import { useDragging } from "./dragging";
 import { type FlowEdge, type FlowNode, Projection } from "./flow";
 import { Groups } from "./Groups";
@@ -126,6 +128,8 @@ function Board() {
 
   const onDrop = (event: DragEvent) => {
     event.preventDefault();
+    const at = { x: event.clientX, y: event.clientY };
+    if (takeDropped(event.dataTransfer, event.target, at)) return;
     const [file] = event.dataTransfer.files;
     if (file !== undefined) void openFile(file, atScreen(event.clientX, event.clientY));
   };
@@ -176,6 +180,7 @@ function Board() {
         {!overview && <Groups />}
         {!overview && <WireMarks />}
         {overview && <Overview />}
+        <DifferenceMarks />
       </ReactFlow>
       <Breadcrumbs />
       <ZoomBar />

@@ -1,58 +1,147 @@
-/** The frame of results, queue and problems: always in the same place. */
-import { ChevronDown, ChevronUp } from "lucide-react";
+/** The frame of results, queue, history and problems: always in the same place, as high as one likes. */
+import { ChevronDown, ChevronUp, ListX, Pause, Play } from "lucide-react";
+import { type KeyboardEvent, lazy, type PointerEvent, Suspense } from "react";
+import { pauseQueue, useQueue } from "../state/queue";
 import { cancelAll } from "../state/running";
-import { useRuns } from "../state/runs";
 import { type DockTab, toggleDock, useView } from "../state/view";
+import { t } from "../words/words";
 import { Problems, useProblemCount } from "./Problems";
 import { Queue } from "./Queue";
-import { Clear, Results } from "./Results";
+import { Results } from "./Results";
+
+const History = lazy(() => import("./History").then((room) => ({ default: room.History })));
+
+const LOWEST = 112;
+const STANDARD = 168;
+/** A gallery needs more than a strip. */
+const GALLERY = 344;
+const STEP = 24;
+const ABOVE = 240;
 
 export function Dock() {
   const dock = useView((state) => state.dock);
-  const waiting = useRuns((state) => state.waiting);
-  const count = useProblemCount();
-  const labels: [DockTab, string][] = [
-    ["results", "Results"],
-    ["queue", waiting.length > 0 ? `Queue ${waiting.length}` : "Queue"],
-    ["problems", count > 0 ? `Problems ${count}` : "Problems"],
-  ];
+  const dragged = useView((state) => state.dockHeight);
+  const height = dragged ?? (dock === "history" ? GALLERY : STANDARD);
   return (
-    <section className={dock === null ? "dock closed" : "dock"} aria-label="Results and queue">
-      <header role="tablist">
-        {labels.map(([key, label]) => (
+    <section
+      className={dock === null ? "dock closed" : "dock"}
+      style={dock === null ? undefined : { height }}
+      aria-label={t("Results and queue")}
+    >
+      {dock !== null && <Handle height={height} />}
+      <Head />
+      <div className="held" role="tabpanel" aria-label={dock === null ? "" : titleOf(dock)}>
+        {dock === "results" && <Results />}
+        {dock === "queue" && <Queue />}
+        {dock === "history" && (
+          <Suspense fallback={<p className="empty">{t("Opening the gallery")}</p>}>
+            <History />
+          </Suspense>
+        )}
+        {dock === "problems" && <Problems />}
+      </div>
+    </section>
+  );
+}
+
+const TABS: readonly DockTab[] = ["results", "queue", "history", "problems"];
+
+function titleOf(tab: DockTab): string {
+  const titles = {
+    results: t("Results"),
+    queue: t("Queue"),
+    history: t("History"),
+    problems: t("Problems"),
+  };
+  return titles[tab];
+}
+
+function Head() {
+  const dock = useView((state) => state.dock);
+  const { paused, total, running } = useQueue();
+  const problems = useProblemCount();
+  const counts: Partial<Record<DockTab, number>> = { queue: total + running.length, problems };
+  return (
+    <header>
+      <div role="tablist" aria-label={t("Results and queue")}>
+        {TABS.map((key) => (
           <button
             key={key}
             type="button"
             role="tab"
             aria-selected={dock === key}
-            className={key === "problems" && count > 0 ? "wrong" : ""}
+            className={key === "problems" && problems > 0 ? "wrong" : ""}
             onClick={() => toggleDock(key)}
           >
-            {label}
+            {titleOf(key)}
+            {(counts[key] ?? 0) > 0 && <span className="count">{` ${counts[key]}`}</span>}
           </button>
         ))}
-        <span className="space" />
-        {dock === "queue" && waiting.length > 0 && (
-          <button type="button" onClick={() => void cancelAll()}>
-            Cancel all
-          </button>
-        )}
-        {dock === "results" && <Clear />}
-        <button
-          type="button"
-          aria-label={dock === null ? "Open" : "Close"}
-          onClick={() => toggleDock(dock ?? "results")}
-        >
-          {dock === null ? (
-            <ChevronUp size={14} aria-hidden />
-          ) : (
-            <ChevronDown size={14} aria-hidden />
-          )}
+      </div>
+      {paused && <span className="held-back">{t("The queue is paused")}</span>}
+      <span className="space" />
+      {(paused || dock === "queue") && (
+        <button type="button" onClick={() => void pauseQueue(!paused)}>
+          {paused ? <Play size={13} aria-hidden /> : <Pause size={13} aria-hidden />}
+          {paused ? t("Go on") : t("Pause")}
         </button>
-      </header>
-      {dock === "results" && <Results />}
-      {dock === "queue" && <Queue />}
-      {dock === "problems" && <Problems />}
-    </section>
+      )}
+      {total + running.length > 0 && (
+        <button type="button" onClick={() => void cancelAll()}>
+          <ListX size={13} aria-hidden />
+          {t("Cancel all")}
+        </button>
+      )}
+      <button
+        type="button"
+        aria-label={dock === null ? t("Open") : t("Close")}
+        onClick={() => toggleDock(dock ?? "results")}
+      >
+        {dock === null ? (
+          <ChevronUp size={14} aria-hidden />
+        ) : (
+          <ChevronDown size={14} aria-hidden />
+        )}
+      </button>
+    </header>
+  );
+}
+
+/** The upper edge, to be dragged, or moved by the arrow keys; twice clicked, it is as it was. */
+function Handle({ height }: { height: number }) {
+  const highest = Math.max(window.innerHeight - ABOVE, LOWEST);
+  const resize = (to: number) =>
+    useView.setState({ dockHeight: Math.round(Math.min(Math.max(to, LOWEST), highest)) });
+  const onPointerDown = (event: PointerEvent<HTMLDivElement>) => {
+    if (event.button !== 0) return;
+    event.currentTarget.setPointerCapture(event.pointerId);
+  };
+  const onPointerMove = (event: PointerEvent<HTMLDivElement>) => {
+    if (!event.currentTarget.hasPointerCapture(event.pointerId)) return;
+    resize(window.innerHeight - event.clientY);
+  };
+  const onKeyDown = (event: KeyboardEvent) => {
+    const by = { ArrowUp: STEP, ArrowDown: -STEP }[event.key];
+    if (by === undefined) return;
+    event.preventDefault();
+    event.stopPropagation();
+    resize(height + by);
+  };
+  return (
+    // biome-ignore lint/a11y/useSemanticElements: a rule cannot be dragged
+    <div
+      className="edge"
+      role="separator"
+      tabIndex={0}
+      aria-orientation="horizontal"
+      aria-label={t("Height of the results")}
+      aria-valuenow={height}
+      aria-valuemin={LOWEST}
+      aria-valuemax={highest}
+      onPointerDown={onPointerDown}
+      onPointerMove={onPointerMove}
+      onDoubleClick={() => useView.setState({ dockHeight: null })}
+      onKeyDown={onKeyDown}
+    />
   );
 }

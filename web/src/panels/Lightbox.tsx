@@ -1,17 +1,262 @@
-/** A picture in full size. */
-import { useView } from "../state/view";
+/** A result in full size: to its pixels, to the next one, and with what made it beside it. */
+import { ChevronLeft, ChevronRight, Info, Maximize, Scan, X } from "lucide-react";
+import { type KeyboardEvent, useEffect, useRef, useState } from "react";
+import { type ImageFile, viewUrl } from "../api/client";
+import type { ListedJob } from "../api/results";
+import { closeLooking, jobsOn, leaf, useLooking } from "../state/lookAt";
+import { type Result, readResult, sentenceOf } from "../state/results";
+import { tellError, useView } from "../state/view";
+import { t } from "../words/words";
+import { LightboxFacts } from "./LightboxFacts";
+import { pixelZoom, transformOf, useZoom, WHOLE, type ZoomRoom } from "./zoom";
+import "./lightbox.css";
+
+const NEARER = 1.25;
+const STEP = 60;
 
 export function Lightbox() {
   const url = useView((state) => state.lightbox);
-  if (url === null) return null;
+  const shelf = useLooking((state) => state.shelf);
+  if (url === null && shelf === null) return null;
+  return <Shown url={url} />;
+}
+
+function Shown({ url }: { url: string | null }) {
+  const dialog = useRef<HTMLDialogElement>(null);
+  const { shelf, at, file: chosen, facts } = useLooking();
+  const job = shelf === null ? undefined : jobsOn(shelf)[at];
+  const result = useResult(url === null ? job : undefined);
+  const room = useZoom();
+  const picture = useRef<HTMLImageElement>(null);
+  const files = result?.files ?? [];
+  const file = files[chosen] ?? files[0];
+  const address = url ?? (file === undefined ? null : viewUrl(plain(file)));
+  const { setZoom } = room;
+  // biome-ignore lint/correctness/useExhaustiveDependencies: another picture begins whole
+  useEffect(() => setZoom(WHOLE), [address, setZoom]);
+  useEffect(() => {
+    const before = document.activeElement;
+    dialog.current?.showModal();
+    return () => {
+      if (before instanceof HTMLElement) before.focus();
+    };
+  }, []);
+  const toPixels = () => {
+    if (room.box.current === null || picture.current === null) return;
+    setZoom(room.zoom.scale === 1 ? pixelZoom(room.box.current, picture.current) : WHOLE);
+  };
+  const onKeyDown = (event: KeyboardEvent) => {
+    if (!keyed(event, room, toPixels)) return;
+    event.preventDefault();
+    event.stopPropagation();
+  };
+  return (
+    <dialog
+      ref={dialog}
+      className="lightbox"
+      aria-label={t("A result in full size")}
+      onCancel={(event) => {
+        event.preventDefault();
+        closeLooking();
+      }}
+      onKeyDown={onKeyDown}
+    >
+      <Bar url={url} job={job} toPixels={toPixels} zoom={room.zoom.scale} />
+      <div className="around">
+        {shelf !== null && <Leaf by={-1} />}
+        {/* biome-ignore lint/a11y/noStaticElementInteractions: the keys do the same */}
+        <div ref={room.box} className="room" {...room.handlers} onDoubleClick={toPixels}>
+          <Medium
+            address={address}
+            file={file}
+            job={job}
+            result={result}
+            picture={picture}
+            room={room}
+          />
+        </div>
+        {shelf !== null && <Leaf by={1} />}
+        {facts && result !== null && job !== undefined && (
+          <LightboxFacts job={job} result={result} />
+        )}
+      </div>
+      {files.length > 1 && <Strip files={files} chosen={chosen} />}
+    </dialog>
+  );
+}
+
+function plain({ filename, subfolder, type }: ImageFile): ImageFile {
+  return { filename, subfolder, type };
+}
+
+function useResult(job: ListedJob | undefined): Result | null {
+  const [result, setResult] = useState<Result | null>(null);
+  const id = job?.id;
+  useEffect(() => {
+    let ended = false;
+    setResult((before) => (before?.job === id ? before : null));
+    if (id === undefined) return;
+    readResult(id).then((found) => {
+      if (!ended) setResult(found);
+    }, tellError);
+    return () => {
+      ended = true;
+    };
+  }, [id]);
+  return result;
+}
+
+function keyed(event: KeyboardEvent, room: ZoomRoom, toPixels: () => void): boolean {
+  const pans: Readonly<Record<string, [number, number]>> = {
+    ArrowLeft: [STEP, 0],
+    ArrowRight: [-STEP, 0],
+    ArrowUp: [0, STEP],
+    ArrowDown: [0, -STEP],
+  };
+  const pan = pans[event.key];
+  if (pan !== undefined && event.shiftKey) room.pan(...pan);
+  else if (event.key === "ArrowLeft") void leaf(-1);
+  else if (event.key === "ArrowRight") void leaf(1);
+  else if (event.key === "+" || event.key === "=") room.nearer(NEARER);
+  else if (event.key === "-") room.nearer(1 / NEARER);
+  else if (event.key === "0") room.setZoom(WHOLE);
+  else if (event.key === "1") toPixels();
+  else if (event.key === "i") useLooking.setState(({ facts }) => ({ facts: !facts }));
+  else if (event.key === "Escape") closeLooking();
+  else return false;
+  return true;
+}
+
+interface BarProps {
+  url: string | null;
+  job: ListedJob | undefined;
+  toPixels: () => void;
+  zoom: number;
+}
+
+function Bar({ url, job, toPixels, zoom }: BarProps) {
+  const { shelf, at, facts } = useLooking();
+  const count = shelf === null ? 0 : jobsOn(shelf).length;
+  return (
+    <header>
+      <span className="where">
+        {shelf !== null && t("{{place}} of {{total}}", { place: at + 1, total: count })}
+      </span>
+      <span className="name">{url === null ? (job?.excerpt ?? job?.title ?? "") : ""}</span>
+      <button
+        type="button"
+        className="ghost"
+        aria-label={zoom === 1 ? t("Show its pixels") : t("Show the whole picture")}
+        title={`${zoom === 1 ? t("Show its pixels") : t("Show the whole picture")}  1`}
+        onClick={toPixels}
+      >
+        {zoom === 1 ? <Scan size={15} aria-hidden /> : <Maximize size={15} aria-hidden />}
+      </button>
+      {shelf !== null && (
+        <button
+          type="button"
+          className={facts ? "ghost on" : "ghost"}
+          aria-label={t("What made it")}
+          aria-pressed={facts}
+          title={`${t("What made it")}  I`}
+          onClick={() => useLooking.setState({ facts: !facts })}
+        >
+          <Info size={15} aria-hidden />
+        </button>
+      )}
+      <button
+        type="button"
+        className="ghost"
+        aria-label={t("Close the picture")}
+        onClick={closeLooking}
+      >
+        <X size={15} aria-hidden />
+      </button>
+    </header>
+  );
+}
+
+function Leaf({ by }: { by: 1 | -1 }) {
+  const { shelf, at } = useLooking();
+  const to = at + by;
+  const can = shelf !== null && to >= 0 && to < jobsOn(shelf).length;
+  const label = by < 0 ? t("The newer one") : t("The older one");
   return (
     <button
       type="button"
-      className="lightbox"
-      aria-label="Close the picture"
-      onClick={() => useView.setState({ lightbox: null })}
+      className="ghost leaf"
+      aria-label={label}
+      title={label}
+      disabled={!can}
+      onClick={() => void leaf(by)}
     >
-      <img src={url} alt="In full size" />
+      {by < 0 ? <ChevronLeft size={20} aria-hidden /> : <ChevronRight size={20} aria-hidden />}
     </button>
+  );
+}
+
+interface MediumProps {
+  address: string | null;
+  file: (ImageFile & { medium: string }) | undefined;
+  job: ListedJob | undefined;
+  result: Result | null;
+  picture: React.RefObject<HTMLImageElement | null>;
+  room: ZoomRoom;
+}
+
+function Medium({ address, file, job, result, picture, room }: MediumProps) {
+  if (address === null) {
+    if (result === null) return <p>{t("Being read")}</p>;
+    return (
+      <div className="said">
+        {result.texts.length === 0 && job !== undefined && <p>{sentenceOf(job)}</p>}
+        {result.texts.map(({ node, text }) => (
+          <pre key={`${node} ${text}`}>{text}</pre>
+        ))}
+      </div>
+    );
+  }
+  if (file?.medium === "video") {
+    // biome-ignore lint/a11y/useMediaCaption: what a workflow makes has no captions
+    return <video src={address} controls autoPlay loop />;
+  }
+  if (file?.medium === "audio") {
+    // biome-ignore lint/a11y/useMediaCaption: what a workflow makes has no captions
+    return <audio src={address} controls />;
+  }
+  if (file?.medium === "file") {
+    return (
+      <a href={address} download={file.filename}>
+        {t("Download {{name}}", { name: file.filename })}
+      </a>
+    );
+  }
+  return (
+    <img
+      ref={picture}
+      src={address}
+      alt={job?.excerpt ?? t("In full size")}
+      draggable={false}
+      className={room.zoom.scale > 2 ? "pixels" : ""}
+      style={{ transform: transformOf(room.zoom) }}
+    />
+  );
+}
+
+function Strip({ files, chosen }: { files: readonly ImageFile[]; chosen: number }) {
+  return (
+    <footer className="strip">
+      {files.map((file, index) => (
+        <button
+          key={`${file.subfolder}/${file.filename}`}
+          type="button"
+          aria-label={t("File {{place}}: {{name}}", { place: index + 1, name: file.filename })}
+          aria-current={index === chosen}
+          onClick={() => useLooking.setState({ file: index })}
+        >
+          <img src={viewUrl(plain(file), "webp;80")} alt="" loading="lazy" />
+        </button>
+      ))}
+    </footer>
   );
 }

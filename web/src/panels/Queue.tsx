@@ -1,46 +1,218 @@
-/** What runs and what waits. */
-import { X } from "lucide-react";
-import type { Job } from "../api/client";
+/** What runs and what waits, in its order, which is the user's to change. */
+import { ArrowDown, ArrowUp, ChevronsUp, GripVertical, LoaderCircle, X } from "lucide-react";
+import { type DragEvent, type KeyboardEvent, useEffect, useState } from "react";
+import type { ListedJob } from "../api/results";
+import { expectedOf, type Move, moveInQueue, moveTo, spanOf, useQueue } from "../state/queue";
 import { cancelJob } from "../state/running";
 import { useRuns } from "../state/runs";
+import { t } from "../words/words";
+
+const DRAGGED = "application/x-calotype-job";
 
 export function Queue() {
-  const waiting = useRuns((state) => state.waiting);
+  const { running, waiting, total, paused } = useQueue();
   const past = useRuns((state) => state.past);
+  if (running.length === 0 && waiting.length === 0) {
+    return (
+      <p className="empty">
+        {paused
+          ? t("Nothing waits. The queue is paused: what you run will wait here.")
+          : t("Nothing waits. Press Run, as often as you like: the runs line up here.")}
+      </p>
+    );
+  }
+  const spans = waiting.map((job) => expectedOf(job, past));
+  const all = spans.every((each) => each !== null)
+    ? spans.reduce<number>((sum, each) => sum + (each ?? 0), 0)
+    : null;
   return (
-    <ul className="queue">
-      {waiting.length === 0 && past.length === 0 && <p className="empty">Nothing waits.</p>}
-      {waiting.map((job) => (
-        <li key={job.id} className={job.status}>
-          <i className={`state ${job.status === "in_progress" ? "running" : "waiting"}`} />
-          <span>{job.status === "in_progress" ? "Running" : "Waiting"}</span>
-          <code>{job.id.slice(0, 8)}</code>
-          <time>{clock(job.create_time)}</time>
-          <button type="button" aria-label="Cancel" onClick={() => void cancelJob(job.id)}>
-            <X size={13} aria-hidden />
-          </button>
-        </li>
-      ))}
-      {past.slice(0, 20).map((job) => (
-        <li key={job.id} className={job.status}>
-          <i className={`state ${job.status === "completed" ? "finished" : "wrong"}`} />
-          <span>
-            {{ completed: "Done", failed: "Failed", cancelled: "Stopped" }[job.status as string]}
-          </span>
-          <code>{job.id.slice(0, 8)}</code>
-          <time>{clock(job.create_time)}</time>
-          <span className="took">{took(job)}</span>
-          <span className="reason">{job.execution_error?.exception_message}</span>
-        </li>
-      ))}
-    </ul>
+    <div className="queue-room">
+      <ol className="queue">
+        {running.map((job) => (
+          <Running key={job.id} job={job} expected={expectedOf(job, past)} />
+        ))}
+        {waiting.map((job, index) => (
+          <Waiting
+            key={job.id}
+            job={job}
+            place={index}
+            count={waiting.length}
+            expected={spans[index] ?? null}
+          />
+        ))}
+      </ol>
+      {(total > waiting.length || all !== null) && waiting.length > 0 && (
+        <p className="queue-sum">
+          {total > waiting.length &&
+            t("{{count}} more wait behind these.", { count: total - waiting.length })}
+          {all !== null &&
+            total === waiting.length &&
+            t("All that waits takes about {{time}}.", { time: spanOf(all) })}
+        </p>
+      )}
+    </div>
   );
 }
 
-function clock(milliseconds: number | undefined): string {
-  return milliseconds === undefined ? "" : new Date(milliseconds).toLocaleTimeString();
+export function nameOf(job: ListedJob): string {
+  return job.title ?? t("From another program");
 }
 
-function took({ execution_start_time: start, execution_end_time: end }: Job): string {
-  return start === undefined || end === undefined ? "" : `${((end - start) / 1000).toFixed(1)} s`;
+function Running({ job, expected }: { job: ListedJob; expected: number | null }) {
+  const preview = useRuns((state) => Object.values(state.previews)[0]);
+  const began = job.execution_start_time;
+  const now = useNow();
+  const spent = began === undefined ? 0 : Math.max(now - began, 0);
+  return (
+    <li className="now">
+      <span className="small-picture">
+        {preview === undefined ? (
+          <LoaderCircle size={16} className="spin" aria-hidden />
+        ) : (
+          <img src={preview} alt="" />
+        )}
+      </span>
+      <span className="what">
+        <b>{nameOf(job)}</b>
+        <span className="excerpt">{job.excerpt}</span>
+      </span>
+      <span className="when">
+        {t("Running for {{time}}", { time: spanOf(spent) })}
+        {expected !== null && t(" of about {{time}}", { time: spanOf(expected) })}
+      </span>
+      <span className="tools">
+        <button
+          type="button"
+          className="ghost"
+          aria-label={t("Cancel {{name}}", { name: nameOf(job) })}
+          title={t("Stop it")}
+          onClick={() => void cancelJob(job.id)}
+        >
+          <X size={13} aria-hidden />
+        </button>
+      </span>
+    </li>
+  );
+}
+
+function useNow(): number {
+  const [now, setNow] = useState(Date.now);
+  useEffect(() => {
+    const timer = setInterval(() => setNow(Date.now()), 500);
+    return () => clearInterval(timer);
+  }, []);
+  return now;
+}
+
+interface WaitingProps {
+  job: ListedJob;
+  place: number;
+  count: number;
+  expected: number | null;
+}
+
+function Waiting({ job, place, count, expected }: WaitingProps) {
+  const [over, setOver] = useState(false);
+  const onDrop = (event: DragEvent) => {
+    const id = event.dataTransfer.getData(DRAGGED);
+    setOver(false);
+    if (id === "") return;
+    event.preventDefault();
+    event.stopPropagation();
+    void moveTo(id, place);
+  };
+  return (
+    <li
+      className={over ? "over" : ""}
+      draggable
+      onDragStart={(event) => {
+        event.dataTransfer.setData(DRAGGED, job.id);
+        event.dataTransfer.effectAllowed = "move";
+      }}
+      onDragOver={(event) => {
+        if (!event.dataTransfer.types.includes(DRAGGED)) return;
+        event.preventDefault();
+        setOver(true);
+      }}
+      onDragLeave={() => setOver(false)}
+      onDrop={onDrop}
+    >
+      <Grip job={job} place={place} count={count} />
+      <span className="place">{place + 1}</span>
+      <span className="what">
+        <b>{nameOf(job)}</b>
+        <span className="excerpt">{job.excerpt}</span>
+      </span>
+      <span className="when">{expected !== null && `≈ ${spanOf(expected)}`}</span>
+      <Tools job={job} place={place} count={count} />
+    </li>
+  );
+}
+
+const MOVES: Readonly<Record<string, Move>> = {
+  ArrowUp: "up",
+  ArrowDown: "down",
+  Home: "first",
+  End: "last",
+};
+
+function Grip({ job, place, count }: { job: ListedJob; place: number; count: number }) {
+  const values = { name: nameOf(job), place: place + 1, count };
+  const onKeyDown = (event: KeyboardEvent) => {
+    const move = MOVES[event.key];
+    if (move === undefined) return;
+    event.preventDefault();
+    event.stopPropagation();
+    void moveInQueue(job.id, move);
+  };
+  return (
+    <button
+      type="button"
+      className="grip"
+      aria-label={t("{{name}}, {{place}} of {{count}}: move it by the arrow keys", values)}
+      onKeyDown={onKeyDown}
+    >
+      <GripVertical size={13} aria-hidden />
+    </button>
+  );
+}
+
+function Tools({ job, place, count }: { job: ListedJob; place: number; count: number }) {
+  const name = nameOf(job);
+  const moves = [
+    { move: "first", Icon: ChevronsUp, label: t("Run {{name}} next", { name }), can: place > 0 },
+    { move: "up", Icon: ArrowUp, label: t("Move {{name}} up", { name }), can: place > 0 },
+    {
+      move: "down",
+      Icon: ArrowDown,
+      label: t("Move {{name}} down", { name }),
+      can: place < count - 1,
+    },
+  ] as const;
+  return (
+    <span className="tools">
+      {moves.map(({ move, Icon, label, can }) => (
+        <button
+          key={move}
+          type="button"
+          className="ghost"
+          aria-label={label}
+          title={label}
+          disabled={!can}
+          onClick={() => void moveInQueue(job.id, move)}
+        >
+          <Icon size={13} aria-hidden />
+        </button>
+      ))}
+      <button
+        type="button"
+        className="ghost"
+        aria-label={t("Cancel {{name}}", { name })}
+        title={t("Take it out")}
+        onClick={() => void cancelJob(job.id)}
+      >
+        <X size={13} aria-hidden />
+      </button>
+    </span>
+  );
 }

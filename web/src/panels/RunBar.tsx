@@ -38,7 +38,8 @@ export function RunBar() {
       <div className="split">
         <button
           type="button"
-          className={connection === "open" ? "primary" : "primary away"}
+          className="primary"
+          aria-disabled={connection !== "open" || sending}
           title={t("Run  Ctrl+Enter")}
           onClick={() => void run()}
         >

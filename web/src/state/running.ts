@@ -8,8 +8,10 @@ import { isObject, type Json, parseJson } from "../document/json";
 import { writeGraph } from "../document/write";
 import { t } from "../words/words";
 import { checkAgain, noteChecked } from "./checking";
+import { noteChange } from "./history";
 import { inputsOf } from "./inputs";
 import { partOf } from "./part";
+import { readQueue, useQueue } from "./queue";
 import { hear, notePrompt, noteSubmitted, placeOf, seePreview, setShown, useRuns } from "./runs";
 import { client, clientId } from "./server";
 import { setting } from "./settings";
@@ -18,6 +20,7 @@ import { tell, tellError, useView } from "./view";
 import { controlOf, layoutOf } from "./widgets";
 
 const LISTED = 64;
+const REFRESH_AFTER = 60;
 
 export interface RunOptions {
   /** Before all that waits. */
@@ -85,6 +88,7 @@ async function submit({ front, targets, keepSeeds }: RunOptions): Promise<boolea
     workflow,
     ...(front === undefined ? {} : { front }),
     ...(outputs === undefined ? {} : { targets: outputs }),
+    about: { title: tab.name },
   });
   return true;
 }
@@ -167,7 +171,7 @@ export function plain(value: bigint): number | bigint {
 }
 
 /** Fifty-three bits are enough variety, and are read by every tool without loss. */
-function randomBits(): bigint {
+export function randomBits(): bigint {
   const [high = 0, low = 0] = crypto.getRandomValues(new Uint32Array(2));
   return (BigInt(high & 0x1fffff) << 32n) | BigInt(low);
 }
@@ -175,26 +179,18 @@ function randomBits(): bigint {
 /** Hears the server until ended; reads the queue again whenever it changed. */
 export function connect(): () => void {
   const url = socketUrl(clientId, window.location);
-  let before = -1;
-  let wasOpen = false;
   return listen(
     { url, parse: parseJson },
     {
       onMessage: (message) => {
         hear(message, performance.now());
-        const { remaining } = useRuns.getState();
-        const ended = message.type === "status" && remaining !== before;
-        if (ended) {
-          before = remaining;
-          void refreshJobs();
-        }
+        if (message.type === "status") refreshSoon();
         if (ENDINGS.has(message.type)) checkAgain();
       },
       onPreview: seePreview,
       onConnection: (connection) => {
         useRuns.setState({ connection });
-        if (connection === "open") void (wasOpen ? seeAgain() : refreshJobs());
-        wasOpen ||= connection === "open";
+        if (connection === "open") void seeAgain();
         if (connection === "closed") useRuns.setState({ running: null, stopping: null });
       },
     },
@@ -210,13 +206,26 @@ async function seeAgain(): Promise<void> {
   await showLastResults(activeTab());
 }
 
+let refreshing: ReturnType<typeof setTimeout> | undefined;
+
+/** Where many changes come at once, they are read together. */
+function refreshSoon(): void {
+  if (refreshing !== undefined) return;
+  refreshing = setTimeout(() => {
+    refreshing = undefined;
+    void refreshJobs();
+  }, REFRESH_AFTER);
+}
+
 export async function refreshJobs(): Promise<void> {
   try {
-    const [waiting, past] = await Promise.all([
-      client.jobs(["in_progress", "pending"], 200),
-      client.jobs(["completed", "failed", "cancelled"], LISTED),
+    const [, { jobs: past }] = await Promise.all([
+      readQueue(),
+      client.history({}, { limit: LISTED }),
     ]);
-    useRuns.setState({ waiting, past });
+    const { running, waiting } = useQueue.getState();
+    useRuns.setState({ waiting: [...running, ...waiting], past });
+    await noteChange();
   } catch (error) {
     if (error instanceof Refused) tellError(error);
     // Without a server there is nothing to list; the socket says so.
@@ -224,14 +233,13 @@ export async function refreshJobs(): Promise<void> {
 }
 
 export async function cancelJob(id: string): Promise<void> {
-  await attempt(() =>
-    useRuns.getState().running?.prompt === id ? client.interrupt(id) : client.removeFromQueue([id]),
-  );
+  await attempt(() => client.cancelJobs([id]));
 }
 
 export async function cancelAll(): Promise<void> {
   await attempt(() => client.clearQueue());
-  if (useRuns.getState().running !== null) await interrupt();
+  const running = useQueue.getState().running.map((job) => job.id);
+  if (running.length > 0) await attempt(() => client.cancelJobs(running));
 }
 
 /** What runs goes on to its end; what waits is taken out. */

@@ -1,7 +1,8 @@
 /** What runs, what has run, and what each node shows of it. Outputs are no part of undo. */
 import { create } from "zustand";
-import type { ImageFile, Job, Report } from "../api/client";
+import type { ImageFile, Report } from "../api/client";
 import type { Preview } from "../api/frames";
+import type { ListedJob } from "../api/results";
 import type { Connection } from "../api/socket";
 import type { ExecutionError, NodeProgress, Plan, ServerMessage } from "../api/types";
 import type { Workflow } from "../document/graph";
@@ -61,8 +62,8 @@ interface Runs {
   /** Documents as they were handed in, by prompt; and as they last worked, by document. */
   submitted: Readonly<Record<string, Workflow>>;
   worked: Readonly<Record<string, Workflow>>;
-  waiting: readonly Job[];
-  past: readonly Job[];
+  waiting: readonly ListedJob[];
+  past: readonly ListedJob[];
   /** Which document each prompt of this page came from. */
   prompts: Readonly<Record<string, string>>;
 }

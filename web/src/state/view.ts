@@ -3,7 +3,7 @@ import { create } from "zustand";
 import type { Point } from "../document/graph";
 import type { Pulled } from "./search";
 
-export type DockTab = "results" | "queue" | "problems";
+export type DockTab = "results" | "queue" | "history" | "problems";
 
 export interface Palette {
   /** Where it opens on the screen, and where the node will be in the graph. */
@@ -28,6 +28,10 @@ interface View {
   palette: Palette | null;
   notice: Notice | null;
   dock: DockTab | null;
+  /** As it was dragged; null until then. */
+  dockHeight: number | null;
+  /** The side of a picture in the gallery. */
+  thumbnail: number;
   inspector: boolean;
   workflows: boolean;
   shortcuts: boolean;
@@ -43,11 +47,14 @@ interface View {
 }
 
 const KEPT = "calotype.view";
+const KEPT_PARTS = ["dock", "dockHeight", "thumbnail", "inspector", "used", "recent"] as const;
 
 export const useView = create<View>(() => ({
   palette: null,
   notice: null,
   dock: "results",
+  dockHeight: null,
+  thumbnail: 128,
   inspector: true,
   workflows: false,
   shortcuts: false,
@@ -59,7 +66,7 @@ export const useView = create<View>(() => ({
   ...kept(),
 }));
 
-type Kept = Partial<Pick<View, "dock" | "inspector" | "used" | "recent">>;
+type Kept = Partial<Pick<View, (typeof KEPT_PARTS)[number]>>;
 
 function kept(): Kept {
   try {
@@ -72,8 +79,9 @@ function kept(): Kept {
 
 /** Remembers on this machine what one has open. */
 export function keepView(): () => void {
-  return useView.subscribe(({ dock, inspector, used, recent }) => {
-    localStorage.setItem(KEPT, JSON.stringify({ dock, inspector, used, recent }));
+  return useView.subscribe((view) => {
+    const parts = KEPT_PARTS.map((each) => [each, view[each]]);
+    localStorage.setItem(KEPT, JSON.stringify(Object.fromEntries(parts)));
   });
 }
 

@@ -3,6 +3,7 @@ import type { Command } from "../commands";
 import { editCommands } from "./edit";
 import { fileCommands } from "./file";
 import { graphCommands } from "./graph";
+import { resultCommands } from "./results";
 import { runCommands } from "./run";
 import { subgraphCommands } from "./subgraphs";
 import { viewCommands } from "./view";
@@ -10,6 +11,7 @@ import { wiringCommands } from "./wiring";
 
 export const COMMANDS: readonly Command[] = [
   ...runCommands,
+  ...resultCommands,
   ...fileCommands,
   // Before editing: Escape closes what lies above the graph before it touches the selection.
   ...viewCommands,

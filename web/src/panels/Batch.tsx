@@ -1,0 +1,337 @@
+/** Many runs at once: choose what varies and over which values; how many runs is said before. */
+import { Plus, Trash2 } from "lucide-react";
+import { useState } from "react";
+import type { InputSchema } from "../api/types";
+import { type Axis, countRuns, NotValues, readValues, seedsFrom } from "../document/batch";
+import type { GraphNode } from "../document/graph";
+import type { Json } from "../document/json";
+import { MOST_RUNS, runBatch, useBatch } from "../state/batch";
+import { inputsOf } from "../state/inputs";
+import { expectedOf, spanOf } from "../state/queue";
+import { plain, randomBits } from "../state/running";
+import { useRuns } from "../state/runs";
+import { activeTab, schemaOf, titleOf } from "../state/studio";
+import { tellError } from "../state/view";
+import { isWidget } from "../state/widgets";
+import { t } from "../words/words";
+import { Dialog } from "./Dialog";
+import "./batch.css";
+
+export function Batch() {
+  const open = useBatch((state) => state.open);
+  return open ? <Form /> : null;
+}
+
+interface Widget {
+  id: string;
+  node: GraphNode;
+  title: string;
+  input: InputSchema;
+}
+
+interface Row {
+  key: string;
+  widget: string;
+  typed: string;
+  count: number;
+  order: "random" | "increment";
+}
+
+type Values = { values: Json[] } | { wrong: string };
+const SEEDS = ["seed", "noise_seed"];
+
+function widgetsOf(): Widget[] {
+  const { graph } = activeTab();
+  return graph.order.flatMap((key) => {
+    const node = graph.nodes[key];
+    const schema = node === undefined ? undefined : schemaOf(node.type);
+    if (node === undefined || schema === undefined) return [];
+    const linked = (name: string) =>
+      node.inputs.some((each) => each.name === name && each.link !== null);
+    return inputsOf(schema, node)
+      .filter((input) => isWidget(input) && !linked(input.name))
+      .map((input) => ({
+        id: `${key}/${input.name}`,
+        node,
+        title: titleOf(node, schema),
+        input,
+      }));
+  });
+}
+
+function firstRow(widgets: readonly Widget[], taken: readonly Row[]): Row {
+  const free = widgets.filter((each) => taken.every((row) => row.widget !== each.id));
+  const chosen =
+    free.find(({ input }) => SEEDS.includes(input.name)) ??
+    free.find(({ input }) => ["cfg", "steps", "sampler_name"].includes(input.name)) ??
+    free[0];
+  return {
+    key: crypto.randomUUID(),
+    widget: chosen?.id ?? "",
+    typed: "",
+    count: 4,
+    order: "random",
+  };
+}
+
+function isSeed({ input }: Widget): boolean {
+  return SEEDS.includes(input.name);
+}
+
+function valuesOf(row: Row, widget: Widget | undefined): Values {
+  if (widget === undefined) return { wrong: t("Choose what varies.") };
+  const { input, node } = widget;
+  try {
+    if (isSeed(widget) && row.typed.trim() === "") {
+      const now = node.values[input.name];
+      const first = typeof now === "bigint" ? now : BigInt(Math.trunc(Number(now ?? 0)) || 0);
+      return { values: seedsFrom(row.count, row.order, first, randomBits).map(plain) };
+    }
+    const kinds = { INT: "whole", FLOAT: "number", BOOLEAN: "yes" } as const;
+    const kind = input.type in kinds ? kinds[input.type as keyof typeof kinds] : "text";
+    const values = readValues(row.typed, kind);
+    const unknown =
+      input.choices === null ? undefined : values.find((each) => !input.choices?.includes(each));
+    if (unknown !== undefined) {
+      return {
+        wrong: t("{{value}} is no choice of {{name}}.", {
+          value: String(unknown),
+          name: input.name,
+        }),
+      };
+    }
+    const single = values.filter(
+      (each, index) => values.findIndex((other) => String(other) === String(each)) === index,
+    );
+    return single.length === 0 ? { wrong: t("Write at least one value.") } : { values: single };
+  } catch (error) {
+    if (error instanceof NotValues) return { wrong: error.message };
+    throw error;
+  }
+}
+
+function Form() {
+  const [widgets] = useState(widgetsOf);
+  const [rows, setRows] = useState<readonly Row[]>(() => [firstRow(widgets, [])]);
+  const [queued, setQueued] = useState<number | null>(null);
+  const read = rows.map((row) =>
+    valuesOf(
+      row,
+      widgets.find((each) => each.id === row.widget),
+    ),
+  );
+  const axes = axesOf(rows, read, widgets);
+  const count = axes === null ? 0 : countRuns(axes);
+  const close = () => useBatch.setState({ open: false });
+  const change = (key: string, part: Partial<Row>) =>
+    setRows((before) => before.map((row) => (row.key === key ? { ...row, ...part } : row)));
+  const go = () => {
+    if (axes === null) return;
+    setQueued(0);
+    runBatch(axes, setQueued).then(close, (error: unknown) => {
+      setQueued(null);
+      tellError(error);
+    });
+  };
+  return (
+    <Dialog
+      title={t("Run many times")}
+      onClose={close}
+      actions={
+        <>
+          <span className="runs" role="status">
+            {queued === null ? (
+              <Runs count={count} />
+            ) : (
+              t("{{queued}} of {{count}} queued", { queued, count })
+            )}
+          </span>
+          <button
+            type="button"
+            className="primary"
+            disabled={count === 0 || count > MOST_RUNS || queued !== null}
+            onClick={go}
+          >
+            {t("Queue {{count}} runs", { count })}
+          </button>
+        </>
+      }
+    >
+      <div className="batch">
+        {rows.map((row, index) => (
+          <AxisRow
+            key={row.key}
+            row={row}
+            index={index}
+            widgets={widgets}
+            read={read[index]}
+            onChange={(part) => change(row.key, part)}
+            onRemove={
+              rows.length > 1
+                ? () => setRows((before) => before.filter((each) => each.key !== row.key))
+                : null
+            }
+          />
+        ))}
+        <button
+          type="button"
+          className="chip"
+          onClick={() => setRows((before) => [...before, firstRow(widgets, before)])}
+        >
+          <Plus size={12} aria-hidden />
+          {t("Vary something else, too")}
+        </button>
+      </div>
+    </Dialog>
+  );
+}
+
+function axesOf(
+  rows: readonly Row[],
+  read: readonly Values[],
+  widgets: readonly Widget[],
+): Axis[] | null {
+  const axes = rows.flatMap((row, index): Axis[] => {
+    const widget = widgets.find((each) => each.id === row.widget);
+    const found = read[index];
+    if (widget === undefined || found === undefined || "wrong" in found) return [];
+    return [{ node: widget.node.key, name: widget.input.name, values: found.values }];
+  });
+  return axes.length === rows.length ? axes : null;
+}
+
+function Runs({ count }: { count: number }) {
+  const past = useRuns((state) => state.past);
+  if (count > MOST_RUNS) return t("{{count}} runs are too many; 1000 is the most.", { count });
+  const workflow = activeTab().workflow.saved.id;
+  const id = typeof workflow === "string" ? workflow : "";
+  const each = expectedOf({ id: "", status: "pending", workflow_id: id }, past);
+  if (each === null || count === 0) return t("{{count}} runs", { count });
+  return t("{{count}} runs, about {{time}}", { count, time: spanOf(each * count) });
+}
+
+interface AxisProps {
+  row: Row;
+  index: number;
+  widgets: readonly Widget[];
+  read: Values | undefined;
+  onChange: (part: Partial<Row>) => void;
+  onRemove: (() => void) | null;
+}
+
+function AxisRow({ row, index, widgets, read, onChange, onRemove }: AxisProps) {
+  const widget = widgets.find((each) => each.id === row.widget);
+  const names = [t("Across"), t("Down")];
+  return (
+    <fieldset>
+      <legend>{names[index] ?? t("And")}</legend>
+      <div className="line">
+        <select
+          aria-label={t("What varies")}
+          value={row.widget}
+          onChange={(event) => onChange({ widget: event.currentTarget.value, typed: "" })}
+        >
+          {widgets.map(({ id, title, input }) => (
+            <option key={id} value={id}>
+              {`${title} · ${input.name}`}
+            </option>
+          ))}
+        </select>
+        {onRemove !== null && (
+          <button
+            type="button"
+            className="ghost"
+            aria-label={t("Remove this axis")}
+            onClick={onRemove}
+          >
+            <Trash2 size={13} aria-hidden />
+          </button>
+        )}
+      </div>
+      {widget !== undefined && isSeed(widget) && <Seeds row={row} onChange={onChange} />}
+      {widget !== undefined && <TypedValues row={row} widget={widget} onChange={onChange} />}
+      {read !== undefined && "wrong" in read ? (
+        <p className="quiet">{read.wrong}</p>
+      ) : (
+        <p className="quiet">{t("{{count}} values", { count: read?.values.length ?? 0 })}</p>
+      )}
+    </fieldset>
+  );
+}
+
+function Seeds({ row, onChange }: { row: Row; onChange: (part: Partial<Row>) => void }) {
+  return (
+    <div className="line">
+      <label>
+        {t("How many")}
+        <input
+          type="number"
+          min={1}
+          max={MOST_RUNS}
+          value={row.count}
+          onChange={(event) =>
+            onChange({ count: Math.max(Number(event.currentTarget.value) || 1, 1) })
+          }
+        />
+      </label>
+      <label>
+        {t("Seeds")}
+        <select
+          value={row.order}
+          onChange={(event) =>
+            onChange({ order: event.currentTarget.value === "increment" ? "increment" : "random" })
+          }
+        >
+          <option value="random">{t("random")}</option>
+          <option value="increment">{t("one after another")}</option>
+        </select>
+      </label>
+    </div>
+  );
+}
+
+function TypedValues(props: { row: Row; widget: Widget; onChange: (part: Partial<Row>) => void }) {
+  const { row, widget, onChange } = props;
+  const { input } = widget;
+  const lines = !["INT", "FLOAT", "BOOLEAN"].includes(input.type);
+  const hint = isSeed(widget)
+    ? t("Or these seeds: 1, 2, 3")
+    : lines
+      ? t("One value on each line")
+      : input.type === "BOOLEAN"
+        ? t("yes, no")
+        : t("Values and ranges: 4..9 step 1, 12");
+  return (
+    <>
+      <textarea
+        aria-label={t("Values")}
+        rows={lines ? 4 : 1}
+        placeholder={hint}
+        value={row.typed}
+        onChange={(event) => onChange({ typed: event.currentTarget.value })}
+      />
+      {input.choices !== null && (
+        <div className="choices">
+          {input.choices.map(String).map((choice) => (
+            <button
+              key={choice}
+              type="button"
+              className="chip"
+              aria-pressed={row.typed.split("\n").includes(choice)}
+              onClick={() => onChange({ typed: toggledLine(row.typed, choice) })}
+            >
+              {choice}
+            </button>
+          ))}
+        </div>
+      )}
+    </>
+  );
+}
+
+function toggledLine(text: string, line: string): string {
+  const lines = text.split("\n").filter((each) => each !== "");
+  return (lines.includes(line) ? lines.filter((each) => each !== line) : [...lines, line]).join(
+    "\n",
+  );
+}

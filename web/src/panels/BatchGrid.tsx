@@ -1,0 +1,107 @@
+/** A batch as a grid: the first axis across, the others down, filled as its pictures come. */
+import { useEffect } from "react";
+import { type BatchAxis, type ListedJob, readPlace } from "../api/results";
+import { choose, readAround, useHistory } from "../state/history";
+import { lookAt } from "../state/lookAt";
+import { useQueue } from "../state/queue";
+import { tellError, useView } from "../state/view";
+import { t } from "../words/words";
+import { Picture } from "./Picture";
+
+interface Cell {
+  job: ListedJob;
+  /** Its place in the gallery; null while it waits. */
+  shelf: number | null;
+}
+
+export function BatchGrid() {
+  const { jobs, total, filter, chosen } = useHistory();
+  const { running, waiting } = useQueue();
+  const side = useView((state) => state.thumbnail);
+  useEffect(() => {
+    if (total !== null) readAround(0, total - 1).catch(tellError);
+  }, [total]);
+  const cells = new Map<string, Cell>();
+  let axes: readonly BatchAxis[] = [];
+  const put = (job: ListedJob | undefined, shelf: number | null) => {
+    const place = job?.batch === filter.batch ? readPlace(job?.place) : null;
+    if (job === undefined || place === null) return;
+    axes = place.axes;
+    const key = place.at.join();
+    if (!cells.has(key)) cells.set(key, { job, shelf });
+  };
+  jobs.forEach(put);
+  for (const job of [...running, ...waiting]) put(job, null);
+  const [across, ...down] = axes;
+  if (across === undefined) return <p className="empty">{t("This batch is being read.")}</p>;
+  const rows = product(down);
+  return (
+    <div className="batch-grid">
+      <table aria-label={t("The batch as a grid")}>
+        <thead>
+          <tr>
+            <th scope="col" className="corner">
+              {down.map((axis) => axis.label).join(" / ")}
+            </th>
+            {across.values.map((value) => (
+              <th key={value} scope="col" title={across.label}>
+                <small>{across.label}</small>
+                {value}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {rows.map((row) => (
+            <tr key={row.join()}>
+              <th scope="row">{row.map((index, axis) => down[axis]?.values[index]).join(", ")}</th>
+              {across.values.map((value, column) => {
+                const cell = cells.get([column, ...row].join());
+                return (
+                  <td key={value} style={{ width: side, height: side }}>
+                    {cell !== undefined && (
+                      <One cell={cell} chosen={chosen.has(cell.job.id)} size={side} />
+                    )}
+                  </td>
+                );
+              })}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+function One({ cell, chosen, size }: { cell: Cell; chosen: boolean; size: number }) {
+  const { job, shelf } = cell;
+  if (shelf === null) {
+    return (
+      <span className="thumb word">
+        {job.status === "in_progress" ? t("Running") : t("Waiting")}
+      </span>
+    );
+  }
+  return (
+    <button
+      type="button"
+      className={`thumb ${job.status}`}
+      aria-pressed={chosen}
+      onClick={(event) => {
+        const { chosen: before } = useHistory.getState();
+        choose(event.ctrlKey || event.metaKey ? [...before, job.id] : [job.id], shelf);
+      }}
+      onDoubleClick={() => lookAt("history", shelf)}
+    >
+      <Picture job={job} size={size > 192 ? 512 : 256} />
+    </button>
+  );
+}
+
+/** Every combination of the values of these axes, by their places. */
+function product(axes: readonly BatchAxis[]): number[][] {
+  return axes.reduceRight<number[][]>(
+    (rows, axis) => rows.flatMap((row) => axis.values.map((_, index) => [index, ...row])),
+    [[]],
+  );
+}

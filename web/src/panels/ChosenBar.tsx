@@ -1,0 +1,110 @@
+/** What one does with the results that are chosen. */
+import {
+  Copy,
+  Download,
+  FileInput,
+  GitCompareArrows,
+  Grid3x3,
+  Hash,
+  ImageUp,
+  SplitSquareHorizontal,
+  Star,
+  Trash2,
+} from "lucide-react";
+import type { ComponentType } from "react";
+import type { ListedJob } from "../api/results";
+import { compareWithOpen, compareWorkflows } from "../state/difference";
+import { changeFilter, chosenJobs, star, useHistory } from "../state/history";
+import { compareJobs, latestBeside } from "../state/lookAt";
+import { copyFact, downloadJobs, giveAsInput, openResult, previewOf } from "../state/results";
+import { t } from "../words/words";
+
+interface Action {
+  label: string;
+  Icon: ComponentType<{ size: number; "aria-hidden": true }>;
+  run: () => void;
+}
+
+export function ChosenBar() {
+  const chosen = useHistory((state) => state.chosen);
+  // Read again whenever a star was given.
+  useHistory((state) => state.jobs);
+  if (chosen.size === 0) return null;
+  const jobs = chosenJobs();
+  return (
+    <div className="chosen" role="toolbar" aria-label={t("What is chosen")}>
+      <span className="found">{t("{{count}} chosen", { count: chosen.size })}</span>
+      {actionsFor(jobs).map(({ label, Icon, run }) => (
+        <button key={label} type="button" className="chip" onClick={run}>
+          <Icon size={12} aria-hidden />
+          {label}
+        </button>
+      ))}
+    </div>
+  );
+}
+
+function actionsFor(jobs: readonly ListedJob[]): Action[] {
+  const ids = jobs.map((job) => job.id);
+  const starred = jobs.every((job) => job.starred);
+  const [first, second] = jobs;
+  return [
+    {
+      label: starred ? t("Take the star away") : t("Give a star"),
+      Icon: Star,
+      run: () => void star(ids, !starred),
+    },
+    ...(jobs.length === 1 && first !== undefined ? actionsForOne(first) : []),
+    ...(jobs.length === 2 && first !== undefined && second !== undefined
+      ? actionsForTwo(first, second)
+      : []),
+    { label: t("Download"), Icon: Download, run: () => void downloadJobs(ids) },
+    { label: t("Forget"), Icon: Trash2, run: () => useHistory.setState({ asking: ids }) },
+  ];
+}
+
+function actionsForOne(job: ListedJob): Action[] {
+  const { id, batch } = job;
+  const file = previewOf(job);
+  const latest = latestBeside(id);
+  const actions: (Action | null)[] = [
+    { label: t("Open its workflow"), Icon: FileInput, run: () => void openResult(id) },
+    file === null
+      ? null
+      : { label: t("Use as an input"), Icon: ImageUp, run: () => giveAsInput(file) },
+    { label: t("Copy the prompt"), Icon: Copy, run: () => void copyFact(id, "prompt") },
+    { label: t("Copy the seed"), Icon: Hash, run: () => void copyFact(id, "seed") },
+    file === null || latest === undefined
+      ? null
+      : {
+          label: t("Compare with the latest"),
+          Icon: SplitSquareHorizontal,
+          run: () => compareJobs(job, latest),
+        },
+    {
+      label: t("Differences to the open workflow"),
+      Icon: GitCompareArrows,
+      run: () => void compareWithOpen(id),
+    },
+    batch === undefined
+      ? null
+      : { label: t("Its batch"), Icon: Grid3x3, run: () => changeFilter({ batch, search: "" }) },
+  ];
+  return actions.filter((each) => each !== null);
+}
+
+/** The gallery has the newest first; a change is told from the earlier to the later. */
+function actionsForTwo(later: ListedJob, earlier: ListedJob): Action[] {
+  return [
+    {
+      label: t("Compare"),
+      Icon: SplitSquareHorizontal,
+      run: () => compareJobs(earlier, later),
+    },
+    {
+      label: t("Differences of their workflows"),
+      Icon: GitCompareArrows,
+      run: () => void compareWorkflows(earlier.id, later.id),
+    },
+  ];
+}

@@ -1,0 +1,139 @@
+/** Two pictures against each other: behind a slider, side by side, or what differs between them. */
+import { ArrowLeftRight } from "lucide-react";
+import { useState } from "react";
+import { viewUrl } from "../api/client";
+import { type Side, useLooking } from "../state/lookAt";
+import { t } from "../words/words";
+import { Dialog } from "./Dialog";
+import { transformOf, useZoom, WHOLE, type Zoom, type ZoomRoom } from "./zoom";
+import "./lightbox.css";
+
+type Mode = "wipe" | "sides" | "difference";
+const MODES: readonly Mode[] = ["wipe", "sides", "difference"];
+
+export function Compare() {
+  const compared = useLooking((state) => state.compared);
+  return compared === null ? null : <Compared {...compared} />;
+}
+
+function Compared({ one, other }: { one: Side; other: Side }) {
+  const [mode, setMode] = useState<Mode>("wipe");
+  const [edge, setEdge] = useState(50);
+  const [strong, setStrong] = useState(false);
+  const room = useZoom();
+  const titles = {
+    wipe: t("Slider"),
+    sides: t("Side by side"),
+    difference: t("Difference"),
+  };
+  return (
+    <Dialog
+      title={t("Two results compared")}
+      width="wide"
+      onClose={() => useLooking.setState({ compared: null })}
+    >
+      <div className="compare">
+        <div className="modes" role="radiogroup" aria-label={t("How they are compared")}>
+          {MODES.map((each) => (
+            // biome-ignore lint/a11y/useSemanticElements: a row of buttons of which one is on
+            <button
+              key={each}
+              type="button"
+              role="radio"
+              aria-checked={mode === each}
+              className="chip"
+              onClick={() => setMode(each)}
+            >
+              {titles[each]}
+            </button>
+          ))}
+          <span className="space" />
+          {mode === "difference" && (
+            <label className="check">
+              <input
+                type="checkbox"
+                checked={strong}
+                onChange={(event) => setStrong(event.currentTarget.checked)}
+              />
+              {t("Eight times as strong")}
+            </label>
+          )}
+          <button type="button" className="chip" onClick={() => room.setZoom(WHOLE)}>
+            {t("Whole")}
+          </button>
+          <button
+            type="button"
+            className="chip"
+            onClick={() => useLooking.setState({ compared: { one: other, other: one } })}
+          >
+            <ArrowLeftRight size={12} aria-hidden />
+            {t("Swap")}
+          </button>
+        </div>
+        <Stage one={one} other={other} mode={mode} edge={edge} strong={strong} room={room} />
+        {mode === "wipe" && (
+          <input
+            className="wipe"
+            type="range"
+            min={0}
+            max={100}
+            value={edge}
+            aria-label={t("Where the one ends and the other begins")}
+            onChange={(event) => setEdge(Number(event.currentTarget.value))}
+          />
+        )}
+        <div className="names">
+          <span>{one.label}</span>
+          <span>{other.label}</span>
+        </div>
+      </div>
+    </Dialog>
+  );
+}
+
+interface StageProps {
+  one: Side;
+  other: Side;
+  mode: Mode;
+  edge: number;
+  strong: boolean;
+  room: ZoomRoom;
+}
+
+function Stage({ one, other, mode, edge, strong, room }: StageProps) {
+  const split = mode === "sides";
+  return (
+    <div className={`stages ${mode}${strong ? " strong" : ""}`}>
+      <div ref={room.box} className="room" data-testid="compare-room" {...room.handlers}>
+        <Half side={one} zoom={room.zoom} />
+        {!split && (
+          <Half
+            side={other}
+            zoom={room.zoom}
+            {...(mode === "wipe" ? { clip: `inset(0 0 0 ${edge}%)` } : {})}
+          />
+        )}
+        {mode === "wipe" && <i className="wipe-edge" style={{ left: `${edge}%` }} />}
+      </div>
+      {split && (
+        <div className="room" {...room.handlers}>
+          <Half side={other} zoom={room.zoom} />
+        </div>
+      )}
+    </div>
+  );
+}
+
+function Half({ side, zoom, clip }: { side: Side; zoom: Zoom; clip?: string }) {
+  return (
+    <div className="half" style={clip === undefined ? undefined : { clipPath: clip }}>
+      <img
+        src={viewUrl(side.file)}
+        alt={side.label}
+        draggable={false}
+        className={zoom.scale > 2 ? "pixels" : ""}
+        style={{ transform: transformOf(zoom) }}
+      />
+    </div>
+  );
+}

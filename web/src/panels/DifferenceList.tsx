@@ -1,0 +1,202 @@
+/** What differs between two workflows, as a list one reads; a line leads to its node. */
+import { X } from "lucide-react";
+import type { ReactNode } from "react";
+import type { LevelDifference, NodeChange, WireChange } from "../document/diff";
+import type { Graph, Workflow } from "../document/graph";
+import { type Json, writeJson } from "../document/json";
+import { everyNode } from "../document/levels";
+import { closeDifference, differenceOf, showMarks, useDifference } from "../state/difference";
+import { goTo } from "../state/levels";
+import { schemaOf, titleOf, useActive } from "../state/studio";
+import { t } from "../words/words";
+import "./difference.css";
+
+export function DifferenceList() {
+  const compared = useDifference((state) => state.compared);
+  const active = useActive((tab) => tab);
+  if (compared === null) return null;
+  const other = compared.other ?? (compared.tab === active.id ? active.workflow : null);
+  const here = compared.other === null && other !== null;
+  return (
+    <aside className="differences" aria-label={t("Differences")}>
+      <header>
+        <h2>{t("Differences")}</h2>
+        <button type="button" className="ghost" aria-label={t("Close")} onClick={closeDifference}>
+          <X size={14} aria-hidden />
+        </button>
+      </header>
+      <p className="quiet">
+        {t("From {{one}} to {{other}}", { one: compared.oneName, other: compared.otherName })}
+      </p>
+      {other === null ? (
+        <p className="quiet">
+          {t("Its tab is not the one that is open. Go back to it to see what differs.")}
+        </p>
+      ) : (
+        <Lines one={compared.one} other={other} here={here} />
+      )}
+      {compared.job !== null && (
+        <button type="button" className="plain-button" onClick={() => void showMarks()}>
+          {t("Show it on the canvas")}
+        </button>
+      )}
+    </aside>
+  );
+}
+
+function Lines({ one, other, here }: { one: Workflow; other: Workflow; here: boolean }) {
+  const levels = differenceOf(one, other);
+  if (levels.length === 0) {
+    return (
+      <p className="quiet">
+        {t("Nothing differs: the same nodes, values and wires. Places and colours do not count.")}
+      </p>
+    );
+  }
+  return (
+    <div className="lines">
+      {levels.map((level) => (
+        <Level key={level.definition ?? ""} level={level} workflow={here ? other : null} />
+      ))}
+    </div>
+  );
+}
+
+/** `workflow` is the open document, where its nodes can be gone to. */
+function Level({ level, workflow }: { level: LevelDifference; workflow: Workflow | null }) {
+  const { one, other, difference: found, definition, name } = level;
+  return (
+    <>
+      {definition !== null && <p className="inside">{t("Inside {{name}}", { name })}</p>}
+      <Nodes title={t("Changed")} kind="changed" count={found.changed.length}>
+        {found.changed.map((change) => (
+          <Changed key={change.after} change={change} other={other} workflow={workflow} />
+        ))}
+      </Nodes>
+      <Nodes title={t("Added")} kind="added" count={found.added.length}>
+        {found.added.map((key) => (
+          <li key={key}>
+            <Leads graph={other} node={key} workflow={workflow} />
+          </li>
+        ))}
+      </Nodes>
+      <Nodes title={t("Removed")} kind="removed" count={found.removed.length}>
+        {found.removed.map((key) => (
+          <li key={key}>{nameIn(one, key)}</li>
+        ))}
+      </Nodes>
+      <Wires level={level} workflow={workflow} />
+    </>
+  );
+}
+
+function Nodes(props: { title: string; kind: string; count: number; children: ReactNode }) {
+  const { title, kind, count, children } = props;
+  if (count === 0) return null;
+  return (
+    <section className={kind}>
+      <h3>
+        {title} <span>{count}</span>
+      </h3>
+      <ul>{children}</ul>
+    </section>
+  );
+}
+
+function Changed(props: { change: NodeChange; other: Graph; workflow: Workflow | null }) {
+  const { change, other, workflow } = props;
+  const { values, mode, title, after } = change;
+  return (
+    <li>
+      <Leads graph={other} node={after} workflow={workflow} />
+      <dl>
+        {values.map(({ name, before, after: now }) => (
+          <Turned key={name} name={name} before={wordOf(before)} after={wordOf(now)} />
+        ))}
+        {mode !== null && (
+          <Turned name={t("runs")} before={modeOf(mode.before)} after={modeOf(mode.after)} />
+        )}
+        {title !== null && (
+          <Turned name={t("title")} before={title.before ?? "–"} after={title.after ?? "–"} />
+        )}
+      </dl>
+    </li>
+  );
+}
+
+function Turned({ name, before, after }: { name: string; before: string; after: string }) {
+  return (
+    <div>
+      <dt>{name}</dt>
+      <dd>
+        <del>{before}</del> <ins>{after}</ins>
+      </dd>
+    </div>
+  );
+}
+
+function Wires({ level, workflow }: { level: LevelDifference; workflow: Workflow | null }) {
+  const { one, other, difference: found } = level;
+  const say = (graph: Graph, { from, output, to, input }: WireChange) =>
+    t("{{from}} {{output}} to {{to}} {{input}}", {
+      from: nameIn(graph, from),
+      output,
+      to: nameIn(graph, to),
+      input,
+    });
+  return (
+    <>
+      <Nodes title={t("Wires added")} kind="added" count={found.wiresAdded.length}>
+        {found.wiresAdded.map((wire) => (
+          <li key={wire.link}>
+            <Leads graph={other} node={wire.to} workflow={workflow} text={say(other, wire)} />
+          </li>
+        ))}
+      </Nodes>
+      <Nodes title={t("Wires removed")} kind="removed" count={found.wiresRemoved.length}>
+        {found.wiresRemoved.map((wire) => (
+          <li key={wire.link}>{say(one, wire)}</li>
+        ))}
+      </Nodes>
+    </>
+  );
+}
+
+interface LeadsProps {
+  graph: Graph;
+  node: string;
+  workflow: Workflow | null;
+  text?: string;
+}
+
+function Leads({ graph, node, workflow, text = nameIn(graph, node) }: LeadsProps) {
+  if (workflow === null) return <span>{text}</span>;
+  const go = () => {
+    const found = everyNode(workflow).find((each) => each.node === graph.nodes[node]);
+    if (found !== undefined) goTo(found.id);
+  };
+  return (
+    <button type="button" className="link" onClick={go}>
+      {text}
+    </button>
+  );
+}
+
+function nameIn(graph: Graph, key: string): string {
+  const node = graph.nodes[key];
+  return node === undefined ? key : titleOf(node, schemaOf(node.type));
+}
+
+function wordOf(value: Json | undefined): string {
+  if (value === undefined) return "–";
+  return typeof value === "object" && value !== null ? writeJson(value) : String(value);
+}
+
+function modeOf(mode: number): string {
+  const words: Readonly<Record<number, string>> = {
+    0: t("always"),
+    2: t("never (muted)"),
+    4: t("bypassed"),
+  };
+  return words[mode] ?? String(mode);
+}

@@ -1,0 +1,169 @@
+/** The gallery: all that has run, found by words, stars and days, and what one does with it. */
+import { Grid3x3, Search, Star, X } from "lucide-react";
+import { useEffect, useState } from "react";
+import type { JobStatus } from "../api/client";
+import { changeFilter, NO_FILTER, refreshHistory, useHistory } from "../state/history";
+import { tellError, useView } from "../state/view";
+import { t } from "../words/words";
+import { BatchGrid } from "./BatchGrid";
+import { ChosenBar } from "./ChosenBar";
+import { ForgetDialog } from "./ForgetDialog";
+import { HistoryGrid } from "./HistoryGrid";
+import "./history.css";
+
+const REST = 200;
+
+export function History() {
+  const [failed, setFailed] = useState(false);
+  const { batch } = useHistory((state) => state.filter);
+  const [asGrid, setAsGrid] = useState(true);
+  useEffect(() => {
+    refreshHistory().catch((error: unknown) => {
+      setFailed(true);
+      tellError(error);
+    });
+  }, []);
+  return (
+    <div className="history">
+      <Filters asGrid={asGrid} onGrid={setAsGrid} />
+      <ChosenBar />
+      {failed ? (
+        <p className="empty">{t("The history cannot be read: the server does not answer.")}</p>
+      ) : batch !== null && asGrid ? (
+        <BatchGrid />
+      ) : (
+        <HistoryGrid />
+      )}
+      <ForgetDialog />
+    </div>
+  );
+}
+
+const STATES: readonly JobStatus[] = ["completed", "failed", "cancelled"];
+
+function Filters({ asGrid, onGrid }: { asGrid: boolean; onGrid: (on: boolean) => void }) {
+  const { filter, total, workflows } = useHistory();
+  const states = { completed: t("Done"), failed: t("Failed"), cancelled: t("Stopped") };
+  return (
+    <search className="filters">
+      <SearchField />
+      <button
+        type="button"
+        className="chip"
+        aria-pressed={filter.starred}
+        onClick={() => changeFilter({ starred: !filter.starred })}
+      >
+        <Star size={12} aria-hidden />
+        {t("With a star")}
+      </button>
+      <select
+        aria-label={t("How they ended")}
+        value={filter.status ?? ""}
+        onChange={(event) => {
+          const status = STATES.find((each) => each === event.currentTarget.value) ?? null;
+          changeFilter({ status });
+        }}
+      >
+        <option value="">{t("However they ended")}</option>
+        {STATES.map((each) => (
+          <option key={each} value={each}>
+            {states[each as keyof typeof states]}
+          </option>
+        ))}
+      </select>
+      <select
+        aria-label={t("When")}
+        value={filter.days ?? ""}
+        onChange={(event) => changeFilter({ days: Number(event.currentTarget.value) || null })}
+      >
+        <option value="">{t("At any time")}</option>
+        <option value="1">{t("Today")}</option>
+        <option value="7">{t("The last 7 days")}</option>
+        <option value="30">{t("The last 30 days")}</option>
+      </select>
+      {workflows.length > 1 && (
+        <select
+          aria-label={t("Workflow")}
+          value={filter.workflow ?? ""}
+          onChange={(event) => changeFilter({ workflow: event.currentTarget.value || null })}
+        >
+          <option value="">{t("Of any workflow")}</option>
+          {workflows.map(({ id, title, count }) => (
+            <option key={id} value={id}>
+              {`${title || id.slice(0, 8)} (${count})`}
+            </option>
+          ))}
+        </select>
+      )}
+      {filter.batch !== null && (
+        <>
+          <button
+            type="button"
+            className="chip"
+            aria-pressed
+            onClick={() => changeFilter({ batch: null })}
+          >
+            {t("One batch")}
+            <X size={12} aria-hidden />
+          </button>
+          <button
+            type="button"
+            className="chip"
+            aria-pressed={asGrid}
+            onClick={() => onGrid(!asGrid)}
+          >
+            <Grid3x3 size={12} aria-hidden />
+            {t("As a grid")}
+          </button>
+        </>
+      )}
+      <span className="space" />
+      <span className="found" role="status">
+        {total !== null && t("{{count}} results", { count: total })}
+      </span>
+      <Size />
+    </search>
+  );
+}
+
+function SearchField() {
+  const search = useHistory((state) => state.filter.search);
+  const [typed, setTyped] = useState(search);
+  useEffect(() => {
+    if (typed === useHistory.getState().filter.search) return;
+    const timer = setTimeout(() => changeFilter({ search: typed }), REST);
+    return () => clearTimeout(timer);
+  }, [typed]);
+  return (
+    <label className="search-field">
+      <Search size={13} aria-hidden />
+      <input
+        type="search"
+        aria-label={t("Search the results")}
+        placeholder={t("Words of the prompt, model or seed")}
+        value={typed}
+        onChange={(event) => setTyped(event.currentTarget.value)}
+      />
+    </label>
+  );
+}
+
+function Size() {
+  const size = useView((state) => state.thumbnail);
+  return (
+    <input
+      className="size"
+      type="range"
+      min={72}
+      max={320}
+      step={8}
+      value={size}
+      aria-label={t("Size of the pictures")}
+      onChange={(event) => useView.setState({ thumbnail: Number(event.currentTarget.value) })}
+    />
+  );
+}
+
+export function resetFilter(): void {
+  changeFilter(NO_FILTER);
+}

@@ -1,0 +1,238 @@
+/** Thousands of results, of which only those in sight are built; by day, and all by keys. */
+import { useVirtualizer } from "@tanstack/react-virtual";
+import { type KeyboardEvent, type MouseEvent, useEffect, useMemo, useRef, useState } from "react";
+import type { ListedJob } from "../api/results";
+import {
+  choose,
+  chooseRange,
+  chosenJobs,
+  readAround,
+  toggleChosen,
+  undoForget,
+  useHistory,
+} from "../state/history";
+import { dayName, type GridRow, rowOfPlace, rowsOf } from "../state/historyRows";
+import { lookAt } from "../state/lookAt";
+import { tellError, useView } from "../state/view";
+import { t } from "../words/words";
+import { resetFilter } from "./History";
+import { Picture } from "./Picture";
+
+const GAP = 6;
+const PADDING = 12;
+const HEADING = 30;
+
+export function HistoryGrid() {
+  const total = useHistory((state) => state.total);
+  const filtered = useHistory(({ filter }) =>
+    Object.values(filter).some((each) => each !== null && each !== "" && each !== false),
+  );
+  if (total === null) return <p className="empty">{t("Looking through the history")}</p>;
+  if (total > 0) return <Grid />;
+  return (
+    <p className="empty">
+      {filtered
+        ? t("Nothing that has run fits this search.")
+        : t("What you make is kept here, with the workflow that made it. Press Run.")}{" "}
+      {filtered && (
+        <button type="button" className="link" onClick={resetFilter}>
+          {t("Show all")}
+        </button>
+      )}
+    </p>
+  );
+}
+
+function Grid() {
+  const box = useRef<HTMLDivElement>(null);
+  const width = useWidth(box);
+  const { days, jobs, at, chosen } = useHistory();
+  const size = useView((state) => state.thumbnail);
+  const columns = Math.max(Math.floor((width - 2 * PADDING + GAP) / (size + GAP)), 1);
+  const side = Math.floor((width - 2 * PADDING - (columns - 1) * GAP) / columns);
+  const rows = useMemo(() => rowsOf(days, columns), [days, columns]);
+  const virtual = useVirtualizer({
+    count: rows.length,
+    getScrollElement: () => box.current,
+    estimateSize: (index) => (rows[index]?.kind === "day" ? HEADING : side + GAP),
+    overscan: 3,
+  });
+  // biome-ignore lint/correctness/useExhaustiveDependencies: sizes changed, so all is measured anew
+  useEffect(() => virtual.measure(), [side, rows]);
+
+  const items = virtual.getVirtualItems();
+  const [first, last] = placesIn(items.map(({ index }) => rows[index]));
+  useEffect(() => {
+    if (last >= first) readAround(first, last).catch(tellError);
+  }, [first, last]);
+
+  const go = (to: number, range: boolean) => {
+    const target = Math.min(Math.max(to, 0), jobs.length - 1);
+    readAround(target, target)
+      .then(() => {
+        const id = useHistory.getState().jobs[target]?.id;
+        if (range) void chooseRange(at, target);
+        else choose(id === undefined ? [] : [id], target);
+        virtual.scrollToIndex(rowOfPlace(rows, target), { align: "auto" });
+      })
+      .catch(tellError);
+  };
+  const onKeyDown = (event: KeyboardEvent) => {
+    if (!keyed(event, { at, columns, count: jobs.length, go })) return;
+    event.preventDefault();
+    event.stopPropagation();
+  };
+  return (
+    <div
+      ref={box}
+      className="history-grid"
+      role="listbox"
+      tabIndex={0}
+      aria-label={t("Results")}
+      aria-multiselectable
+      aria-activedescendant={jobs[at] === undefined ? undefined : `result-${at}`}
+      onKeyDown={onKeyDown}
+    >
+      <div
+        className="sheet"
+        role="presentation"
+        style={{ height: virtual.getTotalSize() + PADDING }}
+      >
+        {items.map(({ index, start, key }) => {
+          const row = rows[index];
+          if (row === undefined) return null;
+          return row.kind === "day" ? (
+            <div key={key} aria-hidden className="day" style={{ top: start }}>
+              {dayName(row.day)} <span>{row.count}</span>
+            </div>
+          ) : (
+            <div key={key} role="presentation" className="row" style={{ top: start, height: side }}>
+              {range(row.first, row.count).map((place) => (
+                <Cell
+                  key={jobs[place]?.id ?? place}
+                  job={jobs[place]}
+                  place={place}
+                  count={jobs.length}
+                  side={side}
+                  at={place === at}
+                  chosen={chosen.has(jobs[place]?.id ?? "")}
+                  wanted={!virtual.isScrolling}
+                />
+              ))}
+            </div>
+          );
+        })}
+      </div>
+    </div>
+  );
+}
+
+function placesIn(rows: readonly (GridRow | undefined)[]): [number, number] {
+  const cells = rows.filter((row) => row?.kind === "cells");
+  const [first, last] = [cells[0], cells.at(-1)];
+  return [first?.first ?? 0, last === undefined ? -1 : last.first + last.count - 1];
+}
+
+interface Keyed {
+  at: number;
+  columns: number;
+  count: number;
+  go: (to: number, range: boolean) => void;
+}
+
+/** What a key does in the gallery; false where it does nothing. */
+function keyed(event: KeyboardEvent, { at, columns, count, go }: Keyed): boolean {
+  const to = {
+    ArrowLeft: at - 1,
+    ArrowRight: at + 1,
+    ArrowUp: at - columns,
+    ArrowDown: at + columns,
+    Home: 0,
+    End: count - 1,
+    PageUp: at - 3 * columns,
+    PageDown: at + 3 * columns,
+  }[event.key];
+  const { jobs } = useHistory.getState();
+  if (to !== undefined) go(to, event.shiftKey);
+  else if (event.key === "Enter") lookAt("history", at);
+  else if (event.key === " ") {
+    const job = jobs[at];
+    if (job !== undefined) toggleChosen(job.id, at);
+  } else if (event.key === "a" && (event.ctrlKey || event.metaKey)) {
+    chooseRange(0, count - 1).catch(tellError);
+  } else if (event.key === "Delete") {
+    useHistory.setState({ asking: chosenJobs().map((job) => job.id) });
+  } else if (event.key === "Escape" && useHistory.getState().chosen.size > 0) choose([]);
+  else return false;
+  return true;
+}
+
+interface CellProps {
+  job: ListedJob | undefined;
+  place: number;
+  count: number;
+  side: number;
+  at: boolean;
+  chosen: boolean;
+  wanted: boolean;
+}
+
+function Cell({ job, place, count, side, at, chosen, wanted }: CellProps) {
+  const leaving = useHistory((state) => job !== undefined && state.leaving.has(job.id));
+  const onClick = (event: MouseEvent) => {
+    if (job === undefined) return;
+    if (event.shiftKey) chooseRange(useHistory.getState().at, place).catch(tellError);
+    else if (event.ctrlKey || event.metaKey) toggleChosen(job.id, place);
+    else choose([job.id], place);
+  };
+  if (leaving) {
+    return (
+      <div className="cell leaving" style={{ width: side }} role="presentation">
+        <button type="button" onClick={undoForget}>
+          {t("Undo")}
+        </button>
+      </div>
+    );
+  }
+  return (
+    // biome-ignore lint/a11y/useKeyWithClickEvents: the list takes the keys for all
+    <div
+      id={`result-${place}`}
+      className={`cell thumb ${job?.status ?? "unread"}${at ? " at" : ""}`}
+      style={{ width: side }}
+      role="option"
+      tabIndex={-1}
+      aria-selected={chosen}
+      aria-posinset={place + 1}
+      aria-setsize={count}
+      aria-label={labelOf(job)}
+      onClick={onClick}
+      onDoubleClick={() => lookAt("history", place)}
+    >
+      {job !== undefined && <Picture job={job} size={side > 192 ? 512 : 256} wanted={wanted} />}
+    </div>
+  );
+}
+
+function labelOf(job: ListedJob | undefined): string {
+  if (job === undefined) return t("Being read");
+  const name = job.excerpt ?? job.title ?? job.preview_output?.filename ?? job.id;
+  const when = job.create_time === undefined ? "" : new Date(job.create_time).toLocaleString();
+  return `${name}, ${when}`;
+}
+
+function range(first: number, count: number): number[] {
+  return Array.from({ length: count }, (_, index) => first + index);
+}
+
+function useWidth(box: React.RefObject<HTMLDivElement | null>): number {
+  const [width, setWidth] = useState(800);
+  useEffect(() => {
+    const shown = box.current;
+    if (shown === null) return;
+    const watch = new ResizeObserver(() => setWidth(shown.clientWidth));
+    watch.observe(shown);
+    return () => watch.disconnect();
+  }, [box]);
+  return width;
+}

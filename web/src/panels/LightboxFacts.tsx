@@ -1,0 +1,151 @@
+/** What made a result: its prompt, seed, model, steps, size, time, and every node's values. */
+import {
+  Copy,
+  Download,
+  FileInput,
+  GitCompareArrows,
+  ImageUp,
+  SplitSquareHorizontal,
+  Star,
+} from "lucide-react";
+import type { ListedJob } from "../api/results";
+import { compareWithOpen } from "../state/difference";
+import { star, useHistory } from "../state/history";
+import { closeLooking, compareJobs, latestBeside } from "../state/lookAt";
+import { spanOf } from "../state/queue";
+import { downloadJobs, giveAsInput, openResult, previewOf, type Result } from "../state/results";
+import { tellError } from "../state/view";
+import { t } from "../words/words";
+
+export function LightboxFacts({ job, result }: { job: ListedJob; result: Result }) {
+  const { facts } = result;
+  const { execution_start_time: start, execution_end_time: end, create_time: made } = job;
+  const lines: readonly (readonly [string, string | null])[] = [
+    [t("Seed"), facts.seed],
+    [t("Model"), facts.models.join(", ") || null],
+    ...facts.settings.map(([name, value]) => [name, value] as const),
+    [t("Size"), facts.size],
+    [t("Took"), start === undefined || end === undefined ? null : spanOf(end - start)],
+    [t("Made"), made === undefined ? null : new Date(made).toLocaleString()],
+    [t("Workflow"), job.title ?? null],
+    [t("Files"), result.files.map((each) => each.filename).join(", ") || null],
+  ];
+  return (
+    <aside className="facts" aria-label={t("What made it")}>
+      <Actions job={job} result={result} />
+      {facts.positive !== null && <Text title={t("Prompt")} text={facts.positive} />}
+      {facts.negative !== null && <Text title={t("Negative prompt")} text={facts.negative} />}
+      <dl>
+        {lines.map(([name, value]) =>
+          value === null ? null : (
+            <div key={name}>
+              <dt>{name}</dt>
+              <dd>{value}</dd>
+            </div>
+          ),
+        )}
+      </dl>
+      {result.texts.map(({ node, text }) => (
+        <Text key={`${node} ${text}`} title={t("Text of node {{node}}", { node })} text={text} />
+      ))}
+      <details>
+        <summary>{t("Values of every node")}</summary>
+        {facts.nodes.map(({ id, type, values }) => (
+          <dl key={id}>
+            <div className="of">
+              <dt>{type}</dt>
+              <dd>{id}</dd>
+            </div>
+            {values.map(([name, value]) => (
+              <div key={name}>
+                <dt>{name}</dt>
+                <dd>{value}</dd>
+              </div>
+            ))}
+          </dl>
+        ))}
+      </details>
+    </aside>
+  );
+}
+
+function Text({ title, text }: { title: string; text: string }) {
+  return (
+    <section>
+      <h3>
+        {title}
+        <button
+          type="button"
+          className="ghost"
+          aria-label={t("Copy: {{title}}", { title })}
+          onClick={() => navigator.clipboard.writeText(text).catch(tellError)}
+        >
+          <Copy size={12} aria-hidden />
+        </button>
+      </h3>
+      <p>{text}</p>
+    </section>
+  );
+}
+
+function Actions({ job, result }: { job: ListedJob; result: Result }) {
+  const file = previewOf(job);
+  const latest = latestBeside(job.id);
+  const starred = useHistory(
+    ({ jobs }) => jobs.find((each) => each?.id === job.id)?.starred ?? job.starred ?? false,
+  );
+  const leave = (then: () => void) => () => {
+    closeLooking();
+    then();
+  };
+  const actions = [
+    {
+      label: starred ? t("Take the star away") : t("Give a star"),
+      Icon: Star,
+      run: () => void star([job.id], !starred),
+      can: true,
+    },
+    {
+      label: t("Open its workflow"),
+      Icon: FileInput,
+      run: leave(() => void openResult(job.id)),
+      can: true,
+    },
+    {
+      label: t("Use as an input"),
+      Icon: ImageUp,
+      run: leave(() => file !== null && giveAsInput(file)),
+      can: file !== null && result.files.some((each) => each.medium === "picture"),
+    },
+    {
+      label: t("Compare with the latest"),
+      Icon: SplitSquareHorizontal,
+      run: leave(() => compareJobs(job, latest)),
+      can: file !== null && latest !== undefined,
+    },
+    {
+      label: t("Differences to the open workflow"),
+      Icon: GitCompareArrows,
+      run: leave(() => void compareWithOpen(job.id)),
+      can: true,
+    },
+    {
+      label: t("Download"),
+      Icon: Download,
+      run: () => void downloadJobs([job.id]),
+      can: result.files.length > 0,
+    },
+  ];
+  return (
+    <div className="chips">
+      {actions
+        .filter((each) => each.can)
+        .map(({ label, Icon, run }) => (
+          <button key={label} type="button" className="chip" onClick={run}>
+            <Icon size={12} aria-hidden />
+            {label}
+          </button>
+        ))}
+    </div>
+  );
+}

@@ -1,0 +1,57 @@
+/** What stands for a job in a list: a thumbnail, a symbol of its kind, or why there is none. */
+import { AudioLines, FileQuestion, Film, Images, Star } from "lucide-react";
+import { useState } from "react";
+import { type ListedJob, thumbnailUrl } from "../api/results";
+import { mediumOf, previewOf, sentenceOf, writeDragged } from "../state/results";
+import { t } from "../words/words";
+
+const SYMBOLS = { video: Film, audio: AudioLines, file: FileQuestion };
+
+interface Props {
+  job: ListedJob;
+  size: number;
+  /** False while one scrolls past: what was not shown yet is not asked for. */
+  wanted?: boolean;
+}
+
+export function Picture({ job, size, wanted = true }: Props) {
+  const file = previewOf(job);
+  const [gone, setGone] = useState(false);
+  const [begun, setBegun] = useState(wanted);
+  if (wanted && !begun) setBegun(true);
+  if (file === null) {
+    return <span className="word">{sentenceOf(job)}</span>;
+  }
+  const medium = mediumOf(file.filename);
+  if (medium !== "picture") {
+    const Icon = SYMBOLS[medium];
+    return (
+      <span className="word">
+        <Icon size={22} aria-hidden />
+        {file.filename}
+      </span>
+    );
+  }
+  if (gone) return <span className="word">{t("The file is gone.")}</span>;
+  if (!begun) return <span className="word" aria-hidden />;
+  return (
+    <>
+      <img
+        src={thumbnailUrl(file, size)}
+        alt={job.excerpt ?? file.filename}
+        loading="lazy"
+        decoding="async"
+        draggable
+        onDragStart={(event) => writeDragged(event.dataTransfer, file)}
+        onError={() => setGone(true)}
+      />
+      {(job.outputs_count ?? 1) > 1 && (
+        <span className="badge" title={t("{{count}} files", { count: job.outputs_count ?? 1 })}>
+          <Images size={11} aria-hidden />
+          {job.outputs_count}
+        </span>
+      )}
+      {job.starred && <Star className="starred" size={13} aria-label={t("With a star")} />}
+    </>
+  );
+}

@@ -1,0 +1,42 @@
+/** What one does most with a result, on its thumbnail. */
+import { FileInput, ImageDown, ImageUp } from "lucide-react";
+import type { ListedJob } from "../api/results";
+import { downloadJobs, giveAsInput, mediumOf, openResult, previewOf } from "../state/results";
+import { t } from "../words/words";
+
+export function ResultTools({ job }: { job: ListedJob }) {
+  const file = previewOf(job);
+  const isPicture = file !== null && mediumOf(file.filename) === "picture";
+  return (
+    <span className="tools">
+      {isPicture && (
+        <button
+          type="button"
+          aria-label={t("Use it as an input")}
+          title={t("Use it as an input")}
+          onClick={() => giveAsInput(file)}
+        >
+          <ImageUp size={13} aria-hidden />
+        </button>
+      )}
+      {file !== null && (
+        <button
+          type="button"
+          aria-label={t("Download")}
+          title={t("Download")}
+          onClick={() => void downloadJobs([job.id])}
+        >
+          <ImageDown size={13} aria-hidden />
+        </button>
+      )}
+      <button
+        type="button"
+        aria-label={t("Open its workflow")}
+        title={t("Open its workflow")}
+        onClick={() => void openResult(job.id)}
+      >
+        <FileInput size={13} aria-hidden />
+      </button>
+    </span>
+  );
+}

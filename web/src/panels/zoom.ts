@@ -1,0 +1,90 @@
+/** Zoom and pan of pictures; shared by those that are compared, so that they move as one. */
+import { type PointerEvent, type RefObject, useEffect, useRef, useState } from "react";
+
+export interface Zoom {
+  /** 1 shows the whole picture. */
+  scale: number;
+  x: number;
+  y: number;
+}
+
+export const WHOLE: Zoom = { scale: 1, x: 0, y: 0 };
+const MOST = 64;
+
+/** Nearer or farther by a factor, with what lies under a point staying under it. */
+export function zoomedAt(
+  { scale, x, y }: Zoom,
+  factor: number,
+  at: { x: number; y: number },
+): Zoom {
+  const next = Math.min(Math.max(scale * factor, 1), MOST);
+  if (next === 1) return WHOLE;
+  const ratio = next / scale;
+  return { scale: next, x: at.x - (at.x - x) * ratio, y: at.y - (at.y - y) * ratio };
+}
+
+export interface ZoomRoom {
+  zoom: Zoom;
+  setZoom: (zoom: Zoom) => void;
+  box: RefObject<HTMLDivElement | null>;
+  /** Nearer or farther around the middle. */
+  nearer: (factor: number) => void;
+  pan: (x: number, y: number) => void;
+  handlers: {
+    onPointerDown: (event: PointerEvent<HTMLElement>) => void;
+    onPointerMove: (event: PointerEvent<HTMLElement>) => void;
+  };
+}
+
+export function useZoom(): ZoomRoom {
+  const [zoom, setZoom] = useState(WHOLE);
+  const box = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    const shown = box.current;
+    if (shown === null) return;
+    // Not by React, whose listeners for the wheel cannot keep the page from zooming.
+    const onWheel = (event: WheelEvent) => {
+      event.preventDefault();
+      const { left, top } = shown.getBoundingClientRect();
+      const at = { x: event.clientX - left, y: event.clientY - top };
+      setZoom((before) => zoomedAt(before, Math.exp(-event.deltaY / 400), at));
+    };
+    shown.addEventListener("wheel", onWheel, { passive: false });
+    return () => shown.removeEventListener("wheel", onWheel);
+  }, []);
+  const pan = (x: number, y: number) =>
+    setZoom((before) =>
+      before.scale === 1 ? before : { ...before, x: before.x + x, y: before.y + y },
+    );
+  return {
+    zoom,
+    setZoom,
+    box,
+    nearer: (factor) => {
+      const { clientWidth = 0, clientHeight = 0 } = box.current ?? {};
+      setZoom((before) => zoomedAt(before, factor, { x: clientWidth / 2, y: clientHeight / 2 }));
+    },
+    pan,
+    handlers: {
+      onPointerDown: (event) => {
+        if (event.button === 0) event.currentTarget.setPointerCapture(event.pointerId);
+      },
+      onPointerMove: (event) => {
+        if (event.currentTarget.hasPointerCapture(event.pointerId)) {
+          pan(event.movementX, event.movementY);
+        }
+      },
+    },
+  };
+}
+
+export function transformOf({ scale, x, y }: Zoom): string {
+  return `translate(${x}px, ${y}px) scale(${scale})`;
+}
+
+/** The zoom at which one pixel of the picture is one of the screen. */
+export function pixelZoom(box: HTMLElement, picture: HTMLImageElement): Zoom {
+  const { clientWidth: width, clientHeight: height } = box;
+  const shown = Math.min(width / picture.naturalWidth, height / picture.naturalHeight);
+  return zoomedAt(WHOLE, 1 / (shown * window.devicePixelRatio), { x: width / 2, y: height / 2 });
+}

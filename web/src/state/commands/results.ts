@@ -1,0 +1,122 @@
+/** The queue, what has run, and comparing it. */
+import { useBatch } from "../batch";
+import type { Command } from "../commands";
+import { closeDifference, compareWithOpen, useDifference } from "../difference";
+import { changeFilter, chosenJobs, star, useHistory } from "../history";
+import { compareJobs, latestBeside, lookAt } from "../lookAt";
+import { pauseQueue, useQueue } from "../queue";
+import { giveAsInput, openResult, previewOf } from "../results";
+import { cancelAll } from "../running";
+import { useRuns } from "../runs";
+import { activeTab } from "../studio";
+import { toggleDock, useView } from "../view";
+
+const newest = () => useRuns.getState().past[0];
+const anyResult = () => useRuns.getState().past.length > 0;
+const current = () => (useView.getState().dock === "history" ? chosenJobs()[0] : newest());
+
+export const resultCommands: readonly Command[] = [
+  {
+    id: "run.batch",
+    title: "Run many times: seeds, values, grids",
+    group: "Run",
+    keys: ["Ctrl+Shift+B"],
+    enabled: () => activeTab().graph.order.length > 0,
+    run: () => useBatch.setState({ open: true }),
+  },
+  {
+    id: "queue.pause",
+    title: "Pause the queue, or go on",
+    group: "Run",
+    run: () => pauseQueue(!useQueue.getState().paused),
+  },
+  {
+    id: "queue.cancelAll",
+    title: "Cancel all that runs and waits",
+    group: "Run",
+    enabled: () => useQueue.getState().total + useQueue.getState().running.length > 0,
+    run: cancelAll,
+  },
+  {
+    id: "history.show",
+    title: "Show or hide the history",
+    group: "View",
+    keys: ["Shift+H"],
+    run: () => toggleDock("history"),
+  },
+  {
+    id: "history.starred",
+    title: "Show the results with a star",
+    group: "View",
+    run: () => {
+      useView.setState({ dock: "history" });
+      changeFilter({ starred: true });
+    },
+  },
+  {
+    id: "result.look",
+    title: "Look at the newest result",
+    group: "View",
+    enabled: anyResult,
+    run: () => lookAt("recent", 0),
+  },
+  {
+    id: "result.star",
+    title: "Give the result a star",
+    group: "Edit",
+    enabled: anyResult,
+    run: () => {
+      const job = current();
+      if (job !== undefined) void star([job.id], !job.starred);
+    },
+  },
+  {
+    id: "result.open",
+    title: "Open the workflow of the result",
+    group: "File",
+    enabled: anyResult,
+    run: () => {
+      const job = current();
+      if (job !== undefined) void openResult(job.id);
+    },
+  },
+  {
+    id: "result.input",
+    title: "Use the result as an input",
+    group: "Edit",
+    enabled: anyResult,
+    run: () => {
+      const job = current();
+      const file = job === undefined ? null : previewOf(job);
+      if (file !== null) giveAsInput(file);
+    },
+  },
+  {
+    id: "result.compare",
+    title: "Compare two results",
+    group: "View",
+    enabled: anyResult,
+    run: () => {
+      const chosen = useHistory.getState().chosen.size === 2 ? chosenJobs() : [];
+      const later = chosen[0] ?? newest();
+      if (later !== undefined) compareJobs(chosen[1] ?? latestBeside(later.id), later);
+    },
+  },
+  {
+    id: "result.difference",
+    title: "Differences of the open workflow to the result",
+    group: "View",
+    enabled: anyResult,
+    run: () => {
+      const job = current();
+      if (job !== undefined) void compareWithOpen(job.id);
+    },
+  },
+  {
+    id: "result.closeDifference",
+    title: "Hide the differences",
+    group: "View",
+    enabled: () => useDifference.getState().compared !== null,
+    run: closeDifference,
+  },
+];
