@@ -1,5 +1,5 @@
 /** The studio: starts what runs beside the screen, and puts the rooms together. */
-import { useEffect, useState } from "react";
+import { lazy, Suspense, useEffect, useState } from "react";
 import type { Declared } from "./api/extensions";
 import { Canvas } from "./canvas/Canvas";
 import { CommandPalette } from "./panels/CommandPalette";
@@ -50,6 +50,8 @@ function bringExtensions(): () => void {
     remove();
   };
 }
+
+const Models = lazy(() => import("./panels/Models").then((room) => ({ default: room.Models })));
 
 type Stage = "starting" | "ready" | { failed: string };
 
@@ -127,6 +129,7 @@ export function App() {
 /** All of the screen; drawn anew when its language changes. */
 function Screen() {
   const inspector = useView((state) => state.inspector);
+  const models = useView((state) => state.models);
   return (
     <div className={inspector ? "studio with-inspector" : "studio"}>
       <TopBar />
@@ -137,6 +140,7 @@ function Screen() {
         <NoticeBar />
         <Workflows />
         <ResultSide />
+        <Suspense>{models && <Models />}</Suspense>
       </main>
       {inspector && <Inspector />}
       <Dock />

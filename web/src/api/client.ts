@@ -69,6 +69,19 @@ export interface JobDetail extends Job {
   workflow?: { extra_data?: { extra_pnginfo?: { workflow?: unknown } }; prompt?: unknown };
 }
 
+export interface ModelKind {
+  name: string;
+  folders: string[];
+}
+
+/** A file of weights; `size` in bytes, `modified` in seconds since 1970. */
+export interface ModelFile {
+  name: string;
+  pathIndex: number;
+  size: number;
+  modified: number;
+}
+
 export interface Submission {
   client: string;
   /** Chosen here, so that the first message about it is already understood. */
@@ -174,6 +187,9 @@ export function makeClient(codec: Codec, request: typeof fetch = (...given) => f
       });
       return codec.parse(await answer.text()) as { prompt_id: string };
     },
+    /** Where weights are looked for: the folders of each kind, the first one first. */
+    modelKinds: () => read<ModelKind[]>("/experiment/models"),
+    models: (kind: string) => read<ModelFile[]>(`/experiment/models/${encodeURIComponent(kind)}`),
     /** What plugins declare; of a broken declaration its error. */
     async extensions(): Promise<DeclaredExtension[]> {
       const answer = await request("/calotype/extensions");
@@ -246,6 +262,12 @@ export function makeClient(codec: Codec, request: typeof fetch = (...given) => f
 
 export function extensionUrl(pack: string, file: string): string {
   return `/calotype/extensions/${encodeURIComponent(pack)}/${encodeURIComponent(file)}`;
+}
+
+/** The picture beside a file of weights; 404 where there is none. */
+export function modelPreviewUrl(kind: string, { name, pathIndex }: ModelFile): string {
+  const file = name.split("/").map(encodeURIComponent).join("/");
+  return `/api/experiment/models/preview/${encodeURIComponent(kind)}/${pathIndex}/${file}`;
 }
 
 export function viewUrl(file: ImageFile, preview?: string): string {

@@ -34,6 +34,8 @@ interface View {
   thumbnail: number;
   inspector: boolean;
   workflows: boolean;
+  /** The drawer of the weights on this server. */
+  models: boolean;
   shortcuts: boolean;
   /** The command palette. */
   commands: boolean;
@@ -57,6 +59,7 @@ export const useView = create<View>(() => ({
   thumbnail: 128,
   inspector: true,
   workflows: false,
+  models: false,
   shortcuts: false,
   commands: false,
   sheet: null,

@@ -14,7 +14,7 @@ export const fileCommands: readonly Command[] = [
     group: "File",
     keys: ["Ctrl+O", "W"],
     fields: true,
-    run: () => useView.setState(({ workflows }) => ({ workflows: !workflows })),
+    run: () => useView.setState(({ workflows }) => ({ workflows: !workflows, models: false })),
   },
   {
     id: "file.templates",

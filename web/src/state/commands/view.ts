@@ -51,6 +51,13 @@ export const viewCommands: readonly Command[] = [
     run: () => changeSetting("calotype.minimap", !setting("calotype.minimap")),
   },
   {
+    id: "view.models",
+    title: "Show or hide the models",
+    group: "View",
+    keys: ["M"],
+    run: () => useView.setState(({ models }) => ({ models: !models, workflows: false })),
+  },
+  {
     id: "view.queue",
     title: "Show or hide the queue",
     group: "View",

@@ -1,0 +1,120 @@
+/** The weights on this server by kind: what is there, where more go, and a click to use one. */
+import { RefreshCw, X } from "lucide-react";
+import { useCallback, useEffect, useState } from "react";
+import { type ModelFile, type ModelKind, modelPreviewUrl } from "../api/client";
+import { refreshCatalog } from "../state/files";
+import { addLoader, sizeInWords } from "../state/models";
+import { client } from "../state/server";
+import { tellError, useView } from "../state/view";
+import { t } from "../words/words";
+import "./models.css";
+
+type Found = ModelKind & { files: readonly ModelFile[] };
+
+async function listed(): Promise<Found[]> {
+  const kinds = await client.modelKinds();
+  return await Promise.all(
+    kinds.map(async (kind) => ({ ...kind, files: await client.models(kind.name) })),
+  );
+}
+
+export function Models() {
+  const [found, setFound] = useState<readonly Found[] | null>(null);
+  const [typed, setTyped] = useState("");
+  const read = useCallback(() => {
+    listed().then(setFound, tellError);
+  }, []);
+  useEffect(read, [read]);
+  const again = () => {
+    read();
+    void refreshCatalog().catch(tellError);
+  };
+  const wanted = typed.trim().toLowerCase();
+  const shown = (found ?? [])
+    .map((kind) => ({
+      ...kind,
+      files: kind.files.filter(({ name }) => name.toLowerCase().includes(wanted)),
+    }))
+    .filter(({ files }) => wanted === "" || files.length > 0)
+    .sort((one, other) => Number(other.files.length > 0) - Number(one.files.length > 0));
+  return (
+    <aside className="drawer models" aria-label={t("Models")}>
+      <header>
+        <h2>{t("Models")}</h2>
+        <span>
+          <button type="button" className="ghost" aria-label={t("Look again")} onClick={again}>
+            <RefreshCw size={14} aria-hidden />
+          </button>
+          <button
+            type="button"
+            className="ghost"
+            aria-label={t("Close")}
+            onClick={() => useView.setState({ models: false })}
+          >
+            <X size={14} aria-hidden />
+          </button>
+        </span>
+      </header>
+      <input
+        className="plain"
+        type="search"
+        aria-label={t("Search models")}
+        placeholder={t("Search")}
+        value={typed}
+        onChange={(event) => setTyped(event.currentTarget.value)}
+      />
+      <div className="kinds">
+        {shown.map((each) => (
+          <Kind key={each.name} kind={each} open={each.files.length > 0} />
+        ))}
+        {found !== null && shown.length === 0 && (
+          <p className="quiet">{t("No file is called that.")}</p>
+        )}
+      </div>
+    </aside>
+  );
+}
+
+function Kind({ kind, open }: { kind: Found; open: boolean }) {
+  return (
+    <details open={open}>
+      <summary>
+        {kind.name} <span className="quiet">{kind.files.length}</span>
+      </summary>
+      {kind.files.length === 0 && (
+        <p className="quiet">
+          {t("Files put here are found:")} <code>{kind.folders[0]}</code>
+        </p>
+      )}
+      <ul>
+        {kind.files.map((file) => (
+          <File key={`${file.pathIndex}/${file.name}`} kind={kind.name} file={file} />
+        ))}
+      </ul>
+    </details>
+  );
+}
+
+function File({ kind, file }: { kind: string; file: ModelFile }) {
+  const [hasPreview, setHasPreview] = useState(true);
+  return (
+    <li>
+      <button
+        type="button"
+        title={t("Put down the node that loads it")}
+        onClick={() => addLoader(kind, file)}
+      >
+        {hasPreview && (
+          <img
+            src={modelPreviewUrl(kind, file)}
+            alt=""
+            loading="lazy"
+            onError={() => setHasPreview(false)}
+          />
+        )}
+        <span className="name">{file.name}</span>
+        <span className="quiet">{sizeInWords(file.size)}</span>
+      </button>
+    </li>
+  );
+}
