@@ -38,8 +38,7 @@ export function RunBar() {
       <div className="split">
         <button
           type="button"
-          className="primary"
-          aria-disabled={connection !== "open" || sending}
+          className={connection === "open" ? "primary" : "primary away"}
           title={t("Run  Ctrl+Enter")}
           onClick={() => void run()}
         >

@@ -158,7 +158,7 @@ test("what is wrong is said on the node before a run", async () => {
   await page.keyboard.press("Delete");
   await node("KSampler").locator(".problem").waitFor();
   await page.getByRole("tab", { name: /Problems/ }).click();
-  await page.locator(".problem-list").getByText(/model/i).first().waitFor();
+  await page.locator(".problem-groups").getByText(/model/i).first().waitFor();
 });
 
 test("a dropped workflow opens in a tab of its own", async () => {

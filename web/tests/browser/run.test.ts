@@ -1,0 +1,224 @@
+/** Before a run: what it will do. While it goes: how far, and stop. After it: what failed, and why. */
+import { readFileSync } from "node:fs";
+import { resolve } from "node:path";
+import type { Page, WebSocketRoute } from "playwright-core";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import { dropFile, openPage, type Studio, startStudio } from "./studio";
+
+const RUN = 110_000;
+const DEFAULT = resolve(import.meta.dirname, "../../workflows/text_to_image.json");
+
+let studio: Studio;
+let page: Page;
+
+beforeAll(async () => {
+  studio = await startStudio();
+});
+afterAll(() => studio?.close());
+beforeEach(async () => {
+  page = await openPage(studio);
+});
+afterEach(() => page.context().close());
+
+const node = (title: string) => page.getByRole("group", { name: title, exact: true });
+const status = () => page.getByRole("region", { name: "Run" }).getByRole("status");
+const problems = () => page.getByRole("tab", { name: /^Problems/ });
+
+async function setNumber(title: string, name: string, value: string): Promise<void> {
+  await node(title).getByRole("spinbutton", { name, exact: true }).click();
+  const typing = node(title).getByRole("textbox", { name, exact: true });
+  await typing.fill(value);
+  await typing.press("Enter");
+}
+
+/** A small picture with a seed of its own: what other tests left is of no use to it. */
+async function small(seed: number, steps = 2, size = 64): Promise<void> {
+  await setNumber("Empty Latent Image", "width", String(size));
+  await setNumber("Empty Latent Image", "height", String(size));
+  await setNumber("KSampler", "steps", String(steps));
+  await setNumber("KSampler", "seed", String(seed));
+}
+
+async function says(text: RegExp | string, timeout = 20_000): Promise<void> {
+  await status().getByText(text).first().waitFor({ timeout });
+}
+
+async function open(workflow: unknown, name = "dropped"): Promise<void> {
+  const content = Buffer.from(JSON.stringify(workflow));
+  await dropFile(page, { name: `${name}.json`, type: "application/json", content });
+  await page.getByRole("tab", { name }).waitFor();
+}
+
+/** The first workflow with one value of one node changed. */
+function changed(type: string, at: number, value: unknown): unknown {
+  const workflow = JSON.parse(readFileSync(DEFAULT, "utf8")) as {
+    nodes: { type: string; widgets_values: unknown[] }[];
+  };
+  const found = workflow.nodes.find((each) => each.type === type);
+  if (found === undefined) throw new Error(`There is no ${type}.`);
+  found.widgets_values[at] = value;
+  return workflow;
+}
+
+test("the bar tells what a run will do: all, nothing, and what hangs on one prompt", async () => {
+  await small(101);
+  await says("7 nodes will run");
+  await page.keyboard.press("Control+Enter");
+  await node("Picture").locator(".picture img").waitFor({ timeout: RUN });
+  await says("Nothing has changed: all 7 nodes are cached");
+
+  await node("Prompt").getByRole("textbox", { name: "text" }).fill("a red fox in the snow");
+  await says("4 of 7 nodes will run, 3 cached");
+  await says(/about .+ · .+ [GM]B/);
+  await node("Prompt").getByRole("img", { name: "will run" }).waitFor();
+  await node("Negative prompt").getByRole("img", { name: "cached" }).waitFor();
+  const inspector = page.getByRole("complementary", { name: "Inspector" });
+  await inspector.getByText("will run").waitFor();
+  await inspector.getByText(/last time/).waitFor();
+});
+
+test("a run up to a node shows what comes out of it, on that node", async () => {
+  await small(102);
+  await node("VAE Decode").locator(".card-title").click();
+  await page.keyboard.press("Alt+Enter");
+  await node("VAE Decode").locator(".picture img").waitFor({ timeout: RUN });
+  expect(await node("Picture").locator(".picture img").count()).toBe(0);
+  await says("1 of 7 nodes will run, 6 cached");
+});
+
+test("a stop ends a long run, and says what it waits for", async () => {
+  await small(103, 9000, 256);
+  await page.keyboard.press("Control+Enter");
+  await says(/of 9000/, RUN);
+  await expect.poll(() => page.title()).toMatch(/^\d+ % · /);
+  await page.getByRole("button", { name: "Stop", exact: true }).click();
+  await page
+    .getByRole("button", { name: "Stop", exact: true })
+    .waitFor({ state: "detached", timeout: 60_000 });
+  await says(/of 7 nodes will run/);
+});
+
+test("a file that is not there is named, with the nearest, and mended by a click", async () => {
+  await open(changed("CheckpointLoaderSimple", 0, "calotype-dem.safetensors"), "lost");
+  await says(/needs? a look/);
+  await problems().click();
+  const files = page.getByRole("region", { name: "Missing files" });
+  await files
+    .getByText(/calotype-dem\.safetensors is not among .*nearest: calotype-demo\.safetensors/)
+    .waitFor();
+  expect(await problems().textContent()).toBe("Problems 1");
+  await files.getByRole("button", { name: "Load Checkpoint" }).click();
+  await expect
+    .poll(() => page.evaluate(() => document.activeElement?.closest("[data-input]") !== null))
+    .toBe(true);
+  await files.getByRole("button", { name: "Use calotype-demo.safetensors" }).click();
+  await files.waitFor({ state: "detached" });
+  await says(/nodes will run|are cached/);
+});
+
+test("a value out of range, a missing wire and a missing output are mended by a click each", async () => {
+  await open(changed("KSampler", 3, 900), "wild");
+  await problems().click();
+  const values = page.getByRole("region", { name: "Values" });
+  await values.getByText("cfg is 900; at most 100.").waitFor();
+  await values.getByRole("button", { name: "Set to 100" }).click();
+  await values.waitFor({ state: "detached" });
+
+  await node("VAE Decode").locator(".card-title").click();
+  await page.keyboard.press("Delete");
+  const wires = page.getByRole("region", { name: "Wires", exact: true });
+  await wires.getByText(/images is missing/).waitFor();
+
+  await node("Picture").locator(".card-title").click();
+  await page.keyboard.press("Delete");
+  const whole = page.getByRole("region", { name: "The workflow" });
+  await whole.getByText(/no output node/).waitFor();
+  await whole.getByRole("button", { name: "Add Save Image" }).click();
+  await whole.waitFor({ state: "detached" });
+});
+
+/** The first bytes of a picture, and no more. */
+const BROKEN = Buffer.from(
+  "89504e470d0a1a0a0000000d4948445200000040000000400802000000258be48f0000",
+  "hex",
+);
+
+test("a failure is told plainly on its node; the traceback is folded, with a report to copy", async () => {
+  await page.request.post(`${studio.address}/api/upload/image`, {
+    multipart: { image: { name: "broken.png", mimeType: "image/png", buffer: BROKEN } },
+  });
+  await page.reload();
+  await page.locator(".card").first().waitFor();
+  await open({
+    nodes: [
+      {
+        id: 1,
+        type: "LoadImage",
+        pos: [100, 100],
+        size: [300, 300],
+        outputs: [{ name: "IMAGE", type: "IMAGE", links: [1] }],
+        widgets_values: ["broken.png", "image"],
+      },
+      {
+        id: 2,
+        type: "PreviewImage",
+        pos: [500, 100],
+        size: [300, 300],
+        inputs: [{ name: "images", type: "IMAGE", link: 1 }],
+      },
+    ],
+    links: [[1, 1, 0, 2, 0, "IMAGE"]],
+    version: 0.4,
+  });
+  await says("2 nodes will run");
+  await page.keyboard.press("Control+Enter");
+  await node("Load Image").locator(".problem").waitFor({ timeout: RUN });
+  await problems().click();
+  const failed = page.getByRole("region", { name: "Failed in the last run" });
+  await failed
+    .getByText(/broken\.png/)
+    .first()
+    .waitFor();
+  const traceback = failed.locator("pre");
+  expect(await traceback.isVisible()).toBe(false);
+  await failed.getByText("Traceback").click();
+  await traceback.getByText(/load_image/).waitFor();
+  await failed.getByRole("button", { name: "Copy a report" }).click();
+  await page.getByText("The report is in the clipboard.").waitFor();
+  const report = await page.evaluate(() => navigator.clipboard.readText());
+  expect(report).toMatch(/# LoadImage failed[\s\S]+Calotype \d[\s\S]+## Traceback/);
+});
+
+test("while the server is away the bar says so, edits go on, and what it knows comes back", async () => {
+  let away = false;
+  const sockets: WebSocketRoute[] = [];
+  await page.routeWebSocket(/\/ws/, (socket) => {
+    if (away) void socket.close();
+    else {
+      socket.connectToServer();
+      sockets.push(socket);
+    }
+  });
+  await page.reload();
+  await page.locator(".card").first().waitFor();
+  await says(/nodes will run|are cached/);
+  away = true;
+  for (const each of sockets) await each.close();
+  await says("The server is away. Your work is kept.");
+  await page.getByRole("button", { name: "Run", exact: true }).click();
+  await page.getByText(/nothing can run now/).waitFor();
+  await setNumber("KSampler", "cfg", "6.5");
+  away = false;
+  await says(/nodes will run|are cached/, 30_000);
+});
+
+test("with that on, every change runs", async () => {
+  await small(104);
+  await says(/nodes will run/);
+  await page.getByRole("button", { name: "More ways to run" }).click();
+  await page.getByRole("menuitemcheckbox", { name: "Run on every change" }).click();
+  await setNumber("KSampler", "cfg", "3");
+  await says("Nothing has changed: all 7 nodes are cached", RUN);
+  await page.getByRole("button", { name: "More ways to run" }).click();
+  await page.getByRole("menuitemcheckbox", { name: "Run on every change", checked: true }).click();
+});
