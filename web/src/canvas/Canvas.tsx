@@ -50,6 +50,7 @@ import { Minimap } from "./Minimap";
 import { NodeCard } from "./NodeCard";
 import { nodeAt, Overview } from "./Overview";
 import { PulledWire, Wire } from "./Wire";
+import { paintedWireAt, usePaintedWires, WireLayer } from "./WireLayer";
 import { WireMarks } from "./WireMarks";
 import { clickWire, WireMenu } from "./WireMenu";
 import { ZoomBar } from "./ZoomBar";
@@ -93,18 +94,24 @@ function Board() {
   const pointer = useCanvasHandle(flow, box);
   useFirstView(flow, box);
   useDragging(flow, box, overview);
+  const wires = usePaintedWires(box, edges, overview);
 
   const atScreen = useCallback(
     (x: number, y: number) => flow.screenToFlowPosition({ x, y }),
     [flow],
   );
 
+  const isPainted = wires.painted !== null;
   const onPaneClick = useCallback(
     (event: MouseEvent) => {
-      const key = overview ? nodeAt(atScreen(event.clientX, event.clientY)) : null;
-      select(key === null ? [] : [key]);
+      const screen = { x: event.clientX, y: event.clientY };
+      const at = flow.screenToFlowPosition(screen, { snapToGrid: false });
+      const key = overview ? nodeAt(at) : null;
+      const wire = isPainted ? paintedWireAt(at, flow.getZoom()) : null;
+      if (wire !== null) clickWire(event, wire);
+      else select(key === null ? [] : [key]);
     },
-    [overview, atScreen],
+    [overview, flow, isPainted],
   );
   const onMouseMove = useCallback(
     (event: MouseEvent) => {
@@ -145,7 +152,7 @@ function Board() {
     >
       <ReactFlow<FlowNode, FlowEdge>
         nodes={overview ? NO_NODES : nodes}
-        edges={overview ? NO_EDGES : edges}
+        edges={overview ? NO_EDGES : wires.edges}
         nodeTypes={NODE_TYPES}
         edgeTypes={EDGE_TYPES}
         onNodesChange={onNodesChange}
@@ -178,6 +185,7 @@ function Board() {
       >
         <Background variant={BackgroundVariant.Dots} gap={24} size={1.8} />
         {!overview && <Groups />}
+        {wires.painted !== null && <WireLayer edges={edges} painted={wires.painted} />}
         {!overview && <WireMarks />}
         {overview && <Overview />}
         <DifferenceMarks />
