@@ -41,9 +41,10 @@ import { useView } from "../state/view";
 import { BoundaryCard } from "./BoundaryCard";
 import { Breadcrumbs } from "./Breadcrumbs";
 import { useCanvasHandle } from "./clipboard";
-import { disconnect, joinEnds, letGo, mayJoin, reconnect } from "./connecting";
+import { disconnect, joinEnds, letGo, mayJoin, reconnect, startPulling } from "./connecting";
 import { DifferenceMarks } from "./DifferenceMarks";
 import { useDragging } from "./dragging";
+import { goOnDragging, startDrag, stopDrag } from "./entering";
 import { type FlowEdge, type FlowNode, Projection } from "./flow";
 import { Groups } from "./Groups";
 import { Minimap } from "./Minimap";
@@ -157,7 +158,10 @@ function Board() {
         edgeTypes={EDGE_TYPES}
         onNodesChange={onNodesChange}
         onEdgesChange={onEdgesChange}
-        onNodeDragStop={endThread}
+        onNodeDragStart={startDrag}
+        onNodeDrag={goOnDragging}
+        onNodeDragStop={stopDrag}
+        onConnectStart={startPulling}
         onConnect={joinEnds}
         isValidConnection={mayJoin}
         onConnectEnd={letGo}

@@ -1,5 +1,5 @@
 /** A node: title, sockets, widgets, and below them what it shows. */
-import { Handle, type NodeProps, NodeResizeControl, Position, useConnection } from "@xyflow/react";
+import { Handle, type NodeProps, NodeResizeControl, Position } from "@xyflow/react";
 import { AlertTriangle } from "lucide-react";
 import { memo, useState } from "react";
 import { MODE } from "../document/graph";
@@ -21,11 +21,11 @@ import {
   showsPictures,
   type WidgetRow,
 } from "../state/shape";
-import { fits } from "../state/sockets";
-import { activeTab, endThread, schemaOf, titleOf, useActive, useStudio } from "../state/studio";
+import { activeTab, endThread, titleOf, useActive, useStudio } from "../state/studio";
 import { tellError } from "../state/view";
 import { Field } from "../widgets/Field";
 import type { FlowNode } from "./flow";
+import { markOf, usePulled } from "./pulling";
 import { RunMark, Timing } from "./RunMark";
 import { Shown } from "./Shown";
 
@@ -153,37 +153,10 @@ function Progress({ run }: { run: NodeRun }) {
   );
 }
 
-/** The type that is being pulled, and from which side; null while no wire is. */
-function usePulled(): { type: string; side: string; node: string } | null {
-  const pulled = useConnection((state) =>
-    state.inProgress
-      ? `${state.fromHandle.type}\n${state.fromNode.id}\n${state.fromHandle.id ?? ""}`
-      : null,
-  );
-  if (pulled === null) return null;
-  const [side = "", key = "", handle = ""] = pulled.split("\n");
-  const node = activeTab().graph.nodes[key];
-  if (node === undefined) return null;
-  const schema = schemaOf(node.type);
-  const slot = Number(handle);
-  const type =
-    side === "source"
-      ? (node.outputs[slot]?.type ?? schema?.outputs[slot]?.type)
-      : (schema?.inputs.find((each) => each.name === handle)?.type ??
-        node.inputs.find((each) => each.name === handle)?.type);
-  return { type: type ?? "*", side, node: key };
-}
-
 function Sockets({ node, shape, collapsed }: { node: string; shape: Shape; collapsed: boolean }) {
   const pulled = usePulled();
   const inputs = useActive((tab) => tab.graph.nodes[node]?.inputs);
   const outputs = useActive((tab) => tab.graph.nodes[node]?.outputs);
-  const dim = (row: SocketRow, side: "source" | "target") => {
-    if (pulled === null) return false;
-    if (pulled.side === side || pulled.node === node) return true;
-    const [from, to] = side === "target" ? [pulled.type, row.type] : [row.type, pulled.type];
-    return !fits(from, to);
-  };
   return (
     <>
       {shape.inputs.map((row) => (
@@ -192,7 +165,7 @@ function Sockets({ node, shape, collapsed }: { node: string; shape: Shape; colla
           row={row}
           side="target"
           joined={inputs?.some((each) => each.name === row.id && each.link !== null) ?? false}
-          dim={dim(row, "target")}
+          mark={markOf(pulled, row, "target", node)}
           labelled={!collapsed}
         />
       ))}
@@ -202,7 +175,7 @@ function Sockets({ node, shape, collapsed }: { node: string; shape: Shape; colla
           row={row}
           side="source"
           joined={(outputs?.[Number(row.id)]?.links.length ?? 0) > 0}
-          dim={dim(row, "source")}
+          mark={markOf(pulled, row, "source", node)}
           labelled={!collapsed}
         />
       ))}
@@ -214,17 +187,19 @@ interface SocketProps {
   row: SocketRow;
   side: "source" | "target";
   joined: boolean;
-  dim: boolean;
+  /** How it looks while a wire is pulled. */
+  mark: "" | "dim" | "fit";
   labelled: boolean;
 }
 
-function Socket({ row, side, joined, dim, labelled }: SocketProps) {
+function Socket({ row, side, joined, mark, labelled }: SocketProps) {
+  // "nokey": Shift on a socket moves its wires instead of drawing a selection.
   const classes = [
-    "socket",
+    "socket nokey",
     familyOf(row.type),
     row.optional && !joined ? "ring" : "",
     row.list ? "list" : "",
-    dim ? "dim" : "",
+    mark,
   ];
   return (
     <>
@@ -239,7 +214,7 @@ function Socket({ row, side, joined, dim, labelled }: SocketProps) {
       />
       {labelled && (
         <span
-          className={`socket-label ${side}${dim ? " dim" : ""}${row.optional ? " optional" : ""}`}
+          className={`socket-label ${side}${mark === "dim" ? " dim" : ""}${row.optional ? " optional" : ""}`}
           style={{ top: row.y }}
         >
           {row.label}
@@ -271,10 +246,7 @@ function Widget({ node: id, row }: { node: string; row: WidgetRow }) {
   const { input, control } = row;
   const linked = node.inputs.some((each) => each.name === input.name && each.link !== null);
   const offered =
-    pulled !== null &&
-    pulled.side === "source" &&
-    pulled.node !== id &&
-    fits(pulled.type, input.type);
+    pulled !== null && pulled.side === "source" && markOf(pulled, input, "target", id) === "fit";
   const set = (name: string, value: unknown) => change(id, name, value as Json, `${id}/${name}`);
   const upload = async (file: File) => {
     try {
@@ -298,7 +270,7 @@ function Widget({ node: id, row }: { node: string; row: WidgetRow }) {
         id={input.name}
         type="target"
         position={Position.Left}
-        className={`socket scalar${linked ? "" : " ring"}${offered ? " offered" : ""}${linked ? "" : " quiet"}`}
+        className={`socket nokey scalar${linked ? "" : " ring"}${offered ? " offered" : ""}${linked ? "" : " quiet"}`}
         style={{ "--colour": colourOf(input.type) } as React.CSSProperties}
         aria-label={`${input.name}, ${input.type}`}
       />

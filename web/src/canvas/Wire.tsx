@@ -18,8 +18,7 @@ export const Wire = memo(function Wire(props: EdgeProps<FlowEdge>) {
   const hidden = useActive((tab) => isHidden(tab, id, quiet));
   const shape = useSetting("calotype.wireShape") as WireShape;
   const lit = useWiring((state) => state.lit.includes(id));
-  const target = useWiring((state) => state.over === id);
-  if (link === undefined || (hidden && !lit && !target)) return null;
+  if (link === undefined || (hidden && !lit)) return null;
   const open = selected || lit;
   const ends = { source: { x: sourceX, y: sourceY }, target: { x: targetX, y: targetY } };
   const pen = svgPen();
@@ -30,7 +29,6 @@ export const Wire = memo(function Wire(props: EdgeProps<FlowEdge>) {
     selected ? "selected" : "",
     data?.muted ? "muted" : "",
     link.portal !== null && open ? "portal" : "",
-    target ? "over" : "",
   ];
   return (
     <g className={classes.filter(Boolean).join(" ")}>

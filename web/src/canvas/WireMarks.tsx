@@ -6,13 +6,14 @@ import type { Link, Point } from "../document/graph";
 import { portalOf } from "../document/portal";
 import { linksThrough, moveReroutes } from "../document/reroute";
 import { canvas } from "../state/canvas";
-import { jumpAlong, removePoints, renameWires } from "../state/connecting";
+import { endsNow, jumpAlong, removePoints, renameWires } from "../state/connecting";
 import { colourOf } from "../state/kinds";
 import { shows } from "../state/places";
 import { useRuns } from "../state/runs";
+import { useSetting } from "../state/settings";
 import { GRID, outputType } from "../state/shape";
 import { activeTab, edit, endThread, select, useActive, useStudio } from "../state/studio";
-import { endsOf, STUB } from "../state/wires";
+import { endsOf, pathOf, STUB, svgPen, traceLink, type WireShape } from "../state/wires";
 import { useWiring } from "../state/wiring";
 import { t } from "../words/words";
 import "./wiring.css";
@@ -25,9 +26,26 @@ export const WireMarks = memo(function WireMarks() {
         <RoutePoint key={key} point={key} />
       ))}
       <Tags />
+      <Glow />
     </ViewportPortal>
   );
 });
+
+/** The wire that a node would be put into, whoever draws the wires themselves. */
+function Glow() {
+  const over = useWiring((state) => state.over);
+  const link = useActive((tab) => tab.graph.links[over ?? ""]);
+  const shape = useSetting("calotype.wireShape") as WireShape;
+  const ends = link && endsNow(link);
+  if (link === undefined || ends == null) return null;
+  const pen = svgPen();
+  traceLink(pen, link, pathOf(activeTab().graph, link), ends, shape, true);
+  return (
+    <svg className="wire-glow" aria-hidden>
+      <path d={pen.written()} />
+    </svg>
+  );
+}
 
 const ARROWS: Readonly<Record<string, Point>> = {
   ArrowLeft: { x: -GRID, y: 0 },
@@ -101,7 +119,9 @@ function RoutePoint({ point }: { point: string }) {
   return (
     <button
       type="button"
-      className={isSelected ? "route-point nodrag nopan selected" : "route-point nodrag nopan"}
+      className={
+        isSelected ? "route-point nodrag nopan nokey selected" : "route-point nodrag nopan nokey"
+      }
       style={{
         transform: `translate(${position.x}px, ${position.y}px) translate(-50%, -50%)`,
         ["--colour" as string]: colourOf(type),
@@ -178,7 +198,7 @@ function Tag({ link, end, at, type }: TagProps) {
   if (isAsked) {
     return (
       <input
-        className="wire-tag nodrag nopan"
+        className="wire-tag nodrag nopan nokey"
         style={style}
         aria-label={t("Name of the portal")}
         defaultValue={name}
@@ -197,7 +217,7 @@ function Tag({ link, end, at, type }: TagProps) {
   return (
     <button
       type="button"
-      className={`wire-tag nodrag nopan ${end}`}
+      className={`wire-tag nodrag nopan nokey ${end}`}
       style={style}
       aria-label={
         end === "source"

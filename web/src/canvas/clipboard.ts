@@ -2,12 +2,12 @@
 import type { useReactFlow } from "@xyflow/react";
 import { type RefObject, useEffect, useRef } from "react";
 import type { Point } from "../document/graph";
-import { copiedText, pasteText, removeSelected } from "../state/actions";
+import { removeSelected } from "../state/actions";
 import { setCanvas } from "../state/canvas";
+import { copiedText, paste } from "../state/clipping";
 import { openFile } from "../state/files";
 import { isTyping } from "../state/keymap";
 import { tellError } from "../state/view";
-import { t } from "../words/words";
 import type { FlowEdge, FlowNode } from "./flow";
 import { showNodes } from "./ZoomBar";
 
@@ -44,25 +44,24 @@ export function useCanvasHandle(
     const note = (event: KeyboardEvent) => {
       if (event.key.toLowerCase() === "v") withLinks = event.shiftKey;
     };
-    const paste = (event: ClipboardEvent) => {
+    const pasted = (event: ClipboardEvent) => {
       if (isTyping(event.target)) return;
       const at = flow.screenToFlowPosition(place());
       const [file] = event.clipboardData?.files ?? [];
-      const text = event.clipboardData?.getData("text/plain") ?? "";
       if (file !== undefined) void openFile(file, at);
-      else if (text.trimStart().startsWith("{")) pasteNodesAt(text, at, withLinks);
+      else pasteAt(event, at, withLinks);
       event.preventDefault();
     };
     window.addEventListener("keydown", note);
     window.addEventListener("copy", copy);
     window.addEventListener("cut", copy);
-    window.addEventListener("paste", paste);
+    window.addEventListener("paste", pasted);
     return () => {
       forget();
       window.removeEventListener("keydown", note);
       window.removeEventListener("copy", copy);
       window.removeEventListener("cut", copy);
-      window.removeEventListener("paste", paste);
+      window.removeEventListener("paste", pasted);
     };
   }, [flow, box]);
   return pointer;
@@ -78,10 +77,12 @@ function copy(event: ClipboardEvent): void {
   if (event.type === "cut") removeSelected();
 }
 
-function pasteNodesAt(text: string, at: Point, withLinks: boolean): void {
+function pasteAt(event: ClipboardEvent, at: Point, withLinks: boolean): void {
+  const text = event.clipboardData?.getData("text/plain") ?? "";
+  const html = event.clipboardData?.getData("text/html") ?? "";
   try {
-    pasteText(text, at, withLinks);
+    paste({ text, html }, at, withLinks);
   } catch (error) {
-    tellError(error instanceof SyntaxError ? new Error(t("The clipboard holds no nodes.")) : error);
+    tellError(error);
   }
 }

@@ -3,12 +3,14 @@ import type { Connection, FinalConnectionState } from "@xyflow/react";
 import { removeLink } from "../document/edit";
 import { join, refusalOf, type Wire as WireEnds } from "../state/actions";
 import { canvas } from "../state/canvas";
+import { joinToWire, moveWires, wireAt } from "../state/connecting";
 import { inputsOf } from "../state/inputs";
 import type { Pulled } from "../state/search";
 import { inputType, outputType } from "../state/shape";
 import { closeness } from "../state/sockets";
 import { activeTab, edit, schemaOf } from "../state/studio";
 import { useView } from "../state/view";
+import { useWiring } from "../state/wiring";
 import type { FlowEdge } from "./flow";
 
 function endsOf(connection: Connection | FlowEdge): WireEnds | null {
@@ -31,19 +33,65 @@ export function mayJoin(connection: Connection | FlowEdge): boolean {
 export function letGo(event: MouseEvent | TouchEvent, state: FinalConnectionState): void {
   const { clientX: x, clientY: y } =
     "changedTouches" in event ? (event.changedTouches[0] ?? { clientX: 0, clientY: 0 }) : event;
+  const moving = useWiring.getState().moving;
+  useWiring.setState({ moving: false });
+  if (moving) {
+    moveTo(state);
+    return;
+  }
   const pulled = endPulling(state);
   const at = canvas()?.toGraph({ x, y });
-  if (pulled !== null && at !== undefined) {
+  if (pulled === null || at === undefined) return;
+  const under = wireAt(at, ON_WIRE, (key) => !hangsOn(pulled, key));
+  if (under === null || !joinToWire(pulled, under, at)) {
     useView.setState({ palette: { screen: { x, y }, at, pulled } });
   }
+}
+
+const ON_WIRE = 8;
+
+function hangsOn({ node, socket, side }: Pulled, key: string): boolean {
+  const { graph } = activeTab();
+  const link = graph.links[key];
+  if (side === "output") return link?.from === node && link.fromSlot === Number(socket);
+  return link?.to === node && graph.nodes[node]?.inputs[link.toSlot]?.name === socket;
+}
+
+/** A wire begins to be pulled: with Shift, all the wires that the socket has are. */
+export function startPulling(event: MouseEvent | TouchEvent): void {
+  useWiring.setState({ moving: event.shiftKey, menu: null });
+}
+
+function moveTo({ fromHandle, fromNode, toHandle, toNode }: FinalConnectionState): void {
+  if (fromHandle === null || fromNode === null || toHandle === null || toNode === null) return;
+  if (toHandle.type !== fromHandle.type) return;
+  const side = fromHandle.type === "source" ? "output" : "input";
+  moveWires(
+    { node: fromNode.id, socket: fromHandle.id ?? "", side, type: "*" },
+    { node: toNode.id, socket: toHandle.id ?? "" },
+  );
 }
 
 /** The end of a wire was put on another socket. */
 export function reconnect(edge: FlowEdge, connection: Connection): void {
   const ends = endsOf(connection);
   if (ends === null || refusalOf(ends) !== null) return;
-  edit("Disconnect", (draft) => removeLink(draft, edge.id), `reconnect ${edge.id}`);
-  join(ends);
+  const { graph } = activeTab();
+  const link = graph.links[edge.id];
+  const before = graph.nodes[link?.to ?? ""]?.inputs[link?.toSlot ?? -1]?.name;
+  if (link === undefined || before === undefined) return;
+  if (link.to === ends.to && before === ends.input) {
+    if (link.from === ends.from && link.fromSlot === ends.slot) return;
+    join(ends);
+  } else {
+    moveWires(
+      { node: link.to, socket: before, side: "input", type: link.type },
+      {
+        node: ends.to,
+        socket: ends.input,
+      },
+    );
+  }
 }
 
 /** The end of a wire was let go over nothing. */

@@ -3,13 +3,15 @@
 import { bring, selfHolding } from "./bring";
 import { addNode, connect, type Draft } from "./edit";
 import type { Graph, Point, WidgetLayout, Workflow } from "./graph";
-import { isObject, type Json, type JsonObject } from "./json";
+import type { Json, JsonObject } from "./json";
 import { withinOf } from "./levels";
+import { partOf, pasteFrames, pastePoints } from "./part";
 import { NotAWorkflow, readGraph } from "./read";
 import { writeDefinition, writeLevel } from "./write";
 
 /**
- * The wires that come in from nodes that stay behind are noted, too; the subgraphs of the
+ * With frames, reroute points, names of wires. The wires that come in from nodes that stay behind
+ * are noted, too; the subgraphs of the
  * `workflow` that the nodes are made of come along.
  */
 export function copyNodes(
@@ -17,18 +19,15 @@ export function copyNodes(
   keys: readonly string[],
   workflow: Workflow = { ...graph, definitions: {} },
 ): JsonObject {
-  const taken = new Set(keys);
-  const whole = writeLevel(graph, workflow);
+  const part = partOf(graph, keys);
   const types = keys.flatMap((key) => graph.nodes[key]?.type ?? []);
   const subgraphs = withinOf(workflow, types).map((each) => writeDefinition(each, workflow));
-  const list = (value: Json | undefined) => (Array.isArray(value) ? value : []);
+  const { nodes, links, groups, extra } = writeLevel(part, workflow);
   return {
-    nodes: list(whole.nodes).filter((each) => isObject(each) && taken.has(String(each.id))),
-    links: graph.linkOrder.flatMap((key) => {
-      const link = graph.links[key];
-      if (link === undefined || !taken.has(link.to)) return [];
-      return [[link.id, link.from, link.fromSlot, link.to, link.toSlot, link.type]];
-    }),
+    nodes: nodes ?? [],
+    links: links ?? [],
+    ...(groups === undefined ? {} : { groups }),
+    ...(extra === undefined ? {} : { extra }),
     ...(subgraphs.length > 0 ? { definitions: { subgraphs } } : {}),
     version: 0.4,
   };
@@ -82,6 +81,7 @@ export function pasteNodes(
       saved: { ...node.saved, id },
     });
   }
+  const joined = new Map<string, string>();
   for (const key of copied.linkOrder) {
     const link = copied.links[key];
     const input = link && copied.nodes[link.to]?.inputs[link.toSlot];
@@ -91,12 +91,16 @@ export function pasteNodes(
     if (from === undefined || to === undefined) continue;
     if (graph.nodes[from]?.outputs[link.fromSlot] === undefined) continue;
     const isWidget = input.widget !== null;
-    connect(
+    const made = connect(
       graph,
       { node: from, slot: link.fromSlot },
       { node: to, name: input.name, type: input.type, isWidget },
       link.type,
     );
+    joined.set(key, made);
   }
+  const by = { x: at.x - left, y: at.y - top };
+  pastePoints(graph, copied, joined, by);
+  pasteFrames(graph, copied, renamed, by);
   return [...renamed.values()];
 }

@@ -13,21 +13,23 @@ export function NoticeBar() {
     return () => clearTimeout(timer);
   }, [notice]);
   if (notice === null) return null;
-  const { text, tone, action } = notice;
+  const { text, tone, action, others = [] } = notice;
+  const actions = action === undefined ? [] : [action, ...others];
   return (
     <div className={`notice ${tone}`} role={tone === "error" ? "alert" : "status"}>
       <span>{text}</span>
-      {action !== undefined && (
+      {actions.map((each) => (
         <button
+          key={each.label}
           type="button"
           onClick={() => {
             useView.setState({ notice: null });
-            action.run();
+            each.run();
           }}
         >
-          {action.label}
+          {each.label}
         </button>
-      )}
+      ))}
       <button
         type="button"
         className="ghost"

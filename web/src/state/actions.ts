@@ -14,9 +14,9 @@ import {
   setTitle,
   setValue,
 } from "../document/edit";
-import { isBoundary, MODE, type Point } from "../document/graph";
-import { type Json, parseJson, writeJson } from "../document/json";
-import { copyNodes, pasteNodes } from "../document/snippet";
+import { MODE, type Point } from "../document/graph";
+import type { Json } from "../document/json";
+import { t } from "../words/words";
 import { grewIn, inputsOf } from "./inputs";
 import { type Pulled, socketsFor } from "./search";
 import {
@@ -30,8 +30,8 @@ import {
   TITLE,
   WIDTH,
 } from "./shape";
-import { converterFor, refusal } from "./sockets";
-import { activeTab, edit, layout, schemaOf, select, useStudio } from "./studio";
+import { convertersFor, refusal } from "./sockets";
+import { activeTab, edit, schemaOf, select, useStudio } from "./studio";
 import { countUse, tell } from "./view";
 import { isWidget, layoutOf, newNode } from "./widgets";
 
@@ -70,16 +70,13 @@ export function join(wire: Wire): void {
   const toType = inputType(target, schemaOf(target.type), wire.input);
   const between =
     wire.from === wire.to || reason.includes("circle")
-      ? null
-      : converterFor(useStudio.getState().catalog, fromType, toType);
-  if (between === null) {
-    tell(reason);
-    return;
-  }
-  tell(reason, {
-    label: `Put ${between.display_name} between`,
-    run: () => insertBetween(between, wire, fromType, toType),
-  });
+      ? []
+      : convertersFor(useStudio.getState().catalog, fromType, toType);
+  const [first, ...others] = between.map((each) => ({
+    label: t("Put {{node}} between", { node: each.display_name }),
+    run: () => insertBetween(each, wire, fromType, toType),
+  }));
+  tell(reason, first, others);
 }
 
 type DraftGraph = Parameters<Parameters<typeof edit>[1]>[0];
@@ -258,37 +255,6 @@ export function groupSelected(): void {
 
 export function ungroup(key: string): void {
   edit("Remove the group", (draft) => removeGroup(draft, key));
-}
-
-/** The selected nodes as text for the clipboard, or null where none is. */
-export function copiedText(): string | null {
-  const { graph, workflow, selected } = activeTab();
-  const copied = selected.filter((key) => !isBoundary(key));
-  return copied.length === 0 ? null : writeJson(copyNodes(graph, copied, workflow));
-}
-
-/** Puts copied nodes down; throws what `parseJson` and `pasteNodes` throw. */
-export function pasteText(text: string, corner: Point, withLinks: boolean): void {
-  const snippet = parseJson(text);
-  let keys: string[] = [];
-  edit("Paste", (draft, workflow) => {
-    keys = pasteNodes(draft, snippet, layout, bodyAt(corner), withLinks, workflow);
-  });
-  select(keys);
-}
-
-export function duplicateSelected(): void {
-  const { graph, workflow, selected } = activeTab();
-  const copied = selected.filter((key) => !isBoundary(key));
-  const bounds = boundsOf(graph, copied);
-  if (bounds === null) return;
-  const snippet = copyNodes(graph, copied, workflow);
-  const at = { x: bounds.x + 4 * GRID, y: bounds.y + TITLE + 4 * GRID };
-  let keys: string[] = [];
-  edit("Duplicate", (draft, workflow) => {
-    keys = pasteNodes(draft, snippet, layout, at, true, workflow);
-  });
-  select(keys);
 }
 
 export function selectAll(): void {

@@ -4,12 +4,14 @@ import { addNode, removeLink } from "../document/edit";
 import type { Graph, GraphNode, Link, Point } from "../document/graph";
 import { drawAsWire, freePortalName, makePortal, portalOf, renamePortal } from "../document/portal";
 import { addReroute, removeReroutes, straighten } from "../document/reroute";
-import { insertIntoLink, linksAround, pullOut } from "../document/rewire";
+import { insertIntoLink, linksAround, moveSources, moveTarget, pullOut } from "../document/rewire";
 import { t } from "../words/words";
-import { fillOutputs, made } from "./actions";
+import { fillOutputs, join, made, refusalOf } from "./actions";
 import { canvas } from "./canvas";
+import { inputsOf } from "./inputs";
 import { shows } from "./places";
 import { useRuns } from "./runs";
+import type { Pulled } from "./search";
 import { setting } from "./settings";
 import { inputType, outputType } from "./shape";
 import { closeness } from "./sockets";
@@ -158,7 +160,7 @@ export function entryOf(schema: NodeSchema, key: string, node?: GraphNode): Entr
   if (name === undefined || node?.key === link.from || node?.key === link.to) return null;
   const given = outputType(source, schemaOf(source.type), link.fromSlot);
   const wanted = inputType(target, schemaOf(target.type), name);
-  const input = schema.inputs
+  const input = inputsOf(schema, node)
     .filter((each) => each.section !== "hidden" && !isLinked(node, each.name))
     .map((each) => ({ each, near: closeness(given, each.type) + (isSocket(each) ? 0.5 : 0) }))
     .filter(({ near }) => near >= 1)
@@ -198,7 +200,7 @@ function enter(
   after: number,
 ): void {
   const node = draft.nodes[key];
-  const described = schema.inputs.find((each) => each.name === entry.input);
+  const described = inputsOf(schema, node).find((each) => each.name === entry.input);
   if (node === undefined || described === undefined) return;
   fillOutputs(node, entry.slot);
   insertIntoLink(draft, link, {
@@ -238,6 +240,74 @@ export function addIntoWire(schema: NodeSchema, link: string, at: Point): string
 export function pullOutOfWires(keys: readonly string[], thread?: string): void {
   if (linksAround(activeTab().graph, keys).length === 0) return;
   edit("Pull out of the wires", (draft) => pullOut(draft, keys), thread);
+}
+
+/** Lets all wires of an output begin in another one, or the wire of an input end in another. */
+export function moveWires(from: Pulled, to: { node: string; socket: string }): void {
+  const { graph } = activeTab();
+  const node = graph.nodes[from.node];
+  const links =
+    from.side === "output"
+      ? (node?.outputs[Number(from.socket)]?.links ?? [])
+      : node?.inputs.flatMap((each) => (each.name === from.socket ? (each.link ?? []) : []));
+  const reasons: string[] = [];
+  const moved = (links ?? []).filter((key) => {
+    const link = graph.links[key];
+    const input = graph.nodes[link?.to ?? ""]?.inputs[link?.toSlot ?? -1]?.name;
+    if (link === undefined || input === undefined) return false;
+    const wire =
+      from.side === "output"
+        ? { from: to.node, slot: Number(to.socket), to: link.to, input }
+        : { from: link.from, slot: link.fromSlot, to: to.node, input: to.socket };
+    const reason = refusalOf(wire);
+    if (reason !== null) reasons.push(reason);
+    return reason === null;
+  });
+  if (moved.length > 0) {
+    edit("Move the wires", (draft) => {
+      const target = draft.nodes[to.node];
+      const schema = target && schemaOf(target.type);
+      if (target === undefined) return;
+      if (from.side === "output") {
+        fillOutputs(target, Number(to.socket));
+        const slot = Number(to.socket);
+        moveSources(draft, moved, { node: to.node, slot }, outputType(target, schema, slot));
+        return;
+      }
+      const described = schema && inputsOf(schema, target).find((each) => each.name === to.socket);
+      for (const key of moved) {
+        moveTarget(draft, key, {
+          node: to.node,
+          name: to.socket,
+          type: inputType(target, schema, to.socket),
+          isWidget: described !== undefined && isWidget(described),
+        });
+      }
+    });
+  }
+  const [reason] = reasons;
+  if (reason !== undefined) tell(reason);
+}
+
+/** A pulled wire was let go on another: its node goes into that one, or feeds what that fed. */
+export function joinToWire(pulled: Pulled, key: string, at: Point): boolean {
+  const { graph } = activeTab();
+  const [link, node] = [graph.links[key], graph.nodes[pulled.node]];
+  const input = graph.nodes[link?.to ?? ""]?.inputs[link?.toSlot ?? -1]?.name;
+  if (link === undefined || node === undefined || input === undefined) return false;
+  const wire =
+    pulled.side === "output"
+      ? { from: pulled.node, slot: Number(pulled.socket), to: link.to, input }
+      : { from: link.from, slot: link.fromSlot, to: pulled.node, input: pulled.socket };
+  if (refusalOf(wire) !== null) return false;
+  const schema = schemaOf(node.type);
+  const entry = schema === undefined ? null : entryOf(schema, key, node);
+  const isFree = node.outputs.every((each) => each.links.length === 0);
+  if (pulled.side === "output" && entry?.slot === wire.slot && isFree) {
+    return insertNode(pulled.node, key, at);
+  }
+  join(wire);
+  return true;
 }
 
 export function removeWires(links: readonly string[]): void {

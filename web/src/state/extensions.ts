@@ -15,9 +15,8 @@ import type {
 } from "../api/extensions";
 import type { InputSchema } from "../api/types";
 import type { Json } from "../document/json";
-import { writeJson } from "../document/json";
-import { pasteText } from "./actions";
 import { canvas } from "./canvas";
+import { pasteValue } from "./clipping";
 import { addCommands, type Command } from "./commands";
 import { client } from "./server";
 import { useSettings } from "./settings";
@@ -164,5 +163,5 @@ async function act(command: PluginCommand): Promise<void> {
 /** Puts a plugin's nodes down, as a paste that can be undone. Throws what pasting throws. */
 export function insertWorkflow(workflow: Json): void {
   const handle = canvas();
-  if (handle !== null) pasteText(writeJson(workflow), handle.toGraph(handle.pointer()), false);
+  if (handle !== null) pasteValue(workflow, handle.toGraph(handle.pointer()), false);
 }

@@ -12,7 +12,7 @@ import { goTo } from "./levels";
 import { placeOf } from "./runs";
 import { sentenceOf, wholeSentence } from "./sentences";
 import { boundsOf, GRID } from "./shape";
-import { converterFor, fits } from "./sockets";
+import { convertersFor, fits } from "./sockets";
 import { schemaOf, type Tab, useStudio } from "./studio";
 
 export interface Fix {
@@ -169,8 +169,8 @@ function between(graph: Graph, node: GraphNode, input: string): Fix[] {
   const wanted = schemaOf(node.type)?.inputs.find((each) => each.name === input)?.type;
   const given = schemaOf(source?.type ?? "")?.outputs[link?.fromSlot ?? -1]?.type;
   if (link === undefined || wanted === undefined || given === undefined) return [];
-  const converter = converterFor(useStudio.getState().catalog, given, wanted);
-  if (converter === null) return [];
+  const [converter] = convertersFor(useStudio.getState().catalog, given, wanted);
+  if (converter === undefined) return [];
   const wire = { from: link.from, slot: link.fromSlot, to: node.key, input };
   return [
     {

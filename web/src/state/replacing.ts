@@ -6,6 +6,7 @@ import { type Match, matchNode, type NewSockets, replaceNode } from "../document
 import { swapInputs } from "../document/rewire";
 import { t } from "../words/words";
 import { made } from "./actions";
+import { inputsOf } from "./inputs";
 import { inputType, outputType } from "./shape";
 import { fits } from "./sockets";
 import { activeTab, edit, schemaOf, select, titleOf } from "./studio";
@@ -24,7 +25,7 @@ export interface Plan {
 /** What a node would keep if it were of this class. */
 export function planOf(graph: Graph, old: GraphNode, schema: NodeSchema): Plan {
   const sockets: NewSockets = {
-    inputs: schema.inputs
+    inputs: inputsOf(schema, old.type === schema.class_type ? old : undefined)
       .filter((each) => each.section !== "hidden")
       .map((each) => ({ name: each.name, type: each.type, isWidget: isWidget(each) })),
     outputs: schema.outputs,

@@ -5,6 +5,7 @@
 import uFuzzy from "@leeoniya/ufuzzy";
 import type { Catalog } from "../api/catalog";
 import type { NodeSchema } from "../api/types";
+import { inputsOf } from "./inputs";
 import { admits, type Query, readQuery } from "./query";
 import { closeness } from "./sockets";
 import { commonness, synonymsOf } from "./synonyms";
@@ -156,7 +157,7 @@ function shyness({ category, deprecated, experimental }: NodeSchema): number {
 function specificity(schema: NodeSchema, { side, type }: Pulled): number {
   const nearness =
     side === "output"
-      ? schema.inputs
+      ? inputsOf(schema)
           .filter((each) => each.section !== "hidden")
           .map((each, index) => weightOf(closeness(type, each.type), index, isSocket(each)))
       : schema.outputs.map((each, index) => weightOf(closeness(each.type, type), index, true));
@@ -171,7 +172,7 @@ function weightOf(near: number, place: number, socket: boolean): number {
 
 function closenessOf(schema: NodeSchema, { side, type }: Pulled): number {
   if (side === "output") {
-    return schema.inputs
+    return inputsOf(schema)
       .filter((each) => each.section !== "hidden")
       .reduce((best, each) => Math.max(best, closeness(type, each.type)), -1);
   }
@@ -182,7 +183,7 @@ function closenessOf(schema: NodeSchema, { side, type }: Pulled): number {
 export function socketsFor(schema: NodeSchema, { side, type }: Pulled): string[] {
   const sockets =
     side === "output"
-      ? schema.inputs
+      ? inputsOf(schema)
           .filter((each) => each.section !== "hidden")
           .map((each, index) => ({
             id: each.name,

@@ -36,7 +36,7 @@ export function refusal(graph: Graph, ends: Ends): string | null {
   if (!fits(ends.fromType, ends.toType)) {
     return `${ends.toName} takes ${nameOf(ends.toType)}, not ${nameOf(ends.fromType)}.`;
   }
-  if (reaches(graph, ends.to, ends.from)) return "This would close a circle.";
+  if (feeds(graph, ends.to, ends.from)) return "This would close a circle.";
   return null;
 }
 
@@ -44,14 +44,22 @@ export function nameOf(type: string): string {
   return OPEN.has(type) ? "anything" : type.split(",").join(" or ");
 }
 
-/** Whether what `from` makes arrives at `to`. */
-function reaches(graph: Graph, from: string, to: string): boolean {
+const downstream = new WeakMap<Graph, Map<string, ReadonlySet<string>>>();
+
+/** Whether what `from` makes arrives at `to`. Asked of many nodes while a wire is pulled. */
+export function feeds(graph: Graph, from: string, to: string): boolean {
+  const known = downstream.get(graph) ?? new Map<string, ReadonlySet<string>>();
+  downstream.set(graph, known);
+  const found = known.get(from) ?? reachedFrom(graph, from);
+  known.set(from, found);
+  return found.has(to);
+}
+
+function reachedFrom(graph: Graph, from: string): ReadonlySet<string> {
   const seen = new Set<string>();
   const open = [from];
-  while (open.length > 0) {
-    const key = open.pop();
-    if (key === undefined || seen.has(key)) continue;
-    if (key === to) return true;
+  for (let key = open.pop(); key !== undefined; key = open.pop()) {
+    if (seen.has(key)) continue;
     seen.add(key);
     for (const output of graph.nodes[key]?.outputs ?? []) {
       for (const link of output.links) {
@@ -60,17 +68,20 @@ function reaches(graph: Graph, from: string, to: string): boolean {
       }
     }
   }
-  return false;
+  return seen;
 }
 
-/** The node with the fewest inputs that turns one type into the other. */
-export function converterFor(catalog: Catalog, from: string, to: string): NodeSchema | null {
-  const makes = Object.values(catalog).filter(
-    (each) =>
-      !each.deprecated &&
-      each.outputs[0]?.type === to &&
-      each.inputs.some((input) => input.section === "required" && input.type === from),
-  );
-  makes.sort((one, other) => one.inputs.length - other.inputs.length);
-  return makes[0] ?? null;
+const BETWEEN = 3;
+
+/** The nodes that turn one type into the other, those with the fewest inputs first. */
+export function convertersFor(catalog: Catalog, from: string, to: string): NodeSchema[] {
+  if (OPEN.has(from) || OPEN.has(to)) return [];
+  const takes = (each: NodeSchema) =>
+    each.inputs.some((input) => input.section === "required" && input.type === from);
+  const rough = (each: NodeSchema) =>
+    Number(each.experimental || /(^|\/)_/.test(each.category)) * 100 + each.inputs.length;
+  return Object.values(catalog)
+    .filter((each) => !each.deprecated && takes(each) && each.outputs[0]?.type === to)
+    .sort((one, other) => rough(one) - rough(other))
+    .slice(0, BETWEEN);
 }

@@ -16,10 +16,17 @@ export interface Palette {
   replaces?: readonly string[];
 }
 
+export interface NoticeAction {
+  label: string;
+  run: () => void;
+}
+
 export interface Notice {
   text: string;
   tone: "plain" | "error";
-  action?: { label: string; run: () => void };
+  action?: NoticeAction;
+  /** Other things that could be done. */
+  others?: readonly NoticeAction[];
 }
 
 export type Sheet = "settings" | "keys" | "templates" | "missing" | "help";
@@ -88,8 +95,8 @@ export function keepView(): () => void {
   });
 }
 
-export function tell(text: string, action?: Notice["action"]): void {
-  useView.setState({ notice: { text, tone: "plain", ...(action ? { action } : {}) } });
+export function tell(text: string, action?: NoticeAction, others: NoticeAction[] = []): void {
+  useView.setState({ notice: { text, tone: "plain", others, ...(action ? { action } : {}) } });
 }
 
 /** An error in the words it came with. */

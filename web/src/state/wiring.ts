@@ -18,6 +18,8 @@ interface Wiring {
   /** The reroute points that are selected. */
   points: readonly string[];
   menu: WireMenu | null;
+  /** All wires of a socket are being moved to another one. */
+  moving: boolean;
   /** The named wire whose name is being typed. */
   naming: string | null;
 }
@@ -27,6 +29,7 @@ export const useWiring = create<Wiring>(() => ({
   over: null,
   points: [],
   menu: null,
+  moving: false,
   naming: null,
 }));
 

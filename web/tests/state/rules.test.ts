@@ -6,7 +6,7 @@ import { textsOfPng } from "../../src/state/png";
 import { plain, rolled } from "../../src/state/running";
 import { search } from "../../src/state/search";
 import { shapeOf, TITLE } from "../../src/state/shape";
-import { closeness, converterFor, fits, refusal } from "../../src/state/sockets";
+import { closeness, convertersFor, fits, refusal } from "../../src/state/sockets";
 import { controlOf, layoutOf, newNode } from "../../src/state/widgets";
 import { shownNumber, stepped, typedNumber } from "../../src/widgets/number";
 
@@ -62,8 +62,11 @@ describe("which sockets fit", () => {
   });
 
   test("the node with the fewest inputs goes between", () => {
-    expect(converterFor(catalog, "LATENT", "IMAGE")?.class_type).toBe("VAEDecode");
-    expect(converterFor(catalog, "IMAGE", "MODEL")).toBeNull();
+    expect(convertersFor(catalog, "LATENT", "IMAGE").map((each) => each.class_type)).toEqual([
+      "VAEDecode",
+      "LatentToAll",
+    ]);
+    expect(convertersFor(catalog, "IMAGE", "MODEL")).toEqual([]);
   });
 
   test("a circle is refused, however long", () => {

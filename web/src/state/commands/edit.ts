@@ -1,7 +1,8 @@
 /** Undo, selection, deletion, and moving by keys. */
 import { moveNodes } from "../../document/edit";
 import type { Point } from "../../document/graph";
-import { duplicateSelected, removeSelected, selectAll } from "../actions";
+import { removeSelected, selectAll } from "../actions";
+import { duplicateSelected } from "../clipping";
 import type { Command } from "../commands";
 import { GRID } from "../shape";
 import { activeTab, edit, endThread, redoEdit, select, undoEdit } from "../studio";

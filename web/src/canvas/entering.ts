@@ -1,0 +1,113 @@
+/**
+ * What dragging a node does besides moving it: put into the wire it is let go on, pulled out of its
+ * wires by shaking, copied with Alt.
+ */
+import type { Node } from "@xyflow/react";
+import { canvas } from "../state/canvas";
+import { duplicateAt } from "../state/clipping";
+import { entryOf, insertNode, pullOutOfWires, wireAt } from "../state/connecting";
+import { bodyAt, boundsOf } from "../state/shape";
+import { activeTab, endThread, schemaOf, undoEdit } from "../state/studio";
+import { useWiring } from "../state/wiring";
+
+const REACH = 28;
+const SHAKES = 5;
+const SHAKE_WITHIN = 700;
+const SHAKE_WIDTH = 24;
+
+interface Drag {
+  copying: boolean;
+  /** How many edits there were before it. */
+  before: number;
+  turns: number[];
+  turnedAt: number;
+  direction: number;
+}
+
+let drag: Drag | null = null;
+
+type Dragged = MouseEvent | TouchEvent | React.MouseEvent;
+
+export function startDrag(event: Dragged): void {
+  drag = {
+    copying: event.altKey,
+    before: activeTab().log.done.length,
+    turns: [],
+    turnedAt: "clientX" in event ? event.clientX : 0,
+    direction: 0,
+  };
+}
+
+export function goOnDragging(event: Dragged, _node: Node, nodes: readonly Node[]): void {
+  if (drag === null) return;
+  const keys = nodes.map((each) => each.id);
+  if ("clientX" in event && isShaken(drag, event.clientX)) {
+    pullOutOfWires(keys);
+    drag.turns = [];
+  }
+  const [key] = keys;
+  const over =
+    keys.length === 1 && key !== undefined && !drag.copying ? wireUnder(key, event) : null;
+  if (over !== useWiring.getState().over) useWiring.setState({ over });
+}
+
+export function stopDrag(_event: Dragged, _node: Node, nodes: readonly Node[]): void {
+  const { over } = useWiring.getState();
+  const ended = drag;
+  drag = null;
+  endThread();
+  const [node] = nodes;
+  if (ended?.copying === true) leaveCopies(ended, nodes);
+  else if (over !== null && node !== undefined) insertNode(node.id, over, middleOf(node.id));
+  if (over !== null) useWiring.setState({ over: null });
+}
+
+/** The nodes go back, and copies with the same sources stay where they were let go. */
+function leaveCopies(ended: Drag, nodes: readonly Node[]): void {
+  if (activeTab().log.done.length <= ended.before) return;
+  const keys = nodes.map((each) => each.id);
+  const bounds = boundsOf(activeTab().graph, keys);
+  undoEdit();
+  if (bounds !== null) duplicateAt(keys, bodyAt(bounds));
+}
+
+/** To and fro several times within a moment. */
+function isShaken(now: Drag, x: number): boolean {
+  const moved = x - now.turnedAt;
+  if (now.direction === 0 || Math.sign(moved) === now.direction) {
+    if (Math.abs(moved) > SHAKE_WIDTH) now.direction = Math.sign(moved);
+    if (Math.sign(moved) === now.direction) now.turnedAt = x;
+    return false;
+  }
+  if (Math.abs(moved) < SHAKE_WIDTH) return false;
+  const at = performance.now();
+  now.direction = Math.sign(moved);
+  now.turnedAt = x;
+  now.turns = [...now.turns.filter((each) => at - each < SHAKE_WITHIN), at];
+  return now.turns.length >= SHAKES;
+}
+
+function middleOf(key: string) {
+  const bounds = boundsOf(activeTab().graph, [key]);
+  return bounds === null
+    ? { x: 0, y: 0 }
+    : { x: bounds.x + bounds.width / 2, y: bounds.y + bounds.height / 2 };
+}
+
+/** The wire below a node that hangs on none yet: below the pointer, or the node's middle. */
+function wireUnder(key: string, event: Dragged): string | null {
+  const { graph } = activeTab();
+  const node = graph.nodes[key];
+  const schema = node && schemaOf(node.type);
+  if (node === undefined || schema === undefined) return null;
+  const joined =
+    node.inputs.some((each) => each.link !== null) ||
+    node.outputs.some((each) => each.links.length > 0);
+  if (joined) return null;
+  const fits = (link: string) => entryOf(schema, link, node) !== null;
+  const pointer =
+    "clientX" in event ? canvas()?.toGraph({ x: event.clientX, y: event.clientY }) : undefined;
+  const reach = Math.max(REACH, Math.min(node.size.height / 2, 60));
+  const below = pointer === undefined ? null : wireAt(pointer, REACH, fits);
+  return below ?? wireAt(middleOf(key), reach, fits);
+}

@@ -1,0 +1,268 @@
+import type { Locator, Page } from "playwright-core";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import { openPage, type Studio, startStudio } from "./studio";
+
+let studio: Studio;
+let page: Page;
+
+beforeAll(async () => {
+  studio = await startStudio();
+});
+afterAll(() => studio?.close());
+beforeEach(async () => {
+  page = await openPage(studio);
+});
+afterEach(() => page.context().close());
+
+interface Place {
+  x: number;
+  y: number;
+}
+
+const node = (title: string) => page.getByRole("group", { name: title, exact: true });
+const wires = () => page.locator(".react-flow__edge");
+const input = (title: string, name: string) =>
+  node(title).locator(`.react-flow__handle.target[data-handleid="${name}"]`);
+const output = (title: string, slot = 0) =>
+  node(title).locator(`.react-flow__handle.source[data-handleid="${slot}"]`);
+const palette = () => page.getByRole("dialog", { name: "Add a node" });
+const points = () => page.getByRole("button", { name: /^Reroute point/ });
+
+async function middle(of: Locator): Promise<Place> {
+  const box = await of.boundingBox();
+  if (box === null) throw new Error("it is not on the screen");
+  return { x: box.x + box.width / 2, y: box.y + box.height / 2 };
+}
+
+async function drag(from: Locator | Place, to: Locator | Place): Promise<void> {
+  const start = "x" in from ? from : await middle(from);
+  const end = "x" in to ? to : await middle(to);
+  await page.mouse.move(start.x, start.y);
+  await page.mouse.down();
+  await page.mouse.move((start.x + end.x) / 2, (start.y + end.y) / 2, { steps: 4 });
+  await page.mouse.move(end.x, end.y, { steps: 4 });
+}
+
+/** A place on the line of a wire, by the node and the input that it ends in. */
+async function onWire(target: string, name: string, share = 0.5): Promise<Place> {
+  const edges = wires();
+  for (let index = 0; index < (await edges.count()); index += 1) {
+    const edge = edges.nth(index);
+    const path = edge.locator(".react-flow__edge-path");
+    const end = await middle(input(target, name));
+    const place = await path.evaluate((element, part) => {
+      const line = element as SVGPathElement;
+      const matrix = line.getScreenCTM();
+      const at = (length: number) => {
+        const point = line.getPointAtLength(length);
+        return {
+          x: point.x * (matrix?.a ?? 1) + (matrix?.e ?? 0),
+          y: point.y * (matrix?.d ?? 1) + (matrix?.f ?? 0),
+        };
+      };
+      return { end: at(line.getTotalLength()), middle: at(line.getTotalLength() * part) };
+    }, share);
+    if (Math.hypot(place.end.x - end.x, place.end.y - end.y) < 8) return place.middle;
+  }
+  throw new Error(`no wire ends in ${name} of ${target}`);
+}
+
+async function clickEmpty(): Promise<void> {
+  await page.locator(".react-flow__pane").click({ position: { x: 60, y: 60 } });
+}
+
+test("the palette finds by what nodes are called, by signs, and adds without a pointer", async () => {
+  await clickEmpty();
+  await page.keyboard.press("Tab");
+  const typing = palette().getByRole("combobox");
+  await page.keyboard.type("text");
+  const first = palette().getByRole("option").first();
+  await expect.poll(() => first.textContent()).toContain("CLIP Text Encode");
+  expect(await typing.getAttribute("aria-activedescendant")).toBe(await first.getAttribute("id"));
+  await palette().getByText("What a model is to paint").waitFor();
+
+  await typing.fill("#mas");
+  await page.keyboard.press("Tab");
+  await expect.poll(() => typing.inputValue()).toBe("#mask ");
+  await typing.fill("<out:MASK solid");
+  await expect.poll(() => palette().getByRole("option").count()).toBe(1);
+  await page.keyboard.press("Shift+Enter");
+  await page.keyboard.press("Enter");
+  await palette().waitFor({ state: "detached" });
+  await expect.poll(() => node("SolidMask").count()).toBe(2);
+
+  await page.keyboard.press("Tab");
+  await expect.poll(() => first.textContent()).toContain("SolidMask");
+  await palette().getByRole("group", { name: "Used lately" }).waitFor();
+  await page.keyboard.press("ArrowDown");
+  await page.keyboard.press("ArrowRight");
+  await palette().getByRole("option", { name: "conditioning" }).first().waitFor();
+});
+
+test("a pulled wire offers its sockets in turn, and joins the one that was chosen", async () => {
+  await drag(output("Prompt"), { x: 420, y: 130 });
+  await page.mouse.up();
+  await page.keyboard.type("advanced sampler");
+  await palette().getByText("joins → positive").waitFor();
+  await page.keyboard.press("Tab");
+  await palette().getByText("joins → negative").waitFor();
+  await page.keyboard.press("Enter");
+  await node("KSampler (Advanced)").waitFor();
+  await expect.poll(() => wires().count()).toBe(10);
+  await onWire("KSampler (Advanced)", "negative");
+});
+
+test("points on wires are added, moved, taken away, undone, and saved as ComfyUI does", async () => {
+  const place = await onWire("KSampler", "latent_image", 0.15);
+  await page.keyboard.down("Alt");
+  await page.mouse.click(place.x, place.y);
+  await page.keyboard.up("Alt");
+  await expect.poll(() => points().count()).toBe(1);
+  const before = await middle(points());
+  await drag(points(), { x: before.x + 30, y: before.y + 90 });
+  await page.mouse.up();
+  const after = await middle(points());
+  expect(after.y).toBeGreaterThan(before.y + 60);
+  await points().focus();
+  await page.keyboard.press("ArrowDown");
+  await expect.poll(async () => (await middle(points())).y).toBeGreaterThan(after.y);
+
+  await page.reload();
+  await expect.poll(() => points().count()).toBe(1);
+  await points().focus();
+  await page.keyboard.press("Delete");
+  await expect.poll(() => points().count()).toBe(0);
+  expect(await wires().count()).toBe(9);
+  await page.keyboard.press("Control+z");
+  await expect.poll(() => points().count()).toBe(1);
+});
+
+test("a wire becomes a portal with a name, and a wire again", async () => {
+  const place = await onWire("VAE Decode", "vae", 0.3);
+  await page.mouse.click(place.x, place.y);
+  await page
+    .getByRole("toolbar", { name: "Wire" })
+    .getByRole("button", { name: "Make a portal" })
+    .click();
+  await page.getByRole("textbox", { name: "Name of the portal" }).fill("decoder");
+  await page.keyboard.press("Enter");
+  const source = page.getByRole("button", { name: "Portal decoder: to 1 input" });
+  const target = page.getByRole("button", { name: "Portal decoder: from its source" });
+  await source.waitFor();
+  await target.dblclick();
+  await expect
+    .poll(() => page.locator(".react-flow__node.selected").getAttribute("data-id"))
+    .toBe(await node("Load Checkpoint").getAttribute("data-node"));
+  await page.reload();
+  await source.click();
+  await page.getByRole("button", { name: "Draw the wire" }).click();
+  await expect.poll(() => source.count()).toBe(0);
+  expect(await wires().count()).toBe(9);
+});
+
+test("a node dragged onto a wire goes into it, shaken it comes out again", async () => {
+  await clickEmpty();
+  await page.keyboard.press("Tab");
+  await page.keyboard.type("upscale latent by");
+  await page.keyboard.press("Enter");
+  const title = node("Upscale Latent By").locator(".card-title");
+  await drag(title, await onWire("VAE Decode", "samples"));
+  await page.locator(".wire-glow").waitFor();
+  await page.mouse.up();
+  await expect.poll(() => wires().count()).toBe(10);
+  await onWire("Upscale Latent By", "samples");
+
+  const start = await middle(title);
+  await page.mouse.move(start.x, start.y);
+  await page.mouse.down();
+  for (let turn = 0; turn < 8; turn += 1) {
+    await page.mouse.move(start.x + (turn % 2 === 0 ? 60 : -60), start.y + 120, { steps: 2 });
+  }
+  await expect.poll(() => wires().count()).toBe(9);
+  await page.mouse.up();
+});
+
+test("Shift moves all wires of a socket, Alt copies a node with its sources", async () => {
+  await clickEmpty();
+  await page.keyboard.press("Tab");
+  await page.keyboard.type("load checkpoint");
+  await page.keyboard.press("Enter");
+  await expect.poll(() => node("Load Checkpoint").count()).toBe(2);
+  const [old, made] = [node("Load Checkpoint").first(), node("Load Checkpoint").last()];
+  const clip = '.react-flow__handle.source[data-handleid="1"]';
+  await page.keyboard.down("Shift");
+  await drag(old.locator(clip), made.locator(clip));
+  await page.mouse.up();
+  await page.keyboard.up("Shift");
+  const top = await middle(made.locator(clip));
+  const starts = await wires()
+    .locator(".react-flow__edge-path")
+    .evaluateAll((paths) =>
+      paths.map((each) => {
+        const line = each as SVGPathElement;
+        const matrix = line.getScreenCTM();
+        const point = line.getPointAtLength(0);
+        return {
+          x: point.x * (matrix?.a ?? 1) + (matrix?.e ?? 0),
+          y: point.y * (matrix?.d ?? 1) + (matrix?.f ?? 0),
+        };
+      }),
+    );
+  expect(starts.filter((each) => Math.hypot(each.x - top.x, each.y - top.y) < 8)).toHaveLength(2);
+
+  const decode = await middle(node("VAE Decode").locator(".card-title"));
+  await page.keyboard.down("Alt");
+  await drag(decode, { x: decode.x, y: decode.y - 130 });
+  await page.mouse.up();
+  await page.keyboard.up("Alt");
+  await expect.poll(() => node("VAE Decode").count()).toBe(2);
+  await expect.poll(() => wires().count()).toBe(11);
+  await page.keyboard.press("Control+z");
+  await expect.poll(() => node("VAE Decode").count()).toBe(1);
+});
+
+test("a node is replaced by another, and what is lost is said before", async () => {
+  await node("KSampler").locator(".card-title").click();
+  await page.keyboard.press("Shift+R");
+  const replacing = page.getByRole("dialog", { name: "Replace the node" });
+  await expect
+    .poll(() => replacing.getByRole("option").first().textContent())
+    .toContain("KSampler (Advanced)");
+  await replacing.getByText("All wires and values are kept.").waitFor();
+  await page.keyboard.type("vae decode");
+  await replacing.getByText(/Would be lost: .*model/).waitFor();
+  await replacing.getByRole("combobox").fill("");
+  await page.keyboard.press("Enter");
+  await node("KSampler (Advanced)").waitFor();
+  expect(await node("KSampler").count()).toBe(0);
+  expect(await wires().count()).toBe(9);
+  expect(
+    await node("KSampler (Advanced)")
+      .getByRole("spinbutton", { name: "noise_seed", exact: true })
+      .getAttribute("aria-valuetext"),
+  ).toBe("7");
+});
+
+test("a pasted workflow is asked about, nodes with their sources are pasted with Shift", async () => {
+  await page.evaluate(() =>
+    navigator.clipboard.writeText(
+      JSON.stringify({
+        last_node_id: 1,
+        last_link_id: 0,
+        links: [],
+        version: 0.4,
+        nodes: [{ id: 1, type: "SolidMask", pos: [0, 0], size: [200, 80] }],
+      }),
+    ),
+  );
+  await clickEmpty();
+  await page.keyboard.press("Control+v");
+  await page.getByRole("button", { name: "Insert here" }).click();
+  await node("SolidMask").waitFor();
+
+  await node("VAE Decode").locator(".card-title").click();
+  await page.keyboard.press("Control+c");
+  await page.keyboard.press("Control+Shift+v");
+  await expect.poll(() => node("VAE Decode").count()).toBe(2);
+  await expect.poll(() => wires().count()).toBe(11);
+});
