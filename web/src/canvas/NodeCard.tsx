@@ -4,6 +4,7 @@ import { AlertTriangle } from "lucide-react";
 import { memo, useState } from "react";
 import { MODE } from "../document/graph";
 import type { Json } from "../document/json";
+import { previewsOf } from "../document/previews";
 import { change, rename } from "../state/actions";
 import { pluginWidgetOf, useExtensions } from "../state/extensions";
 import { refreshCatalog } from "../state/files";
@@ -32,8 +33,9 @@ import { Shown } from "./Shown";
 export const NodeCard = memo(function NodeCard({ id, selected }: NodeProps<FlowNode>) {
   const node = useActive((tab) => tab.graph.nodes[id]);
   const schema = useStudio((state) => (node === undefined ? undefined : state.catalog[node.type]));
-  const { run, shown, preview, sentences } = useRunOf(id);
+  const { run, shown, preview: made, sentences } = useRunOf(id);
   if (node === undefined) return null;
+  const preview = previewsOf(node) ? made : undefined;
   const shape = shapeFor(node, schema, showsPictures(schema) || shown !== undefined);
   const classes = [
     "card",

@@ -1,11 +1,13 @@
 /** Running and stopping. */
+import { previewsOf, setPreviews } from "../../document/previews";
+import { t } from "../../words/words";
 import type { Command } from "../commands";
 import { goTo } from "../levels";
 import { cancelAll, interrupt, run, stopAfterThis } from "../running";
 import { placeOf, useRuns } from "../runs";
 import { changeSetting, type SettingId, setting } from "../settings";
-import { activeTab, promptIdOf } from "../studio";
-import { useView } from "../view";
+import { activeTab, edit, promptIdOf } from "../studio";
+import { tell, useView } from "../view";
 
 const hasNodes = () => activeTab().selected.length > 0;
 const isBusy = () => useRuns.getState().running !== null || useRuns.getState().remaining > 0;
@@ -69,6 +71,13 @@ export const runCommands: readonly Command[] = [
     group: "View",
   },
   {
+    id: "node.previews",
+    title: "Show or hide live previews on the selected nodes",
+    group: "Node",
+    enabled: hasNodes,
+    run: togglePreviews,
+  },
+  {
     id: "run.showCurrent",
     title: "Show the node that runs",
     group: "Run",
@@ -93,6 +102,18 @@ function toggle(
   wanted: Extract<SettingId, `calotype.${"runOnChange" | "follow" | "timings"}`>,
 ): Command {
   return { id, title, group: "Run", run: () => changeSetting(wanted, !setting(wanted)) };
+}
+
+function togglePreviews(): void {
+  const { graph, selected } = activeTab();
+  const nodes = selected.flatMap((key) => graph.nodes[key] ?? []);
+  const shown = nodes.some(previewsOf);
+  edit("Previews", (draft) => setPreviews(draft, selected, !shown));
+  tell(
+    shown
+      ? t("The selected nodes show no previews while they run.")
+      : t("The selected nodes show previews while they run."),
+  );
 }
 
 function failed(): string | null {

@@ -1,0 +1,26 @@
+/**
+ * Whether a node shows what it is making while it runs. Kept with the node, since one wants it of
+ * some and not of others; a file that says nothing means yes.
+ */
+import type { Draft } from "./edit";
+import type { GraphNode } from "./graph";
+import { isObject, type JsonObject } from "./json";
+
+export function previewsOf(node: GraphNode): boolean {
+  const properties = isObject(node.saved.properties) ? node.saved.properties : {};
+  return !isObject(properties.calotype) || properties.calotype.preview !== false;
+}
+
+export function setPreviews(draft: Draft, keys: readonly string[], on: boolean): void {
+  for (const key of keys) {
+    const node = draft.nodes[key];
+    if (node === undefined) continue;
+    const { calotype, ...others }: JsonObject = isObject(node.saved.properties)
+      ? node.saved.properties
+      : {};
+    const { preview: _, ...kept }: JsonObject = isObject(calotype) ? calotype : {};
+    const own = on ? kept : { ...kept, preview: false };
+    const properties = Object.keys(own).length === 0 ? others : { ...others, calotype: own };
+    node.saved = { ...node.saved, properties };
+  }
+}
