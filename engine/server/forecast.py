@@ -8,16 +8,18 @@ any thread. Knows no HTTP and no processes.
 from __future__ import annotations
 
 import asyncio
+import re
 import threading
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
 
 from engine.errors import CalotypeError
-from engine.files import Files, file_identity
+from engine.files import Files
 from engine.graph.foresight import foresee, keys_of
 from engine.graph.order import order
 from engine.graph.prompt import Prompt, parse
@@ -30,6 +32,7 @@ from engine.store.queue import Entry
 from engine.wire.messages import AnyEvent, Finished, Held, Signed
 
 MOST_KEYS = 50_000
+_ANNOTATED = re.compile(r"(?P<name>.+) \[(?P<place>input|output|temp)\]")
 
 
 class NodePlan(msgspec.Struct, frozen=True):
@@ -73,7 +76,7 @@ class Forecast:
         self._signatures: dict[Signature, Signature] = {}
         self._works: dict[str, Work] = {}
         self._keys: dict[str, Signature] = {}
-        self._learnt: list[CostRow] = []
+        self._learnt: dict[tuple[Work, bool], CostRow] = {}
 
     async def recall(self) -> None:
         """Read what past runs cost."""
@@ -100,7 +103,8 @@ class Forecast:
         elif isinstance(event, Finished):
             work = self._works.get(event.place.node)
             if work is not None and event.seconds > 0:
-                self._learnt.append(self._costs.learn(work, event.seconds, event.memory))
+                row = self._costs.learn(work, event.seconds, event.memory)
+                self._learnt[work, row.warm] = row
 
     def hold(self, change: Held) -> None:
         """The worker keeps other results now."""
@@ -108,11 +112,11 @@ class Forecast:
             self._held.update(change.added)
             self._held.difference_update(change.dropped)
 
-    async def end(self) -> None:
-        """A prompt is over: what it taught is kept."""
-        learnt, self._learnt = self._learnt, []
+    def end(self) -> None:
+        """A prompt is over: what it taught is kept, and nobody waits for that."""
+        learnt, self._learnt = self._learnt, {}
         if learnt:
-            await self._store.remember(learnt, time.time())
+            self._store.remember([*learnt.values()], time.time())
 
     def plan(self, prompt: Prompt, wanted: Sequence[str]) -> Plan:
         """What a run of a valid prompt for these outputs would do."""
@@ -167,9 +171,14 @@ class Forecast:
             )
 
     def _stamp(self, kind: str, name: str) -> object:
-        try:
-            if kind in {"input", "output", "temp"}:
-                return file_identity(self._files.find_annotated(name, place=kind))
-            return file_identity(self._files.find(kind, name))
-        except CalotypeError:
+        """The state of a file, found without a look into whole folders: it is asked for often."""
+        found = _ANNOTATED.fullmatch(name)
+        if found is not None:
+            name, kind = found["name"], found["place"]
+        if ".." in Path(name).parts:
             return None
+        for folder in self._files.folders(kind):
+            with suppress(OSError, ValueError):
+                state = (folder / name).stat()
+                return (str(folder), state.st_mtime_ns, state.st_size)
+        return None

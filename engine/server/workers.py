@@ -259,7 +259,7 @@ class Workers:
 
     async def _turn(self, ended: RunningJob | None) -> tuple[Entry | None, int]:
         """Record an end and claim what is next, however long the disk is full."""
-        await self._forecast.end()
+        self._forecast.end()
         now = time.time()
         end: End | None = None
         if ended is not None and ended.ending is not None:

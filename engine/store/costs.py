@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 
 from engine.store.database import Database
@@ -56,8 +57,12 @@ class CostStore:
 
         return await self._database.run(work)
 
-    async def remember(self, rows: Sequence[CostRow], now: float) -> None:
-        """Keep these in place of what was known of the same works; the oldest go."""
+    def remember(self, rows: Sequence[CostRow], now: float) -> Future[None]:
+        """Keep these in place of what was known of the same works; the oldest go.
+
+        Whoever runs prompts need not wait: they are a convenience, and a disk that refuses them
+        refuses the prompt's own record, which is told.
+        """
 
         def work(connection: sqlite3.Connection) -> None:
             connection.executemany(
@@ -84,4 +89,4 @@ class CostStore:
                 (MOST_KEPT,),
             )
 
-        await self._database.run(work)
+        return self._database.submit(work)

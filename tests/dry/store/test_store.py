@@ -316,11 +316,8 @@ def test_costs_are_kept_the_newest_first(database: Database):
     old = CostRow("A", "w", 64, 2, True, (1.0, 2.0), 7)
     new = CostRow("B", "", 0, 1, False, (3.0,), 0)
 
-    async def scenario():
-        store = CostStore(database)
-        await store.remember([CostRow("A", "w", 64, 2, True, (1.0,), 7)], 1.0)
-        await store.remember([old], 2.0)
-        await store.remember([new], 3.0)
-        return await store.recall()
-
-    assert asyncio.run(scenario()) == [new, old]
+    store = CostStore(database)
+    store.remember([CostRow("A", "w", 64, 2, True, (1.0,), 7)], 1.0)
+    store.remember([old], 2.0)
+    store.remember([new], 3.0)
+    assert asyncio.run(store.recall()) == [new, old]

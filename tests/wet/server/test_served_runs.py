@@ -147,3 +147,29 @@ def test_a_killed_worker_costs_its_job_and_nothing_else(server, real):
     assert second["status"]["status_str"] == "success"
     assert pid not in [each.pid for each in real.children(server.process)]
     assert not psutil.pid_exists(pid)
+
+
+def test_a_plan_agrees_with_what_the_worker_then_does(server, real):
+    prompt = real.tiny(color=11, prefix="planned")
+    changed = {**prompt, "2": {**prompt["2"], "inputs": {**prompt["2"]["inputs"]}}}
+    changed["2"]["inputs"]["filename_prefix"] = "another"
+
+    async def planned(browser, asked):
+        address = f"{browser.address}calotype/check"
+        async with browser.session.post(address, json=asked) as answer:
+            nodes = (await answer.json())["plan"]["nodes"]
+        return [each for each, node in nodes.items() if node["state"] == "run"]
+
+    async def scenario(browser):
+        before = await planned(browser, prompt)
+        await browser.ended(await browser.queue(prompt))
+        after, other = await planned(browser, prompt), await planned(browser, changed)
+        browser.heard.clear()
+        await browser.ended(await browser.queue(changed))
+        ran = [data["node"] for kind, data in browser.heard if kind == "executing"]
+        return before, after, other, [each for each in ran if each is not None]
+
+    before, after, other, ran = real.with_browser(server, scenario)
+    assert before == ["1", "2"]
+    assert after == []
+    assert other == ran == ["2"]
