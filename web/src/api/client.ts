@@ -236,9 +236,13 @@ export function makeClient(codec: Codec, request: typeof fetch = (...given) => f
       );
       return { filename: answer.name, subfolder: answer.subfolder, type: answer.type };
     },
-    async workflows(): Promise<string[]> {
+    workflows(): Promise<string[]> {
+      return this.files("workflows");
+    },
+    /** The user's files in a folder and below; none where there is no such folder. */
+    async files(folder: string): Promise<string[]> {
       try {
-        return await read<string[]>("/userdata?dir=workflows&recurse=true");
+        return await read<string[]>(`/userdata?dir=${encodeURIComponent(folder)}&recurse=true`);
       } catch (error) {
         if (error instanceof Refused && error.status === 404) return [];
         throw error;
@@ -256,6 +260,14 @@ export function makeClient(codec: Codec, request: typeof fetch = (...given) => f
     async save(path: string, text: string, overwrite: boolean): Promise<void> {
       const query = `overwrite=${overwrite}`;
       await ask(`/userdata/${encodeURIComponent(path)}?${query}`, { method: "POST", body: text });
+    },
+    /** Refused where the new name is taken. */
+    async move(from: string, to: string): Promise<void> {
+      const [old, name] = [encodeURIComponent(from), encodeURIComponent(to)];
+      await ask(`/userdata/${old}/move/${name}?overwrite=false`, { method: "POST" });
+    },
+    async remove(path: string): Promise<void> {
+      await ask(`/userdata/${encodeURIComponent(path)}`, { method: "DELETE" });
     },
   };
 }

@@ -25,6 +25,7 @@ import {
 import { activeTab, endThread, titleOf, useActive, useStudio } from "../state/studio";
 import { tellError } from "../state/view";
 import { Field } from "../widgets/Field";
+import { EnterButton } from "./EnterButton";
 import type { FlowNode } from "./flow";
 import { markOf, usePulled } from "./pulling";
 import { RunMark, Timing } from "./RunMark";
@@ -130,6 +131,7 @@ function Title({ node: id, run, sentences }: TitleProps) {
           {title}
         </span>
       )}
+      <EnterButton node={id} />
       {node.mode === MODE.muted && <span className="mode">muted</span>}
       {node.mode === MODE.bypassed && <span className="mode">bypassed</span>}
       {sentences.length > 0 && (

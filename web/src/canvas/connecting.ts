@@ -1,7 +1,9 @@
 /** Wires as they are pulled, let go, and put elsewhere with the pointer. */
 import type { Connection, FinalConnectionState } from "@xyflow/react";
 import { removeLink } from "../document/edit";
+import { INPUTS, OUTPUTS } from "../document/graph";
 import { join, refusalOf, type Wire as WireEnds } from "../state/actions";
+import { NEW_PORT } from "../state/boundary";
 import { canvas } from "../state/canvas";
 import { joinToWire, moveWires, wireAt } from "../state/connecting";
 import { inputsOf } from "../state/inputs";
@@ -141,6 +143,9 @@ function endPulling(state: FinalConnectionState): Pulled | null {
 function closestSocket(key: string, type: string, isOutput: boolean): string | null {
   const node = activeTab().graph.nodes[key];
   if (node === undefined) return null;
+  // On the boundary, a wire finds a port of its own.
+  if (key === OUTPUTS) return isOutput ? NEW_PORT : null;
+  if (key === INPUTS) return isOutput ? null : String(node.outputs.length);
   const schema = schemaOf(node.type);
   const free = (name: string) =>
     node.inputs.some((each) => each.name === name && each.link !== null) ? 0 : 0.5;

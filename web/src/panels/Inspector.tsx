@@ -1,6 +1,7 @@
 /** The selected node in full: values, wires, what it made, what is wrong, what it is for. */
 import { viewUrl } from "../api/client";
-import type { GraphNode } from "../document/graph";
+import type { NodeSchema } from "../api/types";
+import { type GraphNode, isBoundary } from "../document/graph";
 import type { Json } from "../document/json";
 import { change } from "../state/actions";
 import {
@@ -14,10 +15,12 @@ import { useRuns } from "../state/runs";
 import { currentValue } from "../state/shape";
 import { endThread, promptIdOf, select, titleOf, useActive, useStudio } from "../state/studio";
 import { useView } from "../state/view";
-import { controlOf, isSocket, isWidget } from "../state/widgets";
+import { controlOf, isSocket, isSubgraph, isWidget } from "../state/widgets";
 import { Field } from "../widgets/Field";
+import { t } from "../words/words";
 import { Health } from "./Health";
 import { PluginViews } from "./PluginViews";
+import { SubgraphSection } from "./Subgraph";
 
 export function Inspector() {
   const selected = useActive((tab) => tab.selected);
@@ -62,7 +65,7 @@ function Outline() {
               <button type="button" onClick={() => select([key])}>
                 <i className={`state ${state ?? "waiting"}`} />
                 {titleOf(node, catalog[node.type])}
-                <span className="kind">{node.type}</span>
+                <span className="kind">{kindOf(node, catalog[node.type])}</span>
               </button>
             </li>
           );
@@ -92,7 +95,7 @@ function About({ node }: { node: GraphNode }) {
       <header>
         <h2>{titleOf(node, schema)}</h2>
         <p className="kind">
-          {node.type} <span>#{node.key}</span>
+          {kindOf(node, schema)} <span>#{node.key}</span>
         </p>
       </header>
       <Health node={node} />
@@ -173,6 +176,7 @@ function About({ node }: { node: GraphNode }) {
           })}
         </dl>
       )}
+      <SubgraphSection node={node} />
       {schema !== undefined && schema.description !== "" && (
         <section className="help">
           {schema.description.split("\n\n").map((each) => (
@@ -182,13 +186,19 @@ function About({ node }: { node: GraphNode }) {
           ))}
         </section>
       )}
-      {schema === undefined && (
+      {schema === undefined && !isBoundary(node.key) && (
         <p className="quiet">
           This node is not installed here. It is kept as it is, and saved as it was.
         </p>
       )}
     </>
   );
+}
+
+/** Its class; a subgraph's id tells nobody anything. */
+function kindOf(node: GraphNode, schema: NodeSchema | undefined): string {
+  if (isBoundary(node.key)) return t("boundary");
+  return isSubgraph(schema) ? t("subgraph") : node.type;
 }
 
 /** Words between backticks are code. */

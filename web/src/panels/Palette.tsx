@@ -2,6 +2,7 @@
 import { Search } from "lucide-react";
 import { type KeyboardEvent, useEffect, useMemo, useRef, useState } from "react";
 import { add } from "../state/actions";
+import { blueprintCatalog, refreshBlueprints, useBlueprints } from "../state/blueprints";
 import { addIntoWire } from "../state/connecting";
 import { type Offer, offersOf, parentOf } from "../state/offers";
 import { completed, completions } from "../state/query";
@@ -32,7 +33,13 @@ export function screenMiddle(): PaletteValue {
 }
 
 function useOffers(palette: PaletteValue, typed: string, path: string | null) {
-  const catalog = useStudio((state) => state.catalog);
+  const nodes = useStudio((state) => state.catalog);
+  const blueprints = useBlueprints((state) => state.all);
+  useEffect(() => void refreshBlueprints(), []);
+  const catalog = useMemo(
+    () => (blueprints === null ? nodes : { ...nodes, ...blueprintCatalog(blueprints) }),
+    [nodes, blueprints],
+  );
   const graph = useActive((tab) => tab.graph);
   const used = useView((state) => state.used);
   const recent = useView((state) => state.recent);

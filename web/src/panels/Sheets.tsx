@@ -7,6 +7,9 @@ const SHEETS: Readonly<Record<Sheet, ComponentType>> = {
   keys: lazy(() => import("./KeySettings").then(({ KeySettings }) => ({ default: KeySettings }))),
   templates: lazy(() => import("./Templates").then(({ Templates }) => ({ default: Templates }))),
   missing: lazy(() => import("./Missing").then(({ Missing }) => ({ default: Missing }))),
+  blueprints: lazy(() =>
+    import("./Blueprints").then(({ Blueprints }) => ({ default: Blueprints })),
+  ),
   help: lazy(() => import("./NodeHelp").then(({ NodeHelp }) => ({ default: NodeHelp }))),
 };
 

@@ -14,10 +14,13 @@ import {
   setTitle,
   setValue,
 } from "../document/edit";
-import { MODE, type Point } from "../document/graph";
+import { MODE, type Point, type Workflow } from "../document/graph";
 import type { Json } from "../document/json";
 import { t } from "../words/words";
+import { isBlueprint, placeBlueprint } from "./blueprints";
 import { grewIn, inputsOf } from "./inputs";
+import { refusalToHold } from "./levels";
+import { withPort } from "./newPort";
 import { type Pulled, socketsFor } from "./search";
 import {
   bodyAt,
@@ -60,7 +63,7 @@ export function refusalOf({ from, slot, to, input }: Wire): string | null {
 export function join(wire: Wire): void {
   const reason = refusalOf(wire);
   if (reason === null) {
-    edit("Connect", (draft) => joinIn(draft, wire));
+    edit("Connect", (draft, workflow) => joinIn(draft, workflow, wire));
     return;
   }
   const { graph } = activeTab();
@@ -81,7 +84,8 @@ export function join(wire: Wire): void {
 
 type DraftGraph = Parameters<Parameters<typeof edit>[1]>[0];
 
-function joinIn(draft: DraftGraph, { from, slot, to, input }: Wire): void {
+function joinIn(draft: DraftGraph, workflow: Workflow, wire: Wire): void {
+  const { from, slot, to, input } = withPort(draft, workflow, wire);
   const [source, target] = [draft.nodes[from], draft.nodes[to]];
   if (source === undefined || target === undefined) return;
   const schema = schemaOf(target.type);
@@ -124,11 +128,11 @@ export function insertBetween(
     x: (source.position.x + source.size.width + target.position.x) / 2 - WIDTH / 2,
     y: (source.position.y + target.position.y) / 2,
   };
-  edit(`Insert ${schema.display_name}`, (draft) => {
+  edit(`Insert ${schema.display_name}`, (draft, workflow) => {
     const node = made(schema, draft.lastNodeId + 1, at);
     addNode(draft, node);
-    joinIn(draft, { ...wire, to: node.key, input: takes.name });
-    joinIn(draft, { from: node.key, slot: gives, to: wire.to, input: wire.input });
+    joinIn(draft, workflow, { ...wire, to: node.key, input: takes.name });
+    joinIn(draft, workflow, { from: node.key, slot: gives, to: wire.to, input: wire.input });
   });
 }
 
@@ -154,21 +158,41 @@ export function add(
   socket: string | undefined = pulled === null ? undefined : socketsFor(schema, pulled)[0],
 ): string {
   let key = "";
-  edit(`Add ${schema.display_name}`, (draft) => {
+  const held = refusalToHold(schema.class_type);
+  if (held !== null) {
+    tell(held);
+    return key;
+  }
+  if (isBlueprint(schema)) return addBlueprint(schema, corner, pulled);
+  edit(`Add ${schema.display_name}`, (draft, workflow) => {
     const node = made(schema, draft.lastNodeId + 1, bodyAt(corner));
     key = node.key;
     addNode(draft, node);
     if (pulled === null || socket === undefined) return;
-    joinIn(
-      draft,
-      pulled.side === "output"
-        ? { from: pulled.node, slot: Number(pulled.socket), to: key, input: socket }
-        : { from: key, slot: Number(socket), to: pulled.node, input: pulled.socket },
-    );
+    joinIn(draft, workflow, wireTo(key, socket, pulled));
   });
   countUse(schema.class_type);
   select([key]);
   return key;
+}
+
+/** Its wire is drawn once its subgraph is known: two edits, undone as one. */
+function addBlueprint(schema: NodeSchema, corner: Point, pulled: Pulled | null): string {
+  const thread = `blueprint ${crypto.randomUUID()}`;
+  const key = placeBlueprint(schema, bodyAt(corner), thread);
+  const placed = schemaOf(activeTab().graph.nodes[key ?? ""]?.type ?? "");
+  const socket =
+    pulled === null || placed === undefined ? undefined : socketsFor(placed, pulled)[0];
+  if (key === null || pulled === null || socket === undefined) return key ?? "";
+  const wire = wireTo(key, socket, pulled);
+  edit(`Add ${schema.display_name}`, (draft, workflow) => joinIn(draft, workflow, wire), thread);
+  return key;
+}
+
+function wireTo(key: string, socket: string, pulled: Pulled): Wire {
+  return pulled.side === "output"
+    ? { from: pulled.node, slot: Number(pulled.socket), to: key, input: socket }
+    : { from: key, slot: Number(socket), to: pulled.node, input: pulled.socket };
 }
 
 export function change(node: string, name: string, value: Json, thread?: string): void {

@@ -1,6 +1,7 @@
 /** Going into subgraphs and out of them, and to a node wherever it lies. */
 import type { Catalog } from "../api/catalog";
-import { nodeOfPrompt } from "../document/levels";
+import { definitionOf, holds, nodeOfPrompt } from "../document/levels";
+import { t } from "../words/words";
 import { canvas } from "./canvas";
 import { activeTab, select, showLevel, type Tab, titleOf } from "./studio";
 
@@ -41,4 +42,17 @@ export function goTo(id: string): void {
 export function titleOfPrompt(tab: Tab, id: string, catalog: Catalog): string | undefined {
   const node = nodeOfPrompt(tab.workflow, id)?.node;
   return node === undefined ? undefined : titleOf(node, catalog[node.type]);
+}
+
+/** Why a node of this type may not be put on the level shown; null where it may. */
+export function refusalToHold(type: string): string | null {
+  const { workflow, graph } = activeTab();
+  const around = definitionOf(workflow, graph);
+  const definition = workflow.definitions[type];
+  if (around === undefined || definition === undefined || !holds(workflow, type, around.id)) {
+    return null;
+  }
+  return t("{{name}} cannot lie in itself. Put it down one level further up.", {
+    name: definition.name,
+  });
 }

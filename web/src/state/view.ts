@@ -29,7 +29,7 @@ export interface Notice {
   others?: readonly NoticeAction[];
 }
 
-export type Sheet = "settings" | "keys" | "templates" | "missing" | "help";
+export type Sheet = "settings" | "keys" | "templates" | "missing" | "help" | "blueprints";
 
 interface View {
   palette: Palette | null;

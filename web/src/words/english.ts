@@ -23,6 +23,10 @@ export const english: Readonly<Record<string, string>> = {
     "Judged by past runs on this machine; {{count}} nodes have not run yet.",
   "{{count}} nodes need a look_one": "{{count}} node needs a look",
   "{{count}} nodes need a look_other": "{{count}} nodes need a look",
+  "{{count}} nodes share this subgraph: what is changed inside changes all._one":
+    "One node has this subgraph.",
+  "{{count}} nodes share this subgraph: what is changed inside changes all._other":
+    "{{count}} nodes share this subgraph: what is changed inside changes all.",
   "{{count}} waiting_one": "One waits",
   "{{count}} waiting_other": "{{count}} wait",
   "{{count}} results_one": "{{count}} result",

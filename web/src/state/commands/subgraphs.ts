@@ -1,9 +1,20 @@
 /** Subgraphs: going in and out, making and undoing them. */
 
+import { saveBlueprint } from "../blueprints";
 import type { Command } from "../commands";
 import { canEnter, enter, leave } from "../levels";
 import { activeTab } from "../studio";
+import {
+  duplicateSeparately,
+  packable,
+  packSelected,
+  selectedInstances,
+  separateSelected,
+  unpackSelected,
+} from "../subgraphs";
+import { openSheet } from "../view";
 
+const hasInstances = () => selectedInstances().length > 0;
 const isInside = () => activeTab().level.length > 0;
 
 export const subgraphCommands: readonly Command[] = [
@@ -22,5 +33,49 @@ export const subgraphCommands: readonly Command[] = [
     keys: ["Escape", "Alt+ArrowUp"],
     enabled: isInside,
     run: leave,
+  },
+  {
+    id: "subgraph.make",
+    title: "Make a subgraph of the selected nodes",
+    group: "Graph",
+    keys: ["Ctrl+Shift+E"],
+    enabled: () => packable().length > 0,
+    run: packSelected,
+  },
+  {
+    id: "subgraph.unpack",
+    title: "Unpack the selected subgraphs",
+    group: "Graph",
+    keys: ["Ctrl+Shift+U"],
+    enabled: hasInstances,
+    run: unpackSelected,
+  },
+  {
+    id: "subgraph.separate",
+    title: "Give the selected instances a subgraph of their own",
+    group: "Graph",
+    enabled: hasInstances,
+    run: separateSelected,
+  },
+  {
+    id: "subgraph.duplicate",
+    title: "Duplicate as a subgraph of its own",
+    group: "Graph",
+    keys: ["Ctrl+Shift+D"],
+    enabled: hasInstances,
+    run: duplicateSeparately,
+  },
+  {
+    id: "subgraph.save",
+    title: "Save the selected subgraph as a blueprint",
+    group: "Graph",
+    enabled: canEnter,
+    run: () => saveBlueprint(activeTab().selected[0] ?? ""),
+  },
+  {
+    id: "subgraph.blueprints",
+    title: "Show the blueprints",
+    group: "Graph",
+    run: () => openSheet("blueprints"),
   },
 ];

@@ -1,0 +1,23 @@
+/** On an instance's title: the way into its subgraph. */
+import { LogIn } from "lucide-react";
+import { enter } from "../state/levels";
+import { isInstance } from "../state/places";
+import { useActive } from "../state/studio";
+import { t } from "../words/words";
+import "./subgraphs.css";
+
+export function EnterButton({ node }: { node: string }) {
+  const instance = useActive((tab) => isInstance(tab, node));
+  if (!instance) return null;
+  return (
+    <button
+      type="button"
+      className="ghost enter nodrag"
+      aria-label={t("Go into the subgraph")}
+      title={t("Go into the subgraph")}
+      onClick={() => enter(node)}
+    >
+      <LogIn size={13} aria-hidden />
+    </button>
+  );
+}

@@ -1,0 +1,73 @@
+/** The user's blueprints: put one down, rename it, delete it. */
+import { Plus, Trash2 } from "lucide-react";
+import { useEffect } from "react";
+import {
+  placeBlueprint,
+  refreshBlueprints,
+  removeBlueprint,
+  renameBlueprint,
+  useBlueprints,
+} from "../state/blueprints";
+import { canvas } from "../state/canvas";
+import { openSheet } from "../state/view";
+import { t } from "../words/words";
+import { Dialog } from "./Dialog";
+import "./subgraph.css";
+
+export function Blueprints() {
+  const all = useBlueprints((state) => state.all);
+  useEffect(() => void refreshBlueprints(), []);
+  const close = () => openSheet(null);
+  const names = Object.keys(all ?? {}).sort((one, other) => one.localeCompare(other));
+  return (
+    <Dialog title={t("Blueprints")} onClose={close}>
+      {all !== null && names.length === 0 && (
+        <p className="quiet">
+          {t("Select a subgraph and save it as a blueprint: then it can be put into any workflow.")}
+        </p>
+      )}
+      <ul className="blueprints">
+        {names.map((name) => (
+          <li key={name}>
+            <input
+              className="plain"
+              aria-label={t("Name of the blueprint {{name}}", { name })}
+              defaultValue={name}
+              onKeyDown={(event) => {
+                if (event.key === "Enter") event.currentTarget.blur();
+              }}
+              onBlur={(event) => void renameBlueprint(name, event.currentTarget.value)}
+            />
+            <button
+              type="button"
+              className="ghost"
+              aria-label={t("Add {{name}}", { name })}
+              onClick={() => {
+                const schema = all?.[name]?.schema;
+                const handle = canvas();
+                close();
+                if (schema !== undefined && handle !== null) {
+                  placeBlueprint(schema, handle.toGraph(handle.pointer()));
+                }
+              }}
+            >
+              <Plus size={14} aria-hidden />
+            </button>
+            <button
+              type="button"
+              className="ghost"
+              aria-label={t("Delete the blueprint {{name}}", { name })}
+              onClick={() => {
+                if (window.confirm(t("Delete the blueprint {{name}} for good?", { name }))) {
+                  void removeBlueprint(name);
+                }
+              }}
+            >
+              <Trash2 size={14} aria-hidden />
+            </button>
+          </li>
+        ))}
+      </ul>
+    </Dialog>
+  );
+}

@@ -1,0 +1,213 @@
+/** In the inspector: the ports of a subgraph, what an instance overrides, what of a node is shown outside. */
+import { ArrowDown, ArrowUp, LogIn, Pin, RotateCcw, Trash2 } from "lucide-react";
+import { type Definition, type GraphNode, INPUTS, isBoundary, slotLabel } from "../document/graph";
+import { definitionAt, instancesOf } from "../document/levels";
+import { portsOf, type Side } from "../document/ports";
+import { portBehind } from "../document/promote";
+import { saveBlueprint } from "../state/blueprints";
+import { inputsOf } from "../state/inputs";
+import { enter } from "../state/levels";
+import { useActive, useStudio } from "../state/studio";
+import {
+  dropPort,
+  labelPort,
+  renameSubgraph,
+  reorderPort,
+  resetValue,
+  separateSelected,
+  showWidget,
+  unpackSelected,
+} from "../state/subgraphs";
+import { isWidget } from "../state/widgets";
+import { t } from "../words/words";
+import "./subgraph.css";
+
+export function SubgraphSection({ node }: { node: GraphNode }) {
+  const workflow = useActive((tab) => tab.workflow);
+  const level = useActive((tab) => tab.level);
+  const around = definitionAt(workflow, level);
+  const within = workflow.definitions[node.type];
+  if (around !== undefined && isBoundary(node.key)) {
+    return <Ports definition={around} side={node.key === INPUTS ? "inputs" : "outputs"} />;
+  }
+  return (
+    <>
+      {within !== undefined && <Instance node={node} definition={within} />}
+      {around !== undefined && <ShownOutside node={node} definition={around} />}
+    </>
+  );
+}
+
+function Instance({ node, definition }: { node: GraphNode; definition: Definition }) {
+  const workflow = useActive((tab) => tab.workflow);
+  const count = instancesOf(workflow, definition.id).length;
+  return (
+    <section className="subgraph">
+      <label>
+        <span>{t("Name of the subgraph")}</span>
+        <input
+          key={definition.name}
+          className="plain"
+          defaultValue={definition.name}
+          onKeyDown={blurOnEnter}
+          onBlur={(event) => {
+            const text = event.currentTarget.value.trim();
+            if (text !== definition.name) renameSubgraph(definition.id, text);
+          }}
+        />
+      </label>
+      <div className="doings">
+        <button type="button" className="plain" onClick={() => enter(node.key)}>
+          <LogIn size={13} aria-hidden /> {t("Open")}
+        </button>
+        <button type="button" className="plain" onClick={unpackSelected}>
+          {t("Unpack")}
+        </button>
+        {count > 1 && (
+          <button type="button" className="plain" onClick={separateSelected}>
+            {t("Make it its own")}
+          </button>
+        )}
+        <button type="button" className="plain" onClick={() => void saveBlueprint(node.key)}>
+          {t("Save as a blueprint")}
+        </button>
+      </div>
+      {count > 1 && (
+        <p className="quiet">
+          {t("{{count}} nodes share this subgraph: what is changed inside changes all.", { count })}
+        </p>
+      )}
+      <Overrides node={node} />
+      <Ports definition={definition} side="inputs" />
+      <Ports definition={definition} side="outputs" />
+    </section>
+  );
+}
+
+/** The values that this instance holds instead of those inside. */
+function Overrides({ node }: { node: GraphNode }) {
+  const schema = useStudio((state) => state.catalog[node.type]);
+  const own = (schema?.inputs ?? []).filter(
+    (each) => isWidget(each) && node.values[each.name] != null,
+  );
+  if (own.length === 0) return null;
+  return (
+    <>
+      <h3>{t("Values of this node alone")}</h3>
+      <ul className="ports">
+        {own.map(({ name, options }) => {
+          const label = String(options.display_name ?? name);
+          return (
+            <li key={name}>
+              <span className="name">{label}</span>
+              <button
+                type="button"
+                className="ghost"
+                aria-label={t("Take the subgraph's own value of {{name}}", { name: label })}
+                onClick={() => resetValue(node.key, name)}
+              >
+                <RotateCcw size={13} aria-hidden />
+              </button>
+            </li>
+          );
+        })}
+      </ul>
+    </>
+  );
+}
+
+function Ports({ definition, side }: { definition: Definition; side: Side }) {
+  const ports = portsOf(definition, side);
+  const { id } = definition;
+  return (
+    <section className="subgraph">
+      <h3>{side === "inputs" ? t("Inputs") : t("Outputs")}</h3>
+      {ports.length === 0 && (
+        <p className="quiet">{t("Pull a wire to the boundary to make one.")}</p>
+      )}
+      <ol className="ports">
+        {ports.map((port, slot) => {
+          const label = slotLabel(port);
+          return (
+            <li key={String(port.saved.id ?? port.name)}>
+              <input
+                key={label}
+                className="plain"
+                aria-label={t("Name of the port {{name}}", { name: label })}
+                defaultValue={label}
+                title={port.type}
+                onKeyDown={blurOnEnter}
+                onBlur={(event) => {
+                  const text = event.currentTarget.value.trim();
+                  if (text !== label) labelPort(id, side, slot, text);
+                }}
+              />
+              <button
+                type="button"
+                className="ghost"
+                aria-label={t("{{name}} one up", { name: label })}
+                disabled={slot === 0}
+                onClick={() => reorderPort(id, side, slot, slot - 1)}
+              >
+                <ArrowUp size={13} aria-hidden />
+              </button>
+              <button
+                type="button"
+                className="ghost"
+                aria-label={t("{{name}} one down", { name: label })}
+                disabled={slot === ports.length - 1}
+                onClick={() => reorderPort(id, side, slot, slot + 1)}
+              >
+                <ArrowDown size={13} aria-hidden />
+              </button>
+              <button
+                type="button"
+                className="ghost"
+                aria-label={t("Remove the port {{name}}", { name: label })}
+                onClick={() => dropPort(id, side, slot)}
+              >
+                <Trash2 size={13} aria-hidden />
+              </button>
+            </li>
+          );
+        })}
+      </ol>
+    </section>
+  );
+}
+
+/** Which of a node's widgets the instances of the subgraph around it show. */
+function ShownOutside({ node, definition }: { node: GraphNode; definition: Definition }) {
+  const workflow = useActive((tab) => tab.workflow);
+  const schema = useStudio((state) => state.catalog[node.type]);
+  const widgets = schema === undefined ? [] : inputsOf(schema, node).filter(isWidget);
+  const rows = widgets.flatMap(({ name, options }) => {
+    const isShown = portBehind(workflow, definition, { node: node.key, widget: name }) >= 0;
+    const isLinked = node.inputs.some((each) => each.name === name && each.link !== null);
+    if (isLinked && !isShown) return [];
+    return [{ name, label: String(options.display_name ?? name), isShown }];
+  });
+  if (rows.length === 0) return null;
+  return (
+    <section className="subgraph">
+      <h3>{t("Shown on the subgraph")}</h3>
+      <div className="doings">
+        {rows.map(({ name, label, isShown }) => (
+          <button
+            key={name}
+            type="button"
+            className={isShown ? "plain on" : "plain"}
+            aria-pressed={isShown}
+            onClick={() => showWidget(definition.id, { node: node.key, widget: name }, !isShown)}
+          >
+            <Pin size={12} aria-hidden /> {label}
+          </button>
+        ))}
+      </div>
+    </section>
+  );
+}
+
+function blurOnEnter(event: React.KeyboardEvent<HTMLInputElement>): void {
+  if (event.key === "Enter") event.currentTarget.blur();
+}
