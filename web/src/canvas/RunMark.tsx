@@ -15,10 +15,11 @@ interface Props {
 export function RunMark({ node, run }: Props) {
   const tab = useActive((each) => each.id);
   const id = useActive((each) => promptIdOf(each, node));
-  const mark = useRuns(({ plans }) => {
+  const mark = useRuns(({ plans, running }) => {
     const plan = plans[tab];
-    // Where all nodes are alike, marks would say nothing.
-    return plan === undefined || plan.run === 0 || plan.cached === 0 ? null : markOf(plan, id);
+    // Where all nodes are alike, marks would say nothing; while a run goes, it speaks for itself.
+    if (plan === undefined || plan.run === 0 || plan.cached === 0) return null;
+    return running?.tab === tab && run?.state === "finished" ? null : markOf(plan, id);
   });
   if (run?.state === "running") return <Working run={run} />;
   return (

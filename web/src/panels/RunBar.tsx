@@ -12,6 +12,7 @@ import {
   stepsLeft,
   wordsOf,
 } from "../state/plan";
+import { useQueue } from "../state/queue";
 import { interrupt, run, useRunOptions } from "../state/running";
 import { placeOf, type Running, useRuns } from "../state/runs";
 import { wholeSentence } from "../state/sentences";
@@ -68,7 +69,7 @@ export function RunBar() {
         ) : running !== null ? (
           <Now running={running} />
         ) : remaining > 0 ? (
-          <span>{t("{{count}} waiting", { count: remaining })}</span>
+          <Waiting count={remaining} />
         ) : (
           <Before />
         )}
@@ -86,6 +87,16 @@ export function RunBar() {
       )}
       {running !== null && <Total running={running} />}
     </section>
+  );
+}
+
+function Waiting({ count }: { count: number }) {
+  const paused = useQueue((state) => state.paused);
+  return (
+    <span className="foreseen">
+      <span>{t("{{count}} waiting", { count })}</span>
+      {paused && <span className="costs">{t("The queue is paused")}</span>}
+    </span>
   );
 }
 

@@ -54,8 +54,9 @@ export function wordsOf(plan: Plan): string[] {
           cached: plan.cached,
         }),
   ];
-  if (plan.seconds !== null) words.push(t("about {{time}}", { time: spanOf(plan.seconds) }));
-  else words.push(t("first run: time unknown"));
+  if (plan.seconds === null) words.push(t("first run: time unknown"));
+  else if (plan.unknown > 0) words.push(t("more than {{time}}", { time: spanOf(plan.seconds) }));
+  else words.push(t("about {{time}}", { time: spanOf(plan.seconds) }));
   if (plan.memory !== null) words.push(bytesOf(plan.memory));
   return words;
 }

@@ -179,6 +179,7 @@ export function randomBits(): bigint {
 /** Hears the server until ended; reads the queue again whenever it changed. */
 export function connect(): () => void {
   const url = socketUrl(clientId, window.location);
+  let wasOpen = false;
   return listen(
     { url, parse: parseJson },
     {
@@ -190,7 +191,8 @@ export function connect(): () => void {
       onPreview: seePreview,
       onConnection: (connection) => {
         useRuns.setState({ connection });
-        if (connection === "open") void seeAgain();
+        if (connection === "open") void (wasOpen ? seeAgain() : refreshJobs());
+        wasOpen ||= connection === "open";
         if (connection === "closed") useRuns.setState({ running: null, stopping: null });
       },
     },

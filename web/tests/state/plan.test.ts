@@ -53,6 +53,11 @@ describe("a plan in words", () => {
     expect(wordsOf(plan)).toEqual(["2 nodes will run", "first run: time unknown"]);
   });
 
+  it("says that it takes longer than what is known of it", () => {
+    const plan = planned({ "1": ["run", 3], "2": ["run", null] });
+    expect(wordsOf(plan)).toEqual(["2 nodes will run", "more than 3.0 s"]);
+  });
+
   it("says when there is nothing to do", () => {
     expect(wordsOf(planned({ "1": ["cached", 1], "2": ["cached", 1] }))).toEqual([
       "Nothing has changed: all 2 nodes are cached",
