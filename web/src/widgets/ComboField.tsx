@@ -1,50 +1,80 @@
-/** One of many: a list with a search, drawn above everything at full size. */
-import { ChevronDown, Search } from "lucide-react";
-import { type KeyboardEvent, useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
-import { createPortal } from "react-dom";
+/**
+ * One of many, or several of them. A value that is not among the choices stays as it is, says so,
+ * and offers what is most like it: nothing is ever chosen in the user's place.
+ */
+import { AlertTriangle, ChevronDown } from "lucide-react";
+import { useRef, useState } from "react";
+import type { InputSchema } from "../api/types";
+import { t } from "../words/words";
+import { ChoiceList } from "./ChoiceList";
+import { shownChoice } from "./choices";
+import { useFieldServices } from "./services";
 
 interface Props {
   label: string;
+  input: InputSchema;
   value: unknown;
   choices: readonly unknown[];
-  disabled: boolean;
   onChange: (value: unknown) => void;
 }
 
-const SEARCHED_FROM = 8;
-const DRAWN = 300;
-
-export function ComboField({ label, value, choices, disabled, onChange }: Props) {
+export function ComboField({ label, input, value, choices: given, onChange }: Props) {
   const [open, setOpen] = useState(false);
+  const [listed, setListed] = useState<readonly unknown[] | null>(null);
   const button = useRef<HTMLButtonElement>(null);
-  const missing = !choices.includes(value);
+  const services = useFieldServices();
+  const choices = listed ?? given;
+  const missing = isMissing(value, choices);
+  const shown = shownChoice(value);
+  const refresh = () => {
+    services.listed(input)?.then(setListed, services.complain);
+  };
   return (
     <>
       <button
         ref={button}
         type="button"
         className={`field combo${missing ? " missing" : ""}`}
-        aria-haspopup="listbox"
+        aria-haspopup="dialog"
         aria-expanded={open}
-        aria-label={`${label}: ${shown(value)}`}
-        title={missing ? `${shown(value)} is not here` : shown(value)}
-        disabled={disabled}
-        onClick={() => setOpen(true)}
+        aria-label={
+          missing
+            ? t("{{label}}: {{value}}, which is not here", { label, value: shown })
+            : t("{{label}}: {{value}}", { label, value: shown })
+        }
+        title={missing ? t("{{value}} is not here", { value: shown }) : shown}
+        onClick={() => {
+          setOpen(true);
+          refresh();
+        }}
+        onKeyDown={(event) => {
+          if (event.key !== "ArrowDown" && event.key !== "ArrowUp") return;
+          event.preventDefault();
+          event.stopPropagation();
+          const next = choices[choices.indexOf(value) + (event.key === "ArrowDown" ? 1 : -1)];
+          if (event.altKey) setOpen(true);
+          else if (next !== undefined) onChange(next);
+        }}
       >
         <span className="label">{label}</span>
-        <span className="value">{shown(value) || "none"}</span>
+        {missing && <AlertTriangle className="warning" size={12} aria-hidden />}
+        <span className="value">{shown || t("none")}</span>
         <ChevronDown size={12} aria-hidden />
       </button>
       {open && button.current !== null && (
-        <Choices
+        <ChoiceList
           anchor={button.current}
           label={label}
-          value={value}
+          input={input}
+          chosen={[value]}
           choices={choices}
+          missing={missing ? shown : null}
+          {...(services.listed(input) === null ? {} : { onRefresh: refresh })}
+          onClose={() => setOpen(false)}
           onChoose={(choice) => {
             setOpen(false);
-            if (choice !== undefined && choice !== value) onChange(choice);
-            button.current?.focus();
+            services.chose(input, shownChoice(choice));
+            if (choice !== value) onChange(choice);
           }}
         />
       )}
@@ -52,106 +82,63 @@ export function ComboField({ label, value, choices, disabled, onChange }: Props)
   );
 }
 
-interface ChoicesProps {
-  anchor: HTMLElement;
-  label: string;
-  value: unknown;
-  choices: readonly unknown[];
-  /** `undefined` where nothing was chosen. */
-  onChoose: (choice: unknown) => void;
+/** The choices of a combo that asks the server are not known before it is opened. */
+function isMissing(value: unknown, choices: readonly unknown[]): boolean {
+  if (choices.length === 0 || choices.includes(value)) return false;
+  // A file of another folder: `name.png [output]`.
+  return !/ \[(input|output|temp)\]$/.test(shownChoice(value));
 }
 
-function Choices({ anchor, label, value, choices, onChoose }: ChoicesProps) {
-  const [typed, setTyped] = useState("");
-  const found = useMemo(() => {
-    const words = typed.toLowerCase().split(/\s+/).filter(Boolean);
-    return choices.filter((each) =>
-      words.every((word) => shown(each).toLowerCase().includes(word)),
-    );
-  }, [choices, typed]);
-  const [at, setAt] = useState(() => Math.max(0, choices.indexOf(value)));
-  const box = useRef<HTMLDivElement>(null);
-  const list = useRef<HTMLDivElement>(null);
+interface ManyProps extends Omit<Props, "value"> {
+  value: readonly unknown[];
+}
 
-  useLayoutEffect(() => place(box.current, anchor), [anchor]);
-  useEffect(() => {
-    list.current?.children[at]?.scrollIntoView({ block: "nearest" });
-  }, [at]);
-  useEffect(() => {
-    const away = (event: Event) => {
-      if (!box.current?.contains(event.target as globalThis.Node)) onChoose(undefined);
-    };
-    window.addEventListener("pointerdown", away, true);
-    window.addEventListener("wheel", away, true);
-    return () => {
-      window.removeEventListener("pointerdown", away, true);
-      window.removeEventListener("wheel", away, true);
-    };
-  }, [onChoose]);
-
-  const key = (event: KeyboardEvent) => {
-    event.stopPropagation();
-    if (event.key === "ArrowDown") setAt((before) => Math.min(before + 1, found.length - 1));
-    else if (event.key === "ArrowUp") setAt((before) => Math.max(before - 1, 0));
-    else if (event.key === "Enter") onChoose(found[at]);
-    else if (event.key === "Escape" || event.key === "Tab") onChoose(undefined);
-    else return;
-    event.preventDefault();
-  };
-
-  return createPortal(
-    <div ref={box} role="dialog" aria-label={label} className="choices" onKeyDown={key}>
-      <div className={choices.length < SEARCHED_FROM ? "search hidden" : "search"}>
-        <Search size={13} aria-hidden />
-        <input
-          // biome-ignore lint/a11y/noAutofocus: the list was just opened to choose from it
-          autoFocus
-          aria-label={`Search ${label}`}
-          placeholder="Search"
-          value={typed}
-          onChange={(event) => {
-            setTyped(event.currentTarget.value);
-            setAt(0);
-          }}
+export function ManyField({ label, input, value, choices, onChange }: ManyProps) {
+  const [open, setOpen] = useState(false);
+  const button = useRef<HTMLButtonElement>(null);
+  const shown = value.map(shownChoice).join(", ");
+  const gone = value.filter((each) => choices.length > 0 && !choices.includes(each));
+  return (
+    <>
+      <button
+        ref={button}
+        type="button"
+        className={`field combo${gone.length > 0 ? " missing" : ""}`}
+        aria-haspopup="dialog"
+        aria-expanded={open}
+        aria-label={t("{{label}}: {{value}}", { label, value: shown || t("none") })}
+        title={shown}
+        onClick={() => setOpen(true)}
+      >
+        <span className="label">{label}</span>
+        <span className="value">{shown || placeholderOf(input)}</span>
+        {value.length > 1 && <span className="count">{value.length}</span>}
+        <ChevronDown size={12} aria-hidden />
+      </button>
+      {open && button.current !== null && (
+        <ChoiceList
+          many
+          anchor={button.current}
+          label={label}
+          input={input}
+          chosen={value}
+          choices={[...gone, ...choices]}
+          missing={null}
+          onClose={() => setOpen(false)}
+          onChoose={(choice) =>
+            onChange(
+              value.includes(choice) ? value.filter((each) => each !== choice) : [...value, choice],
+            )
+          }
         />
-      </div>
-      <div ref={list} role="listbox" aria-label={label} className="list">
-        {found.slice(0, DRAWN).map((each, index) => (
-          <div
-            key={shown(each)}
-            role="option"
-            tabIndex={-1}
-            aria-selected={each === value}
-            className={index === at ? "choice at" : "choice"}
-            onPointerEnter={() => setAt(index)}
-            onPointerDown={(event) => {
-              event.preventDefault();
-              onChoose(each);
-            }}
-          >
-            {shown(each)}
-          </div>
-        ))}
-        {found.length === 0 && <p className="none">Nothing here is called that.</p>}
-        {found.length > DRAWN && <p className="none">{found.length - DRAWN} more: type to find.</p>}
-      </div>
-    </div>,
-    document.body,
+      )}
+    </>
   );
 }
 
-function place(box: HTMLElement | null, anchor: HTMLElement): void {
-  if (box === null) return;
-  const field = anchor.getBoundingClientRect();
-  const { height } = box.getBoundingClientRect();
-  const below = field.bottom + 4;
-  const top = below + height > window.innerHeight - 8 ? Math.max(8, field.top - height - 4) : below;
-  box.style.top = `${top}px`;
-  box.style.minWidth = `${Math.max(field.width, 200)}px`;
-  const { width } = box.getBoundingClientRect();
-  box.style.left = `${Math.max(8, Math.min(field.left, window.innerWidth - width - 8))}px`;
-}
-
-function shown(value: unknown): string {
-  return value == null ? "" : String(value);
+function placeholderOf({ options }: InputSchema): string {
+  const { multi_select: many } = options;
+  const stated = typeof many === "object" && many !== null && "placeholder" in many ? many : {};
+  const text = "placeholder" in stated ? stated.placeholder : options.placeholder;
+  return typeof text === "string" ? text : t("none");
 }

@@ -1,167 +1,175 @@
-/** The widget for an input, chosen by its type and options. Given a value; says its change. */
-import { ChevronsDown, ChevronsUp, Dices, ImageUp, Lock } from "lucide-react";
-import { useRef } from "react";
+/**
+ * The field for an input, chosen by its type and options. Given a value; says its change. The one
+ * way by which a value is edited, on nodes, in the inspector and in forms alike.
+ */
+import { Link2 } from "lucide-react";
 import type { InputSchema } from "../api/types";
-import { ComboField } from "./ComboField";
-import { NumberField } from "./NumberField";
-import type { Range, Whole } from "./number";
+import { t } from "../words/words";
+import { ColorField } from "./ColorField";
+import { ComboField, ManyField } from "./ComboField";
+import { CurveField } from "./CurveField";
+import { kindOf, markerOf, rangeOf } from "./kinds";
+import { MarksField } from "./MarksField";
+import { type MediaAct, MediaField } from "./MediaField";
+import { type NumberFace, NumberField } from "./NumberField";
+import { PromptField } from "./PromptField";
+import { type Control, SeedControl } from "./SeedControl";
 import { TextField } from "./TextField";
 
-export interface Control {
-  value: unknown;
-  onChange: (value: string) => void;
-}
+export type { MediaAct } from "./MediaField";
+export type { Control } from "./SeedControl";
 
 export interface FieldProps {
   input: InputSchema;
   value: unknown;
   /** A wire brings the value. */
   linked: boolean;
+  /** What the wire brings, in a few words, where that is known. */
+  source?: string | undefined;
   onChange: (value: unknown) => void;
   /** Typing or dragging is over. */
   onDone: () => void;
   /** What happens to the value before each run. */
   control?: Control | undefined;
-  /** Brings a picture to the server; says its name there. */
-  onUpload?: ((file: File) => void) | undefined;
+  /** For inputs that take a file. */
+  media?: MediaAct | undefined;
+  /** The picture that boxes and points are drawn on. */
+  picture?: string | null | undefined;
 }
 
-const CONTROLS = ["fixed", "randomize", "increment", "decrement"] as const;
-const CONTROL_WORDS: Readonly<Record<string, string>> = {
-  fixed: "The same each run",
-  randomize: "A new one each run",
-  increment: "One more each run",
-  decrement: "One less each run",
-};
-
 export function Field(props: FieldProps) {
-  const { input, value, linked, onChange, onDone, control, onUpload } = props;
-  const { name, type, options } = input;
-  const label = typeof options.display_name === "string" ? options.display_name : name;
-  if (linked) {
-    return (
-      <div className="field linked" title="A wire brings this value">
-        <span className="label">{label}</span>
-        <span className="value">linked</span>
-      </div>
-    );
-  }
-  if (type === "INT" || type === "FLOAT") {
-    return (
-      <div className="row">
-        <NumberField
-          label={label}
-          value={value}
-          range={rangeOf(input)}
-          disabled={false}
-          onChange={onChange}
-          onDone={onDone}
-        />
-        {control !== undefined && <ControlButton control={control} />}
-      </div>
-    );
-  }
-  if (type === "BOOLEAN")
-    return <Toggle label={label} value={value === true} onChange={onChange} />;
-  if (type === "COMBO") {
-    return (
-      <div className="row">
-        <ComboField
-          label={label}
-          value={value}
-          choices={input.choices ?? []}
-          disabled={false}
-          onChange={onChange}
-        />
-        {control !== undefined && <ControlButton control={control} />}
-        {onUpload !== undefined && <Upload onUpload={onUpload} />}
-      </div>
-    );
-  }
+  const { input, linked, source } = props;
+  if (linked) return <Linked label={labelOf(input)} source={source} />;
+  return <Unlinked {...props} />;
+}
+
+export function labelOf({ name, options }: InputSchema): string {
+  if (typeof options.display_name === "string") return options.display_name;
+  return name.split(".").at(-1) ?? name;
+}
+
+function Linked({ label, source }: { label: string; source: string | undefined }) {
   return (
-    <TextField
-      label={label}
-      value={value}
-      multiline={options.multiline === true}
-      placeholder={typeof options.placeholder === "string" ? options.placeholder : ""}
-      disabled={false}
-      onChange={onChange}
-      onDone={onDone}
-    />
+    <div
+      className="field linked"
+      title={t("A wire brings this value; without it, the field's own comes back.")}
+    >
+      <span className="label">{label}</span>
+      <span className="value">{source ?? t("linked")}</span>
+      <Link2 size={12} aria-hidden />
+    </div>
   );
 }
 
-function rangeOf({ type, options }: InputSchema): Range {
-  const whole = type === "INT";
-  const number = (value: unknown, otherwise: Whole): Whole =>
-    typeof value === "number" || typeof value === "bigint" ? value : otherwise;
-  return {
-    min: number(options.min, whole ? -(2 ** 31) : -1e9),
-    max: number(options.max, whole ? 2 ** 31 : 1e9),
-    step: Number(number(options.step, whole ? 1 : 0.05)),
-    whole,
-  };
+function Unlinked({ input, value, onChange, onDone, control, media, picture = null }: FieldProps) {
+  const label = labelOf(input);
+  const { options } = input;
+  const said = { label, value, onChange, onDone };
+  const kind = kindOf(input, value);
+  switch (kind) {
+    case "number":
+      return (
+        <div className="row">
+          <NumberField {...said} range={rangeOf(input)} face={faceOf(options.display)} />
+          {control !== undefined && <SeedControl control={control} current={value} />}
+        </div>
+      );
+    case "toggle":
+      return <Toggle {...said} value={value === true} options={options} />;
+    case "media":
+      if (media !== undefined) return <MediaField {...said} input={input} media={media} />;
+      return <ComboField {...said} input={input} choices={input.choices ?? []} />;
+    case "combo":
+      return (
+        <div className="row">
+          <ComboField {...said} input={input} choices={input.choices ?? []} />
+          {control !== undefined && <SeedControl control={control} current={value} />}
+        </div>
+      );
+    case "many":
+      return (
+        <ManyField
+          {...said}
+          input={input}
+          value={Array.isArray(value) ? value : []}
+          choices={input.choices ?? []}
+        />
+      );
+    case "color":
+      return <ColorField {...said} />;
+    case "curve":
+      return <CurveField {...said} />;
+    case "marks":
+      return <MarksField {...said} marker={markerOf(input)} picture={picture} />;
+    case "lines":
+    case "prompt":
+    case "text":
+      return <Text {...said} input={input} kind={kind} />;
+    default:
+      return <Foreign label={label} type={input.type} />;
+  }
 }
 
-function Toggle(props: { label: string; value: boolean; onChange: (value: boolean) => void }) {
-  const { label, value, onChange } = props;
+interface TextProps {
+  label: string;
+  value: unknown;
+  input: InputSchema;
+  kind: "lines" | "prompt" | "text";
+  onChange: (value: unknown) => void;
+  onDone: () => void;
+}
+
+function Text({ label, value, input: { options }, kind, onChange, onDone }: TextProps) {
+  const lines = Array.isArray(value);
+  const shared = {
+    label,
+    value: lines ? value.map(String).join("\n") : String(value ?? ""),
+    placeholder: typeof options.placeholder === "string" ? options.placeholder : "",
+    onChange: (text: string) => onChange(lines ? text.split("\n") : text),
+    onDone,
+  };
+  if (kind === "text") return <TextField {...shared} />;
+  return <PromptField {...shared} prompt={kind === "prompt"} />;
+}
+
+function faceOf(display: unknown): NumberFace {
+  return display === "slider" || display === "knob" ? display : "number";
+}
+
+interface ToggleProps {
+  label: string;
+  value: boolean;
+  options: InputSchema["options"];
+  onChange: (value: boolean) => void;
+}
+
+function Toggle({ label, value, options, onChange }: ToggleProps) {
+  const words = value ? options.label_on : options.label_off;
   return (
     <button
       type="button"
       role="switch"
       aria-checked={value}
+      aria-label={label}
       className="field toggle"
       onClick={() => onChange(!value)}
     >
       <span className="label">{label}</span>
+      {typeof words === "string" && <span className="value">{words}</span>}
       <span className="switch" />
     </button>
   );
 }
 
-function ControlButton({ control }: { control: Control }) {
-  const now = CONTROLS.find((each) => each === control.value) ?? "fixed";
-  const next = CONTROLS[(CONTROLS.indexOf(now) + 1) % CONTROLS.length] ?? "fixed";
-  const Icon = { fixed: Lock, randomize: Dices, increment: ChevronsUp, decrement: ChevronsDown }[
-    now
-  ];
+/** A field of a plugin's own: its value is kept, and saved as it was. */
+function Foreign({ label, type }: { label: string; type: string }) {
   return (
-    <button
-      type="button"
-      className={`field icon${now === "fixed" ? "" : " on"}`}
-      aria-label={`${CONTROL_WORDS[now]}; click for: ${CONTROL_WORDS[next]}`}
-      title={CONTROL_WORDS[now]}
-      onClick={() => control.onChange(next)}
+    <div
+      className="field linked"
+      title={t("Only the plugin itself can show this. The value is kept as it is.")}
     >
-      <Icon size={13} aria-hidden />
-    </button>
-  );
-}
-
-function Upload({ onUpload }: { onUpload: (file: File) => void }) {
-  const chooser = useRef<HTMLInputElement>(null);
-  return (
-    <>
-      <button
-        type="button"
-        className="field icon"
-        aria-label="Bring a picture"
-        title="Bring a picture"
-        onClick={() => chooser.current?.click()}
-      >
-        <ImageUp size={13} aria-hidden />
-      </button>
-      <input
-        ref={chooser}
-        type="file"
-        accept="image/*"
-        hidden
-        onChange={(event) => {
-          const [file] = event.currentTarget.files ?? [];
-          if (file !== undefined) onUpload(file);
-          event.currentTarget.value = "";
-        }}
-      />
-    </>
+      <span className="label">{label}</span>
+      <span className="value">{type}</span>
+    </div>
   );
 }

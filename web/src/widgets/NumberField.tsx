@@ -1,71 +1,73 @@
-/** A number: drag to change it, click to type it, arrow keys to step it. */
-import { type KeyboardEvent, type PointerEvent, useRef, useState } from "react";
-import { type Range, shownNumber, stepped, typedNumber, type Whole } from "./number";
+/**
+ * A number. Drag to change it, click to type it or a sum, arrow keys to step it; while it has the
+ * focus, the wheel steps it, too. Shift goes finely, Ctrl coarsely. As a bar or a knob where its
+ * author asked for one.
+ */
+import {
+  type KeyboardEvent,
+  type PointerEvent,
+  type RefObject,
+  useEffect,
+  useRef,
+  useState,
+} from "react";
+import { t } from "../words/words";
+import { Knob } from "./Knob";
+import {
+  hasNearEnds,
+  type Limit,
+  limitOf,
+  type Pace,
+  type Range,
+  shareOf,
+  shownNumber,
+  stepped,
+  typedNumber,
+  valueAt,
+  type Whole,
+} from "./number";
+
+export type NumberFace = "number" | "slider" | "knob";
 
 interface Props {
   label: string;
   value: unknown;
   range: Range;
-  disabled: boolean;
+  face?: NumberFace;
   onChange: (value: Whole) => void;
   onDone: () => void;
 }
 
 const PIXELS_PER_STEP = 6;
+const FINE_PIXELS_PER_STEP = 18;
 const CLICK = 3;
 
-export function NumberField({ label, value, range, disabled, onChange, onDone }: Props) {
-  const [typing, setTyping] = useState<string | null>(null);
-  const scrub = useRef<{ x: number; from: Whole; moved: boolean } | null>(null);
-  const current = typeof value === "number" || typeof value === "bigint" ? value : 0;
+interface Scrub {
+  x: number;
+  y: number;
+  from: Whole;
+  pace: Pace;
+  moved: boolean;
+}
 
+export function NumberField(props: Props) {
+  const [typing, setTyping] = useState<string | null>(null);
+  const { label, value, range, onChange, onDone } = props;
+  if (typing === null) return <Resting {...props} onType={setTyping} />;
   const finish = (text: string | null) => {
     setTyping(null);
-    const read = text === null ? null : typedNumber(text, range);
+    const read = text === null ? null : typedNumber(text, range, numberOf(value));
     if (read !== null && read !== value) onChange(read);
     onDone();
   };
-  const press = (event: PointerEvent<HTMLButtonElement>) => {
-    if (event.button !== 0 || disabled) return;
-    event.currentTarget.setPointerCapture(event.pointerId);
-    scrub.current = { x: event.clientX, from: current, moved: false };
-  };
-  const drag = (event: PointerEvent<HTMLButtonElement>) => {
-    const begun = scrub.current;
-    if (begun === null) return;
-    const distance = event.clientX - begun.x;
-    if (!begun.moved && Math.abs(distance) < CLICK) return;
-    begun.moved = true;
-    const speed = event.shiftKey ? 10 : 1;
-    const next = stepped(begun.from, Math.round(distance / PIXELS_PER_STEP) * speed, range);
-    if (next !== value) onChange(next);
-  };
-  const release = () => {
-    const begun = scrub.current;
-    scrub.current = null;
-    if (begun === null) return;
-    if (begun.moved) onDone();
-    else setTyping(shownNumber(value, range));
-  };
-  const key = (event: KeyboardEvent) => {
-    const count = event.shiftKey ? 10 : 1;
-    if (event.key === "ArrowUp" || event.key === "ArrowRight") {
-      onChange(stepped(current, count, range));
-    } else if (event.key === "ArrowDown" || event.key === "ArrowLeft") {
-      onChange(stepped(current, -count, range));
-    } else if (event.key === "Enter") {
-      setTyping(shownNumber(value, range));
-    } else return;
-    event.preventDefault();
-    event.stopPropagation();
-  };
-
-  if (typing !== null) {
-    return (
+  const limit = limitOf(typing, range, numberOf(value));
+  return (
+    <span className="typed">
       <input
         className="field number typing"
         aria-label={label}
-        inputMode="decimal"
+        aria-invalid={limit !== null}
+        inputMode="text"
         // biome-ignore lint/a11y/noAutofocus: the field was just clicked to type into it
         autoFocus
         value={typing}
@@ -77,32 +79,173 @@ export function NumberField({ label, value, range, disabled, onChange, onDone }:
           if (event.key === "Escape") finish(null);
         }}
       />
-    );
-  }
+      {limit !== null && (
+        <span className="limit" role="status">
+          {wordsFor(limit, range)}
+        </span>
+      )}
+    </span>
+  );
+}
+
+function wordsFor(limit: Limit, range: Range): string {
+  if (limit === "no number") return t("This is no number and no sum.");
+  if (limit === "too small") return t("At least {{least}}", { least: String(range.min) });
+  if (limit === "too large") return t("At most {{most}}", { most: String(range.max) });
+  return range.whole
+    ? t("Whole numbers only: it is rounded.")
+    : t("It is rounded to {{step}}.", { step: range.round ?? range.step });
+}
+
+/** The field while nobody types into it. */
+function Resting(props: Props & { onType: (text: string) => void }) {
+  const { label, value, range, face = "number", onChange, onDone, onType } = props;
+  const button = useRef<HTMLButtonElement>(null);
+  const current = numberOf(value);
+  const acts = useScrubbing(props, onType);
+  useFocusedWheel(button, (count, pace) => onChange(stepped(current, count, range, pace)));
+  const key = (event: KeyboardEvent) => {
+    const next = keyed(event, current, range);
+    if (next !== null) onChange(next);
+    else if (event.key === "Enter") onType(shownNumber(value, range));
+    else if (/^[-\d.(]$/.test(event.key) && !event.ctrlKey && !event.metaKey) onType(event.key);
+    else return;
+    event.preventDefault();
+    event.stopPropagation();
+  };
+  const shown = shownNumber(value, range);
+  const share = face !== "number" || hasNearEnds(range) ? shareOf(current, range) : 0;
   return (
     <button
+      ref={button}
       type="button"
-      role="spinbutton"
-      className="field number"
+      role={face === "slider" ? "slider" : "spinbutton"}
+      className={`field number ${face}`}
       aria-label={label}
       aria-valuenow={Number(current)}
-      aria-valuetext={shownNumber(value, range)}
-      disabled={disabled}
-      onPointerDown={press}
-      onPointerMove={drag}
-      onPointerUp={release}
+      aria-valuetext={shown}
+      aria-valuemin={Number(range.min)}
+      aria-valuemax={Number(range.max)}
+      onPointerDown={acts.press}
+      onPointerMove={acts.drag}
+      onPointerUp={acts.release}
+      onPointerCancel={acts.release}
+      onDoubleClick={() => onType(shown)}
       onKeyDown={key}
-      style={{ "--filled": filled(current, range) } as React.CSSProperties}
+      onBlur={onDone}
+      style={{ "--filled": `${share * 100}%` } as React.CSSProperties}
     >
+      {face === "knob" && <Knob share={share} />}
       <span className="label">{label}</span>
-      <span className="value">{shownNumber(value, range)}</span>
+      <span className="value">{shown}</span>
     </button>
   );
 }
 
-/** How full a number with near ends is; 0 where its ends are far. */
-function filled(value: Whole, { min, max, step }: Range): string {
-  const [least, most] = [Number(min), Number(max)];
-  if ((most - least) / step > 200) return "0%";
-  return `${((Number(value) - least) / (most - least)) * 100}%`;
+function useScrubbing(
+  { value, range, face, onChange, onDone }: Props,
+  onType: (text: string) => void,
+) {
+  const scrub = useRef<Scrub | null>(null);
+  const current = numberOf(value);
+  const atPointer = (event: PointerEvent<HTMLElement>): Whole => {
+    const { left, width } = event.currentTarget.getBoundingClientRect();
+    return valueAt((event.clientX - left) / width, range);
+  };
+  const change = (next: Whole) => {
+    if (next !== value) onChange(next);
+  };
+  return {
+    press: (event: PointerEvent<HTMLButtonElement>) => {
+      if (event.button !== 0) return;
+      event.currentTarget.setPointerCapture(event.pointerId);
+      const { clientX: x, clientY: y } = event;
+      scrub.current = { x, y, from: current, pace: paceOf(event), moved: false };
+    },
+    drag: (event: PointerEvent<HTMLButtonElement>) => {
+      const begun = scrub.current;
+      if (begun === null) return;
+      const across = event.clientX - begun.x;
+      const distance = face === "knob" ? across + begun.y - event.clientY : across;
+      if (!begun.moved && Math.abs(distance) < CLICK) return;
+      begun.moved = true;
+      const pace = paceOf(event);
+      if (face === "slider" && pace === "normal") {
+        change(atPointer(event));
+        return;
+      }
+      if (pace !== begun.pace) {
+        // The keys were pressed on the way: go on from here, without a jump.
+        Object.assign(begun, { x: event.clientX, y: event.clientY, from: current, pace });
+        return;
+      }
+      const pixels = pace === "fine" ? FINE_PIXELS_PER_STEP : PIXELS_PER_STEP;
+      change(stepped(begun.from, Math.round(distance / pixels), range, pace));
+    },
+    release: (event: PointerEvent<HTMLButtonElement>) => {
+      const begun = scrub.current;
+      scrub.current = null;
+      if (begun === null) return;
+      if (begun.moved) onDone();
+      else if (event.type === "pointercancel") return;
+      else if (face === "slider") {
+        change(atPointer(event));
+        onDone();
+      } else onType(shownNumber(value, range));
+    },
+  };
+}
+
+/** The wheel steps a number only while it has the focus: else it zooms the canvas. */
+function useFocusedWheel(
+  field: RefObject<HTMLElement | null>,
+  onStep: (count: number, pace: Pace) => void,
+): void {
+  const step = useRef(onStep);
+  useEffect(() => {
+    step.current = onStep;
+  });
+  useEffect(() => {
+    const element = field.current;
+    const wheel = (event: WheelEvent) => {
+      if (document.activeElement !== element || event.deltaY === 0) return;
+      event.preventDefault();
+      event.stopPropagation();
+      step.current(event.deltaY < 0 ? 1 : -1, paceOf(event));
+    };
+    // React hears the wheel passively, which could not keep the canvas from zooming.
+    element?.addEventListener("wheel", wheel, { passive: false });
+    return () => element?.removeEventListener("wheel", wheel);
+  }, [field]);
+}
+
+function keyed(event: KeyboardEvent, current: Whole, range: Range): Whole | null {
+  const pace = paceOf(event);
+  switch (event.key) {
+    case "ArrowUp":
+    case "ArrowRight":
+      return stepped(current, 1, range, pace);
+    case "ArrowDown":
+    case "ArrowLeft":
+      return stepped(current, -1, range, pace);
+    case "PageUp":
+      return stepped(current, 1, range, "coarse");
+    case "PageDown":
+      return stepped(current, -1, range, "coarse");
+    case "Home":
+      return hasNearEnds(range) ? range.min : null;
+    case "End":
+      return hasNearEnds(range) ? range.max : null;
+    default:
+      return null;
+  }
+}
+
+function paceOf(event: { shiftKey: boolean; ctrlKey: boolean; metaKey: boolean }): Pace {
+  if (event.shiftKey) return "fine";
+  return event.ctrlKey || event.metaKey ? "coarse" : "normal";
+}
+
+function numberOf(value: unknown): Whole {
+  return typeof value === "number" || typeof value === "bigint" ? value : 0;
 }

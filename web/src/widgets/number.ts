@@ -1,4 +1,5 @@
 /** Numbers as fields show, read and step them. Seeds are larger than JavaScript's numbers. */
+import { worked } from "./arithmetic";
 
 export type Whole = number | bigint;
 
@@ -7,7 +8,15 @@ export interface Range {
   max: Whole;
   step: number;
   whole: boolean;
+  /** What a value is rounded to a multiple of; 0 for not at all. */
+  round?: number;
 }
+
+/** How far a movement goes: with Shift finely, with Ctrl (or the page keys) coarsely. */
+export type Pace = "fine" | "normal" | "coarse";
+
+const COARSE = 10;
+const NEAR = 200;
 
 export function clamped(value: Whole, { min, max, whole }: Range): Whole {
   const inside = value < min ? min : value > max ? max : value;
@@ -16,33 +25,66 @@ export function clamped(value: Whole, { min, max, whole }: Range): Whole {
 }
 
 /** `count` steps on from a value; exact for integers of any size. */
-export function stepped(value: Whole, count: number, range: Range): Whole {
+export function stepped(value: Whole, count: number, range: Range, pace: Pace = "normal"): Whole {
   if (range.whole) {
-    const moved = BigInt(value) + BigInt(count) * BigInt(Math.max(1, Math.round(range.step)));
-    return plainOf(clamped(moved, range));
+    const step = pace === "fine" ? 1 : Math.max(1, Math.round(range.step));
+    const by = BigInt(count * (pace === "coarse" ? COARSE : 1)) * BigInt(step);
+    return plainOf(clamped(BigInt(value) + by, range));
   }
-  const moved = Number(value) + count * range.step;
-  const digits = digitsOf(range.step);
-  return clamped(Number(moved.toFixed(digits)), range);
+  const step = range.step * (pace === "fine" ? 1 / COARSE : pace === "coarse" ? COARSE : 1);
+  const moved = Number(value) + count * step;
+  const digits = digitsOf(range.step) + (pace === "fine" ? 1 : 0);
+  return clamped(rounded(Number(moved.toFixed(digits)), range), range);
 }
 
-/** What was typed; null where it is no number. Simple sums are worked out: `512*2`, `1024/3`. */
-export function typedNumber(text: string, range: Range): Whole | null {
-  const trimmed = text.trim().replace(",", ".");
-  if (/^-?\d+$/.test(trimmed)) {
-    const exact = plainOf(BigInt(trimmed));
-    return clamped(range.whole ? exact : Number(exact), range);
-  }
-  const sum = /^(-?[\d.]+)\s*([-+*/])\s*([\d.]+)$/.exec(trimmed);
-  const value = sum === null ? Number(trimmed) : worked(Number(sum[1]), sum[2], Number(sum[3]));
-  if (trimmed === "" || !Number.isFinite(value)) return null;
-  return clamped(value, range);
+/** The value at a share of the whole range, on a step. */
+export function valueAt(share: number, range: Range): Whole {
+  const [least, most] = [Number(range.min), Number(range.max)];
+  const inside = least + Math.min(Math.max(share, 0), 1) * (most - least);
+  const steps = Math.round((inside - least) / range.step);
+  return clamped(Number((least + steps * range.step).toFixed(digitsOf(range.step))), range);
 }
 
-function worked(one: number, sign: string | undefined, other: number): number {
-  if (sign === "+") return one + other;
-  if (sign === "-") return one - other;
-  return sign === "*" ? one * other : one / other;
+/** How far along its range a value is, from 0 to 1. */
+export function shareOf(value: Whole, { min, max }: Range): number {
+  const [least, most] = [Number(min), Number(max)];
+  return most > least ? Math.min(Math.max((Number(value) - least) / (most - least), 0), 1) : 0;
+}
+
+/** Whether the ends are near enough for a bar to say anything. */
+export function hasNearEnds({ min, max, step }: Range): boolean {
+  return (Number(max) - Number(min)) / step <= NEAR;
+}
+
+/** What was typed, within its limits; null where it is no number. Sums are worked out. */
+export function typedNumber(text: string, range: Range, current: Whole = 0): Whole | null {
+  const value = amountOf(text, range, current);
+  return value === null ? null : clamped(rounded(value, range), range);
+}
+
+function amountOf(text: string, range: Range, current: Whole): Whole | null {
+  const value = worked(text, current);
+  if (value === null || typeof value === "number") return value;
+  return range.whole ? plainOf(value) : Number(value);
+}
+
+/** Which limit what was typed does not keep to. */
+export type Limit = "no number" | "too small" | "too large" | "rounded";
+
+/** Why a typed text would not be taken as it stands; null where it would. */
+export function limitOf(text: string, range: Range, current: Whole = 0): Limit | null {
+  if (text.trim() === "") return null;
+  const value = amountOf(text, range, current);
+  if (value === null) return "no number";
+  if (value < range.min) return "too small";
+  if (value > range.max) return "too large";
+  const whole = range.whole && typeof value === "number" && !Number.isInteger(value);
+  return whole || rounded(value, range) !== value ? "rounded" : null;
+}
+
+function rounded(value: Whole, { round = 0, whole }: Range): Whole {
+  if (round <= 0 || whole || typeof value === "bigint") return value;
+  return Number((Math.round(value / round) * round).toFixed(digitsOf(round)));
 }
 
 export function shownNumber(value: unknown, { whole, step }: Range): string {
@@ -50,10 +92,14 @@ export function shownNumber(value: unknown, { whole, step }: Range): string {
   if (typeof value !== "number") return String(value ?? "");
   if (whole) return String(value);
   const digits = Math.max(digitsOf(step), 1);
-  return Number.isInteger(value * 10 ** digits) ? value.toFixed(digits) : String(value);
+  return Number.isInteger(Number((value * 10 ** digits).toPrecision(15)))
+    ? value.toFixed(digits)
+    : String(value);
 }
 
 function digitsOf(step: number): number {
+  const exponent = /e-(\d+)$/.exec(step.toString());
+  if (exponent !== null) return Math.min(Number(exponent[1]), 6);
   const [, decimals = ""] = step.toString().split(".");
   return Math.min(decimals.length, 6);
 }

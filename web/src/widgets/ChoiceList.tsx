@@ -1,0 +1,298 @@
+/** The open list of a combo: search, folders, pictures, and what was used lately. */
+import { AlertTriangle, ChevronRight, RefreshCw, Search, Star } from "lucide-react";
+import { type KeyboardEvent, useEffect, useId, useMemo, useRef, useState } from "react";
+import type { InputSchema } from "../api/types";
+import { t } from "../words/words";
+import { type ChoiceRow, foldersOf, nearest, type Row, rowsOf, shownChoice } from "./choices";
+import { Popup } from "./Popup";
+import { useFieldServices } from "./services";
+
+interface Props {
+  anchor: HTMLElement;
+  label: string;
+  input: InputSchema;
+  choices: readonly unknown[];
+  chosen: readonly unknown[];
+  /** Stays open, each choice goes in and out. */
+  many?: boolean;
+  /** The value that is not among the choices. */
+  missing: string | null;
+  onChoose: (choice: unknown) => void;
+  onRefresh?: () => void;
+  onClose: () => void;
+}
+
+const SEARCHED_FROM = 8;
+const DRAWN = 300;
+
+export function ChoiceList(props: Props) {
+  const { anchor, label, input, choices, chosen, many = false, onChoose, onClose } = props;
+  const services = useFieldServices();
+  const [typed, setTyped] = useState("");
+  const [opened, setOpened] = useState<ReadonlySet<string>>(() => new Set(foldersOf(chosen[0])));
+  const [stars, setStars] = useState(0);
+  const rows = useMemo(() => {
+    void stars;
+    const [recent, starred] = [services.recent(input), services.starred(input)];
+    return rowsOf(choices, { typed, recent, starred, opened }).slice(0, DRAWN);
+  }, [choices, typed, opened, services, input, stars]);
+  const [at, setAt] = useState<number | null>(null);
+  const marked = at ?? markedFirst(rows, chosen, typed);
+  const id = useId();
+  const toggle = (path: string) => setOpened((before) => toggled(before, path));
+  const act = (row: Row | undefined) => {
+    if (row?.kind === "choice") onChoose(row.value);
+    if (row?.kind === "folder") toggle(row.path);
+  };
+  const star = (row: Row | undefined) => {
+    if (row?.kind !== "choice") return;
+    services.star(input, shownChoice(row.value));
+    setStars((before) => before + 1);
+  };
+  const key = (event: KeyboardEvent) => {
+    const row = rows[marked];
+    if (event.key === "ArrowDown") setAt(walked(rows, marked, 1));
+    else if (event.key === "ArrowUp") setAt(walked(rows, marked, -1));
+    else if (event.key === "Enter") act(row);
+    else if (event.key === "Tab") onClose();
+    else if (event.altKey && event.code === "KeyS") star(row);
+    else if (row?.kind === "folder" && row.open === (event.key === "ArrowLeft")) {
+      if (event.key !== "ArrowLeft" && event.key !== "ArrowRight") return;
+      toggle(row.path);
+    } else return;
+    event.preventDefault();
+  };
+  return (
+    <Popup anchor={anchor} label={label} className="choices" onClose={onClose}>
+      <SearchLine
+        {...props}
+        typed={typed}
+        listId={id}
+        marked={`${id}-${marked}`}
+        onKey={key}
+        onType={(text) => {
+          setTyped(text);
+          setAt(null);
+        }}
+      />
+      {props.missing !== null && typed === "" && (
+        <Missing name={props.missing} choices={choices} onChoose={onChoose} />
+      )}
+      <div id={id} role="listbox" aria-label={label} aria-multiselectable={many} className="list">
+        {rows.map((row, index) => (
+          <Line
+            // biome-ignore lint/suspicious/noArrayIndexKey: a choice may stand in several places
+            key={index}
+            id={`${id}-${index}`}
+            row={row}
+            input={input}
+            many={many}
+            at={index === marked}
+            chosen={row.kind === "choice" && chosen.includes(row.value)}
+            onPoint={() => setAt(index)}
+            onAct={() => act(row)}
+            onStar={() => star(row)}
+          />
+        ))}
+      </div>
+      {rows.length === 0 && <p className="none">{t("Nothing here is called that.")}</p>}
+      {rows.length === DRAWN && <p className="none">{t("There are more: type to find.")}</p>}
+    </Popup>
+  );
+}
+
+/** The first row that can be chosen, or the one that is. */
+function markedFirst(rows: readonly Row[], chosen: readonly unknown[], typed: string): number {
+  const current = rows.findIndex((row) => row.kind === "choice" && chosen.includes(row.value));
+  if (typed === "" && current >= 0) return current;
+  return Math.max(
+    0,
+    rows.findIndex((row) => row.kind !== "heading"),
+  );
+}
+
+function walked(rows: readonly Row[], from: number, by: 1 | -1): number {
+  let to = from + by;
+  while (rows[to]?.kind === "heading") to += by;
+  return rows[to] === undefined ? from : to;
+}
+
+function toggled(before: ReadonlySet<string>, path: string): ReadonlySet<string> {
+  const after = new Set(before);
+  if (!after.delete(path)) after.add(path);
+  return after;
+}
+
+interface SearchProps extends Props {
+  typed: string;
+  listId: string;
+  marked: string;
+  onType: (text: string) => void;
+  onKey: (event: KeyboardEvent) => void;
+}
+
+function SearchLine({
+  label,
+  choices,
+  onRefresh,
+  typed,
+  listId,
+  marked,
+  onType,
+  onKey,
+}: SearchProps) {
+  return (
+    <div className={choices.length < SEARCHED_FROM && !onRefresh ? "search hidden" : "search"}>
+      <Search size={13} aria-hidden />
+      <input
+        // biome-ignore lint/a11y/noAutofocus: the list was just opened to choose from it
+        autoFocus
+        role="combobox"
+        aria-label={t("Search {{label}}", { label })}
+        aria-expanded="true"
+        aria-controls={listId}
+        aria-activedescendant={marked}
+        placeholder={t("Search")}
+        value={typed}
+        onChange={(event) => onType(event.currentTarget.value)}
+        onKeyDown={onKey}
+      />
+      {onRefresh !== undefined && (
+        <button type="button" aria-label={t("Ask the server again")} onClick={onRefresh}>
+          <RefreshCw size={12} aria-hidden />
+        </button>
+      )}
+    </div>
+  );
+}
+
+interface MissingProps {
+  name: string;
+  choices: readonly unknown[];
+  onChoose: (choice: unknown) => void;
+}
+
+function Missing({ name, choices, onChoose }: MissingProps) {
+  const alike = nearest(name, choices);
+  return (
+    <div className="not-here">
+      <p>
+        <AlertTriangle size={13} aria-hidden />
+        <span>
+          {t("{{name}} is not on this server.", { name })}{" "}
+          {alike.length === 0
+            ? t("Nothing here has a name like it.")
+            : t("Pick one of {{count}} found:", { count: alike.length })}
+        </span>
+      </p>
+      {alike.map((each) => (
+        <button key={each} type="button" className="choice" onClick={() => onChoose(each)}>
+          {each}
+        </button>
+      ))}
+    </div>
+  );
+}
+
+interface LineProps {
+  id: string;
+  row: Row;
+  input: InputSchema;
+  many: boolean;
+  at: boolean;
+  chosen: boolean;
+  onPoint: () => void;
+  onAct: () => void;
+  onStar: () => void;
+}
+
+function Line(props: LineProps) {
+  const { id, row, at, onPoint, onAct } = props;
+  const line = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    if (at) line.current?.scrollIntoView({ block: "nearest" });
+  }, [at]);
+  if (row.kind === "heading") {
+    return (
+      <div role="presentation" className="choices-heading">
+        {t(row.label)}
+      </div>
+    );
+  }
+  if (row.kind === "choice") return <Choice {...props} row={row} line={line} />;
+  return (
+    <div
+      ref={line}
+      id={id}
+      role="option"
+      tabIndex={-1}
+      aria-selected={false}
+      aria-expanded={row.open}
+      className={`choice folder${at ? " at" : ""}`}
+      style={{ paddingInlineStart: 8 + row.depth * 14 }}
+      onPointerEnter={onPoint}
+      onPointerDown={(event) => {
+        event.preventDefault();
+        onAct();
+      }}
+    >
+      <ChevronRight size={12} className={row.open ? "open" : ""} aria-hidden />
+      <span className="name">{row.label}</span>
+      <span className="count">{row.count}</span>
+    </div>
+  );
+}
+
+interface ChoiceProps extends LineProps {
+  row: ChoiceRow;
+  line: React.RefObject<HTMLDivElement | null>;
+}
+
+function Choice({ id, row, input, many, at, chosen, onPoint, onAct, onStar, line }: ChoiceProps) {
+  const services = useFieldServices();
+  const name = shownChoice(row.value);
+  const picture = services.thumbnail(input, name);
+  const starred = services.starred(input).includes(name);
+  return (
+    <div
+      ref={line}
+      id={id}
+      role="option"
+      tabIndex={-1}
+      aria-selected={chosen}
+      className={`choice${at ? " at" : ""}${picture === null ? "" : " pictured"}`}
+      style={{ paddingInlineStart: 8 + row.depth * 14 }}
+      title={name}
+      onPointerEnter={onPoint}
+      onPointerDown={(event) => {
+        event.preventDefault();
+        onAct();
+      }}
+    >
+      {many && <i className={chosen ? "tick on" : "tick"} />}
+      {picture !== null && (
+        <img
+          src={picture}
+          alt=""
+          loading="lazy"
+          // A file without a picture beside it has none.
+          onError={(event) => event.currentTarget.classList.add("none")}
+        />
+      )}
+      <span className="name">{row.label}</span>
+      {/* An option holds nothing to reach by keyboard: there, Alt+S stars it. */}
+      <span
+        className={starred ? "star on" : "star"}
+        aria-hidden
+        title={starred ? t("No longer at the top") : t("Keep at the top")}
+        onPointerDown={(event) => {
+          event.preventDefault();
+          event.stopPropagation();
+          onStar();
+        }}
+      >
+        <Star size={12} />
+      </span>
+    </div>
+  );
+}

@@ -1,0 +1,176 @@
+/**
+ * A curve on a small graph. A press on the line makes a point, dragging moves it; by keyboard the
+ * arrows move the point that has the focus, Insert makes one after it and Delete takes it away.
+ */
+import { type KeyboardEvent, type PointerEvent, useRef } from "react";
+import { t } from "../words/words";
+import {
+  added,
+  type Curve,
+  curveOf,
+  heightAt,
+  inCurveFormOf,
+  moved,
+  removed,
+  STRAIGHT,
+} from "./curve";
+
+interface Props {
+  label: string;
+  value: unknown;
+  onChange: (value: unknown) => void;
+  onDone: () => void;
+}
+
+const STEP = 0.01;
+const COARSE = 0.1;
+const SAMPLES = 48;
+const FORMS = ["monotone_cubic", "linear"] as const;
+
+export function CurveField({ label, value, onChange, onDone }: Props) {
+  const graph = useRef<SVGSVGElement>(null);
+  const held = useRef<number | null>(null);
+  const curve = curveOf(value);
+  const say = (next: Curve) => onChange(inCurveFormOf(value, next));
+  const placeOf = (event: PointerEvent): [number, number] => {
+    const box = graph.current?.getBoundingClientRect();
+    if (box === undefined) return [0, 0];
+    return [(event.clientX - box.left) / box.width, 1 - (event.clientY - box.top) / box.height];
+  };
+  const press = (event: PointerEvent<SVGSVGElement>) => {
+    if (event.button !== 0) return;
+    event.currentTarget.setPointerCapture(event.pointerId);
+    const at = placeOf(event);
+    const near = curve.points.findIndex(([x, y]) => Math.hypot(x - at[0], y - at[1]) < 0.05);
+    if (near >= 0) {
+      held.current = near;
+      pointButton(graph.current, near)?.focus();
+      return;
+    }
+    const made = added(curve, at);
+    if (made === null) return;
+    held.current = made.index;
+    say(made.curve);
+  };
+  const release = () => {
+    if (held.current !== null) onDone();
+    held.current = null;
+  };
+  const key = (event: KeyboardEvent, index: number) => {
+    const next = keyed(event, curve, index);
+    if (next === null) return;
+    event.preventDefault();
+    event.stopPropagation();
+    say(next);
+  };
+  return (
+    <div className="field curve">
+      <div className="curve-head">
+        <span className="label">{label}</span>
+        <Form curve={curve} onChange={say} />
+        <button
+          type="button"
+          className="quiet-button"
+          onClick={() => say({ ...STRAIGHT, interpolation: curve.interpolation })}
+        >
+          {t("Straight")}
+        </button>
+      </div>
+      <div className="curve-graph">
+        {/* biome-ignore lint/a11y/noStaticElementInteractions: its points are reached by keyboard */}
+        <svg
+          ref={graph}
+          viewBox="0 0 100 100"
+          preserveAspectRatio="none"
+          aria-hidden="true"
+          onPointerDown={press}
+          onPointerMove={(event) => {
+            if (held.current !== null) say(moved(curve, held.current, placeOf(event)));
+          }}
+          onPointerUp={release}
+          onPointerCancel={release}
+        >
+          <path className="grid" d="M25 0V100M50 0V100M75 0V100M0 25H100M0 50H100M0 75H100" />
+          <path className="line" d={lineOf(curve)} />
+        </svg>
+        {curve.points.map(([x, y], index) => (
+          <button
+            // biome-ignore lint/suspicious/noArrayIndexKey: a point is known by its place in the line
+            key={index}
+            type="button"
+            className="point"
+            data-point={index}
+            style={{ left: `${x * 100}%`, top: `${(1 - y) * 100}%` }}
+            aria-label={t("{{label}}, point {{number}}: {{x}}, {{y}}", {
+              label,
+              number: index + 1,
+              x: x.toFixed(2),
+              y: y.toFixed(2),
+            })}
+            onKeyDown={(event) => key(event, index)}
+            onKeyUp={onDone}
+          />
+        ))}
+      </div>
+    </div>
+  );
+}
+
+function Form({ curve, onChange }: { curve: Curve; onChange: (curve: Curve) => void }) {
+  const forms = [...new Set([...FORMS, curve.interpolation])];
+  const words: Readonly<Record<string, string>> = {
+    monotone_cubic: t("Smooth"),
+    linear: t("Straight lines"),
+  };
+  return (
+    <select
+      aria-label={t("Between the points")}
+      value={curve.interpolation}
+      onChange={(event) => onChange({ ...curve, interpolation: event.currentTarget.value })}
+    >
+      {forms.map((each) => (
+        <option key={each} value={each}>
+          {words[each] ?? each}
+        </option>
+      ))}
+    </select>
+  );
+}
+
+function pointButton(graph: Element | null, index: number): HTMLElement | null {
+  return graph?.parentElement?.querySelector(`[data-point="${index}"]`) ?? null;
+}
+
+function keyed(event: KeyboardEvent, curve: Curve, index: number): Curve | null {
+  const [x, y] = curve.points[index] ?? [0, 0];
+  const by = event.ctrlKey || event.metaKey ? COARSE : event.shiftKey ? STEP / 10 : STEP;
+  switch (event.key) {
+    case "ArrowLeft":
+      return moved(curve, index, [x - by, y]);
+    case "ArrowRight":
+      return moved(curve, index, [x + by, y]);
+    case "ArrowUp":
+      return moved(curve, index, [x, y + by]);
+    case "ArrowDown":
+      return moved(curve, index, [x, y - by]);
+    case "Delete":
+    case "Backspace":
+      return removed(curve, index);
+    case "Insert":
+    case "+": {
+      const next = curve.points[index + 1];
+      const middle = next === undefined ? null : (x + next[0]) / 2;
+      return middle === null
+        ? null
+        : (added(curve, [middle, heightAt(curve, middle)])?.curve ?? null);
+    }
+    default:
+      return null;
+  }
+}
+
+function lineOf(curve: Curve): string {
+  const places = Array.from({ length: SAMPLES + 1 }, (_, index) => index / SAMPLES);
+  const all = [...places, ...curve.points.map(([x]) => x)].sort((one, other) => one - other);
+  return `M${all.map((x) => `${x * 100} ${100 - heightAt(curve, x) * 100}`).join("L")}`;
+}

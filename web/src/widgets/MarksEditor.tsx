@@ -1,0 +1,187 @@
+/** The picture on which boxes and points are drawn. Everything is in the picture's own pixels. */
+import { type KeyboardEvent, type PointerEvent, useRef, useState } from "react";
+import { t } from "../words/words";
+import { type Box, type Extent, type Marker, movedBy, sizedBy, spanned } from "./boxes";
+import { NumberField } from "./NumberField";
+import type { Range } from "./number";
+
+interface Props {
+  label: string;
+  marker: Marker;
+  marks: readonly Box[];
+  picture: string | null;
+  onChange: (marks: Box[]) => void;
+  onDone: () => void;
+}
+
+type Grip = "move" | "size" | "draw";
+interface Held {
+  index: number;
+  grip: Grip;
+  from: { x: number; y: number };
+  box: Box;
+}
+
+const BLANK: Extent = { width: 1024, height: 1024 };
+const SIDE = 320;
+const PIXELS: Range = { min: 0, max: 16384, step: 8, whole: true };
+const STEP = 8;
+
+export function MarksEditor({ label, marker, marks, picture, onChange, onDone }: Props) {
+  const [natural, setNatural] = useState<Extent | null>(null);
+  const [at, setAt] = useState(0);
+  const held = useRef<Held | null>(null);
+  const stage = useRef<HTMLDivElement>(null);
+  const extent = natural ?? reaching(marks);
+  const scale = Math.min(SIDE / extent.width, SIDE / extent.height);
+  const set = (index: number, box: Box) =>
+    onChange(
+      index < marks.length
+        ? marks.map((each, place) => (place === index ? box : each))
+        : [...marks, box],
+    );
+  const placeOf = (event: PointerEvent) => {
+    const box = stage.current?.getBoundingClientRect();
+    return {
+      x: (event.clientX - (box?.left ?? 0)) / scale,
+      y: (event.clientY - (box?.top ?? 0)) / scale,
+    };
+  };
+  const hold = (event: PointerEvent, index: number, grip: Grip, box: Box) => {
+    event.stopPropagation();
+    event.currentTarget.setPointerCapture(event.pointerId);
+    held.current = { index, grip, from: placeOf(event), box };
+    setAt(index);
+  };
+  const press = (event: PointerEvent) => {
+    const point = placeOf(event);
+    const box = { ...point, width: 0, height: 0 };
+    const index = marker === "box" ? 0 : marks.length;
+    hold(event, index, marker === "points" ? "move" : "draw", box);
+    if (marker === "points") set(index, box);
+  };
+  const drag = (event: PointerEvent) => {
+    const { current } = held;
+    if (current === null) return;
+    const point = placeOf(event);
+    const by = { x: point.x - current.from.x, y: point.y - current.from.y };
+    if (current.grip === "draw") {
+      const inside = { x: clip(point.x, extent.width), y: clip(point.y, extent.height) };
+      set(current.index, spanned(current.from, inside));
+    } else
+      set(current.index, (current.grip === "move" ? movedBy : sizedBy)(current.box, by, extent));
+  };
+  const release = () => {
+    held.current = null;
+    onDone();
+  };
+  const key = (event: KeyboardEvent, index: number, box: Box) => {
+    if ((event.key === "Delete" || event.key === "Backspace") && marker !== "box") {
+      onChange(marks.filter((_, place) => place !== index));
+    } else {
+      const by = arrow(event);
+      if (by === null) return;
+      set(index, (event.altKey && marker !== "points" ? sizedBy : movedBy)(box, by, extent));
+    }
+    event.preventDefault();
+  };
+  const current = marks[at];
+  return (
+    <div className="marks-editor">
+      {/* biome-ignore lint/a11y/noStaticElementInteractions: its boxes are reached by keyboard */}
+      <div
+        ref={stage}
+        className="marks-stage"
+        style={{ width: extent.width * scale, height: extent.height * scale }}
+        onPointerDown={press}
+        onPointerMove={drag}
+        onPointerUp={release}
+        onPointerCancel={release}
+      >
+        {picture !== null && (
+          <img
+            src={picture}
+            alt=""
+            draggable={false}
+            onLoad={({ currentTarget: { naturalWidth: width, naturalHeight: height } }) =>
+              setNatural({ width, height })
+            }
+          />
+        )}
+        {marks.map((box, index) => (
+          <button
+            // biome-ignore lint/suspicious/noArrayIndexKey: a mark is known by its place in the list
+            key={index}
+            type="button"
+            className={`mark-box ${marker === "points" ? "point" : ""}${index === at ? " at" : ""}`}
+            style={{
+              left: box.x * scale,
+              top: box.y * scale,
+              width: box.width * scale,
+              height: box.height * scale,
+            }}
+            aria-label={t("{{label}} {{number}}: {{x}}, {{y}}", {
+              label,
+              number: index + 1,
+              x: Math.round(box.x),
+              y: Math.round(box.y),
+            })}
+            onFocus={() => setAt(index)}
+            onPointerDown={(event) => hold(event, index, "move", box)}
+            onKeyDown={(event) => key(event, index, box)}
+          >
+            {marker !== "points" && (
+              // biome-ignore lint/a11y/noStaticElementInteractions: Alt and the arrows do the same
+              <i onPointerDown={(event) => hold(event, index, "size", box)} />
+            )}
+          </button>
+        ))}
+      </div>
+      {current !== undefined && (
+        <div className="marks-numbers">
+          {(marker === "points"
+            ? (["x", "y"] as const)
+            : (["x", "y", "width", "height"] as const)
+          ).map((name) => (
+            <NumberField
+              key={name}
+              label={t(name)}
+              value={Math.round(current[name])}
+              range={PIXELS}
+              onChange={(value) => set(at, { ...current, [name]: Number(value) })}
+              onDone={onDone}
+            />
+          ))}
+        </div>
+      )}
+    </div>
+  );
+}
+
+/** Without a picture, room for all that is marked. */
+function reaching(marks: readonly Box[]): Extent {
+  return {
+    width: Math.max(BLANK.width, ...marks.map((each) => each.x + each.width)),
+    height: Math.max(BLANK.height, ...marks.map((each) => each.y + each.height)),
+  };
+}
+
+function clip(value: number, most: number): number {
+  return Math.max(0, Math.min(value, most));
+}
+
+function arrow(event: KeyboardEvent): { x: number; y: number } | null {
+  const by = event.shiftKey ? 1 : STEP;
+  switch (event.key) {
+    case "ArrowLeft":
+      return { x: -by, y: 0 };
+    case "ArrowRight":
+      return { x: by, y: 0 };
+    case "ArrowUp":
+      return { x: 0, y: -by };
+    case "ArrowDown":
+      return { x: 0, y: by };
+    default:
+      return null;
+  }
+}

@@ -1,0 +1,180 @@
+/**
+ * A file of the server's: chosen from its folders, brought from this machine, or taken from the
+ * clipboard. Dropping on the node and pasting are the canvas's; all ways end in `onFile`.
+ */
+import { Brush, ClipboardPaste, FolderSearch, Upload, X } from "lucide-react";
+import { useRef, useState } from "react";
+import type { InputSchema } from "../api/types";
+import { t } from "../words/words";
+import { ChoiceList } from "./ChoiceList";
+import { ComboField } from "./ComboField";
+import { Menu } from "./Menu";
+import { type MediaKind, useFieldServices } from "./services";
+
+export interface MediaAct {
+  kind: MediaKind;
+  /** The share that has arrived while a file is brought; null while none is. */
+  progress: number | null;
+  /** Why the last file did not come. */
+  error: string | null;
+  onFile: (file: File) => void;
+  /** Gives up bringing the file. */
+  onStop: () => void;
+  /** Opens the mask of the picture for painting; absent where nothing can. */
+  onMask?: (() => void) | undefined;
+}
+
+interface Props {
+  label: string;
+  input: InputSchema;
+  value: unknown;
+  media: MediaAct;
+  onChange: (value: unknown) => void;
+}
+
+const ACCEPTED: Readonly<Record<MediaKind, string>> = {
+  image: "image/*",
+  video: "video/*,image/gif,image/webp",
+  audio: "audio/*,video/*",
+};
+const BRING: Readonly<Record<MediaKind, string>> = {
+  image: "Bring a picture",
+  video: "Bring a video",
+  audio: "Bring a sound",
+};
+
+export function MediaField({ label, input, value, media, onChange }: Props) {
+  const chooser = useRef<HTMLInputElement>(null);
+  const { kind, progress, error, onFile, onStop, onMask } = media;
+  return (
+    <div className="media">
+      <div className="row">
+        <ComboField
+          label={label}
+          input={input}
+          value={value}
+          choices={input.choices ?? []}
+          onChange={onChange}
+        />
+        <More input={input} value={value} media={media} onChange={onChange} />
+        {onMask !== undefined && (
+          <IconButton words={t("Paint its mask")} icon={Brush} onClick={onMask} />
+        )}
+        <IconButton words={t(BRING[kind])} icon={Upload} onClick={() => chooser.current?.click()} />
+        <input
+          ref={chooser}
+          type="file"
+          accept={ACCEPTED[kind]}
+          hidden
+          onChange={(event) => {
+            const [file] = event.currentTarget.files ?? [];
+            if (file !== undefined) onFile(file);
+            event.currentTarget.value = "";
+          }}
+        />
+      </div>
+      {progress !== null && (
+        <div className="bringing">
+          <progress value={progress} aria-label={t("Bringing the file")} />
+          <IconButton words={t("Stop bringing it")} icon={X} onClick={onStop} />
+        </div>
+      )}
+      {error !== null && (
+        <p className="bring-error" role="alert">
+          {error}
+        </p>
+      )}
+    </div>
+  );
+}
+
+interface IconProps {
+  words: string;
+  icon: typeof Upload;
+  onClick: () => void;
+}
+
+function IconButton({ words, icon: Icon, onClick }: IconProps) {
+  return (
+    <button type="button" className="field icon" aria-label={words} title={words} onClick={onClick}>
+      <Icon size={13} aria-hidden />
+    </button>
+  );
+}
+
+/** Where else a file may come from: what was made here before, and the clipboard. */
+function More({ input, value, media, onChange }: Omit<Props, "label">) {
+  const services = useFieldServices();
+  const button = useRef<HTMLButtonElement>(null);
+  const [open, setOpen] = useState(false);
+  const [files, setFiles] = useState<readonly string[] | null>(null);
+  const list = (place: "output" | "temp") =>
+    services.filesIn(place, media.kind).then(setFiles, services.complain);
+  const paste = () =>
+    clipboardPicture().then((file) => {
+      if (file !== null) media.onFile(file);
+      else services.complain(new Error(t("There is no picture in the clipboard.")));
+    }, services.complain);
+  return (
+    <>
+      <button
+        ref={button}
+        type="button"
+        className="field icon"
+        aria-haspopup="menu"
+        aria-expanded={open}
+        aria-label={t("From elsewhere")}
+        title={t("From elsewhere")}
+        onClick={() => setOpen(true)}
+      >
+        <FolderSearch size={13} aria-hidden />
+      </button>
+      {open && button.current !== null && (
+        <Menu
+          anchor={button.current}
+          label={t("From elsewhere")}
+          items={[
+            { label: t("From the results"), icon: FolderSearch, run: () => void list("output") },
+            { label: t("From what is kept for a while"), run: () => void list("temp") },
+            ...(media.kind === "image"
+              ? [
+                  {
+                    label: t("From the clipboard"),
+                    icon: ClipboardPaste,
+                    separated: true,
+                    run: () => void paste(),
+                  },
+                ]
+              : []),
+          ]}
+          onClose={() => setOpen(false)}
+        />
+      )}
+      {files !== null && button.current !== null && (
+        <ChoiceList
+          anchor={button.current}
+          label={t("Files")}
+          input={input}
+          chosen={[value]}
+          choices={files}
+          missing={null}
+          onClose={() => setFiles(null)}
+          onChoose={(choice) => {
+            setFiles(null);
+            onChange(choice);
+          }}
+        />
+      )}
+    </>
+  );
+}
+
+async function clipboardPicture(): Promise<File | null> {
+  for (const item of await navigator.clipboard.read()) {
+    const type = item.types.find((each) => each.startsWith("image/"));
+    if (type === undefined) continue;
+    const name = `${t("pasted")}.${type.slice("image/".length)}`;
+    return new File([await item.getType(type)], name, { type });
+  }
+  return null;
+}

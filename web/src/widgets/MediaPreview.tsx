@@ -1,0 +1,74 @@
+/** A picture with its size, a video or a sound with its length: what a file value looks like. */
+import { useState } from "react";
+import { t } from "../words/words";
+import type { Media } from "./services";
+
+interface Props {
+  media: Media;
+  onOpen?: (() => void) | undefined;
+}
+
+export function MediaPreview({ media, onOpen }: Props) {
+  const [about, setAbout] = useState("");
+  const [broken, setBroken] = useState(false);
+  if (broken)
+    return <p className="media-gone">{t("{{name}} cannot be shown.", { name: media.name })}</p>;
+  const length = (element: HTMLMediaElement) => setAbout(clock(element.duration));
+  return (
+    <figure className={`media-preview ${media.kind}`}>
+      {media.kind === "image" && (
+        <button
+          type="button"
+          className="nodrag"
+          aria-label={t("Look at it in full size")}
+          onClick={onOpen}
+        >
+          <img
+            src={media.url}
+            alt=""
+            draggable={false}
+            loading="lazy"
+            onError={() => setBroken(true)}
+            onLoad={({ currentTarget: image }) =>
+              setAbout(`${image.naturalWidth} × ${image.naturalHeight}`)
+            }
+          />
+        </button>
+      )}
+      {media.kind === "video" && (
+        // biome-ignore lint/a11y/useMediaCaption: it is the user's own file, which has none
+        <video
+          className="nodrag"
+          src={media.url}
+          controls
+          loop
+          preload="metadata"
+          onError={() => setBroken(true)}
+          onLoadedMetadata={({ currentTarget: video }) =>
+            setAbout(`${video.videoWidth} × ${video.videoHeight}, ${clock(video.duration)}`)
+          }
+        />
+      )}
+      {media.kind === "audio" && (
+        // biome-ignore lint/a11y/useMediaCaption: it is the user's own file, which has none
+        <audio
+          className="nodrag"
+          src={media.url}
+          controls
+          preload="metadata"
+          onError={() => setBroken(true)}
+          onLoadedMetadata={(event) => length(event.currentTarget)}
+        />
+      )}
+      {about !== "" && <figcaption>{about}</figcaption>}
+    </figure>
+  );
+}
+
+/** Seconds as a clock shows them. */
+function clock(seconds: number): string {
+  if (!Number.isFinite(seconds)) return "";
+  const whole = Math.floor(seconds);
+  const rest = String(whole % 60).padStart(2, "0");
+  return `${Math.floor(whole / 60)}:${rest}${seconds < 10 ? `.${Math.floor((seconds % 1) * 10)}` : ""}`;
+}

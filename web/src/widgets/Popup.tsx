@@ -1,0 +1,78 @@
+/** What opens beside a field, above everything: at full size however far the canvas is zoomed out. */
+import { type ReactNode, useEffect, useLayoutEffect, useRef } from "react";
+import { createPortal } from "react-dom";
+
+interface Props {
+  anchor: HTMLElement;
+  label: string;
+  role?: "dialog" | "menu";
+  className?: string;
+  onClose: () => void;
+  children: ReactNode;
+}
+
+const GAP = 4;
+const EDGE = 8;
+
+/** Closes on Escape and on a press elsewhere; the focus goes back to the field. */
+export function Popup({
+  anchor,
+  label,
+  role = "dialog",
+  className = "",
+  onClose,
+  children,
+}: Props) {
+  const box = useRef<HTMLDivElement>(null);
+  const close = useRef(onClose);
+  useEffect(() => {
+    close.current = onClose;
+  });
+  // It grows and shrinks with what it holds: a place is found each time it is drawn.
+  useLayoutEffect(() => place(box.current, anchor));
+  useEffect(() => {
+    const away = (event: Event) => {
+      const { target } = event;
+      if (!(target instanceof Node) || box.current?.contains(target)) return;
+      close.current();
+    };
+    window.addEventListener("pointerdown", away, true);
+    window.addEventListener("wheel", away, true);
+    return () => {
+      window.removeEventListener("pointerdown", away, true);
+      window.removeEventListener("wheel", away, true);
+      // What was opened by keyboard is left by keyboard, to where one came from.
+      if (box.current?.contains(document.activeElement)) anchor.focus();
+    };
+  }, [anchor]);
+  return createPortal(
+    <div
+      ref={box}
+      role={role}
+      aria-label={label}
+      className={`popup nowheel nodrag ${className}`}
+      onKeyDown={(event) => {
+        event.stopPropagation();
+        if (event.key !== "Escape") return;
+        event.preventDefault();
+        onClose();
+        anchor.focus();
+      }}
+    >
+      {children}
+    </div>,
+    document.body,
+  );
+}
+
+function place(box: HTMLElement | null, anchor: HTMLElement): void {
+  if (box === null) return;
+  const field = anchor.getBoundingClientRect();
+  box.style.minWidth = `${Math.max(field.width, 160)}px`;
+  const { width, height } = box.getBoundingClientRect();
+  const below = field.bottom + GAP;
+  const above = field.top - height - GAP;
+  const fitsBelow = below + height <= window.innerHeight - EDGE;
+  box.style.top = `${fitsBelow ? below : Math.max(EDGE, above)}px`;
+  box.style.left = `${Math.max(EDGE, Math.min(field.left, window.innerWidth - width - EDGE))}px`;
+}

@@ -1,0 +1,244 @@
+/**
+ * A prompt. Ctrl and the arrows weigh the word, the selection or the brackets the caret is in;
+ * what is typed is completed; brackets that belong together are marked. Every change goes through
+ * the browser's own editing, so that undo is the field's own.
+ */
+import {
+  Fragment,
+  type KeyboardEvent,
+  type RefObject,
+  useEffect,
+  useId,
+  useRef,
+  useState,
+  type WheelEvent,
+} from "react";
+import { t } from "../words/words";
+import { marksOf, piecesOf, wordBefore } from "./marks";
+import { Popup } from "./Popup";
+import { type Completion, useFieldServices } from "./services";
+import { type Replacement, reweighted } from "./weights";
+
+interface Props {
+  label: string;
+  value: string;
+  placeholder: string;
+  /** Weights, completion and brackets; without them a box for any text. */
+  prompt: boolean;
+  onChange: (value: string) => void;
+  onDone: () => void;
+}
+
+const WEIGHT_STEP = 0.1;
+const FINE_WEIGHT_STEP = 0.05;
+
+export function PromptField({ label, value, placeholder, prompt, onChange, onDone }: Props) {
+  const area = useRef<HTMLTextAreaElement>(null);
+  const place = useRef<HTMLSpanElement>(null);
+  const [caret, setCaret] = useState<number | null>(null);
+  const completing = useCompletions(prompt ? value : "", caret);
+  const id = useId();
+  const key = (event: KeyboardEvent<HTMLTextAreaElement>) => {
+    if (completing.key(event, (found, from) => completed(area.current, found, from))) return;
+    if (event.key === "Escape") event.currentTarget.blur();
+    if (prompt && weigh(event)) event.preventDefault();
+  };
+  const follow = () => {
+    const { current } = area;
+    if (current === null || document.activeElement !== current) return;
+    setCaret(current.selectionStart === current.selectionEnd ? current.selectionStart : null);
+  };
+  const open = completing.found.length > 0 && place.current !== null;
+  return (
+    <div className="prompt">
+      {prompt && caret !== null && (
+        <Marks text={value} caret={caret} from={completing.from} area={area} place={place} />
+      )}
+      <textarea
+        ref={area}
+        className="field area"
+        aria-label={label}
+        aria-autocomplete="list"
+        {...(open
+          ? { "aria-controls": id, "aria-activedescendant": `${id}-${completing.at}` }
+          : {})}
+        spellCheck={false}
+        placeholder={placeholder || label}
+        value={value}
+        onChange={(event) => onChange(event.currentTarget.value)}
+        onSelect={follow}
+        onKeyDown={key}
+        onWheel={scrollOwnText}
+        onBlur={() => {
+          setCaret(null);
+          onDone();
+        }}
+      />
+      {open && place.current !== null && (
+        <Completions
+          id={id}
+          anchor={place.current}
+          found={completing.found}
+          at={completing.at}
+          onClose={completing.close}
+          onChoose={(found) => completed(area.current, found, completing.from ?? 0)}
+        />
+      )}
+    </div>
+  );
+}
+
+/** The wheel belongs to the canvas unless the text is being edited and is longer than its box. */
+function scrollOwnText(event: WheelEvent<HTMLTextAreaElement>): void {
+  const { currentTarget: area } = event;
+  if (document.activeElement === area && area.scrollHeight > area.clientHeight) {
+    event.stopPropagation();
+  }
+}
+
+function weigh(event: KeyboardEvent<HTMLTextAreaElement>): boolean {
+  const up = event.key === "ArrowUp";
+  if (!(event.ctrlKey || event.metaKey) || !(up || event.key === "ArrowDown")) return false;
+  const { value, selectionStart, selectionEnd } = event.currentTarget;
+  const step = event.shiftKey ? FINE_WEIGHT_STEP : WEIGHT_STEP;
+  const change = reweighted(value, selectionStart, selectionEnd, up ? step : -step);
+  if (change !== null) replace(event.currentTarget, change);
+  return true;
+}
+
+/** As if it were typed: the only way by which the field's own undo knows of it. */
+function replace(area: HTMLTextAreaElement, { from, to, text, select }: Replacement): void {
+  area.focus();
+  area.setSelectionRange(from, to);
+  document.execCommand("insertText", false, text);
+  area.setSelectionRange(...select);
+}
+
+function completed(area: HTMLTextAreaElement | null, found: Completion, from: number): void {
+  if (area === null) return;
+  const text = found.insert ?? found.text;
+  const end = from + text.length;
+  replace(area, { from, to: area.selectionEnd, text, select: [end, end] });
+}
+
+interface MarksProps {
+  text: string;
+  caret: number;
+  /** Where the word begins that is being completed. */
+  from: number | null;
+  area: RefObject<HTMLTextAreaElement | null>;
+  place: RefObject<HTMLSpanElement | null>;
+}
+
+/** The same text behind the box, unseen but for its marks; it also says where a word lies. */
+function Marks({ text, caret, from, area, place }: MarksProps) {
+  const marks = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    const { current } = area;
+    const follow = () => {
+      if (marks.current !== null && current !== null) marks.current.scrollTop = current.scrollTop;
+    };
+    follow();
+    current?.addEventListener("scroll", follow);
+    return () => current?.removeEventListener("scroll", follow);
+  });
+  const cut = from ?? text.length;
+  const pieces = (part: string, at: number) =>
+    piecesOf(part, marksWithin(text, caret, at, at + part.length)).map(
+      ({ text: piece, kind }, index) => (
+        // biome-ignore lint/suspicious/noArrayIndexKey: the pieces of a text have no other name
+        <Fragment key={index}>
+          {kind === null ? piece : <mark className={kind}>{piece}</mark>}
+        </Fragment>
+      ),
+    );
+  return (
+    <div ref={marks} className="field area marks" aria-hidden="true">
+      {pieces(text.slice(0, cut), 0)}
+      <span ref={place} />
+      {pieces(text.slice(cut), cut)}{" "}
+    </div>
+  );
+}
+
+function marksWithin(text: string, caret: number, from: number, to: number) {
+  return marksOf(text, caret)
+    .filter((each) => each.from >= from && each.to <= to)
+    .map((each) => ({ ...each, from: each.from - from, to: each.to - from }));
+}
+
+const NOTHING: readonly Completion[] = [];
+
+function useCompletions(text: string, caret: number | null) {
+  const services = useFieldServices();
+  const [found, setFound] = useState(NOTHING);
+  const [at, setAt] = useState(0);
+  const [dismissed, setDismissed] = useState<string | null>(null);
+  const before = caret === null ? null : wordBefore(text, caret);
+  const word = before?.word ?? null;
+  useEffect(() => {
+    let stale = false;
+    setAt(0);
+    if (word === null) setFound(NOTHING);
+    else {
+      services.complete(word).then((all) => {
+        if (!stale) setFound(all);
+      }, services.complain);
+    }
+    return () => {
+      stale = true;
+    };
+  }, [word, services]);
+  const shown = word === null || word === dismissed ? NOTHING : found;
+  const key = (event: KeyboardEvent, choose: (found: Completion, from: number) => void) => {
+    const chosen = shown[at];
+    if (chosen === undefined || before === null || event.ctrlKey || event.metaKey) return false;
+    if (event.key === "ArrowDown") setAt((at + 1) % shown.length);
+    else if (event.key === "ArrowUp") setAt((at + shown.length - 1) % shown.length);
+    else if (event.key === "Tab" || event.key === "Enter") {
+      choose(chosen, before.from);
+      setDismissed(chosen.insert ?? chosen.text);
+    } else if (event.key === "Escape") setDismissed(word);
+    else return false;
+    event.preventDefault();
+    event.stopPropagation();
+    return true;
+  };
+  return { found: shown, at, from: before?.from ?? null, key, close: () => setDismissed(word) };
+}
+
+interface CompletionsProps {
+  id: string;
+  anchor: HTMLElement;
+  found: readonly Completion[];
+  at: number;
+  onChoose: (found: Completion) => void;
+  onClose: () => void;
+}
+
+function Completions({ id, anchor, found, at, onChoose, onClose }: CompletionsProps) {
+  return (
+    <Popup anchor={anchor} label={t("Completions")} className="choices" onClose={onClose}>
+      <div id={id} role="listbox" aria-label={t("Completions")} className="list">
+        {found.map((each, index) => (
+          <div
+            key={`${each.text} ${each.detail}`}
+            id={`${id}-${index}`}
+            role="option"
+            tabIndex={-1}
+            aria-selected={index === at}
+            className={index === at ? "choice at" : "choice"}
+            onPointerDown={(event) => {
+              event.preventDefault();
+              onChoose(each);
+              onClose();
+            }}
+          >
+            <span className="name">{each.text}</span>
+            <span className="count">{each.detail}</span>
+          </div>
+        ))}
+      </div>
+    </Popup>
+  );
+}

@@ -1,0 +1,100 @@
+/**
+ * What happens to a seed before each run, and what was made of it: the seed one sees is the one
+ * that is used, so that "keep this one" always means what the picture was made with.
+ */
+import {
+  ChevronsDown,
+  ChevronsUp,
+  Dices,
+  History,
+  Lock,
+  type LucideIcon,
+  Shuffle,
+} from "lucide-react";
+import { useRef, useState } from "react";
+import { t } from "../words/words";
+import { Menu, type MenuItem } from "./Menu";
+import type { Whole } from "./number";
+
+export interface Control {
+  value: unknown;
+  onChange: (value: string) => void;
+  /** The value that the last run used; null before the first. */
+  used?: Whole | null;
+  /** Another value within the limits. */
+  onRoll?: () => void;
+  onUse?: (value: Whole) => void;
+}
+
+const MODES: Readonly<Record<string, { words: string; icon: LucideIcon }>> = {
+  fixed: { words: "The same each run", icon: Lock },
+  randomize: { words: "A new one each run", icon: Dices },
+  increment: { words: "One more each run", icon: ChevronsUp },
+  decrement: { words: "One less each run", icon: ChevronsDown },
+};
+const FIXED = { words: "The same each run", icon: Lock };
+
+export function SeedControl({ control, current }: { control: Control; current: unknown }) {
+  const button = useRef<HTMLButtonElement>(null);
+  const [open, setOpen] = useState(false);
+  // Very old files have true for a new one and false for the same.
+  const value = control.value === true ? "randomize" : String(control.value);
+  const mode = value in MODES ? value : "fixed";
+  const { words, icon: Icon } = MODES[mode] ?? FIXED;
+  return (
+    <>
+      <button
+        ref={button}
+        type="button"
+        className={`field icon${mode === "fixed" ? "" : " on"}`}
+        aria-haspopup="menu"
+        aria-expanded={open}
+        aria-label={t("Before each run: {{mode}}", { mode: t(words) })}
+        title={t(words)}
+        onClick={() => setOpen(true)}
+      >
+        <Icon size={13} aria-hidden />
+      </button>
+      {open && button.current !== null && (
+        <Menu
+          anchor={button.current}
+          label={t("Before each run")}
+          items={itemsFor(control, mode, current)}
+          onClose={() => setOpen(false)}
+        />
+      )}
+    </>
+  );
+}
+
+function itemsFor(control: Control, mode: string, current: unknown): MenuItem[] {
+  const { used = null, onRoll, onUse, onChange } = control;
+  const items: MenuItem[] = Object.entries(MODES).map(([name, { words, icon }]) => ({
+    label: t(words),
+    icon,
+    checked: name === mode,
+    run: () => onChange(name),
+  }));
+  if (used !== null && onUse !== undefined) {
+    items.push({
+      label: t("Keep {{seed}}, which the last run used", { seed: String(used) }),
+      icon: Lock,
+      separated: true,
+      disabled: mode === "fixed" && used === current,
+      run: () => {
+        onUse(used);
+        onChange("fixed");
+      },
+    });
+    items.push({
+      label: t("Use the last one again"),
+      icon: History,
+      disabled: used === current,
+      run: () => onUse(used),
+    });
+  }
+  if (onRoll !== undefined) {
+    items.push({ label: t("A new one now"), icon: Shuffle, separated: used === null, run: onRoll });
+  }
+  return items;
+}

@@ -1,0 +1,25 @@
+/** Colours as nodes take them: `#rrggbb`, or one whole number. */
+
+const SHORT = /^#?([\da-f])([\da-f])([\da-f])$/i;
+const LONG = /^#?([\da-f]{6})([\da-f]{2})?$/i;
+
+/** `#rrggbb` for whatever a value holds; null where it is no colour. */
+export function hexOf(value: unknown): string | null {
+  if (typeof value === "number" && Number.isInteger(value) && value >= 0 && value <= 0xffffff) {
+    return `#${value.toString(16).padStart(6, "0")}`;
+  }
+  if (typeof value !== "string") return null;
+  const short = SHORT.exec(value.trim());
+  if (short !== null)
+    return `#${short
+      .slice(1)
+      .map((each) => each + each)
+      .join("")}`.toLowerCase();
+  const long = LONG.exec(value.trim());
+  return long === null ? null : `#${long[1] ?? ""}`.toLowerCase();
+}
+
+/** A colour in the form that the value before had. */
+export function inFormOf(before: unknown, hex: string): string | number {
+  return typeof before === "number" ? Number.parseInt(hex.slice(1), 16) : hex;
+}

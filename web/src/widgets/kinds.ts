@@ -1,0 +1,93 @@
+/** Which field an input has, by its type and its author's options. */
+import type { InputSchema } from "../api/types";
+import type { Marker } from "./boxes";
+import type { Range, Whole } from "./number";
+import type { MediaKind } from "./services";
+
+export type FieldKind =
+  | "number"
+  | "toggle"
+  | "combo"
+  | "many"
+  | "media"
+  | "text"
+  | "prompt"
+  | "lines"
+  | "color"
+  | "curve"
+  | "marks"
+  | "foreign";
+
+const BY_TYPE: Readonly<Record<string, FieldKind>> = {
+  INT: "number",
+  FLOAT: "number",
+  BOOLEAN: "toggle",
+  COLOR: "color",
+  CURVE: "curve",
+  BOUNDING_BOX: "marks",
+  BOUNDING_BOXES: "marks",
+  POINTS: "marks",
+};
+const BY_DISPLAY: Readonly<Record<string, FieldKind>> = {
+  color: "color",
+  curve: "curve",
+  points: "marks",
+  boxes: "marks",
+};
+
+export function typeOf({ type, options }: InputSchema): string {
+  const stated = options.widgetType;
+  return typeof stated === "string" && stated !== "" ? stated : type;
+}
+
+export function kindOf(input: InputSchema, value: unknown): FieldKind {
+  const { options } = input;
+  const type = typeOf(input);
+  const displayed = BY_DISPLAY[String(options.display)];
+  if (displayed !== undefined && type !== "COMBO") return displayed;
+  const known = BY_TYPE[type];
+  if (known !== undefined) return known;
+  if (type === "COMBO") return comboKind(input);
+  const texts = Array.isArray(value) && value.every((each) => typeof each === "string");
+  if (type === "STRING") return options.multiline === true ? promptKind(input) : "text";
+  return texts ? "lines" : "foreign";
+}
+
+function comboKind(input: InputSchema): FieldKind {
+  const { options } = input;
+  if (options.multiselect === true || typeof options.multi_select === "object") return "many";
+  return mediaOf(input) === null ? "combo" : "media";
+}
+
+/** Text that goes to a text encoder; every other long text is left as it is. */
+function promptKind({ name, options }: InputSchema): FieldKind {
+  const prompts = options.dynamicPrompts === true || /text|prompt|positive|negative/i.test(name);
+  return prompts ? "prompt" : "lines";
+}
+
+/** What kind of file an input takes; null where it takes none. */
+export function mediaOf({ options }: InputSchema): MediaKind | null {
+  if (options.image_upload === true) return "image";
+  if (options.video_upload === true) return "video";
+  return options.audio_upload === true ? "audio" : null;
+}
+
+export function markerOf(input: InputSchema): Marker {
+  const type = typeOf(input);
+  if (type === "BOUNDING_BOX") return "box";
+  return type === "POINTS" || input.options.display === "points" ? "points" : "boxes";
+}
+
+export function rangeOf(input: InputSchema): Range {
+  const { options } = input;
+  const whole = typeOf(input) === "INT";
+  const number = (value: unknown, otherwise: Whole): Whole =>
+    typeof value === "number" || typeof value === "bigint" ? value : otherwise;
+  return {
+    min: number(options.min, whole ? -(2 ** 31) : -1e9),
+    max: number(options.max, whole ? 2 ** 31 : 1e9),
+    step: Number(number(options.step, whole ? 1 : 0.05)) || (whole ? 1 : 0.05),
+    whole,
+    round: typeof options.round === "number" ? options.round : 0,
+  };
+}

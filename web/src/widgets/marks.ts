@@ -1,0 +1,80 @@
+/** What a prompt box marks in its text: brackets that belong together, lone ones, comments. */
+
+export interface Mark {
+  from: number;
+  to: number;
+  kind: "pair" | "lone" | "comment";
+}
+
+const CLOSING: Readonly<Record<string, string>> = { "(": ")", "[": "]", "{": "}" };
+const OPENING: ReadonlySet<string> = new Set([")", "]", "}"]);
+
+/** In order of their places, none in another. `caret` is null while the box has no focus. */
+export function marksOf(text: string, caret: number | null): Mark[] {
+  const marks: Mark[] = [];
+  const open: { place: number; sign: string }[] = [];
+  const one = (place: number, kind: Mark["kind"]) =>
+    marks.push({ from: place, to: place + 1, kind });
+  const touches = (place: number) => caret === place || caret === place + 1;
+  for (let place = 0; place < text.length; place += 1) {
+    const sign = text[place] ?? "";
+    const end = sign === "/" ? commentEnd(text, place) : place;
+    if (end > place) {
+      marks.push({ from: place, to: end, kind: "comment" });
+      place = end - 1;
+    } else if (sign === "\\") place += 1;
+    else if (sign in CLOSING) open.push({ place, sign });
+    else if (OPENING.has(sign)) {
+      const begun = open.pop();
+      if (begun === undefined || CLOSING[begun.sign] !== sign) {
+        if (begun !== undefined) open.push(begun);
+        one(place, "lone");
+      } else if (touches(begun.place) || touches(place)) {
+        one(begun.place, "pair");
+        one(place, "pair");
+      }
+    }
+  }
+  for (const { place } of open) one(place, "lone");
+  return marks.sort((first, second) => first.from - second.from);
+}
+
+/** Where a comment that begins here ends; the place itself where none begins. */
+function commentEnd(text: string, place: number): number {
+  if (text.startsWith("//", place)) {
+    const line = text.indexOf("\n", place);
+    return line < 0 ? text.length : line;
+  }
+  const close = text.startsWith("/*", place) ? text.indexOf("*/", place + 2) : -1;
+  return close < 0 ? place : close + 2;
+}
+
+/** The text in pieces, each with its mark or none. */
+export function piecesOf(
+  text: string,
+  marks: readonly Mark[],
+): { text: string; kind: string | null }[] {
+  const pieces: { text: string; kind: string | null }[] = [];
+  let place = 0;
+  for (const { from, to, kind } of marks) {
+    if (from > place) pieces.push({ text: text.slice(place, from), kind: null });
+    pieces.push({ text: text.slice(from, to), kind });
+    place = to;
+  }
+  if (place < text.length) pieces.push({ text: text.slice(place), kind: null });
+  return pieces;
+}
+
+/** What is being typed before the caret, if it is long enough to look for. */
+export function wordBefore(text: string, caret: number): { from: number; word: string } | null {
+  const before = text.slice(0, caret);
+  const [found = ""] = /(?:embedding:)?[^,\n(){}[\]|<>:]*$/.exec(before) ?? [];
+  const word = found.trimStart();
+  const least = word.startsWith("embedding:") ? 10 : 2;
+  return word.length < least ? null : { from: caret - word.length, word };
+}
+
+/** A tag as prompts have it: no underscores, and its brackets are no weights. */
+export function asPromptText(tag: string): string {
+  return tag.replace(/_/g, " ").replace(/[()]/g, "\\$&");
+}

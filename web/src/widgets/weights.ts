@@ -1,0 +1,120 @@
+/**
+ * The weight of a part of a prompt, changed in place: a word, what is selected, or the brackets
+ * that the caret stands in. Says one replacement, so that the field's own undo takes it back.
+ */
+
+export interface Replacement {
+  from: number;
+  to: number;
+  text: string;
+  /** What is selected afterwards. */
+  select: [number, number];
+}
+
+interface Group {
+  /** The places of the brackets. */
+  open: number;
+  close: number;
+  /** Where what is weighted ends: before the colon, if there is one. */
+  end: number;
+  weight: number;
+}
+
+const IMPLIED = 1.1;
+const WEIGHT = /:\s*([+-]?\d*\.?\d+)\s*$/;
+
+/** The prompt with the part from `start` to `end` weighing `by` more; null where nothing is there. */
+export function reweighted(
+  text: string,
+  start: number,
+  end: number,
+  by: number,
+): Replacement | null {
+  const [from, to] = start === end ? [start, end] : trimmed(text, start, end);
+  const group = groupAround(text, from, to);
+  if (group !== null) return regrouped(text, group, by);
+  const [first, last] = from === to ? wordAt(text, from) : [from, to];
+  if (first === last) return null;
+  const inside = text.slice(first, last);
+  const weight = shownWeight(1 + by);
+  return {
+    from: first,
+    to: last,
+    text: `(${inside}:${weight})`,
+    select: [first + 1, first + 1 + inside.length],
+  };
+}
+
+/** The brackets whose weight is meant: around the caret, or around just what is selected. */
+function groupAround(text: string, from: number, to: number): Group | null {
+  const groups = groupsOf(text);
+  const exact = groups.find(
+    (each) =>
+      (each.open === from && each.close + 1 === to) ||
+      (each.open + 1 === from && (each.end === to || each.close === to)),
+  );
+  if (exact !== undefined) return exact;
+  if (from !== to) return null;
+  const around = groups.filter((each) => each.open < from && from <= each.close);
+  const innermost = around.sort((one, other) => other.open - one.open)[0];
+  return innermost ?? null;
+}
+
+/** Every pair of round brackets; those after a backslash are text. */
+function groupsOf(text: string): Group[] {
+  const groups: Group[] = [];
+  const open: number[] = [];
+  for (let place = 0; place < text.length; place += 1) {
+    const sign = text[place];
+    if (sign === "\\") place += 1;
+    else if (sign === "(") open.push(place);
+    else if (sign === ")") {
+      const begun = open.pop();
+      if (begun === undefined) continue;
+      const inside = text.slice(begun + 1, place);
+      const stated = WEIGHT.exec(inside);
+      groups.push({
+        open: begun,
+        close: place,
+        end: begun + 1 + (stated?.index ?? inside.length),
+        weight: stated === null ? IMPLIED : Number(stated[1]),
+      });
+    }
+  }
+  return groups;
+}
+
+function regrouped(text: string, { open, close, end, weight }: Group, by: number): Replacement {
+  const inside = text.slice(open + 1, end);
+  const next = shownWeight(weight + by);
+  const plain = next === "1.0";
+  const begin = plain ? open : open + 1;
+  return {
+    from: open,
+    to: close + 1,
+    text: plain ? inside : `(${inside}:${next})`,
+    select: [begin, begin + inside.length],
+  };
+}
+
+function shownWeight(weight: number): string {
+  const rounded = Math.round(Math.max(weight, 0) * 100) / 100;
+  return Number.isInteger(rounded * 10) ? rounded.toFixed(1) : String(rounded);
+}
+
+const PART_OF_WORD = /[^\s,.;:(){}[\]|<>]/;
+
+function wordAt(text: string, place: number): [number, number] {
+  let [first, last] = [place, place];
+  while (first > 0 && PART_OF_WORD.test(text[first - 1] ?? "")) first -= 1;
+  while (last < text.length && PART_OF_WORD.test(text[last] ?? "")) last += 1;
+  return [first, last];
+}
+
+function trimmed(text: string, start: number, end: number): [number, number] {
+  const part = text.slice(start, end);
+  return [
+    start + part.length - part.trimStart().length,
+    end - (part.length - part.trimEnd().length),
+  ];
+}
