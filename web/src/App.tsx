@@ -19,6 +19,7 @@ import { watchProblems } from "./state/checking";
 import { addCommands } from "./state/commands";
 import { COMMANDS } from "./state/commands/all";
 import { addPluginCommands, useExtensions } from "./state/extensions";
+import { fieldServices } from "./state/fieldServices";
 import { refreshCatalog } from "./state/files";
 import { keepJournals } from "./state/keeping";
 import { hearKeys } from "./state/keymap";
@@ -29,6 +30,7 @@ import { loadSettings, useSetting } from "./state/settings";
 import { activeTab } from "./state/studio";
 import { keepView, tellError, useView } from "./state/view";
 import { watchRun } from "./state/watch";
+import { FieldServicesContext } from "./widgets/services";
 import { type Language, speak, t } from "./words/words";
 
 /** Brings the room of plugins' pages once a plugin declares something. Returns what ends it. */
@@ -131,25 +133,27 @@ function Screen() {
   const inspector = useView((state) => state.inspector);
   const models = useView((state) => state.models);
   return (
-    <div className={inspector ? "studio with-inspector" : "studio"}>
-      <TopBar />
-      <Rail />
-      <main className="stage">
-        <Canvas />
-        <RunBar />
-        <NoticeBar />
-        <Workflows />
-        <ResultSide />
-        <Suspense>{models && <Models />}</Suspense>
-      </main>
-      {inspector && <Inspector />}
-      <Dock />
-      <Palette />
-      <CommandPalette />
-      <ResultRooms />
-      <Shortcuts />
-      <Sheets />
-      <PluginDialog />
-    </div>
+    <FieldServicesContext value={fieldServices}>
+      <div className={inspector ? "studio with-inspector" : "studio"}>
+        <TopBar />
+        <Rail />
+        <main className="stage">
+          <Canvas />
+          <RunBar />
+          <NoticeBar />
+          <Workflows />
+          <ResultSide />
+          <Suspense>{models && <Models />}</Suspense>
+        </main>
+        {inspector && <Inspector />}
+        <Dock />
+        <Palette />
+        <CommandPalette />
+        <ResultRooms />
+        <Shortcuts />
+        <Sheets />
+        <PluginDialog />
+      </div>
+    </FieldServicesContext>
   );
 }

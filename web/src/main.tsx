@@ -1,6 +1,9 @@
 import "@xyflow/react/dist/base.css";
 import "./theme.css";
 import "./widgets/widgets.css";
+import "./widgets/popup.css";
+import "./widgets/prompt.css";
+import "./widgets/drawing.css";
 import "./canvas/canvas.css";
 import "./canvas/card.css";
 import "./panels/frame.css";

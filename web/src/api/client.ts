@@ -248,6 +248,12 @@ export function makeClient(codec: Codec, request: typeof fetch = (...given) => f
         throw error;
       }
     },
+    embeddings: () => read<string[]>("/embeddings"),
+    /** What a route of this server lists. */
+    list: (route: string) => read<unknown[]>(route),
+    /** Where the picture beside a file of weights is, if there is one. */
+    modelPreview: (folder: string, name: string) =>
+      `/api/experiment/models/preview/${encodeURIComponent(folder)}/0/${encodeURIComponent(name)}`,
     /** The text of a saved file; null where there is none. */
     async load(path: string): Promise<string | null> {
       try {

@@ -3,33 +3,27 @@ import { Handle, type NodeProps, NodeResizeControl, Position } from "@xyflow/rea
 import { AlertTriangle } from "lucide-react";
 import { memo, useState } from "react";
 import { MODE } from "../document/graph";
-import type { Json } from "../document/json";
 import { previewsOf } from "../document/previews";
-import { change, rename } from "../state/actions";
-import { pluginWidgetOf, useExtensions } from "../state/extensions";
-import { refreshCatalog } from "../state/files";
+import { rename } from "../state/actions";
 import { colourOf, familyOf } from "../state/kinds";
 import { isInstance, useRunOf } from "../state/places";
 import type { NodeRun } from "../state/runs";
-import { client } from "../state/server";
 import {
-  currentValue,
   leastHeight,
   NARROWEST,
   type Shape,
   type SocketRow,
   shapeFor,
   showsPictures,
-  type WidgetRow,
 } from "../state/shape";
-import { activeTab, endThread, titleOf, useActive, useStudio } from "../state/studio";
-import { tellError } from "../state/view";
-import { Field } from "../widgets/Field";
+import { activeTab, titleOf, useActive, useStudio } from "../state/studio";
 import { EnterButton } from "./EnterButton";
 import type { FlowNode } from "./flow";
+import { takeDrop } from "./mediaDrop";
 import { markOf, usePulled } from "./pulling";
 import { RunMark, Timing } from "./RunMark";
 import { Shown } from "./Shown";
+import { WidgetField } from "./WidgetField";
 
 export const NodeCard = memo(function NodeCard({ id, selected }: NodeProps<FlowNode>) {
   const node = useActive((tab) => tab.graph.nodes[id]);
@@ -56,6 +50,7 @@ export const NodeCard = memo(function NodeCard({ id, selected }: NodeProps<FlowN
       style={{ width: shape.width, height: shape.height }}
       aria-label={titleOf(node, schema)}
       data-node={id}
+      onDrop={(event) => takeDrop(id, event)}
     >
       {!node.collapsed && (
         <NodeResizeControl
@@ -70,7 +65,7 @@ export const NodeCard = memo(function NodeCard({ id, selected }: NodeProps<FlowN
       <Timing node={id} run={run} />
       <Sockets node={id} shape={shape} collapsed={node.collapsed} />
       {!node.collapsed &&
-        shape.widgets.map((row) => <Widget key={row.input.name} node={id} row={row} />)}
+        shape.widgets.map((row) => <WidgetField key={row.input.name} node={id} row={row} />)}
       {node.collapsed && <HiddenSockets shape={shape} />}
       {schema === undefined && !node.collapsed && <p className="foreign">Not installed here</p>}
       {shape.shown !== null && (
@@ -240,68 +235,4 @@ function HiddenSockets({ shape }: { shape: Shape }) {
       isConnectable={false}
     />
   ));
-}
-
-function Widget({ node: id, row }: { node: string; row: WidgetRow }) {
-  const node = useActive((tab) => tab.graph.nodes[id]);
-  const pulled = usePulled();
-  const PluginWidget = useExtensions((state) => state.Widget);
-  if (node === undefined) return null;
-  const { input, control } = row;
-  const linked = node.inputs.some((each) => each.name === input.name && each.link !== null);
-  const offered =
-    pulled !== null && pulled.side === "source" && markOf(pulled, input, "target", id) === "fit";
-  const set = (name: string, value: unknown) => change(id, name, value as Json, `${id}/${name}`);
-  const upload = async (file: File) => {
-    try {
-      const { filename, subfolder } = await client.upload(file, file.name);
-      await refreshCatalog();
-      set(input.name, subfolder === "" ? filename : `${subfolder}/${filename}`);
-      endThread();
-    } catch (error) {
-      tellError(error);
-    }
-  };
-  const plugin = linked ? null : pluginWidgetOf(input);
-  return (
-    <div
-      className={row.multiline ? "widget tall nodrag" : "widget nodrag"}
-      style={{ top: row.y, height: row.height }}
-      title={typeof input.options.tooltip === "string" ? input.options.tooltip : undefined}
-      data-input={input.name}
-    >
-      <Handle
-        id={input.name}
-        type="target"
-        position={Position.Left}
-        className={`socket nokey scalar${linked ? "" : " ring"}${offered ? " offered" : ""}${linked ? "" : " quiet"}`}
-        style={{ "--colour": colourOf(input.type) } as React.CSSProperties}
-        aria-label={`${input.name}, ${input.type}`}
-      />
-      {plugin !== null && PluginWidget !== null ? (
-        <PluginWidget
-          widget={plugin}
-          node={node.type}
-          input={input}
-          value={currentValue(node, input)}
-          onChange={(value) => set(input.name, value)}
-          onDone={endThread}
-        />
-      ) : (
-        <Field
-          input={input}
-          value={currentValue(node, input)}
-          linked={linked}
-          onChange={(value) => set(input.name, value)}
-          onDone={endThread}
-          control={
-            control === null
-              ? undefined
-              : { value: node.values[control] ?? "fixed", onChange: (value) => set(control, value) }
-          }
-          onUpload={input.options.image_upload === true ? (file) => void upload(file) : undefined}
-        />
-      )}
-    </div>
-  );
 }

@@ -1,9 +1,11 @@
 /** Pictures and texts below a node's widgets: results, what it loads, or what is being made. */
-import { type ImageFile, viewUrl } from "../api/client";
+import { viewUrl } from "../api/client";
 import type { NodeSchema } from "../api/types";
 import type { GraphNode } from "../document/graph";
 import type { Shown as ShownValue } from "../state/runs";
+import { loadedBy } from "../state/sources";
 import { useView } from "../state/view";
+import { MediaPreview } from "../widgets/MediaPreview";
 
 interface Props {
   node: GraphNode;
@@ -15,10 +17,18 @@ interface Props {
 }
 
 export function Shown({ node, schema, shown, preview, y, height }: Props) {
-  const files = shown?.images ?? loaded(node, schema);
+  const files = shown?.images ?? [];
   const urls = preview !== undefined ? [preview] : files.map((each) => viewUrl(each));
+  const given = urls.length > 0 ? null : loadedBy(node, schema);
   return (
     <div className="shown" style={{ top: y, height }}>
+      {given !== null && (
+        <MediaPreview
+          key={given.url}
+          media={given}
+          onOpen={() => useView.setState({ lightbox: given.url })}
+        />
+      )}
       {urls.length > 0 && (
         <div className={`pictures of-${Math.min(urls.length, 4)}`}>
           {urls.slice(0, 4).map((url) => (
@@ -42,15 +52,4 @@ export function Shown({ node, schema, shown, preview, y, height }: Props) {
       ))}
     </div>
   );
-}
-
-/** The picture that a loading node was given: `folder/name.png [output]`. */
-function loaded(node: GraphNode, schema: NodeSchema | undefined): ImageFile[] {
-  const input = schema?.inputs.find((each) => each.options.image_upload === true);
-  const value = input === undefined ? undefined : node.values[input.name];
-  if (typeof value !== "string" || value === "") return [];
-  const [, path = value, type = "input"] = /^(.*?)(?: \[(input|output|temp)\])?$/.exec(value) ?? [];
-  const slash = path.lastIndexOf("/");
-  const [subfolder, filename] = [path.slice(0, Math.max(slash, 0)), path.slice(slash + 1)];
-  return [{ filename, subfolder, type }];
 }

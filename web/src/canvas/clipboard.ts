@@ -7,6 +7,7 @@ import { setCanvas } from "../state/canvas";
 import { copiedText, paste } from "../state/clipping";
 import { openFile } from "../state/files";
 import { isTyping } from "../state/keymap";
+import { giveToSelected } from "../state/media";
 import { tellError } from "../state/view";
 import type { FlowEdge, FlowNode } from "./flow";
 import { showNodes } from "./ZoomBar";
@@ -48,7 +49,8 @@ export function useCanvasHandle(
       if (isTyping(event.target)) return;
       const at = flow.screenToFlowPosition(place());
       const [file] = event.clipboardData?.files ?? [];
-      if (file !== undefined) void openFile(file, at);
+      if (file !== undefined && giveToSelected(file)) event.preventDefault();
+      else if (file !== undefined) void openFile(file, at);
       else pasteAt(event, at, withLinks);
       event.preventDefault();
     };

@@ -2,23 +2,16 @@
 import { viewUrl } from "../api/client";
 import type { NodeSchema } from "../api/types";
 import { type GraphNode, isBoundary } from "../document/graph";
-import type { Json } from "../document/json";
-import { change } from "../state/actions";
-import {
-  type PluginWidget as DeclaredPluginWidget,
-  pluginWidgetOf,
-  useExtensions,
-} from "../state/extensions";
+import { inputsOf } from "../state/inputs";
 import { colourOf, familyOf } from "../state/kinds";
 import { isInstance, placeHere, problemsAt, runAt, useRunOf } from "../state/places";
 import { useRuns } from "../state/runs";
-import { currentValue } from "../state/shape";
-import { endThread, promptIdOf, select, titleOf, useActive, useStudio } from "../state/studio";
+import { promptIdOf, select, titleOf, useActive, useStudio } from "../state/studio";
 import { useView } from "../state/view";
-import { controlOf, isSocket, isSubgraph, isWidget } from "../state/widgets";
-import { Field } from "../widgets/Field";
+import { isSocket, isSubgraph } from "../state/widgets";
 import { t } from "../words/words";
 import { Health } from "./Health";
+import { NodeForm } from "./NodeForm";
 import { PluginViews } from "./PluginViews";
 import { SubgraphSection } from "./Subgraph";
 
@@ -82,10 +75,7 @@ function About({ node }: { node: GraphNode }) {
   const graph = useActive((each) => each.graph);
   const schema = useStudio((state) => state.catalog[node.type]);
   const { shown } = useRunOf(node.key);
-  const PluginWidget = useExtensions((state) => state.Widget);
-  const described = schema?.inputs ?? [];
-  const set = (name: string, value: unknown) =>
-    change(node.key, name, value as Json, `${node.key}/${name}`);
+  const described = schema === undefined ? [] : inputsOf(schema, node);
   const linkOf = (name: string) => {
     const key = node.inputs.find((each) => each.name === name)?.link;
     return key == null ? undefined : graph.links[key];
@@ -112,43 +102,7 @@ function About({ node }: { node: GraphNode }) {
       {shown?.images.slice(0, 1).map((image) => (
         <PluginViews key={image.filename} url={viewUrl(image)} name={image.filename} />
       ))}
-      <div className="form">
-        {described.filter(isWidget).map((input) => {
-          const control = schema === undefined ? null : controlOf(schema, input);
-          return (
-            <div key={input.name} className={input.options.multiline === true ? "tall" : ""}>
-              {pluginWidgetOf(input) !== null &&
-              PluginWidget !== null &&
-              linkOf(input.name) === undefined ? (
-                <PluginWidget
-                  widget={pluginWidgetOf(input) as DeclaredPluginWidget}
-                  node={node.type}
-                  input={input}
-                  value={currentValue(node, input)}
-                  onChange={(value) => set(input.name, value)}
-                  onDone={endThread}
-                />
-              ) : (
-                <Field
-                  input={input}
-                  value={currentValue(node, input)}
-                  linked={linkOf(input.name) !== undefined}
-                  onChange={(value) => set(input.name, value)}
-                  onDone={endThread}
-                  control={
-                    control === null
-                      ? undefined
-                      : {
-                          value: node.values[control] ?? "fixed",
-                          onChange: (value) => set(control, value),
-                        }
-                  }
-                />
-              )}
-            </div>
-          );
-        })}
-      </div>
+      <NodeForm node={node} schema={schema} />
       {described.some(isSocket) && (
         <dl className="wires">
           {described.filter(isSocket).map((input) => {

@@ -13,6 +13,7 @@ import { inputsOf } from "./inputs";
 import { partOf } from "./part";
 import { readQueue, useQueue } from "./queue";
 import { hear, notePrompt, noteSubmitted, placeOf, seePreview, setShown, useRuns } from "./runs";
+import { noteSeeds } from "./seeds";
 import { client, clientId } from "./server";
 import { setting } from "./settings";
 import { activeTab, edit, schemaOf, type Tab } from "./studio";
@@ -81,6 +82,7 @@ async function submit({ front, targets, keepSeeds }: RunOptions): Promise<boolea
   const id = crypto.randomUUID();
   notePrompt(id, tab.id);
   noteSubmitted(id, tab, plan);
+  noteSeeds(tab, prompt);
   await client.submit({
     client: clientId,
     id,

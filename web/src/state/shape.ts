@@ -6,6 +6,7 @@
 import type { InputSchema, NodeSchema } from "../api/types";
 import { type Graph, type GraphNode, isBoundary, type Point, slotLabel } from "../document/graph";
 import { boundaryShape } from "./boundary";
+import { mediaOf } from "./fileValue";
 import { grewIn, inputsOf } from "./inputs";
 import { controlOf, isSocket, isWidget, standingOf, widgetType } from "./widgets";
 
@@ -52,7 +53,7 @@ export interface Shape {
 
 /** Nodes that show the picture they were given. */
 export function showsPictures(schema: NodeSchema | undefined): boolean {
-  return schema?.inputs.some((each) => each.options.image_upload === true) ?? false;
+  return schema?.inputs.some((each) => mediaOf(each) !== null) ?? false;
 }
 
 /** `pictures`: whether the node has something to show below its widgets. */

@@ -227,7 +227,11 @@ function Line(props: LineProps) {
       role="option"
       tabIndex={-1}
       aria-selected={false}
-      aria-expanded={row.open}
+      aria-label={
+        row.open
+          ? t("{{name}}, an open folder", { name: row.label })
+          : t("{{name}}, a folder of {{count}}", { name: row.label, count: row.count })
+      }
       className={`choice folder${at ? " at" : ""}`}
       style={{ paddingInlineStart: 8 + row.depth * 14 }}
       onPointerEnter={onPoint}

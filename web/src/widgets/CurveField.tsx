@@ -77,7 +77,6 @@ export function CurveField({ label, value, onChange, onDone }: Props) {
         </button>
       </div>
       <div className="curve-graph">
-        {/* biome-ignore lint/a11y/noStaticElementInteractions: its points are reached by keyboard */}
         <svg
           ref={graph}
           viewBox="0 0 100 100"

@@ -88,7 +88,6 @@ export function MarksEditor({ label, marker, marks, picture, onChange, onDone }:
   const current = marks[at];
   return (
     <div className="marks-editor">
-      {/* biome-ignore lint/a11y/noStaticElementInteractions: its boxes are reached by keyboard */}
       <div
         ref={stage}
         className="marks-stage"
@@ -131,7 +130,6 @@ export function MarksEditor({ label, marker, marks, picture, onChange, onDone }:
             onKeyDown={(event) => key(event, index, box)}
           >
             {marker !== "points" && (
-              // biome-ignore lint/a11y/noStaticElementInteractions: Alt and the arrows do the same
               <i onPointerDown={(event) => hold(event, index, "size", box)} />
             )}
           </button>

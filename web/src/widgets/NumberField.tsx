@@ -116,6 +116,7 @@ function Resting(props: Props & { onType: (text: string) => void }) {
   const shown = shownNumber(value, range);
   const share = face !== "number" || hasNearEnds(range) ? shareOf(current, range) : 0;
   return (
+    // biome-ignore lint/a11y/useAriaPropsSupportedByRole: a slider or a spin button, which have them
     <button
       ref={button}
       type="button"

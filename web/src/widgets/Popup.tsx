@@ -46,6 +46,8 @@ export function Popup({
     };
   }, [anchor]);
   return createPortal(
+    // biome-ignore lint/a11y/noStaticElementInteractions: a dialog or a menu, as it is told
+    // biome-ignore lint/a11y/useAriaPropsSupportedByRole: a dialog or a menu, as it is told
     <div
       ref={box}
       role={role}

@@ -45,8 +45,8 @@ export function moved(curve: Curve, index: number, [x, y]: CurvePoint): Curve {
   const [before, after] = [points[index - 1], points[index + 1]];
   const own = points[index];
   if (own === undefined) return curve;
-  const least = before === undefined ? own[0] : before[0] + APART;
-  const most = after === undefined ? own[0] : after[0] - APART;
+  const isEnd = before === undefined || after === undefined;
+  const [least, most] = isEnd ? [own[0], own[0]] : [before[0] + APART, after[0] - APART];
   const at: CurvePoint = [
     tidy(Math.min(Math.max(x, least), most)),
     tidy(Math.min(Math.max(y, 0), 1)),

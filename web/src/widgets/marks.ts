@@ -73,8 +73,3 @@ export function wordBefore(text: string, caret: number): { from: number; word: s
   const least = word.startsWith("embedding:") ? 10 : 2;
   return word.length < least ? null : { from: caret - word.length, word };
 }
-
-/** A tag as prompts have it: no underscores, and its brackets are no weights. */
-export function asPromptText(tag: string): string {
-  return tag.replace(/_/g, " ").replace(/[()]/g, "\\$&");
-}

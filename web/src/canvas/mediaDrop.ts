@@ -1,0 +1,12 @@
+/** A file dropped on a node that takes one goes into it, not onto the canvas. */
+import type { DragEvent } from "react";
+import { bringFile, inputFor } from "../state/media";
+
+export function takeDrop(node: string, event: DragEvent): void {
+  const [file] = event.dataTransfer.files;
+  const input = file === undefined ? null : inputFor(node, file);
+  if (file === undefined || input === null) return;
+  event.preventDefault();
+  event.stopPropagation();
+  void bringFile(node, input, file);
+}

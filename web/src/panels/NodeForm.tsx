@@ -1,0 +1,113 @@
+/** The fields of the selected node as a form: what must be said first, the rest folded below. */
+import { Info, RotateCcw } from "lucide-react";
+import { useState } from "react";
+import type { InputSchema, NodeSchema } from "../api/types";
+import type { GraphNode } from "../document/graph";
+import { pluginWidgetOf, useExtensions } from "../state/extensions";
+import { isChanged, menuOf, resetField } from "../state/fieldActions";
+import { useField } from "../state/fields";
+import { inputsOf } from "../state/inputs";
+import { isWidget } from "../state/widgets";
+import { Field, labelOf } from "../widgets/Field";
+import { FieldMenu } from "../widgets/FieldMenu";
+import { t } from "../words/words";
+import "./form.css";
+
+export function NodeForm({ node, schema }: { node: GraphNode; schema: NodeSchema | undefined }) {
+  if (schema === undefined) return null;
+  const fields = inputsOf(schema, node).filter(isWidget);
+  const advanced = fields.filter((each) => each.options.advanced === true);
+  const optional = fields.filter((each) => each.section === "optional" && !advanced.includes(each));
+  const first = fields.filter((each) => !advanced.includes(each) && !optional.includes(each));
+  return (
+    <div className="form">
+      <Lines node={node} schema={schema} fields={first} />
+      <Folded title={t("Optional")} node={node} schema={schema} fields={optional} />
+      <Folded title={t("Advanced")} node={node} schema={schema} fields={advanced} />
+    </div>
+  );
+}
+
+interface LinesProps {
+  node: GraphNode;
+  schema: NodeSchema;
+  fields: readonly InputSchema[];
+}
+
+function Lines({ node, schema, fields }: LinesProps) {
+  return fields.map((input) => (
+    <Line key={`${node.key}/${input.name}`} node={node} schema={schema} input={input} />
+  ));
+}
+
+/** Opens by itself where something in it was changed. */
+function Folded({ title, node, schema, fields }: LinesProps & { title: string }) {
+  if (fields.length === 0) return null;
+  const changed = fields.filter((each) => isChanged(node.key, each)).length;
+  return (
+    <details className="form-more" open={changed > 0 || fields.length <= 2}>
+      <summary>
+        {title}
+        <span className="count">
+          {changed > 0 ? t("{{count}} changed", { count: changed }) : fields.length}
+        </span>
+      </summary>
+      <Lines node={node} schema={schema} fields={fields} />
+    </details>
+  );
+}
+
+function Line({
+  node,
+  schema,
+  input,
+}: {
+  node: GraphNode;
+  schema: NodeSchema;
+  input: InputSchema;
+}) {
+  const field = useField(node, schema, input);
+  const PluginWidget = useExtensions((state) => state.Widget);
+  const plugin = field.linked ? null : pluginWidgetOf(input);
+  const [told, setTold] = useState(false);
+  const { tooltip, multiline } = input.options;
+  const changed = !field.linked && isChanged(node.key, input);
+  const label = labelOf(input);
+  return (
+    <div className={`form-line${multiline === true ? " tall" : ""}${changed ? " changed" : ""}`}>
+      <div className="form-field">
+        <FieldMenu items={() => menuOf(node.key, input)}>
+          {plugin !== null && PluginWidget !== null ? (
+            <PluginWidget {...field} widget={plugin} node={node.type} />
+          ) : (
+            <Field {...field} />
+          )}
+        </FieldMenu>
+        {typeof tooltip === "string" && (
+          <button
+            type="button"
+            className="form-act"
+            aria-expanded={told}
+            aria-label={t("What is {{label}}?", { label })}
+            title={tooltip}
+            onClick={() => setTold(!told)}
+          >
+            <Info size={12} aria-hidden />
+          </button>
+        )}
+        {changed && (
+          <button
+            type="button"
+            className="form-act reset"
+            aria-label={t("{{label}} back to what it starts with", { label })}
+            title={t("Back to what it starts with")}
+            onClick={() => resetField(node.key, input)}
+          >
+            <RotateCcw size={12} aria-hidden />
+          </button>
+        )}
+      </div>
+      {told && typeof tooltip === "string" && <p className="form-told">{tooltip}</p>}
+    </div>
+  );
+}

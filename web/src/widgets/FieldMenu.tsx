@@ -1,0 +1,66 @@
+/** What can be done with a field beyond editing it: by the second button, or Shift+F10. */
+import {
+  ClipboardCopy,
+  ClipboardPaste,
+  type LucideIcon,
+  RotateCcw,
+  Unlink,
+  Workflow,
+} from "lucide-react";
+import { type KeyboardEvent, type MouseEvent, type ReactNode, useRef, useState } from "react";
+import { t } from "../words/words";
+import { Menu, type MenuItem } from "./Menu";
+
+interface FieldItem extends Omit<MenuItem, "icon"> {
+  mark: "reset" | "copy" | "paste" | "unlink" | "feed";
+}
+
+const ICONS: Readonly<Record<FieldItem["mark"], LucideIcon>> = {
+  reset: RotateCcw,
+  copy: ClipboardCopy,
+  paste: ClipboardPaste,
+  unlink: Unlink,
+  feed: Workflow,
+};
+
+interface Props {
+  /** Asked for when it is opened. */
+  items: () => readonly FieldItem[];
+  children: ReactNode;
+}
+
+export function FieldMenu({ items, children }: Props) {
+  const box = useRef<HTMLDivElement>(null);
+  const [open, setOpen] = useState(false);
+  const show = (event: MouseEvent | KeyboardEvent) => {
+    event.preventDefault();
+    event.stopPropagation();
+    setOpen(true);
+  };
+  return (
+    // biome-ignore lint/a11y/noStaticElementInteractions: the field inside hears the keys
+    <div
+      ref={box}
+      className="field-box"
+      onContextMenu={(event) => {
+        // Text that is edited has the browser's own menu, with spelling and the clipboard.
+        if (event.target instanceof Element && event.target.closest("textarea, input") === null) {
+          show(event);
+        }
+      }}
+      onKeyDown={(event) => {
+        if (event.key === "ContextMenu" || (event.key === "F10" && event.shiftKey)) show(event);
+      }}
+    >
+      {children}
+      {open && box.current !== null && (
+        <Menu
+          anchor={box.current}
+          label={t("Field")}
+          items={items().map((each) => ({ ...each, icon: ICONS[each.mark] }))}
+          onClose={() => setOpen(false)}
+        />
+      )}
+    </div>
+  );
+}

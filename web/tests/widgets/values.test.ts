@@ -1,0 +1,303 @@
+import { describe, expect, test } from "vitest";
+import { worked } from "../../src/widgets/arithmetic";
+import { marksIn, movedBy, sizedBy, spanned, withMarks } from "../../src/widgets/boxes";
+import { foldersOf, nearest, rowsOf } from "../../src/widgets/choices";
+import { hexOf, inFormOf } from "../../src/widgets/color";
+import { added, curveOf, heightAt, inCurveFormOf, moved, removed } from "../../src/widgets/curve";
+import { kindOf } from "../../src/widgets/kinds";
+import { marksOf, piecesOf, wordBefore } from "../../src/widgets/marks";
+import { limitOf, stepped, typedNumber, valueAt } from "../../src/widgets/number";
+import { reweighted } from "../../src/widgets/weights";
+
+describe("sums", () => {
+  test.each([
+    ["512*2", 1024n],
+    ["(1024-64)/8", 120],
+    ["2^10", 1024],
+    ["2**3", 8],
+    ["2^3^2", 512],
+    ["-5+3", -2n],
+    ["-(2+3)", -5n],
+    ["1,5*2", 3],
+    [".5", 0.5],
+    ["1e3", 1000],
+    ["18446744073709551615-1", 18446744073709551614n],
+    ["7%4", 3],
+  ])("%s is %s", (typed, expected) => {
+    expect(worked(typed, 0)).toBe(expected);
+  });
+
+  test.each(["", "wide", "1/0", "2*", "(2", "2)", "1 2", "()"])("%s is none", (typed) => {
+    expect(worked(typed, 0)).toBeNull();
+  });
+
+  test("go on from what is there", () => {
+    expect(worked("*2", 512)).toBe(1024n);
+    expect(worked("/2", 512)).toBe(256);
+    expect(worked("+=10", 18446744073709551600n)).toBe(18446744073709551610n);
+    expect(worked("-=0.5", 2)).toBe(1.5);
+  });
+});
+
+describe("numbers", () => {
+  const whole = { min: 0, max: 100, step: 8, whole: true };
+  const float = { min: 0, max: 1, step: 0.05, whole: false, round: 0.01 };
+
+  test("go finely and coarsely", () => {
+    expect(stepped(16, 1, whole)).toBe(24);
+    expect(stepped(16, 1, whole, "fine")).toBe(17);
+    expect(stepped(16, 1, whole, "coarse")).toBe(96);
+    expect(stepped(0.5, 1, float, "coarse")).toBe(1);
+    expect(stepped(0.5, 1, { ...float, round: 0 }, "fine")).toBe(0.505);
+  });
+
+  test("say which limit they do not keep to", () => {
+    expect(limitOf("101", whole)).toBe("too large");
+    expect(limitOf("-1", whole)).toBe("too small");
+    expect(limitOf("1.5", whole)).toBe("rounded");
+    expect(limitOf("many", whole)).toBe("no number");
+    expect(limitOf("0.123", float)).toBe("rounded");
+    expect(limitOf("0.12", float)).toBeNull();
+    expect(typedNumber("0.128", float)).toBe(0.13);
+  });
+
+  test("lie on a step wherever a bar is pressed", () => {
+    expect(valueAt(0.52, float)).toBe(0.5);
+    expect(valueAt(2, float)).toBe(1);
+    expect(valueAt(0, float)).toBe(0);
+  });
+});
+
+describe("weights", () => {
+  const after = (text: string, start: number, end: number, by: number) => {
+    const change = reweighted(text, start, end, by);
+    return change === null
+      ? null
+      : text.slice(0, change.from) + change.text + text.slice(change.to);
+  };
+  test.each([
+    ["a red cat", 3, 3, 0.1, "a (red:1.1) cat"],
+    ["a red cat", 2, 9, 0.1, "a (red cat:1.1)"],
+    ["a red cat", 1, 6, -0.1, "a (red:0.9) cat"],
+    ["a (red:1.1) cat", 4, 4, 0.1, "a (red:1.2) cat"],
+    ["a (red:1.1) cat", 3, 6, 0.1, "a (red:1.2) cat"],
+    ["a (red:1.1) cat", 2, 11, -0.1, "a red cat"],
+    ["a (red) cat", 4, 4, 0.1, "a (red:1.2) cat"],
+    ["(a (red:1.2) cat:1.5)", 5, 5, 0.1, "(a (red:1.3) cat:1.5)"],
+    ["(a (red:1.2) cat:1.5)", 14, 14, 0.1, "(a (red:1.2) cat:1.6)"],
+    ["(a (red:1.2) cat:1.5)", 1, 2, 0.1, "((a:1.1) (red:1.2) cat:1.5)"],
+    ["smile \\(face\\)", 1, 1, 0.05, "(smile:1.05) \\(face\\)"],
+    ["a (red:0.1) cat", 4, 4, -0.2, "a (red:0.0) cat"],
+  ])("%s", (text, start, end, by, expected) => {
+    expect(after(text, start, end, by)).toBe(expected);
+  });
+
+  test("need something to weigh, and keep it selected", () => {
+    expect(reweighted("a  b", 2, 2, 0.1)).toBeNull();
+    const change = reweighted("a red cat", 2, 5, 0.1);
+    expect(change?.select).toEqual([3, 6]);
+  });
+});
+
+describe("marks in a prompt", () => {
+  test("pair the bracket at the caret, tell lone ones, see comments", () => {
+    const text = "(a) \\( // b (\n[c";
+    expect(marksOf(text, 0)).toEqual([
+      { from: 0, to: 1, kind: "pair" },
+      { from: 2, to: 3, kind: "pair" },
+      { from: 7, to: 13, kind: "comment" },
+      { from: 14, to: 15, kind: "lone" },
+    ]);
+    const pieces = piecesOf(text, marksOf(text, 0));
+    expect(pieces.map((each) => each.text).join("")).toBe(text);
+  });
+
+  test("a word is found before the caret, with its blanks and no brackets", () => {
+    expect(wordBefore("a cat, blue ey", 14)).toEqual({ from: 7, word: "blue ey" });
+    expect(wordBefore("(blue", 5)).toEqual({ from: 1, word: "blue" });
+    expect(wordBefore("embedding:", 10)).toEqual({ from: 0, word: "embedding:" });
+    expect(wordBefore("x, embedding:ba", 15)).toEqual({ from: 3, word: "embedding:ba" });
+    expect(wordBefore("a", 1)).toBeNull();
+  });
+});
+
+describe("choices", () => {
+  const looking = { typed: "", recent: [], starred: [], opened: new Set<string>() };
+  const labels = (choices: readonly string[], more: Partial<typeof looking> = {}) =>
+    rowsOf(choices, { ...looking, ...more }).map((row) => `${row.kind} ${row.label}`);
+
+  test("lie in folders that open", () => {
+    const choices = ["a/one.pt", "a/two.pt", "b/c/three.pt", "four.pt"];
+    expect(labels(choices)).toEqual(["folder a", "folder b", "choice four.pt"]);
+    expect(labels(choices, { opened: new Set(["b/", "b/c/"]) })).toEqual([
+      "folder a",
+      "folder b",
+      "folder c",
+      "choice three.pt",
+      "choice four.pt",
+    ]);
+    expect(foldersOf("b/c/three.pt")).toEqual(["b/", "b/c/"]);
+    expect(foldersOf("on / off")).toEqual([]);
+  });
+
+  test("are found by words, starts of names first", () => {
+    const choices = ["models/dream.pt", "old/redream.pt", "other.pt"];
+    expect(labels(choices, { typed: "dream pt" })).toEqual([
+      "choice models/dream.pt",
+      "choice old/redream.pt",
+    ]);
+  });
+
+  test("that are starred come first, those used lately in long lists only", () => {
+    const few = ["a", "b"];
+    expect(labels(few, { starred: ["b"], recent: ["a"] } as never)).toEqual([
+      "heading Starred",
+      "choice b",
+      "heading All",
+      "choice a",
+      "choice b",
+    ]);
+    const many = Array.from({ length: 20 }, (_, index) => `m${index}`);
+    expect(labels(many, { recent: ["m7", "gone"] } as never).slice(0, 3)).toEqual([
+      "heading Used lately",
+      "choice m7",
+      "heading All",
+    ]);
+  });
+
+  test("like a missing one are those of its name, wherever they lie", () => {
+    const choices = ["other.safetensors", "sd15/dreamshaper_8.safetensors", "zeta.ckpt"];
+    expect(nearest("dreamshaper_8.ckpt", choices)).toEqual(["sd15/dreamshaper_8.safetensors"]);
+    expect(nearest("nothing-of-the-kind", choices)).toEqual([]);
+  });
+});
+
+describe("colours", () => {
+  test.each([
+    ["#ABC", "#aabbcc"],
+    ["112233", "#112233"],
+    ["#11223344", "#112233"],
+    [255, "#0000ff"],
+    ["red", null],
+    [-1, null],
+  ])("%s is %s", (value, expected) => {
+    expect(hexOf(value)).toBe(expected);
+  });
+
+  test("keep the form they had", () => {
+    expect(inFormOf(0, "#0000ff")).toBe(255);
+    expect(inFormOf("#ffffff", "#0000ff")).toBe("#0000ff");
+  });
+});
+
+describe("curves", () => {
+  const saved = {
+    points: [
+      [0, 0],
+      [0.4, 0.7],
+      [1, 1],
+    ],
+    interpolation: "monotone_cubic",
+    extra: 1,
+  };
+
+  test("come back with what nobody knows of them", () => {
+    expect(inCurveFormOf(saved, curveOf(saved))).toEqual(saved);
+    expect(curveOf("nonsense").points).toHaveLength(2);
+  });
+
+  test("pass through their points and never overshoot", () => {
+    const curve = curveOf(saved);
+    for (const [x, y] of curve.points) expect(heightAt(curve, x)).toBeCloseTo(y, 9);
+    const heights = Array.from({ length: 101 }, (_, index) => heightAt(curve, index / 100));
+    expect(
+      heights.every((each, index) => index === 0 || each >= (heights[index - 1] ?? 0) - 1e-9),
+    ).toBe(true);
+    const flat = curveOf({
+      points: [
+        [0, 0],
+        [0.5, 0.5],
+        [0.6, 0.5],
+        [1, 1],
+      ],
+      interpolation: "monotone_cubic",
+    });
+    expect(heightAt(flat, 0.55)).toBeCloseTo(0.5, 9);
+  });
+
+  test("keep their points in order and their ends", () => {
+    const curve = curveOf(saved);
+    expect(moved(curve, 1, [2, 2]).points[1]?.[0]).toBeLessThan(1);
+    expect(moved(curve, 0, [0.5, 0.5]).points[0]).toEqual([0, 0.5]);
+    expect(removed(curve, 0).points).toHaveLength(3);
+    expect(removed(curve, 1).points).toHaveLength(2);
+    expect(added(curve, [0.2, 0.3])?.index).toBe(1);
+    expect(added(curve, [0.4, 0.3])).toBeNull();
+  });
+});
+
+describe("boxes and points", () => {
+  const extent = { width: 100, height: 100 };
+
+  test("stay inside the picture", () => {
+    const box = { x: 80, y: 10, width: 30, height: 20 };
+    expect(movedBy(box, { x: 50, y: -50 }, { width: 120, height: 100 })).toMatchObject({
+      x: 90,
+      y: 0,
+    });
+    expect(sizedBy({ ...box, x: 60 }, { x: 50, y: -50 }, extent)).toMatchObject({
+      width: 40,
+      height: 1,
+    });
+    expect(spanned({ x: 9, y: 8 }, { x: 4, y: 10 })).toEqual({ x: 4, y: 8, width: 5, height: 2 });
+  });
+
+  test("keep the form they were saved in, and what is said about each", () => {
+    const saved = [{ x: 1, y: 2, width: 3, height: 4, metadata: { desc: "duck" } }];
+    const marks = marksIn(saved, "boxes");
+    expect(withMarks(saved, "boxes", marks)).toEqual(saved);
+    expect(withMarks(saved, "boxes", [...marks, { x: 5, y: 6, width: 7, height: 8 }])).toEqual([
+      ...saved,
+      { x: 5, y: 6, width: 7, height: 8 },
+    ]);
+    expect(withMarks("[[1,2]]", "points", [{ x: 3, y: 4, width: 0, height: 0 }])).toBe("[[3,4]]");
+    expect(
+      withMarks({ x: 0, y: 0, width: 9, height: 9 }, "box", [{ x: 1, y: 1, width: 2, height: 2 }]),
+    ).toEqual({
+      x: 1,
+      y: 1,
+      width: 2,
+      height: 2,
+    });
+  });
+});
+
+describe("the kind of field", () => {
+  const input = (type: string, options: Record<string, unknown> = {}, name = "x") => ({
+    name,
+    type,
+    section: "required" as const,
+    options,
+    choices: null,
+    folder: null,
+  });
+  test.each([
+    [input("INT"), 1, "number"],
+    [input("FLOAT,INT", { widgetType: "FLOAT" }), 1, "number"],
+    [input("INT", { display: "color" }), 1, "color"],
+    [input("COMBO"), "a", "combo"],
+    [input("COMBO", { multiselect: true }), [], "many"],
+    [input("COMBO", { multi_select: { chip: true } }), [], "many"],
+    [input("COMBO", { image_upload: true }), "", "media"],
+    [input("STRING"), "", "text"],
+    [input("STRING", { multiline: true, dynamicPrompts: true }), "", "prompt"],
+    [input("STRING", { multiline: true }, "json"), "", "lines"],
+    [input("STRING", { display: "points" }), "[]", "marks"],
+    [input("CURVE"), {}, "curve"],
+    [input("BOUNDING_BOX"), {}, "marks"],
+    [input("PALETTE", { socketless: true }), ["#fff"], "lines"],
+    [input("PALETTE", { socketless: true }), {}, "foreign"],
+  ])("%j", (given, value, expected) => {
+    expect(kindOf(given, value)).toBe(expected);
+  });
+});
