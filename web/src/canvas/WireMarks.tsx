@@ -6,14 +6,22 @@ import type { Link, Point } from "../document/graph";
 import { portalOf } from "../document/portal";
 import { linksThrough, moveReroutes } from "../document/reroute";
 import { canvas } from "../state/canvas";
-import { endsNow, jumpAlong, removePoints, renameWires } from "../state/connecting";
+import {
+  branchTo,
+  endsNow,
+  jumpAlong,
+  pulledFrom,
+  removePoints,
+  renameWires,
+} from "../state/connecting";
 import { colourOf } from "../state/kinds";
 import { shows } from "../state/places";
 import { useRuns } from "../state/runs";
 import { useSetting } from "../state/settings";
 import { GRID, outputType } from "../state/shape";
 import { activeTab, edit, endThread, select, useActive, useStudio } from "../state/studio";
-import { endsOf, pathOf, STUB, svgPen, traceLink, type WireShape } from "../state/wires";
+import { useView } from "../state/view";
+import { endsOf, pathOf, STUB, svgPen, traceLink, traceWire, type WireShape } from "../state/wires";
 import { useWiring } from "../state/wiring";
 import { t } from "../words/words";
 import "./wiring.css";
@@ -27,6 +35,7 @@ export const WireMarks = memo(function WireMarks() {
       ))}
       <Tags />
       <Glow />
+      <Branch />
     </ViewportPortal>
   );
 });
@@ -92,6 +101,10 @@ function RoutePoint({ point }: { point: string }) {
     if (event.button !== 0) return;
     event.stopPropagation();
     event.currentTarget.setPointerCapture(event.pointerId);
+    if (event.altKey) {
+      useWiring.setState({ branch: { point, to: position } });
+      return;
+    }
     grip.current = canvas()?.toGraph({ x: event.clientX, y: event.clientY }) ?? null;
     const { points } = useWiring.getState();
     if (event.shiftKey) useWiring.setState({ points: [...points, point] });
@@ -100,13 +113,19 @@ function RoutePoint({ point }: { point: string }) {
   };
   const move = (event: PointerEvent) => {
     const at = canvas()?.toGraph({ x: event.clientX, y: event.clientY });
+    if (at !== undefined && useWiring.getState().branch !== null) {
+      useWiring.setState({ branch: { point, to: at } });
+    }
     if (grip.current === null || at === undefined) return;
     moveBy({ x: at.x - grip.current.x, y: at.y - grip.current.y }, `point ${point}`);
     grip.current = at;
   };
-  const up = () => {
+  const up = (event: PointerEvent) => {
     grip.current = null;
     endThread();
+    if (useWiring.getState().branch === null) return;
+    useWiring.setState({ branch: null });
+    endBranch(point, { x: event.clientX, y: event.clientY });
   };
   const key = (event: KeyboardEvent) => {
     const by = ARROWS[event.key];
@@ -128,6 +147,7 @@ function RoutePoint({ point }: { point: string }) {
       }}
       aria-label={t("Reroute point of {{count}} wires of {{type}}", { count, type })}
       aria-pressed={isSelected}
+      title={t("Drag to move; Alt-drag or double-click for a branch; Delete removes")}
       onPointerDown={down}
       onPointerMove={move}
       onPointerUp={up}
@@ -136,8 +156,39 @@ function RoutePoint({ point }: { point: string }) {
       }}
       onBlur={() => useWiring.setState({ points: [] })}
       onKeyDown={key}
-      onDoubleClick={(event) => event.stopPropagation()}
+      onDoubleClick={(event) => {
+        event.stopPropagation();
+        endBranch(point, { x: event.clientX, y: event.clientY });
+      }}
     />
+  );
+}
+
+/** A wire pulled from a point: onto an input, or into nothing, where the palette offers what fits. */
+function endBranch(point: string, screen: Point): void {
+  const socket = document
+    .elementsFromPoint(screen.x, screen.y)
+    .find((each) => each.matches(".react-flow__handle.target"));
+  const { nodeid, handleid } = socket instanceof HTMLElement ? socket.dataset : {};
+  const at = canvas()?.toGraph(screen);
+  const pulled = pulledFrom(point);
+  if (nodeid !== undefined && handleid !== undefined) branchTo(point, nodeid, handleid);
+  else if (pulled !== null && at !== undefined) {
+    useView.setState({ palette: { screen, at, pulled } });
+  }
+}
+
+/** The wire that is being pulled from a point. */
+function Branch() {
+  const branch = useWiring((state) => state.branch);
+  const from = useActive((tab) => tab.graph.reroutes[branch?.point ?? ""]?.position);
+  if (branch === null || from === undefined) return null;
+  const pen = svgPen();
+  traceWire(pen, [from, branch.to], "spline");
+  return (
+    <svg className="wire-glow branch" aria-hidden>
+      <path d={pen.written()} />
+    </svg>
   );
 }
 

@@ -14,7 +14,7 @@ import {
   type WidgetSlot,
 } from "./graph";
 import { isObject, type Json } from "./json";
-import { straighten } from "./reroute";
+import { carryPoints, straighten } from "./reroute";
 import { entriesOf, everySlot, slotNamed } from "./slots";
 
 export interface Socket {
@@ -157,10 +157,9 @@ export function removeLink(graph: Draft, key: string): void {
 
 /** Pinned nodes stay. */
 export function moveNodes(graph: Draft, positions: Readonly<Record<string, Point>>): void {
-  for (const [key, position] of Object.entries(positions)) {
-    const node = known(graph, key);
-    if (!isPinned(node)) node.position = position;
-  }
+  const moved = Object.entries(positions).filter(([key]) => !isPinned(known(graph, key)));
+  carryPoints(graph, Object.fromEntries(moved));
+  for (const [key, position] of moved) known(graph, key).position = position;
 }
 
 export function resizeNode(graph: Draft, key: string, size: Size): void {

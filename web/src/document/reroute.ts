@@ -50,6 +50,41 @@ export function addReroute(graph: Draft, linkKey: string, position: Point, after
   return key;
 }
 
+/** Lets the link into an input run through a point that other links of its source run through. */
+export function branchOff(graph: Draft, point: string, node: string, input: string): void {
+  const key = graph.nodes[node]?.inputs.find((each) => each.name === input)?.link;
+  const link = graph.links[key ?? ""];
+  const [other] = linksThrough(graph, point).flatMap((each) => graph.links[each] ?? []);
+  if (link === undefined || other?.from !== link.from || other.fromSlot !== link.fromSlot) return;
+  link.reroute = point;
+}
+
+/**
+ * Takes points along with nodes that are about to move: those of the wires both of whose ends do,
+ * as far as the ends move on the average.
+ */
+export function carryPoints(graph: Draft, places: Readonly<Record<string, Point>>): void {
+  if (Object.keys(graph.reroutes).length === 0 || Object.keys(places).length < 2) return;
+  for (const point of Object.values(graph.reroutes)) {
+    const ends = linksThrough(graph, point.key).flatMap((key) => {
+      const link = graph.links[key];
+      return link === undefined ? [] : [link.from, link.to];
+    });
+    const moves = ends.map((key) => {
+      const [from, to] = [graph.nodes[key]?.position, places[key]];
+      return from === undefined || to === undefined ? null : { x: to.x - from.x, y: to.y - from.y };
+    });
+    const along = moves.filter((each) => each !== null);
+    if (along.length === 0 || along.length < moves.length) continue;
+    const mean = (side: "x" | "y") =>
+      along.reduce((sum, each) => sum + each[side], 0) / along.length;
+    const by = { x: Math.round(mean("x")), y: Math.round(mean("y")) };
+    if (by.x !== 0 || by.y !== 0) {
+      point.position = { x: point.position.x + by.x, y: point.position.y + by.y };
+    }
+  }
+}
+
 export function moveReroutes(graph: Draft, places: Readonly<Record<string, Point>>): void {
   for (const [key, position] of Object.entries(places)) {
     const point = graph.reroutes[key];

@@ -16,6 +16,7 @@ import {
 } from "../document/edit";
 import { MODE, type Point, type Workflow } from "../document/graph";
 import type { Json } from "../document/json";
+import { branchOff } from "../document/reroute";
 import { t } from "../words/words";
 import { isBlueprint, placeBlueprint } from "./blueprints";
 import { grewIn, inputsOf } from "./inputs";
@@ -84,7 +85,7 @@ export function join(wire: Wire): void {
 
 type DraftGraph = Parameters<Parameters<typeof edit>[1]>[0];
 
-function joinIn(draft: DraftGraph, workflow: Workflow, wire: Wire): void {
+export function joinIn(draft: DraftGraph, workflow: Workflow, wire: Wire): void {
   const { from, slot, to, input } = withPort(draft, workflow, wire);
   const [source, target] = [draft.nodes[from], draft.nodes[to]];
   if (source === undefined || target === undefined) return;
@@ -170,6 +171,7 @@ export function add(
     addNode(draft, node);
     if (pulled === null || socket === undefined) return;
     joinIn(draft, workflow, wireTo(key, socket, pulled));
+    if (pulled.through !== undefined) branchOff(draft, pulled.through, key, socket);
   });
   countUse(schema.class_type);
   select([key]);

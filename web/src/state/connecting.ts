@@ -3,10 +3,16 @@ import type { NodeSchema } from "../api/types";
 import { addNode, removeLink } from "../document/edit";
 import type { Graph, GraphNode, Link, Point } from "../document/graph";
 import { drawAsWire, freePortalName, makePortal, portalOf, renamePortal } from "../document/portal";
-import { addReroute, removeReroutes, straighten } from "../document/reroute";
+import {
+  addReroute,
+  branchOff,
+  linksThrough,
+  removeReroutes,
+  straighten,
+} from "../document/reroute";
 import { insertIntoLink, linksAround, moveSources, moveTarget, pullOut } from "../document/rewire";
 import { t } from "../words/words";
-import { fillOutputs, join, made, refusalOf } from "./actions";
+import { fillOutputs, join, joinIn, made, refusalOf } from "./actions";
 import { canvas } from "./canvas";
 import { inputsOf } from "./inputs";
 import { shows } from "./places";
@@ -287,6 +293,36 @@ export function moveWires(from: Pulled, to: { node: string; socket: string }): v
   }
   const [reason] = reasons;
   if (reason !== undefined) tell(reason);
+}
+
+/** Where a wire that branches off at a point comes from; null for a point without wires. */
+export function pulledFrom(point: string): Pulled | null {
+  const { graph } = activeTab();
+  const link = graph.links[linksThrough(graph, point)[0] ?? ""];
+  const source = graph.nodes[link?.from ?? ""];
+  if (link === undefined || source === undefined) return null;
+  return {
+    node: link.from,
+    socket: String(link.fromSlot),
+    side: "output",
+    type: outputType(source, schemaOf(source.type), link.fromSlot),
+    through: point,
+  };
+}
+
+/** Draws a wire from a point on another one to an input: both share the way up to there. */
+export function branchTo(point: string, node: string, input: string): void {
+  const pulled = pulledFrom(point);
+  if (pulled === null) return;
+  const wire = { from: pulled.node, slot: Number(pulled.socket), to: node, input };
+  if (refusalOf(wire) !== null) {
+    join(wire);
+    return;
+  }
+  edit("Connect", (draft, workflow) => {
+    joinIn(draft, workflow, wire);
+    branchOff(draft, point, node, input);
+  });
 }
 
 /** A pulled wire was let go on another: its node goes into that one, or feeds what that fed. */

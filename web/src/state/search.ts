@@ -18,6 +18,8 @@ export interface Pulled {
   socket: string;
   side: "output" | "input";
   type: string;
+  /** The reroute point that the new wire branches off at. */
+  through?: string;
 }
 
 export interface Found {

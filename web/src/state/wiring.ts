@@ -18,6 +18,8 @@ interface Wiring {
   /** The reroute points that are selected. */
   points: readonly string[];
   menu: WireMenu | null;
+  /** A wire that is being pulled from a reroute point, and how far. */
+  branch: { point: string; to: Point } | null;
   /** All wires of a socket are being moved to another one. */
   moving: boolean;
   /** The named wire whose name is being typed. */
@@ -29,6 +31,7 @@ export const useWiring = create<Wiring>(() => ({
   over: null,
   points: [],
   menu: null,
+  branch: null,
   moving: false,
   naming: null,
 }));

@@ -123,6 +123,14 @@ test("points on wires are added, moved, taken away, undone, and saved as ComfyUI
   await page.mouse.up();
   const after = await middle(points());
   expect(after.y).toBeGreaterThan(before.y + 60);
+  await page.keyboard.down("Alt");
+  await drag(points(), input("VAE Decode", "samples"));
+  await page.mouse.up();
+  await page.keyboard.up("Alt");
+  await page.getByRole("button", { name: "Reroute point of 2 wires of LATENT" }).waitFor();
+  await page.keyboard.press("Control+z");
+  await page.getByRole("button", { name: "Reroute point of 1 wire of LATENT" }).waitFor();
+
   await points().focus();
   await page.keyboard.press("ArrowDown");
   await expect.poll(async () => (await middle(points())).y).toBeGreaterThan(after.y);

@@ -1,5 +1,12 @@
 import { describe, expect, test } from "vitest";
-import { addNode, connect, type Draft, removeLink, removeNodes } from "../../src/document/edit";
+import {
+  addNode,
+  connect,
+  type Draft,
+  moveNodes,
+  removeLink,
+  removeNodes,
+} from "../../src/document/edit";
 import { emptyGraph, type GraphNode, type Workflow } from "../../src/document/graph";
 import type { JsonObject } from "../../src/document/json";
 import { EMPTY_LOG, type Recorded, record, undo } from "../../src/document/log";
@@ -13,6 +20,7 @@ import {
 import { readGraph } from "../../src/document/read";
 import {
   addReroute,
+  branchOff,
   linksThrough,
   moveReroutes,
   pointsOf,
@@ -107,6 +115,40 @@ describe("reroute points", () => {
     const moved = change(branched, (draft) => moveReroutes(draft, { 1: { x: 99, y: 9 } }));
     expect(places(moved.graph, "2")).toEqual([99]);
     expect(places(undo(moved).graph, "2")).toEqual([10]);
+  });
+
+  test("points go along with nodes where both ends of their wires do", () => {
+    const one = change(branched, (draft) => moveNodes(draft, { 1: { x: 340, y: 0 } })).graph;
+    expect(places(one, "1")).toEqual([10, 20]);
+    const by = (x: number) => ({ 1: { x: 300 + x, y: 0 }, 2: { x: 600 + x, y: 0 } });
+    const two = change(branched, (draft) => moveNodes(draft, by(40))).graph;
+    expect(places(two, "1")).toEqual([10, 60]);
+    const all = change(branched, (draft) =>
+      moveNodes(draft, { ...by(40), 3: { x: 940, y: 0 } }),
+    ).graph;
+    expect(places(all, "1")).toEqual([50, 60]);
+  });
+
+  test("a new wire branches off at a point of its own source only", () => {
+    const { graph } = change(branched, (draft) => {
+      addNode(draft, node(4));
+      connect(
+        draft,
+        { node: "1", slot: 0 },
+        { node: "4", name: "in", type: "IMAGE", isWidget: false },
+        "IMAGE",
+      );
+      branchOff(draft, "2", "4", "in");
+      connect(
+        draft,
+        { node: "4", slot: 0 },
+        { node: "3", name: "other", type: "IMAGE", isWidget: false },
+        "IMAGE",
+      );
+      branchOff(draft, "2", "3", "other");
+    });
+    expect(places(graph, "3")).toEqual([10, 20]);
+    expect(places(graph, "4")).toEqual([]);
   });
 
   test("a circle of parents in a file is no circle here", () => {

@@ -1,0 +1,28 @@
+import { expect, test } from "vitest";
+import { readClipping } from "../../src/state/clipping";
+
+const nodes = { nodes: [{ id: 1, type: "Any" }], links: [] };
+const text = JSON.stringify(nodes);
+
+test("nodes are read from plain text, and from where ComfyUI hides them in HTML", () => {
+  expect(readClipping({ text: `  ${text}`, html: "" })).toEqual(nodes);
+  const html = `<meta charset="utf-8"><div><span data-metadata="${btoa(text)}"></span></div>Text`;
+  expect(readClipping({ text: "Text", html })).toEqual(nodes);
+});
+
+test("a prompt in API form is a workflow, too", () => {
+  const prompt = { "3": { class_type: "KSampler", inputs: {} } };
+  expect(readClipping({ text: JSON.stringify(prompt), html: "" })).toEqual(prompt);
+});
+
+test.each([
+  ["words", "a sailing boat"],
+  ["other JSON", '{"a": 1}'],
+  ["broken JSON", '{"nodes": ['],
+])("%s are no nodes", (_name, given) => {
+  expect(readClipping({ text: given, html: "" })).toBeNull();
+});
+
+test("what only looks hidden in HTML is nothing", () => {
+  expect(readClipping({ text: "", html: '<span data-metadata="A">' })).toBeNull();
+});
