@@ -23,6 +23,7 @@ import { fieldServices } from "./state/fieldServices";
 import { refreshCatalog } from "./state/files";
 import { keepJournals } from "./state/keeping";
 import { hearKeys } from "./state/keymap";
+import { useMasking } from "./state/masking";
 import { watchMissing } from "./state/missing";
 import { restore } from "./state/restore";
 import { connect, refreshJobs, runOnChange, showLastResults } from "./state/running";
@@ -53,6 +54,9 @@ function bringExtensions(): () => void {
   };
 }
 
+const MaskEditor = lazy(() =>
+  import("./panels/mask/MaskEditor").then((room) => ({ default: room.MaskEditor })),
+);
 const Models = lazy(() => import("./panels/Models").then((room) => ({ default: room.Models })));
 
 type Stage = "starting" | "ready" | { failed: string };
@@ -132,6 +136,7 @@ export function App() {
 function Screen() {
   const inspector = useView((state) => state.inspector);
   const models = useView((state) => state.models);
+  const masking = useMasking((state) => state.open !== null);
   return (
     <FieldServicesContext value={fieldServices}>
       <div className={inspector ? "studio with-inspector" : "studio"}>
@@ -153,6 +158,7 @@ function Screen() {
         <Shortcuts />
         <Sheets />
         <PluginDialog />
+        <Suspense>{masking && <MaskEditor />}</Suspense>
       </div>
     </FieldServicesContext>
   );

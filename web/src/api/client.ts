@@ -236,6 +236,19 @@ export function makeClient(codec: Codec, request: typeof fetch = (...given) => f
       );
       return { filename: answer.name, subfolder: answer.subfolder, type: answer.type };
     },
+    /** Keeps a mask, an opaque PNG but for what is masked, with the picture it is of. */
+    async uploadMask(mask: Blob, name: string, original: ImageFile): Promise<ImageFile> {
+      const form = new FormData();
+      form.append("image", mask, name);
+      form.append("subfolder", "clipspace");
+      form.append("type", "input");
+      form.append("original_ref", JSON.stringify(original));
+      const answer = await read<{ name: string; subfolder: string; type: string }>("/upload/mask", {
+        method: "POST",
+        body: form,
+      });
+      return { filename: answer.name, subfolder: answer.subfolder, type: answer.type };
+    },
     workflows(): Promise<string[]> {
       return this.files("workflows");
     },

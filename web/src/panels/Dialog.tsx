@@ -10,8 +10,8 @@ interface Props {
   children: ReactNode;
   /** Buttons, the chosen one last. */
   actions?: ReactNode;
-  /** "narrow" for a question, "wide" for what one works in. */
-  width?: "narrow" | "middle" | "wide";
+  /** "narrow" for a question, "wide" for a list, "full" for what one works in. */
+  width?: "narrow" | "middle" | "wide" | "full";
 }
 
 export function Dialog({ title, onClose, children, actions, width = "middle" }: Props) {

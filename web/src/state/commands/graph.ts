@@ -3,6 +3,7 @@ import { MODE } from "../../document/graph";
 import { groupSelected, toggleCollapsed, toggleMode } from "../actions";
 import { canvas } from "../canvas";
 import type { Command } from "../commands";
+import { canMask, maskNode } from "../masking";
 import { activeTab } from "../studio";
 import { useView } from "../view";
 
@@ -39,6 +40,16 @@ export const graphCommands: readonly Command[] = [
     keys: ["Ctrl+M"],
     enabled: hasNodes,
     run: () => toggleMode(MODE.muted),
+  },
+  {
+    id: "node.mask",
+    title: "Paint the mask of the selected picture",
+    group: "Node",
+    enabled: canMask,
+    run: () => {
+      const [key] = activeTab().selected;
+      if (key !== undefined) maskNode(key);
+    },
   },
   {
     id: "node.collapse",

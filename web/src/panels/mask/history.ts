@@ -1,0 +1,52 @@
+/** Undo and redo of a mask, by the parts that changed. */
+import { clipped, isEmpty, type Mask, type Part, put, taken } from "./raster";
+
+interface Change {
+  part: Part;
+  before: Uint8ClampedArray;
+  after: Uint8ClampedArray;
+}
+
+export class MaskHistory {
+  #done: Change[] = [];
+  #undone: Change[] = [];
+
+  constructor(readonly mask: Mask) {}
+
+  get canUndo(): boolean {
+    return this.#done.length > 0;
+  }
+
+  get canRedo(): boolean {
+    return this.#undone.length > 0;
+  }
+
+  /** Does something to the mask and remembers what it changed; `act` says which part that was. */
+  record(before: Mask, part: Part): void {
+    const inside = clipped(this.mask, part);
+    if (isEmpty(inside)) return;
+    this.#done.push({
+      part: inside,
+      before: taken(before, inside),
+      after: taken(this.mask, inside),
+    });
+    this.#undone = [];
+  }
+
+  /** Returns what changed, or null where there was nothing to undo. */
+  undo(): Part | null {
+    const change = this.#done.pop();
+    if (change === undefined) return null;
+    put(this.mask, change.part, change.before);
+    this.#undone.push(change);
+    return change.part;
+  }
+
+  redo(): Part | null {
+    const change = this.#undone.pop();
+    if (change === undefined) return null;
+    put(this.mask, change.part, change.after);
+    this.#done.push(change);
+    return change.part;
+  }
+}

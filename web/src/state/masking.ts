@@ -1,0 +1,82 @@
+/** Painting the mask of a picture: which picture, and what becomes of the mask. */
+import { create } from "zustand";
+import { type ImageFile, viewUrl } from "../api/client";
+import type { GraphNode } from "../document/graph";
+import { t } from "../words/words";
+import { add, change } from "./actions";
+import { canvas } from "./canvas";
+import { refreshCatalog } from "./files";
+import { client } from "./server";
+import { activeTab, schemaOf } from "./studio";
+import { tell } from "./view";
+
+export interface Masked {
+  file: ImageFile;
+  /** The input that gets the masked picture; null where a new node is put down for it. */
+  target: { node: string; input: string } | null;
+}
+
+export const useMasking = create<{ open: Masked | null }>(() => ({ open: null }));
+
+/** The picture that a loading node names, as `folder/name.png [output]`. */
+export function fileOf(value: unknown): ImageFile | null {
+  if (typeof value !== "string" || value === "") return null;
+  const [, path = value, type = "input"] = /^(.*?)(?: \[(input|output|temp)\])?$/.exec(value) ?? [];
+  const slash = path.lastIndexOf("/");
+  return { filename: path.slice(slash + 1), subfolder: path.slice(0, Math.max(slash, 0)), type };
+}
+
+/** The input of a node that names a picture, if it has one. */
+export function pictureInput(node: GraphNode | undefined): string | null {
+  const inputs = node === undefined ? [] : (schemaOf(node.type)?.inputs ?? []);
+  return inputs.find((each) => each.options.image_upload === true)?.name ?? null;
+}
+
+export function canMask(): boolean {
+  const { graph, selected } = activeTab();
+  return selected.length === 1 && pictureInput(graph.nodes[selected[0] ?? ""]) !== null;
+}
+
+/** Opens the mask of the picture that a node loads. */
+export function maskNode(key: string): void {
+  const node = activeTab().graph.nodes[key];
+  const input = pictureInput(node);
+  const file = input === null ? null : fileOf(node?.values[input]);
+  if (input === null || file === null) {
+    tell(t("This node has no picture yet. Choose one first."));
+    return;
+  }
+  useMasking.setState({ open: { file, target: { node: key, input } } });
+}
+
+/** Opens a new mask for a result; saving it puts down a node that loads the picture with it. */
+export function maskResult(file: ImageFile): void {
+  useMasking.setState({ open: { file, target: null } });
+}
+
+/** The picture without what is masked, and its mask alone (as opacity). */
+export function pictureUrl({ file }: Masked): string {
+  return `${viewUrl(file)}&channel=rgb`;
+}
+
+export function opacityUrl({ file }: Masked): string {
+  return `${viewUrl(file)}&channel=a`;
+}
+
+/**
+ * Keeps a mask with its picture among the inputs, and shows it on its node. `png` is as large as
+ * the picture; it is opaque where nothing is masked.
+ */
+export async function saveMask({ file, target }: Masked, png: Blob): Promise<void> {
+  const kept = await client.uploadMask(png, `masked-${Date.now()}.png`, file);
+  await refreshCatalog();
+  const value = `${kept.subfolder}/${kept.filename} [${kept.type}]`;
+  const schema = schemaOf("LoadImage");
+  if (target !== null && target.node in activeTab().graph.nodes) {
+    change(target.node, target.input, value);
+  } else if (schema !== undefined) {
+    const handle = canvas();
+    if (handle !== null) change(add(schema, handle.toGraph(handle.pointer())), "image", value);
+  }
+  useMasking.setState({ open: null });
+}

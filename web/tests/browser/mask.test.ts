@@ -1,0 +1,76 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { dropFile, openPage, type Studio, startStudio } from "./studio";
+
+let studio: Studio;
+
+beforeAll(async () => {
+  studio = await startStudio();
+});
+afterAll(() => studio?.close());
+
+test("a mask is painted by pointer and by keys, kept, and read by the node", async () => {
+  const page = await openPage(studio);
+  // A picture of the server's own making, as a user would drop one.
+  const picture = await page.evaluate(async () => {
+    const canvas = new OffscreenCanvas(96, 64);
+    const brush = canvas.getContext("2d");
+    if (brush === null) throw new Error("no canvas");
+    brush.fillStyle = "#3060c0";
+    brush.fillRect(0, 0, 96, 64);
+    brush.fillStyle = "#c06030";
+    brush.fillRect(0, 0, 48, 64);
+    const blob = await canvas.convertToBlob({ type: "image/png" });
+    return [...new Uint8Array(await blob.arrayBuffer())];
+  });
+  await dropFile(page, { name: "halves.png", type: "image/png", content: Buffer.from(picture) });
+  const loader = page.getByRole("group", { name: "Load Image", exact: true });
+  await loader.waitFor();
+  const open = async () => {
+    await page.keyboard.press("Control+k");
+    await page.getByRole("combobox", { name: "Name of a command" }).fill("paint the mask");
+    await page.keyboard.press("Enter");
+    await page.getByText(/96 x 64 pixels/).waitFor();
+  };
+  const masked = async () => {
+    const text = await page.locator(".mask-state").textContent();
+    return Number(/([\d.]+) % masked/.exec(text ?? "")?.[1]);
+  };
+
+  await open();
+  expect(await masked()).toBe(0);
+  const stage = page.getByRole("application", { name: /^The picture/ });
+  const box = await stage.boundingBox();
+  if (box === null) throw new Error("the picture is not on the screen");
+  const middle = { x: box.x + box.width / 2, y: box.y + box.height / 2 };
+  await page.mouse.move(middle.x - 60, middle.y);
+  await page.mouse.down();
+  await page.mouse.move(middle.x + 60, middle.y, { steps: 5 });
+  await page.mouse.up();
+  const stroke = await masked();
+  expect(stroke).toBeGreaterThan(3);
+
+  await page.getByRole("button", { name: "Undo", exact: true }).last().click();
+  await expect.poll(masked).toBe(0);
+  await page.getByRole("radio", { name: "Fill what looks alike" }).check();
+  await page.mouse.click(middle.x - 40, middle.y);
+  await expect.poll(masked).toBe(50);
+  await stage.focus();
+  await page.keyboard.press("i");
+  await page.keyboard.press("e");
+  await page.keyboard.press("Enter");
+  await expect.poll(masked).toBeLessThan(50);
+  await page.keyboard.press("Control+z");
+  await expect.poll(masked).toBe(50);
+  await page.getByRole("button", { name: "Feather", exact: true }).click();
+  await page.getByRole("button", { name: "Keep the mask" }).click();
+  await expect.poll(() => page.getByRole("application", { name: /^The picture/ }).count()).toBe(0);
+
+  await expect
+    .poll(() => loader.locator(".picture img").getAttribute("src"))
+    .toMatch(/masked-.*clipspace|clipspace.*masked-/);
+  await open();
+  await expect.poll(masked).toBeGreaterThan(49);
+  expect(await masked()).toBeLessThan(51);
+  await page.keyboard.press("Escape");
+  await page.context().close();
+});
