@@ -19,14 +19,17 @@ import {
   useRef,
   useState,
 } from "react";
-import { moveNodes, resizeNode } from "../document/edit";
-import type { Size } from "../document/graph";
+import { resizeNode } from "../document/edit";
+import type { Point, Size } from "../document/graph";
+import { useArranging } from "../state/arranging";
 import { openFile } from "../state/files";
 import { enter } from "../state/levels";
+import { dragTo } from "../state/moving";
 import { isInstance } from "../state/places";
 import { takeDropped } from "../state/results";
 import { useRuns } from "../state/runs";
-import { bodyAt, boundsOf, GRID, TITLE } from "../state/shape";
+import { useSetting } from "../state/settings";
+import { boundsOf, boundsOfAll, TITLE } from "../state/shape";
 import {
   activeTab,
   edit,
@@ -40,31 +43,35 @@ import {
 import { useView } from "../state/view";
 import { BoundaryCard } from "./BoundaryCard";
 import { Breadcrumbs } from "./Breadcrumbs";
+import { ContextMenu } from "./ContextMenu";
 import { useCanvasHandle } from "./clipboard";
 import { disconnect, joinEnds, letGo, mayJoin, reconnect, startPulling } from "./connecting";
 import { DifferenceMarks } from "./DifferenceMarks";
 import { useDragging } from "./dragging";
 import { goOnDragging, startDrag, stopDrag } from "./entering";
+import { FoldCard } from "./FoldCard";
 import { type FlowEdge, type FlowNode, Projection } from "./flow";
+import { foldEdges, foldNodes } from "./folding";
 import { Groups } from "./Groups";
 import { Minimap } from "./Minimap";
 import { NodeCard } from "./NodeCard";
+import { NoteCard } from "./NoteCard";
 import { nodeAt, Overview } from "./Overview";
+import { Drawn, useSelecting } from "./Selecting";
+import { SelectionBar } from "./SelectionBar";
 import { PulledWire, Wire } from "./Wire";
 import { paintedWireAt, usePaintedWires, WireLayer } from "./WireLayer";
 import { WireMarks } from "./WireMarks";
 import { clickWire, WireMenu } from "./WireMenu";
 import { ZoomBar } from "./ZoomBar";
 
-const NODE_TYPES = { card: NodeCard, boundary: BoundaryCard };
+const NODE_TYPES = { card: NodeCard, boundary: BoundaryCard, note: NoteCard, fold: FoldCard };
 const EDGE_TYPES = { wire: Wire };
 /** Below this zoom, nodes are painted instead of built: nobody reads their fields there. */
 export const OVERVIEW_BELOW = 0.4;
 const MIN_ZOOM = 0.05;
 const FIRST_PADDING = 0.06;
 /** The library takes in anew whatever is not the same object as before: nothing is made as it draws. */
-const SNAP: [number, number] = [GRID, GRID];
-const PANNING = [0, 1];
 const ADDING = ["Shift", "Control", "Meta"];
 const NO_NODES: FlowNode[] = [];
 const NO_EDGES: FlowEdge[] = [];
@@ -86,16 +93,23 @@ function Board() {
   const overview = useStore((state) => state.transform[2] < OVERVIEW_BELOW);
   const [projection] = useState(() => new Projection());
   const nodes = useMemo(
-    () => projection.nodes(tab, catalog, shown),
+    () => foldNodes(projection.nodes(tab, catalog, shown), tab.graph),
     [projection, tab, catalog, shown],
   );
-  const edges = useMemo(() => projection.edges(tab, catalog), [projection, tab, catalog]);
+  const edges = useMemo(
+    () => foldEdges(projection.edges(tab, catalog), tab.graph),
+    [projection, tab, catalog],
+  );
   const box = useRef<HTMLDivElement>(null);
   const [firstView] = useState(() => tab.viewport ?? guessedView());
   const pointer = useCanvasHandle(flow, box);
   useFirstView(flow, box);
   useDragging(flow, box, overview);
   const wires = usePaintedWires(box, edges, overview);
+  const painted = (at: Point) => (overview ? nodeAt(at) : null);
+  const panning = useSelecting(flow, box, (at) => painted(at) !== null);
+  const tool = useSetting("calotype.drag");
+  const settling = useArranging((state) => state.settling);
 
   const atScreen = useCallback(
     (x: number, y: number) => flow.screenToFlowPosition({ x, y }),
@@ -146,7 +160,8 @@ function Board() {
     // biome-ignore lint/a11y/noStaticElementInteractions: the keys do the same, see keys.ts
     <div
       ref={box}
-      className="canvas"
+      className={settling ? "canvas settling" : "canvas"}
+      data-tool={tool}
       onDoubleClick={onDoubleClick}
       onDragOver={(event) => event.preventDefault()}
       onDrop={onDrop}
@@ -176,20 +191,19 @@ function Board() {
         onlyRenderVisibleElements
         minZoom={MIN_ZOOM}
         maxZoom={2.5}
-        snapToGrid
-        snapGrid={SNAP}
-        panOnDrag={PANNING}
+        panOnDrag={panning}
         zoomOnDoubleClick={false}
         deleteKeyCode={null}
-        selectionKeyCode={ADDING}
+        selectionKeyCode={null}
         multiSelectionKeyCode={ADDING}
         disableKeyboardA11y
         elevateNodesOnSelect
         defaultViewport={firstView}
       >
         <Background variant={BackgroundVariant.Dots} gap={24} size={1.8} />
-        {!overview && <Groups />}
         {wires.painted !== null && <WireLayer edges={edges} painted={wires.painted} />}
+        <Groups />
+        <Drawn />
         {!overview && <WireMarks />}
         {overview && <Overview />}
         <DifferenceMarks />
@@ -198,6 +212,8 @@ function Board() {
       <ZoomBar />
       <Minimap />
       <WireMenu />
+      <SelectionBar />
+      <ContextMenu box={box} painted={painted} />
       {tab.graph.order.length === 0 && <Empty />}
     </div>
   );
@@ -239,7 +255,7 @@ const AROUND = { width: 360, height: 220 };
 /** About where a fitted document will be, so that nothing is built that will not be seen. */
 function guessedView(): Viewport {
   const { graph } = activeTab();
-  const bounds = boundsOf(graph, graph.order) ?? { x: 0, y: 0, width: 800, height: 600 };
+  const bounds = boundsOfAll(graph) ?? { x: 0, y: 0, width: 800, height: 600 };
   const width = Math.max(window.innerWidth - AROUND.width, 300);
   const height = Math.max(window.innerHeight - AROUND.height, 300);
   return getViewportForBounds(bounds, width, height, MIN_ZOOM, 1, FIRST_PADDING);
@@ -252,7 +268,7 @@ function useFirstView(
 ): void {
   useEffect(() => {
     const { graph, viewport } = activeTab();
-    const bounds = boundsOf(graph, graph.order);
+    const bounds = boundsOfAll(graph);
     if (viewport !== null || bounds === null || box.current === null) return;
     void flow
       .fitBounds(bounds, { padding: FIRST_PADDING })
@@ -262,12 +278,11 @@ function useFirstView(
 
 function onNodesChange(changes: NodeChange<FlowNode>[]): void {
   const moved: Record<string, { x: number; y: number }> = {};
-  const { selected, graph } = activeTab();
-  const chosen = new Set(selected);
+  const chosen = new Set(activeTab().selected);
   let reselected = false;
   for (const each of changes) {
     if (each.type === "position" && each.position !== undefined && each.dragging === true) {
-      moved[each.id] = bodyAt(each.position);
+      moved[each.id] = each.position;
     }
     if (each.type === "dimensions" && each.dimensions !== undefined && each.resizing === true) {
       resize(each.id, each.dimensions);
@@ -280,10 +295,7 @@ function onNodesChange(changes: NodeChange<FlowNode>[]): void {
     }
   }
   if (reselected) select([...chosen], activeTab().selectedLinks);
-  const keys = Object.keys(moved).filter((key) => key in graph.nodes);
-  if (keys.length > 0) {
-    edit("Move", (draft) => moveNodes(draft, moved), `move ${keys.join()}`);
-  }
+  if (Object.keys(moved).length > 0) dragTo(moved);
 }
 
 function resize(key: string, { width, height }: Size): void {

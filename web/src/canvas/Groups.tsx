@@ -1,113 +1,282 @@
-/** Frames behind nodes. Moving a frame moves what lies in it. */
-import { useReactFlow, ViewportPortal } from "@xyflow/react";
-import { X } from "lucide-react";
-import { type PointerEvent, useRef } from "react";
-import { changeGroup, moveNodes } from "../document/edit";
-import type { Group, Point } from "../document/graph";
-import { ungroup } from "../state/actions";
+/** Frames behind nodes. Moving a frame moves what lies in it; a folded one is drawn as one box. */
+import { useReactFlow, useStore, ViewportPortal } from "@xyflow/react";
+import {
+  ChevronDown,
+  CircleSlash2,
+  EllipsisVertical,
+  type LucideIcon,
+  SkipForward,
+} from "lucide-react";
+import { type MouseEvent, type PointerEvent, useRef } from "react";
+import { frameBox, frameOf, frameState, heldBy, moveHeld, placeFrame } from "../document/frames";
+import { type Group, MODE, type Point } from "../document/graph";
+import { useArranging } from "../state/arranging";
+import { frameColour } from "../state/colours";
+import { foldingOf } from "../state/folding";
+import {
+  renameFrame,
+  selectFrame,
+  setFrameMode,
+  takeFrame,
+  toggleFrameCollapsed,
+} from "../state/framing";
+import { gridStep } from "../state/moving";
 import { GRID } from "../state/shape";
 import { activeTab, edit, endThread, useActive } from "../state/studio";
+import { t } from "../words/words";
+import { openMenu } from "./menus";
 
 export function Groups() {
-  const groups = useActive((tab) => tab.graph.groups);
+  const graph = useActive((tab) => tab.graph);
+  const scale = useTitleScale();
+  const { folds, hiddenFrames } = foldingOf(graph);
+  const folded = new Set(folds.map((each) => each.group.key));
   return (
     <ViewportPortal>
-      {groups.map((each) => (
-        <Frame key={each.key} group={each} />
-      ))}
+      {graph.groups.map((each) =>
+        folded.has(each.key) || hiddenFrames.has(each.key) ? null : (
+          <Frame key={each.key} group={each} scale={scale} />
+        ),
+      )}
     </ViewportPortal>
   );
 }
 
-interface Moving {
-  pointer: Point;
-  frame: Point;
-  nodes: Record<string, Point>;
+const LARGEST = 8;
+const FAR = 2.5;
+
+/** Titles grow as one goes away, in steps, so that zooming does not draw every frame anew. */
+function useTitleScale(): number {
+  return useStore((state) => {
+    const steps = Math.round(Math.log2(1 / state.transform[2]) * 2) / 2;
+    return Math.min(LARGEST, 2 ** Math.max(0, steps));
+  });
 }
 
-function Frame({ group }: { group: Group }) {
+/** Begins with the pointer, calls for each step, and ends one entry of the log. */
+export function useFrameDrag(onStep: (by: Point) => void, onClick?: () => void) {
   const flow = useReactFlow();
-  const moving = useRef<Moving | null>(null);
+  const start = useRef<{ at: Point; moved: boolean } | null>(null);
   const at = (event: PointerEvent) =>
-    flow.screenToFlowPosition({ x: event.clientX, y: event.clientY });
-  const press = (event: PointerEvent<HTMLElement>) => {
-    if (event.button !== 0 || event.target instanceof HTMLInputElement) return;
-    event.stopPropagation();
-    event.currentTarget.setPointerCapture(event.pointerId);
-    moving.current = { pointer: at(event), frame: group.position, nodes: nodesIn(group) };
+    flow.screenToFlowPosition({ x: event.clientX, y: event.clientY }, { snapToGrid: false });
+  return {
+    press: (event: PointerEvent<HTMLElement>) => {
+      event.stopPropagation();
+      event.currentTarget.setPointerCapture(event.pointerId);
+      start.current = { at: at(event), moved: false };
+    },
+    drag: (event: PointerEvent) => {
+      const begun = start.current;
+      if (begun === null) return;
+      const now = at(event);
+      const by = { x: now.x - begun.at.x, y: now.y - begun.at.y };
+      if (!begun.moved && Math.hypot(by.x, by.y) < GRID / 2) return;
+      begun.moved = true;
+      useArranging.setState({ dragging: true });
+      onStep(by);
+    },
+    release: () => {
+      if (start.current === null) return;
+      if (start.current.moved) endThread();
+      else onClick?.();
+      start.current = null;
+      useArranging.setState({ dragging: false });
+    },
   };
-  const drag = (event: PointerEvent) => {
-    const begun = moving.current;
-    if (begun === null) return;
-    const now = at(event);
-    const by = {
-      x: Math.round((now.x - begun.pointer.x) / GRID) * GRID,
-      y: Math.round((now.y - begun.pointer.y) / GRID) * GRID,
-    };
-    const moved = (from: Point) => ({ x: from.x + by.x, y: from.y + by.y });
-    edit(
-      "Move the group",
-      (draft) => {
-        changeGroup(draft, group.key, { position: moved(begun.frame) });
-        const places = Object.entries(begun.nodes).map(([key, from]) => [key, moved(from)]);
-        moveNodes(draft, Object.fromEntries(places));
-      },
-      `group ${group.key}`,
-    );
+}
+
+/** Moves a frame with what it held when it was taken. */
+export function useMovedFrame(key: string) {
+  const held = useRef<ReturnType<typeof heldBy> | null>(null);
+  const step = (by: Point) => {
+    const { graph } = activeTab();
+    const group = frameOf(graph, key);
+    if (group === undefined) return;
+    held.current ??= heldBy(graph, group);
+    const taken = held.current;
+    const from = taken.frames[key] ?? group.position;
+    const to = gridStep({ x: from.x + by.x, y: from.y + by.y });
+    const whole = { x: to.x - from.x, y: to.y - from.y };
+    edit("Move the group", (draft) => moveHeld(draft, taken, whole), `group ${key}`);
   };
-  const release = () => {
-    moving.current = null;
-    endThread();
+  const { press, drag, release } = useFrameDrag(step, () => selectFrame(key));
+  return {
+    onPointerDown: (event: PointerEvent<HTMLElement>) => {
+      if (event.button !== 0 || isControl(event.target)) return;
+      held.current = null;
+      press(event);
+    },
+    onPointerMove: drag,
+    onPointerUp: release,
+    onPointerCancel: release,
+    onDoubleClick: (event: MouseEvent<HTMLElement>) => {
+      // The pointer is the header's while it is down, so the title does not hear it.
+      const input = event.currentTarget.querySelector("input");
+      if (input === null || isControl(event.target)) return;
+      event.stopPropagation();
+      input.readOnly = false;
+      input.focus();
+      input.select();
+    },
   };
-  const { position, size, title, color } = group;
+}
+
+function isControl(target: EventTarget): boolean {
+  return target instanceof Element && target.closest("button, input:read-write") !== null;
+}
+
+function Frame({ group, scale }: { group: Group; scale: number }) {
+  const inHand = useArranging((state) => state.frame === group.key);
+  const moving = useMovedFrame(group.key);
+  const { position, size, title } = group;
+  const { mode } = frameState(group);
+  const classes = [
+    "frame nopan",
+    inHand ? "in-hand" : "",
+    mode === null ? "" : "off",
+    scale > FAR ? "far" : "",
+  ];
+  const colour = frameColour(group.color);
   return (
     <section
-      className="frame nopan"
+      className={classes.filter(Boolean).join(" ")}
       aria-label={title}
+      data-frame={group.key}
       style={
         {
           transform: `translate(${position.x}px, ${position.y}px)`,
           width: size.width,
           height: size.height,
-          ...(color === null ? {} : { "--frame": color }),
+          "--scale": scale,
+          ...(colour === undefined ? {} : { "--frame": colour }),
         } as React.CSSProperties
       }
     >
-      <header onPointerDown={press} onPointerMove={drag} onPointerUp={release}>
-        <input
-          aria-label="Title of the group"
-          key={title}
-          defaultValue={title}
-          size={Math.max(title.length, 6)}
-          onKeyDown={(event) => {
-            if (event.key === "Enter") event.currentTarget.blur();
-          }}
-          onBlur={(event) => {
-            const text = event.currentTarget.value;
-            if (text !== title) {
-              edit("Rename the group", (draft) => changeGroup(draft, group.key, { title: text }));
-            }
-          }}
-        />
-        <button type="button" aria-label="Remove the frame" onClick={() => ungroup(group.key)}>
-          <X size={14} aria-hidden />
-        </button>
+      <header {...moving}>
+        <FrameTitle group={group} />
+        <FrameTools group={group} />
       </header>
+      <Corner group={group} />
     </section>
   );
 }
 
-/** The nodes whose middle lies in the frame, as files mean it. */
-function nodesIn({ position, size }: Group): Record<string, Point> {
-  const inside = Object.values(activeTab().graph.nodes).filter((node) => {
-    const x = node.position.x + node.size.width / 2;
-    const y = node.position.y + node.size.height / 2;
-    return (
-      x >= position.x &&
-      y >= position.y &&
-      x <= position.x + size.width &&
-      y <= position.y + size.height
+export function FrameTitle({ group }: { group: Group }) {
+  const { key, title } = group;
+  return (
+    <input
+      aria-label={t("Title of the group")}
+      key={title}
+      defaultValue={title}
+      size={Math.max(title.length, 4)}
+      readOnly
+      onMouseDown={(event) => {
+        // Taking it with the pointer moves the frame; only the keyboard and a double click focus it.
+        if (event.currentTarget.readOnly) event.preventDefault();
+      }}
+      onFocus={() => takeFrame(key)}
+      onKeyDown={(event) => {
+        const input = event.currentTarget;
+        if (event.key === "Enter" && input.readOnly) {
+          input.readOnly = false;
+          input.select();
+        } else if (event.key === "Enter") input.blur();
+        else if (event.key === "Escape") {
+          input.value = title;
+          input.blur();
+        }
+      }}
+      onBlur={(event) => {
+        event.currentTarget.readOnly = true;
+        const text = event.currentTarget.value;
+        if (text !== title) renameFrame(key, text);
+      }}
+    />
+  );
+}
+
+export function FrameTools({ group, folded = false }: { group: Group; folded?: boolean }) {
+  const { mode } = frameState(group);
+  const { key } = group;
+  return (
+    <span className="frame-tools">
+      <Tool
+        icon={SkipForward}
+        label={t("Bypass the group as one")}
+        pressed={mode === MODE.bypassed}
+        act={() => setFrameMode(key, MODE.bypassed, "Bypass the group")}
+      />
+      <Tool
+        icon={CircleSlash2}
+        label={t("Mute the group as one")}
+        pressed={mode === MODE.muted}
+        act={() => setFrameMode(key, MODE.muted, "Mute the group")}
+      />
+      <Tool
+        icon={ChevronDown}
+        label={folded ? t("Unfold the group") : t("Fold the group up")}
+        pressed={folded}
+        act={() => toggleFrameCollapsed(key)}
+      />
+      <button
+        type="button"
+        aria-label={t("More for this group")}
+        aria-haspopup="menu"
+        onClick={(event) => {
+          const { left, bottom } = event.currentTarget.getBoundingClientRect();
+          openMenu({ kind: "frame", key }, { x: left, y: bottom + 4 });
+        }}
+      >
+        <EllipsisVertical aria-hidden />
+      </button>
+    </span>
+  );
+}
+
+interface ToolProps {
+  icon: LucideIcon;
+  label: string;
+  pressed: boolean;
+  act: () => void;
+}
+
+function Tool({ icon: Icon, label, pressed, act }: ToolProps) {
+  return (
+    <button type="button" aria-label={label} title={label} aria-pressed={pressed} onClick={act}>
+      <Icon aria-hidden />
+    </button>
+  );
+}
+
+const LEAST = { width: 120, height: 80 };
+
+function Corner({ group: { key } }: { group: Group }) {
+  const from = useRef<{ width: number; height: number } | null>(null);
+  const { press, drag, release } = useFrameDrag((by) => {
+    const group = frameOf(activeTab().graph, key);
+    if (group === undefined) return;
+    from.current ??= group.size;
+    const { x: width, y: height } = gridStep({
+      x: Math.max(LEAST.width, from.current.width + by.x),
+      y: Math.max(LEAST.height, from.current.height + by.y),
+    });
+    edit(
+      "Resize the group",
+      (draft) => placeFrame(draft, key, { ...frameBox(group), width, height }),
+      `size ${key}`,
     );
   });
-  return Object.fromEntries(inside.map((node) => [node.key, node.position]));
+  return (
+    <div
+      className="frame-corner"
+      onPointerDown={(event) => {
+        if (event.button !== 0) return;
+        from.current = null;
+        press(event);
+      }}
+      onPointerMove={drag}
+      onPointerUp={release}
+      onPointerCancel={release}
+    />
+  );
 }

@@ -1,10 +1,12 @@
 /** A node: title, sockets, widgets, and below them what it shows. */
 import { Handle, type NodeProps, NodeResizeControl, Position } from "@xyflow/react";
-import { AlertTriangle } from "lucide-react";
+import { AlertTriangle, Pin } from "lucide-react";
 import { memo, useState } from "react";
+import { isPinned } from "../document/flags";
 import { MODE } from "../document/graph";
 import { previewsOf } from "../document/previews";
 import { rename } from "../state/actions";
+import { paintOf } from "../state/colours";
 import { colourOf, familyOf } from "../state/kinds";
 import { isInstance, useRunOf } from "../state/places";
 import type { NodeRun } from "../state/runs";
@@ -17,6 +19,7 @@ import {
   showsPictures,
 } from "../state/shape";
 import { activeTab, titleOf, useActive, useStudio } from "../state/studio";
+import { t } from "../words/words";
 import { EnterButton } from "./EnterButton";
 import type { FlowNode } from "./flow";
 import { takeDrop } from "./mediaDrop";
@@ -32,6 +35,7 @@ export const NodeCard = memo(function NodeCard({ id, selected }: NodeProps<FlowN
   if (node === undefined) return null;
   const preview = previewsOf(node) ? made : undefined;
   const shape = shapeFor(node, schema, showsPictures(schema) || shown !== undefined);
+  const paint = paintOf(node);
   const classes = [
     "card",
     selected ? "selected" : "",
@@ -41,13 +45,14 @@ export const NodeCard = memo(function NodeCard({ id, selected }: NodeProps<FlowN
     node.mode === MODE.bypassed ? "bypassed" : "",
     schema === undefined ? "unknown" : "",
     node.collapsed ? "collapsed" : "",
+    paint === undefined ? "" : "painted",
   ];
   return (
     // biome-ignore lint/a11y/useSemanticElements: a node is a group of fields, not a form's fieldset
     <div
       role="group"
       className={classes.filter(Boolean).join(" ")}
-      style={{ width: shape.width, height: shape.height }}
+      style={{ width: shape.width, height: shape.height, ...paint }}
       aria-label={titleOf(node, schema)}
       data-node={id}
       onDrop={(event) => takeDrop(id, event)}
@@ -127,6 +132,7 @@ function Title({ node: id, run, sentences }: TitleProps) {
         </span>
       )}
       <EnterButton node={id} />
+      {isPinned(node) && <Pin className="pin" size={12} aria-label={t("pinned")} />}
       {node.mode === MODE.muted && <span className="mode">muted</span>}
       {node.mode === MODE.bypassed && <span className="mode">bypassed</span>}
       {sentences.length > 0 && (

@@ -1,7 +1,7 @@
 /** How near one is, and back to all of it. */
 import { useReactFlow, useStore } from "@xyflow/react";
 import { Maximize, Minus, Plus } from "lucide-react";
-import { boundsOf } from "../state/shape";
+import { boundsOf, boundsOfAll } from "../state/shape";
 import { activeTab } from "../state/studio";
 
 const GLIDE = { duration: 180 };
@@ -43,6 +43,6 @@ export function showNodes(
   keys: readonly string[] = [],
 ): void {
   const { graph } = activeTab();
-  const bounds = boundsOf(graph, keys.length > 0 ? keys : graph.order);
+  const bounds = keys.length > 0 ? boundsOf(graph, keys) : boundsOfAll(graph);
   if (bounds !== null) void flow.fitBounds(bounds, { padding: 0.12, duration: 240 });
 }

@@ -6,8 +6,9 @@ import type { Node } from "@xyflow/react";
 import { canvas } from "../state/canvas";
 import { duplicateAt } from "../state/clipping";
 import { entryOf, insertNode, pullOutOfWires, wireAt } from "../state/connecting";
+import { endDrag } from "../state/moving";
 import { bodyAt, boundsOf } from "../state/shape";
-import { activeTab, endThread, schemaOf, undoEdit } from "../state/studio";
+import { activeTab, schemaOf, undoEdit } from "../state/studio";
 import { useWiring } from "../state/wiring";
 
 const REACH = 28;
@@ -55,7 +56,7 @@ export function stopDrag(_event: Dragged, _node: Node, nodes: readonly Node[]): 
   const { over } = useWiring.getState();
   const ended = drag;
   drag = null;
-  endThread();
+  endDrag();
   const [node] = nodes;
   if (ended?.copying === true) leaveCopies(ended, nodes);
   else if (over !== null && node !== undefined) insertNode(node.id, over, middleOf(node.id));

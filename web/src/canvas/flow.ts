@@ -2,13 +2,17 @@
 import { type Edge, type Node, Position } from "@xyflow/react";
 import type { Catalog } from "../api/catalog";
 import type { NodeSchema } from "../api/types";
+import { isPinned } from "../document/flags";
 import { type GraphNode, isBoundary, type Link } from "../document/graph";
+import { isNote } from "../document/notes";
 import { placeHere } from "../state/places";
 import type { Shown } from "../state/runs";
 import { cornerOf, outputType, type Shape, shapeFor, showsPictures, WIDGET } from "../state/shape";
 import type { Tab } from "../state/studio";
 
-export type FlowNode = Node<Record<string, never>, "card" | "boundary">;
+export type FlowNode = Node<Record<string, never>, "card" | "boundary" | "note" | "fold">;
+/** What the name of a folded frame's box begins with, among those of nodes. */
+export const FOLD = "frame ";
 export type FlowEdge = Edge<{ type: string; muted: boolean }, "wire">;
 
 interface Known {
@@ -108,14 +112,15 @@ function flowNode(node: GraphNode, shape: Shape, selected: boolean): FlowNode {
   const { width, height } = shape;
   return {
     id: node.key,
-    type: isBoundary(node.key) ? "boundary" : "card",
+    type: isBoundary(node.key) ? "boundary" : isNote(node) ? "note" : "card",
     position: cornerOf(node),
     data: NO_DATA,
     width,
     height,
     measured: { width, height },
     selected,
-    dragHandle: ".card-title",
+    draggable: !isPinned(node),
+    dragHandle: isNote(node) ? ".note" : ".card-title",
     handles: handlesOf(shape),
   };
 }

@@ -33,9 +33,7 @@ export async function tidied(task: Untidy): Promise<Map<string, Box>> {
   const laid = level(task, null, dagre);
   const [before, after] = [around(task.boxes.values()), around(laid.values())];
   if (before === null || after === null) return laid;
-  const snapped = (value: number) => Math.round(value / GRID) * GRID;
-  const by = { x: snapped(before.x - after.x), y: snapped(before.y - after.y) };
-  return moved(laid, by);
+  return moved(laid, { x: before.x - after.x, y: before.y - after.y });
 }
 
 /** What lies directly in a frame, each with all that is in it, as the frame sees it. */

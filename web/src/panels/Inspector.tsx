@@ -2,6 +2,7 @@
 import { viewUrl } from "../api/client";
 import type { NodeSchema } from "../api/types";
 import { type GraphNode, isBoundary } from "../document/graph";
+import { isNote } from "../document/notes";
 import { inputsOf } from "../state/inputs";
 import { colourOf, familyOf } from "../state/kinds";
 import { isInstance, placeHere, problemsAt, runAt, useRunOf } from "../state/places";
@@ -140,7 +141,7 @@ function About({ node }: { node: GraphNode }) {
           ))}
         </section>
       )}
-      {schema === undefined && !isBoundary(node.key) && (
+      {schema === undefined && !isBoundary(node.key) && !isNote(node) && (
         <p className="quiet">
           This node is not installed here. It is kept as it is, and saved as it was.
         </p>

@@ -40,6 +40,38 @@ export const SETTINGS = {
     standard: "en",
     choices: { en: "English", de: "Deutsch" },
   },
+  "calotype.drag": {
+    group: "Canvas",
+    title: "Dragging the empty canvas",
+    why: "V, H and Shift+V change it, too. With Shift or Ctrl a drag always draws a box, with Alt a lasso, with Space it moves the view.",
+    kind: "choice",
+    standard: "hand",
+    choices: {
+      hand: "Moves the view",
+      select: "Selects by a box",
+      lasso: "Selects by a lasso",
+    },
+  },
+  "calotype.snap": {
+    group: "Canvas",
+    title: "What is dragged clicks into",
+    why: "Straight rows are read faster. Hold Ctrl while you drag to place freely.",
+    kind: "choice",
+    standard: "both",
+    choices: {
+      both: "The grid, and lines of its neighbours",
+      grid: "The grid",
+      neighbours: "Lines of its neighbours",
+      nothing: "Nothing",
+    },
+  },
+  "calotype.selectionBar": {
+    group: "Canvas",
+    title: "Tools above the selection",
+    why: "Everything on them has a key and is in the menu of the right button, too.",
+    kind: "toggle",
+    standard: true,
+  },
   "calotype.wireShape": {
     group: "Canvas",
     title: "Shape of wires",

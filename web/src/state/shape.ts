@@ -4,6 +4,7 @@
  * title lies above it; here both are one box.
  */
 import type { InputSchema, NodeSchema } from "../api/types";
+import { around } from "../document/arrange";
 import { type Graph, type GraphNode, isBoundary, type Point, slotLabel } from "../document/graph";
 import { boundaryShape } from "./boundary";
 import { mediaOf } from "./fileValue";
@@ -248,6 +249,13 @@ export function outputType(node: GraphNode, schema: NodeSchema | undefined, slot
 /** A widget's value as the server would take it: what is saved, else the default. */
 export function currentValue(node: GraphNode, input: InputSchema) {
   return node.values[input.name] ?? standingOf(input);
+}
+
+/** The box around all nodes and frames. */
+export function boundsOfAll(graph: Graph) {
+  const nodes = boundsOf(graph, graph.order);
+  const frames = graph.groups.map(({ position, size }) => ({ ...position, ...size }));
+  return around([...(nodes === null ? [] : [nodes]), ...frames]);
 }
 
 export function boundsOf(graph: Graph, keys: readonly string[]) {

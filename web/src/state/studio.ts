@@ -15,6 +15,7 @@ import {
 import type { Json } from "../document/json";
 import { levelAt, livingPath, type Path, promptId, ROOT } from "../document/levels";
 import { close, EMPTY_LOG, type Log, record, redo, undo } from "../document/log";
+import { isNote } from "../document/notes";
 import { readGraph } from "../document/read";
 import { catalogWith } from "./subgraphSchema";
 import { layoutOf } from "./widgets";
@@ -277,5 +278,5 @@ export function closeTab(id: string): void {
 export function titleOf(node: GraphNode, schema: NodeSchema | undefined): string {
   if (node.key === INPUTS) return "Inputs";
   if (node.key === OUTPUTS) return "Outputs";
-  return node.title ?? schema?.display_name ?? node.type;
+  return node.title ?? schema?.display_name ?? (isNote(node) ? "Note" : node.type);
 }

@@ -5,6 +5,7 @@
 import type { Catalog } from "../api/catalog";
 import type { Graph, GraphNode, Link, Point } from "../document/graph";
 import { pointsOf } from "../document/reroute";
+import { foldedEnds } from "./folding";
 import { cornerOf, type Shape, shapeFor, showsPictures, WIDGET } from "./shape";
 
 export type WireShape = "spline" | "straight" | "orthogonal";
@@ -214,7 +215,8 @@ export function endsOf(
 ): Ends | null {
   const [from, to] = [graph.nodes[link.from], graph.nodes[link.to]];
   const input = to?.inputs[link.toSlot]?.name;
-  if (from === undefined || to === undefined || input === undefined) return null;
+  const folded = foldedEnds(graph, link);
+  if (from === undefined || to === undefined || input === undefined || folded.within) return null;
   const [out, into] = [known(from, catalog, shows), known(to, catalog, shows)];
   const row = out.outputs[link.fromSlot];
   const socket = into.inputs.find((each) => each.id === input);
@@ -223,8 +225,8 @@ export function endsOf(
   if (row === undefined || y === undefined) return null;
   const [start, end] = [cornerOf(from), cornerOf(to)];
   return {
-    source: { x: start.x + out.width, y: start.y + row.y },
-    target: { x: end.x, y: end.y + y },
+    source: folded.source?.at ?? { x: start.x + out.width, y: start.y + row.y },
+    target: folded.target?.at ?? { x: end.x, y: end.y + y },
   };
 }
 

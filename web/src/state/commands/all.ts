@@ -1,7 +1,9 @@
 /** The commands that the editor comes with, feature by feature. */
 import type { Command } from "../commands";
+import { arrangeCommands } from "./arrange";
 import { editCommands } from "./edit";
 import { fileCommands } from "./file";
+import { frameCommands } from "./frames";
 import { graphCommands } from "./graph";
 import { resultCommands } from "./results";
 import { runCommands } from "./run";
@@ -17,7 +19,10 @@ export const COMMANDS: readonly Command[] = [
   ...viewCommands,
   // Before editing: Delete takes selected points first.
   ...wiringCommands,
+  // Before editing, too: Escape ends what is being drawn before it touches the selection.
+  ...arrangeCommands,
   ...editCommands,
+  ...frameCommands,
   ...graphCommands,
   // After selecting nothing: Escape lets go of the selection before it leaves.
   ...subgraphCommands,

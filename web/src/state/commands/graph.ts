@@ -1,8 +1,10 @@
 /** Nodes: adding them, and how they take part in a run. */
 import { MODE } from "../../document/graph";
-import { groupSelected, toggleCollapsed, toggleMode } from "../actions";
+import { t } from "../../words/words";
+import { toggleCollapsed, toggleMode } from "../actions";
 import { canvas } from "../canvas";
 import type { Command } from "../commands";
+import { frameSelected } from "../framing";
 import { canMask, maskNode } from "../masking";
 import { activeTab } from "../studio";
 import { useView } from "../view";
@@ -23,7 +25,7 @@ export const graphCommands: readonly Command[] = [
     group: "Graph",
     keys: ["Ctrl+G"],
     enabled: hasNodes,
-    run: groupSelected,
+    run: () => void frameSelected(t("Group")),
   },
   {
     id: "node.bypass",

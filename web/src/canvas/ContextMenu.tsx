@@ -1,0 +1,119 @@
+/** The menu of the right button, and of the menu key: on a node, a frame, a wire, the empty canvas. */
+import { useReactFlow } from "@xyflow/react";
+import { type RefObject, useEffect, useRef } from "react";
+import type { Point } from "../document/graph";
+import { paintSelected } from "../state/arranging";
+import { customPaint } from "../state/colours";
+import { paintFrame } from "../state/framing";
+import { isTyping } from "../state/keymap";
+import { activeTab, endThread, select } from "../state/studio";
+import { useWiring } from "../state/wiring";
+import { PlacedMenu } from "../widgets/PlacedMenu";
+import { t } from "../words/words";
+import { closeMenu, itemsOf, openMenu, type Target, useAsked, useMenu } from "./menus";
+
+interface Props {
+  box: RefObject<HTMLElement | null>;
+  /** The node that is painted at a place, where nodes are not in the page. */
+  painted: (at: Point) => string | null;
+}
+
+export function ContextMenu({ box, painted }: Props) {
+  const opened = useMenu((state) => state.opened);
+  const flow = useReactFlow();
+  const look = useRef(painted);
+  look.current = painted;
+  useEffect(() => {
+    const element = box.current;
+    if (element === null) return;
+    const open = (event: MouseEvent) => {
+      if (isTyping(event.target) && !(event.target as Element).matches(":read-only")) return;
+      event.preventDefault();
+      const target = targetOf(event, (at) => look.current(flow.screenToFlowPosition(at)));
+      const at = placeOf(event);
+      if (target === null) return;
+      if ("wire" in target) {
+        select([], [target.wire]);
+        useWiring.setState({
+          menu: { link: target.wire, screen: at, at: flow.screenToFlowPosition(at) },
+        });
+      } else openMenu(target, at);
+    };
+    element.addEventListener("contextmenu", open);
+    return () => element.removeEventListener("contextmenu", open);
+  }, [box, flow]);
+  return (
+    <>
+      {opened !== null && (
+        <PlacedMenu
+          key={`${opened.at.x} ${opened.at.y}`}
+          label={labelOf(opened.target)}
+          items={itemsOf(opened.target)}
+          at={opened.at}
+          onClose={closeMenu}
+        />
+      )}
+      <ColourAsked />
+    </>
+  );
+}
+
+function targetOf(
+  event: MouseEvent,
+  painted: (at: Point) => string | null,
+): Target | { wire: string } | null {
+  if (!(event.target instanceof Element)) return null;
+  const key = (selector: string, name: string) =>
+    (event.target as Element).closest(selector)?.getAttribute(name) ?? null;
+  const frame = key("[data-frame]", "data-frame");
+  if (frame !== null) return { kind: "frame", key: frame };
+  const node = key(".react-flow__node", "data-id");
+  if (node !== null) return { kind: "node", key: node };
+  const wire = key(".react-flow__edge", "data-id");
+  if (wire !== null) return { wire };
+  if (event.target.closest(".react-flow__pane") === null) return null;
+  // The menu key acts on what is selected; the pointer on what is under it.
+  const [selected] = activeTab().selected;
+  if (event.button !== 2 && selected !== undefined) return { kind: "node", key: selected };
+  const far = painted({ x: event.clientX, y: event.clientY });
+  return far === null ? { kind: "canvas" } : { kind: "node", key: far };
+}
+
+/** The menu key has no place of its own in some browsers: then it is where the focus is. */
+function placeOf(event: MouseEvent): Point {
+  if (event.clientX !== 0 || event.clientY !== 0) return { x: event.clientX, y: event.clientY };
+  const { left = 0, top = 0 } = document.activeElement?.getBoundingClientRect() ?? {};
+  return { x: left + 12, y: top + 12 };
+}
+
+function labelOf({ kind }: Target): string {
+  if (kind === "frame") return t("Group");
+  if (kind === "canvas") return t("Canvas");
+  if (kind === "align") return t("Align and distribute");
+  if (kind === "colour") return t("Colour");
+  return t("Selected nodes");
+}
+
+/** The browser's colour picker; what is picked in it is seen at once, and is one entry of the log. */
+function ColourAsked() {
+  const { frame, asked } = useAsked();
+  const input = useRef<HTMLInputElement>(null);
+  useEffect(() => {
+    if (asked > 0) input.current?.showPicker();
+  }, [asked]);
+  const pick = (hex: string) => {
+    if (frame === null) paintSelected(customPaint(hex), `colour ${asked}`);
+    else paintFrame(frame, hex, `colour ${asked}`);
+  };
+  return (
+    <input
+      ref={input}
+      type="color"
+      className="colour-asked"
+      aria-label={t("Another colour…")}
+      tabIndex={-1}
+      onInput={(event) => pick(event.currentTarget.value)}
+      onBlur={endThread}
+    />
+  );
+}

@@ -1,0 +1,73 @@
+/** A folded frame: one box, with a row for every wire that enters or leaves it. */
+import { Handle, type NodeProps, Position } from "@xyflow/react";
+import { frameState } from "../document/frames";
+import { MODE } from "../document/graph";
+import { frameColour } from "../state/colours";
+import { type FoldRow, foldingOf } from "../state/folding";
+import { colourOf, familyOf } from "../state/kinds";
+import { useActive } from "../state/studio";
+import { t } from "../words/words";
+import { type FlowNode, FOLD } from "./flow";
+import { FrameTitle, FrameTools, useMovedFrame } from "./Groups";
+
+export function FoldCard({ id }: NodeProps<FlowNode>) {
+  const key = id.slice(FOLD.length);
+  const graph = useActive((tab) => tab.graph);
+  const moving = useMovedFrame(key);
+  const fold = foldingOf(graph).folds.find((each) => each.group.key === key);
+  if (fold === undefined) return null;
+  const { group, width, height, count } = fold;
+  const { mode } = frameState(group);
+  const colour = frameColour(group.color);
+  return (
+    <section
+      className={mode === null ? "card fold" : "card fold off"}
+      aria-label={group.title}
+      data-frame={key}
+      style={
+        {
+          width,
+          height,
+          ...(colour === undefined ? {} : { "--frame": colour }),
+        } as React.CSSProperties
+      }
+    >
+      <header className="card-title nodrag" {...moving}>
+        <FrameTitle group={group} />
+        <FrameTools group={group} folded />
+      </header>
+      {fold.inputs.length + fold.outputs.length === 0 && (
+        <p className="fold-count">
+          {mode === MODE.muted
+            ? t("{{count}} nodes, muted", { count })
+            : t("{{count}} nodes", { count })}
+        </p>
+      )}
+      {fold.inputs.map((row) => (
+        <Row key={row.id} row={row} side="target" />
+      ))}
+      {fold.outputs.map((row) => (
+        <Row key={row.id} row={row} side="source" />
+      ))}
+    </section>
+  );
+}
+
+function Row({ row, side }: { row: FoldRow; side: "source" | "target" }) {
+  return (
+    <>
+      <Handle
+        id={row.id}
+        type={side}
+        position={side === "source" ? Position.Right : Position.Left}
+        className={`socket ${familyOf(row.type)}`}
+        style={{ top: row.y, "--colour": colourOf(row.type) } as React.CSSProperties}
+        isConnectable={false}
+        aria-label={`${row.label}, ${row.type}`}
+      />
+      <span className={`socket-label ${side}`} style={{ top: row.y }}>
+        {row.label}
+      </span>
+    </>
+  );
+}

@@ -1,0 +1,101 @@
+/** A note on the canvas: Markdown that is read, and written in after a double click. */
+import { type NodeProps, NodeResizeControl } from "@xyflow/react";
+import { Pin } from "lucide-react";
+import { memo, useEffect, useRef } from "react";
+import { isPinned } from "../document/flags";
+import type { GraphNode } from "../document/graph";
+import { NOTE_TEXT, noteText, PLAIN_NOTE } from "../document/notes";
+import { change } from "../state/actions";
+import { useArranging } from "../state/arranging";
+import { NOTE_COLOUR, paintOf } from "../state/colours";
+import { TITLE } from "../state/shape";
+import { endThread, useActive } from "../state/studio";
+import { Markdown } from "../widgets/Markdown";
+import { t } from "../words/words";
+import type { FlowNode } from "./flow";
+
+const NARROWEST = 120;
+
+export const NoteCard = memo(function NoteCard({
+  id,
+  selected,
+  width = 0,
+  height = 0,
+}: NodeProps<FlowNode>) {
+  const node = useActive((tab) => tab.graph.nodes[id]);
+  const writing = useArranging((state) => state.writing === id);
+  if (node === undefined) return null;
+  const title = node.title ?? t("Note");
+  const classes = ["card note painted", selected ? "selected" : "", writing ? "writing" : ""];
+  return (
+    // biome-ignore lint/a11y/useSemanticElements: a note stands among nodes, which are groups
+    <div
+      role="group"
+      className={classes.filter(Boolean).join(" ")}
+      style={{ width, height, ...paintOf(node, NOTE_COLOUR) } as React.CSSProperties}
+      aria-label={title}
+      data-node={id}
+      onDoubleClick={(event) => {
+        event.stopPropagation();
+        useArranging.setState({ writing: id });
+      }}
+    >
+      {!node.collapsed && (
+        <NodeResizeControl
+          position="bottom-right"
+          className="corner"
+          minWidth={NARROWEST}
+          minHeight={TITLE * 2}
+        />
+      )}
+      <header className="card-title">
+        <span className="name">{title}</span>
+        {isPinned(node) && <Pin size={12} aria-label={t("pinned")} />}
+      </header>
+      {!node.collapsed && (writing ? <Writing node={node} /> : <Reading node={node} />)}
+    </div>
+  );
+});
+
+function Reading({ node }: { node: GraphNode }) {
+  const text = noteText(node);
+  if (text.trim() === "") {
+    return <p className="note-text note-empty">{t("Double-click to write.")}</p>;
+  }
+  return (
+    <div className="note-text nowheel">
+      {node.type === PLAIN_NOTE ? <p className="note-plain">{text}</p> : <Markdown text={text} />}
+    </div>
+  );
+}
+
+function Writing({ node }: { node: GraphNode }) {
+  const field = useRef<HTMLTextAreaElement>(null);
+  const finish = () => {
+    endThread();
+    useArranging.setState({ writing: null });
+  };
+  useEffect(() => {
+    field.current?.focus({ preventScroll: true });
+  }, []);
+  return (
+    <textarea
+      ref={field}
+      className="note-text nodrag nowheel"
+      aria-label={t("Text of the note, in Markdown")}
+      value={noteText(node)}
+      spellCheck
+      onChange={(event) =>
+        change(node.key, NOTE_TEXT, event.currentTarget.value, `${node.key}/${NOTE_TEXT}`)
+      }
+      onKeyDown={(event) => {
+        const isDone = event.key === "Enter" && (event.ctrlKey || event.metaKey);
+        if (event.key !== "Escape" && !isDone) return;
+        event.preventDefault();
+        event.stopPropagation();
+        finish();
+      }}
+      onBlur={finish}
+    />
+  );
+}

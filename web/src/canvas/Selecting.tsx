@@ -1,0 +1,179 @@
+/** Drawing a box or a lasso around nodes on the empty canvas, and the lines that dragging finds. */
+import { useKeyPress, type useReactFlow, ViewportPortal } from "@xyflow/react";
+import { type RefObject, useEffect, useRef } from "react";
+import type { Boxes } from "../document/arrange";
+import type { Point } from "../document/graph";
+import { boxOutline, type Marquee, selectionBy, useArranging, type Way } from "../state/arranging";
+import { boxesOf } from "../state/boxes";
+import { placeFreely } from "../state/moving";
+import { setting, useSetting } from "../state/settings";
+import { activeTab, select } from "../state/studio";
+import type { FlowEdge, FlowNode } from "./flow";
+import "./arrange.css";
+
+type Flow = ReturnType<typeof useReactFlow<FlowNode, FlowEdge>>;
+
+interface Drawing {
+  pointer: number;
+  kind: Marquee["kind"];
+  /** The lasso was begun with Alt: so Alt does not subtract. */
+  byAlt: boolean;
+  start: Point;
+  /** Where it began on the screen: a click is no box. */
+  screen: Point;
+  points: Point[];
+  before: readonly string[];
+  boxes: Boxes;
+}
+
+const CLICK = 4;
+/** The library is given the same list each time. */
+const BOTH = [0, 1];
+const MIDDLE = [1];
+
+/**
+ * Hears the empty canvas. `taken` says whether something there is for another to drag.
+ * Returns which buttons of the pointer move the view.
+ */
+export function useSelecting(
+  flow: Flow,
+  box: RefObject<HTMLElement | null>,
+  taken: (at: Point) => boolean,
+): number[] {
+  const tool = useSetting("calotype.drag");
+  const space = useKeyPress("Space");
+  const held = useRef({ space, taken });
+  held.current = { space, taken };
+  useEffect(() => {
+    const element = box.current;
+    if (element === null) return;
+    return hear(element, flow, held);
+  }, [flow, box]);
+  return tool === "hand" ? BOTH : MIDDLE;
+}
+
+function hear(
+  element: HTMLElement,
+  flow: Flow,
+  held: RefObject<{ space: boolean; taken: (at: Point) => boolean }>,
+): () => void {
+  let drawing: Drawing | null = null;
+  let drawn = false;
+  const at = (event: MouseEvent) =>
+    flow.screenToFlowPosition({ x: event.clientX, y: event.clientY }, { snapToGrid: false });
+  const press = (event: PointerEvent) => {
+    drawn = false;
+    if (event.button !== 0 || event.pointerType === "touch" || held.current.space) return;
+    if (!isPane(event.target)) return;
+    const kind = kindOf(event);
+    const start = at(event);
+    if (kind === null || (!hasModifier(event) && held.current.taken(start))) return;
+    drawing = {
+      pointer: event.pointerId,
+      kind,
+      byAlt: event.altKey && kind === "lasso",
+      start,
+      screen: { x: event.clientX, y: event.clientY },
+      points: [start],
+      before: activeTab().selected,
+      boxes: boxesOf(),
+    };
+  };
+  const keepView = (event: MouseEvent) => {
+    if (drawing === null) return;
+    event.stopPropagation();
+    event.preventDefault();
+    if (document.activeElement instanceof HTMLElement) document.activeElement.blur();
+  };
+  const move = (event: PointerEvent) => {
+    placeFreely(event.ctrlKey || event.metaKey);
+    if (drawing === null || event.pointerId !== drawing.pointer) return;
+    const { screen } = drawing;
+    const away = Math.hypot(event.clientX - screen.x, event.clientY - screen.y);
+    if (!drawn && away < CLICK) return;
+    if (drawn && useArranging.getState().marquee === null) {
+      drawing = null;
+      return;
+    }
+    drawn = true;
+    const marquee = drawOn(drawing, at(event), event);
+    useArranging.setState({ marquee });
+    select(selectionBy(marquee, drawing.boxes));
+  };
+  const release = () => {
+    drawing = null;
+    useArranging.setState({ marquee: null });
+  };
+  const click = (event: MouseEvent) => {
+    if (drawn) event.stopPropagation();
+    drawn = false;
+  };
+  element.addEventListener("pointerdown", press, true);
+  element.addEventListener("mousedown", keepView, true);
+  element.addEventListener("click", click, true);
+  window.addEventListener("pointermove", move, true);
+  window.addEventListener("pointerup", release);
+  window.addEventListener("pointercancel", release);
+  return () => {
+    element.removeEventListener("pointerdown", press, true);
+    element.removeEventListener("mousedown", keepView, true);
+    element.removeEventListener("click", click, true);
+    window.removeEventListener("pointermove", move, true);
+    window.removeEventListener("pointerup", release);
+    window.removeEventListener("pointercancel", release);
+  };
+}
+
+function hasModifier(event: MouseEvent): boolean {
+  return event.shiftKey || event.ctrlKey || event.metaKey || event.altKey;
+}
+
+/** What a drag with these keys draws; null where it moves the view. */
+function kindOf(event: MouseEvent): Marquee["kind"] | null {
+  const tool = setting("calotype.drag");
+  const boxing = event.ctrlKey || event.metaKey;
+  if (boxing) return "box";
+  if (tool === "lasso") return "lasso";
+  if (event.altKey) return "lasso";
+  return tool === "select" || event.shiftKey ? "box" : null;
+}
+
+function drawOn(drawing: Drawing, now: Point, event: MouseEvent): Marquee {
+  const { kind, start, points, before, byAlt } = drawing;
+  const way: Way = event.shiftKey ? "add" : event.altKey && !byAlt ? "subtract" : "replace";
+  if (kind === "box") return { kind, way, before, outline: boxOutline(start, now) };
+  points.push(now);
+  return { kind, way, before, outline: [...points] };
+}
+
+function isPane(target: EventTarget | null): boolean {
+  return target instanceof Element && target.closest(".react-flow__pane") !== null;
+}
+
+/** The outline that is drawn, and the lines that what is dragged shares with its neighbours. */
+export function Drawn() {
+  const marquee = useArranging((state) => state.marquee);
+  const guides = useArranging((state) => state.guides);
+  if (marquee === null && guides.length === 0) return null;
+  return (
+    <ViewportPortal>
+      <svg className="arranging" aria-hidden="true">
+        {marquee !== null && (
+          <polygon
+            className={`marquee ${marquee.kind} ${marquee.way}`}
+            points={marquee.outline.map(({ x, y }) => `${x},${y}`).join(" ")}
+          />
+        )}
+        {guides.map(({ axis, at, from, to }) => (
+          <line
+            key={`${axis} ${at}`}
+            className="guide"
+            {...(axis === "x"
+              ? { x1: at, x2: at, y1: from, y2: to }
+              : { x1: from, x2: to, y1: at, y2: at })}
+          />
+        ))}
+      </svg>
+    </ViewportPortal>
+  );
+}

@@ -1,0 +1,199 @@
+/** A small bar above what is selected, with what is done most. */
+import { useStoreApi } from "@xyflow/react";
+import {
+  AlignHorizontalJustifyStart,
+  CircleSlash2,
+  Ellipsis,
+  FoldVertical,
+  Group,
+  type LucideIcon,
+  Network,
+  Palette,
+  Pin,
+  SkipForward,
+  Trash2,
+} from "lucide-react";
+import { type KeyboardEvent, useLayoutEffect, useRef } from "react";
+import type { Box } from "../document/arrange";
+import { isPinned } from "../document/flags";
+import { FRAME_TITLE, frameBox } from "../document/frames";
+import { type Graph, MODE } from "../document/graph";
+import { selectedBox, useArranging } from "../state/arranging";
+import { commandOf, isEnabled, runCommand } from "../state/commands";
+import { keysOf, shownKey } from "../state/keymap";
+import { useSetting } from "../state/settings";
+import { useActive } from "../state/studio";
+import { t } from "../words/words";
+import { openMenu, type Target, useMenu } from "./menus";
+
+export function SelectionBar() {
+  const selected = useActive((tab) => tab.selected);
+  const busy = useArranging(({ marquee, dragging }) => marquee !== null || dragging);
+  const wanted = useSetting("calotype.selectionBar");
+  const graph = useActive((tab) => (selected.length === 0 ? null : tab.graph));
+  if (graph === null || busy || !wanted) return null;
+  const box = selectedBox(selected);
+  return box === null ? null : <Bar box={overTitles(box, graph)} />;
+}
+
+/** With the frames whose titles lie right above: the bar leaves them free. */
+function overTitles(box: Box, { groups }: Graph): Box {
+  const frames = groups.map(frameBox).sort((one, other) => other.y - one.y);
+  let { y } = box;
+  for (const frame of frames) {
+    const beside = frame.x > box.x + box.width || frame.x + frame.width < box.x;
+    if (!beside && frame.y < y && frame.y + 2 * FRAME_TITLE > y) y = frame.y;
+  }
+  return { ...box, y, height: box.height + box.y - y };
+}
+
+const MARGIN = 8;
+const ABOVE = 12;
+
+/** Stands above the box, wherever the view moves: placed by hand, without drawing anew. */
+function Bar({ box }: { box: Box }) {
+  const bar = useRef<HTMLDivElement>(null);
+  const store = useStoreApi();
+  useLayoutEffect(() => {
+    const place = () => {
+      const element = bar.current;
+      if (element === null) return;
+      const {
+        transform: [x, y, zoom],
+        width,
+        height,
+      } = store.getState();
+      const at = { left: box.x * zoom + x, top: box.y * zoom + y };
+      const [wide, tall] = [box.width * zoom, box.height * zoom];
+      const away = at.left > width || at.top > height || at.left + wide < 0 || at.top + tall < 0;
+      const { offsetWidth, offsetHeight } = element;
+      const left = at.left + wide / 2 - offsetWidth / 2;
+      const top = at.top - offsetHeight - ABOVE;
+      const within = (value: number, most: number) => Math.max(MARGIN, Math.min(value, most));
+      element.style.visibility = away ? "hidden" : "visible";
+      element.style.transform = `translate(${Math.round(within(left, width - offsetWidth - MARGIN))}px, ${Math.round(within(top, height - offsetHeight - MARGIN))}px)`;
+    };
+    place();
+    return store.subscribe(place);
+  }, [box, store]);
+  return (
+    <div
+      ref={bar}
+      role="toolbar"
+      aria-label={t("Selected nodes")}
+      className="selection-bar"
+      onKeyDown={walk}
+    >
+      <Tools />
+    </div>
+  );
+}
+
+/** Left and right go from one to the next, as in any bar of tools. */
+function walk(event: KeyboardEvent<HTMLElement>): void {
+  const step = event.key === "ArrowRight" ? 1 : event.key === "ArrowLeft" ? -1 : 0;
+  if (step === 0) return;
+  const buttons = [...event.currentTarget.querySelectorAll("button")];
+  const index = buttons.findIndex((each) => each.matches(":focus"));
+  buttons[(index + step + buttons.length) % buttons.length]?.focus();
+  event.preventDefault();
+  event.stopPropagation();
+}
+
+function Tools() {
+  const selected = useActive((tab) => tab.selected);
+  const graph = useActive((tab) => tab.graph);
+  const nodes = selected.flatMap((key) => graph.nodes[key] ?? []);
+  const every = (holds: (node: (typeof nodes)[number]) => boolean) => nodes.every(holds);
+  const several = selected.length > 1;
+  return (
+    <>
+      {several && <span className="selection-count">{selected.length}</span>}
+      <Tool
+        command="node.bypass"
+        label={t("Bypass")}
+        icon={SkipForward}
+        pressed={every((each) => each.mode === MODE.bypassed)}
+      />
+      <Tool
+        command="node.mute"
+        label={t("Mute")}
+        icon={CircleSlash2}
+        pressed={every((each) => each.mode === MODE.muted)}
+      />
+      <Tool
+        command="node.collapse"
+        label={t("Collapse")}
+        icon={FoldVertical}
+        pressed={every((each) => each.collapsed)}
+      />
+      <Tool command="node.pin" label={t("Pin")} icon={Pin} pressed={every(isPinned)} />
+      <Opener target={{ kind: "colour" }} label={t("Colour")} icon={Palette} />
+      <hr />
+      <Tool command="graph.group" label={t("Group")} icon={Group} />
+      {several && (
+        <Opener
+          target={{ kind: "align" }}
+          label={t("Align and distribute")}
+          icon={AlignHorizontalJustifyStart}
+        />
+      )}
+      {several && <Tool command="arrange.tidy" label={t("Tidy")} icon={Network} />}
+      <hr />
+      <Tool command="edit.delete" label={t("Delete")} icon={Trash2} />
+      <Opener target={{ kind: "more" }} label={t("More")} icon={Ellipsis} />
+    </>
+  );
+}
+
+interface ToolProps {
+  command: string;
+  label: string;
+  icon: LucideIcon;
+  pressed?: boolean;
+}
+
+function Tool({ command: id, label, icon: Icon, pressed }: ToolProps) {
+  const command = commandOf(id);
+  if (command === undefined) return null;
+  const [key] = keysOf(command);
+  return (
+    <button
+      type="button"
+      aria-label={label}
+      aria-pressed={pressed}
+      disabled={!isEnabled(command)}
+      title={key === undefined ? label : `${label} (${shownKey(key)})`}
+      onClick={() => runCommand(id)}
+    >
+      <Icon size={15} aria-hidden />
+    </button>
+  );
+}
+
+function Opener({
+  target,
+  label,
+  icon: Icon,
+}: {
+  target: Target;
+  label: string;
+  icon: LucideIcon;
+}) {
+  const open = useMenu((state) => state.opened?.target.kind === target.kind);
+  return (
+    <button
+      type="button"
+      aria-label={label}
+      aria-haspopup="menu"
+      aria-expanded={open}
+      title={label}
+      onClick={(event) => {
+        const { left, bottom } = event.currentTarget.getBoundingClientRect();
+        openMenu(target, { x: left, y: bottom + 6 });
+      }}
+    >
+      <Icon size={15} aria-hidden />
+    </button>
+  );
+}

@@ -1,0 +1,207 @@
+/** What the menus on the canvas offer: commands by name, as the command table has them. */
+import { create } from "zustand";
+import { frameOf, frameState } from "../document/frames";
+import { MODE, type Point } from "../document/graph";
+import { paintSelected } from "../state/arranging";
+import { colourName, PALETTE } from "../state/colours";
+import { commandOf, isEnabled, runCommand } from "../state/commands";
+import { currentFrame, paintFrame, takeFrame } from "../state/framing";
+import { keysOf, shownKey } from "../state/keymap";
+import { activeTab, select } from "../state/studio";
+import type { MenuItem } from "../widgets/PlacedMenu";
+import { t } from "../words/words";
+
+export type Target =
+  | { kind: "node"; key: string }
+  | { kind: "frame"; key: string }
+  | { kind: "canvas" }
+  | { kind: "align" }
+  | { kind: "colour" }
+  | { kind: "more" };
+
+interface Opened {
+  target: Target;
+  /** On the screen. */
+  at: Point;
+}
+
+export const useMenu = create<{ opened: Opened | null }>(() => ({ opened: null }));
+
+/** Opens the menu of something; what it is about is selected first. */
+export function openMenu(target: Target, at: Point): void {
+  if (target.kind === "node" && !activeTab().selected.includes(target.key)) select([target.key]);
+  if (target.kind === "frame") takeFrame(target.key);
+  useMenu.setState({ opened: { target, at } });
+}
+
+export function closeMenu(): void {
+  useMenu.setState({ opened: null });
+}
+
+type Plan = readonly (string | "line" | { title: string; plan: Plan } | "colours")[];
+
+const ALIGN: Plan = [
+  "arrange.left",
+  "arrange.centre",
+  "arrange.right",
+  "line",
+  "arrange.top",
+  "arrange.middle",
+  "arrange.bottom",
+  "line",
+  "arrange.distributeRow",
+  "arrange.distributeColumn",
+  "line",
+  "arrange.tidy",
+];
+const SELECT: Plan = [
+  "edit.selectAll",
+  "select.invert",
+  "line",
+  "select.upstream",
+  "select.downstream",
+  "select.both",
+];
+const NODE: Plan = [
+  "note.edit",
+  "node.bypass",
+  "node.mute",
+  "node.collapse",
+  "node.pin",
+  "colours",
+  "line",
+  "node.replace",
+  "node.recreate",
+  "node.swapInputs",
+  "node.pullOut",
+  "line",
+  "graph.group",
+  "frame.addSelected",
+  "subgraph.create",
+  { title: "Align and distribute", plan: ALIGN },
+  { title: "Select", plan: SELECT },
+  "line",
+  "edit.copy",
+  "edit.duplicate",
+  "edit.delete",
+  "edit.deleteAndHeal",
+];
+const PLANS: Readonly<Record<Target["kind"], Plan>> = {
+  node: NODE,
+  more: NODE,
+  align: ALIGN,
+  colour: [],
+  frame: [
+    "frame.collapse",
+    "frame.bypass",
+    "frame.mute",
+    "colours",
+    "line",
+    "frame.fit",
+    "frame.addSelected",
+    "frame.select",
+    "line",
+    "frame.dissolve",
+    "frame.delete",
+  ],
+  canvas: [
+    "graph.add",
+    "graph.note",
+    "frame.add",
+    "line",
+    "edit.paste",
+    { title: "Select", plan: SELECT },
+    "arrange.tidyAll",
+    "view.fit",
+    "line",
+    "tool.select",
+    "tool.lasso",
+    "tool.hand",
+    "line",
+    "edit.undo",
+    "edit.redo",
+  ],
+};
+
+export function itemsOf(target: Target): MenuItem[] {
+  if (target.kind === "colour") return colours(target);
+  return tidyLines(PLANS[target.kind].flatMap((each) => itemOf(each, target)));
+}
+
+function itemOf(planned: Plan[number], target: Target): MenuItem[] {
+  if (planned === "line") return ["line"];
+  if (planned === "colours") return [{ label: t("Colour"), entries: colours(target) }];
+  if (typeof planned === "object") {
+    const entries = tidyLines(planned.plan.flatMap((each) => itemOf(each, target)));
+    return entries.length === 0 ? [] : [{ label: t(planned.title), entries }];
+  }
+  const command = commandOf(planned);
+  if (command === undefined) return [];
+  const [key] = keysOf(command);
+  const enabled = isEnabled(command);
+  if (!enabled && OFTEN_ABSENT.has(planned)) return [];
+  return [
+    {
+      label: t(command.title),
+      ...(key === undefined ? {} : { keys: shownKey(key) }),
+      ...(enabled ? {} : { disabled: true }),
+      ...checked(planned),
+      run: () => runCommand(planned),
+    },
+  ];
+}
+
+/** These are about few nodes only: left out, not greyed, where they would do nothing. */
+const OFTEN_ABSENT = new Set(["note.edit", "frame.addSelected", "node.swapInputs", "node.pullOut"]);
+
+function checked(id: string): { checked?: boolean } {
+  const group = currentFrame();
+  if (group === undefined || !id.startsWith("frame.")) return {};
+  const { collapsed, mode } = frameState(group);
+  if (id === "frame.collapse") return { checked: collapsed };
+  if (id === "frame.bypass") return { checked: mode === MODE.bypassed };
+  if (id === "frame.mute") return { checked: mode === MODE.muted };
+  return {};
+}
+
+/** No line first or last, no two in a row. */
+function tidyLines(items: MenuItem[]): MenuItem[] {
+  return items.filter((item, index) => {
+    if (item !== "line") return true;
+    return items[index - 1] !== "line" && index > 0 && index < items.length - 1;
+  });
+}
+
+function colours(target: Target): MenuItem[] {
+  const { graph, selected } = activeTab();
+  const frame = target.kind === "frame" ? frameOf(graph, target.key) : undefined;
+  const now = frame === undefined ? (graph.nodes[selected[0] ?? ""]?.color ?? null) : frame.color;
+  const name = frame === undefined ? colourName(now) : now;
+  return [
+    {
+      label: t("No colour"),
+      checked: now === null,
+      run: () => (frame === undefined ? paintSelected(null) : paintFrame(frame.key, null)),
+    },
+    ...PALETTE.map((each) => ({
+      label: t(each.title),
+      colour: frame === undefined ? `var(--paint-${each.id})` : each.frame,
+      checked: frame === undefined ? name === each.id : name === each.frame,
+      run: () =>
+        frame === undefined
+          ? paintSelected({ color: each.color, bgcolor: each.bgcolor })
+          : paintFrame(frame.key, each.frame),
+    })),
+    { label: t("Another colour…"), run: () => askColour(frame?.key ?? null) },
+  ];
+}
+
+/** The browser's own colour picker, which the bar above the selection holds. */
+export const useAsked = create<{ frame: string | null; asked: number }>(() => ({
+  frame: null,
+  asked: 0,
+}));
+
+function askColour(frame: string | null): void {
+  useAsked.setState(({ asked }) => ({ frame, asked: asked + 1 }));
+}

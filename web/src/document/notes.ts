@@ -1,0 +1,55 @@
+/** Notes: nodes that only hold a text. They never run, and no server knows their types. */
+import { addNode, type Draft } from "./edit";
+import type { GraphNode, Point, Size } from "./graph";
+
+/** The text of the one is plain, that of the other Markdown. */
+export const PLAIN_NOTE = "Note";
+export const MARKDOWN_NOTE = "MarkdownNote";
+/** The only entry of a note's list of values. */
+export const NOTE_TEXT = "#0";
+
+export function isNote({ type }: Pick<GraphNode, "type">): boolean {
+  return type === PLAIN_NOTE || type === MARKDOWN_NOTE;
+}
+
+export function noteText(node: GraphNode): string {
+  const text = node.values[NOTE_TEXT];
+  return typeof text === "string" ? text : "";
+}
+
+const COLOUR = { color: "#432", bgcolor: "#653" };
+
+export function addNote(graph: Draft, position: Point, size: Size): string {
+  const id = graph.lastNodeId + 1;
+  const node: GraphNode = {
+    key: String(id),
+    id,
+    type: MARKDOWN_NOTE,
+    title: null,
+    position,
+    size,
+    mode: 0,
+    collapsed: false,
+    color: COLOUR.color,
+    inputs: [],
+    outputs: [],
+    values: { [NOTE_TEXT]: "" },
+    slots: [NOTE_TEXT],
+    saved: {
+      id,
+      type: MARKDOWN_NOTE,
+      pos: [position.x, position.y],
+      size: [size.width, size.height],
+      flags: {},
+      order: 0,
+      mode: 0,
+      inputs: [],
+      outputs: [],
+      properties: {},
+      widgets_values: [""],
+      bgcolor: COLOUR.bgcolor,
+    },
+  };
+  addNode(graph, node);
+  return node.key;
+}

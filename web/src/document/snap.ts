@@ -1,0 +1,80 @@
+/** What a box that is dragged clicks into: the lines of its neighbours first, then the grid. */
+import type { Axis, Box } from "./arrange";
+import type { Point } from "./graph";
+
+/** A line that a box shares with its neighbours, from the first of them to the last. */
+export interface Guide {
+  axis: Axis;
+  at: number;
+  from: number;
+  to: number;
+}
+
+export interface Snapped {
+  by: Point;
+  guides: Guide[];
+}
+
+export interface SnapTo {
+  neighbours: readonly Box[];
+  /** How near a line has to be. */
+  reach: number;
+  /** null where there is no grid. */
+  grid: number | null;
+}
+
+const LENGTH = { x: "width", y: "height" } as const;
+const SAME = 0.5;
+
+export function snapped(box: Box, to: SnapTo): Snapped {
+  const x = toLine(box, "x", to);
+  const y = toLine(box, "y", to);
+  const placed = { ...box, x: box.x + x, y: box.y + y };
+  return {
+    by: { x, y },
+    guides: to.reach === 0 ? [] : [...guidesOf(placed, "x", to), ...guidesOf(placed, "y", to)],
+  };
+}
+
+function toLine(box: Box, axis: Axis, { neighbours, reach, grid }: SnapTo): number {
+  let nearest = Number.POSITIVE_INFINITY;
+  for (const neighbour of neighbours) {
+    for (const [ours, theirs] of pairsOf(box, neighbour, axis)) {
+      if (Math.abs(theirs - ours) < Math.abs(nearest)) nearest = theirs - ours;
+    }
+  }
+  if (Math.abs(nearest) <= reach) return nearest;
+  return grid === null ? 0 : Math.round(box[axis] / grid) * grid - box[axis];
+}
+
+/** Edges meet edges, middles meet middles. */
+function pairsOf(one: Box, other: Box, axis: Axis): [number, number][] {
+  const [start, end] = [one[axis], one[axis] + one[LENGTH[axis]]];
+  const [first, last] = [other[axis], other[axis] + other[LENGTH[axis]]];
+  return [
+    [start, first],
+    [end, last],
+    [start, last],
+    [end, first],
+    [(start + end) / 2, (first + last) / 2],
+  ];
+}
+
+function guidesOf(box: Box, axis: Axis, { neighbours }: SnapTo): Guide[] {
+  const across = axis === "x" ? "y" : "x";
+  const guides = new Map<number, Guide>();
+  for (const each of neighbours) {
+    for (const [ours, theirs] of pairsOf(box, each, axis)) {
+      if (Math.abs(ours - theirs) > SAME) continue;
+      const known = guides.get(theirs);
+      const [from, to] = [each[across], each[across] + each[LENGTH[across]]];
+      guides.set(theirs, {
+        axis,
+        at: theirs,
+        from: Math.min(known?.from ?? box[across], from),
+        to: Math.max(known?.to ?? box[across] + box[LENGTH[across]], to),
+      });
+    }
+  }
+  return [...guides.values()];
+}

@@ -1,0 +1,150 @@
+/** Selecting, lining up, auto-layout, colours, notes and pins. */
+import type { Axis, Side } from "../../document/arrange";
+import type { Paint } from "../../document/flags";
+import { addNote, isNote } from "../../document/notes";
+import {
+  alignSelected,
+  cancelMarquee,
+  distributeSelected,
+  invertSelection,
+  paintSelected,
+  selectConnected,
+  type Tool,
+  togglePinned,
+  useArranging,
+} from "../arranging";
+import { canvas } from "../canvas";
+import { PALETTE } from "../colours";
+import type { Command } from "../commands";
+import { changeSetting } from "../settings";
+import { bodyAt } from "../shape";
+import { activeTab, edit, select } from "../studio";
+import { tidy } from "../tidying";
+
+const some = () => activeTab().selected.length > 0;
+const several = () => activeTab().selected.length > 1;
+
+export const arrangeCommands: readonly Command[] = [
+  {
+    id: "select.cancel",
+    title: "Stop drawing a selection",
+    group: "Edit",
+    keys: ["Escape"],
+    enabled: () => useArranging.getState().marquee !== null,
+    run: cancelMarquee,
+  },
+  {
+    id: "select.invert",
+    title: "Select all others instead",
+    group: "Edit",
+    keys: ["Ctrl+I"],
+    run: invertSelection,
+  },
+  connected("upstream", "Select all that feeds the selection", "["),
+  connected("downstream", "Select all that the selection feeds", "]"),
+  connected("both", "Select all that is connected to the selection", "\\"),
+  tool("select", "Select tool: dragging the empty canvas draws a box", "V"),
+  tool("lasso", "Lasso tool: dragging the empty canvas draws around nodes", "Shift+V"),
+  tool("hand", "Hand tool: dragging the empty canvas moves the view", "H"),
+  {
+    id: "arrange.tidy",
+    title: "Tidy the selected nodes",
+    group: "Graph",
+    keys: ["L"],
+    enabled: several,
+    run: () => tidy(activeTab().selected),
+  },
+  {
+    id: "arrange.tidyAll",
+    title: "Tidy the whole graph",
+    group: "Graph",
+    keys: ["Shift+L"],
+    enabled: () => activeTab().graph.order.length > 1,
+    run: () => tidy(),
+  },
+  align("left", "Align left edges", "Alt+Shift+ArrowLeft"),
+  align("centre", "Align centres in a column", "Alt+H"),
+  align("right", "Align right edges", "Alt+Shift+ArrowRight"),
+  align("top", "Align top edges", "Alt+Shift+ArrowUp"),
+  align("middle", "Align centres in a row", "Alt+V"),
+  align("bottom", "Align bottom edges", "Alt+Shift+ArrowDown"),
+  distribute("x", "Distribute in a row", "Alt+Shift+H"),
+  distribute("y", "Distribute in a column", "Alt+Shift+V"),
+  {
+    id: "node.pin",
+    title: "Pin the selected nodes, or free them",
+    group: "Node",
+    keys: ["P"],
+    enabled: some,
+    run: togglePinned,
+  },
+  paint("none", "Take the colour of the selected nodes away", null),
+  ...PALETTE.map(({ id, title, color, bgcolor }) =>
+    paint(id, `Colour the selected nodes: ${title}`, { color, bgcolor }),
+  ),
+  {
+    id: "graph.note",
+    title: "Add a note",
+    group: "Graph",
+    keys: ["Shift+N"],
+    run: noteAtPointer,
+  },
+  {
+    id: "note.edit",
+    title: "Write in the selected note",
+    group: "Node",
+    keys: ["Enter"],
+    enabled: () => selectedNote() !== undefined,
+    run: () => useArranging.setState({ writing: selectedNote() ?? null }),
+  },
+];
+
+function connected(way: "upstream" | "downstream" | "both", title: string, key: string): Command {
+  const run = () => selectConnected(way);
+  return { id: `select.${way}`, title, group: "Edit", keys: [key], enabled: some, run };
+}
+
+function tool(tool: Tool, title: string, key: string): Command {
+  const run = () => changeSetting("calotype.drag", tool);
+  return { id: `tool.${tool}`, title, group: "View", keys: [key], run };
+}
+
+function align(side: Side, title: string, key: string): Command {
+  const run = () => alignSelected(side);
+  return { id: `arrange.${side}`, title, group: "Graph", keys: [key], enabled: several, run };
+}
+
+function distribute(axis: Axis, title: string, key: string): Command {
+  return {
+    id: axis === "x" ? "arrange.distributeRow" : "arrange.distributeColumn",
+    title,
+    group: "Graph",
+    keys: [key],
+    enabled: () => activeTab().selected.length > 2,
+    run: () => distributeSelected(axis),
+  };
+}
+
+function paint(id: string, title: string, colours: Paint | null): Command {
+  const run = () => paintSelected(colours);
+  return { id: `colour.${id}`, title, group: "Node", enabled: some, run };
+}
+
+function selectedNote(): string | undefined {
+  const { graph, selected } = activeTab();
+  const node = selected.length === 1 ? graph.nodes[selected[0] ?? ""] : undefined;
+  return node !== undefined && isNote(node) ? node.key : undefined;
+}
+
+const NOTE_SIZE = { width: 280, height: 160 };
+
+function noteAtPointer(): void {
+  const handle = canvas();
+  const corner = handle?.toGraph(handle.pointer()) ?? { x: 0, y: 0 };
+  let key = "";
+  edit("Add a note", (draft) => {
+    key = addNote(draft, bodyAt(corner), NOTE_SIZE);
+  });
+  select([key]);
+  useArranging.setState({ writing: key });
+}
