@@ -3,11 +3,13 @@ import { lazy, Suspense, useEffect, useState } from "react";
 import type { Declared } from "./api/extensions";
 import { Canvas } from "./canvas/Canvas";
 import { CommandPalette } from "./panels/CommandPalette";
+import { ConflictBar } from "./panels/ConflictBar";
 import { Dock } from "./panels/Dock";
 import { Inspector } from "./panels/Inspector";
 import { NoticeBar } from "./panels/NoticeBar";
 import { Palette } from "./panels/Palette";
 import { PluginDialog } from "./panels/PluginDialog";
+import { Question } from "./panels/Question";
 import { Rail } from "./panels/Rail";
 import { ResultRooms, ResultSide } from "./panels/ResultRooms";
 import { RunBar } from "./panels/RunBar";
@@ -27,8 +29,10 @@ import { useMasking } from "./state/masking";
 import { watchMissing } from "./state/missing";
 import { restore } from "./state/restore";
 import { connect, refreshJobs, runOnChange, showLastResults } from "./state/running";
+import { watchSaved } from "./state/saving";
 import { loadSettings, useSetting } from "./state/settings";
 import { activeTab } from "./state/studio";
+import { watchVersions } from "./state/versions";
 import { keepView, tellError, useView } from "./state/view";
 import { watchRun } from "./state/watch";
 import { FieldServicesContext } from "./widgets/services";
@@ -96,6 +100,8 @@ export function App() {
         watchRun(),
         watchMissing(),
         keepJournals(),
+        watchVersions(),
+        watchSaved(),
         keepView(),
       );
       setStage("ready");
@@ -146,6 +152,7 @@ function Screen() {
           <Canvas />
           <RunBar />
           <NoticeBar />
+          <ConflictBar />
           <Workflows />
           <ResultSide />
           <Suspense>{models && <Models />}</Suspense>
@@ -159,6 +166,7 @@ function Screen() {
         <Sheets />
         <PluginDialog />
         <Suspense>{masking && <MaskEditor />}</Suspense>
+        <Question />
       </div>
     </FieldServicesContext>
   );

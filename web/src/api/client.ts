@@ -249,9 +249,6 @@ export function makeClient(codec: Codec, request: typeof fetch = (...given) => f
       });
       return { filename: answer.name, subfolder: answer.subfolder, type: answer.type };
     },
-    workflows(): Promise<string[]> {
-      return this.files("workflows");
-    },
     /** The user's files in a folder and below; none where there is no such folder. */
     async files(folder: string): Promise<string[]> {
       try {

@@ -10,6 +10,7 @@ const SHEETS: Readonly<Record<Sheet, ComponentType>> = {
   blueprints: lazy(() =>
     import("./Blueprints").then(({ Blueprints }) => ({ default: Blueprints })),
   ),
+  versions: lazy(() => import("./Versions").then(({ Versions }) => ({ default: Versions }))),
   help: lazy(() => import("./NodeHelp").then(({ NodeHelp }) => ({ default: NodeHelp }))),
 };
 

@@ -1,26 +1,15 @@
-/** The open documents, and saving. */
-import { Download, Moon, PanelRight, Plus, Redo2, Save, Search, Sun, Undo2, X } from "lucide-react";
-import { askName } from "../state/ask";
+/** The open documents, and what is done with them as a whole. */
+import { Download, Moon, PanelRight, Redo2, Save, Search, Sun, Undo2 } from "lucide-react";
 import { runCommand } from "../state/commands";
-import { download, save } from "../state/files";
+import { download } from "../state/files";
+import { save } from "../state/saving";
 import { useSetting } from "../state/settings";
-import {
-  closeTab,
-  isDirty,
-  newTab,
-  redoEdit,
-  showTab,
-  type Tab,
-  undoEdit,
-  useActive,
-  useStudio,
-} from "../state/studio";
+import { redoEdit, undoEdit, useActive } from "../state/studio";
 import { useView } from "../state/view";
 import { t } from "../words/words";
+import { Tabs } from "./Tabs";
 
 export function TopBar() {
-  const tabs = useStudio((state) => state.tabs);
-  const active = useStudio((state) => state.active);
   const done = useActive((tab) => tab.log.done.at(-1)?.label);
   const undone = useActive((tab) => tab.log.undone.at(-1)?.label);
   const theme = useSetting("calotype.theme");
@@ -33,14 +22,7 @@ export function TopBar() {
           <circle cx="16" cy="16" r="3.6" fill="var(--type-conditioning)" />
         </svg>
       </span>
-      <div className="tabs" role="tablist" aria-label="Open workflows">
-        {tabs.map((tab) => (
-          <TabHandle key={tab.id} tab={tab} active={tab.id === active} />
-        ))}
-        <button type="button" className="ghost" aria-label="New workflow" onClick={newTab}>
-          <Plus size={15} aria-hidden />
-        </button>
-      </div>
+      <Tabs />
       <div className="actions">
         <button
           type="button"
@@ -79,7 +61,7 @@ export function TopBar() {
           className="ghost"
           aria-label="Save"
           title="Save  Ctrl+S"
-          onClick={() => void save(askName)}
+          onClick={() => void save()}
         >
           <Save size={15} aria-hidden />
         </button>
@@ -114,24 +96,5 @@ export function TopBar() {
         </button>
       </div>
     </header>
-  );
-}
-
-function TabHandle({ tab, active }: { tab: Tab; active: boolean }) {
-  const dirty = isDirty(tab);
-  const close = () => {
-    const lost = dirty && tab.graph.order.length > 0;
-    if (!lost || window.confirm(`Close ${tab.name} without saving it?`)) closeTab(tab.id);
-  };
-  return (
-    <div className={active ? "tab active" : "tab"}>
-      <button type="button" role="tab" aria-selected={active} onClick={() => showTab(tab.id)}>
-        {tab.name}
-        {dirty && <i className="dot" title="Not saved; kept as a draft" />}
-      </button>
-      <button type="button" className="close" aria-label={`Close ${tab.name}`} onClick={close}>
-        <X size={12} aria-hidden />
-      </button>
-    </div>
   );
 }

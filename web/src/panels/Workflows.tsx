@@ -1,88 +1,167 @@
-/** The user's saved workflows, and files from elsewhere. */
-import { FileUp, X } from "lucide-react";
-import { useEffect, useRef, useState } from "react";
-import { openDefault, openFile, openSaved } from "../state/files";
-import { client } from "../state/server";
-import { tellError, useView } from "../state/view";
+/** The user's saved workflows by folder, what was closed and deleted, and files from elsewhere. */
+import { FileUp, LayoutTemplate, Search, X } from "lucide-react";
+import { type ReactNode, useEffect, useRef, useState } from "react";
+import { openFile } from "../state/files";
+import { reopen } from "../state/restore";
+import { lastPart, nameOf } from "../state/saving";
+import { openSheet, tellError, useView } from "../state/view";
+import { bringBack, foldersOf, refreshWorkflows, useWorkflows } from "../state/workflows";
+import { ago } from "../words/times";
+import { t } from "../words/words";
+import { WorkflowRow } from "./WorkflowRow";
+import "./workflows.css";
 
 export function Workflows() {
   const open = useView((state) => state.workflows);
-  return open ? <List /> : null;
+  return open ? <Drawer /> : null;
 }
 
 function close(): void {
   useView.setState({ workflows: false });
 }
 
-function List() {
-  const [names, setNames] = useState<readonly string[] | null>(null);
+function Drawer() {
+  const { files, closed, deleted } = useWorkflows();
   const [typed, setTyped] = useState("");
-  const chooser = useRef<HTMLInputElement>(null);
+  const search = useRef<HTMLInputElement>(null);
   useEffect(() => {
-    client.workflows().then(setNames, (error: unknown) => {
-      setNames([]);
-      tellError(error);
-    });
+    void refreshWorkflows();
+    search.current?.focus();
   }, []);
-  const found = (names ?? []).filter((each) => each.toLowerCase().includes(typed.toLowerCase()));
+  const folders = foldersOf(files ?? [], typed);
+  const searching = typed.trim() !== "";
   return (
-    <aside className="drawer" aria-label="Workflows">
+    <aside
+      className="drawer workflows"
+      aria-label={t("Workflows")}
+      onKeyDown={(event) => {
+        if (event.key === "Escape") close();
+      }}
+    >
       <header>
-        <h2>Workflows</h2>
-        <button type="button" className="ghost" aria-label="Close" onClick={close}>
+        <h2>{t("Workflows")}</h2>
+        <button type="button" className="ghost" aria-label={t("Close")} onClick={close}>
           <X size={14} aria-hidden />
         </button>
       </header>
-      <input
-        className="plain"
-        aria-label="Search workflows"
-        placeholder="Search"
-        value={typed}
-        onChange={(event) => setTyped(event.currentTarget.value)}
-      />
-      <ul>
-        {found.map((each) => (
-          <li key={each}>
-            <button
-              type="button"
-              onClick={() => {
-                close();
-                void openSaved(each);
-              }}
-            >
-              {each.replace(/\.json$/, "")}
-            </button>
-          </li>
-        ))}
-      </ul>
-      {names !== null && names.length === 0 && (
-        <p className="quiet">What you save with Ctrl+S appears here.</p>
-      )}
-      <footer>
-        <button
-          type="button"
-          onClick={() => {
-            close();
-            openDefault();
-          }}
-        >
-          Open the first example
-        </button>
-        <button type="button" onClick={() => chooser.current?.click()}>
-          <FileUp size={13} aria-hidden /> Open a file
-        </button>
+      <label className="search">
+        <Search size={13} aria-hidden />
         <input
-          ref={chooser}
-          type="file"
-          accept=".json,image/png"
-          hidden
-          onChange={(event) => {
-            const [file] = event.currentTarget.files ?? [];
-            if (file !== undefined) void openFile(file, { x: 0, y: 0 });
-            close();
-          }}
+          ref={search}
+          aria-label={t("Search workflows")}
+          placeholder={t("Search")}
+          value={typed}
+          onChange={(event) => setTyped(event.currentTarget.value)}
         />
-      </footer>
+      </label>
+      <div className="lists">
+        {folders.map(({ name, files: inside }) => (
+          <Part key={name} name={name} count={inside.length} open>
+            {inside.map((file) => (
+              <WorkflowRow key={file.path} file={file} onOpened={close} />
+            ))}
+          </Part>
+        ))}
+        {files !== null && folders.length === 0 && (
+          <p className="quiet">
+            {searching
+              ? t("No workflow is called that.")
+              : t("What you save with Ctrl+S appears here.")}
+          </p>
+        )}
+        {!searching && closed.length > 0 && (
+          <Part name={t("Closed recently")} count={closed.length} open={false}>
+            {closed.map((each) => (
+              <Kept
+                key={each.id}
+                name={each.name}
+                when={each.closed}
+                action={t("Open {{name}} again", { name: each.name })}
+                run={() => {
+                  close();
+                  reopen(each).catch(tellError);
+                }}
+              />
+            ))}
+          </Part>
+        )}
+        {!searching && deleted.length > 0 && (
+          <Part name={t("Deleted")} count={deleted.length} open={false}>
+            {deleted.map((each) => (
+              <Kept
+                key={each.path}
+                name={lastPart(nameOf(each.from))}
+                when={each.at}
+                action={t("Bring {{name}} back", { name: nameOf(each.from) })}
+                run={() => void bringBack(each).catch(tellError)}
+              />
+            ))}
+          </Part>
+        )}
+      </div>
+      <Elsewhere />
     </aside>
+  );
+}
+
+function Part(props: { name: string; count: number; open: boolean; children: ReactNode }) {
+  const list = <ul>{props.children}</ul>;
+  if (props.name === "") return list;
+  return (
+    <details open={props.open}>
+      <summary>
+        {props.name} <span>{props.count}</span>
+      </summary>
+      {list}
+    </details>
+  );
+}
+
+interface KeptItem {
+  name: string;
+  when: number;
+  action: string;
+  run: () => void;
+}
+
+function Kept({ name, when, action, run }: KeptItem) {
+  return (
+    <li className="file">
+      <button type="button" className="open" title={action} aria-label={action} onClick={run}>
+        <span className="name">{name}</span>
+        <span className="when">{ago(when)}</span>
+      </button>
+    </li>
+  );
+}
+
+function Elsewhere() {
+  const chooser = useRef<HTMLInputElement>(null);
+  return (
+    <footer>
+      <button
+        type="button"
+        onClick={() => {
+          close();
+          openSheet("templates");
+        }}
+      >
+        <LayoutTemplate size={13} aria-hidden /> {t("Start from a template")}
+      </button>
+      <button type="button" onClick={() => chooser.current?.click()}>
+        <FileUp size={13} aria-hidden /> {t("Open a file")}
+      </button>
+      <input
+        ref={chooser}
+        type="file"
+        accept=".json,image/png"
+        hidden
+        onChange={(event) => {
+          const [file] = event.currentTarget.files ?? [];
+          if (file !== undefined) void openFile(file, { x: 0, y: 0 });
+          close();
+        }}
+      />
+    </footer>
   );
 }

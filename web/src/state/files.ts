@@ -1,6 +1,5 @@
 /** Opening and saving: files dropped or chosen, pictures with their workflow, the server's folder. */
 import defaultWorkflow from "../../workflows/text_to_image.json?raw";
-import { Refused } from "../api/client";
 import type { Point } from "../document/graph";
 import { isObject, type Json, type JsonObject, parseJson, writeJson } from "../document/json";
 import { graphsOf, levelAt } from "../document/levels";
@@ -11,19 +10,8 @@ import { loadExtensions, useExtensions, withPluginWidgets } from "./extensions";
 import { textsOfPng } from "./png";
 import { refreshJobs } from "./running";
 import { client } from "./server";
-import {
-  activeTab,
-  changeTab,
-  layout,
-  openWorkflow,
-  schemaOf,
-  select,
-  type Tab,
-  useStudio,
-} from "./studio";
+import { activeTab, layout, openWorkflow, schemaOf, select, type Tab, useStudio } from "./studio";
 import { tell, tellError } from "./view";
-
-const FOLDER = "workflows";
 
 export function openDefault(): void {
   openWorkflow(parseJson(defaultWorkflow), { name: "Text to image" });
@@ -208,52 +196,6 @@ export async function refreshCatalog(): Promise<void> {
     const workflow = readGraph(writeGraph(tab.workflow), layout);
     const kept = tab.workflow === tab.kept ? workflow : tab.kept;
     return { ...tab, workflow, kept, graph: levelAt(workflow, tab.level) };
-  }
-}
-
-/** Saves to the server's folder; asks for a name where there is none. False where one gave up. */
-export async function save(
-  askName: (suggested: string) => string | null,
-  as = false,
-): Promise<boolean> {
-  const tab = activeTab();
-  let { path } = tab;
-  let name = tab.name;
-  if (path === null || as) {
-    const given = askName(tab.name)?.trim();
-    if (!given) return false;
-    name = given.replace(/\.json$/, "");
-    path = `${FOLDER}/${name}.json`;
-  }
-  try {
-    await client.save(path, writeJson(writeGraph(tab.workflow), 1), path === tab.path);
-  } catch (error) {
-    if (error instanceof Refused && error.status === 409) {
-      tellError(
-        new Error(`There is a workflow called ${name} already. Save it under another name.`),
-      );
-      return false;
-    }
-    tellError(error);
-    return false;
-  }
-  changeTab(tab.id, () => ({ path, name, kept: tab.workflow }));
-  return true;
-}
-
-export async function openSaved(name: string): Promise<void> {
-  const path = `${FOLDER}/${name}`;
-  const open = useStudio.getState().tabs.find((each) => each.path === path);
-  if (open !== undefined) {
-    useStudio.setState({ active: open.id });
-    return;
-  }
-  try {
-    const text = await client.load(path);
-    if (text === null) throw new Error(`There is no workflow called ${name} any more.`);
-    openWorkflow(parseJson(text), { name: name.replace(/\.json$/, ""), path });
-  } catch (error) {
-    tellError(error);
   }
 }
 

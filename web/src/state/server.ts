@@ -1,6 +1,7 @@
 /** The one client of this page. */
 import { makeClient } from "../api/client";
 import { makeJournals } from "../api/journals";
+import { makeLibrary } from "../api/library";
 import { parseJson, writeJson } from "../document/json";
 
 const KEY = "calotype.client";
@@ -20,3 +21,4 @@ const codec = { parse: parseJson, write: writeJson };
 
 export const client = makeClient(codec);
 export const journals = makeJournals(codec);
+export const library = makeLibrary(codec);

@@ -29,7 +29,14 @@ export interface Notice {
   others?: readonly NoticeAction[];
 }
 
-export type Sheet = "settings" | "keys" | "templates" | "missing" | "help" | "blueprints";
+export type Sheet =
+  | "settings"
+  | "keys"
+  | "templates"
+  | "missing"
+  | "help"
+  | "versions"
+  | "blueprints";
 
 interface View {
   palette: Palette | null;

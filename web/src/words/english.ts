@@ -27,6 +27,20 @@ export const english: Readonly<Record<string, string>> = {
     "One node has this subgraph.",
   "{{count}} nodes share this subgraph: what is changed inside changes all._other":
     "{{count}} nodes share this subgraph: what is changed inside changes all.",
+  "{{count}} nodes added_one": "{{count}} node added",
+  "{{count}} nodes added_other": "{{count}} nodes added",
+  "{{count}} nodes removed_one": "{{count}} node removed",
+  "{{count}} nodes removed_other": "{{count}} nodes removed",
+  "{{count}} nodes changed_one": "{{count}} node changed",
+  "{{count}} nodes changed_other": "{{count}} nodes changed",
+  "{{count}} workflows of a window that is gone are kept._one":
+    "A workflow of a window that is gone is kept.",
+  "{{count}} workflows of a window that is gone are kept._other":
+    "{{count}} workflows of a window that is gone are kept.",
+  "Another window has {{count}} workflows open. This one keeps its own._one":
+    "Another window has a workflow open. This one keeps its own.",
+  "Another window has {{count}} workflows open. This one keeps its own._other":
+    "Another window has {{count}} workflows open. This one keeps its own.",
   "{{count}} waiting_one": "One waits",
   "{{count}} waiting_other": "{{count}} wait",
   "{{count}} results_one": "{{count}} result",

@@ -186,9 +186,10 @@ test("stop ends a run within a step", async () => {
 
 test("a saved workflow is found again, a result brings its own", async () => {
   const name = `evening ${Date.now()}`;
-  page.once("dialog", (dialog) => void dialog.accept(name));
   await node("Prompt").getByRole("textbox").fill("an evening by the sea");
   await page.keyboard.press("Control+s");
+  await page.getByRole("dialog").getByRole("textbox", { name: "Name" }).fill(name);
+  await page.keyboard.press("Enter");
   await page.getByRole("tab", { name }).waitFor();
   await expect.poll(() => page.locator(".tab.active .dot").count()).toBe(0);
   await page.getByRole("button", { name: `Close ${name}` }).click({ force: true });

@@ -1,9 +1,11 @@
 /** Workflows as files: new, open, save. */
 
-import { askName } from "../ask";
 import type { Command } from "../commands";
-import { download, save } from "../files";
-import { newTab } from "../studio";
+import { download } from "../files";
+import { reopenLast } from "../restore";
+import { save, showVersions } from "../saving";
+import { activeTab, newTab, useStudio } from "../studio";
+import { askTabName, closeKept, moveTab, stepTab } from "../tabs";
 import { openSheet, useView } from "../view";
 
 export const fileCommands: readonly Command[] = [
@@ -34,7 +36,7 @@ export const fileCommands: readonly Command[] = [
     group: "File",
     keys: ["Ctrl+S"],
     fields: true,
-    run: async () => void (await save(askName)),
+    run: async () => void (await save()),
   },
   {
     id: "file.saveAs",
@@ -42,7 +44,7 @@ export const fileCommands: readonly Command[] = [
     group: "File",
     keys: ["Ctrl+Shift+S"],
     fields: true,
-    run: async () => void (await save(askName, true)),
+    run: async () => void (await save(true)),
   },
   {
     id: "file.download",
@@ -50,4 +52,66 @@ export const fileCommands: readonly Command[] = [
     group: "File",
     run: download,
   },
+  {
+    id: "file.versions",
+    title: "Earlier versions of the workflow",
+    group: "File",
+    run: () => showVersions(null),
+  },
+  {
+    id: "file.rename",
+    title: "Rename the workflow",
+    group: "File",
+    run: askTabName,
+  },
+  {
+    id: "file.close",
+    title: "Close the workflow",
+    group: "File",
+    keys: ["Alt+W"],
+    run: () => closeKept(activeTab().id),
+  },
+  {
+    id: "file.reopen",
+    title: "Open again what was closed last",
+    group: "File",
+    keys: ["Ctrl+Shift+T", "Alt+Shift+W"],
+    fields: true,
+    run: reopenLast,
+  },
+  {
+    id: "file.next",
+    title: "Show the next workflow",
+    group: "File",
+    keys: ["Alt+PageDown"],
+    fields: true,
+    run: () => stepTab(1),
+  },
+  {
+    id: "file.previous",
+    title: "Show the workflow before",
+    group: "File",
+    keys: ["Alt+PageUp"],
+    fields: true,
+    run: () => stepTab(-1),
+  },
+  {
+    id: "file.moveLeft",
+    title: "Move the tab to the left",
+    group: "File",
+    keys: ["Alt+Shift+PageUp"],
+    run: () => moveActive(-1),
+  },
+  {
+    id: "file.moveRight",
+    title: "Move the tab to the right",
+    group: "File",
+    keys: ["Alt+Shift+PageDown"],
+    run: () => moveActive(1),
+  },
 ];
+
+function moveActive(by: number): void {
+  const { tabs, active } = useStudio.getState();
+  moveTab(active, tabs.findIndex((each) => each.id === active) + by);
+}

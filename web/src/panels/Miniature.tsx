@@ -1,0 +1,64 @@
+/** A workflow as a small drawing: its nodes and wires, too small to be read. */
+import { useMemo } from "react";
+import type { Graph, GraphNode } from "../document/graph";
+import { t } from "../words/words";
+
+const MARGIN = 40;
+const SMALLEST = 400;
+
+export function Miniature({ workflow }: { workflow: Graph }) {
+  const { box, nodes, wires } = useMemo(() => drawn(workflow), [workflow]);
+  const count = nodes.length;
+  return (
+    <svg
+      className="miniature"
+      viewBox={box}
+      role="img"
+      aria-label={t("{{count}} nodes", { count })}
+    >
+      {wires.map(({ key, path }) => (
+        <path key={key} d={path} fill="none" stroke="var(--dim)" strokeWidth={4} opacity={0.5} />
+      ))}
+      {nodes.map(({ key, position, size, title, type }) => (
+        <g key={key}>
+          <rect
+            x={position.x}
+            y={position.y}
+            width={size.width}
+            height={Math.max(size.height, 40)}
+            rx={8}
+            fill="var(--node)"
+            stroke="var(--line)"
+            strokeWidth={3}
+          />
+          <text x={position.x + 14} y={position.y + 30} fontSize={24} fill="var(--dim)">
+            {(title ?? type).slice(0, Math.max(3, Math.floor(size.width / 16)))}
+          </text>
+        </g>
+      ))}
+    </svg>
+  );
+}
+
+function drawn(graph: Graph) {
+  const nodes = Object.values(graph.nodes);
+  const left = Math.min(...nodes.map((each) => each.position.x), Number.POSITIVE_INFINITY);
+  const top = Math.min(...nodes.map((each) => each.position.y), Number.POSITIVE_INFINITY);
+  const right = Math.max(...nodes.map(({ position, size }) => position.x + size.width));
+  const bottom = Math.max(...nodes.map(({ position, size }) => position.y + size.height));
+  const wires = Object.values(graph.links).flatMap(({ key, from, to }) => {
+    const [source, target] = [graph.nodes[from], graph.nodes[to]];
+    return source && target ? [{ key, path: curve(source, target) }] : [];
+  });
+  if (nodes.length === 0) return { box: "0 0 1 1", nodes, wires };
+  const width = Math.max(SMALLEST, right - left + 2 * MARGIN);
+  const height = Math.max(SMALLEST / 2, bottom - top + 2 * MARGIN);
+  return { box: `${left - MARGIN} ${top - MARGIN} ${width} ${height}`, nodes, wires };
+}
+
+function curve(source: GraphNode, target: GraphNode): string {
+  const from = { x: source.position.x + source.size.width, y: source.position.y + 20 };
+  const to = { x: target.position.x, y: target.position.y + 20 };
+  const bend = Math.max(60, Math.abs(to.x - from.x) / 2);
+  return `M${from.x},${from.y} C${from.x + bend},${from.y} ${to.x - bend},${to.y} ${to.x},${to.y}`;
+}

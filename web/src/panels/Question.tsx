@@ -1,0 +1,79 @@
+/** The question that must be answered before going on, if there is one. */
+import { type FormEvent, useEffect, useId, useRef, useState } from "react";
+import { type Question as Asked, useQuestion } from "../state/ask";
+import { t } from "../words/words";
+import { Dialog } from "./Dialog";
+import "./question.css";
+
+export function Question() {
+  const question = useQuestion((state) => state.question);
+  return question === null ? null : <Form key={question.title} question={question} />;
+}
+
+function Form({ question }: { question: Asked }) {
+  const { title, text, field, choices, answer } = question;
+  const [typed, setTyped] = useState(field?.value ?? "");
+  const form = useId();
+  const line = useRef<HTMLInputElement>(null);
+  const chosen = useRef<HTMLButtonElement>(null);
+  useEffect(() => {
+    line.current?.select();
+    (line.current ?? chosen.current)?.focus();
+  }, []);
+  const last = choices.at(-1);
+  const submit = (event: FormEvent) => {
+    event.preventDefault();
+    if (last !== undefined) answer({ choice: last.id, text: typed });
+  };
+  return (
+    <Dialog
+      title={title}
+      width="narrow"
+      onClose={() => answer(null)}
+      actions={
+        <>
+          <button type="button" className="plain-button" onClick={() => answer(null)}>
+            {t("Cancel")}
+          </button>
+          {choices.slice(0, -1).map(({ id, label }) => (
+            <button
+              key={id}
+              type="button"
+              className="plain-button"
+              onClick={() => answer({ choice: id, text: typed })}
+            >
+              {label}
+            </button>
+          ))}
+          {last !== undefined && (
+            <button
+              ref={chosen}
+              type="submit"
+              form={form}
+              className="primary"
+              disabled={field !== null && typed.trim() === ""}
+            >
+              {last.label}
+            </button>
+          )}
+        </>
+      }
+    >
+      <form id={form} className="question" onSubmit={submit}>
+        {field !== null && (
+          <label>
+            <span>{field.label}</span>
+            <input
+              ref={line}
+              value={typed}
+              spellCheck={false}
+              autoComplete="off"
+              onChange={(event) => setTyped(event.currentTarget.value)}
+            />
+          </label>
+        )}
+        {text !== undefined && <p className="quiet">{text}</p>}
+      </form>
+    </Dialog>
+  );
+}

@@ -1,0 +1,198 @@
+/** The open documents: shown, renamed, put in order and closed, by pointer and by keys. */
+import { ChevronDown, Plus, X } from "lucide-react";
+import { type KeyboardEvent, type PointerEvent, useEffect, useRef, useState } from "react";
+import { isDirty, newTab, showTab, type Tab, useStudio } from "../state/studio";
+import { closeKept, moveTab, renameTab, stepTab } from "../state/tabs";
+import { tellError } from "../state/view";
+import { t } from "../words/words";
+import "./tabs.css";
+
+export function Tabs() {
+  const tabs = useStudio((state) => state.tabs);
+  const active = useStudio((state) => state.active);
+  const strip = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    const shown = strip.current?.querySelector(`[data-tab="${active}"]`);
+    shown?.scrollIntoView({ block: "nearest", inline: "nearest" });
+  }, [active]);
+  return (
+    <div className="tabs">
+      <div
+        ref={strip}
+        className="strip"
+        role="tablist"
+        aria-label={t("Open workflows")}
+        onWheel={(event) => {
+          if (event.deltaX === 0) event.currentTarget.scrollLeft += event.deltaY;
+        }}
+      >
+        {tabs.map((tab, place) => (
+          <Handle key={tab.id} tab={tab} place={place} active={tab.id === active} />
+        ))}
+      </div>
+      <button
+        type="button"
+        className="ghost"
+        aria-label={t("New workflow")}
+        title={`${t("New workflow")}  Alt+N`}
+        onClick={newTab}
+      >
+        <Plus size={15} aria-hidden />
+      </button>
+      {tabs.length > 4 && <AllTabs />}
+    </div>
+  );
+}
+
+function Handle({ tab, place, active }: { tab: Tab; place: number; active: boolean }) {
+  const [renaming, setRenaming] = useState(false);
+  const dirty = isDirty(tab);
+  const keys = (event: KeyboardEvent) => {
+    const done = keyed(event.key, tab, () => setRenaming(true));
+    if (!done) return;
+    event.preventDefault();
+    event.stopPropagation();
+  };
+  return (
+    <div
+      className={active ? "tab active" : "tab"}
+      data-tab={tab.id}
+      data-place={place}
+      onPointerDown={(event) => {
+        if (!renaming) dragFrom(event, tab.id);
+      }}
+      onAuxClick={(event) => {
+        if (event.button === 1) closeKept(tab.id);
+      }}
+    >
+      {renaming ? (
+        <Renamer tab={tab} onDone={() => setRenaming(false)} />
+      ) : (
+        <button
+          type="button"
+          role="tab"
+          aria-selected={active}
+          tabIndex={active ? 0 : -1}
+          title={tab.path ?? t("Not saved yet; kept as you work")}
+          onClick={() => showTab(tab.id)}
+          onDoubleClick={() => setRenaming(true)}
+          onKeyDown={keys}
+        >
+          {tab.name}
+          {dirty && <i className="dot" title={t("Changed since it was saved; kept as you work")} />}
+        </button>
+      )}
+      <button
+        type="button"
+        className="close"
+        tabIndex={active ? 0 : -1}
+        aria-label={t("Close {{name}}", { name: tab.name })}
+        onClick={() => closeKept(tab.id)}
+      >
+        <X size={12} aria-hidden />
+      </button>
+    </div>
+  );
+}
+
+/** What a key does on a tab; false where it does nothing. */
+function keyed(key: string, tab: Tab, rename: () => void): boolean {
+  switch (key) {
+    case "ArrowLeft":
+    case "ArrowRight":
+      stepTab(key === "ArrowLeft" ? -1 : 1);
+      requestAnimationFrame(() => {
+        document.querySelector<HTMLElement>('.strip [aria-selected="true"]')?.focus();
+      });
+      return true;
+    case "F2":
+      rename();
+      return true;
+    case "Delete":
+      closeKept(tab.id);
+      return true;
+    default:
+      return false;
+  }
+}
+
+function Renamer({ tab, onDone }: { tab: Tab; onDone: () => void }) {
+  const field = useRef<HTMLInputElement>(null);
+  useEffect(() => field.current?.select(), []);
+  const finish = (name: string) => {
+    onDone();
+    renameTab(tab, name).catch(tellError);
+  };
+  return (
+    <input
+      ref={field}
+      className="rename"
+      aria-label={t("Name")}
+      defaultValue={tab.name}
+      spellCheck={false}
+      onBlur={(event) => finish(event.currentTarget.value)}
+      onKeyDown={(event) => {
+        event.stopPropagation();
+        if (event.key === "Enter") event.currentTarget.blur();
+        if (event.key === "Escape") onDone();
+      }}
+    />
+  );
+}
+
+const SLIP = 5;
+
+/** Follows the pointer: the tab takes the place of the one that it is over. */
+function dragFrom(event: PointerEvent<HTMLElement>, id: string): void {
+  if (event.button !== 0) return;
+  const { clientX: start } = event;
+  const handle = event.currentTarget;
+  let dragging = false;
+  const move = (moved: globalThis.PointerEvent) => {
+    if (!dragging && Math.abs(moved.clientX - start) < SLIP) return;
+    dragging = true;
+    handle.classList.add("dragged");
+    const under = placeUnder(moved.clientX);
+    if (under !== null) moveTab(id, under);
+  };
+  const end = () => {
+    handle.classList.remove("dragged");
+    window.removeEventListener("pointermove", move);
+    window.removeEventListener("pointerup", end);
+    window.removeEventListener("pointercancel", end);
+  };
+  window.addEventListener("pointermove", move);
+  window.addEventListener("pointerup", end);
+  window.addEventListener("pointercancel", end);
+}
+
+/** The place of the tab in whose inner half the pointer is. */
+function placeUnder(x: number): number | null {
+  for (const tab of document.querySelectorAll<HTMLElement>(".strip .tab")) {
+    const { left, width } = tab.getBoundingClientRect();
+    const inside = x > left + width / 4 && x < left + (width * 3) / 4;
+    if (inside) return Number(tab.dataset.place);
+  }
+  return null;
+}
+
+function AllTabs() {
+  const tabs = useStudio((state) => state.tabs);
+  const active = useStudio((state) => state.active);
+  return (
+    <label className="ghost all-tabs" title={t("All open workflows")}>
+      <ChevronDown size={15} aria-hidden />
+      <select
+        aria-label={t("All open workflows")}
+        value={active}
+        onChange={(event) => showTab(event.currentTarget.value)}
+      >
+        {tabs.map((tab) => (
+          <option key={tab.id} value={tab.id}>
+            {isDirty(tab) ? `${tab.name} •` : tab.name}
+          </option>
+        ))}
+      </select>
+    </label>
+  );
+}

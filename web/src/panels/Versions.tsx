@@ -1,0 +1,149 @@
+/** Earlier versions of a workflow: when, how large, after which edit; looked at and taken up again. */
+import { useEffect, useMemo, useState } from "react";
+import type { Version } from "../api/library";
+import { type Difference, differenceOf } from "../document/restore";
+import { nameOf, useVersionsOf } from "../state/saving";
+import { library } from "../state/server";
+import { type Tab, useActive } from "../state/studio";
+import { namesOf, openVersion, readVersion, restoreVersion } from "../state/versions";
+import { openSheet, tellError } from "../state/view";
+import { ago, dayAndTime } from "../words/times";
+import { t } from "../words/words";
+import { Dialog } from "./Dialog";
+import { Miniature } from "./Miniature";
+import "./question.css";
+import "./versions.css";
+
+export function Versions() {
+  const path = useVersionsOf((state) => state.path);
+  const tab = useActive((each) => each);
+  const own = path === null || path === tab.path;
+  const names = useMemo(() => (own ? namesOf(tab) : [path]), [own, path, tab]);
+  const [found, setFound] = useState<readonly Version[] | null>(null);
+  const [at, setAt] = useState(0);
+  const key = names.join();
+  useEffect(() => {
+    library.versions(key.split(",")).then(setFound, (error: unknown) => {
+      setFound([]);
+      tellError(error);
+    });
+  }, [key]);
+  const name = own ? tab.name : nameOf(path ?? "");
+  const chosen = found?.[at];
+  return (
+    <Dialog
+      title={t("Versions of {{name}}", { name })}
+      width="wide"
+      onClose={() => openSheet(null)}
+    >
+      {found !== null && found.length === 0 && (
+        <p className="quiet">
+          {t("There are none yet. Each save keeps one, and so does every few minutes of work.")}
+        </p>
+      )}
+      {found !== null && found.length > 0 && (
+        <div className="versions">
+          <ol aria-label={t("Versions, newest first")}>
+            {found.map((each, place) => (
+              <li key={`${each.of} ${each.when}`}>
+                <Row version={each} chosen={place === at} onChoose={() => setAt(place)} />
+              </li>
+            ))}
+          </ol>
+          {chosen !== undefined && (
+            <Preview
+              key={`${chosen.of} ${chosen.when}`}
+              version={chosen}
+              name={name}
+              current={own ? tab.workflow : null}
+            />
+          )}
+        </div>
+      )}
+    </Dialog>
+  );
+}
+
+function Row(props: { version: Version; chosen: boolean; onChoose: () => void }) {
+  const { when, nodes, label, kind } = props.version;
+  return (
+    <button
+      type="button"
+      aria-pressed={props.chosen}
+      title={dayAndTime(when)}
+      onClick={props.onChoose}
+    >
+      <b>{ago(when)}</b>
+      <span>{wordOf(kind)}</span>
+      <span className="more">
+        {[nodes === null ? t("damaged") : t("{{count}} nodes", { count: nodes }), t(label)]
+          .filter((each) => each !== "")
+          .join(" · ")}
+      </span>
+    </button>
+  );
+}
+
+function wordOf(kind: Version["kind"]): string {
+  if (kind === "save") return t("saved");
+  return kind === "auto" ? t("kept while you worked") : t("replaced by a save");
+}
+
+interface Shown {
+  version: Version;
+  name: string;
+  /** The open document; null where the versions are another's. */
+  current: Tab["workflow"] | null;
+}
+
+function Preview({ version, name, current }: Shown) {
+  const [workflow, setWorkflow] = useState<Tab["workflow"] | null>(null);
+  const [broken, setBroken] = useState(false);
+  useEffect(() => {
+    readVersion(version).then(setWorkflow, () => setBroken(true));
+  }, [version]);
+  const open = () => {
+    openSheet(null);
+    const called = `${name}, ${dayAndTime(version.when)}`;
+    openVersion(version, called).catch(tellError);
+  };
+  const goBack = () => {
+    if (workflow === null) return;
+    openSheet(null);
+    restoreVersion(workflow);
+  };
+  return (
+    <section aria-label={dayAndTime(version.when)}>
+      {broken && <p className="quiet">{t("This version cannot be opened: it is no workflow.")}</p>}
+      {workflow !== null && (
+        <>
+          <Miniature workflow={workflow} />
+          {current !== null && (
+            <p className="quiet">{differenceText(differenceOf(workflow, current))}</p>
+          )}
+          <footer>
+            <button type="button" className="plain-button" onClick={open}>
+              {t("Open in a new tab")}
+            </button>
+            {current !== null && (
+              <button type="button" className="primary" onClick={goBack}>
+                {t("Go back to this")}
+              </button>
+            )}
+          </footer>
+        </>
+      )}
+    </section>
+  );
+}
+
+function differenceText({ added, removed, changed }: Difference): string {
+  const parts = [
+    added > 0 ? t("{{count}} nodes added", { count: added }) : "",
+    removed > 0 ? t("{{count}} nodes removed", { count: removed }) : "",
+    changed > 0 ? t("{{count}} nodes changed", { count: changed }) : "",
+  ].filter((each) => each !== "");
+  return parts.length === 0
+    ? t("The same nodes as now.")
+    : t("Since then: {{what}}.", { what: parts.join(", ") });
+}
