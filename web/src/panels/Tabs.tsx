@@ -1,6 +1,7 @@
 /** The open documents: shown, renamed, put in order and closed, by pointer and by keys. */
 import { ChevronDown, Plus, X } from "lucide-react";
 import { type KeyboardEvent, type PointerEvent, useEffect, useRef, useState } from "react";
+import { nameOf } from "../state/saving";
 import { isDirty, newTab, showTab, type Tab, useStudio } from "../state/studio";
 import { closeKept, moveTab, renameTab, stepTab } from "../state/tabs";
 import { tellError } from "../state/view";
@@ -46,7 +47,6 @@ export function Tabs() {
 
 function Handle({ tab, place, active }: { tab: Tab; place: number; active: boolean }) {
   const [renaming, setRenaming] = useState(false);
-  const dirty = isDirty(tab);
   const keys = (event: KeyboardEvent) => {
     const done = keyed(event.key, tab, () => setRenaming(true));
     if (!done) return;
@@ -73,13 +73,13 @@ function Handle({ tab, place, active }: { tab: Tab; place: number; active: boole
           role="tab"
           aria-selected={active}
           tabIndex={active ? 0 : -1}
-          title={tab.path ?? t("Not saved yet; kept as you work")}
+          title={hintOf(tab)}
           onClick={() => showTab(tab.id)}
           onDoubleClick={() => setRenaming(true)}
           onKeyDown={keys}
         >
           {tab.name}
-          {dirty && <i className="dot" title={t("Changed since it was saved; kept as you work")} />}
+          {isDirty(tab) && <i className="dot" aria-hidden />}
         </button>
       )}
       <button
@@ -93,6 +93,11 @@ function Handle({ tab, place, active }: { tab: Tab; place: number; active: boole
       </button>
     </div>
   );
+}
+
+function hintOf(tab: Tab): string {
+  if (tab.path === null) return t("Not saved yet; kept as you work");
+  return isDirty(tab) ? t("Changed since it was saved; kept as you work") : nameOf(tab.path);
 }
 
 /** What a key does on a tab; false where it does nothing. */

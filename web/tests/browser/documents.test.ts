@@ -1,0 +1,206 @@
+/** Documents as people handle them: saved, closed, renamed, put in order, changed by others. */
+import type { Page } from "playwright-core";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import { openPage, type Studio, startStudio } from "./studio";
+
+let studio: Studio;
+let page: Page;
+
+beforeAll(async () => {
+  studio = await startStudio();
+});
+afterAll(() => studio?.close());
+beforeEach(async () => {
+  page = await openPage(studio);
+});
+afterEach(() => page.context().close());
+
+const strip = () => page.getByRole("tablist", { name: "Open workflows" });
+const prompt = (on = page) =>
+  on.getByRole("group", { name: "Prompt", exact: true }).getByRole("textbox");
+const tab = (name: string, on = page) => on.getByRole("tab", { name, exact: true });
+const names = () => strip().getByRole("tab").allTextContents();
+const button = (name: string, on = page) => on.getByRole("button", { name, exact: true });
+
+async function write(text: string, on = page): Promise<void> {
+  await prompt(on).fill(text);
+  await on.keyboard.press("Escape");
+}
+
+async function saveAs(name: string): Promise<void> {
+  await page.keyboard.press("Control+s");
+  await page.getByRole("dialog").getByRole("textbox", { name: "Name" }).fill(name);
+  await page.keyboard.press("Enter");
+  await tab(name.slice(name.lastIndexOf("/") + 1)).waitFor();
+  await expect.poll(() => page.locator(".tab.active .dot").count()).toBe(0);
+}
+
+function said(name: string): Promise<string> {
+  return page.request
+    .get(`${studio.address}/userdata/${encodeURIComponent(`workflows/${name}.json`)}`)
+    .then((answer) => (answer.ok() ? answer.text() : ""));
+}
+
+test("what is closed without saving comes back, with its undo", async () => {
+  await write("a lighthouse");
+  await button("Close Text to image").click();
+  await page.getByRole("status").getByText("was not saved").waitFor();
+  expect(await names()).toEqual(["Untitled"]);
+  await page.keyboard.press("Alt+Shift+W");
+  await expect.poll(() => prompt().inputValue()).toBe("a lighthouse");
+  await page.locator(".canvas").focus();
+  await page.keyboard.press("Control+z");
+  await expect.poll(() => prompt().inputValue()).not.toBe("a lighthouse");
+
+  await page.keyboard.press("Control+Shift+Z");
+  await button("Close Text to image").click();
+  await page.reload();
+  await page.getByRole("tab", { name: "Untitled" }).waitFor();
+  await button("Workflows").click();
+  await page.getByText("Closed recently").click();
+  await button("Open Text to image again").click();
+  await expect.poll(() => prompt().inputValue()).toBe("a lighthouse");
+  await page.locator(".canvas").focus();
+  await page.keyboard.press("Control+z");
+  await expect.poll(() => prompt().inputValue()).not.toBe("a lighthouse");
+});
+
+test("tabs are put in order, renamed and closed by the middle button", async () => {
+  await button("New workflow").click();
+  await button("New workflow").click();
+  expect(await names()).toEqual(["Text to image", "Untitled", "Untitled"]);
+  await tab("Text to image").dblclick();
+  await strip().getByRole("textbox", { name: "Name" }).fill("First");
+  await page.keyboard.press("Enter");
+  await tab("First").waitFor();
+  const from = await tab("First").boundingBox();
+  const to = await strip().getByRole("tab").nth(2).boundingBox();
+  if (from === null || to === null) throw new Error("There are no tabs.");
+  await page.mouse.move(from.x + 10, from.y + 10);
+  await page.mouse.down();
+  await page.mouse.move(to.x + to.width / 2, to.y + 10, { steps: 12 });
+  await page.mouse.up();
+  await expect.poll(names).toEqual(["Untitled", "Untitled", "First"]);
+  await page.reload();
+  await expect.poll(names).toEqual(["Untitled", "Untitled", "First"]);
+  await strip().getByRole("tab").first().click({ button: "middle" });
+  await expect.poll(names).toEqual(["Untitled", "First"]);
+  await tab("First").focus();
+  await page.keyboard.press("ArrowLeft");
+  await expect
+    .poll(() => strip().getByRole("tab", { selected: true }).textContent())
+    .toBe("Untitled");
+});
+
+test("a file that others changed is not replaced without a word", async () => {
+  const name = `shared ${Date.now()}`;
+  await write("mine");
+  await saveAs(name);
+  const other = await openPage(studio);
+  await button("Workflows", other).click();
+  await button(name, other).click();
+  await tab(name, other).waitFor();
+  await write("theirs", other);
+  await other.keyboard.press("Control+s");
+  await expect.poll(() => said(name)).toContain("theirs");
+  await other.context().close();
+
+  await write("mine again");
+  await page.keyboard.press("Control+s");
+  const banner = page.getByRole("alert").filter({ hasText: "changed by another window" });
+  await banner.waitFor();
+  expect(await said(name)).toContain("theirs");
+  await banner.getByRole("button", { name: "Open theirs" }).click();
+  await expect.poll(() => prompt().inputValue()).toBe("theirs");
+  await tab(name).click();
+  await banner.getByRole("button", { name: "Keep both" }).click();
+  await tab(`${name} (2)`).waitFor();
+  expect(await said(`${name} (2)`)).toContain("mine again");
+  expect(await said(name)).toContain("theirs");
+  await expect.poll(() => banner.count()).toBe(0);
+});
+
+test("a name that is taken is asked about, and earlier versions are taken up again", async () => {
+  const name = `versions ${Date.now()}`;
+  await write("the first");
+  await saveAs(name);
+  await write("the second");
+  await page.keyboard.press("Control+s");
+  await expect.poll(() => said(name)).toContain("the second");
+  await page.keyboard.press("Control+k");
+  await page.getByRole("combobox").fill("earlier versions");
+  await page.keyboard.press("Enter");
+  const versions = page.getByRole("dialog", { name: `Versions of ${name}` });
+  await expect.poll(() => versions.getByRole("listitem").count()).toBe(2);
+  await versions.getByRole("listitem").nth(1).getByRole("button").click();
+  await versions.getByText("1 node changed").waitFor();
+  await versions.getByRole("button", { name: "Go back to this" }).click();
+  await expect.poll(() => prompt().inputValue()).toBe("the first");
+  await page.locator(".canvas").focus();
+  await page.keyboard.press("Control+z");
+  await expect.poll(() => prompt().inputValue()).toBe("the second");
+
+  await page.keyboard.press("Control+Shift+S");
+  await button("New workflow")
+    .click({ trial: true, timeout: 1 })
+    .catch(() => undefined);
+  await page.keyboard.press("Escape");
+  await button("New workflow").click();
+  await page.keyboard.press("Control+s");
+  await page.getByRole("dialog").getByRole("textbox", { name: "Name" }).fill(name);
+  await page.keyboard.press("Enter");
+  const question = page.getByRole("dialog", { name: `There is a workflow called ${name} already` });
+  await question.getByRole("button", { name: "Cancel" }).click();
+  expect(await said(name)).toContain("the second");
+});
+
+test("saved workflows are renamed, deleted and brought back; broken ones are told by name", async () => {
+  const name = `list ${Date.now()}`;
+  await saveAs(`sea/${name}`);
+  await page.request.post(
+    `${studio.address}/userdata/${encodeURIComponent("workflows/empty.json")}?overwrite=true`,
+    { data: "" },
+  );
+  await button("Workflows").click();
+  await page.getByRole("textbox", { name: "Search workflows" }).fill(name);
+  const row = page.locator(".file").filter({ hasText: name });
+  await row.hover();
+  await button(`Rename sea/${name}`).click();
+  await page.getByRole("textbox", { name: `Name of sea/${name}` }).fill(`land/${name}`);
+  await page.keyboard.press("Enter");
+  await page.getByText("land").first().waitFor();
+  expect(await said(`land/${name}`)).toContain("nodes");
+  await row.hover();
+  await button(`Delete land/${name}`).click();
+  await expect.poll(() => row.count()).toBe(0);
+  expect(await said(`land/${name}`)).toBe("");
+  await page.getByRole("status").getByRole("button", { name: "Undo" }).click();
+  await row.waitFor();
+  expect(await said(`land/${name}`)).toContain("nodes");
+
+  await page.getByRole("textbox", { name: "Search workflows" }).fill("empty");
+  await button("empty").click();
+  await page.getByText("empty is empty").waitFor();
+  expect(await said("empty")).toBe("");
+});
+
+test("a second window has its own documents, and takes over those of one that is gone", async () => {
+  await write("in the first window");
+  const context = page.context();
+  await expect
+    .poll(async () => {
+      const answer = await page.request.get(`${studio.address}/calotype/journals`);
+      const listed = (await answer.json()) as { size: number; alive: boolean }[];
+      return listed.some((each) => each.alive);
+    })
+    .toBe(true);
+  const second = await context.newPage();
+  await second.goto(studio.address);
+  await second.getByText(/Another window has|a window that is gone/).waitFor();
+  expect(await prompt(second).inputValue()).not.toBe("in the first window");
+  await write("in the second window", second);
+  await page.reload();
+  await expect.poll(() => prompt().inputValue()).toBe("in the first window");
+  await second.reload();
+  await expect.poll(() => prompt(second).inputValue()).toBe("in the second window");
+});
