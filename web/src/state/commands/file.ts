@@ -68,7 +68,7 @@ export const fileCommands: readonly Command[] = [
     id: "file.close",
     title: "Close the workflow",
     group: "File",
-    keys: ["Alt+W"],
+    keys: ["Ctrl+Alt+W"],
     run: () => closeKept(activeTab().id),
   },
   {
