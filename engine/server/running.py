@@ -44,6 +44,8 @@ _FOR_ALL = (
 """What is told of a prompt that no client owns."""
 _PREVIEW_METHODS = ("auto", "latent2rgb", "taesd")
 """Previews come only when a prompt asks for them: some clients take any picture for the result."""
+_LONGEST_TEXT = 300
+"""So much of a text is told in lists."""
 _MOST_TOGETHER = 32
 """So many running nodes are repeated beside one that changed."""
 
@@ -117,6 +119,8 @@ class RunningJob:
         found: dict[str, Any] = {"outputs_count": count}
         if preview is not None:
             found["preview_output"] = preview
+        if text := next(_texts(self._outputs), None):
+            found["preview_text"] = text[:_LONGEST_TEXT]
         if self._error is not None:
             found["execution_error"] = msgspec.to_builtins(self._error)
         return found
@@ -276,6 +280,15 @@ def summed_up(outputs: Mapping[str, Mapping[str, Any]]) -> tuple[int, dict[str, 
                 if best is None or (best.get("type") == "temp" and item.get("type") != "temp"):
                     best = {**item, "nodeId": node_id, "mediaType": kind}
     return count, best
+
+
+def _texts(outputs: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    """The texts that nodes showed."""
+    for shown in outputs.values():
+        items = shown.get("text")
+        for item in items if is_array(items) else ():
+            if isinstance(item, str) and item:
+                yield item
 
 
 def _ms(seconds: float) -> int:

@@ -203,5 +203,6 @@ def _row(row: GalleryRow) -> dict[str, Any]:
         "batch": row.batch,
         "place": row.place,
         "starred": row.starred or None,
+        "preview_text": row.job.summary.get("preview_text"),
     }
     return {**found, **{key: value for key, value in more.items() if value is not None}}

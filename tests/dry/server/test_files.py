@@ -184,6 +184,25 @@ def test_pictures_are_converted_by_the_helper(serving, output):
     assert str(output) not in text
 
 
+def test_a_preview_is_made_smaller_and_only_once_for_a_browser(serving, output):
+    Image.new("RGB", (400, 200), "red").save(output / "wide.png")
+
+    async def scenario(client):
+        path = "/view?filename=wide.png&preview=webp;80&size=100"
+        first = await client.get(path)
+        size = Image.open(io.BytesIO(await first.read())).size
+        tag = {"If-None-Match": first.headers["ETag"]}
+        again = await client.get(path, headers=tag)
+        larger = await client.get(path.replace("100", "900"), headers=tag)
+        whole = Image.open(io.BytesIO(await larger.read())).size
+        Image.new("RGB", (300, 300), "blue").save(output / "wide.png")
+        changed = await client.get(path, headers=tag)
+        wrong = await client.get("/view?filename=wide.png&preview=webp&size=x")
+        return size, again.status, whole, changed.status, wrong.status
+
+    assert serving(scenario) == ((100, 50), 304, (400, 200), 200, 400)
+
+
 def bomb():
     """169 million pixels in 20 kB."""
 

@@ -21,6 +21,8 @@ export interface ListedJob extends Job {
   batch?: string;
   place?: unknown;
   starred?: true;
+  /** How a text begins that one of its nodes showed. */
+  preview_text?: string;
 }
 
 export interface QueueListed {

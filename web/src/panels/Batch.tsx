@@ -311,7 +311,7 @@ function TypedValues(props: { row: Row; widget: Widget; onChange: (part: Partial
         onChange={(event) => onChange({ typed: event.currentTarget.value })}
       />
       {input.choices !== null && (
-        <div className="choices">
+        <div className="batch-choices">
           {input.choices.map(String).map((choice) => (
             <button
               key={choice}

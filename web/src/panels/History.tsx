@@ -129,6 +129,11 @@ function Filters({ asGrid, onGrid }: { asGrid: boolean; onGrid: (on: boolean) =>
 function SearchField() {
   const search = useHistory((state) => state.filter.search);
   const [typed, setTyped] = useState(search);
+  const [seen, setSeen] = useState(search);
+  if (seen !== search) {
+    setSeen(search);
+    setTyped(search);
+  }
   useEffect(() => {
     if (typed === useHistory.getState().filter.search) return;
     const timer = setTimeout(() => changeFilter({ search: typed }), REST);

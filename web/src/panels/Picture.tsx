@@ -20,7 +20,7 @@ export function Picture({ job, size, wanted = true }: Props) {
   const [begun, setBegun] = useState(wanted);
   if (wanted && !begun) setBegun(true);
   if (file === null) {
-    return <span className="word">{sentenceOf(job)}</span>;
+    return <span className="word">{job.preview_text ?? sentenceOf(job)}</span>;
   }
   const medium = mediumOf(file.filename);
   if (medium !== "picture") {

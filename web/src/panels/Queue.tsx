@@ -1,7 +1,7 @@
 /** What runs and what waits, in its order, which is the user's to change. */
 import { ArrowDown, ArrowUp, ChevronsUp, GripVertical, LoaderCircle, X } from "lucide-react";
 import { type DragEvent, type KeyboardEvent, useEffect, useState } from "react";
-import type { ListedJob } from "../api/results";
+import { type ListedJob, readPlace } from "../api/results";
 import { expectedOf, type Move, moveInQueue, moveTo, spanOf, useQueue } from "../state/queue";
 import { cancelJob } from "../state/running";
 import { useRuns } from "../state/runs";
@@ -54,6 +54,13 @@ export function Queue() {
   );
 }
 
+/** What tells a run from the others of its batch, then how its prompt begins. */
+function excerptOf(job: ListedJob): string {
+  const place = readPlace(job.place);
+  const values = place?.axes.map(({ values }, axis) => values[place.at[axis] ?? 0]) ?? [];
+  return [...values, job.excerpt ?? ""].filter((each) => each !== "").join(" · ");
+}
+
 export function nameOf(job: ListedJob): string {
   return job.title ?? t("From another program");
 }
@@ -74,7 +81,7 @@ function Running({ job, expected }: { job: ListedJob; expected: number | null })
       </span>
       <span className="what">
         <b>{nameOf(job)}</b>
-        <span className="excerpt">{job.excerpt}</span>
+        <span className="excerpt">{excerptOf(job)}</span>
       </span>
       <span className="when">
         {t("Running for {{time}}", { time: spanOf(spent) })}
@@ -141,7 +148,7 @@ function Waiting({ job, place, count, expected }: WaitingProps) {
       <span className="place">{place + 1}</span>
       <span className="what">
         <b>{nameOf(job)}</b>
-        <span className="excerpt">{job.excerpt}</span>
+        <span className="excerpt">{excerptOf(job)}</span>
       </span>
       <span className="when">{expected !== null && `≈ ${spanOf(expected)}`}</span>
       <Tools job={job} place={place} count={count} />

@@ -176,11 +176,10 @@ test("stop ends a run within a step", async () => {
   await node("KSampler").locator(".mark").waitFor({ timeout: 60_000 });
   await page.getByRole("button", { name: "Stop", exact: true }).click();
   await page.getByRole("button", { name: "Stop", exact: true }).waitFor({ state: "detached" });
-  await page.getByRole("tab", { name: /Queue/ }).click();
   await page
-    .locator(".queue li")
+    .locator(".results .thumb.cancelled")
     .first()
-    .getByText(/Stopped|Failed/)
+    .getByText(/^Stopped/)
     .waitFor();
 });
 

@@ -16,8 +16,16 @@ export interface Studio {
   close(): Promise<void>;
 }
 
-/** `CALOTYPE_SERVER` names a server that runs already, `CALOTYPE_PYTHON` the Python to start one. */
-export async function startStudio(flags: readonly string[] = []): Promise<Studio> {
+/**
+ * `CALOTYPE_SERVER` names a server that runs already, `CALOTYPE_PYTHON` the Python to start one.
+ * `prepare` fills the user directory before a server opens it.
+ */
+export async function startStudio(
+  flags: readonly string[] = [],
+  prepare?: (user: string) => void,
+): Promise<Studio> {
+  const folder = mkdtempSync(join(tmpdir(), "calotype-browser-"));
+  prepare?.(join(folder, "user"));
   const browser = await chromium.launch({
     executablePath: process.env.CALOTYPE_BROWSER ?? found(BROWSERS),
     args: ["--no-sandbox", "--disable-gpu"],
@@ -26,7 +34,6 @@ export async function startStudio(flags: readonly string[] = []): Promise<Studio
   if (running !== undefined) {
     return { address: running, browser, close: () => browser.close() };
   }
-  const folder = mkdtempSync(join(tmpdir(), "calotype-browser-"));
   const port = await freePort();
   const address = `http://127.0.0.1:${port}`;
   const server = spawn(

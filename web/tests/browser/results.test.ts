@@ -1,0 +1,322 @@
+import { spawnSync } from "node:child_process";
+import { join, resolve } from "node:path";
+import type { Locator, Page } from "playwright-core";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import { openPage, type Studio, startStudio } from "./studio";
+
+const ROOT = resolve(import.meta.dirname, "../../..");
+const MANY = 3_000;
+
+let studio: Studio;
+let page: Page;
+
+beforeAll(async () => {
+  studio = await startStudio([], (user) => {
+    const seeded = spawnSync(
+      process.env.CALOTYPE_PYTHON ?? "python",
+      [
+        join(import.meta.dirname, "seed_history.py"),
+        user,
+        join(user, "output"),
+        String(MANY),
+        resolve(ROOT, "web/workflows/text_to_image.json"),
+      ],
+      { cwd: ROOT, encoding: "utf8", env: { ...process.env, PYTHONPATH: ROOT } },
+    );
+    if (seeded.status !== 0) throw new Error(seeded.stderr);
+  });
+});
+afterAll(() => studio?.close());
+beforeEach(async () => {
+  page = await openPage(studio);
+});
+afterEach(() => page.context().close());
+
+const dock = () => page.getByRole("region", { name: "Results and queue" });
+const grid = () => page.getByRole("listbox", { name: "Results" });
+const cell = (place: number) => page.locator(`#result-${place}`);
+const node = (title: string) => page.getByRole("group", { name: title, exact: true });
+
+async function openTab(name: string): Promise<void> {
+  const tab = dock().getByRole("tab", { name: new RegExp(`^${name}`) });
+  if ((await tab.getAttribute("aria-selected")) !== "true") await tab.click();
+}
+
+async function openGallery(): Promise<void> {
+  await openTab("History");
+  await cell(0).locator("img").waitFor();
+}
+
+async function setNumber(title: string, name: string, value: string): Promise<void> {
+  await node(title).getByRole("spinbutton", { name, exact: true }).click();
+  const typing = node(title).getByRole("textbox", { name, exact: true });
+  await typing.fill(value);
+  await typing.press("Enter");
+}
+
+async function smallAndQuick(): Promise<void> {
+  await setNumber("Empty Latent Image", "width", "64");
+  await setNumber("Empty Latent Image", "height", "64");
+  await setNumber("KSampler", "steps", "2");
+}
+
+/** The prompts that wait, in their order. */
+async function waiting(): Promise<string[]> {
+  return await dock().locator(".queue li:not(.now) .excerpt").allTextContents();
+}
+
+const grip = (place: number): Locator => dock().locator(".queue li:not(.now) .grip").nth(place);
+
+test("thousands of results scroll, with only those in sight built", async () => {
+  await openGallery();
+  const count = () => grid().getByRole("option").count();
+  await expect
+    .poll(async () => Number(await cell(0).getAttribute("aria-setsize")))
+    .toBeGreaterThanOrEqual(MANY);
+  const all = Number(await cell(0).getAttribute("aria-setsize"));
+  expect(await count()).toBeLessThan(120);
+  await cell(0).click();
+  await grid().focus();
+  await page.keyboard.press("End");
+  await cell(all - 1).waitFor();
+  await expect.poll(() => cell(all - 1).getAttribute("aria-selected")).toBe("true");
+  await cell(all - 2)
+    .locator("img")
+    .waitFor();
+  expect(await count()).toBeLessThan(120);
+  // To the middle at once, as a scroll bar does: its page is read, and those passed are not built.
+  await grid().evaluate((box) => box.scrollTo(0, box.scrollHeight / 2));
+  await expect.poll(() => page.locator(".cell img").count()).toBeGreaterThan(8);
+  expect(await count()).toBeLessThan(120);
+  await page.keyboard.press("Home");
+  await page
+    .locator(".history-grid .day")
+    .first()
+    .getByText(/^(Today|Yesterday) \d+$/)
+    .waitFor();
+});
+
+test("results are found by words, seeds, stars and how they ended", async () => {
+  await openGallery();
+  const search = page.getByRole("searchbox", { name: "Search the results" });
+  const found = page.locator(".filters").getByRole("status");
+  await search.fill('"lighthouse at" 101');
+  await expect
+    .poll(() => grid().getByRole("option").first().getAttribute("aria-label"))
+    .toMatch(/lighthouse/);
+  await search.fill("100051");
+  await expect.poll(() => found.textContent()).toBe("1 result");
+  await search.fill("no such words");
+  await page.getByText("Nothing that has run fits this search.").waitFor();
+  await dock().getByRole("button", { name: "Show all" }).click();
+  await expect.poll(() => search.inputValue()).toBe("");
+  await page.getByRole("button", { name: "With a star" }).click();
+  await expect.poll(() => found.textContent()).toBe("1 result");
+  await page.getByRole("button", { name: "With a star" }).click();
+  await page.getByRole("combobox", { name: "How they ended" }).selectOption("failed");
+  await page.getByText("KSampler failed: the picture had no size").first().waitFor();
+});
+
+test("the lightbox tells what made a result and leafs by keys", async () => {
+  await openGallery();
+  await cell(0).click();
+  await grid().focus();
+  await page.keyboard.press("ArrowRight");
+  await page.keyboard.press("Enter");
+  const box = page.getByRole("dialog", { name: "A result in full size" });
+  const facts = box.getByRole("complementary", { name: "What made it" });
+  const shown = facts.getByText(/^10\d{4}$/).first();
+  await shown.waitFor();
+  const seed = await shown.textContent();
+  await page.keyboard.press("ArrowRight");
+  await expect.poll(() => shown.textContent()).not.toBe(seed);
+  const image = box.locator(".room img");
+  await expect.poll(() => image.evaluate((each: HTMLImageElement) => each.naturalWidth)).toBe(96);
+  await page.keyboard.press("+");
+  await expect.poll(() => image.getAttribute("style")).toMatch(/scale\(1\.25\)/);
+  await page.keyboard.press("Escape");
+  await box.waitFor({ state: "detached" });
+  await expect.poll(() => cell(2).getAttribute("class")).toMatch(/\bat\b/);
+});
+
+test("two results are compared by a slider that has keys, and by what differs", async () => {
+  await openGallery();
+  await cell(1).click();
+  await cell(2).click({ modifiers: ["Control"] });
+  await page.getByRole("toolbar").getByRole("button", { name: "Compare", exact: true }).click();
+  const dialog = page.getByRole("dialog", { name: "Two results compared" });
+  const halves = dialog.getByTestId("compare-room").locator(".half");
+  await expect.poll(() => halves.count()).toBe(2);
+  await dialog.getByRole("slider").focus();
+  await page.keyboard.press("Home");
+  await page.keyboard.press("ArrowRight");
+  await expect.poll(() => halves.nth(1).getAttribute("style")).toMatch(/1%/);
+  await dialog.getByRole("radio", { name: "Difference" }).click();
+  await expect
+    .poll(() => halves.nth(1).evaluate((each) => getComputedStyle(each).mixBlendMode))
+    .toBe("difference");
+  await dialog.getByRole("radio", { name: "Side by side" }).click();
+  await dialog.getByTestId("compare-room").hover();
+  await page.mouse.wheel(0, -400);
+  const images = dialog.locator(".half img");
+  await expect.poll(() => images.nth(0).getAttribute("style")).toMatch(/scale\([2-9]/);
+  expect(await images.nth(1).getAttribute("style")).toBe(await images.nth(0).getAttribute("style"));
+});
+
+test("what differs from the open workflow is listed and marked, live", async () => {
+  await openGallery();
+  await cell(1).click();
+  await page.getByRole("button", { name: "Differences to the open workflow" }).click();
+  const list = page.getByRole("complementary", { name: "Differences" });
+  await list.getByText(/^Nothing differs/).waitFor();
+  await setNumber("Empty Latent Image", "width", "192");
+  await list.getByText("128").waitFor();
+  await list.getByText("192").waitFor();
+  await expect.poll(() => page.locator(".difference-mark.changed").count()).toBe(1);
+  await node("Negative prompt").locator(".card-title").click();
+  await page.keyboard.press("Delete");
+  await list.getByRole("heading", { name: /^Removed 1/ }).waitFor();
+  await list.getByRole("heading", { name: /^Wires removed 2/ }).waitFor();
+  await expect
+    .poll(() => page.locator(".difference-mark.removed").textContent())
+    .toBe("Negative prompt");
+  await list.getByRole("button", { name: "Empty Latent Image" }).click();
+  await expect.poll(() => page.locator(".react-flow__node.selected").count()).toBe(1);
+  await list.getByRole("button", { name: "Close" }).click();
+  await expect.poll(() => page.locator(".difference-mark").count()).toBe(0);
+});
+
+test("results are forgotten and taken back; a star stays", async () => {
+  await openGallery();
+  const first = await cell(1).getAttribute("aria-label");
+  const second = await cell(2).getAttribute("aria-label");
+  await cell(1).click();
+  await cell(2).click({ modifiers: ["Shift"] });
+  await grid().focus();
+  await page.keyboard.press("Delete");
+  const question = page.getByRole("dialog", { name: "Forget 2 results?" });
+  await question.getByRole("button", { name: "Forget the entries" }).click();
+  await page.locator(".cell.leaving").first().waitFor();
+  await page.getByRole("status").getByRole("button", { name: "Undo" }).click();
+  await expect.poll(() => cell(1).getAttribute("aria-label")).toBe(first);
+  await cell(1).click();
+  await page.getByRole("toolbar").getByRole("button", { name: "Forget" }).click();
+  await page
+    .getByRole("dialog", { name: "Forget this result?" })
+    .getByRole("button", { name: "Forget the entries" })
+    .click();
+  await page.locator(".cell.leaving").first().waitFor();
+  // Another search does at once what was announced.
+  await page.getByRole("button", { name: "With a star" }).click();
+  await expect.poll(() => grid().getByRole("option").count()).toBe(1);
+  await page.getByRole("button", { name: "With a star" }).click();
+  await expect.poll(() => cell(1).getAttribute("aria-label")).toBe(second);
+  await cell(1).click();
+  await page.getByRole("button", { name: "Give a star" }).click();
+  await page.reload();
+  await openGallery();
+  await cell(1).getByLabel("With a star").waitFor();
+});
+
+test("the queue is held back, put in order by keys and by dragging, and cancelled", async () => {
+  await smallAndQuick();
+  await openTab("Queue");
+  await dock().getByRole("button", { name: "Pause" }).click();
+  await dock().getByText("The queue is paused", { exact: true }).waitFor();
+  for (const [index, words] of ["one", "two", "three", "four"].entries()) {
+    await node("Prompt").getByRole("textbox").fill(words);
+    await page.keyboard.press("Control+Enter");
+    await expect.poll(async () => (await waiting()).length).toBe(index + 1);
+  }
+  expect(await waiting()).toEqual(["one", "two", "three", "four"]);
+  await grip(2).focus();
+  await page.keyboard.press("ArrowUp");
+  await expect.poll(waiting).toEqual(["one", "three", "two", "four"]);
+  await dock()
+    .getByRole("button", { name: /^Run .* next$/ })
+    .nth(3)
+    .click();
+  await expect.poll(waiting).toEqual(["four", "one", "three", "two"]);
+  const rows = dock().locator(".queue li:not(.now)");
+  await rows.nth(3).dragTo(rows.nth(1));
+  await expect.poll(waiting).toEqual(["four", "two", "one", "three"]);
+  await dock()
+    .getByRole("button", { name: /^Cancel / })
+    .filter({ hasNotText: "all" })
+    .nth(1)
+    .click();
+  await expect.poll(waiting).toEqual(["four", "one", "three"]);
+
+  await page.reload();
+  await openTab("Queue");
+  await expect.poll(waiting).toEqual(["four", "one", "three"]);
+  await dock().getByRole("button", { name: "Cancel all" }).click();
+  await dock()
+    .getByText(/^Nothing waits\. The queue is paused/)
+    .waitFor();
+  await dock().getByRole("button", { name: "Go on" }).click();
+  await dock().getByRole("button", { name: "Pause" }).waitFor();
+});
+
+test("a batch over values becomes a grid with its axes", async () => {
+  await smallAndQuick();
+  await page.keyboard.press("Control+Shift+B");
+  const dialog = page.getByRole("dialog", { name: "Run many times" });
+  await dialog.getByLabel("What varies").selectOption({ label: "KSampler · cfg" });
+  await dialog.getByLabel("Values").fill("nonsense");
+  await dialog.getByText("nonsense is no number.").waitFor();
+  await dialog.getByLabel("Values").fill("2..3 step 1");
+  await dialog.getByRole("button", { name: "Vary something else, too" }).click();
+  await dialog.getByLabel("What varies").nth(1).selectOption({ label: "Prompt · text" });
+  await dialog.getByLabel("Values").nth(1).fill("a red boat\na blue boat");
+  await dialog.getByRole("button", { name: "Queue 4 runs" }).click();
+  const table = page.getByRole("table", { name: "The batch as a grid" });
+  await expect.poll(() => table.locator("img").count(), { timeout: 100_000 }).toBe(4);
+  expect(await table.getByRole("columnheader").allTextContents()).toEqual([
+    "Prompt · text",
+    "KSampler · cfg2",
+    "KSampler · cfg3",
+  ]);
+  expect(await table.getByRole("rowheader").allTextContents()).toEqual([
+    "a red boat",
+    "a blue boat",
+  ]);
+  // The document itself is as it was.
+  expect(
+    await node("KSampler").getByRole("spinbutton", { name: "cfg" }).getAttribute("aria-valuetext"),
+  ).toBe("4.0");
+});
+
+test("a result that is dragged onto the canvas becomes a node that loads it", async () => {
+  await openGallery();
+  await cell(1)
+    .locator("img")
+    .dragTo(page.locator(".canvas"), {
+      targetPosition: { x: 80, y: 60 },
+    });
+  const image = node("Load Image").locator(".picture img");
+  await image.waitFor({ state: "attached" });
+  expect(await image.getAttribute("src")).toContain("type=output");
+  await expect
+    .poll(() => image.evaluate((each: HTMLImageElement) => each.naturalWidth))
+    .toBeGreaterThan(0);
+});
+
+test("the height of the dock is dragged, moved by keys and remembered", async () => {
+  const edge = page.getByRole("separator", { name: "Height of the results" });
+  const height = async () => Number(await edge.getAttribute("aria-valuenow"));
+  const before = await height();
+  const box = await edge.boundingBox();
+  if (box === null) throw new Error("there is no edge");
+  await page.mouse.move(box.x + 200, box.y + 4);
+  await page.mouse.down();
+  await page.mouse.move(box.x + 200, box.y - 96, { steps: 4 });
+  await page.mouse.up();
+  await expect.poll(height).toBeGreaterThan(before + 80);
+  const dragged = await height();
+  await edge.focus();
+  await page.keyboard.press("ArrowUp");
+  await expect.poll(height).toBe(dragged + 24);
+  await page.reload();
+  await expect.poll(height).toBe(dragged + 24);
+});
