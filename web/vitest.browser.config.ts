@@ -5,6 +5,8 @@ export default defineConfig({
   test: {
     include: ["tests/browser/**/*.test.ts"],
     maxWorkers: 1,
+    // A condition is waited for; how long a slow machine takes is not what is tested.
+    expect: { poll: { timeout: 15_000 } },
     testTimeout: 120_000,
     hookTimeout: 180_000,
   },

@@ -4,6 +4,7 @@ import type { GraphNode } from "../document/graph";
 import type { Json } from "../document/json";
 import { change } from "./actions";
 import { mediaOf } from "./fileValue";
+import { maskNode } from "./masking";
 import { bringFile, uploadPlace, useUploads } from "./media";
 import { rolled } from "./running";
 import { seedPlace, useSeeds } from "./seeds";
@@ -73,5 +74,6 @@ function useMedia(tab: string, node: GraphNode, input: InputSchema) {
     error: upload?.error ?? null,
     onFile: (file: File) => void bringFile(node.key, input, file),
     onStop: () => upload?.stop(),
+    ...(kind === "image" ? { onMask: () => maskNode(node.key) } : {}),
   };
 }

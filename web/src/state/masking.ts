@@ -6,6 +6,7 @@ import { t } from "../words/words";
 import { add, change } from "./actions";
 import { canvas } from "./canvas";
 import { refreshCatalog } from "./files";
+import { fileOf, mediaOf, namedValue } from "./fileValue";
 import { client } from "./server";
 import { activeTab, schemaOf } from "./studio";
 import { tell } from "./view";
@@ -18,18 +19,10 @@ export interface Masked {
 
 export const useMasking = create<{ open: Masked | null }>(() => ({ open: null }));
 
-/** The picture that a loading node names, as `folder/name.png [output]`. */
-export function fileOf(value: unknown): ImageFile | null {
-  if (typeof value !== "string" || value === "") return null;
-  const [, path = value, type = "input"] = /^(.*?)(?: \[(input|output|temp)\])?$/.exec(value) ?? [];
-  const slash = path.lastIndexOf("/");
-  return { filename: path.slice(slash + 1), subfolder: path.slice(0, Math.max(slash, 0)), type };
-}
-
 /** The input of a node that names a picture, if it has one. */
 export function pictureInput(node: GraphNode | undefined): string | null {
   const inputs = node === undefined ? [] : (schemaOf(node.type)?.inputs ?? []);
-  return inputs.find((each) => each.options.image_upload === true)?.name ?? null;
+  return inputs.find((each) => mediaOf(each) === "image")?.name ?? null;
 }
 
 export function canMask(): boolean {
@@ -70,7 +63,7 @@ export function opacityUrl({ file }: Masked): string {
 export async function saveMask({ file, target }: Masked, png: Blob): Promise<void> {
   const kept = await client.uploadMask(png, `masked-${Date.now()}.png`, file);
   await refreshCatalog();
-  const value = `${kept.subfolder}/${kept.filename} [${kept.type}]`;
+  const value = namedValue(kept);
   const schema = schemaOf("LoadImage");
   if (target !== null && target.node in activeTab().graph.nodes) {
     change(target.node, target.input, value);
