@@ -95,8 +95,9 @@ def _quarantined(instance: SavedNode) -> dict[str, Any]:
     found = instance.properties.get("proxyWidgetErrorQuarantine")
     for each in found if is_list(found) else ():
         entry = each.get("originalEntry") if is_mapping(each) else None
-        if is_list(entry) and len(entry) >= 2 and str(entry[0]) == _NOT_INSIDE:
-            values[str(entry[1])] = each.get("hostValue")
+        held = each.get("hostValue") if is_mapping(each) else None
+        if held is not None and is_list(entry) and len(entry) >= 2 and str(entry[0]) == _NOT_INSIDE:
+            values[str(entry[1])] = held
     return values
 
 

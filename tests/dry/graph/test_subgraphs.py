@@ -149,6 +149,14 @@ PROMOTED = {"seed": 70, "steps": 90, "model": ["1", 0]}
             ),
             {"seed": 700, "steps": 90},
         ),
+        # Put aside without a value: what the list holds stands.
+        (
+            hosted(
+                [70, 90],
+                properties={"proxyWidgetErrorQuarantine": [{"originalEntry": ["-1", "seed"]}]},
+            ),
+            PROMOTED,
+        ),
     ],
 )
 def test_promoted_widgets(document, expected):

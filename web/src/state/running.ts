@@ -3,22 +3,20 @@ import { create } from "zustand";
 import { Refused, socketUrl } from "../api/client";
 import { listen } from "../api/socket";
 import type { Plan } from "../api/types";
-import { setValue } from "../document/edit";
 import { isObject, type Json, parseJson } from "../document/json";
 import { writeGraph } from "../document/write";
 import { t } from "../words/words";
 import { checkAgain, noteChecked } from "./checking";
 import { noteChange } from "./history";
-import { inputsOf } from "./inputs";
 import { partOf } from "./part";
 import { readQueue, useQueue } from "./queue";
+import { rollSeeds } from "./rolling";
 import { hear, notePrompt, noteSubmitted, placeOf, seePreview, setShown, useRuns } from "./runs";
 import { noteSeeds } from "./seeds";
 import { client, clientId } from "./server";
 import { setting } from "./settings";
-import { activeTab, edit, schemaOf, type Tab } from "./studio";
+import { activeTab, type Tab } from "./studio";
 import { tell, tellError, useView } from "./view";
-import { controlOf, layoutOf } from "./widgets";
 
 const LISTED = 64;
 const REFRESH_AFTER = 60;
@@ -63,7 +61,8 @@ export async function run(options: RunOptions = {}): Promise<void> {
 
 /** Whether it was handed in; where not, what is wrong is shown. */
 async function submit({ front, targets, keepSeeds }: RunOptions): Promise<boolean> {
-  if (keepSeeds !== true) rollSeeds();
+  if (keepSeeds !== true)
+    rollSeeds((value, control, { min, max }) => rolled(value, control, { min, max }));
   const tab = activeTab();
   const workflow = writeGraph(tab.workflow);
   let { prompt, report, plan } = await client.check(workflow);
@@ -121,25 +120,6 @@ export async function interrupt(): Promise<void> {
   } catch (error) {
     useRuns.setState({ stopping: null });
     tellError(error);
-  }
-}
-
-function rollSeeds(): void {
-  for (const node of Object.values(activeTab().graph.nodes)) {
-    const schema = schemaOf(node.type);
-    for (const input of schema === undefined ? [] : inputsOf(schema, node)) {
-      const control = schema && controlOf(schema, input);
-      if (schema === undefined || control == null) continue;
-      if (node.inputs.some((each) => each.name === input.name && each.link !== null)) continue;
-      const range = { min: input.options.min, max: input.options.max };
-      const next = rolled(node.values[input.name] ?? 0, node.values[control] ?? "fixed", range);
-      if (next === null) continue;
-      edit(
-        "Roll the seed",
-        (draft) => setValue(draft, node.key, input.name, next, layoutOf(schema)),
-        `roll ${node.key}`,
-      );
-    }
   }
 }
 

@@ -146,9 +146,7 @@ function outputsOf({ graph }: Definition): OutputSchema[] {
 
 /** A widget of a class that is not installed: its value says what it is. */
 function unknownWidget(node: GraphNode, widget: string): InputSchema | null {
-  const named = node.saved.widgets_values_named;
-  const value: Json | undefined =
-    node.values[widget] ?? (isObject(named) ? named[widget] : undefined);
+  const value = unknownValue(node, widget);
   const type =
     typeof value === "string"
       ? "STRING"
@@ -162,6 +160,18 @@ function unknownWidget(node: GraphNode, widget: string): InputSchema | null {
   if (type === null || value === undefined) return null;
   const options = { standing: value };
   return { name: widget, type, section: "required", options, choices: null, folder: null };
+}
+
+/** By its name where the file gives names, else by its place among the node's widgets. */
+function unknownValue(node: GraphNode, widget: string): Json | undefined {
+  const named = node.saved.widgets_values_named;
+  const found = node.values[widget] ?? (isObject(named) ? named[widget] : undefined);
+  if (found !== undefined) return found;
+  const widgets = node.inputs.flatMap((each) => each.widget ?? []);
+  const place = widgets.indexOf(widget);
+  return place >= 0 && widgets.length === node.slots.length
+    ? node.values[node.slots[place] ?? ""]
+    : undefined;
 }
 
 /** What instances of old files show of the inside without an input, by subgraph and name. */
