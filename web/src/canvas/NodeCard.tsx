@@ -8,6 +8,7 @@ import { previewsOf } from "../document/previews";
 import { rename } from "../state/actions";
 import { paintOf } from "../state/colours";
 import { colourOf, familyOf } from "../state/kinds";
+import { idleIn } from "../state/passing";
 import { isInstance, useRunOf } from "../state/places";
 import type { NodeRun } from "../state/runs";
 import {
@@ -18,11 +19,12 @@ import {
   shapeFor,
   showsPictures,
 } from "../state/shape";
-import { activeTab, titleOf, useActive, useStudio } from "../state/studio";
+import { activeOf, activeTab, titleOf, useActive, useStudio } from "../state/studio";
 import { t } from "../words/words";
 import { EnterButton } from "./EnterButton";
 import type { FlowNode } from "./flow";
 import { takeDrop } from "./mediaDrop";
+import { Passing } from "./Passing";
 import { markOf, usePulled } from "./pulling";
 import { RunMark, Timing } from "./RunMark";
 import { Shown } from "./Shown";
@@ -32,6 +34,7 @@ export const NodeCard = memo(function NodeCard({ id, selected }: NodeProps<FlowN
   const node = useActive((tab) => tab.graph.nodes[id]);
   const schema = useStudio((state) => (node === undefined ? undefined : state.catalog[node.type]));
   const { run, shown, preview: made, sentences } = useRunOf(id);
+  const idle = useStudio((state) => idleIn(activeOf(state).graph, state.catalog).nodes.has(id));
   if (node === undefined) return null;
   const preview = previewsOf(node) ? made : undefined;
   const shape = shapeFor(node, schema, showsPictures(schema) || shown !== undefined);
@@ -43,6 +46,7 @@ export const NodeCard = memo(function NodeCard({ id, selected }: NodeProps<FlowN
     sentences.length > 0 ? "wrong" : "",
     node.mode === MODE.muted ? "muted" : "",
     node.mode === MODE.bypassed ? "bypassed" : "",
+    idle ? "idle" : "",
     schema === undefined ? "unknown" : "",
     node.collapsed ? "collapsed" : "",
     paint === undefined ? "" : "painted",
@@ -65,9 +69,10 @@ export const NodeCard = memo(function NodeCard({ id, selected }: NodeProps<FlowN
           minHeight={leastHeight(node, schema, shape.shown !== null)}
         />
       )}
-      <Title node={id} run={run} sentences={sentences} />
+      <Title node={id} run={run} sentences={sentences} idle={idle} />
       {run?.state === "running" && <Progress run={run} />}
       <Timing node={id} run={run} />
+      {node.mode === MODE.bypassed && <Passing node={id} shape={shape} />}
       <Sockets node={id} shape={shape} collapsed={node.collapsed} />
       {!node.collapsed &&
         shape.widgets.map((row) => <WidgetField key={row.input.name} node={id} row={row} />)}
@@ -89,9 +94,11 @@ interface TitleProps {
   node: string;
   run: NodeRun | undefined;
   sentences: readonly string[];
+  /** Something muted before it keeps it from running. */
+  idle: boolean;
 }
 
-function Title({ node: id, run, sentences }: TitleProps) {
+function Title({ node: id, run, sentences, idle }: TitleProps) {
   const node = useActive((tab) => tab.graph.nodes[id]);
   const schema = useStudio((state) => (node === undefined ? undefined : state.catalog[node.type]));
   const [renaming, setRenaming] = useState(false);
@@ -134,6 +141,7 @@ function Title({ node: id, run, sentences }: TitleProps) {
       <EnterButton node={id} />
       {isPinned(node) && <Pin className="pin" size={12} aria-label={t("pinned")} />}
       {node.mode === MODE.muted && <span className="mode">muted</span>}
+      {idle && <span className="mode">{t("will not run")}</span>}
       {node.mode === MODE.bypassed && <span className="mode">bypassed</span>}
       {sentences.length > 0 && (
         <span className="problem" title={sentences.join("\n")}>

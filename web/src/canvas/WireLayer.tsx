@@ -126,6 +126,9 @@ interface Props {
   painted: ReadonlySet<string>;
 }
 
+const SOLID: number[] = [];
+const BROKEN = [6, 5];
+
 export function WireLayer({ edges, painted }: Props) {
   const element = useRef<HTMLCanvasElement>(null);
   const tab = useActive((each) => each);
@@ -146,19 +149,23 @@ export function WireLayer({ edges, painted }: Props) {
         const css = cssOf(element.current);
         for (const [keys = [], alpha] of [
           [plain, 1],
-          [muted, 0.3],
+          [muted, 0.45],
         ] as const) {
           const wires = wiresOf(graph, within(graph, keys, area), looks);
           context.globalAlpha = alpha;
           context.lineWidth = 5;
           context.strokeStyle = css("var(--canvas)");
+          context.setLineDash(SOLID);
           for (const path of wires.values()) context.stroke(path);
           context.lineWidth = 2;
+          // What carries nothing is broken, as in the page (canvas.css).
+          context.setLineDash(keys === muted ? BROKEN : SOLID);
           for (const [colour, path] of wires) {
             context.strokeStyle = css(colour);
             context.stroke(path);
           }
         }
+        context.setLineDash(SOLID);
         context.globalAlpha = 1;
       },
     };

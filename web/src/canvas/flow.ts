@@ -5,6 +5,7 @@ import type { NodeSchema } from "../api/types";
 import { isPinned } from "../document/flags";
 import { type GraphNode, isBoundary, type Link } from "../document/graph";
 import { isNote } from "../document/notes";
+import { idleIn } from "../state/passing";
 import { placeHere } from "../state/places";
 import type { Shown } from "../state/runs";
 import { cornerOf, outputType, type Shape, shapeFor, showsPictures, WIDGET } from "../state/shape";
@@ -70,13 +71,14 @@ export class Projection {
 
   edges({ graph, selectedLinks }: Tab, catalog: Catalog): FlowEdge[] {
     const selected = new Set(selectedLinks);
+    const idle = idleIn(graph, catalog);
     const all: FlowEdge[] = [];
     for (const key of graph.linkOrder) {
       const link = graph.links[key];
       const source = link && graph.nodes[link.from];
       const input = link && graph.nodes[link.to]?.inputs[link.toSlot];
       if (link === undefined || source === undefined || input === undefined) continue;
-      const muted = source.mode === 2 || graph.nodes[link.to]?.mode === 2;
+      const muted = idle.links.has(key);
       const known = this.#edges.get(link);
       const isSelected = selected.has(key);
       if (known?.selected === isSelected && known.data?.muted === muted) {

@@ -1,0 +1,41 @@
+/** Inside a bypassed node: which input goes through to which output. */
+import { colourOf } from "../state/kinds";
+import { passedBy } from "../state/passing";
+import type { Shape } from "../state/shape";
+import { useActive } from "../state/studio";
+import { t } from "../words/words";
+import "./subgraphs.css";
+
+export function Passing({ node: key, shape }: { node: string; shape: Shape }) {
+  const node = useActive((tab) => tab.graph.nodes[key]);
+  if (node === undefined) return null;
+  const lines = passedBy(node).flatMap(({ input, output, type }) => {
+    const from =
+      shape.inputs.find((each) => each.id === input)?.y ??
+      shape.widgets.find((each) => each.input.name === input)?.y;
+    const to = shape.outputs[output];
+    return from === undefined || to === undefined ? [] : [{ input, from, to, type }];
+  });
+  if (lines.length === 0) return null;
+  const label = lines
+    .map(({ input, to }) => t("{{input}} goes through to {{output}}", { input, output: to.label }))
+    .join(". ");
+  const middle = shape.width / 2;
+  return (
+    <svg
+      className="passing"
+      width={shape.width}
+      height={shape.height}
+      role="img"
+      aria-label={label}
+    >
+      {lines.map(({ input, from, to, type }) => (
+        <path
+          key={`${input} ${to.id}`}
+          d={`M0 ${from}C${middle} ${from} ${middle} ${to.y} ${shape.width} ${to.y}`}
+          style={{ stroke: colourOf(type) }}
+        />
+      ))}
+    </svg>
+  );
+}
