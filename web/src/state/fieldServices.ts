@@ -2,7 +2,6 @@
 import { viewUrl } from "../api/client";
 import type { InputSchema } from "../api/types";
 import { noteChoice, recentChoices, starChoice, starredChoices } from "./choosing";
-import { completionsFor } from "./completions";
 import { fileOf, isOfKind, kindOfFile, type MediaKind, mediaOf, placeOfValues } from "./fileValue";
 import { client } from "./server";
 import { tellError } from "./view";
@@ -47,6 +46,6 @@ export const fieldServices = {
   starred: starredChoices,
   star: starChoice,
   chose: noteChoice,
-  complete: completionsFor,
+  complete: async (word: string) => (await import("./completions")).completionsFor(word),
   complain: tellError,
 };

@@ -3,7 +3,8 @@ import { AlertTriangle, ChevronRight, RefreshCw, Search, Star } from "lucide-rea
 import { type KeyboardEvent, useEffect, useId, useMemo, useRef, useState } from "react";
 import type { InputSchema } from "../api/types";
 import { t } from "../words/words";
-import { type ChoiceRow, foldersOf, nearest, type Row, rowsOf, shownChoice } from "./choices";
+import { type ChoiceRow, foldersOf, nearest, type Row, rowsOf } from "./choices";
+import { shownChoice } from "./kinds";
 import { Popup } from "./Popup";
 import { useFieldServices } from "./services";
 

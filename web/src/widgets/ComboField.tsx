@@ -3,12 +3,13 @@
  * and offers what is most like it: nothing is ever chosen in the user's place.
  */
 import { AlertTriangle, ChevronDown } from "lucide-react";
-import { useRef, useState } from "react";
+import { lazy, Suspense, useRef, useState } from "react";
 import type { InputSchema } from "../api/types";
 import { t } from "../words/words";
-import { ChoiceList } from "./ChoiceList";
-import { shownChoice } from "./choices";
+import { shownChoice } from "./kinds";
 import { useFieldServices } from "./services";
+
+const ChoiceList = lazy(() => import("./ChoiceList").then((all) => ({ default: all.ChoiceList })));
 
 interface Props {
   label: string;
@@ -62,21 +63,23 @@ export function ComboField({ label, input, value, choices: given, onChange }: Pr
         <ChevronDown size={12} aria-hidden />
       </button>
       {open && button.current !== null && (
-        <ChoiceList
-          anchor={button.current}
-          label={label}
-          input={input}
-          chosen={[value]}
-          choices={choices}
-          missing={missing ? shown : null}
-          {...(services.listed(input) === null ? {} : { onRefresh: refresh })}
-          onClose={() => setOpen(false)}
-          onChoose={(choice) => {
-            setOpen(false);
-            services.chose(input, shownChoice(choice));
-            if (choice !== value) onChange(choice);
-          }}
-        />
+        <Suspense>
+          <ChoiceList
+            anchor={button.current}
+            label={label}
+            input={input}
+            chosen={[value]}
+            choices={choices}
+            missing={missing ? shown : null}
+            {...(services.listed(input) === null ? {} : { onRefresh: refresh })}
+            onClose={() => setOpen(false)}
+            onChoose={(choice) => {
+              setOpen(false);
+              services.chose(input, shownChoice(choice));
+              if (choice !== value) onChange(choice);
+            }}
+          />
+        </Suspense>
       )}
     </>
   );
@@ -116,21 +119,25 @@ export function ManyField({ label, input, value, choices, onChange }: ManyProps)
         <ChevronDown size={12} aria-hidden />
       </button>
       {open && button.current !== null && (
-        <ChoiceList
-          many
-          anchor={button.current}
-          label={label}
-          input={input}
-          chosen={value}
-          choices={[...gone, ...choices]}
-          missing={null}
-          onClose={() => setOpen(false)}
-          onChoose={(choice) =>
-            onChange(
-              value.includes(choice) ? value.filter((each) => each !== choice) : [...value, choice],
-            )
-          }
-        />
+        <Suspense>
+          <ChoiceList
+            many
+            anchor={button.current}
+            label={label}
+            input={input}
+            chosen={value}
+            choices={[...gone, ...choices]}
+            missing={null}
+            onClose={() => setOpen(false)}
+            onChoose={(choice) =>
+              onChange(
+                value.includes(choice)
+                  ? value.filter((each) => each !== choice)
+                  : [...value, choice],
+              )
+            }
+          />
+        </Suspense>
       )}
     </>
   );

@@ -3,11 +3,11 @@
  * way by which a value is edited, on nodes, in the inspector and in forms alike.
  */
 import { Link2 } from "lucide-react";
+import { lazy, Suspense } from "react";
 import type { InputSchema } from "../api/types";
 import { t } from "../words/words";
 import { ColorField } from "./ColorField";
 import { ComboField, ManyField } from "./ComboField";
-import { CurveField } from "./CurveField";
 import { kindOf, markerOf, rangeOf } from "./kinds";
 import { MarksField } from "./MarksField";
 import { type MediaAct, MediaField } from "./MediaField";
@@ -15,6 +15,8 @@ import { type NumberFace, NumberField } from "./NumberField";
 import { PromptField } from "./PromptField";
 import { type Control, SeedControl } from "./SeedControl";
 import { TextField } from "./TextField";
+
+const CurveField = lazy(() => import("./CurveField").then((all) => ({ default: all.CurveField })));
 
 export type { MediaAct } from "./MediaField";
 export type { Control } from "./SeedControl";
@@ -98,7 +100,11 @@ function Unlinked({ input, value, onChange, onDone, control, media, picture = nu
     case "color":
       return <ColorField {...said} />;
     case "curve":
-      return <CurveField {...said} />;
+      return (
+        <Suspense fallback={<div className="field curve" aria-busy="true" />}>
+          <CurveField {...said} />
+        </Suspense>
+      );
     case "marks":
       return <MarksField {...said} marker={markerOf(input)} picture={picture} />;
     case "lines":

@@ -3,10 +3,9 @@
  * clipboard. Dropping on the node and pasting are the canvas's; all ways end in `onFile`.
  */
 import { Brush, ClipboardPaste, FolderSearch, Upload, X } from "lucide-react";
-import { useRef, useState } from "react";
+import { lazy, Suspense, useRef, useState } from "react";
 import type { InputSchema } from "../api/types";
 import { t } from "../words/words";
-import { ChoiceList } from "./ChoiceList";
 import { ComboField } from "./ComboField";
 import { Menu } from "./Menu";
 import { type MediaKind, useFieldServices } from "./services";
@@ -23,6 +22,8 @@ export interface MediaAct {
   /** Opens the mask of the picture for painting; absent where nothing can. */
   onMask?: (() => void) | undefined;
 }
+
+const ChoiceList = lazy(() => import("./ChoiceList").then((all) => ({ default: all.ChoiceList })));
 
 interface Props {
   label: string;
@@ -151,19 +152,21 @@ function More({ input, value, media, onChange }: Omit<Props, "label">) {
         />
       )}
       {files !== null && button.current !== null && (
-        <ChoiceList
-          anchor={button.current}
-          label={t("Files")}
-          input={input}
-          chosen={[value]}
-          choices={files}
-          missing={null}
-          onClose={() => setFiles(null)}
-          onChoose={(choice) => {
-            setFiles(null);
-            onChange(choice);
-          }}
-        />
+        <Suspense>
+          <ChoiceList
+            anchor={button.current}
+            label={t("Files")}
+            input={input}
+            chosen={[value]}
+            choices={files}
+            missing={null}
+            onClose={() => setFiles(null)}
+            onChoose={(choice) => {
+              setFiles(null);
+              onChange(choice);
+            }}
+          />
+        </Suspense>
       )}
     </>
   );

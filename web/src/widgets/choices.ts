@@ -1,5 +1,7 @@
 /** A list of choices as one looks through it: found by words, in folders, the used ones first. */
 
+import { shownChoice } from "./kinds";
+
 export interface ChoiceRow {
   kind: "choice";
   value: unknown;
@@ -34,10 +36,6 @@ export interface Looking {
 
 /** Below this a list is taken in at a glance, and what was used lately need not be repeated. */
 const LONG = 12;
-
-export function shownChoice(value: unknown): string {
-  return value == null ? "" : String(value);
-}
 
 export function rowsOf(choices: readonly unknown[], looking: Looking): Row[] {
   const words = looking.typed.toLowerCase().split(/\s+/).filter(Boolean);

@@ -91,3 +91,8 @@ export function rangeOf(input: InputSchema): Range {
     round: typeof options.round === "number" ? options.round : 0,
   };
 }
+
+/** A choice as text. */
+export function shownChoice(value: unknown): string {
+  return value == null ? "" : String(value);
+}

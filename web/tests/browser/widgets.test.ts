@@ -53,6 +53,8 @@ async function openNodes(...nodes: Put[]): Promise<void> {
 
 /** Opens the node that has a field of every kind. */
 async function openEveryKind(): Promise<Locator> {
+  // The node is tall: nothing of the window should lie over its fields.
+  await page.setViewportSize({ width: 1600, height: 1500 });
   await addToCatalog(page, { EveryKind: EVERY_KIND, Sound: PLAYED });
   await page.reload();
   await page.locator(".card").first().waitFor();
