@@ -8,7 +8,7 @@ import { levelAt, type Path } from "../document/levels";
 import { writeGraph } from "../document/write";
 import { t } from "../words/words";
 import { changeFilter, NO_FILTER } from "./history";
-import { notePrompt } from "./runs";
+import { notePrompt, noteSubmitted } from "./runs";
 import { client, clientId } from "./server";
 import { activeTab, layout, schemaOf, titleOf } from "./studio";
 import { useView } from "./view";
@@ -38,14 +38,16 @@ export async function runBatch(
   const named = axes.map((axis) => labelled(axis, graph));
   let count = 0;
   for (const run of expand(axes)) {
-    const workflow = writeGraph(withValues(whole, level, run));
-    const { prompt, report } = await client.check(workflow);
+    const changed = withValues(whole, level, run);
+    const workflow = writeGraph(changed);
+    const { prompt, report, plan } = await client.check(workflow);
     if (report.error !== null) {
       useView.setState({ dock: "problems" });
       throw new Error(refusalOf(run, report.error.message));
     }
     const id = crypto.randomUUID();
     notePrompt(id, tab);
+    noteSubmitted(id, changed, plan);
     const about = { title: name, batch, place: { axes: named, at: run.at } };
     await client.submit({ client: clientId, id, prompt, workflow, about });
     count += 1;

@@ -85,6 +85,16 @@ export function bytesOf(bytes: number): string {
   return `${Math.max(1, Math.round(bytes / 1e3))} kB`;
 }
 
+/** A plan as the run begins: what ran before it, since it was foreseen, has left results. */
+export function settled(plan: Plan, known: readonly string[]): Plan {
+  const nodes = { ...plan.nodes };
+  for (const id of known) {
+    const node = nodes[id];
+    if (node !== undefined && node.state !== "unneeded") nodes[id] = { ...node, state: "cached" };
+  }
+  return { ...plan, nodes };
+}
+
 /** How far nodes are: 1 for one that is done. */
 export type Shares = Readonly<Record<string, number>>;
 

@@ -80,7 +80,7 @@ async function submit({ front, targets, keepSeeds }: RunOptions): Promise<boolea
   }
   const id = crypto.randomUUID();
   notePrompt(id, tab.id);
-  noteSubmitted(id, tab, plan);
+  noteSubmitted(id, tab.workflow, plan);
   noteSeeds(tab, prompt);
   await client.submit({
     client: clientId,

@@ -6,7 +6,7 @@ import type { ListedJob } from "../api/results";
 import type { Connection } from "../api/socket";
 import type { ExecutionError, NodeProgress, Plan, ServerMessage } from "../api/types";
 import type { Workflow } from "../document/graph";
-import type { Shares } from "./plan";
+import { type Shares, settled } from "./plan";
 import { setting } from "./settings";
 
 export interface NodeRun {
@@ -56,11 +56,12 @@ interface Runs {
   failures: Readonly<Record<string, string>>;
   /** All that the server told of a failure, by place. */
   errors: Readonly<Record<string, ExecutionError>>;
-  /** What the next run of each document would do, and what was foreseen of each prompt. */
+  /** What the next run of each document would do. */
   plans: Readonly<Record<string, Plan>>;
   problems: Readonly<Record<string, Report>>;
-  /** Documents as they were handed in, by prompt; and as they last worked, by document. */
-  submitted: Readonly<Record<string, Workflow>>;
+  /** The document as it was handed in and what was foreseen of its run, by prompt. */
+  submitted: Readonly<Record<string, { workflow: Workflow; plan: Plan }>>;
+  /** Documents as they last worked. */
   worked: Readonly<Record<string, Workflow>>;
   waiting: readonly ListedJob[];
   past: readonly ListedJob[];
@@ -103,16 +104,12 @@ export function notePrompt(prompt: string, tab: string): void {
   sessionStorage.setItem(PROMPTS, JSON.stringify(Object.fromEntries(newest)));
 }
 
-/** Notes what was foreseen of a prompt, and the document as it was handed in. */
-export function noteSubmitted(
-  prompt: string,
-  tab: { id: string; workflow: Workflow },
-  plan: Plan,
-): void {
-  useRuns.setState(({ plans, submitted }) => ({
-    plans: { ...plans, [prompt]: plan },
-    submitted: { ...submitted, [prompt]: tab.workflow },
-  }));
+/** Notes the document as it was handed in, and what was foreseen of its run. */
+export function noteSubmitted(prompt: string, workflow: Workflow, plan: Plan): void {
+  useRuns.setState(({ submitted }) => {
+    const newest = Object.entries(submitted).slice(1 - NOTED);
+    return { submitted: { ...Object.fromEntries(newest), [prompt]: { workflow, plan } } };
+  });
 }
 
 export function placeOf(tab: string, node: string): string {
@@ -142,6 +139,11 @@ export function hear(message: ServerMessage, now: number): void {
       break;
     case "execution_cached":
       for (const node of message.data.nodes) mark(message.data.prompt_id, node, "cached");
+      useRuns.setState(({ running }) =>
+        running?.plan == null
+          ? {}
+          : { running: { ...running, plan: settled(running.plan, message.data.nodes) } },
+      );
       break;
     case "executing":
       if (message.data.node === null) finish();
@@ -172,8 +174,15 @@ function start(prompt: string, tab: string | undefined, started: number): void {
   if (tab === undefined) return;
   const others = <Value>(all: Readonly<Record<string, Value>>) =>
     Object.fromEntries(Object.entries(all).filter(([place]) => !place.startsWith(`${tab}/`)));
-  useRuns.setState(({ nodes, failures, errors, plans }) => ({
-    running: { prompt, tab, node: null, started, plan: plans[prompt] ?? null, shares: {} },
+  useRuns.setState(({ nodes, failures, errors, submitted }) => ({
+    running: {
+      prompt,
+      tab,
+      node: null,
+      started,
+      plan: submitted[prompt]?.plan ?? null,
+      shares: {},
+    },
     stopping: null,
     nodes: others(nodes),
     failures: others(failures),
@@ -309,16 +318,15 @@ function fail(error: ExecutionError): void {
 function noteWorked(prompt: string): void {
   useRuns.setState(({ prompts, submitted, worked }) => {
     const tab = prompts[prompt];
-    const graph = submitted[prompt];
-    return tab === undefined || graph === undefined ? {} : { worked: { ...worked, [tab]: graph } };
+    const workflow = submitted[prompt]?.workflow;
+    if (tab === undefined || workflow === undefined) return {};
+    return { worked: { ...worked, [tab]: workflow } };
   });
 }
 
 function finish(): void {
-  useRuns.setState(({ previews, nodes, running, plans, submitted }) => {
-    const over = running?.prompt ?? "";
-    const { [over]: _plan, ...otherPlans } = plans;
-    const { [over]: _graph, ...otherGraphs } = submitted;
+  useRuns.setState(({ previews, nodes, running, submitted }) => {
+    const { [running?.prompt ?? ""]: _over, ...waiting } = submitted;
     for (const url of Object.values(previews)) URL.revokeObjectURL(url);
     const ended = Object.entries(nodes).map(([place, run]): [string, NodeRun] => [
       place,
@@ -329,8 +337,7 @@ function finish(): void {
       stopping: null,
       previews: {},
       nodes: Object.fromEntries(ended),
-      plans: otherPlans,
-      submitted: otherGraphs,
+      submitted: waiting,
     };
   });
 }

@@ -8,6 +8,7 @@ import {
   markOf,
   rateOf,
   rateWords,
+  settled,
   shareOf,
   spanOf,
   stepsLeft,
@@ -90,6 +91,12 @@ describe("how far a run is", () => {
     expect(leftOf(plan, {})).toBe(10);
     expect(leftOf(plan, { a: 1, b: 1 / 3 })).toBeCloseTo(6);
     expect(leftOf(plan, { a: 1, b: 1 / 3 }, { b: 20 })).toBe(20);
+  });
+
+  it("leaves out what others have made since", () => {
+    const now = settled(plan, ["a"]);
+    expect(leftOf(now, {})).toBe(9);
+    expect(shareOf(now, { b: 0.5 })).toBe(0.5);
   });
 
   it("knows no rest where a node to come is unknown", () => {
