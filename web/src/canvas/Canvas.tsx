@@ -57,6 +57,7 @@ import { Minimap } from "./Minimap";
 import { NodeCard } from "./NodeCard";
 import { NoteCard } from "./NoteCard";
 import { nodeAt, Overview } from "./Overview";
+import { RerouteCard } from "./RerouteCard";
 import { Drawn, useSelecting } from "./Selecting";
 import { SelectionBar } from "./SelectionBar";
 import { PulledWire, Wire } from "./Wire";
@@ -65,7 +66,13 @@ import { WireMarks } from "./WireMarks";
 import { clickWire, WireMenu } from "./WireMenu";
 import { ZoomBar } from "./ZoomBar";
 
-const NODE_TYPES = { card: NodeCard, boundary: BoundaryCard, note: NoteCard, fold: FoldCard };
+const NODE_TYPES = {
+  card: NodeCard,
+  boundary: BoundaryCard,
+  note: NoteCard,
+  fold: FoldCard,
+  reroute: RerouteCard,
+};
 const EDGE_TYPES = { wire: Wire };
 /** Below this zoom, nodes are painted instead of built: nobody reads their fields there. */
 export const OVERVIEW_BELOW = 0.4;

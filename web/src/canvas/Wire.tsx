@@ -1,12 +1,12 @@
 /** A wire, and the one that is being pulled: it says why it may not end where the pointer is. */
-import { type ConnectionLineComponentProps, type EdgeProps, getBezierPath } from "@xyflow/react";
+import { type ConnectionLineComponentProps, type EdgeProps, useStore } from "@xyflow/react";
 import { memo } from "react";
 import type { Graph, Point } from "../document/graph";
 import { refusalOf } from "../state/actions";
 import { colourOf } from "../state/kinds";
 import { useSetting } from "../state/settings";
 import { activeTab, useActive, useStudio } from "../state/studio";
-import { pathOf, svgPen, traceLink, type WireShape } from "../state/wires";
+import { pathOf, svgPen, traceLink, traceWire, type WireShape } from "../state/wires";
 import { isHidden, useWiring } from "../state/wiring";
 import type { FlowEdge, FlowNode } from "./flow";
 
@@ -61,7 +61,7 @@ function placesIn(text: string): Point[] {
 }
 
 export function PulledWire(props: ConnectionLineComponentProps<FlowNode>) {
-  const { fromX, fromY, toX, toY, fromPosition, toPosition, fromHandle, fromNode } = props;
+  const { fromX, fromY, toX, toY, fromHandle, fromNode } = props;
   const { toHandle, toNode } = props.connectionStatus === null ? { ...EMPTY } : props;
   const catalog = useStudio((state) => state.catalog);
   const node = activeTab().graph.nodes[fromNode.id];
@@ -71,14 +71,15 @@ export function PulledWire(props: ConnectionLineComponentProps<FlowNode>) {
     ? (schema?.outputs[Number(fromHandle.id)]?.type ?? node?.outputs[Number(fromHandle.id)]?.type)
     : (schema?.inputs.find((each) => each.name === fromHandle.id)?.type ??
       node?.inputs.find((each) => each.name === fromHandle.id)?.type);
-  const [path] = getBezierPath({
-    sourceX: fromX,
-    sourceY: fromY,
-    targetX: toX,
-    targetY: toY,
-    sourcePosition: fromPosition,
-    targetPosition: toPosition,
-  });
+  const shape = useSetting("calotype.wireShape") as WireShape;
+  const zoom = useStore((state) => state.transform[2]);
+  const [start, end] = [
+    { x: fromX, y: fromY },
+    { x: toX, y: toY },
+  ];
+  const pen = svgPen();
+  traceWire(pen, isOutput ? [start, end] : [end, start], shape);
+  const path = pen.written();
   const reason =
     props.connectionStatus === "invalid" && toHandle != null && toNode != null
       ? refusalOf(
@@ -91,7 +92,14 @@ export function PulledWire(props: ConnectionLineComponentProps<FlowNode>) {
     <g>
       <path className="pulled" d={path} style={{ stroke: colourOf(type ?? "*") }} />
       {reason !== null && (
-        <foreignObject x={toX + 14} y={toY + 10} width={320} height={60} className="reason">
+        <foreignObject
+          transform={`translate(${toX} ${toY}) scale(${1 / zoom})`}
+          x={14}
+          y={10}
+          width={360}
+          height={80}
+          className="reason"
+        >
           <span>{reason}</span>
         </foreignObject>
       )}

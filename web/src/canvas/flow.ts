@@ -7,11 +7,15 @@ import { type GraphNode, isBoundary, type Link } from "../document/graph";
 import { isNote } from "../document/notes";
 import { idleIn } from "../state/passing";
 import { placeHere } from "../state/places";
+import { isRerouteNode } from "../state/reroutes";
 import type { Shown } from "../state/runs";
 import { cornerOf, outputType, type Shape, shapeFor, showsPictures, WIDGET } from "../state/shape";
 import type { Tab } from "../state/studio";
 
-export type FlowNode = Node<Record<string, never>, "card" | "boundary" | "note" | "fold">;
+export type FlowNode = Node<
+  Record<string, never>,
+  "card" | "boundary" | "note" | "fold" | "reroute"
+>;
 /** What the name of a folded frame's box begins with, among those of nodes. */
 export const FOLD = "frame ";
 export type FlowEdge = Edge<{ type: string; muted: boolean }, "wire">;
@@ -110,11 +114,17 @@ function isSameList<Item>(one: readonly Item[], other: readonly Item[]): boolean
 
 type FlowHandles = NonNullable<FlowNode["handles"]>;
 
+function kindOfCard(node: GraphNode): "boundary" | "note" | "reroute" | "card" {
+  if (isBoundary(node.key)) return "boundary";
+  if (isNote(node)) return "note";
+  return isRerouteNode(node) ? "reroute" : "card";
+}
+
 function flowNode(node: GraphNode, shape: Shape, selected: boolean): FlowNode {
   const { width, height } = shape;
   return {
     id: node.key,
-    type: isBoundary(node.key) ? "boundary" : isNote(node) ? "note" : "card",
+    type: kindOfCard(node),
     position: cornerOf(node),
     data: NO_DATA,
     width,

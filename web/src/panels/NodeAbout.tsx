@@ -14,9 +14,10 @@ interface NodeAboutProps {
   side: "output" | "input" | null;
   /** What replacing would lose; null for nothing, undefined where nothing is replaced. */
   loss: string | null | undefined;
+  onHelp(): void;
 }
 
-export function NodeAbout({ schema, joined, side, loss }: NodeAboutProps) {
+export function NodeAbout({ schema, joined, side, loss, onHelp }: NodeAboutProps) {
   const inputs = schema.inputs.filter((each) => each.section !== "hidden");
   return (
     <aside className="about" aria-label={t("About {{node}}", { node: schema.display_name })}>
@@ -71,6 +72,9 @@ export function NodeAbout({ schema, joined, side, loss }: NodeAboutProps) {
         <span>{packOf(schema)}</span>
         {schema.deprecated && <span className="badge">{t("deprecated")}</span>}
         {schema.experimental && <span className="badge">{t("experimental")}</span>}
+        <button type="button" tabIndex={-1} className="link" onClick={onHelp}>
+          {t("All about it")} <kbd>F1</kbd>
+        </button>
       </footer>
     </aside>
   );

@@ -2,7 +2,7 @@
 import type { InputSchema, NodeSchema } from "../api/types";
 import { colourOf, familyOf } from "../state/kinds";
 import { schemaOf, titleOf, useActive } from "../state/studio";
-import { openSheet } from "../state/view";
+import { openSheet, useView } from "../state/view";
 import { t } from "../words/words";
 import { Dialog } from "./Dialog";
 import "./missing.css";
@@ -11,10 +11,20 @@ export function NodeHelp() {
   const graph = useActive((tab) => tab.graph);
   const key = useActive((tab) => tab.selected[0]);
   const node = key === undefined ? undefined : graph.nodes[key];
-  const schema = node === undefined ? undefined : schemaOf(node.type);
-  const title = node === undefined ? t("Help") : titleOf(node, schema);
+  const asked = useView((state) => state.helpOf);
+  const schema = schemaOf(asked ?? node?.type ?? "");
+  const title =
+    asked !== null
+      ? (schema?.display_name ?? asked)
+      : node === undefined
+        ? t("Help")
+        : titleOf(node, schema);
+  const close = () => {
+    useView.setState({ helpOf: null });
+    openSheet(null);
+  };
   return (
-    <Dialog title={title} onClose={() => openSheet(null)}>
+    <Dialog title={title} onClose={close}>
       {schema === undefined ? (
         <p className="quiet">
           {t("This node is not installed here, so nothing is known of it but what the file holds.")}

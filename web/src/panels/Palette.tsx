@@ -10,7 +10,7 @@ import { lossOf, planOf, replaceNodes } from "../state/replacing";
 import { socketsFor } from "../state/search";
 import { nameOf } from "../state/sockets";
 import { activeTab, schemaOf, titleOf, useActive, useStudio } from "../state/studio";
-import { type Palette as PaletteValue, useView } from "../state/view";
+import { openSheet, type Palette as PaletteValue, useView } from "../state/view";
 import { t } from "../words/words";
 import { NodeAbout } from "./NodeAbout";
 import { Legend, OfferList } from "./OfferList";
@@ -106,6 +106,7 @@ function Open({ palette }: { palette: PaletteValue }) {
     else if (event.key === "ArrowUp") choose(Math.max(at - 1, 0));
     else if (event.key === "PageDown") choose(Math.min(at + 10, offers.length - 1));
     else if (event.key === "PageUp") choose(Math.max(at - 10, 0));
+    else if (event.key === "F1" && schema !== undefined) showHelp(schema.class_type);
     else if (event.key === "Enter") take(chosen, event.shiftKey && palette.replaces === undefined);
     else if (event.key === "ArrowRight" && isBlank && chosen?.kind === "category")
       take(chosen, true);
@@ -183,6 +184,7 @@ function Open({ palette }: { palette: PaletteValue }) {
             schema={schema}
             joined={socket ?? null}
             side={palette.pulled?.side ?? null}
+            onHelp={() => showHelp(schema.class_type)}
             loss={lossIn(palette, schema.class_type)}
           />
         )}
@@ -203,10 +205,16 @@ function close(): void {
   useView.setState({ palette: null });
 }
 
+function showHelp(type: string): void {
+  useView.setState({ helpOf: type });
+  openSheet("help");
+}
+
 function useCloseOutside(box: React.RefObject<HTMLElement | null>): void {
   useEffect(() => {
     const away = (event: globalThis.PointerEvent) => {
-      if (!box.current?.contains(event.target as Node)) close();
+      const isAbove = event.target instanceof Element && event.target.closest("dialog") !== null;
+      if (!isAbove && !box.current?.contains(event.target as Node)) close();
     };
     window.addEventListener("pointerdown", away, true);
     return () => window.removeEventListener("pointerdown", away, true);

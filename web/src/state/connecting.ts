@@ -1,7 +1,7 @@
 /** What the user does to wires: points on them, names for them, nodes put into and taken out of them. */
 import type { NodeSchema } from "../api/types";
 import { addNode, removeLink } from "../document/edit";
-import type { Graph, GraphNode, Link, Point } from "../document/graph";
+import { type Graph, type GraphNode, isBoundary, type Link, type Point } from "../document/graph";
 import { drawAsWire, freePortalName, makePortal, portalOf, renamePortal } from "../document/portal";
 import {
   addReroute,
@@ -12,7 +12,7 @@ import {
 } from "../document/reroute";
 import { insertIntoLink, linksAround, moveSources, moveTarget, pullOut } from "../document/rewire";
 import { t } from "../words/words";
-import { fillOutputs, join, joinIn, made, refusalOf } from "./actions";
+import { fillOutputs, join, joinIn, made, refusalOf, type Wire } from "./actions";
 import { canvas } from "./canvas";
 import { inputsOf } from "./inputs";
 import { shows } from "./places";
@@ -257,6 +257,7 @@ export function moveWires(from: Pulled, to: { node: string; socket: string }): v
       ? (node?.outputs[Number(from.socket)]?.links ?? [])
       : node?.inputs.flatMap((each) => (each.name === from.socket ? (each.link ?? []) : []));
   const reasons: string[] = [];
+  const wires: Wire[] = [];
   const moved = (links ?? []).filter((key) => {
     const link = graph.links[key];
     const input = graph.nodes[link?.to ?? ""]?.inputs[link?.toSlot ?? -1]?.name;
@@ -266,11 +267,17 @@ export function moveWires(from: Pulled, to: { node: string; socket: string }): v
         ? { from: to.node, slot: Number(to.socket), to: link.to, input }
         : { from: link.from, slot: link.fromSlot, to: to.node, input: to.socket };
     const reason = refusalOf(wire);
-    if (reason !== null) reasons.push(reason);
+    if (reason === null) wires.push(wire);
+    else reasons.push(reason);
     return reason === null;
   });
   if (moved.length > 0) {
-    edit("Move the wires", (draft) => {
+    edit("Move the wires", (draft, workflow) => {
+      if (isBoundary(to.node)) {
+        for (const key of from.side === "input" ? moved : []) removeLink(draft, key);
+        for (const wire of wires) joinIn(draft, workflow, wire);
+        return;
+      }
       const target = draft.nodes[to.node];
       const schema = target && schemaOf(target.type);
       if (target === undefined) return;

@@ -9,6 +9,7 @@ import { type Graph, type GraphNode, isBoundary, type Point, slotLabel } from ".
 import { boundaryShape } from "./boundary";
 import { mediaOf } from "./fileValue";
 import { grewIn, inputsOf } from "./inputs";
+import { isRerouteNode, rerouteShape } from "./reroutes";
 import { controlOf, isSocket, isWidget, standingOf, widgetType } from "./widgets";
 
 export const TITLE = 30;
@@ -60,6 +61,7 @@ export function showsPictures(schema: NodeSchema | undefined): boolean {
 /** `pictures`: whether the node has something to show below its widgets. */
 export function shapeOf(node: GraphNode, schema: NodeSchema | undefined, pictures: boolean): Shape {
   if (isBoundary(node.key)) return boundaryShape(node, { title: TITLE, row: ROW, pad: PAD });
+  if (schema === undefined && isRerouteNode(node)) return rerouteShape(node, TITLE);
   const { inputs, outputs } = socketsOf(node, schema);
   if (node.collapsed) return collapsedShape(inputs, outputs, widgetsOf(node, schema));
   const width = Math.max(node.size.width, NARROWEST);

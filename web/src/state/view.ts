@@ -58,6 +58,8 @@ interface View {
   lightbox: string | null;
   /** How often each class of node was added. */
   used: Readonly<Record<string, number>>;
+  /** The class of nodes that help is asked about; null for that of the selected node. */
+  helpOf: string | null;
   /** The classes added last, the latest first. */
   recent: readonly string[];
 }
@@ -80,6 +82,7 @@ export const useView = create<View>(() => ({
   lightbox: null,
   used: {},
   recent: [],
+  helpOf: null,
   ...kept(),
 }));
 

@@ -1,4 +1,7 @@
 import { describe, expect, test } from "vitest";
+import { readGraph } from "../../src/document/read";
+import { passedType } from "../../src/state/reroutes";
+import { shapeOf, TITLE } from "../../src/state/shape";
 import { nearness, svgPen, traceWire, type WireShape } from "../../src/state/wires";
 
 const line = (points: { x: number; y: number }[], shape: WireShape) => {
@@ -42,4 +45,47 @@ test("a place on a wire says which of its stretches it is on", () => {
   const last = nearness(points, "spline", { x: 250, y: 3 });
   expect(last.after).toBe(2);
   expect(last.distance).toBeCloseTo(3, 1);
+});
+
+describe("reroute nodes", () => {
+  const layout = () => undefined;
+  const graph = readGraph(
+    {
+      nodes: [
+        { id: 1, type: "Any", outputs: [{ name: "m", type: "MASK", links: [1] }] },
+        {
+          id: 2,
+          type: "Reroute",
+          pos: [0, 0],
+          size: [75, 26],
+          inputs: [{ name: "", type: "*", link: 1 }],
+          outputs: [{ name: "", type: "*", links: [2] }],
+        },
+        {
+          id: 3,
+          type: "Reroute",
+          pos: [0, 0],
+          size: [75, 26],
+          inputs: [{ name: "", type: "*", link: 2 }],
+          outputs: [{ name: "", type: "*", links: [] }],
+        },
+      ],
+      links: [
+        [1, 1, 0, 2, 0, "MASK"],
+        [2, 2, 0, 3, 0, "*"],
+      ],
+    },
+    layout,
+  );
+  test("are small, with a socket at each end", () => {
+    const node = graph.nodes["2"];
+    if (node === undefined) throw new Error("no node");
+    const shape = shapeOf(node, undefined, false);
+    expect(shape).toMatchObject({ width: 75, height: TITLE + 24, widgets: [] });
+    expect([shape.inputs.length, shape.outputs.length]).toEqual([1, 1]);
+  });
+  test("pass on the type that comes in, through a chain of them", () => {
+    expect(passedType(graph, "3")).toBe("MASK");
+    expect(passedType(graph, "2")).toBe("MASK");
+  });
 });
