@@ -2,6 +2,7 @@
 import { lazy, Suspense, useEffect, useState } from "react";
 import type { Declared } from "./api/extensions";
 import { Canvas } from "./canvas/Canvas";
+import { Boundary } from "./panels/Boundary";
 import { CommandPalette } from "./panels/CommandPalette";
 import { ConflictBar } from "./panels/ConflictBar";
 import { Dock } from "./panels/Dock";
@@ -16,7 +17,6 @@ import { RunBar } from "./panels/RunBar";
 import { Sheets } from "./panels/Sheets";
 import { Shortcuts } from "./panels/Shortcuts";
 import { TopBar } from "./panels/TopBar";
-import { Workflows } from "./panels/Workflows";
 import { watchProblems } from "./state/checking";
 import { addCommands } from "./state/commands";
 import { COMMANDS } from "./state/commands/all";
@@ -61,6 +61,8 @@ function bringExtensions(): () => void {
 const MaskEditor = lazy(() =>
   import("./panels/mask/MaskEditor").then((room) => ({ default: room.MaskEditor })),
 );
+const loadWorkflows = () => import("./panels/Workflows");
+const Workflows = lazy(() => loadWorkflows().then((room) => ({ default: room.Workflows })));
 const Models = lazy(() => import("./panels/Models").then((room) => ({ default: room.Models })));
 
 type Stage = "starting" | "ready" | { failed: string };
@@ -105,6 +107,8 @@ export function App() {
         keepView(),
       );
       setStage("ready");
+      // Here before it is asked for, perhaps while the server is away.
+      loadWorkflows().catch(tellError);
       await refreshJobs();
       if (restored) await showLastResults(activeTab());
     };
@@ -135,13 +139,18 @@ export function App() {
       </div>
     );
   }
-  return <Screen key={spoken} />;
+  return (
+    <Boundary>
+      <Screen key={spoken} />
+    </Boundary>
+  );
 }
 
 /** All of the screen; drawn anew when its language changes. */
 function Screen() {
   const inspector = useView((state) => state.inspector);
   const models = useView((state) => state.models);
+  const workflows = useView((state) => state.workflows);
   const masking = useMasking((state) => state.open !== null);
   return (
     <FieldServicesContext value={fieldServices}>
@@ -153,7 +162,7 @@ function Screen() {
           <RunBar />
           <NoticeBar />
           <ConflictBar />
-          <Workflows />
+          <Suspense>{workflows && <Workflows />}</Suspense>
           <ResultSide />
           <Suspense>{models && <Models />}</Suspense>
         </main>

@@ -11,16 +11,11 @@ import { t } from "../words/words";
 import { WorkflowRow } from "./WorkflowRow";
 import "./workflows.css";
 
-export function Workflows() {
-  const open = useView((state) => state.workflows);
-  return open ? <Drawer /> : null;
-}
-
 function close(): void {
   useView.setState({ workflows: false });
 }
 
-function Drawer() {
+export function Workflows() {
   const { files, closed, deleted } = useWorkflows();
   const [typed, setTyped] = useState("");
   const search = useRef<HTMLInputElement>(null);

@@ -43,11 +43,17 @@ function textOf(workflow: Tab["workflow"]): string {
 export async function save(as = false): Promise<boolean> {
   const tab = activeTab();
   try {
-    return tab.path === null || as ? await saveAs(tab, tab.name) : await saveOver(tab, tab.path);
+    return tab.path === null || as
+      ? await saveAs(tab, suggestedFor(tab))
+      : await saveOver(tab, tab.path);
   } catch (error) {
     tellError(error);
     return false;
   }
+}
+
+function suggestedFor({ name, path }: Tab): string {
+  return path === null ? name : nameOf(path);
 }
 
 async function saveAs(tab: Tab, suggested: string): Promise<boolean> {

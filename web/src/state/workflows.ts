@@ -5,7 +5,7 @@ import type { SavedFile } from "../api/library";
 import { t } from "../words/words";
 import { type Closed, useClosed } from "./closed";
 import { listClosed } from "./restore";
-import { FOLDER, lastPart, nameOf, pathOf } from "./saving";
+import { FOLDER, nameOf, pathOf } from "./saving";
 import { library } from "./server";
 import { tell, tellError } from "./view";
 
@@ -113,7 +113,7 @@ export function foldersOf(files: readonly SavedFile[], typed: string): Folder[] 
   const folders = new Map<string, SavedFile[]>();
   for (const file of files) {
     if (!wanted.every((word) => file.path.toLowerCase().includes(word))) continue;
-    const name = file.path.slice(0, file.path.length - lastPart(file.path).length - 1);
+    const name = file.path.slice(0, Math.max(0, file.path.lastIndexOf("/")));
     folders.set(name, [...(folders.get(name) ?? []), file]);
   }
   return [...folders]

@@ -1,0 +1,46 @@
+/**
+ * Stands around the screen: what cannot be drawn (a fault of ours, or a part that could not be
+ * fetched while the server is away) is told, and the rest of the work goes on.
+ */
+import { Component, type ReactNode } from "react";
+import { keepNow } from "../state/keeping";
+import { useView } from "../state/view";
+import { t } from "../words/words";
+
+interface State {
+  failed: string | null;
+}
+
+export class Boundary extends Component<{ children: ReactNode }, State> {
+  override state: State = { failed: null };
+
+  static getDerivedStateFromError(error: unknown): State {
+    return { failed: error instanceof Error ? error.message : String(error) };
+  }
+
+  override componentDidCatch(): void {
+    keepNow();
+  }
+
+  override render(): ReactNode {
+    const { failed } = this.state;
+    if (failed === null) return this.props.children;
+    const goOn = () => {
+      // What failed may be what was just opened.
+      useView.setState({ sheet: null, workflows: false, palette: null, commands: false });
+      this.setState({ failed: null });
+    };
+    return (
+      <div className="starting" role="alert">
+        <h1>{t("This could not be shown")}</h1>
+        <p>{t("What you did is kept. {{reason}}", { reason: failed })}</p>
+        <button type="button" className="primary" onClick={goOn}>
+          {t("Go on")}
+        </button>
+        <button type="button" className="link" onClick={() => window.location.reload()}>
+          {t("Load the page again")}
+        </button>
+      </div>
+    );
+  }
+}
