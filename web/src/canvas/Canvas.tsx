@@ -209,7 +209,7 @@ function Board() {
       >
         <Background variant={BackgroundVariant.Dots} gap={24} size={1.8} />
         {wires.painted !== null && <WireLayer edges={edges} painted={wires.painted} />}
-        <Groups />
+        {!overview && <Groups />}
         <Drawn />
         {!overview && <WireMarks />}
         {overview && <Overview />}

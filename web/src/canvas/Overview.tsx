@@ -1,6 +1,7 @@
 /** The graph from far: painted from the document on one canvas, however many nodes there are. */
 import { useMemo, useRef } from "react";
 import type { Point } from "../document/graph";
+import { foldingOf } from "../state/folding";
 import { shows } from "../state/places";
 import { useRuns } from "../state/runs";
 import { useSetting } from "../state/settings";
@@ -14,9 +15,10 @@ import { cssOf, paintGraph, paintWords } from "./paint";
 export function nodeAt({ x, y }: Point): string | null {
   const tab = activeTab();
   const { shown } = useRuns.getState();
+  const { hidden } = foldingOf(tab.graph);
   const found = tab.graph.order.findLast((key) => {
     const node = tab.graph.nodes[key];
-    if (node === undefined) return false;
+    if (node === undefined || hidden.has(key)) return false;
     const corner = cornerOf(node);
     if (x < corner.x || y < corner.y) return false;
     const schema = schemaOf(node.type);

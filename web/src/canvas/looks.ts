@@ -16,7 +16,7 @@ export function useLooks(): Looks {
   const showing = useRuns((state) => textOfKeys(state.shown, start));
   return useMemo(() => {
     const keys = keysIn(showing);
-    return { catalog, shape, shows: (key) => keys.has(key), hidden: NONE };
+    return { catalog, shape, shows: (key) => keys.has(key) };
   }, [catalog, shape, showing]);
 }
 

@@ -6,10 +6,14 @@ import type { Catalog } from "../api/catalog";
 import type { Box } from "../document/arrange";
 import { overlaps } from "../document/arrange";
 import { type Graph, type Group, MODE } from "../document/graph";
+import { isNote } from "../document/notes";
+import { frameColour, NOTE_COLOUR, paintOf } from "../state/colours";
+import { foldingOf } from "../state/folding";
 import { colourOf } from "../state/kinds";
 import { cornerOf, outputType, shapeFor, showsPictures, TITLE } from "../state/shape";
 import { titleOf } from "../state/studio";
 import { endsOf, pathOf, traceLink, type WireShape } from "../state/wires";
+import { FOLD } from "./flow";
 
 /** What is drawn of a document beside itself. */
 export interface Looks {
@@ -17,13 +21,13 @@ export interface Looks {
   shape: WireShape;
   /** Whether a node shows pictures or texts of its own. */
   shows: (key: string) => boolean;
-  /** Nodes that are drawn as part of something else. */
-  hidden: ReadonlySet<string>;
 }
 
 /** Paths, made once for each state of a document: one for all nodes, one for all wires of a colour. */
 export interface Drawing {
   graph: Graph;
+  /** The frames that are drawn as frames. */
+  groups: readonly Group[];
   boxes: ReadonlyMap<string, Box>;
   bodies: Path2D;
   faded: Path2D;
@@ -36,7 +40,8 @@ export interface Drawing {
 export type Css = (colour: string) => string;
 
 export function drawingOf(graph: Graph, looks: Looks): Drawing {
-  const { catalog, shows, hidden } = looks;
+  const { catalog, shows } = looks;
+  const { folds, hidden, hiddenFrames } = foldingOf(graph);
   const boxes = new Map<string, Box>();
   const titles = new Map<string, string>();
   const [bodies, faded] = [new Path2D(), new Path2D()];
@@ -50,10 +55,20 @@ export function drawingOf(graph: Graph, looks: Looks): Drawing {
     boxes.set(key, box);
     titles.set(key, titleOf(node, schema));
     (node.mode === MODE.always ? bodies : faded).rect(box.x, box.y, width, height);
-    pathIn(heads, node.color ?? "var(--header)").rect(box.x, box.y, width, TITLE);
+    const paint = paintOf(node, isNote(node) ? NOTE_COLOUR : undefined);
+    pathIn(heads, paint?.["--paint"] ?? "var(--header)").rect(box.x, box.y, width, TITLE);
   }
-  const wires = wiresOf(graph, graph.linkOrder, looks, boxes);
-  return { graph, boxes, bodies, faded, heads, wires, titles };
+  const folded = new Set(folds.map(({ group }) => group.key));
+  for (const { group, width, height } of folds) {
+    const box: Box = { ...group.position, width, height };
+    boxes.set(FOLD + group.key, box);
+    titles.set(FOLD + group.key, group.title);
+    bodies.rect(box.x, box.y, width, height);
+    pathIn(heads, frameColour(group.color) ?? GROUP).rect(box.x, box.y, width, TITLE);
+  }
+  const groups = graph.groups.filter(({ key }) => !folded.has(key) && !hiddenFrames.has(key));
+  const wires = wiresOf(graph, graph.linkOrder, looks);
+  return { graph, groups, boxes, bodies, faded, heads, wires, titles };
 }
 
 /** The paths of these links by colour. */
@@ -61,14 +76,12 @@ export function wiresOf(
   graph: Graph,
   links: readonly string[],
   { catalog, shows, shape }: Looks,
-  among?: ReadonlyMap<string, Box>,
 ): Map<string, Path2D> {
   const wires = new Map<string, Path2D>();
   for (const key of links) {
     const link = graph.links[key];
     const source = link && graph.nodes[link.from];
     if (link === undefined || source === undefined) continue;
-    if (among !== undefined && !(among.has(link.from) && among.has(link.to))) continue;
     const ends = endsOf(graph, link, catalog, shows);
     if (ends === null) continue;
     const colour = colourOf(outputType(source, catalog[source.type], link.fromSlot));
@@ -103,7 +116,7 @@ export function paintGraph(
   zoom: number,
   wire = 1.3,
 ): void {
-  for (const group of drawn.graph.groups) paintGroup(context, group, css, zoom);
+  for (const group of drawn.groups) paintGroup(context, group, css, zoom);
   context.lineWidth = Math.max(wire / zoom, 2);
   context.globalAlpha = 0.75;
   for (const [colour, path] of drawn.wires) {
@@ -156,7 +169,7 @@ const GROUP = "var(--frame-standard)";
 
 function paintGroup(context: CanvasRenderingContext2D, group: Group, css: Css, zoom: number): void {
   const { position, size, color } = group;
-  context.fillStyle = css(color ?? GROUP);
+  context.fillStyle = css(frameColour(color) ?? GROUP);
   context.strokeStyle = context.fillStyle;
   context.globalAlpha = 0.14;
   context.fillRect(position.x, position.y, size.width, size.height);
@@ -193,7 +206,7 @@ export function paintWords(
     });
   }
   context.globalAlpha = 1;
-  for (const group of drawn.graph.groups) paintGroupTitle(context, group, area, css, zoom);
+  for (const group of drawn.groups) paintGroupTitle(context, group, area, css, zoom);
 }
 
 /** A title in as many lines of whole words as there is room for. */
@@ -249,7 +262,7 @@ function paintGroupTitle(
   context.globalAlpha = 0.8;
   context.fillRect(position.x, above, context.measureText(text).width + 2 * pad, letter * 1.35);
   context.globalAlpha = 1;
-  context.fillStyle = mixed(css(color ?? GROUP), css("var(--text)"));
+  context.fillStyle = mixed(css(frameColour(color) ?? GROUP), css("var(--text)"));
   context.fillText(text, position.x + pad, above + letter * 0.18);
 }
 

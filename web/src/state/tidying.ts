@@ -29,15 +29,12 @@ const MARGIN = {
 /** The name of a folded frame's box among those of nodes. */
 const FOLD = "frame ";
 
-/** Lays these nodes out, or all. Pinned ones stay. A frame that is wholly among them stays together. */
-export async function tidy(keys?: readonly string[]): Promise<void> {
+/** Lays these nodes out. Pinned ones stay. A frame that is wholly among them stays together. */
+export async function tidy(keys: readonly string[]): Promise<void> {
   const { graph, id } = activeTab();
-  const wanted = keys ?? graph.order;
-  const pinned = pinnedOf(wanted);
-  const task = taskOf(
-    graph,
-    wanted.filter((key) => !pinned.has(key)),
-  );
+  const pinned = pinnedOf(keys);
+  const free = keys.filter((key) => !pinned.has(key));
+  const task = taskOf(graph, free);
   if (task.boxes.size < 2) return;
   const places = await tidied(task);
   // The library may have had to be fetched: what changed meanwhile is not overwritten.

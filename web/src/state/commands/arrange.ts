@@ -19,7 +19,6 @@ import type { Command } from "../commands";
 import { changeSetting } from "../settings";
 import { bodyAt } from "../shape";
 import { activeTab, edit, select } from "../studio";
-import { tidy } from "../tidying";
 
 const some = () => activeTab().selected.length > 0;
 const several = () => activeTab().selected.length > 1;
@@ -60,7 +59,7 @@ export const arrangeCommands: readonly Command[] = [
     group: "Graph",
     keys: ["Shift+L"],
     enabled: () => activeTab().graph.order.length > 1,
-    run: () => tidy(),
+    run: () => tidy(activeTab().graph.order),
   },
   align("left", "Align left edges", "Alt+Shift+ArrowLeft"),
   align("centre", "Align centres in a column", "Alt+H"),
@@ -98,6 +97,12 @@ export const arrangeCommands: readonly Command[] = [
     run: () => useArranging.setState({ writing: selectedNote() ?? null }),
   },
 ];
+
+/** Seldom used, and not small: fetched when it is. */
+async function tidy(keys: readonly string[]): Promise<void> {
+  const tidying = await import("../tidying");
+  await tidying.tidy(keys);
+}
 
 function connected(way: "upstream" | "downstream" | "both", title: string, key: string): Command {
   const run = () => selectConnected(way);
