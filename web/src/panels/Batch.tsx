@@ -8,7 +8,7 @@ import type { Json } from "../document/json";
 import { MOST_RUNS, runBatch, useBatch } from "../state/batch";
 import { inputsOf } from "../state/inputs";
 import { expectedOf, spanOf } from "../state/queue";
-import { plain, randomBits } from "../state/running";
+import { plain, randomBits } from "../state/rolling";
 import { useRuns } from "../state/runs";
 import { activeTab, schemaOf, titleOf } from "../state/studio";
 import { tellError } from "../state/view";

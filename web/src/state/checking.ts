@@ -6,6 +6,7 @@ import { type Checked, Refused, type Report } from "../api/client";
 import type { Plan } from "../api/types";
 import type { Workflow } from "../document/graph";
 import { writeGraph } from "../document/write";
+import { asWillRun } from "./rolling";
 import { useRuns } from "./runs";
 import { client } from "./server";
 import { activeTab, type Tab, useStudio } from "./studio";
@@ -48,7 +49,9 @@ export function watchProblems(whenFine: WhenFine = () => undefined): () => void 
       return;
     }
     try {
-      const checked = await client.check(writeGraph(tab.workflow), { signal: asked.signal });
+      const checked = await client.check(writeGraph(asWillRun(tab.workflow)), {
+        signal: asked.signal,
+      });
       noteChecked(tab.id, checked);
       if (checked.report.error === null) whenFine(tab, checked.plan);
     } catch (error) {

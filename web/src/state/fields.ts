@@ -6,7 +6,7 @@ import { change } from "./actions";
 import { mediaOf } from "./fileValue";
 import { maskNode } from "./masking";
 import { bringFile, uploadPlace, useUploads } from "./media";
-import { rolled } from "./running";
+import { rolled } from "./rolling";
 import { seedPlace, useSeeds } from "./seeds";
 import { currentValue } from "./shape";
 import { pictureOf, sourceWords } from "./sources";

@@ -1,4 +1,5 @@
 /** Before a run: every number that asks for it gets its next value, on all levels of the document. */
+import { create } from "mutative";
 import type { InputSchema } from "../api/types";
 import { setValue } from "../document/edit";
 import type { Definition, GraphNode, Workflow } from "../document/graph";
@@ -21,32 +22,41 @@ interface Roll {
   value: Json;
 }
 
-export type Next = (value: Json, control: Json, range: InputSchema["options"]) => Json | null;
-
-export function rollSeeds(next: Next): void {
-  const { workflow } = activeTab();
-  const rolls = graphsOf(workflow).flatMap(({ nodes }, graph) =>
-    Object.values(nodes).flatMap((node) =>
-      rollsOf(workflow, node, next).map((each): Roll => ({ graph, node: node.key, ...each })),
-    ),
-  );
+/** Rolls what asks for it in the open document. */
+export function rollSeeds(): void {
+  const rolls = rollsIn(activeTab().workflow);
   if (rolls.length === 0) return;
-  edit(
-    "Roll the seed",
-    (_, draft) => {
-      const graphs = graphsOf(draft);
-      for (const { graph, node, name, value } of rolls) {
-        const found = graphs[graph];
-        const schema = schemaOf(found?.nodes[node]?.type ?? "");
-        if (found === undefined || schema === undefined) continue;
-        setValue(found, node, name, value, layoutOf(schema));
-      }
-    },
-    "roll the seeds",
+  edit("Roll the seed", (_, draft) => put(draft, rolls), "roll the seeds");
+}
+
+/** The document as the next run will find it: the open one stays as it is. */
+export function asWillRun(workflow: Workflow): Workflow {
+  const rolls = rollsIn(workflow);
+  if (rolls.length === 0) return workflow;
+  // The library's own types recurse without end into JSON.
+  const change = (draft: object) => put(draft as Workflow, rolls);
+  return create(workflow as object, change) as Workflow;
+}
+
+function rollsIn(workflow: Workflow): Roll[] {
+  return graphsOf(workflow).flatMap(({ nodes }, graph) =>
+    Object.values(nodes).flatMap((node) =>
+      rollsOf(workflow, node).map((each): Roll => ({ graph, node: node.key, ...each })),
+    ),
   );
 }
 
-function rollsOf(workflow: Workflow, node: GraphNode, next: Next): { name: string; value: Json }[] {
+function put(draft: Workflow, rolls: readonly Roll[]): void {
+  const graphs = graphsOf(draft);
+  for (const { graph, node, name, value } of rolls) {
+    const found = graphs[graph];
+    const schema = schemaOf(found?.nodes[node]?.type ?? "");
+    if (found === undefined || schema === undefined) continue;
+    setValue(found, node, name, value, layoutOf(schema));
+  }
+}
+
+function rollsOf(workflow: Workflow, node: GraphNode): { name: string; value: Json }[] {
   const schema = schemaOf(node.type);
   if (schema === undefined) return [];
   return inputsOf(schema, node).flatMap((input) => {
@@ -54,7 +64,8 @@ function rollsOf(workflow: Workflow, node: GraphNode, next: Next): { name: strin
     if (node.inputs.some((each) => each.name === name && each.link !== null)) return [];
     const control = controlFor(workflow, node, input);
     if (control === null) return [];
-    const value = next(node.values[name] ?? standingOf(input), control, input.options);
+    const { min, max } = input.options;
+    const value = rolled(node.values[name] ?? standingOf(input), control, { min, max });
     return value === null ? [] : [{ name, value }];
   });
 }
@@ -86,4 +97,39 @@ function widgetBehind(workflow: Workflow, definition: Definition, name: string):
   // What old files promote without an input.
   const [node = "", widget] = name.split("/", 2);
   return widget === undefined ? undefined : { node, widget };
+}
+
+/** The next value of a controlled number; null where it stays, or is no whole number. */
+export function rolled(
+  value: Json,
+  control: Json,
+  { min, max }: { min?: unknown; max?: unknown },
+  random: () => bigint = randomBits,
+): Json | null {
+  if (typeof value !== "number" && typeof value !== "bigint") return null;
+  if (typeof value === "number" && !Number.isInteger(value)) return null;
+  const least = wholeOf(min, 0n);
+  const most = wholeOf(max, (1n << 64n) - 1n);
+  const now = BigInt(value);
+  if (control === "randomize") return plain(least + (random() % (most - least + 1n)));
+  if (control === "increment") return plain(now >= most ? most : now + 1n);
+  if (control === "decrement") return plain(now <= least ? least : now - 1n);
+  return null;
+}
+
+function wholeOf(value: unknown, otherwise: bigint): bigint {
+  if (typeof value === "bigint") return value;
+  return typeof value === "number" && Number.isInteger(value) ? BigInt(value) : otherwise;
+}
+
+/** JavaScript's own number where it is exact. */
+export function plain(value: bigint): number | bigint {
+  const number = Number(value);
+  return Number.isSafeInteger(number) ? number : value;
+}
+
+/** Fifty-three bits are enough variety, and are read by every tool without loss. */
+export function randomBits(): bigint {
+  const [high = 0, low = 0] = crypto.getRandomValues(new Uint32Array(2));
+  return (BigInt(high & 0x1fffff) << 32n) | BigInt(low);
 }

@@ -61,8 +61,7 @@ export async function run(options: RunOptions = {}): Promise<void> {
 
 /** Whether it was handed in; where not, what is wrong is shown. */
 async function submit({ front, targets, keepSeeds }: RunOptions): Promise<boolean> {
-  if (keepSeeds !== true)
-    rollSeeds((value, control, { min, max }) => rolled(value, control, { min, max }));
+  if (keepSeeds !== true) rollSeeds();
   const tab = activeTab();
   const workflow = writeGraph(tab.workflow);
   let { prompt, report, plan } = await client.check(workflow);
@@ -121,41 +120,6 @@ export async function interrupt(): Promise<void> {
     useRuns.setState({ stopping: null });
     tellError(error);
   }
-}
-
-/** The next value of a controlled number; null where it stays, or is no whole number. */
-export function rolled(
-  value: Json,
-  control: Json,
-  { min, max }: { min?: unknown; max?: unknown },
-  random: () => bigint = randomBits,
-): Json | null {
-  if (typeof value !== "number" && typeof value !== "bigint") return null;
-  if (typeof value === "number" && !Number.isInteger(value)) return null;
-  const least = wholeOf(min, 0n);
-  const most = wholeOf(max, (1n << 64n) - 1n);
-  const now = BigInt(value);
-  if (control === "randomize") return plain(least + (random() % (most - least + 1n)));
-  if (control === "increment") return plain(now >= most ? most : now + 1n);
-  if (control === "decrement") return plain(now <= least ? least : now - 1n);
-  return null;
-}
-
-function wholeOf(value: unknown, otherwise: bigint): bigint {
-  if (typeof value === "bigint") return value;
-  return typeof value === "number" && Number.isInteger(value) ? BigInt(value) : otherwise;
-}
-
-/** JavaScript's own number where it is exact. */
-export function plain(value: bigint): number | bigint {
-  const number = Number(value);
-  return Number.isSafeInteger(number) ? number : value;
-}
-
-/** Fifty-three bits are enough variety, and are read by every tool without loss. */
-export function randomBits(): bigint {
-  const [high = 0, low = 0] = crypto.getRandomValues(new Uint32Array(2));
-  return (BigInt(high & 0x1fffff) << 32n) | BigInt(low);
 }
 
 /** Hears the server until ended; reads the queue again whenever it changed. */

@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { readCatalog } from "../../src/api/catalog";
 import { readGraph } from "../../src/document/read";
 import { textsOfPng } from "../../src/state/png";
-import { plain, rolled } from "../../src/state/running";
+import { plain, rolled } from "../../src/state/rolling";
 import { search } from "../../src/state/search";
 import { shapeOf, TITLE } from "../../src/state/shape";
 import { closeness, convertersFor, fits, refusal } from "../../src/state/sockets";
