@@ -41,6 +41,7 @@ function Port({ row, isInputs, isNext }: { row: SocketRow; isInputs: boolean; is
   return (
     <>
       <Handle
+        role="img"
         id={row.id}
         type={side}
         position={isInputs ? Position.Right : Position.Left}

@@ -254,7 +254,8 @@ function enterAt(target: EventTarget): boolean {
 }
 
 function isPane(target: EventTarget): boolean {
-  return target instanceof Element && target.closest(".react-flow__pane") !== null;
+  // Nodes and wires lie within the pane: only the pane itself is empty.
+  return target instanceof Element && target.matches(".react-flow__pane");
 }
 
 const AROUND = { width: 360, height: 220 };

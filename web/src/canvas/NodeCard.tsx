@@ -217,6 +217,7 @@ function Socket({ row, side, joined, mark, labelled }: SocketProps) {
   return (
     <>
       <Handle
+        role="img"
         id={row.id}
         type={side}
         position={side === "source" ? Position.Right : Position.Left}

@@ -29,6 +29,7 @@ export const RerouteCard = memo(function RerouteCard({ id, selected }: NodeProps
         {node.title}
       </div>
       <Handle
+        role="img"
         id={inputs[0]?.id ?? ""}
         type="target"
         position={Position.Left}
@@ -37,6 +38,7 @@ export const RerouteCard = memo(function RerouteCard({ id, selected }: NodeProps
         aria-label={t("In, {{type}}", { type })}
       />
       <Handle
+        role="img"
         id="0"
         type="source"
         position={Position.Right}

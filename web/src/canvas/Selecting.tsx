@@ -147,7 +147,8 @@ function drawOn(drawing: Drawing, now: Point, event: MouseEvent): Marquee {
 }
 
 function isPane(target: EventTarget | null): boolean {
-  return target instanceof Element && target.closest(".react-flow__pane") !== null;
+  // Nodes and wires lie within the pane: only the pane itself is empty.
+  return target instanceof Element && target.matches(".react-flow__pane");
 }
 
 /** The outline that is drawn, and the lines that what is dragged shares with its neighbours. */

@@ -100,11 +100,13 @@ function Line({ name, type, quiet, optional, joined }: LineProps) {
   const classes = [quiet ? "quiet" : "", joined ? "joined" : ""].filter(Boolean).join(" ");
   return (
     <div className={classes}>
-      <i
-        className={`sample ${familyOf(type)}${optional ? " ring" : ""}`}
-        style={{ "--colour": colourOf(type) } as CSSProperties}
-      />
-      <dt>{name}</dt>
+      <dt>
+        <i
+          className={`sample ${familyOf(type)}${optional ? " ring" : ""}`}
+          style={{ "--colour": colourOf(type) } as CSSProperties}
+        />
+        {name}
+      </dt>
       <dd>{type.toLowerCase()}</dd>
     </div>
   );
