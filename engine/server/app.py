@@ -45,7 +45,7 @@ from engine.server.routes import (
 )
 from engine.server.running import failed_outcome
 from engine.server.services import SERVICES, Services
-from engine.server.sweep import empty_temp, sweep
+from engine.server.sweep import empty_temp, empty_trash, sweep
 from engine.server.tokens import Tokens
 from engine.server.versions import Versions
 from engine.server.workers import GRACE_SECONDS, Workers
@@ -202,6 +202,7 @@ async def _services(
             logs.write(f"Calotype: {note}\n")
         await queue.recover(time.time(), failed_outcome)
         await asyncio.to_thread(empty_temp, settings)
+        await asyncio.to_thread(empty_trash, settings, time.time())
         # Nobody else writes yet; the stamps of files may lag the clock by a few milliseconds.
         sweeping = asyncio.create_task(asyncio.to_thread(sweep, settings, time.time() - 0.05))
         nodes = NodeCatalog(listing)

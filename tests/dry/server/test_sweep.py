@@ -4,7 +4,7 @@ import os
 import time
 
 from engine.files import Files
-from engine.server.sweep import empty_temp, sweep
+from engine.server.sweep import TRASH, empty_temp, empty_trash, sweep
 
 
 def test_only_what_a_crash_left_is_deleted(settings):
@@ -50,3 +50,19 @@ def test_a_server_sweeps_when_it_starts(serving, settings):
         return list(settings.temp_directory.iterdir())
 
     assert serving(scenario) == []
+
+
+def test_workflows_deleted_long_ago_are_let_go(settings):
+    trash = settings.user_directory / "workflows" / TRASH
+    day, now = 24 * 3600, 100 * 24 * 3600
+    for at in (now - 61 * day, now - 59 * day):
+        (trash / str(at * 1000) / "sea").mkdir(parents=True)
+        (trash / str(at * 1000) / "sea" / "a.json").write_text("{}")
+    (trash / "not a time").mkdir()
+    assert empty_trash(settings, now) == 1
+    left = {path.name for path in trash.iterdir()}
+    assert left == {str((now - 59 * day) * 1000), "not a time"}
+
+
+def test_there_need_be_no_trash(settings):
+    assert empty_trash(settings, 0) == 0
