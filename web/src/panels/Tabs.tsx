@@ -21,12 +21,16 @@ export function Tabs() {
       <div
         ref={strip}
         className="strip"
-        role="tablist"
-        aria-label={t("Open workflows")}
         onWheel={(event) => {
           if (event.deltaX === 0) event.currentTarget.scrollLeft += event.deltaY;
         }}
       >
+        {/* Only tabs may be in a list of tabs; their buttons to close lie beside them. */}
+        <span
+          role="tablist"
+          aria-label={t("Open workflows")}
+          aria-owns={tabs.map((tab) => `tab-${tab.id}`).join(" ")}
+        />
         {tabs.map((tab, place) => (
           <Handle key={tab.id} tab={tab} place={place} active={tab.id === active} />
         ))}
@@ -71,6 +75,7 @@ function Handle({ tab, place, active }: { tab: Tab; place: number; active: boole
         <button
           type="button"
           role="tab"
+          id={`tab-${tab.id}`}
           aria-selected={active}
           tabIndex={active ? 0 : -1}
           title={hintOf(tab)}

@@ -13,6 +13,7 @@ export function WorkflowRow({ file, onOpened }: { file: SavedFile; onOpened: () 
   const [renaming, setRenaming] = useState(false);
   const path = `${FOLDER}/${file.path}`;
   const name = nameOf(file.path);
+  const empty = file.size === 0;
   if (renaming) return <Renamer name={name} path={path} onDone={() => setRenaming(false)} />;
   const remove = () => void deleteWorkflow(path).catch(tellError);
   const keys = (event: KeyboardEvent) => {
@@ -27,7 +28,7 @@ export function WorkflowRow({ file, onOpened }: { file: SavedFile; onOpened: () 
       <button
         type="button"
         className="open"
-        aria-label={lastPart(name)}
+        aria-label={empty ? t("{{name}}, empty file", { name: lastPart(name) }) : lastPart(name)}
         title={dayAndTime(file.modified)}
         onKeyDown={keys}
         onClick={() => {
@@ -36,10 +37,14 @@ export function WorkflowRow({ file, onOpened }: { file: SavedFile; onOpened: () 
         }}
       >
         <span className="name">{lastPart(name)}</span>
-        {file.size === 0 ? (
-          <span className="broken">{t("empty file")}</span>
+        {empty ? (
+          <span className="broken" aria-hidden>
+            {t("empty file")}
+          </span>
         ) : (
-          <span className="when">{ago(file.modified)}</span>
+          <span className="when" aria-hidden>
+            {ago(file.modified)}
+          </span>
         )}
       </button>
       <span className="tools">

@@ -124,7 +124,9 @@ function Kept({ name, when, action, run }: KeptItem) {
     <li className="file">
       <button type="button" className="open" title={action} aria-label={action} onClick={run}>
         <span className="name">{name}</span>
-        <span className="when">{ago(when)}</span>
+        <span className="when" aria-hidden>
+          {ago(when)}
+        </span>
       </button>
     </li>
   );

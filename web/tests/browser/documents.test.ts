@@ -15,7 +15,7 @@ beforeEach(async () => {
 });
 afterEach(() => page.context().close());
 
-const strip = () => page.getByRole("tablist", { name: "Open workflows" });
+const strip = () => page.locator(".strip");
 const prompt = (on = page) =>
   on.getByRole("group", { name: "Prompt", exact: true }).getByRole("textbox");
 const tab = (name: string, on = page) => on.getByRole("tab", { name, exact: true });
@@ -179,7 +179,7 @@ test("saved workflows are renamed, deleted and brought back; broken ones are tol
   expect(await said(`land/${name}`)).toContain("nodes");
 
   await page.getByRole("textbox", { name: "Search workflows" }).fill("empty");
-  await button("empty").click();
+  await button("empty, empty file").click();
   await page.getByText("empty is empty").waitFor();
   expect(await said("empty")).toBe("");
 });

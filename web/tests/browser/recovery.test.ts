@@ -13,7 +13,7 @@ test("a killed browser or server loses nothing older than a second", async () =>
   expect(rounds.map(({ way, wrong }) => ({ way, wrong }))).toEqual(
     rounds.map(({ way }) => ({ way, wrong: null })),
   );
-  expect(rounds.reduce((sum, { edits }) => sum + edits, 0)).toBeGreaterThan(ROUNDS * 3);
+  expect(Math.min(...rounds.map(({ edits }) => edits))).toBeGreaterThan(0);
 }, 3_600_000);
 
 function freePort(): Promise<number> {

@@ -94,11 +94,14 @@ class Bench {
 
   async round(way: Way, roll: (sides: number) => number): Promise<Round> {
     const page = await this.open();
+    // All nodes on the screen, whatever the rounds before did with them.
+    await page.locator(".canvas").focus();
+    await page.keyboard.press("Home");
     const moments: Moment[] = [{ at: Date.now(), seen: await seenOn(page) }];
-    const wait = 400 + roll(2_500);
     let dead = false;
     const editing = edit(page, moments, roll, () => dead);
-    await pause(wait);
+    await until("an edit", async () => changes(moments) > 0);
+    await pause(roll(2_500));
     let killed = Date.now();
     if (way !== "browser") await kill(this.server);
     if (way.startsWith("server")) await pause(300 + roll(1_500));
@@ -122,7 +125,7 @@ class Bench {
     await kill(this.chromium);
     this.chromium = null;
     const from = way === "server only" ? killed : killed - MOST_LOST;
-    return { way, edits: moments.length - 1, ...judged(moments, found, from, killed) };
+    return { way, edits: changes(moments), ...judged(moments, found, from, killed) };
   }
 
   async end(): Promise<void> {
@@ -182,6 +185,11 @@ class Bench {
   }
 }
 
+/** How often what was seen became something else. */
+function changes(moments: readonly Moment[]): number {
+  return moments.filter(({ seen }, index) => index > 0 && seen !== moments[index - 1]?.seen).length;
+}
+
 /** Ends a process and all that it started, at once. */
 async function kill(started: ChildProcess | null): Promise<void> {
   if (started?.pid === undefined || started.signalCode !== null) return;
@@ -221,7 +229,9 @@ async function type(
   note: () => Promise<unknown>,
   isDead: () => boolean,
 ): Promise<void> {
-  await page.locator(".card textarea").nth(roll(2)).click();
+  // Not by a click: another node may lie above by now.
+  await page.locator(".card textarea").nth(roll(2)).focus();
+  await page.keyboard.press("Control+End");
   for (let count = 3 + roll(12); count > 0 && !isDead(); count -= 1) {
     await page.keyboard.press(KEYS[roll(KEYS.length)] ?? "x");
     await note();
@@ -236,9 +246,13 @@ async function drag(
   isDead: () => boolean,
 ): Promise<void> {
   const titles = page.locator(".card .card-title");
-  const box = await titles.nth(roll(await titles.count())).boundingBox();
-  if (box === null) return;
-  let [x, y] = [box.x + box.width / 3, box.y + box.height / 2];
+  const place = await titles.nth(roll(await titles.count())).evaluate((title) => {
+    const { x, y, width, height } = title.getBoundingClientRect();
+    const [left, middle] = [x + width / 3, y + height / 2];
+    return title.contains(document.elementFromPoint(left, middle)) ? { x: left, y: middle } : null;
+  });
+  if (place === null) return;
+  let { x, y } = place;
   await page.mouse.move(x, y);
   await page.mouse.down();
   for (let count = 3 + roll(8); count > 0 && !isDead(); count -= 1) {
