@@ -219,7 +219,6 @@ export function makeClient(codec: Codec, request: typeof fetch = (...given) => f
     removeFromQueue: (ids: readonly string[]) => post("/queue", { delete: ids }),
     clearQueue: () => post("/queue", { clear: true }),
     forget: (ids: readonly string[]) => post("/history", { delete: ids }),
-    clearHistory: () => post("/history", { clear: true }),
     async jobs(status: readonly JobStatus[], limit: number): Promise<Job[]> {
       const query = new URLSearchParams({ status: status.join(","), limit: String(limit) });
       return (await read<{ jobs: Job[] }>(`/jobs?${query}`)).jobs;

@@ -21,6 +21,8 @@ import { t } from "../words/words";
 
 interface Action {
   label: string;
+  /** Its symbol says enough. */
+  brief?: true;
   Icon: ComponentType<{ size: number; "aria-hidden": true }>;
   run: () => void;
 }
@@ -34,10 +36,17 @@ export function ChosenBar() {
   return (
     <div className="chosen" role="toolbar" aria-label={t("What is chosen")}>
       <span className="found">{t("{{count}} chosen", { count: chosen.size })}</span>
-      {actionsFor(jobs).map(({ label, Icon, run }) => (
-        <button key={label} type="button" className="chip" onClick={run}>
+      {actionsFor(jobs).map(({ label, brief, Icon, run }) => (
+        <button
+          key={label}
+          type="button"
+          className="chip"
+          title={brief && label}
+          aria-label={label}
+          onClick={run}
+        >
           <Icon size={12} aria-hidden />
-          {label}
+          {!brief && label}
         </button>
       ))}
     </div>
@@ -51,6 +60,7 @@ function actionsFor(jobs: readonly ListedJob[]): Action[] {
   return [
     {
       label: starred ? t("Take the star away") : t("Give a star"),
+      brief: true,
       Icon: Star,
       run: () => void star(ids, !starred),
     },
@@ -58,8 +68,13 @@ function actionsFor(jobs: readonly ListedJob[]): Action[] {
     ...(jobs.length === 2 && first !== undefined && second !== undefined
       ? actionsForTwo(first, second)
       : []),
-    { label: t("Download"), Icon: Download, run: () => void downloadJobs(ids) },
-    { label: t("Forget"), Icon: Trash2, run: () => useHistory.setState({ asking: ids }) },
+    { label: t("Download"), brief: true, Icon: Download, run: () => void downloadJobs(ids) },
+    {
+      label: t("Forget"),
+      brief: true,
+      Icon: Trash2,
+      run: () => useHistory.setState({ asking: ids }),
+    },
   ];
 }
 
@@ -72,8 +87,13 @@ function actionsForOne(job: ListedJob): Action[] {
     file === null
       ? null
       : { label: t("Use as an input"), Icon: ImageUp, run: () => giveAsInput(file) },
-    { label: t("Copy the prompt"), Icon: Copy, run: () => void copyFact(id, "prompt") },
-    { label: t("Copy the seed"), Icon: Hash, run: () => void copyFact(id, "seed") },
+    {
+      label: t("Copy the prompt"),
+      brief: true,
+      Icon: Copy,
+      run: () => void copyFact(id, "prompt"),
+    },
+    { label: t("Copy the seed"), brief: true, Icon: Hash, run: () => void copyFact(id, "seed") },
     file === null || latest === undefined
       ? null
       : {
@@ -88,7 +108,12 @@ function actionsForOne(job: ListedJob): Action[] {
     },
     batch === undefined
       ? null
-      : { label: t("Its batch"), Icon: Grid3x3, run: () => changeFilter({ batch, search: "" }) },
+      : {
+          label: t("Its batch"),
+          brief: true,
+          Icon: Grid3x3,
+          run: () => changeFilter({ batch, search: "" }),
+        },
   ];
   return actions.filter((each) => each !== null);
 }

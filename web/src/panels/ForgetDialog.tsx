@@ -19,20 +19,20 @@ export function ForgetDialog() {
       actions={
         <>
           <button type="button" className="plain-button" onClick={close}>
-            {t("Keep all")}
+            {t("Keep")}
           </button>
           <button type="button" className="plain-button danger" onClick={() => go(true)}>
-            {t("Delete the files, too")}
+            {t("Forget and delete the files")}
           </button>
           <button type="button" className="primary" onClick={() => go(false)}>
-            {t("Forget the entries")}
+            {t("Forget")}
           </button>
         </>
       }
     >
       <p>
         {t(
-          "Forgetting takes them out of the history; the pictures stay in the output folder. Deleting removes the pictures from the disk as well. Either can be undone for some seconds.",
+          "Forgetting takes away the entry; the files stay in the output folder, unless you delete them, too. Either can be undone for some seconds.",
         )}
       </p>
     </Dialog>

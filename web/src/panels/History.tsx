@@ -1,8 +1,8 @@
 /** The gallery: all that has run, found by words, stars and days, and what one does with it. */
-import { Grid3x3, Search, Star, X } from "lucide-react";
+import { CopyCheck, Grid3x3, Search, Star, X } from "lucide-react";
 import { useEffect, useState } from "react";
 import type { JobStatus } from "../api/client";
-import { changeFilter, NO_FILTER, refreshHistory, useHistory } from "../state/history";
+import { changeFilter, chooseRange, NO_FILTER, refreshHistory, useHistory } from "../state/history";
 import { tellError, useView } from "../state/view";
 import { t } from "../words/words";
 import { BatchGrid } from "./BatchGrid";
@@ -105,6 +105,14 @@ function Filters({ asGrid, onGrid }: { asGrid: boolean; onGrid: (on: boolean) =>
           >
             {t("One batch")}
             <X size={12} aria-hidden />
+          </button>
+          <button
+            type="button"
+            className="chip"
+            onClick={() => chooseRange(0, (total ?? 0) - 1).catch(tellError)}
+          >
+            <CopyCheck size={12} aria-hidden />
+            {t("Choose all")}
           </button>
           <button
             type="button"

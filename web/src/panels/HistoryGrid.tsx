@@ -82,49 +82,69 @@ function Grid() {
     event.preventDefault();
     event.stopPropagation();
   };
+  const pinned = pinnedDay(rows, items.find(({ end }) => end > (virtual.scrollOffset ?? 0))?.index);
   return (
-    <div
-      ref={box}
-      className="history-grid"
-      role="listbox"
-      tabIndex={0}
-      aria-label={t("Results")}
-      aria-multiselectable
-      aria-activedescendant={jobs[at] === undefined ? undefined : `result-${at}`}
-      onKeyDown={onKeyDown}
-    >
+    <div className="history-room">
+      {pinned !== null && (
+        <div className="pinned" aria-hidden>
+          {dayName(pinned)}
+        </div>
+      )}
       <div
-        className="sheet"
-        role="presentation"
-        style={{ height: virtual.getTotalSize() + PADDING }}
+        ref={box}
+        className="history-grid"
+        role="listbox"
+        tabIndex={0}
+        aria-label={t("Results")}
+        aria-multiselectable
+        aria-activedescendant={jobs[at] === undefined ? undefined : `result-${at}`}
+        onKeyDown={onKeyDown}
       >
-        {items.map(({ index, start, key }) => {
-          const row = rows[index];
-          if (row === undefined) return null;
-          return row.kind === "day" ? (
-            <div key={key} aria-hidden className="day" style={{ top: start }}>
-              {dayName(row.day)} <span>{row.count}</span>
-            </div>
-          ) : (
-            <div key={key} role="presentation" className="row" style={{ top: start, height: side }}>
-              {range(row.first, row.count).map((place) => (
-                <Cell
-                  key={jobs[place]?.id ?? place}
-                  job={jobs[place]}
-                  place={place}
-                  count={jobs.length}
-                  side={side}
-                  at={place === at}
-                  chosen={chosen.has(jobs[place]?.id ?? "")}
-                  wanted={!virtual.isScrolling}
-                />
-              ))}
-            </div>
-          );
-        })}
+        <div
+          className="sheet"
+          role="presentation"
+          style={{ height: virtual.getTotalSize() + PADDING }}
+        >
+          {items.map(({ index, start, key }) => {
+            const row = rows[index];
+            if (row === undefined) return null;
+            return row.kind === "day" ? (
+              <div key={key} aria-hidden className="day" style={{ top: start }}>
+                {dayName(row.day)} <span>{row.count}</span>
+              </div>
+            ) : (
+              <div
+                key={key}
+                role="presentation"
+                className="row"
+                style={{ top: start, height: side }}
+              >
+                {range(row.first, row.count).map((place) => (
+                  <Cell
+                    key={jobs[place]?.id ?? place}
+                    job={jobs[place]}
+                    place={place}
+                    count={jobs.length}
+                    side={side}
+                    at={place === at}
+                    chosen={chosen.has(jobs[place]?.id ?? "")}
+                    wanted={!virtual.isScrolling}
+                  />
+                ))}
+              </div>
+            );
+          })}
+        </div>
       </div>
     </div>
   );
+}
+
+/** The day of the row at the upper edge, where its own heading is out of sight. */
+function pinnedDay(rows: readonly GridRow[], top: number | undefined): string | null {
+  if (top === undefined || rows[top]?.kind === "day") return null;
+  const heading = rows.slice(0, top).findLast((row) => row.kind === "day");
+  return heading?.kind === "day" ? heading.day : null;
 }
 
 function placesIn(rows: readonly (GridRow | undefined)[]): [number, number] {

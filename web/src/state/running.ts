@@ -195,10 +195,6 @@ export async function stopAfterThis(): Promise<void> {
   await attempt(() => client.clearQueue());
 }
 
-export async function forgetAll(): Promise<void> {
-  await attempt(() => client.clearHistory());
-}
-
 async function attempt(doing: () => Promise<unknown>): Promise<void> {
   try {
     await doing();

@@ -195,7 +195,7 @@ test("results are forgotten and taken back; a star stays", async () => {
   await grid().focus();
   await page.keyboard.press("Delete");
   const question = page.getByRole("dialog", { name: "Forget 2 results?" });
-  await question.getByRole("button", { name: "Forget the entries" }).click();
+  await question.getByRole("button", { name: "Forget", exact: true }).click();
   await page.locator(".cell.leaving").first().waitFor();
   await page.getByRole("status").getByRole("button", { name: "Undo" }).click();
   await expect.poll(() => cell(1).getAttribute("aria-label")).toBe(first);
@@ -203,7 +203,7 @@ test("results are forgotten and taken back; a star stays", async () => {
   await page.getByRole("toolbar").getByRole("button", { name: "Forget" }).click();
   await page
     .getByRole("dialog", { name: "Forget this result?" })
-    .getByRole("button", { name: "Forget the entries" })
+    .getByRole("button", { name: "Forget", exact: true })
     .click();
   await page.locator(".cell.leaving").first().waitFor();
   // Another search does at once what was announced.
