@@ -46,7 +46,7 @@ import { Breadcrumbs } from "./Breadcrumbs";
 import { ContextMenu } from "./ContextMenu";
 import { useCanvasHandle } from "./clipboard";
 import { disconnect, joinEnds, letGo, mayJoin, reconnect, startPulling } from "./connecting";
-import { DifferenceMarks } from "./DifferenceMarks";
+import { DifferenceLayer } from "./DifferenceLayer";
 import { useDragging } from "./dragging";
 import { goOnDragging, startDrag, stopDrag } from "./entering";
 import { FoldCard } from "./FoldCard";
@@ -213,7 +213,7 @@ function Board() {
         <Drawn />
         {!overview && <WireMarks />}
         {overview && <Overview />}
-        <DifferenceMarks />
+        <DifferenceLayer />
       </ReactFlow>
       <Breadcrumbs />
       <ZoomBar />

@@ -1,6 +1,7 @@
 /** What differs from another workflow, on the canvas: added green, changed amber, removed as ghosts. */
 import { ViewportPortal } from "@xyflow/react";
-import { differenceOf, useDifference } from "../state/difference";
+import { useDifference } from "../state/difference";
+import { differenceOf } from "../state/differing";
 import { boundsOf } from "../state/shape";
 import { schemaOf, titleOf, useActive } from "../state/studio";
 import "./difference.css";

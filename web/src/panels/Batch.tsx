@@ -5,22 +5,17 @@ import type { InputSchema } from "../api/types";
 import { type Axis, countRuns, NotValues, readValues, seedsFrom } from "../document/batch";
 import type { GraphNode } from "../document/graph";
 import type { Json } from "../document/json";
-import { MOST_RUNS, runBatch, useBatch } from "../state/batch";
+import { MOST_RUNS, runBatch } from "../state/batch";
 import { inputsOf } from "../state/inputs";
 import { expectedOf, spanOf } from "../state/queue";
 import { plain, randomBits } from "../state/rolling";
 import { useRuns } from "../state/runs";
 import { activeTab, schemaOf, titleOf } from "../state/studio";
-import { tellError } from "../state/view";
+import { tellError, useView } from "../state/view";
 import { isWidget } from "../state/widgets";
 import { t } from "../words/words";
 import { Dialog } from "./Dialog";
 import "./batch.css";
-
-export function Batch() {
-  const open = useBatch((state) => state.open);
-  return open ? <Form /> : null;
-}
 
 interface Widget {
   id: string;
@@ -110,7 +105,7 @@ function valuesOf(row: Row, widget: Widget | undefined): Values {
   }
 }
 
-function Form() {
+export function Batch() {
   const [widgets] = useState(widgetsOf);
   const [rows, setRows] = useState<readonly Row[]>(() => [firstRow(widgets, [])]);
   const [queued, setQueued] = useState<number | null>(null);
@@ -122,7 +117,7 @@ function Form() {
   );
   const axes = axesOf(rows, read, widgets);
   const count = axes === null ? 0 : countRuns(axes);
-  const close = () => useBatch.setState({ open: false });
+  const close = () => useView.setState({ sheet: null });
   const change = (key: string, part: Partial<Row>) =>
     setRows((before) => before.map((row) => (row.key === key ? { ...row, ...part } : row)));
   const go = () => {

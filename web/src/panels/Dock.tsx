@@ -6,9 +6,9 @@ import { cancelAll } from "../state/running";
 import { type DockTab, toggleDock, useView } from "../state/view";
 import { t } from "../words/words";
 import { Problems, useProblemCount } from "./Problems";
-import { Queue } from "./Queue";
 import { Results } from "./Results";
 
+const Queue = lazy(() => import("./Queue").then((room) => ({ default: room.Queue })));
 const History = lazy(() => import("./History").then((room) => ({ default: room.History })));
 
 const LOWEST = 112;
@@ -32,12 +32,10 @@ export function Dock() {
       <Head />
       <div className="held" role="tabpanel" aria-label={dock === null ? "" : titleOf(dock)}>
         {dock === "results" && <Results />}
-        {dock === "queue" && <Queue />}
-        {dock === "history" && (
-          <Suspense fallback={<p className="empty">{t("Opening the gallery")}</p>}>
-            <History />
-          </Suspense>
-        )}
+        <Suspense fallback={<p className="empty">{t("Opening")}</p>}>
+          {dock === "queue" && <Queue />}
+          {dock === "history" && <History />}
+        </Suspense>
         {dock === "problems" && <Problems />}
       </div>
     </section>

@@ -1,13 +1,11 @@
 /** What opens over the studio for results, each brought only when it is first asked for. */
 import { lazy, Suspense } from "react";
-import { useBatch } from "../state/batch";
 import { useDifference } from "../state/difference";
 import { useLooking } from "../state/lookAt";
 import { useView } from "../state/view";
 
 const Lightbox = lazy(() => import("./Lightbox").then((room) => ({ default: room.Lightbox })));
 const Compare = lazy(() => import("./Compare").then((room) => ({ default: room.Compare })));
-const Batch = lazy(() => import("./Batch").then((room) => ({ default: room.Batch })));
 const DifferenceList = lazy(() =>
   import("./DifferenceList").then((room) => ({ default: room.DifferenceList })),
 );
@@ -15,12 +13,10 @@ const DifferenceList = lazy(() =>
 export function ResultRooms() {
   const url = useView((state) => state.lightbox);
   const { shelf, compared } = useLooking();
-  const batch = useBatch((state) => state.open);
   return (
     <Suspense fallback={null}>
       {(url !== null || shelf !== null) && <Lightbox />}
       {compared !== null && <Compare />}
-      {batch && <Batch />}
     </Suspense>
   );
 }

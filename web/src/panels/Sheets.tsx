@@ -3,6 +3,7 @@ import { type ComponentType, lazy, Suspense } from "react";
 import { type Sheet, useView } from "../state/view";
 
 const SHEETS: Readonly<Record<Sheet, ComponentType>> = {
+  batch: lazy(() => import("./Batch").then(({ Batch }) => ({ default: Batch }))),
   settings: lazy(() => import("./Settings").then(({ Settings }) => ({ default: Settings }))),
   keys: lazy(() => import("./KeySettings").then(({ KeySettings }) => ({ default: KeySettings }))),
   templates: lazy(() => import("./Templates").then(({ Templates }) => ({ default: Templates }))),

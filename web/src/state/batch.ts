@@ -1,6 +1,5 @@
 /** Queues the open document many times with other values, as one batch with its axes. */
 import { create as drafted } from "mutative";
-import { create } from "zustand";
 import type { BatchAxis } from "../api/results";
 import { type Axis, applyRun, type BatchRun, expand } from "../document/batch";
 import type { Graph, Workflow } from "../document/graph";
@@ -12,8 +11,6 @@ import { notePrompt, noteSubmitted } from "./runs";
 import { client, clientId } from "./server";
 import { activeTab, layout, schemaOf, titleOf } from "./studio";
 import { useView } from "./view";
-
-export const useBatch = create<{ open: boolean }>(() => ({ open: false }));
 
 const LONGEST = 60;
 export const MOST_RUNS = 1_000;

@@ -1,6 +1,5 @@
-/** Which two documents are being compared, and what differs; live while one of them is edited. */
+/** Which two documents are being compared. What differs is told by `differing.ts`. */
 import { create } from "zustand";
-import { diffWorkflows, type LevelDifference } from "../document/diff";
 import type { Workflow } from "../document/graph";
 import { t } from "../words/words";
 import { graphOfResult, openResult } from "./results";
@@ -63,14 +62,4 @@ export async function showMarks(): Promise<void> {
 
 function nameOf(id: string): string {
   return t("Result {{id}}", { id: id.slice(0, 8) });
-}
-
-let last: { one: Workflow; other: Workflow; levels: LevelDifference[] } | null = null;
-
-/** What differs on every level; worked out once for each pair. */
-export function differenceOf(one: Workflow, other: Workflow): LevelDifference[] {
-  if (last?.one !== one || last.other !== other) {
-    last = { one, other, levels: diffWorkflows(one, other) };
-  }
-  return last.levels;
 }

@@ -30,6 +30,7 @@ export interface Notice {
 }
 
 export type Sheet =
+  | "batch"
   | "settings"
   | "keys"
   | "templates"

@@ -1,5 +1,4 @@
 /** The queue, what has run, and comparing it. */
-import { useBatch } from "../batch";
 import type { Command } from "../commands";
 import { closeDifference, compareWithOpen, useDifference } from "../difference";
 import { changeFilter, chosenJobs, star, useHistory } from "../history";
@@ -22,7 +21,7 @@ export const resultCommands: readonly Command[] = [
     group: "Run",
     keys: ["Ctrl+Shift+B"],
     enabled: () => activeTab().graph.order.length > 0,
-    run: () => useBatch.setState({ open: true }),
+    run: () => useView.setState({ sheet: "batch" }),
   },
   {
     id: "queue.pause",
