@@ -48,6 +48,7 @@ function Known({
     >
       {input.options.socketless !== true && (
         <Handle
+          role="img"
           id={input.name}
           type="target"
           position={Position.Left}

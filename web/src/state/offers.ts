@@ -2,7 +2,9 @@
 import type { Catalog } from "../api/catalog";
 import type { NodeSchema } from "../api/types";
 import type { Graph } from "../document/graph";
+import { isBlueprint } from "./blueprints";
 import { entryOf } from "./connecting";
+import { refusalToHold } from "./levels";
 import { planOf } from "./replacing";
 import { type Found, type Habits, type Narrowing, search } from "./search";
 import type { Palette } from "./view";
@@ -54,7 +56,14 @@ function offered(found: Found): Offer {
 
 function narrowingOf({ graph, palette }: Asked): Narrowing {
   const { pulled, into, replaces } = palette;
-  if (into !== undefined) return { weigh: (each) => (entryOf(each, into) === null ? 0 : 1) };
+  if (into !== undefined) {
+    return {
+      weigh: (each) =>
+        isBlueprint(each) || refusalToHold(each.class_type) !== null || entryOf(each, into) === null
+          ? 0
+          : 1,
+    };
+  }
   const old = graph.nodes[replaces?.[0] ?? ""];
   if (old !== undefined) return { weigh: (each) => survival(graph, old.key, each) };
   return { pulled };
@@ -63,7 +72,8 @@ function narrowingOf({ graph, palette }: Asked): Narrowing {
 /** How much of a node would live on in one of this class. */
 function survival(graph: Graph, key: string, schema: NodeSchema): number {
   const old = graph.nodes[key];
-  if (old === undefined || old.type === schema.class_type) return 0;
+  if (old === undefined || old.type === schema.class_type || isBlueprint(schema)) return 0;
+  if (refusalToHold(schema.class_type) !== null) return 0;
   const { kept, lost } = planOf(graph, old, schema);
   return (0.1 + kept) / (1 + kept + lost * 2);
 }

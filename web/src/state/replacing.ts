@@ -7,6 +7,7 @@ import { swapInputs } from "../document/rewire";
 import { t } from "../words/words";
 import { made } from "./actions";
 import { inputsOf } from "./inputs";
+import { isInstance } from "./places";
 import { inputType, outputType } from "./shape";
 import { fits } from "./sockets";
 import { activeTab, edit, schemaOf, select, titleOf } from "./studio";
@@ -144,8 +145,12 @@ function putIn(draft: Graph, key: string, schema: NodeSchema): void {
 
 /** Makes nodes anew as their classes are now, keeping what fits. */
 export function recreateNodes(keys: readonly string[]): void {
-  const { graph } = activeTab();
-  const known = keys.filter((key) => schemaOf(graph.nodes[key]?.type ?? "") !== undefined);
+  const tab = activeTab();
+  const { graph } = tab;
+  // What an instance of a subgraph holds is the subgraph's to say.
+  const known = keys.filter(
+    (key) => !isInstance(tab, key) && schemaOf(graph.nodes[key]?.type ?? "") !== undefined,
+  );
   if (known.length === 0) {
     tell(t("None of these nodes is installed here, so there is nothing to make them anew from."));
     return;

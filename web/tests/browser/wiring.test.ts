@@ -274,3 +274,23 @@ test("a pasted workflow is asked about, nodes with their sources are pasted with
   await expect.poll(() => node("VAE Decode").count()).toBe(2);
   await expect.poll(() => wires().count()).toBe(11);
 });
+
+test("a wire let go on another one joins it, and wires may be shown of the selection only", async () => {
+  await clickEmpty();
+  await page.keyboard.press("Tab");
+  await page.keyboard.type("upscale latent by");
+  await page.keyboard.press("Enter");
+  await drag(output("Upscale Latent By"), await onWire("KSampler", "latent_image", 0.15));
+  await page.mouse.up();
+  await expect.poll(() => wires().count()).toBe(10);
+  await onWire("Upscale Latent By", "samples");
+
+  const lines = page.locator(".react-flow__edge-path");
+  await page.keyboard.press("Escape");
+  await page.keyboard.press("Alt+w");
+  await expect.poll(() => lines.count()).toBe(0);
+  await node("VAE Decode").locator(".card-title").click();
+  await expect.poll(() => lines.count()).toBe(3);
+  await page.keyboard.press("Alt+w");
+  await expect.poll(() => lines.count()).toBe(10);
+});
