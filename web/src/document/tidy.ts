@@ -13,7 +13,7 @@ type Dagre = typeof import("@dagrejs/dagre");
 export interface Untidy {
   boxes: Boxes;
   joints: readonly Joint[];
-  /** The frame that a box or a frame lies in. Only frames that are to stay together. */
+  /** The frame that a box or a frame lies in. Frames are named otherwise than boxes. */
   parents: ReadonlyMap<string, string>;
   /** The room in a frame before its contents, and after. */
   margin: { before: Point; after: Point };

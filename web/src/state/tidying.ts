@@ -26,8 +26,9 @@ const MARGIN = {
   before: { x: FRAME_PADDING, y: FRAME_PADDING + FRAME_TITLE },
   after: { x: FRAME_PADDING, y: FRAME_PADDING },
 };
-/** The name of a folded frame's box among those of nodes. */
-const FOLD = "frame ";
+/** Frames are named like nodes by number: among boxes, these set theirs apart. */
+const FOLD = "folded frame ";
+const FRAME = "frame ";
 
 /** Lays these nodes out. Pinned ones stay. A frame that is wholly among them stays together. */
 export async function tidy(keys: readonly string[]): Promise<void> {
@@ -98,13 +99,13 @@ function parentsOf(graph: Graph, chosen: ReadonlySet<string>): Map<string, strin
     .sort((one, other) => area(one.size) - area(other.size));
   const parents = new Map<string, string>();
   whole.forEach((group, index) => {
-    const name = folded.has(group.key) ? FOLD + group.key : group.key;
+    const name = (folded.has(group.key) ? FOLD : FRAME) + group.key;
     const outer = whole
       .slice(index + 1)
       .find((each) => !folded.has(each.key) && encloses(frameBox(each), frameBox(group)));
-    if (outer !== undefined) parents.set(name, outer.key);
+    if (outer !== undefined) parents.set(name, FRAME + outer.key);
     if (folded.has(group.key)) return;
-    for (const key of nodesIn(graph, group)) if (!parents.has(key)) parents.set(key, group.key);
+    for (const key of nodesIn(graph, group)) if (!parents.has(key)) parents.set(key, name);
   });
   return parents;
 }
