@@ -206,7 +206,10 @@ export function paintWords(
     });
   }
   context.globalAlpha = 1;
-  for (const group of drawn.groups) paintGroupTitle(context, group, area, css, zoom);
+  // Those of the largest first: a title that would lie on another is left out.
+  const taken: Box[] = [];
+  const bySize = [...drawn.groups].sort((one, other) => areaOf(other) - areaOf(one));
+  for (const group of bySize) paintGroupTitle(context, group, area, css, zoom, taken);
 }
 
 /** A title in as many lines of whole words as there is room for. */
@@ -247,6 +250,7 @@ function paintGroupTitle(
   area: Box,
   css: Css,
   zoom: number,
+  taken: Box[],
 ): void {
   if (title === "" || !overlaps({ ...position, ...size }, area)) return;
   const widest = size.width / (title.length * LETTER + 1);
@@ -257,13 +261,21 @@ function paintGroupTitle(
   const letters = Math.max(Math.floor((size.width - 2 * pad) / (letter * LETTER)), 1);
   const text = shortened(title, letters);
   const above = position.y - letter * 1.35;
+  const width = context.measureText(text).width + 2 * pad;
+  const ground: Box = { x: position.x, y: above, width, height: letter * 1.35 };
+  if (taken.some((each) => overlaps(each, ground))) return;
+  taken.push(ground);
   // On a ground of its own: it lies over the wires that cross the frame's edge.
   context.fillStyle = css("var(--canvas)");
   context.globalAlpha = 0.8;
-  context.fillRect(position.x, above, context.measureText(text).width + 2 * pad, letter * 1.35);
+  context.fillRect(ground.x, ground.y, ground.width, ground.height);
   context.globalAlpha = 1;
   context.fillStyle = mixed(css(frameColour(color) ?? GROUP), css("var(--text)"));
   context.fillText(text, position.x + pad, above + letter * 0.18);
+}
+
+function areaOf({ size }: Group): number {
+  return size.width * size.height;
 }
 
 function mixed(one: string, other: string): string {

@@ -58,7 +58,9 @@ function level(task: Untidy, frame: string | null, dagre: Dagre): Map<string, Bo
       height: bounds.height + before.y + after.y,
     });
   }
-  const placed = arranged(items, jointsBetween(task, items, inside), dagre);
+  const joints = jointsBetween(task, items, inside);
+  const placed =
+    frame !== null && joints.length === 0 ? stacked(items) : arranged(items, joints, dagre);
   return new Map(
     [...placed].flatMap(([key, box]) => [...(moved(inside.get(key), box) ?? [[key, box]])]),
   );
@@ -172,6 +174,17 @@ function passingWires(
     });
   }
   return { items, joints: parts };
+}
+
+/** What a frame holds side by side, as two prompts: one below the other, in the order it was read in. */
+function stacked(items: Boxes): Map<string, Box> {
+  const placed = new Map<string, Box>();
+  let y = 0;
+  for (const [key, box] of [...items].sort(([, one], [, other]) => one.y - other.y)) {
+    placed.set(key, { ...box, x: 0, y });
+    y = Math.ceil((y + box.height + ROW_GAP) / GRID) * GRID;
+  }
+  return placed;
 }
 
 /** What has no wires stands in rows below the rest, in the order it was read in. */
