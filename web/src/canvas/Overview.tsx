@@ -47,5 +47,13 @@ export function Overview() {
     [drawn, marks, theme],
   );
   useLayer(canvas, painter);
-  return <canvas ref={canvas} className="overview" aria-hidden data-nodes={drawn.boxes.size} />;
+  return (
+    <canvas
+      ref={canvas}
+      className="overview"
+      aria-hidden
+      data-nodes={drawn.boxes.size}
+      data-wires={drawn.links.length}
+    />
+  );
 }

@@ -34,6 +34,8 @@ export interface Drawing {
   /** Title bars by colour. */
   heads: ReadonlyMap<string, Path2D>;
   wires: ReadonlyMap<string, Path2D>;
+  /** The links that `wires` are the paths of. */
+  links: readonly string[];
   titles: ReadonlyMap<string, string>;
 }
 
@@ -67,15 +69,17 @@ export function drawingOf(graph: Graph, looks: Looks): Drawing {
     pathIn(heads, frameColour(group.color) ?? GROUP).rect(box.x, box.y, width, TITLE);
   }
   const groups = graph.groups.filter(({ key }) => !folded.has(key) && !hiddenFrames.has(key));
-  const wires = wiresOf(graph, graph.linkOrder, looks);
-  return { graph, groups, boxes, bodies, faded, heads, wires, titles };
+  const links: string[] = [];
+  const wires = wiresOf(graph, graph.linkOrder, looks, links);
+  return { graph, groups, boxes, bodies, faded, heads, wires, links, titles };
 }
 
-/** The paths of these links by colour. */
+/** The paths of these links by colour; `drawn` takes the keys of those that are drawn. */
 export function wiresOf(
   graph: Graph,
   links: readonly string[],
   { catalog, shows, shape }: Looks,
+  drawn?: string[],
 ): Map<string, Path2D> {
   const wires = new Map<string, Path2D>();
   for (const key of links) {
@@ -84,6 +88,7 @@ export function wiresOf(
     if (link === undefined || source === undefined) continue;
     const ends = endsOf(graph, link, catalog, shows);
     if (ends === null) continue;
+    drawn?.push(key);
     const colour = colourOf(outputType(source, catalog[source.type], link.fromSlot));
     traceLink(pathIn(wires, colour), link, pathOf(graph, link), ends, shape);
   }

@@ -56,7 +56,7 @@ function Outline() {
           const state = isWrong ? "wrong" : runAt(runs, placeHere(tab, key), instance)?.state;
           return (
             <li key={key}>
-              <button type="button" onClick={() => select([key])}>
+              <button type="button" data-key={key} onClick={() => select([key])}>
                 <i className={`state ${state ?? "waiting"}`} />
                 {titleOf(node, catalog[node.type])}
                 <span className="kind">{kindOf(node, catalog[node.type])}</span>
