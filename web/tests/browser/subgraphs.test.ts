@@ -1,0 +1,188 @@
+import type { Locator, Page } from "playwright-core";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import { isObject, type Json, parseJson } from "../../src/document/json";
+import { listOf } from "../../src/document/values";
+import { openPage, type Studio, startStudio } from "./studio";
+
+let studio: Studio;
+let page: Page;
+
+beforeAll(async () => {
+  studio = await startStudio();
+});
+afterAll(() => studio?.close());
+beforeEach(async () => {
+  page = await openPage(studio);
+});
+afterEach(() => page.context().close());
+
+const node = (title: string) => page.getByRole("group", { name: title, exact: true });
+const title = (name: string) => node(name).locator(".card-title .name");
+const inspector = () => page.getByRole("complementary", { name: "Inspector" });
+const number = (within: Locator, name: string) =>
+  within.getByRole("spinbutton", { name, exact: true });
+const shown = (within: Locator, name: string) =>
+  number(within, name).getAttribute("aria-valuetext");
+const crumbs = () => page.getByRole("navigation", { name: "Where you are" });
+
+async function setNumber(within: Locator, name: string, value: string): Promise<void> {
+  await number(within, name).click();
+  const typing = within.getByRole("textbox", { name, exact: true });
+  await typing.fill(value);
+  await typing.press("Enter");
+}
+
+/** Makes a subgraph of the sampler and the decoder. */
+async function make(): Promise<Locator> {
+  await title("KSampler").click();
+  await title("VAE Decode").click({ modifiers: ["Shift"] });
+  await expect.poll(() => page.locator(".card.selected").count()).toBe(2);
+  await page.keyboard.press("Control+Shift+E");
+  await node("Subgraph").waitFor();
+  return node("Subgraph");
+}
+
+async function goIn(): Promise<void> {
+  await title("Subgraph").dblclick();
+  await crumbs().waitFor();
+  await node("KSampler").waitFor();
+}
+
+test("a selection becomes a subgraph, is gone into, shows a widget outside, and runs", async () => {
+  const instance = await make();
+  expect(await page.locator(".card").count()).toBe(6);
+  expect(await instance.getByText("latent_image").count()).toBe(1);
+
+  await goIn();
+  await crumbs().getByText("Text to image").waitFor();
+  expect(await page.locator(".card").count()).toBe(4);
+  await title("KSampler").click();
+  await inspector().getByRole("button", { name: "steps", exact: true }).click();
+  await expect.poll(() => node("Inputs").getByText("steps").count()).toBe(1);
+  await page.locator(".canvas").focus();
+  await page.keyboard.press("Escape");
+  await page.keyboard.press("Escape");
+  await crumbs().waitFor({ state: "detached" });
+
+  await expect.poll(() => shown(instance, "steps")).toBe("24");
+  await setNumber(instance, "steps", "2");
+  await setNumber(node("Empty Latent Image"), "width", "64");
+  await setNumber(node("Empty Latent Image"), "height", "64");
+  await page.keyboard.press("Control+Enter");
+  const picture = node("Picture").locator(".picture img");
+  await picture.waitFor({ timeout: 110_000 });
+  await expect
+    .poll(() => picture.evaluate((image: HTMLImageElement) => image.naturalWidth))
+    .toBe(64);
+  await expect.poll(() => instance.locator(".mark").count()).toBe(1);
+});
+
+test("an edit inside is undone on its own level, and the subgraph unpacked is what it was", async () => {
+  await make();
+  await goIn();
+  await setNumber(node("KSampler"), "cfg", "5.5");
+  await crumbs().getByRole("button", { name: "Text to image" }).click();
+  await crumbs().waitFor({ state: "detached" });
+  await page.keyboard.press("Control+z");
+  await crumbs().waitFor();
+  await expect.poll(() => shown(node("KSampler"), "cfg")).not.toBe("5.5");
+  await page.keyboard.press("Control+z");
+  await crumbs().waitFor({ state: "detached" });
+  await expect.poll(() => page.locator(".card").count()).toBe(7);
+  await page.keyboard.press("Control+Shift+Z");
+  await node("Subgraph").waitFor();
+  await title("Subgraph").click();
+  await page.keyboard.press("Control+Shift+U");
+  await expect.poll(() => page.locator(".card").count()).toBe(7);
+  await node("KSampler").waitFor();
+});
+
+test("ports are named, ordered, removed and made; what was saved comes back", async () => {
+  const instance = await make();
+  await goIn();
+  await title("Inputs").click();
+  const name = (label: string) =>
+    inspector().getByRole("textbox", { name: `Name of the port ${label}` });
+  await name("model").fill("the model");
+  await name("model").press("Enter");
+  await inspector().getByRole("button", { name: "the model one down" }).click();
+  await expect
+    .poll(() => node("Inputs").locator(".socket-label").allTextContents())
+    .toEqual(["positive", "the model", "negative", "latent_image", "vae", "New port"]);
+  await inspector().getByRole("button", { name: "Remove the port negative" }).click();
+  const from = node("Inputs").getByLabel("New port").first();
+  await from.dragTo(node("KSampler").getByLabel("negative, CONDITIONING"));
+  await expect.poll(() => name("negative").count()).toBe(1);
+  await page.keyboard.press("Escape");
+  await crumbs().getByRole("button", { name: "Text to image" }).click();
+  await instance.getByText("the model").waitFor();
+  expect(await instance.locator(".socket-label").allTextContents()).toEqual([
+    "positive",
+    "the model",
+    "latent_image",
+    "vae",
+    "negative",
+    "IMAGE",
+  ]);
+
+  await page.locator(".canvas").focus();
+  await page.keyboard.press("Control+s");
+  await page.getByRole("dialog").getByRole("textbox", { name: "Name" }).fill("with a subgraph");
+  await page.keyboard.press("Enter");
+  const saved = async (): Promise<Json> => {
+    const path = encodeURIComponent("workflows/with a subgraph.json");
+    const answer = await page.request.get(`${studio.address}/userdata/${path}`);
+    return answer.ok() ? parseJson(await answer.text()) : null;
+  };
+  const subgraphs = async () => {
+    const file = await saved();
+    const definitions = isObject(file) && isObject(file.definitions) ? file.definitions : {};
+    return listOf(definitions.subgraphs).filter(isObject);
+  };
+  await expect.poll(async () => (await subgraphs()).length).toBe(1);
+  const [definition] = await subgraphs();
+  expect(listOf(definition?.inputs).map((each) => isObject(each) && each.name)).toEqual([
+    "positive",
+    "model",
+    "latent_image",
+    "vae",
+    "negative",
+  ]);
+  await page.reload();
+  await goIn();
+  expect(await node("Inputs").getByText("the model").count()).toBe(1);
+});
+
+test("a blueprint is kept, found in the palette, put down and deleted", async () => {
+  await make();
+  page.once("dialog", (dialog) => void dialog.accept("Sample and decode"));
+  await inspector().getByRole("button", { name: "Save as a blueprint" }).click();
+  await page.locator(".canvas").focus();
+  await page.keyboard.press("Shift+A");
+  const search = page.getByRole("combobox");
+  await search.fill("Sample and dec");
+  const offer = page.getByRole("option", { name: "Sample and decode" });
+  await offer.waitFor();
+  await offer.click();
+  await expect.poll(() => node("Subgraph").count()).toBe(2);
+
+  await page.keyboard.press("Control+k");
+  await page.getByRole("combobox").fill("blueprints");
+  await page.getByRole("option", { name: "Show the blueprints" }).click();
+  const dialog = page.getByRole("dialog", { name: "Blueprints" });
+  page.once("dialog", (question) => void question.accept());
+  await dialog.getByRole("button", { name: "Delete the blueprint Sample and decode" }).click();
+  await dialog.getByText("Select a subgraph and save it").waitFor();
+});
+
+test("a bypassed node shows what goes through, a muted one what stops", async () => {
+  await title("Empty Latent Image").click();
+  await page.keyboard.press("Control+m");
+  await expect.poll(() => node("KSampler").getByText("will not run").count()).toBe(1);
+  await page.keyboard.press("Control+z");
+  await title("KSampler").click();
+  await page.keyboard.press("Control+b");
+  await node("KSampler")
+    .getByRole("img", { name: "latent_image goes through to LATENT" })
+    .waitFor();
+});
