@@ -13,7 +13,9 @@ from typing import Any, Literal
 Section = Literal["required", "optional", "hidden"]
 COMBO = "COMBO"
 ANY = "*"
-WIDGET_TYPES = frozenset({"INT", "FLOAT", "STRING", "BOOLEAN", COMBO})
+WIDGET_TYPES = frozenset(
+    {"INT", "FLOAT", "STRING", "BOOLEAN", COMBO, "COLOR", "CURVE", "BOUNDING_BOX"}
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -147,6 +147,23 @@ def test_a_choice_decides_how_many_values_follow():
     assert values(CHOOSING, None) == {"format": "png", "format.level": 4, "prefix": ""}
 
 
+def test_drawn_widgets_have_entries_too_unless_they_can_only_be_linked():
+    curve = {"points": [[0, 0], [1, 1]], "interpolation": "linear"}
+    drawn = NodeSchema(
+        "Drawn",
+        "Drawn",
+        "test",
+        inputs=(
+            InputSchema("tint", "COLOR"),
+            InputSchema("tone", "CURVE"),
+            InputSchema("boxes", "BOUNDING_BOX", options={"forceInput": True}),
+            InputSchema("steps", "INT"),
+        ),
+    )
+    saved = SavedNode("1", "Drawn", values=["#336699", curve, 4])
+    assert widget_values(saved, drawn) == {"tint": "#336699", "tone": curve, "steps": 4}
+
+
 def test_a_plugins_own_widget_is_known_by_its_slot():
     schema = NodeSchema("A", "A", "t", inputs=(InputSchema("box", "BOX"), InputSchema("n", "INT")))
     slot = SavedInput("box", "BOX", widget="box")
