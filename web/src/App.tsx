@@ -20,6 +20,7 @@ import { TopBar } from "./panels/TopBar";
 import { watchProblems } from "./state/checking";
 import { addCommands } from "./state/commands";
 import { COMMANDS } from "./state/commands/all";
+import { followFields } from "./state/commands/fields";
 import { addPluginCommands, useExtensions } from "./state/extensions";
 import { fieldServices } from "./state/fieldServices";
 import { refreshCatalog } from "./state/files";
@@ -82,7 +83,7 @@ export function App() {
   }, [language]);
 
   useEffect(() => {
-    const endings = [addCommands(COMMANDS), bringExtensions(), hearKeys()];
+    const endings = [addCommands(COMMANDS), bringExtensions(), hearKeys(), followFields()];
     return () => {
       for (const end of endings) end();
     };

@@ -41,13 +41,26 @@ export function letGo(event: MouseEvent | TouchEvent, state: FinalConnectionStat
     moveTo(state);
     return;
   }
-  const pulled = endPulling(state);
+  const pulled = endPulling(state, fieldAt(x, y));
   const at = canvas()?.toGraph({ x, y });
   if (pulled === null || at === undefined) return;
   const under = wireAt(at, ON_WIRE, (key) => !hangsOn(pulled, key));
   if (under === null || !joinToWire(pulled, under, at)) {
     useView.setState({ palette: { screen: { x, y }, at, pulled } });
   }
+}
+
+interface FieldAt {
+  node: string;
+  input: string;
+}
+
+/** The input whose field lies there: a wire that is let go on a field is meant for it. */
+function fieldAt(x: number, y: number): FieldAt | null {
+  const field = document.elementFromPoint(x, y)?.closest<HTMLElement>("[data-input]");
+  const { input } = field?.dataset ?? {};
+  const { node } = field?.closest<HTMLElement>("[data-node]")?.dataset ?? {};
+  return input === undefined || node === undefined ? null : { node, input };
 }
 
 const ON_WIRE = 8;
@@ -112,7 +125,7 @@ export function disconnect(
  * The end of pulling a wire. Over a socket that does not fit: says why. Over a node: joins the
  * closest of its sockets. Over nothing: hands back what was pulled, for the palette.
  */
-function endPulling(state: FinalConnectionState): Pulled | null {
+function endPulling(state: FinalConnectionState, field: FieldAt | null): Pulled | null {
   const { fromHandle, fromNode, toHandle, toNode, isValid } = state;
   if (fromHandle === null || fromNode === null || isValid === true) return null;
   const isOutput = fromHandle.type === "source";
@@ -122,6 +135,10 @@ function endPulling(state: FinalConnectionState): Pulled | null {
       : { from: other, slot: Number(handle), to: fromNode.id, input: fromHandle.id ?? "" };
   if (toHandle !== null && toNode !== null) {
     if (toHandle.type !== fromHandle.type) join(wire(toNode.id, toHandle.id ?? ""));
+    return null;
+  }
+  if (isOutput && field !== null && field.node !== fromNode.id) {
+    join(wire(field.node, field.input));
     return null;
   }
   const { graph } = activeTab();

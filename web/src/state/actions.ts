@@ -21,6 +21,7 @@ import { t } from "../words/words";
 import { isBlueprint, placeBlueprint } from "./blueprints";
 import { grewIn, inputsOf } from "./inputs";
 import { refusalToHold } from "./levels";
+import { settleTypes } from "./match";
 import { withPort } from "./newPort";
 import { type Pulled, socketsFor } from "./search";
 import {
@@ -103,6 +104,8 @@ export function joinIn(draft: DraftGraph, workflow: Workflow, wire: Wire): void 
     },
     outputType(source, schemaOf(source.type), slot),
   );
+  settleTypes(draft, to);
+  settleTypes(draft, from);
 }
 
 /** Files may leave out outputs that nothing was linked to. */

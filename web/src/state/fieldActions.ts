@@ -58,7 +58,7 @@ export function menuOf(node: string, input: InputSchema): Item[] {
       mark: "paste",
       label: t("Paste a value"),
       disabled: link !== undefined,
-      run: () => void pasteValue(node, input),
+      run: () => void pasteFieldValue(node, input),
     },
   ];
   if (link !== undefined) {
@@ -122,7 +122,7 @@ function shortText(value: Json): string {
   return text.length > SHORT ? `${text.slice(0, SHORT)}…` : text;
 }
 
-async function copyValue(node: string, input: InputSchema): Promise<void> {
+export async function copyValue(node: string, input: InputSchema): Promise<void> {
   const found = activeTab().graph.nodes[node];
   if (found === undefined) return;
   try {
@@ -132,7 +132,7 @@ async function copyValue(node: string, input: InputSchema): Promise<void> {
   }
 }
 
-async function pasteValue(node: string, input: InputSchema): Promise<void> {
+export async function pasteFieldValue(node: string, input: InputSchema): Promise<void> {
   try {
     const value = pasted(await navigator.clipboard.readText(), input);
     if (value === undefined) {

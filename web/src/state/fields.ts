@@ -6,15 +6,23 @@ import { change } from "./actions";
 import { mediaOf } from "./fileValue";
 import { maskNode } from "./masking";
 import { bringFile, uploadPlace, useUploads } from "./media";
+import { likeItsTarget, PRIMITIVE } from "./primitive";
 import { rolled } from "./rolling";
 import { seedPlace, useSeeds } from "./seeds";
-import { currentValue } from "./shape";
+import { currentValue, inputNamed } from "./shape";
 import { pictureOf, sourceWords } from "./sources";
-import { endThread, promptIdOf, useActive, useStudio } from "./studio";
+import { endThread, promptIdOf, schemaOf, useActive, useStudio } from "./studio";
 import { controlOf } from "./widgets";
 
 /** What `Field` takes, for a widget of a node of the open document. */
-export function useField(node: GraphNode, schema: NodeSchema | undefined, input: InputSchema) {
+export function useField(node: GraphNode, schema: NodeSchema | undefined, given: InputSchema) {
+  const graph = useActive((each) => (node.type === PRIMITIVE ? each.graph : null));
+  const input =
+    graph === null
+      ? given
+      : likeItsTarget(graph, node, given, (target, name) =>
+          inputNamed(target, schemaOf(target.type), name),
+        );
   const tab = useActive((each) => each.id);
   const linked = node.inputs.some((each) => each.name === input.name && each.link !== null);
   const source = useStudio(({ tabs, active, catalog }) => {

@@ -8,6 +8,7 @@ import { writeGraph } from "../document/write";
 import { add, change } from "./actions";
 import { loadExtensions, useExtensions, withPluginWidgets } from "./extensions";
 import { textsOfPng } from "./png";
+import { withPrimitive } from "./primitive";
 import { refreshJobs } from "./running";
 import { client } from "./server";
 import { activeTab, layout, openWorkflow, schemaOf, select, type Tab, useStudio } from "./studio";
@@ -181,7 +182,7 @@ async function addPicture(file: File, at: Point): Promise<void> {
 
 export async function refreshCatalog(): Promise<void> {
   const [listed] = await Promise.all([client.catalog(), loadExtensions()]);
-  const catalog = withPluginWidgets(listed, useExtensions.getState().declared);
+  const catalog = withPrimitive(withPluginWidgets(listed, useExtensions.getState().declared));
   useStudio.setState({ catalog });
   useStudio.setState(({ tabs }) => ({ tabs: tabs.map(renamed) }));
 

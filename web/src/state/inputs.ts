@@ -7,9 +7,11 @@ import { isDraft } from "mutative";
 import { readInputs } from "../api/catalog";
 import type { InputSchema, NodeSchema } from "../api/types";
 import type { GraphNode } from "../document/graph";
+import { PRIMITIVE, primitiveInput } from "./primitive";
 
 export const AUTOGROW = "COMFY_AUTOGROW_V3";
 export const DYNAMIC_COMBO = "COMFY_DYNAMICCOMBO_V3";
+export const MATCH = "COMFY_MATCHTYPE_V3";
 const MOST_GROWN = 100;
 
 type Raw = Record<string, unknown>;
@@ -31,6 +33,7 @@ const dynamic = new WeakMap<NodeSchema, boolean>();
 
 /** The inputs of a node, or of a new one where none is given. */
 export function inputsOf(schema: NodeSchema, node?: GraphNode): readonly InputSchema[] {
+  if (schema.class_type === PRIMITIVE && node !== undefined) return [primitiveOf(node)];
   if (!isDynamic(schema)) return schema.inputs;
   if (node === undefined) return expanded(schema.inputs, NOTHING_GIVEN);
   const known = isDraft(node) ? undefined : found.get(node);
@@ -40,6 +43,16 @@ export function inputsOf(schema: NodeSchema, node?: GraphNode): readonly InputSc
   // A draft changes in place: what was found of it is out of date with the next edit.
   if (!isDraft(node)) found.set(node, { schema, inputs });
   return inputs;
+}
+
+const primitives = new WeakMap<GraphNode, InputSchema>();
+
+function primitiveOf(node: GraphNode): InputSchema {
+  const known = isDraft(node) ? undefined : primitives.get(node);
+  if (known !== undefined) return known;
+  const made = primitiveInput(node);
+  if (!isDraft(node)) primitives.set(node, made);
+  return made;
 }
 
 function isDynamic(schema: NodeSchema): boolean {
@@ -128,4 +141,22 @@ function fewest(parent: InputSchema, template: Raw): number {
 
 function isRaw(value: unknown): value is Raw {
   return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** What a matching input takes while nothing says more: `IMAGE,MASK`, or anything. */
+export function allowedTypes(options: Readonly<Record<string, unknown>>): string {
+  const { template } = options;
+  const allowed =
+    typeof template === "object" && template !== null && "allowed_types" in template
+      ? template.allowed_types
+      : null;
+  if (Array.isArray(allowed)) return allowed.join(",");
+  return typeof allowed === "string" && allowed !== "" ? allowed : "*";
+}
+
+/** The type to show for an input of a node: a matching one has that of what it was joined to. */
+export function shownType(node: GraphNode, { name, type, options }: InputSchema): string {
+  if (type !== MATCH) return type;
+  const found = node.inputs.find((each) => each.name === name)?.type;
+  return found === undefined || found === MATCH ? allowedTypes(options) : found;
 }

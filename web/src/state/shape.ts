@@ -8,7 +8,7 @@ import { around } from "../document/arrange";
 import { type Graph, type GraphNode, isBoundary, type Point, slotLabel } from "../document/graph";
 import { boundaryShape } from "./boundary";
 import { mediaOf } from "./fileValue";
-import { grewIn, inputsOf } from "./inputs";
+import { allowedTypes, grewIn, inputsOf, MATCH, shownType } from "./inputs";
 import { isRerouteNode, rerouteShape } from "./reroutes";
 import { controlOf, isSocket, isWidget, standingOf, widgetType } from "./widgets";
 
@@ -184,7 +184,7 @@ function socketsOf(node: GraphNode, schema: NodeSchema | undefined) {
     ...described.filter(isSocket).map((each) => ({
       id: each.name,
       label: labelOf(each),
-      type: each.type,
+      type: shownType(node, each),
       optional: each.section === "optional",
       tooltip: typeof each.options.tooltip === "string" ? each.options.tooltip : null,
     })),
@@ -240,6 +240,7 @@ export function inputNamed(
 /** The type of a node's input, whether it is a socket or a widget. */
 export function inputType(node: GraphNode, schema: NodeSchema | undefined, name: string): string {
   const described = inputNamed(node, schema, name);
+  if (described?.type === MATCH) return allowedTypes(described.options);
   return described?.type ?? node.inputs.find((each) => each.name === name)?.type ?? "*";
 }
 

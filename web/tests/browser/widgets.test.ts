@@ -22,6 +22,7 @@ interface Put {
   type: string;
   values?: unknown[];
   inputs?: unknown[];
+  outputs?: unknown[];
 }
 
 /** Opens a workflow of these nodes, each beside the other. */
@@ -29,14 +30,14 @@ async function openNodes(...nodes: Put[]): Promise<void> {
   const workflow = {
     last_node_id: nodes.length,
     last_link_id: 0,
-    nodes: nodes.map(({ type, values, inputs = [] }, index) => ({
+    nodes: nodes.map(({ type, values, inputs = [], outputs = [] }, index) => ({
       id: index + 1,
       type,
       pos: [index * 380, 0],
       size: [320, 0],
       mode: 0,
       inputs,
-      outputs: [],
+      outputs,
       ...(values === undefined ? {} : { widgets_values: values }),
     })),
     links: [],
@@ -47,7 +48,7 @@ async function openNodes(...nodes: Put[]): Promise<void> {
     type: "application/json",
     content: Buffer.from(JSON.stringify(workflow)),
   });
-  await page.getByRole("tab", { name: "fields" }).waitFor();
+  await page.getByRole("tab", { name: "fields", selected: true }).last().waitFor();
   await page.locator(".card").first().waitFor();
 }
 
@@ -339,6 +340,47 @@ test("a field becomes an input fed by a node, shows what it is fed, and a field 
   await expect.poll(() => text(sampler.getByRole("spinbutton", { name: "cfg" }))).toBe("4.0");
 });
 
+test("inputs multiply as they are linked; a wire let go on a field feeds that field", async () => {
+  const made = { outputs: [{ name: "IMAGE", type: "IMAGE", links: [] }] };
+  await openNodes(
+    { type: "EmptyImage", ...made },
+    { type: "BatchImagesNode" },
+    { type: "PrimitiveInt" },
+  );
+  const batch = node("Batch Images");
+  const sockets = batch.locator(".react-flow__handle.target");
+  await expect.poll(() => sockets.count()).toBe(2);
+  const image = node("EmptyImage").locator(".react-flow__handle.source").first();
+  for (const index of [0, 1]) {
+    await pull(await middleOf(image), await middleOf(sockets.nth(index)));
+    await expect.poll(() => page.locator(".react-flow__edge").count()).toBe(index + 1);
+  }
+  await expect.poll(() => sockets.count()).toBe(3);
+
+  const whole = node("Int").locator(".react-flow__handle.source").first();
+  await pull(
+    await middleOf(whole),
+    await middleOf(node("EmptyImage").getByRole("spinbutton", { name: "height" })),
+  );
+  await node("EmptyImage").locator("[data-input=height] .linked").waitFor();
+});
+
+test("a sound is played, with its length; a primitive shows the field of what it feeds", async () => {
+  await openEveryKind();
+  await page.request.post(`${studio.address}/api/upload/image`, {
+    multipart: { image: { name: "tone.wav", mimeType: "audio/wav", buffer: tone() } },
+  });
+  await openNodes({ type: "Sound", values: ["tone.wav", null, null] });
+  await node("Sound").locator("audio").waitFor();
+  await node("Sound").getByText("0:00.5").waitFor();
+
+  await openNodes({ type: "PrimitiveNode", values: [12, "fixed"] });
+  const field = node("Primitive").getByRole("spinbutton", { name: "value" });
+  await field.focus();
+  await page.keyboard.press("ArrowUp");
+  await expect.poll(() => text(field)).toBe("13");
+});
+
 test("the form marks what was changed, and takes it back", async () => {
   const sampler = node("KSampler");
   await sampler.locator(".card-title").click();
@@ -353,6 +395,24 @@ test("the form marks what was changed, and takes it back", async () => {
   await form.getByRole("button", { name: "denoise back to what it starts with" }).click();
   await expect.poll(() => text(sampler.getByRole("spinbutton", { name: "denoise" }))).toBe("1.00");
 });
+
+/** Half a second of silence at 8 kHz. */
+function tone(): Buffer {
+  const bytes = Buffer.alloc(44 + 4000, 128);
+  bytes.write("RIFF", 0, "latin1");
+  bytes.writeUInt32LE(bytes.length - 8, 4);
+  bytes.write("WAVEfmt ", 8, "latin1");
+  bytes.writeUInt32LE(16, 16);
+  bytes.writeUInt16LE(1, 20);
+  bytes.writeUInt16LE(1, 22);
+  bytes.writeUInt32LE(8000, 24);
+  bytes.writeUInt32LE(8000, 28);
+  bytes.writeUInt16LE(1, 32);
+  bytes.writeUInt16LE(8, 34);
+  bytes.write("data", 36, "latin1");
+  bytes.writeUInt32LE(4000, 40);
+  return bytes;
+}
 
 /** One grey pixel. */
 const PIXEL = Buffer.from(

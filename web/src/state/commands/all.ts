@@ -2,6 +2,7 @@
 import type { Command } from "../commands";
 import { arrangeCommands } from "./arrange";
 import { editCommands } from "./edit";
+import { fieldCommands } from "./fields";
 import { fileCommands } from "./file";
 import { frameCommands } from "./frames";
 import { graphCommands } from "./graph";
@@ -24,6 +25,7 @@ export const COMMANDS: readonly Command[] = [
   ...editCommands,
   ...frameCommands,
   ...graphCommands,
+  ...fieldCommands,
   // After selecting nothing: Escape lets go of the selection before it leaves.
   ...subgraphCommands,
 ];

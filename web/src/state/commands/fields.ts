@@ -1,0 +1,128 @@
+/** What can be done with the field that has the focus, for keys and the command palette. */
+import type { InputSchema } from "../../api/types";
+import { removeLink } from "../../document/edit";
+import { linkInto } from "../../document/graph";
+import { change } from "../actions";
+import type { Command } from "../commands";
+import { copyValue, feed, isChanged, pasteFieldValue, resetField } from "../fieldActions";
+import { inputsOf } from "../inputs";
+import { seedPlace, useSeeds } from "../seeds";
+import { inputNamed } from "../shape";
+import { activeTab, edit, promptIdOf, schemaOf } from "../studio";
+import { controlOf } from "../widgets";
+
+interface Focused {
+  node: string;
+  input: InputSchema;
+}
+
+/** The field of a node that had the focus last: opening the palette takes the focus away. */
+let last: Focused | null = null;
+
+/** Remembers which field is edited. Returns what ends it. */
+export function followFields(): () => void {
+  const follow = ({ target }: FocusEvent) => {
+    const name = target instanceof Element ? target.closest<HTMLElement>("[data-input]") : null;
+    const card = name?.closest<HTMLElement>("[data-node]");
+    const node = activeTab().graph.nodes[card?.dataset.node ?? ""];
+    if (name == null || node === undefined) return;
+    const input = inputNamed(node, schemaOf(node.type), name.dataset.input ?? "");
+    if (input !== undefined) last = { node: node.key, input };
+  };
+  window.addEventListener("focusin", follow);
+  return () => window.removeEventListener("focusin", follow);
+}
+
+function focused(): Focused | null {
+  return last !== null && last.node in activeTab().graph.nodes ? last : null;
+}
+
+function linkOf({ node, input }: Focused) {
+  const { graph } = activeTab();
+  const found = graph.nodes[node];
+  return found === undefined ? undefined : linkInto(graph, found, input.name);
+}
+
+function onField(act: (field: Focused) => void | Promise<void>): () => void | Promise<void> {
+  return () => {
+    const field = focused();
+    if (field !== null) return act(field);
+  };
+}
+
+const hasField = () => focused() !== null;
+
+export const fieldCommands: readonly Command[] = [
+  {
+    id: "field.reset",
+    title: "Set the field back to what it starts with",
+    group: "Node",
+    enabled: () => {
+      const field = focused();
+      return field !== null && isChanged(field.node, field.input);
+    },
+    run: onField(({ node, input }) => resetField(node, input)),
+  },
+  {
+    id: "field.copy",
+    title: "Copy the field's value",
+    group: "Node",
+    enabled: hasField,
+    run: onField(({ node, input }) => copyValue(node, input)),
+  },
+  {
+    id: "field.paste",
+    title: "Paste a value into the field",
+    group: "Node",
+    enabled: hasField,
+    run: onField(({ node, input }) => pasteFieldValue(node, input)),
+  },
+  {
+    id: "field.feed",
+    title: "Turn the field into an input, fed by a node of its own",
+    group: "Node",
+    enabled: () => {
+      const field = focused();
+      return field !== null && linkOf(field) === undefined;
+    },
+    run: onField(({ node, input }) => feed(node, input)),
+  },
+  {
+    id: "field.unlink",
+    title: "Turn the input back into a field",
+    group: "Node",
+    enabled: () => {
+      const field = focused();
+      return field !== null && linkOf(field) !== undefined;
+    },
+    run: onField((field) => {
+      const link = linkOf(field);
+      if (link !== undefined) edit("Unlink", (draft) => removeLink(draft, link.key));
+    }),
+  },
+  {
+    id: "seed.keep",
+    title: "Keep the seeds that the last run used",
+    group: "Run",
+    enabled: () => Object.keys(useSeeds.getState()).length > 0,
+    run: keepSeeds,
+  },
+];
+
+/** Of the selected nodes, or of all where none is: the last seeds, the same from now on. */
+function keepSeeds(): void {
+  const tab = activeTab();
+  const seeds = useSeeds.getState();
+  for (const key of tab.selected.length > 0 ? tab.selected : tab.graph.order) {
+    const node = tab.graph.nodes[key];
+    const schema = schemaOf(node?.type ?? "");
+    if (node === undefined || schema === undefined) continue;
+    for (const input of inputsOf(schema, node)) {
+      const control = controlOf(schema, input);
+      const used = seeds[seedPlace(tab.id, promptIdOf(tab, key), input.name)];
+      if (control === null || used === undefined) continue;
+      change(key, input.name, used, "keep seeds");
+      change(key, control, "fixed", "keep seeds");
+    }
+  }
+}
