@@ -96,7 +96,11 @@ export interface Submission {
 }
 
 export interface Machine {
-  system: Record<string, unknown> & { calotype_version?: string; python_version?: string };
+  system: Record<string, unknown> & {
+    calotype_version?: string;
+    python_version?: string;
+    worker?: { ready: boolean };
+  };
   devices: { name: string; vram_total: number; vram_free: number }[];
 }
 

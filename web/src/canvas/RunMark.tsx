@@ -55,7 +55,8 @@ function Working({ run }: { run: NodeRun }) {
 }
 
 function Last({ run }: { run: NodeRun | undefined }) {
-  if (run?.state !== "finished") return null;
+  const told = useSetting("calotype.timings");
+  if (run?.state !== "finished" || told) return null;
   return (
     <span className="mark">
       {run.took !== null && run.took >= 100 ? (

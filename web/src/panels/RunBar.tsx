@@ -16,6 +16,7 @@ import { useQueue } from "../state/queue";
 import { interrupt, run, useRunOptions } from "../state/running";
 import { placeOf, type Running, useRuns } from "../state/runs";
 import { wholeSentence } from "../state/sentences";
+import { client } from "../state/server";
 import { useActive, useStudio } from "../state/studio";
 import { useView } from "../state/view";
 import { t } from "../words/words";
@@ -90,14 +91,46 @@ export function RunBar() {
   );
 }
 
+/** Why what was handed in has not begun. */
 function Waiting({ count }: { count: number }) {
   const paused = useQueue((state) => state.paused);
+  const loading = useLoading();
+  const reason = paused
+    ? t("The queue is paused")
+    : loading
+      ? t("The engine is still loading")
+      : null;
   return (
     <span className="foreseen">
       <span>{t("{{count}} waiting", { count })}</span>
-      {paused && <span className="costs">{t("The queue is paused")}</span>}
+      {reason !== null && <span className="costs">{reason}</span>}
     </span>
   );
+}
+
+const LOOK_AGAIN = 2_000;
+
+/** Whether the process that computes has not loaded yet; asked while something waits for it. */
+function useLoading(): boolean {
+  const [loading, setLoading] = useState(false);
+  useEffect(() => {
+    let over = false;
+    const look = async () => {
+      try {
+        const { system } = await client.machine();
+        if (!over) setLoading(system.worker?.ready === false);
+      } catch {
+        // A server that does not answer is told by the bar itself.
+      }
+    };
+    void look();
+    const timer = setInterval(() => void look(), LOOK_AGAIN);
+    return () => {
+      over = true;
+      clearInterval(timer);
+    };
+  }, []);
+  return loading;
 }
 
 /** What a run would do; or what keeps it from running. */
