@@ -15,12 +15,13 @@ interface Cell {
 }
 
 export function BatchGrid() {
-  const { jobs, total, filter, chosen } = useHistory();
+  const { jobs, total, filter, chosen, revision } = useHistory();
   const { running, waiting } = useQueue();
   const side = useView((state) => state.thumbnail);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: after a change, all is read again
   useEffect(() => {
     if (total !== null) readAround(0, total - 1).catch(tellError);
-  }, [total]);
+  }, [total, revision]);
   const cells = new Map<string, Cell>();
   let axes: readonly BatchAxis[] = [];
   const put = (job: ListedJob | undefined, shelf: number | null) => {

@@ -46,7 +46,7 @@ export function HistoryGrid() {
 function Grid() {
   const box = useRef<HTMLDivElement>(null);
   const width = useWidth(box);
-  const { days, jobs, at, chosen } = useHistory();
+  const { days, jobs, at, chosen, revision } = useHistory();
   const size = useView((state) => state.thumbnail);
   const columns = Math.max(Math.floor((width - 2 * PADDING + GAP) / (size + GAP)), 1);
   const side = Math.floor((width - 2 * PADDING - (columns - 1) * GAP) / columns);
@@ -62,9 +62,10 @@ function Grid() {
 
   const items = virtual.getVirtualItems();
   const [first, last] = placesIn(items.map(({ index }) => rows[index]));
+  // biome-ignore lint/correctness/useExhaustiveDependencies: after a change, what is in sight is read again
   useEffect(() => {
     if (last >= first) readAround(first, last).catch(tellError);
-  }, [first, last]);
+  }, [first, last, revision]);
 
   const go = (to: number, range: boolean) => {
     const target = Math.min(Math.max(to, 0), jobs.length - 1);

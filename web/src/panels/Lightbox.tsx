@@ -3,7 +3,7 @@ import { ChevronLeft, ChevronRight, Info, Maximize, Scan, X } from "lucide-react
 import { type KeyboardEvent, useEffect, useRef, useState } from "react";
 import { type ImageFile, viewUrl } from "../api/client";
 import type { ListedJob } from "../api/results";
-import { closeLooking, jobsOn, leaf, useLooking } from "../state/lookAt";
+import { closeLooking, jobsOn, leaf, placeOnShelf, useLooking } from "../state/lookAt";
 import { type Result, readResult, sentenceOf } from "../state/results";
 import { tellError, useView } from "../state/view";
 import { t } from "../words/words";
@@ -23,8 +23,7 @@ export function Lightbox() {
 
 function Shown({ url }: { url: string | null }) {
   const dialog = useRef<HTMLDialogElement>(null);
-  const { shelf, at, file: chosen, facts } = useLooking();
-  const job = shelf === null ? undefined : jobsOn(shelf)[at];
+  const { shelf, job, file: chosen, facts } = useLooking();
   const result = useResult(url === null ? job : undefined);
   const room = useZoom();
   const picture = useRef<HTMLImageElement>(null);
@@ -135,8 +134,9 @@ interface BarProps {
 }
 
 function Bar({ url, job, toPixels, zoom }: BarProps) {
-  const { shelf, at, facts } = useLooking();
+  const { shelf, facts } = useLooking();
   const count = shelf === null ? 0 : jobsOn(shelf).length;
+  const at = placeOnShelf({ shelf, job });
   return (
     <header>
       <span className="where">
@@ -177,8 +177,8 @@ function Bar({ url, job, toPixels, zoom }: BarProps) {
 }
 
 function Leaf({ by }: { by: 1 | -1 }) {
-  const { shelf, at } = useLooking();
-  const to = at + by;
+  const { shelf, job } = useLooking();
+  const to = placeOnShelf({ shelf, job }) + by;
   const can = shelf !== null && to >= 0 && to < jobsOn(shelf).length;
   const label = by < 0 ? t("The newer one") : t("The older one");
   return (

@@ -8,7 +8,7 @@ import type { JobStatus } from "../api/client";
 import type { HistoryQuery, ListedJob } from "../api/results";
 import { t } from "../words/words";
 import { client } from "./server";
-import { tell, tellError } from "./view";
+import { tell, tellError, useView } from "./view";
 
 export interface Filter {
   search: string;
@@ -28,6 +28,8 @@ interface History {
   workflows: readonly { id: string; title: string; count: number }[];
   /** null until the first page is read. */
   total: number | null;
+  /** One more whenever the beginning was read anew: what is in sight has to be looked at again. */
+  revision: number;
   chosen: ReadonlySet<string>;
   /** The place that the keys act on. */
   at: number;
@@ -55,6 +57,7 @@ export const useHistory = create<History>(() => ({
   days: [],
   workflows: [],
   total: null,
+  revision: 0,
   chosen: new Set(),
   at: 0,
   leaving: new Set(),
@@ -75,29 +78,46 @@ function queryOf({ search, status, starred, workflow, batch, days }: Filter): Hi
 /** What was asked under an older filter, or before a new beginning, is not taken in. */
 let asked = 0;
 let reading = new Set<number>();
-let opened = false;
+/** Pages that are shown as they were before something new came. */
+let stale = new Set<number>();
 
-/** Reads the beginning anew: how many there are, and their days. What is shown stays until then. */
-export async function refreshHistory(): Promise<void> {
+/**
+ * Reads the beginning anew: how many there are, and their days. Until their pages are read again,
+ * results that were known already stay, moved by as many as are new.
+ */
+export async function refreshHistory(afresh = false): Promise<void> {
   if (useHistory.getState().leaving.size > 0) return;
-  opened = true;
   asked += 1;
   const turn = asked;
   reading = new Set([0]);
   const { filter } = useHistory.getState();
   const found = await client.history(queryOf(filter), { limit: PAGE, days: true });
   if (turn !== asked) return;
-  const jobs: (ListedJob | undefined)[] = new Array(found.total).fill(undefined);
-  found.jobs.forEach((job, index) => {
-    jobs[index] = job;
-  });
   const { workflows = [], days = [], total } = found;
-  useHistory.setState(({ at }) => ({ jobs, days, workflows, total, at: Math.min(at, total) }));
+  useHistory.setState(({ jobs: before, at, revision }) => {
+    const known = afresh ? [] : before;
+    const shift = total - known.length;
+    const jobs = Array.from(
+      { length: total },
+      (_, place) => found.jobs[place] ?? known[place - shift],
+    );
+    stale = new Set(Array.from({ length: Math.ceil(total / PAGE) }, (_, page) => page).slice(1));
+    const current = known[at]?.id;
+    const moved = current === undefined ? -1 : jobs.findIndex((job) => job?.id === current);
+    return {
+      jobs,
+      days,
+      workflows,
+      total,
+      revision: revision + 1,
+      at: moved >= 0 ? moved : Math.min(at, Math.max(total - 1, 0)),
+    };
+  });
 }
 
-/** Something has run, or was deleted elsewhere: only of interest once the gallery was looked at. */
+/** Something has run, or was deleted elsewhere; the gallery reads it when it is opened, too. */
 export async function noteChange(): Promise<void> {
-  if (opened) await refreshHistory();
+  if (useView.getState().dock === "history") await refreshHistory();
 }
 
 /** Reads the pages that hold these places. */
@@ -107,7 +127,8 @@ export async function readAround(first: number, last: number): Promise<void> {
   const turn = asked;
   const pages = new Set<number>();
   for (let place = Math.max(first, 0); place <= Math.min(last, total - 1); place += 1) {
-    if (jobs[place] === undefined) pages.add(Math.floor(place / PAGE));
+    const page = Math.floor(place / PAGE);
+    if (jobs[place] === undefined || stale.has(page)) pages.add(page);
   }
   await Promise.all(
     [...pages]
@@ -120,6 +141,7 @@ export async function readAround(first: number, last: number): Promise<void> {
             offset: page * PAGE,
           });
           if (turn !== asked) return;
+          stale.delete(page);
           useHistory.setState(({ jobs: known }) => {
             const next = [...known];
             found.jobs.forEach((job, index) => {
@@ -141,7 +163,7 @@ export function changeFilter(change: Partial<Filter>): void {
     at: 0,
   }));
   commitLeaving();
-  refreshHistory().catch(tellError);
+  refreshHistory(true).catch(tellError);
 }
 
 export function choose(ids: Iterable<string>, at?: number): void {

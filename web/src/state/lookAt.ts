@@ -19,7 +19,8 @@ export interface Side {
 interface Looking {
   /** null while a single picture is shown, by its address in `useView().lightbox`. */
   shelf: Shelf | null;
-  at: number;
+  /** The result itself: the shelf goes on filling while one looks. */
+  job: ListedJob | undefined;
   /** Which of the job's files. */
   file: number;
   facts: boolean;
@@ -28,7 +29,7 @@ interface Looking {
 
 export const useLooking = create<Looking>(() => ({
   shelf: null,
-  at: 0,
+  job: undefined,
   file: 0,
   facts: true,
   compared: null,
@@ -36,7 +37,12 @@ export const useLooking = create<Looking>(() => ({
 
 export function lookAt(shelf: Shelf, at: number): void {
   useView.setState({ lightbox: null });
-  useLooking.setState({ shelf, at, file: 0 });
+  useLooking.setState({ shelf, job: jobsOn(shelf)[at], file: 0 });
+}
+
+/** Where on its shelf the result stands now. */
+export function placeOnShelf({ shelf, job }: Pick<Looking, "shelf" | "job">): number {
+  return shelf === null ? -1 : jobsOn(shelf).findIndex((each) => each?.id === job?.id);
 }
 
 export function closeLooking(): void {
@@ -50,15 +56,15 @@ export function jobsOn(shelf: Shelf): readonly (ListedJob | undefined)[] {
 
 /** The next result that way; pages of the gallery are read as one goes. */
 export async function leaf(by: number): Promise<void> {
-  const { shelf, at } = useLooking.getState();
+  const { shelf, job } = useLooking.getState();
   if (shelf === null) return;
-  const to = at + by;
+  const to = placeOnShelf({ shelf, job }) + by;
   if (to < 0 || to >= jobsOn(shelf).length) return;
   if (shelf === "history") {
     await readAround(to - 2, to + 2).catch(tellError);
     useHistory.setState({ at: to });
   }
-  useLooking.setState({ at: to, file: 0 });
+  useLooking.setState({ job: jobsOn(shelf)[to], file: 0 });
 }
 
 export function compare(one: Side, other: Side): void {
