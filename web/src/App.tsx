@@ -17,6 +17,7 @@ import { RunBar } from "./panels/RunBar";
 import { Sheets } from "./panels/Sheets";
 import { Shortcuts } from "./panels/Shortcuts";
 import { TopBar } from "./panels/TopBar";
+import { watchApps } from "./state/app";
 import { watchProblems } from "./state/checking";
 import { addCommands } from "./state/commands";
 import { COMMANDS } from "./state/commands/all";
@@ -59,6 +60,9 @@ function bringExtensions(): () => void {
   };
 }
 
+const AppMode = lazy(() =>
+  import("./panels/app/AppMode").then((room) => ({ default: room.AppMode })),
+);
 const MaskEditor = lazy(() =>
   import("./panels/mask/MaskEditor").then((room) => ({ default: room.MaskEditor })),
 );
@@ -102,6 +106,7 @@ export function App() {
         watchProblems(runOnChange),
         watchRun(),
         watchMissing(),
+        watchApps(),
         keepJournals(),
         watchVersions(),
         watchSaved(),
@@ -152,23 +157,32 @@ function Screen() {
   const inspector = useView((state) => state.inspector);
   const models = useView((state) => state.models);
   const workflows = useView((state) => state.workflows);
+  const app = useView((state) => state.app);
   const masking = useMasking((state) => state.open !== null);
   return (
     <FieldServicesContext value={fieldServices}>
       <div className={inspector ? "studio with-inspector" : "studio"}>
         <TopBar />
-        <Rail />
-        <main className="stage">
-          <Canvas />
-          <RunBar />
-          <NoticeBar />
-          <ConflictBar />
-          <Suspense>{workflows && <Workflows />}</Suspense>
-          <ResultSide />
-          <Suspense>{models && <Models />}</Suspense>
-        </main>
-        {inspector && <Inspector />}
-        <Dock />
+        {app ? (
+          <Suspense>
+            <AppMode />
+          </Suspense>
+        ) : (
+          <>
+            <Rail />
+            <main className="stage">
+              <Canvas />
+              <RunBar />
+              <NoticeBar />
+              <ConflictBar />
+              <Workflows />
+              <ResultSide />
+              <Suspense>{models && <Models />}</Suspense>
+            </main>
+            {inspector && <Inspector />}
+            <Dock />
+          </>
+        )}
         <Palette />
         <CommandPalette />
         <ResultRooms />

@@ -1,5 +1,6 @@
 /** The open documents, and what is done with them as a whole. */
 import { Download, Moon, PanelRight, Redo2, Save, Search, Sun, Undo2 } from "lucide-react";
+import { showApp } from "../state/app";
 import { runCommand } from "../state/commands";
 import { download } from "../state/files";
 import { save } from "../state/saving";
@@ -13,6 +14,7 @@ export function TopBar() {
   const done = useActive((tab) => tab.log.done.at(-1)?.label);
   const undone = useActive((tab) => tab.log.undone.at(-1)?.label);
   const theme = useSetting("calotype.theme");
+  const app = useView((state) => state.app);
   const inspector = useView((state) => state.inspector);
   return (
     <header className="top-bar">
@@ -24,6 +26,14 @@ export function TopBar() {
       </span>
       <Tabs />
       <div className="actions">
+        <fieldset className="mode-switch" aria-label={t("Show as")}>
+          <button type="button" aria-pressed={!app} onClick={() => showApp(false)}>
+            {t("Graph")}
+          </button>
+          <button type="button" aria-pressed={app} title="Alt+M" onClick={() => showApp(true)}>
+            {t("App")}
+          </button>
+        </fieldset>
         <button
           type="button"
           className="finder"

@@ -102,6 +102,14 @@ export const SETTINGS = {
     standard: "mouse",
     choices: { mouse: "Zooms (mouse)", trackpad: "Moves the view (trackpad)" },
   },
+  "calotype.openAsApp": {
+    group: "Editing",
+    title: "Workflows that are apps",
+    why: "Their makers meant them as a form; whoever works on graphs may never want to see it.",
+    kind: "choice",
+    standard: "file",
+    choices: { file: "Open as the file says", never: "Always open the graph" },
+  },
   "calotype.keymap": {
     group: "Keys",
     title: "Keys to start from",

@@ -49,6 +49,8 @@ interface View {
   thumbnail: number;
   inspector: boolean;
   workflows: boolean;
+  /** The document is shown as an app instead of as a graph. */
+  app: boolean;
   /** The drawer of the weights on this server. */
   models: boolean;
   shortcuts: boolean;
@@ -77,6 +79,7 @@ export const useView = create<View>(() => ({
   inspector: true,
   workflows: false,
   models: false,
+  app: false,
   shortcuts: false,
   commands: false,
   sheet: null,

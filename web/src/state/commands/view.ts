@@ -1,4 +1,5 @@
 /** What is on the screen: zoom, panels, theme. */
+import { showApp } from "../app";
 import { canvas } from "../canvas";
 import type { Command } from "../commands";
 import { refreshCatalog } from "../files";
@@ -49,6 +50,14 @@ export const viewCommands: readonly Command[] = [
     group: "View",
     keys: ["Alt+Shift+M"],
     run: () => changeSetting("calotype.minimap", !setting("calotype.minimap")),
+  },
+  {
+    id: "view.app",
+    title: "Show the app, or the graph",
+    group: "View",
+    keys: ["Alt+M"],
+    fields: true,
+    run: () => showApp(!useView.getState().app),
   },
   {
     id: "view.models",

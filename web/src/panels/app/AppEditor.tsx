@@ -1,0 +1,175 @@
+/** Choosing what an app shows: its fields, their order and words, and its results. */
+import { ArrowDown, ArrowUp, Plus, Sparkles, X } from "lucide-react";
+import { useState } from "react";
+import { type App, placeOf } from "../../document/app";
+import {
+  addField,
+  changeField,
+  guessApp,
+  moveField,
+  offered,
+  resultNodes,
+  toggleOutput,
+} from "../../state/app";
+import { titleOf, useActive, useStudio } from "../../state/studio";
+import { t } from "../../words/words";
+
+/** More than this many fields nobody reads; typing narrows them. */
+const LISTED = 60;
+
+export function AppEditor({ app }: { app: App }) {
+  return (
+    <div className="app-editor">
+      <ol aria-label={t("Fields of the form")}>
+        {app.fields.map((each, index) => (
+          <Line key={placeOf(each)} app={app} at={index} />
+        ))}
+      </ol>
+      {app.fields.length === 0 && <p className="quiet">{t("No field is chosen yet.")}</p>}
+      <Offered app={app} />
+      <ResultChoice app={app} />
+      <button type="button" className="plain" onClick={guessApp}>
+        <Sparkles size={13} aria-hidden /> {t("Choose for me")}
+      </button>
+    </div>
+  );
+}
+
+function Line({ app, at }: { app: App; at: number }) {
+  const field = app.fields[at];
+  const title = useStudio(({ catalog, tabs, active }) => {
+    const node = tabs.find((each) => each.id === active)?.workflow.nodes[field?.node ?? ""];
+    return node === undefined ? "" : titleOf(node, catalog[node.type]);
+  });
+  if (field === undefined) return null;
+  const name = `${title}: ${field.widget}`;
+  return (
+    <li>
+      <span className="name">{name}</span>
+      <span className="acts">
+        <button
+          type="button"
+          className="ghost"
+          aria-label={t("Move {{name}} up", { name })}
+          disabled={at === 0}
+          onClick={() => moveField(at, -1)}
+        >
+          <ArrowUp size={13} aria-hidden />
+        </button>
+        <button
+          type="button"
+          className="ghost"
+          aria-label={t("Move {{name}} down", { name })}
+          disabled={at === app.fields.length - 1}
+          onClick={() => moveField(at, 1)}
+        >
+          <ArrowDown size={13} aria-hidden />
+        </button>
+        <button
+          type="button"
+          className="ghost"
+          aria-label={t("Take {{name}} out", { name })}
+          onClick={() => changeField(at, null)}
+        >
+          <X size={13} aria-hidden />
+        </button>
+      </span>
+      <Words
+        label={t("Called in the form")}
+        value={field.label}
+        onChange={(label) => changeField(at, { label })}
+      />
+      <Words
+        label={t("Heading above it")}
+        value={field.heading}
+        onChange={(heading) => changeField(at, { heading })}
+      />
+    </li>
+  );
+}
+
+interface WordsProps {
+  label: string;
+  value: string | null;
+  onChange: (value: string | null) => void;
+}
+
+/** Taken over when one leaves it, so that typing is one edit. */
+function Words({ label, value, onChange }: WordsProps) {
+  const keep = (text: string) => {
+    const next = text.trim() === "" ? null : text.trim();
+    if (next !== value) onChange(next);
+  };
+  return (
+    <input
+      key={value}
+      type="text"
+      aria-label={label}
+      placeholder={label}
+      defaultValue={value ?? ""}
+      onBlur={(event) => keep(event.currentTarget.value)}
+      onKeyDown={(event) => {
+        if (event.key === "Enter") keep(event.currentTarget.value);
+      }}
+    />
+  );
+}
+
+function Offered({ app }: { app: App }) {
+  const workflow = useActive((tab) => tab.workflow);
+  const catalog = useStudio((state) => state.catalog);
+  const [typed, setTyped] = useState("");
+  const wanted = typed.trim().toLowerCase();
+  const all = offered(workflow, catalog, app).map((each) => ({
+    ...each,
+    name: `${titleOf(each.source, catalog[each.source.type])}: ${each.widget}`,
+  }));
+  const shown = all.filter(({ name }) => name.toLowerCase().includes(wanted));
+  return (
+    <details className="app-offer">
+      <summary>{t("Add a field")}</summary>
+      <input
+        type="search"
+        aria-label={t("Search the fields")}
+        placeholder={t("Search the fields")}
+        value={typed}
+        onChange={(event) => setTyped(event.currentTarget.value)}
+      />
+      <ul>
+        {shown.slice(0, LISTED).map((each) => (
+          <li key={placeOf(each)}>
+            <button type="button" onClick={() => addField(each)}>
+              <Plus size={13} aria-hidden /> {each.name}
+            </button>
+          </li>
+        ))}
+      </ul>
+      {shown.length > LISTED && (
+        <p className="quiet">{t("and {{number}} more", { number: shown.length - LISTED })}</p>
+      )}
+    </details>
+  );
+}
+
+function ResultChoice({ app }: { app: App }) {
+  const workflow = useActive((tab) => tab.workflow);
+  const catalog = useStudio((state) => state.catalog);
+  return (
+    <fieldset>
+      <legend>{t("Results to show")}</legend>
+      {resultNodes(workflow, catalog).map((key) => {
+        const node = workflow.nodes[key];
+        return node === undefined ? null : (
+          <label key={key}>
+            <input
+              type="checkbox"
+              checked={app.outputs.includes(key)}
+              onChange={() => toggleOutput(key)}
+            />
+            {titleOf(node, catalog[node.type])}
+          </label>
+        );
+      })}
+    </fieldset>
+  );
+}

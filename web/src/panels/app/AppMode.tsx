@@ -1,0 +1,142 @@
+/** A workflow as a simple form with its results beside it; the same values as in the graph. */
+import { PencilLine, Sparkles } from "lucide-react";
+import { useState } from "react";
+import { viewUrl } from "../../api/client";
+import { changeApp, guessApp, type Shown, useApp, useShownFields } from "../../state/app";
+import { useField } from "../../state/fields";
+import { useRunOf } from "../../state/places";
+import { useRuns } from "../../state/runs";
+import { schemaOf, titleOf, useActive, useStudio } from "../../state/studio";
+import { useView } from "../../state/view";
+import { Field } from "../../widgets/Field";
+import { t } from "../../words/words";
+import { NoticeBar } from "../NoticeBar";
+import { Results } from "../Results";
+import { RunBar } from "../RunBar";
+import { AppEditor } from "./AppEditor";
+import "./app.css";
+
+export function AppMode() {
+  const app = useApp();
+  const fields = useShownFields();
+  const name = useActive((tab) => tab.name);
+  const [editing, setEditing] = useState(false);
+  return (
+    <div className="app-mode">
+      <section className="app-form" aria-label={t("Form")}>
+        <header>
+          <h1>{name}</h1>
+          <button
+            type="button"
+            className={editing ? "ghost on" : "ghost"}
+            aria-label={t("Change the form")}
+            aria-pressed={editing}
+            title={t("Change the form")}
+            onClick={() => setEditing(!editing)}
+          >
+            <PencilLine size={15} aria-hidden />
+          </button>
+        </header>
+        {editing ? (
+          <AppEditor app={app} />
+        ) : (
+          <>
+            {fields.map((each) => (
+              <AppLine key={`${each.node}/${each.widget}`} field={each} />
+            ))}
+            {fields.length === 0 && <NoForm />}
+          </>
+        )}
+      </section>
+      <section className="app-results" aria-label={t("Results")}>
+        <div className="app-stage">
+          <Stage outputs={app.outputs} />
+        </div>
+        <Results />
+      </section>
+      <div className="app-run">
+        <RunBar />
+      </div>
+      <NoticeBar />
+      {editing && (
+        <label className="app-first">
+          <input
+            type="checkbox"
+            checked={app.first}
+            onChange={(event) => {
+              const first = event.currentTarget.checked;
+              changeApp("Open as an app", (before) => ({ ...before, first }));
+            }}
+          />
+          {t("Open this workflow as an app")}
+        </label>
+      )}
+    </div>
+  );
+}
+
+function NoForm() {
+  return (
+    <div className="app-empty">
+      <p>{t("This workflow has no form yet.")}</p>
+      <button type="button" className="primary" onClick={guessApp}>
+        <Sparkles size={14} aria-hidden /> {t("Make one of its prompts, sizes and seeds")}
+      </button>
+    </div>
+  );
+}
+
+function AppLine({ field }: { field: Shown }) {
+  const { source, input, label, heading } = field;
+  const given = useField(source, schemaOf(source.type), input);
+  const shown =
+    label === null ? input : { ...input, options: { ...input.options, display_name: label } };
+  const isTall = input.options.multiline === true;
+  return (
+    <>
+      {heading !== null && <h2>{heading}</h2>}
+      <div className={isTall ? "app-line tall" : "app-line"}>
+        {isTall && <span className="app-label">{label ?? input.name}</span>}
+        <Field {...given} input={shown} />
+      </div>
+    </>
+  );
+}
+
+/** The newest results of the chosen nodes, else what is being made. */
+function Stage({ outputs }: { outputs: readonly string[] }) {
+  const preview = useRuns((state) => Object.values(state.previews)[0]);
+  if (preview !== undefined) return <img src={preview} alt={t("What is being made")} />;
+  if (outputs.length === 0) return <p className="quiet">{t("No result is chosen to be shown.")}</p>;
+  return outputs.map((each) => <Made key={each} node={each} />);
+}
+
+function Made({ node }: { node: string }) {
+  const { shown, sentences } = useRunOf(node);
+  const title = useStudio(({ catalog, tabs, active }) => {
+    const found = tabs.find((each) => each.id === active)?.workflow.nodes[node];
+    return found === undefined ? node : titleOf(found, catalog[found.type]);
+  });
+  if (sentences.length > 0) return <p className="wrong">{sentences.join(" ")}</p>;
+  if (shown === undefined) {
+    return <p className="quiet">{t("{{title}} appears here.", { title })}</p>;
+  }
+  return (
+    <>
+      {shown.images.map((image) => (
+        <button
+          key={image.filename}
+          type="button"
+          className="app-picture"
+          aria-label={t("Look at {{name}}", { name: image.filename })}
+          onClick={() => useView.setState({ lightbox: viewUrl(image) })}
+        >
+          <img src={viewUrl(image)} alt={image.filename} />
+        </button>
+      ))}
+      {shown.text.map((text) => (
+        <pre key={text}>{text}</pre>
+      ))}
+    </>
+  );
+}

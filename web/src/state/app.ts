@@ -1,0 +1,180 @@
+/** The open document as an app: its form, what is offered for it, and changing it. */
+import { useMemo } from "react";
+import type { Catalog } from "../api/catalog";
+import type { InputSchema } from "../api/types";
+import { type App, type AppField, placeOf, readApp, setApp } from "../document/app";
+import type { Graph, GraphNode } from "../document/graph";
+import { isNote } from "../document/notes";
+import { inputsOf } from "./inputs";
+import { setting } from "./settings";
+import { activeTab, changeTab, edit, titleOf, useActive, useStudio } from "./studio";
+import { useView } from "./view";
+import { isWidget } from "./widgets";
+
+/** A field of the form with what it stands for. */
+export interface Shown extends AppField {
+  source: GraphNode;
+  input: InputSchema;
+}
+
+/** Fields that a newcomer wants first, by how their inputs are called. */
+const WANTED: readonly RegExp[] = [
+  /^(text|prompt|positive)$/i,
+  /^(image|video|audio)$/i,
+  /^(width|height)$/i,
+  /^(seed|noise_seed)$/i,
+  /^(steps|cfg|denoise)$/i,
+];
+
+export function useApp(): App {
+  const workflow = useActive((tab) => tab.workflow);
+  return useMemo(() => readApp(workflow), [workflow]);
+}
+
+/** The form's fields that exist, with their nodes. */
+export function useShownFields(): Shown[] {
+  const workflow = useActive((tab) => tab.workflow);
+  const catalog = useStudio((state) => state.catalog);
+  return useMemo(
+    () => readApp(workflow).fields.flatMap((each) => shownField(workflow, catalog, each)),
+    [workflow, catalog],
+  );
+}
+
+function shownField(graph: Graph, catalog: Catalog, field: AppField): Shown[] {
+  const source = graph.nodes[field.node];
+  const schema = source && catalog[source.type];
+  const input =
+    source &&
+    schema &&
+    inputsOf(schema, source).find((each) => each.name === field.widget && isWidget(each));
+  return source === undefined || input === undefined ? [] : [{ ...field, source, input }];
+}
+
+/** All fields that the form could have and has not, by node. */
+export function offered(graph: Graph, catalog: Catalog, app: App): Shown[] {
+  const taken = new Set(app.fields.map(placeOf));
+  return graph.order.flatMap((key) => {
+    const source = graph.nodes[key];
+    const schema = source && catalog[source.type];
+    if (source === undefined || schema === undefined || isNote(source)) return [];
+    return inputsOf(schema, source)
+      .filter(isWidget)
+      .filter(({ name }) => !source.inputs.some((each) => each.name === name && each.link !== null))
+      .map((input) => ({
+        node: key,
+        widget: input.name,
+        label: null,
+        heading: null,
+        source,
+        input,
+      }))
+      .filter((each) => !taken.has(placeOf(each)));
+  });
+}
+
+/** Nodes that show results. */
+export function resultNodes(graph: Graph, catalog: Catalog): string[] {
+  return graph.order.filter((key) => catalog[graph.nodes[key]?.type ?? ""]?.is_output === true);
+}
+
+/** A form for a workflow that has none: prompts, pictures, sizes, seeds; and all its results. */
+export function guessedApp(graph: Graph, catalog: Catalog): App {
+  const all = offered(graph, catalog, { fields: [], outputs: [], first: false });
+  const rank = ({ widget, source }: Shown) => {
+    const place = WANTED.findIndex((each) => each.test(widget));
+    const isNegative = /negative/i.test(titleOf(source, catalog[source.type]));
+    return place === -1 ? -1 : place * 2 + (isNegative ? 1 : 0);
+  };
+  const chosen = all
+    .map((field) => ({ field, rank: rank(field) }))
+    .filter((each) => each.rank >= 0)
+    .sort((one, other) => one.rank - other.rank);
+  return {
+    fields: chosen.map(({ field: { node, widget, source } }) => ({
+      node,
+      widget,
+      label: /^(text|prompt)$/i.test(widget) ? titleOf(source, catalog[source.type]) : null,
+      heading: null,
+    })),
+    outputs: resultNodes(graph, catalog),
+    first: false,
+  };
+}
+
+export function changeApp(label: string, change: (app: App) => App): void {
+  edit(label, (_draft, workflow) => setApp(workflow, change(readApp(workflow))));
+}
+
+export function guessApp(): void {
+  const { catalog } = useStudio.getState();
+  const { workflow } = activeTab();
+  changeApp("Choose the fields of the app", () => guessedApp(workflow, catalog));
+}
+
+/** Moves a field by places; the ends are the ends. */
+export function moveField(at: number, by: number): void {
+  changeApp("Move a field of the app", (app) => {
+    const fields = [...app.fields];
+    const [moved] = fields.splice(at, 1);
+    if (moved === undefined) return app;
+    fields.splice(Math.min(Math.max(at + by, 0), fields.length), 0, moved);
+    return { ...app, fields };
+  });
+}
+
+export function changeField(at: number, changed: Partial<AppField> | null): void {
+  changeApp(
+    changed === null ? "Take a field out of the app" : "Change a field of the app",
+    (app) => ({
+      ...app,
+      fields: app.fields.flatMap((each, index) => {
+        if (index !== at) return [each];
+        return changed === null ? [] : [{ ...each, ...changed }];
+      }),
+    }),
+  );
+}
+
+export function addField({ node, widget }: Pick<AppField, "node" | "widget">): void {
+  changeApp("Put a field into the app", (app) => ({
+    ...app,
+    fields: [...app.fields, { node, widget, label: null, heading: null }],
+  }));
+}
+
+export function toggleOutput(key: string): void {
+  changeApp("Choose a result of the app", (app) => ({
+    ...app,
+    outputs: app.outputs.includes(key)
+      ? app.outputs.filter((each) => each !== key)
+      : [...app.outputs, key],
+  }));
+}
+
+/** Shows the app, or the graph. The app is one of the whole document: what lies inside is left. */
+export function showApp(shown: boolean): void {
+  const tab = activeTab();
+  if (shown && tab.level.length > 0) changeTab(tab.id, () => ({ level: [], graph: tab.workflow }));
+  useView.setState({ app: shown });
+}
+
+const PHONE = 640;
+
+/** Shows what is opened as an app where it is one. Returns what ends it. */
+export function watchApps(): () => void {
+  let seen = new Set(useStudio.getState().tabs.map((each) => each.id));
+  if (opensAsApp()) showApp(true);
+  return useStudio.subscribe(({ tabs, active }) => {
+    const isNew = !seen.has(active);
+    if (isNew || tabs.length !== seen.size) seen = new Set(tabs.map((each) => each.id));
+    if (isNew && opensAsApp()) showApp(true);
+  });
+}
+
+/** Whether a document that was just opened is shown as an app: where it says so, or on a phone. */
+export function opensAsApp(): boolean {
+  if (setting("calotype.openAsApp") === "never") return false;
+  const { first, fields } = readApp(activeTab().workflow);
+  return fields.length > 0 && (first || window.innerWidth < PHONE);
+}

@@ -1,0 +1,106 @@
+import type { Page } from "playwright-core";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { openPage, type Studio, startStudio } from "./studio";
+
+let studio: Studio;
+
+beforeAll(async () => {
+  studio = await startStudio();
+});
+afterAll(() => studio?.close());
+
+const form = (page: Page) => page.getByRole("region", { name: "Form" });
+
+async function setNumber(page: Page, name: string, value: string): Promise<void> {
+  await form(page).getByRole("spinbutton", { name, exact: true }).click();
+  const typing = form(page).getByRole("textbox", { name, exact: true });
+  await typing.fill(value);
+  await typing.press("Enter");
+}
+
+test("a workflow becomes a form, runs from it, and the graph has its values", async () => {
+  const page = await openPage(studio);
+  await page.keyboard.press("Alt+m");
+  await form(page)
+    .getByRole("button", { name: /Make one of its prompts/ })
+    .click();
+  await form(page).getByRole("textbox", { name: "Prompt", exact: true }).fill("a red house");
+  await setNumber(page, "width", "64");
+  await setNumber(page, "height", "64");
+  await setNumber(page, "steps", "2");
+  await page.getByRole("button", { name: "Run", exact: true }).click();
+  const picture = page.getByRole("region", { name: "Results" }).locator(".app-picture img");
+  await picture.waitFor({ timeout: 110_000 });
+  await expect
+    .poll(() => picture.evaluate((image: HTMLImageElement) => image.naturalWidth))
+    .toBe(64);
+
+  await page.getByRole("button", { name: "Graph", exact: true }).click();
+  const prompt = page.getByRole("group", { name: "Prompt", exact: true }).getByRole("textbox");
+  await expect.poll(() => prompt.inputValue()).toBe("a red house");
+  await prompt.fill("a blue house");
+  await page.keyboard.press("Alt+m");
+  await expect
+    .poll(() => form(page).getByRole("textbox", { name: "Prompt", exact: true }).inputValue())
+    .toBe("a blue house");
+  await page.context().close();
+});
+
+test("the form is changed: words, order, fields; one undo takes each back", async () => {
+  const page = await openPage(studio);
+  await page.keyboard.press("Alt+m");
+  await form(page)
+    .getByRole("button", { name: /Make one of its prompts/ })
+    .click();
+  await form(page).getByRole("button", { name: "Change the form" }).click();
+  const fields = form(page).getByRole("list", { name: "Fields of the form" }).getByRole("listitem");
+  const count = await fields.count();
+  await fields.first().getByRole("textbox", { name: "Called in the form" }).fill("What to paint");
+  await page.keyboard.press("Enter");
+  await fields.first().getByRole("textbox", { name: "Heading above it" }).fill("Words");
+  await page.keyboard.press("Enter");
+  await form(page).getByText("Add a field").click();
+  await form(page).getByRole("searchbox", { name: "Search the fields" }).fill("sampler_name");
+  await form(page)
+    .getByRole("button", { name: /KSampler: sampler_name/ })
+    .click();
+  await expect.poll(() => fields.count()).toBe(count + 1);
+  await form(page).getByRole("button", { name: "Move KSampler: sampler_name up" }).click();
+  await expect
+    .poll(() =>
+      fields
+        .nth(count - 1)
+        .locator(".name")
+        .textContent(),
+    )
+    .toBe("KSampler: sampler_name");
+  await form(page).getByRole("button", { name: "Change the form" }).click();
+  await form(page).getByRole("heading", { name: "Words" }).waitFor();
+  await form(page).getByRole("textbox", { name: "What to paint" }).waitFor();
+  await page.getByRole("button", { name: "Undo", exact: true }).click();
+  await page.getByRole("button", { name: "Undo", exact: true }).click();
+  await expect
+    .poll(() =>
+      form(page)
+        .getByRole("combobox", { name: /sampler_name/ })
+        .count(),
+    )
+    .toBe(0);
+  await page.context().close();
+});
+
+test("on a phone a workflow with a form opens as an app and fits the screen", async () => {
+  const desk = await openPage(studio);
+  await desk.keyboard.press("Alt+m");
+  await form(desk)
+    .getByRole("button", { name: /Make one of its prompts/ })
+    .click();
+  await desk.setViewportSize({ width: 390, height: 844 });
+  await desk.reload();
+  await form(desk).getByRole("textbox", { name: "Prompt", exact: true }).waitFor();
+  const wide = await desk.evaluate(() => document.documentElement.scrollWidth);
+  expect(wide).toBeLessThanOrEqual(390);
+  const run = await desk.getByRole("button", { name: "Run", exact: true }).boundingBox();
+  expect((run?.y ?? 0) + (run?.height ?? 0)).toBeLessThanOrEqual(844);
+  await desk.context().close();
+});
