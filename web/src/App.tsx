@@ -175,7 +175,7 @@ function Screen() {
               <RunBar />
               <NoticeBar />
               <ConflictBar />
-              <Workflows />
+              <Suspense>{workflows && <Workflows />}</Suspense>
               <ResultSide />
               <Suspense>{models && <Models />}</Suspense>
             </main>
