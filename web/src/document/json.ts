@@ -31,17 +31,21 @@ function numberOf(token: string): number | bigint {
 
 /** `undefined` members are left out, as `JSON.stringify` does. */
 export function writeJson(value: unknown, indent?: number): string {
-  let bigints = false;
+  try {
+    // Without a look at each value: most documents hold no large number.
+    return JSON.stringify(value, undefined, indent);
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+    return writeWithBigints(value, indent);
+  }
+}
+
+function writeWithBigints(value: unknown, indent: number | undefined): string {
   const plain = JSON.stringify(
     value,
-    (_key, each: unknown) => {
-      if (typeof each !== "bigint") return each;
-      bigints = true;
-      return each.toString();
-    },
+    (_key, each: unknown) => (typeof each === "bigint" ? each.toString() : each),
     indent,
   );
-  if (!bigints) return plain;
   const tag = tagAbsentFrom(plain);
   const tagged = JSON.stringify(
     value,

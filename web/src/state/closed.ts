@@ -10,7 +10,7 @@ export interface Closed {
   closed: number;
   /** Whether it was not saved; unknown for those of other windows. */
   dirty: boolean | null;
-  /** The document itself, while this window still has it. */
+  /** The document itself, where this window still has it; otherwise the server has. */
   tab: Tab | null;
 }
 
@@ -22,6 +22,13 @@ export const useClosed = create<{ closed: readonly Closed[] }>(() => ({ closed: 
 export function noteClosed(added: Closed): void {
   useClosed.setState(({ closed }) => ({
     closed: [added, ...closed.filter((each) => each.id !== added.id)].slice(0, MOST),
+  }));
+}
+
+/** Leaves a closed document to the server alone. */
+export function leaveClosed(id: string): void {
+  useClosed.setState(({ closed }) => ({
+    closed: closed.map((each) => (each.id === id ? { ...each, tab: null } : each)),
   }));
 }
 

@@ -4,7 +4,7 @@
  */
 import type { Replayed, TabState } from "../document/journal";
 import { t } from "../words/words";
-import { noteClosed, useClosed } from "./closed";
+import { leaveClosed, noteClosed, useClosed } from "./closed";
 import { Journal, type Surroundings } from "./journal";
 import { makeMirror } from "./mirror";
 import { clientId, journals } from "./server";
@@ -109,14 +109,19 @@ function release(id: string): void {
   releases.delete(id);
 }
 
-/** Journals of documents that this window has no more are the server's alone. */
+/** So many closed documents stay here, to be opened again at once; the server has all of them. */
+const MOST_HERE = 2;
+
+/** What the server has, and is not open, need not be here. */
 function forgetOld(): void {
-  const here = [...useStudio.getState().tabs, ...useClosed.getState().closed];
-  const known = new Set(here.map((each) => each.id));
+  const open = useStudio.getState().tabs.map((each) => each.id);
+  const newest = useClosed.getState().closed.slice(0, MOST_HERE);
+  const known = new Set([...open, ...newest.map((each) => each.id)]);
   for (const [id, journal] of kept) {
     if (known.has(id) || !journal.settled) continue;
     kept.delete(id);
     shown.delete(id);
+    leaveClosed(id);
   }
 }
 

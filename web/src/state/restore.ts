@@ -20,10 +20,7 @@ import { claimWindow, heldDocuments } from "./windows";
 
 /** Opens what was open; the default workflow where nothing was. Says whether anything was. */
 export async function restore(catalog: Promise<void>): Promise<boolean> {
-  await Promise.all([claimWindow(), catalog]);
-  const held = await heldDocuments();
-  await sendUnsent(held);
-  const listed = (await journals.list()).map(described);
+  const [{ listed, held }] = await Promise.all([whatIsKept(), catalog]);
   const left = listed.filter(({ tab, id }) => tab?.closed === null && !held.has(id));
   const mine = left.filter(({ tab }) => tab?.window === clientId);
   const others = left.filter(({ tab, alive }) => tab?.window !== clientId && !alive);
@@ -38,6 +35,14 @@ export async function restore(catalog: Promise<void>): Promise<boolean> {
   if (opened > 0 || openOldDraft()) return true;
   openDefault();
   return false;
+}
+
+/** All journals, once what this browser still had is in them; and the documents of all windows. */
+async function whatIsKept(): Promise<{ listed: Described[]; held: ReadonlySet<string> }> {
+  await claimWindow();
+  const held = await heldDocuments();
+  await sendUnsent(held);
+  return { listed: (await journals.list()).map(described), held };
 }
 
 interface Described extends JournalInfo {
