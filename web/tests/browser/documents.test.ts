@@ -207,16 +207,16 @@ test("a second window has its own documents, and takes over those of one that is
 
 test("what an earlier Calotype kept in the browser is taken over, once", async () => {
   await page.context().close();
-  page = await openPage(studio, (made) =>
-    made.addInitScript(() => {
+  page = await openPage(studio, async (made) => {
+    await made.addInitScript(() => {
       if (localStorage.getItem("seeded") !== null) return;
       localStorage.setItem("seeded", "yes");
       const node = { id: 1, type: "Note", pos: [0, 0], size: [200, 100], widgets_values: ["old"] };
       const workflow = { nodes: [node], links: [], groups: [], version: 0.4 };
       const tabs = [{ id: "1", name: "Of old", path: null, dirty: true, workflow }];
       localStorage.setItem("calotype.draft", JSON.stringify({ active: 0, tabs }));
-    }),
-  );
+    });
+  });
   expect(await names()).toEqual(["Of old"]);
   expect(await page.evaluate(() => localStorage.getItem("calotype.draft"))).toBeNull();
   await page.reload();
