@@ -60,10 +60,12 @@ import { nodeAt, Overview } from "./Overview";
 import { RerouteCard } from "./RerouteCard";
 import { Drawn, useSelecting } from "./Selecting";
 import { SelectionBar } from "./SelectionBar";
+import { useLongPress } from "./touch";
 import { PulledWire, Wire } from "./Wire";
 import { paintedWireAt, usePaintedWires, WireLayer } from "./WireLayer";
 import { WireMarks } from "./WireMarks";
 import { clickWire, WireMenu } from "./WireMenu";
+import { useWheel } from "./wheel";
 import { ZoomBar } from "./ZoomBar";
 
 const NODE_TYPES = {
@@ -97,7 +99,12 @@ function Board() {
   const tab = useActive((each) => each);
   const catalog = useStudio((state) => state.catalog);
   const shown = useRuns((state) => state.shown);
-  const overview = useStore((state) => state.transform[2] < OVERVIEW_BELOW);
+  const [firstView] = useState(() => tab.viewport ?? guessedView());
+  // Until the library has looked at the page it knows no view, and would build every node.
+  const overview = useStore(
+    ({ width, transform }) => (width === 0 ? firstView.zoom : transform[2]) < OVERVIEW_BELOW,
+  );
+  const fading = useFading(overview);
   const [projection] = useState(() => new Projection());
   const nodes = useMemo(
     () => foldNodes(projection.nodes(tab, catalog, shown), tab.graph),
@@ -108,10 +115,12 @@ function Board() {
     [projection, tab, catalog],
   );
   const box = useRef<HTMLDivElement>(null);
-  const [firstView] = useState(() => tab.viewport ?? guessedView());
   const pointer = useCanvasHandle(flow, box);
   useFirstView(flow, box);
   useDragging(flow, box, overview);
+  useWheel(box);
+  useLongPress(flow, box);
+  const byWheel = useSetting("calotype.device");
   const wires = usePaintedWires(box, edges, overview);
   const painted = (at: Point) => (overview ? nodeAt(at) : null);
   const panning = useSelecting(flow, box, (at) => painted(at) !== null);
@@ -167,7 +176,7 @@ function Board() {
     // biome-ignore lint/a11y/noStaticElementInteractions: the keys do the same, see keys.ts
     <div
       ref={box}
-      className={settling ? "canvas settling" : "canvas"}
+      className={`canvas${settling ? " settling" : ""}${fading ? " arriving" : ""}`}
       data-tool={tool}
       onDoubleClick={onDoubleClick}
       onDragOver={(event) => event.preventDefault()}
@@ -199,6 +208,9 @@ function Board() {
         minZoom={MIN_ZOOM}
         maxZoom={2.5}
         panOnDrag={panning}
+        zoomOnScroll={byWheel === "mouse"}
+        panOnScroll={byWheel === "trackpad"}
+        noWheelClassName="never"
         zoomOnDoubleClick={false}
         deleteKeyCode={null}
         selectionKeyCode={null}
@@ -212,7 +224,7 @@ function Board() {
         {!overview && <Groups />}
         <Drawn />
         {!overview && <WireMarks />}
-        {overview && <Overview />}
+        {(overview || fading) && <Overview />}
         <DifferenceLayer />
       </ReactFlow>
       <Breadcrumbs />
@@ -224,6 +236,24 @@ function Board() {
       {tab.graph.order.length === 0 && <Empty />}
     </div>
   );
+}
+
+const FADE = 160;
+
+/** Whether the overview was left just now: nodes come into view over it. */
+function useFading(overview: boolean): boolean {
+  const [fading, setFading] = useState(false);
+  const before = useRef(overview);
+  if (before.current !== overview) {
+    before.current = overview;
+    setFading(!overview);
+  }
+  useEffect(() => {
+    if (!fading) return;
+    const timer = setTimeout(() => setFading(false), FADE);
+    return () => clearTimeout(timer);
+  }, [fading]);
+  return fading;
 }
 
 function onMoveEnd(_event: unknown, viewport: Viewport): void {

@@ -4,23 +4,29 @@ import { memo } from "react";
 import type { Graph, Point } from "../document/graph";
 import { refusalOf } from "../state/actions";
 import { colourOf } from "../state/kinds";
+import { shows } from "../state/places";
+import { useRuns } from "../state/runs";
 import { useSetting } from "../state/settings";
-import { activeTab, useActive, useStudio } from "../state/studio";
-import { pathOf, svgPen, traceLink, traceWire, type WireShape } from "../state/wires";
+import { activeTab, type Tab, useActive, useStudio } from "../state/studio";
+import { endsOf, pathOf, svgPen, traceLink, traceWire, type WireShape } from "../state/wires";
 import { isHidden, useWiring } from "../state/wiring";
 import type { FlowEdge, FlowNode } from "./flow";
 
 export const Wire = memo(function Wire(props: EdgeProps<FlowEdge>) {
-  const { id, sourceX, sourceY, targetX, targetY, data, selected } = props;
+  const { id, data, selected } = props;
   const link = useActive((tab) => tab.graph.links[id]);
   const through = useActive((tab) => throughText(tab.graph, id));
+  // By the document, as painted wires are: what the library measures in the page is never equal.
+  const endsAt = useActive((tab) => endsText(tab, id));
   const quiet = useSetting("calotype.quietWires");
   const hidden = useActive((tab) => isHidden(tab, id, quiet));
   const shape = useSetting("calotype.wireShape") as WireShape;
   const lit = useWiring((state) => state.lit.includes(id));
   if (link === undefined || (hidden && !lit)) return null;
   const open = selected || lit;
-  const ends = { source: { x: sourceX, y: sourceY }, target: { x: targetX, y: targetY } };
+  const [source, target] = placesIn(endsAt);
+  if (source === undefined || target === undefined) return null;
+  const ends = { source, target };
   const pen = svgPen();
   traceLink(pen, link, placesIn(through), ends, shape, open);
   const path = pen.written();
@@ -50,6 +56,18 @@ function throughText(graph: Graph, key: string): string {
   return pathOf(graph, link)
     .map(({ x, y }) => `${x},${y}`)
     .join(" ");
+}
+
+/** The ends of a wire as a text. */
+function endsText(tab: Tab, key: string): string {
+  const link = tab.graph.links[key];
+  if (link === undefined) return "";
+  const { shown } = useRuns.getState();
+  const { catalog } = useStudio.getState();
+  const ends = endsOf(tab.graph, link, catalog, (node) => shows(tab, shown, node));
+  if (ends === null) return "";
+  const { source, target } = ends;
+  return `${source.x},${source.y} ${target.x},${target.y}`;
 }
 
 function placesIn(text: string): Point[] {

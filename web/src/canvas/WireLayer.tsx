@@ -7,6 +7,7 @@ import { type RefObject, useCallback, useEffect, useMemo, useRef, useState } fro
 import { type Box, overlaps } from "../document/arrange";
 import type { Graph, Link, Point } from "../document/graph";
 import { wireAt } from "../state/connecting";
+import { foldingOf } from "../state/folding";
 import { useSetting } from "../state/settings";
 import { useActive } from "../state/studio";
 import { isHidden, useWiring } from "../state/wiring";
@@ -103,10 +104,13 @@ function useNear(box: RefObject<HTMLElement | null>, isMany: boolean): string | 
       const at = flow.screenToFlowPosition(screen, { snapToGrid: false });
       setNear(isOverGraph(event.target) ? paintedWireAt(at, flow.getZoom()) : null);
     };
+    const leave = () => setNear(null);
     element.addEventListener("pointermove", look);
+    element.addEventListener("pointerleave", leave);
     return () => {
       element.removeEventListener("pointermove", look);
-      setNear(null);
+      element.removeEventListener("pointerleave", leave);
+      leave();
     };
   }, [box, isMany, store, flow]);
   return near;
@@ -178,10 +182,13 @@ export function WireLayer({ edges, painted }: Props) {
 const BEYOND = 260;
 
 function within(graph: Graph, keys: readonly string[], area: Box): string[] {
+  const isFolded = foldingOf(graph).folds.length > 0;
   return keys.filter((key) => {
     const link = graph.links[key];
     const reach = link && reachOf(graph, link);
-    return reach != null && (link?.reroute !== null || overlaps(reach, area));
+    if (reach == null) return false;
+    // Points, and folded frames, may lead a wire anywhere.
+    return isFolded || link?.reroute !== null || overlaps(reach, area);
   });
 }
 

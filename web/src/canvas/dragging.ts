@@ -1,10 +1,10 @@
 /** Dragging painted nodes: in the overview there is no element that could be taken hold of. */
 import type { useReactFlow } from "@xyflow/react";
 import { type RefObject, useEffect } from "react";
-import { moveNodes } from "../document/edit";
 import type { Point } from "../document/graph";
-import { GRID } from "../state/shape";
-import { activeTab, edit, endThread, select } from "../state/studio";
+import { dragTo, endDrag } from "../state/moving";
+import { cornerOf } from "../state/shape";
+import { activeTab, select } from "../state/studio";
 import type { FlowEdge, FlowNode } from "./flow";
 import { nodeAt } from "./Overview";
 
@@ -65,14 +65,16 @@ function hear(element: HTMLElement, flow: Flow): () => void {
     if (held.from === null) {
       if (Math.hypot(event.clientX - screen.x, event.clientY - screen.y) < CLICK) return;
       if (!activeTab().selected.includes(held.node)) select([held.node]);
-      held.from = placesOf(activeTab().selected);
+      held.from = cornersOf(activeTab().selected);
       dragged = true;
     }
     const now = at(event);
-    moveBy(held.from, { x: snapped(now.x - start.x), y: snapped(now.y - start.y) });
+    const by = { x: now.x - start.x, y: now.y - start.y };
+    const wished = [...held.from].map(([key, { x, y }]) => [key, { x: x + by.x, y: y + by.y }]);
+    dragTo(Object.fromEntries(wished));
   };
   const release = () => {
-    if (held?.from != null) endThread();
+    if (held?.from != null) endDrag();
     held = null;
   };
   /** A drag is no click on what it ended over. */
@@ -97,23 +99,14 @@ function hear(element: HTMLElement, flow: Flow): () => void {
   };
 }
 
-function placesOf(keys: readonly string[]): ReadonlyMap<string, Point> {
+function cornersOf(keys: readonly string[]): ReadonlyMap<string, Point> {
   const { nodes } = activeTab().graph;
   return new Map(
     keys.flatMap((key): [string, Point][] => {
       const node = nodes[key];
-      return node === undefined ? [] : [[key, node.position]];
+      return node === undefined ? [] : [[key, cornerOf(node)]];
     }),
   );
-}
-
-function moveBy(from: ReadonlyMap<string, Point>, by: Point): void {
-  const places = [...from].map(([key, { x, y }]) => [key, { x: x + by.x, y: y + by.y }] as const);
-  edit("Move", (draft) => moveNodes(draft, Object.fromEntries(places)), "move painted");
-}
-
-function snapped(value: number): number {
-  return Math.round(value / GRID) * GRID;
 }
 
 function isPane(target: EventTarget | null): boolean {

@@ -104,3 +104,38 @@ export async function heapOf(page: Page): Promise<number> {
   await session.detach();
   return usedSize;
 }
+
+export interface Frames {
+  /** Animation frames that the page asked for. */
+  asked: number;
+  /** Frames that were drawn. */
+  drawn: number;
+}
+
+/** What a page that nobody touches does in this time. */
+export async function framesIn(page: Page, milliseconds: number): Promise<Frames> {
+  const browser = page.context().browser();
+  if (browser === null) throw new Error("The page has no browser.");
+  await page.evaluate(() => {
+    const counting = window as unknown as { calotypeAsked?: number };
+    if (counting.calotypeAsked === undefined) {
+      const ask = window.requestAnimationFrame.bind(window);
+      window.requestAnimationFrame = (callback) => {
+        counting.calotypeAsked = (counting.calotypeAsked ?? 0) + 1;
+        return ask(callback);
+      };
+    }
+    counting.calotypeAsked = 0;
+  });
+  await browser.startTracing(page, {
+    categories: ["devtools.timeline", "disabled-by-default-devtools.timeline.frame"],
+  });
+  await page.waitForTimeout(milliseconds);
+  const trace = JSON.parse((await browser.stopTracing()).toString()) as {
+    traceEvents: { name: string }[];
+  };
+  const asked = await page.evaluate(
+    () => (window as unknown as { calotypeAsked?: number }).calotypeAsked ?? 0,
+  );
+  return { asked, drawn: trace.traceEvents.filter(({ name }) => name === "DrawFrame").length };
+}

@@ -36,6 +36,22 @@ export function sceneOf(count: number): Scene {
   return { nodes, links };
 }
 
+const DENSE = 14;
+
+/** Nodes side by side in rows, each joined to the next by three wires. */
+export function denseOf(count: number): Scene {
+  const nodes = Array.from({ length: count }, (_, index) => ({
+    id: index + 1,
+    x: (index % DENSE) * (WIDTH + 60),
+    y: Math.floor(index / DENSE) * (HEIGHT + 15),
+  }));
+  const links = nodes
+    .filter(({ id }) => id % DENSE !== 0 && id < count)
+    .flatMap(({ id }) => TYPES.map((_, slot) => ({ from: id, to: id + 1, slot })))
+    .map((each, index) => ({ id: index + 1, ...each }));
+  return { nodes, links };
+}
+
 /** The scene as a saved workflow. */
 export function workflowOf({ nodes, links }: Scene): string {
   const into = new Map(links.map((each) => [`${each.to} ${each.slot}`, each.id]));

@@ -1,0 +1,81 @@
+/** A finger that rests: the menu of what is under it, or over nothing the palette. */
+import type { useReactFlow } from "@xyflow/react";
+import { type RefObject, useEffect } from "react";
+import type { Point } from "../document/graph";
+import { useView } from "../state/view";
+import type { FlowEdge, FlowNode } from "./flow";
+
+type Flow = ReturnType<typeof useReactFlow<FlowNode, FlowEdge>>;
+
+const LONG = 480;
+const STILL = 10;
+
+export function useLongPress(flow: Flow, box: RefObject<HTMLElement | null>): void {
+  useEffect(() => {
+    const element = box.current;
+    if (element === null) return;
+    return hear(element, (target, screen) => open(target, screen, flow));
+  }, [flow, box]);
+}
+
+function hear(element: HTMLElement, rest: (target: Element, screen: Point) => void): () => void {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let start: Point = { x: 0, y: 0 };
+  const fingers = new Set<number>();
+  let rested = false;
+  const stop = () => clearTimeout(timer);
+  const press = (event: PointerEvent) => {
+    if (event.pointerType !== "touch" || !(event.target instanceof Element)) return;
+    const { target } = event;
+    fingers.add(event.pointerId);
+    stop();
+    rested = false;
+    start = { x: event.clientX, y: event.clientY };
+    if (fingers.size > 1 || target.closest("input, textarea, button") !== null) return;
+    timer = setTimeout(() => {
+      rested = true;
+      rest(target, start);
+    }, LONG);
+  };
+  const move = (event: PointerEvent) => {
+    if (Math.hypot(event.clientX - start.x, event.clientY - start.y) > STILL) stop();
+  };
+  const lift = (event: PointerEvent) => {
+    fingers.delete(event.pointerId);
+    stop();
+  };
+  /** What the finger opened is not closed by lifting it. */
+  const click = (event: MouseEvent) => {
+    if (rested) event.stopPropagation();
+    rested = false;
+  };
+  element.addEventListener("pointerdown", press, true);
+  element.addEventListener("click", click, true);
+  window.addEventListener("pointermove", move, true);
+  window.addEventListener("pointerup", lift, true);
+  window.addEventListener("pointercancel", lift, true);
+  return () => {
+    stop();
+    element.removeEventListener("pointerdown", press, true);
+    element.removeEventListener("click", click, true);
+    window.removeEventListener("pointermove", move, true);
+    window.removeEventListener("pointerup", lift, true);
+    window.removeEventListener("pointercancel", lift, true);
+  };
+}
+
+/** Browsers that open menus themselves on a long press have done so by now, and say it the same way. */
+function open(target: Element, screen: Point, flow: Flow): void {
+  const asked = new MouseEvent("contextmenu", {
+    bubbles: true,
+    cancelable: true,
+    clientX: screen.x,
+    clientY: screen.y,
+  });
+  const isTaken = !target.dispatchEvent(asked);
+  if (isTaken || target.closest(".react-flow__pane") === null) return;
+  if (target.closest(".react-flow__node") !== null) return;
+  useView.setState({
+    palette: { screen, at: flow.screenToFlowPosition(screen), pulled: null },
+  });
+}

@@ -1,0 +1,48 @@
+/** Whose the wheel is: the canvas's, but for a text that is being edited and longer than its box. */
+import { type RefObject, useEffect } from "react";
+import { changeSetting, setting } from "../state/settings";
+import { tell } from "../state/view";
+import { t } from "../words/words";
+
+const ASKED = "calotype.deviceAsked";
+/** So many steps of a wheel in two directions at once are two fingers. */
+const SLANTED = 8;
+
+export function useWheel(box: RefObject<HTMLElement | null>): void {
+  useEffect(() => {
+    const element = box.current;
+    if (element === null) return;
+    let slanted = 0;
+    const turn = (event: WheelEvent) => {
+      if (!event.ctrlKey && scrolls(event.target)) {
+        // Before the canvas hears of it; the browser scrolls the text all the same.
+        event.stopPropagation();
+        return;
+      }
+      if (event.deltaX !== 0 && event.deltaY !== 0 && !event.ctrlKey) slanted += 1;
+      if (slanted === SLANTED) askDevice();
+    };
+    const how = { capture: true, passive: true } as const;
+    element.addEventListener("wheel", turn, how);
+    return () => element.removeEventListener("wheel", turn, how);
+  }, [box]);
+}
+
+/** Whether what is under the pointer is scrolled instead: it has the focus, or its node is selected. */
+function scrolls(target: EventTarget | null): boolean {
+  if (!(target instanceof Element)) return false;
+  const text = target.closest("textarea, .nowheel");
+  if (text === null || text.scrollHeight <= text.clientHeight) return false;
+  if (text.contains(document.activeElement)) return true;
+  return text.matches(".nowheel") && text.closest(".react-flow__node.selected") !== null;
+}
+
+/** Once: which device it is can be seen, but what one wants of it cannot. */
+function askDevice(): void {
+  if (setting("calotype.device") !== "mouse" || localStorage.getItem(ASKED) !== null) return;
+  localStorage.setItem(ASKED, "yes");
+  tell(t("This looks like a trackpad. Two fingers could move the view, and pinching zoom."), {
+    label: t("Move with two fingers"),
+    run: () => changeSetting("calotype.device", "trackpad"),
+  });
+}

@@ -1,0 +1,119 @@
+/** With fingers: one moves the view, two zoom, one that rests opens, two taps join. */
+import type { CDPSession, Page } from "playwright-core";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import { type Studio, startStudio } from "./studio";
+
+interface Place {
+  x: number;
+  y: number;
+}
+
+let studio: Studio;
+let page: Page;
+let session: CDPSession;
+
+beforeAll(async () => {
+  studio = await startStudio();
+});
+
+afterAll(async () => {
+  await studio.close();
+});
+
+beforeEach(async () => {
+  const context = await studio.browser.newContext({
+    viewport: { width: 1100, height: 820 },
+    hasTouch: true,
+  });
+  page = await context.newPage();
+  await page.goto(studio.address);
+  await page.locator(".card").first().waitFor();
+  session = await context.newCDPSession(page);
+});
+
+afterEach(async () => {
+  await page.context().close();
+});
+
+async function touch(kind: "touchStart" | "touchMove" | "touchEnd", ...fingers: Place[]) {
+  const touchPoints = fingers.map(({ x, y }, id) => ({ x, y, id }));
+  await session.send("Input.dispatchTouchEvent", { type: kind, touchPoints });
+}
+
+const view = () =>
+  page.locator(".react-flow__viewport").evaluate((each) => {
+    const { a, e, f } = new DOMMatrix(getComputedStyle(each).transform);
+    return { zoom: a, x: e, y: f };
+  });
+
+/** A place of the canvas with nothing on it. */
+async function empty(): Promise<Place> {
+  const found = await page.locator(".canvas").evaluate((canvas) => {
+    const { left, top, right, bottom } = canvas.getBoundingClientRect();
+    for (let y = top + 20; y < bottom; y += 15) {
+      for (let x = left + 20; x < right - 120; x += 15) {
+        const all = [0, 100].map((by) => document.elementFromPoint(x + by, y + by / 4));
+        if (all.every((each) => each?.classList.contains("react-flow__pane"))) return { x, y };
+      }
+    }
+    return null;
+  });
+  if (found === null) throw new Error("The canvas is full.");
+  return found;
+}
+
+test("one finger moves the view, two come nearer", async () => {
+  const { x, y } = await empty();
+  const before = await view();
+  await touch("touchStart", { x, y });
+  for (let step = 1; step <= 5; step += 1) await touch("touchMove", { x: x + step * 12, y });
+  await touch("touchEnd");
+  await expect.poll(async () => (await view()).x).toBeGreaterThan(before.x + 30);
+  const moved = await view();
+  expect(moved.zoom).toBeCloseTo(before.zoom);
+  const again = await empty();
+  const other = { x: again.x + 100, y: again.y + 25 };
+  await touch("touchStart", again, other);
+  for (let step = 1; step <= 5; step += 1) {
+    await touch(
+      "touchMove",
+      { ...again, x: again.x - step * 4 },
+      { ...other, x: other.x + step * 12 },
+    );
+  }
+  await touch("touchEnd");
+  await expect.poll(async () => (await view()).zoom).toBeGreaterThan(moved.zoom * 1.2);
+});
+
+test("a finger that rests over nothing opens the palette", async () => {
+  await touch("touchStart", await empty());
+  await page.getByRole("dialog").or(page.locator(".palette")).first().waitFor();
+  await touch("touchEnd");
+  await expect.poll(() => page.locator(".palette").count()).toBeGreaterThan(0);
+});
+
+test("a tap on a socket and one on another join them", async () => {
+  const wires = () => page.locator(".react-flow__edge").count();
+  const before = await wires();
+  const wire = page.locator(".react-flow__edge").first();
+  const id = await wire.getAttribute("data-id");
+  expect(id).not.toBeNull();
+  const [source, target] = [
+    page.getByRole("group", { name: "VAE Decode", exact: true }).locator(".socket.source").first(),
+    page.getByRole("group", { name: "Picture", exact: true }).locator(".socket.target").first(),
+  ];
+  // Take the wire off first: a double tap on what is joined would prove nothing.
+  const middle = async (socket: typeof source): Promise<Place> => {
+    const box = await socket.boundingBox();
+    if (box === null) throw new Error("The socket is not on the screen.");
+    return { x: box.x + box.width / 2, y: box.y + box.height / 2 };
+  };
+  const [from, to] = [await middle(source), await middle(target)];
+  await page.mouse.move(to.x, to.y);
+  await page.mouse.click((from.x + to.x) / 2, (from.y + to.y) / 2);
+  await page.keyboard.press("Delete");
+  await expect.poll(wires).toBe(before - 1);
+  await page.touchscreen.tap(from.x, from.y);
+  await page.touchscreen.tap(to.x, to.y);
+  await expect.poll(wires).toBe(before);
+});
