@@ -127,12 +127,14 @@ function isControl(target: EventTarget): boolean {
 
 function Frame({ group, scale }: { group: Group; scale: number }) {
   const inHand = useArranging((state) => state.frame === group.key);
+  const receiving = useArranging((state) => state.receiving === group.key);
   const moving = useMovedFrame(group.key);
   const { position, size, title } = group;
   const { mode } = frameState(group);
   const classes = [
     "frame nopan",
     inHand ? "in-hand" : "",
+    receiving ? "receiving" : "",
     mode === null ? "" : "off",
     scale > FAR ? "far" : "",
   ];

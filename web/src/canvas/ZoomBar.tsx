@@ -3,6 +3,7 @@ import { useReactFlow, useStore } from "@xyflow/react";
 import { Maximize, Minus, Plus } from "lucide-react";
 import { boundsOf, boundsOfAll } from "../state/shape";
 import { activeTab } from "../state/studio";
+import { ToolBar } from "./ToolBar";
 
 const GLIDE = { duration: 180 };
 
@@ -11,6 +12,7 @@ export function ZoomBar() {
   const zoom = useStore((state) => state.transform[2]);
   return (
     <div className="zoom-bar" role="toolbar" aria-label="Zoom">
+      <ToolBar />
       <button type="button" aria-label="Farther" onClick={() => void flow.zoomOut(GLIDE)}>
         <Minus size={14} aria-hidden />
       </button>

@@ -1,11 +1,9 @@
 /** What the user does to the graph, as commands; each is one entry of the log. */
 import type { NodeSchema } from "../api/types";
 import {
-  addGroup,
   addNode,
   connect,
   removeAndHeal,
-  removeGroup,
   removeInputs,
   removeLink,
   removeNodes,
@@ -24,17 +22,7 @@ import { refusalToHold } from "./levels";
 import { settleTypes } from "./match";
 import { withPort } from "./newPort";
 import { type Pulled, socketsFor } from "./search";
-import {
-  bodyAt,
-  boundsOf,
-  GRID,
-  inputNamed,
-  inputType,
-  outputType,
-  shapeOf,
-  TITLE,
-  WIDTH,
-} from "./shape";
+import { bodyAt, GRID, inputNamed, inputType, outputType, shapeOf, TITLE, WIDTH } from "./shape";
 import { convertersFor, refusal } from "./sockets";
 import { activeTab, edit, schemaOf, select, useStudio } from "./studio";
 import { countUse, tell } from "./view";
@@ -258,32 +246,6 @@ export function toggleCollapsed(): void {
   if (selected.length === 0) return;
   const all = selected.every((key) => graph.nodes[key]?.collapsed === true);
   edit("Collapse", (draft) => setCollapsed(draft, selected, !all));
-}
-
-const GROUP_PADDING = 16;
-
-export function groupSelected(): void {
-  const { graph, selected } = activeTab();
-  const bounds = boundsOf(graph, selected);
-  if (bounds === null) return;
-  const title = "Group";
-  edit("Group", (draft) => {
-    addGroup(draft, {
-      key: crypto.randomUUID(),
-      title,
-      position: { x: bounds.x - GROUP_PADDING, y: bounds.y - GROUP_PADDING - TITLE },
-      size: {
-        width: bounds.width + 2 * GROUP_PADDING,
-        height: bounds.height + 2 * GROUP_PADDING + TITLE,
-      },
-      color: null,
-      saved: { title },
-    });
-  });
-}
-
-export function ungroup(key: string): void {
-  edit("Remove the group", (draft) => removeGroup(draft, key));
 }
 
 export function selectAll(): void {

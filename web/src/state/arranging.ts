@@ -42,6 +42,8 @@ interface Arranging {
   dragging: boolean;
   /** Whether what was moved at once slides to its new place. */
   settling: boolean;
+  /** The frame that what is dragged would lie in. */
+  receiving: string | null;
   /** The frame that commands act on, by its key. */
   frame: string | null;
   /** The note whose text is being written. */
@@ -52,6 +54,7 @@ export const useArranging = create<Arranging>(() => ({
   marquee: null,
   guides: [],
   dragging: false,
+  receiving: null,
   settling: false,
   frame: null,
   writing: null,

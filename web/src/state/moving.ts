@@ -1,6 +1,7 @@
 /** Dragging nodes: they move as one, and click into the grid and the lines of their neighbours. */
 import { around, type Box, overlaps } from "../document/arrange";
 import { moveNodes } from "../document/edit";
+import { frameAround } from "../document/frames";
 import type { Point } from "../document/graph";
 import { snapped } from "../document/snap";
 import { useArranging } from "./arranging";
@@ -71,6 +72,15 @@ export function dragTo(corners: Readonly<Record<string, Point>>): void {
     bodyAt({ x: x + by.x, y: y + by.y }),
   ]);
   edit("Move", (draft) => moveNodes(draft, Object.fromEntries(places)), `move ${keys.join()}`);
+  showReceiving(lead ?? "");
+}
+
+/** Lights the frame that a dragged node has come into. */
+function showReceiving(key: string): void {
+  const { graph } = activeTab();
+  if (graph.groups.length === 0) return;
+  const receiving = frameAround(graph, key)?.key ?? null;
+  if (useArranging.getState().receiving !== receiving) useArranging.setState({ receiving });
 }
 
 function snap(by: Point, { bounds, neighbours }: Drag): Point {
@@ -90,7 +100,7 @@ function snap(by: Point, { bounds, neighbours }: Drag): Point {
 
 export function endDrag(): void {
   drag = null;
-  useArranging.setState({ dragging: false, guides: [] });
+  useArranging.setState({ dragging: false, receiving: null, guides: [] });
   endThread();
 }
 

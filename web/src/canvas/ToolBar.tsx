@@ -1,0 +1,35 @@
+/** What dragging the empty canvas does: select by a box or a lasso, or move the view. */
+import { Hand, Lasso, type LucideIcon, MousePointer2 } from "lucide-react";
+import type { Tool } from "../state/arranging";
+import { commandOf } from "../state/commands";
+import { keysOf, shownKey } from "../state/keymap";
+import { changeSetting, useSetting } from "../state/settings";
+import { t } from "../words/words";
+
+export function ToolBar() {
+  return (
+    <>
+      <Choice tool="select" label={t("Select tool")} icon={MousePointer2} />
+      <Choice tool="lasso" label={t("Lasso tool")} icon={Lasso} />
+      <Choice tool="hand" label={t("Hand tool")} icon={Hand} />
+      <hr />
+    </>
+  );
+}
+
+function Choice({ tool, label, icon: Icon }: { tool: Tool; label: string; icon: LucideIcon }) {
+  const chosen = useSetting("calotype.drag") === tool;
+  const command = commandOf(`tool.${tool}`);
+  const [key] = command === undefined ? [] : keysOf(command);
+  return (
+    <button
+      type="button"
+      aria-label={label}
+      aria-pressed={chosen}
+      title={key === undefined ? label : `${label} (${shownKey(key)})`}
+      onClick={() => changeSetting("calotype.drag", tool)}
+    >
+      <Icon size={14} aria-hidden />
+    </button>
+  );
+}
