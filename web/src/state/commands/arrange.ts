@@ -42,9 +42,9 @@ export const arrangeCommands: readonly Command[] = [
   connected("upstream", "Select all that feeds the selection", "["),
   connected("downstream", "Select all that the selection feeds", "]"),
   connected("both", "Select all that is connected to the selection", "\\"),
-  tool("select", "Select tool: dragging the empty canvas draws a box", "V"),
-  tool("lasso", "Lasso tool: dragging the empty canvas draws around nodes", "Shift+V"),
-  tool("hand", "Hand tool: dragging the empty canvas moves the view", "H"),
+  tool("select", "Select tool", "V"),
+  tool("lasso", "Lasso tool", "Shift+V"),
+  tool("hand", "Hand tool", "H"),
   {
     id: "arrange.tidy",
     title: "Tidy the selected nodes",

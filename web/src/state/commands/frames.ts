@@ -27,20 +27,12 @@ export const frameCommands: readonly Command[] = [
       frameSelected(t("Group"));
     },
   },
-  frame("collapse", "Fold the group up, or unfold it", "Ctrl+Alt+C", ({ key }) =>
-    toggleFrameCollapsed(key),
+  frame("collapse", "Fold the group up", "Ctrl+Alt+C", ({ key }) => toggleFrameCollapsed(key)),
+  frame("bypass", "Bypass the group as one", "Ctrl+Alt+B", ({ key }) =>
+    setFrameMode(key, MODE.bypassed, "Bypass the group"),
   ),
-  frame(
-    "bypass",
-    "Bypass the group as one, or give its nodes their states back",
-    "Ctrl+Alt+B",
-    ({ key }) => setFrameMode(key, MODE.bypassed, "Bypass the group"),
-  ),
-  frame(
-    "mute",
-    "Mute the group as one, or give its nodes their states back",
-    "Ctrl+Alt+M",
-    ({ key }) => setFrameMode(key, MODE.muted, "Mute the group"),
+  frame("mute", "Mute the group as one", "Ctrl+Alt+M", ({ key }) =>
+    setFrameMode(key, MODE.muted, "Mute the group"),
   ),
   frame("fit", "Fit the group to its contents", "Ctrl+Alt+F", ({ key }) => fitFrameToContents(key)),
   frame("select", "Select all nodes of the group", "Ctrl+Alt+A", ({ key }) => selectFrame(key)),
@@ -51,7 +43,7 @@ export const frameCommands: readonly Command[] = [
     enabled: () => currentFrame() !== undefined && activeTab().selected.length > 0,
     run: () => onFrame(({ key }) => addSelectedToFrame(key)),
   },
-  frame("dissolve", "Remove the group, and keep its nodes", "Ctrl+Shift+G", ({ key }) =>
+  frame("dissolve", "Remove the group, keep its nodes", "Ctrl+Shift+G", ({ key }) =>
     dissolveFrame(key),
   ),
   frame("delete", "Delete the group and all in it", null, ({ key }) => deleteFrame(key)),
