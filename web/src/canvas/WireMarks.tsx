@@ -14,15 +14,15 @@ import {
   removePoints,
   renameWires,
 } from "../state/connecting";
+import { foldedEnds } from "../state/folding";
 import { colourOf } from "../state/kinds";
-import { shows } from "../state/places";
 import { useRuns } from "../state/runs";
 import { useSetting } from "../state/settings";
 import { GRID, outputType } from "../state/shape";
 import { activeTab, edit, endThread, select, useActive, useStudio } from "../state/studio";
 import { useView } from "../state/view";
-import { endsOf, pathOf, STUB, svgPen, traceLink, traceWire, type WireShape } from "../state/wires";
-import { useWiring } from "../state/wiring";
+import { pathOf, STUB, svgPen, traceLink, traceWire, type WireShape } from "../state/wires";
+import { isHidden, useWiring } from "../state/wiring";
 import { t } from "../words/words";
 import "./wiring.css";
 
@@ -81,8 +81,10 @@ function RoutePoint({ point }: { point: string }) {
   const position = useActive((tab) => tab.graph.reroutes[point]?.position);
   const isSelected = useWiring((state) => state.points.includes(point));
   const { type, count } = useThrough(point);
+  const quiet = useSetting("calotype.quietWires");
+  useActive((tab) => tab.selected);
   const grip = useRef<Point | null>(null);
-  if (position === undefined || isInPortal(point)) return null;
+  if (position === undefined || isOutOfSight(point, quiet)) return null;
   const moveBy = (by: Point, thread: string) => {
     const { points } = useWiring.getState();
     const moved = points.includes(point) ? points : [point];
@@ -192,11 +194,22 @@ function Branch() {
   );
 }
 
-/** A point that only hidden wires run through is hidden with them. */
-function isInPortal(point: string): boolean {
-  const { graph } = activeTab();
-  const through = linksThrough(graph, point);
-  return through.length > 0 && through.every((key) => graph.links[key]?.portal !== null);
+/** A point that only wires run through whose lines are not drawn is not drawn, either. */
+function isOutOfSight(point: string, quiet: boolean): boolean {
+  const tab = activeTab();
+  const through = linksThrough(tab.graph, point);
+  return (
+    through.length > 0 &&
+    through.every((key) => {
+      const link = tab.graph.links[key];
+      return (
+        link === undefined ||
+        link.portal !== null ||
+        isHidden(tab, key, quiet) ||
+        foldedEnds(tab.graph, link).within
+      );
+    })
+  );
 }
 
 /** The tags of all named wires: one at each source, one at each target. */
@@ -204,12 +217,13 @@ function Tags() {
   const tab = useActive((each) => each);
   const { graph } = tab;
   const catalog = useStudio((state) => state.catalog);
-  const shown = useRuns((state) => state.shown);
+  // What nodes show makes them higher, and so moves their sockets.
+  useRuns((state) => state.shown);
   const named = graph.linkOrder.flatMap((key) => graph.links[key] ?? []);
   const sources = new Set<string>();
   return named.flatMap((link) => {
     if (link.portal === null) return [];
-    const ends = endsOf(graph, link, catalog, (key) => shows(tab, shown, key));
+    const ends = endsNow(link);
     const source = graph.nodes[link.from];
     if (ends === null || source === undefined) return [];
     const type = outputType(source, catalog[source.type], link.fromSlot);

@@ -56,10 +56,12 @@ export function stopDrag(_event: Dragged, _node: Node, nodes: readonly Node[]): 
   const { over } = useWiring.getState();
   const ended = drag;
   drag = null;
-  endDrag();
   const [node] = nodes;
+  // Part of the edit that moved it there: one step back undoes both.
+  const thread = activeTab().log.done.at(-1)?.thread ?? undefined;
+  if (over !== null && node !== undefined) insertNode(node.id, over, middleOf(node.id), thread);
+  endDrag();
   if (ended?.copying === true) leaveCopies(ended, nodes);
-  else if (over !== null && node !== undefined) insertNode(node.id, over, middleOf(node.id));
   if (over !== null) useWiring.setState({ over: null });
 }
 

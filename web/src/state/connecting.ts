@@ -14,6 +14,7 @@ import { insertIntoLink, linksAround, moveSources, moveTarget, pullOut } from ".
 import { t } from "../words/words";
 import { fillOutputs, join, joinIn, made, refusalOf, type Wire } from "./actions";
 import { canvas } from "./canvas";
+import { foldedEnds } from "./folding";
 import { inputsOf } from "./inputs";
 import { shows } from "./places";
 import { useRuns } from "./runs";
@@ -24,15 +25,19 @@ import { closeness } from "./sockets";
 import { activeTab, edit, schemaOf, select, useStudio } from "./studio";
 import { countUse, tell } from "./view";
 import { isSocket, isWidget } from "./widgets";
-import { endsOf, nearness, pathOf, type WireShape } from "./wires";
+import { type Ends, endsOf, nearness, pathOf, type WireShape } from "./wires";
 import { useWiring } from "./wiring";
 
-/** Where the ends of a link are on the canvas as it is now. */
-export function endsNow(link: Link) {
+/** Where the ends of a link are on the canvas as it is now; null where it is not drawn. */
+export function endsNow(link: Link): Ends | null {
   const tab = activeTab();
   const { shown } = useRuns.getState();
   const { catalog } = useStudio.getState();
-  return endsOf(tab.graph, link, catalog, (key) => shows(tab, shown, key));
+  const folded = foldedEnds(tab.graph, link);
+  if (folded.within) return null;
+  const ends = endsOf(tab.graph, link, catalog, (key) => shows(tab, shown, key));
+  if (ends === null) return null;
+  return { source: folded.source?.at ?? ends.source, target: folded.target?.at ?? ends.target };
 }
 
 /** How far a place is from a wire, and which of its stretches it is on; null for no such wire. */

@@ -179,6 +179,12 @@ test("a node dragged onto a wire goes into it, shaken it comes out again", async
   await page.mouse.up();
   await expect.poll(() => wires().count()).toBe(10);
   await onWire("Upscale Latent By", "samples");
+  const place = await middle(title);
+  await page.keyboard.press("Control+z");
+  await expect.poll(() => wires().count()).toBe(9);
+  await expect.poll(async () => (await middle(title)).x).not.toBeCloseTo(place.x, 0);
+  await page.keyboard.press("Control+Shift+z");
+  await expect.poll(() => wires().count()).toBe(10);
 
   const start = await middle(title);
   await page.mouse.move(start.x, start.y);
