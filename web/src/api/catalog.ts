@@ -9,7 +9,8 @@ type Section = InputSchema["section"];
 const SECTIONS: readonly Section[] = ["required", "optional", "hidden"];
 
 export function readCatalog(objectInfo: Raw): Catalog {
-  const catalog: Record<string, NodeSchema> = {};
+  // Without a prototype: a file may call a class `constructor`, and that is none of ours.
+  const catalog = Object.create(null) as Record<string, NodeSchema>;
   for (const [name, info] of Object.entries(objectInfo)) catalog[name] = readSchema(name, info);
   return catalog;
 }

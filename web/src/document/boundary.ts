@@ -47,14 +47,14 @@ function sideless(saved: JsonObject) {
 
 function boxOf(value: Json | undefined, key: string, type: string): GraphNode {
   const saved = isObject(value) ? value : { id: Number(key) };
-  const [x, y, width, height] = listOf(saved.bounding).map(Number);
+  const [x = 0, y = 0, width = 0, height = 0] = boundsIn(saved);
   return {
     key,
     id: Number(key),
     type,
     title: null,
-    position: { x: x ?? 0, y: y ?? 0 },
-    size: { width: width ?? 120, height: height ?? 0 },
+    position: { x, y },
+    size: { width, height },
     mode: 0,
     collapsed: false,
     color: null,
@@ -93,8 +93,14 @@ export function writeBoundary({ nodes, links, saved }: Graph): JsonObject {
   return written;
 }
 
+/** Left, top, width and height of a saved box; of one that files leave out, the usual. */
+function boundsIn({ bounding }: JsonObject): number[] {
+  const bounds = listOf(bounding).map(Number);
+  return bounds.length === 4 ? bounds : [0, 0, 120, 0];
+}
+
 function moved(node: GraphNode): boolean {
-  return !equalJson(boundingOf(node), listOf(node.saved.bounding).map(Number));
+  return !equalJson(boundingOf(node), boundsIn(node.saved));
 }
 
 function boundingOf({ position, size }: GraphNode): number[] {
@@ -132,7 +138,6 @@ function writePort(
   links: readonly string[],
   before: readonly string[] | null,
 ): JsonObject {
-  const same =
-    before !== null && equalJson([...before].sort(), [...links].sort()) && "linkIds" in port.saved;
+  const same = before !== null && equalJson([...before].sort(), [...links].sort());
   return same ? port.saved : { ...port.saved, linkIds: links.map(Number) };
 }

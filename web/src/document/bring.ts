@@ -1,5 +1,5 @@
 /** Subgraphs that come with nodes from elsewhere: the same are shared, others of the same id renamed. */
-import type { Graph, Workflow } from "./graph";
+import { type Graph, subgraphOf, type Workflow } from "./graph";
 import { equalJson } from "./json";
 import { definitionOf, graphsOf, holds, withinOf } from "./levels";
 import { writeDefinition } from "./write";
@@ -8,7 +8,7 @@ import { writeDefinition } from "./write";
 export function bring(workflow: Workflow, copied: Workflow): void {
   const types = Object.values(copied.nodes).map((each) => each.type);
   for (const each of withinOf(copied, types)) {
-    const here = workflow.definitions[each.id];
+    const here = subgraphOf(workflow.definitions, each.id);
     if (here === undefined) continue;
     const [mine, theirs] = [writeDefinition(here, workflow), writeDefinition(each, copied)];
     if (!equalJson(mine, theirs)) rename(copied, each.id, crypto.randomUUID());
@@ -34,5 +34,9 @@ function rename(copied: Workflow, from: string, to: string): void {
 /** Whether a node of this type, put into this graph, would lie in itself. */
 export function selfHolding(workflow: Workflow, graph: Graph, type: string): boolean {
   const around = definitionOf(workflow, graph);
-  return around !== undefined && type in workflow.definitions && holds(workflow, type, around.id);
+  return (
+    around !== undefined &&
+    subgraphOf(workflow.definitions, type) !== undefined &&
+    holds(workflow, type, around.id)
+  );
 }

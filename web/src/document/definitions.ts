@@ -1,7 +1,7 @@
 /** A subgraph as a whole: its name, and a copy that one instance has to itself. */
 import { plain } from "./border";
 import type { Draft } from "./edit";
-import type { Definition, Workflow } from "./graph";
+import { type Definition, subgraphOf, type Workflow } from "./graph";
 
 export function renameDefinition(definition: Definition, name: string): void {
   if (name !== "") definition.name = name;
@@ -15,7 +15,7 @@ export function ownCopy(
   { id, name }: { id: string; name: string },
 ): void {
   const node = graph.nodes[key];
-  const definition = workflow.definitions[node?.type ?? ""];
+  const definition = subgraphOf(workflow.definitions, node?.type);
   if (node === undefined || definition === undefined) return;
   const { graph: inner } = plain(definition);
   workflow.definitions[id] = { id, name, graph: { ...inner, saved: { ...inner.saved, id } } };

@@ -111,6 +111,16 @@ export interface Workflow extends Graph {
   definitions: Record<string, Definition>;
 }
 
+export type Definitions = Readonly<Record<string, Definition>>;
+
+/** The subgraph of this id; a file may call a node's type anything, `constructor` too. */
+export function subgraphOf(
+  definitions: Definitions,
+  id: string | undefined,
+): Definition | undefined {
+  return id !== undefined && Object.hasOwn(definitions, id) ? definitions[id] : undefined;
+}
+
 /** The node inside a subgraph whose outputs are the subgraph's inputs. */
 export const INPUTS = "-10";
 /** The node inside a subgraph whose inputs are the subgraph's outputs; they are called by id. */

@@ -3,7 +3,7 @@
  * In the document they are called by the subgraph's inputs; those that an old file promotes without
  * an input are called `node/widget`.
  */
-import { type Definition, type GraphNode, INPUTS, type Workflow } from "./graph";
+import { type Definition, type GraphNode, INPUTS, subgraphOf, type Workflow } from "./graph";
 import { isObject, type Json, type JsonObject } from "./json";
 import { isPlaceName, placeName } from "./slots";
 import { listOf } from "./values";
@@ -47,7 +47,7 @@ export function widgetsBehind(
     const target = link && graph.nodes[link.to];
     const fed = link && target?.inputs[link.toSlot];
     if (target === undefined || fed == null) continue;
-    const within = definitions[target.type];
+    const within = subgraphOf(definitions, target.type);
     const isWidget =
       fed.widget !== null ||
       (within !== undefined && leadsToWidget(within, fed.name, definitions, new Set()));
@@ -76,7 +76,7 @@ function leadsToWidget(
         const fed = link && target?.inputs[link.toSlot];
         if (target === undefined || fed == null) return false;
         if (fed.widget !== null) return true;
-        const within = definitions[target.type];
+        const within = subgraphOf(definitions, target.type);
         return within !== undefined && leadsToWidget(within, fed.name, definitions, seen);
       }),
   );
@@ -112,7 +112,7 @@ export function promotedName(
 /** A name for each entry of an instance's list of values. */
 function namesOfInstance(node: GraphNode, workflow: Workflow, length: number): string[] {
   const { definitions } = workflow;
-  const definition = definitions[node.type];
+  const definition = subgraphOf(definitions, node.type);
   if (definition === undefined) return [];
   const promotions = promotionsOf(node);
   if (promotions.length === 0) {
@@ -142,7 +142,7 @@ export function nameValues(workflow: Workflow): void {
   const graphs = [workflow, ...Object.values(workflow.definitions).map((each) => each.graph)];
   for (const { nodes } of graphs) {
     for (const node of Object.values(nodes)) {
-      if (node.type in workflow.definitions) nameInstance(node, workflow);
+      if (subgraphOf(workflow.definitions, node.type) !== undefined) nameInstance(node, workflow);
     }
   }
 }

@@ -1,5 +1,12 @@
 /** Where in a document one is: the way from its root through instances of subgraphs. */
-import { type Definition, type Graph, type GraphNode, isBoundary, type Workflow } from "./graph";
+import {
+  type Definition,
+  type Graph,
+  type GraphNode,
+  isBoundary,
+  subgraphOf,
+  type Workflow,
+} from "./graph";
 
 /** The keys of the instances that one went through, from the root on; empty at the root. */
 export type Path = readonly string[];
@@ -11,7 +18,7 @@ export function definitionAt(workflow: Workflow, path: Path): Definition | undef
   let graph: Graph = workflow;
   let found: Definition | undefined;
   for (const key of path) {
-    found = workflow.definitions[graph.nodes[key]?.type ?? ""];
+    found = subgraphOf(workflow.definitions, graph.nodes[key]?.type);
     if (found === undefined) return undefined;
     graph = found.graph;
   }
@@ -57,7 +64,7 @@ export function everyNode(workflow: Workflow): { id: string; node: GraphNode }[]
     for (const node of Object.values(graph.nodes)) {
       if (isBoundary(node.key)) continue;
       found.push({ id: promptId(path, node.key), node });
-      const definition = workflow.definitions[node.type];
+      const definition = subgraphOf(workflow.definitions, node.type);
       if (definition === undefined || seen.has(definition.id)) continue;
       seen.add(definition.id);
       visit(definition.graph, [...path, node.key]);
@@ -91,7 +98,7 @@ export function withinOf(workflow: Workflow, types: readonly string[]): Definiti
   const found = new Map<string, Definition>();
   const waiting = [...types];
   while (waiting.length > 0) {
-    const definition = workflow.definitions[waiting.pop() ?? ""];
+    const definition = subgraphOf(workflow.definitions, waiting.pop());
     if (definition === undefined || found.has(definition.id)) continue;
     found.set(definition.id, definition);
     waiting.push(...Object.values(definition.graph.nodes).map((each) => each.type));

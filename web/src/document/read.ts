@@ -38,7 +38,7 @@ export function readGraph(value: Json, layout: WidgetLayout): Workflow {
   }
   const definitions: Record<string, Definition> = {};
   for (const each of savedDefinitions(value)) {
-    if (!isDefinition(each) || each.id in definitions) continue;
+    if (!isDefinition(each) || Object.hasOwn(definitions, each.id)) continue;
     const name = textOf(each.name) ?? each.id;
     definitions[each.id] = { id: each.id, name, graph: readLevel(each, layout, true) };
   }
@@ -54,6 +54,7 @@ export function savedDefinitions(value: JsonObject): readonly Json[] {
 /** Whether a saved definition can be read; one that cannot is kept as it lies in the file. */
 export function isDefinition(value: Json): value is JsonObject & { id: string; nodes: Json[] } {
   if (!isObject(value) || typeof value.id !== "string" || !Array.isArray(value.nodes)) return false;
+  if (value.id === "__proto__") return false;
   const ids = value.nodes.map((each) =>
     isObject(each) && isId(each.id) && typeof each.type === "string" ? String(each.id) : null,
   );

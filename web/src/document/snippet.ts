@@ -2,7 +2,7 @@
 
 import { bring, selfHolding } from "./bring";
 import { addNode, connect, type Draft } from "./edit";
-import type { Graph, Point, WidgetLayout, Workflow } from "./graph";
+import { type Graph, type Point, subgraphOf, type WidgetLayout, type Workflow } from "./graph";
 import type { Json, JsonObject } from "./json";
 import { withinOf } from "./levels";
 import { partOf, pasteFrames, pastePoints } from "./part";
@@ -52,7 +52,7 @@ export function pasteNodes(
   if (workflow !== undefined) {
     bring(workflow, copied);
     const held = nodes.find((each) => selfHolding(workflow, graph, each.type));
-    const name = workflow.definitions[held?.type ?? ""]?.name;
+    const name = subgraphOf(workflow.definitions, held?.type)?.name;
     if (name !== undefined) {
       throw new NotAWorkflow(`${name} cannot lie in itself. Put it down one level further up.`);
     }

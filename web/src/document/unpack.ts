@@ -11,6 +11,7 @@ import {
   MODE,
   OUTPUTS,
   type Point,
+  subgraphOf,
   type WidgetLayout,
   type Workflow,
 } from "./graph";
@@ -43,7 +44,7 @@ export function unpack(
   layout: WidgetLayout,
 ): string[] {
   const instance = graph.nodes[key];
-  const definition = workflow.definitions[instance?.type ?? ""];
+  const definition = subgraphOf(workflow.definitions, instance?.type);
   if (instance === undefined || definition === undefined) return [];
   const around = surroundings(graph, instance);
   const { position, mode } = plain(instance);

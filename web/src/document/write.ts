@@ -12,6 +12,7 @@ import {
   type InputSlot,
   isBoundary,
   type OutputSlot,
+  subgraphOf,
   type Workflow,
 } from "./graph";
 import { writeInstanceValues } from "./instances";
@@ -134,7 +135,8 @@ function writeNode(node: GraphNode, workflow: Workflow): JsonObject {
   if (node.outputs.length > 0 || "outputs" in saved) {
     written.outputs = node.outputs.map(writeOutput);
   }
-  if (node.type in workflow.definitions) writeInstanceValues(node, workflow, written);
+  const isInstance = subgraphOf(workflow.definitions, node.type) !== undefined;
+  if (isInstance) writeInstanceValues(node, workflow, written);
   else writeValues(node, written);
   return written;
 }

@@ -1,6 +1,13 @@
 /** In the inspector: the ports of a subgraph, what an instance overrides, what of a node is shown outside. */
 import { ArrowDown, ArrowUp, LogIn, Pin, RotateCcw, Trash2 } from "lucide-react";
-import { type Definition, type GraphNode, INPUTS, isBoundary, slotLabel } from "../document/graph";
+import {
+  type Definition,
+  type GraphNode,
+  INPUTS,
+  isBoundary,
+  slotLabel,
+  subgraphOf,
+} from "../document/graph";
 import { definitionAt, instancesOf } from "../document/levels";
 import { portsOf, type Side } from "../document/ports";
 import { portBehind } from "../document/promote";
@@ -26,7 +33,7 @@ export function SubgraphSection({ node }: { node: GraphNode }) {
   const workflow = useActive((tab) => tab.workflow);
   const level = useActive((tab) => tab.level);
   const around = definitionAt(workflow, level);
-  const within = workflow.definitions[node.type];
+  const within = subgraphOf(workflow.definitions, node.type);
   if (around !== undefined && isBoundary(node.key)) {
     return <Ports definition={around} side={node.key === INPUTS ? "inputs" : "outputs"} />;
   }

@@ -5,7 +5,7 @@
 import { create } from "zustand";
 import { Refused } from "../api/client";
 import type { NodeSchema } from "../api/types";
-import type { Point } from "../document/graph";
+import { type Point, subgraphOf } from "../document/graph";
 import { type Json, parseJson, writeJson } from "../document/json";
 import { NotAWorkflow, readGraph } from "../document/read";
 import { copyNodes, pasteNodes } from "../document/snippet";
@@ -109,7 +109,7 @@ export function placeBlueprint(schema: NodeSchema, at: Point, thread?: string): 
 /** Keeps the subgraph of an instance, with the values that it holds. */
 export async function saveBlueprint(key: string): Promise<void> {
   const { graph, workflow } = activeTab();
-  const definition = workflow.definitions[graph.nodes[key]?.type ?? ""];
+  const definition = subgraphOf(workflow.definitions, graph.nodes[key]?.type);
   if (definition === undefined) return;
   const name = askForName(t("Save the blueprint as"), definition.name);
   if (name === null) return;

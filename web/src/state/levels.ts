@@ -1,5 +1,7 @@
 /** Going into subgraphs and out of them, and to a node wherever it lies. */
+
 import type { Catalog } from "../api/catalog";
+import { subgraphOf } from "../document/graph";
 import { definitionOf, holds, nodeOfPrompt } from "../document/levels";
 import { t } from "../words/words";
 import { canvas } from "./canvas";
@@ -9,13 +11,15 @@ import { activeTab, select, showLevel, type Tab, titleOf } from "./studio";
 export function canEnter(): boolean {
   const { graph, workflow, selected } = activeTab();
   const [key] = selected;
-  return selected.length === 1 && (graph.nodes[key ?? ""]?.type ?? "") in workflow.definitions;
+  const type = graph.nodes[key ?? ""]?.type;
+  return selected.length === 1 && subgraphOf(workflow.definitions, type) !== undefined;
 }
 
 /** Shows the inside of an instance. */
 export function enter(key: string): void {
   const { graph, workflow, level } = activeTab();
-  if ((graph.nodes[key]?.type ?? "") in workflow.definitions) showLevel([...level, key]);
+  const definition = subgraphOf(workflow.definitions, graph.nodes[key]?.type);
+  if (definition !== undefined) showLevel([...level, key]);
 }
 
 /** Shows the level around, with the instance one was in selected. */
@@ -48,7 +52,7 @@ export function titleOfPrompt(tab: Tab, id: string, catalog: Catalog): string | 
 export function refusalToHold(type: string): string | null {
   const { workflow, graph } = activeTab();
   const around = definitionOf(workflow, graph);
-  const definition = workflow.definitions[type];
+  const definition = subgraphOf(workflow.definitions, type);
   if (around === undefined || definition === undefined || !holds(workflow, type, around.id)) {
     return null;
   }

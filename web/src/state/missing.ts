@@ -4,7 +4,7 @@
  */
 import type { Catalog } from "../api/catalog";
 import type { NodeSchema } from "../api/types";
-import type { GraphNode, Workflow } from "../document/graph";
+import { type GraphNode, subgraphOf, type Workflow } from "../document/graph";
 import { isObject, type Json, type JsonObject } from "../document/json";
 import { everyNode } from "../document/levels";
 import { t } from "../words/words";
@@ -65,7 +65,8 @@ export function missingFrom(workflow: Workflow, catalog: Catalog): Missing {
   >();
   for (const { id, node } of everyNode(workflow)) {
     const { type } = node;
-    const isKnown = type in catalog || VIRTUAL.has(type) || type in workflow.definitions;
+    const isKnown =
+      type in catalog || VIRTUAL.has(type) || subgraphOf(workflow.definitions, type) !== undefined;
     if (!isKnown) {
       const found = classes.get(node.type) ?? { pack: packOf(node), nodes: [] };
       found.nodes.push(id);

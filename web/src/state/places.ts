@@ -1,5 +1,7 @@
 /** What a node shows of a run: its own, and an instance of a subgraph what is inside of it. */
+
 import type { NodeProblems, Report } from "../api/client";
+import { subgraphOf } from "../document/graph";
 import { type NodeRun, placeOf, type Shown, useRuns } from "./runs";
 import { sentencesOf } from "./sentences";
 import { promptIdOf, type Tab, useActive } from "./studio";
@@ -10,7 +12,7 @@ export function placeHere(tab: Tab, key: string): string {
 }
 
 export function isInstance(tab: Tab, key: string): boolean {
-  return (tab.graph.nodes[key]?.type ?? "") in tab.workflow.definitions;
+  return subgraphOf(tab.workflow.definitions, tab.graph.nodes[key]?.type) !== undefined;
 }
 
 /** What is kept for a place; for an instance the newest of what is kept for its inside. */

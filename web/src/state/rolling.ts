@@ -2,7 +2,7 @@
 import { create } from "mutative";
 import type { InputSchema } from "../api/types";
 import { setValue } from "../document/edit";
-import type { Definition, GraphNode, Workflow } from "../document/graph";
+import { type Definition, type GraphNode, subgraphOf, type Workflow } from "../document/graph";
 import { type Inner, widgetsBehind } from "../document/instances";
 import type { Json } from "../document/json";
 import { graphsOf } from "../document/levels";
@@ -77,7 +77,7 @@ function controlFor(
   input: InputSchema,
   depth = 0,
 ): Json | null {
-  const definition = workflow.definitions[node.type];
+  const definition = subgraphOf(workflow.definitions, node.type);
   const schema = schemaOf(node.type);
   if (definition === undefined) {
     const control = schema === undefined ? null : controlOf(schema, input);

@@ -2,6 +2,7 @@
 import type { Catalog } from "../api/catalog";
 import type { NodeSchema } from "../api/types";
 import type { Graph } from "../document/graph";
+import { isSubgraph } from "./widgets";
 
 const OPEN: ReadonlySet<string> = new Set(["*", "", "0", "COMFY_MATCHTYPE_V3"]);
 
@@ -81,7 +82,10 @@ export function convertersFor(catalog: Catalog, from: string, to: string): NodeS
   const rough = (each: NodeSchema) =>
     Number(each.experimental || /(^|\/)_/.test(each.category)) * 100 + each.inputs.length;
   return Object.values(catalog)
-    .filter((each) => !each.deprecated && takes(each) && each.outputs[0]?.type === to)
+    .filter(
+      (each) =>
+        !each.deprecated && !isSubgraph(each) && takes(each) && each.outputs[0]?.type === to,
+    )
     .sort((one, other) => rough(one) - rough(other))
     .slice(0, BETWEEN);
 }

@@ -11,6 +11,7 @@ import {
   OUTPUTS,
   type OutputSlot,
   slotLabel,
+  subgraphOf,
   type Workflow,
 } from "../document/graph";
 import { type Inner, promotedName, promotionsOf, widgetsBehind } from "../document/instances";
@@ -48,7 +49,9 @@ export function catalogWith(workflow: Workflow, catalog: Catalog): Catalog {
     before?.base === base &&
     Object.keys(schemas).length === Object.keys(before.schemas).length &&
     Object.entries(schemas).every(([id, schema]) => before.schemas[id] === schema);
-  const next = same ? before : { base, schemas, catalog: { ...base, ...schemas } };
+  const next = same
+    ? before
+    : { base, schemas, catalog: Object.assign(Object.create(null), base, schemas) as Catalog };
   bases.set(next.catalog, base);
   made.set(workflow, next);
   last.set(workflow.saved, next);
@@ -68,8 +71,9 @@ class Maker {
   }
 
   schemaOf(type: string): NodeSchema | undefined {
-    const definition = this.#workflow.definitions[type];
-    if (definition === undefined) return this.#base[type];
+    const definition = subgraphOf(this.#workflow.definitions, type);
+    if (definition === undefined)
+      return Object.hasOwn(this.#base, type) ? this.#base[type] : undefined;
     const known = this.#schemas.get(type);
     if (known !== undefined) return known;
     // A hostile file may hold a subgraph in itself: what it is being made from is still empty.
@@ -180,7 +184,7 @@ function promotedWithoutInput(workflow: Workflow): Map<string, Map<string, Inner
   const { definitions } = workflow;
   for (const { nodes } of graphsOf(workflow)) {
     for (const node of Object.values(nodes)) {
-      const definition = definitions[node.type];
+      const definition = subgraphOf(definitions, node.type);
       if (definition === undefined) continue;
       for (const each of promotionsOf(node)) {
         const name = promotedName(each, definition, definitions);

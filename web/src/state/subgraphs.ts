@@ -1,6 +1,12 @@
 /** What the user does with subgraphs, as entries of the log. */
 import { ownCopy, renameDefinition } from "../document/definitions";
-import { type Definition, type GraphNode, isBoundary, type Workflow } from "../document/graph";
+import {
+  type Definition,
+  type GraphNode,
+  isBoundary,
+  subgraphOf,
+  type Workflow,
+} from "../document/graph";
 import type { Inner } from "../document/instances";
 import { definitionAt } from "../document/levels";
 import { movePort, namePort, removePort, type Side } from "../document/ports";
@@ -22,7 +28,9 @@ export function selectedInstances(): GraphNode[] {
   const { graph, workflow, selected } = activeTab();
   return selected.flatMap((key) => {
     const node = graph.nodes[key];
-    return node !== undefined && node.type in workflow.definitions ? [node] : [];
+    return node !== undefined && subgraphOf(workflow.definitions, node.type) !== undefined
+      ? [node]
+      : [];
   });
 }
 
@@ -67,7 +75,7 @@ function separate(
   key: string,
   type: string,
 ): void {
-  const name = freeTitle(workflow, workflow.definitions[type]?.name ?? t("Subgraph"));
+  const name = freeTitle(workflow, subgraphOf(workflow.definitions, type)?.name ?? t("Subgraph"));
   ownCopy(workflow, draft, key, { id: crypto.randomUUID(), name });
 }
 
