@@ -21,7 +21,8 @@ beforeEach(async () => {
 afterEach(() => page.context().close());
 
 const node = (title: string) => page.getByRole("group", { name: title, exact: true });
-const status = () => page.getByRole("region", { name: "Run" }).getByRole("status");
+const bar = () => page.getByRole("region", { name: "Run" });
+const status = () => bar().locator(".plan");
 const problems = () => page.getByRole("tab", { name: /^Problems/ });
 
 async function setNumber(title: string, name: string, value: string): Promise<void> {
@@ -86,11 +87,15 @@ test("a run up to a node shows what comes out of it, on that node", async () => 
   await says("1 of 7 nodes will run, 6 cached");
 });
 
-test("a stop ends a long run, and says what it waits for", async () => {
+test("a long run tells how far it is, and a stop ends it", async () => {
   await small(103, 9000, 256);
   await page.keyboard.press("Control+Enter");
   await says(/of 9000/, RUN);
   await expect.poll(() => page.title()).toMatch(/^\d+ % · /);
+  await bar()
+    .getByRole("status")
+    .getByText(/^Running, \d+ %$/)
+    .waitFor();
   await page.getByRole("button", { name: "Stop", exact: true }).click();
   await page
     .getByRole("button", { name: "Stop", exact: true })

@@ -1,0 +1,117 @@
+/** What keeps a workflow from running is told in sentences, and mended by edits. */
+import { beforeEach, expect, test } from "vitest";
+import { readCatalog } from "../../src/api/catalog";
+import type { InputProblem, Report } from "../../src/api/client";
+import { changedSince } from "../../src/state/failure";
+import { workflowOfPrompt } from "../../src/state/files";
+import { problemsOf } from "../../src/state/fixes";
+import { activeTab, edit, openWorkflow, useStudio } from "../../src/state/studio";
+
+const FILES = ["flux-dev.safetensors", "sd15.safetensors"];
+
+beforeEach(() => {
+  useStudio.setState({
+    catalog: readCatalog({
+      Load: { input: { required: { name: [FILES] } }, output: ["MODEL"], display_name: "Load" },
+      Sample: {
+        input: {
+          required: {
+            model: ["MODEL"],
+            other: ["MODEL"],
+            cfg: ["FLOAT", { default: 7, max: 100 }],
+          },
+        },
+        output: ["LATENT"],
+        display_name: "Sample",
+      },
+    }),
+  });
+  const prompt = {
+    "1": { class_type: "Load", inputs: { name: "sd-15.safetensors" } },
+    "2": { class_type: "Sample", inputs: { model: ["1", 0], cfg: 900 } },
+  };
+  useStudio.setState({ active: openWorkflow(workflowOfPrompt(prompt), { name: "one" }) });
+});
+
+function key(type: string): string {
+  const found = Object.values(activeTab().graph.nodes).find((each) => each.type === type);
+  if (found === undefined) throw new Error(`there is no ${type}`);
+  return found.key;
+}
+
+function report(type: string, problem: Partial<InputProblem>): Report {
+  const errors = [{ type: "", message: "", details: "", extra_info: {}, ...problem }];
+  return {
+    error: { type: "prompt_outputs_failed_validation", message: "No", details: "" },
+    node_errors: { [key(type)]: { class_type: type, errors, dependent_outputs: [] } },
+  };
+}
+
+function only(found: Report) {
+  const problems = problemsOf(activeTab(), found, {});
+  expect(problems.length).toBe(1);
+  return problems[0];
+}
+
+test("a missing file is named with the nearest, which is put in its place", () => {
+  const problem = only(
+    report("Load", {
+      type: "value_not_in_list",
+      extra_info: {
+        input_name: "name",
+        received_value: "sd-15.safetensors",
+        nearest: ["sd15.safetensors"],
+      },
+    }),
+  );
+  expect(problem?.group).toBe("files");
+  expect(problem?.text).toBe(
+    "sd-15.safetensors is not among the files for name. The nearest: sd15.safetensors.",
+  );
+  problem?.fixes[0]?.run();
+  expect(activeTab().graph.nodes[key("Load")]?.values.name).toBe("sd15.safetensors");
+});
+
+test("a value out of range is brought to its limit, and that can be undone", () => {
+  const before = activeTab().workflow;
+  const problem = only(
+    report("Sample", {
+      type: "value_bigger_than_max",
+      extra_info: { input_name: "cfg", received_value: 900, input_config: ["FLOAT", { max: 100 }] },
+    }),
+  );
+  expect(problem?.text).toBe("cfg is 900; at most 100.");
+  problem?.fixes[0]?.run();
+  expect(activeTab().graph.nodes[key("Sample")]?.values.cfg).toBe(100);
+  expect(changedSince(before, activeTab().workflow)).toEqual([
+    { node: key("Sample"), text: "cfg: 900 → 100" },
+  ]);
+});
+
+test("a missing wire is drawn from what fits, never from the node itself", () => {
+  const problem = only(
+    report("Sample", { type: "required_input_missing", extra_info: { input_name: "other" } }),
+  );
+  expect(problem?.fixes.map((each) => each.title)).toEqual(["Connect Load"]);
+  problem?.fixes[0]?.run();
+  const input = activeTab().graph.nodes[key("Sample")]?.inputs.find(({ name }) => name === "other");
+  expect(activeTab().graph.links[input?.link ?? ""]?.from).toBe(key("Load"));
+});
+
+test("what failed comes first, with the words it failed with", () => {
+  const { id } = activeTab();
+  const found = problemsOf(activeTab(), undefined, { [`${id}/7:2`]: "no memory", "else/1": "x" });
+  expect(found.map(({ node, text, group }) => [node, text, group])).toEqual([
+    ["7:2", "no memory", "run"],
+  ]);
+});
+
+test("nodes that came and went are told", () => {
+  const before = activeTab().workflow;
+  const gone = key("Load");
+  edit("Delete", (draft) => {
+    delete draft.nodes[gone];
+    draft.order = draft.order.filter((each) => each !== gone);
+  });
+  expect(changedSince(before, activeTab().workflow)).toContainEqual({ node: gone, text: "gone" });
+});
