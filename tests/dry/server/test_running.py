@@ -141,6 +141,13 @@ def test_the_outcome_is_what_history_tells():
     assert running.summary()["preview_output"]["nodeId"] == "2"
 
 
+def test_lists_tell_how_a_shown_text_begins():
+    running = job()
+    sent(running, [Shown("p", TWO, {"text": ["", "a long " * 100]})])
+    assert running.summary()["preview_text"] == ("a long " * 100)[:300]
+    assert "preview_output" not in running.summary()
+
+
 def test_a_failure_is_told_with_its_node():
     running = job()
     failed = Failed("p", ONE, "A", "no", "ValueError", ("line",), {"a": [1]}, ("0",), 2.0)

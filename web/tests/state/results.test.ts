@@ -1,10 +1,11 @@
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { type ListedJob, readPlace } from "../../src/api/results";
 import { WHOLE, zoomedAt } from "../../src/panels/zoom";
 import { factsOf } from "../../src/state/facts";
 import { dayName, rowOfPlace, rowsOf } from "../../src/state/historyRows";
 import { expectedOf, spanOf } from "../../src/state/queue";
-import { inputName, mediumOf, sentenceOf } from "../../src/state/results";
+import { inputName, mediumOf, readResult, sentenceOf } from "../../src/state/results";
+import { client } from "../../src/state/server";
 
 const PROMPT = {
   "1": { class_type: "CheckpointLoaderSimple", inputs: { ckpt_name: "demo.safetensors" } },
@@ -149,4 +150,23 @@ test("what lies under the pointer stays there as one zooms, and the whole is the
   const near = zoomedAt(WHOLE, 4, at);
   expect([(at.x - near.x) / near.scale, (at.y - near.y) / near.scale]).toEqual([30, 40]);
   expect(zoomedAt(near, 0.01, at)).toEqual(WHOLE);
+});
+
+test("a result's files and texts are read from whatever its nodes showed", async () => {
+  vi.spyOn(client, "job").mockResolvedValue({
+    id: "a",
+    status: "completed",
+    outputs: {
+      "3": { images: [{ filename: "way.png", subfolder: "", type: "temp" }], animated: [true] },
+      "9": { gifs: [{ filename: "film.mp4", subfolder: "x", type: "output" }] },
+      "10": { audio: [{ filename: "song.flac" }], text: ["a fox"], number: 4 as never },
+    },
+  });
+  const { files, texts } = await readResult("a");
+  expect(files.map(({ filename, medium, type, node }) => [filename, medium, type, node])).toEqual([
+    ["film.mp4", "video", "output", "9"],
+    ["song.flac", "audio", "output", "10"],
+    ["way.png", "picture", "temp", "3"],
+  ]);
+  expect(texts).toEqual([{ node: "10", text: "a fox" }]);
 });
