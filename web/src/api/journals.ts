@@ -29,8 +29,12 @@ export function makeJournals(codec: Codec, request: typeof fetch = (...given) =>
   async function ask(path: string, init?: RequestInit): Promise<Response> {
     const answer = await request(`${FOLDER}${path}`, init);
     if (answer.ok) return answer;
-    const text = await answer.text();
-    throw new Refused(answer.status, `${answer.status}: ${text.slice(0, 300)}`, bodyOf(text));
+    const body = bodyOf(await answer.text());
+    throw new Refused(
+      answer.status,
+      messageOf(body) ?? `${answer.status} for journals${path}`,
+      body,
+    );
   }
 
   function bodyOf(text: string): unknown {
@@ -68,6 +72,11 @@ export function makeJournals(codec: Codec, request: typeof fetch = (...given) =>
       await ask(`/${id}`, { method: "DELETE" });
     },
   };
+}
+
+function messageOf(body: unknown): string | null {
+  const { error } = (body ?? {}) as { error?: unknown };
+  return typeof error === "string" ? error : null;
 }
 
 export function conflictOf(error: unknown): JournalConflict | null {

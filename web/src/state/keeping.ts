@@ -2,6 +2,7 @@
  * Keeps every open document in a journal of its own, from its first moment until it is closed and
  * after. A document belongs to one window; a window that loses one goes on with a copy.
  */
+import { Refused } from "../api/client";
 import type { Replayed, TabState } from "../document/journal";
 import { t } from "../words/words";
 import { leaveClosed, noteClosed, useClosed } from "./closed";
@@ -97,7 +98,10 @@ function close(tab: Tab, place: number): void {
   } else {
     journal.end();
     kept.delete(tab.id);
-    journals.remove(tab.id).catch(tellError);
+    journals.remove(tab.id).catch((error: unknown) => {
+      // Where the server is away, a blank page more is there at the next start.
+      if (error instanceof Refused) tellError(error);
+    });
     mirror.drop(tab.id).catch(tellError);
   }
   release(tab.id);

@@ -47,9 +47,23 @@ export async function save(as = false): Promise<boolean> {
       ? await saveAs(tab, suggestedFor(tab))
       : await saveOver(tab, tab.path);
   } catch (error) {
-    tellError(error);
+    tellWhy(error);
     return false;
   }
+}
+
+/** A server that is away is told in words; what was done is kept all the same. */
+function tellWhy(error: unknown): void {
+  const away = error instanceof TypeError;
+  tellError(
+    away
+      ? new Error(
+          t(
+            "The server cannot be reached, so nothing was saved. Your work is kept in this browser.",
+          ),
+        )
+      : error,
+  );
 }
 
 function suggestedFor({ name, path }: Tab): string {
@@ -125,7 +139,7 @@ export function endConflict(id: string): void {
 /** Replaces what others saved; it stays among the versions. */
 export async function overwriteTheirs(tab: Tab, { theirs }: Conflict): Promise<void> {
   if (tab.path === null) return;
-  await written(tab, tab.path, { overwrite: true, onlyOver: theirs.stamp }).catch(tellError);
+  await written(tab, tab.path, { overwrite: true, onlyOver: theirs.stamp }).catch(tellWhy);
 }
 
 /** Saves under a name that nobody has; theirs stays as it is. */

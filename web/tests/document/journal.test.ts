@@ -22,6 +22,7 @@ import {
 import { parseJson } from "../../src/document/json";
 import { close, EMPTY_LOG, type Recorded, record, redo, undo } from "../../src/document/log";
 import { readGraph } from "../../src/document/read";
+import { writeGraph } from "../../src/document/write";
 
 const path = resolve(import.meta.dirname, "../../workflows/text_to_image.json");
 const open = (): Recorded => ({
@@ -189,4 +190,14 @@ test("a long log is cut to its newest entries, and what reaches beyond them is n
   for (let index = 0; index < 5; index += 1) undone = undo(undone);
   expect(stepsBetween(state.log, undone.log, left)).toEqual([{ kind: "undo", count: 5 }]);
   expect(stepsBetween(state.log, undo(undone).log, left)).toBeNull();
+});
+
+test("a journal of the first format is read, whatever the document has become since", () => {
+  const kept = (name: string) =>
+    readFileSync(resolve(import.meta.dirname, `journals/${name}`), "utf8");
+  const found = replay(kept("1.jsonl"));
+  expect(found).toMatchObject({ saved: true, cut: false, tab: { name: "Other", shown: 9 } });
+  expect(found && writeGraph(found.graph)).toEqual(parseJson(kept("1.json")));
+  expect(found?.log.done.map((each) => each.label)).toEqual(["Change seed", "Move", "Rename"]);
+  expect(found?.log.undone.map((each) => each.label)).toEqual(["Delete"]);
 });
