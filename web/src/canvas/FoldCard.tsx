@@ -63,7 +63,7 @@ function Row({ row, side }: { row: FoldRow; side: "source" | "target" }) {
         className={`socket ${familyOf(row.type)}`}
         style={{ top: row.y, "--colour": colourOf(row.type) } as React.CSSProperties}
         isConnectable={false}
-        aria-label={`${row.label}, ${row.type}`}
+        title={row.type}
       />
       <span className={`socket-label ${side}`} style={{ top: row.y }}>
         {row.label}

@@ -7,7 +7,7 @@ import {
   type LucideIcon,
   SkipForward,
 } from "lucide-react";
-import { type MouseEvent, type PointerEvent, useRef } from "react";
+import { type MouseEvent, memo, type PointerEvent, useRef } from "react";
 import { frameBox, frameOf, frameState, heldBy, moveHeld, placeFrame } from "../document/frames";
 import { type Group, MODE, type Point } from "../document/graph";
 import { useArranging } from "../state/arranging";
@@ -125,7 +125,7 @@ function isControl(target: EventTarget): boolean {
   return target instanceof Element && target.closest("button, input:read-write") !== null;
 }
 
-function Frame({ group, scale }: { group: Group; scale: number }) {
+const Frame = memo(function Frame({ group, scale }: { group: Group; scale: number }) {
   const inHand = useArranging((state) => state.frame === group.key);
   const receiving = useArranging((state) => state.receiving === group.key);
   const moving = useMovedFrame(group.key);
@@ -161,7 +161,7 @@ function Frame({ group, scale }: { group: Group; scale: number }) {
       <Corner group={group} />
     </section>
   );
-}
+});
 
 export function FrameTitle({ group }: { group: Group }) {
   const { key, title } = group;

@@ -63,7 +63,8 @@ function Reading({ node }: { node: GraphNode }) {
     return <p className="note-text note-empty">{t("Double-click to write.")}</p>;
   }
   return (
-    <div className="note-text nowheel">
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: a long text is scrolled by keys, too
+    <div className="note-text nowheel" tabIndex={0}>
       {node.type === PLAIN_NOTE ? <p className="note-plain">{text}</p> : <Markdown text={text} />}
     </div>
   );

@@ -97,8 +97,14 @@ export function framesIn(graph: Graph, group: Group): Group[] {
 
 /** The smallest frame that a node lies in. */
 export function frameAround(graph: Graph, key: string): Group | undefined {
+  const node = graph.nodes[key];
+  if (node === undefined) return undefined;
+  const middle = middleOf(node);
   return graph.groups
-    .filter((each) => nodesIn(graph, each).includes(key))
+    .filter((each) => {
+      const { collapsed, nodes } = frameState(each);
+      return collapsed ? nodes.includes(key) : holds(frameBox(each), middle);
+    })
     .sort((one, other) => area(one) - area(other))[0];
 }
 

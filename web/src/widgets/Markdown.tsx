@@ -3,6 +3,7 @@
  * tags below become elements, links open elsewhere, and pictures come from this server alone.
  */
 import { createElement, Fragment, type ReactNode, useEffect, useState } from "react";
+import { t } from "../words/words";
 import "./markdown.css";
 
 interface Props {
@@ -57,7 +58,9 @@ function elementOf(element: Element): ReactNode {
   if (tag === "a") return linkOf(element);
   if (tag === "img") return pictureOf(element);
   if (tag === "input") {
-    return <input type="checkbox" checked={element.hasAttribute("checked")} disabled readOnly />;
+    const checked = element.hasAttribute("checked");
+    const label = checked ? t("done") : t("to do");
+    return <input type="checkbox" aria-label={label} checked={checked} disabled readOnly />;
   }
   if (!TAGS.has(tag)) return childrenOf(element);
   const children = childrenOf(element);

@@ -4,6 +4,7 @@ import { moveNodes } from "../../src/document/edit";
 import { backgroundOf, isPinned, setPaint, setPinned } from "../../src/document/flags";
 import {
   fitFrame,
+  frameAround,
   frameBox,
   frameOf,
   frameState,
@@ -56,6 +57,11 @@ describe("what lies in a frame", () => {
     expect(nodesIn(graph, framed(graph, "1"))).toEqual(["2"]);
     expect(framesIn(graph, framed(graph, "0")).map((each) => each.title)).toEqual(["inner"]);
     expect(framesIn(graph, framed(graph, "1"))).toEqual([]);
+    expect(["1", "2", "3"].map((key) => frameAround(graph, key)?.title)).toEqual([
+      "outer",
+      "inner",
+      undefined,
+    ]);
   });
 
   test("of two frames that are alike, one lies in the other", () => {
