@@ -263,7 +263,13 @@ export function makeClient(codec: Codec, request: typeof fetch = (...given) => f
     },
     embeddings: () => read<string[]>("/embeddings"),
     /** What a route of this server lists. */
-    list: (route: string) => read<unknown[]>(route),
+    async list(route: string): Promise<unknown[]> {
+      const answer = await request(route);
+      const text = await answer.text();
+      if (!answer.ok) throw new Refused(answer.status, `${answer.status} for ${route}`, text);
+      const listed = codec.parse(text);
+      return Array.isArray(listed) ? listed : [];
+    },
     /** Where the picture beside a file of weights is, if there is one. */
     modelPreview: (folder: string, name: string) =>
       `/api/experiment/models/preview/${encodeURIComponent(folder)}/0/${encodeURIComponent(name)}`,

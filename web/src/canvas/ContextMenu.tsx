@@ -28,6 +28,8 @@ export function ContextMenu({ box, painted }: Props) {
     if (element === null) return;
     const open = (event: MouseEvent) => {
       if (isTyping(event.target) && !(event.target as Element).matches(":read-only")) return;
+      // Fields have a menu of their own.
+      if (event.target instanceof Element && event.target.closest(".field-box") !== null) return;
       event.preventDefault();
       const target = targetOf(event, (at) => look.current(flow.screenToFlowPosition(at)));
       const at = placeOf(event);

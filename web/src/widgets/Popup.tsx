@@ -28,8 +28,15 @@ export function Popup({
   useEffect(() => {
     close.current = onClose;
   });
-  // It grows and shrinks with what it holds: a place is found each time it is drawn.
-  useLayoutEffect(() => place(box.current, anchor));
+  useLayoutEffect(() => {
+    const { current } = box;
+    if (current === null) return;
+    place(current, anchor);
+    // It grows and shrinks with what it holds, some of which comes later.
+    const watching = new ResizeObserver(() => place(current, anchor));
+    watching.observe(current);
+    return () => watching.disconnect();
+  }, [anchor]);
   useEffect(() => {
     const away = (event: Event) => {
       const { target } = event;
@@ -67,8 +74,7 @@ export function Popup({
   );
 }
 
-function place(box: HTMLElement | null, anchor: HTMLElement): void {
-  if (box === null) return;
+function place(box: HTMLElement, anchor: HTMLElement): void {
   const field = anchor.getBoundingClientRect();
   box.style.minWidth = `${Math.max(field.width, 160)}px`;
   const { width, height } = box.getBoundingClientRect();

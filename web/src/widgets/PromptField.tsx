@@ -14,7 +14,7 @@ import {
   type WheelEvent,
 } from "react";
 import { t } from "../words/words";
-import { marksOf, piecesOf, wordBefore } from "./marks";
+import { marksOf, piecesOf, type Typed, wordsBefore } from "./marks";
 import { Popup } from "./Popup";
 import { type Completion, useFieldServices } from "./services";
 import { type Replacement, reweighted } from "./weights";
@@ -169,27 +169,43 @@ function marksWithin(text: string, caret: number, from: number, to: number) {
 
 const NOTHING: readonly Completion[] = [];
 
+interface Completing {
+  typed: Typed | null;
+  found: readonly Completion[];
+}
+
+const NOT_COMPLETING: Completing = { typed: null, found: NOTHING };
+
 function useCompletions(text: string, caret: number | null) {
   const services = useFieldServices();
-  const [found, setFound] = useState(NOTHING);
+  const [{ typed, found }, setCompleting] = useState(NOT_COMPLETING);
   const [at, setAt] = useState(0);
   const [dismissed, setDismissed] = useState<string | null>(null);
-  const before = caret === null ? null : wordBefore(text, caret);
-  const word = before?.word ?? null;
   useEffect(() => {
     let stale = false;
     setAt(0);
-    if (word === null) setFound(NOTHING);
-    else {
-      services.complete(word).then((all) => {
-        if (!stale) setFound(all);
-      }, services.complain);
-    }
+    const look = async () => {
+      const before = caret === null ? [] : wordsBefore(text, caret);
+      for (const each of before) {
+        const all = await services.complete(each.word);
+        if (stale) return;
+        if (all.length > 0) {
+          setCompleting({ typed: each, found: all });
+          return;
+        }
+      }
+      if (!stale) setCompleting(NOT_COMPLETING);
+    };
+    look().catch(services.complain);
     return () => {
       stale = true;
     };
-  }, [word, services]);
-  const shown = word === null || word === dismissed ? NOTHING : found;
+  }, [text, caret, services]);
+  const word = typed?.word ?? null;
+  const before = typed;
+  // What was found a letter ago is not for this text.
+  const fresh = typed !== null && caret === typed.from + typed.word.length;
+  const shown = !fresh || word === dismissed ? NOTHING : found;
   const key = (event: KeyboardEvent, choose: (found: Completion, from: number) => void) => {
     const chosen = shown[at];
     if (chosen === undefined || before === null || event.ctrlKey || event.metaKey) return false;

@@ -65,11 +65,24 @@ export function piecesOf(
   return pieces;
 }
 
-/** What is being typed before the caret, if it is long enough to look for. */
-export function wordBefore(text: string, caret: number): { from: number; word: string } | null {
-  const before = text.slice(0, caret);
-  const [found = ""] = /(?:embedding:)?[^,\n(){}[\]|<>:]*$/.exec(before) ?? [];
-  const word = found.trimStart();
-  const least = word.startsWith("embedding:") ? 10 : 2;
-  return word.length < least ? null : { from: caret - word.length, word };
+export interface Typed {
+  from: number;
+  word: string;
 }
+
+/**
+ * What is being typed before the caret, as far as it is long enough to look for: what was begun
+ * after the last comma, and the last word of it alone.
+ */
+export function wordsBefore(text: string, caret: number): Typed[] {
+  const before = text.slice(0, caret);
+  const [found = ""] = /(?:embedding:)?[^,\n(){}[\]|<>:/]*$/.exec(before) ?? [];
+  const part = found.trimStart();
+  const last = part.slice(part.lastIndexOf(" ") + 1);
+  return [...new Set([part, last])]
+    .filter((word) => word.length >= (word.startsWith("embedding:") ? EMBEDDING : LEAST))
+    .map((word) => ({ from: caret - word.length, word }));
+}
+
+const LEAST = 2;
+const EMBEDDING = "embedding:".length;

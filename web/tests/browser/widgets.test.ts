@@ -330,6 +330,30 @@ test("a picture is brought by button, by drop and by paste, and shown with its s
   await card.getByRole("button", { name: "image: third.png" }).waitFor();
 });
 
+test("a picture that was made here is chosen where results lie", async () => {
+  await page.request.post(`${studio.address}/api/upload/image`, {
+    multipart: {
+      image: { name: "made.png", mimeType: "image/png", buffer: PIXEL },
+      type: "output",
+    },
+  });
+  await openNodes({ type: "LoadImage" }, { type: "LoadImageOutput" });
+  const card = node("Load Image");
+  await card.getByRole("button", { name: "From elsewhere" }).click();
+  await page.getByRole("menuitem", { name: "From the results" }).click();
+  await page.getByRole("option", { name: "made.png [output]" }).click();
+  await card.getByRole("button", { name: "image: made.png [output]", exact: true }).waitFor();
+  await card.getByText("1 × 1").waitFor();
+
+  const other = page.getByRole("group", { name: /Load Image \(from/ });
+  await other.getByRole("button", { name: /^image:/ }).click();
+  await page
+    .getByRole("option", { name: /made\.png/ })
+    .first()
+    .click();
+  await other.getByText("1 × 1").waitFor();
+});
+
 test("a field becomes an input fed by a node, shows what it is fed, and a field again", async () => {
   const sampler = node("KSampler");
   await sampler.getByRole("spinbutton", { name: "cfg" }).click({ button: "right" });

@@ -5,7 +5,7 @@ import { foldersOf, nearest, rowsOf } from "../../src/widgets/choices";
 import { hexOf, inFormOf } from "../../src/widgets/color";
 import { added, curveOf, heightAt, inCurveFormOf, moved, removed } from "../../src/widgets/curve";
 import { kindOf } from "../../src/widgets/kinds";
-import { marksOf, piecesOf, wordBefore } from "../../src/widgets/marks";
+import { marksOf, piecesOf, wordsBefore } from "../../src/widgets/marks";
 import { limitOf, stepped, typedNumber, valueAt } from "../../src/widgets/number";
 import { reweighted } from "../../src/widgets/weights";
 
@@ -112,12 +112,16 @@ describe("marks in a prompt", () => {
     expect(pieces.map((each) => each.text).join("")).toBe(text);
   });
 
-  test("a word is found before the caret, with its blanks and no brackets", () => {
-    expect(wordBefore("a cat, blue ey", 14)).toEqual({ from: 7, word: "blue ey" });
-    expect(wordBefore("(blue", 5)).toEqual({ from: 1, word: "blue" });
-    expect(wordBefore("embedding:", 10)).toEqual({ from: 0, word: "embedding:" });
-    expect(wordBefore("x, embedding:ba", 15)).toEqual({ from: 3, word: "embedding:ba" });
-    expect(wordBefore("a", 1)).toBeNull();
+  test("what is typed is found before the caret: after the last comma, and the last word", () => {
+    expect(wordsBefore("a cat, blue ey", 14)).toEqual([
+      { from: 7, word: "blue ey" },
+      { from: 12, word: "ey" },
+    ]);
+    expect(wordsBefore("(blue", 5)).toEqual([{ from: 1, word: "blue" }]);
+    expect(wordsBefore("embedding:", 10)).toEqual([{ from: 0, word: "embedding:" }]);
+    expect(wordsBefore("x, embedding:ba", 15)).toEqual([{ from: 3, word: "embedding:ba" }]);
+    expect(wordsBefore("/* note */ lon", 14)).toEqual([{ from: 11, word: "lon" }]);
+    expect(wordsBefore("a", 1)).toEqual([]);
   });
 });
 
