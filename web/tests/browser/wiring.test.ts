@@ -300,3 +300,19 @@ test("a wire let go on another one joins it, and wires may be shown of the selec
   await page.keyboard.press("Alt+w");
   await expect.poll(() => lines.count()).toBe(10);
 });
+
+test("a node is inserted from a wire's menu, by what fits into it, and healed out again", async () => {
+  const place = await onWire("VAE Decode", "samples");
+  await page.mouse.click(place.x, place.y);
+  const menu = page.getByRole("toolbar", { name: "Wire" });
+  await menu.getByRole("button", { name: "Insert a node…" }).click();
+  await palette().getByRole("option").first().waitFor();
+  expect(await palette().getByRole("option", { name: "VAE Encode" }).count()).toBe(0);
+  await page.keyboard.type("flip");
+  await page.keyboard.press("Enter");
+  await node("Flip Latent").waitFor();
+  await expect.poll(() => wires().count()).toBe(10);
+  await page.keyboard.press("Control+Delete");
+  await expect.poll(() => node("Flip Latent").count()).toBe(0);
+  expect(await wires().count()).toBe(9);
+});
