@@ -21,6 +21,9 @@ import { SUBGRAPH, standingOf } from "./widgets";
 
 interface Made {
   base: Catalog;
+  definitions: Workflow["definitions"];
+  /** Whether instances show more than the definitions say. */
+  isOld: boolean;
   schemas: Readonly<Record<string, NodeSchema>>;
   catalog: Catalog;
 }
@@ -39,6 +42,11 @@ export function catalogWith(workflow: Workflow, catalog: Catalog): Catalog {
   const known = made.get(workflow);
   if (known?.base === base) return known.catalog;
   const before = last.get(workflow.saved);
+  const { definitions } = workflow;
+  // Most edits leave the subgraphs alone.
+  if (before?.base === base && before.definitions === definitions && !before.isOld) {
+    return before.catalog;
+  }
   const maker = new Maker(workflow, base);
   const schemas: Record<string, NodeSchema> = {};
   for (const { id } of Object.values(workflow.definitions)) {
@@ -49,9 +57,8 @@ export function catalogWith(workflow: Workflow, catalog: Catalog): Catalog {
     before?.base === base &&
     Object.keys(schemas).length === Object.keys(before.schemas).length &&
     Object.entries(schemas).every(([id, schema]) => before.schemas[id] === schema);
-  const next = same
-    ? before
-    : { base, schemas, catalog: Object.assign(Object.create(null), base, schemas) as Catalog };
+  const whole: Catalog = same ? before.catalog : Object.assign(Object.create(null), base, schemas);
+  const next: Made = { base, definitions, isOld: maker.isOld, schemas, catalog: whole };
   bases.set(next.catalog, base);
   made.set(workflow, next);
   last.set(workflow.saved, next);
@@ -68,6 +75,10 @@ class Maker {
     this.#workflow = workflow;
     this.#base = base;
     this.#promoted = promotedWithoutInput(workflow);
+  }
+
+  get isOld(): boolean {
+    return this.#promoted.size > 0;
   }
 
   schemaOf(type: string): NodeSchema | undefined {
@@ -114,7 +125,7 @@ class Maker {
     const input = schema?.inputs.find((each) => each.name === widget);
     if (schema === undefined || input === undefined) return unknownWidget(node, widget);
     const value = node.values[widget] ?? standingOf(input);
-    return { ...input, options: { ...input.options, standing: value } };
+    return { ...input, options: { ...input.options, default: value, standing: value } };
   }
 }
 
