@@ -1,4 +1,4 @@
-/** What else Run can do: every command of its group, how often, and on every change. */
+/** What else Run can do now: every command of its group, how often, and on every change. */
 import { Check } from "lucide-react";
 import { type RefObject, useEffect, useRef } from "react";
 import { isEnabled, runCommand, useCommands } from "../state/commands";
@@ -15,7 +15,7 @@ interface Props {
 
 export function RunMenu({ bar, onClose }: Props) {
   const commands = useCommands((state) => state.all).filter(
-    (each) => each.group === "Run" && each.id !== "run.run",
+    (each) => each.group === "Run" && each.id !== "run.run" && isEnabled(each),
   );
   const count = useRunOptions((state) => state.count);
   const onChange = useSetting("calotype.runOnChange");
@@ -26,7 +26,7 @@ export function RunMenu({ bar, onClose }: Props) {
     "run.follow": follow,
   };
   useEffect(() => {
-    menu.current?.querySelector<HTMLElement>("[role^=menuitem]:not(:disabled)")?.focus();
+    menu.current?.querySelector<HTMLElement>("[role^=menuitem]")?.focus();
     const outside = (event: PointerEvent) => {
       if (event.target instanceof Node && bar.current?.contains(event.target) !== true) onClose();
     };
@@ -46,9 +46,7 @@ export function RunMenu({ bar, onClose }: Props) {
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
     if (step === undefined || event.target instanceof HTMLInputElement) return;
     event.preventDefault();
-    const items = [
-      ...(menu.current?.querySelectorAll<HTMLElement>("[role^=menuitem]:not(:disabled)") ?? []),
-    ];
+    const items = [...(menu.current?.querySelectorAll<HTMLElement>("[role^=menuitem]") ?? [])];
     const at = items.indexOf(document.activeElement as HTMLElement);
     items[(at + step + items.length) % items.length]?.focus();
   };
@@ -61,7 +59,6 @@ export function RunMenu({ bar, onClose }: Props) {
             type="button"
             role={each.id in checked ? "menuitemcheckbox" : "menuitem"}
             {...(each.id in checked ? { "aria-checked": checked[each.id] === true } : {})}
-            disabled={!isEnabled(each)}
             onClick={() => {
               runCommand(each.id);
               close();

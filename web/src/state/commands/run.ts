@@ -3,7 +3,7 @@ import { previewsOf, setPreviews } from "../../document/previews";
 import { t } from "../../words/words";
 import type { Command } from "../commands";
 import { goTo } from "../levels";
-import { cancelAll, interrupt, run, stopAfterThis } from "../running";
+import { interrupt, run, stopAfterThis } from "../running";
 import { placeOf, useRuns } from "../runs";
 import { changeSetting, type SettingId, setting } from "../settings";
 import { activeTab, edit, promptIdOf } from "../studio";
@@ -56,13 +56,6 @@ export const runCommands: readonly Command[] = [
     group: "Run",
     enabled: isBusy,
     run: stopAfterThis,
-  },
-  {
-    id: "run.clear",
-    title: "Stop and clear the queue",
-    group: "Run",
-    enabled: isBusy,
-    run: cancelAll,
   },
   toggle("run.onChange", "Run on every change", "calotype.runOnChange"),
   toggle("run.follow", "Follow the run", "calotype.follow"),
