@@ -102,6 +102,7 @@ class Journals:
         self._folder = folder
         self._states: dict[str, _State] = {}
         self._locks: dict[str, asyncio.Lock] = {}
+        self._seen: dict[str, tuple[int, int, _State]] = {}
 
     async def list(self) -> list[Listed]:
         """All of them, newest first; the oldest of those that are closed are let go."""
@@ -208,9 +209,7 @@ class Journals:
                 continue
             try:
                 stat = path.stat()
-                state = self._states.get(path.stem)
-                if state is None or state.size + state.stray != stat.st_size:
-                    state = _scan(lines_of(path.read_bytes()))
+                state = self._state_seen(path, stat)
             except OSError:
                 continue  # closed by another request in this moment
             listed = Listed(path.stem, state.tab, stat.st_size, stat.st_mtime_ns // 1_000_000)
@@ -221,6 +220,17 @@ class Journals:
             (self._folder / f"{name}{_SUFFIX}").unlink(missing_ok=True)
         kept = [each for each, _ in found if each.id not in gone]
         return sorted(kept, key=lambda each: -each.modified)
+
+    def _state_seen(self, path: Path, stat: os.stat_result) -> _State:
+        """What a journal said when it was listed before, if it has not changed since."""
+        state = self._states.get(path.stem)
+        if state is not None and state.size + state.stray == stat.st_size:
+            return state
+        size, modified, state = self._seen.get(path.stem, (-1, -1, None))
+        if state is None or (size, modified) != (stat.st_size, stat.st_mtime_ns):
+            state = _scan(lines_of(path.read_bytes()))
+            self._seen[path.stem] = (stat.st_size, stat.st_mtime_ns, state)
+        return state
 
 
 def lines_of(content: bytes) -> Iterator[tuple[bytes, bool]]:

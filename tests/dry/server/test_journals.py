@@ -116,6 +116,20 @@ def test_the_oldest_closed_ones_are_let_go_and_open_ones_never(tmp_path):
     assert len(list(tmp_path.iterdir())) == 102
 
 
+def test_a_list_says_what_is_there_now(journals, tmp_path):
+    path = tmp_path / f"{NAME}.jsonl"
+    for name, window in (("a", "one"), ("b", "two")):
+        tab = {"window": window, "closed": None, "name": name}
+        path.write_bytes(json.dumps({"n": 1, "tab": tab}).encode() + b"\n")
+        (listed,) = run(journals.list())
+        assert listed.tab == tab
+        (again,) = run(journals.list())
+        assert again == listed
+        path.touch()
+    path.unlink()
+    assert run(journals.list()) == []
+
+
 def test_routes(serving, settings):
     address = f"/calotype/journals/{NAME}"
 
