@@ -4,7 +4,7 @@ import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { type Browser, chromium, type Page } from "playwright-core";
+import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
 
 const ROOT = resolve(import.meta.dirname, "../../..");
 const BROWSERS = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
@@ -93,10 +93,12 @@ async function answered(address: string, server: ChildProcess): Promise<void> {
 export async function openPage(
   { browser, address }: Studio,
   prepare?: (page: Page) => Promise<void>,
+  device: BrowserContextOptions = {},
 ): Promise<Page> {
   const context = await browser.newContext({
     viewport: { width: 1440, height: 900 },
     permissions: ["clipboard-read", "clipboard-write"],
+    ...device,
   });
   const page = await context.newPage();
   page.setDefaultTimeout(30_000);
