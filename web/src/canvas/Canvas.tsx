@@ -6,41 +6,30 @@ import {
   getViewportForBounds,
   type NodeChange,
   ReactFlow,
+  type ReactFlowProps,
   ReactFlowProvider,
   useReactFlow,
   useStore,
 } from "@xyflow/react";
-import {
-  type DragEvent,
-  type MouseEvent,
-  useCallback,
-  useEffect,
-  useMemo,
-  useRef,
-  useState,
-} from "react";
+import { type MouseEvent, useEffect, useMemo, useRef, useState } from "react";
 import { resizeNode } from "../document/edit";
 import type { Point, Size } from "../document/graph";
 import { useArranging } from "../state/arranging";
-import { openFile } from "../state/files";
-import { enter } from "../state/levels";
 import { dragTo } from "../state/moving";
-import { isInstance } from "../state/places";
-import { takeDropped } from "../state/results";
 import { useRuns } from "../state/runs";
 import { useSetting } from "../state/settings";
-import { boundsOf, boundsOfAll, TITLE } from "../state/shape";
+import { boundsOfAll, TITLE } from "../state/shape";
 import {
   activeTab,
   edit,
   endThread,
   select,
   setViewport,
+  type Tab,
   useActive,
   useStudio,
   type Viewport,
 } from "../state/studio";
-import { useView } from "../state/view";
 import { BoundaryCard } from "./BoundaryCard";
 import { Breadcrumbs } from "./Breadcrumbs";
 import { ContextMenu } from "./ContextMenu";
@@ -57,12 +46,13 @@ import { Minimap } from "./Minimap";
 import { NodeCard } from "./NodeCard";
 import { NoteCard } from "./NoteCard";
 import { nodeAt, Overview } from "./Overview";
+import { usePointing } from "./pointing";
 import { RerouteCard } from "./RerouteCard";
 import { Drawn, useSelecting } from "./Selecting";
 import { SelectionBar } from "./SelectionBar";
 import { useLongPress } from "./touch";
 import { PulledWire, Wire } from "./Wire";
-import { paintedWireAt, usePaintedWires, WireLayer } from "./WireLayer";
+import { usePaintedWires, WireLayer } from "./WireLayer";
 import { WireMarks } from "./WireMarks";
 import { clickWire, WireMenu } from "./WireMenu";
 import { useWheel } from "./wheel";
@@ -85,6 +75,38 @@ const ADDING = ["Shift", "Control", "Meta"];
 const NO_NODES: FlowNode[] = [];
 const NO_EDGES: FlowEdge[] = [];
 
+/** What the library is given once: it takes in anew whatever is not the same object as before. */
+const ALWAYS = {
+  nodeTypes: NODE_TYPES,
+  edgeTypes: EDGE_TYPES,
+  onNodesChange,
+  onEdgesChange,
+  onNodeDragStart: startDrag,
+  onNodeDrag: goOnDragging,
+  onNodeDragStop: stopDrag,
+  onConnectStart: startPulling,
+  onConnect: joinEnds,
+  isValidConnection: mayJoin,
+  onConnectEnd: letGo,
+  onReconnect: reconnect,
+  onReconnectEnd: disconnect,
+  onEdgeClick,
+  onMoveEnd,
+  connectionLineComponent: PulledWire,
+  connectionRadius: 18,
+  onlyRenderVisibleElements: true,
+  minZoom: MIN_ZOOM,
+  maxZoom: 2.5,
+  // Whose the wheel is, is decided before the library hears of it (wheel.ts).
+  noWheelClassName: "never",
+  zoomOnDoubleClick: false,
+  deleteKeyCode: null,
+  selectionKeyCode: null,
+  multiSelectionKeyCode: ADDING,
+  disableKeyboardA11y: true,
+  elevateNodesOnSelect: true,
+} as const satisfies ReactFlowProps<FlowNode, FlowEdge>;
+
 export function Canvas() {
   const shown = useActive((tab) => [tab.id, ...tab.level].join(":"));
   return (
@@ -97,23 +119,13 @@ export function Canvas() {
 function Board() {
   const flow = useReactFlow<FlowNode, FlowEdge>();
   const tab = useActive((each) => each);
-  const catalog = useStudio((state) => state.catalog);
-  const shown = useRuns((state) => state.shown);
   const [firstView] = useState(() => tab.viewport ?? guessedView());
   // Until the library has looked at the page it knows no view, and would build every node.
   const overview = useStore(
     ({ width, transform }) => (width === 0 ? firstView.zoom : transform[2]) < OVERVIEW_BELOW,
   );
   const fading = useFading(overview);
-  const [projection] = useState(() => new Projection());
-  const nodes = useMemo(
-    () => foldNodes(projection.nodes(tab, catalog, shown), tab.graph),
-    [projection, tab, catalog, shown],
-  );
-  const edges = useMemo(
-    () => foldEdges(projection.edges(tab, catalog), tab.graph),
-    [projection, tab, catalog],
-  );
+  const { nodes, edges } = useProjected(tab);
   const box = useRef<HTMLDivElement>(null);
   const pointer = useCanvasHandle(flow, box);
   useFirstView(flow, box);
@@ -127,50 +139,7 @@ function Board() {
   const tool = useSetting("calotype.drag");
   const settling = useArranging((state) => state.settling);
 
-  const atScreen = useCallback(
-    (x: number, y: number) => flow.screenToFlowPosition({ x, y }),
-    [flow],
-  );
-
-  const isPainted = wires.painted !== null;
-  const onPaneClick = useCallback(
-    (event: MouseEvent) => {
-      const screen = { x: event.clientX, y: event.clientY };
-      const at = flow.screenToFlowPosition(screen, { snapToGrid: false });
-      const key = overview ? nodeAt(at) : null;
-      const wire = isPainted ? paintedWireAt(at, flow.getZoom()) : null;
-      if (wire !== null) clickWire(event, wire);
-      else select(key === null ? [] : [key]);
-    },
-    [overview, flow, isPainted],
-  );
-  const onMouseMove = useCallback(
-    (event: MouseEvent) => {
-      pointer.current = { x: event.clientX, y: event.clientY };
-    },
-    [pointer],
-  );
-
-  const onDoubleClick = (event: MouseEvent) => {
-    if (enterAt(event.target)) return;
-    if (!isPane(event.target)) return;
-    const at = atScreen(event.clientX, event.clientY);
-    const key = overview ? nodeAt(at) : null;
-    const bounds = key === null ? null : boundsOf(activeTab().graph, [key]);
-    if (bounds !== null) void flow.fitBounds(bounds, { padding: 0.6, duration: 240 });
-    else {
-      const screen = { x: event.clientX, y: event.clientY };
-      useView.setState({ palette: { screen, at, pulled: null } });
-    }
-  };
-
-  const onDrop = (event: DragEvent) => {
-    event.preventDefault();
-    const at = { x: event.clientX, y: event.clientY };
-    if (takeDropped(event.dataTransfer, event.target, at)) return;
-    const [file] = event.dataTransfer.files;
-    if (file !== undefined) void openFile(file, atScreen(event.clientX, event.clientY));
-  };
+  const hears = usePointing(flow, pointer, { overview, isPainted: wires.painted !== null });
 
   return (
     // biome-ignore lint/a11y/noStaticElementInteractions: the keys do the same, see keys.ts
@@ -178,45 +147,19 @@ function Board() {
       ref={box}
       className={`canvas${settling ? " settling" : ""}${fading ? " arriving" : ""}`}
       data-tool={tool}
-      onDoubleClick={onDoubleClick}
-      onDragOver={(event) => event.preventDefault()}
-      onDrop={onDrop}
+      onDoubleClick={hears.onDoubleClick}
+      onDragOver={hears.onDragOver}
+      onDrop={hears.onDrop}
     >
       <ReactFlow<FlowNode, FlowEdge>
         nodes={overview ? NO_NODES : nodes}
         edges={overview ? NO_EDGES : wires.edges}
-        nodeTypes={NODE_TYPES}
-        edgeTypes={EDGE_TYPES}
-        onNodesChange={onNodesChange}
-        onEdgesChange={onEdgesChange}
-        onNodeDragStart={startDrag}
-        onNodeDrag={goOnDragging}
-        onNodeDragStop={stopDrag}
-        onConnectStart={startPulling}
-        onConnect={joinEnds}
-        isValidConnection={mayJoin}
-        onConnectEnd={letGo}
-        onReconnect={reconnect}
-        onReconnectEnd={disconnect}
-        onEdgeClick={onEdgeClick}
-        onPaneClick={onPaneClick}
-        onMouseMove={onMouseMove}
-        onMoveEnd={onMoveEnd}
-        connectionLineComponent={PulledWire}
-        connectionRadius={18}
-        onlyRenderVisibleElements
-        minZoom={MIN_ZOOM}
-        maxZoom={2.5}
+        {...ALWAYS}
+        onPaneClick={hears.onPaneClick}
+        onMouseMove={hears.onMouseMove}
         panOnDrag={panning}
         zoomOnScroll={byWheel === "mouse"}
         panOnScroll={byWheel === "trackpad"}
-        noWheelClassName="never"
-        zoomOnDoubleClick={false}
-        deleteKeyCode={null}
-        selectionKeyCode={null}
-        multiSelectionKeyCode={ADDING}
-        disableKeyboardA11y
-        elevateNodesOnSelect
         defaultViewport={firstView}
       >
         <Background variant={BackgroundVariant.Dots} gap={24} size={1.8} />
@@ -227,15 +170,40 @@ function Board() {
         {(overview || fading) && <Overview />}
         <DifferenceLayer />
       </ReactFlow>
+      <Above />
+      <ContextMenu box={box} painted={painted} />
+      {tab.graph.order.length === 0 && <Empty />}
+    </div>
+  );
+}
+
+/** What lies above the graph and does not move with it. */
+function Above() {
+  return (
+    <>
       <Breadcrumbs />
       <ZoomBar />
       <Minimap />
       <WireMenu />
       <SelectionBar />
-      <ContextMenu box={box} painted={painted} />
-      {tab.graph.order.length === 0 && <Empty />}
-    </div>
+    </>
   );
+}
+
+/** The document as the library draws it. */
+function useProjected(tab: Tab): { nodes: FlowNode[]; edges: FlowEdge[] } {
+  const catalog = useStudio((state) => state.catalog);
+  const shown = useRuns((state) => state.shown);
+  const [projection] = useState(() => new Projection());
+  const nodes = useMemo(
+    () => foldNodes(projection.nodes(tab, catalog, shown), tab.graph),
+    [projection, tab, catalog, shown],
+  );
+  const edges = useMemo(
+    () => foldEdges(projection.edges(tab, catalog), tab.graph),
+    [projection, tab, catalog],
+  );
+  return { nodes, edges };
 }
 
 const FADE = 160;
@@ -270,22 +238,6 @@ function Empty() {
       <p>Double-click to add a node, or drop a workflow or a picture made with one here.</p>
     </div>
   );
-}
-
-/** Goes into the instance of a subgraph that was double-clicked, if it was one. */
-function enterAt(target: EventTarget): boolean {
-  if (!(target instanceof Element) || target.closest("input, textarea, button, .field") !== null) {
-    return false;
-  }
-  const key = target.closest<HTMLElement>("[data-node]")?.dataset.node;
-  if (key === undefined || !isInstance(activeTab(), key)) return false;
-  enter(key);
-  return true;
-}
-
-function isPane(target: EventTarget): boolean {
-  // Nodes and wires lie within the pane: only the pane itself is empty.
-  return target instanceof Element && target.matches(".react-flow__pane");
 }
 
 const AROUND = { width: 360, height: 220 };

@@ -52,12 +52,8 @@ function hear(element: HTMLElement, flow: Flow): () => void {
     const screen = { x: event.clientX, y: event.clientY };
     held = { pointer: event.pointerId, node, screen, start, from: null };
   };
-  /** The view is not moved by what moves nodes. */
   const keepView = (event: MouseEvent) => {
-    if (held === null) return;
-    event.stopPropagation();
-    event.preventDefault();
-    if (document.activeElement instanceof HTMLElement) document.activeElement.blur();
+    if (held !== null) takeFromView(event);
   };
   const move = (event: PointerEvent) => {
     if (held === null || event.pointerId !== held.pointer) return;
@@ -97,6 +93,13 @@ function hear(element: HTMLElement, flow: Flow): () => void {
     window.removeEventListener("pointercancel", release);
     release();
   };
+}
+
+/** The view is not moved by what moves nodes. */
+function takeFromView(event: MouseEvent): void {
+  event.stopPropagation();
+  event.preventDefault();
+  if (document.activeElement instanceof HTMLElement) document.activeElement.blur();
 }
 
 function cornersOf(keys: readonly string[]): ReadonlyMap<string, Point> {

@@ -1,0 +1,83 @@
+/** Clicks, double clicks and drops on the canvas, on what is built and on what is painted. */
+import type { useReactFlow } from "@xyflow/react";
+import { type DragEvent, type MouseEvent, type RefObject, useMemo } from "react";
+import type { Point } from "../document/graph";
+import { openFile } from "../state/files";
+import { enter } from "../state/levels";
+import { isInstance } from "../state/places";
+import { takeDropped } from "../state/results";
+import { boundsOf } from "../state/shape";
+import { activeTab, select } from "../state/studio";
+import { useView } from "../state/view";
+import type { FlowEdge, FlowNode } from "./flow";
+import { nodeAt } from "./Overview";
+import { paintedWireAt } from "./WireLayer";
+import { clickWire } from "./WireMenu";
+
+type Flow = ReturnType<typeof useReactFlow<FlowNode, FlowEdge>>;
+
+/** What is painted now, and so has no element to be clicked. */
+interface Painted {
+  overview: boolean;
+  isPainted: boolean;
+}
+
+/** The same handlers until something else is painted: the library takes in anew what is not the same. */
+export function usePointing(
+  flow: Flow,
+  pointer: RefObject<Point | null>,
+  { overview, isPainted }: Painted,
+) {
+  return useMemo(() => {
+    const screenOf = ({ clientX: x, clientY: y }: MouseEvent) => ({ x, y });
+    const exactly = (event: MouseEvent) =>
+      flow.screenToFlowPosition(screenOf(event), { snapToGrid: false });
+    return {
+      onPaneClick: (event: MouseEvent) => {
+        const at = exactly(event);
+        const key = overview ? nodeAt(at) : null;
+        const wire = isPainted ? paintedWireAt(at, flow.getZoom()) : null;
+        if (wire !== null) clickWire(event, wire);
+        else select(key === null ? [] : [key]);
+      },
+      onMouseMove: (event: MouseEvent) => {
+        pointer.current = screenOf(event);
+      },
+      onDoubleClick: (event: MouseEvent) => {
+        if (enterAt(event.target) || !isPane(event.target)) return;
+        const key = overview ? nodeAt(exactly(event)) : null;
+        const bounds = key === null ? null : boundsOf(activeTab().graph, [key]);
+        if (bounds !== null) void flow.fitBounds(bounds, { padding: 0.6, duration: 240 });
+        else {
+          const screen = screenOf(event);
+          const at = flow.screenToFlowPosition(screen);
+          useView.setState({ palette: { screen, at, pulled: null } });
+        }
+      },
+      onDragOver: (event: DragEvent) => event.preventDefault(),
+      onDrop: (event: DragEvent) => {
+        event.preventDefault();
+        const screen = screenOf(event);
+        if (takeDropped(event.dataTransfer, event.target, screen)) return;
+        const [file] = event.dataTransfer.files;
+        if (file !== undefined) void openFile(file, flow.screenToFlowPosition(screen));
+      },
+    };
+  }, [flow, pointer, overview, isPainted]);
+}
+
+/** Goes into the instance of a subgraph that was double-clicked, if it was one. */
+function enterAt(target: EventTarget): boolean {
+  if (!(target instanceof Element) || target.closest("input, textarea, button, .field") !== null) {
+    return false;
+  }
+  const key = target.closest<HTMLElement>("[data-node]")?.dataset.node;
+  if (key === undefined || !isInstance(activeTab(), key)) return false;
+  enter(key);
+  return true;
+}
+
+function isPane(target: EventTarget): boolean {
+  // Nodes and wires lie within the pane: only the pane itself is empty.
+  return target instanceof Element && target.matches(".react-flow__pane");
+}
