@@ -55,6 +55,81 @@ export function straightened(
   return heights;
 }
 
+/**
+ * The same items in columns with fewer wires that cross: each column in the order of its
+ * neighbours' middles, swept to and fro, the best seen is kept (Sugiyama et al. 1981).
+ */
+export function uncrossed(items: readonly Item[], joints: readonly Joint[]): Item[] {
+  const columns = [...gathered(items, (each) => each.column).entries()]
+    .sort(([one], [other]) => one - other)
+    .map(([, column]) => [...column].sort((one, other) => one.y - other.y));
+  const before = gathered(joints, (each) => each.to);
+  const after = gathered(joints, (each) => each.from);
+  let [best, fewest] = [columns, crossingsIn(columns, after)];
+  let now = columns;
+  for (let sweep = 0; sweep < SWEEPS && fewest > 0; sweep += 1) {
+    const forth = sweep % 2 === 0;
+    const places = placesIn(now);
+    const next = forth ? [...now] : [...now].reverse();
+    next.forEach((column, index) => {
+      const wanted = new Map(
+        column.map((item) => {
+          const beside = forth
+            ? (before.get(item.key) ?? []).map((each) => each.from)
+            : (after.get(item.key) ?? []).map((each) => each.to);
+          const sum = beside.reduce((total, key) => total + (places.get(key) ?? 0), 0);
+          const own = places.get(item.key) ?? 0;
+          return [item.key, beside.length === 0 ? own : sum / beside.length] as const;
+        }),
+      );
+      const sorted = [...column].sort(
+        (one, other) => (wanted.get(one.key) ?? 0) - (wanted.get(other.key) ?? 0),
+      );
+      next[index] = sorted;
+      for (const [key, place] of placesIn([sorted])) places.set(key, place);
+    });
+    now = forth ? next : next.reverse();
+    const crossings = crossingsIn(now, after);
+    if (crossings < fewest) [best, fewest] = [now, crossings];
+  }
+  return best.flatMap((column) => {
+    let y = 0;
+    return column.map((item) => {
+      const placed = { ...item, y };
+      y += item.height;
+      return placed;
+    });
+  });
+}
+
+/** Where each stands in its column, from 0 to 1: columns are not equally long. */
+function placesIn(columns: readonly (readonly Item[])[]): Map<string, number> {
+  return new Map(
+    columns.flatMap((column) =>
+      column.map(({ key }, index) => [key, (index + 0.5) / column.length] as const),
+    ),
+  );
+}
+
+function crossingsIn(
+  columns: readonly (readonly Item[])[],
+  after: ReadonlyMap<string, readonly Joint[]>,
+): number {
+  const places = placesIn(columns);
+  let crossings = 0;
+  for (const column of columns) {
+    const ends = column.map(({ key }) =>
+      (after.get(key) ?? []).map((each) => places.get(each.to) ?? 0),
+    );
+    ends.forEach((upper, index) => {
+      for (const lower of ends.slice(index + 1)) {
+        for (const one of upper) for (const other of lower) if (one > other) crossings += 1;
+      }
+    });
+  }
+  return crossings;
+}
+
 function gathered<Value, Key>(values: readonly Value[], by: (value: Value) => Key) {
   const found = new Map<Key, Value[]>();
   for (const each of values) {

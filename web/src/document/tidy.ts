@@ -6,7 +6,7 @@
  */
 import { around, type Box, type Boxes } from "./arrange";
 import type { Point } from "./graph";
-import { type Item, type Joint, straightened } from "./straighten";
+import { type Item, type Joint, straightened, uncrossed } from "./straighten";
 
 type Dagre = typeof import("@dagrejs/dagre");
 
@@ -24,6 +24,7 @@ const ROW_GAP = 32;
 const GRID = 8;
 /** As tall as a wire that runs past a column is taken to be. */
 const PASSING = 8;
+const LARGE = 60;
 /** Boxes without wires are put into rows about this wide at least. */
 const ROW_WIDTH = 900;
 
@@ -104,11 +105,19 @@ function arranged(items: Boxes, joints: readonly Joint[], dagre: Dagre): Map<str
 
 function columned(items: Boxes, joints: readonly Joint[], dagre: Dagre): Map<string, Box> {
   const graph = new dagre.graphlib.Graph();
-  graph.setGraph({ rankdir: "LR", nodesep: ROW_GAP, ranksep: COLUMN_GAP, edgesep: GRID });
+  graph.setGraph({
+    rankdir: "LR",
+    nodesep: ROW_GAP,
+    ranksep: COLUMN_GAP,
+    edgesep: GRID,
+    ranker: "tight-tree",
+  });
   graph.setDefaultEdgeLabel(() => ({}));
   for (const [key, { width, height }] of items) graph.setNode(key, { width, height });
   for (const { from, to } of joints) graph.setEdge(from, to);
-  dagre.layout(graph);
+  // Dagre's own search for few crossings takes seconds on a large graph.
+  const isLarge = items.size > LARGE;
+  dagre.layout(graph, { disableOptimalOrderHeuristic: isLarge });
   const centres = new Map([...items.keys()].map((key) => [key, graph.node(key) as Point]));
   const columns = [...new Set([...centres.values()].map(({ x }) => Math.round(x)))].sort(
     (one, other) => one - other,
@@ -126,7 +135,9 @@ function columned(items: Boxes, joints: readonly Joint[], dagre: Dagre): Map<str
     return { key, column: columns.indexOf(Math.round(x)), y: y - height / 2, height };
   });
   const passing = passingWires(graph, joints, columns);
-  const heights = straightened([...stand, ...passing.items], passing.joints, ROW_GAP);
+  const all = [...stand, ...passing.items];
+  const ordered = isLarge ? uncrossed(all, passing.joints) : all;
+  const heights = straightened(ordered, passing.joints, ROW_GAP);
   const snapped = (value: number) => Math.round(value / GRID) * GRID;
   return new Map(
     stand.map(({ key, column }) => {

@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { around, type Box, encloses, overlaps } from "../../src/document/arrange";
 import { parseJson } from "../../src/document/json";
 import { readGraph } from "../../src/document/read";
-import type { Joint } from "../../src/document/straighten";
+import { type Joint, uncrossed } from "../../src/document/straighten";
 import { tidied, type Untidy } from "../../src/document/tidy";
 
 const MARGIN = { before: { x: 16, y: 52 }, after: { x: 16, y: 16 } };
@@ -64,6 +64,35 @@ describe.each([1, 2, 3, 4])("a tangle of 40 boxes (%i)", (seed) => {
       expect(after.get(key)).toMatchObject({ width, height });
     }
   });
+});
+
+test("a large tangle, too", async () => {
+  const task = tangle(200, 7);
+  const after = await tidied(task);
+  expect(after.size).toBe(200);
+  expectApart(after);
+  expectLeftToRight(after, task.joints);
+});
+
+test("columns are put into an order in which fewer wires cross", () => {
+  const item = (key: string, column: number, y: number) => ({ key, column, y, height: 10 });
+  const items = ["a", "b", "c"].flatMap((key, index) => [
+    item(key, 0, index * 10),
+    item(key.toUpperCase(), 1, (2 - index) * 10),
+  ]);
+  const joints = ["a", "b", "c"].map((from) => ({
+    from,
+    to: from.toUpperCase(),
+    fromY: 5,
+    toY: 5,
+  }));
+  const placed = uncrossed(items, joints);
+  const column = (which: number) =>
+    placed
+      .filter((each) => each.column === which)
+      .sort((one, other) => one.y - other.y)
+      .map((each) => each.key.toLowerCase());
+  expect(column(1)).toEqual(column(0));
 });
 
 test("a chain is drawn with straight wires", async () => {
