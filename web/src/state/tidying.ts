@@ -15,11 +15,13 @@ import {
 import type { Graph, Point } from "../document/graph";
 import type { Joint } from "../document/straighten";
 import { tidied, type Untidy } from "../document/tidy";
+import { t } from "../words/words";
 import { settle } from "./arranging";
 import { boxesOf, boxOf, pinnedOf } from "./boxes";
 import { foldedEnds, foldingOf } from "./folding";
 import { bodyAt } from "./shape";
 import { activeTab, edit, useStudio } from "./studio";
+import { tell } from "./view";
 import { endsOf } from "./wires";
 
 const MARGIN = {
@@ -37,11 +39,34 @@ export async function tidy(keys: readonly string[]): Promise<void> {
   const free = keys.filter((key) => !pinned.has(key));
   const task = taskOf(graph, free);
   if (task.boxes.size < 2) return;
-  const places = await tidied(task);
-  // The library may have had to be fetched: what changed meanwhile is not overwritten.
-  if (activeTab().id !== id || activeTab().graph !== graph) return;
+  const places = await laidOut(task);
+  if (activeTab().id !== id || activeTab().graph !== graph) {
+    tell(t("The graph was changed while it was being tidied, so it stays as it is."));
+    return;
+  }
   settle();
   edit("Tidy", (draft) => lay(draft, graph, places));
+}
+
+/** So many boxes take longer than a moment: they are laid out beside the page. */
+const MANY = 60;
+
+function laidOut(task: Untidy): Promise<ReadonlyMap<string, Box>> {
+  if (task.boxes.size <= MANY || typeof Worker === "undefined") return tidied(task);
+  return new Promise((done, fail) => {
+    const worker = new Worker(new URL("../document/tidyWorker.ts", import.meta.url), {
+      type: "module",
+    });
+    worker.onmessage = ({ data }: MessageEvent<ReadonlyMap<string, Box>>) => {
+      worker.terminate();
+      done(data);
+    };
+    worker.onerror = ({ message }) => {
+      worker.terminate();
+      fail(new Error(t("The graph could not be tidied: {{message}}", { message })));
+    };
+    worker.postMessage(task);
+  });
 }
 
 function taskOf(graph: Graph, keys: readonly string[]): Untidy {
