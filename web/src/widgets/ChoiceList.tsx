@@ -228,11 +228,6 @@ function Line(props: LineProps) {
       role="option"
       tabIndex={-1}
       aria-selected={false}
-      aria-label={
-        row.open
-          ? t("{{name}}, an open folder", { name: row.label })
-          : t("{{name}}, a folder of {{count}}", { name: row.label, count: row.count })
-      }
       className={`choice folder${at ? " at" : ""}`}
       style={{ paddingInlineStart: 8 + row.depth * 14 }}
       onPointerEnter={onPoint}
@@ -241,7 +236,12 @@ function Line(props: LineProps) {
         onAct();
       }}
     >
-      <ChevronRight size={12} className={row.open ? "open" : ""} aria-hidden />
+      <ChevronRight
+        size={12}
+        className={row.open ? "open" : ""}
+        role="img"
+        aria-label={row.open ? t("open folder") : t("folder")}
+      />
       <span className="name">{row.label}</span>
       <span className="count">{row.count}</span>
     </div>

@@ -38,11 +38,6 @@ export function ComboField({ label, input, value, choices: given, onChange }: Pr
         className={`field combo${missing ? " missing" : ""}`}
         aria-haspopup="dialog"
         aria-expanded={open}
-        aria-label={
-          missing
-            ? t("{{label}}: {{value}}, which is not here", { label, value: shown })
-            : t("{{label}}: {{value}}", { label, value: shown })
-        }
         title={missing ? t("{{value}} is not here", { value: shown }) : shown}
         onClick={() => {
           setOpen(true);
@@ -58,7 +53,9 @@ export function ComboField({ label, input, value, choices: given, onChange }: Pr
         }}
       >
         <span className="label">{label}</span>
-        {missing && <AlertTriangle className="warning" size={12} aria-hidden />}
+        {missing && (
+          <AlertTriangle className="warning" size={12} role="img" aria-label={t("not here:")} />
+        )}
         <span className="value">{shown || t("none")}</span>
         <ChevronDown size={12} aria-hidden />
       </button>
@@ -109,7 +106,6 @@ export function ManyField({ label, input, value, choices, onChange }: ManyProps)
         className={`field combo${gone.length > 0 ? " missing" : ""}`}
         aria-haspopup="dialog"
         aria-expanded={open}
-        aria-label={t("{{label}}: {{value}}", { label, value: shown || t("none") })}
         title={shown}
         onClick={() => setOpen(true)}
       >

@@ -156,7 +156,6 @@ function Toggle({ label, value, options, onChange }: ToggleProps) {
       type="button"
       role="switch"
       aria-checked={value}
-      aria-label={label}
       className="field toggle"
       onClick={() => onChange(!value)}
     >

@@ -36,7 +36,6 @@ export function MarksField({ label, marker, value, picture, onChange, onDone }: 
         className="field combo"
         aria-haspopup="dialog"
         aria-expanded={open}
-        aria-label={t("{{label}}: {{value}}", { label, value: shown })}
         onClick={() => setOpen(true)}
       >
         <span className="label">{label}</span>

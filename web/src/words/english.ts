@@ -71,6 +71,4 @@ export const english: Readonly<Record<string, string>> = {
   "{{count}} changed_other": "{{count}} changed",
   "Pick one of {{count}} found:_one": "Pick the one that was found:",
   "Pick one of {{count}} found:_other": "Pick one of {{count}} found:",
-  "{{name}}, a folder of {{count}}_one": "{{name}}, a folder of {{count}}",
-  "{{name}}, a folder of {{count}}_other": "{{name}}, a folder of {{count}}",
 };

@@ -163,21 +163,21 @@ test("switches say their words; colours are typed and picked", async () => {
 
 test("a list lies in folders, is searched, and several are ticked", async () => {
   const card = await openEveryKind();
-  await card.getByRole("button", { name: /^file:/ }).click();
+  await card.getByRole("button", { name: /^file / }).click();
   const list = page.getByRole("dialog", { name: "file" });
-  await list.getByRole("option", { name: "a, an open folder" }).waitFor();
-  await list.getByRole("option", { name: /^b, a folder/ }).click();
+  await list.getByRole("option", { name: /^open folder a/ }).waitFor();
+  await list.getByRole("option", { name: /^folder b/ }).click();
   await list.getByRole("option", { name: "three.pt" }).click();
-  await card.getByRole("button", { name: "file: b/three.pt" }).waitFor();
-  await card.getByRole("button", { name: /^file:/ }).press("ArrowDown");
-  await card.getByRole("button", { name: "file: four.pt" }).waitFor();
+  await card.getByRole("button", { name: "file b/three.pt" }).waitFor();
+  await card.getByRole("button", { name: /^file / }).press("ArrowDown");
+  await card.getByRole("button", { name: "file four.pt" }).waitFor();
 
-  await card.getByRole("button", { name: /^several:/ }).click();
+  await card.getByRole("button", { name: /^several / }).click();
   const ticks = page.getByRole("dialog", { name: "several" });
   await ticks.getByRole("option", { name: "blue" }).click();
   await ticks.getByRole("option", { name: "red" }).click();
   await page.keyboard.press("Escape");
-  await card.getByRole("button", { name: "several: blue" }).waitFor();
+  await card.getByRole("button", { name: "several blue" }).waitFor();
   const [every] = await saved();
   expect(JSON.stringify(every)).toContain('["blue"]');
 });
@@ -185,11 +185,13 @@ test("a list lies in folders, is searched, and several are ticked", async () => 
 test("a file that is not here stays, is named, and what is like it is offered", async () => {
   await openNodes({ type: "CheckpointLoaderSimple", values: ["old/calotype-demo-v2.ckpt"] });
   const card = node("Load Checkpoint");
-  const field = card.getByRole("button", { name: /old\/calotype-demo-v2.ckpt, which is not here/ });
+  const field = card.getByRole("button", {
+    name: /ckpt_name not here: old\/calotype-demo-v2.ckpt/,
+  });
   await field.click();
   await page.getByText("old/calotype-demo-v2.ckpt is not on this server.").waitFor();
   await page.getByRole("button", { name: "calotype-demo.safetensors" }).click();
-  await card.getByRole("button", { name: "ckpt_name: calotype-demo.safetensors" }).waitFor();
+  await card.getByRole("button", { name: "ckpt_name calotype-demo.safetensors" }).waitFor();
 });
 
 test("a prompt: weights by keys, completion, brackets that belong together, its own undo", async () => {
@@ -267,19 +269,19 @@ test("curves: points by pointer and by keyboard; boxes drawn and moved", async (
   await page.keyboard.press("Delete");
   await expect.poll(() => card.getByRole("button", { name: /^tone, point/ }).count()).toBe(2);
 
-  await card.getByRole("button", { name: /^region:/ }).click();
+  await card.getByRole("button", { name: /^region / }).click();
   const box = page.getByRole("button", { name: /^region 1:/ });
   await box.focus();
   await page.keyboard.press("ArrowRight");
   await page.keyboard.press("Alt+ArrowDown");
   await page.keyboard.press("Escape");
-  await card.getByRole("button", { name: "region: 256 × 136 at 72, 64" }).waitFor();
+  await card.getByRole("button", { name: "region 256 × 136 at 72, 64" }).waitFor();
 });
 
 test("a choice brings its own fields, on the node and in the file", async () => {
   const card = await openEveryKind();
   await card.getByRole("spinbutton", { name: "by" }).waitFor();
-  await card.getByRole("button", { name: /^method:/ }).click();
+  await card.getByRole("button", { name: /^method / }).click();
   await page.getByRole("option", { name: "size" }).click();
   await card.getByRole("spinbutton", { name: "height" }).waitFor();
   expect(await card.getByRole("spinbutton", { name: "by" }).count()).toBe(0);
@@ -293,7 +295,7 @@ test("a picture is brought by button, by drop and by paste, and shown with its s
   const chooser = page.waitForEvent("filechooser");
   await card.getByRole("button", { name: "Bring a picture" }).click();
   await (await chooser).setFiles({ name: "first.png", mimeType: "image/png", buffer: PIXEL });
-  await card.getByRole("button", { name: "image: first.png" }).waitFor();
+  await card.getByRole("button", { name: "image first.png" }).waitFor();
   await card.getByText("1 × 1").waitFor();
 
   const give = async (event: string, name: string, target: Locator) => {
@@ -317,17 +319,17 @@ test("a picture is brought by button, by drop and by paste, and shown with its s
     }
   };
   await give("drop", "second.png", card);
-  await card.getByRole("button", { name: "image: second.png" }).waitFor();
+  await card.getByRole("button", { name: "image second.png" }).waitFor();
   expect(await page.locator(".card").count()).toBe(1);
 
   await card.locator(".card-title").click();
   await give("paste", "third.png", page.locator("body"));
-  await card.getByRole("button", { name: "image: third.png" }).waitFor();
+  await card.getByRole("button", { name: "image third.png" }).waitFor();
 
   await page.route("**/api/upload/image", (route) => route.fulfill({ status: 413, body: "{}" }));
   await give("drop", "huge.png", card);
   await card.getByRole("alert").getByText("huge.png is larger than this server takes").waitFor();
-  await card.getByRole("button", { name: "image: third.png" }).waitFor();
+  await card.getByRole("button", { name: "image third.png" }).waitFor();
 });
 
 test("a picture that was made here is chosen where results lie", async () => {
@@ -342,11 +344,11 @@ test("a picture that was made here is chosen where results lie", async () => {
   await card.getByRole("button", { name: "From elsewhere" }).click();
   await page.getByRole("menuitem", { name: "From the results" }).click();
   await page.getByRole("option", { name: "made.png [output]" }).click();
-  await card.getByRole("button", { name: "image: made.png [output]", exact: true }).waitFor();
+  await card.getByRole("button", { name: "image made.png [output]", exact: true }).waitFor();
   await card.getByText("1 × 1").waitFor();
 
   const other = page.getByRole("group", { name: /Load Image \(from/ });
-  await other.getByRole("button", { name: /^image:/ }).click();
+  await other.getByRole("button", { name: /^image / }).click();
   await page
     .getByRole("option", { name: /made\.png/ })
     .first()
