@@ -16,7 +16,7 @@ import {
 } from "../document/graph";
 import { type Inner, promotedName, promotionsOf, widgetsBehind } from "../document/instances";
 import { equalJson, isObject, type Json, type JsonObject } from "../document/json";
-import { graphsOf } from "../document/levels";
+import { graphsOf, instancesOf } from "../document/levels";
 import { SUBGRAPH, standingOf } from "./widgets";
 
 interface Made {
@@ -102,7 +102,10 @@ class Maker {
 
   #input(definition: Definition, port: OutputSlot, slot: number): InputSchema {
     const [inner] = widgetsBehind(definition, slot, this.#workflow.definitions);
-    const widget = inner === undefined ? null : this.#widget(definition, inner);
+    const widget =
+      inner === undefined
+        ? null
+        : (this.#widget(definition, inner) ?? this.#heldOutside(definition, port));
     const display_name = slotLabel(port);
     if (widget !== null) {
       return { ...widget, name: port.name, options: { ...widget.options, display_name } };
@@ -115,6 +118,13 @@ class Maker {
       choices: null,
       folder: null,
     };
+  }
+
+  /** A widget of a class that is not installed, by the value that an instance holds for it. */
+  #heldOutside({ id }: Definition, port: OutputSlot): InputSchema | null {
+    const held = instancesOf(this.#workflow, id).map(({ node }) => node.values[port.name]);
+    const value = held.find((each) => each != null);
+    return value === undefined ? null : widgetOf(port.name, value);
   }
 
   /** A widget of the inside as it looks on the outside; null where nobody knows what it is. */
@@ -162,6 +172,10 @@ function outputsOf({ graph }: Definition): OutputSchema[] {
 /** A widget of a class that is not installed: its value says what it is. */
 function unknownWidget(node: GraphNode, widget: string): InputSchema | null {
   const value = unknownValue(node, widget);
+  return value === undefined ? null : widgetOf(widget, value);
+}
+
+function widgetOf(name: string, value: Json): InputSchema | null {
   const type =
     typeof value === "string"
       ? "STRING"
@@ -172,9 +186,9 @@ function unknownWidget(node: GraphNode, widget: string): InputSchema | null {
           : typeof value === "number"
             ? "FLOAT"
             : null;
-  if (type === null || value === undefined) return null;
+  if (type === null) return null;
   const options = { standing: value };
-  return { name: widget, type, section: "required", options, choices: null, folder: null };
+  return { name, type, section: "required", options, choices: null, folder: null };
 }
 
 /** By its name where the file gives names, else by its place among the node's widgets. */

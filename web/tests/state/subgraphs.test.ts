@@ -120,6 +120,17 @@ describe("a subgraph as a class of nodes", () => {
     expect(catalogWith(before, catalog)).toBe(catalog);
   });
 
+  test("shows what an instance holds for a class that is not installed", () => {
+    const file = parseJson(
+      JSON.stringify(FILE)
+        .replaceAll("KSampler", "Foreign")
+        .replace('"widgets_values":[null]', '"widgets_values":[5]'),
+    );
+    const { inner } = catalogWith(open(file), CATALOG);
+    expect(inner?.inputs[0]).toMatchObject({ name: "seed", type: "INT" });
+    expect(inner?.inputs[1]).toMatchObject({ name: "model", options: { forceInput: true } });
+  });
+
   test("of another document is not seen", () => {
     const with_ = catalogWith(open(), CATALOG);
     const without = open({ nodes: [], links: [] });
