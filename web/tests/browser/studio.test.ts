@@ -210,7 +210,7 @@ test("a dropped picture without a workflow becomes a node that shows it", async 
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
   const content = Buffer.from(pixel, "base64");
   await dropFile(page, { name: "pixel.png", type: "image/png", content });
-  const picture = node("Load Image").locator(".picture img");
+  const picture = node("Load Image").locator("img").first();
   await picture.waitFor({ state: "attached" });
   await expect
     .poll(() => picture.evaluate((image: HTMLImageElement) => image.naturalWidth))
