@@ -274,6 +274,43 @@ test("a frame moves what lies in it, frames too; folded up it is one box", async
   expect(await boxOf(node("N1"))).toEqual(one);
 });
 
+test("a frame is named, made larger by its corner, and fitted to what it holds", async () => {
+  await open(FRAMED, FRAMES);
+  const inner = frame("Inner");
+  await inner.getByRole("textbox").dblclick();
+  await page.keyboard.type("Sizes");
+  await page.keyboard.press("Enter");
+  const named = frame("Sizes");
+  await named.waitFor();
+  const before = await boxOf(named);
+  const corner = await boxOf(named.locator(".frame-corner"));
+  const grip = { x: corner.x + corner.width - 3, y: corner.y + corner.height - 3 };
+  await drag([grip, { x: grip.x + 12, y: grip.y + 6 }, { x: grip.x + 40, y: grip.y + 24 }]);
+  await expect.poll(async () => (await boxOf(named)).width).toBeGreaterThan(before.width + 20);
+  await page.keyboard.press("Control+z");
+  await expect.poll(async () => (await boxOf(named)).width).toBeCloseTo(before.width, 0);
+  await named.locator("header").click({ position: { x: 4, y: 6 } });
+  await expect.poll(selected).toEqual(["N2"]);
+  await page.keyboard.press("Control+Alt+f");
+  await expect.poll(async () => (await boxOf(named)).width).toBeLessThan(before.width - 10);
+});
+
+test("Escape ends the drawing of a box as if it had not begun", async () => {
+  await open(ROW);
+  await title("N3").click();
+  const one = await boxOf(node("N1"));
+  await page.keyboard.down("Control");
+  await page.mouse.move(one.x - 12, one.y - 12);
+  await page.mouse.down();
+  await page.mouse.move(one.x + 30, one.y + 30, { steps: 4 });
+  await expect.poll(selected).toEqual(["N1"]);
+  await page.keyboard.up("Control");
+  await page.keyboard.press("Escape");
+  await expect.poll(selected).toEqual(["N3"]);
+  await page.mouse.up();
+  expect(await selected()).toEqual(["N3"]);
+});
+
 test("wires enter and leave a folded frame", async () => {
   await title("Prompt").click();
   await title("Negative prompt").click({ modifiers: ["Shift"] });
