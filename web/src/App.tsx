@@ -35,7 +35,7 @@ import { watchSaved } from "./state/saving";
 import { loadSettings, useSetting } from "./state/settings";
 import { activeTab } from "./state/studio";
 import { watchVersions } from "./state/versions";
-import { keepView, tellError, useView } from "./state/view";
+import { keepView, tellError, useView, wordsOf } from "./state/view";
 import { watchRun } from "./state/watch";
 import { FieldServicesContext } from "./widgets/services";
 import { type Language, speak, t } from "./words/words";
@@ -119,7 +119,7 @@ export function App() {
       if (restored) await showLastResults(activeTab());
     };
     begin().catch((error: unknown) => {
-      setStage({ failed: error instanceof Error ? error.message : String(error) });
+      setStage({ failed: wordsOf(error) });
     });
     return () => {
       ended = true;

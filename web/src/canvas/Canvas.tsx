@@ -30,6 +30,7 @@ import {
   useStudio,
   type Viewport,
 } from "../state/studio";
+import { t } from "../words/words";
 import { BoundaryCard } from "./BoundaryCard";
 import { Breadcrumbs } from "./Breadcrumbs";
 import { ContextMenu } from "./ContextMenu";
@@ -235,7 +236,7 @@ function onEdgeClick(event: MouseEvent, wire: FlowEdge): void {
 function Empty() {
   return (
     <div className="empty-canvas">
-      <p>Double-click to add a node, or drop a workflow or a picture made with one here.</p>
+      <p>{t("Double-click to add a node, or drop a workflow or a picture made with one here.")}</p>
     </div>
   );
 }

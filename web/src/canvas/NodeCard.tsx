@@ -77,13 +77,15 @@ export const NodeCard = memo(function NodeCard({ id, selected }: NodeProps<FlowN
       {!node.collapsed &&
         shape.widgets.map((row) => <WidgetField key={row.input.name} node={id} row={row} />)}
       {node.collapsed && <HiddenSockets shape={shape} />}
-      {schema === undefined && !node.collapsed && <p className="foreign">Not installed here</p>}
+      {schema === undefined && !node.collapsed && (
+        <p className="foreign">{t("Not installed here")}</p>
+      )}
       {shape.shown !== null && (
         <Shown node={node} schema={schema} shown={shown} preview={preview} {...shape.shown} />
       )}
       {shape.shown === null && preview !== undefined && !node.collapsed && (
         <div className="preview" style={{ top: shape.height }}>
-          <img src={preview} alt="What is being made" draggable={false} />
+          <img src={preview} alt={t("What is being made")} draggable={false} />
         </div>
       )}
     </div>
@@ -122,7 +124,7 @@ function Title({ node: id, run, sentences, idle }: TitleProps) {
       {renaming ? (
         <input
           className="nodrag"
-          aria-label="Title"
+          aria-label={t("Title")}
           // biome-ignore lint/a11y/noAutofocus: the title was just double-clicked to type into it
           autoFocus
           defaultValue={title}
@@ -140,9 +142,9 @@ function Title({ node: id, run, sentences, idle }: TitleProps) {
       )}
       <EnterButton node={id} />
       {isPinned(node) && <Pin className="pin" size={12} aria-label={t("pinned")} />}
-      {node.mode === MODE.muted && <span className="mode">muted</span>}
+      {node.mode === MODE.muted && <span className="mode">{t("muted")}</span>}
       {idle && <span className="mode">{t("will not run")}</span>}
-      {node.mode === MODE.bypassed && <span className="mode">bypassed</span>}
+      {node.mode === MODE.bypassed && <span className="mode">{t("bypassed")}</span>}
       {sentences.length > 0 && (
         <span className="problem" title={sentences.join("\n")}>
           <AlertTriangle size={13} aria-label={sentences.join(". ")} />

@@ -1,11 +1,12 @@
 /** At a node's title: what the next run will do with it, how far it is now, what it took. */
 import { Check } from "lucide-react";
-import { bytesOf, costOf, markOf, rateOf, rateWords, spanOf, stepsLeft } from "../state/plan";
+import { costOf, markOf, rateOf, stepsLeft } from "../state/plan";
 import { type NodeRun, useRuns } from "../state/runs";
 import { useSetting } from "../state/settings";
 import { promptIdOf, useActive } from "../state/studio";
 import { t } from "../words/words";
 import "./run.css";
+import { bytesOf, rateWords, spanOf } from "../words/format";
 
 interface Props {
   node: string;

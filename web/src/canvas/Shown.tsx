@@ -6,6 +6,7 @@ import type { Shown as ShownValue } from "../state/runs";
 import { loadedBy } from "../state/sources";
 import { useView } from "../state/view";
 import { MediaPreview } from "../widgets/MediaPreview";
+import { t } from "../words/words";
 
 interface Props {
   node: GraphNode;
@@ -36,13 +37,15 @@ export function Shown({ node, schema, shown, preview, y, height }: Props) {
               key={url}
               type="button"
               className="picture nodrag"
-              aria-label="Look at it in full size"
+              aria-label={t("Look at it in full size")}
               onClick={() => useView.setState({ lightbox: url })}
             >
               <img src={url} alt="" draggable={false} loading="lazy" />
             </button>
           ))}
-          {urls.length > 4 && <span className="more">{urls.length - 4} more</span>}
+          {urls.length > 4 && (
+            <span className="more">{t("{{count}} more", { count: urls.length - 4 })}</span>
+          )}
         </div>
       )}
       {shown?.text.map((text) => (

@@ -3,6 +3,8 @@ import { useReactFlow, useStore } from "@xyflow/react";
 import { Maximize, Minus, Plus } from "lucide-react";
 import { boundsOf, boundsOfAll } from "../state/shape";
 import { activeTab } from "../state/studio";
+import { percent } from "../words/format";
+import { t } from "../words/words";
 import { ToolBar } from "./ToolBar";
 
 const GLIDE = { duration: 180 };
@@ -11,26 +13,26 @@ export function ZoomBar() {
   const flow = useReactFlow();
   const zoom = useStore((state) => state.transform[2]);
   return (
-    <div className="zoom-bar" role="toolbar" aria-label="Zoom">
+    <div className="zoom-bar" role="toolbar" aria-label={t("Zoom")}>
       <ToolBar />
-      <button type="button" aria-label="Farther" onClick={() => void flow.zoomOut(GLIDE)}>
+      <button type="button" aria-label={t("Farther")} onClick={() => void flow.zoomOut(GLIDE)}>
         <Minus size={14} aria-hidden />
       </button>
       <button
         type="button"
         className="percent"
-        title="Back to 100 %"
+        title={t("Zoom to 100%")}
         onClick={() => void flow.zoomTo(1, GLIDE)}
       >
-        {Math.round(zoom * 100)} %
+        {percent(zoom)}
       </button>
-      <button type="button" aria-label="Nearer" onClick={() => void flow.zoomIn(GLIDE)}>
+      <button type="button" aria-label={t("Nearer")} onClick={() => void flow.zoomIn(GLIDE)}>
         <Plus size={14} aria-hidden />
       </button>
       <button
         type="button"
-        aria-label="Show all"
-        title="Show all ( . )"
+        aria-label={t("Show all")}
+        title={`${t("Show all")}  .`}
         onClick={() => showNodes(flow, activeTab().selected)}
       >
         <Maximize size={14} aria-hidden />

@@ -5,6 +5,7 @@
 import { type Draft, setValue } from "./edit";
 import type { WidgetSlot } from "./graph";
 import type { Json } from "./json";
+import { Told } from "./told";
 
 export interface Axis {
   node: string;
@@ -18,7 +19,7 @@ export interface BatchRun {
   values: readonly { node: string; name: string; value: Json }[];
 }
 
-export class NotValues extends Error {}
+export class NotValues extends Told {}
 
 /** All combinations; the first axis runs fastest, as one reads a grid. */
 export function expand(axes: readonly Axis[]): BatchRun[] {
@@ -58,7 +59,10 @@ export function stepsBetween(from: number, to: number, step: number): number[] {
   const stride = Math.abs(step) * (to < from ? -1 : 1);
   const count = Math.floor((to - from) / stride + 1e-9) + 1;
   if (count > MOST_STEPS) {
-    throw new NotValues(`This range has ${count} values; ${MOST_STEPS} is the most.`);
+    throw new NotValues("This range has {{found}} values; {{most}} is the most.", {
+      found: count,
+      most: MOST_STEPS,
+    });
   }
   const digits = Math.max(digitsOf(from), digitsOf(step));
   return Array.from({ length: count }, (_, index) =>
@@ -116,7 +120,10 @@ function numberIn(part: string, kind: "whole" | "number"): Json {
   }
   const number = Number(part);
   if (kind === "whole" || !Number.isFinite(number)) {
-    throw new NotValues(`${part} is no ${kind === "whole" ? "whole number" : "number"}.`);
+    throw new NotValues(
+      kind === "whole" ? "{{text}} is no whole number." : "{{text}} is no number.",
+      { text: part },
+    );
   }
   return number;
 }
@@ -124,5 +131,5 @@ function numberIn(part: string, kind: "whole" | "number"): Json {
 function truth(part: string): boolean {
   if (/^(true|yes|on|1)$/i.test(part)) return true;
   if (/^(false|no|off|0)$/i.test(part)) return false;
-  throw new NotValues(`${part} is neither yes nor no.`);
+  throw new NotValues("{{text}} is neither yes nor no.", { text: part });
 }

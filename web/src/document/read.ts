@@ -17,10 +17,11 @@ import {
 import { nameValues } from "./instances";
 import { isObject, type Json, type JsonObject } from "./json";
 import { namesOf } from "./slots";
+import { Told } from "./told";
 import { isId, listOf, pointOf, sizeOf, textOf, typeOf } from "./values";
 
 /** The text or value given is no saved workflow; the message says what it is. */
-export class NotAWorkflow extends Error {}
+export class NotAWorkflow extends Told {}
 
 /** What kind of document a JSON value is. A prompt is a graph in API form, without places. */
 export function kindOf(value: Json): "workflow" | "prompt" | null {
@@ -66,7 +67,8 @@ function readLevel(value: JsonObject, layout: WidgetLayout, inside: boolean): Gr
   const nodes: Record<string, GraphNode> = {};
   const order: string[] = [];
   const add = (node: GraphNode) => {
-    if (node.key in nodes) throw new NotAWorkflow(`Two nodes have the id ${node.key}.`);
+    if (node.key in nodes)
+      throw new NotAWorkflow("Two nodes have the id {{id}}.", { id: node.key });
     nodes[node.key] = node;
     order.push(node.key);
   };

@@ -54,7 +54,9 @@ export function pasteNodes(
     const held = nodes.find((each) => selfHolding(workflow, graph, each.type));
     const name = subgraphOf(workflow.definitions, held?.type)?.name;
     if (name !== undefined) {
-      throw new NotAWorkflow(`${name} cannot lie in itself. Put it down one level further up.`);
+      throw new NotAWorkflow("{{name}} cannot lie in itself. Put it down one level further up.", {
+        name,
+      });
     }
   }
   const left = Math.min(...nodes.map((each) => each.position.x));

@@ -7,15 +7,16 @@ import type { GraphNode } from "../document/graph";
 import type { Json } from "../document/json";
 import { MOST_RUNS, runBatch } from "../state/batch";
 import { inputsOf } from "../state/inputs";
-import { expectedOf, spanOf } from "../state/queue";
+import { expectedOf } from "../state/queue";
 import { plain, randomBits } from "../state/rolling";
 import { useRuns } from "../state/runs";
 import { activeTab, schemaOf, titleOf } from "../state/studio";
-import { tellError, useView } from "../state/view";
+import { tellError, useView, wordsOf } from "../state/view";
 import { isWidget } from "../state/widgets";
 import { t } from "../words/words";
 import { Dialog } from "./Dialog";
 import "./batch.css";
+import { spanOf } from "../words/format";
 
 interface Widget {
   id: string;
@@ -100,7 +101,7 @@ function valuesOf(row: Row, widget: Widget | undefined): Values {
     );
     return single.length === 0 ? { wrong: t("Write at least one value.") } : { values: single };
   } catch (error) {
-    if (error instanceof NotValues) return { wrong: error.message };
+    if (error instanceof NotValues) return { wrong: wordsOf(error) };
     throw error;
   }
 }
@@ -202,7 +203,7 @@ function Runs({ count }: { count: number }) {
   const id = typeof workflow === "string" ? workflow : "";
   const each = expectedOf({ id: "", status: "pending", workflow_id: id }, past);
   if (each === null || count === 0) return t("{{count}} runs", { count });
-  return t("{{count}} runs, about {{time}}", { count, time: spanOf(each * count) });
+  return t("{{count}} runs, about {{time}}", { count, time: spanOf((each * count) / 1000) });
 }
 
 interface AxisProps {

@@ -4,7 +4,7 @@
  */
 import { Component, type ReactNode } from "react";
 import { keepNow } from "../state/keeping";
-import { useView } from "../state/view";
+import { useView, wordsOf } from "../state/view";
 import { t } from "../words/words";
 
 interface State {
@@ -15,7 +15,7 @@ export class Boundary extends Component<{ children: ReactNode }, State> {
   override state: State = { failed: null };
 
   static getDerivedStateFromError(error: unknown): State {
-    return { failed: error instanceof Error ? error.message : String(error) };
+    return { failed: wordsOf(error) };
   }
 
   override componentDidCatch(): void {

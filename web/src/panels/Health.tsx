@@ -3,12 +3,13 @@ import { AlertTriangle } from "lucide-react";
 import type { GraphNode } from "../document/graph";
 import { problemsOf } from "../state/fixes";
 import { useRunOf } from "../state/places";
-import { bytesOf, costOf, markOf, spanOf } from "../state/plan";
+import { costOf, markOf } from "../state/plan";
 import { type NodeRun, placeOf, useRuns } from "../state/runs";
 import { promptIdOf, useActive } from "../state/studio";
 import { t } from "../words/words";
 import { Failure } from "./Failure";
 import "./run.css";
+import { bytesOf, spanOf } from "../words/format";
 
 export function Health({ node }: { node: GraphNode }) {
   const tab = useActive((each) => each);

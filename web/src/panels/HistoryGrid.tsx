@@ -14,6 +14,7 @@ import {
 import { dayName, type GridRow, rowOfPlace, rowsOf } from "../state/historyRows";
 import { lookAt } from "../state/lookAt";
 import { tellError, useView } from "../state/view";
+import { dayAndTime } from "../words/format";
 import { t } from "../words/words";
 import { resetFilter } from "./History";
 import { Picture } from "./Picture";
@@ -238,7 +239,7 @@ function Cell({ job, place, count, side, at, chosen, wanted }: CellProps) {
 function labelOf(job: ListedJob | undefined): string {
   if (job === undefined) return t("Being read");
   const name = job.excerpt ?? job.title ?? job.preview_output?.filename ?? job.id;
-  const when = job.create_time === undefined ? "" : new Date(job.create_time).toLocaleString();
+  const when = job.create_time === undefined ? "" : dayAndTime(job.create_time);
   return `${name}, ${when}`;
 }
 

@@ -22,11 +22,11 @@ export function Inspector() {
     selected.length === 1 ? tab.graph.nodes[selected[0] ?? ""] : undefined,
   );
   return (
-    <aside className="inspector" aria-label="Inspector">
+    <aside className="inspector" aria-label={t("Inspector")}>
       {node !== undefined ? (
         <About node={node} />
       ) : selected.length > 1 ? (
-        <p className="quiet">{selected.length} nodes are selected.</p>
+        <p className="quiet">{t("{{count}} nodes are selected.", { count: selected.length })}</p>
       ) : (
         <Outline />
       )}
@@ -46,7 +46,7 @@ function Outline() {
   const report = useRuns((state) => state.problems[tab.id]);
   return (
     <>
-      <h2>Outline</h2>
+      <h2>{t("Outline")}</h2>
       <ul className="outline">
         {graph.order.slice(0, LISTED).map((key) => {
           const node = graph.nodes[key];
@@ -66,7 +66,7 @@ function Outline() {
         })}
       </ul>
       {graph.order.length > LISTED && (
-        <p className="quiet">and {graph.order.length - LISTED} more</p>
+        <p className="quiet">{t("and {{count}} more", { count: graph.order.length - LISTED })}</p>
       )}
     </>
   );
@@ -97,7 +97,7 @@ function About({ node }: { node: GraphNode }) {
           className="result"
           onClick={() => useView.setState({ lightbox: viewUrl(image) })}
         >
-          <img src={viewUrl(image)} alt="The last result" />
+          <img src={viewUrl(image)} alt={t("The last result")} />
         </button>
       ))}
       {shown?.images.slice(0, 1).map((image) => (
@@ -118,7 +118,7 @@ function About({ node }: { node: GraphNode }) {
                 <dd>
                   {source === undefined ? (
                     <span className="quiet">
-                      {input.section === "optional" ? "optional" : "nothing yet"}
+                      {input.section === "optional" ? t("optional") : t("nothing yet")}
                     </span>
                   ) : (
                     <button type="button" className="link" onClick={() => select([source.key])}>
@@ -143,7 +143,7 @@ function About({ node }: { node: GraphNode }) {
       )}
       {schema === undefined && !isBoundary(node.key) && !isNote(node) && (
         <p className="quiet">
-          This node is not installed here. It is kept as it is, and saved as it was.
+          {t("This node is not installed here. It is kept as it is, and saved as it was.")}
         </p>
       )}
     </>

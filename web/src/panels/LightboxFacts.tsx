@@ -12,9 +12,9 @@ import type { ListedJob } from "../api/results";
 import { compareWithOpen } from "../state/difference";
 import { star, useHistory } from "../state/history";
 import { closeLooking, compareJobs, latestBeside } from "../state/lookAt";
-import { spanOf } from "../state/queue";
 import { downloadJobs, giveAsInput, openResult, previewOf, type Result } from "../state/results";
 import { tellError } from "../state/view";
+import { dayAndTime, spanOf } from "../words/format";
 import { t } from "../words/words";
 
 export function LightboxFacts({ job, result }: { job: ListedJob; result: Result }) {
@@ -25,8 +25,8 @@ export function LightboxFacts({ job, result }: { job: ListedJob; result: Result 
     [t("Model"), facts.models.join(", ") || null],
     ...facts.settings.map(([name, value]) => [name, value] as const),
     [t("Size"), facts.size],
-    [t("Took"), start === undefined || end === undefined ? null : spanOf(end - start)],
-    [t("Made"), made === undefined ? null : new Date(made).toLocaleString()],
+    [t("Took"), start === undefined || end === undefined ? null : spanOf((end - start) / 1000)],
+    [t("Made"), made === undefined ? null : dayAndTime(made)],
     [t("Workflow"), job.title ?? null],
     [t("Files"), result.files.map((each) => each.filename).join(", ") || null],
   ];

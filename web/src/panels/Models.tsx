@@ -3,11 +3,12 @@ import { RefreshCw, X } from "lucide-react";
 import { useCallback, useEffect, useState } from "react";
 import { type ModelFile, type ModelKind, modelPreviewUrl } from "../api/client";
 import { refreshCatalog } from "../state/files";
-import { addLoader, sizeInWords } from "../state/models";
+import { addLoader } from "../state/models";
 import { client } from "../state/server";
 import { tellError, useView } from "../state/view";
 import { t } from "../words/words";
 import "./models.css";
+import { bytesOf } from "../words/format";
 
 type Found = ModelKind & { files: readonly ModelFile[] };
 
@@ -113,7 +114,7 @@ function File({ kind, file }: { kind: string; file: ModelFile }) {
           />
         )}
         <span className="name">{file.name}</span>
-        <span className="quiet">{sizeInWords(file.size)}</span>
+        <span className="quiet">{bytesOf(file.size)}</span>
       </button>
     </li>
   );

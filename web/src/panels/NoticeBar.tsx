@@ -2,6 +2,7 @@
 import { X } from "lucide-react";
 import { useEffect } from "react";
 import { useView } from "../state/view";
+import { t } from "../words/words";
 
 const STAYS = 7_000;
 
@@ -33,7 +34,7 @@ export function NoticeBar() {
       <button
         type="button"
         className="ghost"
-        aria-label="Dismiss"
+        aria-label={t("Dismiss")}
         onClick={() => useView.setState({ notice: null })}
       >
         <X size={13} aria-hidden />

@@ -2,9 +2,10 @@
 import { ArrowDown, ArrowUp, ChevronsUp, GripVertical, LoaderCircle, X } from "lucide-react";
 import { type DragEvent, type KeyboardEvent, useEffect, useState } from "react";
 import { type ListedJob, readPlace } from "../api/results";
-import { expectedOf, type Move, moveInQueue, moveTo, spanOf, useQueue } from "../state/queue";
+import { expectedOf, type Move, moveInQueue, moveTo, useQueue } from "../state/queue";
 import { cancelJob } from "../state/running";
 import { useRuns } from "../state/runs";
+import { spanOf } from "../words/format";
 import { t } from "../words/words";
 
 const DRAGGED = "application/x-calotype-job";
@@ -47,7 +48,7 @@ export function Queue() {
             t("{{count}} more wait behind these.", { count: total - waiting.length })}
           {all !== null &&
             total === waiting.length &&
-            t("All that waits takes about {{time}}.", { time: spanOf(all) })}
+            t("All that waits takes about {{time}}.", { time: spanOf(all / 1000) })}
         </p>
       )}
     </div>
@@ -84,8 +85,8 @@ function Running({ job, expected }: { job: ListedJob; expected: number | null })
         <span className="excerpt">{excerptOf(job)}</span>
       </span>
       <span className="when">
-        {t("Running for {{time}}", { time: spanOf(spent) })}
-        {expected !== null && t(" of about {{time}}", { time: spanOf(expected) })}
+        {t("Running for {{time}}", { time: spanOf(spent / 1000) })}
+        {expected !== null && t(" of about {{time}}", { time: spanOf(expected / 1000) })}
       </span>
       <span className="tools">
         <button
@@ -150,7 +151,7 @@ function Waiting({ job, place, count, expected }: WaitingProps) {
         <b>{nameOf(job)}</b>
         <span className="excerpt">{excerptOf(job)}</span>
       </span>
-      <span className="when">{expected !== null && `≈ ${spanOf(expected)}`}</span>
+      <span className="when">{expected !== null && `≈ ${spanOf(expected / 1000)}`}</span>
       <Tools job={job} place={place} count={count} />
     </li>
   );

@@ -2,16 +2,7 @@
 import { ChevronDown, LoaderCircle, Play, Square } from "lucide-react";
 import { useEffect, useRef, useState } from "react";
 import { titleOfPrompt } from "../state/levels";
-import {
-  leftOf,
-  rateOf,
-  rateWords,
-  reasonOf,
-  shareOf,
-  spanOf,
-  stepsLeft,
-  wordsOf,
-} from "../state/plan";
+import { leftOf, rateOf, reasonOf, shareOf, stepsLeft, wordsOf } from "../state/plan";
 import { useQueue } from "../state/queue";
 import { interrupt, run, useRunOptions } from "../state/running";
 import { placeOf, type Running, useRuns } from "../state/runs";
@@ -22,6 +13,7 @@ import { useView } from "../state/view";
 import { t } from "../words/words";
 import { RunMenu } from "./RunMenu";
 import "./run.css";
+import { percent, rateWords, spanOf } from "../words/format";
 
 /** The server ends a worker that does not look at a stop for so long. */
 const GRACE = 10;
@@ -111,7 +103,7 @@ function Announced() {
     connection === "closed"
       ? t("The server is away. Your work is kept.")
       : running !== null
-        ? t("Running, {{percent}} %", { percent: quarter })
+        ? t("Running, {{percent}}", { percent: percent(quarter / 100) })
         : !ran
           ? ""
           : failed

@@ -7,7 +7,7 @@ import { save } from "../state/saving";
 import { useSetting } from "../state/settings";
 import { redoEdit, undoEdit, useActive } from "../state/studio";
 import { useView } from "../state/view";
-import { t } from "../words/words";
+import { said, t } from "../words/words";
 import { Tabs } from "./Tabs";
 
 export function TopBar() {
@@ -48,8 +48,12 @@ export function TopBar() {
         <button
           type="button"
           className="ghost"
-          aria-label="Undo"
-          title={done === undefined ? "Nothing to undo" : `Undo: ${done}  Ctrl+Z`}
+          aria-label={t("Undo")}
+          title={
+            done === undefined
+              ? t("Nothing to undo")
+              : `${t("Undo: {{what}}", { what: said(done) })}  Ctrl+Z`
+          }
           disabled={done === undefined}
           onClick={undoEdit}
         >
@@ -58,8 +62,12 @@ export function TopBar() {
         <button
           type="button"
           className="ghost"
-          aria-label="Redo"
-          title={undone === undefined ? "Nothing to redo" : `Redo: ${undone}  Ctrl+Shift+Z`}
+          aria-label={t("Redo")}
+          title={
+            undone === undefined
+              ? t("Nothing to redo")
+              : `${t("Redo: {{what}}", { what: said(undone) })}  Ctrl+Shift+Z`
+          }
           disabled={undone === undefined}
           onClick={redoEdit}
         >
@@ -69,8 +77,8 @@ export function TopBar() {
         <button
           type="button"
           className="ghost"
-          aria-label="Save"
-          title="Save  Ctrl+S"
+          aria-label={t("Save")}
+          title={`${t("Save")}  Ctrl+S`}
           onClick={() => void save()}
         >
           <Save size={15} aria-hidden />
@@ -78,8 +86,8 @@ export function TopBar() {
         <button
           type="button"
           className="ghost"
-          aria-label="Download"
-          title="Download as a file"
+          aria-label={t("Download")}
+          title={t("Download as a file")}
           onClick={download}
         >
           <Download size={15} aria-hidden />
@@ -88,8 +96,8 @@ export function TopBar() {
         <button
           type="button"
           className="ghost"
-          aria-label={theme === "light" ? "Dark theme" : "Light theme"}
-          title={theme === "light" ? "Dark theme" : "Light theme"}
+          aria-label={theme === "light" ? t("Dark theme") : t("Light theme")}
+          title={theme === "light" ? t("Dark theme") : t("Light theme")}
           onClick={() => runCommand("view.theme")}
         >
           {theme === "light" ? <Moon size={15} aria-hidden /> : <Sun size={15} aria-hidden />}
@@ -97,9 +105,9 @@ export function TopBar() {
         <button
           type="button"
           className={inspector ? "ghost on" : "ghost"}
-          aria-label="Inspector"
+          aria-label={t("Inspector")}
           aria-pressed={inspector}
-          title="Inspector  I"
+          title={`${t("Inspector")}  I`}
           onClick={() => useView.setState({ inspector: !inspector })}
         >
           <PanelRight size={15} aria-hidden />

@@ -7,8 +7,8 @@ import { library } from "../state/server";
 import { type Tab, useActive } from "../state/studio";
 import { namesOf, openVersion, readVersion, restoreVersion } from "../state/versions";
 import { openSheet, tellError } from "../state/view";
-import { ago, dayAndTime } from "../words/times";
-import { t } from "../words/words";
+import { ago, dayAndTime } from "../words/format";
+import { said, t } from "../words/words";
 import { Dialog } from "./Dialog";
 import { Miniature } from "./Miniature";
 import "./question.css";
@@ -76,7 +76,7 @@ function Row(props: { version: Version; chosen: boolean; onChoose: () => void })
       <b>{ago(when)}</b>
       <span>{wordOf(kind)}</span>
       <span className="more">
-        {[nodes === null ? t("damaged") : t("{{count}} nodes", { count: nodes }), t(label)]
+        {[nodes === null ? t("damaged") : t("{{count}} nodes", { count: nodes }), said(label)]
           .filter((each) => each !== "")
           .join(" · ")}
       </span>

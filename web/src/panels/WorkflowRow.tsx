@@ -6,7 +6,7 @@ import { FOLDER, lastPart, nameOf, openSaved, pathOf, showVersions } from "../st
 import { renameFile } from "../state/tabs";
 import { tellError } from "../state/view";
 import { deleteWorkflow, duplicateWorkflow, refreshWorkflows } from "../state/workflows";
-import { ago, dayAndTime } from "../words/times";
+import { ago, dayAndTime } from "../words/format";
 import { t } from "../words/words";
 
 export function WorkflowRow({ file, onOpened }: { file: SavedFile; onOpened: () => void }) {

@@ -6,7 +6,7 @@ import { reopen } from "../state/restore";
 import { lastPart, nameOf } from "../state/saving";
 import { openSheet, tellError, useView } from "../state/view";
 import { bringBack, foldersOf, refreshWorkflows, useWorkflows } from "../state/workflows";
-import { ago } from "../words/times";
+import { ago } from "../words/format";
 import { t } from "../words/words";
 import { WorkflowRow } from "./WorkflowRow";
 import "./workflows.css";

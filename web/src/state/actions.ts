@@ -23,7 +23,7 @@ import { settleTypes } from "./match";
 import { withPort } from "./newPort";
 import { type Pulled, socketsFor } from "./search";
 import { bodyAt, GRID, inputNamed, inputType, outputType, shapeOf, TITLE, WIDTH } from "./shape";
-import { convertersFor, refusal } from "./sockets";
+import { convertersFor, feeds, refusal } from "./sockets";
 import { activeTab, edit, schemaOf, select, useStudio } from "./studio";
 import { countUse, tell } from "./view";
 import { isWidget, layoutOf, newNode } from "./widgets";
@@ -39,7 +39,7 @@ export interface Wire {
 export function refusalOf({ from, slot, to, input }: Wire): string | null {
   const { graph } = activeTab();
   const [source, target] = [graph.nodes[from], graph.nodes[to]];
-  if (source === undefined || target === undefined) return "There is no such node.";
+  if (source === undefined || target === undefined) return t("There is no such node.");
   return refusal(graph, {
     from,
     fromType: outputType(source, schemaOf(source.type), slot),
@@ -62,7 +62,7 @@ export function join(wire: Wire): void {
   const fromType = outputType(source, schemaOf(source.type), wire.slot);
   const toType = inputType(target, schemaOf(target.type), wire.input);
   const between =
-    wire.from === wire.to || reason.includes("circle")
+    wire.from === wire.to || feeds(graph, wire.to, wire.from)
       ? []
       : convertersFor(useStudio.getState().catalog, fromType, toType);
   const [first, ...others] = between.map((each) => ({
@@ -120,7 +120,7 @@ export function insertBetween(
     x: (source.position.x + source.size.width + target.position.x) / 2 - WIDTH / 2,
     y: (source.position.y + target.position.y) / 2,
   };
-  edit(`Insert ${schema.display_name}`, (draft, workflow) => {
+  edit(t("Insert {{node}}", { node: schema.display_name }), (draft, workflow) => {
     const node = made(schema, draft.lastNodeId + 1, at);
     addNode(draft, node);
     joinIn(draft, workflow, { ...wire, to: node.key, input: takes.name });
@@ -156,7 +156,7 @@ export function add(
     return key;
   }
   if (isBlueprint(schema)) return addBlueprint(schema, corner, pulled);
-  edit(`Add ${schema.display_name}`, (draft, workflow) => {
+  edit(t("Add {{name}}", { name: schema.display_name }), (draft, workflow) => {
     const node = made(schema, draft.lastNodeId + 1, bodyAt(corner));
     key = node.key;
     addNode(draft, node);
@@ -178,7 +178,11 @@ function addBlueprint(schema: NodeSchema, corner: Point, pulled: Pulled | null):
     pulled === null || placed === undefined ? undefined : socketsFor(placed, pulled)[0];
   if (key === null || pulled === null || socket === undefined) return key ?? "";
   const wire = wireTo(key, socket, pulled);
-  edit(`Add ${schema.display_name}`, (draft, workflow) => joinIn(draft, workflow, wire), thread);
+  edit(
+    t("Add {{name}}", { name: schema.display_name }),
+    (draft, workflow) => joinIn(draft, workflow, wire),
+    thread,
+  );
   return key;
 }
 
@@ -192,7 +196,7 @@ export function change(node: string, name: string, value: Json, thread?: string)
   const { graph } = activeTab();
   const schema = schemaOf(graph.nodes[node]?.type ?? "");
   edit(
-    `Change ${name}`,
+    t("Change {{name}}", { name }),
     (draft) => {
       setValue(draft, node, name, value, schema === undefined ? [] : layoutOf(schema));
       if (schema !== undefined) dropVanished(draft, node, schema, name);

@@ -8,6 +8,7 @@ import { writeGraph } from "../document/write";
 import { t } from "../words/words";
 import { changeFilter, NO_FILTER } from "./history";
 import { notePrompt, noteSubmitted } from "./runs";
+import { wholeSentence } from "./sentences";
 import { client, clientId } from "./server";
 import { activeTab, layout, schemaOf, titleOf } from "./studio";
 import { useView } from "./view";
@@ -40,7 +41,7 @@ export async function runBatch(
     const { prompt, report, plan } = await client.check(workflow);
     if (report.error !== null) {
       useView.setState({ dock: "problems" });
-      throw new Error(refusalOf(run, report.error.message));
+      throw new Error(refusalOf(run, wholeSentence(report) ?? report.error.message));
     }
     const id = crypto.randomUUID();
     notePrompt(id, tab);

@@ -92,7 +92,7 @@ export function placeBlueprint(schema: NodeSchema, at: Point, thread?: string): 
   let keys: string[] = [];
   try {
     edit(
-      `Add ${found.name}`,
+      t("Add {{name}}", { name: found.name }),
       (draft, workflow) => {
         keys = pasteNodes(draft, found.content, layout, at, false, workflow);
       },
@@ -100,7 +100,7 @@ export function placeBlueprint(schema: NodeSchema, at: Point, thread?: string): 
     );
   } catch (error) {
     if (!(error instanceof NotAWorkflow)) throw error;
-    tell(error.message);
+    tellError(error);
   }
   select(keys);
   return keys[0] ?? null;

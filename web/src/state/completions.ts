@@ -3,6 +3,8 @@
  * (`tags/*.csv` among the user's files: name, kind, count, other names), and what was written in
  * the open documents before. Lists are read once, when the first prompt asks.
  */
+
+import { roughly } from "../words/format";
 import { client } from "./server";
 import { useStudio } from "./studio";
 
@@ -85,7 +87,7 @@ function cellsOf(line: string): string[] {
 }
 
 function shortCount(count: number): string {
-  return count >= 1000 ? `${Math.round(count / 1000)} k` : String(count);
+  return roughly(count);
 }
 
 function keyOf(text: string): string {

@@ -236,7 +236,7 @@ export function addIntoWire(schema: NodeSchema, link: string, at: Point): string
   }
   const after = nearnessTo(link, at)?.after ?? 0;
   let key = "";
-  edit(`Insert ${schema.display_name}`, (draft) => {
+  edit(t("Insert {{node}}", { node: schema.display_name }), (draft) => {
     const node = made(schema, draft.lastNodeId + 1, { x: at.x - 120, y: at.y });
     key = node.key;
     addNode(draft, node);

@@ -94,7 +94,7 @@ export function feed(key: string, input: InputSchema): void {
   const held = currentValue(node, input);
   const at = { x: node.position.x - WIDTH - GAP, y: node.position.y };
   let made = "";
-  edit(`Feed ${input.name}`, (draft) => {
+  edit(t("Feed {{name}}", { name: input.name }), (draft) => {
     const holder = newNode(schema, draft.lastNodeId + 1, at, WIDTH);
     holder.values[value.name] = held;
     holder.title = `${input.name}`;

@@ -5,6 +5,7 @@ import { isObject, type Json, type JsonObject, parseJson, writeJson } from "../d
 import { graphsOf, levelAt } from "../document/levels";
 import { kindOf, NotAWorkflow, readGraph } from "../document/read";
 import { writeGraph } from "../document/write";
+import { t } from "../words/words";
 import { add, change } from "./actions";
 import { loadExtensions, useExtensions, withPluginWidgets } from "./extensions";
 import { textsOfPng } from "./png";
@@ -15,7 +16,7 @@ import { activeTab, layout, openWorkflow, schemaOf, select, type Tab, useStudio 
 import { tell, tellError } from "./view";
 
 export function openDefault(): void {
-  openWorkflow(parseJson(defaultWorkflow), { name: "Text to image" });
+  openWorkflow(parseJson(defaultWorkflow), { name: t("Text to image") });
   const { nodes } = activeTab().graph;
   const first = Object.values(nodes).find((each) => each.type === "CLIPTextEncode");
   if (first !== undefined) select([first.key]);
@@ -30,10 +31,15 @@ export async function openFile(file: File, at: Point): Promise<void> {
       openDocument(found, name);
       return;
     }
-    if (!file.type.startsWith("image/")) throw new NotAWorkflow(`${file.name} holds no workflow.`);
+    if (!file.type.startsWith("image/"))
+      throw new NotAWorkflow("{{name}} holds no workflow.", { name: file.name });
     await addPicture(file, at);
   } catch (error) {
-    tellError(error instanceof SyntaxError ? new Error(`${file.name} is no JSON.`) : error);
+    tellError(
+      error instanceof SyntaxError
+        ? new NotAWorkflow("{{name}} is no JSON.", { name: file.name })
+        : error,
+    );
   }
 }
 
@@ -41,7 +47,8 @@ export async function openFile(file: File, at: Point): Promise<void> {
 async function documentIn(file: File): Promise<Json | null> {
   if (file.name.toLowerCase().endsWith(".json")) {
     const value = parseJson(await file.text());
-    if (kindOf(value) === null) throw new NotAWorkflow(`${file.name} holds no workflow.`);
+    if (kindOf(value) === null)
+      throw new NotAWorkflow("{{name}} holds no workflow.", { name: file.name });
     return value;
   }
   const texts = await textsOfPng(new Uint8Array(await file.arrayBuffer()));
@@ -212,7 +219,7 @@ export function download(): void {
 }
 
 export async function openJob(job: string, workflow: Json | null): Promise<void> {
-  if (workflow === null) tell("This picture was made without a saved workflow.");
-  else openWorkflow(workflow, { name: `From ${job.slice(0, 8)}` });
+  if (workflow === null) tell(t("This picture was made without a saved workflow."));
+  else openWorkflow(workflow, { name: t("From {{job}}", { job: job.slice(0, 8) }) });
   await refreshJobs();
 }

@@ -1,4 +1,6 @@
 /** The rows of the gallery: a heading for each day, then its results, so many to a row. */
+
+import { longDay } from "../words/format";
 import { t } from "../words/words";
 
 export type GridRow =
@@ -34,10 +36,5 @@ export function dayName(day: string, today: Date = new Date()): string {
   );
   if (ago === 0) return t("Today");
   if (ago === 1) return t("Yesterday");
-  return new Date(year, month - 1, date).toLocaleDateString(undefined, {
-    weekday: "long",
-    day: "numeric",
-    month: "long",
-    ...(year === today.getFullYear() ? {} : { year: "numeric" as const }),
-  });
+  return longDay(new Date(year, month - 1, date), today);
 }

@@ -3,12 +3,14 @@ import { create } from "zustand";
 import { Refused } from "../api/client";
 import type { InputSchema } from "../api/types";
 import { bring } from "../api/upload";
+import { bytesOf } from "../words/format";
 import { t } from "../words/words";
 import { change } from "./actions";
 import { refreshCatalog } from "./files";
 import { type MediaKind, mediaOf, namedValue, placeOfValues } from "./fileValue";
 import { inputsOf } from "./inputs";
 import { activeTab, endThread, schemaOf } from "./studio";
+import { wordsOf } from "./view";
 
 export interface Upload {
   progress: number | null;
@@ -51,13 +53,15 @@ export async function bringFile(node: string, input: InputSchema, file: File): P
 
 function wordsFor(error: unknown, file: File): string {
   if (error instanceof Refused && error.status === 413) {
-    return t("{{name}} is larger than this server takes ({{size}} MB).", {
+    return t("{{name}} is larger than this server takes ({{size}}).", {
       name: file.name,
-      size: (file.size / 2 ** 20).toFixed(0),
+      size: bytesOf(file.size),
     });
   }
-  const reason = error instanceof Error ? error.message : String(error);
-  return t("{{name}} could not be brought: {{reason}}", { name: file.name, reason });
+  return t("{{name}} could not be brought: {{reason}}", {
+    name: file.name,
+    reason: wordsOf(error),
+  });
 }
 
 /** The input of a node that takes a file like this one; the first, where several do. */

@@ -33,11 +33,3 @@ export function addLoader(kind: string, { name }: ModelFile): void {
   if (handle === null) return;
   change(add(schema, handle.toGraph(handle.pointer())), input, name);
 }
-
-/** "1.9 GB": people read two digits. */
-export function sizeInWords(bytes: number): string {
-  const units = ["B", "kB", "MB", "GB", "TB"];
-  const power = Math.min(Math.floor(Math.log10(Math.max(bytes, 1)) / 3), units.length - 1);
-  const amount = bytes / 1000 ** power;
-  return `${amount.toFixed(amount < 10 && power > 0 ? 1 : 0)} ${units[power]}`;
-}

@@ -3,6 +3,7 @@
  * are known to cost. Plain functions: knows no store and no screen.
  */
 import type { NodePlan, Plan } from "../api/types";
+import { bytesOf, spanOf } from "../words/format";
 import { t } from "../words/words";
 
 /** What will happen to a node that one sees; an inner node counts for the subgraph it is in. */
@@ -68,21 +69,6 @@ export function reasonOf(plan: Plan): string {
   return t("Judged by past runs on this machine; {{count}} nodes have not run yet.", {
     count: plan.unknown,
   });
-}
-
-/** A length of time, no more exact than anyone reads. */
-export function spanOf(seconds: number): string {
-  if (seconds < 0.95) return `${Math.max(1, Math.round(seconds * 1000))} ms`;
-  if (seconds < 9.95) return `${seconds.toFixed(1)} s`;
-  if (seconds < 119.5) return `${Math.round(seconds)} s`;
-  const minutes = Math.round(seconds / 60);
-  return minutes < 120 ? `${minutes} min` : `${(minutes / 60).toFixed(1)} h`;
-}
-
-export function bytesOf(bytes: number): string {
-  if (bytes >= 1e9) return `${(bytes / 1e9).toFixed(1)} GB`;
-  if (bytes >= 1e6) return `${Math.round(bytes / 1e6)} MB`;
-  return `${Math.max(1, Math.round(bytes / 1e3))} kB`;
 }
 
 /** A plan as the run begins: what ran before it, since it was foreseen, has left results. */
@@ -159,9 +145,4 @@ export function rateOf({ value, firstAt, firstValue, at }: Steps): number | null
 export function stepsLeft(steps: Steps): number | null {
   const rate = rateOf(steps);
   return rate === null ? null : (steps.max - steps.value) / rate;
-}
-
-/** "3.2 it/s", or "4.1 s/it" for slow ones. */
-export function rateWords(rate: number): string {
-  return rate >= 1 ? `${rate.toFixed(rate < 10 ? 1 : 0)} it/s` : `${(1 / rate).toFixed(1)} s/it`;
 }

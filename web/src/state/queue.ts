@@ -68,12 +68,3 @@ export function expectedOf(job: ListedJob, past: readonly ListedJob[]): number |
     .sort((one, other) => one - other);
   return spent[Math.floor(spent.length / 2)] ?? null;
 }
-
-/** A duration as one says it: `8 s`, `2 min`, `1 h 5 min`. */
-export function spanOf(milliseconds: number): string {
-  const seconds = milliseconds / 1000;
-  if (seconds < 9.95) return `${seconds.toFixed(1)} s`;
-  if (seconds < 90) return `${Math.round(seconds)} s`;
-  const minutes = Math.round(seconds / 60);
-  return minutes < 60 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
-}

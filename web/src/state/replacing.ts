@@ -122,7 +122,7 @@ export function lossOf(graph: Graph, old: GraphNode, { match }: Plan): string | 
 
 /** Puts a node of this class in the place of each of these. */
 export function replaceNodes(keys: readonly string[], schema: NodeSchema): void {
-  edit(`Replace with ${schema.display_name}`, (draft) => {
+  edit(t("Replace with {{node}}", { node: schema.display_name }), (draft) => {
     for (const key of keys) putIn(draft, key, schema);
   });
   countUse(schema.class_type);

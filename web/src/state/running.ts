@@ -13,6 +13,7 @@ import { readQueue, useQueue } from "./queue";
 import { rollSeeds } from "./rolling";
 import { hear, notePrompt, noteSubmitted, placeOf, seePreview, setShown, useRuns } from "./runs";
 import { noteSeeds } from "./seeds";
+import { wholeSentence } from "./sentences";
 import { client, clientId } from "./server";
 import { setting } from "./settings";
 import { activeTab, type Tab } from "./studio";
@@ -74,7 +75,7 @@ async function submit({ front, targets, keepSeeds }: RunOptions): Promise<boolea
   }
   if (report.error !== null) {
     useView.setState({ dock: "problems" });
-    if (targets !== undefined) tell(report.error.message);
+    if (targets !== undefined) tell(wholeSentence(report) ?? report.error.message);
     return false;
   }
   const id = crypto.randomUUID();

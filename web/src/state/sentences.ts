@@ -1,6 +1,6 @@
 /** What the validator found, in sentences: what was asked, what was found, what there is. */
 import type { InputProblem, NodeProblems, Report } from "../api/client";
-import { t } from "../words/words";
+import { spoken, t } from "../words/words";
 
 export function sentenceOf(problem: InputProblem): string {
   const { type, message, details, extra_info: extra } = problem;
@@ -30,7 +30,7 @@ export function sentenceOf(problem: InputProblem): string {
       return t("{{input}} takes {{wanted}}, but the wire brings {{received}}.", {
         input,
         wanted:
-          typeof extra.input_config?.[0] === "string" ? extra.input_config[0] : "another type",
+          typeof extra.input_config?.[0] === "string" ? extra.input_config[0] : t("another type"),
         received: String(extra.received_type),
       });
     case "dependency_cycle":
@@ -65,12 +65,13 @@ function shown(value: unknown): string {
   return value === undefined || value === null ? t("nothing") : String(value);
 }
 
-const byNode = new WeakMap<Report, ReadonlyMap<string, readonly string[]>>();
+type Sentences = ReadonlyMap<string, readonly string[]>;
+const byNode = new WeakMap<Report, { language: string; found: Sentences }>();
 
 /** All sentences of a report, by node as the prompt calls it. */
-export function sentencesOf(report: Report): ReadonlyMap<string, readonly string[]> {
+export function sentencesOf(report: Report): Sentences {
   const known = byNode.get(report);
-  if (known !== undefined) return known;
+  if (known?.language === spoken()) return known.found;
   const found = new Map<string, string[]>();
   const note = (node: string, text: string) => {
     const before = found.get(node) ?? [];
@@ -83,7 +84,7 @@ export function sentencesOf(report: Report): ReadonlyMap<string, readonly string
     for (const id of ids)
       note(id, t("Nothing here knows {{type}}: its plugin is missing.", { type }));
   }
-  byNode.set(report, found);
+  byNode.set(report, { language: spoken(), found });
   return found;
 }
 

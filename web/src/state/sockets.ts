@@ -2,6 +2,8 @@
 import type { Catalog } from "../api/catalog";
 import type { NodeSchema } from "../api/types";
 import type { Graph } from "../document/graph";
+import { anyOf } from "../words/format";
+import { t } from "../words/words";
 import { isSubgraph } from "./widgets";
 
 const OPEN: ReadonlySet<string> = new Set(["*", "", "0", "COMFY_MATCHTYPE_V3"]);
@@ -33,16 +35,20 @@ export interface Ends {
 
 /** Why these may not be joined, in a sentence; null where they may. */
 export function refusal(graph: Graph, ends: Ends): string | null {
-  if (ends.from === ends.to) return "A node cannot feed itself.";
+  if (ends.from === ends.to) return t("A node cannot feed itself.");
   if (!fits(ends.fromType, ends.toType)) {
-    return `${ends.toName} takes ${nameOf(ends.toType)}, not ${nameOf(ends.fromType)}.`;
+    return t("{{input}} takes {{wanted}}, not {{given}}.", {
+      input: ends.toName,
+      wanted: nameOf(ends.toType),
+      given: nameOf(ends.fromType),
+    });
   }
-  if (feeds(graph, ends.to, ends.from)) return "This would close a circle.";
+  if (feeds(graph, ends.to, ends.from)) return t("The wires would run in a circle.");
   return null;
 }
 
 export function nameOf(type: string): string {
-  return OPEN.has(type) ? "anything" : type.split(",").join(" or ");
+  return OPEN.has(type) ? t("anything") : anyOf(type.split(","));
 }
 
 const downstream = new WeakMap<Graph, Map<string, ReadonlySet<string>>>();

@@ -17,6 +17,7 @@ import { levelAt, livingPath, type Path, promptId, ROOT } from "../document/leve
 import { close, EMPTY_LOG, type Log, record, redo, undo } from "../document/log";
 import { isNote } from "../document/notes";
 import { readGraph } from "../document/read";
+import { t } from "../words/words";
 import { catalogWith } from "./subgraphSchema";
 import { layoutOf } from "./widgets";
 
@@ -257,7 +258,7 @@ export function putTab(tab: Tab): void {
 }
 
 export function newTab(): void {
-  const tab = blankTab(crypto.randomUUID(), "Untitled");
+  const tab = blankTab(crypto.randomUUID(), t("Untitled"));
   useStudio.setState((state) => ({ tabs: [...state.tabs, tab], active: tab.id }));
 }
 
@@ -269,14 +270,14 @@ export function closeTab(id: string): void {
   useStudio.setState((state) => {
     const index = state.tabs.findIndex((each) => each.id === id);
     const left = state.tabs.filter((each) => each.id !== id);
-    const tabs = left.length > 0 ? left : [blankTab(crypto.randomUUID(), "Untitled")];
+    const tabs = left.length > 0 ? left : [blankTab(crypto.randomUUID(), t("Untitled"))];
     const next = tabs[Math.min(index, tabs.length - 1)] ?? NOTHING;
     return { tabs, active: state.active === id ? next.id : state.active };
   });
 }
 
 export function titleOf(node: GraphNode, schema: NodeSchema | undefined): string {
-  if (node.key === INPUTS) return "Inputs";
-  if (node.key === OUTPUTS) return "Outputs";
-  return node.title ?? schema?.display_name ?? (isNote(node) ? "Note" : node.type);
+  if (node.key === INPUTS) return t("Inputs");
+  if (node.key === OUTPUTS) return t("Outputs");
+  return node.title ?? schema?.display_name ?? (isNote(node) ? t("Note") : node.type);
 }

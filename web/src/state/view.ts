@@ -1,6 +1,8 @@
 /** What of the studio is open on the screen, and what it tells the user. Nothing here is saved in a document. */
 import { create } from "zustand";
 import type { Point } from "../document/graph";
+import { Told } from "../document/told";
+import { said, t } from "../words/words";
 import type { Pulled } from "./search";
 
 export type DockTab = "results" | "queue" | "history" | "problems";
@@ -113,9 +115,14 @@ export function tell(text: string, action?: NoticeAction, others: NoticeAction[]
   useView.setState({ notice: { text, tone: "plain", others, ...(action ? { action } : {}) } });
 }
 
-/** An error in the words it came with. */
+/** What an error says, in the user's language where the sentence is ours. */
+export function wordsOf(error: unknown): string {
+  if (error instanceof Told) return t(error.sentence, error.values);
+  return said(error instanceof Error ? error.message : String(error));
+}
+
 export function tellError(error: unknown): void {
-  const text = error instanceof Error ? error.message : String(error);
+  const text = wordsOf(error);
   useView.setState({ notice: { text, tone: "error" } });
 }
 

@@ -1,4 +1,6 @@
 /** What follows a run beside the canvas: the title of the page, and the view where one wants it. */
+
+import { percent } from "../words/format";
 import { t } from "../words/words";
 import { canvas } from "./canvas";
 import { shareOf } from "./plan";
@@ -19,7 +21,7 @@ export function watchRun(): () => void {
     if (connection === "closed") parts.unshift(t("Server away"));
     else if (running !== null) {
       const share = plan === null ? 0 : Math.floor(shareOf(plan, running.shares) * 100);
-      parts.unshift(plan === null ? t("Running") : `${share} %`);
+      parts.unshift(plan === null ? t("Running") : percent(share / 100));
     }
     const text = parts.join(" · ");
     if (text !== shown) document.title = text;

@@ -3,6 +3,7 @@
  * arrows move the point that has the focus, Insert makes one after it and Delete takes it away.
  */
 import { type KeyboardEvent, type PointerEvent, useRef } from "react";
+import { amount } from "../words/format";
 import { t } from "../words/words";
 import {
   added,
@@ -103,8 +104,8 @@ export function CurveField({ label, value, onChange, onDone }: Props) {
             aria-label={t("{{label}}, point {{number}}: {{x}}, {{y}}", {
               label,
               number: index + 1,
-              x: x.toFixed(2),
-              y: y.toFixed(2),
+              x: amount(x, 2),
+              y: amount(y, 2),
             })}
             onKeyDown={(event) => key(event, index)}
             onKeyUp={onDone}

@@ -8,6 +8,12 @@ import { english } from "./english";
 export const LANGUAGES = { en: "English", de: "Deutsch" } as const;
 export type Language = keyof typeof LANGUAGES;
 
+/** The tables, each fetched when it is first spoken. English needs only its plurals. */
+const TABLES: Readonly<Record<Language, () => Promise<Readonly<Record<string, string>>>>> = {
+  en: async () => english,
+  de: async () => (await import("./german")).german,
+};
+
 export type Values = Readonly<Record<string, string | number>>;
 
 const words = i18next.createInstance();
@@ -17,7 +23,8 @@ void words.init({
   keySeparator: false,
   nsSeparator: false,
   initAsync: false,
-  interpolation: { escapeValue: false },
+  // What is filled in is text, never another key.
+  interpolation: { escapeValue: false, skipOnVariables: true },
   resources: { en: { translation: english } },
 });
 
@@ -29,12 +36,31 @@ export function t(text: string, values?: Values): string {
   return values === undefined ? words.t(text) : words.t(text, { ...values });
 }
 
+/** Words that were kept or came from elsewhere: in the user's language where they are ours. */
+export function said(text: string): string {
+  return words.exists(text) ? words.t(text) : text;
+}
+
+/** The language that is spoken now, as Intl and `<html lang>` call it. */
+export function spoken(): string {
+  return words.language;
+}
+
+/** The first language of the browser that there is a table for. */
+export function preferred(asked: readonly string[]): Language {
+  for (const each of asked) {
+    const language = each.toLowerCase().split("-")[0] ?? "";
+    if (language in LANGUAGES) return language as Language;
+  }
+  return "en";
+}
+
 /** Speaks another language from now on; what is on the screen has to be drawn again. */
 export async function speak(language: Language): Promise<void> {
-  if (language === "de" && !words.hasResourceBundle("de", "translation")) {
-    const { german } = await import("./german");
-    words.addResourceBundle("de", "translation", german);
+  if (!words.hasResourceBundle(language, "translation")) {
+    words.addResourceBundle(language, "translation", await TABLES[language]());
   }
   await words.changeLanguage(language);
   document.documentElement.lang = language;
+  document.documentElement.dir = words.dir(language);
 }

@@ -114,7 +114,7 @@ async function toWork(page: Page): Promise<void> {
   if (box === null) throw new Error("There is no canvas.");
   await page.mouse.move(box.x + box.width / 2, box.y + box.height / 2);
   await page.mouse.wheel(0, -300);
-  await page.getByTitle("Back to 100 %").click();
+  await page.getByTitle("Zoom to 100%").click();
   await page.locator(".card").first().waitFor();
   await page.waitForTimeout(500);
 }

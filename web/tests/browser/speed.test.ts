@@ -54,7 +54,7 @@ test("a graph ten times as large has no more elements on the screen", async () =
     expect(await elements(page)).toBeLessThan(2500);
     const { x, y } = await middleOf(page);
     await page.mouse.move(x, y);
-    await page.getByTitle("Back to 100 %").click();
+    await page.getByTitle("Zoom to 100%").click();
     await page.locator(".card").first().waitFor();
     await page.waitForFunction(
       () => !document.querySelector(".canvas")?.classList.contains("arriving"),
@@ -173,7 +173,7 @@ test("the map goes elsewhere, is put away, and stays away", async () => {
   const map = page.getByTestId("minimap");
   const box = await map.boundingBox();
   if (box === null) throw new Error("There is no map.");
-  await page.getByTitle("Back to 100 %").click();
+  await page.getByTitle("Zoom to 100%").click();
   await page.locator(".card").first().waitFor();
   const cards = () =>
     page.locator(".react-flow__node").evaluateAll((all) => all.map((each) => each.dataset.id));

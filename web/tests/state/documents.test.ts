@@ -15,7 +15,7 @@ import { lastPart, nameOf, pathOf } from "../../src/state/saving";
 import { blankTab, useStudio } from "../../src/state/studio";
 import { moveTab, stepTab } from "../../src/state/tabs";
 import { foldersOf } from "../../src/state/workflows";
-import { ago } from "../../src/words/times";
+import { ago } from "../../src/words/format";
 
 const path = resolve(import.meta.dirname, "../../workflows/text_to_image.json");
 const workflow = () => readGraph(parseJson(readFileSync(path, "utf8")), () => undefined);

@@ -162,7 +162,7 @@ describe("lists of tags", () => {
   );
   test("are read with what may be left out", () => {
     expect(tags.map((each) => each.name)).toEqual(["long_hair", "cat_(animal)", "plain"]);
-    expect(tags[0]?.detail).toBe("4 k");
+    expect(tags[0]?.detail).toBe("4K");
   });
   test("are found by any of their names, the most used first", () => {
     expect(tagsFor("hair l", tags)[0]?.text).toBe("long hair");

@@ -2,18 +2,16 @@
 import { describe, expect, it } from "vitest";
 import type { NodePlan, Plan } from "../../src/api/types";
 import {
-  bytesOf,
   costOf,
   leftOf,
   markOf,
   rateOf,
-  rateWords,
   settled,
   shareOf,
-  spanOf,
   stepsLeft,
   wordsOf,
 } from "../../src/state/plan";
+import { bytesOf, rateWords, spanOf } from "../../src/words/format";
 
 function planned(nodes: Record<string, [NodePlan["state"], number | null, number?]>): Plan {
   const made = Object.fromEntries(
@@ -133,7 +131,7 @@ it("writes times and bytes no more exactly than anyone reads", () => {
     "4.3 s",
     "48 s",
     "2 min",
-    "2.0 h",
+    "2 h 2 min",
   ]);
   expect([4200, 4.2e6, 2.14e9].map(bytesOf)).toEqual(["4 kB", "4 MB", "2.1 GB"]);
 });

@@ -3,7 +3,7 @@ import { type ListedJob, readPlace } from "../../src/api/results";
 import { WHOLE, zoomedAt } from "../../src/panels/zoom";
 import { factsOf } from "../../src/state/facts";
 import { dayName, rowOfPlace, rowsOf } from "../../src/state/historyRows";
-import { expectedOf, spanOf } from "../../src/state/queue";
+import { expectedOf } from "../../src/state/queue";
 import { inputName, mediumOf, readResult, sentenceOf } from "../../src/state/results";
 import { client } from "../../src/state/server";
 
@@ -96,16 +96,6 @@ describe("the time a job will take", () => {
   test("is unknown without a run, or without a workflow", () => {
     expect(expectedOf(next, [ran(1, "other")])).toBeNull();
     expect(expectedOf({ id: "api", status: "pending" }, [ran(3)])).toBeNull();
-  });
-
-  test.each([
-    [850, "0.8 s"],
-    [9_949, "9.9 s"],
-    [12_400, "12 s"],
-    [120_000, "2 min"],
-    [3_900_000, "1 h 5 min"],
-  ])("%d ms reads %s", (milliseconds, text) => {
-    expect(spanOf(milliseconds)).toBe(text);
   });
 });
 

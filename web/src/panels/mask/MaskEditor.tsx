@@ -14,12 +14,13 @@ import {
 } from "lucide-react";
 import { type KeyboardEvent, useEffect, useReducer, useRef, useState } from "react";
 import { type Masked, opacityUrl, pictureUrl, saveMask, useMasking } from "../../state/masking";
-import { tellError } from "../../state/view";
+import { tellError, wordsOf } from "../../state/view";
 import { t } from "../../words/words";
 import { Dialog } from "../Dialog";
 import { type Choices, MaskStage, maskOf, pngOf, type Tool } from "./MaskStage";
 import { clear, feather, invert } from "./raster";
 import "./mask.css";
+import { percent } from "../../words/format";
 
 const TOOLS: readonly [Tool, string, typeof Brush, string][] = [
   ["brush", "Brush", Brush, "B"],
@@ -81,7 +82,7 @@ function Editor({ masked }: { masked: Masked }) {
       draw();
     };
     begin().catch((error: unknown) => {
-      setFailure(error instanceof Error ? error.message : String(error));
+      setFailure(wordsOf(error));
     });
     const resized = new ResizeObserver(() => stage.current?.resize());
     if (box.current !== null) resized.observe(box.current);
@@ -105,7 +106,7 @@ function Editor({ masked }: { masked: Masked }) {
       await saveMask(masked, await pngOf(stage.current.mask));
     } catch (error) {
       tellError(error);
-      setFailure(error instanceof Error ? error.message : String(error));
+      setFailure(wordsOf(error));
       setSaving(false);
     }
   };
@@ -163,12 +164,11 @@ function stateOf(stage: MaskStage): string {
   const { data, width, height } = stage.mask;
   let sum = 0;
   for (const value of data) sum += value;
-  const percent = ((sum / 255 / data.length) * 100).toFixed(1);
-  return t("{{width}} x {{height}} pixels, {{percent}} % masked, shown at {{zoom}} %", {
+  return t("{{width}} x {{height}} pixels, {{percent}} masked, shown at {{zoom}}", {
     width,
     height,
-    percent,
-    zoom: Math.round(stage.zoom * 100),
+    percent: percent(sum / 255 / data.length, 1),
+    zoom: percent(stage.zoom),
   });
 }
 

@@ -23,6 +23,18 @@ import { activeTab, edit, select } from "../studio";
 const some = () => activeTab().selected.length > 0;
 const several = () => activeTab().selected.length > 1;
 
+const PAINTING: Readonly<Record<string, string>> = {
+  red: "Colour the selected nodes red",
+  brown: "Colour the selected nodes brown",
+  yellow: "Colour the selected nodes yellow",
+  green: "Colour the selected nodes green",
+  cyan: "Colour the selected nodes cyan",
+  "pale-blue": "Colour the selected nodes pale blue",
+  blue: "Colour the selected nodes blue",
+  purple: "Colour the selected nodes purple",
+  black: "Colour the selected nodes black",
+};
+
 export const arrangeCommands: readonly Command[] = [
   {
     id: "select.cancel",
@@ -78,9 +90,7 @@ export const arrangeCommands: readonly Command[] = [
     run: togglePinned,
   },
   paint("none", "Take the colour of the selected nodes away", null),
-  ...PALETTE.map(({ id, title, color, bgcolor }) =>
-    paint(id, `Colour the selected nodes: ${title}`, { color, bgcolor }),
-  ),
+  ...PALETTE.map(({ id, color, bgcolor }) => paint(id, PAINTING[id] ?? id, { color, bgcolor })),
   {
     id: "graph.note",
     title: "Add a note",

@@ -66,16 +66,16 @@ export const editCommands: readonly Command[] = [
     enabled: hasNodes,
     run: () => removeSelected(true),
   },
-  nudge("Left", "left", { x: -GRID, y: 0 }),
-  nudge("Right", "right", { x: GRID, y: 0 }),
-  nudge("Up", "up", { x: 0, y: -GRID }),
-  nudge("Down", "down", { x: 0, y: GRID }),
+  nudge("Left", "Nudge the selected nodes left", { x: -GRID, y: 0 }),
+  nudge("Right", "Nudge the selected nodes right", { x: GRID, y: 0 }),
+  nudge("Up", "Nudge the selected nodes up", { x: 0, y: -GRID }),
+  nudge("Down", "Nudge the selected nodes down", { x: 0, y: GRID }),
 ];
 
-function nudge(arrow: string, where: string, by: Point): Command {
+function nudge(arrow: string, title: string, by: Point): Command {
   return {
     id: `edit.nudge${arrow}`,
-    title: `Nudge the selected nodes ${where}`,
+    title,
     group: "Edit",
     keys: [`Ctrl+Arrow${arrow}`],
     enabled: hasNodes,

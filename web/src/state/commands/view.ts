@@ -39,7 +39,7 @@ export const viewCommands: readonly Command[] = [
   },
   {
     id: "view.zoomWhole",
-    title: "Zoom to 100 %",
+    title: "Zoom to 100%",
     group: "View",
     keys: ["Ctrl+0"],
     run: () => canvas()?.zoomTo(1),

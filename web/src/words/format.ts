@@ -1,0 +1,102 @@
+/**
+ * Numbers, times and sizes as people read them, in the language that is spoken: no more exact than
+ * anyone needs. What is typed into a field and saved stays as it is. Knows no document.
+ */
+import { spoken, t } from "./words";
+
+const formats = new Map<string, Intl.NumberFormat>();
+
+/** Making one takes longer than using it, and a run asks for several at each step. */
+function numbers(options: Intl.NumberFormatOptions): Intl.NumberFormat {
+  const key = spoken() + JSON.stringify(options);
+  const known = formats.get(key) ?? new Intl.NumberFormat(spoken(), options);
+  formats.set(key, known);
+  return known;
+}
+
+/** A number with at most, or exactly, so many places after the point. */
+export function amount(value: number, places = 0): string {
+  return numbers({ minimumFractionDigits: places, maximumFractionDigits: places }).format(value);
+}
+
+/** "1.2K": for counts where nobody needs the last digit. */
+export function roughly(value: number): string {
+  return numbers({ notation: "compact" }).format(value);
+}
+
+/** A share of one: "85 %" or "85%", as the language has it. */
+export function percent(share: number, places = 0): string {
+  return numbers({
+    style: "percent",
+    minimumFractionDigits: places,
+    maximumFractionDigits: places,
+  }).format(share);
+}
+
+/** A length of time in seconds: "250 ms", "3.2 s", "47 s", "2 min", "1 h 5 min". */
+export function spanOf(seconds: number): string {
+  if (seconds < 0.95)
+    return t("{{number}} ms", { number: amount(Math.max(1, Math.round(seconds * 1000))) });
+  if (seconds < 9.95) return t("{{number}} s", { number: amount(seconds, 1) });
+  if (seconds < 89.5) return t("{{number}} s", { number: amount(seconds) });
+  const minutes = Math.round(seconds / 60);
+  if (minutes < 60) return t("{{number}} min", { number: amount(minutes) });
+  return t("{{hours}} h {{minutes}} min", {
+    hours: amount(Math.floor(minutes / 60)),
+    minutes: amount(minutes % 60),
+  });
+}
+
+/** "2.1 GB", "340 MB". Units of a thousand, as disks and drivers count. */
+export function bytesOf(bytes: number): string {
+  if (bytes >= 1e9) return t("{{number}} GB", { number: amount(bytes / 1e9, 1) });
+  if (bytes >= 1e6) return t("{{number}} MB", { number: amount(bytes / 1e6) });
+  return t("{{number}} kB", { number: amount(Math.max(1, Math.round(bytes / 1e3))) });
+}
+
+/** "3.2 it/s", or "4.1 s/it" for slow ones. */
+export function rateWords(rate: number): string {
+  return rate >= 1
+    ? t("{{number}} it/s", { number: amount(rate, rate < 10 ? 1 : 0) })
+    : t("{{number}} s/it", { number: amount(1 / rate, 1) });
+}
+
+const UNITS: readonly [Intl.RelativeTimeFormatUnit, number][] = [
+  ["day", 86_400_000],
+  ["hour", 3_600_000],
+  ["minute", 60_000],
+];
+
+/** "5 minutes ago"; of what is older than a week, the day. */
+export function ago(then: number, now = Date.now()): string {
+  const passed = Math.max(0, now - then);
+  if (passed > 7 * 86_400_000) {
+    return new Intl.DateTimeFormat(spoken(), { dateStyle: "medium" }).format(then);
+  }
+  const format = new Intl.RelativeTimeFormat(spoken(), { numeric: "auto", style: "short" });
+  for (const [unit, length] of UNITS) {
+    if (passed >= length) return format.format(-Math.floor(passed / length), unit);
+  }
+  return format.format(0, "second");
+}
+
+export function dayAndTime(then: number): string {
+  return new Intl.DateTimeFormat(spoken(), { dateStyle: "medium", timeStyle: "short" }).format(
+    then,
+  );
+}
+
+/** "Friday, 20 November"; the year only where it is another one than this. */
+export function longDay(day: Date, today: Date): string {
+  return new Intl.DateTimeFormat(spoken(), {
+    weekday: "long",
+    day: "numeric",
+    month: "long",
+    ...(day.getFullYear() === today.getFullYear() ? {} : { year: "numeric" as const }),
+  }).format(day);
+}
+
+/** "IMAGE, MASK, or LATENT". */
+export function anyOf(names: readonly string[]): string {
+  return new Intl.ListFormat(spoken(), { type: "disjunction" }).format(names);
+}
