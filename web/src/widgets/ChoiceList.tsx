@@ -28,6 +28,46 @@ const DRAWN = 300;
 
 export function ChoiceList(props: Props) {
   const { anchor, label, input, choices, chosen, many = false, onChoose, onClose } = props;
+  const { rows, marked, typed, type, point, act, star, key } = useLooking(props);
+  const id = useId();
+  return (
+    <Popup anchor={anchor} label={label} className="choices" onClose={onClose}>
+      <SearchLine
+        {...props}
+        typed={typed}
+        listId={id}
+        marked={`${id}-${marked}`}
+        onKey={key}
+        onType={type}
+      />
+      {props.missing !== null && typed === "" && (
+        <Missing name={props.missing} choices={choices} onChoose={onChoose} />
+      )}
+      <div id={id} role="listbox" aria-label={label} aria-multiselectable={many} className="list">
+        {rows.map((row, index) => (
+          <Line
+            // biome-ignore lint/suspicious/noArrayIndexKey: a choice may stand in several places
+            key={index}
+            id={`${id}-${index}`}
+            row={row}
+            input={input}
+            many={many}
+            at={index === marked}
+            chosen={row.kind === "choice" && chosen.includes(row.value)}
+            onPoint={() => point(index)}
+            onAct={() => act(row)}
+            onStar={() => star(row)}
+          />
+        ))}
+      </div>
+      {rows.length === 0 && <p className="none">{t("Nothing here is called that.")}</p>}
+      {rows.length === DRAWN && <p className="none">{t("There are more: type to find.")}</p>}
+    </Popup>
+  );
+}
+
+/** What is found, which row is marked, and what the keys do. */
+function useLooking({ input, choices, chosen, onChoose, onClose }: Props) {
   const services = useFieldServices();
   const [typed, setTyped] = useState("");
   const [opened, setOpened] = useState<ReadonlySet<string>>(() => new Set(foldersOf(chosen[0])));
@@ -39,7 +79,6 @@ export function ChoiceList(props: Props) {
   }, [choices, typed, opened, services, input, stars]);
   const [at, setAt] = useState<number | null>(null);
   const marked = at ?? markedFirst(rows, chosen, typed);
-  const id = useId();
   const toggle = (path: string) => setOpened((before) => toggled(before, path));
   const act = (row: Row | undefined) => {
     if (row?.kind === "choice") onChoose(row.value);
@@ -63,43 +102,11 @@ export function ChoiceList(props: Props) {
     } else return;
     event.preventDefault();
   };
-  return (
-    <Popup anchor={anchor} label={label} className="choices" onClose={onClose}>
-      <SearchLine
-        {...props}
-        typed={typed}
-        listId={id}
-        marked={`${id}-${marked}`}
-        onKey={key}
-        onType={(text) => {
-          setTyped(text);
-          setAt(null);
-        }}
-      />
-      {props.missing !== null && typed === "" && (
-        <Missing name={props.missing} choices={choices} onChoose={onChoose} />
-      )}
-      <div id={id} role="listbox" aria-label={label} aria-multiselectable={many} className="list">
-        {rows.map((row, index) => (
-          <Line
-            // biome-ignore lint/suspicious/noArrayIndexKey: a choice may stand in several places
-            key={index}
-            id={`${id}-${index}`}
-            row={row}
-            input={input}
-            many={many}
-            at={index === marked}
-            chosen={row.kind === "choice" && chosen.includes(row.value)}
-            onPoint={() => setAt(index)}
-            onAct={() => act(row)}
-            onStar={() => star(row)}
-          />
-        ))}
-      </div>
-      {rows.length === 0 && <p className="none">{t("Nothing here is called that.")}</p>}
-      {rows.length === DRAWN && <p className="none">{t("There are more: type to find.")}</p>}
-    </Popup>
-  );
+  const type = (text: string) => {
+    setTyped(text);
+    setAt(null);
+  };
+  return { rows, marked, typed, type, point: setAt, act, star, key };
 }
 
 /** The first row that can be chosen, or the one that is. */

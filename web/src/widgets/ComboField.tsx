@@ -3,7 +3,7 @@
  * and offers what is most like it: nothing is ever chosen in the user's place.
  */
 import { AlertTriangle, ChevronDown } from "lucide-react";
-import { lazy, Suspense, useRef, useState } from "react";
+import { type KeyboardEvent, lazy, Suspense, useRef, useState } from "react";
 import type { InputSchema } from "../api/types";
 import { t } from "../words/words";
 import { shownChoice } from "./kinds";
@@ -30,6 +30,7 @@ export function ComboField({ label, input, value, choices: given, onChange }: Pr
   const refresh = () => {
     services.listed(input)?.then(setListed, services.complain);
   };
+  const key = nextByKeys({ value, choices, onChange, onOpen: () => setOpen(true) });
   return (
     <>
       <button
@@ -43,14 +44,7 @@ export function ComboField({ label, input, value, choices: given, onChange }: Pr
           setOpen(true);
           refresh();
         }}
-        onKeyDown={(event) => {
-          if (event.key !== "ArrowDown" && event.key !== "ArrowUp") return;
-          event.preventDefault();
-          event.stopPropagation();
-          const next = choices[choices.indexOf(value) + (event.key === "ArrowDown" ? 1 : -1)];
-          if (event.altKey) setOpen(true);
-          else if (next !== undefined) onChange(next);
-        }}
+        onKeyDown={key}
       >
         <span className="label">{label}</span>
         {missing && (
@@ -80,6 +74,25 @@ export function ComboField({ label, input, value, choices: given, onChange }: Pr
       )}
     </>
   );
+}
+
+interface Next {
+  value: unknown;
+  choices: readonly unknown[];
+  onChange: (value: unknown) => void;
+  onOpen: () => void;
+}
+
+/** The arrows choose the next or the one before; with Alt they open the list. */
+function nextByKeys({ value, choices, onChange, onOpen }: Next) {
+  return (event: KeyboardEvent) => {
+    if (event.key !== "ArrowDown" && event.key !== "ArrowUp") return;
+    event.preventDefault();
+    event.stopPropagation();
+    const next = choices[choices.indexOf(value) + (event.key === "ArrowDown" ? 1 : -1)];
+    if (event.altKey) onOpen();
+    else if (next !== undefined) onChange(next);
+  };
 }
 
 /** The choices of a combo that asks the server are not known before it is opened. */

@@ -2,7 +2,7 @@
  * A curve on a small graph. A press on the line makes a point, dragging moves it; by keyboard the
  * arrows move the point that has the focus, Insert makes one after it and Delete takes it away.
  */
-import { type KeyboardEvent, type PointerEvent, useRef } from "react";
+import { type KeyboardEvent, type PointerEvent, type RefObject, useRef } from "react";
 import { amount } from "../words/format";
 import { t } from "../words/words";
 import {
@@ -25,38 +25,15 @@ interface Props {
 
 const STEP = 0.01;
 const COARSE = 0.1;
+const GRID = "M25 0V100M50 0V100M75 0V100M0 25H100M0 50H100M0 75H100";
 const SAMPLES = 48;
 const FORMS = ["monotone_cubic", "linear"] as const;
 
 export function CurveField({ label, value, onChange, onDone }: Props) {
   const graph = useRef<SVGSVGElement>(null);
-  const held = useRef<number | null>(null);
   const curve = curveOf(value);
   const say = (next: Curve) => onChange(inCurveFormOf(value, next));
-  const placeOf = (event: PointerEvent): [number, number] => {
-    const box = graph.current?.getBoundingClientRect();
-    if (box === undefined) return [0, 0];
-    return [(event.clientX - box.left) / box.width, 1 - (event.clientY - box.top) / box.height];
-  };
-  const press = (event: PointerEvent<SVGSVGElement>) => {
-    if (event.button !== 0) return;
-    event.currentTarget.setPointerCapture(event.pointerId);
-    const at = placeOf(event);
-    const near = curve.points.findIndex(([x, y]) => Math.hypot(x - at[0], y - at[1]) < 0.05);
-    if (near >= 0) {
-      held.current = near;
-      pointButton(graph.current, near)?.focus();
-      return;
-    }
-    const made = added(curve, at);
-    if (made === null) return;
-    held.current = made.index;
-    say(made.curve);
-  };
-  const release = () => {
-    if (held.current !== null) onDone();
-    held.current = null;
-  };
+  const { press, drag, release } = usePressing(graph, curve, say, onDone);
   const key = (event: KeyboardEvent, index: number) => {
     const next = keyed(event, curve, index);
     if (next === null) return;
@@ -69,11 +46,7 @@ export function CurveField({ label, value, onChange, onDone }: Props) {
       <div className="curve-head">
         <span className="label">{label}</span>
         <Form curve={curve} onChange={say} />
-        <button
-          type="button"
-          className="quiet-button"
-          onClick={() => say({ ...STRAIGHT, interpolation: curve.interpolation })}
-        >
+        <button type="button" className="quiet-button" onClick={() => say(straight(curve))}>
           {t("Straight")}
         </button>
       </div>
@@ -84,13 +57,11 @@ export function CurveField({ label, value, onChange, onDone }: Props) {
           preserveAspectRatio="none"
           aria-hidden="true"
           onPointerDown={press}
-          onPointerMove={(event) => {
-            if (held.current !== null) say(moved(curve, held.current, placeOf(event)));
-          }}
+          onPointerMove={drag}
           onPointerUp={release}
           onPointerCancel={release}
         >
-          <path className="grid" d="M25 0V100M50 0V100M75 0V100M0 25H100M0 50H100M0 75H100" />
+          <path className="grid" d={GRID} />
           <path className="line" d={lineOf(curve)} />
         </svg>
         {curve.points.map(([x, y], index) => (
@@ -116,6 +87,44 @@ export function CurveField({ label, value, onChange, onDone }: Props) {
   );
 }
 
+/** A press on a point holds it, a press on the line makes one. */
+function usePressing(
+  graph: RefObject<SVGSVGElement | null>,
+  curve: Curve,
+  say: (curve: Curve) => void,
+  onDone: () => void,
+) {
+  const held = useRef<number | null>(null);
+  const placeOf = (event: PointerEvent): [number, number] => {
+    const box = graph.current?.getBoundingClientRect();
+    if (box === undefined) return [0, 0];
+    return [(event.clientX - box.left) / box.width, 1 - (event.clientY - box.top) / box.height];
+  };
+  const press = (event: PointerEvent<SVGSVGElement>) => {
+    if (event.button !== 0) return;
+    event.currentTarget.setPointerCapture(event.pointerId);
+    const at = placeOf(event);
+    const near = curve.points.findIndex(([x, y]) => Math.hypot(x - at[0], y - at[1]) < 0.05);
+    if (near >= 0) {
+      held.current = near;
+      pointButton(graph.current, near)?.focus();
+      return;
+    }
+    const made = added(curve, at);
+    if (made === null) return;
+    held.current = made.index;
+    say(made.curve);
+  };
+  const release = () => {
+    if (held.current !== null) onDone();
+    held.current = null;
+  };
+  const drag = (event: PointerEvent) => {
+    if (held.current !== null) say(moved(curve, held.current, placeOf(event)));
+  };
+  return { press, drag, release };
+}
+
 function Form({ curve, onChange }: { curve: Curve; onChange: (curve: Curve) => void }) {
   const forms = [...new Set([...FORMS, curve.interpolation])];
   const words: Readonly<Record<string, string>> = {
@@ -135,6 +144,10 @@ function Form({ curve, onChange }: { curve: Curve; onChange: (curve: Curve) => v
       ))}
     </select>
   );
+}
+
+function straight({ interpolation }: Curve): Curve {
+  return { ...STRAIGHT, interpolation };
 }
 
 function pointButton(graph: Element | null, index: number): HTMLElement | null {

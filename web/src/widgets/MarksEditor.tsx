@@ -27,7 +27,102 @@ const SIDE = 320;
 const PIXELS: Range = { min: 0, max: 16384, step: 8, whole: true };
 const STEP = 8;
 
-export function MarksEditor({ label, marker, marks, picture, onChange, onDone }: Props) {
+export function MarksEditor(props: Props) {
+  const { label, marker, marks, picture, onDone } = props;
+  const drawing = useDrawing(props);
+  const { extent, scale, stage, at } = drawing;
+  const current = marks[at];
+  return (
+    <div className="marks-editor">
+      <div
+        ref={stage}
+        className="marks-stage"
+        style={{ width: extent.width * scale, height: extent.height * scale }}
+        onPointerDown={drawing.press}
+        onPointerMove={drawing.drag}
+        onPointerUp={drawing.release}
+        onPointerCancel={drawing.release}
+      >
+        {picture !== null && (
+          <img
+            src={picture}
+            alt=""
+            draggable={false}
+            onLoad={({ currentTarget: { naturalWidth: width, naturalHeight: height } }) =>
+              drawing.setNatural({ width, height })
+            }
+          />
+        )}
+        {marks.map((box, index) => (
+          <MarkBox
+            // biome-ignore lint/suspicious/noArrayIndexKey: a mark is known by its place in the list
+            key={index}
+            label={label}
+            marker={marker}
+            index={index}
+            box={box}
+            drawing={drawing}
+          />
+        ))}
+      </div>
+      {current !== undefined && (
+        <div className="marks-numbers">
+          {(marker === "points" ? POINT : BOX).map((name) => (
+            <NumberField
+              key={name}
+              label={t(name)}
+              value={Math.round(current[name])}
+              range={PIXELS}
+              onChange={(value) => drawing.set(at, { ...current, [name]: Number(value) })}
+              onDone={onDone}
+            />
+          ))}
+        </div>
+      )}
+    </div>
+  );
+}
+
+const POINT = ["x", "y"] as const;
+const BOX = ["x", "y", "width", "height"] as const;
+
+interface MarkProps {
+  label: string;
+  marker: Marker;
+  index: number;
+  box: Box;
+  drawing: ReturnType<typeof useDrawing>;
+}
+
+function MarkBox({ label, marker, index, box, drawing }: MarkProps) {
+  const { scale, at, setAt, hold, key } = drawing;
+  return (
+    <button
+      type="button"
+      className={`mark-box ${marker === "points" ? "point" : ""}${index === at ? " at" : ""}`}
+      style={{
+        left: box.x * scale,
+        top: box.y * scale,
+        width: box.width * scale,
+        height: box.height * scale,
+      }}
+      aria-label={t("{{label}} {{number}}: {{x}}, {{y}}", {
+        label,
+        number: index + 1,
+        x: Math.round(box.x),
+        y: Math.round(box.y),
+      })}
+      onFocus={() => setAt(index)}
+      onPointerDown={(event) => hold(event, index, "move", box)}
+      onKeyDown={(event) => key(event, index, box)}
+    >
+      {marker !== "points" && <i onPointerDown={(event) => hold(event, index, "size", box)} />}
+    </button>
+  );
+}
+
+/** What the pointer and the keys do to the marks. */
+function useDrawing({ marker, marks, onChange, onDone }: Props) {
   const [natural, setNatural] = useState<Extent | null>(null);
   const [at, setAt] = useState(0);
   const held = useRef<Held | null>(null);
@@ -85,75 +180,7 @@ export function MarksEditor({ label, marker, marks, picture, onChange, onDone }:
     }
     event.preventDefault();
   };
-  const current = marks[at];
-  return (
-    <div className="marks-editor">
-      <div
-        ref={stage}
-        className="marks-stage"
-        style={{ width: extent.width * scale, height: extent.height * scale }}
-        onPointerDown={press}
-        onPointerMove={drag}
-        onPointerUp={release}
-        onPointerCancel={release}
-      >
-        {picture !== null && (
-          <img
-            src={picture}
-            alt=""
-            draggable={false}
-            onLoad={({ currentTarget: { naturalWidth: width, naturalHeight: height } }) =>
-              setNatural({ width, height })
-            }
-          />
-        )}
-        {marks.map((box, index) => (
-          <button
-            // biome-ignore lint/suspicious/noArrayIndexKey: a mark is known by its place in the list
-            key={index}
-            type="button"
-            className={`mark-box ${marker === "points" ? "point" : ""}${index === at ? " at" : ""}`}
-            style={{
-              left: box.x * scale,
-              top: box.y * scale,
-              width: box.width * scale,
-              height: box.height * scale,
-            }}
-            aria-label={t("{{label}} {{number}}: {{x}}, {{y}}", {
-              label,
-              number: index + 1,
-              x: Math.round(box.x),
-              y: Math.round(box.y),
-            })}
-            onFocus={() => setAt(index)}
-            onPointerDown={(event) => hold(event, index, "move", box)}
-            onKeyDown={(event) => key(event, index, box)}
-          >
-            {marker !== "points" && (
-              <i onPointerDown={(event) => hold(event, index, "size", box)} />
-            )}
-          </button>
-        ))}
-      </div>
-      {current !== undefined && (
-        <div className="marks-numbers">
-          {(marker === "points"
-            ? (["x", "y"] as const)
-            : (["x", "y", "width", "height"] as const)
-          ).map((name) => (
-            <NumberField
-              key={name}
-              label={t(name)}
-              value={Math.round(current[name])}
-              range={PIXELS}
-              onChange={(value) => set(at, { ...current, [name]: Number(value) })}
-              onDone={onDone}
-            />
-          ))}
-        </div>
-      )}
-    </div>
-  );
+  return { extent, scale, stage, at, setAt, setNatural, set, hold, press, drag, release, key };
 }
 
 /** Without a picture, room for all that is marked. */

@@ -7,7 +7,7 @@ import { lazy, Suspense, useRef, useState } from "react";
 import type { InputSchema } from "../api/types";
 import { t } from "../words/words";
 import { ComboField } from "./ComboField";
-import { Menu } from "./Menu";
+import { Menu, type MenuItem } from "./Menu";
 import { type MediaKind, useFieldServices } from "./services";
 
 export interface MediaAct {
@@ -116,6 +116,11 @@ function More({ input, value, media, onChange }: Omit<Props, "label">) {
       if (file !== null) media.onFile(file);
       else services.complain(new Error(t("There is no picture in the clipboard.")));
     }, services.complain);
+  const items = elsewhere(
+    media.kind,
+    (place) => void list(place),
+    () => void paste(),
+  );
   return (
     <>
       <button
@@ -134,20 +139,7 @@ function More({ input, value, media, onChange }: Omit<Props, "label">) {
         <Menu
           anchor={button.current}
           label={t("From elsewhere")}
-          items={[
-            { label: t("From the results"), icon: FolderSearch, run: () => void list("output") },
-            { label: t("From what is kept for a while"), run: () => void list("temp") },
-            ...(media.kind === "image"
-              ? [
-                  {
-                    label: t("From the clipboard"),
-                    icon: ClipboardPaste,
-                    separated: true,
-                    run: () => void paste(),
-                  },
-                ]
-              : []),
-          ]}
+          items={items}
           onClose={() => setOpen(false)}
         />
       )}
@@ -170,6 +162,20 @@ function More({ input, value, media, onChange }: Omit<Props, "label">) {
       )}
     </>
   );
+}
+
+function elsewhere(
+  kind: MediaKind,
+  list: (place: "output" | "temp") => void,
+  paste: () => void,
+): MenuItem[] {
+  const folders: MenuItem[] = [
+    { label: t("From the results"), icon: FolderSearch, run: () => list("output") },
+    { label: t("From what is kept for a while"), run: () => list("temp") },
+  ];
+  if (kind !== "image") return folders;
+  const clipboard = { label: t("From the clipboard"), icon: ClipboardPaste, separated: true };
+  return [...folders, { ...clipboard, run: paste }];
 }
 
 async function clipboardPicture(): Promise<File | null> {
