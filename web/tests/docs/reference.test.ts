@@ -1,0 +1,115 @@
+/**
+ * The pages that are made from the editor's own tables. Where one is stale this fails and shows where;
+ * `npm run pages` writes them anew.
+ */
+import { resolve } from "node:path";
+import { expect, test } from "vitest";
+import type { Command, CommandGroup } from "../../src/state/commands";
+import { COMMANDS } from "../../src/state/commands/all";
+import { keysOf, shownKey } from "../../src/state/keymap";
+import { PRESETS } from "../../src/state/presets";
+import { SETTINGS, type Setting } from "../../src/state/settings";
+
+const DOCS = resolve(import.meta.dirname, "../../../docs");
+const MADE = "<!-- Made from the editor's tables by `npm run pages` in web/. -->";
+
+const GROUPS: readonly CommandGroup[] = ["File", "Edit", "Graph", "Node", "View", "Run", "Help"];
+
+test("docs/keys.md lists every command with its keys", async () => {
+  await expect(keysPage()).toMatchFileSnapshot(resolve(DOCS, "keys.md"));
+});
+
+test("docs/settings.md lists every setting with its why", async () => {
+  await expect(settingsPage()).toMatchFileSnapshot(resolve(DOCS, "settings.md"));
+});
+
+function keysPage(): string {
+  const groups = GROUPS.map((group) => ({
+    group,
+    commands: COMMANDS.filter((each) => each.group === group).sort(byHavingKeys),
+  }));
+  return page(
+    "# Commands and their keys",
+    MADE,
+    "Everything one can do is a command. `Ctrl+K` finds it by its name; *Settings*, *Change the keys* gives it other keys, or takes them away. On a Mac, ⌘ is Ctrl. Keys without Ctrl or Alt act while no field has the focus. Where two commands share a key, the first that would do anything acts. What the mouse does is in [the guide](editor.md), what wires do in [wires](wires.md).",
+    ...groups.flatMap(({ group, commands }) => [
+      `## ${group}`,
+      table(
+        ["command", "keys"],
+        commands.map((each) => [each.title, written(keysOf(each, {}, "comfyui"))]),
+      ),
+    ]),
+    "## Keys of other editors",
+    "*Settings*, *Keys to start from* brings these in place of the above; what is not listed stays.",
+    ...Object.entries(PRESETS)
+      .filter(([, keys]) => Object.keys(keys).length > 0)
+      .map(([name]) => presetTable(name)),
+  );
+}
+
+/** The commands with keys before those without; else in their own order. */
+function byHavingKeys(one: Command, other: Command): number {
+  return Number(one.keys === undefined) - Number(other.keys === undefined);
+}
+
+function presetTable(name: string): string {
+  const changed = COMMANDS.filter(({ id }) => id in (PRESETS[name] ?? {}));
+  const named = SETTINGS["calotype.keymap"].choices as Readonly<Record<string, string>>;
+  return table(
+    [named[name] ?? name, "keys"],
+    changed.map((each: Command) => [each.title, written(keysOf(each, {}, name))]),
+  );
+}
+
+function written(keys: readonly string[]): string {
+  return keys.map((each) => `\`${shownKey(each).replaceAll(" ", "+")}\``).join(", ");
+}
+
+function settingsPage(): string {
+  const groups = groupedBy(Object.values<Setting>(SETTINGS), ({ group }) => group);
+  return page(
+    "# Settings",
+    MADE,
+    "`Ctrl+,` opens them; they can be searched. They are kept on the server, in the user directory, and so are the same in every browser. Plugins may [add their own](extensions.md).",
+    ...[...groups].flatMap(([group, settings]) => [
+      `## ${group}`,
+      table(
+        ["setting", "why", "values (the first set **bold**)"],
+        settings.map((each) => [each.title, each.why, valuesOf(each)]),
+      ),
+    ]),
+  );
+}
+
+function valuesOf(setting: Setting): string {
+  switch (setting.kind) {
+    case "toggle":
+      return setting.standard ? "**on**, off" : "on, **off**";
+    case "choice":
+      return Object.entries(setting.choices)
+        .map(([key, words]) => (key === setting.standard ? `**${words}**` : words))
+        .join(", ");
+    case "number":
+      return `${setting.min} to ${setting.max}, **${setting.standard}**`;
+    case "text":
+      return setting.standard === "" ? "a text" : `**${setting.standard}**`;
+    case "keys":
+      return "[keys by command](keys.md)";
+  }
+}
+
+function groupedBy<Each>(all: readonly Each[], group: (each: Each) => string): Map<string, Each[]> {
+  const groups = new Map<string, Each[]>();
+  for (const each of all) groups.set(group(each), [...(groups.get(group(each)) ?? []), each]);
+  return groups;
+}
+
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const row = (cells: readonly string[]) =>
+    `| ${cells.map((each) => each.replaceAll("|", "\\|")).join(" | ")} |`;
+  return [row(head), row(head.map(() => "---")), ...rows.map(row)].join("\n");
+}
+
+function page(...parts: readonly string[]): string {
+  return `${parts.join("\n\n")}\n`;
+}
