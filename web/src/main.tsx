@@ -1,3 +1,4 @@
+/** Puts the editor into the page. */
 import "@xyflow/react/dist/base.css";
 import "./theme.css";
 import "./widgets/widgets.css";

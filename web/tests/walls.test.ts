@@ -1,3 +1,4 @@
+/** The linter keeps each room to the imports that it may have. */
 import { spawnSync } from "node:child_process";
 import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

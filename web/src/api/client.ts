@@ -82,7 +82,7 @@ export interface ModelFile {
   modified: number;
 }
 
-export interface Submission {
+interface Submission {
   client: string;
   /** Chosen here, so that the first message about it is already understood. */
   id: string;
@@ -95,7 +95,7 @@ export interface Submission {
   about?: About;
 }
 
-export interface Machine {
+interface Machine {
   system: Record<string, unknown> & {
     calotype_version?: string;
     python_version?: string;
@@ -104,7 +104,7 @@ export interface Machine {
   devices: { name: string; vram_total: number; vram_free: number }[];
 }
 
-export interface About {
+interface About {
   title: string;
   /** Prompts that are queued together have the same one. */
   batch?: string;
@@ -121,8 +121,6 @@ export class Refused extends Error {
     super(message);
   }
 }
-
-export type Client = ReturnType<typeof makeClient>;
 
 export function makeClient(codec: Codec, request: typeof fetch = (...given) => fetch(...given)) {
   async function ask(path: string, init?: RequestInit): Promise<Response> {

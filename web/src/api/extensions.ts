@@ -84,7 +84,7 @@ export type FromPage =
 
 const MOST_TEXT = 300;
 const MOST_VALUE = 1 << 20;
-export const LOWEST = 24;
+const LOWEST = 24;
 export const TALLEST = 2000;
 
 /** A page's message, or null where it is none: pages are strangers. */

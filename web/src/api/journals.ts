@@ -16,7 +16,7 @@ export interface JournalInfo {
 }
 
 /** Why lines were refused (409): what is there, and whose it is. */
-export interface JournalConflict {
+interface JournalConflict {
   last: number;
   window: string | null;
 }

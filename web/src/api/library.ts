@@ -18,7 +18,7 @@ export interface Stamped {
   stamp: string | null;
 }
 
-export interface SaveAs {
+interface SaveAs {
   overwrite: boolean;
   /** Only over the content of that stamp; otherwise 412. */
   onlyOver?: string | null;
@@ -35,8 +35,6 @@ export interface Version {
   kind: "save" | "auto" | "replaced";
   size: number;
 }
-
-export type Library = ReturnType<typeof makeLibrary>;
 
 const FILES = "/api/userdata";
 const VERSIONS = "/api/calotype/versions";

@@ -43,7 +43,7 @@ export interface HistoryQuery {
   until?: number;
 }
 
-export interface HistoryPage {
+interface HistoryPage {
   jobs: ListedJob[];
   total: number;
   /** Dates and how many there are of each, newest first. */

@@ -4,13 +4,13 @@ import type { ServerMessage } from "./types";
 
 export type Connection = "connecting" | "open" | "closed";
 
-export interface Listener {
+interface Listener {
   onMessage(message: ServerMessage): void;
   onPreview(preview: Preview): void;
   onConnection(state: Connection): void;
 }
 
-export interface SocketOptions {
+interface SocketOptions {
   url: string;
   /** How frames of text are read; see `client.ts` for why it is passed in. */
   parse: (text: string) => unknown;

@@ -1,7 +1,7 @@
 /** Brings a file to the server and says how far it is. `fetch` could not say that. */
 import { type ImageFile, Refused } from "./client";
 
-export interface Bringing {
+interface Bringing {
   /** From 0 to 1. */
   onProgress: (share: number) => void;
   signal: AbortSignal;

@@ -68,7 +68,7 @@ const NODE_TYPES = {
 };
 const EDGE_TYPES = { wire: Wire };
 /** Below this zoom, nodes are painted instead of built: nobody reads their fields there. */
-export const OVERVIEW_BELOW = 0.4;
+const OVERVIEW_BELOW = 0.4;
 const MIN_ZOOM = 0.05;
 const FIRST_PADDING = 0.06;
 /** The library takes in anew whatever is not the same object as before: nothing is made as it draws. */

@@ -54,7 +54,7 @@ function useTitleScale(): number {
 }
 
 /** Begins with the pointer, calls for each step, and ends one entry of the log. */
-export function useFrameDrag(onStep: (by: Point) => void, onClick?: () => void) {
+function useFrameDrag(onStep: (by: Point) => void, onClick?: () => void) {
   const flow = useReactFlow();
   const start = useRef<{ at: Point; moved: boolean } | null>(null);
   const at = (event: PointerEvent) =>

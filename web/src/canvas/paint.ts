@@ -39,7 +39,7 @@ export interface Drawing {
   titles: ReadonlyMap<string, string>;
 }
 
-export type Css = (colour: string) => string;
+type Css = (colour: string) => string;
 
 export function drawingOf(graph: Graph, looks: Looks): Drawing {
   const { catalog, shows } = looks;

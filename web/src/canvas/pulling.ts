@@ -6,7 +6,7 @@ import { feeds, fits } from "../state/sockets";
 import { activeTab, schemaOf } from "../state/studio";
 import { useWiring } from "../state/wiring";
 
-export interface PulledSocket {
+interface PulledSocket {
   type: string;
   side: "source" | "target";
   node: string;

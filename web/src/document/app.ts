@@ -25,8 +25,6 @@ export interface App {
   first: boolean;
 }
 
-export const NO_APP: App = { fields: [], outputs: [], first: false };
-
 /** The app of a root graph; fields of nodes that are gone are left out. */
 export function readApp(graph: Graph): App {
   const extra = isObject(graph.saved.extra) ? graph.saved.extra : {};

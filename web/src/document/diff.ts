@@ -6,7 +6,7 @@
 import type { Graph, GraphNode, Link, Workflow } from "./graph";
 import { equalJson, type Json } from "./json";
 
-export interface ValueChange {
+interface ValueChange {
   name: string;
   /** undefined where one of the two has no such value. */
   before: Json | undefined;
@@ -31,7 +31,7 @@ export interface WireChange {
   input: string;
 }
 
-export interface Difference {
+interface Difference {
   /** Keys in the other document. */
   added: readonly string[];
   /** Keys in the one document. */

@@ -26,10 +26,6 @@ export interface Paint {
   bgcolor: string;
 }
 
-export function backgroundOf(node: GraphNode): string | null {
-  return typeof node.saved.bgcolor === "string" ? node.saved.bgcolor : null;
-}
-
 export function setPaint(graph: Draft, keys: readonly string[], paint: Paint | null): void {
   for (const key of keys) {
     const node = graph.nodes[key];

@@ -8,7 +8,7 @@ import { type Draft, moveNodes } from "./edit";
 import { type Graph, type GraphNode, type Group, MODE, type Point } from "./graph";
 import { isObject, type JsonObject } from "./json";
 
-export interface FrameState {
+interface FrameState {
   /** Whether it is drawn as one box. */
   collapsed: boolean;
   /** Who lay in it when it was folded up: what is put in its empty place later is not in it. */
@@ -18,7 +18,7 @@ export interface FrameState {
   modes: Readonly<Record<string, number>>;
 }
 
-export interface Held {
+interface Held {
   frames: Record<string, Point>;
   nodes: Record<string, Point>;
 }

@@ -111,7 +111,7 @@ export interface Workflow extends Graph {
   definitions: Record<string, Definition>;
 }
 
-export type Definitions = Readonly<Record<string, Definition>>;
+type Definitions = Readonly<Record<string, Definition>>;
 
 /** The subgraph of this id; a file may call a node's type anything, `constructor` too. */
 export function subgraphOf(
@@ -183,9 +183,4 @@ export function emptyGraph(): Workflow {
 export function linkInto(graph: Graph, node: GraphNode, input: string): Link | undefined {
   const slot = node.inputs.find((each) => each.name === input);
   return slot?.link == null ? undefined : graph.links[slot.link];
-}
-
-/** The name of the input that a link ends in. */
-export function targetName(graph: Graph, link: Link): string | undefined {
-  return graph.nodes[link.to]?.inputs[link.toSlot]?.name;
 }

@@ -12,7 +12,7 @@ import { listOf } from "./values";
 const NOT_INSIDE = "-1";
 const NUMBERED = /^\d+: /;
 
-export interface Promotion {
+interface Promotion {
   node: string;
   widget: string;
   /** It shows a picture of the inside and holds no value. */

@@ -11,7 +11,7 @@ import type { Path } from "./levels";
 import { advance, close, type Entry, extend, type Log, redo, undo } from "./log";
 
 /** Changed when older lines can no longer be read as they are. */
-export const FORMAT = 1;
+const FORMAT = 1;
 
 /** What a tab says beside its graph. */
 export interface TabState {
@@ -50,7 +50,7 @@ interface Whole {
   saved: boolean;
 }
 
-export type Line = { n: number } & (Step | Whole);
+type Line = { n: number } & (Step | Whole);
 
 export interface Replayed {
   graph: Workflow;

@@ -20,7 +20,7 @@ import { instancesOf } from "./levels";
 
 export type Side = "inputs" | "outputs";
 
-export interface PortShape {
+interface PortShape {
   name: string;
   type: string;
   label?: string;
@@ -33,7 +33,7 @@ export function portsOf(definition: Definition, side: Side): readonly (InputSlot
 }
 
 /** A name that no port of this side has yet. */
-export function freeName(taken: readonly string[], wanted: string): string {
+function freeName(taken: readonly string[], wanted: string): string {
   if (!taken.includes(wanted)) return wanted;
   for (let count = 1; ; count += 1) {
     if (!taken.includes(`${wanted}_${count}`)) return `${wanted}_${count}`;
@@ -72,7 +72,7 @@ export function addPort(
 }
 
 /** The name of a port in the file. */
-export function savedName(port: InputSlot | OutputSlot): string {
+function savedName(port: InputSlot | OutputSlot): string {
   return typeof port.saved.name === "string" ? port.saved.name : port.name;
 }
 

@@ -12,7 +12,7 @@ import { addPort, portsOf, removePort } from "./ports";
 import { listOf } from "./values";
 
 /** The type of a widget inside; the catalog knows. */
-export type TypeOf = (node: GraphNode, widget: string) => string;
+type TypeOf = (node: GraphNode, widget: string) => string;
 
 /** Which input shows a widget of the inside: its place, or -1. */
 export function portBehind(workflow: Workflow, definition: Definition, inner: Inner): number {

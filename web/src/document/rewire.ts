@@ -79,7 +79,7 @@ export function swapInputs(graph: Draft, node: string, one: string, other: strin
   settle(second, place(other));
 }
 
-export interface Between {
+interface Between {
   /** The input that the wire's source feeds from now on. */
   into: InputSocket;
   /** The output that feeds what the wire fed. */

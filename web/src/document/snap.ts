@@ -10,12 +10,12 @@ export interface Guide {
   to: number;
 }
 
-export interface Snapped {
+interface Snapped {
   by: Point;
   guides: Guide[];
 }
 
-export interface SnapTo {
+interface SnapTo {
   neighbours: readonly Box[];
   /** How near a line has to be. */
   reach: number;

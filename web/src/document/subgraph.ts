@@ -28,7 +28,7 @@ import { pointsOf } from "./reroute";
 const APART = 120;
 const BOUNDARY_WIDTH = 136;
 
-export interface Named {
+interface Named {
   id: string;
   name: string;
 }
@@ -219,7 +219,7 @@ function exit(
 }
 
 /** Puts an instance of a subgraph down, with a socket for each port. Returns its key. */
-export function placeInstance(graph: Draft, definition: Definition, position: Point): string {
+function placeInstance(graph: Draft, definition: Definition, position: Point): string {
   const id = graph.lastNodeId + 1;
   const outputs = portsOf(definition, "outputs").map((_, slot) => outputSlot(definition, slot));
   const rows = Math.max(portsOf(definition, "inputs").length, outputs.length);

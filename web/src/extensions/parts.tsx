@@ -15,7 +15,7 @@ import { tell, tellError } from "../state/view";
 import { Frame, type Told } from "./Frame";
 import "./extensions.css";
 
-export function PluginWidgetFrame(props: PluginWidgetProps) {
+function PluginWidgetFrame(props: PluginWidgetProps) {
   const { widget, node, input, value, onChange, onDone } = props;
   const told = (): Told => {
     const { plugin_widget: _, ...options } = input.options;
@@ -44,7 +44,7 @@ export function PluginWidgetFrame(props: PluginWidgetProps) {
   );
 }
 
-export function PluginRendererFrame({ renderer, text, url, type, name }: PluginRendererProps) {
+function PluginRendererFrame({ renderer, text, url, type, name }: PluginRendererProps) {
   const told = async (): Promise<Told> => {
     const data = text ?? (await bytesOf(url ?? ""));
     return { result: { type, name, data }, settings: settingsOf(renderer.pack) };
@@ -70,7 +70,7 @@ async function bytesOf(url: string): Promise<ArrayBuffer> {
   return await answer.arrayBuffer();
 }
 
-export function PluginCommandFrame({ command }: PluginCommandProps) {
+function PluginCommandFrame({ command }: PluginCommandProps) {
   const told = (): Told => {
     const { graph, selected } = activeTab();
     return {

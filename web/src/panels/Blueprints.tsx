@@ -1,6 +1,7 @@
 /** The user's blueprints: put one down, rename it, delete it. */
 import { Plus, Trash2 } from "lucide-react";
 import { useEffect } from "react";
+import { askWhether } from "../state/ask";
 import {
   placeBlueprint,
   refreshBlueprints,
@@ -13,6 +14,12 @@ import { openSheet } from "../state/view";
 import { t } from "../words/words";
 import { Dialog } from "./Dialog";
 import "./subgraph.css";
+
+async function remove(name: string): Promise<void> {
+  const question = t("Delete the blueprint {{name}}?", { name });
+  const text = t("Workflows that use it keep their own copy.");
+  if (await askWhether(question, text, t("Delete"))) await removeBlueprint(name);
+}
 
 export function Blueprints() {
   const all = useBlueprints((state) => state.all);
@@ -57,11 +64,7 @@ export function Blueprints() {
               type="button"
               className="ghost"
               aria-label={t("Delete the blueprint {{name}}", { name })}
-              onClick={() => {
-                if (window.confirm(t("Delete the blueprint {{name}} for good?", { name }))) {
-                  void removeBlueprint(name);
-                }
-              }}
+              onClick={() => void remove(name)}
             >
               <Trash2 size={14} aria-hidden />
             </button>

@@ -17,7 +17,7 @@ export function CommandPalette() {
 }
 
 /** Commands whose names hold what was typed, best first; those that can act now before others. */
-export function found(all: readonly Command[], typed: string): readonly Command[] {
+function found(all: readonly Command[], typed: string): readonly Command[] {
   const named = all.map((each) => `${t(each.title)} ${t(each.group)}`);
   const known = typed.trim() === "" ? all : ranked(named, typed).flatMap((at) => all[at] ?? []);
   return [...known.filter(isEnabled), ...known.filter((each) => !isEnabled(each))];

@@ -62,7 +62,7 @@ function excerptOf(job: ListedJob): string {
   return [...values, job.excerpt ?? ""].filter((each) => each !== "").join(" · ");
 }
 
-export function nameOf(job: ListedJob): string {
+function nameOf(job: ListedJob): string {
   return job.title ?? t("From another program");
 }
 

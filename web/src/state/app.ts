@@ -79,7 +79,7 @@ export function resultNodes(graph: Graph, catalog: Catalog): string[] {
 }
 
 /** A form for a workflow that has none: prompts, pictures, sizes, seeds; and all its results. */
-export function guessedApp(graph: Graph, catalog: Catalog): App {
+function guessedApp(graph: Graph, catalog: Catalog): App {
   const all = offered(graph, catalog, { fields: [], outputs: [], first: false });
   const rank = ({ widget, source }: Shown) => {
     const place = WANTED.findIndex((each) => each.test(widget));
@@ -173,7 +173,7 @@ export function watchApps(): () => void {
 }
 
 /** Whether a document that was just opened is shown as an app: where it says so, or on a phone. */
-export function opensAsApp(): boolean {
+function opensAsApp(): boolean {
   if (setting("calotype.openAsApp") === "never") return false;
   const { first, fields } = readApp(activeTab().workflow);
   return fields.length > 0 && (first || window.innerWidth < PHONE);

@@ -93,7 +93,7 @@ export function selectConnected(way: "upstream" | "downstream" | "both"): void {
 }
 
 /** Moves boxes to new corners, in one entry. */
-export function moveCorners(label: string, corners: Corners): void {
+function moveCorners(label: string, corners: Corners): void {
   const places = Object.entries(corners).map(([key, corner]) => [key, bodyAt(corner)] as const);
   if (places.length === 0) return;
   settle();

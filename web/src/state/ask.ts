@@ -1,7 +1,8 @@
 /** Questions to the user that must be answered before going on, one at a time. */
 import { create } from "zustand";
+import { t } from "../words/words";
 
-export interface Choice {
+interface Choice {
   id: string;
   /** As it is shown, like all texts here. */
   label: string;
@@ -45,6 +46,11 @@ export async function askText(
   return given?.text.trim() || null;
 }
 
+/** Whether to go on with what cannot be taken back. */
+export async function askWhether(title: string, text: string, confirm: string): Promise<boolean> {
+  return (await askChoice(title, text, [{ id: "go", label: confirm }])) === "go";
+}
+
 /** The id of what was chosen; null where one gave up. */
 export async function askChoice(
   title: string,
@@ -55,7 +61,7 @@ export async function askChoice(
 }
 
 /** A name for a file, without what file names cannot hold; null where one gave up. */
-export function askForName(question: string, suggested: string): string | null {
-  const given = window.prompt(question, suggested)?.replace(/[/\\]/g, "-").trim();
-  return given === undefined || given === "" ? null : given;
+export async function askForName(title: string, suggested: string): Promise<string | null> {
+  const field = { label: t("Name"), value: suggested };
+  return (await askText(title, field, t("Save")))?.replace(/[/\\]/g, "-") ?? null;
 }

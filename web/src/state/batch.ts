@@ -17,7 +17,7 @@ const LONGEST = 60;
 export const MOST_RUNS = 1_000;
 
 /** An axis in words, for the grid. */
-export function labelled({ node, name, values }: Axis, graph: Graph): BatchAxis {
+function labelled({ node, name, values }: Axis, graph: Graph): BatchAxis {
   const found = graph.nodes[node];
   const title = found === undefined ? node : titleOf(found, schemaOf(found.type));
   return {

@@ -111,7 +111,7 @@ export async function saveBlueprint(key: string): Promise<void> {
   const { graph, workflow } = activeTab();
   const definition = subgraphOf(workflow.definitions, graph.nodes[key]?.type);
   if (definition === undefined) return;
-  const name = askForName(t("Save the blueprint as"), definition.name);
+  const name = await askForName(t("Save the blueprint as"), definition.name);
   if (name === null) return;
   const content = { ...copyNodes(graph, [key], workflow), links: [] };
   await attempt(name, () => client.save(`${FOLDER}/${name}.json`, writeJson(content, 1), false));

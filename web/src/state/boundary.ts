@@ -5,7 +5,7 @@ import type { Shape, SocketRow } from "./shape";
 /** The socket of the outputs' node that makes a new port of what is joined to it. */
 export const NEW_PORT = "+";
 
-export interface Measures {
+interface Measures {
   title: number;
   row: number;
   pad: number;

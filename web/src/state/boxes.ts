@@ -1,5 +1,5 @@
 /** How large things are as drawn: nodes by the catalog and by what they show, folded frames as one box. */
-import { type Box, type Boxes, overlaps } from "../document/arrange";
+import type { Box, Boxes } from "../document/arrange";
 import { isPinned } from "../document/flags";
 import type { GraphNode } from "../document/graph";
 import { foldingOf } from "./folding";
@@ -36,9 +36,4 @@ export function pinnedOf(keys: Iterable<string>): Set<string> {
       return node !== undefined && isPinned(node);
     }),
   );
-}
-
-/** What of the boxes lies in a view, and near it. */
-export function nearView(boxes: Boxes, view: Box): Boxes {
-  return new Map([...boxes].filter(([, box]) => overlaps(box, view)));
 }

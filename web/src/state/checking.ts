@@ -16,7 +16,7 @@ const NO_PLAN: Plan = { nodes: {}, run: 0, cached: 0, seconds: null, memory: nul
 const FINE: Report = { error: null, node_errors: {} };
 
 /** Told of each document that rests without a fault, with what a run of it would do. */
-export type WhenFine = (tab: Tab, plan: Plan) => void;
+type WhenFine = (tab: Tab, plan: Plan) => void;
 
 let askAgain: () => void = () => undefined;
 

@@ -23,7 +23,7 @@ function snippetOf(keys: readonly string[]): JsonObject | null {
 }
 
 /** What a clipboard holds, in the forms that browsers hand out. */
-export interface Clipping {
+interface Clipping {
   text: string;
   html: string;
 }

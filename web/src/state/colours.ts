@@ -6,7 +6,7 @@ import { inkOn, mixed, parseHex, writeHex } from "../document/colour";
 import type { Paint } from "../document/flags";
 import type { GraphNode } from "../document/graph";
 
-export interface PaletteColour extends Paint {
+interface PaletteColour extends Paint {
   /** Of the token `--paint-…`. */
   id: string;
   title: string;

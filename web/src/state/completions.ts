@@ -8,7 +8,7 @@ import { roughly } from "../words/format";
 import { client } from "./server";
 import { useStudio } from "./studio";
 
-export interface Completion {
+interface Completion {
   text: string;
   insert?: string;
   detail: string;
@@ -31,7 +31,7 @@ let embeddings: Promise<readonly string[]> | null = null;
 let tags: Promise<readonly Tag[]> | null = null;
 
 /** Reads the lists again when they are next asked for. */
-export function forgetCompletions(): void {
+function forgetCompletions(): void {
   embeddings = null;
   tags = null;
 }
@@ -142,6 +142,6 @@ function countParts(text: string, wanted: string, found: Map<string, number>): v
 }
 
 /** A tag as prompts have it: no underscores, and its brackets are no weights. */
-export function asPromptText(tag: string): string {
+function asPromptText(tag: string): string {
   return tag.replace(/_/g, " ").replace(/[()]/g, "\\$&");
 }

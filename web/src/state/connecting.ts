@@ -41,7 +41,7 @@ export function endsNow(link: Link): Ends | null {
 }
 
 /** How far a place is from a wire, and which of its stretches it is on; null for no such wire. */
-export function nearnessTo(key: string, at: Point) {
+function nearnessTo(key: string, at: Point) {
   const { graph } = activeTab();
   const link = graph.links[key];
   const ends = link && endsNow(link);
@@ -156,7 +156,7 @@ export function jumpAlong(key: string, from: "source" | "target"): void {
   canvas()?.fit([to]);
 }
 
-export interface Entry {
+interface Entry {
   input: string;
   slot: number;
 }

@@ -22,7 +22,7 @@ import { client } from "./server";
 import { useSettings } from "./settings";
 import { tell } from "./view";
 
-export interface PluginWidget extends DeclaredWidget {
+interface PluginWidget extends DeclaredWidget {
   pack: string;
 }
 
@@ -30,7 +30,7 @@ export interface PluginRenderer extends DeclaredRenderer {
   pack: string;
 }
 
-export interface PluginCommand extends DeclaredCommand {
+interface PluginCommand extends DeclaredCommand {
   pack: string;
 }
 

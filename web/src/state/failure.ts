@@ -37,7 +37,7 @@ export async function reportOf(error: ExecutionError): Promise<string> {
   ].join("\n");
 }
 
-export interface Changed {
+interface Changed {
   /** As prompts call it. */
   node: string;
   text: string;

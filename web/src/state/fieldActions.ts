@@ -19,7 +19,7 @@ const HOLDERS: Readonly<Record<string, readonly string[]>> = {
 };
 const GAP = 40;
 
-export type FieldMark = "reset" | "copy" | "paste" | "unlink" | "feed";
+type FieldMark = "reset" | "copy" | "paste" | "unlink" | "feed";
 
 interface Item {
   mark: FieldMark;

@@ -15,7 +15,7 @@ import { boundsOf, GRID } from "./shape";
 import { convertersFor, fits } from "./sockets";
 import { schemaOf, type Tab, useStudio } from "./studio";
 
-export interface Fix {
+interface Fix {
   title: string;
   run: () => void;
 }

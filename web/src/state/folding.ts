@@ -24,7 +24,7 @@ export interface Fold {
   outputs: FoldRow[];
 }
 
-export interface Folding {
+interface Folding {
   folds: readonly Fold[];
   /** Nodes that are not drawn, each with the key of the frame that is drawn instead. */
   hidden: ReadonlyMap<string, string>;
@@ -104,7 +104,7 @@ function outputId(link: Link): string {
 }
 
 /** Where a link is drawn to, where one of its ends is in a folded frame. */
-export interface FoldedEnd {
+interface FoldedEnd {
   fold: Fold;
   row: string;
   at: Point;

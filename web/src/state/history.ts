@@ -10,7 +10,7 @@ import { t } from "../words/words";
 import { client } from "./server";
 import { tell, tellError, useView } from "./view";
 
-export interface Filter {
+interface Filter {
   search: string;
   status: JobStatus | null;
   starred: boolean;
@@ -238,7 +238,7 @@ export function undoForget(): void {
 }
 
 /** Does what was announced; also when the page is left. */
-export function commitLeaving(): void {
+function commitLeaving(): void {
   if (leave === null) return;
   const { ids, files, timer } = leave;
   clearTimeout(timer);

@@ -22,7 +22,7 @@ interface Given {
 }
 
 /** What a choice brings. */
-export interface Option {
+interface Option {
   key: string;
   inputs: readonly InputSchema[];
 }

@@ -1,6 +1,6 @@
 /** How types look: a colour each, and a shape for each family, because no eight hues suffice. */
 
-export type Family = "weights" | "data" | "guidance" | "scalar";
+type Family = "weights" | "data" | "guidance" | "scalar";
 
 const FAMILIES: Readonly<Record<string, Family>> = {
   MODEL: "weights",

@@ -8,7 +8,7 @@ import { useRuns } from "./runs";
 import { tellError, useView } from "./view";
 
 /** A list that one leafs through. */
-export type Shelf = "recent" | "history";
+type Shelf = "recent" | "history";
 
 export interface Side {
   file: ImageFile;
@@ -67,11 +67,11 @@ export async function leaf(by: number): Promise<void> {
   useLooking.setState({ job: jobsOn(shelf)[to], file: 0 });
 }
 
-export function compare(one: Side, other: Side): void {
+function compare(one: Side, other: Side): void {
   useLooking.setState({ compared: { one, other } });
 }
 
-export function sideOf(job: ListedJob): Side | null {
+function sideOf(job: ListedJob): Side | null {
   const file = job.preview_output;
   if (file === undefined) return null;
   const { filename, subfolder = "", type = "output" } = file;

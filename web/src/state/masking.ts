@@ -3,8 +3,7 @@ import { create } from "zustand";
 import { type ImageFile, viewUrl } from "../api/client";
 import type { GraphNode } from "../document/graph";
 import { t } from "../words/words";
-import { add, change } from "./actions";
-import { canvas } from "./canvas";
+import { change } from "./actions";
 import { refreshCatalog } from "./files";
 import { fileOf, mediaOf, namedValue } from "./fileValue";
 import { client } from "./server";
@@ -13,14 +12,14 @@ import { tell } from "./view";
 
 export interface Masked {
   file: ImageFile;
-  /** The input that gets the masked picture; null where a new node is put down for it. */
-  target: { node: string; input: string } | null;
+  /** The input that gets the masked picture. */
+  target: { node: string; input: string };
 }
 
 export const useMasking = create<{ open: Masked | null }>(() => ({ open: null }));
 
 /** The input of a node that names a picture, if it has one. */
-export function pictureInput(node: GraphNode | undefined): string | null {
+function pictureInput(node: GraphNode | undefined): string | null {
   const inputs = node === undefined ? [] : (schemaOf(node.type)?.inputs ?? []);
   return inputs.find((each) => mediaOf(each) === "image")?.name ?? null;
 }
@@ -42,11 +41,6 @@ export function maskNode(key: string): void {
   useMasking.setState({ open: { file, target: { node: key, input } } });
 }
 
-/** Opens a new mask for a result; saving it puts down a node that loads the picture with it. */
-export function maskResult(file: ImageFile): void {
-  useMasking.setState({ open: { file, target: null } });
-}
-
 /** The picture without what is masked, and its mask alone (as opacity). */
 export function pictureUrl({ file }: Masked): string {
   return `${viewUrl(file)}&channel=rgb`;
@@ -64,12 +58,6 @@ export async function saveMask({ file, target }: Masked, png: Blob): Promise<voi
   const kept = await client.uploadMask(png, `masked-${Date.now()}.png`, file);
   await refreshCatalog();
   const value = namedValue(kept);
-  const schema = schemaOf("LoadImage");
-  if (target !== null && target.node in activeTab().graph.nodes) {
-    change(target.node, target.input, value);
-  } else if (schema !== undefined) {
-    const handle = canvas();
-    if (handle !== null) change(add(schema, handle.toGraph(handle.pointer())), "image", value);
-  }
+  if (target.node in activeTab().graph.nodes) change(target.node, target.input, value);
   useMasking.setState({ open: null });
 }

@@ -12,7 +12,7 @@ import { inputsOf } from "./inputs";
 import { activeTab, endThread, schemaOf } from "./studio";
 import { wordsOf } from "./view";
 
-export interface Upload {
+interface Upload {
   progress: number | null;
   error: string | null;
   stop: () => void;

@@ -12,14 +12,14 @@ import { useStudio } from "./studio";
 import { openSheet, tell } from "./view";
 import { isSubgraph, standingOf } from "./widgets";
 
-export interface MissingClass {
+interface MissingClass {
   type: string;
   /** Which plugin has it, where the file says so. */
   pack: string | null;
   nodes: readonly string[];
 }
 
-export interface MissingFile {
+interface MissingFile {
   name: string;
   /** The folder below `models/`, where it is known. */
   folder: string | null;

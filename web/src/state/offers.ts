@@ -22,7 +22,7 @@ export interface OfferGroup {
 const DRAWN = 80;
 const LATELY = 8;
 
-export interface Asked {
+interface Asked {
   catalog: Catalog;
   graph: Graph;
   habits: Habits;

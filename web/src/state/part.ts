@@ -7,7 +7,7 @@ import { t } from "../words/words";
 import { viewerOf } from "./runs";
 import { schemaOf } from "./studio";
 
-export interface Part {
+interface Part {
   prompt: Record<string, unknown>;
   outputs: string[];
 }

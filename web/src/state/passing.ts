@@ -9,7 +9,7 @@ import { inputsOf } from "./inputs";
 import { fits } from "./sockets";
 import { isSocket } from "./widgets";
 
-export interface Passed {
+interface Passed {
   /** An input's name. */
   input: string;
   /** An output's number. */
@@ -18,7 +18,7 @@ export interface Passed {
 }
 
 /** The input that a bypassed node hands to an output, for a target that takes `wanted`. */
-export function passedTo(node: GraphNode, slot: number, wanted: string) {
+function passedTo(node: GraphNode, slot: number, wanted: string) {
   const { inputs } = node;
   const same = inputs[slot];
   if (wanted === "*") return same ?? inputs[0];
@@ -38,7 +38,7 @@ export function passedBy(node: GraphNode): Passed[] {
   });
 }
 
-export interface Idle {
+interface Idle {
   /** Nodes that will not run, though they are not muted themselves. */
   nodes: ReadonlySet<string>;
   /** Wires that carry nothing. */

@@ -16,7 +16,7 @@ export function isInstance(tab: Tab, key: string): boolean {
 }
 
 /** What is kept for a place; for an instance the newest of what is kept for its inside. */
-export function atPlace<Value>(
+function atPlace<Value>(
   all: Readonly<Record<string, Value>>,
   place: string,
   instance: boolean,

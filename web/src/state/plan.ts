@@ -126,7 +126,7 @@ export function leftOf(
   return seconds;
 }
 
-export interface Steps {
+interface Steps {
   value: number;
   max: number;
   /** When the first step was made, and which it was: what came before was loading. */

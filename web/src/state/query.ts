@@ -5,7 +5,7 @@ import { fits } from "./sockets";
 
 export type Sign = "#" | "@" | ">" | "<";
 
-export interface Filter {
+interface Filter {
   sign: Sign;
   value: string;
 }
@@ -78,7 +78,7 @@ export function packOf({ python_module }: NodeSchema): string {
 }
 
 /** The word that is being typed, where it begins with a sign; null for any other. */
-export function openSign(typed: string): Filter | null {
+function openSign(typed: string): Filter | null {
   const last = typed.split(/\s+/).at(-1) ?? "";
   return filterOf(last);
 }

@@ -14,7 +14,7 @@ import { activeTab, edit, schemaOf, select, titleOf } from "./studio";
 import { countUse, tell } from "./view";
 import { CONTROLS, defaultOf, isSeed, isWidget } from "./widgets";
 
-export interface Plan {
+interface Plan {
   made: GraphNode;
   sockets: NewSockets;
   match: Match;

@@ -14,9 +14,9 @@ import { activeTab, layout, schemaOf, useStudio } from "./studio";
 import { tell, tellError } from "./view";
 
 /** The kinds of files that outputs name, by what shows them. */
-export type Medium = "picture" | "video" | "audio" | "file";
+type Medium = "picture" | "video" | "audio" | "file";
 
-export interface ResultFile extends ImageFile {
+interface ResultFile extends ImageFile {
   node: string;
   medium: Medium;
 }
@@ -141,7 +141,7 @@ interface Place {
 }
 
 /** What a dragged result is called in a drag. */
-export const DRAGGED = "application/x-calotype-result";
+const DRAGGED = "application/x-calotype-result";
 
 export function writeDragged(transfer: DataTransfer, file: ImageFile): void {
   transfer.setData(DRAGGED, JSON.stringify(file));
@@ -160,7 +160,7 @@ export function takeDropped(transfer: DataTransfer, target: EventTarget, screen:
   return true;
 }
 
-export function downloadFiles(files: readonly ImageFile[]): void {
+function downloadFiles(files: readonly ImageFile[]): void {
   for (const file of files) {
     const link = document.createElement("a");
     link.href = viewUrl({ filename: file.filename, subfolder: file.subfolder, type: file.type });

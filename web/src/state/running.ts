@@ -22,7 +22,7 @@ import { tell, tellError, useView } from "./view";
 const LISTED = 64;
 const REFRESH_AFTER = 60;
 
-export interface RunOptions {
+interface RunOptions {
   /** Before all that waits. */
   front?: boolean;
   /** Run no further than these nodes; without it, every output. */

@@ -299,7 +299,7 @@ export function setShown(tab: string, node: string, output: Record<string, unkno
   useRuns.setState(({ shown }) => ({ shown: { ...shown, [placeOf(tab, node)]: made } }));
 }
 
-export function isImage(value: unknown): value is ImageFile {
+function isImage(value: unknown): value is ImageFile {
   return typeof value === "object" && value !== null && "filename" in value && "type" in value;
 }
 

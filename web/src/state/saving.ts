@@ -17,7 +17,7 @@ import { openSheet, tell, tellError } from "./view";
 export const FOLDER = "workflows";
 
 /** A file that is not what its tab was opened from or saved as. */
-export interface Conflict {
+interface Conflict {
   /** What is there now. */
   theirs: Stamped;
 }

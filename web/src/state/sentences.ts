@@ -88,7 +88,7 @@ export function sentencesOf(report: Report): Sentences {
   return found;
 }
 
-export function problemsIn(problems: NodeProblems | undefined): readonly InputProblem[] {
+function problemsIn(problems: NodeProblems | undefined): readonly InputProblem[] {
   return problems?.errors ?? [];
 }
 

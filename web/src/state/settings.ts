@@ -166,7 +166,7 @@ type Widened<Kind> = Kind extends { kind: "toggle" }
     : Kind extends { kind: "keys" }
       ? Readonly<Record<string, readonly string[]>>
       : string;
-export type ValueOf<Id extends SettingId> = Widened<(typeof SETTINGS)[Id]>;
+type ValueOf<Id extends SettingId> = Widened<(typeof SETTINGS)[Id]>;
 
 const KEY = "calotype.settings";
 

@@ -25,7 +25,7 @@ export function closeness(output: string, wanted: string): number {
   return OPEN.has(output) || OPEN.has(wanted) ? 0 : 1;
 }
 
-export interface Ends {
+interface Ends {
   from: string;
   fromType: string;
   to: string;

@@ -38,7 +38,7 @@ function linkedTo(node: GraphNode, name: string): boolean {
   return node.inputs.some((each) => each.name === name && each.link !== null);
 }
 
-export interface Loaded {
+interface Loaded {
   kind: MediaKind;
   url: string;
   name: string;

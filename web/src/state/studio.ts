@@ -28,7 +28,7 @@ export interface Viewport {
 }
 
 /** What one sees of a level: its part of the graph, and what is selected. */
-export interface Look {
+interface Look {
   selected: readonly string[];
   selectedLinks: readonly string[];
   /** null until the canvas has shown it: then it is fitted. */
@@ -194,7 +194,7 @@ function showing(tab: Tab, path: Path): Tab {
   return withLivingSelection({ ...tab, ...(looks[to] ?? UNSEEN), looks, level, graph });
 }
 
-export function withLivingSelection(tab: Tab): Tab {
+function withLivingSelection(tab: Tab): Tab {
   const selected = tab.selected.filter((each) => each in tab.graph.nodes);
   const selectedLinks = tab.selectedLinks.filter((each) => each in tab.graph.links);
   if (
@@ -222,7 +222,7 @@ export function setViewport(viewport: Viewport): void {
   changeActive(() => ({ viewport }));
 }
 
-export interface Opened {
+interface Opened {
   /** A new one where none is given. */
   id?: string;
   name: string;

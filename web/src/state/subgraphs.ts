@@ -8,7 +8,6 @@ import {
   type Workflow,
 } from "../document/graph";
 import type { Inner } from "../document/instances";
-import { definitionAt } from "../document/levels";
 import { movePort, namePort, removePort, type Side } from "../document/ports";
 import { modernise, promote, unpromote } from "../document/promote";
 import { makeSubgraph } from "../document/subgraph";
@@ -138,10 +137,4 @@ export function resetValue(key: string, name: string): void {
 
 function typeOf(node: GraphNode, widget: string): string {
   return inputType(node, schemaOf(node.type), widget);
-}
-
-/** The subgraph whose inside is shown; undefined at the root. */
-export function shownDefinition(): Definition | undefined {
-  const { workflow, level } = activeTab();
-  return definitionAt(workflow, level);
 }

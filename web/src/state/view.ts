@@ -18,12 +18,12 @@ export interface Palette {
   replaces?: readonly string[];
 }
 
-export interface NoticeAction {
+interface NoticeAction {
   label: string;
   run: () => void;
 }
 
-export interface Notice {
+interface Notice {
   text: string;
   tone: "plain" | "error";
   action?: NoticeAction;

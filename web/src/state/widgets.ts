@@ -33,7 +33,7 @@ const EMPTY: Readonly<Record<string, Json>> = {
   },
   BOUNDING_BOX: { x: 0, y: 0, width: 512, height: 512 },
 };
-export const CONTROL = "control_after_generate";
+const CONTROL = "control_after_generate";
 export const CONTROLS = ["fixed", "increment", "decrement", "randomize"] as const;
 
 /** The type of the field that is drawn for an input. */
@@ -58,7 +58,7 @@ export function isSocket(input: InputSchema): boolean {
 }
 
 /** Many of a list of choices, instead of one. */
-export function takesMany({ options }: InputSchema): boolean {
+function takesMany({ options }: InputSchema): boolean {
   return options.multiselect === true || typeof options.multi_select === "object";
 }
 

@@ -11,7 +11,7 @@ import { cornerOf, type Shape, shapeFor, showsPictures, WIDGET } from "./shape";
 export type WireShape = "spline" | "straight" | "orthogonal";
 
 /** A `Path2D`, a canvas context, or what writes an SVG path. */
-export interface Pen {
+interface Pen {
   moveTo(x: number, y: number): void;
   lineTo(x: number, y: number): void;
   bezierCurveTo(ax: number, ay: number, bx: number, by: number, x: number, y: number): void;

@@ -3,7 +3,7 @@ import { create } from "zustand";
 import type { Point } from "../document/graph";
 import type { Tab } from "./studio";
 
-export interface WireMenu {
+interface WireMenu {
   link: string;
   /** On the screen, and in the graph. */
   screen: Point;

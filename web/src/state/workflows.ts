@@ -11,7 +11,7 @@ import { tell, tellError } from "./view";
 
 const TRASH = `${FOLDER}/.trash`;
 
-export interface Deleted {
+interface Deleted {
   /** Where it lies now, and where it lay. */
   path: string;
   from: string;
@@ -101,7 +101,7 @@ export async function duplicateWorkflow(path: string): Promise<void> {
   await refreshWorkflows();
 }
 
-export interface Folder {
+interface Folder {
   /** "" for files that are in none. */
   name: string;
   files: readonly SavedFile[];

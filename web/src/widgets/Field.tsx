@@ -18,10 +18,7 @@ import { TextField } from "./TextField";
 
 const CurveField = lazy(() => import("./CurveField").then((all) => ({ default: all.CurveField })));
 
-export type { MediaAct } from "./MediaField";
-export type { Control } from "./SeedControl";
-
-export interface FieldProps {
+interface FieldProps {
   input: InputSchema;
   value: unknown;
   /** A wire brings the value. */

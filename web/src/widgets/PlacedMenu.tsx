@@ -6,7 +6,7 @@ import { Check, ChevronRight } from "lucide-react";
 import { type KeyboardEvent, useEffect, useLayoutEffect, useRef, useState } from "react";
 import "./placedMenu.css";
 
-export interface MenuEntry {
+interface MenuEntry {
   label: string;
   keys?: string;
   disabled?: boolean;

@@ -3,7 +3,7 @@
  * `*`, `/`, `+=` or `-=` goes on from the value that is there. Whole sums are exact at any size.
  */
 
-export type Amount = number | bigint;
+type Amount = number | bigint;
 
 const TOKEN = /\s*(\d+\.?\d*(?:e[+-]?\d+)?|\.\d+|\*\*|[-+*/%^()])/giy;
 

@@ -17,7 +17,7 @@ export type Marker = "box" | "boxes" | "points";
 const LEAST = 1;
 
 /** What of a value is a box; others' fields (words about it, its colours) stay with it. */
-export function boxOf(value: unknown): Box {
+function boxOf(value: unknown): Box {
   const given =
     typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {};
   const number = (name: string) => (Number.isFinite(Number(given[name])) ? Number(given[name]) : 0);

@@ -10,7 +10,7 @@ export interface ChoiceRow {
   depth: number;
 }
 
-export interface FolderRow {
+interface FolderRow {
   kind: "folder";
   path: string;
   label: string;
@@ -19,14 +19,14 @@ export interface FolderRow {
   open: boolean;
 }
 
-export interface HeadingRow {
+interface HeadingRow {
   kind: "heading";
   label: string;
 }
 
 export type Row = ChoiceRow | FolderRow | HeadingRow;
 
-export interface Looking {
+interface Looking {
   typed: string;
   recent: readonly string[];
   starred: readonly string[];

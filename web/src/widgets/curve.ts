@@ -1,6 +1,6 @@
 /** A curve through points in the unit square, as nodes save it. */
 
-export type CurvePoint = readonly [number, number];
+type CurvePoint = readonly [number, number];
 
 export interface Curve {
   points: readonly CurvePoint[];

@@ -4,7 +4,7 @@ import type { Marker } from "./boxes";
 import type { Range, Whole } from "./number";
 import type { MediaKind } from "./services";
 
-export type FieldKind =
+type FieldKind =
   | "number"
   | "toggle"
   | "combo"
@@ -35,7 +35,7 @@ const BY_DISPLAY: Readonly<Record<string, FieldKind>> = {
   boxes: "marks",
 };
 
-export function typeOf({ type, options }: InputSchema): string {
+function typeOf({ type, options }: InputSchema): string {
   const stated = options.widgetType;
   return typeof stated === "string" && stated !== "" ? stated : type;
 }
@@ -66,7 +66,7 @@ function promptKind({ name, options }: InputSchema): FieldKind {
 }
 
 /** What kind of file an input takes; null where it takes none. */
-export function mediaOf({ options }: InputSchema): MediaKind | null {
+function mediaOf({ options }: InputSchema): MediaKind | null {
   if (options.image_upload === true) return "image";
   if (options.video_upload === true) return "video";
   return options.audio_upload === true ? "audio" : null;

@@ -1,6 +1,6 @@
 /** What a prompt box marks in its text: brackets that belong together, lone ones, comments. */
 
-export interface Mark {
+interface Mark {
   from: number;
   to: number;
   kind: "pair" | "lone" | "comment";

@@ -18,7 +18,7 @@ export type Pace = "fine" | "normal" | "coarse";
 const COARSE = 10;
 const NEAR = 200;
 
-export function clamped(value: Whole, { min, max, whole }: Range): Whole {
+function clamped(value: Whole, { min, max, whole }: Range): Whole {
   const inside = value < min ? min : value > max ? max : value;
   if (!whole || typeof inside === "bigint") return inside;
   return Math.round(inside);

@@ -21,7 +21,7 @@ export interface Completion {
   detail: string;
 }
 
-export interface FieldServices {
+interface FieldServices {
   /** The address of a small picture of a choice; null where there can be none. */
   thumbnail: (input: InputSchema, choice: string) => string | null;
   /** The choices that the server is asked for when they are wanted; null where it is not. */

@@ -5,7 +5,7 @@
 import i18next from "i18next";
 import { english } from "./english";
 
-export const LANGUAGES = { en: "English", de: "Deutsch" } as const;
+const LANGUAGES = { en: "English", de: "Deutsch" } as const;
 export type Language = keyof typeof LANGUAGES;
 
 /** The tables, each fetched when it is first spoken. English needs only its plurals. */
@@ -14,7 +14,7 @@ const TABLES: Readonly<Record<Language, () => Promise<Readonly<Record<string, st
   de: async () => (await import("./german")).german,
 };
 
-export type Values = Readonly<Record<string, string | number>>;
+type Values = Readonly<Record<string, string | number>>;
 
 const words = i18next.createInstance();
 void words.init({

@@ -1,3 +1,4 @@
+/** The client's requests and what it makes of refusals; the catalog; the socket. */
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { readCatalog } from "../../src/api/catalog";
 import { makeClient, Refused } from "../../src/api/client";

@@ -1,3 +1,4 @@
+/** What a plugin's page may say: too much, too deep or of the wrong kind is not taken. */
 import { expect, test } from "vitest";
 import { isPlain, readMessage, TALLEST } from "../../src/api/extensions";
 

@@ -6,7 +6,7 @@ import { gzipSync } from "node:zlib";
 const DIST = resolve(import.meta.dirname, "../../dist");
 const IMPORTED = /\bfrom\s*"\.\/([^"]+\.js)"|\bimport\s*"\.\/([^"]+\.js)"/g;
 
-export interface Bytes {
+interface Bytes {
   /** Gzipped, of what index.html starts with and all that this imports at once. */
   initial: number;
   /** Gzipped, of what is asked for when it is needed. */

@@ -105,7 +105,7 @@ export async function heapOf(page: Page): Promise<number> {
   return usedSize;
 }
 
-export interface Frames {
+interface Frames {
   /** Animation frames that the page asked for. */
   asked: number;
   /** Frames that were drawn. */

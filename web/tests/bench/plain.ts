@@ -8,7 +8,7 @@ import { build, preview } from "vite";
 
 const ROOT = resolve(import.meta.dirname, "plain");
 
-export interface PlainPage {
+interface PlainPage {
   open(browser: Browser, nodes: number): Promise<Page>;
   close(): Promise<void>;
 }

@@ -4,7 +4,7 @@
  */
 import type { Page } from "playwright-core";
 
-export const KIND = "BenchNode";
+const KIND = "BenchNode";
 export const TYPES = ["MODEL", "CONDITIONING", "IMAGE"] as const;
 /** As many as a sampler's list has. */
 export const SAMPLERS = Array.from({ length: 44 }, (_, index) => `sampler_${index + 1}`);

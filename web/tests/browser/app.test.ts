@@ -1,3 +1,4 @@
+/** A workflow as a form, in a real browser: it runs, is changed, and fits a phone. */
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { openPage, type Studio, startStudio } from "./studio";

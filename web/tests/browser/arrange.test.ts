@@ -1,3 +1,4 @@
+/** Selecting, lining up, tidying and framing with a real pointer. */
 import type { Locator, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { dropFile, openPage, type Studio, startStudio } from "./studio";

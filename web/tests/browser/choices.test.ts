@@ -1,3 +1,4 @@
+/** Commands, themes, keys, templates and what is missing, as a user chooses them. */
 import type { Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { dropFile, openPage, type Studio, startStudio } from "./studio";

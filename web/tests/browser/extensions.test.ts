@@ -1,3 +1,7 @@
+/**
+ * Plugins' own pages in the editor, in a real browser:
+ * what they can do, and what they cannot reach.
+ */
 import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";

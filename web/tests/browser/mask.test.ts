@@ -1,3 +1,4 @@
+/** A mask painted over a picture in a real browser, by pointer and by keys. */
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { dropFile, openPage, type Studio, startStudio } from "./studio";
 

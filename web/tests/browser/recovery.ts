@@ -31,7 +31,7 @@ const MOST_LOST = 1_000;
 type Way = "both" | "browser" | "server, then the browser" | "server only";
 const WAYS: readonly Way[] = ["both", "browser", "server, then the browser", "server only"];
 
-export interface Round {
+interface Round {
   way: Way;
   edits: number;
   /** How old the oldest edit was that did not come back, in milliseconds; 0 where all did. */
@@ -49,7 +49,7 @@ interface Moment {
 }
 
 /** The same numbers for the same seed (mulberry32). */
-export function dice(seed: number): (sides: number) => number {
+function dice(seed: number): (sides: number) => number {
   let state = seed;
   return (sides) => {
     state = (state + 0x6d2b79f5) | 0;

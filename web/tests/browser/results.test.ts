@@ -1,3 +1,4 @@
+/** Finding, looking at, comparing and deleting results in a real browser, among thousands. */
 import { spawnSync } from "node:child_process";
 import { join, resolve } from "node:path";
 import type { Locator, Page } from "playwright-core";

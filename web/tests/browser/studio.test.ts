@@ -1,3 +1,4 @@
+/** The first minutes with the editor in a real browser: run, edit, undo, save, open. */
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import type { Locator, Page } from "playwright-core";

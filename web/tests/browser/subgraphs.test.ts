@@ -1,3 +1,4 @@
+/** Making, entering, changing and keeping subgraphs in a real browser. */
 import type { Locator, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { isObject, type Json, parseJson } from "../../src/document/json";
@@ -155,8 +156,10 @@ test("ports are named, ordered, removed and made; what was saved comes back", as
 
 test("a blueprint is kept, found in the palette, put down and deleted", async () => {
   await make();
-  page.once("dialog", (dialog) => void dialog.accept("Sample and decode"));
   await inspector().getByRole("button", { name: "Save as a blueprint" }).click();
+  const question = page.getByRole("dialog", { name: "Save the blueprint as" });
+  await question.getByRole("textbox", { name: "Name" }).fill("Sample and decode");
+  await question.getByRole("button", { name: "Save", exact: true }).click();
   await page.locator(".canvas").focus();
   await page.keyboard.press("Shift+A");
   const search = page.getByRole("combobox");
@@ -170,8 +173,9 @@ test("a blueprint is kept, found in the palette, put down and deleted", async ()
   await page.getByRole("combobox").fill("blueprints");
   await page.getByRole("option", { name: "Show the blueprints" }).click();
   const dialog = page.getByRole("dialog", { name: "Blueprints" });
-  page.once("dialog", (question) => void question.accept());
   await dialog.getByRole("button", { name: "Delete the blueprint Sample and decode" }).click();
+  const sure = page.getByRole("dialog", { name: "Delete the blueprint Sample and decode?" });
+  await sure.getByRole("button", { name: "Delete", exact: true }).click();
   await dialog.getByText("Select a subgraph and save it").waitFor();
 });
 

@@ -1,3 +1,4 @@
+/** Adding and joining nodes in a real browser, with the pointer and without it. */
 import type { Locator, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { openPage, type Studio, startStudio } from "./studio";

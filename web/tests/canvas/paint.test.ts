@@ -1,3 +1,4 @@
+/** How titles are broken into lines when nodes are painted from afar. */
 import { expect, test } from "vitest";
 import { linesOf } from "../../src/canvas/paint";
 

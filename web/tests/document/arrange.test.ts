@@ -1,3 +1,4 @@
+/** Lasso, lining up, spacing and stacking: geometry alone. */
 import { describe, expect, test } from "vitest";
 import {
   align,

@@ -1,3 +1,4 @@
+/** The runs of a batch, and the values that its axes are typed as. */
 import { describe, expect, test } from "vitest";
 import {
   countRuns,

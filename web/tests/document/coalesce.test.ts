@@ -1,3 +1,4 @@
+/** Steps of one movement become one step of undo, which leads back exactly. */
 import { expect, test } from "vitest";
 import { connect, type Draft, moveNodes, removeNodes, setValue } from "../../src/document/edit";
 import { emptyGraph, type GraphNode } from "../../src/document/graph";

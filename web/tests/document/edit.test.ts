@@ -1,3 +1,4 @@
+/** Every edit changes the file, is undone to the same file, and leaves links that agree. */
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { describe, expect, test } from "vitest";

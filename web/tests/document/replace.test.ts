@@ -1,3 +1,4 @@
+/** A node becomes another: which inputs, outputs and values go over. */
 import { expect, test } from "vitest";
 import { addNode, connect } from "../../src/document/edit";
 import { emptyGraph, type Graph, type GraphNode, type Workflow } from "../../src/document/graph";

@@ -1,3 +1,4 @@
+/** Points and names of wires, as files keep them. */
 import { describe, expect, test } from "vitest";
 import {
   addNode,

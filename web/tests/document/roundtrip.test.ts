@@ -1,3 +1,4 @@
+/** What is opened and saved unchanged is the same file. */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { describe, expect, test } from "vitest";

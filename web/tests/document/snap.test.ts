@@ -1,3 +1,4 @@
+/** Where a dragged box clicks in. */
 import { expect, test } from "vitest";
 import { snapped } from "../../src/document/snap";
 

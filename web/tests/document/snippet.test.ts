@@ -1,3 +1,4 @@
+/** What is copied along with nodes, and what pasted nodes hang on. */
 import { expect, test } from "vitest";
 import type { JsonObject } from "../../src/document/json";
 import { readGraph } from "../../src/document/read";

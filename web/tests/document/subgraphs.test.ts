@@ -1,3 +1,4 @@
+/** Subgraphs made, edited at any depth and unpacked lose nothing, on random graphs too. */
 import { describe, expect, test } from "vitest";
 import { ownCopy } from "../../src/document/definitions";
 import { addNode, connect, setValue } from "../../src/document/edit";

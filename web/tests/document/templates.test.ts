@@ -1,3 +1,4 @@
+/** Every open template of the field is read, and written back without loss. */
 import { describe, expect, test } from "vitest";
 import { type Graph, isBoundary, type Workflow } from "../../src/document/graph";
 import {

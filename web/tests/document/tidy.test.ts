@@ -1,3 +1,4 @@
+/** Layouts: no overlaps, sources left of targets, few crossings, straight wires. */
 import { readdirSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { describe, expect, test } from "vitest";

@@ -1,3 +1,4 @@
+/** What a clipboard's text or HTML is read as. */
 import { expect, test } from "vitest";
 import { readClipping } from "../../src/state/clipping";
 

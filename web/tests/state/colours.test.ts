@@ -1,3 +1,4 @@
+/** Text can be read on every colour that a node or a note may have. */
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { describe, expect, test } from "vitest";

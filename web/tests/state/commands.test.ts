@@ -1,3 +1,4 @@
+/** The tables of commands, keys and settings hold what they promise. */
 import { expect, test } from "vitest";
 import { addCommands, commandOf, useCommands } from "../../src/state/commands";
 import { COMMANDS } from "../../src/state/commands/all";

@@ -1,3 +1,4 @@
+/** Inputs that take the type of what is joined, and primitives' fields. */
 import { beforeEach, describe, expect, test } from "vitest";
 import { readCatalog } from "../../src/api/catalog";
 import { connect } from "../../src/document/edit";

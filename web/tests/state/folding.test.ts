@@ -1,3 +1,4 @@
+/** What a folded frame shows of the wires that cross its edge. */
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { expect, test } from "vitest";

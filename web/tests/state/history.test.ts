@@ -1,3 +1,4 @@
+/** The gallery's pages: read where one looks, kept in place when something new comes. */
 import { beforeEach, describe, expect, test, vi } from "vitest";
 import type { ListedJob } from "../../src/api/results";
 import {

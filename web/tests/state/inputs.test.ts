@@ -1,3 +1,4 @@
+/** Inputs that multiply, and choices that bring fields of their own. */
 import { describe, expect, test } from "vitest";
 import { readCatalog } from "../../src/api/catalog";
 import { connect, removeInputs, setValue } from "../../src/document/edit";

@@ -1,3 +1,4 @@
+/** What goes through a bypassed node, and what a muted one stops. */
 import { expect, test } from "vitest";
 import type { Catalog } from "../../src/api/catalog";
 import type { NodeSchema } from "../../src/api/types";

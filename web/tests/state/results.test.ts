@@ -1,3 +1,4 @@
+/** The facts of a result, and the rows and search of the gallery. */
 import { describe, expect, test, vi } from "vitest";
 import { type ListedJob, readPlace } from "../../src/api/results";
 import { WHOLE, zoomedAt } from "../../src/panels/zoom";

@@ -1,3 +1,4 @@
+/** How names are found and ranked. */
 import { describe, expect, test } from "vitest";
 import { readCatalog } from "../../src/api/catalog";
 import { completed, completions, packOf, readQuery } from "../../src/state/query";

@@ -1,3 +1,4 @@
+/** A subgraph as a class of nodes, whose widgets are those of its inside. */
 import { describe, expect, test } from "vitest";
 import type { Catalog } from "../../src/api/catalog";
 import { readCatalog } from "../../src/api/catalog";

@@ -1,3 +1,4 @@
+/** Tidying a whole graph with its frames, and only what is asked for. */
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { beforeEach, expect, test } from "vitest";

@@ -1,3 +1,4 @@
+/** The lines of wires on the screen. */
 import { describe, expect, test } from "vitest";
 import { readGraph } from "../../src/document/read";
 import { passedType } from "../../src/state/reroutes";

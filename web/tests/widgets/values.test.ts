@@ -1,3 +1,4 @@
+/** Sums, numbers, seeds, weights, curves and marks, as fields read and write them. */
 import { describe, expect, test } from "vitest";
 import { worked } from "../../src/widgets/arithmetic";
 import { marksIn, movedBy, sizedBy, spanned, withMarks } from "../../src/widgets/boxes";

@@ -1,0 +1,52 @@
+/** The tools of the mask editor, and what its keys do. */
+import { Brush, Eraser, Hand, PaintBucket } from "lucide-react";
+import type { KeyboardEvent } from "react";
+import type { Choices, MaskStage, Tool } from "./MaskStage";
+import { invert } from "./raster";
+
+/** Each with its title, its sign and its key. */
+export const TOOLS: readonly [Tool, string, typeof Brush, string][] = [
+  ["brush", "Brush", Brush, "B"],
+  ["eraser", "Eraser", Eraser, "E"],
+  ["fill", "Fill what looks alike", PaintBucket, "G"],
+  ["hand", "Move the picture", Hand, "H"],
+];
+/** Of a brush, in pixels of the picture. */
+export const LARGEST = 512;
+
+/** Keys of the picture; whatever is not one of them is left alone. */
+export function hear(
+  event: KeyboardEvent,
+  stage: MaskStage | null,
+  choices: Choices,
+  choose: (changed: Partial<Choices>) => void,
+): void {
+  if (stage === null) return;
+  const reach = Math.max(1, Math.round(choices.size / 4));
+  const steps: Readonly<Record<string, readonly [number, number]>> = {
+    ArrowLeft: [-reach, 0],
+    ArrowRight: [reach, 0],
+    ArrowUp: [0, -reach],
+    ArrowDown: [0, reach],
+  };
+  const step = steps[event.key];
+  const letter = event.key.toLowerCase();
+  const tool = TOOLS.find(([, , , key]) => key.toLowerCase() === letter);
+  const isCommand = event.ctrlKey || event.metaKey;
+  if (isCommand && letter === "z") event.shiftKey ? stage.redo() : stage.undo();
+  else if (isCommand && letter === "y") stage.redo();
+  else if (isCommand) return;
+  else if (step !== undefined) stage.step(step[0], step[1], event.shiftKey);
+  else if (event.key === "Enter" || event.key === " ") stage.act();
+  else if (event.key === "[") choose({ size: Math.max(1, Math.round(choices.size / 1.25)) });
+  else if (event.key === "]") {
+    choose({ size: Math.min(LARGEST, Math.round(choices.size * 1.25) + 1) });
+  } else if (event.key === "+" || event.key === "=") stage.zoomBy(1.25);
+  else if (event.key === "-") stage.zoomBy(0.8);
+  else if (event.key === "0") stage.fit();
+  else if (letter === "i") stage.change(invert);
+  else if (tool !== undefined) choose({ tool: tool[0] });
+  else return;
+  event.preventDefault();
+  event.stopPropagation();
+}

@@ -1,0 +1,117 @@
+/**
+ * The editor's own sources, parsed, for the tests that keep the house in order. Knows TypeScript's
+ * syntax and where an import leads; knows no rule.
+ */
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { dirname, join, relative, resolve } from "node:path";
+import { type ESTree, parseSync, Visitor } from "vite";
+
+export const WEB = resolve(import.meta.dirname, "../..");
+
+export interface Source {
+  /** The path below web/, with slashes. */
+  readonly path: string;
+  readonly text: string;
+  readonly parsed: ReturnType<typeof parseSync>;
+}
+
+export interface Imported {
+  /** The file it leads to, below web/. */
+  readonly to: string;
+  /** What is taken: names, or everything ("*"). */
+  readonly names: readonly string[];
+  /** Only types: gone when it runs. */
+  readonly types: boolean;
+  /** Asked for while it runs, by `import()`. */
+  readonly lazy: boolean;
+}
+
+/** The files of a folder below web/ with this ending, in order. */
+export function filesOf(folder: string, ending: RegExp): readonly string[] {
+  return readdirSync(join(WEB, folder), { recursive: true, encoding: "utf8" })
+    .map((name) => join(folder, name).replaceAll("\\", "/"))
+    .filter((path) => ending.test(path))
+    .sort();
+}
+
+export function textOf(path: string): string {
+  return readFileSync(join(WEB, path), "utf8");
+}
+
+/** The TypeScript of a folder below web/. */
+export function sourcesOf(folder: string): readonly Source[] {
+  return filesOf(folder, /\.tsx?$/).map((path) => {
+    const text = textOf(path);
+    const parsed = parseSync(path, text);
+    if (parsed.errors.length > 0)
+      throw new Error(`${path}: ${parsed.errors[0]?.message ?? "unreadable"}`);
+    return { path, text, parsed };
+  });
+}
+
+/** How many lines of a text a span stands on. */
+export function linesOf(text: string, span: { start: number; end: number }): number {
+  return text.slice(span.start, span.end).split("\n").length;
+}
+
+type Function = ESTree.Function | ESTree.ArrowFunctionExpression;
+
+/** Every function of a file that stands on more than so many lines, with where it begins. */
+export function longFunctions(source: Source, most: number): readonly string[] {
+  const found: string[] = [];
+  const measure = (node: Function) => {
+    const lines = linesOf(source.text, node);
+    const line = linesOf(source.text, { start: 0, end: node.start });
+    if (lines > most) found.push(`${source.path}:${line} has ${lines} lines`);
+  };
+  new Visitor({
+    FunctionDeclaration: measure,
+    FunctionExpression: measure,
+    ArrowFunctionExpression: measure,
+  }).visit(source.parsed.program);
+  return found;
+}
+
+/** The file that a relative import leads to, or null for a package. */
+function target(from: string, request: string): string | null {
+  if (!request.startsWith(".")) return null;
+  const plain = join(WEB, dirname(from), request.replace(/\?.*$/, ""));
+  const found = [plain, `${plain}.ts`, `${plain}.tsx`].find(
+    (path) => existsSync(path) && /\.\w+$/.test(path),
+  );
+  if (found === undefined) throw new Error(`${from} imports ${request}, which is not there`);
+  return relative(WEB, found).replaceAll("\\", "/");
+}
+
+/** What a file takes from other files of ours. */
+export function importsOf(source: Source): readonly Imported[] {
+  const found: Imported[] = [];
+  const { staticImports, staticExports, dynamicImports } = source.parsed.module;
+  for (const each of staticImports) {
+    const to = target(source.path, each.moduleRequest.value);
+    if (to === null) continue;
+    const names = each.entries.map((entry) => entry.importName.name ?? "*");
+    const types = each.entries.length > 0 && each.entries.every((entry) => entry.isType);
+    found.push({ to, names, types, lazy: false });
+  }
+  for (const entry of staticExports.flatMap((each) => each.entries)) {
+    const to = entry.moduleRequest && target(source.path, entry.moduleRequest.value);
+    if (to)
+      found.push({ to, names: [entry.importName.name ?? "*"], types: entry.isType, lazy: false });
+  }
+  for (const each of dynamicImports) {
+    const said = source.text.slice(each.moduleRequest.start, each.moduleRequest.end);
+    const to = /^["']/.test(said) ? target(source.path, said.slice(1, -1)) : null;
+    if (to !== null) found.push({ to, names: ["*"], types: false, lazy: true });
+  }
+  return found;
+}
+
+/** The names that a file gives to others. */
+export function exportsOf(source: Source): readonly string[] {
+  return source.parsed.module.staticExports
+    .flatMap((each) => each.entries)
+    .map(
+      (entry) => entry.exportName.name ?? (entry.exportName.kind === "Default" ? "default" : "*"),
+    );
+}

@@ -1,0 +1,26 @@
+/** What style sheets name: classes, colours, tokens. Reads CSS as text, by its punctuation. */
+
+export function withoutComments(css: string): string {
+  return css.replace(/\/\*[\s\S]*?\*\//g, "");
+}
+
+/** The classes in the selectors of a sheet. */
+export function classesOf(css: string): readonly string[] {
+  const selectors = [...css.matchAll(/([^{};]+)\{/g)].map((match) => match[1]?.trim() ?? "");
+  return selectors
+    .filter((selector) => !selector.startsWith("@"))
+    .flatMap((selector) => [...selector.matchAll(/\.(-?[_a-zA-Z][\w-]*)/g)])
+    .map((match) => match[1] ?? "");
+}
+
+/** Whether a sheet spells a colour itself. */
+export function hasColour({ text }: { text: string }): boolean {
+  return /#[0-9a-f]{3,8}\b/i.test(text) || /\b(rgba?|hsla?)\(/.test(text);
+}
+
+/** The custom properties that sheets set, and those they read. */
+export function tokensOf(css: string): { set: ReadonlySet<string>; read: ReadonlySet<string> } {
+  const names = (pattern: RegExp) =>
+    new Set([...css.matchAll(pattern)].map((match) => match[1] ?? ""));
+  return { set: names(/(--[\w-]+)\s*:/g), read: names(/var\(\s*(--[\w-]+)/g) };
+}
