@@ -1,3 +1,4 @@
+/** What the build carries of others stands in its notices. */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

@@ -5,7 +5,7 @@
 import { create } from "zustand";
 import { tellError } from "./view";
 
-type CommandGroup = "File" | "Edit" | "Graph" | "Node" | "View" | "Run" | "Help";
+export type CommandGroup = "File" | "Edit" | "Graph" | "Node" | "View" | "Run" | "Help";
 
 export interface Command {
   /** `group.action`; kept in the user's own keys, so never renamed. */
