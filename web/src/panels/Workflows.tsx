@@ -151,7 +151,7 @@ function Elsewhere() {
       <input
         ref={chooser}
         type="file"
-        accept=".json,image/png"
+        accept=".json,.safetensors,.latent,.glb,image/*,video/*,audio/*"
         hidden
         onChange={(event) => {
           const [file] = event.currentTarget.files ?? [];

@@ -1,4 +1,4 @@
-/** Opening and saving: files dropped or chosen, pictures with their workflow, the server's folder. */
+/** Opening and saving: files dropped or chosen, what is embedded in them, and the server's folder. */
 import defaultWorkflow from "../../workflows/text_to_image.json?raw";
 import type { Point } from "../document/graph";
 import { isObject, type Json, type JsonObject, parseJson, writeJson } from "../document/json";
@@ -8,7 +8,6 @@ import { writeGraph } from "../document/write";
 import { t } from "../words/words";
 import { add, change } from "./actions";
 import { loadExtensions, useExtensions, withPluginWidgets } from "./extensions";
-import { textsOfPng } from "./png";
 import { withPrimitive } from "./primitive";
 import { refreshJobs } from "./running";
 import { client } from "./server";
@@ -28,7 +27,8 @@ export async function openFile(file: File, at: Point): Promise<void> {
     const name = file.name.replace(/\.[^.]+$/, "");
     const found = await documentIn(file);
     if (found !== null) {
-      openDocument(found, name);
+      openDocument(found.value, name);
+      if (found.left !== null) tellMade(file.name, found.left);
       return;
     }
     if (!file.type.startsWith("image/"))
@@ -43,30 +43,33 @@ export async function openFile(file: File, at: Point): Promise<void> {
   }
 }
 
-/** A workflow, else a prompt, in the file itself or in a picture's texts; null for neither. */
-async function documentIn(file: File): Promise<Json | null> {
+function tellMade(name: string, left: readonly string[]): void {
+  tell(
+    left.length === 0
+      ? t("This graph was made from the text in {{name}}.", { name })
+      : t("This graph was made from the text in {{name}}. Left out: {{parts}}.", {
+          name,
+          parts: left.join(", "),
+        }),
+  );
+}
+
+interface Found {
+  value: Json;
+  /** Of a graph made from a text: what of it is not in the graph. */
+  left: readonly string[] | null;
+}
+
+/** What the file itself is, or tells of how it was made; null for neither. */
+async function documentIn(file: File): Promise<Found | null> {
   if (file.name.toLowerCase().endsWith(".json")) {
     const value = parseJson(await file.text());
     if (kindOf(value) === null)
       throw new NotAWorkflow("{{name}} holds no workflow.", { name: file.name });
-    return value;
+    return { value, left: null };
   }
-  const texts = await textsOfPng(new Uint8Array(await file.arrayBuffer()));
-  for (const text of [texts.workflow, texts.prompt]) {
-    const value = text === undefined ? null : parsed(text);
-    if (value !== null && kindOf(value) !== null) return value;
-  }
-  return null;
-}
-
-/** A broken text falls through to the next one. */
-function parsed(text: string): Json | null {
-  try {
-    return parseJson(text);
-  } catch (error) {
-    if (error instanceof SyntaxError) return null;
-    throw error;
-  }
+  const embedded = await import("./embedded/document");
+  return embedded.documentIn(file);
 }
 
 export function openDocument(value: Json, name: string): void {

@@ -3,7 +3,7 @@ import { deflateSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
 import { readCatalog } from "../../src/api/catalog";
 import { readGraph } from "../../src/document/read";
-import { textsOfPng } from "../../src/state/png";
+import { textsOfPng } from "../../src/state/embedded/png";
 import { plain, rolled } from "../../src/state/rolling";
 import { search } from "../../src/state/search";
 import { shapeOf, TITLE } from "../../src/state/shape";

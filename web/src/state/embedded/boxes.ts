@@ -1,0 +1,66 @@
+/** The boxes of MP4 and its kin, and the texts in those of a film. */
+import { keep, latin, MOST_PARTS, piece, startsWith, type Texts, utf8, viewOf } from "./bytes";
+
+export interface Box {
+  kind: string;
+  body: Uint8Array;
+}
+
+/** The boxes that lie in these bytes one after another; ends at the first that is damaged. */
+export function boxesIn(bytes: Uint8Array, from = 0): Box[] {
+  const view = viewOf(bytes);
+  const boxes: Box[] = [];
+  let at = from;
+  while (at + 8 <= bytes.length && boxes.length < MOST_PARTS) {
+    const length = view.getUint32(at) || bytes.length - at;
+    if (length < 8 || at + length > bytes.length) break;
+    const kind = latin(bytes.subarray(at + 4, at + 8));
+    boxes.push({ kind, body: bytes.subarray(at + 8, at + length) });
+    at += length;
+  }
+  return boxes;
+}
+
+export async function textsOfFilm(file: Blob): Promise<Texts> {
+  let at = 0;
+  for (let part = 0; part < MOST_PARTS && at + 8 <= file.size; part += 1) {
+    const head = await piece(file, at, 16);
+    const view = viewOf(head);
+    const short = view.getUint32(0);
+    const wide = short === 1 && head.length === 16;
+    const length = wide ? Number(view.getBigUint64(8)) : short || file.size - at;
+    if (length < 8) break;
+    if (startsWith(head, "moov", 4)) return textsOfMovie(await piece(file, at + 8, length - 8));
+    at += length;
+  }
+  return {};
+}
+
+function textsOfMovie(movie: Uint8Array): Texts {
+  const texts: Texts = {};
+  const top = boxesIn(movie);
+  const below = top.filter(({ kind }) => kind === "udta").flatMap(({ body }) => boxesIn(body));
+  for (const { kind, body } of [...top, ...below]) {
+    if (kind !== "meta") continue;
+    // A box of QuickTime starts at once, one of MPEG-4 after four bytes of version and flags.
+    const boxes = boxesIn(body, startsWith(body, "hdlr", 4) ? 0 : 4);
+    const names = keysOf(boxes.find((each) => each.kind === "keys")?.body);
+    for (const item of boxesIn(boxes.find((each) => each.kind === "ilst")?.body ?? EMPTY)) {
+      const name = item.kind === "\xa9cmt" ? "comment" : names[placeNamed(item.kind) - 1];
+      const data = boxesIn(item.body).find((each) => each.kind === "data");
+      if (name !== undefined && data !== undefined) keep(texts, name, utf8(data.body.subarray(8)));
+    }
+  }
+  return texts;
+}
+
+/** Items are named by the place of their key: a number in the four bytes of a name. */
+function placeNamed(kind: string): number {
+  return [...kind].reduce((value, letter) => value * 256 + letter.charCodeAt(0), 0);
+}
+
+const EMPTY = new Uint8Array();
+
+function keysOf(body: Uint8Array = EMPTY): string[] {
+  return boxesIn(body, 8).map((each) => utf8(each.body));
+}

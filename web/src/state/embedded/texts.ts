@@ -1,0 +1,93 @@
+/**
+ * What a file tells of how it was made: pictures, films, sounds and models carry it each at their
+ * own place. Looks at the bytes, not at the name; asks nobody; a damaged file tells nothing.
+ */
+import { isObject, type Json, parseJson, writeJson } from "../../document/json";
+import { textsOfFilm } from "./boxes";
+import { LARGEST, latin, piece, startsWith, type Texts, utf8, viewOf } from "./bytes";
+import { textsOfMatroska } from "./matroska";
+import { textsOfAvif, textsOfJpeg, textsOfWebp } from "./pictures";
+import { isPng, textsOfPng } from "./png";
+import { textsOfFlac, textsOfMp3, textsOfOgg } from "./sounds";
+
+type Reader = (file: Blob) => Promise<Texts>;
+
+/** By keyword in small letters: `workflow` and `prompt` are graphs, `parameters` is A1111's text. */
+export async function textsIn(file: Blob): Promise<Texts> {
+  const head = await piece(file, 0, 64);
+  const texts = (await readerFor(head)?.(file)) ?? {};
+  // Some write both graphs as one object, as the file's comment.
+  const { workflow, prompt } = pairIn(parsedJson(texts.comment));
+  if (workflow !== undefined) texts.workflow ??= workflow;
+  if (prompt !== undefined) texts.prompt ??= prompt;
+  return texts;
+}
+
+function readerFor(head: Uint8Array): Reader | null {
+  if (isPng(head)) return async (file) => textsOfPng(await piece(file, 0, LARGEST));
+  if (startsWith(head, "RIFF") && startsWith(head, "WEBP", 8)) return textsOfWebp;
+  if (startsWith(head, "\xff\xd8\xff")) return textsOfJpeg;
+  if (startsWith(head, "ftyp", 4)) {
+    return /avi[fs]|mif1|hei[cs]/.test(latin(head.subarray(8, 32))) ? textsOfAvif : textsOfFilm;
+  }
+  if (startsWith(head, "\x1aE\xdf\xa3")) return textsOfMatroska;
+  if (startsWith(head, "fLaC")) return textsOfFlac;
+  if (startsWith(head, "OggS")) return textsOfOgg;
+  if (startsWith(head, "ID3")) return textsOfMp3;
+  if (startsWith(head, "glTF")) return textsOfGlb;
+  if (/^\ufeff?\s*<(\?xml|svg|!)/i.test(utf8(head))) return textsOfSvg;
+  return head[8] === 0x7b ? textsOfSafetensors : null;
+}
+
+async function textsOfGlb(file: Blob): Promise<Texts> {
+  const head = await piece(file, 12, 8);
+  if (head.length < 8 || !startsWith(head, "JSON", 4)) return {};
+  const root = parsedJson(utf8(await piece(file, 20, viewOf(head).getUint32(0, true))));
+  const asset = isObject(root) ? root.asset : null;
+  return pairIn(isObject(asset) ? asset.extras : null);
+}
+
+async function textsOfSafetensors(file: Blob): Promise<Texts> {
+  const length = viewOf(await piece(file, 0, 8)).getBigUint64(0, true);
+  if (length > BigInt(LARGEST)) return {};
+  const header = parsedJson(utf8(await piece(file, 8, Number(length))));
+  return pairIn(isObject(header) ? header.__metadata__ : null);
+}
+
+const [OPEN, CLOSE] = ["<![CDATA[", "]]>"];
+
+async function textsOfSvg(file: Blob): Promise<Texts> {
+  const text = utf8(await piece(file, 0, LARGEST));
+  const metadata = text.indexOf("<metadata");
+  const from = metadata < 0 ? -1 : text.indexOf(OPEN, metadata);
+  const to = from < 0 ? -1 : text.indexOf(CLOSE, from);
+  return to < 0 ? {} : pairIn(parsedJson(text.slice(from + OPEN.length, to)));
+}
+
+function pairIn(value: unknown): Texts {
+  const texts: Texts = {};
+  if (!isObject(value)) return texts;
+  if ("nodes" in value) return { workflow: writeJson(value) };
+  for (const keyword of ["workflow", "prompt"]) {
+    const found = value[keyword];
+    if (typeof found === "string") texts[keyword] = found;
+    else if (isObject(found)) texts[keyword] = writeJson(found);
+  }
+  const entries = Object.values(value).filter((each) => isObject(each) && "class_type" in each);
+  if (Object.keys(texts).length === 0 && entries.length > 0) {
+    const kept = Object.entries(value).filter(([, each]) => entries.includes(each));
+    texts.prompt = writeJson(Object.fromEntries(kept));
+  }
+  return texts;
+}
+
+/** Null for what is no JSON, and for what is nested deeper than can be read. */
+export function parsedJson(text: string | undefined): Json {
+  if (text === undefined) return null;
+  try {
+    return parseJson(text);
+  } catch (error) {
+    if (error instanceof SyntaxError || error instanceof RangeError) return null;
+    throw error;
+  }
+}
