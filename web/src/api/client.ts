@@ -4,18 +4,13 @@
  */
 import { type Catalog, readCatalog } from "./catalog";
 import type { DeclaredExtension } from "./extensions";
+import type { ImageFile, Job, JobDetail, JobStatus } from "./jobs";
 import { type BatchPlace, resultsRoutes } from "./results";
 import type { Plan } from "./types";
 
 export interface Codec {
   parse: (text: string) => unknown;
   write: (value: unknown) => string;
-}
-
-export interface ImageFile {
-  filename: string;
-  subfolder: string;
-  type: string;
 }
 
 export interface InputProblem {
@@ -49,24 +44,6 @@ export interface Checked {
   prompt: Record<string, unknown>;
   report: Report;
   plan: Plan;
-}
-
-export type JobStatus = "pending" | "in_progress" | "completed" | "failed" | "cancelled";
-
-export interface Job {
-  id: string;
-  status: JobStatus;
-  create_time?: number;
-  execution_start_time?: number;
-  execution_end_time?: number;
-  preview_output?: ImageFile & { nodeId?: string; mediaType?: string };
-  outputs_count?: number;
-  execution_error?: { exception_message?: string; node_type?: string };
-}
-
-export interface JobDetail extends Job {
-  outputs?: Record<string, Record<string, unknown>>;
-  workflow?: { extra_data?: { extra_pnginfo?: { workflow?: unknown } }; prompt?: unknown };
 }
 
 export interface ModelKind {

@@ -1,5 +1,5 @@
 /** The routes for the queue's order and for what has run; see `client.ts`, which includes them. */
-import type { ImageFile, Job, JobStatus } from "./client";
+import type { ImageFile, Job, JobStatus } from "./jobs";
 
 /** Where in its batch a job stands: what each axis varies, and the job's value on each. */
 export interface BatchPlace {

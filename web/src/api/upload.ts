@@ -1,5 +1,6 @@
 /** Brings a file to the server and says how far it is. `fetch` could not say that. */
-import { type ImageFile, Refused } from "./client";
+import { Refused } from "./client";
+import type { ImageFile } from "./jobs";
 
 interface Bringing {
   /** From 0 to 1. */

@@ -10,15 +10,9 @@ import { paintOf } from "../state/colours";
 import { colourOf, familyOf } from "../state/kinds";
 import { idleIn } from "../state/passing";
 import { isInstance, useRunOf } from "../state/places";
+import type { Shape, SocketRow } from "../state/rows";
 import type { NodeRun } from "../state/runs";
-import {
-  leastHeight,
-  NARROWEST,
-  type Shape,
-  type SocketRow,
-  shapeFor,
-  showsPictures,
-} from "../state/shape";
+import { leastHeight, NARROWEST, shapeFor, showsPictures } from "../state/shape";
 import { activeOf, activeTab, titleOf, useActive, useStudio } from "../state/studio";
 import { t } from "../words/words";
 import { EnterButton } from "./EnterButton";

@@ -5,7 +5,7 @@ import { pluginWidgetOf, useExtensions } from "../state/extensions";
 import { menuOf } from "../state/fieldActions";
 import { useField } from "../state/fields";
 import { colourOf } from "../state/kinds";
-import type { WidgetRow } from "../state/shape";
+import type { WidgetRow } from "../state/rows";
 import { schemaOf, useActive } from "../state/studio";
 import { Field } from "../widgets/Field";
 import { FieldMenu } from "../widgets/FieldMenu";

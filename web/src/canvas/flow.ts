@@ -8,8 +8,9 @@ import { isNote } from "../document/notes";
 import { idleIn } from "../state/passing";
 import { placeHere } from "../state/places";
 import { isRerouteNode } from "../state/reroutes";
+import type { Shape } from "../state/rows";
 import type { Shown } from "../state/runs";
-import { cornerOf, outputType, type Shape, shapeFor, showsPictures, WIDGET } from "../state/shape";
+import { cornerOf, outputType, shapeFor, showsPictures, WIDGET } from "../state/shape";
 import type { Tab } from "../state/studio";
 
 export type FlowNode = Node<

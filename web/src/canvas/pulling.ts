@@ -1,6 +1,6 @@
 /** While a wire is pulled: what is pulled, and which sockets could take it. */
 import { useConnection } from "@xyflow/react";
-import type { SocketRow } from "../state/shape";
+import type { SocketRow } from "../state/rows";
 import { inputType, outputType } from "../state/shape";
 import { feeds, fits } from "../state/sockets";
 import { activeTab, schemaOf } from "../state/studio";

@@ -2,8 +2,8 @@
  * Runs that differ in some values: axes, each a widget with its values, and every combination of
  * them. Knows neither the catalog nor who runs them.
  */
-import { type Draft, setValue } from "./edit";
-import type { WidgetSlot } from "./graph";
+import { setValue } from "./edit";
+import type { Draft, WidgetSlot } from "./graph";
 import type { Json } from "./json";
 import { Told } from "./told";
 

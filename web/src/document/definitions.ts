@@ -1,7 +1,6 @@
 /** A subgraph as a whole: its name, and a copy that one instance has to itself. */
 import { plain } from "./border";
-import type { Draft } from "./edit";
-import { type Definition, subgraphOf, type Workflow } from "./graph";
+import { type Definition, type Draft, subgraphOf, type Workflow } from "./graph";
 
 export function renameDefinition(definition: Definition, name: string): void {
   if (name !== "") definition.name = name;

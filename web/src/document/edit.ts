@@ -4,6 +4,7 @@
  */
 import { isPinned } from "./flags";
 import {
+  type Draft,
   type Graph,
   type GraphNode,
   type Group,
@@ -29,8 +30,6 @@ export interface InputSocket {
   type: string;
   isWidget: boolean;
 }
-
-export type Draft = Graph;
 
 export function addNode(graph: Draft, node: GraphNode): void {
   graph.nodes[node.key] = node;

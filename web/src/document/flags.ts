@@ -2,8 +2,8 @@
  * What files say of a node beyond what the editor works with: whether it is pinned, its colours.
  * These stay in `saved`, where a file keeps them.
  */
-import type { Draft } from "./edit";
-import type { GraphNode } from "./graph";
+
+import type { Draft, GraphNode } from "./graph";
 import { isObject } from "./json";
 
 /** A pinned node does not move. */

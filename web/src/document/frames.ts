@@ -4,8 +4,8 @@
  * knows of a frame is kept in its `calotype` member.
  */
 import { around, type Box, type Boxes, centreOf, encloses, holds } from "./arrange";
-import { type Draft, moveNodes } from "./edit";
-import { type Graph, type GraphNode, type Group, MODE, type Point } from "./graph";
+import { moveNodes } from "./edit";
+import { type Draft, type Graph, type GraphNode, type Group, MODE, type Point } from "./graph";
 import { isObject, type JsonObject } from "./json";
 
 interface FrameState {

@@ -96,6 +96,9 @@ export interface Graph {
   saved: JsonObject;
 }
 
+/** A graph that an edit may change (see `log.ts`). */
+export type Draft = Graph;
+
 /**
  * A subgraph: what the nodes whose type is `id` are made of. Its boundary lies in its graph as two
  * nodes, `INPUTS` and `OUTPUTS`, so that all that is done to wires is done to theirs, too.

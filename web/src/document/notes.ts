@@ -1,6 +1,6 @@
 /** Notes: nodes that only hold a text. They never run, and no server knows their types. */
-import { addNode, type Draft } from "./edit";
-import type { GraphNode, Point, Size } from "./graph";
+import { addNode } from "./edit";
+import type { Draft, GraphNode, Point, Size } from "./graph";
 
 /** The text of the one is plain, that of the other Markdown. */
 export const PLAIN_NOTE = "Note";

@@ -2,8 +2,8 @@
  * Named wires: a link whose line is not drawn; a tag at each end says its name instead.
  * The link stays what it is. Wires of one name from one output are one portal with many targets.
  */
-import type { Draft } from "./edit";
-import type { Graph, Link } from "./graph";
+
+import type { Draft, Graph, Link } from "./graph";
 
 /** The links of the portal that a link belongs to; none where its line is drawn. */
 export function portalOf(graph: Graph, link: Link): string[] {

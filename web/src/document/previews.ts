@@ -2,8 +2,8 @@
  * Whether a node shows what it is making while it runs. Kept with the node, since one wants it of
  * some and not of others; a file that says nothing means yes.
  */
-import type { Draft } from "./edit";
-import type { GraphNode } from "./graph";
+
+import type { Draft, GraphNode } from "./graph";
 import { isObject, type JsonObject } from "./json";
 
 export function previewsOf(node: GraphNode): boolean {

@@ -2,9 +2,9 @@
  * A node of another class in the place of one: which of its links and values the new one can
  * take over, by name first, then by type, then by order. Knows no catalog: what fits is told.
  */
-import type { Draft, InputSocket } from "./edit";
+import type { InputSocket } from "./edit";
 import { removeLink } from "./edit";
-import type { Graph, GraphNode } from "./graph";
+import type { Draft, Graph, GraphNode } from "./graph";
 import type { Json } from "./json";
 import { moveSources, moveTarget } from "./rewire";
 

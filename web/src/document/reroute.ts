@@ -2,8 +2,8 @@
  * The points that wires run through. Drawing only: what a link joins never depends on them.
  * All wires through a point come from one output; branches share the points up to where they part.
  */
-import type { Draft } from "./edit";
-import type { Graph, Link, Point, Reroute } from "./graph";
+
+import type { Draft, Graph, Link, Point, Reroute } from "./graph";
 
 /** The points a link runs through, from its source on. */
 export function pointsOf(graph: Graph, link: Link): Reroute[] {

@@ -2,16 +2,8 @@
  * Moving the ends of links that stay the links they are: a node put into a wire or pulled out of
  * it, wires moved to another socket, two inputs swapped. Whether types fit is asked before.
  */
-import {
-  connect,
-  type Draft,
-  heal,
-  type InputSocket,
-  inputSlot,
-  removeLink,
-  type Socket,
-} from "./edit";
-import type { Graph, InputSlot, Link } from "./graph";
+import { connect, heal, type InputSocket, inputSlot, removeLink, type Socket } from "./edit";
+import type { Draft, Graph, InputSlot, Link } from "./graph";
 import { isObject } from "./json";
 import { linksThrough, pointsOf, straighten } from "./reroute";
 

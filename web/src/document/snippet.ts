@@ -1,8 +1,15 @@
 /** Nodes and the links between them as JSON, for the clipboard; and put into a document again. */
 
 import { bring, selfHolding } from "./bring";
-import { addNode, connect, type Draft } from "./edit";
-import { type Graph, type Point, subgraphOf, type WidgetLayout, type Workflow } from "./graph";
+import { addNode, connect } from "./edit";
+import {
+  type Draft,
+  type Graph,
+  type Point,
+  subgraphOf,
+  type WidgetLayout,
+  type Workflow,
+} from "./graph";
 import type { Json, JsonObject } from "./json";
 import { withinOf } from "./levels";
 import { partOf, pasteFrames, pastePoints } from "./part";

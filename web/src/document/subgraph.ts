@@ -4,10 +4,11 @@
  */
 import { type Box, boxOf, carry, cornerOf, plain, unlinked } from "./border";
 import { BOUNDARY } from "./boundary";
-import { addNode, connect, type Draft, removeNodes } from "./edit";
+import { addNode, connect, removeNodes } from "./edit";
 import { nodesIn } from "./frames";
 import {
   type Definition,
+  type Draft,
   emptyGraph,
   type Graph,
   type GraphNode,

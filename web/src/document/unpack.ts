@@ -1,8 +1,9 @@
 /** An instance of a subgraph as the nodes it is made of: what making a subgraph did, undone. */
 import { carry, cornerOf, plain, unlinked } from "./border";
-import { addNode, type Draft, removeNodes, setValue } from "./edit";
+import { addNode, removeNodes, setValue } from "./edit";
 import {
   type Definition,
+  type Draft,
   type Graph,
   type GraphNode,
   INPUTS,

@@ -1,8 +1,8 @@
 /** The gallery: all that has run, found by words, stars and days, and what one does with it. */
 import { CopyCheck, Grid3x3, Search, Star, X } from "lucide-react";
 import { useEffect, useState } from "react";
-import type { JobStatus } from "../api/client";
-import { changeFilter, chooseRange, NO_FILTER, refreshHistory, useHistory } from "../state/history";
+import type { JobStatus } from "../api/jobs";
+import { changeFilter, chooseRange, refreshHistory, useHistory } from "../state/history";
 import { tellError, useView } from "../state/view";
 import { t } from "../words/words";
 import { BatchGrid } from "./BatchGrid";
@@ -175,8 +175,4 @@ function Size() {
       onChange={(event) => useView.setState({ thumbnail: Number(event.currentTarget.value) })}
     />
   );
-}
-
-export function resetFilter(): void {
-  changeFilter(NO_FILTER);
 }

@@ -3,9 +3,11 @@ import { useVirtualizer } from "@tanstack/react-virtual";
 import { type KeyboardEvent, type MouseEvent, useEffect, useMemo, useRef, useState } from "react";
 import type { ListedJob } from "../api/results";
 import {
+  changeFilter,
   choose,
   chooseRange,
   chosenJobs,
+  NO_FILTER,
   readAround,
   toggleChosen,
   undoForget,
@@ -16,7 +18,6 @@ import { lookAt } from "../state/lookAt";
 import { tellError, useView } from "../state/view";
 import { dayAndTime } from "../words/format";
 import { t } from "../words/words";
-import { resetFilter } from "./History";
 import { Picture } from "./Picture";
 
 const GAP = 6;
@@ -36,7 +37,7 @@ export function HistoryGrid() {
         ? t("Nothing that has run fits this search.")
         : t("What you make is kept here, with the workflow that made it. Press Run.")}{" "}
       {filtered && (
-        <button type="button" className="link" onClick={resetFilter}>
+        <button type="button" className="link" onClick={() => changeFilter(NO_FILTER)}>
           {t("Show all")}
         </button>
       )}

@@ -1,7 +1,8 @@
 /** A result in full size: to its pixels, to the next one, and with what made it beside it. */
 import { ChevronLeft, ChevronRight, Info, Maximize, Scan, X } from "lucide-react";
 import { type KeyboardEvent, useEffect, useRef, useState } from "react";
-import { type ImageFile, viewUrl } from "../api/client";
+import { viewUrl } from "../api/client";
+import type { ImageFile } from "../api/jobs";
 import type { ListedJob } from "../api/results";
 import { closeLooking, jobsOn, leaf, placeOnShelf, useLooking } from "../state/lookAt";
 import { type Result, readResult, sentenceOf } from "../state/results";

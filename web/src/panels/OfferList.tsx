@@ -4,7 +4,6 @@ import { type PointerEvent, useEffect, useRef } from "react";
 import type { Offer, OfferGroup } from "../state/offers";
 import { SIGNS, type Sign } from "../state/query";
 import { t } from "../words/words";
-import { idOf } from "./Palette";
 
 interface OfferListProps {
   groups: readonly OfferGroup[];
@@ -12,6 +11,11 @@ interface OfferListProps {
   nothing: string;
   onPoint(index: number): void;
   onTake(offer: Offer, event: PointerEvent): void;
+}
+
+/** The element that shows an offer. */
+export function idOf(offer: Offer): string {
+  return `palette-${offer.id.replace(/[^\w-]/g, "_")}`;
 }
 
 export function OfferList({ groups, at, nothing, onPoint, onTake }: OfferListProps) {

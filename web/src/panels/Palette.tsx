@@ -13,7 +13,7 @@ import { activeTab, schemaOf, titleOf, useActive, useStudio } from "../state/stu
 import { openSheet, type Palette as PaletteValue, useView } from "../state/view";
 import { t } from "../words/words";
 import { NodeAbout } from "./NodeAbout";
-import { Legend, OfferList } from "./OfferList";
+import { idOf, Legend, OfferList } from "./OfferList";
 import "./palette.css";
 
 const WIDTH = 720;
@@ -195,10 +195,6 @@ function Open({ palette }: { palette: PaletteValue }) {
       />
     </div>
   );
-}
-
-export function idOf(offer: Offer): string {
-  return `palette-${offer.id.replace(/[^\w-]/g, "_")}`;
 }
 
 function close(): void {

@@ -1,6 +1,6 @@
 /** How the boundary of a subgraph looks on the inside: its ports, and one more for the next. */
 import { type GraphNode, INPUTS, slotLabel } from "../document/graph";
-import type { Shape, SocketRow } from "./shape";
+import type { Shape, SocketRow } from "./rows";
 
 /** The socket of the outputs' node that makes a new port of what is joined to it. */
 export const NEW_PORT = "+";

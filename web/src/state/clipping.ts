@@ -4,7 +4,7 @@ import { isObject, type Json, type JsonObject, parseJson, writeJson } from "../d
 import { kindOf } from "../document/read";
 import { copyNodes, pasteNodes } from "../document/snippet";
 import { t } from "../words/words";
-import { openDocument, workflowOfPrompt } from "./files";
+import { openDocument, workflowOfPrompt } from "./prompt";
 import { bodyAt, boundsOf, GRID, TITLE } from "./shape";
 import { activeTab, edit, layout, select } from "./studio";
 import { tell } from "./view";

@@ -1,5 +1,5 @@
 /** Files as widgets name them: `folder/name.png`, or `name.png [output]` for another place. */
-import type { ImageFile } from "../api/client";
+import type { ImageFile } from "../api/jobs";
 import type { InputSchema } from "../api/types";
 
 export type MediaKind = "image" | "video" | "audio";

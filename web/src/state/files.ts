@@ -1,7 +1,7 @@
 /** Opening and saving: files dropped or chosen, what is embedded in them, and the server's folder. */
 import defaultWorkflow from "../../workflows/text_to_image.json?raw";
 import type { Point } from "../document/graph";
-import { isObject, type Json, type JsonObject, parseJson, writeJson } from "../document/json";
+import { type Json, parseJson, writeJson } from "../document/json";
 import { graphsOf, levelAt } from "../document/levels";
 import { kindOf, NotAWorkflow, readGraph } from "../document/read";
 import { writeGraph } from "../document/write";
@@ -9,6 +9,7 @@ import { t } from "../words/words";
 import { add, change } from "./actions";
 import { loadExtensions, useExtensions, withPluginWidgets } from "./extensions";
 import { withPrimitive } from "./primitive";
+import { openDocument } from "./prompt";
 import { refreshJobs } from "./running";
 import { client } from "./server";
 import { activeTab, layout, openWorkflow, schemaOf, select, type Tab, useStudio } from "./studio";
@@ -70,115 +71,6 @@ async function documentIn(file: File): Promise<Found | null> {
   }
   const embedded = await import("./embedded/document");
   return embedded.documentIn(file);
-}
-
-export function openDocument(value: Json, name: string): void {
-  const workflow = kindOf(value) === "prompt" ? workflowOfPrompt(value as JsonObject) : value;
-  openWorkflow(workflow, { name });
-}
-
-const COLUMN = 320;
-const LINE = 280;
-
-/** A graph in API form as one with places: columns by how far a node is from its sources. */
-export function workflowOfPrompt(prompt: JsonObject): JsonObject {
-  const keys = Object.keys(prompt);
-  const ids = new Map(keys.map((key, index) => [key, index + 1]));
-  const depths = depthsOf(prompt);
-  const rows: number[] = [];
-  const links: Json[] = [];
-  const outputs = new Map<string, Json[][]>();
-  const nodes = keys.map((key): JsonObject => {
-    const entry = prompt[key] as JsonObject;
-    const type = String(entry.class_type);
-    const given = isObject(entry.inputs) ? entry.inputs : {};
-    const depth = depths.get(key) ?? 0;
-    rows[depth] = (rows[depth] ?? -1) + 1;
-    const inputs: JsonObject[] = [];
-    const values: JsonObject = {};
-    for (const [name, value] of Object.entries(given)) {
-      const [source, slot] = sourceOf(value, prompt) ?? [];
-      if (source === undefined || slot === undefined) {
-        values[name] = isObject(value) && "__value__" in value ? (value.__value__ ?? null) : value;
-        continue;
-      }
-      const type = schemaOf(String((prompt[source] as JsonObject).class_type))?.outputs[slot]?.type;
-      const id = links.length + 1;
-      links.push([id, ids.get(source) ?? 0, slot, ids.get(key) ?? 0, inputs.length, type ?? "*"]);
-      inputs.push({ name, type: type ?? "*", link: id });
-      const slots = outputs.get(source) ?? [];
-      while (slots.length <= slot) slots.push([]);
-      slots[slot]?.push(id);
-      outputs.set(source, slots);
-    }
-    const meta = isObject(entry._meta) ? entry._meta : {};
-    const named = (layout(type) ?? []).filter((each) => each.kind !== "forced");
-    return {
-      id: ids.get(key) ?? 0,
-      type,
-      pos: [depth * COLUMN, (rows[depth] ?? 0) * LINE],
-      size: [240, 0],
-      flags: {},
-      order: depth,
-      mode: 0,
-      inputs,
-      properties: { "Node name for S&R": type },
-      ...(typeof meta.title === "string" && meta.title !== schemaOf(type)?.display_name
-        ? { title: meta.title }
-        : {}),
-      widgets_values:
-        named.length > 0
-          ? named.map(({ name, kind, default: standard }) =>
-              kind === "control" ? "fixed" : (values[name] ?? standard),
-            )
-          : Object.values(values),
-    };
-  });
-  for (const node of nodes) {
-    const key = keys[Number(node.id) - 1] ?? "";
-    const described = schemaOf(String(node.type))?.outputs ?? [];
-    const slots = outputs.get(key) ?? [];
-    node.outputs = Array.from({ length: Math.max(described.length, slots.length) }, (_, index) => ({
-      name: described[index]?.name ?? "",
-      type: described[index]?.type ?? "*",
-      links: slots[index] ?? [],
-    }));
-  }
-  return {
-    last_node_id: nodes.length,
-    last_link_id: links.length,
-    nodes,
-    links,
-    groups: [],
-    config: {},
-    extra: {},
-    version: 0.4,
-  };
-}
-
-function sourceOf(value: Json, prompt: JsonObject): [string, number] | null {
-  if (!Array.isArray(value) || value.length !== 2) return null;
-  const [source, slot] = value;
-  return typeof source === "string" && typeof slot === "number" && isObject(prompt[source])
-    ? [source, slot]
-    : null;
-}
-
-function depthsOf(prompt: JsonObject): Map<string, number> {
-  const depths = new Map<string, number>();
-  // Each round settles at least one more node of a graph without circles.
-  for (let round = 0; round < Object.keys(prompt).length; round += 1) {
-    let moved = false;
-    for (const [key, entry] of Object.entries(prompt)) {
-      const inputs = isObject(entry) && isObject(entry.inputs) ? Object.values(entry.inputs) : [];
-      const sources = inputs.flatMap((each) => sourceOf(each, prompt)?.[0] ?? []);
-      const depth = Math.max(0, ...sources.map((each) => (depths.get(each) ?? 0) + 1));
-      if (depth !== depths.get(key)) moved = true;
-      depths.set(key, depth);
-    }
-    if (!moved) break;
-  }
-  return depths;
 }
 
 async function addPicture(file: File, at: Point): Promise<void> {

@@ -4,7 +4,7 @@
  */
 
 import { create } from "zustand";
-import type { JobStatus } from "../api/client";
+import type { JobStatus } from "../api/jobs";
 import type { HistoryQuery, ListedJob } from "../api/results";
 import { t } from "../words/words";
 import { client } from "./server";

@@ -1,7 +1,7 @@
 /** What the lightbox and the comparison show. */
 
 import { create } from "zustand";
-import type { ImageFile } from "../api/client";
+import type { ImageFile } from "../api/jobs";
 import type { ListedJob } from "../api/results";
 import { readAround, useHistory } from "./history";
 import { useRuns } from "./runs";

@@ -1,6 +1,7 @@
 /** Painting the mask of a picture: which picture, and what becomes of the mask. */
 import { create } from "zustand";
-import { type ImageFile, viewUrl } from "../api/client";
+import { viewUrl } from "../api/client";
+import type { ImageFile } from "../api/jobs";
 import type { GraphNode } from "../document/graph";
 import { t } from "../words/words";
 import { change } from "./actions";

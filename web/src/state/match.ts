@@ -3,8 +3,7 @@
  * hands pictures on. Files say the type that was found, so it is written where the wires change.
  */
 import type { NodeSchema } from "../api/types";
-import type { Draft } from "../document/edit";
-import type { GraphNode } from "../document/graph";
+import type { Draft, GraphNode } from "../document/graph";
 import { allowedTypes, inputsOf, MATCH } from "./inputs";
 import { schemaOf } from "./studio";
 

@@ -1,6 +1,5 @@
 /** A wire pulled to or from the free place of a boundary makes a port of what is at its other end. */
-import type { Draft } from "../document/edit";
-import { INPUTS, OUTPUTS, slotLabel, type Workflow } from "../document/graph";
+import { type Draft, INPUTS, OUTPUTS, slotLabel, type Workflow } from "../document/graph";
 import { definitionOf } from "../document/levels";
 import { addPort, portsOf } from "../document/ports";
 import { NEW_PORT } from "./boundary";

@@ -1,6 +1,6 @@
 /** Reroute nodes, as older files have them: drawn as little more than the wire they pass on. */
 import type { Graph, GraphNode } from "../document/graph";
-import type { Shape, SocketRow } from "./shape";
+import type { Shape, SocketRow } from "./rows";
 
 const WIDTH = 48;
 const HEIGHT = 24;

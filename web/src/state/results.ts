@@ -1,5 +1,6 @@
 /** What one does with a result: look at it, use it, open what made it, take it elsewhere. */
-import { type ImageFile, type JobDetail, viewUrl } from "../api/client";
+import { viewUrl } from "../api/client";
+import type { ImageFile, JobDetail } from "../api/jobs";
 import type { ListedJob } from "../api/results";
 import { isObject, type Json } from "../document/json";
 import { readGraph } from "../document/read";

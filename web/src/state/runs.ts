@@ -1,7 +1,8 @@
 /** What runs, what has run, and what each node shows of it. Outputs are no part of undo. */
 import { create } from "zustand";
-import type { ImageFile, Report } from "../api/client";
+import type { Report } from "../api/client";
 import type { Preview } from "../api/frames";
+import type { ImageFile } from "../api/jobs";
 import type { ListedJob } from "../api/results";
 import type { Connection } from "../api/socket";
 import type { ExecutionError, NodeProgress, Plan, ServerMessage } from "../api/types";

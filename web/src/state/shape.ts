@@ -10,6 +10,7 @@ import { boundaryShape } from "./boundary";
 import { mediaOf } from "./fileValue";
 import { allowedTypes, grewIn, inputsOf, MATCH, shownType } from "./inputs";
 import { isRerouteNode, rerouteShape } from "./reroutes";
+import type { Shape, SocketRow, WidgetRow } from "./rows";
 import { controlOf, isSocket, isWidget, standingOf, widgetType } from "./widgets";
 
 export const TITLE = 30;
@@ -22,36 +23,6 @@ export const NARROWEST = 180;
 export const WIDTH = 240;
 const COLLAPSED_WIDTH = 160;
 export const GRID = 8;
-
-export interface SocketRow {
-  /** An input's name, or an output's number. */
-  id: string;
-  label: string;
-  type: string;
-  optional: boolean;
-  list: boolean;
-  y: number;
-  tooltip: string | null;
-}
-
-export interface WidgetRow {
-  input: InputSchema;
-  /** The widget that says what to do with this one after a run. */
-  control: string | null;
-  multiline: boolean;
-  y: number;
-  height: number;
-}
-
-export interface Shape {
-  width: number;
-  height: number;
-  inputs: SocketRow[];
-  outputs: SocketRow[];
-  widgets: WidgetRow[];
-  /** Where pictures and texts that the node shows begin. */
-  shown: { y: number; height: number } | null;
-}
 
 /** Nodes that show the picture they were given. */
 export function showsPictures(schema: NodeSchema | undefined): boolean {

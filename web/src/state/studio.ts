@@ -2,8 +2,8 @@
 import { create } from "zustand";
 import type { Catalog } from "../api/catalog";
 import type { NodeSchema } from "../api/types";
-import type { Draft } from "../document/edit";
 import {
+  type Draft,
   emptyGraph,
   type Graph,
   type GraphNode,

@@ -6,7 +6,8 @@ import type { Catalog } from "../api/catalog";
 import type { Graph, GraphNode, Link, Point } from "../document/graph";
 import { pointsOf } from "../document/reroute";
 import { foldedEnds } from "./folding";
-import { cornerOf, type Shape, shapeFor, showsPictures, WIDGET } from "./shape";
+import type { Shape } from "./rows";
+import { cornerOf, shapeFor, showsPictures, WIDGET } from "./shape";
 
 export type WireShape = "spline" | "straight" | "orthogonal";
 

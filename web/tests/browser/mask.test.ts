@@ -34,7 +34,7 @@ test("a mask is painted by pointer and by keys, kept, and read by the node", asy
   };
   const masked = async () => {
     const text = await page.locator(".mask-state").textContent();
-    return Number(/([\d.]+) % masked/.exec(text ?? "")?.[1]);
+    return Number(/([\d.]+)\s*% masked/.exec(text ?? "")?.[1]);
   };
 
   await open();

@@ -1,7 +1,7 @@
 /** Steps of one movement become one step of undo, which leads back exactly. */
 import { expect, test } from "vitest";
-import { connect, type Draft, moveNodes, removeNodes, setValue } from "../../src/document/edit";
-import { emptyGraph, type GraphNode } from "../../src/document/graph";
+import { connect, moveNodes, removeNodes, setValue } from "../../src/document/edit";
+import { type Draft, emptyGraph, type GraphNode } from "../../src/document/graph";
 import { EMPTY_LOG, type Recorded, record, redo, undo } from "../../src/document/log";
 
 const COUNT = 500;

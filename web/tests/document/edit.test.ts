@@ -4,7 +4,6 @@ import { resolve } from "node:path";
 import { describe, expect, test } from "vitest";
 import {
   connect,
-  type Draft,
   moveNodes,
   removeAndHeal,
   removeLink,
@@ -12,7 +11,7 @@ import {
   setMode,
   setValue,
 } from "../../src/document/edit";
-import { emptyGraph, linkInto } from "../../src/document/graph";
+import { type Draft, emptyGraph, linkInto } from "../../src/document/graph";
 import { isObject, parseJson } from "../../src/document/json";
 import { close, EMPTY_LOG, type Recorded, record, redo, undo } from "../../src/document/log";
 import { readGraph } from "../../src/document/read";

@@ -1,14 +1,7 @@
 /** Points and names of wires, as files keep them. */
 import { describe, expect, test } from "vitest";
-import {
-  addNode,
-  connect,
-  type Draft,
-  moveNodes,
-  removeLink,
-  removeNodes,
-} from "../../src/document/edit";
-import { emptyGraph, type GraphNode, type Workflow } from "../../src/document/graph";
+import { addNode, connect, moveNodes, removeLink, removeNodes } from "../../src/document/edit";
+import { type Draft, emptyGraph, type GraphNode, type Workflow } from "../../src/document/graph";
 import type { JsonObject } from "../../src/document/json";
 import { EMPTY_LOG, type Recorded, record, undo } from "../../src/document/log";
 import {

@@ -3,8 +3,8 @@ import { beforeEach, expect, test } from "vitest";
 import { readCatalog } from "../../src/api/catalog";
 import type { InputProblem, Report } from "../../src/api/client";
 import { changedSince } from "../../src/state/failure";
-import { workflowOfPrompt } from "../../src/state/files";
 import { problemsOf } from "../../src/state/fixes";
+import { workflowOfPrompt } from "../../src/state/prompt";
 import { activeTab, edit, openWorkflow, useStudio } from "../../src/state/studio";
 
 const FILES = ["flux-dev.safetensors", "sd15.safetensors"];

@@ -2,7 +2,7 @@
 import { beforeAll, expect, test } from "vitest";
 import { readCatalog } from "../../src/api/catalog";
 import { readGraph } from "../../src/document/read";
-import { workflowOfPrompt } from "../../src/state/files";
+import { workflowOfPrompt } from "../../src/state/prompt";
 import { asWillRun } from "../../src/state/rolling";
 import { layout, useStudio } from "../../src/state/studio";
 
