@@ -32,7 +32,7 @@ import { watchMissing } from "./state/missing";
 import { restore } from "./state/restore";
 import { connect, refreshJobs, runOnChange, showLastResults } from "./state/running";
 import { watchSaved } from "./state/saving";
-import { loadSettings, useSetting } from "./state/settings";
+import { loadSettings, setting, useSetting } from "./state/settings";
 import { activeTab } from "./state/studio";
 import { watchVersions } from "./state/versions";
 import { keepView, tellError, useView, wordsOf } from "./state/view";
@@ -76,14 +76,17 @@ export function App() {
   const [stage, setStage] = useState<Stage>("starting");
   const theme = useSetting("calotype.theme");
   const language = useSetting("calotype.language");
-  const [spoken, setSpoken] = useState("en");
+  // Null until the words are here.
+  const [spoken, setSpoken] = useState<string | null>(null);
 
   useEffect(() => {
     document.documentElement.dataset.theme = theme;
   }, [theme]);
 
   useEffect(() => {
-    speak(language as Language).then(() => setSpoken(language), tellError);
+    speak(language as Language)
+      .catch(tellError)
+      .then(() => setSpoken(language));
   }, [language]);
 
   useEffect(() => {
@@ -98,7 +101,10 @@ export function App() {
     let ended = false;
     const begin = async () => {
       const settings = loadSettings();
-      const restored = await restore(refreshCatalog());
+      const catalog = refreshCatalog();
+      // What is named from here on is named in the user's language.
+      await speak(setting("calotype.language") as Language).catch(tellError);
+      const restored = await restore(catalog);
       await settings;
       if (ended) return;
       endings.push(
@@ -133,7 +139,7 @@ export function App() {
     return () => window.removeEventListener("unhandledrejection", failed);
   }, []);
 
-  if (stage === "starting") return <div className="starting" aria-busy="true" />;
+  if (stage === "starting" || spoken === null) return <div className="starting" aria-busy="true" />;
   if (stage !== "ready") {
     return (
       <div className="starting">
@@ -147,12 +153,18 @@ export function App() {
   }
   return (
     <Boundary>
-      <Screen key={spoken} />
+      <FieldServicesContext value={fieldServices}>
+        <Screen key={spoken} />
+        <Sheets />
+      </FieldServicesContext>
     </Boundary>
   );
 }
 
-/** All of the screen; drawn anew when its language changes. */
+/**
+ * All of the screen but the dialog of the settings, where one changes it: drawn anew when its
+ * language changes.
+ */
 function Screen() {
   const inspector = useView((state) => state.inspector);
   const models = useView((state) => state.models);
@@ -160,38 +172,35 @@ function Screen() {
   const app = useView((state) => state.app);
   const masking = useMasking((state) => state.open !== null);
   return (
-    <FieldServicesContext value={fieldServices}>
-      <div className={inspector ? "studio with-inspector" : "studio"}>
-        <TopBar />
-        {app ? (
-          <Suspense>
-            <AppMode />
-          </Suspense>
-        ) : (
-          <>
-            <Rail />
-            <main className="stage">
-              <Canvas />
-              <RunBar />
-              <NoticeBar />
-              <ConflictBar />
-              <Suspense>{workflows && <Workflows />}</Suspense>
-              <ResultSide />
-              <Suspense>{models && <Models />}</Suspense>
-            </main>
-            {inspector && <Inspector />}
-            <Dock />
-          </>
-        )}
-        <Palette />
-        <CommandPalette />
-        <ResultRooms />
-        <Shortcuts />
-        <Sheets />
-        <PluginDialog />
-        <Suspense>{masking && <MaskEditor />}</Suspense>
-        <Question />
-      </div>
-    </FieldServicesContext>
+    <div className={inspector ? "studio with-inspector" : "studio"}>
+      <TopBar />
+      {app ? (
+        <Suspense>
+          <AppMode />
+        </Suspense>
+      ) : (
+        <>
+          <Rail />
+          <main className="stage">
+            <Canvas />
+            <RunBar />
+            <NoticeBar />
+            <ConflictBar />
+            <Suspense>{workflows && <Workflows />}</Suspense>
+            <ResultSide />
+            <Suspense>{models && <Models />}</Suspense>
+          </main>
+          {inspector && <Inspector />}
+          <Dock />
+        </>
+      )}
+      <Palette />
+      <CommandPalette />
+      <ResultRooms />
+      <Shortcuts />
+      <PluginDialog />
+      <Suspense>{masking && <MaskEditor />}</Suspense>
+      <Question />
+    </div>
   );
 }

@@ -20,7 +20,7 @@ import { FRAME_TITLE, frameBox } from "../document/frames";
 import { type Graph, MODE } from "../document/graph";
 import { selectedBox, useArranging } from "../state/arranging";
 import { commandOf, isEnabled, runCommand } from "../state/commands";
-import { keysOf, shownKey } from "../state/keymap";
+import { withKey } from "../state/keymap";
 import { useSetting } from "../state/settings";
 import { useActive } from "../state/studio";
 import { t } from "../words/words";
@@ -156,14 +156,13 @@ interface ToolProps {
 function Tool({ command: id, label, icon: Icon, pressed }: ToolProps) {
   const command = commandOf(id);
   if (command === undefined) return null;
-  const [key] = keysOf(command);
   return (
     <button
       type="button"
       aria-label={label}
       aria-pressed={pressed}
       disabled={!isEnabled(command)}
-      title={key === undefined ? label : `${label} (${shownKey(key)})`}
+      title={withKey(label, id)}
       onClick={() => runCommand(id)}
     >
       <Icon size={15} aria-hidden />

@@ -1,8 +1,7 @@
 /** What dragging the empty canvas does: select by a box or a lasso, or move the view. */
 import { Hand, Lasso, type LucideIcon, MousePointer2 } from "lucide-react";
 import type { Tool } from "../state/arranging";
-import { commandOf } from "../state/commands";
-import { keysOf, shownKey } from "../state/keymap";
+import { withKey } from "../state/keymap";
 import { changeSetting, useSetting } from "../state/settings";
 import { t } from "../words/words";
 
@@ -19,14 +18,12 @@ export function ToolBar() {
 
 function Choice({ tool, label, icon: Icon }: { tool: Tool; label: string; icon: LucideIcon }) {
   const chosen = useSetting("calotype.drag") === tool;
-  const command = commandOf(`tool.${tool}`);
-  const [key] = command === undefined ? [] : keysOf(command);
   return (
     <button
       type="button"
       aria-label={label}
       aria-pressed={chosen}
-      title={key === undefined ? label : `${label} (${shownKey(key)})`}
+      title={withKey(label, `tool.${tool}`)}
       onClick={() => changeSetting("calotype.drag", tool)}
     >
       <Icon size={14} aria-hidden />

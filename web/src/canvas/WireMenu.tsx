@@ -4,6 +4,7 @@ import { CornerDownRight, Minus, Plus, Radio, Trash2 } from "lucide-react";
 import { type MouseEvent, useCallback } from "react";
 import { canvas } from "../state/canvas";
 import { addPoint, nameWires, removeWires, showWires, straightenWires } from "../state/connecting";
+import { shownKey } from "../state/keymap";
 import { activeTab, select, useActive } from "../state/studio";
 import { useView } from "../state/view";
 import { useWiring } from "../state/wiring";
@@ -43,7 +44,7 @@ export function WireMenu() {
       {!isNamed && (
         <Item
           label={t("Add a point")}
-          hint={t("Alt+click")}
+          hint={t("Alt click")}
           icon={<CornerDownRight size={14} aria-hidden />}
           act={() => addPoint(link.key, menu.at)}
         />
@@ -61,7 +62,11 @@ export function WireMenu() {
         act={() => (isNamed ? showWires(activeTab().selectedLinks) : nameWires([link.key]))}
       />
       {isNamed && (
-        <Item label={t("Rename")} hint="F2" act={() => useWiring.setState({ naming: link.key })} />
+        <Item
+          label={t("Rename")}
+          hint={shownKey("F2")}
+          act={() => useWiring.setState({ naming: link.key })}
+        />
       )}
       <Item
         label={t("Insert a node…")}
@@ -74,7 +79,7 @@ export function WireMenu() {
       />
       <Item
         label={t("Delete")}
-        hint="Del"
+        hint={shownKey("Delete")}
         icon={<Trash2 size={14} aria-hidden />}
         act={() => removeWires(activeTab().selectedLinks)}
       />

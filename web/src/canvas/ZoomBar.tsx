@@ -1,6 +1,7 @@
 /** How near one is, and back to all of it. */
 import { useReactFlow, useStore } from "@xyflow/react";
 import { Maximize, Minus, Plus } from "lucide-react";
+import { withKey } from "../state/keymap";
 import { boundsOf, boundsOfAll } from "../state/shape";
 import { activeTab } from "../state/studio";
 import { percent } from "../words/format";
@@ -15,7 +16,7 @@ export function ZoomBar() {
   return (
     <div className="zoom-bar" role="toolbar" aria-label={t("Zoom")}>
       <ToolBar />
-      <button type="button" aria-label={t("Farther")} onClick={() => void flow.zoomOut(GLIDE)}>
+      <button type="button" aria-label={t("Zoom out")} onClick={() => void flow.zoomOut(GLIDE)}>
         <Minus size={14} aria-hidden />
       </button>
       <button
@@ -26,13 +27,13 @@ export function ZoomBar() {
       >
         {percent(zoom)}
       </button>
-      <button type="button" aria-label={t("Nearer")} onClick={() => void flow.zoomIn(GLIDE)}>
+      <button type="button" aria-label={t("Zoom in")} onClick={() => void flow.zoomIn(GLIDE)}>
         <Plus size={14} aria-hidden />
       </button>
       <button
         type="button"
         aria-label={t("Show all")}
-        title={`${t("Show all")}  .`}
+        title={withKey(t("Show all"), "view.fit")}
         onClick={() => showNodes(flow, activeTab().selected)}
       >
         <Maximize size={14} aria-hidden />

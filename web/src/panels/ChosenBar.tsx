@@ -102,7 +102,7 @@ function actionsForOne(job: ListedJob): Action[] {
           run: () => compareJobs(job, latest),
         },
     {
-      label: t("Differences to the open workflow"),
+      label: t("Differences from the open workflow"),
       Icon: GitCompareArrows,
       run: () => void compareWithOpen(id),
     },

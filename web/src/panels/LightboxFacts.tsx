@@ -124,7 +124,7 @@ function Actions({ job, result }: { job: ListedJob; result: Result }) {
       can: file !== null && latest !== undefined,
     },
     {
-      label: t("Differences to the open workflow"),
+      label: t("Differences from the open workflow"),
       Icon: GitCompareArrows,
       run: leave(() => void compareWithOpen(job.id)),
       can: true,

@@ -20,7 +20,7 @@ export function Missing() {
   const isWhole = lines.length === 0;
   return (
     <Dialog
-      title={t("What this workflow misses")}
+      title={t("What this workflow is missing")}
       onClose={() => openSheet(null)}
       actions={
         <>

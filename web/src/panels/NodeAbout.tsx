@@ -2,6 +2,7 @@
 import { AlertTriangle } from "lucide-react";
 import type { CSSProperties } from "react";
 import type { NodeSchema } from "../api/types";
+import { keyFor } from "../state/keymap";
 import { colourOf, familyOf } from "../state/kinds";
 import { packOf } from "../state/query";
 import { isWidget } from "../state/widgets";
@@ -73,7 +74,7 @@ export function NodeAbout({ schema, joined, side, loss, onHelp }: NodeAboutProps
         {schema.deprecated && <span className="badge">{t("deprecated")}</span>}
         {schema.experimental && <span className="badge">{t("experimental")}</span>}
         <button type="button" tabIndex={-1} className="link" onClick={onHelp}>
-          {t("All about it")} <kbd>F1</kbd>
+          {t("All about it")} <kbd>{keyFor("help.node")}</kbd>
         </button>
       </footer>
     </aside>

@@ -99,8 +99,8 @@ function Line({
           <button
             type="button"
             className="form-act reset"
-            aria-label={t("{{label}} back to what it starts with", { label })}
-            title={t("Back to what it starts with")}
+            aria-label={t("Reset {{label}} to its default", { label })}
+            title={t("Reset to the default")}
             onClick={() => resetField(node.key, input)}
           >
             <RotateCcw size={12} aria-hidden />

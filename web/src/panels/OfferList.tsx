@@ -1,6 +1,7 @@
 /** The palette's list, and the legend of the signs below it. */
 import { ChevronRight } from "lucide-react";
 import { type PointerEvent, useEffect, useRef } from "react";
+import { shownKey } from "../state/keymap";
 import type { Offer, OfferGroup } from "../state/offers";
 import { SIGNS, type Sign } from "../state/query";
 import { t } from "../words/words";
@@ -121,11 +122,11 @@ export function Legend({ onPick, replaces }: { onPick: (sign: Sign) => void; rep
       ))}
       <span className="spring" />
       <span>
-        <kbd>Enter</kbd> {replaces ? t("replace") : t("add")}
+        <kbd>{shownKey("Enter")}</kbd> {replaces ? t("replace") : t("add")}
       </span>
       {!replaces && (
         <span>
-          <kbd>Shift Enter</kbd> {t("add, stay open")}
+          <kbd>{shownKey("Shift+Enter")}</kbd> {t("add, stay open")}
         </span>
       )}
     </footer>

@@ -15,6 +15,7 @@ import { t } from "../words/words";
 import { NodeAbout } from "./NodeAbout";
 import { idOf, Legend, OfferList } from "./OfferList";
 import "./palette.css";
+import { shownKey } from "../state/keymap";
 
 const WIDTH = 720;
 const HEIGHT = 460;
@@ -152,7 +153,7 @@ function Open({ palette }: { palette: PaletteValue }) {
             {palette.pulled.side === "output"
               ? t("joins → {{socket}}", { socket })
               : t("{{socket}} → joins", { socket: schema.outputs[Number(socket)]?.name ?? "" })}
-            {sockets.length > 1 && <kbd>Tab</kbd>}
+            {sockets.length > 1 && <kbd>{shownKey("Tab")}</kbd>}
           </span>
         )}
       </div>
@@ -166,7 +167,7 @@ function Open({ palette }: { palette: PaletteValue }) {
               onClick={() => type(completed(typed, each))}
             >
               {each}
-              {index === 0 && <kbd>Tab</kbd>}
+              {index === 0 && <kbd>{shownKey("Tab")}</kbd>}
             </button>
           ))}
         </div>

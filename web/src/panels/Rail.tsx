@@ -1,6 +1,7 @@
 /** Four doors, no more. */
 import { Boxes, CircleHelp, FolderOpen, ListOrdered, Plus } from "lucide-react";
 import { runCommand } from "../state/commands";
+import { withKey } from "../state/keymap";
 import { toggleDock, useView } from "../state/view";
 import { t } from "../words/words";
 import { screenMiddle } from "./Palette";
@@ -14,7 +15,7 @@ export function Rail() {
       <button
         type="button"
         aria-label={t("Add a node")}
-        title={`${t("Add a node")}  Tab`}
+        title={withKey(t("Add a node"), "graph.add")}
         onClick={() => useView.setState({ palette: screenMiddle() })}
       >
         <Plus size={18} aria-hidden />
@@ -23,7 +24,7 @@ export function Rail() {
         type="button"
         aria-label={t("Workflows")}
         aria-pressed={workflows}
-        title={`${t("Workflows")}  W`}
+        title={withKey(t("Workflows"), "file.open")}
         onClick={() => runCommand("file.open")}
       >
         <FolderOpen size={18} aria-hidden />
@@ -32,7 +33,7 @@ export function Rail() {
         type="button"
         aria-label={t("Models")}
         aria-pressed={models}
-        title={`${t("Models")}  M`}
+        title={withKey(t("Models"), "view.models")}
         onClick={() => runCommand("view.models")}
       >
         <Boxes size={18} aria-hidden />
@@ -41,7 +42,7 @@ export function Rail() {
         type="button"
         aria-label={t("Queue")}
         aria-pressed={dock === "queue"}
-        title={`${t("Queue")}  Q`}
+        title={withKey(t("Queue"), "view.queue")}
         onClick={() => toggleDock("queue")}
       >
         <ListOrdered size={18} aria-hidden />
@@ -50,7 +51,7 @@ export function Rail() {
       <button
         type="button"
         aria-label={t("Keys")}
-        title={`${t("Keys")}  ?`}
+        title={withKey(t("Keys"), "help.keys")}
         onClick={() => useView.setState({ shortcuts: true })}
       >
         <CircleHelp size={18} aria-hidden />

@@ -13,6 +13,7 @@ import { useView } from "../state/view";
 import { t } from "../words/words";
 import { RunMenu } from "./RunMenu";
 import "./run.css";
+import { withKey } from "../state/keymap";
 import { percent, rateWords, spanOf } from "../words/format";
 
 /** The server ends a worker that does not look at a stop for so long. */
@@ -33,7 +34,7 @@ export function RunBar() {
         <button
           type="button"
           className={connection === "open" ? "primary" : "primary away"}
-          title={t("Run  Ctrl+Enter")}
+          title={withKey(t("Run"), "run.run")}
           onClick={() => void run()}
         >
           {sending ? (
@@ -72,7 +73,7 @@ export function RunBar() {
         <button
           type="button"
           className="stop"
-          title={t("Stop now  Ctrl+Alt+Enter")}
+          title={withKey(t("Stop now"), "run.stop")}
           onClick={() => void interrupt()}
         >
           <Square size={12} fill="currentColor" aria-hidden />

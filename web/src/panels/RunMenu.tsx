@@ -2,6 +2,7 @@
 import { Check } from "lucide-react";
 import { type RefObject, useEffect, useRef } from "react";
 import { isEnabled, runCommand, useCommands } from "../state/commands";
+import { keyFor } from "../state/keymap";
 import { useRunOptions } from "../state/running";
 import { useSetting } from "../state/settings";
 import { t } from "../words/words";
@@ -68,7 +69,7 @@ export function RunMenu({ bar, onClose }: Props) {
               {checked[each.id] === true && <Check size={13} aria-hidden />}
             </span>
             {t(each.title)}
-            {each.keys !== undefined && <kbd>{each.keys[0]?.replaceAll("+", " ")}</kbd>}
+            <Key id={each.id} />
           </button>
         ))}
       </div>
@@ -88,4 +89,9 @@ export function RunMenu({ bar, onClose }: Props) {
       </label>
     </div>
   );
+}
+
+function Key({ id }: { id: string }) {
+  const key = keyFor(id);
+  return key === undefined ? null : <kbd>{key}</kbd>;
 }

@@ -13,7 +13,7 @@ import { t } from "../words/words";
 import { Dialog } from "./Dialog";
 import "./settings.css";
 
-const GROUPS: readonly Setting["group"][] = ["Look", "Canvas", "Editing", "Running", "Keys"];
+const GROUPS: readonly Setting["group"][] = ["Appearance", "Canvas", "Editing", "Run", "Keys"];
 
 export function Settings() {
   const [typed, setTyped] = useState("");

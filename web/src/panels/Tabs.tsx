@@ -7,6 +7,7 @@ import { closeKept, moveTab, renameTab, stepTab } from "../state/tabs";
 import { tellError } from "../state/view";
 import { t } from "../words/words";
 import "./tabs.css";
+import { withKey } from "../state/keymap";
 
 export function Tabs() {
   const tabs = useStudio((state) => state.tabs);
@@ -39,7 +40,7 @@ export function Tabs() {
         type="button"
         className="ghost"
         aria-label={t("New workflow")}
-        title={`${t("New workflow")}  Alt+N`}
+        title={withKey(t("New workflow"), "file.new")}
         onClick={newTab}
       >
         <Plus size={15} aria-hidden />

@@ -3,6 +3,7 @@ import { Download, Moon, PanelRight, Redo2, Save, Search, Sun, Undo2 } from "luc
 import { showApp } from "../state/app";
 import { runCommand } from "../state/commands";
 import { download } from "../state/files";
+import { keyFor, withKey } from "../state/keymap";
 import { save } from "../state/saving";
 import { useSetting } from "../state/settings";
 import { redoEdit, undoEdit, useActive } from "../state/studio";
@@ -30,19 +31,24 @@ export function TopBar() {
           <button type="button" aria-pressed={!app} onClick={() => showApp(false)}>
             {t("Graph")}
           </button>
-          <button type="button" aria-pressed={app} title="Alt+M" onClick={() => showApp(true)}>
+          <button
+            type="button"
+            aria-pressed={app}
+            title={keyFor("view.app")}
+            onClick={() => showApp(true)}
+          >
             {t("App")}
           </button>
         </fieldset>
         <button
           type="button"
           className="finder"
-          title={`${t("Search all commands")}  Ctrl+K`}
+          title={withKey(t("Search all commands"), "view.commands")}
           onClick={() => runCommand("view.commands")}
         >
           <Search size={13} aria-hidden />
           {t("Search or run a command")}
-          <kbd>Ctrl K</kbd>
+          <kbd>{keyFor("view.commands")}</kbd>
         </button>
         <i className="rule" />
         <button
@@ -52,7 +58,7 @@ export function TopBar() {
           title={
             done === undefined
               ? t("Nothing to undo")
-              : `${t("Undo: {{what}}", { what: said(done) })}  Ctrl+Z`
+              : withKey(t("Undo: {{what}}", { what: said(done) }), "edit.undo")
           }
           disabled={done === undefined}
           onClick={undoEdit}
@@ -66,7 +72,7 @@ export function TopBar() {
           title={
             undone === undefined
               ? t("Nothing to redo")
-              : `${t("Redo: {{what}}", { what: said(undone) })}  Ctrl+Shift+Z`
+              : withKey(t("Redo: {{what}}", { what: said(undone) }), "edit.redo")
           }
           disabled={undone === undefined}
           onClick={redoEdit}
@@ -78,7 +84,7 @@ export function TopBar() {
           type="button"
           className="ghost"
           aria-label={t("Save")}
-          title={`${t("Save")}  Ctrl+S`}
+          title={withKey(t("Save"), "file.save")}
           onClick={() => void save()}
         >
           <Save size={15} aria-hidden />
@@ -107,7 +113,7 @@ export function TopBar() {
           className={inspector ? "ghost on" : "ghost"}
           aria-label={t("Inspector")}
           aria-pressed={inspector}
-          title={`${t("Inspector")}  I`}
+          title={withKey(t("Inspector"), "view.inspector")}
           onClick={() => useView.setState({ inspector: !inspector })}
         >
           <PanelRight size={15} aria-hidden />

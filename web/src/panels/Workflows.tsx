@@ -59,9 +59,7 @@ export function Workflows() {
         ))}
         {files !== null && folders.length === 0 && (
           <p className="quiet">
-            {searching
-              ? t("No workflow is called that.")
-              : t("What you save with Ctrl+S appears here.")}
+            {searching ? t("No workflow is called that.") : t("What you save appears here.")}
           </p>
         )}
         {!searching && closed.length > 0 && (

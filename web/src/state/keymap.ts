@@ -2,7 +2,9 @@
  * From keys to commands: the keys that commands came with, and the user's own over them.
  * Letters and signs without Ctrl or Alt act only while no field has the focus.
  */
-import { type Command, isEnabled, runCommand, useCommands } from "./commands";
+
+import { said } from "../words/words";
+import { type Command, commandOf, isEnabled, runCommand, useCommands } from "./commands";
 import { PRESETS } from "./presets";
 import { setting } from "./settings";
 
@@ -48,20 +50,49 @@ export function commandFor(key: string, all: readonly Command[]): Command | unde
   return able.find((each) => each.keys?.includes(key) !== true) ?? able[0];
 }
 
-/** How keys are written for people: "Ctrl ⇧ E" is no clearer than its words. */
+/** How keys are written for people, as their keyboard has them: "Ctrl ⇧ E" is no clearer than its words. */
 export function shownKey(key: string): string {
   const parts = key === "+" ? ["+"] : key.split(/\+(?=.)/);
-  return parts.map((each) => SHOWN[each] ?? each).join(" ");
+  return parts.map((each) => SIGNS[each] ?? said(NAMES[each] ?? each)).join(" ");
 }
 
-const SHOWN: Readonly<Record<string, string>> = {
+const SIGNS: Readonly<Record<string, string>> = {
   ArrowLeft: "←",
   ArrowRight: "→",
   ArrowUp: "↑",
   ArrowDown: "↓",
+};
+
+/** What is printed on keys, in English where it is not the key's own name. */
+const NAMES: Readonly<Record<string, string>> = {
+  Ctrl: "Ctrl",
+  Alt: "Alt",
+  Shift: "Shift",
+  Enter: "Enter",
+  Tab: "Tab",
+  Space: "Space",
   Escape: "Esc",
   Delete: "Del",
+  Backspace: "Backspace",
+  Insert: "Ins",
+  Home: "Home",
+  End: "End",
+  PageUp: "Page up",
+  PageDown: "Page down",
 };
+
+/** What a button says when one points at it: its words, and the key that its command has now. */
+export function withKey(words: string, id: string): string {
+  const key = keyFor(id);
+  return key === undefined ? words : `${words}  ${key}`;
+}
+
+/** The first key of a command, as it is written for people. */
+export function keyFor(id: string): string | undefined {
+  const command = commandOf(id);
+  const [key] = command === undefined ? [] : keysOf(command);
+  return key === undefined ? undefined : shownKey(key);
+}
 
 /** Hears keys from now on. Returns what ends it. */
 export function hearKeys(): () => void {

@@ -58,7 +58,7 @@ function wordsFor(error: unknown, file: File): string {
       size: bytesOf(file.size),
     });
   }
-  return t("{{name}} could not be brought: {{reason}}", {
+  return t("{{name}} could not be uploaded: {{reason}}", {
     name: file.name,
     reason: wordsOf(error),
   });

@@ -152,10 +152,10 @@ export function recreateNodes(keys: readonly string[]): void {
     (key) => !isInstance(tab, key) && schemaOf(graph.nodes[key]?.type ?? "") !== undefined,
   );
   if (known.length === 0) {
-    tell(t("None of these nodes is installed here, so there is nothing to make them anew from."));
+    tell(t("None of these nodes is installed here, so they cannot be recreated."));
     return;
   }
-  edit("Make anew", (draft) => {
+  edit("Recreate", (draft) => {
     for (const key of known) {
       const schema = schemaOf(draft.nodes[key]?.type ?? "");
       if (schema !== undefined) putIn(draft, key, schema);

@@ -226,6 +226,6 @@ export async function showLastResults(tab: Tab): Promise<void> {
       if (known === undefined && node in tab.workflow.nodes) setShown(tab.id, node, output);
     }
   } catch (error) {
-    if (!(error instanceof Refused)) tell("The last results could not be read.");
+    if (!(error instanceof Refused)) tell(t("The last results could not be read."));
   }
 }

@@ -4,12 +4,13 @@
  */
 import { create } from "zustand";
 import { Refused } from "../api/client";
+import { LANGUAGES, preferred } from "../words/words";
 import { client } from "./server";
 import { tellError } from "./view";
 
 interface Described {
   /** In English, shown through `t()`, like `title`, `why` and the choices' words. */
-  group: "Look" | "Canvas" | "Editing" | "Running" | "Keys";
+  group: "Appearance" | "Canvas" | "Editing" | "Run" | "Keys";
   title: string;
   why: string;
 }
@@ -25,7 +26,7 @@ export type Setting = Described &
 
 export const SETTINGS = {
   "calotype.theme": {
-    group: "Look",
+    group: "Appearance",
     title: "Theme",
     why: "Dark rests the eyes beside pictures; high contrast is for weak sight and bright rooms.",
     kind: "choice",
@@ -33,12 +34,13 @@ export const SETTINGS = {
     choices: { dark: "Dark", light: "Light", contrast: "High contrast" },
   },
   "calotype.language": {
-    group: "Look",
+    group: "Appearance",
     title: "Language",
     why: "The words of the editor. Names of nodes and types stay as their makers wrote them.",
     kind: "choice",
-    standard: "en",
-    choices: { en: "English", de: "Deutsch" },
+    // Until one chooses, the browser's.
+    standard: preferred(globalThis.navigator?.languages ?? []) as string,
+    choices: LANGUAGES,
   },
   "calotype.drag": {
     group: "Canvas",
@@ -54,14 +56,14 @@ export const SETTINGS = {
   },
   "calotype.snap": {
     group: "Canvas",
-    title: "What is dragged clicks into",
+    title: "Dragging snaps to",
     why: "Straight rows are read faster. Hold Ctrl while you drag to place freely.",
     kind: "choice",
     standard: "both",
     choices: {
-      both: "The grid, and lines of its neighbours",
-      grid: "The grid",
-      neighbours: "Lines of its neighbours",
+      both: "Grid and neighbours",
+      grid: "Grid",
+      neighbours: "Neighbours",
       nothing: "Nothing",
     },
   },
@@ -75,10 +77,10 @@ export const SETTINGS = {
   "calotype.wireShape": {
     group: "Canvas",
     title: "Shape of wires",
-    why: "Curves are easiest to follow; level and upright lines suit graphs in rows.",
+    why: "Curves are easiest to follow; right angles suit graphs in rows.",
     kind: "choice",
     standard: "spline",
-    choices: { spline: "Curved", straight: "Straight", orthogonal: "Level and upright" },
+    choices: { spline: "Curved", straight: "Straight", orthogonal: "Right angles" },
   },
   "calotype.quietWires": {
     group: "Canvas",
@@ -89,7 +91,7 @@ export const SETTINGS = {
   },
   "calotype.minimap": {
     group: "Canvas",
-    title: "Map of the whole graph",
+    title: "Minimap",
     why: "In a large graph it says where one is; drag its frame to go elsewhere.",
     kind: "toggle",
     standard: true,
@@ -119,9 +121,9 @@ export const SETTINGS = {
     choices: { comfyui: "ComfyUI", blender: "Blender", nuke: "Nuke" },
   },
   "calotype.previewRate": {
-    group: "Running",
-    title: "Previews a second",
-    why: "How often the picture on a running node is drawn anew; 0 draws none.",
+    group: "Run",
+    title: "Previews per second",
+    why: "How often the picture on a running node is drawn; 0 draws none.",
     kind: "number",
     standard: 10,
     min: 0,
@@ -129,21 +131,21 @@ export const SETTINGS = {
     step: 1,
   },
   "calotype.follow": {
-    group: "Running",
+    group: "Run",
     title: "Follow the run",
     why: "Moves the view to each node as it begins, for graphs larger than the screen.",
     kind: "toggle",
     standard: false,
   },
   "calotype.runOnChange": {
-    group: "Running",
+    group: "Run",
     title: "Run on every change",
     why: "Runs again whenever an edit has rested and would change a result. Seeds stay as they are.",
     kind: "toggle",
     standard: false,
   },
   "calotype.timings": {
-    group: "Running",
+    group: "Run",
     title: "Show times and memory on nodes",
     why: "What each node took last and the memory at the highest, to find what is slow.",
     kind: "toggle",

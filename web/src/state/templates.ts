@@ -17,9 +17,9 @@ export const TEMPLATES: readonly Template[] = [
   {
     id: "image_to_image",
     title: "Image to image",
-    about: "A picture is painted anew, near to what it was.",
+    about: "A picture is painted again, close to what it was.",
   },
-  { id: "inpaint", title: "Inpaint", about: "Only what a mask covers is painted anew." },
+  { id: "inpaint", title: "Inpaint", about: "Only what a mask covers is painted again." },
   { id: "outpaint", title: "Outpaint", about: "A picture grows beyond its edges." },
   {
     id: "hires_fix",

@@ -39,9 +39,9 @@ const ACCEPTED: Readonly<Record<MediaKind, string>> = {
   audio: "audio/*,video/*",
 };
 const BRING: Readonly<Record<MediaKind, string>> = {
-  image: "Bring a picture",
-  video: "Bring a video",
-  audio: "Bring a sound",
+  image: "Upload a picture",
+  video: "Upload a video",
+  audio: "Upload a sound",
 };
 
 export function MediaField({ label, input, value, media, onChange }: Props) {
@@ -76,8 +76,8 @@ export function MediaField({ label, input, value, media, onChange }: Props) {
       </div>
       {progress !== null && (
         <div className="bringing">
-          <progress value={progress} aria-label={t("Bringing the file")} />
-          <IconButton words={t("Stop bringing it")} icon={X} onClick={onStop} />
+          <progress value={progress} aria-label={t("Uploading the file")} />
+          <IconButton words={t("Stop the upload")} icon={X} onClick={onStop} />
         </div>
       )}
       {error !== null && (

@@ -71,4 +71,24 @@ export const english: Readonly<Record<string, string>> = {
   "{{count}} changed_other": "{{count}} changed",
   "Pick one of {{count}} found:_one": "Pick the one that was found:",
   "Pick one of {{count}} found:_other": "Pick one of {{count}} found:",
+  "{{count}} nodes, muted_one": "{{count}} node, muted",
+  "{{count}} nodes, muted_other": "{{count}} nodes, muted",
+  "{{count}} more_one": "{{count}} more",
+  "{{count}} more_other": "{{count}} more",
+  "{{queued}} of {{count}} queued_one": "{{queued}} of {{count}} queued",
+  "{{queued}} of {{count}} queued_other": "{{queued}} of {{count}} queued",
+  "{{count}} runs are too many; 1000 is the most._one":
+    "{{count}} run is too many; 1000 is the most.",
+  "{{count}} runs are too many; 1000 is the most._other":
+    "{{count}} runs are too many; 1000 is the most.",
+  "{{count}} chosen_one": "{{count}} chosen",
+  "{{count}} chosen_other": "{{count}} chosen",
+  "{{count}} nodes are selected._one": "{{count}} node is selected.",
+  "{{count}} nodes are selected._other": "{{count}} nodes are selected.",
+  "and {{count}} more_one": "and {{count}} more",
+  "and {{count}} more_other": "and {{count}} more",
+  "{{name}}, {{place}} of {{count}}: move it by the arrow keys_one":
+    "{{name}}, {{place}} of {{count}}: move it by the arrow keys",
+  "{{name}}, {{place}} of {{count}}: move it by the arrow keys_other":
+    "{{name}}, {{place}} of {{count}}: move it by the arrow keys",
 };

@@ -1,5 +1,14 @@
-/** German. Sentences that are missing here are shown in English. */
+/** German, all of it. Impersonal, and the field's own terms where artists know no others. */
+import { canvas } from "./german/canvas";
+import { commands } from "./german/commands";
+import { panels } from "./german/panels";
+import { results } from "./german/results";
+import { state } from "./german/state";
+
 export const german: Readonly<Record<string, string>> = {
-  "{{count}} nodes_one": "{{count}} Knoten",
-  "{{count}} nodes_other": "{{count}} Knoten",
+  ...canvas,
+  ...commands,
+  ...panels,
+  ...results,
+  ...state,
 };

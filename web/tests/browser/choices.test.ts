@@ -94,7 +94,7 @@ test("what a workflow misses is named exactly, and its nodes stay", async () => 
   const content = Buffer.from(JSON.stringify(workflow));
   await dropFile(page, { name: "absent.json", type: "application/json", content });
   await page.getByRole("button", { name: "Show what is missing" }).click();
-  const sheet = dialog("What this workflow misses");
+  const sheet = dialog("What this workflow is missing");
   await sheet.getByText("sd15/absent model.safetensors", { exact: true }).waitFor();
   await sheet.getByText("models/checkpoints").waitFor();
   await sheet.getByText("NotInstalled", { exact: true }).first().waitFor();

@@ -167,7 +167,7 @@ test("two results are compared by a slider that has keys, and by what differs", 
 test("what differs from the open workflow is listed and marked, live", async () => {
   await openGallery();
   await cell(1).click();
-  await page.getByRole("button", { name: "Differences to the open workflow" }).click();
+  await page.getByRole("button", { name: "Differences from the open workflow" }).click();
   const list = page.getByRole("complementary", { name: "Differences" });
   await list.getByText(/^Nothing differs/).waitFor();
   await setNumber("Empty Latent Image", "width", "192");

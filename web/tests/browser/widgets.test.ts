@@ -293,7 +293,7 @@ test("a picture is brought by button, by drop and by paste, and shown with its s
   await openNodes({ type: "LoadImage" });
   const card = node("Load Image");
   const chooser = page.waitForEvent("filechooser");
-  await card.getByRole("button", { name: "Bring a picture" }).click();
+  await card.getByRole("button", { name: "Upload a picture" }).click();
   await (await chooser).setFiles({ name: "first.png", mimeType: "image/png", buffer: PIXEL });
   await card.getByRole("button", { name: "image first.png" }).waitFor();
   await card.getByText("1 × 1").waitFor();

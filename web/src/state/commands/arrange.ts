@@ -46,7 +46,7 @@ export const arrangeCommands: readonly Command[] = [
   },
   {
     id: "select.invert",
-    title: "Select all others instead",
+    title: "Invert the selection",
     group: "Edit",
     keys: ["Ctrl+I"],
     run: invertSelection,

@@ -55,7 +55,7 @@ const hasField = () => focused() !== null;
 export const fieldCommands: readonly Command[] = [
   {
     id: "field.reset",
-    title: "Set the field back to what it starts with",
+    title: "Reset the field to its default",
     group: "Node",
     enabled: () => {
       const field = focused();

@@ -26,7 +26,7 @@ export const fileCommands: readonly Command[] = [
   },
   {
     id: "file.missing",
-    title: "Show what this workflow misses",
+    title: "Show what this workflow is missing",
     group: "File",
     run: () => openSheet("missing"),
   },
@@ -73,7 +73,7 @@ export const fileCommands: readonly Command[] = [
   },
   {
     id: "file.reopen",
-    title: "Open again what was closed last",
+    title: "Reopen the workflow closed last",
     group: "File",
     keys: ["Ctrl+Shift+T", "Alt+Shift+W"],
     fields: true,
@@ -89,7 +89,7 @@ export const fileCommands: readonly Command[] = [
   },
   {
     id: "file.previous",
-    title: "Show the workflow before",
+    title: "Show the previous workflow",
     group: "File",
     keys: ["Alt+PageUp"],
     fields: true,

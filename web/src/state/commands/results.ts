@@ -31,7 +31,7 @@ export const resultCommands: readonly Command[] = [
   },
   {
     id: "queue.cancelAll",
-    title: "Cancel all that runs and waits",
+    title: "Cancel everything that runs or waits",
     group: "Run",
     enabled: () => useQueue.getState().total + useQueue.getState().running.length > 0,
     run: cancelAll,
@@ -103,7 +103,7 @@ export const resultCommands: readonly Command[] = [
   },
   {
     id: "result.difference",
-    title: "Differences of the open workflow to the result",
+    title: "Differences between the open workflow and the result",
     group: "View",
     enabled: anyResult,
     run: () => {

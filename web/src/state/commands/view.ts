@@ -25,14 +25,14 @@ export const viewCommands: readonly Command[] = [
   },
   {
     id: "view.zoomIn",
-    title: "Nearer",
+    title: "Zoom in",
     group: "View",
     keys: ["Alt+="],
     run: () => canvas()?.zoomIn(),
   },
   {
     id: "view.zoomOut",
-    title: "Farther",
+    title: "Zoom out",
     group: "View",
     keys: ["Alt+-"],
     run: () => canvas()?.zoomOut(),
@@ -46,7 +46,7 @@ export const viewCommands: readonly Command[] = [
   },
   {
     id: "view.minimap",
-    title: "Show or hide the map",
+    title: "Show or hide the minimap",
     group: "View",
     keys: ["Alt+Shift+M"],
     run: () => changeSetting("calotype.minimap", !setting("calotype.minimap")),
@@ -105,7 +105,7 @@ export const viewCommands: readonly Command[] = [
   },
   {
     id: "graph.refresh",
-    title: "Read the nodes and models anew",
+    title: "Reload the nodes and models",
     group: "Graph",
     keys: ["R"],
     run: refreshCatalog,

@@ -120,7 +120,7 @@ export const wiringCommands: readonly Command[] = [
   },
   {
     id: "node.recreate",
-    title: "Make the selected nodes anew, keeping wires and values",
+    title: "Recreate the selected nodes, keeping wires and values",
     group: "Node",
     enabled: hasNodes,
     run: () => recreateNodes(activeTab().selected),

@@ -1,0 +1,218 @@
+/** German: what is told, asked and offered about documents and runs. */
+export const state: Readonly<Record<string, string>> = {
+  "A range needs a start, an end and a step that is not 0.":
+    "Ein Bereich braucht Anfang, Ende und eine Schrittweite ungleich 0.",
+  "This range has {{found}} values; {{most}} is the most.":
+    "Dieser Bereich hat {{found}} Werte; höchstens {{most}} sind möglich.",
+  "This is no saved workflow: it has no list of nodes.":
+    "Das ist kein gespeicherter Workflow: Die Liste der Knoten fehlt.",
+  "Two nodes have the id {{id}}.": "Zwei Knoten haben die ID {{id}}.",
+  "A node of this workflow has no id or no type.":
+    "Ein Knoten dieses Workflows hat keine ID oder keinen Typ.",
+  "There are no nodes to paste.": "Es gibt keine Knoten zum Einfügen.",
+  "There is no such node.": "Diesen Knoten gibt es nicht.",
+  Connect: "Verbinden",
+  "Put {{node}} between": "{{node}} dazwischensetzen",
+  "Insert {{node}}": "{{node}} einfügen",
+  "Change {{name}}": "{{name}} ändern",
+  "Choose the fields of the app": "Felder der App wählen",
+  "Move a field of the app": "Ein Feld der App verschieben",
+  "Take a field out of the app": "Ein Feld aus der App nehmen",
+  "Change a field of the app": "Ein Feld der App ändern",
+  "Put a field into the app": "Ein Feld in die App setzen",
+  "Choose a result of the app": "Ein Ergebnis der App wählen",
+  Align: "Ausrichten",
+  Distribute: "Verteilen",
+  Unpin: "Lösen",
+  "With {{values}} this cannot run: {{message}}":
+    "Mit {{values}} kann das nicht laufen: {{message}}",
+  "The blueprint {{name}} could not be read.": "Der Baustein {{name}} ist nicht lesbar.",
+  "Save the blueprint as": "Baustein speichern als",
+  "The clipboard holds no nodes.": "Die Zwischenablage enthält keine Knoten.",
+  "The clipboard holds a whole workflow.": "Die Zwischenablage enthält einen ganzen Workflow.",
+  "Open in a tab": "In einem Tab öffnen",
+  Pasted: "Eingefügt",
+  "Insert here": "Hier einfügen",
+  Paste: "Einfügen",
+  Duplicate: "Duplizieren",
+  "Add a reroute point": "Wegpunkt setzen",
+  "Remove the reroute points": "Wegpunkte entfernen",
+  "Straighten the wire": "Verbindung begradigen",
+  "Rename the portal": "Portal umbenennen",
+  "Draw the wire again": "Verbindung wieder zeichnen",
+  "Put into the wire": "In die Verbindung setzen",
+  "{{node}} does not fit into this wire.": "{{node}} passt nicht in diese Verbindung.",
+  "Pull out of the wires": "Aus den Verbindungen ziehen",
+  "Move the wires": "Verbindungen verschieben",
+  "Result {{id}}": "Ergebnis {{id}}",
+  new: "neu",
+  gone: "entfernt",
+  "muted or bypassed otherwise": "anders stummgeschaltet oder umgangen",
+  "Back to {{value}}": "Zurück zu {{value}}",
+  "Copy the value": "Wert kopieren",
+  "Paste a value": "Wert einfügen",
+  "Take the wire away: a field again": "Verbindung entfernen: wieder ein Feld",
+  Unlink: "Verbindung lösen",
+  "Turn into an input, fed by a node of its own":
+    "In einen Eingang verwandeln, gespeist von einem eigenen Knoten",
+  "Feed {{name}}": "{{name}} speisen",
+  nothing: "nichts",
+  "What was copied is no value for {{name}}.": "Das Kopierte ist kein Wert für {{name}}.",
+  "Text to image": "Text zu Bild",
+  "This picture was made without a saved workflow.":
+    "Dieses Bild entstand ohne gespeicherten Workflow.",
+  "From {{job}}": "Aus {{job}}",
+  "Nothing here knows {{type}}: its plugin is missing.":
+    "Niemand kennt hier {{type}}: Das Plugin fehlt.",
+  "Use {{name}}": "{{name}} verwenden",
+  "Set to {{value}}": "Auf {{value}} setzen",
+  "Connect {{node}}": "{{node}} verbinden",
+  "Remove the wire": "Verbindung entfernen",
+  "Remove the last wire of it": "Die letzte Verbindung davon entfernen",
+  "Add {{node}}": "{{node}} hinzufügen",
+  "Fit the group to its contents": "Rahmen an den Inhalt anpassen",
+  "Add to the group": "Zum Rahmen hinzufügen",
+  "Rename the group": "Rahmen umbenennen",
+  "Remove the group": "Rahmen entfernen",
+  "Delete the group and all in it": "Rahmen mit allem darin löschen",
+  "{{count}} results deleted_one": "{{count}} Ergebnis gelöscht",
+  "{{count}} results deleted_other": "{{count}} Ergebnisse gelöscht",
+  "{{count}} results forgotten_one": "{{count}} Ergebnis vergessen",
+  "{{count}} results forgotten_other": "{{count}} Ergebnisse vergessen",
+  Yesterday: "Gestern",
+  "{{name}} (copy)": "{{name}} (Kopie)",
+  "Another window has taken over {{name}}. What you do here goes on in a copy.":
+    "Ein anderes Fenster hat {{name}} übernommen. Hier geht es in einer Kopie weiter.",
+  "{{name}} cannot lie in itself. Put it down one level further up.":
+    "{{name}} kann nicht in sich selbst liegen. Bitte eine Ebene weiter oben ablegen.",
+  "This node has no picture yet. Choose one first.":
+    "Dieser Knoten hat noch kein Bild. Zuerst eines wählen.",
+  "{{name}} is larger than this server takes ({{size}}).":
+    "{{name}} ist größer, als dieser Server annimmt ({{size}}).",
+  "{{name}} could not be uploaded: {{reason}}": "{{name}} ließ sich nicht hochladen: {{reason}}",
+  "This workflow names nodes and files that are not here. All of it is kept.":
+    "Dieser Workflow nennt Knoten und Dateien, die hier fehlen. Alles bleibt erhalten.",
+  "This workflow has nodes that are not installed here. They are kept.":
+    "Dieser Workflow hat Knoten, die hier nicht installiert sind. Sie bleiben erhalten.",
+  "This workflow names files that are not here.": "Dieser Workflow nennt Dateien, die hier fehlen.",
+  "Show what is missing": "Fehlendes zeigen",
+  "No node of this server loads {{kind}}.": "Kein Knoten dieses Servers lädt {{kind}}.",
+  Move: "Verschieben",
+  "Nothing has changed: all {{count}} nodes are cached_one":
+    "Nichts hat sich geändert: Der eine Knoten ist im Cache",
+  "Nothing has changed: all {{count}} nodes are cached_other":
+    "Nichts hat sich geändert: Alle {{count}} Knoten sind im Cache",
+  "{{count}} nodes will run_one": "{{count}} Knoten läuft",
+  "{{count}} nodes will run_other": "{{count}} Knoten laufen",
+  "{{run}} of {{count}} nodes will run, {{cached}} cached_one":
+    "{{run}} von {{count}} Knoten läuft, {{cached}} im Cache",
+  "{{run}} of {{count}} nodes will run, {{cached}} cached_other":
+    "{{run}} von {{count}} Knoten laufen, {{cached}} im Cache",
+  "first run: time unknown": "erster Lauf: Dauer unbekannt",
+  "more than {{time}}": "mehr als {{time}}",
+  "about {{time}}": "etwa {{time}}",
+  "The results of the last run are still there.": "Die Ergebnisse des letzten Laufs sind noch da.",
+  "Judged by past runs on this machine.": "Geschätzt nach früheren Läufen auf diesem Rechner.",
+  "Judged by past runs on this machine; {{count}} nodes have not run yet._one":
+    "Geschätzt nach früheren Läufen auf diesem Rechner; ein Knoten lief noch nie.",
+  "Judged by past runs on this machine; {{count}} nodes have not run yet._other":
+    "Geschätzt nach früheren Läufen auf diesem Rechner; {{count}} Knoten liefen noch nie.",
+  "Nodes of a category": "Knoten einer Kategorie",
+  "Nodes of a pack": "Knoten eines Pakets",
+  "Nodes that take a type": "Knoten, die einen Typ annehmen",
+  "Nodes that make a type": "Knoten, die einen Typ erzeugen",
+  "the wire from {{node}} to {{name}}": "die Verbindung von {{node}} zu {{name}}",
+  "the wire from {{name}} to {{node}}": "die Verbindung von {{name}} zu {{node}}",
+  "the value of {{name}}": "der Wert von {{name}}",
+  "Would be lost: {{things}}.": "Verloren ginge: {{things}}.",
+  "Replace with {{node}}": "Durch {{node}} ersetzen",
+  "None of these nodes is installed here, so they cannot be recreated.":
+    "Keiner dieser Knoten ist hier installiert; sie lassen sich nicht neu anlegen.",
+  Recreate: "Neu anlegen",
+  "Swap the inputs": "Eingänge tauschen",
+  "{{count}} workflows of a window that is gone are kept._one":
+    "Ein Workflow eines geschlossenen Fensters ist gesichert.",
+  "{{count}} workflows of a window that is gone are kept._other":
+    "{{count}} Workflows eines geschlossenen Fensters sind gesichert.",
+  "Open them here": "Hier öffnen",
+  "Another window has {{count}} workflows open. This one keeps its own._one":
+    "Ein anderes Fenster hat einen Workflow offen. Dieses behält seine eigenen.",
+  "Another window has {{count}} workflows open. This one keeps its own._other":
+    "Ein anderes Fenster hat {{count}} Workflows offen. Dieses behält seine eigenen.",
+  "Some edits that were made while the server was away have lost their document.":
+    "Einige Änderungen aus der Zeit ohne Server haben ihr Dokument verloren.",
+  "Nothing was closed.": "Nichts wurde geschlossen.",
+  "What was open last time could not be read.": "Was zuletzt offen war, ist nicht lesbar.",
+  "This server has no node that loads pictures.":
+    "Dieser Server hat keinen Knoten, der Bilder lädt.",
+  "This result had no prompt.": "Dieses Ergebnis hatte keinen Prompt.",
+  "This result had no seed.": "Dieses Ergebnis hatte keinen Seed.",
+  "Stopped before it was done.": "Vor dem Ende gestoppt.",
+  "Failed, and the server did not say why.":
+    "Fehlgeschlagen, ohne dass der Server einen Grund nennt.",
+  "{{node}} failed: {{reason}}": "{{node}} ist fehlgeschlagen: {{reason}}",
+  "Done, without a file to show.": "Fertig, ohne eine Datei zum Zeigen.",
+  "Roll the seed": "Seed würfeln",
+  "The server is away, so nothing can run now. Your work is kept; Run again when it is back.":
+    "Der Server ist weg, daher läuft jetzt nichts. Die Arbeit ist gesichert; sobald er wieder da ist, erneut ausführen.",
+  "The last results could not be read.": "Die letzten Ergebnisse sind nicht lesbar.",
+  "Save the workflow as": "Workflow speichern als",
+  "There is a workflow called {{name}} already": "Einen Workflow namens {{name}} gibt es schon",
+  "If you replace it, what is there now stays among its versions.":
+    "Beim Ersetzen bleibt das Jetzige unter den Versionen.",
+  "Replace it": "Ersetzen",
+  "Choose another name": "Anderen Namen wählen",
+  "{{name}} (theirs)": "{{name}} (die andere)",
+  "{{name}} is empty: its file holds nothing.": "{{name}} ist leer: Die Datei enthält nichts.",
+  "{{name}} cannot be opened: its file is damaged or no workflow. It stays as it is.":
+    "{{name}} lässt sich nicht öffnen: Die Datei ist beschädigt oder kein Workflow. Sie bleibt, wie sie ist.",
+  "Show its versions": "Versionen zeigen",
+  "{{input}} is missing: connect something to it, or give it a value.":
+    "{{input}} fehlt: etwas anschließen oder einen Wert angeben.",
+  "{{input}} is {{given}}; at most {{limit}}.": "{{input}} ist {{given}}; höchstens {{limit}}.",
+  "{{input}} is {{given}}; at least {{limit}}.": "{{input}} ist {{given}}; mindestens {{limit}}.",
+  "{{input}} cannot be read: {{given}}.": "{{input}} ist nicht lesbar: {{given}}.",
+  "{{input}} takes {{wanted}}, but the wire brings {{received}}.":
+    "{{input}} nimmt {{wanted}} an, aber die Verbindung bringt {{received}}.",
+  "another type": "einen anderen Typ",
+  "The wires run in a circle. Remove one of them.":
+    "Die Verbindungen laufen im Kreis. Eine davon entfernen.",
+  "The wire into {{input}} comes from nowhere.":
+    "Die Verbindung nach {{input}} kommt von nirgends.",
+  "{{input}} has no choice {{given}}.": "{{given}} steht bei {{input}} nicht zur Auswahl.",
+  "{{given}} is not among the files for {{input}}.":
+    "{{given}} ist nicht unter den Dateien für {{input}}.",
+  "{{given}} is not among the files for {{input}}. The nearest: {{names}}.":
+    "{{given}} ist nicht unter den Dateien für {{input}}. Am ähnlichsten: {{names}}.",
+  "Nothing would be saved or shown: the workflow has no output node.":
+    "Nichts würde gespeichert oder gezeigt: Der Workflow hat keinen Ausgabeknoten.",
+  "No output can run.": "Keine Ausgabe kann laufen.",
+  "There is no node that could run.": "Es gibt keinen Knoten, der laufen könnte.",
+  "A node cannot feed itself.": "Ein Knoten kann sich nicht selbst speisen.",
+  "{{input}} takes {{wanted}}, not {{given}}.": "{{input}} nimmt {{wanted}} an, nicht {{given}}.",
+  "The wires would run in a circle.": "Die Verbindungen liefen im Kreis.",
+  anything: "alles",
+  Untitled: "Unbenannt",
+  "Make a subgraph": "Subgraphen anlegen",
+  Subgraph: "Subgraph",
+  "Unpack the subgraph": "Subgraphen entpacken",
+  "Give it a subgraph of its own": "Eigenen Subgraphen geben",
+  "Rename the subgraph": "Subgraphen umbenennen",
+  "Rename a port": "Anschluss umbenennen",
+  "Move a port": "Anschluss verschieben",
+  "Remove a port": "Anschluss entfernen",
+  "Show a widget on the subgraph": "Widget am Subgraphen zeigen",
+  "Show a widget inside alone": "Widget nur innen zeigen",
+  "Take the subgraph's own value": "Wert des Subgraphen nehmen",
+  "{{name}} was not saved. It is kept among what you closed.":
+    "{{name}} war nicht gespeichert. Es bleibt unter dem Geschlossenen.",
+  "Open it again": "Wieder öffnen",
+  "Rename the workflow": "Workflow umbenennen",
+  "The graph was changed while it was being tidied, so it stays as it is.":
+    "Der Graph wurde beim Aufräumen geändert und bleibt daher, wie er ist.",
+  "Go back to a version": "Zu einer Version zurückkehren",
+  "The earlier version is here. Undo brings back what was.":
+    "Die frühere Version ist da. Rückgängig bringt zurück, was war.",
+  "Server away": "Server weg",
+  "{{name}} is deleted.": "{{name}} ist gelöscht.",
+};

@@ -1,0 +1,91 @@
+import { expect, test } from "vitest";
+import { english } from "../../src/words/english";
+import { german } from "../../src/words/german";
+import { wordsOfSources } from "./sources";
+
+/** Read as words, but shown to nobody in a language. */
+const NOT_WORDS = new Map([
+  // The brand, and languages by their own names.
+  ["Calotype", "brand"],
+  ["English", "its own name"],
+  ["Deutsch", "its own name"],
+  // Keys as events call them, and ends of commands' ids.
+  ["Control", "key"],
+  ["Meta", "key"],
+  ["Escape", "key"],
+  ["Left", "id"],
+  ["Right", "id"],
+  ["Up", "id"],
+  // Nodes are called and described as their makers wrote, the server's too.
+  ["Primitive", "node"],
+  [
+    "Hands its value to the fields it is joined to. New graphs do better with a node for one kind of value.",
+    "node",
+  ],
+  // Classes, colours and paths.
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: sources as they are written
+  ["`socket nokey ${familyOf(type)}`", "class"],
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: sources as they are written
+  ["`color-mix(in srgb, ${one} 45%, ${other})`", "colour"],
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: sources as they are written
+  ["`models/${folder}`", "path"],
+]);
+
+/** Shown through `t()` by names that are also names in the code. */
+const BY_NAME = ["x", "y", "width", "height"];
+
+const { keys, past } = wordsOfSources(new Set(NOT_WORDS.keys()));
+for (const name of BY_NAME) keys.set(name, { plural: false, where: "widgets/MarksEditor.tsx" });
+
+const plural = new Set([...keys].flatMap(([key, { plural }]) => (plural ? [key] : [])));
+const asked = [...keys.keys()].flatMap((key) =>
+  plural.has(key) ? [`${key}_one`, `${key}_other`] : [key],
+);
+
+function holesOf(text: string): string[] {
+  return [...new Set(text.match(/\{\{\w+\}\}/g))].sort();
+}
+
+test("no words reach the screen past t()", () => {
+  expect(past).toEqual([]);
+});
+
+test("the sources are really read", () => {
+  expect(keys.size).toBeGreaterThan(700);
+  expect(keys.has("Undo: {{what}}")).toBe(true);
+  expect(keys.has("Bypass the selected nodes")).toBe(true);
+});
+
+test("English has one and other of all that is counted, and nothing else", () => {
+  const counted = [...plural].flatMap((key) => [`${key}_one`, `${key}_other`]);
+  expect(Object.keys(english).sort()).toEqual(counted.sort());
+});
+
+test("German says all of it", () => {
+  expect(asked.filter((key) => !(key in german))).toEqual([]);
+  expect(Object.entries(german).filter(([, text]) => text.trim() === "")).toEqual([]);
+});
+
+test("German says nothing that is not asked for any more", () => {
+  const wanted = new Set(asked);
+  expect(Object.keys(german).filter((key) => !wanted.has(key))).toEqual([]);
+});
+
+test.each([
+  ["English", english],
+  ["German", german],
+])("%s fills in the same values", (_, table) => {
+  const wrong = Object.entries(table).filter(([key, text]) => {
+    const [given, used] = [holesOf(key), holesOf(text)];
+    // One thing may be told without its number.
+    const needed = key.endsWith("_one") ? given.filter((each) => each !== "{{count}}") : given;
+    return (
+      used.some((each) => !given.includes(each)) || needed.some((each) => !used.includes(each))
+    );
+  });
+  expect(wrong).toEqual([]);
+});
+
+test("sentences are plain", () => {
+  expect(asked.filter((key) => /!|successful|please/i.test(key))).toEqual([]);
+});

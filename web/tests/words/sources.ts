@@ -1,0 +1,202 @@
+/**
+ * What the editor's sources say to the user: the keys that go through `t()`, the English of tables
+ * that is shown through it later, and words that reach the screen past it.
+ */
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { parseSync } from "vite";
+
+const ROOT = join(import.meta.dirname, "../../src");
+/** Made by a tool, or tables of words themselves. */
+const LEFT_OUT = /^(api\/types\.ts|words\/(english|german)(\.ts|\/.*))$/;
+
+interface Node {
+  type: string;
+  start: number;
+  end: number;
+  [part: string]: unknown;
+}
+
+export interface Found {
+  /** Sentences by key; whether they are told by number. */
+  keys: Map<string, { plural: boolean; where: string }>;
+  /** Words that no `t()` sees, with their place. */
+  past: string[];
+}
+
+/** What is shown by attributes of our own components and of the page. */
+const SHOWN =
+  /^(aria-label|aria-description|aria-roledescription|aria-valuetext|title|alt|placeholder|label|hint)$/;
+/** What its first argument says is read by the user. */
+const TELLING = /^(tell|tellError|window\.confirm|window\.prompt|window\.alert|askForName)$/;
+/** Words of a table begin with a capital; names of classes, of headers and of keys are none. */
+const WORDS = /^\p{Lu}(\p{Ll}[\p{Ll}'’]*(?![\p{L}\d_.+-])|,? \p{L})/u;
+
+export function wordsOfSources(notWords: ReadonlySet<string>): Found {
+  const found: Found = { keys: new Map(), past: [] };
+  for (const file of readdirSync(ROOT, { recursive: true }) as string[]) {
+    const path = file.replaceAll("\\", "/");
+    if (!/\.tsx?$/.test(path) || LEFT_OUT.test(path)) continue;
+    const text = readFileSync(join(ROOT, file), "utf8");
+    const { program, errors } = parseSync(path, text);
+    if (errors.length > 0) throw new Error(`${path}: ${errors[0]?.message}`);
+    new Reader(path, text, found, notWords).read(program as unknown as Node);
+  }
+  return found;
+}
+
+class Reader {
+  constructor(
+    private readonly path: string,
+    private readonly text: string,
+    private readonly found: Found,
+    private readonly notWords: ReadonlySet<string>,
+  ) {}
+
+  read(node: Node): void {
+    switch (node.type) {
+      case "ImportDeclaration":
+      case "TSTypeAliasDeclaration":
+      case "TSInterfaceDeclaration":
+      case "TSTypeAnnotation":
+      case "TSTypeParameterInstantiation":
+        return;
+      case "BinaryExpression":
+        // What is compared with is not shown.
+        for (const each of [node.left, node.right] as Node[]) {
+          if (each.type !== "Literal") this.read(each);
+        }
+        return;
+      case "SwitchCase":
+        for (const each of node.consequent as Node[]) this.read(each);
+        return;
+      case "NewExpression":
+        // Sets are asked; what the server refused has its own words; other errors are ours to read.
+        if (/^(Error|DOMException|Refused|Set|RegExp)$/.test(this.sourceOf(node.callee as Node)))
+          return;
+        break;
+      case "CallExpression":
+        if (this.call(node)) return;
+        break;
+      case "Property":
+        // Keys that commands come with, and types of nodes.
+        if (this.sourceOf(node.key as Node) === "keys") return;
+        this.read(node.value as Node);
+        return;
+      case "JSXText":
+        if (/\p{L}/u.test(String(node.value))) this.note(node, String(node.value).trim());
+        return;
+      case "JSXAttribute":
+        this.attribute(node);
+        return;
+      case "JSXExpressionContainer":
+        this.noPast(node.expression as Node);
+        break;
+      case "Literal":
+        if (typeof node.value === "string") this.literal(node, node.value);
+        return;
+      case "TemplateLiteral":
+        this.template(node);
+        break;
+    }
+    for (const each of partsOf(node)) this.read(each);
+  }
+
+  /** Whether no more has to be looked at. */
+  private call(node: Node): boolean {
+    const name = this.sourceOf(node.callee as Node);
+    const [first, ...others] = node.arguments as Node[];
+    if (name !== "t" && name !== "said") {
+      if (TELLING.test(name) && first !== undefined) this.noPast(first);
+      return false;
+    }
+    if (first !== undefined) this.key(first, others.length > 0);
+    for (const each of others) this.read(each);
+    return true;
+  }
+
+  /** A key as it is, or one of two. */
+  private key(node: Node, plural: boolean): void {
+    if (node.type === "ConditionalExpression") {
+      this.key(node.consequent as Node, plural);
+      this.key(node.alternate as Node, plural);
+    } else if (node.type === "Literal" && typeof node.value === "string") {
+      this.keep(node, node.value, plural && node.value.includes("{{count}}"));
+    } else if (node.type === "TemplateLiteral") {
+      this.note(node, `t(${this.sourceOf(node)}): a key is written out`);
+    }
+  }
+
+  private attribute(node: Node): void {
+    const value = node.value as Node | null;
+    if (value === null) return;
+    const name = this.sourceOf(node.name as Node);
+    if (SHOWN.test(name))
+      this.noPast(value.type === "JSXExpressionContainer" ? (value.expression as Node) : value);
+    else if (value.type === "Literal" || name === "className" || name === "style") return;
+    this.read(value.type === "JSXExpressionContainer" ? (value.expression as Node) : value);
+  }
+
+  /** What is shown as it stands holds no words. */
+  private noPast(node: Node): void {
+    if (node.type === "ConditionalExpression") {
+      this.noPast(node.consequent as Node);
+      this.noPast(node.alternate as Node);
+    } else if (node.type === "LogicalExpression") {
+      this.noPast(node.right as Node);
+    } else if (node.type === "Literal" && typeof node.value === "string") {
+      if (/\p{L}{2}/u.test(node.value)) this.note(node, node.value);
+    } else if (node.type === "TemplateLiteral") {
+      const words = quasisOf(node).join(" ");
+      if (/\p{L}{2}/u.test(words)) this.note(node, this.sourceOf(node));
+    }
+  }
+
+  private literal(node: Node, value: string): void {
+    if (WORDS.test(value) && !this.notWords.has(value)) this.keep(node, value, false);
+  }
+
+  /** Sentences with values are keys with places for them, never put together here. */
+  private template(node: Node): void {
+    const reads = quasisOf(node).some(
+      (each, index) =>
+        /\p{Ll}{2} \p{Ll}{2}/u.test(each) || (index === 0 && /^\p{Lu}\p{Ll}+[ :]/u.test(each)),
+    );
+    const source = this.sourceOf(node);
+    if (reads && !this.notWords.has(source)) this.note(node, source);
+  }
+
+  private keep(node: Node, key: string, plural: boolean): void {
+    const before = this.found.keys.get(key);
+    this.found.keys.set(key, {
+      plural: plural || before?.plural === true,
+      where: before?.where ?? this.placeOf(node),
+    });
+  }
+
+  private note(node: Node, words: string): void {
+    if (!this.notWords.has(words)) this.found.past.push(`${this.placeOf(node)}: ${words}`);
+  }
+
+  private placeOf(node: Node): string {
+    return `${this.path}:${this.text.slice(0, node.start).split("\n").length}`;
+  }
+
+  private sourceOf(node: Node): string {
+    return this.text.slice(node.start, node.end);
+  }
+}
+
+function quasisOf(node: Node): string[] {
+  return (node.quasis as { value: { cooked: string } }[]).map((each) => each.value.cooked);
+}
+
+function partsOf(node: Node): Node[] {
+  return Object.entries(node).flatMap(([name, part]) =>
+    name === "parent" ? [] : (Array.isArray(part) ? part : [part]).filter(isNode),
+  );
+}
+
+function isNode(value: unknown): value is Node {
+  return typeof value === "object" && value !== null && "type" in value && "start" in value;
+}
