@@ -140,6 +140,7 @@ export const commands: Readonly<Record<string, string>> = {
   Ctrl: "Strg",
   Alt: "Alt",
   Esc: "Esc",
+  Backspace: "Rücktaste",
   Del: "Entf",
   Ins: "Einfg",
   Home: "Pos1",
