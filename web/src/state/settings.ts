@@ -39,7 +39,7 @@ export const SETTINGS = {
     why: "The words of the editor. Names of nodes and types stay as their makers wrote them.",
     kind: "choice",
     // Until one chooses, the browser's.
-    standard: preferred(globalThis.navigator?.languages ?? []) as string,
+    standard: preferred(globalThis.window?.navigator.languages ?? []) as string,
     choices: LANGUAGES,
   },
   "calotype.drag": {

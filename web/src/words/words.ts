@@ -5,7 +5,7 @@
 import i18next from "i18next";
 import { english } from "./english";
 
-const LANGUAGES = { en: "English", de: "Deutsch" } as const;
+export const LANGUAGES = { en: "English", de: "Deutsch" } as const;
 export type Language = keyof typeof LANGUAGES;
 
 /** The tables, each fetched when it is first spoken. English needs only its plurals. */

@@ -1,3 +1,4 @@
+/** Whether everything a user reads goes through the words, and every language has all of it. */
 import { expect, test } from "vitest";
 import { english } from "../../src/words/english";
 import { german } from "../../src/words/german";

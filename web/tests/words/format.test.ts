@@ -1,3 +1,4 @@
+/** The words and formats of two languages. */
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { shownKey } from "../../src/state/keymap";
 import {

@@ -2,13 +2,10 @@
  * What the editor's sources say to the user: the keys that go through `t()`, the English of tables
  * that is shown through it later, and words that reach the screen past it.
  */
-import { readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
-import { parseSync } from "vite";
+import { sourcesOf } from "../house/sources";
 
-const ROOT = join(import.meta.dirname, "../../src");
 /** Made by a tool, or tables of words themselves. */
-const LEFT_OUT = /^(api\/types\.ts|words\/(english|german)(\.ts|\/.*))$/;
+const LEFT_OUT = /^src\/(api\/types\.ts|words\/(english|german)(\.ts|\/.*))$/;
 
 interface Node {
   type: string;
@@ -28,19 +25,15 @@ export interface Found {
 const SHOWN =
   /^(aria-label|aria-description|aria-roledescription|aria-valuetext|title|alt|placeholder|label|hint)$/;
 /** What its first argument says is read by the user. */
-const TELLING = /^(tell|tellError|window\.confirm|window\.prompt|window\.alert|askForName)$/;
+const TELLING = /^(tell|tellError|ask|askText)$/;
 /** Words of a table begin with a capital; names of classes, of headers and of keys are none. */
 const WORDS = /^\p{Lu}(\p{Ll}[\p{Ll}'’]*(?![\p{L}\d_.+-])|,? \p{L})/u;
 
 export function wordsOfSources(notWords: ReadonlySet<string>): Found {
   const found: Found = { keys: new Map(), past: [] };
-  for (const file of readdirSync(ROOT, { recursive: true }) as string[]) {
-    const path = file.replaceAll("\\", "/");
-    if (!/\.tsx?$/.test(path) || LEFT_OUT.test(path)) continue;
-    const text = readFileSync(join(ROOT, file), "utf8");
-    const { program, errors } = parseSync(path, text);
-    if (errors.length > 0) throw new Error(`${path}: ${errors[0]?.message}`);
-    new Reader(path, text, found, notWords).read(program as unknown as Node);
+  for (const { path, text, parsed } of sourcesOf("src")) {
+    if (LEFT_OUT.test(path)) continue;
+    new Reader(path, text, found, notWords).read(parsed.program as unknown as Node);
   }
   return found;
 }

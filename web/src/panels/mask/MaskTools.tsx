@@ -125,8 +125,8 @@ function Steps({ stage }: Pick<ToolsProps, "stage">) {
         disabled={stage?.history.canRedo !== true}
         onClick={() => stage?.redo()}
       />
-      <IconButton title={t("Farther")} icon={ZoomOut} onClick={() => stage?.zoomBy(0.8)} />
-      <IconButton title={t("Nearer")} icon={ZoomIn} onClick={() => stage?.zoomBy(1.25)} />
+      <IconButton title={t("Zoom out")} icon={ZoomOut} onClick={() => stage?.zoomBy(0.8)} />
+      <IconButton title={t("Zoom in")} icon={ZoomIn} onClick={() => stage?.zoomBy(1.25)} />
       <IconButton title={t("Show all")} icon={Maximize} onClick={() => stage?.fit()} />
     </div>
   );

@@ -6,7 +6,6 @@ export const panels: Readonly<Record<string, string>> = {
   "Name of the blueprint {{name}}": "Name des Bausteins {{name}}",
   "Add {{name}}": "{{name}} hinzufügen",
   "Delete the blueprint {{name}}": "Baustein {{name}} löschen",
-  "Delete the blueprint {{name}} for good?": "Den Baustein {{name}} endgültig löschen?",
   "This could not be shown": "Das ließ sich nicht anzeigen",
   "What you did is kept. {{reason}}": "Alles Getane ist gesichert. {{reason}}",
   "Go on": "Weiter",
@@ -229,4 +228,10 @@ export const panels: Readonly<Record<string, string>> = {
   Feather: "Kante weichzeichnen",
   Invert: "Umkehren",
   Clear: "Leeren",
+  "Delete the blueprint {{name}}?": "Den Baustein {{name}} löschen?",
+  "Workflows that use it keep their own copy.":
+    "Workflows, die ihn verwenden, behalten ihre eigene Kopie.",
+  "What was painted since the editor opened is lost.":
+    "Was seit dem Öffnen gemalt wurde, geht verloren.",
+  "Close it": "Schließen",
 };
