@@ -4,8 +4,9 @@
  */
 import { sourcesOf } from "../house/sources";
 
-/** Made by a tool, or tables of words themselves. */
-const LEFT_OUT = /^src\/(api\/types\.ts|words\/(english|german)(\.ts|\/.*))$/;
+/** Made by a tool, tables of words themselves, or another program's names of its settings. */
+const LEFT_OUT =
+  /^src\/(api\/types\.ts|words\/(english|german)(\.ts|\/.*)|state\/embedded\/parameters\.ts)$/;
 
 interface Node {
   type: string;
@@ -25,7 +26,7 @@ export interface Found {
 const SHOWN =
   /^(aria-label|aria-description|aria-roledescription|aria-valuetext|title|alt|placeholder|label|hint)$/;
 /** What its first argument says is read by the user. */
-const TELLING = /^(tell|tellError|ask|askText)$/;
+const TELLING = /^(tell|tellError|askText|askWhether|askChoice|askForName)$/;
 /** Words of a table begin with a capital; names of classes, of headers and of keys are none. */
 const WORDS = /^\p{Lu}(\p{Ll}[\p{Ll}'’]*(?![\p{L}\d_.+-])|,? \p{L})/u;
 
@@ -146,7 +147,8 @@ class Reader {
   }
 
   private literal(node: Node, value: string): void {
-    if (WORDS.test(value) && !this.notWords.has(value)) this.keep(node, value, false);
+    if (WORDS.test(value) && !/\p{Cc}/u.test(value) && !this.notWords.has(value))
+      this.keep(node, value, false);
   }
 
   /** Sentences with values are keys with places for them, never put together here. */

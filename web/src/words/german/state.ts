@@ -215,4 +215,8 @@ export const state: Readonly<Record<string, string>> = {
     "Die frühere Version ist da. Rückgängig bringt zurück, was war.",
   "Server away": "Server weg",
   "{{name}} is deleted.": "{{name}} ist gelöscht.",
+  "This graph was made from the text in {{name}}.":
+    "Dieser Graph entstand aus dem Text in {{name}}.",
+  "This graph was made from the text in {{name}}. Left out: {{parts}}.":
+    "Dieser Graph entstand aus dem Text in {{name}}. Ausgelassen: {{parts}}.",
 };
