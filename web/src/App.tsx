@@ -2,6 +2,7 @@
 import { lazy, Suspense, useEffect, useState } from "react";
 import type { Declared } from "./api/extensions";
 import { Canvas } from "./canvas/Canvas";
+import { Announcer } from "./panels/Announcer";
 import { Boundary } from "./panels/Boundary";
 import { CommandPalette } from "./panels/CommandPalette";
 import { ConflictBar } from "./panels/ConflictBar";
@@ -68,6 +69,8 @@ const MaskEditor = lazy(() =>
 );
 const loadWorkflows = () => import("./panels/Workflows");
 const Workflows = lazy(() => loadWorkflows().then((room) => ({ default: room.Workflows })));
+const Outline = lazy(() => import("./panels/Outline").then((room) => ({ default: room.Outline })));
+const Connect = lazy(() => import("./panels/Connect").then((room) => ({ default: room.Connect })));
 const Models = lazy(() => import("./panels/Models").then((room) => ({ default: room.Models })));
 
 type Stage = "starting" | "ready" | { failed: string };
@@ -169,6 +172,8 @@ function Screen() {
   const inspector = useView((state) => state.inspector);
   const models = useView((state) => state.models);
   const workflows = useView((state) => state.workflows);
+  const outline = useView((state) => state.outline);
+  const connecting = useView((state) => state.connecting !== null);
   const app = useView((state) => state.app);
   const masking = useMasking((state) => state.open !== null);
   return (
@@ -187,6 +192,7 @@ function Screen() {
             <NoticeBar />
             <ConflictBar />
             <Suspense>{workflows && <Workflows />}</Suspense>
+            <Suspense>{outline && <Outline />}</Suspense>
             <ResultSide />
             <Suspense>{models && <Models />}</Suspense>
           </main>
@@ -194,7 +200,9 @@ function Screen() {
           <Dock />
         </>
       )}
+      <Announcer />
       <Palette />
+      <Suspense>{connecting && <Connect />}</Suspense>
       <CommandPalette />
       <ResultRooms />
       <Shortcuts />

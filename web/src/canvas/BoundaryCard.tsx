@@ -8,10 +8,12 @@ import { shapeOf } from "../state/shape";
 import { useActive } from "../state/studio";
 import { t } from "../words/words";
 import type { FlowNode } from "./flow";
+import { useRoving } from "./roving";
 import "./subgraphs.css";
 
 export const BoundaryCard = memo(function BoundaryCard({ id, selected }: NodeProps<FlowNode>) {
   const node = useActive((tab) => tab.graph.nodes[id]);
+  const roving = useRoving(id);
   if (node === undefined) return null;
   const isInputs = id === INPUTS;
   const shape = shapeOf(node, undefined, false);
@@ -25,6 +27,7 @@ export const BoundaryCard = memo(function BoundaryCard({ id, selected }: NodePro
       style={{ width: shape.width, height: shape.height }}
       aria-label={title}
       data-node={id}
+      {...roving}
     >
       <header className="card-title">
         <span className="name">{title}</span>

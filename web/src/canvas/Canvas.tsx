@@ -127,7 +127,7 @@ function Board() {
   );
   const fading = useFading(overview);
   const { nodes, edges } = useProjected(tab);
-  const box = useRef<HTMLDivElement>(null);
+  const box = useRef<HTMLElement>(null);
   const pointer = useCanvasHandle(flow, box);
   useFirstView(flow, box);
   useDragging(flow, box, overview);
@@ -143,11 +143,13 @@ function Board() {
   const hears = usePointing(flow, pointer, { overview, isPainted: wires.painted !== null });
 
   return (
-    // biome-ignore lint/a11y/noStaticElementInteractions: the keys do the same, see keys.ts
-    <div
+    <section
       ref={box}
       className={`canvas${settling ? " settling" : ""}${fading ? " arriving" : ""}`}
       data-tool={tool}
+      // biome-ignore lint/a11y/noNoninteractiveTabindex: where keys begin to walk among nodes
+      tabIndex={0}
+      aria-label={t("Graph")}
       onDoubleClick={hears.onDoubleClick}
       onDragOver={hears.onDragOver}
       onDrop={hears.onDrop}
@@ -255,7 +257,7 @@ function guessedView(): Viewport {
 /** Fits a document that was never shown. */
 function useFirstView(
   flow: ReturnType<typeof useReactFlow<FlowNode, FlowEdge>>,
-  box: React.RefObject<HTMLDivElement | null>,
+  box: React.RefObject<HTMLElement | null>,
 ): void {
   useEffect(() => {
     const { graph, viewport } = activeTab();

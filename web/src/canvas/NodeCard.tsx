@@ -21,6 +21,7 @@ import { takeDrop } from "./mediaDrop";
 import { Passing } from "./Passing";
 import { markOf, usePulled } from "./pulling";
 import { RunMark, Timing } from "./RunMark";
+import { useRoving } from "./roving";
 import { Shown } from "./Shown";
 import { WidgetField } from "./WidgetField";
 
@@ -29,6 +30,7 @@ export const NodeCard = memo(function NodeCard({ id, selected }: NodeProps<FlowN
   const schema = useStudio((state) => (node === undefined ? undefined : state.catalog[node.type]));
   const { run, shown, preview: made, sentences } = useRunOf(id);
   const idle = useStudio((state) => idleIn(activeOf(state).graph, state.catalog).nodes.has(id));
+  const roving = useRoving(id, sentences, idle ? t("will not run") : stateWords(run));
   if (node === undefined) return null;
   const preview = previewsOf(node) ? made : undefined;
   const shape = shapeFor(node, schema, showsPictures(schema) || shown !== undefined);
@@ -53,6 +55,7 @@ export const NodeCard = memo(function NodeCard({ id, selected }: NodeProps<FlowN
       style={{ width: shape.width, height: shape.height, ...paint }}
       aria-label={titleOf(node, schema)}
       data-node={id}
+      {...roving}
       onDrop={(event) => takeDrop(id, event)}
     >
       {!node.collapsed && (
@@ -85,6 +88,11 @@ export const NodeCard = memo(function NodeCard({ id, selected }: NodeProps<FlowN
     </div>
   );
 });
+
+function stateWords(run: NodeRun | undefined): string {
+  if (run?.state === "running") return t("running");
+  return run?.state === "error" ? t("failed") : "";
+}
 
 interface TitleProps {
   node: string;
@@ -155,6 +163,7 @@ function Progress({ run }: { run: NodeRun }) {
     <div
       className={share > 0 ? "progress" : "progress unsure"}
       role="progressbar"
+      aria-label={t("Progress of the node")}
       aria-valuenow={Math.round(share * 100)}
     >
       <div style={share > 0 ? { width: `${share * 100}%` } : {}} />

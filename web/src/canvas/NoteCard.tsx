@@ -13,6 +13,7 @@ import { endThread, useActive } from "../state/studio";
 import { Markdown } from "../widgets/Markdown";
 import { t } from "../words/words";
 import type { FlowNode } from "./flow";
+import { useRoving } from "./roving";
 
 const NARROWEST = 120;
 
@@ -24,6 +25,7 @@ export const NoteCard = memo(function NoteCard({
 }: NodeProps<FlowNode>) {
   const node = useActive((tab) => tab.graph.nodes[id]);
   const writing = useArranging((state) => state.writing === id);
+  const roving = useRoving(id);
   if (node === undefined) return null;
   const title = node.title ?? t("Note");
   const classes = ["card note painted", selected ? "selected" : "", writing ? "writing" : ""];
@@ -35,6 +37,7 @@ export const NoteCard = memo(function NoteCard({
       style={{ width, height, ...paintOf(node, NOTE_COLOUR) } as React.CSSProperties}
       aria-label={title}
       data-node={id}
+      {...roving}
       onDoubleClick={(event) => {
         event.stopPropagation();
         useArranging.setState({ writing: id });

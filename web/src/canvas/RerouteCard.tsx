@@ -7,10 +7,12 @@ import { shapeFor, TITLE } from "../state/shape";
 import { useActive } from "../state/studio";
 import { t } from "../words/words";
 import type { FlowNode } from "./flow";
+import { useRoving } from "./roving";
 
 export const RerouteCard = memo(function RerouteCard({ id, selected }: NodeProps<FlowNode>) {
   const node = useActive((tab) => tab.graph.nodes[id]);
   const type = useActive((tab) => passedType(tab.graph, id));
+  const roving = useRoving(id);
   if (node === undefined) return null;
   const { width, height, inputs } = shapeFor(node, undefined, false);
   const style = { "--colour": colourOf(type) } as React.CSSProperties;
@@ -24,6 +26,7 @@ export const RerouteCard = memo(function RerouteCard({ id, selected }: NodeProps
       style={{ width, height, ...style }}
       aria-label={node.title ?? t("Reroute")}
       data-node={id}
+      {...roving}
     >
       <div className="pill card-title" style={{ top: TITLE, height: height - TITLE }}>
         {node.title}

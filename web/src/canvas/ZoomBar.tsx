@@ -2,13 +2,14 @@
 import { useReactFlow, useStore } from "@xyflow/react";
 import { Maximize, Minus, Plus } from "lucide-react";
 import { withKey } from "../state/keymap";
+import { gliding } from "../state/motion";
 import { boundsOf, boundsOfAll } from "../state/shape";
 import { activeTab } from "../state/studio";
 import { percent } from "../words/format";
 import { t } from "../words/words";
 import { ToolBar } from "./ToolBar";
 
-const GLIDE = { duration: 180 };
+const glide = () => ({ duration: gliding(180) });
 
 export function ZoomBar() {
   const flow = useReactFlow();
@@ -16,18 +17,18 @@ export function ZoomBar() {
   return (
     <div className="zoom-bar" role="toolbar" aria-label={t("Zoom")}>
       <ToolBar />
-      <button type="button" aria-label={t("Zoom out")} onClick={() => void flow.zoomOut(GLIDE)}>
+      <button type="button" aria-label={t("Zoom out")} onClick={() => void flow.zoomOut(glide())}>
         <Minus size={14} aria-hidden />
       </button>
       <button
         type="button"
         className="percent"
         title={t("Zoom to 100%")}
-        onClick={() => void flow.zoomTo(1, GLIDE)}
+        onClick={() => void flow.zoomTo(1, glide())}
       >
         {percent(zoom)}
       </button>
-      <button type="button" aria-label={t("Zoom in")} onClick={() => void flow.zoomIn(GLIDE)}>
+      <button type="button" aria-label={t("Zoom in")} onClick={() => void flow.zoomIn(glide())}>
         <Plus size={14} aria-hidden />
       </button>
       <button
@@ -49,5 +50,5 @@ export function showNodes(
 ): void {
   const { graph } = activeTab();
   const bounds = keys.length > 0 ? boundsOf(graph, keys) : boundsOfAll(graph);
-  if (bounds !== null) void flow.fitBounds(bounds, { padding: 0.12, duration: 240 });
+  if (bounds !== null) void flow.fitBounds(bounds, { padding: 0.12, duration: gliding(240) });
 }

@@ -8,13 +8,15 @@ import { copiedText, paste } from "../state/clipping";
 import { openFile } from "../state/files";
 import { isTyping } from "../state/keymap";
 import { giveToSelected } from "../state/media";
+import { gliding } from "../state/motion";
 import { tellError } from "../state/view";
 import type { FlowEdge, FlowNode } from "./flow";
+import { focusing } from "./roving";
 import { showNodes } from "./ZoomBar";
 
 type Flow = ReturnType<typeof useReactFlow<FlowNode, FlowEdge>>;
 
-const GLIDE = { duration: 180 };
+const glide = () => ({ duration: gliding(180) });
 
 /** Lets others use the canvas, and hears the clipboard. Returns where the pointer was last. */
 export function useCanvasHandle(
@@ -34,11 +36,12 @@ export function useCanvasHandle(
     };
     const forget = setCanvas({
       fit: (keys) => showNodes(flow, keys),
-      zoomIn: () => void flow.zoomIn(GLIDE),
-      zoomOut: () => void flow.zoomOut(GLIDE),
-      zoomTo: (zoom) => void flow.zoomTo(zoom, GLIDE),
+      zoomIn: () => void flow.zoomIn(glide()),
+      zoomOut: () => void flow.zoomOut(glide()),
+      zoomTo: (zoom) => void flow.zoomTo(zoom, glide()),
       toGraph: (screen) => flow.screenToFlowPosition(screen),
       pointer: place,
+      ...focusing(flow, box),
     });
     // The browser's own paste event says nothing of Shift: the key before it does.
     let withLinks = false;

@@ -7,6 +7,7 @@ import { keysOf, shownKey } from "../state/keymap";
 import { useSetting } from "../state/settings";
 import { useView } from "../state/view";
 import { t } from "../words/words";
+import { useFocusBack } from "./focusBack";
 import "./dialog.css";
 
 const fuzzy = new UFuzzy({ intraMode: 1 });
@@ -39,17 +40,14 @@ function Open() {
   const [at, setAt] = useState(0);
   const box = useRef<HTMLDivElement>(null);
   const list = useRef<HTMLDivElement>(null);
+  useFocusBack();
   const shown = useMemo(() => found(all, typed), [all, typed]);
   useEffect(() => {
-    const before = document.activeElement;
     const away = (event: globalThis.PointerEvent) => {
       if (!box.current?.contains(event.target as Node)) close();
     };
     window.addEventListener("pointerdown", away, true);
-    return () => {
-      window.removeEventListener("pointerdown", away, true);
-      if (before instanceof HTMLElement) before.focus();
-    };
+    return () => window.removeEventListener("pointerdown", away, true);
   }, []);
   useEffect(() => {
     list.current?.children[at]?.scrollIntoView({ block: "nearest" });

@@ -110,11 +110,13 @@ function About({ node }: { node: GraphNode }) {
             const source = graph.nodes[linkOf(input.name)?.from ?? ""];
             return (
               <div key={input.name}>
-                <i
-                  className={`sample ${familyOf(input.type)}`}
-                  style={{ "--colour": colourOf(input.type) } as React.CSSProperties}
-                />
-                <dt>{input.name}</dt>
+                <dt>
+                  <i
+                    className={`sample ${familyOf(input.type)}`}
+                    style={{ "--colour": colourOf(input.type) } as React.CSSProperties}
+                  />
+                  {input.name}
+                </dt>
                 <dd>
                   {source === undefined ? (
                     <span className="quiet">

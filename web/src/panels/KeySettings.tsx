@@ -121,7 +121,7 @@ function Row({ command, owners }: RowProps) {
         <button
           type="button"
           className={waiting ? "plain waiting" : "plain"}
-          aria-label={t("Give {{title}} a key", { title })}
+          aria-label={t("Add a key: {{title}}", { title })}
           onClick={() => setWaiting(true)}
           onBlur={() => setWaiting(false)}
           onKeyDown={waiting ? hear : undefined}

@@ -11,7 +11,9 @@ import { socketsFor } from "../state/search";
 import { nameOf } from "../state/sockets";
 import { activeTab, schemaOf, titleOf, useActive, useStudio } from "../state/studio";
 import { openSheet, type Palette as PaletteValue, useView } from "../state/view";
+import { letTabAdd } from "../state/walking";
 import { t } from "../words/words";
+import { useFocusBack } from "./focusBack";
 import { NodeAbout } from "./NodeAbout";
 import { idOf, Legend, OfferList } from "./OfferList";
 import "./palette.css";
@@ -68,6 +70,7 @@ function Open({ palette }: { palette: PaletteValue }) {
   const socket = sockets[turn % Math.max(sockets.length, 1)];
   const hints = useMemo(() => completions(catalog, typed), [catalog, typed]);
   useCloseOutside(box);
+  useFocusBack();
 
   const choose = (index: number) => {
     setAt(index);
@@ -91,6 +94,8 @@ function Open({ palette }: { palette: PaletteValue }) {
     }
     const { schema: wanted } = offer.found;
     if (!stay) close();
+    // Many add one node after the other.
+    letTabAdd(true);
     if (palette.replaces !== undefined) replaceNodes(palette.replaces, wanted);
     else if (palette.into !== undefined) addIntoWire(wanted, palette.into, palette.at);
     else {
@@ -117,8 +122,11 @@ function Open({ palette }: { palette: PaletteValue }) {
     else if (event.key === "Tab" && sockets.length > 1) {
       setTurn(turn + (event.shiftKey ? sockets.length - 1 : 1));
     } else if (event.key === "Escape" && typed !== "") type("");
-    else if (event.key === "Escape" || event.key === "Tab") close();
-    else return;
+    else if (event.key === "Escape" || event.key === "Tab") {
+      // Whoever leaves it so may be on the way through by Tab.
+      letTabAdd(false);
+      close();
+    } else return;
     event.preventDefault();
   };
   const left = Math.max(8, Math.min(palette.screen.x, window.innerWidth - WIDTH - 8));

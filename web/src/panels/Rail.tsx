@@ -1,13 +1,13 @@
 /** Four doors, no more. */
-import { Boxes, CircleHelp, FolderOpen, ListOrdered, Plus } from "lucide-react";
+import { Boxes, CircleHelp, FolderOpen, ListTree, Plus } from "lucide-react";
 import { runCommand } from "../state/commands";
 import { withKey } from "../state/keymap";
-import { toggleDock, useView } from "../state/view";
+import { useView } from "../state/view";
 import { t } from "../words/words";
 import { screenMiddle } from "./Palette";
 
 export function Rail() {
-  const dock = useView((state) => state.dock);
+  const outline = useView((state) => state.outline);
   const workflows = useView((state) => state.workflows);
   const models = useView((state) => state.models);
   return (
@@ -40,12 +40,12 @@ export function Rail() {
       </button>
       <button
         type="button"
-        aria-label={t("Queue")}
-        aria-pressed={dock === "queue"}
-        title={withKey(t("Queue"), "view.queue")}
-        onClick={() => toggleDock("queue")}
+        aria-label={t("Outline")}
+        aria-pressed={outline}
+        title={withKey(t("Outline"), "view.outline")}
+        onClick={() => runCommand("view.outline")}
       >
-        <ListOrdered size={18} aria-hidden />
+        <ListTree size={18} aria-hidden />
       </button>
       <span className="space" />
       <button

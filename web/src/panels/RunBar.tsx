@@ -57,7 +57,6 @@ export function RunBar() {
         </button>
       </div>
       {open && <RunMenu bar={bar} onClose={() => setOpen(false)} />}
-      <Announced />
       <div className="plan">
         {connection !== "open" ? (
           <span className="warn">{t("The server is away. Your work is kept.")}</span>
@@ -82,38 +81,6 @@ export function RunBar() {
       )}
       {running !== null && <Total running={running} />}
     </section>
-  );
-}
-
-/** The run for whoever listens: its beginning, each quarter, its end; not every step. */
-function Announced() {
-  const running = useRuns((state) => state.running);
-  const connection = useRuns((state) => state.connection);
-  const tab = useActive((each) => each.id);
-  const failed = useRuns(({ failures }) =>
-    Object.keys(failures).some((place) => place.startsWith(placeOf(tab, ""))),
-  );
-  const [ran, setRan] = useState(false);
-  useEffect(() => {
-    if (running !== null) setRan(true);
-  }, [running]);
-  const plan = running?.plan ?? null;
-  const share = running === null || plan === null ? 0 : shareOf(plan, running.shares);
-  const quarter = Math.floor(share * 4) * 25;
-  const text =
-    connection === "closed"
-      ? t("The server is away. Your work is kept.")
-      : running !== null
-        ? t("Running, {{percent}}", { percent: percent(quarter / 100) })
-        : !ran
-          ? ""
-          : failed
-            ? t("The run has failed")
-            : t("The run is over");
-  return (
-    <span role="status" className="unseen">
-      {text}
-    </span>
   );
 }
 

@@ -11,6 +11,12 @@ interface CanvasHandle {
   toGraph(screen: Point): Point;
   /** Where the pointer is on the screen; the middle of the canvas while it is elsewhere. */
   pointer(): Point;
+  /** Gives the canvas the focus. */
+  focus(): void;
+  /** Moves the view so that a node is seen. */
+  reveal(key: string): void;
+  /** Moves the view so that a node is seen, and gives it, or the first of its fields, the focus. */
+  focusNode(key: string, part?: "node" | "field"): void;
 }
 
 let handle: CanvasHandle | null = null;

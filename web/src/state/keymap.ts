@@ -7,11 +7,16 @@ import { said } from "../words/words";
 import { type Command, commandOf, isEnabled, runCommand, useCommands } from "./commands";
 import { PRESETS } from "./presets";
 import { setting } from "./settings";
+import { letTabAdd, tabAdds } from "./walking";
 
 type Pressed = Pick<KeyboardEvent, "key" | "code" | "ctrlKey" | "metaKey" | "altKey" | "shiftKey">;
 
 const MODIFIERS: ReadonlySet<string> = new Set(["Control", "Shift", "Alt", "Meta", "AltGraph"]);
 const NAMED: Readonly<Record<string, string>> = { " ": "Space", Esc: "Escape", Del: "Delete" };
+/** Keys that move the focus or open what has it: they are the canvas's only while it has the focus. */
+const FOCAL = /^(Shift\+)?(Enter|Space|Tab|Arrow\w+)$/;
+/** Keys that write nothing: they may act while one types, too. */
+const SILENT = /^((Ctrl|Alt)\+.+|(Shift\+)?F\d+|Escape)$/;
 /** Keys that buttons, tabs and lists understand themselves. */
 const NATIVE = /^(Shift\+)?(Enter|Space|Tab|Home|End|PageUp|PageDown|Arrow\w+|Delete|Backspace)$/;
 
@@ -101,23 +106,40 @@ export function hearKeys(): () => void {
     const key = keyOf(event);
     if (key === null) return;
     const command = commandFor(key, useCommands.getState().all);
-    if (command === undefined || !mayAct(command, key, event.target)) return;
+    if (command === undefined || !mayAct(command, key, event.target)) {
+      // The focus goes on by keys: so does the next Tab.
+      if (/^(Shift\+)?Tab$/.test(key)) letTabAdd(false);
+      return;
+    }
     event.preventDefault();
     runCommand(command.id);
   };
+  const point = () => letTabAdd(true);
   window.addEventListener("keydown", hear);
-  return () => window.removeEventListener("keydown", hear);
+  window.addEventListener("pointerdown", point, true);
+  return () => {
+    window.removeEventListener("keydown", hear);
+    window.removeEventListener("pointerdown", point, true);
+  };
 }
 
 function mayAct(command: Command, key: string, target: EventTarget | null): boolean {
   if (!(target instanceof Element)) return true;
-  if (target.closest("dialog, [role=dialog], [role=menu], [role=listbox]") !== null) return false;
-  const plain = !/^(Ctrl|Alt)\+/.test(key);
-  if (isTyping(target)) return command.fields === true && !plain;
-  if (!plain) return true;
-  if (target.closest(".field") !== null) return false;
+  if (target.closest(ABOVE) !== null) return false;
+  if (isTyping(target)) return command.fields === true && SILENT.test(key);
+  if (/^(Ctrl|Alt)\+/.test(key)) return true;
+  if (FOCAL.test(key) && !isOnCanvas(target)) return false;
+  if (key === "Tab") return tabAdds();
+  if (target.closest(".field") !== null) return command.fields === true && SILENT.test(key);
   const control = target.closest("button, a, summary, [role=tab], [role=slider], [role=separator]");
   return control === null || !NATIVE.test(key);
+}
+
+const ABOVE = "dialog, [role=dialog], [role=menu], [role=listbox]";
+
+/** Nothing has the focus, or the canvas itself, or one of its nodes, but none of their fields. */
+function isOnCanvas(target: Element): boolean {
+  return target.matches("html, body, .canvas, .canvas [data-node]");
 }
 
 /** Whether keys are text where the focus is. */

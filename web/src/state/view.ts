@@ -41,8 +41,15 @@ export type Sheet =
   | "versions"
   | "blueprints";
 
+/** A node that is being connected by keys; `link` is the wire whose end is moved, if one is. */
+export interface Connecting {
+  node: string;
+  link?: string;
+}
+
 interface View {
   palette: Palette | null;
+  connecting: Connecting | null;
   notice: Notice | null;
   dock: DockTab | null;
   /** As it was dragged; null until then. */
@@ -51,6 +58,8 @@ interface View {
   thumbnail: number;
   inspector: boolean;
   workflows: boolean;
+  /** The drawer of all nodes as a tree. */
+  outline: boolean;
   /** The document is shown as an app instead of as a graph. */
   app: boolean;
   /** The drawer of the weights on this server. */
@@ -74,12 +83,14 @@ const KEPT_PARTS = ["dock", "dockHeight", "thumbnail", "inspector", "used", "rec
 
 export const useView = create<View>(() => ({
   palette: null,
+  connecting: null,
   notice: null,
   dock: "results",
   dockHeight: null,
   thumbnail: 128,
   inspector: true,
   workflows: false,
+  outline: false,
   models: false,
   app: false,
   shortcuts: false,
@@ -137,6 +148,16 @@ export function countUse(type: string): void {
 
 export function openSheet(sheet: Sheet | null): void {
   useView.setState({ sheet });
+}
+
+/** Shows one drawer, or closes it; there is one at a time. */
+export function toggleDrawer(drawer: "workflows" | "models" | "outline"): void {
+  useView.setState((view) => ({
+    workflows: false,
+    models: false,
+    outline: false,
+    [drawer]: !view[drawer],
+  }));
 }
 
 export function toggleDock(tab: DockTab): void {

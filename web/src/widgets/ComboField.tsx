@@ -46,7 +46,7 @@ export function ComboField({ label, input, value, choices: given, onChange }: Pr
         }}
         onKeyDown={key}
       >
-        <span className="label">{label}</span>
+        <span className="label">{label}</span>{" "}
         {missing && (
           <AlertTriangle className="warning" size={12} role="img" aria-label={t("not here:")} />
         )}
@@ -122,7 +122,7 @@ export function ManyField({ label, input, value, choices, onChange }: ManyProps)
         title={shown}
         onClick={() => setOpen(true)}
       >
-        <span className="label">{label}</span>
+        <span className="label">{label}</span>{" "}
         <span className="value">{shown || placeholderOf(input)}</span>
         {value.length > 1 && <span className="count">{value.length}</span>}
         <ChevronDown size={12} aria-hidden />

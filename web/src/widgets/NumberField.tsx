@@ -52,8 +52,9 @@ interface Scrub {
 
 export function NumberField(props: Props) {
   const [typing, setTyping] = useState<string | null>(null);
+  const byKey = useRef(false);
   const { label, value, range, onChange, onDone } = props;
-  if (typing === null) return <Resting {...props} onType={setTyping} />;
+  if (typing === null) return <Resting {...props} onType={setTyping} byKey={byKey} />;
   const finish = (text: string | null) => {
     setTyping(null);
     const read = text === null ? null : typedNumber(text, range, numberOf(value));
@@ -75,8 +76,12 @@ export function NumberField(props: Props) {
         onChange={(event) => setTyping(event.currentTarget.value)}
         onBlur={() => finish(typing)}
         onKeyDown={(event) => {
-          if (event.key === "Enter") finish(typing);
-          if (event.key === "Escape") finish(null);
+          if (event.key !== "Enter" && event.key !== "Escape") return;
+          // The field keeps the focus, and what is around it does not hear of it.
+          byKey.current = true;
+          event.preventDefault();
+          event.stopPropagation();
+          finish(event.key === "Enter" ? typing : null);
         }}
       />
       {limit !== null && (
@@ -98,9 +103,13 @@ function wordsFor(limit: Limit, range: Range): string {
 }
 
 /** The field while nobody types into it. */
-function Resting(props: Props & { onType: (text: string) => void }) {
-  const { label, value, range, face = "number", onChange, onDone, onType } = props;
+function Resting(props: Props & { onType: (text: string) => void; byKey: RefObject<boolean> }) {
+  const { label, value, range, face = "number", onChange, onDone, onType, byKey } = props;
   const button = useRef<HTMLButtonElement>(null);
+  useEffect(() => {
+    if (byKey.current) button.current?.focus({ preventScroll: true });
+    byKey.current = false;
+  }, [byKey]);
   const current = numberOf(value);
   const acts = useScrubbing(props, onType);
   useFocusedWheel(button, (count, pace) => onChange(stepped(current, count, range, pace)));

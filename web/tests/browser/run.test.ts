@@ -92,10 +92,11 @@ test("a long run tells how far it is, and a stop ends it", async () => {
   await page.keyboard.press("Control+Enter");
   await says(/of 9000/, RUN);
   await expect.poll(() => page.title()).toMatch(/^\d+ % · /);
-  await bar()
-    .getByRole("status")
+  await page
+    .getByRole("log")
     .getByText(/^Running, \d+ %$/)
-    .waitFor();
+    .first()
+    .waitFor({ state: "attached" });
   await page.getByRole("button", { name: "Stop", exact: true }).click();
   await page
     .getByRole("button", { name: "Stop", exact: true })

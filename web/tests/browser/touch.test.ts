@@ -82,6 +82,27 @@ test("one finger moves the view, two come nearer", async () => {
   await expect.poll(async () => (await view()).zoom).toBeGreaterThan(moved.zoom * 1.2);
 });
 
+test("a tap on a node selects it, and what one taps is large enough", async () => {
+  const title = page.getByRole("group", { name: "KSampler", exact: true }).locator(".card-title");
+  const box = await title.boundingBox();
+  if (box === null) throw new Error("The node is not on the screen.");
+  await page.touchscreen.tap(box.x + box.width / 2, box.y + box.height / 2);
+  await expect
+    .poll(() => page.locator(".card.selected").getAttribute("aria-label"))
+    .toBe("KSampler");
+  const small = await page
+    .locator(
+      ".top-bar button, .rail button, .run-bar button, .dock > header button, .zoom-bar button",
+    )
+    .evaluateAll((all) =>
+      all
+        .filter((each) => each.checkVisibility())
+        .filter((each) => Math.min(each.clientWidth, each.clientHeight) < 24)
+        .map((each) => `${each.getAttribute("aria-label") ?? each.textContent}`),
+    );
+  expect(small).toEqual([]);
+});
+
 test("a finger that rests over nothing opens what one can do there", async () => {
   const opened = page.getByRole("menu").or(page.locator(".palette")).first();
   await touch("touchStart", await empty());

@@ -1,5 +1,6 @@
 /** The commands that the editor comes with, feature by feature. */
 import type { Command } from "../commands";
+import { accessCommands, leavingCommands } from "./access";
 import { arrangeCommands } from "./arrange";
 import { editCommands } from "./edit";
 import { fieldCommands } from "./fields";
@@ -13,6 +14,8 @@ import { viewCommands } from "./view";
 import { wiringCommands } from "./wiring";
 
 export const COMMANDS: readonly Command[] = [
+  // Before all else that Escape does.
+  ...leavingCommands,
   ...runCommands,
   ...resultCommands,
   ...fileCommands,
@@ -28,4 +31,6 @@ export const COMMANDS: readonly Command[] = [
   ...fieldCommands,
   // After selecting nothing: Escape lets go of the selection before it leaves.
   ...subgraphCommands,
+  // After what Enter does to notes and instances.
+  ...accessCommands,
 ];

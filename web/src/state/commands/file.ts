@@ -6,7 +6,7 @@ import { reopenLast } from "../restore";
 import { save, showVersions } from "../saving";
 import { activeTab, newTab, useStudio } from "../studio";
 import { askTabName, closeKept, moveTab, stepTab } from "../tabs";
-import { openSheet, useView } from "../view";
+import { openSheet, toggleDrawer } from "../view";
 
 export const fileCommands: readonly Command[] = [
   { id: "file.new", title: "New workflow", group: "File", keys: ["Alt+N"], run: newTab },
@@ -16,7 +16,7 @@ export const fileCommands: readonly Command[] = [
     group: "File",
     keys: ["Ctrl+O", "W"],
     fields: true,
-    run: () => useView.setState(({ workflows }) => ({ workflows: !workflows, models: false })),
+    run: () => toggleDrawer("workflows"),
   },
   {
     id: "file.templates",

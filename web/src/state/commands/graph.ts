@@ -6,6 +6,7 @@ import { canvas } from "../canvas";
 import type { Command } from "../commands";
 import { frameSelected } from "../framing";
 import { canMask, maskNode } from "../masking";
+import { apart } from "../placing";
 import { activeTab } from "../studio";
 import { useView } from "../view";
 
@@ -67,5 +68,8 @@ function openPalette(): void {
   const handle = canvas();
   if (handle === null) return;
   const screen = handle.pointer();
-  useView.setState({ palette: { screen, at: handle.toGraph(screen), pulled: null } });
+  const at = handle.toGraph(screen);
+  // Where the pointer lies still while several are added, each gets a place of its own.
+  const { graph } = activeTab();
+  useView.setState({ palette: { screen, at: apart(graph, at), pulled: null } });
 }

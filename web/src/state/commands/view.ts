@@ -5,7 +5,7 @@ import type { Command } from "../commands";
 import { refreshCatalog } from "../files";
 import { changeSetting, setting } from "../settings";
 import { activeTab } from "../studio";
-import { openSheet, toggleDock, useView } from "../view";
+import { openSheet, toggleDock, toggleDrawer, useView } from "../view";
 
 export const viewCommands: readonly Command[] = [
   {
@@ -64,7 +64,7 @@ export const viewCommands: readonly Command[] = [
     title: "Show or hide the models",
     group: "View",
     keys: ["M"],
-    run: () => useView.setState(({ models }) => ({ models: !models, workflows: false })),
+    run: () => toggleDrawer("models"),
   },
   {
     id: "view.queue",

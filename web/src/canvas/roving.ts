@@ -1,0 +1,132 @@
+/** The focus on nodes: one of them at a time can be reached by Tab, and the view goes where it goes. */
+import type { useReactFlow } from "@xyflow/react";
+import { type RefObject, useMemo } from "react";
+import { MODE } from "../document/graph";
+import { joinsOf } from "../state/candidates";
+import type { CanvasHandle } from "../state/canvas";
+import { gliding } from "../state/motion";
+import { boundsOf } from "../state/shape";
+import { activeTab, useActive, useStudio } from "../state/studio";
+import { t } from "../words/words";
+import type { FlowEdge, FlowNode } from "./flow";
+
+type Flow = ReturnType<typeof useReactFlow<FlowNode, FlowEdge>>;
+
+const places = new WeakMap<readonly string[], ReadonlyMap<string, number>>();
+
+function placeIn(order: readonly string[], key: string): number {
+  const known = places.get(order) ?? new Map(order.map((each, index) => [each, index + 1]));
+  places.set(order, known);
+  return known.get(key) ?? 0;
+}
+
+const NO_SENTENCES: readonly string[] = [];
+
+/**
+ * What makes a node reachable, and what is said of it after its name: which of how many it is, how
+ * it takes part in runs, what is wrong, and, of the one that has the focus, where its wires go.
+ */
+export function useRoving(key: string, sentences = NO_SENTENCES, state?: string) {
+  const isFirst = useActive((tab) => tab.selected[0] === key);
+  const mode = useActive((tab) => tab.graph.nodes[key]?.mode);
+  const place = useActive(({ graph }) => placeIn(graph.order, key));
+  const count = useActive(({ graph }) => graph.order.length);
+  const graph = useActive((tab) => (isFirst ? tab.graph : null));
+  const catalog = useStudio((studio) => studio.catalog);
+  const wires = useMemo(
+    () => (graph === null ? "" : joinsOf(graph, catalog, key)),
+    [graph, catalog, key],
+  );
+  const parts = [
+    t("{{place}} of {{count}}", { place, count }),
+    mode === MODE.muted ? t("muted") : "",
+    mode === MODE.bypassed ? t("bypassed") : "",
+    state ?? "",
+    sentences.length > 0 ? t("error: {{text}}", { text: sentences.join(" ") }) : "",
+    wires,
+  ];
+  return { tabIndex: isFirst ? 0 : -1, "aria-description": parts.filter(Boolean).join(", ") };
+}
+
+/** Nearer than this one reads a node; farther off it is not even built. */
+const READABLE = 0.4;
+const NEAR = 0.85;
+const MARGIN = 24;
+
+/** A drawer lies over the beginning of the canvas. */
+function coveredBy(box: HTMLElement): number {
+  return box.parentElement?.querySelector(".drawer")?.clientWidth ?? 0;
+}
+
+/** Moves the view only where the node is not seen whole as it is. */
+function reveal(flow: Flow, box: HTMLElement, key: string): void {
+  const bounds = boundsOf(activeTab().graph, [key]);
+  if (bounds === null) return;
+  const zoom = flow.getZoom();
+  const { x, y } = flow.getViewport();
+  const [left, top] = [bounds.x * zoom + x, bounds.y * zoom + y];
+  const { clientWidth, clientHeight } = box;
+  const covered = coveredBy(box);
+  const seen =
+    left >= covered + MARGIN &&
+    top >= MARGIN &&
+    left + bounds.width * zoom <= clientWidth - MARGIN &&
+    top + bounds.height * zoom <= clientHeight - MARGIN;
+  if (seen && zoom >= READABLE) return;
+  const middle = { x: bounds.x + bounds.width / 2, y: bounds.y + bounds.height / 2 };
+  const wanted = zoom >= READABLE ? zoom : NEAR;
+  void flow.setCenter(middle.x - covered / 2 / wanted, middle.y, {
+    zoom: wanted,
+    duration: gliding(180),
+  });
+}
+
+let waiting: (() => void) | null = null;
+
+/** The node's element, once it is built: the view may have to move there first. */
+function whenBuilt(box: HTMLElement, key: string, then: (card: HTMLElement) => void): void {
+  waiting?.();
+  const find = () => box.querySelector<HTMLElement>(`[data-node="${CSS.escape(key)}"]`);
+  const found = find();
+  if (found !== null) {
+    then(found);
+    return;
+  }
+  const before = document.activeElement;
+  const watch = new MutationObserver(() => {
+    const card = find();
+    if (card === null) return;
+    waiting?.();
+    // Whoever went elsewhere meanwhile stays there.
+    const now = document.activeElement;
+    if (now === before || now === document.body) then(card);
+  });
+  watch.observe(box, { childList: true, subtree: true });
+  waiting = () => {
+    watch.disconnect();
+    waiting = null;
+  };
+}
+
+const FIELDS =
+  ".widget :is(input, textarea, select, button, [tabindex]):not([tabindex='-1'], :disabled)";
+
+export function focusing(flow: Flow, ref: RefObject<HTMLElement | null>): Focusing {
+  return {
+    focus: () => ref.current?.focus({ preventScroll: true }),
+    reveal: (key) => {
+      if (ref.current !== null) reveal(flow, ref.current, key);
+    },
+    focusNode: (key, part = "node") => {
+      const box = ref.current;
+      if (box === null) return;
+      reveal(flow, box, key);
+      whenBuilt(box, key, (card) => {
+        const field = part === "field" ? card.querySelector<HTMLElement>(FIELDS) : null;
+        (field ?? card).focus({ preventScroll: true });
+      });
+    },
+  };
+}
+
+type Focusing = Pick<CanvasHandle, "focus" | "focusNode" | "reveal">;

@@ -1,0 +1,15 @@
+/** Says aloud, to whoever listens to the screen, what happens on it; nothing of it is seen. */
+import { useEffect } from "react";
+import { announceAll, useSaid } from "../state/announcing";
+
+export function Announcer() {
+  const lines = useSaid((state) => state.lines);
+  useEffect(announceAll, []);
+  return (
+    <div className="unseen" role="log" aria-live="polite" aria-relevant="additions">
+      {lines.map(({ id, text }) => (
+        <p key={id}>{text}</p>
+      ))}
+    </div>
+  );
+}

@@ -1,0 +1,290 @@
+/** Connects a node by keys: first one of its sockets, then one that fits, nearest and best first. */
+import { useVirtualizer } from "@tanstack/react-virtual";
+import { Search } from "lucide-react";
+import { type KeyboardEvent, type ReactNode, useEffect, useMemo, useRef, useState } from "react";
+import { join } from "../state/actions";
+import { type Candidate, candidatesFor, nameIn, socketsAt } from "../state/candidates";
+import { canvas } from "../state/canvas";
+import { moveWires } from "../state/connecting";
+import { colourOf, familyOf } from "../state/kinds";
+import { freeBelow } from "../state/placing";
+import type { Pulled } from "../state/search";
+import { boundsOf } from "../state/shape";
+import { nameOf } from "../state/sockets";
+import { activeTab, useActive, useStudio } from "../state/studio";
+import { type Connecting, useView } from "../state/view";
+import { focusOn } from "../state/walking";
+import { t } from "../words/words";
+import "./palette.css";
+import "./connect.css";
+
+const ROW = 30;
+const BESIDE = 80;
+
+interface Line {
+  id: string;
+  name: string;
+  where: string;
+  type: string | null;
+  take: () => void;
+}
+
+export function Connect() {
+  const connecting = useView((state) => state.connecting);
+  return connecting === null ? null : <Steps key={connecting.node} connecting={connecting} />;
+}
+
+function close(): void {
+  useView.setState({ connecting: null });
+}
+
+function Steps({ connecting: { node, link } }: { connecting: Connecting }) {
+  const graph = useActive((tab) => tab.graph);
+  const catalog = useStudio((state) => state.catalog);
+  const [pulled, setPulled] = useState<Pulled | null>(() => (link ? sourceOf(link) : null));
+  const sockets = useMemo(() => socketsAt(graph, catalog, node), [graph, catalog, node]);
+  const found = useMemo(
+    () => (pulled === null ? [] : candidatesFor(graph, catalog, pulled)),
+    [graph, catalog, pulled],
+  );
+  const title = nameIn(graph, catalog, node);
+  if (pulled === null) {
+    const lines = sockets.map(
+      (each): Line => ({
+        id: `${each.side}-${each.socket}`,
+        name: each.label,
+        where: whereOf(each.side, each.joined),
+        type: each.type,
+        take: () => setPulled(each),
+      }),
+    );
+    return (
+      <Choice
+        key="sockets"
+        label={t("Connect {{node}}", { node: title })}
+        hint={t("Which socket of {{node}}", { node: title })}
+        lines={lines}
+        onLeave={() => leave(node)}
+      />
+    );
+  }
+  const lines = found.map(
+    (each): Line => ({
+      id: `${each.node}-${each.socket}`,
+      name: `${each.title} · ${each.label}`,
+      where: each.taken === null ? "" : t("takes off {{node}}", { node: each.taken }),
+      type: each.type,
+      take: () => connect(pulled, each, link),
+    }),
+  );
+  if (link === undefined) {
+    lines.push({
+      id: "new",
+      name: t("New node…"),
+      where: "",
+      type: null,
+      take: () => addNew(pulled),
+    });
+  }
+  const type = nameOf(pulled.type);
+  return (
+    <Choice
+      key="targets"
+      label={t("Connect {{node}}", { node: title })}
+      hint={
+        pulled.side === "output"
+          ? t("Where {{type}} of {{node}} goes", { type, node: title })
+          : t("Where {{type}} of {{node}} comes from", { type, node: title })
+      }
+      lines={lines}
+      onLeave={() => (link === undefined ? setPulled(null) : leave(node))}
+    />
+  );
+}
+
+function whereOf(side: Pulled["side"], joined: readonly string[]): string {
+  const nodes = joined.join(", ");
+  if (side === "output") {
+    return nodes === "" ? t("output") : t("output, goes to {{nodes}}", { nodes });
+  }
+  return nodes === "" ? t("input") : t("input, comes from {{nodes}}", { nodes });
+}
+
+function leave(node: string): void {
+  close();
+  focusOn(node);
+}
+
+/** What a wire is pulled from whose other end is moved. */
+function sourceOf(key: string): Pulled | null {
+  const link = activeTab().graph.links[key];
+  return link === undefined
+    ? null
+    : { node: link.from, socket: String(link.fromSlot), side: "output", type: link.type };
+}
+
+function connect(pulled: Pulled, { node, socket }: Candidate, link: string | undefined): void {
+  close();
+  const moved = activeTab().graph.links[link ?? ""];
+  const input = activeTab().graph.nodes[moved?.to ?? ""]?.inputs[moved?.toSlot ?? -1]?.name;
+  if (moved !== undefined && input !== undefined) {
+    const from: Pulled = { node: moved.to, socket: input, side: "input", type: moved.type };
+    moveWires(from, { node, socket });
+  } else if (pulled.side === "output") {
+    join({ from: pulled.node, slot: Number(pulled.socket), to: node, input: socket });
+  } else {
+    join({ from: node, slot: Number(socket), to: pulled.node, input: pulled.socket });
+  }
+  focusOn(pulled.node);
+}
+
+/** The palette, as if a wire had been pulled out beside the node. */
+function addNew(pulled: Pulled): void {
+  close();
+  const bounds = boundsOf(activeTab().graph, [pulled.node]);
+  const screen = canvas()?.pointer() ?? { x: 0, y: 0 };
+  if (bounds === null) return;
+  const x =
+    pulled.side === "output" ? bounds.x + bounds.width + BESIDE : bounds.x - bounds.width - BESIDE;
+  const at = freeBelow(activeTab().graph, { x, y: bounds.y });
+  useView.setState({ palette: { screen, at, pulled } });
+}
+
+interface ChoiceProps {
+  label: string;
+  hint: string;
+  lines: readonly Line[];
+  onLeave: () => void;
+}
+
+function Choice({ label, hint, lines, onLeave }: ChoiceProps) {
+  const [typed, setTyped] = useState("");
+  const [at, setAt] = useState(0);
+  const box = useRef<HTMLDivElement>(null);
+  const list = useRef<HTMLDivElement>(null);
+  const shown = useMemo(() => matching(lines, typed), [lines, typed]);
+  // The compiler of hooks cannot see into it, and nothing here is kept from it.
+  const rows = useVirtualizer({
+    count: shown.length,
+    getScrollElement: () => list.current,
+    estimateSize: () => ROW,
+    overscan: 8,
+  });
+  useEffect(() => {
+    const away = (event: PointerEvent) => {
+      if (!box.current?.contains(event.target as Node)) close();
+    };
+    window.addEventListener("pointerdown", away, true);
+    return () => window.removeEventListener("pointerdown", away, true);
+  }, []);
+  const choose = (index: number) => {
+    const next = Math.max(0, Math.min(index, shown.length - 1));
+    setAt(next);
+    rows.scrollToIndex(next);
+  };
+  const key = (event: KeyboardEvent) => {
+    event.stopPropagation();
+    if (event.key === "ArrowDown") choose(at + 1);
+    else if (event.key === "ArrowUp") choose(at - 1);
+    else if (event.key === "PageDown") choose(at + 10);
+    else if (event.key === "PageUp") choose(at - 10);
+    else if (event.key === "Enter") shown[at]?.take();
+    else if (event.key === "Escape") onLeave();
+    else if (event.key !== "Tab") return;
+    event.preventDefault();
+  };
+  return (
+    <div ref={box} role="dialog" aria-label={label} className="palette connect" onKeyDown={key}>
+      <div className="search">
+        <Search size={15} aria-hidden />
+        <input
+          role="combobox"
+          aria-expanded
+          aria-controls="connect-list"
+          aria-activedescendant={shown[at] === undefined ? undefined : `connect-${at}`}
+          // biome-ignore lint/a11y/noAutofocus: it was just opened to choose in
+          autoFocus
+          aria-label={hint}
+          placeholder={hint}
+          value={typed}
+          onChange={(event) => {
+            setTyped(event.currentTarget.value);
+            setAt(0);
+          }}
+        />
+      </div>
+      <div ref={list} className="list">
+        <div
+          id="connect-list"
+          role="listbox"
+          aria-label={hint}
+          style={{ height: rows.getTotalSize() }}
+        >
+          {rows.getVirtualItems().map(({ index, start }) => {
+            const line = shown[index];
+            return line === undefined ? null : (
+              <Row
+                key={line.id}
+                line={line}
+                at={index === at}
+                of={shown.length}
+                index={index}
+                start={start}
+                onPoint={() => setAt(index)}
+              />
+            );
+          })}
+        </div>
+        {shown.length === 0 && <p className="none">{t("Nothing here is called that.")}</p>}
+      </div>
+    </div>
+  );
+}
+
+function matching(lines: readonly Line[], typed: string): readonly Line[] {
+  const words = typed.toLowerCase().split(/\s+/).filter(Boolean);
+  if (words.length === 0) return lines;
+  return lines.filter(({ name, type }) => {
+    const text = `${name} ${type ?? ""}`.toLowerCase();
+    return words.every((each) => text.includes(each));
+  });
+}
+
+interface RowProps {
+  line: Line;
+  at: boolean;
+  of: number;
+  index: number;
+  start: number;
+  onPoint: () => void;
+}
+
+function Row({ line, at, of, index, start, onPoint }: RowProps): ReactNode {
+  return (
+    <div
+      id={`connect-${index}`}
+      role="option"
+      tabIndex={-1}
+      aria-selected={at}
+      aria-posinset={index + 1}
+      aria-setsize={of}
+      className={at ? "found at" : "found"}
+      style={{ transform: `translateY(${start}px)` }}
+      onPointerMove={onPoint}
+      onPointerDown={(event) => {
+        event.preventDefault();
+        line.take();
+      }}
+    >
+      {line.type !== null && (
+        <i
+          className={`sample ${familyOf(line.type)}`}
+          style={{ "--colour": colourOf(line.type) } as React.CSSProperties}
+        />
+      )}
+      <span className="name">{line.name}</span>
+      {line.where !== "" && <span className="where">{line.where}</span>}
+      {line.type !== null && <span className="where kind">{nameOf(line.type)}</span>}
+    </div>
+  );
+}

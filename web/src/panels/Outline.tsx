@@ -1,0 +1,280 @@
+/** All of the document as a tree: for screen readers, and for whoever looks for a node by name. */
+import { useVirtualizer } from "@tanstack/react-virtual";
+import { ChevronRight, X } from "lucide-react";
+import { type KeyboardEvent, useEffect, useMemo, useRef, useState } from "react";
+import { levelAt } from "../document/levels";
+import { joinsOf } from "../state/candidates";
+import { canvas } from "../state/canvas";
+import { selectFrame } from "../state/framing";
+import { type Folds, type OutlineRow, outlineOf, rowCalled } from "../state/outline";
+import { problemsAt, runAt } from "../state/places";
+import { placeOf, useRuns } from "../state/runs";
+import { sentencesOf } from "../state/sentences";
+import { activeTab, select, showLevel, useActive, useStudio } from "../state/studio";
+import { useView } from "../state/view";
+import { focusOn } from "../state/walking";
+import { t } from "../words/words";
+import "./outline.css";
+
+const ROW = 28;
+const PAGE = 10;
+const TYPING = 700;
+
+function close(): void {
+  useView.setState({ outline: false });
+  canvas()?.focus();
+}
+
+export function Outline() {
+  return (
+    <aside className="drawer outline-drawer" aria-label={t("Outline")}>
+      <header>
+        <h2>{t("Outline")}</h2>
+        <button type="button" className="ghost" aria-label={t("Close")} onClick={close}>
+          <X size={14} aria-hidden />
+        </button>
+      </header>
+      <Tree />
+    </aside>
+  );
+}
+
+function useRows() {
+  const workflow = useActive((tab) => tab.workflow);
+  const catalog = useStudio((state) => state.catalog);
+  const [folds, setFolds] = useState<Folds>(() => ({
+    closed: new Set(),
+    // The way to what is on the screen is open from the start.
+    opened: new Set(activeTab().level.map((_, index, all) => all.slice(0, index + 1).join(":"))),
+  }));
+  const rows = useMemo(() => outlineOf(workflow, catalog, folds), [workflow, catalog, folds]);
+  const fold = ({ id, kind }: OutlineRow, open: boolean) => {
+    const name = kind === "frame" ? "closed" : "opened";
+    setFolds((before) => {
+      const next = new Set(before[name]);
+      if (open === (name === "opened")) next.add(id);
+      else next.delete(id);
+      return { ...before, [name]: next };
+    });
+  };
+  return { rows, fold };
+}
+
+/** The row of what is selected on the canvas. */
+function useSelectedRow(rows: readonly OutlineRow[]): number {
+  const selected = useActive((tab) => [...tab.level, tab.selected[0] ?? ""].join(":"));
+  return useMemo(() => rows.findIndex(({ id }) => id === selected), [rows, selected]);
+}
+
+function Tree() {
+  const { rows, fold } = useRows();
+  const selected = useSelectedRow(rows);
+  const [at, setAt] = useState(Math.max(0, selected));
+  const [typed, setTyped] = useState({ text: "", at: 0 });
+  const box = useRef<HTMLDivElement>(null);
+  const tree = useRef<HTMLDivElement>(null);
+  const list = useVirtualizer({
+    count: rows.length,
+    getScrollElement: () => box.current,
+    estimateSize: () => ROW,
+    overscan: 6,
+  });
+  useEffect(() => tree.current?.focus(), []);
+  const scroll = useRef(list.scrollToIndex);
+  scroll.current = list.scrollToIndex;
+  useEffect(() => {
+    if (selected === -1) return;
+    setAt(selected);
+    scroll.current(selected);
+  }, [selected]);
+  const now = Math.min(at, rows.length - 1);
+  const row = rows[now];
+  const go = (index: number) => {
+    const next = Math.max(0, Math.min(index, rows.length - 1));
+    const wanted = rows[next];
+    setAt(next);
+    list.scrollToIndex(next);
+    if (wanted !== undefined) show(wanted);
+  };
+  const type = (letter: string) => {
+    const time = performance.now();
+    const text = time - typed.at < TYPING ? typed.text + letter : letter;
+    setTyped({ text, at: time });
+    const found = rowCalled(rows, text, text.length === 1 ? now + 1 : now);
+    if (found !== -1) go(found);
+  };
+  const key = (event: KeyboardEvent) => {
+    if (event.ctrlKey || event.altKey || event.metaKey || row === undefined) return;
+    if (event.key === "ArrowDown") go(now + 1);
+    else if (event.key === "ArrowUp") go(now - 1);
+    else if (event.key === "PageDown") go(now + PAGE);
+    else if (event.key === "PageUp") go(now - PAGE);
+    else if (event.key === "Home") go(0);
+    else if (event.key === "End") go(rows.length - 1);
+    else if (event.key === "ArrowRight" && row.open === false) fold(row, true);
+    else if (event.key === "ArrowRight" && row.open === true) go(now + 1);
+    else if (event.key === "ArrowLeft" && row.open === true) fold(row, false);
+    else if (event.key === "ArrowLeft") go(holderAt(rows, now));
+    else if (event.key === "Enter" && row.kind === "node") enter(row);
+    else if (event.key === "Escape") close();
+    else if (event.key.length === 1 && event.key !== " ") type(event.key);
+    else return;
+    event.preventDefault();
+    event.stopPropagation();
+  };
+  const drawn = list.getVirtualItems();
+  return (
+    <>
+      <div ref={box} className="rows">
+        <div
+          ref={tree}
+          role="tree"
+          tabIndex={0}
+          aria-label={t("Outline")}
+          aria-activedescendant={
+            drawn.some(({ index }) => index === now) ? `outline-${now}` : undefined
+          }
+          style={{ height: list.getTotalSize() }}
+          onKeyDown={key}
+        >
+          {drawn.map(({ index, start }) => {
+            const each = rows[index];
+            return each === undefined ? null : (
+              <Item
+                key={each.id}
+                row={each}
+                index={index}
+                start={start}
+                at={index === now}
+                selected={index === selected}
+                onGo={() => go(index)}
+                onFold={() => fold(each, each.open === false)}
+              />
+            );
+          })}
+        </div>
+      </div>
+      {rows.length === 0 && <p className="quiet">{t("Nothing here yet.")}</p>}
+      {row?.kind === "node" && <Wires row={row} />}
+    </>
+  );
+}
+
+function holderAt(rows: readonly OutlineRow[], from: number): number {
+  const level = rows[from]?.level ?? 1;
+  for (let index = from - 1; index >= 0; index -= 1) {
+    if ((rows[index]?.level ?? 0) < level) return index;
+  }
+  return from;
+}
+
+/** Shows on the canvas what a row is about; the focus stays in the outline. */
+function show({ kind, key, path }: OutlineRow): void {
+  if (path.join() !== activeTab().level.join()) showLevel(path);
+  if (kind === "frame") selectFrame(key);
+  else {
+    select([key]);
+    canvas()?.reveal(key);
+  }
+}
+
+function enter(row: OutlineRow): void {
+  show(row);
+  // Another level is on the screen only after this.
+  requestAnimationFrame(() => focusOn(row.key));
+}
+
+/** How it goes with a node, and what is wrong with it. */
+function useStateOf({ kind, key, path }: OutlineRow) {
+  const tab = useActive((each) => each.id);
+  const id = [...path, key].join(":");
+  const isNode = kind === "node";
+  const run = useRuns((state) =>
+    isNode ? runAt(state.nodes, placeOf(tab, id), false) : undefined,
+  );
+  const report = useRuns((state) => state.problems[tab]);
+  const failure = useRuns((state) => (isNode ? state.failures[placeOf(tab, id)] : undefined));
+  const isWrong = isNode && problemsAt(report, id, false) !== undefined;
+  const sentences = isWrong && report !== undefined ? (sentencesOf(report).get(id) ?? []) : [];
+  const error = failure ?? sentences.join(" ");
+  return { state: error !== "" || isWrong ? "wrong" : run?.state, error };
+}
+
+/** "takes MODEL from Load Checkpoint; gives LATENT to VAE Decode". */
+function useWires({ kind, key, path }: OutlineRow): string {
+  const workflow = useActive((tab) => tab.workflow);
+  const catalog = useStudio((state) => state.catalog);
+  return useMemo(
+    () => (kind === "node" ? joinsOf(levelAt(workflow, path), catalog, key) : ""),
+    [workflow, catalog, kind, key, path],
+  );
+}
+
+interface ItemProps {
+  row: OutlineRow;
+  index: number;
+  start: number;
+  at: boolean;
+  selected: boolean;
+  onGo: () => void;
+  onFold: () => void;
+}
+
+function Item({ row, index, start, at, selected, onGo, onFold }: ItemProps) {
+  const { state, error } = useStateOf(row);
+  const wires = useWires(row);
+  const words = [
+    row.kind === "frame" ? t("group") : "",
+    state === "running" ? t("running") : "",
+    state === "finished" ? t("finished") : "",
+    error === "" ? "" : t("error: {{text}}", { text: error }),
+    wires,
+  ];
+  return (
+    // biome-ignore lint/a11y/useKeyWithClickEvents: the tree hears the keys for all its rows
+    <div
+      id={`outline-${index}`}
+      role="treeitem"
+      tabIndex={-1}
+      aria-level={row.level}
+      aria-posinset={row.place}
+      aria-setsize={row.count}
+      aria-selected={selected}
+      {...(row.open === null ? {} : { "aria-expanded": row.open })}
+      aria-description={words.filter(Boolean).join(", ")}
+      className={["row", row.kind, at && "at", selected && "selected"].filter(Boolean).join(" ")}
+      style={{
+        transform: `translateY(${start}px)`,
+        paddingInlineStart: 8 + (row.level - 1) * 16,
+      }}
+      onClick={onGo}
+    >
+      <ChevronRight
+        size={12}
+        aria-hidden
+        className={row.open === null ? "fold none" : row.open ? "fold open" : "fold"}
+        onClick={(event) => {
+          event.stopPropagation();
+          onFold();
+        }}
+      />
+      {row.kind === "node" && <i className={`state ${state ?? "waiting"}`} />}
+      <span className="name">{row.title}</span>
+    </div>
+  );
+}
+
+/** Where the wires of the row go, for the eye. */
+function Wires({ row }: { row: OutlineRow }) {
+  const { error } = useStateOf(row);
+  const wires = useWires(row);
+  const lines = wires === "" ? [t("No wires yet.")] : wires.split("; ");
+  return (
+    <footer aria-hidden>
+      {error !== "" && <p className="wrong">{error}</p>}
+      {lines.map((each) => (
+        <p key={each}>{each}</p>
+      ))}
+    </footer>
+  );
+}

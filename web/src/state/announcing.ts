@@ -1,0 +1,143 @@
+/**
+ * What is said to whoever hears the screen instead of seeing it: how a run goes, what was undone and
+ * connected, how many problems there are, notices. Said politely, one thing after the other.
+ */
+import { create } from "zustand";
+import type { Graph } from "../document/graph";
+import { t } from "../words/words";
+import { nameIn } from "./candidates";
+import { shareOf } from "./plan";
+import { placeOf, type Running, useRuns } from "./runs";
+import { activeOf, activeTab, type Tab, useStudio } from "./studio";
+import { useView } from "./view";
+
+export interface Line {
+  id: number;
+  text: string;
+}
+
+interface Said {
+  /** The latest last. */
+  lines: readonly Line[];
+}
+
+const KEPT = 5;
+
+export const useSaid = create<Said>(() => ({ lines: [] }));
+
+export function announce(text: string): void {
+  if (text === "") return;
+  useSaid.setState(({ lines }) => ({
+    lines: [...lines, { id: (lines.at(-1)?.id ?? 0) + 1, text }].slice(-KEPT),
+  }));
+}
+
+/** Says from now on what happens. Returns what ends it. */
+export function announceAll(): () => void {
+  const endings = [announceRuns(), announceProblems(), announceEdits(), announceNotices()];
+  return () => {
+    for (const end of endings) end();
+  };
+}
+
+function quarterOf({ plan, shares }: Running): number {
+  return plan === null ? 0 : Math.floor(shareOf(plan, shares) * 4) * 25;
+}
+
+/** A run: that it began, each quarter, and how it ended. */
+function announceRuns(): () => void {
+  let said = "";
+  return useRuns.subscribe((now, before) => {
+    if (now.connection !== before.connection && now.connection === "closed") {
+      announce(t("The server is away. Your work is kept."));
+    }
+    if (now.running !== null) {
+      const text = t("Running, {{percent}} %", { percent: quarterOf(now.running) });
+      if (text !== said) announce(text);
+      said = text;
+      return;
+    }
+    if (before.running === null) return;
+    said = "";
+    announce(endOf(before.running.tab, now.failures));
+  });
+}
+
+function endOf(tab: string, failures: Readonly<Record<string, string>>): string {
+  const failed = Object.entries(failures).find(([place]) => place.startsWith(placeOf(tab, "")));
+  const sentence = failed?.[1].split("\n")[0];
+  return sentence === undefined
+    ? t("The run has finished")
+    : t("The run has failed: {{text}}", { text: sentence });
+}
+
+const SETTLED = 1_000;
+
+/** How many nodes have a problem, once that has not changed for a while. */
+function announceProblems(): () => void {
+  const count = (problems: ReturnType<typeof useRuns.getState>["problems"]) =>
+    Object.keys(problems[activeTab().id]?.node_errors ?? {}).length;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let said = 0;
+  let of = "";
+  const stop = useRuns.subscribe(({ problems }, before) => {
+    if (problems === before.problems) return;
+    clearTimeout(timer);
+    timer = setTimeout(() => {
+      const { id } = activeTab();
+      const now = count(useRuns.getState().problems);
+      if (now !== said || (id !== of && now > 0)) {
+        announce(now === 0 ? t("No problems") : t("{{count}} nodes need a look", { count: now }));
+      }
+      [said, of] = [now, id];
+    }, SETTLED);
+  });
+  return () => {
+    clearTimeout(timer);
+    stop();
+  };
+}
+
+/** What was undone and redone, and what was connected. */
+function announceEdits(): () => void {
+  return useStudio.subscribe((state, before) => {
+    const [now, then] = [activeOf(state), activeOf(before)];
+    if (now.log === then.log || now.id !== then.id) return;
+    announce(changeOf(now, then));
+  });
+}
+
+/** Other edits show in what the focus is on; these do not. */
+const TOLD =
+  /^(Delete|Disconnect|Duplicate|Paste|Tidy|Group|Move the wires|(Add|Insert|Replace with) .+)$/;
+
+function changeOf(now: Tab, { log: then, graph: before }: Tab): string {
+  const { done, undone } = now.log;
+  if (undone.length > then.undone.length) {
+    return t("Undone: {{edit}}", { edit: t(undone.at(-1)?.label ?? "") });
+  }
+  const last = done.at(-1);
+  if (last === undefined || done.length <= then.done.length) return "";
+  if (last === then.undone.at(-1)) return t("Redone: {{edit}}", { edit: t(last.label) });
+  const joined = last.label === "Connect" ? connectionIn(now.graph, before) : "";
+  return joined !== "" ? joined : TOLD.test(last.label) ? t(last.label) : "";
+}
+
+function connectionIn(graph: Graph, before: Graph): string {
+  const { catalog } = useStudio.getState();
+  const key = graph.linkOrder.findLast((each) => graph.links[each] !== before.links[each]);
+  const link = graph.links[key ?? ""];
+  if (link === undefined) return "";
+  return t("Connected {{output}} of {{from}} to {{input}} of {{to}}", {
+    output: graph.nodes[link.from]?.outputs[link.fromSlot]?.name ?? link.type,
+    from: nameIn(graph, catalog, link.from),
+    input: graph.nodes[link.to]?.inputs[link.toSlot]?.name ?? "",
+    to: nameIn(graph, catalog, link.to),
+  });
+}
+
+function announceNotices(): () => void {
+  return useView.subscribe(({ notice }, before) => {
+    if (notice !== null && notice !== before.notice) announce(notice.text);
+  });
+}

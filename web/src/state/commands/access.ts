@@ -1,0 +1,140 @@
+/** The graph by keys: walking, editing, connecting; the regions of the screen; the outline. */
+import type { Way } from "../../document/walking";
+import { t } from "../../words/words";
+import { announce } from "../announcing";
+import { nameIn } from "../candidates";
+import { canvas } from "../canvas";
+import type { Command } from "../commands";
+import { goRound } from "../regions";
+import { activeTab, select, useStudio } from "../studio";
+import { toggleDrawer, useView } from "../view";
+import { editNode, focusOn, nodeAtKeys, nodeOfField, walkTo } from "../walking";
+
+const hasNode = () => nodeAtKeys() !== null;
+const isOneWire = () => activeTab().selectedLinks.length === 1;
+
+export const leavingCommands: readonly Command[] = [
+  {
+    id: "node.leaveField",
+    title: "From a field back to its node",
+    group: "Node",
+    keys: ["Escape"],
+    fields: true,
+    enabled: () => nodeOfField() !== null,
+    run: () => focusOn(nodeOfField() ?? ""),
+  },
+];
+
+export const accessCommands: readonly Command[] = [
+  walking("right", "Go along the wire to what the node feeds"),
+  walking("left", "Go along the wire to what feeds the node"),
+  walking("up", "Go to the node above on the same wire"),
+  walking("down", "Go to the node below on the same wire"),
+  {
+    id: "node.edit",
+    title: "Edit the first field of the node",
+    group: "Node",
+    keys: ["Enter"],
+    enabled: hasNode,
+    run: editNode,
+  },
+  {
+    id: "node.connect",
+    title: "Connect the node…",
+    group: "Node",
+    keys: ["C"],
+    enabled: hasNode,
+    run: () => useView.setState({ connecting: { node: nodeAtKeys() ?? "" } }),
+  },
+  {
+    id: "wire.next",
+    title: "Select the next wire of the node",
+    group: "Graph",
+    keys: ["Shift+C"],
+    enabled: () => wiresAt(nodeAtKeys()).length > 0,
+    run: selectNextWire,
+  },
+  {
+    id: "wire.move",
+    title: "Move the end of the selected wire…",
+    group: "Graph",
+    enabled: isOneWire,
+    run: () => {
+      const [link = ""] = activeTab().selectedLinks;
+      const node = activeTab().graph.links[link]?.from;
+      if (node !== undefined) useView.setState({ connecting: { node, link } });
+    },
+  },
+  {
+    id: "view.nextRegion",
+    title: "Go to the next part of the screen",
+    group: "View",
+    keys: ["F6"],
+    fields: true,
+    run: () => goRound(1),
+  },
+  {
+    id: "view.previousRegion",
+    title: "Go to the part of the screen before",
+    group: "View",
+    keys: ["Shift+F6"],
+    fields: true,
+    run: () => goRound(-1),
+  },
+  {
+    id: "view.canvas",
+    title: "Go to the graph",
+    group: "View",
+    run: () => (hasNode() ? focusOn(nodeAtKeys() ?? "") : canvas()?.focus()),
+  },
+  {
+    id: "view.outline",
+    title: "Show or hide the outline",
+    group: "View",
+    keys: ["O"],
+    run: () => toggleDrawer("outline"),
+  },
+];
+
+function walking(way: Way, title: string): Command {
+  const arrow = `Arrow${way[0]?.toUpperCase()}${way.slice(1)}`;
+  const enabled = () => activeTab().graph.order.length > 0;
+  return {
+    id: `node.${way}`,
+    title,
+    group: "Node",
+    keys: [arrow],
+    enabled,
+    run: () => walkTo(way),
+  };
+}
+
+/** Those that come in, then those that go out. */
+function wiresAt(key: string | null): string[] {
+  const node = activeTab().graph.nodes[key ?? ""];
+  if (node === undefined) return [];
+  return [
+    ...node.inputs.flatMap(({ link }) => link ?? []),
+    ...node.outputs.flatMap(({ links }) => links),
+  ];
+}
+
+/** The focus stays on the node; Delete and the other commands for wires are about the wire now. */
+function selectNextWire(): void {
+  const key = nodeAtKeys();
+  const { graph, selectedLinks } = activeTab();
+  const all = wiresAt(key);
+  const next = all[(all.indexOf(selectedLinks[0] ?? "") + 1) % all.length];
+  const link = graph.links[next ?? ""];
+  if (key === null || next === undefined || link === undefined) return;
+  canvas()?.focusNode(key);
+  select([], [next]);
+  const { catalog } = useStudio.getState();
+  announce(
+    t("Wire of {{type}} from {{from}} to {{to}}", {
+      type: link.type,
+      from: nameIn(graph, catalog, link.from),
+      to: nameIn(graph, catalog, link.to),
+    }),
+  );
+}

@@ -1,0 +1,141 @@
+/**
+ * The document as a tree for whoever reads it instead of looking at it: frames and subgraphs hold
+ * nodes, each after those that feed it. Rows are made in order; what they tell is asked one by one.
+ */
+import type { Catalog } from "../api/catalog";
+import { frameAround, framesIn } from "../document/frames";
+import { type Graph, type Group, subgraphOf, type Workflow } from "../document/graph";
+import type { Path } from "../document/levels";
+import { neighbours } from "../document/walking";
+import { nameIn } from "./candidates";
+
+export interface OutlineRow {
+  /** Unlike that of any other row, and the same after an edit. */
+  id: string;
+  kind: "node" | "frame";
+  /** Of the node or the frame, in the graph at `path`. */
+  key: string;
+  path: Path;
+  title: string;
+  /** From 1. */
+  level: number;
+  /** Which of how many at its level of the tree. */
+  place: number;
+  count: number;
+  /** Null where it holds nothing. */
+  open: boolean | null;
+}
+
+/** Frames are open unless they were closed, subgraphs closed unless they were opened. */
+export interface Folds {
+  closed: ReadonlySet<string>;
+  opened: ReadonlySet<string>;
+}
+
+interface Making {
+  workflow: Workflow;
+  catalog: Catalog;
+  folds: Folds;
+  rows: OutlineRow[];
+}
+
+/** Subgraphs within subgraphs end somewhere; a file that says otherwise is not followed. */
+const DEEPEST = 12;
+
+export function outlineOf(workflow: Workflow, catalog: Catalog, folds: Folds): OutlineRow[] {
+  const making: Making = { workflow, catalog, folds, rows: [] };
+  addGraph(making, workflow, [], 1);
+  return making.rows;
+}
+
+function addGraph(making: Making, graph: Graph, path: Path, level: number): void {
+  const inFrame = new Map<string | null, string[]>();
+  for (const key of byFlow(graph)) {
+    const frame = frameAround(graph, key)?.key ?? null;
+    inFrame.set(frame, [...(inFrame.get(frame) ?? []), key]);
+  }
+  const around = new Map(graph.groups.map((each) => [each.key, holderOf(graph, each)]));
+  const add = (frame: string | null, depth: number) => {
+    const frames = graph.groups.filter((each) => (around.get(each.key) ?? null) === frame);
+    const nodes = inFrame.get(frame) ?? [];
+    const count = frames.length + nodes.length;
+    frames.forEach((group, index) => {
+      const id = [...path, `frame ${group.key}`].join(":");
+      const open = !making.folds.closed.has(id);
+      const place = index + 1;
+      const { key, title } = group;
+      making.rows.push({ id, kind: "frame", key, path, title, level: depth, place, count, open });
+      if (open) add(group.key, depth + 1);
+    });
+    nodes.forEach((key, index) => {
+      addNode(making, graph, path, { key, level: depth, place: frames.length + index + 1, count });
+    });
+  };
+  add(null, level);
+}
+
+interface Place {
+  key: string;
+  level: number;
+  place: number;
+  count: number;
+}
+
+function addNode(making: Making, graph: Graph, path: Path, at: Place): void {
+  const node = graph.nodes[at.key];
+  if (node === undefined) return;
+  const { workflow, catalog, folds, rows } = making;
+  const inside = subgraphOf(workflow.definitions, node.type);
+  const id = [...path, at.key].join(":");
+  const open = inside === undefined ? null : folds.opened.has(id) && path.length < DEEPEST;
+  const title = nameIn(graph, catalog, at.key) || node.type;
+  rows.push({ id, kind: "node", path, title, open, ...at });
+  if (open === true && inside !== undefined) {
+    addGraph(making, inside.graph, [...path, at.key], at.level + 1);
+  }
+}
+
+/** The smallest frame that a frame lies in. */
+function holderOf(graph: Graph, group: Group): string | null {
+  const area = ({ size }: Group) => size.width * size.height;
+  const [first] = graph.groups
+    .filter((each) => framesIn(graph, each).includes(group))
+    .sort((one, other) => area(one) - area(other));
+  return first?.key ?? null;
+}
+
+/** Each node after those that feed it, else from left to right and top to bottom. */
+function byFlow(graph: Graph): string[] {
+  const place = (key: string) => graph.nodes[key]?.position ?? { x: 0, y: 0 };
+  const lying = [...graph.order].sort(
+    (one, other) => place(one).x - place(other).x || place(one).y - place(other).y,
+  );
+  const ordered: string[] = [];
+  const seen = new Set<string>();
+  for (const start of lying) {
+    const open: { key: string; fed: boolean }[] = [{ key: start, fed: false }];
+    for (let next = open.pop(); next !== undefined; next = open.pop()) {
+      if (next.fed) {
+        ordered.push(next.key);
+        continue;
+      }
+      if (seen.has(next.key)) continue;
+      seen.add(next.key);
+      open.push({ key: next.key, fed: true });
+      for (const each of neighbours(graph, next.key, "left").reverse()) {
+        if (!seen.has(each)) open.push({ key: each, fed: false });
+      }
+    }
+  }
+  return ordered;
+}
+
+/** The next row after `from` whose title begins with what was typed. */
+export function rowCalled(rows: readonly OutlineRow[], typed: string, from: number): number {
+  const wanted = typed.toLowerCase();
+  for (let step = 0; step < rows.length; step += 1) {
+    const index = (from + step) % rows.length;
+    if (rows[index]?.title.toLowerCase().startsWith(wanted)) return index;
+  }
+  return -1;
+}

@@ -1,0 +1,44 @@
+/** The regions of the screen, which F6 goes round: the bars, the canvas, what lies beside it. */
+import { canvas } from "./canvas";
+import { activeTab } from "./studio";
+import { letTabAdd } from "./walking";
+
+const REGIONS = [
+  ".top-bar",
+  ".rail",
+  ".drawer",
+  ".canvas",
+  ".run-bar",
+  ".notice",
+  ".app-form",
+  ".app-results",
+  ".dock",
+  ".inspector",
+];
+const FOCUSABLE =
+  ":is(a[href], button, input, select, textarea, summary, [tabindex]):not([tabindex='-1'], :disabled)";
+
+/** Gives the next region, or the one before, the focus. */
+export function goRound(step: 1 | -1): void {
+  const shown = REGIONS.flatMap((each) => document.querySelector<HTMLElement>(each) ?? []);
+  const now = shown.findIndex((each) => each.contains(document.activeElement));
+  const start = now === -1 && step === -1 ? 0 : now;
+  letTabAdd(false);
+  for (let away = 1; away <= shown.length; away += 1) {
+    const region = shown[(start + step * away + shown.length * 2) % shown.length];
+    if (region !== undefined && enter(region)) return;
+  }
+}
+
+function enter(region: HTMLElement): boolean {
+  if (region.matches(".canvas")) {
+    const [key] = activeTab().selected;
+    if (key === undefined) region.focus({ preventScroll: true });
+    else canvas()?.focusNode(key);
+    return true;
+  }
+  const all = [...region.querySelectorAll<HTMLElement>(FOCUSABLE)];
+  const first = all.find((each) => each.checkVisibility({ visibilityProperty: true }));
+  first?.focus();
+  return first !== undefined;
+}

@@ -1,0 +1,225 @@
+/** axe finds nothing wrong (WCAG 2.1 A and AA) in any state of the studio, in any theme. */
+import { readFileSync } from "node:fs";
+import { resolve } from "node:path";
+import type { Page } from "playwright-core";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import { violations } from "./axe";
+import { dropFile, openPage, type Studio, startStudio } from "./studio";
+
+const WORKFLOWS = resolve(import.meta.dirname, "../../workflows");
+const LONG = 400_000;
+
+let studio: Studio;
+let page: Page;
+let opened = 0;
+
+beforeAll(async () => {
+  studio = await startStudio();
+});
+afterAll(() => studio?.close());
+beforeEach(async () => {
+  // Nothing is half faded in while its contrast is measured.
+  page = await openPage(studio, (each) => each.emulateMedia({ reducedMotion: "reduce" }));
+});
+afterEach(() => page.context().close());
+
+const card = (title: string) => page.locator(".card", { hasText: title }).first();
+const check = async (state: string) => {
+  expect.soft(await violations(page, state), state).toEqual([]);
+};
+
+/** Does what the command palette calls so. */
+async function command(title: string): Promise<void> {
+  await page.keyboard.press("Control+k");
+  await page.getByRole("combobox", { name: "Name of a command" }).fill(title);
+  await page.getByRole("option", { name: title }).first().click();
+}
+
+async function open(name: string, change: (workflow: Saved) => void = () => {}): Promise<void> {
+  const workflow = JSON.parse(readFileSync(resolve(WORKFLOWS, `${name}.json`), "utf8")) as Saved;
+  change(workflow);
+  const content = Buffer.from(JSON.stringify(workflow));
+  opened += 1;
+  const title = `${name} ${opened}`;
+  await dropFile(page, { name: `${title}.json`, type: "application/json", content });
+  await page.getByRole("tab", { name: title }).waitFor();
+}
+
+interface Saved {
+  nodes: { type: string; widgets_values: unknown[] }[];
+}
+
+function smallAndQuick({ nodes }: Saved): void {
+  for (const { type, widgets_values: values } of nodes) {
+    if (type === "EmptyLatentImage") values.splice(0, 2, 64, 64);
+    if (type === "KSampler") values[2] = 1;
+  }
+}
+
+async function dialog(name: string, opened: () => Promise<void>): Promise<void> {
+  await opened();
+  await page.getByRole("dialog").first().waitFor();
+  await check(name);
+  await page.keyboard.press("Escape");
+  await page.getByRole("dialog").first().waitFor({ state: "detached" });
+}
+
+test(
+  "the graph: first screen, selections, menus, palettes, fields",
+  async () => {
+    await check("first screen");
+    await card("KSampler").locator(".card-title").click();
+    await check("a node selected");
+    await dialog("replace a node", () => page.keyboard.press("Shift+R"));
+    await dialog("choose what to connect", () => page.keyboard.press("c"));
+    await dialog("help about a node", () => page.keyboard.press("F1"));
+    await page.keyboard.press("Control+b");
+    await check("a bypassed node");
+    await page.keyboard.press("Control+b");
+    await page.keyboard.press("Control+m");
+    await check("a muted node");
+    await page.keyboard.press("Control+m");
+    await page.keyboard.press("Control+a");
+    await check("all selected");
+    await page.keyboard.press("Escape");
+    await card("KSampler").locator(".card-title").click({ button: "right" });
+    await page.getByRole("menu").waitFor();
+    await check("menu of a node");
+    await page.keyboard.press("Escape");
+    await card("KSampler")
+      .getByRole("button", { name: /^sampler_name/ })
+      .click();
+    await page.getByRole("listbox").waitFor();
+    await check("a list of choices");
+    await page.keyboard.press("Escape");
+    await page.getByRole("button", { name: "More ways to run" }).click();
+    await check("menu of ways to run");
+    await page.keyboard.press("Escape");
+    await page.mouse.click(400, 130);
+    await dialog("add a node", () => page.keyboard.press("Shift+A"));
+    await page.keyboard.press("Shift+A");
+    await page.getByRole("combobox", { name: "Name of a node" }).fill("upsc");
+    await check("add a node, by name");
+    await page.keyboard.press("Escape");
+    await page.keyboard.press("Escape");
+    await dialog("commands", () => page.keyboard.press("Control+k"));
+    await page.keyboard.press("Control+g");
+    await command("Add a note");
+    await check("a note");
+    await page.keyboard.press("Escape");
+    await page.keyboard.press("Control+a");
+    await page.keyboard.press("Control+g");
+    await check("a frame");
+  },
+  LONG,
+);
+
+test(
+  "sheets, dialogs and drawers",
+  async () => {
+    await dialog("settings", () => page.keyboard.press("Control+,"));
+    await dialog("change the keys", () => command("Change the keys"));
+    await dialog("keys", () => page.keyboard.press("?"));
+    await dialog("templates", () => command("Start from a template"));
+    await dialog("what is missing", () => command("Show what this workflow misses"));
+    await dialog("many runs", () => page.keyboard.press("Control+Shift+B"));
+    await dialog("versions", () => command("Earlier versions of the workflow"));
+    await dialog("blueprints", () => command("Show the blueprints"));
+    await dialog("a question", () => page.keyboard.press("Control+Shift+S"));
+    for (const [name, key] of [
+      ["Workflows", "w"],
+      ["Models", "m"],
+      ["Outline", "o"],
+    ] as const) {
+      await page.keyboard.press(key);
+      await page.getByRole("complementary", { name }).last().waitFor();
+      await check(`drawer of ${name}`);
+      await page.keyboard.press("Escape");
+      await page.mouse.click(400, 130);
+      await page.keyboard.press("Escape");
+    }
+    await page.keyboard.press("Alt+m");
+    await check("app mode, empty");
+    await page.getByRole("button", { name: /Make one of its prompts/ }).click();
+    await check("app mode");
+    await page.getByRole("button", { name: "Change the form" }).click();
+    await check("the form being changed");
+  },
+  LONG,
+);
+
+test(
+  "what is wrong, what is inside, and from afar",
+  async () => {
+    await open("text_to_image", ({ nodes }) => {
+      for (const node of nodes) {
+        if (node.type === "CheckpointLoaderSimple") node.widgets_values[0] = "lost.safetensors";
+        if (node.type === "VAEDecode") node.type = "NobodyKnowsThis";
+        if (node.type === "KSampler") node.widgets_values[3] = 900;
+      }
+    });
+    await page.getByRole("tab", { name: /^Problems \d/ }).click();
+    await check("problems");
+    await dialog("what is missing, of this", () => command("Show what this workflow misses"));
+    await page.getByRole("tab", { name: /^Results/ }).click();
+    await open("image_to_image");
+    await page.keyboard.press("Control+a");
+    await page.keyboard.press("Control+Shift+E");
+    await page.getByRole("group", { name: "Subgraph", exact: true }).waitFor();
+    await check("a subgraph from outside");
+    await page.keyboard.press("Alt+ArrowDown");
+    await page.getByRole("navigation", { name: "Where you are" }).waitFor();
+    await check("a subgraph from inside");
+    await page.keyboard.press("Alt+ArrowUp");
+    for (let step = 0; step < 12; step += 1) await page.keyboard.press("Alt+-");
+    await expect.poll(() => page.locator(".card").count()).toBe(0);
+    await check("from afar");
+    await page.keyboard.press("Alt+n");
+    await page.locator(".empty-canvas").waitFor();
+    await check("an empty workflow");
+  },
+  LONG,
+);
+
+test(
+  "results: running, dock, pictures, mask",
+  async () => {
+    await open("text_to_image", smallAndQuick);
+    await page.keyboard.press("Control+Enter");
+    await check("running");
+    await page.locator(".card .picture img").first().waitFor({ timeout: 110_000 });
+    await check("a result");
+    for (const name of ["Queue", "History"]) {
+      await page.getByRole("tab", { name: new RegExp(`^${name}`) }).click();
+      await page.getByRole("tabpanel", { name }).waitFor();
+      await check(name);
+    }
+    await page.locator("#result-0 img").waitFor();
+    await page.locator("#result-0").click();
+    await check("a result chosen");
+    await page.locator("#result-0").dblclick();
+    await page.locator("dialog").first().waitFor();
+    await check("a picture in full");
+    await page.keyboard.press("Escape");
+    await open("text_to_image", (workflow) => {
+      smallAndQuick(workflow);
+      for (const node of workflow.nodes) {
+        if (node.type === "KSampler") node.widgets_values[0] = 11;
+      }
+    });
+    await page.keyboard.press("Control+Enter");
+    await page.locator("#result-1 img").waitFor({ timeout: 110_000 });
+    await command("Compare two results");
+    await page.locator("dialog").first().waitFor();
+    await check("two results compared");
+    await page.keyboard.press("Escape");
+    await command("Differences of the open workflow to the result");
+    await check("what differs");
+    await open("inpaint");
+    await card("Load Image").locator(".card-title").click();
+    await command("Paint the mask of the selected picture");
+    await page.getByRole("application", { name: /^The picture/ }).waitFor();
+    await check("the mask");
+  },
+  LONG,
+);
