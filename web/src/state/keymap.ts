@@ -126,6 +126,7 @@ export function hearKeys(): () => void {
 function mayAct(command: Command, key: string, target: EventTarget | null): boolean {
   if (!(target instanceof Element)) return true;
   if (target.closest(ABOVE) !== null) return false;
+  if (target.closest("[role=listbox]") !== null) return SILENT.test(key) && key !== "Escape";
   if (isTyping(target)) return command.fields === true && SILENT.test(key);
   if (/^(Ctrl|Alt)\+/.test(key)) return true;
   if (FOCAL.test(key) && !isOnCanvas(target)) return false;
@@ -135,7 +136,7 @@ function mayAct(command: Command, key: string, target: EventTarget | null): bool
   return control === null || !NATIVE.test(key);
 }
 
-const ABOVE = "dialog, [role=dialog], [role=menu], [role=listbox]";
+const ABOVE = "dialog, [role=dialog], [role=menu]";
 
 /** Nothing has the focus, or the canvas itself, or one of its nodes, but none of their fields. */
 function isOnCanvas(target: Element): boolean {
