@@ -104,6 +104,9 @@ const ALWAYS = {
   deleteKeyCode: null,
   selectionKeyCode: null,
   multiSelectionKeyCode: ADDING,
+  // The cards have the focus, and commands the keys: see roving.ts.
+  nodesFocusable: false,
+  edgesFocusable: false,
   disableKeyboardA11y: true,
   elevateNodesOnSelect: true,
 } as const satisfies ReactFlowProps<FlowNode, FlowEdge>;
@@ -176,7 +179,7 @@ function Board() {
       <Above />
       <ContextMenu box={box} painted={painted} />
       {tab.graph.order.length === 0 && <Empty />}
-    </div>
+    </section>
   );
 }
 

@@ -4,6 +4,7 @@ import { type DragEvent, type MouseEvent, type RefObject, useMemo } from "react"
 import type { Point } from "../document/graph";
 import { openFile } from "../state/files";
 import { enter } from "../state/levels";
+import { gliding } from "../state/motion";
 import { isInstance } from "../state/places";
 import { takeDropped } from "../state/results";
 import { boundsOf } from "../state/shape";
@@ -47,7 +48,7 @@ export function usePointing(
         if (enterAt(event.target) || !isPane(event.target)) return;
         const key = overview ? nodeAt(exactly(event)) : null;
         const bounds = key === null ? null : boundsOf(activeTab().graph, [key]);
-        if (bounds !== null) void flow.fitBounds(bounds, { padding: 0.6, duration: 240 });
+        if (bounds !== null) void flow.fitBounds(bounds, { padding: 0.6, duration: gliding(240) });
         else {
           const screen = screenOf(event);
           const at = flow.screenToFlowPosition(screen);

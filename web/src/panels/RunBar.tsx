@@ -14,7 +14,7 @@ import { t } from "../words/words";
 import { RunMenu } from "./RunMenu";
 import "./run.css";
 import { withKey } from "../state/keymap";
-import { percent, rateWords, spanOf } from "../words/format";
+import { rateWords, spanOf } from "../words/format";
 
 /** The server ends a worker that does not look at a stop for so long. */
 const GRACE = 10;

@@ -4,6 +4,7 @@
  */
 import { create } from "zustand";
 import type { Graph } from "../document/graph";
+import { percent } from "../words/format";
 import { t } from "../words/words";
 import { nameIn } from "./candidates";
 import { shareOf } from "./plan";
@@ -52,7 +53,7 @@ function announceRuns(): () => void {
       announce(t("The server is away. Your work is kept."));
     }
     if (now.running !== null) {
-      const text = t("Running, {{percent}} %", { percent: quarterOf(now.running) });
+      const text = t("Running, {{percent}}", { percent: percent(quarterOf(now.running) / 100) });
       if (text !== said) announce(text);
       said = text;
       return;

@@ -1,7 +1,7 @@
 /** What the canvas does for those who may not import it; there while it is on the screen. */
 import type { Point } from "../document/graph";
 
-interface CanvasHandle {
+export interface CanvasHandle {
   /** Shows these nodes whole, or all where none is named. */
   fit(keys?: readonly string[]): void;
   zoomIn(): void;

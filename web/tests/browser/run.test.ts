@@ -94,7 +94,7 @@ test("a long run tells how far it is, and a stop ends it", async () => {
   await expect.poll(() => page.title()).toMatch(/^\d+ % · /);
   await page
     .getByRole("log")
-    .getByText(/^Running, \d+ %$/)
+    .getByText(/^Running, \d+\s?%$/)
     .first()
     .waitFor({ state: "attached" });
   await page.getByRole("button", { name: "Stop", exact: true }).click();

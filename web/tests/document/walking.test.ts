@@ -1,3 +1,4 @@
+/** Where arrow keys lead in a graph of wires, siblings and a node that hangs on nothing. */
 import { expect, test } from "vitest";
 import type { Graph } from "../../src/document/graph";
 import { readGraph } from "../../src/document/read";

@@ -1,3 +1,4 @@
+/** What a node may be connected to, in which order, and how wires are told in words. */
 import { expect, test } from "vitest";
 import { readCatalog } from "../../src/api/catalog";
 import type { Workflow } from "../../src/document/graph";

@@ -1,3 +1,4 @@
+/** The document as a tree: frames, subgraphs, the order of nodes, finding by letters. */
 import { expect, test } from "vitest";
 import type { Workflow } from "../../src/document/graph";
 import { readGraph } from "../../src/document/read";
