@@ -30,7 +30,7 @@ export function useRoving(key: string, sentences = NO_SENTENCES, state?: string)
   const isFirst = useActive((tab) => tab.selected[0] === key);
   const mode = useActive((tab) => tab.graph.nodes[key]?.mode);
   const place = useActive(({ graph }) => placeIn(graph.order, key));
-  const count = useActive(({ graph }) => graph.order.length);
+  const total = useActive(({ graph }) => graph.order.length);
   const graph = useActive((tab) => (isFirst ? tab.graph : null));
   const catalog = useStudio((studio) => studio.catalog);
   const wires = useMemo(
@@ -38,7 +38,7 @@ export function useRoving(key: string, sentences = NO_SENTENCES, state?: string)
     [graph, catalog, key],
   );
   const parts = [
-    t("{{place}} of {{count}}", { place, count }),
+    t("{{place}} of {{total}}", { place, total }),
     mode === MODE.muted ? t("muted") : "",
     mode === MODE.bypassed ? t("bypassed") : "",
     state ?? "",

@@ -1,4 +1,5 @@
 /** German, all of it. Impersonal, and the field's own terms where artists know no others. */
+import { access } from "./german/access";
 import { canvas } from "./german/canvas";
 import { commands } from "./german/commands";
 import { panels } from "./german/panels";
@@ -7,6 +8,7 @@ import { state } from "./german/state";
 
 export const german: Readonly<Record<string, string>> = {
   ...canvas,
+  ...access,
   ...commands,
   ...panels,
   ...results,

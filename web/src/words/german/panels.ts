@@ -40,7 +40,6 @@ export const panels: Readonly<Record<string, string>> = {
   "Keys to start from": "Ausgangsbelegung",
   "Forget my own keys": "Eigene Tasten vergessen",
   "Take {{key}} from {{title}}": "{{key}} von {{title}} wegnehmen",
-  "Give {{title}} a key": "{{title}} eine Taste geben",
   "Press the keys": "Tasten drücken",
   Add: "Hinzufügen",
   "Back to the keys that {{title}} came with": "Zurück zu den ursprünglichen Tasten von {{title}}",

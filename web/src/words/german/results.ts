@@ -193,8 +193,6 @@ export const results: Readonly<Record<string, string>> = {
   "Stop now": "Sofort stoppen",
   Stop: "Stoppen",
   "Running, {{percent}}": "Läuft, {{percent}}",
-  "The run has failed": "Der Lauf ist fehlgeschlagen",
-  "The run is over": "Der Lauf ist beendet",
   "The engine is still loading": "Die Engine lädt noch",
   "{{count}} waiting_one": "Einer wartet",
   "{{count}} waiting_other": "{{count}} warten",
