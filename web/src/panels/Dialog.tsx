@@ -21,6 +21,8 @@ export function Dialog({ title, onClose, children, actions, width = "middle" }: 
     const before = document.activeElement;
     const shown = dialog.current;
     shown?.showModal();
+    // What one came for, where that is to type or to choose; else the first button.
+    shown?.querySelector<HTMLElement>(".body :is(input, select, textarea)")?.focus();
     return () => {
       shown?.close();
       if (before instanceof HTMLElement) before.focus();

@@ -97,7 +97,7 @@ function Control({ id, described, control, why }: ControlProps) {
         <input
           {...names}
           type="checkbox"
-          className="switch"
+          className="setting-switch"
           checked={value === true}
           onChange={(event) => set(id, event.currentTarget.checked)}
         />

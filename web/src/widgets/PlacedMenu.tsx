@@ -33,7 +33,6 @@ export function PlacedMenu({ label, items, at, onClose }: Props) {
   useEffect(() => {
     const before = document.activeElement;
     const shown = list.current;
-    shown?.showPopover();
     entriesIn(shown)[0]?.focus();
     return () => {
       if (shown?.contains(document.activeElement) && before instanceof HTMLElement) before.focus();
@@ -70,6 +69,8 @@ function Entries({ ref, label, items, at, onClose, onDone }: EntriesProps) {
   const [place, setPlace] = useState(at);
   const [open, setOpen] = useState<number | null>(null);
   useLayoutEffect(() => {
+    // Until it is shown it has no size.
+    ref.current?.showPopover();
     const { width = 0, height = 0 } = ref.current?.getBoundingClientRect() ?? {};
     setPlace({
       x: Math.max(4, Math.min(at.x, window.innerWidth - width - 4)),
@@ -137,7 +138,6 @@ function Entry({ item, open, onOpen, onDone }: EntryProps) {
   const { label, keys, disabled, checked, colour, entries } = item;
   useEffect(() => {
     if (!open) return;
-    inner.current?.showPopover();
     entriesIn(inner.current)[0]?.focus();
   }, [open]);
   const choose = () => {

@@ -64,7 +64,7 @@ describe("in German", () => {
   test("days, lists and keys are named", () => {
     expect(longDay(new Date(2026, 10, 20), new Date(2026, 10, 22))).toBe("Freitag, 20. November");
     expect(anyOf(["IMAGE", "MASK"])).toBe("IMAGE oder MASK");
-    expect(shownKey("Ctrl+Shift+Delete")).toBe("Strg Umschalt Entf");
+    expect(shownKey("Ctrl+Shift+Delete")).toBe("Strg Shift Entf");
   });
 
   test("what was kept in English is said in German", () => {

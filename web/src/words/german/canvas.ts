@@ -8,7 +8,7 @@ export const canvas: Readonly<Record<string, string>> = {
   "Pull a wire here for another port":
     "Für einen weiteren Anschluss eine Verbindung hierher ziehen",
   "Where you are": "Aktueller Ort",
-  Shift: "Umschalt",
+  Shift: "Shift",
   "Double-click to add a node, or drop a workflow or a picture made with one here.":
     "Doppelklick fügt einen Knoten hinzu. Workflows und Bilder, die damit entstanden sind, lassen sich hier ablegen.",
   Resize: "Größe ändern",

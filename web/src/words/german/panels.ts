@@ -84,7 +84,7 @@ export const panels: Readonly<Record<string, string>> = {
   Dismiss: "Ausblenden",
   Categories: "Kategorien",
   "Used lately": "Zuletzt verwendet",
-  Enter: "Eingabe",
+  Enter: "Enter",
   replace: "ersetzen",
   add: "hinzufügen",
   "add, stay open": "hinzufügen, offen bleiben",
@@ -205,7 +205,7 @@ export const panels: Readonly<Record<string, string>> = {
   "Open as an app": "Als App öffnen",
   "Open this workflow as an app": "Diesen Workflow als App öffnen",
   "This workflow has no form yet.": "Dieser Workflow hat noch kein Formular.",
-  "Make one of its prompts, sizes and seeds": "Eines aus Prompts, Größen und Seeds anlegen",
+  "Make one of its prompts, sizes and seeds": "Aus Prompts, Größen und Seeds anlegen",
   "No result is chosen to be shown.": "Kein Ergebnis ist zum Anzeigen gewählt.",
   "{{title}} appears here.": "{{title}} erscheint hier.",
   Brush: "Pinsel",
@@ -217,7 +217,7 @@ export const panels: Readonly<Record<string, string>> = {
   "The picture is being read.": "Das Bild wird gelesen.",
   "Keep the mask": "Maske behalten",
   "The picture. Arrows move the brush, with Shift they paint, Enter acts; brackets change the size.":
-    "Das Bild. Pfeiltasten bewegen den Pinsel, mit Umschalt malen sie, die Eingabetaste wirkt; eckige Klammern ändern die Größe.",
+    "Das Bild. Pfeiltasten bewegen den Pinsel, mit Shift malen sie, Enter wirkt; eckige Klammern ändern die Größe.",
   "{{width}} x {{height}} pixels, {{percent}} masked, shown at {{zoom}}":
     "{{width}} x {{height}} Pixel, {{percent}} maskiert, gezeigt mit {{zoom}}",
   Tool: "Werkzeug",

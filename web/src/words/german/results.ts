@@ -129,7 +129,7 @@ export const results: Readonly<Record<string, string>> = {
   "{{count}} results_one": "{{count}} Ergebnis",
   "{{count}} results_other": "{{count}} Ergebnisse",
   "Search the results": "Ergebnisse durchsuchen",
-  "Words of the prompt, model or seed": "Wörter aus Prompt, Modell oder Seed",
+  "Words of the prompt, model or seed": "Prompt, Modell oder Seed",
   "Size of the pictures": "Größe der Bilder",
   "Looking through the history": "Der Verlauf wird durchsucht",
   "Nothing that has run fits this search.": "Kein Lauf passt zu dieser Suche.",
