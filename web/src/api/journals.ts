@@ -2,7 +2,7 @@
  * The server's journals of open documents, typed. Knows that they are numbered lines, not what a
  * line means.
  */
-import { type Codec, Refused } from "./client";
+import { type Codec, makeTransport, orNull, Refused } from "./transport";
 
 export interface JournalInfo {
   id: string;
@@ -25,58 +25,25 @@ export type JournalServer = ReturnType<typeof makeJournals>;
 
 const FOLDER = "/api/calotype/journals";
 
-export function makeJournals(codec: Codec, request: typeof fetch = (...given) => fetch(...given)) {
-  async function ask(path: string, init?: RequestInit): Promise<Response> {
-    const answer = await request(`${FOLDER}${path}`, init);
-    if (answer.ok) return answer;
-    const body = bodyOf(await answer.text());
-    throw new Refused(
-      answer.status,
-      messageOf(body) ?? `${answer.status} for journals${path}`,
-      body,
-    );
-  }
-
-  function bodyOf(text: string): unknown {
-    try {
-      return codec.parse(text);
-    } catch (error) {
-      if (error instanceof SyntaxError) return text;
-      throw error;
-    }
-  }
-
+export function makeJournals(codec: Codec, request?: typeof fetch) {
+  const { ask, read } = makeTransport(codec, request);
   function send(method: "POST" | "PUT") {
     return async (id: string, window: string, lines: string, keepalive = false) => {
       const query = new URLSearchParams({ window });
-      await ask(`/${id}?${query}`, { method, body: lines, keepalive });
+      await ask(`${FOLDER}/${id}?${query}`, { method, body: lines, keepalive });
     };
   }
 
   return {
-    async list(): Promise<JournalInfo[]> {
-      return codec.parse(await (await ask("")).text()) as JournalInfo[];
-    },
+    list: () => read<JournalInfo[]>(FOLDER),
     /** The lines of one; null where there is none. */
-    async read(id: string): Promise<string | null> {
-      try {
-        return await (await ask(`/${id}`)).text();
-      } catch (error) {
-        if (error instanceof Refused && error.status === 404) return null;
-        throw error;
-      }
-    },
+    read: (id: string) => orNull(async () => (await ask(`${FOLDER}/${id}`)).text()),
     append: send("POST"),
     replace: send("PUT"),
     async remove(id: string): Promise<void> {
-      await ask(`/${id}`, { method: "DELETE" });
+      await ask(`${FOLDER}/${id}`, { method: "DELETE" });
     },
   };
-}
-
-function messageOf(body: unknown): string | null {
-  const { error } = (body ?? {}) as { error?: unknown };
-  return typeof error === "string" ? error : null;
 }
 
 export function conflictOf(error: unknown): JournalConflict | null {

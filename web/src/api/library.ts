@@ -2,7 +2,7 @@
  * The user's saved workflows on the server, and their earlier versions, typed. Knows files and
  * texts, not what a workflow is.
  */
-import { type Codec, Refused } from "./client";
+import { type Codec, makeTransport, orNull, type Transport } from "./transport";
 
 export interface SavedFile {
   /** Below the folder that was listed. */
@@ -39,41 +39,19 @@ export interface Version {
 const FILES = "/api/userdata";
 const VERSIONS = "/api/calotype/versions";
 
-export function makeLibrary(codec: Codec, request: typeof fetch = (...given) => fetch(...given)) {
-  async function ask(url: string, init?: RequestInit): Promise<Response> {
-    const answer = await request(url, init);
-    if (answer.ok) return answer;
-    const text = await answer.text();
-    throw new Refused(answer.status, messageOf(text) ?? `${answer.status} for ${url}`, text);
-  }
+export function makeLibrary(codec: Codec, request?: typeof fetch) {
+  const transport = makeTransport(codec, request);
+  return { ...workflowRoutes(transport), ...versionRoutes(transport) };
+}
 
-  function messageOf(text: string): string | null {
-    try {
-      const { error } = codec.parse(text) as { error?: unknown };
-      return typeof error === "string" ? error : null;
-    } catch (error) {
-      if (error instanceof SyntaxError) return null;
-      throw error;
-    }
-  }
-
-  async function orNull<Found>(wanted: () => Promise<Found>): Promise<Found | null> {
-    try {
-      return await wanted();
-    } catch (error) {
-      if (error instanceof Refused && error.status === 404) return null;
-      throw error;
-    }
-  }
-
+function workflowRoutes({ ask, read }: Transport) {
   const fileAt = (path: string) => `${FILES}/${encodeURIComponent(path)}`;
 
   return {
     /** The files of a folder and those below it; none where there is no such folder. */
     async list(folder: string): Promise<SavedFile[]> {
       const query = new URLSearchParams({ dir: folder, recurse: "true", full_info: "true" });
-      const found = await orNull(async () => (await ask(`${FILES}?${query}`)).text());
-      return found === null ? [] : (codec.parse(found) as SavedFile[]);
+      return (await orNull(() => read<SavedFile[]>(`${FILES}?${query}`))) ?? [];
     },
     read(path: string): Promise<Stamped | null> {
       return orNull(async () => {
@@ -92,10 +70,14 @@ export function makeLibrary(codec: Codec, request: typeof fetch = (...given) => 
     async move(path: string, target: string): Promise<void> {
       await ask(`${fileAt(path)}/move/${encodeURIComponent(target)}`, { method: "POST" });
     },
+  };
+}
+
+function versionRoutes({ ask, read }: Transport) {
+  return {
     /** Those of a workflow by all the names it had, newest first. */
-    async versions(of: readonly string[]): Promise<Version[]> {
-      const query = new URLSearchParams(of.map((each) => ["of", each]));
-      return codec.parse(await (await ask(`${VERSIONS}?${query}`)).text()) as Version[];
+    versions(of: readonly string[]): Promise<Version[]> {
+      return read(`${VERSIONS}?${new URLSearchParams(of.map((each) => ["of", each]))}`);
     },
     version({ of, when }: Pick<Version, "of" | "when">): Promise<string | null> {
       const query = new URLSearchParams({ of });

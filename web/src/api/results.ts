@@ -1,5 +1,6 @@
 /** The routes for the queue's order and for what has run; see `client.ts`, which includes them. */
 import type { ImageFile, Job, JobStatus } from "./jobs";
+import type { Transport } from "./transport";
 
 /** Where in its batch a job stands: what each axis varies, and the job's value on each. */
 export interface BatchPlace {
@@ -51,20 +52,15 @@ interface HistoryPage {
   workflows?: { id: string; title: string; count: number }[];
 }
 
-interface Transport {
-  read: <Answer>(path: string, init?: RequestInit) => Promise<Answer>;
-  post: (path: string, body: unknown, init?: RequestInit) => Promise<Response>;
-}
-
 export function resultsRoutes({ read, post }: Transport) {
   return {
-    queue: (limit: number) => read<QueueListed>(`/calotype/queue?limit=${limit}`),
+    queue: (limit: number) => read<QueueListed>(`/api/calotype/queue?limit=${limit}`),
     /** null is behind all that waits. */
     moveInQueue: (id: string, before: string | null) =>
-      post("/calotype/queue/move", { prompt_id: id, before }),
+      post("/api/calotype/queue/move", { prompt_id: id, before }),
     /** Takes out what waits, stops what runs, whoever queued it. */
-    cancelJobs: (ids: readonly string[]) => post("/jobs/cancel", { job_ids: ids }),
-    pauseQueue: (paused: boolean) => post("/calotype/queue/pause", { paused }),
+    cancelJobs: (ids: readonly string[]) => post("/api/jobs/cancel", { job_ids: ids }),
+    pauseQueue: (paused: boolean) => post("/api/calotype/queue/pause", { paused }),
     async history(
       wanted: HistoryQuery,
       { limit, offset = 0, days = false }: { limit: number; offset?: number; days?: boolean },
@@ -81,13 +77,13 @@ export function resultsRoutes({ read, post }: Transport) {
         query.set("days", "true");
         query.set("zone", String(-new Date().getTimezoneOffset()));
       }
-      return await read<HistoryPage>(`/calotype/history?${query}`);
+      return await read<HistoryPage>(`/api/calotype/history?${query}`);
     },
     star: (ids: readonly string[], starred: boolean) =>
-      post("/calotype/history/star", { job_ids: ids, starred }),
+      post("/api/calotype/history/star", { job_ids: ids, starred }),
     /** Forgets; with `files`, deletes what they made, too. Outlives the page that asks for it. */
     deleteJobs: (ids: readonly string[], files: boolean) =>
-      post("/calotype/history/delete", { job_ids: ids, files }, { keepalive: true }),
+      post("/api/calotype/history/delete", { job_ids: ids, files }, { keepalive: true }),
   };
 }
 

@@ -1,6 +1,7 @@
 /** Brings a file to the server and says how far it is. `fetch` could not say that. */
-import { Refused } from "./client";
+
 import type { ImageFile } from "./jobs";
+import { Refused } from "./transport";
 
 interface Bringing {
   /** From 0 to 1. */

@@ -3,7 +3,7 @@
  * format use. The palette lists them among the nodes.
  */
 import { create } from "zustand";
-import { Refused } from "../api/client";
+import { Refused } from "../api/transport";
 import type { NodeSchema } from "../api/types";
 import { type Point, subgraphOf } from "../document/graph";
 import { type Json, parseJson, writeJson } from "../document/json";

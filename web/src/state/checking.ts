@@ -2,7 +2,8 @@
  * What the server thinks of the open document, asked as one edits and after each run: what is
  * wrong with it, and what a run would do.
  */
-import { type Checked, Refused, type Report } from "../api/client";
+import type { Checked, Report } from "../api/client";
+import { Refused } from "../api/transport";
 import type { Plan } from "../api/types";
 import type { Workflow } from "../document/graph";
 import { writeGraph } from "../document/write";

@@ -3,8 +3,8 @@
  * a copy in this browser until it has them. Knows neither the screen nor other documents.
  */
 
-import { Refused } from "../api/client";
 import { conflictOf, type JournalServer } from "../api/journals";
+import { Refused } from "../api/transport";
 import type { Workflow } from "../document/graph";
 import {
   lineOf,

@@ -2,7 +2,7 @@
  * Keeps every open document in a journal of its own, from its first moment until it is closed and
  * after. A document belongs to one window; a window that loses one goes on with a copy.
  */
-import { Refused } from "../api/client";
+import { Refused } from "../api/transport";
 import type { Replayed, TabState } from "../document/journal";
 import { t } from "../words/words";
 import { leaveClosed, noteClosed, useClosed } from "./closed";

@@ -1,6 +1,6 @@
 /** Files brought to the server for a widget, by button, drop or paste: how far, and what went wrong. */
 import { create } from "zustand";
-import { Refused } from "../api/client";
+import { Refused } from "../api/transport";
 import type { InputSchema } from "../api/types";
 import { bring } from "../api/upload";
 import { bytesOf } from "../words/format";

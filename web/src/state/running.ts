@@ -1,7 +1,8 @@
 /** Run, stop, and what the server thinks of a document as one edits it. */
 import { create } from "zustand";
-import { Refused, socketUrl } from "../api/client";
+import { socketUrl } from "../api/client";
 import { listen } from "../api/socket";
+import { Refused } from "../api/transport";
 import type { Plan } from "../api/types";
 import { isObject, type Json, parseJson } from "../document/json";
 import { writeGraph } from "../document/write";

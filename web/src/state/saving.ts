@@ -3,8 +3,8 @@
  * without a word, and nothing that cannot be read is replaced at all.
  */
 import { create } from "zustand";
-import { Refused } from "../api/client";
 import type { Stamped } from "../api/library";
+import { Refused } from "../api/transport";
 import { parseJson, writeJson } from "../document/json";
 import { NotAWorkflow } from "../document/read";
 import { writeGraph } from "../document/write";

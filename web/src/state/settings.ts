@@ -3,7 +3,7 @@
  * browser so that the first thing drawn is right already. Each setting says why it is one.
  */
 import { create } from "zustand";
-import { Refused } from "../api/client";
+import { Refused } from "../api/transport";
 import { LANGUAGES, preferred } from "../words/words";
 import { client } from "./server";
 import { tellError } from "./view";

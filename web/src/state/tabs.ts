@@ -1,5 +1,5 @@
 /** The tabs of open documents: closed without loss, renamed with their file, put in order. */
-import { Refused } from "../api/client";
+import { Refused } from "../api/transport";
 import { t } from "../words/words";
 import { askText } from "./ask";
 import { useClosed } from "./closed";

@@ -1,7 +1,7 @@
 /** The user's saved workflows as a list: folders, the deleted ones, and what is done with a file. */
 import { create } from "zustand";
-import { Refused } from "../api/client";
 import type { SavedFile } from "../api/library";
+import { Refused } from "../api/transport";
 import { t } from "../words/words";
 import { type Closed, useClosed } from "./closed";
 import { listClosed } from "./restore";

@@ -1,9 +1,10 @@
 /** The client's requests and what it makes of refusals; the catalog; the socket. */
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { readCatalog } from "../../src/api/catalog";
-import { makeClient, Refused } from "../../src/api/client";
+import { makeClient } from "../../src/api/client";
 import { readFrame } from "../../src/api/frames";
 import { type Connection, listen } from "../../src/api/socket";
+import { Refused } from "../../src/api/transport";
 import type { ServerMessage } from "../../src/api/types";
 import { parseJson, writeJson } from "../../src/document/json";
 

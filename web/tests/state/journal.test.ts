@@ -1,6 +1,6 @@
 /** A journal reaches the server whatever the server does meanwhile: away, slow, emptied, taken. */
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { Refused } from "../../src/api/client";
+import { Refused } from "../../src/api/transport";
 import { addNode, moveNodes } from "../../src/document/edit";
 import { emptyGraph, type GraphNode } from "../../src/document/graph";
 import { replay, type TabState } from "../../src/document/journal";

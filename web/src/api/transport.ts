@@ -1,0 +1,83 @@
+/**
+ * Requests to the server, and what an answer that is no success becomes. How JSON is read and
+ * written is passed in, because seeds are larger than JavaScript's numbers. Knows no route.
+ */
+
+export interface Codec {
+  parse: (text: string) => unknown;
+  write: (value: unknown) => string;
+}
+
+/** An answer that is no success; `body` is what the server said about it. */
+export class Refused extends Error {
+  constructor(
+    readonly status: number,
+    message: string,
+    readonly body: unknown,
+  ) {
+    super(message);
+  }
+}
+
+export interface Transport {
+  /** Throws `Refused` for an answer that is no success. */
+  ask: (url: string, init?: RequestInit) => Promise<Response>;
+  read: <Answer>(url: string, init?: RequestInit) => Promise<Answer>;
+  post: (url: string, body: unknown, init?: RequestInit) => Promise<Response>;
+  /** Posts, and reads what comes back. */
+  exchange: <Answer>(url: string, body: unknown, init?: RequestInit) => Promise<Answer>;
+}
+
+export function makeTransport(
+  codec: Codec,
+  request: typeof fetch = (...given) => fetch(...given),
+): Transport {
+  async function ask(url: string, init?: RequestInit): Promise<Response> {
+    const answer = await request(url, init);
+    if (answer.ok) return answer;
+    const body = bodyOf(await answer.text());
+    throw new Refused(answer.status, messageOf(body) ?? `${answer.status} for ${url}`, body);
+  }
+  function bodyOf(text: string): unknown {
+    try {
+      return codec.parse(text);
+    } catch (error) {
+      if (error instanceof SyntaxError) return text;
+      throw error;
+    }
+  }
+  async function read<Answer>(url: string, init?: RequestInit): Promise<Answer> {
+    return codec.parse(await (await ask(url, init)).text()) as Answer;
+  }
+  const posted = (body: unknown, init: RequestInit = {}): RequestInit => ({
+    method: "POST",
+    body: codec.write(body),
+    headers: { "Content-Type": "application/json" },
+    ...init,
+  });
+  return {
+    ask,
+    read,
+    post: (url, body, init) => ask(url, posted(body, init)),
+    exchange: (url, body, init) => read(url, posted(body, init)),
+  };
+}
+
+/** What is asked for; null where there is no such thing. */
+export async function orNull<Found>(wanted: () => Promise<Found>): Promise<Found | null> {
+  try {
+    return await wanted();
+  } catch (error) {
+    if (error instanceof Refused && error.status === 404) return null;
+    throw error;
+  }
+}
+
+function messageOf(body: unknown): string | null {
+  if (typeof body !== "object" || body === null || !("error" in body)) return null;
+  const { error } = body as { error: unknown };
+  if (typeof error === "string") return error;
+  if (typeof error !== "object" || error === null) return null;
+  const { message, details } = error as { message?: string; details?: string };
+  return [message, details].filter(Boolean).join(": ") || null;
+}
