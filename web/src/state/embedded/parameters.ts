@@ -4,7 +4,7 @@
  */
 import type { JsonObject } from "../../document/json";
 
-export interface Parameters {
+interface Parameters {
   positive: string;
   negative: string;
   settings: ReadonlyMap<string, string>;
