@@ -6,7 +6,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
 import { type ESTree, parseSync, Visitor } from "vite";
 
-export const WEB = resolve(import.meta.dirname, "../..");
+const WEB = resolve(import.meta.dirname, "../..");
 
 export interface Source {
   /** The path below web/, with slashes. */
@@ -15,7 +15,7 @@ export interface Source {
   readonly parsed: ReturnType<typeof parseSync>;
 }
 
-export interface Imported {
+interface Imported {
   /** The file it leads to, below web/. */
   readonly to: string;
   /** What is taken: names, or everything ("*"). */

@@ -15,7 +15,7 @@ interface Node {
   [part: string]: unknown;
 }
 
-export interface Found {
+interface Found {
   /** Sentences by key; whether they are told by number. */
   keys: Map<string, { plural: boolean; where: string }>;
   /** Words that no `t()` sees, with their place. */
