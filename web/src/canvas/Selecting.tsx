@@ -65,25 +65,12 @@ function hear(
     drawn = false;
     if (event.button !== 0 || event.pointerType === "touch" || held.current.space) return;
     if (!isPane(event.target)) return;
-    const kind = kindOf(event);
     const start = at(event);
-    if (kind === null || (!hasModifier(event) && held.current.taken(start))) return;
-    drawing = {
-      pointer: event.pointerId,
-      kind,
-      byAlt: event.altKey && kind === "lasso",
-      start,
-      screen: { x: event.clientX, y: event.clientY },
-      points: [start],
-      before: activeTab().selected,
-      boxes: boxesOf(),
-    };
+    if (!hasModifier(event) && held.current.taken(start)) return;
+    drawing = begun(event, start);
   };
   const keepView = (event: MouseEvent) => {
-    if (drawing === null) return;
-    event.stopPropagation();
-    event.preventDefault();
-    if (document.activeElement instanceof HTMLElement) document.activeElement.blur();
+    if (drawing !== null) keepFromCanvas(event);
   };
   const move = (event: PointerEvent) => {
     placeFreely(event.ctrlKey || event.metaKey);
@@ -108,20 +95,39 @@ function hear(
     if (drawn) event.stopPropagation();
     drawn = false;
   };
-  element.addEventListener("pointerdown", press, true);
-  element.addEventListener("mousedown", keepView, true);
-  element.addEventListener("click", click, true);
-  window.addEventListener("pointermove", move, true);
-  window.addEventListener("pointerup", release);
-  window.addEventListener("pointercancel", release);
-  return () => {
-    element.removeEventListener("pointerdown", press, true);
-    element.removeEventListener("mousedown", keepView, true);
-    element.removeEventListener("click", click, true);
-    window.removeEventListener("pointermove", move, true);
-    window.removeEventListener("pointerup", release);
-    window.removeEventListener("pointercancel", release);
+  const heard = new AbortController();
+  const before = { capture: true, signal: heard.signal };
+  element.addEventListener("pointerdown", press, before);
+  element.addEventListener("mousedown", keepView, before);
+  element.addEventListener("click", click, before);
+  window.addEventListener("pointermove", move, before);
+  for (const end of ["pointerup", "pointercancel"]) {
+    window.addEventListener(end, release, { signal: heard.signal });
+  }
+  return () => heard.abort();
+}
+
+/** What a press begins to draw; null where it moves the view. */
+function begun(event: PointerEvent, start: Point): Drawing | null {
+  const kind = kindOf(event);
+  if (kind === null) return null;
+  return {
+    pointer: event.pointerId,
+    kind,
+    byAlt: event.altKey && kind === "lasso",
+    start,
+    screen: { x: event.clientX, y: event.clientY },
+    points: [start],
+    before: activeTab().selected,
+    boxes: boxesOf(),
   };
+}
+
+/** The canvas would move its view; without it, a field still has to lose the focus. */
+function keepFromCanvas(event: MouseEvent): void {
+  event.stopPropagation();
+  event.preventDefault();
+  if (document.activeElement instanceof HTMLElement) document.activeElement.blur();
 }
 
 function hasModifier(event: MouseEvent): boolean {

@@ -5,6 +5,7 @@ import { addNode, connect } from "./edit";
 import {
   type Draft,
   type Graph,
+  type GraphNode,
   type Point,
   subgraphOf,
   type WidgetLayout,
@@ -56,40 +57,58 @@ export function pasteNodes(
   const copied = readGraph(snippet, layout);
   const nodes = copied.order.flatMap((key) => copied.nodes[key] ?? []);
   if (nodes.length === 0) throw new NotAWorkflow("There are no nodes to paste.");
-  if (workflow !== undefined) {
-    bring(workflow, copied);
-    const held = nodes.find((each) => selfHolding(workflow, graph, each.type));
-    const name = subgraphOf(workflow.definitions, held?.type)?.name;
-    if (name !== undefined) {
-      throw new NotAWorkflow("{{name}} cannot lie in itself. Put it down one level further up.", {
-        name,
-      });
-    }
-  }
+  if (workflow !== undefined) bringAlong(copied, workflow, graph);
   const left = Math.min(...nodes.map((each) => each.position.x));
   const top = Math.min(...nodes.map((each) => each.position.y));
-  const renamed = new Map<string, string>();
-  for (const node of nodes) {
-    const id = graph.lastNodeId + 1;
-    renamed.set(node.key, String(id));
-    addNode(graph, {
-      ...node,
-      key: String(id),
-      id,
-      position: { x: node.position.x - left + at.x, y: node.position.y - top + at.y },
-      inputs: node.inputs.map((each) => ({
-        ...each,
-        link: null,
-        saved: { ...each.saved, link: null },
-      })),
-      outputs: node.outputs.map((each) => ({
-        ...each,
-        links: [],
-        saved: { ...each.saved, links: [] },
-      })),
-      saved: { ...node.saved, id },
-    });
-  }
+  const by = { x: at.x - left, y: at.y - top };
+  const renamed = new Map(nodes.map((node) => [node.key, pasteNode(graph, node, by)]));
+  const joined = pasteLinks(graph, copied, renamed, withLinks);
+  pastePoints(graph, copied, joined, by);
+  pasteFrames(graph, copied, renamed, by);
+  return [...renamed.values()];
+}
+
+/** The subgraphs of what is pasted, which must not come to lie in themselves. */
+function bringAlong(copied: Workflow, workflow: Workflow, graph: Graph): void {
+  bring(workflow, copied);
+  const held = Object.values(copied.nodes).find((each) => selfHolding(workflow, graph, each.type));
+  const name = subgraphOf(workflow.definitions, held?.type)?.name;
+  if (name === undefined) return;
+  throw new NotAWorkflow("{{name}} cannot lie in itself. Put it down one level further up.", {
+    name,
+  });
+}
+
+/** A node with a new id, joined to nothing. Returns its key. */
+function pasteNode(graph: Draft, node: GraphNode, by: Point): string {
+  const id = graph.lastNodeId + 1;
+  addNode(graph, {
+    ...node,
+    key: String(id),
+    id,
+    position: { x: node.position.x + by.x, y: node.position.y + by.y },
+    inputs: node.inputs.map((each) => ({
+      ...each,
+      link: null,
+      saved: { ...each.saved, link: null },
+    })),
+    outputs: node.outputs.map((each) => ({
+      ...each,
+      links: [],
+      saved: { ...each.saved, links: [] },
+    })),
+    saved: { ...node.saved, id },
+  });
+  return String(id);
+}
+
+/** Joins what was pasted as it was; with `withLinks` also to what fed it. Returns the new keys. */
+function pasteLinks(
+  graph: Draft,
+  copied: Graph,
+  renamed: ReadonlyMap<string, string>,
+  withLinks: boolean,
+): Map<string, string> {
   const joined = new Map<string, string>();
   for (const key of copied.linkOrder) {
     const link = copied.links[key];
@@ -108,8 +127,5 @@ export function pasteNodes(
     );
     joined.set(key, made);
   }
-  const by = { x: at.x - left, y: at.y - top };
-  pastePoints(graph, copied, joined, by);
-  pasteFrames(graph, copied, renamed, by);
-  return [...renamed.values()];
+  return joined;
 }

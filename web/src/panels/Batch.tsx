@@ -119,8 +119,6 @@ export function Batch() {
   const axes = axesOf(rows, read, widgets);
   const count = axes === null ? 0 : countRuns(axes);
   const close = () => useView.setState({ sheet: null });
-  const change = (key: string, part: Partial<Row>) =>
-    setRows((before) => before.map((row) => (row.key === key ? { ...row, ...part } : row)));
   const go = () => {
     if (axes === null) return;
     setQueued(0);
@@ -153,32 +151,45 @@ export function Batch() {
         </>
       }
     >
-      <div className="batch">
-        {rows.map((row, index) => (
-          <AxisRow
-            key={row.key}
-            row={row}
-            index={index}
-            widgets={widgets}
-            read={read[index]}
-            onChange={(part) => change(row.key, part)}
-            onRemove={
-              rows.length > 1
-                ? () => setRows((before) => before.filter((each) => each.key !== row.key))
-                : null
-            }
-          />
-        ))}
-        <button
-          type="button"
-          className="chip"
-          onClick={() => setRows((before) => [...before, firstRow(widgets, before)])}
-        >
-          <Plus size={12} aria-hidden />
-          {t("Vary something else, too")}
-        </button>
-      </div>
+      <Rows rows={rows} widgets={widgets} read={read} onChange={setRows} />
     </Dialog>
+  );
+}
+
+interface RowsProps {
+  rows: readonly Row[];
+  widgets: readonly Widget[];
+  read: readonly Values[];
+  onChange: (rows: readonly Row[]) => void;
+}
+
+function Rows({ rows, widgets, read, onChange }: RowsProps) {
+  const change = (key: string, part: Partial<Row>) =>
+    onChange(rows.map((row) => (row.key === key ? { ...row, ...part } : row)));
+  return (
+    <div className="batch">
+      {rows.map((row, index) => (
+        <AxisRow
+          key={row.key}
+          row={row}
+          index={index}
+          widgets={widgets}
+          read={read[index]}
+          onChange={(part) => change(row.key, part)}
+          onRemove={
+            rows.length > 1 ? () => onChange(rows.filter((each) => each.key !== row.key)) : null
+          }
+        />
+      ))}
+      <button
+        type="button"
+        className="chip"
+        onClick={() => onChange([...rows, firstRow(widgets, rows)])}
+      >
+        <Plus size={12} aria-hidden />
+        {t("Vary something else, too")}
+      </button>
+    </div>
   );
 }
 

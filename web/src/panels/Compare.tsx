@@ -21,11 +21,6 @@ function Compared({ one, other }: { one: Side; other: Side }) {
   const [edge, setEdge] = useState(50);
   const [strong, setStrong] = useState(false);
   const room = useZoom();
-  const titles = {
-    wipe: t("Slider"),
-    sides: t("Side by side"),
-    difference: t("Difference"),
-  };
   return (
     <Dialog
       title={t("Two results compared")}
@@ -33,43 +28,14 @@ function Compared({ one, other }: { one: Side; other: Side }) {
       onClose={() => useLooking.setState({ compared: null })}
     >
       <div className="compare">
-        <div className="modes" role="radiogroup" aria-label={t("How they are compared")}>
-          {MODES.map((each) => (
-            // biome-ignore lint/a11y/useSemanticElements: a row of buttons of which one is on
-            <button
-              key={each}
-              type="button"
-              role="radio"
-              aria-checked={mode === each}
-              className="chip"
-              onClick={() => setMode(each)}
-            >
-              {titles[each]}
-            </button>
-          ))}
-          <span className="space" />
-          {mode === "difference" && (
-            <label className="check">
-              <input
-                type="checkbox"
-                checked={strong}
-                onChange={(event) => setStrong(event.currentTarget.checked)}
-              />
-              {t("Eight times as strong")}
-            </label>
-          )}
-          <button type="button" className="chip" onClick={() => room.setZoom(WHOLE)}>
-            {t("Whole")}
-          </button>
-          <button
-            type="button"
-            className="chip"
-            onClick={() => useLooking.setState({ compared: { one: other, other: one } })}
-          >
-            <ArrowLeftRight size={12} aria-hidden />
-            {t("Swap")}
-          </button>
-        </div>
+        <Modes
+          mode={mode}
+          onMode={setMode}
+          strong={strong}
+          onStrong={setStrong}
+          onWhole={() => room.setZoom(WHOLE)}
+          onSwap={() => useLooking.setState({ compared: { one: other, other: one } })}
+        />
         <Stage one={one} other={other} mode={mode} edge={edge} strong={strong} room={room} />
         {mode === "wipe" && (
           <input
@@ -88,6 +54,59 @@ function Compared({ one, other }: { one: Side; other: Side }) {
         </div>
       </div>
     </Dialog>
+  );
+}
+
+interface ModesProps {
+  mode: Mode;
+  onMode: (mode: Mode) => void;
+  /** Whether the difference is shown eight times as strong. */
+  strong: boolean;
+  onStrong: (strong: boolean) => void;
+  onWhole: () => void;
+  onSwap: () => void;
+}
+
+function Modes({ mode, onMode, strong, onStrong, onWhole, onSwap }: ModesProps) {
+  const titles = {
+    wipe: t("Slider"),
+    sides: t("Side by side"),
+    difference: t("Difference"),
+  };
+  return (
+    <div className="modes" role="radiogroup" aria-label={t("How they are compared")}>
+      {MODES.map((each) => (
+        // biome-ignore lint/a11y/useSemanticElements: a row of buttons of which one is on
+        <button
+          key={each}
+          type="button"
+          role="radio"
+          aria-checked={mode === each}
+          className="chip"
+          onClick={() => onMode(each)}
+        >
+          {titles[each]}
+        </button>
+      ))}
+      <span className="space" />
+      {mode === "difference" && (
+        <label className="check">
+          <input
+            type="checkbox"
+            checked={strong}
+            onChange={(event) => onStrong(event.currentTarget.checked)}
+          />
+          {t("Eight times as strong")}
+        </label>
+      )}
+      <button type="button" className="chip" onClick={onWhole}>
+        {t("Whole")}
+      </button>
+      <button type="button" className="chip" onClick={onSwap}>
+        <ArrowLeftRight size={12} aria-hidden />
+        {t("Swap")}
+      </button>
+    </div>
   );
 }
 

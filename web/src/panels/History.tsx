@@ -41,9 +41,13 @@ export function History() {
 
 const STATES: readonly JobStatus[] = ["completed", "failed", "cancelled"];
 
-function Filters({ asGrid, onGrid }: { asGrid: boolean; onGrid: (on: boolean) => void }) {
-  const { filter, total, workflows } = useHistory();
-  const states = { completed: t("Done"), failed: t("Failed"), cancelled: t("Stopped") };
+interface GridProps {
+  asGrid: boolean;
+  onGrid: (on: boolean) => void;
+}
+
+function Filters({ asGrid, onGrid }: GridProps) {
+  const { filter, total } = useHistory();
   return (
     <search className="filters">
       <SearchField />
@@ -56,6 +60,22 @@ function Filters({ asGrid, onGrid }: { asGrid: boolean; onGrid: (on: boolean) =>
         <Star size={12} aria-hidden />
         {t("With a star")}
       </button>
+      <Choices />
+      {filter.batch !== null && <OneBatch asGrid={asGrid} onGrid={onGrid} />}
+      <span className="space" />
+      <span className="found" role="status">
+        {total !== null && t("{{count}} results", { count: total })}
+      </span>
+      <Size />
+    </search>
+  );
+}
+
+function Choices() {
+  const { filter, workflows } = useHistory();
+  const states = { completed: t("Done"), failed: t("Failed"), cancelled: t("Stopped") };
+  return (
+    <>
       <select
         aria-label={t("How they ended")}
         value={filter.status ?? ""}
@@ -95,42 +115,36 @@ function Filters({ asGrid, onGrid }: { asGrid: boolean; onGrid: (on: boolean) =>
           ))}
         </select>
       )}
-      {filter.batch !== null && (
-        <>
-          <button
-            type="button"
-            className="chip"
-            aria-pressed
-            onClick={() => changeFilter({ batch: null })}
-          >
-            {t("One batch")}
-            <X size={12} aria-hidden />
-          </button>
-          <button
-            type="button"
-            className="chip"
-            onClick={() => chooseRange(0, (total ?? 0) - 1).catch(tellError)}
-          >
-            <CopyCheck size={12} aria-hidden />
-            {t("Choose all")}
-          </button>
-          <button
-            type="button"
-            className="chip"
-            aria-pressed={asGrid}
-            onClick={() => onGrid(!asGrid)}
-          >
-            <Grid3x3 size={12} aria-hidden />
-            {t("As a grid")}
-          </button>
-        </>
-      )}
-      <span className="space" />
-      <span className="found" role="status">
-        {total !== null && t("{{count}} results", { count: total })}
-      </span>
-      <Size />
-    </search>
+    </>
+  );
+}
+
+function OneBatch({ asGrid, onGrid }: GridProps) {
+  const total = useHistory((state) => state.total);
+  return (
+    <>
+      <button
+        type="button"
+        className="chip"
+        aria-pressed
+        onClick={() => changeFilter({ batch: null })}
+      >
+        {t("One batch")}
+        <X size={12} aria-hidden />
+      </button>
+      <button
+        type="button"
+        className="chip"
+        onClick={() => chooseRange(0, (total ?? 0) - 1).catch(tellError)}
+      >
+        <CopyCheck size={12} aria-hidden />
+        {t("Choose all")}
+      </button>
+      <button type="button" className="chip" aria-pressed={asGrid} onClick={() => onGrid(!asGrid)}>
+        <Grid3x3 size={12} aria-hidden />
+        {t("As a grid")}
+      </button>
+    </>
   );
 }
 

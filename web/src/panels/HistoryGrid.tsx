@@ -45,10 +45,11 @@ export function HistoryGrid() {
   );
 }
 
-function Grid() {
+/** The rows of the gallery, of which those near what is in sight are built and read. */
+function useRows() {
   const box = useRef<HTMLDivElement>(null);
   const width = useWidth(box);
-  const { days, jobs, at, chosen, revision } = useHistory();
+  const { days, revision } = useHistory();
   const size = useView((state) => state.thumbnail);
   const columns = Math.max(Math.floor((width - 2 * PADDING + GAP) / (size + GAP)), 1);
   const side = Math.floor((width - 2 * PADDING - (columns - 1) * GAP) / columns);
@@ -61,14 +62,18 @@ function Grid() {
   });
   // biome-ignore lint/correctness/useExhaustiveDependencies: sizes changed, so all is measured anew
   useEffect(() => virtual.measure(), [side, rows]);
-
   const items = virtual.getVirtualItems();
   const [first, last] = placesIn(items.map(({ index }) => rows[index]));
   // biome-ignore lint/correctness/useExhaustiveDependencies: after a change, what is in sight is read again
   useEffect(() => {
     if (last >= first) readAround(first, last).catch(tellError);
   }, [first, last, revision]);
+  return { box, rows, columns, side, virtual, items };
+}
 
+function Grid() {
+  const { box, rows, columns, side, virtual, items } = useRows();
+  const { jobs, at } = useHistory();
   const go = (to: number, range: boolean) => {
     const target = Math.min(Math.max(to, 0), jobs.length - 1);
     readAround(target, target)
@@ -116,29 +121,39 @@ function Grid() {
                 {dayName(row.day)} <span>{row.count}</span>
               </div>
             ) : (
-              <div
-                key={key}
-                role="presentation"
-                className="row"
-                style={{ top: start, height: side }}
-              >
-                {range(row.first, row.count).map((place) => (
-                  <Cell
-                    key={jobs[place]?.id ?? place}
-                    job={jobs[place]}
-                    place={place}
-                    count={jobs.length}
-                    side={side}
-                    at={place === at}
-                    chosen={chosen.has(jobs[place]?.id ?? "")}
-                    wanted={!virtual.isScrolling}
-                  />
-                ))}
-              </div>
+              <Cells key={key} row={row} top={start} side={side} wanted={!virtual.isScrolling} />
             );
           })}
         </div>
       </div>
+    </div>
+  );
+}
+
+interface CellsProps {
+  row: { first: number; count: number };
+  top: number;
+  side: number;
+  /** Whether their pictures are asked for: not while they rush by. */
+  wanted: boolean;
+}
+
+function Cells({ row, top, side, wanted }: CellsProps) {
+  const { jobs, at, chosen } = useHistory();
+  return (
+    <div role="presentation" className="row" style={{ top, height: side }}>
+      {range(row.first, row.count).map((place) => (
+        <Cell
+          key={jobs[place]?.id ?? place}
+          job={jobs[place]}
+          place={place}
+          count={jobs.length}
+          side={side}
+          at={place === at}
+          chosen={chosen.has(jobs[place]?.id ?? "")}
+          wanted={wanted}
+        />
+      ))}
     </div>
   );
 }

@@ -1,6 +1,6 @@
 /** A result in full size: to its pixels, to the next one, and with what made it beside it. */
 import { ChevronLeft, ChevronRight, Info, Maximize, Scan, X } from "lucide-react";
-import { type KeyboardEvent, useEffect, useRef, useState } from "react";
+import { type KeyboardEvent, type RefObject, useEffect, useRef, useState } from "react";
 import { viewUrl } from "../api/client";
 import type { ImageFile } from "../api/jobs";
 import type { ListedJob } from "../api/results";
@@ -22,6 +22,17 @@ export function Lightbox() {
   return <Shown url={url} />;
 }
 
+/** Shows a dialog above all while it is there; the focus goes back where it was. */
+function useModal(dialog: RefObject<HTMLDialogElement | null>): void {
+  useEffect(() => {
+    const before = document.activeElement;
+    dialog.current?.showModal();
+    return () => {
+      if (before instanceof HTMLElement) before.focus();
+    };
+  }, [dialog]);
+}
+
 function Shown({ url }: { url: string | null }) {
   const dialog = useRef<HTMLDialogElement>(null);
   const { shelf, job, file: chosen, facts } = useLooking();
@@ -34,13 +45,7 @@ function Shown({ url }: { url: string | null }) {
   const { setZoom } = room;
   // biome-ignore lint/correctness/useExhaustiveDependencies: another picture begins whole
   useEffect(() => setZoom(WHOLE), [address, setZoom]);
-  useEffect(() => {
-    const before = document.activeElement;
-    dialog.current?.showModal();
-    return () => {
-      if (before instanceof HTMLElement) before.focus();
-    };
-  }, []);
+  useModal(dialog);
   const toPixels = () => {
     if (room.box.current === null || picture.current === null) return;
     setZoom(room.zoom.scale === 1 ? pixelZoom(room.box.current, picture.current) : WHOLE);

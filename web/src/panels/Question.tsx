@@ -1,5 +1,5 @@
 /** The question that must be answered before going on, if there is one. */
-import { type FormEvent, useEffect, useId, useRef, useState } from "react";
+import { type FormEvent, type RefObject, useEffect, useId, useRef, useState } from "react";
 import { type Question as Asked, useQuestion } from "../state/ask";
 import { t } from "../words/words";
 import { Dialog } from "./Dialog";
@@ -30,34 +30,7 @@ function Form({ question }: { question: Asked }) {
       title={title}
       width="narrow"
       onClose={() => answer(null)}
-      actions={
-        <>
-          <button type="button" className="plain-button" onClick={() => answer(null)}>
-            {t("Cancel")}
-          </button>
-          {choices.slice(0, -1).map(({ id, label }) => (
-            <button
-              key={id}
-              type="button"
-              className="plain-button"
-              onClick={() => answer({ choice: id, text: typed })}
-            >
-              {label}
-            </button>
-          ))}
-          {last !== undefined && (
-            <button
-              ref={chosen}
-              type="submit"
-              form={form}
-              className="primary"
-              disabled={field !== null && typed.trim() === ""}
-            >
-              {last.label}
-            </button>
-          )}
-        </>
-      }
+      actions={<Choices question={question} typed={typed} form={form} chosen={chosen} />}
     >
       <form id={form} className="question" onSubmit={submit}>
         {field !== null && (
@@ -75,5 +48,46 @@ function Form({ question }: { question: Asked }) {
         {text !== undefined && <p className="quiet">{text}</p>}
       </form>
     </Dialog>
+  );
+}
+
+interface ChoicesProps {
+  question: Asked;
+  typed: string;
+  /** The form that the chosen one sends. */
+  form: string;
+  chosen: RefObject<HTMLButtonElement | null>;
+}
+
+function Choices({ question, typed, form, chosen }: ChoicesProps) {
+  const { field, choices, answer } = question;
+  const last = choices.at(-1);
+  return (
+    <>
+      <button type="button" className="plain-button" onClick={() => answer(null)}>
+        {t("Cancel")}
+      </button>
+      {choices.slice(0, -1).map(({ id, label }) => (
+        <button
+          key={id}
+          type="button"
+          className="plain-button"
+          onClick={() => answer({ choice: id, text: typed })}
+        >
+          {label}
+        </button>
+      ))}
+      {last !== undefined && (
+        <button
+          ref={chosen}
+          type="submit"
+          form={form}
+          className="primary"
+          disabled={field !== null && typed.trim() === ""}
+        >
+          {last.label}
+        </button>
+      )}
+    </>
   );
 }

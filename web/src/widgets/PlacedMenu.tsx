@@ -135,7 +135,7 @@ interface EntryProps {
 function Entry({ item, open, onOpen, onDone }: EntryProps) {
   const button = useRef<HTMLButtonElement>(null);
   const inner = useRef<HTMLDivElement>(null);
-  const { label, keys, disabled, checked, colour, entries } = item;
+  const { label, disabled, checked, entries } = item;
   useEffect(() => {
     if (!open) return;
     entriesIn(inner.current)[0]?.focus();
@@ -175,13 +175,7 @@ function Entry({ item, open, onOpen, onDone }: EntryProps) {
           onOpen(true);
         }}
       >
-        <span className="menu-mark">
-          {checked === true && <Check size={13} aria-hidden />}
-          {colour !== undefined && <i style={{ background: colour }} />}
-        </span>
-        <span className="menu-label">{label}</span>
-        {keys !== undefined && keys !== "" && <kbd>{keys}</kbd>}
-        {entries !== undefined && <ChevronRight size={13} aria-hidden />}
+        <EntryFace item={item} />
       </button>
       {open && entries !== undefined && box !== undefined && (
         <Entries
@@ -196,6 +190,21 @@ function Entry({ item, open, onOpen, onDone }: EntryProps) {
           onDone={onDone}
         />
       )}
+    </>
+  );
+}
+
+function EntryFace({ item }: Pick<EntryProps, "item">) {
+  const { label, keys, checked, colour, entries } = item;
+  return (
+    <>
+      <span className="menu-mark">
+        {checked === true && <Check size={13} aria-hidden />}
+        {colour !== undefined && <i style={{ background: colour }} />}
+      </span>
+      <span className="menu-label">{label}</span>
+      {keys !== undefined && keys !== "" && <kbd>{keys}</kbd>}
+      {entries !== undefined && <ChevronRight size={13} aria-hidden />}
     </>
   );
 }

@@ -1,0 +1,162 @@
+import { type KeyboardEvent, type PointerEvent, useRef } from "react";
+import type { Point } from "../document/graph";
+import { linksThrough, moveReroutes } from "../document/reroute";
+import { canvas } from "../state/canvas";
+import { branchTo, pulledFrom, removePoints } from "../state/connecting";
+import { foldedEnds } from "../state/folding";
+import { colourOf } from "../state/kinds";
+import { useSetting } from "../state/settings";
+import { GRID, outputType } from "../state/shape";
+import { activeTab, edit, endThread, select, useActive, useStudio } from "../state/studio";
+import { useView } from "../state/view";
+import { isHidden, useWiring } from "../state/wiring";
+import { t } from "../words/words";
+
+const ARROWS: Readonly<Record<string, Point>> = {
+  ArrowLeft: { x: -GRID, y: 0 },
+  ArrowRight: { x: GRID, y: 0 },
+  ArrowUp: { x: 0, y: -GRID },
+  ArrowDown: { x: 0, y: GRID },
+};
+
+/** The type of the wires through a point, and how many they are. */
+function useThrough(point: string): { type: string; count: number } {
+  const graph = useActive((tab) => tab.graph);
+  const catalog = useStudio((state) => state.catalog);
+  const through = linksThrough(graph, point);
+  const link = graph.links[through[0] ?? ""];
+  const source = graph.nodes[link?.from ?? ""];
+  const type =
+    link === undefined || source === undefined
+      ? "*"
+      : outputType(source, catalog[source.type], link.fromSlot);
+  return { type, count: through.length };
+}
+
+/** Moves the chosen points where this one is among them, else this one alone. */
+function movePoints(point: string, by: Point): void {
+  const { points } = useWiring.getState();
+  const moved = points.includes(point) ? points : [point];
+  const { reroutes } = activeTab().graph;
+  const places = moved.flatMap((key) => {
+    const at = reroutes[key]?.position;
+    return at === undefined ? [] : [[key, { x: at.x + by.x, y: at.y + by.y }] as const];
+  });
+  edit(
+    "Move the reroute point",
+    (draft) => moveReroutes(draft, Object.fromEntries(places)),
+    `point ${point}`,
+  );
+}
+
+/** What pointer and keys do to a point: move it, pull a branch from it, remove it. */
+function useGrip(point: string, position: Point | undefined) {
+  const grip = useRef<Point | null>(null);
+  const moveBy = (by: Point) => movePoints(point, by);
+  const down = (event: PointerEvent<HTMLButtonElement>) => {
+    if (event.button !== 0) return;
+    event.stopPropagation();
+    event.currentTarget.setPointerCapture(event.pointerId);
+    if (event.altKey && position !== undefined) {
+      useWiring.setState({ branch: { point, to: position } });
+      return;
+    }
+    grip.current = canvas()?.toGraph({ x: event.clientX, y: event.clientY }) ?? null;
+    const { points } = useWiring.getState();
+    if (event.shiftKey) useWiring.setState({ points: [...points, point] });
+    else if (!points.includes(point)) useWiring.setState({ points: [point] });
+    select([]);
+  };
+  const move = (event: PointerEvent) => {
+    const at = canvas()?.toGraph({ x: event.clientX, y: event.clientY });
+    if (at !== undefined && useWiring.getState().branch !== null) {
+      useWiring.setState({ branch: { point, to: at } });
+    }
+    if (grip.current === null || at === undefined) return;
+    moveBy({ x: at.x - grip.current.x, y: at.y - grip.current.y });
+    grip.current = at;
+  };
+  const up = (event: PointerEvent) => {
+    grip.current = null;
+    endThread();
+    if (useWiring.getState().branch === null) return;
+    useWiring.setState({ branch: null });
+    endBranch(point, { x: event.clientX, y: event.clientY });
+  };
+  const key = (event: KeyboardEvent) => {
+    const by = ARROWS[event.key];
+    if (by !== undefined) moveBy(by);
+    else if (event.key === "Delete" || event.key === "Backspace") removePoints([point]);
+    else return;
+    event.preventDefault();
+    event.stopPropagation();
+  };
+  const handlers = { onPointerDown: down, onPointerMove: move, onPointerUp: up, onKeyDown: key };
+  return { grip, handlers };
+}
+
+export function RoutePoint({ point }: { point: string }) {
+  const position = useActive((tab) => tab.graph.reroutes[point]?.position);
+  const isSelected = useWiring((state) => state.points.includes(point));
+  const { type, count } = useThrough(point);
+  const quiet = useSetting("calotype.quietWires");
+  useActive((tab) => tab.selected);
+  const { grip, handlers } = useGrip(point, position);
+  if (position === undefined || isOutOfSight(point, quiet)) return null;
+  return (
+    <button
+      type="button"
+      className={
+        isSelected ? "route-point nodrag nopan nokey selected" : "route-point nodrag nopan nokey"
+      }
+      style={{
+        transform: `translate(${position.x}px, ${position.y}px) translate(-50%, -50%)`,
+        ["--colour" as string]: colourOf(type),
+      }}
+      aria-label={t("Reroute point of {{count}} wires of {{type}}", { count, type })}
+      aria-pressed={isSelected}
+      title={t("Drag to move; Alt-drag or double-click for a branch; Delete removes")}
+      {...handlers}
+      onFocus={() => {
+        if (grip.current === null) useWiring.setState({ points: [point] });
+      }}
+      onBlur={() => useWiring.setState({ points: [] })}
+      onDoubleClick={(event) => {
+        event.stopPropagation();
+        endBranch(point, { x: event.clientX, y: event.clientY });
+      }}
+    />
+  );
+}
+
+/** A wire pulled from a point: onto an input, or into nothing, where the palette offers what fits. */
+function endBranch(point: string, screen: Point): void {
+  const socket = document
+    .elementsFromPoint(screen.x, screen.y)
+    .find((each) => each.matches(".react-flow__handle.target"));
+  const { nodeid, handleid } = socket instanceof HTMLElement ? socket.dataset : {};
+  const at = canvas()?.toGraph(screen);
+  const pulled = pulledFrom(point);
+  if (nodeid !== undefined && handleid !== undefined) branchTo(point, nodeid, handleid);
+  else if (pulled !== null && at !== undefined) {
+    useView.setState({ palette: { screen, at, pulled } });
+  }
+}
+
+/** A point that only wires run through whose lines are not drawn is not drawn, either. */
+function isOutOfSight(point: string, quiet: boolean): boolean {
+  const tab = activeTab();
+  const through = linksThrough(tab.graph, point);
+  return (
+    through.length > 0 &&
+    through.every((key) => {
+      const link = tab.graph.links[key];
+      return (
+        link === undefined ||
+        link.portal !== null ||
+        isHidden(tab, key, quiet) ||
+        foldedEnds(tab.graph, link).within
+      );
+    })
+  );
+}
