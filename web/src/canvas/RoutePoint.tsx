@@ -1,3 +1,4 @@
+/** A point on wires: it is moved, branched from and removed, by pointer or by keys. */
 import { type KeyboardEvent, type PointerEvent, useRef } from "react";
 import type { Point } from "../document/graph";
 import { linksThrough, moveReroutes } from "../document/reroute";

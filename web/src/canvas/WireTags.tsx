@@ -1,3 +1,4 @@
+/** The tags of named wires, which stand at their ends instead of a line. */
 import { Radio } from "lucide-react";
 import type { CSSProperties } from "react";
 import type { Link, Point } from "../document/graph";

@@ -12,7 +12,7 @@ export interface Came {
   way: "left" | "right";
 }
 
-export interface Walked {
+interface Walked {
   to: string;
   came: Came | null;
 }

@@ -12,7 +12,7 @@ import { placeOf, type Running, useRuns } from "./runs";
 import { activeOf, activeTab, type Tab, useStudio } from "./studio";
 import { useView } from "./view";
 
-export interface Line {
+interface Line {
   id: number;
   text: string;
 }

@@ -9,7 +9,7 @@ import { closeness, refusal } from "./sockets";
 import { titleOf } from "./studio";
 
 /** A socket as it can be told: whose, which, and what hangs on it. */
-export interface Socket extends Pulled {
+interface Socket extends Pulled {
   label: string;
   /** The titles of the nodes at the other ends of its wires. */
   joined: readonly string[];
