@@ -73,9 +73,7 @@ function Costs({ node, run }: { node: string; run: NodeRun | undefined }) {
     <p className="costs" data-state={mark ?? ""}>
       {mark !== null && <span className="next">{words[mark]}</span>}
       {seconds !== null && <span>{t("last time {{time}}", { time: spanOf(seconds) })}</span>}
-      {memory !== null && (
-        <span title={t("What the worker held at the highest")}>{bytesOf(memory)}</span>
-      )}
+      {memory !== null && <span title={t("Peak memory of the worker")}>{bytesOf(memory)}</span>}
     </p>
   );
 }

@@ -34,7 +34,7 @@ export function HistoryGrid() {
   return (
     <p className="empty">
       {filtered
-        ? t("Nothing that has run fits this search.")
+        ? t("No run fits this search.")
         : t("What you make is kept here, with the workflow that made it. Press Run.")}{" "}
       {filtered && (
         <button type="button" className="link" onClick={() => changeFilter(NO_FILTER)}>

@@ -108,7 +108,7 @@ function Users({ nodes }: { nodes: readonly string[] }) {
           </button>
         );
       })}
-      {nodes.length > 4 && <span>{t("and {{number}} more", { number: nodes.length - 4 })}</span>}
+      {nodes.length > 4 && <span>{t("and {{count}} more", { count: nodes.length - 4 })}</span>}
     </span>
   );
 }

@@ -216,7 +216,7 @@ function Tools({ job, place, count }: { job: ListedJob; place: number; count: nu
         type="button"
         className="ghost"
         aria-label={t("Cancel {{name}}", { name })}
-        title={t("Take it out")}
+        title={t("Remove from the queue")}
         onClick={() => void cancelJob(job.id)}
       >
         <X size={13} aria-hidden />

@@ -12,8 +12,8 @@ export function ResultTools({ job }: { job: ListedJob }) {
       {isPicture && (
         <button
           type="button"
-          aria-label={t("Use it as an input")}
-          title={t("Use it as an input")}
+          aria-label={t("Use as an input")}
+          title={t("Use as an input")}
           onClick={() => giveAsInput(file)}
         >
           <ImageUp size={13} aria-hidden />

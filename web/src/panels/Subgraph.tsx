@@ -72,7 +72,7 @@ function Instance({ node, definition }: { node: GraphNode; definition: Definitio
         </button>
         {count > 1 && (
           <button type="button" className="plain" onClick={separateSelected}>
-            {t("Make it its own")}
+            {t("Give it its own subgraph")}
           </button>
         )}
         <button type="button" className="plain" onClick={() => void saveBlueprint(node.key)}>

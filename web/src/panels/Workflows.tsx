@@ -85,7 +85,7 @@ export function Workflows() {
                 key={each.path}
                 name={lastPart(nameOf(each.from))}
                 when={each.at}
-                action={t("Bring {{name}} back", { name: nameOf(each.from) })}
+                action={t("Restore {{name}}", { name: nameOf(each.from) })}
                 run={() => void bringBack(each).catch(tellError)}
               />
             ))}

@@ -70,7 +70,7 @@ export const SETTINGS = {
   "calotype.selectionBar": {
     group: "Canvas",
     title: "Tools above the selection",
-    why: "Everything on them has a key and is in the menu of the right button, too.",
+    why: "Everything in it has a key and is in the context menu, too.",
     kind: "toggle",
     standard: true,
   },
@@ -147,7 +147,7 @@ export const SETTINGS = {
   "calotype.timings": {
     group: "Run",
     title: "Show times and memory on nodes",
-    why: "What each node took last and the memory at the highest, to find what is slow.",
+    why: "How long each node took last and its peak memory, to find what is slow.",
     kind: "toggle",
     standard: false,
   },

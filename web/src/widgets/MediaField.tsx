@@ -171,7 +171,7 @@ function elsewhere(
 ): MenuItem[] {
   const folders: MenuItem[] = [
     { label: t("From the results"), icon: FolderSearch, run: () => list("output") },
-    { label: t("From what is kept for a while"), run: () => list("temp") },
+    { label: t("From temporary files"), run: () => list("temp") },
   ];
   if (kind !== "image") return folders;
   const clipboard = { label: t("From the clipboard"), icon: ClipboardPaste, separated: true };

@@ -56,7 +56,7 @@ test("the form is changed: words, order, fields; one undo takes each back", asyn
   await form(page).getByRole("button", { name: "Change the form" }).click();
   const fields = form(page).getByRole("list", { name: "Fields of the form" }).getByRole("listitem");
   const count = await fields.count();
-  await fields.first().getByRole("textbox", { name: "Called in the form" }).fill("What to paint");
+  await fields.first().getByRole("textbox", { name: "Name in the form" }).fill("What to paint");
   await page.keyboard.press("Enter");
   await fields.first().getByRole("textbox", { name: "Heading above it" }).fill("Words");
   await page.keyboard.press("Enter");

@@ -56,7 +56,7 @@ test("a theme is chosen, and is there in another browser", async () => {
 test("a command gets another key, which works, and goes back to its own", async () => {
   await command("change the keys");
   await dialog("Change the keys").getByRole("searchbox").fill("Select all nodes");
-  await page.getByRole("button", { name: "Add a key: Select all nodes" }).click();
+  await page.getByRole("button", { name: "Add a key: Select all nodes", exact: true }).click();
   await page.keyboard.press("Control+Alt+y");
   await dialog("Change the keys").getByText("Ctrl Alt Y").waitFor();
   await page.keyboard.press("Escape");

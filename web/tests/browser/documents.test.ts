@@ -180,7 +180,7 @@ test("saved workflows are renamed, deleted and brought back; broken ones are tol
 
   await page.getByRole("textbox", { name: "Search workflows" }).fill("empty");
   await button("empty, empty file").click();
-  await page.getByText("empty is empty").waitFor();
+  await page.getByRole("status").getByText("empty is empty").waitFor();
   expect(await said("empty")).toBe("");
 });
 

@@ -108,7 +108,7 @@ test("results are found by words, seeds, stars and how they ended", async () => 
   await search.fill("100051");
   await expect.poll(() => found.textContent()).toBe("1 result");
   await search.fill("no such words");
-  await page.getByText("Nothing that has run fits this search.").waitFor();
+  await page.getByText("No run fits this search.").waitFor();
   await dock().getByRole("button", { name: "Show all" }).click();
   await expect.poll(() => search.inputValue()).toBe("");
   await page.getByRole("button", { name: "With a star" }).click();

@@ -2,7 +2,8 @@
 import { expect, test } from "vitest";
 import { english } from "../../src/words/english";
 import { german } from "../../src/words/german";
-import { wordsOfSources } from "./sources";
+import { sourcesOf } from "../house/sources";
+import { holesOf, wordsOfSources } from "./sources";
 
 /** Read as words, but shown to nobody in a language. */
 const NOT_WORDS = new Map([
@@ -43,11 +44,7 @@ const asked = [...keys.keys()].flatMap((key) =>
   plural.has(key) ? [`${key}_one`, `${key}_other`] : [key],
 );
 
-function holesOf(text: string): string[] {
-  return [...new Set(text.match(/\{\{\w+\}\}/g))].sort();
-}
-
-test("no words reach the screen past t()", () => {
+test("no words reach the screen past t(), and none without their values", () => {
   expect(past).toEqual([]);
 });
 
@@ -72,6 +69,18 @@ test("German says nothing that is not asked for any more", () => {
   expect(Object.keys(german).filter((key) => !wanted.has(key))).toEqual([]);
 });
 
+test("German has each sentence in one place", () => {
+  const places = new Map<string, string[]>();
+  for (const { path, text } of sourcesOf("src/words/german")) {
+    for (const [, quoted, bare] of text.matchAll(/^ {2}(?:("(?:[^"\\]|\\.)*")|(\w+)):/gm)) {
+      const key = quoted === undefined ? (bare ?? "") : String(JSON.parse(quoted));
+      places.set(key, [...(places.get(key) ?? []), path]);
+    }
+  }
+  expect(places.size).toBe(Object.keys(german).length);
+  expect([...places].filter(([, files]) => files.length > 1)).toEqual([]);
+});
+
 test.each([
   ["English", english],
   ["German", german],
@@ -79,7 +88,7 @@ test.each([
   const wrong = Object.entries(table).filter(([key, text]) => {
     const [given, used] = [holesOf(key), holesOf(text)];
     // One thing may be told without its number.
-    const needed = key.endsWith("_one") ? given.filter((each) => each !== "{{count}}") : given;
+    const needed = key.endsWith("_one") ? given.filter((each) => each !== "count") : given;
     return (
       used.some((each) => !given.includes(each)) || needed.some((each) => !used.includes(each))
     );

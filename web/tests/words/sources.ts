@@ -104,20 +104,33 @@ class Reader {
       if (TELLING.test(name) && first !== undefined) this.noPast(first);
       return false;
     }
-    if (first !== undefined) this.key(first, others.length > 0);
+    if (first !== undefined) this.key(first, others[0]);
     for (const each of others) this.read(each);
     return true;
   }
 
   /** A key as it is, or one of two. */
-  private key(node: Node, plural: boolean): void {
+  private key(node: Node, values: Node | undefined): void {
     if (node.type === "ConditionalExpression") {
-      this.key(node.consequent as Node, plural);
-      this.key(node.alternate as Node, plural);
+      this.key(node.consequent as Node, values);
+      this.key(node.alternate as Node, values);
     } else if (node.type === "Literal" && typeof node.value === "string") {
-      this.keep(node, node.value, plural && node.value.includes("{{count}}"));
+      this.keep(node, node.value, values !== undefined && node.value.includes("{{count}}"));
+      this.filled(node, node.value, values);
     } else if (node.type === "TemplateLiteral") {
       this.note(node, `t(${this.sourceOf(node)}): a key is written out`);
+    }
+  }
+
+  /** Every place in a sentence is given its value. */
+  private filled(node: Node, key: string, values: Node | undefined): void {
+    if (values !== undefined && values.type !== "ObjectExpression") return;
+    const given = ((values?.properties ?? []) as Node[]).map((each) =>
+      each.type === "Property" ? this.sourceOf(each.key as Node) : "...",
+    );
+    const missing = holesOf(key).filter((each) => !given.includes(each));
+    if (missing.length > 0 && !given.includes("...")) {
+      this.note(node, `${key}: nothing is given for ${missing.join(", ")}`);
     }
   }
 
@@ -180,6 +193,11 @@ class Reader {
   private sourceOf(node: Node): string {
     return this.text.slice(node.start, node.end);
   }
+}
+
+/** The names of what is filled into a sentence, in order. */
+export function holesOf(text: string): string[] {
+  return [...new Set(Array.from(text.matchAll(/\{\{(\w+)\}\}/g), ([, name]) => name ?? ""))].sort();
 }
 
 function quasisOf(node: Node): string[] {

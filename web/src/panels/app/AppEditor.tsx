@@ -68,14 +68,14 @@ function Line({ app, at }: { app: App; at: number }) {
         <button
           type="button"
           className="ghost"
-          aria-label={t("Take {{name}} out", { name })}
+          aria-label={t("Remove {{name}}", { name })}
           onClick={() => changeField(at, null)}
         >
           <X size={13} aria-hidden />
         </button>
       </span>
       <Words
-        label={t("Called in the form")}
+        label={t("Name in the form")}
         value={field.label}
         onChange={(label) => changeField(at, { label })}
       />
@@ -145,7 +145,7 @@ function Offered({ app }: { app: App }) {
         ))}
       </ul>
       {shown.length > LISTED && (
-        <p className="quiet">{t("and {{number}} more", { number: shown.length - LISTED })}</p>
+        <p className="quiet">{t("and {{count}} more", { count: shown.length - LISTED })}</p>
       )}
     </details>
   );

@@ -75,7 +75,7 @@ export const accessCommands: readonly Command[] = [
   },
   {
     id: "view.previousRegion",
-    title: "Go to the part of the screen before",
+    title: "Go to the previous part of the screen",
     group: "View",
     keys: ["Shift+F6"],
     fields: true,

@@ -138,7 +138,7 @@ export const canvas: Readonly<Record<string, string>> = {
   "Stop the upload": "Hochladen abbrechen",
   "From elsewhere": "Von woanders",
   "From the results": "Aus den Ergebnissen",
-  "From what is kept for a while": "Aus dem zeitweilig Behaltenen",
+  "From temporary files": "Aus temporären Dateien",
   "From the clipboard": "Aus der Zwischenablage",
   pasted: "eingefügt",
   "{{name}} cannot be shown.": "{{name}} lässt sich nicht anzeigen.",

@@ -169,7 +169,7 @@ export const commands: Readonly<Record<string, string>> = {
   Neighbours: "Nachbarn",
   Nothing: "Nichts",
   "Tools above the selection": "Werkzeuge über der Auswahl",
-  "Everything on them has a key and is in the menu of the right button, too.":
+  "Everything in it has a key and is in the context menu, too.":
     "Alles darauf hat eine Taste und steht auch im Kontextmenü.",
   "Shape of wires": "Form der Verbindungen",
   "Curves are easiest to follow; right angles suit graphs in rows.":
@@ -207,7 +207,7 @@ export const commands: Readonly<Record<string, string>> = {
   "Runs again whenever an edit has rested and would change a result. Seeds stay as they are.":
     "Führt erneut aus, sobald eine Änderung ruht und ein Ergebnis ändern würde. Seeds bleiben, wie sie sind.",
   "Show times and memory on nodes": "Zeiten und Speicher auf Knoten zeigen",
-  "What each node took last and the memory at the highest, to find what is slow.":
+  "How long each node took last and its peak memory, to find what is slow.":
     "Wie lange jeder Knoten zuletzt brauchte und der höchste Speicherbedarf, um Langsames zu finden.",
   "Your own keys": "Eigene Tasten",
   "Every command can have other keys than it came with.":

@@ -107,7 +107,7 @@ export const results: Readonly<Record<string, string>> = {
   "runs if it is asked for": "läuft, wenn er gebraucht wird",
   "no output needs it": "kein Ausgang braucht ihn",
   "last time {{time}}": "zuletzt {{time}}",
-  "What the worker held at the highest": "Höchster Speicherbedarf",
+  "Peak memory of the worker": "Höchster Speicherbedarf",
   "The history cannot be read: the server does not answer.":
     "Der Verlauf ist nicht lesbar: Der Server antwortet nicht.",
   Done: "Fertig",
@@ -132,7 +132,7 @@ export const results: Readonly<Record<string, string>> = {
   "Words of the prompt, model or seed": "Prompt, Modell oder Seed",
   "Size of the pictures": "Größe der Bilder",
   "Looking through the history": "Der Verlauf wird durchsucht",
-  "Nothing that has run fits this search.": "Kein Lauf passt zu dieser Suche.",
+  "No run fits this search.": "Kein Lauf passt zu dieser Suche.",
   "What you make is kept here, with the workflow that made it. Press Run.":
     "Was entsteht, bleibt hier, samt dem Workflow dazu. Zum Beginnen auf Ausführen klicken.",
   Undo: "Rückgängig",
@@ -181,8 +181,7 @@ export const results: Readonly<Record<string, string>> = {
   "Run {{name}} next": "{{name}} als Nächstes ausführen",
   "Move {{name}} up": "{{name}} nach oben",
   "Move {{name}} down": "{{name}} nach unten",
-  "Take it out": "Herausnehmen",
-  "Use it as an input": "Als Eingabe verwenden",
+  "Remove from the queue": "Aus der Warteschlange nehmen",
   "What you make appears here. Press Run.":
     "Hier erscheint, was entsteht. Zum Beginnen auf Ausführen klicken.",
   "All results": "Alle Ergebnisse",
