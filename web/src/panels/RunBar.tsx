@@ -72,11 +72,12 @@ export function RunBar() {
         <button
           type="button"
           className="stop"
+          aria-label={t("Stop")}
           title={withKey(t("Stop now"), "run.stop")}
           onClick={() => void interrupt()}
         >
           <Square size={12} fill="currentColor" aria-hidden />
-          {t("Stop")}
+          <span>{t("Stop")}</span>
         </button>
       )}
       {running !== null && <Total running={running} />}

@@ -98,10 +98,9 @@ export const state: Readonly<Record<string, string>> = {
   "Show what is missing": "Fehlendes zeigen",
   "No node of this server loads {{kind}}.": "Kein Knoten dieses Servers lädt {{kind}}.",
   Move: "Verschieben",
-  "Nothing has changed: all {{count}} nodes are cached_one":
-    "Nichts hat sich geändert: Der eine Knoten ist im Cache",
+  "Nothing has changed: all {{count}} nodes are cached_one": "Der eine Knoten ist im Cache",
   "Nothing has changed: all {{count}} nodes are cached_other":
-    "Nichts hat sich geändert: Alle {{count}} Knoten sind im Cache",
+    "Alle {{count}} Knoten sind im Cache",
   "{{count}} nodes will run_one": "{{count}} Knoten läuft",
   "{{count}} nodes will run_other": "{{count}} Knoten laufen",
   "{{run}} of {{count}} nodes will run, {{cached}} cached_one":
