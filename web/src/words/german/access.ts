@@ -9,7 +9,7 @@ export const access: Readonly<Record<string, string>> = {
   "Progress of the node": "Fortschritt des Knotens",
   "error: {{text}}": "Fehler: {{text}}",
   "Which socket of {{node}}": "Welcher Anschluss von {{node}}",
-  "takes off {{node}}": "löst {{node}} ab",
+  "takes off {{node}}": "trennt {{node}} ab",
   "New node…": "Neuer Knoten …",
   "Where {{type}} of {{node}} goes": "Wohin {{type}} von {{node}} führt",
   "Where {{type}} of {{node}} comes from": "Woher {{type}} von {{node}} kommt",
