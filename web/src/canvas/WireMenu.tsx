@@ -1,25 +1,13 @@
 /** What can be done with the wire that was just clicked, in a row beside the pointer. */
 import { useOnViewportChange } from "@xyflow/react";
 import { CornerDownRight, Minus, Plus, Radio, Trash2 } from "lucide-react";
-import { type MouseEvent, useCallback } from "react";
-import { canvas } from "../state/canvas";
+import { useCallback } from "react";
 import { addPoint, nameWires, removeWires, showWires, straightenWires } from "../state/connecting";
 import { shownKey } from "../state/keymap";
-import { activeTab, select, useActive } from "../state/studio";
+import { activeTab, useActive } from "../state/studio";
 import { useView } from "../state/view";
 import { useWiring } from "../state/wiring";
 import { t } from "../words/words";
-
-/** A click on a wire: its menu; with Alt, a point on it at once. */
-export function clickWire(event: MouseEvent | globalThis.MouseEvent, link: string): void {
-  const screen = { x: event.clientX, y: event.clientY };
-  const at = canvas()?.toGraph(screen) ?? screen;
-  if (event.altKey) addPoint(link, at);
-  else if (!event.shiftKey && !event.ctrlKey && !event.metaKey) {
-    select([], [link]);
-    useWiring.setState({ menu: { link, screen, at } });
-  }
-}
 
 const ABOVE = 46;
 

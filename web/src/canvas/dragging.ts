@@ -6,7 +6,7 @@ import { dragTo, endDrag } from "../state/moving";
 import { cornerOf } from "../state/shape";
 import { activeTab, select } from "../state/studio";
 import type { FlowEdge, FlowNode } from "./flow";
-import { nodeAt } from "./Overview";
+import { nodeAt } from "./nodeAt";
 
 type Flow = ReturnType<typeof useReactFlow<FlowNode, FlowEdge>>;
 

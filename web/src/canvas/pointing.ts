@@ -2,18 +2,18 @@
 import type { useReactFlow } from "@xyflow/react";
 import { type DragEvent, type MouseEvent, type RefObject, useMemo } from "react";
 import type { Point } from "../document/graph";
+import { DRAGGED } from "../state/dragged";
 import { openFile } from "../state/files";
 import { enter } from "../state/levels";
 import { gliding } from "../state/motion";
 import { isInstance } from "../state/places";
-import { takeDropped } from "../state/results";
 import { boundsOf } from "../state/shape";
 import { activeTab, select } from "../state/studio";
 import { useView } from "../state/view";
+import { clickWire } from "./clickWire";
 import type { FlowEdge, FlowNode } from "./flow";
-import { nodeAt } from "./Overview";
-import { paintedWireAt } from "./WireLayer";
-import { clickWire } from "./WireMenu";
+import { nodeAt } from "./nodeAt";
+import { paintedWireAt } from "./paintedWires";
 
 type Flow = ReturnType<typeof useReactFlow<FlowNode, FlowEdge>>;
 
@@ -59,7 +59,12 @@ export function usePointing(
       onDrop: (event: DragEvent) => {
         event.preventDefault();
         const screen = screenOf(event);
-        if (takeDropped(event.dataTransfer, event.target, screen)) return;
+        const dragged = event.dataTransfer.getData(DRAGGED);
+        const { target } = event;
+        if (dragged !== "") {
+          void import("../state/results").then((room) => room.takeDropped(dragged, target, screen));
+          return;
+        }
         const [file] = event.dataTransfer.files;
         if (file !== undefined) void openFile(file, flow.screenToFlowPosition(screen));
       },

@@ -8,7 +8,7 @@ import { canvas } from "../state/canvas";
 import { moveWires } from "../state/connecting";
 import { colourOf, familyOf } from "../state/kinds";
 import { freeBelow } from "../state/placing";
-import type { Pulled } from "../state/search";
+import type { Pulled } from "../state/fitting";
 import { boundsOf } from "../state/shape";
 import { nameOf } from "../state/sockets";
 import { activeTab, useActive, useStudio } from "../state/studio";

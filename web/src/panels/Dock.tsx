@@ -3,7 +3,7 @@ import { ChevronDown, ChevronUp, ListX, Pause, Play } from "lucide-react";
 import { type KeyboardEvent, lazy, type PointerEvent, Suspense } from "react";
 import { pauseQueue, useQueue } from "../state/queue";
 import { cancelAll } from "../state/running";
-import { type DockTab, toggleDock, useView } from "../state/view";
+import { type DockTab, heightOfDock, toggleDock, useView } from "../state/view";
 import { t } from "../words/words";
 import { Problems, useProblemCount } from "./Problems";
 import { Results } from "./Results";
@@ -12,16 +12,12 @@ const Queue = lazy(() => import("./Queue").then((room) => ({ default: room.Queue
 const History = lazy(() => import("./History").then((room) => ({ default: room.History })));
 
 const LOWEST = 112;
-const STANDARD = 168;
-/** A gallery needs more than a strip. */
-const GALLERY = 344;
 const STEP = 24;
 const ABOVE = 240;
 
 export function Dock() {
   const dock = useView((state) => state.dock);
-  const dragged = useView((state) => state.dockHeight);
-  const height = dragged ?? (dock === "history" ? GALLERY : STANDARD);
+  const height = useView(heightOfDock);
   return (
     <section
       className={dock === null ? "dock closed" : "dock"}

@@ -4,10 +4,10 @@ import { type KeyboardEvent, useEffect, useMemo, useRef, useState } from "react"
 import { add } from "../state/actions";
 import { blueprintCatalog, refreshBlueprints, useBlueprints } from "../state/blueprints";
 import { addIntoWire } from "../state/connecting";
+import { socketsFor } from "../state/fitting";
 import { type Offer, offersOf, parentOf } from "../state/offers";
 import { completed, completions } from "../state/query";
 import { lossOf, planOf, replaceNodes } from "../state/replacing";
-import { socketsFor } from "../state/search";
 import { nameOf } from "../state/sockets";
 import { activeTab, schemaOf, titleOf, useActive, useStudio } from "../state/studio";
 import { openSheet, type Palette as PaletteValue, useView } from "../state/view";
@@ -25,14 +25,6 @@ const HEIGHT = 460;
 export function Palette() {
   const palette = useView((state) => state.palette);
   return palette === null ? null : <Open palette={palette} />;
-}
-
-/** Where the palette opens when no pointer says where. */
-export function screenMiddle(): PaletteValue {
-  const screen = { x: window.innerWidth / 2 - WIDTH / 2, y: window.innerHeight / 5 };
-  const { x, y, zoom } = activeTab().viewport ?? { x: 0, y: 0, zoom: 1 };
-  const middle = { x: window.innerWidth / 2 - 120, y: window.innerHeight / 3 };
-  return { screen, at: { x: (middle.x - x) / zoom, y: (middle.y - y) / zoom }, pulled: null };
 }
 
 function useOffers(palette: PaletteValue, typed: string, path: string | null) {

@@ -4,7 +4,6 @@ import { runCommand } from "../state/commands";
 import { withKey } from "../state/keymap";
 import { useView } from "../state/view";
 import { t } from "../words/words";
-import { screenMiddle } from "./Palette";
 
 export function Rail() {
   const outline = useView((state) => state.outline);
@@ -16,7 +15,7 @@ export function Rail() {
         type="button"
         aria-label={t("Add a node")}
         title={withKey(t("Add a node"), "graph.add")}
-        onClick={() => useView.setState({ palette: screenMiddle() })}
+        onClick={() => runCommand("graph.add")}
       >
         <Plus size={18} aria-hidden />
       </button>

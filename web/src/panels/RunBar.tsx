@@ -1,6 +1,6 @@
 /** Run, next to the work: what will happen, then what is happening. */
 import { ChevronDown, LoaderCircle, Play, Square } from "lucide-react";
-import { useEffect, useRef, useState } from "react";
+import { lazy, Suspense, useEffect, useRef, useState } from "react";
 import { titleOfPrompt } from "../state/levels";
 import { leftOf, rateOf, reasonOf, shareOf, stepsLeft, wordsOf } from "../state/plan";
 import { useQueue } from "../state/queue";
@@ -11,10 +11,11 @@ import { client } from "../state/server";
 import { useActive, useStudio } from "../state/studio";
 import { useView } from "../state/view";
 import { t } from "../words/words";
-import { RunMenu } from "./RunMenu";
 import "./run.css";
 import { withKey } from "../state/keymap";
 import { rateWords, spanOf } from "../words/format";
+
+const RunMenu = lazy(() => import("./RunMenu").then((room) => ({ default: room.RunMenu })));
 
 /** The server ends a worker that does not look at a stop for so long. */
 const GRACE = 10;
@@ -56,7 +57,7 @@ export function RunBar() {
           <ChevronDown size={14} aria-hidden />
         </button>
       </div>
-      {open && <RunMenu bar={bar} onClose={() => setOpen(false)} />}
+      <Suspense>{open && <RunMenu bar={bar} onClose={() => setOpen(false)} />}</Suspense>
       <div className="plan">
         {connection !== "open" ? (
           <span className="warn">{t("The server is away. Your work is kept.")}</span>

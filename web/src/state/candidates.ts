@@ -3,7 +3,7 @@ import type { Catalog } from "../api/catalog";
 import type { Graph, GraphNode } from "../document/graph";
 import { t } from "../words/words";
 import { foldingOf } from "./folding";
-import type { Pulled } from "./search";
+import type { Pulled } from "./fitting";
 import { inputType, outputType, shapeOf } from "./shape";
 import { closeness, refusal } from "./sockets";
 import { titleOf } from "./studio";

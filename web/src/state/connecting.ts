@@ -14,11 +14,11 @@ import { insertIntoLink, linksAround, moveSources, moveTarget, pullOut } from ".
 import { t } from "../words/words";
 import { fillOutputs, join, joinIn, made, refusalOf, type Wire } from "./actions";
 import { canvas } from "./canvas";
+import type { Pulled } from "./fitting";
 import { foldedEnds } from "./folding";
 import { inputsOf } from "./inputs";
 import { shows } from "./places";
 import { useRuns } from "./runs";
-import type { Pulled } from "./search";
 import { setting } from "./settings";
 import { inputType, outputType } from "./shape";
 import { closeness } from "./sockets";

@@ -1,5 +1,4 @@
 /** Opening and saving: files dropped or chosen, what is embedded in them, and the server's folder. */
-import defaultWorkflow from "../../workflows/text_to_image.json?raw";
 import type { Point } from "../document/graph";
 import { type Json, parseJson, writeJson } from "../document/json";
 import { graphsOf, levelAt } from "../document/levels";
@@ -15,11 +14,12 @@ import { client } from "./server";
 import { activeTab, layout, openWorkflow, schemaOf, select, type Tab, useStudio } from "./studio";
 import { tell, tellError } from "./view";
 
-export function openDefault(): void {
-  openWorkflow(parseJson(defaultWorkflow), { name: t("Text to image") });
+export async function openDefault(): Promise<void> {
+  const first = await import("../../workflows/text_to_image.json?raw");
+  openWorkflow(parseJson(first.default), { name: t("Text to image") });
   const { nodes } = activeTab().graph;
-  const first = Object.values(nodes).find((each) => each.type === "CLIPTextEncode");
-  if (first !== undefined) select([first.key]);
+  const prompt = Object.values(nodes).find((each) => each.type === "CLIPTextEncode");
+  if (prompt !== undefined) select([prompt.key]);
 }
 
 /** Opens what a dropped or chosen file holds. A picture without a workflow becomes a node. */

@@ -33,7 +33,7 @@ export async function restore(catalog: Promise<void>): Promise<boolean> {
   const orphans = wanted === others ? [] : others;
   if (elsewhere.length > 0 || orphans.length > 0) tellOfOthers(elsewhere.length, orphans);
   if (opened > 0 || openOldDraft()) return true;
-  openDefault();
+  await openDefault();
   return false;
 }
 

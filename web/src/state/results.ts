@@ -7,6 +7,7 @@ import { readGraph } from "../document/read";
 import { t } from "../words/words";
 import { add, change } from "./actions";
 import { canvas } from "./canvas";
+import { DRAGGED } from "./dragged";
 import { type Facts, factsOf } from "./facts";
 import { openJob } from "./files";
 import { workflowOf } from "./running";
@@ -141,24 +142,18 @@ interface Place {
   y: number;
 }
 
-/** What a dragged result is called in a drag. */
-const DRAGGED = "application/x-calotype-result";
-
 export function writeDragged(transfer: DataTransfer, file: ImageFile): void {
   transfer.setData(DRAGGED, JSON.stringify(file));
   transfer.setData("text/uri-list", new URL(viewUrl(file), window.location.href).href);
   transfer.effectAllowed = "copy";
 }
 
-/** Takes a result that was dropped on the canvas; false where something else was. */
-export function takeDropped(transfer: DataTransfer, target: EventTarget, screen: Place): boolean {
-  const text = transfer.getData(DRAGGED);
-  if (text === "") return false;
-  const file = JSON.parse(text) as ImageFile;
+/** Takes a result that was dropped on the canvas: into the node below it, or as a new one. */
+export function takeDropped(dragged: string, target: EventTarget, screen: Place): void {
+  const file = JSON.parse(dragged) as ImageFile;
   const card = target instanceof Element ? target.closest<HTMLElement>(".react-flow__node") : null;
   const node = card?.dataset.id;
   giveAsInput(file, node === undefined ? { screen } : { node, screen });
-  return true;
 }
 
 function downloadFiles(files: readonly ImageFile[]): void {

@@ -8,7 +8,6 @@ import { isObject, type Json, parseJson } from "../document/json";
 import { writeGraph } from "../document/write";
 import { t } from "../words/words";
 import { checkAgain, noteChecked } from "./checking";
-import { noteChange } from "./history";
 import { partOf } from "./part";
 import { readQueue, useQueue } from "./queue";
 import { rollSeeds } from "./rolling";
@@ -175,7 +174,7 @@ export async function refreshJobs(): Promise<void> {
     ]);
     const { running, waiting } = useQueue.getState();
     useRuns.setState({ waiting: [...running, ...waiting], past });
-    await noteChange();
+    await import("./history").then((room) => room.noteChange());
   } catch (error) {
     if (error instanceof Refused) tellError(error);
     // Without a server there is nothing to list; the socket says so.

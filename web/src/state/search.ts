@@ -5,22 +5,12 @@
 import uFuzzy from "@leeoniya/ufuzzy";
 import type { Catalog } from "../api/catalog";
 import type { NodeSchema } from "../api/types";
+import { type Pulled, weightOf } from "./fitting";
 import { inputsOf } from "./inputs";
 import { admits, type Query, readQuery } from "./query";
 import { closeness } from "./sockets";
 import { commonness, synonymsOf } from "./synonyms";
 import { isSocket } from "./widgets";
-
-/** The socket that a wire was pulled from: only nodes with a socket that fits are offered. */
-export interface Pulled {
-  node: string;
-  /** An output's number or an input's name. */
-  socket: string;
-  side: "output" | "input";
-  type: string;
-  /** The reroute point that the new wire branches off at. */
-  through?: string;
-}
 
 export interface Found {
   schema: NodeSchema;
@@ -166,12 +156,6 @@ function specificity(schema: NodeSchema, { side, type }: Pulled): number {
   return Math.max(0.01, ...nearness);
 }
 
-function weightOf(near: number, place: number, socket: boolean): number {
-  if (near < 0) return 0;
-  const kind = near === 2 ? 1 : near === 1 ? 0.75 : 0.3;
-  return kind * (place === 0 ? 1 : 0.9) * (socket ? 1 : 0.8);
-}
-
 function closenessOf(schema: NodeSchema, { side, type }: Pulled): number {
   if (side === "output") {
     return inputsOf(schema)
@@ -179,24 +163,4 @@ function closenessOf(schema: NodeSchema, { side, type }: Pulled): number {
       .reduce((best, each) => Math.max(best, closeness(type, each.type)), -1);
   }
   return schema.outputs.reduce((best, each) => Math.max(best, closeness(each.type, type)), -1);
-}
-
-/** The sockets of a node that a pulled wire may join, the closest first. */
-export function socketsFor(schema: NodeSchema, { side, type }: Pulled): string[] {
-  const sockets =
-    side === "output"
-      ? inputsOf(schema)
-          .filter((each) => each.section !== "hidden")
-          .map((each, index) => ({
-            id: each.name,
-            weight: weightOf(closeness(type, each.type), index, isSocket(each)),
-          }))
-      : schema.outputs.map((each, index) => ({
-          id: String(index),
-          weight: weightOf(closeness(each.type, type), index, true),
-        }));
-  return sockets
-    .filter((each) => each.weight > 0)
-    .sort((one, other) => other.weight - one.weight)
-    .map((each) => each.id);
 }

@@ -3,7 +3,7 @@ import { create } from "zustand";
 import type { Point } from "../document/graph";
 import { Told } from "../document/told";
 import { said, t } from "../words/words";
-import type { Pulled } from "./search";
+import type { Pulled } from "./fitting";
 
 export type DockTab = "results" | "queue" | "history" | "problems";
 
@@ -158,6 +158,15 @@ export function toggleDrawer(drawer: "workflows" | "models" | "outline"): void {
     outline: false,
     [drawer]: !view[drawer],
   }));
+}
+
+const STANDARD = 168;
+/** A gallery needs more than a strip. */
+const GALLERY = 344;
+
+/** Pixels of the dock while it is open. */
+export function heightOfDock({ dock, dockHeight }: Pick<View, "dock" | "dockHeight">): number {
+  return dockHeight ?? (dock === "history" ? GALLERY : STANDARD);
 }
 
 export function toggleDock(tab: DockTab): void {

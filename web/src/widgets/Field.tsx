@@ -6,16 +6,17 @@ import { Link2 } from "lucide-react";
 import { lazy, Suspense } from "react";
 import type { InputSchema } from "../api/types";
 import { t } from "../words/words";
-import { ColorField } from "./ColorField";
 import { ComboField, ManyField } from "./ComboField";
 import { kindOf, markerOf, rangeOf } from "./kinds";
-import { MarksField } from "./MarksField";
-import { type MediaAct, MediaField } from "./MediaField";
+import type { MediaAct } from "./MediaField";
 import { type NumberFace, NumberField } from "./NumberField";
 import { PromptField } from "./PromptField";
 import { type Control, SeedControl } from "./SeedControl";
 import { TextField } from "./TextField";
 
+const ColorField = lazy(() => import("./ColorField").then((all) => ({ default: all.ColorField })));
+const MarksField = lazy(() => import("./MarksField").then((all) => ({ default: all.MarksField })));
+const MediaField = lazy(() => import("./MediaField").then((all) => ({ default: all.MediaField })));
 const CurveField = lazy(() => import("./CurveField").then((all) => ({ default: all.CurveField })));
 
 interface FieldProps {
@@ -76,7 +77,13 @@ function Unlinked({ input, value, onChange, onDone, control, media, picture = nu
     case "toggle":
       return <Toggle {...said} value={value === true} options={options} />;
     case "media":
-      if (media !== undefined) return <MediaField {...said} input={input} media={media} />;
+      if (media !== undefined) {
+        return (
+          <Suspense fallback={<div className="field" aria-busy="true" />}>
+            <MediaField {...said} input={input} media={media} />
+          </Suspense>
+        );
+      }
       return <ComboField {...said} input={input} choices={input.choices ?? []} />;
     case "combo":
       return (
@@ -95,7 +102,11 @@ function Unlinked({ input, value, onChange, onDone, control, media, picture = nu
         />
       );
     case "color":
-      return <ColorField {...said} />;
+      return (
+        <Suspense fallback={<div className="field" aria-busy="true" />}>
+          <ColorField {...said} />
+        </Suspense>
+      );
     case "curve":
       return (
         <Suspense fallback={<div className="field curve" aria-busy="true" />}>
@@ -103,7 +114,11 @@ function Unlinked({ input, value, onChange, onDone, control, media, picture = nu
         </Suspense>
       );
     case "marks":
-      return <MarksField {...said} marker={markerOf(input)} picture={picture} />;
+      return (
+        <Suspense fallback={<div className="field" aria-busy="true" />}>
+          <MarksField {...said} marker={markerOf(input)} picture={picture} />
+        </Suspense>
+      );
     case "lines":
     case "prompt":
     case "text":

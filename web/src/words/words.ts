@@ -1,49 +1,51 @@
 /**
  * The words a user reads. English is the key, so that code reads as the screen does; every other
- * language is a table beside this file. Knows neither the document nor the screen.
+ * language is a table beside this file. Plurals are the platform's (`Intl.PluralRules`). Knows
+ * neither the document nor the screen.
  */
-import i18next from "i18next";
 import { english } from "./english";
 
 export const LANGUAGES = { en: "English", de: "Deutsch" } as const;
 export type Language = keyof typeof LANGUAGES;
 
+export type Values = Readonly<Record<string, string | number>>;
+/** Sentences by their English; one with a count has a line for each plural, `…_one`, `…_other`. */
+export type Table = Readonly<Record<string, string>>;
+
 /** The tables, each fetched when it is first spoken. English needs only its plurals. */
-const TABLES: Readonly<Record<Language, () => Promise<Readonly<Record<string, string>>>>> = {
+const TABLES: Readonly<Record<Language, () => Promise<Table>>> = {
   en: async () => english,
   de: async () => (await import("./german")).german,
 };
+const RIGHT_TO_LEFT: ReadonlySet<string> = new Set(["ar", "fa", "he", "ur"]);
 
-type Values = Readonly<Record<string, string | number>>;
-
-const words = i18next.createInstance();
-void words.init({
-  lng: "en",
-  fallbackLng: "en",
-  keySeparator: false,
-  nsSeparator: false,
-  initAsync: false,
-  // What is filled in is text, never another key.
-  interpolation: { escapeValue: false, skipOnVariables: true },
-  resources: { en: { translation: english } },
-});
+let now: { language: Language; table: Table; plurals: Intl.PluralRules } = {
+  language: "en",
+  table: english,
+  plurals: new Intl.PluralRules("en"),
+};
 
 /**
  * A sentence in the user's language; `{{name}}` in it becomes `values.name`, and `count` chooses
  * the plural. Called where it is shown, never at import, since the language may change.
  */
 export function t(text: string, values?: Values): string {
-  return values === undefined ? words.t(text) : words.t(text, { ...values });
+  const count = values?.count;
+  const plural = typeof count === "number" ? `${text}_${now.plurals.select(count)}` : text;
+  const found = now.table[plural] ?? now.table[text] ?? english[plural] ?? text;
+  if (values === undefined) return found;
+  // Once over: what is filled in is text, whatever it looks like.
+  return found.replace(/\{\{(\w+)\}\}/g, (hole, name: string) => String(values[name] ?? hole));
 }
 
 /** Words that were kept or came from elsewhere: in the user's language where they are ours. */
 export function said(text: string): string {
-  return words.exists(text) ? words.t(text) : text;
+  return now.table[text] ?? text;
 }
 
 /** The language that is spoken now, as Intl and `<html lang>` call it. */
 export function spoken(): string {
-  return words.language;
+  return now.language;
 }
 
 /** The first language of the browser that there is a table for. */
@@ -57,10 +59,8 @@ export function preferred(asked: readonly string[]): Language {
 
 /** Speaks another language from now on; what is on the screen has to be drawn again. */
 export async function speak(language: Language): Promise<void> {
-  if (!words.hasResourceBundle(language, "translation")) {
-    words.addResourceBundle(language, "translation", await TABLES[language]());
-  }
-  await words.changeLanguage(language);
+  const table = await TABLES[language]();
+  now = { language, table, plurals: new Intl.PluralRules(language) };
   document.documentElement.lang = language;
-  document.documentElement.dir = words.dir(language);
+  document.documentElement.dir = RIGHT_TO_LEFT.has(language) ? "rtl" : "ltr";
 }

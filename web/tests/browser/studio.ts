@@ -112,6 +112,7 @@ export async function openPage(
   await prepare?.(page);
   await page.goto(address);
   await page.locator(".card").first().waitFor();
+  await page.locator(".studio[aria-busy=false]").waitFor();
   return page;
 }
 

@@ -1,8 +1,9 @@
 /** How names are found and ranked. */
 import { describe, expect, test } from "vitest";
 import { readCatalog } from "../../src/api/catalog";
+import { socketsFor } from "../../src/state/fitting";
 import { completed, completions, packOf, readQuery } from "../../src/state/query";
-import { type Habits, search, socketsFor } from "../../src/state/search";
+import { type Habits, search } from "../../src/state/search";
 
 const catalog = readCatalog({
   CLIPTextEncode: {

@@ -13,6 +13,8 @@ import { subgraphCommands } from "./subgraphs";
 import { viewCommands } from "./view";
 import { wiringCommands } from "./wiring";
 
+export { followFields } from "./fields";
+
 export const COMMANDS: readonly Command[] = [
   // Before all else that Escape does.
   ...leavingCommands,

@@ -1,0 +1,125 @@
+/** All of the screen: the canvas at once, what lies beside it as soon as it is here. */
+import { type ComponentType, lazy, type ReactNode, Suspense, useEffect, useState } from "react";
+import { Canvas } from "./canvas/Canvas";
+import { NoticeBar } from "./panels/NoticeBar";
+import { Rail } from "./panels/Rail";
+import { RunBar } from "./panels/RunBar";
+import { TopBar } from "./panels/TopBar";
+import { useMasking } from "./state/masking";
+import { heightOfDock, tellError, useView } from "./state/view";
+// The places of what follows: the canvas must not change its size when it comes.
+import "./panels/dock.css";
+import "./panels/inspector.css";
+
+type Beside = typeof import("./panels/beside");
+
+// Asked for at once, not when it is first drawn: the server may be away by then.
+const beside = import("./panels/beside");
+
+/** Each waits alone: what one of them fetches must not hide another that is typed into. */
+function lazily(name: keyof Beside, fallback?: ReactNode) {
+  const Part = lazy(async () => ({ default: (await beside)[name] as ComponentType }));
+  return () => (
+    <Suspense fallback={fallback}>
+      <Part />
+    </Suspense>
+  );
+}
+
+const Announcer = lazily("Announcer");
+const CommandPalette = lazily("CommandPalette");
+const ConflictBar = lazily("ConflictBar");
+const Dock = lazily("Dock", <DockPlace />);
+const Inspector = lazily("Inspector", <aside className="inspector" aria-busy="true" />);
+const Palette = lazily("Palette");
+const PluginDialog = lazily("PluginDialog");
+const Question = lazily("Question");
+const ResultRooms = lazily("ResultRooms");
+const ResultSide = lazily("ResultSide");
+/** Beside the screen: the settings stay open while its language changes. */
+export const Sheets = lazily("Sheets");
+const Shortcuts = lazily("Shortcuts");
+const Workflows = lazily("Workflows");
+const AppMode = lazy(() =>
+  import("./panels/app/AppMode").then((room) => ({ default: room.AppMode })),
+);
+const MaskEditor = lazy(() =>
+  import("./panels/mask/MaskEditor").then((room) => ({ default: room.MaskEditor })),
+);
+const Models = lazy(() => import("./panels/Models").then((room) => ({ default: room.Models })));
+
+const Outline = lazy(() => import("./panels/Outline").then((room) => ({ default: room.Outline })));
+const Connect = lazy(() => import("./panels/Connect").then((room) => ({ default: room.Connect })));
+
+/**
+ * All of the screen but the dialog of the settings, where one changes it: drawn anew when its
+ * language changes.
+ */
+export function Screen() {
+  const inspector = useView((state) => state.inspector);
+  const models = useView((state) => state.models);
+  const workflows = useView((state) => state.workflows);
+  const outline = useView((state) => state.outline);
+  const connecting = useView((state) => state.connecting !== null);
+  const app = useView((state) => state.app);
+  const whole = useWhole();
+  const masking = useMasking((state) => state.open !== null);
+  return (
+    <div className={inspector ? "studio with-inspector" : "studio"} aria-busy={!whole}>
+      <TopBar />
+      {app ? (
+        <Suspense>
+          <AppMode />
+        </Suspense>
+      ) : (
+        <>
+          <Rail />
+          <main className="stage">
+            <Canvas />
+            <RunBar />
+            <NoticeBar />
+            <ConflictBar />
+            {workflows && <Workflows />}
+            <Suspense>{outline && <Outline />}</Suspense>
+            <ResultSide />
+            <Suspense>{models && <Models />}</Suspense>
+          </main>
+          {inspector && <Inspector />}
+          <Dock />
+        </>
+      )}
+      <Announcer />
+      <Palette />
+      <Suspense>{connecting && <Connect />}</Suspense>
+      <CommandPalette />
+      <ResultRooms />
+      <Shortcuts />
+      <PluginDialog />
+      <Suspense>{masking && <MaskEditor />}</Suspense>
+      <Question />
+    </div>
+  );
+}
+
+/** Whether all that follows the first graph is here. */
+function useWhole(): boolean {
+  const [whole, setWhole] = useState(false);
+  useEffect(() => {
+    const rest = [beside, import("./canvas/later"), import("./state/commands/all")];
+    Promise.all(rest).then(() => setWhole(true), tellError);
+  }, []);
+  return whole;
+}
+
+/** As high as the dock will be. */
+function DockPlace() {
+  const open = useView((state) => state.dock !== null);
+  const height = useView(heightOfDock);
+  return (
+    <section
+      className={open ? "dock" : "dock closed"}
+      style={open ? { height } : undefined}
+      aria-busy="true"
+    />
+  );
+}

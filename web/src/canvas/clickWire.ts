@@ -1,0 +1,17 @@
+/** What a click on a wire does: opens its menu; with Alt, it puts a point on it. */
+import type { MouseEvent } from "react";
+import { canvas } from "../state/canvas";
+import { addPoint } from "../state/connecting";
+import { select } from "../state/studio";
+import { useWiring } from "../state/wiring";
+
+/** A click on a wire: its menu; with Alt, a point on it at once. */
+export function clickWire(event: MouseEvent | globalThis.MouseEvent, link: string): void {
+  const screen = { x: event.clientX, y: event.clientY };
+  const at = canvas()?.toGraph(screen) ?? screen;
+  if (event.altKey) addPoint(link, at);
+  else if (!event.shiftKey && !event.ctrlKey && !event.metaKey) {
+    select([], [link]);
+    useWiring.setState({ menu: { link, screen, at } });
+  }
+}

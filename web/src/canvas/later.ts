@@ -1,0 +1,13 @@
+/** What the canvas shows a moment after the first nodes: fetched in one file while they are drawn. */
+export { BoundaryCard } from "./BoundaryCard";
+export { ContextMenu } from "./ContextMenu";
+export { DifferenceLayer } from "./DifferenceLayer";
+export { Groups } from "./Groups";
+export { Minimap } from "./Minimap";
+export { NoteCard } from "./NoteCard";
+export { Overview } from "./Overview";
+export { RerouteCard } from "./RerouteCard";
+export { SelectionBar } from "./SelectionBar";
+export { WireLayer } from "./WireLayer";
+export { WireMarks } from "./WireMarks";
+export { WireMenu } from "./WireMenu";

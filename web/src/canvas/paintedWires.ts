@@ -1,0 +1,119 @@
+/**
+ * Wires that are too many for the page: painted on one canvas. Those that are selected or pointed
+ * at are elements as ever, so that a painted wire becomes one when the pointer comes near it.
+ */
+import { type ReactFlowState, useReactFlow, useStore, useStoreApi } from "@xyflow/react";
+import { type RefObject, useCallback, useEffect, useMemo, useRef, useState } from "react";
+import type { Point } from "../document/graph";
+import { wireAt } from "../state/connecting";
+import { useWiring } from "../state/wiring";
+import type { FlowEdge } from "./flow";
+
+/** So many wires on the screen are painted, until they are this few again. */
+const MANY = 300;
+const FEW = 240;
+/** How near to a wire the pointer has to be, in pixels. */
+const REACH = 8;
+
+export interface PaintedWires {
+  /** The wires that are elements of the page. */
+  edges: FlowEdge[];
+  /** The others; null while all of them are elements. */
+  painted: ReadonlySet<string> | null;
+}
+
+export function usePaintedWires(
+  box: RefObject<HTMLElement | null>,
+  edges: FlowEdge[],
+  overview: boolean,
+): PaintedWires {
+  const isMany = useMany(edges, overview);
+  const lit = useWiring((state) => state.lit);
+  const over = useWiring((state) => state.over);
+  const near = useNear(box, isMany);
+  return useMemo(() => {
+    if (!isMany) return { edges, painted: null };
+    const kept = new Set([...lit, over, near]);
+    const [shown, painted] = [[] as FlowEdge[], new Set<string>()];
+    for (const each of edges) {
+      if (each.selected || kept.has(each.id)) shown.push(each);
+      else painted.add(each.id);
+    }
+    return { edges: shown, painted };
+  }, [isMany, edges, lit, over, near]);
+}
+
+/** Whether more wires are on the screen than the page can well hold. */
+function useMany(edges: readonly FlowEdge[], overview: boolean): boolean {
+  const before = useRef(false);
+  const choose = useCallback(
+    (state: ReactFlowState) => {
+      const least = before.current ? FEW : MANY;
+      before.current = !overview && edges.length > least && seenOf(edges, state, least) > least;
+      return before.current;
+    },
+    [edges, overview],
+  );
+  return useStore(choose);
+}
+
+/** How many wires may be on the screen; counts no further than it matters. */
+function seenOf(
+  edges: readonly FlowEdge[],
+  { transform: [x, y, zoom], width, height, nodeLookup }: ReactFlowState,
+  most: number,
+): number {
+  const [left, top] = [-x / zoom, -y / zoom];
+  const [right, bottom] = [left + width / zoom, top + height / zoom];
+  let count = 0;
+  for (const { source, target } of edges) {
+    const [from, to] = [nodeLookup.get(source), nodeLookup.get(target)];
+    if (from === undefined || to === undefined) continue;
+    const [a, b] = [from.internals.positionAbsolute, to.internals.positionAbsolute];
+    const start = a.x + (from.measured.width ?? 0);
+    const low = Math.max(a.y + (from.measured.height ?? 0), b.y + (to.measured.height ?? 0));
+    const isSeen =
+      Math.max(start, b.x) > left &&
+      Math.min(start, b.x) < right &&
+      low > top &&
+      Math.min(a.y, b.y) < bottom;
+    if (isSeen) count += 1;
+    if (count > most) break;
+  }
+  return count;
+}
+
+/** The painted wire that the pointer is near. It stays while a button is held: its end may be pulled. */
+function useNear(box: RefObject<HTMLElement | null>, isMany: boolean): string | null {
+  const [near, setNear] = useState<string | null>(null);
+  const store = useStoreApi();
+  const flow = useReactFlow();
+  useEffect(() => {
+    const element = box.current;
+    if (element === null || !isMany) return;
+    const look = (event: PointerEvent) => {
+      if (event.buttons !== 0 || store.getState().connection.inProgress) return;
+      const screen = { x: event.clientX, y: event.clientY };
+      const at = flow.screenToFlowPosition(screen, { snapToGrid: false });
+      setNear(isOverGraph(event.target) ? paintedWireAt(at, flow.getZoom()) : null);
+    };
+    const leave = () => setNear(null);
+    element.addEventListener("pointermove", look);
+    element.addEventListener("pointerleave", leave);
+    return () => {
+      element.removeEventListener("pointermove", look);
+      element.removeEventListener("pointerleave", leave);
+      leave();
+    };
+  }, [box, isMany, store, flow]);
+  return near;
+}
+
+/** The wire whose line is at a place of the graph, or near it on the screen. */
+export function paintedWireAt(at: Point, zoom: number): string | null {
+  return wireAt(at, REACH / zoom, () => true);
+}
+
+function isOverGraph(target: EventTarget | null): boolean {
+  return target instanceof Element && target.closest(".react-flow__pane, .wire") !== null;
+}

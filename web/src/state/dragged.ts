@@ -1,0 +1,2 @@
+/** What a dragged result is called in a drag. */
+export const DRAGGED = "application/x-calotype-result";
