@@ -17,8 +17,8 @@ type Beside = typeof import("./panels/beside");
 const beside = import("./panels/beside");
 
 /** Each waits alone: what one of them fetches must not hide another that is typed into. */
-function lazily(name: keyof Beside, fallback?: ReactNode) {
-  const Part = lazy(async () => ({ default: (await beside)[name] as ComponentType }));
+function lazily(choose: (room: Beside) => ComponentType, fallback?: ReactNode) {
+  const Part = lazy(async () => ({ default: choose(await beside) }));
   return () => (
     <Suspense fallback={fallback}>
       <Part />
@@ -26,20 +26,23 @@ function lazily(name: keyof Beside, fallback?: ReactNode) {
   );
 }
 
-const Announcer = lazily("Announcer");
-const CommandPalette = lazily("CommandPalette");
-const ConflictBar = lazily("ConflictBar");
-const Dock = lazily("Dock", <DockPlace />);
-const Inspector = lazily("Inspector", <aside className="inspector" aria-busy="true" />);
-const Palette = lazily("Palette");
-const PluginDialog = lazily("PluginDialog");
-const Question = lazily("Question");
-const ResultRooms = lazily("ResultRooms");
-const ResultSide = lazily("ResultSide");
+const Announcer = lazily((room) => room.Announcer);
+const CommandPalette = lazily((room) => room.CommandPalette);
+const ConflictBar = lazily((room) => room.ConflictBar);
+const Dock = lazily((room) => room.Dock, <DockPlace />);
+const Inspector = lazily(
+  (room) => room.Inspector,
+  <aside className="inspector" aria-busy="true" />,
+);
+const Palette = lazily((room) => room.Palette);
+const PluginDialog = lazily((room) => room.PluginDialog);
+const Question = lazily((room) => room.Question);
+const ResultRooms = lazily((room) => room.ResultRooms);
+const ResultSide = lazily((room) => room.ResultSide);
 /** Beside the screen: the settings stay open while its language changes. */
-export const Sheets = lazily("Sheets");
-const Shortcuts = lazily("Shortcuts");
-const Workflows = lazily("Workflows");
+export const Sheets = lazily((room) => room.Sheets);
+const Shortcuts = lazily((room) => room.Shortcuts);
+const Workflows = lazily((room) => room.Workflows);
 const AppMode = lazy(() =>
   import("./panels/app/AppMode").then((room) => ({ default: room.AppMode })),
 );

@@ -46,7 +46,6 @@ import { useCanvasHandle } from "./clipboard";
 import { disconnect, joinEnds, letGo, mayJoin, reconnect, startPulling } from "./connecting";
 import { useDragging } from "./dragging";
 import { goOnDragging, startDrag, stopDrag } from "./entering";
-import { FoldCard } from "./FoldCard";
 import { type FlowEdge, type FlowNode, Projection } from "./flow";
 import { foldEdges, foldNodes } from "./folding";
 import { NodeCard } from "./NodeCard";
@@ -70,6 +69,7 @@ const SelectionBar = soon(async () => ({ default: (await later).SelectionBar }))
 const WireLayer = soon(async () => ({ default: (await later).WireLayer }));
 const WireMarks = soon(async () => ({ default: (await later).WireMarks }));
 const WireMenu = soon(async () => ({ default: (await later).WireMenu }));
+const FoldCard = soon(async () => ({ default: (await later).FoldCard }));
 const BoundaryCard = soon(async () => ({ default: (await later).BoundaryCard }));
 const NoteCard = soon(async () => ({ default: (await later).NoteCard }));
 const RerouteCard = soon(async () => ({ default: (await later).RerouteCard }));

@@ -1,5 +1,6 @@
 /** A folded frame: one box, with a row for every wire that enters or leaves it. */
-import { Handle, type NodeProps, Position } from "@xyflow/react";
+import { Handle, type NodeProps, Position, useUpdateNodeInternals } from "@xyflow/react";
+import { useEffect } from "react";
 import { frameState } from "../document/frames";
 import { MODE } from "../document/graph";
 import { frameColour } from "../state/colours";
@@ -14,6 +15,9 @@ export function FoldCard({ id }: NodeProps<FlowNode>) {
   const key = id.slice(FOLD.length);
   const graph = useActive((tab) => tab.graph);
   const moving = useMovedFrame(key);
+  // It comes later than its node: only now are there sockets to be measured.
+  const measure = useUpdateNodeInternals();
+  useEffect(() => measure(id), [measure, id]);
   const fold = foldingOf(graph).folds.find((each) => each.group.key === key);
   if (fold === undefined) return null;
   const { group, width, height, count } = fold;

@@ -2,6 +2,7 @@
 export { BoundaryCard } from "./BoundaryCard";
 export { ContextMenu } from "./ContextMenu";
 export { DifferenceLayer } from "./DifferenceLayer";
+export { FoldCard } from "./FoldCard";
 export { Groups } from "./Groups";
 export { Minimap } from "./Minimap";
 export { NoteCard } from "./NoteCard";

@@ -15,7 +15,7 @@ const FEW = 240;
 /** How near to a wire the pointer has to be, in pixels. */
 const REACH = 8;
 
-export interface PaintedWires {
+interface PaintedWires {
   /** The wires that are elements of the page. */
   edges: FlowEdge[];
   /** The others; null while all of them are elements. */

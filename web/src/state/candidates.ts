@@ -2,8 +2,8 @@
 import type { Catalog } from "../api/catalog";
 import type { Graph, GraphNode } from "../document/graph";
 import { t } from "../words/words";
-import { foldingOf } from "./folding";
 import type { Pulled } from "./fitting";
+import { foldingOf } from "./folding";
 import { inputType, outputType, shapeOf } from "./shape";
 import { closeness, refusal } from "./sockets";
 import { titleOf } from "./studio";

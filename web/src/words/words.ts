@@ -8,9 +8,9 @@ import { english } from "./english";
 export const LANGUAGES = { en: "English", de: "Deutsch" } as const;
 export type Language = keyof typeof LANGUAGES;
 
-export type Values = Readonly<Record<string, string | number>>;
+type Values = Readonly<Record<string, string | number>>;
 /** Sentences by their English; one with a count has a line for each plural, `…_one`, `…_other`. */
-export type Table = Readonly<Record<string, string>>;
+type Table = Readonly<Record<string, string>>;
 
 /** The tables, each fetched when it is first spoken. English needs only its plurals. */
 const TABLES: Readonly<Record<Language, () => Promise<Table>>> = {
