@@ -116,7 +116,8 @@ function Resting(props: Props & { onType: (text: string) => void; byKey: RefObje
   const key = (event: KeyboardEvent) => {
     const next = keyed(event, current, range);
     if (next !== null) onChange(next);
-    else if (event.key === "Enter" && !(event.ctrlKey || event.metaKey || event.altKey)) onType(shownNumber(value, range));
+    else if (event.key === "Enter" && !(event.ctrlKey || event.metaKey || event.altKey))
+      onType(shownNumber(value, range));
     else if (/^[-\d.(]$/.test(event.key) && !event.ctrlKey && !event.metaKey) onType(event.key);
     else return;
     event.preventDefault();
