@@ -192,7 +192,7 @@ function keyed(event: KeyboardEvent, { at, columns, count, go }: Keyed): boolean
   }[event.key];
   const { jobs } = useHistory.getState();
   if (to !== undefined) go(to, event.shiftKey);
-  else if (event.key === "Enter") lookAt("history", at);
+  else if (event.key === "Enter" && !event.ctrlKey && !event.metaKey) lookAt("history", at);
   else if (event.key === " ") {
     const job = jobs[at];
     if (job !== undefined) toggleChosen(job.id, at);

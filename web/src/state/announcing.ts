@@ -5,7 +5,7 @@
 import { create } from "zustand";
 import type { Graph } from "../document/graph";
 import { percent } from "../words/format";
-import { t } from "../words/words";
+import { said, t } from "../words/words";
 import { nameIn } from "./candidates";
 import { shareOf } from "./plan";
 import { placeOf, type Running, useRuns } from "./runs";
@@ -115,13 +115,13 @@ const TOLD =
 function changeOf(now: Tab, { log: then, graph: before }: Tab): string {
   const { done, undone } = now.log;
   if (undone.length > then.undone.length) {
-    return t("Undone: {{edit}}", { edit: t(undone.at(-1)?.label ?? "") });
+    return t("Undone: {{edit}}", { edit: said(undone.at(-1)?.label ?? "") });
   }
   const last = done.at(-1);
   if (last === undefined || done.length <= then.done.length) return "";
-  if (last === then.undone.at(-1)) return t("Redone: {{edit}}", { edit: t(last.label) });
+  if (last === then.undone.at(-1)) return t("Redone: {{edit}}", { edit: said(last.label) });
   const joined = last.label === "Connect" ? connectionIn(now.graph, before) : "";
-  return joined !== "" ? joined : TOLD.test(last.label) ? t(last.label) : "";
+  return joined !== "" ? joined : TOLD.test(last.label) ? said(last.label) : "";
 }
 
 function connectionIn(graph: Graph, before: Graph): string {

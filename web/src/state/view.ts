@@ -78,6 +78,7 @@ interface View {
   recent: readonly string[];
 }
 
+const ROOMY = 960;
 const KEPT = "calotype.view";
 const KEPT_PARTS = ["dock", "dockHeight", "thumbnail", "inspector", "used", "recent"] as const;
 
@@ -88,7 +89,8 @@ export const useView = create<View>(() => ({
   dock: "results",
   dockHeight: null,
   thumbnail: 128,
-  inspector: true,
+  // Beside it, the graph needs room of its own.
+  inspector: (globalThis.innerWidth ?? ROOMY) >= ROOMY,
   workflows: false,
   outline: false,
   models: false,

@@ -28,11 +28,10 @@ const check = async (state: string) => {
   expect.soft(await violations(page, state), state).toEqual([]);
 };
 
-/** Does what the command palette calls so. */
-async function command(title: string): Promise<void> {
+/** Does what the command palette offers under this name of the command's own. */
+async function command(id: string): Promise<void> {
   await page.keyboard.press("Control+k");
-  await page.getByRole("combobox", { name: "Name of a command" }).fill(title);
-  await page.getByRole("option", { name: title }).first().click();
+  await page.locator(`[id="command-${id}"]`).click();
 }
 
 async function open(name: string, change: (workflow: Saved) => void = () => {}): Promise<void> {
@@ -104,7 +103,7 @@ test(
     await page.keyboard.press("Escape");
     await dialog("commands", () => page.keyboard.press("Control+k"));
     await page.keyboard.press("Control+g");
-    await command("Add a note");
+    await command("graph.note");
     await check("a note");
     await page.keyboard.press("Escape");
     await page.keyboard.press("Control+a");
@@ -118,13 +117,13 @@ test(
   "sheets, dialogs and drawers",
   async () => {
     await dialog("settings", () => page.keyboard.press("Control+,"));
-    await dialog("change the keys", () => command("Change the keys"));
+    await dialog("change the keys", () => command("help.changeKeys"));
     await dialog("keys", () => page.keyboard.press("?"));
-    await dialog("templates", () => command("Start from a template"));
-    await dialog("what is missing", () => command("Show what this workflow misses"));
+    await dialog("templates", () => command("file.templates"));
+    await dialog("what is missing", () => command("file.missing"));
     await dialog("many runs", () => page.keyboard.press("Control+Shift+B"));
-    await dialog("versions", () => command("Earlier versions of the workflow"));
-    await dialog("blueprints", () => command("Show the blueprints"));
+    await dialog("versions", () => command("file.versions"));
+    await dialog("blueprints", () => command("subgraph.blueprints"));
     await dialog("a question", () => page.keyboard.press("Control+Shift+S"));
     for (const [name, key] of [
       ["Workflows", "w"],
@@ -160,7 +159,7 @@ test(
     });
     await page.getByRole("tab", { name: /^Problems \d/ }).click();
     await check("problems");
-    await dialog("what is missing, of this", () => command("Show what this workflow misses"));
+    await dialog("what is missing, of this", () => command("file.missing"));
     await page.getByRole("tab", { name: /^Results/ }).click();
     await open("image_to_image");
     await page.keyboard.press("Control+a");
@@ -209,15 +208,15 @@ test(
     });
     await page.keyboard.press("Control+Enter");
     await page.locator("#result-1 img").waitFor({ timeout: 110_000 });
-    await command("Compare two results");
+    await command("result.compare");
     await page.locator("dialog").first().waitFor();
     await check("two results compared");
     await page.keyboard.press("Escape");
-    await command("Differences of the open workflow to the result");
+    await command("result.difference");
     await check("what differs");
     await open("inpaint");
     await card("Load Image").locator(".card-title").click();
-    await command("Paint the mask of the selected picture");
+    await command("node.mask");
     await page.getByRole("application", { name: /^The picture/ }).waitFor();
     await check("the mask");
   },
