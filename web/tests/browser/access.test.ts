@@ -91,6 +91,16 @@ test(
     await page.getByRole("listbox").waitFor();
     await check("a list of choices");
     await page.keyboard.press("Escape");
+    await page
+      .locator(".react-flow__edge-interaction")
+      .first()
+      .dispatchEvent("click", { clientX: 400, clientY: 300 });
+    await check("a wire chosen");
+    await page.keyboard.press("Escape");
+    await page.locator(".react-flow__pane").click({ button: "right", position: { x: 300, y: 60 } });
+    await page.getByRole("menu").waitFor();
+    await check("menu of the canvas");
+    await page.keyboard.press("Escape");
     await page.getByRole("button", { name: "More ways to run" }).click();
     await check("menu of ways to run");
     await page.keyboard.press("Escape");
@@ -214,8 +224,16 @@ test(
     await page.keyboard.press("Escape");
     await command("result.difference");
     await check("what differs");
-    await open("inpaint");
-    await card("Load Image").locator(".card-title").click();
+    await page.keyboard.press("Alt+n");
+    const picture = await page.evaluate(async () => {
+      const canvas = new OffscreenCanvas(96, 64);
+      canvas.getContext("2d")?.fillRect(0, 0, 48, 64);
+      const blob = await canvas.convertToBlob({ type: "image/png" });
+      return [...new Uint8Array(await blob.arrayBuffer())];
+    });
+    const content = Buffer.from(picture);
+    await dropFile(page, { name: "plain.png", type: "image/png", content });
+    await card("Load Image").waitFor();
     await command("node.mask");
     await page.getByRole("application", { name: /^The picture/ }).waitFor();
     await check("the mask");
