@@ -37,7 +37,8 @@ def encode(
     room = clip.family.activation_bytes(
         clip.config, Part.TEXT_ENCODER, shape, residency.dtype.itemsize
     )
-    with residency.use(clip.encoder, room_for=room), torch.no_grad(), residency.device:
+    on_device = residency.use(clip.encoder, room_for=room, checkpoint=checkpoint)
+    with on_device, torch.no_grad(), residency.device:
         tensor, extras = clip.family.encode(
             clip.config,
             clip.encoder.module,

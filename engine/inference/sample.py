@@ -107,7 +107,7 @@ def _network(
     rows_shape = (rows, *shape[1:])
     room = model.family.activation_bytes(model.config, Part.DENOISER, rows_shape, dtype.itemsize)
     parameterization = model.parameterization.to(device)
-    with residency.use(model.net, room_for=room):
+    with residency.use(model.net, room_for=room, checkpoint=checkpoint):
         call = network_call(model, parameterization, dtype, checkpoint)
         yield GuidedNetwork(
             guider, parameterization, Evaluator(call), named, model.guidance.started()

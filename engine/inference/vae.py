@@ -72,7 +72,7 @@ def decode(
         pixels = network.decode(z.to(residency.device, dtype), checkpoint=checkpoint)
         return pixels.float().cpu()
 
-    pixels = _each(vae, latents, one, tile, on_tile, outward=scale)
+    pixels = _each(vae, latents, one, tile, on_tile, checkpoint, outward=scale)
     return pixels.add_(1).div_(2).clamp_(0, 1).movedim(1, -1).contiguous()
 
 
@@ -101,7 +101,7 @@ def encode(
         part = (part.to(residency.device) * 2 - 1).to(dtype)
         return network.encode(part, checkpoint=checkpoint).float().cpu()
 
-    return _each(vae, pixels, one, tile, on_tile, inward=scale)
+    return _each(vae, pixels, one, tile, on_tile, checkpoint, inward=scale)
 
 
 def crop(images: Tensor, multiple: int) -> Tensor:
@@ -130,6 +130,7 @@ def _each(
     one: Run,
     tile: Tile | None,
     on_tile: OnTile | None,
+    checkpoint: Checkpoint | None,
     *,
     inward: int = 1,
     outward: int = 1,
@@ -158,7 +159,10 @@ def _each(
             return result
 
         try:
-            with residency.use(vae.autoencoder, room_for=room), torch.no_grad():
+            on_device = residency.use(
+                vae.autoencoder, room_for=room, checkpoint=checkpoint or _nothing
+            )
+            with on_device, torch.no_grad():
                 pictures = x.split(1)
                 return torch.cat(
                     [
@@ -173,6 +177,10 @@ def _each(
         f"the autoencoder does not fit into memory, even with tiles of "
         f"{SMALLEST_TILE * vae.latent.downscale} pixels; allow more memory"
     ) from refused
+
+
+def _nothing() -> None:
+    """Nobody asks for a stop."""
 
 
 def _tilings(cells: tuple[int, int], tile: Tile | None, scale: int) -> Iterator[tiles.Tiling]:

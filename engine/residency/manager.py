@@ -18,7 +18,7 @@ from torch import nn
 from engine.residency.carriers import Carrier, CudaCarrier, HostCarrier, Wants
 from engine.residency.memory import available_bytes, return_freed_pages
 from engine.residency.plan import plan
-from engine.residency.stream import BLOCK_LIMIT, Lodging
+from engine.residency.stream import BLOCK_LIMIT, Checkpoint, Lodging
 
 SHARE_OF_FREE_MEMORY = 0.85
 """What the budget takes of the memory that is free at the start, unless one is given."""
@@ -87,8 +87,13 @@ class Residency(Protocol):
     dtype: torch.dtype
     budget: int
 
-    def use(self, *weights: Weights, room_for: int = 0) -> AbstractContextManager[None]:
-        """Have these weights on the device inside the `with`, `room_for` bytes beside them free."""
+    def use(
+        self, *weights: Weights, room_for: int = 0, checkpoint: Checkpoint = lambda: None
+    ) -> AbstractContextManager[None]:
+        """Have these weights on the device inside the `with`, `room_for` bytes beside them free.
+
+        `checkpoint` is called between two tensors on their way there, and may raise `Stopped`.
+        """
         ...
 
     def release(self, wanted: int) -> int:
@@ -131,12 +136,14 @@ class DeviceResidency:
         self._in_use: dict[int, int] = {}
 
     @contextmanager
-    def use(self, *weights: Weights, room_for: int = 0) -> Iterator[None]:
+    def use(
+        self, *weights: Weights, room_for: int = 0, checkpoint: Checkpoint = lambda: None
+    ) -> Iterator[None]:
         """See `Residency.use`. Raises `OutOfMemoryError` where no single block fits."""
         for handle in weights:
             self._in_use[id(handle)] = self._in_use.get(id(handle), 0) + 1
         try:
-            self._settle(weights, room_for)
+            self._settle(weights, room_for, checkpoint)
             yield
         finally:
             for handle in weights:
@@ -161,7 +168,7 @@ class DeviceResidency:
         """Bytes that weights take on the device now."""
         return sum(lodging.held for lodging in self._lodgings.values())
 
-    def _settle(self, weights: tuple[Weights, ...], room_for: int) -> None:
+    def _settle(self, weights: tuple[Weights, ...], room_for: int, checkpoint: Checkpoint) -> None:
         for handle in weights:
             lodging = self._lodgings.pop(handle, None) or self._lodge(handle)
             self._lodgings[handle] = lodging  # the latest used stands last
@@ -179,7 +186,7 @@ class DeviceResidency:
         if evicted:
             self._give_back()
         for name in sorted(wanted, key=lambda name: by_name[name][1].size):
-            by_name[name][1].place(placement.resident[name])
+            by_name[name][1].place(placement.resident[name], checkpoint)
 
     def _lodge(self, handle: Weights) -> Lodging:
         lazy = handle if isinstance(handle, LazyWeights) else None

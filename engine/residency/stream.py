@@ -16,6 +16,8 @@ from engine.errors import OutOfMemoryError
 from engine.residency.carriers import Cargo, Carrier, Lane
 from engine.residency.plan import resident_beside_slots
 
+Checkpoint = Callable[[], None]
+"""Called between two tensors; may raise what ends the loading."""
 BLOCK_LIMIT = 128 * 2**20
 """Bytes; modules up to this size are carried in one piece."""
 
@@ -136,16 +138,17 @@ class Lodging:
         """Whether some of it is brought only while it runs."""
         return self._stream is not None
 
-    def place(self, allowed: int) -> None:
+    def place(self, allowed: int, checkpoint: Checkpoint = lambda: None) -> None:
         """Make the module able to run within `allowed` bytes, whole if that is enough.
 
-        Raises `OutOfMemoryError` if not even one block at a time fits.
+        Raises `OutOfMemoryError` if not even one block at a time fits. Whatever `checkpoint` raises
+        passes through, and nothing of the module is left on the device.
         """
         if allowed >= self.size:
-            self._settle(streamed=frozenset(), slots=0, slot_bytes=0)
+            self._settle(frozenset(), 0, 0, checkpoint)
         elif self._stream is None or self.held > allowed:
             self.clear()
-            self._settle(*self._division(allowed))
+            self._settle(*self._division(allowed), checkpoint)
 
     def clear(self) -> int:
         """Back to the file's own tensors; returns the bytes that came free."""
@@ -174,13 +177,15 @@ class Lodging:
             f"and {max(allowed, 0):,} are left for them; allow more memory or use a smaller picture"
         )
 
-    def _settle(self, streamed: frozenset[int], slots: int, slot_bytes: int) -> None:
+    def _settle(
+        self, streamed: frozenset[int], slots: int, slot_bytes: int, checkpoint: Checkpoint
+    ) -> None:
         try:
             if self._stream and not streamed:
                 self.clear()
             for index, block in enumerate(self._blocks):
                 if index not in streamed and index not in self._resident:
-                    self._places.put(block.tensors, [self._carrier.bring(t) for t in block.tensors])
+                    self._places.put(block.tensors, self._brought(block, checkpoint))
                     self._resident.add(index)
                     self.held += self._sizes[index]
                     self._forget()
@@ -189,6 +194,13 @@ class Lodging:
         except BaseException:
             self.clear()
             raise
+
+    def _brought(self, block: Block, checkpoint: Checkpoint) -> list[Tensor]:
+        brought: list[Tensor] = []
+        for tensor in block.tensors:
+            checkpoint()
+            brought.append(self._carrier.bring(tensor))
+        return brought
 
     def _open_stream(self, streamed: Sequence[int], slots: int, slot_bytes: int) -> None:
         blocks = [self._blocks[index] for index in streamed]

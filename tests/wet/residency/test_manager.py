@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from engine.errors import OutOfMemoryError
+from engine.errors import OutOfMemoryError, Stopped
 from engine.residency.carriers import Cargo, HostCarrier, Wants
 from engine.residency.manager import DeviceResidency, LazyWeights, current, install, installed
 from engine.residency.stream import Lodging, split
@@ -181,6 +181,37 @@ def test_a_stop_in_the_middle_of_a_block_leaves_everything_usable():
         with pytest.raises(StopError):
             net.run(X)
         hook.remove()
+        assert torch.equal(net.run(X), expected(X))
+
+
+@pytest.mark.parametrize("streams", [False, True])
+def test_a_stop_while_weights_come_leaves_nothing_behind(streams):
+    """It is asked for between any two tensors, and what came already goes again."""
+    net = half_net()
+    carrier = CountingCarrier(torch.float32)
+    size = sum(p.numel() * 4 for p in net.parameters())
+    residency = DeviceResidency(
+        CPU,
+        torch.float32,
+        budget=int(size * 0.7) if streams else 2 * size,
+        block_limit=2500,
+        carriers=lambda _: carrier,
+    )
+    handle = lazy(net)
+    asked = 0
+
+    def stop() -> None:
+        nonlocal asked
+        asked += 1
+        if asked == 3:
+            raise Stopped
+
+    with pytest.raises(Stopped), residency.use(handle, checkpoint=stop):
+        pytest.fail("the weights came in spite of the stop")
+    assert asked == 3
+    assert residency.held == 0
+    assert all(p.dtype == torch.float16 for p in net.parameters())
+    with torch.inference_mode(), residency.use(handle, checkpoint=lambda: None):
         assert torch.equal(net.run(X), expected(X))
 
 
