@@ -202,6 +202,16 @@ class Queue:
         """What runs."""
         return await self._list("running", "began, seq")
 
+    async def entry(self, prompt_id: str) -> Entry | None:
+        """One prompt, whatever its state, or None."""
+
+        def work(connection: sqlite3.Connection) -> Entry | None:
+            query = f"SELECT {COLUMNS} FROM prompts WHERE id = ?"
+            row = connection.execute(query, (prompt_id,)).fetchone()
+            return None if row is None else read_entry(row)
+
+        return await self._database.run(work)
+
     async def items(
         self, state: Literal["queued", "running"], *, limit: int | None = None, offset: int = 0
     ) -> str:

@@ -5,8 +5,10 @@ import { NoticeBar } from "./panels/NoticeBar";
 import { Rail } from "./panels/Rail";
 import { RunBar } from "./panels/RunBar";
 import { TopBar } from "./panels/TopBar";
+import { useDifference } from "./state/difference";
 import { useMasking } from "./state/masking";
 import { heightOfDock, tellError, useView } from "./state/view";
+import { part } from "./widgets/part";
 // The places of what follows: the canvas must not change its size when it comes.
 import "./panels/dock.css";
 import "./panels/inspector.css";
@@ -43,16 +45,12 @@ const ResultSide = lazily((room) => room.ResultSide);
 export const Sheets = lazily((room) => room.Sheets);
 const Shortcuts = lazily((room) => room.Shortcuts);
 const Workflows = lazily((room) => room.Workflows);
-const AppMode = lazy(() =>
-  import("./panels/app/AppMode").then((room) => ({ default: room.AppMode })),
-);
-const MaskEditor = lazy(() =>
-  import("./panels/mask/MaskEditor").then((room) => ({ default: room.MaskEditor })),
-);
-const Models = lazy(() => import("./panels/Models").then((room) => ({ default: room.Models })));
+const AppMode = part(() => import("./panels/app/AppMode").then((room) => room.AppMode));
+const MaskEditor = part(() => import("./panels/mask/MaskEditor").then((room) => room.MaskEditor));
+const Models = part(() => import("./panels/Models").then((room) => room.Models));
 
-const Outline = lazy(() => import("./panels/Outline").then((room) => ({ default: room.Outline })));
-const Connect = lazy(() => import("./panels/Connect").then((room) => ({ default: room.Connect })));
+const Outline = part(() => import("./panels/Outline").then((room) => room.Outline));
+const Connect = part(() => import("./panels/Connect").then((room) => room.Connect));
 
 /**
  * All of the screen but the dialog of the settings, where one changes it: drawn anew when its
@@ -66,9 +64,10 @@ export function Screen() {
   const connecting = useView((state) => state.connecting !== null);
   const app = useView((state) => state.app);
   const whole = useWhole();
+  const comparing = useDifference((state) => state.compared !== null);
   const masking = useMasking((state) => state.open !== null);
   return (
-    <div className={inspector ? "studio with-inspector" : "studio"} aria-busy={!whole}>
+    <div className={inspector || comparing ? "studio with-inspector" : "studio"} aria-busy={!whole}>
       <TopBar />
       {app ? (
         <Suspense>
@@ -84,10 +83,9 @@ export function Screen() {
             <ConflictBar />
             {workflows && <Workflows />}
             <Suspense>{outline && <Outline />}</Suspense>
-            <ResultSide />
             <Suspense>{models && <Models />}</Suspense>
           </main>
-          {inspector && <Inspector />}
+          {comparing ? <ResultSide /> : inspector && <Inspector />}
           <Dock />
         </>
       )}

@@ -59,7 +59,7 @@ async def get_jobs(request: web.Request) -> web.Response:
 
 
 async def get_job(request: web.Request) -> web.Response:
-    """One job, with its outputs and its prompt when it has ended."""
+    """One job with its prompt, and its outputs when it has ended."""
     services = request.app[SERVICES]
     row = await services.jobs.get(request.match_info["job_id"])
     if row is None:
@@ -70,7 +70,9 @@ async def get_job(request: web.Request) -> web.Response:
         if past is not None:
             found["outputs"] = past.outcome.get("outputs", {})
             found["execution_status"] = past.outcome.get("status", {})
-            found["workflow"] = {"prompt": past.entry.prompt, "extra_data": past.entry.extra}
+    entry = await services.queue.entry(row.id)
+    if entry is not None:
+        found["workflow"] = {"prompt": entry.prompt, "extra_data": entry.extra}
     return answer(found)
 
 

@@ -160,6 +160,9 @@ def test_jobs_are_listed_and_cancelled(serving):
         listed = await (await client.get("/api/jobs?status=pending&limit=2&sort_order=asc")).json()
         one = await (await client.get("/api/jobs/a")).json()
         other = await (await client.get("/api/jobs?workflow_id=w2")).json()
+        given = one.pop("workflow")
+        assert given["prompt"] == TINY
+        assert given["extra_data"]["extra_pnginfo"] == extra["extra_pnginfo"]
         missing = await client.get("/api/jobs/none")
         wrong = [
             (await client.get(f"/api/jobs?{query}")).status

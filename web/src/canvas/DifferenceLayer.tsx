@@ -1,10 +1,9 @@
 /** The marks of a comparison, brought when there is one. */
-import { lazy, Suspense } from "react";
+import { Suspense } from "react";
 import { useDifference } from "../state/difference";
+import { part } from "../widgets/part";
 
-const Marks = lazy(() =>
-  import("./DifferenceMarks").then((room) => ({ default: room.DifferenceMarks })),
-);
+const Marks = part(() => import("./DifferenceMarks").then((room) => room.DifferenceMarks));
 
 export function DifferenceLayer() {
   const compared = useDifference((state) => state.compared);

@@ -1,14 +1,20 @@
 /** What differs from another workflow, on the canvas: added green, changed amber, removed as ghosts. */
 import { ViewportPortal } from "@xyflow/react";
+import type { Graph } from "../document/graph";
 import { useDifference } from "../state/difference";
 import { differenceOf } from "../state/differing";
+import { shows } from "../state/places";
+import { useRuns } from "../state/runs";
+import { useSetting } from "../state/settings";
 import { boundsOf } from "../state/shape";
-import { schemaOf, titleOf, useActive } from "../state/studio";
+import { schemaOf, type Tab, titleOf, useActive, useStudio } from "../state/studio";
+import { endsOf, pathOf, svgPen, traceLink, type WireShape } from "../state/wires";
 import "./difference.css";
 
 export function DifferenceMarks() {
   const compared = useDifference((state) => state.compared);
   const tab = useActive((each) => each);
+  const shape = useSetting("calotype.wireShape") as WireShape;
   if (compared === null || compared.other !== null || compared.tab !== tab.id) return null;
   const found = differenceOf(compared.one, tab.workflow).find((level) => level.other === tab.graph);
   if (found === undefined) return null;
@@ -19,8 +25,17 @@ export function DifferenceMarks() {
     ...changed.map(({ after }) => ({ key: after, kind: "changed", graph: tab.graph })),
     ...removed.map((key) => ({ key, kind: "removed", graph: one })),
   ];
+  const wires = [
+    ...difference.wiresAdded.map(({ link }) => ({ kind: "added", key: link, graph: tab.graph })),
+    ...difference.wiresRemoved.map(({ link }) => ({ kind: "removed", key: link, graph: one })),
+  ].map(({ kind, key, graph }) => ({ kind, key, path: lineOf(tab, graph, key, shape) }));
   return (
     <ViewportPortal>
+      <svg className="difference-wires" aria-hidden>
+        {wires.map(({ key, kind, path }) => (
+          <path key={`${kind} ${key}`} className={kind} data-wire={key} d={path} />
+        ))}
+      </svg>
       {marks.map(({ key, kind, graph }) => {
         const bounds = boundsOf(graph, [key]);
         const node = graph.nodes[key];
@@ -39,4 +54,17 @@ export function DifferenceMarks() {
       })}
     </ViewportPortal>
   );
+}
+
+/** A removed wire runs where it ran, between places where its nodes may no longer be. */
+function lineOf(tab: Tab, graph: Graph, key: string, shape: WireShape): string {
+  const link = graph.links[key];
+  const { catalog } = useStudio.getState();
+  const { shown } = useRuns.getState();
+  const tall = (node: string) => graph === tab.graph && shows(tab, shown, node);
+  const ends = link === undefined ? null : endsOf(graph, link, catalog, tall);
+  if (link === undefined || ends === null) return "";
+  const pen = svgPen();
+  traceLink(pen, link, pathOf(graph, link), ends, shape);
+  return pen.written();
 }

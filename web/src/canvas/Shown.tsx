@@ -6,6 +6,7 @@ import type { Shown as ShownValue } from "../state/runs";
 import { loadedBy } from "../state/sources";
 import { useView } from "../state/view";
 import { MediaPreview } from "../widgets/MediaPreview";
+import { Wipe } from "../widgets/Wipe";
 import { t } from "../words/words";
 
 interface Props {
@@ -20,7 +21,8 @@ interface Props {
 export function Shown({ node, schema, shown, preview, y, height }: Props) {
   const files = shown?.images ?? [];
   const urls = preview !== undefined ? [preview] : files.map((each) => viewUrl(each));
-  const given = urls.length > 0 ? null : loadedBy(node, schema);
+  const pair = preview === undefined ? (shown?.pair ?? null) : null;
+  const given = urls.length > 0 || pair !== null ? null : loadedBy(node, schema);
   return (
     <div className="shown" style={{ top: y, height }}>
       {given !== null && (
@@ -28,6 +30,13 @@ export function Shown({ node, schema, shown, preview, y, height }: Props) {
           key={given.url}
           media={given}
           onOpen={() => useView.setState({ lightbox: given.url })}
+        />
+      )}
+      {pair !== null && (
+        <Wipe
+          one={viewUrl(pair[0])}
+          other={viewUrl(pair[1])}
+          onOpen={(url) => useView.setState({ lightbox: url })}
         />
       )}
       {urls.length > 0 && (

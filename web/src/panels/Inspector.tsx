@@ -10,6 +10,7 @@ import { useRuns } from "../state/runs";
 import { promptIdOf, select, titleOf, useActive, useStudio } from "../state/studio";
 import { useView } from "../state/view";
 import { isSocket, isSubgraph } from "../state/widgets";
+import { Wipe } from "../widgets/Wipe";
 import { t } from "../words/words";
 import { Health } from "./Health";
 import { NodeForm } from "./NodeForm";
@@ -90,6 +91,13 @@ function About({ node }: { node: GraphNode }) {
         </p>
       </header>
       <Health node={node} />
+      {shown?.pair != null && (
+        <Wipe
+          one={viewUrl(shown.pair[0])}
+          other={viewUrl(shown.pair[1])}
+          onOpen={(url) => useView.setState({ lightbox: url })}
+        />
+      )}
       {shown?.images.slice(0, 1).map((image) => (
         <button
           key={image.filename}

@@ -1,12 +1,16 @@
 /** What runs and what waits, in its order, which is the user's to change. */
 import { ArrowDown, ArrowUp, ChevronsUp, GripVertical, LoaderCircle, X } from "lucide-react";
-import { type DragEvent, type KeyboardEvent, useEffect, useState } from "react";
+import { type DragEvent, type KeyboardEvent, useEffect, useRef, useState } from "react";
 import { type ListedJob, readPlace } from "../api/results";
+import type { Workflow } from "../document/graph";
 import { expectedOf, type Move, moveInQueue, moveTo, useQueue } from "../state/queue";
+import { graphOfResult } from "../state/results";
 import { cancelJob } from "../state/running";
 import { useRuns } from "../state/runs";
+import { wordsOf } from "../state/view";
 import { spanOf } from "../words/format";
 import { t } from "../words/words";
+import { Miniature } from "./Miniature";
 
 const DRAGGED = "application/x-calotype-job";
 
@@ -147,6 +151,7 @@ function Waiting({ job, place, count, expected }: WaitingProps) {
     >
       <Grip job={job} place={place} count={count} />
       <span className="place">{place + 1}</span>
+      <Drawing job={job.id} />
       <span className="what">
         <b>{nameOf(job)}</b>
         <span className="excerpt">{excerptOf(job)}</span>
@@ -154,6 +159,40 @@ function Waiting({ job, place, count, expected }: WaitingProps) {
       <span className="when">{expected !== null && `≈ ${spanOf(expected / 1000)}`}</span>
       <Tools job={job} place={place} count={count} />
     </li>
+  );
+}
+
+/** The workflow that waits, drawn once its row is in sight; the same for as long as it waits. */
+function Drawing({ job }: { job: string }) {
+  const box = useRef<HTMLSpanElement>(null);
+  const [found, setFound] = useState<Workflow | string | null>(null);
+  useEffect(() => {
+    const element = box.current;
+    if (element === null) return;
+    let gone = false;
+    const read = async () => {
+      const read = await graphOfResult(job).catch(wordsOf);
+      if (!gone) setFound(read);
+    };
+    const sight = new IntersectionObserver((seen) => {
+      if (!seen.some((each) => each.isIntersecting)) return;
+      sight.disconnect();
+      void read();
+    });
+    sight.observe(element);
+    return () => {
+      gone = true;
+      sight.disconnect();
+    };
+  }, [job]);
+  return (
+    <span
+      className="small-picture"
+      ref={box}
+      {...(typeof found === "string" ? { title: found } : {})}
+    >
+      {found !== null && typeof found !== "string" && <Miniature workflow={found} />}
+    </span>
   );
 }
 

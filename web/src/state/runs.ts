@@ -28,6 +28,8 @@ export interface NodeRun {
 
 export interface Shown {
   images: readonly ImageFile[];
+  /** Two pictures to be seen against each other. */
+  pair: readonly [ImageFile, ImageFile] | null;
   text: readonly string[];
 }
 
@@ -124,9 +126,13 @@ export function viewerOf(node: string): string {
 
 const VIEWER = ":shown";
 
+export function isViewer(id: string): boolean {
+  return id.endsWith(VIEWER);
+}
+
 /** The node that one sees. */
 function seenNode(id: string): string {
-  return id.endsWith(VIEWER) ? id.slice(0, -VIEWER.length) : id;
+  return isViewer(id) ? id.slice(0, -VIEWER.length) : id;
 }
 
 export function hear(message: ServerMessage, now: number): void {
@@ -292,12 +298,22 @@ function show(prompt: string, node: string, output: Record<string, unknown>): vo
 }
 
 export function setShown(tab: string, node: string, output: Record<string, unknown>): void {
+  const [[one], [other]] = [imagesIn(output.a_images), imagesIn(output.b_images)];
   const made: Shown = {
-    images: Array.isArray(output.images) ? output.images.filter(isImage) : [],
+    images: imagesIn(output.images),
+    pair: one !== undefined && other !== undefined ? [one, other] : null,
     text: Array.isArray(output.text) ? output.text.map(String) : [],
   };
-  if (made.images.length === 0 && made.text.length === 0) return;
+  // With one side alone there is nothing to compare: it is a picture like others.
+  if (made.pair === null && made.images.length === 0) {
+    made.images = [one, other].filter((each) => each !== undefined);
+  }
+  if (made.images.length === 0 && made.text.length === 0 && made.pair === null) return;
   useRuns.setState(({ shown }) => ({ shown: { ...shown, [placeOf(tab, node)]: made } }));
+}
+
+function imagesIn(value: unknown): readonly ImageFile[] {
+  return Array.isArray(value) ? value.filter(isImage) : [];
 }
 
 function isImage(value: unknown): value is ImageFile {

@@ -3,7 +3,7 @@ import { spawnSync } from "node:child_process";
 import { join, resolve } from "node:path";
 import type { Locator, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
-import { openPage, type Studio, startStudio } from "./studio";
+import { dropFile, openPage, type Studio, startStudio } from "./studio";
 
 const ROOT = resolve(import.meta.dirname, "../../..");
 const MANY = 3_000;
@@ -178,6 +178,17 @@ test("what differs from the open workflow is listed and marked, live", async () 
   await page.keyboard.press("Delete");
   await list.getByRole("heading", { name: /^Removed 1/ }).waitFor();
   await list.getByRole("heading", { name: /^Wires removed 2/ }).waitFor();
+  const gone = page.locator(".difference-wires path.removed");
+  await expect.poll(() => gone.count()).toBe(2);
+  expect(await gone.first().getAttribute("d")).toMatch(/^M.*C/);
+  // Beside the canvas, where the inspector is, and over nothing.
+  const [listBox, canvasBox] = [
+    await list.boundingBox(),
+    await page.locator(".canvas").boundingBox(),
+  ];
+  if (listBox === null || canvasBox === null) throw new Error("not on the page");
+  expect(listBox.x).toBeGreaterThanOrEqual(canvasBox.x + canvasBox.width);
+  expect(await page.getByRole("complementary", { name: "Inspector" }).count()).toBe(0);
   await expect
     .poll(() => page.locator(".difference-mark.removed").textContent())
     .toBe("Negative prompt");
@@ -230,6 +241,9 @@ test("the queue is held back, put in order by keys and by dragging, and cancelle
     await expect.poll(async () => (await waiting()).length).toBe(index + 1);
   }
   expect(await waiting()).toEqual(["one", "two", "three", "four"]);
+  const drawings = dock().locator(".queue li:not(.now)").getByRole("img", { name: "7 nodes" });
+  // Those in sight: a dock may be low.
+  await expect.poll(() => drawings.count()).toBeGreaterThan(1);
   await grip(2).focus();
   await page.keyboard.press("ArrowUp");
   await expect.poll(waiting).toEqual(["one", "three", "two", "four"]);
@@ -303,6 +317,72 @@ test("a result that is dragged onto the canvas becomes a node that loads it", as
     .toBeGreaterThan(0);
 });
 
+test("a result that is dragged onto a node that loads pictures is loaded by it", async () => {
+  await openGallery();
+  await page.keyboard.press("Escape");
+  await dropFile(page, {
+    name: "load.json",
+    type: "application/json",
+    content: Buffer.from(
+      JSON.stringify({
+        nodes: [
+          {
+            id: 1,
+            type: "LoadImage",
+            pos: [0, 0],
+            size: [260, 320],
+            widgets_values: ["", "image"],
+          },
+        ],
+        links: [],
+        version: 0.4,
+      }),
+    ),
+  });
+  const target = node("Load Image");
+  await target.waitFor();
+  const source = cell(1).locator("img");
+  const name = new URL((await source.getAttribute("src")) ?? "", studio.address).searchParams.get(
+    "filename",
+  );
+  await source.dragTo(target, { targetPosition: { x: 60, y: 14 } });
+  await expect
+    .poll(() => target.locator("img").first().getAttribute("src"))
+    .toContain(`filename=${name}`);
+  expect(await page.getByRole("group", { name: "Load Image", exact: true }).count()).toBe(1);
+});
+
+test("a node that shows two pictures shows them against each other", async () => {
+  // No node here shows two: what the server tells of one picture is told as of two.
+  await page.context().close();
+  page = await openPage(studio, (opened) =>
+    opened.routeWebSocket(/\/ws/, (socket) => {
+      const server = socket.connectToServer();
+      server.onMessage((message) => {
+        if (typeof message !== "string" || !message.includes('"executed"')) socket.send(message);
+        else socket.send(message.replace(/"images": ?(\[[^\]]*\])/, '"a_images":$1,"b_images":$1'));
+      });
+    }),
+  );
+  await smallAndQuick();
+  await page.keyboard.press("Control+Enter");
+  const pair = node("Picture").locator(".wipe-pair");
+  await pair.waitFor({ state: "attached", timeout: 90_000 });
+  await expect.poll(() => pair.locator("img").count()).toBe(2);
+  const other = pair.locator("img").nth(1);
+  await pair.getByRole("slider").focus();
+  await page.keyboard.press("End");
+  await expect.poll(() => other.getAttribute("style")).toMatch(/100%/);
+  await pair.getByRole("slider").focus();
+  await page.keyboard.press("Home");
+  await expect.poll(() => other.getAttribute("style")).toMatch(/ 0%\)/);
+  await node("Picture").locator(".card-title").click();
+  const inspector = page.getByRole("complementary", { name: "Inspector" });
+  await inspector.locator(".wipe-pair").waitFor();
+  await pair.getByRole("button", { name: "Look at it in full size" }).press("Enter");
+  await page.getByRole("dialog").locator("img").first().waitFor();
+});
+
 test("the height of the dock is dragged, moved by keys and remembered", async () => {
   const edge = page.getByRole("separator", { name: "Height of the results" });
   const height = async () => Number(await edge.getAttribute("aria-valuenow"));
@@ -320,4 +400,22 @@ test("the height of the dock is dragged, moved by keys and remembered", async ()
   await expect.poll(height).toBe(dragged + 24);
   await page.reload();
   await expect.poll(height).toBe(dragged + 24);
+});
+
+test("a result is deleted with its files", async () => {
+  await openGallery();
+  const source = new URL((await cell(1).locator("img").getAttribute("src")) ?? "", studio.address);
+  source.searchParams.delete("preview");
+  expect((await page.request.get(source.href)).status()).toBe(200);
+  await cell(1).click();
+  await grid().focus();
+  await page.keyboard.press("Delete");
+  await page
+    .getByRole("dialog", { name: "Forget this result?" })
+    .getByRole("button", { name: "Forget and delete the files" })
+    .click();
+  await page.locator(".cell.leaving").first().waitFor();
+  // Whoever leaves the page means it.
+  await page.reload();
+  await expect.poll(async () => (await page.request.get(source.href)).status()).toBe(404);
 });

@@ -1,0 +1,48 @@
+/** Two pictures in one place, the one behind the other, and a slider for where the one ends. */
+import { useState } from "react";
+import { t } from "../words/words";
+import "./wipe.css";
+
+interface Props {
+  one: string;
+  other: string;
+  onOpen: (url: string) => void;
+}
+
+export function Wipe({ one, other, onOpen }: Props) {
+  const [edge, setEdge] = useState(50);
+  return (
+    <div className="wipe-pair nodrag">
+      <button
+        type="button"
+        className="wipe-room"
+        aria-label={t("Look at it in full size")}
+        onClick={(event) => {
+          const box = event.currentTarget.getBoundingClientRect();
+          // A click by the keyboard has no place, and means the first.
+          const share = event.detail === 0 ? 0 : ((event.clientX - box.left) / box.width) * 100;
+          onOpen(share <= edge ? one : other);
+        }}
+      >
+        <img src={one} alt="" draggable={false} loading="lazy" />
+        <img
+          src={other}
+          alt=""
+          draggable={false}
+          loading="lazy"
+          style={{ clipPath: `inset(0 0 0 ${edge}%)` }}
+        />
+        <i style={{ left: `${edge}%` }} />
+      </button>
+      <input
+        type="range"
+        className="nodrag nopan"
+        min={0}
+        max={100}
+        value={edge}
+        aria-label={t("Where the one ends and the other begins")}
+        onChange={(event) => setEdge(Number(event.currentTarget.value))}
+      />
+    </div>
+  );
+}

@@ -1,0 +1,83 @@
+/**
+ * A part of the screen that is fetched when it is first shown. Where it cannot be fetched, because
+ * the server is away, that is told in its place, and can be tried again; the rest goes on.
+ */
+import { Component, type ComponentType, lazy, type ReactNode } from "react";
+import { t } from "../words/words";
+import "./part.css";
+
+class NotFetched extends Error {}
+
+/** As `lazy`, but what failed once has not failed for good. */
+export function part<Props extends object>(
+  fetchRoom: () => Promise<ComponentType<Props>>,
+): ComponentType<Props> {
+  const fetched = () =>
+    lazy(async () => {
+      try {
+        return { default: (await fetchRoom()) as ComponentType<object> };
+      } catch (error) {
+        throw new NotFetched(error instanceof Error ? error.message : String(error));
+      }
+    });
+  let room = fetched();
+  const renew = () => {
+    room = fetched();
+  };
+  const draw = (props: Props) => {
+    const Room = room;
+    return <Room {...props} />;
+  };
+  return (props) => <Fetching onRenew={renew}>{() => draw(props)}</Fetching>;
+}
+
+interface Props {
+  children: () => ReactNode;
+  /** What failed is to be fetched anew when it is next drawn. */
+  onRenew: () => void;
+}
+
+interface State {
+  failed: unknown;
+  hidden: boolean;
+}
+
+class Fetching extends Component<Props, State> {
+  override state: State = { failed: null, hidden: false };
+
+  static getDerivedStateFromError(failed: unknown): Partial<State> {
+    return { failed };
+  }
+
+  tryAgain = () => {
+    this.props.onRenew();
+    this.setState({ failed: null });
+  };
+
+  override componentWillUnmount(): void {
+    if (this.state.failed !== null) this.props.onRenew();
+  }
+
+  override render(): ReactNode {
+    const { failed, hidden } = this.state;
+    if (failed === null) return this.props.children();
+    // A fault in what was fetched is told by whoever stands around all of the screen.
+    if (!(failed instanceof NotFetched)) throw failed;
+    if (hidden) return null;
+    return (
+      <div className="part-missing" role="alert">
+        <p>{t("This part of the editor could not be fetched: the server does not answer.")}</p>
+        <button type="button" className="primary" onClick={this.tryAgain}>
+          {t("Try again")}
+        </button>
+        <button
+          type="button"
+          className="plain-button"
+          onClick={() => this.setState({ hidden: true })}
+        >
+          {t("Close")}
+        </button>
+      </div>
+    );
+  }
+}
