@@ -1,5 +1,5 @@
 /** How near one is, and back to all of it. */
-import { useReactFlow, useStore } from "@xyflow/react";
+import { getViewportForBounds, useReactFlow, useStore, useStoreApi } from "@xyflow/react";
 import { Maximize, Minus, Plus } from "lucide-react";
 import { withKey } from "../state/keymap";
 import { gliding } from "../state/motion";
@@ -13,6 +13,7 @@ const glide = () => ({ duration: gliding(180) });
 
 export function ZoomBar() {
   const flow = useReactFlow();
+  const store = useStoreApi();
   const zoom = useStore((state) => state.transform[2]);
   return (
     <div className="zoom-bar" role="toolbar" aria-label={t("Zoom")}>
@@ -35,7 +36,7 @@ export function ZoomBar() {
         type="button"
         aria-label={t("Show all")}
         title={withKey(t("Show all"), "view.fit")}
-        onClick={() => showNodes(flow, activeTab().selected)}
+        onClick={() => showNodes(flow, store.getState(), activeTab().selected)}
       >
         <Maximize size={14} aria-hidden />
       </button>
@@ -43,12 +44,19 @@ export function ZoomBar() {
   );
 }
 
-/** Shows these nodes, or all where none is named. */
+const FARTHEST = 0.05;
+/** Nearer than this no node is easier to read. */
+const NEAREST = 1.25;
+
+/** Shows these nodes, or all where none is named, on a canvas of this size. */
 export function showNodes(
-  flow: Pick<ReturnType<typeof useReactFlow>, "fitBounds">,
+  flow: Pick<ReturnType<typeof useReactFlow>, "setViewport">,
+  { width, height }: { width: number; height: number },
   keys: readonly string[] = [],
 ): void {
   const { graph } = activeTab();
   const bounds = keys.length > 0 ? boundsOf(graph, keys) : boundsOfAll(graph);
-  if (bounds !== null) void flow.fitBounds(bounds, { padding: 0.12, duration: gliding(240) });
+  if (bounds === null || width === 0) return;
+  const view = getViewportForBounds(bounds, width, height, FARTHEST, NEAREST, 0.12);
+  void flow.setViewport(view, { duration: gliding(240) });
 }

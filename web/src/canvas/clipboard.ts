@@ -25,17 +25,13 @@ export function useCanvasHandle(
 ): RefObject<Point | null> {
   const pointer = useRef<Point | null>(null);
   useEffect(() => {
+    const size = () => box.current?.getBoundingClientRect() ?? new DOMRect();
     const place = (): Point => {
-      const {
-        left = 0,
-        top = 0,
-        width = 0,
-        height = 0,
-      } = box.current?.getBoundingClientRect() ?? {};
+      const { left, top, width, height } = size();
       return pointer.current ?? { x: left + width / 2, y: top + height / 2 };
     };
     const forget = setCanvas({
-      fit: (keys) => showNodes(flow, keys),
+      fit: (keys) => showNodes(flow, size(), keys),
       zoomIn: () => void flow.zoomIn(glide()),
       zoomOut: () => void flow.zoomOut(glide()),
       zoomTo: (zoom) => void flow.zoomTo(zoom, glide()),

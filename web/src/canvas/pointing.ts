@@ -47,6 +47,10 @@ export function usePointing(
       onDoubleClick: (event: MouseEvent) => {
         if (enterAt(event.target) || !isPane(event.target)) return;
         const key = overview ? nodeAt(exactly(event)) : null;
+        if (key !== null && isInstance(activeTab(), key)) {
+          enter(key);
+          return;
+        }
         const bounds = key === null ? null : boundsOf(activeTab().graph, [key]);
         if (bounds !== null) void flow.fitBounds(bounds, { padding: 0.6, duration: gliding(240) });
         else {

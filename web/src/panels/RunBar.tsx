@@ -1,6 +1,6 @@
 /** Run, next to the work: what will happen, then what is happening. */
 import { ChevronDown, LoaderCircle, Play, Square } from "lucide-react";
-import { lazy, Suspense, useEffect, useRef, useState } from "react";
+import { Suspense, useEffect, useRef, useState } from "react";
 import { titleOfPrompt } from "../state/levels";
 import { leftOf, rateOf, reasonOf, shareOf, stepsLeft, wordsOf } from "../state/plan";
 import { useQueue } from "../state/queue";
@@ -13,9 +13,10 @@ import { useView } from "../state/view";
 import { t } from "../words/words";
 import "./run.css";
 import { withKey } from "../state/keymap";
+import { part } from "../widgets/part";
 import { rateWords, spanOf } from "../words/format";
 
-const RunMenu = lazy(() => import("./RunMenu").then((room) => ({ default: room.RunMenu })));
+const RunMenu = part(() => import("./RunMenu").then((room) => room.RunMenu));
 
 /** The server ends a worker that does not look at a stop for so long. */
 const GRACE = 10;
@@ -142,6 +143,7 @@ function Before() {
       <button
         type="button"
         className="link warn"
+        title={whole}
         onClick={() => useView.setState({ dock: "problems" })}
       >
         {wrong > 0 ? t("{{count}} nodes need a look", { count: wrong }) : whole}

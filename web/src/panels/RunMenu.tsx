@@ -1,10 +1,12 @@
 /** What else Run can do now: every command of its group, how often, and on every change. */
 import { Check } from "lucide-react";
-import { type RefObject, useEffect, useRef } from "react";
+import { Fragment, type RefObject, useEffect, useRef, useState } from "react";
 import { isEnabled, runCommand, useCommands } from "../state/commands";
 import { keyFor } from "../state/keymap";
-import { useRunOptions } from "../state/running";
+import { wordsOf } from "../state/plan";
+import { foreseePart, selectedTargets, useRunOptions } from "../state/running";
 import { useSetting } from "../state/settings";
+import { wordsOf as wordsOfError } from "../state/view";
 import { t } from "../words/words";
 
 const MOST = 999;
@@ -55,22 +57,25 @@ export function RunMenu({ bar, onClose }: Props) {
     <div className="run-menu" ref={menu}>
       <div role="menu" tabIndex={-1} aria-label={t("More ways to run")} onKeyDown={move}>
         {commands.map((each) => (
-          <button
-            key={each.id}
-            type="button"
-            role={each.id in checked ? "menuitemcheckbox" : "menuitem"}
-            {...(each.id in checked ? { "aria-checked": checked[each.id] === true } : {})}
-            onClick={() => {
-              runCommand(each.id);
-              close();
-            }}
-          >
-            <span className="tick">
-              {checked[each.id] === true && <Check size={13} aria-hidden />}
-            </span>
-            {t(each.title)}
-            <Key id={each.id} />
-          </button>
+          <Fragment key={each.id}>
+            <button
+              type="button"
+              {...(each.id === PART ? { "aria-describedby": FORESEEN } : {})}
+              role={each.id in checked ? "menuitemcheckbox" : "menuitem"}
+              {...(each.id in checked ? { "aria-checked": checked[each.id] === true } : {})}
+              onClick={() => {
+                runCommand(each.id);
+                close();
+              }}
+            >
+              <span className="tick">
+                {checked[each.id] === true && <Check size={13} aria-hidden />}
+              </span>
+              {t(each.title)}
+              <Key id={each.id} />
+            </button>
+            {each.id === PART && <Foreseen />}
+          </Fragment>
         ))}
       </div>
       <label className="how-often">
@@ -88,6 +93,34 @@ export function RunMenu({ bar, onClose }: Props) {
         />
       </label>
     </div>
+  );
+}
+
+const PART = "run.selected";
+const FORESEEN = "run-foreseen-part";
+
+/** What a run up to the selection would do. */
+function Foreseen() {
+  const [words, setWords] = useState<string | null>(null);
+  useEffect(() => {
+    let gone = false;
+    foreseePart(selectedTargets()).then(
+      (plan) => {
+        if (!gone)
+          setWords(plan === null ? t("This part cannot run yet") : wordsOf(plan).join(" · "));
+      },
+      (error: unknown) => {
+        if (!gone) setWords(wordsOfError(error));
+      },
+    );
+    return () => {
+      gone = true;
+    };
+  }, []);
+  return (
+    <span id={FORESEEN} className="foreseen-part" role="note" aria-live="polite">
+      {words ?? "…"}
+    </span>
   );
 }
 

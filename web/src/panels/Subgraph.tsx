@@ -14,7 +14,7 @@ import { portBehind } from "../document/promote";
 import { saveBlueprint } from "../state/blueprints";
 import { inputsOf } from "../state/inputs";
 import { enter } from "../state/levels";
-import { useActive, useStudio } from "../state/studio";
+import { titleOf, useActive, useStudio } from "../state/studio";
 import {
   dropPort,
   labelPort,
@@ -85,9 +85,33 @@ function Instance({ node, definition }: { node: GraphNode; definition: Definitio
         </p>
       )}
       <Overrides node={node} />
+      <Inside definition={definition} />
       <Ports definition={definition} side="inputs" />
       <Ports definition={definition} side="outputs" />
     </section>
+  );
+}
+
+/** More than this many nodes nobody looks through; they are shown from inside. */
+const LOOKED_THROUGH = 100;
+
+/** The widgets of the nodes inside, to show them here or no longer, without going in. */
+function Inside({ definition }: { definition: Definition }) {
+  const catalog = useStudio((state) => state.catalog);
+  const { nodes, order } = definition.graph;
+  const inside = order.slice(0, LOOKED_THROUGH).flatMap((key) => nodes[key] ?? []);
+  return (
+    <details className="subgraph inside">
+      <summary>{t("Widgets to show here")}</summary>
+      {inside.map((node) => (
+        <ShownOutside
+          key={node.key}
+          node={node}
+          definition={definition}
+          title={titleOf(node, catalog[node.type])}
+        />
+      ))}
+    </details>
   );
 }
 
@@ -183,8 +207,14 @@ function Ports({ definition, side }: { definition: Definition; side: Side }) {
   );
 }
 
+interface ShownProps {
+  node: GraphNode;
+  definition: Definition;
+  title?: string;
+}
+
 /** Which of a node's widgets the instances of the subgraph around it show. */
-function ShownOutside({ node, definition }: { node: GraphNode; definition: Definition }) {
+function ShownOutside({ node, definition, title }: ShownProps) {
   const workflow = useActive((tab) => tab.workflow);
   const schema = useStudio((state) => state.catalog[node.type]);
   const widgets = schema === undefined ? [] : inputsOf(schema, node).filter(isWidget);
@@ -197,7 +227,7 @@ function ShownOutside({ node, definition }: { node: GraphNode; definition: Defin
   if (rows.length === 0) return null;
   return (
     <section className="subgraph">
-      <h3>{t("Shown on the subgraph")}</h3>
+      <h3>{title ?? t("Shown on the subgraph")}</h3>
       <div className="doings">
         {rows.map(({ name, label, isShown }) => (
           <button

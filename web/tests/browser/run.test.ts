@@ -81,10 +81,48 @@ test("the bar tells what a run will do: all, nothing, and what hangs on one prom
 test("a run up to a node shows what comes out of it, on that node", async () => {
   await small(102);
   await node("VAE Decode").locator(".card-title").click();
+  // The menu says beforehand what that would do.
+  await page.getByRole("button", { name: "More ways to run" }).click();
+  await page
+    .getByRole("note")
+    .getByText(/^(6 nodes|\d of 6 nodes) will run/)
+    .waitFor();
+  await page.keyboard.press("Escape");
   await page.keyboard.press("Alt+Enter");
   await node("VAE Decode").locator(".picture img").waitFor({ timeout: RUN });
   expect(await node("Picture").locator(".picture img").count()).toBe(0);
   await says("1 of 7 nodes will run, 6 cached");
+});
+
+test("a long sentence about what is wrong stays within the bar", async () => {
+  const types = ["First", "Second", "Third"].map((each) => `${each}NodeOfAPluginThatIsNotHere`);
+  await open({
+    nodes: types.map((type, at) => ({ id: at + 1, type, pos: [300 * at, 0], size: [240, 80] })),
+    links: [],
+    version: 0.4,
+  });
+  const bar = page.getByRole("region", { name: "Run" });
+  const sentence = bar.getByRole("button", { name: /NodeOfAPluginThatIsNotHere/ });
+  await sentence.waitFor();
+  const [inner, outer] = [await sentence.boundingBox(), await bar.boundingBox()];
+  if (inner === null || outer === null) throw new Error("not on the page");
+  expect(inner.x + inner.width).toBeLessThanOrEqual(outer.x + outer.width);
+  expect(inner.height).toBeLessThanOrEqual(outer.height);
+  expect(await sentence.getAttribute("title")).toContain("ThirdNode");
+});
+
+test("what is gone to is shown no nearer than it reads well", async () => {
+  await node("VAE Decode").locator(".card-title").click();
+  await page.keyboard.press(".");
+  await expect
+    .poll(() =>
+      page
+        .getByRole("button", { name: "Zoom to 100%" })
+        .or(page.locator(".percent"))
+        .first()
+        .textContent(),
+    )
+    .toMatch(/^125/);
 });
 
 test("a long run tells how far it is, and a stop ends it", async () => {

@@ -78,6 +78,39 @@ test("a selection becomes a subgraph, is gone into, shows a widget outside, and 
   await expect.poll(() => instance.locator(".mark").count()).toBe(1);
 });
 
+test("widgets of the inside are shown and hidden from outside", async () => {
+  const instance = await make();
+  await title("Subgraph").click();
+  const inside = inspector().locator("details.inside");
+  await inside.locator("summary").click();
+  const steps = inside.getByRole("button", { name: "steps", exact: true });
+  await steps.click();
+  await expect.poll(() => shown(instance, "steps")).toBe("24");
+  expect(await steps.getAttribute("aria-pressed")).toBe("true");
+  await steps.click();
+  await expect.poll(() => number(instance, "steps").count()).toBe(0);
+  await page.locator(".canvas").focus();
+  await page.keyboard.press("Control+z");
+  await expect.poll(() => shown(instance, "steps")).toBe("24");
+});
+
+test("seen from afar, an instance is gone into by a double click", async () => {
+  const instance = await make();
+  const canvas = page.locator(".canvas");
+  const box = await canvas.boundingBox();
+  const at = await instance.boundingBox();
+  if (box === null || at === null) throw new Error("not on the page");
+  // Zooming keeps the place under the pointer.
+  const [x, y] = [at.x + at.width / 2, at.y + at.height / 2];
+  await page.mouse.move(x, y);
+  for (let turn = 0; turn < 40 && (await page.locator(".card").count()) > 0; turn += 1) {
+    await page.mouse.wheel(0, 300);
+  }
+  await expect.poll(() => page.locator(".card").count()).toBe(0);
+  await page.mouse.dblclick(x, y);
+  await crumbs().waitFor();
+});
+
 test("an edit inside is undone on its own level, and the subgraph unpacked is what it was", async () => {
   await make();
   await goIn();

@@ -3,10 +3,10 @@ import { previewsOf, setPreviews } from "../../document/previews";
 import { t } from "../../words/words";
 import type { Command } from "../commands";
 import { goTo } from "../levels";
-import { interrupt, run, stopAfterThis } from "../running";
+import { interrupt, run, selectedTargets, stopAfterThis } from "../running";
 import { placeOf, useRuns } from "../runs";
 import { changeSetting, type SettingId, setting } from "../settings";
-import { activeTab, edit, promptIdOf } from "../studio";
+import { activeTab, edit } from "../studio";
 import { tell, useView } from "../view";
 
 const hasNodes = () => activeTab().selected.length > 0;
@@ -36,10 +36,7 @@ export const runCommands: readonly Command[] = [
     keys: ["Alt+Enter"],
     fields: true,
     enabled: hasNodes,
-    run: () => {
-      const tab = activeTab();
-      return run({ targets: tab.selected.map((key) => promptIdOf(tab, key)) });
-    },
+    run: () => run({ targets: selectedTargets() }),
   },
   {
     id: "run.stop",

@@ -1,5 +1,9 @@
 /** German: panels and dialogs. */
 export const panels: Readonly<Record<string, string>> = {
+  "This part cannot run yet": "Dieser Teil kann noch nicht laufen",
+  "Widgets to show here": "Widgets, die hier erscheinen können",
+  "This part of the editor could not be fetched: the server does not answer.":
+    "Dieser Teil des Editors ließ sich nicht holen: Der Server antwortet nicht.",
   Blueprints: "Bausteine",
   "Select a subgraph and save it as a blueprint: then it can be put into any workflow.":
     "Einen Subgraphen auswählen und als Baustein speichern: Dann lässt er sich in jeden Workflow setzen.",
