@@ -1,5 +1,5 @@
 /** One document in the place of another, as an edit; and how far apart two are. */
-import type { Workflow } from "./graph";
+import { isBoundary, type Workflow } from "./graph";
 import { equalJson } from "./json";
 
 /** Makes a draft the same as another document. */
@@ -16,15 +16,28 @@ export interface Difference {
   changed: number;
 }
 
-/** Nodes of the root that only one has, or that are not the same in both. */
+/** Nodes of all levels that only one has, or that are not the same in both. */
 export function differenceOf(before: Workflow, after: Workflow): Difference {
-  const [old, now] = [before.nodes, after.nodes];
-  const both = Object.keys(old).filter((key) => key in now);
-  return {
-    added: Object.keys(now).length - both.length,
-    removed: Object.keys(old).length - both.length,
-    changed: both.filter((key) => !equalJson(seen(old[key]), seen(now[key]))).length,
-  };
+  const found = { added: 0, removed: 0, changed: 0 };
+  const ids = new Set([...Object.keys(before.definitions), ...Object.keys(after.definitions)]);
+  const levels: [Nodes, Nodes][] = [...ids].map((id) => [
+    before.definitions[id]?.graph.nodes ?? {},
+    after.definitions[id]?.graph.nodes ?? {},
+  ]);
+  for (const [old, now] of [[before.nodes, after.nodes] as [Nodes, Nodes], ...levels]) {
+    const [were, are] = [Object.keys(old).filter(isNode), Object.keys(now).filter(isNode)];
+    const both = were.filter((key) => key in now);
+    found.added += are.length - both.length;
+    found.removed += were.length - both.length;
+    found.changed += both.filter((key) => !equalJson(seen(old[key]), seen(now[key]))).length;
+  }
+  return found;
+}
+
+type Nodes = Workflow["nodes"];
+
+function isNode(key: string): boolean {
+  return !isBoundary(key);
 }
 
 function seen(node: Workflow["nodes"][string] | undefined): unknown {

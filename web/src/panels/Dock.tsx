@@ -1,15 +1,16 @@
 /** The frame of results, queue, history and problems: always in the same place, as high as one likes. */
 import { ChevronDown, ChevronUp, ListX, Pause, Play } from "lucide-react";
-import { type KeyboardEvent, lazy, type PointerEvent, Suspense } from "react";
+import { type KeyboardEvent, type PointerEvent, Suspense } from "react";
 import { pauseQueue, useQueue } from "../state/queue";
 import { cancelAll } from "../state/running";
 import { type DockTab, heightOfDock, toggleDock, useView } from "../state/view";
+import { part } from "../widgets/part";
 import { t } from "../words/words";
 import { Problems, useProblemCount } from "./Problems";
 import { Results } from "./Results";
 
-const Queue = lazy(() => import("./Queue").then((room) => ({ default: room.Queue })));
-const History = lazy(() => import("./History").then((room) => ({ default: room.History })));
+const Queue = part(() => import("./Queue").then((room) => room.Queue));
+const History = part(() => import("./History").then((room) => room.History));
 
 const LOWEST = 112;
 const STEP = 24;

@@ -1,14 +1,13 @@
 /** What opens over the studio for results, each brought only when it is first asked for. */
-import { lazy, Suspense } from "react";
+import { Suspense } from "react";
 import { useDifference } from "../state/difference";
 import { useLooking } from "../state/lookAt";
 import { useView } from "../state/view";
+import { part } from "../widgets/part";
 
-const Lightbox = lazy(() => import("./Lightbox").then((room) => ({ default: room.Lightbox })));
-const Compare = lazy(() => import("./Compare").then((room) => ({ default: room.Compare })));
-const DifferenceList = lazy(() =>
-  import("./DifferenceList").then((room) => ({ default: room.DifferenceList })),
-);
+const Lightbox = part(() => import("./Lightbox").then((room) => room.Lightbox));
+const Compare = part(() => import("./Compare").then((room) => room.Compare));
+const DifferenceList = part(() => import("./DifferenceList").then((room) => room.DifferenceList));
 
 export function ResultRooms() {
   const url = useView((state) => state.lightbox);

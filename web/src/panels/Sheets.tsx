@@ -1,18 +1,17 @@
 /** The dialog that is open, if one is; each is fetched when it is first asked for. */
-import { type ComponentType, lazy, Suspense } from "react";
+import { type ComponentType, Suspense } from "react";
 import { type Sheet, useView } from "../state/view";
+import { part } from "../widgets/part";
 
 const SHEETS: Readonly<Record<Sheet, ComponentType>> = {
-  batch: lazy(() => import("./Batch").then(({ Batch }) => ({ default: Batch }))),
-  settings: lazy(() => import("./Settings").then(({ Settings }) => ({ default: Settings }))),
-  keys: lazy(() => import("./KeySettings").then(({ KeySettings }) => ({ default: KeySettings }))),
-  templates: lazy(() => import("./Templates").then(({ Templates }) => ({ default: Templates }))),
-  missing: lazy(() => import("./Missing").then(({ Missing }) => ({ default: Missing }))),
-  blueprints: lazy(() =>
-    import("./Blueprints").then(({ Blueprints }) => ({ default: Blueprints })),
-  ),
-  versions: lazy(() => import("./Versions").then(({ Versions }) => ({ default: Versions }))),
-  help: lazy(() => import("./NodeHelp").then(({ NodeHelp }) => ({ default: NodeHelp }))),
+  batch: part(() => import("./Batch").then(({ Batch }) => Batch)),
+  settings: part(() => import("./Settings").then(({ Settings }) => Settings)),
+  keys: part(() => import("./KeySettings").then(({ KeySettings }) => KeySettings)),
+  templates: part(() => import("./Templates").then(({ Templates }) => Templates)),
+  missing: part(() => import("./Missing").then(({ Missing }) => Missing)),
+  blueprints: part(() => import("./Blueprints").then(({ Blueprints }) => Blueprints)),
+  versions: part(() => import("./Versions").then(({ Versions }) => Versions)),
+  help: part(() => import("./NodeHelp").then(({ NodeHelp }) => NodeHelp)),
 };
 
 export function Sheets() {

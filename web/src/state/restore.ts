@@ -13,7 +13,7 @@ import { type Closed, forgetClosed, useClosed } from "./closed";
 import { openDefault } from "./files";
 import { adopt, claimDocument, mirror, putBack } from "./keeping";
 import type { Unsent } from "./mirror";
-import { clientId, journals } from "./server";
+import { client, clientId, journals } from "./server";
 import { blankTab, openWorkflow, putTab, type Tab, useStudio, type Viewport } from "./studio";
 import { tell, tellError } from "./view";
 import { claimWindow, heldDocuments } from "./windows";
@@ -32,7 +32,7 @@ export async function restore(catalog: Promise<void>): Promise<boolean> {
   const opened = await openAll(wanted);
   const orphans = wanted === others ? [] : others;
   if (elsewhere.length > 0 || orphans.length > 0) tellOfOthers(elsewhere.length, orphans);
-  if (opened > 0 || openOldDraft()) return true;
+  if (opened > 0 || openOldDraft() || (await openServersDraft())) return true;
   await openDefault();
   return false;
 }
@@ -213,6 +213,18 @@ function openOldDraft(): boolean {
   if (text == null) return false;
   const opened = tabsOfDraft(text).filter(openDraftTab).length;
   localStorage.removeItem(OLD_DRAFT);
+  return opened > 0;
+}
+
+const SERVERS_DRAFT = "drafts/session.json";
+
+/** What an earlier Calotype kept on the server, for a browser that has nothing of its own. */
+async function openServersDraft(): Promise<boolean> {
+  if ((await client.files("drafts")).length === 0) return false;
+  const text = await client.load(SERVERS_DRAFT);
+  if (text === null) return false;
+  const opened = tabsOfDraft(text).filter(openDraftTab).length;
+  if (opened > 0) await client.remove(SERVERS_DRAFT);
   return opened > 0;
 }
 

@@ -3,13 +3,14 @@
  * and offers what is most like it: nothing is ever chosen in the user's place.
  */
 import { AlertTriangle, ChevronDown } from "lucide-react";
-import { type KeyboardEvent, lazy, Suspense, useRef, useState } from "react";
+import { type KeyboardEvent, Suspense, useRef, useState } from "react";
 import type { InputSchema } from "../api/types";
 import { t } from "../words/words";
 import { shownChoice } from "./kinds";
+import { part } from "./part";
 import { useFieldServices } from "./services";
 
-const ChoiceList = lazy(() => import("./ChoiceList").then((all) => ({ default: all.ChoiceList })));
+const ChoiceList = part(() => import("./ChoiceList").then((all) => all.ChoiceList));
 
 interface Props {
   label: string;

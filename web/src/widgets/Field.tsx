@@ -3,7 +3,7 @@
  * way by which a value is edited, on nodes, in the inspector and in forms alike.
  */
 import { Link2 } from "lucide-react";
-import { lazy, Suspense } from "react";
+import { Suspense } from "react";
 import type { InputSchema } from "../api/types";
 import { t } from "../words/words";
 import { ComboField, ManyField } from "./ComboField";
@@ -11,13 +11,14 @@ import { kindOf, markerOf, rangeOf } from "./kinds";
 import type { MediaAct } from "./MediaField";
 import { type NumberFace, NumberField } from "./NumberField";
 import { PromptField } from "./PromptField";
+import { part } from "./part";
 import { type Control, SeedControl } from "./SeedControl";
 import { TextField } from "./TextField";
 
-const ColorField = lazy(() => import("./ColorField").then((all) => ({ default: all.ColorField })));
-const MarksField = lazy(() => import("./MarksField").then((all) => ({ default: all.MarksField })));
-const MediaField = lazy(() => import("./MediaField").then((all) => ({ default: all.MediaField })));
-const CurveField = lazy(() => import("./CurveField").then((all) => ({ default: all.CurveField })));
+const ColorField = part(() => import("./ColorField").then((all) => all.ColorField));
+const MarksField = part(() => import("./MarksField").then((all) => all.MarksField));
+const MediaField = part(() => import("./MediaField").then((all) => all.MediaField));
+const CurveField = part(() => import("./CurveField").then((all) => all.CurveField));
 
 interface FieldProps {
   input: InputSchema;

@@ -3,14 +3,13 @@
  * By keyboard the arrows move the one that has the focus, with Alt they size it.
  */
 import { BoxSelect, Crosshair, Plus } from "lucide-react";
-import { lazy, Suspense, useRef, useState } from "react";
+import { Suspense, useRef, useState } from "react";
 import { t } from "../words/words";
 import { type Box, type Marker, marksIn, withMarks } from "./boxes";
 import { Popup } from "./Popup";
+import { part } from "./part";
 
-const MarksEditor = lazy(() =>
-  import("./MarksEditor").then((all) => ({ default: all.MarksEditor })),
-);
+const MarksEditor = part(() => import("./MarksEditor").then((all) => all.MarksEditor));
 
 interface Props {
   label: string;

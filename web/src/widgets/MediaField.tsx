@@ -3,11 +3,12 @@
  * clipboard. Dropping on the node and pasting are the canvas's; all ways end in `onFile`.
  */
 import { Brush, ClipboardPaste, FolderSearch, Upload, X } from "lucide-react";
-import { lazy, Suspense, useRef, useState } from "react";
+import { Suspense, useRef, useState } from "react";
 import type { InputSchema } from "../api/types";
 import { t } from "../words/words";
 import { ComboField } from "./ComboField";
 import { Menu, type MenuItem } from "./Menu";
+import { part } from "./part";
 import { type MediaKind, useFieldServices } from "./services";
 
 export interface MediaAct {
@@ -23,7 +24,7 @@ export interface MediaAct {
   onMask?: (() => void) | undefined;
 }
 
-const ChoiceList = lazy(() => import("./ChoiceList").then((all) => ({ default: all.ChoiceList })));
+const ChoiceList = part(() => import("./ChoiceList").then((all) => all.ChoiceList));
 
 interface Props {
   label: string;

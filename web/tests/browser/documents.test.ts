@@ -222,3 +222,31 @@ test("what an earlier Calotype kept in the browser is taken over, once", async (
   await page.reload();
   await expect.poll(names).toEqual(["Of old"]);
 });
+
+test("what an earlier Calotype kept on the server is taken over, once", async () => {
+  await page.context().close();
+  const node = { id: 1, type: "Note", pos: [0, 0], size: [200, 100], widgets_values: ["old"] };
+  const workflow = { nodes: [node], links: [], groups: [], version: 0.4 };
+  const tabs = [{ name: "Kept there", path: null, dirty: true, workflow }];
+  const file = `${studio.address}/api/userdata/${encodeURIComponent("drafts/session.json")}`;
+  const put = await fetch(file, { method: "POST", body: JSON.stringify({ active: 0, tabs }) });
+  expect(put.status).toBe(200);
+  page = await openPage(studio);
+  expect(await names()).toEqual(["Kept there"]);
+  expect((await fetch(file)).status).toBe(404);
+});
+
+test("a part of the editor that cannot be fetched is told of, and tried again", async () => {
+  const away = "**/assets/Settings*.js";
+  await page.route(away, (route) => route.abort());
+  await page.keyboard.press("Control+,");
+  const told = page.getByRole("alert").filter({ hasText: "could not be fetched" });
+  await told.waitFor();
+  expect(await page.locator(".card").count()).toBeGreaterThan(1);
+  await told.getByRole("button", { name: "Try again" }).click();
+  await told.waitFor();
+  await page.unroute(away);
+  await told.getByRole("button", { name: "Try again" }).click();
+  await page.getByRole("dialog", { name: "Settings" }).waitFor();
+  expect(await told.count()).toBe(0);
+});

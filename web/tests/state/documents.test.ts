@@ -8,6 +8,7 @@ import { parseJson } from "../../src/document/json";
 import { EMPTY_LOG, record, undo } from "../../src/document/log";
 import { readGraph } from "../../src/document/read";
 import { differenceOf, replaceWith } from "../../src/document/restore";
+import { makeSubgraph } from "../../src/document/subgraph";
 import { writeGraph } from "../../src/document/write";
 import { askText, useQuestion } from "../../src/state/ask";
 import { noteClosed, useClosed } from "../../src/state/closed";
@@ -103,6 +104,20 @@ test("what changed between two versions is counted once a node", () => {
   });
   expect(differenceOf(before, graph)).toEqual({ added: 0, removed: 0, changed: 2 });
   expect(differenceOf(before, before)).toEqual({ added: 0, removed: 0, changed: 0 });
+});
+
+test("what changed inside a subgraph between two versions is counted, too", () => {
+  const { graph: before } = record({ graph: workflow(), log: EMPTY_LOG }, "Pack", (draft) => {
+    makeSubgraph(draft, draft, ["5", "6"], { id: "sub", name: "Two" });
+  });
+  const { graph } = record({ graph: before, log: EMPTY_LOG }, "Edit", (draft) => {
+    const inner = draft.definitions.sub?.graph;
+    if (inner === undefined) throw new Error("no subgraph");
+    removeNodes(inner, ["6"]);
+    moveNodes(inner, { "5": { x: 9, y: 9 } });
+  });
+  expect(differenceOf(before, graph)).toEqual({ added: 0, removed: 1, changed: 1 });
+  expect(differenceOf(workflow(), before)).toMatchObject({ added: 3, removed: 2 });
 });
 
 test("a question that comes before another is answered ends that one", async () => {
