@@ -14,7 +14,6 @@ import { keepJournals } from "./state/keeping";
 import { hearKeys } from "./state/keymap";
 import { restore } from "./state/restore";
 import { connect, refreshJobs, runOnChange, showLastResults } from "./state/running";
-import { watchSaved } from "./state/saving";
 import { loadSettings, setting, useSetting } from "./state/settings";
 import { activeTab } from "./state/studio";
 import { watchVersions } from "./state/versions";
@@ -105,12 +104,12 @@ export function App() {
         watchApps(),
         keepJournals(),
         watchVersions(),
-        watchSaved(),
         keepView(),
       );
       setStage("ready");
-      const { watchMissing } = await import("./state/missing");
-      if (!ended) endings.push(watchMissing());
+      const rest = [import("./state/missing"), import("./state/saving")] as const;
+      const [{ watchMissing }, { watchSaved }] = await Promise.all(rest);
+      if (!ended) endings.push(watchMissing(), watchSaved());
       await refreshJobs();
       if (restored) await showLastResults(activeTab());
     };

@@ -4,7 +4,6 @@ import { showApp } from "../state/app";
 import { runCommand } from "../state/commands";
 import { download } from "../state/files";
 import { keyFor, withKey } from "../state/keymap";
-import { save } from "../state/saving";
 import { useSetting } from "../state/settings";
 import { redoEdit, undoEdit, useActive } from "../state/studio";
 import { useView } from "../state/view";
@@ -85,7 +84,7 @@ export function TopBar() {
           className="ghost"
           aria-label={t("Save")}
           title={withKey(t("Save"), "file.save")}
-          onClick={() => void save()}
+          onClick={() => runCommand("file.save")}
         >
           <Save size={15} aria-hidden />
         </button>

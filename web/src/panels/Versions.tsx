@@ -2,7 +2,8 @@
 import { useEffect, useMemo, useState } from "react";
 import type { Version } from "../api/library";
 import { type Difference, differenceOf } from "../document/restore";
-import { nameOf, useVersionsOf } from "../state/saving";
+import { nameOf } from "../state/paths";
+import { useVersionsOf } from "../state/saving";
 import { library } from "../state/server";
 import { type Tab, useActive } from "../state/studio";
 import { namesOf, openVersion, readVersion, restoreVersion } from "../state/versions";

@@ -2,7 +2,8 @@
 import { Copy, History, PenLine, Trash2 } from "lucide-react";
 import { type KeyboardEvent, type ReactNode, useEffect, useRef, useState } from "react";
 import type { SavedFile } from "../api/library";
-import { FOLDER, lastPart, nameOf, openSaved, pathOf, showVersions } from "../state/saving";
+import { FOLDER, lastPart, nameOf, pathOf } from "../state/paths";
+import { openSaved, showVersions } from "../state/saving";
 import { renameFile } from "../state/tabs";
 import { tellError } from "../state/view";
 import { deleteWorkflow, duplicateWorkflow, refreshWorkflows } from "../state/workflows";

@@ -2,8 +2,8 @@
 import { FileUp, LayoutTemplate, Search, X } from "lucide-react";
 import { type ReactNode, useEffect, useRef, useState } from "react";
 import { openFile } from "../state/files";
+import { lastPart, nameOf } from "../state/paths";
 import { reopen } from "../state/restore";
-import { lastPart, nameOf } from "../state/saving";
 import { openSheet, tellError, useView } from "../state/view";
 import { bringBack, foldersOf, refreshWorkflows, useWorkflows } from "../state/workflows";
 import { ago } from "../words/format";

@@ -8,7 +8,6 @@ import { t } from "../words/words";
 import { add, change } from "./actions";
 import { loadExtensions, useExtensions, withPluginWidgets } from "./extensions";
 import { withPrimitive } from "./primitive";
-import { openDocument } from "./prompt";
 import { refreshJobs } from "./running";
 import { client } from "./server";
 import { activeTab, layout, openWorkflow, schemaOf, select, type Tab, useStudio } from "./studio";
@@ -28,7 +27,7 @@ export async function openFile(file: File, at: Point): Promise<void> {
     const name = file.name.replace(/\.[^.]+$/, "");
     const found = await documentIn(file);
     if (found !== null) {
-      openDocument(found.value, name);
+      (await import("./prompt")).openDocument(found.value, name);
       if (found.left !== null) tellMade(file.name, found.left);
       return;
     }

@@ -10,11 +10,10 @@ import { NotAWorkflow } from "../document/read";
 import { writeGraph } from "../document/write";
 import { t } from "../words/words";
 import { askChoice, askText } from "./ask";
+import { lastPart, nameOf, pathOf } from "./paths";
 import { library } from "./server";
 import { activeTab, changeTab, openWorkflow, showTab, type Tab, useStudio } from "./studio";
 import { openSheet, tell, tellError } from "./view";
-
-export const FOLDER = "workflows";
 
 /** A file that is not what its tab was opened from or saved as. */
 interface Conflict {
@@ -26,14 +25,6 @@ interface Conflict {
 export const useConflicts = create<{ conflicts: Readonly<Record<string, Conflict>> }>(() => ({
   conflicts: {},
 }));
-
-export function pathOf(name: string): string {
-  return `${FOLDER}/${name}.json`;
-}
-
-export function nameOf(path: string): string {
-  return path.replace(new RegExp(`^${FOLDER}/`), "").replace(/\.json$/, "");
-}
 
 function textOf(workflow: Tab["workflow"]): string {
   return writeJson(writeGraph(workflow), 1);
@@ -109,10 +100,6 @@ async function written(
     if (error instanceof Refused && error.status === 409) return false;
     throw error;
   }
-}
-
-export function lastPart(name: string): string {
-  return name.slice(name.lastIndexOf("/") + 1);
 }
 
 async function saveOver(tab: Tab, path: string): Promise<boolean> {

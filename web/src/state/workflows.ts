@@ -4,8 +4,8 @@ import type { SavedFile } from "../api/library";
 import { Refused } from "../api/transport";
 import { t } from "../words/words";
 import { type Closed, useClosed } from "./closed";
+import { FOLDER, nameOf, pathOf } from "./paths";
 import { listClosed } from "./restore";
-import { FOLDER, nameOf, pathOf } from "./saving";
 import { library } from "./server";
 import { tell, tellError } from "./view";
 

@@ -12,7 +12,7 @@ import { makeSubgraph } from "../../src/document/subgraph";
 import { writeGraph } from "../../src/document/write";
 import { askText, useQuestion } from "../../src/state/ask";
 import { noteClosed, useClosed } from "../../src/state/closed";
-import { lastPart, nameOf, pathOf } from "../../src/state/saving";
+import { lastPart, nameOf, pathOf } from "../../src/state/paths";
 import { blankTab, useStudio } from "../../src/state/studio";
 import { moveTab, stepTab } from "../../src/state/tabs";
 import { foldersOf } from "../../src/state/workflows";

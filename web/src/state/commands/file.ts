@@ -3,7 +3,6 @@
 import type { Command } from "../commands";
 import { download } from "../files";
 import { reopenLast } from "../restore";
-import { save, showVersions } from "../saving";
 import { activeTab, newTab, useStudio } from "../studio";
 import { askTabName, closeKept, moveTab, stepTab } from "../tabs";
 import { openSheet, toggleDrawer } from "../view";
@@ -36,7 +35,7 @@ export const fileCommands: readonly Command[] = [
     group: "File",
     keys: ["Ctrl+S"],
     fields: true,
-    run: async () => void (await save()),
+    run: async () => void (await (await import("../saving")).save()),
   },
   {
     id: "file.saveAs",
@@ -44,7 +43,7 @@ export const fileCommands: readonly Command[] = [
     group: "File",
     keys: ["Ctrl+Shift+S"],
     fields: true,
-    run: async () => void (await save(true)),
+    run: async () => void (await (await import("../saving")).save(true)),
   },
   {
     id: "file.download",
@@ -56,7 +55,7 @@ export const fileCommands: readonly Command[] = [
     id: "file.versions",
     title: "Earlier versions of the workflow",
     group: "File",
-    run: () => showVersions(null),
+    run: async () => (await import("../saving")).showVersions(null),
   },
   {
     id: "file.rename",

@@ -4,7 +4,6 @@ import { t } from "../../words/words";
 import { toggleCollapsed, toggleMode } from "../actions";
 import { canvas } from "../canvas";
 import type { Command } from "../commands";
-import { frameSelected } from "../framing";
 import { canMask, maskNode } from "../masking";
 import { apart } from "../placing";
 import { activeTab } from "../studio";
@@ -26,7 +25,7 @@ export const graphCommands: readonly Command[] = [
     group: "Graph",
     keys: ["Ctrl+G"],
     enabled: hasNodes,
-    run: () => void frameSelected(t("Group")),
+    run: async () => void (await import("../framing")).frameSelected(t("Group")),
   },
   {
     id: "node.bypass",
