@@ -31,11 +31,12 @@ export function useRoving(key: string, sentences = NO_SENTENCES, state?: string)
   const mode = useActive((tab) => tab.graph.nodes[key]?.mode);
   const place = useActive(({ graph }) => placeIn(graph.order, key));
   const total = useActive(({ graph }) => graph.order.length);
-  const graph = useActive((tab) => (isFirst ? tab.graph : null));
+  const links = useActive((tab) => (isFirst ? tab.graph.links : null));
   const catalog = useStudio((studio) => studio.catalog);
   const wires = useMemo(
-    () => (graph === null ? "" : joinsOf(graph, catalog, key)),
-    [graph, catalog, key],
+    // By the links alone: dragging a node leaves them as they are, and tells nothing anew.
+    () => (links === null ? "" : joinsOf({ ...activeTab().graph, links }, catalog, key)),
+    [links, catalog, key],
   );
   const parts = [
     t("{{place}} of {{total}}", { place, total }),

@@ -412,13 +412,13 @@ test("the form marks what was changed, and takes it back", async () => {
   await sampler.locator(".card-title").click();
   const form = page.getByRole("complementary", { name: "Inspector" });
   await form
-    .getByRole("button", { name: "denoise back to what it starts with" })
+    .getByRole("button", { name: "Reset denoise to its default" })
     .waitFor({ state: "detached" });
   await form.getByRole("spinbutton", { name: "denoise" }).click();
   await form.getByRole("textbox", { name: "denoise" }).fill("0.5");
   await page.keyboard.press("Enter");
   await expect.poll(() => text(sampler.getByRole("spinbutton", { name: "denoise" }))).toBe("0.50");
-  await form.getByRole("button", { name: "denoise back to what it starts with" }).click();
+  await form.getByRole("button", { name: "Reset denoise to its default" }).click();
   await expect.poll(() => text(sampler.getByRole("spinbutton", { name: "denoise" }))).toBe("1.00");
 });
 
