@@ -97,7 +97,9 @@ export function reconnect(edge: FlowEdge, connection: Connection): void {
   if (link === undefined || before === undefined) return;
   if (link.to === ends.to && before === ends.input) {
     if (link.from === ends.from && link.fromSlot === ends.slot) return;
-    join(ends);
+    const from = { node: link.from, socket: String(link.fromSlot), type: link.type };
+    const to = { node: ends.from, socket: String(ends.slot) };
+    moveWires({ ...from, side: "output" }, to, edge.id);
   } else {
     moveWires(
       { node: link.to, socket: before, side: "input", type: link.type },

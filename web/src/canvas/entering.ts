@@ -43,7 +43,8 @@ export function goOnDragging(event: Dragged, _node: Node, nodes: readonly Node[]
   if (drag === null) return;
   const keys = nodes.map((each) => each.id);
   if ("clientX" in event && isShaken(drag, event.clientX)) {
-    pullOutOfWires(keys);
+    // Part of the edit that moves it: one step back undoes both.
+    pullOutOfWires(keys, activeTab().log.done.at(-1)?.thread ?? undefined);
     drag.turns = [];
   }
   const [key] = keys;

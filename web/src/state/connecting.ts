@@ -253,8 +253,11 @@ export function pullOutOfWires(keys: readonly string[], thread?: string): void {
   edit("Pull out of the wires", (draft) => pullOut(draft, keys), thread);
 }
 
-/** Lets all wires of an output begin in another one, or the wire of an input end in another. */
-export function moveWires(from: Pulled, to: { node: string; socket: string }): void {
+/**
+ * Lets all wires of an output, or the only one meant, begin in another output, or the wire of an
+ * input end in another input. They keep the points that they run through.
+ */
+export function moveWires(from: Pulled, to: { node: string; socket: string }, only?: string): void {
   const { graph } = activeTab();
   const node = graph.nodes[from.node];
   const links =
@@ -264,6 +267,7 @@ export function moveWires(from: Pulled, to: { node: string; socket: string }): v
   const reasons: string[] = [];
   const wires: Wire[] = [];
   const moved = (links ?? []).filter((key) => {
+    if (only !== undefined && key !== only) return false;
     const link = graph.links[key];
     const input = graph.nodes[link?.to ?? ""]?.inputs[link?.toSlot ?? -1]?.name;
     if (link === undefined || input === undefined) return false;

@@ -195,6 +195,119 @@ test("a node dragged onto a wire goes into it, shaken it comes out again", async
   }
   await expect.poll(() => wires().count()).toBe(9);
   await page.mouse.up();
+  // The shake and the way that it went are one step.
+  await page.keyboard.press("Control+z");
+  await expect.poll(() => wires().count()).toBe(10);
+  const back = await middle(title);
+  expect(Math.hypot(back.x - start.x, back.y - start.y)).toBeLessThan(12);
+});
+
+test("the beginning of one wire is put elsewhere, and it keeps its points", async () => {
+  await clickEmpty();
+  await page.keyboard.press("Tab");
+  await page.keyboard.type("empty latent image");
+  await page.keyboard.press("Enter");
+  await expect.poll(() => node("Empty Latent Image").count()).toBe(2);
+  const made = node("Empty Latent Image").last();
+  const place = await onWire("KSampler", "latent_image", 0.4);
+  await page.keyboard.down("Alt");
+  await page.mouse.click(place.x, place.y);
+  await page.keyboard.up("Alt");
+  await expect.poll(() => points().count()).toBe(1);
+  const ends = page.locator(".react-flow__edgeupdater-source");
+  const key = await page
+    .locator(".react-flow__edge")
+    .evaluateAll((all) => all.map((each) => each.getAttribute("data-id") ?? ""));
+  const start = await onWire("KSampler", "latent_image", 0.002);
+  expect(key.length).toBe(9);
+  expect(await ends.count()).toBeGreaterThan(0);
+  await drag(start, made.locator('.react-flow__handle.source[data-handleid="0"]'));
+  await page.mouse.up();
+  const output = await middle(made.locator('.react-flow__handle.source[data-handleid="0"]'));
+  await expect
+    .poll(async () => {
+      const begin = await onWire("KSampler", "latent_image", 0);
+      return Math.hypot(begin.x - output.x, begin.y - output.y);
+    })
+    .toBeLessThan(8);
+  expect(await points().count()).toBe(1);
+  expect(await wires().count()).toBe(9);
+});
+
+async function command(name: string): Promise<void> {
+  await page.keyboard.press("Control+k");
+  await page.getByRole("combobox", { name: "Name of a command" }).fill(name);
+  await page.keyboard.press("Enter");
+}
+
+/** The node that feeds an input, as the inspector of the node names it. */
+async function sourceOf(name: string): Promise<string | null> {
+  return page
+    .getByRole("complementary", { name: "Inspector" })
+    .locator(".wires > div")
+    .filter({ has: page.locator("dt", { hasText: name }) })
+    .locator("dd")
+    .textContent();
+}
+
+test("two inputs are swapped, and a node made anew keeps its wires and values", async () => {
+  await node("KSampler").locator(".card-title").click();
+  expect([await sourceOf("positive"), await sourceOf("negative")]).toEqual([
+    "Prompt",
+    "Negative prompt",
+  ]);
+  await command("Swap two inputs");
+  await expect.poll(() => sourceOf("positive")).toBe("Negative prompt");
+  expect(await sourceOf("negative")).toBe("Prompt");
+  await page.keyboard.press("Control+z");
+  await expect.poll(() => sourceOf("positive")).toBe("Prompt");
+
+  const steps = node("KSampler").getByRole("spinbutton", { name: "steps", exact: true });
+  const before = await steps.getAttribute("aria-valuetext");
+  await command("Recreate the selected nodes");
+  await expect.poll(() => wires().count()).toBe(9);
+  expect(await steps.getAttribute("aria-valuetext")).toBe(before);
+  expect(await node("KSampler").count()).toBe(1);
+});
+
+test("wires are drawn straight and in right angles, too", async () => {
+  const line = () => wires().first().locator(".react-flow__edge-path").getAttribute("d");
+  expect(await line()).toContain("C");
+  const choose = async (shape: string) => {
+    await page.keyboard.press("Control+,");
+    const dialog = page.getByRole("dialog", { name: "Settings" });
+    await dialog.getByRole("combobox", { name: "Shape of wires" }).selectOption({ label: shape });
+    await page.keyboard.press("Escape");
+    await dialog.waitFor({ state: "detached" });
+  };
+  await choose("Straight");
+  await expect.poll(line).toMatch(/^M[^C]*L[^C]*$/);
+  await choose("Right angles");
+  await expect.poll(line).toMatch(/^M.*L.*[CQ].*L/);
+  await choose("Curved");
+  await expect.poll(line).toMatch(/^M[^L]*C[^L]*$/);
+});
+
+test("nodes are copied from one tab into another, with their wires and values", async () => {
+  await node("KSampler").locator(".card-title").click();
+  await node("VAE Decode")
+    .locator(".card-title")
+    .click({ modifiers: ["Shift"] });
+  await page.keyboard.press("Control+c");
+  await page.getByRole("button", { name: "New workflow" }).click();
+  await expect.poll(() => page.locator(".card").count()).toBe(0);
+  await page.locator(".react-flow__pane").click({ position: { x: 300, y: 300 } });
+  await page.keyboard.press("Control+v");
+  await node("KSampler").waitFor();
+  await node("VAE Decode").waitFor();
+  expect(await wires().count()).toBe(1);
+  await expect
+    .poll(() =>
+      node("KSampler")
+        .getByRole("spinbutton", { name: "steps", exact: true })
+        .getAttribute("aria-valuetext"),
+    )
+    .toBe("24");
 });
 
 test("Shift moves all wires of a socket, Alt copies a node with its sources", async () => {
