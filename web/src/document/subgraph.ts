@@ -19,6 +19,7 @@ import {
   MODE,
   OUTPUTS,
   type Point,
+  type Reroute,
   type Workflow,
 } from "./graph";
 import { widgetsBehind } from "./instances";
@@ -48,7 +49,8 @@ export function makeSubgraph(
   const inside = links.filter((each) => taken.has(each.from) && taken.has(each.to));
   const incoming = links.filter((each) => !taken.has(each.from) && taken.has(each.to));
   const outgoing = links.filter((each) => taken.has(each.from) && !taken.has(each.to));
-  workflow.definitions[id] = blankSubgraph({ id, name }, boxOf(nodes));
+  const box = boxOf(nodes);
+  workflow.definitions[id] = blankSubgraph({ id, name }, box);
   // Read anew, as all edits of a draft must.
   const definition = workflow.definitions[id];
   if (definition === undefined) throw new Error(`There is no subgraph ${id}.`);
@@ -66,17 +68,20 @@ export function makeSubgraph(
   const targets = exit(workflow, graph, definition, outgoing);
   removeNodes(graph, [...taken]);
   const key = placeInstance(graph, definition, cornerOf(nodes));
-  for (const { link, slot } of sources) {
+  for (const { link, slot, points } of sources) {
     const port = portsOf(definition, "inputs")[slot];
     if (port === undefined) continue;
     const isWidget = widgetsBehind(definition, slot, workflow.definitions).length > 0;
     const to = { node: key, name: port.name, type: port.type, isWidget };
-    connect(graph, { node: link.from, slot: link.fromSlot }, to, link.type);
+    const made = connect(graph, { node: link.from, slot: link.fromSlot }, to, link.type);
+    leadThrough(graph, made, points, box);
   }
-  for (const { link, slot } of targets) {
+  for (const { link, slot, points } of targets) {
     const target = graph.nodes[link.to]?.inputs[link.toSlot];
     if (target === undefined) continue;
     carry(graph, link, key, slot, link.to, link.toSlot);
+    const moved = graph.nodes[link.to]?.inputs[link.toSlot]?.link ?? null;
+    leadThrough(graph, moved, points, box);
   }
   return key;
 }
@@ -158,6 +163,28 @@ function moveFrames(from: Graph, to: Graph, taken: ReadonlySet<string>): void {
 interface Crossing {
   link: Link;
   slot: number;
+  /** What it ran through, from its source on. */
+  points: readonly Reroute[];
+}
+
+/** A wire that crossed the border runs on through its points outside of where the nodes were. */
+function leadThrough(
+  graph: Graph,
+  key: string | null,
+  points: readonly Reroute[],
+  { left, top, right, bottom }: Box,
+): void {
+  const link = graph.links[key ?? ""];
+  if (link === undefined) return;
+  let last: string | null = null;
+  for (const point of points) {
+    const { x, y } = point.position;
+    if (x > left && x < right && y > top && y < bottom) continue;
+    // One that is still there leads other wires of the same output.
+    graph.reroutes[point.key] ??= { ...plain(point), parent: last };
+    last = point.key;
+  }
+  link.reroute = last;
 }
 
 /** One port for each output outside that feeds the inside. */
@@ -177,7 +204,7 @@ function enter(
     if (slot === undefined) {
       slot = addPort(workflow, definition, "inputs", portFor(input, link));
       places.set(source, slot);
-      crossings.push({ link: plain(link), slot });
+      crossings.push({ link: plain(link), slot, points: pointsOf(graph, link).map(plain) });
     }
     carry(definition.graph, link, INPUTS, slot);
   }
@@ -215,7 +242,7 @@ function exit(
       const to = { node: OUTPUTS, name: port?.name ?? "", type: link.type, isWidget: false };
       connect(definition.graph, { node: link.from, slot: link.fromSlot }, to, link.type);
     }
-    return { link: plain(link), slot };
+    return { link: plain(link), slot, points: pointsOf(graph, link).map(plain) };
   });
 }
 

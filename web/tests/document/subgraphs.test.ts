@@ -22,6 +22,7 @@ import { EMPTY_LOG, type Recorded, record, redo, undo } from "../../src/document
 import { addPort, movePort, namePort, portsOf, removePort } from "../../src/document/ports";
 import { promote, unpromote } from "../../src/document/promote";
 import { readGraph } from "../../src/document/read";
+import { addReroute } from "../../src/document/reroute";
 import { copyNodes, pasteNodes } from "../../src/document/snippet";
 import { makeSubgraph } from "../../src/document/subgraph";
 import { unpack } from "../../src/document/unpack";
@@ -149,6 +150,39 @@ function chosen(chance: () => number, graph: Graph, share: number): string[] {
   const some = keys.filter(() => chance() < share);
   return some.length > 0 ? some : keys.slice(0, 1);
 }
+
+test("wires that cross the border keep their points outside of it", () => {
+  const graph = emptyGraph();
+  for (const [id, x] of [1, 2, 3, 4].map((each) => [each, each * 500] as const)) {
+    addNode(graph, node(id, x, 0));
+  }
+  const wire = (from: string, to: string) =>
+    connect(
+      graph,
+      { node: from, slot: 0 },
+      { node: to, name: "a", type: "T", isWidget: false },
+      "T",
+    );
+  const [first, second, third] = [wire("1", "2"), wire("2", "3"), wire("2", "4")];
+  const into = addReroute(graph, first, { x: 850, y: 300 }, 0);
+  addReroute(graph, first, { x: 1020, y: 40 }, 1);
+  const outOf = addReroute(graph, second, { x: 1300, y: 300 }, 0);
+  const other = graph.links[third];
+  if (other !== undefined) other.reroute = outOf;
+  const { graph: made } = record({ graph, log: EMPTY_LOG }, "make", (draft) => {
+    makeSubgraph(draft, draft, ["2"], { id: "sub", name: "Two" });
+  });
+  const linkInto = (key: string) => Object.values(made.links).find(({ to }) => to === key);
+  const instance = Object.values(made.nodes).find(({ type }) => type === "sub")?.key ?? "";
+  // The one within the node's place went with it.
+  expect(linkInto(instance)?.reroute).toBe(into);
+  expect([linkInto("3")?.reroute, linkInto("4")?.reroute]).toEqual([outOf, outOf]);
+  expect(Object.keys(made.reroutes).sort()).toEqual([into, outOf].sort());
+  sound(made);
+  const places = (of: Graph) =>
+    Object.values(of.reroutes).map(({ key, parent, position }) => ({ key, parent, position }));
+  expect(places(reread(made))).toEqual(places(made));
+});
 
 describe.each(Array.from({ length: 30 }, (_, seed) => seed))("random graph %i", (seed) => {
   const start = (): Recorded => ({ graph: sample(random(seed)), log: EMPTY_LOG });
