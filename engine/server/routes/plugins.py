@@ -1,10 +1,16 @@
-"""What plugins bring to the editor. There are none yet, so each list is empty."""
+"""What plugins bring to the editor: subgraphs. Of the rest there is none yet: empty lists."""
 
 from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
 
 from aiohttp import web
 
 from engine.server.answers import answer
+from engine.server.services import SERVICES
+from engine.server.subgraphs import Subgraph, find_subgraphs, read_subgraph
 
 
 async def get_extensions(_: web.Request) -> web.Response:
@@ -22,11 +28,29 @@ async def get_workflow_templates(_: web.Request) -> web.Response:
     return answer({})
 
 
-async def get_global_subgraphs(_: web.Request) -> web.Response:
-    """The subgraphs of plugins."""
-    return answer({})
+async def get_global_subgraphs(request: web.Request) -> web.Response:
+    """The subgraphs of plugins, by their ids."""
+    found = await asyncio.to_thread(find_subgraphs, _folders(request))
+    return answer({each.id: _described(each) for each in found})
 
 
-async def get_global_subgraph(_: web.Request) -> web.Response:
-    """One subgraph; null where there is none of that id."""
-    return answer(None)
+async def get_global_subgraph(request: web.Request) -> web.Response:
+    """One subgraph with its text; null where there is none of that id."""
+    found = await asyncio.to_thread(find_subgraphs, _folders(request))
+    one = next((each for each in found if each.id == request.match_info["id"]), None)
+    text = None if one is None else await asyncio.to_thread(read_subgraph, one)
+    if one is None or text is None:
+        return answer(None)
+    return answer({**_described(one), "data": text})
+
+
+def _folders(request: web.Request) -> Sequence[Path]:
+    return request.app[SERVICES].settings.custom_nodes_directories
+
+
+def _described(subgraph: Subgraph) -> dict[str, object]:
+    return {
+        "source": "custom_node",
+        "name": subgraph.name,
+        "info": {"node_pack": subgraph.pack},
+    }

@@ -146,6 +146,20 @@ function catalogRoutes({ read, post }: Transport) {
     /** Where the picture beside a file of weights is, if there is one. */
     modelPreview: (folder: string, name: string) =>
       `${MODELS}/preview/${encodeURIComponent(folder)}/0/${encodeURIComponent(name)}`,
+    /** The subgraphs of plugins: the text of each with its name and where it is from. */
+    async pluginSubgraphs(): Promise<PluginSubgraph[]> {
+      const listed = await read<Record<string, ListedSubgraph>>("/global_subgraphs");
+      const all = await Promise.all(
+        Object.keys(listed).map((id) =>
+          read<ListedSubgraph | null>(`/global_subgraphs/${encodeURIComponent(id)}`),
+        ),
+      );
+      return all.flatMap((each) =>
+        each === null
+          ? []
+          : [{ name: each.name, pack: each.info.node_pack, text: each.data ?? null }],
+      );
+    },
     embeddings: () => read<string[]>("/api/embeddings"),
     /** What a route of this server lists. */
     async list(route: string): Promise<unknown[]> {
@@ -216,6 +230,18 @@ function fileRoutes({ ask, read }: Transport) {
       await ask(at(path), { method: "DELETE" });
     },
   };
+}
+
+interface ListedSubgraph {
+  name: string;
+  info: { node_pack: string };
+  data?: string;
+}
+
+interface PluginSubgraph {
+  name: string;
+  pack: string;
+  text: string | null;
 }
 
 export function extensionUrl(pack: string, file: string): string {

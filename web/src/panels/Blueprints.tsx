@@ -1,4 +1,4 @@
-/** The user's blueprints: put one down, rename it, delete it. */
+/** Blueprints: put one down; rename or delete one's own. */
 import { Plus, Trash2 } from "lucide-react";
 import { useEffect } from "react";
 import { askWhether } from "../state/ask";
@@ -38,12 +38,16 @@ export function Blueprints() {
           <li key={name}>
             <input
               className="plain"
+              readOnly={all?.[name]?.pack !== null}
               aria-label={t("Name of the blueprint {{name}}", { name })}
               defaultValue={name}
               onKeyDown={(event) => {
                 if (event.key === "Enter") event.currentTarget.blur();
               }}
-              onBlur={(event) => void renameBlueprint(name, event.currentTarget.value)}
+              onBlur={(event) => {
+                if (!event.currentTarget.readOnly)
+                  void renameBlueprint(name, event.currentTarget.value);
+              }}
             />
             <button
               type="button"
@@ -60,14 +64,16 @@ export function Blueprints() {
             >
               <Plus size={14} aria-hidden />
             </button>
-            <button
-              type="button"
-              className="ghost"
-              aria-label={t("Delete the blueprint {{name}}", { name })}
-              onClick={() => void remove(name)}
-            >
-              <Trash2 size={14} aria-hidden />
-            </button>
+            {all?.[name]?.pack === null && (
+              <button
+                type="button"
+                className="ghost"
+                aria-label={t("Delete the blueprint {{name}}", { name })}
+                onClick={() => void remove(name)}
+              >
+                <Trash2 size={14} aria-hidden />
+              </button>
+            )}
           </li>
         ))}
       </ul>

@@ -1,6 +1,6 @@
 /**
- * The user's own blueprints: subgraphs kept on the server, in the folder that other editors of this
- * format use. The palette lists them among the nodes.
+ * Blueprints: the user's own subgraphs, kept on the server in the folder that other editors of this
+ * format use, and those that plugins bring. The palette lists them among the nodes.
  */
 import { create } from "zustand";
 import { Refused } from "../api/transport";
@@ -22,6 +22,8 @@ const BLUEPRINT = "blueprint";
 
 interface Blueprint {
   name: string;
+  /** Which plugin brings it; null for the user's own. */
+  pack: string | null;
   content: Json;
   schema: NodeSchema;
 }
@@ -36,21 +38,31 @@ export const useBlueprints = create<Blueprints>(() => ({ all: null }));
 /** Reads them all again. One that cannot be read is told and left out. */
 export async function refreshBlueprints(): Promise<void> {
   try {
-    const names = await client.files(FOLDER);
+    const [names, brought] = await Promise.all([client.files(FOLDER), client.pluginSubgraphs()]);
     const texts = await Promise.all(
       names
         .filter((each) => each.endsWith(".json"))
         .map(async (file) => ({ file, text: await client.load(`${FOLDER}/${file}`) })),
     );
-    const read = texts.flatMap(({ file, text }) => blueprintIn(file, text) ?? []);
+    const own = texts.flatMap(
+      ({ file, text }) => blueprintIn(file.replace(/\.json$/, ""), text) ?? [],
+    );
+    const theirs = brought.flatMap(
+      ({ name, pack, text }) => blueprintIn(`${name} (${pack})`, text, pack) ?? [],
+    );
+    // One of the user's own hides a plugin's of the same name.
+    const read = [...theirs, ...own];
     useBlueprints.setState({ all: Object.fromEntries(read.map((each) => [each.name, each])) });
   } catch (error) {
     tellError(error);
   }
 }
 
-function blueprintIn(file: string, text: string | null): Blueprint | null {
-  const name = file.replace(/\.json$/, "");
+function blueprintIn(
+  name: string,
+  text: string | null,
+  pack: string | null = null,
+): Blueprint | null {
   try {
     const content = text === null ? null : parseJson(text);
     const workflow = readGraph(content, layout);
@@ -65,7 +77,7 @@ function blueprintIn(file: string, text: string | null): Blueprint | null {
       category: "blueprints",
       python_module: BLUEPRINT,
     };
-    return { name, content, schema };
+    return { name, pack, content, schema };
   } catch (error) {
     if (!(error instanceof SyntaxError || error instanceof NotAWorkflow)) throw error;
     tell(t("The blueprint {{name}} could not be read.", { name }));

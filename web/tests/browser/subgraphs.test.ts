@@ -1,17 +1,26 @@
 /** Making, entering, changing and keeping subgraphs in a real browser. */
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import type { Locator, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
-import { isObject, type Json, parseJson } from "../../src/document/json";
+import { isObject, type Json, parseJson, writeJson } from "../../src/document/json";
 import { listOf } from "../../src/document/values";
 import { openPage, type Studio, startStudio } from "./studio";
 
 let studio: Studio;
 let page: Page;
 
+const packs = mkdtempSync(join(tmpdir(), "calotype-packs-"));
+
 beforeAll(async () => {
-  studio = await startStudio();
+  mkdirSync(join(packs, "painter", "subgraphs"), { recursive: true });
+  studio = await startStudio(["--custom-nodes-directory", packs]);
 });
-afterAll(() => studio?.close());
+afterAll(async () => {
+  await studio?.close();
+  rmSync(packs, { recursive: true });
+});
 beforeEach(async () => {
   page = await openPage(studio);
 });
@@ -222,4 +231,29 @@ test("a bypassed node shows what goes through, a muted one what stops", async ()
   await node("KSampler")
     .getByRole("img", { name: "latent_image goes through to LATENT" })
     .waitFor();
+});
+
+test("a subgraph that a plugin brings is put down, and is not the user's to delete", async () => {
+  await make();
+  await title("Subgraph").click();
+  await page.keyboard.press("Control+c");
+  const copied = await page.evaluate(() => navigator.clipboard.readText());
+  const content = parseJson(copied);
+  if (!isObject(content)) throw new Error("nothing was copied");
+  const path = join(packs, "painter", "subgraphs", "Soften.json");
+  writeFileSync(path, writeJson({ ...content, links: [] }));
+
+  await page.keyboard.press("Control+k");
+  await page.getByRole("combobox", { name: "Name of a command" }).fill("blueprints");
+  await page.keyboard.press("Enter");
+  const dialog = page.getByRole("dialog", { name: "Blueprints" });
+  const name = "Soften (painter)";
+  const field = dialog.getByRole("textbox", { name: `Name of the blueprint ${name}` });
+  await field.waitFor();
+  expect(await field.isEditable()).toBe(false);
+  expect(await dialog.getByRole("button", { name: `Delete the blueprint ${name}` }).count()).toBe(
+    0,
+  );
+  await dialog.getByRole("button", { name: `Add ${name}` }).click();
+  await expect.poll(() => node("Subgraph").count()).toBe(2);
 });

@@ -1,0 +1,70 @@
+"""The subgraphs that plugins bring: the JSON files in a plugin's folder `subgraphs`.
+
+Read anew each time, like all that plugins declare. Knows no workflow: what a file holds is the
+editor's to judge.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+FOLDER = "subgraphs"
+MOST = 500
+"""Files in all; more nobody looks through."""
+LARGEST = 4 << 20
+"""Bytes of a file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subgraph:
+    """One file.
+
+    Attributes:
+        id: stays the same for as long as plugin and file are called so.
+    """
+
+    id: str
+    name: str
+    pack: str
+    path: Path
+
+
+def find_subgraphs(folders: Sequence[Path]) -> list[Subgraph]:
+    """All of them, by plugin and name; a plugin that cannot be read has none."""
+    found: dict[str, Subgraph] = {}
+    for folder in folders:
+        for path in _files(folder):
+            pack = path.parent.parent.name
+            key = hashlib.sha256(f"{pack}/{path.name}".encode()).hexdigest()
+            if len(found) < MOST:
+                found.setdefault(key, Subgraph(key, path.stem, pack, path))
+    return list(found.values())
+
+
+def read_subgraph(subgraph: Subgraph) -> str | None:
+    """The text of its file; None where that is gone, too large or no text."""
+    try:
+        if subgraph.path.stat().st_size > LARGEST:
+            return None
+        return subgraph.path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return None
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    for pack in _entries(folder):
+        if pack.name.startswith((".", "__")):
+            continue
+        for path in _entries(pack / FOLDER):
+            if path.suffix == ".json" and path.is_file():
+                yield path
+
+
+def _entries(folder: Path) -> list[Path]:
+    try:
+        return sorted(folder.iterdir())
+    except OSError:
+        return []
