@@ -2,8 +2,10 @@
  * The pages that are made from the editor's own tables. Where one is stale this fails and shows where;
  * `npm run pages` writes them anew.
  */
+import { readdirSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { expect, test } from "vitest";
+import declared from "../../package.json";
 import type { Command, CommandGroup } from "../../src/state/commands";
 import { COMMANDS } from "../../src/state/commands/all";
 import { keysOf, shownKey } from "../../src/state/keymap";
@@ -21,6 +23,20 @@ test("docs/keys.md lists every command with its keys", async () => {
 
 test("docs/settings.md lists every setting with its why", async () => {
   await expect(settingsPage()).toMatchFileSnapshot(resolve(DOCS, "settings.md"));
+});
+
+test("docs/libraries.md has every dependency, and none that is gone", () => {
+  const page = readFileSync(resolve(DOCS, "libraries.md"), "utf8");
+  const rows = page.slice(page.indexOf("## The editor")).matchAll(/^\| ([^|]+) \|/gm);
+  const listed = [...rows].flatMap(([, names = ""]) => names.split(", "));
+  const expected = ["package", "---", ...Object.keys(declared.dependencies)];
+  expect(listed.sort()).toEqual(expected.sort());
+});
+
+test("every picture of the guide is in it, and shown by it alone", () => {
+  const guide = readFileSync(resolve(DOCS, "editor.md"), "utf8");
+  const shown = [...guide.matchAll(/pictures\/([\w-]+\.webp)/g)].map(([, name]) => name);
+  expect(shown.sort()).toEqual(readdirSync(resolve(DOCS, "pictures")).sort());
 });
 
 function keysPage(): string {

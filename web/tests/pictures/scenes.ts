@@ -146,6 +146,7 @@ async function frame(page: Page, name: string, titles: readonly string[], colour
 
 export const SCENES: Readonly<Record<string, Scene>> = {
   studio: {
+    device: { viewport: { width: 1360, height: 850 } },
     show: async (page) => {
       await prompt(page).fill("a sailing boat on the sea at sunset");
       await page.keyboard.press("Control+Enter");
@@ -195,6 +196,7 @@ export const SCENES: Readonly<Record<string, Scene>> = {
         .first()
         .waitFor();
     },
+    clip: async () => ({ clip: { x: 44, y: 40, width: 1156, height: 340 } }),
   },
   arrange: {
     show: async (page) => {
@@ -254,7 +256,7 @@ export const SCENES: Readonly<Record<string, Scene>> = {
   difference: {
     show: async (page) => {
       await choose(page, 1);
-      await page.getByRole("button", { name: "Differences to the open workflow" }).click();
+      await page.getByRole("button", { name: /^Differences .* open workflow$/ }).click();
       await page.getByRole("complementary", { name: "Differences" }).waitFor();
       await hideInspector(page);
       await closeDock(page);
@@ -328,6 +330,7 @@ export const SCENES: Readonly<Record<string, Scene>> = {
     settings: { "calotype.theme": "light" },
     show: async (page) => {
       await openWorkflow(page, "hires_fix");
+      await hideInspector(page);
       await showAll(page);
       await page.keyboard.press("Control+a");
       await page.keyboard.press("Control+k");
