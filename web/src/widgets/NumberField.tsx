@@ -77,6 +77,8 @@ export function NumberField(props: Props) {
         onBlur={() => finish(typing)}
         onKeyDown={(event) => {
           if (event.key !== "Enter" && event.key !== "Escape") return;
+          // Ctrl+Enter and its kin take what is typed, and are commands besides.
+          if (isCommand(event)) return finish(typing);
           // The field keeps the focus, and what is around it does not hear of it.
           byKey.current = true;
           event.preventDefault();
@@ -91,6 +93,11 @@ export function NumberField(props: Props) {
       )}
     </span>
   );
+}
+
+/** Whether a key is more than typing: a command of the editor, as in any other field. */
+function isCommand({ ctrlKey, metaKey, altKey }: KeyboardEvent): boolean {
+  return ctrlKey || metaKey || altKey;
 }
 
 function wordsFor(limit: Limit, range: Range): string {
@@ -116,8 +123,7 @@ function Resting(props: Props & { onType: (text: string) => void; byKey: RefObje
   const key = (event: KeyboardEvent) => {
     const next = keyed(event, current, range);
     if (next !== null) onChange(next);
-    else if (event.key === "Enter" && !(event.ctrlKey || event.metaKey || event.altKey))
-      onType(shownNumber(value, range));
+    else if (event.key === "Enter" && !isCommand(event)) onType(shownNumber(value, range));
     else if (/^[-\d.(]$/.test(event.key) && !event.ctrlKey && !event.metaKey) onType(event.key);
     else return;
     event.preventDefault();

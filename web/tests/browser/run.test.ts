@@ -125,6 +125,15 @@ test("what is gone to is shown no nearer than it reads well", async () => {
     .toMatch(/^125/);
 });
 
+test("a number that is being typed is taken by the keys that run", async () => {
+  await small(105);
+  await node("KSampler").getByRole("spinbutton", { name: "cfg", exact: true }).click();
+  await node("KSampler").getByRole("textbox", { name: "cfg", exact: true }).fill("2");
+  const sent = page.waitForRequest((request) => request.url().endsWith("/prompt"));
+  await page.keyboard.press("Control+Enter");
+  expect((await sent).postData()).toMatch(/"cfg": ?2[,.}]/);
+});
+
 test("a long run tells how far it is, and a stop ends it", async () => {
   await small(103, 9000, 256);
   await page.keyboard.press("Control+Enter");

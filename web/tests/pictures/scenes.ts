@@ -353,10 +353,8 @@ export const SCENES: Readonly<Record<string, Scene>> = {
       await prompt(page).fill("a castle on a hill at sunset");
       await setNumber(node(page, "KSampler"), "steps", "300");
       await page.keyboard.press("Control+Enter");
-      await page
-        .getByText(/1\d\d of 300/)
-        .first()
-        .waitFor({ timeout: RUN });
+      const bar = page.getByRole("region", { name: "Run" }).locator(".plan");
+      await bar.filter({ hasText: /1\d\d of 300/ }).waitFor({ timeout: RUN });
     },
     clip: async (page) => {
       await page.mouse.move(2, 2);
