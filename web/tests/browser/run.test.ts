@@ -138,7 +138,7 @@ test("a long run tells how far it is, and a stop ends it", async () => {
   await small(103, 9000, 256);
   await page.keyboard.press("Control+Enter");
   await says(/of 9000/, RUN);
-  await expect.poll(() => page.title()).toMatch(/^\d+ % · /);
+  await expect.poll(() => page.title()).toMatch(/^\d+\s?% · /);
   await page
     .getByRole("log")
     .getByText(/^Running, \d+\s?%$/)
