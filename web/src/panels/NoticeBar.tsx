@@ -1,7 +1,7 @@
 /** One sentence at a time: what could not be done, and what can be done about it. */
 import { X } from "lucide-react";
 import { useEffect } from "react";
-import { useView } from "../state/view";
+import { type Notice, useView } from "../state/view";
 import { t } from "../words/words";
 
 const STAYS = 7_000;
@@ -13,11 +13,20 @@ export function NoticeBar() {
     const timer = setTimeout(() => useView.setState({ notice: null }), STAYS);
     return () => clearTimeout(timer);
   }, [notice]);
-  if (notice === null) return null;
+  // Both are there before there is anything to say: what appears with its words is not always heard.
+  return (
+    <>
+      <div role="status">{notice?.tone === "plain" && <Bar notice={notice} />}</div>
+      <div role="alert">{notice?.tone === "error" && <Bar notice={notice} />}</div>
+    </>
+  );
+}
+
+function Bar({ notice }: { notice: Notice }) {
   const { text, tone, action, others = [] } = notice;
   const actions = action === undefined ? [] : [action, ...others];
   return (
-    <div className={`notice ${tone}`} role={tone === "error" ? "alert" : "status"}>
+    <div className={`notice ${tone}`}>
       <span>{text}</span>
       {actions.map((each) => (
         <button

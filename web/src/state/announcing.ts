@@ -1,6 +1,6 @@
 /**
  * What is said to whoever hears the screen instead of seeing it: how a run goes, what was undone and
- * connected, how many problems there are, notices. Said politely, one thing after the other.
+ * connected, how many problems there are. Said politely, one thing after the other.
  */
 import { create } from "zustand";
 import type { Graph } from "../document/graph";
@@ -10,7 +10,6 @@ import { nameIn } from "./candidates";
 import { shareOf } from "./plan";
 import { placeOf, type Running, useRuns } from "./runs";
 import { activeOf, activeTab, type Tab, useStudio } from "./studio";
-import { useView } from "./view";
 
 interface Line {
   id: number;
@@ -35,7 +34,7 @@ export function announce(text: string): void {
 
 /** Says from now on what happens. Returns what ends it. */
 export function announceAll(): () => void {
-  const endings = [announceRuns(), announceProblems(), announceEdits(), announceNotices()];
+  const endings = [announceRuns(), announceProblems(), announceEdits()];
   return () => {
     for (const end of endings) end();
   };
@@ -134,11 +133,5 @@ function connectionIn(graph: Graph, before: Graph): string {
     from: nameIn(graph, catalog, link.from),
     input: graph.nodes[link.to]?.inputs[link.toSlot]?.name ?? "",
     to: nameIn(graph, catalog, link.to),
-  });
-}
-
-function announceNotices(): () => void {
-  return useView.subscribe(({ notice }, before) => {
-    if (notice !== null && notice !== before.notice) announce(notice.text);
   });
 }

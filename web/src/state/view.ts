@@ -23,7 +23,7 @@ interface NoticeAction {
   run: () => void;
 }
 
-interface Notice {
+export interface Notice {
   text: string;
   tone: "plain" | "error";
   action?: NoticeAction;
