@@ -1,13 +1,14 @@
 /** Every action by a few letters of its name. Those used last come first. */
 import UFuzzy from "@leeoniya/ufuzzy";
-import { Search } from "lucide-react";
 import { type KeyboardEvent, useEffect, useMemo, useRef, useState } from "react";
 import { type Command, isEnabled, runCommand, useCommands } from "../state/commands";
 import { keysOf, shownKey } from "../state/keymap";
 import { useSetting } from "../state/settings";
 import { useView } from "../state/view";
 import { t } from "../words/words";
+import { useAway } from "./away";
 import { useFocusBack } from "./focusBack";
+import { SearchLine } from "./SearchLine";
 import "./dialog.css";
 
 const fuzzy = new UFuzzy({ intraMode: 1 });
@@ -34,6 +35,13 @@ function close(): void {
   useView.setState({ commands: false });
 }
 
+function choose(command: Command | undefined): void {
+  if (command === undefined || !isEnabled(command)) return;
+  close();
+  // After the palette has handed the focus back: the action may open something of its own.
+  requestAnimationFrame(() => runCommand(command.id));
+}
+
 function Open() {
   const all = useCommands((state) => state.all);
   const [typed, setTyped] = useState("");
@@ -42,30 +50,20 @@ function Open() {
   const list = useRef<HTMLDivElement>(null);
   useFocusBack();
   const shown = useMemo(() => found(all, typed), [all, typed]);
-  useEffect(() => {
-    const away = (event: globalThis.PointerEvent) => {
-      if (!box.current?.contains(event.target as Node)) close();
-    };
-    window.addEventListener("pointerdown", away, true);
-    return () => window.removeEventListener("pointerdown", away, true);
-  }, []);
-  useEffect(() => {
-    list.current?.children[at]?.scrollIntoView({ block: "nearest" });
-  }, [at]);
-  const choose = (command: Command | undefined) => {
-    if (command === undefined || !isEnabled(command)) return;
-    close();
-    // After the palette has handed the focus back: the action may open something of its own.
-    requestAnimationFrame(() => runCommand(command.id));
-  };
+  useAway(box, close);
+  useEffect(() => list.current?.children[at]?.scrollIntoView({ block: "nearest" }), [at]);
   const key = (event: KeyboardEvent) => {
     event.stopPropagation();
-    if (event.key === "ArrowDown") setAt(Math.min(at + 1, shown.length - 1));
-    else if (event.key === "ArrowUp") setAt(Math.max(at - 1, 0));
+    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    if (step !== undefined) setAt(Math.max(0, Math.min(at + step, shown.length - 1)));
     else if (event.key === "Enter") choose(shown[at]);
     else if (event.key === "Escape" || event.key === "Tab") close();
     else return;
     event.preventDefault();
+  };
+  const search = (text: string) => {
+    setTyped(text);
+    setAt(0);
   };
   return (
     <div
@@ -75,24 +73,14 @@ function Open() {
       className="command-palette"
       onKeyDown={key}
     >
-      <div className="search">
-        <Search size={15} aria-hidden />
-        <input
-          // biome-ignore lint/a11y/noAutofocus: the palette was just opened to type into it
-          autoFocus
-          role="combobox"
-          aria-expanded
-          aria-controls="commands-found"
-          aria-activedescendant={shown[at] === undefined ? undefined : `command-${shown[at].id}`}
-          aria-label={t("Name of a command")}
-          placeholder={t("Search all commands")}
-          value={typed}
-          onChange={(event) => {
-            setTyped(event.currentTarget.value);
-            setAt(0);
-          }}
-        />
-      </div>
+      <SearchLine
+        label={t("Name of a command")}
+        placeholder={t("Search all commands")}
+        value={typed}
+        list="commands-found"
+        active={shown[at] && `command-${shown[at].id}`}
+        onChange={search}
+      />
       <div
         ref={list}
         id="commands-found"

@@ -1,7 +1,6 @@
 /** Connects a node by keys: first one of its sockets, then one that fits, nearest and best first. */
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { Search } from "lucide-react";
-import { type KeyboardEvent, type ReactNode, useEffect, useMemo, useRef, useState } from "react";
+import { type KeyboardEvent, type ReactNode, useMemo, useRef, useState } from "react";
 import { join } from "../state/actions";
 import { type Candidate, candidatesFor, nameIn, socketsAt } from "../state/candidates";
 import { canvas } from "../state/canvas";
@@ -15,11 +14,19 @@ import { activeTab, useActive, useStudio } from "../state/studio";
 import { type Connecting, useView } from "../state/view";
 import { focusOn } from "../state/walking";
 import { t } from "../words/words";
+import { useAway } from "./away";
+import { SearchLine } from "./SearchLine";
 import "./palette.css";
 import "./connect.css";
 
 const ROW = 30;
 const BESIDE = 80;
+const STEPS: Readonly<Record<string, number>> = {
+  ArrowDown: 1,
+  ArrowUp: -1,
+  PageDown: 10,
+  PageUp: -10,
+};
 
 interface Line {
   id: string;
@@ -49,42 +56,15 @@ function Steps({ connecting: { node, link } }: { connecting: Connecting }) {
   );
   const title = nameIn(graph, catalog, node);
   if (pulled === null) {
-    const lines = sockets.map(
-      (each): Line => ({
-        id: `${each.side}-${each.socket}`,
-        name: each.label,
-        where: whereOf(each.side, each.joined),
-        type: each.type,
-        take: () => setPulled(each),
-      }),
-    );
     return (
       <Choice
         key="sockets"
         label={t("Connect {{node}}", { node: title })}
         hint={t("Which socket of {{node}}", { node: title })}
-        lines={lines}
+        lines={socketLines(sockets, setPulled)}
         onLeave={() => leave(node)}
       />
     );
-  }
-  const lines = found.map(
-    (each): Line => ({
-      id: `${each.node}-${each.socket}`,
-      name: `${each.title} · ${each.label}`,
-      where: each.taken === null ? "" : t("takes off {{node}}", { node: each.taken }),
-      type: each.type,
-      take: () => connect(pulled, each, link),
-    }),
-  );
-  if (link === undefined) {
-    lines.push({
-      id: "new",
-      name: t("New node…"),
-      where: "",
-      type: null,
-      take: () => addNew(pulled),
-    });
   }
   const type = nameOf(pulled.type);
   return (
@@ -96,10 +76,43 @@ function Steps({ connecting: { node, link } }: { connecting: Connecting }) {
           ? t("Where {{type}} of {{node}} goes", { type, node: title })
           : t("Where {{type}} of {{node}} comes from", { type, node: title })
       }
-      lines={lines}
+      lines={targetLines(found, pulled, link)}
       onLeave={() => (link === undefined ? setPulled(null) : leave(node))}
     />
   );
+}
+
+function socketLines(
+  sockets: ReturnType<typeof socketsAt>,
+  pull: (from: Pulled) => void,
+): readonly Line[] {
+  return sockets.map((each) => ({
+    id: `${each.side}-${each.socket}`,
+    name: each.label,
+    where: whereOf(each.side, each.joined),
+    type: each.type,
+    take: () => pull(each),
+  }));
+}
+
+/** What fits; and a new node, where no wire is moved. */
+function targetLines(
+  found: readonly Candidate[],
+  pulled: Pulled,
+  link: string | undefined,
+): readonly Line[] {
+  const lines = found.map(
+    (each): Line => ({
+      id: `${each.node}-${each.socket}`,
+      name: `${each.title} · ${each.label}`,
+      where: each.taken === null ? "" : t("takes off {{node}}", { node: each.taken }),
+      type: each.type,
+      take: () => connect(pulled, each, link),
+    }),
+  );
+  if (link !== undefined) return lines;
+  const take = () => addNew(pulled);
+  return [...lines, { id: "new", name: t("New node…"), where: "", type: null, take }];
 }
 
 function whereOf(side: Pulled["side"], joined: readonly string[]): string {
@@ -163,77 +176,53 @@ function Choice({ label, hint, lines, onLeave }: ChoiceProps) {
   const box = useRef<HTMLDivElement>(null);
   const list = useRef<HTMLDivElement>(null);
   const shown = useMemo(() => matching(lines, typed), [lines, typed]);
-  // The compiler of hooks cannot see into it, and nothing here is kept from it.
   const rows = useVirtualizer({
     count: shown.length,
     getScrollElement: () => list.current,
     estimateSize: () => ROW,
     overscan: 8,
   });
-  useEffect(() => {
-    const away = (event: PointerEvent) => {
-      if (!box.current?.contains(event.target as Node)) close();
-    };
-    window.addEventListener("pointerdown", away, true);
-    return () => window.removeEventListener("pointerdown", away, true);
-  }, []);
-  const choose = (index: number) => {
-    const next = Math.max(0, Math.min(index, shown.length - 1));
-    setAt(next);
-    rows.scrollToIndex(next);
-  };
+  useAway(box, close);
   const key = (event: KeyboardEvent) => {
     event.stopPropagation();
-    if (event.key === "ArrowDown") choose(at + 1);
-    else if (event.key === "ArrowUp") choose(at - 1);
-    else if (event.key === "PageDown") choose(at + 10);
-    else if (event.key === "PageUp") choose(at - 10);
-    else if (event.key === "Enter") shown[at]?.take();
+    const step = STEPS[event.key];
+    if (step !== undefined) {
+      const next = Math.max(0, Math.min(at + step, shown.length - 1));
+      setAt(next);
+      rows.scrollToIndex(next);
+    } else if (event.key === "Enter") shown[at]?.take();
     else if (event.key === "Escape") onLeave();
     else if (event.key !== "Tab") return;
     event.preventDefault();
   };
+  const height = rows.getTotalSize();
+  const search = (text: string) => {
+    setTyped(text);
+    setAt(0);
+  };
   return (
     <div ref={box} role="dialog" aria-label={label} className="palette connect" onKeyDown={key}>
-      <div className="search">
-        <Search size={15} aria-hidden />
-        <input
-          role="combobox"
-          aria-expanded
-          aria-controls="connect-list"
-          aria-activedescendant={shown[at] === undefined ? undefined : `connect-${at}`}
-          // biome-ignore lint/a11y/noAutofocus: it was just opened to choose in
-          autoFocus
-          aria-label={hint}
-          placeholder={hint}
-          value={typed}
-          onChange={(event) => {
-            setTyped(event.currentTarget.value);
-            setAt(0);
-          }}
-        />
-      </div>
+      <SearchLine
+        label={hint}
+        placeholder={hint}
+        value={typed}
+        list="connect-list"
+        active={shown[at] && `connect-${at}`}
+        onChange={search}
+      />
       <div ref={list} className="list">
-        <div
-          id="connect-list"
-          role="listbox"
-          aria-label={hint}
-          style={{ height: rows.getTotalSize() }}
-        >
-          {rows.getVirtualItems().map(({ index, start }) => {
-            const line = shown[index];
-            return line === undefined ? null : (
-              <Row
-                key={line.id}
-                line={line}
-                at={index === at}
-                of={shown.length}
-                index={index}
-                start={start}
-                onPoint={() => setAt(index)}
-              />
-            );
-          })}
+        <div id="connect-list" role="listbox" aria-label={hint} style={{ height }}>
+          {rows.getVirtualItems().map(({ index, start }) => (
+            <Row
+              key={shown[index]?.id ?? index}
+              line={shown[index]}
+              at={index === at}
+              of={shown.length}
+              index={index}
+              start={start}
+              onPoint={() => setAt(index)}
+            />
+          ))}
         </div>
         {shown.length === 0 && <p className="none">{t("Nothing here is called that.")}</p>}
       </div>
@@ -251,7 +240,7 @@ function matching(lines: readonly Line[], typed: string): readonly Line[] {
 }
 
 interface RowProps {
-  line: Line;
+  line: Line | undefined;
   at: boolean;
   of: number;
   index: number;
@@ -260,6 +249,7 @@ interface RowProps {
 }
 
 function Row({ line, at, of, index, start, onPoint }: RowProps): ReactNode {
+  if (line === undefined) return null;
   return (
     <div
       id={`connect-${index}`}

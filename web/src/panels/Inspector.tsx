@@ -1,6 +1,6 @@
 /** The selected node in full: values, wires, what it made, what is wrong, what it is for. */
 import { viewUrl } from "../api/client";
-import type { NodeSchema } from "../api/types";
+import type { InputSchema, NodeSchema } from "../api/types";
 import { type GraphNode, isBoundary } from "../document/graph";
 import { isNote } from "../document/notes";
 import { inputsOf } from "../state/inputs";
@@ -12,6 +12,7 @@ import { useView } from "../state/view";
 import { isSocket, isSubgraph } from "../state/widgets";
 import { Wipe } from "../widgets/Wipe";
 import { t } from "../words/words";
+import { Description } from "./Description";
 import { Health } from "./Health";
 import { NodeForm } from "./NodeForm";
 import { PluginViews } from "./PluginViews";
@@ -74,14 +75,9 @@ function Outline() {
 }
 
 function About({ node }: { node: GraphNode }) {
-  const graph = useActive((each) => each.graph);
   const schema = useStudio((state) => state.catalog[node.type]);
   const { shown } = useRunOf(node.key);
   const described = schema === undefined ? [] : inputsOf(schema, node);
-  const linkOf = (name: string) => {
-    const key = node.inputs.find((each) => each.name === name)?.link;
-    return key == null ? undefined : graph.links[key];
-  };
   return (
     <>
       <header>
@@ -112,43 +108,11 @@ function About({ node }: { node: GraphNode }) {
         <PluginViews key={image.filename} url={viewUrl(image)} name={image.filename} />
       ))}
       <NodeForm node={node} schema={schema} />
-      {described.some(isSocket) && (
-        <dl className="wires">
-          {described.filter(isSocket).map((input) => {
-            const source = graph.nodes[linkOf(input.name)?.from ?? ""];
-            return (
-              <div key={input.name}>
-                <dt>
-                  <i
-                    className={`sample ${familyOf(input.type)}`}
-                    style={{ "--colour": colourOf(input.type) } as React.CSSProperties}
-                  />
-                  {input.name}
-                </dt>
-                <dd>
-                  {source === undefined ? (
-                    <span className="quiet">
-                      {input.section === "optional" ? t("optional") : t("nothing yet")}
-                    </span>
-                  ) : (
-                    <button type="button" className="link" onClick={() => select([source.key])}>
-                      <SourceName node={source} />
-                    </button>
-                  )}
-                </dd>
-              </div>
-            );
-          })}
-        </dl>
-      )}
+      <Wires node={node} inputs={described.filter(isSocket)} />
       <SubgraphSection node={node} />
       {schema !== undefined && schema.description !== "" && (
         <section className="help">
-          {schema.description.split("\n\n").map((each) => (
-            <p key={each}>
-              <Words text={each} />
-            </p>
-          ))}
+          <Description text={schema.description} />
         </section>
       )}
       {schema === undefined && !isBoundary(node.key) && !isNote(node) && (
@@ -160,18 +124,49 @@ function About({ node }: { node: GraphNode }) {
   );
 }
 
+/** What feeds each socket of a node. */
+function Wires({ node, inputs }: { node: GraphNode; inputs: readonly InputSchema[] }) {
+  const graph = useActive((each) => each.graph);
+  if (inputs.length === 0) return null;
+  const linkOf = (name: string) => {
+    const key = node.inputs.find((each) => each.name === name)?.link;
+    return key == null ? undefined : graph.links[key];
+  };
+  return (
+    <dl className="wires">
+      {inputs.map((input) => {
+        const source = graph.nodes[linkOf(input.name)?.from ?? ""];
+        return (
+          <div key={input.name}>
+            <dt>
+              <i
+                className={`sample ${familyOf(input.type)}`}
+                style={{ "--colour": colourOf(input.type) } as React.CSSProperties}
+              />
+              {input.name}
+            </dt>
+            <dd>
+              {source === undefined ? (
+                <span className="quiet">
+                  {input.section === "optional" ? t("optional") : t("nothing yet")}
+                </span>
+              ) : (
+                <button type="button" className="link" onClick={() => select([source.key])}>
+                  <SourceName node={source} />
+                </button>
+              )}
+            </dd>
+          </div>
+        );
+      })}
+    </dl>
+  );
+}
+
 /** Its class; a subgraph's id tells nobody anything. */
 function kindOf(node: GraphNode, schema: NodeSchema | undefined): string {
   if (isBoundary(node.key)) return t("boundary");
   return isSubgraph(schema) ? t("subgraph") : node.type;
-}
-
-/** Words between backticks are code. */
-function Words({ text }: { text: string }) {
-  return text.split("`").map((part, index) =>
-    // biome-ignore lint/suspicious/noArrayIndexKey: the parts of a text have no other name
-    index % 2 === 1 ? <code key={index}>{part}</code> : part,
-  );
 }
 
 function SourceName({ node }: { node: GraphNode }) {

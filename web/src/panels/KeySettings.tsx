@@ -82,21 +82,11 @@ interface RowProps {
 function Row({ command, owners }: RowProps) {
   const own = useSetting("calotype.keys");
   const preset = useSetting("calotype.keymap");
-  const [waiting, setWaiting] = useState(false);
   const keys = keysOf(command, own, preset);
   const title = t(command.title);
   const shared = keys.flatMap((key) =>
     (owners.get(key) ?? []).filter((each) => each.id !== command.id && collides(each, command)),
   );
-  const hear = (event: KeyboardEvent) => {
-    if (event.key === "Tab") return;
-    event.preventDefault();
-    event.stopPropagation();
-    const key = keyOf(event.nativeEvent);
-    if (key === null) return;
-    setWaiting(false);
-    if (key !== "Escape" && !keys.includes(key)) setKeys(command, [...keys, key]);
-  };
   return (
     <li>
       <span className="name">{title}</span>
@@ -118,16 +108,7 @@ function Row({ command, owners }: RowProps) {
             </button>
           </kbd>
         ))}
-        <button
-          type="button"
-          className={waiting ? "plain waiting" : "plain"}
-          aria-label={t("Add a key: {{title}}", { title })}
-          onClick={() => setWaiting(true)}
-          onBlur={() => setWaiting(false)}
-          onKeyDown={waiting ? hear : undefined}
-        >
-          {waiting ? t("Press the keys") : t("Add")}
-        </button>
+        <AddKey command={command} keys={keys} />
         {command.id in own && (
           <button
             type="button"
@@ -147,6 +128,33 @@ function Row({ command, owners }: RowProps) {
         </p>
       )}
     </li>
+  );
+}
+
+/** Waits for keys to be pressed once it is pressed itself. */
+function AddKey({ command, keys }: { command: Command; keys: readonly string[] }) {
+  const [waiting, setWaiting] = useState(false);
+  const title = t(command.title);
+  const hear = (event: KeyboardEvent) => {
+    if (event.key === "Tab") return;
+    event.preventDefault();
+    event.stopPropagation();
+    const key = keyOf(event.nativeEvent);
+    if (key === null) return;
+    setWaiting(false);
+    if (key !== "Escape" && !keys.includes(key)) setKeys(command, [...keys, key]);
+  };
+  return (
+    <button
+      type="button"
+      className={waiting ? "plain waiting" : "plain"}
+      aria-label={t("Add a key: {{title}}", { title })}
+      onClick={() => setWaiting(true)}
+      onBlur={() => setWaiting(false)}
+      onKeyDown={waiting ? hear : undefined}
+    >
+      {waiting ? t("Press the keys") : t("Add")}
+    </button>
   );
 }
 

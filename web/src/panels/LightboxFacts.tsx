@@ -88,7 +88,8 @@ function Text({ title, text }: { title: string; text: string }) {
   );
 }
 
-function Actions({ job, result }: { job: ListedJob; result: Result }) {
+/** What can be done with a result, whatever of it can be done now. */
+function useActions(job: ListedJob, result: Result) {
   const file = previewOf(job);
   const latest = latestBeside(job.id);
   const starred = useHistory(
@@ -98,7 +99,7 @@ function Actions({ job, result }: { job: ListedJob; result: Result }) {
     closeLooking();
     then();
   };
-  const actions = [
+  return [
     {
       label: starred ? t("Take the star away") : t("Give a star"),
       Icon: Star,
@@ -135,17 +136,18 @@ function Actions({ job, result }: { job: ListedJob; result: Result }) {
       run: () => void downloadJobs([job.id]),
       can: result.files.length > 0,
     },
-  ];
+  ].filter((each) => each.can);
+}
+
+function Actions({ job, result }: { job: ListedJob; result: Result }) {
   return (
     <div className="chips">
-      {actions
-        .filter((each) => each.can)
-        .map(({ label, Icon, run }) => (
-          <button key={label} type="button" className="chip" onClick={run}>
-            <Icon size={12} aria-hidden />
-            {label}
-          </button>
-        ))}
+      {useActions(job, result).map(({ label, Icon, run }) => (
+        <button key={label} type="button" className="chip" onClick={run}>
+          <Icon size={12} aria-hidden />
+          {label}
+        </button>
+      ))}
     </div>
   );
 }

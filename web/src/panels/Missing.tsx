@@ -43,50 +43,60 @@ export function Missing() {
       }
     >
       {isWhole && <p>{t("Nothing: all its nodes and files are here.")}</p>}
-      {missing.files.length > 0 && (
-        <section className="missing">
-          <h3>{t("Files")}</h3>
-          <p className="quiet">
-            {t(
-              "Put each into its folder below models, then look again. Nothing was put in their place.",
-            )}
-          </p>
-          <ul>
-            {missing.files.map(({ name, folder, source, nodes }) => (
-              <li key={name}>
-                <b>{name}</b>
-                <span className="where">
-                  {folder === null ? t("its folder is not known") : `models/${folder}`}
-                </span>
-                {source !== null && (
-                  <a href={source} target="_blank" rel="noopener noreferrer">
-                    {new URL(source).host}
-                  </a>
-                )}
-                <Users nodes={nodes} />
-              </li>
-            ))}
-          </ul>
-        </section>
-      )}
-      {missing.classes.length > 0 && (
-        <section className="missing">
-          <h3>{t("Nodes")}</h3>
-          <p className="quiet">
-            {t("They stand in the graph as they are and are saved as they were; a run needs them.")}
-          </p>
-          <ul>
-            {missing.classes.map(({ type, pack, nodes }) => (
-              <li key={type}>
-                <b>{type}</b>
-                <span className="where">{pack ?? t("its plugin is not named")}</span>
-                <Users nodes={nodes} />
-              </li>
-            ))}
-          </ul>
-        </section>
-      )}
+      <Files missing={missing.files} />
+      <Classes missing={missing.classes} />
     </Dialog>
+  );
+}
+
+function Files({ missing }: { missing: ReturnType<typeof missingFrom>["files"] }) {
+  if (missing.length === 0) return null;
+  return (
+    <section className="missing">
+      <h3>{t("Files")}</h3>
+      <p className="quiet">
+        {t(
+          "Put each into its folder below models, then look again. Nothing was put in their place.",
+        )}
+      </p>
+      <ul>
+        {missing.map(({ name, folder, source, nodes }) => (
+          <li key={name}>
+            <b>{name}</b>
+            <span className="where">
+              {folder === null ? t("its folder is not known") : `models/${folder}`}
+            </span>
+            {source !== null && (
+              <a href={source} target="_blank" rel="noopener noreferrer">
+                {new URL(source).host}
+              </a>
+            )}
+            <Users nodes={nodes} />
+          </li>
+        ))}
+      </ul>
+    </section>
+  );
+}
+
+function Classes({ missing }: { missing: ReturnType<typeof missingFrom>["classes"] }) {
+  if (missing.length === 0) return null;
+  return (
+    <section className="missing">
+      <h3>{t("Nodes")}</h3>
+      <p className="quiet">
+        {t("They stand in the graph as they are and are saved as they were; a run needs them.")}
+      </p>
+      <ul>
+        {missing.map(({ type, pack, nodes }) => (
+          <li key={type}>
+            <b>{type}</b>
+            <span className="where">{pack ?? t("its plugin is not named")}</span>
+            <Users nodes={nodes} />
+          </li>
+        ))}
+      </ul>
+    </section>
   );
 }
 

@@ -7,6 +7,7 @@ import { colourOf, familyOf } from "../state/kinds";
 import { packOf } from "../state/query";
 import { isWidget } from "../state/widgets";
 import { t } from "../words/words";
+import { Description } from "./Description";
 
 interface NodeAboutProps {
   schema: NodeSchema;
@@ -32,14 +33,7 @@ export function NodeAbout({ schema, joined, side, loss, onHelp }: NodeAboutProps
           {loss ?? t("All wires and values are kept.")}
         </p>
       )}
-      {schema.description.split("\n\n").map(
-        (each) =>
-          each !== "" && (
-            <p key={each}>
-              <Words text={each} />
-            </p>
-          ),
-      )}
+      <Description text={schema.description} />
       {inputs.length > 0 && (
         <dl>
           {inputs.map((each) => (
@@ -78,14 +72,6 @@ export function NodeAbout({ schema, joined, side, loss, onHelp }: NodeAboutProps
         </button>
       </footer>
     </aside>
-  );
-}
-
-/** Words between backticks are code. */
-function Words({ text }: { text: string }) {
-  return text.split("`").map((part, index) =>
-    // biome-ignore lint/suspicious/noArrayIndexKey: the parts of a text have no other name
-    index % 2 === 1 ? <code key={index}>{part}</code> : part,
   );
 }
 

@@ -66,15 +66,12 @@ function useSelectedRow(rows: readonly OutlineRow[]): number {
   return useMemo(() => rows.findIndex(({ id }) => id === selected), [rows, selected]);
 }
 
-function Tree() {
-  const { rows, fold } = useRows();
-  const selected = useSelectedRow(rows);
-  const [at, setAt] = useState(Math.max(0, selected));
-  const [typed, setTyped] = useState({ text: "", at: 0 });
+/** The rows in sight; what is selected on the canvas is brought there, and becomes the one at. */
+function useDrawn(count: number, selected: number, setAt: (index: number) => void) {
   const box = useRef<HTMLDivElement>(null);
   const tree = useRef<HTMLDivElement>(null);
   const list = useVirtualizer({
-    count: rows.length,
+    count,
     getScrollElement: () => box.current,
     estimateSize: () => ROW,
     overscan: 6,
@@ -86,7 +83,15 @@ function Tree() {
     if (selected === -1) return;
     setAt(selected);
     scroll.current(selected);
-  }, [selected]);
+  }, [selected, setAt]);
+  return { box, tree, list };
+}
+
+function Tree() {
+  const { rows, fold } = useRows();
+  const selected = useSelectedRow(rows);
+  const [at, setAt] = useState(Math.max(0, selected));
+  const { box, tree, list } = useDrawn(rows.length, selected, setAt);
   const now = Math.min(at, rows.length - 1);
   const row = rows[now];
   const go = (index: number) => {
@@ -96,33 +101,9 @@ function Tree() {
     list.scrollToIndex(next);
     if (wanted !== undefined) show(wanted);
   };
-  const type = (letter: string) => {
-    const time = performance.now();
-    const text = time - typed.at < TYPING ? typed.text + letter : letter;
-    setTyped({ text, at: time });
-    const found = rowCalled(rows, text, text.length === 1 ? now + 1 : now);
-    if (found !== -1) go(found);
-  };
-  const key = (event: KeyboardEvent) => {
-    if (event.ctrlKey || event.altKey || event.metaKey || row === undefined) return;
-    if (event.key === "ArrowDown") go(now + 1);
-    else if (event.key === "ArrowUp") go(now - 1);
-    else if (event.key === "PageDown") go(now + PAGE);
-    else if (event.key === "PageUp") go(now - PAGE);
-    else if (event.key === "Home") go(0);
-    else if (event.key === "End") go(rows.length - 1);
-    else if (event.key === "ArrowRight" && row.open === false) fold(row, true);
-    else if (event.key === "ArrowRight" && row.open === true) go(now + 1);
-    else if (event.key === "ArrowLeft" && row.open === true) fold(row, false);
-    else if (event.key === "ArrowLeft") go(holderAt(rows, now));
-    else if (event.key === "Enter" && row.kind === "node") enter(row);
-    else if (event.key === "Escape") close();
-    else if (event.key.length === 1 && event.key !== " ") type(event.key);
-    else return;
-    event.preventDefault();
-    event.stopPropagation();
-  };
+  const key = useTreeKeys({ rows, now, go, fold });
   const drawn = list.getVirtualItems();
+  const active = drawn.some(({ index }) => index === now) ? `outline-${now}` : undefined;
   return (
     <>
       <div ref={box} className="rows">
@@ -131,9 +112,7 @@ function Tree() {
           role="tree"
           tabIndex={0}
           aria-label={t("Outline")}
-          aria-activedescendant={
-            drawn.some(({ index }) => index === now) ? `outline-${now}` : undefined
-          }
+          aria-activedescendant={active}
           style={{ height: list.getTotalSize() }}
           onKeyDown={key}
         >
@@ -158,6 +137,45 @@ function Tree() {
       {row?.kind === "node" && <Wires row={row} />}
     </>
   );
+}
+
+interface Walked {
+  rows: readonly OutlineRow[];
+  now: number;
+  go: (index: number) => void;
+  fold: (row: OutlineRow, open: boolean) => void;
+}
+
+/** What the keys do in the tree: walk it, fold it, and find a row by the letters it begins with. */
+function useTreeKeys({ rows, now, go, fold }: Walked): (event: KeyboardEvent) => void {
+  const [typed, setTyped] = useState({ text: "", at: 0 });
+  const row = rows[now];
+  const type = (letter: string) => {
+    const time = performance.now();
+    const text = time - typed.at < TYPING ? typed.text + letter : letter;
+    setTyped({ text, at: time });
+    const found = rowCalled(rows, text, text.length === 1 ? now + 1 : now);
+    if (found !== -1) go(found);
+  };
+  return (event) => {
+    if (event.ctrlKey || event.altKey || event.metaKey || row === undefined) return;
+    if (event.key === "ArrowDown") go(now + 1);
+    else if (event.key === "ArrowUp") go(now - 1);
+    else if (event.key === "PageDown") go(now + PAGE);
+    else if (event.key === "PageUp") go(now - PAGE);
+    else if (event.key === "Home") go(0);
+    else if (event.key === "End") go(rows.length - 1);
+    else if (event.key === "ArrowRight" && row.open === false) fold(row, true);
+    else if (event.key === "ArrowRight" && row.open === true) go(now + 1);
+    else if (event.key === "ArrowLeft" && row.open === true) fold(row, false);
+    else if (event.key === "ArrowLeft") go(holderAt(rows, now));
+    else if (event.key === "Enter" && row.kind === "node") enter(row);
+    else if (event.key === "Escape") close();
+    else if (event.key.length === 1 && event.key !== " ") type(event.key);
+    else return;
+    event.preventDefault();
+    event.stopPropagation();
+  };
 }
 
 function holderAt(rows: readonly OutlineRow[], from: number): number {

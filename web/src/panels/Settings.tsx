@@ -141,15 +141,19 @@ function Control({ id, described, control, why }: ControlProps) {
         />
       );
     case "keys":
-      return (
-        <button
-          type="button"
-          aria-describedby={why}
-          className="plain"
-          onClick={() => openSheet("keys")}
-        >
-          {t("Change the keys")}
-        </button>
-      );
+      return <KeysButton why={why} />;
   }
+}
+
+function KeysButton({ why }: Pick<ControlProps, "why">) {
+  return (
+    <button
+      type="button"
+      aria-describedby={why}
+      className="plain"
+      onClick={() => openSheet("keys")}
+    >
+      {t("Change the keys")}
+    </button>
+  );
 }

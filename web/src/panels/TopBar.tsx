@@ -7,14 +7,12 @@ import { keyFor, withKey } from "../state/keymap";
 import { useSetting } from "../state/settings";
 import { redoEdit, undoEdit, useActive } from "../state/studio";
 import { useView } from "../state/view";
+import { IconButton } from "../widgets/IconButton";
 import { said, t } from "../words/words";
 import { Tabs } from "./Tabs";
 
 export function TopBar() {
-  const done = useActive((tab) => tab.log.done.at(-1)?.label);
-  const undone = useActive((tab) => tab.log.undone.at(-1)?.label);
   const theme = useSetting("calotype.theme");
-  const app = useView((state) => state.app);
   const inspector = useView((state) => state.inspector);
   return (
     <header className="top-bar">
@@ -26,19 +24,7 @@ export function TopBar() {
       </span>
       <Tabs />
       <div className="actions">
-        <fieldset className="mode-switch" aria-label={t("Show as")}>
-          <button type="button" aria-pressed={!app} onClick={() => showApp(false)}>
-            {t("Graph")}
-          </button>
-          <button
-            type="button"
-            aria-pressed={app}
-            title={keyFor("view.app")}
-            onClick={() => showApp(true)}
-          >
-            {t("App")}
-          </button>
-        </fieldset>
+        <ModeSwitch />
         <button
           type="button"
           className="finder"
@@ -50,74 +36,84 @@ export function TopBar() {
           <kbd>{keyFor("view.commands")}</kbd>
         </button>
         <i className="rule" />
-        <button
-          type="button"
-          className="ghost"
-          aria-label={t("Undo")}
-          title={
-            done === undefined
-              ? t("Nothing to undo")
-              : withKey(t("Undo: {{what}}", { what: said(done) }), "edit.undo")
-          }
-          disabled={done === undefined}
-          onClick={undoEdit}
-        >
-          <Undo2 size={15} aria-hidden />
-        </button>
-        <button
-          type="button"
-          className="ghost"
-          aria-label={t("Redo")}
-          title={
-            undone === undefined
-              ? t("Nothing to redo")
-              : withKey(t("Redo: {{what}}", { what: said(undone) }), "edit.redo")
-          }
-          disabled={undone === undefined}
-          onClick={redoEdit}
-        >
-          <Redo2 size={15} aria-hidden />
-        </button>
+        <UndoAndRedo />
         <i className="rule" />
-        <button
-          type="button"
-          className="ghost"
-          aria-label={t("Save")}
+        <IconButton
+          label={t("Save")}
           title={withKey(t("Save"), "file.save")}
+          icon={Save}
           onClick={() => runCommand("file.save")}
-        >
-          <Save size={15} aria-hidden />
-        </button>
-        <button
-          type="button"
-          className="ghost"
-          aria-label={t("Download")}
+        />
+        <IconButton
+          label={t("Download")}
           title={t("Download as a file")}
+          icon={Download}
           onClick={download}
-        >
-          <Download size={15} aria-hidden />
-        </button>
+        />
         <i className="rule" />
-        <button
-          type="button"
-          className="ghost"
-          aria-label={theme === "light" ? t("Dark theme") : t("Light theme")}
-          title={theme === "light" ? t("Dark theme") : t("Light theme")}
+        <IconButton
+          label={theme === "light" ? t("Dark theme") : t("Light theme")}
+          icon={theme === "light" ? Moon : Sun}
           onClick={() => runCommand("view.theme")}
-        >
-          {theme === "light" ? <Moon size={15} aria-hidden /> : <Sun size={15} aria-hidden />}
-        </button>
-        <button
-          type="button"
-          className={inspector ? "ghost on" : "ghost"}
-          aria-label={t("Inspector")}
-          aria-pressed={inspector}
+        />
+        <IconButton
+          label={t("Inspector")}
           title={withKey(t("Inspector"), "view.inspector")}
+          icon={PanelRight}
+          pressed={inspector}
           onClick={() => useView.setState({ inspector: !inspector })}
-        >
-          <PanelRight size={15} aria-hidden />
-        </button>
+        />
       </div>
     </header>
+  );
+}
+
+function ModeSwitch() {
+  const app = useView((state) => state.app);
+  return (
+    <fieldset className="mode-switch" aria-label={t("Show as")}>
+      <button type="button" aria-pressed={!app} onClick={() => showApp(false)}>
+        {t("Graph")}
+      </button>
+      <button
+        type="button"
+        aria-pressed={app}
+        title={keyFor("view.app")}
+        onClick={() => showApp(true)}
+      >
+        {t("App")}
+      </button>
+    </fieldset>
+  );
+}
+
+function UndoAndRedo() {
+  const done = useActive((tab) => tab.log.done.at(-1)?.label);
+  const undone = useActive((tab) => tab.log.undone.at(-1)?.label);
+  return (
+    <>
+      <IconButton
+        label={t("Undo")}
+        title={
+          done === undefined
+            ? t("Nothing to undo")
+            : withKey(t("Undo: {{what}}", { what: said(done) }), "edit.undo")
+        }
+        icon={Undo2}
+        disabled={done === undefined}
+        onClick={undoEdit}
+      />
+      <IconButton
+        label={t("Redo")}
+        title={
+          undone === undefined
+            ? t("Nothing to redo")
+            : withKey(t("Redo: {{what}}", { what: said(undone) }), "edit.redo")
+        }
+        icon={Redo2}
+        disabled={undone === undefined}
+        onClick={redoEdit}
+      />
+    </>
   );
 }

@@ -16,7 +16,7 @@ function close(): void {
 }
 
 export function Workflows() {
-  const { files, closed, deleted } = useWorkflows();
+  const files = useWorkflows((state) => state.files);
   const [typed, setTyped] = useState("");
   const search = useRef<HTMLInputElement>(null);
   useEffect(() => {
@@ -62,38 +62,48 @@ export function Workflows() {
             {searching ? t("No workflow is called that.") : t("What you save appears here.")}
           </p>
         )}
-        {!searching && closed.length > 0 && (
-          <Part name={t("Closed recently")} count={closed.length} open={false}>
-            {closed.map((each) => (
-              <Kept
-                key={each.id}
-                name={each.name}
-                when={each.closed}
-                action={t("Open {{name}} again", { name: each.name })}
-                run={() => {
-                  close();
-                  reopen(each).catch(tellError);
-                }}
-              />
-            ))}
-          </Part>
-        )}
-        {!searching && deleted.length > 0 && (
-          <Part name={t("Deleted")} count={deleted.length} open={false}>
-            {deleted.map((each) => (
-              <Kept
-                key={each.path}
-                name={lastPart(nameOf(each.from))}
-                when={each.at}
-                action={t("Restore {{name}}", { name: nameOf(each.from) })}
-                run={() => void bringBack(each).catch(tellError)}
-              />
-            ))}
-          </Part>
-        )}
+        {!searching && <Gone />}
       </div>
       <Elsewhere />
     </aside>
+  );
+}
+
+/** What was closed or deleted, and can be had again. */
+function Gone() {
+  const { closed, deleted } = useWorkflows();
+  return (
+    <>
+      {closed.length > 0 && (
+        <Part name={t("Closed recently")} count={closed.length} open={false}>
+          {closed.map((each) => (
+            <Kept
+              key={each.id}
+              name={each.name}
+              when={each.closed}
+              action={t("Open {{name}} again", { name: each.name })}
+              run={() => {
+                close();
+                reopen(each).catch(tellError);
+              }}
+            />
+          ))}
+        </Part>
+      )}
+      {deleted.length > 0 && (
+        <Part name={t("Deleted")} count={deleted.length} open={false}>
+          {deleted.map((each) => (
+            <Kept
+              key={each.path}
+              name={lastPart(nameOf(each.from))}
+              when={each.at}
+              action={t("Restore {{name}}", { name: nameOf(each.from) })}
+              run={() => void bringBack(each).catch(tellError)}
+            />
+          ))}
+        </Part>
+      )}
+    </>
   );
 }
 

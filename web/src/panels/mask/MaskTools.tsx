@@ -1,14 +1,6 @@
 /** What stands beside the picture in the mask editor: tools, their settings, softening, steps. */
-import {
-  type Brush,
-  Contrast,
-  Maximize,
-  Redo2,
-  Trash2,
-  Undo2,
-  ZoomIn,
-  ZoomOut,
-} from "lucide-react";
+import { Contrast, Maximize, Redo2, Trash2, Undo2, ZoomIn, ZoomOut } from "lucide-react";
+import { IconButton } from "../../widgets/IconButton";
 import { t } from "../../words/words";
 import type { Choices, MaskStage } from "./MaskStage";
 import { clear, feather, invert } from "./raster";
@@ -114,43 +106,21 @@ function Steps({ stage }: Pick<ToolsProps, "stage">) {
   return (
     <div className="mask-row">
       <IconButton
-        title={t("Undo")}
+        label={t("Undo")}
         icon={Undo2}
         disabled={stage?.history.canUndo !== true}
         onClick={() => stage?.undo()}
       />
       <IconButton
-        title={t("Redo")}
+        label={t("Redo")}
         icon={Redo2}
         disabled={stage?.history.canRedo !== true}
         onClick={() => stage?.redo()}
       />
-      <IconButton title={t("Zoom out")} icon={ZoomOut} onClick={() => stage?.zoomBy(0.8)} />
-      <IconButton title={t("Zoom in")} icon={ZoomIn} onClick={() => stage?.zoomBy(1.25)} />
-      <IconButton title={t("Show all")} icon={Maximize} onClick={() => stage?.fit()} />
+      <IconButton label={t("Zoom out")} icon={ZoomOut} onClick={() => stage?.zoomBy(0.8)} />
+      <IconButton label={t("Zoom in")} icon={ZoomIn} onClick={() => stage?.zoomBy(1.25)} />
+      <IconButton label={t("Show all")} icon={Maximize} onClick={() => stage?.fit()} />
     </div>
-  );
-}
-
-interface IconButtonProps {
-  title: string;
-  icon: typeof Brush;
-  disabled?: boolean;
-  onClick: () => void;
-}
-
-function IconButton({ title, icon: Icon, disabled = false, onClick }: IconButtonProps) {
-  return (
-    <button
-      type="button"
-      className="ghost"
-      aria-label={title}
-      title={title}
-      disabled={disabled}
-      onClick={onClick}
-    >
-      <Icon size={15} aria-hidden />
-    </button>
   );
 }
 

@@ -1,0 +1,13 @@
+/** A press elsewhere: what closes menus and palettes. */
+import { type RefObject, useEffect } from "react";
+
+/** Says when the pointer is pressed outside of a box. `onAway` should stay the same function. */
+export function useAway(box: RefObject<HTMLElement | null>, onAway: () => void): void {
+  useEffect(() => {
+    const press = ({ target }: PointerEvent) => {
+      if (target instanceof Node && !box.current?.contains(target)) onAway();
+    };
+    window.addEventListener("pointerdown", press, true);
+    return () => window.removeEventListener("pointerdown", press, true);
+  }, [box, onAway]);
+}
