@@ -8,7 +8,7 @@ import { paintFrame } from "../state/framing";
 import { isTyping } from "../state/keymap";
 import { activeTab, endThread, select } from "../state/studio";
 import { useWiring } from "../state/wiring";
-import { PlacedMenu } from "../widgets/PlacedMenu";
+import { Menu } from "../widgets/Menu";
 import { t } from "../words/words";
 import { closeMenu, itemsOf, openMenu, type Target, useAsked, useMenu } from "./menus";
 
@@ -47,7 +47,7 @@ export function ContextMenu({ box, painted }: Props) {
   return (
     <>
       {opened !== null && (
-        <PlacedMenu
+        <Menu
           key={`${opened.at.x} ${opened.at.y}`}
           label={labelOf(opened.target)}
           items={itemsOf(opened.target)}

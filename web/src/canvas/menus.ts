@@ -8,7 +8,7 @@ import { commandOf, isEnabled, runCommand } from "../state/commands";
 import { currentFrame, paintFrame, takeFrame } from "../state/framing";
 import { keysOf, shownKey } from "../state/keymap";
 import { activeTab, select } from "../state/studio";
-import type { MenuItem } from "../widgets/PlacedMenu";
+import type { MenuItem } from "../widgets/Menu";
 import { t } from "../words/words";
 
 export type Target =

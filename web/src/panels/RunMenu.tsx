@@ -1,13 +1,14 @@
 /** What else Run can do now: every command of its group, how often, and on every change. */
-import { Check } from "lucide-react";
-import { Fragment, type RefObject, useEffect, useRef, useState } from "react";
+import { type RefObject, useEffect, useRef, useState } from "react";
 import { isEnabled, runCommand, useCommands } from "../state/commands";
 import { keyFor } from "../state/keymap";
 import { wordsOf } from "../state/plan";
 import { foreseePart, selectedTargets, useRunOptions } from "../state/running";
 import { useSetting } from "../state/settings";
 import { wordsOf as wordsOfError } from "../state/view";
+import { type MenuItem, MenuRows } from "../widgets/Menu";
 import { t } from "../words/words";
+import { useAway } from "./away";
 
 const MOST = 999;
 
@@ -17,87 +18,29 @@ interface Props {
 }
 
 export function RunMenu({ bar, onClose }: Props) {
-  const commands = useCommands((state) => state.all).filter(
-    (each) => each.group === "Run" && each.id !== "run.run" && isEnabled(each),
-  );
-  const count = useRunOptions((state) => state.count);
-  const onChange = useSetting("calotype.runOnChange");
-  const follow = useSetting("calotype.follow");
+  const items = useRunItems();
   const menu = useRef<HTMLDivElement>(null);
-  const checked: Readonly<Record<string, boolean>> = {
-    "run.onChange": onChange,
-    "run.follow": follow,
-  };
-  useEffect(() => {
-    menu.current?.querySelector<HTMLElement>("[role^=menuitem]")?.focus();
-    const outside = (event: PointerEvent) => {
-      if (event.target instanceof Node && bar.current?.contains(event.target) !== true) onClose();
-    };
-    window.addEventListener("pointerdown", outside);
-    return () => window.removeEventListener("pointerdown", outside);
-  }, [bar, onClose]);
+  useAway(bar, onClose);
+  useEffect(() => menu.current?.querySelector<HTMLElement>("[role^=menuitem]")?.focus(), []);
   const close = () => {
     onClose();
     bar.current?.querySelector<HTMLElement>("[aria-haspopup]")?.focus();
   };
-  const move = (event: React.KeyboardEvent) => {
-    if (event.key === "Escape") {
-      event.stopPropagation();
-      close();
-      return;
-    }
-    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-    if (step === undefined || event.target instanceof HTMLInputElement) return;
-    event.preventDefault();
-    const items = [...(menu.current?.querySelectorAll<HTMLElement>("[role^=menuitem]") ?? [])];
-    const at = items.indexOf(document.activeElement as HTMLElement);
-    items[(at + step + items.length) % items.length]?.focus();
-  };
   return (
-    <div className="run-menu" ref={menu}>
-      <div role="menu" tabIndex={-1} aria-label={t("More ways to run")} onKeyDown={move}>
-        {commands.map((each) => (
-          <Fragment key={each.id}>
-            <button
-              type="button"
-              {...(each.id === PART ? { "aria-describedby": FORESEEN } : {})}
-              role={each.id in checked ? "menuitemcheckbox" : "menuitem"}
-              {...(each.id in checked ? { "aria-checked": checked[each.id] === true } : {})}
-              onClick={() => {
-                runCommand(each.id);
-                close();
-              }}
-            >
-              <span className="tick">
-                {checked[each.id] === true && <Check size={13} aria-hidden />}
-              </span>
-              {t(each.title)}
-              <Key id={each.id} />
-            </button>
-            {each.id === PART && <Foreseen />}
-          </Fragment>
-        ))}
-      </div>
-      <label className="how-often">
-        {t("How often, each time with its own seed")}
-        <input
-          type="number"
-          min={1}
-          max={MOST}
-          value={count}
-          onChange={({ currentTarget: { valueAsNumber: given } }) =>
-            useRunOptions.setState({
-              count: Number.isFinite(given) ? Math.min(MOST, Math.max(1, Math.round(given))) : 1,
-            })
-          }
-        />
-      </label>
+    <div className="run-menu">
+      <MenuRows
+        ref={menu}
+        label={t("More ways to run")}
+        items={items}
+        onClose={close}
+        onDone={close}
+      />
+      <HowOften onClose={close} />
     </div>
   );
 }
 
 const PART = "run.selected";
-const FORESEEN = "run-foreseen-part";
 
 /** What a run up to the selection would do. */
 function Foreseen() {
@@ -117,14 +60,50 @@ function Foreseen() {
       gone = true;
     };
   }, []);
-  return (
-    <span id={FORESEEN} className="foreseen-part" role="note" aria-live="polite">
-      {words ?? "…"}
-    </span>
-  );
+  return words ?? "…";
 }
 
-function Key({ id }: { id: string }) {
-  const key = keyFor(id);
-  return key === undefined ? null : <kbd>{key}</kbd>;
+function useRunItems(): readonly MenuItem[] {
+  const commands = useCommands((state) => state.all).filter(
+    (each) => each.group === "Run" && each.id !== "run.run" && isEnabled(each),
+  );
+  const checked: Readonly<Record<string, boolean>> = {
+    "run.onChange": useSetting("calotype.runOnChange"),
+    "run.follow": useSetting("calotype.follow"),
+  };
+  return commands.map(({ id, title }) => {
+    const [on, keys] = [checked[id], keyFor(id)];
+    return {
+      label: t(title),
+      run: () => void runCommand(id),
+      ...(on === undefined ? {} : { checked: on }),
+      ...(keys === undefined ? {} : { keys }),
+      ...(id === PART ? { note: <Foreseen /> } : {}),
+    };
+  });
+}
+
+function HowOften({ onClose }: Pick<Props, "onClose">) {
+  const count = useRunOptions((state) => state.count);
+  return (
+    <label className="how-often">
+      {t("How often, each time with its own seed")}
+      <input
+        type="number"
+        min={1}
+        max={MOST}
+        value={count}
+        onKeyDown={(event) => {
+          if (event.key !== "Escape") return;
+          event.stopPropagation();
+          onClose();
+        }}
+        onChange={({ currentTarget: { valueAsNumber: given } }) =>
+          useRunOptions.setState({
+            count: Number.isFinite(given) ? Math.min(MOST, Math.max(1, Math.round(given))) : 1,
+          })
+        }
+      />
+    </label>
+  );
 }

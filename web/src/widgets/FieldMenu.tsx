@@ -9,9 +9,11 @@ import {
 } from "lucide-react";
 import { type KeyboardEvent, type MouseEvent, type ReactNode, useRef, useState } from "react";
 import { t } from "../words/words";
-import { Menu, type MenuItem } from "./Menu";
+import { besideField, Menu, type MenuEntry, type MenuItem } from "./Menu";
 
-interface FieldItem extends Omit<MenuItem, "icon"> {
+interface FieldItem extends MenuEntry {
+  /** A line above it. */
+  separated?: boolean;
   mark: "reset" | "copy" | "paste" | "unlink" | "feed";
 }
 
@@ -55,12 +57,17 @@ export function FieldMenu({ items, children }: Props) {
       {children}
       {open && box.current !== null && (
         <Menu
-          anchor={box.current}
+          at={besideField(box.current)}
           label={t("Field")}
-          items={items().map((each) => ({ ...each, icon: ICONS[each.mark] }))}
+          items={items().flatMap(entryOf)}
           onClose={() => setOpen(false)}
         />
       )}
     </div>
   );
+}
+
+function entryOf({ mark, separated, ...entry }: FieldItem): MenuItem[] {
+  const shown = { ...entry, icon: ICONS[mark] };
+  return separated === true ? ["line", shown] : [shown];
 }

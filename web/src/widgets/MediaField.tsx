@@ -7,7 +7,7 @@ import { Suspense, useRef, useState } from "react";
 import type { InputSchema } from "../api/types";
 import { t } from "../words/words";
 import { ComboField } from "./ComboField";
-import { Menu, type MenuItem } from "./Menu";
+import { besideField, Menu, type MenuItem } from "./Menu";
 import { part } from "./part";
 import { type MediaKind, useFieldServices } from "./services";
 
@@ -138,7 +138,7 @@ function More({ input, value, media, onChange }: Omit<Props, "label">) {
       </button>
       {open && button.current !== null && (
         <Menu
-          anchor={button.current}
+          at={besideField(button.current)}
           label={t("From elsewhere")}
           items={items}
           onClose={() => setOpen(false)}
@@ -175,8 +175,7 @@ function elsewhere(
     { label: t("From temporary files"), run: () => list("temp") },
   ];
   if (kind !== "image") return folders;
-  const clipboard = { label: t("From the clipboard"), icon: ClipboardPaste, separated: true };
-  return [...folders, { ...clipboard, run: paste }];
+  return [...folders, "line", { label: t("From the clipboard"), icon: ClipboardPaste, run: paste }];
 }
 
 async function clipboardPicture(): Promise<File | null> {

@@ -1,63 +1,293 @@
-/** A short list of things to do, opened from a button or a field; arrow keys walk it. */
-import type { LucideIcon } from "lucide-react";
-import { type KeyboardEvent, useEffect, useRef } from "react";
-import { Popup } from "./Popup";
+/**
+ * The one menu: arrow keys, letters, Escape; menus within it. Opens at a place of the screen, above
+ * everything, and the focus goes back to where it was. Knows nothing of what its entries do.
+ */
+import { Check, ChevronRight, type LucideIcon } from "lucide-react";
+import {
+  type HTMLAttributes,
+  type KeyboardEvent,
+  type RefObject,
+  useEffect,
+  useLayoutEffect,
+  useRef,
+  useState,
+} from "react";
+import { createPortal } from "react-dom";
+import "./menu.css";
 
-export interface MenuItem {
+export interface MenuEntry {
   label: string;
-  icon?: LucideIcon;
-  /** One of several of which one is on. */
-  checked?: boolean;
+  keys?: string;
   disabled?: boolean;
-  /** A line above it. */
-  separated?: boolean;
-  run: () => void;
+  checked?: boolean;
+  /** Whether it is one of several of which one is checked. */
+  among?: boolean;
+  icon?: LucideIcon;
+  /** Shown as a patch beside the label. */
+  colour?: string;
+  run?: () => void;
+  /** Opens beside it. */
+  entries?: readonly MenuItem[];
+}
+
+export type MenuItem = MenuEntry | "line";
+
+/** On the screen. Where there is no room below, the menu ends at `above` instead. */
+interface Place {
+  x: number;
+  y: number;
+  above?: number;
+}
+
+/** Below what it belongs to, else above it. */
+export function besideField(field: HTMLElement): Place {
+  const { left, top, bottom } = field.getBoundingClientRect();
+  return { x: left, y: bottom + GAP, above: top - GAP };
 }
 
 interface Props {
-  anchor: HTMLElement;
   label: string;
   items: readonly MenuItem[];
+  at: Place;
   onClose: () => void;
 }
 
-export function Menu({ anchor, label, items, onClose }: Props) {
+const EDGE = 4;
+const GAP = 4;
+
+export function Menu({ label, items, at, onClose }: Props) {
   const list = useRef<HTMLDivElement>(null);
   useEffect(() => {
-    const on = list.current?.querySelector<HTMLElement>("[aria-checked=true], [role^=menuitem]");
-    on?.focus();
+    const before = document.activeElement;
+    const shown = list.current;
+    entriesIn(shown)[0]?.focus();
+    return () => {
+      if (shown?.contains(document.activeElement) && before instanceof HTMLElement) before.focus();
+      else if (document.activeElement === document.body && before instanceof HTMLElement) {
+        before.focus();
+      }
+    };
   }, []);
-  const key = (event: KeyboardEvent) => {
-    const all = [...(list.current?.querySelectorAll<HTMLElement>("[role^=menuitem]") ?? [])];
-    const at = all.indexOf(document.activeElement as HTMLElement);
-    const to = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: all.length - 1 }[event.key];
-    if (event.key === "Tab") onClose();
-    if (to === undefined) return;
-    event.preventDefault();
-    all.at(to % all.length)?.focus();
-  };
+  useEffect(() => {
+    const away = (event: Event) => {
+      if (!(event.target instanceof Node && list.current?.contains(event.target))) onClose();
+    };
+    window.addEventListener("pointerdown", away, true);
+    window.addEventListener("wheel", away, true);
+    window.addEventListener("blur", onClose);
+    return () => {
+      window.removeEventListener("pointerdown", away, true);
+      window.removeEventListener("wheel", away, true);
+      window.removeEventListener("blur", onClose);
+    };
+  }, [onClose]);
+  return createPortal(
+    <Placed ref={list} label={label} items={items} at={at} onClose={onClose} onDone={onClose} />,
+    document.body,
+  );
+}
+
+interface PlacedProps extends Props {
+  ref: RefObject<HTMLDivElement | null>;
+  /** Closes all of it, where `onClose` closes the innermost. */
+  onDone: () => void;
+}
+
+function Placed({ ref, label, items, at, onClose, onDone }: PlacedProps) {
+  const [place, setPlace] = useState({ left: at.x, top: at.y });
+  const { x, y, above } = at;
+  useLayoutEffect(() => {
+    const { width = 0, height = 0 } = ref.current?.getBoundingClientRect() ?? {};
+    const room = window.innerHeight - height - EDGE;
+    const top = above !== undefined && y > room ? above - height : Math.min(y, room);
+    setPlace({
+      left: Math.max(EDGE, Math.min(x, window.innerWidth - width - EDGE)),
+      top: Math.max(EDGE, top),
+    });
+  }, [x, y, above, ref]);
   return (
-    <Popup anchor={anchor} label={label} role="menu" className="menu-list" onClose={onClose}>
-      {/* biome-ignore lint/a11y/noStaticElementInteractions: the menu's items hear the keys */}
-      <div ref={list} onKeyDown={key}>
-        {items.map(({ label: text, icon: Icon, checked, disabled, separated, run }) => (
-          <button
-            key={text}
-            type="button"
-            role={checked === undefined ? "menuitem" : "menuitemradio"}
-            {...(checked === undefined ? {} : { "aria-checked": checked })}
-            className={separated === true ? "separated" : ""}
-            disabled={disabled === true}
-            onClick={() => {
-              onClose();
-              run();
-            }}
-          >
-            {Icon === undefined ? <i /> : <Icon size={13} aria-hidden />}
-            {text}
-          </button>
-        ))}
-      </div>
-    </Popup>
+    <MenuRows
+      ref={ref}
+      label={label}
+      items={items}
+      onClose={onClose}
+      onDone={onDone}
+      onTab={onDone}
+      box={{ popover: "manual", style: place, className: "menu-box nodrag nopan nowheel" }}
+    />
+  );
+}
+
+interface RowsProps {
+  ref: RefObject<HTMLDivElement | null>;
+  label: string;
+  items: readonly MenuItem[];
+  onClose: () => void;
+  onDone: () => void;
+  /** Where Tab does not simply go on to what stands beside the menu. */
+  onTab?: () => void;
+  box?: HTMLAttributes<HTMLDivElement>;
+}
+
+/** The entries of a menu, wherever they stand. */
+export function MenuRows({ ref, label, items, onClose, onDone, onTab, box = {} }: RowsProps) {
+  const [open, setOpen] = useState<number | null>(null);
+  return (
+    <div
+      ref={ref}
+      role="menu"
+      aria-label={label}
+      tabIndex={-1}
+      {...box}
+      className={`menu-rows ${box.className ?? ""}`}
+      onKeyDown={(event) => walk(event, ref.current, onClose, onTab)}
+      onContextMenu={(event) => {
+        event.preventDefault();
+        event.stopPropagation();
+      }}
+    >
+      {items.map((item, index) =>
+        item === "line" ? (
+          // biome-ignore lint/suspicious/noArrayIndexKey: lines have no other name
+          <hr key={index} />
+        ) : (
+          <Entry
+            key={item.label}
+            item={item}
+            open={open === index}
+            onOpen={(opened) => setOpen(opened ? index : null)}
+            onDone={onDone}
+          />
+        ),
+      )}
+    </div>
+  );
+}
+
+/** What the keys do in a menu. None of them gets to what lies below it. */
+function walk(
+  event: KeyboardEvent,
+  list: HTMLElement | null,
+  onClose: () => void,
+  onTab: (() => void) | undefined,
+): void {
+  event.stopPropagation();
+  const entries = entriesIn(list);
+  const index = entries.findIndex((each) => each.matches(":focus"));
+  const step = (to: number) => entries[(to + entries.length) % entries.length]?.focus();
+  if (event.key === "ArrowDown") step(index + 1);
+  else if (event.key === "ArrowUp") step(index - 1);
+  else if (event.key === "Home") step(0);
+  else if (event.key === "End") step(-1);
+  else if (event.key === "Escape" || event.key === "ArrowLeft") onClose();
+  else if (event.key === "Tab" && onTab !== undefined) onTab();
+  else if (event.key.length === 1 && event.key !== " " && !event.ctrlKey && !event.metaKey) {
+    const letter = event.key.toLowerCase();
+    const after = [...entries.slice(index + 1), ...entries.slice(0, index + 1)];
+    after.find((each) => each.textContent?.trim().toLowerCase().startsWith(letter))?.focus();
+  } else return;
+  event.preventDefault();
+}
+
+interface EntryProps {
+  item: MenuEntry;
+  open: boolean;
+  onOpen: (open: boolean) => void;
+  onDone: () => void;
+}
+
+function Entry({ item, open, onOpen, onDone }: EntryProps) {
+  const button = useRef<HTMLButtonElement>(null);
+  const inner = useRef<HTMLDivElement>(null);
+  const { label, disabled, entries } = item;
+  useEffect(() => {
+    if (!open) return;
+    entriesIn(inner.current)[0]?.focus();
+  }, [open]);
+  const choose = () => {
+    if (entries !== undefined) {
+      onOpen(true);
+      return;
+    }
+    onDone();
+    item.run?.();
+  };
+  const box = button.current?.getBoundingClientRect();
+  return (
+    <>
+      <button
+        ref={button}
+        type="button"
+        {...roleOf(item)}
+        aria-disabled={disabled === true ? true : undefined}
+        aria-haspopup={entries === undefined ? undefined : "menu"}
+        aria-expanded={entries === undefined ? undefined : open}
+        tabIndex={-1}
+        onClick={() => {
+          if (disabled !== true) choose();
+        }}
+        onPointerMove={(event) => {
+          if (document.activeElement !== event.currentTarget && !open) event.currentTarget.focus();
+        }}
+        onPointerEnter={() => onOpen(entries !== undefined && disabled !== true)}
+        onKeyDown={(event) => {
+          if (event.key !== "ArrowRight" || entries === undefined || disabled === true) return;
+          event.preventDefault();
+          event.stopPropagation();
+          onOpen(true);
+        }}
+      >
+        <EntryFace item={item} />
+      </button>
+      {open && entries !== undefined && box !== undefined && (
+        <Placed
+          ref={inner}
+          label={label}
+          items={entries}
+          at={besides(box)}
+          onClose={() => {
+            onOpen(false);
+            button.current?.focus();
+          }}
+          onDone={onDone}
+        />
+      )}
+    </>
+  );
+}
+
+function roleOf({ checked, among }: MenuEntry) {
+  if (checked === undefined) return { role: "menuitem" };
+  return { role: among ? "menuitemradio" : "menuitemcheckbox", "aria-checked": checked };
+}
+
+function EntryFace({ item }: Pick<EntryProps, "item">) {
+  const { label, keys, checked, colour, icon: Icon, entries } = item;
+  return (
+    <>
+      <span className="menu-mark">
+        {Icon !== undefined && <Icon size={13} aria-hidden />}
+        {Icon === undefined && checked === true && <Check size={13} aria-hidden />}
+        {colour !== undefined && <i style={{ background: colour }} />}
+      </span>
+      <span className="menu-label">{label}</span>
+      {keys !== undefined && keys !== "" && <kbd>{keys}</kbd>}
+      {entries !== undefined && <ChevronRight size={13} aria-hidden />}
+    </>
+  );
+}
+
+const INNER_WIDTH = 240;
+
+function besides({ left, right, top }: DOMRect): { x: number; y: number } {
+  const x = right + INNER_WIDTH > window.innerWidth ? left - INNER_WIDTH : right - 4;
+  return { x, y: top - 4 };
+}
+
+/** The entries of a menu that may be chosen, without those of the menus in it. */
+function entriesIn(list: HTMLElement | null): HTMLElement[] {
+  if (list === null) return [];
+  return [...list.querySelectorAll<HTMLElement>(":scope > [role^=menuitem]")].filter(
+    (each) => each.ariaDisabled !== "true",
   );
 }

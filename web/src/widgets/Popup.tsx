@@ -5,7 +5,6 @@ import { createPortal } from "react-dom";
 interface Props {
   anchor: HTMLElement;
   label: string;
-  role?: "dialog" | "menu";
   className?: string;
   onClose: () => void;
   children: ReactNode;
@@ -15,14 +14,7 @@ const GAP = 4;
 const EDGE = 8;
 
 /** Closes on Escape and on a press elsewhere; the focus goes back to the field. */
-export function Popup({
-  anchor,
-  label,
-  role = "dialog",
-  className = "",
-  onClose,
-  children,
-}: Props) {
+export function Popup({ anchor, label, className = "", onClose, children }: Props) {
   const box = useRef<HTMLDivElement>(null);
   const close = useRef(onClose);
   useEffect(() => {
@@ -53,11 +45,9 @@ export function Popup({
     };
   }, [anchor]);
   return createPortal(
-    // biome-ignore lint/a11y/noStaticElementInteractions: a dialog or a menu, as it is told
-    // biome-ignore lint/a11y/useAriaPropsSupportedByRole: a dialog or a menu, as it is told
     <div
       ref={box}
-      role={role}
+      role="dialog"
       aria-label={label}
       className={`popup nowheel nodrag ${className}`}
       onKeyDown={(event) => {

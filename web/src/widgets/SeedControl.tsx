@@ -13,7 +13,7 @@ import {
 } from "lucide-react";
 import { useRef, useState } from "react";
 import { t } from "../words/words";
-import { Menu, type MenuItem } from "./Menu";
+import { besideField, Menu, type MenuItem } from "./Menu";
 import type { Whole } from "./number";
 
 export interface Control {
@@ -57,7 +57,7 @@ export function SeedControl({ control, current }: { control: Control; current: u
       </button>
       {open && button.current !== null && (
         <Menu
-          anchor={button.current}
+          at={besideField(button.current)}
           label={t("Before each run")}
           items={itemsFor(control, mode, current)}
           onClose={() => setOpen(false)}
@@ -73,13 +73,13 @@ function itemsFor(control: Control, mode: string, current: unknown): MenuItem[] 
     label: t(words),
     icon,
     checked: name === mode,
+    among: true,
     run: () => onChange(name),
   }));
   if (used !== null && onUse !== undefined) {
-    items.push({
+    items.push("line", {
       label: t("Keep {{seed}}, which the last run used", { seed: String(used) }),
       icon: Lock,
-      separated: true,
       disabled: mode === "fixed" && used === current,
       run: () => {
         onUse(used);
@@ -94,7 +94,8 @@ function itemsFor(control: Control, mode: string, current: unknown): MenuItem[] 
     });
   }
   if (onRoll !== undefined) {
-    items.push({ label: t("A new one now"), icon: Shuffle, separated: used === null, run: onRoll });
+    if (used === null) items.push("line");
+    items.push({ label: t("A new one now"), icon: Shuffle, run: onRoll });
   }
   return items;
 }

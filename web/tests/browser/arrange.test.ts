@@ -1,19 +1,14 @@
 /** Selecting, lining up, tidying and framing with a real pointer. */
 import type { Locator, Page } from "playwright-core";
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
-import { dropFile, openPage, type Studio, startStudio } from "./studio";
+import { expect, test } from "vitest";
+import { eachPage } from "./eachPage";
+import { dropFile } from "./studio";
 
-let studio: Studio;
 let page: Page;
 
-beforeAll(async () => {
-  studio = await startStudio();
+eachPage((opened) => {
+  page = opened;
 });
-afterAll(() => studio?.close());
-beforeEach(async () => {
-  page = await openPage(studio);
-});
-afterEach(() => page.context().close());
 
 interface Box {
   x: number;

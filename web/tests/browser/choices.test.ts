@@ -1,19 +1,16 @@
 /** Commands, themes, keys, templates and what is missing, as a user chooses them. */
 import type { Page } from "playwright-core";
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
-import { dropFile, openPage, type Studio, startStudio } from "./studio";
+import { expect, test } from "vitest";
+import { eachPage } from "./eachPage";
+import { dropFile, openPage, type Studio } from "./studio";
 
 let studio: Studio;
 let page: Page;
 
-beforeAll(async () => {
-  studio = await startStudio();
+eachPage((opened, on) => {
+  page = opened;
+  studio = on;
 });
-afterAll(() => studio?.close());
-beforeEach(async () => {
-  page = await openPage(studio);
-});
-afterEach(() => page.context().close());
 
 const dialog = (name: string) => page.getByRole("dialog", { name, exact: true });
 

@@ -1,19 +1,16 @@
 /** Documents as people handle them: saved, closed, renamed, put in order, changed by others. */
 import type { Page } from "playwright-core";
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
-import { openPage, type Studio, startStudio } from "./studio";
+import { expect, test } from "vitest";
+import { eachPage } from "./eachPage";
+import { openPage, type Studio } from "./studio";
 
 let studio: Studio;
 let page: Page;
 
-beforeAll(async () => {
-  studio = await startStudio();
+eachPage((opened, on) => {
+  page = opened;
+  studio = on;
 });
-afterAll(() => studio?.close());
-beforeEach(async () => {
-  page = await openPage(studio);
-});
-afterEach(() => page.context().close());
 
 const strip = () => page.locator(".strip");
 const prompt = (on = page) =>

@@ -2,23 +2,21 @@
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import type { Page } from "playwright-core";
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
-import { dropFile, openPage, type Studio, startStudio } from "./studio";
+import { expect, test } from "vitest";
+import { eachPage } from "./eachPage";
+import { dropFile } from "./studio";
 
 const RUN = 150_000;
 const DEFAULT = resolve(import.meta.dirname, "../../workflows/text_to_image.json");
 
-let studio: Studio;
 let page: Page;
 
-beforeAll(async () => {
-  studio = await startStudio();
-});
-afterAll(() => studio?.close());
-beforeEach(async () => {
-  page = await openPage(studio, (each) => each.emulateMedia({ reducedMotion: "reduce" }));
-});
-afterEach(() => page.context().close());
+eachPage(
+  (opened) => {
+    page = opened;
+  },
+  (each) => each.emulateMedia({ reducedMotion: "reduce" }),
+);
 
 const press = (keys: string) => page.keyboard.press(keys);
 const node = (title: string) => page.getByRole("group", { name: title, exact: true });

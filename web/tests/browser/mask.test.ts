@@ -1,4 +1,5 @@
 /** A mask painted over a picture in a real browser, by pointer and by keys. */
+import type { Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { dropFile, openPage, type Studio, startStudio } from "./studio";
 
@@ -9,10 +10,9 @@ beforeAll(async () => {
 });
 afterAll(() => studio?.close());
 
-test("a mask is painted by pointer and by keys, kept, and read by the node", async () => {
-  const page = await openPage(studio);
-  // A picture of the server's own making, as a user would drop one.
-  const picture = await page.evaluate(async () => {
+/** A picture of two colours, left and right, as a user would drop one. */
+async function halves(page: Page): Promise<Buffer> {
+  const bytes = await page.evaluate(async () => {
     const canvas = new OffscreenCanvas(96, 64);
     const brush = canvas.getContext("2d");
     if (brush === null) throw new Error("no canvas");
@@ -23,7 +23,13 @@ test("a mask is painted by pointer and by keys, kept, and read by the node", asy
     const blob = await canvas.convertToBlob({ type: "image/png" });
     return [...new Uint8Array(await blob.arrayBuffer())];
   });
-  await dropFile(page, { name: "halves.png", type: "image/png", content: Buffer.from(picture) });
+  return Buffer.from(bytes);
+}
+
+test("a mask is painted by pointer and by keys, kept, and read by the node", async () => {
+  const page = await openPage(studio);
+  const picture = await halves(page);
+  await dropFile(page, { name: "halves.png", type: "image/png", content: picture });
   const loader = page.getByRole("group", { name: "Load Image", exact: true });
   await loader.waitFor();
   const open = async () => {

@@ -2,8 +2,9 @@
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import type { Page, WebSocketRoute } from "playwright-core";
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
-import { dropFile, openPage, type Studio, startStudio } from "./studio";
+import { expect, test } from "vitest";
+import { eachPage } from "./eachPage";
+import { dropFile, type Studio } from "./studio";
 
 const RUN = 110_000;
 const DEFAULT = resolve(import.meta.dirname, "../../workflows/text_to_image.json");
@@ -11,14 +12,10 @@ const DEFAULT = resolve(import.meta.dirname, "../../workflows/text_to_image.json
 let studio: Studio;
 let page: Page;
 
-beforeAll(async () => {
-  studio = await startStudio();
+eachPage((opened, on) => {
+  page = opened;
+  studio = on;
 });
-afterAll(() => studio?.close());
-beforeEach(async () => {
-  page = await openPage(studio);
-});
-afterEach(() => page.context().close());
 
 const node = (title: string) => page.getByRole("group", { name: title, exact: true });
 const bar = () => page.getByRole("region", { name: "Run" });

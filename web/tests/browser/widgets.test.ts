@@ -1,52 +1,27 @@
 /** Every kind of field, with real pointer and keyboard events. */
 import type { Locator, Page } from "playwright-core";
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import { expect, test } from "vitest";
+import { eachPage } from "./eachPage";
 import { addToCatalog, EVERY_KIND, PLAYED } from "./everyKind";
-import { dropFile, openPage, type Studio, startStudio } from "./studio";
+import { PIXEL, type Put, tone, workflowOf } from "./samples";
+import { dropFile, type Studio } from "./studio";
 
 let studio: Studio;
 let page: Page;
 
-beforeAll(async () => {
-  studio = await startStudio();
+eachPage((opened, on) => {
+  page = opened;
+  studio = on;
 });
-afterAll(() => studio?.close());
-beforeEach(async () => {
-  page = await openPage(studio);
-});
-afterEach(() => page.context().close());
 
 const node = (title: string) => page.getByRole("group", { name: title, exact: true });
 
-interface Put {
-  type: string;
-  values?: unknown[];
-  inputs?: unknown[];
-  outputs?: unknown[];
-}
-
 /** Opens a workflow of these nodes, each beside the other. */
 async function openNodes(...nodes: Put[]): Promise<void> {
-  const workflow = {
-    last_node_id: nodes.length,
-    last_link_id: 0,
-    nodes: nodes.map(({ type, values, inputs = [], outputs = [] }, index) => ({
-      id: index + 1,
-      type,
-      pos: [index * 380, 0],
-      size: [320, 0],
-      mode: 0,
-      inputs,
-      outputs,
-      ...(values === undefined ? {} : { widgets_values: values }),
-    })),
-    links: [],
-    version: 0.4,
-  };
   await dropFile(page, {
     name: "fields.json",
     type: "application/json",
-    content: Buffer.from(JSON.stringify(workflow)),
+    content: Buffer.from(JSON.stringify(workflowOf(nodes))),
   });
   await page.getByRole("tab", { name: "fields", selected: true }).last().waitFor();
   await page.locator(".card").first().waitFor();
@@ -421,27 +396,3 @@ test("the form marks what was changed, and takes it back", async () => {
   await form.getByRole("button", { name: "Reset denoise to its default" }).click();
   await expect.poll(() => text(sampler.getByRole("spinbutton", { name: "denoise" }))).toBe("1.00");
 });
-
-/** Half a second of silence at 8 kHz. */
-function tone(): Buffer {
-  const bytes = Buffer.alloc(44 + 4000, 128);
-  bytes.write("RIFF", 0, "latin1");
-  bytes.writeUInt32LE(bytes.length - 8, 4);
-  bytes.write("WAVEfmt ", 8, "latin1");
-  bytes.writeUInt32LE(16, 16);
-  bytes.writeUInt16LE(1, 20);
-  bytes.writeUInt16LE(1, 22);
-  bytes.writeUInt32LE(8000, 24);
-  bytes.writeUInt32LE(8000, 28);
-  bytes.writeUInt16LE(1, 32);
-  bytes.writeUInt16LE(8, 34);
-  bytes.write("data", 36, "latin1");
-  bytes.writeUInt32LE(4000, 40);
-  return bytes;
-}
-
-/** One grey pixel. */
-const PIXEL = Buffer.from(
-  "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg==",
-  "base64",
-);

@@ -1,19 +1,13 @@
 /** Adding and joining nodes in a real browser, with the pointer and without it. */
 import type { Locator, Page } from "playwright-core";
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
-import { openPage, type Studio, startStudio } from "./studio";
+import { expect, test } from "vitest";
+import { eachPage } from "./eachPage";
 
-let studio: Studio;
 let page: Page;
 
-beforeAll(async () => {
-  studio = await startStudio();
+eachPage((opened) => {
+  page = opened;
 });
-afterAll(() => studio?.close());
-beforeEach(async () => {
-  page = await openPage(studio);
-});
-afterEach(() => page.context().close());
 
 interface Place {
   x: number;
