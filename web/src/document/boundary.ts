@@ -3,6 +3,7 @@
  * lists of ports; in the document two nodes, whose slots are the ports. Ports have ids of their
  * own, which never change; instances are joined to them by name (inputs) and by place (outputs).
  */
+import { blankNode } from "./blank";
 import {
   type Graph,
   type GraphNode,
@@ -48,22 +49,7 @@ function sideless(saved: JsonObject) {
 function boxOf(value: Json | undefined, key: string, type: string): GraphNode {
   const saved = isObject(value) ? value : { id: Number(key) };
   const [x = 0, y = 0, width = 0, height = 0] = boundsIn(saved);
-  return {
-    key,
-    id: Number(key),
-    type,
-    title: null,
-    position: { x, y },
-    size: { width, height },
-    mode: 0,
-    collapsed: false,
-    color: null,
-    inputs: [],
-    outputs: [],
-    values: {},
-    slots: [],
-    saved,
-  };
+  return { ...blankNode(Number(key), type, { x, y }, { width, height }), saved };
 }
 
 /** What of a saved definition its boundary says; laid over the rest of it. */

@@ -1,4 +1,5 @@
 /** Notes: nodes that only hold a text. They never run, and no server knows their types. */
+import { blankNode, blankSaved } from "./blank";
 import { addNode } from "./edit";
 import type { Draft, GraphNode, Point, Size } from "./graph";
 
@@ -21,35 +22,16 @@ const COLOUR = { color: "#432", bgcolor: "#653" };
 
 export function addNote(graph: Draft, position: Point, size: Size): string {
   const id = graph.lastNodeId + 1;
-  const node: GraphNode = {
-    key: String(id),
-    id,
-    type: MARKDOWN_NOTE,
-    title: null,
-    position,
-    size,
-    mode: 0,
-    collapsed: false,
+  addNode(graph, {
+    ...blankNode(id, MARKDOWN_NOTE, position, size),
     color: COLOUR.color,
-    inputs: [],
-    outputs: [],
     values: { [NOTE_TEXT]: "" },
     slots: [NOTE_TEXT],
     saved: {
-      id,
-      type: MARKDOWN_NOTE,
-      pos: [position.x, position.y],
-      size: [size.width, size.height],
-      flags: {},
-      order: 0,
-      mode: 0,
-      inputs: [],
-      outputs: [],
-      properties: {},
+      ...blankSaved(id, MARKDOWN_NOTE, position, size),
       widgets_values: [""],
       bgcolor: COLOUR.bgcolor,
     },
-  };
-  addNode(graph, node);
-  return node.key;
+  });
+  return String(id);
 }

@@ -2,6 +2,7 @@
  * Making a subgraph of nodes, and nodes of an instance again: the one undoes the other. Wires that
  * cross the border become ports; nodes and wires keep their ids where these are free.
  */
+import { blankNode, blankSaved } from "./blank";
 import { type Box, boxOf, carry, cornerOf, plain, unlinked } from "./border";
 import { BOUNDARY } from "./boundary";
 import { addNode, connect, removeNodes } from "./edit";
@@ -16,7 +17,6 @@ import {
   type InputSlot,
   isBoundary,
   type Link,
-  MODE,
   OUTPUTS,
   type Point,
   type Reroute,
@@ -124,22 +124,7 @@ function blankSubgraph({ id, name }: Named, box: Box): Definition {
 }
 
 function boundaryNode(key: string, type: string, position: Point): GraphNode {
-  return {
-    key,
-    id: Number(key),
-    type,
-    title: null,
-    position,
-    size: { width: BOUNDARY_WIDTH, height: 60 },
-    mode: MODE.always,
-    collapsed: false,
-    color: null,
-    inputs: [],
-    outputs: [],
-    values: {},
-    slots: [],
-    saved: { id: Number(key) },
-  };
+  return blankNode(Number(key), type, position, { width: BOUNDARY_WIDTH, height: 60 });
 }
 
 /** The points that these links run through come along. */
@@ -253,32 +238,9 @@ function placeInstance(graph: Draft, definition: Definition, position: Point): s
   const rows = Math.max(portsOf(definition, "inputs").length, outputs.length);
   const size = { width: 240, height: 24 + rows * 24 };
   addNode(graph, {
-    key: String(id),
-    id,
-    type: definition.id,
-    title: null,
-    position,
-    size,
-    mode: MODE.always,
-    collapsed: false,
-    color: null,
-    inputs: [],
+    ...blankNode(id, definition.id, position, size),
     outputs,
-    values: {},
-    slots: [],
-    saved: {
-      id,
-      type: definition.id,
-      pos: [position.x, position.y],
-      size: [size.width, size.height],
-      flags: {},
-      order: 0,
-      mode: 0,
-      inputs: [],
-      outputs: [],
-      properties: {},
-      widgets_values: [],
-    },
+    saved: { ...blankSaved(id, definition.id, position, size), widgets_values: [] },
   });
   return String(id);
 }

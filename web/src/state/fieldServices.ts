@@ -2,7 +2,8 @@
 import { viewUrl } from "../api/client";
 import type { InputSchema } from "../api/types";
 import { noteChoice, recentChoices, starChoice, starredChoices } from "./choosing";
-import { fileOf, isOfKind, kindOfFile, type MediaKind, mediaOf, placeOfValues } from "./fileValue";
+import { fileOf, mediaOf, placeOfValues } from "./fileValue";
+import { isOfKind, kindOfFile, type MediaKind } from "./mediaTypes";
 import { client } from "./server";
 import { tellError } from "./view";
 

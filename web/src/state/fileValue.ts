@@ -1,31 +1,13 @@
 /** Files as widgets name them: `folder/name.png`, or `name.png [output]` for another place. */
 import type { ImageFile } from "../api/jobs";
 import type { InputSchema } from "../api/types";
-
-export type MediaKind = "image" | "video" | "audio";
-
-const KINDS: Readonly<Record<MediaKind, RegExp>> = {
-  image: /\.(png|jpe?g|webp|avif|gif|bmp|tiff?)$/i,
-  video: /\.(mp4|webm|mkv|mov|avi|m4v|gif)$/i,
-  audio: /\.(wav|mp3|flac|ogg|opus|m4a|aac)$/i,
-};
+import type { MediaKind } from "./mediaTypes";
 
 /** What kind of file an input takes; null where it takes none. */
 export function mediaOf({ options }: InputSchema): MediaKind | null {
   if (options.image_upload === true) return "image";
   if (options.video_upload === true) return "video";
   return options.audio_upload === true ? "audio" : null;
-}
-
-export function kindOfFile(name: string): MediaKind | null {
-  if (KINDS.image.test(name)) return "image";
-  if (KINDS.video.test(name)) return "video";
-  return KINDS.audio.test(name) ? "audio" : null;
-}
-
-/** Whether a file of this name is one that an input of this kind takes. */
-export function isOfKind(name: string, kind: MediaKind): boolean {
-  return KINDS[kind].test(name);
 }
 
 export function fileOf(value: unknown, place = "input"): ImageFile | null {

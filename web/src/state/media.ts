@@ -7,8 +7,9 @@ import { bytesOf } from "../words/format";
 import { t } from "../words/words";
 import { change } from "./actions";
 import { refreshCatalog } from "./files";
-import { type MediaKind, mediaOf, namedValue, placeOfValues } from "./fileValue";
+import { mediaOf, namedValue, placeOfValues } from "./fileValue";
 import { inputsOf } from "./inputs";
+import type { MediaKind } from "./mediaTypes";
 import { activeTab, endThread, schemaOf } from "./studio";
 import { wordsOf } from "./view";
 

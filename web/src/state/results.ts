@@ -10,6 +10,7 @@ import { canvas } from "./canvas";
 import { DRAGGED } from "./dragged";
 import { type Facts, factsOf } from "./facts";
 import { openJob } from "./files";
+import { shownKindOf } from "./mediaTypes";
 import { workflowOf } from "./running";
 import { client } from "./server";
 import { activeTab, layout, schemaOf, useStudio } from "./studio";
@@ -32,14 +33,9 @@ export interface Result {
   prompt: Json;
 }
 
-const ENDINGS: readonly [RegExp, Medium][] = [
-  [/\.(png|jpe?g|webp|gif|avif|bmp)$/i, "picture"],
-  [/\.(mp4|webm|mov|mkv)$/i, "video"],
-  [/\.(wav|mp3|flac|ogg|opus|m4a)$/i, "audio"],
-];
-
 export function mediumOf(filename: string): Medium {
-  return ENDINGS.find(([ending]) => ending.test(filename))?.[1] ?? "file";
+  const kind = shownKindOf(filename);
+  return kind === "image" ? "picture" : (kind ?? "file");
 }
 
 /** The file that stands for a job in lists; null where it made none. */

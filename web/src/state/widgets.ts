@@ -1,5 +1,6 @@
 /** What a node's inputs mean for the editor: which are widgets, what a saved list of them holds. */
 import type { InputSchema, NodeSchema } from "../api/types";
+import { blankNode, blankSaved } from "../document/blank";
 import type { GraphNode, Point, WidgetSlot } from "../document/graph";
 import type { Json } from "../document/json";
 import { entriesOf } from "../document/slots";
@@ -152,15 +153,7 @@ export function newNode(schema: NodeSchema, id: number, at: Point, width: number
   const layout = entriesOf(layoutOf(schema), {});
   const size = { width, height: 0 };
   return {
-    key: String(id),
-    id,
-    type: schema.class_type,
-    title: null,
-    position: at,
-    size,
-    mode: 0,
-    collapsed: false,
-    color: null,
+    ...blankNode(id, schema.class_type, at, size),
     inputs: inputsOf(schema)
       .filter(isSocket)
       .map(({ name, type, section }) => ({
@@ -179,15 +172,7 @@ export function newNode(schema: NodeSchema, id: number, at: Point, width: number
     values: Object.fromEntries(layout.map((each) => [each.name, each.default])),
     slots: layout.map((each) => each.name),
     saved: {
-      id,
-      type: schema.class_type,
-      pos: [at.x, at.y],
-      size: [width, 0],
-      flags: {},
-      order: 0,
-      mode: 0,
-      inputs: [],
-      outputs: [],
+      ...blankSaved(id, schema.class_type, at, size),
       properties: { "Node name for S&R": schema.class_type },
       widgets_values_named: {},
     },

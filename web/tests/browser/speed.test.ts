@@ -28,6 +28,11 @@ async function dropScene(page: Page, scene: Scene, name: string): Promise<void> 
   await page.getByRole("tab", { name, exact: true }).waitFor();
 }
 
+/** Waits until half a second passes without a frame; what follows may then look for longer. */
+async function comesToRest(page: Page): Promise<void> {
+  await expect.poll(() => framesIn(page, 500)).toEqual({ asked: 0, drawn: 0 });
+}
+
 const painted = (page: Page, count: number) => page.locator(`.overview[data-nodes="${count}"]`);
 const elements = (page: Page) => page.evaluate(() => document.querySelectorAll("*").length);
 
@@ -76,13 +81,13 @@ test("no frame is drawn while nothing happens, nor after a run has ended", async
   await page.keyboard.press("Enter");
   await page.keyboard.press("Control+Enter");
   await page.locator(".card .picture img").first().waitFor({ timeout: 100_000 });
-  await page.waitForTimeout(1500);
+  await comesToRest(page);
   expect(await framesIn(page, 2000)).toEqual({ asked: 0, drawn: 0 });
   await page.context().close();
 
   const many = await openScene(sceneOf(1000));
   await painted(many, 1000).waitFor();
-  await many.waitForTimeout(1500);
+  await comesToRest(many);
   expect(await framesIn(many, 2000)).toEqual({ asked: 0, drawn: 0 });
   await many.context().close();
 });
@@ -95,7 +100,7 @@ test("workflows that were closed are let go of", async () => {
     await dropScene(page, scene, `opened ${turn}`);
     await page.getByRole("button", { name: `Close opened ${turn}`, exact: true }).click();
     if (turn === 10 || turn === 50) {
-      await page.waitForTimeout(2500);
+      await comesToRest(page);
       heaps.push(await heapOf(page));
     }
   }

@@ -7,9 +7,10 @@ import { readGraph } from "../../src/document/read";
 import { writeGraph } from "../../src/document/write";
 import { tagsFor, tagsOf } from "../../src/state/completions";
 import { pasted } from "../../src/state/fieldActions";
-import { fileOf, isOfKind, namedValue } from "../../src/state/fileValue";
+import { fileOf, namedValue } from "../../src/state/fileValue";
 import { inputsOf } from "../../src/state/inputs";
 import { settleTypes } from "../../src/state/match";
+import { isOfKind } from "../../src/state/mediaTypes";
 import { likeItsTarget, withPrimitive } from "../../src/state/primitive";
 import { layout, schemaOf, useStudio } from "../../src/state/studio";
 

@@ -1,0 +1,54 @@
+/** Files' media types by their endings: how they are shown, and which inputs take them. */
+
+export type MediaKind = "image" | "video" | "audio";
+
+const TYPES: Readonly<Record<string, string>> = {
+  png: "image/png",
+  jpg: "image/jpeg",
+  jpeg: "image/jpeg",
+  webp: "image/webp",
+  avif: "image/avif",
+  gif: "image/gif",
+  bmp: "image/bmp",
+  tif: "image/tiff",
+  tiff: "image/tiff",
+  mp4: "video/mp4",
+  webm: "video/webm",
+  mkv: "video/x-matroska",
+  mov: "video/quicktime",
+  avi: "video/x-msvideo",
+  m4v: "video/x-m4v",
+  mp3: "audio/mpeg",
+  wav: "audio/wav",
+  flac: "audio/flac",
+  ogg: "audio/ogg",
+  opus: "audio/ogg",
+  m4a: "audio/mp4",
+  aac: "audio/aac",
+  glb: "model/gltf-binary",
+  json: "application/json",
+  txt: "text/plain",
+};
+const KINDS: readonly MediaKind[] = ["image", "video", "audio"];
+/** What no browser shows. */
+const UNSHOWN: ReadonlySet<string> = new Set(["image/tiff", "video/x-msvideo"]);
+
+export function mediaTypeOf(name: string): string {
+  return TYPES[name.split(".").at(-1)?.toLowerCase() ?? ""] ?? "application/octet-stream";
+}
+
+export function kindOfFile(name: string): MediaKind | null {
+  const type = mediaTypeOf(name);
+  return KINDS.find((kind) => type.startsWith(`${kind}/`)) ?? null;
+}
+
+/** What the page can show a file as; null for nothing. */
+export function shownKindOf(name: string): MediaKind | null {
+  return UNSHOWN.has(mediaTypeOf(name)) ? null : kindOfFile(name);
+}
+
+/** Whether a file of this name is one that an input of this kind takes. */
+export function isOfKind(name: string, kind: MediaKind): boolean {
+  // Pictures that move are videos to whoever asks for videos.
+  return kindOfFile(name) === kind || (kind === "video" && mediaTypeOf(name) === "image/gif");
+}
