@@ -96,6 +96,8 @@ interface PlacedProps extends Props {
 function Placed({ ref, label, items, at, onClose, onDone }: PlacedProps) {
   const [place, setPlace] = useState({ left: at.x, top: at.y });
   const { x, y, above } = at;
+  // Until it is shown it has no size.
+  useLayoutEffect(() => ref.current?.showPopover(), [ref]);
   useLayoutEffect(() => {
     const { width = 0, height = 0 } = ref.current?.getBoundingClientRect() ?? {};
     const room = window.innerHeight - height - EDGE;
