@@ -62,30 +62,9 @@ function bringExtensions(): () => void {
 
 type Stage = "starting" | "ready" | { failed: string };
 
-export function App() {
+/** Reads what there is and begins to watch what happens, for as long as the page is there. */
+function useStage(): Stage {
   const [stage, setStage] = useState<Stage>("starting");
-  const theme = useSetting("calotype.theme");
-  const language = useSetting("calotype.language");
-  // Null until the words are here.
-  const [spoken, setSpoken] = useState<string | null>(null);
-
-  useEffect(() => {
-    document.documentElement.dataset.theme = theme;
-  }, [theme]);
-
-  useEffect(() => {
-    speak(language as Language)
-      .catch(tellError)
-      .then(() => setSpoken(language));
-  }, [language]);
-
-  useEffect(() => {
-    const endings = [bringCommands(), bringExtensions(), hearKeys()];
-    return () => {
-      for (const end of endings) end();
-    };
-  }, []);
-
   useEffect(() => {
     const endings: (() => void)[] = [];
     let ended = false;
@@ -118,6 +97,32 @@ export function App() {
     });
     return () => {
       ended = true;
+      for (const end of endings) end();
+    };
+  }, []);
+  return stage;
+}
+
+export function App() {
+  const stage = useStage();
+  const theme = useSetting("calotype.theme");
+  const language = useSetting("calotype.language");
+  // Null until the words are here.
+  const [spoken, setSpoken] = useState<string | null>(null);
+
+  useEffect(() => {
+    document.documentElement.dataset.theme = theme;
+  }, [theme]);
+
+  useEffect(() => {
+    speak(language as Language)
+      .catch(tellError)
+      .then(() => setSpoken(language));
+  }, [language]);
+
+  useEffect(() => {
+    const endings = [bringCommands(), bringExtensions(), hearKeys()];
+    return () => {
       for (const end of endings) end();
     };
   }, []);

@@ -178,16 +178,13 @@ function Board() {
       // biome-ignore lint/a11y/noNoninteractiveTabindex: where keys begin to walk among nodes
       tabIndex={0}
       aria-label={t("Graph")}
-      onDoubleClick={hears.onDoubleClick}
-      onDragOver={hears.onDragOver}
-      onDrop={hears.onDrop}
+      {...hears.box}
     >
       <ReactFlow<FlowNode, FlowEdge>
         nodes={overview ? NO_NODES : nodes}
         edges={overview ? NO_EDGES : wires.edges}
         {...ALWAYS}
-        onPaneClick={hears.onPaneClick}
-        onMouseMove={hears.onMouseMove}
+        {...hears.pane}
         panOnDrag={panning}
         zoomOnScroll={byWheel === "mouse"}
         panOnScroll={byWheel === "trackpad"}

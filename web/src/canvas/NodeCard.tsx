@@ -3,7 +3,7 @@ import { Handle, type NodeProps, NodeResizeControl, Position } from "@xyflow/rea
 import { AlertTriangle, Pin } from "lucide-react";
 import { memo, useState } from "react";
 import { isPinned } from "../document/flags";
-import { MODE } from "../document/graph";
+import { type GraphNode, MODE } from "../document/graph";
 import { previewsOf } from "../document/previews";
 import { rename } from "../state/actions";
 import { paintOf } from "../state/colours";
@@ -36,16 +36,13 @@ export const NodeCard = memo(function NodeCard({ id, selected }: NodeProps<FlowN
   const shape = shapeFor(node, schema, showsPictures(schema) || shown !== undefined);
   const paint = paintOf(node);
   const classes = [
-    "card",
-    selected ? "selected" : "",
-    run?.state === "running" ? "running" : "",
-    sentences.length > 0 ? "wrong" : "",
-    node.mode === MODE.muted ? "muted" : "",
-    node.mode === MODE.bypassed ? "bypassed" : "",
-    idle ? "idle" : "",
-    schema === undefined ? "unknown" : "",
-    node.collapsed ? "collapsed" : "",
-    paint === undefined ? "" : "painted",
+    ...classesOf(node),
+    selected && "selected",
+    run?.state === "running" && "running",
+    sentences.length > 0 && "wrong",
+    idle && "idle",
+    schema === undefined && "unknown",
+    paint !== undefined && "painted",
   ];
   return (
     // biome-ignore lint/a11y/useSemanticElements: a node is a group of fields, not a form's fieldset
@@ -88,6 +85,15 @@ export const NodeCard = memo(function NodeCard({ id, selected }: NodeProps<FlowN
     </div>
   );
 });
+
+function classesOf({ mode, collapsed }: GraphNode): (string | false)[] {
+  return [
+    "card",
+    mode === MODE.muted && "muted",
+    mode === MODE.bypassed && "bypassed",
+    collapsed && "collapsed",
+  ];
+}
 
 function stateWords(run: NodeRun | undefined): string {
   if (run?.state === "running") return t("running");

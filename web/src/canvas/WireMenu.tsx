@@ -1,7 +1,7 @@
 /** What can be done with the wire that was just clicked, in a row beside the pointer. */
 import { useOnViewportChange } from "@xyflow/react";
 import { CornerDownRight, Minus, Plus, Radio, Trash2 } from "lucide-react";
-import { useCallback } from "react";
+import type { Point } from "../document/graph";
 import { addPoint, nameWires, removeWires, showWires, straightenWires } from "../state/connecting";
 import { shownKey } from "../state/keymap";
 import { activeTab, useActive } from "../state/studio";
@@ -11,11 +11,14 @@ import { t } from "../words/words";
 
 const ABOVE = 46;
 
+function close(): void {
+  useWiring.setState({ menu: null });
+}
+
 export function WireMenu() {
   const menu = useWiring((state) => state.menu);
   const links = useActive((tab) => tab.selectedLinks);
   const link = useActive((tab) => tab.graph.links[menu?.link ?? ""]);
-  const close = useCallback(() => useWiring.setState({ menu: null }), []);
   useOnViewportChange({ onStart: close });
   if (menu === null || link === undefined || !links.includes(link.key)) return null;
   const isNamed = link.portal !== null;
@@ -59,11 +62,7 @@ export function WireMenu() {
       <Item
         label={t("Insert a node…")}
         icon={<Plus size={14} aria-hidden />}
-        act={() =>
-          useView.setState({
-            palette: { screen: menu.screen, at: menu.at, pulled: null, into: link.key },
-          })
-        }
+        act={() => insertInto(link.key, menu.screen, menu.at)}
       />
       <Item
         label={t("Delete")}
@@ -73,6 +72,11 @@ export function WireMenu() {
       />
     </div>
   );
+}
+
+/** The palette, for a node that goes into a wire. */
+function insertInto(into: string, screen: Point, at: Point): void {
+  useView.setState({ palette: { screen, at, pulled: null, into } });
 }
 
 interface ItemProps {

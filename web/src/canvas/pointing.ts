@@ -33,7 +33,7 @@ export function usePointing(
     const screenOf = ({ clientX: x, clientY: y }: MouseEvent) => ({ x, y });
     const exactly = (event: MouseEvent) =>
       flow.screenToFlowPosition(screenOf(event), { snapToGrid: false });
-    return {
+    const pane = {
       onPaneClick: (event: MouseEvent) => {
         const at = exactly(event);
         const key = overview ? nodeAt(at) : null;
@@ -44,6 +44,8 @@ export function usePointing(
       onMouseMove: (event: MouseEvent) => {
         pointer.current = screenOf(event);
       },
+    };
+    const box = {
       onDoubleClick: (event: MouseEvent) => {
         if (enterAt(event.target) || !isPane(event.target)) return;
         const key = overview ? nodeAt(exactly(event)) : null;
@@ -73,6 +75,7 @@ export function usePointing(
         if (file !== undefined) void openFile(file, flow.screenToFlowPosition(screen));
       },
     };
+    return { pane, box };
   }, [flow, pointer, overview, isPainted]);
 }
 

@@ -1,6 +1,15 @@
 /** Add a node, or put one in another's place: type a few letters of its name, or look through the categories. */
 import { Search } from "lucide-react";
-import { type KeyboardEvent, useEffect, useMemo, useRef, useState } from "react";
+import {
+  type KeyboardEvent,
+  type ReactNode,
+  type RefObject,
+  useEffect,
+  useMemo,
+  useRef,
+  useState,
+} from "react";
+import type { NodeSchema } from "../api/types";
 import { add } from "../state/actions";
 import { blueprintCatalog, refreshBlueprints, useBlueprints } from "../state/blueprints";
 import { addIntoWire } from "../state/connecting";
@@ -13,6 +22,7 @@ import { activeTab, schemaOf, titleOf, useActive, useStudio } from "../state/stu
 import { openSheet, type Palette as PaletteValue, useView } from "../state/view";
 import { letTabAdd } from "../state/walking";
 import { t } from "../words/words";
+import { useAway } from "./away";
 import { useFocusBack } from "./focusBack";
 import { NodeAbout } from "./NodeAbout";
 import { idOf, Legend, OfferList } from "./OfferList";
@@ -21,6 +31,12 @@ import { shownKey } from "../state/keymap";
 
 const WIDTH = 720;
 const HEIGHT = 460;
+const STEPS: Readonly<Record<string, number>> = {
+  ArrowDown: 1,
+  ArrowUp: -1,
+  PageDown: 10,
+  PageUp: -10,
+};
 
 export function Palette() {
   const palette = useView((state) => state.palette);
@@ -44,26 +60,36 @@ function useOffers(palette: PaletteValue, typed: string, path: string | null) {
   );
 }
 
-function Open({ palette }: { palette: PaletteValue }) {
+interface JoinedSockets {
+  sockets: readonly string[];
+  /** The one whose turn it is. */
+  socket: string | undefined;
+}
+
+/** The sockets of a node that a pulled wire could join. */
+function joinedBy(
+  schema: NodeSchema | undefined,
+  { pulled }: PaletteValue,
+  turn: number,
+): JoinedSockets {
+  const sockets = pulled === null || schema === undefined ? [] : socketsFor(schema, pulled);
+  return { sockets, socket: sockets[turn % Math.max(sockets.length, 1)] };
+}
+
+/** What is typed, looked through and chosen in the palette, and what is done with it. */
+function useChoosing(palette: PaletteValue, input: RefObject<HTMLInputElement | null>) {
   const catalog = useStudio((state) => state.catalog);
   const [typed, setTyped] = useState("");
   const [path, setPath] = useState<string | null>(null);
   const [at, setAt] = useState(0);
   const [turn, setTurn] = useState(0);
   const [count, setCount] = useState(0);
-  const box = useRef<HTMLDivElement>(null);
-  const input = useRef<HTMLInputElement>(null);
   const groups = useOffers(palette, typed, path);
   const offers = useMemo(() => groups.flatMap((each) => each.offers), [groups]);
   const chosen = offers[at];
   const schema = chosen?.kind === "node" ? chosen.found.schema : undefined;
-  const sockets =
-    palette.pulled === null || schema === undefined ? [] : socketsFor(schema, palette.pulled);
-  const socket = sockets[turn % Math.max(sockets.length, 1)];
+  const found = joinedBy(schema, palette, turn);
   const hints = useMemo(() => completions(catalog, typed), [catalog, typed]);
-  useCloseOutside(box);
-  useFocusBack();
-
   const choose = (index: number) => {
     setAt(index);
     setTurn(0);
@@ -86,41 +112,63 @@ function Open({ palette }: { palette: PaletteValue }) {
     }
     const { schema: wanted } = offer.found;
     if (!stay) close();
-    // Many add one node after the other.
-    letTabAdd(true);
-    if (palette.replaces !== undefined) replaceNodes(palette.replaces, wanted);
-    else if (palette.into !== undefined) addIntoWire(wanted, palette.into, palette.at);
-    else {
-      // Those that are added in a row lie side by side, and only the first ends the wire.
-      const place = { x: palette.at.x + count * 32, y: palette.at.y + count * 32 };
-      add(wanted, place, count === 0 ? palette.pulled : null, count === 0 ? socket : undefined);
-    }
+    putDown(wanted, palette, count, found.socket);
     setCount(count + 1);
   };
-  const key = (event: KeyboardEvent) => {
-    event.stopPropagation();
-    const isBlank = typed === "";
-    if (event.key === "ArrowDown") choose(Math.min(at + 1, offers.length - 1));
-    else if (event.key === "ArrowUp") choose(Math.max(at - 1, 0));
-    else if (event.key === "PageDown") choose(Math.min(at + 10, offers.length - 1));
-    else if (event.key === "PageUp") choose(Math.max(at - 10, 0));
-    else if (event.key === "F1" && schema !== undefined) showHelp(schema.class_type);
-    else if (event.key === "Enter") take(chosen, event.shiftKey && palette.replaces === undefined);
-    else if (event.key === "ArrowRight" && isBlank && chosen?.kind === "category")
-      take(chosen, true);
-    else if ((event.key === "ArrowLeft" || event.key === "Backspace") && isBlank && path !== null) {
-      enter(path.includes("/") ? parentOf(path) : null);
-    } else if (event.key === "Tab" && hints[0] !== undefined) type(completed(typed, hints[0]));
-    else if (event.key === "Tab" && sockets.length > 1) {
-      setTurn(turn + (event.shiftKey ? sockets.length - 1 : 1));
-    } else if (event.key === "Escape" && typed !== "") type("");
-    else if (event.key === "Escape" || event.key === "Tab") {
-      // Whoever leaves it so may be on the way through by Tab.
-      letTabAdd(false);
-      close();
-    } else return;
-    event.preventDefault();
+  const turnBy = (steps: number) => setTurn(turn + steps);
+  return {
+    typed,
+    path,
+    at,
+    groups,
+    offers,
+    chosen,
+    schema,
+    found,
+    hints,
+    choose,
+    type,
+    enter,
+    take,
+    turnBy,
   };
+}
+
+type Choosing = ReturnType<typeof useChoosing>;
+
+/** What the keys do in the palette, whatever of it has the focus. */
+function hear(event: KeyboardEvent, choosing: Choosing, palette: PaletteValue): void {
+  const { typed, path, at, offers, chosen, schema, hints } = choosing;
+  const { choose, type, enter, take, turnBy } = choosing;
+  const { sockets } = choosing.found;
+  event.stopPropagation();
+  const isBlank = typed === "";
+  const step = STEPS[event.key];
+  if (step !== undefined) choose(Math.max(0, Math.min(at + step, offers.length - 1)));
+  else if (event.key === "F1" && schema !== undefined) showHelp(schema.class_type);
+  else if (event.key === "Enter") take(chosen, event.shiftKey && palette.replaces === undefined);
+  else if (event.key === "ArrowRight" && isBlank && chosen?.kind === "category") take(chosen, true);
+  else if ((event.key === "ArrowLeft" || event.key === "Backspace") && isBlank && path !== null) {
+    enter(path.includes("/") ? parentOf(path) : null);
+  } else if (event.key === "Tab" && hints[0] !== undefined) type(completed(typed, hints[0]));
+  else if (event.key === "Tab" && sockets.length > 1) {
+    turnBy(event.shiftKey ? sockets.length - 1 : 1);
+  } else if (event.key === "Escape" && typed !== "") type("");
+  else if (event.key === "Escape" || event.key === "Tab") {
+    // Whoever leaves it so may be on the way through by Tab.
+    letTabAdd(false);
+    close();
+  } else return;
+  event.preventDefault();
+}
+
+function Open({ palette }: { palette: PaletteValue }) {
+  const box = useRef<HTMLDivElement>(null);
+  const input = useRef<HTMLInputElement>(null);
+  const choosing = useChoosing(palette, input);
+  const { typed, at, groups, chosen, schema, found, hints, choose, type, take } = choosing;
+  useAway(box, close);
+  useFocusBack();
   const left = Math.max(8, Math.min(palette.screen.x, window.innerWidth - WIDTH - 8));
   const top = Math.max(8, Math.min(palette.screen.y, window.innerHeight - HEIGHT - 8));
   return (
@@ -130,48 +178,18 @@ function Open({ palette }: { palette: PaletteValue }) {
       aria-label={palette.replaces === undefined ? t("Add a node") : t("Replace the node")}
       className="palette"
       style={{ left, top, width: WIDTH, height: HEIGHT }}
-      onKeyDown={key}
+      onKeyDown={(event) => hear(event, choosing, palette)}
     >
-      <div className="search">
-        <Search size={15} aria-hidden />
-        <input
-          ref={input}
-          role="combobox"
-          aria-expanded
-          aria-controls="palette-list"
-          aria-autocomplete="list"
-          aria-activedescendant={chosen === undefined ? undefined : idOf(chosen)}
-          // biome-ignore lint/a11y/noAutofocus: the palette was just opened to type into it
-          autoFocus
-          aria-label={t("Name of a node")}
-          placeholder={placeholderOf(palette)}
-          value={typed}
-          onChange={(event) => type(event.currentTarget.value)}
-        />
-        {socket !== undefined && palette.pulled !== null && schema !== undefined && (
-          <span className="joins" aria-live="polite">
-            {palette.pulled.side === "output"
-              ? t("joins → {{socket}}", { socket })
-              : t("{{socket}} → joins", { socket: schema.outputs[Number(socket)]?.name ?? "" })}
-            {sockets.length > 1 && <kbd>{shownKey("Tab")}</kbd>}
-          </span>
-        )}
-      </div>
-      {hints.length > 0 && (
-        <div className="hints">
-          {hints.map((each, index) => (
-            <button
-              key={each}
-              type="button"
-              tabIndex={-1}
-              onClick={() => type(completed(typed, each))}
-            >
-              {each}
-              {index === 0 && <kbd>{shownKey("Tab")}</kbd>}
-            </button>
-          ))}
-        </div>
-      )}
+      <Typing
+        ref={input}
+        palette={palette}
+        typed={typed}
+        active={chosen && idOf(chosen)}
+        onType={type}
+      >
+        {schema !== undefined && <Joins schema={schema} palette={palette} found={found} />}
+      </Typing>
+      <Hints hints={hints} typed={typed} onType={type} />
       <div className="columns">
         <OfferList
           groups={groups}
@@ -183,7 +201,7 @@ function Open({ palette }: { palette: PaletteValue }) {
         {schema !== undefined && (
           <NodeAbout
             schema={schema}
-            joined={socket ?? null}
+            joined={found.socket ?? null}
             side={palette.pulled?.side ?? null}
             onHelp={() => showHelp(schema.class_type)}
             loss={lossIn(palette, schema.class_type)}
@@ -198,6 +216,101 @@ function Open({ palette }: { palette: PaletteValue }) {
   );
 }
 
+/** Where a chosen node goes: in another's place, into a wire, or to the palette's place. */
+function putDown(
+  wanted: NodeSchema,
+  palette: PaletteValue,
+  count: number,
+  socket: string | undefined,
+): void {
+  // Many add one node after the other.
+  letTabAdd(true);
+  if (palette.replaces !== undefined) replaceNodes(palette.replaces, wanted);
+  else if (palette.into !== undefined) addIntoWire(wanted, palette.into, palette.at);
+  else {
+    // Those that are added in a row lie side by side, and only the first ends the wire.
+    const place = { x: palette.at.x + count * 32, y: palette.at.y + count * 32 };
+    add(wanted, place, count === 0 ? palette.pulled : null, count === 0 ? socket : undefined);
+  }
+}
+
+interface TypingProps {
+  ref: RefObject<HTMLInputElement | null>;
+  palette: PaletteValue;
+  typed: string;
+  active: string | undefined;
+  onType: (text: string) => void;
+  children: ReactNode;
+}
+
+function Typing({ ref, palette, typed, active, onType, children }: TypingProps) {
+  return (
+    <div className="search">
+      <Search size={15} aria-hidden />
+      <input
+        ref={ref}
+        role="combobox"
+        aria-expanded
+        aria-controls="palette-list"
+        aria-autocomplete="list"
+        aria-activedescendant={active}
+        // biome-ignore lint/a11y/noAutofocus: the palette was just opened to type into it
+        autoFocus
+        aria-label={t("Name of a node")}
+        placeholder={placeholderOf(palette)}
+        value={typed}
+        onChange={(event) => onType(event.currentTarget.value)}
+      />
+      {children}
+    </div>
+  );
+}
+
+interface JoinsProps {
+  schema: NodeSchema;
+  palette: PaletteValue;
+  found: JoinedSockets;
+}
+
+/** Which socket a pulled wire would join. */
+function Joins({ schema, palette: { pulled }, found: { socket, sockets } }: JoinsProps) {
+  if (socket === undefined || pulled === null) return null;
+  return (
+    <span className="joins" aria-live="polite">
+      {pulled.side === "output"
+        ? t("joins → {{socket}}", { socket })
+        : t("{{socket}} → joins", { socket: schema.outputs[Number(socket)]?.name ?? "" })}
+      {sockets.length > 1 && <kbd>{shownKey("Tab")}</kbd>}
+    </span>
+  );
+}
+
+interface HintsProps {
+  hints: readonly string[];
+  typed: string;
+  onType: (text: string) => void;
+}
+
+/** Signs and words that what was typed may go on with. */
+function Hints({ hints, typed, onType }: HintsProps) {
+  if (hints.length === 0) return null;
+  return (
+    <div className="hints">
+      {hints.map((each, index) => (
+        <button
+          key={each}
+          type="button"
+          tabIndex={-1}
+          onClick={() => onType(completed(typed, each))}
+        >
+          {each}
+          {index === 0 && <kbd>{shownKey("Tab")}</kbd>}
+        </button>
+      ))}
+    </div>
+  );
+}
+
 function close(): void {
   useView.setState({ palette: null });
 }
@@ -205,17 +318,6 @@ function close(): void {
 function showHelp(type: string): void {
   useView.setState({ helpOf: type });
   openSheet("help");
-}
-
-function useCloseOutside(box: React.RefObject<HTMLElement | null>): void {
-  useEffect(() => {
-    const away = (event: globalThis.PointerEvent) => {
-      const isAbove = event.target instanceof Element && event.target.closest("dialog") !== null;
-      if (!isAbove && !box.current?.contains(event.target as Node)) close();
-    };
-    window.addEventListener("pointerdown", away, true);
-    return () => window.removeEventListener("pointerdown", away, true);
-  }, [box]);
 }
 
 function placeholderOf({ pulled, into, replaces }: PaletteValue): string {

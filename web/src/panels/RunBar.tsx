@@ -25,28 +25,13 @@ export function RunBar() {
   const connection = useRuns((state) => state.connection);
   const remaining = useRuns((state) => state.remaining);
   const running = useRuns((state) => state.running);
-  const sending = useRuns((state) => state.sending);
-  const count = useRunOptions((state) => state.count);
   const [open, setOpen] = useState(false);
   const bar = useRef<HTMLElement>(null);
   const busy = remaining > 0 || running !== null;
   return (
     <section ref={bar} className={busy ? "run-bar busy" : "run-bar"} aria-label={t("Run")}>
       <div className="split">
-        <button
-          type="button"
-          className={connection === "open" ? "primary" : "primary away"}
-          title={withKey(t("Run"), "run.run")}
-          onClick={() => void run()}
-        >
-          {sending ? (
-            <LoaderCircle size={15} className="spin" aria-hidden />
-          ) : (
-            <Play size={15} fill="currentColor" aria-hidden />
-          )}
-          {t("Run")}
-          {count > 1 && <span className="count">×{count}</span>}
-        </button>
+        <RunButton />
         <button
           type="button"
           className="primary more"
@@ -84,6 +69,28 @@ export function RunBar() {
       )}
       {running !== null && <Total running={running} />}
     </section>
+  );
+}
+
+function RunButton() {
+  const connection = useRuns((state) => state.connection);
+  const sending = useRuns((state) => state.sending);
+  const count = useRunOptions((state) => state.count);
+  return (
+    <button
+      type="button"
+      className={connection === "open" ? "primary" : "primary away"}
+      title={withKey(t("Run"), "run.run")}
+      onClick={() => void run()}
+    >
+      {sending ? (
+        <LoaderCircle size={15} className="spin" aria-hidden />
+      ) : (
+        <Play size={15} fill="currentColor" aria-hidden />
+      )}
+      {t("Run")}
+      {count > 1 && <span className="count">×{count}</span>}
+    </button>
   );
 }
 

@@ -5,7 +5,9 @@ import { type RefObject, useEffect } from "react";
 export function useAway(box: RefObject<HTMLElement | null>, onAway: () => void): void {
   useEffect(() => {
     const press = ({ target }: PointerEvent) => {
-      if (target instanceof Node && !box.current?.contains(target)) onAway();
+      // A dialog that was opened from here lies above it.
+      const isAbove = target instanceof Element && target.closest("dialog") !== null;
+      if (!isAbove && target instanceof Node && !box.current?.contains(target)) onAway();
     };
     window.addEventListener("pointerdown", press, true);
     return () => window.removeEventListener("pointerdown", press, true);

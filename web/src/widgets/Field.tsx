@@ -3,7 +3,7 @@
  * way by which a value is edited, on nodes, in the inspector and in forms alike.
  */
 import { Link2 } from "lucide-react";
-import { Suspense } from "react";
+import { type ReactNode, Suspense } from "react";
 import type { InputSchema } from "../api/types";
 import { t } from "../words/words";
 import { ComboField, ManyField } from "./ComboField";
@@ -62,6 +62,24 @@ function Linked({ label, source }: { label: string; source: string | undefined }
   );
 }
 
+/** A field that is fetched when it is first shown; until then its place is kept. */
+function Later({ className = "field", children }: { className?: string; children: ReactNode }) {
+  return <Suspense fallback={<div className={className} aria-busy="true" />}>{children}</Suspense>;
+}
+
+type ManyProps = Pick<FieldProps, "input" | "value" | "onChange" | "onDone"> & { label: string };
+
+function Many({ value, input, ...said }: ManyProps) {
+  return (
+    <ManyField
+      {...said}
+      input={input}
+      value={Array.isArray(value) ? value : []}
+      choices={input.choices ?? []}
+    />
+  );
+}
+
 function Unlinked({ input, value, onChange, onDone, control, media, picture = null }: FieldProps) {
   const label = labelOf(input);
   const { options } = input;
@@ -78,14 +96,13 @@ function Unlinked({ input, value, onChange, onDone, control, media, picture = nu
     case "toggle":
       return <Toggle {...said} value={value === true} options={options} />;
     case "media":
-      if (media !== undefined) {
-        return (
-          <Suspense fallback={<div className="field" aria-busy="true" />}>
-            <MediaField {...said} input={input} media={media} />
-          </Suspense>
-        );
-      }
-      return <ComboField {...said} input={input} choices={input.choices ?? []} />;
+      return media === undefined ? (
+        <ComboField {...said} input={input} choices={input.choices ?? []} />
+      ) : (
+        <Later>
+          <MediaField {...said} input={input} media={media} />
+        </Later>
+      );
     case "combo":
       return (
         <div className="row">
@@ -94,31 +111,24 @@ function Unlinked({ input, value, onChange, onDone, control, media, picture = nu
         </div>
       );
     case "many":
-      return (
-        <ManyField
-          {...said}
-          input={input}
-          value={Array.isArray(value) ? value : []}
-          choices={input.choices ?? []}
-        />
-      );
+      return <Many {...said} input={input} />;
     case "color":
       return (
-        <Suspense fallback={<div className="field" aria-busy="true" />}>
+        <Later>
           <ColorField {...said} />
-        </Suspense>
+        </Later>
       );
     case "curve":
       return (
-        <Suspense fallback={<div className="field curve" aria-busy="true" />}>
+        <Later className="field curve">
           <CurveField {...said} />
-        </Suspense>
+        </Later>
       );
     case "marks":
       return (
-        <Suspense fallback={<div className="field" aria-busy="true" />}>
+        <Later>
           <MarksField {...said} marker={markerOf(input)} picture={picture} />
-        </Suspense>
+        </Later>
       );
     case "lines":
     case "prompt":
