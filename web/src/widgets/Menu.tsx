@@ -6,8 +6,10 @@ import { Check, ChevronRight, type LucideIcon } from "lucide-react";
 import {
   type HTMLAttributes,
   type KeyboardEvent,
+  type ReactNode,
   type RefObject,
   useEffect,
+  useId,
   useLayoutEffect,
   useRef,
   useState,
@@ -26,6 +28,8 @@ export interface MenuEntry {
   /** Shown as a patch beside the label. */
   colour?: string;
   run?: () => void;
+  /** Said below it. */
+  note?: ReactNode;
   /** Opens beside it. */
   entries?: readonly MenuItem[];
 }
@@ -201,16 +205,14 @@ interface EntryProps {
 function Entry({ item, open, onOpen, onDone }: EntryProps) {
   const button = useRef<HTMLButtonElement>(null);
   const inner = useRef<HTMLDivElement>(null);
+  const note = useId();
   const { label, disabled, entries } = item;
   useEffect(() => {
-    if (!open) return;
-    entriesIn(inner.current)[0]?.focus();
+    if (open) entriesIn(inner.current)[0]?.focus();
   }, [open]);
+  const opens = entries !== undefined && disabled !== true;
   const choose = () => {
-    if (entries !== undefined) {
-      onOpen(true);
-      return;
-    }
+    if (entries !== undefined) return onOpen(true);
     onDone();
     item.run?.();
   };
@@ -221,19 +223,18 @@ function Entry({ item, open, onOpen, onDone }: EntryProps) {
         ref={button}
         type="button"
         {...roleOf(item)}
+        aria-describedby={item.note === undefined ? undefined : note}
         aria-disabled={disabled === true ? true : undefined}
         aria-haspopup={entries === undefined ? undefined : "menu"}
         aria-expanded={entries === undefined ? undefined : open}
         tabIndex={-1}
-        onClick={() => {
-          if (disabled !== true) choose();
-        }}
+        onClick={disabled === true ? undefined : choose}
         onPointerMove={(event) => {
           if (document.activeElement !== event.currentTarget && !open) event.currentTarget.focus();
         }}
-        onPointerEnter={() => onOpen(entries !== undefined && disabled !== true)}
+        onPointerEnter={() => onOpen(opens)}
         onKeyDown={(event) => {
-          if (event.key !== "ArrowRight" || entries === undefined || disabled === true) return;
+          if (event.key !== "ArrowRight" || !opens) return;
           event.preventDefault();
           event.stopPropagation();
           onOpen(true);
@@ -241,6 +242,11 @@ function Entry({ item, open, onOpen, onDone }: EntryProps) {
       >
         <EntryFace item={item} />
       </button>
+      {item.note !== undefined && (
+        <span id={note} className="menu-note" aria-live="polite">
+          {item.note}
+        </span>
+      )}
       {open && entries !== undefined && box !== undefined && (
         <Placed
           ref={inner}
