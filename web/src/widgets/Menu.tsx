@@ -224,7 +224,7 @@ function Entry({ item, open, onOpen, onDone }: EntryProps) {
         type="button"
         {...roleOf(item)}
         aria-describedby={item.note === undefined ? undefined : note}
-        aria-disabled={disabled === true ? true : undefined}
+        aria-disabled={disabled}
         aria-haspopup={entries === undefined ? undefined : "menu"}
         aria-expanded={entries === undefined ? undefined : open}
         tabIndex={-1}
@@ -235,7 +235,6 @@ function Entry({ item, open, onOpen, onDone }: EntryProps) {
         onPointerEnter={() => onOpen(opens)}
         onKeyDown={(event) => {
           if (event.key !== "ArrowRight" || !opens) return;
-          event.preventDefault();
           event.stopPropagation();
           onOpen(true);
         }}
