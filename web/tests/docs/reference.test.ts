@@ -11,10 +11,13 @@ import { COMMANDS } from "../../src/state/commands/all";
 import { keysOf, shownKey } from "../../src/state/keymap";
 import { PRESETS } from "../../src/state/presets";
 import { SETTINGS, type Setting } from "../../src/state/settings";
+import { german } from "../../src/words/german";
 
 const DOCS = resolve(import.meta.dirname, "../../../docs");
 const MADE = "<!-- Made from the editor's tables by `npm run pages` in web/. -->";
 
+/** Names that nodes have from their makers. */
+const NODES = ["Load Checkpoint", "Prompt"];
 const GROUPS: readonly CommandGroup[] = ["File", "Edit", "Graph", "Node", "View", "Run", "Help"];
 
 test("docs/keys.md lists every command with its keys", async () => {
@@ -31,6 +34,16 @@ test("docs/libraries.md has every dependency, and none that is gone", () => {
   const listed = [...rows].flatMap(([, names = ""]) => names.split(", "));
   const expected = ["package", "---", ...Object.keys(declared.dependencies)];
   expect(listed.sort()).toEqual(expected.sort());
+});
+
+test.each(["editor.md", "wires.md"])("what docs/%s calls by name is called so", (name) => {
+  const page = readFileSync(resolve(DOCS, name), "utf8");
+  const named = [...page.matchAll(/(?<![\w*])\*(\p{Lu}[^*\n]+)\*(?!\*)/gu)].map(
+    ([, words]) => words,
+  );
+  const sentences = new Set([...Object.keys(german), ...NODES]);
+  expect(named.length).toBeGreaterThan(0);
+  expect(named.filter((words = "") => !sentences.has(words))).toEqual([]);
 });
 
 test("every picture of the guide is in it, and shown by it alone", () => {
