@@ -114,7 +114,7 @@ export async function fillHistory(studio: Studio): Promise<void> {
       await page.keyboard.press("Control+Enter");
       await taken;
     }
-    await last.waitFor({ timeout: RUN });
+    await last.waitFor({ timeout: PROMPTS.length * RUN });
   }
   await page.context().close();
 }
