@@ -173,6 +173,49 @@ test("wires that are too many are painted; near the pointer they are there to be
   await page.context().close();
 });
 
+test("a portal among painted wires has its two ends and no line between them", async () => {
+  const page = await openPage(studio, teachScene);
+  await page.setViewportSize({ width: 2600, height: 1500 });
+  await dropScene(page, denseOf(150), "dense");
+  const layer = page.locator(".wire-layer");
+  await layer.waitFor();
+  const socket = (node: number, name: string) =>
+    page.locator(`.react-flow__node[data-id="${node}"] ${name}`).boundingBox();
+  const [from, to] = [
+    await socket(17, '[data-handleid="1"].source'),
+    await socket(18, '[data-handleid="in1"]'),
+  ];
+  if (from === null || to === null) throw new Error("The sockets are not on the screen.");
+  const at = { x: (from.x + from.width + to.x) / 2, y: (from.y + to.y + to.height) / 2 };
+  const isPainted = () =>
+    layer.evaluate((element, { x, y }) => {
+      const canvas = element as HTMLCanvasElement;
+      const box = canvas.getBoundingClientRect();
+      const scale = canvas.width / box.width;
+      const [left, top] = [(x - box.left) * scale, (y - box.top) * scale];
+      const pixels = canvas.getContext("2d")?.getImageData(left - 2, top - 2, 4, 4).data ?? [];
+      return pixels.some((value) => value > 0);
+    }, at);
+  const away = () => page.mouse.move(5, 300);
+  await away();
+  await expect.poll(isPainted).toBe(true);
+  await page.mouse.move(at.x - 1, at.y);
+  await page.mouse.click(at.x, at.y);
+  await page
+    .getByRole("toolbar", { name: "Wire" })
+    .getByRole("button", { name: "Make a portal" })
+    .click();
+  await page.getByRole("textbox", { name: "Name of the portal" }).fill("far");
+  await page.keyboard.press("Enter");
+  await page.keyboard.press("Escape");
+  await away();
+  await page.getByRole("button", { name: "Portal far: to 1 input" }).waitFor();
+  await page.getByRole("button", { name: "Portal far: from its source" }).waitFor();
+  await expect.poll(() => page.locator(".react-flow__edge").count()).toBe(0);
+  await expect.poll(isPainted).toBe(false);
+  await page.context().close();
+});
+
 test("the map goes elsewhere, is put away, and stays away", async () => {
   const page = await openScene(sceneOf(300));
   const map = page.getByTestId("minimap");
