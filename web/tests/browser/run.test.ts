@@ -81,7 +81,7 @@ test("a run up to a node shows what comes out of it, on that node", async () => 
   // The menu says beforehand what that would do.
   await page.getByRole("button", { name: "More ways to run" }).click();
   await page
-    .getByRole("note")
+    .getByRole("menu", { name: "More ways to run" })
     .getByText(/^(6 nodes|\d of 6 nodes) will run/)
     .waitFor();
   await page.keyboard.press("Escape");
