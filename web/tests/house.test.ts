@@ -20,8 +20,7 @@ const EMPTY_NAMES = /^(utils?|helpers?|common|misc)\b/i;
 /** Files that are longer, with the reason. */
 const LONGER: Readonly<Record<string, string>> = {
   "tests/browser/results.test.ts": "its tests share a server with a long history, slow to make",
-  "tests/browser/wiring.test.ts": "its tests share how wires are found and pulled",
-  "tests/document/subgraphs.test.ts": "its tests share random graphs and what they mean",
+  "tests/browser/wiring.test.ts": "its tests share how wires are found on the screen",
 };
 const GENERATED = "src/api/types.ts";
 /** What begins a program or a worker, or is read by the build only. */

@@ -1,7 +1,8 @@
 /** A question or a form above everything: Escape closes it, and the focus goes back where it was. */
 import { X } from "lucide-react";
-import { type ReactNode, useEffect, useId, useRef } from "react";
+import { type ReactNode, useId, useRef } from "react";
 import { t } from "../words/words";
+import { useModal } from "./modal";
 import "./dialog.css";
 
 interface Props {
@@ -17,17 +18,7 @@ interface Props {
 export function Dialog({ title, onClose, children, actions, width = "middle" }: Props) {
   const dialog = useRef<HTMLDialogElement>(null);
   const heading = useId();
-  useEffect(() => {
-    const before = document.activeElement;
-    const shown = dialog.current;
-    shown?.showModal();
-    // What one came for, where that is to type or to choose; else the first button.
-    shown?.querySelector<HTMLElement>(".body :is(input, select, textarea)")?.focus();
-    return () => {
-      shown?.close();
-      if (before instanceof HTMLElement) before.focus();
-    };
-  }, []);
+  useModal(dialog);
   return (
     // biome-ignore lint/a11y/useKeyWithClickEvents: Escape does the same, see onCancel
     <dialog

@@ -1,6 +1,6 @@
 /** A result in full size: to its pixels, to the next one, and with what made it beside it. */
 import { ChevronLeft, ChevronRight, Info, Maximize, Scan, X } from "lucide-react";
-import { type KeyboardEvent, type RefObject, useEffect, useRef, useState } from "react";
+import { type KeyboardEvent, useEffect, useRef, useState } from "react";
 import { viewUrl } from "../api/client";
 import type { ImageFile } from "../api/jobs";
 import type { ListedJob } from "../api/results";
@@ -9,6 +9,7 @@ import { type Result, readResult, sentenceOf } from "../state/results";
 import { tellError, useView } from "../state/view";
 import { t } from "../words/words";
 import { LightboxFacts } from "./LightboxFacts";
+import { useModal } from "./modal";
 import { pixelZoom, transformOf, useZoom, WHOLE, type ZoomRoom } from "./zoom";
 import "./lightbox.css";
 
@@ -20,17 +21,6 @@ export function Lightbox() {
   const shelf = useLooking((state) => state.shelf);
   if (url === null && shelf === null) return null;
   return <Shown url={url} />;
-}
-
-/** Shows a dialog above all while it is there; the focus goes back where it was. */
-function useModal(dialog: RefObject<HTMLDialogElement | null>): void {
-  useEffect(() => {
-    const before = document.activeElement;
-    dialog.current?.showModal();
-    return () => {
-      if (before instanceof HTMLElement) before.focus();
-    };
-  }, [dialog]);
 }
 
 function Shown({ url }: { url: string | null }) {

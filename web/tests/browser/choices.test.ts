@@ -2,7 +2,7 @@
 import type { Page } from "playwright-core";
 import { expect, test } from "vitest";
 import { eachPage } from "./eachPage";
-import { dropFile, openPage, type Studio } from "./studio";
+import { dropFile, openPage, runCommand, type Studio } from "./studio";
 
 let studio: Studio;
 let page: Page;
@@ -14,11 +14,7 @@ eachPage((opened, on) => {
 
 const dialog = (name: string) => page.getByRole("dialog", { name, exact: true });
 
-async function command(name: string): Promise<void> {
-  await page.keyboard.press("Control+k");
-  await page.getByRole("combobox", { name: "Name of a command" }).fill(name);
-  await page.keyboard.press("Enter");
-}
+const command = (name: string) => runCommand(page, name);
 
 test("every action is found by its name, and says its keys", async () => {
   await page.keyboard.press("Control+k");

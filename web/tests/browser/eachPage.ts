@@ -3,15 +3,19 @@ import type { Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach } from "vitest";
 import { openPage, type Studio, startStudio } from "./studio";
 
-/** `give` is handed each page before its test; `prepare` runs before the page loads. */
+/**
+ * `give` is handed each page before its test; `prepare` runs before the page loads; `start` for a
+ * server that is not as it comes.
+ */
 export function eachPage(
   give: (page: Page, studio: Studio) => void,
   prepare?: (page: Page) => Promise<void>,
+  start: () => Promise<Studio> = startStudio,
 ): void {
   let studio: Studio;
   let page: Page;
   beforeAll(async () => {
-    studio = await startStudio();
+    studio = await start();
   });
   afterAll(() => studio?.close());
   beforeEach(async () => {

@@ -1,37 +1,23 @@
 /** Finding, looking at, comparing and deleting results in a real browser, among thousands. */
-import { spawnSync } from "node:child_process";
-import { join, resolve } from "node:path";
 import type { Locator, Page } from "playwright-core";
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import { expect, test } from "vitest";
+import { eachPage } from "./eachPage";
+import { seedHistory } from "./seedHistory";
 import { dropFile, openPage, type Studio, startStudio } from "./studio";
 
-const ROOT = resolve(import.meta.dirname, "../../..");
 const MANY = 3_000;
 
 let studio: Studio;
 let page: Page;
 
-beforeAll(async () => {
-  studio = await startStudio([], (user) => {
-    const seeded = spawnSync(
-      process.env.CALOTYPE_PYTHON ?? "python",
-      [
-        join(import.meta.dirname, "seed_history.py"),
-        user,
-        join(user, "output"),
-        String(MANY),
-        resolve(ROOT, "web/workflows/text_to_image.json"),
-      ],
-      { cwd: ROOT, encoding: "utf8", env: { ...process.env, PYTHONPATH: ROOT } },
-    );
-    if (seeded.status !== 0) throw new Error(seeded.stderr);
-  });
-});
-afterAll(() => studio?.close());
-beforeEach(async () => {
-  page = await openPage(studio);
-});
-afterEach(() => page.context().close());
+eachPage(
+  (opened, on) => {
+    page = opened;
+    studio = on;
+  },
+  undefined,
+  () => startStudio([], (user) => seedHistory(user, MANY)),
+);
 
 const dock = () => page.getByRole("region", { name: "Results and queue" });
 const grid = () => page.getByRole("listbox", { name: "Results" });

@@ -131,3 +131,10 @@ export async function dropFile(
   );
   await page.locator(".canvas").dispatchEvent("drop", { dataTransfer: transfer });
 }
+
+/** Does what the command palette finds first by this name. */
+export async function runCommand(page: Page, name: string): Promise<void> {
+  await page.keyboard.press("Control+k");
+  await page.getByRole("combobox", { name: "Name of a command" }).fill(name);
+  await page.keyboard.press("Enter");
+}

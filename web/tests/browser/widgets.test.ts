@@ -3,6 +3,7 @@ import type { Locator, Page } from "playwright-core";
 import { expect, test } from "vitest";
 import { eachPage } from "./eachPage";
 import { addToCatalog, EVERY_KIND, PLAYED } from "./everyKind";
+import { middleOf } from "./pointer";
 import { PIXEL, type Put, tone, workflowOf } from "./samples";
 import { dropFile, type Studio } from "./studio";
 
@@ -42,12 +43,6 @@ async function openEveryKind(): Promise<Locator> {
   );
   await node("Every kind").waitFor();
   return node("Every kind");
-}
-
-async function middleOf(each: Locator): Promise<{ x: number; y: number }> {
-  const box = await each.boundingBox();
-  if (box === null) throw new Error("it is not on the screen");
-  return { x: box.x + box.width / 2, y: box.y + box.height / 2 };
 }
 
 async function pull(from: { x: number; y: number }, to: { x: number; y: number }): Promise<void> {

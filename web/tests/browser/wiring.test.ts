@@ -2,17 +2,14 @@
 import type { Locator, Page } from "playwright-core";
 import { expect, test } from "vitest";
 import { eachPage } from "./eachPage";
+import { drag as dragOn, middleOf, type Place } from "./pointer";
+import { runCommand } from "./studio";
 
 let page: Page;
 
 eachPage((opened) => {
   page = opened;
 });
-
-interface Place {
-  x: number;
-  y: number;
-}
 
 const node = (title: string) => page.getByRole("group", { name: title, exact: true });
 const wires = () => page.locator(".react-flow__edge");
@@ -23,20 +20,7 @@ const output = (title: string, slot = 0) =>
 const palette = () => page.getByRole("dialog", { name: "Add a node" });
 const points = () => page.getByRole("button", { name: /^Reroute point/ });
 
-async function middle(of: Locator): Promise<Place> {
-  const box = await of.boundingBox();
-  if (box === null) throw new Error("it is not on the screen");
-  return { x: box.x + box.width / 2, y: box.y + box.height / 2 };
-}
-
-async function drag(from: Locator | Place, to: Locator | Place): Promise<void> {
-  const start = "x" in from ? from : await middle(from);
-  const end = "x" in to ? to : await middle(to);
-  await page.mouse.move(start.x, start.y);
-  await page.mouse.down();
-  await page.mouse.move((start.x + end.x) / 2, (start.y + end.y) / 2, { steps: 4 });
-  await page.mouse.move(end.x, end.y, { steps: 4 });
-}
+const drag = (from: Locator | Place, to: Locator | Place) => dragOn(page, from, to);
 
 /** A place on the line of a wire, by the node and the input that it ends in. */
 async function onWire(target: string, name: string, share = 0.5): Promise<Place> {
@@ -44,7 +28,7 @@ async function onWire(target: string, name: string, share = 0.5): Promise<Place>
   for (let index = 0; index < (await edges.count()); index += 1) {
     const edge = edges.nth(index);
     const path = edge.locator(".react-flow__edge-path");
-    const end = await middle(input(target, name));
+    const end = await middleOf(input(target, name));
     const place = await path.evaluate((element, part) => {
       const line = element as SVGPathElement;
       const matrix = line.getScreenCTM();
@@ -113,10 +97,10 @@ test("points on wires are added, moved, taken away, undone, and saved as ComfyUI
   await page.mouse.click(place.x, place.y);
   await page.keyboard.up("Alt");
   await expect.poll(() => points().count()).toBe(1);
-  const before = await middle(points());
+  const before = await middleOf(points());
   await drag(points(), { x: before.x + 30, y: before.y + 90 });
   await page.mouse.up();
-  const after = await middle(points());
+  const after = await middleOf(points());
   expect(after.y).toBeGreaterThan(before.y + 60);
   await page.keyboard.down("Alt");
   await drag(points(), input("VAE Decode", "samples"));
@@ -128,7 +112,7 @@ test("points on wires are added, moved, taken away, undone, and saved as ComfyUI
 
   await points().focus();
   await page.keyboard.press("ArrowDown");
-  await expect.poll(async () => (await middle(points())).y).toBeGreaterThan(after.y);
+  await expect.poll(async () => (await middleOf(points())).y).toBeGreaterThan(after.y);
 
   await page.reload();
   await expect.poll(() => points().count()).toBe(1);
@@ -174,14 +158,14 @@ test("a node dragged onto a wire goes into it, shaken it comes out again", async
   await page.mouse.up();
   await expect.poll(() => wires().count()).toBe(10);
   await onWire("Upscale Latent By", "samples");
-  const place = await middle(title);
+  const place = await middleOf(title);
   await page.keyboard.press("Control+z");
   await expect.poll(() => wires().count()).toBe(9);
-  await expect.poll(async () => (await middle(title)).x).not.toBeCloseTo(place.x, 0);
+  await expect.poll(async () => (await middleOf(title)).x).not.toBeCloseTo(place.x, 0);
   await page.keyboard.press("Control+Shift+z");
   await expect.poll(() => wires().count()).toBe(10);
 
-  const start = await middle(title);
+  const start = await middleOf(title);
   await page.mouse.move(start.x, start.y);
   await page.mouse.down();
   for (let turn = 0; turn < 8; turn += 1) {
@@ -192,7 +176,7 @@ test("a node dragged onto a wire goes into it, shaken it comes out again", async
   // The shake and the way that it went are one step.
   await page.keyboard.press("Control+z");
   await expect.poll(() => wires().count()).toBe(10);
-  const back = await middle(title);
+  const back = await middleOf(title);
   expect(Math.hypot(back.x - start.x, back.y - start.y)).toBeLessThan(12);
 });
 
@@ -210,14 +194,14 @@ test("the beginning of one wire is put elsewhere, and it keeps its points", asyn
   await page.keyboard.press("Enter");
   await expect.poll(() => node("Empty Latent Image").count()).toBe(2);
   const [old, made] = [node("Empty Latent Image").first(), node("Empty Latent Image").last()];
-  const begin = await middle(old.locator('.react-flow__handle.source[data-handleid="0"]'));
+  const begin = await middleOf(old.locator('.react-flow__handle.source[data-handleid="0"]'));
   // The end of a wire is taken hold of beside its socket.
   await drag(
     { x: begin.x + REACH, y: begin.y },
     made.locator('.react-flow__handle.source[data-handleid="0"]'),
   );
   await page.mouse.up();
-  const output = await middle(made.locator('.react-flow__handle.source[data-handleid="0"]'));
+  const output = await middleOf(made.locator('.react-flow__handle.source[data-handleid="0"]'));
   await expect
     .poll(async () => {
       const begin = await onWire("KSampler", "latent_image", 0);
@@ -228,11 +212,7 @@ test("the beginning of one wire is put elsewhere, and it keeps its points", asyn
   expect(await wires().count()).toBe(9);
 });
 
-async function command(name: string): Promise<void> {
-  await page.keyboard.press("Control+k");
-  await page.getByRole("combobox", { name: "Name of a command" }).fill(name);
-  await page.keyboard.press("Enter");
-}
+const command = (name: string) => runCommand(page, name);
 
 /** The node that feeds an input, as the inspector of the node names it. */
 async function sourceOf(name: string): Promise<string | null> {
@@ -316,7 +296,7 @@ test("Shift moves all wires of a socket, Alt copies a node with its sources", as
   await drag(old.locator(clip), made.locator(clip));
   await page.mouse.up();
   await page.keyboard.up("Shift");
-  const top = await middle(made.locator(clip));
+  const top = await middleOf(made.locator(clip));
   const starts = await wires()
     .locator(".react-flow__edge-path")
     .evaluateAll((paths) =>
@@ -332,7 +312,7 @@ test("Shift moves all wires of a socket, Alt copies a node with its sources", as
     );
   expect(starts.filter((each) => Math.hypot(each.x - top.x, each.y - top.y) < 8)).toHaveLength(2);
 
-  const decode = await middle(node("VAE Decode").locator(".card-title"));
+  const decode = await middleOf(node("VAE Decode").locator(".card-title"));
   await page.keyboard.down("Alt");
   await drag(decode, { x: decode.x, y: decode.y - 130 });
   await page.mouse.up();

@@ -10,26 +10,18 @@ import {
   type Workflow,
 } from "../../src/document/graph";
 import { widgetInputs } from "../../src/document/instances";
-import {
-  equalJson,
-  type Json,
-  type JsonObject,
-  parseJson,
-  writeJson,
-} from "../../src/document/json";
-import { graphsOf, instancesOf, nodeOfPrompt } from "../../src/document/levels";
+import { equalJson, type Json, parseJson, writeJson } from "../../src/document/json";
+import { graphsOf } from "../../src/document/levels";
 import { EMPTY_LOG, type Recorded, record, redo, undo } from "../../src/document/log";
 import { addPort, movePort, namePort, portsOf, removePort } from "../../src/document/ports";
-import { promote, unpromote } from "../../src/document/promote";
+import { promote } from "../../src/document/promote";
 import { readGraph } from "../../src/document/read";
 import { addReroute } from "../../src/document/reroute";
 import { copyNodes, pasteNodes } from "../../src/document/snippet";
 import { makeSubgraph } from "../../src/document/subgraph";
 import { unpack } from "../../src/document/unpack";
 import { writeGraph } from "../../src/document/write";
-
-const layout = (type: string) =>
-  type.startsWith("Node") ? [{ name: "value", kind: "value", default: 0 } as const] : undefined;
+import { layout, reread, sound } from "./sound";
 
 function random(seed: number): () => number {
   let state = seed;
@@ -114,35 +106,6 @@ function meaning(graph: Graph, workflow: Workflow) {
       )
       .sort(),
   };
-}
-
-/** Links, inputs and outputs agree on every level, and instances with their subgraphs. */
-function sound(workflow: Workflow): void {
-  for (const graph of graphsOf(workflow)) {
-    for (const link of Object.values(graph.links)) {
-      expect(graph.nodes[link.to]?.inputs[link.toSlot]?.link).toBe(link.key);
-      expect(graph.nodes[link.from]?.outputs[link.fromSlot]?.links).toContain(link.key);
-    }
-    for (const each of Object.values(graph.nodes)) {
-      const ends = [
-        ...each.inputs.map((slot) => slot.link),
-        ...each.outputs.flatMap((slot) => slot.links),
-      ];
-      expect(ends.filter((key) => key !== null && !(key in graph.links))).toEqual([]);
-    }
-  }
-  for (const definition of Object.values(workflow.definitions)) {
-    const names = portsOf(definition, "inputs").map((port) => port.name);
-    expect(new Set(names).size).toBe(names.length);
-    for (const { node: instance } of instancesOf(workflow, definition.id)) {
-      for (const input of instance.inputs) expect(names).toContain(input.name);
-      expect(instance.outputs.length).toBe(portsOf(definition, "outputs").length);
-    }
-  }
-}
-
-function reread(workflow: Workflow): Workflow {
-  return readGraph(parseJson(writeJson(writeGraph(workflow))), layout);
 }
 
 function chosen(chance: () => number, graph: Graph, share: number): string[] {
@@ -266,122 +229,6 @@ function edit(workflow: Workflow, chance: () => number, step: number): void {
     if (name !== undefined) setValue(graph, instance.key, name, step);
   }
 }
-
-describe("promoted widgets", () => {
-  const inner = (widgets: JsonObject) => ({
-    id: "sub",
-    version: 1,
-    name: "Sub",
-    inputNode: { id: -10, bounding: [0, 0, 100, 60] },
-    outputNode: { id: -20, bounding: [400, 0, 100, 60] },
-    state: { lastNodeId: 2, lastLinkId: 2, lastGroupId: 0, lastRerouteId: 0 },
-    inputs: [{ id: "p1", name: "text", type: "STRING", linkIds: [1] }],
-    outputs: [],
-    nodes: [
-      {
-        id: 1,
-        type: "NodeA",
-        inputs: [{ name: "value", type: "STRING", widget: { name: "value" }, link: 1 }],
-        widgets_values: ["inside"],
-      },
-      { id: 2, type: "NodeB", widgets_values: [7] },
-    ],
-    links: [
-      { id: 1, origin_id: -10, origin_slot: 0, target_id: 1, target_slot: 0, type: "STRING" },
-    ],
-    ...widgets,
-  });
-  const open = (instance: JsonObject): Recorded => ({
-    graph: readGraph(
-      {
-        nodes: [{ id: 9, type: "sub", ...instance }],
-        links: [],
-        definitions: { subgraphs: [inner({})] },
-        version: 0.4,
-      },
-      layout,
-    ),
-    log: EMPTY_LOG,
-  });
-  const instanceOf = (workflow: Workflow) => {
-    const { nodes } = writeGraph(workflow);
-    return (Array.isArray(nodes) ? nodes[0] : null) as JsonObject;
-  };
-  const set = (state: Recorded, name: string, value: Json) =>
-    record(state, "set", (draft) => setValue(draft, "9", name, value)).graph;
-
-  test("of today's files hold their values by the inputs' order", () => {
-    const state = open({ widgets_values: ["mine"] });
-    expect(state.graph.nodes["9"]?.values).toEqual({ text: "mine" });
-    expect(instanceOf(set(state, "text", "other")).widgets_values).toEqual(["other"]);
-  });
-
-  test("of the first files get a list as long as what they promote", () => {
-    const proxyWidgets = [
-      ["1", "value"],
-      ["2", "value"],
-      ["2", "$$preview"],
-    ];
-    const state = open({ properties: { proxyWidgets }, widgets_values: [] });
-    const written = instanceOf(set(state, "2/value", 8));
-    expect(written.widgets_values).toEqual([null, 8, null]);
-    expect(written.properties).toEqual({ proxyWidgets });
-    expect(instanceOf(set(state, "text", "mine")).widgets_values).toEqual(["mine", null, null]);
-  });
-
-  test("of the second files are called by their inputs, numbered or not", () => {
-    const proxyWidgets = [
-      ["-1", "text"],
-      ["2", "2: value"],
-    ];
-    const state = open({ properties: { proxyWidgets }, widgets_values: ["mine", null] });
-    expect(state.graph.nodes["9"]?.values).toEqual({ text: "mine", "2/value": null });
-  });
-
-  test("that a newer editor put aside hold, until they are set again", () => {
-    const aside = (hostValue: Json) => [{ originalEntry: ["-1", "text"], reason: "x", hostValue }];
-    const properties = { proxyWidgetErrorQuarantine: aside("kept") };
-    const state = open({ properties, widgets_values: ["old"] });
-    expect(state.graph.nodes["9"]?.values).toEqual({ text: "kept" });
-    const written = instanceOf(set(state, "text", "new"));
-    expect(written.widgets_values).toEqual(["new"]);
-    expect(written.properties).toEqual({ proxyWidgetErrorQuarantine: [] });
-  });
-
-  test("are brought into today's form by promoting, and keep their values", () => {
-    const proxyWidgets = [["2", "value"]];
-    const state = open({ properties: { proxyWidgets }, widgets_values: [5] });
-    const { graph } = record(state, "promote", (workflow) => {
-      const definition = workflow.definitions.sub;
-      if (definition !== undefined)
-        promote(workflow, definition, { node: "1", widget: "value" }, typeOf);
-    });
-    sound(graph);
-    expect(widgetInputs(graph.definitions.sub as never, graph.definitions)).toEqual([
-      "text",
-      "value",
-    ]);
-    const again = reread(graph);
-    expect(again.nodes["9"]?.values).toMatchObject({ value: 5 });
-    expect(instanceOf(graph).properties).toEqual({});
-    const { graph: without } = record({ graph, log: EMPTY_LOG }, "unpromote", (workflow) => {
-      const definition = workflow.definitions.sub;
-      if (definition !== undefined)
-        unpromote(workflow, definition, { node: "2", widget: "value" }, typeOf);
-    });
-    expect(widgetInputs(without.definitions.sub as never, without.definitions)).toEqual(["text"]);
-    expect(without.definitions.sub?.graph.nodes["2"]?.values).toEqual({ value: 7 });
-  });
-
-  test("go back into the widgets inside when the instance is unpacked", () => {
-    const state = open({ widgets_values: ["mine"] });
-    const { graph } = record(state, "unpack", (workflow) => {
-      unpack(workflow, workflow, "9", layout);
-    });
-    expect(graph.nodes["1"]?.values).toEqual({ value: "mine" });
-    expect(nodeOfPrompt(state.graph, "9:1")?.node.type).toBe("NodeA");
-  });
-});
 
 describe("subgraphs in the clipboard", () => {
   const packed = (): Workflow => {

@@ -1,0 +1,21 @@
+/** A history of thousands of runs, put into a user directory before a server opens it. */
+import { spawnSync } from "node:child_process";
+import { join, resolve } from "node:path";
+
+const ROOT = resolve(import.meta.dirname, "../../..");
+
+export function seedHistory(user: string, runs: number): void {
+  const workflow = resolve(ROOT, "web/workflows/text_to_image.json");
+  const seeded = spawnSync(
+    process.env.CALOTYPE_PYTHON ?? "python",
+    [
+      join(import.meta.dirname, "seed_history.py"),
+      user,
+      join(user, "output"),
+      String(runs),
+      workflow,
+    ],
+    { cwd: ROOT, encoding: "utf8", env: { ...process.env, PYTHONPATH: ROOT } },
+  );
+  if (seeded.status !== 0) throw new Error(seeded.stderr);
+}
