@@ -3,7 +3,6 @@ import { useEffect, useState } from "react";
 import type { Declared } from "./api/extensions";
 import { Boundary } from "./panels/Boundary";
 import { Screen, Sheets } from "./Screen";
-import { watchApps } from "./state/app";
 import { watchProblems } from "./state/checking";
 import { addCommands } from "./state/commands";
 import { FIRST } from "./state/commands/first";
@@ -80,15 +79,18 @@ function useStage(): Stage {
         connect(),
         watchProblems(runOnChange),
         watchRun(),
-        watchApps(),
         keepJournals(),
         watchVersions(),
         keepView(),
       );
       setStage("ready");
-      const rest = [import("./state/missing"), import("./state/saving")] as const;
-      const [{ watchMissing }, { watchSaved }] = await Promise.all(rest);
-      if (!ended) endings.push(watchMissing(), watchSaved());
+      const rest = [
+        import("./state/app"),
+        import("./state/missing"),
+        import("./state/saving"),
+      ] as const;
+      const [{ watchApps }, { watchMissing }, { watchSaved }] = await Promise.all(rest);
+      if (!ended) endings.push(watchApps(), watchMissing(), watchSaved());
       await refreshJobs();
       if (restored) await showLastResults(activeTab());
     };

@@ -2,9 +2,9 @@
 import type { useReactFlow } from "@xyflow/react";
 import { type RefObject, useMemo } from "react";
 import { MODE } from "../document/graph";
-import { joinsOf } from "../state/candidates";
 import type { CanvasHandle } from "../state/canvas";
 import { gliding } from "../state/motion";
+import { joinsOf } from "../state/naming";
 import { boundsOf } from "../state/shape";
 import { activeTab, useActive, useStudio } from "../state/studio";
 import { t } from "../words/words";

@@ -2,11 +2,12 @@
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { type KeyboardEvent, type ReactNode, useMemo, useRef, useState } from "react";
 import { join } from "../state/actions";
-import { type Candidate, candidatesFor, nameIn, socketsAt } from "../state/candidates";
+import { type Candidate, candidatesFor, socketsAt } from "../state/candidates";
 import { canvas } from "../state/canvas";
 import { moveWires } from "../state/connecting";
 import type { Pulled } from "../state/fitting";
 import { colourOf, familyOf } from "../state/kinds";
+import { nameIn } from "../state/naming";
 import { freeBelow } from "../state/placing";
 import { boundsOf } from "../state/shape";
 import { nameOf } from "../state/sockets";

@@ -1,6 +1,5 @@
 /** The open documents, and what is done with them as a whole. */
 import { Download, Moon, PanelRight, Redo2, Save, Search, Sun, Undo2 } from "lucide-react";
-import { showApp } from "../state/app";
 import { runCommand } from "../state/commands";
 import { download } from "../state/files";
 import { keyFor, withKey } from "../state/keymap";
@@ -72,14 +71,14 @@ function ModeSwitch() {
   const app = useView((state) => state.app);
   return (
     <fieldset className="mode-switch" aria-label={t("Show as")}>
-      <button type="button" aria-pressed={!app} onClick={() => showApp(false)}>
+      <button type="button" aria-pressed={!app} onClick={() => app && runCommand("view.app")}>
         {t("Graph")}
       </button>
       <button
         type="button"
         aria-pressed={app}
         title={keyFor("view.app")}
-        onClick={() => showApp(true)}
+        onClick={() => app || runCommand("view.app")}
       >
         {t("App")}
       </button>

@@ -6,7 +6,7 @@ import { create } from "zustand";
 import type { Graph } from "../document/graph";
 import { percent } from "../words/format";
 import { said, t } from "../words/words";
-import { nameIn } from "./candidates";
+import { nameIn } from "./naming";
 import { shareOf } from "./plan";
 import { placeOf, type Running, useRuns } from "./runs";
 import { activeOf, activeTab, type Tab, useStudio } from "./studio";

@@ -2,7 +2,6 @@
 import { create } from "zustand";
 import type { Workflow } from "../document/graph";
 import { t } from "../words/words";
-import { graphOfResult, openResult } from "./results";
 import { activeTab } from "./studio";
 import { tellError } from "./view";
 
@@ -28,6 +27,7 @@ export function closeDifference(): void {
 /** How the open document came out of the one that made a result. */
 export async function compareWithOpen(id: string): Promise<void> {
   try {
+    const { graphOfResult } = await import("./results");
     const one = await graphOfResult(id);
     const { id: tab, name } = activeTab();
     useDifference.setState({
@@ -41,6 +41,7 @@ export async function compareWithOpen(id: string): Promise<void> {
 /** How the workflow of the later result came out of that of the earlier one. */
 export async function compareWorkflows(earlier: string, later: string): Promise<void> {
   try {
+    const { graphOfResult } = await import("./results");
     const [one, other] = await Promise.all([graphOfResult(earlier), graphOfResult(later)]);
     const names = { oneName: nameOf(earlier), otherName: nameOf(later) };
     useDifference.setState({ compared: { one, ...names, other, tab: null, job: later } });
@@ -53,7 +54,7 @@ export async function compareWorkflows(earlier: string, later: string): Promise<
 export async function showMarks(): Promise<void> {
   const { compared } = useDifference.getState();
   if (compared?.job == null) return;
-  await openResult(compared.job);
+  await (await import("./results")).openResult(compared.job);
   const tab = activeTab();
   useDifference.setState({
     compared: { ...compared, other: null, otherName: tab.name, tab: tab.id, job: null },

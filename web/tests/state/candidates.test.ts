@@ -3,7 +3,8 @@ import { expect, test } from "vitest";
 import { readCatalog } from "../../src/api/catalog";
 import type { Workflow } from "../../src/document/graph";
 import { readGraph } from "../../src/document/read";
-import { candidatesFor, joinsOf, nameIn, socketsAt } from "../../src/state/candidates";
+import { candidatesFor, socketsAt } from "../../src/state/candidates";
+import { joinsOf, nameIn } from "../../src/state/naming";
 import { layoutOf } from "../../src/state/widgets";
 
 const CATALOG = readCatalog({

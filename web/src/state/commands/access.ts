@@ -2,9 +2,9 @@
 import type { Way } from "../../document/walking";
 import { t } from "../../words/words";
 import { announce } from "../announcing";
-import { nameIn } from "../candidates";
 import { canvas } from "../canvas";
 import type { Command } from "../commands";
+import { nameIn } from "../naming";
 import { goRound } from "../regions";
 import { activeTab, select, useStudio } from "../studio";
 import { toggleDrawer, useView } from "../view";

@@ -1,5 +1,4 @@
 /** What is on the screen: zoom, panels, theme. */
-import { showApp } from "../app";
 import { canvas } from "../canvas";
 import type { Command } from "../commands";
 import { refreshCatalog } from "../files";
@@ -57,7 +56,7 @@ export const viewCommands: readonly Command[] = [
     group: "View",
     keys: ["Alt+M"],
     fields: true,
-    run: () => showApp(!useView.getState().app),
+    run: async () => (await import("../app")).showApp(!useView.getState().app),
   },
   {
     id: "view.models",
