@@ -196,7 +196,7 @@ export const SCENES: Readonly<Record<string, Scene>> = {
         .first()
         .waitFor();
     },
-    clip: async () => ({ clip: { x: 44, y: 40, width: 1156, height: 340 } }),
+    clip: async () => ({ clip: { x: 244, y: 96, width: 856, height: 330 } }),
   },
   arrange: {
     show: async (page) => {
