@@ -42,6 +42,11 @@ function choose(command: Command | undefined): void {
   requestAnimationFrame(() => runCommand(command.id));
 }
 
+/** Hands nothing back: newer browsers answer with a promise, which is no end of an effect. */
+function bringIntoSight(row: Element | undefined): void {
+  row?.scrollIntoView({ block: "nearest" });
+}
+
 function Open() {
   const all = useCommands((state) => state.all);
   const [typed, setTyped] = useState("");
@@ -51,7 +56,7 @@ function Open() {
   useFocusBack();
   const shown = useMemo(() => found(all, typed), [all, typed]);
   useAway(box, close);
-  useEffect(() => list.current?.children[at]?.scrollIntoView({ block: "nearest" }), [at]);
+  useEffect(() => bringIntoSight(list.current?.children[at]), [at]);
   const key = (event: KeyboardEvent) => {
     event.stopPropagation();
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
