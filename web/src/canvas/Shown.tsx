@@ -1,4 +1,5 @@
 /** Pictures and texts below a node's widgets: results, what it loads, or what is being made. */
+import { Suspense } from "react";
 import { viewUrl } from "../api/client";
 import type { NodeSchema } from "../api/types";
 import type { GraphNode } from "../document/graph";
@@ -6,8 +7,10 @@ import type { Shown as ShownValue } from "../state/runs";
 import { loadedBy } from "../state/sources";
 import { useView } from "../state/view";
 import { MediaPreview } from "../widgets/MediaPreview";
-import { Wipe } from "../widgets/Wipe";
+import { part } from "../widgets/part";
 import { t } from "../words/words";
+
+const Wipe = part(() => import("../widgets/Wipe").then((room) => room.Wipe));
 
 interface Props {
   node: GraphNode;
@@ -33,11 +36,13 @@ export function Shown({ node, schema, shown, preview, y, height }: Props) {
         />
       )}
       {pair !== null && (
-        <Wipe
-          one={viewUrl(pair[0])}
-          other={viewUrl(pair[1])}
-          onOpen={(url) => useView.setState({ lightbox: url })}
-        />
+        <Suspense>
+          <Wipe
+            one={viewUrl(pair[0])}
+            other={viewUrl(pair[1])}
+            onOpen={(url) => useView.setState({ lightbox: url })}
+          />
+        </Suspense>
       )}
       {urls.length > 0 && (
         <div className={`pictures of-${Math.min(urls.length, 4)}`}>

@@ -1,4 +1,5 @@
 /** The selected node in full: values, wires, what it made, what is wrong, what it is for. */
+import { Suspense } from "react";
 import { viewUrl } from "../api/client";
 import type { InputSchema, NodeSchema } from "../api/types";
 import { type GraphNode, isBoundary } from "../document/graph";
@@ -10,13 +11,15 @@ import { useRuns } from "../state/runs";
 import { promptIdOf, select, titleOf, useActive, useStudio } from "../state/studio";
 import { useView } from "../state/view";
 import { isSocket, isSubgraph } from "../state/widgets";
-import { Wipe } from "../widgets/Wipe";
+import { part } from "../widgets/part";
 import { t } from "../words/words";
 import { Description } from "./Description";
 import { Health } from "./Health";
 import { NodeForm } from "./NodeForm";
 import { PluginViews } from "./PluginViews";
 import { SubgraphSection } from "./Subgraph";
+
+const Wipe = part(() => import("../widgets/Wipe").then((room) => room.Wipe));
 
 export function Inspector() {
   const selected = useActive((tab) => tab.selected);
@@ -88,11 +91,13 @@ function About({ node }: { node: GraphNode }) {
       </header>
       <Health node={node} />
       {shown?.pair != null && (
-        <Wipe
-          one={viewUrl(shown.pair[0])}
-          other={viewUrl(shown.pair[1])}
-          onOpen={(url) => useView.setState({ lightbox: url })}
-        />
+        <Suspense>
+          <Wipe
+            one={viewUrl(shown.pair[0])}
+            other={viewUrl(shown.pair[1])}
+            onOpen={(url) => useView.setState({ lightbox: url })}
+          />
+        </Suspense>
       )}
       {shown?.images.slice(0, 1).map((image) => (
         <button
