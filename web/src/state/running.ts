@@ -10,22 +10,13 @@ import { t } from "../words/words";
 import { checkAgain, noteChecked } from "./checking";
 import { partOf } from "./part";
 import { readQueue, useQueue } from "./queue";
-import { asWillRun, rollSeeds } from "./rolling";
-import {
-  hear,
-  isViewer,
-  notePrompt,
-  noteSubmitted,
-  placeOf,
-  seePreview,
-  setShown,
-  useRuns,
-} from "./runs";
+import { rollSeeds } from "./rolling";
+import { hear, notePrompt, noteSubmitted, placeOf, seePreview, setShown, useRuns } from "./runs";
 import { noteSeeds } from "./seeds";
 import { wholeSentence } from "./sentences";
 import { client, clientId } from "./server";
 import { setting } from "./settings";
-import { activeTab, promptIdOf, type Tab } from "./studio";
+import { activeTab, type Tab } from "./studio";
 import { tell, tellError, useView } from "./view";
 
 const LISTED = 64;
@@ -101,34 +92,6 @@ async function submit({ front, targets, keepSeeds }: RunOptions): Promise<boolea
     about: { title: tab.name },
   });
   return true;
-}
-
-/** The selected nodes as a run that goes no further calls them. */
-export function selectedTargets(): readonly string[] {
-  const tab = activeTab();
-  return tab.selected.map((key) => promptIdOf(tab, key));
-}
-
-/** What a run up to these nodes would do; null where something keeps it from running. */
-export async function foreseePart(targets: readonly string[]): Promise<Plan | null> {
-  const { prompt } = await client.check(writeGraph(asWillRun(activeTab().workflow)));
-  const part = partOf(prompt, targets);
-  const { report, plan } = await client.check(part.prompt, { targets: part.outputs });
-  return report.error === null ? withoutViewers(plan) : null;
-}
-
-/** As one sees it: what stands behind a node for this run only is no node of the document. */
-function withoutViewers(plan: Plan): Plan {
-  const seen = Object.entries(plan.nodes).filter(([id]) => !isViewer(id));
-  const hidden = Object.entries(plan.nodes).filter(([id]) => isViewer(id));
-  const run = hidden.filter(([, { state }]) => state === "run" || state === "maybe").length;
-  const unknown = hidden.filter(([, { seconds }]) => seconds === null).length;
-  return {
-    ...plan,
-    nodes: Object.fromEntries(seen),
-    run: Math.max(0, plan.run - run),
-    unknown: Math.max(0, plan.unknown - Math.min(unknown, run)),
-  };
 }
 
 let ranLast: unknown = null;

@@ -2,8 +2,9 @@
 import { previewsOf, setPreviews } from "../../document/previews";
 import { t } from "../../words/words";
 import type { Command } from "../commands";
+import { selectedTargets } from "../foreseen";
 import { goTo } from "../levels";
-import { interrupt, run, selectedTargets, stopAfterThis } from "../running";
+import { interrupt, run, stopAfterThis } from "../running";
 import { placeOf, useRuns } from "../runs";
 import { changeSetting, type SettingId, setting } from "../settings";
 import { activeTab, edit } from "../studio";
