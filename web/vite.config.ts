@@ -11,7 +11,19 @@ export default defineConfig({
   plugins: [react(), whole],
   worker: { plugins: within },
   base: "./",
-  build: { target: "es2023", outDir: "dist", emptyOutDir: true, reportCompressedSize: true },
+  build: {
+    target: "es2023",
+    outDir: "dist",
+    emptyOutDir: true,
+    reportCompressedSize: true,
+    rolldownOptions: {
+      output: {
+        // What the first screen needs is one file: it packs smaller than the parts that would be
+        // cut out of it for what comes later.
+        codeSplitting: { groups: [{ name: "first", test: /src\/main\.tsx$/ }] },
+      },
+    },
+  },
   server: {
     proxy: {
       "/api": { target: server, changeOrigin: true },

@@ -112,6 +112,8 @@ export function hearKeys(): () => void {
       return;
     }
     event.preventDefault();
+    // A key that is held asks for one run, not for as many as it repeats.
+    if (event.repeat && command.group === "Run") return;
     runCommand(command.id);
   };
   const point = () => letTabAdd(true);

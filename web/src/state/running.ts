@@ -36,9 +36,16 @@ interface RunOptions {
 /** What the user has chosen for the next runs, until the page is left. */
 export const useRunOptions = create<{ count: number }>(() => ({ count: 1 }));
 
+/** The last press of Run; the next one waits for it, so that none is lost. */
+let turn: Promise<void> = Promise.resolve();
+
 /** Rolls the seeds that ask for it, then hands the document in: the seed one sees is the one used. */
-export async function run(options: RunOptions = {}): Promise<void> {
-  if (useRuns.getState().sending) return;
+export function run(options: RunOptions = {}): Promise<void> {
+  turn = turn.then(() => handIn(options));
+  return turn;
+}
+
+async function handIn(options: RunOptions): Promise<void> {
   if (useRuns.getState().connection !== "open") {
     tell(
       t(

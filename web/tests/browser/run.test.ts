@@ -272,3 +272,20 @@ test("with that on, every change runs", async () => {
   await page.getByRole("button", { name: "More ways to run" }).click();
   await page.getByRole("menuitemcheckbox", { name: "Run on every change", checked: true }).click();
 });
+
+test("three quick presses are three runs, a key that is held is one", async () => {
+  const sent: string[] = [];
+  page.on("request", (asked) => {
+    if (asked.method() === "POST" && asked.url().endsWith("/api/prompt")) sent.push(asked.url());
+  });
+  await small(109);
+  for (let press = 0; press < 3; press += 1) await page.keyboard.press("Control+Enter");
+  await expect.poll(() => sent.length).toBe(3);
+  await page.keyboard.down("Control");
+  for (let repeat = 0; repeat < 4; repeat += 1) await page.keyboard.down("Enter");
+  await page.keyboard.up("Enter");
+  await page.keyboard.up("Control");
+  await expect.poll(() => sent.length).toBe(4);
+  await says("Nothing has changed: all 7 nodes are cached", RUN);
+  expect(sent.length).toBe(4);
+});
