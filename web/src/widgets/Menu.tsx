@@ -242,7 +242,7 @@ function Entry({ item, open, onOpen, onDone }: EntryProps) {
         <EntryFace item={item} />
       </button>
       {item.note !== undefined && (
-        <span id={note} className="menu-note" aria-live="polite">
+        <span id={note} className="menu-note">
           {item.note}
         </span>
       )}

@@ -96,7 +96,10 @@ class Bench {
     const page = await this.open();
     // All nodes on the screen, whatever the rounds before did with them.
     await page.locator(".canvas").focus();
+    // With nothing chosen: else the key shows what is chosen.
+    await page.keyboard.press("Escape");
     await page.keyboard.press("Home");
+    await until("all nodes", async () => (await page.locator(".card").count()) === NODES);
     const moments: Moment[] = [{ at: Date.now(), seen: await seenOn(page) }];
     let dead = false;
     const editing = edit(page, moments, roll, () => dead);
@@ -145,7 +148,7 @@ class Bench {
     if (page === undefined) throw new Error("The browser has no context.");
     await page.setViewportSize({ width: 1440, height: 900 });
     await page.goto(this.address);
-    await page.locator(".card").first().waitFor({ timeout: 60_000 });
+    await page.locator(".studio[aria-busy=false]").waitFor({ timeout: 60_000 });
     return page;
   }
 
@@ -198,6 +201,8 @@ async function kill(started: ChildProcess | null): Promise<void> {
   await gone;
 }
 
+/** Of the first workflow; no edit of these tests takes one away or out of sight. */
+const NODES = 7;
 const KEYS = "abcdefghijklmnopqrstuvwxyz ,";
 
 /** Edits as a user does, until told to end, and notes what is seen after each. */

@@ -80,6 +80,14 @@ export const viewCommands: readonly Command[] = [
     run: () => useView.setState(({ inspector }) => ({ inspector: !inspector })),
   },
   {
+    id: "view.closePalette",
+    title: "Close the list",
+    group: "View",
+    keys: ["Escape"],
+    enabled: () => useView.getState().palette !== null || useView.getState().commands,
+    run: () => useView.setState({ palette: null, commands: false }),
+  },
+  {
     id: "view.closeLightbox",
     title: "Close the picture",
     group: "View",

@@ -142,6 +142,7 @@ export const results: Readonly<Record<string, string>> = {
   "Show its pixels": "Einzelne Pixel zeigen",
   "Show the whole picture": "Ganzes Bild zeigen",
   "What made it": "Wie es entstand",
+  "Close the list": "Liste schließen",
   "Close the picture": "Bild schließen",
   "The newer one": "Das neuere",
   "The older one": "Das ältere",
