@@ -106,8 +106,10 @@ test(
     await check("menu of the canvas");
     await page.keyboard.press("Escape");
     await page.getByRole("button", { name: "More ways to run" }).click();
+    await page.getByRole("menu").waitFor();
     await check("menu of ways to run");
     await page.keyboard.press("Escape");
+    await page.getByRole("menu").waitFor({ state: "detached" });
     await page.mouse.click(400, 130);
     await dialog("add a node", () => page.keyboard.press("Shift+A"));
     await page.keyboard.press("Shift+A");
