@@ -59,12 +59,8 @@ async function dialog(name: string, opened: () => Promise<void>): Promise<void> 
   await opened();
   await page.getByRole("dialog").first().waitFor();
   await check(name);
-  // The first Escape may take back what was typed.
-  const closed = async () => {
-    await page.keyboard.press("Escape");
-    return page.getByRole("dialog").count();
-  };
-  await expect.poll(closed, { interval: 500 }).toBe(0);
+  await page.keyboard.press("Escape");
+  await page.getByRole("dialog").first().waitFor({ state: "detached" });
 }
 
 test(
