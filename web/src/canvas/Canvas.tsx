@@ -120,6 +120,8 @@ const ALWAYS = {
   onMoveEnd,
   connectionLineComponent: PulledWire,
   connectionRadius: 18,
+  // What moves no further than this begins no drag, so it is a click.
+  nodeClickDistance: 1,
   onlyRenderVisibleElements: true,
   minZoom: MIN_ZOOM,
   maxZoom: 2.5,

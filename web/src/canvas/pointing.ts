@@ -10,6 +10,7 @@ import { isInstance } from "../state/places";
 import { boundsOf } from "../state/shape";
 import { activeTab, select } from "../state/studio";
 import { useView } from "../state/view";
+import { clickNode } from "./clickNode";
 import { clickWire } from "./clickWire";
 import type { FlowEdge, FlowNode } from "./flow";
 import { nodeAt } from "./nodeAt";
@@ -41,6 +42,7 @@ export function usePointing(
         if (wire !== null) clickWire(event, wire);
         else select(key === null ? [] : [key]);
       },
+      onNodeClick: clickNode,
       onMouseMove: (event: MouseEvent) => {
         pointer.current = screenOf(event);
       },

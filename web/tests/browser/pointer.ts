@@ -1,5 +1,6 @@
 /** Where things are on the screen, and the pointer's way from one to another. */
 import type { Locator, Page } from "playwright-core";
+import { expect } from "vitest";
 
 export interface Place {
   x: number;
@@ -20,4 +21,33 @@ export async function drag(page: Page, from: Locator | Place, to: Locator | Plac
   await page.mouse.down();
   await page.mouse.move((start.x + end.x) / 2, (start.y + end.y) / 2, { steps: 4 });
   await page.mouse.move(end.x, end.y, { steps: 4 });
+}
+
+/** How the graph lies on the screen now. */
+export async function viewOf(page: Page) {
+  const { x, y, scale } = await page.locator(".react-flow__viewport").evaluate((element) => {
+    const { a, e, f } = new DOMMatrix(getComputedStyle(element).transform);
+    const box = element.closest(".react-flow")?.getBoundingClientRect();
+    return { x: (box?.left ?? 0) + e, y: (box?.top ?? 0) + f, scale: a };
+  });
+  return {
+    onScreen: (at: Place): Place => ({ x: x + at.x * scale, y: y + at.y * scale }),
+    /** The corner of what is on the screen, in the graph's measures. */
+    inGraph: async (element: Locator): Promise<Place> => {
+      const box = await element.boundingBox();
+      if (box === null) throw new Error("it is not on the screen");
+      return { x: (box.x - x) / scale, y: (box.y - y) / scale };
+    },
+  };
+}
+
+/** Turns the wheel until nodes are painted from afar. */
+export async function goFar(page: Page): Promise<void> {
+  await page.mouse.move(600, 400);
+  await expect
+    .poll(async () => {
+      await page.mouse.wheel(0, 120);
+      return page.locator(".overview").count();
+    })
+    .toBe(1);
 }
