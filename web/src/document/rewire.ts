@@ -106,6 +106,24 @@ export function insertIntoLink(graph: Draft, key: string, between: Between): voi
   next.reroute = last;
 }
 
+interface Handed {
+  /** The output whose wires the node takes over, and the input that this output feeds instead. */
+  from: Socket;
+  into: InputSocket;
+  /** The output of the node that the wires begin in from now on. */
+  out: Socket;
+  type: string;
+}
+
+/** Puts a node right behind another: it feeds all that the other fed by these outputs. */
+export function insertBehind(graph: Draft, handed: readonly Handed[]): void {
+  for (const { from, into, out, type } of handed) {
+    const fed = graph.nodes[from.node]?.outputs[from.slot]?.links ?? [];
+    moveSources(graph, [...fed], out, type);
+    connect(graph, from, into, type);
+  }
+}
+
 /** Takes nodes out of their wires: what fed them feeds what they fed; they stay, unjoined. */
 export function pullOut(graph: Draft, keys: readonly string[]): void {
   heal(graph, keys);

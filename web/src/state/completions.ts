@@ -1,10 +1,14 @@
 /**
- * What a word in a prompt may become: embeddings of the server, tags of the user's own lists
- * (`tags/*.csv` among the user's files: name, kind, count, other names), and what was written in
- * the open documents before. Lists are read once, when the first prompt asks.
+ * What a word in a prompt may become: embeddings and LoRAs of the server, tags of the user's own
+ * lists (`tags/*.csv` among the user's files: name, kind, count, other names), and what was written
+ * in the open documents before. Lists are read once, when the first prompt asks; those of the
+ * server's files again after it was looked through anew.
  */
 
 import { roughly } from "../words/format";
+import { t } from "../words/words";
+import { catalogReads } from "./files";
+import { loadLora, nameOfLora, type Place, wayIn } from "./loras";
 import { client } from "./server";
 import { useStudio } from "./studio";
 
@@ -12,6 +16,7 @@ interface Completion {
   text: string;
   insert?: string;
   detail: string;
+  choose?: () => ReturnType<typeof loadLora>;
 }
 
 interface Tag {
@@ -23,43 +28,81 @@ interface Tag {
 }
 
 const OFFERED = 8;
+/** Of the LoRAs where they are asked for by their sign. */
+const OFFERED_LORAS = 48;
 const EMBEDDING = "embedding:";
+const LORA = "<lora:";
 const FOLDER = "tags";
 const MOST_TAGS = 400_000;
 
 let embeddings: Promise<readonly string[]> | null = null;
+let loras: Promise<readonly string[]> | null = null;
+let read = 0;
 let tags: Promise<readonly Tag[]> | null = null;
 
-/** Reads the lists again when they are next asked for. */
-function forgetCompletions(): void {
+/** Reads the lists of the server's files again when they are next asked for. */
+function forgetFiles(): void {
   embeddings = null;
-  tags = null;
+  loras = null;
 }
 
-export async function completionsFor(word: string): Promise<readonly Completion[]> {
+/** `place` is the field that is typed into, where it is one of a node. */
+export async function completionsFor(
+  word: string,
+  place: Place | null = null,
+): Promise<readonly Completion[]> {
+  if (read !== catalogReads()) forgetFiles();
+  read = catalogReads();
+  loras ??= readLoras().catch(failed);
+  if (word.startsWith("<")) return lorasFor(word, await loras, place).slice(0, OFFERED_LORAS);
   embeddings ??= client.embeddings().catch(failed);
   tags ??= readTags().catch(failed);
-  const [names, known] = await Promise.all([embeddings, tags]);
+  const [names, files, known] = await Promise.all([embeddings, loras, tags]);
   const inEmbeddings = embeddingsFor(word, names);
   if (word.startsWith(EMBEDDING)) return inEmbeddings.slice(0, OFFERED);
   const found = [...tagsFor(word, known), ...wordsFor(word), ...inEmbeddings];
   const seen = new Set<string>();
-  return found
-    .filter(({ text }) => !seen.has(text.toLowerCase()) && seen.add(text.toLowerCase()))
-    .slice(0, OFFERED);
+  const once = found.filter(
+    ({ text }) => !seen.has(text.toLowerCase()) && seen.add(text.toLowerCase()),
+  );
+  return [...once, ...lorasFor(word, files, place)].slice(0, OFFERED);
 }
 
 /** One list that cannot be read does not take the others along; it is asked again later. */
 function failed(error: unknown): never {
-  forgetCompletions();
+  forgetFiles();
+  tags = null;
   throw error;
+}
+
+async function readLoras(): Promise<readonly string[]> {
+  return (await client.models("loras")).map((each) => each.name);
+}
+
+/** By their names without suffix, folders too; those whose own name begins so come first. */
+function lorasFor(word: string, files: readonly string[], place: Place | null): Completion[] {
+  const isTag = word.startsWith("<");
+  const wanted = keyOf(isTag ? word.slice(LORA.length) : word);
+  const named = new Map(files.toReversed().map((file) => [nameOfLora(file), file]));
+  const found = [...named].reverse().filter(([name]) => keyOf(name).includes(wanted));
+  if (found.length === 0) return [];
+  const begins = (name: string) => Number(keyOf(name).split(/[\\/]/).at(-1)?.startsWith(wanted));
+  found.sort(([one], [other]) => begins(other) - begins(one));
+  const way = wayIn(place);
+  return found.map(([name, file]): Completion => {
+    if (way === null || place === null) {
+      return { text: name, insert: `${LORA}${name}:1>`, detail: t("LoRA tag") };
+    }
+    const detail = way.loaded.has(file) ? t("LoRA, loaded already") : t("LoRA, adds a loader");
+    return { text: name, insert: "", detail, choose: () => loadLora(place, file) };
+  });
 }
 
 function embeddingsFor(word: string, names: readonly string[]): Completion[] {
   const wanted = word.replace(EMBEDDING, "").toLowerCase();
   return names
     .filter((each) => each.toLowerCase().includes(wanted))
-    .map((each) => ({ text: `${EMBEDDING}${each}`, detail: "embedding" }));
+    .map((each) => ({ text: `${EMBEDDING}${each}`, detail: t("embedding") }));
 }
 
 async function readTags(): Promise<Tag[]> {

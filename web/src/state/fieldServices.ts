@@ -47,6 +47,7 @@ export const fieldServices = {
   starred: starredChoices,
   star: starChoice,
   chose: noteChoice,
-  complete: async (word: string) => (await import("./completions")).completionsFor(word),
+  complete: async (word: string, place: { node: string; input: string } | null) =>
+    (await import("./completions")).completionsFor(word, place),
   complain: tellError,
 };

@@ -14,6 +14,11 @@ import { pictureOf, sourceWords } from "./sources";
 import { endThread, promptIdOf, schemaOf, useActive, useStudio } from "./studio";
 import { controlOf } from "./widgets";
 
+/** Typing into one field is one edit: what shares its thread is undone with it. */
+export function threadOf(node: string, input: string): string {
+  return `${node}/${input}`;
+}
+
 /** What `Field` takes, for a widget of a node of the open document. */
 export function useField(node: GraphNode, schema: NodeSchema | undefined, given: InputSchema) {
   const graph = useActive((each) => (node.type === PRIMITIVE ? each.graph : null));
@@ -32,7 +37,7 @@ export function useField(node: GraphNode, schema: NodeSchema | undefined, given:
   const control = schema === undefined ? null : controlOf(schema, input);
   const value = currentValue(node, input);
   const set = (name: string, next: unknown) =>
-    change(node.key, name, next as Json, `${node.key}/${name}`);
+    change(node.key, name, next as Json, threadOf(node.key, name));
   const id = useActive((each) => promptIdOf(each, node.key));
   const place = seedPlace(tab, id, input.name);
   const used = useSeeds((seeds) => (control === null ? undefined : seeds[place]));
@@ -45,6 +50,7 @@ export function useField(node: GraphNode, schema: NodeSchema | undefined, given:
     return open === undefined ? null : pictureOf(open, catalog, node);
   });
   return {
+    owner: node.key,
     input,
     value,
     linked,

@@ -81,8 +81,16 @@ async function addPicture(file: File, at: Point): Promise<void> {
   change(key, "image", subfolder === "" ? filename : `${subfolder}/${filename}`);
 }
 
+let reads = 0;
+
+/** How often the catalog was read: lists of the server's files that are older are out of date. */
+export function catalogReads(): number {
+  return reads;
+}
+
 export async function refreshCatalog(): Promise<void> {
   const [listed] = await Promise.all([client.catalog(), loadExtensions()]);
+  reads += 1;
   const catalog = withPrimitive(withPluginWidgets(listed, useExtensions.getState().declared));
   useStudio.setState({ catalog });
   useStudio.setState(({ tabs }) => ({ tabs: tabs.map(renamed) }));

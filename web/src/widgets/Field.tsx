@@ -21,6 +21,8 @@ const MediaField = part(() => import("./MediaField").then((all) => all.MediaFiel
 const CurveField = part(() => import("./CurveField").then((all) => all.CurveField));
 
 interface FieldProps {
+  /** The key of the node whose field it is; without it, completion can do no more than write. */
+  owner?: string | undefined;
   input: InputSchema;
   value: unknown;
   /** A wire brings the value. */
@@ -80,7 +82,8 @@ function Many({ value, input, ...said }: ManyProps) {
   );
 }
 
-function Unlinked({ input, value, onChange, onDone, control, media, picture = null }: FieldProps) {
+function Unlinked(props: FieldProps) {
+  const { input, value, onChange, onDone, control, media, picture = null } = props;
   const label = labelOf(input);
   const { options } = input;
   const said = { label, value, onChange, onDone };
@@ -133,13 +136,14 @@ function Unlinked({ input, value, onChange, onDone, control, media, picture = nu
     case "lines":
     case "prompt":
     case "text":
-      return <Text {...said} input={input} kind={kind} />;
+      return <Text {...said} owner={props.owner} input={input} kind={kind} />;
     default:
       return <Foreign label={label} type={input.type} />;
   }
 }
 
 interface TextProps {
+  owner: string | undefined;
   label: string;
   value: unknown;
   input: InputSchema;
@@ -148,7 +152,8 @@ interface TextProps {
   onDone: () => void;
 }
 
-function Text({ label, value, input: { options }, kind, onChange, onDone }: TextProps) {
+function Text({ owner, label, value, input, kind, onChange, onDone }: TextProps) {
+  const { name, options } = input;
   const lines = Array.isArray(value);
   const shared = {
     label,
@@ -158,7 +163,7 @@ function Text({ label, value, input: { options }, kind, onChange, onDone }: Text
     onDone,
   };
   if (kind === "text") return <TextField {...shared} />;
-  return <PromptField {...shared} prompt={kind === "prompt"} />;
+  return <PromptField {...shared} owner={owner} name={name} prompt={kind === "prompt"} />;
 }
 
 function faceOf(display: unknown): NumberFace {

@@ -17,9 +17,13 @@ import { t } from "../words/words";
 import { marksOf, piecesOf, type Typed, wordsBefore } from "./marks";
 import { Popup } from "./Popup";
 import { type Completion, useFieldServices } from "./services";
+import { useTaken } from "./taken";
 import { type Replacement, reweighted } from "./weights";
 
 interface Props {
+  /** The node whose field it is, where it is one, and the input's name. */
+  owner: string | undefined;
+  name: string;
   label: string;
   value: string;
   placeholder: string;
@@ -32,14 +36,16 @@ interface Props {
 const WEIGHT_STEP = 0.1;
 const FINE_WEIGHT_STEP = 0.05;
 
-export function PromptField({ label, value, placeholder, prompt, onChange, onDone }: Props) {
+export function PromptField(props: Props) {
+  const { label, value, placeholder, prompt, onChange, onDone } = props;
   const area = useRef<HTMLTextAreaElement>(null);
   const place = useRef<HTMLSpanElement>(null);
   const [caret, setCaret] = useState<number | null>(null);
-  const completing = useCompletions(prompt ? value : "", caret);
+  const completing = useCompletions(prompt ? value : "", caret, props.owner, props.name);
+  const { choose, followed } = useChoosing(area, completing.dismiss, onDone);
   const id = useId();
   const key = (event: KeyboardEvent<HTMLTextAreaElement>) => {
-    if (completing.key(event, (found, from) => completed(area.current, found, from))) return;
+    if (completing.key(event, choose)) return;
     if (event.key === "Escape") event.currentTarget.blur();
     if (prompt && weigh(event)) event.preventDefault();
   };
@@ -65,7 +71,9 @@ export function PromptField({ label, value, placeholder, prompt, onChange, onDon
         spellCheck={false}
         placeholder={placeholder || label}
         value={value}
-        onChange={(event) => onChange(event.currentTarget.value)}
+        onChange={({ currentTarget, nativeEvent }) => {
+          if (!followed(nativeEvent, value, currentTarget.value)) onChange(currentTarget.value);
+        }}
         onSelect={follow}
         onKeyDown={key}
         onWheel={scrollOwnText}
@@ -80,12 +88,33 @@ export function PromptField({ label, value, placeholder, prompt, onChange, onDon
           anchor={place.current}
           found={completing.found}
           at={completing.at}
-          onClose={completing.close}
-          onChoose={(found) => completed(area.current, found, completing.from ?? 0)}
+          onClose={() => completing.dismiss(value)}
+          onChoose={(found) => choose(found, completing.from ?? 0)}
         />
       )}
     </div>
   );
+}
+
+/** What a choice does besides is an edit of its own, and the box's undo takes both back. */
+function useChoosing(
+  area: RefObject<HTMLTextAreaElement | null>,
+  dismiss: (text: string) => void,
+  onDone: () => void,
+) {
+  const steps = useTaken();
+  const choose = (found: Completion, from: number) => {
+    if (area.current === null) return;
+    const before = area.current.value;
+    const taken = found.choose?.() ?? null;
+    completed(area.current, found, from);
+    const after = area.current.value;
+    dismiss(after);
+    if (taken === null) return;
+    onDone();
+    steps.note(before, after, taken);
+  };
+  return { choose, followed: steps.follow };
 }
 
 /** The wheel belongs to the canvas unless the text is being edited and is longer than its box. */
@@ -110,12 +139,12 @@ function weigh(event: KeyboardEvent<HTMLTextAreaElement>): boolean {
 function replace(area: HTMLTextAreaElement, { from, to, text, select }: Replacement): void {
   area.focus();
   area.setSelectionRange(from, to);
-  document.execCommand("insertText", false, text);
+  if (text === "") document.execCommand("delete");
+  else document.execCommand("insertText", false, text);
   area.setSelectionRange(...select);
 }
 
-function completed(area: HTMLTextAreaElement | null, found: Completion, from: number): void {
-  if (area === null) return;
+function completed(area: HTMLTextAreaElement, found: Completion, from: number): void {
   const text = found.insert ?? found.text;
   const end = from + text.length;
   replace(area, { from, to: area.selectionEnd, text, select: [end, end] });
@@ -176,18 +205,25 @@ interface Completing {
 
 const NOT_COMPLETING: Completing = { typed: null, found: NOTHING };
 
-function useCompletions(text: string, caret: number | null) {
+function useCompletions(
+  text: string,
+  caret: number | null,
+  node: string | undefined,
+  input: string,
+) {
   const services = useFieldServices();
   const [{ typed, found }, setCompleting] = useState(NOT_COMPLETING);
   const [at, setAt] = useState(0);
+  /** The text that nothing more is offered for. */
   const [dismissed, setDismissed] = useState<string | null>(null);
   useEffect(() => {
     let stale = false;
     setAt(0);
     const look = async () => {
       const before = caret === null ? [] : wordsBefore(text, caret);
+      const place = node === undefined ? null : { node, input };
       for (const each of before) {
-        const all = await services.complete(each.word);
+        const all = await services.complete(each.word, place);
         if (stale) return;
         if (all.length > 0) {
           setCompleting({ typed: each, found: all });
@@ -200,27 +236,24 @@ function useCompletions(text: string, caret: number | null) {
     return () => {
       stale = true;
     };
-  }, [text, caret, services]);
-  const word = typed?.word ?? null;
+  }, [text, caret, services, node, input]);
   const before = typed;
   // What was found a letter ago is not for this text.
   const fresh = typed !== null && caret === typed.from + typed.word.length;
-  const shown = !fresh || word === dismissed ? NOTHING : found;
+  const shown = !fresh || text === dismissed ? NOTHING : found;
   const key = (event: KeyboardEvent, choose: (found: Completion, from: number) => void) => {
     const chosen = shown[at];
     if (chosen === undefined || before === null || event.ctrlKey || event.metaKey) return false;
     if (event.key === "ArrowDown") setAt((at + 1) % shown.length);
     else if (event.key === "ArrowUp") setAt((at + shown.length - 1) % shown.length);
-    else if (event.key === "Tab" || event.key === "Enter") {
-      choose(chosen, before.from);
-      setDismissed(chosen.insert ?? chosen.text);
-    } else if (event.key === "Escape") setDismissed(word);
+    else if (event.key === "Tab" || event.key === "Enter") choose(chosen, before.from);
+    else if (event.key === "Escape") setDismissed(text);
     else return false;
     event.preventDefault();
     event.stopPropagation();
     return true;
   };
-  return { found: shown, at, from: before?.from ?? null, key, close: () => setDismissed(word) };
+  return { found: shown, at, from: before?.from ?? null, key, dismiss: setDismissed };
 }
 
 interface CompletionsProps {
@@ -233,9 +266,13 @@ interface CompletionsProps {
 }
 
 function Completions({ id, anchor, found, at, onChoose, onClose }: CompletionsProps) {
+  const list = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    list.current?.children[at]?.scrollIntoView({ block: "nearest" });
+  }, [at]);
   return (
     <Popup anchor={anchor} label={t("Completions")} className="choices" onClose={onClose}>
-      <div id={id} role="listbox" aria-label={t("Completions")} className="list">
+      <div ref={list} id={id} role="listbox" aria-label={t("Completions")} className="list">
         {found.map((each, index) => (
           <div
             key={`${each.text} ${each.detail}`}
@@ -247,7 +284,6 @@ function Completions({ id, anchor, found, at, onChoose, onClose }: CompletionsPr
             onPointerDown={(event) => {
               event.preventDefault();
               onChoose(each);
-              onClose();
             }}
           >
             <span className="name">{each.text}</span>

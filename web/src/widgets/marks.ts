@@ -72,10 +72,16 @@ export interface Typed {
 
 /**
  * What is being typed before the caret, as far as it is long enough to look for: what was begun
- * after the last comma, and the last word of it alone.
+ * after the last comma, and the last word of it alone; or the tag of a LoRA, with its `<`.
  */
 export function wordsBefore(text: string, caret: number): Typed[] {
   const before = text.slice(0, caret);
+  const [tag] = TAG_BEGUN.exec(before) ?? [];
+  if (tag !== undefined) {
+    // What has its end behind the caret, or its weight before it, is no longer being named.
+    const isNamed = TAG_ENDS.test(text.slice(caret)) || tag.split(":").length > 2;
+    return isNamed ? [] : [{ from: caret - tag.length, word: tag }];
+  }
   const [found = ""] = /(?:embedding:)?[^,\n(){}[\]|<>:/]*$/.exec(before) ?? [];
   const part = found.trimStart();
   const last = part.slice(part.lastIndexOf(" ") + 1);
@@ -84,5 +90,8 @@ export function wordsBefore(text: string, caret: number): Typed[] {
     .map((word) => ({ from: caret - word.length, word }));
 }
 
+/** A LoRA's tag, `<lora:name:1>`, as far as it is typed. */
+const TAG_BEGUN = /<(?:l|lo|lor|lora(?::[^<>\n]*)?)$/i;
+const TAG_ENDS = /^[^<>\n]*>/;
 const LEAST = 2;
 const EMBEDDING = "embedding:".length;

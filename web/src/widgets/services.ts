@@ -19,6 +19,20 @@ export interface Completion {
   /** What is put into the text; `text` where it is not given. */
   insert?: string;
   detail: string;
+  /** What choosing it does besides, before the text changes; null where nothing was done. */
+  choose?: () => Taken | null;
+}
+
+/** What a choice did besides the text. Its undo and redo say the text, too; false: not possible now. */
+export interface Taken {
+  undo: () => boolean;
+  redo: () => boolean;
+}
+
+/** Whose field it is. */
+interface FieldPlace {
+  node: string;
+  input: string;
 }
 
 interface FieldServices {
@@ -34,7 +48,7 @@ interface FieldServices {
   /** Notes that a choice was made. */
   chose: (input: InputSchema, choice: string) => void;
   /** What a word that is being typed into a prompt may become, the likeliest first. */
-  complete: (word: string) => Promise<readonly Completion[]>;
+  complete: (word: string, place: FieldPlace | null) => Promise<readonly Completion[]>;
   /** Says in words what went wrong. */
   complain: (error: unknown) => void;
 }

@@ -1,6 +1,6 @@
 /**
- * The weight of a part of a prompt, changed in place: a word, what is selected, or the brackets
- * that the caret stands in. Says one replacement, so that the field's own undo takes it back.
+ * The weight of a part of a prompt, changed in place: a word, what is selected, or the brackets or
+ * the tag of a LoRA that the caret stands in. Says one replacement, so that the field's own undo takes it back.
  */
 
 export interface Replacement {
@@ -31,6 +31,8 @@ export function reweighted(
   by: number,
 ): Replacement | null {
   const [from, to] = start === end ? [start, end] : trimmed(text, start, end);
+  const tag = tagAround(text, from, to);
+  if (tag !== null) return retagged(tag, from, to, by);
   const group = groupAround(text, from, to);
   if (group !== null) return regrouped(text, group, by);
   const [first, last] = from === to ? wordAt(text, from) : [from, to];
@@ -43,6 +45,35 @@ export function reweighted(
     text: `(${inside}:${weight})`,
     select: [first + 1, first + 1 + inside.length],
   };
+}
+
+const TAG = /<lora:[^<>:\n]+(?::\s*([+-]?\d*\.?\d+))?[^<>\n]*>/gi;
+
+interface Tag {
+  /** The place of its weight; where both are the same it has none yet. */
+  first: number;
+  last: number;
+  weight: number;
+}
+
+/** The tag of a LoRA that the caret or what is selected lies in: `<lora:name:0.8>`. */
+function tagAround(text: string, from: number, to: number): Tag | null {
+  for (const { 0: tag, 1: stated, index } of text.matchAll(TAG)) {
+    const end = index + tag.length;
+    if (to > end || from < index || (from === to && from === index)) continue;
+    const name = /^<lora:[^<>:]+/i.exec(tag)?.[0].length ?? 0;
+    const first = index + (stated === undefined ? name : tag.indexOf(stated, name));
+    return { first, last: first + (stated?.length ?? 0), weight: Number(stated ?? 1) };
+  }
+  return null;
+}
+
+/** Only the number changes; unlike a word's weight, it may be less than none. */
+function retagged({ first, last, weight }: Tag, from: number, to: number, by: number): Replacement {
+  const text = `${first === last ? ":" : ""}${rounded(weight + by)}`;
+  const moved = (place: number) =>
+    place <= first ? place : place >= last ? place + text.length - (last - first) : first;
+  return { from: first, to: last, text, select: [moved(from), moved(to)] };
 }
 
 /** The brackets whose weight is meant: around the caret, or around just what is selected. */
@@ -98,8 +129,12 @@ function regrouped(text: string, { open, close, end, weight }: Group, by: number
 }
 
 function shownWeight(weight: number): string {
-  const rounded = Math.round(Math.max(weight, 0) * 100) / 100;
-  return Number.isInteger(rounded * 10) ? rounded.toFixed(1) : String(rounded);
+  return rounded(Math.max(weight, 0));
+}
+
+function rounded(weight: number): string {
+  const shown = Math.round(weight * 100) / 100;
+  return Number.isInteger(shown * 10) ? shown.toFixed(1) : String(shown);
 }
 
 const PART_OF_WORD = /[^\s,.;:(){}[\]|<>]/;

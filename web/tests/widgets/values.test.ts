@@ -89,6 +89,15 @@ describe("weights", () => {
     ["(a (red:1.2) cat:1.5)", 1, 2, 0.1, "((a:1.1) (red:1.2) cat:1.5)"],
     ["smile \\(face\\)", 1, 1, 0.05, "(smile:1.05) \\(face\\)"],
     ["a (red:0.1) cat", 4, 4, -0.2, "a (red:0.0) cat"],
+    ["<lora:a/ink:0.8>", 9, 9, 0.1, "<lora:a/ink:0.9>"],
+    ["<lora:ink:1>, b", 12, 12, 0.05, "<lora:ink:1.05>, b"],
+    ["<lora:ink>", 3, 3, -0.1, "<lora:ink:0.9>"],
+    ["<lora:ink:0>", 3, 3, -0.1, "<lora:ink:-0.1>"],
+    ["<lora:ink:0.8:0.6>", 16, 16, 0.1, "<lora:ink:0.9:0.6>"],
+    ["(a <lora:ink:1> b:1.5)", 8, 8, 0.1, "(a <lora:ink:1.1> b:1.5)"],
+    ["(a <lora:ink:1> b:1.5)", 3, 3, 0.1, "(a <lora:ink:1> b:1.6)"],
+    ["<lora:ink:1> cat", 15, 15, 0.1, "<lora:ink:1> (cat:1.1)"],
+    ["a<b, red", 6, 6, 0.1, "a<b, (red:1.1)"],
   ])("%s", (text, start, end, by, expected) => {
     expect(after(text, start, end, by)).toBe(expected);
   });
@@ -97,6 +106,8 @@ describe("weights", () => {
     expect(reweighted("a  b", 2, 2, 0.1)).toBeNull();
     const change = reweighted("a red cat", 2, 5, 0.1);
     expect(change?.select).toEqual([3, 6]);
+    expect(reweighted("<lora:ink:1>", 12, 12, 0.1)?.select).toEqual([14, 14]);
+    expect(reweighted("<lora:ink:0.95>", 7, 7, 0.05)?.select).toEqual([7, 7]);
   });
 });
 
@@ -123,6 +134,18 @@ describe("marks in a prompt", () => {
     expect(wordsBefore("x, embedding:ba", 15)).toEqual([{ from: 3, word: "embedding:ba" }]);
     expect(wordsBefore("/* note */ lon", 14)).toEqual([{ from: 11, word: "lon" }]);
     expect(wordsBefore("a", 1)).toEqual([]);
+  });
+
+  test("the tag of a LoRA is one word, folders and all, until its weight begins", () => {
+    expect(wordsBefore("a, <l", 5)).toEqual([{ from: 3, word: "<l" }]);
+    expect(wordsBefore("<lora:", 6)).toEqual([{ from: 0, word: "<lora:" }]);
+    expect(wordsBefore("a <LoRA:style/ink wa", 20)).toEqual([
+      { from: 2, word: "<LoRA:style/ink wa" },
+    ]);
+    expect(wordsBefore("<lora:ink:0.85", 14)).toEqual([]);
+    expect(wordsBefore("<lora:ink:0.8>", 8)).toEqual([]);
+    expect(wordsBefore("<lora:ink\n<lora:b:1>", 9)).toEqual([{ from: 0, word: "<lora:ink" }]);
+    expect(wordsBefore("<lora:ink:1> blue", 17)).toEqual([{ from: 13, word: "blue" }]);
   });
 });
 
