@@ -7,6 +7,7 @@ import { useSaid } from "../../src/state/announcing";
 import { boxesOf } from "../../src/state/boxes";
 import { completionsFor } from "../../src/state/completions";
 import { threadOf } from "../../src/state/fields";
+import { refreshCatalog } from "../../src/state/files";
 import { nameOfLora, wayIn } from "../../src/state/loras";
 import { client } from "../../src/state/server";
 import {
@@ -106,6 +107,17 @@ describe("what is offered", () => {
     ]);
     expect(await offered("embedding:ink")).toEqual(["embedding:inkwell (embedding)"]);
   });
+});
+
+test("the server's files are listed once, and again after it was looked through anew", async () => {
+  vi.spyOn(client, "catalog").mockResolvedValue(CATALOG);
+  vi.spyOn(client, "extensions").mockResolvedValue([]);
+  await refreshCatalog();
+  for (const word of ["<lora:", "<lora:i", "in"]) await completionsFor(word, FIELD);
+  expect(client.models).toHaveBeenCalledTimes(1);
+  await refreshCatalog();
+  await completionsFor("<lora:", FIELD);
+  expect(client.models).toHaveBeenCalledTimes(2);
 });
 
 describe("choosing one", () => {
