@@ -18,6 +18,7 @@ import { activeTab } from "./state/studio";
 import { watchVersions } from "./state/versions";
 import { keepView, tellError, wordsOf } from "./state/view";
 import { watchRun } from "./state/watch";
+import { fetchedAgain } from "./widgets/fetchedAgain";
 import { FieldServicesContext } from "./widgets/services";
 import { type Language, speak, t } from "./words/words";
 
@@ -25,7 +26,8 @@ import { type Language, speak, t } from "./words/words";
 function bringCommands(): () => void {
   let remove = addCommands(FIRST);
   let ended = false;
-  import("./state/commands/all").then(({ COMMANDS, followFields }) => {
+  const all = fetchedAgain(() => import("./state/commands/all"), tellError);
+  all.then(({ COMMANDS, followFields }) => {
     if (ended) return;
     remove();
     const endings = [addCommands(COMMANDS), followFields()];
@@ -49,7 +51,8 @@ function bringExtensions(): () => void {
     remove();
     remove = addPluginCommands(declared);
     if (declared.length === 0) return;
-    import("./extensions/parts").then(({ PARTS }) => useExtensions.setState(PARTS), tellError);
+    const parts = fetchedAgain(() => import("./extensions/parts"), tellError);
+    parts.then(({ PARTS }) => useExtensions.setState(PARTS), tellError);
   };
   look(useExtensions.getState());
   const stop = useExtensions.subscribe(look);
@@ -57,6 +60,11 @@ function bringExtensions(): () => void {
     stop();
     remove();
   };
+}
+
+/** Where the words of a language cannot be fetched, those that are spoken stay. */
+function speakSoon(language: Language): Promise<void> {
+  return fetchedAgain(() => speak(language)).catch(tellError);
 }
 
 type Stage = "starting" | "ready" | { failed: string };
@@ -71,7 +79,7 @@ function useStage(): Stage {
       const settings = loadSettings();
       const catalog = refreshCatalog();
       // What is named from here on is named in the user's language.
-      await speak(setting("calotype.language") as Language).catch(tellError);
+      await speakSoon(setting("calotype.language") as Language);
       const restored = await restore(catalog);
       await settings;
       if (ended) return;
@@ -85,9 +93,9 @@ function useStage(): Stage {
       );
       setStage("ready");
       const rest = [
-        import("./state/app"),
-        import("./state/missing"),
-        import("./state/saving"),
+        fetchedAgain(() => import("./state/app"), tellError),
+        fetchedAgain(() => import("./state/missing"), tellError),
+        fetchedAgain(() => import("./state/saving"), tellError),
       ] as const;
       const [{ watchApps }, { watchMissing }, { watchSaved }] = await Promise.all(rest);
       if (!ended) endings.push(watchApps(), watchMissing(), watchSaved());
@@ -117,9 +125,7 @@ export function App() {
   }, [theme]);
 
   useEffect(() => {
-    speak(language as Language)
-      .catch(tellError)
-      .then(() => setSpoken(language));
+    void speakSoon(language as Language).then(() => setSpoken(language));
   }, [language]);
 
   useEffect(() => {

@@ -1,6 +1,7 @@
 /** All of the screen: the canvas at once, what lies beside it as soon as it is here. */
 import { type ComponentType, lazy, type ReactNode, Suspense, useEffect, useState } from "react";
 import { Canvas } from "./canvas/Canvas";
+import { later } from "./canvas/soon";
 import { NoticeBar } from "./panels/NoticeBar";
 import { Rail } from "./panels/Rail";
 import { RunBar } from "./panels/RunBar";
@@ -8,6 +9,7 @@ import { TopBar } from "./panels/TopBar";
 import { useDifference } from "./state/difference";
 import { useMasking } from "./state/masking";
 import { heightOfDock, tellError, useView } from "./state/view";
+import { fetchedAgain } from "./widgets/fetchedAgain";
 import { part } from "./widgets/part";
 // The places of what follows: the canvas must not change its size when it comes.
 import "./panels/dock.css";
@@ -16,7 +18,7 @@ import "./panels/inspector.css";
 type Beside = typeof import("./panels/beside");
 
 // Asked for at once, not when it is first drawn: the server may be away by then.
-const beside = import("./panels/beside");
+const beside = fetchedAgain(() => import("./panels/beside"), tellError);
 
 /** Each waits alone: what one of them fetches must not hide another that is typed into. */
 function lazily(choose: (room: Beside) => ComponentType, fallback?: ReactNode) {
@@ -106,8 +108,8 @@ export function Screen() {
 function useWhole(): boolean {
   const [whole, setWhole] = useState(false);
   useEffect(() => {
-    const rest = [beside, import("./canvas/later"), import("./state/commands/all")];
-    Promise.all(rest).then(() => setWhole(true), tellError);
+    const commands = fetchedAgain(() => import("./state/commands/all"), tellError);
+    Promise.all([beside, later, commands]).then(() => setWhole(true), tellError);
   }, []);
   return whole;
 }

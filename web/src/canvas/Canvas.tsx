@@ -11,16 +11,7 @@ import {
   useReactFlow,
   useStore,
 } from "@xyflow/react";
-import {
-  type ComponentType,
-  lazy,
-  type MouseEvent,
-  Suspense,
-  useEffect,
-  useMemo,
-  useRef,
-  useState,
-} from "react";
+import { type MouseEvent, useEffect, useMemo, useRef, useState } from "react";
 import { resizeNode } from "../document/edit";
 import type { Point, Size } from "../document/graph";
 import { useArranging } from "../state/arranging";
@@ -53,36 +44,25 @@ import { nodeAt } from "./nodeAt";
 import { usePaintedWires } from "./paintedWires";
 import { usePointing } from "./pointing";
 import { Drawn, useSelecting } from "./Selecting";
+import {
+  BoundaryCard,
+  ContextMenu,
+  DifferenceLayer,
+  FoldCard,
+  Groups,
+  Minimap,
+  NoteCard,
+  Overview,
+  RerouteCard,
+  SelectionBar,
+  WireLayer,
+  WireMarks,
+  WireMenu,
+} from "./soon";
 import { useLongPress } from "./touch";
 import { PulledWire, Wire } from "./Wire";
 import { useWheel } from "./wheel";
 import { ZoomBar } from "./ZoomBar";
-
-// Asked for at once, not when it is first drawn: the server may be away by then.
-const later = import("./later");
-const ContextMenu = soon(async () => ({ default: (await later).ContextMenu }));
-const DifferenceLayer = soon(async () => ({ default: (await later).DifferenceLayer }));
-const Groups = soon(async () => ({ default: (await later).Groups }));
-const Minimap = soon(async () => ({ default: (await later).Minimap }));
-const Overview = soon(async () => ({ default: (await later).Overview }));
-const SelectionBar = soon(async () => ({ default: (await later).SelectionBar }));
-const WireLayer = soon(async () => ({ default: (await later).WireLayer }));
-const WireMarks = soon(async () => ({ default: (await later).WireMarks }));
-const WireMenu = soon(async () => ({ default: (await later).WireMenu }));
-const FoldCard = soon(async () => ({ default: (await later).FoldCard }));
-const BoundaryCard = soon(async () => ({ default: (await later).BoundaryCard }));
-const NoteCard = soon(async () => ({ default: (await later).NoteCard }));
-const RerouteCard = soon(async () => ({ default: (await later).RerouteCard }));
-
-/** What is fetched; until then its place stays empty, and the others are drawn. */
-function soon<Props extends object>(load: () => Promise<{ default: ComponentType<Props> }>) {
-  const Part = lazy(load) as ComponentType<Props>;
-  return (props: Props) => (
-    <Suspense>
-      <Part {...props} />
-    </Suspense>
-  );
-}
 
 const NODE_TYPES = {
   card: NodeCard,

@@ -128,9 +128,17 @@ export function tell(text: string, action?: NoticeAction, others: NoticeAction[]
   useView.setState({ notice: { text, tone: "plain", others, ...(action ? { action } : {}) } });
 }
 
+/** What browsers and the bundler say of a part of the program that did not come. */
+const NOT_FETCHED = /dynamically imported module|importing a module script|preload CSS/i;
+
 /** What an error says, in the user's language where the sentence is ours. */
 export function wordsOf(error: unknown): string {
   if (error instanceof Told) return t(error.sentence, error.values);
+  if (error instanceof Error && NOT_FETCHED.test(error.message)) {
+    return t(
+      "A part of the editor could not be fetched. Look whether the server still runs; if it does, load the page again.",
+    );
+  }
   return said(error instanceof Error ? error.message : String(error));
 }
 

@@ -4,6 +4,7 @@
  */
 import { createElement, Fragment, type ReactNode, useEffect, useState } from "react";
 import { t } from "../words/words";
+import { fetchedAgain } from "./fetchedAgain";
 import "./markdown.css";
 
 interface Props {
@@ -16,10 +17,9 @@ export function Markdown({ text }: Props) {
   useEffect(() => {
     let ended = false;
     const make = async () => {
-      const [{ micromark }, { gfm, gfmHtml }] = await Promise.all([
-        import("micromark"),
-        import("micromark-extension-gfm"),
-      ]);
+      const [{ micromark }, { gfm, gfmHtml }] = await fetchedAgain(() =>
+        Promise.all([import("micromark"), import("micromark-extension-gfm")]),
+      );
       if (ended) return;
       const html = micromark(text, { extensions: [gfm()], htmlExtensions: [gfmHtml()] });
       setShown({ of: text, made: elementsOf(html) });

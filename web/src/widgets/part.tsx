@@ -4,6 +4,7 @@
  */
 import { Component, type ComponentType, lazy, type ReactNode } from "react";
 import { t } from "../words/words";
+import { fetchedAgain } from "./fetchedAgain";
 import "./part.css";
 
 class NotFetched extends Error {}
@@ -15,7 +16,7 @@ export function part<Props extends object>(
   const fetched = () =>
     lazy(async () => {
       try {
-        return { default: (await fetchRoom()) as ComponentType<object> };
+        return { default: (await fetchedAgain(fetchRoom)) as ComponentType<object> };
       } catch (error) {
         throw new NotFetched(error instanceof Error ? error.message : String(error));
       }

@@ -220,6 +220,8 @@ export const state: Readonly<Record<string, string>> = {
   "Go back to a version": "Zu einer Version zurückkehren",
   "The earlier version is here. Undo brings back what was.":
     "Die frühere Version ist da. Rückgängig bringt zurück, was war.",
+  "A part of the editor could not be fetched. Look whether the server still runs; if it does, load the page again.":
+    "Ein Teil des Editors ließ sich nicht holen. Bitte nachsehen, ob der Server noch läuft; wenn ja, die Seite neu laden.",
   "Server away": "Server weg",
   "{{name}} is deleted.": "{{name}} ist gelöscht.",
   "This graph was made from the text in {{name}}.":

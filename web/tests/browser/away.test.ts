@@ -1,0 +1,61 @@
+/** Parts of the editor while the server is away for a moment: they come when it is back. */
+import type { Page, Route } from "playwright-core";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { openPage, type Studio, startStudio } from "./studio";
+
+let studio: Studio;
+beforeAll(async () => {
+  studio = await startStudio();
+});
+afterAll(() => studio?.close());
+
+const PARTS = ["later-*.js", "beside-*.js", "all-*.js", "beside-*.css", "later-*.css"];
+
+/** Lets no part through until it is told to; counts what was asked for in vain. */
+async function withhold(page: Page, parts: readonly string[]) {
+  let [away, refused] = [true, 0];
+  const answer = (route: Route) => {
+    if (!away) return route.continue();
+    refused += 1;
+    return route.abort();
+  };
+  for (const each of parts) await page.route(`**/assets/${each}`, answer);
+  return {
+    refused: () => refused,
+    give: () => {
+      away = false;
+    },
+  };
+}
+
+test.each(PARTS)("%s that did not come is fetched again, and nobody hears of it", async (part) => {
+  let refused = () => 0;
+  const page = await openPage(studio, async (made) => {
+    const held = await withhold(made, [part]);
+    refused = held.refused;
+    made.on("requestfailed", held.give);
+  });
+  expect(refused()).toBeGreaterThan(0);
+  await page.getByRole("complementary").first().waitFor();
+  await page.locator(".minimap").waitFor();
+  expect(await page.getByRole("alert").textContent()).toBe("");
+  const styled = () =>
+    page.evaluate(() => [...document.styleSheets].map(({ href }) => href?.split("/").at(-1) ?? ""));
+  for (const sheet of ["later-", "beside-"]) {
+    expect((await styled()).filter((each) => each.startsWith(sheet))).toHaveLength(1);
+  }
+  await page.context().close();
+});
+
+test("parts that stay away are told of; they come when the server is back", async () => {
+  const page = await (await studio.browser.newContext()).newPage();
+  const held = await withhold(page, PARTS);
+  await page.goto(studio.address);
+  await page.getByRole("alert").getByText("could not be fetched").waitFor();
+  // What is here goes on.
+  await page.locator(".card").first().waitFor();
+  held.give();
+  await page.locator(".studio[aria-busy=false]").waitFor();
+  await page.locator(".minimap").waitFor();
+  await page.context().close();
+});
