@@ -262,7 +262,10 @@ async def _errors(request: web.Request, handler: Handler) -> web.StreamResponse:
     except web.HTTPException as error:
         return answer({"error": error.reason}, status=error.status)
     except (ConnectionError, TimeoutError):
-        raise
+        if request.transport is not None:
+            raise
+        _LOGGER.debug("a client went away in the middle of %s %s", request.method, request.path)
+        return web.Response(status=400)  # nobody reads it
     except Exception:
         number = uuid.uuid4().hex[:8]
         _LOGGER.exception("error %s in %s %s", number, request.method, request.path)

@@ -104,6 +104,8 @@ async def _read(request: web.Request, services: Services) -> _Form:
                 form.fields[part.name] = await _field(part)
     except (ValueError, AssertionError, RuntimeError, OSError) as error:
         _discard(form)
+        if isinstance(error, ConnectionError):
+            raise
         raise refusal(400, "the form cannot be read") from error
     except BaseException:
         _discard(form)
