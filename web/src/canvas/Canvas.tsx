@@ -35,7 +35,7 @@ import { Breadcrumbs } from "./Breadcrumbs";
 import { clickWire } from "./clickWire";
 import { useCanvasHandle } from "./clipboard";
 import { disconnect, joinEnds, letGo, mayJoin, reconnect, startPulling } from "./connecting";
-import { useDragging } from "./dragging";
+import { isHeldAt, useDragging } from "./dragging";
 import { goOnDragging, startDrag, stopDrag } from "./entering";
 import { type FlowEdge, type FlowNode, Projection } from "./flow";
 import { foldEdges, foldNodes } from "./folding";
@@ -146,7 +146,7 @@ function Board() {
   const byWheel = useSetting("calotype.device");
   const wires = usePaintedWires(box, edges, overview);
   const painted = (at: Point) => (overview ? nodeAt(at) : null);
-  const panning = useSelecting(flow, box, (at) => painted(at) !== null);
+  const panning = useSelecting(flow, box, (at) => overview && isHeldAt(at, flow.getZoom()));
   const tool = useSetting("calotype.drag");
   const settling = useArranging((state) => state.settling);
 

@@ -8,7 +8,7 @@ import {
   SkipForward,
 } from "lucide-react";
 import { type MouseEvent, memo, type PointerEvent, useRef } from "react";
-import { frameBox, frameOf, frameState, heldBy, moveHeld, placeFrame } from "../document/frames";
+import { frameBox, frameOf, frameState, placeFrame } from "../document/frames";
 import { type Group, MODE, type Point } from "../document/graph";
 import { useArranging } from "../state/arranging";
 import { frameColour } from "../state/colours";
@@ -21,6 +21,7 @@ import {
   toggleFrameCollapsed,
 } from "../state/framing";
 import { gridStep } from "../state/moving";
+import { frameMover } from "../state/movingFrames";
 import { GRID } from "../state/shape";
 import { activeTab, edit, endThread, useActive } from "../state/studio";
 import { t } from "../words/words";
@@ -87,23 +88,15 @@ function useFrameDrag(onStep: (by: Point) => void, onClick?: () => void) {
 
 /** Moves a frame with what it held when it was taken. */
 export function useMovedFrame(key: string) {
-  const held = useRef<ReturnType<typeof heldBy> | null>(null);
-  const step = (by: Point) => {
-    const { graph } = activeTab();
-    const group = frameOf(graph, key);
-    if (group === undefined) return;
-    held.current ??= heldBy(graph, group);
-    const taken = held.current;
-    const from = taken.frames[key] ?? group.position;
-    const to = gridStep({ x: from.x + by.x, y: from.y + by.y });
-    const whole = { x: to.x - from.x, y: to.y - from.y };
-    edit("Move the group", (draft) => moveHeld(draft, taken, whole), `group ${key}`);
-  };
-  const { press, drag, release } = useFrameDrag(step, () => selectFrame(key));
+  const move = useRef(frameMover(key));
+  const { press, drag, release } = useFrameDrag(
+    (by) => move.current(by),
+    () => selectFrame(key),
+  );
   return {
     onPointerDown: (event: PointerEvent<HTMLElement>) => {
       if (event.button !== 0 || isControl(event.target)) return;
-      held.current = null;
+      move.current = frameMover(key);
       press(event);
     },
     onPointerMove: drag,

@@ -1,22 +1,31 @@
-/** Dragging painted nodes: in the overview there is no element that could be taken hold of. */
+/**
+ * Dragging what is painted, nodes and frames: in the overview there is no element that could be
+ * taken hold of.
+ */
 import type { useReactFlow } from "@xyflow/react";
 import { type RefObject, useEffect } from "react";
 import type { Point } from "../document/graph";
+import { useArranging } from "../state/arranging";
 import { dragTo, endDrag } from "../state/moving";
+import { frameMover } from "../state/movingFrames";
 import { cornerOf } from "../state/shape";
 import { activeTab, select } from "../state/studio";
 import type { FlowEdge, FlowNode } from "./flow";
+import { frameAt } from "./frameTitles";
 import { nodeAt } from "./nodeAt";
 
 type Flow = ReturnType<typeof useReactFlow<FlowNode, FlowEdge>>;
 
+/** Told how far the pointer has gone since it was pressed. */
+type Step = (by: Point) => void;
+
 interface Held {
   pointer: number;
-  node: string;
   screen: Point;
   start: Point;
-  /** Where the nodes were; null until the pointer has gone some way. */
-  from: ReadonlyMap<string, Point> | null;
+  begin: () => Step;
+  /** Null until the pointer has gone some way. */
+  step: Step | null;
 }
 
 const CLICK = 4;
@@ -47,10 +56,10 @@ function hear(element: HTMLElement, flow: Flow): () => void {
       return;
     }
     const start = at(event);
-    const node = nodeAt(start);
-    if (node === null) return;
+    const begin = beginAt(start, flow.getZoom());
+    if (begin === null) return;
     const screen = { x: event.clientX, y: event.clientY };
-    held = { pointer: event.pointerId, node, screen, start, from: null };
+    held = { pointer: event.pointerId, screen, start, begin, step: null };
   };
   const keepView = (event: MouseEvent) => {
     if (held !== null) takeFromView(event);
@@ -58,19 +67,16 @@ function hear(element: HTMLElement, flow: Flow): () => void {
   const move = (event: PointerEvent) => {
     if (held === null || event.pointerId !== held.pointer) return;
     const { screen, start } = held;
-    if (held.from === null) {
+    if (held.step === null) {
       if (Math.hypot(event.clientX - screen.x, event.clientY - screen.y) < CLICK) return;
-      if (!activeTab().selected.includes(held.node)) select([held.node]);
-      held.from = cornersOf(activeTab().selected);
+      held.step = held.begin();
       dragged = true;
     }
     const now = at(event);
-    const by = { x: now.x - start.x, y: now.y - start.y };
-    const wished = [...held.from].map(([key, { x, y }]) => [key, { x: x + by.x, y: y + by.y }]);
-    dragTo(Object.fromEntries(wished));
+    held.step({ x: now.x - start.x, y: now.y - start.y });
   };
   const release = () => {
-    if (held?.from != null) endDrag();
+    if (held?.step != null) endDrag();
     held = null;
   };
   /** A drag is no click on what it ended over. */
@@ -93,6 +99,31 @@ function hear(element: HTMLElement, flow: Flow): () => void {
     window.removeEventListener("pointercancel", release);
     release();
   };
+}
+
+/** What is at a place of the graph, and begins to be dragged; null where nothing is. */
+function beginAt(at: Point, zoom: number): (() => Step) | null {
+  const frame = frameAt(at, zoom);
+  if (frame !== null) return () => takeFrame(frame);
+  const node = nodeAt(at);
+  return node === null ? null : () => takeNodes(node);
+}
+
+/** Whether something that is painted at a place of the graph can be taken hold of. */
+export function isHeldAt(at: Point, zoom: number): boolean {
+  return beginAt(at, zoom) !== null;
+}
+
+function takeFrame(key: string): Step {
+  useArranging.setState({ dragging: true });
+  return frameMover(key);
+}
+
+function takeNodes(node: string): Step {
+  if (!activeTab().selected.includes(node)) select([node]);
+  const from = [...cornersOf(activeTab().selected)];
+  return (by) =>
+    dragTo(Object.fromEntries(from.map(([key, { x, y }]) => [key, { x: x + by.x, y: y + by.y }])));
 }
 
 /** The view is not moved by what moves nodes. */

@@ -14,6 +14,16 @@ import { cornerOf, outputType, shapeFor, showsPictures, TITLE } from "../state/s
 import { titleOf } from "../state/studio";
 import { endsOf, pathOf, traceLink, type WireShape } from "../state/wires";
 import { FOLD } from "./flow";
+import {
+  FONT,
+  type FrameTitle,
+  fontOf,
+  frameTitles,
+  LETTER,
+  openFrames,
+  rulerOf,
+  shortened,
+} from "./frameTitles";
 
 /** What is drawn of a document beside itself. */
 export interface Looks {
@@ -43,7 +53,7 @@ type Css = (colour: string) => string;
 
 export function drawingOf(graph: Graph, looks: Looks): Drawing {
   const { catalog, shows } = looks;
-  const { folds, hidden, hiddenFrames } = foldingOf(graph);
+  const { folds, hidden } = foldingOf(graph);
   const boxes = new Map<string, Box>();
   const titles = new Map<string, string>();
   const [bodies, faded] = [new Path2D(), new Path2D()];
@@ -60,7 +70,6 @@ export function drawingOf(graph: Graph, looks: Looks): Drawing {
     const paint = paintOf(node, isNote(node) ? NOTE_COLOUR : undefined);
     pathIn(heads, paint?.["--paint"] ?? "var(--header)").rect(box.x, box.y, width, TITLE);
   }
-  const folded = new Set(folds.map(({ group }) => group.key));
   for (const { group, width, height } of folds) {
     const box: Box = { ...group.position, width, height };
     boxes.set(FOLD + group.key, box);
@@ -68,9 +77,9 @@ export function drawingOf(graph: Graph, looks: Looks): Drawing {
     bodies.rect(box.x, box.y, width, height);
     pathIn(heads, frameColour(group.color) ?? GROUP).rect(box.x, box.y, width, TITLE);
   }
-  const groups = graph.groups.filter(({ key }) => !folded.has(key) && !hiddenFrames.has(key));
   const links: string[] = [];
   const wires = wiresOf(graph, graph.linkOrder, looks, links);
+  const groups = openFrames(graph);
   return { graph, groups, boxes, bodies, faded, heads, wires, links, titles };
 }
 
@@ -186,8 +195,6 @@ function paintGroup(context: CanvasRenderingContext2D, group: Group, css: Css, z
 
 /** The smallest box, in pixels, that has room for its title. */
 const TITLED = 40;
-const LETTER = 0.58;
-const FONT = "system-ui, sans-serif";
 
 /** Titles of nodes where there is room, and of groups, large: those are how one finds one's way. */
 export function paintWords(
@@ -211,10 +218,9 @@ export function paintWords(
     });
   }
   context.globalAlpha = 1;
-  // Those of the largest first: a title that would lie on another is left out.
-  const taken: Box[] = [];
-  const bySize = [...drawn.groups].sort((one, other) => areaOf(other) - areaOf(one));
-  for (const group of bySize) paintGroupTitle(context, group, area, css, zoom, taken);
+  for (const title of frameTitles(drawn.groups, zoom, rulerOf(context))) {
+    if (overlaps(title.box, area)) paintFrameTitle(context, title, css);
+  }
 }
 
 /** A title in as many lines of whole words as there is room for. */
@@ -245,42 +251,19 @@ export function linesOf(
   return shown;
 }
 
-function shortened(text: string, letters: number): string {
-  return text.length <= letters ? text : `${text.slice(0, Math.max(letters - 1, 1))}\u2026`;
-}
-
-function paintGroupTitle(
+function paintFrameTitle(
   context: CanvasRenderingContext2D,
-  { title, position, size, color }: Group,
-  area: Box,
+  { group, text, letter, box }: FrameTitle,
   css: Css,
-  zoom: number,
-  taken: Box[],
 ): void {
-  if (title === "" || !overlaps({ ...position, ...size }, area)) return;
-  const widest = size.width / (title.length * LETTER + 1);
-  const letter = Math.min(20 / zoom, Math.max(widest, 11 / zoom), size.height / 2);
-  if (letter * zoom < 8) return;
-  context.font = `700 ${letter}px ${FONT}`;
-  const pad = letter * 0.35;
-  const letters = Math.max(Math.floor((size.width - 2 * pad) / (letter * LETTER)), 1);
-  const text = shortened(title, letters);
-  const above = position.y - letter * 1.35;
-  const width = context.measureText(text).width + 2 * pad;
-  const ground: Box = { x: position.x, y: above, width, height: letter * 1.35 };
-  if (taken.some((each) => overlaps(each, ground))) return;
-  taken.push(ground);
   // On a ground of its own: it lies over the wires that cross the frame's edge.
   context.fillStyle = css("var(--canvas)");
   context.globalAlpha = 0.8;
-  context.fillRect(ground.x, ground.y, ground.width, ground.height);
+  context.fillRect(box.x, box.y, box.width, box.height);
   context.globalAlpha = 1;
-  context.fillStyle = mixed(css(frameColour(color) ?? GROUP), css("var(--text)"));
-  context.fillText(text, position.x + pad, above + letter * 0.18);
-}
-
-function areaOf({ size }: Group): number {
-  return size.width * size.height;
+  context.font = fontOf(letter);
+  context.fillStyle = mixed(css(frameColour(group.color) ?? GROUP), css("var(--text)"));
+  context.fillText(text, box.x + letter * 0.35, box.y + letter * 0.18);
 }
 
 function mixed(one: string, other: string): string {

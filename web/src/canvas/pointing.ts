@@ -1,6 +1,8 @@
 /** Clicks, double clicks and drops on the canvas, on what is built and on what is painted. */
 import type { useReactFlow } from "@xyflow/react";
 import { type DragEvent, type MouseEvent, type RefObject, useMemo } from "react";
+import type { Box } from "../document/arrange";
+import { frameBox, frameOf } from "../document/frames";
 import type { Point } from "../document/graph";
 import { DRAGGED } from "../state/dragged";
 import { openFile } from "../state/files";
@@ -13,6 +15,7 @@ import { useView } from "../state/view";
 import { clickNode } from "./clickNode";
 import { clickWire } from "./clickWire";
 import type { FlowEdge, FlowNode } from "./flow";
+import { frameAt } from "./frameTitles";
 import { nodeAt } from "./nodeAt";
 import { paintedWireAt } from "./paintedWires";
 
@@ -31,12 +34,16 @@ export function usePointing(
   { overview, isPainted }: Painted,
 ) {
   return useMemo(() => {
-    const screenOf = ({ clientX: x, clientY: y }: MouseEvent) => ({ x, y });
     const exactly = (event: MouseEvent) =>
       flow.screenToFlowPosition(screenOf(event), { snapToGrid: false });
     const pane = {
       onPaneClick: (event: MouseEvent) => {
         const at = exactly(event);
+        const frame = overview ? frameAt(at, flow.getZoom()) : null;
+        if (frame !== null) {
+          void import("../state/framing").then((room) => room.selectFrame(frame));
+          return;
+        }
         const key = overview ? nodeAt(at) : null;
         const wire = isPainted ? paintedWireAt(at, flow.getZoom()) : null;
         if (wire !== null) clickWire(event, wire);
@@ -50,35 +57,52 @@ export function usePointing(
     const box = {
       onDoubleClick: (event: MouseEvent) => {
         if (enterAt(event.target) || !isPane(event.target)) return;
-        const key = overview ? nodeAt(exactly(event)) : null;
+        const at = exactly(event);
+        const frame = overview ? frameAt(at, flow.getZoom()) : null;
+        const key = overview && frame === null ? nodeAt(at) : null;
         if (key !== null && isInstance(activeTab(), key)) {
           enter(key);
           return;
         }
-        const bounds = key === null ? null : boundsOf(activeTab().graph, [key]);
+        const bounds = boundsAt(key, frame);
         if (bounds !== null) void flow.fitBounds(bounds, { padding: 0.6, duration: gliding(240) });
         else {
           const screen = screenOf(event);
-          const at = flow.screenToFlowPosition(screen);
-          useView.setState({ palette: { screen, at, pulled: null } });
+          const place = flow.screenToFlowPosition(screen);
+          useView.setState({ palette: { screen, at: place, pulled: null } });
         }
       },
       onDragOver: (event: DragEvent) => event.preventDefault(),
-      onDrop: (event: DragEvent) => {
-        event.preventDefault();
-        const screen = screenOf(event);
-        const dragged = event.dataTransfer.getData(DRAGGED);
-        const { target } = event;
-        if (dragged !== "") {
-          void import("../state/results").then((room) => room.takeDropped(dragged, target, screen));
-          return;
-        }
-        const [file] = event.dataTransfer.files;
-        if (file !== undefined) void openFile(file, flow.screenToFlowPosition(screen));
-      },
+      onDrop: (event: DragEvent) => drop(event, flow),
     };
     return { pane, box };
   }, [flow, pointer, overview, isPainted]);
+}
+
+/** Takes in a result from the dock, or a file from elsewhere. */
+function drop(event: DragEvent, flow: Flow): void {
+  event.preventDefault();
+  const screen = screenOf(event);
+  const dragged = event.dataTransfer.getData(DRAGGED);
+  const { target } = event;
+  if (dragged !== "") {
+    void import("../state/results").then((room) => room.takeDropped(dragged, target, screen));
+    return;
+  }
+  const [file] = event.dataTransfer.files;
+  if (file !== undefined) void openFile(file, flow.screenToFlowPosition(screen));
+}
+
+function screenOf({ clientX: x, clientY: y }: MouseEvent): Point {
+  return { x, y };
+}
+
+/** How much of the graph a node or a frame takes up. */
+function boundsAt(node: string | null, frame: string | null): Box | null {
+  const { graph } = activeTab();
+  const group = frameOf(graph, frame ?? "");
+  if (group !== undefined) return frameBox(group);
+  return node === null ? null : boundsOf(graph, [node]);
 }
 
 /** Goes into the instance of a subgraph that was double-clicked, if it was one. */

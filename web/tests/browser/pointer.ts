@@ -31,6 +31,7 @@ export async function viewOf(page: Page) {
     return { x: (box?.left ?? 0) + e, y: (box?.top ?? 0) + f, scale: a };
   });
   return {
+    scale,
     onScreen: (at: Place): Place => ({ x: x + at.x * scale, y: y + at.y * scale }),
     /** The corner of what is on the screen, in the graph's measures. */
     inGraph: async (element: Locator): Promise<Place> => {

@@ -1,4 +1,4 @@
-/** What a click selects, and what a drag moves, where several nodes are selected. */
+/** What a click selects and what a drag moves, of several nodes, near and from afar. */
 import type { Page } from "playwright-core";
 import { expect, test } from "vitest";
 import { eachPage } from "./eachPage";
@@ -124,4 +124,23 @@ test("a click on one of several painted nodes selects it alone; a drag moves all
   await page.keyboard.press("Escape");
   await page.getByRole("button", { name: "Show all" }).click();
   await expect.poll(() => heights("One", "Three")).toEqual([300, 300]);
+});
+
+test("a frame that is painted from afar is dragged by its title, with all that lies in it", async () => {
+  await open([FRAME]);
+  await goFar(page);
+  const { onScreen, scale } = await viewOf(page);
+  const corner = onScreen({ x: FRAME.bounding[0] ?? 0, y: FRAME.bounding[1] ?? 0 });
+  const grip = { x: corner.x + 12, y: corner.y - 8 };
+  await drag(page, grip, { x: grip.x, y: grip.y + 300 * scale });
+  await page.mouse.up();
+  // A click on it selects what lies in it, as at other zooms.
+  await page.mouse.click(grip.x, grip.y + 300 * scale);
+  await page.getByRole("toolbar", { name: "Selected nodes" }).waitFor();
+  await page.keyboard.press("Escape");
+  await page.getByRole("button", { name: "Show all" }).click();
+  await expect.poll(() => heights("One", "Two", "Three")).toEqual([300, 50, 0]);
+  await frame().getByRole("textbox").waitFor();
+  await page.keyboard.press("Control+z");
+  await expect.poll(() => heights("One", "Two", "Three")).toEqual([0, 50, 0]);
 });
