@@ -11,12 +11,11 @@ import {
   useReactFlow,
   useStore,
 } from "@xyflow/react";
-import { type MouseEvent, useEffect, useMemo, useRef, useState } from "react";
+import { type MouseEvent, useEffect, useRef, useState } from "react";
 import { resizeNode } from "../document/edit";
 import type { Point, Size } from "../document/graph";
 import { useArranging } from "../state/arranging";
 import { dragTo } from "../state/moving";
-import { useRuns } from "../state/runs";
 import { useSetting } from "../state/settings";
 import { boundsOfAll, TITLE } from "../state/shape";
 import {
@@ -25,9 +24,7 @@ import {
   endThread,
   select,
   setViewport,
-  type Tab,
   useActive,
-  useStudio,
   type Viewport,
 } from "../state/studio";
 import { t } from "../words/words";
@@ -37,8 +34,8 @@ import { useCanvasHandle } from "./clipboard";
 import { disconnect, joinEnds, letGo, mayJoin, reconnect, startPulling } from "./connecting";
 import { isHeldAt, useDragging } from "./dragging";
 import { goOnDragging, startDrag, stopDrag } from "./entering";
-import { type FlowEdge, type FlowNode, Projection } from "./flow";
-import { foldEdges, foldNodes } from "./folding";
+import { placeShown, useFed } from "./feeding";
+import type { FlowEdge, FlowNode } from "./flow";
 import { NodeCard } from "./NodeCard";
 import { nodeAt } from "./nodeAt";
 import { usePaintedWires } from "./paintedWires";
@@ -78,7 +75,6 @@ const MIN_ZOOM = 0.05;
 const FIRST_PADDING = 0.06;
 /** The library takes in anew whatever is not the same object as before: nothing is made as it draws. */
 const ADDING = ["Shift", "Control", "Meta"];
-const NO_NODES: FlowNode[] = [];
 const NO_EDGES: FlowEdge[] = [];
 
 /** What the library is given once: it takes in anew whatever is not the same object as before. */
@@ -119,7 +115,7 @@ const ALWAYS = {
 } as const satisfies ReactFlowProps<FlowNode, FlowEdge>;
 
 export function Canvas() {
-  const shown = useActive((tab) => [tab.id, ...tab.level].join(":"));
+  const shown = useActive(placeShown);
   return (
     <ReactFlowProvider key={shown}>
       <Board />
@@ -129,14 +125,13 @@ export function Canvas() {
 
 function Board() {
   const flow = useReactFlow<FlowNode, FlowEdge>();
-  const tab = useActive((each) => each);
-  const [firstView] = useState(() => tab.viewport ?? guessedView());
+  const [firstView] = useState(() => activeTab().viewport ?? guessedView());
   // Until the library has looked at the page it knows no view, and would build every node.
   const overview = useStore(
     ({ width, transform }) => (width === 0 ? firstView.zoom : transform[2]) < OVERVIEW_BELOW,
   );
   const fading = useFading(overview);
-  const { nodes, edges } = useProjected(tab);
+  const { nodes, edges } = useFed(overview);
   const box = useRef<HTMLElement>(null);
   const pointer = useCanvasHandle(flow, box);
   useFirstView(flow, box);
@@ -163,7 +158,7 @@ function Board() {
       {...hears.box}
     >
       <ReactFlow<FlowNode, FlowEdge>
-        nodes={overview ? NO_NODES : nodes}
+        nodes={nodes}
         edges={overview ? NO_EDGES : wires.edges}
         {...ALWAYS}
         {...hears.pane}
@@ -182,7 +177,7 @@ function Board() {
       </ReactFlow>
       <Above />
       <ContextMenu box={box} painted={painted} />
-      {tab.graph.order.length === 0 && <Empty />}
+      <Empty />
     </section>
   );
 }
@@ -198,22 +193,6 @@ function Above() {
       <SelectionBar />
     </>
   );
-}
-
-/** The document as the library draws it. */
-function useProjected(tab: Tab): { nodes: FlowNode[]; edges: FlowEdge[] } {
-  const catalog = useStudio((state) => state.catalog);
-  const shown = useRuns((state) => state.shown);
-  const [projection] = useState(() => new Projection());
-  const nodes = useMemo(
-    () => foldNodes(projection.nodes(tab, catalog, shown), tab.graph),
-    [projection, tab, catalog, shown],
-  );
-  const edges = useMemo(
-    () => foldEdges(projection.edges(tab, catalog), tab.graph),
-    [projection, tab, catalog],
-  );
-  return { nodes, edges };
 }
 
 const FADE = 160;
@@ -243,6 +222,8 @@ function onEdgeClick(event: MouseEvent, wire: FlowEdge): void {
 }
 
 function Empty() {
+  const isEmpty = useActive((tab) => tab.graph.order.length === 0);
+  if (!isEmpty) return null;
   return (
     <div className="empty-canvas">
       <p>{t("Double-click to add a node, or drop a workflow or a picture made with one here.")}</p>

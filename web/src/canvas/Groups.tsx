@@ -28,13 +28,13 @@ import { t } from "../words/words";
 import { openMenu } from "./menus";
 
 export function Groups() {
-  const graph = useActive((tab) => tab.graph);
+  const groups = useActive((tab) => tab.graph.groups);
+  const { folds, hiddenFrames } = useActive((tab) => foldingOf(tab.graph));
   const scale = useTitleScale();
-  const { folds, hiddenFrames } = foldingOf(graph);
   const folded = new Set(folds.map((each) => each.group.key));
   return (
     <ViewportPortal>
-      {graph.groups.map((each) =>
+      {groups.map((each) =>
         folded.has(each.key) || hiddenFrames.has(each.key) ? null : (
           <Frame key={each.key} group={each} scale={scale} />
         ),

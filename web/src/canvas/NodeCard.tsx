@@ -7,6 +7,7 @@ import { type GraphNode, MODE } from "../document/graph";
 import { previewsOf } from "../document/previews";
 import { rename } from "../state/actions";
 import { paintOf } from "../state/colours";
+import { useContent } from "../state/content";
 import { colourOf, familyOf } from "../state/kinds";
 import { idleIn } from "../state/passing";
 import { isInstance, useRunOf } from "../state/places";
@@ -25,8 +26,15 @@ import { useRoving } from "./roving";
 import { Shown } from "./Shown";
 import { WidgetField } from "./WidgetField";
 
-export const NodeCard = memo(function NodeCard({ id, selected }: NodeProps<FlowNode>) {
-  const node = useActive((tab) => tab.graph.nodes[id]);
+/** Where it lies is the library's to say: a card that is dragged is not drawn anew. */
+export const NodeCard = memo(Card, isSameCard);
+
+function isSameCard(one: NodeProps<FlowNode>, other: NodeProps<FlowNode>): boolean {
+  return one.id === other.id && one.selected === other.selected;
+}
+
+function Card({ id, selected }: NodeProps<FlowNode>) {
+  const node = useContent(id);
   const schema = useStudio((state) => (node === undefined ? undefined : state.catalog[node.type]));
   const { run, shown, preview: made, sentences } = useRunOf(id);
   const idle = useStudio((state) => idleIn(activeOf(state).graph, state.catalog).nodes.has(id));
@@ -84,7 +92,7 @@ export const NodeCard = memo(function NodeCard({ id, selected }: NodeProps<FlowN
       )}
     </div>
   );
-});
+}
 
 function classesOf({ mode, collapsed }: GraphNode): (string | false)[] {
   return [
@@ -109,7 +117,7 @@ interface TitleProps {
 }
 
 function Title({ node: id, run, sentences, idle }: TitleProps) {
-  const node = useActive((tab) => tab.graph.nodes[id]);
+  const node = useContent(id);
   const schema = useStudio((state) => (node === undefined ? undefined : state.catalog[node.type]));
   const [renaming, setRenaming] = useState(false);
   if (node === undefined) return null;

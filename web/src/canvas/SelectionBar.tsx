@@ -30,7 +30,7 @@ export function SelectionBar() {
   const selected = useActive((tab) => tab.selected);
   const busy = useArranging(({ marquee, dragging }) => marquee !== null || dragging);
   const wanted = useSetting("calotype.selectionBar");
-  const graph = useActive((tab) => (selected.length === 0 ? null : tab.graph));
+  const graph = useActive((tab) => (busy || selected.length === 0 ? null : tab.graph));
   if (graph === null || busy || !wanted) return null;
   const box = selectedBox(selected);
   return box === null ? null : <Bar box={overTitles(box, graph)} />;

@@ -1,12 +1,13 @@
 /** A field on a node: its socket, for a wire that brings the value instead, and what is edited. */
 import { Handle, Position } from "@xyflow/react";
 import type { GraphNode } from "../document/graph";
+import { useContent } from "../state/content";
 import { pluginWidgetOf, useExtensions } from "../state/extensions";
 import { menuOf } from "../state/fieldActions";
 import { useField } from "../state/fields";
 import { colourOf } from "../state/kinds";
 import type { WidgetRow } from "../state/rows";
-import { schemaOf, useActive } from "../state/studio";
+import { schemaOf } from "../state/studio";
 import { Field } from "../widgets/Field";
 import { FieldMenu } from "../widgets/FieldMenu";
 import { markOf, usePulled } from "./pulling";
@@ -17,7 +18,7 @@ interface Props {
 }
 
 export function WidgetField({ node: id, row }: Props) {
-  const node = useActive((tab) => tab.graph.nodes[id]);
+  const node = useContent(id);
   return node === undefined ? null : <Known node={node} row={row} />;
 }
 

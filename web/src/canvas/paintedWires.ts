@@ -3,7 +3,7 @@
  * at are elements as ever, so that a painted wire becomes one when the pointer comes near it.
  */
 import { type ReactFlowState, useReactFlow, useStore, useStoreApi } from "@xyflow/react";
-import { type RefObject, useCallback, useEffect, useMemo, useRef, useState } from "react";
+import { type RefObject, useEffect, useMemo, useRef, useState } from "react";
 import type { Point } from "../document/graph";
 import { wireAt } from "../state/connecting";
 import { useWiring } from "../state/wiring";
@@ -46,14 +46,19 @@ export function usePaintedWires(
 /** Whether more wires are on the screen than the page can well hold. */
 function useMany(edges: readonly FlowEdge[], overview: boolean): boolean {
   const before = useRef(false);
-  const choose = useCallback(
-    (state: ReactFlowState) => {
+  const choose = useMemo(() => {
+    let counted: Partial<ReactFlowState> = {};
+    return (state: ReactFlowState) => {
+      const { transform, width, height } = state;
+      // By the view alone: what is dragged makes them neither many nor few.
+      const isSame = counted.width === width && counted.height === height;
+      if (isSame && counted.transform === transform && width > 0) return before.current;
+      counted = { transform, width, height };
       const least = before.current ? FEW : MANY;
       before.current = !overview && edges.length > least && seenOf(edges, state, least) > least;
       return before.current;
-    },
-    [edges, overview],
-  );
+    };
+  }, [edges, overview]);
   return useStore(choose);
 }
 

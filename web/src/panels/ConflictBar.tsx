@@ -1,33 +1,34 @@
 /** Says that the file of the open document is not what it was, and what can be done: nothing is lost. */
 import { TriangleAlert, X } from "lucide-react";
 import { endConflict, keepBoth, openTheirs, overwriteTheirs, useConflicts } from "../state/saving";
-import { useActive } from "../state/studio";
+import { activeTab, useActive } from "../state/studio";
 import { t } from "../words/words";
 import "./conflict.css";
 
 export function ConflictBar() {
-  const tab = useActive((each) => each);
-  const conflict = useConflicts(({ conflicts }) => conflicts[tab.id]);
+  const id = useActive((each) => each.id);
+  const name = useActive((each) => each.name);
+  const conflict = useConflicts(({ conflicts }) => conflicts[id]);
   if (conflict === undefined) return null;
   return (
     <div className="conflict" role="alert">
       <TriangleAlert size={16} aria-hidden />
       <p>
         {t("The file of {{name}} was changed by another window or program since it was opened.", {
-          name: tab.name,
+          name,
         })}
       </p>
-      <button type="button" onClick={() => void keepBoth(tab)}>
+      <button type="button" onClick={() => void keepBoth(activeTab())}>
         {t("Keep both")}
       </button>
       <button
         type="button"
         title={t("What is there now stays among the versions.")}
-        onClick={() => void overwriteTheirs(tab, conflict)}
+        onClick={() => void overwriteTheirs(activeTab(), conflict)}
       >
         {t("Replace theirs")}
       </button>
-      <button type="button" onClick={() => openTheirs(tab, conflict)}>
+      <button type="button" onClick={() => openTheirs(activeTab(), conflict)}>
         {t("Open theirs")}
       </button>
       <button
@@ -35,7 +36,7 @@ export function ConflictBar() {
         className="ghost"
         aria-label={t("Decide later")}
         title={t("Decide later")}
-        onClick={() => endConflict(tab.id)}
+        onClick={() => endConflict(id)}
       >
         <X size={14} aria-hidden />
       </button>

@@ -12,16 +12,18 @@ import "./run.css";
 import { bytesOf, spanOf } from "../words/format";
 
 export function Health({ node }: { node: GraphNode }) {
-  const tab = useActive((each) => each);
-  const report = useRuns((state) => state.problems[tab.id]);
+  const open = useActive((each) => each.id);
+  const report = useRuns((state) => state.problems[open]);
+  const { node_errors = {}, missing = {} } = report ?? {};
+  const isWell = Object.keys(node_errors).length + Object.keys(missing).length === 0;
+  const tab = useActive((each) => (isWell ? null : each));
   const errors = useRuns((state) => state.errors);
   const { run } = useRunOf(node.key);
-  const id = promptIdOf(tab, node.key);
+  const id = useActive((each) => promptIdOf(each, node.key));
   const isInside = (each: string) => each === id || each.startsWith(`${id}:`);
-  const problems = problemsOf(tab, report, {}).filter(
-    (each) => each.node !== null && isInside(each.node),
-  );
-  const start = placeOf(tab.id, "");
+  const all = tab === null ? [] : problemsOf(tab, report, {});
+  const problems = all.filter((each) => each.node !== null && isInside(each.node));
+  const start = placeOf(open, "");
   const failed = Object.keys(errors).find(
     (place) => place.startsWith(start) && isInside(place.slice(start.length)),
   );

@@ -4,6 +4,7 @@ import { viewUrl } from "../api/client";
 import type { InputSchema, NodeSchema } from "../api/types";
 import { type GraphNode, isBoundary } from "../document/graph";
 import { isNote } from "../document/notes";
+import { useContent } from "../state/content";
 import { inputsOf } from "../state/inputs";
 import { colourOf, familyOf } from "../state/kinds";
 import { isInstance, placeHere, problemsAt, runAt, useRunOf } from "../state/places";
@@ -23,9 +24,7 @@ const Wipe = part(() => import("../widgets/Wipe").then((room) => room.Wipe));
 
 export function Inspector() {
   const selected = useActive((tab) => tab.selected);
-  const node = useActive((tab) =>
-    selected.length === 1 ? tab.graph.nodes[selected[0] ?? ""] : undefined,
-  );
+  const node = useContent(selected.length === 1 ? selected[0] : undefined);
   return (
     <aside className="inspector" aria-label={t("Inspector")}>
       {node !== undefined ? (
@@ -131,16 +130,16 @@ function About({ node }: { node: GraphNode }) {
 
 /** What feeds each socket of a node. */
 function Wires({ node, inputs }: { node: GraphNode; inputs: readonly InputSchema[] }) {
-  const graph = useActive((each) => each.graph);
+  const links = useActive(({ graph }) => graph.links);
   if (inputs.length === 0) return null;
-  const linkOf = (name: string) => {
+  const sourceOf = (name: string) => {
     const key = node.inputs.find((each) => each.name === name)?.link;
-    return key == null ? undefined : graph.links[key];
+    return key == null ? undefined : links[key]?.from;
   };
   return (
     <dl className="wires">
       {inputs.map((input) => {
-        const source = graph.nodes[linkOf(input.name)?.from ?? ""];
+        const source = sourceOf(input.name);
         return (
           <div key={input.name}>
             <dt>
@@ -156,7 +155,7 @@ function Wires({ node, inputs }: { node: GraphNode; inputs: readonly InputSchema
                   {input.section === "optional" ? t("optional") : t("nothing yet")}
                 </span>
               ) : (
-                <button type="button" className="link" onClick={() => select([source.key])}>
+                <button type="button" className="link" onClick={() => select([source])}>
                   <SourceName node={source} />
                 </button>
               )}
@@ -174,7 +173,8 @@ function kindOf(node: GraphNode, schema: NodeSchema | undefined): string {
   return isSubgraph(schema) ? t("subgraph") : node.type;
 }
 
-function SourceName({ node }: { node: GraphNode }) {
-  const schema = useStudio((state) => state.catalog[node.type]);
-  return titleOf(node, schema);
+function SourceName({ node: key }: { node: string }) {
+  const node = useContent(key);
+  const schema = useStudio((state) => (node === undefined ? undefined : state.catalog[node.type]));
+  return node === undefined ? null : titleOf(node, schema);
 }

@@ -94,7 +94,8 @@ function snap(by: Point, { bounds, neighbours }: Drag): Point {
       grid: to === "both" || to === "grid" ? GRID : null,
     },
   );
-  useArranging.setState({ guides: found.guides });
+  const isNone = found.guides.length === 0 && useArranging.getState().guides.length === 0;
+  if (!isNone) useArranging.setState({ guides: found.guides });
   return { x: Math.round(by.x + found.by.x), y: Math.round(by.y + found.by.y) };
 }
 

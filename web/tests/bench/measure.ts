@@ -18,8 +18,10 @@ interface Counting {
 }
 
 const EVENTS = 30;
+/** A drag is longer: no event takes less than a frame, and the frames before and after it are none of its own. */
+const DRAGGED = 60;
 
-async function measured(page: Page, gesture: () => Promise<void>): Promise<Cost> {
+async function measured(page: Page, events: number, gesture: () => Promise<void>): Promise<Cost> {
   await page.evaluate(() => {
     const frames: number[] = [];
     const counting = window as unknown as Counting;
@@ -46,43 +48,67 @@ async function measured(page: Page, gesture: () => Promise<void>): Promise<Cost>
     delete counting.calotypeFrames;
     return taken;
   });
-  return { each: wall / EVENTS, p95: percentile(frames.slice(1), 0.95) };
+  return { each: wall / events, p95: percentile(frames.slice(1), 0.95) };
 }
 
 /** Pans with the middle button, there and back. */
 export function pan(page: Page, at: Place): Promise<Cost> {
-  return measured(page, async () => {
+  return measured(page, EVENTS, async () => {
     await page.mouse.move(at.x, at.y);
     await page.mouse.down({ button: "middle" });
-    await steps((step) => page.mouse.move(at.x + away(step) * 16, at.y + away(step) * 5));
+    await steps(EVENTS, (step) =>
+      page.mouse.move(at.x + away(step, EVENTS) * 16, at.y + away(step, EVENTS) * 5),
+    );
     await page.mouse.up({ button: "middle" });
   });
 }
 
 /** Wheels out, in, and out again, so that it ends where it began. */
 export function zoom(page: Page, at: Place): Promise<Cost> {
-  return measured(page, async () => {
+  return measured(page, EVENTS, async () => {
     await page.mouse.move(at.x, at.y);
-    await steps((step) => page.mouse.wheel(0, Math.abs(step - EVENTS / 2) < EVENTS / 4 ? -24 : 24));
+    await steps(EVENTS, (step) =>
+      page.mouse.wheel(0, Math.abs(step - EVENTS / 2) < EVENTS / 4 ? -24 : 24),
+    );
   });
 }
 
-/** Drags what lies there, there and back. */
-export function drag(page: Page, at: Place): Promise<Cost> {
-  return measured(page, async () => {
+/** Drags what lies there, there and back. Throws where an element lies there and does not follow. */
+export async function drag(page: Page, at: Place): Promise<Cost> {
+  const node = await page.evaluateHandle(
+    ({ x, y }) => document.elementFromPoint(x, y)?.closest(".react-flow__node") ?? null,
+    at,
+  );
+  const moves = await page.evaluateHandle((node) => {
+    const counted = { steps: 0 };
+    const count = (changes: unknown[]) => {
+      counted.steps += changes.length;
+    };
+    if (node !== null) new MutationObserver(count).observe(node, { attributeFilter: ["style"] });
+    return counted;
+  }, node);
+  const cost = await measured(page, DRAGGED, async () => {
     await page.mouse.move(at.x, at.y);
     await page.mouse.down();
-    await steps((step) => page.mouse.move(at.x + away(step) * 9, at.y + away(step) * 6));
+    await steps(DRAGGED, (step) =>
+      page.mouse.move(at.x + away(step, DRAGGED) * 9, at.y + away(step, DRAGGED) * 6),
+    );
     await page.mouse.up();
   });
+  const stays = await page.evaluate(({ node, moves }) => node !== null && moves.steps < 10, {
+    node,
+    moves,
+  });
+  if (stays) throw new Error("What was dragged did not follow the pointer.");
+  return cost;
 }
 
-function away(step: number): number {
-  return step < EVENTS / 2 ? step + 1 : EVENTS - 1 - step;
+function away(step: number, events: number): number {
+  return step < events / 2 ? step + 1 : events - 1 - step;
 }
 
-async function steps(take: (step: number) => Promise<void>): Promise<void> {
-  for (let step = 0; step < EVENTS; step += 1) await take(step);
+async function steps(events: number, take: (step: number) => Promise<void>): Promise<void> {
+  for (let step = 0; step < events; step += 1) await take(step);
 }
 
 export function median(values: readonly number[]): number {
