@@ -3,21 +3,21 @@ import { useEffect, useState } from "react";
 import type { Declared } from "./api/extensions";
 import { Boundary } from "./panels/Boundary";
 import { Screen, Sheets } from "./Screen";
-import { watchProblems } from "./state/checking";
 import { addCommands } from "./state/commands";
 import { FIRST } from "./state/commands/first";
 import { addPluginCommands, useExtensions } from "./state/extensions";
-import { fieldServices } from "./state/fieldServices";
-import { refreshCatalog } from "./state/files";
-import { keepJournals } from "./state/keeping";
+import { fieldServices } from "./state/fields/fieldServices";
+import { refreshCatalog } from "./state/files/files";
+import { keepJournals } from "./state/files/keeping";
+import { restore } from "./state/files/restore";
+import { watchVersions } from "./state/files/versions";
 import { hearKeys } from "./state/keymap";
-import { restore } from "./state/restore";
-import { connect, refreshJobs, runOnChange, showLastResults } from "./state/running";
+import { watchProblems } from "./state/runs/checking";
+import { connect, refreshJobs, runOnChange, showLastResults } from "./state/runs/running";
+import { watchRun } from "./state/runs/watch";
 import { loadSettings, setting, useSetting } from "./state/settings";
 import { activeTab } from "./state/studio";
-import { watchVersions } from "./state/versions";
 import { keepView, tellError, wordsOf } from "./state/view";
-import { watchRun } from "./state/watch";
 import { fetchedAgain } from "./widgets/fetchedAgain";
 import { FieldServicesContext } from "./widgets/services";
 import { type Language, speak, t } from "./words/words";
@@ -94,8 +94,8 @@ function useStage(): Stage {
       setStage("ready");
       const rest = [
         fetchedAgain(() => import("./state/app"), tellError),
-        fetchedAgain(() => import("./state/missing"), tellError),
-        fetchedAgain(() => import("./state/saving"), tellError),
+        fetchedAgain(() => import("./state/files/missing"), tellError),
+        fetchedAgain(() => import("./state/files/saving"), tellError),
       ] as const;
       const [{ watchApps }, { watchMissing }, { watchSaved }] = await Promise.all(rest);
       if (!ended) endings.push(watchApps(), watchMissing(), watchSaved());

@@ -29,8 +29,8 @@ const ENTRIES = new Set(["src/main.tsx", "src/document/tidyWorker.ts"]);
 const COLOURS_AS_DATA = new Set([
   "src/document/notes.ts",
   "src/panels/mask/MaskStage.ts",
-  "src/state/colours.ts",
-  "src/state/widgets.ts",
+  "src/state/nodes/colours.ts",
+  "src/state/nodes/widgets.ts",
   "src/widgets/ColorField.tsx",
 ]);
 

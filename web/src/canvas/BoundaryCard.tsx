@@ -2,9 +2,9 @@
 import { Handle, type NodeProps, Position } from "@xyflow/react";
 import { memo } from "react";
 import { INPUTS } from "../document/graph";
-import { colourOf, familyOf } from "../state/kinds";
-import type { SocketRow } from "../state/rows";
-import { shapeOf } from "../state/shape";
+import { colourOf, familyOf } from "../state/nodes/kinds";
+import type { SocketRow } from "../state/nodes/rows";
+import { shapeOf } from "../state/nodes/shape";
 import { useActive } from "../state/studio";
 import { t } from "../words/words";
 import type { FlowNode } from "./flow";

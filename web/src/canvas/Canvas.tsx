@@ -14,10 +14,10 @@ import {
 import { type MouseEvent, useEffect, useRef, useState } from "react";
 import { resizeNode } from "../document/edit";
 import type { Point, Size } from "../document/graph";
-import { useArranging } from "../state/arranging";
-import { dragTo } from "../state/moving";
+import { useArranging } from "../state/editing/arranging";
+import { dragTo } from "../state/editing/moving";
+import { boundsOfAll, TITLE } from "../state/nodes/shape";
 import { useSetting } from "../state/settings";
-import { boundsOfAll, TITLE } from "../state/shape";
 import {
   activeTab,
   edit,

@@ -2,12 +2,12 @@
 import { useReactFlow } from "@xyflow/react";
 import { type RefObject, useEffect, useRef } from "react";
 import type { Point } from "../document/graph";
-import { paintSelected } from "../state/arranging";
-import { customPaint } from "../state/colours";
-import { paintFrame } from "../state/framing";
+import { paintSelected } from "../state/editing/arranging";
+import { paintFrame } from "../state/editing/framing";
+import { useWiring } from "../state/editing/wiring";
 import { isTyping } from "../state/keymap";
+import { customPaint } from "../state/nodes/colours";
 import { activeTab, endThread, select } from "../state/studio";
-import { useWiring } from "../state/wiring";
 import { Menu } from "../widgets/Menu";
 import { t } from "../words/words";
 import { closeMenu, itemsOf, openMenu, type Target, useAsked, useMenu } from "./menus";

@@ -1,6 +1,6 @@
 /** The marks of a comparison, brought when there is one. */
 import { Suspense } from "react";
-import { useDifference } from "../state/difference";
+import { useDifference } from "../state/results/difference";
 import { part } from "../widgets/part";
 
 const Marks = part(() => import("./DifferenceMarks").then((room) => room.DifferenceMarks));

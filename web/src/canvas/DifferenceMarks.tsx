@@ -1,14 +1,14 @@
 /** What differs from another workflow, on the canvas: added green, changed amber, removed as ghosts. */
 import { ViewportPortal } from "@xyflow/react";
 import type { Graph } from "../document/graph";
-import { useDifference } from "../state/difference";
-import { differenceOf } from "../state/differing";
-import { shows } from "../state/places";
-import { useRuns } from "../state/runs";
+import { endsOf, pathOf, svgPen, traceLink, type WireShape } from "../state/editing/wires";
+import { boundsOf } from "../state/nodes/shape";
+import { useDifference } from "../state/results/difference";
+import { differenceOf } from "../state/results/differing";
+import { shows } from "../state/runs/places";
+import { useRuns } from "../state/runs/runs";
 import { useSetting } from "../state/settings";
-import { boundsOf } from "../state/shape";
 import { schemaOf, type Tab, titleOf, useActive, useStudio } from "../state/studio";
-import { endsOf, pathOf, svgPen, traceLink, type WireShape } from "../state/wires";
 import "./difference.css";
 
 export function DifferenceMarks() {

@@ -1,7 +1,7 @@
 /** On an instance's title: the way into its subgraph. */
 import { LogIn } from "lucide-react";
-import { enter } from "../state/levels";
-import { isInstance } from "../state/places";
+import { enter } from "../state/editing/levels";
+import { isInstance } from "../state/runs/places";
 import { useActive } from "../state/studio";
 import { t } from "../words/words";
 import "./subgraphs.css";

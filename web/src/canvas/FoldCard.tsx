@@ -3,9 +3,9 @@ import { Handle, type NodeProps, Position, useUpdateNodeInternals } from "@xyflo
 import { useEffect } from "react";
 import { frameState } from "../document/frames";
 import { MODE } from "../document/graph";
-import { frameColour } from "../state/colours";
-import { type FoldRow, foldingOf } from "../state/folding";
-import { colourOf, familyOf } from "../state/kinds";
+import { frameColour } from "../state/nodes/colours";
+import { type FoldRow, foldingOf } from "../state/nodes/folding";
+import { colourOf, familyOf } from "../state/nodes/kinds";
 import { useActive } from "../state/studio";
 import { t } from "../words/words";
 import { type FlowNode, FOLD } from "./flow";

@@ -10,19 +10,19 @@ import {
 import { type MouseEvent, memo, type PointerEvent, useRef } from "react";
 import { frameBox, frameOf, frameState, placeFrame } from "../document/frames";
 import { type Group, MODE, type Point } from "../document/graph";
-import { useArranging } from "../state/arranging";
-import { frameColour } from "../state/colours";
-import { foldingOf } from "../state/folding";
+import { useArranging } from "../state/editing/arranging";
 import {
   renameFrame,
   selectFrame,
   setFrameMode,
   takeFrame,
   toggleFrameCollapsed,
-} from "../state/framing";
-import { gridStep } from "../state/moving";
-import { frameMover } from "../state/movingFrames";
-import { GRID } from "../state/shape";
+} from "../state/editing/framing";
+import { gridStep } from "../state/editing/moving";
+import { frameMover } from "../state/editing/movingFrames";
+import { frameColour } from "../state/nodes/colours";
+import { foldingOf } from "../state/nodes/folding";
+import { GRID } from "../state/nodes/shape";
 import { activeTab, edit, endThread, useActive } from "../state/studio";
 import { t } from "../words/words";
 import { openMenu } from "./menus";

@@ -1,7 +1,7 @@
 /** Inside a bypassed node: which input goes through to which output. */
-import { colourOf } from "../state/kinds";
-import { passedBy } from "../state/passing";
-import type { Shape } from "../state/rows";
+import { colourOf } from "../state/nodes/kinds";
+import { passedBy } from "../state/nodes/passing";
+import type { Shape } from "../state/nodes/rows";
 import { useActive } from "../state/studio";
 import { t } from "../words/words";
 import "./subgraphs.css";

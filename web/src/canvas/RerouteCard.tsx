@@ -1,9 +1,9 @@
 /** A reroute node: a pill with a socket at each end, and its title where it was given one. */
 import { Handle, type NodeProps, Position } from "@xyflow/react";
 import { memo } from "react";
-import { colourOf, familyOf } from "../state/kinds";
-import { passedType } from "../state/reroutes";
-import { shapeFor, TITLE } from "../state/shape";
+import { colourOf, familyOf } from "../state/nodes/kinds";
+import { passedType } from "../state/nodes/reroutes";
+import { shapeFor, TITLE } from "../state/nodes/shape";
 import { useActive } from "../state/studio";
 import { t } from "../words/words";
 import type { FlowNode } from "./flow";

@@ -3,14 +3,14 @@ import { type KeyboardEvent, type PointerEvent, useRef } from "react";
 import type { Point } from "../document/graph";
 import { linksThrough, moveReroutes } from "../document/reroute";
 import { canvas } from "../state/canvas";
-import { branchTo, pulledFrom, removePoints } from "../state/connecting";
-import { foldedEnds } from "../state/folding";
-import { colourOf } from "../state/kinds";
+import { branchTo, pulledFrom, removePoints } from "../state/editing/connecting";
+import { isHidden, useWiring } from "../state/editing/wiring";
+import { foldedEnds } from "../state/nodes/folding";
+import { colourOf } from "../state/nodes/kinds";
+import { GRID, outputType } from "../state/nodes/shape";
 import { useSetting } from "../state/settings";
-import { GRID, outputType } from "../state/shape";
 import { activeTab, edit, endThread, select, useActive, useStudio } from "../state/studio";
 import { useView } from "../state/view";
-import { isHidden, useWiring } from "../state/wiring";
 import { t } from "../words/words";
 
 const ARROWS: Readonly<Record<string, Point>> = {

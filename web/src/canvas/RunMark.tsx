@@ -1,7 +1,7 @@
 /** At a node's title: what the next run will do with it, how far it is now, what it took. */
 import { Check } from "lucide-react";
-import { costOf, markOf, rateOf, stepsLeft } from "../state/plan";
-import { type NodeRun, useRuns } from "../state/runs";
+import { costOf, markOf, rateOf, stepsLeft } from "../state/runs/plan";
+import { type NodeRun, useRuns } from "../state/runs/runs";
 import { useSetting } from "../state/settings";
 import { promptIdOf, useActive } from "../state/studio";
 import { t } from "../words/words";

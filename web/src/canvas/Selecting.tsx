@@ -3,9 +3,15 @@ import { useKeyPress, type useReactFlow, ViewportPortal } from "@xyflow/react";
 import { type RefObject, useEffect, useRef } from "react";
 import type { Boxes } from "../document/arrange";
 import type { Point } from "../document/graph";
-import { boxOutline, type Marquee, selectionBy, useArranging, type Way } from "../state/arranging";
-import { boxesOf } from "../state/boxes";
-import { placeFreely } from "../state/moving";
+import {
+  boxOutline,
+  type Marquee,
+  selectionBy,
+  useArranging,
+  type Way,
+} from "../state/editing/arranging";
+import { placeFreely } from "../state/editing/moving";
+import { boxesOf } from "../state/nodes/boxes";
 import { setting, useSetting } from "../state/settings";
 import { activeTab, select } from "../state/studio";
 import type { FlowEdge, FlowNode } from "./flow";

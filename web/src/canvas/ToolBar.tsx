@@ -1,6 +1,6 @@
 /** What dragging the empty canvas does: select by a box or a lasso, or move the view. */
 import { Hand, Lasso, type LucideIcon, MousePointer2 } from "lucide-react";
-import type { Tool } from "../state/arranging";
+import type { Tool } from "../state/editing/arranging";
 import { withKey } from "../state/keymap";
 import { changeSetting, useSetting } from "../state/settings";
 import { t } from "../words/words";

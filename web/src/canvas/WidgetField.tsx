@@ -1,12 +1,12 @@
 /** A field on a node: its socket, for a wire that brings the value instead, and what is edited. */
 import { Handle, Position } from "@xyflow/react";
 import type { GraphNode } from "../document/graph";
-import { useContent } from "../state/content";
 import { pluginWidgetOf, useExtensions } from "../state/extensions";
-import { menuOf } from "../state/fieldActions";
-import { useField } from "../state/fields";
-import { colourOf } from "../state/kinds";
-import type { WidgetRow } from "../state/rows";
+import { menuOf } from "../state/fields/fieldActions";
+import { useField } from "../state/fields/fields";
+import { useContent } from "../state/nodes/content";
+import { colourOf } from "../state/nodes/kinds";
+import type { WidgetRow } from "../state/nodes/rows";
 import { schemaOf } from "../state/studio";
 import { Field } from "../widgets/Field";
 import { FieldMenu } from "../widgets/FieldMenu";

@@ -2,14 +2,21 @@
 import { type ConnectionLineComponentProps, type EdgeProps, useStore } from "@xyflow/react";
 import { memo } from "react";
 import type { Graph, Point } from "../document/graph";
-import { refusalOf } from "../state/actions";
-import { colourOf } from "../state/kinds";
-import { shows } from "../state/places";
-import { useRuns } from "../state/runs";
+import { refusalOf } from "../state/editing/actions";
+import {
+  endsOf,
+  pathOf,
+  svgPen,
+  traceLink,
+  traceWire,
+  type WireShape,
+} from "../state/editing/wires";
+import { isHidden, useWiring } from "../state/editing/wiring";
+import { colourOf } from "../state/nodes/kinds";
+import { shows } from "../state/runs/places";
+import { useRuns } from "../state/runs/runs";
 import { useSetting } from "../state/settings";
 import { activeTab, type Tab, useActive, useStudio } from "../state/studio";
-import { endsOf, pathOf, svgPen, traceLink, traceWire, type WireShape } from "../state/wires";
-import { isHidden, useWiring } from "../state/wiring";
 import type { FlowEdge, FlowNode } from "./flow";
 
 export const Wire = memo(function Wire(props: EdgeProps<FlowEdge>) {

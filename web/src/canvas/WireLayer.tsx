@@ -2,10 +2,10 @@
 import { useMemo, useRef } from "react";
 import { type Box, overlaps } from "../document/arrange";
 import type { Graph, Link } from "../document/graph";
-import { foldingOf } from "../state/folding";
+import { isHidden } from "../state/editing/wiring";
+import { foldingOf } from "../state/nodes/folding";
 import { useSetting } from "../state/settings";
 import { useActive } from "../state/studio";
-import { isHidden } from "../state/wiring";
 import type { FlowEdge } from "./flow";
 import { type Painter, useLayer } from "./layer";
 import { useLooks } from "./looks";

@@ -1,11 +1,11 @@
 /** What lies on wires: reroute points, the tags of named wires, a branch while it is pulled. */
 import { ViewportPortal } from "@xyflow/react";
 import { memo } from "react";
-import { endsNow } from "../state/connecting";
+import { endsNow } from "../state/editing/connecting";
+import { pathOf, svgPen, traceLink, traceWire, type WireShape } from "../state/editing/wires";
+import { useWiring } from "../state/editing/wiring";
 import { useSetting } from "../state/settings";
 import { activeTab, useActive } from "../state/studio";
-import { pathOf, svgPen, traceLink, traceWire, type WireShape } from "../state/wires";
-import { useWiring } from "../state/wiring";
 import { RoutePoint } from "./RoutePoint";
 import { Tags } from "./WireTags";
 import "./wiring.css";

@@ -2,11 +2,17 @@
 import { useOnViewportChange } from "@xyflow/react";
 import { CornerDownRight, Minus, Plus, Radio, Trash2 } from "lucide-react";
 import type { Point } from "../document/graph";
-import { addPoint, nameWires, removeWires, showWires, straightenWires } from "../state/connecting";
+import {
+  addPoint,
+  nameWires,
+  removeWires,
+  showWires,
+  straightenWires,
+} from "../state/editing/connecting";
+import { useWiring } from "../state/editing/wiring";
 import { shownKey } from "../state/keymap";
 import { activeTab, useActive } from "../state/studio";
 import { useView } from "../state/view";
-import { useWiring } from "../state/wiring";
 import { t } from "../words/words";
 
 const ABOVE = 46;

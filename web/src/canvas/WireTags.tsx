@@ -3,13 +3,13 @@ import { Radio } from "lucide-react";
 import type { CSSProperties } from "react";
 import type { Link, Point } from "../document/graph";
 import { portalOf } from "../document/portal";
-import { endsNow, jumpAlong, renameWires } from "../state/connecting";
-import { colourOf } from "../state/kinds";
-import { useRuns } from "../state/runs";
-import { outputType } from "../state/shape";
+import { endsNow, jumpAlong, renameWires } from "../state/editing/connecting";
+import { STUB } from "../state/editing/wires";
+import { useWiring } from "../state/editing/wiring";
+import { colourOf } from "../state/nodes/kinds";
+import { outputType } from "../state/nodes/shape";
+import { useRuns } from "../state/runs/runs";
 import { select, useActive, useStudio } from "../state/studio";
-import { STUB } from "../state/wires";
-import { useWiring } from "../state/wiring";
 import { t } from "../words/words";
 
 /** The tags of all named wires: one at each source, one at each target. */

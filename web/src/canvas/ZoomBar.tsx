@@ -3,7 +3,7 @@ import { getViewportForBounds, useReactFlow, useStore, useStoreApi } from "@xyfl
 import { Maximize, Minus, Plus } from "lucide-react";
 import { withKey } from "../state/keymap";
 import { gliding } from "../state/motion";
-import { boundsOf, boundsOfAll } from "../state/shape";
+import { boundsOf, boundsOfAll } from "../state/nodes/shape";
 import { activeTab } from "../state/studio";
 import { percent } from "../words/format";
 import { t } from "../words/words";

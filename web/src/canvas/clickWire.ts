@@ -1,9 +1,9 @@
 /** What a click on a wire does: opens its menu; with Alt, it puts a point on it. */
 import type { MouseEvent } from "react";
 import { canvas } from "../state/canvas";
-import { addPoint } from "../state/connecting";
+import { addPoint } from "../state/editing/connecting";
+import { useWiring } from "../state/editing/wiring";
 import { select } from "../state/studio";
-import { useWiring } from "../state/wiring";
 
 /** A click on a wire: its menu; with Alt, a point on it at once. */
 export function clickWire(event: MouseEvent | globalThis.MouseEvent, link: string): void {

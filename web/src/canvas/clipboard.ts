@@ -2,12 +2,12 @@
 import type { useReactFlow } from "@xyflow/react";
 import { type RefObject, useEffect, useRef } from "react";
 import type { Point } from "../document/graph";
-import { removeSelected } from "../state/actions";
 import { setCanvas } from "../state/canvas";
-import { copiedText, paste } from "../state/clipping";
-import { openFile } from "../state/files";
+import { removeSelected } from "../state/editing/actions";
+import { copiedText, paste } from "../state/editing/clipping";
+import { giveToSelected } from "../state/fields/media";
+import { openFile } from "../state/files/files";
 import { isTyping } from "../state/keymap";
-import { giveToSelected } from "../state/media";
 import { gliding } from "../state/motion";
 import { tellError } from "../state/view";
 import type { FlowEdge, FlowNode } from "./flow";

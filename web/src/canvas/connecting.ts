@@ -2,17 +2,17 @@
 import type { Connection, FinalConnectionState } from "@xyflow/react";
 import { removeLink } from "../document/edit";
 import { INPUTS, OUTPUTS } from "../document/graph";
-import { join, refusalOf, type Wire as WireEnds } from "../state/actions";
-import { NEW_PORT } from "../state/boundary";
 import { canvas } from "../state/canvas";
-import { joinToWire, moveWires, wireAt } from "../state/connecting";
-import type { Pulled } from "../state/fitting";
-import { inputsOf } from "../state/inputs";
-import { inputType, outputType } from "../state/shape";
-import { closeness } from "../state/sockets";
+import { join, refusalOf, type Wire as WireEnds } from "../state/editing/actions";
+import { NEW_PORT } from "../state/editing/boundary";
+import { joinToWire, moveWires, wireAt } from "../state/editing/connecting";
+import { useWiring } from "../state/editing/wiring";
+import type { Pulled } from "../state/finding/fitting";
+import { inputsOf } from "../state/nodes/inputs";
+import { inputType, outputType } from "../state/nodes/shape";
+import { closeness } from "../state/nodes/sockets";
 import { activeTab, edit, schemaOf } from "../state/studio";
 import { useView } from "../state/view";
-import { useWiring } from "../state/wiring";
 import type { FlowEdge } from "./flow";
 
 function endsOf(connection: Connection | FlowEdge): WireEnds | null {

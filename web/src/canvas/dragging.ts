@@ -5,10 +5,10 @@
 import type { useReactFlow } from "@xyflow/react";
 import { type RefObject, useEffect } from "react";
 import type { Point } from "../document/graph";
-import { useArranging } from "../state/arranging";
-import { dragTo, endDrag } from "../state/moving";
-import { frameMover } from "../state/movingFrames";
-import { cornerOf } from "../state/shape";
+import { useArranging } from "../state/editing/arranging";
+import { dragTo, endDrag } from "../state/editing/moving";
+import { frameMover } from "../state/editing/movingFrames";
+import { cornerOf } from "../state/nodes/shape";
 import { activeTab, select } from "../state/studio";
 import type { FlowEdge, FlowNode } from "./flow";
 import { frameAt } from "./frameTitles";

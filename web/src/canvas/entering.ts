@@ -4,12 +4,12 @@
  */
 import type { Node } from "@xyflow/react";
 import { canvas } from "../state/canvas";
-import { duplicateAt } from "../state/clipping";
-import { entryOf, insertNode, pullOutOfWires, wireAt } from "../state/connecting";
-import { endDrag } from "../state/moving";
-import { bodyAt, boundsOf } from "../state/shape";
+import { duplicateAt } from "../state/editing/clipping";
+import { entryOf, insertNode, pullOutOfWires, wireAt } from "../state/editing/connecting";
+import { endDrag } from "../state/editing/moving";
+import { useWiring } from "../state/editing/wiring";
+import { bodyAt, boundsOf } from "../state/nodes/shape";
 import { activeTab, schemaOf, undoEdit } from "../state/studio";
-import { useWiring } from "../state/wiring";
 
 const REACH = 28;
 const SHAKES = 5;

@@ -5,7 +5,7 @@
  */
 import { useStoreApi } from "@xyflow/react";
 import { useLayoutEffect, useState } from "react";
-import { useRuns } from "../state/runs";
+import { useRuns } from "../state/runs/runs";
 import { activeTab, type Tab, useStudio } from "../state/studio";
 import { type FlowEdge, type FlowNode, Projection } from "./flow";
 import { foldEdges, foldNodes } from "./folding";

@@ -5,12 +5,12 @@ import type { NodeSchema } from "../api/types";
 import { isPinned } from "../document/flags";
 import { type GraphNode, isBoundary, type Link } from "../document/graph";
 import { isNote } from "../document/notes";
-import { idleIn } from "../state/passing";
-import { placeHere } from "../state/places";
-import { isRerouteNode } from "../state/reroutes";
-import type { Shape } from "../state/rows";
-import type { Shown } from "../state/runs";
-import { cornerOf, outputType, shapeFor, showsPictures, WIDGET } from "../state/shape";
+import { idleIn } from "../state/nodes/passing";
+import { isRerouteNode } from "../state/nodes/reroutes";
+import type { Shape } from "../state/nodes/rows";
+import { cornerOf, outputType, shapeFor, showsPictures, WIDGET } from "../state/nodes/shape";
+import { placeHere } from "../state/runs/places";
+import type { Shown } from "../state/runs/runs";
 import type { Tab } from "../state/studio";
 
 export type FlowNode = Node<

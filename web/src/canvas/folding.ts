@@ -1,7 +1,7 @@
 /** Folded frames among what the canvas library draws: their boxes for their nodes. */
 import { Position } from "@xyflow/react";
 import type { Graph } from "../document/graph";
-import { type Fold, foldedEnds, foldingOf } from "../state/folding";
+import { type Fold, foldedEnds, foldingOf } from "../state/nodes/folding";
 import { type FlowEdge, type FlowNode, FOLD } from "./flow";
 
 const boxes = new WeakMap<Fold, FlowNode>();

@@ -4,7 +4,7 @@
  */
 import { type Box, holds, overlaps } from "../document/arrange";
 import type { Graph, Group, Point } from "../document/graph";
-import { foldingOf } from "../state/folding";
+import { foldingOf } from "../state/nodes/folding";
 import { activeTab } from "../state/studio";
 
 export const FONT = "system-ui, sans-serif";

@@ -1,10 +1,10 @@
 /** What the overview, the minimap and painted wires draw of the document that is shown. */
 import { useMemo } from "react";
-import { placeHere } from "../state/places";
-import { useRuns } from "../state/runs";
+import type { WireShape } from "../state/editing/wires";
+import { placeHere } from "../state/runs/places";
+import { useRuns } from "../state/runs/runs";
 import { useSetting } from "../state/settings";
 import { promptIdOf, useActive, useStudio } from "../state/studio";
-import type { WireShape } from "../state/wires";
 import { type Drawing, drawingOf, type Looks, type Marks } from "./paint";
 
 const NONE: ReadonlySet<string> = new Set();

@@ -1,6 +1,6 @@
 /** A file dropped on a node that takes one goes into it, not onto the canvas. */
 import type { DragEvent } from "react";
-import { bringFile, inputFor } from "../state/media";
+import { bringFile, inputFor } from "../state/fields/media";
 
 export function takeDrop(node: string, event: DragEvent): void {
   const [file] = event.dataTransfer.files;

@@ -2,11 +2,11 @@
 import { create } from "zustand";
 import { frameOf, frameState } from "../document/frames";
 import { MODE, type Point } from "../document/graph";
-import { paintSelected } from "../state/arranging";
-import { colourName, PALETTE } from "../state/colours";
 import { commandOf, isEnabled, runCommand } from "../state/commands";
-import { currentFrame, paintFrame, takeFrame } from "../state/framing";
+import { paintSelected } from "../state/editing/arranging";
+import { currentFrame, paintFrame, takeFrame } from "../state/editing/framing";
 import { keysOf, shownKey } from "../state/keymap";
+import { colourName, PALETTE } from "../state/nodes/colours";
 import { activeTab, select } from "../state/studio";
 import type { MenuItem } from "../widgets/Menu";
 import { t } from "../words/words";

@@ -1,9 +1,9 @@
 /** Which node is at a place of the graph, told from the document: painted nodes are no elements. */
 import type { Point } from "../document/graph";
-import { foldingOf } from "../state/folding";
-import { shows } from "../state/places";
-import { useRuns } from "../state/runs";
-import { cornerOf, shapeFor, showsPictures } from "../state/shape";
+import { foldingOf } from "../state/nodes/folding";
+import { cornerOf, shapeFor, showsPictures } from "../state/nodes/shape";
+import { shows } from "../state/runs/places";
+import { useRuns } from "../state/runs/runs";
 import { activeTab, schemaOf } from "../state/studio";
 
 /** The topmost node at a place of the graph. */

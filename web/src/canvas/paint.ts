@@ -7,12 +7,12 @@ import type { Box } from "../document/arrange";
 import { overlaps } from "../document/arrange";
 import { type Graph, type Group, MODE } from "../document/graph";
 import { isNote } from "../document/notes";
-import { frameColour, NOTE_COLOUR, paintOf } from "../state/colours";
-import { foldingOf } from "../state/folding";
-import { colourOf } from "../state/kinds";
-import { cornerOf, outputType, shapeFor, showsPictures, TITLE } from "../state/shape";
+import { endsOf, pathOf, traceLink, type WireShape } from "../state/editing/wires";
+import { frameColour, NOTE_COLOUR, paintOf } from "../state/nodes/colours";
+import { foldingOf } from "../state/nodes/folding";
+import { colourOf } from "../state/nodes/kinds";
+import { cornerOf, outputType, shapeFor, showsPictures, TITLE } from "../state/nodes/shape";
 import { titleOf } from "../state/studio";
-import { endsOf, pathOf, traceLink, type WireShape } from "../state/wires";
 import { FOLD } from "./flow";
 import {
   FONT,

@@ -5,8 +5,8 @@
 import { type ReactFlowState, useReactFlow, useStore, useStoreApi } from "@xyflow/react";
 import { type RefObject, useEffect, useMemo, useRef, useState } from "react";
 import type { Point } from "../document/graph";
-import { wireAt } from "../state/connecting";
-import { useWiring } from "../state/wiring";
+import { wireAt } from "../state/editing/connecting";
+import { useWiring } from "../state/editing/wiring";
 import type { FlowEdge } from "./flow";
 
 /** So many wires on the screen are painted, until they are this few again. */

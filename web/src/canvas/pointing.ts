@@ -4,12 +4,12 @@ import { type DragEvent, type MouseEvent, type RefObject, useMemo } from "react"
 import type { Box } from "../document/arrange";
 import { frameBox, frameOf } from "../document/frames";
 import type { Point } from "../document/graph";
-import { DRAGGED } from "../state/dragged";
-import { openFile } from "../state/files";
-import { enter } from "../state/levels";
+import { enter } from "../state/editing/levels";
+import { openFile } from "../state/files/files";
 import { gliding } from "../state/motion";
-import { isInstance } from "../state/places";
-import { boundsOf } from "../state/shape";
+import { boundsOf } from "../state/nodes/shape";
+import { DRAGGED } from "../state/results/dragged";
+import { isInstance } from "../state/runs/places";
 import { activeTab, select } from "../state/studio";
 import { useView } from "../state/view";
 import { clickNode } from "./clickNode";
@@ -41,7 +41,7 @@ export function usePointing(
         const at = exactly(event);
         const frame = overview ? frameAt(at, flow.getZoom()) : null;
         if (frame !== null) {
-          void import("../state/framing").then((room) => room.selectFrame(frame));
+          void import("../state/editing/framing").then((room) => room.selectFrame(frame));
           return;
         }
         const key = overview ? nodeAt(at) : null;
@@ -86,7 +86,9 @@ function drop(event: DragEvent, flow: Flow): void {
   const dragged = event.dataTransfer.getData(DRAGGED);
   const { target } = event;
   if (dragged !== "") {
-    void import("../state/results").then((room) => room.takeDropped(dragged, target, screen));
+    void import("../state/results/results").then((room) =>
+      room.takeDropped(dragged, target, screen),
+    );
     return;
   }
   const [file] = event.dataTransfer.files;

@@ -1,10 +1,10 @@
 /** While a wire is pulled: what is pulled, and which sockets could take it. */
 import { useConnection } from "@xyflow/react";
-import type { SocketRow } from "../state/rows";
-import { inputType, outputType } from "../state/shape";
-import { feeds, fits } from "../state/sockets";
+import { useWiring } from "../state/editing/wiring";
+import type { SocketRow } from "../state/nodes/rows";
+import { inputType, outputType } from "../state/nodes/shape";
+import { feeds, fits } from "../state/nodes/sockets";
 import { activeTab, schemaOf } from "../state/studio";
-import { useWiring } from "../state/wiring";
 
 interface PulledSocket {
   type: string;

@@ -1,9 +1,9 @@
 /** A batch as a grid: the first axis across, the others down, filled as its pictures come. */
 import { useEffect } from "react";
 import { type BatchAxis, type ListedJob, readPlace } from "../api/results";
-import { choose, readAround, useHistory } from "../state/history";
-import { lookAt } from "../state/lookAt";
-import { useQueue } from "../state/queue";
+import { choose, readAround, useHistory } from "../state/results/history";
+import { lookAt } from "../state/results/lookAt";
+import { useQueue } from "../state/runs/queue";
 import { tellError, useView } from "../state/view";
 import { t } from "../words/words";
 import { Picture } from "./Picture";

@@ -2,14 +2,14 @@
 import { Plus, Trash2 } from "lucide-react";
 import { useEffect } from "react";
 import { askWhether } from "../state/ask";
+import { canvas } from "../state/canvas";
 import {
   placeBlueprint,
   refreshBlueprints,
   removeBlueprint,
   renameBlueprint,
   useBlueprints,
-} from "../state/blueprints";
-import { canvas } from "../state/canvas";
+} from "../state/files/blueprints";
 import { openSheet } from "../state/view";
 import { t } from "../words/words";
 import { Dialog } from "./Dialog";

@@ -3,7 +3,7 @@
  * fetched while the server is away) is told, and the rest of the work goes on.
  */
 import { Component, type ReactNode } from "react";
-import { keepNow } from "../state/keeping";
+import { keepNow } from "../state/files/keeping";
 import { useView, wordsOf } from "../state/view";
 import { t } from "../words/words";
 

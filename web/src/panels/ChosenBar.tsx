@@ -13,10 +13,16 @@ import {
 } from "lucide-react";
 import type { ComponentType } from "react";
 import type { ListedJob } from "../api/results";
-import { compareWithOpen, compareWorkflows } from "../state/difference";
-import { changeFilter, chosenJobs, star, useHistory } from "../state/history";
-import { compareJobs, latestBeside } from "../state/lookAt";
-import { copyFact, downloadJobs, giveAsInput, openResult, previewOf } from "../state/results";
+import { compareWithOpen, compareWorkflows } from "../state/results/difference";
+import { changeFilter, chosenJobs, star, useHistory } from "../state/results/history";
+import { compareJobs, latestBeside } from "../state/results/lookAt";
+import {
+  copyFact,
+  downloadJobs,
+  giveAsInput,
+  openResult,
+  previewOf,
+} from "../state/results/results";
 import { t } from "../words/words";
 
 interface Action {

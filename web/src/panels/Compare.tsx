@@ -2,7 +2,7 @@
 import { ArrowLeftRight } from "lucide-react";
 import { useState } from "react";
 import { viewUrl } from "../api/client";
-import { type Side, useLooking } from "../state/lookAt";
+import { type Side, useLooking } from "../state/results/lookAt";
 import { t } from "../words/words";
 import { Dialog } from "./Dialog";
 import { transformOf, useZoom, WHOLE, type Zoom, type ZoomRoom } from "./zoom";

@@ -1,6 +1,12 @@
 /** Says that the file of the open document is not what it was, and what can be done: nothing is lost. */
 import { TriangleAlert, X } from "lucide-react";
-import { endConflict, keepBoth, openTheirs, overwriteTheirs, useConflicts } from "../state/saving";
+import {
+  endConflict,
+  keepBoth,
+  openTheirs,
+  overwriteTheirs,
+  useConflicts,
+} from "../state/files/saving";
 import { activeTab, useActive } from "../state/studio";
 import { t } from "../words/words";
 import "./conflict.css";

@@ -1,8 +1,8 @@
 /** The frame of results, queue, history and problems: always in the same place, as high as one likes. */
 import { ChevronDown, ChevronUp, ListX, Pause, Play } from "lucide-react";
 import { type KeyboardEvent, type PointerEvent, Suspense } from "react";
-import { pauseQueue, useQueue } from "../state/queue";
-import { cancelAll } from "../state/running";
+import { pauseQueue, useQueue } from "../state/runs/queue";
+import { cancelAll } from "../state/runs/running";
 import { type DockTab, heightOfDock, toggleDock, useView } from "../state/view";
 import { part } from "../widgets/part";
 import { t } from "../words/words";

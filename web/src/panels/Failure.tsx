@@ -1,9 +1,9 @@
 /** What failed in a node: the plain message first, all else folded. */
 import { AlertTriangle, ClipboardCopy } from "lucide-react";
-import { changedSince, inputsGiven, reportOf, tracebackOf } from "../state/failure";
-import { goTo, titleOfPrompt } from "../state/levels";
-import { run } from "../state/running";
-import { placeOf, useRuns } from "../state/runs";
+import { goTo, titleOfPrompt } from "../state/editing/levels";
+import { changedSince, inputsGiven, reportOf, tracebackOf } from "../state/runs/failure";
+import { run } from "../state/runs/running";
+import { placeOf, useRuns } from "../state/runs/runs";
 import { useActive, useStudio } from "../state/studio";
 import { tell, tellError } from "../state/view";
 import { t } from "../words/words";

@@ -1,5 +1,5 @@
 /** Asks before results go: only the entries, or the files as well. Both can be taken back a while. */
-import { forget, useHistory } from "../state/history";
+import { forget, useHistory } from "../state/results/history";
 import { t } from "../words/words";
 import { Dialog } from "./Dialog";
 

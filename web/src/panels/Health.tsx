@@ -1,10 +1,10 @@
 /** How the selected node is: what is wrong with it and what would mend that, what a run will do with it. */
 import { AlertTriangle } from "lucide-react";
 import type { GraphNode } from "../document/graph";
-import { problemsOf } from "../state/fixes";
-import { useRunOf } from "../state/places";
-import { costOf, markOf } from "../state/plan";
-import { type NodeRun, placeOf, useRuns } from "../state/runs";
+import { problemsOf } from "../state/runs/fixes";
+import { useRunOf } from "../state/runs/places";
+import { costOf, markOf } from "../state/runs/plan";
+import { type NodeRun, placeOf, useRuns } from "../state/runs/runs";
 import { promptIdOf, useActive } from "../state/studio";
 import { t } from "../words/words";
 import { Failure } from "./Failure";

@@ -2,7 +2,7 @@
 import { CopyCheck, Grid3x3, Search, Star, X } from "lucide-react";
 import { useEffect, useState } from "react";
 import type { JobStatus } from "../api/jobs";
-import { changeFilter, chooseRange, refreshHistory, useHistory } from "../state/history";
+import { changeFilter, chooseRange, refreshHistory, useHistory } from "../state/results/history";
 import { tellError, useView } from "../state/view";
 import { t } from "../words/words";
 import { BatchGrid } from "./BatchGrid";

@@ -12,9 +12,9 @@ import {
   toggleChosen,
   undoForget,
   useHistory,
-} from "../state/history";
-import { dayName, type GridRow, rowOfPlace, rowsOf } from "../state/historyRows";
-import { lookAt } from "../state/lookAt";
+} from "../state/results/history";
+import { dayName, type GridRow, rowOfPlace, rowsOf } from "../state/results/historyRows";
+import { lookAt } from "../state/results/lookAt";
 import { tellError, useView } from "../state/view";
 import { dayAndTime } from "../words/format";
 import { t } from "../words/words";

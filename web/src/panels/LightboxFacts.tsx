@@ -9,10 +9,16 @@ import {
   Star,
 } from "lucide-react";
 import type { ListedJob } from "../api/results";
-import { compareWithOpen } from "../state/difference";
-import { star, useHistory } from "../state/history";
-import { closeLooking, compareJobs, latestBeside } from "../state/lookAt";
-import { downloadJobs, giveAsInput, openResult, previewOf, type Result } from "../state/results";
+import { compareWithOpen } from "../state/results/difference";
+import { star, useHistory } from "../state/results/history";
+import { closeLooking, compareJobs, latestBeside } from "../state/results/lookAt";
+import {
+  downloadJobs,
+  giveAsInput,
+  openResult,
+  previewOf,
+  type Result,
+} from "../state/results/results";
 import { tellError } from "../state/view";
 import { dayAndTime, spanOf } from "../words/format";
 import { t } from "../words/words";

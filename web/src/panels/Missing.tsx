@@ -1,8 +1,8 @@
 /** What the open workflow needs and this server lacks, by exact name. */
 import { Copy, RefreshCw } from "lucide-react";
-import { refreshCatalog } from "../state/files";
-import { goTo, titleOfPrompt } from "../state/levels";
-import { missingFrom } from "../state/missing";
+import { goTo, titleOfPrompt } from "../state/editing/levels";
+import { refreshCatalog } from "../state/files/files";
+import { missingFrom } from "../state/files/missing";
 import { useActive, useStudio } from "../state/studio";
 import { openSheet, tellError } from "../state/view";
 import { t } from "../words/words";

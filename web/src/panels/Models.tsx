@@ -2,8 +2,8 @@
 import { RefreshCw, X } from "lucide-react";
 import { useCallback, useEffect, useState } from "react";
 import { type ModelFile, type ModelKind, modelPreviewUrl } from "../api/client";
-import { refreshCatalog } from "../state/files";
-import { addLoader } from "../state/models";
+import { refreshCatalog } from "../state/files/files";
+import { addLoader } from "../state/files/models";
 import { client } from "../state/server";
 import { tellError, useView } from "../state/view";
 import { t } from "../words/words";

@@ -2,10 +2,10 @@
 import { AlertTriangle } from "lucide-react";
 import type { CSSProperties } from "react";
 import type { NodeSchema } from "../api/types";
+import { packOf } from "../state/finding/query";
 import { keyFor } from "../state/keymap";
-import { colourOf, familyOf } from "../state/kinds";
-import { packOf } from "../state/query";
-import { isWidget } from "../state/widgets";
+import { colourOf, familyOf } from "../state/nodes/kinds";
+import { isWidget } from "../state/nodes/widgets";
 import { t } from "../words/words";
 import { Description } from "./Description";
 

@@ -1,6 +1,6 @@
 /** All there is to know of a class of nodes: what it is for, its inputs with their ranges, its outputs. */
 import type { InputSchema, NodeSchema } from "../api/types";
-import { colourOf, familyOf } from "../state/kinds";
+import { colourOf, familyOf } from "../state/nodes/kinds";
 import { schemaOf, titleOf, useActive } from "../state/studio";
 import { openSheet, useView } from "../state/view";
 import { t } from "../words/words";

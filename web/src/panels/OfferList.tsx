@@ -1,9 +1,9 @@
 /** The palette's list, and the legend of the signs below it. */
 import { ChevronRight } from "lucide-react";
 import { type PointerEvent, useEffect, useRef } from "react";
+import type { Offer, OfferGroup } from "../state/finding/offers";
+import { SIGNS, type Sign } from "../state/finding/query";
 import { shownKey } from "../state/keymap";
-import type { Offer, OfferGroup } from "../state/offers";
-import { SIGNS, type Sign } from "../state/query";
 import { t } from "../words/words";
 
 interface OfferListProps {

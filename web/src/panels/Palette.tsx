@@ -10,17 +10,17 @@ import {
   useState,
 } from "react";
 import type { NodeSchema } from "../api/types";
-import { add } from "../state/actions";
-import { blueprintCatalog, refreshBlueprints, useBlueprints } from "../state/blueprints";
-import { addIntoWire } from "../state/connecting";
-import { socketsFor } from "../state/fitting";
-import { type Offer, offersOf, parentOf } from "../state/offers";
-import { completed, completions } from "../state/query";
-import { lossOf, planOf, replaceNodes } from "../state/replacing";
-import { nameOf } from "../state/sockets";
+import { add } from "../state/editing/actions";
+import { addIntoWire } from "../state/editing/connecting";
+import { lossOf, planOf, replaceNodes } from "../state/editing/replacing";
+import { letTabAdd } from "../state/editing/walking";
+import { blueprintCatalog, refreshBlueprints, useBlueprints } from "../state/files/blueprints";
+import { socketsFor } from "../state/finding/fitting";
+import { type Offer, offersOf, parentOf } from "../state/finding/offers";
+import { completed, completions } from "../state/finding/query";
+import { nameOf } from "../state/nodes/sockets";
 import { activeTab, schemaOf, titleOf, useActive, useStudio } from "../state/studio";
 import { openSheet, type Palette as PaletteValue, useView } from "../state/view";
-import { letTabAdd } from "../state/walking";
 import { t } from "../words/words";
 import { useAway } from "./away";
 import { useFocusBack } from "./focusBack";

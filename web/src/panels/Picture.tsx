@@ -2,7 +2,7 @@
 import { AudioLines, FileQuestion, Film, Images, Star } from "lucide-react";
 import { useState } from "react";
 import { type ListedJob, thumbnailUrl } from "../api/results";
-import { mediumOf, previewOf, sentenceOf, writeDragged } from "../state/results";
+import { mediumOf, previewOf, sentenceOf, writeDragged } from "../state/results/results";
 import { t } from "../words/words";
 
 const SYMBOLS = { video: Film, audio: AudioLines, file: FileQuestion };

@@ -1,7 +1,7 @@
 /** Other views of a result, by plugins that render its media type; each opens when asked for. */
 import { useState } from "react";
 import { type PluginRenderer, renderersFor, useExtensions } from "../state/extensions";
-import { mediaTypeOf } from "../state/mediaTypes";
+import { mediaTypeOf } from "../state/fields/mediaTypes";
 
 interface Props {
   url: string;

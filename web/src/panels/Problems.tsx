@@ -1,8 +1,8 @@
 /** What keeps the open document from running, and what failed in it: with its node, and what mends it. */
 
-import { type Problem, type ProblemGroup, problemsOf } from "../state/fixes";
-import { goTo, titleOfPrompt } from "../state/levels";
-import { useRuns } from "../state/runs";
+import { goTo, titleOfPrompt } from "../state/editing/levels";
+import { type Problem, type ProblemGroup, problemsOf } from "../state/runs/fixes";
+import { useRuns } from "../state/runs/runs";
 import { useActive, useStudio } from "../state/studio";
 import { useView } from "../state/view";
 import { t } from "../words/words";

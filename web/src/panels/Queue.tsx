@@ -3,10 +3,10 @@ import { ArrowDown, ArrowUp, ChevronsUp, GripVertical, LoaderCircle, X } from "l
 import { type DragEvent, type KeyboardEvent, useEffect, useRef, useState } from "react";
 import { type ListedJob, readPlace } from "../api/results";
 import type { Workflow } from "../document/graph";
-import { expectedOf, type Move, moveInQueue, moveTo, useQueue } from "../state/queue";
-import { graphOfResult } from "../state/results";
-import { cancelJob } from "../state/running";
-import { useRuns } from "../state/runs";
+import { graphOfResult } from "../state/results/results";
+import { expectedOf, type Move, moveInQueue, moveTo, useQueue } from "../state/runs/queue";
+import { cancelJob } from "../state/runs/running";
+import { useRuns } from "../state/runs/runs";
 import { wordsOf } from "../state/view";
 import { spanOf } from "../words/format";
 import { t } from "../words/words";

@@ -1,7 +1,7 @@
 /** What opens over the studio for results, each brought only when it is first asked for. */
 import { Suspense } from "react";
-import { useDifference } from "../state/difference";
-import { useLooking } from "../state/lookAt";
+import { useDifference } from "../state/results/difference";
+import { useLooking } from "../state/results/lookAt";
 import { useView } from "../state/view";
 import { part } from "../widgets/part";
 

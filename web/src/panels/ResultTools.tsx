@@ -1,7 +1,13 @@
 /** What one does most with a result, on its thumbnail. */
 import { FileInput, ImageDown, ImageUp } from "lucide-react";
 import type { ListedJob } from "../api/results";
-import { downloadJobs, giveAsInput, mediumOf, openResult, previewOf } from "../state/results";
+import {
+  downloadJobs,
+  giveAsInput,
+  mediumOf,
+  openResult,
+  previewOf,
+} from "../state/results/results";
 import { t } from "../words/words";
 
 export function ResultTools({ job }: { job: ListedJob }) {

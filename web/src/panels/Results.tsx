@@ -1,8 +1,8 @@
 /** The newest results, and what is being made. */
 import { ArrowRight, LoaderCircle } from "lucide-react";
 import type { ListedJob } from "../api/results";
-import { lookAt } from "../state/lookAt";
-import { useRuns } from "../state/runs";
+import { lookAt } from "../state/results/lookAt";
+import { useRuns } from "../state/runs/runs";
 import { useView } from "../state/view";
 import { t } from "../words/words";
 import { Picture } from "./Picture";

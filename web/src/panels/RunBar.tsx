@@ -1,12 +1,12 @@
 /** Run, next to the work: what will happen, then what is happening. */
 import { ChevronDown, LoaderCircle, Play, Square } from "lucide-react";
 import { Suspense, useEffect, useRef, useState } from "react";
-import { titleOfPrompt } from "../state/levels";
-import { leftOf, rateOf, reasonOf, shareOf, stepsLeft, wordsOf } from "../state/plan";
-import { useQueue } from "../state/queue";
-import { interrupt, run, useRunOptions } from "../state/running";
-import { placeOf, type Running, useRuns } from "../state/runs";
-import { wholeSentence } from "../state/sentences";
+import { titleOfPrompt } from "../state/editing/levels";
+import { leftOf, rateOf, reasonOf, shareOf, stepsLeft, wordsOf } from "../state/runs/plan";
+import { useQueue } from "../state/runs/queue";
+import { interrupt, run, useRunOptions } from "../state/runs/running";
+import { placeOf, type Running, useRuns } from "../state/runs/runs";
+import { wholeSentence } from "../state/runs/sentences";
 import { client } from "../state/server";
 import { useActive, useStudio } from "../state/studio";
 import { useView } from "../state/view";

@@ -1,10 +1,10 @@
 /** What else Run can do now: every command of its group, how often, and on every change. */
 import { type RefObject, useEffect, useRef, useState } from "react";
 import { isEnabled, runCommand, useCommands } from "../state/commands";
-import { foreseePart, selectedTargets } from "../state/foreseen";
 import { keyFor } from "../state/keymap";
-import { wordsOf } from "../state/plan";
-import { useRunOptions } from "../state/running";
+import { foreseePart, selectedTargets } from "../state/runs/foreseen";
+import { wordsOf } from "../state/runs/plan";
+import { useRunOptions } from "../state/runs/running";
 import { useSetting } from "../state/settings";
 import { wordsOf as wordsOfError } from "../state/view";
 import { type MenuItem, MenuRows } from "../widgets/Menu";

@@ -11,10 +11,7 @@ import {
 import { definitionAt, instancesOf } from "../document/levels";
 import { portsOf, type Side } from "../document/ports";
 import { portBehind } from "../document/promote";
-import { saveBlueprint } from "../state/blueprints";
-import { inputsOf } from "../state/inputs";
-import { enter } from "../state/levels";
-import { titleOf, useActive, useStudio } from "../state/studio";
+import { enter } from "../state/editing/levels";
 import {
   dropPort,
   labelPort,
@@ -24,8 +21,11 @@ import {
   separateSelected,
   showWidget,
   unpackSelected,
-} from "../state/subgraphs";
-import { isWidget } from "../state/widgets";
+} from "../state/editing/subgraphs";
+import { saveBlueprint } from "../state/files/blueprints";
+import { inputsOf } from "../state/nodes/inputs";
+import { isWidget } from "../state/nodes/widgets";
+import { titleOf, useActive, useStudio } from "../state/studio";
 import { t } from "../words/words";
 import "./subgraph.css";
 

@@ -1,9 +1,9 @@
 /** The open documents: shown, renamed, put in order and closed, by pointer and by keys. */
 import { ChevronDown, Plus, X } from "lucide-react";
 import { type KeyboardEvent, type PointerEvent, useEffect, useRef, useState } from "react";
-import { nameOf } from "../state/paths";
+import { nameOf } from "../state/files/paths";
+import { closeKept, moveTab, renameTab, stepTab } from "../state/files/tabs";
 import { isDirty, newTab, showTab, type Tab, useStudio } from "../state/studio";
-import { closeKept, moveTab, renameTab, stepTab } from "../state/tabs";
 import { tellError } from "../state/view";
 import { t } from "../words/words";
 import "./tabs.css";

@@ -1,7 +1,13 @@
 /** Workflows to start from, each with the picture that it made. */
 import { useEffect, useState } from "react";
-import { sentenceOf } from "../state/missing";
-import { lacksOf, openTemplate, pictureOf, TEMPLATES, type Template } from "../state/templates";
+import { sentenceOf } from "../state/files/missing";
+import {
+  lacksOf,
+  openTemplate,
+  pictureOf,
+  TEMPLATES,
+  type Template,
+} from "../state/files/templates";
 import { openSheet, tellError } from "../state/view";
 import { t } from "../words/words";
 import { Dialog } from "./Dialog";

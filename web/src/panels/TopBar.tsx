@@ -1,7 +1,7 @@
 /** The open documents, and what is done with them as a whole. */
 import { Download, Moon, PanelRight, Redo2, Save, Search, Sun, Undo2 } from "lucide-react";
 import { runCommand } from "../state/commands";
-import { download } from "../state/files";
+import { download } from "../state/files/files";
 import { keyFor, withKey } from "../state/keymap";
 import { useSetting } from "../state/settings";
 import { redoEdit, undoEdit, useActive } from "../state/studio";

@@ -2,11 +2,11 @@
 import { useEffect, useMemo, useState } from "react";
 import type { Version } from "../api/library";
 import { type Difference, differenceOf } from "../document/restore";
-import { nameOf } from "../state/paths";
-import { useVersionsOf } from "../state/saving";
+import { nameOf } from "../state/files/paths";
+import { useVersionsOf } from "../state/files/saving";
+import { namesOf, openVersion, readVersion, restoreVersion } from "../state/files/versions";
 import { library } from "../state/server";
 import { type Tab, useActive } from "../state/studio";
-import { namesOf, openVersion, readVersion, restoreVersion } from "../state/versions";
 import { openSheet, tellError } from "../state/view";
 import { ago, dayAndTime } from "../words/format";
 import { said, t } from "../words/words";

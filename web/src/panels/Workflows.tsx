@@ -1,11 +1,11 @@
 /** The user's saved workflows by folder, what was closed and deleted, and files from elsewhere. */
 import { FileUp, LayoutTemplate, Search, X } from "lucide-react";
 import { type ReactNode, useEffect, useRef, useState } from "react";
-import { openFile } from "../state/files";
-import { lastPart, nameOf } from "../state/paths";
-import { reopen } from "../state/restore";
+import { openFile } from "../state/files/files";
+import { lastPart, nameOf } from "../state/files/paths";
+import { reopen } from "../state/files/restore";
+import { bringBack, foldersOf, refreshWorkflows, useWorkflows } from "../state/files/workflows";
 import { openSheet, tellError, useView } from "../state/view";
-import { bringBack, foldersOf, refreshWorkflows, useWorkflows } from "../state/workflows";
 import { ago } from "../words/format";
 import { t } from "../words/words";
 import { WorkflowRow } from "./WorkflowRow";

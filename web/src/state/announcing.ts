@@ -6,9 +6,9 @@ import { create } from "zustand";
 import type { Graph } from "../document/graph";
 import { percent } from "../words/format";
 import { said, t } from "../words/words";
-import { nameIn } from "./naming";
-import { shareOf } from "./plan";
-import { placeOf, type Running, useRuns } from "./runs";
+import { nameIn } from "./nodes/naming";
+import { shareOf } from "./runs/plan";
+import { placeOf, type Running, useRuns } from "./runs/runs";
 import { activeOf, activeTab, type Tab, useStudio } from "./studio";
 
 interface Line {

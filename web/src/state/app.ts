@@ -5,11 +5,11 @@ import type { InputSchema } from "../api/types";
 import { type App, type AppField, placeOf, readApp, setApp } from "../document/app";
 import type { Graph, GraphNode } from "../document/graph";
 import { isNote } from "../document/notes";
-import { inputsOf } from "./inputs";
+import { inputsOf } from "./nodes/inputs";
+import { isWidget } from "./nodes/widgets";
 import { setting } from "./settings";
 import { activeTab, changeTab, edit, titleOf, useActive, useStudio } from "./studio";
 import { useView } from "./view";
-import { isWidget } from "./widgets";
 
 /** A field of the form with what it stands for. */
 export interface Shown extends AppField {

@@ -16,8 +16,8 @@ import type {
 import type { InputSchema } from "../api/types";
 import type { Json } from "../document/json";
 import { canvas } from "./canvas";
-import { pasteValue } from "./clipping";
 import { addCommands, type Command } from "./commands";
+import { pasteValue } from "./editing/clipping";
 import { client } from "./server";
 import { useSettings } from "./settings";
 import { tell } from "./view";

@@ -5,9 +5,9 @@
 
 import { said } from "../words/words";
 import { type Command, commandOf, isEnabled, runCommand, useCommands } from "./commands";
+import { letTabAdd, tabAdds } from "./editing/walking";
 import { PRESETS } from "./presets";
 import { setting } from "./settings";
-import { letTabAdd, tabAdds } from "./walking";
 
 type Pressed = Pick<KeyboardEvent, "key" | "code" | "ctrlKey" | "metaKey" | "altKey" | "shiftKey">;
 

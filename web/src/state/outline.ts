@@ -7,7 +7,7 @@ import { frameAround, framesIn } from "../document/frames";
 import { type Graph, type Group, subgraphOf, type Workflow } from "../document/graph";
 import type { Path } from "../document/levels";
 import { neighbours } from "../document/walking";
-import { nameIn } from "./naming";
+import { nameIn } from "./nodes/naming";
 
 export interface OutlineRow {
   /** Unlike that of any other row, and the same after an edit. */

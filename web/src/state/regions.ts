@@ -1,7 +1,7 @@
 /** The regions of the screen, which F6 goes round: the bars, the canvas, what lies beside it. */
 import { canvas } from "./canvas";
+import { letTabAdd } from "./editing/walking";
 import { activeTab } from "./studio";
-import { letTabAdd } from "./walking";
 
 const REGIONS = [
   ".top-bar",

@@ -18,8 +18,8 @@ import { close, EMPTY_LOG, type Log, record, redo, undo } from "../document/log"
 import { isNote } from "../document/notes";
 import { readGraph } from "../document/read";
 import { t } from "../words/words";
-import { catalogWith } from "./subgraphSchema";
-import { layoutOf } from "./widgets";
+import { catalogWith } from "./nodes/subgraphSchema";
+import { layoutOf } from "./nodes/widgets";
 
 export interface Viewport {
   x: number;

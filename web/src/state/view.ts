@@ -3,7 +3,7 @@ import { create } from "zustand";
 import type { Point } from "../document/graph";
 import { Told } from "../document/told";
 import { said, t } from "../words/words";
-import type { Pulled } from "./fitting";
+import type { Pulled } from "./finding/fitting";
 
 export type DockTab = "results" | "queue" | "history" | "problems";
 

@@ -3,9 +3,9 @@ import { expect, test } from "vitest";
 import { readCatalog } from "../../src/api/catalog";
 import type { Workflow } from "../../src/document/graph";
 import { readGraph } from "../../src/document/read";
-import { candidatesFor, socketsAt } from "../../src/state/candidates";
-import { joinsOf, nameIn } from "../../src/state/naming";
-import { layoutOf } from "../../src/state/widgets";
+import { candidatesFor, socketsAt } from "../../src/state/finding/candidates";
+import { joinsOf, nameIn } from "../../src/state/nodes/naming";
+import { layoutOf } from "../../src/state/nodes/widgets";
 
 const CATALOG = readCatalog({
   Loader: { input: { required: {} }, output: ["MODEL", "CLIP"], output_name: ["MODEL", "CLIP"] },

@@ -1,6 +1,6 @@
 /** What a clipboard's text or HTML is read as. */
 import { expect, test } from "vitest";
-import { readClipping } from "../../src/state/clipping";
+import { readClipping } from "../../src/state/editing/clipping";
 
 const nodes = { nodes: [{ id: 1, type: "Any" }], links: [] };
 const text = JSON.stringify(nodes);

@@ -5,7 +5,13 @@ import { describe, expect, test } from "vitest";
 import { contrast, inkOn, mixed, parseHex, type Rgb, writeHex } from "../../src/document/colour";
 import { MARKDOWN_NOTE } from "../../src/document/notes";
 import { readNode } from "../../src/document/read";
-import { customPaint, frameColour, NOTE_COLOUR, PALETTE, paintOf } from "../../src/state/colours";
+import {
+  customPaint,
+  frameColour,
+  NOTE_COLOUR,
+  PALETTE,
+  paintOf,
+} from "../../src/state/nodes/colours";
 
 const READABLE = 4.5;
 

@@ -11,11 +11,11 @@ import { differenceOf, replaceWith } from "../../src/document/restore";
 import { makeSubgraph } from "../../src/document/subgraph";
 import { writeGraph } from "../../src/document/write";
 import { askText, useQuestion } from "../../src/state/ask";
-import { noteClosed, useClosed } from "../../src/state/closed";
-import { lastPart, nameOf, pathOf } from "../../src/state/paths";
+import { noteClosed, useClosed } from "../../src/state/files/closed";
+import { lastPart, nameOf, pathOf } from "../../src/state/files/paths";
+import { moveTab, stepTab } from "../../src/state/files/tabs";
+import { foldersOf } from "../../src/state/files/workflows";
 import { blankTab, useStudio } from "../../src/state/studio";
-import { moveTab, stepTab } from "../../src/state/tabs";
-import { foldersOf } from "../../src/state/workflows";
 import { ago } from "../../src/words/format";
 
 const path = resolve(import.meta.dirname, "../../workflows/text_to_image.json");

@@ -2,9 +2,9 @@
 import { beforeEach, expect, test } from "vitest";
 import { readCatalog } from "../../src/api/catalog";
 import type { InputProblem, Report } from "../../src/api/client";
-import { changedSince } from "../../src/state/failure";
-import { problemsOf } from "../../src/state/fixes";
-import { workflowOfPrompt } from "../../src/state/prompt";
+import { workflowOfPrompt } from "../../src/state/files/prompt";
+import { changedSince } from "../../src/state/runs/failure";
+import { problemsOf } from "../../src/state/runs/fixes";
 import { activeTab, edit, openWorkflow, useStudio } from "../../src/state/studio";
 
 const FILES = ["flux-dev.safetensors", "sd15.safetensors"];

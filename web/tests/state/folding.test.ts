@@ -6,7 +6,7 @@ import { frameOf, framing, setFrameCollapsed } from "../../src/document/frames";
 import type { Graph, Group } from "../../src/document/graph";
 import { parseJson } from "../../src/document/json";
 import { readGraph } from "../../src/document/read";
-import { foldedEnds, foldingOf } from "../../src/state/folding";
+import { foldedEnds, foldingOf } from "../../src/state/nodes/folding";
 
 const path = resolve(import.meta.dirname, "../../workflows/text_to_image.json");
 

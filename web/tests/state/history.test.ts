@@ -10,7 +10,7 @@ import {
   readAround,
   refreshHistory,
   useHistory,
-} from "../../src/state/history";
+} from "../../src/state/results/history";
 import { client } from "../../src/state/server";
 
 /** Newest first. */

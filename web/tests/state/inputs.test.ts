@@ -6,9 +6,9 @@ import type { GraphNode } from "../../src/document/graph";
 import { EMPTY_LOG, record, undo } from "../../src/document/log";
 import { readGraph } from "../../src/document/read";
 import { writeGraph } from "../../src/document/write";
-import { inputsOf } from "../../src/state/inputs";
-import { shapeOf } from "../../src/state/shape";
-import { layoutOf, newNode } from "../../src/state/widgets";
+import { inputsOf } from "../../src/state/nodes/inputs";
+import { shapeOf } from "../../src/state/nodes/shape";
+import { layoutOf, newNode } from "../../src/state/nodes/widgets";
 
 const catalog = readCatalog({
   Batch: {

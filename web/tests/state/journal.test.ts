@@ -5,8 +5,8 @@ import { addNode, moveNodes } from "../../src/document/edit";
 import { emptyGraph, type GraphNode } from "../../src/document/graph";
 import { replay, type TabState } from "../../src/document/journal";
 import { EMPTY_LOG, type Recorded, record, undo } from "../../src/document/log";
-import { Journal, type Written } from "../../src/state/journal";
-import type { Mirror, Unsent } from "../../src/state/mirror";
+import { Journal, type Written } from "../../src/state/files/journal";
+import type { Mirror, Unsent } from "../../src/state/files/mirror";
 
 /** The server's rules in a few lines: what is there passes, what does not follow is refused. */
 class Server {

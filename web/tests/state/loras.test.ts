@@ -2,13 +2,13 @@
 import { beforeEach, describe, expect, test, vi } from "vitest";
 import { overlaps } from "../../src/document/arrange";
 import type { Json } from "../../src/document/json";
-import { change } from "../../src/state/actions";
 import { useSaid } from "../../src/state/announcing";
-import { boxesOf } from "../../src/state/boxes";
-import { completionsFor } from "../../src/state/completions";
-import { threadOf } from "../../src/state/fields";
-import { refreshCatalog } from "../../src/state/files";
-import { nameOfLora, wayIn } from "../../src/state/loras";
+import { change } from "../../src/state/editing/actions";
+import { completionsFor } from "../../src/state/fields/completions";
+import { threadOf } from "../../src/state/fields/fields";
+import { nameOfLora, wayIn } from "../../src/state/fields/loras";
+import { refreshCatalog } from "../../src/state/files/files";
+import { boxesOf } from "../../src/state/nodes/boxes";
 import { client } from "../../src/state/server";
 import {
   activeTab,

@@ -2,7 +2,7 @@
 import { expect, test } from "vitest";
 import { readCatalog } from "../../src/api/catalog";
 import { readGraph } from "../../src/document/read";
-import { missingFrom, sentenceOf } from "../../src/state/missing";
+import { missingFrom, sentenceOf } from "../../src/state/files/missing";
 
 const CATALOG = readCatalog({
   CheckpointLoaderSimple: {

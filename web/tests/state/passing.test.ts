@@ -6,7 +6,7 @@ import { setMode } from "../../src/document/edit";
 import { MODE, type Workflow } from "../../src/document/graph";
 import { EMPTY_LOG, record } from "../../src/document/log";
 import { readGraph } from "../../src/document/read";
-import { idleIn, passedBy } from "../../src/state/passing";
+import { idleIn, passedBy } from "../../src/state/nodes/passing";
 
 const input = (name: string, type: string, section = "required") => ({
   name,

@@ -3,7 +3,7 @@ import { beforeAll, expect, test } from "vitest";
 import { readCatalog } from "../../src/api/catalog";
 import { linkInto } from "../../src/document/graph";
 import { readGraph } from "../../src/document/read";
-import { workflowOfPrompt } from "../../src/state/prompt";
+import { workflowOfPrompt } from "../../src/state/files/prompt";
 import { layout, useStudio } from "../../src/state/studio";
 
 const prompt = {

@@ -2,10 +2,10 @@
 import { describe, expect, test, vi } from "vitest";
 import { type ListedJob, readPlace } from "../../src/api/results";
 import { WHOLE, zoomedAt } from "../../src/panels/zoom";
-import { factsOf } from "../../src/state/facts";
-import { dayName, rowOfPlace, rowsOf } from "../../src/state/historyRows";
-import { expectedOf } from "../../src/state/queue";
-import { inputName, mediumOf, readResult, sentenceOf } from "../../src/state/results";
+import { factsOf } from "../../src/state/results/facts";
+import { dayName, rowOfPlace, rowsOf } from "../../src/state/results/historyRows";
+import { inputName, mediumOf, readResult, sentenceOf } from "../../src/state/results/results";
+import { expectedOf } from "../../src/state/runs/queue";
 import { client } from "../../src/state/server";
 
 const PROMPT = {

@@ -2,8 +2,8 @@
 import { beforeAll, expect, test } from "vitest";
 import { readCatalog } from "../../src/api/catalog";
 import { readGraph } from "../../src/document/read";
-import { workflowOfPrompt } from "../../src/state/prompt";
-import { asWillRun } from "../../src/state/rolling";
+import { asWillRun } from "../../src/state/fields/rolling";
+import { workflowOfPrompt } from "../../src/state/files/prompt";
 import { layout, useStudio } from "../../src/state/studio";
 
 beforeAll(() => {

@@ -4,11 +4,11 @@ import { describe, expect, test } from "vitest";
 import { readCatalog } from "../../src/api/catalog";
 import { readGraph } from "../../src/document/read";
 import { textsOfPng } from "../../src/state/embedded/png";
-import { plain, rolled } from "../../src/state/rolling";
-import { search } from "../../src/state/search";
-import { shapeOf, TITLE } from "../../src/state/shape";
-import { closeness, convertersFor, fits, refusal } from "../../src/state/sockets";
-import { controlOf, layoutOf, newNode } from "../../src/state/widgets";
+import { plain, rolled } from "../../src/state/fields/rolling";
+import { search } from "../../src/state/finding/search";
+import { shapeOf, TITLE } from "../../src/state/nodes/shape";
+import { closeness, convertersFor, fits, refusal } from "../../src/state/nodes/sockets";
+import { controlOf, layoutOf, newNode } from "../../src/state/nodes/widgets";
 import { shownNumber, stepped, typedNumber } from "../../src/widgets/number";
 
 const catalog = readCatalog({

@@ -1,9 +1,9 @@
 /** How names are found and ranked. */
 import { describe, expect, test } from "vitest";
 import { readCatalog } from "../../src/api/catalog";
-import { socketsFor } from "../../src/state/fitting";
-import { completed, completions, packOf, readQuery } from "../../src/state/query";
-import { type Habits, search } from "../../src/state/search";
+import { socketsFor } from "../../src/state/finding/fitting";
+import { completed, completions, packOf, readQuery } from "../../src/state/finding/query";
+import { type Habits, search } from "../../src/state/finding/search";
 
 const catalog = readCatalog({
   CLIPTextEncode: {

@@ -1,6 +1,6 @@
 /** What nodes show of a run, as the server tells it. */
 import { beforeEach, expect, test } from "vitest";
-import { placeOf, setShown, useRuns } from "../../src/state/runs";
+import { placeOf, setShown, useRuns } from "../../src/state/runs/runs";
 
 const file = (filename: string) => ({ filename, subfolder: "", type: "temp" });
 const shown = () => useRuns.getState().shown[placeOf("tab", "1")];

@@ -10,9 +10,9 @@ import { EMPTY_LOG, record } from "../../src/document/log";
 import { addPort } from "../../src/document/ports";
 import { readGraph } from "../../src/document/read";
 import { writeGraph } from "../../src/document/write";
-import { shapeOf } from "../../src/state/shape";
-import { catalogWith } from "../../src/state/subgraphSchema";
-import { layoutOf, standingOf } from "../../src/state/widgets";
+import { shapeOf } from "../../src/state/nodes/shape";
+import { catalogWith } from "../../src/state/nodes/subgraphSchema";
+import { layoutOf, standingOf } from "../../src/state/nodes/widgets";
 
 const CATALOG: Catalog = readCatalog({
   KSampler: {

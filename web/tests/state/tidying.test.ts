@@ -5,10 +5,10 @@ import { beforeEach, expect, test } from "vitest";
 import { encloses, overlaps } from "../../src/document/arrange";
 import { frameBox, setFrameCollapsed } from "../../src/document/frames";
 import { isObject, type JsonObject, parseJson } from "../../src/document/json";
-import { boxesOf } from "../../src/state/boxes";
-import { foldingOf } from "../../src/state/folding";
+import { tidy } from "../../src/state/editing/tidying";
+import { boxesOf } from "../../src/state/nodes/boxes";
+import { foldingOf } from "../../src/state/nodes/folding";
 import { activeTab, edit, openWorkflow, undoEdit } from "../../src/state/studio";
-import { tidy } from "../../src/state/tidying";
 
 const path = resolve(import.meta.dirname, "../../workflows/inpaint.json");
 

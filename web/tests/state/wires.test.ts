@@ -1,9 +1,9 @@
 /** The lines of wires on the screen. */
 import { describe, expect, test } from "vitest";
 import { readGraph } from "../../src/document/read";
-import { passedType } from "../../src/state/reroutes";
-import { shapeOf, TITLE } from "../../src/state/shape";
-import { nearness, svgPen, traceWire, type WireShape } from "../../src/state/wires";
+import { nearness, svgPen, traceWire, type WireShape } from "../../src/state/editing/wires";
+import { passedType } from "../../src/state/nodes/reroutes";
+import { shapeOf, TITLE } from "../../src/state/nodes/shape";
 
 const line = (points: { x: number; y: number }[], shape: WireShape) => {
   const pen = svgPen();

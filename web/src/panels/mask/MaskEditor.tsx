@@ -1,7 +1,13 @@
 /** Painting the mask of a picture: brush, eraser, fill, softening, all by pointer or by keys. */
 import { useEffect, useReducer, useRef, useState } from "react";
 import { askWhether } from "../../state/ask";
-import { type Masked, opacityUrl, pictureUrl, saveMask, useMasking } from "../../state/masking";
+import {
+  type Masked,
+  opacityUrl,
+  pictureUrl,
+  saveMask,
+  useMasking,
+} from "../../state/fields/masking";
 import { tellError, wordsOf } from "../../state/view";
 import { percent } from "../../words/format";
 import { t } from "../../words/words";

@@ -4,11 +4,11 @@ import { t } from "../../words/words";
 import { announce } from "../announcing";
 import { canvas } from "../canvas";
 import type { Command } from "../commands";
-import { nameIn } from "../naming";
+import { editNode, focusOn, nodeAtKeys, nodeOfField, walkTo } from "../editing/walking";
+import { nameIn } from "../nodes/naming";
 import { goRound } from "../regions";
 import { activeTab, select, useStudio } from "../studio";
 import { toggleDrawer, useView } from "../view";
-import { editNode, focusOn, nodeAtKeys, nodeOfField, walkTo } from "../walking";
 
 const hasNode = () => nodeAtKeys() !== null;
 const isOneWire = () => activeTab().selectedLinks.length === 1;

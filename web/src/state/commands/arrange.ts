@@ -2,6 +2,8 @@
 import type { Axis, Side } from "../../document/arrange";
 import type { Paint } from "../../document/flags";
 import { addNote, isNote } from "../../document/notes";
+import { canvas } from "../canvas";
+import type { Command } from "../commands";
 import {
   alignSelected,
   cancelMarquee,
@@ -12,12 +14,10 @@ import {
   type Tool,
   togglePinned,
   useArranging,
-} from "../arranging";
-import { canvas } from "../canvas";
-import { PALETTE } from "../colours";
-import type { Command } from "../commands";
+} from "../editing/arranging";
+import { PALETTE } from "../nodes/colours";
+import { bodyAt } from "../nodes/shape";
 import { changeSetting } from "../settings";
-import { bodyAt } from "../shape";
 import { activeTab, edit, select } from "../studio";
 
 const some = () => activeTab().selected.length > 0;
@@ -110,7 +110,7 @@ export const arrangeCommands: readonly Command[] = [
 
 /** Seldom used, and not small: fetched when it is. */
 async function tidy(keys: readonly string[]): Promise<void> {
-  const tidying = await import("../tidying");
+  const tidying = await import("../editing/tidying");
   await tidying.tidy(keys);
 }
 

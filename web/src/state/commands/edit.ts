@@ -1,10 +1,10 @@
 /** Undo, selection, deletion, and moving by keys. */
 import { moveNodes } from "../../document/edit";
 import type { Point } from "../../document/graph";
-import { removeSelected, selectAll } from "../actions";
-import { duplicateSelected } from "../clipping";
 import type { Command } from "../commands";
-import { GRID } from "../shape";
+import { removeSelected, selectAll } from "../editing/actions";
+import { duplicateSelected } from "../editing/clipping";
+import { GRID } from "../nodes/shape";
 import { activeTab, edit, endThread, redoEdit, select, undoEdit } from "../studio";
 
 const hasNodes = () => activeTab().selected.length > 0;

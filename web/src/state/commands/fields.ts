@@ -2,14 +2,14 @@
 import type { InputSchema } from "../../api/types";
 import { removeLink } from "../../document/edit";
 import { linkInto } from "../../document/graph";
-import { change } from "../actions";
 import type { Command } from "../commands";
-import { copyValue, feed, isChanged, pasteFieldValue, resetField } from "../fieldActions";
-import { inputsOf } from "../inputs";
-import { seedPlace, useSeeds } from "../seeds";
-import { inputNamed } from "../shape";
+import { change } from "../editing/actions";
+import { copyValue, feed, isChanged, pasteFieldValue, resetField } from "../fields/fieldActions";
+import { seedPlace, useSeeds } from "../fields/seeds";
+import { inputsOf } from "../nodes/inputs";
+import { inputNamed } from "../nodes/shape";
+import { controlOf } from "../nodes/widgets";
 import { activeTab, edit, promptIdOf, schemaOf } from "../studio";
-import { controlOf } from "../widgets";
 
 interface Focused {
   node: string;

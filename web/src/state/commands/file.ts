@@ -1,10 +1,10 @@
 /** Workflows as files: new, open, save. */
 
 import type { Command } from "../commands";
-import { download } from "../files";
-import { reopenLast } from "../restore";
+import { download } from "../files/files";
+import { reopenLast } from "../files/restore";
+import { askTabName, closeKept, moveTab, stepTab } from "../files/tabs";
 import { activeTab, newTab, useStudio } from "../studio";
-import { askTabName, closeKept, moveTab, stepTab } from "../tabs";
 import { openSheet, toggleDrawer } from "../view";
 
 export const fileCommands: readonly Command[] = [
@@ -35,7 +35,7 @@ export const fileCommands: readonly Command[] = [
     group: "File",
     keys: ["Ctrl+S"],
     fields: true,
-    run: async () => void (await (await import("../saving")).save()),
+    run: async () => void (await (await import("../files/saving")).save()),
   },
   {
     id: "file.saveAs",
@@ -43,7 +43,7 @@ export const fileCommands: readonly Command[] = [
     group: "File",
     keys: ["Ctrl+Shift+S"],
     fields: true,
-    run: async () => void (await (await import("../saving")).save(true)),
+    run: async () => void (await (await import("../files/saving")).save(true)),
   },
   {
     id: "file.download",
@@ -55,7 +55,7 @@ export const fileCommands: readonly Command[] = [
     id: "file.versions",
     title: "Earlier versions of the workflow",
     group: "File",
-    run: async () => (await import("../saving")).showVersions(null),
+    run: async () => (await import("../files/saving")).showVersions(null),
   },
   {
     id: "file.rename",

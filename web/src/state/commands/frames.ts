@@ -14,7 +14,7 @@ import {
   selectFrame,
   setFrameMode,
   toggleFrameCollapsed,
-} from "../framing";
+} from "../editing/framing";
 import { activeTab, select } from "../studio";
 
 export const frameCommands: readonly Command[] = [

@@ -1,11 +1,11 @@
 /** Nodes: adding them, and how they take part in a run. */
 import { MODE } from "../../document/graph";
 import { t } from "../../words/words";
-import { toggleCollapsed, toggleMode } from "../actions";
 import { canvas } from "../canvas";
 import type { Command } from "../commands";
-import { canMask, maskNode } from "../masking";
-import { apart } from "../placing";
+import { toggleCollapsed, toggleMode } from "../editing/actions";
+import { canMask, maskNode } from "../fields/masking";
+import { apart } from "../finding/placing";
 import { activeTab } from "../studio";
 import { useView } from "../view";
 
@@ -25,7 +25,7 @@ export const graphCommands: readonly Command[] = [
     group: "Graph",
     keys: ["Ctrl+G"],
     enabled: hasNodes,
-    run: async () => void (await import("../framing")).frameSelected(t("Group")),
+    run: async () => void (await import("../editing/framing")).frameSelected(t("Group")),
   },
   {
     id: "node.bypass",

@@ -1,12 +1,12 @@
 /** The queue, what has run, and comparing it. */
 import type { Command } from "../commands";
-import { closeDifference, compareWithOpen, useDifference } from "../difference";
-import { changeFilter, chosenJobs, star, useHistory } from "../history";
-import { compareJobs, latestBeside, lookAt } from "../lookAt";
-import { pauseQueue, useQueue } from "../queue";
-import { giveAsInput, openResult, previewOf } from "../results";
-import { cancelAll } from "../running";
-import { useRuns } from "../runs";
+import { closeDifference, compareWithOpen, useDifference } from "../results/difference";
+import { changeFilter, chosenJobs, star, useHistory } from "../results/history";
+import { compareJobs, latestBeside, lookAt } from "../results/lookAt";
+import { giveAsInput, openResult, previewOf } from "../results/results";
+import { pauseQueue, useQueue } from "../runs/queue";
+import { cancelAll } from "../runs/running";
+import { useRuns } from "../runs/runs";
 import { activeTab } from "../studio";
 import { toggleDock, useView } from "../view";
 

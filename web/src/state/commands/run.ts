@@ -2,10 +2,10 @@
 import { previewsOf, setPreviews } from "../../document/previews";
 import { t } from "../../words/words";
 import type { Command } from "../commands";
-import { selectedTargets } from "../foreseen";
-import { goTo } from "../levels";
-import { interrupt, run, stopAfterThis } from "../running";
-import { placeOf, useRuns } from "../runs";
+import { goTo } from "../editing/levels";
+import { selectedTargets } from "../runs/foreseen";
+import { interrupt, run, stopAfterThis } from "../runs/running";
+import { placeOf, useRuns } from "../runs/runs";
 import { changeSetting, type SettingId, setting } from "../settings";
 import { activeTab, edit } from "../studio";
 import { tell, useView } from "../view";

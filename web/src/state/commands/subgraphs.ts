@@ -1,9 +1,7 @@
 /** Subgraphs: going in and out, making and undoing them. */
 
-import { saveBlueprint } from "../blueprints";
 import type { Command } from "../commands";
-import { canEnter, enter, leave } from "../levels";
-import { activeTab } from "../studio";
+import { canEnter, enter, leave } from "../editing/levels";
 import {
   duplicateSeparately,
   packable,
@@ -11,7 +9,9 @@ import {
   selectedInstances,
   separateSelected,
   unpackSelected,
-} from "../subgraphs";
+} from "../editing/subgraphs";
+import { saveBlueprint } from "../files/blueprints";
+import { activeTab } from "../studio";
 import { openSheet } from "../view";
 
 const hasInstances = () => selectedInstances().length > 0;

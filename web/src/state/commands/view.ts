@@ -1,7 +1,7 @@
 /** What is on the screen: zoom, panels, theme. */
 import { canvas } from "../canvas";
 import type { Command } from "../commands";
-import { refreshCatalog } from "../files";
+import { refreshCatalog } from "../files/files";
 import { changeSetting, setting } from "../settings";
 import { activeTab } from "../studio";
 import { openSheet, toggleDock, toggleDrawer, useView } from "../view";

@@ -11,12 +11,12 @@ import {
   removePoints,
   showWires,
   straightenWires,
-} from "../connecting";
-import { recreateNodes, swapInputsOf, swappable } from "../replacing";
+} from "../editing/connecting";
+import { recreateNodes, swapInputsOf, swappable } from "../editing/replacing";
+import { useWiring } from "../editing/wiring";
 import { changeSetting, setting } from "../settings";
 import { activeTab } from "../studio";
 import { useView } from "../view";
-import { useWiring } from "../wiring";
 
 const hasNodes = () => activeTab().selected.length > 0;
 const links = () => activeTab().selectedLinks;

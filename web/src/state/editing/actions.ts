@@ -1,0 +1,266 @@
+/** What the user does to the graph, as commands; each is one entry of the log. */
+import type { NodeSchema } from "../../api/types";
+import {
+  addNode,
+  connect,
+  removeAndHeal,
+  removeInputs,
+  removeLink,
+  removeNodes,
+  setCollapsed,
+  setMode,
+  setTitle,
+  setValue,
+} from "../../document/edit";
+import { MODE, type Point, type Workflow } from "../../document/graph";
+import type { Json } from "../../document/json";
+import { branchOff } from "../../document/reroute";
+import { t } from "../../words/words";
+import { isBlueprint, placeBlueprint } from "../files/blueprints";
+import { type Pulled, socketsFor } from "../finding/fitting";
+import { grewIn, inputsOf } from "../nodes/inputs";
+import { settleTypes } from "../nodes/match";
+import {
+  bodyAt,
+  GRID,
+  inputNamed,
+  inputType,
+  outputType,
+  shapeOf,
+  TITLE,
+  WIDTH,
+} from "../nodes/shape";
+import { convertersFor, feeds, refusal } from "../nodes/sockets";
+import { isWidget, layoutOf, newNode } from "../nodes/widgets";
+import { activeTab, edit, schemaOf, select, useStudio } from "../studio";
+import { countUse, tell } from "../view";
+import { refusalToHold } from "./levels";
+import { withPort } from "./newPort";
+
+export interface Wire {
+  from: string;
+  slot: number;
+  to: string;
+  input: string;
+}
+
+/** Why a wire may not be drawn; null where it may. */
+export function refusalOf({ from, slot, to, input }: Wire): string | null {
+  const { graph } = activeTab();
+  const [source, target] = [graph.nodes[from], graph.nodes[to]];
+  if (source === undefined || target === undefined) return t("There is no such node.");
+  return refusal(graph, {
+    from,
+    fromType: outputType(source, schemaOf(source.type), slot),
+    to,
+    toName: input,
+    toType: inputType(target, schemaOf(target.type), input),
+  });
+}
+
+/** Draws a wire, or says why not and offers a node that goes between. */
+export function join(wire: Wire): void {
+  const reason = refusalOf(wire);
+  if (reason === null) {
+    edit("Connect", (draft, workflow) => joinIn(draft, workflow, wire));
+    return;
+  }
+  const { graph } = activeTab();
+  const [source, target] = [graph.nodes[wire.from], graph.nodes[wire.to]];
+  if (source === undefined || target === undefined) return;
+  const fromType = outputType(source, schemaOf(source.type), wire.slot);
+  const toType = inputType(target, schemaOf(target.type), wire.input);
+  const between =
+    wire.from === wire.to || feeds(graph, wire.to, wire.from)
+      ? []
+      : convertersFor(useStudio.getState().catalog, fromType, toType);
+  const [first, ...others] = between.map((each) => ({
+    label: t("Put {{node}} between", { node: each.display_name }),
+    run: () => insertBetween(each, wire, fromType, toType),
+  }));
+  tell(reason, first, others);
+}
+
+type DraftGraph = Parameters<Parameters<typeof edit>[1]>[0];
+
+export function joinIn(draft: DraftGraph, workflow: Workflow, wire: Wire): void {
+  const { from, slot, to, input } = withPort(draft, workflow, wire);
+  const [source, target] = [draft.nodes[from], draft.nodes[to]];
+  if (source === undefined || target === undefined) return;
+  const schema = schemaOf(target.type);
+  const described = inputNamed(target, schema, input);
+  fillOutputs(source, slot);
+  connect(
+    draft,
+    { node: from, slot },
+    {
+      node: to,
+      name: input,
+      type: inputType(target, schema, input),
+      isWidget: described !== undefined && isWidget(described),
+    },
+    outputType(source, schemaOf(source.type), slot),
+  );
+  settleTypes(draft, to);
+  settleTypes(draft, from);
+}
+
+/** Files may leave out outputs that nothing was linked to. */
+export function fillOutputs(node: DraftGraph["nodes"][string], slot: number): void {
+  const described = schemaOf(node.type)?.outputs ?? [];
+  while (node.outputs.length <= slot) {
+    const { name, type } = described[node.outputs.length] ?? { name: "", type: "*" };
+    node.outputs.push({ name, type, links: [], saved: { name, type, links: [] } });
+  }
+}
+
+export function insertBetween(
+  schema: NodeSchema,
+  wire: Wire,
+  fromType: string,
+  toType: string,
+): void {
+  const { graph } = activeTab();
+  const [source, target] = [graph.nodes[wire.from], graph.nodes[wire.to]];
+  const takes = schema.inputs.find((each) => each.type === fromType);
+  const gives = schema.outputs.findIndex((each) => each.type === toType);
+  if (source === undefined || target === undefined || takes === undefined) return;
+  const at = {
+    x: (source.position.x + source.size.width + target.position.x) / 2 - WIDTH / 2,
+    y: (source.position.y + target.position.y) / 2,
+  };
+  edit(t("Insert {{node}}", { node: schema.display_name }), (draft, workflow) => {
+    const node = made(schema, draft.lastNodeId + 1, at);
+    addNode(draft, node);
+    joinIn(draft, workflow, { ...wire, to: node.key, input: takes.name });
+    joinIn(draft, workflow, { from: node.key, slot: gives, to: wire.to, input: wire.input });
+  });
+}
+
+/** A node of this class, as high as what it holds. */
+export function made(schema: NodeSchema, id: number, at: Point) {
+  const node = newNode(schema, id, { x: snapped(at.x), y: snapped(at.y) }, WIDTH);
+  const { height } = shapeOf(node, schema, false);
+  return { ...node, size: { width: WIDTH, height: height - TITLE } };
+}
+
+function snapped(value: number): number {
+  return Math.round(value / GRID) * GRID;
+}
+
+/**
+ * Puts a node down, joined to the wire that was pulled if there is one: at this socket, or at the
+ * closest. Returns its key.
+ */
+export function add(
+  schema: NodeSchema,
+  corner: Point,
+  pulled: Pulled | null = null,
+  socket: string | undefined = pulled === null ? undefined : socketsFor(schema, pulled)[0],
+): string {
+  let key = "";
+  const held = refusalToHold(schema.class_type);
+  if (held !== null) {
+    tell(held);
+    return key;
+  }
+  if (isBlueprint(schema)) return addBlueprint(schema, corner, pulled);
+  edit(t("Add {{name}}", { name: schema.display_name }), (draft, workflow) => {
+    const node = made(schema, draft.lastNodeId + 1, bodyAt(corner));
+    key = node.key;
+    addNode(draft, node);
+    if (pulled === null || socket === undefined) return;
+    joinIn(draft, workflow, wireTo(key, socket, pulled));
+    if (pulled.through !== undefined) branchOff(draft, pulled.through, key, socket);
+  });
+  countUse(schema.class_type);
+  select([key]);
+  return key;
+}
+
+/** Its wire is drawn once its subgraph is known: two edits, undone as one. */
+function addBlueprint(schema: NodeSchema, corner: Point, pulled: Pulled | null): string {
+  const thread = `blueprint ${crypto.randomUUID()}`;
+  const key = placeBlueprint(schema, bodyAt(corner), thread);
+  const placed = schemaOf(activeTab().graph.nodes[key ?? ""]?.type ?? "");
+  const socket =
+    pulled === null || placed === undefined ? undefined : socketsFor(placed, pulled)[0];
+  if (key === null || pulled === null || socket === undefined) return key ?? "";
+  const wire = wireTo(key, socket, pulled);
+  edit(
+    t("Add {{name}}", { name: schema.display_name }),
+    (draft, workflow) => joinIn(draft, workflow, wire),
+    thread,
+  );
+  return key;
+}
+
+function wireTo(key: string, socket: string, pulled: Pulled): Wire {
+  return pulled.side === "output"
+    ? { from: pulled.node, slot: Number(pulled.socket), to: key, input: socket }
+    : { from: key, slot: Number(socket), to: pulled.node, input: pulled.socket };
+}
+
+export function change(node: string, name: string, value: Json, thread?: string): void {
+  const { graph } = activeTab();
+  const schema = schemaOf(graph.nodes[node]?.type ?? "");
+  edit(
+    t("Change {{name}}", { name }),
+    (draft) => {
+      setValue(draft, node, name, value, schema === undefined ? [] : layoutOf(schema));
+      if (schema !== undefined) dropVanished(draft, node, schema, name);
+    },
+    thread,
+  );
+}
+
+/** Inputs that the choice before had brought go with it, and the wires into them. */
+function dropVanished(draft: DraftGraph, key: string, schema: NodeSchema, choice: string): void {
+  const node = draft.nodes[key];
+  if (node === undefined || !grewIn(schema, `${choice}.`)) return;
+  // The draft changes in place, so what is known of the node itself would be out of date.
+  const living = new Set(inputsOf(schema, { ...node }).map((each) => each.name));
+  const gone = node.inputs
+    .map((each) => each.name)
+    .filter((name) => name.startsWith(`${choice}.`) && !living.has(name));
+  if (gone.length > 0) removeInputs(draft, key, gone);
+}
+
+export function rename(node: string, title: string): void {
+  edit("Rename", (draft) => setTitle(draft, node, title));
+}
+
+export function removeSelected(heal = false): void {
+  const { selected, selectedLinks } = activeTab();
+  if (selected.length === 0 && selectedLinks.length === 0) return;
+  edit("Delete", (draft) => {
+    for (const key of selectedLinks) removeLink(draft, key);
+    if (heal) removeAndHeal(draft, selected);
+    else removeNodes(draft, selected);
+  });
+  select([]);
+}
+
+export function disconnect(link: string): void {
+  edit("Disconnect", (draft) => removeLink(draft, link));
+}
+
+/** Sets the mode, or back to always where all of them have it. */
+export function toggleMode(mode: number): void {
+  const { graph, selected } = activeTab();
+  if (selected.length === 0) return;
+  const all = selected.every((key) => graph.nodes[key]?.mode === mode);
+  const label = mode === MODE.muted ? "Mute" : "Bypass";
+  edit(label, (draft) => setMode(draft, selected, all ? MODE.always : mode));
+}
+
+export function toggleCollapsed(): void {
+  const { graph, selected } = activeTab();
+  if (selected.length === 0) return;
+  const all = selected.every((key) => graph.nodes[key]?.collapsed === true);
+  edit("Collapse", (draft) => setCollapsed(draft, selected, !all));
+}
+
+export function selectAll(): void {
+  select(activeTab().graph.order);
+}

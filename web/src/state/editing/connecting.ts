@@ -1,0 +1,388 @@
+/** What the user does to wires: points on them, names for them, nodes put into and taken out of them. */
+import type { NodeSchema } from "../../api/types";
+import { addNode, removeLink } from "../../document/edit";
+import {
+  type Graph,
+  type GraphNode,
+  isBoundary,
+  type Link,
+  type Point,
+} from "../../document/graph";
+import {
+  drawAsWire,
+  freePortalName,
+  makePortal,
+  portalOf,
+  renamePortal,
+} from "../../document/portal";
+import {
+  addReroute,
+  branchOff,
+  linksThrough,
+  removeReroutes,
+  straighten,
+} from "../../document/reroute";
+import {
+  insertIntoLink,
+  linksAround,
+  moveSources,
+  moveTarget,
+  pullOut,
+} from "../../document/rewire";
+import { t } from "../../words/words";
+import { canvas } from "../canvas";
+import type { Pulled } from "../finding/fitting";
+import { foldedEnds } from "../nodes/folding";
+import { inputsOf } from "../nodes/inputs";
+import { inputType, outputType } from "../nodes/shape";
+import { closeness } from "../nodes/sockets";
+import { isSocket, isWidget } from "../nodes/widgets";
+import { shows } from "../runs/places";
+import { useRuns } from "../runs/runs";
+import { setting } from "../settings";
+import { activeTab, edit, schemaOf, select, useStudio } from "../studio";
+import { countUse, tell } from "../view";
+import { fillOutputs, join, joinIn, made, refusalOf, type Wire } from "./actions";
+import { type Ends, endsOf, nearness, pathOf, type WireShape } from "./wires";
+import { useWiring } from "./wiring";
+
+/** Where the ends of a link are on the canvas as it is now; null where it is not drawn. */
+export function endsNow(link: Link): Ends | null {
+  const tab = activeTab();
+  const { shown } = useRuns.getState();
+  const { catalog } = useStudio.getState();
+  const folded = foldedEnds(tab.graph, link);
+  if (folded.within) return null;
+  const ends = endsOf(tab.graph, link, catalog, (key) => shows(tab, shown, key));
+  if (ends === null) return null;
+  return { source: folded.source?.at ?? ends.source, target: folded.target?.at ?? ends.target };
+}
+
+/** How far a place is from a wire, and which of its stretches it is on; null for no such wire. */
+function nearnessTo(key: string, at: Point) {
+  const { graph } = activeTab();
+  const link = graph.links[key];
+  const ends = link && endsNow(link);
+  if (link === undefined || ends == null) return null;
+  const shape = setting("calotype.wireShape") as WireShape;
+  return nearness([ends.source, ...pathOf(graph, link), ends.target], shape, at);
+}
+
+/** The wire whose line runs closest to a place, at most this far away. */
+export function wireAt(at: Point, reach: number, fits: (key: string) => boolean): string | null {
+  const { graph } = activeTab();
+  let [best, least]: [string | null, number] = [null, reach];
+  for (const key of graph.linkOrder) {
+    const link = graph.links[key];
+    if (link === undefined || link.portal !== null || !mayPass(link, at) || !fits(key)) continue;
+    const distance = nearnessTo(key, at)?.distance ?? Number.POSITIVE_INFINITY;
+    if (distance < least) [best, least] = [key, distance];
+  }
+  return best;
+}
+
+const AROUND = 260;
+
+/** Far-off wires are not measured. Points may lead a wire anywhere. */
+function mayPass(link: Link, { x, y }: Point): boolean {
+  if (link.reroute !== null) return true;
+  const { nodes } = activeTab().graph;
+  const [from, to] = [nodes[link.from], nodes[link.to]];
+  if (from === undefined || to === undefined) return false;
+  const right = from.position.x + from.size.width;
+  const low = Math.max(from.position.y + from.size.height, to.position.y + to.size.height);
+  return (
+    x > Math.min(right, to.position.x) - AROUND &&
+    x < Math.max(right, to.position.x) + AROUND &&
+    y > Math.min(from.position.y, to.position.y) - AROUND &&
+    y < low + AROUND
+  );
+}
+
+export function addPoint(link: string, at: Point): void {
+  const after = nearnessTo(link, at)?.after ?? 0;
+  let key = "";
+  edit("Add a reroute point", (draft) => {
+    key = addReroute(draft, link, { x: Math.round(at.x), y: Math.round(at.y) }, after);
+  });
+  useWiring.setState({ points: [key] });
+}
+
+export function removePoints(keys: readonly string[]): void {
+  edit("Remove the reroute points", (draft) => removeReroutes(draft, keys));
+  useWiring.setState({ points: [] });
+}
+
+export function straightenWires(links: readonly string[]): void {
+  edit("Straighten the wire", (draft) => {
+    for (const key of links) straighten(draft, key);
+  });
+}
+
+/** Names wires, as many portals as they have sources; one alone is asked for its name at once. */
+export function nameWires(links: readonly string[]): void {
+  const { graph } = activeTab();
+  edit("Make a portal", (draft) => {
+    for (const key of links) {
+      const link = draft.links[key];
+      if (link === undefined || link.portal !== null) continue;
+      const source = draft.nodes[link.from];
+      const sibling = source?.outputs[link.fromSlot]?.links
+        .map((each) => draft.links[each]?.portal)
+        .find((each) => each != null);
+      makePortal(draft, [key], sibling ?? freePortalName(draft, link, nameFor(graph, link)));
+    }
+  });
+  useWiring.setState({ menu: null, naming: links[0] ?? null });
+}
+
+function nameFor(graph: Graph, link: Link): string {
+  const source = graph.nodes[link.from];
+  const schema = source && schemaOf(source.type);
+  return (
+    source?.outputs[link.fromSlot]?.name ||
+    schema?.outputs[link.fromSlot]?.name ||
+    link.type.toLowerCase()
+  );
+}
+
+export function renameWires(link: string, name: string): void {
+  useWiring.setState({ naming: null });
+  if (name !== "") edit("Rename the portal", (draft) => renamePortal(draft, link, name));
+}
+
+/** Draws the lines of these wires, and of all that share their names, again. */
+export function showWires(links: readonly string[]): void {
+  const { graph } = activeTab();
+  const all = links.flatMap((key) => {
+    const link = graph.links[key];
+    return link === undefined ? [] : portalOf(graph, link);
+  });
+  edit("Draw the wire again", (draft) => drawAsWire(draft, all));
+  useWiring.setState({ lit: [], menu: null });
+}
+
+/** From one end of a named wire to the other; from its source, to each target in turn. */
+export function jumpAlong(key: string, from: "source" | "target"): void {
+  const { graph, selected } = activeTab();
+  const link = graph.links[key];
+  if (link === undefined) return;
+  const targets = portalOf(graph, link).map((each) => graph.links[each]?.to ?? link.to);
+  const next = targets[(targets.indexOf(selected[0] ?? "") + 1) % targets.length] ?? link.to;
+  const to = from === "target" ? link.from : next;
+  select([to]);
+  canvas()?.fit([to]);
+}
+
+interface Entry {
+  input: string;
+  slot: number;
+}
+
+/** The sockets by which a node fits into a wire; null where it does not. */
+export function entryOf(schema: NodeSchema, key: string, node?: GraphNode): Entry | null {
+  const { graph } = activeTab();
+  const link = graph.links[key];
+  const [source, target] = [graph.nodes[link?.from ?? ""], graph.nodes[link?.to ?? ""]];
+  const name = target?.inputs[link?.toSlot ?? -1]?.name;
+  if (link === undefined || source === undefined || target === undefined) return null;
+  if (name === undefined || node?.key === link.from || node?.key === link.to) return null;
+  const given = outputType(source, schemaOf(source.type), link.fromSlot);
+  const wanted = inputType(target, schemaOf(target.type), name);
+  const input = inputsOf(schema, node)
+    .filter((each) => each.section !== "hidden" && !isLinked(node, each.name))
+    .map((each) => ({ each, near: closeness(given, each.type) + (isSocket(each) ? 0.5 : 0) }))
+    .filter(({ near }) => near >= 1)
+    .sort((one, other) => other.near - one.near)[0];
+  const output = schema.outputs
+    .map((each, slot) => ({ slot, near: closeness(each.type, wanted) }))
+    .filter(({ near }) => near >= (input?.each.type === "*" ? 0 : 1))
+    .sort((one, other) => other.near - one.near)[0];
+  return input === undefined || output === undefined
+    ? null
+    : { input: input.each.name, slot: output.slot };
+}
+
+function isLinked(node: GraphNode | undefined, name: string): boolean {
+  return node?.inputs.some((each) => each.name === name && each.link !== null) ?? false;
+}
+
+/** Puts a node that is there already into a wire, where it fits. Part of the edit that moved it. */
+export function insertNode(node: string, link: string, at: Point, thread?: string): boolean {
+  const found = activeTab().graph.nodes[node];
+  const schema = found && schemaOf(found.type);
+  const entry = schema === undefined ? null : entryOf(schema, link, found);
+  if (schema === undefined || entry === null) return false;
+  const after = nearnessTo(link, at)?.after ?? 0;
+  edit("Put into the wire", (draft) => enter(draft, schema, node, link, entry, after), thread);
+  return true;
+}
+
+type Draft = Parameters<Parameters<typeof edit>[1]>[0];
+
+function enter(
+  draft: Draft,
+  schema: NodeSchema,
+  key: string,
+  link: string,
+  entry: Entry,
+  after: number,
+): void {
+  const node = draft.nodes[key];
+  const described = inputsOf(schema, node).find((each) => each.name === entry.input);
+  if (node === undefined || described === undefined) return;
+  fillOutputs(node, entry.slot);
+  insertIntoLink(draft, link, {
+    into: {
+      node: key,
+      name: described.name,
+      type: described.type,
+      isWidget: isWidget(described),
+    },
+    from: { node: key, slot: entry.slot },
+    type: outputType(node, schema, entry.slot),
+    after,
+  });
+}
+
+/** Adds a node in the middle of a wire. */
+export function addIntoWire(schema: NodeSchema, link: string, at: Point): string | null {
+  const entry = entryOf(schema, link);
+  if (entry === null) {
+    tell(t("{{node}} does not fit into this wire.", { node: schema.display_name }));
+    return null;
+  }
+  const after = nearnessTo(link, at)?.after ?? 0;
+  let key = "";
+  edit(t("Insert {{node}}", { node: schema.display_name }), (draft) => {
+    const node = made(schema, draft.lastNodeId + 1, { x: at.x - 120, y: at.y });
+    key = node.key;
+    addNode(draft, node);
+    enter(draft, schema, key, link, entry, after);
+  });
+  countUse(schema.class_type);
+  select([key]);
+  return key;
+}
+
+/** Takes the nodes out of their wires, which run on past them. */
+export function pullOutOfWires(keys: readonly string[], thread?: string): void {
+  if (linksAround(activeTab().graph, keys).length === 0) return;
+  edit("Pull out of the wires", (draft) => pullOut(draft, keys), thread);
+}
+
+/**
+ * Lets all wires of an output, or the only one meant, begin in another output, or the wire of an
+ * input end in another input. They keep the points that they run through.
+ */
+export function moveWires(from: Pulled, to: { node: string; socket: string }, only?: string): void {
+  const { graph } = activeTab();
+  const node = graph.nodes[from.node];
+  const links =
+    from.side === "output"
+      ? (node?.outputs[Number(from.socket)]?.links ?? [])
+      : node?.inputs.flatMap((each) => (each.name === from.socket ? (each.link ?? []) : []));
+  const reasons: string[] = [];
+  const wires: Wire[] = [];
+  const moved = (links ?? []).filter((key) => {
+    if (only !== undefined && key !== only) return false;
+    const link = graph.links[key];
+    const input = graph.nodes[link?.to ?? ""]?.inputs[link?.toSlot ?? -1]?.name;
+    if (link === undefined || input === undefined) return false;
+    const wire =
+      from.side === "output"
+        ? { from: to.node, slot: Number(to.socket), to: link.to, input }
+        : { from: link.from, slot: link.fromSlot, to: to.node, input: to.socket };
+    const reason = refusalOf(wire);
+    if (reason === null) wires.push(wire);
+    else reasons.push(reason);
+    return reason === null;
+  });
+  if (moved.length > 0) {
+    edit("Move the wires", (draft, workflow) => {
+      if (isBoundary(to.node)) {
+        for (const key of from.side === "input" ? moved : []) removeLink(draft, key);
+        for (const wire of wires) joinIn(draft, workflow, wire);
+        return;
+      }
+      const target = draft.nodes[to.node];
+      const schema = target && schemaOf(target.type);
+      if (target === undefined) return;
+      if (from.side === "output") {
+        fillOutputs(target, Number(to.socket));
+        const slot = Number(to.socket);
+        moveSources(draft, moved, { node: to.node, slot }, outputType(target, schema, slot));
+        return;
+      }
+      const described = schema && inputsOf(schema, target).find((each) => each.name === to.socket);
+      for (const key of moved) {
+        moveTarget(draft, key, {
+          node: to.node,
+          name: to.socket,
+          type: inputType(target, schema, to.socket),
+          isWidget: described !== undefined && isWidget(described),
+        });
+      }
+    });
+  }
+  const [reason] = reasons;
+  if (reason !== undefined) tell(reason);
+}
+
+/** Where a wire that branches off at a point comes from; null for a point without wires. */
+export function pulledFrom(point: string): Pulled | null {
+  const { graph } = activeTab();
+  const link = graph.links[linksThrough(graph, point)[0] ?? ""];
+  const source = graph.nodes[link?.from ?? ""];
+  if (link === undefined || source === undefined) return null;
+  return {
+    node: link.from,
+    socket: String(link.fromSlot),
+    side: "output",
+    type: outputType(source, schemaOf(source.type), link.fromSlot),
+    through: point,
+  };
+}
+
+/** Draws a wire from a point on another one to an input: both share the way up to there. */
+export function branchTo(point: string, node: string, input: string): void {
+  const pulled = pulledFrom(point);
+  if (pulled === null) return;
+  const wire = { from: pulled.node, slot: Number(pulled.socket), to: node, input };
+  if (refusalOf(wire) !== null) {
+    join(wire);
+    return;
+  }
+  edit("Connect", (draft, workflow) => {
+    joinIn(draft, workflow, wire);
+    branchOff(draft, point, node, input);
+  });
+}
+
+/** A pulled wire was let go on another: its node goes into that one, or feeds what that fed. */
+export function joinToWire(pulled: Pulled, key: string, at: Point): boolean {
+  const { graph } = activeTab();
+  const [link, node] = [graph.links[key], graph.nodes[pulled.node]];
+  const input = graph.nodes[link?.to ?? ""]?.inputs[link?.toSlot ?? -1]?.name;
+  if (link === undefined || node === undefined || input === undefined) return false;
+  const wire =
+    pulled.side === "output"
+      ? { from: pulled.node, slot: Number(pulled.socket), to: link.to, input }
+      : { from: link.from, slot: link.fromSlot, to: pulled.node, input: pulled.socket };
+  if (refusalOf(wire) !== null) return false;
+  const schema = schemaOf(node.type);
+  const entry = schema === undefined ? null : entryOf(schema, key, node);
+  const isFree = node.outputs.every((each) => each.links.length === 0);
+  if (pulled.side === "output" && entry?.slot === wire.slot && isFree) {
+    return insertNode(pulled.node, key, at);
+  }
+  join(wire);
+  return true;
+}
+
+export function removeWires(links: readonly string[]): void {
+  edit("Disconnect", (draft) => {
+    for (const key of links) removeLink(draft, key);
+  });
+  useWiring.setState({ menu: null });
+}

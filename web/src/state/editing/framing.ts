@@ -1,0 +1,152 @@
+/** What the user does to frames; each is one entry of the log. */
+
+import { encloses } from "../../document/arrange";
+import { addGroup, changeGroup, removeGroup, removeNodes } from "../../document/edit";
+import {
+  FRAME_PADDING,
+  FRAME_TITLE,
+  fitFrame,
+  fitTo,
+  frameAround,
+  frameBox,
+  frameOf,
+  frameState,
+  framesIn,
+  framing,
+  heldBy,
+  setFrameCollapsed,
+  toggleFrameMode,
+} from "../../document/frames";
+import type { Group } from "../../document/graph";
+import { canvas } from "../canvas";
+import { boxesOf } from "../nodes/boxes";
+import { activeTab, edit, select } from "../studio";
+import { useArranging } from "./arranging";
+
+/** The frame that commands act on: the one in hand, else the one that the selected nodes lie in. */
+export function currentFrame(): Group | undefined {
+  const { graph, selected } = activeTab();
+  const held = useArranging.getState().frame;
+  const inHand = held === null ? undefined : frameOf(graph, held);
+  return inHand ?? frameAround(graph, selected[0] ?? "");
+}
+
+export function takeFrame(key: string | null): void {
+  if (useArranging.getState().frame !== key) useArranging.setState({ frame: key });
+}
+
+/** Selects all that lies in a frame, and takes the frame in hand. */
+export function selectFrame(key: string): void {
+  const { graph } = activeTab();
+  const group = frameOf(graph, key);
+  if (group === undefined) return;
+  select(Object.keys(heldBy(graph, group).nodes));
+  takeFrame(key);
+}
+
+const EMPTY = { width: 400, height: 280 };
+
+/** A frame around what is selected; where nothing is, an empty one at the pointer. */
+export function frameSelected(title: string): string {
+  const { graph, selected } = activeTab();
+  const nodes = [...boxesOf(selected).values()];
+  const bounds = framing(nodes);
+  // Frames that lie among what is selected lie in the new one, with their margins.
+  const inner =
+    bounds === null
+      ? []
+      : graph.groups.map(frameBox).filter((each) => encloses(grown(bounds), each));
+  const box = framing([...nodes, ...inner]);
+  const handle = canvas();
+  const at = handle?.toGraph(handle.pointer()) ?? { x: 0, y: 0 };
+  const { x, y, width, height } = box ?? { ...at, ...EMPTY };
+  const key = crypto.randomUUID();
+  edit("Group", (draft) => {
+    addGroup(draft, {
+      key,
+      title,
+      position: { x, y },
+      size: { width, height },
+      color: null,
+      saved: { title },
+    });
+  });
+  takeFrame(key);
+  return key;
+}
+
+/** By so much a frame may reach over the nodes in it. */
+function grown({ x, y, width, height }: { x: number; y: number; width: number; height: number }) {
+  const [side, top] = [2 * FRAME_PADDING, 2 * FRAME_PADDING + FRAME_TITLE];
+  return { x: x - side, y: y - top, width: width + 2 * side, height: height + side + top };
+}
+
+export function fitFrameToContents(key: string): void {
+  const { graph } = activeTab();
+  const boxes = boxesOf(graph.order, true);
+  edit("Fit the group to its contents", (draft) => fitFrame(draft, key, boxes));
+}
+
+/** Widens a frame so that the selected nodes lie in it. */
+export function addSelectedToFrame(key: string): void {
+  const boxes = [...boxesOf(activeTab().selected).values()];
+  edit("Add to the group", (draft) => {
+    const group = frameOf(draft, key);
+    if (group === undefined) return;
+    const inner = { x: FRAME_PADDING, y: FRAME_PADDING + FRAME_TITLE };
+    const { position, size } = group;
+    const now = {
+      x: position.x + inner.x,
+      y: position.y + inner.y,
+      width: size.width - 2 * inner.x,
+      height: size.height - inner.y - FRAME_PADDING,
+    };
+    fitTo(group, [now, ...boxes]);
+  });
+}
+
+export function toggleFrameCollapsed(key: string): void {
+  const { graph } = activeTab();
+  const group = frameOf(graph, key);
+  if (group === undefined) return;
+  const { collapsed } = frameState(group);
+  edit(collapsed ? "Unfold the group" : "Fold the group up", (draft) =>
+    setFrameCollapsed(draft, key, !collapsed),
+  );
+  if (!collapsed) select([]);
+}
+
+export function setFrameMode(key: string, mode: number, label: string): void {
+  edit(label, (draft) => toggleFrameMode(draft, key, mode));
+}
+
+export function paintFrame(key: string, color: string | null, thread?: string): void {
+  edit("Colour", (draft) => changeGroup(draft, key, { color }), thread);
+}
+
+export function renameFrame(key: string, title: string): void {
+  edit("Rename the group", (draft) => changeGroup(draft, key, { title }));
+}
+
+/** Removes a frame; what lies in it stays. */
+export function dissolveFrame(key: string): void {
+  edit("Remove the group", (draft) => {
+    setFrameCollapsed(draft, key, false);
+    removeGroup(draft, key);
+  });
+  takeFrame(null);
+}
+
+export function deleteFrame(key: string): void {
+  const { graph } = activeTab();
+  const group = frameOf(graph, key);
+  if (group === undefined) return;
+  const held = heldBy(graph, group);
+  const inner = framesIn(graph, group).map((each) => each.key);
+  edit("Delete the group and all in it", (draft) => {
+    removeNodes(draft, Object.keys(held.nodes));
+    for (const each of [...inner, key]) removeGroup(draft, each);
+  });
+  select([]);
+  takeFrame(null);
+}

@@ -1,0 +1,113 @@
+/** Dragging nodes: they move as one, and click into the grid and the lines of their neighbours. */
+import { around, type Box, overlaps } from "../../document/arrange";
+import { moveNodes } from "../../document/edit";
+import { frameAround } from "../../document/frames";
+import type { Point } from "../../document/graph";
+import { snapped } from "../../document/snap";
+import { boxesOf, pinnedOf } from "../nodes/boxes";
+import { bodyAt, GRID } from "../nodes/shape";
+import { setting } from "../settings";
+import { activeTab, edit, endThread } from "../studio";
+import { useArranging } from "./arranging";
+
+interface Drag {
+  tab: string;
+  from: ReadonlyMap<string, Box>;
+  bounds: Box;
+  neighbours: readonly Box[];
+}
+
+/** How near a neighbour's line has to be on the screen, in pixels. */
+const REACH = 5;
+
+let drag: Drag | null = null;
+
+/** Keeps whether Ctrl is held, which frees what is dragged. */
+let free = false;
+export function placeFreely(freely: boolean): void {
+  free = freely;
+}
+
+/** What of the graph is on the screen, about. */
+function seen(): { view: Box; zoom: number } {
+  const { x, y, zoom } = activeTab().viewport ?? { x: 0, y: 0, zoom: 1 };
+  const { innerWidth = 0, innerHeight = 0 } = globalThis;
+  const view = { x: -x / zoom, y: -y / zoom, width: innerWidth / zoom, height: innerHeight / zoom };
+  return { view, zoom };
+}
+
+function begin(keys: readonly string[]): Drag | null {
+  const { view } = seen();
+  const pinned = pinnedOf(keys);
+  const from = new Map(
+    boxesOf(
+      keys.filter((key) => !pinned.has(key)),
+      true,
+    ),
+  );
+  const bounds = around(from.values());
+  if (bounds === null) return null;
+  const neighbours = [...boxesOf()]
+    .filter(([key, box]) => !from.has(key) && overlaps(box, view))
+    .map(([, box]) => box);
+  useArranging.setState({ dragging: true });
+  return { tab: activeTab().id, from, bounds, neighbours };
+}
+
+/**
+ * Takes dragged nodes to where the pointer asks for, as told by the wished corner of each.
+ * The first call begins the drag; `endDrag` ends it.
+ */
+export function dragTo(corners: Readonly<Record<string, Point>>): void {
+  const keys = Object.keys(corners).filter((key) => key in activeTab().graph.nodes);
+  if (drag === null || drag.tab !== activeTab().id || !keys.every((key) => drag?.from.has(key))) {
+    drag = begin(keys);
+  }
+  const lead = keys.find((key) => drag?.from.has(key));
+  const [start, wished] = [drag?.from.get(lead ?? ""), corners[lead ?? ""]];
+  if (drag === null || start === undefined || wished === undefined) return;
+  const by = snap({ x: wished.x - start.x, y: wished.y - start.y }, drag);
+  const places = [...drag.from].map(([key, { x, y }]) => [
+    key,
+    bodyAt({ x: x + by.x, y: y + by.y }),
+  ]);
+  edit("Move", (draft) => moveNodes(draft, Object.fromEntries(places)), `move ${keys.join()}`);
+  showReceiving(lead ?? "");
+}
+
+/** Lights the frame that a dragged node has come into. */
+function showReceiving(key: string): void {
+  const { graph } = activeTab();
+  if (graph.groups.length === 0) return;
+  const receiving = frameAround(graph, key)?.key ?? null;
+  if (useArranging.getState().receiving !== receiving) useArranging.setState({ receiving });
+}
+
+function snap(by: Point, { bounds, neighbours }: Drag): Point {
+  const to = free ? "nothing" : setting("calotype.snap");
+  const lines = to === "both" || to === "neighbours";
+  const found = snapped(
+    { ...bounds, x: bounds.x + by.x, y: bounds.y + by.y },
+    {
+      neighbours: lines ? neighbours : [],
+      reach: lines ? REACH / seen().zoom : 0,
+      grid: to === "both" || to === "grid" ? GRID : null,
+    },
+  );
+  const isNone = found.guides.length === 0 && useArranging.getState().guides.length === 0;
+  if (!isNone) useArranging.setState({ guides: found.guides });
+  return { x: Math.round(by.x + found.by.x), y: Math.round(by.y + found.by.y) };
+}
+
+export function endDrag(): void {
+  drag = null;
+  useArranging.setState({ dragging: false, receiving: null, guides: [] });
+  endThread();
+}
+
+/** A step of a frame that is dragged or sized, on the grid unless Ctrl is held. */
+export function gridStep({ x, y }: Point): Point {
+  const to = free ? "nothing" : setting("calotype.snap");
+  if (to !== "both" && to !== "grid") return { x: Math.round(x), y: Math.round(y) };
+  return { x: Math.round(x / GRID) * GRID, y: Math.round(y / GRID) * GRID };
+}

@@ -1,0 +1,182 @@
+/** Replacing nodes by others of another class, and making them anew from what their class is now. */
+import type { NodeSchema } from "../../api/types";
+import type { Graph, GraphNode } from "../../document/graph";
+import type { Json } from "../../document/json";
+import { type Match, matchNode, type NewSockets, replaceNode } from "../../document/replace";
+import { swapInputs } from "../../document/rewire";
+import { t } from "../../words/words";
+import { inputsOf } from "../nodes/inputs";
+import { inputType, outputType } from "../nodes/shape";
+import { fits } from "../nodes/sockets";
+import { CONTROLS, defaultOf, isSeed, isWidget } from "../nodes/widgets";
+import { isInstance } from "../runs/places";
+import { activeTab, edit, schemaOf, select, titleOf } from "../studio";
+import { countUse, tell } from "../view";
+import { made } from "./actions";
+
+interface Plan {
+  made: GraphNode;
+  sockets: NewSockets;
+  match: Match;
+  /** How many links and values live on. */
+  kept: number;
+  lost: number;
+}
+
+/** What a node would keep if it were of this class. */
+export function planOf(graph: Graph, old: GraphNode, schema: NodeSchema): Plan {
+  const sockets: NewSockets = {
+    inputs: inputsOf(schema, old.type === schema.class_type ? old : undefined)
+      .filter((each) => each.section !== "hidden")
+      .map((each) => ({ name: each.name, type: each.type, isWidget: isWidget(each) })),
+    outputs: schema.outputs,
+  };
+  const before = schemaOf(old.type);
+  const node = made(schema, 0, old.position);
+  const match = matchNode(graph, old, node, sockets, {
+    fits,
+    given: (key) => {
+      const link = graph.links[key];
+      const source = graph.nodes[link?.from ?? ""];
+      return link === undefined || source === undefined
+        ? "*"
+        : outputType(source, schemaOf(source.type), link.fromSlot);
+    },
+    wanted: (key) => {
+      const link = graph.links[key];
+      const target = graph.nodes[link?.to ?? ""];
+      const name = target?.inputs[link?.toSlot ?? -1]?.name;
+      return target === undefined || name === undefined
+        ? "*"
+        : inputType(target, schemaOf(target.type), name);
+    },
+    takes: (name, value) => takes(schema, name, value),
+    alike: (one, other) => {
+      const kind = kindOf(before, one);
+      return kind !== null && kind === kindOf(schema, other);
+    },
+    matters: (name) => {
+      const input = before?.inputs.find((each) => each.name === name);
+      return input === undefined ? !name.startsWith("#") : old.values[name] !== defaultOf(input);
+    },
+  });
+  const links = Object.keys(match.inputs).length + Object.keys(match.outputs).length;
+  return {
+    made: node,
+    sockets,
+    match,
+    kept: links * 2 + Object.keys(match.values).length,
+    lost: match.lostLinks.length * 2 + match.lostValues.length,
+  };
+}
+
+function kindOf(schema: NodeSchema | undefined, name: string): string | null {
+  const input = schema?.inputs.find((each) => each.name === name);
+  if (input === undefined || !isWidget(input)) return null;
+  if (isSeed(input)) return "seed";
+  return `${input.type} ${input.options.multiline === true}`;
+}
+
+/** Whether a widget may hold this value; those a list of choices lacks it may not. */
+function takes(schema: NodeSchema, name: string, value: Json): boolean {
+  const input = schema.inputs.find((each) => each.name === name);
+  if (input === undefined) return (CONTROLS as readonly Json[]).includes(value);
+  if (!isWidget(input)) return false;
+  const { min, max } = input.options;
+  switch (input.type) {
+    case "COMBO":
+      return input.choices?.includes(value) ?? typeof value === "string";
+    case "INT":
+    case "FLOAT":
+      return (
+        (typeof value === "number" || typeof value === "bigint") &&
+        (typeof min !== "number" || value >= min) &&
+        (typeof max !== "number" || value <= max)
+      );
+    case "BOOLEAN":
+      return typeof value === "boolean";
+    default:
+      return input.type !== "STRING" || typeof value === "string";
+  }
+}
+
+/** What would be lost, in a sentence; null where nothing would. */
+export function lossOf(graph: Graph, old: GraphNode, { match }: Plan): string | null {
+  const links = match.lostLinks.flatMap((key) => {
+    const link = graph.links[key];
+    if (link === undefined) return [];
+    const isInput = link.to === old.key;
+    const name = isInput
+      ? old.inputs[link.toSlot]?.name
+      : old.outputs[link.fromSlot]?.name || link.type;
+    const other = graph.nodes[isInput ? link.from : link.to];
+    const title = other === undefined ? "?" : titleOf(other, schemaOf(other.type));
+    return isInput
+      ? t("the wire from {{node}} to {{name}}", { node: title, name: name ?? "?" })
+      : t("the wire from {{name}} to {{node}}", { node: title, name: name ?? "?" });
+  });
+  const values = match.lostValues.map((name) => t("the value of {{name}}", { name }));
+  const all = [...links, ...values];
+  return all.length === 0 ? null : t("Would be lost: {{things}}.", { things: all.join(", ") });
+}
+
+/** Puts a node of this class in the place of each of these. */
+export function replaceNodes(keys: readonly string[], schema: NodeSchema): void {
+  edit(t("Replace with {{node}}", { node: schema.display_name }), (draft) => {
+    for (const key of keys) putIn(draft, key, schema);
+  });
+  countUse(schema.class_type);
+  select(keys);
+}
+
+function putIn(draft: Graph, key: string, schema: NodeSchema): void {
+  const old = draft.nodes[key];
+  if (old === undefined) return;
+  const plan = planOf(draft, old, schema);
+  replaceNode(draft, key, plan.made, plan.sockets, plan.match);
+  const node = draft.nodes[key];
+  if (node === undefined || old.type !== schema.class_type) return;
+  node.saved = old.saved;
+  node.size = {
+    width: old.size.width,
+    height: Math.max(old.size.height, plan.made.size.height),
+  };
+}
+
+/** Makes nodes anew as their classes are now, keeping what fits. */
+export function recreateNodes(keys: readonly string[]): void {
+  const tab = activeTab();
+  const { graph } = tab;
+  // What an instance of a subgraph holds is the subgraph's to say.
+  const known = keys.filter(
+    (key) => !isInstance(tab, key) && schemaOf(graph.nodes[key]?.type ?? "") !== undefined,
+  );
+  if (known.length === 0) {
+    tell(t("None of these nodes is installed here, so they cannot be recreated."));
+    return;
+  }
+  edit("Recreate", (draft) => {
+    for (const key of known) {
+      const schema = schemaOf(draft.nodes[key]?.type ?? "");
+      if (schema !== undefined) putIn(draft, key, schema);
+    }
+  });
+}
+
+/** The two inputs of a node that may change places: the first two of one type, one of them joined. */
+export function swappable(node: GraphNode): [string, string] | null {
+  for (const [index, one] of node.inputs.entries()) {
+    const other = node.inputs
+      .slice(index + 1)
+      .find((each) => each.type === one.type && (each.link !== null || one.link !== null));
+    if (other !== undefined) return [one.name, other.name];
+  }
+  return null;
+}
+
+export function swapInputsOf(key: string): void {
+  const node = activeTab().graph.nodes[key];
+  const pair = node === undefined ? null : swappable(node);
+  if (pair === null) return;
+  edit("Swap the inputs", (draft) => swapInputs(draft, key, ...pair));
+}

@@ -1,0 +1,140 @@
+/** What the user does with subgraphs, as entries of the log. */
+import { ownCopy, renameDefinition } from "../../document/definitions";
+import {
+  type Definition,
+  type GraphNode,
+  isBoundary,
+  subgraphOf,
+  type Workflow,
+} from "../../document/graph";
+import type { Inner } from "../../document/instances";
+import { movePort, namePort, removePort, type Side } from "../../document/ports";
+import { modernise, promote, unpromote } from "../../document/promote";
+import { makeSubgraph } from "../../document/subgraph";
+import { unpack } from "../../document/unpack";
+import { t } from "../../words/words";
+import { inputType } from "../nodes/shape";
+import { activeTab, edit, layout, schemaOf, select } from "../studio";
+import { duplicateSelected } from "./clipping";
+
+/** The selected nodes that a subgraph can be made of. */
+export function packable(): string[] {
+  return activeTab().selected.filter((key) => !isBoundary(key));
+}
+
+/** The selected instances of subgraphs. */
+export function selectedInstances(): GraphNode[] {
+  const { graph, workflow, selected } = activeTab();
+  return selected.flatMap((key) => {
+    const node = graph.nodes[key];
+    return node !== undefined && subgraphOf(workflow.definitions, node.type) !== undefined
+      ? [node]
+      : [];
+  });
+}
+
+export function packSelected(): void {
+  const keys = packable();
+  if (keys.length === 0) return;
+  let made = "";
+  edit("Make a subgraph", (draft, workflow) => {
+    const name = freeTitle(workflow, t("Subgraph"));
+    made = makeSubgraph(workflow, draft, keys, { id: crypto.randomUUID(), name });
+  });
+  select([made]);
+}
+
+function freeTitle(workflow: Workflow, wanted: string): string {
+  const taken = new Set(Object.values(workflow.definitions).map((each) => each.name));
+  let name = wanted;
+  for (let count = 2; taken.has(name); count += 1) name = `${wanted} ${count}`;
+  return name;
+}
+
+export function unpackSelected(): void {
+  const instances = selectedInstances();
+  const made: string[] = [];
+  edit("Unpack the subgraph", (draft, workflow) => {
+    for (const { key } of instances) made.push(...unpack(workflow, draft, key, layout));
+  });
+  select(made);
+}
+
+/** From now on, editing the inside of these instances changes no other. */
+export function separateSelected(): void {
+  const instances = selectedInstances();
+  edit("Give it a subgraph of its own", (draft, workflow) => {
+    for (const { key, type } of instances) separate(draft, workflow, key, type);
+  });
+}
+
+function separate(
+  draft: Parameters<typeof ownCopy>[1],
+  workflow: Workflow,
+  key: string,
+  type: string,
+): void {
+  const name = freeTitle(workflow, subgraphOf(workflow.definitions, type)?.name ?? t("Subgraph"));
+  ownCopy(workflow, draft, key, { id: crypto.randomUUID(), name });
+}
+
+/** Copies of the selected instances, each with a subgraph of its own. */
+export function duplicateSeparately(): void {
+  duplicateSelected();
+  separateSelected();
+}
+
+export function renameSubgraph(id: string, name: string): void {
+  changeDefinition("Rename the subgraph", id, (_, definition) =>
+    renameDefinition(definition, name),
+  );
+}
+
+type Change = (workflow: Workflow, definition: Definition) => void;
+
+function changeDefinition(label: string, id: string, change: Change): void {
+  edit(label, (_, workflow) => {
+    const definition = workflow.definitions[id];
+    if (definition !== undefined) change(workflow, definition);
+  });
+}
+
+export function labelPort(id: string, side: Side, slot: number, label: string): void {
+  changeDefinition("Rename a port", id, (workflow, definition) =>
+    namePort(workflow, definition, side, slot, label),
+  );
+}
+
+export function reorderPort(id: string, side: Side, from: number, to: number): void {
+  changeDefinition("Move a port", id, (workflow, definition) => {
+    if (side === "inputs") modernise(workflow, definition, typeOf);
+    movePort(workflow, definition, side, from, to);
+  });
+}
+
+export function dropPort(id: string, side: Side, slot: number): void {
+  changeDefinition("Remove a port", id, (workflow, definition) => {
+    if (side === "inputs") modernise(workflow, definition, typeOf);
+    removePort(workflow, definition, side, slot);
+  });
+}
+
+export function showWidget(id: string, inner: Inner, isShown: boolean): void {
+  const change = isShown ? promote : unpromote;
+  const label = isShown ? "Show a widget on the subgraph" : "Show a widget inside alone";
+  changeDefinition(label, id, (workflow, definition) =>
+    change(workflow, definition, inner, typeOf),
+  );
+}
+
+/** An instance takes the value that stands inside again. */
+export function resetValue(key: string, name: string): void {
+  edit("Take the subgraph's own value", (draft) => {
+    const node = draft.nodes[key];
+    if (node !== undefined) node.values[name] = null;
+  });
+}
+
+function typeOf(node: GraphNode, widget: string): string {
+  return inputType(node, schemaOf(node.type), widget);
+}

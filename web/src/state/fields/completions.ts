@@ -1,0 +1,190 @@
+/**
+ * What a word in a prompt may become: embeddings and LoRAs of the server, tags of the user's own
+ * lists (`tags/*.csv` among the user's files: name, kind, count, other names), and what was written
+ * in the open documents before. Lists are read once, when the first prompt asks; those of the
+ * server's files again after it was looked through anew.
+ */
+
+import { roughly } from "../../words/format";
+import { t } from "../../words/words";
+import { catalogReads } from "../files/files";
+import { client } from "../server";
+import { useStudio } from "../studio";
+import { loadLora, nameOfLora, type Place, wayIn } from "./loras";
+
+interface Completion {
+  text: string;
+  insert?: string;
+  detail: string;
+  choose?: () => ReturnType<typeof loadLora>;
+}
+
+interface Tag {
+  name: string;
+  detail: string;
+  count: number;
+  /** Lower-case, with underscores: the name and the others it goes by. */
+  names: readonly string[];
+}
+
+const OFFERED = 8;
+/** Of the LoRAs where they are asked for by their sign. */
+const OFFERED_LORAS = 48;
+const EMBEDDING = "embedding:";
+const LORA = "<lora:";
+const FOLDER = "tags";
+const MOST_TAGS = 400_000;
+
+let embeddings: Promise<readonly string[]> | null = null;
+let loras: Promise<readonly string[]> | null = null;
+let read = 0;
+let tags: Promise<readonly Tag[]> | null = null;
+
+/** Reads the lists of the server's files again when they are next asked for. */
+function forgetFiles(): void {
+  embeddings = null;
+  loras = null;
+}
+
+/** `place` is the field that is typed into, where it is one of a node. */
+export async function completionsFor(
+  word: string,
+  place: Place | null = null,
+): Promise<readonly Completion[]> {
+  if (read !== catalogReads()) forgetFiles();
+  read = catalogReads();
+  loras ??= readLoras().catch(failed);
+  if (word.startsWith("<")) return lorasFor(word, await loras, place).slice(0, OFFERED_LORAS);
+  embeddings ??= client.embeddings().catch(failed);
+  tags ??= readTags().catch(failed);
+  const [names, files, known] = await Promise.all([embeddings, loras, tags]);
+  const inEmbeddings = embeddingsFor(word, names);
+  if (word.startsWith(EMBEDDING)) return inEmbeddings.slice(0, OFFERED);
+  const found = [...tagsFor(word, known), ...wordsFor(word), ...inEmbeddings];
+  const seen = new Set<string>();
+  const once = found.filter(
+    ({ text }) => !seen.has(text.toLowerCase()) && seen.add(text.toLowerCase()),
+  );
+  return [...once, ...lorasFor(word, files, place)].slice(0, OFFERED);
+}
+
+/** One list that cannot be read does not take the others along; it is asked again later. */
+function failed(error: unknown): never {
+  forgetFiles();
+  tags = null;
+  throw error;
+}
+
+async function readLoras(): Promise<readonly string[]> {
+  return (await client.models("loras")).map((each) => each.name);
+}
+
+/** By their names without suffix, folders too; those whose own name begins so come first. */
+function lorasFor(word: string, files: readonly string[], place: Place | null): Completion[] {
+  const isTag = word.startsWith("<");
+  const wanted = keyOf(isTag ? word.slice(LORA.length) : word);
+  const named = new Map(files.toReversed().map((file) => [nameOfLora(file), file]));
+  const found = [...named].reverse().filter(([name]) => keyOf(name).includes(wanted));
+  if (found.length === 0) return [];
+  const begins = (name: string) => Number(keyOf(name).split(/[\\/]/).at(-1)?.startsWith(wanted));
+  found.sort(([one], [other]) => begins(other) - begins(one));
+  const way = wayIn(place);
+  return found.map(([name, file]): Completion => {
+    if (way === null || place === null) {
+      return { text: name, insert: `${LORA}${name}:1>`, detail: t("LoRA tag") };
+    }
+    const detail = way.loaded.has(file) ? t("LoRA, loaded already") : t("LoRA, adds a loader");
+    return { text: name, insert: "", detail, choose: () => loadLora(place, file) };
+  });
+}
+
+function embeddingsFor(word: string, names: readonly string[]): Completion[] {
+  const wanted = word.replace(EMBEDDING, "").toLowerCase();
+  return names
+    .filter((each) => each.toLowerCase().includes(wanted))
+    .map((each) => ({ text: `${EMBEDDING}${each}`, detail: t("embedding") }));
+}
+
+async function readTags(): Promise<Tag[]> {
+  const files = (await client.files(FOLDER)).filter((each) => each.toLowerCase().endsWith(".csv"));
+  const texts = await Promise.all(files.map((each) => client.load(`${FOLDER}/${each}`)));
+  return texts.flatMap((text) => tagsOf(text ?? "")).slice(0, MOST_TAGS);
+}
+
+/** `name,kind,count,"other,names"` in each line; all but the name may be left out. */
+export function tagsOf(text: string): Tag[] {
+  return text.split(/\r?\n/).flatMap((line): Tag[] => {
+    const [name = "", , count = "", others = ""] = cellsOf(line);
+    if (name === "" || name === "name" || name === "tag") return [];
+    const number = Number(count) || 0;
+    const names = [name, ...others.split(",")].map((each) => keyOf(each.trim())).filter(Boolean);
+    return [{ name, names, count: number, detail: number > 0 ? shortCount(number) : "" }];
+  });
+}
+
+function cellsOf(line: string): string[] {
+  const cells = line.match(/"(?:[^"]|"")*"|[^,]+|(?<=,)(?=,)/g) ?? [];
+  return cells.map((each) =>
+    each.startsWith('"') ? each.slice(1, -1).replace(/""/g, '"') : each.trim(),
+  );
+}
+
+function shortCount(count: number): string {
+  return roughly(count);
+}
+
+function keyOf(text: string): string {
+  return text.toLowerCase().replace(/ /g, "_");
+}
+
+/** Those that begin so, the most used first, then those that hold it. */
+export function tagsFor(word: string, tags: readonly Tag[]): Completion[] {
+  const wanted = keyOf(word);
+  const scored = tags.flatMap((tag) => {
+    const best = Math.max(
+      ...tag.names.map((each) => (each.startsWith(wanted) ? 2 : each.includes(wanted) ? 1 : 0)),
+    );
+    return best === 0 ? [] : [{ tag, best }];
+  });
+  scored.sort((one, other) => other.best - one.best || other.tag.count - one.tag.count);
+  return scored.slice(0, OFFERED).map(({ tag }) => ({
+    text: tag.name.replace(/_/g, " "),
+    insert: asPromptText(tag.name),
+    detail: tag.detail,
+  }));
+}
+
+/** What stands between commas in the texts of the open documents. */
+function wordsFor(word: string): Completion[] {
+  const wanted = word.toLowerCase();
+  const found = new Map<string, number>();
+  for (const { graph } of useStudio.getState().tabs) {
+    for (const node of Object.values(graph.nodes)) {
+      for (const value of Object.values(node.values)) {
+        if (typeof value === "string" && value.includes(",")) countParts(value, wanted, found);
+      }
+    }
+  }
+  return [...found]
+    .sort((one, other) => other[1] - one[1])
+    .slice(0, OFFERED)
+    .map(([text]) => ({ text, detail: "" }));
+}
+
+const LONGEST_PART = 48;
+
+function countParts(text: string, wanted: string, found: Map<string, number>): void {
+  for (const each of text.split(/[,\n]/)) {
+    const part = each.trim();
+    const lower = part.toLowerCase();
+    // What is being typed itself is no completion of it.
+    if (lower === wanted || !lower.startsWith(wanted) || part.length > LONGEST_PART) continue;
+    if (/[():{}|]/.test(part)) continue;
+    found.set(part, (found.get(part) ?? 0) + 1);
+  }
+}
+
+/** A tag as prompts have it: no underscores, and its brackets are no weights. */
+function asPromptText(tag: string): string {
+  return tag.replace(/_/g, " ").replace(/[()]/g, "\\$&");
+}

@@ -1,0 +1,172 @@
+/** What can be done with a widget's value besides editing it: reset, copy, paste, feed, unlink. */
+import type { InputSchema } from "../../api/types";
+import { addNode, connect, removeLink } from "../../document/edit";
+import { linkInto } from "../../document/graph";
+import { equalJson, type Json, parseJson, writeJson } from "../../document/json";
+import { t } from "../../words/words";
+import { change } from "../editing/actions";
+import { currentValue, WIDTH } from "../nodes/shape";
+import { defaultOf, newNode, widgetType } from "../nodes/widgets";
+import { activeTab, edit, endThread, schemaOf, select } from "../studio";
+import { tell, tellError } from "../view";
+
+/** Nodes that hold one value of a type. */
+const HOLDERS: Readonly<Record<string, readonly string[]>> = {
+  INT: ["PrimitiveInt"],
+  FLOAT: ["PrimitiveFloat"],
+  BOOLEAN: ["PrimitiveBoolean"],
+  STRING: ["PrimitiveStringMultiline", "PrimitiveString"],
+};
+const GAP = 40;
+
+type FieldMark = "reset" | "copy" | "paste" | "unlink" | "feed";
+
+interface Item {
+  mark: FieldMark;
+  label: string;
+  disabled?: boolean;
+  separated?: boolean;
+  run: () => void;
+}
+
+export function isChanged(node: string, input: InputSchema): boolean {
+  const found = activeTab().graph.nodes[node];
+  return found !== undefined && !equalJson(currentValue(found, input), defaultOf(input));
+}
+
+export function resetField(node: string, input: InputSchema): void {
+  change(node, input.name, defaultOf(input));
+  endThread();
+}
+
+/** The menu of a field. */
+export function menuOf(node: string, input: InputSchema): Item[] {
+  const { graph } = activeTab();
+  const found = graph.nodes[node];
+  if (found === undefined) return [];
+  const link = linkInto(graph, found, input.name);
+  const holder = holderOf(input);
+  const items: Item[] = [
+    {
+      mark: "reset",
+      label: t("Back to {{value}}", { value: shortText(defaultOf(input)) }),
+      disabled: !isChanged(node, input),
+      run: () => resetField(node, input),
+    },
+    { mark: "copy", label: t("Copy the value"), run: () => void copyValue(node, input) },
+    {
+      mark: "paste",
+      label: t("Paste a value"),
+      disabled: link !== undefined,
+      run: () => void pasteFieldValue(node, input),
+    },
+  ];
+  if (link !== undefined) {
+    items.push({
+      mark: "unlink",
+      label: t("Take the wire away: a field again"),
+      separated: true,
+      run: () => edit("Unlink", (draft) => removeLink(draft, link.key)),
+    });
+  } else if (holder !== undefined && input.options.socketless !== true) {
+    items.push({
+      mark: "feed",
+      label: t("Turn into an input, fed by a node of its own"),
+      separated: true,
+      run: () => feed(node, input),
+    });
+  }
+  return items;
+}
+
+function holderOf(input: InputSchema): string | undefined {
+  return HOLDERS[widgetType(input)]?.find((each) => schemaOf(each) !== undefined);
+}
+
+/** Puts a node before the field that holds its value, so that several can share it. */
+export function feed(key: string, input: InputSchema): void {
+  const node = activeTab().graph.nodes[key];
+  const schema = schemaOf(holderOf(input) ?? "");
+  const value = schema?.inputs[0];
+  const output = schema?.outputs[0];
+  if (node === undefined || schema === undefined || value === undefined || output === undefined)
+    return;
+  const held = currentValue(node, input);
+  const at = { x: node.position.x - WIDTH - GAP, y: node.position.y };
+  let made = "";
+  edit(t("Feed {{name}}", { name: input.name }), (draft) => {
+    const holder = newNode(schema, draft.lastNodeId + 1, at, WIDTH);
+    holder.values[value.name] = held;
+    holder.title = `${input.name}`;
+    made = holder.key;
+    addNode(draft, holder);
+    connect(
+      draft,
+      { node: made, slot: 0 },
+      { node: key, name: input.name, type: input.type, isWidget: true },
+      output.type,
+    );
+  });
+  select([made]);
+}
+
+function textOf(value: Json): string {
+  return typeof value === "string" ? value : writeJson(value);
+}
+
+const SHORT = 24;
+
+function shortText(value: Json): string {
+  const text = textOf(value);
+  if (text === "") return t("nothing");
+  return text.length > SHORT ? `${text.slice(0, SHORT)}…` : text;
+}
+
+export async function copyValue(node: string, input: InputSchema): Promise<void> {
+  const found = activeTab().graph.nodes[node];
+  if (found === undefined) return;
+  try {
+    await navigator.clipboard.writeText(textOf(currentValue(found, input)));
+  } catch (error) {
+    tellError(error);
+  }
+}
+
+export async function pasteFieldValue(node: string, input: InputSchema): Promise<void> {
+  try {
+    const value = pasted(await navigator.clipboard.readText(), input);
+    if (value === undefined) {
+      tell(t("What was copied is no value for {{name}}.", { name: input.name }));
+      return;
+    }
+    change(node, input.name, value);
+    endThread();
+  } catch (error) {
+    tellError(error);
+  }
+}
+
+/** A copied text as a value of an input; undefined where it cannot be one. */
+export function pasted(text: string, input: InputSchema): Json | undefined {
+  const type = widgetType(input);
+  if (type === "STRING" || type === "COLOR") return text;
+  if (type === "COMBO") {
+    return (input.choices ?? []).find((each) => String(each) === text.trim()) as Json | undefined;
+  }
+  const value = parsed(text.trim());
+  if (type === "BOOLEAN") return typeof value === "boolean" ? value : undefined;
+  const number = typeof value === "number" || typeof value === "bigint";
+  if (type === "INT")
+    return number && (typeof value === "bigint" || Number.isInteger(value)) ? value : undefined;
+  if (type === "FLOAT") return number ? Number(value) : undefined;
+  return typeof value === "object" && value !== null ? value : undefined;
+}
+
+function parsed(text: string): Json | undefined {
+  try {
+    return parseJson(text);
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}

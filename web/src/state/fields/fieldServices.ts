@@ -1,0 +1,53 @@
+/** What fields ask of the studio: pictures of choices, lists of files, completions, memory. */
+import { viewUrl } from "../../api/client";
+import type { InputSchema } from "../../api/types";
+import { client } from "../server";
+import { tellError } from "../view";
+import { noteChoice, recentChoices, starChoice, starredChoices } from "./choosing";
+import { fileOf, mediaOf, placeOfValues } from "./fileValue";
+import { isOfKind, kindOfFile, type MediaKind } from "./mediaTypes";
+
+/** The folders of weights that the widgets of loaders list. */
+const FOLDERS: Readonly<Record<string, string>> = {
+  ckpt_name: "checkpoints",
+  lora_name: "loras",
+  vae_name: "vae",
+  unet_name: "diffusion_models",
+  control_net_name: "controlnet",
+  style_model_name: "style_models",
+  model_name: "upscale_models",
+};
+
+export const fieldServices = {
+  thumbnail(input: InputSchema, choice: string): string | null {
+    if (mediaOf(input) === "image") {
+      const file = fileOf(choice, placeOfValues(input));
+      return file === null || kindOfFile(file.filename) !== "image"
+        ? null
+        : viewUrl(file, "webp;60");
+    }
+    const folder = FOLDERS[input.name];
+    return folder === undefined ? null : client.modelPreview(folder, choice);
+  },
+  listed(input: InputSchema): Promise<readonly unknown[]> | null {
+    const { remote } = input.options;
+    const route =
+      typeof remote === "object" && remote !== null && "route" in remote ? remote.route : null;
+    // Only of this server: a node's author does not decide whom the page talks to.
+    return typeof route === "string" && /^\/(?!\/)/.test(route) ? client.list(route) : null;
+  },
+  async filesIn(place: "output" | "temp", kind: MediaKind): Promise<readonly string[]> {
+    const names = await client.list(`/internal/files/${place}`);
+    return names
+      .map((each) => String(each).replace(/ \[\w+\]$/, ""))
+      .filter((each) => isOfKind(each, kind))
+      .map((each) => `${each} [${place}]`);
+  },
+  recent: recentChoices,
+  starred: starredChoices,
+  star: starChoice,
+  chose: noteChoice,
+  complete: async (word: string, place: { node: string; input: string } | null) =>
+    (await import("./completions")).completionsFor(word, place),
+  complain: tellError,
+};

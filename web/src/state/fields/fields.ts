@@ -1,0 +1,93 @@
+/** All that a field needs of the document: the same for nodes, the inspector and forms. */
+import type { InputSchema, NodeSchema } from "../../api/types";
+import type { GraphNode } from "../../document/graph";
+import type { Json } from "../../document/json";
+import { change } from "../editing/actions";
+import { likeItsTarget, PRIMITIVE } from "../nodes/primitive";
+import { currentValue, inputNamed } from "../nodes/shape";
+import { pictureOf, sourceWords } from "../nodes/sources";
+import { controlOf } from "../nodes/widgets";
+import { endThread, promptIdOf, schemaOf, useActive, useStudio } from "../studio";
+import { mediaOf } from "./fileValue";
+import { maskNode } from "./masking";
+import { bringFile, uploadPlace, useUploads } from "./media";
+import { rolled } from "./rolling";
+import { seedPlace, useSeeds } from "./seeds";
+
+/** Typing into one field is one edit: what shares its thread is undone with it. */
+export function threadOf(node: string, input: string): string {
+  return `${node}/${input}`;
+}
+
+/** What `Field` takes, for a widget of a node of the open document. */
+export function useField(node: GraphNode, schema: NodeSchema | undefined, given: InputSchema) {
+  const graph = useActive((each) => (node.type === PRIMITIVE ? each.graph : null));
+  const input =
+    graph === null
+      ? given
+      : likeItsTarget(graph, node, given, (target, name) =>
+          inputNamed(target, schemaOf(target.type), name),
+        );
+  const tab = useActive((each) => each.id);
+  const linked = node.inputs.some((each) => each.name === input.name && each.link !== null);
+  const source = useStudio(({ tabs, active, catalog }) => {
+    const open = linked ? tabs.find((each) => each.id === active) : undefined;
+    return open === undefined ? undefined : sourceWords(open.graph, catalog, node, input.name);
+  });
+  const control = schema === undefined ? null : controlOf(schema, input);
+  const value = currentValue(node, input);
+  const set = (name: string, next: unknown) =>
+    change(node.key, name, next as Json, threadOf(node.key, name));
+  const id = useActive((each) => promptIdOf(each, node.key));
+  const place = seedPlace(tab, id, input.name);
+  const used = useSeeds((seeds) => (control === null ? undefined : seeds[place]));
+  const media = useMedia(tab, node, input);
+  const picture = useStudio(({ tabs, active, catalog }) => {
+    if (!/BOUNDING|POINT/.test(input.type) && !/boxes|points/.test(String(input.options.display))) {
+      return null;
+    }
+    const open = tabs.find((each) => each.id === active);
+    return open === undefined ? null : pictureOf(open, catalog, node);
+  });
+  return {
+    owner: node.key,
+    input,
+    value,
+    linked,
+    source: source === "" ? undefined : source,
+    picture,
+    media,
+    onChange: (next: unknown) => set(input.name, next),
+    onDone: endThread,
+    control:
+      control === null
+        ? undefined
+        : {
+            value: node.values[control] ?? "fixed",
+            onChange: (next: string) => set(control, next),
+            used: used ?? null,
+            onUse: (seed: number | bigint) => set(input.name, seed),
+            onRoll: () => {
+              const { min, max } = input.options;
+              const next = rolled(value, "randomize", { min, max });
+              if (next !== null) set(input.name, next);
+            },
+          },
+  };
+}
+
+function useMedia(tab: string, node: GraphNode, input: InputSchema) {
+  const kind = mediaOf(input);
+  const upload = useUploads((all) =>
+    kind === null ? undefined : all[uploadPlace(tab, node.key, input.name)],
+  );
+  if (kind === null) return undefined;
+  return {
+    kind,
+    progress: upload?.progress ?? null,
+    error: upload?.error ?? null,
+    onFile: (file: File) => void bringFile(node.key, input, file),
+    onStop: () => upload?.stop(),
+    ...(kind === "image" ? { onMask: () => maskNode(node.key) } : {}),
+  };
+}

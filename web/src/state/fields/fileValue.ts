@@ -1,0 +1,29 @@
+/** Files as widgets name them: `folder/name.png`, or `name.png [output]` for another place. */
+import type { ImageFile } from "../../api/jobs";
+import type { InputSchema } from "../../api/types";
+import type { MediaKind } from "./mediaTypes";
+
+/** What kind of file an input takes; null where it takes none. */
+export function mediaOf({ options }: InputSchema): MediaKind | null {
+  if (options.image_upload === true) return "image";
+  if (options.video_upload === true) return "video";
+  return options.audio_upload === true ? "audio" : null;
+}
+
+export function fileOf(value: unknown, place = "input"): ImageFile | null {
+  if (typeof value !== "string" || value === "") return null;
+  const [, path = value, type = place] = /^(.*?)(?: ?\[(input|output|temp)\])?$/.exec(value) ?? [];
+  const slash = path.lastIndexOf("/");
+  return { filename: path.slice(slash + 1), subfolder: path.slice(0, Math.max(slash, 0)), type };
+}
+
+/** The value that names a file; a place other than the widget's own is said. */
+export function namedValue({ filename, subfolder, type }: ImageFile, place = "input"): string {
+  const path = subfolder === "" ? filename : `${subfolder}/${filename}`;
+  return type === place ? path : `${path} [${type}]`;
+}
+
+/** The folder that a widget's plain values lie in. */
+export function placeOfValues({ options }: InputSchema): string {
+  return typeof options.image_folder === "string" ? options.image_folder : "input";
+}

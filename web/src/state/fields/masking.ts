@@ -1,0 +1,64 @@
+/** Painting the mask of a picture: which picture, and what becomes of the mask. */
+import { create } from "zustand";
+import { viewUrl } from "../../api/client";
+import type { ImageFile } from "../../api/jobs";
+import type { GraphNode } from "../../document/graph";
+import { t } from "../../words/words";
+import { change } from "../editing/actions";
+import { refreshCatalog } from "../files/files";
+import { client } from "../server";
+import { activeTab, schemaOf } from "../studio";
+import { tell } from "../view";
+import { fileOf, mediaOf, namedValue } from "./fileValue";
+
+export interface Masked {
+  file: ImageFile;
+  /** The input that gets the masked picture. */
+  target: { node: string; input: string };
+}
+
+export const useMasking = create<{ open: Masked | null }>(() => ({ open: null }));
+
+/** The input of a node that names a picture, if it has one. */
+function pictureInput(node: GraphNode | undefined): string | null {
+  const inputs = node === undefined ? [] : (schemaOf(node.type)?.inputs ?? []);
+  return inputs.find((each) => mediaOf(each) === "image")?.name ?? null;
+}
+
+export function canMask(): boolean {
+  const { graph, selected } = activeTab();
+  return selected.length === 1 && pictureInput(graph.nodes[selected[0] ?? ""]) !== null;
+}
+
+/** Opens the mask of the picture that a node loads. */
+export function maskNode(key: string): void {
+  const node = activeTab().graph.nodes[key];
+  const input = pictureInput(node);
+  const file = input === null ? null : fileOf(node?.values[input]);
+  if (input === null || file === null) {
+    tell(t("This node has no picture yet. Choose one first."));
+    return;
+  }
+  useMasking.setState({ open: { file, target: { node: key, input } } });
+}
+
+/** The picture without what is masked, and its mask alone (as opacity). */
+export function pictureUrl({ file }: Masked): string {
+  return `${viewUrl(file)}&channel=rgb`;
+}
+
+export function opacityUrl({ file }: Masked): string {
+  return `${viewUrl(file)}&channel=a`;
+}
+
+/**
+ * Keeps a mask with its picture among the inputs, and shows it on its node. `png` is as large as
+ * the picture; it is opaque where nothing is masked.
+ */
+export async function saveMask({ file, target }: Masked, png: Blob): Promise<void> {
+  const kept = await client.uploadMask(png, `masked-${Date.now()}.png`, file);
+  await refreshCatalog();
+  const value = namedValue(kept);
+  if (target.node in activeTab().graph.nodes) change(target.node, target.input, value);
+  useMasking.setState({ open: null });
+}

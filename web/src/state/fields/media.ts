@@ -1,0 +1,91 @@
+/** Files brought to the server for a widget, by button, drop or paste: how far, and what went wrong. */
+import { create } from "zustand";
+import { Refused } from "../../api/transport";
+import type { InputSchema } from "../../api/types";
+import { bring } from "../../api/upload";
+import { bytesOf } from "../../words/format";
+import { t } from "../../words/words";
+import { change } from "../editing/actions";
+import { refreshCatalog } from "../files/files";
+import { inputsOf } from "../nodes/inputs";
+import { activeTab, endThread, schemaOf } from "../studio";
+import { wordsOf } from "../view";
+import { mediaOf, namedValue, placeOfValues } from "./fileValue";
+import type { MediaKind } from "./mediaTypes";
+
+interface Upload {
+  progress: number | null;
+  error: string | null;
+  stop: () => void;
+}
+
+/** By `tab/node/input`. */
+export const useUploads = create<Readonly<Record<string, Upload>>>(() => ({}));
+
+const IDLE: Upload = { progress: null, error: null, stop: () => undefined };
+
+export function uploadPlace(tab: string, node: string, input: string): string {
+  return `${tab}/${node}/${input}`;
+}
+
+export async function bringFile(node: string, input: InputSchema, file: File): Promise<void> {
+  const tab = activeTab().id;
+  const place = uploadPlace(tab, node, input.name);
+  const note = (said: Partial<Upload>) =>
+    useUploads.setState((all) => ({ [place]: { ...(all[place] ?? IDLE), ...said } }));
+  const giveUp = new AbortController();
+  note({ progress: 0, error: null, stop: () => giveUp.abort() });
+  try {
+    const brought = await bring(file, {
+      signal: giveUp.signal,
+      onProgress: (progress) => note({ progress }),
+    });
+    await refreshCatalog();
+    note({ progress: null });
+    // The node may be gone, or another document be open, by the time a large file has arrived.
+    if (activeTab().id !== tab || !(node in activeTab().graph.nodes)) return;
+    change(node, input.name, namedValue(brought, placeOfValues(input)));
+    endThread();
+  } catch (error) {
+    const abandoned = error instanceof DOMException && error.name === "AbortError";
+    note({ progress: null, error: abandoned ? null : wordsFor(error, file) });
+  }
+}
+
+function wordsFor(error: unknown, file: File): string {
+  if (error instanceof Refused && error.status === 413) {
+    return t("{{name}} is larger than this server takes ({{size}}).", {
+      name: file.name,
+      size: bytesOf(file.size),
+    });
+  }
+  return t("{{name}} could not be uploaded: {{reason}}", {
+    name: file.name,
+    reason: wordsOf(error),
+  });
+}
+
+/** The input of a node that takes a file like this one; the first, where several do. */
+export function inputFor(node: string, file: { name: string; type: string }): InputSchema | null {
+  const found = activeTab().graph.nodes[node];
+  const schema = schemaOf(found?.type ?? "");
+  if (found === undefined || schema === undefined) return null;
+  return inputsOf(schema, found).find((each) => takes(mediaOf(each), file)) ?? null;
+}
+
+function takes(kind: MediaKind | null, file: { type: string }): boolean {
+  if (kind === null) return false;
+  if (kind === "audio") return /^(audio|video)\//.test(file.type);
+  return file.type.startsWith(`${kind}/`);
+}
+
+/** Gives a file to the one node that is selected; false where it takes none like it. */
+export function giveToSelected(file: File): boolean {
+  const { selected } = activeTab();
+  const [node] = selected;
+  if (selected.length !== 1 || node === undefined) return false;
+  const input = inputFor(node, file);
+  if (input === null) return false;
+  void bringFile(node, input, file);
+  return true;
+}

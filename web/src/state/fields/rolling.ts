@@ -1,0 +1,135 @@
+/** Before a run: every number that asks for it gets its next value, on all levels of the document. */
+import { create } from "mutative";
+import type { InputSchema } from "../../api/types";
+import { setValue } from "../../document/edit";
+import { type Definition, type GraphNode, subgraphOf, type Workflow } from "../../document/graph";
+import { type Inner, widgetsBehind } from "../../document/instances";
+import type { Json } from "../../document/json";
+import { graphsOf } from "../../document/levels";
+import { portsOf } from "../../document/ports";
+import { inputsOf } from "../nodes/inputs";
+import { controlOf, layoutOf, standingOf } from "../nodes/widgets";
+import { activeTab, edit, schemaOf } from "../studio";
+
+/** A hostile file may hold a subgraph in itself. */
+const DEEPEST = 64;
+
+interface Roll {
+  /** Which of the document's graphs the node lies in. */
+  graph: number;
+  node: string;
+  name: string;
+  value: Json;
+}
+
+/** Rolls what asks for it in the open document. */
+export function rollSeeds(): void {
+  const rolls = rollsIn(activeTab().workflow);
+  if (rolls.length === 0) return;
+  edit("Roll the seed", (_, draft) => put(draft, rolls), "roll the seeds");
+}
+
+/** The document as the next run will find it: the open one stays as it is. */
+export function asWillRun(workflow: Workflow): Workflow {
+  const rolls = rollsIn(workflow);
+  if (rolls.length === 0) return workflow;
+  // The library's own types recurse without end into JSON.
+  const change = (draft: object) => put(draft as Workflow, rolls);
+  return create(workflow as object, change) as Workflow;
+}
+
+function rollsIn(workflow: Workflow): Roll[] {
+  return graphsOf(workflow).flatMap(({ nodes }, graph) =>
+    Object.values(nodes).flatMap((node) =>
+      rollsOf(workflow, node).map((each): Roll => ({ graph, node: node.key, ...each })),
+    ),
+  );
+}
+
+function put(draft: Workflow, rolls: readonly Roll[]): void {
+  const graphs = graphsOf(draft);
+  for (const { graph, node, name, value } of rolls) {
+    const found = graphs[graph];
+    const schema = schemaOf(found?.nodes[node]?.type ?? "");
+    if (found === undefined || schema === undefined) continue;
+    setValue(found, node, name, value, layoutOf(schema));
+  }
+}
+
+function rollsOf(workflow: Workflow, node: GraphNode): { name: string; value: Json }[] {
+  const schema = schemaOf(node.type);
+  if (schema === undefined) return [];
+  return inputsOf(schema, node).flatMap((input) => {
+    const { name } = input;
+    if (node.inputs.some((each) => each.name === name && each.link !== null)) return [];
+    const control = controlFor(workflow, node, input);
+    if (control === null) return [];
+    const { min, max } = input.options;
+    const value = rolled(node.values[name] ?? standingOf(input), control, { min, max });
+    return value === null ? [] : [{ name, value }];
+  });
+}
+
+/** What is done to an input's value before a run; for an instance, what the widget inside says. */
+function controlFor(
+  workflow: Workflow,
+  node: GraphNode,
+  input: InputSchema,
+  depth = 0,
+): Json | null {
+  const definition = subgraphOf(workflow.definitions, node.type);
+  const schema = schemaOf(node.type);
+  if (definition === undefined) {
+    const control = schema === undefined ? null : controlOf(schema, input);
+    return control === null ? null : (node.values[control] ?? "fixed");
+  }
+  const inner = widgetBehind(workflow, definition, input.name);
+  const target = definition.graph.nodes[inner?.node ?? ""];
+  const within = schemaOf(target?.type ?? "");
+  const fed = within?.inputs.find((each) => each.name === inner?.widget);
+  if (target === undefined || fed === undefined || depth > DEEPEST) return null;
+  return controlFor(workflow, target, fed, depth + 1);
+}
+
+function widgetBehind(workflow: Workflow, definition: Definition, name: string): Inner | undefined {
+  const slot = portsOf(definition, "inputs").findIndex((each) => each.name === name);
+  if (slot >= 0) return widgetsBehind(definition, slot, workflow.definitions)[0];
+  // What old files promote without an input.
+  const [node = "", widget] = name.split("/", 2);
+  return widget === undefined ? undefined : { node, widget };
+}
+
+/** The next value of a controlled number; null where it stays, or is no whole number. */
+export function rolled(
+  value: Json,
+  control: Json,
+  { min, max }: { min?: unknown; max?: unknown },
+  random: () => bigint = randomBits,
+): Json | null {
+  if (typeof value !== "number" && typeof value !== "bigint") return null;
+  if (typeof value === "number" && !Number.isInteger(value)) return null;
+  const least = wholeOf(min, 0n);
+  const most = wholeOf(max, (1n << 64n) - 1n);
+  const now = BigInt(value);
+  if (control === "randomize") return plain(least + (random() % (most - least + 1n)));
+  if (control === "increment") return plain(now >= most ? most : now + 1n);
+  if (control === "decrement") return plain(now <= least ? least : now - 1n);
+  return null;
+}
+
+function wholeOf(value: unknown, otherwise: bigint): bigint {
+  if (typeof value === "bigint") return value;
+  return typeof value === "number" && Number.isInteger(value) ? BigInt(value) : otherwise;
+}
+
+/** JavaScript's own number where it is exact. */
+export function plain(value: bigint): number | bigint {
+  const number = Number(value);
+  return Number.isSafeInteger(number) ? number : value;
+}
+
+/** Fifty-three bits are enough variety, and are read by every tool without loss. */
+export function randomBits(): bigint {
+  const [high = 0, low = 0] = crypto.getRandomValues(new Uint32Array(2));
+  return (BigInt(high & 0x1fffff) << 32n) | BigInt(low);
+}

@@ -1,0 +1,45 @@
+/** The seeds that the last run of each document used, as they stood when it was handed in. */
+import { create } from "zustand";
+import type { GraphNode } from "../../document/graph";
+import { inputsOf } from "../nodes/inputs";
+import { controlOf } from "../nodes/widgets";
+import { promptIdOf, schemaOf, type Tab } from "../studio";
+
+/** By `tab/node/input`. */
+export const useSeeds = create<Readonly<Record<string, number | bigint>>>(() => ({}));
+
+export function seedPlace(tab: string, node: string, input: string): string {
+  return `${tab}/${node}/${input}`;
+}
+
+/**
+ * Notes what a run that was just handed in uses: as its prompt says, insides of subgraphs too; and
+ * what the nodes of the level shown show of it.
+ */
+export function noteSeeds(tab: Tab, prompt: Readonly<Record<string, unknown>>): void {
+  const used: Record<string, number | bigint> = {};
+  const note = (id: string, name: string, value: unknown) => {
+    if (typeof value !== "number" && typeof value !== "bigint") return;
+    used[seedPlace(tab.id, id, name)] = value;
+  };
+  for (const [id, entry] of Object.entries(prompt)) {
+    const { class_type: type, inputs } = entry as { class_type: string; inputs: Values };
+    for (const name of controlled(type)) note(id, name, inputs[name]);
+  }
+  for (const node of Object.values(tab.graph.nodes)) {
+    for (const name of controlled(node.type, node)) {
+      note(promptIdOf(tab, node.key), name, node.values[name]);
+    }
+  }
+  useSeeds.setState(used);
+}
+
+type Values = Readonly<Record<string, unknown>>;
+
+function controlled(type: string, node?: GraphNode): string[] {
+  const schema = schemaOf(type);
+  if (schema === undefined) return [];
+  return inputsOf(schema, node)
+    .filter((each) => controlOf(schema, each) !== null)
+    .map((each) => each.name);
+}

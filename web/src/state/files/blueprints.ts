@@ -1,0 +1,156 @@
+/**
+ * Blueprints: the user's own subgraphs, kept on the server in the folder that other editors of this
+ * format use, and those that plugins bring. The palette lists them among the nodes.
+ */
+import { create } from "zustand";
+import { Refused } from "../../api/transport";
+import type { NodeSchema } from "../../api/types";
+import { type Point, subgraphOf } from "../../document/graph";
+import { type Json, parseJson, writeJson } from "../../document/json";
+import { NotAWorkflow, readGraph } from "../../document/read";
+import { copyNodes, pasteNodes } from "../../document/snippet";
+import { t } from "../../words/words";
+import { askForName } from "../ask";
+import { catalogWith } from "../nodes/subgraphSchema";
+import { client } from "../server";
+import { activeTab, edit, layout, select, useStudio } from "../studio";
+import { tell, tellError } from "../view";
+
+const FOLDER = "subgraphs";
+/** What stands in `python_module` for a class that is a blueprint. */
+const BLUEPRINT = "blueprint";
+
+interface Blueprint {
+  name: string;
+  /** Which plugin brings it; null for the user's own. */
+  pack: string | null;
+  content: Json;
+  schema: NodeSchema;
+}
+
+interface Blueprints {
+  /** By name; null until they were asked for. */
+  all: Readonly<Record<string, Blueprint>> | null;
+}
+
+export const useBlueprints = create<Blueprints>(() => ({ all: null }));
+
+/** Reads them all again. One that cannot be read is told and left out. */
+export async function refreshBlueprints(): Promise<void> {
+  try {
+    const [names, brought] = await Promise.all([client.files(FOLDER), client.pluginSubgraphs()]);
+    const texts = await Promise.all(
+      names
+        .filter((each) => each.endsWith(".json"))
+        .map(async (file) => ({ file, text: await client.load(`${FOLDER}/${file}`) })),
+    );
+    const own = texts.flatMap(
+      ({ file, text }) => blueprintIn(file.replace(/\.json$/, ""), text) ?? [],
+    );
+    const theirs = brought.flatMap(
+      ({ name, pack, text }) => blueprintIn(`${name} (${pack})`, text, pack) ?? [],
+    );
+    // One of the user's own hides a plugin's of the same name.
+    const read = [...theirs, ...own];
+    useBlueprints.setState({ all: Object.fromEntries(read.map((each) => [each.name, each])) });
+  } catch (error) {
+    tellError(error);
+  }
+}
+
+function blueprintIn(
+  name: string,
+  text: string | null,
+  pack: string | null = null,
+): Blueprint | null {
+  try {
+    const content = text === null ? null : parseJson(text);
+    const workflow = readGraph(content, layout);
+    const [node] = Object.values(workflow.nodes);
+    const { catalog } = useStudio.getState();
+    const found = catalogWith(workflow, catalog)[node?.type ?? ""];
+    if (found === undefined) return null;
+    const schema = {
+      ...found,
+      class_type: `${BLUEPRINT}:${name}`,
+      display_name: name,
+      category: "blueprints",
+      python_module: BLUEPRINT,
+    };
+    return { name, pack, content, schema };
+  } catch (error) {
+    if (!(error instanceof SyntaxError || error instanceof NotAWorkflow)) throw error;
+    tell(t("The blueprint {{name}} could not be read.", { name }));
+    return null;
+  }
+}
+
+/** What the palette lists of them, by the names of their classes. */
+export function blueprintCatalog(all: Blueprints["all"]): Readonly<Record<string, NodeSchema>> {
+  const schemas = Object.values(all ?? {}).map(({ schema }) => schema);
+  return Object.fromEntries(schemas.map((each) => [each.class_type, each]));
+}
+
+export function isBlueprint(schema: NodeSchema): boolean {
+  return schema.python_module === BLUEPRINT;
+}
+
+/** Puts one down as the last step of an edit that goes on under the same thread. Returns its key. */
+export function placeBlueprint(schema: NodeSchema, at: Point, thread?: string): string | null {
+  const found = Object.values(useBlueprints.getState().all ?? {}).find(
+    (each) => each.schema.class_type === schema.class_type,
+  );
+  if (found === undefined) return null;
+  let keys: string[] = [];
+  try {
+    edit(
+      t("Add {{name}}", { name: found.name }),
+      (draft, workflow) => {
+        keys = pasteNodes(draft, found.content, layout, at, false, workflow);
+      },
+      thread,
+    );
+  } catch (error) {
+    if (!(error instanceof NotAWorkflow)) throw error;
+    tellError(error);
+  }
+  select(keys);
+  return keys[0] ?? null;
+}
+
+/** Keeps the subgraph of an instance, with the values that it holds. */
+export async function saveBlueprint(key: string): Promise<void> {
+  const { graph, workflow } = activeTab();
+  const definition = subgraphOf(workflow.definitions, graph.nodes[key]?.type);
+  if (definition === undefined) return;
+  const name = await askForName(t("Save the blueprint as"), definition.name);
+  if (name === null) return;
+  const content = { ...copyNodes(graph, [key], workflow), links: [] };
+  await attempt(name, () => client.save(`${FOLDER}/${name}.json`, writeJson(content, 1), false));
+}
+
+export async function renameBlueprint(from: string, to: string): Promise<void> {
+  const name = to.replaceAll("/", "-").trim();
+  if (name === "" || name === from) return;
+  await attempt(name, () => client.move(`${FOLDER}/${from}.json`, `${FOLDER}/${name}.json`));
+}
+
+export async function removeBlueprint(name: string): Promise<void> {
+  await attempt(name, () => client.remove(`${FOLDER}/${name}.json`));
+}
+
+async function attempt(name: string, doing: () => Promise<void>): Promise<void> {
+  try {
+    await doing();
+  } catch (error) {
+    const isTaken = error instanceof Refused && error.status === 409;
+    tellError(
+      isTaken
+        ? new Error(
+            t("There is a blueprint called {{name}} already. Give it another name.", { name }),
+          )
+        : error,
+    );
+  }
+  await refreshBlueprints();
+}

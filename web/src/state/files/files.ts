@@ -1,0 +1,127 @@
+/** Opening and saving: files dropped or chosen, what is embedded in them, and the server's folder. */
+import type { Point } from "../../document/graph";
+import { type Json, parseJson, writeJson } from "../../document/json";
+import { graphsOf, levelAt } from "../../document/levels";
+import { kindOf, NotAWorkflow, readGraph } from "../../document/read";
+import { writeGraph } from "../../document/write";
+import { t } from "../../words/words";
+import { add, change } from "../editing/actions";
+import { loadExtensions, useExtensions, withPluginWidgets } from "../extensions";
+import { withPrimitive } from "../nodes/primitive";
+import { refreshJobs } from "../runs/running";
+import { client } from "../server";
+import { activeTab, layout, openWorkflow, schemaOf, select, type Tab, useStudio } from "../studio";
+import { tell, tellError } from "../view";
+
+export async function openDefault(): Promise<void> {
+  const first = await import("../../../workflows/text_to_image.json?raw");
+  openWorkflow(parseJson(first.default), { name: t("Text to image") });
+  const { nodes } = activeTab().graph;
+  const prompt = Object.values(nodes).find((each) => each.type === "CLIPTextEncode");
+  if (prompt !== undefined) select([prompt.key]);
+}
+
+/** Opens what a dropped or chosen file holds. A picture without a workflow becomes a node. */
+export async function openFile(file: File, at: Point): Promise<void> {
+  try {
+    const name = file.name.replace(/\.[^.]+$/, "");
+    const found = await documentIn(file);
+    if (found !== null) {
+      (await import("./prompt")).openDocument(found.value, name);
+      if (found.left !== null) tellMade(file.name, found.left);
+      return;
+    }
+    if (!file.type.startsWith("image/"))
+      throw new NotAWorkflow("{{name}} holds no workflow.", { name: file.name });
+    await addPicture(file, at);
+  } catch (error) {
+    tellError(
+      error instanceof SyntaxError
+        ? new NotAWorkflow("{{name}} is no JSON.", { name: file.name })
+        : error,
+    );
+  }
+}
+
+function tellMade(name: string, left: readonly string[]): void {
+  tell(
+    left.length === 0
+      ? t("This graph was made from the text in {{name}}.", { name })
+      : t("This graph was made from the text in {{name}}. Left out: {{parts}}.", {
+          name,
+          parts: left.join(", "),
+        }),
+  );
+}
+
+interface Found {
+  value: Json;
+  /** Of a graph made from a text: what of it is not in the graph. */
+  left: readonly string[] | null;
+}
+
+/** What the file itself is, or tells of how it was made; null for neither. */
+async function documentIn(file: File): Promise<Found | null> {
+  if (file.name.toLowerCase().endsWith(".json")) {
+    const value = parseJson(await file.text());
+    if (kindOf(value) === null)
+      throw new NotAWorkflow("{{name}} holds no workflow.", { name: file.name });
+    return { value, left: null };
+  }
+  const embedded = await import("../embedded/document");
+  return embedded.documentIn(file);
+}
+
+async function addPicture(file: File, at: Point): Promise<void> {
+  const schema = schemaOf("LoadImage");
+  const { filename, subfolder } = await client.upload(file, file.name);
+  await refreshCatalog();
+  if (schema === undefined) throw new Error("This server has no node that loads pictures.");
+  const key = add(schema, at);
+  change(key, "image", subfolder === "" ? filename : `${subfolder}/${filename}`);
+}
+
+let reads = 0;
+
+/** How often the catalog was read: lists of the server's files that are older are out of date. */
+export function catalogReads(): number {
+  return reads;
+}
+
+export async function refreshCatalog(): Promise<void> {
+  const [listed] = await Promise.all([client.catalog(), loadExtensions()]);
+  reads += 1;
+  const catalog = withPrimitive(withPluginWidgets(listed, useExtensions.getState().declared));
+  useStudio.setState({ catalog });
+  useStudio.setState(({ tabs }) => ({ tabs: tabs.map(renamed) }));
+
+  /** Nodes that the catalog did not know are read again by their names. */
+  function renamed(tab: Tab): Tab {
+    const unknown = graphsOf(tab.workflow).some(({ nodes }) =>
+      Object.values(nodes).some(
+        (each) => each.slots.some((name) => name.startsWith("#")) && each.type in catalog,
+      ),
+    );
+    if (!unknown || tab.log.done.length > 0) return tab;
+    const workflow = readGraph(writeGraph(tab.workflow), layout);
+    const kept = tab.workflow === tab.kept ? workflow : tab.kept;
+    return { ...tab, workflow, kept, graph: levelAt(workflow, tab.level) };
+  }
+}
+
+/** Hands the open document out as a file. */
+export function download(): void {
+  const { workflow, name } = activeTab();
+  const blob = new Blob([writeJson(writeGraph(workflow), 1)], { type: "application/json" });
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(blob);
+  link.download = `${name}.json`;
+  link.click();
+  URL.revokeObjectURL(link.href);
+}
+
+export async function openJob(job: string, workflow: Json | null): Promise<void> {
+  if (workflow === null) tell(t("This picture was made without a saved workflow."));
+  else openWorkflow(workflow, { name: t("From {{job}}", { job: job.slice(0, 8) }) });
+  await refreshJobs();
+}

@@ -1,0 +1,231 @@
+/**
+ * The journal of one document: turns what changed into lines, and brings them to the server, with
+ * a copy in this browser until it has them. Knows neither the screen nor other documents.
+ */
+
+import { conflictOf, type JournalServer } from "../../api/journals";
+import { Refused } from "../../api/transport";
+import type { Workflow } from "../../document/graph";
+import {
+  lineOf,
+  type Step,
+  stepsBetween,
+  type TabState,
+  tailOf,
+  wholeLine,
+} from "../../document/journal";
+import { equalJson } from "../../document/json";
+import type { Log } from "../../document/log";
+import type { Tab } from "../studio";
+import type { Mirror } from "./mirror";
+
+/** So many lines after a whole one, and it is time for the next: replay stays short. */
+const MOST_LINES = 300;
+const MOST_CHARACTERS = 2_000_000;
+/** Of the log, a whole line holds the newest. */
+const LOG_ENTRIES = 500;
+const LOG_CHARACTERS = 2_000_000;
+/** What browsers let a page send that is going away: 64 KB. */
+const MOST_ON_LEAVING = 60_000;
+const FIRST_WAIT = 400;
+const LONGEST_WAIT = 4_000;
+
+export type Written = Pick<Tab, "workflow" | "log" | "kept">;
+
+export interface Surroundings {
+  server: Pick<JournalServer, "append" | "replace">;
+  mirror: Mirror;
+  /** Another window has taken the document over. */
+  onLost: (id: string) => void;
+  /** What was refused for a reason that the user should know. */
+  onTrouble: (error: unknown) => void;
+}
+
+/** What is in lines already. */
+interface Known {
+  workflow: Workflow;
+  log: Log;
+  /** Entries at the log's start that no line holds. */
+  floor: number;
+  saved: boolean;
+  tab: TabState;
+}
+
+export class Journal {
+  private known: Known | null = null;
+  private latest: { written: Written; tab: TabState } | null = null;
+  private unsent: string[] = [];
+  private startsWhole = false;
+  private lines = 0;
+  private characters = 0;
+  private sending = false;
+  private failures = 0;
+  private told = false;
+  private retry: ReturnType<typeof setTimeout> | undefined;
+  private lost = false;
+
+  /** `last` is the number of the last line that the server has. */
+  constructor(
+    readonly id: string,
+    private readonly around: Surroundings,
+    private last = 0,
+  ) {}
+
+  /** Whether the server has all that was written. */
+  get settled(): boolean {
+    return this.unsent.length === 0;
+  }
+
+  /** Notes what a document is now, and sends it on its way. */
+  write(written: Written, tab: TabState): void {
+    if (this.lost) return;
+    this.latest = { written, tab };
+    const steps = this.stepsTo(written, tab);
+    if (steps?.length === 0) return;
+    if (steps === null) this.writeWhole(written, tab);
+    else for (const step of steps) this.push(lineOf(this.last + 1, step));
+    const floor = this.known?.floor ?? 0;
+    const saved = written.workflow === written.kept;
+    this.known = { workflow: written.workflow, log: written.log, floor, saved, tab };
+    this.copy();
+    if (this.retry === undefined) void this.send();
+  }
+
+  /** The page goes away, perhaps for good: what is unsent goes with the browser's last breath. */
+  leave(): void {
+    const lines = this.unsent.join("");
+    if (lines === "" || this.lost) return;
+    const keepalive = new Blob([lines]).size < MOST_ON_LEAVING;
+    this.deliver(this.startsWhole, lines, keepalive).catch(() => {
+      // It stays in this browser's copy, which is sent when the editor is opened again.
+    });
+  }
+
+  /** No more is written or sent. */
+  end(): void {
+    this.lost = true;
+    clearTimeout(this.retry);
+  }
+
+  /** What leads from what is known to this; null where the whole is to be written. */
+  private stepsTo({ workflow, log, kept }: Written, tab: TabState): Step[] | null {
+    const { known } = this;
+    if (known === null || this.lines >= MOST_LINES || this.characters >= MOST_CHARACTERS) {
+      return null;
+    }
+    const steps = stepsBetween(known.log, log, known.floor);
+    if (steps === null || (known.workflow !== workflow && steps.length === 0)) return null;
+    if (workflow === kept) {
+      if (steps.length > 0 || !known.saved) steps.push({ kind: "saved" });
+    } else if (steps.length === 0 && known.saved) return null;
+    if (!equalJson(tab, known.tab)) steps.push({ kind: "tab", tab });
+    return steps;
+  }
+
+  private writeWhole({ workflow, log, kept }: Written, tab: TabState): void {
+    const { log: tail, left } = tailOf(log, LOG_ENTRIES, LOG_CHARACTERS);
+    this.unsent = [];
+    this.lines = 0;
+    this.characters = 0;
+    const whole = { tab, graph: workflow, log: tail, saved: workflow === kept };
+    this.push(wholeLine(this.last + 1, whole));
+    this.characters = 0;
+    this.startsWhole = true;
+    this.known = { workflow, log, floor: left, saved: whole.saved, tab };
+  }
+
+  private push(line: string): void {
+    this.unsent.push(line);
+    this.last += 1;
+    this.lines += 1;
+    this.characters += line.length;
+  }
+
+  private copy(): void {
+    const { mirror } = this.around;
+    const window = this.latest?.tab.window ?? "";
+    const copied =
+      this.unsent.length === 0
+        ? mirror.drop(this.id)
+        : mirror.put(this.id, { window, lines: this.unsent });
+    copied.catch((error: unknown) => this.trouble(error));
+  }
+
+  private async send(): Promise<void> {
+    if (this.sending) return;
+    this.sending = true;
+    this.retry = undefined;
+    try {
+      while (this.unsent.length > 0 && !this.lost) await this.sendOnce();
+      this.failures = 0;
+      this.told = false;
+    } catch (error) {
+      this.later(error);
+    } finally {
+      this.sending = false;
+    }
+  }
+
+  private async sendOnce(): Promise<void> {
+    const batch = this.unsent;
+    const count = batch.length;
+    try {
+      await this.deliver(this.startsWhole, batch.join(""), false);
+    } catch (error) {
+      if (this.unsent === batch && this.answerTo(error)) return;
+      throw error;
+    }
+    // A whole that was written meanwhile stands for all before it, and is sent next.
+    if (this.unsent !== batch) return;
+    this.unsent = batch.slice(count);
+    this.startsWhole = false;
+    this.copy();
+  }
+
+  private deliver(whole: boolean, lines: string, keepalive: boolean): Promise<void> {
+    const { server } = this.around;
+    const window = this.latest?.tab.window ?? "";
+    return whole
+      ? server.replace(this.id, window, lines, keepalive)
+      : server.append(this.id, window, lines, keepalive);
+  }
+
+  /** Does what a refusal asks for; false where nothing helps but time. */
+  private answerTo(error: unknown): boolean {
+    const conflict = conflictOf(error);
+    if (conflict === null) {
+      const tooLong = error instanceof Refused && error.status === 413 && !this.startsWhole;
+      return tooLong && this.rewrite(this.last);
+    }
+    const mine = this.latest?.tab.window;
+    if (conflict.window !== null && conflict.window !== mine) {
+      this.end();
+      this.around.onLost(this.id);
+      return true;
+    }
+    return this.rewrite(Math.max(conflict.last, this.last));
+  }
+
+  private rewrite(last: number): boolean {
+    if (this.latest === null) return false;
+    this.last = last;
+    this.writeWhole(this.latest.written, this.latest.tab);
+    this.copy();
+    return true;
+  }
+
+  private later(error: unknown): void {
+    if (this.lost) return;
+    if (error instanceof Refused && !this.told) {
+      this.told = true;
+      this.trouble(error);
+    }
+    const wait = Math.min(FIRST_WAIT * 2 ** this.failures, LONGEST_WAIT);
+    this.failures += 1;
+    this.retry = setTimeout(() => void this.send(), wait);
+  }
+
+  private trouble(error: unknown): void {
+    this.around.onTrouble(error);
+  }
+}

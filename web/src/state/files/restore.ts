@@ -1,0 +1,257 @@
+/**
+ * What was open comes back: after a reload, after a crash of the browser or the server, and after
+ * a window is gone. Also what was closed, when it is asked for.
+ */
+import { conflictOf, type JournalInfo } from "../../api/journals";
+import { type Replayed, replay, type TabState } from "../../document/journal";
+import { isObject, type Json, parseJson } from "../../document/json";
+import { levelAt, livingPath } from "../../document/levels";
+import { close } from "../../document/log";
+import { NotAWorkflow } from "../../document/read";
+import { t } from "../../words/words";
+import { client, clientId, journals } from "../server";
+import { blankTab, openWorkflow, putTab, type Tab, useStudio, type Viewport } from "../studio";
+import { tell, tellError } from "../view";
+import { type Closed, forgetClosed, useClosed } from "./closed";
+import { openDefault } from "./files";
+import { adopt, claimDocument, mirror, putBack } from "./keeping";
+import type { Unsent } from "./mirror";
+import { claimWindow, heldDocuments } from "./windows";
+
+/** Opens what was open; the default workflow where nothing was. Says whether anything was. */
+export async function restore(catalog: Promise<void>): Promise<boolean> {
+  const [{ listed, held }] = await Promise.all([whatIsKept(), catalog]);
+  const left = listed.filter(({ tab, id }) => tab?.closed === null && !held.has(id));
+  const mine = left.filter(({ tab }) => tab?.window === clientId);
+  const others = left.filter(({ tab, alive }) => tab?.window !== clientId && !alive);
+  const elsewhere = listed.filter(
+    ({ tab, alive, id }) =>
+      tab?.closed === null && tab.window !== clientId && (alive || held.has(id)),
+  );
+  const wanted = mine.length > 0 || elsewhere.length > 0 ? mine : others;
+  const opened = await openAll(wanted);
+  const orphans = wanted === others ? [] : others;
+  if (elsewhere.length > 0 || orphans.length > 0) tellOfOthers(elsewhere.length, orphans);
+  if (opened > 0 || openOldDraft() || (await openServersDraft())) return true;
+  await openDefault();
+  return false;
+}
+
+/** All journals, once what this browser still had is in them; and the documents of all windows. */
+async function whatIsKept(): Promise<{ listed: Described[]; held: ReadonlySet<string> }> {
+  await claimWindow();
+  const held = await heldDocuments();
+  await sendUnsent(held);
+  return { listed: (await journals.list()).map(described), held };
+}
+
+interface Described extends JournalInfo {
+  tab: TabState | null;
+}
+
+function described(info: JournalInfo): Described {
+  const tab = isObject(info.tab) ? (info.tab as unknown as TabState) : null;
+  return { ...info, tab };
+}
+
+function tellOfOthers(elsewhere: number, orphans: readonly Described[]): void {
+  if (orphans.length > 0) {
+    tell(t("{{count}} workflows of a window that is gone are kept.", { count: orphans.length }), {
+      label: t("Open them here"),
+      run: () => void openAll(orphans).catch(tellError),
+    });
+    return;
+  }
+  tell(
+    t("Another window has {{count}} workflows open. This one keeps its own.", {
+      count: elsewhere,
+    }),
+  );
+}
+
+/** Opens journals in their order, and shows the one that was shown last. Returns how many. */
+async function openAll(wanted: readonly Described[]): Promise<number> {
+  const ordered = [...wanted].sort((one, other) => placeOf(one) - placeOf(other));
+  const texts = await Promise.all(ordered.map((each) => readClaimed(each.id)));
+  let active: { id: string; shown: number } | null = null;
+  let count = 0;
+  ordered.forEach(({ id, tab }, index) => {
+    const text = texts[index];
+    if (text == null) return;
+    const replayed = replayedOrTold(text, tab?.name ?? id);
+    if (replayed === null) return;
+    adopt(id, replayed);
+    putTab(tabOf(id, replayed));
+    count += 1;
+    const { shown } = replayed.tab;
+    if (active === null || shown > active.shown) active = { id, shown };
+  });
+  const { id } = (active ?? {}) as { id?: string };
+  if (id !== undefined) useStudio.setState({ active: id });
+  return count;
+}
+
+function placeOf({ tab }: Described): number {
+  return tab?.place ?? 0;
+}
+
+async function readClaimed(id: string): Promise<string | null> {
+  return (await claimDocument(id)) ? journals.read(id) : null;
+}
+
+function replayedOrTold(text: string, name: string): Replayed | null {
+  const replayed = replay(text);
+  if (replayed === null) {
+    tellError(new Error(t("What was done in {{name}} cannot be read any more.", { name })));
+  } else if (replayed.cut) {
+    tellError(new Error(t("The last edits of {{name}} could not be read.", { name })));
+  }
+  return replayed;
+}
+
+function tabOf(id: string, { graph, log, saved, tab }: Replayed): Tab {
+  const blank = blankTab(id, tab.name);
+  const level = livingPath(graph, tab.level);
+  return {
+    ...blank,
+    path: tab.path,
+    stamp: tab.stamp,
+    viewport: tab.viewport,
+    workflow: graph,
+    level,
+    graph: levelAt(graph, level),
+    log: close(log),
+    kept: saved ? graph : blank.kept,
+  };
+}
+
+/** Brings to the server what a page could not bring itself before it went. */
+async function sendUnsent(held: ReadonlySet<string>): Promise<void> {
+  let all: [string, Unsent][];
+  try {
+    all = await mirror.all();
+  } catch (error) {
+    // Without such a store there was never anything in it.
+    if (error instanceof DOMException || error instanceof ReferenceError) return;
+    throw error;
+  }
+  for (const [id, unsent] of all) {
+    if (!held.has(id) && (await isBrought(id, unsent))) await mirror.drop(id);
+  }
+}
+
+async function isBrought(id: string, { window, lines }: Unsent): Promise<boolean> {
+  const [first] = lines;
+  const last = lines.at(-1);
+  if (first === undefined || last === undefined) return true;
+  const whole = numberAndKind(first).kind === "whole";
+  try {
+    await (whole ? journals.replace : journals.append)(id, window, lines.join(""));
+    return true;
+  } catch (error) {
+    const conflict = conflictOf(error);
+    if (conflict === null) {
+      // It stays here, and is tried again at the next start.
+      tellError(error);
+      return false;
+    }
+    if (conflict.last >= numberAndKind(last).n) return true;
+    if (!whole) {
+      tell(t("Some edits that were made while the server was away have lost their document."));
+      return true;
+    }
+    await journals.replace(crypto.randomUUID(), window, lines.join(""));
+    return true;
+  }
+}
+
+function numberAndKind(line: string): { n: number; kind: string } {
+  const value = parseJson(line);
+  return isObject(value) ? { n: Number(value.n), kind: String(value.kind) } : { n: 0, kind: "" };
+}
+
+/** Closed documents, newest first: those of this window, and the server's. */
+export async function listClosed(): Promise<Closed[]> {
+  const here = useClosed.getState().closed;
+  const known = new Set([
+    ...here.map((each) => each.id),
+    ...useStudio.getState().tabs.map((each) => each.id),
+  ]);
+  const there = (await journals.list()).map(described).flatMap(({ id, tab }): Closed[] => {
+    if (tab === null || tab.closed === null || known.has(id)) return [];
+    return [{ id, name: tab.name, path: tab.path, closed: tab.closed, dirty: null, tab: null }];
+  });
+  return [...here, ...there].sort((one, other) => other.closed - one.closed);
+}
+
+/** Opens again what was closed, with all that can be undone. */
+export async function reopen({ id, name, tab }: Closed): Promise<void> {
+  if (tab !== null) {
+    putBack(tab);
+    forgetClosed(id);
+    return;
+  }
+  const text = await readClaimed(id);
+  if (text === null) throw new Error(t("{{name}} is not kept any more.", { name }));
+  const replayed = replayedOrTold(text, name);
+  if (replayed === null) return;
+  adopt(id, replayed);
+  putTab(tabOf(id, replayed));
+}
+
+export async function reopenLast(): Promise<void> {
+  const [last] = await listClosed();
+  if (last === undefined) tell(t("Nothing was closed."));
+  else await reopen(last);
+}
+
+const OLD_DRAFT = "calotype.draft";
+
+/** What an earlier Calotype kept in this browser; journals take it over, once. */
+function openOldDraft(): boolean {
+  const text = globalThis.localStorage?.getItem(OLD_DRAFT);
+  if (text == null) return false;
+  const opened = tabsOfDraft(text).filter(openDraftTab).length;
+  localStorage.removeItem(OLD_DRAFT);
+  return opened > 0;
+}
+
+const SERVERS_DRAFT = "drafts/session.json";
+
+/** What an earlier Calotype kept on the server, for a browser that has nothing of its own. */
+async function openServersDraft(): Promise<boolean> {
+  if ((await client.files("drafts")).length === 0) return false;
+  const text = await client.load(SERVERS_DRAFT);
+  if (text === null) return false;
+  const opened = tabsOfDraft(text).filter(openDraftTab).length;
+  if (opened > 0) await client.remove(SERVERS_DRAFT);
+  return opened > 0;
+}
+
+function tabsOfDraft(text: string): Json[] {
+  try {
+    const draft = parseJson(text);
+    return isObject(draft) && Array.isArray(draft.tabs) ? draft.tabs : [];
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    tell(t("What was open last time could not be read."));
+    return [];
+  }
+}
+
+function openDraftTab(each: Json): boolean {
+  if (!isObject(each) || !isObject(each.workflow)) return false;
+  try {
+    openWorkflow(each.workflow, {
+      name: String(each.name),
+      path: typeof each.path === "string" ? each.path : null,
+      viewport: isObject(each.viewport) ? (each.viewport as unknown as Viewport) : null,
+      dirty: each.dirty === true,
+    });
+    return true;
+  } catch (error) {
+    if (!(error instanceof NotAWorkflow)) throw error;
+    tellError(error);
+    return false;
+  }
+}

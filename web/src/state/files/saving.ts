@@ -1,0 +1,219 @@
+/**
+ * Saving and opening among the user's workflows. Nothing that somebody else wrote is replaced
+ * without a word, and nothing that cannot be read is replaced at all.
+ */
+import { create } from "zustand";
+import type { Stamped } from "../../api/library";
+import { Refused } from "../../api/transport";
+import { parseJson, writeJson } from "../../document/json";
+import { NotAWorkflow } from "../../document/read";
+import { writeGraph } from "../../document/write";
+import { t } from "../../words/words";
+import { askChoice, askText } from "../ask";
+import { library } from "../server";
+import { activeTab, changeTab, openWorkflow, showTab, type Tab, useStudio } from "../studio";
+import { openSheet, tell, tellError } from "../view";
+import { lastPart, nameOf, pathOf } from "./paths";
+
+/** A file that is not what its tab was opened from or saved as. */
+interface Conflict {
+  /** What is there now. */
+  theirs: Stamped;
+}
+
+/** By the ids of tabs. */
+export const useConflicts = create<{ conflicts: Readonly<Record<string, Conflict>> }>(() => ({
+  conflicts: {},
+}));
+
+function textOf(workflow: Tab["workflow"]): string {
+  return writeJson(writeGraph(workflow), 1);
+}
+
+/** Saves the open document; asks for a name where it has none. False where one gave up. */
+export async function save(as = false): Promise<boolean> {
+  const tab = activeTab();
+  try {
+    return tab.path === null || as
+      ? await saveAs(tab, suggestedFor(tab))
+      : await saveOver(tab, tab.path);
+  } catch (error) {
+    tellWhy(error);
+    return false;
+  }
+}
+
+/** A server that is away is told in words; what was done is kept all the same. */
+function tellWhy(error: unknown): void {
+  const away = error instanceof TypeError;
+  tellError(
+    away
+      ? new Error(
+          t(
+            "The server cannot be reached, so nothing was saved. Your work is kept in this browser.",
+          ),
+        )
+      : error,
+  );
+}
+
+function suggestedFor({ name, path }: Tab): string {
+  return path === null ? name : nameOf(path);
+}
+
+async function saveAs(tab: Tab, suggested: string): Promise<boolean> {
+  const field = { label: t("Name"), value: suggested };
+  const why = t("A slash puts it into a folder: portraits/first.");
+  const given = await askText(t("Save the workflow as"), field, t("Save"), why);
+  const name = given?.replace(/\.json$/, "").replace(/^\/+|\/+$/g, "");
+  if (!name) return false;
+  const path = pathOf(name);
+  if (path === tab.path) return saveOver(tab, path);
+  if (await written(tab, path, { overwrite: false })) return true;
+  const choice = await askChoice(
+    t("There is a workflow called {{name}} already", { name }),
+    t("If you replace it, what is there now stays among its versions."),
+    [
+      { id: "replace", label: t("Replace it") },
+      { id: "other", label: t("Choose another name") },
+    ],
+  );
+  if (choice === null) return false;
+  if (choice === "other") return saveAs(tab, name);
+  return written(tab, path, { overwrite: true });
+}
+
+/** False where another file has the name. */
+async function written(
+  tab: Tab,
+  path: string,
+  how: { overwrite: boolean; onlyOver?: string | null },
+): Promise<boolean> {
+  const label = tab.log.done.at(-1)?.label ?? "";
+  try {
+    const stamp = await library.save(path, textOf(tab.workflow), { ...how, label });
+    changeTab(tab.id, () => ({ path, name: lastPart(nameOf(path)), stamp, kept: tab.workflow }));
+    endConflict(tab.id);
+    announce(path, stamp);
+    return true;
+  } catch (error) {
+    if (error instanceof Refused && error.status === 409) return false;
+    throw error;
+  }
+}
+
+async function saveOver(tab: Tab, path: string): Promise<boolean> {
+  try {
+    return await written(tab, path, { overwrite: true, onlyOver: tab.stamp });
+  } catch (error) {
+    if (!(error instanceof Refused) || error.status !== 412) throw error;
+  }
+  const theirs = await library.read(path);
+  if (theirs === null) return written(tab, path, { overwrite: false });
+  const isOurs = theirs.text === textOf(tab.kept) || theirs.text === textOf(tab.workflow);
+  if (isOurs) return written(tab, path, { overwrite: true, onlyOver: theirs.stamp });
+  useConflicts.setState(({ conflicts }) => ({ conflicts: { ...conflicts, [tab.id]: { theirs } } }));
+  return false;
+}
+
+export function endConflict(id: string): void {
+  useConflicts.setState(({ conflicts }) => {
+    const { [id]: _, ...left } = conflicts;
+    return { conflicts: left };
+  });
+}
+
+/** Replaces what others saved; it stays among the versions. */
+export async function overwriteTheirs(tab: Tab, { theirs }: Conflict): Promise<void> {
+  if (tab.path === null) return;
+  await written(tab, tab.path, { overwrite: true, onlyOver: theirs.stamp }).catch(tellWhy);
+}
+
+/** Saves under a name that nobody has; theirs stays as it is. */
+export async function keepBoth(tab: Tab): Promise<void> {
+  if (tab.path === null) return;
+  const name = nameOf(tab.path);
+  try {
+    for (let number = 2; ; number += 1) {
+      if (await written(tab, pathOf(`${name} (${number})`), { overwrite: false })) return;
+    }
+  } catch (error) {
+    tellError(error);
+  }
+}
+
+/** Opens what others saved beside one's own. */
+export function openTheirs(tab: Tab, { theirs }: Conflict): void {
+  const name = t("{{name}} (theirs)", { name: tab.name });
+  openText(theirs, name, tab.path);
+}
+
+export async function openSaved(path: string): Promise<void> {
+  const open = useStudio.getState().tabs.find((each) => each.path === path);
+  if (open !== undefined) {
+    showTab(open.id);
+    return;
+  }
+  try {
+    const found = await library.read(path);
+    const name = nameOf(path);
+    if (found === null)
+      throw new Error(t("There is no workflow called {{name}} any more.", { name }));
+    openText(found, lastPart(name), path);
+  } catch (error) {
+    tellError(error);
+  }
+}
+
+function openText({ text, stamp }: Stamped, name: string, path: string | null): void {
+  try {
+    if (text.trim() === "") throw new SyntaxError("empty");
+    openWorkflow(parseJson(text), { name, path, stamp });
+  } catch (error) {
+    if (!(error instanceof SyntaxError || error instanceof NotAWorkflow)) throw error;
+    tellOfBroken(name, path, text);
+  }
+}
+
+/** A file that cannot be opened stays as it is; what it was before may be among its versions. */
+function tellOfBroken(name: string, path: string | null, text: string): void {
+  const told =
+    text.trim() === ""
+      ? t("{{name}} is empty: its file holds nothing.", { name })
+      : t("{{name}} cannot be opened: its file is damaged or no workflow. It stays as it is.", {
+          name,
+        });
+  if (path === null) tell(told);
+  else tell(told, { label: t("Show its versions"), run: () => showVersions(path) });
+}
+
+/** Whose versions are shown: the open document's, or those of a file. */
+export const useVersionsOf = create<{ path: string | null }>(() => ({ path: null }));
+
+export function showVersions(path: string | null): void {
+  useVersionsOf.setState({ path });
+  openSheet("versions");
+}
+
+const channel =
+  globalThis.BroadcastChannel === undefined ? null : new BroadcastChannel("calotype.saved");
+
+function announce(path: string, stamp: string | null): void {
+  channel?.postMessage({ path, stamp });
+}
+
+/** Hears of other windows that save what is open here too. Returns what ends it. */
+export function watchSaved(): () => void {
+  const heard = ({ data }: MessageEvent<{ path: string; stamp: string | null }>) => {
+    const tab = useStudio.getState().tabs.find((each) => each.path === data.path);
+    if (tab === undefined || tab.stamp === data.stamp) return;
+    library.read(data.path).then((theirs) => {
+      if (theirs === null || theirs.text === textOf(tab.workflow)) return;
+      useConflicts.setState(({ conflicts }) => ({
+        conflicts: { ...conflicts, [tab.id]: { theirs } },
+      }));
+    }, tellError);
+  };
+  channel?.addEventListener("message", heard);
+  return () => channel?.removeEventListener("message", heard);
+}

@@ -1,0 +1,82 @@
+/** The tabs of open documents: closed without loss, renamed with their file, put in order. */
+import { Refused } from "../../api/transport";
+import { t } from "../../words/words";
+import { askText } from "../ask";
+import { library } from "../server";
+import { activeTab, changeTab, closeTab, isDirty, showTab, type Tab, useStudio } from "../studio";
+import { tell, tellError } from "../view";
+import { useClosed } from "./closed";
+import { lastPart, nameOf, pathOf } from "./paths";
+import { reopen } from "./restore";
+
+/** Closes a document; what was not saved is kept, and can be opened again. */
+export function closeKept(id: string): void {
+  const tab = useStudio.getState().tabs.find((each) => each.id === id);
+  if (tab === undefined) return;
+  closeTab(id);
+  if (!isDirty(tab) || tab.workflow.order.length === 0) return;
+  tell(t("{{name}} was not saved. It is kept among what you closed.", { name: tab.name }), {
+    label: t("Open it again"),
+    run: () => {
+      const closed = useClosed.getState().closed.find((each) => each.id === id);
+      if (closed !== undefined) void reopen(closed).catch(tellError);
+    },
+  });
+}
+
+/** Gives a document another name, and its file where it has one. */
+export async function renameTab(tab: Tab, given: string): Promise<void> {
+  const name = given.trim();
+  if (name === "" || name === tab.name) return;
+  if (tab.path === null) {
+    changeTab(tab.id, () => ({ name }));
+    return;
+  }
+  const whole = nameOf(tab.path);
+  const folder = whole.slice(0, whole.length - lastPart(whole).length);
+  await renameFile(tab.path, pathOf(name.includes("/") ? name : folder + name));
+}
+
+/** Moves a saved workflow; documents that are open from it go with it. */
+export async function renameFile(path: string, target: string): Promise<boolean> {
+  try {
+    await library.move(path, target);
+  } catch (error) {
+    if (!(error instanceof Refused) || error.status !== 409) throw error;
+    const name = nameOf(target);
+    tellError(new Error(t("There is a workflow called {{name}} already.", { name })));
+    return false;
+  }
+  for (const tab of useStudio.getState().tabs) {
+    if (tab.path !== path) continue;
+    changeTab(tab.id, () => ({ path: target, name: lastPart(nameOf(target)) }));
+  }
+  return true;
+}
+
+export async function askTabName(): Promise<void> {
+  const tab = activeTab();
+  const field = { label: t("Name"), value: tab.name };
+  const given = await askText(t("Rename the workflow"), field, t("Rename"));
+  if (given !== null) await renameTab(tab, given);
+}
+
+/** Puts a tab at another place among them. */
+export function moveTab(id: string, place: number): void {
+  useStudio.setState(({ tabs }) => {
+    const tab = tabs.find((each) => each.id === id);
+    if (tab === undefined) return {};
+    const others = tabs.filter((each) => each.id !== id);
+    const at = Math.max(0, Math.min(place, others.length));
+    if (tabs[at]?.id === id) return {};
+    return { tabs: [...others.slice(0, at), tab, ...others.slice(at)] };
+  });
+}
+
+/** Shows the tab so many places on, around the end. */
+export function stepTab(by: number): void {
+  const { tabs, active } = useStudio.getState();
+  const at = tabs.findIndex((each) => each.id === active);
+  const next = tabs[(at + by + tabs.length) % tabs.length];
+  if (next !== undefined) showTab(next.id);
+}

@@ -1,0 +1,125 @@
+/** The user's saved workflows as a list: folders, the deleted ones, and what is done with a file. */
+import { create } from "zustand";
+import type { SavedFile } from "../../api/library";
+import { Refused } from "../../api/transport";
+import { t } from "../../words/words";
+import { library } from "../server";
+import { tell, tellError } from "../view";
+import { type Closed, useClosed } from "./closed";
+import { FOLDER, nameOf, pathOf } from "./paths";
+import { listClosed } from "./restore";
+
+const TRASH = `${FOLDER}/.trash`;
+
+interface Deleted {
+  /** Where it lies now, and where it lay. */
+  path: string;
+  from: string;
+  /** Milliseconds since 1970. */
+  at: number;
+}
+
+interface Workflows {
+  /** null until they are known. */
+  files: readonly SavedFile[] | null;
+  deleted: readonly Deleted[];
+  closed: readonly Closed[];
+}
+
+export const useWorkflows = create<Workflows>(() => ({ files: null, deleted: [], closed: [] }));
+
+export async function refreshWorkflows(): Promise<void> {
+  try {
+    const [files, trash, closed] = await Promise.all([
+      library.list(FOLDER),
+      library.list(TRASH),
+      listClosed(),
+    ]);
+    const deleted = trash.flatMap(({ path }) => deletedOf(path));
+    deleted.sort((one, other) => other.at - one.at);
+    useWorkflows.setState({ files: files.filter(isWorkflow), deleted, closed });
+  } catch (error) {
+    useWorkflows.setState({ files: [], closed: useClosed.getState().closed });
+    tellError(error);
+  }
+}
+
+function isWorkflow({ path }: SavedFile): boolean {
+  return path.endsWith(".json");
+}
+
+/** Deleted files lie below the time when they were deleted. */
+function deletedOf(path: string): Deleted[] {
+  const cut = path.indexOf("/");
+  const at = Number(path.slice(0, cut));
+  const from = `${FOLDER}/${path.slice(cut + 1)}`;
+  return cut < 0 || Number.isNaN(at) ? [] : [{ path: `${TRASH}/${path}`, from, at }];
+}
+
+/** Puts a workflow away; it can be brought back. */
+export async function deleteWorkflow(path: string): Promise<void> {
+  const at = Date.now();
+  const target = `${TRASH}/${at}/${path.slice(FOLDER.length + 1)}`;
+  await library.move(path, target);
+  await refreshWorkflows();
+  tell(t("{{name}} is deleted.", { name: nameOf(path) }), {
+    label: t("Undo"),
+    run: () => void bringBack({ path: target, from: path, at }).catch(tellError),
+  });
+}
+
+/** Puts a deleted workflow where it was; beside what has its name now, if something has. */
+export async function bringBack({ path, from }: Deleted): Promise<void> {
+  const name = nameOf(from);
+  for (let number = 1; ; number += 1) {
+    const target = number === 1 ? from : pathOf(`${name} (${number})`);
+    try {
+      await library.move(path, target);
+      break;
+    } catch (error) {
+      if (!(error instanceof Refused) || error.status !== 409) throw error;
+    }
+  }
+  await refreshWorkflows();
+}
+
+/** A copy of the file beside it, whatever it holds. */
+export async function duplicateWorkflow(path: string): Promise<void> {
+  const found = await library.read(path);
+  const name = nameOf(path);
+  if (found === null)
+    throw new Error(t("There is no workflow called {{name}} any more.", { name }));
+  for (let number = 1; ; number += 1) {
+    const target = number === 1 ? t("{{name}} (copy)", { name }) : `${name} (${number})`;
+    try {
+      await library.save(pathOf(target), found.text, { overwrite: false });
+      break;
+    } catch (error) {
+      if (!(error instanceof Refused) || error.status !== 409) throw error;
+    }
+  }
+  await refreshWorkflows();
+}
+
+interface Folder {
+  /** "" for files that are in none. */
+  name: string;
+  files: readonly SavedFile[];
+}
+
+/** Files by their folders, those in none first; the newest of each first. */
+export function foldersOf(files: readonly SavedFile[], typed: string): Folder[] {
+  const wanted = typed.trim().toLowerCase().split(/\s+/);
+  const folders = new Map<string, SavedFile[]>();
+  for (const file of files) {
+    if (!wanted.every((word) => file.path.toLowerCase().includes(word))) continue;
+    const name = file.path.slice(0, Math.max(0, file.path.lastIndexOf("/")));
+    folders.set(name, [...(folders.get(name) ?? []), file]);
+  }
+  return [...folders]
+    .map(([name, found]) => ({
+      name,
+      files: found.sort((one, other) => other.modified - one.modified),
+    }))
+    .sort((one, other) => one.name.localeCompare(other.name));
+}

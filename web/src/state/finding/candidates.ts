@@ -1,0 +1,111 @@
+/** Connecting without a pointer: the sockets of a node, where their wires go, and what fits them. */
+import type { Catalog } from "../../api/catalog";
+import type { Graph, GraphNode } from "../../document/graph";
+import { t } from "../../words/words";
+import { foldingOf } from "../nodes/folding";
+import { nameIn } from "../nodes/naming";
+import { inputType, outputType, shapeOf } from "../nodes/shape";
+import { closeness, refusal } from "../nodes/sockets";
+import type { Pulled } from "./fitting";
+
+/** A socket as it can be told: whose, which, and what hangs on it. */
+interface Socket extends Pulled {
+  label: string;
+  /** The titles of the nodes at the other ends of its wires. */
+  joined: readonly string[];
+  /** A field that a wire may take the place of. */
+  isField: boolean;
+}
+
+export interface Candidate {
+  node: string;
+  socket: string;
+  title: string;
+  label: string;
+  type: string;
+  /** What feeds it already, and would be taken off; null for a free one. */
+  taken: string | null;
+}
+
+/** The outputs of a node, then its inputs, then its fields. */
+export function socketsAt(graph: Graph, catalog: Catalog, key: string): Socket[] {
+  const node = graph.nodes[key];
+  if (node === undefined) return [];
+  const schema = catalog[node.type];
+  const shape = shapeOf(node, schema, false);
+  const title = (other: string) => nameIn(graph, catalog, other);
+  const input = (socket: string, label: string, isField: boolean): Socket => {
+    const link = node.inputs.find((each) => each.name === socket)?.link;
+    const from = graph.links[link ?? ""]?.from;
+    const type = inputType(node, schema, socket);
+    const joined = from === undefined ? [] : [title(from)];
+    return { node: key, socket, side: "input", type, label, joined, isField };
+  };
+  return [
+    ...shape.outputs.map((row): Socket => {
+      const slot = Number(row.id);
+      const links = node.outputs[slot]?.links ?? [];
+      const joined = links.flatMap((each) => graph.links[each]?.to ?? []).map(title);
+      const type = outputType(node, schema, slot);
+      const label = row.label || t("new");
+      return { node: key, socket: row.id, side: "output", type, label, joined, isField: false };
+    }),
+    ...shape.inputs.map((row) => input(row.id, row.label || t("new"), false)),
+    ...shape.widgets
+      .filter((row) => row.input.options.socketless !== true)
+      .map((row) => input(row.input.name, row.input.name, true)),
+  ];
+}
+
+/** Where a wire from this socket may go: what fits closest and is free first, then what is near. */
+export function candidatesFor(graph: Graph, catalog: Catalog, pulled: Pulled): Candidate[] {
+  const { hidden } = foldingOf(graph);
+  const wanted = pulled.side === "output" ? "input" : "output";
+  const found: { candidate: Candidate; rank: number; away: number }[] = [];
+  for (const key of graph.order) {
+    if (key === pulled.node || hidden.has(key)) continue;
+    for (const each of socketsAt(graph, catalog, key)) {
+      if (each.side !== wanted) continue;
+      const [output, input] = wanted === "input" ? [pulled, each] : [each, pulled];
+      const near = closeness(output.type, input.type);
+      if (near < 0 || refusal(graph, endsOf(output, input)) !== null) continue;
+      if (isJoined(graph, output, input)) continue;
+      const taken = wanted === "input" ? (each.joined[0] ?? null) : null;
+      found.push({
+        candidate: {
+          node: key,
+          socket: each.socket,
+          title: nameIn(graph, catalog, key),
+          label: each.label,
+          type: each.type,
+          taken,
+        },
+        rank: near * 4 + (taken === null ? 2 : 0) + (each.isField ? 0 : 1),
+        away: distance(graph.nodes[pulled.node], graph.nodes[key]),
+      });
+    }
+  }
+  found.sort((one, other) => other.rank - one.rank || one.away - other.away);
+  return found.map(({ candidate }) => candidate);
+}
+
+function isJoined(graph: Graph, output: Pulled, input: Pulled): boolean {
+  const slot = graph.nodes[input.node]?.inputs.find((each) => each.name === input.socket);
+  const link = graph.links[slot?.link ?? ""];
+  return link?.from === output.node && String(link.fromSlot) === output.socket;
+}
+
+function endsOf(output: Pulled, input: Pulled) {
+  return {
+    from: output.node,
+    fromType: output.type,
+    to: input.node,
+    toName: input.socket,
+    toType: input.type,
+  };
+}
+
+function distance(one: GraphNode | undefined, other: GraphNode | undefined): number {
+  if (one === undefined || other === undefined) return Number.POSITIVE_INFINITY;
+  return Math.hypot(one.position.x - other.position.x, one.position.y - other.position.y);
+}

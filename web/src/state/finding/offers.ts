@@ -1,0 +1,110 @@
+/** What the palette lists: what was found, what was used lately, or a category's nodes. */
+import type { Catalog } from "../../api/catalog";
+import type { NodeSchema } from "../../api/types";
+import type { Graph } from "../../document/graph";
+import { entryOf } from "../editing/connecting";
+import { refusalToHold } from "../editing/levels";
+import { planOf } from "../editing/replacing";
+import { isBlueprint } from "../files/blueprints";
+import type { Palette } from "../view";
+import { type Found, type Habits, type Narrowing, search } from "./search";
+
+export type Offer =
+  | { kind: "node"; id: string; found: Found }
+  | { kind: "category"; id: string; path: string; label: string; count: number };
+
+export interface OfferGroup {
+  /** In English; null where the list needs no heading. */
+  title: string | null;
+  offers: readonly Offer[];
+}
+
+const DRAWN = 80;
+const LATELY = 8;
+
+interface Asked {
+  catalog: Catalog;
+  graph: Graph;
+  habits: Habits;
+  palette: Palette;
+  typed: string;
+  /** The category that is looked through; null for none, "" for the first level. */
+  path: string | null;
+}
+
+export function offersOf(asked: Asked): OfferGroup[] {
+  const { catalog, habits, palette, typed, path } = asked;
+  const isPlain =
+    palette.pulled === null && palette.into === undefined && palette.replaces === undefined;
+  if (typed.trim() !== "" || !isPlain) {
+    const found = search(catalog, typed, habits, narrowingOf(asked));
+    return [{ title: null, offers: found.slice(0, DRAWN).map(offered) }];
+  }
+  if (path !== null && path !== "") return [{ title: path, offers: within(catalog, path) }];
+  const lately = habits.recent.flatMap((type) => catalog[type] ?? []).slice(0, LATELY);
+  const groups: OfferGroup[] = [{ title: "Categories", offers: within(catalog, "") }];
+  if (lately.length > 0 && path === null) {
+    const offers = lately.map((schema) => offered({ schema, marks: [], also: null }));
+    groups.unshift({ title: "Used lately", offers });
+  }
+  return groups;
+}
+
+function offered(found: Found): Offer {
+  return { kind: "node", id: `node ${found.schema.class_type}`, found };
+}
+
+function narrowingOf({ graph, palette }: Asked): Narrowing {
+  const { pulled, into, replaces } = palette;
+  if (into !== undefined) {
+    return {
+      weigh: (each) =>
+        isBlueprint(each) || refusalToHold(each.class_type) !== null || entryOf(each, into) === null
+          ? 0
+          : 1,
+    };
+  }
+  const old = graph.nodes[replaces?.[0] ?? ""];
+  if (old !== undefined) return { weigh: (each) => survival(graph, old.key, each) };
+  return { pulled };
+}
+
+/** How much of a node would live on in one of this class. */
+function survival(graph: Graph, key: string, schema: NodeSchema): number {
+  const old = graph.nodes[key];
+  if (old === undefined || old.type === schema.class_type || isBlueprint(schema)) return 0;
+  if (refusalToHold(schema.class_type) !== null) return 0;
+  const { kept, lost } = planOf(graph, old, schema);
+  return (0.1 + kept) / (1 + kept + lost * 2);
+}
+
+/** The categories and then the nodes right below a category. */
+function within(catalog: Catalog, path: string): Offer[] {
+  const prefix = path === "" ? "" : `${path}/`;
+  const below = new Map<string, number>();
+  const nodes: NodeSchema[] = [];
+  for (const schema of Object.values(catalog)) {
+    if (schema.category === path) nodes.push(schema);
+    else if (schema.category.startsWith(prefix)) {
+      const name = schema.category.slice(prefix.length).split("/")[0] ?? "";
+      if (name !== "") below.set(name, (below.get(name) ?? 0) + 1);
+    }
+  }
+  const isShy = (name: string) => Number(name.startsWith("_"));
+  const names = [...below.keys()].sort(
+    (one, other) => isShy(one) - isShy(other) || one.localeCompare(other),
+  );
+  nodes.sort((one, other) => one.display_name.localeCompare(other.display_name));
+  return [
+    ...names.map((label): Offer => {
+      const full = prefix + label;
+      const count = below.get(label) ?? 0;
+      return { kind: "category", id: `category ${full}`, path: full, label, count };
+    }),
+    ...nodes.map((schema) => offered({ schema, marks: [], also: null })),
+  ];
+}
+
+export function parentOf(path: string): string {
+  return path.split("/").slice(0, -1).join("/");
+}

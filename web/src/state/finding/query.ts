@@ -1,0 +1,119 @@
+/** What one types to find nodes, with its signs: `#category @pack >in:TYPE <out:TYPE`. */
+import type { Catalog } from "../../api/catalog";
+import type { NodeSchema } from "../../api/types";
+import { fits } from "../nodes/sockets";
+
+export type Sign = "#" | "@" | ">" | "<";
+
+interface Filter {
+  sign: Sign;
+  value: string;
+}
+
+export interface Query {
+  words: string;
+  filters: readonly Filter[];
+}
+
+/** Each sign with what it narrows to, for the legend. */
+export const SIGNS: Readonly<Record<Sign, { example: string; title: string }>> = {
+  "#": { example: "#category", title: "Nodes of a category" },
+  "@": { example: "@pack", title: "Nodes of a pack" },
+  ">": { example: ">in:TYPE", title: "Nodes that take a type" },
+  "<": { example: "<out:TYPE", title: "Nodes that make a type" },
+};
+
+export function readQuery(typed: string): Query {
+  const words: string[] = [];
+  const filters: Filter[] = [];
+  for (const token of typed.trim().split(/\s+/)) {
+    const filter = filterOf(token);
+    if (filter === null) words.push(token);
+    else if (filter.value !== "") filters.push(filter);
+  }
+  return { words: words.join(" "), filters };
+}
+
+function filterOf(token: string): Filter | null {
+  const sign = token[0] as Sign;
+  if (!(sign in SIGNS) || token === "") return null;
+  const value = token.slice(1).replace(/^(in|out):/, "");
+  return { sign, value: value === "in" || value === "out" ? "" : value };
+}
+
+export function admits({ filters }: Query, schema: NodeSchema): boolean {
+  return filters.every(({ sign, value }) => {
+    const wanted = value.toLowerCase();
+    if (sign === "#") return isPlace(schema.category.toLowerCase(), wanted);
+    if (sign === "@") return packOf(schema).toLowerCase().includes(wanted);
+    const types = sign === ">" ? takenBy(schema) : schema.outputs.map((each) => each.type);
+    return types.some((type) => type !== "*" && isType(type, wanted, sign));
+  });
+}
+
+/** The letters begin a part of the category; a space may be typed as one does in names. */
+function isPlace(category: string, wanted: string): boolean {
+  const spaced = category.replaceAll(" ", "_");
+  return (
+    spaced.startsWith(wanted) || spaced.includes(`/${wanted}`) || spaced.includes(`_${wanted}`)
+  );
+}
+
+function takenBy(schema: NodeSchema): string[] {
+  return schema.inputs.filter((each) => each.section !== "hidden").map((each) => each.type);
+}
+
+/** A whole type is meant as one; a part of its name, as it is typed. */
+function isType(type: string, wanted: string, sign: Sign): boolean {
+  const full = wanted.toUpperCase();
+  return (
+    (sign === ">" ? fits(full, type) : fits(type, full)) || type.toLowerCase().startsWith(wanted)
+  );
+}
+
+/** The pack that a node comes with. */
+export function packOf({ python_module }: NodeSchema): string {
+  const [first, second] = python_module.split(".");
+  return first === "custom_nodes" && second !== undefined ? second : "built-in";
+}
+
+/** The word that is being typed, where it begins with a sign; null for any other. */
+function openSign(typed: string): Filter | null {
+  const last = typed.split(/\s+/).at(-1) ?? "";
+  return filterOf(last);
+}
+
+const OFFERED = 6;
+
+/** What the word that is being typed may become. */
+export function completions(catalog: Catalog, typed: string): string[] {
+  const open = openSign(typed);
+  if (open === null) return [];
+  const wanted = open.value.toLowerCase();
+  const all = new Set<string>();
+  for (const schema of Object.values(catalog))
+    for (const each of valuesOf(schema, open.sign)) all.add(each);
+  const starting = [...all].filter((each) => each.toLowerCase().startsWith(wanted));
+  const others = [...all].filter(
+    (each) => !starting.includes(each) && each.toLowerCase().includes(wanted),
+  );
+  const offered = [...starting.sort(), ...others.sort()];
+  const isDone = offered.length === 1 && offered[0]?.toLowerCase() === wanted;
+  return isDone ? [] : offered.slice(0, OFFERED);
+}
+
+function valuesOf(schema: NodeSchema, sign: Sign): string[] {
+  if (sign === "#") return schema.category === "" ? [] : [schema.category.replaceAll(" ", "_")];
+  if (sign === "@") return [packOf(schema)];
+  const types = sign === ">" ? takenBy(schema) : schema.outputs.map((each) => each.type);
+  return types.flatMap((each) => each.split(",")).filter((each) => each !== "*" && each !== "");
+}
+
+/** What is typed, its last word completed. */
+export function completed(typed: string, value: string): string {
+  const open = openSign(typed);
+  if (open === null) return typed;
+  const word = /\S*$/;
+  const prefix = open.sign === ">" ? ">in:" : open.sign === "<" ? "<out:" : open.sign;
+  return `${typed.replace(word, `${prefix}${value}`)} `;
+}

@@ -1,0 +1,166 @@
+/**
+ * Finding nodes by what one types. Best first: how well it matches, how closely it fits the wire
+ * that was pulled, and how often and how lately one used it all multiply.
+ */
+import uFuzzy from "@leeoniya/ufuzzy";
+import type { Catalog } from "../../api/catalog";
+import type { NodeSchema } from "../../api/types";
+import { inputsOf } from "../nodes/inputs";
+import { closeness } from "../nodes/sockets";
+import { isSocket } from "../nodes/widgets";
+import { type Pulled, weightOf } from "./fitting";
+import { admits, type Query, readQuery } from "./query";
+import { commonness, synonymsOf } from "./synonyms";
+
+export interface Found {
+  schema: NodeSchema;
+  /** Where in the display name the letters typed are. */
+  marks: readonly number[];
+  /** The other name that it was found by. */
+  also: string | null;
+}
+
+export interface Habits {
+  /** How often each class of node was added. */
+  used: Readonly<Record<string, number>>;
+  /** The classes added last, the latest first. */
+  recent: readonly string[];
+}
+
+export interface Narrowing {
+  pulled?: Pulled | null;
+  /** What else speaks for a node: 0 keeps it out, 1 is neutral. */
+  weigh?: (schema: NodeSchema) => number;
+}
+
+interface Matched {
+  score: number;
+  marks: number[];
+  also: string | null;
+}
+
+const ANY: Matched = { score: 100, marks: [], also: null };
+const loose = new uFuzzy({ intraIns: 8, interIns: 40 });
+const forgiving = new uFuzzy({ intraMode: 1 });
+
+export function search(
+  catalog: Catalog,
+  typed: string,
+  habits: Habits,
+  { pulled = null, weigh = () => 1 }: Narrowing = {},
+): Found[] {
+  const query = readQuery(typed);
+  const schemas = Object.values(catalog).filter(
+    (each) => admits(query, each) && (pulled === null || closenessOf(each, pulled) >= 0),
+  );
+  const scored = matchesOf(schemas, query).flatMap(({ schema, match }) => {
+    const fit = pulled === null ? 1 : specificity(schema, pulled);
+    const score = match.score * fit * (1 + likingOf(schema, habits)) * shyness(schema);
+    const weight = weigh(schema);
+    return weight > 0 ? [{ schema, match, score: score * weight }] : [];
+  });
+  scored.sort(
+    (one, other) =>
+      other.score - one.score || one.schema.display_name.localeCompare(other.schema.display_name),
+  );
+  return scored.map(({ schema, match }) => ({ schema, marks: match.marks, also: match.also }));
+}
+
+function matchesOf(schemas: readonly NodeSchema[], { words }: Query) {
+  if (words === "") return schemas.map((schema) => ({ schema, match: ANY }));
+  const found = new Map<NodeSchema, Matched>();
+  const keep = (schema: NodeSchema | undefined, match: Matched) => {
+    if (schema === undefined) return;
+    const before = found.get(schema);
+    if (before === undefined || before.score < match.score) found.set(schema, match);
+  };
+  for (const schema of schemas) {
+    const known = synonymScore(schema, words);
+    if (known !== null) keep(schema, known);
+  }
+  const names = schemas.map((each) => each.display_name);
+  const kinds = schemas.map((each) => each.class_type);
+  for (const { at, score, marks } of fuzzy(loose, names, words)) {
+    keep(schemas[at], { score, marks, also: null });
+  }
+  for (const { at, score } of fuzzy(loose, kinds, words)) {
+    keep(schemas[at], { score: score * 0.85, marks: [], also: kinds[at] ?? null });
+  }
+  if (found.size === 0) {
+    for (const { at, score, marks } of fuzzy(forgiving, names, words)) {
+      keep(schemas[at], { score: score / 2, marks, also: null });
+    }
+  }
+  return [...found].map(([schema, match]) => ({ schema, match }));
+}
+
+function fuzzy(engine: uFuzzy, haystack: string[], words: string) {
+  const [places, info] = engine.search(haystack, words, 3, Number.POSITIVE_INFINITY);
+  if (places === null || places.length === 0) return [];
+  const detail = info ?? engine.info(places, haystack, words);
+  return detail.idx.map((at, index) => {
+    const text = haystack[at] ?? "";
+    const ranges = detail.ranges[index] ?? [];
+    const marks: number[] = [];
+    for (let pair = 0; pair < ranges.length; pair += 2) {
+      for (let letter = ranges[pair] ?? 0; letter < (ranges[pair + 1] ?? 0); letter += 1) {
+        marks.push(letter);
+      }
+    }
+    const first = marks[0] ?? 0;
+    const gaps = (marks.at(-1) ?? 0) - first + 1 - marks.length;
+    const startsWord = first === 0 || /[^\p{L}\p{N}]/u.test(text[first - 1] ?? "");
+    const humps = first > 0 && /\p{Lu}/u.test(text[first] ?? "");
+    const whole = text.length === words.length ? 90 : 0;
+    const start = first === 0 ? 80 : startsWord ? 55 : humps ? 35 : 0;
+    const score = 130 + start + whole - Math.min(gaps, 12) * 7 - text.length / 3;
+    return { at, marks, score: Math.max(score, 10) };
+  });
+}
+
+function synonymScore(schema: NodeSchema, words: string): Matched | null {
+  const wanted = words.toLowerCase();
+  let best: Matched | null = null;
+  synonymsOf(schema.class_type).forEach((name, index) => {
+    const score = name === wanted ? 270 - index * 4 : name.startsWith(wanted) ? 170 - index * 4 : 0;
+    if (score > (best?.score ?? 0)) best = { score, marks: [], also: name };
+  });
+  const place = schema.category.toLowerCase();
+  if (best === null && wanted.length > 2 && place.includes(wanted)) {
+    return { score: 40, marks: [], also: null };
+  }
+  return best;
+}
+
+/** 0 for a node never used, towards 1 for one's favourites; a little for what all use. */
+function likingOf({ class_type }: NodeSchema, { used, recent }: Habits): number {
+  const often = 1 - 1 / (1 + (used[class_type] ?? 0) / 4);
+  const place = recent.indexOf(class_type);
+  const lately = place < 0 ? 0 : 0.85 ** place;
+  return often + lately > 0 ? 0.2 + (often + lately) * 0.4 : commonness(class_type) * 0.15;
+}
+
+function shyness({ category, deprecated, experimental }: NodeSchema): number {
+  if (deprecated) return 0.4;
+  return experimental || /(^|\/)(_|advanced)/.test(category) ? 0.8 : 1;
+}
+
+/** How much a node is meant for what was pulled: its first socket more than any later one. */
+function specificity(schema: NodeSchema, { side, type }: Pulled): number {
+  const nearness =
+    side === "output"
+      ? inputsOf(schema)
+          .filter((each) => each.section !== "hidden")
+          .map((each, index) => weightOf(closeness(type, each.type), index, isSocket(each)))
+      : schema.outputs.map((each, index) => weightOf(closeness(each.type, type), index, true));
+  return Math.max(0.01, ...nearness);
+}
+
+function closenessOf(schema: NodeSchema, { side, type }: Pulled): number {
+  if (side === "output") {
+    return inputsOf(schema)
+      .filter((each) => each.section !== "hidden")
+      .reduce((best, each) => Math.max(best, closeness(type, each.type)), -1);
+  }
+  return schema.outputs.reduce((best, each) => Math.max(best, closeness(each.type, type)), -1);
+}

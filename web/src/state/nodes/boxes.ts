@@ -1,0 +1,39 @@
+/** How large things are as drawn: nodes by the catalog and by what they show, folded frames as one box. */
+import type { Box, Boxes } from "../../document/arrange";
+import { isPinned } from "../../document/flags";
+import type { GraphNode } from "../../document/graph";
+import { shows } from "../runs/places";
+import { useRuns } from "../runs/runs";
+import { activeTab, schemaOf } from "../studio";
+import { foldingOf } from "./folding";
+import { cornerOf, shapeFor, showsPictures } from "./shape";
+
+export function boxOf(node: GraphNode): Box {
+  const schema = schemaOf(node.type);
+  const pictures = showsPictures(schema) || shows(activeTab(), useRuns.getState().shown, node.key);
+  const { width, height } = shapeFor(node, schema, pictures);
+  return { ...cornerOf(node), width, height };
+}
+
+/** The boxes of these nodes, or of all; those of nodes in folded frames only where asked for. */
+export function boxesOf(keys?: readonly string[], folded = false): Boxes {
+  const { graph } = activeTab();
+  const { hidden } = foldingOf(graph);
+  return new Map(
+    (keys ?? graph.order).flatMap((key): [string, Box][] => {
+      const node = graph.nodes[key];
+      return node === undefined || (hidden.has(key) && !folded) ? [] : [[key, boxOf(node)]];
+    }),
+  );
+}
+
+/** What stays where it is when nodes are moved. */
+export function pinnedOf(keys: Iterable<string>): Set<string> {
+  const { graph } = activeTab();
+  return new Set(
+    [...keys].filter((key) => {
+      const node = graph.nodes[key];
+      return node !== undefined && isPinned(node);
+    }),
+  );
+}

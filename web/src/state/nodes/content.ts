@@ -1,0 +1,33 @@
+/**
+ * What a node holds, for whoever draws it and does not care where it lies: a node that is dragged is
+ * another object at each step, and its fields would be drawn anew for nothing.
+ */
+import { useRef } from "react";
+import type { GraphNode } from "../../document/graph";
+import { useActive } from "../studio";
+
+/** A node of the level shown; the same object as before where only its place has changed. */
+export function useContent(key: string | undefined): GraphNode | undefined {
+  const kept = useRef<GraphNode | undefined>(undefined);
+  return useActive((tab) => {
+    const node = key === undefined ? undefined : tab.graph.nodes[key];
+    const same = node !== undefined && kept.current !== undefined && holdSame(node, kept.current);
+    if (!same) kept.current = node;
+    return kept.current;
+  });
+}
+
+const compared = new WeakMap<GraphNode, { other: GraphNode; same: boolean }>();
+
+/** Whether two nodes differ in nothing but their place. Many ask of the same two. */
+function holdSame(one: GraphNode, other: GraphNode): boolean {
+  if (one === other) return true;
+  const known = compared.get(one);
+  if (known?.other === other) return known.same;
+  const names = Object.keys(one) as (keyof GraphNode)[];
+  const same =
+    names.length === Object.keys(other).length &&
+    names.every((name) => name === "position" || one[name] === other[name]);
+  compared.set(one, { other, same });
+  return same;
+}

@@ -1,0 +1,162 @@
+/**
+ * The inputs that a node has as it stands: those that a choice brings, those that multiply as they
+ * are linked. The server has the same rule (graph/dynamic.py), but for the one empty socket that
+ * is offered after the last linked one. Their names are dotted: `images.image0`, `format.codec`.
+ */
+import { isDraft } from "mutative";
+import { readInputs } from "../../api/catalog";
+import type { InputSchema, NodeSchema } from "../../api/types";
+import type { GraphNode } from "../../document/graph";
+import { PRIMITIVE, primitiveInput } from "./primitive";
+
+export const AUTOGROW = "COMFY_AUTOGROW_V3";
+export const DYNAMIC_COMBO = "COMFY_DYNAMICCOMBO_V3";
+export const MATCH = "COMFY_MATCHTYPE_V3";
+const MOST_GROWN = 100;
+
+type Raw = Record<string, unknown>;
+
+interface Given {
+  values: Readonly<Record<string, unknown>>;
+  linked: ReadonlySet<string>;
+}
+
+/** What a choice brings. */
+interface Option {
+  key: string;
+  inputs: readonly InputSchema[];
+}
+
+const NOTHING_GIVEN: Given = { values: {}, linked: new Set() };
+const found = new WeakMap<GraphNode, { schema: NodeSchema; inputs: readonly InputSchema[] }>();
+const dynamic = new WeakMap<NodeSchema, boolean>();
+
+/** The inputs of a node, or of a new one where none is given. */
+export function inputsOf(schema: NodeSchema, node?: GraphNode): readonly InputSchema[] {
+  if (schema.class_type === PRIMITIVE && node !== undefined) return [primitiveOf(node)];
+  if (!isDynamic(schema)) return schema.inputs;
+  if (node === undefined) return expanded(schema.inputs, NOTHING_GIVEN);
+  const known = isDraft(node) ? undefined : found.get(node);
+  if (known?.schema === schema) return known.inputs;
+  const linked = new Set(node.inputs.flatMap(({ name, link }) => (link === null ? [] : [name])));
+  const inputs = expanded(schema.inputs, { values: node.values, linked });
+  // A draft changes in place: what was found of it is out of date with the next edit.
+  if (!isDraft(node)) found.set(node, { schema, inputs });
+  return inputs;
+}
+
+const primitives = new WeakMap<GraphNode, InputSchema>();
+
+function primitiveOf(node: GraphNode): InputSchema {
+  const known = isDraft(node) ? undefined : primitives.get(node);
+  if (known !== undefined) return known;
+  const made = primitiveInput(node);
+  if (!isDraft(node)) primitives.set(node, made);
+  return made;
+}
+
+function isDynamic(schema: NodeSchema): boolean {
+  const known = dynamic.get(schema);
+  if (known !== undefined) return known;
+  const is = schema.inputs.some(({ type }) => type === AUTOGROW || type === DYNAMIC_COMBO);
+  dynamic.set(schema, is);
+  return is;
+}
+
+/** Whether a saved input without a wire is one that grew, so that it need not be shown. */
+export function grewIn(schema: NodeSchema, name: string): boolean {
+  return schema.inputs.some(
+    (each) =>
+      (each.type === AUTOGROW || each.type === DYNAMIC_COMBO) && name.startsWith(`${each.name}.`),
+  );
+}
+
+function expanded(inputs: readonly InputSchema[], given: Given): InputSchema[] {
+  return inputs.flatMap((each) => {
+    if (each.type === AUTOGROW) return expanded(grown(each, given), given);
+    if (each.type === DYNAMIC_COMBO) {
+      const combo = comboOf(each);
+      const chosen = String(given.values[each.name] ?? combo.options.default ?? "");
+      const option = optionsOf(each).find(({ key }) => key === chosen);
+      return [combo, ...expanded(option?.inputs ?? [], given)];
+    }
+    return [each];
+  });
+}
+
+/** The choice itself, as the combo of its keys. */
+export function comboOf(parent: InputSchema): InputSchema {
+  const keys = optionsOf(parent).map(({ key }) => key);
+  const { options: _, ...options } = parent.options;
+  return {
+    ...parent,
+    type: "COMBO",
+    choices: keys,
+    options: { default: keys[0] ?? "", ...options },
+  };
+}
+
+const readOptions = new WeakMap<InputSchema, readonly Option[]>();
+
+export function optionsOf(parent: InputSchema): readonly Option[] {
+  const known = readOptions.get(parent);
+  if (known !== undefined) return known;
+  const described = Array.isArray(parent.options.options) ? parent.options.options : [];
+  const options = described.filter(isRaw).map((each) => ({
+    key: String(each.key),
+    inputs: readInputs(isRaw(each.inputs) ? each.inputs : {}).map((child) => ({
+      ...child,
+      name: `${parent.name}.${child.name}`,
+    })),
+  }));
+  readOptions.set(parent, options);
+  return options;
+}
+
+/** Those that must be there, those in use, and one more for the next wire. */
+function grown(parent: InputSchema, given: Given): InputSchema[] {
+  const template = isRaw(parent.options.template) ? parent.options.template : {};
+  const [pattern] = readInputs(isRaw(template.input) ? template.input : {});
+  if (pattern === undefined) return [];
+  const names = namesOf(template, pattern.name).map((name) => `${parent.name}.${name}`);
+  const least = fewest(parent, template);
+  const used = names.findLastIndex((name) => given.linked.has(name) || name in given.values);
+  return names.slice(0, Math.max(least, used + 2)).map((name, index) => ({
+    ...pattern,
+    name,
+    section: index < least ? "required" : "optional",
+  }));
+}
+
+function namesOf(template: Raw, name: string): string[] {
+  if (Array.isArray(template.names) && template.names.length > 0) return template.names.map(String);
+  const prefix = typeof template.prefix === "string" ? template.prefix : name;
+  const most = Math.min(Number(template.max ?? MOST_GROWN), MOST_GROWN);
+  return Array.from({ length: most }, (_, index) => `${prefix}${index}`);
+}
+
+function fewest(parent: InputSchema, template: Raw): number {
+  return parent.section === "required" ? Number(template.min ?? 1) : 0;
+}
+
+function isRaw(value: unknown): value is Raw {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** What a matching input takes while nothing says more: `IMAGE,MASK`, or anything. */
+export function allowedTypes(options: Readonly<Record<string, unknown>>): string {
+  const { template } = options;
+  const allowed =
+    typeof template === "object" && template !== null && "allowed_types" in template
+      ? template.allowed_types
+      : null;
+  if (Array.isArray(allowed)) return allowed.join(",");
+  return typeof allowed === "string" && allowed !== "" ? allowed : "*";
+}
+
+/** The type to show for an input of a node: a matching one has that of what it was joined to. */
+export function shownType(node: GraphNode, { name, type, options }: InputSchema): string {
+  if (type !== MATCH) return type;
+  const found = node.inputs.find((each) => each.name === name)?.type;
+  return found === undefined || found === MATCH ? allowedTypes(options) : found;
+}

@@ -1,0 +1,64 @@
+/** What nodes are called for those who hear the screen, and what their wires join, in words. */
+import type { Catalog } from "../../api/catalog";
+import type { Graph } from "../../document/graph";
+import { t } from "../../words/words";
+import { titleOf } from "../studio";
+
+const named = new WeakMap<Graph["nodes"], { catalog: Catalog; names: Map<string, string> }>();
+
+/** What a node is called; with its number where others are called the same. */
+export function nameIn(graph: Graph, catalog: Catalog, key: string): string {
+  let known = named.get(graph.nodes);
+  if (known?.catalog !== catalog) {
+    known = { catalog, names: namesIn(graph, catalog) };
+    named.set(graph.nodes, known);
+  }
+  return known.names.get(key) ?? "";
+}
+
+function namesIn(graph: Graph, catalog: Catalog): Map<string, string> {
+  const titles = new Map<string, string>();
+  const counts = new Map<string, number>();
+  for (const key of graph.order) {
+    const node = graph.nodes[key];
+    if (node === undefined) continue;
+    const title = titleOf(node, catalog[node.type]);
+    titles.set(key, title);
+    counts.set(title, (counts.get(title) ?? 0) + 1);
+  }
+  return new Map(
+    [...titles].map(([key, title]) => [
+      key,
+      (counts.get(title) ?? 0) > 1 ? `${title} #${key}` : title,
+    ]),
+  );
+}
+
+const TOLD = 6;
+
+/** "takes MODEL from Load Checkpoint; gives LATENT to VAE Decode". */
+export function joinsOf(graph: Graph, catalog: Catalog, key: string): string {
+  const node = graph.nodes[key];
+  if (node === undefined) return "";
+  const takes = node.inputs.flatMap(({ link, name }) => {
+    const found = graph.links[link ?? ""];
+    if (found === undefined) return [];
+    return t("takes {{socket}} from {{node}}", {
+      socket: name,
+      node: nameIn(graph, catalog, found.from),
+    });
+  });
+  const gives = node.outputs.flatMap(({ links, name }, slot) =>
+    links.length === 0
+      ? []
+      : t("gives {{socket}} to {{node}}", {
+          socket: name || (catalog[node.type]?.outputs[slot]?.name ?? ""),
+          node: links
+            .flatMap((each) => graph.links[each]?.to ?? [])
+            .slice(0, TOLD)
+            .map((each) => nameIn(graph, catalog, each))
+            .join(", "),
+        }),
+  );
+  return [...takes, ...gives].join("; ");
+}

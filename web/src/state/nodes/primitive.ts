@@ -1,0 +1,78 @@
+/**
+ * The incumbent's node that hands a widget's value on. The server knows no such node: its value is
+ * put into the widgets it feeds. Here it is one more schema, whose one field is that of its target.
+ */
+import type { Catalog } from "../../api/catalog";
+import type { InputSchema, NodeSchema } from "../../api/types";
+import type { Graph, GraphNode } from "../../document/graph";
+
+export const PRIMITIVE = "PrimitiveNode";
+
+const VALUE: InputSchema = {
+  name: "value",
+  type: "INT",
+  section: "required",
+  options: { control_after_generate: true },
+  choices: null,
+  folder: null,
+};
+
+const SCHEMA: NodeSchema = {
+  class_type: PRIMITIVE,
+  display_name: "Primitive",
+  category: "utils",
+  inputs: [VALUE],
+  outputs: [{ type: "*", name: "value", is_list: false, tooltip: null }],
+  description:
+    "Hands its value to the fields it is joined to. New graphs do better with a node for one kind of value.",
+  python_module: "",
+  is_output: false,
+  input_is_list: false,
+  deprecated: true,
+  experimental: false,
+  not_idempotent: false,
+  flexible: false,
+  checks_input_types: false,
+  checks: [],
+};
+
+/** The catalog with the node that only editors know. */
+export function withPrimitive(catalog: Catalog): Catalog {
+  return PRIMITIVE in catalog ? catalog : { ...catalog, [PRIMITIVE]: SCHEMA };
+}
+
+/** The field of such a node, by the type that its output was saved with. */
+export function primitiveInput({ outputs, values }: GraphNode): InputSchema {
+  const said = outputs[0]?.type ?? "*";
+  const type = said === "*" ? typeOfValue(values.value) : said;
+  if (type === "INT" || type === "FLOAT") return { ...VALUE, type };
+  if (type === "STRING") return { ...VALUE, type, options: { multiline: true } };
+  return { ...VALUE, type, options: {} };
+}
+
+function typeOfValue(value: unknown): string {
+  if (typeof value === "boolean") return "BOOLEAN";
+  if (typeof value === "bigint") return "INT";
+  if (typeof value === "number") return Number.isInteger(value) ? "INT" : "FLOAT";
+  return "STRING";
+}
+
+/** The same with the limits and choices of the field that it feeds. */
+export function likeItsTarget(
+  graph: Graph,
+  node: GraphNode,
+  input: InputSchema,
+  described: (node: GraphNode, name: string) => InputSchema | undefined,
+): InputSchema {
+  const link = graph.links[node.outputs[0]?.links[0] ?? ""];
+  const target = link === undefined ? undefined : graph.nodes[link.to];
+  const name = link === undefined ? undefined : target?.inputs[link.toSlot]?.name;
+  const found = target === undefined || name === undefined ? undefined : described(target, name);
+  if (found === undefined) return input;
+  return {
+    ...found,
+    name: input.name,
+    section: "required",
+    options: { ...found.options, ...input.options },
+  };
+}

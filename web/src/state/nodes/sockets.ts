@@ -1,0 +1,97 @@
+/** Which two sockets may be joined, and why not. The server has the same rule (graph/sockets.py). */
+import type { Catalog } from "../../api/catalog";
+import type { NodeSchema } from "../../api/types";
+import type { Graph } from "../../document/graph";
+import { anyOf } from "../../words/format";
+import { t } from "../../words/words";
+import { isSubgraph } from "./widgets";
+
+const OPEN: ReadonlySet<string> = new Set(["*", "", "0", "COMFY_MATCHTYPE_V3"]);
+
+export function fits(output: string, wanted: string): boolean {
+  if (output === wanted || OPEN.has(output) || OPEN.has(wanted)) return true;
+  const accepted = membersOf(wanted);
+  return membersOf(output).some((each) => accepted.includes(each));
+}
+
+function membersOf(union: string): string[] {
+  return union.split(",").map((each) => each.trim().toUpperCase());
+}
+
+/** 2 for the same type, 1 for one of several, 0 for a socket that takes anything, -1 for no fit. */
+export function closeness(output: string, wanted: string): number {
+  if (!fits(output, wanted)) return -1;
+  if (output === wanted) return 2;
+  return OPEN.has(output) || OPEN.has(wanted) ? 0 : 1;
+}
+
+interface Ends {
+  from: string;
+  fromType: string;
+  to: string;
+  toName: string;
+  toType: string;
+}
+
+/** Why these may not be joined, in a sentence; null where they may. */
+export function refusal(graph: Graph, ends: Ends): string | null {
+  if (ends.from === ends.to) return t("A node cannot feed itself.");
+  if (!fits(ends.fromType, ends.toType)) {
+    return t("{{input}} takes {{wanted}}, not {{given}}.", {
+      input: ends.toName,
+      wanted: nameOf(ends.toType),
+      given: nameOf(ends.fromType),
+    });
+  }
+  if (feeds(graph, ends.to, ends.from)) return t("The wires would run in a circle.");
+  return null;
+}
+
+export function nameOf(type: string): string {
+  return OPEN.has(type) ? t("anything") : anyOf(type.split(","));
+}
+
+const downstream = new WeakMap<Graph, Map<string, ReadonlySet<string>>>();
+
+/** Whether what `from` makes arrives at `to`. Asked of many nodes while a wire is pulled. */
+export function feeds(graph: Graph, from: string, to: string): boolean {
+  const known = downstream.get(graph) ?? new Map<string, ReadonlySet<string>>();
+  downstream.set(graph, known);
+  const found = known.get(from) ?? reachedFrom(graph, from);
+  known.set(from, found);
+  return found.has(to);
+}
+
+function reachedFrom(graph: Graph, from: string): ReadonlySet<string> {
+  const seen = new Set<string>();
+  const open = [from];
+  for (let key = open.pop(); key !== undefined; key = open.pop()) {
+    if (seen.has(key)) continue;
+    seen.add(key);
+    for (const output of graph.nodes[key]?.outputs ?? []) {
+      for (const link of output.links) {
+        const next = graph.links[link]?.to;
+        if (next !== undefined) open.push(next);
+      }
+    }
+  }
+  return seen;
+}
+
+const BETWEEN = 3;
+
+/** The nodes that turn one type into the other, those with the fewest inputs first. */
+export function convertersFor(catalog: Catalog, from: string, to: string): NodeSchema[] {
+  if (OPEN.has(from) || OPEN.has(to)) return [];
+  const takes = (each: NodeSchema) =>
+    each.inputs.some((input) => input.section === "required" && input.type === from);
+  const rough = (each: NodeSchema) =>
+    Number(each.experimental || /(^|\/)_/.test(each.category)) * 100 + each.inputs.length;
+  return Object.values(catalog)
+    .filter(
+      (each) =>
+        !each.deprecated && !isSubgraph(each) && takes(each) && each.outputs[0]?.type === to,
+    )
+    .sort((one, other) => rough(one) - rough(other))
+    .slice(0, BETWEEN);
+}

@@ -1,0 +1,74 @@
+/** What a wire brings, in a few words: the value where it is a constant, else who makes it. */
+import type { Catalog } from "../../api/catalog";
+import { viewUrl } from "../../api/client";
+import type { NodeSchema } from "../../api/types";
+import type { Graph, GraphNode } from "../../document/graph";
+import { linkInto } from "../../document/graph";
+import { fileOf, mediaOf, placeOfValues } from "../fields/fileValue";
+import { kindOfFile, type MediaKind } from "../fields/mediaTypes";
+import { placeHere } from "../runs/places";
+import { useRuns } from "../runs/runs";
+import { type Tab, titleOf } from "../studio";
+import { inputsOf } from "./inputs";
+import { currentValue } from "./shape";
+import { isWidget } from "./widgets";
+
+const LONGEST = 40;
+
+export function sourceWords(graph: Graph, catalog: Catalog, node: GraphNode, name: string): string {
+  const source = graph.nodes[linkInto(graph, node, name)?.from ?? ""];
+  if (source === undefined) return "";
+  const constant = constantOf(source, catalog);
+  if (constant === undefined) return titleOf(source, catalog[source.type]);
+  const text = String(constant ?? "");
+  return text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text;
+}
+
+/** The one value of a node that makes nothing of it; undefined for all others. */
+function constantOf(source: GraphNode, catalog: Catalog): unknown {
+  if (source.type === "PrimitiveNode") return source.values.value ?? source.values["#0"];
+  const schema = catalog[source.type];
+  if (schema === undefined || !source.type.startsWith("Primitive")) return undefined;
+  const inputs = inputsOf(schema, source).filter((each) => each.section !== "hidden");
+  const [only] = inputs;
+  if (inputs.length !== 1 || only === undefined || !isWidget(only)) return undefined;
+  return linkedTo(source, only.name) ? undefined : currentValue(source, only);
+}
+
+function linkedTo(node: GraphNode, name: string): boolean {
+  return node.inputs.some((each) => each.name === name && each.link !== null);
+}
+
+interface Loaded {
+  kind: MediaKind;
+  url: string;
+  name: string;
+}
+
+/** The file that a loading node was given. */
+export function loadedBy(node: GraphNode, schema: NodeSchema | undefined): Loaded | null {
+  const inputs = schema === undefined ? [] : inputsOf(schema, node);
+  for (const input of inputs) {
+    const kind = mediaOf(input);
+    const file = kind === null ? null : fileOf(currentValue(node, input), placeOfValues(input));
+    if (kind === null || file === null || linkedTo(node, input.name)) continue;
+    return { kind: kindOfFile(file.filename) ?? kind, url: viewUrl(file), name: file.filename };
+  }
+  return null;
+}
+
+/** The picture that a node works on, if it was shown: its own file, or what its picture input's node made. */
+export function pictureOf(tab: Tab, catalog: Catalog, node: GraphNode): string | null {
+  const { graph } = tab;
+  for (const slot of node.inputs) {
+    if (!/IMAGE|MASK/.test(slot.type) || slot.link === null) continue;
+    const source = graph.nodes[graph.links[slot.link]?.from ?? ""];
+    const schema = catalog[source?.type ?? ""];
+    if (source === undefined) continue;
+    const made = useRuns.getState().shown[placeHere(tab, source.key)]?.images[0];
+    if (made !== undefined) return viewUrl(made);
+    const given = loadedBy(source, schema);
+    if (given?.kind === "image") return given.url;
+  }
+  return null;
+}

@@ -1,0 +1,180 @@
+/** What a node's inputs mean for the editor: which are widgets, what a saved list of them holds. */
+import type { InputSchema, NodeSchema } from "../../api/types";
+import { blankNode, blankSaved } from "../../document/blank";
+import type { GraphNode, Point, WidgetSlot } from "../../document/graph";
+import type { Json } from "../../document/json";
+import { entriesOf } from "../../document/slots";
+import { AUTOGROW, comboOf, DYNAMIC_COMBO, inputsOf, optionsOf } from "./inputs";
+
+/** Types that a field is drawn for. `options.widgetType` may name one for a type of its own. */
+const WIDGETS: ReadonlySet<string> = new Set([
+  "INT",
+  "FLOAT",
+  "STRING",
+  "BOOLEAN",
+  "COMBO",
+  "COLOR",
+  "CURVE",
+  "BOUNDING_BOX",
+  DYNAMIC_COMBO,
+]);
+const SEEDS: ReadonlySet<string> = new Set(["seed", "noise_seed"]);
+const EMPTY: Readonly<Record<string, Json>> = {
+  INT: 0,
+  FLOAT: 0,
+  STRING: "",
+  BOOLEAN: false,
+  COLOR: "#ffffff",
+  CURVE: {
+    points: [
+      [0, 0],
+      [1, 1],
+    ],
+    interpolation: "monotone_cubic",
+  },
+  BOUNDING_BOX: { x: 0, y: 0, width: 512, height: 512 },
+};
+const CONTROL = "control_after_generate";
+export const CONTROLS = ["fixed", "increment", "decrement", "randomize"] as const;
+
+/** The type of the field that is drawn for an input. */
+export function widgetType({ type, options }: InputSchema): string {
+  const stated = options.widgetType;
+  return typeof stated === "string" && stated !== "" ? stated : type;
+}
+
+export function isWidget(input: InputSchema): boolean {
+  if (input.section === "hidden" || input.options.forceInput === true) return false;
+  if (input.options.plugin_widget !== undefined) return true;
+  return WIDGETS.has(widgetType(input)) || input.options.socketless === true;
+}
+
+/** A number that decides the noise; such inputs are called by more than one name. */
+export function isSeed(input: InputSchema): boolean {
+  return input.type === "INT" && SEEDS.has(input.name);
+}
+
+export function isSocket(input: InputSchema): boolean {
+  return input.section !== "hidden" && !isWidget(input);
+}
+
+/** Many of a list of choices, instead of one. */
+function takesMany({ options }: InputSchema): boolean {
+  return options.multiselect === true || typeof options.multi_select === "object";
+}
+
+export function defaultOf(input: InputSchema): Json {
+  const stated = input.options.default;
+  if (input.type === "COMBO" || input.type === DYNAMIC_COMBO) {
+    const choices = (input.type === "COMBO" ? input : comboOf(input)).choices ?? [];
+    if (takesMany(input)) return Array.isArray(stated) ? (stated as Json) : [];
+    // The choices of a remote combo come later.
+    const known = choices.includes(stated) || (choices.length === 0 && stated !== undefined);
+    return (known ? stated : (choices[0] ?? "")) as Json;
+  }
+  return stated === undefined ? (EMPTY[widgetType(input)] ?? null) : (stated as Json);
+}
+
+/** What stands in `python_module` for a class that is a subgraph of the document. */
+export const SUBGRAPH = "subgraph";
+
+/** Whether its values are those of widgets inside: saved as they are, without what seeds add. */
+export function isSubgraph(schema: NodeSchema | undefined): boolean {
+  return schema?.python_module === SUBGRAPH;
+}
+
+/** The value where a node holds none: for a subgraph's widget, that of the widget inside. */
+export function standingOf(input: InputSchema): Json {
+  return "standing" in input.options ? (input.options.standing as Json) : defaultOf(input);
+}
+
+/** The name of the widget that says what to do with this input before a run, if it has one. */
+export function controlOf(schema: NodeSchema, input: InputSchema): string | null {
+  if (isSubgraph(schema) || !isControlled(input)) return null;
+  const index = schema.inputs.filter(isControlled).findIndex((each) => each.name === input.name);
+  if (index < 0) return `${input.name}.${CONTROL}`;
+  return index === 0 ? CONTROL : `${CONTROL}_${index + 1}`;
+}
+
+function isControlled(input: InputSchema): boolean {
+  if (!isWidget(input)) return false;
+  const stated = input.options[CONTROL];
+  if (stated !== undefined && stated !== false) return true;
+  return input.type === "INT" && SEEDS.has(input.name.split(".").at(-1) ?? "");
+}
+
+const layouts = new WeakMap<NodeSchema, readonly WidgetSlot[]>();
+
+export function layoutOf(schema: NodeSchema): readonly WidgetSlot[] {
+  const known = layouts.get(schema);
+  if (known !== undefined) return known;
+  const made = isSubgraph(schema) ? [] : entriesFor(schema, schema.inputs);
+  layouts.set(schema, made);
+  return made;
+}
+
+function entriesFor(schema: NodeSchema, inputs: readonly InputSchema[]): WidgetSlot[] {
+  return inputs.flatMap((input): WidgetSlot[] => {
+    const { name, options } = input;
+    if (input.section === "hidden" || input.type === AUTOGROW) return [];
+    if (!isWidget(input)) {
+      const forced = options.forceInput === true && WIDGETS.has(input.type);
+      return forced ? [{ name, kind: "forced", default: null }] : [];
+    }
+    const value: WidgetSlot = { name, kind: "value", default: defaultOf(input) };
+    if (input.type === DYNAMIC_COMBO) {
+      const brings = optionsOf(input).map((each) => [each.key, entriesFor(schema, each.inputs)]);
+      return [{ ...value, brings: Object.fromEntries(brings) }];
+    }
+    const control = controlOf(schema, input);
+    return [
+      value,
+      ...(control === null
+        ? []
+        : [{ name: control, kind: "control", default: "randomize" } as const]),
+      ...uploadEntries(options),
+    ];
+  });
+}
+
+/** The button that brings a file has an entry in the saved list, too. */
+function uploadEntries(options: InputSchema["options"]): WidgetSlot[] {
+  if (options.image_upload === true || options.video_upload === true) {
+    return [{ name: "upload", kind: "extra", default: "image" }];
+  }
+  if (options.audio_upload === true) {
+    return ["audioUI", "upload"].map((name) => ({ name, kind: "extra", default: null }));
+  }
+  return [];
+}
+
+/** A node as it is first put down. */
+export function newNode(schema: NodeSchema, id: number, at: Point, width: number): GraphNode {
+  const layout = entriesOf(layoutOf(schema), {});
+  const size = { width, height: 0 };
+  return {
+    ...blankNode(id, schema.class_type, at, size),
+    inputs: inputsOf(schema)
+      .filter(isSocket)
+      .map(({ name, type, section }) => ({
+        name,
+        type,
+        link: null,
+        widget: null,
+        saved: { name, type, link: null, ...(section === "optional" ? { shape: 7 } : {}) },
+      })),
+    outputs: schema.outputs.map(({ name, type }, index) => ({
+      name,
+      type,
+      links: [],
+      saved: { name, type, links: [], slot_index: index },
+    })),
+    values: Object.fromEntries(layout.map((each) => [each.name, each.default])),
+    slots: layout.map((each) => each.name),
+    saved: {
+      ...blankSaved(id, schema.class_type, at, size),
+      properties: { "Node name for S&R": schema.class_type },
+      widgets_values_named: {},
+    },
+  };
+}

@@ -1,0 +1,202 @@
+/** What one does with a result: look at it, use it, open what made it, take it elsewhere. */
+import { viewUrl } from "../../api/client";
+import type { ImageFile, JobDetail } from "../../api/jobs";
+import type { ListedJob } from "../../api/results";
+import { isObject, type Json } from "../../document/json";
+import { readGraph } from "../../document/read";
+import { t } from "../../words/words";
+import { canvas } from "../canvas";
+import { add, change } from "../editing/actions";
+import { shownKindOf } from "../fields/mediaTypes";
+import { openJob } from "../files/files";
+import { workflowOf } from "../runs/running";
+import { client } from "../server";
+import { activeTab, layout, schemaOf, useStudio } from "../studio";
+import { tell, tellError } from "../view";
+import { DRAGGED } from "./dragged";
+import { type Facts, factsOf } from "./facts";
+
+/** The kinds of files that outputs name, by what shows them. */
+type Medium = "picture" | "video" | "audio" | "file";
+
+interface ResultFile extends ImageFile {
+  node: string;
+  medium: Medium;
+}
+
+export interface Result {
+  job: string;
+  files: readonly ResultFile[];
+  /** Texts that nodes showed, with the node. */
+  texts: readonly { node: string; text: string }[];
+  facts: Facts;
+  prompt: Json;
+}
+
+export function mediumOf(filename: string): Medium {
+  const kind = shownKindOf(filename);
+  return kind === "image" ? "picture" : (kind ?? "file");
+}
+
+/** The file that stands for a job in lists; null where it made none. */
+export function previewOf(job: ListedJob): ImageFile | null {
+  const file = job.preview_output;
+  if (file === undefined) return null;
+  return { filename: file.filename, subfolder: file.subfolder ?? "", type: file.type ?? "output" };
+}
+
+export async function readResult(id: string): Promise<Result> {
+  const found = await client.job(id);
+  const prompt = (found.workflow?.prompt ?? {}) as Json;
+  return { job: id, ...filesOf(found), facts: factsOf(prompt), prompt };
+}
+
+function filesOf({ outputs = {} }: JobDetail): Pick<Result, "files" | "texts"> {
+  const files: ResultFile[] = [];
+  const texts: Result["texts"][number][] = [];
+  for (const [node, shown] of Object.entries(outputs)) {
+    for (const items of Object.values(shown)) {
+      for (const item of Array.isArray(items) ? items : []) {
+        if (typeof item === "string") texts.push({ node, text: item });
+        else if (isObject(item) && typeof item.filename === "string") {
+          const [filename, subfolder, type] = [item.filename, item.subfolder, item.type];
+          files.push({
+            filename,
+            subfolder: typeof subfolder === "string" ? subfolder : "",
+            type: typeof type === "string" ? type : "output",
+            node,
+            medium: mediumOf(filename),
+          });
+        }
+      }
+    }
+  }
+  // What lasts comes before what was only shown on the way.
+  files.sort((one, other) => Number(one.type === "temp") - Number(other.type === "temp"));
+  return { files, texts };
+}
+
+/** Opens the workflow that made a result in a tab of its own. */
+export async function openResult(id: string): Promise<void> {
+  try {
+    await openJob(id, await workflowOf(id));
+  } catch (error) {
+    tellError(error);
+  }
+}
+
+/** The document that made a result. */
+export async function graphOfResult(id: string) {
+  const workflow = await workflowOf(id);
+  if (workflow === null) throw new Error(t("This result was made without a saved workflow."));
+  return readGraph(workflow, layout);
+}
+
+/** A result as a node that loads files names it. */
+export function inputName({ filename, subfolder, type }: ImageFile): string {
+  const path = subfolder === "" ? filename : `${subfolder}/${filename}`;
+  return type === "input" ? path : `${path} [${type}]`;
+}
+
+function pictureInput(type: string): string | null {
+  const inputs = schemaOf(type)?.inputs ?? [];
+  return inputs.find((each) => each.options.image_upload === true)?.name ?? null;
+}
+
+/**
+ * Gives a picture to a node that loads one: the named one, else the one that is selected, else the
+ * only one there is; else a new one comes to the place, or to the middle of the canvas.
+ */
+export function giveAsInput(file: ImageFile, where: { node?: string; screen?: Place } = {}): void {
+  const { graph, selected } = activeTab();
+  const loaders = graph.order.filter((key) => pictureInput(graph.nodes[key]?.type ?? "") !== null);
+  const chosen =
+    where.node !== undefined && loaders.includes(where.node)
+      ? where.node
+      : where.screen !== undefined
+        ? undefined
+        : (loaders.find((key) => selected.includes(key)) ??
+          (loaders.length === 1 ? loaders[0] : undefined));
+  const name = chosen === undefined ? null : pictureInput(graph.nodes[chosen]?.type ?? "");
+  if (chosen !== undefined && name !== null) {
+    change(chosen, name, inputName(file));
+    if (where.node === undefined) canvas()?.fit([chosen]);
+    return;
+  }
+  const schema = useStudio.getState().catalog.LoadImage;
+  const handle = canvas();
+  if (schema === undefined || handle === null) {
+    tell(t("This server has no node that loads pictures."));
+    return;
+  }
+  const at = handle.toGraph(where.screen ?? handle.pointer());
+  change(add(schema, at), "image", inputName(file));
+}
+
+interface Place {
+  x: number;
+  y: number;
+}
+
+export function writeDragged(transfer: DataTransfer, file: ImageFile): void {
+  transfer.setData(DRAGGED, JSON.stringify(file));
+  transfer.setData("text/uri-list", new URL(viewUrl(file), window.location.href).href);
+  transfer.effectAllowed = "copy";
+}
+
+/** Takes a result that was dropped on the canvas: into the node below it, or as a new one. */
+export function takeDropped(dragged: string, target: EventTarget, screen: Place): void {
+  const file = JSON.parse(dragged) as ImageFile;
+  const card = target instanceof Element ? target.closest<HTMLElement>(".react-flow__node") : null;
+  const node = card?.dataset.id;
+  giveAsInput(file, node === undefined ? { screen } : { node, screen });
+}
+
+function downloadFiles(files: readonly ImageFile[]): void {
+  for (const file of files) {
+    const link = document.createElement("a");
+    link.href = viewUrl({ filename: file.filename, subfolder: file.subfolder, type: file.type });
+    link.download = file.filename;
+    link.click();
+  }
+}
+
+/** Hands out all files of these jobs. */
+export async function downloadJobs(ids: readonly string[]): Promise<void> {
+  try {
+    for (const id of ids) {
+      const { files } = await readResult(id);
+      const lasting = files.filter((each) => each.type !== "temp");
+      downloadFiles(lasting.length > 0 ? lasting : files);
+    }
+  } catch (error) {
+    tellError(error);
+  }
+}
+
+/** Puts a result's prompt or seed on the clipboard. */
+export async function copyFact(id: string, fact: "prompt" | "seed"): Promise<void> {
+  try {
+    const { facts } = await readResult(id);
+    const found = fact === "prompt" ? facts.positive : facts.seed;
+    if (found === null) {
+      tell(fact === "prompt" ? t("This result had no prompt.") : t("This result had no seed."));
+      return;
+    }
+    await navigator.clipboard.writeText(found);
+  } catch (error) {
+    tellError(error);
+  }
+}
+
+/** Why a job has nothing to show, in a sentence. */
+export function sentenceOf(job: ListedJob): string {
+  const reason = job.execution_error?.exception_message?.trim();
+  const node = job.execution_error?.node_type;
+  if (job.status === "cancelled") return t("Stopped before it was done.");
+  if (job.status === "failed") {
+    if (reason === undefined || reason === "") return t("Failed, and the server did not say why.");
+    return node ? t("{{node}} failed: {{reason}}", { node, reason }) : reason;
+  }
+  return t("Done, without a file to show.");
+}

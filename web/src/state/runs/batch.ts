@@ -1,0 +1,67 @@
+/** Queues the open document many times with other values, as one batch with its axes. */
+import { create as drafted } from "mutative";
+import type { BatchAxis } from "../../api/results";
+import { type Axis, applyRun, type BatchRun, expand } from "../../document/batch";
+import type { Graph, Workflow } from "../../document/graph";
+import { levelAt, type Path } from "../../document/levels";
+import { writeGraph } from "../../document/write";
+import { t } from "../../words/words";
+import { changeFilter, NO_FILTER } from "../results/history";
+import { client, clientId } from "../server";
+import { activeTab, layout, schemaOf, titleOf } from "../studio";
+import { useView } from "../view";
+import { notePrompt, noteSubmitted } from "./runs";
+import { wholeSentence } from "./sentences";
+
+const LONGEST = 60;
+export const MOST_RUNS = 1_000;
+
+/** An axis in words, for the grid. */
+function labelled({ node, name, values }: Axis, graph: Graph): BatchAxis {
+  const found = graph.nodes[node];
+  const title = found === undefined ? node : titleOf(found, schemaOf(found.type));
+  return {
+    label: `${title} · ${name}`,
+    values: values.map((value) => String(value).slice(0, LONGEST)),
+  };
+}
+
+/** Hands all runs in, and shows their grid. Says how many were taken. */
+export async function runBatch(
+  axes: readonly Axis[],
+  onQueued: (count: number) => void,
+): Promise<void> {
+  const { id: tab, name, graph, workflow: whole, level } = activeTab();
+  const batch = crypto.randomUUID();
+  const named = axes.map((axis) => labelled(axis, graph));
+  let count = 0;
+  for (const run of expand(axes)) {
+    const changed = withValues(whole, level, run);
+    const workflow = writeGraph(changed);
+    const { prompt, report, plan } = await client.check(workflow);
+    if (report.error !== null) {
+      useView.setState({ dock: "problems" });
+      throw new Error(refusalOf(run, wholeSentence(report) ?? report.error.message));
+    }
+    const id = crypto.randomUUID();
+    notePrompt(id, tab);
+    noteSubmitted(id, changed, plan);
+    const about = { title: name, batch, place: { axes: named, at: run.at } };
+    await client.submit({ client: clientId, id, prompt, workflow, about });
+    count += 1;
+    onQueued(count);
+  }
+  changeFilter({ ...NO_FILTER, batch });
+  useView.setState({ dock: "history" });
+}
+
+function withValues(workflow: Workflow, level: Path, run: BatchRun): Workflow {
+  // The library's own types recurse without end into JSON.
+  const change = (draft: object) => applyRun(levelAt(draft as Workflow, level), run, layout);
+  return drafted(workflow as object, change) as Workflow;
+}
+
+function refusalOf(run: BatchRun, message: string): string {
+  const values = run.values.map(({ name, value }) => `${name} ${String(value)}`).join(", ");
+  return t("With {{values}} this cannot run: {{message}}", { values, message });
+}

@@ -1,0 +1,106 @@
+/** What failed, whole: for whoever reads tracebacks, and as a text to send to whoever can help. */
+import type { ExecutionError } from "../../api/types";
+import type { Graph, GraphNode, Workflow } from "../../document/graph";
+import { everyNode, levelAt } from "../../document/levels";
+import { t } from "../../words/words";
+import { client } from "../server";
+
+const LONGEST = 200;
+
+/** What the node had been given, a line each. */
+export function inputsGiven(error: ExecutionError): { name: string; value: string }[] {
+  return Object.entries(error.current_inputs).map(([name, values]) => {
+    const text = values.map(String).join(", ");
+    return { name, value: text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text };
+  });
+}
+
+export function tracebackOf(error: ExecutionError): string {
+  return error.traceback.join("").trimEnd();
+}
+
+/** A report in Markdown, with the versions that it happened with. In English: others read it. */
+export async function reportOf(error: ExecutionError): Promise<string> {
+  const { system, devices } = await client.machine();
+  const given = inputsGiven(error).map(({ name, value }) => `- ${name}: ${value}`);
+  return [
+    `# ${error.node_type} failed`,
+    error.exception_message.trim(),
+    "",
+    `- error: ${error.exception_type}`,
+    `- node: ${error.node_type} (${error.node_id})`,
+    `- Calotype ${system.calotype_version ?? "?"}, Python ${system.python_version ?? "?"}, torch ${system.pytorch_version ?? "?"}, ${system.os ?? "?"}`,
+    ...devices.map((each) => `- device: ${each.name}`),
+    ...(given.length === 0 ? [] : ["", "## Inputs", ...given]),
+    ...(error.traceback.length === 0 ? [] : ["", "## Traceback", "```", tracebackOf(error), "```"]),
+    "",
+  ].join("\n");
+}
+
+interface Changed {
+  /** As prompts call it. */
+  node: string;
+  text: string;
+}
+
+/** What is different in a document since it last worked, node by node. */
+export function changedSince(before: Workflow, now: Workflow): Changed[] {
+  const found: Changed[] = [];
+  const [old, current] = [nodesOf(before), nodesOf(now)];
+  for (const [id, { graph, node }] of current) {
+    const was = old.get(id);
+    if (was === undefined) found.push({ node: id, text: t("new") });
+    else if (was.node !== node || was.graph.links !== graph.links) {
+      found.push(...changes(was, { graph, node }).map((text) => ({ node: id, text })));
+    }
+  }
+  for (const id of old.keys()) if (!current.has(id)) found.push({ node: id, text: t("gone") });
+  return found;
+}
+
+interface Placed {
+  graph: Graph;
+  node: GraphNode;
+}
+
+function nodesOf(workflow: Workflow): Map<string, Placed> {
+  return new Map(
+    everyNode(workflow).map(({ id, node }) => [
+      id,
+      { graph: levelAt(workflow, id.split(":").slice(0, -1)), node },
+    ]),
+  );
+}
+
+function changes(was: Placed, is: Placed): string[] {
+  const found: string[] = [];
+  for (const [name, value] of Object.entries(is.node.values)) {
+    const before = was.node.values[name];
+    if (!same(before, value)) found.push(`${name}: ${short(before)} → ${short(value)}`);
+  }
+  if (was.node.mode !== is.node.mode) found.push(t("muted or bypassed otherwise"));
+  for (const { name, link } of is.node.inputs) {
+    const before = was.node.inputs.find((each) => each.name === name)?.link ?? null;
+    const [from, to] = [sourceOf(was.graph, before), sourceOf(is.graph, link)];
+    if (from !== to) found.push(`${name}: ${from} → ${to}`);
+  }
+  return found;
+}
+
+function sourceOf(graph: Graph, link: string | null): string {
+  const found = graph.links[link ?? ""];
+  return found === undefined ? "–" : `#${found.from}`;
+}
+
+function same(one: unknown, other: unknown): boolean {
+  if (one === other) return true;
+  return typeof one === "object" && JSON.stringify(one) === JSON.stringify(other);
+}
+
+const SHORT = 40;
+
+function short(value: unknown): string {
+  if (value === undefined) return "–";
+  const text = typeof value === "object" ? JSON.stringify(value) : String(value);
+  return text.length > SHORT ? `${text.slice(0, SHORT)}…` : text;
+}

@@ -1,0 +1,211 @@
+/**
+ * Everything that keeps a document from running, or failed in it: a sentence, its place, and what
+ * would mend it. Mending is an edit like any other, so that it can be undone.
+ */
+import type { InputProblem, Report } from "../../api/client";
+import type { Graph, GraphNode } from "../../document/graph";
+import type { Json } from "../../document/json";
+import { levelAt, nodeOfPrompt, ROOT } from "../../document/levels";
+import { t } from "../../words/words";
+import { add, change, disconnect, insertBetween, join } from "../editing/actions";
+import { goTo } from "../editing/levels";
+import { boundsOf, GRID } from "../nodes/shape";
+import { convertersFor, fits } from "../nodes/sockets";
+import { schemaOf, type Tab, useStudio } from "../studio";
+import { placeOf } from "./runs";
+import { sentenceOf, wholeSentence } from "./sentences";
+
+interface Fix {
+  title: string;
+  run: () => void;
+}
+
+export type ProblemGroup = "run" | "document" | "wires" | "files" | "values" | "plugins";
+
+export interface Problem {
+  group: ProblemGroup;
+  /** As prompts call it; null where it is about the whole. */
+  node: string | null;
+  input: string | null;
+  text: string;
+  fixes: readonly Fix[];
+}
+
+/** In the order in which they matter: what failed, then what keeps all from running. */
+export function problemsOf(
+  tab: Tab,
+  report: Report | undefined,
+  failures: Readonly<Record<string, string>>,
+): Problem[] {
+  const found: Problem[] = [];
+  const start = placeOf(tab.id, "");
+  for (const [place, text] of Object.entries(failures)) {
+    if (!place.startsWith(start)) continue;
+    found.push({ group: "run", node: place.slice(start.length), input: null, text, fixes: [] });
+  }
+  for (const [type, ids] of Object.entries(report?.missing ?? {})) {
+    const text = t("Nothing here knows {{type}}: its plugin is missing.", { type });
+    for (const node of ids) found.push({ group: "plugins", node, input: null, text, fixes: [] });
+  }
+  for (const [id, { errors }] of Object.entries(report?.node_errors ?? {})) {
+    for (const each of errors) found.push(problemFrom(tab, id, each));
+  }
+  const whole = wholeSentence(report);
+  if (whole !== null && (found.length === 0 || report?.error?.type === "prompt_no_outputs")) {
+    const fixes = report?.error?.type === "prompt_no_outputs" ? saving(tab) : [];
+    found.push({ group: "document", node: null, input: null, text: whole, fixes });
+  }
+  return found;
+}
+
+const GROUPS: Readonly<Record<string, ProblemGroup>> = {
+  required_input_missing: "wires",
+  return_type_mismatch: "wires",
+  bad_linked_input: "wires",
+  dependency_cycle: "wires",
+  exception_during_validation: "wires",
+};
+
+function problemFrom(tab: Tab, id: string, problem: InputProblem): Problem {
+  const isFile = problem.extra_info?.nearest !== undefined;
+  const place = nodeOfPrompt(tab.workflow, id);
+  const graph = levelAt(tab.workflow, place?.path ?? ROOT);
+  const isHere = place?.path.join() === tab.level.join();
+  const fixes = place === null ? [] : fixesFor(graph, place.node, problem);
+  return {
+    group: isFile ? "files" : (GROUPS[problem.type] ?? "values"),
+    node: id,
+    input: problem.extra_info?.input_name ?? null,
+    text: sentenceOf(problem),
+    // An edit is made on the level shown: the way there comes first.
+    fixes: isHere ? fixes : fixes.map((fix) => ({ ...fix, run: () => mendAt(id, fix) })),
+  };
+}
+
+function mendAt(id: string, fix: Fix): void {
+  goTo(id);
+  fix.run();
+}
+
+function fixesFor(graph: Graph, node: GraphNode, problem: InputProblem): Fix[] {
+  const { extra_info: extra } = problem;
+  const input = extra?.input_name ?? "";
+  const [, options] = extra?.input_config ?? [];
+  const set = (value: unknown, title: string): Fix => ({
+    title,
+    run: () => change(node.key, input, value as Json),
+  });
+  switch (problem.type) {
+    case "value_not_in_list":
+      return choices(node, input, extra?.nearest).map((each) =>
+        set(each, t("Use {{name}}", { name: each })),
+      );
+    case "value_bigger_than_max":
+      return [set(options?.max, t("Set to {{value}}", { value: String(options?.max) }))];
+    case "value_smaller_than_min":
+      return [set(options?.min, t("Set to {{value}}", { value: String(options?.min) }))];
+    case "invalid_input_type": {
+      const standard = schemaOf(node.type)?.inputs.find((each) => each.name === input)?.options
+        .default;
+      if (standard === undefined) return [];
+      return [set(standard, t("Set to {{value}}", { value: String(standard) }))];
+    }
+    case "required_input_missing":
+      return sources(graph, node, input);
+    case "return_type_mismatch":
+      return [...between(graph, node, input), ...unlink(node, input)];
+    case "exception_during_validation":
+      return unlink(node, input);
+    case "dependency_cycle":
+      return circle(graph, extra?.cycle_nodes ?? []);
+    default:
+      return [];
+  }
+}
+
+const OFFERED = 2;
+
+/** The nearest names; where none is near, the first there is. */
+function choices(node: GraphNode, input: string, nearest: readonly string[] = []): string[] {
+  if (nearest.length > 0) return nearest.slice(0, OFFERED);
+  const all = schemaOf(node.type)?.inputs.find((each) => each.name === input)?.choices ?? [];
+  return all.slice(0, 1).map(String);
+}
+
+/** Outputs that fit, those of the nearest nodes first. */
+function sources(graph: Graph, node: GraphNode, input: string): Fix[] {
+  const wanted = schemaOf(node.type)?.inputs.find((each) => each.name === input)?.type;
+  if (wanted === undefined) return [];
+  const found: { fix: Fix; far: number }[] = [];
+  for (const source of Object.values(graph.nodes)) {
+    const schema = schemaOf(source.type);
+    const slot = schema?.outputs.findIndex((each) => fits(each.type, wanted)) ?? -1;
+    if (schema === undefined || slot < 0 || source.key === node.key) continue;
+    const title = source.title ?? schema.display_name;
+    found.push({
+      far: Math.hypot(source.position.x - node.position.x, source.position.y - node.position.y),
+      fix: {
+        title: t("Connect {{node}}", { node: title }),
+        run: () => join({ from: source.key, slot, to: node.key, input }),
+      },
+    });
+  }
+  found.sort((one, other) => one.far - other.far);
+  return found.slice(0, OFFERED).map((each) => each.fix);
+}
+
+function linkInto(node: GraphNode, input: string): string | null {
+  return node.inputs.find((each) => each.name === input)?.link ?? null;
+}
+
+function unlink(node: GraphNode, input: string): Fix[] {
+  const link = linkInto(node, input);
+  return link === null ? [] : [{ title: t("Remove the wire"), run: () => disconnect(link) }];
+}
+
+function between(graph: Graph, node: GraphNode, input: string): Fix[] {
+  const link = graph.links[linkInto(node, input) ?? ""];
+  const source = graph.nodes[link?.from ?? ""];
+  const wanted = schemaOf(node.type)?.inputs.find((each) => each.name === input)?.type;
+  const given = schemaOf(source?.type ?? "")?.outputs[link?.fromSlot ?? -1]?.type;
+  if (link === undefined || wanted === undefined || given === undefined) return [];
+  const [converter] = convertersFor(useStudio.getState().catalog, given, wanted);
+  if (converter === undefined) return [];
+  const wire = { from: link.from, slot: link.fromSlot, to: node.key, input };
+  return [
+    {
+      title: t("Put {{node}} between", { node: converter.display_name }),
+      run: () => insertBetween(converter, wire, given, wanted),
+    },
+  ];
+}
+
+/** Opens the circle at its last wire. */
+function circle(graph: Graph, nodes: readonly string[]): Fix[] {
+  const [from, to] = nodes.slice(-2);
+  const link = Object.values(graph.links).find((each) => each.from === from && each.to === to);
+  if (link === undefined) return [];
+  return [{ title: t("Remove the last wire of it"), run: () => disconnect(link.key) }];
+}
+
+/** A node that saves, on the newest picture that nobody takes. */
+function saving({ graph, level }: Tab): Fix[] {
+  if (level.length > 0) return [];
+  const schema = schemaOf("SaveImage");
+  if (schema === undefined) return [];
+  const bounds = boundsOf(graph, graph.order);
+  const at =
+    bounds === null ? { x: 0, y: 0 } : { x: bounds.x + bounds.width + 4 * GRID, y: bounds.y };
+  const open = graph.order.flatMap((key) => {
+    const node = graph.nodes[key];
+    const slot =
+      schemaOf(node?.type ?? "")?.outputs.findIndex((each) => each.type === "IMAGE") ?? -1;
+    const taken = (node?.outputs[slot]?.links.length ?? 0) > 0;
+    return slot < 0 || taken ? [] : [{ node: key, socket: String(slot) }];
+  });
+  const source = open.at(-1);
+  const pulled =
+    source === undefined ? null : { ...source, side: "output" as const, type: "IMAGE" };
+  const run = () => void add(schema, at, pulled);
+  return [{ title: t("Add {{node}}", { node: schema.display_name }), run }];
+}

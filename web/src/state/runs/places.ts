@@ -1,0 +1,85 @@
+/** What a node shows of a run: its own, and an instance of a subgraph what is inside of it. */
+
+import type { NodeProblems, Report } from "../../api/client";
+import { subgraphOf } from "../../document/graph";
+import { promptIdOf, type Tab, useActive } from "../studio";
+import { type NodeRun, placeOf, type Shown, useRuns } from "./runs";
+import { sentencesOf } from "./sentences";
+
+/** Where what a run tells of a node of the level shown is kept. */
+export function placeHere(tab: Tab, key: string): string {
+  return placeOf(tab.id, promptIdOf(tab, key));
+}
+
+export function isInstance(tab: Tab, key: string): boolean {
+  return subgraphOf(tab.workflow.definitions, tab.graph.nodes[key]?.type) !== undefined;
+}
+
+/** What is kept for a place; for an instance the newest of what is kept for its inside. */
+function atPlace<Value>(
+  all: Readonly<Record<string, Value>>,
+  place: string,
+  instance: boolean,
+): Value | undefined {
+  if (!instance || place in all) return all[place];
+  return Object.entries(all).findLast(([each]) => each.startsWith(`${place}:`))?.[1];
+}
+
+const WEIGHT = { running: 4, error: 3, finished: 2, cached: 1, waiting: 0 } as const;
+
+/** How a node's run goes; an instance runs while any node inside does. */
+export function runAt(
+  all: Readonly<Record<string, NodeRun>>,
+  place: string,
+  instance: boolean,
+): NodeRun | undefined {
+  if (!instance) return all[place];
+  let found: NodeRun | undefined;
+  for (const [each, run] of Object.entries(all)) {
+    if (!each.startsWith(`${place}:`)) continue;
+    if (found === undefined || WEIGHT[run.state] >= WEIGHT[found.state]) found = run;
+  }
+  return found;
+}
+
+/** What the server finds wrong with a node, or with the first node inside an instance that has it. */
+export function problemsAt(
+  report: Report | undefined,
+  id: string,
+  instance: boolean,
+): NodeProblems | undefined {
+  return report === undefined ? undefined : atPlace(report.node_errors, id, instance);
+}
+
+/** The sentences about a node; for an instance, about all that is inside of it, too. */
+function sentencesAt(report: Report | undefined, id: string, instance: boolean): readonly string[] {
+  if (report === undefined) return [];
+  const all = sentencesOf(report);
+  if (all.size === 0 || !instance) return all.get(id) ?? [];
+  return [...all].flatMap(([each, found]) =>
+    each === id || each.startsWith(`${id}:`) ? found : [],
+  );
+}
+
+/** All that a node of the level shown shows of the last run, and what is wrong with it now. */
+export function useRunOf(key: string) {
+  const tab = useActive((each) => each.id);
+  const id = useActive((each) => promptIdOf(each, key));
+  const instance = useActive((each) => isInstance(each, key));
+  const place = placeOf(tab, id);
+  const run = useRuns((state) => runAt(state.nodes, place, instance));
+  const shown = useRuns((state) => atPlace(state.shown, place, instance));
+  const preview = useRuns((state) => atPlace(state.previews, place, instance));
+  // As one text: a list made anew would be drawn anew with every change of any run.
+  const wrong = useRuns(
+    ({ failures, problems }) =>
+      atPlace(failures, place, instance) ?? sentencesAt(problems[tab], id, instance).join("\n"),
+  );
+  const sentences: readonly string[] = wrong === "" ? [] : wrong.split("\n");
+  return { run, shown, preview, sentences };
+}
+
+/** Whether a node of the level shown has pictures or texts to show. */
+export function shows(tab: Tab, shown: Readonly<Record<string, Shown>>, key: string): boolean {
+  return atPlace(shown, placeHere(tab, key), isInstance(tab, key)) !== undefined;
+}

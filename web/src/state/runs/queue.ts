@@ -1,0 +1,70 @@
+/** What runs and waits, in its order: moved, held back, and how long it may take. */
+
+import { create } from "zustand";
+import type { ListedJob, QueueListed } from "../../api/results";
+import { client } from "../server";
+import { tellError } from "../view";
+
+export const useQueue = create<QueueListed>(() => ({
+  paused: false,
+  running: [],
+  waiting: [],
+  total: 0,
+}));
+
+const LISTED = 500;
+
+export async function readQueue(): Promise<void> {
+  useQueue.setState(await client.queue(LISTED));
+}
+
+export type Move = "first" | "up" | "down" | "last";
+
+/** Moves a waiting prompt; on the screen at once, and back if the server refuses. */
+export async function moveInQueue(id: string, move: Move): Promise<void> {
+  const { waiting } = useQueue.getState();
+  const from = waiting.findIndex((each) => each.id === id);
+  const to = { first: 0, up: from - 1, down: from + 1, last: waiting.length - 1 }[move];
+  if (from >= 0) await moveTo(id, to);
+}
+
+/** Moves a waiting prompt so that it stands at this place, counted as if it were taken out. */
+export async function moveTo(id: string, to: number): Promise<void> {
+  const { waiting, total } = useQueue.getState();
+  const job = waiting.find((each) => each.id === id);
+  if (job === undefined || to < 0 || to >= waiting.length || waiting[to]?.id === id) return;
+  const others = waiting.filter((each) => each !== job);
+  const before = others[to]?.id ?? null;
+  // Behind the last one that is listed is not behind all, where more wait than are listed.
+  if (before === null && total > waiting.length) return;
+  useQueue.setState({ waiting: others.toSpliced(to, 0, job) });
+  await attempt(() => client.moveInQueue(id, before));
+}
+
+export async function pauseQueue(paused: boolean): Promise<void> {
+  useQueue.setState({ paused });
+  await attempt(() => client.pauseQueue(paused));
+}
+
+async function attempt(doing: () => Promise<unknown>): Promise<void> {
+  try {
+    await doing();
+  } catch (error) {
+    tellError(error);
+  }
+  await readQueue().catch(tellError);
+}
+
+/** Milliseconds that a job will take, judged by the middle one of its workflow's last runs. */
+export function expectedOf(job: ListedJob, past: readonly ListedJob[]): number | null {
+  const spent = past
+    .filter((each) => each.status === "completed" && each.workflow_id === job.workflow_id)
+    .flatMap(({ execution_start_time: start, execution_end_time: end }) =>
+      start === undefined || end === undefined || job.workflow_id === undefined
+        ? []
+        : [end - start],
+    )
+    .slice(0, 7)
+    .sort((one, other) => one - other);
+  return spent[Math.floor(spent.length / 2)] ?? null;
+}

@@ -1,0 +1,238 @@
+/** Run, stop, and what the server thinks of a document as one edits it. */
+import { create } from "zustand";
+import { socketUrl } from "../../api/client";
+import { listen } from "../../api/socket";
+import { Refused } from "../../api/transport";
+import type { Plan } from "../../api/types";
+import { isObject, type Json, parseJson } from "../../document/json";
+import { writeGraph } from "../../document/write";
+import { t } from "../../words/words";
+import { rollSeeds } from "../fields/rolling";
+import { noteSeeds } from "../fields/seeds";
+import { client, clientId } from "../server";
+import { setting } from "../settings";
+import { activeTab, type Tab } from "../studio";
+import { tell, tellError, useView } from "../view";
+import { checkAgain, noteChecked } from "./checking";
+import { partOf } from "./part";
+import { readQueue, useQueue } from "./queue";
+import { hear, notePrompt, noteSubmitted, placeOf, seePreview, setShown, useRuns } from "./runs";
+import { wholeSentence } from "./sentences";
+
+const LISTED = 64;
+const REFRESH_AFTER = 60;
+
+interface RunOptions {
+  /** Before all that waits. */
+  front?: boolean;
+  /** Run no further than these nodes; without it, every output. */
+  targets?: readonly string[];
+  /** How often, each time with the seeds rolled. */
+  count?: number;
+  /** Leave the seeds as they are: what runs by itself must come to rest. */
+  keepSeeds?: boolean;
+}
+
+/** What the user has chosen for the next runs, until the page is left. */
+export const useRunOptions = create<{ count: number }>(() => ({ count: 1 }));
+
+/** The last press of Run; the next one waits for it, so that none is lost. */
+let turn: Promise<void> = Promise.resolve();
+
+/** Rolls the seeds that ask for it, then hands the document in: the seed one sees is the one used. */
+export function run(options: RunOptions = {}): Promise<void> {
+  turn = turn.then(() => handIn(options));
+  return turn;
+}
+
+async function handIn(options: RunOptions): Promise<void> {
+  if (useRuns.getState().connection !== "open") {
+    tell(
+      t(
+        "The server is away, so nothing can run now. Your work is kept; Run again when it is back.",
+      ),
+    );
+    return;
+  }
+  useRuns.setState({ sending: true });
+  try {
+    const count = options.count ?? useRunOptions.getState().count;
+    for (let done = 0; done < count; done += 1) {
+      if (!(await submit(options))) return;
+    }
+  } catch (error) {
+    tellError(error);
+  } finally {
+    useRuns.setState({ sending: false });
+  }
+}
+
+/** Whether it was handed in; where not, what is wrong is shown. */
+async function submit({ front, targets, keepSeeds }: RunOptions): Promise<boolean> {
+  if (keepSeeds !== true) rollSeeds();
+  const tab = activeTab();
+  const workflow = writeGraph(tab.workflow);
+  let { prompt, report, plan } = await client.check(workflow);
+  noteChecked(tab.id, { prompt, report, plan });
+  let outputs: readonly string[] | undefined;
+  if (targets !== undefined) {
+    const part = partOf(prompt, targets);
+    outputs = part.outputs;
+    ({ prompt, report, plan } = await client.check(part.prompt, { targets: outputs }));
+  }
+  if (report.error !== null) {
+    useView.setState({ dock: "problems" });
+    if (targets !== undefined) tell(wholeSentence(report) ?? report.error.message);
+    return false;
+  }
+  const id = crypto.randomUUID();
+  notePrompt(id, tab.id);
+  noteSubmitted(id, tab.workflow, plan);
+  noteSeeds(tab, prompt);
+  await client.submit({
+    client: clientId,
+    id,
+    prompt,
+    workflow,
+    ...(front === undefined ? {} : { front }),
+    ...(outputs === undefined ? {} : { targets: outputs }),
+    about: { title: tab.name },
+  });
+  return true;
+}
+
+let ranLast: unknown = null;
+
+/** Runs a document that rests, where the user wants that and a run would change anything. */
+export function runOnChange(tab: Tab, plan: Plan): void {
+  const { remaining, running, sending } = useRuns.getState();
+  if (!setting("calotype.runOnChange") || plan.run === 0 || tab.workflow === ranLast) return;
+  if (remaining > 0 || running !== null || sending) return;
+  ranLast = tab.workflow;
+  void run({ count: 1, keepSeeds: true });
+}
+
+/** Stops what runs; what has not begun is taken out of the queue. */
+export async function interrupt(): Promise<void> {
+  const { running, waiting } = useRuns.getState();
+  try {
+    const next = waiting.find((each) => each.status === "pending");
+    const works = running !== null || waiting.some((each) => each.status === "in_progress");
+    if (!works && next !== undefined) {
+      await client.removeFromQueue([next.id]);
+      return;
+    }
+    useRuns.setState({ stopping: performance.now() });
+    await client.interrupt(running?.prompt);
+  } catch (error) {
+    useRuns.setState({ stopping: null });
+    tellError(error);
+  }
+}
+
+/** Hears the server until ended; reads the queue again whenever it changed. */
+export function connect(): () => void {
+  const url = socketUrl(clientId, window.location);
+  let wasOpen = false;
+  return listen(
+    { url, parse: parseJson },
+    {
+      onMessage: (message) => {
+        hear(message, performance.now());
+        if (message.type === "status") refreshSoon();
+        if (ENDINGS.has(message.type)) checkAgain();
+      },
+      onPreview: seePreview,
+      onConnection: (connection) => {
+        useRuns.setState({ connection });
+        if (connection === "open") void (wasOpen ? seeAgain() : refreshJobs());
+        wasOpen ||= connection === "open";
+        if (connection === "closed") useRuns.setState({ running: null, stopping: null });
+      },
+    },
+  );
+}
+
+const ENDINGS = new Set(["execution_success", "execution_error", "execution_interrupted"]);
+
+/** The server is there, maybe another process than before: what it knows is asked anew. */
+async function seeAgain(): Promise<void> {
+  checkAgain();
+  await refreshJobs();
+  await showLastResults(activeTab());
+}
+
+let refreshing: ReturnType<typeof setTimeout> | undefined;
+
+/** Where many changes come at once, they are read together. */
+function refreshSoon(): void {
+  if (refreshing !== undefined) return;
+  refreshing = setTimeout(() => {
+    refreshing = undefined;
+    void refreshJobs();
+  }, REFRESH_AFTER);
+}
+
+export async function refreshJobs(): Promise<void> {
+  try {
+    const [, { jobs: past }] = await Promise.all([
+      readQueue(),
+      client.history({}, { limit: LISTED }),
+    ]);
+    const { running, waiting } = useQueue.getState();
+    useRuns.setState({ waiting: [...running, ...waiting], past });
+    await import("../results/history").then((room) => room.noteChange());
+  } catch (error) {
+    if (error instanceof Refused) tellError(error);
+    // Without a server there is nothing to list; the socket says so.
+  }
+}
+
+export async function cancelJob(id: string): Promise<void> {
+  await attempt(() => client.cancelJobs([id]));
+}
+
+export async function cancelAll(): Promise<void> {
+  await attempt(() => client.clearQueue());
+  const running = useQueue.getState().running.map((job) => job.id);
+  if (running.length > 0) await attempt(() => client.cancelJobs(running));
+}
+
+/** What runs goes on to its end; what waits is taken out. */
+export async function stopAfterThis(): Promise<void> {
+  await attempt(() => client.clearQueue());
+}
+
+async function attempt(doing: () => Promise<unknown>): Promise<void> {
+  try {
+    await doing();
+  } catch (error) {
+    tellError(error);
+  }
+  await refreshJobs();
+}
+
+/** The workflow that a job came from, or null where it was handed in without one. */
+export async function workflowOf(job: string): Promise<Json | null> {
+  const { workflow } = await client.job(job);
+  const found = workflow?.extra_data?.extra_pnginfo?.workflow as Json | undefined;
+  return isObject(found) ? found : null;
+}
+
+/** Puts the outputs of the newest finished job on the nodes of the tab it came from, by its id. */
+export async function showLastResults(tab: Tab): Promise<void> {
+  const wanted = tab.workflow.saved.id;
+  const last = useRuns.getState().past.find((each) => each.status === "completed");
+  if (last === undefined || typeof wanted !== "string") return;
+  try {
+    const { outputs, workflow } = await client.job(last.id);
+    const made = workflow?.extra_data?.extra_pnginfo?.workflow as Json | undefined;
+    if (!isObject(made) || made.id !== wanted) return;
+    for (const [node, output] of Object.entries(outputs ?? {})) {
+      const known = useRuns.getState().shown[placeOf(tab.id, node)];
+      if (known === undefined && node in tab.workflow.nodes) setShown(tab.id, node, output);
+    }
+  } catch (error) {
+    if (!(error instanceof Refused)) tell(t("The last results could not be read."));
+  }
+}

@@ -1,0 +1,360 @@
+/** What runs, what has run, and what each node shows of it. Outputs are no part of undo. */
+import { create } from "zustand";
+import type { Report } from "../../api/client";
+import type { Preview } from "../../api/frames";
+import type { ImageFile } from "../../api/jobs";
+import type { ListedJob } from "../../api/results";
+import type { Connection } from "../../api/socket";
+import type { ExecutionError, NodeProgress, Plan, ServerMessage } from "../../api/types";
+import type { Workflow } from "../../document/graph";
+import { setting } from "../settings";
+import { type Shares, settled } from "./plan";
+
+export interface NodeRun {
+  state: "waiting" | "running" | "finished" | "cached" | "error";
+  value: number;
+  max: number;
+  started: number;
+  /** When its first step was made, and which that was: what came before was loading. */
+  firstAt: number | null;
+  firstValue: number;
+  /** When it was last heard of. */
+  at: number;
+  /** Milliseconds it took. */
+  took: number | null;
+  /** Bytes that the worker held at the highest; null where nobody measured. */
+  memory: number | null;
+}
+
+export interface Shown {
+  images: readonly ImageFile[];
+  /** Two pictures to be seen against each other. */
+  pair: readonly [ImageFile, ImageFile] | null;
+  text: readonly string[];
+}
+
+export interface Running {
+  prompt: string;
+  tab: string;
+  node: string | null;
+  started: number;
+  /** What was foreseen of it; null for one that this page did not start. */
+  plan: Plan | null;
+  /** By id in the prompt: those of inner nodes, too. */
+  shares: Shares;
+}
+
+interface Runs {
+  connection: Connection;
+  remaining: number;
+  running: Running | null;
+  /** A Run was pressed and the server has not answered yet. */
+  sending: boolean;
+  /** When a stop was asked for that has not come yet. */
+  stopping: number | null;
+  /** By `tab/node`; nodes inside a subgraph as prompts call them, `tab/12:5`. See `places.ts`. */
+  nodes: Readonly<Record<string, NodeRun>>;
+  previews: Readonly<Record<string, string>>;
+  shown: Readonly<Record<string, Shown>>;
+  failures: Readonly<Record<string, string>>;
+  /** All that the server told of a failure, by place. */
+  errors: Readonly<Record<string, ExecutionError>>;
+  /** What the next run of each document would do. */
+  plans: Readonly<Record<string, Plan>>;
+  problems: Readonly<Record<string, Report>>;
+  /** The document as it was handed in and what was foreseen of its run, by prompt. */
+  submitted: Readonly<Record<string, { workflow: Workflow; plan: Plan }>>;
+  /** Documents as they last worked. */
+  worked: Readonly<Record<string, Workflow>>;
+  waiting: readonly ListedJob[];
+  past: readonly ListedJob[];
+  /** Which document each prompt of this page came from. */
+  prompts: Readonly<Record<string, string>>;
+}
+
+const NOTED = 500;
+const PROMPTS = "calotype.prompts";
+
+export const useRuns = create<Runs>(() => ({
+  connection: "connecting",
+  remaining: 0,
+  running: null,
+  sending: false,
+  stopping: null,
+  nodes: {},
+  previews: {},
+  shown: {},
+  failures: {},
+  errors: {},
+  plans: {},
+  problems: {},
+  submitted: {},
+  worked: {},
+  waiting: [],
+  past: [],
+  prompts: keptPrompts(),
+}));
+
+function keptPrompts(): Record<string, string> {
+  const kept = globalThis.sessionStorage?.getItem(PROMPTS);
+  return kept == null ? {} : (JSON.parse(kept) as Record<string, string>);
+}
+
+/** Notes which document a prompt came from; known after a reload, too. */
+export function notePrompt(prompt: string, tab: string): void {
+  useRuns.setState(({ prompts }) => ({ prompts: { ...prompts, [prompt]: tab } }));
+  const newest = Object.entries(useRuns.getState().prompts).slice(-NOTED);
+  sessionStorage.setItem(PROMPTS, JSON.stringify(Object.fromEntries(newest)));
+}
+
+/** Notes the document as it was handed in, and what was foreseen of its run. */
+export function noteSubmitted(prompt: string, workflow: Workflow, plan: Plan): void {
+  useRuns.setState(({ submitted }) => {
+    const newest = Object.entries(submitted).slice(1 - NOTED);
+    return { submitted: { ...Object.fromEntries(newest), [prompt]: { workflow, plan } } };
+  });
+}
+
+export function placeOf(tab: string, node: string): string {
+  return `${tab}/${node}`;
+}
+
+/** What a node is called that is put behind another for one run, to show what comes out of that. */
+export function viewerOf(node: string): string {
+  return `${node}${VIEWER}`;
+}
+
+const VIEWER = ":shown";
+
+export function isViewer(id: string): boolean {
+  return id.endsWith(VIEWER);
+}
+
+/** The node that one sees. */
+function seenNode(id: string): string {
+  return isViewer(id) ? id.slice(0, -VIEWER.length) : id;
+}
+
+export function hear(message: ServerMessage, now: number): void {
+  const { prompts } = useRuns.getState();
+  switch (message.type) {
+    case "status":
+      useRuns.setState({ remaining: message.data.status.exec_info.queue_remaining });
+      break;
+    case "execution_start":
+      start(message.data.prompt_id, prompts[message.data.prompt_id], now);
+      break;
+    case "execution_cached":
+      for (const node of message.data.nodes) mark(message.data.prompt_id, node, "cached");
+      useRuns.setState(({ running }) =>
+        running?.plan == null
+          ? {}
+          : { running: { ...running, plan: settled(running.plan, message.data.nodes) } },
+      );
+      break;
+    case "executing":
+      if (message.data.node === null) finish();
+      else step(message.data.display_node ?? message.data.node);
+      break;
+    case "progress_state":
+      for (const each of Object.values(message.data.nodes)) progress(each, now);
+      break;
+    case "executed":
+      show(message.data.prompt_id, message.data.display_node, message.data.output ?? {});
+      break;
+    case "execution_error":
+      fail(message.data);
+      break;
+    case "execution_success":
+      noteWorked(message.data.prompt_id);
+      finish();
+      break;
+    case "execution_interrupted":
+      finish();
+      break;
+    default:
+      break;
+  }
+}
+
+function start(prompt: string, tab: string | undefined, started: number): void {
+  if (tab === undefined) return;
+  const others = <Value>(all: Readonly<Record<string, Value>>) =>
+    Object.fromEntries(Object.entries(all).filter(([place]) => !place.startsWith(`${tab}/`)));
+  useRuns.setState(({ nodes, failures, errors, submitted }) => ({
+    running: {
+      prompt,
+      tab,
+      node: null,
+      started,
+      plan: submitted[prompt]?.plan ?? null,
+      shares: {},
+    },
+    stopping: null,
+    nodes: others(nodes),
+    failures: others(failures),
+    errors: others(errors),
+  }));
+}
+
+function step(node: string): void {
+  useRuns.setState(({ running }) =>
+    running === null ? {} : { running: { ...running, node: seenNode(node) } },
+  );
+}
+
+function mark(prompt: string, node: string, state: NodeRun["state"]): void {
+  const tab = useRuns.getState().prompts[prompt];
+  if (tab === undefined) return;
+  const run: NodeRun = { ...NOT_RUN, state };
+  useRuns.setState(({ nodes }) => ({ nodes: { ...nodes, [placeOf(tab, seenNode(node))]: run } }));
+}
+
+const NOT_RUN: Omit<NodeRun, "state"> = {
+  value: 1,
+  max: 1,
+  started: 0,
+  firstAt: null,
+  firstValue: 0,
+  at: 0,
+  took: null,
+  memory: null,
+};
+
+function progress(each: NodeProgress, now: number): void {
+  const tab = useRuns.getState().prompts[each.prompt_id];
+  if (tab === undefined) return;
+  if (each.state === "running") resume(each, tab, now);
+  const place = placeOf(tab, seenNode(each.display_node_id));
+  const share = each.state === "finished" ? 1 : each.max > 0 ? each.value / each.max : 0;
+  useRuns.setState(({ nodes, previews, running }) => {
+    const before = nodes[place]?.state === "running" ? nodes[place] : undefined;
+    const over = each.state !== "running";
+    const stepped = before?.firstAt == null && each.value > 0 && !over;
+    const started = before?.started ?? now;
+    const run: NodeRun = {
+      state: each.state,
+      value: each.value,
+      max: each.max,
+      started,
+      firstAt: stepped ? now : (before?.firstAt ?? null),
+      firstValue: stepped ? each.value : (before?.firstValue ?? 0),
+      at: now,
+      took: over ? (each.seconds === undefined ? now - started : each.seconds * 1000) : null,
+      memory: each.memory ?? null,
+    };
+    return {
+      nodes: { ...nodes, [place]: run },
+      previews: over ? without(previews, place) : previews,
+      running:
+        running === null
+          ? null
+          : { ...running, shares: { ...running.shares, [each.real_node_id]: share } },
+    };
+  });
+}
+
+/** A run that began before this page was loaded. */
+function resume({ prompt_id, display_node_id }: NodeProgress, tab: string, now: number): void {
+  if (useRuns.getState().running !== null) return;
+  const node = seenNode(display_node_id);
+  useRuns.setState({
+    running: { prompt: prompt_id, tab, node, started: now, plan: null, shares: {} },
+  });
+}
+
+function without(previews: Readonly<Record<string, string>>, place: string) {
+  const { [place]: gone, ...others } = previews;
+  if (gone !== undefined) URL.revokeObjectURL(gone);
+  return gone === undefined ? previews : others;
+}
+
+export function seePreview({ node, prompt, image }: Preview): void {
+  const { prompts, running } = useRuns.getState();
+  const tab = prompt === null ? running?.tab : prompts[prompt];
+  const key = node ?? running?.node;
+  if (tab === undefined || key == null) return;
+  const place = placeOf(tab, seenNode(key));
+  if (!isDue(place)) return;
+  const url = URL.createObjectURL(image);
+  useRuns.setState(({ previews }) => ({ previews: { ...without(previews, place), [place]: url } }));
+}
+
+let lastPreview: { place: string; at: number } = { place: "", at: 0 };
+
+/** Whether another preview may be drawn by now: some machines have better things to do. */
+function isDue(place: string): boolean {
+  const rate = setting("calotype.previewRate");
+  const now = performance.now();
+  if (rate <= 0) return false;
+  if (lastPreview.place === place && now - lastPreview.at < 900 / rate) return false;
+  lastPreview = { place, at: now };
+  return true;
+}
+
+function show(prompt: string, node: string, output: Record<string, unknown>): void {
+  const tab = useRuns.getState().prompts[prompt];
+  if (tab !== undefined) setShown(tab, seenNode(node), output);
+}
+
+export function setShown(tab: string, node: string, output: Record<string, unknown>): void {
+  const [[one], [other]] = [imagesIn(output.a_images), imagesIn(output.b_images)];
+  const made: Shown = {
+    images: imagesIn(output.images),
+    pair: one !== undefined && other !== undefined ? [one, other] : null,
+    text: Array.isArray(output.text) ? output.text.map(String) : [],
+  };
+  // With one side alone there is nothing to compare: it is a picture like others.
+  if (made.pair === null && made.images.length === 0) {
+    made.images = [one, other].filter((each) => each !== undefined);
+  }
+  if (made.images.length === 0 && made.text.length === 0 && made.pair === null) return;
+  useRuns.setState(({ shown }) => ({ shown: { ...shown, [placeOf(tab, node)]: made } }));
+}
+
+function imagesIn(value: unknown): readonly ImageFile[] {
+  return Array.isArray(value) ? value.filter(isImage) : [];
+}
+
+function isImage(value: unknown): value is ImageFile {
+  return typeof value === "object" && value !== null && "filename" in value && "type" in value;
+}
+
+function fail(error: ExecutionError): void {
+  const tab = useRuns.getState().prompts[error.prompt_id];
+  if (tab === undefined) return;
+  const place = placeOf(tab, seenNode(error.node_id));
+  mark(error.prompt_id, error.node_id, "error");
+  useRuns.setState(({ failures, errors }) => ({
+    failures: { ...failures, [place]: error.exception_message.trim() },
+    errors: { ...errors, [place]: error },
+  }));
+  if (error.timestamp !== undefined) finish();
+}
+
+function noteWorked(prompt: string): void {
+  useRuns.setState(({ prompts, submitted, worked }) => {
+    const tab = prompts[prompt];
+    const workflow = submitted[prompt]?.workflow;
+    if (tab === undefined || workflow === undefined) return {};
+    return { worked: { ...worked, [tab]: workflow } };
+  });
+}
+
+function finish(): void {
+  useRuns.setState(({ previews, nodes, running, submitted }) => {
+    const { [running?.prompt ?? ""]: _over, ...waiting } = submitted;
+    for (const url of Object.values(previews)) URL.revokeObjectURL(url);
+    const ended = Object.entries(nodes).map(([place, run]): [string, NodeRun] => [
+      place,
+      run.state === "running" ? { ...run, state: "waiting" } : run,
+    ]);
+    return {
+      running: null,
+      stopping: null,
+      previews: {},
+      nodes: Object.fromEntries(ended),
+      submitted: waiting,
+    };
+  });
+}

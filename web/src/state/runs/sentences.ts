@@ -1,0 +1,109 @@
+/** What the validator found, in sentences: what was asked, what was found, what there is. */
+import type { InputProblem, NodeProblems, Report } from "../../api/client";
+import { spoken, t } from "../../words/words";
+
+export function sentenceOf(problem: InputProblem): string {
+  const { type, message, details, extra_info: extra } = problem;
+  const input = extra?.input_name ?? "";
+  const given = shown(extra?.received_value);
+  const [, options] = extra?.input_config ?? [];
+  switch (type) {
+    case "required_input_missing":
+      return t("{{input}} is missing: connect something to it, or give it a value.", { input });
+    case "value_not_in_list":
+      return missing(problem, input, given);
+    case "value_bigger_than_max":
+      return t("{{input}} is {{given}}; at most {{limit}}.", {
+        input,
+        given,
+        limit: shown(options?.max),
+      });
+    case "value_smaller_than_min":
+      return t("{{input}} is {{given}}; at least {{limit}}.", {
+        input,
+        given,
+        limit: shown(options?.min),
+      });
+    case "invalid_input_type":
+      return t("{{input}} cannot be read: {{given}}.", { input, given });
+    case "return_type_mismatch":
+      return t("{{input}} takes {{wanted}}, but the wire brings {{received}}.", {
+        input,
+        wanted:
+          typeof extra.input_config?.[0] === "string" ? extra.input_config[0] : t("another type"),
+        received: String(extra.received_type),
+      });
+    case "dependency_cycle":
+      return t("The wires run in a circle. Remove one of them.");
+    case "exception_during_validation":
+      return t("The wire into {{input}} comes from nowhere.", { input });
+    case "custom_validation_failed":
+      return details;
+    default:
+      return plainly(message, details, input);
+  }
+}
+
+function missing({ extra_info: extra }: InputProblem, input: string, given: string): string {
+  if (extra.nearest === undefined) return t("{{input}} has no choice {{given}}.", { input, given });
+  return extra.nearest.length === 0
+    ? t("{{given}} is not among the files for {{input}}.", { input, given })
+    : t("{{given}} is not among the files for {{input}}. The nearest: {{names}}.", {
+        input,
+        given,
+        names: extra.nearest.join(", "),
+      });
+}
+
+function plainly(message: string, details: string, input: string): string {
+  const text = details !== "" && details !== input ? `${message}: ${details}` : message;
+  return input === "" || text.includes(input) ? text : `${input}: ${text}`;
+}
+
+function shown(value: unknown): string {
+  if (typeof value === "string") return value === "" ? t("nothing") : value;
+  return value === undefined || value === null ? t("nothing") : String(value);
+}
+
+type Sentences = ReadonlyMap<string, readonly string[]>;
+const byNode = new WeakMap<Report, { language: string; found: Sentences }>();
+
+/** All sentences of a report, by node as the prompt calls it. */
+export function sentencesOf(report: Report): Sentences {
+  const known = byNode.get(report);
+  if (known?.language === spoken()) return known.found;
+  const found = new Map<string, string[]>();
+  const note = (node: string, text: string) => {
+    const before = found.get(node) ?? [];
+    if (!before.includes(text)) found.set(node, [...before, text]);
+  };
+  for (const [id, problems] of Object.entries(report.node_errors)) {
+    for (const each of problemsIn(problems)) note(id, sentenceOf(each));
+  }
+  for (const [type, ids] of Object.entries(report.missing ?? {})) {
+    for (const id of ids)
+      note(id, t("Nothing here knows {{type}}: its plugin is missing.", { type }));
+  }
+  byNode.set(report, { language: spoken(), found });
+  return found;
+}
+
+function problemsIn(problems: NodeProblems | undefined): readonly InputProblem[] {
+  return problems?.errors ?? [];
+}
+
+/** Why nothing can run, in a sentence; null where something can. */
+export function wholeSentence(report: Report | undefined): string | null {
+  const error = report?.error;
+  if (error == null) return null;
+  switch (error.type) {
+    case "prompt_no_outputs":
+      return t("Nothing would be saved or shown: the workflow has no output node.");
+    case "prompt_outputs_failed_validation":
+      return t("No output can run.");
+    case "no_prompt":
+      return t("There is no node that could run.");
+    default:
+      return error.message;
+  }
+}

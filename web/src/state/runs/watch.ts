@@ -1,0 +1,58 @@
+/** What follows a run beside the canvas: the title of the page, and the view where one wants it. */
+
+import { percent } from "../../words/format";
+import { t } from "../../words/words";
+import { canvas } from "../canvas";
+import { setting } from "../settings";
+import { activeTab, type Tab, useStudio } from "../studio";
+import { shareOf } from "./plan";
+import { useRuns } from "./runs";
+
+const NAME = "Calotype";
+
+/** Keeps the page's title and the view with the run. Returns what ends it. */
+export function watchRun(): () => void {
+  let shown = "";
+  let followed: string | null = null;
+  const title = () => {
+    const { running, connection } = useRuns.getState();
+    const plan = running?.plan ?? null;
+    const parts = [activeTab().name, NAME];
+    if (connection === "closed") parts.unshift(t("Server away"));
+    else if (running !== null) {
+      const share = plan === null ? 0 : Math.floor(shareOf(plan, running.shares) * 100);
+      parts.unshift(plan === null ? t("Running") : percent(share / 100));
+    }
+    const text = parts.join(" · ");
+    if (text !== shown) document.title = text;
+    shown = text;
+  };
+  const follow = () => {
+    const { running } = useRuns.getState();
+    const node = running?.node ?? null;
+    if (node === followed) return;
+    followed = node;
+    if (node === null || !setting("calotype.follow") || running?.tab !== activeTab().id) return;
+    const key = keyHere(activeTab(), node);
+    if (key !== null) canvas()?.fit([key]);
+  };
+  title();
+  const ends = [
+    useRuns.subscribe(() => {
+      title();
+      follow();
+    }),
+    useStudio.subscribe(title),
+  ];
+  return () => {
+    for (const end of ends) end();
+    document.title = NAME;
+  };
+}
+
+/** The node of the level shown that a run is at, or inside of; null where it is elsewhere. */
+function keyHere({ level }: Tab, id: string): string | null {
+  const way = id.split(":");
+  if (level.some((key, depth) => way[depth] !== key)) return null;
+  return way[level.length] ?? null;
+}
