@@ -26,6 +26,13 @@ COLUMNS = (
     "seq, id, number, state, attempts, client, workflow, prompt, extra, wanted,"
     " created, began, ended"
 )
+_WAITING = "prompts INDEXED BY prompts_waiting WHERE state = 'queued'"
+_RUNNING = "prompts INDEXED BY prompts_running WHERE state = 'running'"
+"""Named, because the planner prefers the index of states, and sorts all that waits to find one."""
+_IN_ORDER = {
+    "queued": f"{_WAITING} ORDER BY number, seq",
+    "running": f"{_RUNNING} ORDER BY began, seq",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,11 +203,11 @@ class Queue:
 
     async def waiting(self) -> list[Entry]:
         """What waits, next one first."""
-        return await self._list("queued", "number, seq")
+        return await self._list("queued")
 
     async def running(self) -> list[Entry]:
         """What runs."""
-        return await self._list("running", "began, seq")
+        return await self._list("running")
 
     async def entry(self, prompt_id: str) -> Entry | None:
         """One prompt, whatever its state, or None."""
@@ -219,13 +226,12 @@ class Queue:
 
         Put together from the stored texts: ten thousand prompts need not be read to be listed.
         """
-        order = "number, seq" if state == "queued" else "began, seq"
 
         def work(connection: sqlite3.Connection) -> str:
             found = connection.execute(
-                "SELECT number, id, prompt, extra, wanted FROM prompts"
-                f" WHERE state = ? ORDER BY {order} LIMIT ? OFFSET ?",
-                (state, -1 if limit is None else limit, offset),
+                f"SELECT number, id, prompt, extra, wanted FROM {_IN_ORDER[state]}"
+                " LIMIT ? OFFSET ?",
+                (-1 if limit is None else limit, offset),
             )
             return f"[{','.join(item_text(row) for row in found)}]"
 
@@ -262,9 +268,7 @@ class Queue:
         """
 
         def work(connection: sqlite3.Connection) -> bool:
-            rows = connection.execute(
-                "SELECT id, number FROM prompts WHERE state = 'queued' ORDER BY number, seq"
-            ).fetchall()
+            rows = connection.execute(f"SELECT id, number FROM {_IN_ORDER['queued']}").fetchall()
             ids = [each for each, _ in rows]
             if prompt_id not in ids or (before is not None and before not in ids):
                 return False
@@ -303,11 +307,9 @@ class Queue:
         """Whether waiting prompts are held back."""
         return await self._database.run(_is_paused)
 
-    async def _list(self, state: str, order: str) -> list[Entry]:
+    async def _list(self, state: Literal["queued", "running"]) -> list[Entry]:
         def work(connection: sqlite3.Connection) -> list[Entry]:
-            found = connection.execute(
-                f"SELECT {COLUMNS} FROM prompts WHERE state = ? ORDER BY {order}", (state,)
-            )
+            found = connection.execute(f"SELECT {COLUMNS} FROM {_IN_ORDER[state]}")
             return [read_entry(row) for row in found]
 
         return await self._database.run(work)
@@ -321,9 +323,7 @@ def _is_paused(connection: sqlite3.Connection) -> bool:
 def _claim(connection: sqlite3.Connection, now: float) -> Entry | None:
     if _is_paused(connection):
         return None
-    found = connection.execute(
-        "SELECT id FROM prompts WHERE state = 'queued' ORDER BY number, seq LIMIT 1"
-    ).fetchone()
+    found = connection.execute(f"SELECT id FROM {_IN_ORDER['queued']} LIMIT 1").fetchone()
     if found is None:
         return None
     connection.execute(
@@ -345,17 +345,14 @@ def _finish(connection: sqlite3.Connection, end: End) -> bool:
 def _count(connection: sqlite3.Connection) -> int:
     # One index each; asking for both states at once would read the whole table.
     return connection.execute(
-        "SELECT (SELECT count(*) FROM prompts WHERE state = 'queued')"
-        " + (SELECT count(*) FROM prompts WHERE state = 'running')"
+        f"SELECT (SELECT count(*) FROM {_WAITING}) + (SELECT count(*) FROM {_RUNNING})"
     ).fetchone()[0]
 
 
 def _next_number(connection: sqlite3.Connection, *, front: bool) -> float:
     """The incumbent counts up for the back of the queue, and into the negative for its front."""
     if front:
-        [least] = connection.execute(
-            "SELECT min(number) FROM prompts WHERE state = 'queued'"
-        ).fetchone()
+        [least] = connection.execute(f"SELECT min(number) FROM {_WAITING}").fetchone()
         return min(0.0, least if least is not None else 0.0) - 1.0
     [most] = connection.execute("SELECT max(seq) FROM prompts").fetchone()
     return float(most or 0)

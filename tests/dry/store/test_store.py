@@ -321,3 +321,32 @@ def test_costs_are_kept_the_newest_first(database: Database):
     store.remember([old], 2.0)
     store.remember([new], 3.0)
     assert asyncio.run(store.recall()) == [new, old]
+
+
+def test_taking_a_prompt_never_sorts_all_that_waits(database: Database, queue: Queue):
+    asked: list[str] = []
+
+    def listen(connection: sqlite3.Connection) -> None:
+        connection.set_trace_callback(asked.append)
+
+    def explain(connection: sqlite3.Connection) -> list[str]:
+        connection.set_trace_callback(None)
+        selects = [each for each in asked if each.lstrip().startswith("SELECT")]
+        return [
+            row[3] for each in selects for row in connection.execute(f"EXPLAIN QUERY PLAN {each}")
+        ]
+
+    async def scenario():
+        await queue.put(entry("a"), front=True)
+        await database.run(listen)
+        await queue.turn(None, now=1.0)
+        await queue.turn(End("a", "done", {}, at=2.0), now=2.0)
+        await queue.items("queued", limit=5)
+        await queue.items("running")
+        await queue.waiting()
+        return await database.run(explain)
+
+    steps = asyncio.run(scenario())
+    assert any("prompts_waiting" in each for each in steps)
+    assert any("prompts_running" in each for each in steps)
+    assert not [each for each in steps if "TEMP B-TREE" in each]
