@@ -12,7 +12,7 @@ import {
   sourcesOf,
   textOf,
 } from "./house/sources";
-import { classesOf, hasColour, tokensOf, withoutComments } from "./house/styles";
+import { classesOf, hasColour, selectorsOf, tokensOf, withoutComments } from "./house/styles";
 
 const LONGEST_FILE = 400;
 const LONGEST_FUNCTION = 60;
@@ -119,6 +119,17 @@ describe("styles", () => {
         .map((name) => `${path} .${name}`),
     );
     expect(bare).toEqual([]);
+  });
+
+  test("what a selector means stands in one sheet", () => {
+    const homes = new Map<string, Set<string>>();
+    for (const { path, text } of sheets) {
+      for (const each of selectorsOf(text)) {
+        homes.set(each, (homes.get(each) ?? new Set()).add(path));
+      }
+    }
+    const several = [...homes].filter(([, paths]) => paths.size > 1);
+    expect(several.map(([selector, paths]) => `${selector}: ${[...paths].join(", ")}`)).toEqual([]);
   });
 
   test("every token that is read is there", () => {

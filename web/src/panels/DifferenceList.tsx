@@ -1,5 +1,4 @@
 /** What differs between two workflows, as a list one reads; a line leads to its node. */
-import { X } from "lucide-react";
 import type { ReactNode } from "react";
 import type { LevelDifference, NodeChange, WireChange } from "../document/diff";
 import type { Graph, Workflow } from "../document/graph";
@@ -10,6 +9,7 @@ import { closeDifference, showMarks, useDifference } from "../state/results/diff
 import { differenceOf } from "../state/results/differing";
 import { schemaOf, titleOf, useActive } from "../state/studio";
 import { t } from "../words/words";
+import { PanelHead } from "./PanelHead";
 import "./difference.css";
 
 export function DifferenceList() {
@@ -20,12 +20,7 @@ export function DifferenceList() {
   const here = compared.other === null && other !== null;
   return (
     <aside className="differences" aria-label={t("Differences")}>
-      <header>
-        <h2>{t("Differences")}</h2>
-        <button type="button" className="ghost" aria-label={t("Close")} onClick={closeDifference}>
-          <X size={14} aria-hidden />
-        </button>
-      </header>
+      <PanelHead title={t("Differences")} onClose={closeDifference} />
       <p className="quiet">
         {t("From {{one}} to {{other}}", { one: compared.oneName, other: compared.otherName })}
       </p>

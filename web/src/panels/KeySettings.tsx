@@ -40,6 +40,7 @@ export function KeySettings() {
           onChange={(event) => setTyped(event.currentTarget.value)}
         />
         <select
+          className="plain"
           aria-label={t("Keys to start from")}
           value={preset}
           onChange={(event) => changeSetting("calotype.keymap", event.currentTarget.value)}

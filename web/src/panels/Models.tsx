@@ -1,5 +1,5 @@
 /** The weights on this server by kind: what is there, where more go, and a click to use one. */
-import { RefreshCw, X } from "lucide-react";
+import { RefreshCw } from "lucide-react";
 import { useCallback, useEffect, useState } from "react";
 import { type ModelFile, type ModelKind, modelPreviewUrl } from "../api/client";
 import { refreshCatalog } from "../state/files/files";
@@ -7,6 +7,7 @@ import { addLoader } from "../state/files/models";
 import { client } from "../state/server";
 import { tellError, useView } from "../state/view";
 import { t } from "../words/words";
+import { PanelHead } from "./PanelHead";
 import "./models.css";
 import { bytesOf } from "../words/format";
 
@@ -40,22 +41,11 @@ export function Models() {
     .sort((one, other) => Number(other.files.length > 0) - Number(one.files.length > 0));
   return (
     <aside className="drawer models" aria-label={t("Models")}>
-      <header>
-        <h2>{t("Models")}</h2>
-        <span>
-          <button type="button" className="ghost" aria-label={t("Look again")} onClick={again}>
-            <RefreshCw size={14} aria-hidden />
-          </button>
-          <button
-            type="button"
-            className="ghost"
-            aria-label={t("Close")}
-            onClick={() => useView.setState({ models: false })}
-          >
-            <X size={14} aria-hidden />
-          </button>
-        </span>
-      </header>
+      <PanelHead title={t("Models")} onClose={() => useView.setState({ models: false })}>
+        <button type="button" className="ghost" aria-label={t("Look again")} onClick={again}>
+          <RefreshCw size={14} aria-hidden />
+        </button>
+      </PanelHead>
       <input
         className="plain"
         type="search"

@@ -1,6 +1,6 @@
 /** All of the document as a tree: for screen readers, and for whoever looks for a node by name. */
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { ChevronRight, X } from "lucide-react";
+import { ChevronRight } from "lucide-react";
 import { type KeyboardEvent, useEffect, useMemo, useRef, useState } from "react";
 import { levelAt } from "../document/levels";
 import { canvas } from "../state/canvas";
@@ -14,6 +14,7 @@ import { sentencesOf } from "../state/runs/sentences";
 import { activeTab, select, showLevel, useActive, useStudio } from "../state/studio";
 import { useView } from "../state/view";
 import { t } from "../words/words";
+import { PanelHead } from "./PanelHead";
 import "./outline.css";
 
 const ROW = 28;
@@ -28,12 +29,7 @@ function close(): void {
 export function Outline() {
   return (
     <aside className="drawer outline-drawer" aria-label={t("Outline")}>
-      <header>
-        <h2>{t("Outline")}</h2>
-        <button type="button" className="ghost" aria-label={t("Close")} onClick={close}>
-          <X size={14} aria-hidden />
-        </button>
-      </header>
+      <PanelHead title={t("Outline")} onClose={close} />
       <Tree />
     </aside>
   );

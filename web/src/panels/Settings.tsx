@@ -89,7 +89,7 @@ interface ControlProps {
 function Control({ id, described, control, why }: ControlProps) {
   const found = useSettings(({ values }) => values[id]);
   const value = found ?? described.standard;
-  const names = { id: control, "aria-describedby": why };
+  const names = { id: control, "aria-describedby": why, className: "plain" };
   const set = keepSetting;
   switch (described.kind) {
     case "toggle":

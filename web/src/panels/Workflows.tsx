@@ -1,5 +1,5 @@
 /** The user's saved workflows by folder, what was closed and deleted, and files from elsewhere. */
-import { FileUp, LayoutTemplate, Search, X } from "lucide-react";
+import { FileUp, LayoutTemplate, Search } from "lucide-react";
 import { type ReactNode, useEffect, useRef, useState } from "react";
 import { openFile } from "../state/files/files";
 import { lastPart, nameOf } from "../state/files/paths";
@@ -8,6 +8,7 @@ import { bringBack, foldersOf, refreshWorkflows, useWorkflows } from "../state/f
 import { openSheet, tellError, useView } from "../state/view";
 import { ago } from "../words/format";
 import { t } from "../words/words";
+import { PanelHead } from "./PanelHead";
 import { WorkflowRow } from "./WorkflowRow";
 import "./workflows.css";
 
@@ -33,12 +34,7 @@ export function Workflows() {
         if (event.key === "Escape") close();
       }}
     >
-      <header>
-        <h2>{t("Workflows")}</h2>
-        <button type="button" className="ghost" aria-label={t("Close")} onClick={close}>
-          <X size={14} aria-hidden />
-        </button>
-      </header>
+      <PanelHead title={t("Workflows")} onClose={close} />
       <label className="search">
         <Search size={13} aria-hidden />
         <input

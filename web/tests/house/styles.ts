@@ -13,6 +13,15 @@ export function classesOf(css: string): readonly string[] {
     .map((match) => match[1] ?? "");
 }
 
+/** The selectors of a sheet, one by one, but for those that hold on some screens only. */
+export function selectorsOf(css: string): readonly string[] {
+  const always = css.replace(/@[^{};]+\{(?:[^{}]*\{[^{}]*\})*[^{}]*\}/g, "");
+  const lists = [...always.matchAll(/([^{};]+)\{/g)].map((match) => match[1] ?? "");
+  return lists
+    .flatMap((list) => list.split(/,(?![^(]*\))/))
+    .map((selector) => selector.trim().replaceAll(/\s+/g, " "));
+}
+
 /** Whether a sheet spells a colour itself. */
 export function hasColour({ text }: { text: string }): boolean {
   return /#[0-9a-f]{3,8}\b/i.test(text) || /\b(rgba?|hsla?)\(/.test(text);
