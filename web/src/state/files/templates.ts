@@ -28,22 +28,22 @@ export const TEMPLATES: readonly Template[] = [
   },
 ];
 
-const FILES = import.meta.glob<string>("../../workflows/*.json", {
+const FILES = import.meta.glob<string>("../../../workflows/*.json", {
   query: "?raw",
   import: "default",
 });
-const PICTURES = import.meta.glob<string>("../../workflows/*.webp", {
+const PICTURES = import.meta.glob<string>("../../../workflows/*.webp", {
   query: "?url",
   import: "default",
   eager: true,
 });
 
 export function pictureOf({ id }: Template): string | undefined {
-  return PICTURES[`../../workflows/${id}.webp`];
+  return PICTURES[`../../../workflows/${id}.webp`];
 }
 
 async function textOf({ id }: Template): Promise<string> {
-  const load = FILES[`../../workflows/${id}.json`];
+  const load = FILES[`../../../workflows/${id}.json`];
   if (load === undefined) throw new Error(`There is no template ${id}.`);
   return await load();
 }
