@@ -1,6 +1,7 @@
 /** Parts of the editor while the server is away for a moment: they come when it is back. */
 import type { Page, Route } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { drag, middleOf } from "./pointer";
 import { openPage, type Studio, startStudio } from "./studio";
 
 let studio: Studio;
@@ -57,5 +58,20 @@ test("parts that stay away are told of; they come when the server is back", asyn
   held.give();
   await page.locator(".studio[aria-busy=false]").waitFor();
   await page.locator(".minimap").waitFor();
+  await page.context().close();
+});
+
+test("a list that Escape closed before it could be drawn stays closed", async () => {
+  const page = await (await studio.browser.newContext()).newPage();
+  const held = await withhold(page, ["beside-*.js"]);
+  await page.goto(studio.address);
+  const from = await middleOf(page.locator(".react-flow__handle.source").first());
+  await drag(page, from, { x: from.x + 60, y: from.y + 320 });
+  await page.mouse.up();
+  await page.keyboard.press("Escape");
+  held.give();
+  await page.locator(".studio[aria-busy=false]").waitFor();
+  await page.locator(".minimap").waitFor();
+  expect(await page.getByRole("dialog", { name: "Add a node" }).count()).toBe(0);
   await page.context().close();
 });
