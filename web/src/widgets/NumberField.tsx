@@ -53,8 +53,16 @@ interface Scrub {
 export function NumberField(props: Props) {
   const [typing, setTyping] = useState<string | null>(null);
   const byKey = useRef(false);
+  /** A key began it: what it wrote is the number's beginning, and what follows goes on from it. */
+  const begun = useRef(false);
   const { label, value, range, onChange, onDone } = props;
-  if (typing === null) return <Resting {...props} onType={setTyping} byKey={byKey} />;
+  if (typing === null) {
+    const type = (text: string, isBegun = false) => {
+      begun.current = isBegun;
+      setTyping(text);
+    };
+    return <Resting {...props} onType={type} byKey={byKey} />;
+  }
   const finish = (text: string | null) => {
     setTyping(null);
     const read = text === null ? null : typedNumber(text, range, numberOf(value));
@@ -72,7 +80,10 @@ export function NumberField(props: Props) {
         // biome-ignore lint/a11y/noAutofocus: the field was just clicked to type into it
         autoFocus
         value={typing}
-        onFocus={(event) => event.currentTarget.select()}
+        onFocus={({ currentTarget: field }) => {
+          if (begun.current) field.setSelectionRange(typing.length, typing.length);
+          else field.select();
+        }}
         onChange={(event) => setTyping(event.currentTarget.value)}
         onBlur={() => finish(typing)}
         onKeyDown={(event) => {
@@ -109,8 +120,13 @@ function wordsFor(limit: Limit, range: Range): string {
     : t("It is rounded to {{step}}.", { step: range.round ?? range.step });
 }
 
+interface RestingProps extends Props {
+  onType: (text: string, isBegun?: boolean) => void;
+  byKey: RefObject<boolean>;
+}
+
 /** The field while nobody types into it. */
-function Resting(props: Props & { onType: (text: string) => void; byKey: RefObject<boolean> }) {
+function Resting(props: RestingProps) {
   const { label, value, range, face = "number", onChange, onDone, onType, byKey } = props;
   const button = useRef<HTMLButtonElement>(null);
   useEffect(() => {
@@ -124,7 +140,8 @@ function Resting(props: Props & { onType: (text: string) => void; byKey: RefObje
     const next = keyed(event, current, range);
     if (next !== null) onChange(next);
     else if (event.key === "Enter" && !isCommand(event)) onType(shownNumber(value, range));
-    else if (/^[-\d.(]$/.test(event.key) && !event.ctrlKey && !event.metaKey) onType(event.key);
+    else if (/^[-\d.(]$/.test(event.key) && !event.ctrlKey && !event.metaKey)
+      onType(event.key, true);
     else return;
     event.preventDefault();
     event.stopPropagation();
