@@ -18,6 +18,7 @@ import { branchOff } from "../../document/reroute";
 import { t } from "../../words/words";
 import { isBlueprint, placeBlueprint } from "../files/blueprints";
 import { type Pulled, socketsFor } from "../finding/fitting";
+import { heldValues } from "../nodes/holders";
 import { grewIn, inputsOf } from "../nodes/inputs";
 import { settleTypes } from "../nodes/match";
 import {
@@ -170,12 +171,22 @@ export function add(
     key = node.key;
     addNode(draft, node);
     if (pulled === null || socket === undefined) return;
+    takeHeld(draft, node.key, schema, pulled);
     joinIn(draft, workflow, wireTo(key, socket, pulled));
     if (pulled.through !== undefined) branchOff(draft, pulled.through, key, socket);
   });
   countUse(schema.class_type);
   select([key]);
   return key;
+}
+
+/** A node that holds a value takes over that of the field it is put before. */
+function takeHeld(draft: DraftGraph, key: string, schema: NodeSchema, pulled: Pulled): void {
+  const target = activeTab().graph.nodes[pulled.node];
+  const holder = draft.nodes[key];
+  if (pulled.side !== "input" || target === undefined || holder === undefined) return;
+  const held = heldValues(schema, target, schemaOf(target.type), pulled.socket);
+  Object.assign(holder.values, held);
 }
 
 /** Its wire is drawn once its subgraph is known: two edits, undone as one. */

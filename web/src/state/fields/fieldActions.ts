@@ -5,18 +5,12 @@ import { linkInto } from "../../document/graph";
 import { equalJson, type Json, parseJson, writeJson } from "../../document/json";
 import { t } from "../../words/words";
 import { change } from "../editing/actions";
+import { heldValues, holdersOf } from "../nodes/holders";
 import { currentValue, WIDTH } from "../nodes/shape";
 import { defaultOf, newNode, widgetType } from "../nodes/widgets";
 import { activeTab, edit, endThread, schemaOf, select } from "../studio";
 import { tell, tellError } from "../view";
 
-/** Nodes that hold one value of a type. */
-const HOLDERS: Readonly<Record<string, readonly string[]>> = {
-  INT: ["PrimitiveInt"],
-  FLOAT: ["PrimitiveFloat"],
-  BOOLEAN: ["PrimitiveBoolean"],
-  STRING: ["PrimitiveStringMultiline", "PrimitiveString"],
-};
 const GAP = 40;
 
 type FieldMark = "reset" | "copy" | "paste" | "unlink" | "feed";
@@ -80,23 +74,21 @@ export function menuOf(node: string, input: InputSchema): Item[] {
 }
 
 function holderOf(input: InputSchema): string | undefined {
-  return HOLDERS[widgetType(input)]?.find((each) => schemaOf(each) !== undefined);
+  return holdersOf(input).find((each) => schemaOf(each) !== undefined);
 }
 
 /** Puts a node before the field that holds its value, so that several can share it. */
 export function feed(key: string, input: InputSchema): void {
   const node = activeTab().graph.nodes[key];
   const schema = schemaOf(holderOf(input) ?? "");
-  const value = schema?.inputs[0];
   const output = schema?.outputs[0];
-  if (node === undefined || schema === undefined || value === undefined || output === undefined)
-    return;
-  const held = currentValue(node, input);
+  if (node === undefined || schema === undefined || output === undefined) return;
+  const held = heldValues(schema, node, schemaOf(node.type), input.name);
   const at = { x: node.position.x - WIDTH - GAP, y: node.position.y };
   let made = "";
   edit(t("Feed {{name}}", { name: input.name }), (draft) => {
     const holder = newNode(schema, draft.lastNodeId + 1, at, WIDTH);
-    holder.values[value.name] = held;
+    Object.assign(holder.values, held);
     holder.title = `${input.name}`;
     made = holder.key;
     addNode(draft, holder);

@@ -103,6 +103,11 @@ function isControlled(input: InputSchema): boolean {
   return input.type === "INT" && SEEDS.has(input.name.split(".").at(-1) ?? "");
 }
 
+/** What happens to a new node's number before each run: its author may say another way. */
+function statedControl({ options }: InputSchema): Json {
+  return CONTROLS.find((each) => each === options[CONTROL]) ?? "randomize";
+}
+
 const layouts = new WeakMap<NodeSchema, readonly WidgetSlot[]>();
 
 export function layoutOf(schema: NodeSchema): readonly WidgetSlot[] {
@@ -131,7 +136,7 @@ function entriesFor(schema: NodeSchema, inputs: readonly InputSchema[]): WidgetS
       value,
       ...(control === null
         ? []
-        : [{ name: control, kind: "control", default: "randomize" } as const]),
+        : [{ name: control, kind: "control", default: statedControl(input) } as const]),
       ...uploadEntries(options),
     ];
   });
