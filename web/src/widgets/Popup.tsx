@@ -40,8 +40,14 @@ export function Popup({ anchor, label, className = "", onClose, children }: Prop
     return () => {
       window.removeEventListener("pointerdown", away, true);
       window.removeEventListener("wheel", away, true);
-      // What was opened by keyboard is left by keyboard, to where one came from.
-      if (box.current?.contains(document.activeElement)) anchor.focus();
+    };
+  }, []);
+  // What was opened by keyboard is left by keyboard, to where one came from. Before the box is
+  // taken away: what has the focus is forgotten with it.
+  useLayoutEffect(() => {
+    const { current } = box;
+    return () => {
+      if (current?.contains(document.activeElement) === true) anchor.focus();
     };
   }, [anchor]);
   return createPortal(
