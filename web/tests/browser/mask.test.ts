@@ -81,3 +81,72 @@ test("a mask is painted by pointer and by keys, kept, and read by the node", asy
   await page.keyboard.press("Escape");
   await page.context().close();
 });
+
+test("its keys act among its tools, a stroke may leave the picture, Space moves it, a pinch paints nothing", async () => {
+  const page = await openPage(studio, undefined, { hasTouch: true });
+  await dropFile(page, { name: "halves.png", type: "image/png", content: await halves(page) });
+  await page.getByRole("group", { name: "Load Image", exact: true }).waitFor();
+  await page.keyboard.press("Control+k");
+  await page.getByRole("combobox", { name: "Name of a command" }).fill("paint the mask");
+  await page.keyboard.press("Enter");
+  await page.getByText(/96 x 64 pixels/).waitFor();
+  const state = () => page.locator(".mask-state").textContent();
+  const untouched = await state();
+  const masked = async () => Number(/([\d.]+)\s*% masked/.exec((await state()) ?? "")?.[1]);
+  const stage = page.getByRole("application", { name: /^The picture/ });
+  const box = await stage.boundingBox();
+  if (box === null) throw new Error("the picture is not on the screen");
+  const middle = { x: box.x + box.width / 2, y: box.y + box.height / 2 };
+
+  // The picture has the focus at once; its keys act from the tools as well.
+  await page.keyboard.press("i");
+  await expect.poll(masked).toBe(100);
+  await page.getByRole("button", { name: "Clear", exact: true }).click();
+  await expect.poll(masked).toBe(0);
+  await page.keyboard.press("Control+z");
+  await expect.poll(masked).toBe(100);
+  await page.keyboard.press("Control+z");
+  await expect.poll(masked).toBe(0);
+
+  // Out over the edge and in again farther on, in one stroke.
+  await page.mouse.move(middle.x - 100, middle.y);
+  await page.mouse.down();
+  await page.mouse.move(middle.x - 100, box.y + box.height + 20, { steps: 4 });
+  await page.mouse.move(middle.x + 100, box.y + box.height + 20, { steps: 2 });
+  await page.mouse.up();
+  const down = await masked();
+  await page.keyboard.press("Control+z");
+  await page.mouse.move(middle.x - 100, middle.y);
+  await page.mouse.down();
+  await page.mouse.move(middle.x - 100, box.y + box.height + 20, { steps: 4 });
+  await page.mouse.move(middle.x + 100, box.y + box.height + 20, { steps: 2 });
+  await page.mouse.move(middle.x + 100, middle.y, { steps: 4 });
+  await page.mouse.up();
+  expect(await masked()).toBeGreaterThan(down);
+  await page.keyboard.press("Control+z");
+  await expect.poll(state).toBe(untouched);
+
+  await page.keyboard.down("Space");
+  await page.mouse.move(middle.x, middle.y);
+  await page.mouse.down();
+  await page.mouse.move(middle.x + 50, middle.y, { steps: 4 });
+  await page.mouse.up();
+  await page.keyboard.up("Space");
+  expect(await state()).toBe(untouched);
+
+  const touch = await page.context().newCDPSession(page);
+  const send = (type: "touchStart" | "touchMove" | "touchEnd", apart: readonly number[]) =>
+    touch.send("Input.dispatchTouchEvent", {
+      type,
+      touchPoints: apart.map((each, id) => ({ x: middle.x + each, y: middle.y, id })),
+    });
+  await send("touchStart", [-20]);
+  await send("touchMove", [-24]);
+  await send("touchStart", [-24, 20]);
+  await send("touchMove", [-60, 60]);
+  await send("touchMove", [-90, 90]);
+  await send("touchEnd", []);
+  await expect.poll(state).not.toBe(untouched);
+  expect(await masked()).toBe(0);
+  await page.context().close();
+});

@@ -72,6 +72,8 @@ function useStage(masked: Masked, choices: Choices, onFailure: (words: string) =
         onChange: draw,
       });
       draw();
+      // One opens it to paint: its keys act at once.
+      box.current.focus();
     };
     begin().catch((error: unknown) => onFailure(wordsOf(error)));
     const resized = new ResizeObserver(() => stage.current?.resize());
@@ -115,7 +117,14 @@ function Editor({ masked }: { masked: Masked }) {
         </>
       }
     >
-      <div className="mask-editor">
+      {/* biome-ignore lint/a11y/noStaticElementInteractions: keys of the picture act among its tools, too */}
+      <div
+        className="mask-editor"
+        onKeyDown={(event) => hear(event, stage.current, choices, choose)}
+        onKeyUp={(event) => {
+          if (event.key === " ") stage.current?.hold(false);
+        }}
+      >
         <MaskTools
           choices={choices}
           choose={choose}
@@ -132,7 +141,7 @@ function Editor({ masked }: { masked: Masked }) {
           aria-label={t(
             "The picture. Arrows move the brush, with Shift they paint, Enter acts; brackets change the size.",
           )}
-          onKeyDown={(event) => hear(event, stage.current, choices, choose)}
+          onBlur={() => stage.current?.hold(false)}
         />
       </div>
     </Dialog>
@@ -171,13 +180,11 @@ function KeepButton({ masked, stage, onFailure }: KeepProps) {
 }
 
 function stateOf(stage: MaskStage): string {
-  const { data, width, height } = stage.mask;
-  let sum = 0;
-  for (const value of data) sum += value;
+  const { width, height } = stage.mask;
   return t("{{width}} x {{height}} pixels, {{percent}} masked, shown at {{zoom}}", {
     width,
     height,
-    percent: percent(sum / 255 / data.length, 1),
+    percent: percent(stage.share, 1),
     zoom: percent(stage.zoom),
   });
 }

@@ -42,7 +42,10 @@ export class MaskStage {
   #colours: raster.Colours | null = null;
   /** While a stroke goes on: the mask before it, where the pointer was, what has changed. */
   #stroke: { before: raster.Mask; last: { x: number; y: number }; part: raster.Part } | null = null;
-  #pinch: { distance: number } | null = null;
+  #pinch: { distance: number; x: number; y: number } | null = null;
+  /** While it is held, the picture is moved instead of painted. */
+  #held = false;
+  #share: number | null = null;
   /** Where the brush is that keys move, in the picture. */
   #place: { x: number; y: number };
 
@@ -67,6 +70,8 @@ export class MaskStage {
     this.#layer.add(new Konva.Image({ image: this.#drawn, opacity: OPACITY }));
     this.#ring = new Konva.Circle({ radius: 1, strokeWidth: 1.5, strokeScaleEnabled: false });
     this.#ring.stroke("#ffffff");
+    // A white line alone would not be seen on a white picture.
+    this.#ring.shadowColor("#000000").shadowBlur(2).visible(false);
     this.#layer.add(this.#ring);
     this.#stage.add(this.#layer);
     this.#hear();
@@ -76,6 +81,21 @@ export class MaskStage {
 
   get zoom(): number {
     return this.#stage.scaleX();
+  }
+
+  /** How much of the picture is masked, from 0 to 1; while a stroke goes on, as before it. */
+  get share(): number {
+    if (this.#share !== null) return this.#share;
+    let sum = 0;
+    for (const value of this.mask.data) sum += value;
+    this.#share = sum / 255 / this.mask.data.length;
+    return this.#share;
+  }
+
+  /** Whether the picture is moved by any tool, as with the hand. */
+  hold(held: boolean): void {
+    this.#held = held;
+    this.#options.container.classList.toggle("held", held);
   }
 
   destroy(): void {
@@ -116,6 +136,7 @@ export class MaskStage {
     const before = { ...this.mask, data: this.mask.data.slice() };
     const part = act(this.mask);
     this.history.record(before, part);
+    this.#share = null;
     this.redraw(part);
   }
 
@@ -168,7 +189,9 @@ export class MaskStage {
   }
 
   #redrawn(part: raster.Part | null): void {
-    if (part !== null) this.redraw(part);
+    if (part === null) return;
+    this.#share = null;
+    this.redraw(part);
   }
 
   #middle(): { x: number; y: number } {
@@ -230,7 +253,17 @@ export class MaskStage {
     if (this.#stroke === null) return;
     this.history.record(this.#stroke.before, this.#stroke.part);
     this.#stroke = null;
+    this.#share = null;
     this.#options.onChange();
+  }
+
+  /** Takes back the stroke that goes on. */
+  #giveUp(): void {
+    if (this.#stroke === null) return;
+    const { before, part } = this.#stroke;
+    this.#stroke = null;
+    raster.put(this.mask, part, raster.taken(before, part));
+    this.redraw(part);
   }
 
   #hear(): void {
@@ -238,7 +271,9 @@ export class MaskStage {
     let hand = false;
     stage.on("pointerdown", ({ evt }) => {
       const at = stage.getRelativePointerPosition();
-      hand = evt.button === 1 || this.#options.choices().tool === "hand";
+      hand = evt.button === 1 || this.#held || this.#options.choices().tool === "hand";
+      // A stroke may leave the picture's edge and come back.
+      if (evt.pointerType !== "touch") stage.content.setPointerCapture(evt.pointerId);
       if (hand) stage.startDrag();
       else if (at !== null && evt.button === 0 && this.#pinch === null) this.#begin(at);
     });
@@ -249,7 +284,7 @@ export class MaskStage {
       this.#showRing(at);
       if (!hand) this.#continue(at);
     });
-    stage.on("pointerup pointerleave", () => {
+    stage.on("pointerup pointercancel lostpointercapture", () => {
       hand = false;
       this.#end();
     });
@@ -259,22 +294,31 @@ export class MaskStage {
       this.zoomBy(Math.exp(-evt.deltaY / 400), stage.getPointerPosition() ?? undefined);
     });
     stage.on("touchmove", ({ evt }) => {
-      const [one, other] = evt.touches;
-      if (one === undefined || other === undefined) return;
+      if (evt.touches.length < 2) return;
       evt.preventDefault();
-      this.#end();
-      const distance = Math.hypot(one.clientX - other.clientX, one.clientY - other.clientY);
-      const box = this.#options.container.getBoundingClientRect();
-      const at = {
-        x: (one.clientX + other.clientX) / 2 - box.left,
-        y: (one.clientY + other.clientY) / 2 - box.top,
-      };
-      if (this.#pinch !== null) this.zoomBy(distance / this.#pinch.distance, at);
-      this.#pinch = { distance };
+      this.#pinchTo(evt.touches);
     });
     stage.on("touchend touchcancel", () => {
       this.#pinch = null;
     });
+  }
+
+  /** Two fingers move and zoom the picture; what the first of them began to paint is taken back. */
+  #pinchTo([one, other]: TouchList): void {
+    if (one === undefined || other === undefined) return;
+    this.#giveUp();
+    const box = this.#options.container.getBoundingClientRect();
+    const now = {
+      distance: Math.hypot(one.clientX - other.clientX, one.clientY - other.clientY),
+      x: (one.clientX + other.clientX) / 2 - box.left,
+      y: (one.clientY + other.clientY) / 2 - box.top,
+    };
+    const before = this.#pinch;
+    this.#pinch = now;
+    if (before === null) return;
+    const { x, y } = this.#stage.position();
+    this.#stage.position({ x: x + now.x - before.x, y: y + now.y - before.y });
+    this.zoomBy(now.distance / before.distance, now);
   }
 }
 

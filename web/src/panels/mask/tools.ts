@@ -14,7 +14,10 @@ export const TOOLS: readonly [Tool, string, typeof Brush, string][] = [
 /** Of a brush, in pixels of the picture. */
 export const LARGEST = 512;
 
-/** Keys of the picture; whatever is not one of them is left alone. */
+/**
+ * Keys of the picture, which act among its tools, too, where those have no use for them. Whatever
+ * is not one of them is left alone.
+ */
 export function hear(
   event: KeyboardEvent,
   stage: MaskStage | null,
@@ -22,6 +25,8 @@ export function hear(
   choose: (changed: Partial<Choices>) => void,
 ): void {
   if (stage === null) return;
+  const onPicture =
+    event.target instanceof HTMLElement && event.target.getAttribute("role") === "application";
   const reach = Math.max(1, Math.round(choices.size / 4));
   const steps: Readonly<Record<string, readonly [number, number]>> = {
     ArrowLeft: [-reach, 0],
@@ -29,7 +34,7 @@ export function hear(
     ArrowUp: [0, -reach],
     ArrowDown: [0, reach],
   };
-  const step = steps[event.key];
+  const step = onPicture ? steps[event.key] : undefined;
   const letter = event.key.toLowerCase();
   const tool = TOOLS.find(([, , , key]) => key.toLowerCase() === letter);
   const isCommand = event.ctrlKey || event.metaKey;
@@ -37,7 +42,8 @@ export function hear(
   else if (isCommand && letter === "y") stage.redo();
   else if (isCommand) return;
   else if (step !== undefined) stage.step(step[0], step[1], event.shiftKey);
-  else if (event.key === "Enter" || event.key === " ") stage.act();
+  else if (event.key === "Enter" && onPicture) stage.act();
+  else if (event.key === " " && onPicture) stage.hold(true);
   else if (event.key === "[") choose({ size: Math.max(1, Math.round(choices.size / 1.25)) });
   else if (event.key === "]") {
     choose({ size: Math.min(LARGEST, Math.round(choices.size * 1.25) + 1) });
