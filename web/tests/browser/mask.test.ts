@@ -82,7 +82,8 @@ test("a mask is painted by pointer and by keys, kept, and read by the node", asy
   await page.context().close();
 });
 
-test("its keys act among its tools, a stroke may leave the picture, Space moves it, a pinch paints nothing", async () => {
+/** The mask of a picture of two colours, open. */
+async function openHalves() {
   const page = await openPage(studio, undefined, { hasTouch: true });
   await dropFile(page, { name: "halves.png", type: "image/png", content: await halves(page) });
   await page.getByRole("group", { name: "Load Image", exact: true }).waitFor();
@@ -91,13 +92,16 @@ test("its keys act among its tools, a stroke may leave the picture, Space moves 
   await page.keyboard.press("Enter");
   await page.getByText(/96 x 64 pixels/).waitFor();
   const state = () => page.locator(".mask-state").textContent();
-  const untouched = await state();
   const masked = async () => Number(/([\d.]+)\s*% masked/.exec((await state()) ?? "")?.[1]);
   const stage = page.getByRole("application", { name: /^The picture/ });
   const box = await stage.boundingBox();
   if (box === null) throw new Error("the picture is not on the screen");
   const middle = { x: box.x + box.width / 2, y: box.y + box.height / 2 };
+  return { page, state, masked, middle, below: box.y + box.height + 20 };
+}
 
+test("its keys act among its tools, and a stroke may leave the picture", async () => {
+  const { page, masked, middle, below } = await openHalves();
   // The picture has the focus at once; its keys act from the tools as well.
   await page.keyboard.press("i");
   await expect.poll(masked).toBe(100);
@@ -111,21 +115,26 @@ test("its keys act among its tools, a stroke may leave the picture, Space moves 
   // Out over the edge and in again farther on, in one stroke.
   await page.mouse.move(middle.x - 100, middle.y);
   await page.mouse.down();
-  await page.mouse.move(middle.x - 100, box.y + box.height + 20, { steps: 4 });
-  await page.mouse.move(middle.x + 100, box.y + box.height + 20, { steps: 2 });
+  await page.mouse.move(middle.x - 100, below, { steps: 4 });
+  await page.mouse.move(middle.x + 100, below, { steps: 2 });
   await page.mouse.up();
   const down = await masked();
   await page.keyboard.press("Control+z");
   await page.mouse.move(middle.x - 100, middle.y);
   await page.mouse.down();
-  await page.mouse.move(middle.x - 100, box.y + box.height + 20, { steps: 4 });
-  await page.mouse.move(middle.x + 100, box.y + box.height + 20, { steps: 2 });
+  await page.mouse.move(middle.x - 100, below, { steps: 4 });
+  await page.mouse.move(middle.x + 100, below, { steps: 2 });
   await page.mouse.move(middle.x + 100, middle.y, { steps: 4 });
   await page.mouse.up();
   expect(await masked()).toBeGreaterThan(down);
   await page.keyboard.press("Control+z");
-  await expect.poll(state).toBe(untouched);
+  await expect.poll(masked).toBe(0);
+  await page.context().close();
+});
 
+test("Space moves the picture, and a pinch zooms it, without painting", async () => {
+  const { page, state, masked, middle } = await openHalves();
+  const untouched = await state();
   await page.keyboard.down("Space");
   await page.mouse.move(middle.x, middle.y);
   await page.mouse.down();
