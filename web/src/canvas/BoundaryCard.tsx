@@ -8,12 +8,14 @@ import { shapeOf } from "../state/nodes/shape";
 import { useActive } from "../state/studio";
 import { t } from "../words/words";
 import type { FlowNode } from "./flow";
+import { useMeasured } from "./measured";
 import { useRoving } from "./roving";
 import "./subgraphs.css";
 
 export const BoundaryCard = memo(function BoundaryCard({ id, selected }: NodeProps<FlowNode>) {
   const node = useActive((tab) => tab.graph.nodes[id]);
   const roving = useRoving(id);
+  useMeasured(id);
   if (node === undefined) return null;
   const isInputs = id === INPUTS;
   const shape = shapeOf(node, undefined, false);

@@ -1,6 +1,5 @@
 /** A folded frame: one box, with a row for every wire that enters or leaves it. */
-import { Handle, type NodeProps, Position, useUpdateNodeInternals } from "@xyflow/react";
-import { useEffect } from "react";
+import { Handle, type NodeProps, Position } from "@xyflow/react";
 import { frameState } from "../document/frames";
 import { MODE } from "../document/graph";
 import { frameColour } from "../state/nodes/colours";
@@ -10,14 +9,13 @@ import { useActive } from "../state/studio";
 import { t } from "../words/words";
 import { type FlowNode, FOLD } from "./flow";
 import { FrameTitle, FrameTools, useMovedFrame } from "./Groups";
+import { useMeasured } from "./measured";
 
 export function FoldCard({ id }: NodeProps<FlowNode>) {
   const key = id.slice(FOLD.length);
   const graph = useActive((tab) => tab.graph);
   const moving = useMovedFrame(key);
-  // It comes later than its node: only now are there sockets to be measured.
-  const measure = useUpdateNodeInternals();
-  useEffect(() => measure(id), [measure, id]);
+  useMeasured(id);
   const fold = foldingOf(graph).folds.find((each) => each.group.key === key);
   if (fold === undefined) return null;
   const { group, width, height, count } = fold;

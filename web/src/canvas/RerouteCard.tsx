@@ -7,12 +7,14 @@ import { shapeFor, TITLE } from "../state/nodes/shape";
 import { useActive } from "../state/studio";
 import { t } from "../words/words";
 import type { FlowNode } from "./flow";
+import { useMeasured } from "./measured";
 import { useRoving } from "./roving";
 
 export const RerouteCard = memo(function RerouteCard({ id, selected }: NodeProps<FlowNode>) {
   const node = useActive((tab) => tab.graph.nodes[id]);
   const type = useActive((tab) => passedType(tab.graph, id));
   const roving = useRoving(id);
+  useMeasured(id);
   if (node === undefined) return null;
   const { width, height, inputs } = shapeFor(node, undefined, false);
   const style = { "--colour": colourOf(type) } as React.CSSProperties;

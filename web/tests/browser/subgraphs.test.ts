@@ -66,6 +66,8 @@ test("a selection becomes a subgraph, is gone into, shows a widget outside, and 
   await goIn();
   await crumbs().getByText("Text to image").waitFor();
   expect(await page.locator(".card").count()).toBe(4);
+  // Those that cross the border among them.
+  await expect.poll(() => page.locator(".canvas .react-flow__edge-path").count()).toBe(7);
   await title("KSampler").click();
   await inspector().getByRole("button", { name: "steps", exact: true }).click();
   await expect.poll(() => node("Inputs").getByText("steps").count()).toBe(1);
