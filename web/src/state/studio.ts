@@ -15,6 +15,7 @@ import {
 import type { Json } from "../document/json";
 import { levelAt, livingPath, type Path, promptId, ROOT } from "../document/levels";
 import { close, EMPTY_LOG, type Log, record, redo, undo } from "../document/log";
+import { withNames } from "../document/named";
 import { isNote } from "../document/notes";
 import { readGraph } from "../document/read";
 import { t } from "../words/words";
@@ -166,7 +167,7 @@ export function undoEdit(): void {
   changeActive((tab) => {
     const where = tab.log.done.at(-1)?.path ?? tab.level;
     const { graph, log } = undo({ graph: tab.workflow, log: tab.log });
-    return showing({ ...tab, workflow: graph, log }, where);
+    return showing(withNamesIn({ ...tab, workflow: graph, log }), where);
   });
 }
 
@@ -174,7 +175,7 @@ export function redoEdit(): void {
   changeActive((tab) => {
     const where = tab.log.undone.at(-1)?.path ?? tab.level;
     const { graph, log } = redo({ graph: tab.workflow, log: tab.log });
-    return showing({ ...tab, workflow: graph, log }, where);
+    return showing(withNamesIn({ ...tab, workflow: graph, log }), where);
   });
 }
 
@@ -249,8 +250,23 @@ export function openWorkflow(value: Json, opened: Opened): string {
   return id;
 }
 
+/** Values of nodes that the catalog did not know when they were read are called by their names. */
+function withNamesIn(tab: Tab): Tab {
+  const workflow = withNames(tab.workflow, layout);
+  if (workflow === tab.workflow) return tab;
+  const kept = tab.kept === tab.workflow ? workflow : tab.kept;
+  return { ...tab, workflow, kept, graph: levelAt(workflow, tab.level) };
+}
+
+/** From now on these are the classes that the server has. */
+export function setCatalog(catalog: Catalog): void {
+  useStudio.setState({ catalog });
+  useStudio.setState(({ tabs }) => ({ tabs: tabs.map(withNamesIn) }));
+}
+
 /** Shows a tab, after those that are open. */
-export function putTab(tab: Tab): void {
+export function putTab(opened: Tab): void {
+  const tab = withNamesIn(opened);
   useStudio.setState((state) => ({
     tabs: [...state.tabs.filter((each) => each !== NOTHING && each.id !== tab.id), tab],
     active: tab.id,

@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { beforeEach, describe, expect, test } from "vitest";
 import type { SavedFile } from "../../src/api/library";
+import type { NodeSchema } from "../../src/api/types";
 import { moveNodes, removeNodes, setValue } from "../../src/document/edit";
 import { parseJson } from "../../src/document/json";
 import { EMPTY_LOG, record, undo } from "../../src/document/log";
@@ -15,7 +16,15 @@ import { noteClosed, useClosed } from "../../src/state/files/closed";
 import { lastPart, nameOf, pathOf } from "../../src/state/files/paths";
 import { moveTab, stepTab } from "../../src/state/files/tabs";
 import { foldersOf } from "../../src/state/files/workflows";
-import { blankTab, useStudio } from "../../src/state/studio";
+import {
+  activeTab,
+  blankTab,
+  edit,
+  openWorkflow,
+  setCatalog,
+  undoEdit,
+  useStudio,
+} from "../../src/state/studio";
 import { ago } from "../../src/words/format";
 
 const path = resolve(import.meta.dirname, "../../workflows/text_to_image.json");
@@ -137,4 +146,20 @@ test.each([
   [86_400_000, "yesterday"],
 ])("%i milliseconds are %s", (passed, words) => {
   expect(ago(1_000_000_000, 1_000_000_000 + passed)).toBe(words);
+});
+
+describe("a catalog that comes to know a class", () => {
+  test("finds its values by name, in a document that was edited", () => {
+    const node = { id: 1, type: "Future", pos: [0, 0], widgets_values: [42] };
+    useStudio.setState({ tabs: [], catalog: {} });
+    openWorkflow({ nodes: [node], links: [], version: 0.4 }, { name: "of others" });
+    edit("Move", (draft) => moveNodes(draft, { 1: { x: 8, y: 8 } }));
+    expect(activeTab().graph.nodes["1"]?.values).toEqual({ "#0": 42 });
+    const count = { name: "count", type: "INT", section: "required", choices: null, options: {} };
+    const known = { class_type: "Future", python_module: "pack", inputs: [count], outputs: [] };
+    setCatalog({ Future: known as unknown as NodeSchema });
+    expect(activeTab().graph.nodes["1"]?.values).toEqual({ count: 42 });
+    undoEdit();
+    expect(activeTab().graph.nodes["1"]?.values).toEqual({ count: 42 });
+  });
 });

@@ -1,8 +1,7 @@
 /** Opening and saving: files dropped or chosen, what is embedded in them, and the server's folder. */
 import type { Point } from "../../document/graph";
 import { type Json, parseJson, writeJson } from "../../document/json";
-import { graphsOf, levelAt } from "../../document/levels";
-import { kindOf, NotAWorkflow, readGraph } from "../../document/read";
+import { kindOf, NotAWorkflow } from "../../document/read";
 import { writeGraph } from "../../document/write";
 import { t } from "../../words/words";
 import { add, change } from "../editing/actions";
@@ -10,7 +9,7 @@ import { loadExtensions, useExtensions, withPluginWidgets } from "../extensions"
 import { withPrimitive } from "../nodes/primitive";
 import { refreshJobs } from "../runs/running";
 import { client } from "../server";
-import { activeTab, layout, openWorkflow, schemaOf, select, type Tab, useStudio } from "../studio";
+import { activeTab, openWorkflow, schemaOf, select, setCatalog } from "../studio";
 import { tell, tellError } from "../view";
 
 export async function openDefault(): Promise<void> {
@@ -92,21 +91,7 @@ export async function refreshCatalog(): Promise<void> {
   const [listed] = await Promise.all([client.catalog(), loadExtensions()]);
   reads += 1;
   const catalog = withPrimitive(withPluginWidgets(listed, useExtensions.getState().declared));
-  useStudio.setState({ catalog });
-  useStudio.setState(({ tabs }) => ({ tabs: tabs.map(renamed) }));
-
-  /** Nodes that the catalog did not know are read again by their names. */
-  function renamed(tab: Tab): Tab {
-    const unknown = graphsOf(tab.workflow).some(({ nodes }) =>
-      Object.values(nodes).some(
-        (each) => each.slots.some((name) => name.startsWith("#")) && each.type in catalog,
-      ),
-    );
-    if (!unknown || tab.log.done.length > 0) return tab;
-    const workflow = readGraph(writeGraph(tab.workflow), layout);
-    const kept = tab.workflow === tab.kept ? workflow : tab.kept;
-    return { ...tab, workflow, kept, graph: levelAt(workflow, tab.level) };
-  }
+  setCatalog(catalog);
 }
 
 /** Hands the open document out as a file. */
