@@ -117,6 +117,28 @@ test("a file that others changed is not replaced without a word", async () => {
   await expect.poll(() => banner.count()).toBe(0);
 });
 
+test("what is saved again before the first save is answered is no conflict with itself", async () => {
+  const name = `twice ${Date.now()}`;
+  await write("one");
+  await saveAs(name);
+  const held: (() => void)[] = [];
+  await page.route("**/userdata/**", async (route) => {
+    if (route.request().method() === "POST" && held.length === 0) {
+      await new Promise<void>((done) => held.push(done));
+    }
+    await route.continue();
+  });
+  await prompt().fill("two");
+  await page.keyboard.press("Control+s");
+  await expect.poll(() => held.length).toBe(1);
+  await prompt().fill("three");
+  await page.keyboard.press("Control+s");
+  for (const done of held) done();
+  await expect.poll(() => said(name)).toContain("three");
+  await expect.poll(() => page.locator(".tab.active .dot").count()).toBe(0);
+  expect(await page.getByRole("alert").filter({ hasText: "another window" }).count()).toBe(0);
+});
+
 test("a name that is taken is asked about, and earlier versions are taken up again", async () => {
   const name = `versions ${Date.now()}`;
   await write("the first");

@@ -33,13 +33,29 @@ function textOf(workflow: Tab["workflow"]): string {
 /** Saves the open document; asks for a name where it has none. False where one gave up. */
 export async function save(as = false): Promise<boolean> {
   const tab = activeTab();
+  const { path } = tab;
   try {
-    return tab.path === null || as
+    return path === null || as
       ? await saveAs(tab, suggestedFor(tab))
-      : await saveOver(tab, tab.path);
+      : await inTurn(tab, (now) => saveOver(now, path));
   } catch (error) {
     tellWhy(error);
     return false;
+  }
+}
+
+const turns = new Map<string, Promise<boolean>>();
+
+/** Saves of one document follow each other: each knows what the one before it has left there. */
+async function inTurn(tab: Tab, save: (now: Tab) => Promise<boolean>): Promise<boolean> {
+  const before = turns.get(tab.id) ?? Promise.resolve(true);
+  const follow = () => save(useStudio.getState().tabs.find(({ id }) => id === tab.id) ?? tab);
+  const mine = before.then(follow, follow);
+  turns.set(tab.id, mine);
+  try {
+    return await mine;
+  } finally {
+    if (turns.get(tab.id) === mine) turns.delete(tab.id);
   }
 }
 
