@@ -144,8 +144,20 @@ export function edit(
   change: (draft: Draft, workflow: Workflow) => void,
   thread?: string,
 ): void {
-  changeActive((tab) => {
-    const { level } = tab;
+  editAt(activeTab(), label, change, thread);
+}
+
+/** A place in an open document, which need not be the one shown by the time something arrives. */
+export type Place = Pick<Tab, "id" | "level">;
+
+/** An edit of a document that may no longer be shown; what is shown stays. */
+export function editAt(
+  { id, level }: Place,
+  label: string,
+  change: (draft: Draft, workflow: Workflow) => void,
+  thread?: string,
+): void {
+  changeTab(id, (tab) => {
     const recorded = record(
       { graph: tab.workflow, log: tab.log },
       label,
@@ -153,8 +165,20 @@ export function edit(
       thread ?? null,
       level,
     );
-    return showing({ ...tab, workflow: recorded.graph, log: recorded.log }, level);
+    return showing({ ...tab, workflow: recorded.graph, log: recorded.log }, tab.level);
   });
+}
+
+/** The graph of a place; undefined where the document was closed or the subgraph is gone. */
+export function graphAt({ id, level }: Place): Graph | undefined {
+  const tab = tabOf(id);
+  if (tab === undefined) return undefined;
+  if (livingPath(tab.workflow, level).length < level.length) return undefined;
+  return levelAt(tab.workflow, level);
+}
+
+export function tabOf(id: string): Tab | undefined {
+  return useStudio.getState().tabs.find((each) => each.id === id);
 }
 
 /** The typing or dragging that went on is over. */

@@ -33,7 +33,16 @@ import {
 } from "../nodes/shape";
 import { convertersFor, feeds, refusal } from "../nodes/sockets";
 import { isWidget, layoutOf, newNode } from "../nodes/widgets";
-import { activeTab, edit, schemaOf, select, useStudio } from "../studio";
+import {
+  activeTab,
+  edit,
+  editAt,
+  graphAt,
+  type Place,
+  schemaOf,
+  select,
+  useStudio,
+} from "../studio";
 import { countUse, tell } from "../view";
 import { refusalToHold } from "./levels";
 import { withPort } from "./newPort";
@@ -213,9 +222,22 @@ function wireTo(key: string, socket: string, pulled: Pulled): Wire {
 }
 
 export function change(node: string, name: string, value: Json, thread?: string): void {
-  const { graph } = activeTab();
-  const schema = schemaOf(graph.nodes[node]?.type ?? "");
-  edit(
+  changeAt(activeTab(), node, name, value, thread);
+}
+
+/** Where a value arrives late, its document may no longer be shown. */
+export function changeAt(
+  place: Place,
+  node: string,
+  name: string,
+  value: Json,
+  thread?: string,
+): void {
+  const found = graphAt(place)?.nodes[node];
+  if (found === undefined) return;
+  const schema = schemaOf(found.type);
+  editAt(
+    place,
     t("Change {{name}}", { name }),
     (draft) => {
       setValue(draft, node, name, value, schema === undefined ? [] : layoutOf(schema));

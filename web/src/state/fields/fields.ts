@@ -41,7 +41,7 @@ export function useField(node: GraphNode, schema: NodeSchema | undefined, given:
   const id = useActive((each) => promptIdOf(each, node.key));
   const place = seedPlace(tab, id, input.name);
   const used = useSeeds((seeds) => (control === null ? undefined : seeds[place]));
-  const media = useMedia(tab, node, input);
+  const media = useMedia(uploadPlace(tab, id, input.name), node, input);
   const picture = useStudio(({ tabs, active, catalog }) => {
     if (!/BOUNDING|POINT/.test(input.type) && !/boxes|points/.test(String(input.options.display))) {
       return null;
@@ -76,11 +76,9 @@ export function useField(node: GraphNode, schema: NodeSchema | undefined, given:
   };
 }
 
-function useMedia(tab: string, node: GraphNode, input: InputSchema) {
+function useMedia(place: string, node: GraphNode, input: InputSchema) {
   const kind = mediaOf(input);
-  const upload = useUploads((all) =>
-    kind === null ? undefined : all[uploadPlace(tab, node.key, input.name)],
-  );
+  const upload = useUploads((all) => (kind === null ? undefined : all[place]));
   if (kind === null) return undefined;
   return {
     kind,

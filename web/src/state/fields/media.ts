@@ -3,12 +3,13 @@ import { create } from "zustand";
 import { Refused } from "../../api/transport";
 import type { InputSchema } from "../../api/types";
 import { bring } from "../../api/upload";
+import { promptId } from "../../document/levels";
 import { bytesOf } from "../../words/format";
 import { t } from "../../words/words";
-import { change } from "../editing/actions";
+import { changeAt } from "../editing/actions";
 import { refreshCatalog } from "../files/files";
 import { inputsOf } from "../nodes/inputs";
-import { activeTab, endThread, schemaOf } from "../studio";
+import { activeTab, schemaOf } from "../studio";
 import { wordsOf } from "../view";
 import { mediaOf, namedValue, placeOfValues } from "./fileValue";
 import type { MediaKind } from "./mediaTypes";
@@ -24,17 +25,21 @@ export const useUploads = create<Readonly<Record<string, Upload>>>(() => ({}));
 
 const IDLE: Upload = { progress: null, error: null, stop: () => undefined };
 
+/** `node` as prompts call it: levels have nodes of the same key. */
 export function uploadPlace(tab: string, node: string, input: string): string {
   return `${tab}/${node}/${input}`;
 }
 
 export async function bringFile(node: string, input: InputSchema, file: File): Promise<void> {
-  const tab = activeTab().id;
-  const place = uploadPlace(tab, node, input.name);
+  const { id, level } = activeTab();
+  const place = uploadPlace(id, promptId(level, node), input.name);
   const note = (said: Partial<Upload>) =>
     useUploads.setState((all) => ({ [place]: { ...(all[place] ?? IDLE), ...said } }));
+  // A second file for the same field is the one that is wanted.
+  useUploads.getState()[place]?.stop();
   const giveUp = new AbortController();
-  note({ progress: 0, error: null, stop: () => giveUp.abort() });
+  const stop = () => giveUp.abort();
+  note({ progress: 0, error: null, stop });
   try {
     const brought = await bring(file, {
       signal: giveUp.signal,
@@ -42,12 +47,11 @@ export async function bringFile(node: string, input: InputSchema, file: File): P
     });
     await refreshCatalog();
     note({ progress: null });
-    // The node may be gone, or another document be open, by the time a large file has arrived.
-    if (activeTab().id !== tab || !(node in activeTab().graph.nodes)) return;
-    change(node, input.name, namedValue(brought, placeOfValues(input)));
-    endThread();
+    // Another document may be shown, or the node be gone, by the time a large file has arrived.
+    changeAt({ id, level }, node, input.name, namedValue(brought, placeOfValues(input)));
   } catch (error) {
     const abandoned = error instanceof DOMException && error.name === "AbortError";
+    if (giveUp.signal.aborted && useUploads.getState()[place]?.stop !== stop) return;
     note({ progress: null, error: abandoned ? null : wordsFor(error, file) });
   }
 }

@@ -1,5 +1,6 @@
 /** Before a run: every number that asks for it gets its next value, on all levels of the document. */
 import { create } from "mutative";
+import type { Catalog } from "../../api/catalog";
 import type { InputSchema } from "../../api/types";
 import { setValue } from "../../document/edit";
 import { type Definition, type GraphNode, subgraphOf, type Workflow } from "../../document/graph";
@@ -8,8 +9,9 @@ import type { Json } from "../../document/json";
 import { graphsOf } from "../../document/levels";
 import { portsOf } from "../../document/ports";
 import { inputsOf } from "../nodes/inputs";
+import { catalogWith } from "../nodes/subgraphSchema";
 import { controlOf, layoutOf, standingOf } from "../nodes/widgets";
-import { activeTab, edit, schemaOf } from "../studio";
+import { activeTab, editAt, type Tab, useStudio } from "../studio";
 
 /** A hostile file may hold a subgraph in itself. */
 const DEEPEST = 64;
@@ -22,47 +24,58 @@ interface Roll {
   value: Json;
 }
 
-/** Rolls what asks for it in the open document. */
-export function rollSeeds(): void {
-  const rolls = rollsIn(activeTab().workflow);
+/** Rolls what asks for it in a document: the one shown, where no other is named. */
+export function rollSeeds(tab: Tab = activeTab()): void {
+  const catalog = catalogOf(tab.workflow);
+  const rolls = rollsIn(tab.workflow, catalog);
   if (rolls.length === 0) return;
-  edit("Roll the seed", (_, draft) => put(draft, rolls), "roll the seeds");
+  editAt(tab, "Roll the seed", (_, draft) => put(draft, rolls, catalog), "roll the seeds");
 }
 
 /** The document as the next run will find it: the open one stays as it is. */
 export function asWillRun(workflow: Workflow): Workflow {
-  const rolls = rollsIn(workflow);
+  const catalog = catalogOf(workflow);
+  const rolls = rollsIn(workflow, catalog);
   if (rolls.length === 0) return workflow;
   // The library's own types recurse without end into JSON.
-  const change = (draft: object) => put(draft as Workflow, rolls);
+  const change = (draft: object) => put(draft as Workflow, rolls, catalog);
   return create(workflow as object, change) as Workflow;
 }
 
-function rollsIn(workflow: Workflow): Roll[] {
+/** The nodes that a document knows: its own subgraphs, too, shown or not. */
+function catalogOf(workflow: Workflow): Catalog {
+  return catalogWith(workflow, useStudio.getState().catalog);
+}
+
+function rollsIn(workflow: Workflow, catalog: Catalog): Roll[] {
   return graphsOf(workflow).flatMap(({ nodes }, graph) =>
     Object.values(nodes).flatMap((node) =>
-      rollsOf(workflow, node).map((each): Roll => ({ graph, node: node.key, ...each })),
+      rollsOf(workflow, catalog, node).map((each): Roll => ({ graph, node: node.key, ...each })),
     ),
   );
 }
 
-function put(draft: Workflow, rolls: readonly Roll[]): void {
+function put(draft: Workflow, rolls: readonly Roll[], catalog: Catalog): void {
   const graphs = graphsOf(draft);
   for (const { graph, node, name, value } of rolls) {
     const found = graphs[graph];
-    const schema = schemaOf(found?.nodes[node]?.type ?? "");
+    const schema = catalog[found?.nodes[node]?.type ?? ""];
     if (found === undefined || schema === undefined) continue;
     setValue(found, node, name, value, layoutOf(schema));
   }
 }
 
-function rollsOf(workflow: Workflow, node: GraphNode): { name: string; value: Json }[] {
-  const schema = schemaOf(node.type);
+function rollsOf(
+  workflow: Workflow,
+  catalog: Catalog,
+  node: GraphNode,
+): { name: string; value: Json }[] {
+  const schema = catalog[node.type];
   if (schema === undefined) return [];
   return inputsOf(schema, node).flatMap((input) => {
     const { name } = input;
     if (node.inputs.some((each) => each.name === name && each.link !== null)) return [];
-    const control = controlFor(workflow, node, input);
+    const control = controlFor(workflow, catalog, node, input);
     if (control === null) return [];
     const { min, max } = input.options;
     const value = rolled(node.values[name] ?? standingOf(input), control, { min, max });
@@ -73,22 +86,23 @@ function rollsOf(workflow: Workflow, node: GraphNode): { name: string; value: Js
 /** What is done to an input's value before a run; for an instance, what the widget inside says. */
 function controlFor(
   workflow: Workflow,
+  catalog: Catalog,
   node: GraphNode,
   input: InputSchema,
   depth = 0,
 ): Json | null {
   const definition = subgraphOf(workflow.definitions, node.type);
-  const schema = schemaOf(node.type);
+  const schema = catalog[node.type];
   if (definition === undefined) {
     const control = schema === undefined ? null : controlOf(schema, input);
     return control === null ? null : (node.values[control] ?? "fixed");
   }
   const inner = widgetBehind(workflow, definition, input.name);
   const target = definition.graph.nodes[inner?.node ?? ""];
-  const within = schemaOf(target?.type ?? "");
+  const within = catalog[target?.type ?? ""];
   const fed = within?.inputs.find((each) => each.name === inner?.widget);
   if (target === undefined || fed === undefined || depth > DEEPEST) return null;
-  return controlFor(workflow, target, fed, depth + 1);
+  return controlFor(workflow, catalog, target, fed, depth + 1);
 }
 
 function widgetBehind(workflow: Workflow, definition: Definition, name: string): Inner | undefined {

@@ -11,7 +11,7 @@ import { rollSeeds } from "../fields/rolling";
 import { noteSeeds } from "../fields/seeds";
 import { client, clientId } from "../server";
 import { setting } from "../settings";
-import { activeTab, type Tab } from "../studio";
+import { activeTab, type Tab, tabOf } from "../studio";
 import { tell, tellError, useView } from "../view";
 import { checkAgain, noteChecked } from "./checking";
 import { partOf } from "./part";
@@ -31,6 +31,8 @@ interface RunOptions {
   count?: number;
   /** Leave the seeds as they are: what runs by itself must come to rest. */
   keepSeeds?: boolean;
+  /** Which document; the one shown when Run is pressed, where it is not said. */
+  tab?: string;
 }
 
 /** What the user has chosen for the next runs, until the page is left. */
@@ -41,11 +43,15 @@ let turn: Promise<void> = Promise.resolve();
 
 /** Rolls the seeds that ask for it, then hands the document in: the seed one sees is the one used. */
 export function run(options: RunOptions = {}): Promise<void> {
-  turn = turn.then(() => handIn(options));
+  // Its turn may come, or its batch go on, when another document is shown.
+  const tab = options.tab ?? activeTab().id;
+  turn = turn.then(() => handIn({ ...options, tab }));
   return turn;
 }
 
-async function handIn(options: RunOptions): Promise<void> {
+type Named = RunOptions & { tab: string };
+
+async function handIn(options: Named): Promise<void> {
   if (useRuns.getState().connection !== "open") {
     tell(
       t(
@@ -68,9 +74,11 @@ async function handIn(options: RunOptions): Promise<void> {
 }
 
 /** Whether it was handed in; where not, what is wrong is shown. */
-async function submit({ front, targets, keepSeeds }: RunOptions): Promise<boolean> {
-  if (keepSeeds !== true) rollSeeds();
-  const tab = activeTab();
+async function submit({ tab: id, front, targets, keepSeeds }: Named): Promise<boolean> {
+  const before = tabOf(id);
+  if (before === undefined) return false;
+  if (keepSeeds !== true) rollSeeds(before);
+  const tab = tabOf(id) ?? before;
   const workflow = writeGraph(tab.workflow);
   let { prompt, report, plan } = await client.check(workflow);
   noteChecked(tab.id, { prompt, report, plan });
@@ -81,17 +89,16 @@ async function submit({ front, targets, keepSeeds }: RunOptions): Promise<boolea
     ({ prompt, report, plan } = await client.check(part.prompt, { targets: outputs }));
   }
   if (report.error !== null) {
-    useView.setState({ dock: "problems" });
-    if (targets !== undefined) tell(wholeSentence(report) ?? report.error.message);
+    sayRefusal(tab, wholeSentence(report) ?? report.error.message, targets !== undefined);
     return false;
   }
-  const id = crypto.randomUUID();
-  notePrompt(id, tab.id);
-  noteSubmitted(id, tab.workflow, plan);
+  const prompted = crypto.randomUUID();
+  notePrompt(prompted, tab.id);
+  noteSubmitted(prompted, tab.workflow, plan);
   noteSeeds(tab, prompt);
   await client.submit({
     client: clientId,
-    id,
+    id: prompted,
     prompt,
     workflow,
     ...(front === undefined ? {} : { front }),
@@ -99,6 +106,16 @@ async function submit({ front, targets, keepSeeds }: RunOptions): Promise<boolea
     about: { title: tab.name },
   });
   return true;
+}
+
+/** The list of problems is that of the document shown: what is wrong elsewhere is said. */
+function sayRefusal(tab: Tab, reason: string, isPart: boolean): void {
+  if (tab.id !== activeTab().id) {
+    tell(t("{{name}} was not run. {{reason}}", { name: tab.name, reason }));
+    return;
+  }
+  useView.setState({ dock: "problems" });
+  if (isPart) tell(reason);
 }
 
 let ranLast: unknown = null;
@@ -109,7 +126,7 @@ export function runOnChange(tab: Tab, plan: Plan): void {
   if (!setting("calotype.runOnChange") || plan.run === 0 || tab.workflow === ranLast) return;
   if (remaining > 0 || running !== null || sending) return;
   ranLast = tab.workflow;
-  void run({ count: 1, keepSeeds: true });
+  void run({ count: 1, keepSeeds: true, tab: tab.id });
 }
 
 /** Stops what runs; what has not begun is taken out of the queue. */
