@@ -150,13 +150,14 @@ export function edit(
 /** A place in an open document, which need not be the one shown by the time something arrives. */
 export type Place = Pick<Tab, "id" | "level">;
 
-/** An edit of a document that may no longer be shown; what is shown stays. */
+/** An edit of a document that may no longer be shown, what is shown stays; none where its level is gone. */
 export function editAt(
   { id, level }: Place,
   label: string,
   change: (draft: Draft, workflow: Workflow) => void,
   thread?: string,
 ): void {
+  if (graphAt({ id, level }) === undefined) return;
   changeTab(id, (tab) => {
     const recorded = record(
       { graph: tab.workflow, log: tab.log },

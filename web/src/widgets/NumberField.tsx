@@ -56,6 +56,15 @@ export function NumberField(props: Props) {
   /** A key began it: what it wrote is the number's beginning, and what follows goes on from it. */
   const begun = useRef(false);
   const { label, value, range, onChange, onDone } = props;
+  const finish = (text: string | null) => {
+    setTyping(null);
+    const read = text === null ? null : typedNumber(text, range, numberOf(value));
+    if (read !== null && read !== value) onChange(read);
+    onDone();
+  };
+  useLeft(() => {
+    if (typing !== null) finish(typing);
+  });
   if (typing === null) {
     const type = (text: string, isBegun = false) => {
       begun.current = isBegun;
@@ -63,12 +72,6 @@ export function NumberField(props: Props) {
     };
     return <Resting {...props} onType={type} byKey={byKey} />;
   }
-  const finish = (text: string | null) => {
-    setTyping(null);
-    const read = text === null ? null : typedNumber(text, range, numberOf(value));
-    if (read !== null && read !== value) onChange(read);
-    onDone();
-  };
   const limit = limitOf(typing, range, numberOf(value));
   return (
     <span className="typed">
@@ -104,6 +107,15 @@ export function NumberField(props: Props) {
       )}
     </span>
   );
+}
+
+/** Scrolled or zoomed out of sight, a field is gone without being left: what was typed counts. */
+function useLeft(leave: () => void): void {
+  const last = useRef(leave);
+  useEffect(() => {
+    last.current = leave;
+  });
+  useEffect(() => () => last.current(), []);
 }
 
 /** Whether a key is more than typing: a command of the editor, as in any other field. */

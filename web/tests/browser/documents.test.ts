@@ -2,7 +2,8 @@
 import type { Page } from "playwright-core";
 import { expect, test } from "vitest";
 import { eachPage } from "./eachPage";
-import { openPage, type Studio } from "./studio";
+import { PIXEL } from "./samples";
+import { dropFile, openPage, type Studio } from "./studio";
 
 let studio: Studio;
 let page: Page;
@@ -60,6 +61,58 @@ test("what is closed without saving comes back, with its undo", async () => {
   await page.locator(".canvas").focus();
   await page.keyboard.press("Control+z");
   await expect.poll(() => prompt().inputValue()).not.toBe("a lighthouse");
+});
+
+test("a number that is typed and goes out of sight counts, in the document where it was typed", async () => {
+  const sampler = () => page.getByRole("group", { name: "KSampler", exact: true });
+  await sampler().getByRole("spinbutton", { name: "steps", exact: true }).click();
+  await sampler().getByRole("textbox", { name: "steps", exact: true }).fill("7");
+  // From afar there are no fields.
+  const at = await sampler().locator(".card-title").boundingBox();
+  if (at === null) throw new Error("There is no sampler.");
+  await page.mouse.move(at.x + 20, at.y + 5);
+  for (let turn = 0; turn < 40 && (await page.locator(".card").count()) > 0; turn += 1) {
+    await page.mouse.wheel(0, 300);
+  }
+  await expect.poll(() => page.locator(".card").count()).toBe(0);
+  for (let turn = 0; turn < 40 && (await page.locator(".card").count()) === 0; turn += 1) {
+    await page.mouse.wheel(0, -300);
+  }
+  await expect
+    .poll(() =>
+      sampler()
+        .getByRole("spinbutton", { name: "steps", exact: true })
+        .getAttribute("aria-valuetext"),
+    )
+    .toBe("7");
+});
+
+test("a picture that arrives late lies in the document it was dropped on, as one step", async () => {
+  let arrive = () => {};
+  const sent = new Promise<void>((done) => {
+    arrive = done;
+  });
+  await page.route("**/upload/image", async (route) => {
+    await sent;
+    await route.continue();
+  });
+  await dropFile(page, { name: "late.png", type: "image/png", content: PIXEL });
+  await button("New workflow").click();
+  await tab("Untitled").waitFor();
+  arrive();
+  await tab("Text to image").click();
+  const loader = page.getByRole("group", { name: "Load Image", exact: true });
+  await page.locator(".canvas").focus();
+  await expect
+    .poll(async () => {
+      await page.keyboard.press("Home");
+      return await loader.count();
+    })
+    .toBe(1);
+  await page.keyboard.press("Control+z");
+  await expect.poll(() => loader.count()).toBe(0);
+  await tab("Untitled").click();
+  await page.getByText("Double-click to add a node").waitFor();
 });
 
 test("tabs are put in order, renamed and closed by the middle button", async () => {

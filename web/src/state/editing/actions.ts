@@ -198,6 +198,24 @@ function takeHeld(draft: DraftGraph, key: string, schema: NodeSchema, pulled: Pu
   Object.assign(holder.values, held);
 }
 
+/** Puts a node with these values down where it was asked for, though another level be shown by now. */
+export function addHolding(
+  place: Place,
+  schema: NodeSchema,
+  corner: Point,
+  values: Readonly<Record<string, Json>>,
+): void {
+  let key = "";
+  editAt(place, t("Add {{name}}", { name: schema.display_name }), (draft) => {
+    const node = made(schema, draft.lastNodeId + 1, bodyAt(corner));
+    key = node.key;
+    addNode(draft, { ...node, values: { ...node.values, ...values } });
+  });
+  countUse(schema.class_type);
+  const { id, level } = activeTab();
+  if (id === place.id && level.join(":") === place.level.join(":")) select([key]);
+}
+
 /** Its wire is drawn once its subgraph is known: two edits, undone as one. */
 function addBlueprint(schema: NodeSchema, corner: Point, pulled: Pulled | null): string {
   const thread = `blueprint ${crypto.randomUUID()}`;

@@ -2,7 +2,7 @@
 import type { InputSchema, NodeSchema } from "../../api/types";
 import type { GraphNode } from "../../document/graph";
 import type { Json } from "../../document/json";
-import { change } from "../editing/actions";
+import { changeAt } from "../editing/actions";
 import { likeItsTarget, PRIMITIVE } from "../nodes/primitive";
 import { currentValue, inputNamed } from "../nodes/shape";
 import { pictureOf, sourceWords } from "../nodes/sources";
@@ -36,8 +36,10 @@ export function useField(node: GraphNode, schema: NodeSchema | undefined, given:
   });
   const control = schema === undefined ? null : controlOf(schema, input);
   const value = currentValue(node, input);
+  const level = useActive((each) => each.level);
+  // A field may be left for another document with something typed into it: it belongs here.
   const set = (name: string, next: unknown) =>
-    change(node.key, name, next as Json, threadOf(node.key, name));
+    changeAt({ id: tab, level }, node.key, name, next as Json, threadOf(node.key, name));
   const id = useActive((each) => promptIdOf(each, node.key));
   const place = seedPlace(tab, id, input.name);
   const used = useSeeds((seeds) => (control === null ? undefined : seeds[place]));

@@ -4,17 +4,17 @@ import { viewUrl } from "../../api/client";
 import type { ImageFile } from "../../api/jobs";
 import type { GraphNode } from "../../document/graph";
 import { t } from "../../words/words";
-import { change } from "../editing/actions";
+import { changeAt } from "../editing/actions";
 import { refreshCatalog } from "../files/files";
 import { client } from "../server";
-import { activeTab, schemaOf } from "../studio";
+import { activeTab, type Place, schemaOf } from "../studio";
 import { tell } from "../view";
 import { fileOf, mediaOf, namedValue } from "./fileValue";
 
 export interface Masked {
   file: ImageFile;
   /** The input that gets the masked picture. */
-  target: { node: string; input: string };
+  target: { place: Place; node: string; input: string };
 }
 
 export const useMasking = create<{ open: Masked | null }>(() => ({ open: null }));
@@ -32,14 +32,15 @@ export function canMask(): boolean {
 
 /** Opens the mask of the picture that a node loads. */
 export function maskNode(key: string): void {
-  const node = activeTab().graph.nodes[key];
+  const { id, level, graph } = activeTab();
+  const node = graph.nodes[key];
   const input = pictureInput(node);
   const file = input === null ? null : fileOf(node?.values[input]);
   if (input === null || file === null) {
     tell(t("This node has no picture yet. Choose one first."));
     return;
   }
-  useMasking.setState({ open: { file, target: { node: key, input } } });
+  useMasking.setState({ open: { file, target: { place: { id, level }, node: key, input } } });
 }
 
 /** The picture without what is masked, and its mask alone (as opacity). */
@@ -58,7 +59,6 @@ export function opacityUrl({ file }: Masked): string {
 export async function saveMask({ file, target }: Masked, png: Blob): Promise<void> {
   const kept = await client.uploadMask(png, `masked-${Date.now()}.png`, file);
   await refreshCatalog();
-  const value = namedValue(kept);
-  if (target.node in activeTab().graph.nodes) change(target.node, target.input, value);
+  changeAt(target.place, target.node, target.input, namedValue(kept));
   useMasking.setState({ open: null });
 }

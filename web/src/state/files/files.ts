@@ -4,7 +4,7 @@ import { type Json, parseJson, writeJson } from "../../document/json";
 import { kindOf, NotAWorkflow } from "../../document/read";
 import { writeGraph } from "../../document/write";
 import { t } from "../../words/words";
-import { add, change } from "../editing/actions";
+import { addHolding } from "../editing/actions";
 import { loadExtensions, useExtensions, withPluginWidgets } from "../extensions";
 import { withPrimitive } from "../nodes/primitive";
 import { refreshJobs } from "../runs/running";
@@ -72,12 +72,13 @@ async function documentIn(file: File): Promise<Found | null> {
 }
 
 async function addPicture(file: File, at: Point): Promise<void> {
+  const { id, level } = activeTab();
   const schema = schemaOf("LoadImage");
   const { filename, subfolder } = await client.upload(file, file.name);
   await refreshCatalog();
   if (schema === undefined) throw new Error("This server has no node that loads pictures.");
-  const key = add(schema, at);
-  change(key, "image", subfolder === "" ? filename : `${subfolder}/${filename}`);
+  const value = subfolder === "" ? filename : `${subfolder}/${filename}`;
+  addHolding({ id, level }, schema, at, { image: value });
 }
 
 let reads = 0;
