@@ -48,13 +48,21 @@ class Rescue:
         wanted = asked_for(error)
         freed = self._residency.release(wanted or (1 << 62))
         freed += self._cache.release(wanted or (1 << 62))
-        need = f"{wanted:,} bytes more" if wanted else "more memory"
+        need = f"{in_words(wanted)} more" if wanted else "more memory"
         self.shortage = (
-            f"out of memory: this node asked for {need}, {self._free():,} bytes are free and "
-            f"{freed:,} bytes could be released. Choose a smaller picture or batch, "
+            f"out of memory: this node asked for {need}, {in_words(self._free())} are free and "
+            f"{in_words(freed)} could be released. Choose a smaller picture or batch, "
             "a tiled VAE node, or close other programs"
         )
         return True
+
+
+def in_words(count: int) -> str:
+    """A number of bytes as people read it: `2.1 GB`."""
+    for size, unit in ((10**12, "TB"), (10**9, "GB"), (10**6, "MB"), (10**3, "kB")):
+        if count >= size:
+            return f"{count / size:.1f} {unit}"
+    return f"{count} bytes"
 
 
 def asked_for(error: BaseException) -> int | None:
