@@ -46,6 +46,8 @@ interface Scrub {
   x: number;
   y: number;
   from: Whole;
+  /** Where it began, for whoever gives up. */
+  origin: Whole;
   pace: Pace;
   moved: boolean;
 }
@@ -150,7 +152,9 @@ function Resting(props: RestingProps) {
   useFocusedWheel(button, (count, pace) => onChange(stepped(current, count, range, pace)));
   const key = (event: KeyboardEvent) => {
     const next = keyed(event, current, range);
-    if (next !== null) onChange(next);
+    if (event.key === "Escape") {
+      if (!acts.giveUp()) return;
+    } else if (next !== null) onChange(next);
     else if (event.key === "Enter" && !isCommand(event)) onType(shownNumber(value, range));
     else if (/^[-\d.(]$/.test(event.key) && !event.ctrlKey && !event.metaKey)
       onType(event.key, true);
@@ -206,7 +210,7 @@ function useScrubbing(
       if (event.button !== 0) return;
       event.currentTarget.setPointerCapture(event.pointerId);
       const { clientX: x, clientY: y } = event;
-      scrub.current = { x, y, from: current, pace: paceOf(event), moved: false };
+      scrub.current = { x, y, from: current, origin: current, pace: paceOf(event), moved: false };
     },
     drag: (event: PointerEvent<HTMLButtonElement>) => {
       const begun = scrub.current;
@@ -223,10 +227,16 @@ function useScrubbing(
       if (pace !== begun.pace) {
         // The keys were pressed on the way: go on from here, without a jump.
         Object.assign(begun, { x: event.clientX, y: event.clientY, from: current, pace });
-        return;
-      }
-      const pixels = pace === "fine" ? FINE_PIXELS_PER_STEP : PIXELS_PER_STEP;
-      change(stepped(begun.from, Math.round(distance / pixels), range, pace));
+      } else change(stepped(begun.from, stepsIn(distance, pace), range, pace));
+    },
+    /** Whether there was a drag to give up. */
+    giveUp: (): boolean => {
+      const begun = scrub.current;
+      scrub.current = null;
+      if (begun === null) return false;
+      change(begun.origin);
+      onDone();
+      return true;
     },
     release: (event: PointerEvent<HTMLButtonElement>) => {
       const begun = scrub.current;
@@ -240,6 +250,10 @@ function useScrubbing(
       } else onType(shownNumber(value, range));
     },
   };
+}
+
+function stepsIn(pixels: number, pace: Pace): number {
+  return Math.round(pixels / (pace === "fine" ? FINE_PIXELS_PER_STEP : PIXELS_PER_STEP));
 }
 
 /** The wheel steps a number only while it has the focus: else it zooms the canvas. */
