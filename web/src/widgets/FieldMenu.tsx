@@ -2,6 +2,8 @@
 import {
   ClipboardCopy,
   ClipboardPaste,
+  Eye,
+  EyeOff,
   type LucideIcon,
   RotateCcw,
   Unlink,
@@ -14,7 +16,7 @@ import { besideField, Menu, type MenuEntry, type MenuItem } from "./Menu";
 interface FieldItem extends MenuEntry {
   /** A line above it. */
   separated?: boolean;
-  mark: "reset" | "copy" | "paste" | "unlink" | "feed";
+  mark: "reset" | "copy" | "paste" | "unlink" | "feed" | "show" | "hide";
 }
 
 const ICONS: Readonly<Record<FieldItem["mark"], LucideIcon>> = {
@@ -23,6 +25,8 @@ const ICONS: Readonly<Record<FieldItem["mark"], LucideIcon>> = {
   paste: ClipboardPaste,
   unlink: Unlink,
   feed: Workflow,
+  show: Eye,
+  hide: EyeOff,
 };
 
 interface Props {

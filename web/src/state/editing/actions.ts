@@ -18,7 +18,7 @@ import { branchOff } from "../../document/reroute";
 import { t } from "../../words/words";
 import { isBlueprint, placeBlueprint } from "../files/blueprints";
 import { type Pulled, socketsFor } from "../finding/fitting";
-import { heldValues } from "../nodes/holders";
+import { heldValues, sayType } from "../nodes/holders";
 import { grewIn, inputsOf } from "../nodes/inputs";
 import { settleTypes } from "../nodes/match";
 import {
@@ -195,7 +195,10 @@ function takeHeld(draft: DraftGraph, key: string, schema: NodeSchema, pulled: Pu
   const holder = draft.nodes[key];
   if (pulled.side !== "input" || target === undefined || holder === undefined) return;
   const held = heldValues(schema, target, schemaOf(target.type), pulled.socket);
+  const input = inputNamed(target, schemaOf(target.type), pulled.socket);
+  if (input === undefined || Object.keys(held).length === 0) return;
   Object.assign(holder.values, held);
+  sayType(holder, input);
 }
 
 /** Puts a node with these values down where it was asked for, though another level be shown by now. */

@@ -3,9 +3,12 @@ import type { InputSchema } from "../../api/types";
 import { addNode, connect, removeLink } from "../../document/edit";
 import { linkInto } from "../../document/graph";
 import { equalJson, type Json, parseJson, writeJson } from "../../document/json";
+import { definitionAt } from "../../document/levels";
+import { portBehind } from "../../document/promote";
 import { t } from "../../words/words";
 import { change } from "../editing/actions";
-import { heldValues, holdersOf } from "../nodes/holders";
+import { showWidget } from "../editing/subgraphs";
+import { heldValues, holdersOf, sayType } from "../nodes/holders";
 import { currentValue, WIDTH } from "../nodes/shape";
 import { defaultOf, newNode, widgetType } from "../nodes/widgets";
 import { activeTab, edit, endThread, schemaOf, select } from "../studio";
@@ -13,7 +16,7 @@ import { tell, tellError } from "../view";
 
 const GAP = 40;
 
-type FieldMark = "reset" | "copy" | "paste" | "unlink" | "feed";
+type FieldMark = "reset" | "copy" | "paste" | "unlink" | "feed" | "show" | "hide";
 
 interface Item {
   mark: FieldMark;
@@ -70,7 +73,23 @@ export function menuOf(node: string, input: InputSchema): Item[] {
       run: () => feed(node, input),
     });
   }
-  return items;
+  const outside = shownOutside(node, input, link !== undefined);
+  return outside === null ? items : [...items, outside];
+}
+
+/** Inside a subgraph: whether the nodes made of it have this field, too. */
+function shownOutside(node: string, input: InputSchema, isLinked: boolean): Item | null {
+  const { workflow, level } = activeTab();
+  const definition = definitionAt(workflow, level);
+  if (definition === undefined || input.options.socketless === true) return null;
+  const inner = { node, widget: input.name };
+  const isShown = portBehind(workflow, definition, inner) >= 0;
+  if (isLinked && !isShown) return null;
+  return {
+    mark: isShown ? "hide" : "show",
+    label: isShown ? t("No longer show it on the subgraph") : t("Show it on the subgraph"),
+    run: () => showWidget(definition.id, inner, !isShown),
+  };
 }
 
 function holderOf(input: InputSchema): string | undefined {
@@ -89,6 +108,7 @@ export function feed(key: string, input: InputSchema): void {
   edit(t("Feed {{name}}", { name: input.name }), (draft) => {
     const holder = newNode(schema, draft.lastNodeId + 1, at, WIDTH);
     Object.assign(holder.values, held);
+    sayType(holder, input);
     holder.title = `${input.name}`;
     made = holder.key;
     addNode(draft, holder);
@@ -96,7 +116,7 @@ export function feed(key: string, input: InputSchema): void {
       draft,
       { node: made, slot: 0 },
       { node: key, name: input.name, type: input.type, isWidget: true },
-      output.type,
+      holder.outputs[0]?.type ?? output.type,
     );
   });
   select([made]);

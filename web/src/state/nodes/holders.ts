@@ -5,6 +5,7 @@
 import type { InputSchema, NodeSchema } from "../../api/types";
 import type { GraphNode } from "../../document/graph";
 import type { Json } from "../../document/json";
+import { PRIMITIVE } from "./primitive";
 import { inputNamed } from "./shape";
 import { controlOf, isWidget, standingOf, widgetType } from "./widgets";
 
@@ -14,6 +15,7 @@ const HOLDERS: Readonly<Record<string, readonly string[]>> = {
   FLOAT: ["PrimitiveFloat"],
   BOOLEAN: ["PrimitiveBoolean"],
   STRING: ["PrimitiveStringMultiline", "PrimitiveString"],
+  COMBO: [PRIMITIVE],
 };
 
 export function holdersOf(input: InputSchema): readonly string[] {
@@ -40,4 +42,12 @@ export function heldValues(
       ? {}
       : { [control]: before === null ? "fixed" : (node.values[before] ?? "fixed") }),
   };
+}
+
+/** A primitive is of the type of what it feeds, and files say for which widget it was made. */
+export function sayType(holder: GraphNode, { name, type }: InputSchema): void {
+  const [output] = holder.outputs;
+  if (holder.type !== PRIMITIVE || output === undefined) return;
+  Object.assign(output, { name: type, type });
+  output.saved = { ...output.saved, name: type, type, widget: { name } };
 }

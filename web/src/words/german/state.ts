@@ -223,6 +223,8 @@ export const state: Readonly<Record<string, string>> = {
   "A part of the editor could not be fetched. Look whether the server still runs; if it does, load the page again.":
     "Ein Teil des Editors ließ sich nicht holen. Bitte nachsehen, ob der Server noch läuft; wenn ja, die Seite neu laden.",
   "Server away": "Server weg",
+  "Show it on the subgraph": "Am Subgraphen zeigen",
+  "No longer show it on the subgraph": "Nicht mehr am Subgraphen zeigen",
   "{{name}} was not run. {{reason}}": "{{name}} lief nicht. {{reason}}",
   "{{name}} is deleted.": "{{name}} ist gelöscht.",
   "This graph was made from the text in {{name}}.":
