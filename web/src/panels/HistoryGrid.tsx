@@ -7,6 +7,7 @@ import {
   choose,
   chooseRange,
   chosenJobs,
+  extendTo,
   NO_FILTER,
   readAround,
   toggleChosen,
@@ -79,7 +80,7 @@ function Grid() {
     readAround(target, target)
       .then(() => {
         const id = useHistory.getState().jobs[target]?.id;
-        if (range) void chooseRange(at, target);
+        if (range) extendTo(target).catch(tellError);
         else choose(id === undefined ? [] : [id], target);
         virtual.scrollToIndex(rowOfPlace(rows, target), { align: "auto" });
       })
@@ -219,7 +220,7 @@ function Cell({ job, place, count, side, at, chosen, wanted }: CellProps) {
   const leaving = useHistory((state) => job !== undefined && state.leaving.has(job.id));
   const onClick = (event: MouseEvent) => {
     if (job === undefined) return;
-    if (event.shiftKey) chooseRange(useHistory.getState().at, place).catch(tellError);
+    if (event.shiftKey) extendTo(place).catch(tellError);
     else if (event.ctrlKey || event.metaKey) toggleChosen(job.id, place);
     else choose([job.id], place);
   };

@@ -31,7 +31,7 @@ export function Results() {
       ))}
       {past.length > 0 && (
         <li className="thumb more">
-          <button type="button" onClick={() => useView.setState({ dock: "history" })}>
+          <button type="button" onClick={() => useView.setState({ dock: "history", app: false })}>
             <ArrowRight size={16} aria-hidden />
             {t("All results")}
           </button>

@@ -151,7 +151,7 @@ function Before() {
         type="button"
         className="link warn"
         title={whole}
-        onClick={() => useView.setState({ dock: "problems" })}
+        onClick={() => useView.setState({ dock: "problems", app: false })}
       >
         {wrong > 0 ? t("{{count}} nodes need a look", { count: wrong }) : whole}
       </button>

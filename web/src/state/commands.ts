@@ -3,7 +3,7 @@
  * actions here; what an action does is told by the feature that adds it (`commands/`).
  */
 import { create } from "zustand";
-import { tellError } from "./view";
+import { tellError, useView } from "./view";
 
 export type CommandGroup = "File" | "Edit" | "Graph" | "Node" | "View" | "Run" | "Help";
 
@@ -17,6 +17,8 @@ export interface Command {
   keys?: readonly string[];
   /** Acts also while one types, by those of its keys that have Ctrl or Alt. */
   fields?: true;
+  /** Means the same beside the form of an app, where the graph is out of sight. */
+  app?: true;
   /** Whether it would do anything now; without it, always. */
   enabled?: () => boolean;
   run: () => void | Promise<void>;
@@ -29,6 +31,9 @@ interface Commands {
 
 export const useCommands = create<Commands>(() => ({ all: [] }));
 
+/** Of commands with the same keys the first that can act has them: the editor's before plugins'. */
+const PLUGINS = "extension.";
+
 /** Adds actions; an id that is taken is an error of whoever adds it. Returns what removes them. */
 export function addCommands(added: readonly Command[]): () => void {
   const taken = new Set(useCommands.getState().all.map((each) => each.id));
@@ -36,7 +41,11 @@ export function addCommands(added: readonly Command[]): () => void {
     if (taken.has(id)) throw new Error(`There is a command ${id} already.`);
     taken.add(id);
   }
-  useCommands.setState(({ all }) => ({ all: [...all, ...added] }));
+  const isPlugins = ({ id }: Command) => id.startsWith(PLUGINS);
+  useCommands.setState(({ all }) => {
+    const every = [...all, ...added];
+    return { all: [...every.filter((each) => !isPlugins(each)), ...every.filter(isPlugins)] };
+  });
   return () =>
     useCommands.setState(({ all }) => ({ all: all.filter((each) => !added.includes(each)) }));
 }
@@ -46,7 +55,15 @@ export function commandOf(id: string): Command | undefined {
 }
 
 export function isEnabled(command: Command): boolean {
+  if (useView.getState().app && isUnseen(command)) return false;
   return command.enabled?.() ?? true;
+}
+
+const UNSEEN: ReadonlySet<CommandGroup> = new Set(["Edit", "Graph", "Node"]);
+
+/** What it changes is out of sight while an app is shown: nothing is edited that one cannot see. */
+function isUnseen({ app, group }: Command): boolean {
+  return app !== true && UNSEEN.has(group);
 }
 
 /** Does what a command does; says in words what went wrong with it. */
@@ -56,6 +73,8 @@ export function runCommand(id: string): void {
   if (!isEnabled(command)) return;
   try {
     void Promise.resolve(command.run()).catch(tellError);
+    // What it shows lies beside the graph.
+    if (command.group === "View" && command.app !== true) useView.setState({ app: false });
   } catch (error) {
     tellError(error);
   }

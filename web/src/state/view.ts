@@ -160,13 +160,14 @@ export function openSheet(sheet: Sheet | null): void {
   useView.setState({ sheet });
 }
 
-/** Shows one drawer, or closes it; there is one at a time. */
+/** Shows one drawer, or closes it; there is one at a time, and none beside an app. */
 export function toggleDrawer(drawer: "workflows" | "models" | "outline"): void {
   useView.setState((view) => ({
     workflows: false,
     models: false,
     outline: false,
-    [drawer]: !view[drawer],
+    app: false,
+    [drawer]: view.app || !view[drawer],
   }));
 }
 
@@ -180,5 +181,5 @@ export function heightOfDock({ dock, dockHeight }: Pick<View, "dock" | "dockHeig
 }
 
 export function toggleDock(tab: DockTab): void {
-  useView.setState(({ dock }) => ({ dock: dock === tab ? null : tab }));
+  useView.setState(({ dock, app }) => ({ dock: dock === tab && !app ? null : tab, app: false }));
 }

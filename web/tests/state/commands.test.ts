@@ -1,9 +1,16 @@
 /** The tables of commands, keys and settings hold what they promise. */
-import { expect, test } from "vitest";
-import { addCommands, commandOf, useCommands } from "../../src/state/commands";
+import { afterEach, describe, expect, test } from "vitest";
+import {
+  addCommands,
+  commandOf,
+  isEnabled,
+  runCommand,
+  useCommands,
+} from "../../src/state/commands";
 import { COMMANDS } from "../../src/state/commands/all";
 import { commandFor, keyOf, keysOf, shownKey } from "../../src/state/keymap";
 import { SETTINGS, setting, useSettings } from "../../src/state/settings";
+import { useView } from "../../src/state/view";
 
 function pressed(key: string, held: string[] = [], code = "") {
   return {
@@ -96,4 +103,40 @@ test("a setting of the wrong kind is what it was made as", () => {
 test("settings are few, and each says why", () => {
   expect(Object.keys(SETTINGS).length).toBeLessThanOrEqual(40);
   for (const { why } of Object.values(SETTINGS)) expect(why.length).toBeGreaterThan(20);
+});
+
+describe("beside the form of an app", () => {
+  afterEach(() => useView.setState({ app: false, dock: null }));
+
+  test("nothing is edited that is out of sight", () => {
+    const remove = addCommands(COMMANDS);
+    useView.setState({ app: true });
+    const able = COMMANDS.filter(isEnabled).map(({ id }) => id);
+    expect(able).not.toContain("edit.selectAll");
+    expect(able).not.toContain("graph.note");
+    expect(able).toEqual(expect.arrayContaining(["view.commands", "run.run", "file.new"]));
+    expect(commandFor("Delete", COMMANDS)).toBeUndefined();
+    remove();
+  });
+
+  test("what lies beside the graph is shown beside it", () => {
+    const remove = addCommands(COMMANDS);
+    useView.setState({ app: true, dock: "queue" });
+    runCommand("view.queue");
+    expect(useView.getState()).toMatchObject({ app: false, dock: "queue" });
+    useView.setState({ app: true });
+    runCommand("view.closePalette");
+    expect(useView.getState().app).toBe(true);
+    remove();
+  });
+});
+
+test("a plugin takes no keys away from the editor, whatever came first", () => {
+  const run = () => undefined;
+  const removes = [
+    addCommands([{ id: "extension.a.save", title: "A", group: "Graph", keys: ["Ctrl+S"], run }]),
+    addCommands([{ id: "file.save", title: "Save", group: "File", keys: ["Ctrl+S"], run }]),
+  ];
+  expect(commandFor("Ctrl+S", useCommands.getState().all)?.id).toBe("file.save");
+  for (const remove of removes) remove();
 });

@@ -5,6 +5,7 @@ import {
   changeFilter,
   chooseRange,
   chosenJobs,
+  extendTo,
   NO_FILTER,
   PAGE,
   readAround,
@@ -49,6 +50,15 @@ describe("the gallery's pages", () => {
     expect(asked).toEqual([2 * PAGE]);
     expect(useHistory.getState().jobs[229]?.id).toBe("job-120");
     expect(useHistory.getState().jobs[150]).toBeUndefined();
+  });
+
+  test("a range grows and shrinks from where it began", async () => {
+    useHistory.setState({ at: 3 });
+    for (const to of [4, 5, 6]) await extendTo(to);
+    expect(useHistory.getState().chosen.size).toBe(4);
+    for (const to of [5, 4, 3, 2]) await extendTo(to);
+    expect([...useHistory.getState().chosen]).toEqual(["job-347", "job-346"]);
+    expect(useHistory.getState().at).toBe(2);
   });
 
   test("stay on the screen, moved, when something new comes, and are read again", async () => {

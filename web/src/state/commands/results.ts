@@ -56,6 +56,7 @@ export const resultCommands: readonly Command[] = [
     id: "result.look",
     title: "Look at the newest result",
     group: "View",
+    app: true,
     enabled: anyResult,
     run: () => lookAt("recent", 0),
   },
@@ -63,6 +64,7 @@ export const resultCommands: readonly Command[] = [
     id: "result.star",
     title: "Give the result a star",
     group: "Edit",
+    app: true,
     enabled: anyResult,
     run: () => {
       const job = current();
@@ -94,6 +96,7 @@ export const resultCommands: readonly Command[] = [
     id: "result.compare",
     title: "Compare two results",
     group: "View",
+    app: true,
     enabled: anyResult,
     run: () => {
       const chosen = useHistory.getState().chosen.size === 2 ? chosenJobs() : [];

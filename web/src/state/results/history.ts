@@ -33,6 +33,8 @@ interface History {
   chosen: ReadonlySet<string>;
   /** The place that the keys act on. */
   at: number;
+  /** Where a range that is being chosen began; null while none is. */
+  anchor: number | null;
   /** About to be forgotten. */
   leaving: ReadonlySet<string>;
   /** What a question is open about: forget these, or delete their files, too? */
@@ -60,6 +62,7 @@ export const useHistory = create<History>(() => ({
   revision: 0,
   chosen: new Set(),
   at: 0,
+  anchor: null,
   leaving: new Set(),
   asking: null,
 }));
@@ -107,6 +110,8 @@ export async function refreshHistory(afresh = false): Promise<void> {
     return {
       jobs,
       days,
+      // What came since has moved the places.
+      anchor: null,
       workflows,
       total,
       revision: revision + 1,
@@ -161,21 +166,30 @@ export function changeFilter(change: Partial<Filter>): void {
     filter: { ...filter, ...change },
     chosen: new Set(),
     at: 0,
+    anchor: null,
   }));
   commitLeaving();
   refreshHistory(true).catch(tellError);
 }
 
 export function choose(ids: Iterable<string>, at?: number): void {
-  useHistory.setState((before) => ({ chosen: new Set(ids), at: at ?? before.at }));
+  useHistory.setState((before) => ({ chosen: new Set(ids), at: at ?? before.at, anchor: null }));
 }
 
 export function toggleChosen(id: string, at: number): void {
   useHistory.setState(({ chosen }) => {
     const next = new Set(chosen);
     if (!next.delete(id)) next.add(id);
-    return { chosen: next, at };
+    return { chosen: next, at, anchor: null };
   });
+}
+
+/** Chooses all between where the range began and this place, which the keys act on from now on. */
+export async function extendTo(to: number): Promise<void> {
+  const { at, anchor } = useHistory.getState();
+  const from = anchor ?? at;
+  useHistory.setState({ anchor: from, at: to });
+  await chooseRange(from, to);
 }
 
 /** All from one place to another, read first where they are not yet. */
