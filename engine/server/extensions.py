@@ -180,6 +180,8 @@ def _check(declared: Declaration, folder: Path) -> None:
     for command in declared.commands:
         if (command.insert is None) == (command.page is None):
             raise ValueError(f"{command.id}: a command says either insert or page")
+    for setting in declared.settings:
+        _check_setting(setting)
     for name in _files(declared):
         if not _NAME.fullmatch(name) or not name.endswith((".html", ".json")):
             raise ValueError(f"{name!r}: name a .html or .json file beside {DECLARATION}")
@@ -188,6 +190,28 @@ def _check(declared: Declaration, folder: Path) -> None:
             raise ValueError(f"{name}: there is no such file beside {DECLARATION}")
         if path.stat().st_size > MOST_PAGE:
             raise ValueError(f"{name}: is larger than {MOST_PAGE} bytes")
+
+
+def _check_setting(setting: Choice) -> None:
+    """Say what no field of the settings could show.
+
+    Raises:
+        ValueError: with what is wrong and what would be right.
+    """
+    name, standard = setting.id, setting.standard
+    if setting.kind == "toggle" and not isinstance(standard, bool):
+        raise ValueError(f"{name}: standard of a toggle is {standard!r}; say true or false")
+    if setting.kind == "text" and not isinstance(standard, str):
+        raise ValueError(f"{name}: standard of a text is {standard!r}; put it into quotes")
+    if setting.kind == "choice" and standard not in setting.choices:
+        raise ValueError(f"{name}: standard is {standard!r}, which is none of its choices")
+    if setting.kind != "number":
+        return
+    if isinstance(standard, bool | str) or not setting.min <= standard <= setting.max:
+        between = f"a number from {setting.min} to {setting.max}"
+        raise ValueError(f"{name}: standard is {standard!r}; say {between}")
+    if setting.step <= 0:
+        raise ValueError(f"{name}: step is {setting.step}; say more than 0")
 
 
 def _files(declared: Declaration) -> set[str]:

@@ -7,6 +7,7 @@ import { addCommands } from "./state/commands";
 import { FIRST } from "./state/commands/first";
 import { addPluginCommands, useExtensions } from "./state/extensions";
 import { fieldServices } from "./state/fields/fieldServices";
+import { hearDrops } from "./state/files/dropping";
 import { refreshCatalog } from "./state/files/files";
 import { keepJournals } from "./state/files/keeping";
 import { restore } from "./state/files/restore";
@@ -129,7 +130,7 @@ export function App() {
   }, [language]);
 
   useEffect(() => {
-    const endings = [bringCommands(), bringExtensions(), hearKeys()];
+    const endings = [bringCommands(), bringExtensions(), hearKeys(), hearDrops()];
     return () => {
       for (const end of endings) end();
     };

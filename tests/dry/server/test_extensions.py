@@ -33,6 +33,11 @@ def packs(tmp_path):
     return write
 
 
+def setting(kind, standard, **changes):
+    choice = {"id": "bars", "title": "Bars", "why": "To see.", "kind": kind, "standard": standard}
+    return {"api": 1, "name": "x", "settings": [{**choice, **changes}]}
+
+
 def widget(**changes):
     return {
         "id": "pad",
@@ -68,6 +73,13 @@ def test_the_example_is_whole(tmp_path):
         ({"api": 1, "name": "x", "widgets": [widget(id="../x")]}, "letters"),
         ({"api": 1, "name": "x", "widgets": [widget(height=9999)]}, "24 to 2000"),
         ({"api": 1, "name": "x", "commands": [{"id": "a", "title": "A"}]}, "either insert or page"),
+        (setting("toggle", "yes"), "true or false"),
+        (setting("text", 1), "into quotes"),
+        (setting("choice", "c", choices={"a": "A"}), "none of its choices"),
+        (setting("number", "many"), "from 0 to 100"),
+        (setting("number", True), "from 0 to 100"),
+        (setting("number", 5, min=10), "from 10"),
+        (setting("number", 5, step=0), "more than 0"),
     ],
 )
 def test_a_broken_declaration_says_what_is_wrong_and_harms_no_other(packs, declared, says):

@@ -69,7 +69,7 @@ export interface ToPage {
   /** Of a command: the selected nodes as a saved workflow, or null. */
   selection?: unknown;
   settings?: Record<string, unknown>;
-  /** The colours of the theme, by the names of CSS properties. */
+  /** `color-scheme` and the colours of the theme, by the names of CSS properties. */
   theme?: Record<string, string>;
   language?: string;
 }

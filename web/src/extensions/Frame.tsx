@@ -5,7 +5,9 @@
 import { useCallback, useEffect, useRef, useState } from "react";
 import { extensionUrl } from "../api/client";
 import { EXTENSION_API, type FromPage, readMessage, type ToPage } from "../api/extensions";
-import { useSetting } from "../state/settings";
+import { settingsOf } from "../state/extensions";
+import { useSetting, useSettings } from "../state/settings";
+import { tellError } from "../state/view";
 
 /** What a page is told, but for what every page is told. */
 export type Told = Omit<ToPage, "calotype" | "type" | "theme" | "language">;
@@ -26,20 +28,20 @@ const COLOURS = ["canvas", "node", "panel", "field", "line", "text", "dim", "acc
 
 function theme(): Record<string, string> {
   const style = getComputedStyle(document.documentElement);
+  const names = [...COLOURS, "ok", "warn", "error"].map((name) => `--${name}`);
   return Object.fromEntries(
-    [...COLOURS, "ok", "warn", "error"].map((name) => [
-      `--${name}`,
-      style.getPropertyValue(`--${name}`).trim(),
-    ]),
+    ["color-scheme", ...names].map((name) => [name, style.getPropertyValue(name).trim()]),
   );
 }
 
 export function Frame({ pack, page, title, height, told, value, onMessage }: Props) {
   const frame = useRef<HTMLIFrameElement>(null);
-  const [ready, setReady] = useState(false);
+  /** How often the page said so: one that was loaded anew knows nothing. */
+  const [ready, setReady] = useState(0);
   const [tall, setTall] = useState(height);
   const chosen = useSetting("calotype.theme");
   const language = useSetting("calotype.language");
+  const own = useSettings(() => JSON.stringify(settingsOf(pack)));
   const latest = useRef({ told, onMessage });
   latest.current = { told, onMessage };
 
@@ -53,7 +55,7 @@ export function Frame({ pack, page, title, height, told, value, onMessage }: Pro
       if (frame.current === null || event.source !== frame.current.contentWindow) return;
       const message = readMessage(event.data);
       if (message === null) return;
-      if (message.type === "ready") setReady(true);
+      if (message.type === "ready") setReady((before) => before + 1);
       else if (message.type === "size") setTall(message.height);
       else latest.current.onMessage(message);
     };
@@ -61,20 +63,20 @@ export function Frame({ pack, page, title, height, told, value, onMessage }: Pro
     return () => window.removeEventListener("message", hear);
   }, []);
 
-  // biome-ignore lint/correctness/useExhaustiveDependencies: another theme is told anew
+  // biome-ignore lint/correctness/useExhaustiveDependencies: another theme and other settings are told anew
   useEffect(() => {
-    if (!ready) return;
+    if (ready === 0) return;
     let ended = false;
-    void Promise.resolve(latest.current.told()).then((more) => {
+    Promise.resolve(latest.current.told()).then((more) => {
       if (!ended) send({ type: "init", ...more, theme: theme(), language });
-    });
+    }, tellError);
     return () => {
       ended = true;
     };
-  }, [ready, chosen, language, send]);
+  }, [ready, chosen, language, own, send]);
 
   useEffect(() => {
-    if (ready && value !== undefined) send({ type: "value", value });
+    if (ready > 0 && value !== undefined) send({ type: "value", value });
   }, [ready, value, send]);
 
   return (
@@ -85,7 +87,7 @@ export function Frame({ pack, page, title, height, told, value, onMessage }: Pro
       src={extensionUrl(pack, page)}
       sandbox="allow-scripts"
       referrerPolicy="no-referrer"
-      style={{ height: tall }}
+      style={{ height: tall, visibility: ready > 0 ? "visible" : "hidden" }}
     />
   );
 }

@@ -62,11 +62,12 @@ function Filters({ asGrid, onGrid }: GridProps) {
       </button>
       <Choices />
       {filter.batch !== null && <OneBatch asGrid={asGrid} onGrid={onGrid} />}
-      <span className="space" />
-      <span className="found" role="status">
-        {total !== null && t("{{count}} results", { count: total })}
+      <span className="tally">
+        <span className="found" role="status">
+          {total !== null && t("{{count}} results", { count: total })}
+        </span>
+        <Size />
       </span>
-      <Size />
     </search>
   );
 }

@@ -118,17 +118,10 @@ function Control({ id, described, control, why }: ControlProps) {
       );
     case "number":
       return (
-        <input
-          {...names}
-          type="number"
-          min={described.min}
-          max={described.max}
-          step={described.step}
+        <NumberSetting
+          {...{ names, described }}
           value={Number(value)}
-          onChange={(event) => {
-            const next = event.currentTarget.valueAsNumber;
-            if (next >= described.min && next <= described.max) set(id, next);
-          }}
+          set={(next) => set(id, next)}
         />
       );
     case "text":
@@ -143,6 +136,34 @@ function Control({ id, described, control, why }: ControlProps) {
     case "keys":
       return <KeysButton why={why} />;
   }
+}
+
+interface NumberProps {
+  names: { id: string; "aria-describedby": string; className: string };
+  described: Extract<Setting, { kind: "number" }>;
+  value: number;
+  set: (value: number) => void;
+}
+
+/** Half of a number is none yet: what is typed stays until it fits, or is left. */
+function NumberSetting({ names, described: { min, max, step }, value, set }: NumberProps) {
+  const [typed, setTyped] = useState<string | null>(null);
+  return (
+    <input
+      {...names}
+      type="number"
+      min={min}
+      max={max}
+      step={step}
+      value={typed ?? value}
+      onChange={(event) => {
+        setTyped(event.currentTarget.value);
+        const next = event.currentTarget.valueAsNumber;
+        if (next >= min && next <= max) set(next);
+      }}
+      onBlur={() => setTyped(null)}
+    />
+  );
 }
 
 function KeysButton({ why }: Pick<ControlProps, "why">) {

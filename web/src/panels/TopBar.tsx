@@ -13,6 +13,7 @@ import { Tabs } from "./Tabs";
 export function TopBar() {
   const theme = useSetting("calotype.theme");
   const inspector = useView((state) => state.inspector);
+  const app = useView((state) => state.app);
   return (
     <header className="top-bar">
       <span className="brand" aria-hidden>
@@ -55,13 +56,15 @@ export function TopBar() {
           icon={theme === "light" ? Moon : Sun}
           onClick={() => runCommand("view.theme")}
         />
-        <IconButton
-          label={t("Inspector")}
-          title={withKey(t("Inspector"), "view.inspector")}
-          icon={PanelRight}
-          pressed={inspector}
-          onClick={() => useView.setState({ inspector: !inspector })}
-        />
+        {!app && (
+          <IconButton
+            label={t("Inspector")}
+            title={withKey(t("Inspector"), "view.inspector")}
+            icon={PanelRight}
+            pressed={inspector}
+            onClick={() => useView.setState({ inspector: !inspector })}
+          />
+        )}
       </div>
     </header>
   );

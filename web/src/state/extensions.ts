@@ -74,11 +74,16 @@ export const useExtensions = create<Extensions>(() => ({
   open: null,
 }));
 
+let told = "";
+
 /** Asks the server what plugins declare; tells of what cannot be used. */
 export async function loadExtensions(): Promise<void> {
   const found = await client.extensions();
   const declared = found.filter((each): each is Declared => !("error" in each));
-  for (const each of found) if ("error" in each) tell(each.error);
+  const faults = found.flatMap((each) => ("error" in each ? [each.error] : [])).join("; ");
+  // Once is enough: this is read again after each upload.
+  if (faults !== "" && faults !== told) tell(faults);
+  told = faults;
   useExtensions.setState({ declared });
 }
 

@@ -1,9 +1,9 @@
 /**
  * A file of the server's: chosen from its folders, brought from this machine, or taken from the
- * clipboard. Dropping on the node and pasting are the canvas's; all ways end in `onFile`.
+ * clipboard. Dropping elsewhere on the node and pasting are the canvas's; all ways end in `onFile`.
  */
 import { Brush, ClipboardPaste, FolderSearch, Upload, X } from "lucide-react";
-import { Suspense, useRef, useState } from "react";
+import { type DragEvent, Suspense, useRef, useState } from "react";
 import type { InputSchema } from "../api/types";
 import { t } from "../words/words";
 import { ComboField } from "./ComboField";
@@ -39,6 +39,11 @@ const ACCEPTED: Readonly<Record<MediaKind, string>> = {
   video: "video/*,image/gif,image/webp",
   audio: "audio/*,video/*",
 };
+const TAKEN: Readonly<Record<MediaKind, RegExp>> = {
+  image: /^image\//,
+  video: /^(video\/|image\/(gif|webp)$)/,
+  audio: /^(audio|video)\//,
+};
 const BRING: Readonly<Record<MediaKind, string>> = {
   image: "Upload a picture",
   video: "Upload a video",
@@ -48,8 +53,16 @@ const BRING: Readonly<Record<MediaKind, string>> = {
 export function MediaField({ label, input, value, media, onChange }: Props) {
   const chooser = useRef<HTMLInputElement>(null);
   const { kind, progress, error, onFile, onStop, onMask } = media;
+  const take = (event: DragEvent) => {
+    const [file] = event.dataTransfer.files;
+    if (file === undefined || !TAKEN[kind].test(file.type)) return;
+    event.preventDefault();
+    event.stopPropagation();
+    onFile(file);
+  };
   return (
-    <div className="media">
+    // biome-ignore lint/a11y/noStaticElementInteractions: the button beside it does the same by keys
+    <div className="media" onDragOver={(event) => event.preventDefault()} onDrop={take}>
       <div className="row">
         <ComboField
           label={label}

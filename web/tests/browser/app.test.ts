@@ -1,7 +1,7 @@
 /** A workflow as a form, in a real browser: it runs, is changed, and fits a phone. */
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { openPage, type Studio, startStudio } from "./studio";
+import { dropFile, openPage, type Studio, startStudio } from "./studio";
 
 let studio: Studio;
 
@@ -104,4 +104,22 @@ test("on a phone a workflow with a form opens as an app and fits the screen", as
   const run = await desk.getByRole("button", { name: "Run", exact: true }).boundingBox();
   expect((run?.y ?? 0) + (run?.height ?? 0)).toBeLessThanOrEqual(844);
   await desk.context().close();
+});
+
+test("beside the form nothing of the graph is changed by keys, and a dropped file opens", async () => {
+  const page = await openPage(studio);
+  await page.keyboard.press("Alt+m");
+  await page.getByRole("region", { name: "Form" }).waitFor();
+  await page.locator(".app-stage").click();
+  await page.keyboard.press("Delete");
+  await page.keyboard.press("Shift+N");
+  expect(await page.getByRole("button", { name: "Undo", exact: true }).isDisabled()).toBe(true);
+  const workflow = JSON.stringify({ nodes: [], links: [], version: 0.4 });
+  await dropFile(
+    page,
+    { name: "dropped.json", type: "application/json", content: Buffer.from(workflow) },
+    ".app-results",
+  );
+  await page.getByRole("tab", { name: "dropped" }).waitFor();
+  await page.context().close();
 });

@@ -38,7 +38,9 @@ beforeAll(async () => {
     JSON.stringify({
       api: 1,
       name: "Hostile",
-      commands: [{ id: "try", title: "Try what is forbidden", page: "page.html" }],
+      commands: [
+        { id: "try", title: "Try what is forbidden", page: "page.html", keys: ["Ctrl+Z"] },
+      ],
     }),
   );
   studio = await startStudio(["--custom-nodes-directory", packs]);
@@ -123,6 +125,44 @@ test("a plugin's renderer shows a result with its own setting", async () => {
   await page.getByText("Histogram", { exact: true }).click();
   const chart = page.locator(".inspector").frameLocator("iframe").getByRole("img");
   await expect.poll(() => chart.getAttribute("aria-label")).toMatch(/8 bars; most often bar 3/);
+});
+
+test("a page that is loaded anew is told all again, and follows theme and settings", async () => {
+  await openSolid();
+  await page
+    .locator(".react-flow__node")
+    .filter({ has: page.locator("iframe") })
+    .click();
+  const frame = page.locator(".inspector iframe");
+  const pressed = frame.contentFrame().getByRole("button", { name: "#b3261e", pressed: true });
+  await pressed.waitFor();
+  // As when the browser moves an element: its page begins anew.
+  await frame.evaluate((element) => element.parentNode?.insertBefore(element, null));
+  await pressed.waitFor();
+  const scheme = () =>
+    frame
+      .contentFrame()
+      .locator("html")
+      .evaluate((html: HTMLElement) => html.style.colorScheme);
+  await expect.poll(scheme).toBe("dark");
+  await page.getByRole("button", { name: "Light theme" }).click();
+  await expect.poll(scheme).toBe("light");
+  await page.getByRole("button", { name: "Dark theme" }).click();
+  await expect.poll(scheme).toBe("dark");
+});
+
+test("a number of a setting is typed digit by digit", async () => {
+  await page.keyboard.press("Control+,");
+  const bars = page.getByRole("spinbutton", { name: "Bars of the histogram" });
+  await bars.click();
+  await page.keyboard.press("Control+a");
+  // Neither nothing nor 1 is allowed: 4 is the least.
+  await page.keyboard.press("Delete");
+  await page.keyboard.type("16");
+  await expect.poll(() => bars.inputValue()).toBe("16");
+  await page.keyboard.press("Tab");
+  await expect.poll(() => bars.inputValue()).toBe("16");
+  await page.keyboard.press("Escape");
 });
 
 test("a plugin's command puts nodes down, and one undo takes them back", async () => {

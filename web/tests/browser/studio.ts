@@ -116,10 +116,11 @@ export async function openPage(
   return page;
 }
 
-/** Drops a file on the canvas as a user does from a file manager. */
+/** Drops a file on the canvas, or elsewhere, as a user does from a file manager. */
 export async function dropFile(
   page: Page,
   file: { name: string; type: string; content: Buffer },
+  on = ".canvas",
 ): Promise<void> {
   const transfer = await page.evaluateHandle(
     ({ name, type, bytes }) => {
@@ -129,7 +130,7 @@ export async function dropFile(
     },
     { name: file.name, type: file.type, bytes: [...file.content] },
   );
-  await page.locator(".canvas").dispatchEvent("drop", { dataTransfer: transfer });
+  await page.locator(on).dispatchEvent("drop", { dataTransfer: transfer });
 }
 
 /** Does what the command palette finds first by this name. */

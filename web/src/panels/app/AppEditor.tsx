@@ -4,6 +4,7 @@ import { useState } from "react";
 import { type App, placeOf } from "../../document/app";
 import {
   addField,
+  changeApp,
   changeField,
   guessApp,
   moveField,
@@ -28,6 +29,17 @@ export function AppEditor({ app }: { app: App }) {
       {app.fields.length === 0 && <p className="quiet">{t("No field is chosen yet.")}</p>}
       <Offered app={app} />
       <ResultChoice app={app} />
+      <label>
+        <input
+          type="checkbox"
+          checked={app.first}
+          onChange={(event) => {
+            const first = event.currentTarget.checked;
+            changeApp("Open as an app", (before) => ({ ...before, first }));
+          }}
+        />
+        {t("Open this workflow as an app")}
+      </label>
       <button type="button" className="plain" onClick={guessApp}>
         <Sparkles size={13} aria-hidden /> {t("Choose for me")}
       </button>

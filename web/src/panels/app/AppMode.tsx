@@ -2,7 +2,8 @@
 import { PencilLine, Sparkles } from "lucide-react";
 import { useState } from "react";
 import { viewUrl } from "../../api/client";
-import { changeApp, guessApp, type Shown, useApp, useShownFields } from "../../state/app";
+import { guessApp, type Shown, useApp, useShownFields } from "../../state/app";
+import { pluginWidgetOf, useExtensions } from "../../state/extensions";
 import { useField } from "../../state/fields/fields";
 import { useRunOf } from "../../state/runs/places";
 import { useRuns } from "../../state/runs/runs";
@@ -58,19 +59,6 @@ export function AppMode() {
         <RunBar />
       </div>
       <NoticeBar />
-      {editing && (
-        <label className="app-first">
-          <input
-            type="checkbox"
-            checked={app.first}
-            onChange={(event) => {
-              const first = event.currentTarget.checked;
-              changeApp("Open as an app", (before) => ({ ...before, first }));
-            }}
-          />
-          {t("Open this workflow as an app")}
-        </label>
-      )}
     </div>
   );
 }
@@ -91,13 +79,19 @@ function AppLine({ field }: { field: Shown }) {
   const given = useField(source, schemaOf(source.type), input);
   const shown =
     label === null ? input : { ...input, options: { ...input.options, display_name: label } };
+  const PluginWidget = useExtensions((state) => state.Widget);
+  const plugin = given.linked ? null : pluginWidgetOf(input);
   const isTall = input.options.multiline === true;
   return (
     <>
       {heading !== null && <h2>{heading}</h2>}
       <div className={isTall ? "app-line tall" : "app-line"}>
         {isTall && <span className="app-label">{label ?? input.name}</span>}
-        <Field {...given} input={shown} />
+        {plugin !== null && PluginWidget !== null ? (
+          <PluginWidget {...given} input={shown} widget={plugin} node={source.type} />
+        ) : (
+          <Field {...given} input={shown} />
+        )}
       </div>
     </>
   );

@@ -20,8 +20,11 @@ export async function openDefault(): Promise<void> {
   if (prompt !== undefined) select([prompt.key]);
 }
 
-/** Opens what a dropped or chosen file holds. A picture without a workflow becomes a node. */
-export async function openFile(file: File, at: Point): Promise<void> {
+/**
+ * Opens what a dropped or chosen file holds. A picture without a workflow becomes a node at its
+ * place, where there is one.
+ */
+export async function openFile(file: File, at: Point | null): Promise<void> {
   try {
     const name = file.name.replace(/\.[^.]+$/, "");
     const found = await documentIn(file);
@@ -30,7 +33,7 @@ export async function openFile(file: File, at: Point): Promise<void> {
       if (found.left !== null) tellMade(file.name, found.left);
       return;
     }
-    if (!file.type.startsWith("image/"))
+    if (at === null || !file.type.startsWith("image/"))
       throw new NotAWorkflow("{{name}} holds no workflow.", { name: file.name });
     await addPicture(file, at);
   } catch (error) {
