@@ -33,7 +33,7 @@ import { clickWire } from "./clickWire";
 import { useCanvasHandle } from "./clipboard";
 import { disconnect, joinEnds, letGo, mayJoin, reconnect, startPulling } from "./connecting";
 import { isHeldAt, useDragging } from "./dragging";
-import { goOnDragging, startDrag, stopDrag } from "./entering";
+import { dropDrag, goOnDragging, startDrag, stopDrag } from "./entering";
 import { placeShown, useFed } from "./feeding";
 import type { FlowEdge, FlowNode } from "./flow";
 import { NodeCard } from "./NodeCard";
@@ -136,6 +136,7 @@ function Board() {
   const pointer = useCanvasHandle(flow, box);
   useFirstView(flow, box);
   useDragging(flow, box, overview);
+  useEffect(() => dropDrag, []);
   useWheel(box);
   useLongPress(flow, box);
   const byWheel = useSetting("calotype.device");

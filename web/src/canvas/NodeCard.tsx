@@ -11,7 +11,7 @@ import { useContent } from "../state/nodes/content";
 import { colourOf, familyOf } from "../state/nodes/kinds";
 import { idleIn } from "../state/nodes/passing";
 import type { Shape, SocketRow } from "../state/nodes/rows";
-import { leastHeight, NARROWEST, shapeFor, showsPictures } from "../state/nodes/shape";
+import { leastHeight, NARROWEST, ROW, shapeFor, showsPictures, TITLE } from "../state/nodes/shape";
 import { isInstance, useRunOf } from "../state/runs/places";
 import type { NodeRun } from "../state/runs/runs";
 import { activeOf, activeTab, titleOf, useActive, useStudio } from "../state/studio";
@@ -79,7 +79,7 @@ function Card({ id, selected }: NodeProps<FlowNode>) {
       {!node.collapsed &&
         shape.widgets.map((row) => <WidgetField key={row.input.name} node={id} row={row} />)}
       {node.collapsed && <HiddenSockets shape={shape} />}
-      {schema === undefined && !node.collapsed && (
+      {schema === undefined && !node.collapsed && hasRoom(shape) && (
         <p className="foreign">{t("Not installed here")}</p>
       )}
       {shape.shown !== null && (
@@ -92,6 +92,11 @@ function Card({ id, selected }: NodeProps<FlowNode>) {
       )}
     </div>
   );
+}
+
+/** Whether a line fits below the sockets. */
+function hasRoom({ height, inputs, outputs }: Shape): boolean {
+  return height >= TITLE + (Math.max(inputs.length, outputs.length) + 1.5) * ROW;
 }
 
 function classesOf({ mode, collapsed }: GraphNode): (string | false)[] {

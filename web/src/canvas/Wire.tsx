@@ -85,6 +85,10 @@ function placesIn(text: string): Point[] {
   });
 }
 
+/** How much room a reason may take up beside the pointer, and how far from it. */
+const ROOM = 360;
+const ASIDE = 14;
+
 export function PulledWire(props: ConnectionLineComponentProps<FlowNode>) {
   const { fromX, fromY, toX, toY, fromHandle, fromNode } = props;
   const { toHandle, toNode } = props.connectionStatus === null ? { ...EMPTY } : props;
@@ -98,6 +102,7 @@ export function PulledWire(props: ConnectionLineComponentProps<FlowNode>) {
       node?.inputs.find((each) => each.name === fromHandle.id)?.type);
   const shape = useSetting("calotype.wireShape") as WireShape;
   const zoom = useStore((state) => state.transform[2]);
+  const isByEdge = useStore(({ transform, width }) => toX * zoom + transform[0] + ROOM > width);
   const [start, end] = [
     { x: fromX, y: fromY },
     { x: toX, y: toY },
@@ -119,11 +124,11 @@ export function PulledWire(props: ConnectionLineComponentProps<FlowNode>) {
       {reason !== null && (
         <foreignObject
           transform={`translate(${toX} ${toY}) scale(${1 / zoom})`}
-          x={14}
+          x={isByEdge ? -ASIDE - ROOM : ASIDE}
           y={10}
-          width={360}
+          width={ROOM}
           height={80}
-          className="reason"
+          className={isByEdge ? "reason before" : "reason"}
         >
           <span>{reason}</span>
         </foreignObject>

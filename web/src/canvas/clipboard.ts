@@ -18,6 +18,9 @@ type Flow = ReturnType<typeof useReactFlow<FlowNode, FlowEdge>>;
 
 const glide = () => ({ duration: gliding(180) });
 
+/** Text that can be selected. Elsewhere a press lets go of what is: copying is about nodes again. */
+const READ = "input, textarea, .note-text, .shown-text";
+
 /** Lets others use the canvas, and hears the clipboard. Returns where the pointer was last. */
 export function useCanvasHandle(
   flow: Flow,
@@ -53,12 +56,20 @@ export function useCanvasHandle(
       else pasteAt(event, at, withLinks);
       event.preventDefault();
     };
+    const press = (event: PointerEvent) => {
+      if (event.target instanceof Element && event.target.closest(READ) === null) {
+        window.getSelection()?.removeAllRanges();
+      }
+    };
+    const element = box.current;
+    element?.addEventListener("pointerdown", press, true);
     window.addEventListener("keydown", note);
     window.addEventListener("copy", copy);
     window.addEventListener("cut", copy);
     window.addEventListener("paste", pasted);
     return () => {
       forget();
+      element?.removeEventListener("pointerdown", press, true);
       window.removeEventListener("keydown", note);
       window.removeEventListener("copy", copy);
       window.removeEventListener("cut", copy);

@@ -23,7 +23,15 @@ function endsOf(connection: Connection | FlowEdge): WireEnds | null {
 
 export function joinEnds(connection: Connection): void {
   const ends = endsOf(connection);
-  if (ends !== null) join(ends);
+  if (ends !== null && !isStopped) join(ends);
+}
+
+/** Escape was pressed: the library, which knows no such end, is told that the wire was let go. */
+let isStopped = false;
+
+function stopPulling(): void {
+  isStopped = true;
+  document.dispatchEvent(new MouseEvent("mouseup"));
 }
 
 export function mayJoin(connection: Connection | FlowEdge): boolean {
@@ -36,7 +44,8 @@ export function letGo(event: MouseEvent | TouchEvent, state: FinalConnectionStat
   const { clientX: x, clientY: y } =
     "changedTouches" in event ? (event.changedTouches[0] ?? { clientX: 0, clientY: 0 }) : event;
   const moving = useWiring.getState().moving;
-  useWiring.setState({ moving: false });
+  useWiring.setState({ moving: false, stopPulling: null });
+  if (isStopped) return;
   if (moving) {
     moveTo(state);
     return;
@@ -74,7 +83,8 @@ function hangsOn({ node, socket, side }: Pulled, key: string): boolean {
 
 /** A wire begins to be pulled: with Shift, all the wires that the socket has are. */
 export function startPulling(event: MouseEvent | TouchEvent): void {
-  useWiring.setState({ moving: event.shiftKey, menu: null });
+  isStopped = false;
+  useWiring.setState({ moving: event.shiftKey, menu: null, stopPulling });
 }
 
 function moveTo({ fromHandle, fromNode, toHandle, toNode }: FinalConnectionState): void {
@@ -90,7 +100,7 @@ function moveTo({ fromHandle, fromNode, toHandle, toNode }: FinalConnectionState
 /** The end of a wire was put on another socket. */
 export function reconnect(edge: FlowEdge, connection: Connection): void {
   const ends = endsOf(connection);
-  if (ends === null || refusalOf(ends) !== null) return;
+  if (isStopped || ends === null || refusalOf(ends) !== null) return;
   const { graph } = activeTab();
   const link = graph.links[edge.id];
   const before = graph.nodes[link?.to ?? ""]?.inputs[link?.toSlot ?? -1]?.name;
@@ -118,7 +128,8 @@ export function disconnect(
   _end: unknown,
   state: FinalConnectionState,
 ): void {
-  if (state.toHandle === null && edge.id in activeTab().graph.links) {
+  useWiring.setState({ moving: false, stopPulling: null });
+  if (!isStopped && state.toHandle === null && edge.id in activeTab().graph.links) {
     edit("Disconnect", (draft) => removeLink(draft, edge.id));
   }
 }

@@ -6,7 +6,7 @@ import type { useReactFlow } from "@xyflow/react";
 import { type RefObject, useEffect } from "react";
 import type { Point } from "../document/graph";
 import { useArranging } from "../state/editing/arranging";
-import { dragTo, endDrag } from "../state/editing/moving";
+import { beginDrag, dragTo, endDrag } from "../state/editing/moving";
 import { frameMover } from "../state/editing/movingFrames";
 import { cornerOf } from "../state/nodes/shape";
 import { activeTab, select } from "../state/studio";
@@ -120,6 +120,7 @@ function takeFrame(key: string): Step {
 }
 
 function takeNodes(node: string): Step {
+  beginDrag();
   if (!activeTab().selected.includes(node)) select([node]);
   const from = [...cornersOf(activeTab().selected)];
   return (by) =>

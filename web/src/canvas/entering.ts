@@ -6,7 +6,7 @@ import type { Node } from "@xyflow/react";
 import { canvas } from "../state/canvas";
 import { duplicateAt } from "../state/editing/clipping";
 import { entryOf, insertNode, pullOutOfWires, wireAt } from "../state/editing/connecting";
-import { endDrag } from "../state/editing/moving";
+import { beginDrag, endDrag, isDragged, leaveDrag } from "../state/editing/moving";
 import { useWiring } from "../state/editing/wiring";
 import { bodyAt, boundsOf } from "../state/nodes/shape";
 import { activeTab, schemaOf, undoEdit } from "../state/studio";
@@ -30,6 +30,7 @@ let drag: Drag | null = null;
 type Dragged = MouseEvent | TouchEvent | React.MouseEvent;
 
 export function startDrag(event: Dragged): void {
+  beginDrag();
   drag = {
     copying: event.altKey,
     before: activeTab().log.done.length,
@@ -48,8 +49,8 @@ export function goOnDragging(event: Dragged, _node: Node, nodes: readonly Node[]
     drag.turns = [];
   }
   const [key] = keys;
-  const over =
-    keys.length === 1 && key !== undefined && !drag.copying ? wireUnder(key, event) : null;
+  const mayEnter = keys.length === 1 && !drag.copying && isDragged();
+  const over = mayEnter && key !== undefined ? wireUnder(key, event) : null;
   if (over !== useWiring.getState().over) useWiring.setState({ over });
 }
 
@@ -64,6 +65,13 @@ export function stopDrag(_event: Dragged, _node: Node, nodes: readonly Node[]): 
   endDrag();
   if (ended?.copying === true) leaveCopies(ended, nodes);
   if (over !== null) useWiring.setState({ over: null });
+}
+
+/** The canvas goes, and what is dragged stays where it came to. */
+export function dropDrag(): void {
+  drag = null;
+  leaveDrag();
+  useWiring.setState({ over: null });
 }
 
 /** The nodes go back, and copies with the same sources stay where they were let go. */

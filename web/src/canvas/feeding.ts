@@ -57,6 +57,14 @@ function isSameList(one: readonly unknown[], other: readonly unknown[]): boolean
   return one.length === other.length && one.every((each, index) => each === other[index]);
 }
 
+/** The focus of a card that goes is the canvas's then: keys, and Tab, go on from there. */
+function keepFocus(now: readonly FlowNode[]): void {
+  const card = document.activeElement?.closest<HTMLElement>(".canvas [data-node]");
+  const key = card?.dataset.node;
+  if (key === undefined || now.some(({ id }) => id === key)) return;
+  card?.closest<HTMLElement>(".canvas")?.focus({ preventScroll: true });
+}
+
 /** Keeps the library's nodes as the document has them; in the overview it has none. */
 export function useFed(overview: boolean): { nodes: FlowNode[]; edges: FlowEdge[] } {
   const library = useStoreApi<FlowNode, FlowEdge>();
@@ -67,7 +75,9 @@ export function useFed(overview: boolean): { nodes: FlowNode[]; edges: FlowEdge[
     const feed = () => {
       const now = overview ? NONE : drawn.nodes();
       const { nodes: before, setNodes } = library.getState();
-      if (now !== before) setNodes(now);
+      if (now === before) return;
+      keepFocus(now);
+      setNodes(now);
     };
     feed();
     const stops = [useStudio.subscribe(feed), useRuns.subscribe(feed)];

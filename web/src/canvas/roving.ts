@@ -1,6 +1,6 @@
 /** The focus on nodes: one of them at a time can be reached by Tab, and the view goes where it goes. */
 import type { useReactFlow } from "@xyflow/react";
-import { type RefObject, useMemo } from "react";
+import { type RefObject, useEffect, useMemo } from "react";
 import { MODE } from "../document/graph";
 import type { CanvasHandle } from "../state/canvas";
 import { gliding } from "../state/motion";
@@ -38,6 +38,9 @@ export function useRoving(key: string, sentences = NO_SENTENCES, state?: string)
     () => (links === null ? "" : joinsOf({ ...activeTab().graph, links }, catalog, key)),
     [links, catalog, key],
   );
+  useEffect(() => {
+    if (isFirst) takeFocus(key);
+  }, [isFirst, key]);
   const parts = [
     t("{{place}} of {{total}}", { place, total }),
     mode === MODE.muted ? t("muted") : "",
@@ -47,6 +50,15 @@ export function useRoving(key: string, sentences = NO_SENTENCES, state?: string)
     wires,
   ];
   return { tabIndex: isFirst ? 0 : -1, "aria-description": parts.filter(Boolean).join(", ") };
+}
+
+/** What was pasted or copied is selected: the focus does not stay behind on the node before. */
+function takeFocus(key: string): void {
+  const focused = document.activeElement;
+  if (!(focused instanceof HTMLElement) || !focused.matches(".canvas [data-node]")) return;
+  if (activeTab().selected.includes(focused.dataset.node ?? "")) return;
+  const card = document.querySelector<HTMLElement>(`.canvas [data-node="${CSS.escape(key)}"]`);
+  card?.focus({ preventScroll: true });
 }
 
 /** Nearer than this one reads a node; farther off it is not even built. */

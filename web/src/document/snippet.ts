@@ -60,12 +60,32 @@ export function pasteNodes(
   if (workflow !== undefined) bringAlong(copied, workflow, graph);
   const left = Math.min(...nodes.map((each) => each.position.x));
   const top = Math.min(...nodes.map((each) => each.position.y));
-  const by = { x: at.x - left, y: at.y - top };
+  const by = aside(graph, nodes, { x: at.x - left, y: at.y - top });
   const renamed = new Map(nodes.map((node) => [node.key, pasteNode(graph, node, by)]));
   const joined = pasteLinks(graph, copied, renamed, withLinks);
   pastePoints(graph, copied, joined, by);
   pasteFrames(graph, copied, renamed, by);
   return [...renamed.values()];
+}
+
+const NEAR = 16;
+const ASIDE = 32;
+
+/** The way by so much, or further where a copy would lie on what is there, and hide it. */
+function aside(graph: Graph, nodes: readonly GraphNode[], by: Point): Point {
+  const taken = Object.values(graph.nodes).map((each) => each.position);
+  const hides = (way: Point) =>
+    nodes.some(({ position: { x, y } }) =>
+      taken.some(
+        (each) => Math.abs(each.x - x - way.x) < NEAR && Math.abs(each.y - y - way.y) < NEAR,
+      ),
+    );
+  const way = { ...by };
+  while (hides(way)) {
+    way.x += ASIDE;
+    way.y += ASIDE;
+  }
+  return way;
 }
 
 /** The subgraphs of what is pasted, which must not come to lie in themselves. */

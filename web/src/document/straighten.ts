@@ -56,8 +56,8 @@ export function straightened(
 }
 
 /**
- * The same items in columns with fewer wires that cross: each column in the order of its
- * neighbours' middles, swept to and fro, the best seen is kept (Sugiyama et al. 1981).
+ * The same items in columns with fewer wires that cross: each column in the order of the sockets
+ * that its wires end at, swept to and fro, the best seen is kept (Sugiyama et al. 1981).
  */
 export function uncrossed(items: readonly Item[], joints: readonly Joint[]): Item[] {
   const columns = [...gathered(items, (each) => each.column).entries()]
@@ -68,17 +68,17 @@ export function uncrossed(items: readonly Item[], joints: readonly Joint[]): Ite
   let [best, fewest] = [columns, crossingsIn(columns, after)];
   let now = columns;
   for (let sweep = 0; sweep < SWEEPS && fewest > 0; sweep += 1) {
-    const forth = sweep % 2 === 0;
+    const forth = sweep % 2 === 1;
     const places = placesIn(now);
     const next = forth ? [...now] : [...now].reverse();
     next.forEach((column, index) => {
       const wanted = new Map(
         column.map((item) => {
           const beside = forth
-            ? (before.get(item.key) ?? []).map((each) => each.from)
-            : (after.get(item.key) ?? []).map((each) => each.to);
-          const sum = beside.reduce((total, key) => total + (places.get(key) ?? 0), 0);
-          const own = places.get(item.key) ?? 0;
+            ? (before.get(item.key) ?? []).map((each) => placeOf(places, each.from, each.fromY))
+            : (after.get(item.key) ?? []).map((each) => placeOf(places, each.to, each.toY));
+          const sum = beside.reduce((total, place) => total + place, 0);
+          const own = placeOf(places, item.key, item.height / 2);
           return [item.key, beside.length === 0 ? own : sum / beside.length] as const;
         }),
       );
@@ -102,13 +102,31 @@ export function uncrossed(items: readonly Item[], joints: readonly Joint[]): Ite
   });
 }
 
-/** Where each stands in its column, from 0 to 1: columns are not equally long. */
-function placesIn(columns: readonly (readonly Item[])[]): Map<string, number> {
+/** The share of its column that an item takes up: columns are not equally long. */
+interface Place {
+  start: number;
+  share: number;
+  height: number;
+}
+
+type Places = Map<string, Place>;
+
+function placesIn(columns: readonly (readonly Item[])[]): Places {
   return new Map(
     columns.flatMap((column) =>
-      column.map(({ key }, index) => [key, (index + 0.5) / column.length] as const),
+      column.map(({ key, height }, index) => {
+        const share = 1 / column.length;
+        return [key, { start: index * share, share, height }] as const;
+      }),
     ),
   );
+}
+
+/** Where a socket is in the order of its column, from 0 to 1. */
+function placeOf(places: Places, key: string, y: number): number {
+  const place = places.get(key);
+  if (place === undefined) return 0;
+  return place.start + place.share * Math.min(Math.max(y / place.height, 0), 1);
 }
 
 function crossingsIn(
@@ -118,12 +136,16 @@ function crossingsIn(
   const places = placesIn(columns);
   let crossings = 0;
   for (const column of columns) {
-    const ends = column.map(({ key }) =>
-      (after.get(key) ?? []).map((each) => places.get(each.to) ?? 0),
+    const wires = column.flatMap(({ key }) =>
+      (after.get(key) ?? []).map((each) => ({
+        from: placeOf(places, key, each.fromY),
+        to: placeOf(places, each.to, each.toY),
+      })),
     );
-    ends.forEach((upper, index) => {
-      for (const lower of ends.slice(index + 1)) {
-        for (const one of upper) for (const other of lower) if (one > other) crossings += 1;
+    wires.sort((one, other) => one.from - other.from);
+    wires.forEach((upper, index) => {
+      for (const lower of wires.slice(index + 1)) {
+        if (upper.from < lower.from && upper.to > lower.to) crossings += 1;
       }
     });
   }

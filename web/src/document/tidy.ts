@@ -31,14 +31,20 @@ const ROW_WIDTH = 900;
 /** The new boxes; they begin where the old ones began. */
 export async function tidied(task: Untidy): Promise<Map<string, Box>> {
   const dagre: Dagre = await import("@dagrejs/dagre");
-  const laid = level(task, null, dagre);
+  const { boxes: laid } = level(task, null, dagre);
   const [before, after] = [around(task.boxes.values()), around(laid.values())];
   if (before === null || after === null) return laid;
   return moved(laid, { x: before.x - after.x, y: before.y - after.y });
 }
 
+interface Level {
+  boxes: Map<string, Box>;
+  /** Around all of them and the frames that they lie in. */
+  bounds: Box | null;
+}
+
 /** What lies directly in a frame, each with all that is in it, as the frame sees it. */
-function level(task: Untidy, frame: string | null, dagre: Dagre): Map<string, Box> {
+function level(task: Untidy, frame: string | null, dagre: Dagre): Level {
   const inside = new Map<string, Map<string, Box>>();
   const items = new Map<string, Box>();
   const frames = new Set(task.parents.values());
@@ -47,8 +53,7 @@ function level(task: Untidy, frame: string | null, dagre: Dagre): Map<string, Bo
   }
   for (const key of frames) {
     if ((task.parents.get(key) ?? null) !== frame) continue;
-    const contents = level(task, key, dagre);
-    const bounds = around(contents.values());
+    const { boxes: contents, bounds } = level(task, key, dagre);
     if (bounds === null) continue;
     const { before, after } = task.margin;
     inside.set(key, moved(contents, { x: before.x - bounds.x, y: before.y - bounds.y }));
@@ -62,9 +67,10 @@ function level(task: Untidy, frame: string | null, dagre: Dagre): Map<string, Bo
   const joints = jointsBetween(task, items, inside);
   const placed =
     frame !== null && joints.length === 0 ? stacked(items) : arranged(items, joints, dagre);
-  return new Map(
+  const boxes = new Map(
     [...placed].flatMap(([key, box]) => [...(moved(inside.get(key), box) ?? [[key, box]])]),
   );
+  return { boxes, bounds: around(placed.values()) };
 }
 
 function moved<Found extends Map<string, Box> | undefined>(boxes: Found, by: Point): Found {
@@ -136,8 +142,7 @@ function columned(items: Boxes, joints: readonly Joint[], dagre: Dagre): Map<str
   });
   const passing = passingWires(graph, joints, columns);
   const all = [...stand, ...passing.items];
-  const ordered = isLarge ? uncrossed(all, passing.joints) : all;
-  const heights = straightened(ordered, passing.joints, ROW_GAP);
+  const heights = straightened(uncrossed(all, passing.joints), passing.joints, ROW_GAP);
   const snapped = (value: number) => Math.round(value / GRID) * GRID;
   return new Map(
     stand.map(({ key, column }) => {

@@ -184,7 +184,11 @@ export function tabOf(id: string): Tab | undefined {
 
 /** The typing or dragging that went on is over. */
 export function endThread(): void {
-  changeActive((tab) => ({ log: close(tab.log) }));
+  endThreadIn(activeTab().id);
+}
+
+export function endThreadIn(tab: string): void {
+  changeTab(tab, ({ log }) => ({ log: close(log) }));
 }
 
 /** Undoes the last edit, and shows the level where it was made. */

@@ -46,7 +46,6 @@ export function PromptField(props: Props) {
   const id = useId();
   const key = (event: KeyboardEvent<HTMLTextAreaElement>) => {
     if (completing.key(event, choose)) return;
-    if (event.key === "Escape") event.currentTarget.blur();
     if (prompt && weigh(event)) event.preventDefault();
   };
   const follow = () => {

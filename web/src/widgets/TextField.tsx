@@ -19,9 +19,6 @@ export function TextField({ label, value, placeholder, onChange, onDone }: Props
         spellCheck={false}
         onChange={(event) => onChange(event.currentTarget.value)}
         onBlur={onDone}
-        onKeyDown={(event) => {
-          if (event.key === "Escape") event.currentTarget.blur();
-        }}
       />
     </label>
   );

@@ -106,6 +106,8 @@ test("a wire that does not fit says why, and offers what goes between", async ()
   await page.mouse.up();
   await page.getByRole("button", { name: /Put VAE Decode between/ }).click();
   await expect.poll(() => page.locator(".card").count()).toBe(8);
+  // What else it takes comes from the one node that has it: the wire to the picture goes anew.
+  await expect.poll(() => page.locator(".react-flow__edge").count()).toBe(11);
 });
 
 test("a wire pulled into nothing offers the nodes that fit, joined", async () => {

@@ -100,3 +100,17 @@ test("nodes pasted with their wires hang on the same sources, by a straight line
   const link = graph.links[graph.nodes[key]?.inputs[0]?.link ?? ""];
   expect(link).toMatchObject({ from: "1", reroute: null });
 });
+
+test("what is pasted twice at one place does not lie on the first", () => {
+  const graph = readGraph(file, layout);
+  const snippet = copyNodes(graph, ["2"]);
+  const places = [0, 1, 2].map(() => {
+    const [key = ""] = pasteNodes(graph, snippet, layout, { x: 40, y: 900 });
+    return graph.nodes[key]?.position;
+  });
+  expect(places).toEqual([
+    { x: 40, y: 900 },
+    { x: 72, y: 932 },
+    { x: 104, y: 964 },
+  ]);
+});

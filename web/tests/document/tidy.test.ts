@@ -169,3 +169,30 @@ test.each(files)("%s comes out in order", async (file) => {
   expectApart(after);
   expectLeftToRight(after, joints);
 });
+
+test("what feeds one box stands in the order of the sockets it feeds", async () => {
+  const box = (height: number): Box => ({ x: 0, y: 0, width: 240, height });
+  const task: Untidy = {
+    boxes: new Map([
+      ["latent", box(140)],
+      ["negative", box(150)],
+      ["positive", box(170)],
+      ["loader", box(130)],
+      ["sampler", box(292)],
+    ]),
+    joints: [
+      { from: "loader", to: "sampler", fromY: 46, toY: 46 },
+      { from: "loader", to: "negative", fromY: 66, toY: 46 },
+      { from: "loader", to: "positive", fromY: 66, toY: 46 },
+      { from: "latent", to: "sampler", fromY: 46, toY: 106 },
+      { from: "negative", to: "sampler", fromY: 46, toY: 86 },
+      { from: "positive", to: "sampler", fromY: 46, toY: 66 },
+    ],
+    parents: new Map(),
+    margin: MARGIN,
+  };
+  const after = await tidied(task);
+  const y = (key: string) => after.get(key)?.y ?? Number.NaN;
+  expect(y("positive")).toBeLessThan(y("negative"));
+  expect(y("negative")).toBeLessThan(y("latent"));
+});

@@ -15,6 +15,7 @@ import {
   togglePinned,
   useArranging,
 } from "../editing/arranging";
+import { cancelDrag, isDragged } from "../editing/moving";
 import { PALETTE } from "../nodes/colours";
 import { bodyAt } from "../nodes/shape";
 import { changeSetting } from "../settings";
@@ -43,6 +44,14 @@ export const arrangeCommands: readonly Command[] = [
     keys: ["Escape"],
     enabled: () => useArranging.getState().marquee !== null,
     run: cancelMarquee,
+  },
+  {
+    id: "drag.cancel",
+    title: "Put back what is being dragged",
+    group: "Edit",
+    keys: ["Escape"],
+    enabled: isDragged,
+    run: cancelDrag,
   },
   {
     id: "select.invert",

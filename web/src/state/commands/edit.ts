@@ -4,6 +4,7 @@ import type { Point } from "../../document/graph";
 import type { Command } from "../commands";
 import { removeSelected, selectAll } from "../editing/actions";
 import { duplicateSelected } from "../editing/clipping";
+import { pinnedOf } from "../nodes/boxes";
 import { GRID } from "../nodes/shape";
 import { activeTab, edit, endThread, redoEdit, select, undoEdit } from "../studio";
 
@@ -87,10 +88,14 @@ function nudge(arrow: string, title: string, by: Point): Command {
 
 function nudgeSelected(by: Point): void {
   const { graph, selected } = activeTab();
+  const pinned = pinnedOf(selected);
   const moved = selected.flatMap((key) => {
     const from = graph.nodes[key]?.position;
-    return from === undefined ? [] : [[key, { x: from.x + by.x, y: from.y + by.y }] as const];
+    return from === undefined || pinned.has(key)
+      ? []
+      : [[key, { x: from.x + by.x, y: from.y + by.y }] as const];
   });
+  if (moved.length === 0) return;
   edit("Move", (draft) => moveNodes(draft, Object.fromEntries(moved)), "nudge");
   window.addEventListener("keyup", endThread, { once: true });
 }

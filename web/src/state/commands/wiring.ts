@@ -33,6 +33,14 @@ function middle() {
 
 export const wiringCommands: readonly Command[] = [
   {
+    id: "wire.stop",
+    title: "Stop pulling the wire",
+    group: "Edit",
+    keys: ["Escape"],
+    enabled: () => useWiring.getState().stopPulling !== null,
+    run: () => useWiring.getState().stopPulling?.(),
+  },
+  {
     id: "wire.removePoints",
     title: "Remove the selected reroute points",
     group: "Edit",

@@ -12,12 +12,13 @@ import {
   setTitle,
   setValue,
 } from "../../document/edit";
-import { MODE, type Point, type Workflow } from "../../document/graph";
+import { type Graph, MODE, type Point, type Workflow } from "../../document/graph";
 import type { Json } from "../../document/json";
 import { branchOff } from "../../document/reroute";
 import { t } from "../../words/words";
 import { isBlueprint, placeBlueprint } from "../files/blueprints";
 import { type Pulled, socketsFor } from "../finding/fitting";
+import { freeBelow } from "../finding/placing";
 import { heldValues, sayType } from "../nodes/holders";
 import { grewIn, inputsOf } from "../nodes/inputs";
 import { settleTypes } from "../nodes/match";
@@ -32,7 +33,7 @@ import {
   WIDTH,
 } from "../nodes/shape";
 import { convertersFor, feeds, refusal } from "../nodes/sockets";
-import { isWidget, layoutOf, newNode } from "../nodes/widgets";
+import { isSocket, isWidget, layoutOf, newNode } from "../nodes/widgets";
 import {
   activeTab,
   edit,
@@ -135,16 +136,38 @@ export function insertBetween(
   const takes = schema.inputs.find((each) => each.type === fromType);
   const gives = schema.outputs.findIndex((each) => each.type === toType);
   if (source === undefined || target === undefined || takes === undefined) return;
-  const at = {
+  const between = {
     x: (source.position.x + source.size.width + target.position.x) / 2 - WIDTH / 2,
     y: (source.position.y + target.position.y) / 2,
   };
+  const at = bodyAt(freeBelow(graph, { x: between.x, y: between.y - TITLE }));
+  const others = schema.inputs.filter(
+    (each) => each !== takes && each.section === "required" && isSocket(each),
+  );
   edit(t("Insert {{node}}", { node: schema.display_name }), (draft, workflow) => {
     const node = made(schema, draft.lastNodeId + 1, at);
     addNode(draft, node);
     joinIn(draft, workflow, { ...wire, to: node.key, input: takes.name });
+    for (const { name, type } of others) {
+      const only = onlySource(graph, type, wire.to);
+      if (only !== null) joinIn(draft, workflow, { ...only, to: node.key, input: name });
+    }
     joinIn(draft, workflow, { from: node.key, slot: gives, to: wire.to, input: wire.input });
   });
+}
+
+/** The one output of this type, as a graph has but one VAE; null where there are more, or none. */
+function onlySource(graph: Graph, type: string, before: string): Omit<Wire, "to" | "input"> | null {
+  const found = graph.order.flatMap((key) => {
+    const node = graph.nodes[key];
+    if (node === undefined || key === before || feeds(graph, before, key)) return [];
+    const schema = schemaOf(node.type);
+    const count = Math.max(node.outputs.length, schema?.outputs.length ?? 0);
+    return Array.from({ length: count }, (_, slot) => ({ from: key, slot })).filter(
+      ({ slot }) => outputType(node, schema, slot) === type,
+    );
+  });
+  return found.length === 1 ? (found[0] ?? null) : null;
 }
 
 /** A node of this class, as high as what it holds. */

@@ -7,7 +7,7 @@ import { snapped } from "../../document/snap";
 import { boxesOf, pinnedOf } from "../nodes/boxes";
 import { bodyAt, GRID } from "../nodes/shape";
 import { setting } from "../settings";
-import { activeTab, edit, endThread } from "../studio";
+import { activeTab, edit, endThreadIn, undoEdit } from "../studio";
 import { useArranging } from "./arranging";
 
 interface Drag {
@@ -17,10 +17,18 @@ interface Drag {
   neighbours: readonly Box[];
 }
 
+const MOVE = "move ";
 /** How near a neighbour's line has to be on the screen, in pixels. */
 const REACH = 5;
 
 let drag: Drag | null = null;
+/** The drag is over although the button is still held: what the pointer does on is nothing. */
+let isOver = false;
+
+/** Before the first step of a drag. */
+export function beginDrag(): void {
+  isOver = false;
+}
 
 /** Keeps whether Ctrl is held, which frees what is dragged. */
 let free = false;
@@ -59,6 +67,7 @@ function begin(keys: readonly string[]): Drag | null {
  * The first call begins the drag; `endDrag` ends it.
  */
 export function dragTo(corners: Readonly<Record<string, Point>>): void {
+  if (isOver) return;
   const keys = Object.keys(corners).filter((key) => key in activeTab().graph.nodes);
   if (drag === null || drag.tab !== activeTab().id || !keys.every((key) => drag?.from.has(key))) {
     drag = begin(keys);
@@ -71,7 +80,7 @@ export function dragTo(corners: Readonly<Record<string, Point>>): void {
     key,
     bodyAt({ x: x + by.x, y: y + by.y }),
   ]);
-  edit("Move", (draft) => moveNodes(draft, Object.fromEntries(places)), `move ${keys.join()}`);
+  edit("Move", (draft) => moveNodes(draft, Object.fromEntries(places)), `${MOVE}${keys.join()}`);
   showReceiving(lead ?? "");
 }
 
@@ -100,9 +109,29 @@ function snap(by: Point, { bounds, neighbours }: Drag): Point {
 }
 
 export function endDrag(): void {
+  const tab = drag?.tab ?? activeTab().id;
   drag = null;
   useArranging.setState({ dragging: false, receiving: null, guides: [] });
-  endThread();
+  endThreadIn(tab);
+}
+
+/** What is dragged stays where it is, though the button is still held: its canvas is left. */
+export function leaveDrag(): void {
+  if (drag === null) return;
+  isOver = true;
+  endDrag();
+}
+
+export function isDragged(): boolean {
+  return drag !== null;
+}
+
+/** What is dragged goes back to where it was taken, as if it had not been. */
+export function cancelDrag(): void {
+  if (drag === null) return;
+  const { thread } = activeTab().log.done.at(-1) ?? {};
+  leaveDrag();
+  if (thread?.startsWith(MOVE) === true) undoEdit();
 }
 
 /** A step of a frame that is dragged or sized, on the grid unless Ctrl is held. */

@@ -135,12 +135,13 @@ function putIn(draft: Graph, key: string, schema: NodeSchema): void {
   const plan = planOf(draft, old, schema);
   replaceNode(draft, key, plan.made, plan.sockets, plan.match);
   const node = draft.nodes[key];
-  if (node === undefined || old.type !== schema.class_type) return;
+  if (node === undefined) return;
+  const { width, height } = plan.made.size;
+  // No narrower than it was: its neighbours stand where they stood.
+  node.size = { width: Math.max(old.size.width, width), height };
+  if (old.type !== schema.class_type) return;
   node.saved = old.saved;
-  node.size = {
-    width: old.size.width,
-    height: Math.max(old.size.height, plan.made.size.height),
-  };
+  node.size = { width: old.size.width, height: Math.max(old.size.height, height) };
 }
 
 /** Makes nodes anew as their classes are now, keeping what fits. */

@@ -59,9 +59,10 @@ export function editNode(): void {
   if (key !== null) canvas()?.focusNode(key, "field");
 }
 
-/** The node whose field has the focus; null where none has. */
+/** The node whose field has the focus, on the canvas or in the inspector; null where none has. */
 export function nodeOfField(): string | null {
   const focused = globalThis.document?.activeElement ?? null;
+  if (focused?.matches(".inspector :is(input, textarea)")) return activeTab().selected[0] ?? null;
   const card = focused?.closest<HTMLElement>(".canvas [data-node]") ?? null;
   return card === null || card === focused ? null : (card.dataset.node ?? null);
 }

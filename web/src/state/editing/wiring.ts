@@ -18,6 +18,8 @@ interface Wiring {
   /** The reroute points that are selected. */
   points: readonly string[];
   menu: WireMenu | null;
+  /** Ends the pulling of a wire as if it had not begun; null while none is pulled. */
+  stopPulling: (() => void) | null;
   /** A wire that is being pulled from a reroute point, and how far. */
   branch: { point: string; to: Point } | null;
   /** All wires of a socket are being moved to another one. */
@@ -31,6 +33,7 @@ export const useWiring = create<Wiring>(() => ({
   over: null,
   points: [],
   menu: null,
+  stopPulling: null,
   branch: null,
   moving: false,
   naming: null,

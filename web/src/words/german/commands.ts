@@ -19,6 +19,8 @@ export const commands: Readonly<Record<string, string>> = {
   "Colour the selected nodes purple": "Auswahl violett färben",
   "Colour the selected nodes black": "Auswahl schwarz färben",
   "Stop drawing a selection": "Zeichnen der Auswahl abbrechen",
+  "Put back what is being dragged": "Gezogenes zurücklegen",
+  "Stop pulling the wire": "Ziehen der Leitung abbrechen",
   Edit: "Bearbeiten",
   "Invert the selection": "Auswahl umkehren",
   "Select all that feeds the selection": "Alles Vorgelagerte auswählen",
