@@ -12,7 +12,7 @@ import {
   type WidgetLayout,
   type Workflow,
 } from "../document/graph";
-import type { Json } from "../document/json";
+import { equalJson, type Json } from "../document/json";
 import { levelAt, livingPath, type Path, promptId, ROOT } from "../document/levels";
 import { close, EMPTY_LOG, type Log, record, redo, undo } from "../document/log";
 import { withNames } from "../document/named";
@@ -196,7 +196,7 @@ export function undoEdit(): void {
   changeActive((tab) => {
     const where = tab.log.done.at(-1)?.path ?? tab.level;
     const { graph, log } = undo({ graph: tab.workflow, log: tab.log });
-    return showing(withNamesIn({ ...tab, workflow: graph, log }), where);
+    return showing(asSaved(withNamesIn({ ...tab, workflow: graph, log })), where);
   });
 }
 
@@ -204,8 +204,14 @@ export function redoEdit(): void {
   changeActive((tab) => {
     const where = tab.log.undone.at(-1)?.path ?? tab.level;
     const { graph, log } = redo({ graph: tab.workflow, log: tab.log });
-    return showing(withNamesIn({ ...tab, workflow: graph, log }), where);
+    return showing(asSaved(withNamesIn({ ...tab, workflow: graph, log })), where);
   });
+}
+
+/** Undone or redone until it is what was saved, a document is as good as saved. */
+function asSaved(tab: Tab): Tab {
+  const isSame = equalJson(tab.workflow as unknown as Json, tab.kept as unknown as Json);
+  return isSame ? { ...tab, kept: tab.workflow } : tab;
 }
 
 /** Goes into a subgraph or out of it: the level's own view and selection come back. */

@@ -19,8 +19,11 @@ import { foldersOf } from "../../src/state/files/workflows";
 import {
   activeTab,
   blankTab,
+  changeTab,
   edit,
+  isDirty,
   openWorkflow,
+  redoEdit,
   setCatalog,
   undoEdit,
   useStudio,
@@ -146,6 +149,25 @@ test.each([
   [86_400_000, "yesterday"],
 ])("%i milliseconds are %s", (passed, words) => {
   expect(ago(1_000_000_000, 1_000_000_000 + passed)).toBe(words);
+});
+
+test("a document that is undone to what was saved is not to be saved, however it got there", () => {
+  useStudio.setState({ tabs: [], catalog: {} });
+  const node = { id: 1, type: "Note", pos: [0, 0], widgets_values: ["one"] };
+  const id = openWorkflow({ nodes: [node], links: [], version: 0.4 }, { name: "saved" });
+  const move = (x: number) => edit("Move", (draft) => moveNodes(draft, { 1: { x, y: 0 } }));
+  move(8);
+  expect(isDirty(activeTab())).toBe(true);
+  undoEdit();
+  expect(isDirty(activeTab())).toBe(false);
+  redoEdit();
+  expect(isDirty(activeTab())).toBe(true);
+  changeTab(id, (tab) => ({ kept: tab.workflow }));
+  move(16);
+  undoEdit();
+  expect(isDirty(activeTab())).toBe(false);
+  undoEdit();
+  expect(isDirty(activeTab())).toBe(true);
 });
 
 describe("a catalog that comes to know a class", () => {
