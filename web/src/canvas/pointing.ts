@@ -5,7 +5,7 @@ import type { Box } from "../document/arrange";
 import { frameBox, frameOf } from "../document/frames";
 import type { Point } from "../document/graph";
 import { enter } from "../state/editing/levels";
-import { openFile } from "../state/files/files";
+import { openFiles } from "../state/files/files";
 import { gliding } from "../state/motion";
 import { boundsOf } from "../state/nodes/shape";
 import { DRAGGED } from "../state/results/dragged";
@@ -91,8 +91,7 @@ function drop(event: DragEvent, flow: Flow): void {
     );
     return;
   }
-  const [file] = event.dataTransfer.files;
-  if (file !== undefined) void openFile(file, flow.screenToFlowPosition(screen));
+  void openFiles(event.dataTransfer.files, flow.screenToFlowPosition(screen));
 }
 
 function screenOf({ clientX: x, clientY: y }: MouseEvent): Point {

@@ -1,7 +1,7 @@
 /** The user's saved workflows by folder, what was closed and deleted, and files from elsewhere. */
 import { FileUp, LayoutTemplate, Search } from "lucide-react";
 import { type ReactNode, useEffect, useRef, useState } from "react";
-import { openFile } from "../state/files/files";
+import { openFiles } from "../state/files/files";
 import { lastPart, nameOf } from "../state/files/paths";
 import { reopen } from "../state/files/restore";
 import { bringBack, foldersOf, refreshWorkflows, useWorkflows } from "../state/files/workflows";
@@ -155,11 +155,11 @@ function Elsewhere() {
       <input
         ref={chooser}
         type="file"
+        multiple
         accept=".json,.safetensors,.latent,.glb,image/*,video/*,audio/*"
         hidden
         onChange={(event) => {
-          const [file] = event.currentTarget.files ?? [];
-          if (file !== undefined) void openFile(file, { x: 0, y: 0 });
+          void openFiles(event.currentTarget.files ?? [], { x: 0, y: 0 });
           close();
         }}
       />

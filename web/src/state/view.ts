@@ -131,6 +131,9 @@ export function tell(text: string, action?: NoticeAction, others: NoticeAction[]
 /** What browsers and the bundler say of a part of the program that did not come. */
 const NOT_FETCHED = /dynamically imported module|importing a module script|preload CSS/i;
 
+/** The same of a request that nobody answers. */
+const NOT_REACHED = /^(failed to fetch|load failed|networkerror)/i;
+
 /** What an error says, in the user's language where the sentence is ours. */
 export function wordsOf(error: unknown): string {
   if (error instanceof Told) return t(error.sentence, error.values);
@@ -138,6 +141,9 @@ export function wordsOf(error: unknown): string {
     return t(
       "A part of the editor could not be fetched. Look whether the server still runs; if it does, load the page again.",
     );
+  }
+  if (error instanceof TypeError && NOT_REACHED.test(error.message)) {
+    return t("The server is away. Your work is kept.");
   }
   return said(error instanceof Error ? error.message : String(error));
 }

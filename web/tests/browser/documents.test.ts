@@ -115,6 +115,28 @@ test("a picture that arrives late lies in the document it was dropped on, as one
   await page.getByText("Double-click to add a node").waitFor();
 });
 
+test("all files of a drop are opened, beside the canvas too, and never by the browser", async () => {
+  const node = { id: 1, type: "Note", pos: [0, 0], size: [200, 100], widgets_values: ["one"] };
+  const text = JSON.stringify({ nodes: [node], links: [], groups: [], version: 0.4 });
+  const dropOn = (place: string, files: readonly string[]) =>
+    page.evaluate(
+      ({ place, files, text }) => {
+        const dataTransfer = new DataTransfer();
+        for (const name of files) dataTransfer.items.add(new File([text], name));
+        const passed = ["dragover", "drop"].map((kind) => {
+          const event = new DragEvent(kind, { dataTransfer, bubbles: true, cancelable: true });
+          return document.querySelector(place)?.dispatchEvent(event);
+        });
+        return passed.every((each) => each === false);
+      },
+      { place, files, text },
+    );
+  expect(await dropOn(".strip", ["a.json", "b.json"])).toBe(true);
+  await expect.poll(names).toEqual(["Text to image", "a", "b"]);
+  expect(await dropOn(".canvas", ["c.json", "d.json"])).toBe(true);
+  await expect.poll(names).toEqual(["Text to image", "a", "b", "c", "d"]);
+});
+
 test("tabs are put in order, renamed and closed by the middle button", async () => {
   await button("New workflow").click();
   await button("New workflow").click();

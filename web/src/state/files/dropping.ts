@@ -3,7 +3,7 @@
  * browser would leave the editor to show them.
  */
 import { canvas } from "../canvas";
-import { openFile } from "./files";
+import { openFiles } from "./files";
 
 /** Takes in what nobody else takes. Returns what ends it. */
 export function hearDrops(): () => void {
@@ -11,13 +11,13 @@ export function hearDrops(): () => void {
     if (event.dataTransfer?.types.includes("Files")) event.preventDefault();
   };
   const drop = (event: DragEvent) => {
-    const [file] = event.dataTransfer?.files ?? [];
-    if (event.defaultPrevented || file === undefined) return;
+    const files = event.dataTransfer?.files ?? [];
+    if (event.defaultPrevented || files.length === 0) return;
     event.preventDefault();
     // Behind a dialog nothing opens unseen.
     if (document.querySelector("dialog[open]") !== null) return;
     const handle = canvas();
-    void openFile(file, handle === null ? null : handle.toGraph(handle.pointer()));
+    void openFiles(files, handle === null ? null : handle.toGraph(handle.pointer()));
   };
   window.addEventListener("dragover", over);
   window.addEventListener("drop", drop);

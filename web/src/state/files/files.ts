@@ -20,6 +20,16 @@ export async function openDefault(): Promise<void> {
   if (prompt !== undefined) select([prompt.key]);
 }
 
+const BESIDE = 40;
+
+/** Opens all that was dropped or chosen, pictures one beside the other. */
+export async function openFiles(files: Iterable<File>, at: Point | null): Promise<void> {
+  // Copied at once: what was dropped is taken back after the event.
+  for (const [index, file] of [...files].entries()) {
+    await openFile(file, at && { x: at.x + index * BESIDE, y: at.y + index * BESIDE });
+  }
+}
+
 /**
  * Opens what a dropped or chosen file holds. A picture without a workflow becomes a node at its
  * place, where there is one.
