@@ -17,6 +17,7 @@ import type { NodeRun } from "../state/runs/runs";
 import { activeOf, activeTab, titleOf, useActive, useStudio } from "../state/studio";
 import { t } from "../words/words";
 import { EnterButton } from "./EnterButton";
+import { FailureNote } from "./FailureNote";
 import type { FlowNode } from "./flow";
 import { takeDrop } from "./mediaDrop";
 import { Passing } from "./Passing";
@@ -90,6 +91,7 @@ function Card({ id, selected }: NodeProps<FlowNode>) {
           <img src={preview} alt={t("What is being made")} draggable={false} />
         </div>
       )}
+      {run?.state === "error" && <FailureNote node={id} sentences={sentences} top={shape.height} />}
     </div>
   );
 }

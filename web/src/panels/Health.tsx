@@ -56,6 +56,17 @@ export function Health({ node }: { node: GraphNode }) {
   );
 }
 
+/** What it took is one thing, what a run to come will take another. */
+function timeWords(
+  seconds: number,
+  run: NodeRun | undefined,
+  mark: ReturnType<typeof markOf>,
+): string {
+  const time = spanOf(seconds);
+  const isToCome = run?.took == null && (mark === "run" || mark === "maybe");
+  return isToCome ? t("about {{time}}", { time }) : t("last time {{time}}", { time });
+}
+
 /** A line: what the next run will do with it, its last time and memory. */
 function Costs({ node, run }: { node: string; run: NodeRun | undefined }) {
   const tab = useActive((each) => each.id);
@@ -74,7 +85,7 @@ function Costs({ node, run }: { node: string; run: NodeRun | undefined }) {
   return (
     <p className="costs" data-state={mark ?? ""}>
       {mark !== null && <span className="next">{words[mark]}</span>}
-      {seconds !== null && <span>{t("last time {{time}}", { time: spanOf(seconds) })}</span>}
+      {seconds !== null && <span>{timeWords(seconds, run, mark)}</span>}
       {memory !== null && <span title={t("Peak memory of the worker")}>{bytesOf(memory)}</span>}
     </p>
   );

@@ -223,6 +223,10 @@ test("a failure is told plainly on its node; the traceback is folded, with a rep
   await says("2 nodes will run");
   await page.keyboard.press("Control+Enter");
   await node("Load Image").locator(".problem").waitFor({ timeout: RUN });
+  const note = node("Load Image").getByTitle("All about this failure");
+  await note.getByText(/broken\.png/).click();
+  const form = page.getByRole("complementary", { name: "Inspector" });
+  await form.getByText("Traceback").waitFor();
   await problems().click();
   const failed = page.getByRole("region", { name: "Failed in the last run" });
   await failed

@@ -172,4 +172,5 @@ export const canvas: Readonly<Record<string, string>> = {
   y: "y",
   width: "Breite",
   height: "Höhe",
+  "All about this failure": "Alles zu diesem Fehler",
 };
