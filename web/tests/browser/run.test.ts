@@ -266,6 +266,38 @@ test("while the server is away the bar says so, edits go on, and what it knows c
   await says(/nodes will run|are cached/, 30_000);
 });
 
+test("what was made while nobody heard of it is on its node afterwards", async () => {
+  let sockets: WebSocketRoute[] = [];
+  let isDeaf = false;
+  await page.routeWebSocket(/\/ws/, (socket) => {
+    if (isDeaf) void socket.close();
+    else {
+      socket.connectToServer();
+      sockets.push(socket);
+    }
+  });
+  await page.reload();
+  await page.locator(".card").first().waitFor();
+  await small(105);
+  await page.keyboard.press("Control+Enter");
+  const made = node("Picture").locator("img").first();
+  await made.waitFor({ timeout: RUN });
+  await says("Nothing has changed: all 7 nodes are cached", RUN);
+  const before = await made.getAttribute("src");
+  await setNumber("KSampler", "cfg", "5.5");
+  await page.keyboard.press("Control+Enter");
+  await node("KSampler").getByRole("progressbar").waitFor({ timeout: RUN });
+  isDeaf = true;
+  for (const each of sockets) await each.close();
+  sockets = [];
+  await says("The server is away. Your work is kept.");
+  await node("KSampler").getByRole("progressbar").waitFor({ state: "detached" });
+  const job = () => page.request.get(`${studio.address}/api/queue`).then((all) => all.json());
+  await expect.poll(async () => (await job()).queue_running.length, { timeout: RUN }).toBe(0);
+  isDeaf = false;
+  await expect.poll(() => made.getAttribute("src"), { timeout: RUN }).not.toBe(before);
+});
+
 test("with that on, every change runs", async () => {
   await small(104);
   await says(/nodes will run/);

@@ -1,6 +1,6 @@
 /** What nodes show of a run, as the server tells it. */
 import { beforeEach, expect, test } from "vitest";
-import { placeOf, setShown, useRuns } from "../../src/state/runs/runs";
+import { hear, loseSight, placeOf, setShown, useRuns } from "../../src/state/runs/runs";
 
 const file = (filename: string) => ({ filename, subfolder: "", type: "temp" });
 const shown = () => useRuns.getState().shown[placeOf("tab", "1")];
@@ -17,4 +17,45 @@ test("two pictures to be compared are a pair, one alone a picture", () => {
 test("what names no file shows nothing", () => {
   setShown("tab", "1", { a_images: ["a"], b_images: 3, images: null });
   expect(shown()).toBeUndefined();
+});
+
+test("a run that is no longer heard of stands still, and goes on when it is heard again", () => {
+  const place = placeOf("tab", "1");
+  const plan = { nodes: {}, run: 1, cached: 0, seconds: 4, memory: null, unknown: 0 };
+  useRuns.setState({
+    nodes: {},
+    running: null,
+    prompts: { p: "tab" },
+    submitted: { p: { workflow: {} as never, plan } },
+  });
+  const progress = (value: number) =>
+    hear(
+      {
+        type: "progress_state",
+        data: {
+          prompt_id: "p",
+          nodes: {
+            "1": {
+              value,
+              max: 20,
+              state: "running",
+              node_id: "1",
+              display_node_id: "1",
+              parent_node_id: null,
+              real_node_id: "1",
+              prompt_id: "p",
+            },
+          },
+        },
+      },
+      0,
+    );
+  progress(3);
+  expect(useRuns.getState().nodes[place]?.state).toBe("running");
+  loseSight();
+  expect(useRuns.getState().nodes[place]?.state).toBe("waiting");
+  expect(useRuns.getState().running).toBeNull();
+  progress(9);
+  expect(useRuns.getState().nodes[place]).toMatchObject({ state: "running", value: 9 });
+  expect(useRuns.getState().running).toMatchObject({ prompt: "p", plan });
 });

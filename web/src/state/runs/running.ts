@@ -16,7 +16,16 @@ import { tell, tellError, useView } from "../view";
 import { checkAgain, noteChecked } from "./checking";
 import { partOf } from "./part";
 import { readQueue, useQueue } from "./queue";
-import { hear, notePrompt, noteSubmitted, placeOf, seePreview, setShown, useRuns } from "./runs";
+import {
+  hear,
+  loseSight,
+  notePrompt,
+  noteSubmitted,
+  placeOf,
+  seePreview,
+  setShown,
+  useRuns,
+} from "./runs";
 import { wholeSentence } from "./sentences";
 
 const LISTED = 64;
@@ -164,7 +173,7 @@ export function connect(): () => void {
         useRuns.setState({ connection });
         if (connection === "open") void (wasOpen ? seeAgain() : refreshJobs());
         wasOpen ||= connection === "open";
-        if (connection === "closed") useRuns.setState({ running: null, stopping: null });
+        if (connection === "closed") loseSight();
       },
     },
   );
@@ -176,7 +185,7 @@ const ENDINGS = new Set(["execution_success", "execution_error", "execution_inte
 async function seeAgain(): Promise<void> {
   checkAgain();
   await refreshJobs();
-  await showLastResults(activeTab());
+  await showLastResults(activeTab(), true);
 }
 
 let refreshing: ReturnType<typeof setTimeout> | undefined;
@@ -236,8 +245,11 @@ export async function workflowOf(job: string): Promise<Json | null> {
   return isObject(found) ? found : null;
 }
 
-/** Puts the outputs of the newest finished job on the nodes of the tab it came from, by its id. */
-export async function showLastResults(tab: Tab): Promise<void> {
+/**
+ * Puts the outputs of the newest finished job on the nodes of the tab it came from, by its id.
+ * `isNews`: in place of what they show, as it may have ended unheard.
+ */
+export async function showLastResults(tab: Tab, isNews = false): Promise<void> {
   const wanted = tab.workflow.saved.id;
   const last = useRuns.getState().past.find((each) => each.status === "completed");
   if (last === undefined || typeof wanted !== "string") return;
@@ -247,7 +259,8 @@ export async function showLastResults(tab: Tab): Promise<void> {
     if (!isObject(made) || made.id !== wanted) return;
     for (const [node, output] of Object.entries(outputs ?? {})) {
       const known = useRuns.getState().shown[placeOf(tab.id, node)];
-      if (known === undefined && node in tab.workflow.nodes) setShown(tab.id, node, output);
+      if ((isNews || known === undefined) && node in tab.workflow.nodes)
+        setShown(tab.id, node, output);
     }
   } catch (error) {
     if (!(error instanceof Refused)) tell(t("The last results could not be read."));

@@ -254,12 +254,14 @@ function progress(each: NodeProgress, now: number): void {
   });
 }
 
-/** A run that began before this page was loaded. */
+/** A run that began before this page was loaded, or before the server was away. */
 function resume({ prompt_id, display_node_id }: NodeProgress, tab: string, now: number): void {
-  if (useRuns.getState().running !== null) return;
+  const { running, submitted } = useRuns.getState();
+  if (running !== null) return;
   const node = seenNode(display_node_id);
+  const plan = submitted[prompt_id]?.plan ?? null;
   useRuns.setState({
-    running: { prompt: prompt_id, tab, node, started: now, plan: null, shares: {} },
+    running: { prompt: prompt_id, tab, node, started: now, plan, shares: {} },
   });
 }
 
@@ -342,19 +344,22 @@ function noteWorked(prompt: string): void {
 }
 
 function finish(): void {
-  useRuns.setState(({ previews, nodes, running, submitted }) => {
-    const { [running?.prompt ?? ""]: _over, ...waiting } = submitted;
-    for (const url of Object.values(previews)) URL.revokeObjectURL(url);
-    const ended = Object.entries(nodes).map(([place, run]): [string, NodeRun] => [
-      place,
-      run.state === "running" ? { ...run, state: "waiting" } : run,
-    ]);
-    return {
-      running: null,
-      stopping: null,
-      previews: {},
-      nodes: Object.fromEntries(ended),
-      submitted: waiting,
-    };
+  useRuns.setState((state) => {
+    const { [state.running?.prompt ?? ""]: _over, ...waiting } = state.submitted;
+    return { ...atRest(state), submitted: waiting };
   });
+}
+
+/** Nothing more is heard of what runs: it may go on, or be over by the time it is heard again. */
+export function loseSight(): void {
+  useRuns.setState(atRest);
+}
+
+function atRest({ previews, nodes }: Runs): Partial<Runs> {
+  for (const url of Object.values(previews)) URL.revokeObjectURL(url);
+  const ended = Object.entries(nodes).map(([place, run]): [string, NodeRun] => [
+    place,
+    run.state === "running" ? { ...run, state: "waiting" } : run,
+  ]);
+  return { running: null, stopping: null, previews: {}, nodes: Object.fromEntries(ended) };
 }
