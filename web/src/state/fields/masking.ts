@@ -2,6 +2,7 @@
 import { create } from "zustand";
 import { viewUrl } from "../../api/client";
 import type { ImageFile } from "../../api/jobs";
+import type { InputSchema } from "../../api/types";
 import type { GraphNode } from "../../document/graph";
 import { t } from "../../words/words";
 import { changeAt } from "../editing/actions";
@@ -9,7 +10,7 @@ import { refreshCatalog } from "../files/files";
 import { client } from "../server";
 import { activeTab, type Place, schemaOf } from "../studio";
 import { tell } from "../view";
-import { fileOf, mediaOf, namedValue } from "./fileValue";
+import { fileOf, mediaOf, namedValue, placeOfValues } from "./fileValue";
 
 export interface Masked {
   file: ImageFile;
@@ -20,9 +21,9 @@ export interface Masked {
 export const useMasking = create<{ open: Masked | null }>(() => ({ open: null }));
 
 /** The input of a node that names a picture, if it has one. */
-function pictureInput(node: GraphNode | undefined): string | null {
+function pictureInput(node: GraphNode | undefined): InputSchema | null {
   const inputs = node === undefined ? [] : (schemaOf(node.type)?.inputs ?? []);
-  return inputs.find((each) => mediaOf(each) === "image")?.name ?? null;
+  return inputs.find((each) => mediaOf(each) === "image") ?? null;
 }
 
 export function canMask(): boolean {
@@ -35,7 +36,7 @@ export function maskNode(key: string): void {
   const { id, level, graph } = activeTab();
   const node = graph.nodes[key];
   const input = pictureInput(node);
-  const file = input === null ? null : fileOf(node?.values[input]);
+  const file = input === null ? null : fileOf(node?.values[input.name], placeOfValues(input));
   if (input === null || file === null) {
     tell(t("This node has no picture yet. Choose one first."));
     return;
@@ -56,9 +57,13 @@ export function opacityUrl({ file }: Masked): string {
  * Keeps a mask with its picture among the inputs, and shows it on its node. `png` is as large as
  * the picture; it is opaque where nothing is masked.
  */
-export async function saveMask({ file, target }: Masked, png: Blob): Promise<void> {
+export async function saveMask(masked: Masked, png: Blob): Promise<void> {
+  const { file, target } = masked;
   const kept = await client.uploadMask(png, `masked-${Date.now()}.png`, file);
   await refreshCatalog();
-  changeAt(target.place, target.node, target.input, namedValue(kept));
+  // Whoever closed the editor meanwhile does not want it.
+  if (useMasking.getState().open !== masked) return;
+  const value = namedValue(kept, placeOfValues(target.input));
+  changeAt(target.place, target.node, target.input.name, value);
   useMasking.setState({ open: null });
 }
