@@ -1,4 +1,5 @@
 /** Below a node that failed in the last run: why, in plain words; the rest is in the inspector. */
+import type { NodeRun } from "../state/runs/runs";
 import { select } from "../state/studio";
 import { useView } from "../state/view";
 import { t } from "../words/words";
@@ -6,12 +7,13 @@ import "./failureNote.css";
 
 interface Props {
   node: string;
+  run: NodeRun | undefined;
   sentences: readonly string[];
   top: number;
 }
 
-export function FailureNote({ node, sentences, top }: Props) {
-  if (sentences.length === 0) return null;
+export function FailureNote({ node, run, sentences, top }: Props) {
+  if (run?.state !== "error" || sentences.length === 0) return null;
   const open = () => {
     select([node]);
     useView.setState({ inspector: true });
