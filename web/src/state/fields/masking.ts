@@ -15,7 +15,7 @@ import { fileOf, mediaOf, namedValue, placeOfValues } from "./fileValue";
 export interface Masked {
   file: ImageFile;
   /** The input that gets the masked picture. */
-  target: { place: Place; node: string; input: string };
+  target: { place: Place; node: string; input: InputSchema };
 }
 
 export const useMasking = create<{ open: Masked | null }>(() => ({ open: null }));
