@@ -51,7 +51,6 @@ function Card({ id, selected }: NodeProps<FlowNode>) {
     sentences.length > 0 && "wrong",
     idle && "idle",
     schema === undefined && "unknown",
-    paint !== undefined && "painted",
   ];
   return (
     // biome-ignore lint/a11y/useSemanticElements: a node is a group of fields, not a form's fieldset
@@ -91,7 +90,7 @@ function Card({ id, selected }: NodeProps<FlowNode>) {
           <img src={preview} alt={t("What is being made")} draggable={false} />
         </div>
       )}
-      {run?.state === "error" && <FailureNote node={id} sentences={sentences} top={shape.height} />}
+      <FailureNote node={id} run={run} sentences={sentences} top={shape.height} />
     </div>
   );
 }
@@ -101,9 +100,11 @@ function hasRoom({ height, inputs, outputs }: Shape): boolean {
   return height >= TITLE + (Math.max(inputs.length, outputs.length) + 1.5) * ROW;
 }
 
-function classesOf({ mode, collapsed }: GraphNode): (string | false)[] {
+function classesOf(node: GraphNode): (string | false)[] {
+  const { mode, collapsed } = node;
   return [
     "card",
+    paintOf(node) !== undefined && "painted",
     mode === MODE.muted && "muted",
     mode === MODE.bypassed && "bypassed",
     collapsed && "collapsed",
