@@ -11,6 +11,7 @@ import { setting } from "./settings";
 
 type Pressed = Pick<KeyboardEvent, "key" | "code" | "ctrlKey" | "metaKey" | "altKey" | "shiftKey">;
 
+const SHOWS: ReadonlySet<string> = new Set(["View", "Help"]);
 const MODIFIERS: ReadonlySet<string> = new Set(["Control", "Shift", "Alt", "Meta", "AltGraph"]);
 const NAMED: Readonly<Record<string, string>> = { " ": "Space", Esc: "Escape", Del: "Delete" };
 /** Keys that move the focus or open what has it: they are the canvas's only while it has the focus. */
@@ -128,6 +129,8 @@ export function hearKeys(): () => void {
 function mayAct(command: Command, key: string, target: EventTarget | null): boolean {
   if (!(target instanceof Element)) return true;
   if (target.closest(ABOVE) !== null) return false;
+  // Nothing is typed into the gallery: the key that showed it hides it, too.
+  if (target.closest(".history-grid") !== null && SHOWS.has(command.group)) return true;
   if (target.closest("[role=listbox]") !== null) return SILENT.test(key) && key !== "Escape";
   if (isTyping(target)) return command.fields === true && SILENT.test(key);
   if (/^(Ctrl|Alt)\+/.test(key)) return true;

@@ -129,10 +129,8 @@ test("a plugin's renderer shows a result with its own setting", async () => {
 
 test("a page that is loaded anew is told all again, and follows theme and settings", async () => {
   await openSolid();
-  await page
-    .locator(".react-flow__node")
-    .filter({ has: page.locator("iframe") })
-    .click();
+  const card = page.locator(".react-flow__node").filter({ has: page.locator("iframe") });
+  await card.locator(".card-title").click();
   const frame = page.locator(".inspector iframe");
   const pressed = frame.contentFrame().getByRole("button", { name: "#b3261e", pressed: true });
   await pressed.waitFor();
