@@ -118,6 +118,7 @@ export const resultCommands: readonly Command[] = [
     id: "result.closeDifference",
     title: "Hide the differences",
     group: "View",
+    keys: ["Escape"],
     enabled: () => useDifference.getState().compared !== null,
     run: closeDifference,
   },

@@ -55,7 +55,10 @@ async function attempt(doing: () => Promise<unknown>): Promise<void> {
   await readQueue().catch(tellError);
 }
 
-/** Milliseconds that a job will take, judged by the middle one of its workflow's last runs. */
+/** Runs that took less than this share of the longest had most of their work done before. */
+const WHOLE = 0.1;
+
+/** Milliseconds that a job will take, judged by the middle one of its workflow's last whole runs. */
 export function expectedOf(job: ListedJob, past: readonly ListedJob[]): number | null {
   const spent = past
     .filter((each) => each.status === "completed" && each.workflow_id === job.workflow_id)
@@ -66,5 +69,6 @@ export function expectedOf(job: ListedJob, past: readonly ListedJob[]): number |
     )
     .slice(0, 7)
     .sort((one, other) => one - other);
-  return spent[Math.floor(spent.length / 2)] ?? null;
+  const whole = spent.filter((each) => each >= (spent.at(-1) ?? 0) * WHOLE);
+  return whole[Math.floor(whole.length / 2)] ?? null;
 }
