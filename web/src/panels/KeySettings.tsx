@@ -86,7 +86,11 @@ function Row({ command, owners }: RowProps) {
   const keys = keysOf(command, own, preset);
   const title = t(command.title);
   const shared = keys.flatMap((key) =>
-    (owners.get(key) ?? []).filter((each) => each.id !== command.id && collides(each, command)),
+    (owners.get(key) ?? []).filter(
+      (each) =>
+        each.id !== command.id &&
+        (collides(each, command) || isChosen(each, key, own) || isChosen(command, key, own)),
+    ),
   );
   return (
     <li>
@@ -157,6 +161,11 @@ function AddKey({ command, keys }: { command: Command; keys: readonly string[] }
       {waiting ? t("Press the keys") : t("Add")}
     </button>
   );
+}
+
+/** Whether the user gave the key to it, who may not know that it had an owner. */
+function isChosen({ id, keys }: Command, key: string, own: Record<string, readonly string[]>) {
+  return own[id]?.includes(key) === true && keys?.includes(key) !== true;
 }
 
 /** Two commands that can both always act; those that act at different times share a key well. */

@@ -128,7 +128,7 @@ export function hearKeys(): () => void {
 
 function mayAct(command: Command, key: string, target: EventTarget | null): boolean {
   if (!(target instanceof Element)) return true;
-  if (target.closest(ABOVE) !== null) return false;
+  if (target.closest(ABOVE) !== null || isBehind()) return false;
   // Nothing is typed into the gallery: the key that showed it hides it, too.
   if (target.closest(".history-grid") !== null && SHOWS.has(command.group)) return true;
   if (target.closest("[role=listbox]") !== null) return SILENT.test(key) && key !== "Escape";
@@ -139,6 +139,11 @@ function mayAct(command: Command, key: string, target: EventTarget | null): bool
   if (target.closest(".field") !== null) return command.fields === true && SILENT.test(key);
   const control = target.closest("button, a, summary, [role=tab], [role=slider], [role=separator]");
   return control === null || !NATIVE.test(key);
+}
+
+/** What had the focus in a dialog is gone, and the page has it: the dialog is still what one sees. */
+function isBehind(): boolean {
+  return document.querySelector("dialog:modal") !== null;
 }
 
 const ABOVE = "dialog, [role=dialog], [role=menu]";

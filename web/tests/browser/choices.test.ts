@@ -60,6 +60,23 @@ test("a command gets another key, which works, and goes back to its own", async 
   await expect.poll(() => dialog("Change the keys").getByText("Ctrl Alt Y").count()).toBe(0);
 });
 
+test("a key that is taken is told, and Escape closes the dialog wherever the focus was lost", async () => {
+  await page.keyboard.press("Control+a");
+  await command("change the keys");
+  const keys = dialog("Change the keys");
+  await keys.getByRole("searchbox").fill("Bypass the group");
+  await keys.getByRole("button", { name: /Add a key: Bypass the group/ }).click();
+  await page.keyboard.press("Control+m");
+  await keys.getByText(/Also the key of: Mute the selected nodes/).waitFor();
+  // The button has nothing more to forget: the focus falls behind the dialog.
+  await keys.getByRole("button", { name: "Forget my own keys" }).click();
+  await keys.getByText(/Also the key of/).waitFor({ state: "detached" });
+  await page.keyboard.press("Delete");
+  await page.keyboard.press("Escape");
+  await keys.waitFor({ state: "hidden" });
+  expect(await page.locator(".react-flow__node.selected").count()).toBe(7);
+});
+
 test("a template opens beside what was open", async () => {
   await command("start from a template");
   await dialog("Templates")

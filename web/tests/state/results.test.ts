@@ -90,8 +90,17 @@ describe("the time a job will take", () => {
   const next: ListedJob = { id: "next", status: "pending", workflow_id: "w" };
 
   test("is the middle one of its workflow's last runs", () => {
-    const past = [ran(50), ran(9_000), ran(70), ran(1, "other"), ran(5, "w", "failed")];
+    const past = [ran(50), ran(90), ran(70), ran(1, "other"), ran(5, "w", "failed")];
     expect(expectedOf(next, past)).toBe(70);
+  });
+
+  test("is not judged by runs that found most of their work done", () => {
+    expect(
+      expectedOf(
+        next,
+        [10, 12, 9, 8_000, 11, 9_000, 8_500].map((took) => ran(took)),
+      ),
+    ).toBe(8_500);
   });
 
   test("is unknown without a run, or without a workflow", () => {
