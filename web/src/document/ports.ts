@@ -7,12 +7,14 @@ import { removeInputs, removeLink } from "./edit";
 import {
   type Definition,
   type Graph,
+  type GraphNode,
   INPUTS,
   type InputSlot,
   type Link,
   OUTPUTS,
   type OutputSlot,
   slotLabel,
+  subgraphOf,
   type Workflow,
 } from "./graph";
 import { isObject, type JsonObject } from "./json";
@@ -25,6 +27,8 @@ interface PortShape {
   type: string;
   label?: string;
   isOptional?: boolean;
+  /** Whose it is inside: said where another port has the same label. */
+  of?: GraphNode | undefined;
 }
 
 export function portsOf(definition: Definition, side: Side): readonly (InputSlot | OutputSlot)[] {
@@ -45,10 +49,14 @@ export function addPort(
   workflow: Workflow,
   definition: Definition,
   side: Side,
-  { name: wanted, type, label, isOptional }: PortShape,
+  { name: wanted, type, label: told, isOptional, of: owner }: PortShape,
 ): number {
-  const taken = portsOf(definition, side).map(savedName);
-  const name = freeName(taken, wanted === "" ? type.toLowerCase() : wanted);
+  const ports = portsOf(definition, side);
+  const taken = ports.map(savedName);
+  const free = wanted === "" ? type.toLowerCase() : wanted;
+  const name = freeName(taken, free);
+  const isTold = owner !== undefined && ports.some((each) => slotLabel(each) === (told ?? free));
+  const label = isTold ? `${titleOf(owner, workflow)}: ${told ?? free}` : told;
   const saved: JsonObject = {
     id: crypto.randomUUID(),
     name,
@@ -69,6 +77,10 @@ export function addPort(
     node.outputs.push(outputSlot(definition, taken.length));
   }
   return taken.length;
+}
+
+function titleOf({ title, type }: GraphNode, { definitions }: Workflow): string {
+  return title ?? subgraphOf(definitions, type)?.name ?? type;
 }
 
 /** The name of a port in the file. */

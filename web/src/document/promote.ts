@@ -59,7 +59,7 @@ function addWidgetPort(
   if (node.inputs.some((each) => each.name === widget && each.link !== null)) return null;
   const type = typeOf(node, widget);
   const label = widget.split(".").at(-1) ?? widget;
-  const slot = addPort(workflow, definition, "inputs", { name: widget, label, type });
+  const slot = addPort(workflow, definition, "inputs", { name: widget, label, type, of: node });
   connect(graph, { node: INPUTS, slot }, { node: key, name: widget, type, isWidget: true }, type);
   return portsOf(definition, "inputs")[slot]?.name ?? null;
 }

@@ -182,12 +182,13 @@ function enter(
   const places = new Map<string, number>();
   const crossings: Crossing[] = [];
   for (const link of incoming) {
-    const input = graph.nodes[link.to]?.inputs[link.toSlot];
+    const of = graph.nodes[link.to];
+    const input = of?.inputs[link.toSlot];
     if (input === undefined) continue;
     const source = `${link.from}/${link.fromSlot}`;
     let slot = places.get(source);
     if (slot === undefined) {
-      slot = addPort(workflow, definition, "inputs", portFor(input, link));
+      slot = addPort(workflow, definition, "inputs", { ...portFor(input, link), of });
       places.set(source, slot);
       crossings.push({ link: plain(link), slot, points: pointsOf(graph, link).map(plain) });
     }
@@ -219,9 +220,9 @@ function exit(
     const source = `${link.from}/${link.fromSlot}`;
     let slot = places.get(source);
     if (slot === undefined) {
-      const output = graph.nodes[link.from]?.outputs[link.fromSlot];
-      const name = output?.name ?? "";
-      slot = addPort(workflow, definition, "outputs", { name, type: link.type });
+      const of = graph.nodes[link.from];
+      const name = of?.outputs[link.fromSlot]?.name ?? "";
+      slot = addPort(workflow, definition, "outputs", { name, type: link.type, of });
       places.set(source, slot);
       const port = portsOf(definition, "outputs")[slot];
       const to = { node: OUTPUTS, name: port?.name ?? "", type: link.type, isWidget: false };

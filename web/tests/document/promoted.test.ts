@@ -1,11 +1,12 @@
 /** Widgets that a subgraph shows outside: what their instances hold, in every form of file. */
 import { describe, expect, test } from "vitest";
 import { setValue } from "../../src/document/edit";
-import type { Workflow } from "../../src/document/graph";
+import { slotLabel, type Workflow } from "../../src/document/graph";
 import { widgetInputs } from "../../src/document/instances";
 import type { Json, JsonObject } from "../../src/document/json";
 import { nodeOfPrompt } from "../../src/document/levels";
 import { EMPTY_LOG, type Recorded, record } from "../../src/document/log";
+import { portsOf } from "../../src/document/ports";
 import { promote, unpromote } from "../../src/document/promote";
 import { readGraph } from "../../src/document/read";
 import { unpack } from "../../src/document/unpack";
@@ -118,6 +119,20 @@ describe("promoted widgets", () => {
     });
     expect(widgetInputs(without.definitions.sub as never, without.definitions)).toEqual(["text"]);
     expect(without.definitions.sub?.graph.nodes["2"]?.values).toEqual({ value: 7 });
+  });
+
+  test("of one label are told apart by the nodes they are of", () => {
+    const { graph } = record(open({ widgets_values: ["one"] }), "promote", (workflow) => {
+      const definition = workflow.definitions.sub;
+      const node = definition?.graph.nodes["2"];
+      if (definition === undefined || node === undefined) return;
+      node.title = "Negative";
+      promote(workflow, definition, { node: "2", widget: "text" }, typeOf);
+    });
+    sound(graph);
+    const ports = portsOf(graph.definitions.sub as never, "inputs");
+    expect(ports.map(slotLabel)).toEqual(["text", "Negative: text"]);
+    expect(ports.map((each) => each.name)).toEqual(["text", "text_1"]);
   });
 
   test("go back into the widgets inside when the instance is unpacked", () => {

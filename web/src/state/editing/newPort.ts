@@ -27,6 +27,7 @@ export function withPort(draft: Draft, workflow: Workflow, wire: Wire): Wire {
       label: input === NEW_PORT ? "value" : (input.split(".").at(-1) ?? input),
       type: target === undefined ? "*" : inputType(target, schema, input),
       isOptional: described?.section === "optional",
+      of: target,
     });
   }
   if (wire.to === OUTPUTS && input === NEW_PORT) {
@@ -35,7 +36,7 @@ export function withPort(draft: Draft, workflow: Workflow, wire: Wire): Wire {
     const output = source?.outputs[slot];
     const name = output === undefined ? schema?.outputs[slot]?.name : slotLabel(output);
     const type = source === undefined ? "*" : outputType(source, schema, slot);
-    const place = addPort(workflow, definition, "outputs", { name: name ?? "", type });
+    const place = addPort(workflow, definition, "outputs", { name: name ?? "", type, of: source });
     input = portsOf(definition, "outputs")[place]?.name ?? input;
   }
   return { ...wire, slot, input };
