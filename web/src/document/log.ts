@@ -63,6 +63,28 @@ export function record(
   return { graph: next, log: { done: [...before, entry], undone: [] } };
 }
 
+/**
+ * The later log, with what was undone before its newest entry still to be redone, where neither
+ * touches what the other does.
+ */
+export function withUndone(before: Log, after: Log): Log {
+  const [newest, { undone }] = [after.done.at(-1), before];
+  if (newest === undefined || newest === before.done.at(-1) || undone.length === 0) return after;
+  const touched = placesOf([newest]);
+  const others = placesOf(undone);
+  const isApart =
+    newest.patches.flat().every(({ op }) => op === "replace") &&
+    !touched.some((one) => others.some((other) => one.startsWith(other) || other.startsWith(one)));
+  return isApart ? { ...after, undone } : after;
+}
+
+/** The places that entries change: one that lies in another begins with it. */
+function placesOf(entries: readonly Entry[]): string[] {
+  return entries.flatMap(({ patches }) =>
+    patches.flat().map(({ path }) => `${[...path].map((part) => JSON.stringify(part)).join()},`),
+  );
+}
+
 /** Ends the current thread, so that the next edit stands alone. */
 export function close(log: Log): Log {
   const last = log.done.at(-1);

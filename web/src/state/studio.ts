@@ -14,7 +14,7 @@ import {
 } from "../document/graph";
 import { equalJson, type Json } from "../document/json";
 import { levelAt, livingPath, type Path, promptId, ROOT } from "../document/levels";
-import { close, EMPTY_LOG, type Log, record, redo, undo } from "../document/log";
+import { close, EMPTY_LOG, type Log, record, redo, undo, withUndone } from "../document/log";
 import { withNames } from "../document/named";
 import { isNote } from "../document/notes";
 import { readGraph } from "../document/read";
@@ -150,12 +150,16 @@ export function edit(
 /** A place in an open document, which need not be the one shown by the time something arrives. */
 export type Place = Pick<Tab, "id" | "level">;
 
-/** An edit of a document that may no longer be shown, what is shown stays; none where its level is gone. */
+/**
+ * An edit of a document that may no longer be shown, what is shown stays; none where its level is
+ * gone. One `aside`, that nobody asked for by itself, leaves what was undone to be redone.
+ */
 export function editAt(
   { id, level }: Place,
   label: string,
   change: (draft: Draft, workflow: Workflow) => void,
   thread?: string,
+  aside = false,
 ): void {
   if (graphAt({ id, level }) === undefined) return;
   changeTab(id, (tab) => {
@@ -166,7 +170,8 @@ export function editAt(
       thread ?? null,
       level,
     );
-    return showing({ ...tab, workflow: recorded.graph, log: recorded.log }, tab.level);
+    const log = aside ? withUndone(tab.log, recorded.log) : recorded.log;
+    return showing({ ...tab, workflow: recorded.graph, log }, tab.level);
   });
 }
 

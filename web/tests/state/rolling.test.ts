@@ -1,10 +1,20 @@
 /** What a run will find is foreseen with the seeds it will roll, and the document stays as it is. */
 import { beforeAll, expect, test } from "vitest";
 import { readCatalog } from "../../src/api/catalog";
+import { moveNodes, removeNodes } from "../../src/document/edit";
 import { readGraph } from "../../src/document/read";
-import { asWillRun } from "../../src/state/fields/rolling";
+import { writeGraph } from "../../src/document/write";
+import { asWillRun, rollSeeds } from "../../src/state/fields/rolling";
 import { workflowOfPrompt } from "../../src/state/files/prompt";
-import { layout, useStudio } from "../../src/state/studio";
+import {
+  activeTab,
+  edit,
+  layout,
+  openWorkflow,
+  redoEdit,
+  undoEdit,
+  useStudio,
+} from "../../src/state/studio";
 
 beforeAll(() => {
   useStudio.setState({
@@ -38,4 +48,31 @@ test("a seed that changes by itself is another one in the run to come", () => {
 test("a document whose seeds stay is the very same", () => {
   const { workflow } = sampling("fixed");
   expect(asWillRun(workflow)).toBe(workflow);
+});
+
+test("what was undone before a run can be redone after it, where it is not about the seed", () => {
+  const { workflow, node } = sampling("increment");
+  openWorkflow(writeGraph(workflow), { name: "rolled" });
+  const now = () => activeTab().graph.nodes[node.key];
+  const move = (x: number) =>
+    edit("Move", (draft) => moveNodes(draft, { [node.key]: { x, y: 0 } }));
+  move(100);
+  move(200);
+  undoEdit();
+  undoEdit();
+  rollSeeds();
+  expect(now()?.values.seed).toBe(5);
+  redoEdit();
+  redoEdit();
+  expect(now()?.position.x).toBe(200);
+  expect(now()?.values.seed).toBe(5);
+  for (let step = 0; step < 3; step += 1) undoEdit();
+  expect(now()?.values.seed).toBe(4);
+  expect(now()?.position.x).not.toBe(100);
+
+  for (let step = 0; step < 3; step += 1) redoEdit();
+  edit("Delete", (draft) => removeNodes(draft, [node.key]));
+  undoEdit();
+  rollSeeds();
+  expect(activeTab().log.undone).toEqual([]);
 });

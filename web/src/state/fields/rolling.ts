@@ -29,7 +29,7 @@ export function rollSeeds(tab: Tab = activeTab()): void {
   const catalog = catalogOf(tab.workflow);
   const rolls = rollsIn(tab.workflow, catalog);
   if (rolls.length === 0) return;
-  editAt(tab, "Roll the seed", (_, draft) => put(draft, rolls, catalog), "roll the seeds");
+  editAt(tab, "Roll the seed", (_, draft) => put(draft, rolls, catalog), "roll the seeds", true);
 }
 
 /** The document as the next run will find it: the open one stays as it is. */
