@@ -23,7 +23,7 @@ export function FoldCard({ id }: NodeProps<FlowNode>) {
   const colour = frameColour(group.color);
   return (
     <section
-      className={mode === null ? "card fold" : "card fold off"}
+      className={mode === null ? "card fold nopan" : "card fold nopan off"}
       aria-label={group.title}
       data-frame={key}
       style={

@@ -99,6 +99,12 @@ export function useMovedFrame(key: string) {
       move.current = frameMover(key);
       press(event);
     },
+    onMouseDown: (event: MouseEvent<HTMLElement>) => {
+      // Taking it with the pointer moves the frame; only the keyboard and a double click focus its title.
+      if (isControl(event.target)) return;
+      event.preventDefault();
+      if (document.activeElement instanceof HTMLElement) document.activeElement.blur();
+    },
     onPointerMove: drag,
     onPointerUp: release,
     onPointerCancel: release,
@@ -165,10 +171,6 @@ export function FrameTitle({ group }: { group: Group }) {
       defaultValue={title}
       size={Math.max(title.length, 4)}
       readOnly
-      onMouseDown={(event) => {
-        // Taking it with the pointer moves the frame; only the keyboard and a double click focus it.
-        if (event.currentTarget.readOnly) event.preventDefault();
-      }}
       onFocus={() => takeFrame(key)}
       onKeyDown={(event) => {
         const input = event.currentTarget;

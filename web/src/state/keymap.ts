@@ -132,6 +132,8 @@ function mayAct(command: Command, key: string, target: EventTarget | null): bool
   // Nothing is typed into the gallery: the key that showed it hides it, too.
   if (target.closest(".history-grid") !== null && SHOWS.has(command.group)) return true;
   if (target.closest("[role=listbox]") !== null) return SILENT.test(key) && key !== "Escape";
+  // The title of a frame has the focus, and is not being written.
+  if (target.matches("input:read-only")) return SILENT.test(key);
   if (isTyping(target)) return command.fields === true && SILENT.test(key);
   if (/^(Ctrl|Alt)\+/.test(key)) return true;
   if (FOCAL.test(key) && !isOnCanvas(target)) return false;

@@ -147,3 +147,22 @@ test("a double click selects no text that would be copied instead of nodes", asy
   const copied = () => page.evaluate(() => navigator.clipboard.readText());
   await expect.poll(copied).toContain('"type":"KSampler"');
 });
+
+test("a frame that was dragged by its title goes back by undo, folded up and not", async () => {
+  await press("Control+a");
+  await press("Control+g");
+  const frame = page.locator("[data-frame]");
+  await frame.waitFor();
+  for (const fold of [false, true]) {
+    if (fold) await frame.getByRole("button", { name: "Fold the group up" }).click();
+    if (fold) await page.locator(".fold").waitFor();
+    const header = frame.locator("header");
+    const before = await middleOf(header);
+    const grip = await middleOf(frame.getByRole("textbox", { name: "Title of the group" }));
+    await drag(page, grip, { x: grip.x + 60, y: grip.y + 90 });
+    await page.mouse.up();
+    expect(await middleOf(header)).not.toEqual(before);
+    await press("Control+z");
+    await expect.poll(() => middleOf(header)).toEqual(before);
+  }
+});
