@@ -248,6 +248,20 @@ test("a name that is taken is asked about, and earlier versions are taken up aga
   expect(await said(name)).toContain("the second");
 });
 
+test("a name that no file can have is asked for again, with why", async () => {
+  await page.keyboard.press("Control+s");
+  const asked = page.getByRole("dialog");
+  await asked.getByRole("textbox", { name: "Name" }).fill(".hidden");
+  await page.keyboard.press("Enter");
+  await asked.getByText("No file can be called .hidden").waitFor();
+  expect(await asked.getByRole("textbox", { name: "Name" }).inputValue()).toBe(".hidden");
+  const name = `shown ${Date.now()}`;
+  await asked.getByRole("textbox", { name: "Name" }).fill(name);
+  await page.keyboard.press("Enter");
+  await tab(name).waitFor();
+  expect(await said(name)).toContain("nodes");
+});
+
 test("saved workflows are renamed, deleted and brought back; broken ones are told by name", async () => {
   const name = `list ${Date.now()}`;
   await saveAs(`sea/${name}`);

@@ -13,7 +13,7 @@ import { makeSubgraph } from "../../src/document/subgraph";
 import { writeGraph } from "../../src/document/write";
 import { askText, useQuestion } from "../../src/state/ask";
 import { noteClosed, useClosed } from "../../src/state/files/closed";
-import { lastPart, nameOf, pathOf } from "../../src/state/files/paths";
+import { lastPart, nameOf, pathOf, whyNoName } from "../../src/state/files/paths";
 import { moveTab, stepTab } from "../../src/state/files/tabs";
 import { foldersOf } from "../../src/state/files/workflows";
 import {
@@ -149,6 +149,24 @@ test.each([
   [86_400_000, "yesterday"],
 ])("%i milliseconds are %s", (passed, words) => {
   expect(ago(1_000_000_000, 1_000_000_000 + passed)).toBe(words);
+});
+
+test.each([
+  ["portraits/first", true],
+  ["ümläut 模型 🎨", true],
+  ["v1.5", true],
+  [".hidden", false],
+  ["a/.hidden/b", false],
+  ["..", false],
+  ["../up", false],
+  ["a:b", false],
+  ["a\\b", false],
+  ["con", false],
+  ["ends.", false],
+  ["a//b", false],
+  ["x".repeat(251), false],
+])("%s as a name: %s", (name, good) => {
+  expect(whyNoName(name) === null).toBe(good);
 });
 
 test("a document that is undone to what was saved is not to be saved, however it got there", () => {

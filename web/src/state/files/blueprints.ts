@@ -15,6 +15,7 @@ import { catalogWith } from "../nodes/subgraphSchema";
 import { client } from "../server";
 import { activeTab, edit, layout, select, useStudio } from "../studio";
 import { tell, tellError } from "../view";
+import { whyNoName } from "./paths";
 
 const FOLDER = "subgraphs";
 /** What stands in `python_module` for a class that is a blueprint. */
@@ -126,17 +127,24 @@ export async function saveBlueprint(key: string): Promise<void> {
   const name = await askForName(t("Save the blueprint as"), definition.name);
   if (name === null) return;
   const content = { ...copyNodes(graph, [key], workflow), links: [] };
-  await attempt(name, () => client.save(`${FOLDER}/${name}.json`, writeJson(content, 1), false));
+  await attempt(name, () => client.save(fileOf(name), writeJson(content, 1), false));
 }
 
 export async function renameBlueprint(from: string, to: string): Promise<void> {
   const name = to.replaceAll("/", "-").trim();
   if (name === "" || name === from) return;
-  await attempt(name, () => client.move(`${FOLDER}/${from}.json`, `${FOLDER}/${name}.json`));
+  await attempt(name, () => client.move(`${FOLDER}/${from}.json`, fileOf(name)));
 }
 
 export async function removeBlueprint(name: string): Promise<void> {
   await attempt(name, () => client.remove(`${FOLDER}/${name}.json`));
+}
+
+/** Where a new one is to lie. Throws where no file can be called so. */
+function fileOf(name: string): string {
+  const wrong = whyNoName(name);
+  if (wrong !== null) throw new Error(wrong);
+  return `${FOLDER}/${name}.json`;
 }
 
 async function attempt(name: string, doing: () => Promise<void>): Promise<void> {

@@ -13,7 +13,7 @@ import { askChoice, askText } from "../ask";
 import { library } from "../server";
 import { activeTab, changeTab, openWorkflow, showTab, type Tab, useStudio } from "../studio";
 import { openSheet, tell, tellError } from "../view";
-import { lastPart, nameOf, pathOf } from "./paths";
+import { lastPart, nameOf, pathOf, whyNoName } from "./paths";
 
 /** A file that is not what its tab was opened from or saved as. */
 interface Conflict {
@@ -77,12 +77,14 @@ function suggestedFor({ name, path }: Tab): string {
   return path === null ? name : nameOf(path);
 }
 
-async function saveAs(tab: Tab, suggested: string): Promise<boolean> {
+async function saveAs(tab: Tab, suggested: string, problem?: string): Promise<boolean> {
   const field = { label: t("Name"), value: suggested };
-  const why = t("A slash puts it into a folder: portraits/first.");
+  const why = problem ?? t("A slash puts it into a folder: portraits/first.");
   const given = await askText(t("Save the workflow as"), field, t("Save"), why);
   const name = given?.replace(/\.json$/, "").replace(/^\/+|\/+$/g, "");
   if (!name) return false;
+  const wrong = whyNoName(name);
+  if (wrong !== null) return saveAs(tab, name, wrong);
   const path = pathOf(name);
   if (path === tab.path) return saveOver(tab, path);
   if (await written(tab, path, { overwrite: false })) return true;

@@ -6,7 +6,7 @@ import { library } from "../server";
 import { activeTab, changeTab, closeTab, isDirty, showTab, type Tab, useStudio } from "../studio";
 import { tell, tellError } from "../view";
 import { useClosed } from "./closed";
-import { lastPart, nameOf, pathOf } from "./paths";
+import { lastPart, nameOf, pathOf, whyNoName } from "./paths";
 import { reopen } from "./restore";
 
 /** Closes a document; what was not saved is kept, and can be opened again. */
@@ -39,6 +39,11 @@ export async function renameTab(tab: Tab, given: string): Promise<void> {
 
 /** Moves a saved workflow; documents that are open from it go with it. */
 export async function renameFile(path: string, target: string): Promise<boolean> {
+  const wrong = whyNoName(nameOf(target));
+  if (wrong !== null) {
+    tellError(new Error(wrong));
+    return false;
+  }
   try {
     await library.move(path, target);
   } catch (error) {

@@ -148,6 +148,8 @@ export const state: Readonly<Record<string, string>> = {
     "Ein anderes Fenster hat {{count}} Workflows offen. Dieses behält seine eigenen.",
   "Some edits that were made while the server was away have lost their document.":
     "Einige Änderungen aus der Zeit ohne Server haben ihr Dokument verloren.",
+  "No file can be called {{name}}. Names begin and end with no dot, hold neither \\ nor : and are no longer than 250 letters.":
+    "Keine Datei kann {{name}} heißen. Namen beginnen und enden ohne Punkt, enthalten weder \\ noch : und sind höchstens 250 Zeichen lang.",
   "Nothing was closed.": "Nichts wurde geschlossen.",
   "What was open last time could not be read.": "Was zuletzt offen war, ist nicht lesbar.",
   "This server has no node that loads pictures.":
