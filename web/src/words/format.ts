@@ -33,7 +33,7 @@ export function percent(share: number, places = 0): string {
   }).format(share);
 }
 
-/** A length of time in seconds: "250 ms", "3.2 s", "47 s", "2 min", "1 h 5 min". */
+/** A length of time in seconds: "250 ms", "3.2 s", "47 s", "2 min", "1 h 5 min", "26 h". */
 export function spanOf(seconds: number): string {
   if (seconds < 0.95)
     return t("{{number}} ms", { number: amount(Math.max(1, Math.round(seconds * 1000))) });
@@ -41,6 +41,8 @@ export function spanOf(seconds: number): string {
   if (seconds < 89.5) return t("{{number}} s", { number: amount(seconds) });
   const minutes = Math.round(seconds / 60);
   if (minutes < 60) return t("{{number}} min", { number: amount(minutes) });
+  // Nobody counts the minutes of a day.
+  if (minutes >= 600) return t("{{number}} h", { number: amount(Math.round(minutes / 60)) });
   return t("{{hours}} h {{minutes}} min", {
     hours: amount(Math.floor(minutes / 60)),
     minutes: amount(minutes % 60),

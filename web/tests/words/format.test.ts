@@ -20,12 +20,13 @@ test("the first language of the browser that is known is spoken", () => {
 });
 
 test("lengths of time and amounts are no more exact than anyone reads", () => {
-  expect([0.85, 9.949, 12.4, 120, 3900].map(spanOf)).toEqual([
+  expect([0.85, 9.949, 12.4, 120, 3900, 93_600].map(spanOf)).toEqual([
     "850 ms",
     "9.9 s",
     "12 s",
     "2 min",
     "1 h 5 min",
+    "26 h",
   ]);
   expect(percent(0.5)).toBe("50%");
   expect(anyOf(["IMAGE", "MASK"])).toBe("IMAGE or MASK");

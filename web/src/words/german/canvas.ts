@@ -162,6 +162,7 @@ export const canvas: Readonly<Record<string, string>> = {
   "{{number}} ms": "{{number}} ms",
   "{{number}} s": "{{number}} s",
   "{{number}} min": "{{number}} min",
+  "{{number}} h": "{{number}} h",
   "{{hours}} h {{minutes}} min": "{{hours}} h {{minutes}} min",
   "{{number}} GB": "{{number}} GB",
   "{{number}} MB": "{{number}} MB",
