@@ -1,13 +1,17 @@
 /** A workflow as a small drawing: its nodes and wires, too small to be read. */
 import { useMemo } from "react";
-import type { Graph, GraphNode } from "../document/graph";
+import type { Catalog } from "../api/catalog";
+import type { GraphNode, Workflow } from "../document/graph";
+import { catalogWith } from "../state/nodes/subgraphSchema";
+import { titleOf, useStudio } from "../state/studio";
 import { t } from "../words/words";
 
 const MARGIN = 40;
 const SMALLEST = 400;
 
-export function Miniature({ workflow }: { workflow: Graph }) {
-  const { box, nodes, wires } = useMemo(() => drawn(workflow), [workflow]);
+export function Miniature({ workflow }: { workflow: Workflow }) {
+  const catalog = useStudio((state) => state.catalog);
+  const { box, nodes, wires } = useMemo(() => drawn(workflow, catalog), [workflow, catalog]);
   const count = nodes.length;
   return (
     <svg
@@ -19,7 +23,7 @@ export function Miniature({ workflow }: { workflow: Graph }) {
       {wires.map(({ key, path }) => (
         <path key={key} d={path} fill="none" stroke="var(--dim)" strokeWidth={4} opacity={0.5} />
       ))}
-      {nodes.map(({ key, position, size, title, type }) => (
+      {nodes.map(({ key, position, size, name }) => (
         <g key={key}>
           <rect
             x={position.x}
@@ -32,7 +36,7 @@ export function Miniature({ workflow }: { workflow: Graph }) {
             strokeWidth={3}
           />
           <text x={position.x + 14} y={position.y + 30} fontSize={24} fill="var(--dim)">
-            {(title ?? type).slice(0, Math.max(3, Math.floor(size.width / 16)))}
+            {cut(name, Math.max(3, Math.floor(size.width / 16)))}
           </text>
         </g>
       ))}
@@ -40,8 +44,17 @@ export function Miniature({ workflow }: { workflow: Graph }) {
   );
 }
 
-function drawn(graph: Graph) {
-  const nodes = Object.values(graph.nodes);
+function cut(name: string, letters: number): string {
+  return name.length > letters ? `${name.slice(0, letters - 1)}…` : name;
+}
+
+function drawn(graph: Workflow, known: Catalog) {
+  // Its subgraphs have names of their own, whatever document is open.
+  const catalog = catalogWith(graph, known);
+  const nodes = Object.values(graph.nodes).map((node) => ({
+    ...node,
+    name: titleOf(node, catalog[node.type]),
+  }));
   const left = Math.min(...nodes.map((each) => each.position.x), Number.POSITIVE_INFINITY);
   const top = Math.min(...nodes.map((each) => each.position.y), Number.POSITIVE_INFINITY);
   const right = Math.max(...nodes.map(({ position, size }) => position.x + size.width));

@@ -6,7 +6,7 @@ import type { Locator, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { isObject, type Json, parseJson, writeJson } from "../../src/document/json";
 import { listOf } from "../../src/document/values";
-import { openPage, type Studio, startStudio } from "./studio";
+import { openPage, runCommand, type Studio, startStudio } from "./studio";
 
 let studio: Studio;
 let page: Page;
@@ -193,6 +193,10 @@ test("ports are named, ordered, removed and made; what was saved comes back", as
     "vae",
     "negative",
   ]);
+  await runCommand(page, "earlier versions");
+  const versions = page.getByRole("dialog", { name: "Versions of with a subgraph" });
+  await versions.getByRole("listitem").first().getByRole("button").click();
+  await versions.locator(".miniature").getByText("Subgraph", { exact: true }).waitFor();
   await page.reload();
   await goIn();
   expect(await node("Inputs").getByText("the model").count()).toBe(1);
