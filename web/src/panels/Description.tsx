@@ -5,11 +5,15 @@ export function Description({ text }: { text: string }) {
     (each) =>
       each !== "" && (
         <p key={each}>
-          {each.split("`").map((part, index) =>
-            // biome-ignore lint/suspicious/noArrayIndexKey: the parts of a text have no other name
-            index % 2 === 1 ? <code key={index}>{part}</code> : part,
-          )}
+          <Line text={each} />
         </p>
       ),
+  );
+}
+
+export function Line({ text }: { text: string }) {
+  return text.split("`").map((part, index) =>
+    // biome-ignore lint/suspicious/noArrayIndexKey: the parts of a text have no other name
+    index % 2 === 1 ? <code key={index}>{part}</code> : part,
   );
 }

@@ -4,6 +4,7 @@ import { colourOf, familyOf } from "../state/nodes/kinds";
 import { schemaOf, titleOf, useActive } from "../state/studio";
 import { openSheet, useView } from "../state/view";
 import { t } from "../words/words";
+import { Description, Line } from "./Description";
 import { Dialog } from "./Dialog";
 import "./missing.css";
 
@@ -51,9 +52,7 @@ function About({ schema }: { schema: NodeSchema }) {
           .filter((each) => each !== "")
           .join(" · ")}
       </p>
-      {schema.description.split("\n\n").map((each) => (
-        <p key={each}>{each}</p>
-      ))}
+      <Description text={schema.description} />
       {inputs.length > 0 && (
         <>
           <h3>{t("Inputs")}</h3>
@@ -66,7 +65,11 @@ function About({ schema }: { schema: NodeSchema }) {
                     <Kind type={each.type} />
                   </td>
                   <td>{rangeOf(each)}</td>
-                  <td>{typeof each.options.tooltip === "string" ? each.options.tooltip : ""}</td>
+                  <td>
+                    {typeof each.options.tooltip === "string" && (
+                      <Line text={each.options.tooltip} />
+                    )}
+                  </td>
                 </tr>
               ))}
             </tbody>
@@ -84,7 +87,9 @@ function About({ schema }: { schema: NodeSchema }) {
                   <td>
                     <Kind type={each.type} />
                   </td>
-                  <td>{each.tooltip ?? ""}</td>
+                  <td>
+                    <Line text={each.tooltip ?? ""} />
+                  </td>
                 </tr>
               ))}
             </tbody>

@@ -110,12 +110,16 @@ test("what a workflow misses is named exactly, and its nodes stay", async () => 
   await sheet.getByText("NotInstalled", { exact: true }).first().waitFor();
   await page.keyboard.press("Escape");
   expect(await page.locator(".card").count()).toBe(2);
+  // Beside another document it would be said of that one.
+  await page.getByRole("tab", { name: "Text to image" }).click();
+  await page.getByRole("button", { name: "Show what is missing" }).waitFor({ state: "detached" });
 });
 
 test("help about a node names its inputs with their ranges", async () => {
   await page.getByRole("group", { name: "KSampler", exact: true }).locator(".card-title").click();
   await page.keyboard.press("F1");
   await dialog("KSampler").getByRole("rowheader", { name: "denoise" }).waitFor();
+  await dialog("KSampler").locator("code", { hasText: "denoise" }).first().waitFor();
   await page.keyboard.press("Escape");
 });
 

@@ -10,7 +10,7 @@ import { everyNode } from "../../document/levels";
 import { t } from "../../words/words";
 import { isSubgraph, standingOf } from "../nodes/widgets";
 import { useStudio } from "../studio";
-import { openSheet, tell } from "../view";
+import { openSheet, tell, useView } from "../view";
 
 interface MissingClass {
   type: string;
@@ -144,13 +144,20 @@ export function sentenceOf({ classes, files }: Missing): string | null {
 /** Tells of what is missing whenever a workflow is opened. Returns what ends it. */
 export function watchMissing(): () => void {
   let seen = new Set(useStudio.getState().tabs.map((each) => each.id));
-  return useStudio.subscribe(({ tabs, catalog }) => {
+  let told: { tab: string; sentence: string } | null = null;
+  return useStudio.subscribe(({ tabs, active, catalog }) => {
+    // It is said of one document: beside another it would mislead.
+    if (told !== null && told.tab !== active) {
+      if (useView.getState().notice?.text === told.sentence) useView.setState({ notice: null });
+      told = null;
+    }
     const opened = tabs.filter((each) => !seen.has(each.id));
     if (opened.length === 0 && tabs.length === seen.size) return;
     seen = new Set(tabs.map((each) => each.id));
-    for (const { workflow } of opened) {
+    for (const { id, workflow } of opened) {
       const sentence = sentenceOf(missingFrom(workflow, catalog));
       if (sentence === null) continue;
+      told = { tab: id, sentence };
       tell(sentence, { label: t("Show what is missing"), run: () => openSheet("missing") });
     }
   });
