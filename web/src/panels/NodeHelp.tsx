@@ -53,50 +53,56 @@ function About({ schema }: { schema: NodeSchema }) {
           .join(" · ")}
       </p>
       <Description text={schema.description} />
-      {inputs.length > 0 && (
-        <>
-          <h3>{t("Inputs")}</h3>
-          <table>
-            <tbody>
-              {inputs.map((each) => (
-                <tr key={each.name}>
-                  <th scope="row">{each.name}</th>
-                  <td>
-                    <Kind type={each.type} />
-                  </td>
-                  <td>{rangeOf(each)}</td>
-                  <td>
-                    {typeof each.options.tooltip === "string" && (
-                      <Line text={each.options.tooltip} />
-                    )}
-                  </td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </>
-      )}
-      {schema.outputs.length > 0 && (
-        <>
-          <h3>{t("Outputs")}</h3>
-          <table>
-            <tbody>
-              {schema.outputs.map((each) => (
-                <tr key={each.name}>
-                  <th scope="row">{each.name}</th>
-                  <td>
-                    <Kind type={each.type} />
-                  </td>
-                  <td>
-                    <Line text={each.tooltip ?? ""} />
-                  </td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </>
-      )}
+      {inputs.length > 0 && <Inputs inputs={inputs} />}
+      {schema.outputs.length > 0 && <Outputs outputs={schema.outputs} />}
     </div>
+  );
+}
+
+function Inputs({ inputs }: { inputs: readonly InputSchema[] }) {
+  return (
+    <>
+      <h3>{t("Inputs")}</h3>
+      <table>
+        <tbody>
+          {inputs.map((each) => (
+            <tr key={each.name}>
+              <th scope="row">{each.name}</th>
+              <td>
+                <Kind type={each.type} />
+              </td>
+              <td>{rangeOf(each)}</td>
+              <td>
+                {typeof each.options.tooltip === "string" && <Line text={each.options.tooltip} />}
+              </td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </>
+  );
+}
+
+function Outputs({ outputs }: Pick<NodeSchema, "outputs">) {
+  return (
+    <>
+      <h3>{t("Outputs")}</h3>
+      <table>
+        <tbody>
+          {outputs.map(({ name, type, tooltip }) => (
+            <tr key={name}>
+              <th scope="row">{name}</th>
+              <td>
+                <Kind type={type} />
+              </td>
+              <td>
+                <Line text={tooltip ?? ""} />
+              </td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </>
   );
 }
 
