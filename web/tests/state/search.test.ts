@@ -110,3 +110,34 @@ describe("signs", () => {
     expect(old && packOf(old)).toBe("old_pack");
   });
 });
+
+describe("what is offered for a pulled wire", () => {
+  const one = (name: string, inputs: object, output: string) => ({
+    [name]: {
+      input: { required: inputs },
+      output: [output],
+      display_name: name,
+      category: "test",
+      python_module: "nodes",
+    },
+  });
+  const nodes = readCatalog({
+    ...one("CLIPSetLastLayer", { clip: ["CLIP"], layer: ["INT"] }, "CLIP"),
+    ...one("CLIPTextEncode", { text: ["STRING"], clip: ["CLIP"] }, "CONDITIONING"),
+    ...one("VAEEncode", { pixels: ["IMAGE"], vae: ["VAE"] }, "LATENT"),
+    ...one("ImageScale", { image: ["IMAGE"] }, "IMAGE"),
+    ...one("SaveImage", { images: ["IMAGE"], prefix: ["STRING"] }, "IMAGE"),
+  });
+  const offered = (type: string) => {
+    const pulled = { node: "1", socket: "0", side: "output", type } as const;
+    return search(nodes, "", NONE, { pulled }).map((each) => each.schema.class_type);
+  };
+
+  test("a field before the socket does not make the node fit less", () => {
+    expect(offered("CLIP")).toEqual(["CLIPTextEncode", "CLIPSetLastLayer"]);
+  });
+
+  test("what most graphs hold comes first", () => {
+    expect(offered("IMAGE")).toEqual(["SaveImage", "VAEEncode", "ImageScale"]);
+  });
+});

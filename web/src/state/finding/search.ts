@@ -151,6 +151,8 @@ function specificity(schema: NodeSchema, { side, type }: Pulled): number {
     side === "output"
       ? inputsOf(schema)
           .filter((each) => each.section !== "hidden")
+          // Fields are no sockets: a prompt is typed, and its node is first of all fed by CLIP.
+          .sort((one, other) => Number(isSocket(other)) - Number(isSocket(one)))
           .map((each, index) => weightOf(closeness(type, each.type), index, isSocket(each)))
       : schema.outputs.map((each, index) => weightOf(closeness(each.type, type), index, true));
   return Math.max(0.01, ...nearness);
