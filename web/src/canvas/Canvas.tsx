@@ -136,7 +136,10 @@ function Board() {
   const pointer = useCanvasHandle(flow, box);
   useFirstView(flow, box);
   useDragging(flow, box, overview);
-  useEffect(() => dropDrag, []);
+  useEffect(() => {
+    const { id } = activeTab();
+    return () => dropDrag(id);
+  }, []);
   useWheel(box);
   useLongPress(flow, box);
   const byWheel = useSetting("calotype.device");

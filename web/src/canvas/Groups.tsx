@@ -18,7 +18,7 @@ import {
   takeFrame,
   toggleFrameCollapsed,
 } from "../state/editing/framing";
-import { gridStep } from "../state/editing/moving";
+import { beginDrag, gridStep, isDragOver } from "../state/editing/moving";
 import { frameMover } from "../state/editing/movingFrames";
 import { frameColour } from "../state/nodes/colours";
 import { foldingOf } from "../state/nodes/folding";
@@ -64,11 +64,12 @@ function useFrameDrag(onStep: (by: Point) => void, onClick?: () => void) {
     press: (event: PointerEvent<HTMLElement>) => {
       event.stopPropagation();
       event.currentTarget.setPointerCapture(event.pointerId);
+      beginDrag();
       start.current = { at: at(event), moved: false };
     },
     drag: (event: PointerEvent) => {
       const begun = start.current;
-      if (begun === null) return;
+      if (begun === null || isDragOver()) return;
       const now = at(event);
       const by = { x: now.x - begun.at.x, y: now.y - begun.at.y };
       if (!begun.moved && Math.hypot(by.x, by.y) < GRID / 2) return;

@@ -115,6 +115,7 @@ export function isHeldAt(at: Point, zoom: number): boolean {
 }
 
 function takeFrame(key: string): Step {
+  beginDrag();
   useArranging.setState({ dragging: true });
   return frameMover(key);
 }

@@ -68,9 +68,9 @@ export function stopDrag(_event: Dragged, _node: Node, nodes: readonly Node[]): 
 }
 
 /** The canvas goes, and what is dragged stays where it came to. */
-export function dropDrag(): void {
+export function dropDrag(tab: string): void {
   drag = null;
-  leaveDrag();
+  leaveDrag(tab);
   useWiring.setState({ over: null });
 }
 

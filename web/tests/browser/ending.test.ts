@@ -164,5 +164,11 @@ test("a frame that was dragged by its title goes back by undo, folded up and not
     expect(await middleOf(header)).not.toEqual(before);
     await press("Control+z");
     await expect.poll(() => middleOf(header)).toEqual(before);
+    await drag(page, grip, { x: grip.x + 60, y: grip.y + 90 });
+    await press("Escape");
+    await expect.poll(() => middleOf(header)).toEqual(before);
+    await page.mouse.move(grip.x + 90, grip.y + 30);
+    await page.mouse.up();
+    expect(await middleOf(header)).toEqual(before);
   }
 });

@@ -17,7 +17,8 @@ interface Drag {
   neighbours: readonly Box[];
 }
 
-const MOVE = "move ";
+/** What drags name their edits by: nodes, frames, and their corners. */
+const THREAD = /^(move|group|size) /;
 /** How near a neighbour's line has to be on the screen, in pixels. */
 const REACH = 5;
 
@@ -80,7 +81,7 @@ export function dragTo(corners: Readonly<Record<string, Point>>): void {
     key,
     bodyAt({ x: x + by.x, y: y + by.y }),
   ]);
-  edit("Move", (draft) => moveNodes(draft, Object.fromEntries(places)), `${MOVE}${keys.join()}`);
+  edit("Move", (draft) => moveNodes(draft, Object.fromEntries(places)), `move ${keys.join()}`);
   showReceiving(lead ?? "");
 }
 
@@ -115,23 +116,29 @@ export function endDrag(): void {
   endThreadIn(tab);
 }
 
-/** What is dragged stays where it is, though the button is still held: its canvas is left. */
-export function leaveDrag(): void {
-  if (drag === null) return;
+/** What is dragged in a tab stays where it is, though the button is still held: its canvas is left. */
+export function leaveDrag(tab: string): void {
   isOver = true;
   endDrag();
+  endThreadIn(tab);
 }
 
+/** Whether nodes or a frame follow the pointer. */
 export function isDragged(): boolean {
-  return drag !== null;
+  return !isOver && useArranging.getState().dragging;
+}
+
+export function isDragOver(): boolean {
+  return isOver;
 }
 
 /** What is dragged goes back to where it was taken, as if it had not been. */
 export function cancelDrag(): void {
-  if (drag === null) return;
-  const { thread } = activeTab().log.done.at(-1) ?? {};
-  leaveDrag();
-  if (thread?.startsWith(MOVE) === true) undoEdit();
+  if (!isDragged()) return;
+  const { id, log } = activeTab();
+  const thread = log.done.at(-1)?.thread ?? "";
+  leaveDrag(id);
+  if (THREAD.test(thread)) undoEdit();
 }
 
 /** A step of a frame that is dragged or sized, on the grid unless Ctrl is held. */

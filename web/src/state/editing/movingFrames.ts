@@ -2,12 +2,13 @@
 import { frameOf, heldBy, moveHeld } from "../../document/frames";
 import type { Point } from "../../document/graph";
 import { activeTab, edit } from "../studio";
-import { gridStep } from "./moving";
+import { gridStep, isDragOver } from "./moving";
 
 /** Moves a frame by so much from where it is when this is first called, with what it holds then. */
 export function frameMover(key: string): (by: Point) => void {
   let held: ReturnType<typeof heldBy> | null = null;
   return (by) => {
+    if (isDragOver()) return;
     const { graph } = activeTab();
     const group = frameOf(graph, key);
     if (group === undefined) return;
