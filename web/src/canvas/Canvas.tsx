@@ -33,7 +33,7 @@ import { clickWire } from "./clickWire";
 import { useCanvasHandle } from "./clipboard";
 import { disconnect, joinEnds, letGo, mayJoin, reconnect, startPulling } from "./connecting";
 import { isHeldAt, useDragging } from "./dragging";
-import { dropDrag, goOnDragging, startDrag, stopDrag } from "./entering";
+import { goOnDragging, startDrag, stopDrag } from "./entering";
 import { placeShown, useFed } from "./feeding";
 import type { FlowEdge, FlowNode } from "./flow";
 import { NodeCard } from "./NodeCard";
@@ -136,10 +136,6 @@ function Board() {
   const pointer = useCanvasHandle(flow, box);
   useFirstView(flow, box);
   useDragging(flow, box, overview);
-  useEffect(() => {
-    const { id } = activeTab();
-    return () => dropDrag(id);
-  }, []);
   useWheel(box);
   useLongPress(flow, box);
   const byWheel = useSetting("calotype.device");

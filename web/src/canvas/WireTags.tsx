@@ -3,6 +3,7 @@ import { Radio } from "lucide-react";
 import type { CSSProperties } from "react";
 import type { Link, Point } from "../document/graph";
 import { portalOf } from "../document/portal";
+import { canvas } from "../state/canvas";
 import { endsNow, jumpAlong, renameWires } from "../state/editing/connecting";
 import { STUB } from "../state/editing/wires";
 import { useWiring } from "../state/editing/wiring";
@@ -114,8 +115,9 @@ function TagName({ link, name, style }: TagNameProps) {
       onBlur={(event) => renameWires(link.key, event.currentTarget.value.trim())}
       onKeyDown={(event) => {
         event.stopPropagation();
-        if (event.key === "Enter") event.currentTarget.blur();
-        if (event.key === "Escape") useWiring.setState({ naming: null });
+        if (event.key === "Escape") event.currentTarget.value = name;
+        // Leaving the field names the portal; keys go on in the graph.
+        if (event.key === "Enter" || event.key === "Escape") canvas()?.focus();
       }}
     />
   );

@@ -10,6 +10,7 @@ import { beginDrag, dragTo, endDrag } from "../state/editing/moving";
 import { frameMover } from "../state/editing/movingFrames";
 import { cornerOf } from "../state/nodes/shape";
 import { activeTab, select } from "../state/studio";
+import { dropDrag } from "./entering";
 import type { FlowEdge, FlowNode } from "./flow";
 import { frameAt } from "./frameTitles";
 import { nodeAt } from "./nodeAt";
@@ -36,6 +37,11 @@ export function useDragging(
   box: RefObject<HTMLElement | null>,
   overview: boolean,
 ): void {
+  // A drag ends with its canvas.
+  useEffect(() => {
+    const { id } = activeTab();
+    return () => dropDrag(id);
+  }, []);
   useEffect(() => {
     const element = box.current;
     if (element === null || !overview) return;

@@ -2,6 +2,7 @@
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { ChevronRight } from "lucide-react";
 import { type KeyboardEvent, useEffect, useMemo, useRef, useState } from "react";
+import { MODE } from "../document/graph";
 import { levelAt } from "../document/levels";
 import { canvas } from "../state/canvas";
 import { selectFrame } from "../state/editing/framing";
@@ -224,6 +225,15 @@ function useWires({ kind, key, path }: OutlineRow): string {
   );
 }
 
+/** How a node takes part in runs, where it does not as others do. */
+function useMode({ kind, key, path }: OutlineRow): string {
+  const mode = useActive(({ workflow }) =>
+    kind === "node" ? levelAt(workflow, path).nodes[key]?.mode : undefined,
+  );
+  if (mode === MODE.muted) return t("muted");
+  return mode === MODE.bypassed ? t("bypassed") : "";
+}
+
 interface ItemProps {
   row: OutlineRow;
   index: number;
@@ -237,8 +247,10 @@ interface ItemProps {
 function Item({ row, index, start, at, selected, onGo, onFold }: ItemProps) {
   const { state, error } = useStateOf(row);
   const wires = useWires(row);
+  const mode = useMode(row);
   const words = [
     row.kind === "frame" ? t("group") : "",
+    mode,
     state === "running" ? t("running") : "",
     state === "finished" ? t("finished") : "",
     error === "" ? "" : t("error: {{text}}", { text: error }),
@@ -274,6 +286,11 @@ function Item({ row, index, start, at, selected, onGo, onFold }: ItemProps) {
       />
       {row.kind === "node" && <i className={`state ${state ?? "waiting"}`} />}
       <span className="name">{row.title}</span>
+      {mode !== "" && (
+        <span className="mode" aria-hidden>
+          {mode}
+        </span>
+      )}
     </div>
   );
 }

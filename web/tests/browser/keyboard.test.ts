@@ -191,6 +191,9 @@ test("the outline has all nodes as a tree, and goes with the canvas", async () =
   expect(await row.getAttribute("aria-description")).toMatch(/takes samples from KSampler/);
   await press("Home");
   await expect.poll(selected).toBe("Load Checkpoint");
+  await press("Control+m");
+  const first = tree.getByRole("treeitem", { name: "Load Checkpoint" });
+  await expect.poll(() => first.getAttribute("aria-description")).toMatch(/^muted, /);
   await node("Prompt").locator(".card-title").click();
   await expect
     .poll(() =>
