@@ -74,10 +74,21 @@ export interface ToPage {
   language?: string;
 }
 
+/** As a keyboard event has it. */
+interface PressedKey {
+  key: string;
+  code: string;
+  ctrlKey: boolean;
+  metaKey: boolean;
+  altKey: boolean;
+  shiftKey: boolean;
+}
+
 export type FromPage =
   | { type: "ready" }
   | { type: "change"; value: unknown; done: boolean }
   | { type: "size"; height: number }
+  | ({ type: "key" } & PressedKey)
   | { type: "insert"; workflow: unknown }
   | { type: "tell"; text: string }
   | { type: "close" };
@@ -105,6 +116,18 @@ export function readMessage(data: unknown): FromPage | null {
         type: "size",
         height: Math.min(Math.max(Math.round(message.height), LOWEST), TALLEST),
       };
+    case "key":
+      return typeof message.key === "string" && typeof message.code === "string"
+        ? {
+            type: "key",
+            key: message.key,
+            code: message.code,
+            ctrlKey: message.ctrlKey === true,
+            metaKey: message.metaKey === true,
+            altKey: message.altKey === true,
+            shiftKey: message.shiftKey === true,
+          }
+        : null;
     case "insert":
       return isPlain(message.workflow) ? { type: "insert", workflow: message.workflow } : null;
     case "tell":

@@ -6,6 +6,7 @@ import { useCallback, useEffect, useRef, useState } from "react";
 import { extensionUrl } from "../api/client";
 import { EXTENSION_API, type FromPage, readMessage, type ToPage } from "../api/extensions";
 import { settingsOf } from "../state/extensions";
+import { hearFromPage } from "../state/keymap";
 import { useSetting, useSettings } from "../state/settings";
 import { tellError } from "../state/view";
 
@@ -57,7 +58,9 @@ export function Frame({ pack, page, title, height, told, value, onMessage }: Pro
       if (message === null) return;
       if (message.type === "ready") setReady((before) => before + 1);
       else if (message.type === "size") setTall(message.height);
-      else latest.current.onMessage(message);
+      else if (message.type === "key") {
+        if (document.activeElement === frame.current) hearFromPage(message);
+      } else latest.current.onMessage(message);
     };
     window.addEventListener("message", hear);
     return () => window.removeEventListener("message", hear);

@@ -126,6 +126,22 @@ export function hearKeys(): () => void {
   };
 }
 
+/** What a plugin's page that has the focus may ask for by keys: nothing that takes anything away. */
+const FROM_PAGES: ReadonlySet<string> = new Set([
+  "edit.undo",
+  "edit.redo",
+  "file.save",
+  "run.run",
+  "view.commands",
+]);
+
+/** A key that was pressed in a plugin's page, which had no use for it. */
+export function hearFromPage(event: Pressed): void {
+  const key = keyOf(event);
+  const command = key === null ? undefined : commandFor(key, useCommands.getState().all);
+  if (command !== undefined && FROM_PAGES.has(command.id)) runCommand(command.id);
+}
+
 function mayAct(command: Command, key: string, target: EventTarget | null): boolean {
   if (!(target instanceof Element)) return true;
   if (target.closest(ABOVE) !== null || isBehind()) return false;

@@ -33,6 +33,7 @@ test.each([
   { calotype: 2, type: "ready" },
   { calotype: 1, type: "eval" },
   { calotype: 1, type: "size", height: "10" },
+  { calotype: 1, type: "key", key: "z", ctrlKey: true },
   { calotype: 1, type: "size", height: Number.NaN },
   { calotype: 1, type: "change", value: () => 1 },
   { calotype: 1, type: "change", value: undefined },
