@@ -105,6 +105,22 @@ test("widgets of the inside are shown and hidden from outside", async () => {
   await expect.poll(() => shown(instance, "steps")).toBe("24");
 });
 
+test("a seed that is shown outside is rolled or kept from there", async () => {
+  const instance = await make();
+  await title("Subgraph").click();
+  const inside = inspector().locator("details.inside");
+  await inside.locator("summary").click();
+  await inside.getByRole("button", { name: "seed", exact: true }).click();
+  const before = (what: string) =>
+    instance.getByRole("button", { name: `Before each run: ${what}`, exact: true });
+  await before("The same each run").click();
+  await page.getByRole("menuitemradio", { name: "A new one each run" }).click();
+  await before("A new one each run").waitFor();
+  await page.locator(".canvas").focus();
+  await page.keyboard.press("Control+z");
+  await before("The same each run").waitFor();
+});
+
 test("seen from afar, an instance is gone into by a double click", async () => {
   const instance = await make();
   const canvas = page.locator(".canvas");

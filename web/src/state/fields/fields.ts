@@ -2,16 +2,25 @@
 import type { InputSchema, NodeSchema } from "../../api/types";
 import type { GraphNode } from "../../document/graph";
 import type { Json } from "../../document/json";
+import { promptId } from "../../document/levels";
 import { changeAt } from "../editing/actions";
 import { likeItsTarget, PRIMITIVE } from "../nodes/primitive";
 import { currentValue, inputNamed } from "../nodes/shape";
 import { pictureOf, sourceWords } from "../nodes/sources";
-import { controlOf } from "../nodes/widgets";
-import { endThread, promptIdOf, schemaOf, useActive, useStudio } from "../studio";
+import { controlOf, isSubgraph } from "../nodes/widgets";
+import {
+  activeOf,
+  endThread,
+  type Place,
+  promptIdOf,
+  schemaOf,
+  useActive,
+  useStudio,
+} from "../studio";
 import { mediaOf } from "./fileValue";
 import { maskNode } from "./masking";
 import { bringFile, uploadPlace, useUploads } from "./media";
-import { rolled } from "./rolling";
+import { changeInnerControl, controlFor, rolled } from "./rolling";
 import { seedPlace, useSeeds } from "./seeds";
 
 /** Typing into one field is one edit: what shares its thread is undone with it. */
@@ -34,15 +43,13 @@ export function useField(node: GraphNode, schema: NodeSchema | undefined, given:
     const open = linked ? tabs.find((each) => each.id === active) : undefined;
     return open === undefined ? undefined : sourceWords(open.graph, catalog, node, input.name);
   });
-  const control = schema === undefined ? null : controlOf(schema, input);
   const value = currentValue(node, input);
   const level = useActive((each) => each.level);
   // A field may be left for another document with something typed into it: it belongs here.
   const set = (name: string, next: unknown) =>
     changeAt({ id: tab, level }, node.key, name, next as Json, threadOf(node.key, name));
   const id = useActive((each) => promptIdOf(each, node.key));
-  const place = seedPlace(tab, id, input.name);
-  const used = useSeeds((seeds) => (control === null ? undefined : seeds[place]));
+  const control = useControl(node, schema, { input, value, place: { id: tab, level }, set });
   const media = useMedia(uploadPlace(tab, id, input.name), node, input);
   const picture = useStudio(({ tabs, active, catalog }) => {
     if (!/BOUNDING|POINT/.test(input.type) && !/boxes|points/.test(String(input.options.display))) {
@@ -61,20 +68,42 @@ export function useField(node: GraphNode, schema: NodeSchema | undefined, given:
     media,
     onChange: (next: unknown) => set(input.name, next),
     onDone: endThread,
-    control:
-      control === null
-        ? undefined
-        : {
-            value: node.values[control] ?? "fixed",
-            onChange: (next: string) => set(control, next),
-            used: used ?? null,
-            onUse: (seed: number | bigint) => set(input.name, seed),
-            onRoll: () => {
-              const { min, max } = input.options;
-              const next = rolled(value, "randomize", { min, max });
-              if (next !== null) set(input.name, next);
-            },
-          },
+    control,
+  };
+}
+
+interface Controlled {
+  input: InputSchema;
+  value: unknown;
+  place: Place;
+  set: (name: string, next: unknown) => void;
+}
+
+/** What is done to a seed before a run; for a subgraph's, what the widget inside says. */
+function useControl(
+  node: GraphNode,
+  schema: NodeSchema | undefined,
+  { input, value, place, set }: Controlled,
+) {
+  const own = schema === undefined ? null : controlOf(schema, input);
+  const inside = useStudio((state) =>
+    isSubgraph(schema) ? controlFor(activeOf(state).workflow, state.catalog, node, input) : null,
+  );
+  const shown = seedPlace(place.id, promptId(place.level, node.key), input.name);
+  const isControlled = own !== null || inside !== null;
+  const used = useSeeds((seeds) => (isControlled ? seeds[shown] : undefined));
+  if (!isControlled) return undefined;
+  return {
+    value: own === null ? inside : (node.values[own] ?? "fixed"),
+    onChange: (next: string) =>
+      own === null ? changeInnerControl(place, node.key, input, next) : set(own, next),
+    used: used ?? null,
+    onUse: (seed: number | bigint) => set(input.name, seed),
+    onRoll: () => {
+      const { min, max } = input.options;
+      const next = rolled(value as Json, "randomize", { min, max });
+      if (next !== null) set(input.name, next);
+    },
   };
 }
 

@@ -8,10 +8,11 @@ import { type Inner, widgetsBehind } from "../../document/instances";
 import type { Json } from "../../document/json";
 import { graphsOf } from "../../document/levels";
 import { portsOf } from "../../document/ports";
+import { t } from "../../words/words";
 import { inputsOf } from "../nodes/inputs";
 import { catalogWith } from "../nodes/subgraphSchema";
 import { controlOf, layoutOf, standingOf } from "../nodes/widgets";
-import { activeTab, editAt, type Tab, useStudio } from "../studio";
+import { activeTab, editAt, graphAt, type Place, type Tab, tabOf, useStudio } from "../studio";
 
 /** A hostile file may hold a subgraph in itself. */
 const DEEPEST = 64;
@@ -84,25 +85,63 @@ function rollsOf(
 }
 
 /** What is done to an input's value before a run; for an instance, what the widget inside says. */
-function controlFor(
+export function controlFor(
   workflow: Workflow,
   catalog: Catalog,
   node: GraphNode,
   input: InputSchema,
-  depth = 0,
 ): Json | null {
+  const found = controlBehind(workflow, catalog, node, input);
+  return found === null ? null : (found.node.values[found.name] ?? "fixed");
+}
+
+/** Where that is said: on the node itself, or in this subgraph. */
+interface Control {
+  definition: string | null;
+  node: GraphNode;
+  name: string;
+}
+
+function controlBehind(
+  workflow: Workflow,
+  catalog: Catalog,
+  node: GraphNode,
+  input: InputSchema,
+  inside: string | null = null,
+  depth = 0,
+): Control | null {
   const definition = subgraphOf(workflow.definitions, node.type);
   const schema = catalog[node.type];
   if (definition === undefined) {
-    const control = schema === undefined ? null : controlOf(schema, input);
-    return control === null ? null : (node.values[control] ?? "fixed");
+    const name = schema === undefined ? null : controlOf(schema, input);
+    return name === null ? null : { definition: inside, node, name };
   }
   const inner = widgetBehind(workflow, definition, input.name);
   const target = definition.graph.nodes[inner?.node ?? ""];
   const within = catalog[target?.type ?? ""];
   const fed = within?.inputs.find((each) => each.name === inner?.widget);
   if (target === undefined || fed === undefined || depth > DEEPEST) return null;
-  return controlFor(workflow, catalog, target, fed, depth + 1);
+  return controlBehind(workflow, catalog, target, fed, definition.id, depth + 1);
+}
+
+/** Says for all instances of a subgraph what is done before a run to a widget that they show. */
+export function changeInnerControl(
+  place: Place,
+  key: string,
+  input: InputSchema,
+  value: Json,
+): void {
+  const [workflow, node] = [tabOf(place.id)?.workflow, graphAt(place)?.nodes[key]];
+  if (workflow === undefined || node === undefined) return;
+  const catalog = catalogOf(workflow);
+  const found = controlBehind(workflow, catalog, node, input);
+  if (found === null) return;
+  const schema = catalog[found.node.type];
+  editAt(place, t("Change {{name}}", { name: found.name }), (_, draft) => {
+    const graph = draft.definitions[found.definition ?? ""]?.graph;
+    if (graph === undefined || schema === undefined) return;
+    setValue(graph, found.node.key, found.name, value, layoutOf(schema));
+  });
 }
 
 function widgetBehind(workflow: Workflow, definition: Definition, name: string): Inner | undefined {

@@ -1,8 +1,9 @@
 /** The seeds that the last run of each document used, as they stood when it was handed in. */
 import { create } from "zustand";
+import type { InputSchema } from "../../api/types";
 import type { GraphNode } from "../../document/graph";
 import { inputsOf } from "../nodes/inputs";
-import { controlOf } from "../nodes/widgets";
+import { controlOf, isSubgraph } from "../nodes/widgets";
 import { promptIdOf, schemaOf, type Tab } from "../studio";
 
 /** By `tab/node/input`. */
@@ -39,7 +40,10 @@ type Values = Readonly<Record<string, unknown>>;
 function controlled(type: string, node?: GraphNode): string[] {
   const schema = schemaOf(type);
   if (schema === undefined) return [];
+  // What an instance shows is controlled inside; numbers that are not are noted in vain.
+  const isNoted = (each: InputSchema) =>
+    isSubgraph(schema) ? each.type === "INT" : controlOf(schema, each) !== null;
   return inputsOf(schema, node)
-    .filter((each) => controlOf(schema, each) !== null)
+    .filter(isNoted)
     .map((each) => each.name);
 }
