@@ -16,6 +16,18 @@ import { useView } from "../state/view";
 import { t } from "../words/words";
 
 const ABOVE = 46;
+/** How far it begins before the pointer, and stays from the edges of the canvas. */
+const BEFORE = 24;
+const MARGIN = 8;
+
+/** Beside the pointer, but within the canvas: what stands beside that stays to be read. */
+function putAt(box: HTMLElement | null, { x, y }: Point): void {
+  const around = box?.closest(".canvas")?.getBoundingClientRect();
+  if (box === null || around === undefined) return;
+  const most = around.right - box.offsetWidth - MARGIN;
+  box.style.left = `${Math.max(Math.min(x - BEFORE, most), around.left + MARGIN)}px`;
+  box.style.top = `${Math.max(y - ABOVE, around.top + MARGIN)}px`;
+}
 
 function close(): void {
   useWiring.setState({ menu: null });
@@ -33,7 +45,7 @@ export function WireMenu() {
       role="toolbar"
       aria-label={t("Wire")}
       className="wire-menu"
-      style={{ left: menu.screen.x, top: Math.max(menu.screen.y - ABOVE, 8) }}
+      ref={(box) => putAt(box, menu.screen)}
       onKeyDown={(event) => {
         if (event.key === "Escape") close();
       }}

@@ -404,3 +404,14 @@ test("a node is inserted from a wire's menu, by what fits into it, and healed ou
   await expect.poll(() => node("Flip Latent").count()).toBe(0);
   expect(await wires().count()).toBe(9);
 });
+
+test("what can be done with a wire stands within the canvas, beside the inspector", async () => {
+  const place = await onWire("VAE Decode", "samples");
+  await page.mouse.click(place.x, place.y);
+  const menu = page.getByRole("toolbar", { name: "Wire", exact: true });
+  await menu.waitFor();
+  const [row, canvas] = [await menu.boundingBox(), await page.locator(".canvas").boundingBox()];
+  if (row === null || canvas === null) throw new Error("one of them is not on the screen");
+  expect(row.x + row.width).toBeLessThanOrEqual(canvas.x + canvas.width);
+  expect(row.y + row.height).toBeLessThan(place.y);
+});
