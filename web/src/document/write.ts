@@ -17,6 +17,7 @@ import {
 } from "./graph";
 import { writeInstanceValues } from "./instances";
 import { equalJson, isObject, type Json, type JsonObject } from "./json";
+import { withinOf } from "./levels";
 import { isDefinition, savedDefinitions } from "./read";
 import { isPlaceName } from "./slots";
 import { pointOf, sizeOf } from "./values";
@@ -33,9 +34,12 @@ export function writeGraph(workflow: Workflow): JsonObject {
   return written;
 }
 
-/** In the file's order, those that could not be read among them; new ones come last. */
+/**
+ * In the file's order, those that could not be read among them; new ones come last. Those that have
+ * lost their last instance are left out.
+ */
 function writeDefinitions(workflow: Workflow): Json[] {
-  const left = new Map(Object.entries(workflow.definitions));
+  const left = usedDefinitions(workflow);
   const seen = new Set<string>();
   const written = savedDefinitions(workflow.saved).flatMap((each): Json[] => {
     if (!isDefinition(each) || seen.has(each.id)) return [each];
@@ -46,6 +50,32 @@ function writeDefinitions(workflow: Workflow): Json[] {
   });
   for (const each of left.values()) written.push(writeDefinition(each, workflow));
   return written;
+}
+
+/** Those that a node needs, and those that none needed in the file either: they are not ours to drop. */
+function usedDefinitions(workflow: Workflow): Map<string, Definition> {
+  const saved = new Map(
+    savedDefinitions(workflow.saved).flatMap((each) =>
+      isDefinition(each) ? [[each.id, each]] : [],
+    ),
+  );
+  const neededBefore = new Set<string>();
+  const waiting = savedTypes(workflow.saved);
+  for (let type = waiting.pop(); type !== undefined; type = waiting.pop()) {
+    const definition = saved.get(type);
+    if (definition === undefined || neededBefore.has(type)) continue;
+    neededBefore.add(type);
+    waiting.push(...savedTypes(definition));
+  }
+  const unneeded = [...saved.keys()].filter((id) => !neededBefore.has(id));
+  const types = Object.values(workflow.nodes).map((each) => each.type);
+  const used = new Set(withinOf(workflow, [...types, ...unneeded]));
+  return new Map(Object.entries(workflow.definitions).filter(([, each]) => used.has(each)));
+}
+
+function savedTypes(graph: JsonObject): string[] {
+  const nodes = Array.isArray(graph.nodes) ? graph.nodes : [];
+  return nodes.flatMap((each) => (isObject(each) ? [String(each.type)] : []));
 }
 
 export function writeDefinition({ id, name, graph }: Definition, workflow: Workflow): JsonObject {
