@@ -60,6 +60,44 @@ export function centreOf({ x, y, width, height }: Box): Point {
   return { x: x + width / 2, y: y + height / 2 };
 }
 
+/** How far one looks for room, in steps to each side. */
+const STEP = 24;
+const STEPS = 120;
+
+/** The place nearest to a box's own where it lies on none of these; its own where none is near. */
+export function nearestFree(box: Box, taken: Iterable<Box>): Point {
+  const others = [...taken];
+  const isFree = ({ x, y }: Point) => {
+    const room = {
+      x: x - LEAST_GAP / 2,
+      y: y - LEAST_GAP / 2,
+      width: box.width + LEAST_GAP,
+      height: box.height + LEAST_GAP,
+    };
+    return !others.some((each) => overlaps(each, room));
+  };
+  for (let ring = 0; ring <= STEPS; ring += 1) {
+    const free = ringAround(box, ring).filter(isFree);
+    const distance = ({ x, y }: Point) => Math.hypot(x - box.x, y - box.y);
+    const [nearest] = free.sort((one, other) => distance(one) - distance(other));
+    if (nearest !== undefined) return nearest;
+  }
+  return { x: box.x, y: box.y };
+}
+
+/** The places so many steps away, to a side at least. */
+function ringAround({ x, y }: Point, ring: number): Point[] {
+  if (ring === 0) return [{ x, y }];
+  const places: Point[] = [];
+  for (let step = -ring; step <= ring; step += 1) {
+    for (const side of [-ring, ring]) {
+      places.push({ x: x + side * STEP, y: y + step * STEP });
+      if (Math.abs(step) < ring) places.push({ x: x + step * STEP, y: y + side * STEP });
+    }
+  }
+  return places;
+}
+
 /** The smallest box around all of them. */
 export function around(boxes: Iterable<Box>): Box | null {
   const all = [...boxes];

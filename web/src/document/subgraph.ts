@@ -3,7 +3,7 @@
  * cross the border become ports; nodes and wires keep their ids where these are free.
  */
 import { blankNode, blankSaved } from "./blank";
-import { type Box, boxOf, carry, cornerOf, plain, unlinked } from "./border";
+import { type Box, boxOf, carry, plain, unlinked } from "./border";
 import { BOUNDARY } from "./boundary";
 import { addNode, connect, removeNodes } from "./edit";
 import { nodesIn } from "./frames";
@@ -23,6 +23,7 @@ import {
   type Workflow,
 } from "./graph";
 import { widgetsBehind } from "./instances";
+import { placeMade } from "./made";
 import { addPort, outputSlot, portsOf } from "./ports";
 import { pointsOf } from "./reroute";
 
@@ -67,7 +68,7 @@ export function makeSubgraph(
   const sources = enter(workflow, graph, definition, incoming);
   const targets = exit(workflow, graph, definition, outgoing);
   removeNodes(graph, [...taken]);
-  const key = placeInstance(graph, definition, cornerOf(nodes));
+  const key = placeInstance(graph, definition, box);
   for (const { link, slot, points } of sources) {
     const port = portsOf(definition, "inputs")[slot];
     if (port === undefined) continue;
@@ -232,16 +233,21 @@ function exit(
   });
 }
 
-/** Puts an instance of a subgraph down, with a socket for each port. Returns its key. */
-function placeInstance(graph: Draft, definition: Definition, position: Point): string {
+/** Puts an instance in the middle of what it replaces, with a socket for each port. Returns its key. */
+function placeInstance(graph: Draft, definition: Definition, box: Box): string {
   const id = graph.lastNodeId + 1;
   const outputs = portsOf(definition, "outputs").map((_, slot) => outputSlot(definition, slot));
   const rows = Math.max(portsOf(definition, "inputs").length, outputs.length);
   const size = { width: 240, height: 24 + rows * 24 };
+  const position = {
+    x: Math.round((box.left + box.right - size.width) / 2),
+    y: Math.round((box.top + box.bottom - size.height) / 2),
+  };
   addNode(graph, {
     ...blankNode(id, definition.id, position, size),
     outputs,
     saved: { ...blankSaved(id, definition.id, position, size), widgets_values: [] },
   });
+  placeMade(graph, String(id), position);
   return String(id);
 }

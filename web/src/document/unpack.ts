@@ -18,6 +18,7 @@ import {
 } from "./graph";
 import type { Json } from "./json";
 import { instancesOf } from "./levels";
+import { movedSinceMade } from "./made";
 import { portsOf } from "./ports";
 import { isPlaceName } from "./slots";
 
@@ -48,9 +49,10 @@ export function unpack(
   const definition = subgraphOf(workflow.definitions, instance?.type);
   if (instance === undefined || definition === undefined) return [];
   const around = surroundings(graph, instance);
-  const { position, mode } = plain(instance);
+  const { mode } = instance;
+  const by = movedSinceMade(instance) ?? toCorner(definition.graph, plain(instance).position);
   removeNodes(graph, [key]);
-  const keys = placeNodes(graph, definition.graph, position, mode);
+  const keys = placeNodes(graph, definition.graph, by, mode);
   linkNodes(graph, definition, keys, around, layout);
   linkOutputs(graph, definition, keys, around);
   if (instancesOf(workflow, definition.id).length === 0) {
@@ -72,19 +74,21 @@ function surroundings(graph: Graph, instance: GraphNode): Surroundings {
   return { feeds, leaving, values: plain(instance.values) };
 }
 
+function nodesOf(inner: Graph): GraphNode[] {
+  return inner.order.flatMap((key) => (isBoundary(key) ? [] : (inner.nodes[key] ?? [])));
+}
+
+/** By how much the nodes are moved to have their corner there. */
+function toCorner(inner: Graph, { x, y }: Point): Point {
+  const nodes = nodesOf(inner);
+  const corner = nodes.length === 0 ? { x, y } : cornerOf(nodes);
+  return { x: x - corner.x, y: y - corner.y };
+}
+
 /** Returns the new keys by the old ones; a key stays where it is free. */
-function placeNodes(
-  graph: Draft,
-  inner: Graph,
-  position: Point,
-  mode: number,
-): Map<string, string> {
-  const nodes = inner.order.flatMap((key) => (isBoundary(key) ? [] : (inner.nodes[key] ?? [])));
-  const corner = nodes.length === 0 ? position : cornerOf(nodes);
-  const moved = ({ x, y }: Point) => ({
-    x: x - corner.x + position.x,
-    y: y - corner.y + position.y,
-  });
+function placeNodes(graph: Draft, inner: Graph, by: Point, mode: number): Map<string, string> {
+  const nodes = nodesOf(inner);
+  const moved = ({ x, y }: Point) => ({ x: x + by.x, y: y + by.y });
   const keys = new Map<string, string>();
   for (const node of nodes) {
     const isFree = !(node.key in graph.nodes);

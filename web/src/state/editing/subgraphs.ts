@@ -1,20 +1,25 @@
 /** What the user does with subgraphs, as entries of the log. */
+import { nearestFree } from "../../document/arrange";
 import { ownCopy, renameDefinition } from "../../document/definitions";
 import {
   type Definition,
+  type Draft,
   type GraphNode,
   isBoundary,
+  type Point,
   subgraphOf,
   type Workflow,
 } from "../../document/graph";
 import type { Inner } from "../../document/instances";
+import { placeMade } from "../../document/made";
 import { movePort, namePort, removePort, type Side } from "../../document/ports";
 import { modernise, promote, unpromote } from "../../document/promote";
 import { makeSubgraph } from "../../document/subgraph";
 import { unpack } from "../../document/unpack";
 import { t } from "../../words/words";
-import { inputType } from "../nodes/shape";
-import { activeTab, edit, layout, schemaOf, select } from "../studio";
+import { boxesOf } from "../nodes/boxes";
+import { bodyAt, inputType } from "../nodes/shape";
+import { activeTab, edit, endThread, layout, schemaOf, select } from "../studio";
 import { duplicateSelected } from "./clipping";
 
 /** The selected nodes that a subgraph can be made of. */
@@ -36,12 +41,30 @@ export function selectedInstances(): GraphNode[] {
 export function packSelected(): void {
   const keys = packable();
   if (keys.length === 0) return;
+  const id = crypto.randomUUID();
+  const thread = `subgraph ${id}`;
   let made = "";
-  edit("Make a subgraph", (draft, workflow) => {
+  const make = (draft: Draft, workflow: Workflow) => {
     const name = freeTitle(workflow, t("Subgraph"));
-    made = makeSubgraph(workflow, draft, keys, { id: crypto.randomUUID(), name });
-  });
+    made = makeSubgraph(workflow, draft, keys, { id, name });
+  };
+  edit("Make a subgraph", make, thread);
+  // How large it is shown is known only once its subgraph is there.
+  const place = freePlace(made);
+  if (place !== null) edit("Make a subgraph", (draft) => placeMade(draft, made, place), thread);
+  endThread();
   select([made]);
+}
+
+/** Where a node's middle stays as near to where it is as the others let it. */
+function freePlace(key: string): Point | null {
+  const node = activeTab().graph.nodes[key];
+  const box = boxesOf([key]).get(key);
+  if (node === undefined || box === undefined) return null;
+  const x = Math.round(node.position.x + (node.size.width - box.width) / 2);
+  const y = Math.round(node.position.y + (node.size.height - box.height) / 2);
+  const others = [...boxesOf()].flatMap(([each, other]) => (each === key ? [] : [other]));
+  return bodyAt(nearestFree({ ...box, x, y }, others));
 }
 
 function freeTitle(workflow: Workflow, wanted: string): string {
