@@ -139,13 +139,21 @@ class Journals:
                 await asyncio.to_thread(self._append, name, path, state, content)
             return state.last
 
-    async def replace(self, name: str, window: str, body: bytes) -> int:
+    async def replace(
+        self, name: str, window: str, body: bytes, *, owner: str | None = None
+    ) -> int:
         """Put a whole journal in the place of the one that is there, if any.
 
         Whoever has read the newest line may do so: a document whose window is gone is taken over.
 
+        Args:
+            name: which journal.
+            window: whose document it is from now on.
+            body: the lines, the first of them whole.
+            owner: whose document it was when `window` last heard of it; None where it does not say.
+
         Raises:
-            JournalRefusedError: there are newer lines.
+            JournalRefusedError: there are newer lines, or a third window has the document by now.
             FilesError: the disk refused; the old journal is as it was.
         """
         path, lines = self._path(name), _lines(body)
@@ -156,6 +164,8 @@ class Journals:
             state = await asyncio.to_thread(self._state, name, path)
             if lines[-1][0] < state.last:
                 raise _refused("there are newer lines", state)
+            if owner is not None and state.window not in (None, owner, window):
+                raise _refused("another window has this document", state)
             await asyncio.to_thread(_replace, path, state, body)
             self._states[name] = found
             return found.last

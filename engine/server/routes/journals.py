@@ -57,7 +57,10 @@ async def put_journal(request: web.Request) -> web.Response:
     body = await read_body(request)
     journals, name = request.app[SERVICES].journals, request.match_info["id"]
     try:
-        return answer({"n": await journals.replace(name, _window(request), body)})
+        found = await journals.replace(
+            name, _window(request), body, owner=request.query.get("owner")
+        )
+        return answer({"n": found})
     except JournalRefusedError as refused:
         raise _refusal(refused) from refused
 

@@ -61,6 +61,16 @@ def test_another_window_takes_over_only_with_the_newest_line(journals):
     assert refused.value.window == "two"
 
 
+def test_a_window_takes_over_only_from_whom_it_knows(journals):
+    run(journals.replace(NAME, WINDOW, line(1, window=WINDOW)))
+    assert run(journals.replace(NAME, "two", line(2, window="two"), owner=WINDOW)) == 2
+    # Sent again, as its answer was lost.
+    assert run(journals.replace(NAME, "two", line(2, window="two"), owner=WINDOW)) == 2
+    with pytest.raises(JournalRefusedError) as refused:
+        run(journals.replace(NAME, WINDOW, line(9, window=WINDOW), owner=WINDOW))
+    assert (refused.value.status, refused.value.window) == (409, "two")
+
+
 @given(cut=st.integers(0, 200), lines=st.integers(1, 6))
 def test_a_kill_in_the_middle_of_a_write_costs_the_torn_line_only(tmp_path_factory, cut, lines):
     folder = tmp_path_factory.mktemp("journals")

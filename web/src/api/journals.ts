@@ -27,19 +27,30 @@ const FOLDER = "/api/calotype/journals";
 
 export function makeJournals(codec: Codec, request?: typeof fetch) {
   const { ask, read } = makeTransport(codec, request);
-  function send(method: "POST" | "PUT") {
-    return async (id: string, window: string, lines: string, keepalive = false) => {
-      const query = new URLSearchParams({ window });
-      await ask(`${FOLDER}/${id}?${query}`, { method, body: lines, keepalive });
-    };
+  async function send(
+    method: "POST" | "PUT",
+    id: string,
+    query: Record<string, string>,
+    body: string,
+    keepalive: boolean,
+  ): Promise<void> {
+    await ask(`${FOLDER}/${id}?${new URLSearchParams(query)}`, { method, body, keepalive });
   }
 
   return {
     list: () => read<JournalInfo[]>(FOLDER),
     /** The lines of one; null where there is none. */
     read: (id: string) => orNull(async () => (await ask(`${FOLDER}/${id}`)).text()),
-    append: send("POST"),
-    replace: send("PUT"),
+    append: (id: string, window: string, lines: string, keepalive = false) =>
+      send("POST", id, { window }, lines, keepalive),
+    /** `owner`: whose document it was; it is not taken from anybody else. */
+    replace: (
+      id: string,
+      window: string,
+      lines: string,
+      owner: string | null = null,
+      keepalive = false,
+    ) => send("PUT", id, owner === null ? { window } : { window, owner }, lines, keepalive),
     async remove(id: string): Promise<void> {
       await ask(`${FOLDER}/${id}`, { method: "DELETE" });
     },

@@ -7,6 +7,7 @@ import { replay, type TabState } from "../../src/document/journal";
 import { EMPTY_LOG, type Recorded, record, undo } from "../../src/document/log";
 import { Journal, type Written } from "../../src/state/files/journal";
 import type { Mirror, Unsent } from "../../src/state/files/mirror";
+import { replayUnsent } from "../../src/state/files/unsent";
 
 /** The server's rules in a few lines: what is there passes, what does not follow is refused. */
 class Server {
@@ -25,9 +26,11 @@ class Server {
       for (const { n, line } of all) if (n > last) this.text += line;
     });
 
-  readonly replace = (_id: string, window: string, lines: string) =>
+  readonly replace = (_id: string, window: string, lines: string, owner: string | null = null) =>
     this.answer(() => {
       if ((numbered(lines).at(-1)?.n ?? 0) < this.last) throw this.refused();
+      const known = [null, owner, window].includes(this.owner);
+      if (owner !== null && !known) throw this.refused();
       this.text = lines;
       this.owner = window;
     });
@@ -221,6 +224,41 @@ describe("a journal", () => {
     server.owner = "two";
     const before = server.text;
     journal.write(moved(written, 3), tab);
+    await settle();
+    expect(lost).toHaveBeenCalledExactlyOnceWith("a");
+    expect(server.text).toBe(before);
+  });
+
+  test("leaves in this browser all that was done, not only the last steps", async () => {
+    let written = opened();
+    journal.write(written, tab);
+    await settle();
+    server.away = true;
+    for (let x = 1; x < 5; x += 1) {
+      written = moved(written, x, x < 3 ? "drag" : undefined);
+      journal.write(written, tab);
+      await vi.advanceTimersByTimeAsync(1_000);
+    }
+    const kept = unsent.get("a");
+    expect(kept && replayUnsent(kept)).toMatchObject({ graph: written.workflow, cut: false });
+    server.away = false;
+    await settle();
+    expectKept(written);
+  });
+
+  test("takes no document from a third window, however much was done meanwhile", async () => {
+    let written = opened();
+    journal.write(written, tab);
+    await settle();
+    server.away = true;
+    for (let x = 1; x < 400; x += 1) {
+      written = moved(written, x);
+      journal.write(written, tab);
+    }
+    await settle();
+    server.away = false;
+    server.owner = "two";
+    const before = server.text;
     await settle();
     expect(lost).toHaveBeenCalledExactlyOnceWith("a");
     expect(server.text).toBe(before);

@@ -28,6 +28,8 @@ const LOG_CHARACTERS = 2_000_000;
 /** What browsers let a page send that is going away: 64 KB. */
 const MOST_ON_LEAVING = 60_000;
 const FIRST_WAIT = 400;
+/** A server that has not answered for so long may never answer. */
+const SLOW = 1_000;
 const LONGEST_WAIT = 4_000;
 
 export type Written = Pick<Tab, "workflow" | "log" | "kept">;
@@ -63,12 +65,15 @@ export class Journal {
   private told = false;
   private retry: ReturnType<typeof setTimeout> | undefined;
   private lost = false;
+  /** The document as it was when the server went away; null while it answers. */
+  private whole: string | null = null;
 
-  /** `last` is the number of the last line that the server has. */
+  /** `last` is the number of the last line that the server has, `owner` whose document it was. */
   constructor(
     readonly id: string,
     private readonly around: Surroundings,
     private last = 0,
+    private owner: string | null = null,
   ) {}
 
   /** Whether the server has all that was written. */
@@ -95,6 +100,7 @@ export class Journal {
   leave(): void {
     const lines = this.unsent.join("");
     if (lines === "" || this.lost) return;
+    this.copyWhole();
     const keepalive = new Blob([lines]).size < MOST_ON_LEAVING;
     this.deliver(this.startsWhole, lines, keepalive).catch(() => {
       // It stays in this browser's copy, which is sent when the editor is opened again.
@@ -144,11 +150,22 @@ export class Journal {
   private copy(): void {
     const { mirror } = this.around;
     const window = this.latest?.tab.window ?? "";
-    const copied =
-      this.unsent.length === 0
-        ? mirror.drop(this.id)
-        : mirror.put(this.id, { window, lines: this.unsent });
+    if (this.unsent.length === 0 || this.startsWhole) this.whole = null;
+    const { owner, unsent: lines, whole } = this;
+    const unsent = { window, owner, lines, ...(whole !== null && { whole }) };
+    const copied = lines.length === 0 ? mirror.drop(this.id) : mirror.put(this.id, unsent);
     copied.catch((error: unknown) => this.trouble(error));
+  }
+
+  /** Without the lines before them, those that are here say little; so all of it is put beside. */
+  private copyWhole(): void {
+    const { latest, lost, startsWhole, unsent, whole } = this;
+    if (latest === null || lost || startsWhole || unsent.length === 0 || whole !== null) return;
+    const { workflow, log, kept } = latest.written;
+    const { log: tail } = tailOf(log, LOG_ENTRIES, LOG_CHARACTERS);
+    const saved = workflow === kept;
+    this.whole = wholeLine(this.last, { tab: latest.tab, graph: workflow, log: tail, saved });
+    this.copy();
   }
 
   private async send(): Promise<void> {
@@ -169,12 +186,17 @@ export class Journal {
   private async sendOnce(): Promise<void> {
     const batch = this.unsent;
     const count = batch.length;
+    const mine = this.latest?.tab.window ?? null;
+    const slow = setTimeout(() => this.copyWhole(), SLOW);
     try {
       await this.deliver(this.startsWhole, batch.join(""), false);
     } catch (error) {
       if (this.unsent === batch && this.answerTo(error)) return;
       throw error;
+    } finally {
+      clearTimeout(slow);
     }
+    this.owner = mine;
     // A whole that was written meanwhile stands for all before it, and is sent next.
     if (this.unsent !== batch) return;
     this.unsent = batch.slice(count);
@@ -186,7 +208,7 @@ export class Journal {
     const { server } = this.around;
     const window = this.latest?.tab.window ?? "";
     return whole
-      ? server.replace(this.id, window, lines, keepalive)
+      ? server.replace(this.id, window, lines, this.owner, keepalive)
       : server.append(this.id, window, lines, keepalive);
   }
 
@@ -203,6 +225,7 @@ export class Journal {
       this.around.onLost(this.id);
       return true;
     }
+    this.owner = conflict.window;
     return this.rewrite(Math.max(conflict.last, this.last));
   }
 
@@ -216,6 +239,7 @@ export class Journal {
 
   private later(error: unknown): void {
     if (this.lost) return;
+    this.copyWhole();
     if (error instanceof Refused && !this.told) {
       this.told = true;
       this.trouble(error);

@@ -33,7 +33,7 @@ const around: Surroundings = {
 
 /** A document that comes from a journal goes on in it. */
 export function adopt(id: string, replayed: Replayed): void {
-  kept.set(id, new Journal(id, around, replayed.last));
+  kept.set(id, new Journal(id, around, replayed.last, replayed.tab.window));
   shown.set(id, replayed.tab.shown);
 }
 

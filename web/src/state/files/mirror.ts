@@ -6,8 +6,15 @@ import { createStore, del, entries, set, type UseStore } from "idb-keyval";
 
 export interface Unsent {
   window: string;
+  /** Whose document it was when the server was last heard of; null where it was nobody's. */
+  owner?: string | null;
   /** Following each other; the first may be a whole journal. */
   lines: readonly string[];
+  /**
+   * The document as it was when the server went away, as a whole line; the lines after its number
+   * go on from it. Without the server's own journal, what was done comes back from here.
+   */
+  whole?: string;
 }
 
 export interface Mirror {

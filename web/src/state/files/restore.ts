@@ -2,7 +2,7 @@
  * What was open comes back: after a reload, after a crash of the browser or the server, and after
  * a window is gone. Also what was closed, when it is asked for.
  */
-import { conflictOf, type JournalInfo } from "../../api/journals";
+import type { JournalInfo } from "../../api/journals";
 import { type Replayed, replay, type TabState } from "../../document/journal";
 import { isObject, type Json, parseJson } from "../../document/json";
 import { levelAt, livingPath } from "../../document/levels";
@@ -15,12 +15,12 @@ import { tell, tellError } from "../view";
 import { type Closed, forgetClosed, useClosed } from "./closed";
 import { openDefault } from "./files";
 import { adopt, claimDocument, mirror, putBack } from "./keeping";
-import type { Unsent } from "./mirror";
+import type { Parted } from "./unsent";
 import { claimWindow, heldDocuments } from "./windows";
 
 /** Opens what was open; the default workflow where nothing was. Says whether anything was. */
 export async function restore(catalog: Promise<void>): Promise<boolean> {
-  const [{ listed, held }] = await Promise.all([whatIsKept(), catalog]);
+  const [{ listed, held, parted }] = await Promise.all([whatIsKept(), catalog]);
   const left = listed.filter(({ tab, id }) => tab?.closed === null && !held.has(id));
   const mine = left.filter(({ tab }) => tab?.window === clientId);
   const others = left.filter(({ tab, alive }) => tab?.window !== clientId && !alive);
@@ -28,21 +28,44 @@ export async function restore(catalog: Promise<void>): Promise<boolean> {
     ({ tab, alive, id }) =>
       tab?.closed === null && tab.window !== clientId && (alive || held.has(id)),
   );
-  const wanted = mine.length > 0 || elsewhere.length > 0 ? mine : others;
-  const opened = await openAll(wanted);
-  const orphans = wanted === others ? [] : others;
-  if (elsewhere.length > 0 || orphans.length > 0) tellOfOthers(elsewhere.length, orphans);
+  const mineOnly = mine.length > 0 || elsewhere.length > 0;
+  // Beside what this browser had comes what the server has of the same document.
+  const isWanted = ({ id }: Described) => !mineOnly || parted.some((each) => each.id === id);
+  const opened = await openAll([...others.filter(isWanted), ...mine]);
+  const orphans = others.filter((each) => !isWanted(each));
+  if (parted.length > 0) tellOfParted(parted, orphans);
+  else if (elsewhere.length > 0 || orphans.length > 0) tellOfOthers(elsewhere.length, orphans);
   if (opened > 0 || openOldDraft() || (await openServersDraft())) return true;
   await openDefault();
   return false;
 }
 
 /** All journals, once what this browser still had is in them; and the documents of all windows. */
-async function whatIsKept(): Promise<{ listed: Described[]; held: ReadonlySet<string> }> {
+async function whatIsKept(): Promise<Kept> {
   await claimWindow();
   const held = await heldDocuments();
-  await sendUnsent(held);
-  return { listed: (await journals.list()).map(described), held };
+  const parted = await sendLeft(held);
+  return { listed: (await journals.list()).map(described), held, parted };
+}
+
+/** Brings to the server what no window of this browser has open, and it has not. */
+async function sendLeft(held: ReadonlySet<string>): Promise<readonly Parted[]> {
+  try {
+    const left = (await mirror.all()).filter(([id]) => !held.has(id));
+    if (left.length === 0) return [];
+    const { sendUnsent } = await import("./unsent");
+    return await sendUnsent(left, clientId, { mirror, server: journals });
+  } catch (error) {
+    // Without such a store there was never anything in it.
+    if (error instanceof DOMException || error instanceof ReferenceError) return [];
+    throw error;
+  }
+}
+
+interface Kept {
+  listed: Described[];
+  held: ReadonlySet<string>;
+  parted: readonly Parted[];
 }
 
 interface Described extends JournalInfo {
@@ -54,12 +77,27 @@ function described(info: JournalInfo): Described {
   return { ...info, tab };
 }
 
+function tellOfParted(parted: readonly Parted[], orphans: readonly Described[]): void {
+  const sentences = parted.map(({ name, copyName }) =>
+    t(
+      "{{name}} went on in another browser while the server was away from this one. What you did here is kept in a tab of its own: {{copyName}}.",
+      { name, copyName },
+    ),
+  );
+  tell(sentences.join(" "), orphans.length > 0 ? openingOf(orphans) : undefined);
+}
+
+function openingOf(orphans: readonly Described[]): { label: string; run: () => void } {
+  return { label: t("Open them here"), run: () => void openAll(orphans).catch(tellError) };
+}
+
 function tellOfOthers(elsewhere: number, orphans: readonly Described[]): void {
   if (orphans.length > 0) {
-    tell(t("{{count}} workflows of a window that is gone are kept.", { count: orphans.length }), {
-      label: t("Open them here"),
-      run: () => void openAll(orphans).catch(tellError),
-    });
+    const { length: count } = orphans;
+    tell(
+      t("{{count}} workflows of a window that is gone are kept.", { count }),
+      openingOf(orphans),
+    );
     return;
   }
   tell(
@@ -123,51 +161,6 @@ function tabOf(id: string, { graph, log, saved, tab }: Replayed): Tab {
     log: close(log),
     kept: saved ? graph : blank.kept,
   };
-}
-
-/** Brings to the server what a page could not bring itself before it went. */
-async function sendUnsent(held: ReadonlySet<string>): Promise<void> {
-  let all: [string, Unsent][];
-  try {
-    all = await mirror.all();
-  } catch (error) {
-    // Without such a store there was never anything in it.
-    if (error instanceof DOMException || error instanceof ReferenceError) return;
-    throw error;
-  }
-  for (const [id, unsent] of all) {
-    if (!held.has(id) && (await isBrought(id, unsent))) await mirror.drop(id);
-  }
-}
-
-async function isBrought(id: string, { window, lines }: Unsent): Promise<boolean> {
-  const [first] = lines;
-  const last = lines.at(-1);
-  if (first === undefined || last === undefined) return true;
-  const whole = numberAndKind(first).kind === "whole";
-  try {
-    await (whole ? journals.replace : journals.append)(id, window, lines.join(""));
-    return true;
-  } catch (error) {
-    const conflict = conflictOf(error);
-    if (conflict === null) {
-      // It stays here, and is tried again at the next start.
-      tellError(error);
-      return false;
-    }
-    if (conflict.last >= numberAndKind(last).n) return true;
-    if (!whole) {
-      tell(t("Some edits that were made while the server was away have lost their document."));
-      return true;
-    }
-    await journals.replace(crypto.randomUUID(), window, lines.join(""));
-    return true;
-  }
-}
-
-function numberAndKind(line: string): { n: number; kind: string } {
-  const value = parseJson(line);
-  return isObject(value) ? { n: Number(value.n), kind: String(value.kind) } : { n: 0, kind: "" };
 }
 
 /** Closed documents, newest first: those of this window, and the server's. */

@@ -148,6 +148,9 @@ export const state: Readonly<Record<string, string>> = {
     "Ein anderes Fenster hat {{count}} Workflows offen. Dieses behält seine eigenen.",
   "Some edits that were made while the server was away have lost their document.":
     "Einige Änderungen aus der Zeit ohne Server haben ihr Dokument verloren.",
+  "{{name}} (this browser's edits)": "{{name}} (Änderungen dieses Browsers)",
+  "{{name}} went on in another browser while the server was away from this one. What you did here is kept in a tab of its own: {{copyName}}.":
+    "{{name}} ging in einem anderen Browser weiter, während der Server von hier aus nicht erreichbar war. Was hier geschah, ist in einem eigenen Tab gesichert: {{copyName}}.",
   "No file can be called {{name}}. Names begin and end with no dot, hold neither \\ nor : and are no longer than 250 letters.":
     "Keine Datei kann {{name}} heißen. Namen beginnen und enden ohne Punkt, enthalten weder \\ noch : und sind höchstens 250 Zeichen lang.",
   "Nothing was closed.": "Nichts wurde geschlossen.",
