@@ -8,6 +8,7 @@ import { RunBar } from "./panels/RunBar";
 import { TopBar } from "./panels/TopBar";
 import { useMasking } from "./state/fields/masking";
 import { useDifference } from "./state/results/difference";
+import { useShowsApp } from "./state/studio";
 import { heightOfDock, tellError, useView } from "./state/view";
 import { fetchedAgain } from "./widgets/fetchedAgain";
 import { part } from "./widgets/part";
@@ -64,7 +65,7 @@ export function Screen() {
   const workflows = useView((state) => state.workflows);
   const outline = useView((state) => state.outline);
   const connecting = useView((state) => state.connecting !== null);
-  const app = useView((state) => state.app);
+  const app = useShowsApp();
   const whole = useWhole();
   const comparing = useDifference((state) => state.compared !== null);
   const masking = useMasking((state) => state.open !== null);

@@ -24,6 +24,8 @@ export interface TabState {
   viewport: { x: number; y: number; zoom: number } | null;
   /** The way to the level that is shown. */
   level: Path;
+  /** Whether it was chosen to be shown as an app, or not to be. */
+  app?: boolean;
   /** Its place among the tabs, and when it was last shown: milliseconds since 1970. */
   place: number;
   shown: number;

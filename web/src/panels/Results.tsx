@@ -3,7 +3,7 @@ import { ArrowRight, LoaderCircle } from "lucide-react";
 import type { ListedJob } from "../api/results";
 import { lookAt } from "../state/results/lookAt";
 import { useRuns } from "../state/runs/runs";
-import { useView } from "../state/view";
+import { showDock } from "../state/view";
 import { t } from "../words/words";
 import { Picture } from "./Picture";
 import { ResultTools } from "./ResultTools";
@@ -31,7 +31,7 @@ export function Results() {
       ))}
       {past.length > 0 && (
         <li className="thumb more">
-          <button type="button" onClick={() => useView.setState({ dock: "history", app: false })}>
+          <button type="button" onClick={() => showDock("history")}>
             <ArrowRight size={16} aria-hidden />
             {t("All results")}
           </button>

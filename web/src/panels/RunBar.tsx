@@ -9,7 +9,7 @@ import { placeOf, type Running, useRuns } from "../state/runs/runs";
 import { wholeSentence } from "../state/runs/sentences";
 import { client } from "../state/server";
 import { useActive, useStudio } from "../state/studio";
-import { useView } from "../state/view";
+import { showDock } from "../state/view";
 import { t } from "../words/words";
 import "./run.css";
 import { withKey } from "../state/keymap";
@@ -151,7 +151,7 @@ function Before() {
         type="button"
         className="link warn"
         title={whole}
-        onClick={() => useView.setState({ dock: "problems", app: false })}
+        onClick={() => showDock("problems")}
       >
         {wrong > 0 ? t("{{count}} nodes need a look", { count: wrong }) : whole}
       </button>

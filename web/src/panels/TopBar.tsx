@@ -4,7 +4,7 @@ import { runCommand } from "../state/commands";
 import { download } from "../state/files/files";
 import { keyFor, withKey } from "../state/keymap";
 import { useSetting } from "../state/settings";
-import { redoEdit, undoEdit, useActive } from "../state/studio";
+import { redoEdit, undoEdit, useActive, useShowsApp } from "../state/studio";
 import { useView } from "../state/view";
 import { IconButton } from "../widgets/IconButton";
 import { said, t } from "../words/words";
@@ -13,7 +13,7 @@ import { Tabs } from "./Tabs";
 export function TopBar() {
   const theme = useSetting("calotype.theme");
   const inspector = useView((state) => state.inspector);
-  const app = useView((state) => state.app);
+  const app = useShowsApp();
   return (
     <header className="top-bar">
       <span className="brand" aria-hidden>
@@ -71,7 +71,7 @@ export function TopBar() {
 }
 
 function ModeSwitch() {
-  const app = useView((state) => state.app);
+  const app = useShowsApp();
   return (
     <fieldset className="mode-switch" aria-label={t("Show as")}>
       <button type="button" aria-pressed={!app} onClick={() => app && runCommand("view.app")}>

@@ -8,8 +8,7 @@ import { isNote } from "../document/notes";
 import { inputsOf } from "./nodes/inputs";
 import { isWidget } from "./nodes/widgets";
 import { setting } from "./settings";
-import { activeTab, changeTab, edit, titleOf, useActive, useStudio } from "./studio";
-import { useView } from "./view";
+import { activeTab, changeTab, edit, type Tab, titleOf, useActive, useStudio } from "./studio";
 
 /** A field of the form with what it stands for. */
 export interface Shown extends AppField {
@@ -153,28 +152,31 @@ export function toggleOutput(key: string): void {
 }
 
 /** Shows the app, or the graph. The app is one of the whole document: what lies inside is left. */
-export function showApp(shown: boolean): void {
-  const tab = activeTab();
-  if (shown && tab.level.length > 0) changeTab(tab.id, () => ({ level: [], graph: tab.workflow }));
-  useView.setState({ app: shown });
+export function showApp(shown: boolean, id = activeTab().id): void {
+  changeTab(id, ({ level, workflow }) => ({
+    app: shown,
+    ...(shown && level.length > 0 ? { level: [], graph: workflow } : {}),
+  }));
 }
 
 const PHONE = 640;
 
 /** Shows what is opened as an app where it is one. Returns what ends it. */
 export function watchApps(): () => void {
-  let seen = new Set(useStudio.getState().tabs.map((each) => each.id));
-  if (opensAsApp()) showApp(true);
-  return useStudio.subscribe(({ tabs, active }) => {
-    const isNew = !seen.has(active);
-    if (isNew || tabs.length !== seen.size) seen = new Set(tabs.map((each) => each.id));
-    if (isNew && opensAsApp()) showApp(true);
-  });
+  let seen: ReadonlySet<string> = new Set();
+  const look = (tabs: readonly Tab[]) => {
+    const opened = tabs.filter((each) => !seen.has(each.id));
+    if (opened.length === 0 && tabs.length === seen.size) return;
+    seen = new Set(tabs.map((each) => each.id));
+    for (const tab of opened) if (tab.app === null && opensAsApp(tab)) showApp(true, tab.id);
+  };
+  look(useStudio.getState().tabs);
+  return useStudio.subscribe(({ tabs }) => look(tabs));
 }
 
 /** Whether a document that was just opened is shown as an app: where it says so, or on a phone. */
-function opensAsApp(): boolean {
+function opensAsApp({ workflow }: Tab): boolean {
   if (setting("calotype.openAsApp") === "never") return false;
-  const { first, fields } = readApp(activeTab().workflow);
+  const { first, fields } = readApp(workflow);
   return fields.length > 0 && (first || window.innerWidth < PHONE);
 }

@@ -3,7 +3,8 @@
  * actions here; what an action does is told by the feature that adds it (`commands/`).
  */
 import { create } from "zustand";
-import { tellError, useView } from "./view";
+import { leaveApp, showsApp } from "./studio";
+import { tellError } from "./view";
 
 export type CommandGroup = "File" | "Edit" | "Graph" | "Node" | "View" | "Run" | "Help";
 
@@ -55,7 +56,7 @@ export function commandOf(id: string): Command | undefined {
 }
 
 export function isEnabled(command: Command): boolean {
-  if (useView.getState().app && isUnseen(command)) return false;
+  if (showsApp() && isUnseen(command)) return false;
   return command.enabled?.() ?? true;
 }
 
@@ -74,7 +75,7 @@ export function runCommand(id: string): void {
   try {
     void Promise.resolve(command.run()).catch(tellError);
     // What it shows lies beside the graph.
-    if (command.group === "View" && command.app !== true) useView.setState({ app: false });
+    if (command.group === "View" && command.app !== true) leaveApp();
   } catch (error) {
     tellError(error);
   }

@@ -52,6 +52,8 @@ export interface Tab extends Look {
   log: Log;
   /** The document as it was last saved or opened. */
   kept: Workflow;
+  /** Shown as an app instead of as a graph; null until that is chosen: then as its file asks. */
+  app: boolean | null;
   /** How the other levels looked when one left them, by their paths. */
   looks: Readonly<Record<string, Look>>;
 }
@@ -90,6 +92,7 @@ export function blankTab(id: string, name: string): Tab {
     graph,
     log: EMPTY_LOG,
     kept: graph,
+    app: null,
     looks: {},
     ...UNSEEN,
   };
@@ -105,6 +108,20 @@ export function activeTab(): Tab {
 
 export function useActive<Value>(choose: (tab: Tab) => Value): Value {
   return useStudio((state) => choose(activeOf(state)));
+}
+
+/** Whether the active document is shown as an app. */
+export function showsApp(): boolean {
+  return activeTab().app === true;
+}
+
+export function useShowsApp(): boolean {
+  return useActive((tab) => tab.app === true);
+}
+
+/** What is asked for lies beside the graph, or in it. */
+export function leaveApp(): void {
+  if (showsApp()) changeActive(() => ({ app: false }));
 }
 
 export function schemaOf(type: string): NodeSchema | undefined {

@@ -4,6 +4,7 @@ import type { Point } from "../document/graph";
 import { Told } from "../document/told";
 import { said, t } from "../words/words";
 import type { Pulled } from "./finding/fitting";
+import { leaveApp, showsApp } from "./studio";
 
 export type DockTab = "results" | "queue" | "history" | "problems";
 
@@ -60,8 +61,6 @@ interface View {
   workflows: boolean;
   /** The drawer of all nodes as a tree. */
   outline: boolean;
-  /** The document is shown as an app instead of as a graph. */
-  app: boolean;
   /** The drawer of the weights on this server. */
   models: boolean;
   shortcuts: boolean;
@@ -94,7 +93,6 @@ export const useView = create<View>(() => ({
   workflows: false,
   outline: false,
   models: false,
-  app: false,
   shortcuts: false,
   commands: false,
   sheet: null,
@@ -168,13 +166,9 @@ export function openSheet(sheet: Sheet | null): void {
 
 /** Shows one drawer, or closes it; there is one at a time, and none beside an app. */
 export function toggleDrawer(drawer: "workflows" | "models" | "outline"): void {
-  useView.setState((view) => ({
-    workflows: false,
-    models: false,
-    outline: false,
-    app: false,
-    [drawer]: view.app || !view[drawer],
-  }));
+  const opens = showsApp() || !useView.getState()[drawer];
+  leaveApp();
+  useView.setState({ workflows: false, models: false, outline: false, [drawer]: opens });
 }
 
 const STANDARD = 168;
@@ -187,5 +181,11 @@ export function heightOfDock({ dock, dockHeight }: Pick<View, "dock" | "dockHeig
 }
 
 export function toggleDock(tab: DockTab): void {
-  useView.setState(({ dock, app }) => ({ dock: dock === tab && !app ? null : tab, app: false }));
+  const closes = useView.getState().dock === tab && !showsApp();
+  showDock(closes ? null : tab);
+}
+
+export function showDock(dock: DockTab | null): void {
+  leaveApp();
+  useView.setState({ dock });
 }

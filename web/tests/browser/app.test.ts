@@ -106,6 +106,31 @@ test("on a phone a workflow with a form opens as an app and fits the screen", as
   await desk.context().close();
 });
 
+test("each document is shown as an app or as a graph for itself, after a reload, too", async () => {
+  const page = await openPage(studio);
+  const tab = (name: string) => page.getByRole("tab", { name, exact: true });
+  const shownAs = (name: string) =>
+    page.getByRole("group", { name: "Show as" }).getByRole("button", { name, pressed: true });
+  await page.keyboard.press("Alt+m");
+  await form(page).waitFor();
+  await page.getByRole("button", { name: "New workflow" }).click();
+  await page.locator(".canvas").waitFor();
+  await shownAs("Graph").waitFor();
+  expect(await form(page).count()).toBe(0);
+  await tab("Text to image").click();
+  await form(page).waitFor();
+  await shownAs("App").waitFor();
+  await tab("Untitled").click();
+  await page.locator(".canvas").waitFor();
+  await page.reload();
+  await page.locator(".studio[aria-busy=false]").waitFor();
+  await page.locator(".canvas").waitFor();
+  expect(await form(page).count()).toBe(0);
+  await tab("Text to image").click();
+  await form(page).waitFor();
+  await page.context().close();
+});
+
 test("beside the form nothing of the graph is changed by keys, and a dropped file opens", async () => {
   const page = await openPage(studio);
   await page.keyboard.press("Alt+m");

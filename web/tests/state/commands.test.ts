@@ -10,6 +10,7 @@ import {
 import { COMMANDS } from "../../src/state/commands/all";
 import { commandFor, keyOf, keysOf, shownKey } from "../../src/state/keymap";
 import { SETTINGS, setting, useSettings } from "../../src/state/settings";
+import { activeTab, changeTab, leaveApp, showsApp } from "../../src/state/studio";
 import { useView } from "../../src/state/view";
 
 function pressed(key: string, held: string[] = [], code = "") {
@@ -106,11 +107,15 @@ test("settings are few, and each says why", () => {
 });
 
 describe("beside the form of an app", () => {
-  afterEach(() => useView.setState({ app: false, dock: null }));
+  const asApp = () => changeTab(activeTab().id, () => ({ app: true }));
+  afterEach(() => {
+    leaveApp();
+    useView.setState({ dock: null });
+  });
 
   test("nothing is edited that is out of sight", () => {
     const remove = addCommands(COMMANDS);
-    useView.setState({ app: true });
+    asApp();
     const able = COMMANDS.filter(isEnabled).map(({ id }) => id);
     expect(able).not.toContain("edit.selectAll");
     expect(able).not.toContain("graph.note");
@@ -121,12 +126,14 @@ describe("beside the form of an app", () => {
 
   test("what lies beside the graph is shown beside it", () => {
     const remove = addCommands(COMMANDS);
-    useView.setState({ app: true, dock: "queue" });
+    useView.setState({ dock: "queue" });
+    asApp();
     runCommand("view.queue");
-    expect(useView.getState()).toMatchObject({ app: false, dock: "queue" });
-    useView.setState({ app: true });
+    expect(useView.getState().dock).toBe("queue");
+    expect(showsApp()).toBe(false);
+    asApp();
     runCommand("view.closePalette");
-    expect(useView.getState().app).toBe(true);
+    expect(showsApp()).toBe(true);
     remove();
   });
 });

@@ -3,7 +3,7 @@ import { canvas } from "../canvas";
 import type { Command } from "../commands";
 import { refreshCatalog } from "../files/files";
 import { changeSetting, setting } from "../settings";
-import { activeTab } from "../studio";
+import { activeTab, showsApp } from "../studio";
 import { openSheet, toggleDock, toggleDrawer, useView } from "../view";
 
 export const viewCommands: readonly Command[] = [
@@ -58,7 +58,7 @@ export const viewCommands: readonly Command[] = [
     app: true,
     keys: ["Alt+M"],
     fields: true,
-    run: async () => (await import("../app")).showApp(!useView.getState().app),
+    run: async () => (await import("../app")).showApp(!showsApp()),
   },
   {
     id: "view.models",

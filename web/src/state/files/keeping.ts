@@ -56,7 +56,7 @@ function journalOf(id: string): Journal {
 }
 
 function stateOf(tab: Tab, place: number, closed: number | null): TabState {
-  const { name, path, stamp, viewport, level, id } = tab;
+  const { name, path, stamp, viewport, level, id, app } = tab;
   return {
     window: clientId,
     name,
@@ -64,6 +64,7 @@ function stateOf(tab: Tab, place: number, closed: number | null): TabState {
     stamp,
     viewport: viewport === null ? null : { ...viewport },
     level,
+    ...(app !== null && { app }),
     place,
     shown: shown.get(id) ?? 0,
     closed,

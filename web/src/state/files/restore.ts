@@ -155,6 +155,7 @@ function tabOf(id: string, { graph, log, saved, tab }: Replayed): Tab {
     path: tab.path,
     stamp: tab.stamp,
     viewport: tab.viewport,
+    app: tab.app ?? null,
     workflow: graph,
     level,
     graph: levelAt(graph, level),
