@@ -103,7 +103,60 @@ test("on a phone a workflow with a form opens as an app and fits the screen", as
   expect(wide).toBeLessThanOrEqual(390);
   const run = await desk.getByRole("button", { name: "Run", exact: true }).boundingBox();
   expect((run?.y ?? 0) + (run?.height ?? 0)).toBeLessThanOrEqual(844);
+  const isCut = await desk
+    .getByRole("tab", { name: "Text to image", exact: true })
+    .evaluate((tab) => tab.scrollWidth > tab.clientWidth || tab.getBoundingClientRect().width < 80);
+  expect(isCut).toBe(false);
   await desk.context().close();
+});
+
+test("on a phone the result comes into view, unless somebody types meanwhile", async () => {
+  const phone = await openPage(studio, undefined, { reducedMotion: "reduce" });
+  await phone.keyboard.press("Alt+m");
+  await phone.setViewportSize({ width: 390, height: 844 });
+  await form(phone)
+    .getByRole("button", { name: /Make one of its prompts/ })
+    .click();
+  await setNumber(phone, "width", "64");
+  await setNumber(phone, "height", "64");
+  await setNumber(phone, "steps", "2");
+  const room = phone.locator(".app-mode");
+  const top = () => room.evaluate((each) => each.scrollTop);
+  const toTop = () =>
+    room.evaluate((each) => {
+      each.scrollTop = 0;
+    });
+  const run = phone.getByRole("button", { name: "Run", exact: true });
+  const picture = phone.locator(".app-picture img");
+  await toTop();
+  await run.click();
+  await picture.waitFor({ timeout: 110_000 });
+  const seen = () =>
+    picture.evaluate((image) => {
+      const { top: above, bottom } = image.getBoundingClientRect();
+      const bar = document.querySelector(".app-run")?.getBoundingClientRect().top ?? 0;
+      return above >= 0 && bottom <= bar;
+    });
+  await expect.poll(seen).toBe(true);
+
+  const first = await picture.getAttribute("src");
+  await setNumber(phone, "seed", "77");
+  let goOn: () => void = () => undefined;
+  const until = new Promise<void>((done) => {
+    goOn = done;
+  });
+  await phone.route("**/prompt", async (route) => {
+    await until;
+    await route.continue();
+  });
+  await run.click();
+  await form(phone).getByRole("textbox", { name: "Prompt", exact: true }).focus();
+  await toTop();
+  goOn();
+  await expect.poll(() => picture.getAttribute("src"), { timeout: 60_000 }).not.toBe(first);
+  await phone.locator(".thumb.now").waitFor({ state: "detached" });
+  expect(await top()).toBe(0);
+  await phone.context().close();
 });
 
 test("each document is shown as an app or as a graph for itself, after a reload, too", async () => {

@@ -15,6 +15,7 @@ import { NoticeBar } from "../NoticeBar";
 import { Results } from "../Results";
 import { RunBar } from "../RunBar";
 import { AppEditor } from "./AppEditor";
+import { useResultInView } from "./useResultInView";
 import "./app.css";
 
 export function AppMode() {
@@ -22,9 +23,16 @@ export function AppMode() {
   const fields = useShownFields();
   const name = useActive((tab) => tab.name);
   const [editing, setEditing] = useState(false);
+  const { stage, onPicture, onTyping, onTyped } = useResultInView();
   return (
     <div className="app-mode">
-      <section className="app-form" aria-label={t("Form")}>
+      <section
+        className="app-form"
+        aria-label={t("Form")}
+        onFocus={onTyping}
+        onInput={onTyping}
+        onBlur={onTyped}
+      >
         <header>
           <h1>{name}</h1>
           <button
@@ -50,7 +58,7 @@ export function AppMode() {
         )}
       </section>
       <section className="app-results" aria-label={t("Results")}>
-        <div className="app-stage">
+        <div ref={stage} className="app-stage" onLoadCapture={onPicture}>
           <Stage outputs={app.outputs} />
         </div>
         <Results />
