@@ -1,5 +1,6 @@
 /** Painting the mask of a picture: brush, eraser, fill, softening, all by pointer or by keys. */
 import { useEffect, useReducer, useRef, useState } from "react";
+import { create } from "zustand";
 import { askWhether } from "../../state/ask";
 import {
   type Masked,
@@ -14,10 +15,15 @@ import { t } from "../../words/words";
 import { Dialog } from "../Dialog";
 import { type Choices, MaskStage, maskOf, pngOf } from "./MaskStage";
 import { MaskTools } from "./MaskTools";
-import { hear } from "./tools";
+import { hear, LARGEST } from "./tools";
 import "./mask.css";
 
 const START: Choices = { tool: "brush", size: 24, hardness: 0.8, tolerance: 24 };
+/** What the brush is of the shorter side of a picture, where nobody chose otherwise. */
+const SHARE = 1 / 16;
+
+/** What was chosen for a picture holds for the next one, until the page is left; the tool does not. */
+const useChosen = create<Partial<Choices>>(() => ({}));
 
 export function MaskEditor() {
   const open = useMasking((state) => state.open);
@@ -45,8 +51,14 @@ function askWhetherToDrop(): Promise<boolean> {
   );
 }
 
+interface Heard {
+  onFailure: (words: string | null) => void;
+  /** How long the shorter side of the picture is. */
+  onRead: (side: number) => void;
+}
+
 /** The stage that stands in a box while the editor is open; null until the picture is read. */
-function useStage(masked: Masked, choices: Choices, onFailure: (words: string) => void) {
+function useStage(masked: Masked, choices: Choices, { onFailure, onRead }: Heard) {
   const box = useRef<HTMLDivElement>(null);
   const stage = useRef<MaskStage | null>(null);
   const [, draw] = useReducer((count: number) => count + 1, 0);
@@ -69,8 +81,13 @@ function useStage(masked: Masked, choices: Choices, onFailure: (words: string) =
         mask: maskOf(opacity, picture.naturalWidth, picture.naturalHeight),
         choices: () => latest.current,
         colour: style.getPropertyValue("--error").trim(),
-        onChange: draw,
+        onChange: () => {
+          // What failed before is not about what is there now.
+          onFailure(null);
+          draw();
+        },
       });
+      onRead(Math.min(picture.naturalWidth, picture.naturalHeight));
       draw();
       // One opens it to paint: its keys act at once.
       box.current.focus();
@@ -84,20 +101,28 @@ function useStage(masked: Masked, choices: Choices, onFailure: (words: string) =
       stage.current?.destroy();
       stage.current = null;
     };
-  }, [masked, onFailure]);
+  }, [masked, onFailure, onRead]);
   return { box, stage };
 }
 
 function Editor({ masked }: { masked: Masked }) {
-  const [choices, setChoices] = useState(START);
+  const chosen = useChosen();
+  const [tool, setTool] = useState(START.tool);
+  const [side, setSide] = useState<number | null>(null);
+  const size =
+    side === null ? START.size : Math.min(Math.max(1, Math.round(side * SHARE)), LARGEST);
+  const choices: Choices = { ...START, size, ...chosen, tool };
   const [radius, setRadius] = useState(8);
   const [failure, setFailure] = useState<string | null>(null);
-  const { box, stage } = useStage(masked, choices, setFailure);
+  const { box, stage } = useStage(masked, choices, { onFailure: setFailure, onRead: setSide });
   const close = async () => {
     if (stage.current?.history.canUndo === true && !(await askWhetherToDrop())) return;
     useMasking.setState({ open: null });
   };
-  const choose = (changed: Partial<Choices>) => setChoices((before) => ({ ...before, ...changed }));
+  const choose = ({ tool: taken, ...changed }: Partial<Choices>) => {
+    if (taken !== undefined) setTool(taken);
+    useChosen.setState(changed);
+  };
   const state =
     failure ?? (stage.current === null ? t("The picture is being read.") : stateOf(stage.current));
   return (
@@ -151,7 +176,7 @@ function Editor({ masked }: { masked: Masked }) {
 interface KeepProps {
   masked: Masked;
   stage: MaskStage | null;
-  onFailure: (words: string) => void;
+  onFailure: (words: string | null) => void;
 }
 
 function KeepButton({ masked, stage, onFailure }: KeepProps) {
@@ -159,6 +184,7 @@ function KeepButton({ masked, stage, onFailure }: KeepProps) {
   const save = async () => {
     if (stage === null) return;
     setSaving(true);
+    onFailure(null);
     try {
       await saveMask(masked, await pngOf(stage.mask));
     } catch (error) {
