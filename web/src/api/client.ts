@@ -213,6 +213,9 @@ function fileRoutes({ ask, read }: Transport) {
   return {
     /** The files in a folder and below; none where there is no such folder. */
     async files(folder: string): Promise<string[]> {
+      // Asking for one that is not there would leave an error in the browser's console.
+      const all = await read<readonly { path: string }[]>("/api/v2/userdata");
+      if (!all.some(({ path }) => path === folder.split("/", 1)[0])) return [];
       const query = new URLSearchParams({ dir: folder, recurse: "true" });
       return (await orNull(() => read<string[]>(`/api/userdata?${query}`))) ?? [];
     },

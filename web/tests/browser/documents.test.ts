@@ -331,6 +331,18 @@ test("what an earlier Calotype kept in the browser is taken over, once", async (
   await expect.poll(names).toEqual(["Of old"]);
 });
 
+test("nothing that is asked for at the start is refused", async () => {
+  await page.context().close();
+  const refused: string[] = [];
+  page = await openPage(studio, async (opened) => {
+    opened.on("response", (answer) => {
+      if (answer.status() >= 400) refused.push(answer.url());
+    });
+  });
+  await page.waitForLoadState("networkidle");
+  expect(refused).toEqual([]);
+});
+
 test("what an earlier Calotype kept on the server is taken over, once", async () => {
   await page.context().close();
   const node = { id: 1, type: "Note", pos: [0, 0], size: [200, 100], widgets_values: ["old"] };
