@@ -32,12 +32,11 @@ import { Breadcrumbs } from "./Breadcrumbs";
 import { clickWire } from "./clickWire";
 import { useCanvasHandle } from "./clipboard";
 import { disconnect, joinEnds, letGo, mayJoin, reconnect, startPulling } from "./connecting";
-import { isHeldAt, useDragging } from "./dragging";
+import { paintedAt, useDragging } from "./dragging";
 import { goOnDragging, startDrag, stopDrag } from "./entering";
 import { placeShown, useFed } from "./feeding";
 import type { FlowEdge, FlowNode } from "./flow";
 import { NodeCard } from "./NodeCard";
-import { nodeAt } from "./nodeAt";
 import { usePaintedWires } from "./paintedWires";
 import { usePointing } from "./pointing";
 import { Drawn, useSelecting } from "./Selecting";
@@ -140,8 +139,8 @@ function Board() {
   useLongPress(flow, box);
   const byWheel = useSetting("calotype.device");
   const wires = usePaintedWires(box, edges, overview);
-  const painted = (at: Point) => (overview ? nodeAt(at) : null);
-  const panning = useSelecting(flow, box, (at) => overview && isHeldAt(at, flow.getZoom()));
+  const painted = (at: Point) => (overview ? paintedAt(at, flow.getZoom()) : null);
+  const panning = useSelecting(flow, box, (at) => painted(at) !== null);
   const tool = useSetting("calotype.drag");
   const settling = useArranging((state) => state.settling);
 

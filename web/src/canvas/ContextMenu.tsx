@@ -14,8 +14,8 @@ import { closeMenu, itemsOf, openMenu, type Target, useAsked, useMenu } from "./
 
 interface Props {
   box: RefObject<HTMLElement | null>;
-  /** The node that is painted at a place, where nodes are not in the page. */
-  painted: (at: Point) => string | null;
+  /** What is painted at a place, where nodes are not in the page. */
+  painted: (at: Point) => Target | null;
 }
 
 export function ContextMenu({ box, painted }: Props) {
@@ -62,7 +62,7 @@ export function ContextMenu({ box, painted }: Props) {
 
 function targetOf(
   event: MouseEvent,
-  painted: (at: Point) => string | null,
+  painted: (at: Point) => Target | null,
 ): Target | { wire: string } | null {
   if (!(event.target instanceof Element)) return null;
   const key = (selector: string, name: string) =>
@@ -77,8 +77,7 @@ function targetOf(
   // The menu key acts on what is selected; the pointer on what is under it.
   const [selected] = activeTab().selected;
   if (event.button !== 2 && selected !== undefined) return { kind: "node", key: selected };
-  const far = painted({ x: event.clientX, y: event.clientY });
-  return far === null ? { kind: "canvas" } : { kind: "node", key: far };
+  return painted({ x: event.clientX, y: event.clientY }) ?? { kind: "canvas" };
 }
 
 /** The menu key has no place of its own in some browsers: then it is where the focus is. */

@@ -62,8 +62,9 @@ function hear(element: HTMLElement, flow: Flow): () => void {
       return;
     }
     const start = at(event);
-    const begin = beginAt(start, flow.getZoom());
-    if (begin === null) return;
+    const taken = paintedAt(start, flow.getZoom());
+    if (taken === null) return;
+    const begin = () => (taken.kind === "frame" ? takeFrame(taken.key) : takeNodes(taken.key));
     const screen = { x: event.clientX, y: event.clientY };
     held = { pointer: event.pointerId, screen, start, begin, step: null };
   };
@@ -107,17 +108,12 @@ function hear(element: HTMLElement, flow: Flow): () => void {
   };
 }
 
-/** What is at a place of the graph, and begins to be dragged; null where nothing is. */
-function beginAt(at: Point, zoom: number): (() => Step) | null {
+/** What is painted at a place of the graph that can be taken hold of; null where nothing is. */
+export function paintedAt(at: Point, zoom: number): { kind: "frame" | "node"; key: string } | null {
   const frame = frameAt(at, zoom);
-  if (frame !== null) return () => takeFrame(frame);
+  if (frame !== null) return { kind: "frame", key: frame };
   const node = nodeAt(at);
-  return node === null ? null : () => takeNodes(node);
-}
-
-/** Whether something that is painted at a place of the graph can be taken hold of. */
-export function isHeldAt(at: Point, zoom: number): boolean {
-  return beginAt(at, zoom) !== null;
+  return node === null ? null : { kind: "node", key: node };
 }
 
 function takeFrame(key: string): Step {

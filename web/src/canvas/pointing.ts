@@ -10,9 +10,9 @@ import { gliding } from "../state/motion";
 import { boundsOf } from "../state/nodes/shape";
 import { DRAGGED } from "../state/results/dragged";
 import { isInstance } from "../state/runs/places";
-import { activeTab, select } from "../state/studio";
+import { activeTab } from "../state/studio";
 import { useView } from "../state/view";
-import { clickNode } from "./clickNode";
+import { clickNode, clickPainted, isAdding } from "./clickNode";
 import { clickWire } from "./clickWire";
 import type { FlowEdge, FlowNode } from "./flow";
 import { frameAt } from "./frameTitles";
@@ -46,8 +46,8 @@ export function usePointing(
         }
         const key = overview ? nodeAt(at) : null;
         const wire = isPainted ? paintedWireAt(at, flow.getZoom()) : null;
-        if (wire !== null) clickWire(event, wire);
-        else select(key === null ? [] : [key]);
+        if (wire !== null && !(isAdding(event) && key !== null)) clickWire(event, wire);
+        else clickPainted(event, key);
       },
       onNodeClick: clickNode,
       onMouseMove: (event: MouseEvent) => {

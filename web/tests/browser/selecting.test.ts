@@ -144,3 +144,52 @@ test("a frame that is painted from afar is dragged by its title, with all that l
   await page.keyboard.press("Control+z");
   await expect.poll(() => heights("One", "Two", "Three")).toEqual([0, 50, 0]);
 });
+
+test("from afar, Shift and Ctrl add painted nodes to what is selected, or take them away", async () => {
+  await open();
+  await goFar(page);
+  const { onScreen } = await viewOf(page);
+  const click = async (x: number, keys: "Shift" | "Control" | null) => {
+    const at = onScreen({ x, y: 60 });
+    if (keys !== null) await page.keyboard.down(keys);
+    await page.mouse.click(at.x, at.y);
+    if (keys !== null) await page.keyboard.up(keys);
+  };
+  await click(60, null);
+  await click(400, "Shift");
+  await expect.poll(count).toBe("2");
+  await click(700, "Control");
+  await expect.poll(count).toBe("3");
+  await click(60, "Control");
+  await expect.poll(count).toBe("2");
+  await click(400, "Shift");
+  await page.getByRole("button", { name: "Show all" }).click();
+  await expect.poll(selected).toEqual(["Three"]);
+});
+
+test("from afar, the right button on a frame's title opens the frame's menu", async () => {
+  await open([FRAME]);
+  await goFar(page);
+  const { onScreen } = await viewOf(page);
+  const corner = onScreen({ x: FRAME.bounding[0] ?? 0, y: FRAME.bounding[1] ?? 0 });
+  await page.mouse.click(corner.x + 12, corner.y - 8, { button: "right" });
+  await page.getByRole("menu", { name: "Group" }).waitFor();
+  await page.getByRole("menuitem", { name: /^Remove the group, keep/ }).waitFor();
+});
+
+test("Escape puts back what is dragged from afar, nodes and frames", async () => {
+  await open([FRAME]);
+  await goFar(page);
+  const { onScreen, scale } = await viewOf(page);
+  const corner = onScreen({ x: FRAME.bounding[0] ?? 0, y: FRAME.bounding[1] ?? 0 });
+  for (const from of [onScreen({ x: 700, y: 60 }), { x: corner.x + 12, y: corner.y - 8 }]) {
+    await drag(page, from, { x: from.x, y: from.y + 200 * scale });
+    await page.keyboard.press("Escape");
+    await page.mouse.move(from.x, from.y + 300 * scale, { steps: 3 });
+    await page.mouse.up();
+    expect(await page.getByRole("button", { name: "Undo" }).isDisabled()).toBe(true);
+  }
+  await page.keyboard.press("Escape");
+  await page.getByRole("button", { name: "Show all" }).click();
+  await expect.poll(() => heights("One", "Two", "Three")).toEqual([0, 50, 0]);
+});
