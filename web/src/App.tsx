@@ -97,9 +97,11 @@ function useStage(): Stage {
         fetchedAgain(() => import("./state/app"), tellError),
         fetchedAgain(() => import("./state/files/missing"), tellError),
         fetchedAgain(() => import("./state/files/saving"), tellError),
+        fetchedAgain(() => import("./state/runs/former"), tellError),
       ] as const;
-      const [{ watchApps }, { watchMissing }, { watchSaved }] = await Promise.all(rest);
-      if (!ended) endings.push(watchApps(), watchMissing(), watchSaved());
+      const [{ watchApps }, { watchMissing }, { watchSaved }, { watchFailures }] =
+        await Promise.all(rest);
+      if (!ended) endings.push(watchApps(), watchMissing(), watchSaved(), watchFailures());
       await refreshJobs();
       if (restored) await showLastResults(activeTab());
     };

@@ -37,9 +37,9 @@ function isSameCard(one: NodeProps<FlowNode>, other: NodeProps<FlowNode>): boole
 function Card({ id, selected }: NodeProps<FlowNode>) {
   const node = useContent(id);
   const schema = useStudio((state) => (node === undefined ? undefined : state.catalog[node.type]));
-  const { run, shown, preview: made, sentences } = useRunOf(id);
+  const { run, shown, preview: made, sentences, former } = useRunOf(id);
   const idle = useStudio((state) => idleIn(activeOf(state).graph, state.catalog).nodes.has(id));
-  const roving = useRoving(id, sentences, idle ? t("will not run") : stateWords(run));
+  const roving = useRoving(id, sentences, idle ? t("will not run") : stateWords(run, former));
   if (node === undefined) return null;
   const preview = previewsOf(node) ? made : undefined;
   const shape = shapeFor(node, schema, showsPictures(schema) || shown !== undefined);
@@ -71,7 +71,7 @@ function Card({ id, selected }: NodeProps<FlowNode>) {
           minHeight={leastHeight(node, schema, shape.shown !== null)}
         />
       )}
-      <Title node={id} run={run} sentences={sentences} idle={idle} />
+      <Title node={id} run={run} sentences={sentences} former={former} idle={idle} />
       {run?.state === "running" && <Progress run={run} />}
       <Timing node={id} run={run} />
       {node.mode === MODE.bypassed && <Passing node={id} shape={shape} />}
@@ -90,7 +90,9 @@ function Card({ id, selected }: NodeProps<FlowNode>) {
           <img src={preview} alt={t("What is being made")} draggable={false} />
         </div>
       )}
-      <FailureNote node={id} run={run} sentences={sentences} top={shape.height} />
+      {former === undefined && (
+        <FailureNote node={id} run={run} sentences={sentences} top={shape.height} />
+      )}
     </div>
   );
 }
@@ -111,8 +113,9 @@ function classesOf(node: GraphNode): (string | false)[] {
   ];
 }
 
-function stateWords(run: NodeRun | undefined): string {
+function stateWords(run: NodeRun | undefined, former: string | undefined): string {
   if (run?.state === "running") return t("running");
+  if (former !== undefined) return t("failed in the last run");
   return run?.state === "error" ? t("failed") : "";
 }
 
@@ -120,11 +123,12 @@ interface TitleProps {
   node: string;
   run: NodeRun | undefined;
   sentences: readonly string[];
+  former: string | undefined;
   /** Something muted before it keeps it from running. */
   idle: boolean;
 }
 
-function Title({ node: id, run, sentences, idle }: TitleProps) {
+function Title({ node: id, run, sentences, former, idle }: TitleProps) {
   const node = useContent(id);
   const schema = useStudio((state) => (node === undefined ? undefined : state.catalog[node.type]));
   const [renaming, setRenaming] = useState(false);
@@ -174,7 +178,7 @@ function Title({ node: id, run, sentences, idle }: TitleProps) {
           <AlertTriangle size={13} aria-label={sentences.join(". ")} />
         </span>
       )}
-      {sentences.length === 0 && <RunMark node={id} run={run} />}
+      {sentences.length === 0 && <RunMark node={id} run={run} former={former} />}
     </header>
   );
 }

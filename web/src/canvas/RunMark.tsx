@@ -13,7 +13,8 @@ interface Props {
   run: NodeRun | undefined;
 }
 
-export function RunMark({ node, run }: Props) {
+/** `former`: why it failed in the last run, where that may be mended by now. */
+export function RunMark({ node, run, former }: Props & { former: string | undefined }) {
   const tab = useActive((each) => each.id);
   const id = useActive((each) => promptIdOf(each, node));
   const mark = useRuns(({ plans, running }) => {
@@ -26,6 +27,14 @@ export function RunMark({ node, run }: Props) {
   return (
     <>
       <Last run={run} />
+      {former !== undefined && (
+        <i
+          className="next former"
+          role="img"
+          aria-label={t("failed in the last run")}
+          title={`${t("Failed in the last run, edited since")}\n${former}`}
+        />
+      )}
       {mark === "cached" && (
         <i
           className="next cached"

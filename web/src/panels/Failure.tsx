@@ -13,6 +13,7 @@ import "./run.css";
 export function Failure({ node }: { node: string }) {
   const tab = useActive((each) => each.id);
   const error = useRuns((state) => state.errors[placeOf(tab, node)]);
+  const isFormer = useRuns((state) => placeOf(tab, node) in state.former);
   if (error === undefined) return null;
   const given = inputsGiven(error);
   const traceback = tracebackOf(error);
@@ -25,7 +26,8 @@ export function Failure({ node }: { node: string }) {
     }
   };
   return (
-    <section className="failure" aria-label={t("What failed")}>
+    <section className={isFormer ? "failure former" : "failure"} aria-label={t("What failed")}>
+      {isFormer && <p className="quiet">{t("Failed in the last run, edited since")}</p>}
       <p className="plainly">
         <AlertTriangle size={13} aria-hidden />
         <span>{error.exception_message.trim()}</span>

@@ -207,12 +207,14 @@ function useStateOf({ kind, key, path }: OutlineRow) {
   const run = useRuns((state) =>
     isNode ? runAt(state.nodes, placeOf(tab, id), false) : undefined,
   );
+  const isFormer = useRuns((state) => placeOf(tab, id) in state.former);
   const report = useRuns((state) => state.problems[tab]);
   const failure = useRuns((state) => (isNode ? state.failures[placeOf(tab, id)] : undefined));
   const isWrong = isNode && problemsAt(report, id, false) !== undefined;
   const sentences = isWrong && report !== undefined ? (sentencesOf(report).get(id) ?? []) : [];
   const error = failure ?? sentences.join(" ");
-  return { state: error !== "" || isWrong ? "wrong" : run?.state, error };
+  const state = isFormer ? undefined : run?.state;
+  return { state: error !== "" || isWrong ? "wrong" : state, error };
 }
 
 /** "takes MODEL from Load Checkpoint; gives LATENT to VAE Decode". */

@@ -16,6 +16,7 @@ const TITLES: Readonly<Record<ProblemGroup, string>> = {
   files: "Missing files",
   wires: "Wires",
   values: "Values",
+  former: "Failed in the last run, edited since",
 };
 
 /** How many things are wrong with the open document; asked wherever its edits are drawn. */
@@ -35,7 +36,8 @@ export function Problems() {
   const tab = useActive((each) => each);
   const report = useRuns((state) => state.problems[tab.id]);
   const failures = useRuns((state) => state.failures);
-  const problems = problemsOf(tab, report, failures);
+  const former = useRuns((state) => state.former);
+  const problems = problemsOf(tab, report, failures, former);
   const groups = Object.keys(TITLES).flatMap((group) => {
     const found = problems.filter((each) => each.group === group);
     return found.length === 0 ? [] : [{ group: group as ProblemGroup, found }];
@@ -64,13 +66,13 @@ function Line({ problem: { node, input, text, fixes, group } }: { problem: Probl
   const tab = useActive((each) => each);
   return (
     <li>
-      <i className="state wrong" />
+      <i className={group === "former" ? "state" : "state wrong"} />
       {node !== null && (
         <button type="button" className="link" onClick={() => goToField(node, input)}>
           {titleOfPrompt(tab, node, catalog) ?? `#${node}`}
         </button>
       )}
-      {group === "run" && node !== null ? (
+      {(group === "run" || group === "former") && node !== null ? (
         <Failure node={node} />
       ) : (
         <span className="reason">{text}</span>

@@ -3,6 +3,7 @@
  * connected, how many problems there are. Said politely, one thing after the other.
  */
 import { create } from "zustand";
+import type { ExecutionError } from "../api/types";
 import type { Graph } from "../document/graph";
 import { percent } from "../words/format";
 import { said, t } from "../words/words";
@@ -59,13 +60,13 @@ function announceRuns(): () => void {
     }
     if (before.running === null) return;
     said = "";
-    announce(endOf(before.running.tab, now.failures));
+    announce(endOf(before.running.tab, now.errors));
   });
 }
 
-function endOf(tab: string, failures: Readonly<Record<string, string>>): string {
-  const failed = Object.entries(failures).find(([place]) => place.startsWith(placeOf(tab, "")));
-  const sentence = failed?.[1].split("\n")[0];
+function endOf(tab: string, errors: Readonly<Record<string, ExecutionError>>): string {
+  const failed = Object.entries(errors).find(([place]) => place.startsWith(placeOf(tab, "")));
+  const sentence = failed?.[1].exception_message.trim().split("\n")[0];
   return sentence === undefined
     ? t("The run has finished")
     : t("The run has failed: {{text}}", { text: sentence });

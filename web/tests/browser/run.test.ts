@@ -228,7 +228,7 @@ test("a failure is told plainly on its node; the traceback is folded, with a rep
   const form = page.getByRole("complementary", { name: "Inspector" });
   await form.getByText("Traceback").waitFor();
   await problems().click();
-  const failed = page.getByRole("region", { name: "Failed in the last run" });
+  const failed = page.getByRole("region", { name: "Failed in the last run", exact: true });
   await failed
     .getByText(/broken\.png/)
     .first()
@@ -241,6 +241,17 @@ test("a failure is told plainly on its node; the traceback is folded, with a rep
   await page.getByText("The report is in the clipboard.").waitFor();
   const report = await page.evaluate(() => navigator.clipboard.readText());
   expect(report).toMatch(/# LoadImage failed[\s\S]+Calotype \d[\s\S]+## Traceback/);
+
+  // Edited, it may be mended: what failed steps back, until the edit is undone.
+  await node("Load Image").locator(".card-title").click();
+  await page.keyboard.press("Control+m");
+  await node("Load Image").getByRole("img", { name: "failed in the last run" }).waitFor();
+  expect(await node("Load Image").locator(".problem").count()).toBe(0);
+  expect(await note.count()).toBe(0);
+  await page.getByRole("region", { name: "Failed in the last run, edited since" }).waitFor();
+  await page.keyboard.press("Control+z");
+  await node("Load Image").locator(".problem").waitFor();
+  await failed.waitFor();
 });
 
 test("while the server is away the bar says so, edits go on, and what it knows comes back", async () => {

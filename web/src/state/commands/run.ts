@@ -109,7 +109,7 @@ function togglePreviews(): void {
 
 function failed(): string | null {
   const start = placeOf(activeTab().id, "");
-  const place = Object.keys(useRuns.getState().failures).find((each) => each.startsWith(start));
+  const place = Object.keys(useRuns.getState().errors).find((each) => each.startsWith(start));
   return place?.slice(start.length) ?? null;
 }
 

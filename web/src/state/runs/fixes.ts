@@ -20,7 +20,7 @@ interface Fix {
   run: () => void;
 }
 
-export type ProblemGroup = "run" | "document" | "wires" | "files" | "values" | "plugins";
+export type ProblemGroup = "run" | "document" | "wires" | "files" | "values" | "plugins" | "former";
 
 export interface Problem {
   group: ProblemGroup;
@@ -36,12 +36,17 @@ export function problemsOf(
   tab: Tab,
   report: Report | undefined,
   failures: Readonly<Record<string, string>>,
+  former: Readonly<Record<string, string>> = {},
 ): Problem[] {
   const found: Problem[] = [];
   const start = placeOf(tab.id, "");
   for (const [place, text] of Object.entries(failures)) {
     if (!place.startsWith(start)) continue;
     found.push({ group: "run", node: place.slice(start.length), input: null, text, fixes: [] });
+  }
+  for (const [place, text] of Object.entries(former)) {
+    if (!place.startsWith(start)) continue;
+    found.push({ group: "former", node: place.slice(start.length), input: null, text, fixes: [] });
   }
   for (const [type, ids] of Object.entries(report?.missing ?? {})) {
     const text = t("Nothing here knows {{type}}: its plugin is missing.", { type });
@@ -51,7 +56,8 @@ export function problemsOf(
     for (const each of errors) found.push(problemFrom(tab, id, each));
   }
   const whole = wholeSentence(report);
-  if (whole !== null && (found.length === 0 || report?.error?.type === "prompt_no_outputs")) {
+  const isElse = found.every((each) => each.group === "former");
+  if (whole !== null && (isElse || report?.error?.type === "prompt_no_outputs")) {
     const fixes = report?.error?.type === "prompt_no_outputs" ? saving(tab) : [];
     found.push({ group: "document", node: null, input: null, text: whole, fixes });
   }

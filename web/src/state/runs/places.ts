@@ -75,8 +75,9 @@ export function useRunOf(key: string) {
     ({ failures, problems }) =>
       atPlace(failures, place, instance) ?? sentencesAt(problems[tab], id, instance).join("\n"),
   );
+  const former = useRuns((state) => atPlace(state.former, place, instance));
   const sentences: readonly string[] = wrong === "" ? [] : wrong.split("\n");
-  return { run, shown, preview, sentences };
+  return { run, shown, preview, sentences, former };
 }
 
 /** Whether a node of the level shown has pictures or texts to show. */

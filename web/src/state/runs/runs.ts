@@ -57,8 +57,12 @@ interface Runs {
   previews: Readonly<Record<string, string>>;
   shown: Readonly<Record<string, Shown>>;
   failures: Readonly<Record<string, string>>;
+  /** Failures whose node, or what feeds it, was edited since. */
+  former: Readonly<Record<string, string>>;
   /** All that the server told of a failure, by place. */
   errors: Readonly<Record<string, ExecutionError>>;
+  /** Documents as they were when their last run failed. */
+  failedIn: Readonly<Record<string, Workflow>>;
   /** What the next run of each document would do. */
   plans: Readonly<Record<string, Plan>>;
   problems: Readonly<Record<string, Report>>;
@@ -85,7 +89,9 @@ export const useRuns = create<Runs>(() => ({
   previews: {},
   shown: {},
   failures: {},
+  former: {},
   errors: {},
+  failedIn: {},
   plans: {},
   problems: {},
   submitted: {},
@@ -181,7 +187,7 @@ function start(prompt: string, tab: string | undefined, started: number): void {
   if (tab === undefined) return;
   const others = <Value>(all: Readonly<Record<string, Value>>) =>
     Object.fromEntries(Object.entries(all).filter(([place]) => !place.startsWith(`${tab}/`)));
-  useRuns.setState(({ nodes, failures, errors, submitted }) => ({
+  useRuns.setState(({ nodes, failures, former, errors, submitted }) => ({
     running: {
       prompt,
       tab,
@@ -193,6 +199,7 @@ function start(prompt: string, tab: string | undefined, started: number): void {
     stopping: null,
     nodes: others(nodes),
     failures: others(failures),
+    former: others(former),
     errors: others(errors),
   }));
 }
@@ -327,10 +334,14 @@ function fail(error: ExecutionError): void {
   if (tab === undefined) return;
   const place = placeOf(tab, seenNode(error.node_id));
   mark(error.prompt_id, error.node_id, "error");
-  useRuns.setState(({ failures, errors }) => ({
-    failures: { ...failures, [place]: error.exception_message.trim() },
-    errors: { ...errors, [place]: error },
-  }));
+  useRuns.setState(({ failures, errors, submitted, failedIn }) => {
+    const workflow = submitted[error.prompt_id]?.workflow;
+    return {
+      failures: { ...failures, [place]: error.exception_message.trim() },
+      errors: { ...errors, [place]: error },
+      failedIn: workflow === undefined ? failedIn : { ...failedIn, [tab]: workflow },
+    };
+  });
   if (error.timestamp !== undefined) finish();
 }
 

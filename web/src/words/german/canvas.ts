@@ -174,4 +174,6 @@ export const canvas: Readonly<Record<string, string>> = {
   width: "Breite",
   height: "Höhe",
   "All about this failure": "Alles zu diesem Fehler",
+  "failed in the last run": "im letzten Lauf fehlgeschlagen",
+  "Failed in the last run, edited since": "Im letzten Lauf fehlgeschlagen, seither bearbeitet",
 };

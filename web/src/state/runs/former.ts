@@ -1,0 +1,95 @@
+/**
+ * Failures of the last run that may be mended by now: since then the node, or what feeds it, was
+ * edited. They step back until the next run; where the edit is undone, they are as they were.
+ */
+import { connected } from "../../document/arrange";
+import { type Graph, type GraphNode, subgraphOf, type Workflow } from "../../document/graph";
+import { equalJson } from "../../document/json";
+import { levelAt } from "../../document/levels";
+import { tabOf, useStudio } from "../studio";
+import { useRuns } from "./runs";
+
+/** Whether a node, as prompts call it, or anything that feeds it is other than it was. */
+export function isEdited(before: Workflow, now: Workflow, id: string): boolean {
+  if (before === now) return false;
+  const way = id.split(":");
+  return way.some((key, depth) => {
+    const path = way.slice(0, depth);
+    const [was, is] = [levelAt(before, path), levelAt(now, path)];
+    const isInner = depth < way.length - 1;
+    return connected(was, [key], "upstream").some((each) => {
+      const [one, other] = [was.nodes[each], is.nodes[each]];
+      if (one === undefined || other === undefined) return true;
+      if (!isAlike(one, other) || !isFedAlike(was, is, one, other)) return true;
+      // Of an instance that the way leads through, what feeds the node inside is seen deeper.
+      return !(isInner && each === key) && !isSameInside(before, now, one.type, new Set());
+    });
+  });
+}
+
+function isAlike(one: GraphNode, other: GraphNode): boolean {
+  if (one.type !== other.type || one.mode !== other.mode) return false;
+  return one.values === other.values || equalJson({ ...one.values }, { ...other.values });
+}
+
+function isFedAlike(was: Graph, is: Graph, one: GraphNode, other: GraphNode): boolean {
+  if (one.inputs === other.inputs && was.links === is.links) return true;
+  const feeds = (graph: Graph, { inputs }: GraphNode) =>
+    inputs
+      .flatMap(({ name, link }) => {
+        const source = graph.links[link ?? ""];
+        return source === undefined ? [] : [`${name} ${source.from}.${source.fromSlot}`];
+      })
+      .join();
+  return feeds(was, one) === feeds(is, other);
+}
+
+function isSameInside(before: Workflow, now: Workflow, type: string, seen: Set<string>): boolean {
+  const was = subgraphOf(before.definitions, type)?.graph;
+  const is = subgraphOf(now.definitions, type)?.graph;
+  if (was === is || seen.has(type)) return true;
+  if (was === undefined || is === undefined) return false;
+  seen.add(type);
+  const keys = Object.keys(was.nodes);
+  if (keys.length !== Object.keys(is.nodes).length) return false;
+  return keys.every((key) => {
+    const [one, other] = [was.nodes[key], is.nodes[key]];
+    if (one === undefined || other === undefined || !isAlike(one, other)) return false;
+    return isFedAlike(was, is, one, other) && isSameInside(before, now, one.type, seen);
+  });
+}
+
+/** Keeps failures apart from those that may be mended by now. Returns what ends it. */
+export function watchFailures(): () => void {
+  const look = () => {
+    const { errors, failures, failedIn } = useRuns.getState();
+    const split = { failures: new Map<string, string>(), former: new Map<string, string>() };
+    for (const [place, { exception_message: text }] of Object.entries(errors)) {
+      const [id = "", node = ""] = place.split("/", 2);
+      const [before, now] = [failedIn[id], tabOf(id)?.workflow];
+      const isFormer = before !== undefined && now !== undefined && isEdited(before, now, node);
+      (isFormer ? split.former : split.failures).set(place, text.trim());
+    }
+    const isSame =
+      split.failures.size === Object.keys(failures).length &&
+      [...split.failures.keys()].every((place) => place in failures);
+    if (isSame) return;
+    useRuns.setState({
+      failures: Object.fromEntries(split.failures),
+      former: Object.fromEntries(split.former),
+    });
+  };
+  const ends = [
+    useStudio.subscribe(({ tabs }, before) => {
+      const isEdit = tabs.some(({ workflow }, index) => workflow !== before.tabs[index]?.workflow);
+      if (isEdit && Object.keys(useRuns.getState().errors).length > 0) look();
+    }),
+    // It may have been edited while it ran.
+    useRuns.subscribe(({ errors }, before) => {
+      if (errors !== before.errors) look();
+    }),
+  ];
+  return () => {
+    for (const end of ends) end();
+  };
+}
