@@ -90,9 +90,7 @@ function Card({ id, selected }: NodeProps<FlowNode>) {
           <img src={preview} alt={t("What is being made")} draggable={false} />
         </div>
       )}
-      {former === undefined && (
-        <FailureNote node={id} run={run} sentences={sentences} top={shape.height} />
-      )}
+      <FailureNote node={id} run={run} sentences={sentences} top={shape.height} />
     </div>
   );
 }

@@ -105,23 +105,29 @@ function useStage(masked: Masked, choices: Choices, { onFailure, onRead }: Heard
   return { box, stage };
 }
 
-function Editor({ masked }: { masked: Masked }) {
+/** What the tools are set to, for a picture whose shorter side is told once it is known. */
+function useChoices() {
   const chosen = useChosen();
   const [tool, setTool] = useState(START.tool);
   const [side, setSide] = useState<number | null>(null);
   const size =
     side === null ? START.size : Math.min(Math.max(1, Math.round(side * SHARE)), LARGEST);
   const choices: Choices = { ...START, size, ...chosen, tool };
+  const choose = ({ tool: taken, ...changed }: Partial<Choices>) => {
+    if (taken !== undefined) setTool(taken);
+    useChosen.setState(changed);
+  };
+  return { choices, choose, setSide };
+}
+
+function Editor({ masked }: { masked: Masked }) {
+  const { choices, choose, setSide } = useChoices();
   const [radius, setRadius] = useState(8);
   const [failure, setFailure] = useState<string | null>(null);
   const { box, stage } = useStage(masked, choices, { onFailure: setFailure, onRead: setSide });
   const close = async () => {
     if (stage.current?.history.canUndo === true && !(await askWhetherToDrop())) return;
     useMasking.setState({ open: null });
-  };
-  const choose = ({ tool: taken, ...changed }: Partial<Choices>) => {
-    if (taken !== undefined) setTool(taken);
-    useChosen.setState(changed);
   };
   const state =
     failure ?? (stage.current === null ? t("The picture is being read.") : stateOf(stage.current));

@@ -10,7 +10,7 @@ import { tabOf, useStudio } from "../studio";
 import { useRuns } from "./runs";
 
 /** Whether a node, as prompts call it, or anything that feeds it is other than it was. */
-export function isEdited(before: Workflow, now: Workflow, id: string): boolean {
+function isEdited(before: Workflow, now: Workflow, id: string): boolean {
   if (before === now) return false;
   const way = id.split(":");
   return way.some((key, depth) => {

@@ -77,7 +77,8 @@ export function useRunOf(key: string) {
   );
   const former = useRuns((state) => atPlace(state.former, place, instance));
   const sentences: readonly string[] = wrong === "" ? [] : wrong.split("\n");
-  return { run, shown, preview, sentences, former };
+  // How a run ended that may end otherwise by now is said by `former` alone.
+  return { run: former === undefined ? run : undefined, shown, preview, sentences, former };
 }
 
 /** Whether a node of the level shown has pictures or texts to show. */
