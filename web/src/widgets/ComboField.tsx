@@ -51,7 +51,7 @@ export function ComboField({ label, input, value, choices: given, onChange }: Pr
         {missing && (
           <AlertTriangle className="warning" size={12} role="img" aria-label={t("not here:")} />
         )}
-        <span className="value">{shown || t("none")}</span>
+        <span className="value">{shown === "" ? t("none") : <Path text={shown} />}</span>
         <ChevronDown size={12} aria-hidden />
       </button>
       {open && button.current !== null && (
@@ -73,6 +73,25 @@ export function ComboField({ label, input, value, choices: given, onChange }: Pr
           />
         </Suspense>
       )}
+    </>
+  );
+}
+
+/** Where there is no room for all of a path, its folders give way to the file's name. */
+function Path({ text }: { text: string }) {
+  const end = Math.max(text.lastIndexOf("/"), text.lastIndexOf("\\")) + 1;
+  if (end === 0 || end === text.length) return text;
+  return (
+    <>
+      {/* Written from left to right in any language. */}
+      <bdi className="path" dir="ltr" aria-hidden>
+        <span className="folders">
+          <bdi dir="ltr">{text.slice(0, end)}</bdi>
+        </span>
+        <span className="file">{text.slice(end)}</span>
+      </bdi>
+      {/* Two boxes would be read as two words. */}
+      <span className="unseen">{text}</span>
     </>
   );
 }

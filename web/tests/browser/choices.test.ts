@@ -131,3 +131,32 @@ test("the models drawer puts down the node that loads a file", async () => {
   await drawer.getByRole("button", { name: /calotype-demo\.safetensors/ }).click();
   await expect.poll(() => page.locator(".card").count()).toBe(before + 1);
 });
+
+test("a path that is too long for its field is read by the file's name", async () => {
+  const path = "some/rather/long/way/to/models/portraits.safetensors";
+  const loader = { id: 1, type: "CheckpointLoaderSimple", pos: [0, 0], size: [230, 100] };
+  const workflow = { nodes: [{ ...loader, widgets_values: [path] }], links: [], version: 0.4 };
+  const content = Buffer.from(JSON.stringify(workflow));
+  await dropFile(page, { name: "path.json", type: "application/json", content });
+  const field = page.getByTitle(`${path} is not here`);
+  await field.waitFor();
+  const shares = () =>
+    field.evaluate((button) => {
+      const value = button.querySelector(".value")?.getBoundingClientRect();
+      return [".folders", ".file"].map((part) => {
+        const box = button.querySelector(part)?.getBoundingClientRect();
+        return value === undefined || box === undefined ? 0 : box.width / value.width;
+      });
+    });
+  for (const direction of ["ltr", "rtl"]) {
+    await page.evaluate((dir) => document.documentElement.setAttribute("dir", dir), direction);
+    const [folders = 1, file = 0] = await shares();
+    expect(folders).toBeLessThan(0.4);
+    expect(file).toBeGreaterThan(0.6);
+    const [from, to] = await field.evaluate((button) =>
+      [".folders", ".file"].map((part) => button.querySelector(part)?.getBoundingClientRect().x),
+    );
+    expect(from).toBeLessThan(to ?? 0);
+  }
+  await page.getByRole("button", { name: new RegExp(`${path}$`) }).waitFor();
+});
