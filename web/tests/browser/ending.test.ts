@@ -66,9 +66,19 @@ test("Escape puts back what is dragged; the next drag moves it", async () => {
   await page.mouse.up();
   expect(await cornerOf("KSampler")).toEqual(before);
   expect(await page.getByRole("button", { name: "Undo" }).isDisabled()).toBe(true);
+  expect(await page.getByRole("button", { name: "Redo" }).isDisabled()).toBe(true);
   await drag(page, title("KSampler"), await below("KSampler", 60));
   await page.mouse.up();
-  expect(await cornerOf("KSampler")).not.toEqual(before);
+  const moved = await cornerOf("KSampler");
+  expect(moved).not.toEqual(before);
+  // What was undone before is still to be redone.
+  await press("Control+z");
+  await drag(page, title("KSampler"), await below("KSampler", 120));
+  await press("Escape");
+  await page.mouse.up();
+  await expect.poll(() => cornerOf("KSampler")).toEqual(before);
+  await press("Control+Shift+z");
+  await expect.poll(() => cornerOf("KSampler")).toEqual(moved);
 });
 
 test("a drag ends with its tab: no lines are left, and the next one is undone alone", async () => {

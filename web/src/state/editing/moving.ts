@@ -7,7 +7,7 @@ import { snapped } from "../../document/snap";
 import { boxesOf, pinnedOf } from "../nodes/boxes";
 import { bodyAt, GRID } from "../nodes/shape";
 import { setting } from "../settings";
-import { activeTab, edit, endThreadIn, undoEdit } from "../studio";
+import { activeTab, changeTab, edit, endThreadIn, type Tab, undoEdit } from "../studio";
 import { useArranging } from "./arranging";
 
 interface Drag {
@@ -26,9 +26,14 @@ let drag: Drag | null = null;
 /** The drag is over although the button is still held: what the pointer does on is nothing. */
 let isOver = false;
 
+/** What was done and undone before the drag. */
+let before: Pick<Tab, "id" | "log"> | null = null;
+
 /** Before the first step of a drag. */
 export function beginDrag(): void {
   isOver = false;
+  const { id, log } = activeTab();
+  before = { id, log };
 }
 
 /** Keeps whether Ctrl is held, which frees what is dragged. */
@@ -138,7 +143,13 @@ export function cancelDrag(): void {
   const { id, log } = activeTab();
   const thread = log.done.at(-1)?.thread ?? "";
   leaveDrag(id);
-  if (THREAD.test(thread)) undoEdit();
+  if (!THREAD.test(thread)) return;
+  undoEdit();
+  // Nor is it there to be redone, in the place of what was undone before.
+  const { done } = activeTab().log;
+  if (before?.id !== id || before.log.done.length !== done.length) return;
+  const { undone } = before.log;
+  changeTab(id, () => ({ log: { done, undone } }));
 }
 
 /** A step of a frame that is dragged or sized, on the grid unless Ctrl is held. */
