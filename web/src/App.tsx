@@ -1,6 +1,7 @@
 /** The studio: starts what runs beside the screen, and puts the rooms together. */
 import { useEffect, useState } from "react";
 import type { Declared } from "./api/extensions";
+import { fetchAside } from "./aside";
 import { Boundary } from "./panels/Boundary";
 import { Screen, Sheets } from "./Screen";
 import { addCommands } from "./state/commands";
@@ -101,7 +102,9 @@ function useStage(): Stage {
       ] as const;
       const [{ watchApps }, { watchMissing }, { watchSaved }, { watchFailures }] =
         await Promise.all(rest);
-      if (!ended) endings.push(watchApps(), watchMissing(), watchSaved(), watchFailures());
+      if (!ended) {
+        endings.push(watchApps(), watchMissing(), watchSaved(), watchFailures(), fetchAside());
+      }
       await refreshJobs();
       if (restored) await showLastResults(activeTab());
     };

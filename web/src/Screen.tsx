@@ -49,7 +49,10 @@ export const Sheets = lazily((room) => room.Sheets);
 const Shortcuts = lazily((room) => room.Shortcuts);
 const Workflows = lazily((room) => room.Workflows);
 const AppMode = part(() => import("./panels/app/AppMode").then((room) => room.AppMode));
-const MaskEditor = part(() => import("./panels/mask/MaskEditor").then((room) => room.MaskEditor));
+const MaskEditor = part(
+  () => import("./panels/mask/MaskEditor").then((room) => room.MaskEditor),
+  true,
+);
 const Models = part(() => import("./panels/Models").then((room) => room.Models));
 
 const Outline = part(() => import("./panels/Outline").then((room) => room.Outline));

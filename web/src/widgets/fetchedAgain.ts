@@ -31,6 +31,11 @@ export async function fetchedAgain<Part>(
   }
 }
 
+/** The same of what nobody asked for: whoever does while the server is away is told then. */
+export function fetchedQuietly<Part>(fetchPart: () => Promise<Part>): Promise<Part> {
+  return fetchedAgain(fetchPart, () => undefined);
+}
+
 /**
  * The bundler asks for the style sheets of a part once only, whatever becomes of them: those that
  * did not come meanwhile are noted by their addresses, and taken out of the page.

@@ -9,10 +9,17 @@ import "./part.css";
 
 class NotFetched extends Error {}
 
-/** As `lazy`, but what failed once has not failed for good. */
+const known = new Set<() => Promise<unknown>>();
+
+/** Those that may be fetched before they are shown. */
+export const parts: ReadonlySet<() => Promise<unknown>> = known;
+
+/** As `lazy`, but what failed once has not failed for good. A heavy one waits until it is shown. */
 export function part<Props extends object>(
   fetchRoom: () => Promise<ComponentType<Props>>,
+  isHeavy = false,
 ): ComponentType<Props> {
+  if (!isHeavy) known.add(fetchRoom);
   const fetched = () =>
     lazy(async () => {
       try {

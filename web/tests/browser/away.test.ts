@@ -1,8 +1,9 @@
 /** Parts of the editor while the server is away for a moment: they come when it is back. */
 import type { Page, Route } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { framesIn } from "../bench/measure";
 import { drag, middleOf } from "./pointer";
-import { openPage, type Studio, startStudio } from "./studio";
+import { openPage, runCommand, type Studio, startStudio } from "./studio";
 
 let studio: Studio;
 beforeAll(async () => {
@@ -58,6 +59,34 @@ test("parts that stay away are told of; they come when the server is back", asyn
   held.give();
   await page.locator(".studio[aria-busy=false]").waitFor();
   await page.locator(".minimap").waitFor();
+  await page.context().close();
+});
+
+test("what was not asked for yet opens while the server is away, once the page was left alone", async () => {
+  const page = await (await studio.browser.newContext()).newPage();
+  await page.goto(studio.address);
+  await page.locator(".studio[aria-busy=false]").waitFor();
+  const fetched = () =>
+    page.evaluate(() =>
+      performance
+        .getEntriesByType("resource")
+        .map(({ name }) => name)
+        .join(),
+    );
+  // The last of the rest.
+  await expect.poll(fetched, { timeout: 90_000 }).toContain("/outpaint-");
+  expect(await fetched()).not.toMatch(/MaskEditor|dagre/);
+  await expect.poll(() => framesIn(page, 500), { timeout: 30_000 }).toEqual({ asked: 0, drawn: 0 });
+  await page.route("**/*", (route) => route.abort());
+  for (const [command, title] of [
+    ["Start from a template", "Templates"],
+    ["Change the keys", "Change the keys"],
+    ["Settings", "Settings"],
+  ] as const) {
+    await runCommand(page, command);
+    await page.getByRole("dialog", { name: title }).waitFor();
+    await page.keyboard.press("Escape");
+  }
   await page.context().close();
 });
 

@@ -109,6 +109,10 @@ export async function openPage(
   await page.route("**/api/calotype/journals", (route) => route.fulfill({ json: [] }), {
     times: 1,
   });
+  // Parts come when they are asked for, not aside: nothing happens that a test did not ask for.
+  await page.addInitScript(() => {
+    Object.defineProperty(navigator, "connection", { value: { saveData: true } });
+  });
   await prepare?.(page);
   await page.goto(address);
   await page.locator(".card").first().waitFor();
