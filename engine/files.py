@@ -79,6 +79,8 @@ class Files:
             "output": settings.output_directory,
             "temp": settings.temp_directory,
         }
+        self._last: dict[tuple[Path, str], int] = {}
+        """The number that was claimed last for a stem: a folder of many pictures is read once."""
 
     def folders(self, kind: str) -> tuple[Path, ...]:
         """Where files of that kind may lie, in the order they are searched."""
@@ -138,8 +140,8 @@ class Files:
         """Claim the next free `prefix_00001_.png`; the empty file exists when this returns.
 
         `prefix` may name a subfolder and hold `%date%`, `%date:yyyy-MM-dd%`, `%year% %month% %day%
-        %hour% %minute% %second% %width% %height%`. Numbers go on after the highest one there, and
-        two processes never get the same one.
+        %hour% %minute% %second% %width% %height%`. Numbers go on after the highest one that was
+        there at first, those of previews begin anew, and two processes never get the same one.
 
         Raises:
             FilesError: the prefix leads out of the folder, or it cannot be written.
@@ -149,14 +151,19 @@ class Files:
         stem = _ILLEGAL.sub("_", asked.name)
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            number = _highest(folder, stem) + 1
+            number = self._last.get((folder, stem))
+            if number is None:
+                number = 0 if place == "temp" else _highest(folder, stem)
             while True:
+                number += 1
                 path = folder / f"{stem}_{number:05}_{suffix}"
                 try:
                     os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644))
                     break
                 except FileExistsError:
-                    number += 1
+                    number = max(number, _highest(folder, stem))
+            if place != "temp":  # previews have stems of their own
+                self._last[folder, stem] = number
         except OSError as error:
             raise FilesError(f"{folder}: cannot write {stem!r} there: {error.strerror}") from error
         subfolder = folder.relative_to(self._places[place].resolve()).as_posix()

@@ -71,6 +71,26 @@ def test_numbers_go_on_after_the_highest(files: Files, settings: Settings):
     assert files.new_output("picture", ".png").filename == "picture_00043_.png"
 
 
+def test_a_folder_is_not_read_for_every_picture(files: Files, settings: Settings):
+    (settings.output_directory / "picture_00041_.png").write_bytes(b"x")
+    assert files.new_output("picture", ".png").filename == "picture_00042_.png"
+    reads: list[Path] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Path, "iterdir", lambda folder: reads.append(folder) or iter(()))
+        assert files.new_output("picture", ".png").filename == "picture_00043_.png"
+        assert files.new_output("preview", ".png", place="temp").filename == "preview_00001_.png"
+    assert not reads
+
+
+def test_numbers_go_on_after_those_that_another_process_took(files: Files, settings: Settings):
+    assert files.new_output("picture", ".png").filename == "picture_00001_.png"
+    for number in range(2, 30):
+        (settings.output_directory / f"picture_{number:05}_.png").write_bytes(b"x")
+    assert files.new_output("picture", ".png").filename == "picture_00030_.png"
+    (settings.temp_directory / "preview_00001_.png").write_bytes(b"x")
+    assert files.new_output("preview", ".png", place="temp").filename == "preview_00002_.png"
+
+
 def test_a_prefix_may_name_a_subfolder_and_a_date(files: Files, settings: Settings):
     new = files.new_output("days/%date:yyyy-MM-dd%/w%width%h%height%", ".png", width=64, height=32)
     assert re.fullmatch(r"days/\d{4}-\d\d-\d\d", new.subfolder)
