@@ -1,11 +1,13 @@
 /** Gestures with a real pointer, and what they cost: wall time per event, and the frames they left. */
-import type { Page } from "playwright-core";
+import type { CDPSession, Page } from "playwright-core";
 
 export interface Cost {
   /** Wall milliseconds per event of the gesture: what it feels like. */
   each: number;
   /** The 95th percentile of the time between frames, in milliseconds. */
   p95: number;
+  /** Milliseconds per event that the page's main thread was at work, however long it waited for frames. */
+  busy: number;
 }
 
 export interface Place {
@@ -35,6 +37,9 @@ async function measured(page: Page, events: number, gesture: () => Promise<void>
     };
     requestAnimationFrame(tick);
   });
+  const session = await page.context().newCDPSession(page);
+  await session.send("Performance.enable", { timeDomain: "threadTicks" });
+  const worked = await workOf(session);
   const begun = performance.now();
   await gesture();
   // Two frames later all of it is on the screen.
@@ -42,13 +47,23 @@ async function measured(page: Page, events: number, gesture: () => Promise<void>
     () => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))),
   );
   const wall = performance.now() - begun;
+  const busy = (await workOf(session)) - worked;
+  await session.detach();
   const frames = await page.evaluate(() => {
     const counting = window as unknown as Counting;
     const taken = counting.calotypeFrames ?? [];
     delete counting.calotypeFrames;
     return taken;
   });
-  return { each: wall / events, p95: percentile(frames.slice(1), 0.95) };
+  return { each: wall / events, p95: percentile(frames.slice(1), 0.95), busy: busy / events };
+}
+
+/** Milliseconds that the main thread has worked so far. */
+async function workOf(session: CDPSession): Promise<number> {
+  const { metrics } = await session.send("Performance.getMetrics");
+  const seconds = metrics.find(({ name }) => name === "TaskDuration")?.value;
+  if (seconds === undefined) throw new Error("The browser does not say how long it worked.");
+  return seconds * 1000;
 }
 
 /** Pans with the middle button, there and back. */

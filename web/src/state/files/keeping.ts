@@ -5,6 +5,7 @@
 import { Refused } from "../../api/transport";
 import type { Replayed, TabState } from "../../document/journal";
 import { t } from "../../words/words";
+import { useArranging } from "../editing/arranging";
 import { clientId, journals } from "../server";
 import { isDirty, putTab, type Tab, useStudio } from "../studio";
 import { tell, tellError } from "../view";
@@ -15,6 +16,8 @@ import { holdDocument } from "./windows";
 
 /** From an edit to the line on its way. */
 const SOON = 150;
+/** The same while something follows the pointer: where it is now, it is for a moment. */
+const MEANWHILE = 450;
 /** The same for what is only looked at: where the canvas stands. */
 const LATER = 1_000;
 
@@ -175,7 +178,8 @@ export function keepJournals(): () => void {
     before.tabs.forEach((tab, place) => {
       if (!open.has(tab.id) && isKept(tab) && !forgotten.delete(tab.id)) close(tab, place);
     });
-    soon(onlyLookedAt(state.tabs, before.tabs) ? LATER : SOON);
+    const isDragging = useArranging.getState().dragging;
+    soon(onlyLookedAt(state.tabs, before.tabs) ? LATER : isDragging ? MEANWHILE : SOON);
   });
   const leave = () => {
     flush();
