@@ -94,12 +94,7 @@ class Bench {
 
   async round(way: Way, roll: (sides: number) => number): Promise<Round> {
     const page = await this.open();
-    // All nodes on the screen, whatever the rounds before did with them.
-    await page.locator(".canvas").focus();
-    // With nothing chosen: else the key shows what is chosen.
-    await page.keyboard.press("Escape");
-    await page.keyboard.press("Home");
-    await until("all nodes", async () => (await page.locator(".card").count()) === NODES);
+    await showAll(page);
     const moments: Moment[] = [{ at: Date.now(), seen: await seenOn(page) }];
     let dead = false;
     const editing = edit(page, moments, roll, () => dead);
@@ -124,7 +119,9 @@ class Bench {
     }
     this.chromium = null;
     if (way !== "browser" && way !== "server only") this.server = null;
-    const found = await seenOn(await this.open());
+    const opened = await this.open();
+    await showAll(opened);
+    const found = await seenOn(opened);
     await kill(this.chromium);
     this.chromium = null;
     const from = way === "server only" ? killed : killed - MOST_LOST;
@@ -204,6 +201,15 @@ async function kill(started: ChildProcess | null): Promise<void> {
 /** Of the first workflow; no edit of these tests takes one away or out of sight. */
 const NODES = 7;
 const KEYS = "abcdefghijklmnopqrstuvwxyz ,";
+
+/** All nodes on the screen, whatever was done with them: what is not in sight is not built. */
+async function showAll(page: Page): Promise<void> {
+  await page.locator(".canvas").focus();
+  // With nothing chosen: else the key shows what is chosen.
+  await page.keyboard.press("Escape");
+  await page.keyboard.press("Home");
+  await until("all nodes", async () => (await page.locator(".card").count()) === NODES);
+}
 
 /** Edits as a user does, until told to end, and notes what is seen after each. */
 async function edit(
