@@ -43,6 +43,12 @@ interface Round {
 /** What a user sees of the document: nodes, their places and what they say. */
 type Seen = string;
 
+interface View {
+  x: number;
+  y: number;
+  zoom: number;
+}
+
 interface Moment {
   at: number;
   seen: Seen;
@@ -95,6 +101,7 @@ class Bench {
   async round(way: Way, roll: (sides: number) => number): Promise<Round> {
     const page = await this.open();
     await showAll(page);
+    await viewKept(page, this.address);
     const moments: Moment[] = [{ at: Date.now(), seen: await seenOn(page) }];
     let dead = false;
     const editing = edit(page, moments, roll, () => dead);
@@ -119,9 +126,7 @@ class Bench {
     }
     this.chromium = null;
     if (way !== "browser" && way !== "server only") this.server = null;
-    const opened = await this.open();
-    await showAll(opened);
-    const found = await seenOn(opened);
+    const found = await seenOn(await this.open());
     await kill(this.chromium);
     this.chromium = null;
     const from = way === "server only" ? killed : killed - MOST_LOST;
@@ -342,6 +347,23 @@ async function settled(page: Page, address: string): Promise<void> {
         }),
     );
     return left === 0 && (await fetch(`${address}/features`)).ok;
+  });
+}
+
+/** Waits until the view is at rest and the server has it: a view of the last second may be lost. */
+async function viewKept(page: Page, address: string): Promise<void> {
+  await until("the view", async () => {
+    const seen = await page.locator(".react-flow__viewport").evaluate((layer) => {
+      const { e: x, f: y, a: zoom } = new DOMMatrix(getComputedStyle(layer).transform);
+      return { x, y, zoom };
+    });
+    const answer = await fetch(`${address}/calotype/journals`);
+    const journals = (await answer.json()) as { tab: { viewport: View | null } }[];
+    return journals.some(({ tab: { viewport } }) => {
+      if (viewport === null) return false;
+      const off = Math.max(Math.abs(viewport.x - seen.x), Math.abs(viewport.y - seen.y));
+      return off < 0.1 && Math.abs(viewport.zoom - seen.zoom) < 0.001;
+    });
   });
 }
 
