@@ -14,7 +14,7 @@ export function fetchAside(): () => void {
   const ending = new AbortController();
   const { signal } = ending;
   const begin = async () => {
-    const { fetchRest } = await fetchedQuietly(() => import("./rest"));
+    const { fetchRest } = await fetchedQuietly(() => import("./asideParts"));
     await fetchRest(signal);
   };
   let timer: ReturnType<typeof setTimeout> | undefined;

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { fetchAside } from "../src/aside";
 
 const fetchRest = vi.hoisted(() => vi.fn(async () => undefined));
-vi.mock("../src/rest", () => ({ fetchRest }));
+vi.mock("../src/asideParts", () => ({ fetchRest }));
 
 let page: EventTarget;
 

@@ -6,6 +6,7 @@ import { expect, test } from "vitest";
 import { violations } from "./axe";
 import { eachPage } from "./eachPage";
 import { addToCatalog } from "./everyKind";
+import { savedFrom } from "./saved";
 import { dropFile } from "./studio";
 
 const FILES = ["style/ink.safetensors", "inkwash.safetensors", "boat.safetensors"];
@@ -68,18 +69,7 @@ interface Saved {
   links: [number, number, number, number, number, string][];
 }
 
-async function saved(): Promise<Saved> {
-  const [download] = await Promise.all([
-    page.waitForEvent("download"),
-    page
-      .getByRole("button", { name: /Download/ })
-      .first()
-      .click(),
-  ]);
-  const chunks: Buffer[] = [];
-  for await (const chunk of await download.createReadStream()) chunks.push(chunk as Buffer);
-  return JSON.parse(Buffer.concat(chunks).toString());
-}
+const saved = () => savedFrom<Saved>(page);
 
 /** "CheckpointLoaderSimple > LoraLoader MODEL" for each wire of these types. */
 function wiresOf({ nodes, links }: Saved): string[] {

@@ -5,6 +5,7 @@ import { eachPage } from "./eachPage";
 import { addToCatalog, EVERY_KIND, PLAYED } from "./everyKind";
 import { middleOf } from "./pointer";
 import { PIXEL, type Put, tone, workflowOf } from "./samples";
+import { savedFrom } from "./saved";
 import { dropFile, type Studio } from "./studio";
 
 let studio: Studio;
@@ -53,19 +54,7 @@ async function pull(from: { x: number; y: number }, to: { x: number; y: number }
   await page.mouse.up();
 }
 
-/** What the open workflow would be saved as. */
-async function saved(): Promise<Record<string, unknown>[]> {
-  const [download] = await Promise.all([
-    page.waitForEvent("download"),
-    page
-      .getByRole("button", { name: /Download/ })
-      .first()
-      .click(),
-  ]);
-  const chunks: Buffer[] = [];
-  for await (const chunk of await download.createReadStream()) chunks.push(chunk as Buffer);
-  return JSON.parse(Buffer.concat(chunks).toString()).nodes;
-}
+const saved = async () => (await savedFrom<{ nodes: Record<string, unknown>[] }>(page)).nodes;
 
 const text = (field: Locator) => field.getAttribute("aria-valuetext");
 
