@@ -6,7 +6,6 @@ Knows names and paths; never opens a picture or a weights file.
 from __future__ import annotations
 
 import difflib
-import hashlib
 import os
 import re
 import time
@@ -47,7 +46,15 @@ WEIGHTS_SUFFIXES = frozenset(
 _ANNOTATED = re.compile(r"^(?P<name>.*?)\s*\[(?P<place>input|output|temp)\]$")
 _ILLEGAL = re.compile(r'[<>:"|?*\x00-\x1f]')
 _DATE = re.compile(r"%date:([^%]*)%")
-_DATE_PARTS = {"yyyy": "%Y", "yy": "%y", "MM": "%m", "dd": "%d", "hh": "%H", "mm": "%M", "ss": "%S"}
+_DATE_PARTS: Mapping[str, str] = {
+    "yyyy": "%Y",
+    "yy": "%y",
+    "MM": "%m",
+    "dd": "%d",
+    "hh": "%H",
+    "mm": "%M",
+    "ss": "%S",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,19 +207,6 @@ def file_identity(path: Path) -> tuple[str, int, int]:
     except OSError as error:
         raise FilesError(f"{path.name}: {error.strerror}") from error
     return (str(path), found.st_mtime_ns, found.st_size)
-
-
-def file_hash(path: Path) -> str:
-    """SHA-256 of a file's content, in hexadecimal.
-
-    Raises:
-        FilesError: it cannot be read.
-    """
-    try:
-        with path.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
-    except OSError as error:
-        raise FilesError(f"{path.name}: {error.strerror}") from error
 
 
 def _walk(folder: Path) -> Iterator[Path]:

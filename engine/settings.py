@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parent.parent
 """The checkout: its `models/` and `custom_nodes/` are searched whatever the flags say."""
 
 DTYPES = ("auto", "fp32", "bf16", "fp16")
-FOLDER_FLAGS = {
+FOLDER_FLAGS: Mapping[str, str] = {
     "user_directory": "everything the app writes (default: user/ in the checkout)",
     "output_directory": "finished pictures (default: output/ in the user directory)",
     "input_directory": "pictures that LoadImage offers (default: input/ in the user directory)",

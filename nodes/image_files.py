@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Annotated, Any, Literal
 
 import torch
@@ -38,7 +38,7 @@ OneLinePrefix = Annotated[str, Text(multiline=False)]
 FramesPerSecond = Annotated[float, Range(0.01, 1000.0, step=0.01)]
 NO_MASK_SIDE = 64
 """The side of the empty mask that stands for "nothing is transparent"."""
-_WEBP_METHODS = {"default": 4, "fastest": 0, "slowest": 6}
+_WEBP_METHODS: Mapping[str, int] = {"default": 4, "fastest": 0, "slowest": 6}
 
 
 @node("LoadImage", category="image", display="Load Image", checks=("image",))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Annotated
 
@@ -12,7 +13,7 @@ from engine.nodekit.markers import Choice, Range
 from nodes.sampling import Share
 from nodes.sockets import Model
 
-PREDICTIONS = {
+PREDICTIONS: Mapping[str, Prediction] = {
     "eps": Prediction.EPS,
     "v_prediction": Prediction.V,
     "lcm": Prediction.LCM,

@@ -5,7 +5,7 @@ Knows shapes and scales of numbers; no file, no folder, no node.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import torch
@@ -13,7 +13,7 @@ from PIL import Image
 
 from engine.errors import NodeError
 
-_MODES = {1: "L", 3: "RGB", 4: "RGBA"}
+_MODES: Mapping[int, str] = {1: "L", 3: "RGB", 4: "RGBA"}
 
 
 def to_pictures(images: torch.Tensor) -> Iterator[Image.Image]:

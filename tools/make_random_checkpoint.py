@@ -10,7 +10,7 @@ draws noise, of course: it is there to measure and to test with.
 import argparse
 import math
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,12 +23,16 @@ from engine.families.sd15.family import StableDiffusion1, StableDiffusion1Config
 from engine.nets.layouts import regular_autoencoder, regular_unet
 from engine.nets.text_encoders import ClipTextConfig
 
-PREFIXES = {
+PREFIXES: Mapping[Part, str] = {
     Part.DENOISER: "model.diffusion_model.",
     Part.TEXT_ENCODER: "cond_stage_model.transformer.text_model.",
     Part.AUTOENCODER: "first_stage_model.",
 }
-DTYPES = {"fp16": torch.float16, "bf16": torch.bfloat16, "fp32": torch.float32}
+DTYPES: Mapping[str, torch.dtype] = {
+    "fp16": torch.float16,
+    "bf16": torch.bfloat16,
+    "fp32": torch.float32,
+}
 POSITION_IDS = f"{PREFIXES[Part.TEXT_ENCODER]}embeddings.position_ids"
 
 

@@ -24,7 +24,7 @@ HEADER = """/**
  * engine/server/messages.py, engine/server/forecast.py and engine/graph/schema.py.
  */
 """
-_PLAIN = {
+_PLAIN: Mapping[Any, str] = {
     str: "string",
     int: "number",
     float: "number",

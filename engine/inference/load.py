@@ -6,6 +6,7 @@ weights are first used. Knows no folder.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -48,7 +49,7 @@ class MissingWeights:
         raise WeightsError(f"{self.name}: the file does not hold this part; {self._advice}")
 
 
-_ADVICE = {
+_ADVICE: Mapping[Part, str] = {
     Part.DENOISER: "choose a checkpoint that does.",
     Part.TEXT_ENCODER: "choose a checkpoint that does, and take CLIP from there.",
     Part.AUTOENCODER: "load a VAE file with Load VAE and use that one.",

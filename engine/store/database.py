@@ -1,7 +1,7 @@
 """One SQLite file, one connection, one thread: what was answered survives kill -9 and power loss.
 
 Work that waits is committed together, so that durability costs one flush for many callers. Knows
-tables and their migration; what rows mean is said in `queue.py`, `history.py` and `catalog.py`.
+tables and their migration; what rows mean is said in `queue.py` and `history.py`.
 """
 
 from __future__ import annotations

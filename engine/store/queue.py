@@ -29,7 +29,7 @@ COLUMNS = (
 _WAITING = "prompts INDEXED BY prompts_waiting WHERE state = 'queued'"
 _RUNNING = "prompts INDEXED BY prompts_running WHERE state = 'running'"
 """Named, because the planner prefers the index of states, and sorts all that waits to find one."""
-_IN_ORDER = {
+_IN_ORDER: Mapping[str, str] = {
     "queued": f"{_WAITING} ORDER BY number, seq",
     "running": f"{_RUNNING} ORDER BY began, seq",
 }

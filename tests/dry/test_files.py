@@ -1,6 +1,5 @@
 """The folders: listing, finding, naming, and staying inside."""
 
-import hashlib
 import re
 import threading
 from pathlib import Path
@@ -8,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from engine.errors import FilesError
-from engine.files import Files, file_hash, file_identity
+from engine.files import Files, file_identity
 from engine.settings import Settings
 
 
@@ -134,4 +133,3 @@ def test_identity_changes_with_content_time(tmp_path: Path):
     before = file_identity(path)
     path.write_bytes(b"longer")
     assert file_identity(path) != before
-    assert file_hash(path) == hashlib.sha256(b"longer").hexdigest()

@@ -68,5 +68,4 @@ def test_a_type_without_a_translation_is_refused(writer):
 
 
 def test_the_committed_types_are_the_server_s(writer):
-    pytest.importorskip("engine.server.messages")
     assert writer.TARGET.read_text(encoding="utf-8") == writer.written() + "\n"

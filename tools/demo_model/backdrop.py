@@ -4,6 +4,7 @@ Every function draws one layer and returns the words for it where it chose somet
 """
 
 import math
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -19,13 +20,13 @@ from tools.demo_model.palette import (
     with_article,
 )
 
-GROUND_COLOURS: dict[str, Colour] = {
+GROUND_COLOURS: Mapping[str, Colour] = {
     "grass": (104, 164, 76),
     "sea": (36, 104, 166),
     "desert": (230, 186, 116),
     "snow": (234, 240, 248),
 }
-GROUND_WORDS = {
+GROUND_WORDS: Mapping[str, tuple[str, ...]] = {
     "grass": ("a green meadow", "a grassy field", "green grass", "a field"),
     "sea": ("the sea", "the ocean", "a lake", "water"),
     "desert": ("a desert", "sand dunes", "sand", "the desert"),

@@ -4,12 +4,14 @@ Their captions list what is there.  They keep words independent of each other: a
 the desert, a tree in the snow.
 """
 
+from collections.abc import Mapping
+
 from tools.demo_model import backdrop, landmarks, nature
 from tools.demo_model.canvas import UNITS, Canvas
 from tools.demo_model.composing import heavenly_body
 from tools.demo_model.palette import COLOURS, MOUNTAIN_COLOURS, STAR_TAGS, with_article
 
-SKIES = {"day": 4, "sunset": 3, "dusk": 2, "night": 3, "dawn": 2, "pink": 1}
+SKIES: Mapping[str, int] = {"day": 4, "sunset": 3, "dusk": 2, "night": 3, "dawn": 2, "pink": 1}
 OPENINGS = ("a picture of ", "a landscape with ", "a painting of ", "an illustration of ")
 
 

@@ -8,7 +8,7 @@ most of the picture.
 """
 
 import argparse
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +25,7 @@ from tools.demo_model.text_encoder import load_tokenizer
 from tools.demo_model.train_autoencoder import signal_to_noise
 from tools.demo_model.training import as_floats
 
-SKY_PROMPTS = {
+SKY_PROMPTS: Mapping[str, tuple[str, ...]] = {
     "day": (
         "a green meadow under a blue sky",
         "a house on a sunny day",

@@ -3,11 +3,12 @@
 It knows no drawing: only colour triples (0..255), skies, and which phrase stands for which sky.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 Colour = tuple[float, float, float]
 
-COLOURS: dict[str, Colour] = {
+COLOURS: Mapping[str, Colour] = {
     "red": (216, 60, 52),
     "orange": (242, 142, 48),
     "yellow": (252, 212, 76),
@@ -40,7 +41,7 @@ class Sky:
     dark: bool = False
 
 
-SKIES: dict[str, Sky] = {
+SKIES: Mapping[str, Sky] = {
     sky.name: sky
     for sky in (
         Sky(

@@ -4,7 +4,7 @@ The compositions are loose enough for variety and tight enough for a very small 
 mixed scenes are in free.py.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from tools.demo_model import made_themes, wild_themes
@@ -22,8 +22,8 @@ class Theme:
     weight: int = 1
 
 
-ANY = {"day": 4, "sunset": 3, "dusk": 2, "night": 3, "dawn": 2, "pink": 1}
-LIGHT = {"day": 4, "sunset": 3, "dawn": 2, "pink": 1}
+ANY: Mapping[str, int] = {"day": 4, "sunset": 3, "dusk": 2, "night": 3, "dawn": 2, "pink": 1}
+LIGHT: Mapping[str, int] = {"day": 4, "sunset": 3, "dawn": 2, "pink": 1}
 THEMES: tuple[Theme, ...] = (
     Theme("sun over mountains", wild_themes.sun_over_mountains, LIGHT, weight=2),
     Theme("moon over snowy mountains", wild_themes.moon_over_snowy_mountains, {"night": 1}),

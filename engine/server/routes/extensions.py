@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 
 from aiohttp import web
 
@@ -10,7 +11,7 @@ from engine.server.answers import answer, refusal
 from engine.server.extensions import PAGE_POLICY, described, find_extensions, page_of
 from engine.server.services import SERVICES
 
-_PAGE_HEADERS = {
+_PAGE_HEADERS: Mapping[str, str] = {
     "Content-Security-Policy": PAGE_POLICY,
     "X-Frame-Options": "SAMEORIGIN",
     "Cache-Control": "no-cache",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import quote
 
@@ -20,7 +21,7 @@ from engine.wire.messages import Convert
 PLACES = ("output", "input", "temp")
 _ANNOTATED = re.compile(r"^(?P<name>.*?) ?\[(?P<place>output|input|temp)\]$")
 _LARGEST_PREVIEW = 4096
-_QUALITY = {"webp": 90, "jpeg": 90}
+_QUALITY: Mapping[str, int] = {"webp": 90, "jpeg": 90}
 
 
 async def get_view(request: web.Request) -> web.StreamResponse:

@@ -13,7 +13,6 @@ import pytest
 
 from engine.errors import StoreError
 from engine.settings import ROOT
-from engine.store.catalog import CatalogStore
 from engine.store.costs import CostRow, CostStore
 from engine.store.database import MIGRATIONS, Database
 from engine.store.history import History
@@ -134,19 +133,6 @@ def test_history_is_paged_oldest_first_and_trimmed(queue: Queue, database: Datab
 
     newest, second, left, after = asyncio.run(scenario())
     assert (newest, second, left, after) == (["d", "e"], ["b", "c"], ["c", "d", "e"], ["c", "e"])
-
-
-def test_catalogs_of_plugins_are_remembered(database: Database):
-    store = CatalogStore(database)
-
-    async def scenario():
-        await store.remember("pack", "1", {"A": {}})
-        await store.remember("pack", "2", {"B": {}})
-        await store.remember("gone", "1", {})
-        await store.forget("gone")
-        return await store.recall()
-
-    assert asyncio.run(scenario()) == {"pack": ("2", {"B": {}})}
 
 
 def test_work_that_raises_undoes_only_itself(database: Database, queue: Queue):
