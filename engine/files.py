@@ -5,6 +5,7 @@ Knows names and paths; never opens a picture or a weights file.
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import os
 import re
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from engine.errors import FilesError
+from engine.paths import BadNameError, inside, split_annotation
 from engine.settings import Settings
 
 MODEL_FOLDERS: Mapping[str, tuple[str, ...]] = {
@@ -43,7 +45,6 @@ ALIASES: Mapping[str, str] = {"clip": "text_encoders", "unet": "diffusion_models
 WEIGHTS_SUFFIXES = frozenset(
     {".safetensors", ".sft", ".ckpt", ".pt", ".pt2", ".pth", ".bin", ".pkl", ".gguf"}
 )
-_ANNOTATED = re.compile(r"^(?P<name>.*?)\s*\[(?P<place>input|output|temp)\]$")
 _ILLEGAL = re.compile(r'[<>:"|?*\x00-\x1f]')
 _DATE = re.compile(r"%date:([^%]*)%")
 _DATE_PARTS: Mapping[str, str] = {
@@ -119,10 +120,9 @@ class Files:
         Raises:
             FilesError: there is none, or the name leads out of the folder.
         """
-        for folder in self.folders(kind):
-            path = _inside(folder, name)
-            if path.is_file():
-                return path
+        found = self.locate(kind, name)
+        if found is not None:
+            return found
         known = self.list(kind)
         close = difflib.get_close_matches(name, known, n=3, cutoff=0.4)
         hint = f"; did you mean {', '.join(close)}?" if close else ""
@@ -131,15 +131,27 @@ class Files:
             f"Put it into {kind}/ or choose another."
         )
 
+    def locate(self, kind: str, name: str) -> Path | None:
+        """The file of that kind and name, or None; no folder is listed.
+
+        Raises:
+            FilesError: the name leads out of the folder.
+        """
+        for folder in self.folders(kind):
+            path = _inside(folder, name)
+            with contextlib.suppress(OSError):  # a name that is too long names no file
+                if path.is_file():
+                    return path
+        return None
+
     def find_annotated(self, name: str, *, place: str = "input") -> Path:
         """A file in the input folder, or where a suffix says: `x.png [output]`, `x.png [temp]`.
 
         Raises:
             FilesError: there is none, or the name leads out of the folder.
         """
-        if match := _ANNOTATED.match(name):
-            name, place = match["name"], match["place"]
-        return self.find(place, name)
+        name, chosen = split_annotation(name)
+        return self.find(chosen or place, name)
 
     def new_output(
         self, prefix: str, suffix: str, *, place: str = "output", width: int = 0, height: int = 0
@@ -223,14 +235,10 @@ def _walk(folder: Path) -> Iterator[Path]:
 
 
 def _inside(folder: Path, name: str) -> Path:
-    """`folder/name`, refused where it leads out of the folder by `..`, a root or a drive.
-
-    Links that the user put into the folder may lead out: whoever can make them owns the folder.
-    """
-    parts = PurePosixPath(name.replace("\\", "/"))
-    if "\0" in name or parts.is_absolute() or ".." in parts.parts or re.match(r"^[A-Za-z]:", name):
-        raise FilesError(f"{name!r} leads out of {folder.name}/; name a file inside it")
-    return folder.resolve() / parts
+    try:
+        return inside(folder.resolve(), name)
+    except BadNameError as error:
+        raise FilesError(f"{name!r} leads out of {folder.name}/; name a file inside it") from error
 
 
 def _highest(folder: Path, stem: str) -> int:

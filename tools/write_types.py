@@ -1,7 +1,7 @@
 """Writes web/src/api/types.ts: what the server says, as TypeScript, from the Python that says it.
 
 Run it with no arguments after a change to `engine/server/messages.py`, `engine/graph/schema.py` or
-`engine/server/forecast.py`; `--check` writes nothing and fails where the file is out of date.
+`engine/forecast/forecast.py`; `--check` writes nothing and fails where the file is out of date.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parent.parent
 TARGET = ROOT / "web" / "src" / "api" / "types.ts"
 HEADER = """/**
  * What the server says. Made by tools/write_types.py; change the Python instead:
- * engine/server/messages.py, engine/server/forecast.py and engine/graph/schema.py.
+ * engine/server/messages.py, engine/forecast/forecast.py and engine/graph/schema.py.
  */
 """
 _PLAIN: Mapping[Any, str] = {
@@ -88,8 +88,8 @@ def parts_of(kind: type[Any]) -> list[type[Any]]:
 
 def written() -> str:
     """The whole file."""
+    from engine.forecast.forecast import Plan  # noqa: PLC0415
     from engine.graph.schema import NodeSchema  # noqa: PLC0415 - the path is set by main()
-    from engine.server.forecast import Plan  # noqa: PLC0415
     from engine.server.messages import MESSAGES  # noqa: PLC0415
 
     kinds: list[type[Any]] = []

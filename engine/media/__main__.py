@@ -17,6 +17,7 @@ from PIL import Image
 from engine.errors import MediaError, WireError
 from engine.media.metadata import read_texts
 from engine.media.pictures import Limits, jpeg_bytes, png_bytes, read_frames, webp_bytes
+from engine.tensor_header import HeaderError, decode, read_text
 from engine.wire.channel import Channel, connect
 from engine.wire.messages import (
     Convert,
@@ -114,15 +115,14 @@ def header_metadata(path: Path) -> bytes:
     """
     try:
         with path.open("rb") as stream:
-            size = int.from_bytes(stream.read(8), "little")
-            if not 2 <= size <= MOST_HEADER:
-                raise MediaError(f"{path.name}: its header has {size:,} bytes; not read")
-            header = msgspec.json.decode(stream.read(size), type=dict[str, msgspec.Raw])
-    except (OSError, msgspec.MsgspecError, RecursionError) as error:
-        raise MediaError(f"{path.name}: its header cannot be read") from error
-    if "__metadata__" not in header:
+            header = decode(read_text(stream, path.stat().st_size, most=MOST_HEADER))
+    except OSError as error:
+        raise MediaError(f"{path.name}: its header cannot be read: {error.strerror}") from error
+    except HeaderError as error:
+        raise MediaError(f"{path.name}: {error}") from error
+    if not header.metadata:
         raise MediaError(f"{path.name}: says nothing about itself")
-    return bytes(header["__metadata__"])
+    return msgspec.json.encode(header.metadata)
 
 
 def _first(path: Path) -> Image.Image:

@@ -15,14 +15,15 @@ from pathlib import Path
 
 from aiohttp import web
 
+from engine.documents.journals import Journals
+from engine.documents.versions import Versions
 from engine.errors import CalotypeError, StoreError
 from engine.files import Files
+from engine.forecast.forecast import Forecast
 from engine.server.answers import MOST_BODY, RefusalError, answer
 from engine.server.catalog import NodeCatalog
-from engine.server.forecast import Forecast
 from engine.server.guard import Guard, Handler, add_headers
 from engine.server.hub import Hub
-from engine.server.journals import Journals
 from engine.server.listing import Listing
 from engine.server.logs import LogBook
 from engine.server.media_helper import MediaHelper
@@ -47,7 +48,6 @@ from engine.server.running import failed_outcome
 from engine.server.services import SERVICES, Services
 from engine.server.sweep import empty_temp, empty_trash, sweep
 from engine.server.tokens import Tokens
-from engine.server.versions import Versions
 from engine.server.workers import GRACE_SECONDS, Workers
 from engine.settings import Settings
 from engine.store.costs import CostStore
@@ -206,7 +206,7 @@ async def _services(
         # Nobody else writes yet; the stamps of files may lag the clock by a few milliseconds.
         sweeping = asyncio.create_task(asyncio.to_thread(sweep, settings, time.time() - 0.05))
         nodes = NodeCatalog(listing)
-        forecast = Forecast(nodes, files, CostStore(database))
+        forecast = Forecast(lambda: nodes.schemas, files, CostStore(database))
         await forecast.recall()
         workers = Workers(
             settings,

@@ -13,8 +13,8 @@ from typing import Any
 
 import msgspec
 
+from engine.atomic import write_atomically
 from engine.errors import FilesError
-from engine.server.atomic import write_atomically
 
 
 class Preferences:

@@ -6,16 +6,16 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
+from engine.documents.journals import Journals
+from engine.documents.versions import Versions
 from engine.files import Files
+from engine.forecast.forecast import Forecast
 from engine.server.catalog import NodeCatalog
-from engine.server.forecast import Forecast
 from engine.server.hub import Hub
-from engine.server.journals import Journals
 from engine.server.listing import Listing
 from engine.server.logs import LogBook
 from engine.server.media_helper import MediaHelper
 from engine.server.preferences import Preferences
-from engine.server.versions import Versions
 from engine.server.workers import Workers
 from engine.settings import Settings
 from engine.store.gallery import Gallery

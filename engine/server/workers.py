@@ -18,8 +18,8 @@ from typing import Any
 import msgspec
 
 from engine.errors import StoreError, WireError
+from engine.forecast.forecast import Forecast
 from engine.server import messages
-from engine.server.forecast import Forecast
 from engine.server.hub import Hub
 from engine.server.logs import LogBook
 from engine.server.running import RunningJob

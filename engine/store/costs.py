@@ -1,6 +1,6 @@
 """What work has cost: seconds and bytes of past runs, by class, weights and size.
 
-Knows rows; what is made of them is said in `engine/server/costs.py`.
+Knows rows; what is made of them is said in `engine/forecast/costs.py`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class CostRow:
     """The latest runs of one work.
 
     Attributes:
-        class_type, weights, pixels, steps: the work, as `engine.graph.work.Work` has it.
+        class_type, weights, pixels, steps: the work, as `engine.forecast.work.Work` has it.
         warm: whether the process had done such work before; if not, loading is part of the time.
         seconds: what the latest runs took, the newest last.
         memory: bytes at the highest, of the newest; 0 where nobody measured.

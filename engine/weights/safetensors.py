@@ -9,23 +9,21 @@ Format: https://github.com/huggingface/safetensors, section "Format". Knows no a
 
 from __future__ import annotations
 
-import json
 import mmap
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import BinaryIO, NoReturn
 
 import torch
 from torch import Tensor
 
 from engine.errors import WeightsError
+from engine.tensor_header import LENGTH_BYTES, HeaderError, decode, read_text
 from engine.weights.state_dict import Entry, StateDict, nothing_to_forget
 
-LENGTH_BYTES = 8
-HEADER_LIMIT = 100_000_000
 TENSOR_LIMIT = 100_000
 DIMENSION_LIMIT = 16
 SIZE_LIMIT = 2**63 - 1
@@ -78,10 +76,7 @@ def read(path: Path) -> StateDict:
     try:
         with path.open("rb") as file:
             size = path.stat().st_size
-            prefix = file.read(LENGTH_BYTES)
-            length = _header_length(path, prefix, size)
-            text = file.read(length)
-            header = parse_header(path, text, size)
+            header = parse_header(path, _header_text(path, file, size), size)
             if header.data == size:
                 return _without_data(path, header)
             mapping = mmap.mmap(file.fileno(), size, access=mmap.ACCESS_READ)
@@ -93,15 +88,15 @@ def read(path: Path) -> StateDict:
 def parse_header(path: Path, text: bytes, size: int) -> Header:
     """Check the header's JSON `text` against a file of `size` bytes."""
     data = LENGTH_BYTES + len(text)
-    document = _decode(path, text)
-    metadata = document.pop("__metadata__", {})
-    if not isinstance(metadata, dict) or not all(isinstance(v, str) for v in metadata.values()):
-        _refuse(path, "its __metadata__ is not an object of strings")
-    if len(document) > TENSOR_LIMIT:
-        _refuse(path, f"it names {len(document):,} tensors, expected at most {TENSOR_LIMIT:,}")
-    spans = {name: _span(path, name, described) for name, described in document.items()}
+    try:
+        found = decode(text)
+    except HeaderError as error:
+        _refuse(path, str(error))
+    if len(found.tensors) > TENSOR_LIMIT:
+        _refuse(path, f"it names {len(found.tensors):,} tensors, expected at most {TENSOR_LIMIT:,}")
+    spans = {name: _span(path, name, described) for name, described in found.tensors.items()}
     _check_layout(path, spans, size - data)
-    return Header(spans, metadata, data)
+    return Header(spans, found.metadata, data)
 
 
 def _refuse(path: Path, finding: str) -> NoReturn:
@@ -111,45 +106,11 @@ def _refuse(path: Path, finding: str) -> NoReturn:
     )
 
 
-def _header_length(path: Path, prefix: bytes, size: int) -> int:
-    if len(prefix) < LENGTH_BYTES:
-        _refuse(path, f"it has {size} bytes, expected at least {LENGTH_BYTES}")
-    length = int.from_bytes(prefix, "little")
-    if length > HEADER_LIMIT:
-        _refuse(path, f"its header claims {length:,} bytes, expected at most {HEADER_LIMIT:,}")
-    if LENGTH_BYTES + length > size:
-        _refuse(
-            path,
-            f"it is truncated: its header ends at byte {LENGTH_BYTES + length:,}, "
-            f"but the file has {size:,} bytes",
-        )
-    return length
-
-
-def _decode(path: Path, text: bytes) -> dict[str, Any]:
-    if not text.startswith(b"{"):
-        _refuse(path, f"its header begins with {text[:16]!r}, expected a JSON object")
+def _header_text(path: Path, file: BinaryIO, size: int) -> bytes:
     try:
-        document = json.loads(
-            text.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_constant
-        )
-        "".join(document).encode()  # half a surrogate pair cannot even be shown in a message
-    except RecursionError:
-        _refuse(path, "its header is nested too deeply")
-    except ValueError as error:
-        _refuse(path, f"its header is not valid JSON ({error})")
-    return document
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    document = dict(pairs)
-    if len(document) != len(pairs):
-        raise ValueError("a name appears twice")
-    return document
-
-
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON number")
+        return read_text(file, size)
+    except HeaderError as error:
+        _refuse(path, str(error))
 
 
 def _whole(value: object) -> bool:

@@ -8,6 +8,7 @@ import pytest
 
 from engine.errors import FilesError
 from engine.files import Files, file_identity
+from engine.paths import split_annotation
 from engine.settings import Settings
 
 
@@ -61,6 +62,36 @@ def test_a_suffix_chooses_the_folder(files: Files, settings: Settings):
     assert files.find_annotated("x.png [output]") == settings.output_directory / "x.png"
     with pytest.raises(FilesError):
         files.find_annotated("x.png")
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("x.png [output]", ("x.png", "output")),
+        ("x.png[temp]", ("x.png", "temp")),
+        ("sub/x y.png  [input]", ("sub/x y.png", "input")),
+        ("x [output].png", ("x [output].png", None)),
+        ("x.png [elsewhere]", ("x.png [elsewhere]", None)),
+        ("[output]", ("", "output")),
+        ("a\nb [temp]", ("a\nb", "temp")),
+        ("x.png [input] [output]", ("x.png [input]", "output")),
+    ],
+)
+def test_the_place_behind_a_name_is_read_by_one_reader(name, expected):
+    assert split_annotation(name) == expected
+
+
+def test_a_name_of_a_million_spaces_is_read_at_once():
+    name = "x" + " " * 1_000_000
+    assert split_annotation(name) == (name, None)
+    assert split_annotation(name + "[temp]") == ("x", "temp")
+    assert split_annotation(name + "x [temp") == (name + "x [temp", None)
+
+
+def test_a_name_that_is_too_long_names_no_file(files: Files):
+    assert files.locate("input", "x" * 5000) is None
+    with pytest.raises(FilesError, match="there is no file"):
+        files.find("input", "x" * 5000)
 
 
 def test_numbers_go_on_after_the_highest(files: Files, settings: Settings):

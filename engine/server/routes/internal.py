@@ -8,8 +8,8 @@ from pathlib import Path
 from aiohttp import web
 
 from engine.files import MODEL_FOLDERS
+from engine.paths import PLACES
 from engine.server.answers import answer, nothing, read_object, refusal
-from engine.server.routes.media import PLACES
 from engine.server.services import SERVICES
 
 

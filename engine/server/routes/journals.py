@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from aiohttp import web
 
+from engine.documents.journals import JournalRefusedError
 from engine.server.answers import RefusalError, answer, read_body, refusal
-from engine.server.journals import JournalRefusedError
 from engine.server.services import SERVICES
 
 MOST_LINES = 16 << 20
 _MOST_WINDOW = 100
 _LINES = "application/jsonl"
+_STATUS: Mapping[str, int] = {"invalid": 400, "conflict": 409, "too_long": 413}
 
 
 async def get_journals(request: web.Request) -> web.Response:
@@ -83,4 +86,4 @@ def _window(request: web.Request) -> str:
 
 def _refusal(refused: JournalRefusedError) -> RefusalError:
     body = {"error": str(refused), "last": refused.last, "window": refused.window}
-    return RefusalError(refused.status, body)
+    return RefusalError(_STATUS[refused.reason], body)

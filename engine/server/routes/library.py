@@ -10,7 +10,10 @@ from typing import Any
 
 from aiohttp import web
 
+from engine.atomic import write_atomically
+from engine.documents.versions import MOST_TEXT
 from engine.errors import FilesError
+from engine.paths import BadNameError, resolve
 from engine.server.answers import (
     MOST_BODY,
     answer,
@@ -21,11 +24,8 @@ from engine.server.answers import (
     read_object,
     refusal,
 )
-from engine.server.atomic import write_atomically
-from engine.server.paths import BadNameError, resolve
 from engine.server.routes.media import as_it_is
 from engine.server.services import SERVICES, Services
-from engine.server.versions import MOST_TEXT
 
 WORKFLOWS = "workflows"
 _OTHERS = "userdata"

@@ -11,15 +11,13 @@ from urllib.parse import quote
 from aiohttp import web
 
 from engine.errors import MediaError
+from engine.paths import PLACES, BadNameError, file_name, resolve, split_annotation
 from engine.server.answers import RefusalError, refusal, whole_number
 from engine.server.content import UNKNOWN, type_of_file
 from engine.server.guard import FILE_POLICY
-from engine.server.paths import BadNameError, file_name, resolve
 from engine.server.services import SERVICES, Services
 from engine.wire.messages import Convert
 
-PLACES = ("output", "input", "temp")
-_ANNOTATED = re.compile(r"^(?P<name>.*?) ?\[(?P<place>output|input|temp)\]$")
 _LARGEST_PREVIEW = 4096
 _QUALITY: Mapping[str, int] = {"webp": 90, "jpeg": 90}
 
@@ -64,9 +62,8 @@ def find(services: Services, name: str, place: str, subfolder: str) -> Path:
     Raises:
         RefusalError: 400, the name is none; 403, the subfolder leads out; 404, there is no file.
     """
-    if match := _ANNOTATED.match(name):
-        name, place = match["name"], match["place"]
-    folder = place_folder(services, place)
+    name, chosen = split_annotation(name)
+    folder = place_folder(services, chosen or place)
     try:
         resolve(Path(), name)
     except BadNameError as error:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from aiohttp import web
 
+from engine.paths import BadNameError, resolve
 from engine.server.answers import refusal
-from engine.server.paths import BadNameError, resolve
 from engine.settings import ROOT
 
 DIST = web.AppKey("dist", Path)

@@ -16,10 +16,10 @@ from typing import Any
 import msgspec
 from aiohttp import BodyPartReader, web
 
+from engine.atomic import settle
 from engine.errors import MediaError
+from engine.paths import BadNameError, file_name, resolve
 from engine.server.answers import MOST_BODY, answer, is_true, refusal, too_large
-from engine.server.atomic import settle
-from engine.server.paths import BadNameError, file_name, resolve
 from engine.server.routes.media import find, place_folder
 from engine.server.services import SERVICES, Services
 from engine.wire.messages import PutMask

@@ -5,10 +5,10 @@ from __future__ import annotations
 import msgspec
 from aiohttp import web
 
+from engine.documents.versions import MOST_TEXT
 from engine.server.answers import answer, read_body, refusal
 from engine.server.content import UNKNOWN
 from engine.server.services import SERVICES
-from engine.server.versions import MOST_TEXT
 
 _MOST_NAME = 1000
 _MOST_NAMES = 10

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.server.journals import JournalRefusedError, Journals
+from engine.documents.journals import JournalRefusedError, Journals
 
 NAME = "11111111-2222-4333-8444-555555555555"
 WINDOW = "one"
@@ -46,7 +46,7 @@ def test_a_gap_is_refused_and_says_what_is_there(journals):
     run(journals.replace(NAME, WINDOW, line(1, window=WINDOW)))
     with pytest.raises(JournalRefusedError) as refused:
         run(journals.append(NAME, WINDOW, line(3)))
-    assert (refused.value.status, refused.value.last) == (409, 1)
+    assert (refused.value.reason, refused.value.last) == ("conflict", 1)
 
 
 def test_another_window_takes_over_only_with_the_newest_line(journals):
@@ -68,7 +68,7 @@ def test_a_window_takes_over_only_from_whom_it_knows(journals):
     assert run(journals.replace(NAME, "two", line(2, window="two"), owner=WINDOW)) == 2
     with pytest.raises(JournalRefusedError) as refused:
         run(journals.replace(NAME, WINDOW, line(9, window=WINDOW), owner=WINDOW))
-    assert (refused.value.status, refused.value.window) == (409, "two")
+    assert (refused.value.reason, refused.value.window) == ("conflict", "two")
 
 
 @given(cut=st.integers(0, 200), lines=st.integers(1, 6))

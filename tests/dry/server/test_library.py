@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from engine.server.paths import BadNameError, resolve
+from engine.paths import BadNameError, resolve
 
 
 def test_a_workflow_is_saved_listed_moved_and_deleted(serving, settings):

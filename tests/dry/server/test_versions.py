@@ -6,7 +6,7 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.server.versions import MOST_VERSIONS, Versions, thin
+from engine.documents.versions import MOST_VERSIONS, Versions, thin
 
 HOUR = 3_600_000
 

@@ -1,6 +1,6 @@
 /**
  * What the server says. Made by tools/write_types.py; change the Python instead:
- * engine/server/messages.py, engine/server/forecast.py and engine/graph/schema.py.
+ * engine/server/messages.py, engine/forecast/forecast.py and engine/graph/schema.py.
  */
 
 /** How many prompts wait or run. */

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import msgspec
 
+from engine.atomic import write_atomically
 from engine.errors import FilesError
-from engine.server.atomic import write_atomically
 
 MOST_VERSIONS = 100
 MOST_TEXT = 16 << 20

@@ -2,11 +2,11 @@
 
 import pytest
 
-from engine.graph.foresight import foresee, keys_of
+from engine.forecast.node_states import foresee, keys_of
+from engine.forecast.work import works
 from engine.graph.order import order
 from engine.graph.prompt import parse
 from engine.graph.schema import InputSchema, NodeSchema
-from engine.graph.work import works
 
 CATALOG = {
     "Load": NodeSchema("Load", "", "", (InputSchema("ckpt_name", "COMBO", folder="checkpoints"),)),

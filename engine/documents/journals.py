@@ -14,33 +14,35 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
+from engine.atomic import write_atomically
 from engine.errors import CalotypeError, FilesError
-from engine.server.atomic import write_atomically
 
 MOST_JOURNAL = 256 << 20
 MOST_CLOSED = 100
 """So many closed documents can be taken up again; older ones are let go."""
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _SUFFIX = ".jsonl"
+Reason = Literal["invalid", "conflict", "too_long"]
 
 
 class JournalRefusedError(CalotypeError):
     """Lines that do not follow the ones that are there, or come from a window that has lost it.
 
     Attributes:
-        status: the HTTP status that says so.
+        reason: `invalid` for what is no journal, `conflict` for lines that do not follow or are
+            another window's, `too_long` for a journal that must be sent anew.
         last: the number of the last line on disk.
         window: whose document it is; None where nobody's.
     """
 
     def __init__(
-        self, message: str, *, status: int = 409, last: int = 0, window: str | None = None
+        self, message: str, *, reason: Reason = "conflict", last: int = 0, window: str | None = None
     ) -> None:
-        self.status = status
+        self.reason: Reason = reason
         self.last = last
         self.window = window
         super().__init__(message)
@@ -159,7 +161,7 @@ class Journals:
         path, lines = self._path(name), _lines(body)
         found = _scan(lines_of(body))
         if found.window != window:
-            raise JournalRefusedError("a whole journal says whose it is", status=400)
+            raise JournalRefusedError("a whole journal says whose it is", reason="invalid")
         async with self._alone(name):
             state = await asyncio.to_thread(self._state, name, path)
             if lines[-1][0] < state.last:
@@ -182,7 +184,7 @@ class Journals:
 
     def _path(self, name: str) -> Path:
         if _ID.fullmatch(name) is None:
-            raise JournalRefusedError("this is not the id of a document", status=400)
+            raise JournalRefusedError("this is not the id of a document", reason="invalid")
         return self._folder / f"{name}{_SUFFIX}"
 
     def _state(self, name: str, path: Path) -> _State:
@@ -196,7 +198,7 @@ class Journals:
 
     def _append(self, name: str, path: Path, state: _State, content: bytes) -> None:
         if state.size + len(content) > MOST_JOURNAL:
-            raise _refused("the journal is too long; send it anew", state, status=413)
+            raise _refused("the journal is too long; send it anew", state, reason="too_long")
         try:
             with path.open("r+b") as stream:
                 stream.truncate(state.size)
@@ -287,10 +289,10 @@ def _lines(body: bytes) -> Sequence[tuple[int, bytes]]:
     for line, ended in lines_of(body):
         decoded = _decoded(line) if ended else None
         if decoded is None or (found and decoded[0] != found[-1][0] + 1):
-            raise JournalRefusedError("a journal is JSON lines with their numbers", status=400)
+            raise JournalRefusedError("a journal is numbered JSON lines", reason="invalid")
         found.append((decoded[0], line))
     if not found:
-        raise JournalRefusedError("there are no lines", status=400)
+        raise JournalRefusedError("there are no lines", reason="invalid")
     return found
 
 
@@ -299,8 +301,8 @@ def _check_window(state: _State, window: str) -> None:
         raise _refused("another window has this document", state)
 
 
-def _refused(message: str, state: _State, *, status: int = 409) -> JournalRefusedError:
-    return JournalRefusedError(message, status=status, last=state.last, window=state.window)
+def _refused(message: str, state: _State, *, reason: Reason = "conflict") -> JournalRefusedError:
+    return JournalRefusedError(message, reason=reason, last=state.last, window=state.window)
 
 
 def _start_of(path: Path, size: int) -> bytes:

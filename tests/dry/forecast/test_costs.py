@@ -2,8 +2,8 @@
 
 import pytest
 
-from engine.graph.work import Work
-from engine.server.costs import Cost, Costs
+from engine.forecast.costs import Cost, Costs
+from engine.forecast.work import Work
 from engine.store.costs import CostRow
 
 SMALL = Work("KSampler", "sd15", 64 * 64, 10)

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from statistics import median_low
 
-from engine.graph.work import Work
+from engine.forecast.work import Work
 from engine.store.costs import CostRow
 
 LATEST = 5

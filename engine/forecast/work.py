@@ -1,7 +1,7 @@
 """How large the work of a node is: the weights it meets, the pixels it handles, the steps it takes.
 
 Read from a prompt's literals and links alone, to compare one run with another. Knows classes by
-their schemas only, and nothing of time and memory: that is `engine/server/costs.py`.
+their schemas only, and nothing of time and memory: that is `engine/forecast/costs.py`.
 """
 
 from __future__ import annotations

@@ -8,31 +8,29 @@ any thread. Knows no HTTP and no processes.
 from __future__ import annotations
 
 import asyncio
-import re
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
 
-from engine.errors import CalotypeError
+from engine.errors import CalotypeError, FilesError
 from engine.files import Files
-from engine.graph.foresight import foresee, keys_of
+from engine.forecast.costs import Costs
+from engine.forecast.node_states import foresee, keys_of
+from engine.forecast.work import Work, works
 from engine.graph.order import order
 from engine.graph.prompt import Prompt, parse
+from engine.graph.schema import Catalog
 from engine.graph.signature import Signature
-from engine.graph.work import Work, works
-from engine.server.catalog import NodeCatalog
-from engine.server.costs import Costs
+from engine.paths import split_annotation
 from engine.store.costs import CostRow, CostStore
 from engine.store.queue import Entry
 from engine.wire.messages import AnyEvent, Finished, Held, Signed
 
 MOST_KEYS = 50_000
-_ANNOTATED = re.compile(r"(?P<name>.+) \[(?P<place>input|output|temp)\]")
 
 
 class NodePlan(msgspec.Struct, frozen=True):
@@ -61,12 +59,12 @@ class Forecast:
     """Foresees runs. Told by whoever hears the worker.
 
     Args:
-        catalog: of the nodes.
+        catalog: gives the nodes as they are now.
         files: the user's folders.
         store: where costs are kept.
     """
 
-    def __init__(self, catalog: NodeCatalog, files: Files, store: CostStore) -> None:
+    def __init__(self, catalog: Callable[[], Catalog], files: Files, store: CostStore) -> None:
         self._catalog = catalog
         self._files = files
         self._store = store
@@ -122,7 +120,7 @@ class Forecast:
         """What a run of a valid prompt for these outputs would do."""
         if not wanted:
             return NO_PLAN
-        catalog = self._catalog.schemas
+        catalog = self._catalog()
         ordered = order(prompt, wanted)
         keys = keys_of(prompt, catalog, ordered, self._stamp)
         with self._lock:
@@ -156,7 +154,7 @@ class Forecast:
         )
 
     def _study(self, entry: Entry) -> tuple[dict[str, Work], dict[str, Signature]]:
-        prompt, catalog = parse(entry.prompt), self._catalog.schemas
+        prompt, catalog = parse(entry.prompt), self._catalog()
         ordered = order(prompt, entry.wanted)
         return works(prompt, catalog, ordered), keys_of(prompt, catalog, ordered, self._stamp)
 
@@ -172,13 +170,10 @@ class Forecast:
 
     def _stamp(self, kind: str, name: str) -> object:
         """The state of a file, found without a look into whole folders: it is asked for often."""
-        found = _ANNOTATED.fullmatch(name)
-        if found is not None:
-            name, kind = found["name"], found["place"]
-        if ".." in Path(name).parts:
-            return None
-        for folder in self._files.folders(kind):
-            with suppress(OSError, ValueError):
-                state = (folder / name).stat()
-                return (str(folder), state.st_mtime_ns, state.st_size)
+        name, place = split_annotation(name)
+        with suppress(OSError, ValueError, FilesError):
+            path = self._files.locate(place or kind, name)
+            if path is not None:
+                state = path.stat()
+                return (str(path), state.st_mtime_ns, state.st_size)
         return None
