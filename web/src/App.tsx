@@ -6,6 +6,7 @@ import { Boundary } from "./panels/Boundary";
 import { Screen, Sheets } from "./Screen";
 import { addCommands } from "./state/commands";
 import { FIRST } from "./state/commands/first";
+import { guardComposition } from "./state/composing";
 import { addPluginCommands, useExtensions } from "./state/extensions";
 import { fieldServices } from "./state/fields/fieldServices";
 import { hearDrops } from "./state/files/dropping";
@@ -135,7 +136,13 @@ export function App() {
   }, [language]);
 
   useEffect(() => {
-    const endings = [bringCommands(), bringExtensions(), hearKeys(), hearDrops()];
+    const endings = [
+      guardComposition(),
+      bringCommands(),
+      bringExtensions(),
+      hearKeys(),
+      hearDrops(),
+    ];
     return () => {
       for (const end of endings) end();
     };

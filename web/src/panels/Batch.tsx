@@ -13,6 +13,7 @@ import { expectedOf } from "../state/runs/queue";
 import { useRuns } from "../state/runs/runs";
 import { activeTab, schemaOf, titleOf } from "../state/studio";
 import { tellError, useView, wordsOf } from "../state/view";
+import { plainDigits } from "../words/digits";
 import { t } from "../words/words";
 import { Dialog } from "./Dialog";
 import "./batch.css";
@@ -74,18 +75,24 @@ function isSeed({ input }: Widget): boolean {
   return SEEDS.includes(input.name);
 }
 
+/** What a seed field holds may be a fraction, infinite or no number. */
+function wholePart(value: unknown): number {
+  const number = Number(value ?? 0);
+  return Number.isFinite(number) ? Math.trunc(number) : 0;
+}
+
 function valuesOf(row: Row, widget: Widget | undefined): Values {
   if (widget === undefined) return { wrong: t("Choose what varies.") };
   const { input, node } = widget;
   try {
     if (isSeed(widget) && row.typed.trim() === "") {
       const now = node.values[input.name];
-      const first = typeof now === "bigint" ? now : BigInt(Math.trunc(Number(now ?? 0)) || 0);
+      const first = typeof now === "bigint" ? now : BigInt(wholePart(now));
       return { values: seedsFrom(row.count, row.order, first, randomBits).map(plain) };
     }
     const kinds = { INT: "whole", FLOAT: "number", BOOLEAN: "yes" } as const;
     const kind = input.type in kinds ? kinds[input.type as keyof typeof kinds] : "text";
-    const values = readValues(row.typed, kind);
+    const values = readValues(kind === "text" ? row.typed : plainDigits(row.typed), kind);
     const unknown =
       input.choices === null ? undefined : values.find((each) => !input.choices?.includes(each));
     if (unknown !== undefined) {

@@ -2,6 +2,7 @@
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { type KeyboardEvent, type MouseEvent, useEffect, useMemo, useRef, useState } from "react";
 import type { ListedJob } from "../api/results";
+import { keyOf } from "../state/keymap";
 import {
   changeFilter,
   choose,
@@ -197,7 +198,7 @@ function keyed(event: KeyboardEvent, { at, columns, count, go }: Keyed): boolean
   else if (event.key === " ") {
     const job = jobs[at];
     if (job !== undefined) toggleChosen(job.id, at);
-  } else if (event.key === "a" && (event.ctrlKey || event.metaKey)) {
+  } else if (keyOf(event.nativeEvent) === "Ctrl+A") {
     chooseRange(0, count - 1).catch(tellError);
   } else if (event.key === "Delete") {
     useHistory.setState({ asking: chosenJobs().map((job) => job.id) });

@@ -9,7 +9,10 @@ import { letTabAdd, tabAdds } from "./editing/walking";
 import { PRESETS } from "./presets";
 import { setting } from "./settings";
 
-type Pressed = Pick<KeyboardEvent, "key" | "code" | "ctrlKey" | "metaKey" | "altKey" | "shiftKey">;
+type Pressed = Pick<
+  KeyboardEvent,
+  "key" | "code" | "ctrlKey" | "metaKey" | "altKey" | "shiftKey"
+> & { getModifierState?: (key: string) => boolean };
 
 const SHOWS: ReadonlySet<string> = new Set(["View", "Help"]);
 const MODIFIERS: ReadonlySet<string> = new Set(["Control", "Shift", "Alt", "Meta", "AltGraph"]);
@@ -21,15 +24,18 @@ const SILENT = /^((Ctrl|Alt)\+.+|(Shift\+)?F\d+|Escape)$/;
 /** Keys that buttons, tabs and lists understand themselves. */
 const NATIVE = /^(Shift\+)?(Enter|Space|Tab|Home|End|PageUp|PageDown|Arrow\w+|Delete|Backspace)$/;
 
-/** "Ctrl+Shift+E": Ctrl, Alt, Shift in this order; ⌘ counts as Ctrl. Null for a modifier alone. */
+/**
+ * "Ctrl+Shift+E": Ctrl, Alt, Shift in this order; ⌘ counts as Ctrl. Null for a modifier alone, and
+ * for a letter or digit that was written with AltGr. A sign written with it is that sign alone.
+ */
 export function keyOf(event: Pressed): string | null {
   if (MODIFIERS.has(event.key)) return null;
-  // With Alt, some keyboards write another letter: the key's place says which one is meant.
-  const placed = /^(?:Key|Digit)(\w)$/.exec(event.code)?.[1];
-  const typed = event.altKey && placed !== undefined ? placed : (NAMED[event.key] ?? event.key);
+  const written = writtenWithAltGr(event);
+  const typed = written ? event.key : keyTyped(event);
   const key = typed.length === 1 ? typed.toUpperCase() : typed;
   // Where Shift only serves to type the sign, it is no part of the key.
   const isSign = key.length === 1 && !/[\p{L}\p{N}]/u.test(key);
+  if (written) return isSign ? key : null;
   return [
     event.ctrlKey || event.metaKey ? "Ctrl" : null,
     event.altKey ? "Alt" : null,
@@ -38,6 +44,39 @@ export function keyOf(event: Pressed): string | null {
   ]
     .filter((each) => each !== null)
     .join("+");
+}
+
+/**
+ * The key by what it writes. By its place on the keyboard where Alt makes it write something else,
+ * and where the keyboard has letters of another script: the keys are named in Latin letters.
+ */
+function keyTyped({ key, code, altKey }: Pressed): string {
+  const placed = placeOf(code);
+  const isPlain = /^[\da-z]$/i.test(key);
+  const isForeign = /^\p{L}$/u.test(key) && !/^\p{Script=Latin}$/u.test(key);
+  if (placed !== undefined && !isPlain && (altKey || isForeign)) return placed;
+  return NAMED[key] ?? key;
+}
+
+function placeOf(code: string): string | undefined {
+  return /^(?:Key|Digit)(\w)$/.exec(code)?.[1];
+}
+
+/**
+ * Whether a sign was written with AltGr, as @ and € are on many keyboards. Windows reports AltGr as
+ * Ctrl and Alt together. On a Mac, Option is Alt: there it makes a shortcut.
+ */
+function writtenWithAltGr(event: Pressed): boolean {
+  const { key, code, ctrlKey, altKey, metaKey, shiftKey } = event;
+  if (key.length !== 1 || isMac()) return false;
+  if (event.getModifierState?.("AltGraph") === true) return true;
+  const writesOther = /^([^\p{L}\p{N}]|[\p{Script=Latin}µ])$/u.test(key) && !/^[a-z]$/i.test(key);
+  const both = ctrlKey && altKey && !metaKey && !shiftKey;
+  return both && writesOther && placeOf(code) !== undefined;
+}
+
+function isMac(): boolean {
+  return /^(Mac|iP)/.test(globalThis.navigator?.platform ?? "");
 }
 
 /** The keys of a command: the user's own, else the preset's, else those it came with. */
@@ -103,7 +142,7 @@ export function keyFor(id: string): string | undefined {
 /** Hears keys from now on. Returns what ends it. */
 export function hearKeys(): () => void {
   const hear = (event: KeyboardEvent) => {
-    if (event.defaultPrevented || event.isComposing) return;
+    if (event.defaultPrevented) return;
     const key = keyOf(event);
     if (key === null) return;
     const command = commandFor(key, useCommands.getState().all);

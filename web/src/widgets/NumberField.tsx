@@ -11,6 +11,7 @@ import {
   useRef,
   useState,
 } from "react";
+import { plainDigits } from "../words/digits";
 import { t } from "../words/words";
 import { Knob } from "./Knob";
 import {
@@ -156,7 +157,7 @@ function Resting(props: RestingProps) {
       if (!acts.giveUp()) return;
     } else if (next !== null) onChange(next);
     else if (event.key === "Enter" && !isCommand(event)) onType(shownNumber(value, range));
-    else if (/^[-\d.(]$/.test(event.key) && !event.ctrlKey && !event.metaKey)
+    else if (/^[-\d.(]$/.test(plainDigits(event.key)) && !event.ctrlKey && !event.metaKey)
       onType(event.key, true);
     else return;
     event.preventDefault();

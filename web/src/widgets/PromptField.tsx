@@ -213,11 +213,14 @@ function useCompletions(
   const services = useFieldServices();
   const [{ typed, found }, setCompleting] = useState(NOT_COMPLETING);
   const [at, setAt] = useState(0);
+  /** Arrows went through the list: until then, Enter is a new line, as in any text. */
+  const [walked, setWalked] = useState(false);
   /** The text that nothing more is offered for. */
   const [dismissed, setDismissed] = useState<string | null>(null);
   useEffect(() => {
     let stale = false;
     setAt(0);
+    setWalked(false);
     const look = async () => {
       const before = caret === null ? [] : wordsBefore(text, caret);
       const place = node === undefined ? null : { node, input };
@@ -243,9 +246,11 @@ function useCompletions(
   const key = (event: KeyboardEvent, choose: (found: Completion, from: number) => void) => {
     const chosen = shown[at];
     if (chosen === undefined || before === null || event.ctrlKey || event.metaKey) return false;
-    if (event.key === "ArrowDown") setAt((at + 1) % shown.length);
-    else if (event.key === "ArrowUp") setAt((at + shown.length - 1) % shown.length);
-    else if (event.key === "Tab" || event.key === "Enter") choose(chosen, before.from);
+    const step = { ArrowDown: 1, ArrowUp: shown.length - 1 }[event.key];
+    if (step !== undefined) {
+      setAt((at + step) % shown.length);
+      setWalked(true);
+    } else if (takes(event, walked)) choose(chosen, before.from);
     else if (event.key === "Escape") setDismissed(text);
     else return false;
     event.preventDefault();
@@ -253,6 +258,10 @@ function useCompletions(
     return true;
   };
   return { found: shown, at, from: before?.from ?? null, key, dismiss: setDismissed };
+}
+
+function takes({ key, shiftKey }: KeyboardEvent, walked: boolean): boolean {
+  return !shiftKey && (key === "Tab" || (key === "Enter" && walked));
 }
 
 interface CompletionsProps {

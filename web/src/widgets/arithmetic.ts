@@ -2,14 +2,18 @@
  * Sums that are typed into number fields: `512*2`, `(1024-64)/8`, `2^10`; one that begins with
  * `*`, `/`, `+=` or `-=` goes on from the value that is there. Whole sums are exact at any size.
  */
+import { plainNumbers } from "../words/digits";
 
 type Amount = number | bigint;
 
 const TOKEN = /\s*(\d+\.?\d*(?:e[+-]?\d+)?|\.\d+|\*\*|[-+*/%^()])/giy;
 
-/** The result; null for what is no sum, and for one that has none (`1/0`). */
-export function worked(typed: string, current: Amount): Amount | null {
-  const text = typed.trim().replace(/(\d),(\d)/g, "$1.$2");
+/**
+ * The result; null for what is no sum, and for one that has none (`1/0`). `isWhole` says that only
+ * whole numbers count where it is typed, which decides what `1.000` means in some languages.
+ */
+export function worked(typed: string, current: Amount, isWhole = false): Amount | null {
+  const text = plainNumbers(typed.trim(), isWhole);
   const tokens = tokensOf(goingOn(text, current));
   if (tokens === null || tokens.length === 0) return null;
   const exact = tokens.every((each) => /^(\d+|[-+*()])$/.test(each));

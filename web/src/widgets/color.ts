@@ -9,13 +9,15 @@ export function hexOf(value: unknown): string | null {
     return `#${value.toString(16).padStart(6, "0")}`;
   }
   if (typeof value !== "string") return null;
-  const short = SHORT.exec(value.trim());
+  // Input methods write full-width letters and digits.
+  const text = value.trim().normalize("NFKC");
+  const short = SHORT.exec(text);
   if (short !== null)
     return `#${short
       .slice(1)
       .map((each) => each + each)
       .join("")}`.toLowerCase();
-  const long = LONG.exec(value.trim());
+  const long = LONG.exec(text);
   return long === null ? null : `#${long[1] ?? ""}`.toLowerCase();
 }
 

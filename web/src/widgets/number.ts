@@ -28,13 +28,19 @@ function clamped(value: Whole, { min, max, whole }: Range): Whole {
 export function stepped(value: Whole, count: number, range: Range, pace: Pace = "normal"): Whole {
   if (range.whole) {
     const step = pace === "fine" ? 1 : Math.max(1, Math.round(range.step));
-    const by = BigInt(count * (pace === "coarse" ? COARSE : 1)) * BigInt(step);
-    return plainOf(clamped(BigInt(value) + by, range));
+    const by = BigInt(Math.round(count * (pace === "coarse" ? COARSE : 1))) * BigInt(step);
+    return plainOf(clamped(wholeOf(value) + by, range));
   }
   const step = range.step * (pace === "fine" ? 1 / COARSE : pace === "coarse" ? COARSE : 1);
   const moved = Number(value) + count * step;
   const digits = digitsOf(range.step) + (pace === "fine" ? 1 : 0);
   return clamped(rounded(Number(moved.toFixed(digits)), range), range);
+}
+
+/** A value from a file may be broken, infinite or no number at all: steps go on from near it. */
+function wholeOf(value: Whole): bigint {
+  if (typeof value === "bigint") return value;
+  return BigInt(Number.isFinite(value) ? Math.round(value) : 0);
 }
 
 /** The value at a share of the whole range, on a step. */
@@ -63,7 +69,7 @@ export function typedNumber(text: string, range: Range, current: Whole = 0): Who
 }
 
 function amountOf(text: string, range: Range, current: Whole): Whole | null {
-  const value = worked(text, current);
+  const value = worked(text, current, range.whole);
   if (value === null || typeof value === "number") return value;
   return range.whole ? plainOf(value) : Number(value);
 }

@@ -21,6 +21,7 @@ function pressed(key: string, held: string[] = [], code = "") {
     metaKey: held.includes("Meta"),
     altKey: held.includes("Alt"),
     shiftKey: held.includes("Shift"),
+    getModifierState: (name: string) => held.includes(name),
   };
 }
 
@@ -35,6 +36,20 @@ test.each([
   [pressed("ArrowLeft", ["Ctrl"]), "Ctrl+ArrowLeft"],
   [pressed("A", ["Shift"]), "Shift+A"],
   [pressed("Shift", ["Shift"]), null],
+  // AltGr, as Windows reports it: Ctrl and Alt together, or by its own name.
+  [pressed("ą", ["Ctrl", "Alt"], "KeyA"), null],
+  [pressed("µ", ["Ctrl", "Alt"], "KeyM"), null],
+  [pressed("€", ["Ctrl", "Alt"], "KeyE"), "€"],
+  [pressed("@", ["AltGraph"], "KeyQ"), "@"],
+  [pressed("[", ["Ctrl", "Alt", "AltGraph"], "Digit8"), "["],
+  [pressed("b", ["Ctrl", "Alt", "AltGraph"], "KeyB"), null],
+  [pressed("²", ["AltGraph"], "Digit2"), null],
+  [pressed("Enter", ["Ctrl", "Alt", "AltGraph"]), "Ctrl+Alt+Enter"],
+  // Ctrl and Alt themselves, on keyboards of any kind.
+  [pressed("b", ["Ctrl", "Alt"], "KeyB"), "Ctrl+Alt+B"],
+  [pressed("a", ["Ctrl", "Alt"], "KeyQ"), "Ctrl+Alt+A"],
+  [pressed("и", ["Ctrl", "Alt"], "KeyB"), "Ctrl+Alt+B"],
+  [pressed("я", ["Ctrl"], "KeyZ"), "Ctrl+Z"],
 ])("%o is the key %s", (event, key) => {
   expect(keyOf(event)).toBe(key);
 });

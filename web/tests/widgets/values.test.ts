@@ -1,5 +1,5 @@
 /** Sums, numbers, seeds, weights, curves and marks, as fields read and write them. */
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { worked } from "../../src/widgets/arithmetic";
 import { marksIn, movedBy, sizedBy, spanned, withMarks } from "../../src/widgets/boxes";
 import { foldersOf, nearest, rowsOf } from "../../src/widgets/choices";
@@ -9,6 +9,7 @@ import { kindOf } from "../../src/widgets/kinds";
 import { marksOf, piecesOf, wordsBefore } from "../../src/widgets/marks";
 import { limitOf, stepped, typedNumber, valueAt } from "../../src/widgets/number";
 import { reweighted } from "../../src/widgets/weights";
+import { speak } from "../../src/words/words";
 
 describe("sums", () => {
   test.each([
@@ -32,6 +33,48 @@ describe("sums", () => {
     expect(worked(typed, 0)).toBeNull();
   });
 
+  test.each([
+    ["1,000", 1000],
+    ["1,000,000", 1_000_000],
+    ["1 000", 1000],
+    ["1\u202f000", 1000],
+    ["1'000", 1000],
+    ["1_000", 1000],
+    ["1,000.5", 1000.5],
+    ["1.000,5", 1000.5],
+    ["1.000.000", 1_000_000],
+    ["2*1,024", 2048],
+    ["0,125", 0.125],
+    ["1,25", 1.25],
+    ["1.000", 1],
+    ["\uff11\uff12\uff13", 123],
+    ["\uff11\uff0e\uff15", 1.5],
+    ["\uff08\uff11\uff0b\uff12\uff09\uff0a\uff13", 9],
+    ["\u2212\uff15", -5],
+    ["512 \u00d7 2", 1024],
+    ["1\u30020", 1],
+    ["\u0663\u0665", 35],
+    ["\u0967\u0968", 12],
+  ])("%s is %s, however it is written", (typed, expected) => {
+    expect(Number(worked(typed, 0, true))).toBe(expected);
+  });
+
+  test.each(["1,00,0", "1,000.5,5", "1.5.3", "1,,5", "1 00"])("%s is none", (typed) => {
+    expect(worked(typed, 0)).toBeNull();
+  });
+
+  test("mean in German what they mean there", async () => {
+    vi.stubGlobal("document", { documentElement: {} });
+    await speak("de");
+    expect(worked("1.000", 0, true)).toBe(1000n);
+    expect(worked("1.5", 0)).toBe(1.5);
+    expect(worked("1,125", 0)).toBe(1.125);
+    expect(worked("1.250,5", 0)).toBe(1250.5);
+    await speak("en");
+    expect(worked("1,125", 0)).toBe(1125n);
+    vi.unstubAllGlobals();
+  });
+
   test("go on from what is there", () => {
     expect(worked("*2", 512)).toBe(1024n);
     expect(worked("/2", 512)).toBe(256);
@@ -50,6 +93,14 @@ describe("numbers", () => {
     expect(stepped(16, 1, whole, "coarse")).toBe(96);
     expect(stepped(0.5, 1, float, "coarse")).toBe(1);
     expect(stepped(0.5, 1, { ...float, round: 0 }, "fine")).toBe(0.505);
+  });
+
+  test("go on from near a value that a file broke", () => {
+    const step = { ...whole, step: 1 };
+    expect(stepped(20.5, 1, step)).toBe(22);
+    expect(stepped(Number.POSITIVE_INFINITY, 1, step)).toBe(1);
+    expect(stepped(Number.NaN, -1, { ...step, min: -5 })).toBe(-1);
+    expect(stepped(16, 0.4, step)).toBe(16);
   });
 
   test("say which limit they do not keep to", () => {

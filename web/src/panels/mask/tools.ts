@@ -37,7 +37,8 @@ export function hear(
   const step = onPicture ? steps[event.key] : undefined;
   const letter = event.key.toLowerCase();
   const tool = TOOLS.find(([, , , key]) => key.toLowerCase() === letter);
-  const isCommand = event.ctrlKey || event.metaKey;
+  // Ctrl with Alt is AltGr, which writes signs.
+  const isCommand = (event.ctrlKey || event.metaKey) && !event.altKey;
   if (isCommand && letter === "z") event.shiftKey ? stage.redo() : stage.undo();
   else if (isCommand && letter === "y") stage.redo();
   else if (isCommand) return;

@@ -163,6 +163,7 @@ export function rolled(
   if (typeof value === "number" && !Number.isInteger(value)) return null;
   const least = wholeOf(min, 0n);
   const most = wholeOf(max, (1n << 64n) - 1n);
+  if (most < least) return null;
   const now = BigInt(value);
   if (control === "randomize") return plain(least + (random() % (most - least + 1n)));
   if (control === "increment") return plain(now >= most ? most : now + 1n);
