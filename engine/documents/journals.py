@@ -1,8 +1,8 @@
 """The journals of open documents: every change is on disk before it is answered.
 
 A journal is a file of JSON lines. The first holds the whole document, each later one a change, each
-with its number. What a change means is the editor's affair: here a line has a number, and some have
-a `tab` that says whose the document is and whether it is closed.
+with its number. What a change means is known to the editor only; `journal_lines.py` reads what is
+needed here: the number of a line, whose the document is, and whether it is closed.
 """
 
 from __future__ import annotations
@@ -11,90 +11,38 @@ import asyncio
 import os
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
-
-import msgspec
+from weakref import WeakValueDictionary
 
 from engine.atomic import write_atomically
-from engine.errors import CalotypeError, FilesError
+from engine.documents.journal_lines import (
+    JournalRefusedError,
+    Reason,
+    State,
+    Tab,
+    read_request,
+    scan,
+)
+from engine.errors import FilesError
 
 MOST_JOURNAL = 256 << 20
 MOST_CLOSED = 100
-"""So many closed documents can be taken up again; older ones are let go."""
+"""Closed documents that can be opened again; older ones are deleted."""
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _SUFFIX = ".jsonl"
-Reason = Literal["invalid", "conflict", "too_long"]
-
-
-class JournalRefusedError(CalotypeError):
-    """Lines that do not follow the ones that are there, or come from a window that has lost it.
-
-    Attributes:
-        reason: `invalid` for what is no journal, `conflict` for lines that do not follow or are
-            another window's, `too_long` for a journal that must be sent anew.
-        last: the number of the last line on disk.
-        window: whose document it is; None where nobody's.
-    """
-
-    def __init__(
-        self, message: str, *, reason: Reason = "conflict", last: int = 0, window: str | None = None
-    ) -> None:
-        self.reason: Reason = reason
-        self.last = last
-        self.window = window
-        super().__init__(message)
-
-
-class _Line(msgspec.Struct):
-    n: int
-    tab: dict[str, Any] | None = None
-
-
-_DECODER = msgspec.json.Decoder(_Line)
-
-
-@dataclass(slots=True)
-class _State:
-    """What is on disk.
-
-    Attributes:
-        last: the number of the last line; 0 for none.
-        tab: what the last line with a tab said.
-        size: bytes of whole, readable lines.
-        stray: bytes after them: a line that was being written, or damage.
-        broken: whether the stray bytes are more than one unfinished line.
-    """
-
-    last: int = 0
-    tab: dict[str, Any] | None = None
-    size: int = 0
-    stray: int = 0
-    broken: bool = False
-
-    @property
-    def window(self) -> str | None:
-        """Whose document it is."""
-        window = (self.tab or {}).get("window")
-        return window if isinstance(window, str) else None
-
-    @property
-    def closed(self) -> float:
-        """When it was closed, in milliseconds; 0 while it is open."""
-        closed = (self.tab or {}).get("closed")
-        return float(closed) if isinstance(closed, int | float) else 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A journal as it is listed."""
+    """A journal as it is listed. `modified` is in milliseconds since 1970, `size` in bytes."""
 
     id: str
-    tab: dict[str, Any] | None
+    tab: Tab | None
     size: int
     modified: int
+    closed: float
 
 
 class Journals:
@@ -102,25 +50,32 @@ class Journals:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._states: dict[str, _State] = {}
-        self._locks: dict[str, asyncio.Lock] = {}
-        self._seen: dict[str, tuple[int, int, _State]] = {}
+        self._states: dict[str, State] = {}
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._seen: dict[str, tuple[int, int, State]] = {}
 
     async def list(self) -> list[Listed]:
-        """All of them, newest first; the oldest of those that are closed are let go."""
-        return await asyncio.to_thread(self._list)
+        """All of them, newest first; the oldest of those that are closed are deleted."""
+        found = await asyncio.to_thread(self._list)
+        closed = sorted((each for each in found if each.closed), key=lambda each: -each.closed)
+        deleted = {each.id for each in closed[MOST_CLOSED:] if await self._delete_closed(each)}
+        return [each for each in found if each.id not in deleted]
 
     async def read(self, name: str) -> bytes | None:
-        """The whole lines of a journal; None where there is none."""
+        """The whole lines of a journal; None where there is none.
+
+        Raises:
+            FilesError: it cannot be read.
+        """
         path = self._path(name)
-        async with self._alone(name):
+        async with self._lock(name):
             state = await asyncio.to_thread(self._state, name, path)
             if state.size == 0:
                 return None
             return await asyncio.to_thread(_start_of, path, state.size)
 
     async def append(self, name: str, window: str, body: bytes) -> int:
-        """Put lines at the end, on disk; those that are there already are passed over.
+        """Put lines at the end, on disk; those that are there already are skipped.
 
         Returns:
             the number of the last line.
@@ -129,11 +84,11 @@ class Journals:
             JournalRefusedError: they do not follow, or the document is another window's.
             FilesError: the disk refused; nothing was kept.
         """
-        path, lines = self._path(name), _lines(body)
-        async with self._alone(name):
+        path, lines = self._path(name), read_request(body)
+        async with self._lock(name):
             state = await asyncio.to_thread(self._state, name, path)
             _check_window(state, window)
-            if state.last == 0 or state.broken or lines[0][0] > state.last + 1:
+            if state.last == 0 or state.is_damaged or lines[0][0] > state.last + 1:
                 raise _refused("these lines do not follow; send the whole journal", state)
             new = [line for number, line in lines if number > state.last]
             if new:
@@ -152,18 +107,18 @@ class Journals:
             name: which journal.
             window: whose document it is from now on.
             body: the lines, the first of them whole.
-            owner: whose document it was when `window` last heard of it; None where it does not say.
+            owner: whose document it was when `window` last read it; None where it does not say.
 
         Raises:
             JournalRefusedError: there are newer lines, or a third window has the document by now.
             FilesError: the disk refused; the old journal is as it was.
         """
-        path, lines = self._path(name), _lines(body)
-        found = _scan(lines_of(body))
+        path, lines = self._path(name), read_request(body)
+        found = scan(body)
         if found.window != window:
             raise JournalRefusedError("a whole journal says whose it is", reason="invalid")
-        async with self._alone(name):
-            state = await asyncio.to_thread(self._state, name, path)
+        async with self._lock(name):
+            state = await asyncio.to_thread(self._state_to_replace, name, path)
             if lines[-1][0] < state.last:
                 raise _refused("there are newer lines", state)
             if owner is not None and state.window not in (None, owner, window):
@@ -173,13 +128,35 @@ class Journals:
             return found.last
 
     async def delete(self, name: str) -> None:
-        """Let a journal go, if there is one."""
-        path = self._path(name)
-        async with self._alone(name):
-            await asyncio.to_thread(path.unlink, missing_ok=True)
-            self._states.pop(name, None)
+        """Delete a journal, if there is one.
 
-    def _alone(self, name: str) -> asyncio.Lock:
+        Raises:
+            FilesError: the disk refused.
+        """
+        path = self._path(name)
+        async with self._lock(name):
+            await asyncio.to_thread(self._unlink, name, path)
+
+    async def _delete_closed(self, listed: Listed) -> bool:
+        """Delete one that was listed as closed, unless it was written since; whether it is gone."""
+        path = self._path(listed.id)
+        async with self._lock(listed.id):
+
+            def delete() -> bool:
+                stat = path.stat()
+                if (stat.st_size, _milliseconds(stat)) != (listed.size, listed.modified):
+                    return False
+                self._unlink(listed.id, path)
+                return True
+
+            try:
+                return await asyncio.to_thread(delete)
+            except FileNotFoundError:
+                return True  # another request deleted it
+            except (OSError, FilesError):
+                return False  # it stays listed, and is tried again with the next list
+
+    def _lock(self, name: str) -> asyncio.Lock:
         return self._locks.setdefault(name, asyncio.Lock())
 
     def _path(self, name: str) -> Path:
@@ -187,16 +164,37 @@ class Journals:
             raise JournalRefusedError("this is not the id of a document", reason="invalid")
         return self._folder / f"{name}{_SUFFIX}"
 
-    def _state(self, name: str, path: Path) -> _State:
-        """What is on disk; read again where the file is not as it was left."""
-        size = path.stat().st_size if path.exists() else 0
-        known = self._states.get(name)
-        if known is None or known.size + known.stray != size:
-            known = _scan(lines_of(path.read_bytes())) if size else _State()
-            self._states[name] = known
+    def _unlink(self, name: str, path: Path) -> None:
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise FilesError(f"the journal cannot be deleted: {error.strerror}") from error
+        self._states.pop(name, None)
+        self._seen.pop(name, None)
+
+    def _state(self, name: str, path: Path) -> State:
+        """What is on disk; read again where the file is not as this object left it.
+
+        Raises:
+            FilesError: it cannot be read.
+        """
+        try:
+            size = path.stat().st_size if path.exists() else 0
+            known = self._states.get(name)
+            if known is None or known.size + known.stray != size:
+                known = scan(path.read_bytes()) if size else State()
+                self._states[name] = known
+        except OSError as error:
+            raise FilesError(f"the journal cannot be read: {error.strerror}") from error
         return known
 
-    def _append(self, name: str, path: Path, state: _State, content: bytes) -> None:
+    def _state_to_replace(self, name: str, path: Path) -> State:
+        """The same; what is no file is damage, and put aside by whoever replaces it."""
+        if path.exists() and not path.is_file():
+            return State(is_damaged=True)
+        return self._state(name, path)
+
+    def _append(self, name: str, path: Path, state: State, content: bytes) -> None:
         if state.size + len(content) > MOST_JOURNAL:
             raise _refused("the journal is too long; send it anew", state, reason="too_long")
         try:
@@ -209,99 +207,47 @@ class Journals:
         except OSError as error:
             self._states.pop(name, None)
             raise FilesError(f"the journal cannot be written: {error.strerror}") from error
-        added = _scan(lines_of(content))
+        added = scan(content)
         state.last, state.tab = added.last, added.tab or state.tab
         state.size += added.size
         state.stray = 0
 
-    def _list(self) -> list[Listed]:
-        found: list[tuple[Listed, float]] = []
+    def _list(self) -> Sequence[Listed]:
+        found: list[Listed] = []
         for path in self._folder.glob(f"*{_SUFFIX}"):
-            if _ID.fullmatch(path.stem) is None:
+            if _ID.fullmatch(path.stem) is None or not path.is_file():
                 continue
             try:
                 stat = path.stat()
                 state = self._state_seen(path, stat)
             except OSError:
-                continue  # closed by another request in this moment
-            listed = Listed(path.stem, state.tab, stat.st_size, stat.st_mtime_ns // 1_000_000)
-            found.append((listed, state.closed))
-        closed = sorted((each for each in found if each[1]), key=lambda each: -each[1])
-        gone = {each.id for each, _ in closed[MOST_CLOSED:]}
-        for name in gone:
-            (self._folder / f"{name}{_SUFFIX}").unlink(missing_ok=True)
-        kept = [each for each, _ in found if each.id not in gone]
-        return sorted(kept, key=lambda each: -each.modified)
+                continue  # deleted by another request in this moment, or not ours to read
+            made = Listed(path.stem, state.tab, stat.st_size, _milliseconds(stat), state.closed)
+            found.append(made)
+        return sorted(found, key=lambda each: -each.modified)
 
-    def _state_seen(self, path: Path, stat: os.stat_result) -> _State:
+    def _state_seen(self, path: Path, stat: os.stat_result) -> State:
         """What a journal said when it was listed before, if it has not changed since."""
         state = self._states.get(path.stem)
         if state is not None and state.size + state.stray == stat.st_size:
             return state
         size, modified, state = self._seen.get(path.stem, (-1, -1, None))
         if state is None or (size, modified) != (stat.st_size, stat.st_mtime_ns):
-            state = _scan(lines_of(path.read_bytes()))
+            state = scan(path.read_bytes())
             self._seen[path.stem] = (stat.st_size, stat.st_mtime_ns, state)
         return state
 
 
-def lines_of(content: bytes) -> Iterator[tuple[bytes, bool]]:
-    """Lines, and whether each was ended: the last of a file that was being written is not."""
-    start = 0
-    while start < len(content):
-        end = content.find(b"\n", start)
-        if end < 0:
-            yield content[start:], False
-            return
-        yield content[start:end], True
-        start = end + 1
+def _milliseconds(stat: os.stat_result) -> int:
+    return stat.st_mtime_ns // 1_000_000
 
 
-def _scan(lines: Iterator[tuple[bytes, bool]]) -> _State:
-    """What lines say, up to the first that is torn, no line, or out of turn."""
-    state = _State()
-    for line, ended in lines:
-        number, tab = (_decoded(line) if ended else None) or (0, None)
-        if state.stray or number == 0 or (state.last and number != state.last + 1):
-            state.broken = state.broken or ended
-            state.stray += len(line) + ended
-            continue
-        state.last, state.tab = number, tab or state.tab
-        state.size += len(line) + 1
-    return state
-
-
-def _decoded(line: bytes) -> tuple[int, dict[str, Any] | None] | None:
-    try:
-        found = _DECODER.decode(line)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return None
-    return (found.n, found.tab) if found.n > 0 else None
-
-
-def _lines(body: bytes) -> Sequence[tuple[int, bytes]]:
-    """The lines of a request: all whole, numbered one after the other.
-
-    Raises:
-        JournalRefusedError: 400, they are not.
-    """
-    found: list[tuple[int, bytes]] = []
-    for line, ended in lines_of(body):
-        decoded = _decoded(line) if ended else None
-        if decoded is None or (found and decoded[0] != found[-1][0] + 1):
-            raise JournalRefusedError("a journal is numbered JSON lines", reason="invalid")
-        found.append((decoded[0], line))
-    if not found:
-        raise JournalRefusedError("there are no lines", reason="invalid")
-    return found
-
-
-def _check_window(state: _State, window: str) -> None:
+def _check_window(state: State, window: str) -> None:
     if state.window is not None and state.window != window:
         raise _refused("another window has this document", state)
 
 
-def _refused(message: str, state: _State, *, reason: Reason = "conflict") -> JournalRefusedError:
+def _refused(message: str, state: State, *, reason: Reason = "conflict") -> JournalRefusedError:
     return JournalRefusedError(message, reason=reason, last=state.last, window=state.window)
 
 
@@ -310,8 +256,11 @@ def _start_of(path: Path, size: int) -> bytes:
         return stream.read(size)
 
 
-def _replace(path: Path, state: _State, body: bytes) -> None:
-    if state.broken:
+def _replace(path: Path, state: State, body: bytes) -> None:
+    if state.is_damaged:
         # What nobody could read may be somebody's work: it is kept beside.
-        path.replace(path.with_suffix(f".{time.time_ns() // 1_000_000}.damaged"))
+        try:
+            path.replace(path.with_suffix(f".{time.time_ns() // 1_000_000}.damaged"))
+        except OSError as error:
+            raise FilesError(f"the journal cannot be put aside: {error.strerror}") from error
     write_atomically(path, body)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -65,6 +66,7 @@ class Versions:
         self._folder = folder
         self.lock = asyncio.Lock()
         """Held while a workflow is saved: looking at what is there, and replacing it, are one."""
+        self._keeping = threading.Lock()
 
     async def keep(self, of: str, text: bytes, *, label: str, kind: str) -> Version | None:
         """Keep a text, if it is not the newest one already; the oldest and closest ones go.
@@ -106,7 +108,16 @@ class Versions:
         found = (_described(path) for path in self._of(of).glob(f"*{_SUFFIX}"))
         return sorted((each for each in found if each is not None), key=lambda each: -each.when)
 
+    def _write(self, version: Version, text: bytes) -> bool:
+        """Whether it was kept: False where its moment is another version's."""
+        content = msgspec.json.encode(version) + b"\n" + text
+        return write_atomically(self._path(version.of, version.when), content, replace=False)
+
     def _keep(self, of: str, text: bytes, label: str, kind: str) -> Version:
+        with self._keeping:
+            return self._keep_alone(of, text, label, kind)
+
+    def _keep_alone(self, of: str, text: bytes, label: str, kind: str) -> Version:
         known = self._list(of)
         digest = hashlib.sha256(text).hexdigest()[:32]
         if known and known[0].digest == digest:
@@ -114,7 +125,8 @@ class Versions:
         now = time.time_ns() // 1_000_000
         when = max(now, known[0].when + 1) if known else now
         version = Version(of, when, _count_nodes(text), label[:200], kind, len(text), digest)
-        write_atomically(self._path(of, when), msgspec.json.encode(version) + b"\n" + text)
+        while not self._write(version, text):
+            version = msgspec.structs.replace(version, when=version.when + 1)
         moments = [(each.when, each.kind == "auto") for each in (version, *known)]
         for gone in thin(moments, now):
             self._path(of, gone).unlink(missing_ok=True)
@@ -122,7 +134,7 @@ class Versions:
 
 
 def thin(moments: Sequence[tuple[int, bool]], now: int, most: int = MOST_VERSIONS) -> list[int]:
-    """Which versions to let go so that `most` remain: many of today, ever fewer of the past.
+    """Which versions to delete so that `most` remain: many of today, ever fewer of the past.
 
     Of all but the newest and the oldest, the one goes whose loss leaves the smallest gap for its
     age; one that was kept automatically goes sooner than a save.
@@ -149,7 +161,7 @@ def _described(path: Path) -> Version | None:
     try:
         with path.open("rb") as stream:
             return msgspec.json.decode(stream.readline(1 << 16), type=Version)
-    except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None  # a crash cannot leave one; a person may
 
 
@@ -159,7 +171,7 @@ def _read(path: Path) -> Kept | None:
         return Kept(msgspec.json.decode(line, type=Version), text)
     except FileNotFoundError:
         return None
-    except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise FilesError("this version cannot be read any more") from error
 
 

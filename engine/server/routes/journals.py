@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import msgspec
 from aiohttp import web
 
-from engine.documents.journals import JournalRefusedError
+from engine.documents.journal_lines import MOST_WINDOW, JournalRefusedError
 from engine.server.answers import RefusalError, answer, read_body, refusal
 from engine.server.services import SERVICES
 
 MOST_LINES = 16 << 20
-_MOST_WINDOW = 100
 _LINES = "application/jsonl"
 _STATUS: Mapping[str, int] = {"invalid": 400, "conflict": 409, "too_long": 413}
 
@@ -24,10 +24,10 @@ async def get_journals(request: web.Request) -> web.Response:
         [
             {
                 "id": each.id,
-                "tab": each.tab,
+                "tab": None if each.tab is None else msgspec.Raw(each.tab.content),
                 "size": each.size,
                 "modified": each.modified,
-                "alive": (each.tab or {}).get("window") in services.hub,
+                "alive": each.tab is not None and each.tab.window in services.hub,
             }
             for each in listed
         ]
@@ -69,7 +69,7 @@ async def put_journal(request: web.Request) -> web.Response:
 
 
 async def delete_journal(request: web.Request) -> web.Response:
-    """Let one go."""
+    """Delete one."""
     try:
         await request.app[SERVICES].journals.delete(request.match_info["id"])
     except JournalRefusedError as refused:
@@ -79,7 +79,7 @@ async def delete_journal(request: web.Request) -> web.Response:
 
 def _window(request: web.Request) -> str:
     window = request.query.get("window", "")
-    if not 0 < len(window) <= _MOST_WINDOW:
+    if not 0 < len(window) <= MOST_WINDOW:
         raise refusal(400, "window should say which window asks")
     return window
 

@@ -55,6 +55,22 @@ def test_equal_texts_are_one_version_and_times_never_the_same(tmp_path):
     assert none == []
 
 
+def test_versions_of_one_moment_are_all_kept(tmp_path, monkeypatch):
+    monkeypatch.setattr("engine.documents.versions.time.time_ns", lambda: 5_000_000_000)
+    versions, others = Versions(tmp_path), Versions(tmp_path)
+
+    async def scenario():
+        kept = (
+            each.keep("a", b"%d" % index, label="", kind="auto")
+            for index in range(20)
+            for each in (versions, others)
+        )
+        await asyncio.gather(*kept)
+        return [(await versions.read("a", each.when)).text for each in await versions.list("a")]
+
+    assert {b"%d" % index for index in range(20)} == set(asyncio.run(scenario()))
+
+
 def test_saves_keep_versions_and_what_they_replace(serving, settings):
     path = "/userdata/workflows%2Fa.json"
     workflow = {"nodes": [{"id": 1}, {"id": 2}], "links": []}

@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.documents.journals import JournalRefusedError, Journals
+from engine.documents.journal_lines import JournalRefusedError
+from engine.documents.journals import Journals
+from engine.errors import FilesError
 
 NAME = "11111111-2222-4333-8444-555555555555"
 WINDOW = "one"
@@ -116,7 +118,7 @@ def test_damage_in_the_middle_is_kept_beside(journals, tmp_path):
     assert kept.read_bytes().endswith(line(3))
 
 
-def test_the_oldest_closed_ones_are_let_go_and_open_ones_never(tmp_path):
+def test_the_oldest_closed_ones_are_deleted_and_open_ones_never(tmp_path):
     names = [str(uuid.UUID(int=number)) for number in range(104)]
     for number, name in enumerate(names):
         closed = None if number < 2 else 1000 + number
@@ -132,7 +134,7 @@ def test_a_list_says_what_is_there_now(journals, tmp_path):
         tab = {"window": window, "closed": None, "name": name}
         path.write_bytes(json.dumps({"n": 1, "tab": tab}).encode() + b"\n")
         (listed,) = run(journals.list())
-        assert listed.tab == tab
+        assert json.loads(listed.tab.content) == tab
         (again,) = run(journals.list())
         assert again == listed
         path.touch()
@@ -140,54 +142,89 @@ def test_a_list_says_what_is_there_now(journals, tmp_path):
     assert run(journals.list()) == []
 
 
-def test_routes(serving, settings):
-    address = f"/calotype/journals/{NAME}"
+def test_a_list_does_not_delete_a_document_that_is_opened_again_meanwhile(tmp_path):
+    names = [str(uuid.UUID(int=number)) for number in range(102)]
+    for number, name in enumerate(names):
+        (tmp_path / f"{name}.jsonl").write_bytes(line(1, window=WINDOW, closed=1000 + number))
+    journals = Journals(tmp_path)
 
-    async def scenario(client):
-        statuses = [
-            (await client.get(address)).status,
-            (await client.post(f"{address}?window=one", data=line(1))).status,
-            (await client.put(f"{address}?window=one", data=line(1, window="one"))).status,
-            (await client.post(f"/api{address}?window=one", data=line(2))).status,
-            (await client.post(f"{address}?window=two", data=line(3))).status,
-            (await client.post(address, data=line(3))).status,
-            (await client.post(f"{address}?window=one", data=b'{"n": 3}')).status,
-            (await client.post(f"{address}?window=one", data=b"")).status,
-            (await client.put(f"{address}?window=two", data=line(3, window="one"))).status,
-        ]
-        listed = await (await client.get("/calotype/journals")).json()
-        async with client.ws_connect("/ws?clientId=one"):
-            alive = (await (await client.get("/calotype/journals")).json())[0]["alive"]
-        content = await (await client.get(address)).read()
-        statuses += [(await client.delete(address)).status, (await client.get(address)).status]
-        return statuses, listed, alive, content
+    async def scenario():
+        async with journals._lock(names[0]):
+            listing = asyncio.create_task(journals.list())
+            # Both are beyond the newest 100, and the later one is deleted first.
+            while (tmp_path / f"{names[1]}.jsonl").exists():
+                await asyncio.sleep(0.01)
+            with (tmp_path / f"{names[0]}.jsonl").open("ab") as stream:
+                stream.write(line(2, window=WINDOW))
+        return await listing
 
-    statuses, listed, alive, content = serving(scenario)
-    assert statuses == [404, 409, 200, 200, 409, 400, 400, 400, 400, 204, 404]
-    assert [(each["id"], each["alive"]) for each in listed] == [(NAME, False)]
-    assert alive
-    assert content == line(1, window="one") + line(2)
+    assert names[0] in {each.id for each in run(scenario())}
+    assert (tmp_path / f"{names[0]}.jsonl").read_bytes().endswith(line(2, window=WINDOW))
 
 
-@pytest.mark.parametrize("name", ["..%2Fcalotype", "a", "%00", NAME.upper() + "x", "CON", ".."])
-def test_names_are_ids(name, serving, settings):
-    async def scenario(client):
-        put = await client.put(f"/calotype/journals/{name}?window=one", data=line(1, window="one"))
-        return put.status
+TABS = {
+    "a window that is a list": b'{"window":["x"]}',
+    "a window that is an object": b'{"window":{}}',
+    "a window that is too long": b'{"window":"' + b"x" * 101 + b'"}',
+    "closed with 400 digits": b'{"window":"one","closed":1' + b"0" * 400 + b"}",
+    "closed beyond all numbers": b'{"window":"one","closed":1e999}',
+    "closed as a text": b'{"window":"one","closed":"now"}',
+    "a list": b"[1]",
+    "a number": b"7",
+}
 
-    assert serving(scenario) in {400, 404, 405}
-    assert not list((settings.user_directory / "journals").glob("*"))
+
+@pytest.mark.parametrize("tab", TABS.values(), ids=TABS.keys())
+def test_a_tab_that_cannot_be_is_refused_and_on_disk_it_stops_nothing(tab, journals, tmp_path):
+    run(journals.replace(NAME, WINDOW, line(1, window=WINDOW)))
+    bad = b'{"n":2,"tab":' + tab + b"}\n"
+    with pytest.raises(JournalRefusedError, match="line 2") as refused:
+        run(journals.append(NAME, WINDOW, bad))
+    assert refused.value.reason == "invalid"
+    other = NAME.replace("1", "2")
+    (tmp_path / f"{other}.jsonl").write_bytes(line(1, window=WINDOW) + bad)
+    fresh = Journals(tmp_path)
+    assert {each.id for each in run(fresh.list())} == {NAME, other}
+    assert run(fresh.read(other)) == line(1, window=WINDOW) + bad
+    assert run(fresh.replace(other, "two", line(3, window="two"))) == 3
 
 
-def test_a_disk_that_refuses_keeps_what_was_there(serving, settings):
-    folder = settings.user_directory / "journals"
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    folder.write_text("no folder")
+@pytest.mark.parametrize("number", [b"0", b"-1", b"1.5", b"true", b"1" + b"0" * 400, b'"1"'])
+def test_a_line_without_a_whole_number_is_no_line(number, journals):
+    with pytest.raises(JournalRefusedError, match="numbered"):
+        run(journals.replace(NAME, WINDOW, b'{"n":' + number + b',"tab":{"window":"one"}}\n'))
 
-    async def scenario(client):
-        put = await client.put(f"/calotype/journals/{NAME}?window=one", data=line(1, window="one"))
-        return put.status, await put.text()
 
-    status, text = serving(scenario)
-    assert status == 400
-    assert str(settings.user_directory) not in text
+def test_half_a_character_in_a_text_is_kept(journals, tmp_path):
+    """A browser cuts emojis in two and writes the halves; msgspec reads no half."""
+    half = b'{"n":1,"tab":{"window":"one","name":"\\ud83d"},"graph":"\\ude00"}\n'
+    assert run(journals.replace(NAME, WINDOW, half)) == 1
+    assert run(journals.append(NAME, WINDOW, line(2))) == 2
+    (listed,) = run(Journals(tmp_path).list())
+    assert json.loads(listed.tab.content)["name"] == "\ud83d"
+    assert run(journals.read(NAME)) == half + line(2)
+
+
+def test_a_folder_with_the_name_of_a_journal_is_put_aside_by_the_next_whole_one(journals, tmp_path):
+    run(journals.replace(NAME.replace("1", "2"), WINDOW, line(1, window=WINDOW)))
+    path = tmp_path / f"{NAME}.jsonl"
+    path.mkdir()
+    (path / "work").write_text("mine")
+    assert len(run(journals.list())) == 1
+    with pytest.raises(FilesError, match="cannot be read"):
+        run(journals.read(NAME))
+    with pytest.raises(FilesError, match="cannot be deleted"):
+        run(journals.delete(NAME))
+    assert run(journals.replace(NAME, WINDOW, line(1, window=WINDOW))) == 1
+    assert run(journals.append(NAME, WINDOW, line(2))) == 2
+    (aside,) = tmp_path.glob("*.damaged")
+    assert (aside / "work").read_text() == "mine"
+
+
+def test_locks_are_not_kept_for_ever(journals):
+    async def scenario():
+        for number in range(200):
+            assert await journals.read(str(uuid.UUID(int=number))) is None
+
+    run(scenario())
+    assert len(journals._locks) == 0
