@@ -17,6 +17,7 @@ import msgspec
 import yaml
 
 from engine.errors import SettingsError
+from engine.machine import default_cache_bytes, parse_memory
 
 ROOT = Path(__file__).resolve().parent.parent
 """The checkout: its `models/` and `custom_nodes/` are searched whatever the flags say."""
@@ -40,7 +41,7 @@ class Settings:
         model_folders: further folders of one kind of weights (`checkpoints`, `loras` ...), in the
             order they are searched.
         dtype: `auto`, `fp32`, `bf16` or `fp16`: what the denoiser and the encoders compute in.
-        cache_bytes: how much memory finished results may keep.
+        cache_bytes: how much memory cached results may keep.
     """
 
     user_directory: Path = ROOT / "user"
@@ -52,7 +53,7 @@ class Settings:
     )
     custom_nodes_directories: tuple[Path, ...] = (ROOT / "custom_nodes",)
     dtype: str = "auto"
-    cache_bytes: int = 4 << 30
+    cache_bytes: int = field(default_factory=default_cache_bytes)
 
     @property
     def temp_directory(self) -> Path:
@@ -74,6 +75,12 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         "--dtype",
         choices=DTYPES,
         help="what networks compute in (auto: the fastest that is safe on this machine)",
+    )
+    parser.add_argument(
+        "--cache",
+        metavar="SIZE",
+        help="memory for cached results: 4GB, 500MB, 0 or a share of the machine's, 10%% "
+        "(default: 25%%)",
     )
 
 
@@ -106,7 +113,22 @@ def settings_from(flags: Mapping[str, Any]) -> Settings:
         model_folders=read_extra_model_paths(Path(extra)) if extra else {},
         custom_nodes_directories=_plugins(chosen.get("custom_nodes_directory")),
         dtype=dtype,
+        cache_bytes=_cache_bytes(chosen.get("cache")),
     )
+
+
+def _cache_bytes(chosen: object) -> int:
+    """Bytes for cached results.
+
+    Raises:
+        SettingsError: it is no amount of memory, or more than the machine has.
+    """
+    if chosen is None:
+        return default_cache_bytes()
+    try:
+        return parse_memory(str(chosen))
+    except SettingsError as error:
+        raise SettingsError(f"--cache {error}") from error
 
 
 def _plugins(chosen: str | Path | None) -> tuple[Path, ...]:
@@ -186,7 +208,11 @@ def _configuration(path: Path) -> dict[str, Any]:
         found = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise SettingsError(f"{path}: not a TOML file: {error}") from error
-    known: Sequence[str] = [*(name for name in FOLDER_FLAGS if name != "user_directory"), "dtype"]
+    known: Sequence[str] = [
+        *(name for name in FOLDER_FLAGS if name != "user_directory"),
+        "dtype",
+        "cache",
+    ]
     if unknown := sorted(set(found) - set(known)):
         raise SettingsError(f"{path}: unknown {', '.join(unknown)}; known are {', '.join(known)}")
     return {

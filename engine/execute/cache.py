@@ -1,30 +1,30 @@
-"""Results by signature, within a budget of bytes; those that are cheap to make again go first.
+"""Cached results by signature, within a budget of bytes; the cheapest to recompute go first.
 
 GreedyDual-Size with frequency (Cao & Irani 1997, Cherkasova 1998): an entry is worth
 `clock + uses * seconds / bytes`, the least worthy one is evicted, and the clock rises to its worth,
-so that what was once dear and is never used ages. Holds values without looking at them.
+so that an expensive result that is never used again ages. A buffer that several results share
+counts once, and is given up with the last of them. Holds values without looking at them.
 """
 
 from __future__ import annotations
 
 import heapq
 import itertools
-import sys
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
+from engine.execute.sizes import Parts, parts_of
 from engine.graph.signature import Signature, is_repeatable
 
-Measure = Callable[[Any], int]
-"""How many bytes a value keeps in memory."""
-_DEEPEST = 8
+Measure = Callable[[Iterable[Any]], Parts]
+"""What values keep in memory: bytes by the address of each buffer and object."""
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
-    """What a node came to.
+class NodeResult:
+    """The outputs of a node that was called.
 
     Attributes:
         outputs: for each output a list of values: one, or as many as its inputs' lists gave.
@@ -40,11 +40,12 @@ class Known:
 class _Entry:
     """A result and what it is worth."""
 
-    __slots__ = ("held", "known", "size", "ticket", "uses", "worth")
+    __slots__ = ("held", "parts", "result", "size", "ticket", "uses", "worth")
 
-    def __init__(self, known: Known, size: int) -> None:
-        self.known = known
-        self.size = size
+    def __init__(self, result: NodeResult, parts: Parts) -> None:
+        self.result = result
+        self.parts = parts
+        self.size = max(1, sum(parts.values()))
         self.uses = 1
         self.worth = 0.0
         self.ticket = -1
@@ -60,23 +61,25 @@ class Cache:
 
     Args:
         budget: bytes that results may keep.
-        measure: the size of a value; `size_of` where nothing better is known.
+        measure: what values keep; `parts_of` where nothing better is known.
     """
 
     def __init__(self, budget: int, *, measure: Measure | None = None) -> None:
         self.budget = budget
-        self._measure = measure or size_of
+        self._measure = measure or parts_of
         self._entries: dict[Signature, _Entry] = {}
         self._heap: list[tuple[float, int, Signature]] = []
         self._tickets = itertools.count()
         self._clock = 0.0
         self._size = 0
+        self._shares: dict[int, tuple[int, int]] = {}
+        """How many entries keep the part at an address, and its bytes."""
         self._held: list[Signature] = []
         self._holders = 0
 
     @property
     def size(self) -> int:
-        """Bytes that results keep now."""
+        """Bytes that results keep now, shared ones counted once."""
         return self._size
 
     def __len__(self) -> int:
@@ -89,33 +92,34 @@ class Cache:
         """Whose results are kept."""
         return frozenset(self._entries)
 
-    def get(self, signature: Signature) -> Known | None:
+    def get(self, signature: Signature) -> NodeResult | None:
         """The result of that signature, which counts as a use, or None."""
         entry = self._entries.get(signature)
         if entry is None:
             return None
         entry.uses += 1
         self._hold(signature, entry)
-        return entry.known
+        return entry.result
 
-    def put(self, signature: Signature, known: Known) -> None:
+    def put(self, signature: Signature, result: NodeResult) -> None:
         """Keep a result; one whose signature never comes up again is not kept."""
         if not is_repeatable(signature):
             return
-        size = max(1, sum(self._measure(value) for slot in known.outputs for value in slot))
-        if size > self.budget:
+        entry = _Entry(result, self._measure(result.outputs))
+        if entry.size > self.budget:
             return
         self._drop(signature)
-        entry = self._entries[signature] = _Entry(known, size)
+        self._entries[signature] = entry
+        self._count(entry.parts)
         entry.held = False
-        self._size += size
         self._hold(signature, entry)
         if self._size > self.budget:
             self._shrink()
 
     def clear(self) -> None:
-        """Forget every result."""
+        """Delete every result."""
         self._entries.clear()
+        self._shares.clear()
         self._heap.clear()
         self._held.clear()
         self._size = 0
@@ -155,7 +159,7 @@ class Cache:
             self._rank(signature, entry)
 
     def _rank(self, signature: Signature, entry: _Entry) -> None:
-        entry.worth = self._clock + entry.uses * entry.known.seconds / entry.size
+        entry.worth = self._clock + entry.uses * entry.result.seconds / entry.size
         entry.ticket = next(self._tickets)
         heapq.heappush(self._heap, (entry.worth, entry.ticket, signature))
 
@@ -174,30 +178,23 @@ class Cache:
 
     def _drop(self, signature: Signature) -> None:
         entry = self._entries.pop(signature, None)
-        if entry is not None:
-            self._size -= entry.size
+        if entry is None:
+            return
+        shares = self._shares
+        for address in entry.parts:
+            count, size = shares[address]
+            if count > 1:
+                shares[address] = (count - 1, size)
+            else:
+                del shares[address]
+                self._size -= size
 
-
-def size_of(value: Any) -> int:
-    """About how many bytes a value keeps: `nbytes` where it has that, else what Python says.
-
-    Looks into lists, tuples and dicts, a few levels deep; a part met twice counts twice.
-    """
-    total = 0
-    level: list[Any] = [value]
-    for _ in range(_DEEPEST):
-        inner: list[Any] = []
-        for each in level:
-            nbytes = getattr(each, "nbytes", None)
-            if isinstance(nbytes, int):
-                total += nbytes
-                continue
-            total += sys.getsizeof(each)
-            if isinstance(each, list | tuple):
-                inner += cast("list[Any]", each)
-            elif isinstance(each, dict):
-                inner += cast("dict[Any, Any]", each).values()
-        if not inner:
-            break
-        level = inner
-    return total
+    def _count(self, parts: Parts) -> None:
+        shares = self._shares
+        for address, size in parts.items():
+            before = shares.get(address)
+            if before is None:
+                shares[address] = (1, size)
+                self._size += size
+            else:
+                shares[address] = (before[0] + 1, before[1])

@@ -18,6 +18,8 @@ from engine.nodekit.node import Blocked, Outcome
 
 Retry = Callable[[Exception], bool]
 """Asked when a node raised: whether what it lacked was made free, so that it may run once more."""
+Explain = Callable[[Exception], str | None]
+"""Better words for what a node raised, or None."""
 
 
 @dataclass(slots=True)

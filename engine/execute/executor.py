@@ -15,7 +15,7 @@ from typing import Any
 
 from engine.errors import Stopped
 from engine.execute.cache import Cache
-from engine.execute.calls import Retry
+from engine.execute.calls import Explain, Retry
 from engine.execute.failures import NodeFailure
 from engine.execute.run import GraphRun
 from engine.execute.surroundings import Surroundings
@@ -73,6 +73,7 @@ def execute(
     files: Files,
     stopped: Callable[[], bool] = never,
     retry: Retry | None = None,
+    explain: Explain | None = None,
 ) -> Result:
     """Run the wanted nodes of a valid prompt and all they need.
 
@@ -88,6 +89,7 @@ def execute(
         files: the user's folders, for nodes that ask.
         stopped: whether the user pressed stop; asked between nodes, and by nodes.
         retry: asked when a node raised; where it says yes, that call is made once more.
+        explain: asked for better words when a node's error ends the run.
 
     Raises:
         CircleError: the links run in a circle; nothing was reported.
@@ -95,7 +97,9 @@ def execute(
     """
     ordered = order(prompt, job.outputs)
     registry.forget_instances(lambda node_id: node_id.partition(".")[0] in prompt.nodes)
-    given = Surroundings(job.prompt_id, registry, cache, report, files, job.extra, stopped, retry)
+    given = Surroundings(
+        job.prompt_id, registry, cache, report, files, job.extra, stopped, retry, explain
+    )
     run = GraphRun(prompt, given)
     with cache.holding():
         report(Started(job.prompt_id, time()))

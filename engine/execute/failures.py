@@ -36,13 +36,24 @@ def failure(
     *,
     inputs: Inputs | None,
     executed: list[str],
+    message: str | None = None,
 ) -> NodeFailure:
-    """The end of a run in which a node raised `error`."""
+    """The end of a run in which a node raised `error`.
+
+    Args:
+        prompt_id: of the run.
+        place: of the node.
+        class_type: of the node.
+        error: what it raised.
+        inputs: what it was called with.
+        executed: the nodes that were called before.
+        message: said instead of the error's own words.
+    """
     event = Failed(
         prompt_id=prompt_id,
         place=place,
         class_type=class_type,
-        message=str(error) or type(error).__name__,
+        message=message or str(error) or type(error).__name__,
         error_type=_type_name(error),
         traceback=tuple(traceback.format_tb(_of_node(error.__traceback__))),
         inputs=_described(inputs or {}),

@@ -13,7 +13,7 @@ from time import perf_counter
 from typing import Any
 
 from engine.errors import NodeError, Stopped
-from engine.execute.cache import Known
+from engine.execute.cache import NodeResult
 from engine.execute.calls import Running, begin, merge, merge_shown
 from engine.execute.coroutines import Coroutines
 from engine.execute.expansion import Grown, collect
@@ -61,7 +61,7 @@ class GraphRun:
         self._nodes = self._graph.prompt.nodes
         self._kinds: dict[str, Kind] = {}
         self._signatures: dict[str, Signature] = {}
-        self._known: dict[Signature, Known] = {}
+        self._known: dict[Signature, NodeResult] = {}
         self._outputs: dict[str, tuple[list[Any], ...]] = {}
         self._ranks: dict[str, int] = {}
         self._schedule = Schedule(self._ranks)
@@ -182,6 +182,7 @@ class GraphRun:
             error,
             inputs=inputs,
             executed=self.executed,
+            message=self._given.explain(error) if self._given.explain else None,
         )
 
     def _kind(self, node_id: str) -> Kind:
@@ -210,7 +211,7 @@ class GraphRun:
         except Exception:  # noqa: BLE001 - the node is run, and says itself what is wrong
             return float("nan")
 
-    def _find(self, node_id: str) -> Known | None:
+    def _find(self, node_id: str) -> NodeResult | None:
         signature = self._signatures[node_id]
         return self._known.get(signature) or self._given.cache.get(signature)
 
@@ -329,7 +330,7 @@ class GraphRun:
             self._expand(node_id, _Expanding(kind, [*outcomes], [], shown, seconds))
             return
         outputs = merge([outcome.values for outcome in outcomes], kind)
-        self._settle(node_id, Known(outputs, shown, seconds))
+        self._settle(node_id, NodeResult(outputs, shown, seconds))
 
     def _expand(self, node_id: str, expanding: _Expanding) -> None:
         """Put what a node expanded to in its place, and wait for what its outputs come from."""
@@ -350,9 +351,9 @@ class GraphRun:
             self._known[self._signatures[each]].seconds for each in set(expanding.sources)
         )
         outputs = collect(expanding.answers, expanding.kind, self._outputs)
-        self._settle(node_id, Known(outputs, expanding.shown, seconds))
+        self._settle(node_id, NodeResult(outputs, expanding.shown, seconds))
 
-    def _settle(self, node_id: str, known: Known) -> None:
+    def _settle(self, node_id: str, known: NodeResult) -> None:
         """A node was called and has its outputs."""
         given, signature = self._given, self._signatures[node_id]
         self._known[signature] = known
@@ -366,7 +367,7 @@ class GraphRun:
         given.report(messages.Finished(given.prompt_id, place, known.seconds))
         self._schedule.settle(node_id)
 
-    def _settle_known(self, node_id: str, known: Known) -> None:
+    def _settle_known(self, node_id: str, known: NodeResult) -> None:
         """A node need not be called; one that is there to show something shows it again."""
         self._known[self._signatures[node_id]] = known
         self._outputs[node_id] = known.outputs
@@ -374,7 +375,7 @@ class GraphRun:
             self._show(node_id, known)
         self._schedule.settle(node_id)
 
-    def _show(self, node_id: str, known: Known) -> None:
+    def _show(self, node_id: str, known: NodeResult) -> None:
         shown = dict(known.shown) if known.shown else None
         if shown is not None:
             self.shown[node_id] = shown

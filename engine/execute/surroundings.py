@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine.execute.cache import Cache
-from engine.execute.calls import Retry
+from engine.execute.calls import Explain, Retry
 from engine.execute.live import GrowingGraph
 from engine.files import Files
 from engine.nodekit.context import RunningContext
@@ -30,6 +30,7 @@ class Surroundings:
     extra: Mapping[str, Any]
     stopped: Callable[[], bool]
     retry: Retry | None
+    explain: Explain | None
 
     def context(self, node_id: str, graph: GrowingGraph, call: int = 0) -> RunningContext:
         """What one call of a node may ask of its surroundings."""

@@ -15,8 +15,9 @@ from typing import Protocol, runtime_checkable
 import torch
 from torch import nn
 
+from engine.machine import available_memory
 from engine.residency.carriers import Carrier, CudaCarrier, HostCarrier, Wants
-from engine.residency.memory import available_bytes, return_freed_pages
+from engine.residency.memory import return_freed_pages
 from engine.residency.plan import plan
 from engine.residency.stream import BLOCK_LIMIT, Checkpoint, Lodging
 
@@ -114,6 +115,7 @@ class DeviceResidency:
         dtype: torch.dtype,
         *,
         budget: int | None = None,
+        reserved: int = 0,
         block_limit: int = BLOCK_LIMIT,
         carriers: Callable[[Wants], Carrier] | None = None,
     ) -> None:
@@ -124,12 +126,13 @@ class DeviceResidency:
             dtype: what is computed in.
             budget: bytes for weights and what is computed beside them; on a CUDA device the process
                 gets no more. None: most of what is free now.
+            reserved: bytes of main memory that the default budget leaves to others.
             block_limit: bytes up to which a part of a network is carried in one piece.
             carriers: how tensors get there; tests give a simulated device.
         """
         self.device = device
         self.dtype = dtype
-        self.budget = _budget(device, budget)
+        self.budget = _budget(device, budget, reserved)
         self._block_limit = block_limit
         self._carriers = carriers or self._carrier
         self._lodgings: weakref.WeakKeyDictionary[Weights, Lodging] = weakref.WeakKeyDictionary()
@@ -211,9 +214,12 @@ class DeviceResidency:
             return_freed_pages()
 
 
-def _budget(device: torch.device, wanted: int | None) -> int:
+def _budget(device: torch.device, wanted: int | None, reserved: int) -> int:
     if device.type != "cuda":
-        return int(available_bytes() * SHARE_OF_FREE_MEMORY) if wanted is None else wanted
+        if wanted is not None:
+            return wanted
+        available = available_memory()
+        return int(max(available - reserved, available // 4) * SHARE_OF_FREE_MEMORY)
     free, total = torch.cuda.mem_get_info(device)
     budget = int(free * SHARE_OF_FREE_MEMORY) if wanted is None else min(wanted, free)
     if wanted is not None:

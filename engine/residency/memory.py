@@ -1,4 +1,4 @@
-"""The process's memory: how much there is, how the allocator keeps it, and what its end looks like.
+"""The process's memory: how the allocator keeps it, and how an error says that it ran out.
 
 Knows numbers of bytes and error messages, no tensor and no module.
 """
@@ -8,9 +8,7 @@ from __future__ import annotations
 import ctypes
 import sys
 from contextlib import suppress
-from pathlib import Path
 
-import psutil
 import torch
 
 # malloc.h of the GNU C library
@@ -19,17 +17,17 @@ M_MMAP_THRESHOLD = -3
 LARGEST_INT = 2**31 - 1
 OLD_MMAP_THRESHOLD_LIMIT = 2**25
 
-CGROUP_LIMITS = (
-    Path("/sys/fs/cgroup/memory.max"),
-    Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
-)
 MARKS_OF_EXHAUSTION = (
-    "can't allocate memory",  # torch's CPU allocator
-    "not enough memory",  # the same on Windows
-    "out of memory",  # CUDA's own calls
+    "defaultcpuallocator: can't allocate memory",
+    "defaultcpuallocator: not enough memory",  # on Windows
+    "cuda out of memory",
+    "cuda error: out of memory",
+    "hip out of memory",
+    "hip error: out of memory",
     "cublas_status_alloc_failed",
     "cudnn_status_alloc_failed",
 )
+"""Torch raises a plain `RuntimeError` for these; an error that merely speaks of memory is none."""
 
 
 def keep_freed_pages() -> bool:
@@ -53,18 +51,6 @@ def return_freed_pages() -> None:
     if sys.platform.startswith("linux"):
         with suppress(OSError, AttributeError):
             ctypes.CDLL(None).malloc_trim(0)
-
-
-def available_bytes() -> int:
-    """Main memory that can be had now, within the limit of a container."""
-    available = psutil.virtual_memory().available
-    for path in CGROUP_LIMITS:
-        try:
-            limit = int(path.read_text())
-        except (OSError, ValueError):
-            continue
-        available = min(available, max(limit - psutil.Process().memory_info().rss, 0))
-    return available
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -6,8 +6,6 @@ The only place that meets everything. Knows no browser and no terminal.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from dataclasses import replace
-from typing import cast
 
 import msgspec
 import torch
@@ -25,9 +23,9 @@ from engine.residency import manager
 from engine.residency.device import choose_device, choose_dtype, use_physical_cores
 from engine.residency.memory import keep_freed_pages
 from engine.settings import Settings
-from engine.wire.messages import AnyEvent, Failed, Finished
+from engine.wire.messages import AnyEvent, Finished
 from engine.worker.gauge import WORTH_MEASURING, Gauge
-from engine.worker.memory import Rescue, measure
+from engine.worker.memory import FreedPages, Rescue, kept_pages, measure
 from nodes import builtin_registry
 
 
@@ -53,8 +51,13 @@ class Worker:
         self.files = Files(settings)
         self.registry: Registry = builtin_registry()
         self.catalog: Catalog = self.registry.catalog()
-        self.cache = Cache(settings.cache_bytes, measure=measure)
-        self._residency = manager.DeviceResidency(device, choice.dtype)
+        # The pages that stay with the process between runs are part of what the user gave.
+        kept = kept_pages(settings.cache_bytes)
+        self.cache = Cache(max(0, settings.cache_bytes - kept), measure=measure)
+        self._residency = manager.DeviceResidency(
+            device, choice.dtype, reserved=settings.cache_bytes
+        )
+        self._pages = FreedPages(self._accounted, kept)
 
     def check(self, prompt: Prompt, *, wanted: Collection[str] | None = None) -> Validation:
         """Every problem of a prompt, its nodes' own checks included.
@@ -77,10 +80,10 @@ class Worker:
         return any(self.registry[each].traits.checks for each in classes if each in self.registry)
 
     def free(self, *, weights: bool, results: bool) -> int:
-        """Forget finished results, and take weights that are not in use off the device.
+        """Delete cached results, and take weights that are not in use off the device.
 
         Returns:
-            bytes let go.
+            bytes freed.
         """
         freed = 0
         if results:
@@ -88,7 +91,18 @@ class Worker:
             self.cache.clear()
         if weights:
             freed += self._residency.release(1 << 62)
+        self._pages.give_back()
         return freed
+
+    @property
+    def weights_held(self) -> int:
+        """Bytes that weights take on the device now."""
+        return self._residency.held
+
+    def _accounted(self) -> int:
+        """Bytes of main memory that results and weights are known to take."""
+        on_cpu = self._residency.device.type == "cpu"
+        return self.cache.size + (self.weights_held if on_cpu else 0)
 
     def run(
         self,
@@ -100,21 +114,16 @@ class Worker:
     ) -> Result:
         """Run a checked prompt; events go to `report`, in this thread.
 
-        When memory runs out, weights and results that are not in use are let go and the node is
+        When memory runs out, weights and results that are not in use are freed and the node is
         called once more; then its error says how many bytes were missing.
         """
         rescue = Rescue(self._residency, self.cache)
         gauge = Gauge(self._residency.device)
 
-        def explained(event: AnyEvent) -> AnyEvent:
-            if isinstance(event, Failed) and rescue.shortage and _lacks_memory(event):
-                return msgspec.structs.replace(event, message=rescue.shortage)
-            return event
-
         def tell(event: AnyEvent) -> None:
             if isinstance(event, Finished) and event.seconds >= WORTH_MEASURING:
                 event = msgspec.structs.replace(event, memory=gauge.highest())
-            report(explained(event))
+            report(event)
 
         with manager.installed(self._residency), torch.inference_mode():
             result = execute(
@@ -126,11 +135,7 @@ class Worker:
                 files=self.files,
                 stopped=stopped,
                 retry=rescue,
+                explain=rescue.explain,
             )
-        if isinstance(result.end, Failed):
-            return replace(result, end=cast("Failed", explained(result.end)))
+        self._pages.settle()
         return result
-
-
-def _lacks_memory(event: Failed) -> bool:
-    return "memory" in event.message.lower() or event.error_type.endswith("MemoryError")

@@ -1,19 +1,27 @@
-"""What a worker does when memory runs out: free, try once more, then say what was missing.
+"""The worker's memory: what results keep, when freed pages are returned, what a shortage is.
 
-Also weighs values for the cache. Knows tensors and errors, no graph.
+Knows tensors and errors, no graph.
 """
 
 from __future__ import annotations
 
+import gc
+import mmap
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
-import torch
+import psutil
+from torch import Tensor
 
-from engine.execute.cache import Cache, size_of
-from engine.residency.manager import Residency
-from engine.residency.memory import available_bytes, is_out_of_memory
+from engine.execute.cache import Cache
+from engine.execute.sizes import Parts, buffer_leaf, parts_of
+from engine.inference.load import MissingWeights
+from engine.machine import available_memory
+from engine.residency.manager import LazyWeights, Residency
+from engine.residency.memory import is_out_of_memory, return_freed_pages
 
 _ASKED = re.compile(r"allocate (?P<number>[\d.]+) ?(?P<unit>bytes|[KMGT]iB)", re.IGNORECASE)
 _UNITS: Mapping[str, int] = {
@@ -23,44 +31,120 @@ _UNITS: Mapping[str, int] = {
     "gib": 1 << 30,
     "tib": 1 << 40,
 }
+_STATM = Path("/proc/self/statm")
+KEPT_SHARE = 0.05
+KEPT_LEAST = 64 << 20
+KEPT_MOST = 512 << 20
 
 
-def measure(value: Any) -> int:
-    """Bytes that a result keeps; a model handle counts little, residency counts its weights."""
-    if isinstance(value, torch.Tensor):
-        return value.nbytes
-    return size_of(value)
+def measure(values: Iterable[Any]) -> Parts:
+    """What results keep. A tensor keeps its whole storage, which views of it share.
+
+    A handle on weights keeps nothing: the residency accounts for those.
+    """
+    return parts_of(values, _leaf)
 
 
-class Rescue:
-    """Asked by the executor when a node raised; frees what it can and says whether to try again.
+def _leaf(value: Any) -> tuple[int, int] | None:
+    if isinstance(value, Tensor):
+        try:
+            storage = value.untyped_storage()
+        except NotImplementedError:  # sparse, or packed for oneDNN
+            return id(value), value.nbytes
+        return (storage.data_ptr() or id(value)), storage.nbytes()
+    if isinstance(value, LazyWeights | MissingWeights):
+        return id(value), 0
+    return buffer_leaf(value)
 
-    Attributes:
-        shortage: what the last error that could not be helped asked for, in words.
+
+def resident_bytes() -> int:
+    """Memory that this process holds for itself now; on Linux without mapped files."""
+    with suppress(OSError, ValueError, IndexError):
+        fields = _STATM.read_text(encoding="ascii").split()
+        return (int(fields[1]) - int(fields[2])) * mmap.PAGESIZE
+    return psutil.Process().memory_info().rss
+
+
+def kept_pages(budget: int) -> int:
+    """Bytes of freed pages that a worker with such a cache may keep for its next run."""
+    return min(max(int(budget * KEPT_SHARE), KEPT_LEAST), KEPT_MOST)
+
+
+class FreedPages:
+    """Returns pages that values left to the system, once they are more than an allowance.
+
+    The C library keeps what tensors free, which makes steps faster but leaves holes behind evicted
+    results. What the process holds beyond what is accounted for is compared with what was beyond it
+    after the last return, so that memory nobody can return is not looked for again and again.
+
+    Args:
+        accounted: bytes of results and weights in use now.
+        allowance: bytes of freed pages that may stay.
     """
 
     def __init__(
-        self, residency: Residency, cache: Cache, *, free: Callable[[], int] = available_bytes
+        self,
+        accounted: Callable[[], int],
+        allowance: int,
+        *,
+        resident: Callable[[], int] = resident_bytes,
+        give_back: Callable[[], None] = return_freed_pages,
+    ) -> None:
+        self._accounted = accounted
+        self._allowance = allowance
+        self._resident = resident
+        self._give_back = give_back
+        self._rest = self._beyond()
+
+    def settle(self) -> None:
+        """Return pages if more than the allowance is held beyond what is accounted for."""
+        if self._beyond() - self._rest > self._allowance:
+            self.give_back()
+
+    def give_back(self) -> None:
+        """Return all that can be returned."""
+        self._give_back()
+        if self._beyond() - self._rest > self._allowance:
+            gc.collect()  # tensors in circles of references
+            self._give_back()
+        self._rest = self._beyond()
+
+    def _beyond(self) -> int:
+        return self._resident() - self._accounted()
+
+
+class Rescue:
+    """Asked by the executor when a node raised; frees what it can and says whether to try again."""
+
+    def __init__(
+        self, residency: Residency, cache: Cache, *, free: Callable[[], int] = available_memory
     ) -> None:
         self._residency = residency
         self._cache = cache
         self._free = free
-        self.shortage: str | None = None
+        self._freed = 0
 
     def __call__(self, error: Exception) -> bool:
         """Whether the error was a lack of memory, and memory was freed."""
         if not is_out_of_memory(error):
             return False
+        wanted = asked_for(error) or (1 << 62)
+        self._freed = self._residency.release(wanted)
+        self._freed += self._cache.release(wanted)
+        return_freed_pages()
+        return True
+
+    def explain(self, error: Exception) -> str | None:
+        """What was missing, in words, where the error is a lack of memory."""
+        if not is_out_of_memory(error):
+            return None
         wanted = asked_for(error)
-        freed = self._residency.release(wanted or (1 << 62))
-        freed += self._cache.release(wanted or (1 << 62))
         need = f"{in_words(wanted)} more" if wanted else "more memory"
-        self.shortage = (
+        return (
             f"out of memory: this node asked for {need}, {in_words(self._free())} are free and "
-            f"{in_words(freed)} could be released. Choose a smaller picture or batch, "
+            f"{in_words(self._freed)} could be released. Choose a smaller picture or batch, "
             "a tiled VAE node, or close other programs"
         )
-        return True
 
 
 def in_words(count: int) -> str:

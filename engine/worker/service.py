@@ -13,13 +13,12 @@ from collections.abc import Callable
 from typing import Any, cast
 
 import msgspec
-import psutil
 import torch
 
 from engine.execute.executor import Job, Report
 from engine.graph.prompt import Prompt, parse
 from engine.graph.signature import Signature
-from engine.residency.memory import available_bytes
+from engine.machine import available_memory, total_memory
 from engine.settings import Settings
 from engine.wire.messages import (
     AnyEvent,
@@ -99,8 +98,7 @@ class Service:
 
     def _devices(self) -> tuple[Device, ...]:
         if not torch.cuda.is_available():
-            total = psutil.virtual_memory().total
-            return (Device("cpu", "cpu", None, total, available_bytes()),)
+            return (Device("cpu", "cpu", None, total_memory(), available_memory()),)
         found: list[Device] = []
         for index in range(torch.cuda.device_count()):
             free, total = torch.cuda.mem_get_info(index)

@@ -1,6 +1,7 @@
 """What is kept, and what goes first when the budget is spent."""
 
 import gc
+import itertools
 import math
 import weakref
 from typing import Annotated
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.execute.cache import Cache, Known, size_of
+from engine.execute.cache import Cache, NodeResult
 from engine.graph.prompt import Prompt, PromptNode
 from engine.graph.signature import sign
 from engine.nodekit.context import Context
@@ -23,12 +24,41 @@ def signature(name, fingerprint=None):
 
 
 def known(size, seconds=1.0):
-    return Known(([size],), None, seconds)
+    return NodeResult(([size],), None, seconds)
 
 
 def cache_of(budget):
-    """A cache whose values are their own sizes."""
-    return Cache(budget, measure=lambda value: value)
+    """A cache whose values are their own sizes, no two of them shared."""
+    addresses = itertools.count()
+    return Cache(budget, measure=lambda outputs: {next(addresses): outputs[0][0]})
+
+
+def sharing(budget):
+    """A cache whose values are their parts: sizes by address."""
+    return Cache(budget, measure=lambda outputs: outputs[0][0])
+
+
+def test_a_part_that_two_results_share_counts_once_and_goes_with_the_last():
+    cache = sharing(100)
+    cache.put(signature("a"), NodeResult(([{1: 60, 2: 10}],), None, 1.0))
+    cache.put(signature("b"), NodeResult(([{1: 60, 3: 20}],), None, 2.0))
+    assert cache.size == 90
+    assert cache.release(1) == 10
+    assert signature("a") not in cache
+    assert cache.size == 80
+    assert cache.release(1) == 80
+    assert (len(cache), cache.size) == (0, 0)
+
+
+def test_evicting_goes_on_until_something_is_freed():
+    """What only passes a buffer on is cheap to make again, and frees nothing by itself."""
+    cache = sharing(100)
+    for i in range(3):
+        cache.put(signature(f"pass{i}"), NodeResult(([{1: 60}],), None, 0.0))
+    cache.put(signature("make"), NodeResult(([{1: 60}],), None, 5.0))
+    cache.put(signature("new"), NodeResult(([{2: 50}],), None, 9.0))
+    assert cache.size <= 100
+    assert signature("new") in cache
 
 
 def test_what_was_put_in_is_got_back():
@@ -168,18 +198,6 @@ def test_the_size_is_the_sum_and_the_budget_holds(steps):
         assert cache.size == sum(sizes[name] for name in kept)
         assert len(cache) == len(kept)
         assert holding is not None or cache.size <= cache.budget
-
-
-class Array:
-    nbytes = 4096
-
-
-def test_size_of_looks_into_containers():
-    assert size_of(Array()) == 4096
-    assert size_of({"samples": Array(), "more": [Array(), (Array(),)]}) >= 3 * 4096
-    circular = []
-    circular.append(circular)
-    assert size_of(circular) < 4096
 
 
 def test_a_changed_fingerprint_runs_a_node_again(engine):

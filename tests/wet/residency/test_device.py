@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from engine.errors import SettingsError
+from engine.machine import available_memory
 from engine.residency import device
 from engine.residency.device import (
     choose_device,
@@ -13,7 +14,7 @@ from engine.residency.device import (
     measure_bf16_gain,
     physical_cores,
 )
-from engine.residency.memory import available_bytes, is_out_of_memory, return_freed_pages
+from engine.residency.memory import is_out_of_memory, return_freed_pages
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
 
@@ -75,7 +76,7 @@ def test_the_measurement_is_a_ratio_and_cores_are_counted():
     assert 0.01 < measure_bf16_gain() < 100
     assert physical_cores() >= 1
     return_freed_pages()
-    assert available_bytes() > 0
+    assert available_memory() > 0
 
 
 @pytest.mark.parametrize(
@@ -85,6 +86,8 @@ def test_the_measurement_is_a_ratio_and_cores_are_counted():
         (torch.OutOfMemoryError("CUDA out of memory."), True),
         (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to ..."), True),
         (RuntimeError("DefaultCPUAllocator: not enough memory: you tried to ..."), True),
+        (RuntimeError("CUDA error: out of memory"), True),
+        (RuntimeError("the character has not enough memory slots"), False),
         (RuntimeError("mat1 and mat2 shapes cannot be multiplied"), False),
         (ValueError("out of memory"), False),
     ],

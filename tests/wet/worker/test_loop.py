@@ -8,13 +8,15 @@ import torch
 from engine.execute.cache import Cache
 from engine.execute.executor import Job
 from engine.graph.prompt import parse
+from engine.inference.values import CfgGuider
 from engine.nodekit.contract import node
 from engine.nodekit.registry import Registry
 from engine.residency import manager
+from engine.residency.manager import LazyWeights
 from engine.settings import Settings
 from engine.wire.messages import Failed, Running, Succeeded
 from engine.worker.loop import Worker
-from engine.worker.memory import Rescue, asked_for, measure
+from engine.worker.memory import FreedPages, Rescue, asked_for, kept_pages, measure
 
 
 @pytest.fixture
@@ -109,8 +111,41 @@ def test_rescue_frees_results_and_leaves_other_errors_alone():
     cache = Cache(1000)
     rescue = Rescue(manager.DeviceResidency(torch.device("cpu"), torch.float32, budget=10), cache)
     assert not rescue(ValueError("memory is not what this is about"))
+    assert rescue.explain(ValueError("memory is not what this is about")) is None
     assert rescue(MemoryError())
-    assert rescue.shortage is not None
+    assert "asked for more memory" in rescue.explain(MemoryError())
+
+
+def test_an_error_after_a_shortage_that_speaks_of_memory_keeps_its_words(worker: Worker):
+    calls = []
+
+    @node("Greedy", category="test", output=True)
+    def greedy() -> None:
+        """Lacks memory once, then fails for another reason."""
+        calls.append(1)
+        if len(calls) == 1:
+            raise torch.OutOfMemoryError("Tried to allocate 2.00 GiB")
+        raise ValueError("the character's memory is empty")
+
+    result, _ = run(with_node(worker, greedy), {"1": {"class_type": "Greedy", "inputs": {}}})
+    assert calls == [1, 1]
+    assert isinstance(result.end, Failed)
+    assert result.end.message == "the character's memory is empty"
+    assert result.end.error_type == "ValueError"
+
+
+def test_an_error_that_only_sounds_like_a_shortage_is_not_repeated(worker: Worker):
+    calls = []
+
+    @node("Wrong", category="test", output=True)
+    def wrong() -> None:
+        """Fails."""
+        calls.append(1)
+        raise RuntimeError("not enough memory slots in this character, out of memory cards")
+
+    result, _ = run(with_node(worker, wrong), {"1": {"class_type": "Wrong", "inputs": {}}})
+    assert calls == [1]
+    assert result.end.message.startswith("not enough memory slots")
 
 
 @pytest.mark.parametrize(
@@ -125,8 +160,87 @@ def test_the_bytes_are_read_off_the_error(text: str, wanted: int | None):
     assert asked_for(RuntimeError(text)) == wanted
 
 
+def size(value) -> int:
+    return sum(measure([value]).values())
+
+
 def test_a_tensor_weighs_its_bytes_wherever_it_lies():
-    tensor = torch.zeros(10, 10)
-    assert measure(tensor) == 400
-    assert measure({"samples": tensor}) >= 400
-    assert measure([[tensor, {"pooled_output": tensor}]]) >= 800
+    tensor = torch.zeros(100, 100)
+    assert size(tensor) == 40_000
+    assert 40_000 <= size({"samples": tensor}) < 41_000
+    other = torch.zeros(100, 100)
+    assert 80_000 <= size([[tensor, {"pooled_output": other}]]) < 82_000
+
+
+def test_a_view_weighs_what_it_keeps_and_shares_it():
+    batch = torch.zeros(10, 1000)
+    assert size(batch[3]) == 40_000
+    assert size(torch.zeros(1).expand(1000, 1000)) == 4
+    assert measure([batch[3], batch[4]]) == measure([batch])
+
+
+def test_tensors_inside_values_of_ours_are_found():
+    positive = [[torch.zeros(100, 100), {}]]
+    assert size(CfgGuider(None, positive, positive, 7.0)) >= 40_000
+    weights = LazyWeights("w", 1 << 40, lambda: torch.nn.Linear(1000, 1000))
+    assert weights.module is not None
+    assert size(weights) == 0
+
+
+class Process:
+    """A process whose memory the test decides."""
+
+    def __init__(self, resident: int, accounted: int) -> None:
+        self.resident, self.accounted = resident, accounted
+        self.stuck = 0
+        self.returns = 0
+
+    def give_back(self) -> None:
+        self.returns += 1
+        self.resident = min(self.resident, 300 + self.stuck + self.accounted)
+
+    def pages(self) -> FreedPages:
+        return FreedPages(
+            lambda: self.accounted,
+            100,
+            resident=lambda: self.resident,
+            give_back=self.give_back,
+        )
+
+
+def test_freed_pages_stay_up_to_an_allowance_and_are_returned_beyond_it():
+    process = Process(resident=300, accounted=0)
+    pages = process.pages()
+    process.accounted, process.resident = 1000, 1400
+    pages.settle()
+    assert process.returns == 0
+    process.resident = 1500
+    pages.settle()
+    assert (process.returns, process.resident) == (1, 1300)
+
+
+def test_what_cannot_be_returned_is_not_looked_for_again():
+    process = Process(resident=300, accounted=0)
+    pages = process.pages()
+    process.stuck, process.resident = 500, 900
+    pages.settle()
+    before = process.returns
+    pages.settle()
+    pages.settle()
+    assert process.returns == before
+    process.resident += 101
+    pages.settle()
+    assert process.returns > before
+
+
+def test_the_worker_s_results_and_free_pages_fit_the_budget_together(settings: Settings):
+    worker = Worker(replace(settings, dtype="fp32", cache_bytes=1 << 30))
+    assert worker.cache.budget + kept_pages(1 << 30) == 1 << 30
+    assert Worker(replace(settings, dtype="fp32", cache_bytes=0)).cache.budget == 0
+
+
+def test_freeing_results_returns_their_pages(worker: Worker):
+    returns = []
+    worker._pages._give_back = lambda: returns.append(1)
+    worker.free(weights=False, results=True)
+    assert returns
