@@ -6,7 +6,6 @@ Knows names and paths; never opens a picture or a weights file.
 from __future__ import annotations
 
 import contextlib
-import difflib
 import os
 import re
 import time
@@ -15,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from engine.errors import FilesError
-from engine.paths import BadNameError, inside, split_annotation
+from engine.paths import BadNameError, inside, nearest_names, split_annotation
 from engine.settings import Settings
 
 MODEL_FOLDERS: Mapping[str, tuple[str, ...]] = {
@@ -124,7 +123,7 @@ class Files:
         if found is not None:
             return found
         known = self.list(kind)
-        close = difflib.get_close_matches(name, known, n=3, cutoff=0.4)
+        close = nearest_names(name, known)
         hint = f"; did you mean {', '.join(close)}?" if close else ""
         raise FilesError(
             f"{kind}: there is no file {name!r} ({len(known)} found in the folder){hint} "
@@ -143,6 +142,13 @@ class Files:
                 if path.is_file():
                     return path
         return None
+
+    def has(self, kind: str, name: str) -> bool:
+        """Whether there is a file of that kind and name inside its folders."""
+        try:
+            return self.locate(kind, name) is not None
+        except FilesError:
+            return False
 
     def find_annotated(self, name: str, *, place: str = "input") -> Path:
         """A file in the input folder, or where a suffix says: `x.png [output]`, `x.png [temp]`.

@@ -87,6 +87,9 @@ def _carry_out(order: Order, settings: Settings) -> Outcome:
     workflow = changed_workflow(Source(source.document, source.workflow), prompt, worker.catalog)
     outcome = _run(worker, report, {} if workflow is None else {"workflow": workflow}, order)
     if problems:
+        # What could run did, and its files are there; but not all that was asked for was done.
+        if outcome.code == DONE:
+            outcome.status, outcome.code = "failed", FAILED
         outcome.problems = problems
         outcome.message = "\n".join(filter(None, (outcome.message, explain(report))))
     return outcome

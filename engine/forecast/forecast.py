@@ -8,10 +8,12 @@ any thread. Knows no HTTP and no processes.
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from math import inf
 from typing import Any, Literal
 
 import msgspec
@@ -31,6 +33,7 @@ from engine.store.queue import Entry
 from engine.wire.messages import AnyEvent, Finished, Held, Signed
 
 MOST_KEYS = 50_000
+_LOGGER = logging.getLogger(__name__)
 
 
 class NodePlan(msgspec.Struct, frozen=True):
@@ -55,8 +58,17 @@ class Plan(msgspec.Struct, frozen=True):
 NO_PLAN = Plan({}, 0, 0, None, None, 0)
 
 
+@contextmanager
+def _never_failing(what: str) -> Generator[None]:
+    """Log what goes wrong in here and go on: a forecast is a convenience, a run is not."""
+    try:
+        yield
+    except Exception:
+        _LOGGER.exception("forecast: %s; runs go on without it", what)
+
+
 class Forecast:
-    """Foresees runs. Told by whoever hears the worker.
+    """Foresees runs, from the events of the worker. Nothing here fails whoever asks.
 
     Args:
         catalog: gives the nodes as they are now.
@@ -78,7 +90,8 @@ class Forecast:
 
     async def recall(self) -> None:
         """Read what past runs cost."""
-        self._costs = Costs(reversed(await self._store.recall()))
+        with _never_failing("what past runs cost could not be read"):
+            self._costs = Costs(reversed(await self._store.recall()))
 
     def begin_process(self) -> None:
         """A fresh worker holds nothing."""
@@ -91,18 +104,16 @@ class Forecast:
         """A prompt is about to be handed to the worker."""
         self._works, self._keys = {}, {}
         # What is wrong with a prompt is said by the worker.
-        with suppress(CalotypeError):
+        with _never_failing("a prompt could not be foreseen"), suppress(CalotypeError):
             self._works, self._keys = await asyncio.to_thread(self._study, entry)
 
     def hear(self, event: AnyEvent) -> None:
         """Take in what the worker says of the prompt that runs."""
-        if isinstance(event, Signed):
-            self._note(event.signatures)
-        elif isinstance(event, Finished):
-            work = self._works.get(event.place.node)
-            if work is not None and event.seconds > 0:
-                row = self._costs.learn(work, event.seconds, event.memory)
-                self._learnt[work, row.warm] = row
+        with _never_failing("what a node cost could not be noted"):
+            if isinstance(event, Signed):
+                self._note(event.signatures)
+            elif isinstance(event, Finished):
+                self._learn(event)
 
     def hold(self, change: Held) -> None:
         """The worker keeps other results now."""
@@ -114,12 +125,17 @@ class Forecast:
         """A prompt is over: what it taught is kept, and nobody waits for that."""
         learnt, self._learnt = self._learnt, {}
         if learnt:
-            self._store.remember([*learnt.values()], time.time())
+            with _never_failing("what a run cost could not be kept"):
+                self._store.remember([*learnt.values()], time.time())
 
     def plan(self, prompt: Prompt, wanted: Sequence[str]) -> Plan:
-        """What a run of a valid prompt for these outputs would do."""
-        if not wanted:
-            return NO_PLAN
+        """What a run of a valid prompt for these outputs would do; `NO_PLAN` where that fails."""
+        if wanted:
+            with _never_failing("a plan could not be made"):
+                return self._plan(prompt, wanted)
+        return NO_PLAN
+
+    def _plan(self, prompt: Prompt, wanted: Sequence[str]) -> Plan:
         catalog = self._catalog()
         ordered = order(prompt, wanted)
         keys = keys_of(prompt, catalog, ordered, self._stamp)
@@ -132,6 +148,12 @@ class Forecast:
                 states[each] = "cached"
             twins.add(keys[each])
         return self._sum_up(states, works(prompt, catalog, ordered))
+
+    def _learn(self, event: Finished) -> None:
+        work = self._works.get(event.place.node)
+        if work is not None and 0 < event.seconds < inf:
+            row = self._costs.learn(work, event.seconds, event.memory)
+            self._learnt[work, row.warm] = row
 
     def _sum_up(self, states: Mapping[str, Any], work: Mapping[str, Work]) -> Plan:
         nodes: dict[str, NodePlan] = {}

@@ -16,6 +16,10 @@ from engine.graph.schema import Catalog, NodeSchema
 LIGHT = frozenset({"loras", "embeddings", "input", "output", "temp"})
 """Kinds of files that do not decide how long a network takes."""
 _SIGMAS = "SIGMAS"
+MOST = 1 << 50
+"""Pixels and steps that are told apart; whatever a prompt says, sums of them stay exact."""
+MOST_WEIGHTS = 100
+"""Weights that one node's work is told by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,16 +61,18 @@ def _weights(node: PromptNode, schema: NodeSchema | None, sources: Iterable[Work
         value = node.inputs.get(given.name)
         if given.folder is not None and given.folder not in LIGHT and isinstance(value, str):
             names.add(value)
-    return "\n".join(sorted(names))
+    return "\n".join(sorted(names)[:MOST_WEIGHTS])
 
 
 def _pixels(inputs: Mapping[str, Any], sources: Iterable[Work]) -> int:
     width, height = _whole(inputs.get("width")), _whole(inputs.get("height"))
     if width and height:
-        return width * height * (_whole(inputs.get("batch_size")) or 1)
+        return min(width * height * (_whole(inputs.get("batch_size")) or 1), MOST)
     pixels = max((source.pixels for source in sources), default=0)
     scale = inputs.get("scale_by")
-    return round(pixels * scale * scale) if isinstance(scale, int | float) else pixels
+    if not isinstance(scale, int | float) or isinstance(scale, bool) or not 0 < scale < MOST:
+        return pixels
+    return round(min(pixels * float(scale) ** 2, MOST))
 
 
 def _steps(node: PromptNode, schema: NodeSchema | None, found: Mapping[str, Work]) -> int:
@@ -82,4 +88,5 @@ def _steps(node: PromptNode, schema: NodeSchema | None, found: Mapping[str, Work
 
 
 def _whole(value: Any) -> int | None:
-    return value if type(value) is int and value >= 0 else None
+    """A size that can be; larger ones count as the largest."""
+    return min(value, MOST) if type(value) is int and value >= 0 else None

@@ -8,34 +8,66 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from difflib import get_close_matches
+from reprlib import Repr
 from typing import Any
 
 from engine.graph.object_info import ListFolder, input_entry
 from engine.graph.problems import Problem
 from engine.graph.prompt import is_list
 from engine.graph.schema import COMBO, InputSchema
+from engine.paths import nearest_names, split_annotation
 
 LONG_LIST = 20
 """Longer lists of choices are not sent along with an error."""
 _SHOWN = 200
-_NEAREST = 3
-_MOST_COMPARED = 5_000
-"""Names that one prompt may have compared with its own; a hostile one names thousands."""
+_ECHOED = 2000
+_MOST_BITS = 1024
+_MOST_COMPARED = 20
+"""Names for which a prompt is told the nearest ones; a hostile one names thousands."""
+HasFile = Callable[[str, str], bool]
+"""Given a kind of files and a name: whether there is such a file."""
 
 
 def shown(value: object) -> str:
     """A value as text, cut where nobody reads on."""
-    text = str(value)
+    text = value if isinstance(value, str) else _short(value)
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
 
 
-class Literals:
-    """Checks literals, listing each folder once."""
+def echoed(value: object) -> object:
+    """A received value for a program to read: itself where it is small, else as text."""
+    if isinstance(value, bool | float) or value is None:
+        return value
+    if isinstance(value, int):
+        return value if value.bit_length() <= _MOST_BITS else shown(value)
+    if is_list(value) and len(value) <= LONG_LIST:
+        return [echoed(each) if not is_list(each) else shown(each) for each in value]
+    return value if isinstance(value, str) and len(value) <= _ECHOED else shown(value)
 
-    def __init__(self, list_folder: ListFolder | None = None) -> None:
+
+def _short(value: object) -> str:
+    """The text of a value of any size, made without reading all of it."""
+    writer = Repr()
+    writer.maxlist = writer.maxdict = writer.maxtuple = LONG_LIST
+    writer.maxstring = writer.maxother = writer.maxlong = _SHOWN
+    return writer.repr(value)
+
+
+class Literals:
+    """Checks literals, listing each folder once.
+
+    Args:
+        list_folder: the names of a kind's files; without it, combos of files are not checked.
+        has_file: whether there is a file that no list names, such as a hidden one.
+    """
+
+    def __init__(
+        self, list_folder: ListFolder | None = None, has_file: HasFile | None = None
+    ) -> None:
         self._list_folder = list_folder
+        self._has_file = has_file
         self._listed: dict[str, frozenset[str]] = {}
+        self._sorted: dict[str, list[str]] = {}
         self._compared = 0
 
     def check(
@@ -46,7 +78,8 @@ class Literals:
         Args:
             given: the input.
             value: what it is given.
-            free: the node checks bounds and choices itself.
+            free: the node checks bounds and choices itself; whether a file exists is checked here
+                in any case.
         """
         coerce = _COERCIONS.get(given.type)
         if coerce is not None:
@@ -55,9 +88,37 @@ class Literals:
             except (ValueError, TypeError, OverflowError) as error:
                 return value, _not_coerced(given, value, error)
             return value, None if free else _out_of_bounds(given, value)
-        if given.type == COMBO and not free:
+        if given.type == COMBO and free:
+            return value, self._missing(given, value)
+        if given.type == COMBO:
             return self._among_choices(given, value)
         return value, None
+
+    def _missing(self, given: InputSchema, value: Any) -> Problem | None:
+        """What is wrong with a file of any folder, `x.png [output]`, that a node looks for."""
+        kind = given.folder
+        if kind is None or self._list_folder is None or value in (given.choices or ()):
+            return None
+        if not isinstance(value, str):
+            return _not_in_list(given, value, given.choices or ())
+        name, place = split_annotation(value)
+        if self._has_file is not None and self._has_file(place or kind, name):
+            return None
+        if name in self._list(place or kind, self._list_folder):
+            return None
+        nearest = self._nearest(name, self._names(place or kind, self._list_folder))
+        hint = f"; did you mean {', '.join(nearest)}?" if nearest else ""
+        return Problem(
+            "custom_validation_failed",
+            "The node's own check failed",
+            f"{given.name}: there is no file {shown(name)!r} in {place or kind}/{hint}",
+            {
+                "input_name": given.name,
+                "received_value": echoed(value),
+                "folder": place or kind,
+                "nearest": nearest,
+            },
+        )
 
     def _among_choices(self, given: InputSchema, value: Any) -> tuple[Any, Problem | None]:
         choices: Sequence[Any] = given.choices or ()
@@ -73,27 +134,38 @@ class Literals:
             return value, None
         listed = self._list(given.folder, self._list_folder)
         if not isinstance(value, str):
-            return value, _not_in_list(given, value, [*choices, *sorted(listed)])
+            names = self._names(given.folder, self._list_folder)
+            return value, _not_in_list(given, value, [*choices, *names])
         # A workflow from Windows names files in subfolders with backslashes.
         for name in (value, value.replace("\\", "/")):
             if name in listed:
                 return name, None
-        return value, self._no_such_file(given, value, [*choices, *sorted(listed)])
+        names = self._names(given.folder, self._list_folder)
+        return value, self._no_such_file(given, value, [*choices, *names])
 
     def _no_such_file(self, given: InputSchema, name: str, choices: Sequence[Any]) -> Problem:
-        """Says which files have a name like it, as long as there are few to be compared."""
+        """Says which files have a name like it."""
         problem = _not_in_list(given, name, choices)
-        self._compared += len(choices)
-        nearest: list[str] = []
-        if self._compared <= _MOST_COMPARED and len(name) <= _SHOWN:
-            nearest = get_close_matches(name, map(str, choices), n=_NEAREST, cutoff=0.5)
+        nearest = self._nearest(name, [str(each) for each in choices])
         extra = {**problem.extra_info, "folder": given.folder, "nearest": nearest}
         return replace(problem, extra_info=extra)
+
+    def _nearest(self, name: str, names: Sequence[str]) -> list[str]:
+        """The names most like one, for as long as few were compared."""
+        if self._compared > _MOST_COMPARED:
+            return []
+        self._compared += 1
+        return nearest_names(name, names)
 
     def _list(self, folder: str, list_folder: ListFolder) -> frozenset[str]:
         if folder not in self._listed:
             self._listed[folder] = frozenset(list_folder(folder))
         return self._listed[folder]
+
+    def _names(self, folder: str, list_folder: ListFolder) -> list[str]:
+        if folder not in self._sorted:
+            self._sorted[folder] = sorted(self._list(folder, list_folder))
+        return self._sorted[folder]
 
 
 def _finite(value: Any) -> float:
@@ -119,7 +191,7 @@ def _not_coerced(given: InputSchema, value: Any, error: Exception) -> Problem:
         {
             "input_name": given.name,
             "input_config": input_entry(given),
-            "received_value": value,
+            "received_value": echoed(value),
             "exception_message": str(error),
         },
     )
@@ -141,7 +213,7 @@ def _out_of_bounds(given: InputSchema, value: Any) -> Problem | None:
     extra = {
         "input_name": given.name,
         "input_config": input_entry(given),
-        "received_value": value,
+        "received_value": echoed(value),
     }
     return Problem(kind, message, given.name, extra)
 
@@ -154,5 +226,5 @@ def _not_in_list(given: InputSchema, value: Any, choices: Sequence[Any]) -> Prob
         "value_not_in_list",
         "Value not in list",
         f"{given.name}: '{shown(value)}' not in {listed}",
-        {"input_name": given.name, "input_config": config, "received_value": value},
+        {"input_name": given.name, "input_config": config, "received_value": echoed(value)},
     )

@@ -15,6 +15,8 @@ from engine.errors import PromptError
 
 MAX_DEPTH = 64
 """How deep lists and objects may lie in each other in one input."""
+MAX_ID = 1000
+"""Characters of a node id: answers repeat ids, and an id of megabytes would fill them."""
 WRAPPED = "__value__"
 """The key that wraps a literal list, since a bare list is a link."""
 
@@ -81,7 +83,7 @@ def parse(raw: object) -> Prompt:
 
     Raises:
         PromptError: it is no prompt; a node has no class; or a value holds NaN, infinity or
-            anything nested deeper than `MAX_DEPTH`.
+            anything nested deeper than `MAX_DEPTH`; or an id has over `MAX_ID` characters.
     """
     if raw is None:
         raise PromptError("no prompt was given", kind="no_prompt")
@@ -152,6 +154,11 @@ def _parse_node(node_id: object, raw: object, *, json_only: bool) -> PromptNode:
     details = f"Node ID '#{node_id}'"
     if not isinstance(node_id, str):
         raise PromptError(f"node ids are strings; found {_kind(node_id)}", details=details)
+    if json_only and len(node_id) > MAX_ID:
+        raise PromptError(
+            f"a node id has at most {MAX_ID:,} characters; one has {len(node_id):,}",
+            details=f"{details[:MAX_ID]}...",
+        )
     if not is_mapping(raw):
         raise PromptError(
             f"node {node_id} should be an object with class_type and inputs; it is {_kind(raw)}",

@@ -6,12 +6,12 @@ recursion: a chain may be as long as memory allows.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from itertools import islice
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from engine.graph.dynamic import concrete_inputs
-from engine.graph.literals import Literals, shown
+from engine.graph.findings import Findings, described
+from engine.graph.literals import HasFile, Literals, echoed, shown
 from engine.graph.object_info import ListFolder, input_entry
 from engine.graph.order import circle, order
 from engine.graph.problems import NodeProblems, Problem, Report
@@ -23,9 +23,9 @@ Complain = Callable[[str, PromptNode], Iterable[str]]
 """A node's own check of its constants, where it has one: sentences, none when all is well."""
 
 _NAMED = 10
-"""So many classes, circles or nodes of a circle are named; a hostile prompt may hold thousands."""
-_MOST_OUTPUTS = 100
-"""So many failed outputs are listed with each node at fault, for the same reason."""
+"""Classes, circles and nodes of a circle that are named; a hostile prompt may hold thousands."""
+_MOST_LINES = 100
+"""Problems that the error of the whole prompt repeats."""
 
 
 def validate(
@@ -33,6 +33,7 @@ def validate(
     catalog: Catalog,
     *,
     list_folder: ListFolder | None = None,
+    has_file: HasFile | None = None,
     wanted: Collection[str] | None = None,
     complain: Complain | None = None,
 ) -> Report:
@@ -42,6 +43,7 @@ def validate(
         prompt: what to run.
         catalog: what every class looks like.
         list_folder: the files to choose from; without it, combos of files are not checked.
+        has_file: whether a file exists that no list names; asked for inputs that a node checks.
         wanted: run no other output nodes than these; None for all.
         complain: asks a node's own check, for nodes in which nothing else is wrong.
 
@@ -58,7 +60,7 @@ def validate(
     ]
     if not outputs:
         return _refused(prompt, _no_outputs(wanted))
-    return _Validation(prompt, catalog, Literals(list_folder), complain).report(outputs)
+    return _Validation(prompt, catalog, Literals(list_folder, has_file), complain).report(outputs)
 
 
 class _Validation:
@@ -71,14 +73,13 @@ class _Validation:
         self._catalog = catalog
         self._literals = literals
         self._complain = complain
-        self._circles: dict[str, list[Problem]] = {}
-        self._errors: dict[str, list[Problem]] = {}
+        self._findings = Findings()
+        self._circles = 0
         self._coerced: dict[str, PromptNode] = {}
-        self._invalid: set[str] = set()
 
     def report(self, outputs: list[str]) -> Report:
         """Check what these outputs need, and sum up."""
-        nodes = self._prompt.nodes
+        nodes, findings = self._prompt.nodes, self._findings
         ordered = order(
             self._prompt,
             outputs,
@@ -87,29 +88,25 @@ class _Validation:
         )
         for node_id in ordered:
             self._check_node(node_id)
-        good = tuple(key for key in outputs if key not in self._invalid)
-        bad = [key for key in outputs if key in self._invalid]
-        dependents = self._dependents(ordered, bad)
-        errors = {
-            key: NodeProblems(nodes[key].class_type, tuple(found), dependents[key])
-            for key, found in self._errors.items()
-        }
+        good = tuple(key for key in outputs if key not in findings.failed)
+        errors = findings.by_node(self._prompt, ordered, outputs)
         coerced = Prompt({**nodes, **self._coerced}) if self._coerced else self._prompt
-        return Report(coerced, good, None if good else _all_failed(errors), errors)
+        failed = None if good else _all_failed(errors, findings.omitted)
+        return Report(coerced, good, failed, errors)
 
     def _note_circle(self, node_id: str, source: str, path: Collection[str]) -> None:
-        named = len(self._circles) < _NAMED
-        found = circle(path, source) if named else [source, node_id]
-        self._circles.setdefault(node_id, []).append(_runs_in_circle(found))
+        if self._findings.is_full:
+            self._findings.omit(node_id)
+            return
+        found = circle(path, source) if self._circles < _NAMED else [source, node_id]
+        self._circles += 1
+        self._findings.add(node_id, _runs_in_circle(found))
 
     def _check_node(self, node_id: str) -> None:
-        node = self._prompt.nodes[node_id]
+        node, findings = self._prompt.nodes[node_id], self._findings
         schema = self._catalog[node.class_type]
-        found = self._circles.get(node_id, [])
         coerced: dict[str, Any] = {}
         inputs = node.inputs
-        checks = schema.checks
-        all_free = "*" in checks
         declared = concrete_inputs(schema, inputs)
         for given in declared:
             name = given.name
@@ -117,7 +114,7 @@ class _Validation:
                 continue
             if name not in inputs:
                 if given.section == "required":
-                    found.append(_required(name))
+                    findings.add(node_id, _required(name))
                 continue
             value = inputs[name]
             if isinstance(value, Link):
@@ -125,22 +122,22 @@ class _Validation:
             elif isinstance(value, BadLink):
                 problem = _bad_link(given, value)
             else:
-                free = all_free or name in checks
+                free = "*" in schema.checks or name in schema.checks
                 read, problem = self._literals.check(given, value, free=free)
                 if read is not value:
                     coerced[name] = read
             if problem is not None:
-                found.append(problem)
-        found.extend(self._undeclared(declared, node))
+                findings.add(node_id, problem)
+        for problem in self._undeclared(declared, node):
+            findings.add(node_id, problem)
         if coerced:
             node = PromptNode(node.class_type, {**inputs, **coerced}, node.title)
             self._coerced[node_id] = node
-        if not found and self._complain is not None:
-            found.extend(_own_check(text) for text in self._complain(node_id, node))
-        if found:
-            self._errors[node_id] = found
-        if found or any(link.node in self._invalid for _, link in node.links()):
-            self._invalid.add(node_id)
+        if node_id not in findings.failed and self._complain is not None:
+            for text in self._complain(node_id, node):
+                findings.add(node_id, _own_check(text))
+        if any(link.node in findings.failed for _, link in node.links()):
+            findings.failed.add(node_id)
 
     def _check_link(self, given: InputSchema, link: Link, *, typed: bool) -> Problem | None:
         source = self._prompt.nodes.get(link.node)
@@ -160,34 +157,10 @@ class _Validation:
 
     def _undeclared(self, declared: Sequence[InputSchema], node: PromptNode) -> Iterable[Problem]:
         """What is wrong with links to inputs that the class does not declare."""
+        names = {each.name for each in declared}
         for name, link in node.links():
-            if link.node not in self._prompt.nodes and all(each.name != name for each in declared):
+            if link.node not in self._prompt.nodes and name not in names:
                 yield _no_source(name, link, "the prompt holds no such node")
-
-    def _dependents(self, ordered: list[str], bad: list[str]) -> Mapping[str, tuple[str, ...]]:
-        """For each node, which of the failed outputs need it.
-
-        Sets are bit masks: from the outputs up to their sources, each node passes its mask on.
-        """
-        if not bad:
-            return {}
-        masks = {key: 1 << bit for bit, key in enumerate(bad)}
-        for node_id in reversed(ordered):
-            mask = masks.get(node_id, 0)
-            for _, link in self._prompt.nodes[node_id].links() if mask else ():
-                masks[link.node] = masks.get(link.node, 0) | mask
-        return {
-            key: tuple(bad[bit] for bit in islice(_bits(masks.get(key, 0)), _MOST_OUTPUTS))
-            for key in self._errors
-        }
-
-
-def _bits(mask: int) -> Iterator[int]:
-    """The places of the ones, the lowest first."""
-    while mask:
-        lowest = mask & -mask
-        yield lowest.bit_length() - 1
-        mask ^= lowest
 
 
 def _refused(prompt: Prompt, error: Problem) -> Report:
@@ -195,7 +168,7 @@ def _refused(prompt: Prompt, error: Problem) -> Report:
 
 
 def _missing_classes(prompt: Prompt, missing: list[str]) -> Problem:
-    names = sorted({prompt.nodes[key].class_type for key in missing})
+    names = sorted({shown(prompt.nodes[key].class_type) for key in missing})
     more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
     first = missing[0]
     return Problem(
@@ -203,20 +176,24 @@ def _missing_classes(prompt: Prompt, missing: list[str]) -> Problem:
         f"No such node class: {', '.join(names[:_NAMED])}{more}. "
         "Install the plugin that brings it, or take these nodes out",
         f"Node ID '#{first}'",
-        {"node_id": first, "class_type": prompt.nodes[first].class_type},
+        {"node_id": first, "class_type": shown(prompt.nodes[first].class_type)},
     )
 
 
 def _no_outputs(wanted: Collection[str] | None) -> Problem:
-    details = "" if wanted is None else f"asked for: {', '.join(sorted(wanted)[:_NAMED])}"
+    details = (
+        ""
+        if wanted is None
+        else f"asked for: {', '.join(shown(each) for each in sorted(wanted)[:_NAMED])}"
+    )
     return Problem(
         "prompt_no_outputs", "The prompt has no output node, so nothing would be saved", details
     )
 
 
-def _all_failed(errors: Mapping[str, NodeProblems]) -> Problem:
-    lines = [f"{each.message}: {each.details}" for node in errors.values() for each in node.errors]
-    return Problem("prompt_outputs_failed_validation", "No output node can run", "\n".join(lines))
+def _all_failed(errors: Mapping[str, NodeProblems], omitted: int) -> Problem:
+    details = described(errors.values(), omitted, _MOST_LINES)
+    return Problem("prompt_outputs_failed_validation", "No output node can run", details)
 
 
 def _required(name: str) -> Problem:
@@ -233,7 +210,7 @@ def _bad_link(given: InputSchema, value: BadLink) -> Problem:
         {
             "input_name": given.name,
             "input_config": input_entry(given),
-            "received_value": value.received,
+            "received_value": echoed(value.received),
         },
     )
 
@@ -242,8 +219,8 @@ def _no_source(name: str, link: Link, reason: str) -> Problem:
     return Problem(
         "exception_during_validation",
         "A link leads nowhere",
-        f"{name}, linked to output {link.slot} of node {link.node}: {reason}",
-        {"input_name": name, "linked_node": [link.node, link.slot]},
+        f"{shown(name)}, linked to output {link.slot} of node {shown(link.node)}: {reason}",
+        {"input_name": shown(name), "linked_node": [shown(link.node), link.slot]},
     )
 
 

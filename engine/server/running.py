@@ -12,6 +12,7 @@ from typing import Any, Literal
 import msgspec
 from msgspec import UNSET
 
+from engine.graph.problems import Problem
 from engine.server import messages
 from engine.server.answers import is_array, is_object
 from engine.server.hub import Outgoing
@@ -46,6 +47,10 @@ _PREVIEW_METHODS = ("auto", "latent2rgb", "taesd")
 """Previews come only when a prompt asks for them: some clients take any picture for the result."""
 _LONGEST_TEXT = 300
 """So much of a text is told in lists."""
+NODE_ERRORS = "node_errors"
+"""In `extra_data` and in history: the outputs that were not run, with the reasons."""
+MOST_NODE_ERRORS = 100
+"""Nodes at fault that history tells."""
 _MOST_TOGETHER = 32
 """So many running nodes are repeated beside one that changed."""
 
@@ -71,6 +76,8 @@ class RunningJob:
         self._messages: list[list[Any]] = []
         self._executed: list[str] = []
         self._error: messages.ExecutionError | None = None
+        known = entry.extra.get(NODE_ERRORS)
+        self._node_errors: dict[str, Any] = dict(known) if is_object(known) else {}
 
     def take(self, event: AnyEvent) -> list[Body | Outgoing]:
         """Note an event, and say what is to be sent: to the prompt's client, or to all."""
@@ -103,15 +110,14 @@ class RunningJob:
     def outcome(self) -> dict[str, Any]:
         """What history tells, beside the prompt itself."""
         done = self.ending == "done"
-        return {
-            "outputs": self._outputs,
-            "meta": self._meta,
-            "status": {
-                "status_str": "success" if done else "error",
-                "completed": done,
-                "messages": self._messages,
-            },
+        status: dict[str, Any] = {
+            "status_str": "success" if done else "error",
+            "completed": done,
+            "messages": self._messages,
         }
+        if self._node_errors:
+            status[NODE_ERRORS] = self._node_errors
+        return {"outputs": self._outputs, "meta": self._meta, "status": status}
 
     def summary(self) -> dict[str, Any]:
         """What lists of jobs tell."""
@@ -153,6 +159,7 @@ class RunningJob:
                 most = known.max if known else 1
                 yield self._state(event.place, most, most, "finished", event)
             case Blocked():
+                self._note_problem(event)
                 yield self._blocked(event)
             case Failed() | Interrupted() | Succeeded():
                 yield from self._end(event)
@@ -208,6 +215,18 @@ class RunningJob:
             "display_node": place.display,
             "parent_node": place.parent,
             "real_node_id": place.real,
+        }
+
+    def _note_problem(self, event: Blocked) -> None:
+        """Keep for history why an output was not made although the run went on."""
+        if len(self._node_errors) >= MOST_NODE_ERRORS and event.place.node not in self._node_errors:
+            return
+        problem = Problem("execution_blocked", "The node was not run", event.message)
+        known = self._node_errors.get(event.place.node, {}).get("errors", [])
+        self._node_errors[event.place.node] = {
+            "errors": [*known, problem.to_json()],
+            "dependent_outputs": [event.place.node],
+            "class_type": event.class_type,
         }
 
     def _blocked(self, event: Blocked) -> Body:

@@ -10,6 +10,9 @@ import sqlite3
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
+from typing import Any
+
+import msgspec
 
 from engine.store.database import Database
 
@@ -50,10 +53,7 @@ class CostStore:
                 "SELECT class_type, weights, pixels, steps, warm, seconds, memory FROM costs"
                 " ORDER BY used DESC"
             )
-            return [
-                CostRow(name, weights, pixels, steps, bool(warm), tuple(json.loads(text)), memory)
-                for name, weights, pixels, steps, warm, text, memory in rows
-            ]
+            return [row for row in map(_read, rows) if row is not None]
 
         return await self._database.run(work)
 
@@ -90,3 +90,13 @@ class CostStore:
             )
 
         return self._database.submit(work)
+
+
+def _read(row: tuple[Any, ...]) -> CostRow | None:
+    """One row; None where its seconds are no numbers: a damaged row costs itself only."""
+    name, weights, pixels, steps, warm, text, memory = row
+    try:
+        seconds = msgspec.json.decode(text, type=tuple[float, ...])
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return None
+    return CostRow(name, weights, pixels, steps, bool(warm), seconds, memory) if seconds else None

@@ -70,6 +70,7 @@ class Worker:
             prompt,
             self.catalog,
             list_folder=self.files.list,
+            has_file=self.files.has,
             wanted=wanted,
             complain=own_checks(self.registry, prompt, self.files),
         )

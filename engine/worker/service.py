@@ -9,19 +9,21 @@ import json
 import sys
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 import msgspec
 import torch
 
 from engine.execute.executor import Job, Report
+from engine.graph.problems import Report as Validation
 from engine.graph.prompt import Prompt, parse
 from engine.graph.signature import Signature
 from engine.machine import available_memory, total_memory
 from engine.settings import Settings
 from engine.wire.messages import (
     AnyEvent,
+    Blocked,
     Device,
     Ended,
     Failed,
@@ -94,6 +96,7 @@ class Service:
                 report(_failed(job, node, _class_of(prompt, node), message, "ValueError", ()))
                 return
             prompt, outputs = found.prompt, found.outputs
+            report = _then_say(report, _refused(job, found))
         self._worker.run(Job(job.prompt_id, outputs, extra), prompt, report, stopped=stopped)
 
     def _devices(self) -> tuple[Device, ...]:
@@ -106,6 +109,31 @@ class Service:
             held = torch.cuda.memory_reserved(index)
             found.append(Device(name, "cuda", index, total, free, held))
         return tuple(found)
+
+
+def _refused(job: Run, found: Validation) -> tuple[Blocked, ...]:
+    """The nodes whose own checks refuse their inputs while other outputs can run."""
+    return tuple(
+        Blocked(
+            job.prompt_id,
+            Place(node, node, None, node),
+            problems.class_type,
+            "; ".join(each.details for each in problems.errors),
+        )
+        for node, problems in found.node_errors.items()
+    )
+
+
+def _then_say(report: Report, events: Sequence[AnyEvent]) -> Report:
+    """A report that adds these events after the start of a run."""
+
+    def telling(event: AnyEvent) -> None:
+        report(event)
+        if isinstance(event, Started):
+            for each in events:
+                report(each)
+
+    return telling
 
 
 def _class_of(prompt: Prompt, node: str) -> str:

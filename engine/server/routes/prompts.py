@@ -8,6 +8,7 @@ import math
 import time
 import uuid
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import msgspec
@@ -15,7 +16,7 @@ from aiohttp import web
 
 from engine.errors import IdTakenError, PromptError, WorkflowError
 from engine.graph.problems import Problem, Report, refusal
-from engine.graph.prompt import parse, to_api
+from engine.graph.prompt import Prompt, parse, to_api
 from engine.graph.validate import validate
 from engine.graph.workflow import Conversion, convert
 from engine.server.answers import (
@@ -30,12 +31,14 @@ from engine.server.answers import (
     whole_number,
 )
 from engine.server.notes import note_of
+from engine.server.running import MOST_NODE_ERRORS, NODE_ERRORS
 from engine.server.services import SERVICES, Services
 from engine.store.queue import Entry
 
 BIG = 256 << 10
 """A body of so many bytes is examined in a thread: the loop has others to answer."""
-_SECRETS = ("auth_token_comfy_org", "api_key_comfy_org")
+_NOT_KEPT = ("auth_token_comfy_org", "api_key_comfy_org", NODE_ERRORS)
+"""Secrets, and what only the server says."""
 _LONGEST_ID = 200
 
 
@@ -179,9 +182,7 @@ def _examine(body: bytes, services: Services) -> _Accepted:
         prompt = parse(asked.get("prompt"))
     except PromptError as error:
         raise RefusalError(400, refusal(error)) from error
-    report = validate(
-        prompt, services.catalog.schemas, list_folder=services.listing.list, wanted=targets
-    )
+    report = _validated(prompt, services, targets)
     if report.error is not None:
         raise RefusalError(400, report.to_json())
     changed = report.prompt is not prompt
@@ -190,6 +191,16 @@ def _examine(body: bytes, services: Services) -> _Accepted:
         front=bool(asked.get("front")),
         number=_number(asked.get("number")),
         node_errors=report.node_errors_json(),
+    )
+
+
+def _validated(prompt: Prompt, services: Services, targets: list[str] | None) -> Report:
+    return validate(
+        prompt,
+        services.catalog.schemas,
+        list_folder=services.listing.list,
+        has_file=services.files.has,
+        wanted=targets,
     )
 
 
@@ -203,7 +214,11 @@ def _entry(asked: dict[str, Any], prompt: dict[str, Any], report: Report) -> Ent
     if len(str(prompt_id)) > _LONGEST_ID or len(str(client)) > _LONGEST_ID:
         raise _refused("invalid_prompt", f"an id has at most {_LONGEST_ID} characters")
     now = time.time()
-    extra = {key: value for key, value in given.items() if key not in _SECRETS}
+    extra = {key: value for key, value in given.items() if key not in _NOT_KEPT}
+    if report.node_errors:
+        # History says which outputs were not run, and why.
+        listed = islice(report.node_errors.items(), MOST_NODE_ERRORS)
+        extra[NODE_ERRORS] = {node_id: each.to_json() for node_id, each in listed}
     if client is not None:
         extra["client_id"] = client
     extra["create_time"] = round(now * 1000)
@@ -247,7 +262,7 @@ def _check(body: bytes, services: Services, targets: list[str] | None) -> dict[s
         raise RefusalError(400, refusal(error)) from error
     except WorkflowError as error:
         raise _refused("invalid_workflow", str(error)) from error
-    report = validate(found.prompt, catalog, list_folder=services.listing.list, wanted=targets)
+    report = _validated(found.prompt, services, targets)
     plan = services.forecast.plan(report.prompt, report.outputs)
     return {
         "prompt": to_api(report.prompt),

@@ -221,3 +221,21 @@ def test_a_lasting_file_stands_for_a_job_before_a_preview():
     assert count == 3
     assert best == {**kept, "nodeId": "2", "mediaType": "images"}
     assert summed_up({}) == (0, None)
+
+
+def test_history_says_what_was_not_run():
+    running = job()
+    for event in (*RUN[:-1], Blocked("p", ONE, "A", "not today"), RUN[-1]):
+        running.take(event)
+    status = running.outcome()["status"]
+    assert status["status_str"] == "success"
+    (problem,) = status["node_errors"]["1"]["errors"]
+    assert (problem["type"], problem["details"]) == ("execution_blocked", "not today")
+    assert status["node_errors"]["1"]["class_type"] == "A"
+
+
+def test_a_run_without_problems_says_nothing_of_them():
+    running = job()
+    for event in RUN:
+        running.take(event)
+    assert "node_errors" not in running.outcome()["status"]

@@ -347,3 +347,45 @@ def test_a_plan_for_one_output_leaves_the_others_out(scenario):
         "2": "unneeded",
         "3": "run",
     }
+
+
+def test_a_prompt_whose_size_cannot_be_reckoned_with_runs(scenario):
+    """`scale_by` of 1e200, linked where its bounds are not checked: only the forecast saw it."""
+    nodes = {
+        "1": {"class_type": "EmptyImage", "inputs": {"width": 64, "height": 64, "batch_size": 1}},
+        "2": {"class_type": "SaveImage", "inputs": {"images": ["1", 0], "filename_prefix": "x"}},
+    }
+    nodes["1"]["inputs"] |= {"color": 0, "scale_by": 1e200, "steps": 10**300}
+
+    async def steps(client):
+        checked = await client.post("/calotype/check", json=nodes)
+        pid = client.app[SERVICES].workers.pid
+        posted = await (await client.post("/prompt", json={"prompt": nodes})).json()
+        entry = await ended(client, posted["prompt_id"])
+        return checked.status, entry["status"], pid == client.app[SERVICES].workers.pid
+
+    status, told, same = scenario(steps)
+    assert status == 200
+    assert told["status_str"] == "success"
+    assert same
+
+
+def test_history_says_which_outputs_were_not_run(scenario, settings):
+    nodes = prompt()
+    nodes["3"] = {"class_type": "LoadImage", "inputs": {"image": "gone.png"}}
+    nodes["4"] = {"class_type": "PreviewImage", "inputs": {"images": ["3", 0]}}
+
+    async def steps(client):
+        answer = await client.post("/prompt", json={"prompt": nodes})
+        posted = await answer.json()
+        entry = await ended(client, posted["prompt_id"])
+        return answer.status, posted["node_errors"], entry
+
+    status, errors, entry = scenario(steps)
+    assert status == 200
+    (problem,) = errors["3"]["errors"]
+    assert problem["type"] == "custom_validation_failed"
+    assert "gone.png" in problem["details"]
+    assert errors["3"]["dependent_outputs"] == ["4"]
+    assert entry["status"]["node_errors"] == errors
+    assert entry["prompt"][4] == ["2"]

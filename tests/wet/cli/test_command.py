@@ -165,3 +165,20 @@ def test_an_error_made_for_the_user_comes_without_a_traceback(tmp_path: Path, ca
     told = capsys.readouterr().err
     assert "cut.safetensors: not a sound safetensors file" in told
     assert "File " not in told
+
+
+def test_a_branch_that_cannot_run_fails_the_command_and_the_rest_is_written(tmp_path, capsys):
+    nodes = {
+        **TINY,
+        "3": {"class_type": "LoadImage", "inputs": {"image": "gone.png"}},
+        "4": {"class_type": "PreviewImage", "inputs": {"images": ["3", 0]}},
+    }
+    path = tmp_path / "two.json"
+    path.write_text(json.dumps(nodes))
+    assert run("run", path, user=tmp_path / "u") == 1
+    told = capsys.readouterr()
+    assert told.out.strip() == str(tmp_path / "u/output/tiny_00001_.png")
+    assert "LoadImage (node 3)" in told.err
+    assert "gone.png" in told.err
+    assert "failed" in told.err.splitlines()[-1]
+    assert run("check", path, user=tmp_path / "u") == 2
