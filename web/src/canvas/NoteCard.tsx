@@ -11,6 +11,7 @@ import { NOTE_COLOUR, paintOf } from "../state/nodes/colours";
 import { TITLE } from "../state/nodes/shape";
 import { endThread, useActive } from "../state/studio";
 import { Markdown } from "../widgets/Markdown";
+import { beginning } from "../words/format";
 import { t } from "../words/words";
 import type { FlowNode } from "./flow";
 import { useRoving } from "./roving";
@@ -65,10 +66,11 @@ function Reading({ node }: { node: GraphNode }) {
   if (text.trim() === "") {
     return <p className="note-text note-empty">{t("Double-click to write.")}</p>;
   }
+  const shown = beginning(text);
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: a long text is scrolled by keys, too
     <div className="note-text nowheel" tabIndex={0}>
-      {node.type === PLAIN_NOTE ? <p className="note-plain">{text}</p> : <Markdown text={text} />}
+      {node.type === PLAIN_NOTE ? <p className="note-plain">{shown}</p> : <Markdown text={shown} />}
     </div>
   );
 }

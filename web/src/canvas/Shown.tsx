@@ -8,6 +8,7 @@ import type { Shown as ShownValue } from "../state/runs/runs";
 import { useView } from "../state/view";
 import { MediaPreview } from "../widgets/MediaPreview";
 import { part } from "../widgets/part";
+import { beginning } from "../words/format";
 import { t } from "../words/words";
 
 const Wipe = part(() => import("../widgets/Wipe").then((room) => room.Wipe));
@@ -62,9 +63,10 @@ export function Shown({ node, schema, shown, preview, y, height }: Props) {
           )}
         </div>
       )}
-      {shown?.text.map((text) => (
-        <pre key={text} className="shown-text nodrag nowheel">
-          {text}
+      {shown?.text.map((text, index) => (
+        // biome-ignore lint/suspicious/noArrayIndexKey: two texts of a node may be the same
+        <pre key={index} className="shown-text nodrag nowheel">
+          {beginning(text)}
         </pre>
       ))}
     </div>

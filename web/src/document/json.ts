@@ -6,22 +6,64 @@
 export type Json = null | boolean | number | bigint | string | Json[] | JsonObject;
 export type JsonObject = { [key: string]: Json };
 
-const TOKENS = /"(?:[^"\\]|\\.)*"|-?\d[\d.]*(?:[eE][+-]?\d+)?|-?\bInfinity\b|\bNaN\b/g;
+/** Outside of strings: the numbers, and what Python writes for those that are none. */
+const NUMBERS = /-?\d[\d.]*(?:[eE][+-]?\d+)?|-?\bInfinity\b|\bNaN\b/g;
 const NEEDS_CARE = /^(?:-?\d{16,}|-?Infinity|NaN)$/;
+const MAY_NEED_CARE = /\d{16}|Infinity|NaN/;
 
 /** Throws a `SyntaxError` for text that is no JSON. */
 export function parseJson(text: string): Json {
+  if (!MAY_NEED_CARE.test(text)) return parsed(text);
   const tag = tagAbsentFrom(text);
   let tagged = false;
-  const prepared = text.replace(TOKENS, (token) => {
-    if (!NEEDS_CARE.test(token)) return token;
-    tagged = true;
-    return `"${tag}${token}"`;
-  });
-  if (!tagged) return JSON.parse(text) as Json;
-  return JSON.parse(prepared, (_key, value: unknown) =>
+  const prepared = outsideStrings(text, (part) =>
+    part.replace(NUMBERS, (token) => {
+      if (!NEEDS_CARE.test(token)) return token;
+      tagged = true;
+      return `"${tag}${token}"`;
+    }),
+  );
+  if (!tagged) return parsed(text);
+  return parsed(prepared, (_key, value: unknown) =>
     typeof value === "string" && value.startsWith(tag) ? numberOf(value.slice(tag.length)) : value,
-  ) as Json;
+  );
+}
+
+function parsed(text: string, revive?: (key: string, value: unknown) => unknown): Json {
+  try {
+    return JSON.parse(text, revive) as Json;
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new SyntaxError("nested too deeply to be read");
+  }
+}
+
+/**
+ * The text with each part between its strings replaced. By hand: an expression that matches whole
+ * strings runs out of stack at those of some megabytes.
+ */
+function outsideStrings(text: string, replace: (part: string) => string): string {
+  const parts: string[] = [];
+  let place = 0;
+  while (place < text.length) {
+    const open = text.indexOf('"', place);
+    if (open < 0) break;
+    const end = endOfString(text, open);
+    parts.push(replace(text.slice(place, open)), text.slice(open, end));
+    place = end;
+  }
+  parts.push(replace(text.slice(place)));
+  return parts.join("");
+}
+
+/** The place behind the quote that ends a string; the text's end where none does. */
+function endOfString(text: string, open: number): number {
+  for (let quote = text.indexOf('"', open + 1); quote >= 0; quote = text.indexOf('"', quote + 1)) {
+    let before = quote;
+    while (text[before - 1] === "\\") before -= 1;
+    if ((quote - before) % 2 === 0) return quote + 1;
+  }
+  return text.length;
 }
 
 function numberOf(token: string): number | bigint {

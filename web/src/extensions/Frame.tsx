@@ -5,6 +5,7 @@
 import { useCallback, useEffect, useRef, useState } from "react";
 import { extensionUrl } from "../api/client";
 import { EXTENSION_API, type FromPage, readMessage, type ToPage } from "../api/extensions";
+import { writeJson } from "../document/json";
 import { settingsOf } from "../state/extensions";
 import { hearFromPage } from "../state/keymap";
 import { useSetting, useSettings } from "../state/settings";
@@ -42,7 +43,7 @@ export function Frame({ pack, page, title, height, told, value, onMessage }: Pro
   const [tall, setTall] = useState(height);
   const chosen = useSetting("calotype.theme");
   const language = useSetting("calotype.language");
-  const own = useSettings(() => JSON.stringify(settingsOf(pack)));
+  const own = useSettings(() => writeJson(settingsOf(pack)));
   const latest = useRef({ told, onMessage });
   latest.current = { told, onMessage };
 

@@ -7,6 +7,7 @@ import type { ListedJob } from "../api/results";
 import { closeLooking, jobsOn, leaf, placeOnShelf, useLooking } from "../state/results/lookAt";
 import { type Result, readResult, sentenceOf } from "../state/results/results";
 import { tellError, useView } from "../state/view";
+import { beginning } from "../words/format";
 import { t } from "../words/words";
 import { LightboxFacts } from "./LightboxFacts";
 import { useModal } from "./modal";
@@ -206,8 +207,9 @@ function Medium({ address, file, job, result, picture, room }: MediumProps) {
     return (
       <div className="said">
         {result.texts.length === 0 && job !== undefined && <p>{sentenceOf(job)}</p>}
-        {result.texts.map(({ node, text }) => (
-          <pre key={`${node} ${text}`}>{text}</pre>
+        {result.texts.map(({ text }, index) => (
+          // biome-ignore lint/suspicious/noArrayIndexKey: two texts of a node may be the same
+          <pre key={index}>{beginning(text, 400_000)}</pre>
         ))}
       </div>
     );

@@ -2,8 +2,10 @@
  * What the user has chosen, once for all documents: kept on the server, with a copy in this
  * browser so that the first thing drawn is right already. Each setting says why it is one.
  */
+
 import { create } from "zustand";
 import { Refused } from "../api/transport";
+import { isObject, parseJson, writeJson } from "../document/json";
 import { LANGUAGES, preferred } from "../words/words";
 import { client } from "./server";
 import { tellError } from "./view";
@@ -178,7 +180,8 @@ export const useSettings = create<{ values: Values }>(() => ({ values: copyHere(
 
 function copyHere(): Values {
   try {
-    return JSON.parse(globalThis.localStorage?.getItem(KEY) ?? "{}") as Values;
+    const kept = parseJson(globalThis.localStorage?.getItem(KEY) ?? "{}");
+    return isObject(kept) ? kept : {};
   } catch (error) {
     if (error instanceof SyntaxError) return {};
     throw error;
@@ -220,7 +223,7 @@ export function keepSetting(id: string, value: unknown): void {
 }
 
 function keepHere(): void {
-  localStorage.setItem(KEY, JSON.stringify(useSettings.getState().values));
+  localStorage.setItem(KEY, writeJson(useSettings.getState().values));
 }
 
 /** Reads the server's settings; those of this browser stay where the server has none. */

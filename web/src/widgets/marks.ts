@@ -75,7 +75,7 @@ export interface Typed {
  * after the last comma, and the last word of it alone; or the tag of a LoRA, with its `<`.
  */
 export function wordsBefore(text: string, caret: number): Typed[] {
-  const before = text.slice(0, caret);
+  const before = text.slice(Math.max(0, caret - LONGEST), caret);
   const [tag] = TAG_BEGUN.exec(before) ?? [];
   if (tag !== undefined) {
     // What has its end behind the caret, or its weight before it, is no longer being named.
@@ -86,6 +86,7 @@ export function wordsBefore(text: string, caret: number): Typed[] {
   const part = found.trimStart();
   const last = part.slice(part.lastIndexOf(" ") + 1);
   return [...new Set([part, last])]
+    .filter((word) => word.length < LONGEST)
     .filter((word) => word.length >= (word.startsWith("embedding:") ? EMBEDDING : LEAST))
     .map((word) => ({ from: caret - word.length, word }));
 }
@@ -94,4 +95,6 @@ export function wordsBefore(text: string, caret: number): Typed[] {
 const TAG_BEGUN = /<(?:l|lo|lor|lora(?::[^<>\n]*)?)$/i;
 const TAG_ENDS = /^[^<>\n]*>/;
 const LEAST = 2;
+/** No name is as long; a text without spaces is none, however long it is. */
+const LONGEST = 300;
 const EMBEDDING = "embedding:".length;

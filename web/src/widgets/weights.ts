@@ -21,6 +21,7 @@ interface Group {
 }
 
 const IMPLIED = 1.1;
+const LONGEST_WEIGHT = 40;
 const WEIGHT = /:\s*([+-]?\d*\.?\d+)\s*$/;
 
 /** The prompt with the part from `start` to `end` weighing `by` more; null where nothing is there. */
@@ -102,12 +103,13 @@ function groupsOf(text: string): Group[] {
     else if (sign === ")") {
       const begun = open.pop();
       if (begun === undefined) continue;
-      const inside = text.slice(begun + 1, place);
-      const stated = WEIGHT.exec(inside);
+      // Only the end of what is inside: brackets in brackets would be read over and over.
+      const tail = Math.max(begun + 1, place - LONGEST_WEIGHT);
+      const stated = WEIGHT.exec(text.slice(tail, place));
       groups.push({
         open: begun,
         close: place,
-        end: begun + 1 + (stated?.index ?? inside.length),
+        end: stated === null ? place : tail + stated.index,
         weight: stated === null ? IMPLIED : Number(stated[1]),
       });
     }

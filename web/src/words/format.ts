@@ -102,3 +102,8 @@ export function longDay(day: Date, today: Date): string {
 export function anyOf(names: readonly string[]): string {
   return new Intl.ListFormat(spoken(), { type: "disjunction" }).format(names);
 }
+
+/** As much of a text as is read at a glance: laying out megabytes would stop the page for seconds. */
+export function beginning(text: string, most = 20_000): string {
+  return text.length > most ? `${text.slice(0, most)}…` : text;
+}

@@ -2,6 +2,7 @@
 import { Buffer } from "node:buffer";
 import { deflateSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
+import { documentIn } from "../../src/state/embedded/document";
 import { type Known, promptOf, readParameters } from "../../src/state/embedded/parameters";
 import { textsIn } from "../../src/state/embedded/texts";
 
@@ -216,11 +217,78 @@ describe("graphs in files", () => {
     }
   });
 
+  test.each([
+    ["as UTF-8, against the standard", Buffer.from("狐狸 im Schnee ❄", "utf8"), "狐狸 im Schnee ❄"],
+    ["as Latin-1, as the standard has it", Buffer.from("Füchsin", "latin1"), "Füchsin"],
+  ])("a PNG's texts %s", async (_, text, read) => {
+    const compressed = deflateSync(text);
+    const file = png(
+      part("tEXt", bytes("parameters\0", text)),
+      part("zTXt", bytes("comment\0\0", compressed)),
+      part("tEXt", bytes("workflow\0", '{"nodes":[],"title":"', text, '"}')),
+    );
+    const texts = await textsIn(new Blob([new Uint8Array(file)]));
+    expect(texts).toEqual({
+      parameters: read,
+      comment: read,
+      workflow: `{"nodes":[],"title":"${read}"}`,
+    });
+  });
+
+  test("a JPEG's comment and the tag of an MP3 are read the same way", async () => {
+    const comment = Buffer.from('{"workflow":{"nodes":[],"title":"狐"}}', "utf8");
+    const jpeg = bytes([0xff, 0xd8, 0xff, 0xfe], big(comment.length + 2, 2), comment);
+    const { workflow } = await textsIn(new Blob([new Uint8Array(jpeg)]));
+    expect(workflow).toBe('{"nodes":[],"title":"狐"}');
+    const pair = bytes([0], "prompt\0", Buffer.from("狐", "utf8"));
+    const frame = bytes("TXXX", big(pair.length), [0, 0], pair);
+    const mp3 = bytes("ID3", [3, 0, 0], [0, 0, 0, frame.length], frame);
+    expect(await textsIn(new Blob([new Uint8Array(mp3)]))).toEqual({ prompt: "狐" });
+  });
+
   test("a text that unfolds without end is let be", async () => {
     const bomb = png(
       part("zTXt", bytes("prompt\0\0", deflateSync(Buffer.alloc(40 * 1024 * 1024)))),
     );
     expect(await textsIn(new Blob([new Uint8Array(bomb)]))).toEqual({});
+  });
+});
+
+describe("files of JSON", () => {
+  const graph = '{"nodes":[{"id":1,"type":"Note","widgets_values":["狐"]}],"seed":NaN}';
+  const utf16 = Buffer.from(`\ufeff${graph}`, "utf16le");
+  test.each([
+    ["UTF-8", "graph.json", Buffer.from(graph)],
+    ["a byte order mark", "graph.json", Buffer.from(`\ufeff${graph}`)],
+    ["UTF-16", "graph.json", utf16],
+    ["UTF-16 without a mark", "graph.json", Buffer.from(graph, "utf16le")],
+    ["UTF-16 of the other order", "graph.json", Buffer.from(utf16).swap16()],
+    ["another name", "graph.txt", Buffer.from(`\n  ${graph}`)],
+    ["a name of many signs", "what? a:b.JSON ", Buffer.from(graph)],
+  ])("%s", async (_, name, content) => {
+    const found = await documentIn(new File([new Uint8Array(content)], name));
+    expect(found?.value).toMatchObject({ nodes: [{ widgets_values: ["狐"] }] });
+  });
+
+  test.each([
+    ['{"nodes":[', "x.json is no JSON."],
+    ["[1]", "x.json holds no workflow."],
+    ["", "x.json is no JSON."],
+    [
+      `{"nodes":[],"extra":${"[".repeat(5000)}${"]".repeat(5000)}}`,
+      "x.json is nested too deeply to be a workflow.",
+    ],
+  ])("%.20s is refused by its name", async (text, message) => {
+    await expect(documentIn(new File([text], "x.json"))).rejects.toThrow(message);
+  });
+
+  test("a model's header is none", async () => {
+    const header = '{"__metadata__":{"workflow":"{\\"nodes\\":[]}"}}';
+    const file = bytes([header.length, 0, 0, 0, 0, 0, 0, 0], header);
+    expect(await documentIn(new File([new Uint8Array(file)], "model.safetensors"))).toEqual({
+      value: { nodes: [] },
+      left: null,
+    });
   });
 });
 

@@ -27,8 +27,8 @@ const SHOWN =
   /^(aria-label|aria-description|aria-roledescription|aria-valuetext|title|alt|placeholder|label|hint)$/;
 /** What its first argument says is read by the user. */
 const TELLING = /^(tell|tellError|askText|askWhether|askChoice|askForName)$/;
-/** Words of a table begin with a capital; names of classes, of headers and of keys are none. */
-const WORDS = /^\p{Lu}(\p{Ll}[\p{Ll}'’]*(?![\p{L}\d_.+-])|,? \p{L})/u;
+/** Words of a table begin with a capital or with what is filled in; names of classes, of headers and of keys are none. */
+const WORDS = /^\{\{\w+\}\} \p{Ll}|^\p{Lu}(\p{Ll}[\p{Ll}'’]*(?![\p{L}\d_.+-])|,? \p{L})/u;
 
 export function wordsOfSources(notWords: ReadonlySet<string>): Found {
   const found: Found = { keys: new Map(), past: [] };

@@ -10,6 +10,7 @@ import { useRuns } from "../../state/runs/runs";
 import { schemaOf, titleOf, useActive, useStudio } from "../../state/studio";
 import { useView } from "../../state/view";
 import { Field } from "../../widgets/Field";
+import { beginning } from "../../words/format";
 import { t } from "../../words/words";
 import { NoticeBar } from "../NoticeBar";
 import { Results } from "../Results";
@@ -136,8 +137,9 @@ function Made({ node }: { node: string }) {
           <img src={viewUrl(image)} alt={image.filename} />
         </button>
       ))}
-      {shown.text.map((text) => (
-        <pre key={text}>{text}</pre>
+      {shown.text.map((text, index) => (
+        // biome-ignore lint/suspicious/noArrayIndexKey: two texts of a node may be the same
+        <pre key={index}>{beginning(text)}</pre>
       ))}
     </>
   );

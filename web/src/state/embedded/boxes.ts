@@ -1,5 +1,5 @@
 /** The boxes of MP4 and its kin, and the texts in those of a film. */
-import { keep, latin, MOST_PARTS, piece, startsWith, type Texts, utf8, viewOf } from "./bytes";
+import { keep, latin, MOST_PARTS, piece, startsWith, type Texts, textOf, viewOf } from "./bytes";
 
 export interface Box {
   kind: string;
@@ -48,7 +48,8 @@ function textsOfMovie(movie: Uint8Array): Texts {
     for (const item of boxesIn(boxes.find((each) => each.kind === "ilst")?.body ?? EMPTY)) {
       const name = item.kind === "\xa9cmt" ? "comment" : names[placeNamed(item.kind) - 1];
       const data = boxesIn(item.body).find((each) => each.kind === "data");
-      if (name !== undefined && data !== undefined) keep(texts, name, utf8(data.body.subarray(8)));
+      if (name !== undefined && data !== undefined)
+        keep(texts, name, textOf(data.body.subarray(8)));
     }
   }
   return texts;
@@ -62,5 +63,5 @@ function placeNamed(kind: string): number {
 const EMPTY = new Uint8Array();
 
 function keysOf(body: Uint8Array = EMPTY): string[] {
-  return boxesIn(body, 8).map((each) => utf8(each.body));
+  return boxesIn(body, 8).map((each) => textOf(each.body));
 }

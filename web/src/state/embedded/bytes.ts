@@ -22,8 +22,14 @@ export function latin(bytes: Uint8Array): string {
   return new TextDecoder("latin1").decode(bytes);
 }
 
-export function utf8(bytes: Uint8Array): string {
-  return new TextDecoder().decode(bytes);
+/** As UTF-8, whatever a format prescribes: so most programs write. Latin-1 where it cannot be that. */
+export function textOf(bytes: Uint8Array): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch (error) {
+    if (error instanceof TypeError) return latin(bytes);
+    throw error;
+  }
 }
 
 export function startsWith(bytes: Uint8Array, text: string, at = 0): boolean {

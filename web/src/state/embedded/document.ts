@@ -1,28 +1,63 @@
 /** The document that a picture, a film, a sound or a model was made with, out of the file itself. */
-import type { Json } from "../../document/json";
-import { kindOf } from "../../document/read";
+import { type Json, parseJson } from "../../document/json";
+import { kindOf, NotAWorkflow } from "../../document/read";
 import { client } from "../server";
 import { schemaOf } from "../studio";
 import { type Built, type Known, promptOf, readParameters } from "./parameters";
-import { parsedJson, textsIn } from "./texts";
+import { jsonIn, parsedJson, textsIn } from "./texts";
 
-export interface Found {
+interface Found {
   value: Json;
   /** Of a graph made from a text: what of it is not in the graph. Null for a graph as it was. */
   left: readonly string[] | null;
 }
 
-/** A workflow, else a prompt, else what the text of another program describes. */
-export async function documentIn(file: Blob): Promise<Found | null> {
+/**
+ * What the file itself is, or tells of how it was made: a workflow, else a prompt, else what the
+ * text of another program describes. Null for none of these. Throws `NotAWorkflow` for a file of
+ * JSON that is none, or that cannot be read.
+ */
+export async function documentIn(file: File): Promise<Found | null> {
+  const json = await jsonIn(file);
+  if (json !== null) return { value: documentOf(json, file.name), left: null };
   const texts = await textsIn(file);
   for (const text of [texts.workflow, texts.prompt]) {
     const value = parsedJson(text);
-    if (kindOf(value) !== null) return { value, left: null };
+    if (kindOf(value) !== null && !isTooDeep(value)) return { value, left: null };
   }
   const read = readParameters(texts.parameters ?? "");
   if (read === null) return null;
   const { prompt, left }: Built = promptOf(read, await known());
   return { value: prompt, left };
+}
+
+function documentOf(text: string, name: string): Json {
+  let value: Json;
+  try {
+    value = parseJson(text);
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    throw new NotAWorkflow("{{name}} is no JSON.", { name });
+  }
+  if (isTooDeep(value)) {
+    throw new NotAWorkflow("{{name}} is nested too deeply to be a workflow.", { name });
+  }
+  if (kindOf(value) === null) throw new NotAWorkflow("{{name}} holds no workflow.", { name });
+  return value;
+}
+
+/** No workflow is nested as deeply; what is read must also be drawn, compared and written. */
+const DEEPEST = 400;
+
+function isTooDeep(value: Json): boolean {
+  let level: Json[] = [value];
+  for (let depth = 0; level.length > 0; depth += 1) {
+    if (depth > DEEPEST) return true;
+    level = level.flatMap((each) =>
+      typeof each === "object" && each !== null ? Object.values(each) : [],
+    );
+  }
+  return false;
 }
 
 async function known(): Promise<Known> {

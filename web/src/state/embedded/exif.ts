@@ -1,5 +1,5 @@
 /** The texts in a block of EXIF: `keyword:text` in the first directory, and the user's comment. */
-import { keep, latin, startsWith, type Texts, untilNul, utf8, viewOf } from "./bytes";
+import { keep, latin, startsWith, type Texts, textOf, untilNul, viewOf } from "./bytes";
 
 const PREFIX = "Exif\0\0";
 const TEXT = 2;
@@ -23,7 +23,7 @@ export function textsOfExif(block: Uint8Array): Texts {
   const view = viewOf(tiff);
   for (const { tag, kind, bytes } of entriesAt(tiff, view.getUint32(4, little), little)) {
     if (kind === TEXT) {
-      const text = utf8(untilNul(bytes));
+      const text = textOf(untilNul(bytes));
       const keyword = KEYWORD.exec(text)?.[1];
       if (keyword !== undefined) keep(texts, keyword, text.slice(keyword.length + 1));
     }
@@ -63,7 +63,7 @@ function entriesAt(tiff: Uint8Array, place: number, little: boolean): Entry[] {
 
 function commentOf(bytes: Uint8Array): string {
   const text = bytes.subarray(8);
-  if (!startsWith(bytes, "UNICODE")) return utf8(untilNul(text));
+  if (!startsWith(bytes, "UNICODE")) return textOf(untilNul(text));
   // The standard leaves the order of the two bytes open: those of Latin letters tell it.
   let zeros = 0;
   for (let at = 0; at + 1 < Math.min(text.length, 512); at += 2) {

@@ -1,5 +1,5 @@
 /** The tags of WebM and Matroska films. */
-import { keep, MOST_PARTS, piece, type Texts, utf8, viewOf } from "./bytes";
+import { keep, MOST_PARTS, piece, type Texts, textOf, viewOf } from "./bytes";
 
 const SEGMENT = 0x18538067;
 const TAGS = 0x1254c367;
@@ -35,7 +35,7 @@ function keepTags(texts: Texts, bytes: Uint8Array): void {
     for (const [, pair] of elements(tag, PAIR)) {
       const parts = new Map(elements(pair));
       const [name, text] = [parts.get(NAME), parts.get(TEXT)];
-      if (name !== undefined && text !== undefined) keep(texts, utf8(name), utf8(text));
+      if (name !== undefined && text !== undefined) keep(texts, textOf(name), textOf(text));
     }
   }
 }

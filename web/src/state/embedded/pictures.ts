@@ -1,6 +1,6 @@
 /** Where WebP, JPEG and AVIF pictures hold their EXIF. */
 import { type Box, boxesIn } from "./boxes";
-import { keep, latin, MOST_PARTS, piece, startsWith, type Texts, viewOf } from "./bytes";
+import { keep, latin, MOST_PARTS, piece, startsWith, type Texts, textOf, viewOf } from "./bytes";
 import { textsOfExif } from "./exif";
 
 export async function textsOfWebp(file: Blob): Promise<Texts> {
@@ -28,8 +28,7 @@ export async function textsOfJpeg(file: Blob): Promise<Texts> {
     if (mark !== 0xff || kind === START_OF_SCAN || length < 2) break;
     if (kind === APPLICATION || kind === COMMENT) {
       const body = await piece(file, at + 4, length - 2);
-      const found =
-        kind === COMMENT ? { comment: new TextDecoder().decode(body) } : textsOfExif(body);
+      const found = kind === COMMENT ? { comment: textOf(body) } : textsOfExif(body);
       for (const [keyword, text] of Object.entries(found)) keep(texts, keyword, text);
     }
     at += 2 + length;

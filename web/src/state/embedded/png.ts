@@ -1,5 +1,5 @@
 /** The texts that a PNG carries in its chunks, those of an animated one among them. */
-import { keep, LARGEST, latin, type Texts, utf8, viewOf } from "./bytes";
+import { keep, LARGEST, latin, type Texts, textOf, viewOf } from "./bytes";
 import { textsOfExif } from "./exif";
 
 const SIGNATURE = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
@@ -19,7 +19,7 @@ export async function textsOfPng(bytes: Uint8Array): Promise<Texts> {
     const kind = latin(bytes.subarray(at + 4, at + 8));
     const body = bytes.subarray(at + 8, at + 8 + length);
     if (body.length < length || kind === "IEND") break;
-    const found = await textOf(kind, body);
+    const found = await pairOf(kind, body);
     if (found !== null) keep(texts, found[0], found[1]);
     if (kind === "eXIf") {
       for (const [keyword, text] of Object.entries(textsOfExif(body))) keep(texts, keyword, text);
@@ -31,14 +31,14 @@ export async function textsOfPng(bytes: Uint8Array): Promise<Texts> {
 
 const TEXTS: ReadonlySet<string> = new Set(["tEXt", "comf", "zTXt", "iTXt"]);
 
-async function textOf(kind: string, body: Uint8Array): Promise<[string, string] | null> {
+async function pairOf(kind: string, body: Uint8Array): Promise<[string, string] | null> {
   const end = TEXTS.has(kind) ? body.indexOf(0) : -1;
   if (end < 1) return null;
   const keyword = latin(body.subarray(0, end));
-  if (kind === "tEXt" || kind === "comf") return [keyword, latin(body.subarray(end + 1))];
+  if (kind === "tEXt" || kind === "comf") return [keyword, textOf(body.subarray(end + 1))];
   if (kind === "zTXt") {
     const text = await inflated(body.subarray(end + 2));
-    return text === null ? null : [keyword, latin(text)];
+    return text === null ? null : [keyword, textOf(text)];
   }
   const compressed = body[end + 1] === 1;
   const language = body.indexOf(0, end + 3);
@@ -46,7 +46,7 @@ async function textOf(kind: string, body: Uint8Array): Promise<[string, string] 
   if (translated < 0) return null;
   const rest = body.subarray(translated + 1);
   const text = compressed ? await inflated(rest) : rest;
-  return text === null ? null : [keyword, utf8(text)];
+  return text === null ? null : [keyword, textOf(text)];
 }
 
 /** Null for what is damaged, and for a few bytes that would unfold to more than is read. */

@@ -1,5 +1,5 @@
 /** The texts in sound files: Vorbis comments of FLAC and Ogg, ID3 tags of MP3. */
-import { keep, MOST_PARTS, piece, startsWith, type Texts, utf8, viewOf } from "./bytes";
+import { keep, MOST_PARTS, piece, startsWith, type Texts, textOf, viewOf } from "./bytes";
 
 const COMMENTS = 4;
 
@@ -45,7 +45,7 @@ function vorbisComments(bytes: Uint8Array): Texts {
   const count = Math.min(take(at), MOST_PARTS);
   at += 4;
   for (let index = 0; index < count && at + 4 <= bytes.length; index += 1) {
-    const text = utf8(bytes.subarray(at + 4, at + 4 + take(at)));
+    const text = textOf(bytes.subarray(at + 4, at + 4 + take(at)));
     const sign = text.indexOf("=");
     if (sign > 0) keep(texts, text.slice(0, sign), text.slice(sign + 1));
     at += 4 + take(at);
@@ -93,7 +93,10 @@ function keepPair(texts: Texts, body: Uint8Array): void {
   const encoding = ENCODINGS[kind];
   if (encoding === undefined) return;
   const swapped = kind === 1 && body[1] === 0xfe && body[2] === 0xff;
-  const words = new TextDecoder(swapped ? "utf-16be" : encoding).decode(body.subarray(1));
+  const wide = encoding === "utf-16" || encoding === "utf-16be";
+  const words = wide
+    ? new TextDecoder(swapped ? "utf-16be" : encoding).decode(body.subarray(1))
+    : textOf(body.subarray(1));
   const [name = "", text = ""] = words.split("\0");
   keep(texts, name, text.replace(/^\ufeff/, ""));
 }

@@ -4,7 +4,7 @@
  */
 import { isObject, type Json, parseJson, writeJson } from "../../document/json";
 import { textsOfFilm } from "./boxes";
-import { LARGEST, latin, piece, startsWith, type Texts, utf8, viewOf } from "./bytes";
+import { LARGEST, latin, piece, startsWith, type Texts, textOf, viewOf } from "./bytes";
 import { textsOfMatroska } from "./matroska";
 import { textsOfAvif, textsOfJpeg, textsOfWebp } from "./pictures";
 import { isPng, textsOfPng } from "./png";
@@ -23,6 +23,27 @@ export async function textsIn(file: Blob): Promise<Texts> {
   return texts;
 }
 
+/** The text of a file of JSON, by its name or its first sign; null for any other file. */
+export async function jsonIn(file: File): Promise<string | null> {
+  const head = await piece(file, 0, 64);
+  const isNamed = /\.json$/i.test(file.name.trim());
+  const isModel = head[8] === 0x7b && head[9] === 0x22;
+  if (!isNamed && (isModel || !/^\ufeff?\s*[{[]/.test(decoded(head)))) return null;
+  return decoded(new Uint8Array(await file.arrayBuffer()));
+}
+
+/** UTF-8, or UTF-16 as its byte order mark or the zeros between Latin letters tell. */
+function decoded(bytes: Uint8Array): string {
+  const [first, second] = bytes;
+  if ((first === 0xff && second === 0xfe) || (first !== 0 && second === 0)) {
+    return new TextDecoder("utf-16le").decode(bytes);
+  }
+  if ((first === 0xfe && second === 0xff) || (first === 0 && second !== 0)) {
+    return new TextDecoder("utf-16be").decode(bytes);
+  }
+  return textOf(bytes);
+}
+
 function readerFor(head: Uint8Array): Reader | null {
   if (isPng(head)) return async (file) => textsOfPng(await piece(file, 0, LARGEST));
   if (startsWith(head, "RIFF") && startsWith(head, "WEBP", 8)) return textsOfWebp;
@@ -35,14 +56,14 @@ function readerFor(head: Uint8Array): Reader | null {
   if (startsWith(head, "OggS")) return textsOfOgg;
   if (startsWith(head, "ID3")) return textsOfMp3;
   if (startsWith(head, "glTF")) return textsOfGlb;
-  if (/^\ufeff?\s*<(\?xml|svg|!)/i.test(utf8(head))) return textsOfSvg;
+  if (/^\ufeff?\s*<(\?xml|svg|!)/i.test(textOf(head))) return textsOfSvg;
   return head[8] === 0x7b ? textsOfSafetensors : null;
 }
 
 async function textsOfGlb(file: Blob): Promise<Texts> {
   const head = await piece(file, 12, 8);
   if (head.length < 8 || !startsWith(head, "JSON", 4)) return {};
-  const root = parsedJson(utf8(await piece(file, 20, viewOf(head).getUint32(0, true))));
+  const root = parsedJson(textOf(await piece(file, 20, viewOf(head).getUint32(0, true))));
   const asset = isObject(root) ? root.asset : null;
   return pairIn(isObject(asset) ? asset.extras : null);
 }
@@ -50,14 +71,14 @@ async function textsOfGlb(file: Blob): Promise<Texts> {
 async function textsOfSafetensors(file: Blob): Promise<Texts> {
   const length = viewOf(await piece(file, 0, 8)).getBigUint64(0, true);
   if (length > BigInt(LARGEST)) return {};
-  const header = parsedJson(utf8(await piece(file, 8, Number(length))));
+  const header = parsedJson(textOf(await piece(file, 8, Number(length))));
   return pairIn(isObject(header) ? header.__metadata__ : null);
 }
 
 const [OPEN, CLOSE] = ["<![CDATA[", "]]>"];
 
 async function textsOfSvg(file: Blob): Promise<Texts> {
-  const text = utf8(await piece(file, 0, LARGEST));
+  const text = textOf(await piece(file, 0, LARGEST));
   const metadata = text.indexOf("<metadata");
   const from = metadata < 0 ? -1 : text.indexOf(OPEN, metadata);
   const to = from < 0 ? -1 : text.indexOf(CLOSE, from);

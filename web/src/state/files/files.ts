@@ -1,7 +1,7 @@
 /** Opening and saving: files dropped or chosen, what is embedded in them, and the server's folder. */
 import type { Point } from "../../document/graph";
 import { type Json, parseJson, writeJson } from "../../document/json";
-import { kindOf, NotAWorkflow } from "../../document/read";
+import { NotAWorkflow } from "../../document/read";
 import { writeGraph } from "../../document/write";
 import { t } from "../../words/words";
 import { addHolding } from "../editing/actions";
@@ -37,6 +37,7 @@ export async function openFiles(files: Iterable<File>, at: Point | null): Promis
 export async function openFile(file: File, at: Point | null): Promise<void> {
   try {
     const name = file.name.replace(/\.[^.]+$/, "");
+    const { documentIn } = await import("../embedded/document");
     const found = await documentIn(file);
     if (found !== null) {
       (await import("./prompt")).openDocument(found.value, name);
@@ -47,11 +48,7 @@ export async function openFile(file: File, at: Point | null): Promise<void> {
       throw new NotAWorkflow("{{name}} holds no workflow.", { name: file.name });
     await addPicture(file, at);
   } catch (error) {
-    tellError(
-      error instanceof SyntaxError
-        ? new NotAWorkflow("{{name}} is no JSON.", { name: file.name })
-        : error,
-    );
+    tellError(error);
   }
 }
 
@@ -64,24 +61,6 @@ function tellMade(name: string, left: readonly string[]): void {
           parts: left.join(", "),
         }),
   );
-}
-
-interface Found {
-  value: Json;
-  /** Of a graph made from a text: what of it is not in the graph. */
-  left: readonly string[] | null;
-}
-
-/** What the file itself is, or tells of how it was made; null for neither. */
-async function documentIn(file: File): Promise<Found | null> {
-  if (file.name.toLowerCase().endsWith(".json")) {
-    const value = parseJson(await file.text());
-    if (kindOf(value) === null)
-      throw new NotAWorkflow("{{name}} holds no workflow.", { name: file.name });
-    return { value, left: null };
-  }
-  const embedded = await import("../embedded/document");
-  return embedded.documentIn(file);
 }
 
 async function addPicture(file: File, at: Point): Promise<void> {

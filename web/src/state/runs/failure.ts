@@ -1,6 +1,7 @@
 /** What failed, whole: for whoever reads tracebacks, and as a text to send to whoever can help. */
 import type { ExecutionError } from "../../api/types";
 import type { Graph, GraphNode, Workflow } from "../../document/graph";
+import { equalJson, writeJson } from "../../document/json";
 import { everyNode, levelAt } from "../../document/levels";
 import { t } from "../../words/words";
 import { client } from "../server";
@@ -10,7 +11,7 @@ const LONGEST = 200;
 /** What the node had been given, a line each. */
 export function inputsGiven(error: ExecutionError): { name: string; value: string }[] {
   return Object.entries(error.current_inputs).map(([name, values]) => {
-    const text = values.map(String).join(", ");
+    const text = (Array.isArray(values) ? values : [values]).map(asText).join(", ");
     return { name, value: text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text };
   });
 }
@@ -76,7 +77,7 @@ function changes(was: Placed, is: Placed): string[] {
   const found: string[] = [];
   for (const [name, value] of Object.entries(is.node.values)) {
     const before = was.node.values[name];
-    if (!same(before, value)) found.push(`${name}: ${short(before)} → ${short(value)}`);
+    if (!equalJson(before, value)) found.push(`${name}: ${short(before)} → ${short(value)}`);
   }
   if (was.node.mode !== is.node.mode) found.push(t("muted or bypassed otherwise"));
   for (const { name, link } of is.node.inputs) {
@@ -92,15 +93,15 @@ function sourceOf(graph: Graph, link: string | null): string {
   return found === undefined ? "–" : `#${found.from}`;
 }
 
-function same(one: unknown, other: unknown): boolean {
-  if (one === other) return true;
-  return typeof one === "object" && JSON.stringify(one) === JSON.stringify(other);
-}
-
 const SHORT = 40;
 
 function short(value: unknown): string {
   if (value === undefined) return "–";
-  const text = typeof value === "object" ? JSON.stringify(value) : String(value);
+  const text = asText(value);
   return text.length > SHORT ? `${text.slice(0, SHORT)}…` : text;
+}
+
+/** Lists and objects as JSON; seeds in them may be larger than JavaScript's numbers. */
+function asText(value: unknown): string {
+  return typeof value === "object" ? writeJson(value) : String(value);
 }

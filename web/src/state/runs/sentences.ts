@@ -1,5 +1,6 @@
 /** What the validator found, in sentences: what was asked, what was found, what there is. */
 import type { InputProblem, NodeProblems, Report } from "../../api/client";
+import { writeJson } from "../../document/json";
 import { spoken, t } from "../../words/words";
 
 export function sentenceOf(problem: InputProblem): string {
@@ -62,7 +63,8 @@ function plainly(message: string, details: string, input: string): string {
 
 function shown(value: unknown): string {
   if (typeof value === "string") return value === "" ? t("nothing") : value;
-  return value === undefined || value === null ? t("nothing") : String(value);
+  if (value === undefined || value === null) return t("nothing");
+  return typeof value === "object" ? writeJson(value) : String(value);
 }
 
 type Sentences = ReadonlyMap<string, readonly string[]>;

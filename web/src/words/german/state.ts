@@ -175,6 +175,13 @@ export const state: Readonly<Record<string, string>> = {
   "Replace it": "Ersetzen",
   "Choose another name": "Anderen Namen wählen",
   "{{name}} (theirs)": "{{name}} (die andere)",
+  "{{text}} is no whole number.": "{{text}} ist keine ganze Zahl.",
+  "{{text}} is no number.": "{{text}} ist keine Zahl.",
+  "{{text}} is neither yes nor no.": "{{text}} ist weder ja noch nein.",
+  "{{name}} is no JSON.": "{{name}} ist kein JSON.",
+  "{{name}} is nested too deeply to be a workflow.":
+    "{{name}} ist zu tief verschachtelt für einen Workflow.",
+  "{{name}} holds no workflow.": "{{name}} enthält keinen Workflow.",
   "{{name}} is empty: its file holds nothing.": "{{name}} ist leer: Die Datei enthält nichts.",
   "{{name}} cannot be opened: its file is damaged or no workflow. It stays as it is.":
     "{{name}} lässt sich nicht öffnen: Die Datei ist beschädigt oder kein Workflow. Sie bleibt, wie sie ist.",
