@@ -1,6 +1,6 @@
 /** Nodes and the links between them as JSON, for the clipboard; and put into a document again. */
 
-import { bring, selfHolding } from "./bring";
+import { bring, groupNodesFor, selfHolding } from "./bring";
 import { addNode, connect } from "./edit";
 import {
   type Draft,
@@ -11,7 +11,7 @@ import {
   type WidgetLayout,
   type Workflow,
 } from "./graph";
-import type { Json, JsonObject } from "./json";
+import { isObject, type Json, type JsonObject } from "./json";
 import { withinOf } from "./levels";
 import { partOf, pasteFrames, pastePoints } from "./part";
 import { NotAWorkflow, readGraph } from "./read";
@@ -19,8 +19,7 @@ import { writeDefinition, writeLevel } from "./write";
 
 /**
  * With frames, reroute points, names of wires. The wires that come in from nodes that stay behind
- * are noted, too; the subgraphs of the
- * `workflow` that the nodes are made of come along.
+ * are noted, too; the subgraphs of the `workflow` that the nodes are made of come along.
  */
 export function copyNodes(
   graph: Graph,
@@ -30,7 +29,14 @@ export function copyNodes(
   const part = partOf(graph, keys);
   const types = keys.flatMap((key) => graph.nodes[key]?.type ?? []);
   const subgraphs = withinOf(workflow, types).map((each) => writeDefinition(each, workflow));
-  const { nodes, links, groups, extra } = writeLevel(part, workflow);
+  const { nodes, links, groups, extra: drawn } = writeLevel(part, workflow);
+  const groupNodes = groupNodesFor(workflow, [
+    ...types,
+    ...withinOf(workflow, types).flatMap(({ graph: { nodes: inner } }) =>
+      Object.values(inner).map((each) => each.type),
+    ),
+  ]);
+  const extra = groupNodes === null ? drawn : { ...(isObject(drawn) ? drawn : {}), groupNodes };
   return {
     nodes: nodes ?? [],
     links: links ?? [],
