@@ -10,7 +10,14 @@ import torch
 from engine.errors import NodeError
 from engine.nodekit.contract import node
 from engine.nodekit.markers import Autogrow, Range
-from nodes.image_scaling import as_masks, batch_images, match_count, scale, scale_masks
+from nodes.image_scaling import (
+    as_masks,
+    batch_images,
+    match_count,
+    scale,
+    scale_masks,
+    with_channels,
+)
 from nodes.sockets import Image, Mask
 
 Side = Annotated[int, Range(1, 16384, step=1)]
@@ -84,7 +91,7 @@ def image_composite_masked(
     rows, columns = destination.shape[1:3]
     if resize_source:
         source = scale(source, columns, rows)
-    source = _channels_of(match_count(source, destination.shape[0]), destination)
+    source = with_channels(match_count(source, destination.shape[0]), destination.shape[-1])
     height, width = source.shape[1:3]
     if mask is None:
         cover = torch.ones(1, height, width)
@@ -96,15 +103,6 @@ def image_composite_masked(
     result = destination.clone()
     result[below] = cover[seen] * source[seen] + (1 - cover[seen]) * destination[below]
     return result
-
-
-def _channels_of(source: torch.Tensor, destination: torch.Tensor) -> torch.Tensor:
-    """A source with as many channels as the destination; an alpha that is missing is opaque."""
-    have, want = source.shape[-1], destination.shape[-1]
-    if have < want:
-        opaque = source.new_ones(*source.shape[:-1], want - have)
-        return torch.cat([source, opaque], dim=-1)
-    return source[..., :want]
 
 
 @node("ImageInvert", category="image", display="Invert Image")

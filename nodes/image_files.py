@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 from collections.abc import Callable, Iterator, Mapping
 from typing import Annotated, Any, Literal
@@ -11,8 +12,11 @@ from PIL import Image as Pillow
 
 from engine.errors import FilesError, NodeError
 from engine.files import file_identity
+from engine.media import modes
+from engine.media.animations import animated_png_bytes, animated_webp_bytes
+from engine.media.encoding import png_bytes
 from engine.media.metadata import metadata_texts
-from engine.media.pictures import animated_png_bytes, animated_webp_bytes, png_bytes, read_frames
+from engine.media.pictures import read_frames
 from engine.nodekit.context import Context
 from engine.nodekit.contract import node
 from engine.nodekit.markers import FileChoice, Options, Range, Text
@@ -87,14 +91,13 @@ def _(image: str | None, ctx: Context) -> object:
 def load_image_mask(
     image: InputFile, channel: Literal["alpha", "red", "green", "blue"], ctx: Context
 ) -> Mask:
-    """One channel of a picture's first frame as a mask; of alpha, its opposite."""
-    frame = next(read_frames(ctx.files.find_annotated(image)))
-    pixels = from_picture(frame)
-    if channel != "alpha":
-        return pixels[None, ..., ("red", "green", "blue").index(channel)]
-    if frame.mode == "RGBA":
-        return 1.0 - pixels[None, ..., 3]
-    return torch.zeros(1, *pixels.shape[:2])
+    """One channel of a picture's first frame as a mask; of alpha, its opposite.
+
+    A single colour that the file calls transparent counts as transparent.
+    """
+    pixels = from_picture(modes.rgba(next(_frames(image, ctx))))
+    mask = pixels[None, ..., ("red", "green", "blue", "alpha").index(channel)]
+    return 1.0 - mask if channel == "alpha" else mask.clone()
 
 
 @load_image_mask.check
@@ -121,18 +124,29 @@ def _exists(name: str | None, ctx: Context, *, place: str) -> bool | str:
 def _load(name: str, ctx: Context, *, place: str) -> tuple[torch.Tensor, torch.Tensor]:
     """All frames of a picture [B, H, W, 3] and its masks [B, H, W]."""
     images: list[torch.Tensor] = []
-    masks: list[torch.Tensor] = []
-    any_alpha = False
-    for frame in read_frames(ctx.files.find_annotated(name, place=place)):
+    masks: list[torch.Tensor | None] = []
+    for frame in _frames(name, ctx, place=place):
         ctx.checkpoint()
-        pixels = from_picture(frame)
-        images.append(pixels[..., :3])
-        has_alpha = frame.mode == "RGBA"
-        masks.append(1.0 - pixels[..., 3] if has_alpha else torch.zeros(pixels.shape[:2]))
-        any_alpha = any_alpha or has_alpha
-    if not any_alpha:
+        images.append(from_picture(modes.rgb(frame)))
+        opaque = modes.alpha(frame)
+        masks.append(None if opaque is None else 1.0 - from_picture(opaque)[..., 0])
+    if all(mask is None for mask in masks):
         return torch.stack(images), torch.zeros(len(images), NO_MASK_SIDE, NO_MASK_SIDE)
-    return torch.stack(images), torch.stack(masks)
+    nothing = torch.zeros(images[0].shape[:2])
+    return torch.stack(images), torch.stack([nothing if mask is None else mask for mask in masks])
+
+
+def _frames(name: str, ctx: Context, *, place: str = "input") -> Iterator[Pillow.Image]:
+    """The frames of a picture; grey that is cut to 8 bits is named in the log."""
+    path = ctx.files.find_annotated(name, place=place)
+    for number, frame in enumerate(read_frames(path)):
+        if number == 0 and modes.is_deep_grey(frame):
+            logging.getLogger(__name__).warning(
+                "%s: grey of more than 8 bits; as in ComfyUI its values are not scaled, and those "
+                "above 255 are white. Save it with 8 bits, or as RGB, to keep its shades.",
+                path.name,
+            )
+        yield frame
 
 
 @node(

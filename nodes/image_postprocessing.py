@@ -11,7 +11,7 @@ import torch
 from engine.nodekit.contract import node
 from engine.nodekit.markers import Range
 from nodes.image_filters import dilate, erode, gaussian_blur, quantize
-from nodes.image_scaling import match_channels, match_count, scale
+from nodes.image_scaling import match_count, scale, with_channels
 from nodes.sockets import Image
 
 Radius = Annotated[int, Range(1, 31, step=1)]
@@ -53,10 +53,10 @@ def image_blend(
 ) -> Image:
     """Blend a second image over a first one, to that part.
 
-    The second is scaled and cropped to the first one's size. The difference is signed, and cut off
-    at black only when blended.
+    The second is scaled and cropped to the first one's size, and has as many channels: its alpha is
+    left out, or it is opaque. The difference is signed, and cut off at black only when blended.
     """
-    below, above = match_channels([image1, image2])
+    below, above = image1, with_channels(image2, image1.shape[-1])
     above = scale(above, below.shape[2], below.shape[1], method="bicubic", crop="center")
     above = match_count(above, below.shape[0]).to(below)
     return torch.lerp(below, _BLENDS[blend_mode](below, above), blend_factor).clamp(0, 1)

@@ -17,6 +17,8 @@ from nodes.pixels import from_picture, to_pictures
 
 ScaleMethod = Literal["nearest-exact", "bilinear", "area", "bicubic", "lanczos"]
 Crop = Literal["disabled", "center"]
+MOST_SIDE = 65536
+"""Pixels; beyond it a factor was meant for a smaller image."""
 
 
 def scale(
@@ -29,7 +31,8 @@ def scale(
 ) -> torch.Tensor:
     """Images at another size; `crop="center"` first cuts them to its proportions.
 
-    `bicubic` may overshoot 0..1 a little at hard edges, and is left so. `lanczos` works on 8 bits.
+    `bicubic` may overshoot 0..1 a little at hard edges, and is left so. `lanczos` works on 8 bits,
+    even where the size stays.
 
     Raises:
         NodeError: the size is not positive, or the method unknown.
@@ -38,10 +41,10 @@ def scale(
         raise NodeError(f"cannot scale an image to {width}x{height}; both must be at least 1")
     if crop == "center":
         images = crop_to_proportions(images, width, height)
-    if images.shape[1:3] == (height, width):
-        return images
     if method == "lanczos":
         return _scale_lanczos(images, width, height)
+    if images.shape[1:3] == (height, width):
+        return images
     if method not in ("nearest-exact", "bilinear", "area", "bicubic"):
         raise NodeError(f"unknown way to scale {method!r}; choose nearest-exact, bilinear, ...")
     return interpolate(images.movedim(-1, 1), (height, width), mode=method).movedim(1, -1)
@@ -56,14 +59,36 @@ def _scale_lanczos(images: torch.Tensor, width: int, height: int) -> torch.Tenso
 
 
 def crop_to_proportions(images: torch.Tensor, width: int, height: int) -> torch.Tensor:
-    """The largest centred part of the images that has the proportions of `width` to `height`."""
+    """The largest centred part of the images that has the proportions of `width` to `height`.
+
+    At least one row and one column stay, however extreme the proportions are.
+    """
     rows, columns = images.shape[1:3]
     across, down = 0, 0
     if columns * height > rows * width:
-        across = round((columns - rows * width / height) / 2)
+        across = min(round((columns - rows * width / height) / 2), (columns - 1) // 2)
     elif columns * height < rows * width:
-        down = round((rows - columns * height / width) / 2)
+        down = min(round((rows - columns * height / width) / 2), (rows - 1) // 2)
     return images[:, down : rows - down, across : columns - across]
+
+
+def size_in_proportion(width: int, height: int, *, of: tuple[int, int]) -> tuple[int, int]:
+    """A computed size, width first, with at least one pixel each way.
+
+    Args:
+        width: what was computed, in pixels.
+        height: likewise.
+        of: width and height of the image it was computed from, for the message.
+
+    Raises:
+        NodeError: a side is longer than `MOST_SIDE`.
+    """
+    if max(width, height) > MOST_SIDE:
+        raise NodeError(
+            f"an image of {of[0]}x{of[1]} would become {width}x{height}; no side may be longer "
+            f"than {MOST_SIDE}, choose another size"
+        )
+    return max(width, 1), max(height, 1)
 
 
 def scale_masks(
@@ -97,16 +122,21 @@ def match_count(batch: torch.Tensor, count: int) -> torch.Tensor:
     return batch[:count]
 
 
-def with_alpha(images: torch.Tensor) -> torch.Tensor:
-    """Images of four channels; an alpha that is missing is opaque."""
-    return images if images.shape[-1] >= 4 else pad(images, (0, 4 - images.shape[-1]), value=1.0)
+def with_channels(images: torch.Tensor, count: int) -> torch.Tensor:
+    """Images of that many channels: the rest is left out, an alpha that is missing is opaque.
+
+    Grey of one channel becomes RGB first.
+    """
+    if images.shape[-1] == 1 and count >= 3:
+        images = images.repeat(1, 1, 1, 3)
+    missing = count - images.shape[-1]
+    return pad(images, (0, missing), value=1.0) if missing > 0 else images[..., :count]
 
 
 def match_channels(images: Sequence[torch.Tensor]) -> list[torch.Tensor]:
     """All images with an alpha channel, if any of them has one."""
-    if len({image.shape[-1] for image in images}) == 1:
-        return list(images)
-    return [with_alpha(image) for image in images]
+    most = max(image.shape[-1] for image in images)
+    return [with_channels(image, most) for image in images]
 
 
 def batch_images(images: Sequence[torch.Tensor]) -> torch.Tensor:

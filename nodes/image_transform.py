@@ -10,7 +10,7 @@ from torch.nn.functional import pad
 
 from engine.nodekit.contract import node
 from engine.nodekit.markers import Range
-from nodes.image_scaling import match_channels, scale
+from nodes.image_scaling import match_channels, scale, size_in_proportion
 from nodes.sockets import Image
 
 Side = Annotated[int, Range(1, 16384, step=1)]
@@ -66,19 +66,22 @@ def image_stitch(
 ) -> Image:
     """A second image beside a first one, with a band of colour between them.
 
-    Sizes are matched by scaling the second in proportion, or by black borders around the smaller.
-    The shorter batch repeats its last image; without a second image the first is the result.
+    Sizes are matched by scaling the second in proportion, or by borders around the smaller: white
+    where the band's colour is white, else black. The shorter batch repeats its last image; without
+    a second image the first is the result.
     """
     if image2 is None:
         return image1
     count = max(image1.shape[0], image2.shape[0])
-    first, second = match_channels([_lengthen(each, count) for each in (image1, image2)])
+    first, second = (_lengthen(each, count) for each in (image1, image2))
     across = 1 if direction in ("left", "right") else 2
     if match_image_size:
         second = _scale_to(second, first.shape[across], across)
     else:
         side = max(first.shape[across], second.shape[across])
-        first, second = _border(first, side, across), _border(second, side, across)
+        shade = 1.0 if spacing_color == "white" else 0.0
+        first, second = (_border(each, side, across, shade) for each in (first, second))
+    first, second = match_channels([first, second])
     along = 3 - across
     parts = [first, *_band(first, spacing_width, spacing_color, along), second]
     if direction in ("left", "up"):
@@ -93,16 +96,18 @@ def _lengthen(images: torch.Tensor, count: int) -> torch.Tensor:
 
 def _scale_to(images: torch.Tensor, side: int, dim: int) -> torch.Tensor:
     """Images scaled in proportion, so that dimension `dim` (1 or 2) is `side`."""
-    other = max(1, int(images.shape[3 - dim] * side / images.shape[dim]))
-    height, width = (side, other) if dim == 1 else (other, side)
-    return scale(images, width, height, method="lanczos")
+    rows, columns = images.shape[1:3]
+    other = int(images.shape[3 - dim] * side / images.shape[dim])
+    width, height = (other, side) if dim == 1 else (side, other)
+    size = size_in_proportion(width, height, of=(columns, rows))
+    return scale(images, *size, method="lanczos")
 
 
-def _border(images: torch.Tensor, side: int, dim: int) -> torch.Tensor:
-    """Images centred in black, so that dimension `dim` (1 or 2) is `side`."""
+def _border(images: torch.Tensor, side: int, dim: int, shade: float) -> torch.Tensor:
+    """Images centred between borders of that value, so that dimension `dim` (1 or 2) is `side`."""
     missing = side - images.shape[dim]
     around = (missing // 2, missing - missing // 2)
-    return pad(images, (0, 0, 0, 0, *around) if dim == 1 else (0, 0, *around))
+    return pad(images, (0, 0, 0, 0, *around) if dim == 1 else (0, 0, *around), value=shade)
 
 
 def _band(like: torch.Tensor, width: int, color: str, dim: int) -> list[torch.Tensor]:

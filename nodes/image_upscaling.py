@@ -8,12 +8,10 @@ from typing import Annotated
 from engine.errors import NodeError
 from engine.nodekit.contract import node
 from engine.nodekit.markers import Choice, Range
-from nodes.image_scaling import Crop, ScaleMethod, scale
+from nodes.image_scaling import Crop, ScaleMethod, scale, size_in_proportion
 from nodes.sockets import Image
 
 Side = Annotated[int, Range(0, 16384, step=1)]
-MOST_SIDE = 65536
-"""Pixels; beyond it a factor was meant for a smaller image."""
 
 
 @node("ImageScale", category="image/upscaling", display="Upscale Image")
@@ -30,10 +28,11 @@ def image_scale(
     if width == 0 and height == 0:
         return image
     if width == 0:
-        width = max(1, round(columns * height / rows))
+        width = round(columns * height / rows)
     elif height == 0:
-        height = max(1, round(rows * width / columns))
-    return scale(image, width, height, method=upscale_method, crop=crop)
+        height = round(rows * width / columns)
+    size = size_in_proportion(width, height, of=(columns, rows))
+    return scale(image, *size, method=upscale_method, crop=crop)
 
 
 @node("ImageScaleBy", category="image/upscaling", display="Upscale Image By")
@@ -43,8 +42,9 @@ def image_scale_by(
     scale_by: Annotated[float, Range(0.01, 8.0, step=0.01)] = 1.0,
 ) -> Image:
     """Images larger or smaller by a factor."""
-    width, height = round(image.shape[2] * scale_by), round(image.shape[1] * scale_by)
-    return _scale_within_bounds(image, width, height, upscale_method)
+    rows, columns = image.shape[1:3]
+    size = size_in_proportion(round(columns * scale_by), round(rows * scale_by), of=(columns, rows))
+    return scale(image, *size, method=upscale_method)
 
 
 @node("ImageScaleToMaxDimension", category="image/upscaling")
@@ -57,11 +57,12 @@ def image_scale_to_max_dimension(
     largest_size: Side = 512,
 ) -> Image:
     """Images whose longer side is given."""
+    if largest_size < 1:
+        raise NodeError("the longest side is to be 0 pixels; choose a larger one")
     rows, columns = image.shape[1:3]
     factor = largest_size / max(rows, columns)
-    return _scale_within_bounds(
-        image, round(columns * factor), round(rows * factor), upscale_method
-    )
+    size = size_in_proportion(round(columns * factor), round(rows * factor), of=(columns, rows))
+    return scale(image, *size, method=upscale_method)
 
 
 @node("ImageScaleToTotalPixels", category="image/upscaling")
@@ -73,21 +74,13 @@ def image_scale_to_total_pixels(
 ) -> Image:
     """Images of about that many pixels (a megapixel is 1024 x 1024), in proportion.
 
-    Each side is a multiple of `resolution_steps`.
+    Each side is a multiple of `resolution_steps`, and at least one of them.
     """
     rows, columns = image.shape[1:3]
     factor = math.sqrt(megapixels * 1024 * 1024 / (columns * rows))
     width, height = (
-        round(side * factor / resolution_steps) * resolution_steps for side in (columns, rows)
+        max(round(side * factor / resolution_steps), 1) * resolution_steps
+        for side in (columns, rows)
     )
-    return _scale_within_bounds(image, width, height, upscale_method)
-
-
-def _scale_within_bounds(image: Image, width: int, height: int, method: str) -> Image:
-    if not (1 <= width <= MOST_SIDE and 1 <= height <= MOST_SIDE):
-        rows, columns = image.shape[1:3]
-        raise NodeError(
-            f"an image of {columns}x{rows} would become {width}x{height}; each side must be "
-            f"between 1 and {MOST_SIDE}, choose another size"
-        )
-    return scale(image, width, height, method=method)
+    size = size_in_proportion(width, height, of=(columns, rows))
+    return scale(image, *size, method=upscale_method)

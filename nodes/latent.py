@@ -8,7 +8,7 @@ import torch
 
 from engine.nodekit.contract import node
 from engine.nodekit.markers import Range
-from nodes.image_scaling import Crop, as_masks, match_count, scale_masks
+from nodes.image_scaling import Crop, as_masks, match_count, scale_masks, size_in_proportion
 from nodes.latent_shapes import CELL, UpscaleMethod, fit_size, require_alike, resize
 from nodes.sockets import Latent, Mask
 
@@ -51,6 +51,7 @@ def latent_upscale(
         width = round(columns * max(height, LEAST_SIDE) / rows)
     elif height == 0:
         height = round(rows * max(width, LEAST_SIDE) / columns)
+    width, height = size_in_proportion(width, height, of=(columns * CELL, rows * CELL))
     wide, high = (max(side, LEAST_SIDE) // CELL for side in (width, height))
     scaled = resize(samples["samples"], wide, high, method=upscale_method, crop=crop)
     return samples | {"samples": scaled}
@@ -142,9 +143,14 @@ def latent_blend(
     samples2: Latent,
     blend_factor: Annotated[float, Range(0, 1, step=0.01)] = 0.5,
 ) -> Latent:
-    """Two latents mixed: of the first as much as the factor says, of the second the rest."""
+    """Two latents mixed: of the first as much as the factor says, of the second the rest.
+
+    A first of one row is mixed with every row of the second; else the second is repeated or cut.
+    """
     first = samples1["samples"]
-    second = match_count(fit_size(samples2["samples"], first, method="bicubic"), first.shape[0])
+    second = fit_size(samples2["samples"], first, method="bicubic")
+    if first.shape[0] > 1:
+        second = match_count(second, first.shape[0])
     return samples1 | {"samples": first * blend_factor + second * (1 - blend_factor)}
 
 

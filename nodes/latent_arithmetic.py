@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import Annotated, Literal
 
 import torch
@@ -52,28 +53,21 @@ def latent_interpolate(
     return samples1 | {"samples": blended}
 
 
-def _dimension(samples: torch.Tensor, name: str) -> int:
-    """The place of `x`, `y` or `t` in a latent's shape.
-
-    Raises:
-        NodeError: a latent of pictures has no time.
-    """
-    if name == "t" and samples.ndim < 5:
-        raise NodeError(
-            f"a latent of the shape {list(samples.shape)} has no time; choose x or y, or give a "
-            "video latent [B, C, T, h, w]"
-        )
-    return {"x": -1, "y": -2, "t": -3}[name]
+_DIMENSIONS = MappingProxyType({"x": -1, "y": -2, "t": -3})
+"""Places in a latent's shape. Without time, `t` is its channels, as in the incumbent."""
 
 
 @node("LatentConcat", category="latent/advanced")
 def latent_concat(
     samples1: Latent, samples2: Latent, dim: Literal["x", "-x", "y", "-y", "t", "-t"]
 ) -> Latent:
-    """Two latents side by side (x), below each other (y) or in time (t); `-`: the second first."""
+    """Two latents side by side (x), below each other (y) or in time (t); `-`: the second first.
+
+    Without time, `t` joins their channels.
+    """
     first = samples1["samples"]
     second = match_count(samples2["samples"], first.shape[0])
-    along = _dimension(first, dim.removeprefix("-"))
+    along = _DIMENSIONS[dim.removeprefix("-")]
     pair = (second, first) if dim.startswith("-") else (first, second)
     try:
         return samples1 | {"samples": torch.cat(pair, dim=along)}
@@ -93,10 +87,11 @@ def latent_cut(
 ) -> Latent:
     """A band of a latent: `amount` cells along one side from `index` on.
 
-    A negative index counts from the end; what lies beyond the edge is left out.
+    A negative index counts from the end; what lies beyond the edge is left out. `t` of a latent
+    without time is its channels.
     """
     whole = samples["samples"]
-    along = _dimension(whole, dim)
+    along = _DIMENSIONS[dim]
     size = whole.shape[along]
     first = max(index + size, 0) if index < 0 else min(index, size - 1)
     band = whole.narrow(along, first, min(amount, size - first))
@@ -109,9 +104,14 @@ def latent_cut_to_batch(
     dim: Literal["t", "x", "y"],
     slice_size: Annotated[int, Range(1, 16384, step=1)] = 1,
 ) -> Latent:
-    """A latent cut into bands of `slice_size` cells, which become a batch; a rest is left out."""
+    """A latent cut into bands of `slice_size` cells, which become a batch; a rest is left out.
+
+    Along `t`, a latent without time stays as it is.
+    """
     whole = samples["samples"]
-    along = _dimension(whole, dim)
+    along = _DIMENSIONS[dim]
+    if dim == "t" and whole.ndim < 5:
+        return samples
     size = min(slice_size, whole.shape[along])
     count = whole.shape[along] // size
     used = whole.narrow(along, 0, count * size)

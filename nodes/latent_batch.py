@@ -6,6 +6,7 @@ batch can be made again alone.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -15,7 +16,7 @@ import torch
 from engine.errors import NodeError
 from engine.nodekit.contract import node
 from engine.nodekit.markers import Autogrow, Range
-from nodes.image_scaling import match_count, scale_masks
+from nodes.image_scaling import as_masks, match_count, scale_masks
 from nodes.latent_shapes import CELL, fit_size, join_batches, row_numbers
 from nodes.sockets import Latent
 
@@ -101,6 +102,8 @@ def _rows(latents: Sequence[dict[str, Any]]) -> list[_Row]:
         mask = latent.get("noise_mask")
         masks: Sequence[torch.Tensor | None] = [None] * samples.shape[0]
         if mask is not None:
+            if mask.ndim < 4:
+                mask = as_masks(mask).unsqueeze(1)
             masks = match_count(mask, samples.shape[0]).split(1)
         numbers = row_numbers(latent, start=len(rows))
         rows += map(_Row, samples.split(1), masks, numbers)
@@ -132,7 +135,8 @@ def replace_video_latent_frames(
 ) -> Latent:
     """Put the frames of one video latent in the place of another's, from `index` on.
 
-    A negative index counts from the end. Without a source nothing changes.
+    A negative index counts from the end. Without a source, or where its frames do not fit, nothing
+    changes; the log says so.
     """
     if source is None:
         return destination
@@ -145,9 +149,14 @@ def replace_video_latent_frames(
     frames = whole.shape[2]
     first = index + frames if index < 0 else index
     if first < 0 or first + part.shape[2] > frames:
-        raise NodeError(
-            f"{part.shape[2]} frames do not fit at index {index} of a latent of {frames} frames"
+        logging.getLogger(__name__).warning(
+            "ReplaceVideoLatentFrames: %d frames do not fit at index %d of a latent of %d frames; "
+            "nothing was replaced",
+            part.shape[2],
+            index,
+            frames,
         )
+        return destination
     replaced = whole.clone()
     part = match_count(fit_size(part, whole), whole.shape[0])
     replaced[:, :, first : first + part.shape[2]] = part.to(whole)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Annotated
 
@@ -83,7 +84,9 @@ def latent_operation_tonemap_reinhard(
     def compress(latent: torch.Tensor) -> torch.Tensor:
         length = torch.linalg.vector_norm(latent, dim=1, keepdim=True)
         dims = tuple(range(1, latent.ndim))
-        spread = length.std(dim=dims, keepdim=True, correction=0)
+        # Of a sample, over N - 1; a single cell has none.
+        alone = math.prod(length.shape[1:]) == 1
+        spread = length.std(dim=dims, keepdim=True, correction=0 if alone else 1)
         top = (length.mean(dim=dims, keepdim=True) + 5 * spread) * multiplier
         relative = length / top.clamp(min=_TINY)
         return latent / length.clamp(min=_TINY) * top * relative / (relative + 1)

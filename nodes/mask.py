@@ -60,11 +60,16 @@ def crop_mask(
 def feather_mask(
     mask: Mask, left: Offset = 0, top: Offset = 0, right: Offset = 0, bottom: Offset = 0
 ) -> Mask:
-    """A mask that fades in evenly over that many pixels from each side."""
+    """A mask that fades in evenly over that many pixels from each side.
+
+    The fades from the right and from the bottom begin with their second value; their first and
+    darkest is in the first column or row. The incumbent's masks are like this, and pictures made
+    with them depend on it.
+    """
     masks = as_masks(mask)
     rows, columns = masks.shape[1:]
-    across = _fade(columns, left) * _fade(columns, right).flip(0)
-    down = _fade(rows, top) * _fade(rows, bottom).flip(0)
+    across = _fade(columns, left) * _fade_from_end(columns, right)
+    down = _fade(rows, top) * _fade_from_end(rows, bottom)
     return masks * across * down[:, None]
 
 
@@ -75,6 +80,11 @@ def _fade(size: int, width: int) -> torch.Tensor:
     if width:
         factors[:width] = torch.arange(1, width + 1) / width
     return factors
+
+
+def _fade_from_end(size: int, width: int) -> torch.Tensor:
+    """`_fade` from the other end, one place further on, so that 1/width comes first of all."""
+    return _fade(size, width).flip(0).roll(1)
 
 
 @node("GrowMask", category="mask", display="Grow Mask")

@@ -7,7 +7,7 @@ from typing import Literal
 import torch
 
 from engine.nodekit.contract import node
-from nodes.image_scaling import as_masks, match_count, scale, scale_masks
+from nodes.image_scaling import as_masks, scale, scale_masks
 from nodes.sockets import Image, Mask
 
 Mode = Literal[
@@ -20,11 +20,11 @@ _FAINTEST = 1e-5
 
 @node("JoinImageWithAlpha", category="mask/compositing", display="Join Image with Alpha")
 def join_image_with_alpha(image: Image, alpha: Mask) -> Image:
-    """Images that are transparent where a mask is white; the shorter batch repeats."""
-    count = max(image.shape[0], as_masks(alpha).shape[0])
-    masks = scale_masks(as_masks(alpha), image.shape[2], image.shape[1])
-    opaque = 1.0 - match_count(masks, count).unsqueeze(-1).to(image)
-    return torch.cat([match_count(image[..., :3], count), opaque], dim=-1)
+    """Images that are transparent where a mask is white, as many as the shorter batch has."""
+    count = min(image.shape[0], as_masks(alpha).shape[0])
+    masks = scale_masks(as_masks(alpha)[:count], image.shape[2], image.shape[1])
+    opaque = 1.0 - masks.unsqueeze(-1).to(image)
+    return torch.cat([image[:count, ..., :3], opaque], dim=-1)
 
 
 @node("SplitImageWithAlpha", category="mask/compositing", display="Split Image with Alpha")
@@ -47,16 +47,16 @@ def porter_duff_image_composite(
 ) -> tuple[Image, Mask]:
     """Compose two images, transparent where their masks are white, by one of the 18 modes.
 
-    Everything is scaled and cropped to the source's size. The result's mask is white where it is
-    transparent.
+    Everything is scaled and cropped to the destination's size. The result's mask is white where it
+    is transparent; where a mask was scaled, it may lie a little outside 0..1, as that one did.
     """
     count = min(
         each.shape[0]
         for each in (source, as_masks(source_alpha), destination, as_masks(destination_alpha))
     )
-    height, width = source.shape[1:3]
-    above = source[:count, ..., :3]
-    below = scale(destination[:count, ..., :3], width, height, method="bicubic", crop="center")
+    height, width = destination.shape[1:3]
+    above = scale(source[:count, ..., :3], width, height, method="bicubic", crop="center")
+    below = destination[:count, ..., :3]
     above_alpha, below_alpha = (
         1.0
         - scale_masks(
@@ -66,7 +66,7 @@ def porter_duff_image_composite(
     )
     color, alpha = compose(above * above_alpha, above_alpha, below * below_alpha, below_alpha, mode)
     color = torch.where(alpha > _FAINTEST, color / alpha.clamp(min=_FAINTEST), 0.0)
-    return color.clamp(0, 1), 1.0 - alpha.squeeze(-1).clamp(0, 1)
+    return color.clamp(0, 1), 1.0 - alpha.squeeze(-1)
 
 
 def compose(
@@ -145,5 +145,6 @@ def _blend(
             return apart + torch.maximum(above, below), both
         case _:
             dark = 2 * above * below
-            light = above_alpha * below_alpha - 2 * (below_alpha - below) * (above_alpha - above)
+            # Android's formula: each colour is taken from the other picture's alpha.
+            light = above_alpha * below_alpha - 2 * (below_alpha - above) * (above_alpha - below)
             return torch.where(2 * below < below_alpha, dark, light), both

@@ -15,14 +15,20 @@ from engine.errors import NodeError
 
 SECONDS = 5.0
 """How long one search may take. Honest patterns need milliseconds for a novel."""
+_MOST_SHOWN = 200
+"""Characters of a pattern that a message repeats."""
 Found = TypeVar("Found")
+
+
+class PatternError(NodeError):
+    """A text is no regular expression."""
 
 
 class Pattern:
     """A compiled regular expression.
 
     Raises:
-        NodeError: it is none.
+        PatternError: it is none.
     """
 
     def __init__(self, source: str, *, ignore_case: bool, multiline: bool, dot_all: bool) -> None:
@@ -36,7 +42,8 @@ class Pattern:
         try:
             self._pattern = regex.compile(source, flags)
         except regex.error as error:
-            raise NodeError(f"{source!r} is no regular expression: {error}") from error
+            shown = source if len(source) <= _MOST_SHOWN else source[:_MOST_SHOWN] + "…"
+            raise PatternError(f"{shown!r} is no regular expression: {error}") from error
 
     @property
     def groups(self) -> int:

@@ -32,9 +32,14 @@ def split_sigmas(sigmas: Sigmas, step: Step = 0) -> SplitHalves:
 
 @node("SplitSigmasDenoise", category=SIGMAS)
 def split_sigmas_denoise(sigmas: Sigmas, denoise: Share = 1.0) -> SplitHalves:
-    """The last `denoise` of the steps in the second output, those before in the first."""
-    steps = max(len(sigmas) - 1, 0)
-    return SplitHalves(*schedules.split(sigmas, steps - round(steps * denoise)))
+    """The last `denoise` of the steps in the second output, those before in the first.
+
+    Where that is no step at all, the first output is empty, as the incumbent's is.
+    """
+    steps = round(max(len(sigmas) - 1, 0) * denoise)
+    if not steps:
+        return SplitHalves(sigmas[:0], sigmas[-1:])
+    return SplitHalves(*schedules.split(sigmas, len(sigmas) - 1 - steps))
 
 
 @node("FlipSigmas", category=SIGMAS)

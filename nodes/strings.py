@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Annotated, Literal
 
 from engine.nodekit.contract import node
 from engine.nodekit.markers import InOptionalSection, Range, Text
-from nodes.regular_expressions import Pattern
+from nodes.regular_expressions import Pattern, PatternError
 
 Lines = Annotated[str, Text(multiline=True)]
 Line = Annotated[str, Text(multiline=False)]
@@ -99,11 +100,14 @@ def regex_match(
     multiline: bool = False,
     dotall: bool = False,
 ) -> bool:
-    """Whether a regular expression is found anywhere in a text."""
-    pattern = Pattern(
+    """Whether a regular expression is found anywhere in a text.
+
+    What is no regular expression is found nowhere; the log says what is wrong with it.
+    """
+    pattern = _pattern_or_none(
         regex_pattern, ignore_case=case_insensitive, multiline=multiline, dot_all=dotall
     )
-    return pattern.search(string) is not None
+    return pattern is not None and pattern.search(string) is not None
 
 
 @node("RegexExtract", category="utils/string", display="Regex Extract")
@@ -118,21 +122,35 @@ def regex_extract(
 ) -> str:
     """What a regular expression finds in a text, or nothing; several findings on a line each.
 
-    The group modes give the group of that index. `All Matches` gives the first group where the
-    pattern has any, else the whole match.
+    The group modes give the group of that index, 0 the whole match, which `All Groups` gives only
+    of a pattern that has groups. `All Matches` gives the first group where the pattern has any,
+    else the whole match. What is no regular expression finds nothing; the log says what is wrong.
     """
-    pattern = Pattern(
+    pattern = _pattern_or_none(
         regex_pattern, ignore_case=case_insensitive, multiline=multiline, dot_all=dotall
     )
+    if pattern is None:
+        return ""
     wanted = 0 if mode == "First Match" else group_index
     if mode == "All Matches":
         wanted = min(pattern.groups, 1)
-    if wanted > pattern.groups:
+    if wanted > pattern.groups or (mode == "All Groups" and not pattern.groups):
         return ""
     if mode.startswith("First"):
         found = pattern.search(string)
         return (found[wanted] or "") if found else ""
     return "\n".join(found[wanted] or "" for found in pattern.search_all(string))
+
+
+def _pattern_or_none(
+    source: str, *, ignore_case: bool, multiline: bool, dot_all: bool
+) -> Pattern | None:
+    """The pattern; None, and a line in the log, where the text is none."""
+    try:
+        return Pattern(source, ignore_case=ignore_case, multiline=multiline, dot_all=dot_all)
+    except PatternError as error:
+        logging.getLogger(__name__).warning("%s; nothing was searched for", error)
+        return None
 
 
 @node("RegexReplace", category="utils/string", display="Regex Replace")

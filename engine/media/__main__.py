@@ -15,8 +15,10 @@ import msgspec
 from PIL import Image
 
 from engine.errors import MediaError, WireError
+from engine.media.encoding import jpeg_bytes, png_bytes, webp_bytes
 from engine.media.metadata import read_texts
-from engine.media.pictures import Limits, jpeg_bytes, png_bytes, read_frames, webp_bytes
+from engine.media.modes import visible
+from engine.media.pictures import Limits, read_frames
 from engine.tensor_header import HeaderError, decode, read_text
 from engine.wire.channel import Channel, connect
 from engine.wire.messages import (
@@ -126,8 +128,8 @@ def header_metadata(path: Path) -> bytes:
 
 
 def _first(path: Path) -> Image.Image:
-    frame = next(read_frames(path, limits=LIMITS))
-    return frame.point(lambda value: value * 255).convert("L") if frame.mode == "F" else frame
+    """The first frame as a browser shows it."""
+    return visible(next(read_frames(path, limits=LIMITS)))
 
 
 def _limit_memory() -> None:

@@ -7,6 +7,7 @@ means, nor how pictures are painted (see `pictures.py`).
 from __future__ import annotations
 
 import json
+import logging
 import struct
 import zlib
 from collections.abc import Iterator, Mapping
@@ -26,6 +27,8 @@ MOST_CHUNKS = 200_000
 
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _PNG_TEXT = frozenset({b"tEXt", b"zTXt", b"iTXt", b"comf"})
+_MOST_LOGGED = 3
+_LOGGER = logging.getLogger(__name__)
 _EXIF_PREFIX = b"Exif\0\0"
 _JPEG_ALONE = frozenset({0x01, *range(0xD0, 0xD8)})
 """JPEG markers that stand without a segment."""
@@ -61,7 +64,7 @@ def read_workflow(path: Path) -> dict[str, Any] | None:
     """The workflow inside a picture, or else its prompt, or None if it carries neither.
 
     Raises:
-        MediaError: it is no PNG, WebP or JPEG, or its metadata is damaged or too large.
+        MediaError: as for `read_texts`.
     """
     embedded = read_embedded(path)
     return embedded.workflow or embedded.prompt
@@ -71,7 +74,7 @@ def read_embedded(path: Path) -> Embedded:
     """Both documents inside a picture. One that is not a JSON object counts as absent.
 
     Raises:
-        MediaError: it is no PNG, WebP or JPEG, or its metadata is damaged or too large.
+        MediaError: as for `read_texts`.
     """
     texts = read_texts(path)
     return Embedded(workflow=_document(texts.get(WORKFLOW)), prompt=_document(texts.get(PROMPT)))
@@ -80,8 +83,11 @@ def read_embedded(path: Path) -> Embedded:
 def read_texts(path: Path) -> dict[str, str]:
     """Every text inside a picture, by keyword; the last of a keyword counts.
 
+    What is damaged or too large is left out, and the log says so.
+
     Raises:
-        MediaError: it is no PNG, WebP or JPEG, or its metadata is damaged or too large.
+        MediaError: it is no PNG, WebP or JPEG, has too many chunks, or its texts are all damaged
+            or too large.
     """
     budget = _Budget(path.name)
     try:
@@ -98,16 +104,22 @@ def read_texts(path: Path) -> dict[str, str]:
                 raise MediaError(
                     f"{path.name}: looked for a workflow in a PNG, WebP or JPEG, and this is none"
                 )
-            return dict(pairs)
+            texts = dict(pairs)
     except OSError as error:
         raise MediaError(f"{path.name}: cannot be read: {error.strerror}") from error
+    if budget.faults and not texts:
+        raise MediaError(f"{path.name}: its metadata is damaged: {budget.faults[0]}")
+    for fault in budget.faults[:_MOST_LOGGED]:
+        _LOGGER.warning("%s: a part of its metadata is left out: %s", path.name, fault)
+    return texts
 
 
 class _Budget:
-    """How much text and how many chunks one file may still bring."""
+    """How much text and how many chunks one file may still bring; and what was wrong with it."""
 
     def __init__(self, name: str) -> None:
         self.name = name
+        self.faults: list[str] = []
         self._text = MOST_TEXT_IN_ALL
         self._chunks = MOST_CHUNKS
 
@@ -116,61 +128,74 @@ class _Budget:
         if self._chunks < 0:
             raise MediaError(f"{self.name}: more than {MOST_CHUNKS:,} chunks; not read")
 
-    def text(self, size: int) -> None:
+    def allows(self, size: int) -> bool:
+        """Count a text; False where it is too large, or too much with those before it."""
+        if size > MOST_TEXT or size > self._text:
+            self.faults.append(f"a text is larger than {MOST_TEXT >> 20} MiB, or all texts are")
+            return False
         self._text -= size
-        if size > MOST_TEXT or self._text < 0:
-            raise MediaError(
-                f"{self.name}: its metadata is larger than {MOST_TEXT >> 20} MiB; not read"
-            )
+        return True
 
-    def damaged(self, what: str) -> MediaError:
-        return MediaError(f"{self.name}: its metadata is damaged: {what}")
+
+class _DamagedTextError(Exception):
+    """A text cannot be read; the message says why."""
 
 
 def _png_texts(stream: BinaryIO, budget: _Budget) -> Iterator[tuple[str, str]]:
-    """Texts of a PNG. One that is cut off between chunks still gives what came before."""
+    """Texts of a PNG. One that is cut off still gives what came before."""
     stream.seek(len(_PNG_SIGNATURE))
     while len(head := stream.read(8)) == 8:
         budget.chunk()
         size, kind = struct.unpack(">I4s", head)
         if kind == b"IEND":
             return
-        if kind not in _PNG_TEXT:
+        if kind not in _PNG_TEXT or not budget.allows(size):
             stream.seek(size + 4, 1)
             continue
-        budget.text(size)
         body, checksum = stream.read(size), stream.read(4)
-        if len(checksum) < 4:
-            raise budget.damaged(f"a {kind.decode()} chunk is cut off")
-        if zlib.crc32(kind + body) != int.from_bytes(checksum):
-            raise budget.damaged(f"the checksum of a {kind.decode()} chunk is wrong")
-        keyword, separator, rest = body.partition(b"\0")
-        if not separator:
-            raise budget.damaged(f"a {kind.decode()} chunk has no keyword")
-        yield keyword.decode("latin-1"), _decode(_png_text(kind, rest, budget))
+        try:
+            found = _png_text(kind, body, checksum, budget)
+        except _DamagedTextError as error:
+            budget.faults.append(str(error))
+            continue
+        if found is not None:
+            yield found
 
 
-def _png_text(kind: bytes, rest: bytes, budget: _Budget) -> bytes:
-    """The text that follows a keyword in a chunk of that kind (PNG specification, 11.3.3)."""
-    if kind == b"zTXt":
-        return _inflate(rest[1:], budget)
-    if kind == b"iTXt":
-        packed, fields = rest[:1], rest[2:].split(b"\0", 2)
+def _png_text(kind: bytes, body: bytes, checksum: bytes, budget: _Budget) -> tuple[str, str] | None:
+    """Keyword and text of a chunk (PNG specification, 11.3.3); None: too large, unpacked."""
+    name = kind.decode()
+    if len(checksum) < 4:
+        raise _DamagedTextError(f"a {name} chunk is cut off")
+    if zlib.crc32(kind + body) != int.from_bytes(checksum):
+        raise _DamagedTextError(f"the checksum of a {name} chunk is wrong")
+    keyword, separator, text = body.partition(b"\0")
+    if not separator:
+        raise _DamagedTextError(f"a {name} chunk has no keyword")
+    packed = kind == b"zTXt"
+    if packed:
+        text = text[1:]
+    elif kind == b"iTXt":
+        packed, fields = text[:1] == b"\1", text[2:].split(b"\0", 2)
         if len(fields) < 3:
-            raise budget.damaged("an iTXt chunk is incomplete")
-        return _inflate(fields[2], budget) if packed == b"\1" else fields[2]
-    return rest
+            raise _DamagedTextError("an iTXt chunk is incomplete")
+        text = fields[2]
+    if packed:
+        text = _inflate(text)
+        if not budget.allows(len(text)):
+            return None
+    return keyword.decode("latin-1"), _decode(text)
 
 
-def _inflate(packed: bytes, budget: _Budget) -> bytes:
+def _inflate(packed: bytes) -> bytes:
+    """A text unpacked, as far as a byte beyond `MOST_TEXT`."""
     unpacker = zlib.decompressobj()
     try:
         text = unpacker.decompress(packed, MOST_TEXT + 1)
     except zlib.error as error:
-        raise budget.damaged("a packed text cannot be unpacked") from error
-    budget.text(len(text))
-    if not unpacker.eof:
-        raise budget.damaged("a packed text is cut off")
+        raise _DamagedTextError("a packed text cannot be unpacked") from error
+    if not unpacker.eof and len(text) <= MOST_TEXT:
+        raise _DamagedTextError("a packed text is cut off")
     return text
 
 
@@ -179,10 +204,9 @@ def _webp_texts(stream: BinaryIO, budget: _Budget) -> Iterator[tuple[str, str]]:
     while len(head := stream.read(8)) == 8:
         budget.chunk()
         kind, size = struct.unpack("<4sI", head)
-        if kind != b"EXIF":
+        if kind != b"EXIF" or not budget.allows(size):
             stream.seek(size + size % 2, 1)  # an odd chunk is followed by a byte of padding
             continue
-        budget.text(size)
         yield from _exif_texts(stream.read(size), budget)
         stream.seek(size % 2, 1)
 
@@ -200,7 +224,8 @@ def _jpeg_texts(stream: BinaryIO, budget: _Budget) -> Iterator[tuple[str, str]]:
             continue
         size = int.from_bytes(stream.read(2)) - 2
         if size < 0:
-            raise budget.damaged("a JPEG segment has no length")
+            budget.faults.append("a JPEG segment has no length")
+            return
         if mark[1] != 0xE1:
             stream.seek(size, 1)
             continue
@@ -217,7 +242,7 @@ def _exif_texts(block: bytes, budget: _Budget) -> Iterator[tuple[str, str]]:
             if separator and keyword.replace(b"_", b"").isalnum():
                 yield keyword.decode("latin-1"), _decode(rest)
     except ValueError as error:
-        raise budget.damaged(str(error)) from error
+        budget.faults.append(str(error))
 
 
 def _decode(text: bytes) -> str:

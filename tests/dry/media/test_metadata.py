@@ -15,8 +15,8 @@ from PIL.PngImagePlugin import PngInfo
 
 from engine.errors import MediaError
 from engine.media import metadata
+from engine.media.encoding import jpeg_bytes, png_bytes, webp_bytes
 from engine.media.metadata import metadata_texts, read_embedded, read_texts, read_workflow
-from engine.media.pictures import jpeg_bytes, png_bytes, webp_bytes
 
 PROMPT = {"3": {"class_type": "KSampler", "inputs": {"seed": 2**63 + 5, "text": "Übergröße"}}}
 WORKFLOW = {"nodes": [{"id": 3}], "version": 0.4}
@@ -131,9 +131,16 @@ def test_a_picture_cut_off_after_its_texts_still_tells(read):
         (chunk(b"iTXt", b"prompt\0\0"), "incomplete"),
     ],
 )
-def test_damaged_texts_are_an_error(read, chunks: bytes, message: str):
-    with pytest.raises(MediaError, match=message):
+def test_damaged_texts_are_left_out_and_an_error_if_there_are_no_others(
+    read, caplog, chunks: bytes, message: str
+):
+    with pytest.raises(MediaError, match=f"damaged: .*{message}"):
         read(png(chunks))
+    sound = chunk(b"tEXt", b"workflow\0{}")
+    for order in ((chunks, sound), (sound, chunks)):
+        caplog.clear()
+        assert read(png(*order)) == {"workflow": "{}"}
+        assert message in caplog.text
 
 
 def test_a_text_that_is_cut_off_is_an_error(read):
@@ -153,10 +160,15 @@ def test_a_plain_text_too_large_is_refused_by_its_length(read):
         read(b"\x89PNG\r\n\x1a\n" + claim)
 
 
-def test_many_small_bombs_are_one_bomb(read):
+def test_a_text_too_large_hides_no_other(read):
+    large = chunk(b"tEXt", b"prompt\0" + b"x" * metadata.MOST_TEXT)
+    assert read(png(large, chunk(b"tEXt", b"workflow\0{}"))) == {"workflow": "{}"}
+
+
+def test_many_small_bombs_are_one_bomb(read, caplog):
     packed = chunk(b"zTXt", b"a\0\0" + zlib.compress(bytes(20 << 20), 9))
-    with pytest.raises(MediaError, match="larger than"):
-        read(png(packed, packed, packed, packed))
+    assert len(read(png(packed, packed, packed, packed))["a"]) == 20 << 20
+    assert "larger than" in caplog.text
 
 
 def test_chunks_without_end_are_refused(read, monkeypatch: pytest.MonkeyPatch):

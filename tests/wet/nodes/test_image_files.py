@@ -145,11 +145,58 @@ def test_a_mask_is_shown_in_grey(ctx, shape: tuple[int, ...]):
         assert (picture.size, picture.getpixel((0, 0))) == ((5, 4), (127, 127, 127))
 
 
-def test_sixteen_bits_are_not_cut_to_eight(ctx, put):
-    deep = np.arange(0, 65536, 1024, dtype=np.uint16).reshape(8, 8)
-    put(Image.fromarray(deep), "deep.png")
-    image, _ = load_image("deep.png", ctx)
-    assert torch.allclose(image[0, ..., 1], torch.from_numpy(deep / 65535).float(), atol=1e-6)
+@pytest.mark.parametrize(
+    ("values", "name"),
+    [
+        (np.array([[0, 51, 255, 256, 65535]], dtype=np.uint16), "deep.png"),
+        (np.array([[0.9, 51.9, 255, 256, 65535]], dtype=np.float32), "float.tiff"),
+    ],
+)
+def test_deep_grey_is_cut_off_and_the_log_says_so(ctx, put, caplog, values: np.ndarray, name: str):
+    """The incumbent's pictures are like this; which is worth a warning."""
+    put(Image.fromarray(values), name)
+    image, mask = load_image(name, ctx)
+    assert (image[0, 0, :, 1] * 255).round().tolist() == [0, 51, 255, 255, 255]
+    assert mask.shape == (1, 64, 64)
+    assert f"{name}: grey of more than 8 bits" in caplog.text
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+def test_a_transparent_colour_counts_only_for_load_image_mask(ctx, put, mode: str):
+    picture = Image.new(mode, (2, 1))
+    white = (255, 255, 255) if mode == "RGB" else 255
+    picture.putpixel((1, 0), white)
+    put(picture, "t.png", transparency=white)
+    image, mask = load_image("t.png", ctx)
+    assert image[0, 0, :, 0].tolist() == [0, 1]
+    assert torch.equal(mask, torch.zeros(1, 64, 64))
+    assert load_image_mask("t.png", "alpha", ctx).tolist() == [[[0, 1]]]
+
+
+def test_the_a_of_lab_is_its_mask(ctx, put):
+    put(Image.new("LAB", (2, 1), (128, 51, 0)), "lab.tiff")
+    image, mask = load_image("lab.tiff", ctx)
+    assert image.shape == (1, 1, 2, 3)
+    assert mask[0, 0].tolist() == pytest.approx([0.8, 0.8])
+
+
+def test_frames_with_and_without_alpha_go_together(ctx, put):
+    opaque, clear = Image.new("RGB", (3, 2)), Image.new("RGBA", (3, 2), (0, 0, 0, 0))
+    put(opaque, "a.tiff", save_all=True, append_images=[clear])
+    image, mask = load_image("a.tiff", ctx)
+    assert image.shape == (2, 2, 3, 3)
+    assert mask.mean(dim=(1, 2)).tolist() == [0, 1]
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg", "gif"])
+def test_what_is_there_of_a_cut_picture_is_loaded(ctx, put, caplog, suffix: str):
+    put(Image.effect_noise((64, 64), 90).convert("RGB"), f"a.{suffix}")
+    whole = load_image(f"a.{suffix}", ctx)[0]
+    path = ctx.files.folders("input")[0] / f"a.{suffix}"
+    path.write_bytes(path.read_bytes()[: path.stat().st_size * 3 // 4])
+    part = load_image(f"a.{suffix}", ctx)[0]
+    assert torch.equal(part[:, :24], whole[:, :24])
+    assert f"a.{suffix}: the picture is damaged" in caplog.text
 
 
 def test_a_palette_with_transparency(ctx, put):

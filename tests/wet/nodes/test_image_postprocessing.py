@@ -64,8 +64,10 @@ def test_a_signed_difference_darkens_when_blended_in_part():
 
 def test_a_blend_brings_sizes_channels_and_counts_together():
     blended = image_blend(noise(), torch.ones(1, 4, 4, 4), 0.5, blend_mode="normal")
-    assert blended.shape == (2, 12, 9, 4)
-    assert torch.allclose(blended[..., :3], (noise() + 1) / 2, atol=1e-6)
+    assert blended.shape == (2, 12, 9, 3)  # those of the first
+    assert torch.allclose(blended, (noise() + 1) / 2, atol=1e-6)
+    opaque = image_blend(noise(channels=4), torch.zeros(1, 4, 4, 3), 1.0, blend_mode="normal")
+    assert torch.allclose(opaque[..., 3], torch.ones(2, 12, 9), atol=1e-6)
 
 
 def test_a_blur_is_the_convolution_with_a_mirrored_border():

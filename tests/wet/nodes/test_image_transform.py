@@ -79,11 +79,13 @@ def test_the_second_is_scaled_in_proportion():
     assert image_stitch(flat(0, 4, 4), "down", image2=flat(1, 2, 3)).shape == (1, 4 + 2, 4, 3)
 
 
-def test_without_matching_the_smaller_stands_centred_on_black():
-    stitched = image_stitch(flat(0.5, 1, 1), "right", match_image_size=False, image2=flat(1, 4, 1))
-    assert greys(stitched) == [[0.0, 1.0], [0.5, 1.0], [0.0, 1.0], [0.0, 1.0]]
-    below = image_stitch(flat(0.5, 1, 3), "down", match_image_size=False, image2=flat(1, 1, 1))
-    assert greys(below) == [[0.5, 0.5, 0.5], [0.0, 1.0, 0.0]]
+@pytest.mark.parametrize(("color", "around"), [("white", 1.0), ("black", 0.0), ("red", 0.0)])
+def test_without_matching_the_smaller_stands_centred(color: str, around: float):
+    options = {"match_image_size": False, "spacing_color": color}
+    stitched = image_stitch(flat(0.5, 1, 1), "right", image2=flat(0.25, 4, 1), **options)
+    assert greys(stitched) == [[around, 0.25], [0.5, 0.25], [around, 0.25], [around, 0.25]]
+    below = image_stitch(flat(0.5, 1, 3), "down", image2=flat(0.25, 1, 1), **options)
+    assert greys(below) == [[0.5, 0.5, 0.5], [around, 0.25, around]]
 
 
 @pytest.mark.parametrize(

@@ -103,14 +103,10 @@ def test_cropping_avoids_distortion():
     assert image_scale(image, "bilinear", 8, 8, crop="disabled").mean() < 0.5
 
 
-@pytest.mark.parametrize(("factor", "got"), [(1.5, (15, 8)), (0.5, (5, 2)), (0.1, (1, 0))])
+@pytest.mark.parametrize(("factor", "got"), [(1.5, (15, 8)), (0.5, (5, 2)), (0.1, (1, 1))])
 def test_a_factor(factor: float, got: tuple[int, int]):
-    image = noise(5, 10)
-    if 0 in got:
-        with pytest.raises(NodeError, match="10x5 would become 1x0"):
-            image_scale_by(image, "area", factor)
-    else:
-        assert size(image_scale_by(image, "area", factor)) == got
+    """At least one pixel stays each way."""
+    assert size(image_scale_by(noise(5, 10), "area", factor)) == got
 
 
 @pytest.mark.parametrize("shape", [(5, 10), (10, 5), (10, 10)])
@@ -120,7 +116,7 @@ def test_the_longer_side_is_given(shape: tuple[int, int]):
 
 
 def test_a_longest_side_of_nothing_is_refused():
-    with pytest.raises(NodeError, match="would become 0x0"):
+    with pytest.raises(NodeError, match="longest side is to be 0"):
         image_scale_to_max_dimension(noise(4, 4), "area", 0)
 
 

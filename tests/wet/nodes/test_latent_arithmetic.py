@@ -69,8 +69,6 @@ def test_concat(dim, along):
 def test_concat_of_what_does_not_fit():
     with pytest.raises(NodeError, match="their other sides differ"):
         latent_concat(FIRST, {"samples": noise(2, 4, 4, 8)}, "x")
-    with pytest.raises(NodeError, match="has no time"):
-        latent_concat(FIRST, SECOND, "-t")
     single = latent_concat(FIRST, {"samples": noise(1, 4, 8, 3)}, "x")["samples"]
     assert single.shape == (2, 4, 8, 11)
 
@@ -88,8 +86,13 @@ def test_cut(index, amount, expected):
     torch.testing.assert_close(
         latent_cut(FIRST, "y", index, amount)["samples"], a[..., list(expected), :]
     )
-    with pytest.raises(NodeError, match="has no time"):
-        latent_cut(FIRST, "t", index, amount)
+
+
+def test_without_time_t_is_the_channels():
+    a, b = FIRST["samples"], SECOND["samples"]
+    assert torch.equal(latent_concat(FIRST, SECOND, "t")["samples"], torch.cat([a, b], dim=1))
+    assert torch.equal(latent_cut(FIRST, "t", 1, 2)["samples"], a[:, 1:3])
+    assert torch.equal(latent_cut_to_batch(FIRST, "t", 2)["samples"], a)
 
 
 def test_cut_to_batch():

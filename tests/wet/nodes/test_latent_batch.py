@@ -98,11 +98,13 @@ def test_rebatch_keeps_masks_and_numbers():
     assert found[0]["batch_index"] == [8, 9, 2]
     assert found[0]["noise_mask"].shape == (3, 1, 32, 32)
     assert found[0]["noise_mask"].amax(dim=(1, 2, 3)).tolist() == [0, 0, 1]
+    flat = masked | {"noise_mask": torch.zeros(1, 32, 32)}
+    assert rebatch_latents([flat, latent(1)], [3])[0]["noise_mask"].shape == (3, 1, 32, 32)
     other = latent(1, noise_mask=torch.zeros(1, 1, 4, 4))
     assert rebatch_latents([masked, other], [3])[0]["noise_mask"].shape == (3, 1, 64, 64)
 
 
-def test_frames_are_replaced():
+def test_frames_are_replaced(caplog):
     video = {"samples": torch.zeros(1, 4, 5, 2, 2)}
     two = {"samples": torch.ones(1, 4, 2, 2, 2)}
 
@@ -112,8 +114,9 @@ def test_frames_are_replaced():
     assert frames(1) == [0, 1, 1, 0, 0]
     assert frames(-2) == [0, 0, 0, 1, 1]
     assert replace_video_latent_frames(video, 1) is video
-    for index in (4, -6):
-        with pytest.raises(NodeError, match="do not fit"):
-            frames(index)
+    for index in (4, -6, 99, -99):
+        assert frames(index) == [0, 0, 0, 0, 0]
+        assert "2 frames do not fit" in caplog.text
+        caplog.clear()
     with pytest.raises(NodeError, match="have frames"):
         replace_video_latent_frames(latent(), 0, two)

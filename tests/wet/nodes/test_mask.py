@@ -50,12 +50,14 @@ def test_a_crop_ends_where_the_mask_ends():
 
 
 def test_feathering_rises_evenly_from_each_side():
+    """From the right and the bottom it begins with the second step; the first is at the start."""
     mask = torch.ones(1, 4, 6)
-    feathered = feather_mask(mask, left=2, right=4)
-    expected = torch.tensor([1 / 2, 1, 1, 3 / 4, 2 / 4, 1 / 4])
-    assert torch.allclose(feathered, expected.expand(1, 4, 6))
-    down = feather_mask(mask, top=1, bottom=2)
-    assert torch.allclose(down[0, :, 0], torch.tensor([1, 1, 1, 1 / 2]))
+    assert feather_mask(mask, left=2)[0, 0].tolist() == [0.5, 1, 1, 1, 1, 1]
+    assert feather_mask(mask, right=4)[0, 0].tolist() == [0.25, 1, 1, 1, 0.75, 0.5]
+    assert feather_mask(mask, left=2, right=4)[0, 0].tolist() == [0.125, 1, 1, 1, 0.75, 0.5]
+    assert feather_mask(mask, top=2)[0, :, 0].tolist() == [0.5, 1, 1, 1]
+    assert feather_mask(mask, bottom=2)[0, :, 0].tolist() == [0.5, 1, 1, 1]
+    assert feather_mask(mask, bottom=4)[0, :, 0].tolist() == [0.25, 1, 0.75, 0.5]
 
 
 def test_feathering_wider_than_the_mask_is_cut_to_it():

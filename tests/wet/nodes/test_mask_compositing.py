@@ -16,7 +16,7 @@ S, SA, D, DA = 0.8, 0.5, 0.4, 0.75
 BOTH, ONLY_S, ONLY_D = SA * DA, SA * (1 - DA), DA * (1 - SA)
 """Areas of a pixel that both cover, or one alone (Porter and Duff 1984, section 4.1)."""
 UNION = BOTH + ONLY_S + ONLY_D
-OVERLAID = SA * DA - 2 * (DA - D * DA) * (SA - S * SA) if 2 * D * DA >= DA else 2 * S * SA * D * DA
+OVERLAID = SA * DA - 2 * (DA - S * SA) * (SA - D * DA) if 2 * D * DA >= DA else 2 * S * SA * D * DA
 
 
 def composed(mode: str) -> tuple[float, float]:
@@ -87,21 +87,31 @@ def test_source_over_agrees_with_pillow():
     assert np.abs((image[0].numpy() - expected[..., :3]) * weight).max() < 1.5 / 255
 
 
-def test_sizes_and_counts_follow_the_source():
+def test_the_size_is_the_destination_s_and_the_count_the_least():
     image, mask = porter_duff_image_composite(
-        torch.ones(2, 4, 6, 4), torch.zeros(3, 2, 2), torch.zeros(2, 9, 9, 3), torch.zeros(2, 9, 9)
+        torch.ones(2, 9, 9, 4), torch.zeros(3, 2, 2), torch.zeros(2, 4, 6, 3), torch.zeros(2, 9, 9)
     )
     assert image.shape == (2, 4, 6, 3)
     assert mask.shape == (2, 4, 6)
 
 
+def test_a_scaled_mask_may_overshoot():
+    dot = torch.zeros(1, 7, 7)
+    dot[0, 3, 3] = 1.0
+    black = torch.zeros(1, 20, 20, 3)
+    _, mask = porter_duff_image_composite(black, torch.zeros(1, 20, 20), black, dot, "DST")
+    assert mask.min() < 0
+
+
 def test_joined_and_split_again():
-    image, mask = torch.rand(1, 4, 5, 3), torch.rand(3, 4, 5)
+    """As many as the shorter batch has."""
+    image, mask = torch.rand(2, 4, 5, 3), torch.rand(3, 4, 5)
     joined = join_image_with_alpha(image, mask)
-    assert joined.shape == (3, 4, 5, 4)
+    assert joined.shape == (2, 4, 5, 4)
     color, transparent = split_image_with_alpha(joined)
-    assert torch.equal(color, image.expand(3, -1, -1, -1))
-    assert torch.allclose(transparent, mask, atol=1e-6)
+    assert torch.equal(color, image)
+    assert torch.allclose(transparent, mask[:2], atol=1e-6)
+    assert join_image_with_alpha(image, mask[0]).shape == (1, 4, 5, 4)
 
 
 def test_a_joined_mask_takes_the_image_s_size():

@@ -199,8 +199,8 @@ SIGMAS = torch.tensor([8.0, 4.0, 2.0, 1.0, 0.0])
 def test_sigmas_are_taken_apart(model):
     high, low = sigmas.split_sigmas_denoise(SIGMAS, 0.5)
     assert (high.tolist(), low.tolist()) == ([8, 4, 2], [2, 1, 0])
-    everything, nothing = sigmas.split_sigmas_denoise(SIGMAS, 0.0)
-    assert (everything.tolist(), nothing.tolist()) == (SIGMAS.tolist(), [0.0])
+    before, after = sigmas.split_sigmas_denoise(SIGMAS, 0.0)
+    assert (before.tolist(), after.tolist()) == ([], [0.0])
     assert sigmas.set_first_sigma(SIGMAS, 9.0).tolist() == [9, 4, 2, 1, 0]
     assert SIGMAS[0] == 8
     assert sigmas.manual_sigmas("14.6, 5e-1; .25 0").tolist() == pytest.approx([14.6, 0.5, 0.25, 0])

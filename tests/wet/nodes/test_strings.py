@@ -92,6 +92,9 @@ SIZES = "512x768, 1024x640"
         (r"cat", "First Match", 1, ""),
         (r"cat", "All Matches", 1, ""),
         (r"512(y)?", "First Group", 1, ""),
+        (r"(\d+)x(\d+)", "All Groups", 0, "512x768\n1024x640"),
+        (r"\d+", "All Groups", 0, ""),
+        (r"\d+", "First Group", 0, "512"),
     ],
 )
 def test_extracting(pattern: str, mode: str, index: int, expected: str):
@@ -105,9 +108,14 @@ def test_replacing():
     assert regex_replace("abc", r"(?P<first>a)", r"<\g<first>>") == "<a>bc"
 
 
-def test_what_is_no_regular_expression_is_said():
+def test_what_is_no_regular_expression_is_said(caplog):
+    """It is found nowhere, and cannot be replaced."""
+    assert regex_match("x", "(unclosed") is False
+    assert "'(unclosed' is no regular expression: missing )" in caplog.text
+    for mode in ("First Match", "All Matches", "First Group", "All Groups"):
+        assert not regex_extract("x", "(unclosed", mode)
     with pytest.raises(NodeError, match=r"'\(unclosed' is no regular expression"):
-        regex_match("x", "(unclosed")
+        regex_replace("x", "(unclosed", "")
     for replacement in (r"\7", r"\g<missing>"):
         with pytest.raises(NodeError, match="does not work"):
             regex_replace("x", "x", replacement)
