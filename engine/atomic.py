@@ -1,63 +1,228 @@
-"""Writes a file whole or not at all, whatever ends the program meanwhile. Knows no folders."""
+"""Writes files so that each is there whole or not at all, whatever ends the program or the power.
+
+The one writer of everything that lasts: a hidden `.part` beside the target, its bytes flushed to
+the disk, its name given in one step, the folder flushed. Works where hard links are refused (exFAT,
+many network shares). Knows no folders.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import secrets
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
-from engine.errors import FilesError
+from engine.errors import DiskError, FilesError
+
+_MOST_NAME = 200
+"""Bytes of a target's name in the name of its part; file systems allow 255."""
+_PART, _CLAIM = ".part", ".claim.part"
+_NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})
+_REFUSED = frozenset({errno.EIO, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENXIO, errno.ENODEV})
+_CANNOT_FLUSH = frozenset({errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS})
 
 
-def write_atomically(path: Path, content: bytes, *, replace: bool = True) -> bool:
+def write_atomically(
+    path: Path, content: bytes, *, replace: bool = True, durable: bool = True
+) -> bool:
     """Put a file where it is to be, its folders too.
 
     Args:
         path: the file.
         content: all of it.
         replace: whether a file that is there may be replaced.
+        durable: whether it must outlive a power cut.
 
     Returns:
         False where a file was there and was kept.
 
     Raises:
-        FilesError: it cannot be written; the message names the file without its folder.
+        DiskError: the disk refused; nothing has changed.
+        FilesError: the path cannot be that of a file.
     """
-    part = path.with_name(f".{path.name[:200]}.{secrets.token_hex(4)}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with part.open("wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        settled = settle(part, path, replace=replace)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            part.unlink(missing_ok=True)
-        raise FilesError(f"{path.name}: cannot be written: {error.strerror}") from error
-    part.unlink(missing_ok=True)
-    return settled
+    with refusals(path.name):
+        make_folder(path.parent, durable=durable)
+        part = part_beside(path)
+        try:
+            with part.open("xb") as stream:
+                stream.write(content)
+                if durable:
+                    flush(stream)
+            return publish(part, path, replace=replace, durable=durable)
+        finally:
+            # Published or not, it has no more use; a disk that fails here has failed before.
+            with contextlib.suppress(OSError):
+                part.unlink(missing_ok=True)
 
 
-def settle(part: Path, path: Path, *, replace: bool) -> bool:
+def part_beside(path: Path) -> Path:
+    """A new hidden name beside a file, for what becomes that file."""
+    return _hidden(path, f".{secrets.token_hex(4)}{_PART}")
+
+
+def publish(part: Path, path: Path, *, replace: bool, durable: bool = True) -> bool:
     """Give a finished file its name; False where another has it and stays.
 
     Raises:
-        OSError: the disk refused.
+        OSError: the disk refused. `part` is where it was.
     """
     if replace:
         part.replace(path)
-    else:
-        try:
-            os.link(part, path)
-        except FileExistsError:
-            return False
-        part.unlink()
-    if os.name == "posix":
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+    elif not _publish_new(part, path):
+        return False
+    if durable:
+        flush_folder(path.parent)
     return True
+
+
+def rename(source: Path, target: Path, *, replace: bool) -> bool:
+    """Give a file another name, perhaps in another folder; False where the name is taken.
+
+    Raises:
+        DiskError: the disk refused; the file has the one name or the other.
+        FilesError: the target cannot be the path of a file.
+    """
+    with refusals(target.name):
+        make_folder(target.parent)
+        # Where capitals make no difference, `a` and `A` are one file.
+        same = target.exists() and source.samefile(target)
+        if not publish(source, target, replace=replace or same):
+            return False
+        if source.parent != target.parent:
+            flush_folder(source.parent)
+    return True
+
+
+def make_folder(folder: Path, *, durable: bool = True) -> None:
+    """Make a folder and those above it, where they are missing.
+
+    Raises:
+        OSError: the disk refused, or one of them is a file.
+    """
+    missing: list[Path] = []
+    while not folder.is_dir():
+        missing.append(folder)
+        if folder == folder.parent:
+            break
+        folder = folder.parent
+    for each in reversed(missing):
+        each.mkdir(exist_ok=True)
+        if durable:
+            flush_folder(each.parent)
+
+
+def flush(stream: BinaryIO) -> None:
+    """Have the disk keep what was written to a file."""
+    stream.flush()
+    with _where_supported():
+        os.fsync(stream.fileno())
+
+
+def flush_folder(folder: Path) -> None:
+    """Have the disk keep the names in a folder. Windows keeps them by itself."""
+    if os.name != "posix":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        with _where_supported():
+            os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def interrupted_claim(part: Path) -> Path | None:
+    """The empty file that a crash left under its final name while `part` was to become it."""
+    if not part.name.endswith(_CLAIM):
+        return None
+    target = part.with_name(part.name[1 : -len(_CLAIM)])
+    try:
+        return target if target.stat().st_size == 0 else None
+    except OSError:
+        return None
+
+
+@contextmanager
+def refusals(name: str) -> Generator[None]:
+    """Turn what the system refuses into a sentence about the file of that name.
+
+    Raises:
+        DiskError: the disk is full, read-only or broken.
+        FilesError: the path cannot be that of a file.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise refusal(name, error) from error
+
+
+def refusal(name: str, error: OSError) -> FilesError:
+    """The sentence for what the system refused to do with a file."""
+    shown = name.encode("utf-8", "replace").decode()[:_MOST_NAME]
+    if error.errno in _NO_SPACE:
+        return DiskError(
+            f"{shown}: the disk is full ({error.strerror}); free some space and try again",
+            full=True,
+        )
+    if error.errno == errno.ENAMETOOLONG:
+        return FilesError(f"{shown}: the name is too long; choose a shorter one")
+    if error.errno in {errno.ENOTDIR, errno.EEXIST}:
+        return FilesError(
+            f"{shown}: a part of the path is a file, not a folder; rename one of them"
+        )
+    if error.errno == errno.EISDIR:
+        return FilesError(f"{shown}: a folder has that name; choose another name")
+    text = f"{shown}: the disk refused: {error.strerror or type(error).__name__}"
+    return DiskError(text) if error.errno in _REFUSED else FilesError(text)
+
+
+def _publish_new(part: Path, path: Path) -> bool:
+    """Give a file a name that nobody has."""
+    try:
+        os.link(part, path)
+    except FileExistsError:
+        return False
+    except OSError:
+        # No hard links here. What else is wrong, claiming the name runs into as well.
+        return _claim(part, path)
+    part.unlink()
+    return True
+
+
+def _claim(part: Path, path: Path) -> bool:
+    """The same without hard links: an empty file takes the name, and is replaced at once.
+
+    A mark beside it says so, in case a crash comes between.
+    """
+    mark = _hidden(path, _CLAIM)
+    mark.touch()
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644))
+        try:
+            part.replace(path)
+        except OSError:
+            path.unlink()
+            raise
+    except FileExistsError:
+        return False
+    finally:
+        mark.unlink(missing_ok=True)
+    return True
+
+
+def _hidden(path: Path, suffix: str) -> Path:
+    name = path.name.encode("utf-8", "surrogateescape")[:_MOST_NAME].decode("utf-8", "ignore")
+    return path.with_name(f".{name}{suffix}")
+
+
+@contextmanager
+def _where_supported() -> Generator[None]:
+    """Some network shares cannot flush; they have done what they can."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _CANNOT_FLUSH:
+            raise

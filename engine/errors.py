@@ -16,6 +16,18 @@ class FilesError(CalotypeError):
     """A file is missing, lies outside the folders it may lie in, or cannot be read or written."""
 
 
+class DiskError(FilesError):
+    """The disk refused to write.
+
+    Attributes:
+        full: whether for lack of space; then the same may work later.
+    """
+
+    def __init__(self, message: str, *, full: bool = False) -> None:
+        self.full = full
+        super().__init__(message)
+
+
 class MediaError(CalotypeError):
     """A picture, video or sound cannot be read or written."""
 

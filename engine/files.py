@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from engine.atomic import make_folder, refusals, write_atomically
 from engine.errors import FilesError
 from engine.paths import BadNameError, inside, nearest_names, split_annotation
 from engine.settings import Settings
@@ -174,8 +175,8 @@ class Files:
         asked = PurePosixPath(_expand(prefix, width, height).replace("\\", "/") or "image")
         folder = _inside(self._places[place], asked.parent.as_posix())
         stem = _ILLEGAL.sub("_", asked.name)
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
+        with refusals(stem):
+            make_folder(folder, durable=place != "temp")
             number = self._last.get((folder, stem))
             if number is None:
                 number = 0 if place == "temp" else _highest(folder, stem)
@@ -189,8 +190,6 @@ class Files:
                     number = max(number, _highest(folder, stem))
             if place != "temp":  # previews have stems of their own
                 self._last[folder, stem] = number
-        except OSError as error:
-            raise FilesError(f"{folder}: cannot write {stem!r} there: {error.strerror}") from error
         subfolder = folder.relative_to(self._places[place].resolve()).as_posix()
         return NewFile(path, path.name, "" if subfolder == "." else subfolder, place)
 
@@ -198,20 +197,15 @@ class Files:
         """Fill a claimed file at once: whole, or not at all.
 
         Raises:
-            FilesError: it cannot be written; the claim is given up.
+            DiskError: the disk refused; the claim is given up.
         """
-        part = new.path.with_name(f".{new.path.name}.part")
         try:
-            with part.open("wb") as stream:
-                stream.write(content)
-                stream.flush()
-                if new.place != "temp":  # previews need not outlive a power cut
-                    os.fsync(stream.fileno())
-            part.replace(new.path)
-        except OSError as error:
-            for leftover in (part, new.path):
-                leftover.unlink(missing_ok=True)
-            raise FilesError(f"{new.path.name}: cannot be written: {error.strerror}") from error
+            # Previews need not outlive a power cut.
+            write_atomically(new.path, content, durable=new.place != "temp")
+        except FilesError:
+            with contextlib.suppress(OSError):
+                new.path.unlink(missing_ok=True)
+            raise
 
 
 def file_identity(path: Path) -> tuple[str, int, int]:

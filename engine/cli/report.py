@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from engine.atomic import flush, make_folder, part_beside, publish, refusals
 from engine.errors import FilesError
 from engine.files import Files
 from engine.graph.problems import Report
@@ -97,14 +98,23 @@ def copy_files(written: Sequence[str], wanted: Path, *, overwrite: bool) -> list
         else:
             name = wanted.stem if number == 1 else f"{wanted.stem}_{number}"
             target = wanted.with_name(name + source.suffix)
-        if target.exists() and not overwrite:
+        with refusals(f"--output {target}"):
+            copy = _copy(source, target, overwrite=overwrite)
+        if not copy:
             raise FilesError(f"--output {target}: exists already; add --overwrite to replace it")
-        try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            part = target.with_name(f".{target.name}.part")
-            shutil.copyfile(source, part)
-            part.replace(target)
-        except OSError as error:
-            raise FilesError(f"--output {target}: {error.strerror}") from error
         copied.append(str(target))
     return copied
+
+
+def _copy(source: Path, target: Path, *, overwrite: bool) -> bool:
+    make_folder(target.parent)
+    if target.exists() and not overwrite:
+        return False
+    part = part_beside(target)
+    try:
+        with source.open("rb") as content, part.open("xb") as stream:
+            shutil.copyfileobj(content, stream)
+            flush(stream)
+        return publish(part, target, replace=overwrite)
+    finally:
+        part.unlink(missing_ok=True)

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from weakref import WeakValueDictionary
 
-from engine.atomic import write_atomically
+from engine.atomic import refusal, write_atomically
 from engine.documents.journal_lines import (
     JournalRefusedError,
     Reason,
@@ -25,7 +25,6 @@ from engine.documents.journal_lines import (
     read_request,
     scan,
 )
-from engine.errors import FilesError
 
 MOST_JOURNAL = 256 << 20
 MOST_CLOSED = 100
@@ -206,7 +205,7 @@ class Journals:
                 os.fsync(stream.fileno())
         except OSError as error:
             self._states.pop(name, None)
-            raise FilesError(f"the journal cannot be written: {error.strerror}") from error
+            raise refusal("the journal", error) from error
         added = scan(content)
         state.last, state.tab = added.last, added.tab or state.tab
         state.size += added.size

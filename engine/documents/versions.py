@@ -16,7 +16,7 @@ from pathlib import Path
 
 import msgspec
 
-from engine.atomic import write_atomically
+from engine.atomic import publish, refusals, write_atomically
 from engine.errors import FilesError
 
 MOST_VERSIONS = 100
@@ -90,13 +90,36 @@ class Versions:
         return await asyncio.to_thread(_read, self._path(of, when))
 
     async def follow(self, source: str, target: str) -> None:
-        """A workflow has another name now: its versions go with it, unless the name has some."""
+        """A workflow has another name now: its versions go with it, to those that the name has.
 
-        def move() -> None:
-            if self._of(source).is_dir() and not self._of(target).exists():
-                self._of(source).rename(self._of(target))
+        Raises:
+            FilesError: the disk refused; each version is at the one name or the other.
+        """
+        await asyncio.to_thread(self._follow, source, target)
 
-        await asyncio.to_thread(move)
+    def _follow(self, source: str, target: str) -> None:
+        before, after = self._of(source), self._of(target)
+        if before == after or not before.is_dir():
+            return
+        with refusals("versions"):
+            if not after.exists():
+                before.rename(after)
+                return
+            for path in sorted(before.glob(f"*{_SUFFIX}")):
+                if not publish(path, after / path.name, replace=False):
+                    self._add(target, path)
+            before.rmdir()
+
+    def _add(self, target: str, path: Path) -> None:
+        """Keep a version under another name, at the next moment that is free there."""
+        kept = _read(path)
+        if kept is not None:
+            when = kept.version.when
+            while self._path(target, when).exists():
+                when += 1
+            line = msgspec.json.encode(msgspec.structs.replace(kept.version, when=when))
+            write_atomically(self._path(target, when), line + b"\n" + kept.text)
+        path.unlink()
 
     def _of(self, of: str) -> Path:
         return self._folder / hashlib.sha256(of.encode("utf-8", "replace")).hexdigest()[:32]

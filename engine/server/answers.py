@@ -41,6 +41,13 @@ def raw_answer(text: str) -> web.Response:
     return web.Response(text=text, content_type=JSON)
 
 
+async def compress(_: web.Request, response: web.StreamResponse) -> None:
+    """Send JSON and text compressed, where the client takes that and it is not so already."""
+    text = response.content_type == JSON or response.content_type.startswith("text/")
+    if text and "Content-Encoding" not in response.headers and isinstance(response, web.Response):
+        response.enable_compression()
+
+
 def nothing() -> web.Response:
     """A change was made, and there is nothing to tell."""
     return web.Response()

@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import time
-import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from pathlib import Path
 
@@ -17,12 +15,12 @@ from aiohttp import web
 
 from engine.documents.journals import Journals
 from engine.documents.versions import Versions
-from engine.errors import CalotypeError, StoreError
 from engine.files import Files
 from engine.forecast.forecast import Forecast
-from engine.server.answers import MOST_BODY, RefusalError, answer
+from engine.server.answers import MOST_BODY, compress
 from engine.server.catalog import NodeCatalog
-from engine.server.guard import Guard, Handler, add_headers
+from engine.server.failures import answer_failures
+from engine.server.guard import Guard, Handler
 from engine.server.hub import Hub
 from engine.server.listing import Listing
 from engine.server.logs import LogBook
@@ -49,6 +47,7 @@ from engine.server.services import SERVICES, Services
 from engine.server.sweep import empty_temp, empty_trash, sweep
 from engine.server.tokens import Tokens
 from engine.server.workers import GRACE_SECONDS, Workers
+from engine.serving import Serving
 from engine.settings import Settings
 from engine.store.costs import CostStore
 from engine.store.database import Database
@@ -136,13 +135,13 @@ ONLY_ONCE: Sequence[tuple[str, str, Handler]] = (
     ("GET", "/{path:.+}", page.get_asset),
 )
 """Each is served as it stands. The last one takes what no other did."""
-_LOGGER = logging.getLogger(__name__)
 
 
 def build_app(
     settings: Settings,
     *,
     tokens: Tokens | None = None,
+    serving: Serving | None = None,
     lock: int | None = None,
     dist: Path = page.DEFAULT_DIST,
     worker: str | None = "engine.worker",
@@ -153,19 +152,23 @@ def build_app(
     Args:
         settings: the folders, and what workers are given.
         tokens: beyond loopback, what lets clients in; None where only this machine can ask.
+        serving: whom the start lets in, and where on its host the studio lies.
         lock: a file descriptor that worker processes are to inherit.
         dist: where the built page lies.
         worker: the module that workers run; None for a server that only accepts.
         grace: seconds after which a node that does not look at a stop is ended with its worker.
     """
-    guard = Guard(tokens)
+    serving = serving or Serving()
+    guard = Guard(tokens, serving)
     app = web.Application(
-        middlewares=[_errors, guard.middleware],
+        middlewares=[answer_failures, guard.middleware],
         client_max_size=MOST_BODY,
         handler_args={"max_line_size": 16384, "max_field_size": 16384},
     )
     app[page.DIST] = dist
-    app.on_response_prepare.append(add_headers)
+    app.on_response_prepare.append(guard.add_headers)
+    if serving.compress:
+        app.on_response_prepare.append(compress)
 
     async def serve(app: web.Application) -> AsyncIterator[None]:
         async with _services(settings, lock, worker, grace) as services:
@@ -174,12 +177,19 @@ def build_app(
 
     app.cleanup_ctx.append(serve)
     app.on_shutdown.append(_close_sockets)
-    for method, path, handler in ROUTES:
-        app.router.add_route(method, path, handler)
-        app.router.add_route(method, f"/api{path}", handler)
-    for method, path, handler in ONLY_ONCE:
-        app.router.add_route(method, path, handler)
+    for prefix in dict.fromkeys((serving.base_path, "")):  # a proxy may cut the base path off
+        _add_routes(app, prefix)
     return app
+
+
+def _add_routes(app: web.Application, prefix: str) -> None:
+    """Serve every route below a path; what can be read has HEAD, too."""
+    api = [(method, f"/api{path}", handler) for method, path, handler in ROUTES]
+    if prefix:
+        app.router.add_route("GET", prefix, page.get_folder)
+    for method, path, handler in (*ROUTES, *api, *ONLY_ONCE):
+        for each in (method, "HEAD") if method == "GET" else (method,):
+            app.router.add_route(each, f"{prefix}{path}", handler)
 
 
 async def _close_sockets(app: web.Application) -> None:
@@ -245,30 +255,3 @@ async def _services(
         await helper.stop()
     finally:
         database.close()
-
-
-@web.middleware
-async def _errors(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Give every error its answer; what nobody foresaw is logged, and told by a number only."""
-    try:
-        return await handler(request)
-    except RefusalError as refused:
-        return answer(refused.body, status=refused.status)
-    except StoreError as error:
-        _LOGGER.warning("the store refused: %s", error)
-        return answer({"error": "the disk or the database refused; nothing was kept"}, status=503)
-    except CalotypeError as error:
-        return answer({"error": str(error)}, status=400)
-    except web.HTTPException as error:
-        return answer({"error": error.reason}, status=error.status)
-    except (ConnectionError, TimeoutError):
-        if request.transport is not None:
-            raise
-        _LOGGER.debug("a client went away in the middle of %s %s", request.method, request.path)
-        return web.Response(status=400)  # nobody reads it
-    except Exception:
-        number = uuid.uuid4().hex[:8]
-        _LOGGER.exception("error %s in %s %s", number, request.method, request.path)
-        return answer(
-            {"error": f"the server failed; its log says why (error {number})"}, status=500
-        )

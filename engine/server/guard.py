@@ -1,20 +1,25 @@
 """Who may ask: the machine's own programs and our own page; beyond loopback, whoever has the token.
 
-A page of another origin is told apart by Host, Origin and Sec-Fetch-Site (threats: a web page that
-asks 127.0.0.1, a name rebound to it, a form post, an image tag). Knows headers, no routes but `/`.
+A page of another origin is told apart by Host, Origin, Referer and Sec-Fetch-Site (threats: a web
+page that asks 127.0.0.1, a name rebound to it, a form post, an image tag). Flags of the start let
+in more: see `Rules`. Knows headers, and no routes but the page and the results.
 """
 
 from __future__ import annotations
 
+import base64
+import binascii
 import ipaddress
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
+from urllib.parse import urlsplit
 
 from aiohttp import web
 
 from engine.server.tokens import Tokens
+from engine.serving import ANY_ORIGIN, Serving
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -37,6 +42,39 @@ PAGE_HEADERS: Mapping[str, str] = MappingProxyType(
 """On every answer, errors included."""
 FILE_POLICY = "sandbox; default-src 'none'; frame-ancestors 'none'"
 """The Content-Security-Policy of users' files: opened on their own, they can do nothing."""
+_RESULTS = ("/view", "/api/view")
+_READING = ("GET", "HEAD")
+_MEDIA = ("image", "video", "audio")
+_ORIGIN = "calotype.origin"
+"""Where a request keeps the allowed origin that it comes from."""
+_ASK_BEARER = 'Bearer realm="Calotype"'
+_ASK_PASSWORD = 'Basic realm="Calotype: any name, and the token", charset="UTF-8"'  # noqa: S105
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """Whom the start lets in.
+
+    Attributes:
+        names: what this server is called, with the port it listens on; None where any name will
+            do, because of a token.
+        hosts: further names, of a proxy or a container; one without a port stands for all ports.
+        origins: pages of other origins that may ask; `*` is any.
+        links: whether a link on any page may open a result.
+    """
+
+    names: Collection[str] | None = LOOPBACK_NAMES
+    hosts: Collection[str] = ()
+    origins: Collection[str] = ()
+    links: bool = False
+
+    def knows_host(self, host: str) -> bool:
+        """Whether `--allowed-host` names it."""
+        return host in self.hosts or _without_port(host) in self.hosts
+
+    def knows_origin(self, origin: str) -> bool:
+        """Whether `--enable-cors-header` names it."""
+        return origin in self.origins or ANY_ORIGIN in self.origins
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +90,7 @@ class Asked:
     """The part of a request that decides whether it is let in.
 
     Attributes:
+        path: below the base path.
         hosts: every Host header, as sent.
         local_port: the port it came in on.
     """
@@ -64,35 +103,70 @@ class Asked:
     fetch_site: str | None = None
     fetch_mode: str | None = None
     fetch_destination: str | None = None
+    referer: str | None = None
+
+    @property
+    def opens(self) -> bool:
+        """Whether it is the address of a window: a link that was clicked, or a typed address."""
+        return (
+            self.method in _READING
+            and self.fetch_mode == "navigate"
+            and self.fetch_destination == "document"
+        )
+
+    @property
+    def foreign(self) -> str | None:
+        """The origin of the page that asks, as far as the request says it."""
+        if self.origins:
+            return self.origins[0] if len(self.origins) == 1 else None
+        return _origin_of(self.referer)
 
 
-def judge(asked: Asked, *, names: Collection[str] | None = LOOPBACK_NAMES) -> Refusal | None:
-    """Whether a request comes from our own page or from a program, or why not.
-
-    Args:
-        asked: the request.
-        names: what this server is called; None where any name will do, because of a token.
-    """
+def judge(asked: Asked, rules: Rules | None = None) -> Refusal | None:
+    """Whether a request comes from our own page, an allowed one or a program, or why not."""
+    rules = rules or Rules()
     if len(asked.hosts) != 1:
         return Refusal(400, "a request has exactly one Host header")
     host = asked.hosts[0].lower()
-    if names is not None and host not in _with_port(names, asked.local_port):
+    known = rules.names is None or host in _with_port(rules.names, asked.local_port)
+    if not known and not rules.knows_host(host):
         return Refusal(
-            403, "this server is not called that; open it as http://127.0.0.1 with its port"
+            403,
+            "this server is not called that; open it as http://127.0.0.1 with its port, "
+            "or start it with --allowed-host and that name",
         )
-    opening = (
-        asked.method == "GET"
-        and asked.path == "/"
-        and asked.fetch_mode == "navigate"
-        and asked.fetch_destination == "document"
-    )
     if asked.fetch_site is not None and asked.fetch_site not in {"same-origin", "none"}:
-        if opening:
+        if _let_in(asked, rules) or (asked.opens and asked.path == "/"):
             return None
         return Refusal(403, "requests from other web pages are refused")
-    if asked.origins and asked.origins not in ((f"http://{host}",), (f"https://{host}",)):
+    if asked.origins and not (_is_ours(asked, host, rules) or _let_in(asked, rules)):
         return Refusal(403, "requests from other origins are refused")
     return None
+
+
+def _is_ours(asked: Asked, host: str, rules: Rules) -> bool:
+    """Whether our own page asks: its origin is the host that was asked, or one of its names."""
+    origin = asked.foreign
+    if origin is None or urlsplit(origin).scheme not in {"http", "https"}:
+        return False
+    # A proxy may ask by another name than the browser did.
+    return origin in {f"http://{host}", f"https://{host}"} or rules.knows_host(
+        origin.partition("://")[2]
+    )
+
+
+def _let_in(asked: Asked, rules: Rules) -> bool:
+    """Whether a page of another origin may do this."""
+    origin = asked.foreign
+    if asked.origins:
+        return origin is not None and rules.knows_origin(origin)
+    if rules.links and asked.opens and asked.path in _RESULTS:
+        return True
+    # Without an Origin it is a link, or a picture in a page; nothing that reads the answer.
+    shown = asked.fetch_mode == "no-cors" and asked.fetch_destination in _MEDIA
+    if asked.method not in _READING or not (shown or (asked.opens and asked.path in _RESULTS)):
+        return False
+    return ANY_ORIGIN in rules.origins or (origin is not None and rules.knows_origin(origin))
 
 
 def is_loopback(address: str) -> bool:
@@ -107,77 +181,165 @@ def is_loopback(address: str) -> bool:
 
 def _with_port(names: Collection[str], port: int) -> set[str]:
     with_port = {f"{name}:{port}" for name in names}
-    return with_port | set(names) if port == 80 else with_port
+    return with_port | set(names) if port in {80, 443} else with_port
+
+
+def _without_port(host: str) -> str:
+    name, colon, port = host.rpartition(":")
+    return name if colon and port.isdigit() else host
+
+
+def _origin_of(address: str | None) -> str | None:
+    try:
+        parts = urlsplit(address or "")
+    except ValueError:
+        return None
+    return f"{parts.scheme}://{parts.netloc}" if parts.scheme and parts.netloc else None
 
 
 class Guard:
-    """The first to see a request. `middleware` is given to the application."""
+    """The first to see a request. `middleware` and `add_headers` are given to the application."""
 
-    def __init__(self, tokens: Tokens | None = None) -> None:
-        """Make a guard; with `tokens`, every request needs one, and any host name will do."""
+    def __init__(self, tokens: Tokens | None = None, serving: Serving | None = None) -> None:
+        """Make a guard. With `tokens` every request needs one; beyond loopback any name will do."""
+        serving = serving or Serving()
         self._tokens = tokens
-        self._names = None if tokens is not None else LOOPBACK_NAMES
+        loopback = all(is_loopback(each) for each in serving.addresses)
+        self._base = serving.base_path
+        self._rules = Rules(
+            LOOPBACK_NAMES if tokens is None or (serving.require_token and loopback) else None,
+            serving.allowed_hosts,
+            serving.allowed_origins,
+            serving.allow_links,
+        )
 
     @web.middleware
     async def middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Let a request through, or answer why not."""
-        refusal = judge(_asked(request), names=self._names)
-        if refusal is None and self._tokens is not None:
-            entered = self._enter(request, self._tokens)
-            if isinstance(entered, web.Response):
-                return entered
-            refusal = entered
-        if refusal is not None:
-            return web.json_response({"error": refusal.message}, status=refusal.status)
-        return await handler(request)
+        asked = self._asked(request)
+        refused = judge(asked, self._rules)
+        if refused is not None:
+            return web.json_response({"error": refused.message}, status=refused.status)
+        origin = ANY_ORIGIN if ANY_ORIGIN in self._rules.origins else asked.foreign
+        if origin is not None and self._rules.knows_origin(origin):
+            request[_ORIGIN] = origin
+            if asked.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
+                return web.Response(status=204)  # a preflight brings no token
+        if self._tokens is None:
+            return await handler(request)
+        entered = self._enter(request, asked.path, self._tokens)
+        if isinstance(entered, web.Response):
+            return entered
+        answer = await handler(request)
+        if entered == "basic" and asked.path == "/" and not answer.prepared:
+            self._begin_session(request, answer, self._tokens)
+        return answer
 
-    def _enter(self, request: web.Request, tokens: Tokens) -> web.Response | Refusal | None:
-        """Whether somebody brings a token or a session; a one-time token becomes a session."""
-        address = request.remote or ""
+    def _enter(self, request: web.Request, path: str, tokens: Tokens) -> web.Response | str:
+        """How somebody is let in, or the answer to give instead.
+
+        The right token is let in whatever wrong ones came from the same address.
+        """
         if tokens.is_session(request.cookies.get(COOKIE, "")):
-            return None
-        scheme, _, given = request.headers.get("Authorization", "").partition(" ")
-        once = request.query.get("token", "") if request.path == "/" else ""
-        if not given and not once:
-            return Refusal(401, "this server asks for a token; see the address it printed")
-        if tokens.is_blocked(address):
-            return Refusal(429, "too many wrong tokens; wait a minute")
-        if scheme.lower() == "bearer" and tokens.is_token(given):
-            return None
+            return "session"
+        scheme, given = _credentials(request.headers.get("Authorization", ""))
+        if given and tokens.is_token(given):
+            return scheme
+        once = request.query.get("token", "") if path == "/" else ""
         if once and tokens.spend(once):
-            answer = web.Response(status=303, headers={"Location": "/"})
-            answer.set_cookie(
-                COOKIE,
-                tokens.new_session(),
-                httponly=True,
-                samesite="Strict",
-                secure=request.secure,
-                max_age=30 * 24 * 3600,
-                path="/",
+            # Relative: a proxy may have put the studio below another path.
+            response = web.Response(status=303, headers={"Location": "./"})
+            self._begin_session(request, response, tokens)
+            return response
+        if not given and not once:
+            return _unauthorized(
+                request, "this server asks for a token; see the address it printed"
             )
-            return answer
+        address = request.remote or ""
+        if tokens.is_blocked(address):
+            return web.json_response({"error": "too many wrong tokens; wait a minute"}, status=429)
         tokens.count_failure(address)
-        return Refusal(401, "that token is not valid; start the server again for a new address")
+        return _unauthorized(
+            request, "that token is not valid; start the server again for a new address"
+        )
+
+    def _begin_session(
+        self, request: web.Request, response: web.StreamResponse, tokens: Tokens
+    ) -> None:
+        """Give a browser a session. It holds below the path that the browser asked for."""
+        forwarded = request.headers.get("X-Forwarded-Proto", "").lower()
+        response.headers.add(
+            "Set-Cookie",
+            f"{COOKIE}={tokens.new_session()}; HttpOnly; Max-Age={30 * 24 * 3600}"
+            f"; SameSite={'Lax' if self._rules.links or self._rules.origins else 'Strict'}"
+            + ("; Secure" if request.secure or forwarded == "https" else ""),
+        )
+
+    async def add_headers(self, request: web.Request, response: web.StreamResponse) -> None:
+        """Put the page headers on an answer, where it has not chosen others."""
+        origin = request.get(_ORIGIN)
+        if origin is not None:
+            self._share(request, response, origin)
+        for name, value in PAGE_HEADERS.items():
+            response.headers.setdefault(name, value)
+        response.headers.pop("Server", None)
+
+    def _share(self, request: web.Request, response: web.StreamResponse, origin: str) -> None:
+        """Let a page of an allowed origin read the answer."""
+        headers = response.headers
+        headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+        headers.add("Vary", "Origin")
+        headers["Access-Control-Allow-Origin"] = origin
+        if origin != ANY_ORIGIN:  # any page may ask, but not with the session of the user
+            headers["Access-Control-Allow-Credentials"] = "true"
+        headers["Access-Control-Expose-Headers"] = "ETag, Content-Disposition"
+        if request.method == "OPTIONS":
+            headers["Access-Control-Allow-Methods"] = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
+            headers["Access-Control-Allow-Headers"] = request.headers.get(
+                "Access-Control-Request-Headers", "Content-Type, Authorization"
+            )
+            headers["Access-Control-Max-Age"] = "600"
+            headers["Access-Control-Allow-Private-Network"] = "true"
+
+    def _asked(self, request: web.Request) -> Asked:
+        transport = request.transport
+        address: Any = transport.get_extra_info("sockname") if transport is not None else None
+        headers = request.headers
+        path = request.path
+        if self._base and path.startswith(f"{self._base}/"):
+            path = path[len(self._base) :]
+        return Asked(
+            method=request.method,
+            path=path,
+            hosts=tuple(headers.getall("Host", ())),
+            local_port=address[1] if address else 0,
+            origins=tuple(headers.getall("Origin", ())),
+            fetch_site=headers.get("Sec-Fetch-Site"),
+            fetch_mode=headers.get("Sec-Fetch-Mode"),
+            fetch_destination=headers.get("Sec-Fetch-Dest"),
+            referer=headers.get("Referer"),
+        )
 
 
-async def add_headers(_: web.Request, response: web.StreamResponse) -> None:
-    """Put the page headers on an answer, where it has not chosen others."""
-    for name, value in PAGE_HEADERS.items():
-        response.headers.setdefault(name, value)
-    response.headers.pop("Server", None)
+def _credentials(header: str) -> tuple[str, str]:
+    """The scheme and the token of an Authorization header; of Basic, the password is the token."""
+    scheme, _, given = header.partition(" ")
+    scheme, given = scheme.lower(), given.strip()
+    if scheme == "bearer":
+        return scheme, given
+    if scheme != "basic":
+        return scheme, ""
+    try:
+        decoded = base64.b64decode(given, validate=True).decode("utf-8")
+    except (binascii.Error, UnicodeDecodeError):
+        return scheme, ""
+    return scheme, decoded.partition(":")[2]
 
 
-def _asked(request: web.Request) -> Asked:
-    transport = request.transport
-    address: Any = transport.get_extra_info("sockname") if transport is not None else None
-    headers = request.headers
-    return Asked(
-        method=request.method,
-        path=request.path,
-        hosts=tuple(headers.getall("Host", ())),
-        local_port=address[1] if address else 0,
-        origins=tuple(headers.getall("Origin", ())),
-        fetch_site=headers.get("Sec-Fetch-Site"),
-        fetch_mode=headers.get("Sec-Fetch-Mode"),
-        fetch_destination=headers.get("Sec-Fetch-Dest"),
+def _unauthorized(request: web.Request, message: str) -> web.Response:
+    # A page's own request is asked for no password: a dialog would open over the page.
+    opened = request.headers.get("Sec-Fetch-Mode", "navigate") == "navigate"
+    challenge = _ASK_PASSWORD if opened else _ASK_BEARER
+    return web.json_response(
+        {"error": message}, status=401, headers={"WWW-Authenticate": challenge}
     )

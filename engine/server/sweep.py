@@ -11,8 +11,10 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+from engine.atomic import interrupted_claim
 from engine.settings import Settings
 
+_USER_FOLDERS = ("workflows", "userdata", "journals", "versions")
 _PART = re.compile(r"^\..*\.part$")
 TRASH = ".trash"
 """The folder among the workflows where the editor puts those that were deleted, by their times."""
@@ -41,12 +43,17 @@ def sweep(settings: Settings, before: float) -> int:
     """
     count = 0
     user = settings.user_directory
-    ours = (user / name for name in ("workflows", "journals", "versions"))
+    ours = (user / name for name in _USER_FOLDERS)
     roots = (settings.output_directory, settings.input_directory, *ours)
-    for root in roots:
-        for path in list(_unfinished(root, before)):
-            path.unlink(missing_ok=True)
+    found = [path for root in roots for path in _unfinished(root, before)]
+    found += [path for path in user.glob(".*.part") if _is_old(path, before)]
+    for path in found:
+        claimed = interrupted_claim(path)
+        if claimed is not None:
+            claimed.unlink(missing_ok=True)
             count += 1
+        path.unlink(missing_ok=True)
+        count += 1
     return count
 
 
@@ -77,9 +84,12 @@ def _unfinished(root: Path, before: float) -> Iterator[Path]:
             if not part and _CLAIM.search(name) is None:
                 continue
             path = Path(folder) / name
-            try:
-                stat = path.lstat()
-            except OSError:
-                continue
-            if stat.st_mtime < before and (part or stat.st_size == 0):
+            if _is_old(path, before) and (part or path.lstat().st_size == 0):
                 yield path
+
+
+def _is_old(path: Path, before: float) -> bool:
+    try:
+        return path.lstat().st_mtime < before
+    except OSError:
+        return False

@@ -152,7 +152,7 @@ def test_writing_is_whole_or_not_at_all(files: Files, monkeypatch: pytest.Monkey
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("os.fsync", full)
-    with pytest.raises(FilesError, match="No space left"):
+    with pytest.raises(FilesError, match="the disk is full"):
         files.write(broken, b"content")
     assert not broken.path.exists()
     assert [path.name for path in new.path.parent.iterdir()] == [new.filename]

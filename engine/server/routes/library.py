@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from aiohttp import web
 
-from engine.atomic import write_atomically
+from engine.atomic import rename, write_atomically
 from engine.documents.versions import MOST_TEXT
 from engine.errors import FilesError
 from engine.paths import BadNameError, resolve
 from engine.server.answers import (
+    JSON,
     MOST_BODY,
     answer,
     is_true,
@@ -106,7 +106,7 @@ async def get_file(request: web.Request) -> web.StreamResponse:
         raise refusal(404, "there is no such file")
     if path.suffix == ".css" and request.match_info["file"] == "user.css":
         return web.FileResponse(path)
-    return await as_it_is(path)
+    return await as_it_is(path, JSON if path.suffix.lower() == ".json" else None)
 
 
 async def post_file(request: web.Request) -> web.Response:
@@ -125,10 +125,10 @@ async def post_file(request: web.Request) -> web.Response:
         if expected is not None and expected != _tag(path):
             raise refusal(412, "the file is no longer the one that was read")
         if replace:
-            await _keep_version(request, path, "replaced")
+            await _keep_version(request, "file", path, "replaced")
         if not await asyncio.to_thread(write_atomically, path, content, replace=replace):
             raise refusal(409, "a file of that name is there; say overwrite=true to replace it")
-        await _keep_version(request, path, "save")
+        await _keep_version(request, "file", path, "save")
     said = _said(request, request.match_info["file"], path)
     said.headers["ETag"] = _tag(path) or ""
     return said
@@ -143,9 +143,9 @@ def _tag(path: Path) -> str | None:
     return f'"{stat.st_mtime_ns:x}-{stat.st_size:x}"'
 
 
-async def _keep_version(request: web.Request, path: Path, kind: str) -> None:
+async def _keep_version(request: web.Request, part: str, path: Path, kind: str) -> None:
     """Keep what a workflow's file holds; a file that is no workflow has no versions."""
-    name = request.match_info["file"]
+    name = request.match_info[part]
     if not name.startswith(f"{WORKFLOWS}/") or path.suffix != ".json":
         return
     text = await asyncio.to_thread(_text_of, path)
@@ -170,25 +170,28 @@ async def delete_file(request: web.Request) -> web.Response:
 
 
 async def post_move(request: web.Request) -> web.Response:
-    """Give a file another name; one that has it is replaced only with `overwrite=true`."""
+    """Give a file another name; one that has it is replaced only with `overwrite=true`.
+
+    The text of a workflow that is replaced stays as a version.
+    """
     source, target = _asked(request, "file"), _asked(request, "dest")
     if not source.is_file():
         raise refusal(404, "there is no such file")
     _check_parents(target)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    if is_true(request.query.get("overwrite")):
-        source.replace(target)
-    else:
-        try:
-            os.link(source, target)
-        except FileExistsError as error:
-            raise refusal(
-                409, "a file of that name is there; say overwrite=true to replace it"
-            ) from error
-        source.unlink()
-    services = request.app[SERVICES]
-    await services.versions.follow(request.match_info["file"], request.match_info["dest"])
+    replace = is_true(request.query.get("overwrite"))
+    versions = request.app[SERVICES].versions
+    async with versions.lock:
+        if replace and not _is_same(source, target):
+            await _keep_version(request, "dest", target, "replaced")
+        if not await asyncio.to_thread(rename, source, target, replace=replace):
+            raise refusal(409, "a file of that name is there; say overwrite=true to replace it")
+        await versions.follow(request.match_info["file"], request.match_info["dest"])
+        await _keep_version(request, "dest", target, "save")
     return _said(request, request.match_info["dest"], target)
+
+
+def _is_same(source: Path, target: Path) -> bool:
+    return target.exists() and source.samefile(target)
 
 
 def _said(request: web.Request, name: str, path: Path) -> web.Response:

@@ -81,10 +81,15 @@ def find(services: Services, name: str, place: str, subfolder: str) -> Path:
     return path
 
 
-async def as_it_is(path: Path) -> web.StreamResponse:
-    """A file as it lies there; a browser shows only what its bytes say is a picture or sound."""
+async def as_it_is(path: Path, kind: str | None = None) -> web.StreamResponse:
+    """A file as it lies there; a browser shows only what its bytes say is a picture or sound.
+
+    Args:
+        path: the file.
+        kind: its media type where that is known, and harmless to show; None to look at its bytes.
+    """
     try:
-        kind = await asyncio.to_thread(type_of_file, path)
+        kind = kind or await asyncio.to_thread(type_of_file, path)
     except OSError as error:
         raise refusal(404, "the file cannot be read") from error
     shown = "attachment; " if kind == UNKNOWN else ""

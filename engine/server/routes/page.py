@@ -23,7 +23,7 @@ _NOT_BUILT = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><title>Calotype</title>
 <h1>Calotype is running</h1>
 <p>The editor has not been built. In the folder of Calotype, type: <code>pip install -e .</code></p>
-<p>The API is here: <a href="/object_info">/object_info</a>, <a href="/queue">/queue</a>.</p>
+<p>The API is here: <a href="object_info">/object_info</a>, <a href="queue">/queue</a>.</p>
 """
 
 
@@ -35,6 +35,13 @@ async def get_index(request: web.Request) -> web.StreamResponse:
             text=_NOT_BUILT, content_type="text/html", headers={"Cache-Control": "no-cache"}
         )
     return await _send(request, path, cache="no-cache")
+
+
+async def get_folder(request: web.Request) -> web.Response:
+    """The base path without its last slash: the page's own addresses count from the one with it."""
+    query = f"?{request.query_string}" if request.query_string else ""
+    name = request.path.rpartition("/")[2]
+    return web.Response(status=308, headers={"Location": f"{name}/{query}"})
 
 
 async def get_asset(request: web.Request) -> web.StreamResponse:

@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 from aiohttp import BodyPartReader, web
 
-from engine.atomic import settle
+from engine.atomic import flush, make_folder, publish, refusals, write_atomically
 from engine.errors import MediaError
 from engine.paths import BadNameError, file_name, resolve
 from engine.server.answers import MOST_BODY, answer, is_true, refusal, too_large
@@ -63,7 +63,7 @@ async def post_mask(request: web.Request) -> web.Response:
             content = await services.media.ask(PutMask(0, str(original), str(part)))
         except MediaError as error:
             raise refusal(422, str(error)) from error
-        part.write_bytes(content)
+        await asyncio.to_thread(write_atomically, part, content)
         name = await asyncio.to_thread(
             _keep, part, folder, form.name, overwrite=is_true(form.fields.get("overwrite"))
         )
@@ -98,14 +98,12 @@ async def _read(request: web.Request, services: Services) -> _Form:
                 continue
             if part.name == "image" and part.filename is not None and form.part is None:
                 form.name = part.filename
-                form.part = _temporary(services)
+                form.part = await asyncio.to_thread(_temporary, services)
                 await _receive(part, form.part)
             elif part.name is not None:
                 form.fields[part.name] = await _field(part)
-    except (ValueError, AssertionError, RuntimeError, OSError) as error:
+    except (ValueError, AssertionError, RuntimeError) as error:
         _discard(form)
-        if isinstance(error, ConnectionError):
-            raise
         raise refusal(400, "the form cannot be read") from error
     except BaseException:
         _discard(form)
@@ -121,18 +119,24 @@ def _discard(form: _Form) -> None:
 def _temporary(services: Services) -> Path:
     # In the input folder's own file system, so that it can be given its name in one step.
     folder = services.settings.input_directory
-    folder.mkdir(parents=True, exist_ok=True)
+    with refusals(folder.name):
+        make_folder(folder)
     return folder / f".upload-{secrets.token_hex(8)}.part"
 
 
 async def _receive(part: BodyPartReader, path: Path) -> None:
     size = 0
-    with path.open("xb") as stream:
+    with refusals(path.name):
+        stream = path.open("xb")
+    with stream:
         while chunk := await part.read_chunk(1 << 18):
             size += len(chunk)
             if size > MOST_BODY:
                 raise too_large(MOST_BODY)
-            await asyncio.to_thread(stream.write, chunk)
+            with refusals(part.filename or path.name):
+                await asyncio.to_thread(stream.write, chunk)
+        with refusals(part.filename or path.name):
+            await asyncio.to_thread(flush, stream)
 
 
 async def _field(part: BodyPartReader) -> str:
@@ -181,15 +185,17 @@ def _keep(part: Path, folder: Path, name: str, *, overwrite: bool) -> str:
 
     Raises:
         RefusalError: 400, no name is free.
+        DiskError: the disk refused.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     target = folder / name
-    for number in range(1, _MOST_NUMBER):
-        if target.is_file() and not overwrite and _same(part, target):
-            return target.name
-        if not target.is_dir() and settle(part, target, replace=overwrite):
-            return target.name
-        target = folder / f"{Path(name).stem} ({number}){Path(name).suffix}"
+    with refusals(name):
+        make_folder(folder)
+        for number in range(1, _MOST_NUMBER):
+            if target.is_file() and not overwrite and _same(part, target):
+                return target.name
+            if not target.is_dir() and publish(part, target, replace=overwrite):
+                return target.name
+            target = folder / f"{Path(name).stem} ({number}){Path(name).suffix}"
     raise refusal(400, "too many files have that name; choose another")
 
 

@@ -5,7 +5,7 @@ import os
 import pytest
 
 from engine.errors import CalotypeError
-from engine.server.guard import Asked, is_loopback, judge
+from engine.server.guard import Asked, Rules, is_loopback, judge
 from engine.server.tokens import MOST_FAILURES, Tokens, read_token
 
 PORT = 8188
@@ -93,8 +93,8 @@ def test_refused(request_):
 
 
 def test_with_a_token_any_name_will_do_but_no_other_origin():
-    assert judge(asked("studio.lan:8188"), names=None) is None
-    assert judge(asked("studio.lan:8188", origin="http://evil.example"), names=None) is not None
+    assert judge(asked("studio.lan:8188"), Rules(None)) is None
+    assert judge(asked("studio.lan:8188", origin="http://evil.example"), Rules(None)) is not None
 
 
 @pytest.mark.parametrize(

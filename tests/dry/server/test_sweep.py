@@ -66,3 +66,25 @@ def test_workflows_deleted_long_ago_are_let_go(settings):
 
 def test_there_need_be_no_trash(settings):
     assert empty_trash(settings, 0) == 0
+
+
+def test_a_name_that_was_claimed_where_there_are_no_hard_links_is_given_back(settings):
+    workflows = settings.user_directory / "workflows"
+    workflows.mkdir()
+    others = settings.user_directory / "userdata"
+    others.mkdir()
+    left = [
+        workflows / "a.json",
+        workflows / ".a.json.claim.part",
+        workflows / ".a.json.12345678.part",
+        others / ".b.txt.12345678.part",
+        settings.user_directory / ".settings.json.12345678.part",
+        workflows / ".c.json.claim.part",
+    ]
+    kept = workflows / "c.json"
+    for path in (*left, kept):
+        path.write_bytes(b"" if path.name == "a.json" or "claim" in path.name else b"x")
+        os.utime(path, (0, 0))
+    assert sweep(settings, before=time.time() - 30) == len(left)
+    assert not any(path.exists() for path in left)
+    assert kept.read_bytes() == b"x"
