@@ -25,6 +25,7 @@ from engine.documents.journal_lines import (
     read_request,
     scan,
 )
+from engine.errors import FilesError
 
 MOST_JOURNAL = 256 << 20
 MOST_CLOSED = 100
@@ -167,7 +168,7 @@ class Journals:
         try:
             path.unlink(missing_ok=True)
         except OSError as error:
-            raise FilesError(f"the journal cannot be deleted: {error.strerror}") from error
+            raise refusal("the journal", error) from error
         self._states.pop(name, None)
         self._seen.pop(name, None)
 
@@ -261,5 +262,5 @@ def _replace(path: Path, state: State, body: bytes) -> None:
         try:
             path.replace(path.with_suffix(f".{time.time_ns() // 1_000_000}.damaged"))
         except OSError as error:
-            raise FilesError(f"the journal cannot be put aside: {error.strerror}") from error
+            raise refusal("the journal", error) from error
     write_atomically(path, body)
