@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from engine.serving import Serving
     from engine.settings import Settings
 
 INSTALL = "pip install -e ."
@@ -13,6 +15,7 @@ INSTALL = "pip install -e ."
 
 def main() -> int:
     """Run the command that was typed; the result is the process's exit code."""
+    open_missing_streams()
     try:
         from engine.cli.command import run_command  # noqa: PLC0415 - a missing package is told below
 
@@ -26,12 +29,26 @@ def main() -> int:
         return 1
 
 
-def serve(settings: Settings, address: str | None, port: int, *, browser: bool) -> int:
-    """Run the server, which neither of the two ways in knows of the other."""
-    from engine.server.serve import Choice  # noqa: PLC0415 - only for this command
-    from engine.server.serve import serve as run  # noqa: PLC0415
+def serve(settings: Settings, serving: Serving) -> int:
+    """Run the server, which the command line does not know."""
+    from engine.server.serve import serve as run  # noqa: PLC0415 - only for this command
 
-    return run(settings, Choice(address, port, browser))
+    return run(settings, serving)
+
+
+def open_missing_streams() -> None:
+    """Give a process that was started without standard streams some that lead nowhere.
+
+    Otherwise the next file that is opened, the database say, becomes standard error.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+        if getattr(sys, name) is None:
+            stream = open(number, "r" if number == 0 else "w", closefd=False)  # noqa: SIM115
+            setattr(sys, name, stream)
 
 
 if __name__ == "__main__":

@@ -90,6 +90,11 @@ class Files:
         self._last: dict[tuple[Path, str], int] = {}
         """The number that was claimed last for a stem: a folder of many pictures is read once."""
 
+    @property
+    def embed_metadata(self) -> bool:
+        """Whether pictures are to carry the workflow that made them."""
+        return self._settings.embed_metadata
+
     def folders(self, kind: str) -> tuple[Path, ...]:
         """Where files of that kind may lie, in the order they are searched."""
         if kind in self._places:

@@ -5,6 +5,7 @@ Knows names, ports and origins as texts; `engine.server.guard` applies them.
 
 from __future__ import annotations
 
+import logging
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,6 +41,7 @@ class Serving:
         most_upload: bytes of the largest upload.
         compress: whether JSON and text are sent compressed.
         quiet: whether to print nothing but errors at the start.
+        log_level: of Python's logging: what is not said below it.
         quit_when_ready: whether to end as soon as everything has started.
     """
 
@@ -56,6 +58,7 @@ class Serving:
     most_upload: int = DEFAULT_UPLOAD
     compress: bool = False
     quiet: bool = False
+    log_level: int = logging.WARNING
     quit_when_ready: bool = False
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,21 +15,25 @@ from pathlib import Path
 from typing import Any, cast
 
 import msgspec
-import yaml
 
 from engine.errors import SettingsError
 from engine.machine import default_cache_bytes, parse_memory
+from engine.model_paths import read_model_paths, resolve_folder
 
 ROOT = Path(__file__).resolve().parent.parent
 """The checkout: its `models/` and `custom_nodes/` are searched whatever the flags say."""
 
+_EXTRA = "extra_model_paths_config"
+_DEVICE = re.compile(r"auto|cpu|cuda(:[0-9]{1,3})?")
 DTYPES = ("auto", "fp32", "bf16", "fp16")
 FOLDER_FLAGS: Mapping[str, str] = {
     "user_directory": "everything the app writes (default: user/ in the checkout)",
+    "base_directory": "holds models/, custom_nodes/, input/, output/, temp/ and user/",
     "output_directory": "finished pictures (default: output/ in the user directory)",
     "input_directory": "pictures that LoadImage offers (default: input/ in the user directory)",
+    "temp_directory": "holds temp/, where previews are (default: the user directory)",
     "models_directory": "weights, searched before the checkout's models/",
-    "extra_model_paths_config": "a YAML file that names further model folders",
+    "extra_model_paths_config": "YAML files that name further model folders; again for more",
     "custom_nodes_directory": "plugins, found before those in the checkout's custom_nodes/",
 }
 
@@ -40,8 +45,16 @@ class Settings:
     Attributes:
         model_folders: further folders of one kind of weights (`checkpoints`, `loras` ...), in the
             order they are searched.
+        plugins: the only plugins to load, by the names of their folders; None for all.
+        device: `auto`, `cpu`, `cuda` or `cuda:N`: what computes.
         dtype: `auto`, `fp32`, `bf16` or `fp16`: what the denoiser and the encoders compute in.
         cache_bytes: how much memory cached results may keep.
+        preview_method: what previews a prompt gets that asks for none: `none`, `auto`,
+            `latent2rgb` or `taesd`.
+        embed_metadata: whether pictures carry the workflow that made them.
+        temp_parent: where `temp/` is; None for the user directory. Not `temp/` itself: it is
+            emptied at the start, and the user may have named a folder with files of theirs.
+        notes: sentences on what the user should know of these choices.
     """
 
     user_directory: Path = ROOT / "user"
@@ -52,13 +65,19 @@ class Settings:
         default_factory=dict[str, tuple[Path, ...]]
     )
     custom_nodes_directories: tuple[Path, ...] = (ROOT / "custom_nodes",)
+    plugins: tuple[str, ...] | None = None
+    device: str = "auto"
     dtype: str = "auto"
     cache_bytes: int = field(default_factory=default_cache_bytes)
+    preview_method: str = "none"
+    embed_metadata: bool = True
+    temp_parent: Path | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def temp_directory(self) -> Path:
         """Previews; may be emptied at any start."""
-        return self.user_directory / "temp"
+        return (self.temp_parent or self.user_directory) / "temp"
 
     @property
     def cache_directory(self) -> Path:
@@ -70,7 +89,20 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     """Give a parser the flags that every command understands."""
     folders = parser.add_argument_group("folders")
     for name, text in FOLDER_FLAGS.items():
-        folders.add_argument("--" + name.replace("_", "-"), type=Path, metavar="PATH", help=text)
+        several = name == _EXTRA
+        folders.add_argument(
+            _flag(name),
+            type=_path,
+            nargs="+" if several else None,
+            action="append" if several else "store",
+            metavar="PATH",
+            help=text,
+        )
+    parser.add_argument(
+        "--device",
+        metavar="NAME",
+        help="what computes: cpu, cuda or cuda:N (default: a CUDA device, or else the CPU)",
+    )
     parser.add_argument(
         "--dtype",
         choices=DTYPES,
@@ -90,31 +122,92 @@ def settings_from(flags: Mapping[str, Any]) -> Settings:
     Raises:
         SettingsError: a folder, the configuration file or the YAML file cannot be used.
     """
-    user = _folder(flags.get("user_directory") or ROOT / "user")
+    base = flags.get("base_directory")
+    if base is not None:
+        base = _existing(base, "--base-directory")
+    user = resolve_folder(
+        flags.get("user_directory") or (base or ROOT) / "user", "--user-directory"
+    )
     chosen = {
         **_configuration(user / "calotype.toml"),
         **{k: v for k, v in flags.items() if v is not None},
     }
-    models = [ROOT / "models"]
-    if chosen.get("models_directory"):
-        own = _folder(chosen["models_directory"])
-        if not own.is_dir():
-            raise SettingsError(f"--models-directory {own}: there is no such folder")
-        models = [own, *(each for each in models if each != own)]
-    extra = chosen.get("extra_model_paths_config")
-    dtype = str(chosen.get("dtype") or "auto")
+    dtype = chosen.get("dtype") or "auto"
     if dtype not in DTYPES:
         raise SettingsError(f"dtype {dtype!r}: choose one of {', '.join(DTYPES)}")
+    extra = read_model_paths(_paths(chosen.get(_EXTRA)))
+    beside = base or user
     return Settings(
         user_directory=user,
-        output_directory=_folder(chosen.get("output_directory") or user / "output"),
-        input_directory=_folder(chosen.get("input_directory") or user / "input"),
-        models_directories=tuple(models),
-        model_folders=read_extra_model_paths(Path(extra)) if extra else {},
-        custom_nodes_directories=_plugins(chosen.get("custom_nodes_directory")),
+        output_directory=_chosen(chosen, "output_directory", beside / "output"),
+        input_directory=_chosen(chosen, "input_directory", beside / "input"),
+        models_directories=_searched(chosen, "models_directory", base, "models"),
+        model_folders=extra.folders,
+        custom_nodes_directories=tuple(
+            dict.fromkeys(
+                (*_searched(chosen, "custom_nodes_directory", base, "custom_nodes"), *extra.plugins)
+            )
+        ),
+        plugins=chosen.get("plugins"),
+        device=_device(chosen.get("device")),
         dtype=dtype,
         cache_bytes=_cache_bytes(chosen.get("cache")),
+        preview_method=chosen.get("preview_method") or "none",
+        embed_metadata=chosen.get("embed_metadata", True),
+        temp_parent=_chosen(chosen, "temp_directory", beside),
+        notes=extra.notes,
     )
+
+
+def _chosen(chosen: Mapping[str, Any], name: str, default: Path) -> Path:
+    """The folder that a flag names."""
+    return resolve_folder(chosen.get(name) or default, _flag(name))
+
+
+def _searched(
+    chosen: Mapping[str, Any], name: str, base: Path | None, folder: str
+) -> tuple[Path, ...]:
+    """Where weights or plugins are looked for: the user's own folder, and the checkout's.
+
+    Raises:
+        SettingsError: there is no folder of the user's own.
+    """
+    own = [_existing(chosen[name], _flag(name))] if chosen.get(name) else []
+    own += [] if base is None else [base / folder]
+    return tuple(dict.fromkeys((*own, ROOT / folder)))
+
+
+def _existing(path: str | Path, flag: str) -> Path:
+    found = resolve_folder(path, flag)
+    if not os.path.isdir(found):  # noqa: PTH112 - Path's own raises where it may not look
+        raise SettingsError(f"{flag} {found}: there is no such folder")
+    return found
+
+
+def _device(chosen: object) -> str:
+    name = str(chosen or "auto").lower()
+    if not _DEVICE.fullmatch(name):
+        raise SettingsError(f"--device {chosen}: choose auto, cpu, cuda or cuda:N, as in cuda:1")
+    return name
+
+
+def _paths(given: object) -> list[Path]:
+    """The files of a flag that may be given several times, each time with several."""
+    if given is None:
+        return []
+    if isinstance(given, list):
+        return [path for each in cast("list[object]", given) for path in _paths(each)]
+    return [Path(str(given))]
+
+
+def _path(text: str) -> str:
+    if not text.strip():
+        raise argparse.ArgumentTypeError("expected a path, found nothing")
+    return text
+
+
+def _flag(name: str) -> str:
+    return "--" + name.replace("_", "-")
 
 
 def _cache_bytes(chosen: object) -> int:
@@ -131,61 +224,6 @@ def _cache_bytes(chosen: object) -> int:
         raise SettingsError(f"--cache {error}") from error
 
 
-def _plugins(chosen: str | Path | None) -> tuple[Path, ...]:
-    """The folders of plugins, the user's own first.
-
-    Raises:
-        SettingsError: there is no such folder.
-    """
-    if not chosen:
-        return (ROOT / "custom_nodes",)
-    own = _folder(chosen)
-    if not own.is_dir():
-        raise SettingsError(f"--custom-nodes-directory {own}: there is no such folder")
-    return tuple(dict.fromkeys((own, ROOT / "custom_nodes")))
-
-
-def read_extra_model_paths(path: Path) -> dict[str, tuple[Path, ...]]:
-    """The incumbent's `extra_model_paths.yaml`: sections of `kind: folder` below a `base_path`.
-
-    A section marked `is_default: true` is searched first. A value may hold several lines, one
-    folder each; `~` and environment variables are expanded; a relative `base_path` counts from the
-    file's own folder.
-
-    Raises:
-        SettingsError: the file is missing or not of that form.
-    """
-    try:
-        document = yaml.safe_load(path.expanduser().read_text(encoding="utf-8"))
-    except OSError as error:
-        raise SettingsError(f"--extra-model-paths-config {path}: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise SettingsError(f"--extra-model-paths-config {path}: not YAML: {error}") from error
-    if document is None:
-        return {}
-    if not isinstance(document, dict):
-        raise SettingsError(
-            f"--extra-model-paths-config {path}: expected sections of `kind: folder`"
-        )
-    first: dict[str, list[Path]] = {}
-    later: dict[str, list[Path]] = {}
-    for name, section in cast("dict[str, Any]", document).items():
-        if section is None:
-            continue
-        if not isinstance(section, dict):
-            raise SettingsError(f"{path}: section {name!r} should hold lines of `kind: folder`")
-        entries = dict(cast("dict[str, Any]", section))
-        target = first if entries.pop("is_default", False) else later
-        base = _folder(entries.pop("base_path", None) or "", relative_to=path.expanduser().parent)
-        for kind, folders in entries.items():
-            lines = [line.strip() for line in str(folders).splitlines() if line.strip()]
-            target.setdefault(kind, []).extend(_folder(line, relative_to=base) for line in lines)
-    return {
-        kind: tuple(dict.fromkeys(first.get(kind, []) + later.get(kind, [])))
-        for kind in {**first, **later}
-    }
-
-
 def settings_to_json(settings: Settings) -> str:
     """For another process of ours; `settings_from_json` reads it."""
     return msgspec.json.encode(settings, enc_hook=str).decode()
@@ -196,26 +234,37 @@ def settings_from_json(text: str) -> Settings:
     return msgspec.json.decode(text, type=Settings, dec_hook=lambda kind, value: kind(value))
 
 
-def _folder(path: str | Path, *, relative_to: Path | None = None) -> Path:
-    expanded = Path(os.path.expandvars(path)).expanduser()
-    return ((relative_to or Path.cwd()) / expanded).resolve()
-
-
 def _configuration(path: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
     try:
-        found = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        found = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise SettingsError(f"{path}: cannot be read: {error.strerror}") from error
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
         raise SettingsError(f"{path}: not a TOML file: {error}") from error
     known: Sequence[str] = [
-        *(name for name in FOLDER_FLAGS if name != "user_directory"),
+        *(name for name in FOLDER_FLAGS if name not in {"user_directory", "base_directory"}),
+        "device",
         "dtype",
         "cache",
     ]
     if unknown := sorted(set(found) - set(known)):
         raise SettingsError(f"{path}: unknown {', '.join(unknown)}; known are {', '.join(known)}")
-    return {
-        name: path.parent / str(value) if name in FOLDER_FLAGS else value
-        for name, value in found.items()
-    }
+    for name, value in found.items():
+        if name in FOLDER_FLAGS:
+            found[name] = _configured_paths(path, name, value)
+        elif name != "cache" and not isinstance(value, str):
+            raise SettingsError(f"{path}: {name} should be a text, found {value!r}")
+    return found
+
+
+def _configured_paths(path: Path, name: str, value: object) -> Path | list[Path]:
+    """The folder of an entry, counted from the file's own; of several files a list."""
+    if name == _EXTRA and isinstance(value, list):
+        return [
+            Path(str(_configured_paths(path, name, each))) for each in cast("list[object]", value)
+        ]
+    if not isinstance(value, str) or not value.strip():
+        raise SettingsError(f"{path}: {name} should be the path of a folder, found {value!r}")
+    return path.parent / Path(os.path.expandvars(value)).expanduser()

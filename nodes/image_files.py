@@ -199,7 +199,7 @@ def _preview(images: torch.Tensor, ctx: Context) -> None:
 def _save_pngs(
     images: torch.Tensor, ctx: Context, prefix: str, *, place: str, compress_level: int
 ) -> None:
-    texts = metadata_texts(ctx.prompt, ctx.extra)
+    texts = metadata_texts(ctx.prompt, ctx.extra) if ctx.files.embed_metadata else {}
     shown: list[dict[str, str]] = []
     for index, picture in enumerate(_pictures(images, ctx)):
         content = png_bytes(picture, texts=texts, compress_level=compress_level)
@@ -284,7 +284,7 @@ def _save_animation(
     **options: Any,
 ) -> None:
     frames = list(_pictures(images, ctx))
-    texts = metadata_texts(ctx.prompt, ctx.extra)
+    texts = metadata_texts(ctx.prompt, ctx.extra) if ctx.files.embed_metadata else {}
     content = encode(frames, milliseconds=1000.0 / fps, texts=texts, **options)
     shown = _write(content, ctx, prefix, suffix, frames[0].size, place="output")
     ctx.show(images=[shown], animated=[True])

@@ -24,7 +24,8 @@ def save_latent(
 
     Move the file into the input folder to load it again.
     """
-    content = latent_bytes(samples["samples"], metadata_texts(ctx.prompt, ctx.extra))
+    texts = metadata_texts(ctx.prompt, ctx.extra) if ctx.files.embed_metadata else {}
+    content = latent_bytes(samples["samples"], texts)
     new = ctx.files.new_output(filename_prefix, ".latent")
     ctx.files.write(new, content)
     ctx.show(latents=[new.shown()])

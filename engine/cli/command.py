@@ -8,23 +8,28 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
+from engine.cli.comfy_flags import add_comfy_flags, choose_cuda_devices, notes, translate
+from engine.cli.serve_flags import add_serve_flags, serving_from
 from engine.errors import CalotypeError
+from engine.folders import prepare_folders
+from engine.serving import Serving
 from engine.settings import Settings, add_flags, settings_from
 
 EXIT_CODES = (
     "exit codes: 0 done, 1 failed, 2 invalid workflow or command, "
     "3 the user directory is in use, 130 interrupted"
 )
-DEFAULT_PORT = 8188
+BAD_COMMAND = 2
 
 
 class Serve(Protocol):
     """Runs the server; this room does not know it."""
 
-    def __call__(self, settings: Settings, address: str | None, port: int, *, browser: bool) -> int:
+    def __call__(self, settings: Settings, serving: Serving) -> int:
         """Serve until told to end; returns the exit code."""
         ...
 
@@ -43,18 +48,9 @@ def build_parser() -> argparse.ArgumentParser:
         description="Start the server and open the editor in a browser.",
         epilog=EXIT_CODES,
     )
-    serve.add_argument(
-        "--port", type=_port, default=DEFAULT_PORT, help="to listen on (default: %(default)s)"
-    )
-    serve.add_argument(
-        "--listen",
-        nargs="?",
-        const="0.0.0.0",  # noqa: S104 - what the flag is for, and it then asks for a token
-        metavar="ADDRESS",
-        help="let other machines in, who need the token of the printed address (default: no)",
-    )
-    serve.add_argument("--no-browser", action="store_true", help="open no browser")
+    add_serve_flags(serve)
     add_flags(serve)
+    add_comfy_flags(serve)
     run = commands.add_parser(
         "run",
         help="run a workflow and print the files it wrote",
@@ -94,13 +90,18 @@ def run_command(arguments: Sequence[str], serve: Serve) -> int:
     if not arguments or (arguments[0].startswith("-") and arguments[0] not in {"-h", "--help"}):
         arguments = ["serve", *arguments]
     flags = build_parser().parse_args(arguments)
+    if flags.command == "serve":
+        return _serve(flags, serve)
     try:
         settings = settings_from(vars(flags))
+        notes = settings.notes
+        if flags.command == "run":
+            notes = (*notes, *prepare_folders(settings))
     except CalotypeError as error:
         sys.stderr.write(f"{error}\n")
-        return 2
-    if flags.command == "serve":
-        return serve(settings, flags.listen, flags.port, browser=not flags.no_browser)
+        return BAD_COMMAND
+    for note in notes:
+        sys.stderr.write(f"{note}\n")
     from engine.cli.run import Order, carry_out  # noqa: PLC0415 - it loads torch
 
     order = Order(
@@ -118,8 +119,16 @@ def run_command(arguments: Sequence[str], serve: Serve) -> int:
         return 130
 
 
-def _port(text: str) -> int:
-    number = int(text)
-    if not 0 <= number <= 65535:
-        raise argparse.ArgumentTypeError("a port is a number from 0 to 65535")
-    return number
+def _serve(flags: argparse.Namespace, serve: Serve) -> int:
+    if flags.list_feature_flags:
+        sys.stdout.write("{}\n")
+        return 0
+    try:
+        settings = settings_from({**vars(flags), **dict(translate(flags))})
+        serving = serving_from(flags)
+        choose_cuda_devices(flags)
+        told = (*notes(flags), *settings.notes, *prepare_folders(settings))
+    except CalotypeError as error:
+        sys.stderr.write(f"{error}\n")
+        return BAD_COMMAND
+    return serve(replace(settings, notes=told), serving)

@@ -168,7 +168,7 @@ class Journals:
         try:
             path.unlink(missing_ok=True)
         except OSError as error:
-            raise refusal("the journal", error) from error
+            raise FilesError(f"the journal cannot be deleted: {error.strerror}") from error
         self._states.pop(name, None)
         self._seen.pop(name, None)
 

@@ -10,7 +10,6 @@ from typing import Any, TypeGuard
 import msgspec
 from aiohttp import web
 
-MOST_BODY = 100 << 20
 MOST_JSON = 64 << 20
 JSON = "application/json"
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from pathlib import Path
 
 from aiohttp import web
@@ -17,7 +17,7 @@ from engine.documents.journals import Journals
 from engine.documents.versions import Versions
 from engine.files import Files
 from engine.forecast.forecast import Forecast
-from engine.server.answers import MOST_BODY, compress
+from engine.server.answers import compress
 from engine.server.catalog import NodeCatalog
 from engine.server.failures import answer_failures
 from engine.server.guard import Guard, Handler
@@ -45,6 +45,7 @@ from engine.server.routes import (
 from engine.server.running import failed_outcome
 from engine.server.services import SERVICES, Services
 from engine.server.sweep import empty_temp, empty_trash, sweep
+from engine.server.terminal import Terminal
 from engine.server.tokens import Tokens
 from engine.server.workers import GRACE_SECONDS, Workers
 from engine.serving import Serving
@@ -143,6 +144,7 @@ def build_app(
     tokens: Tokens | None = None,
     serving: Serving | None = None,
     lock: int | None = None,
+    show: Callable[[str], None] | None = None,
     dist: Path = page.DEFAULT_DIST,
     worker: str | None = "engine.worker",
     grace: float = GRACE_SECONDS,
@@ -154,6 +156,7 @@ def build_app(
         tokens: beyond loopback, what lets clients in; None where only this machine can ask.
         serving: whom the start lets in, and where on its host the studio lies.
         lock: a file descriptor that worker processes are to inherit.
+        show: writes to the terminal, and returns at once.
         dist: where the built page lies.
         worker: the module that workers run; None for a server that only accepts.
         grace: seconds after which a node that does not look at a stop is ended with its worker.
@@ -162,7 +165,7 @@ def build_app(
     guard = Guard(tokens, serving)
     app = web.Application(
         middlewares=[answer_failures, guard.middleware],
-        client_max_size=MOST_BODY,
+        client_max_size=serving.most_upload,
         handler_args={"max_line_size": 16384, "max_field_size": 16384},
     )
     app[page.DIST] = dist
@@ -171,9 +174,12 @@ def build_app(
         app.on_response_prepare.append(compress)
 
     async def serve(app: web.Application) -> AsyncIterator[None]:
-        async with _services(settings, lock, worker, grace) as services:
-            app[SERVICES] = services
-            yield
+        hub = Hub()
+        logs = LogBook(hub, show or Terminal(2).write)
+        with logs.taking_in(serving.log_level):
+            async with _services(settings, serving, hub, logs, lock, worker, grace) as services:
+                app[SERVICES] = services
+                yield
 
     app.cleanup_ctx.append(serve)
     app.on_shutdown.append(_close_sockets)
@@ -192,6 +198,19 @@ def _add_routes(app: web.Application, prefix: str) -> None:
             app.router.add_route(each, f"{prefix}{path}", handler)
 
 
+def _make_folders(settings: Settings) -> None:
+    for folder in (settings.output_directory, settings.input_directory, settings.temp_directory):
+        folder.mkdir(parents=True, exist_ok=True)
+
+
+async def _clear_up(settings: Settings) -> asyncio.Task[int]:
+    """Delete what the last time left; the unfinished files of a crash in the background."""
+    await asyncio.to_thread(empty_temp, settings)
+    await asyncio.to_thread(empty_trash, settings, time.time())
+    # Nobody else writes yet; the stamps of files may lag the clock by a few milliseconds.
+    return asyncio.create_task(asyncio.to_thread(sweep, settings, time.time() - 0.05))
+
+
 async def _close_sockets(app: web.Application) -> None:
     """Before handlers are waited for: those of sockets end only with their sockets."""
     await app[SERVICES].hub.close()
@@ -199,22 +218,24 @@ async def _close_sockets(app: web.Application) -> None:
 
 @contextlib.asynccontextmanager
 async def _services(
-    settings: Settings, lock: int | None, worker: str | None, grace: float
+    settings: Settings,
+    serving: Serving,
+    hub: Hub,
+    logs: LogBook,
+    lock: int | None,
+    worker: str | None,
+    grace: float,
 ) -> AsyncGenerator[Services]:
     """Open the store, take up what a crash left, keep a worker; and the other way round."""
-    for folder in (settings.output_directory, settings.input_directory, settings.temp_directory):
-        folder.mkdir(parents=True, exist_ok=True)
+    _make_folders(settings)
     database = Database(settings.user_directory / "calotype.db")
     try:
-        files, hub, queue, history = Files(settings), Hub(), Queue(database), History(database)
-        logs, listing = LogBook(hub), Listing(files)
-        for note in database.notes:
+        files, queue, history = Files(settings), Queue(database), History(database)
+        listing = Listing(files)
+        for note in (*settings.notes, *database.notes):
             logs.write(f"Calotype: {note}\n")
         await queue.recover(time.time(), failed_outcome)
-        await asyncio.to_thread(empty_temp, settings)
-        await asyncio.to_thread(empty_trash, settings, time.time())
-        # Nobody else writes yet; the stamps of files may lag the clock by a few milliseconds.
-        sweeping = asyncio.create_task(asyncio.to_thread(sweep, settings, time.time() - 0.05))
+        sweeping = await _clear_up(settings)
         nodes = NodeCatalog(listing)
         forecast = Forecast(lambda: nodes.schemas, files, CostStore(database))
         await forecast.recall()
@@ -234,6 +255,7 @@ async def _services(
             workers.start()
         yield Services(
             settings=settings,
+            most_upload=serving.most_upload,
             files=files,
             listing=listing,
             catalog=nodes,

@@ -8,7 +8,7 @@ the declaration anew each time, so that an author sees a change at the next relo
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -112,13 +112,20 @@ class Extension:
     error: str | None = None
 
 
-def find_extensions(folders: Sequence[Path]) -> list[Extension]:
-    """Every plugin with a declaration, by name; a broken one is told, and harms no other."""
+def find_extensions(
+    folders: Sequence[Path], only: Collection[str] | None = None
+) -> list[Extension]:
+    """Every plugin with a declaration, by name; of a broken one its error, and it harms no other.
+
+    Args:
+        folders: where plugins are.
+        only: the only plugins to look at; None for all.
+    """
     found: dict[str, Extension] = {}
     for folder in folders:
         for path in _declarations(folder):
             pack = path.parent.name
-            if pack not in found:
+            if pack not in found and (only is None or pack in only):
                 found[pack] = _read(pack, path)
     return sorted(found.values(), key=lambda each: each.pack)
 

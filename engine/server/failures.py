@@ -40,7 +40,9 @@ async def answer_failures(request: web.Request, handler: Handler) -> web.StreamR
     except (ConnectionError, TimeoutError):
         if request.transport is not None:
             raise
-        _LOGGER.debug("a client went away in the middle of %s %s", request.method, request.path)
+        _LOGGER.debug(
+            "a client went away in the middle of %s %s", request.method, request.rel_url.raw_path
+        )
         return web.Response(status=400)  # nobody reads it
     except Exception as error:
         if isinstance(error, OSError):
@@ -48,7 +50,7 @@ async def answer_failures(request: web.Request, handler: Handler) -> web.StreamR
             if isinstance(refused, DiskError):
                 return _disk_refused(request, refused)
         number = uuid.uuid4().hex[:8]
-        _LOGGER.exception("error %s in %s %s", number, request.method, request.path)
+        _LOGGER.exception("error %s in %s %s", number, request.method, request.rel_url.raw_path)
         return answer(
             {"error": f"the server failed; its log says why (error {number})"}, status=500
         )
@@ -56,5 +58,5 @@ async def answer_failures(request: web.Request, handler: Handler) -> web.StreamR
 
 def _disk_refused(request: web.Request, error: DiskError) -> web.Response:
     """507 where the disk is full, 503 where it refuses for another reason."""
-    _LOGGER.warning("%s %s: %s", request.method, request.path, error)
+    _LOGGER.warning("%s %s: %s", request.method, request.rel_url.raw_path, error)
     return answer({"error": str(error)}, status=507 if error.full else 503)

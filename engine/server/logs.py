@@ -1,4 +1,4 @@
-"""What the processes print, kept for the log panel: a few hundred lines, and who listens.
+"""What the processes print and log, kept for the log panel: a few hundred lines, and who listens.
 
 Knows the hub; not what lines mean.
 """
@@ -6,22 +6,31 @@ Knows the hub; not what lines mean.
 from __future__ import annotations
 
 import asyncio
-import sys
+import codecs
+import logging
+import threading
 from collections import deque
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from datetime import UTC, datetime
+
+from aiohttp.http import HttpProcessingError
 
 from engine.server.hub import Hub
 from engine.server.messages import LogEntry, Logs
 
 MOST_KEPT = 300
 _CHUNK = 1 << 16
+_LONGEST_ADDRESS = 100
 
 
 class LogBook:
     """The last lines, and the clients that want new ones."""
 
-    def __init__(self, hub: Hub) -> None:
+    def __init__(self, hub: Hub, show: Callable[[str], None]) -> None:
+        """Make a book; `show` writes to the terminal and returns at once."""
         self._hub = hub
+        self._show = show
         self._lines: deque[LogEntry] = deque(maxlen=MOST_KEPT)
         self._listeners: set[str] = set()
 
@@ -31,8 +40,8 @@ class LogBook:
         return tuple(self._lines)
 
     def write(self, text: str) -> None:
-        """Keep a text, show it in the terminal, and tell those who listen."""
-        sys.stderr.write(text)
+        """Keep a text, show it in the terminal, and send it to those who listen."""
+        self._show(text)
         entry = LogEntry(datetime.now(UTC).isoformat(), text)
         self._lines.append(entry)
         self._listeners = {each for each in self._listeners if each in self._hub}
@@ -40,7 +49,7 @@ class LogBook:
             self._hub.send(client, [Logs((entry,))])
 
     def listen(self, client_id: str, *, enabled: bool) -> None:
-        """Let a client hear new lines, or no longer."""
+        """Send a client new lines, or no longer."""
         if enabled:
             self._listeners.add(client_id)
         else:
@@ -48,5 +57,59 @@ class LogBook:
 
     async def copy(self, stream: asyncio.StreamReader) -> None:
         """Write what a process prints, until it ends."""
+        decoder = codecs.getincrementaldecoder("utf-8")("replace")
         while chunk := await stream.read(_CHUNK):
-            self.write(chunk.decode("utf-8", "replace"))
+            if text := decoder.decode(chunk):
+                self.write(text)
+
+    @contextmanager
+    def taking_in(self, level: int = logging.WARNING) -> Generator[None]:
+        """While this lasts, write what the program logs. Called on the loop."""
+        handler = _Handler(self.write)
+        handler.setLevel(level)
+        root = logging.getLogger()
+        before = root.level
+        root.addHandler(handler)
+        root.setLevel(min(before, level))
+        logging.captureWarnings(capture=True)
+        try:
+            yield
+        finally:
+            logging.captureWarnings(capture=False)
+            root.setLevel(before)
+            root.removeHandler(handler)
+
+
+class _Handler(logging.Handler):
+    """Gives log records to a book, whose place is the loop, from any thread."""
+
+    def __init__(self, write: Callable[[str], None]) -> None:
+        super().__init__()
+        self._write = write
+        self._loop = asyncio.get_running_loop()
+        self._home = threading.get_ident()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            text = _line_of(record) if _is_malformed(record) else f"{self.format(record)}\n"
+        except Exception:  # noqa: BLE001 - as logging does: a bad record ends nothing
+            self.handleError(record)
+            return
+        if threading.get_ident() == self._home:
+            self._write(text)
+        elif not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._write, text)
+
+
+def _is_malformed(record: logging.LogRecord) -> bool:
+    """Whether the HTTP library tells of a request that is no HTTP."""
+    error = record.exc_info[1] if record.exc_info else None
+    return record.name.startswith("aiohttp") and isinstance(error, HttpProcessingError)
+
+
+def _line_of(record: logging.LogRecord) -> str:
+    """One line of a malformed request. The library's own words quote headers, and so tokens."""
+    error = record.exc_info[1] if record.exc_info else None
+    address = str(record.args[0]) if isinstance(record.args, tuple) and record.args else "somebody"
+    plain = "".join(each if each.isprintable() else "?" for each in address)[:_LONGEST_ADDRESS]
+    return f"{plain} sent a request that is no HTTP ({type(error).__name__})\n"

@@ -1,111 +1,128 @@
 """Runs the server until it is told to end: one line for its address, then a browser.
 
-Knows the command line's choices, sockets and signals; the application knows the rest.
+Knows the choices of the command line, sockets and signals; the application knows the rest.
 """
 
 from __future__ import annotations
 
 import asyncio
 import gc
-import logging
 import os
 import signal
 import socket
+import ssl
 import sys
 import threading
-from dataclasses import dataclass
 from types import FrameType
 
 from aiohttp import web
 
-from engine.errors import CalotypeError
+from engine.errors import CalotypeError, SettingsError
 from engine.server.app import build_app
 from engine.server.folder_lock import FolderInUseError, FolderLock
 from engine.server.guard import is_loopback
+from engine.server.terminal import Terminal
 from engine.server.tokens import Tokens, read_token
+from engine.serving import ANY_ORIGIN, EVERYWHERE, LOOPBACK, Serving
 from engine.settings import Settings
 
 FAILED, BAD_COMMAND, IN_USE = 1, 2, 3
-DEFAULT_PORT = 8188
 _END_SECONDS = 2.0
+_LAST_WORDS_SECONDS = 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """Where to listen, and whether to open a browser.
-
-    Attributes:
-        address: to listen on; None for this machine alone.
-        port: 0 for any that is free.
-    """
-
-    address: str | None = None
-    port: int = DEFAULT_PORT
-    browser: bool = True
-
-
-def serve(settings: Settings, choice: Choice) -> int:
+def serve(settings: Settings, serving: Serving) -> int:
     """Serve until a signal comes; returns the exit code."""
-    logging.basicConfig(format="%(message)s", level=logging.WARNING, stream=sys.stderr)
     try:
         lock = FolderLock(settings.user_directory)
     except FolderInUseError as error:
         sys.stderr.write(f"{error}\n")
         return IN_USE
+    terminal = Terminal(2)
     try:
-        return asyncio.run(_serve(settings, choice, lock))
+        return asyncio.run(_serve(settings, serving, lock, terminal))
     except CalotypeError as error:
-        sys.stderr.write(f"{error}\n")
+        terminal.write(f"{error}\n")
         return FAILED
     finally:
         lock.release()
+        terminal.flush(_LAST_WORDS_SECONDS)
 
 
-async def _serve(settings: Settings, choice: Choice, lock: FolderLock) -> int:
-    address = choice.address or "127.0.0.1"
+async def _serve(settings: Settings, serving: Serving, lock: FolderLock, terminal: Terminal) -> int:
     tokens = None
-    if not is_loopback(address):
+    if serving.require_token or not all(map(is_loopback, serving.addresses)):
         tokens = Tokens(read_token(settings.user_directory / "token"))
-    try:
-        sockets = _listen(address, choice.port)
-    except OSError as error:
-        sys.stderr.write(
-            f"port {choice.port} of {address} cannot be used: {error.strerror}; "
-            "another program may have it. Choose another with --port\n"
-        )
-        return FAILED
+    certificate = _certificate(serving)
+    sockets = _listen(serving)
     ended = _signals()
-    app = build_app(settings, tokens=tokens, lock=lock.descriptor)
+    app = build_app(
+        settings, tokens=tokens, serving=serving, lock=lock.descriptor, show=terminal.write
+    )
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=_END_SECONDS)
     try:
         await runner.setup()
         for each in sockets:
-            await web.SockSite(runner, each).start()
+            await web.SockSite(runner, each, ssl_context=certificate).start()
         port = sockets[0].getsockname()[1]
         lock.tell(f"port {port}")
-        url = _announce(address, port, tokens)
-        if choice.browser:
+        url = _announce(serving, port, tokens, terminal)
+        if serving.browser and not serving.quit_when_ready:
             threading.Thread(target=_open_browser, args=(url,), daemon=True).start()
         gc.freeze()
-        await ended.wait()
+        if not serving.quit_when_ready:
+            await ended.wait()
     finally:
         await runner.cleanup()
     return 0
 
 
-def _listen(address: str, port: int) -> list[socket.socket]:
-    """A socket for the address; on this machine alone, one for each of its two names.
+def _certificate(serving: Serving) -> ssl.SSLContext | None:
+    """What HTTPS needs; None for HTTP.
 
     Raises:
-        OSError: the port is taken, or there is no such address.
+        SettingsError: the files cannot be used.
     """
-    first = _bind(address, port)
-    if address != "127.0.0.1":
-        return [first]
+    if serving.certificate is None:
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     try:
-        return [first, _bind("::1", first.getsockname()[1])]
-    except OSError:
-        return [first]  # no IPv6 here, or the port is taken there
+        context.load_cert_chain(serving.certificate, serving.key)
+    except (OSError, ssl.SSLError, ValueError) as error:
+        raise SettingsError(
+            f"--tls-certfile {serving.certificate}, --tls-keyfile {serving.key}: "
+            f"cannot be used for HTTPS: {error}"
+        ) from error
+    return context
+
+
+def _listen(serving: Serving) -> list[socket.socket]:
+    """A socket for each address; on this machine alone, one for each of its two names.
+
+    Raises:
+        SettingsError: the port is taken, or there is no such address.
+    """
+    opened: list[socket.socket] = []
+    port = serving.port
+    for address in serving.addresses:
+        try:
+            opened.append(_bind(address, port))
+        except OSError as error:
+            if opened and serving.addresses == EVERYWHERE:
+                continue  # no IPv6 here
+            for each in opened:
+                each.close()
+            raise SettingsError(
+                f"port {port} of {address} cannot be used: {error.strerror}; "
+                "another program may have it. Choose another with --port"
+            ) from error
+        port = opened[0].getsockname()[1]
+    if serving.addresses == (LOOPBACK,):
+        try:
+            opened.append(_bind("::1", port))
+        except OSError:
+            return opened  # no IPv6 here, or the port is taken there
+    return opened
 
 
 def _bind(address: str, port: int) -> socket.socket:
@@ -125,20 +142,43 @@ def _bind(address: str, port: int) -> socket.socket:
     return opened
 
 
-def _announce(address: str, port: int, tokens: Tokens | None) -> str:
+def _announce(serving: Serving, port: int, tokens: Tokens | None, terminal: Terminal) -> str:
     """Print the address in one line; returns what a browser is to open."""
+    address = serving.addresses[0]
     host = f"[{address}]" if ":" in address else address
-    url = f"http://{host}:{port}/"
+    name = socket.gethostname() if address in EVERYWHERE else host
+    scheme = "http" if serving.certificate is None else "https"
+    url = f"{scheme}://{name}:{port}{serving.base_path}/"
     if tokens is not None:
-        name = socket.gethostname() if address in {"0.0.0.0", "::"} else host  # noqa: S104 - compared
-        url = f"http://{name}:{port}/?token={tokens.new_once()}"
-        sys.stderr.write(
-            "Listening beyond this machine, unencrypted: use it in networks you trust. "
-            "The address lets one browser in, once.\n"
-        )
-    sys.stdout.write(f"Calotype: {url}\n")
-    sys.stdout.flush()
+        url += f"?token={tokens.new_once()}"
+    if not serving.quiet:
+        for sentence in _warnings(serving, tokens):
+            terminal.write(f"{sentence}\n")
+    out = Terminal(1)
+    out.write(f"Calotype: {url}\n")
+    out.flush(_LAST_WORDS_SECONDS)
     return url
+
+
+def _warnings(serving: Serving, tokens: Tokens | None) -> list[str]:
+    """What to know of the ways in that were opened."""
+    found: list[str] = []
+    if not all(map(is_loopback, serving.addresses)):
+        plain = "" if serving.certificate else ", unencrypted: use it in networks you trust"
+        found.append(
+            f"Listening beyond this machine{plain}. The address lets one browser in, once."
+        )
+    if ANY_ORIGIN in serving.allowed_origins:
+        found.append(
+            "--enable-cors-header *: every web page that this machine's browsers open may use "
+            "this server. Name the origins of your pages instead."
+        )
+    if serving.allowed_hosts and tokens is None:
+        found.append(
+            f"Reached as {', '.join(serving.allowed_hosts)}, too: whoever asks by that name is "
+            "let in without a token. --require-token asks for one."
+        )
+    return found
 
 
 def _open_browser(url: str) -> None:

@@ -29,6 +29,7 @@ class Services:
     """Everything a request may need, made once for a server."""
 
     settings: Settings
+    most_upload: int
     files: Files
     listing: Listing
     catalog: NodeCatalog

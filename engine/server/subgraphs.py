@@ -7,7 +7,7 @@ editor's to judge.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,12 +32,19 @@ class Subgraph:
     path: Path
 
 
-def find_subgraphs(folders: Sequence[Path]) -> list[Subgraph]:
-    """All of them, by plugin and name; a plugin that cannot be read has none."""
+def find_subgraphs(folders: Sequence[Path], only: Collection[str] | None = None) -> list[Subgraph]:
+    """All of them, by plugin and name; a plugin that cannot be read has none.
+
+    Args:
+        folders: where plugins are.
+        only: the only plugins to look at; None for all.
+    """
     found: dict[str, Subgraph] = {}
     for folder in folders:
         for path in _files(folder):
             pack = path.parent.parent.name
+            if only is not None and pack not in only:
+                continue
             key = hashlib.sha256(f"{pack}/{path.name}".encode()).hexdigest()
             if len(found) < MOST:
                 found.setdefault(key, Subgraph(key, path.stem, pack, path))

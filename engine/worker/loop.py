@@ -40,7 +40,7 @@ class Worker:
     """
 
     def __init__(self, settings: Settings) -> None:
-        device = choose_device()
+        device = choose_device(settings.device)
         choice = choose_dtype(
             device, settings.dtype, probe_file=settings.cache_directory / "device.json"
         )

@@ -6,10 +6,10 @@ import pytest
 
 from engine.errors import SettingsError
 from engine.files import Files
+from engine.model_paths import read_model_paths
 from engine.settings import (
     ROOT,
     Settings,
-    read_extra_model_paths,
     settings_from,
     settings_from_json,
     settings_to_json,
@@ -59,7 +59,7 @@ def test_the_incumbent_s_yaml_adds_folders(tmp_path: Path):
         "  loras: |\n    models/Lora\n    models/LyCORIS\n"
         "own:\n  is_default: true\n  base_path: mine\n  checkpoints: ckpt\n  clip: te\n"
     )
-    folders = read_extra_model_paths(tmp_path / "paths.yaml")
+    folders = read_model_paths([tmp_path / "paths.yaml"]).folders
     assert folders["checkpoints"] == (
         tmp_path / "mine/ckpt",
         tmp_path / "webui/models/Stable-diffusion",
@@ -78,9 +78,9 @@ def test_the_incumbent_s_yaml_adds_folders(tmp_path: Path):
 def test_a_wrong_yaml_is_named(tmp_path: Path, text: str, message: str):
     (tmp_path / "paths.yaml").write_text(text)
     with pytest.raises(SettingsError, match=message):
-        read_extra_model_paths(tmp_path / "paths.yaml")
+        read_model_paths([tmp_path / "paths.yaml"])
     with pytest.raises(SettingsError, match="No such file"):
-        read_extra_model_paths(tmp_path / "missing.yaml")
+        read_model_paths([tmp_path / "missing.yaml"])
 
 
 def test_settings_reach_another_process(tmp_path):

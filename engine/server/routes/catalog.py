@@ -14,14 +14,13 @@ from aiohttp import web
 
 from engine.errors import FilesError, MediaError
 from engine.files import ALIASES, MODEL_FOLDERS, WEIGHTS_SUFFIXES
-from engine.server.answers import JSON, MOST_BODY, answer, raw_answer, refusal
+from engine.server.answers import JSON, answer, raw_answer, refusal
 from engine.server.messages import FeatureFlags
 from engine.server.services import SERVICES, Services
 from engine.wire.messages import Convert, ReadHeader
 
 COMPATIBLE_WITH = "0.8.0"
 """The ComfyUI whose API this is; clients look at it to know what they may ask."""
-FEATURES = FeatureFlags(supports_preview_metadata=True, max_upload_size=MOST_BODY, extension={})
 _PREVIEWS = (".preview.png", ".png", ".webp", ".jpg", ".jpeg", ".preview.webp", ".preview.jpg")
 
 
@@ -151,9 +150,16 @@ async def get_system_stats(request: web.Request) -> web.Response:
     return answer({"system": system, "devices": devices})
 
 
-async def get_features(_: web.Request) -> web.Response:
+async def get_features(request: web.Request) -> web.Response:
     """What this server can do."""
-    return answer(msgspec.to_builtins(FEATURES))
+    return answer(msgspec.to_builtins(features(request.app[SERVICES])))
+
+
+def features(services: Services) -> FeatureFlags:
+    """The same as a message."""
+    return FeatureFlags(
+        supports_preview_metadata=True, max_upload_size=services.most_upload, extension={}
+    )
 
 
 def _kinds(services: Services) -> list[str]:

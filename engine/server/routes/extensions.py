@@ -20,15 +20,17 @@ _PAGE_HEADERS: Mapping[str, str] = {
 
 async def get_extensions(request: web.Request) -> web.Response:
     """All declarations; of a broken one its error."""
-    folders = request.app[SERVICES].settings.custom_nodes_directories
-    found = await asyncio.to_thread(find_extensions, folders)
+    settings = request.app[SERVICES].settings
+    folders, only = settings.custom_nodes_directories, settings.plugins
+    found = await asyncio.to_thread(find_extensions, folders, only)
     return answer([described(each) for each in found])
 
 
 async def get_page(request: web.Request) -> web.Response:
     """A page or workflow that a plugin declares; no other file of it."""
-    folders = request.app[SERVICES].settings.custom_nodes_directories
-    found = await asyncio.to_thread(find_extensions, folders)
+    settings = request.app[SERVICES].settings
+    folders, only = settings.custom_nodes_directories, settings.plugins
+    found = await asyncio.to_thread(find_extensions, folders, only)
     pack, name = request.match_info["pack"], request.match_info["page"]
     path = next((page_of(each, name) for each in found if each.pack == pack), None)
     if path is None:

@@ -15,7 +15,6 @@ from engine.errors import FilesError
 from engine.paths import BadNameError, resolve
 from engine.server.answers import (
     JSON,
-    MOST_BODY,
     answer,
     is_true,
     nothing,
@@ -116,7 +115,7 @@ async def post_file(request: web.Request) -> web.Response:
     what is there now stay as versions.
     """
     path = _asked(request, "file")
-    content = await read_body(request, most=MOST_BODY)
+    content = await read_body(request, most=request.app[SERVICES].most_upload)
     replace = is_true(request.query.get("overwrite"))
     _check_parents(path)
     versions = request.app[SERVICES].versions

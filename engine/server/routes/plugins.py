@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from pathlib import Path
 
 from aiohttp import web
 
@@ -30,13 +28,13 @@ async def get_workflow_templates(_: web.Request) -> web.Response:
 
 async def get_global_subgraphs(request: web.Request) -> web.Response:
     """The subgraphs of plugins, by their ids."""
-    found = await asyncio.to_thread(find_subgraphs, _folders(request))
+    found = await _find(request)
     return answer({each.id: _described(each) for each in found})
 
 
 async def get_global_subgraph(request: web.Request) -> web.Response:
     """One subgraph with its text; null where there is none of that id."""
-    found = await asyncio.to_thread(find_subgraphs, _folders(request))
+    found = await _find(request)
     one = next((each for each in found if each.id == request.match_info["id"]), None)
     text = None if one is None else await asyncio.to_thread(read_subgraph, one)
     if one is None or text is None:
@@ -44,8 +42,10 @@ async def get_global_subgraph(request: web.Request) -> web.Response:
     return answer({**_described(one), "data": text})
 
 
-def _folders(request: web.Request) -> Sequence[Path]:
-    return request.app[SERVICES].settings.custom_nodes_directories
+async def _find(request: web.Request) -> list[Subgraph]:
+    settings = request.app[SERVICES].settings
+    folders = settings.custom_nodes_directories
+    return await asyncio.to_thread(find_subgraphs, folders, settings.plugins)
 
 
 def _described(subgraph: Subgraph) -> dict[str, object]:

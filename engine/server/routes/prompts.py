@@ -186,8 +186,10 @@ def _examine(body: bytes, services: Services) -> _Accepted:
     if report.error is not None:
         raise RefusalError(400, report.to_json())
     changed = report.prompt is not prompt
+    prompt = to_api(report.prompt) if changed else asked["prompt"]
+    entry = _entry(asked, prompt, report, services.settings.preview_method)
     return _Accepted(
-        entry=_entry(asked, to_api(report.prompt) if changed else asked["prompt"], report),
+        entry=entry,
         front=bool(asked.get("front")),
         number=_number(asked.get("number")),
         node_errors=report.node_errors_json(),
@@ -204,7 +206,7 @@ def _validated(prompt: Prompt, services: Services, targets: list[str] | None) ->
     )
 
 
-def _entry(asked: dict[str, Any], prompt: dict[str, Any], report: Report) -> Entry:
+def _entry(asked: dict[str, Any], prompt: dict[str, Any], report: Report, preview: str) -> Entry:
     prompt_id, client = asked.get("prompt_id"), asked.get("client_id")
     given: Any = asked.get("extra_data") or {}
     if not is_object(given):
@@ -221,6 +223,8 @@ def _entry(asked: dict[str, Any], prompt: dict[str, Any], report: Report) -> Ent
         extra[NODE_ERRORS] = {node_id: each.to_json() for node_id, each in listed}
     if client is not None:
         extra["client_id"] = client
+    if preview != "none":
+        extra.setdefault("preview_method", preview)
     extra["create_time"] = round(now * 1000)
     return Entry(
         id=str(prompt_id) if prompt_id not in (None, "") else str(uuid.uuid4()),

@@ -10,8 +10,8 @@ from aiohttp import WSMsgType, web
 
 from engine.server.answers import is_object, refusal
 from engine.server.hub import Client, outgoing
-from engine.server.messages import ExecInfo, Executing, Status, StatusBody
-from engine.server.routes.catalog import FEATURES
+from engine.server.messages import ExecInfo, Executing, FeatureFlags, Status, StatusBody
+from engine.server.routes.catalog import features
 from engine.server.services import SERVICES
 
 MOST_CLIENTS = 2000
@@ -41,29 +41,29 @@ async def get_socket(request: web.Request) -> web.WebSocketResponse:
             client.give(outgoing(state))
     writing = services.hub.join(client, request.transport)
     try:
-        await _hear(client, socket)
+        await _read(client, socket, features(services))
     finally:
         services.hub.leave(client)
         writing.cancel()
     return socket
 
 
-async def _hear(client: Client, socket: web.WebSocketResponse) -> None:
-    """Look at a client's first text, which may say what it can do; the rest is of no concern."""
+async def _read(client: Client, socket: web.WebSocketResponse, ours: FeatureFlags) -> None:
+    """Read a client's first text, which may say what it can do; the rest is ignored."""
     first = True
     async for message in socket:
         if message.type is not WSMsgType.TEXT:
             continue
         if first:
             with suppress(msgspec.MsgspecError, RecursionError, UnicodeEncodeError):
-                _take_features(client, message.data)
+                _exchange_features(client, message.data, ours)
         first = False
 
 
-def _take_features(client: Client, text: str) -> None:
+def _exchange_features(client: Client, text: str, ours: FeatureFlags) -> None:
     found = msgspec.json.decode(text)
     if not is_object(found) or found.get("type") != "feature_flags":
         return
     data = found.get("data")
     client.features = data if is_object(data) else {}
-    client.give(outgoing(FEATURES))
+    client.give(outgoing(ours))

@@ -19,7 +19,7 @@ from aiohttp import BodyPartReader, web
 from engine.atomic import flush, make_folder, publish, refusals, write_atomically
 from engine.errors import MediaError
 from engine.paths import BadNameError, file_name, resolve
-from engine.server.answers import MOST_BODY, answer, is_true, refusal, too_large
+from engine.server.answers import answer, is_true, refusal, too_large
 from engine.server.routes.media import find, place_folder
 from engine.server.services import SERVICES, Services
 from engine.wire.messages import PutMask
@@ -87,8 +87,8 @@ async def _read(request: web.Request, services: Services) -> _Form:
     Raises:
         RefusalError: 400, it is none; 413, it is too large.
     """
-    if (request.content_length or 0) > MOST_BODY:
-        raise too_large(MOST_BODY)
+    if (request.content_length or 0) > services.most_upload:
+        raise too_large(services.most_upload)
     if not request.content_type.startswith("multipart/"):
         raise refusal(400, "send the file as multipart/form-data, in a field called image")
     form = _Form()
@@ -99,7 +99,7 @@ async def _read(request: web.Request, services: Services) -> _Form:
             if part.name == "image" and part.filename is not None and form.part is None:
                 form.name = part.filename
                 form.part = await asyncio.to_thread(_temporary, services)
-                await _receive(part, form.part)
+                await _receive(part, form.part, services.most_upload)
             elif part.name is not None:
                 form.fields[part.name] = await _field(part)
     except (ValueError, AssertionError, RuntimeError) as error:
@@ -124,15 +124,15 @@ def _temporary(services: Services) -> Path:
     return folder / f".upload-{secrets.token_hex(8)}.part"
 
 
-async def _receive(part: BodyPartReader, path: Path) -> None:
+async def _receive(part: BodyPartReader, path: Path, most: int) -> None:
     size = 0
     with refusals(path.name):
         stream = path.open("xb")
     with stream:
         while chunk := await part.read_chunk(1 << 18):
             size += len(chunk)
-            if size > MOST_BODY:
-                raise too_large(MOST_BODY)
+            if size > most:
+                raise too_large(most)
             with refusals(part.filename or path.name):
                 await asyncio.to_thread(stream.write, chunk)
         with refusals(part.filename or path.name):
