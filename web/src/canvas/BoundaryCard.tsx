@@ -1,8 +1,8 @@
 /** The inputs or outputs of a subgraph, seen from inside: a port each, and one to make another. */
-import { Handle, type NodeProps, Position } from "@xyflow/react";
+import type { NodeProps } from "@xyflow/react";
 import { memo } from "react";
 import { INPUTS } from "../document/graph";
-import { colourOf, familyOf } from "../state/nodes/kinds";
+import { familyOf } from "../state/nodes/kinds";
 import type { SocketRow } from "../state/nodes/rows";
 import { shapeOf } from "../state/nodes/shape";
 import { useActive } from "../state/studio";
@@ -10,14 +10,17 @@ import { t } from "../words/words";
 import type { FlowNode } from "./flow";
 import { useMeasured } from "./measured";
 import { useRoving } from "./roving";
+import { SocketDot, useSocketMarks } from "./SocketDot";
 import "./subgraphs.css";
 
 export const BoundaryCard = memo(function BoundaryCard({ id, selected }: NodeProps<FlowNode>) {
   const node = useActive((tab) => tab.graph.nodes[id]);
   const roving = useRoving(id);
+  const markOf = useSocketMarks(id);
   useMeasured(id);
   if (node === undefined) return null;
   const isInputs = id === INPUTS;
+  const side = isInputs ? "source" : "target";
   const shape = shapeOf(node, undefined, false);
   const rows = isInputs ? shape.outputs : shape.inputs;
   const title = isInputs ? t("Inputs") : t("Outputs");
@@ -35,25 +38,40 @@ export const BoundaryCard = memo(function BoundaryCard({ id, selected }: NodePro
         <span className="name">{title}</span>
       </header>
       {rows.map((row, index) => (
-        <Port key={row.id} row={row} isInputs={isInputs} isNext={index === rows.length - 1} />
+        <Port
+          key={row.id}
+          node={id}
+          row={row}
+          isInputs={isInputs}
+          isNext={index === rows.length - 1}
+          mark={markOf({ id: row.id, side, type: row.type })}
+        />
       ))}
     </div>
   );
 });
 
-function Port({ row, isInputs, isNext }: { row: SocketRow; isInputs: boolean; isNext: boolean }) {
+interface PortProps {
+  node: string;
+  row: SocketRow;
+  isInputs: boolean;
+  isNext: boolean;
+  mark: string;
+}
+
+function Port({ node, row, isInputs, isNext, mark }: PortProps) {
   const label = isNext ? t("New port") : row.label;
   const side = isInputs ? "source" : "target";
   return (
     <>
-      <Handle
-        role="img"
+      <SocketDot
+        node={node}
         id={row.id}
-        type={side}
-        position={isInputs ? Position.Right : Position.Left}
-        className={`socket ${familyOf(row.type)}${isNext ? " ring next" : ""}`}
-        style={{ top: row.y, "--colour": colourOf(row.type) } as React.CSSProperties}
-        aria-label={isNext ? label : `${label}, ${row.type}`}
+        side={side}
+        type={row.type}
+        className={`${familyOf(row.type)}${isNext ? " ring next" : ""} ${mark}`}
+        top={row.y}
+        label={isNext ? label : `${label}, ${row.type}`}
         title={isNext ? t("Pull a wire here for another port") : row.type}
       />
       <span className={`socket-label ${side}${isNext ? " optional" : ""}`} style={{ top: row.y }}>

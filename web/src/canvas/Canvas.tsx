@@ -31,11 +31,10 @@ import { t } from "../words/words";
 import { Breadcrumbs } from "./Breadcrumbs";
 import { clickWire } from "./clickWire";
 import { useCanvasHandle } from "./clipboard";
-import { disconnect, joinEnds, letGo, mayJoin, reconnect, startPulling } from "./connecting";
 import { paintedAt, useDragging } from "./dragging";
 import { goOnDragging, startDrag, stopDrag } from "./entering";
 import { placeShown, useFed } from "./feeding";
-import type { FlowEdge, FlowNode } from "./flow";
+import { type FlowEdge, type FlowNode, OVERVIEW_BELOW } from "./flow";
 import { NodeCard } from "./NodeCard";
 import { usePaintedWires } from "./paintedWires";
 import { usePointing } from "./pointing";
@@ -49,6 +48,7 @@ import {
   Minimap,
   NoteCard,
   Overview,
+  Pulling,
   RerouteCard,
   SelectionBar,
   WireLayer,
@@ -56,7 +56,7 @@ import {
   WireMenu,
 } from "./soon";
 import { useLongPress } from "./touch";
-import { PulledWire, Wire } from "./Wire";
+import { Wire } from "./Wire";
 import { useWheel } from "./wheel";
 import { ZoomBar } from "./ZoomBar";
 
@@ -68,8 +68,6 @@ const NODE_TYPES = {
   reroute: RerouteCard,
 };
 const EDGE_TYPES = { wire: Wire };
-/** Below this zoom, nodes are painted instead of built: nobody reads their fields there. */
-const OVERVIEW_BELOW = 0.4;
 const MIN_ZOOM = 0.05;
 const FIRST_PADDING = 0.06;
 /** The library takes in anew whatever is not the same object as before: nothing is made as it draws. */
@@ -85,16 +83,12 @@ const ALWAYS = {
   onNodeDragStart: startDrag,
   onNodeDrag: goOnDragging,
   onNodeDragStop: stopDrag,
-  onConnectStart: startPulling,
-  onConnect: joinEnds,
-  isValidConnection: mayJoin,
-  onConnectEnd: letGo,
-  onReconnect: reconnect,
-  onReconnectEnd: disconnect,
   onEdgeClick,
   onMoveEnd,
-  connectionLineComponent: PulledWire,
-  connectionRadius: 18,
+  // Wires are pulled by the canvas itself: see pullPointer.ts.
+  nodesConnectable: false,
+  connectOnClick: false,
+  edgesReconnectable: false,
   // What moves no further than this begins no drag, so it is a click.
   nodeClickDistance: 1,
   onlyRenderVisibleElements: true,
@@ -173,6 +167,7 @@ function Board() {
         {!overview && <WireMarks />}
         {(overview || fading) && <Overview />}
         <DifferenceLayer />
+        <Pulling box={box} overview={overview} />
       </ReactFlow>
       <Above />
       <ContextMenu box={box} painted={painted} />

@@ -1,15 +1,16 @@
 /** A folded frame: one box, with a row for every wire that enters or leaves it. */
-import { Handle, type NodeProps, Position } from "@xyflow/react";
+import type { NodeProps } from "@xyflow/react";
 import { frameState } from "../document/frames";
 import { MODE } from "../document/graph";
 import { frameColour } from "../state/nodes/colours";
 import { type FoldRow, foldingOf } from "../state/nodes/folding";
-import { colourOf, familyOf } from "../state/nodes/kinds";
+import { familyOf } from "../state/nodes/kinds";
 import { useActive } from "../state/studio";
 import { t } from "../words/words";
 import { type FlowNode, FOLD } from "./flow";
 import { FrameTitle, FrameTools, useMovedFrame } from "./Groups";
 import { useMeasured } from "./measured";
+import { SocketDot } from "./SocketDot";
 
 export function FoldCard({ id }: NodeProps<FlowNode>) {
   const key = id.slice(FOLD.length);
@@ -46,25 +47,32 @@ export function FoldCard({ id }: NodeProps<FlowNode>) {
         </p>
       )}
       {fold.inputs.map((row) => (
-        <Row key={row.id} row={row} side="target" />
+        <Row key={row.id} node={id} row={row} side="target" />
       ))}
       {fold.outputs.map((row) => (
-        <Row key={row.id} row={row} side="source" />
+        <Row key={row.id} node={id} row={row} side="source" />
       ))}
     </section>
   );
 }
 
-function Row({ row, side }: { row: FoldRow; side: "source" | "target" }) {
+interface RowProps {
+  node: string;
+  row: FoldRow;
+  side: "source" | "target";
+}
+
+function Row({ node, row, side }: RowProps) {
   return (
     <>
-      <Handle
+      <SocketDot
+        node={node}
         id={row.id}
-        type={side}
-        position={side === "source" ? Position.Right : Position.Left}
-        className={`socket ${familyOf(row.type)}`}
-        style={{ top: row.y, "--colour": colourOf(row.type) } as React.CSSProperties}
-        isConnectable={false}
+        side={side}
+        type={row.type}
+        className={familyOf(row.type)}
+        top={row.y}
+        label={`${row.label}, ${row.type}`}
         title={row.type}
       />
       <span className={`socket-label ${side}`} style={{ top: row.y }}>

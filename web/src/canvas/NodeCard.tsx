@@ -1,5 +1,5 @@
 /** A node: title, sockets, widgets, and below them what it shows. */
-import { Handle, type NodeProps, NodeResizeControl, Position } from "@xyflow/react";
+import { type NodeProps, NodeResizeControl } from "@xyflow/react";
 import { AlertTriangle, Pin } from "lucide-react";
 import { memo, useState } from "react";
 import { isPinned } from "../document/flags";
@@ -8,7 +8,7 @@ import { previewsOf } from "../document/previews";
 import { rename } from "../state/editing/actions";
 import { paintOf } from "../state/nodes/colours";
 import { useContent } from "../state/nodes/content";
-import { colourOf, familyOf } from "../state/nodes/kinds";
+import { familyOf } from "../state/nodes/kinds";
 import { idleIn } from "../state/nodes/passing";
 import type { Shape, SocketRow } from "../state/nodes/rows";
 import { leastHeight, NARROWEST, ROW, shapeFor, showsPictures, TITLE } from "../state/nodes/shape";
@@ -21,10 +21,10 @@ import { FailureNote } from "./FailureNote";
 import type { FlowNode } from "./flow";
 import { takeDrop } from "./mediaDrop";
 import { Passing } from "./Passing";
-import { markOf, usePulled } from "./pulling";
 import { RunMark, Timing } from "./RunMark";
 import { useRoving } from "./roving";
 import { Shown } from "./Shown";
+import { SocketDot, useSocketMarks } from "./SocketDot";
 import { WidgetField } from "./WidgetField";
 
 /** Where it lies is the library's to say: a card that is dragged is not drawn anew. */
@@ -78,7 +78,7 @@ function Card({ id, selected }: NodeProps<FlowNode>) {
       <Sockets node={id} shape={shape} collapsed={node.collapsed} />
       {!node.collapsed &&
         shape.widgets.map((row) => <WidgetField key={row.input.name} node={id} row={row} />)}
-      {node.collapsed && <HiddenSockets shape={shape} />}
+      {node.collapsed && <HiddenSockets node={id} shape={shape} />}
       {schema === undefined && !node.collapsed && hasRoom(shape) && (
         <p className="foreign">{t("Not installed here")}</p>
       )}
@@ -196,7 +196,7 @@ function Progress({ run }: { run: NodeRun }) {
 }
 
 function Sockets({ node, shape, collapsed }: { node: string; shape: Shape; collapsed: boolean }) {
-  const pulled = usePulled();
+  const markOf = useSocketMarks(node);
   const inputs = useActive((tab) => tab.graph.nodes[node]?.inputs);
   const outputs = useActive((tab) => tab.graph.nodes[node]?.outputs);
   return (
@@ -204,20 +204,22 @@ function Sockets({ node, shape, collapsed }: { node: string; shape: Shape; colla
       {shape.inputs.map((row) => (
         <Socket
           key={row.id}
+          node={node}
           row={row}
           side="target"
           joined={inputs?.some((each) => each.name === row.id && each.link !== null) ?? false}
-          mark={markOf(pulled, row, "target", node)}
+          mark={markOf({ id: row.id, side: "target", type: row.type })}
           labelled={!collapsed}
         />
       ))}
       {shape.outputs.map((row) => (
         <Socket
           key={row.id}
+          node={node}
           row={row}
           side="source"
           joined={(outputs?.[Number(row.id)]?.links.length ?? 0) > 0}
-          mark={markOf(pulled, row, "source", node)}
+          mark={markOf({ id: row.id, side: "source", type: row.type })}
           labelled={!collapsed}
         />
       ))}
@@ -226,18 +228,17 @@ function Sockets({ node, shape, collapsed }: { node: string; shape: Shape; colla
 }
 
 interface SocketProps {
+  node: string;
   row: SocketRow;
   side: "source" | "target";
   joined: boolean;
   /** How it looks while a wire is pulled. */
-  mark: "" | "dim" | "fit";
+  mark: string;
   labelled: boolean;
 }
 
-function Socket({ row, side, joined, mark, labelled }: SocketProps) {
-  // "nokey": Shift on a socket moves its wires instead of drawing a selection.
+function Socket({ node, row, side, joined, mark, labelled }: SocketProps) {
   const classes = [
-    "socket nokey",
     familyOf(row.type),
     row.optional && !joined ? "ring" : "",
     row.list ? "list" : "",
@@ -245,14 +246,14 @@ function Socket({ row, side, joined, mark, labelled }: SocketProps) {
   ];
   return (
     <>
-      <Handle
-        role="img"
+      <SocketDot
+        node={node}
         id={row.id}
-        type={side}
-        position={side === "source" ? Position.Right : Position.Left}
+        side={side}
+        type={row.type}
         className={classes.filter(Boolean).join(" ")}
-        style={{ top: row.y, "--colour": colourOf(row.type) } as React.CSSProperties}
-        aria-label={`${row.label}, ${row.type}`}
+        top={row.y}
+        label={`${row.label}, ${row.type}`}
         title={row.tooltip === null ? row.type : `${row.type}\n${row.tooltip}`}
       />
       {labelled && (
@@ -268,15 +269,15 @@ function Socket({ row, side, joined, mark, labelled }: SocketProps) {
 }
 
 /** Wires into the widgets of a collapsed node end at its title. */
-function HiddenSockets({ shape }: { shape: Shape }) {
+function HiddenSockets({ node, shape }: { node: string; shape: Shape }) {
   return shape.widgets.map(({ input }) => (
-    <Handle
+    <SocketDot
       key={input.name}
+      node={node}
       id={input.name}
-      type="target"
-      position={Position.Left}
-      className="socket hidden"
-      isConnectable={false}
+      side="target"
+      type={input.type}
+      className="hidden"
     />
   ));
 }

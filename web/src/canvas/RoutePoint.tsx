@@ -3,7 +3,8 @@ import { type KeyboardEvent, type PointerEvent, useRef } from "react";
 import type { Point } from "../document/graph";
 import { linksThrough, moveReroutes } from "../document/reroute";
 import { canvas } from "../state/canvas";
-import { branchTo, pulledFrom, removePoints } from "../state/editing/connecting";
+import { removePoints } from "../state/editing/connecting";
+import { pulledFrom } from "../state/editing/drop";
 import { isHidden, useWiring } from "../state/editing/wiring";
 import { foldedEnds } from "../state/nodes/folding";
 import { colourOf } from "../state/nodes/kinds";
@@ -50,18 +51,14 @@ function movePoints(point: string, by: Point): void {
   );
 }
 
-/** What pointer and keys do to a point: move it, pull a branch from it, remove it. */
-function useGrip(point: string, position: Point | undefined) {
+/** What pointer and keys do to a point: move it, remove it. With Alt it is a wire that is pulled (`pressedAt.ts`). */
+function useGrip(point: string) {
   const grip = useRef<Point | null>(null);
   const moveBy = (by: Point) => movePoints(point, by);
   const down = (event: PointerEvent<HTMLButtonElement>) => {
     if (event.button !== 0) return;
     event.stopPropagation();
     event.currentTarget.setPointerCapture(event.pointerId);
-    if (event.altKey && position !== undefined) {
-      useWiring.setState({ branch: { point, to: position } });
-      return;
-    }
     grip.current = canvas()?.toGraph({ x: event.clientX, y: event.clientY }) ?? null;
     const { points } = useWiring.getState();
     if (event.shiftKey) useWiring.setState({ points: [...points, point] });
@@ -70,19 +67,13 @@ function useGrip(point: string, position: Point | undefined) {
   };
   const move = (event: PointerEvent) => {
     const at = canvas()?.toGraph({ x: event.clientX, y: event.clientY });
-    if (at !== undefined && useWiring.getState().branch !== null) {
-      useWiring.setState({ branch: { point, to: at } });
-    }
     if (grip.current === null || at === undefined) return;
     moveBy({ x: at.x - grip.current.x, y: at.y - grip.current.y });
     grip.current = at;
   };
-  const up = (event: PointerEvent) => {
+  const up = () => {
     grip.current = null;
     endThread();
-    if (useWiring.getState().branch === null) return;
-    useWiring.setState({ branch: null });
-    endBranch(point, { x: event.clientX, y: event.clientY });
   };
   const key = (event: KeyboardEvent) => {
     const by = ARROWS[event.key];
@@ -102,7 +93,7 @@ export function RoutePoint({ point }: { point: string }) {
   const { type, count } = useThrough(point);
   const quiet = useSetting("calotype.quietWires");
   useActive((tab) => tab.selected);
-  const { grip, handlers } = useGrip(point, position);
+  const { grip, handlers } = useGrip(point);
   if (position === undefined || isOutOfSight(point, quiet)) return null;
   return (
     <button
@@ -116,6 +107,7 @@ export function RoutePoint({ point }: { point: string }) {
       }}
       aria-label={t("Reroute point of {{count}} wires of {{type}}", { count, type })}
       aria-pressed={isSelected}
+      data-point={point}
       title={t("Drag to move; Alt-drag or double-click for a branch; Delete removes")}
       {...handlers}
       onFocus={() => {
@@ -124,24 +116,17 @@ export function RoutePoint({ point }: { point: string }) {
       onBlur={() => useWiring.setState({ points: [] })}
       onDoubleClick={(event) => {
         event.stopPropagation();
-        endBranch(point, { x: event.clientX, y: event.clientY });
+        offerBranch(point, { x: event.clientX, y: event.clientY });
       }}
     />
   );
 }
 
-/** A wire pulled from a point: onto an input, or into nothing, where the palette offers what fits. */
-function endBranch(point: string, screen: Point): void {
-  const socket = document
-    .elementsFromPoint(screen.x, screen.y)
-    .find((each) => each.matches(".react-flow__handle.target"));
-  const { nodeid, handleid } = socket instanceof HTMLElement ? socket.dataset : {};
+/** Offers the nodes that would take a branch from a point. */
+function offerBranch(point: string, screen: Point): void {
   const at = canvas()?.toGraph(screen);
   const pulled = pulledFrom(point);
-  if (nodeid !== undefined && handleid !== undefined) branchTo(point, nodeid, handleid);
-  else if (pulled !== null && at !== undefined) {
-    useView.setState({ palette: { screen, at, pulled } });
-  }
+  if (pulled !== null && at !== undefined) useView.setState({ palette: { screen, at, pulled } });
 }
 
 /** A point that only wires run through whose lines are not drawn is not drawn, either. */

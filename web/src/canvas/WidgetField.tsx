@@ -1,16 +1,14 @@
 /** A field on a node: its socket, for a wire that brings the value instead, and what is edited. */
-import { Handle, Position } from "@xyflow/react";
 import type { GraphNode } from "../document/graph";
 import { pluginWidgetOf, useExtensions } from "../state/extensions";
 import { menuOf } from "../state/fields/fieldActions";
 import { useField } from "../state/fields/fields";
 import { useContent } from "../state/nodes/content";
-import { colourOf } from "../state/nodes/kinds";
 import type { WidgetRow } from "../state/nodes/rows";
 import { schemaOf } from "../state/studio";
 import { Field } from "../widgets/Field";
 import { FieldMenu } from "../widgets/FieldMenu";
-import { markOf, usePulled } from "./pulling";
+import { SocketDot, useSocketMarks } from "./SocketDot";
 
 interface Props {
   node: string;
@@ -29,17 +27,18 @@ function Known({
   node: GraphNode;
   row: WidgetRow;
 }) {
-  const pulled = usePulled();
+  const markOf = useSocketMarks(node.key);
   const schema = schemaOf(node.type);
   const field = useField(node, schema, input);
   const { linked } = field;
   const PluginWidget = useExtensions((state) => state.Widget);
   const plugin = linked ? null : pluginWidgetOf(input);
-  const offered =
-    pulled !== null &&
-    pulled.side === "source" &&
-    markOf(pulled, input, "target", node.key) === "fit";
-  const classes = ["socket nokey scalar", linked ? "" : "ring quiet", offered ? "offered" : ""];
+  const mark = markOf({ id: input.name, side: "target", type: input.type });
+  const classes = [
+    "scalar",
+    linked ? "" : "ring quiet",
+    mark.startsWith("fit") ? `offered ${mark}` : "",
+  ];
   return (
     <div
       className={multiline ? "widget tall nodrag nokey" : "widget nodrag nokey"}
@@ -48,14 +47,13 @@ function Known({
       data-input={input.name}
     >
       {input.options.socketless !== true && (
-        <Handle
-          role="img"
+        <SocketDot
+          node={node.key}
           id={input.name}
-          type="target"
-          position={Position.Left}
+          side="target"
+          type={input.type}
           className={classes.filter(Boolean).join(" ")}
-          style={{ "--colour": colourOf(input.type) } as React.CSSProperties}
-          aria-label={`${input.name}, ${input.type}`}
+          label={`${input.name}, ${input.type}`}
         />
       )}
       <FieldMenu items={() => menuOf(node.key, input)}>

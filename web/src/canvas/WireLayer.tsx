@@ -2,6 +2,7 @@
 import { useMemo, useRef } from "react";
 import { type Box, overlaps } from "../document/arrange";
 import type { Graph, Link } from "../document/graph";
+import { usePulling } from "../state/editing/pull";
 import { isHidden } from "../state/editing/wiring";
 import { foldingOf } from "../state/nodes/folding";
 import { useSetting } from "../state/settings";
@@ -25,10 +26,13 @@ export function WireLayer({ edges, painted }: Props) {
   const looks = useLooks();
   const quiet = useSetting("calotype.quietWires");
   const theme = useSetting("calotype.theme");
+  const detached = usePulling((state) => state.pull?.detached ?? null);
   const { graph } = tab;
   // biome-ignore lint/correctness/useExhaustiveDependencies: what is selected decides what is hidden; the theme changes what `cssOf` answers
   const painter = useMemo((): Painter => {
-    const drawn = edges.filter(({ id }) => painted.has(id) && !isHidden(tab, id, quiet));
+    const drawn = edges.filter(
+      ({ id }) => painted.has(id) && !isHidden(tab, id, quiet) && !detached?.links.includes(id),
+    );
     const [plain, muted] = [false, true].map((isMuted) =>
       drawn.filter(({ data }) => data?.muted === isMuted).map(({ id }) => id),
     );
@@ -59,7 +63,7 @@ export function WireLayer({ edges, painted }: Props) {
         context.globalAlpha = 1;
       },
     };
-  }, [graph, edges, painted, looks, quiet, tab.selected, theme]);
+  }, [graph, edges, painted, looks, quiet, tab.selected, theme, detached]);
   useLayer(element, painter);
   return <canvas ref={element} className="wire-layer" aria-hidden data-wires={painted.size} />;
 }

@@ -1,8 +1,9 @@
-/** What lies on wires: reroute points, the tags of named wires, a branch while it is pulled. */
+/** What lies on wires: reroute points, and the tags of named wires. */
 import { ViewportPortal } from "@xyflow/react";
 import { memo } from "react";
 import { endsNow } from "../state/editing/connecting";
-import { pathOf, svgPen, traceLink, traceWire, type WireShape } from "../state/editing/wires";
+import { usePulling } from "../state/editing/pull";
+import { pathOf, svgPen, traceLink, type WireShape } from "../state/editing/wires";
 import { useWiring } from "../state/editing/wiring";
 import { useSetting } from "../state/settings";
 import { activeTab, useActive } from "../state/studio";
@@ -19,14 +20,15 @@ export const WireMarks = memo(function WireMarks() {
       ))}
       <Tags />
       <Glow />
-      <Branch />
     </ViewportPortal>
   );
 });
 
-/** The wire that a node would be put into, whoever draws the wires themselves. */
+/** The wire that a node would be put into, or that a pulled one would be joined to. */
 function Glow() {
-  const over = useWiring((state) => state.over);
+  const entered = useWiring((state) => state.over);
+  const pulled = usePulling(({ target }) => (target.kind === "wire" ? target.link : null));
+  const over = entered ?? pulled;
   const link = useActive((tab) => tab.graph.links[over ?? ""]);
   const shape = useSetting("calotype.wireShape") as WireShape;
   const ends = link && endsNow(link);
@@ -35,20 +37,6 @@ function Glow() {
   traceLink(pen, link, pathOf(activeTab().graph, link), ends, shape, true);
   return (
     <svg className="wire-glow" aria-hidden>
-      <path d={pen.written()} />
-    </svg>
-  );
-}
-
-/** The wire that is being pulled from a point. */
-function Branch() {
-  const branch = useWiring((state) => state.branch);
-  const from = useActive((tab) => tab.graph.reroutes[branch?.point ?? ""]?.position);
-  if (branch === null || from === undefined) return null;
-  const pen = svgPen();
-  traceWire(pen, [from, branch.to], "spline");
-  return (
-    <svg className="wire-glow branch" aria-hidden>
       <path d={pen.written()} />
     </svg>
   );

@@ -5,6 +5,7 @@ import type { Link, Point } from "../document/graph";
 import { portalOf } from "../document/portal";
 import { canvas } from "../state/canvas";
 import { endsNow, jumpAlong, renameWires } from "../state/editing/connecting";
+import { usePulling } from "../state/editing/pull";
 import { STUB } from "../state/editing/wires";
 import { useWiring } from "../state/editing/wiring";
 import { colourOf } from "../state/nodes/kinds";
@@ -20,10 +21,11 @@ export function Tags() {
   const catalog = useStudio((state) => state.catalog);
   // What nodes show makes them higher, and so moves their sockets.
   useRuns((state) => state.shown);
+  const detached = usePulling((state) => state.pull?.detached?.links);
   const named = graph.linkOrder.flatMap((key) => graph.links[key] ?? []);
   const sources = new Set<string>();
   return named.flatMap((link) => {
-    if (link.portal === null) return [];
+    if (link.portal === null || detached?.includes(link.key)) return [];
     const ends = endsNow(link);
     const source = graph.nodes[link.from];
     if (ends === null || source === undefined) return [];

@@ -17,6 +17,8 @@ export type FlowNode = Node<
   Record<string, never>,
   "card" | "boundary" | "note" | "fold" | "reroute"
 >;
+/** Below this zoom, nodes are painted instead of built: nobody reads their fields there. */
+export const OVERVIEW_BELOW = 0.4;
 /** What the name of a folded frame's box begins with, among those of nodes. */
 export const FOLD = "frame ";
 export type FlowEdge = Edge<{ type: string; muted: boolean }, "wire">;

@@ -7,6 +7,7 @@ export { Groups } from "./Groups";
 export { Minimap } from "./Minimap";
 export { NoteCard } from "./NoteCard";
 export { Overview } from "./Overview";
+export { Pulling } from "./Pulling";
 export { RerouteCard } from "./RerouteCard";
 export { SelectionBar } from "./SelectionBar";
 export { WireLayer } from "./WireLayer";

@@ -1,5 +1,6 @@
 /** What the overview, the minimap and painted wires draw of the document that is shown. */
 import { useMemo } from "react";
+import { usePulling } from "../state/editing/pull";
 import type { WireShape } from "../state/editing/wires";
 import { placeHere } from "../state/runs/places";
 import { useRuns } from "../state/runs/runs";
@@ -7,6 +8,7 @@ import { useSetting } from "../state/settings";
 import { promptIdOf, useActive, useStudio } from "../state/studio";
 import { type Drawing, drawingOf, type Looks, type Marks } from "./paint";
 
+const NO_LINKS: readonly string[] = [];
 const NONE: ReadonlySet<string> = new Set();
 
 export function useLooks(): Looks {
@@ -23,7 +25,8 @@ export function useLooks(): Looks {
 export function useDrawing(): Drawing {
   const graph = useActive((tab) => tab.graph);
   const looks = useLooks();
-  return useMemo(() => drawingOf(graph, looks), [graph, looks]);
+  const detached = usePulling((state) => state.pull?.detached?.links ?? NO_LINKS);
+  return useMemo(() => drawingOf(graph, looks, detached), [graph, looks, detached]);
 }
 
 export function useMarks(): Marks {

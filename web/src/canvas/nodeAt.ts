@@ -1,24 +1,62 @@
-/** Which node is at a place of the graph, told from the document: painted nodes are no elements. */
-import type { Point } from "../document/graph";
-import { foldingOf } from "../state/nodes/folding";
-import { cornerOf, shapeFor, showsPictures } from "../state/nodes/shape";
+/** What is at a place of the graph, by the document: painted nodes are no elements. */
+import { type Box, holds } from "../document/arrange";
+import type { GraphNode, Point } from "../document/graph";
+import { type Fold, foldingOf } from "../state/nodes/folding";
+import { isRerouteNode } from "../state/nodes/reroutes";
+import type { Shape } from "../state/nodes/rows";
+import { cornerOf, shapeFor, showsPictures, TITLE } from "../state/nodes/shape";
 import { shows } from "../state/runs/places";
 import { useRuns } from "../state/runs/runs";
 import { activeTab, schemaOf } from "../state/studio";
 
-/** The topmost node at a place of the graph. */
-export function nodeAt({ x, y }: Point): string | null {
-  const tab = activeTab();
-  const { shown } = useRuns.getState();
-  const { hidden } = foldingOf(tab.graph);
-  const found = tab.graph.order.findLast((key) => {
-    const node = tab.graph.nodes[key];
-    if (node === undefined || hidden.has(key)) return false;
-    const corner = cornerOf(node);
-    if (x < corner.x || y < corner.y) return false;
-    const schema = schemaOf(node.type);
-    const shape = shapeFor(node, schema, showsPictures(schema) || shows(tab, shown, key));
-    return x <= corner.x + shape.width && y <= corner.y + shape.height;
-  });
-  return found ?? null;
+/** The shape of a node with what it shows now. */
+export function shapeNow(node: GraphNode): Shape {
+  const schema = schemaOf(node.type);
+  const isShowing = shows(activeTab(), useRuns.getState().shown, node.key);
+  return shapeFor(node, schema, showsPictures(schema) || isShowing);
+}
+
+function boxOf(node: GraphNode): Box {
+  const { width, height } = shapeNow(node);
+  const { x, y } = cornerOf(node);
+  // The pill of a reroute node lies below where a title would be.
+  return isRerouteNode(node) && schemaOf(node.type) === undefined
+    ? { x, y: y + TITLE, width, height: height - TITLE }
+    : { x, y, width, height };
+}
+
+/** A node, or a folded frame, and the box that it takes up. */
+export interface Thing {
+  key: string;
+  fold: Fold | null;
+  box: Box;
+}
+
+/** The topmost node or folded frame at a place; null for none. */
+export function thingAt(at: Point): Thing | null {
+  const { graph, selected } = activeTab();
+  const { folds, hidden } = foldingOf(graph);
+  const fold = folds.findLast((each) => holds(foldBox(each), at));
+  if (fold !== undefined) return { key: fold.group.key, fold, box: foldBox(fold) };
+  let found: Thing | null = null;
+  for (const key of graph.order) {
+    const node = graph.nodes[key];
+    if (node === undefined || hidden.has(key)) continue;
+    if (at.x < node.position.x || at.y < node.position.y - TITLE) continue;
+    // Selected nodes are drawn above the others.
+    if (found !== null && selected.includes(found.key) && !selected.includes(key)) continue;
+    const box = boxOf(node);
+    if (holds(box, at)) found = { key, fold: null, box };
+  }
+  return found;
+}
+
+function foldBox({ group, width, height }: Fold): Box {
+  return { ...group.position, width, height };
+}
+
+/** The topmost node at a place of the graph; null where there is none, or a folded frame. */
+export function nodeAt(at: Point): string | null {
+  const thing = thingAt(at);
+  return thing === null || thing.fold !== null ? null : thing.key;
 }

@@ -51,7 +51,8 @@ export interface Drawing {
 
 type Css = (colour: string) => string;
 
-export function drawingOf(graph: Graph, looks: Looks): Drawing {
+/** `detached` are the links that are not drawn, since they are being pulled. */
+export function drawingOf(graph: Graph, looks: Looks, detached: readonly string[] = []): Drawing {
   const { catalog, shows } = looks;
   const { folds, hidden } = foldingOf(graph);
   const boxes = new Map<string, Box>();
@@ -78,7 +79,11 @@ export function drawingOf(graph: Graph, looks: Looks): Drawing {
     pathIn(heads, frameColour(group.color) ?? GROUP).rect(box.x, box.y, width, TITLE);
   }
   const links: string[] = [];
-  const wires = wiresOf(graph, graph.linkOrder, looks, links);
+  const shown =
+    detached.length === 0
+      ? graph.linkOrder
+      : graph.linkOrder.filter((key) => !detached.includes(key));
+  const wires = wiresOf(graph, shown, looks, links);
   const groups = openFrames(graph);
   return { graph, groups, boxes, bodies, faded, heads, wires, links, titles };
 }

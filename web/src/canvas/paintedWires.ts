@@ -2,10 +2,11 @@
  * Wires that are too many for the page: painted on one canvas. Those that are selected or pointed
  * at are elements as ever, so that a painted wire becomes one when the pointer comes near it.
  */
-import { type ReactFlowState, useReactFlow, useStore, useStoreApi } from "@xyflow/react";
+import { type ReactFlowState, useReactFlow, useStore } from "@xyflow/react";
 import { type RefObject, useEffect, useMemo, useRef, useState } from "react";
 import type { Point } from "../document/graph";
 import { wireAt } from "../state/editing/connecting";
+import { usePulling } from "../state/editing/pull";
 import { useWiring } from "../state/editing/wiring";
 import type { FlowEdge } from "./flow";
 
@@ -91,13 +92,12 @@ function seenOf(
 /** The painted wire that the pointer is near. It stays while a button is held: its end may be pulled. */
 function useNear(box: RefObject<HTMLElement | null>, isMany: boolean): string | null {
   const [near, setNear] = useState<string | null>(null);
-  const store = useStoreApi();
   const flow = useReactFlow();
   useEffect(() => {
     const element = box.current;
     if (element === null || !isMany) return;
     const look = (event: PointerEvent) => {
-      if (event.buttons !== 0 || store.getState().connection.inProgress) return;
+      if (event.buttons !== 0 || usePulling.getState().pull !== null) return;
       const screen = { x: event.clientX, y: event.clientY };
       const at = flow.screenToFlowPosition(screen, { snapToGrid: false });
       setNear(isOverGraph(event.target) ? paintedWireAt(at, flow.getZoom()) : null);
@@ -110,7 +110,7 @@ function useNear(box: RefObject<HTMLElement | null>, isMany: boolean): string | 
       element.removeEventListener("pointerleave", leave);
       leave();
     };
-  }, [box, isMany, store, flow]);
+  }, [box, isMany, flow]);
   return near;
 }
 

@@ -11,6 +11,7 @@ export const DifferenceLayer = soon(async () => ({ default: (await later).Differ
 export const Groups = soon(async () => ({ default: (await later).Groups }));
 export const Minimap = soon(async () => ({ default: (await later).Minimap }));
 export const Overview = soon(async () => ({ default: (await later).Overview }));
+export const Pulling = soon(async () => ({ default: (await later).Pulling }));
 export const SelectionBar = soon(async () => ({ default: (await later).SelectionBar }));
 export const WireLayer = soon(async () => ({ default: (await later).WireLayer }));
 export const WireMarks = soon(async () => ({ default: (await later).WireMarks }));

@@ -2,8 +2,9 @@
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { type KeyboardEvent, type ReactNode, useMemo, useRef, useState } from "react";
 import { canvas } from "../state/canvas";
-import { join } from "../state/editing/actions";
-import { moveWires } from "../state/editing/connecting";
+import { dropPull } from "../state/editing/drop";
+import { newPull, pullEnd, sourceOf, type Target } from "../state/editing/pull";
+import { verdictAt } from "../state/editing/verdicts";
 import { focusOn } from "../state/editing/walking";
 import { type Candidate, candidatesFor, socketsAt } from "../state/finding/candidates";
 import type { Pulled } from "../state/finding/fitting";
@@ -49,7 +50,7 @@ function close(): void {
 function Steps({ connecting: { node, link } }: { connecting: Connecting }) {
   const graph = useActive((tab) => tab.graph);
   const catalog = useStudio((state) => state.catalog);
-  const [pulled, setPulled] = useState<Pulled | null>(() => (link ? sourceOf(link) : null));
+  const [pulled, setPulled] = useState<Pulled | null>(() => sourceOfLink(link));
   const sockets = useMemo(() => socketsAt(graph, catalog, node), [graph, catalog, node]);
   const found = useMemo(
     () => (pulled === null ? [] : candidatesFor(graph, catalog, pulled)),
@@ -124,30 +125,26 @@ function whereOf(side: Pulled["side"], joined: readonly string[]): string {
   return nodes === "" ? t("input") : t("input, comes from {{nodes}}", { nodes });
 }
 
+/** What a wire is pulled from whose other end is moved. */
+function sourceOfLink(key: string | undefined): Pulled | null {
+  const { graph } = activeTab();
+  const link = graph.links[key ?? ""];
+  return link === undefined ? null : sourceOf(graph, link);
+}
+
 function leave(node: string): void {
   close();
   focusOn(node);
 }
 
-/** What a wire is pulled from whose other end is moved. */
-function sourceOf(key: string): Pulled | null {
-  const link = activeTab().graph.links[key];
-  return link === undefined
-    ? null
-    : { node: link.from, socket: String(link.fromSlot), side: "output", type: link.type };
-}
-
+/** The same drop as the pointer's, on the socket that was chosen. */
 function connect(pulled: Pulled, { node, socket }: Candidate, link: string | undefined): void {
   close();
-  const moved = activeTab().graph.links[link ?? ""];
-  const input = activeTab().graph.nodes[moved?.to ?? ""]?.inputs[moved?.toSlot ?? -1]?.name;
-  if (moved !== undefined && input !== undefined) {
-    const from: Pulled = { node: moved.to, socket: input, side: "input", type: moved.type };
-    moveWires(from, { node, socket });
-  } else if (pulled.side === "output") {
-    join({ from: pulled.node, slot: Number(pulled.socket), to: node, input: socket });
-  } else {
-    join({ from: node, slot: Number(socket), to: pulled.node, input: pulled.socket });
+  const pull = link === undefined ? newPull([pulled]) : pullEnd(link, "input");
+  if (pull !== null) {
+    const target: Target = { kind: "socket", node, verdict: verdictAt(pull, node, socket) };
+    const screen = canvas()?.pointer() ?? { x: 0, y: 0 };
+    dropPull(pull, target, { screen, at: screen });
   }
   focusOn(pulled.node);
 }

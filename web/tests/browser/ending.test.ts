@@ -2,6 +2,7 @@
 import type { Page } from "playwright-core";
 import { expect, test } from "vitest";
 import { eachPage } from "./eachPage";
+import { linksOf } from "./links";
 import { drag, goFar, middleOf } from "./pointer";
 
 let page: Page;
@@ -13,7 +14,6 @@ eachPage((opened) => {
 const press = (keys: string) => page.keyboard.press(keys);
 const node = (title: string) => page.getByRole("group", { name: title, exact: true });
 const title = (name: string) => node(name).locator(".card-title");
-const wires = () => page.locator(".react-flow__edge").count();
 const latent = () => node("KSampler").locator(".react-flow__handle.source");
 const palette = () => page.getByRole("dialog", { name: "Add a node" });
 const focused = () =>
@@ -41,14 +41,18 @@ test("Escape ends the pulling of a wire: nothing is joined, nothing is asked", a
   await page.mouse.up();
   expect(await page.locator(".pulled").count()).toBe(0);
   expect(await palette().count()).toBe(0);
-  // An end of a wire that is taken up stays joined.
-  const before = await wires();
-  const end = await middleOf(node("VAE Decode").locator(".react-flow__handle.target").first());
-  await drag(page, { x: end.x - 6, y: end.y }, away);
+  // An end of a wire that is taken up, in the middle of its socket, stays joined.
+  const before = await linksOf(page);
+  const end = node("VAE Decode").locator('.react-flow__handle.target[data-handleid="samples"]');
+  const lines = page.locator(".react-flow__edge-path");
+  await drag(page, end, away);
   await page.locator(".pulled").waitFor({ state: "attached" });
+  await expect.poll(() => lines.count()).toBe(before.length - 1);
   await press("Escape");
+  await expect.poll(() => lines.count()).toBe(before.length);
   await page.mouse.up();
-  await expect.poll(wires).toBe(before);
+  expect(await linksOf(page)).toEqual(before);
+  expect(await page.getByRole("button", { name: "Undo" }).isDisabled()).toBe(true);
   // The next one is heard again.
   await drag(page, latent(), away);
   await page.mouse.up();

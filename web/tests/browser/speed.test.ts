@@ -4,6 +4,8 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { scriptBytes } from "../bench/bytes";
 import { framesIn, heapOf } from "../bench/measure";
 import { denseOf, type Scene, sceneOf, teachScene, workflowOf } from "../bench/scene";
+import { savedLinks } from "./links";
+import { drag } from "./pointer";
 import { dropFile, openPage, type Studio, startStudio } from "./studio";
 
 let studio: Studio;
@@ -170,6 +172,19 @@ test("wires that are too many are painted; near the pointer they are there to be
   expect(await count()).toBe(all - 1);
   await page.keyboard.press("Control+z");
   await expect.poll(count).toBe(all);
+  // By the middle of its socket a painted wire is taken up, drawn once meanwhile, and moved.
+  const links = await savedLinks(page);
+  const other = page.locator('.react-flow__node[data-id="32"] [data-handleid="in1"]');
+  await drag(page, page.locator('.react-flow__node[data-id="18"] [data-handleid="in1"]'), other);
+  await page.locator(".pulled").waitFor({ state: "attached" });
+  expect(await count()).toBe(all);
+  await page.mouse.up();
+  const taken = links.find((each) => each[3] === 18 && each[4] === 1);
+  if (taken === undefined) throw new Error("the input is not joined");
+  const rest = links.filter((each) => each !== taken && !(each[3] === 32 && each[4] === 1));
+  const moved = [...rest, [taken[0], taken[1], taken[2], 32, 1, taken[5]]];
+  const byId = (one: unknown[], two: unknown[]) => Number(one[0]) - Number(two[0]);
+  expect((await savedLinks(page)).sort(byId)).toEqual(moved.sort(byId));
   await page.context().close();
 });
 

@@ -4,6 +4,7 @@ import { resolve } from "node:path";
 import type { Locator, Page } from "playwright-core";
 import { expect, test } from "vitest";
 import { eachPage } from "./eachPage";
+import { linksOf } from "./links";
 import { dropFile, type Studio } from "./studio";
 
 let studio: Studio;
@@ -150,12 +151,13 @@ test("a node is made larger by its corner, and its text with it", async () => {
 });
 
 test("what is wrong is said on the node before a run", async () => {
-  const model = node("KSampler").locator(".react-flow__handle.target").first();
+  const before = await linksOf(page);
+  const model = node("KSampler").locator('.react-flow__handle.target[data-handleid="model"]');
   await drag(model, await emptyPlace());
   await page.mouse.up();
-  await page.keyboard.press("Escape");
-  await node("Load Checkpoint").locator(".card-title").click();
-  await page.keyboard.press("Delete");
+  // The wire is gone, and nothing is asked about it.
+  expect(await page.getByRole("dialog", { name: "Add a node" }).count()).toBe(0);
+  expect(await linksOf(page)).toEqual(before.filter((each) => !each.endsWith("KSampler.model")));
   await node("KSampler").locator(".problem").waitFor();
   await page.getByRole("tab", { name: /Problems/ }).click();
   await page.locator(".problem-groups").getByText(/model/i).first().waitFor();

@@ -1,12 +1,9 @@
 /** With fingers: one moves the view, two zoom, one that rests opens, two taps join. */
 import type { CDPSession, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import { linksOf, socketsOn } from "./links";
+import { middleOf, type Place } from "./pointer";
 import { openPage, type Studio, startStudio } from "./studio";
-
-interface Place {
-  x: number;
-  y: number;
-}
 
 let studio: Studio;
 let page: Page;
@@ -113,28 +110,27 @@ test("a finger that rests over nothing opens what one can do there", async () =>
   expect(await opened.isVisible()).toBe(true);
 });
 
-test("a tap on a socket and one on another join them", async () => {
-  const wires = () => page.locator(".react-flow__edge").count();
-  const before = await wires();
-  const wire = page.locator(".react-flow__edge").first();
-  const id = await wire.getAttribute("data-id");
-  expect(id).not.toBeNull();
-  const [source, target] = [
-    page.getByRole("group", { name: "VAE Decode", exact: true }).locator(".socket.source").first(),
-    page.getByRole("group", { name: "Picture", exact: true }).locator(".socket.target").first(),
+test("a finger takes a wire off by its socket; a tap and another one join the two again", async () => {
+  const before = await linksOf(page);
+  const { input, output } = socketsOn(page);
+  const [from, to] = [
+    await middleOf(output("VAE Decode")),
+    await middleOf(input("Picture", "images")),
   ];
-  // Take the wire off first: a double tap on what is joined would prove nothing.
-  const middle = async (socket: typeof source): Promise<Place> => {
-    const box = await socket.boundingBox();
-    if (box === null) throw new Error("The socket is not on the screen.");
-    return { x: box.x + box.width / 2, y: box.y + box.height / 2 };
-  };
-  const [from, to] = [await middle(source), await middle(target)];
-  await page.mouse.move(to.x, to.y);
-  await page.mouse.click((from.x + to.x) / 2, (from.y + to.y) / 2);
-  await page.keyboard.press("Delete");
-  await expect.poll(wires).toBe(before - 1);
+  const away = await empty();
+  await touch("touchStart", to);
+  for (let step = 1; step <= 5; step += 1) {
+    await touch("touchMove", {
+      x: to.x + ((away.x - to.x) * step) / 5,
+      y: to.y + ((away.y - to.y) * step) / 5,
+    });
+  }
+  await touch("touchEnd");
+  const rest = before.filter((each) => each !== "VAEDecode.IMAGE > Picture.images");
+  expect(await linksOf(page)).toEqual(rest);
   await page.touchscreen.tap(from.x, from.y);
+  await expect.poll(() => page.locator(".socket.fit").count()).toBeGreaterThan(0);
   await page.touchscreen.tap(to.x, to.y);
-  await expect.poll(wires).toBe(before);
+  await expect.poll(() => page.locator(".socket.fit").count()).toBe(0);
+  expect(await linksOf(page)).toEqual(before);
 });

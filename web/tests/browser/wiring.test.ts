@@ -2,6 +2,7 @@
 import type { Locator, Page } from "playwright-core";
 import { expect, test } from "vitest";
 import { eachPage } from "./eachPage";
+import { savedLinks } from "./links";
 import { drag as dragOn, middleOf, type Place } from "./pointer";
 import { runCommand } from "./studio";
 
@@ -180,10 +181,8 @@ test("a node dragged onto a wire goes into it, shaken it comes out again", async
   expect(Math.hypot(back.x - start.x, back.y - start.y)).toBeLessThan(12);
 });
 
-const REACH = 12;
-
-test("the beginning of one wire is put elsewhere, and it keeps its points", async () => {
-  const place = await onWire("KSampler", "latent_image", 0.15);
+test("the beginning of one wire is taken by its line, and it keeps its points", async () => {
+  const place = await onWire("KSampler", "latent_image", 0.3);
   await page.keyboard.down("Alt");
   await page.mouse.click(place.x, place.y);
   await page.keyboard.up("Alt");
@@ -193,23 +192,21 @@ test("the beginning of one wire is put elsewhere, and it keeps its points", asyn
   await page.keyboard.type("empty latent image");
   await page.keyboard.press("Enter");
   await expect.poll(() => node("Empty Latent Image").count()).toBe(2);
-  const [old, made] = [node("Empty Latent Image").first(), node("Empty Latent Image").last()];
-  const begin = await middleOf(old.locator('.react-flow__handle.source[data-handleid="0"]'));
-  // The end of a wire is taken hold of beside its socket.
+  const made = node("Empty Latent Image").last();
+  const before = await savedLinks(page);
+  const [latent] = before.filter((each) => each[1] === 4);
+  if (latent === undefined) throw new Error("the latent is joined to nothing");
+  // Beside its socket, on the line: the socket itself begins another wire.
   await drag(
-    { x: begin.x + REACH, y: begin.y },
+    await onWire("KSampler", "latent_image", 0.12),
     made.locator('.react-flow__handle.source[data-handleid="0"]'),
   );
   await page.mouse.up();
-  const output = await middleOf(made.locator('.react-flow__handle.source[data-handleid="0"]'));
-  await expect
-    .poll(async () => {
-      const begin = await onWire("KSampler", "latent_image", 0);
-      return Math.hypot(begin.x - output.x, begin.y - output.y);
-    })
-    .toBeLessThan(8);
+  const id = Number(await made.getAttribute("data-node"));
+  expect(await savedLinks(page)).toEqual(
+    before.map((each) => (each === latent ? [each[0], id, 0, ...each.slice(3)] : each)),
+  );
   expect(await points().count()).toBe(1);
-  expect(await wires().count()).toBe(9);
 });
 
 const command = (name: string) => runCommand(page, name);

@@ -12,6 +12,7 @@ import {
   showWires,
   straightenWires,
 } from "../editing/connecting";
+import { endPull, usePulling } from "../editing/pull";
 import { recreateNodes, swapInputsOf, swappable } from "../editing/replacing";
 import { useWiring } from "../editing/wiring";
 import { changeSetting, setting } from "../settings";
@@ -37,8 +38,8 @@ export const wiringCommands: readonly Command[] = [
     title: "Stop pulling the wire",
     group: "Edit",
     keys: ["Escape"],
-    enabled: () => useWiring.getState().stopPulling !== null,
-    run: () => useWiring.getState().stopPulling?.(),
+    enabled: () => usePulling.getState().pull !== null,
+    run: endPull,
   },
   {
     id: "wire.removePoints",

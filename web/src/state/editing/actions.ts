@@ -69,6 +69,25 @@ export function refusalOf({ from, slot, to, input }: Wire): string | null {
   });
 }
 
+/** The nodes that would go between where a wire may not be drawn for the types of its ends. */
+export function convertersOf(wire: Wire): NodeSchema[] {
+  const { graph } = activeTab();
+  if (wire.from === wire.to || feeds(graph, wire.to, wire.from)) return [];
+  const [fromType, toType] = typesOf(wire);
+  return convertersFor(useStudio.getState().catalog, fromType, toType);
+}
+
+/** The types at the ends of a wire. */
+function typesOf({ from, slot, to, input }: Wire): [string, string] {
+  const { nodes } = activeTab().graph;
+  const [source, target] = [nodes[from], nodes[to]];
+  if (source === undefined || target === undefined) return ["*", "*"];
+  return [
+    outputType(source, schemaOf(source.type), slot),
+    inputType(target, schemaOf(target.type), input),
+  ];
+}
+
 /** Draws a wire, or says why not and offers a node that goes between. */
 export function join(wire: Wire): void {
   const reason = refusalOf(wire);
@@ -76,18 +95,24 @@ export function join(wire: Wire): void {
     edit("Connect", (draft, workflow) => joinIn(draft, workflow, wire));
     return;
   }
-  const { graph } = activeTab();
-  const [source, target] = [graph.nodes[wire.from], graph.nodes[wire.to]];
-  if (source === undefined || target === undefined) return;
-  const fromType = outputType(source, schemaOf(source.type), wire.slot);
-  const toType = inputType(target, schemaOf(target.type), wire.input);
-  const between =
-    wire.from === wire.to || feeds(graph, wire.to, wire.from)
-      ? []
-      : convertersFor(useStudio.getState().catalog, fromType, toType);
-  const [first, ...others] = between.map((each) => ({
-    label: t("Put {{node}} between", { node: each.display_name }),
-    run: () => insertBetween(each, wire, fromType, toType),
+  sayRefused(
+    reason,
+    convertersOf(wire).map((schema) => ({ schema, wire })),
+  );
+}
+
+/**
+ * Says why a wire is not drawn, and offers the nodes that would go between. One of those takes the
+ * place of the `moved` wires.
+ */
+export function sayRefused(
+  reason: string,
+  between: readonly { schema: NodeSchema; wire: Wire }[],
+  moved: readonly string[] = [],
+): void {
+  const [first, ...others] = between.map(({ schema, wire }) => ({
+    label: t("Put {{node}} between", { node: schema.display_name }),
+    run: () => insertBetween(schema, wire, ...typesOf(wire), moved),
   }));
   tell(reason, first, others);
 }
@@ -130,6 +155,7 @@ export function insertBetween(
   wire: Wire,
   fromType: string,
   toType: string,
+  moved: readonly string[] = [],
 ): void {
   const { graph } = activeTab();
   const [source, target] = [graph.nodes[wire.from], graph.nodes[wire.to]];
@@ -147,6 +173,7 @@ export function insertBetween(
   edit(t("Insert {{node}}", { node: schema.display_name }), (draft, workflow) => {
     const node = made(schema, draft.lastNodeId + 1, at);
     addNode(draft, node);
+    for (const key of moved) removeLink(draft, key);
     joinIn(draft, workflow, { ...wire, to: node.key, input: takes.name });
     for (const { name, type } of others) {
       const only = onlySource(graph, type, wire.to);

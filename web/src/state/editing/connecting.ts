@@ -1,13 +1,7 @@
 /** What the user does to wires: points on them, names for them, nodes put into and taken out of them. */
 import type { NodeSchema } from "../../api/types";
 import { addNode, removeLink } from "../../document/edit";
-import {
-  type Graph,
-  type GraphNode,
-  isBoundary,
-  type Link,
-  type Point,
-} from "../../document/graph";
+import type { Graph, GraphNode, Link, Point } from "../../document/graph";
 import {
   drawAsWire,
   freePortalName,
@@ -15,23 +9,10 @@ import {
   portalOf,
   renamePortal,
 } from "../../document/portal";
-import {
-  addReroute,
-  branchOff,
-  linksThrough,
-  removeReroutes,
-  straighten,
-} from "../../document/reroute";
-import {
-  insertIntoLink,
-  linksAround,
-  moveSources,
-  moveTarget,
-  pullOut,
-} from "../../document/rewire";
+import { addReroute, removeReroutes, straighten } from "../../document/reroute";
+import { insertIntoLink, linksAround, pullOut } from "../../document/rewire";
 import { t } from "../../words/words";
 import { canvas } from "../canvas";
-import type { Pulled } from "../finding/fitting";
 import { foldedEnds } from "../nodes/folding";
 import { inputsOf } from "../nodes/inputs";
 import { inputType, outputType } from "../nodes/shape";
@@ -42,7 +23,7 @@ import { useRuns } from "../runs/runs";
 import { setting } from "../settings";
 import { activeTab, edit, schemaOf, select, useStudio } from "../studio";
 import { countUse, tell } from "../view";
-import { fillOutputs, join, joinIn, made, refusalOf, type Wire } from "./actions";
+import { fillOutputs, made } from "./actions";
 import { type Ends, endsOf, nearness, pathOf, type WireShape } from "./wires";
 import { useWiring } from "./wiring";
 
@@ -269,115 +250,6 @@ export function addIntoWire(schema: NodeSchema, link: string, at: Point): string
 export function pullOutOfWires(keys: readonly string[], thread?: string): void {
   if (linksAround(activeTab().graph, keys).length === 0) return;
   edit("Pull out of the wires", (draft) => pullOut(draft, keys), thread);
-}
-
-/**
- * Lets all wires of an output, or the only one meant, begin in another output, or the wire of an
- * input end in another input. They keep the points that they run through.
- */
-export function moveWires(from: Pulled, to: { node: string; socket: string }, only?: string): void {
-  const { graph } = activeTab();
-  const node = graph.nodes[from.node];
-  const links =
-    from.side === "output"
-      ? (node?.outputs[Number(from.socket)]?.links ?? [])
-      : node?.inputs.flatMap((each) => (each.name === from.socket ? (each.link ?? []) : []));
-  const reasons: string[] = [];
-  const wires: Wire[] = [];
-  const moved = (links ?? []).filter((key) => {
-    if (only !== undefined && key !== only) return false;
-    const link = graph.links[key];
-    const input = graph.nodes[link?.to ?? ""]?.inputs[link?.toSlot ?? -1]?.name;
-    if (link === undefined || input === undefined) return false;
-    const wire =
-      from.side === "output"
-        ? { from: to.node, slot: Number(to.socket), to: link.to, input }
-        : { from: link.from, slot: link.fromSlot, to: to.node, input: to.socket };
-    const reason = refusalOf(wire);
-    if (reason === null) wires.push(wire);
-    else reasons.push(reason);
-    return reason === null;
-  });
-  if (moved.length > 0) {
-    edit("Move the wires", (draft, workflow) => {
-      if (isBoundary(to.node)) {
-        for (const key of from.side === "input" ? moved : []) removeLink(draft, key);
-        for (const wire of wires) joinIn(draft, workflow, wire);
-        return;
-      }
-      const target = draft.nodes[to.node];
-      const schema = target && schemaOf(target.type);
-      if (target === undefined) return;
-      if (from.side === "output") {
-        fillOutputs(target, Number(to.socket));
-        const slot = Number(to.socket);
-        moveSources(draft, moved, { node: to.node, slot }, outputType(target, schema, slot));
-        return;
-      }
-      const described = schema && inputsOf(schema, target).find((each) => each.name === to.socket);
-      for (const key of moved) {
-        moveTarget(draft, key, {
-          node: to.node,
-          name: to.socket,
-          type: inputType(target, schema, to.socket),
-          isWidget: described !== undefined && isWidget(described),
-        });
-      }
-    });
-  }
-  const [reason] = reasons;
-  if (reason !== undefined) tell(reason);
-}
-
-/** Where a wire that branches off at a point comes from; null for a point without wires. */
-export function pulledFrom(point: string): Pulled | null {
-  const { graph } = activeTab();
-  const link = graph.links[linksThrough(graph, point)[0] ?? ""];
-  const source = graph.nodes[link?.from ?? ""];
-  if (link === undefined || source === undefined) return null;
-  return {
-    node: link.from,
-    socket: String(link.fromSlot),
-    side: "output",
-    type: outputType(source, schemaOf(source.type), link.fromSlot),
-    through: point,
-  };
-}
-
-/** Draws a wire from a point on another one to an input: both share the way up to there. */
-export function branchTo(point: string, node: string, input: string): void {
-  const pulled = pulledFrom(point);
-  if (pulled === null) return;
-  const wire = { from: pulled.node, slot: Number(pulled.socket), to: node, input };
-  if (refusalOf(wire) !== null) {
-    join(wire);
-    return;
-  }
-  edit("Connect", (draft, workflow) => {
-    joinIn(draft, workflow, wire);
-    branchOff(draft, point, node, input);
-  });
-}
-
-/** A pulled wire was let go on another: its node goes into that one, or feeds what that fed. */
-export function joinToWire(pulled: Pulled, key: string, at: Point): boolean {
-  const { graph } = activeTab();
-  const [link, node] = [graph.links[key], graph.nodes[pulled.node]];
-  const input = graph.nodes[link?.to ?? ""]?.inputs[link?.toSlot ?? -1]?.name;
-  if (link === undefined || node === undefined || input === undefined) return false;
-  const wire =
-    pulled.side === "output"
-      ? { from: pulled.node, slot: Number(pulled.socket), to: link.to, input }
-      : { from: link.from, slot: link.fromSlot, to: pulled.node, input: pulled.socket };
-  if (refusalOf(wire) !== null) return false;
-  const schema = schemaOf(node.type);
-  const entry = schema === undefined ? null : entryOf(schema, key, node);
-  const isFree = node.outputs.every((each) => each.links.length === 0);
-  if (pulled.side === "output" && entry?.slot === wire.slot && isFree) {
-    return insertNode(pulled.node, key, at);
-  }
-  join(wire);
-  return true;
 }
 
 export function removeWires(links: readonly string[]): void {

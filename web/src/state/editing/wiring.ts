@@ -18,12 +18,6 @@ interface Wiring {
   /** The reroute points that are selected. */
   points: readonly string[];
   menu: WireMenu | null;
-  /** Ends the pulling of a wire as if it had not begun; null while none is pulled. */
-  stopPulling: (() => void) | null;
-  /** A wire that is being pulled from a reroute point, and how far. */
-  branch: { point: string; to: Point } | null;
-  /** All wires of a socket are being moved to another one. */
-  moving: boolean;
   /** The named wire whose name is being typed. */
   naming: string | null;
 }
@@ -33,9 +27,6 @@ export const useWiring = create<Wiring>(() => ({
   over: null,
   points: [],
   menu: null,
-  stopPulling: null,
-  branch: null,
-  moving: false,
   naming: null,
 }));
 

@@ -57,39 +57,54 @@ export function socketsAt(graph: Graph, catalog: Catalog, key: string): Socket[]
   ];
 }
 
+/** A candidate, and how well it fits: by its type first, then whether it is free, then a socket before a field. */
+interface Ranked {
+  candidate: Candidate;
+  rank: number;
+}
+
+/** The sockets of one node that a wire from this socket may join, the best first. */
+export function candidatesOn(
+  graph: Graph,
+  catalog: Catalog,
+  pulled: Pulled,
+  key: string,
+): Ranked[] {
+  if (key === pulled.node) return [];
+  const wanted = pulled.side === "output" ? "input" : "output";
+  const found: Ranked[] = [];
+  for (const each of socketsAt(graph, catalog, key)) {
+    if (each.side !== wanted) continue;
+    const [output, input] = wanted === "input" ? [pulled, each] : [each, pulled];
+    const near = closeness(output.type, input.type);
+    if (near < 0 || refusal(graph, endsOf(output, input)) !== null) continue;
+    if (isJoined(graph, output, input)) continue;
+    const taken = wanted === "input" ? (each.joined[0] ?? null) : null;
+    const title = nameIn(graph, catalog, key);
+    const { socket, label, type } = each;
+    found.push({
+      candidate: { node: key, socket, title, label, type, taken },
+      rank: near * 4 + (taken === null ? 2 : 0) + (each.isField ? 0 : 1),
+    });
+  }
+  return found.sort((one, other) => other.rank - one.rank);
+}
+
 /** Where a wire from this socket may go: what fits closest and is free first, then what is near. */
 export function candidatesFor(graph: Graph, catalog: Catalog, pulled: Pulled): Candidate[] {
   const { hidden } = foldingOf(graph);
-  const wanted = pulled.side === "output" ? "input" : "output";
-  const found: { candidate: Candidate; rank: number; away: number }[] = [];
-  for (const key of graph.order) {
-    if (key === pulled.node || hidden.has(key)) continue;
-    for (const each of socketsAt(graph, catalog, key)) {
-      if (each.side !== wanted) continue;
-      const [output, input] = wanted === "input" ? [pulled, each] : [each, pulled];
-      const near = closeness(output.type, input.type);
-      if (near < 0 || refusal(graph, endsOf(output, input)) !== null) continue;
-      if (isJoined(graph, output, input)) continue;
-      const taken = wanted === "input" ? (each.joined[0] ?? null) : null;
-      found.push({
-        candidate: {
-          node: key,
-          socket: each.socket,
-          title: nameIn(graph, catalog, key),
-          label: each.label,
-          type: each.type,
-          taken,
-        },
-        rank: near * 4 + (taken === null ? 2 : 0) + (each.isField ? 0 : 1),
-        away: distance(graph.nodes[pulled.node], graph.nodes[key]),
-      });
-    }
-  }
+  const found = graph.order
+    .filter((key) => !hidden.has(key))
+    .flatMap((key) => {
+      const away = distance(graph.nodes[pulled.node], graph.nodes[key]);
+      return candidatesOn(graph, catalog, pulled, key).map((each) => ({ ...each, away }));
+    });
   found.sort((one, other) => other.rank - one.rank || one.away - other.away);
   return found.map(({ candidate }) => candidate);
 }
 
-function isJoined(graph: Graph, output: Pulled, input: Pulled): boolean {
+/** Whether a wire runs between these already. */
+export function isJoined(graph: Graph, output: Pulled, input: Pulled): boolean {
   const slot = graph.nodes[input.node]?.inputs.find((each) => each.name === input.socket);
   const link = graph.links[slot?.link ?? ""];
   return link?.from === output.node && String(link.fromSlot) === output.socket;

@@ -30,6 +30,8 @@ export const canvas: Readonly<Record<string, string>> = {
   "Mute the group as one": "Rahmen als Ganzes stummschalten",
   "Mute the group": "Rahmen stummschalten",
   "Unfold the group": "Rahmen aufklappen",
+  "Unfold the group to join what is in it.":
+    "Den Rahmen aufklappen, um zu verbinden, was darin ist.",
   "Fold the group up": "Rahmen zuklappen",
   "More for this group": "Mehr zu diesem Rahmen",
   "Resize the group": "Größe des Rahmens ändern",

@@ -1,0 +1,181 @@
+/** The wire that is pulled, and what is said beside the pointer: see `pullPointer.ts`. */
+import { useReactFlow, useStore, useStoreApi } from "@xyflow/react";
+import { type RefObject, useEffect, useMemo } from "react";
+import type { Graph, Point } from "../document/graph";
+import { isHome, markOf, type Pull, type Target, usePulling } from "../state/editing/pull";
+import { pathOf, svgPen, traceWire, type WireShape } from "../state/editing/wires";
+import type { Pulled } from "../state/finding/fitting";
+import { colourOf } from "../state/nodes/kinds";
+import { inputType, outputType } from "../state/nodes/shape";
+import { useSetting } from "../state/settings";
+import { activeTab, schemaOf, setViewport, titleOf, useActive } from "../state/studio";
+import { t } from "../words/words";
+import type { FlowEdge, FlowNode } from "./flow";
+import { PullPointer } from "./pullPointer";
+import { placeOf, socketsOf } from "./socketPlaces";
+import "./pulling.css";
+
+interface Props {
+  box: RefObject<HTMLElement | null>;
+  /** Nodes are painted: their sockets are shown only here. */
+  overview: boolean;
+}
+
+/** Hears the pointer all the time; draws only while a wire is pulled. */
+export function Pulling({ box, overview }: Props) {
+  usePullPointer(box);
+  const pull = usePulling((state) => state.pull);
+  return pull === null ? null : <Layer pull={pull} overview={overview} />;
+}
+
+function usePullPointer(box: RefObject<HTMLElement | null>): void {
+  const flow = useReactFlow<FlowNode, FlowEdge>();
+  const store = useStoreApi();
+  useEffect(() => {
+    if (box.current === null) return;
+    const pointer = new PullPointer(box.current, {
+      toGraph: (screen) => flow.screenToFlowPosition(screen, { snapToGrid: false }),
+      zoom: () => flow.getZoom(),
+      moveBy: (by) => void store.getState().panBy(by),
+      rest: () => setViewport(flow.getViewport()),
+    });
+    const stops = [
+      pointer.hear(),
+      store.subscribe((now, before) => {
+        if (now.transform !== before.transform) pointer.viewMoved();
+      }),
+    ];
+    return () => {
+      for (const stop of stops) stop();
+    };
+  }, [box, flow, store]);
+}
+
+function Layer({ pull, overview }: { pull: Pull; overview: boolean }) {
+  const [x, y, zoom] = useStore((state) => state.transform);
+  const width = useStore((state) => state.width);
+  const graph = useActive((tab) => tab.graph);
+  const at = usePulling((state) => state.at);
+  const target = usePulling((state) => state.target);
+  const shape = useSetting("calotype.wireShape") as WireShape;
+  const joined = joinedBy(target);
+  const end = (joined === null ? null : placeOf(joined)) ?? at;
+  const isLoose = pull.detached !== null && target.kind === "nothing";
+  const words = wordsOf(target, joined, overview);
+  const isByEdge = at.x * zoom + x + ROOM > width;
+  return (
+    <svg className="pull-layer" aria-hidden>
+      <g transform={`translate(${x} ${y}) scale(${zoom})`}>
+        {overview && <Sockets pull={pull} graph={graph} />}
+        {linesOf(pull, graph, end, shape).map(({ id, path, type }) => (
+          <path
+            key={id}
+            className={isLoose ? "pulled loose" : "pulled"}
+            d={path}
+            style={{ stroke: colourOf(type) }}
+          />
+        ))}
+        {joined !== null && overview && (
+          <circle className="pull-aim" cx={end.x} cy={end.y} r={6 / zoom} />
+        )}
+      </g>
+      {words !== null && (
+        <foreignObject
+          x={at.x * zoom + x + (isByEdge ? -ASIDE - ROOM : ASIDE)}
+          y={at.y * zoom + y + BELOW}
+          width={ROOM}
+          height={80}
+          className={isByEdge ? "reason before" : "reason"}
+        >
+          <span className={words.isRefusal ? "refusal" : ""}>{words.text}</span>
+        </foreignObject>
+      )}
+    </svg>
+  );
+}
+
+/** How much room words may take up beside the pointer, and how far from it. */
+const ROOM = 360;
+const ASIDE = 14;
+const BELOW = 10;
+
+/** The socket that the wire snaps to. */
+function joinedBy(target: Target): Pulled | null {
+  if (target.kind !== "socket" && target.kind !== "field" && target.kind !== "body") return null;
+  const { node, verdict } = target;
+  const { pull } = usePulling.getState();
+  if (verdict.refusal !== null || verdict.socket === null || pull === null) return null;
+  return { node, socket: verdict.socket, side: pull.seeks, type: "" };
+}
+
+/** Why it is refused; on a node, and from afar, what is joined. */
+function wordsOf(
+  target: Target,
+  joined: Pulled | null,
+  overview: boolean,
+): { text: string; isRefusal: boolean } | null {
+  if (target.kind === "nothing" || target.kind === "outside") return null;
+  const { refusal } = target.verdict;
+  if (refusal !== null) return { text: refusal, isRefusal: true };
+  if (joined === null || (target.kind !== "body" && !overview)) return null;
+  const node = activeTab().graph.nodes[joined.node];
+  if (node === undefined) return null;
+  const label = labelOf(joined);
+  const text = overview ? `${titleOf(node, schemaOf(node.type))} \u00b7 ${label}` : label;
+  return { text: t("joins → {{socket}}", { socket: text }), isRefusal: false };
+}
+
+function labelOf({ node: key, socket, side }: Pulled): string {
+  const node = activeTab().graph.nodes[key];
+  if (side === "input" || node === undefined) return socket.split(".").at(-1) ?? socket;
+  const slot = Number(socket);
+  return schemaOf(node.type)?.outputs[slot]?.name || node.outputs[slot]?.name || t("New port");
+}
+
+interface Line {
+  id: string;
+  path: string;
+  type: string;
+}
+
+/** From each socket that holds the wire to its loose end, through the points of one that was picked up. */
+function linesOf(pull: Pull, graph: Graph, end: Point, shape: WireShape): Line[] {
+  const { detached, seeks, from } = pull;
+  // Sockets that lie on one another hold one wire.
+  const held = detached === null ? from.slice(0, 1) : from;
+  return held.flatMap((each, index): Line[] => {
+    const start = placeOf(each);
+    if (start === null) return [];
+    const link = graph.links[detached?.links[index] ?? ""];
+    const through = link === undefined ? [] : pathOf(graph, link);
+    const points = seeks === "input" ? [start, ...through, end] : [end, ...through, start];
+    const pen = svgPen();
+    traceWire(pen, points, shape);
+    return [{ id: `${each.node} ${each.socket}`, path: pen.written(), type: typeOf(graph, each) }];
+  });
+}
+
+function typeOf(graph: Graph, { node: key, socket, side, type }: Pulled): string {
+  const node = graph.nodes[key];
+  if (node === undefined) return type;
+  return side === "output"
+    ? outputType(node, schemaOf(node.type), Number(socket))
+    : inputType(node, schemaOf(node.type), socket);
+}
+
+/** From afar, a dot for each socket that would take the wire. */
+function Sockets({ pull, graph }: { pull: Pull; graph: Graph }) {
+  const path = useMemo(() => {
+    const parts: string[] = [];
+    for (const key of graph.order) {
+      for (const { node, socket, side, at, isField } of socketsOf(key)) {
+        const type = typeOf(graph, { node, socket, side, type: "*" });
+        const fits = !isField && markOf(pull, { node, socket, side, type }) === "fit";
+        if (fits || isHome(pull, { node, socket, side })) parts.push(`M${at.x} ${at.y}h0`);
+      }
+    }
+    return parts.join("");
+  }, [pull, graph]);
+  const [held] = pull.from;
+  return <path className="pull-sockets" d={path} style={{ stroke: colourOf(held?.type ?? "*") }} />;
+}

@@ -1,0 +1,56 @@
+/**
+ * A socket. It is the canvas's own to pull from (`pullPointer.ts`); the library only measures, by
+ * these classes and attributes, where wires begin and end.
+ */
+import type { CSSProperties } from "react";
+import { aimedAt, markOf, usePulling } from "../state/editing/pull";
+import { colourOf } from "../state/nodes/kinds";
+
+interface Props {
+  /** As the library names it: the folded frame's box, where it stands for a socket within. */
+  node: string;
+  id: string;
+  side: "source" | "target";
+  /** Its type, or the colour's where that is told apart. */
+  type: string;
+  className: string;
+  top?: number;
+  label?: string;
+  title?: string;
+}
+
+const SIDES = { source: "react-flow__handle-right", target: "react-flow__handle-left" };
+
+export function SocketDot({ node, id, side, type, className, top, label, title }: Props) {
+  // "nokey": Shift on a socket moves its wires instead of drawing a selection.
+  const classes = ["react-flow__handle nodrag nopan nokey socket", side, SIDES[side], className];
+  return (
+    <div
+      {...(label === undefined ? { "aria-hidden": true } : { role: "img", "aria-label": label })}
+      className={classes.join(" ")}
+      data-nodeid={node}
+      data-handleid={id}
+      data-handlepos={side === "source" ? "right" : "left"}
+      style={{ top, "--colour": colourOf(type) } as CSSProperties}
+      title={title}
+    />
+  );
+}
+
+/** How the sockets of a node look while a wire is pulled: " fit", " dim", and " aim" for the one that is joined. */
+export function useSocketMarks(node: string): (socket: Marked) => string {
+  const pull = usePulling((state) => state.pull);
+  const aimed = usePulling((state) => aimedAt(state, node));
+  return ({ id, side, type }) => {
+    if (pull === null) return "";
+    const kind = side === "source" ? "output" : "input";
+    const mark = markOf(pull, { node, socket: id, side: kind, type });
+    return kind === pull.seeks && aimed === id ? `${mark} aim` : mark;
+  };
+}
+
+interface Marked {
+  id: string;
+  side: "source" | "target";
+  type: string;
+}

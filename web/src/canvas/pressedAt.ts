@@ -1,0 +1,101 @@
+/** What of wires a press of the pointer takes hold of: sockets, the end of a wire, a reroute point. */
+import type { Point } from "../document/graph";
+import { endsNow, wireAt } from "../state/editing/connecting";
+import { pulledFrom } from "../state/editing/drop";
+import { linksAt, newPull, type Pull, pullEnd, pulledAt, pullFrom } from "../state/editing/pull";
+import { isHidden } from "../state/editing/wiring";
+import type { Pulled } from "../state/finding/fitting";
+import { foldingOf } from "../state/nodes/folding";
+import { setting } from "../state/settings";
+import { activeTab } from "../state/studio";
+import { OVERVIEW_BELOW } from "./flow";
+import { thingAt } from "./nodeAt";
+import { type SocketPlace, socketsNear, socketsOf, socketsOfFold } from "./socketPlaces";
+
+/** How near to a socket a press beside its node takes hold of it, in pixels of the screen. */
+const NEAR = 10;
+const NEAR_FINGER = 18;
+/** How near to a line a press is on it, and how far from its end it takes hold of that. */
+const ON_LINE = 6;
+const END = 30;
+
+export interface Press {
+  /** What a drag from here pulls; null where there is nothing to pull any more. */
+  drag: () => Pull | null;
+  /** What a tap begins: a new wire. Null where a tap is another's, as on a wire. */
+  tap: (() => Pull | null) | null;
+}
+
+type Pressed = Pick<PointerEvent, "altKey" | "shiftKey" | "pointerType" | "target">;
+
+/** `at` is the place in the graph. Null where the press is not about wires. */
+export function pressedAt(event: Pressed, at: Point, zoom: number): Press | null {
+  const { target, altKey, shiftKey } = event;
+  if (!(target instanceof Element)) return null;
+  const handle = target.closest<HTMLElement>(".react-flow__handle");
+  if (handle !== null) return onSockets(socketsOfHandle(handle), altKey, shiftKey);
+  const point = target.closest<HTMLElement>("[data-point]")?.dataset.point;
+  if (point !== undefined) return altKey ? onPoint(point) : null;
+  if (target.closest(".react-flow__pane") === null) return null;
+  if (target.closest(".react-flow__node, .react-flow__viewport-portal") !== null) return null;
+  const isFinger = event.pointerType === "touch";
+  const sockets = socketsBeside(at, (isFinger ? NEAR_FINGER : NEAR) / zoom);
+  if (sockets.length > 0) return onSockets(sockets, altKey, shiftKey);
+  return altKey || shiftKey || zoom < OVERVIEW_BELOW ? null : onWireEnd(at, zoom);
+}
+
+function onSockets(places: readonly SocketPlace[], alt: boolean, shift: boolean): Press | null {
+  if (places.length === 0) return null;
+  const sockets = () => places.flatMap((each) => pulledAt(each.node, each.socket, each.side) ?? []);
+  return {
+    drag: () => pullFrom(sockets(), alt, shift),
+    tap: () => newPull(sockets()),
+  };
+}
+
+function onPoint(point: string): Press {
+  const branch = () => {
+    const pulled = pulledFrom(point);
+    return pulled === null ? null : newPull([pulled]);
+  };
+  return { drag: branch, tap: null };
+}
+
+/** The sockets that an element stands for: those of a collapsed node lie on one another. */
+function socketsOfHandle(handle: HTMLElement): SocketPlace[] {
+  const side: Pulled["side"] = handle.classList.contains("source") ? "output" : "input";
+  const { handleid, nodeid } = handle.dataset;
+  const frame = handle.closest<HTMLElement>("[data-frame]")?.dataset.frame;
+  const fold = foldingOf(activeTab().graph).folds.find((each) => each.group.key === frame);
+  if (fold !== undefined) {
+    return socketsOfFold(fold).filter((each) => each.side === side && each.row === handleid);
+  }
+  const all = socketsOf(nodeid ?? "").filter((each) => each.side === side);
+  const own = all.find((each) => each.socket === handleid);
+  return all.filter((each) => each.at.x === own?.at.x && each.at.y === own.at.y);
+}
+
+/** The sockets that a place beside a node, or on a painted node's edge, is near to. */
+function socketsBeside(at: Point, near: number): SocketPlace[] {
+  const { graph } = activeTab();
+  const width = thingAt(at)?.box.width ?? Number.POSITIVE_INFINITY;
+  // The middle of a painted node is there to drag it.
+  return socketsNear(at, Math.min(near, width / 4), ({ node, socket, side, isField }) => {
+    // A field's socket is not to be seen until something is joined to it.
+    return !isField || linksAt(graph, { node, socket, side }).length > 0;
+  });
+}
+
+/** The end of one wire, taken hold of on its line beside the socket. */
+function onWireEnd(at: Point, zoom: number): Press | null {
+  const tab = activeTab();
+  const quiet = setting("calotype.quietWires");
+  const key = wireAt(at, ON_LINE / zoom, (each) => !isHidden(tab, each, quiet));
+  const link = tab.graph.links[key ?? ""];
+  const ends = link && endsNow(link);
+  if (link === undefined || ends == null) return null;
+  const away = (end: Point) => Math.hypot(end.x - at.x, end.y - at.y);
+  const [begins, goes] = [away(ends.source), away(ends.target)];
+  if (Math.min(begins, goes) > END / zoom) return null;
+  return { drag: () => pullEnd(link.key, begins < goes ? "output" : "input"), tap: null };
+}

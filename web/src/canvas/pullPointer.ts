@@ -1,0 +1,260 @@
+/**
+ * The pointer pulls wires: pressed on a socket, pulling, dropped; or a tap on one socket and a tap on
+ * another. Mouse, pen and finger alike. What is meant by a place is `targetAt`'s to say, what a drop
+ * does `dropPull`'s. Nothing is changed before the drop, so that ending a pull gives everything back.
+ */
+import type { Point } from "../document/graph";
+import { dropPull } from "../state/editing/drop";
+import { beginPull, endPull, type Pull, type Target, usePulling } from "../state/editing/pull";
+import { useWiring } from "../state/editing/wiring";
+import { type Press, pressedAt } from "./pressedAt";
+import { targetAt } from "./targetAt";
+
+/** How the graph lies on the screen. */
+interface View {
+  toGraph: (screen: Point) => Point;
+  zoom: () => number;
+  moveBy: (by: Point) => void;
+  /** Called after the view was moved by a pull. */
+  rest: () => void;
+}
+
+interface Pressed {
+  pointer: number;
+  screen: Point;
+  /** Null where the press is another's, and is heard since it may be the second tap. */
+  press: Press | null;
+  /** A press that moves less than this is a tap. */
+  still: number;
+}
+
+const STILL = 4;
+const STILL_FINGER = 10;
+/** How near to the edge of the canvas the view moves, and how far at most in a frame. */
+const EDGE = 36;
+const SPEED = 14;
+
+export class PullPointer {
+  readonly #box: HTMLElement;
+  readonly #view: View;
+  #pressed: Pressed | null = null;
+  /** The pointer that holds a pull. */
+  #holding: number | null = null;
+  /** Where the loose end is on the screen; null while no pointer says so. */
+  #screen: Point | null = null;
+  /** The click that follows is part of a drop or a tap. */
+  #swallows = false;
+  #frame = 0;
+  /** The view was moved by the pull. */
+  #moved = false;
+
+  constructor(box: HTMLElement, view: View) {
+    this.#box = box;
+    this.#view = view;
+  }
+
+  /** Begins to hear. Returns what ends it, and the pull that there may be. */
+  hear(): () => void {
+    const heard = new AbortController();
+    // Before all others: what takes hold of a wire moves neither nodes nor the view.
+    const first = { capture: true, signal: heard.signal };
+    window.addEventListener("pointerdown", (event) => this.#press(event), first);
+    window.addEventListener("mousedown", (event) => this.#keep(event), first);
+    window.addEventListener("touchstart", (event) => this.#keep(event), first);
+    window.addEventListener("pointermove", (event) => this.#move(event), first);
+    window.addEventListener("pointerup", (event) => this.#release(event), first);
+    window.addEventListener("pointercancel", (event) => this.#cancel(event), first);
+    window.addEventListener("contextmenu", (event) => this.#ask(event), first);
+    window.addEventListener("click", (event) => this.#click(event), first);
+    window.addEventListener("dblclick", (event) => this.#click(event), first);
+    return () => {
+      heard.abort();
+      this.#end();
+      endPull();
+    };
+  }
+
+  /** The view moved under the pointer: the loose end is elsewhere in the graph. */
+  viewMoved(): void {
+    const { pull } = usePulling.getState();
+    if (pull !== null && this.#screen !== null) this.#point(pull, this.#screen);
+  }
+
+  #press(event: PointerEvent): void {
+    this.#swallows = false;
+    if (this.#holding !== null || event.button !== 0) return;
+    this.#pressed = null;
+    const { pull } = usePulling.getState();
+    if (!(event.target instanceof Element) || !this.#box.contains(event.target)) {
+      endPull();
+      return;
+    }
+    // Buttons above the graph, as those that zoom, are used in the middle of two taps.
+    if (event.target.closest(".react-flow__pane") === null) return;
+    const screen = screenOf(event);
+    const press = pressedAt(event, this.#view.toGraph(screen), this.#view.zoom());
+    if (press === null && pull === null) return;
+    const isFinger = event.pointerType === "touch";
+    const still = isFinger ? STILL_FINGER : STILL;
+    this.#pressed = { pointer: event.pointerId, screen, press, still };
+    // A finger that rests is still heard: it opens the menu of what is under it.
+    if (press === null || isFinger) return;
+    event.stopPropagation();
+    // Nobody else hears it: what is selected as text would be copied instead of nodes.
+    window.getSelection()?.removeAllRanges();
+  }
+
+  /** The canvas moves neither its view nor a node by what pulls a wire. */
+  #keep(event: MouseEvent | TouchEvent): void {
+    if (this.#pressed !== null && this.#pressed.press !== null) event.stopPropagation();
+  }
+
+  #move(event: PointerEvent): void {
+    const { pull, byTaps } = usePulling.getState();
+    const screen = screenOf(event);
+    if (event.pointerId === this.#holding) {
+      // A button that was let go where nobody heard it holds nothing.
+      if (event.pointerType === "mouse" && (event.buttons & 1) === 0) this.#cancel(event);
+      else if (pull !== null) this.#point(pull, screen);
+    } else if (this.#pressed !== null && event.pointerId === this.#pressed.pointer) {
+      this.#goOn(this.#pressed, screen);
+    } else if (pull !== null && byTaps && event.pointerType !== "touch") {
+      this.#point(pull, screen);
+    }
+  }
+
+  /** The pressed pointer moves: far enough, and it pulls. */
+  #goOn({ pointer, screen: start, press, still }: Pressed, screen: Point): void {
+    if (Math.hypot(screen.x - start.x, screen.y - start.y) < still) return;
+    this.#pressed = null;
+    const pull = press?.drag() ?? null;
+    if (pull === null) return;
+    this.#holding = pointer;
+    // Also over frames of other pages, and where the element that was pressed is taken away.
+    this.#box.setPointerCapture(pointer);
+    useWiring.setState({ menu: null });
+    beginPull(pull, this.#view.toGraph(screen), false);
+    this.#point(pull, screen);
+  }
+
+  #point(pull: Pull, screen: Point): void {
+    this.#screen = screen;
+    usePulling.setState({ at: this.#view.toGraph(screen), target: this.#targetAt(pull, screen) });
+    if (this.#holding !== null && this.#frame === 0 && isMoving(this.#speedAt(screen))) {
+      this.#frame = requestAnimationFrame(() => this.#moveView());
+    }
+  }
+
+  #targetAt(pull: Pull, screen: Point): Target {
+    const under = document.elementFromPoint(screen.x, screen.y);
+    if (under === null || !this.#box.contains(under)) return { kind: "outside" };
+    return targetAt(pull, this.#view.toGraph(screen), this.#view.zoom());
+  }
+
+  /** How far the view moves in a frame, by how near to the edge of the canvas the pointer is. */
+  #speedAt({ x, y }: Point): Point {
+    const { left, right, top, bottom } = this.#box.getBoundingClientRect();
+    const along = (before: number, after: number) => {
+      const into = Math.max(EDGE - before, 0) - Math.max(EDGE - after, 0);
+      return (Math.max(-EDGE, Math.min(EDGE, into)) / EDGE) * SPEED;
+    };
+    return { x: along(x - left, right - x), y: along(y - top, bottom - y) };
+  }
+
+  #moveView(): void {
+    this.#frame = 0;
+    if (this.#holding === null || this.#screen === null || usePulling.getState().pull === null) {
+      return;
+    }
+    const by = this.#speedAt(this.#screen);
+    if (!isMoving(by)) return;
+    this.#moved = true;
+    this.#view.moveBy(by);
+    this.#frame = requestAnimationFrame(() => this.#moveView());
+  }
+
+  #release(event: PointerEvent): void {
+    const screen = screenOf(event);
+    if (event.pointerId === this.#holding) {
+      const { pull } = usePulling.getState();
+      this.#swallows = true;
+      this.#end();
+      if (pull !== null) this.#drop(pull, screen);
+    } else if (this.#pressed !== null && event.pointerId === this.#pressed.pointer) {
+      const { press } = this.#pressed;
+      this.#pressed = null;
+      this.#tap(press, screen, event.pointerType === "touch");
+    }
+  }
+
+  #drop(pull: Pull, screen: Point): void {
+    const target = this.#targetAt(pull, screen);
+    endPull();
+    dropPull(pull, target, { screen, at: this.#view.toGraph(screen) });
+  }
+
+  /** The first tap on a socket begins; the next one, wherever it is, ends. */
+  #tap(press: Press | null, screen: Point, isFinger: boolean): void {
+    const { pull } = usePulling.getState();
+    if (pull !== null) {
+      this.#swallows = true;
+      const target = this.#targetAt(pull, screen);
+      endPull();
+      if (target.kind === "nothing") return;
+      dropPull(pull, target, { screen, at: this.#view.toGraph(screen) });
+      return;
+    }
+    const begun = press?.tap?.() ?? null;
+    if (begun === null) return;
+    this.#swallows = true;
+    this.#screen = isFinger ? null : screen;
+    useWiring.setState({ menu: null });
+    beginPull(begun, this.#view.toGraph(screen), true);
+  }
+
+  #cancel(event: PointerEvent): void {
+    if (this.#pressed?.pointer === event.pointerId) this.#pressed = null;
+    if (event.pointerId !== this.#holding) return;
+    this.#end();
+    endPull();
+  }
+
+  /** A menu is asked for: by the other button, or by a finger that rests. It ends what was begun. */
+  #ask(event: MouseEvent): void {
+    this.#pressed = null;
+    if (this.#holding !== null) {
+      event.preventDefault();
+      event.stopPropagation();
+    }
+    endPull();
+  }
+
+  #end(): void {
+    this.#holding = null;
+    this.#screen = null;
+    if (this.#frame !== 0) cancelAnimationFrame(this.#frame);
+    this.#frame = 0;
+    if (this.#moved) this.#view.rest();
+    this.#moved = false;
+  }
+
+  #click(event: MouseEvent): void {
+    const { target, type } = event;
+    const onSocket = target instanceof Element && target.closest(".react-flow__handle") !== null;
+    // Keys click, too: those are no part of it.
+    const isPart = this.#swallows && event.detail > 0;
+    if (type === "click") this.#swallows = false;
+    if (isPart || (type === "dblclick" && onSocket)) {
+      event.stopPropagation();
+      event.preventDefault();
+    }
+  }
+}
+
+function isMoving({ x, y }: Point): boolean {
+  return x !== 0 || y !== 0;
+}
+
+function screenOf({ clientX: x, clientY: y }: MouseEvent): Point {
+  return { x, y };
+}

@@ -1,0 +1,147 @@
+/**
+ * Where sockets and nodes are, by the document: for nodes that are elements, for those that are
+ * painted, and for the rows of folded frames alike. Places are in the graph's measures.
+ */
+import type { Point } from "../document/graph";
+import type { Pulled } from "../state/finding/fitting";
+import { type Fold, foldedEnds, foldingOf } from "../state/nodes/folding";
+import { cornerOf, ROW, TITLE, WIDGET } from "../state/nodes/shape";
+import { activeTab } from "../state/studio";
+import { shapeNow, thingAt } from "./nodeAt";
+
+export interface SocketPlace {
+  node: string;
+  socket: string;
+  side: Pulled["side"];
+  at: Point;
+  /** A field's: it is seen while the pointer is on it, or a wire. */
+  isField: boolean;
+  /** The row of a folded frame that stands for it. */
+  row?: string;
+}
+
+/** The sockets of a node, wherever they are drawn. */
+export function socketsOf(key: string): SocketPlace[] {
+  const { graph } = activeTab();
+  const node = graph.nodes[key];
+  if (node === undefined || foldingOf(graph).hidden.has(key)) return [];
+  const { width, inputs, outputs, widgets } = shapeNow(node);
+  const { x, y } = cornerOf(node);
+  const place = (side: Pulled["side"], socket: string, down: number, isField = false) => {
+    const at = { x: side === "output" ? x + width : x, y: y + down };
+    return { node: key, socket, side, at, isField };
+  };
+  return [
+    ...inputs.map((row) => place("input", row.id, row.y)),
+    ...widgets
+      .filter(({ input }) => input.options.socketless !== true)
+      .map((row) => place("input", row.input.name, row.y + WIDGET / 2, true)),
+    ...outputs.map((row) => place("output", row.id, row.y)),
+  ];
+}
+
+/** The sockets that the rows of a folded frame stand for. */
+export function socketsOfFold({ group }: Fold): SocketPlace[] {
+  const { graph } = activeTab();
+  const found = new Map<string, SocketPlace>();
+  for (const key of graph.linkOrder) {
+    const link = graph.links[key];
+    if (link === undefined) continue;
+    const { source, target } = foldedEnds(graph, link);
+    if (source?.fold.group.key === group.key) {
+      const socket = String(link.fromSlot);
+      const { at, row } = source;
+      found.set(`output ${row}`, {
+        node: link.from,
+        socket,
+        side: "output",
+        at,
+        isField: false,
+        row,
+      });
+    }
+    if (target?.fold.group.key === group.key) {
+      const socket = graph.nodes[link.to]?.inputs[link.toSlot]?.name ?? "";
+      const { at, row } = target;
+      found.set(`input ${row}`, { node: link.to, socket, side: "input", at, isField: false, row });
+    }
+  }
+  return [...found.values()];
+}
+
+/** Where a socket is drawn; null for one that is not. */
+export function placeOf({ node, socket, side, through }: Pulled): Point | null {
+  const { graph } = activeTab();
+  if (through !== undefined) return graph.reroutes[through]?.position ?? null;
+  const isMeant = (each: SocketPlace) =>
+    each.node === node && each.socket === socket && each.side === side;
+  const own = socketsOf(node).find(isMeant);
+  if (own !== undefined) return own.at;
+  const folded = foldingOf(graph).folds.flatMap(socketsOfFold).find(isMeant);
+  return folded?.at ?? null;
+}
+
+/** The sockets of all nodes and folded frames that may be near a place. */
+function socketsAround({ x, y }: Point, reach: number): SocketPlace[] {
+  const { graph } = activeTab();
+  const { folds, hidden } = foldingOf(graph);
+  const near = ({ at }: SocketPlace) => Math.hypot(at.x - x, at.y - y) <= reach;
+  const found = folds.flatMap(socketsOfFold).filter(near);
+  for (const key of graph.order) {
+    const node = graph.nodes[key];
+    if (node === undefined || hidden.has(key)) continue;
+    const top = node.position.y - TITLE;
+    if (x < node.position.x - reach || y < top - reach) continue;
+    const { width, height } = shapeNow(node);
+    if (x > node.position.x + width + reach || y > top + height + reach) continue;
+    found.push(...socketsOf(key).filter(near));
+  }
+  return found;
+}
+
+/**
+ * The socket closest to a place, with those that lie on it; none where no socket is within reach,
+ * or where another node lies over it. `fits` says which sockets are meant.
+ */
+export function socketsNear(
+  at: Point,
+  reach: number,
+  fits: (socket: SocketPlace) => boolean,
+): SocketPlace[] {
+  const away = (each: SocketPlace) => Math.hypot(each.at.x - at.x, each.at.y - at.y);
+  const open = socketsAround(at, reach).filter((each) => fits(each) && !isCovered(each));
+  const [nearest] = open.sort((one, other) => away(one) - away(other));
+  if (nearest === undefined) return [];
+  return open.filter(
+    (each) =>
+      each.node === nearest.node &&
+      each.side === nearest.side &&
+      each.at.x === nearest.at.x &&
+      each.at.y === nearest.at.y,
+  );
+}
+
+const INWARD = 2;
+
+function isCovered({ node, side, at }: SocketPlace): boolean {
+  const { hidden } = foldingOf(activeTab().graph);
+  if (hidden.has(node)) return false;
+  const top = thingAt({ x: at.x + (side === "input" ? INWARD : -INWARD), y: at.y });
+  return top !== null && (top.fold !== null || top.key !== node);
+}
+
+/** The input or field, or the output, in whose row of a node a place is; null between rows. */
+export function rowAt(key: string, at: Point, side: Pulled["side"]): SocketPlace | null {
+  const node = activeTab().graph.nodes[key];
+  if (node === undefined) return null;
+  const y = at.y - cornerOf(node).y;
+  const { inputs, outputs, widgets } = shapeNow(node);
+  const rows = side === "input" ? inputs : outputs;
+  const row = rows.find((each) => Math.abs(each.y - y) <= ROW / 2);
+  const field =
+    side === "input" && row === undefined && !node.collapsed
+      ? widgets.find((each) => y >= each.y && y < each.y + each.height)
+      : undefined;
+  const socket = row?.id ?? field?.input.name;
+  return socketsOf(key).find((each) => each.side === side && each.socket === socket) ?? null;
+}

@@ -1,0 +1,95 @@
+/** What a pulled wire would be dropped on, and what would come of it: one answer for all who ask. */
+import type { Point } from "../document/graph";
+import { wireAt } from "../state/editing/connecting";
+import { linksAt, type Pull, type Target, type Verdict } from "../state/editing/pull";
+import { verdictAt, verdictOn, verdictOnWire } from "../state/editing/verdicts";
+import type { Fold } from "../state/nodes/folding";
+import { activeTab } from "../state/studio";
+import { t } from "../words/words";
+import { OVERVIEW_BELOW } from "./flow";
+import { type Thing, thingAt } from "./nodeAt";
+import { placeOf, rowAt, type SocketPlace, socketsNear, socketsOfFold } from "./socketPlaces";
+
+/** How far a socket reaches, in pixels of the screen. */
+const REACH = 18;
+/** A drop this near to where the wire was pulled from was none. */
+const START = 12;
+/** How near to another wire is on it. */
+const ON_WIRE = 8;
+const NOTHING: Target = { kind: "nothing" };
+const OUTSIDE: Target = { kind: "outside" };
+
+export function targetAt(pull: Pull, at: Point, zoom: number): Target {
+  const thing = thingAt(at);
+  const isElsewhere = thing !== null && pull.from.every((each) => each.node !== thing.key);
+  if (!isElsewhere && isAtStart(pull, at, START / zoom)) return OUTSIDE;
+  const socket = socketAt(pull, at, zoom, thing);
+  if (socket !== null) return socket;
+  if (thing?.fold != null) return onFold(pull, at, thing.fold);
+  const node = thing?.key ?? besideNode(pull, at, zoom);
+  if (node !== null) return onNode(pull, node, at);
+  return onWire(pull, at, zoom);
+}
+
+function isAtStart({ from, detached }: Pull, at: Point, reach: number): boolean {
+  const [held] = from;
+  const start = detached === null && held !== undefined ? placeOf(held) : null;
+  return start !== null && Math.hypot(start.x - at.x, start.y - at.y) <= reach;
+}
+
+/** The socket within reach. One of a field counts only where it takes the wire: else its node does. */
+function socketAt(pull: Pull, at: Point, zoom: number, thing: Thing | null): Target | null {
+  // Most of a small node is its body.
+  const reach = Math.min(REACH / zoom, (thing?.box.width ?? Number.POSITIVE_INFINITY) / 4);
+  const isMeant = (each: SocketPlace) =>
+    each.side === pull.seeks &&
+    (!each.isField || verdictAt(pull, each.node, each.socket).refusal === null);
+  const [nearest, ...others] = socketsNear(at, reach, isMeant);
+  if (nearest === undefined) return null;
+  const { node, socket, isField } = nearest;
+  // Sockets that lie on one another are no more than their node.
+  if (others.length > 0) return { kind: "body", node, verdict: verdictOn(pull, node, null) };
+  const verdict = verdictAt(pull, node, socket);
+  // From afar nobody can tell the sockets of a node apart.
+  if (verdict.refusal !== null && zoom < OVERVIEW_BELOW) return onNode(pull, node, at);
+  return { kind: isField ? "field" : "socket", node, verdict };
+}
+
+function onNode(pull: Pull, node: string, at: Point): Target {
+  const row = rowAt(node, at, pull.seeks);
+  const verdict = verdictOn(pull, node, row?.socket ?? null);
+  const isField = row?.isField === true && verdict.socket === row.socket;
+  return { kind: isField ? "field" : "body", node, verdict };
+}
+
+/** The half of a socket that stands out of its node belongs to the node. */
+function besideNode({ seeks }: Pull, at: Point, zoom: number): string | null {
+  const [nearest] = socketsNear(at, START / zoom, (each) => each.side !== seeks);
+  return nearest?.node ?? null;
+}
+
+/** A folded frame has rows only for what is joined already. */
+function onFold(pull: Pull, at: Point, fold: Fold): Target {
+  const rows = socketsOfFold(fold).filter((each) => each.side === pull.seeks);
+  const [row] = rows.sort((one, other) => Math.abs(one.at.y - at.y) - Math.abs(other.at.y - at.y));
+  const pointed = row === undefined ? null : verdictAt(pull, row.node, row.socket);
+  if (row !== undefined && pointed !== null && pointed.refusal === null) {
+    return { kind: "body", node: row.node, verdict: pointed };
+  }
+  const refusal = t("Unfold the group to join what is in it.");
+  const verdict: Verdict = { ends: [], socket: null, refusal, converters: [] };
+  return { kind: "body", node: row?.node ?? "", verdict };
+}
+
+/** Another wire that the pulled one could share an end with. */
+function onWire(pull: Pull, at: Point, zoom: number): Target {
+  const { graph } = activeTab();
+  const own = new Set([
+    ...pull.from.flatMap((each) => linksAt(graph, each)),
+    ...(pull.detached?.links ?? []),
+  ]);
+  const fits = (key: string) => !own.has(key) && verdictOnWire(pull, key) !== null;
+  const link = wireAt(at, ON_WIRE / zoom, fits);
+  const verdict = link === null ? null : verdictOnWire(pull, link);
+  return link === null || verdict === null ? NOTHING : { kind: "wire", link, verdict };
+}

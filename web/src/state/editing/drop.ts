@@ -1,0 +1,176 @@
+/** A pulled wire is dropped: each drop is one step of undo. */
+
+import { removeLink } from "../../document/edit";
+import { isBoundary, type Link, type Point } from "../../document/graph";
+import { branchOff, linksThrough } from "../../document/reroute";
+import { moveSources, moveTarget } from "../../document/rewire";
+import type { Pulled } from "../finding/fitting";
+import { inputsOf } from "../nodes/inputs";
+import { settleTypes } from "../nodes/match";
+import { inputType, outputType } from "../nodes/shape";
+import { isWidget } from "../nodes/widgets";
+import { activeTab, edit, schemaOf } from "../studio";
+import { tell, useView } from "../view";
+import { fillOutputs, joinIn, refusalOf, sayRefused, type Wire } from "./actions";
+import { entryOf, insertNode, removeWires } from "./connecting";
+import { isThere, type Pull, sourceOf, type Target } from "./pull";
+import { wireBetween } from "./verdicts";
+
+type Draft = Parameters<Parameters<typeof edit>[1]>[0];
+type Workflow = Parameters<Parameters<typeof edit>[1]>[1];
+
+/** Where a wire is dropped: on the screen, and in the graph. */
+interface Place {
+  screen: Point;
+  at: Point;
+}
+
+/**
+ * Does what the verdict on the target says. Over the empty canvas, a wire that was picked up is
+ * gone, and a new one is offered the nodes that fit it.
+ */
+export function dropPull(pull: Pull, target: Target, place: Place): void {
+  if (!isThere(pull) || target.kind === "outside") return;
+  const { detached, from } = pull;
+  if (target.kind === "nothing") {
+    const [pulled = null] = from;
+    if (detached === null) useView.setState({ palette: { ...place, pulled } });
+    else removeWires(detached.links);
+    return;
+  }
+  const { ends, socket, refusal, converters } = target.verdict;
+  if (refusal !== null) sayRefused(refusal, converters, detached?.links);
+  else if (ends.length === 0 || socket === null) return;
+  else if (detached !== null) moveWires(pull, socketOf(pull, ends));
+  else if (target.kind !== "wire" || !insertIntoWire(pull, ends, target.link, place.at)) {
+    drawWires(pull, ends);
+  }
+}
+
+/** The socket that wires would be moved to. */
+function socketOf({ seeks }: Pull, [wire]: readonly Wire[]): Pick<Pulled, "node" | "socket"> {
+  if (wire === undefined) return { node: "", socket: "" };
+  return seeks === "input"
+    ? { node: wire.to, socket: wire.input }
+    : { node: wire.from, socket: String(wire.slot) };
+}
+
+/** Draws new wires; one that was pulled from a reroute point branches off there. */
+function drawWires({ from }: Pull, ends: readonly Wire[]): void {
+  edit("Connect", (draft, workflow) => {
+    for (const wire of ends) {
+      joinIn(draft, workflow, wire);
+      const through = from.find((each) => each.through !== undefined)?.through;
+      if (through !== undefined) branchOff(draft, through, wire.to, wire.input);
+    }
+  });
+}
+
+/** A node whose output nothing is joined to goes into the wire, where it fits. */
+function insertIntoWire({ seeks }: Pull, [wire]: readonly Wire[], key: string, at: Point): boolean {
+  const node = activeTab().graph.nodes[wire?.from ?? ""];
+  const schema = node && schemaOf(node.type);
+  if (seeks !== "input" || node === undefined || schema === undefined) return false;
+  const isFree = node.outputs.every((each) => each.links.length === 0);
+  if (!isFree || entryOf(schema, key, node)?.slot !== wire?.slot) return false;
+  return insertNode(node.key, key, at);
+}
+
+/** A link that is moved, and the wire that it is then. */
+interface Move {
+  key: string;
+  wire: Wire;
+}
+
+/**
+ * Lets the wires that were picked up end in another input, or begin in another output. They stay
+ * the links they are, with their points and names; of several, those that do not fit stay.
+ */
+function moveWires(pull: Pull, to: Pick<Pulled, "node" | "socket">): void {
+  const { graph } = activeTab();
+  const reasons: string[] = [];
+  const moves = (pull.detached?.links ?? []).flatMap((key): Move[] => {
+    const link = graph.links[key];
+    if (link === undefined) return [];
+    const wire = wireBetween(heldEnd(pull, link), to.node, to.socket);
+    const reason = refusalOf(wire);
+    if (reason === null) return [{ key, wire }];
+    reasons.push(reason);
+    return [];
+  });
+  if (moves.length > 0) {
+    edit("Move the wires", (draft, workflow) => {
+      const before = moves.flatMap(({ key }) => nodesOf(draft, key));
+      if (isBoundary(to.node)) moveToBoundary(draft, workflow, pull.seeks, moves);
+      else if (pull.seeks === "output") moveBeginnings(draft, moves, to);
+      else for (const { key } of moves) moveEnd(draft, key, to);
+      const after = moves.flatMap(({ key }) => nodesOf(draft, key));
+      for (const each of new Set([...before, ...after])) settleTypes(draft, each);
+    });
+  }
+  const [reason] = reasons;
+  if (reason !== undefined) tell(reason);
+}
+
+/** The end of a link that stays where it is. */
+function heldEnd({ seeks }: Pull, link: Link): Pulled {
+  const { graph } = activeTab();
+  if (seeks === "input") return sourceOf(graph, link);
+  const socket = graph.nodes[link.to]?.inputs[link.toSlot]?.name ?? "";
+  return { node: link.to, socket, side: "input", type: link.type };
+}
+
+function nodesOf(draft: Draft, key: string): string[] {
+  const link = draft.links[key];
+  return link === undefined ? [] : [link.from, link.to];
+}
+
+/** A port of the boundary may have to be made for it: the wire is drawn anew. */
+function moveToBoundary(
+  draft: Draft,
+  workflow: Workflow,
+  seeks: Pull["seeks"],
+  moves: readonly Move[],
+): void {
+  for (const { key, wire } of moves) {
+    if (seeks === "input") removeLink(draft, key);
+    joinIn(draft, workflow, wire);
+  }
+}
+
+function moveBeginnings(
+  draft: Draft,
+  moves: readonly Move[],
+  { node: key, socket }: Pick<Pulled, "node" | "socket">,
+): void {
+  const node = draft.nodes[key];
+  if (node === undefined) return;
+  const slot = Number(socket);
+  fillOutputs(node, slot);
+  const links = moves.map((each) => each.key);
+  moveSources(draft, links, { node: key, slot }, outputType(node, schemaOf(node.type), slot));
+}
+
+function moveEnd(
+  draft: Draft,
+  key: string,
+  { node, socket }: Pick<Pulled, "node" | "socket">,
+): void {
+  const target = draft.nodes[node];
+  if (target === undefined) return;
+  const schema = schemaOf(target.type);
+  const described = schema && inputsOf(schema, target).find((each) => each.name === socket);
+  moveTarget(draft, key, {
+    node,
+    name: socket,
+    type: inputType(target, schema, socket),
+    isWidget: described !== undefined && isWidget(described),
+  });
+}
+
+/** Where a wire that branches off at a reroute point comes from; null for a point without wires. */
+export function pulledFrom(point: string): Pulled | null {
+  const { graph } = activeTab();
+  const link = graph.links[linksThrough(graph, point)[0] ?? ""];
+  return link === undefined ? null : { ...sourceOf(graph, link), through: point };
+}

@@ -1,0 +1,159 @@
+/**
+ * What a drop of a pulled wire would come to: one answer for what lights up, what is said, what is
+ * done, by pointer, taps and keys alike.
+ */
+import type { NodeSchema } from "../../api/types";
+import { type GraphNode, INPUTS, isBoundary } from "../../document/graph";
+import { t } from "../../words/words";
+import { candidatesOn, isJoined, socketsAt } from "../finding/candidates";
+import type { Pulled } from "../finding/fitting";
+import { closeness, nameOf } from "../nodes/sockets";
+import { activeTab, schemaOf, titleOf, useStudio } from "../studio";
+import { convertersOf, refusalOf, type Wire } from "./actions";
+import { NEW_PORT } from "./boundary";
+import { type Converter, isHome, type Pull, pulledAt, targetOf, type Verdict } from "./pull";
+
+const STAYS: Verdict = { ends: [], socket: null, refusal: null, converters: [] };
+
+/** The wire between a socket that holds one and another that it may join. */
+export function wireBetween(held: Pulled, node: string, socket: string): Wire {
+  return held.side === "output"
+    ? { from: held.node, slot: Number(held.socket), to: node, input: socket }
+    : { from: node, slot: Number(socket), to: held.node, input: held.socket };
+}
+
+/** Of a drop on a socket. */
+export function verdictAt(pull: Pull, node: string, socket: string): Verdict {
+  if (isHome(pull, { node, socket, side: pull.seeks })) return { ...STAYS, socket };
+  const wires = pull.from.map((held) => wireBetween(held, node, socket));
+  const allowed = wires.filter((each) => refusalOf(each) === null);
+  const [first] = wires;
+  if (allowed.length > 0) {
+    const ends = pull.detached === null ? [closest(pull, allowed, node, socket)] : allowed;
+    return { ends, socket, refusal: null, converters: [] };
+  }
+  if (first === undefined) return STAYS;
+  const converters = wires.flatMap((wire) =>
+    convertersOf(wire).map((schema: NodeSchema): Converter => ({ schema, wire })),
+  );
+  return { ends: [], socket, refusal: refusalOf(first), converters };
+}
+
+/** Of sockets that lie on one another, the wire of the one whose type is nearest. */
+function closest(pull: Pull, wires: readonly Wire[], node: string, socket: string): Wire {
+  const other = pulledAt(node, socket, pull.seeks);
+  const near = (wire: Wire) => {
+    const held = pull.from.find((each) => isSame(wireBetween(each, node, socket), wire));
+    if (held === undefined || other === null) return -1;
+    return pull.seeks === "input"
+      ? closeness(held.type, other.type)
+      : closeness(other.type, held.type);
+  };
+  const [best] = [...wires].sort((one, two) => near(two) - near(one));
+  return best as Wire;
+}
+
+function isSame(one: Wire, other: Wire): boolean {
+  return (
+    one.from === other.from &&
+    one.slot === other.slot &&
+    one.to === other.to &&
+    one.input === other.input
+  );
+}
+
+/** Of a drop on a node: on the row that is pointed at, where that fits, else on what fits best. */
+export function verdictOn(pull: Pull, key: string, row: string | null): Verdict {
+  const node = activeTab().graph.nodes[key];
+  if (node === undefined) return STAYS;
+  if (row !== null) {
+    const pointed = verdictAt(pull, key, row);
+    if (pointed.refusal === null) return pointed;
+  }
+  const { detached } = pull;
+  if (detached?.node === key) return { ...STAYS, socket: detached.socket };
+  const place = newPlace(pull, node);
+  const best = place ?? bestOn(pull, key);
+  return best === undefined ? refusedOn(pull, node) : verdictAt(pull, key, best);
+}
+
+/** On the boundary of a subgraph a wire makes a port of its own. */
+function newPlace({ seeks }: Pull, node: GraphNode): string | null {
+  if (!isBoundary(node.key)) return null;
+  if (node.key === INPUTS) return seeks === "output" ? String(node.outputs.length) : null;
+  return seeks === "input" ? NEW_PORT : null;
+}
+
+/**
+ * The socket of a node that fits best: the order is that of the list for keys. What is joined to
+ * the node already takes no wire of another off it: whoever wants that points at the row.
+ */
+function bestOn(pull: Pull, key: string): string | undefined {
+  const { graph } = activeTab();
+  const { catalog } = useStudio.getState();
+  const [best] = pull.from
+    .flatMap((held) => candidatesOn(graph, catalog, held, key))
+    .sort((one, other) => other.rank - one.rank);
+  if (best === undefined) return undefined;
+  const { socket, taken } = best.candidate;
+  return taken !== null && pull.from.some((held) => isJoinedTo(held, key)) ? undefined : socket;
+}
+
+/** Whether a socket holds a wire to a node. */
+function isJoinedTo(held: Pulled, key: string): boolean {
+  const { graph } = activeTab();
+  const { catalog } = useStudio.getState();
+  return socketsAt(graph, catalog, key).some((each) =>
+    held.side === "output"
+      ? each.side === "input" && isJoined(graph, held, each)
+      : each.side === "output" && isJoined(graph, each, held),
+  );
+}
+
+/** No socket of the node takes the wire: why, and what would go between. */
+function refusedOn(pull: Pull, node: GraphNode): Verdict {
+  const { graph } = activeTab();
+  const { catalog } = useStudio.getState();
+  const { seeks } = pull;
+  const [held] = pull.from;
+  if (held === undefined) return STAYS;
+  const sockets = socketsAt(graph, catalog, node.key).filter((each) => each.side === seeks);
+  const verdicts = sockets.map(({ socket }) => verdictAt(pull, node.key, socket));
+  // One that fits is refused for another reason than its type: that reason is the node's.
+  const fitting = sockets.findIndex(({ type }) =>
+    pull.from.some((each) =>
+      seeks === "input" ? closeness(each.type, type) >= 0 : closeness(type, each.type) >= 0,
+    ),
+  );
+  const all = verdicts.flatMap((each) => each.converters);
+  const converters = all
+    .filter((each, index) => all.findIndex(({ schema }) => schema === each.schema) === index)
+    .slice(0, OFFERED);
+  const known = pull.from.every((each) => each.node === node.key)
+    ? t("A node cannot feed itself.")
+    : verdicts[fitting]?.refusal;
+  const joined = pull.from.some((each) => isJoinedTo(each, node.key));
+  const title = titleOf(node, schemaOf(node.type));
+  const values = { node: title, type: nameOf(held.type) };
+  const none =
+    seeks === "input"
+      ? t("{{node}} has no input that takes {{type}}.", values)
+      : t("{{node}} has no output of {{type}}.", values);
+  const refusal = joined ? t("These are joined already.") : (known ?? none);
+  return { ends: [], socket: null, refusal, converters };
+}
+
+const OFFERED = 3;
+
+/** Of a drop on another wire: what that one feeds, or what feeds it, is joined. Null where it does not fit. */
+export function verdictOnWire(pull: Pull, key: string): Verdict | null {
+  const { graph } = activeTab();
+  const link = graph.links[key];
+  if (link === undefined) return null;
+  const { socket } = targetOf(graph, link);
+  const verdict =
+    pull.seeks === "input"
+      ? verdictAt(pull, link.to, socket)
+      : verdictAt(pull, link.from, String(link.fromSlot));
+  return verdict.refusal === null && verdict.ends.length > 0 ? verdict : null;
+}
