@@ -24,7 +24,7 @@ Side = Annotated[int, Range(1, 16384, step=1)]
 Offset = Annotated[int, Range(0, 16384, step=1)]
 Margin = Annotated[int, Range(0, 16384, step=8)]
 Seed = Annotated[int, Range(0, 2**64 - 1, control_after_generate=True)]
-Images = Annotated[Mapping[str, torch.Tensor], Autogrow("image", "IMAGE", 2, 50)]
+Images = Annotated[Mapping[str, torch.Tensor], Autogrow("image", "IMAGE", 1, 50)]
 
 
 @node("EmptyImage", category="image")

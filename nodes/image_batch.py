@@ -17,11 +17,15 @@ from nodes.sockets import Image
 @node("ImageFromBatch", category="image/batch")
 def image_from_batch(
     image: Image,
-    batch_index: Annotated[int, Range(0, 4095)] = 0,
+    batch_index: Annotated[int, Range(-4096, 4095)] = 0,
     length: Annotated[int, Range(1, 4096)] = 1,
 ) -> Image:
-    """`length` images of a batch from `batch_index` on, as far as there are that many."""
-    first = min(batch_index, image.shape[0] - 1)
+    """`length` images of a batch from `batch_index` on, as far as there are that many.
+
+    A negative index counts from the end: -1 is the last image.
+    """
+    count = image.shape[0]
+    first = max(batch_index + count, 0) if batch_index < 0 else min(batch_index, count - 1)
     return image[first : first + length].clone()
 
 

@@ -153,40 +153,46 @@ def _frames(name: str, ctx: Context, *, place: str = "input") -> Iterator[Pillow
     "SaveImage",
     category="image",
     display="Save Image",
+    output_names=("images",),
     output=True,
     hidden=("PROMPT", "EXTRA_PNGINFO"),
 )
-def save_image(images: Image, ctx: Context, filename_prefix: Prefix = "ComfyUI") -> None:
-    """Save images as PNG into the output folder, with the workflow that made them.
+def save_image(images: Image, ctx: Context, filename_prefix: Prefix = "ComfyUI") -> Image:
+    """Save images as PNG into the output folder, with the workflow that made them; hand them on.
 
     The prefix may name subfolders and hold `%date%`, `%width%`, `%batch_num%` and their like; no
     file is ever overwritten.
     """
     _save_pngs(images, ctx, filename_prefix, place="output", compress_level=4)
+    return images
 
 
 @node(
     "PreviewImage",
     category="image",
     display="Preview Image",
+    output_names=("images",),
     output=True,
     hidden=("PROMPT", "EXTRA_PNGINFO"),
 )
-def preview_image(images: Image, ctx: Context) -> None:
-    """Show images under the node; the files are temporary."""
+def preview_image(images: Image, ctx: Context) -> Image:
+    """Show images under the node, and hand them on; the files are temporary."""
     _preview(images, ctx)
+    return images
 
 
 @node(
     "MaskPreview",
     category="mask",
     display="Preview Mask",
+    output_names=("mask",),
     output=True,
     hidden=("PROMPT", "EXTRA_PNGINFO"),
 )
-def mask_preview(mask: Mask, ctx: Context) -> None:
-    """Show masks under the node; the files are temporary."""
+def mask_preview(mask: Mask, ctx: Context) -> Mask:
+    """Show masks under the node, and hand them on; the files are temporary."""
     _preview(as_masks(mask).unsqueeze(-1).expand(-1, -1, -1, 3), ctx)
+    return mask
 
 
 def _preview(images: torch.Tensor, ctx: Context) -> None:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 from engine.nodekit.context import Context
 from engine.nodekit.contract import node
-from engine.nodekit.markers import Choice, Options, Range, Text
+from engine.nodekit.markers import Choice, InOptionalSection, Options, Range, Text
 from nodes.sockets import Anything
 
 _MOST = 2**63 - 1
+MOST_CHOICES = 10_000
 
 
 @node("PrimitiveInt", category="utils/primitive", display="Int")
@@ -46,6 +47,13 @@ def primitive_string_multiline(value: Annotated[str, Text(multiline=True)]) -> s
     return value
 
 
+class ChosenValue(NamedTuple):
+    """A choice and its place among the others."""
+
+    STRING: str
+    INDEX: int
+
+
 @node(
     "CustomCombo",
     category="utils",
@@ -53,9 +61,18 @@ def primitive_string_multiline(value: Annotated[str, Text(multiline=True)]) -> s
     experimental=True,
     checks=("choice",),
 )
-def custom_combo(choice: Annotated[str, Choice()]) -> str:
-    """One of the choices that the user typed into this node; the editor alone knows the others."""
-    return choice
+def custom_combo(
+    choice: Annotated[str, Choice()],
+    # Follows the choice when a workflow is converted, which is where the other choices are known.
+    index: Annotated[
+        int, Range(0, MOST_CHOICES), InOptionalSection(), Options(place_of="choice")
+    ] = 0,
+) -> ChosenValue:
+    """One of the choices that the user typed into this node, and its place among them, from 0.
+
+    Only the saved workflow knows the others.
+    """
+    return ChosenValue(choice, index)
 
 
 @custom_combo.check
@@ -64,9 +81,11 @@ def _() -> bool:
 
 
 @node("PreviewAny", category="utils", display="Preview as Text", output=True)
-def preview_any(source: Anything, ctx: Context) -> None:
-    """Show any value as text: as it is, as JSON, or as Python prints it."""
-    ctx.show(text=[_as_text(source)])
+def preview_any(source: Anything, ctx: Context) -> str:
+    """Show any value as text: as it is, as JSON, or as Python prints it; hand the text on."""
+    text = _as_text(source)
+    ctx.show(text=[text])
+    return text
 
 
 def _as_text(value: object) -> str:

@@ -8,6 +8,7 @@ takes its default. Knows no links.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -20,6 +21,7 @@ CONTROLS = frozenset({"fixed", "increment", "decrement", "randomize", "increment
 """What a seed's second widget says to do after a run."""
 SEEDS = frozenset({"seed", "noise_seed"})
 """Inputs that have that second widget though their options do not say so."""
+_OPTION = re.compile(r"option(\d+)")
 _EMPTY: Mapping[str, Any] = {"INT": 0, "FLOAT": 0.0, "STRING": "", "BOOLEAN": False}
 
 
@@ -168,6 +170,36 @@ def _keep(values: dict[str, Any], given: InputSchema, found: Any) -> None:
         found = found.removeprefix("sample_")
     if found is not None:
         values[given.name] = found
+
+
+def follow_choices(inputs: dict[str, Any], node: SavedNode, schema: NodeSchema | None) -> None:
+    """Set the inputs that are the place of another's value among the choices typed into a node.
+
+    The saved list holds these choices after the inputs, those of older files without the place;
+    named values hold them as `option1`, `option2` and so on. Where the value is linked or not among
+    them, the place stays as it was saved, if it is a number.
+    """
+    for each in schema.inputs if schema else ():
+        of = each.options.get("place_of")
+        if of is None:
+            continue
+        chosen, choices = inputs.get(of), _typed_choices(node)
+        if isinstance(chosen, str) and chosen and chosen in choices:
+            inputs[each.name] = choices.index(chosen)
+        elif isinstance(inputs.get(each.name), str):
+            inputs[each.name] = default_of(each)
+
+
+def _typed_choices(node: SavedNode) -> list[str]:
+    if is_mapping(node.values):
+        numbered = [
+            (int(match[1]), value)
+            for name, value in node.values.items()
+            if (match := _OPTION.fullmatch(str(name))) and isinstance(value, str)
+        ]
+        return [value for _, value in sorted(numbered)]
+    saved = list(node.values) if is_list(node.values) else []
+    return [value for value in saved[1:] if isinstance(value, str)]
 
 
 def default_of(given: InputSchema) -> Any:

@@ -17,7 +17,7 @@ from engine.graph.dynamic_text import expand_text, fill_names
 from engine.graph.prompt import Prompt, PromptNode, is_list, is_mapping, parse
 from engine.graph.saved_graph import SavedNode, read_workflow
 from engine.graph.schema import Catalog, NodeSchema
-from engine.graph.widgets import widget_values
+from engine.graph.widgets import follow_choices, widget_values
 from engine.graph.workflow_links import Constant, Scope, Scopes, resolve
 
 Kind = Literal["prompt", "workflow"]
@@ -169,6 +169,7 @@ def _inputs(
         found = resolve(scopes, scope, slot)
         if found is not None:
             inputs[slot.name] = found.value if isinstance(found, Constant) else found
+    follow_choices(inputs, node, schema)
     return inputs
 
 

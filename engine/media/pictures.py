@@ -77,7 +77,12 @@ def read_frames(path: Path, *, limits: Limits = Limits()) -> Iterator[Image.Imag
 
 
 def _log_damage(path: Path, fault: Exception) -> None:
-    _LOGGER.warning("%s: the picture is damaged (%s); what is there is used", path.name, fault)
+    # Pillow's sentence names the whole path, and nothing else.
+    unidentified = isinstance(fault, Image.UnidentifiedImageError)
+    reason = "a part before its pixels is not what it should be" if unidentified else fault
+    _LOGGER.warning(
+        "%s: the picture cannot be read in full (%s); what is there is used", path.name, reason
+    )
 
 
 def _refusal(path: Path, fault: Exception | None) -> MediaError:

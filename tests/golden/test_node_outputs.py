@@ -163,12 +163,11 @@ def test_a_node_gives_what_the_incumbent_s_gives(name, nodes, given, expected):
         assert case["class"] in ANSWERED, f"the incumbent raised {case['reference_raises']}"
         assert outputs_of(node, inputs)
         return
+    wanted = Values(expected, nodes).read(case["outputs"])
     try:
-        found = differences(
-            outputs_of(node, inputs),
-            Values(expected, nodes).read(case["outputs"]),
-            case["tolerance"],
-        )
+        # Later versions gave some classes further outputs.
+        given_outputs = outputs_of(node, inputs)[: len(wanted)]
+        found = differences(given_outputs, wanted, case["tolerance"])
     except NodeError as error:
         found = [str(error)]
     if name in DIFFERENT:

@@ -4,7 +4,7 @@ import pytest
 
 from engine.graph.saved_graph import SavedInput, SavedNode
 from engine.graph.schema import InputSchema, NodeSchema
-from engine.graph.widgets import default_of, widget_values
+from engine.graph.widgets import default_of, follow_choices, widget_values
 
 
 def combo(name, *choices, **options):
@@ -179,6 +179,53 @@ def test_without_a_schema_the_file_names_the_values():
     assert values(None, {"a": 1}) == {"a": 1}
     assert values(None, [7, "fixed"], {"a": 7, "control_after_generate": "fixed"}) == {"a": 7}
     assert values(None, None) == {}
+
+
+CUSTOM = NodeSchema(
+    "CustomCombo",
+    "Custom Combo",
+    "test",
+    inputs=(
+        combo("choice"),
+        InputSchema("index", "INT", "optional", {"default": 0, "place_of": "choice"}),
+    ),
+)
+
+
+@pytest.mark.parametrize(
+    ("saved", "override", "expected"),
+    [
+        (["b", 1, "a", "b", "c", ""], None, ("b", 1)),
+        (["b", 0, "a", "b", "c", ""], None, ("b", 1)),
+        (["b", 1, "a", "b", "c", ""], "c", ("c", 2)),
+        (["b", "a", "b", ""], None, ("b", 1)),  # before there was a place
+        (["b", "a", "b", ""], "a", ("a", 0)),
+        (["b"], None, ("b", 0)),
+        (["gone", 2, "a", "b", ""], None, ("gone", 2)),
+        (["gone", "a", "b", ""], None, ("gone", 0)),
+        (["", 2, "a", "b", ""], None, ("", 2)),
+        (
+            {"choice": "b", "index": 0, "option2": "b", "option1": "a", "option10": ""},
+            None,
+            ("b", 1),
+        ),
+        ({"choice": "b"}, None, ("b", 0)),
+    ],
+)
+def test_a_place_follows_its_choice(saved, override, expected):
+    node = SavedNode("1", "CustomCombo", values=saved)
+    inputs = widget_values(node, CUSTOM)
+    if override is not None:  # as an instance of a subgraph does
+        inputs["choice"] = override
+    follow_choices(inputs, node, CUSTOM)
+    assert (inputs["choice"], inputs["index"]) == expected
+
+
+def test_a_place_of_a_linked_choice_stays():
+    node = SavedNode("1", "CustomCombo", values=["b", 1, "a", "b", ""])
+    inputs = widget_values(node, CUSTOM) | {"choice": ["7", 0]}
+    follow_choices(inputs, node, CUSTOM)
+    assert inputs == {"choice": ["7", 0], "index": 1}
 
 
 def test_defaults():

@@ -23,7 +23,17 @@ def numbers(images: torch.Tensor) -> list[float]:
 
 
 @pytest.mark.parametrize(
-    ("index", "length", "expected"), [(1, 2, [1, 2]), (3, 9, [3, 4]), (99, 1, [4]), (0, 1, [0])]
+    ("index", "length", "expected"),
+    [
+        (1, 2, [1, 2]),
+        (3, 9, [3, 4]),
+        (99, 1, [4]),
+        (0, 1, [0]),
+        (-1, 1, [4]),
+        (-2, 9, [3, 4]),
+        (-5, 2, [0, 1]),
+        (-99, 1, [0]),
+    ],
 )
 def test_a_part_of_a_batch(index: int, length: int, expected: list[float]):
     assert numbers(image_from_batch(numbered(5), index, length)) == expected

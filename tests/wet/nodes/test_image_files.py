@@ -138,6 +138,13 @@ def test_a_preview_is_temporary_and_never_named_twice(ctx):
     assert list(output(ctx).iterdir()) == []
 
 
+def test_what_is_saved_or_shown_is_handed_on(ctx):
+    images, mask = noise(2), torch.rand(2, 4, 5)
+    assert save_image(images, ctx) is images
+    assert preview_image(images, ctx) is images
+    assert mask_preview(mask, ctx) is mask
+
+
 @pytest.mark.parametrize("shape", [(4, 5), (1, 4, 5), (1, 1, 4, 5)])
 def test_a_mask_is_shown_in_grey(ctx, shape: tuple[int, ...]):
     mask_preview(torch.full(shape, 0.5), ctx)
@@ -196,7 +203,7 @@ def test_what_is_there_of_a_cut_picture_is_loaded(ctx, put, caplog, suffix: str)
     path.write_bytes(path.read_bytes()[: path.stat().st_size * 3 // 4])
     part = load_image(f"a.{suffix}", ctx)[0]
     assert torch.equal(part[:, :24], whole[:, :24])
-    assert f"a.{suffix}: the picture is damaged" in caplog.text
+    assert f"a.{suffix}: the picture cannot be read in full" in caplog.text
 
 
 def test_a_palette_with_transparency(ctx, put):

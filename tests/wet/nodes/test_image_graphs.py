@@ -82,6 +82,35 @@ def test_only_a_changed_file_runs_again(run, files: Files):
     assert again.shown["show"]["text"] == ["9"]
 
 
+def test_what_shows_and_saves_hands_on(run, files: Files):
+    graph = {
+        "make": node("EmptyImage", width=4, height=2, batch_size=1, color=0xFFFFFF),
+        "show": node("PreviewImage", images=["make", 0]),
+        "save": node("SaveImage", images=["show", 0], filename_prefix="a"),
+        "mask": node("ImageToMask", image=["save", 0], channel="red"),
+        "look": node("MaskPreview", mask=["mask", 0]),
+        "text": node("PreviewAny", source=["look", 0]),
+        "long": node("StringLength", string=["text", 0]),
+        "last": node("PreviewAny", source=["long", 0]),
+    }
+    result = run(graph, "last")
+    assert isinstance(result.end, Succeeded)
+    assert [place in result.shown for place in ("show", "save", "look", "text")] == [True] * 4
+    assert int(result.shown["last"]["text"][0]) == len(result.shown["text"]["text"][0])
+
+
+def test_one_image_is_a_batch(run, files: Files):
+    graph = {
+        "make": node("EmptyImage", width=4, height=2, batch_size=3, color=0),
+        "batch": node("BatchImagesNode", **{"images.image0": ["make", 0]}),
+        "last": node("ImageFromBatch", image=["batch", 0], batch_index=-1, length=1),
+        "save": node("SaveImage", images=["last", 0], filename_prefix="a"),
+    }
+    result = run(graph, "save")
+    assert isinstance(result.end, Succeeded)
+    assert len(result.shown["save"]["images"]) == 1
+
+
 def test_growing_inputs_lists_and_batches(run, files: Files):
     """Three greys batched, dealt out one by one, each saved in a call of its own."""
     greys = {

@@ -24,11 +24,15 @@ from nodes.primitives import (
         (primitive_boolean, True),
         (primitive_string, "a"),
         (primitive_string_multiline, "a\nb"),
-        (custom_combo, "mine"),
     ],
 )
 def test_constants_are_handed_on(node, value):
     assert node(value) is value
+
+
+def test_a_custom_combo_gives_its_choice_and_place():
+    assert custom_combo("mine") == ("mine", 0)
+    assert custom_combo("mine", 3) == ("mine", 3)
 
 
 def test_any_choice_of_a_custom_combo_is_fine(files: Files):
@@ -51,5 +55,5 @@ def test_any_choice_of_a_custom_combo_is_fine(files: Files):
 )
 def test_any_value_is_shown_as_text(files: Files, value: object, text: str):
     context = RunningContext("1", files)
-    preview_any(value, context)
+    assert preview_any(value, context) == text
     assert context.shown == {"text": [text]}
