@@ -87,6 +87,13 @@ class Scopes:
             self._inside[key] = self._open(scope, node)
         return self._inside[key]
 
+    def output_type(self, node: SavedNode, slot: int) -> Any:
+        """The type of an output: as the catalog has it, else as the file says; `*` for neither."""
+        schema = self._catalog.get(node.type)
+        if schema is not None and slot < len(schema.outputs):
+            return schema.outputs[slot].type
+        return node.outputs[slot].type if slot < len(node.outputs) else ANY
+
     def executed(self) -> Iterator[tuple[Scope, SavedNode]]:
         """Every node that goes into the prompt, with where it lies."""
         waiting = [iter([(self.root, node) for node in self.root.graph.nodes.values()])]
@@ -145,12 +152,16 @@ def _refuse_depth(scope: Scope, definition: Definition) -> None:
 def resolve(scopes: Scopes, scope: Scope, target: SavedInput) -> Link | Constant | None:
     """What feeds this input: an output of a node in the prompt, a value, or nothing.
 
+    A bypassed node whose input takes anything hands on only what the target takes: else the
+    target keeps its own value.
+
     Raises:
         WorkflowError: reroutes, bypassed nodes or subgraphs lead round in a circle.
     """
     wanted = target.type
     current: SavedInput | None = target
     seen: set[tuple[str, str]] = set()
+    passed = False
     while current is not None and current.link is not None:
         if (scope.prefix, current.link) in seen:
             raise WorkflowError(
@@ -173,6 +184,7 @@ def resolve(scopes: Scopes, scope: Scope, target: SavedInput) -> Link | Constant
             return None
         if node.mode == BYPASS:
             current = bypassed(node, link.origin_slot, wanted)
+            passed = True
         elif node.type == REROUTE:
             current = node.inputs[0] if node.inputs else None
         elif node.type == PRIMITIVE:
@@ -180,6 +192,8 @@ def resolve(scopes: Scopes, scope: Scope, target: SavedInput) -> Link | Constant
         elif (inner := scopes.inside(scope, node)) is not None:
             current = _feed(inner, link.origin_slot)
             scope = inner
+        elif passed and not joins(scopes.output_type(node, link.origin_slot), wanted):
+            return None
         else:
             return Link(scope.prefix + node.id, link.origin_slot)
     return None

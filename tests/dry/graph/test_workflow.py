@@ -207,6 +207,21 @@ def test_bypassed_nodes_hand_through(kind, slots, wanted, expected):
     assert inputs_of(document)["2"].get("x") == expected
 
 
+@pytest.mark.parametrize(
+    ("wanted", "expected"),
+    [("MODEL", ["1", 0]), ("*", ["1", 0]), ("STRING", "kept"), ("CLIP", "kept")],
+)
+def test_a_bypassed_node_that_takes_anything_hands_on_only_what_the_target_takes(wanted, expected):
+    document = saved(
+        LOAD,
+        node(3, "Any", [("x", "*", 10)], ["STRING"], mode=4),
+        node(4, "Any", [("x", "*", 11)], ["STRING"], mode=4),
+        node(2, "Text", [("text", wanted, 20, "text")], values=["kept"]),
+        links=[(10, 1, 0, 3, 0), (11, 3, 0, 4, 0), (20, 4, 0, 2, 0)],
+    )
+    assert inputs_of(document)["2"].get("text") == expected
+
+
 def test_missing_classes_are_named_and_the_rest_converts():
     slots = [("model", "MODEL", 5), ("size", "INT", None, "size")]
     document = saved(

@@ -9,9 +9,15 @@ type Section = InputSchema["section"];
 const SECTIONS: readonly Section[] = ["required", "optional", "hidden"];
 
 export function readCatalog(objectInfo: Raw): Catalog {
-  // Without a prototype: a file may call a class `constructor`, and that is none of ours.
+  return catalogOf(
+    Object.entries(objectInfo).map(([name, info]) => [name, readSchema(name, info)] as const),
+  );
+}
+
+/** A catalog of these classes. A file may call a class `constructor`, and that is none of ours. */
+export function catalogOf(classes: Iterable<readonly [string, NodeSchema]>): Catalog {
   const catalog = Object.create(null) as Record<string, NodeSchema>;
-  for (const [name, info] of Object.entries(objectInfo)) catalog[name] = readSchema(name, info);
+  for (const [name, schema] of classes) catalog[name] = schema;
   return catalog;
 }
 

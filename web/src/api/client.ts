@@ -6,6 +6,8 @@ import { type BatchPlace, resultsRoutes } from "./results";
 import { type Codec, makeTransport, orNull, type Transport } from "./transport";
 import type { Plan } from "./types";
 
+/** In milliseconds: a check is asked again at the next edit, so it need not be waited for long. */
+const CHECK_LIMIT = 30_000;
 const MODELS = "/api/experiment/models";
 
 export interface InputProblem {
@@ -104,7 +106,7 @@ function runRoutes({ read, post, exchange }: Transport) {
     ): Promise<Checked> {
       const query = new URLSearchParams(targets.map((each) => ["target", each]));
       const url = targets.length === 0 ? "/api/calotype/check" : `/api/calotype/check?${query}`;
-      return exchange(url, document, signal ? { signal } : {});
+      return exchange(url, document, { limit: CHECK_LIMIT, ...(signal ? { signal } : {}) });
     },
     submit(submission: Submission): Promise<{ prompt_id: string }> {
       const { client, id, prompt, workflow, front, targets, about } = submission;
@@ -139,6 +141,12 @@ function catalogRoutes({ read, post }: Transport) {
   return {
     async catalog(): Promise<Catalog> {
       return readCatalog(await read<Record<string, unknown>>("/api/object_info"));
+    },
+    /** One class, as the catalog has it; empty where there is none of this name. */
+    async describe(type: string): Promise<Catalog> {
+      return readCatalog(
+        await read<Record<string, unknown>>(`/api/object_info/${encodeURIComponent(type)}`),
+      );
     },
     /** Where weights are looked for: the folders of each kind, the first one first. */
     modelKinds: () => read<ModelKind[]>(MODELS),
@@ -190,11 +198,6 @@ function uploadRoutes({ read }: Transport) {
     return { filename: answer.name, subfolder: answer.subfolder, type: answer.type };
   }
   return {
-    upload(file: Blob, name: string): Promise<ImageFile> {
-      const form = new FormData();
-      form.append("image", file, name);
-      return upload("/api/upload/image", form);
-    },
     /** Keeps a mask, an opaque PNG but for what is masked, with the picture it is of. */
     uploadMask(mask: Blob, name: string, original: ImageFile): Promise<ImageFile> {
       const form = new FormData();

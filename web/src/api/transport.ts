@@ -19,21 +19,37 @@ export class Refused extends Error {
   }
 }
 
+/** In milliseconds. A server that is alive answers far sooner; one that stalls says nothing. */
+const LIMIT = 60_000;
+
+interface Asked extends RequestInit {
+  /** After so many milliseconds the request is given up, its body included. */
+  limit?: number;
+}
+
 export interface Transport {
-  /** Throws `Refused` for an answer that is no success. */
-  ask: (url: string, init?: RequestInit) => Promise<Response>;
-  read: <Answer>(url: string, init?: RequestInit) => Promise<Answer>;
-  post: (url: string, body: unknown, init?: RequestInit) => Promise<Response>;
+  /**
+   * Throws `Refused` for an answer that is no success, and a `TimeoutError` where none comes in
+   * time, as does reading the body of the answer.
+   */
+  ask: (url: string, init?: Asked) => Promise<Response>;
+  read: <Answer>(url: string, init?: Asked) => Promise<Answer>;
+  post: (url: string, body: unknown, init?: Asked) => Promise<Response>;
   /** Posts, and reads what comes back. */
-  exchange: <Answer>(url: string, body: unknown, init?: RequestInit) => Promise<Answer>;
+  exchange: <Answer>(url: string, body: unknown, init?: Asked) => Promise<Answer>;
+}
+
+function within(limit: number, signal: AbortSignal | null | undefined): AbortSignal {
+  const timeout = AbortSignal.timeout(limit);
+  return signal == null ? timeout : AbortSignal.any([signal, timeout]);
 }
 
 export function makeTransport(
   codec: Codec,
   request: typeof fetch = (...given) => fetch(...given),
 ): Transport {
-  async function ask(url: string, init?: RequestInit): Promise<Response> {
-    const answer = await request(url, init);
+  async function ask(url: string, { limit = LIMIT, ...init }: Asked = {}): Promise<Response> {
+    const answer = await request(url, { ...init, signal: within(limit, init.signal) });
     if (answer.ok) return answer;
     const body = bodyOf(await answer.text());
     throw new Refused(answer.status, messageOf(body) ?? `${answer.status} for ${url}`, body);
@@ -46,10 +62,10 @@ export function makeTransport(
       throw error;
     }
   }
-  async function read<Answer>(url: string, init?: RequestInit): Promise<Answer> {
+  async function read<Answer>(url: string, init?: Asked): Promise<Answer> {
     return codec.parse(await (await ask(url, init)).text()) as Answer;
   }
-  const posted = (body: unknown, init: RequestInit = {}): RequestInit => ({
+  const posted = (body: unknown, init: Asked = {}): Asked => ({
     method: "POST",
     body: codec.write(body),
     headers: { "Content-Type": "application/json" },

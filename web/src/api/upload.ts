@@ -1,5 +1,6 @@
 /** Brings a file to the server and says how far it is. `fetch` could not say that. */
 
+import { fileNameFor } from "./fileName";
 import type { ImageFile } from "./jobs";
 import { Refused } from "./transport";
 
@@ -9,15 +10,33 @@ interface Bringing {
   signal: AbortSignal;
 }
 
-/** Rejects with `Refused` for an answer that is no success, with an `AbortError` when given up. */
+/** In milliseconds without a byte taken, or without an answer once all are. */
+const STALLED = 60_000;
+
+/**
+ * Rejects with `Refused` for an answer that is no success, with an `AbortError` when given up, and
+ * with a `TimeoutError` where it stalls.
+ */
 export function bring(file: File, { onProgress, signal }: Bringing): Promise<ImageFile> {
   return new Promise((done, failed) => {
     const request = new XMLHttpRequest();
     const form = new FormData();
-    form.append("image", file, file.name);
+    form.append("image", file, fileNameFor(file.name));
     request.open("POST", "/api/upload/image");
     request.responseType = "json";
-    request.upload.onprogress = ({ loaded, total }) => onProgress(total > 0 ? loaded / total : 0);
+    let stalled: ReturnType<typeof setTimeout> | undefined;
+    const moving = () => {
+      clearTimeout(stalled);
+      stalled = setTimeout(() => {
+        failed(new DOMException("The upload stalled", "TimeoutError"));
+        request.abort();
+      }, STALLED);
+    };
+    request.upload.onprogress = ({ loaded, total }) => {
+      moving();
+      onProgress(total > 0 ? loaded / total : 0);
+    };
+    request.onloadend = () => clearTimeout(stalled);
     request.onload = () => {
       const { status, response } = request;
       if (status === 200) {
@@ -28,6 +47,7 @@ export function bring(file: File, { onProgress, signal }: Bringing): Promise<Ima
     request.onerror = () => failed(new Error("The server did not answer."));
     request.onabort = () => failed(new DOMException("Given up", "AbortError"));
     signal.addEventListener("abort", () => request.abort());
+    moving();
     request.send(form);
   });
 }

@@ -7,9 +7,10 @@ import { t } from "../words/words";
 import "./subgraphs.css";
 
 export function Passing({ node: key, shape }: { node: string; shape: Shape }) {
-  const node = useActive((tab) => tab.graph.nodes[key]);
+  const graph = useActive((tab) => tab.graph);
+  const node = graph.nodes[key];
   if (node === undefined) return null;
-  const lines = passedBy(node).flatMap(({ input, output, type }) => {
+  const lines = passedBy(graph, node).flatMap(({ input, output, type }) => {
     const from =
       shape.inputs.find((each) => each.id === input)?.y ??
       shape.widgets.find((each) => each.input.name === input)?.y;

@@ -6,7 +6,7 @@ import { setCanvas } from "../state/canvas";
 import { removeSelected } from "../state/editing/actions";
 import { copiedText, paste } from "../state/editing/clipping";
 import { giveToSelected } from "../state/fields/media";
-import { openFile } from "../state/files/files";
+import { openFiles } from "../state/files/files";
 import { isTyping } from "../state/keymap";
 import { gliding } from "../state/motion";
 import { tellError } from "../state/view";
@@ -52,7 +52,7 @@ export function useCanvasHandle(
       const at = flow.screenToFlowPosition(place());
       const [file] = event.clipboardData?.files ?? [];
       if (file !== undefined && giveToSelected(file)) event.preventDefault();
-      else if (file !== undefined) void openFile(file, at);
+      else if (file !== undefined) void openFiles([file], at);
       else pasteAt(event, at, withLinks);
       event.preventDefault();
     };

@@ -17,6 +17,7 @@ import {
   subgraphOf,
   type Workflow,
 } from "./graph";
+import { type Inner, widgetsBehind } from "./instances";
 import { isObject, type JsonObject } from "./json";
 import { instancesOf } from "./levels";
 
@@ -34,6 +35,15 @@ interface PortShape {
 export function portsOf(definition: Definition, side: Side): readonly (InputSlot | OutputSlot)[] {
   const { nodes } = definition.graph;
   return side === "inputs" ? (nodes[INPUTS]?.outputs ?? []) : (nodes[OUTPUTS]?.inputs ?? []);
+}
+
+/** Which input shows a widget of the inside: its place, or -1. */
+export function portBehind(workflow: Workflow, definition: Definition, inner: Inner): number {
+  return portsOf(definition, "inputs").findIndex((_, slot) =>
+    widgetsBehind(definition, slot, workflow.definitions).some(
+      (each) => each.node === inner.node && each.widget === inner.widget,
+    ),
+  );
 }
 
 /** A name that no port of this side has yet. */

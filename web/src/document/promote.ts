@@ -6,22 +6,13 @@ import { plain } from "./border";
 import { connect } from "./edit";
 import { type Definition, type GraphNode, INPUTS, type Workflow } from "./graph";
 import { type Inner, promotedName, promotionsOf, widgetsBehind } from "./instances";
-import { isObject, type Json, type JsonObject } from "./json";
-import { instancesOf } from "./levels";
-import { addPort, portsOf, removePort } from "./ports";
+import { equalJson, isObject, type Json, type JsonObject } from "./json";
+import { definitionAt, instancesOf, levelAt, type Path, ROOT } from "./levels";
+import { addPort, portBehind, portsOf, removePort } from "./ports";
 import { listOf } from "./values";
 
 /** The type of a widget inside; the catalog knows. */
 type TypeOf = (node: GraphNode, widget: string) => string;
-
-/** Which input shows a widget of the inside: its place, or -1. */
-export function portBehind(workflow: Workflow, definition: Definition, inner: Inner): number {
-  return portsOf(definition, "inputs").findIndex((_, slot) =>
-    widgetsBehind(definition, slot, workflow.definitions).some(
-      (each) => each.node === inner.node && each.widget === inner.widget,
-    ),
-  );
-}
 
 /** Shows a widget of the inside on all instances; what they hold for it is the inside's value. */
 export function promote(
@@ -31,20 +22,98 @@ export function promote(
   typeOf: TypeOf,
 ): void {
   modernise(workflow, definition, typeOf);
-  if (portBehind(workflow, definition, inner) < 0)
-    addWidgetPort(workflow, definition, inner, typeOf);
+  if (portBehind(workflow, definition, inner) >= 0) return;
+  const name = addWidgetPort(workflow, definition, inner, typeOf);
+  if (name !== null) takeBack(workflow, definition, inner, name);
 }
 
-/** Takes a widget from all instances; the inside keeps its own value. */
+/**
+ * Takes a widget from all instances. The inside takes over what was shown, so that a run makes the
+ * same as before: the value of the instance that `path` leads through, else the one that all agree
+ * on. What other instances held is noted with them, and is theirs again when the widget is shown.
+ */
 export function unpromote(
   workflow: Workflow,
   definition: Definition,
   inner: Inner,
   typeOf: TypeOf,
+  path: Path = ROOT,
 ): void {
   modernise(workflow, definition, typeOf);
   const slot = portBehind(workflow, definition, inner);
-  if (slot >= 0) removePort(workflow, definition, "inputs", slot);
+  if (slot < 0) return;
+  settleValues(workflow, definition, slot, path);
+  removePort(workflow, definition, "inputs", slot);
+}
+
+/** Before an input goes that shows widgets: see `unpromote`. */
+export function settleValues(
+  workflow: Workflow,
+  definition: Definition,
+  slot: number,
+  path: Path = ROOT,
+): void {
+  const name = portsOf(definition, "inputs")[slot]?.name ?? "";
+  const widgets = widgetsBehind(definition, slot, workflow.definitions);
+  const [first] = widgets;
+  if (first === undefined) return;
+  const instances = instancesOf(workflow, definition.id).map(({ node }) => node);
+  const key = definitionAt(workflow, path)?.id === definition.id ? path.at(-1) : undefined;
+  const shown = key === undefined ? undefined : levelAt(workflow, path.slice(0, -1)).nodes[key];
+  const held = instances.map((each) => each.values[name] ?? null);
+  const agreed = held.every((each) => equalJson(each, held[0])) ? held[0] : null;
+  const value = plainJson(shown?.values[name] ?? agreed ?? null);
+  for (const each of instances) {
+    const own = each.values[name] ?? null;
+    if (own !== null && !equalJson(own, value)) noteHidden(each, first, plainJson(own));
+  }
+  if (value === null) return;
+  for (const { node, widget } of widgets) {
+    const inside = definition.graph.nodes[node];
+    if (inside !== undefined) inside.values[widget] = value;
+  }
+}
+
+function plainJson(value: Json): Json {
+  return typeof value === "object" && value !== null ? plain(value) : value;
+}
+
+/** In the properties of an instance: what it held for widgets that are no longer shown. */
+const HIDDEN = "calotype.hidden";
+
+function hiddenOf(node: GraphNode): JsonObject {
+  const properties = isObject(node.saved.properties) ? node.saved.properties : {};
+  const hidden = properties[HIDDEN];
+  return isObject(hidden) ? plain(hidden) : {};
+}
+
+function setHidden(node: GraphNode, hidden: JsonObject): void {
+  const saved = plain(node.saved);
+  const { [HIDDEN]: _, ...properties } = isObject(saved.properties) ? saved.properties : {};
+  const isEmpty = Object.keys(hidden).length === 0;
+  node.saved = {
+    ...saved,
+    properties: isEmpty ? properties : { ...properties, [HIDDEN]: hidden },
+  };
+}
+
+function noteHidden(instance: GraphNode, { node, widget }: Inner, value: Json): void {
+  setHidden(instance, { ...hiddenOf(instance), [`${node}/${widget}`]: value });
+}
+
+/** Gives instances what they held for a widget before it was hidden. */
+function takeBack(
+  workflow: Workflow,
+  definition: Definition,
+  { node, widget }: Inner,
+  name: string,
+): void {
+  for (const { node: instance } of instancesOf(workflow, definition.id)) {
+    const { [`${node}/${widget}`]: value, ...others } = hiddenOf(instance);
+    if (value === undefined) continue;
+    instance.values[name] = value;
+    setHidden(instance, others);
+  }
 }
 
 function addWidgetPort(

@@ -64,8 +64,11 @@ function PluginRendererFrame({ renderer, text, url, type, name }: PluginRenderer
   );
 }
 
+/** In milliseconds: a film of some gigabytes comes from the same machine or network. */
+const RESULT_LIMIT = 300_000;
+
 async function bytesOf(url: string): Promise<ArrayBuffer> {
-  const answer = await fetch(url);
+  const answer = await fetch(url, { signal: AbortSignal.timeout(RESULT_LIMIT) });
   if (!answer.ok) throw new Error(`${answer.status} for ${url}`);
   return await answer.arrayBuffer();
 }

@@ -9,8 +9,7 @@ import {
   subgraphOf,
 } from "../document/graph";
 import { definitionAt, instancesOf } from "../document/levels";
-import { portsOf, type Side } from "../document/ports";
-import { portBehind } from "../document/promote";
+import { portBehind, portsOf, type Side } from "../document/ports";
 import { enter } from "../state/editing/levels";
 import {
   dropPort,

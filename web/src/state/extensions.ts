@@ -5,7 +5,7 @@
  */
 import type { ComponentType } from "react";
 import { create } from "zustand";
-import type { Catalog } from "../api/catalog";
+import { type Catalog, catalogOf } from "../api/catalog";
 import type {
   Declared,
   DeclaredCommand,
@@ -93,7 +93,7 @@ export function withPluginWidgets(catalog: Catalog, declared: readonly Declared[
     widgets.map((each): PluginWidget => ({ ...each, pack })),
   );
   if (widgets.length === 0) return catalog;
-  return Object.fromEntries(
+  return catalogOf(
     Object.entries(catalog).map(([name, schema]) => {
       const inputs = schema.inputs.map((input) => {
         const widget = widgets.find(
@@ -106,7 +106,7 @@ export function withPluginWidgets(catalog: Catalog, declared: readonly Declared[
           : { ...input, options: { ...input.options, plugin_widget: widget } };
       });
       const isChanged = inputs.some((each, index) => each !== schema.inputs[index]);
-      return [name, isChanged ? { ...schema, inputs } : schema];
+      return [name, isChanged ? { ...schema, inputs } : schema] as const;
     }),
   );
 }

@@ -143,6 +143,9 @@ export function wordsOf(error: unknown): string {
   if (error instanceof TypeError && NOT_REACHED.test(error.message)) {
     return t("The server is away. Your work is kept.");
   }
+  if (error instanceof DOMException && error.name === "TimeoutError") {
+    return t("The server did not answer in time. Your work is kept; try again.");
+  }
   return said(error instanceof Error ? error.message : String(error));
 }
 

@@ -42,6 +42,45 @@ describe("the client", () => {
   });
 });
 
+describe("a server that stalls", () => {
+  /** Answers nothing until the request is given up. */
+  const stalled: typeof fetch = (_url, init) =>
+    new Promise((_, failed) => {
+      init?.signal?.addEventListener("abort", () => failed(init.signal?.reason));
+    });
+
+  test("every request is given up after its time, a check sooner", async () => {
+    const limits: number[] = [];
+    const clock = vi.spyOn(AbortSignal, "timeout").mockImplementation((limit) => {
+      limits.push(limit);
+      const controller = new AbortController();
+      queueMicrotask(() => controller.abort(new DOMException("timed out", "TimeoutError")));
+      return controller.signal;
+    });
+    const client = makeClient(codec, stalled);
+    const { signal } = new AbortController();
+    for (const ask of [
+      () => client.catalog(),
+      () => client.check({}, { signal }),
+      () => client.submit({ client: "c", id: "p", prompt: {}, workflow: {} }),
+      () => client.load("workflows/a.json"),
+      () => client.interrupt(),
+    ]) {
+      await expect(ask()).rejects.toMatchObject({ name: "TimeoutError" });
+    }
+    expect(limits).toHaveLength(5);
+    expect(limits[1]).toBeLessThan(limits[0] ?? 0);
+    clock.mockRestore();
+  });
+
+  test("whoever asked gives up as before", async () => {
+    const giveUp = new AbortController();
+    const asked = makeClient(codec, stalled).check({}, { signal: giveUp.signal });
+    giveUp.abort();
+    await expect(asked).rejects.toMatchObject({ name: "AbortError" });
+  });
+});
+
 describe("the catalog", () => {
   test("reads both forms of a combo, in the stated order", () => {
     const { Loader } = readCatalog({

@@ -118,7 +118,65 @@ describe("promoted widgets", () => {
         unpromote(workflow, definition, { node: "2", widget: "value" }, typeOf);
     });
     expect(widgetInputs(without.definitions.sub as never, without.definitions)).toEqual(["text"]);
-    expect(without.definitions.sub?.graph.nodes["2"]?.values).toEqual({ value: 7 });
+    // The inside has what was shown.
+    expect(without.definitions.sub?.graph.nodes["2"]?.values).toEqual({ value: 5 });
+  });
+
+  const hide = (state: Recorded, path: string[] = []) =>
+    record(state, "unpromote", (workflow) => {
+      const definition = workflow.definitions.sub;
+      const inside = { node: "1", widget: "value" };
+      if (definition !== undefined) unpromote(workflow, definition, inside, typeOf, path);
+    });
+  const show = (state: Recorded) =>
+    record(state, "promote", (workflow) => {
+      const definition = workflow.definitions.sub;
+      const inside = { node: "1", widget: "value" };
+      if (definition !== undefined) promote(workflow, definition, inside, typeOf);
+    });
+  const insideOf = ({ graph }: Recorded) => graph.definitions.sub?.graph.nodes["1"]?.values;
+
+  test("leave what they showed inside when they are hidden", () => {
+    const hidden = hide(open({ widgets_values: ["mine"] }));
+    expect(insideOf(hidden)).toEqual({ value: "mine" });
+    expect(reread(hidden.graph).definitions.sub?.graph.nodes["1"]?.values).toEqual({
+      value: "mine",
+    });
+    // An instance that had no value of its own leaves the inside as it was.
+    expect(insideOf(hide(open({ widgets_values: [null] })))).toEqual({ value: "inside" });
+    sound(hidden.graph);
+  });
+
+  test("come back to each instance that held another value, also from the file", () => {
+    const two: Recorded = {
+      graph: readGraph(
+        {
+          nodes: [
+            { id: 8, type: "sub", widgets_values: ["one"] },
+            { id: 9, type: "sub", widgets_values: ["two"] },
+          ],
+          links: [],
+          definitions: { subgraphs: [inner({})] },
+          version: 0.4,
+        },
+        layout,
+      ),
+      log: EMPTY_LOG,
+    };
+    // Seen from inside the second, whose value is the one that stays.
+    const hidden = hide(two, ["9"]);
+    expect(insideOf(hidden)).toEqual({ value: "two" });
+    const shown = show({ graph: reread(hidden.graph), log: EMPTY_LOG });
+    const [name = ""] = widgetInputs(shown.graph.definitions.sub as never, shown.graph.definitions);
+    expect(shown.graph.nodes["8"]?.values[name]).toBe("one");
+    expect(shown.graph.nodes["9"]?.values[name] ?? null).toBeNull();
+    expect(instanceOf(shown.graph).properties).toEqual({});
+    // Where none is looked into and they differ, the inside keeps its own.
+    const unseen = hide(two);
+    expect(insideOf(unseen)).toEqual({ value: "inside" });
+    const again = show(unseen);
+    expect(again.graph.nodes["8"]?.values).toMatchObject({ [name]: "one" });
+    expect(again.graph.nodes["9"]?.values).toMatchObject({ [name]: "two" });
   });
 
   test("of one label are told apart by the nodes they are of", () => {

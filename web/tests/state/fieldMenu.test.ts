@@ -37,7 +37,7 @@ function act(node: string, mark: string): void {
     ?.run();
 }
 
-test("a field is shown on the subgraph, and no longer, from where one sees it", () => {
+test("a field is shown on the subgraph, and no longer, from where one sees it", async () => {
   expect(marks("1")).not.toContain("show");
   select(["1"]);
   packSelected();
@@ -48,9 +48,9 @@ test("a field is shown on the subgraph, and no longer, from where one sees it", 
   const { nodes } = activeTab().graph;
   const inside = Object.values(nodes).find((each) => each.type === "Steps")?.key ?? "";
   act(inside, "show");
-  expect(shown().map((each) => each.name)).toEqual(["steps"]);
+  await expect.poll(() => shown().map((each) => each.name)).toEqual(["steps"]);
   expect(marks(inside)).toContain("hide");
   act(inside, "hide");
-  expect(shown()).toEqual([]);
+  await expect.poll(shown).toEqual([]);
   expect(activeTab().graph.nodes[inside]?.values.steps).toBe(12);
 });

@@ -68,8 +68,40 @@ const idle = (modes: Record<string, number>) => {
 };
 
 test("a bypassed node hands the input of the same type to its output", () => {
-  const node = sample().nodes["2"];
-  expect(node && passedBy(node)).toEqual([{ input: "image", output: 0, type: "IMAGE" }]);
+  const graph = sample();
+  const node = graph.nodes["2"];
+  expect(node && passedBy(graph, node)).toEqual([{ input: "image", output: 0, type: "IMAGE" }]);
+});
+
+test("an input that takes anything hands on only what the output's target takes", () => {
+  const slot = (type: string, link: number | null) => ({ name: "x", type, link });
+  const graph = (wanted: string) =>
+    readGraph(
+      {
+        nodes: [
+          { id: 1, type: "Load", outputs: [{ name: "MODEL", type: "MODEL", links: [1] }] },
+          {
+            id: 2,
+            type: "Show",
+            mode: MODE.bypassed,
+            inputs: [slot("*", 1)],
+            outputs: [{ name: "STRING", type: "STRING", links: [2] }],
+          },
+          { id: 3, type: "Take", inputs: [slot(wanted, 2)] },
+        ],
+        links: [
+          [1, 1, 0, 2, 0, "MODEL"],
+          [2, 2, 0, 3, 0, wanted],
+        ],
+      },
+      () => undefined,
+    );
+  const text = graph("STRING");
+  const show = text.nodes["2"];
+  expect(show && passedBy(text, show)).toEqual([]);
+  expect([...idleIn(text, CATALOG).nodes]).toEqual(["3"]);
+  expect([...idleIn(graph("MODEL"), CATALOG).nodes]).toEqual([]);
+  expect([...idleIn(graph("*"), CATALOG).nodes]).toEqual([]);
 });
 
 test("nothing is idle where all runs, nor behind a bypassed node that hands on", () => {

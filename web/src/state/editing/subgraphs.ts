@@ -13,7 +13,7 @@ import {
 import type { Inner } from "../../document/instances";
 import { placeMade } from "../../document/made";
 import { movePort, namePort, removePort, type Side } from "../../document/ports";
-import { modernise, promote, unpromote } from "../../document/promote";
+import { modernise, promote, settleValues, unpromote } from "../../document/promote";
 import { makeSubgraph } from "../../document/subgraph";
 import { unpack } from "../../document/unpack";
 import { t } from "../../words/words";
@@ -136,18 +136,23 @@ export function reorderPort(id: string, side: Side, from: number, to: number): v
 }
 
 export function dropPort(id: string, side: Side, slot: number): void {
+  const { level } = activeTab();
   changeDefinition("Remove a port", id, (workflow, definition) => {
-    if (side === "inputs") modernise(workflow, definition, typeOf);
+    if (side === "inputs") {
+      modernise(workflow, definition, typeOf);
+      settleValues(workflow, definition, slot, level);
+    }
     removePort(workflow, definition, side, slot);
   });
 }
 
 export function showWidget(id: string, inner: Inner, isShown: boolean): void {
-  const change = isShown ? promote : unpromote;
+  const { level } = activeTab();
   const label = isShown ? "Show a widget on the subgraph" : "Show a widget inside alone";
-  changeDefinition(label, id, (workflow, definition) =>
-    change(workflow, definition, inner, typeOf),
-  );
+  changeDefinition(label, id, (workflow, definition) => {
+    if (isShown) promote(workflow, definition, inner, typeOf);
+    else unpromote(workflow, definition, inner, typeOf, level);
+  });
 }
 
 /** An instance takes the value that stands inside again. */

@@ -4,10 +4,9 @@ import { addNode, connect, removeLink } from "../../document/edit";
 import { linkInto } from "../../document/graph";
 import { equalJson, type Json, parseJson, writeJson } from "../../document/json";
 import { definitionAt } from "../../document/levels";
-import { portBehind } from "../../document/promote";
+import { portBehind } from "../../document/ports";
 import { t } from "../../words/words";
 import { change } from "../editing/actions";
-import { showWidget } from "../editing/subgraphs";
 import { heldValues, holdersOf, sayType } from "../nodes/holders";
 import { currentValue, WIDTH } from "../nodes/shape";
 import { defaultOf, newNode, widgetType } from "../nodes/widgets";
@@ -88,7 +87,12 @@ function shownOutside(node: string, input: InputSchema, isLinked: boolean): Item
   return {
     mark: isShown ? "hide" : "show",
     label: isShown ? t("No longer show it on the subgraph") : t("Show it on the subgraph"),
-    run: () => showWidget(definition.id, inner, !isShown),
+    run: () => {
+      import("../editing/subgraphs").then(
+        ({ showWidget }) => showWidget(definition.id, inner, !isShown),
+        tellError,
+      );
+    },
   };
 }
 

@@ -6,7 +6,7 @@ import type { InputSchema } from "../../api/types";
 import type { GraphNode } from "../../document/graph";
 import { t } from "../../words/words";
 import { changeAt } from "../editing/actions";
-import { refreshCatalog } from "../files/files";
+import { noteFile } from "../files/lists";
 import { client } from "../server";
 import { activeTab, type Place, schemaOf } from "../studio";
 import { tell } from "../view";
@@ -60,7 +60,7 @@ export function opacityUrl({ file }: Masked): string {
 export async function saveMask(masked: Masked, png: Blob): Promise<void> {
   const { file, target } = masked;
   const kept = await client.uploadMask(png, `masked-${Date.now()}.png`, file);
-  await refreshCatalog();
+  noteFile(kept, "image");
   // Whoever closed the editor meanwhile does not want it.
   if (useMasking.getState().open !== masked) return;
   const value = namedValue(kept, placeOfValues(target.input));

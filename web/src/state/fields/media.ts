@@ -7,12 +7,12 @@ import { promptId } from "../../document/levels";
 import { bytesOf } from "../../words/format";
 import { t } from "../../words/words";
 import { changeAt } from "../editing/actions";
-import { refreshCatalog } from "../files/files";
+import { noteFile } from "../files/lists";
 import { inputsOf } from "../nodes/inputs";
 import { activeTab, schemaOf } from "../studio";
 import { wordsOf } from "../view";
 import { mediaOf, namedValue, placeOfValues } from "./fileValue";
-import type { MediaKind } from "./mediaTypes";
+import { type MediaKind, mediaTypeOf } from "./mediaTypes";
 
 interface Upload {
   progress: number | null;
@@ -45,7 +45,7 @@ export async function bringFile(node: string, input: InputSchema, file: File): P
       signal: giveUp.signal,
       onProgress: (progress) => note({ progress }),
     });
-    await refreshCatalog();
+    noteFile(brought, mediaOf(input) ?? "image");
     note({ progress: null });
     // Another document may be shown, or the node be gone, by the time a large file has arrived.
     changeAt({ id, level }, node, input.name, namedValue(brought, placeOfValues(input)));
@@ -77,10 +77,12 @@ export function inputFor(node: string, file: { name: string; type: string }): In
   return inputsOf(schema, found).find((each) => takes(mediaOf(each), file)) ?? null;
 }
 
-function takes(kind: MediaKind | null, file: { type: string }): boolean {
+/** By the type that the browser says, which for some endings is none: then by the name. */
+function takes(kind: MediaKind | null, file: { name: string; type: string }): boolean {
   if (kind === null) return false;
-  if (kind === "audio") return /^(audio|video)\//.test(file.type);
-  return file.type.startsWith(`${kind}/`);
+  const type = file.type === "" ? mediaTypeOf(file.name) : file.type;
+  if (kind === "audio") return /^(audio|video)\//.test(type);
+  return type.startsWith(`${kind}/`);
 }
 
 /** Gives a file to the one node that is selected; false where it takes none like it. */

@@ -3,6 +3,7 @@
  * format use, and those that plugins bring. The palette lists them among the nodes.
  */
 import { create } from "zustand";
+import { fileNameFor } from "../../api/fileName";
 import { Refused } from "../../api/transport";
 import type { NodeSchema } from "../../api/types";
 import { type Point, subgraphOf } from "../../document/graph";
@@ -124,7 +125,7 @@ export async function saveBlueprint(key: string): Promise<void> {
   const { graph, workflow } = activeTab();
   const definition = subgraphOf(workflow.definitions, graph.nodes[key]?.type);
   if (definition === undefined) return;
-  const name = await askForName(t("Save the blueprint as"), definition.name);
+  const name = await askForName(t("Save the blueprint as"), fileNameFor(definition.name));
   if (name === null) return;
   const content = { ...copyNodes(graph, [key], workflow), links: [] };
   await attempt(name, () => client.save(fileOf(name), writeJson(content, 1), false));

@@ -1,15 +1,14 @@
 /** Opening and saving: files dropped or chosen, what is embedded in them, and the server's folder. */
+import { catalogOf } from "../../api/catalog";
 import type { Point } from "../../document/graph";
-import { type Json, parseJson, writeJson } from "../../document/json";
-import { NotAWorkflow } from "../../document/read";
+import { equalJson, type Json, parseJson, writeJson } from "../../document/json";
 import { writeGraph } from "../../document/write";
 import { t } from "../../words/words";
-import { addHolding } from "../editing/actions";
 import { loadExtensions, useExtensions, withPluginWidgets } from "../extensions";
 import { withPrimitive } from "../nodes/primitive";
 import { refreshJobs } from "../runs/running";
 import { client } from "../server";
-import { activeTab, openWorkflow, schemaOf, select, setCatalog } from "../studio";
+import { activeTab, openWorkflow, select, setCatalog, useStudio } from "../studio";
 import { tell, tellError } from "../view";
 
 export async function openDefault(): Promise<void> {
@@ -20,57 +19,16 @@ export async function openDefault(): Promise<void> {
   if (prompt !== undefined) select([prompt.key]);
 }
 
-const BESIDE = 40;
-
-/** Opens all that was dropped or chosen, pictures one beside the other. */
+/** Opens all that was dropped or chosen; `at` is where a picture would become a node. */
 export async function openFiles(files: Iterable<File>, at: Point | null): Promise<void> {
   // Copied at once: what was dropped is taken back after the event.
-  for (const [index, file] of [...files].entries()) {
-    await openFile(file, at && { x: at.x + index * BESIDE, y: at.y + index * BESIDE });
-  }
-}
-
-/**
- * Opens what a dropped or chosen file holds. A picture without a workflow becomes a node at its
- * place, where there is one.
- */
-export async function openFile(file: File, at: Point | null): Promise<void> {
+  const all = [...files];
   try {
-    const name = file.name.replace(/\.[^.]+$/, "");
-    const { documentIn } = await import("../embedded/document");
-    const found = await documentIn(file);
-    if (found !== null) {
-      (await import("./prompt")).openDocument(found.value, name);
-      if (found.left !== null) tellMade(file.name, found.left);
-      return;
-    }
-    if (at === null || !file.type.startsWith("image/"))
-      throw new NotAWorkflow("{{name}} holds no workflow.", { name: file.name });
-    await addPicture(file, at);
+    const { openEach } = await import("./opening");
+    await openEach(all, at);
   } catch (error) {
     tellError(error);
   }
-}
-
-function tellMade(name: string, left: readonly string[]): void {
-  tell(
-    left.length === 0
-      ? t("This graph was made from the text in {{name}}.", { name })
-      : t("This graph was made from the text in {{name}}. Left out: {{parts}}.", {
-          name,
-          parts: left.join(", "),
-        }),
-  );
-}
-
-async function addPicture(file: File, at: Point): Promise<void> {
-  const { id, level } = activeTab();
-  const schema = schemaOf("LoadImage");
-  const { filename, subfolder } = await client.upload(file, file.name);
-  await refreshCatalog();
-  if (schema === undefined) throw new Error("This server has no node that loads pictures.");
-  const value = subfolder === "" ? filename : `${subfolder}/${filename}`;
-  addHolding({ id, level }, schema, at, { image: value });
 }
 
 let reads = 0;
@@ -84,7 +42,13 @@ export async function refreshCatalog(): Promise<void> {
   const [listed] = await Promise.all([client.catalog(), loadExtensions()]);
   reads += 1;
   const catalog = withPrimitive(withPluginWidgets(listed, useExtensions.getState().declared));
-  setCatalog(catalog);
+  const { catalog: before } = useStudio.getState();
+  // What is the same stays the same value: nothing is drawn anew for it.
+  const kept = Object.entries(catalog).map(([name, schema]) => {
+    const known = Object.hasOwn(before, name) ? before[name] : undefined;
+    return [name, known !== undefined && equalJson(known, schema) ? known : schema] as const;
+  });
+  setCatalog(catalogOf(kept));
 }
 
 /** Hands the open document out as a file. */

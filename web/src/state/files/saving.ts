@@ -3,6 +3,7 @@
  * without a word, and nothing that cannot be read is replaced at all.
  */
 import { create } from "zustand";
+import { fileNameFor } from "../../api/fileName";
 import type { Stamped } from "../../api/library";
 import { Refused } from "../../api/transport";
 import { parseJson, writeJson } from "../../document/json";
@@ -74,7 +75,7 @@ function tellWhy(error: unknown): void {
 }
 
 function suggestedFor({ name, path }: Tab): string {
-  return path === null ? name : nameOf(path);
+  return path === null ? name.split("/").map(fileNameFor).join("/") : nameOf(path);
 }
 
 async function saveAs(tab: Tab, suggested: string, problem?: string): Promise<boolean> {

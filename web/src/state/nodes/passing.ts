@@ -1,7 +1,7 @@
 /**
  * What muting and bypassing do to a graph: which input a bypassed node hands to which output, and
- * which nodes and wires are idle because nothing arrives. The server has the same rule
- * (graph/workflow_links.py).
+ * which nodes and wires are idle because nothing arrives. An input that takes anything hands on
+ * only what the target takes. The server has the same rule (graph/workflow_links.py).
  */
 import type { Catalog } from "../../api/catalog";
 import { type Graph, type GraphNode, isBoundary, type Link, MODE } from "../../document/graph";
@@ -30,12 +30,19 @@ function passedTo(node: GraphNode, slot: number, wanted: string) {
 }
 
 /** All that a bypassed node hands through, of what is joined to it. */
-export function passedBy(node: GraphNode): Passed[] {
+export function passedBy({ nodes, links }: Graph, node: GraphNode): Passed[] {
   return node.outputs.flatMap(({ type }, output) => {
     const input = passedTo(node, output, type);
-    if (input === undefined || input.link === null) return [];
+    const link = input?.link == null ? undefined : links[input.link];
+    if (input === undefined || link === undefined) return [];
+    if (!fits(givenBy(nodes[link.from], link), type)) return [];
     return [{ input: input.name, output, type }];
   });
+}
+
+/** The type of what a wire brings. */
+function givenBy(source: GraphNode | undefined, { fromSlot, type }: Link): string {
+  return source?.outputs[fromSlot]?.type ?? type;
 }
 
 interface Idle {
@@ -102,7 +109,9 @@ class Search {
   isDead(link: Link, wanted = link.type, passed = 0): boolean {
     const source = this.#graph.nodes[link.from];
     if (source === undefined || source.mode === MODE.muted) return true;
-    if (source.mode !== MODE.bypassed) return this.isIdle(source.key);
+    if (source.mode !== MODE.bypassed) {
+      return this.isIdle(source.key) || (passed > 0 && !fits(givenBy(source, link), wanted));
+    }
     const input = passedTo(source, link.fromSlot, wanted);
     const before = input?.link == null ? undefined : this.#graph.links[input.link];
     // A circle of bypassed nodes hands nothing on.

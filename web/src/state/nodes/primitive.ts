@@ -2,7 +2,7 @@
  * The incumbent's node that hands a widget's value on. The server knows no such node: its value is
  * put into the widgets it feeds. Here it is one more schema, whose one field is that of its target.
  */
-import type { Catalog } from "../../api/catalog";
+import { type Catalog, catalogOf } from "../../api/catalog";
 import type { InputSchema, NodeSchema } from "../../api/types";
 import type { Graph, GraphNode } from "../../document/graph";
 
@@ -38,7 +38,8 @@ const SCHEMA: NodeSchema = {
 
 /** The catalog with the node that only editors know. */
 export function withPrimitive(catalog: Catalog): Catalog {
-  return PRIMITIVE in catalog ? catalog : { ...catalog, [PRIMITIVE]: SCHEMA };
+  if (PRIMITIVE in catalog) return catalog;
+  return catalogOf([...Object.entries(catalog), [PRIMITIVE, SCHEMA]]);
 }
 
 /** The field of such a node, by the type that its output was saved with. */

@@ -47,15 +47,29 @@ interface RunOptions {
 /** What the user has chosen for the next runs, until the page is left. */
 export const useRunOptions = create<{ count: number }>(() => ({ count: 1 }));
 
-/** The last press of Run; the next one waits for it, so that none is lost. */
+/** The last press of Run; the next one goes after it, so that they are queued in their order. */
 let turn: Promise<void> = Promise.resolve();
+/** In milliseconds: a request that stalls does not hold back the runs after it any longer. */
+const PATIENCE = 3_000;
+/** How many presses of Run are being handed in. */
+let handing = 0;
 
 /** Rolls the seeds that ask for it, then hands the document in: the seed one sees is the one used. */
 export function run(options: RunOptions = {}): Promise<void> {
   // Its turn may come, or its batch go on, when another document is shown.
   const tab = options.tab ?? activeTab().id;
-  turn = turn.then(() => handIn({ ...options, tab }));
+  const before = turn;
+  turn = patiently(before).then(() => handIn({ ...options, tab }));
   return turn;
+}
+
+async function patiently(before: Promise<void>): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const tired = new Promise<void>((done) => {
+    timer = setTimeout(done, PATIENCE);
+  });
+  await Promise.race([before, tired]);
+  clearTimeout(timer);
 }
 
 type Named = RunOptions & { tab: string };
@@ -69,6 +83,7 @@ async function handIn(options: Named): Promise<void> {
     );
     return;
   }
+  handing += 1;
   useRuns.setState({ sending: true });
   try {
     const count = options.count ?? useRunOptions.getState().count;
@@ -78,7 +93,8 @@ async function handIn(options: Named): Promise<void> {
   } catch (error) {
     tellError(error);
   } finally {
-    useRuns.setState({ sending: false });
+    handing -= 1;
+    useRuns.setState({ sending: handing > 0 });
   }
 }
 

@@ -178,6 +178,8 @@ export const state: Readonly<Record<string, string>> = {
   "Replace it": "Ersetzen",
   "Choose another name": "Anderen Namen wählen",
   "{{name}} (theirs)": "{{name}} (die andere)",
+  "The server did not answer in time. Your work is kept; try again.":
+    "Der Server hat nicht rechtzeitig geantwortet. Die Arbeit ist bewahrt; versuche es noch einmal.",
   "{{text}} is no whole number.": "{{text}} ist keine ganze Zahl.",
   "{{text}} is no number.": "{{text}} ist keine Zahl.",
   "{{text}} is neither yes nor no.": "{{text}} ist weder ja noch nein.",

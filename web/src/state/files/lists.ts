@@ -1,0 +1,55 @@
+/**
+ * The user's files as fields list them. A file that was just brought is added to the lists at once;
+ * then the server's own lists are read, of the few nodes that have one. No other node is touched.
+ */
+import { catalogOf } from "../../api/catalog";
+import type { ImageFile } from "../../api/jobs";
+import type { InputSchema, NodeSchema } from "../../api/types";
+import { equalJson } from "../../document/json";
+import { useExtensions, withPluginWidgets } from "../extensions";
+import { mediaOf, namedValue, placeOfValues } from "../fields/fileValue";
+import type { MediaKind } from "../fields/mediaTypes";
+import { client } from "../server";
+import { setCatalog, useStudio } from "../studio";
+
+/** A file is there: fields may name it from now on, whether or not the lists can be read. */
+export function noteFile(file: ImageFile, kind: MediaKind): void {
+  replaceSchemas((schema) => {
+    const inputs = schema.inputs.map((each) => withFile(each, file, kind));
+    return inputs.every((each, index) => each === schema.inputs[index])
+      ? schema
+      : { ...schema, inputs };
+  });
+  // The file was brought, whatever becomes of this: the next reading of the catalog lists it.
+  void readLists(kind).catch(() => undefined);
+}
+
+function withFile(input: InputSchema, file: ImageFile, kind: MediaKind): InputSchema {
+  const place = placeOfValues(input);
+  if (mediaOf(input) !== kind || file.type !== place || input.choices === null) return input;
+  const name = namedValue(file, place);
+  return input.choices.includes(name) ? input : { ...input, choices: [...input.choices, name] };
+}
+
+async function readLists(kind: MediaKind): Promise<void> {
+  const listing = Object.values(useStudio.getState().catalog).filter(({ inputs }) =>
+    inputs.some((each) => mediaOf(each) === kind),
+  );
+  const read = await Promise.all(listing.map(({ class_type }) => client.describe(class_type)));
+  const { declared } = useExtensions.getState();
+  const described = withPluginWidgets(
+    catalogOf(read.flatMap(Object.entries<NodeSchema>)),
+    declared,
+  );
+  replaceSchemas((schema) => {
+    const found = described[schema.class_type];
+    return found === undefined || equalJson(found, schema) ? schema : found;
+  });
+}
+
+/** Another catalog only where a schema is another: what is drawn from one that is not stays. */
+function replaceSchemas(replaced: (schema: NodeSchema) => NodeSchema): void {
+  const { catalog } = useStudio.getState();
+  const next = Object.entries(catalog).map(([name, each]) => [name, replaced(each)] as const);
+  if (next.some(([name, each]) => each !== catalog[name])) setCatalog(catalogOf(next));
+}
