@@ -25,14 +25,22 @@ from engine.server.services import SERVICES, Services
 from engine.wire.messages import PutMask
 
 MOST_FIELD = 64 << 10
+MOST_FIELDS = 1 << 20
+"""Bytes of all fields of a form together, names included; they are held in memory."""
+MOST_PARTS = 100
 _MOST_NUMBER = 10_000
 
 
 @dataclass(slots=True)
 class _Form:
-    """What a form brought: its fields, and its file in a temporary place."""
+    """What a form brought: its fields, and its file in a temporary place.
+
+    `held` is how many bytes of fields were read, `parts` how many parts there were.
+    """
 
     fields: dict[str, str] = field(default_factory=dict[str, str])
+    held: int = 0
+    parts: int = 0
     name: str = ""
     part: Path | None = None
 
@@ -94,6 +102,9 @@ async def _read(request: web.Request, services: Services) -> _Form:
     form = _Form()
     try:
         async for part in await request.multipart():
+            form.parts += 1
+            if form.parts > MOST_PARTS:
+                raise refusal(413, f"a form has at most {MOST_PARTS} fields")
             if not isinstance(part, BodyPartReader):
                 continue
             if part.name == "image" and part.filename is not None and form.part is None:
@@ -101,7 +112,7 @@ async def _read(request: web.Request, services: Services) -> _Form:
                 form.part = await asyncio.to_thread(_temporary, services)
                 await _receive(part, form.part, services.most_upload)
             elif part.name is not None:
-                form.fields[part.name] = await _field(part)
+                form.fields[part.name] = await _field(form, part)
     except (ValueError, AssertionError, RuntimeError) as error:
         _discard(form)
         raise refusal(400, "the form cannot be read") from error
@@ -139,12 +150,21 @@ async def _receive(part: BodyPartReader, path: Path, most: int) -> None:
             await asyncio.to_thread(flush, stream)
 
 
-async def _field(part: BodyPartReader) -> str:
+async def _field(form: _Form, part: BodyPartReader) -> str:
+    """The text of a field.
+
+    Raises:
+        RefusalError: 413, it is too large, or all of them are.
+    """
     content = bytearray()
+    form.held += len(part.name or "")
     while chunk := await part.read_chunk(1 << 14):
         content += chunk
+        form.held += len(chunk)
         if len(content) > MOST_FIELD:
-            raise too_large(1 << 20)
+            raise refusal(413, f"a field of a form has at most {MOST_FIELD >> 10} kB")
+        if form.held > MOST_FIELDS:
+            raise refusal(413, f"the fields of a form have at most {MOST_FIELDS >> 20} MB together")
     return content.decode("utf-8", "replace")
 
 
