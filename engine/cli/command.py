@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
@@ -66,12 +66,18 @@ def build_parser() -> argparse.ArgumentParser:
     run.add_argument("--overwrite", action="store_true", help="let --output replace a file")
     check = commands.add_parser(
         "check",
-        help="say what is wrong with a workflow, run nothing",
-        description="Check a workflow: classes, inputs, links, files.",
+        help="say what is wrong with workflows, run nothing",
+        description="Check workflows: classes, inputs, links, files.",
         epilog=EXIT_CODES,
     )
     for command in (run, check):
-        command.add_argument("workflow", type=Path, help="a .json file or a picture")
+        many = command is check
+        command.add_argument(
+            "workflow",
+            type=Path,
+            nargs="+" if many else None,
+            help="a .json file or a picture" + ("; several may be given" if many else ""),
+        )
         command.add_argument(
             "--set",
             dest="changes",
@@ -102,18 +108,25 @@ def run_command(arguments: Sequence[str], serve: Serve) -> int:
         return BAD_COMMAND
     for note in notes:
         sys.stderr.write(f"{note}\n")
-    from engine.cli.run import Order, carry_out  # noqa: PLC0415 - it loads torch
+    from engine.cli.run import Order, carry_out, check_all  # noqa: PLC0415 - it loads torch
 
+    if flags.command == "check":
+        return _until_interrupted(
+            lambda: check_all(flags.workflow, flags.changes, settings, as_json=flags.as_json)
+        )
     order = Order(
         path=flags.workflow,
         changes=tuple(flags.changes),
         output=getattr(flags, "output", None),
         overwrite=getattr(flags, "overwrite", False),
         as_json=flags.as_json,
-        check_only=flags.command == "check",
     )
+    return _until_interrupted(lambda: carry_out(order, settings))
+
+
+def _until_interrupted(work: Callable[[], int]) -> int:
     try:
-        return carry_out(order, settings)
+        return work()
     except KeyboardInterrupt:
         sys.stderr.write("interrupted\n")
         return 130

@@ -17,7 +17,7 @@ from engine.graph.prompt import Link, Prompt, PromptNode
 from engine.graph.saved_graph import read_node
 from engine.graph.schema import Catalog, NodeSchema
 from engine.graph.widgets import widget_values
-from engine.graph.workflow import convert, read_json, recognise
+from engine.graph.workflow import convert, read_json_text, recognise
 from engine.media.metadata import read_embedded
 
 MOST_BYTES = 64 << 20
@@ -74,7 +74,7 @@ def read_document(path: Path) -> Source:
     if len(content) > MOST_BYTES:
         raise WorkflowError(f"{path.name}: larger than {MOST_BYTES >> 20} MB; no workflow is")
     try:
-        document = read_json(content)
+        document = read_json_text(content)
         kind, found = recognise(document)
     except WorkflowError as error:
         raise WorkflowError(f"{path.name}: {error}") from error

@@ -16,7 +16,7 @@ from typing import Any
 from engine.atomic import flush, make_folder, part_beside, publish, refusals
 from engine.errors import FilesError
 from engine.files import Files
-from engine.graph.problems import Report
+from engine.graph.problems import NodeProblems, Report
 
 DONE, FAILED, INVALID, INTERRUPTED = 0, 1, 2, 130
 
@@ -42,12 +42,27 @@ class Outcome:
     seconds: float = 0.0
 
 
+def tell_all(outcomes: Mapping[Path, Outcome], *, as_json: bool) -> None:
+    """Write how several files are: a line each to stderr, or a list of reports to stdout."""
+    if as_json:
+        reports = [{"workflow": str(path), **_as_json(each)} for path, each in outcomes.items()]
+        sys.stdout.write(json.dumps(reports, indent=2, default=str) + "\n")
+        return
+    for path, outcome in outcomes.items():
+        sys.stderr.write(f"{path}: {outcome.status}\n")
+        for line in (outcome.message or "").splitlines():
+            sys.stderr.write(f"    {line}\n")
+
+
+def _as_json(outcome: Outcome) -> dict[str, Any]:
+    report = {key: value for key, value in asdict(outcome).items() if value or key == "files"}
+    return {**report, "seconds": round(outcome.seconds, 3)}
+
+
 def tell(outcome: Outcome, *, as_json: bool) -> None:
     """Write the files (or the whole report, as JSON) to stdout and the message to stderr."""
     if as_json:
-        report = {key: value for key, value in asdict(outcome).items() if value or key == "files"}
-        report["seconds"] = round(outcome.seconds, 3)
-        sys.stdout.write(json.dumps(report, indent=2, default=str) + "\n")
+        sys.stdout.write(json.dumps(_as_json(outcome), indent=2, default=str) + "\n")
         return
     for path in outcome.files:
         sys.stdout.write(f"{path}\n")
@@ -62,14 +77,18 @@ def tell(outcome: Outcome, *, as_json: bool) -> None:
 
 def explain(report: Report) -> str:
     """What is wrong with a prompt, a line a problem, each with its node."""
-    lines = [f"{report.error.message}: {report.error.details}"] if report.error else []
-    lines = [] if report.node_errors else lines
-    for node_id, found in report.node_errors.items():
-        lines += [
-            f"{found.class_type} (node {node_id}): {problem.message}: {problem.details}"
-            for problem in found.errors
-        ]
-    return "\n".join(lines)
+    if report.error is not None and not report.node_errors:
+        return f"{report.error.message}: {report.error.details}"
+    return explain_nodes(report.node_errors)
+
+
+def explain_nodes(problems: Mapping[str, NodeProblems]) -> str:
+    """The problems of nodes, a line each."""
+    return "\n".join(
+        f"{found.class_type} (node {node_id}): {problem.message}: {problem.details}"
+        for node_id, found in problems.items()
+        for problem in found.errors
+    )
 
 
 def written_files(shown: Mapping[str, Mapping[str, Any]], files: Files) -> list[str]:

@@ -9,7 +9,7 @@ import random
 import signal
 import time
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,13 +27,15 @@ from engine.cli.report import (
     Outcome,
     copy_files,
     explain,
+    explain_nodes,
     tell,
+    tell_all,
     written_files,
 )
 from engine.errors import CalotypeError, PromptError, WorkflowError
 from engine.execute.executor import Job, Result
 from engine.graph.problems import Report
-from engine.graph.workflow import convert
+from engine.graph.workflow import Conversion, convert
 from engine.settings import Settings
 from engine.wire.messages import AnyEvent, Blocked, Failed, Interrupted, Progress, Running
 from engine.worker.loop import Worker
@@ -47,7 +49,6 @@ class Order:
         changes: `NODE.INPUT=VALUE`, each as typed.
         output: where a copy of the results is wanted, a file or a folder.
         as_json: report on stdout for a program.
-        check_only: say what is wrong and run nothing.
     """
 
     path: Path
@@ -55,21 +56,81 @@ class Order:
     output: Path | None = None
     overwrite: bool = False
     as_json: bool = False
-    check_only: bool = False
 
 
 def carry_out(order: Order, settings: Settings) -> int:
     """Check and run a workflow, print the files written; returns the exit code."""
-    began = time.perf_counter()
-    try:
-        outcome = _carry_out(order, settings)
-    except (WorkflowError, PromptError) as error:
-        outcome = Outcome("invalid", INVALID, message=str(error))
-    except CalotypeError as error:
-        outcome = Outcome("failed", FAILED, message=str(error))
-    outcome.seconds = time.perf_counter() - began
+    with _timed() as began:
+        outcome = _outcome_of(lambda: _carry_out(order, settings))
+    outcome.seconds = began()
     tell(outcome, as_json=order.as_json)
     return outcome.code
+
+
+def check_all(
+    paths: Sequence[Path], changes: Sequence[str], settings: Settings, *, as_json: bool
+) -> int:
+    """Say what is wrong with these files; returns the exit code, the highest of all."""
+    outcomes: dict[Path, Outcome] = {}
+    worker: list[Worker] = []  # it takes long to load, and a file may have no need of it
+
+    def loaded() -> Worker:
+        if not worker:
+            worker.append(Worker(settings))
+        return worker[0]
+
+    for path in dict.fromkeys(paths):
+        with _timed() as began:
+            outcome = _outcome_of(lambda path=path: _check(path, changes, loaded))
+        outcome.seconds = began()
+        outcomes[path] = outcome
+    if len(outcomes) == 1:
+        tell(*outcomes.values(), as_json=as_json)
+    else:
+        tell_all(outcomes, as_json=as_json)
+    return max(outcome.code for outcome in outcomes.values())
+
+
+@contextmanager
+def _timed() -> Generator[Callable[[], float]]:
+    began = time.perf_counter()
+    yield lambda: time.perf_counter() - began
+
+
+def _outcome_of(work: Callable[[], Outcome]) -> Outcome:
+    try:
+        return work()
+    except (WorkflowError, PromptError) as error:
+        return Outcome("invalid", INVALID, message=str(error))
+    except CalotypeError as error:
+        return Outcome("failed", FAILED, message=str(error))
+
+
+def _check(path: Path, texts: Sequence[str], loaded: Callable[[], Worker]) -> Outcome:
+    changes = [parse_change(text) for text in texts]
+    source = read_document(path)
+    worker = loaded()
+    conversion = convert(source.document, worker.catalog, chance=random.Random())
+    if conversion.missing:
+        return _missing(conversion, worker)
+    report = worker.check(changed(conversion.prompt, changes, worker.catalog))
+    if report.error is None and not report.node_errors:
+        return Outcome("valid", DONE)
+    problems = report.node_errors_json()
+    return Outcome("invalid", INVALID, message=explain(report), problems=problems)
+
+
+def _missing(conversion: Conversion, worker: Worker) -> Outcome:
+    """Which classes are missing, and which of the files that the other nodes name."""
+    files = worker.missing_files(conversion.prompt)
+    try:
+        conversion.require_classes()
+        message = ""
+    except WorkflowError as error:
+        message = str(error)
+    lines = filter(None, (message, explain_nodes(files)))
+    problems = {node_id: each.to_json() for node_id, each in files.items()}
+    return Outcome("invalid", INVALID, message="\n".join(lines), problems=problems)
 
 
 def _carry_out(order: Order, settings: Settings) -> Outcome:
@@ -77,13 +138,13 @@ def _carry_out(order: Order, settings: Settings) -> Outcome:
     source = read_document(order.path)
     worker = Worker(settings)
     conversion = convert(source.document, worker.catalog, chance=random.Random())
-    prompt = changed(conversion.require_classes(), changes, worker.catalog)
+    if conversion.missing:
+        return _missing(conversion, worker)
+    prompt = changed(conversion.prompt, changes, worker.catalog)
     report = worker.check(prompt)
     problems = report.node_errors_json()
-    if report.error is not None or (order.check_only and problems):
+    if report.error is not None:
         return Outcome("invalid", INVALID, message=explain(report), problems=problems)
-    if order.check_only:
-        return Outcome("valid", DONE)
     workflow = changed_workflow(Source(source.document, source.workflow), prompt, worker.catalog)
     outcome = _run(worker, report, {} if workflow is None else {"workflow": workflow}, order)
     if problems:
@@ -143,7 +204,7 @@ def _name(report: Report, node_id: str) -> str:
 
 
 @contextmanager
-def _stop_on_interrupt() -> Iterator[list[int]]:
+def _stop_on_interrupt() -> Generator[list[int]]:
     """While this lasts, Ctrl+C asks the run to stop at its next block; a second one ends it."""
     pressed: list[int] = []
 

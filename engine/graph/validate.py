@@ -63,6 +63,28 @@ def validate(
     return _Validation(prompt, catalog, Literals(list_folder, has_file), complain).report(outputs)
 
 
+def missing_files(
+    prompt: Prompt, catalog: Catalog, list_folder: ListFolder, has_file: HasFile | None = None
+) -> Mapping[str, NodeProblems]:
+    """The files that a prompt names and that are not there, by node.
+
+    For prompts that cannot be validated because classes are missing, too: who fetches plugins
+    wants to fetch models in the same go.
+    """
+    literals, findings = Literals(list_folder, has_file), Findings()
+    for node_id, node in prompt.nodes.items():
+        schema = catalog.get(node.class_type)
+        for given in concrete_inputs(schema, node.inputs) if schema else ():
+            value = node.inputs.get(given.name)
+            if given.folder is None or not isinstance(value, str):
+                continue
+            free = schema is not None and ("*" in schema.checks or given.name in schema.checks)
+            _, problem = literals.check(given, value, free=free)
+            if problem is not None:
+                findings.add(node_id, problem)
+    return findings.by_node(prompt, [*prompt.nodes], ())
+
+
 class _Validation:
     """One validation under way: what was found so far, by node id."""
 

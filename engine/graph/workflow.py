@@ -6,7 +6,6 @@ catalog says what the values in a saved node's list are called. Reads no files.
 
 from __future__ import annotations
 
-import json
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,11 +13,12 @@ from typing import Any, Literal
 
 from engine.errors import WorkflowError
 from engine.graph.dynamic_text import expand_text, fill_names
-from engine.graph.prompt import Prompt, PromptNode, is_list, is_mapping, parse
+from engine.graph.prompt import Link, Prompt, PromptNode, is_list, is_mapping, parse
 from engine.graph.saved_graph import SavedNode, read_workflow
 from engine.graph.schema import Catalog, NodeSchema
 from engine.graph.widgets import follow_choices, widget_values
 from engine.graph.workflow_links import Constant, Scope, Scopes, resolve
+from engine.json_text import JsonError, mended, read_json
 
 Kind = Literal["prompt", "workflow"]
 _FILE_PREFIX = "filename_prefix"
@@ -57,17 +57,16 @@ class Conversion:
         )
 
 
-def read_json(text: str | bytes) -> Any:
-    """Decode JSON as workflows come: NaN and infinity are read, whole numbers stay exact.
+def read_json_text(text: str | bytes) -> Any:
+    """Decode JSON as documents come: see `engine/json_text.py`.
 
     Raises:
         WorkflowError: it is no JSON, or nested too deeply to be a workflow.
     """
     try:
-        return json.loads(text)
-    except (ValueError, RecursionError) as error:
-        reason = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
-        raise WorkflowError(f"this is no JSON that can be read: {reason}") from error
+        return read_json(text)
+    except JsonError as error:
+        raise WorkflowError(f"this is no JSON that can be read: {error}") from error
 
 
 def recognise(document: object) -> tuple[Kind, Mapping[str, Any]]:
@@ -170,7 +169,9 @@ def _inputs(
         if found is not None:
             inputs[slot.name] = found.value if isinstance(found, Constant) else found
     follow_choices(inputs, node, schema)
-    return inputs
+    return {
+        name: value if isinstance(value, Link) else mended(value) for name, value in inputs.items()
+    }
 
 
 def _expand_texts(inputs: dict[str, Any], schema: NodeSchema, chance: random.Random) -> None:

@@ -10,6 +10,8 @@ from typing import Any, TypeGuard
 import msgspec
 from aiohttp import web
 
+from engine.json_text import mended
+
 MOST_JSON = 64 << 20
 JSON = "application/json"
 
@@ -29,10 +31,12 @@ def refusal(status: int, message: str) -> RefusalError:
 
 
 def answer(value: object, *, status: int = 200) -> web.Response:
-    """A value as JSON. NaN becomes null, as JSON has no word for it."""
-    return web.Response(
-        body=msgspec.json.encode(value, enc_hook=str), status=status, content_type=JSON
-    )
+    """A value as JSON. NaN becomes null, and half a character a replacement for it."""
+    try:
+        body = msgspec.json.encode(value, enc_hook=str)
+    except UnicodeEncodeError:
+        body = msgspec.json.encode(mended(msgspec.to_builtins(value, enc_hook=str)))
+    return web.Response(body=body, status=status, content_type=JSON)
 
 
 def raw_answer(text: str) -> web.Response:

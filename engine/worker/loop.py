@@ -5,7 +5,7 @@ The only place that meets everything. Knows no browser and no terminal.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 
 import msgspec
 import torch
@@ -14,10 +14,11 @@ from engine.execute.cache import Cache
 from engine.execute.checks import own_checks
 from engine.execute.executor import Job, Report, Result, execute, never
 from engine.files import Files
+from engine.graph.problems import NodeProblems
 from engine.graph.problems import Report as Validation
 from engine.graph.prompt import Prompt
 from engine.graph.schema import Catalog
-from engine.graph.validate import validate
+from engine.graph.validate import missing_files, validate
 from engine.nodekit.registry import Registry
 from engine.residency import manager
 from engine.residency.device import choose_device, choose_dtype, use_physical_cores
@@ -74,6 +75,10 @@ class Worker:
             wanted=wanted,
             complain=own_checks(self.registry, prompt, self.files),
         )
+
+    def missing_files(self, prompt: Prompt) -> Mapping[str, NodeProblems]:
+        """The files that a prompt names and that are not there, by node."""
+        return missing_files(prompt, self.catalog, self.files.list, self.files.has)
 
     def has_checks(self, prompt: Prompt) -> bool:
         """Whether some node of the prompt has a check of its own, which only a worker can ask."""

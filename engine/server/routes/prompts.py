@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import math
 import time
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
@@ -17,8 +16,9 @@ from aiohttp import web
 from engine.errors import IdTakenError, PromptError, WorkflowError
 from engine.graph.problems import Problem, Report, refusal
 from engine.graph.prompt import Prompt, parse, to_api
-from engine.graph.validate import validate
+from engine.graph.validate import missing_files, validate
 from engine.graph.workflow import Conversion, convert
+from engine.json_text import JsonError, may_hold_halves, mended, read_json
 from engine.server.answers import (
     RefusalError,
     answer,
@@ -267,6 +267,9 @@ def _check(body: bytes, services: Services, targets: list[str] | None) -> dict[s
     except WorkflowError as error:
         raise _refused("invalid_workflow", str(error)) from error
     report = _validated(found.prompt, services, targets)
+    if found.missing:
+        files = missing_files(found.prompt, catalog, services.listing.list, services.files.has)
+        report = replace(report, node_errors={**report.node_errors, **files})
     plan = services.forecast.plan(report.prompt, report.outputs)
     return {
         "prompt": to_api(report.prompt),
@@ -283,28 +286,18 @@ def _decode(body: bytes) -> dict[str, Any]:
     """The body as an object.
 
     Raises:
-        RefusalError: it is none. Where it holds what JSON has no word for, names the input.
+        RefusalError: it is none.
     """
     try:
-        found = msgspec.json.decode(body)
-    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
-        raise _unreadable(body, error) from error
+        found = read_json(body)
+    except JsonError as error:
+        message = f"the body is no JSON that can be read: {error}"
+        raise _refused("invalid_prompt", message) from error
     if not is_object(found):
         raise _refused("invalid_prompt", "the body should be a JSON object with a prompt")
+    if may_hold_halves(body):  # beside the prompt they are mended, in it they are a problem
+        return {key: each if key == "prompt" else mended(each) for key, each in found.items()}
     return found
-
-
-def _unreadable(body: bytes, why: Exception) -> RefusalError:
-    """Why a body cannot be read; NaN and infinity are found by a reader that knows them."""
-    if isinstance(why, RecursionError):
-        return _refused("invalid_prompt", "the body is nested too deeply")
-    try:
-        parse(json.loads(body).get("prompt"))
-    except PromptError as error:
-        return RefusalError(400, refusal(error))
-    except (ValueError, RecursionError, AttributeError):
-        pass
-    return _refused("invalid_prompt", f"the body is no JSON that can be read: {why}")
 
 
 def _refused(kind: str, message: str, *, status: int = 400) -> RefusalError:

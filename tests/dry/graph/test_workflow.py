@@ -8,7 +8,7 @@ import pytest
 from engine.errors import WorkflowError
 from engine.graph.prompt import to_api
 from engine.graph.schema import InputSchema, NodeSchema, OutputSchema
-from engine.graph.workflow import convert, read_json, recognise
+from engine.graph.workflow import convert, read_json_text, recognise
 
 
 def schema(class_type, *inputs, outputs=(), **more):
@@ -301,8 +301,8 @@ def test_what_cannot_be_read_is_said(document, found):
 
 
 def test_read_json():
-    assert read_json('{"a": 18446744073709551615, "b": NaN}')["a"] == 2**64 - 1
+    assert read_json_text('{"a": 18446744073709551615, "b": NaN}')["a"] == 2**64 - 1
     with pytest.raises(WorkflowError, match="no JSON"):
-        read_json(b"\x89PNG\r\n")
+        read_json_text(b"\x89PNG\r\n")
     with pytest.raises(WorkflowError, match="nested too deeply"):
-        read_json("[" * 200_000)
+        read_json_text("[" * 200_000)

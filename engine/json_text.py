@@ -1,0 +1,93 @@
+"""JSON as files and clients bring it: one reader for all of them.
+
+Reads UTF-8, with or without a byte order mark, UTF-16 and UTF-32, NaN and infinity, and half
+characters, as Python's own reader does, and refuses what is nested too deeply to be handed on.
+Knows no documents: what may hold which value is checked by whoever reads it.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, cast
+
+import msgspec
+
+from engine.errors import CalotypeError
+
+MOST_DEPTH = 200
+"""How deep lists and objects may be nested; every reader and writer on their way can do that."""
+
+
+class JsonError(CalotypeError):
+    """A text is no JSON that can be read; the message says why."""
+
+
+def read_json(content: bytes | str) -> Any:
+    """Decode JSON. Whole numbers stay exact.
+
+    Raises:
+        JsonError: it is no JSON, or nested deeper than `MOST_DEPTH`.
+    """
+    try:
+        found = _decoded(content)
+    except RecursionError as error:
+        raise JsonError("it is nested too deeply") from error
+    except ValueError as error:
+        raise JsonError(str(error)) from error
+    if _is_deeper(found, MOST_DEPTH):
+        raise JsonError(f"it is nested too deeply: over {MOST_DEPTH} lists and objects")
+    return found
+
+
+def is_whole(text: str) -> bool:
+    """Whether a text holds no half character (a lone surrogate), which cannot be written."""
+    if text.isascii():
+        return True
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def may_hold_halves(content: bytes) -> bool:
+    """Whether a text may hold half characters: they come as escapes only."""
+    return b"\\ud" in content or b"\\uD" in content or b"\0" in content[:4]
+
+
+def mended(value: Any) -> Any:
+    """A decoded value with a replacement character for each half one."""
+    if isinstance(value, str):
+        if is_whole(value):
+            return value
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, list):
+        return [mended(each) for each in cast("list[Any]", value)]
+    if isinstance(value, dict):
+        given = cast("dict[Any, Any]", value)
+        return {mended(key): mended(each) for key, each in given.items()}
+    return value
+
+
+def _decoded(content: bytes | str) -> Any:
+    """Fast where the text is strict JSON in UTF-8; else by the reader that takes all the rest."""
+    try:
+        return msgspec.json.decode(content)
+    except (msgspec.MsgspecError, ValueError):
+        return json.loads(content)
+
+
+def _is_deeper(value: Any, most: int) -> bool:
+    """Looks level by level, so that a hostile depth costs no stack."""
+    level: list[Any] = [value]
+    for _ in range(most + 1):
+        inner: list[Any] = []
+        for each in level:
+            if isinstance(each, list):
+                inner.extend(cast("list[Any]", each))
+            elif isinstance(each, dict):
+                inner.extend(cast("dict[Any, Any]", each).values())
+        if not inner:
+            return False
+        level = inner
+    return True
