@@ -74,7 +74,11 @@ def _decoded(content: bytes | str) -> Any:
     try:
         return msgspec.json.decode(content)
     except (msgspec.MsgspecError, ValueError):
-        return json.loads(content)
+        pass
+    if isinstance(content, bytes):
+        content = content.decode(json.detect_encoding(content), "surrogatepass")
+    # A disk that lost power leaves zeros behind a text.
+    return json.loads(content.removeprefix("\ufeff").rstrip("\0 \t\r\n"))
 
 
 def _is_deeper(value: Any, most: int) -> bool:

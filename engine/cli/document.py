@@ -14,7 +14,7 @@ from typing import Any
 
 from engine.errors import WorkflowError
 from engine.graph.prompt import Link, Prompt, PromptNode
-from engine.graph.saved_graph import read_node
+from engine.graph.read_saved import read_id, read_node
 from engine.graph.schema import Catalog, NodeSchema
 from engine.graph.widgets import widget_values
 from engine.graph.workflow import convert, read_json_text, recognise
@@ -159,7 +159,10 @@ def changed_workflow(source: Source, prompt: Prompt, catalog: Catalog) -> Mappin
         return None
     before = convert(source.workflow, catalog).prompt
     workflow = copy.deepcopy(dict(source.workflow))
-    saved = {str(node.get("id")): node for node in workflow["nodes"] if isinstance(node, dict)}
+    saved: dict[str, dict[str, Any]] = {}
+    for node in workflow["nodes"]:  # of two with one id, the first is meant
+        if isinstance(node, dict):
+            saved.setdefault(read_id(node.get("id")), node)
     for node_id, node in prompt.nodes.items():
         old = before.nodes.get(node_id)
         if old is None or old.class_type != node.class_type:

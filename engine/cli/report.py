@@ -31,6 +31,7 @@ class Outcome:
         files: paths of what was written.
         problems: what is wrong with single nodes, in the API's shape.
         traceback: the lines of a node's error.
+        notes: what was damaged in the document and how it was read.
     """
 
     status: str
@@ -39,6 +40,7 @@ class Outcome:
     message: str | None = None
     problems: Mapping[str, Any] = field(default_factory=dict[str, Any])
     traceback: list[str] = field(default_factory=list[str])
+    notes: Sequence[str] = ()
     seconds: float = 0.0
 
 
@@ -50,7 +52,7 @@ def tell_all(outcomes: Mapping[Path, Outcome], *, as_json: bool) -> None:
         return
     for path, outcome in outcomes.items():
         sys.stderr.write(f"{path}: {outcome.status}\n")
-        for line in (outcome.message or "").splitlines():
+        for line in (*outcome.notes, *(outcome.message or "").splitlines()):
             sys.stderr.write(f"    {line}\n")
 
 
@@ -67,6 +69,8 @@ def tell(outcome: Outcome, *, as_json: bool) -> None:
     for path in outcome.files:
         sys.stdout.write(f"{path}\n")
     sys.stdout.flush()
+    for note in outcome.notes:
+        sys.stderr.write(f"{note}\n")
     if outcome.traceback:
         sys.stderr.write("".join(outcome.traceback))
     if outcome.message:

@@ -115,9 +115,11 @@ def _check(path: Path, texts: Sequence[str], loaded: Callable[[], Worker]) -> Ou
         return _missing(conversion, worker)
     report = worker.check(changed(conversion.prompt, changes, worker.catalog))
     if report.error is None and not report.node_errors:
-        return Outcome("valid", DONE)
+        return Outcome("valid", DONE, notes=conversion.notes)
     problems = report.node_errors_json()
-    return Outcome("invalid", INVALID, message=explain(report), problems=problems)
+    return Outcome(
+        "invalid", INVALID, message=explain(report), problems=problems, notes=conversion.notes
+    )
 
 
 def _missing(conversion: Conversion, worker: Worker) -> Outcome:
@@ -130,7 +132,9 @@ def _missing(conversion: Conversion, worker: Worker) -> Outcome:
         message = str(error)
     lines = filter(None, (message, explain_nodes(files)))
     problems = {node_id: each.to_json() for node_id, each in files.items()}
-    return Outcome("invalid", INVALID, message="\n".join(lines), problems=problems)
+    return Outcome(
+        "invalid", INVALID, message="\n".join(lines), problems=problems, notes=conversion.notes
+    )
 
 
 def _carry_out(order: Order, settings: Settings) -> Outcome:
@@ -144,9 +148,12 @@ def _carry_out(order: Order, settings: Settings) -> Outcome:
     report = worker.check(prompt)
     problems = report.node_errors_json()
     if report.error is not None:
-        return Outcome("invalid", INVALID, message=explain(report), problems=problems)
+        return Outcome(
+            "invalid", INVALID, message=explain(report), problems=problems, notes=conversion.notes
+        )
     workflow = changed_workflow(Source(source.document, source.workflow), prompt, worker.catalog)
     outcome = _run(worker, report, {} if workflow is None else {"workflow": workflow}, order)
+    outcome.notes = conversion.notes
     if problems:
         # What could run did, and its files are there; but not all that was asked for was done.
         if outcome.code == DONE:

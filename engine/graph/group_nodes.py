@@ -13,6 +13,7 @@ from typing import Any
 
 from engine.errors import WorkflowError
 from engine.graph.prompt import is_list, is_mapping
+from engine.graph.read_saved import read_node
 from engine.graph.saved_graph import (
     INPUT_NODE,
     OUTPUT_NODE,
@@ -23,7 +24,6 @@ from engine.graph.saved_graph import (
     SavedNode,
     SavedOutput,
     define,
-    read_node,
 )
 from engine.graph.schema import Catalog
 from engine.graph.sockets import joins

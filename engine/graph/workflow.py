@@ -14,7 +14,8 @@ from typing import Any, Literal
 from engine.errors import WorkflowError
 from engine.graph.dynamic_text import expand_text, fill_names
 from engine.graph.prompt import Link, Prompt, PromptNode, is_list, is_mapping, parse
-from engine.graph.saved_graph import SavedNode, read_workflow
+from engine.graph.read_saved import read_workflow
+from engine.graph.saved_graph import MOST_NOTES, SavedNode, SavedWorkflow
 from engine.graph.schema import Catalog, NodeSchema
 from engine.graph.widgets import follow_choices, widget_values
 from engine.graph.workflow_links import Constant, Scope, Scopes, resolve
@@ -33,11 +34,13 @@ class Conversion:
         workflow: the saved workflow it came from, or None.
         missing: classes the catalog does not hold, with the ids of their nodes. Those nodes are
             in the prompt with the values whose names the document itself says.
+        notes: what was damaged in the document and how it was read, a sentence each.
     """
 
     prompt: Prompt
     workflow: Mapping[str, Any] | None
     missing: Mapping[str, tuple[str, ...]]
+    notes: tuple[str, ...] = ()
 
     def require_classes(self) -> Prompt:
         """The prompt, if the catalog holds all its classes.
@@ -115,16 +118,22 @@ def convert(
     """
     kind, found = recognise(document)
     if kind == "prompt":
-        prompt = parse(found)
-        return Conversion(prompt, None, _missing(prompt, catalog))
-    prompt = _from_workflow(found, catalog, chance)
-    return Conversion(prompt, found, _missing(prompt, catalog))
+        nodes = {key: node for key, node in found.items() if is_mapping(node)}
+        prompt = parse(nodes)
+        notes = tuple(f"{key[:100]!r} is no node and left out." for key in found.keys() - nodes)
+        return Conversion(
+            prompt, None, _missing(prompt, catalog), tuple(sorted(notes)[:MOST_NOTES])
+        )
+    saved = read_workflow(found)
+    prompt = _from_workflow(saved, catalog, chance)
+    return Conversion(prompt, found, _missing(prompt, catalog), saved.notes.told())
 
 
 def _kind(document: Mapping[Any, Any]) -> Kind | None:
     if is_list(document.get("nodes")):
         return "workflow"
-    nodes = list(document.values())
+    # What is written beside the nodes, such as a comment, is left out.
+    nodes = [each for each in document.values() if is_mapping(each) or is_list(each)]
     if nodes and all(is_mapping(node) and "class_type" in node for node in nodes):
         return "prompt"
     return None
@@ -138,21 +147,19 @@ def _missing(prompt: Prompt, catalog: Catalog) -> dict[str, tuple[str, ...]]:
     return {class_type: tuple(ids) for class_type, ids in missing.items()}
 
 
-def _from_workflow(
-    document: Mapping[str, Any], catalog: Catalog, chance: random.Random | None
-) -> Prompt:
-    scopes = Scopes(read_workflow(document), catalog)
+def _from_workflow(saved: SavedWorkflow, catalog: Catalog, chance: random.Random | None) -> Prompt:
+    scopes = Scopes(saved, catalog)
     nodes: dict[str, PromptNode] = {}
     names: dict[str, str] = {}
-    for scope, saved in scopes.executed():
-        node_id = scope.prefix + saved.id
-        schema = catalog.get(saved.type)
-        inputs = _inputs(scopes, scope, saved, schema)
+    for scope, node in scopes.executed():
+        node_id = scope.prefix + node.id
+        schema = catalog.get(node.type)
+        inputs = _inputs(scopes, scope, node, schema)
         if chance is not None and schema is not None:
             _expand_texts(inputs, schema, chance)
-        display = schema.display_name if schema else saved.type
-        nodes[node_id] = PromptNode(saved.type, inputs, saved.title or display)
-        for name in (saved.title, saved.properties.get("Node name for S&R")):
+        display = schema.display_name if schema else node.type
+        nodes[node_id] = PromptNode(node.type, inputs, node.title or display)
+        for name in (node.title, node.properties.get("Node name for S&R")):
             if isinstance(name, str):
                 names[name] = node_id
     return fill_names(Prompt(nodes), names, _FILE_PREFIX)

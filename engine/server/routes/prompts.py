@@ -278,6 +278,7 @@ def _check(body: bytes, services: Services, targets: list[str] | None) -> dict[s
             **report.to_json(),
             "outputs": report.outputs,
             "missing": {name: list(ids) for name, ids in found.missing.items()},
+            "notes": found.notes,
         },
     }
 

@@ -200,6 +200,88 @@ def test_what_cannot_run_is_refused(name, serving, settings):
     assert str(settings.user_directory) not in text
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-32"])
+@pytest.mark.parametrize("route", ["/prompt", "/calotype/check"])
+def test_a_body_is_read_as_the_command_line_reads_files(encoding, route, serving):
+    sent = {"prompt": TINY, "extra_data": {"extra_pnginfo": {"workflow": {"x": float("nan")}}}}
+
+    async def scenario(client):
+        answer = await client.post(route, data=json.dumps(sent).encode(encoding))
+        return answer.status, (await answer.json()).get("report", {}).get("error")
+
+    assert serving(scenario) == (200, None)
+
+
+@pytest.mark.parametrize("depth", [150, 195, 198, 205, 900, 960, 990])
+def test_what_is_accepted_can_be_read_back(depth, serving):
+    """Between what one reader takes and what the next one takes, a prompt was stuck for good."""
+    deep = b"[" * depth + b"]" * depth
+    sent = body(TINY, prompt_id="deep", extra_data={"deep": "DEEP"}).replace(b'"DEEP"', deep)
+
+    async def scenario(client):
+        posted = await client.post("/prompt", data=sent)
+        job = await client.get("/api/jobs/deep")
+        queue = await client.get("/queue")
+        return posted.status, job.status, queue.status, await posted.text()
+
+    posted, job, queue, text = serving(scenario)
+    assert queue == 200
+    assert (posted, job) in {(200, 200), (400, 404)}
+    assert posted == 200 or "nested too deeply" in text
+    assert (posted == 200) == (depth < 200)
+
+
+def test_half_a_character_beside_a_prompt_is_replaced(serving):
+    sent = body(TINY, prompt_id="half", client_id="\ud83d", extra_data={"title": "fox \ud83d"})
+
+    async def scenario(client):
+        posted = await client.post("/prompt", data=sent)
+        job = await (await client.get("/api/jobs/half")).json()
+        return posted.status, job["workflow"]["extra_data"]
+
+    status, extra = serving(scenario)
+    assert status == 200
+    assert (extra["title"], extra["client_id"]) == ("fox \ufffd", "\ufffd")
+
+
+def test_half_a_character_in_a_name_is_an_answer(serving):
+    async def scenario(client):
+        nodes = {"1": {"class_type": "No\ud83d", "inputs": {}}}
+        return [
+            (await client.post("/prompt", data=body(nodes))).status,
+            (await client.post("/prompt", data=body({"\ud83d": TINY["1"]}))).status,
+            (await client.post("/prompt", data=body(with_input("1", "\ud83d", 1)))).status,
+            (await client.post("/calotype/check", data=json.dumps(nodes).encode())).status,
+        ]
+
+    assert serving(scenario) == [400, 400, 400, 200]
+
+
+def test_missing_files_are_told_beside_missing_classes(serving):
+    nodes = {
+        "1": {"class_type": "CheckpointLoaderSimple", "inputs": {"ckpt_name": "gone.ckpt"}},
+        "2": {"class_type": "Nothing", "inputs": {}},
+    }
+
+    async def scenario(client):
+        return await (await client.post("/calotype/check", json=nodes)).json()
+
+    report = serving(scenario)["report"]
+    assert report["missing"] == {"Nothing": ["2"]}
+    (problem,) = report["node_errors"]["1"]["errors"]
+    assert problem["extra_info"]["folder"] == "checkpoints"
+
+
+def test_what_was_damaged_in_a_workflow_is_told(serving):
+    nodes = [{"id": 1, "type": "EmptyImage"}, {"id": 1, "type": "Note"}, None]
+
+    async def scenario(client):
+        answer = await client.post("/calotype/check", json={"nodes": nodes, "links": []})
+        return (await answer.json())["report"]["notes"]
+
+    assert len(serving(scenario)) == 2
+
+
 def test_a_chain_of_100_000_nodes_is_accepted(serving):
     count = 100_000
     prompt = {

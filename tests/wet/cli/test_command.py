@@ -182,3 +182,60 @@ def test_a_branch_that_cannot_run_fails_the_command_and_the_rest_is_written(tmp_
     assert "gone.png" in told.err
     assert "failed" in told.err.splitlines()[-1]
     assert run("check", path, user=tmp_path / "u") == 2
+
+
+def workflow(*nodes):
+    return {"nodes": [{"id": n, "type": kind, **more} for n, kind, more in nodes], "links": []}
+
+
+def test_many_files_are_checked_at_once(tiny, tmp_path, capsys):
+    bad, none = tmp_path / "bad.json", tmp_path / "none.json"
+    bad.write_text(json.dumps({**TINY, "3": {"class_type": "Nothing", "inputs": {}}}))
+    assert run("check", tiny, user=tmp_path / "u") == 0
+    assert capsys.readouterr().err == "the workflow is valid\n"
+    assert run("check", tiny, bad, none, user=tmp_path / "u") == 2
+    told = capsys.readouterr().err.splitlines()
+    assert told[0] == f"{tiny}: valid"
+    assert told[1] == f"{bad}: invalid"
+    assert "Nothing" in told[2]
+    assert told[3] == f"{none}: invalid"
+    assert run("check", tiny, bad, "--json", user=tmp_path / "u") == 2
+    found = json.loads(capsys.readouterr().out)
+    assert [(each["workflow"], each["status"]) for each in found] == [
+        (str(tiny), "valid"),
+        (str(bad), "invalid"),
+    ]
+
+
+def test_missing_files_are_named_beside_missing_classes(tmp_path, capsys):
+    path = tmp_path / "both.json"
+    loader = {"class_type": "CheckpointLoaderSimple", "inputs": {"ckpt_name": "gone.safetensors"}}
+    picture = {"class_type": "LoadImage", "inputs": {"image": "gone.png [output]"}}
+    other = {"class_type": "Nothing", "inputs": {"x": ["1", 0]}}
+    path.write_text(json.dumps({"1": loader, "2": picture, "3": other}))
+    assert run("check", path, user=tmp_path / "u") == 2
+    told = capsys.readouterr().err
+    assert "Nothing (node 3)" in told
+    assert "CheckpointLoaderSimple (node 1)" in told
+    assert "gone.safetensors" in told
+    assert "'gone.png' in output/" in told
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le"])
+def test_files_of_other_encodings_are_read(encoding, tmp_path):
+    path = tmp_path / "other.json"
+    path.write_text(json.dumps(TINY), encoding=encoding)
+    assert run("check", path, user=tmp_path / "u") == 0
+
+
+def test_what_was_damaged_in_a_file_is_said(tmp_path, capsys):
+    path = tmp_path / "damaged.json"
+    nodes = workflow(
+        (1, "EmptyImage", {}), (1, "PreviewImage", {}), (None, "Note", {}), (5, None, {})
+    )
+    path.write_text(json.dumps(nodes))
+    run("check", path, user=tmp_path / "u")
+    told = capsys.readouterr().err
+    assert "Two nodes have the id 1; the later one, PreviewImage, has the id 6 now." in told
+    assert "it, Note, has the id 7 now" in told
+    assert "(id 5) has no type" in told

@@ -1,0 +1,218 @@
+"""What becomes of damaged nodes and links of a saved workflow.
+
+Ids that are given twice or not at all, and links that only the table of links knows of.
+
+The editor does the same with the same files (`web/src/document/`), so that both mean the same node
+by an id: a change here is a change there. `docs/workflow_files.md` has the rules.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from engine.graph.saved_graph import Notes, SavedInput, SavedLink, SavedNode
+from engine.graph.sockets import joins
+
+_Names = Callable[[SavedNode, str], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A node with the id that it has in the file, and the one that it has from now on."""
+
+    before: str
+    node: SavedNode
+
+
+def settle_ids(
+    nodes: Iterable[SavedNode],
+    border: frozenset[str],
+    others: Sequence[str],
+    notes: Notes,
+    inside: str | None,
+) -> list[Named]:
+    """Give a new id to every node that has none, or one that an earlier node has.
+
+    New ids go on after the highest number among all ids in use.
+
+    Args:
+        nodes: in the order of the file; an empty id is none.
+        border: ids that are taken: those of a subgraph's own inputs and outputs.
+        others: ids that are in use, too: of entries that are no nodes, and the file's last id.
+        notes: told of every new id.
+        inside: the name of the subgraph, for the notes.
+    """
+    read = list(nodes)
+    taken = set(border)
+    fresh = _Fresh([*(node.id for node in read), *others])
+    named: list[Named] = []
+    for node in read:
+        if node.id and node.id not in taken:
+            taken.add(node.id)
+            named.append(Named(node.id, node))
+            continue
+        new = fresh.next()
+        why = f"Two nodes have the id {node.id[:40]}" if node.id else "A node has no id"
+        which = "the later one" if node.id else "it"
+        notes.add(f"{why}; {which}, {node.type[:100]}, has the id {new} now.", inside)
+        named.append(Named(node.id, replace(node, id=new)))
+    return named
+
+
+def settle_links(
+    named: Sequence[Named],
+    links: Iterable[SavedLink],
+    border: frozenset[str],
+    last: str,
+    notes: Notes,
+    inside: str | None,
+) -> tuple[dict[str, SavedNode], dict[str, SavedLink]]:
+    """The nodes and links by id, where each link leads to the node that names it.
+
+    A later link with an id that is taken gets a new one. Of nodes that had the same id, a link is
+    that of the first one, unless only another one names it.
+    """
+    read = list(links)
+    nodes = {each.node.id: each.node for each in named}
+    twins = _Twins(named, border)
+    fresh = _Fresh([*(link.id for link in read), last])
+    table: dict[str, SavedLink] = {}
+    for link in read:
+        origin, target = twins.origin(link), twins.target(link)
+        made = replace(link, origin=origin, target=target)
+        if made == table.get(link.id):
+            continue
+        if link.id in table:
+            made = replace(made, id=fresh.next())
+            notes.add(f"Two links have the id {link.id[:40]}; the later is {made.id} now.", inside)
+            _take(nodes, table[link.id], link.id, made)
+        table[made.id] = made
+    return nodes, table
+
+
+def join_from_table(
+    nodes: dict[str, SavedNode],
+    table: dict[str, SavedLink],
+    notes: Notes,
+    inside: str | None,
+) -> None:
+    """Join links that the nodes do not name: where the input is free and the types fit."""
+    named = {each.link for node in nodes.values() for each in node.inputs if each.link is not None}
+    for link in table.values():
+        target, origin = nodes.get(link.target), nodes.get(link.origin)
+        if link.id in named or target is None or origin is None:
+            continue
+        if not 0 <= link.target_slot < len(target.inputs):
+            continue
+        given = target.inputs[link.target_slot]
+        known = given.link is not None and given.link in table
+        if known or not 0 <= link.origin_slot < len(origin.outputs):
+            continue
+        if not joins(origin.outputs[link.origin_slot].type, given.type):
+            continue
+        nodes[target.id] = _with_link(target, link.target_slot, link.id)
+        notes.add(
+            f"Node {target.id} did not name the link {link.id} to its {given.name[:100]}; "
+            "it is joined.",
+            inside,
+        )
+
+
+def join_from_nodes(
+    nodes: Mapping[str, SavedNode],
+    table: dict[str, SavedLink],
+    notes: Notes,
+    inside: str | None,
+) -> None:
+    """Put links into the table that an input and exactly one output name, and it does not."""
+    inputs = [
+        (node, slot, each.link)
+        for node in nodes.values()
+        for slot, each in enumerate(node.inputs)
+        if each.link is not None and each.link not in table
+    ]
+    if not inputs:
+        return
+    origins: dict[str, list[tuple[SavedNode, int]]] = {}
+    for node in nodes.values():
+        for slot, output in enumerate(node.outputs):
+            for link in set(output.links):
+                origins.setdefault(link, []).append((node, slot))
+    for node, slot, link in inputs:
+        found = origins.get(link, [])
+        if len(found) != 1 or link in table:
+            continue
+        [(origin, origin_slot)] = found
+        if not joins(origin.outputs[origin_slot].type, node.inputs[slot].type):
+            continue
+        table[link] = SavedLink(link, origin.id, origin_slot, node.id, slot)
+        notes.add(f"The link {link} from node {origin.id} to node {node.id} was missing.", inside)
+
+
+class _Fresh:
+    """New ids, one after another, after the highest number there is."""
+
+    def __init__(self, ids: Iterable[str]) -> None:
+        numbers = [number for each in ids if (number := _number(each)) is not None]
+        self._last = max((0, *numbers))
+
+    def next(self) -> str:
+        self._last += 1
+        return str(self._last)
+
+
+class _Twins:
+    """Nodes that had the same id: which of them a link means."""
+
+    def __init__(self, named: Sequence[Named], border: frozenset[str]) -> None:
+        self._first: dict[str, SavedNode] = {}
+        self._others: dict[str, list[SavedNode]] = {}
+        for each in named:
+            if each.before in border or not each.before:
+                continue  # a link with that id means the border of the subgraph
+            if self._first.setdefault(each.before, each.node) is each.node:
+                continue
+            self._others.setdefault(each.before, []).append(each.node)
+
+    def target(self, link: SavedLink) -> str:
+        return self._find(link.target, link.id, _names_as_input)
+
+    def origin(self, link: SavedLink) -> str:
+        return self._find(link.origin, link.id, _names_as_output)
+
+    def _find(self, node_id: str, link: str, names: _Names) -> str:
+        others = self._others.get(node_id)
+        if not others or names(self._first[node_id], link):
+            return node_id
+        return next((each.id for each in others if names(each, link)), node_id)
+
+
+def _names_as_input(node: SavedNode, link: str) -> bool:
+    return any(each.link == link for each in node.inputs)
+
+
+def _names_as_output(node: SavedNode, link: str) -> bool:
+    return any(link in each.links for each in node.outputs)
+
+
+def _take(nodes: dict[str, SavedNode], first: SavedLink, before: str, link: SavedLink) -> None:
+    """Have the input that meant the later of two links with one id name it by its new id."""
+    node = nodes.get(link.target)
+    if node is None or not 0 <= link.target_slot < len(node.inputs):
+        return
+    is_first = (first.target, first.target_slot) == (link.target, link.target_slot)
+    if node.inputs[link.target_slot].link == before and not is_first:
+        nodes[node.id] = _with_link(node, link.target_slot, link.id)
+
+
+def _with_link(node: SavedNode, slot: int, link: str) -> SavedNode:
+    changed: SavedInput = replace(node.inputs[slot], link=link)
+    return replace(node, inputs=(*node.inputs[:slot], changed, *node.inputs[slot + 1 :]))
+
+
+def _number(text: str) -> int | None:
+    """The whole number that an id is, if it is one that a browser counts with."""
+    if not text.removeprefix("-").isdecimal() or not text.isascii() or len(text) > 15:
+        return None
+    return int(text)
