@@ -2,9 +2,10 @@
 
     python tools/make_random_checkpoint.py OUT.safetensors [--size sd15] [--dtype fp16]
 
-`sd15` has the true sizes (2.1 GB in fp16), `small` the same build in 10 MB. Names and shapes come
-from our own modules; values depend on a tensor's name alone, so everybody gets the same bytes. It
-draws noise, of course: it is there to measure and to test with.
+`sd15` has the true sizes (2.1 GB in fp16), `tiny15` a UNet of two narrow levels between the true
+text encoder and autoencoder (0.5 GB), `small` the same build in 10 MB. Names and shapes come from
+our own modules; values depend on a tensor's name alone, so everybody gets the same bytes. It draws
+noise, of course: it is there to measure and to test with.
 """
 
 import argparse
@@ -13,6 +14,7 @@ import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import torch
 from safetensors.torch import save_file
@@ -60,6 +62,7 @@ class Sizes:
 
 
 SD15 = Sizes()
+TINY15 = Sizes(multipliers=(1, 1), depths=(1, 0), blocks=1)
 SMALL = Sizes(
     width=32,
     multipliers=(1, 2),
@@ -69,6 +72,7 @@ SMALL = Sizes(
     text_width=64,
     text_layers=2,
 )
+SIZES = MappingProxyType({"sd15": SD15, "tiny15": TINY15, "small": SMALL})
 
 
 def config(sizes: Sizes) -> StableDiffusion1Config:
@@ -130,10 +134,10 @@ def main() -> None:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("out", type=Path)
-    parser.add_argument("--size", choices=("sd15", "small"), default="sd15")
+    parser.add_argument("--size", choices=sorted(SIZES), default="sd15")
     parser.add_argument("--dtype", choices=sorted(DTYPES), default="fp16")
     given = parser.parse_args()
-    make(given.out, SD15 if given.size == "sd15" else SMALL, DTYPES[given.dtype])
+    make(given.out, SIZES[given.size], DTYPES[given.dtype])
 
 
 if __name__ == "__main__":

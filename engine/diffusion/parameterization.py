@@ -12,15 +12,14 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Protocol, Self
+from typing import Protocol, Self, TypeVar
 
 import torch
 from torch import Tensor
 
+Number = TypeVar("Number", float, Tensor)
 BEFORE_THE_START = 999999999.9
 """The sigma of 0 %: larger than any a sampler starts from, so that comparisons hold."""
-ZERO_SNR_ALPHA = 4.8973451890853435e-08
-"""The last cumulative alpha of a zero-SNR table: nearly 0, yet sigma stays finite (4519)."""
 
 
 class Prediction(StrEnum):
@@ -234,50 +233,6 @@ class Discrete(_VarianceExploding):
         return out * (x - output * _like(sigma, x)) + skip * x
 
 
-def from_table(sigmas: Tensor, prediction: Prediction, *, stride: int = 1) -> Discrete:
-    """A `Discrete` over a rising table of sigmas."""
-    sigmas = sigmas.float()
-    return Discrete(sigmas, sigmas.log(), Prediction(prediction), stride)
-
-
-def discrete(
-    prediction: Prediction | str = Prediction.EPS,
-    *,
-    first_beta: float = 0.00085,
-    last_beta: float = 0.012,
-    levels: int = 1000,
-    zero_terminal_snr: bool = False,
-) -> Discrete:
-    """Betas linear in their square roots, as Stable Diffusion was trained.
-
-    Rombach et al. 2022, appendix ("scaled linear" in diffusers, "linear" in the original code).
-    """
-    betas = torch.linspace(first_beta**0.5, last_beta**0.5, levels, dtype=torch.float64) ** 2
-    alphas = (1.0 - betas).cumprod(dim=0)
-    sigmas = ((1.0 - alphas) / alphas) ** 0.5
-    if zero_terminal_snr:
-        sigmas = rescale_zero_terminal_snr(sigmas)
-    return from_table(sigmas, Prediction(prediction))
-
-
-def rescale_zero_terminal_snr(sigmas: Tensor) -> Tensor:
-    """A table whose last level is nearly pure noise, the first unchanged.
-
-    Lin et al. 2023, "Common Diffusion Noise Schedules and Sample Steps are Flawed", algorithm 1.
-    """
-    roots = (1.0 / (sigmas * sigmas + 1.0)).sqrt()
-    first, last = roots[0].clone(), roots[-1].clone()
-    alphas = ((roots - last) * (first / (first - last))) ** 2
-    alphas[-1] = ZERO_SNR_ALPHA
-    return ((1.0 - alphas) / alphas) ** 0.5
-
-
-def distilled(model: Discrete, *, steps: int = 50) -> Discrete:
-    """Evenly chosen levels of `model`, as consistency distillation kept (Luo et al. 2023)."""
-    stride = len(model.sigmas) // steps
-    return from_table(model.sigmas[stride - 1 :: stride], Prediction.LCM, stride=stride)
-
-
 @dataclass(frozen=True, eq=False, slots=True)
 class Continuous(_VarianceExploding):
     """A network trained on log-normal sigmas: EDM (Playground 2.5), EDM-v (CosXL, SVD).
@@ -301,7 +256,8 @@ class Continuous(_VarianceExploding):
         return (timestep / 0.25).exp()
 
     def _at(self, percent: float) -> float:
-        return self.sigma_max ** (1.0 - percent) * self.sigma_min**percent
+        low, high = math.log(self.sigma_min), math.log(self.sigma_max)
+        return math.exp((high - low) * (1.0 - percent) + low)
 
     def scale_input(self, x: Tensor, sigma: Tensor) -> Tensor:
         """To unit variance: c_in of Karras et al. 2022, table 1."""
@@ -312,16 +268,41 @@ class Continuous(_VarianceExploding):
         return _clean(self.prediction, output, x, _like(sigma, x), self.sigma_data)
 
 
-def continuous(
-    prediction: Prediction | str = Prediction.EDM,
-    *,
-    sigma_min: float = 0.002,
-    sigma_max: float = 80.0,
-    sigma_data: float = 0.5,
-) -> Continuous:
-    """A thousand levels, even in log sigma."""
-    log_sigmas = torch.linspace(math.log(sigma_min), math.log(sigma_max), 1000)
-    return Continuous(log_sigmas.exp(), sigma_data, Prediction(prediction))
+class Shift(Protocol):
+    """A monotone map of a flow's time 0..1 onto itself that spends more of it near the noise."""
+
+    def of(self, time: Number) -> Number:
+        """The shifted time."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class AlphaShift:
+    """alpha t / (1 + (alpha - 1) t): Esser et al. 2024, eq. 23 (SD3, AuraFlow, Wan)."""
+
+    alpha: float = 1.0
+
+    def of(self, time: Number) -> Number:
+        """The shifted time."""
+        if self.alpha == 1.0:
+            return time
+        return self.alpha * time / (1.0 + (self.alpha - 1.0) * time)
+
+
+@dataclass(frozen=True, slots=True)
+class MuShift:
+    """e^mu / (e^mu + 1 / t - 1): FLUX.
+
+    The same curve as `AlphaShift(e^mu)`; in float32 the last bits differ, so it is computed as FLUX
+    computes it.
+    """
+
+    mu: float
+
+    def of(self, time: Number) -> Number:
+        """The shifted time."""
+        alpha = math.exp(self.mu)
+        return alpha / (alpha + (1.0 / time - 1.0))
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -329,11 +310,11 @@ class Flow(_Table):
     """Rectified flow (Liu et al. 2022) with a shifted time (Esser et al. 2024, eq. 23).
 
     Attributes:
-        alpha: the shift: sigma = alpha t / (1 + (alpha - 1) t). FLUX's mu is log(alpha).
+        shift: time 0..1, moved towards the noise.
         multiplier: what sigma is multiplied by to become the network's timestep.
     """
 
-    alpha: float = 1.0
+    shift: Shift
     multiplier: float = 1000.0
 
     @property
@@ -351,12 +332,13 @@ class Flow(_Table):
 
     def sigma(self, timestep: Tensor) -> Tensor:
         """The shifted sigma of an unshifted time: not the inverse of `timestep`, by design."""
-        return shifted(timestep / self.multiplier, self.alpha)
+        return self.shift.of(timestep / self.multiplier)
 
     def percent_to_sigma(self, percent: float) -> float:
         """The sigma at a share of the trained time."""
-        time = min(1.0, max(0.0, 1.0 - percent))
-        return self.alpha * time / (1.0 + (self.alpha - 1.0) * time)
+        if percent >= 1.0:
+            return 0.0
+        return self.shift.of(1.0 - max(percent, 0.0))
 
     def scale_input(self, x: Tensor, sigma: Tensor) -> Tensor:
         """Nothing to do: a flow's x has about unit variance all along."""
@@ -384,17 +366,3 @@ class Flow(_Table):
     def sigma_from_half_log_snr(self, half_log_snr: Tensor) -> Tensor:
         """The inverse of `half_log_snr`."""
         return torch.sigmoid(-half_log_snr)
-
-
-def shifted(time: Tensor, alpha: float) -> Tensor:
-    """Time 0..1 moved towards the noise (Esser et al. 2024, eq. 23)."""
-    return time if alpha == 1.0 else alpha * time / (1.0 + (alpha - 1.0) * time)
-
-
-def flow(alpha: float = 1.0, *, multiplier: float = 1000.0, levels: int = 1000) -> Flow:
-    """A flow over `levels` even times.
-
-    SD3: alpha 3. AuraFlow: 1.73, multiplier 1. FLUX: e^1.15, multiplier 1, 10,000 levels.
-    """
-    times = torch.arange(1, levels + 1, dtype=torch.float32) / levels
-    return Flow(shifted(times, alpha), alpha, multiplier)

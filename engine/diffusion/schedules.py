@@ -99,8 +99,8 @@ def kl_optimal(model: Parameterization, steps: int) -> Tensor:
 
     Sabour et al. 2024, "Align Your Steps", the optimum for Gaussian data in its appendix.
     """
-    share = torch.linspace(0, 1, steps) if steps > 1 else torch.zeros(1)
-    high, low = math.atan(model.sigma_max), math.atan(model.sigma_min)
+    share = torch.arange(steps, dtype=torch.float32) / max(steps - 1, 1)
+    low, high = torch.tensor([model.sigma_min, model.sigma_max]).atan()
     return with_zero((share * low + (1 - share) * high).tan())
 
 

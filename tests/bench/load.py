@@ -37,7 +37,7 @@ def checkpoint() -> Path:
     """The 2.1 GB file, made at first use."""
     default = Path(tempfile.gettempdir()) / "calotype-tests"
     folder = Path(os.environ.get("CALOTYPE_TEST_CACHE", default))
-    path = folder / "random-sd15.safetensors"
+    path = folder / "sd15.safetensors"
     if not path.is_file():
         folder.mkdir(parents=True, exist_ok=True)
         tool = ROOT / "tools" / "make_random_checkpoint.py"

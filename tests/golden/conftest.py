@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -21,18 +22,23 @@ Run = Callable[..., tuple[torch.Tensor, torch.Tensor]]
 
 
 @pytest.fixture(scope="session")
-def runs(shared_folder: Path) -> Mapping[str, Mapping[str, Any]]:
-    """What the reference ran, by name: an API prompt, its number of threads, its latent's file."""
-    listed = json.loads((shared_folder / "parity" / "manifest.json").read_text())
-    return {run["name"]: run for run in listed}
+def runs(reference_folder: Path) -> Mapping[str, Mapping[str, Any]]:
+    """What the reference ran, by name: an API prompt, its number of threads, its latent."""
+    found = {}
+    for kind in ("runs", "graphs"):
+        latents = load_file(reference_folder / f"{kind}.safetensors")
+        listed = json.loads((reference_folder / f"{kind}.json").read_text(encoding="utf-8"))
+        found |= {run["name"]: {**run, "latent": latents[run["name"]]} for run in listed}
+    return found
 
 
 @pytest.fixture(scope="session")
 def settings_for_runs(
-    test_cache: Path, tmp_path_factory: pytest.TempPathFactory
+    test_cache: Path, tmp_path_factory: pytest.TempPathFactory, reference_folder: Path
 ) -> Callable[[str], Settings]:
     def make(dtype: str) -> Settings:
         user = tmp_path_factory.mktemp("user")
+        shutil.copytree(reference_folder / "pictures", user / "input")
         return Settings(
             user_directory=user,
             output_directory=user / "output",
@@ -46,7 +52,7 @@ def settings_for_runs(
 
 @pytest.fixture(scope="session")
 def run_with(
-    runs: Mapping[str, Mapping[str, Any]], shared_folder: Path
+    runs: Mapping[str, Mapping[str, Any]],
 ) -> Callable[[Worker, str], tuple[torch.Tensor, torch.Tensor]]:
     """Run one of them through a worker: (our latent, the reference's)."""
 
@@ -63,8 +69,7 @@ def run_with(
         (saved,) = result.shown[saver]["latents"]
         folder = worker.files.folders("output")[0] / saved["subfolder"]
         found = load_file(folder / saved["filename"])["latent_tensor"]
-        expected = load_file(shared_folder / "parity" / "latents" / wanted["file"])
-        return found, expected["latent_tensor"]
+        return found, wanted["latent"]
 
     return run
 

@@ -10,8 +10,8 @@ KNOWN = {"section", "name", "type", "options", "option_count", "combo_style", "f
 
 
 @pytest.fixture(scope="session")
-def incumbent_catalog(shared_folder):
-    interfaces = json.loads((shared_folder / "facts" / "node_interfaces.json").read_text())
+def incumbent_catalog(reference_folder):
+    interfaces = json.loads((reference_folder / "node_interfaces.json").read_text(encoding="utf-8"))
     return {name: node_schema(each) for name, each in interfaces.items()}
 
 

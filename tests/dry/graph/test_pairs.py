@@ -3,9 +3,14 @@
 Differences that are to be: inputs that classes gained since the picture was made, which take their
 defaults; values of the editor's own widgets, which old clients sent along; the ids of the nodes of
 one group, which the picture's client had numbered before they were grouped.
+
+The collection is not ours to distribute: `CALOTYPE_PAIRS` names a folder of JSON files that each
+hold a `workflow` and the `prompt` that was embedded beside it.
 """
 
 import json
+import os
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +19,7 @@ from engine.graph.validate import validate
 from engine.graph.widgets import default_of
 from engine.graph.workflow import convert
 
+pytestmark = pytest.mark.outside
 EDITOR_WIDGETS = {
     ("LoadImage", "choose file to upload"),
     ("LoadImage", "upload"),
@@ -45,11 +51,11 @@ RENUMBERED = {
 
 
 @pytest.fixture(scope="session")
-def pairs(shared_folder):
-    return {
-        path.name: json.loads(path.read_text())
-        for path in sorted((shared_folder / "pairs").glob("*.json"))
-    }
+def pairs():
+    folder = os.environ.get("CALOTYPE_PAIRS")
+    assert folder, "set CALOTYPE_PAIRS to the folder of the pairs"
+    found = sorted(Path(folder).glob("*.json"))
+    return {path.name: json.loads(path.read_text(encoding="utf-8")) for path in found}
 
 
 def differences(ours, theirs, catalog):

@@ -10,13 +10,13 @@ SHAPE = (1, 4, 16, 16)
 
 
 @pytest.fixture(scope="module")
-def noise_reference(shared_folder):
-    return load_file(shared_folder / "parity/components/noise.safetensors")
+def noise_reference(reference_folder):
+    return load_file(reference_folder / "noise.safetensors")
 
 
 @pytest.fixture(scope="module")
-def brownian_reference(shared_folder):
-    return load_file(shared_folder / "parity/components/brownian_seed42.safetensors")
+def brownian_reference(reference_folder):
+    return load_file(reference_folder / "brownian.safetensors")
 
 
 @pytest.mark.parametrize(

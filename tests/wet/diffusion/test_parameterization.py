@@ -1,62 +1,14 @@
-"""Noise tables and their conversions against the incumbent's, and round trips of the maths."""
+"""Round trips of the maths of parameterizations; `test_levels.py` has the incumbent's numbers."""
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 
-from engine.diffusion.parameterization import (
-    Parameterization,
-    Prediction,
-    continuous,
-    discrete,
-    distilled,
-    flow,
-)
-
-MODELS: dict[str, Callable[[], Parameterization]] = {
-    "sd15": discrete,
-    "sdxl": discrete,
-    "sd2_v": lambda: discrete("v"),
-    "sd_v_zsnr": lambda: discrete("v", zero_terminal_snr=True),
-    "sd3_shift3": lambda: flow(3.0),
-    "auraflow": lambda: flow(1.73, multiplier=1.0),
-    "flux_dev_default": lambda: flow(math.exp(1.15), multiplier=1.0, levels=10_000),
-    "flux_schnell": lambda: flow(1.0, multiplier=1.0),
-    "edm_playground25": lambda: continuous("edm"),
-    "flux_node_1024": lambda: flow(math.exp(1.15), multiplier=1.0, levels=10_000),
-    "flux_node_512": lambda: flow(math.exp(0.63), multiplier=1.0, levels=10_000),
-}
-
-
-@pytest.fixture(scope="module")
-def reference(shared_folder: Path) -> dict[str, Any]:
-    return json.loads((shared_folder / "parity" / "sigmas.json").read_text())
-
-
-@pytest.mark.parametrize("name", MODELS)
-def test_facts_of_the_incumbent(name: str, reference: dict[str, Any]) -> None:
-    facts, model = reference["models"][name], MODELS[name]()
-    assert len(model.sigmas) == facts["n_sigmas"]
-    assert model.sigma_min == pytest.approx(facts["sigma_min"], rel=1e-6)
-    assert model.sigma_max == pytest.approx(facts["sigma_max"], rel=1e-5)
-    for index, sigma in facts["sigmas_idx"].items():
-        assert float(model.sigmas[int(index)]) == pytest.approx(sigma, rel=2e-5)
-    for sigma, timestep in facts["timestep_of_sigma"].items():
-        found = float(model.timestep(torch.tensor([float(sigma)])))
-        assert found == pytest.approx(timestep, rel=1e-6)
-    for percent, sigma in facts["percent_to_sigma"].items():
-        assert model.percent_to_sigma(float(percent)) == pytest.approx(sigma, rel=1e-5)
-
-
-def test_every_base_sigma(reference: dict[str, Any]) -> None:
-    assert torch.equal(discrete().sigmas, torch.tensor(reference["all_sigmas_sd15"]))
+from engine.diffusion.levels import continuous, discrete, distilled, flow
+from engine.diffusion.parameterization import Parameterization, Prediction
 
 
 def raw_output(

@@ -9,10 +9,9 @@ from engine.diffusion.samplers.table import SAMPLERS
 from engine.errors import NodeError, Stopped
 
 
-def test_names_and_order_are_those_of_the_menus(shared_folder):
-    interfaces = json.loads((shared_folder / "facts/node_interfaces.json").read_text())
-    inputs = {each["name"]: each for each in interfaces["KSampler"]["inputs"]}
-    assert list(SAMPLERS) == inputs["sampler_name"]["options"]
+def test_names_and_order_are_those_of_the_menus(reference_folder):
+    facts = json.loads((reference_folder / "schedules.json").read_text(encoding="utf-8"))
+    assert list(SAMPLERS) == facts["samplers"]
 
 
 def test_who_drops_the_penultimate_sigma():

@@ -58,9 +58,9 @@ def test_relatives_of_the_same_blocks_are_told_apart(name, width, labelled):
         detect(StateDict.of(tensors))
 
 
-def test_the_real_layout_of_sdxl_is_recognised(shared_folder):
-    shapes = json.loads((shared_folder / "parity" / "sdxl_shapes.json").read_text())
-    tensors = {name: torch.empty(shape, device="meta") for name, (shape, _) in shapes.items()}
+def test_the_real_layout_of_sdxl_is_recognised(reference_folder):
+    shapes = json.loads((reference_folder / "sdxl_shapes.json").read_text())
+    tensors = {name: torch.empty(shape, device="meta") for name, shape in shapes.items()}
     assert recognise(StateDict.of(tensors)) == "an SDXL checkpoint"
     with pytest.raises(WeightsError, match="an SDXL checkpoint; Calotype cannot use it"):
         detect(StateDict.of(tensors))

@@ -281,10 +281,8 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
 
 
 @pytest.mark.slow
-def test_a_full_size_checkpoint_in_the_true_layout_runs(random_checkpoints, test_cache):
-    path = test_cache / "random-sd15.safetensors"
-    if not path.is_file():
-        random_checkpoints.make(path, random_checkpoints.SD15, torch.float16)
+def test_a_full_size_checkpoint_in_the_true_layout_runs(sd15_checkpoint):
+    path = sd15_checkpoint
     assert 2.0e9 < path.stat().st_size < 2.2e9
     script = [sys.executable, "-c", FULL_SIZE, str(path)]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(p or "." for p in sys.path)}

@@ -35,7 +35,7 @@ def test_equals_diffusers(fill, diffusers_autoencoder, widths, blocks):
     assert (decoded - oracle.decode(z).sample).abs().max() < 1e-4  # seen: under 1e-5
 
 
-def test_tiny15_equals_the_reference(shared_folder, tiny15_checkpoint):
+def test_tiny15_equals_the_reference(reference_folder, tiny15_checkpoint):
     prefix = "first_stage_model."
     state = {
         key.removeprefix(prefix): tensor.float()
@@ -47,7 +47,7 @@ def test_tiny15_equals_the_reference(shared_folder, tiny15_checkpoint):
     net.load_state_dict(state, assign=True)
     assert net.config == stable_diffusion_1()[1]
     assert net.config.downscale == 8
-    reference = load_file(shared_folder / "parity/components/vae_tiny15.safetensors")
+    reference = load_file(reference_folder / "vae_tiny15.safetensors")
     pixels = reference["pixels"].movedim(-1, 1) * 2 - 1
     assert (net.encode(pixels) - reference["encoded"]).abs().max() < 1e-4
     decoded = (net.decode(reference["z"]) / 2 + 0.5).clamp(0, 1).movedim(1, -1)

@@ -16,8 +16,8 @@ def text_tokens(chunk):
     return [token for token, _ in chunk if not isinstance(token, int) or token not in (START, END)]
 
 
-def test_all_reference_prompts_give_the_same_tokens_and_weights(shared_folder):
-    cases = json.loads((shared_folder / "parity/components/tokens.json").read_text())
+def test_all_reference_prompts_give_the_same_tokens_and_weights(reference_folder):
+    cases = json.loads((reference_folder / "tokens.json").read_text(encoding="utf-8"))
     assert len(cases) == 23
     for name, case in cases.items():
         expected = [[tuple(token) for token in chunk] for chunk in case["tokens"]["l"]]

@@ -77,7 +77,7 @@ def test_sdxl_equals_diffusers(fill, diffusers_unet):
     assert difference < 1e-5, difference
 
 
-def test_tiny15_equals_the_reference(shared_folder, tiny15_checkpoint):
+def test_tiny15_equals_the_reference(reference_folder, tiny15_checkpoint):
     prefix = "model.diffusion_model."
     state = {
         key.removeprefix(prefix): tensor.float()
@@ -87,7 +87,7 @@ def test_tiny15_equals_the_reference(shared_folder, tiny15_checkpoint):
     with torch.device("meta"):
         net = UNet(unet_config({k: tuple(t.shape) for k, t in state.items()}, heads=8))
     net.load_state_dict(state, assign=True)
-    reference = load_file(shared_folder / "parity/components/unet_tiny15.safetensors")
+    reference = load_file(reference_folder / "unet_tiny15.safetensors")
     predicted = net(reference["x"], reference["t"], reference["context"])
     difference = (predicted - reference["eps"]).norm() / reference["eps"].norm()
     assert difference < 1e-5, difference
@@ -176,12 +176,12 @@ def test_bfloat16_stays_close(sd1_net):
     assert (predicted - expected).norm() / expected.norm() < 0.03
 
 
-def test_stable_diffusion_1_has_the_shapes_of_its_checkpoints(shared_folder, shapes_of):
+def test_stable_diffusion_1_has_the_shapes_of_its_checkpoints(reference_folder, shapes_of):
     prefix = "model.diffusion_model."
-    listed = json.loads((shared_folder / "parity/sd15_shapes.json").read_text())
+    listed = json.loads((reference_folder / "sd15_shapes.json").read_text())
     shapes = {
         key.removeprefix(prefix): tuple(shape)
-        for key, (shape, _) in listed.items()
+        for key, shape in listed.items()
         if key.startswith(prefix)
     }
     config, _ = stable_diffusion_1()

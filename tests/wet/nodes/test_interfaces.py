@@ -109,8 +109,8 @@ def catalog() -> dict[str, NodeSchema]:
 
 
 @pytest.fixture(scope="module")
-def incumbent(shared_folder) -> dict[str, Any]:
-    path = shared_folder / "facts" / "node_interfaces.json"
+def incumbent(reference_folder) -> dict[str, Any]:
+    path = reference_folder / "node_interfaces.json"
     return json.loads(path.read_text(encoding="utf-8"))
 
 

@@ -33,16 +33,15 @@ def test_an_empty_latent():
 
 
 @pytest.mark.parametrize("method", ["bilinear", "bislerp"])
-def test_upscaling_equals_the_reference(method, shared_folder):
+def test_upscaling_equals_the_reference(method, reference_folder):
     """16 x 16 cells to 24 x 20 with a centred crop; relative L2 at most 1e-5."""
-    latents = shared_folder / "parity" / "latents"
+    latents = safetensors.torch.load_file(reference_folder / "runs.safetensors")
     # The same run but for the upscaling, with another number of threads: 1e-6 away.
-    before = safetensors.torch.load_file(latents / "tiny_euler_normal.safetensors")
-    after = safetensors.torch.load_file(latents / f"tiny_graph_latup_{method}.safetensors")
-    expected = after["latent_tensor"]
-    found = latent_upscale(
-        {"samples": before["latent_tensor"]}, method, width=192, height=160, crop="center"
-    )["samples"]
+    before = latents["tiny_euler_normal"]
+    expected = latents[f"tiny_graph_latup_{method}"]
+    found = latent_upscale({"samples": before}, method, width=192, height=160, crop="center")[
+        "samples"
+    ]
     assert found.shape == expected.shape
     assert ((found - expected).norm() / expected.norm()).item() <= 1e-5
 

@@ -51,8 +51,8 @@ def test_the_file_is_the_incumbent_s(ctx):
     }
 
 
-def test_a_file_of_the_reference_is_read(ctx, shared_folder, files):
-    source = shared_folder / "parity" / "latents" / "tiny_euler_normal.safetensors"
+def test_a_file_of_the_reference_is_read(ctx, reference_folder, files):
+    source = reference_folder / "saved.latent"
     (files.folders("input")[0] / "x.latent").write_bytes(source.read_bytes())
     expected = safetensors.torch.load_file(source)["latent_tensor"]
     torch.testing.assert_close(load_latent("x.latent", ctx)["samples"], expected, rtol=0, atol=0)

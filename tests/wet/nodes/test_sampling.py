@@ -10,7 +10,8 @@ import pytest
 import torch
 from torch import nn
 
-from engine.diffusion.parameterization import Prediction, discrete
+from engine.diffusion.levels import discrete
+from engine.diffusion.parameterization import Prediction
 from engine.diffusion.samplers.table import SAMPLERS
 from engine.families.family import LatentFormat
 from engine.inference.values import Model
