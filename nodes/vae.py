@@ -40,12 +40,15 @@ def vae_decode_tiled(
     temporal_size: Frames = 64,
     temporal_overlap: FramesOverlap = 8,
 ) -> Image:
-    """A latent as a picture, tile by tile: slower, in less memory."""
+    """A latent as a picture, tile by tile: slower, in less memory.
+
+    The mean of three tilings, square, wide and tall; the overlap is at most a quarter of a tile.
+    """
     del temporal_size, temporal_overlap  # videos only
     return decode(
         vae,
         samples["samples"],
-        tile=Tile(tile_size, overlap),
+        tile=Tile(tile_size, min(overlap, tile_size // 4)),
         checkpoint=ctx.checkpoint,
         on_tile=ctx.progress,
     )
@@ -61,7 +64,10 @@ def vae_encode_tiled(
     temporal_size: Frames = 64,
     temporal_overlap: FramesOverlap = 8,
 ) -> Latent:
-    """A picture as a latent, tile by tile: slower, in less memory."""
+    """A picture as a latent, tile by tile: slower, in less memory.
+
+    The mean of three tilings, square, wide and tall.
+    """
     del temporal_size, temporal_overlap  # videos only
     return {
         "samples": encode(

@@ -16,6 +16,7 @@ from torch import Tensor
 from engine.errors import NodeError, OutOfMemoryError
 from engine.families.family import Checkpoint, Part
 from engine.inference import tiles
+from engine.inference.tile_average import Scale, run_averaged, three_shapes, tile_count
 from engine.inference.values import Vae
 from engine.residency.manager import LazyWeights, Residency, current
 
@@ -41,7 +42,7 @@ class Autoencoder(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """Tiles that a user asked for, in pixels."""
+    """Tiles that a user asked for, in pixels: the mean of three tilings (`tile_average`)."""
 
     size: int
     overlap: int
@@ -136,17 +137,17 @@ def _each(
     outward: int = 1,
 ) -> Tensor:
     """Each picture of a batch by itself, so that a batch needs no more memory than one."""
-    cells = x.shape[-2] // inward, x.shape[-1] // inward
+    scale = Scale(inward, outward)
     residency = current()
     refused: Exception | None = None
-    for tiling in _tilings(cells, tile, vae.latent.downscale):
-        shape = (1, vae.latent.channels, tiling.rows.size, tiling.columns.size)
+    for attempt in _attempts(x, tile, vae.latent.downscale, scale):
+        shape = (1, vae.latent.channels, *attempt.largest)
         room = vae.family.activation_bytes(
             vae.config, Part.AUTOENCODER, shape, _dtype(vae, residency).itemsize
         )
         if room > residency.budget:
             continue
-        total = tiling.count * x.shape[0]
+        total = attempt.count * x.shape[0]
         done = 0
 
         def run(part: Tensor) -> Tensor:
@@ -163,13 +164,7 @@ def _each(
                 vae.autoencoder, room_for=room, checkpoint=checkpoint or _nothing
             )
             with on_device, torch.no_grad():
-                pictures = x.split(1)
-                return torch.cat(
-                    [
-                        tiles.run_tiled(each, tiling, run, inward=inward, outward=outward)
-                        for each in pictures
-                    ]
-                )
+                return torch.cat([attempt.run(each, run) for each in x.split(1)])
         except (OutOfMemoryError, torch.OutOfMemoryError) as error:
             refused = error
         residency.release(room)
@@ -183,17 +178,58 @@ def _nothing() -> None:
     """Nobody asks for a stop."""
 
 
-def _tilings(cells: tuple[int, int], tile: Tile | None, scale: int) -> Iterator[tiles.Tiling]:
-    """What to try in turn, the fewest tiles first."""
+@dataclass(frozen=True, slots=True)
+class _Attempt:
+    """One way to run a picture through the network.
+
+    Attributes:
+        largest: rows and columns of its largest tile, in latent cells.
+        count: tiles of one picture.
+        run: takes a picture and what to put each tile through.
+    """
+
+    largest: tuple[int, int]
+    count: int
+    run: Callable[[Tensor, Callable[[Tensor], Tensor]], Tensor]
+
+
+def _attempts(x: Tensor, tile: Tile | None, downscale: int, scale: Scale) -> Iterator[_Attempt]:
+    """What to try in turn: what was asked for, then fewer and fewer cells at once."""
+    cells = x.shape[-2] // scale.inward, x.shape[-1] // scale.inward
     size, overlap = max(cells), SEAM
     if tile:
-        size = max(tile.size // scale, 1)
-        # A wider overlap would cost more than the tiles save.
-        overlap = min(tile.overlap // scale, size // 4)
-    yield tiles.plan(*cells, size, overlap)
+        size, overlap = max(tile.size // downscale, 1), tile.overlap // downscale
+        yield _asked(x, tile, downscale, scale)
+    else:
+        yield _planned(tiles.plan(*cells, size, overlap), scale)
     while size > SMALLEST_TILE:
         size = max(size * 2 // 3, SMALLEST_TILE)
-        yield tiles.plan(*cells, size, min(overlap, size // 4))
+        # A wider overlap would cost more than the tiles save.
+        yield _planned(tiles.plan(*cells, size, min(overlap, size // 4)), scale)
+
+
+def _asked(x: Tensor, tile: Tile, downscale: int, scale: Scale) -> _Attempt:
+    """The tiles that a user asked for, as the incumbent runs them."""
+    size = x.shape[-2], x.shape[-1]
+    unit = downscale // scale.inward  # latents count in cells, pictures in pixels
+    shapes = three_shapes(tile.size // unit, tile.overlap // unit, scale)
+    areas = [
+        (min(shape.rows, size[0]) // scale.inward, min(shape.columns, size[1]) // scale.inward)
+        for shape in shapes
+    ]
+    largest = max(areas, key=lambda sides: sides[0] * sides[1])
+    return _Attempt(
+        largest, tile_count(size, shapes), lambda x, run: run_averaged(x, shapes, run, scale)
+    )
+
+
+def _planned(tiling: tiles.Tiling, scale: Scale) -> _Attempt:
+    """The fewest tiles for the memory there is."""
+    return _Attempt(
+        (tiling.rows.size, tiling.columns.size),
+        tiling.count,
+        lambda x, run: tiles.run_tiled(x, tiling, run, inward=scale.inward, outward=scale.outward),
+    )
 
 
 def _dtype(vae: Vae, residency: Residency) -> torch.dtype:

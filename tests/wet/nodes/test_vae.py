@@ -32,7 +32,8 @@ def test_tiled_there_and_back(tiny_vae, ctx, told):
     assert latent["samples"].shape == (1, 4, 16, 8)
     picture = nodes.vae_decode_tiled(latent, tiny_vae, ctx, 64, 64)
     assert picture.shape == (1, 128, 64, 3)
-    assert told == [(1, 3), (2, 3), (3, 3)] * 2
+
+    assert told == [(i, 13) for i in range(1, 14)] * 2  # 3 square tiles, 3 tall ones, 7 wide ones
 
 
 def test_inpainting_greys_the_hole_and_grows_it(tiny_vae, ctx):
