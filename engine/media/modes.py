@@ -35,7 +35,7 @@ def alpha(frame: Image.Image) -> Image.Image | None:
     """
     if "A" in frame.getbands():
         return frame.getchannel("A")
-    if frame.mode == "P" and frame.has_transparency_data:
+    if frame.mode == "P" and "transparency" in frame.info:
         return frame.convert("RGBA").getchannel("A")
     return None
 

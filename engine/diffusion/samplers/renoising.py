@@ -64,7 +64,8 @@ def lcm_upscale(
         on_step(step, steps, x, denoised, sigma)
         x = denoised
         if step < len(scales):
-            x = resize(x, round(height * scales[step]), round(width * scales[step]))
+            rows, columns = (max(round(side * scales[step]), 1) for side in (height, width))
+            x = resize(x, rows, columns)
         if sigma_next > 0:
             x = x + noise(x, sigma, sigma_next) * sigma_next
     return x

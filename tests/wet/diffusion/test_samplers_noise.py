@@ -120,6 +120,10 @@ def test_lcm_upscale_grows_in_even_parts(scripted):
     sizes.clear()
     LCM_UPSCALE.run(denoise, x, sigmas, seed=0, resize=resize, scale_ratio=1.5, scale_steps=1)
     assert sizes == [(12, 24)]
+    sizes.clear()
+    small = torch.zeros(1, 4, 2, 16)
+    LCM_UPSCALE.run(denoise, small, sigmas, seed=0, resize=resize, scale_ratio=0.1, scale_steps=1)
+    assert sizes == [(1, 2)]  # at least one row stays
 
 
 def test_pure_noise_of_a_flow_is_no_infinity(make_mixture, starts):

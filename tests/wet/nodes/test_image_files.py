@@ -310,6 +310,25 @@ def test_animated_webp(ctx):
         assert picture.info["duration"] == 250
 
 
+@pytest.mark.parametrize("suffix", ["png", "webp"])
+def test_a_batch_of_equal_images_comes_back_whole(ctx, suffix: str):
+    images = noise(2)[[0, 0, 0, 1, 1, 0]]
+    if suffix == "png":
+        save_animated_png(images, ctx, fps=8.0)
+    else:
+        save_animated_webp(images, ctx, fps=8.0, lossless=True, method="default")
+    path = shown_path(ctx)
+    assert torch.equal(load_image(f"{path.name} [output]", ctx)[0], images)
+    with Image.open(path) as picture:
+        assert picture.n_frames == 6
+        durations = []
+        for number in range(6):
+            picture.seek(number)
+            picture.load()
+            durations.append(picture.info["duration"])
+    assert durations == [125] * 6
+
+
 def test_quality_counts_where_losses_are_allowed(ctx):
     for quality in (5, 95):
         save_animated_webp(noise(2), ctx, lossless=False, quality=quality, method="default")
