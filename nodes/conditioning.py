@@ -39,6 +39,13 @@ def conditioning_concat(
 ) -> Conditioning:
     """The tokens of one after those of the other, as if both were one long prompt."""
     added = _first(conditioning_from)[0]
+    for tokens, _ in conditioning_to:
+        if tokens.shape[::2] != added.shape[::2]:
+            raise NodeError(
+                f"the tokens of {list(tokens.shape)} and {list(added.shape)} (batch, tokens, "
+                "channels) cannot follow each other; both must come from models of one family, "
+                "in batches of one size"
+            )
     return [[torch.cat((tokens, added), dim=1), dict(values)] for tokens, values in conditioning_to]
 
 

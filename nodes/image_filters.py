@@ -94,13 +94,15 @@ def dilate_diamond(images: torch.Tensor, radius: int) -> torch.Tensor:
 
 
 def quantize(images: torch.Tensor, colors: int, dither: str) -> Iterator[torch.Tensor]:
-    """Each image [H, W, C] in at most that many colours, chosen for it by median cut.
+    """Each image [H, W, C] in at most that many colours, chosen for it by median cut; grey as RGB.
 
     Args:
         images: RGB; an alpha is kept as it is.
         colors: 1 to 256.
         dither: `none`, `floyd-steinberg` or `bayer-N`, N a power of two.
     """
+    if images.shape[-1] < 3:
+        images = images[..., :1].repeat(1, 1, 1, 3)
     for image, picture in zip(images, to_pictures(images[..., :3]), strict=True):
         palette = picture.quantize(colors=colors)
         if dither == "floyd-steinberg":

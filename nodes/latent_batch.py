@@ -158,6 +158,6 @@ def replace_video_latent_frames(
         )
         return destination
     replaced = whole.clone()
-    part = match_count(fit_size(part, whole), whole.shape[0])
+    part = match_count(fit_size(part, whole, any_frames=True), whole.shape[0])
     replaced[:, :, first : first + part.shape[2]] = part.to(whole)
     return destination | {"samples": replaced}

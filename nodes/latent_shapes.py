@@ -52,28 +52,38 @@ def fit(samples: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
     return match_count(fit_size(samples, like), like.shape[0])
 
 
-def require_alike(samples: torch.Tensor, like: torch.Tensor) -> None:
+def require_alike(samples: torch.Tensor, like: torch.Tensor, *, any_frames: bool = False) -> None:
     """Refuse latents that do not go together.
 
     Raises:
-        NodeError: they have other channels, or only one of them has time.
+        NodeError: they have other channels, or only one of them has time, or, unless `any_frames`,
+            another number of frames.
     """
     if samples.ndim != like.ndim or samples.shape[1] != like.shape[1]:
         raise NodeError(
             f"these latents do not go together: {list(samples.shape)} and {list(like.shape)} "
             "(batch, channels, ...); both must come from models of one family"
         )
+    if like.ndim == 5 and samples.shape[2] != like.shape[2] and not any_frames:
+        raise NodeError(
+            f"these latents do not go together: one has {samples.shape[2]} frames, the other "
+            f"{like.shape[2]}; cut one of them along t first"
+        )
 
 
 def fit_size(
-    samples: torch.Tensor, like: torch.Tensor, *, method: str = "bilinear"
+    samples: torch.Tensor,
+    like: torch.Tensor,
+    *,
+    method: str = "bilinear",
+    any_frames: bool = False,
 ) -> torch.Tensor:
     """Latents at the size of others: scaled to fill, what sticks out is cut off.
 
     Raises:
-        NodeError: they have other channels, or only one of them has time.
+        NodeError: as for `require_alike`.
     """
-    require_alike(samples, like)
+    require_alike(samples, like, any_frames=any_frames)
     if samples.shape[-2:] == like.shape[-2:]:
         return samples
     height, width = like.shape[-2:]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from engine.diffusion import published, schedules
+from engine.errors import NodeError
 from engine.nodekit.contract import node
 from engine.nodekit.markers import Choice, Range
 from nodes.sampling import ScheduleName, Share, Steps
@@ -34,6 +35,7 @@ def karras_scheduler(
     rho: Exponent = 7.0,
 ) -> Sigmas:
     """Denser towards the clean end, the more so the larger `rho`."""
+    _require_above_zero(rho=rho)
     return schedules.karras(steps, sigma_min, sigma_max, rho=rho)
 
 
@@ -42,6 +44,7 @@ def exponential_scheduler(
     steps: Steps = 20, sigma_max: Sigma = 14.614642, sigma_min: Sigma = 0.0291675
 ) -> Sigmas:
     """Each sigma the same share of the one before."""
+    _require_above_zero(sigma_min=sigma_min, sigma_max=sigma_max)
     return schedules.exponential(steps, sigma_min, sigma_max)
 
 
@@ -53,7 +56,14 @@ def polyexponential_scheduler(
     rho: Exponent = 1.0,
 ) -> Sigmas:
     """A power of the exponential schedule's steps."""
+    _require_above_zero(sigma_min=sigma_min, sigma_max=sigma_max)
     return schedules.polyexponential(steps, sigma_min, sigma_max, rho=rho)
+
+
+def _require_above_zero(**numbers: float) -> None:
+    for name, number in numbers.items():
+        if number <= 0:
+            raise NodeError(f"{name} is {number:g}, which has no logarithm or root; choose more")
 
 
 @node("LaplaceScheduler", category=SCHEDULERS)

@@ -33,6 +33,12 @@ def test_concat_joins_tokens_and_keeps_the_first_ones_values(one, other):
     assert values == one[0][1]
 
 
+@pytest.mark.parametrize("shape", [(2, 77, 4), (1, 77, 8)])
+def test_concat_of_what_does_not_go_together_is_refused(one, shape):
+    with pytest.raises(NodeError, match="cannot follow each other"):
+        nodes.conditioning_concat(one, [[torch.zeros(shape), {}]])
+
+
 def test_average_mixes_tokens_and_pooled(one, other):
     ((tensor, values),) = nodes.conditioning_average(one, other, 0.25)
     assert torch.equal(tensor, torch.full((1, 77, 4), 0.25 + 0.75 * 3))

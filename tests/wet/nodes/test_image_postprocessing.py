@@ -70,6 +70,13 @@ def test_a_blend_brings_sizes_channels_and_counts_together():
     assert torch.allclose(opaque[..., 3], torch.ones(2, 12, 9), atol=1e-6)
 
 
+@pytest.mark.parametrize("dither", ["none", "floyd-steinberg", "bayer-4"])
+def test_grey_is_reduced_as_rgb(dither: str):
+    reduced = image_quantize(noise(channels=1), 4, dither=dither)
+    assert reduced.shape == (2, 12, 9, 3)
+    assert all(len(image.reshape(-1, 3).unique(dim=0)) <= 4 for image in reduced)
+
+
 def test_a_blur_is_the_convolution_with_a_mirrored_border():
     radius, sigma = 3, 0.7
     grid = np.linspace(-1, 1, 2 * radius + 1)

@@ -5,6 +5,7 @@ import torch
 from torch.nn.functional import interpolate
 
 from engine.errors import NodeError
+from nodes.latent import latent_blend
 from nodes.latent_arithmetic import (
     latent_add,
     latent_batch_seed_behavior,
@@ -15,6 +16,7 @@ from nodes.latent_arithmetic import (
     latent_multiply,
     latent_subtract,
 )
+from nodes.latent_batch import latent_batch
 
 
 def noise(*shape, seed=0):
@@ -39,6 +41,13 @@ def test_the_second_is_made_to_fit():
     torch.testing.assert_close(latent_add(FIRST, {"samples": small})["samples"], expected)
     with pytest.raises(NodeError, match="do not go together"):
         latent_add(FIRST, {"samples": noise(1, 16, 8, 8)})
+
+
+def test_other_numbers_of_frames_are_refused():
+    first, second = {"samples": noise(1, 4, 3, 8, 8)}, {"samples": noise(1, 4, 2, 8, 8)}
+    for combine in (latent_add, latent_subtract, latent_interpolate, latent_blend, latent_batch):
+        with pytest.raises(NodeError, match="one has 2 frames, the other 3"):
+            combine(first, second)
 
 
 def test_interpolation_keeps_lengths():

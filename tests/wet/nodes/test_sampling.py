@@ -13,6 +13,7 @@ from torch import nn
 from engine.diffusion.levels import discrete
 from engine.diffusion.parameterization import Prediction
 from engine.diffusion.samplers.table import SAMPLERS
+from engine.errors import NodeError
 from engine.families.family import LatentFormat
 from engine.inference.values import Model
 from engine.nodekit.context import RunningContext
@@ -218,6 +219,19 @@ def test_the_basic_scheduler_never_gives_more_steps_than_asked(model):
     half = schedulers.basic_scheduler(model=model, scheduler="normal", steps=10, denoise=0.5)
     whole = schedulers.basic_scheduler(model=model, scheduler="normal", steps=20)
     assert torch.equal(half, whole[-11:])
+
+
+@pytest.mark.parametrize(
+    ("make", "name"),
+    [
+        (lambda: schedulers.karras_scheduler(rho=0.0), "rho"),
+        (lambda: schedulers.exponential_scheduler(sigma_min=0.0), "sigma_min"),
+        (lambda: schedulers.polyexponential_scheduler(sigma_max=0.0), "sigma_max"),
+    ],
+)
+def test_numbers_without_a_logarithm_or_root_are_refused(make, name: str):
+    with pytest.raises(NodeError, match=f"{name} is 0"):
+        make()
 
 
 @pytest.mark.parametrize(
