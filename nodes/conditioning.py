@@ -61,6 +61,11 @@ def conditioning_average(
     from_pooled: Tensor | None = from_values.get("pooled_output")
     mixed: Conditioning = []
     for tokens, values in conditioning_to:
+        if tokens.shape[2] != from_tokens.shape[2]:
+            raise NodeError(
+                f"tokens of {tokens.shape[2]} and of {from_tokens.shape[2]} channels cannot be "
+                "mixed; both must come from models of one family"
+            )
         other = from_tokens[:, : tokens.shape[1]]
         missing = tokens.shape[1] - other.shape[1]
         if missing:

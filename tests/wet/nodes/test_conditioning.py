@@ -48,6 +48,11 @@ def test_average_mixes_tokens_and_pooled(one, other):
     assert longer[0, 100, 0] == 1.5  # what is missing counts as nought
 
 
+def test_average_of_what_does_not_go_together_is_refused(one):
+    with pytest.raises(NodeError, match="of 4 and of 8 channels cannot be mixed"):
+        nodes.conditioning_average(one, [[torch.zeros(1, 77, 8), {}]], 0.5)
+
+
 def test_average_takes_a_missing_pooled_from_the_other(one, other):
     ((_, values),) = nodes.conditioning_average([[one[0][0], {}]], other, 0.25)
     assert torch.equal(values["pooled_output"], other[0][1]["pooled_output"])
