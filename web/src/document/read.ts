@@ -1,5 +1,6 @@
 /** A saved workflow as a document. Reads what is there and refuses only what is no workflow. */
 import { readBoundary } from "./boundary";
+import { isLink, isNode, repaired } from "./damaged";
 import {
   type Definition,
   type Graph,
@@ -52,28 +53,27 @@ export function savedDefinitions(value: JsonObject): readonly Json[] {
   return isObject(value.definitions) ? listOf(value.definitions.subgraphs) : [];
 }
 
-/** Whether a saved definition can be read; one that cannot is kept as it lies in the file. */
+/** Whether a saved definition can be read; one that cannot is kept as it is in the file. */
 export function isDefinition(value: Json): value is JsonObject & { id: string; nodes: Json[] } {
-  if (!isObject(value) || typeof value.id !== "string" || !Array.isArray(value.nodes)) return false;
-  if (value.id === "__proto__") return false;
-  const ids = value.nodes.map((each) =>
-    isObject(each) && isId(each.id) && typeof each.type === "string" ? String(each.id) : null,
+  return (
+    isObject(value) &&
+    typeof value.id === "string" &&
+    Array.isArray(value.nodes) &&
+    value.id !== "__proto__"
   );
-  return !ids.includes(null) && new Set(ids).size === ids.length;
 }
 
 /** One graph: the root, or the inside of a subgraph with its boundary. */
-function readLevel(value: JsonObject, layout: WidgetLayout, inside: boolean): Graph {
+function readLevel(found: JsonObject, layout: WidgetLayout, inside: boolean): Graph {
+  const { value } = repaired(found, inside);
   const nodes: Record<string, GraphNode> = {};
   const order: string[] = [];
   const add = (node: GraphNode) => {
-    if (node.key in nodes)
-      throw new NotAWorkflow("Two nodes have the id {{id}}.", { id: node.key });
     nodes[node.key] = node;
     order.push(node.key);
   };
   if (inside) readBoundary(value).forEach(add);
-  for (const each of listOf(value.nodes)) add(readNode(each, layout));
+  for (const each of listOf(value.nodes)) if (isNode(each)) add(readNode(each, layout));
   const extra = isObject(value.extra) ? value.extra : {};
   const drawn: Drawn = {
     parents: parentsOf(extra.linkExtensions),
@@ -81,7 +81,7 @@ function readLevel(value: JsonObject, layout: WidgetLayout, inside: boolean): Gr
   };
   const links: Record<string, Link> = {};
   const linkOrder: string[] = [];
-  for (const each of listOf(value.links)) {
+  for (const each of listOf(value.links).filter(isLink)) {
     const link = readLink(each, nodes, drawn);
     if (link === null || link.key in links) continue;
     links[link.key] = link;
@@ -120,7 +120,7 @@ function joinBoundary(
 }
 
 export function readNode(value: Json, layout: WidgetLayout): GraphNode {
-  if (!isObject(value) || !isId(value.id) || typeof value.type !== "string") {
+  if (!isNode(value) || !isId(value.id)) {
     throw new NotAWorkflow("A node of this workflow has no id or no type.");
   }
   const widgets = value.widgets_values;

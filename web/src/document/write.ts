@@ -3,6 +3,7 @@
  * what was edited is laid over it.
  */
 import { writeBoundary } from "./boundary";
+import { isLink, isNode } from "./damaged";
 import { idOf, writeDrawing, writeLink } from "./drawn";
 import {
   type Definition,
@@ -20,7 +21,7 @@ import { equalJson, isObject, type Json, type JsonObject } from "./json";
 import { withinOf } from "./levels";
 import { isDefinition, savedDefinitions } from "./read";
 import { isPlaceName } from "./slots";
-import { pointOf, sizeOf } from "./values";
+import { listOf, pointOf, sizeOf } from "./values";
 
 export function writeGraph(workflow: Workflow): JsonObject {
   const written = writeLevel(workflow, workflow);
@@ -92,6 +93,7 @@ export function writeLevel(graph: Graph, workflow: Workflow): JsonObject {
     const node = graph.nodes[key];
     return node === undefined || isBoundary(key) ? [] : [writeNode(node, workflow)];
   });
+  written.nodes.push(...unreadNodes(graph));
   const kept = unreadLinks(graph);
   const links = graph.linkOrder.flatMap((key) => {
     const link = graph.links[key];
@@ -106,10 +108,13 @@ export function writeLevel(graph: Graph, workflow: Workflow): JsonObject {
   return written;
 }
 
-/** Entries of the saved list of links that could not be read are kept. */
-function unreadLinks(graph: Graph): Json[] {
-  const saved = Array.isArray(graph.saved.links) ? graph.saved.links : [];
-  return saved.filter((each) => !Array.isArray(each) && !isObject(each));
+/** What is no node, and no link that has two ends, is kept as it is in the file. */
+function unreadNodes({ saved }: Graph): Json[] {
+  return listOf(saved.nodes).filter((each) => !isNode(each));
+}
+
+function unreadLinks({ saved }: Graph): Json[] {
+  return listOf(saved.links).filter((each) => !isLink(each));
 }
 
 /** A counter may lag behind in a file; it is raised only once something was added. */

@@ -91,4 +91,13 @@ export const english: Readonly<Record<string, string>> = {
     "{{name}}, {{place}} of {{count}}: move it by the arrow keys",
   "{{name}}, {{place}} of {{count}}: move it by the arrow keys_other":
     "{{name}}, {{place}} of {{count}}: move it by the arrow keys",
+  "{{count}} nodes have an id of their own now._one": "{{count}} node has an id of its own now.",
+  "{{count}} nodes have an id of their own now._other":
+    "{{count}} nodes have an id of their own now.",
+  "{{count}} wires were joined anew._one": "{{count}} wire was joined anew.",
+  "{{count}} wires were joined anew._other": "{{count}} wires were joined anew.",
+  "{{count}} entries cannot be read; they stay in the file as they are._one":
+    "{{count}} entry cannot be read; it stays in the file as it is.",
+  "{{count}} entries cannot be read; they stay in the file as they are._other":
+    "{{count}} entries cannot be read; they stay in the file as they are.",
 };

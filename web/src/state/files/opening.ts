@@ -9,6 +9,7 @@ import { namedValue } from "../fields/fileValue";
 import { kindOfFile } from "../fields/mediaTypes";
 import { activeTab, schemaOf } from "../studio";
 import { tell, tellError } from "../view";
+import { tellDamage } from "./damage";
 import { noteFile } from "./lists";
 import { openDocument } from "./prompt";
 
@@ -28,6 +29,7 @@ async function openOne(file: File, at: Point | null): Promise<void> {
     if (found !== null) {
       openDocument(found.value, file.name.replace(/\.[^.]+$/, ""));
       if (found.left !== null) tellMade(file.name, found.left);
+      else tellDamage(found.value, file.name);
       return;
     }
     const isPicture = file.type.startsWith("image/") || kindOfFile(file.name) === "image";

@@ -14,6 +14,7 @@ import { askChoice, askText } from "../ask";
 import { library } from "../server";
 import { activeTab, changeTab, openWorkflow, showTab, type Tab, useStudio } from "../studio";
 import { openSheet, tell, tellError } from "../view";
+import { tellDamage } from "./damage";
 import { lastPart, nameOf, pathOf, whyNoName } from "./paths";
 
 /** A file that is not what its tab was opened from or saved as. */
@@ -187,7 +188,9 @@ export async function openSaved(path: string): Promise<void> {
 function openText({ text, stamp }: Stamped, name: string, path: string | null): void {
   try {
     if (text.trim() === "") throw new SyntaxError("empty");
-    openWorkflow(parseJson(text), { name, path, stamp });
+    const value = parseJson(text);
+    openWorkflow(value, { name, path, stamp });
+    tellDamage(value, name);
   } catch (error) {
     if (!(error instanceof SyntaxError || error instanceof NotAWorkflow)) throw error;
     tellOfBroken(name, path, text);

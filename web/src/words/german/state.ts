@@ -6,7 +6,6 @@ export const state: Readonly<Record<string, string>> = {
     "Dieser Bereich hat {{found}} Werte; höchstens {{most}} sind möglich.",
   "This is no saved workflow: it has no list of nodes.":
     "Das ist kein gespeicherter Workflow: Die Liste der Knoten fehlt.",
-  "Two nodes have the id {{id}}.": "Zwei Knoten haben die ID {{id}}.",
   "A node of this workflow has no id or no type.":
     "Ein Knoten dieses Workflows hat keine ID oder keinen Typ.",
   "There are no nodes to paste.": "Es gibt keine Knoten zum Einfügen.",
@@ -180,6 +179,16 @@ export const state: Readonly<Record<string, string>> = {
   "{{name}} (theirs)": "{{name}} (die andere)",
   "The server did not answer in time. Your work is kept; try again.":
     "Der Server hat nicht rechtzeitig geantwortet. Die Arbeit ist bewahrt; versuche es noch einmal.",
+  "The file of {{name}} is damaged. {{parts}}": "Die Datei von {{name}} ist beschädigt. {{parts}}",
+  "{{count}} nodes have an id of their own now._one": "{{count}} Knoten hat jetzt eine eigene ID.",
+  "{{count}} nodes have an id of their own now._other":
+    "{{count}} Knoten haben jetzt eine eigene ID.",
+  "{{count}} wires were joined anew._one": "{{count}} Verbindung wurde neu geknüpft.",
+  "{{count}} wires were joined anew._other": "{{count}} Verbindungen wurden neu geknüpft.",
+  "{{count}} entries cannot be read; they stay in the file as they are._one":
+    "{{count}} Eintrag ist nicht lesbar; er bleibt in der Datei, wie er ist.",
+  "{{count}} entries cannot be read; they stay in the file as they are._other":
+    "{{count}} Einträge sind nicht lesbar; sie bleiben in der Datei, wie sie sind.",
   "{{text}} is no whole number.": "{{text}} ist keine ganze Zahl.",
   "{{text}} is no number.": "{{text}} ist keine Zahl.",
   "{{text}} is neither yes nor no.": "{{text}} ist weder ja noch nein.",

@@ -1,0 +1,27 @@
+/** What was damaged in a file that is opened, and what became of it, in a sentence. */
+import { repaired } from "../../document/damaged";
+import { isObject, type Json } from "../../document/json";
+import { isDefinition, savedDefinitions } from "../../document/read";
+import { t } from "../../words/words";
+import { tell } from "../view";
+
+/** Says nothing of a file that is sound. */
+export function tellDamage(value: Json, name: string): void {
+  if (!isObject(value) || !Array.isArray(value.nodes)) return;
+  const inner = savedDefinitions(value).filter(isDefinition);
+  const found = [repaired(value, false), ...inner.map((each) => repaired(each, true))].map(
+    ({ damage }) => damage,
+  );
+  const sum = (kind: keyof (typeof found)[number]) =>
+    found.reduce((count, each) => count + each[kind], 0);
+  const [renamed, joined, unread] = [sum("renamed"), sum("joined"), sum("unread")];
+  const parts = [
+    renamed > 0 ? t("{{count}} nodes have an id of their own now.", { count: renamed }) : null,
+    joined > 0 ? t("{{count}} wires were joined anew.", { count: joined }) : null,
+    unread > 0
+      ? t("{{count}} entries cannot be read; they stay in the file as they are.", { count: unread })
+      : null,
+  ].filter((each) => each !== null);
+  if (parts.length === 0) return;
+  tell(t("The file of {{name}} is damaged. {{parts}}", { name, parts: parts.join(" ") }));
+}
