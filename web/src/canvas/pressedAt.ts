@@ -6,6 +6,7 @@ import { linksAt, newPull, type Pull, pullEnd, pulledAt, pullFrom } from "../sta
 import { isHidden } from "../state/editing/wiring";
 import type { Pulled } from "../state/finding/fitting";
 import { foldingOf } from "../state/nodes/folding";
+import { ROW } from "../state/nodes/shape";
 import { setting } from "../state/settings";
 import { activeTab } from "../state/studio";
 import { OVERVIEW_BELOW } from "./flow";
@@ -15,6 +16,8 @@ import { type SocketPlace, socketsNear, socketsOf, socketsOfFold } from "./socke
 /** How near to a socket a press beside its node takes hold of it, in pixels of the screen. */
 const NEAR = 10;
 const NEAR_FINGER = 18;
+/** The least of it from afar, where a node is there to be dragged and hardly larger than its sockets. */
+const NEAR_FAR = 2.5;
 /** How near to a line a press is on it, and how far from its end it takes hold of that. */
 const ON_LINE = 6;
 const END = 30;
@@ -38,10 +41,14 @@ export function pressedAt(event: Pressed, at: Point, zoom: number): Press | null
   if (point !== undefined) return altKey ? onPoint(point) : null;
   if (target.closest(".react-flow__pane") === null) return null;
   if (target.closest(".react-flow__node, .react-flow__viewport-portal") !== null) return null;
-  const isFinger = event.pointerType === "touch";
-  const sockets = socketsBeside(at, (isFinger ? NEAR_FINGER : NEAR) / zoom);
+  const sockets = socketsBeside(at, nearAt(zoom, event.pointerType === "touch") / zoom);
   if (sockets.length > 0) return onSockets(sockets, altKey, shiftKey);
   return altKey || shiftKey || zoom < OVERVIEW_BELOW ? null : onWireEnd(at, zoom);
+}
+
+function nearAt(zoom: number, isFinger: boolean): number {
+  if (zoom < OVERVIEW_BELOW) return Math.max(ROW * zoom, NEAR_FAR);
+  return isFinger ? NEAR_FINGER : NEAR;
 }
 
 function onSockets(places: readonly SocketPlace[], alt: boolean, shift: boolean): Press | null {

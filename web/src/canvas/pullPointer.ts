@@ -151,9 +151,14 @@ export class PullPointer {
     return targetAt(pull, this.#view.toGraph(screen), this.#view.zoom());
   }
 
-  /** How far the view moves in a frame, by how near to the edge of the canvas the pointer is. */
+  /**
+   * How far the view moves in a frame, by how near to the edge of the canvas the pointer is. Over
+   * other parts of the screen it rests.
+   */
   #speedAt({ x, y }: Point): Point {
     const { left, right, top, bottom } = this.#box.getBoundingClientRect();
+    const beyond = Math.max(left - x, x - right, top - y, y - bottom);
+    if (beyond > EDGE) return { x: 0, y: 0 };
     const along = (before: number, after: number) => {
       const into = Math.max(EDGE - before, 0) - Math.max(EDGE - after, 0);
       return (Math.max(-EDGE, Math.min(EDGE, into)) / EDGE) * SPEED;
@@ -168,9 +173,10 @@ export class PullPointer {
     }
     const by = this.#speedAt(this.#screen);
     if (!isMoving(by)) return;
+    // Asked for first: where the view moves, the loose end is pointed at anew, and would ask again.
+    this.#frame = requestAnimationFrame(() => this.#moveView());
     this.#moved = true;
     this.#view.moveBy(by);
-    this.#frame = requestAnimationFrame(() => this.#moveView());
   }
 
   #release(event: PointerEvent): void {

@@ -149,7 +149,7 @@ const decoder = (id: number, pos: number[], more: object = {}) =>
     ...more,
   });
 
-async function open(nodes: readonly object[], extra: object = {}): Promise<void> {
+async function open(nodes: readonly object[]): Promise<void> {
   const whole = {
     version: 0.4,
     last_node_id: 9,
@@ -157,7 +157,6 @@ async function open(nodes: readonly object[], extra: object = {}): Promise<void>
     groups: [],
     nodes,
     links: [],
-    extra,
   };
   const content = Buffer.from(JSON.stringify(whole));
   await dropFile(page, { name: "pulled.json", type: "application/json", content });
@@ -251,10 +250,16 @@ test("a folded frame's rows give their wires up and take others", async () => {
 });
 
 test("the view moves while a wire is pulled to the edge of the canvas", async () => {
-  const nodes = [latent(1, [0, 0]), decoder(2, [2600, 0])];
-  await open(nodes, { ds: { scale: 1, offset: [300, 200] } });
+  await open([latent(1, [0, 0]), decoder(2, [1500, 0])]);
   const source = on.output("Empty Latent Image");
-  await source.waitFor();
+  const { x, y } = await middleOf(source);
+  await page.mouse.move(x, y);
+  await expect
+    .poll(async () => {
+      await page.mouse.wheel(0, -120);
+      return on.node("VAE Decode").count();
+    })
+    .toBe(0);
   const canvas = await page.locator(".canvas").boundingBox();
   if (canvas === null) throw new Error("there is no canvas");
   await drag(page, source, { x: canvas.x + canvas.width - 6, y: canvas.y + 200 });
@@ -264,6 +269,34 @@ test("the view moves while a wire is pulled to the edge of the canvas", async ()
   await expect.poll(() => page.locator(".reason").textContent()).toContain("samples");
   await page.mouse.up();
   expect(await links()).toEqual(["EmptyLatentImage.LATENT > VAEDecode.samples"]);
+});
+
+/** How far the view moves within so many frames. */
+function movedIn(frames: number): Promise<number> {
+  return page.locator(".react-flow__viewport").evaluate(async (element, count) => {
+    const left = () => new DOMMatrix(getComputedStyle(element).transform).e;
+    const begun = left();
+    for (let each = 0; each < count; each += 1) {
+      await new Promise((done) => requestAnimationFrame(done));
+    }
+    return Math.abs(left() - begun);
+  }, frames);
+}
+
+test("the view takes one step for each frame at the edge, and rests over other parts", async () => {
+  await open([latent(1, [0, 0])]);
+  const canvas = await page.locator(".canvas").boundingBox();
+  if (canvas === null) throw new Error("there is no canvas");
+  const edge = { x: canvas.x + canvas.width - 4, y: canvas.y + 200 };
+  await drag(page, on.output("Empty Latent Image"), edge);
+  const moved = await movedIn(30);
+  expect(moved).toBeGreaterThan(0);
+  expect(moved).toBeLessThanOrEqual(31 * 14);
+  await page.mouse.move(edge.x + 200, edge.y);
+  await movedIn(2);
+  expect(await movedIn(10)).toBe(0);
+  await page.mouse.up();
+  expect(await palette().count()).toBe(0);
 });
 
 test("a pen pulls as a mouse does", async () => {
