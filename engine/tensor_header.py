@@ -11,10 +11,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, BinaryIO, NoReturn, TypeGuard, cast
 
+import msgspec
+
 from engine.errors import CalotypeError
 
 LENGTH_BYTES = 8
 HEADER_LIMIT = 100_000_000
+TENSOR_LIMIT = 100_000
+_MOST_QUOTES = 2_000_000
+_MOST_COMMAS = 4_000_000
+"""Twice what `TENSOR_LIMIT` tensors and their metadata need; more would take long to decode."""
 _METADATA = "__metadata__"
 
 
@@ -60,10 +66,12 @@ def decode(text: bytes) -> RawHeader:
     """The header of that text.
 
     Raises:
-        HeaderError: it is no JSON object, a name appears twice, or its metadata are no strings.
+        HeaderError: it is no JSON object, names more than `TENSOR_LIMIT` tensors or one twice, or
+            its metadata are no strings.
     """
     if not text.startswith(b"{"):
         raise HeaderError(f"its header begins with {text[:16]!r}, expected a JSON object")
+    _check_amount(text)
     try:
         document: dict[str, Any] = json.loads(
             text.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_constant
@@ -76,7 +84,27 @@ def decode(text: bytes) -> RawHeader:
     metadata = document.pop(_METADATA, {})
     if not _is_texts(metadata):
         raise HeaderError(f"its {_METADATA} is not an object of strings")
+    if len(document) > TENSOR_LIMIT:
+        raise _too_many(len(document))
     return RawHeader(document, metadata)
+
+
+def _check_amount(text: bytes) -> None:
+    """Refuse a header of far too many entries before anything is made of them."""
+    quotes = text.count(b'"') - text.count(b'\\"')
+    if quotes <= _MOST_QUOTES and text.count(b",") <= _MOST_COMMAS:
+        return
+    try:
+        names = msgspec.json.decode(text, type=dict[str, msgspec.Raw])
+    except (msgspec.MsgspecError, RecursionError) as error:
+        raise HeaderError(f"its header is not valid JSON ({error})") from error
+    if len(names) > TENSOR_LIMIT:
+        raise _too_many(len(names) - (_METADATA in names))
+    raise HeaderError(f"its header holds far more than {TENSOR_LIMIT:,} tensors need")
+
+
+def _too_many(count: int) -> HeaderError:
+    return HeaderError(f"it names {count:,} tensors, expected at most {TENSOR_LIMIT:,}")
 
 
 def _is_texts(value: Any) -> TypeGuard[dict[str, str]]:

@@ -1,12 +1,14 @@
 """Regular expressions that cannot hang a run: each search has a time limit.
 
 The language is that of Python's `re`, run by the `regex` library, because `re` can neither be
-interrupted nor limited: a pattern such as `(a+)+b` may take it years. Knows no node.
+interrupted nor limited: a pattern such as `(a+)+b` may take it years. That library writes counted
+repetitions out when it compiles them, so what a pattern may come to is limited, too. Knows no node.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 import regex
@@ -17,6 +19,9 @@ SECONDS = 5.0
 """How long one search may take. Honest patterns need milliseconds for a novel."""
 _MOST_SHOWN = 200
 """Characters of a pattern that a message repeats."""
+MOST_ELEMENTS = 100_000
+"""What a pattern may hold, counted repetitions written out: each takes up to 800 bytes."""
+_COUNT = re.compile(r"\{(?P<least>\d{0,12})\d*(?:,\d*)?\}")
 Found = TypeVar("Found")
 
 
@@ -39,11 +44,17 @@ class Pattern:
             (regex.DOTALL, dot_all),
         ):
             flags |= flag if wanted else 0
+        if any(size > MOST_ELEMENTS for size in _sizes(source)):
+            raise NodeError(
+                f"the regular expression {_shown(source)!r} repeats so often that it comes to more "
+                f"than {MOST_ELEMENTS:,} elements; use smaller counts, or + and *"
+            )
         try:
             self._pattern = regex.compile(source, flags)
+        except RecursionError as error:
+            raise PatternError(f"{_shown(source)!r} is no regular expression: too deep") from error
         except regex.error as error:
-            shown = source if len(source) <= _MOST_SHOWN else source[:_MOST_SHOWN] + "…"
-            raise PatternError(f"{shown!r} is no regular expression: {error}") from error
+            raise PatternError(f"{_shown(source)!r} is no regular expression: {error}") from error
 
     @property
     def groups(self) -> int:
@@ -89,3 +100,49 @@ class Pattern:
                 f"seconds on {len(text):,} characters; it likely nests repetitions, as in "
                 "'(a+)+': write it so that a text can match in one way only"
             ) from error
+
+
+def _shown(source: str) -> str:
+    return source if len(source) <= _MOST_SHOWN else source[:_MOST_SHOWN] + "…"
+
+
+def _sizes(source: str) -> Iterator[int]:
+    """How many elements a pattern holds so far, counted repetitions written out.
+
+    A counted repetition is written out as often as its least count says.
+    """
+    groups: list[list[int]] = [[]]
+    """For each open group the sizes of its parts."""
+    place = 0
+    while place < len(source):
+        sign, parts = source[place], groups[-1]
+        count = _COUNT.match(source, place) if sign == "{" else None
+        if count is not None:
+            place = count.end()
+            if parts:
+                parts[-1] *= max(1, int(count["least"] or 0))
+                yield parts[-1]
+            continue
+        if sign == "(":
+            groups.append([])
+        elif sign == ")" and len(groups) > 1:
+            groups.pop()
+            groups[-1].append(sum(parts) + 1)
+            yield groups[-1][-1]
+        else:
+            parts.append(1)
+        place = _after(source, place)
+    yield sum(map(sum, groups))
+
+
+def _after(source: str, place: int) -> int:
+    """The place behind the symbol at a place: an escaped sign, a class of signs, or one sign."""
+    if source[place] == "\\":
+        return place + 2
+    if source[place] != "[":
+        return place + 1
+    place += 2 if source.startswith("[^", place) else 1
+    place += 1 if source.startswith("]", place) else 0
+    while place < len(source) and source[place] != "]":
+        place += 2 if source[place] == "\\" else 1
+    return place + 1

@@ -23,8 +23,9 @@ def expand_text(text: str, chance: random.Random) -> str:
     A backslash escapes a brace or a bar. A brace that is never closed, or never opened, stays as
     it is.
     """
-    # Each level of braces: the parts before the last bar, and the pieces after it.
-    levels: list[tuple[list[str], list[str]]] = [([], [])]
+    # Each level of braces: the parts before the last bar, and the pieces after it. Pieces are
+    # texts or pieces again, put together once at the end: a text may nest as deep as it is long.
+    levels: list[tuple[list[_Pieces], _Pieces]] = [([], [])]
     signs = iter(without_comments(text))
     for sign in signs:
         parts, pieces = levels[-1]
@@ -34,17 +35,35 @@ def expand_text(text: str, chance: random.Random) -> str:
         elif sign == "{":
             levels.append(([], []))
         elif sign == "|" and len(levels) > 1:
-            parts.append("".join(pieces))
-            pieces.clear()
+            parts.append(pieces)
+            levels[-1] = (parts, [])
         elif sign == "}" and len(levels) > 1:
             levels.pop()
-            levels[-1][1].append(chance.choice([*parts, "".join(pieces)]))
+            levels[-1][1].append(chance.choice([*parts, pieces]))
         else:
             pieces.append(sign)
     while len(levels) > 1:
         parts, pieces = levels.pop()
-        levels[-1][1].append("{" + "|".join([*parts, "".join(pieces)]))
-    return "".join(levels[0][1])
+        unclosed: _Pieces = ["{"]
+        for part in parts:
+            unclosed += [part, "|"]
+        levels[-1][1].append([*unclosed, pieces])
+    return _joined(levels[0][1])
+
+
+_Pieces = list["str | _Pieces"]
+
+
+def _joined(pieces: _Pieces) -> str:
+    texts: list[str] = []
+    left: _Pieces = list(reversed(pieces))
+    while left:
+        piece = left.pop()
+        if isinstance(piece, str):
+            texts.append(piece)
+        else:
+            left.extend(reversed(piece))
+    return "".join(texts)
 
 
 _SIGNS = frozenset("{}|")

@@ -6,7 +6,8 @@ Knows no token and no embedding, only text.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections import deque
+from dataclasses import dataclass
 
 EMPHASIS = 1.1
 """What a pair of parentheses without a number multiplies the weight by."""
@@ -25,54 +26,115 @@ def weighted_spans(text: str) -> list[tuple[str, float]]:
 
 
 def _spans(text: str) -> list[tuple[str, float]]:
-    """Without recursion: a prompt may nest deeper than Python does."""
+    """Without recursion, and in time proportional to the text however deep it nests."""
+    pairs = _Pairs(text)
     found: list[tuple[str, float]] = []
-    left = [(text, 1.0, False)]
+    left = [_Range(0, len(text), 1.0, nested=False)]
     while left:
-        piece, weight, plain = left.pop()
-        if plain:
-            found.append((piece, weight))
+        part = left.pop()
+        if part.plain:
+            found.append((text[part.start : part.end], part.weight))
             continue
-        parts: list[tuple[str, float, bool]] = []
-        for part in _groups(piece):
-            if part.startswith("(") and part.endswith(")"):
-                parts.append((*_inside(part[1:-1], weight), False))
-            else:
-                parts.append((part, weight, True))
+        # Only what is behind the first parenthesis that is never closed can end unevenly.
+        limit = part.end
+        if pairs.unclosed and not part.nested:
+            limit = min(limit, pairs.unclosed[0])
+        parts = _parts(text, part, limit, pairs)
+        if limit < part.end:
+            parts.append(_rest(text, part, pairs))
         left.extend(reversed(parts))
     return found
 
 
-def _groups(text: str) -> Iterator[str]:
-    """Plain text and parenthesised groups in turn."""
-    depth = start = 0
-    for i, letter in enumerate(text):
-        if letter == "(":
-            if depth == 0 and i > start:
-                yield text[start:i]
-                start = i
-            depth += 1
-        elif letter == ")":
-            # A surplus one leads below zero, and the next opening one only makes up for it.
-            depth -= 1
-            if depth == 0:
-                yield text[start : i + 1]
-                start = i + 1
-    if start < len(text):
-        yield text[start:]
+@dataclass(frozen=True, slots=True)
+class _Range:
+    """A stretch of the text and its weight; `nested` where all its parentheses are paired."""
+
+    start: int
+    end: int
+    weight: float
+    nested: bool
+    plain: bool = False
 
 
-def _inside(text: str, weight: float) -> tuple[str, float]:
-    """What a group holds and its weight: after the last colon, or 1.1 times that around it."""
-    before, colon, number = text.rpartition(":")
-    if colon and before:
+class _Pairs:
+    """Which parentheses of a text belong together.
+
+    A surplus closing one is text, and so is the opening one that makes up for it.
+
+    Attributes:
+        closing: of each opening one, where it is closed.
+        opening: the other way round.
+        unclosed: opening ones that are never closed, from left to right.
+    """
+
+    def __init__(self, text: str) -> None:
+        self.closing: dict[int, int] = {}
+        self.opening: dict[int, int] = {}
+        waiting: list[int] = []
+        surplus = 0
+        for i, letter in enumerate(text):
+            if letter == "(":
+                if surplus:
+                    surplus -= 1
+                else:
+                    waiting.append(i)
+            elif letter == ")":
+                if waiting:
+                    self.closing[waiting[-1]] = i
+                    self.opening[i] = waiting.pop()
+                else:
+                    surplus += 1
+        self.unclosed = deque(waiting)
+
+
+def _parts(text: str, part: _Range, limit: int, pairs: _Pairs) -> list[_Range]:
+    """Plain text and parenthesised groups in turn, up to `limit`."""
+    parts: list[_Range] = []
+    start = place = part.start
+    while (opening := text.find("(", place, limit)) >= 0:
+        close = pairs.closing.get(opening)
+        if close is None:
+            place = opening + 1
+            continue
+        if opening > start:
+            parts.append(_Range(start, opening, part.weight, nested=True, plain=True))
+        parts.append(_inside(text, opening + 1, close, part.weight, nested=True))
+        start = place = close + 1
+    if start < limit:
+        parts.append(_Range(start, limit, part.weight, nested=True, plain=True))
+    return parts
+
+
+def _rest(text: str, part: _Range, pairs: _Pairs) -> _Range:
+    """What begins with a parenthesis that is never closed.
+
+    If it ends with a closing one, those two are taken for a pair, though that one has another
+    partner, which is unclosed from then on.
+    """
+    opening, last = pairs.unclosed[0], part.end - 1
+    if text[last] != ")":
+        return _Range(opening, part.end, part.weight, nested=False, plain=True)
+    pairs.unclosed.popleft()
+    partner = pairs.opening[last]
+    del pairs.closing[partner]
+    pairs.unclosed.append(partner)
+    return _inside(text, opening + 1, last, part.weight, nested=False)
+
+
+def _inside(text: str, start: int, end: int, weight: float, *, nested: bool) -> _Range:
+    """A group between its parentheses, with the weight behind its last colon, or 1.1 times."""
+    last = text.rfind(")", start, end)
+    last = max(last, text.rfind("(", max(last + 1, start), end))
+    colon = text.rfind(":", max(last + 1, start), end)
+    if colon > start:
         try:
-            given = float(number)
+            given = float(text[colon + 1 : end])
         except ValueError:
             given = math.nan
         if math.isfinite(given):
-            return before, given
-    return text, weight * EMPHASIS
+            return _Range(start, colon, given, nested=nested)
+    return _Range(start, end, weight * EMPHASIS, nested=nested)
 
 
 def _show(text: str) -> str:

@@ -24,7 +24,6 @@ from engine.errors import WeightsError
 from engine.tensor_header import LENGTH_BYTES, HeaderError, decode, read_text
 from engine.weights.state_dict import Entry, StateDict, nothing_to_forget
 
-TENSOR_LIMIT = 100_000
 DIMENSION_LIMIT = 16
 SIZE_LIMIT = 2**63 - 1
 FIELDS = frozenset({"dtype", "shape", "data_offsets"})
@@ -92,8 +91,6 @@ def parse_header(path: Path, text: bytes, size: int) -> Header:
         found = decode(text)
     except HeaderError as error:
         _refuse(path, str(error))
-    if len(found.tensors) > TENSOR_LIMIT:
-        _refuse(path, f"it names {len(found.tensors):,} tensors, expected at most {TENSOR_LIMIT:,}")
     spans = {name: _span(path, name, described) for name, described in found.tensors.items()}
     _check_layout(path, spans, size - data)
     return Header(spans, found.metadata, data)

@@ -20,6 +20,12 @@ class First(random.Random):
         return seq[0]
 
 
+def test_depth_costs_no_more_than_length():
+    """Braces as deep as the text is long, closed or not."""
+    assert expand_text("{a" * 200_000 + "}" * 200_000, First()) == "a" * 200_000
+    assert expand_text("{a|" * 200_000, First()) == "{a|" * 200_000
+
+
 @pytest.mark.parametrize(
     ("text", "first", "last"),
     [

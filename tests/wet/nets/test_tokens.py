@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
-from engine.nets.prompt_syntax import weighted_spans
+from engine.nets.prompt_syntax import EMPHASIS, weighted_spans
 from engine.nets.tokens import END, START, ChunkFormat, clip_tokenizer, tokenize
 
 
@@ -49,6 +52,62 @@ def test_a_word_is_what_clip_published():
 )
 def test_weights_are_read_as_people_write_them(text, spans):
     assert weighted_spans(text) == spans
+
+
+DEPTH = 100_000
+
+
+def test_depth_costs_no_more_than_length():
+    """A hundred thousand levels, each read once."""
+    nested = weighted_spans("(" * DEPTH + "a:0.5" + ")" * DEPTH)
+    assert nested == [("a", 0.5)]
+    weighted = weighted_spans("(a" * DEPTH + ":1.5" + ")" * DEPTH)
+    assert len(weighted) == DEPTH
+    assert weighted[-1] == ("a", 1.5)
+    uneven = weighted_spans("(" * DEPTH + "a" + ")" * (DEPTH // 2))
+    assert len(uneven) == 1
+    assert uneven[0][0] == "(" * (DEPTH // 2) + "a"
+
+
+def by_definition(text, weight=1.0):
+    """The syntax as its words say it, level by level."""
+    found = []
+    for part in by_level(text):
+        if part.startswith("(") and part.endswith(")"):
+            before, colon, number = part[1:-1].rpartition(":")
+            try:
+                given = float(number) if colon and before else math.nan
+            except ValueError:
+                given = math.nan
+            if math.isfinite(given):
+                found += by_definition(before, given)
+            else:
+                found += by_definition(part[1:-1], weight * EMPHASIS)
+        else:
+            found.append((part, weight))
+    return found
+
+
+def by_level(text):
+    depth = start = 0
+    for i, letter in enumerate(text):
+        if letter == "(":
+            if depth == 0 and i > start:
+                yield text[start:i]
+                start = i
+            depth += 1
+        elif letter == ")":
+            depth -= 1
+            if depth == 0:
+                yield text[start : i + 1]
+                start = i + 1
+    if start < len(text):
+        yield text[start:]
+
+
+@given(st.text(alphabet="(()):1.a", max_size=24))
+def test_every_nesting_reads_as_its_definition_says(text):
+    assert weighted_spans(text) == by_definition(text)
 
 
 def test_an_embedding_takes_the_place_of_its_words(caplog):

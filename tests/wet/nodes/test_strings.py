@@ -108,6 +108,41 @@ def test_replacing():
     assert regex_replace("abc", r"(?P<first>a)", r"<\g<first>>") == "<a>bc"
 
 
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "a{1000000000}",
+        "(?:a{1000}){1000}",
+        "(?:(?:a?){1000}){1000}",
+        "x{" + "9" * 5000 + "}",
+        "(?:[)(]{400}b){400}",
+    ],
+)
+def test_counts_that_would_fill_the_memory_are_refused(pattern: str):
+    with pytest.raises(NodeError, match="more than 100,000 elements"):
+        regex_match("aaa", pattern)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text"),
+    [
+        (r"\d{4}-\d{2}", "2026-11"),
+        ("(?:a{300}){300}", "a" * 90_000),
+        ("[a{99999999}]", "{"),
+        (r"\{99999999}", "{99999999}"),
+        ("[]a{99999999}]", "]"),
+        ("a{2,99999999}", "aa"),
+    ],
+)
+def test_honest_counts_are_not(pattern: str, text: str):
+    assert regex_match(text, pattern)
+
+
+def test_a_pattern_that_nests_too_deeply_is_said():
+    with pytest.raises(NodeError, match="too deep"):
+        regex_replace("a", "(" * 3000 + ")" * 3000, "")
+
+
 def test_what_is_no_regular_expression_is_said(caplog):
     """It is found nowhere, and cannot be replaced."""
     assert regex_match("x", "(unclosed") is False

@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from safetensors import SafetensorError
 
+from engine import tensor_header
 from engine.errors import WeightsError
 from engine.weights import safetensors as ours
 from engine.weights.open import open_weights
@@ -136,10 +137,41 @@ def test_a_hostile_header_is_refused_in_words(tmp_path, header, data, said):
 
 
 def test_too_many_tensors_are_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(ours, "TENSOR_LIMIT", 2)
+    monkeypatch.setattr(tensor_header, "TENSOR_LIMIT", 2)
     header = {str(i): tensor(shape=(0,), offsets=(0, 0)) for i in range(3)}
     with pytest.raises(WeightsError, match="3 tensors"):
         open_weights(write(tmp_path / "many.safetensors", header))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            b"{"
+            + b",".join(
+                b'"%d":{"dtype":"F16","shape":[0],"data_offsets":[0,0]}' % i for i in range(210_000)
+            )
+            + b"}",
+            "names 210,000 tensors",
+        ),
+        (b'{"a":[' + b"1," * 4_000_001 + b"1]}", "far more than 100,000 tensors need"),
+        (b"{" + b'"a":1,' * 1_500_000 + b'"a":1}', "far more than 100,000 tensors need"),
+    ],
+    ids=["names", "numbers", "one name again and again"],
+)
+def test_far_too_much_is_refused_before_it_is_decoded(tmp_path, monkeypatch, text, said):
+    def decode(*_, **__):
+        raise AssertionError("it was decoded in full")
+
+    monkeypatch.setattr(tensor_header.json, "loads", decode)
+    with pytest.raises(WeightsError, match=said):
+        open_weights(write(tmp_path / "many.safetensors", text))
+
+
+def test_metadata_may_hold_a_large_workflow(tmp_path):
+    header = {"__metadata__": {"workflow": json.dumps({"a": ["x"] * 300_000})}}
+    found = open_weights(write(tmp_path / "large.safetensors", header))
+    assert len(found.metadata["workflow"]) > 1_000_000
 
 
 def test_a_missing_file_and_a_folder_are_weights_errors(tmp_path):
