@@ -16,6 +16,10 @@ import torch
 from torch import Tensor
 
 from engine.diffusion.parameterization import Parameterization
+from engine.errors import NodeError
+
+MOST_LEVELS = 1_000_000
+"""Noise levels of one schedule: 10,000 steps that are a hundredth of the whole."""
 
 
 def simple(model: Parameterization, steps: int) -> Tensor:
@@ -196,11 +200,19 @@ def tail(schedule: Schedule, model: Parameterization, steps: int, denoise: float
     """The last `steps` of so many that they are `denoise` of the whole.
 
     Nothing to do (an empty tensor) at 0; all that the schedule says at 1.
+
+    Raises:
+        NodeError: the whole would have more than `MOST_LEVELS` steps.
     """
     if denoise <= 0.0:
         return torch.empty(0)
     if denoise > 0.9999:
         return schedule(model, steps)
+    if steps > MOST_LEVELS * denoise:
+        raise NodeError(
+            f"denoise {denoise:g} means the last {steps:,} steps of a schedule of more than "
+            f"{MOST_LEVELS:,}; choose at least {steps / MOST_LEVELS:g}, or 0 to change nothing"
+        )
     return schedule(model, int(steps / denoise))[-(steps + 1) :]
 
 
@@ -235,7 +247,15 @@ def extended(
     """Each step that starts between sigma `start` (below 0: infinity) and `end`, cut into `parts`.
 
     `spacing` of the cuts: "linear", "cosine" (fast, then slow) or "sine" (slow, then fast).
+
+    Raises:
+        NodeError: more than `MOST_LEVELS` would come of it.
     """
+    if len(sigmas) * parts > MOST_LEVELS:
+        raise NodeError(
+            f"{len(sigmas):,} sigmas, each step cut into {parts:,}, are more than "
+            f"{MOST_LEVELS:,}; cut into fewer"
+        )
     share = torch.linspace(0, 1, parts + 1)[1:-1]
     if spacing == "cosine":
         share = torch.sin(share * math.pi / 2)

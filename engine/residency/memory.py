@@ -6,8 +6,10 @@ Knows numbers of bytes and error messages, no tensor and no module.
 from __future__ import annotations
 
 import ctypes
+import mmap
 import sys
 from contextlib import suppress
+from pathlib import Path
 
 import torch
 
@@ -51,6 +53,28 @@ def return_freed_pages() -> None:
     if sys.platform.startswith("linux"):
         with suppress(OSError, AttributeError):
             ctypes.CDLL(None).malloc_trim(0)
+
+
+def limit_growth(nbytes: int) -> bool:
+    """Have this process take at most that many bytes more than it has now.
+
+    What goes beyond fails with an error that says so, where Linux would otherwise grant it and end
+    the process once it is used. Returns whether the system took the limit.
+    """
+    if not sys.platform.startswith("linux"):
+        return False
+    import resource  # noqa: PLC0415 - there is none on Windows
+
+    try:
+        data = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[5]) * mmap.PAGESIZE
+        _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+        wanted = data + max(0, nbytes)
+        if hard != resource.RLIM_INFINITY:
+            wanted = min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_DATA, (wanted, hard))
+    except (OSError, ValueError, IndexError):
+        return False
+    return True
 
 
 def is_out_of_memory(error: BaseException) -> bool:

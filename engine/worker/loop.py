@@ -24,9 +24,9 @@ from engine.residency import manager
 from engine.residency.device import choose_device, choose_dtype, use_physical_cores
 from engine.residency.memory import keep_freed_pages
 from engine.settings import Settings
-from engine.wire.messages import AnyEvent, Finished
+from engine.wire.messages import AnyEvent, Finished, Running
 from engine.worker.gauge import WORTH_MEASURING, Gauge
-from engine.worker.memory import FreedPages, Rescue, kept_pages, measure
+from engine.worker.memory import FreedPages, Growth, Rescue, kept_pages, measure
 from nodes import builtin_registry
 
 
@@ -59,6 +59,7 @@ class Worker:
             device, choice.dtype, reserved=settings.cache_bytes
         )
         self._pages = FreedPages(self._accounted, kept)
+        self._growth = Growth(limited=device.type == "cpu")
 
     def check(self, prompt: Prompt, *, wanted: Collection[str] | None = None) -> Validation:
         """Every problem of a prompt, its nodes' own checks included.
@@ -123,10 +124,12 @@ class Worker:
         When memory runs out, weights and results that are not in use are freed and the node is
         called once more; then its error says how many bytes were missing.
         """
-        rescue = Rescue(self._residency, self.cache)
+        rescue = Rescue(self._residency, self.cache, growth=self._growth)
         gauge = Gauge(self._residency.device)
 
         def tell(event: AnyEvent) -> None:
+            if isinstance(event, Running):
+                self._growth.look()
             if isinstance(event, Finished) and event.seconds >= WORTH_MEASURING:
                 event = msgspec.structs.replace(event, memory=gauge.highest())
             report(event)

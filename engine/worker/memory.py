@@ -6,8 +6,10 @@ Knows tensors and errors, no graph.
 from __future__ import annotations
 
 import gc
+import math
 import mmap
 import re
+import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -21,7 +23,7 @@ from engine.execute.sizes import Parts, buffer_leaf, parts_of
 from engine.inference.load import MissingWeights
 from engine.machine import available_memory
 from engine.residency.manager import LazyWeights, Residency
-from engine.residency.memory import is_out_of_memory, return_freed_pages
+from engine.residency.memory import is_out_of_memory, limit_growth, return_freed_pages
 
 _ASKED = re.compile(r"allocate (?P<number>[\d.]+) ?(?P<unit>bytes|[KMGT]iB)", re.IGNORECASE)
 _UNITS: Mapping[str, int] = {
@@ -32,6 +34,10 @@ _UNITS: Mapping[str, int] = {
     "tib": 1 << 40,
 }
 _STATM = Path("/proc/self/statm")
+RENEWED_EVERY = 1.0
+"""Seconds."""
+LEFT_FREE = 128 << 20
+"""Bytes that a run leaves to the rest of the machine."""
 KEPT_SHARE = 0.05
 KEPT_LEAST = 64 << 20
 KEPT_MOST = 512 << 20
@@ -113,15 +119,45 @@ class FreedPages:
         return self._resident() - self._accounted()
 
 
+class Growth:
+    """Bounds what the nodes of a run may take to the memory that is free.
+
+    A number in a workflow can ask for any size. Linux would grant it, and end the process when the
+    machine has no more; with a bound, that node alone fails, and says what it asked for.
+    """
+
+    def __init__(self, *, limited: bool, clock: Callable[[], float] = time.monotonic) -> None:
+        self._limited = limited
+        self._clock = clock
+        self._renewed = -math.inf
+
+    def look(self) -> None:
+        """Bound what is taken from now on, unless that was done a moment ago."""
+        if self._clock() - self._renewed >= RENEWED_EVERY:
+            self.renew()
+
+    def renew(self) -> None:
+        """Bound what is taken from now on."""
+        if self._limited:
+            self._renewed = self._clock()
+            limit_growth(available_memory() - LEFT_FREE)
+
+
 class Rescue:
     """Asked by the executor when a node raised; frees what it can and says whether to try again."""
 
     def __init__(
-        self, residency: Residency, cache: Cache, *, free: Callable[[], int] = available_memory
+        self,
+        residency: Residency,
+        cache: Cache,
+        *,
+        free: Callable[[], int] = available_memory,
+        growth: Growth | None = None,
     ) -> None:
         self._residency = residency
         self._cache = cache
         self._free = free
+        self._growth = growth or Growth(limited=False)
         self._freed = 0
 
     def __call__(self, error: Exception) -> bool:
@@ -132,6 +168,7 @@ class Rescue:
         self._freed = self._residency.release(wanted)
         self._freed += self._cache.release(wanted)
         return_freed_pages()
+        self._growth.renew()
         return True
 
     def explain(self, error: Exception) -> str | None:

@@ -10,6 +10,8 @@ import torch
 
 from engine.diffusion import schedules
 from engine.diffusion.levels import discrete
+from engine.diffusion.parameterization import Parameterization
+from engine.errors import NodeError
 
 
 def test_one_step_of_kl_optimal_starts_at_the_top() -> None:
@@ -81,3 +83,28 @@ def test_last_steps_end_clean() -> None:
     assert schedules.last_steps(levels, 3, 1.0).tolist() == [8, 4, 2, 0]
     assert schedules.last_steps(levels, 3, 0.67).tolist() == [4, 2, 0]
     assert len(schedules.last_steps(levels, 3, 0.0)) == 0
+
+
+@pytest.mark.parametrize("denoise", [1e-7, 1e-9, 1e-300, 5e-324])
+def test_a_tiny_denoise_is_refused_and_not_made(denoise: float) -> None:
+    made: list[int] = []
+
+    def schedule(model: Parameterization, steps: int) -> torch.Tensor:
+        made.append(steps)
+        return schedules.simple(model, steps)
+
+    with pytest.raises(NodeError, match="choose at least 2e-06, or 0"):
+        schedules.tail(schedule, discrete(), 2, denoise)
+    assert made == []
+
+
+def test_what_fields_offer_is_never_too_much() -> None:
+    assert len(schedules.tail(schedules.normal, discrete(), 10_000, 0.01)) == 10_001
+
+
+def test_cutting_cuts_again_and_again_within_bounds() -> None:
+    sigmas = torch.linspace(10, 0, 101)
+    for _ in range(2):
+        sigmas = schedules.extended(sigmas, 10, start=-1.0, end=0.0)
+    with pytest.raises(NodeError, match="more than 1,000,000; cut into fewer"):
+        schedules.extended(sigmas, 100, start=-1.0, end=0.0)

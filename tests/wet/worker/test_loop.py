@@ -1,5 +1,7 @@
 """A worker runs jobs, keeps results, and helps itself when memory runs out."""
 
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
@@ -244,3 +246,44 @@ def test_freeing_results_returns_their_pages(worker: Worker):
     worker._pages._give_back = lambda: returns.append(1)
     worker.free(weights=False, results=True)
     assert returns
+
+
+HUGE = """
+import sys
+from dataclasses import replace
+from pathlib import Path
+from engine.execute.executor import Job
+from engine.graph.prompt import parse
+from engine.machine import available_memory
+from engine.settings import Settings
+from engine.worker.loop import Worker
+
+user = Path(sys.argv[1])
+worker = Worker(Settings(user_directory=user, output_directory=user / "output",
+    input_directory=user / "input", dtype="fp32", cache_bytes=1 << 30))
+side = 8192
+rows = int(available_memory() * 1.1 / (side * side * 12)) + 1
+def picture(side, batch):
+    return {
+        "1": {"class_type": "EmptyImage",
+            "inputs": {"width": side, "height": side, "batch_size": batch, "color": 1}},
+        "2": {"class_type": "GetImageSize", "inputs": {"image": ["1", 0]}},
+        "3": {"class_type": "PreviewAny", "inputs": {"source": ["2", 2]}},
+    }
+for size in ((side, rows), (64, 1)):
+    report = worker.check(parse(picture(*size)))
+    end = worker.run(Job("p", report.outputs), report.prompt, lambda event: None).end
+    print(type(end).__name__, getattr(end, "message", ""), flush=True)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux grants memory that it has not")
+def test_a_size_beyond_the_machine_s_memory_is_an_error_and_not_the_worker_s_end(tmp_path):
+    """In a process of its own: what bounds it stays with it."""
+    done = subprocess.run(
+        [sys.executable, "-c", HUGE, str(tmp_path)], capture_output=True, text=True, check=False
+    )
+    first, second = done.stdout.splitlines()
+    assert first.startswith("Failed out of memory: this node asked for"), done.stderr
+    assert second.startswith("Succeeded")
+    assert done.returncode == 0
