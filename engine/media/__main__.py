@@ -1,7 +1,8 @@
 """`python -m engine.media`: the helper that decodes strangers' pictures for the server.
 
-Has no network and little memory: a picture that is too much for it costs the helper, not the
-server. Pictures are named by path; who may name which is the server's to decide.
+Has little memory and, on Linux, no network: a picture that is too much for it costs the helper, not
+the server. With `--quick` it declines what takes long, for another one to do. Pictures are named by
+path; who may name which is the server's to decide.
 """
 
 from __future__ import annotations
@@ -16,14 +17,16 @@ from PIL import Image
 
 from engine.errors import MediaError, WireError
 from engine.media.encoding import jpeg_bytes, png_bytes, webp_bytes
+from engine.media.isolation import leave_network
 from engine.media.metadata import read_texts
 from engine.media.modes import visible
-from engine.media.pictures import Limits, read_frames
+from engine.media.pictures import Limits, TooLargeError, read_frames
 from engine.tensor_header import HeaderError, decode, read_text
 from engine.wire.channel import Channel, connect
 from engine.wire.messages import (
     Convert,
     Converted,
+    Deferred,
     MediaAnswer,
     MediaCommand,
     ReadHeader,
@@ -33,6 +36,9 @@ from engine.wire.messages import (
 MOST_MEMORY = 3 << 30
 MOST_HEADER = 16 << 20
 LIMITS = Limits(file_bytes=256 << 20, pixels=100_000_000, pixels_in_all=100_000_000)
+QUICK = Limits(file_bytes=64 << 20, pixels=16_000_000, pixels_in_all=16_000_000)
+"""What takes a second at most: 4000 x 4000 pixels."""
+QUICK_HEADER = 1 << 20
 
 
 def main() -> int:
@@ -40,39 +46,53 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m engine.media")
     parser.add_argument("--channel", type=int, required=True)
     parser.add_argument("--parent", type=int, required=True)
+    parser.add_argument("--quick", action="store_true")
     flags = parser.parse_args()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _limit_memory()
     channel: Channel[MediaCommand] = connect(flags.channel, flags.parent, MediaCommand)
+    reason = leave_network()
+    if reason is not None and sys.platform.startswith("linux"):
+        sys.stderr.write(f"pictures are decoded in a process that has the network: {reason}\n")
     try:
         for command in channel.receive():
-            channel.send(answer(command))
+            channel.send(answer(command, quick=flags.quick))
     except WireError:
         return 1
     return 0
 
 
-def answer(command: MediaCommand) -> MediaAnswer:
-    """Carry out one command; whatever is wrong with a picture is an answer too."""
+def answer(command: MediaCommand, *, quick: bool = False) -> MediaAnswer:
+    """Carry out one command; whatever is wrong with a picture is an answer too.
+
+    Args:
+        command: what is wanted.
+        quick: decline what takes long.
+    """
+    limits = QUICK if quick else LIMITS
     try:
         if isinstance(command, Convert):
-            return Converted(command.number, convert(command))
+            return Converted(command.number, convert(command, limits))
         if isinstance(command, ReadHeader):
-            return Converted(command.number, header_metadata(Path(command.path)))
-        return Converted(command.number, put_mask(Path(command.picture), Path(command.mask)))
+            most = QUICK_HEADER if quick else MOST_HEADER
+            return Converted(command.number, header_metadata(Path(command.path), most))
+        paths = Path(command.picture), Path(command.mask)
+        return Converted(command.number, put_mask(*paths, limits))
+    except TooLargeError as error:
+        return Deferred(command.number) if quick else Refused(command.number, str(error))
     except MediaError as error:
         return Refused(command.number, str(error))
     except MemoryError:
         return Refused(command.number, "the picture needs more memory than the helper may use")
 
 
-def convert(command: Convert) -> bytes:
+def convert(command: Convert, limits: Limits = LIMITS) -> bytes:
     """The first frame of a picture in another form.
 
     Raises:
         MediaError: it cannot be read or written.
     """
-    picture = _first(Path(command.path))
+    picture = _first(Path(command.path), limits)
     if command.channel == "a":
         alpha = picture.convert("RGBA").getchannel("A")
         only = Image.new("RGBA", picture.size)
@@ -91,13 +111,14 @@ def convert(command: Convert) -> bytes:
             return png_bytes(picture)
 
 
-def put_mask(original: Path, mask: Path) -> bytes:
+def put_mask(original: Path, mask: Path, limits: Limits = LIMITS) -> bytes:
     """A PNG of `original` with the transparency of `mask`, and the texts of the original.
 
     Raises:
         MediaError: one of them cannot be read.
     """
-    picture, alpha = _first(original), _first(mask).convert("RGBA").getchannel("A")
+    picture = _first(original, limits)
+    alpha = _first(mask, limits).convert("RGBA").getchannel("A")
     if alpha.size != picture.size:
         alpha = alpha.resize(picture.size, Image.Resampling.LANCZOS)
     picture = picture.convert("RGBA")
@@ -109,15 +130,17 @@ def put_mask(original: Path, mask: Path) -> bytes:
     return png_bytes(picture, texts=texts)
 
 
-def header_metadata(path: Path) -> bytes:
+def header_metadata(path: Path, most: int = MOST_HEADER) -> bytes:
     """What a `.safetensors` file says about itself, as a JSON object.
 
     Raises:
-        MediaError: it is no such file, says nothing, or says more than `MOST_HEADER` bytes.
+        MediaError: it is no such file, says nothing, or says more than `most` bytes.
     """
     try:
         with path.open("rb") as stream:
-            header = decode(read_text(stream, path.stat().st_size, most=MOST_HEADER))
+            if most < MOST_HEADER and int.from_bytes(stream.peek(8)[:8], "little") > most:
+                raise TooLargeError(f"{path.name}: its header has more than {most:,} bytes")
+            header = decode(read_text(stream, path.stat().st_size, most=most))
     except OSError as error:
         raise MediaError(f"{path.name}: its header cannot be read: {error.strerror}") from error
     except HeaderError as error:
@@ -127,9 +150,9 @@ def header_metadata(path: Path) -> bytes:
     return msgspec.json.encode(header.metadata)
 
 
-def _first(path: Path) -> Image.Image:
+def _first(path: Path, limits: Limits) -> Image.Image:
     """The first frame as a browser shows it."""
-    return visible(next(read_frames(path, limits=LIMITS)))
+    return visible(next(read_frames(path, limits=limits)))
 
 
 def _limit_memory() -> None:

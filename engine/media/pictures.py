@@ -27,6 +27,10 @@ FORMAT_NAMES = "PNG, JPEG, WebP, AVIF, GIF, BMP, TIFF, PPM, TGA, ICO, QOI and JP
 _LOGGER = logging.getLogger(__name__)
 
 
+class TooLargeError(MediaError):
+    """A picture exceeds the limits it was opened with."""
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """How large a picture may be before it is refused, unread.
@@ -161,5 +165,5 @@ def _upright(path: Path, frame: Image.Image) -> Image.Image:
         return frame.copy()
 
 
-def _too_large(path: Path, found: str, limit: str) -> MediaError:
-    return MediaError(f"{path.name}: too large: {found}, the limit is {limit}")
+def _too_large(path: Path, found: str, limit: str) -> TooLargeError:
+    return TooLargeError(f"{path.name}: too large: {found}, the limit is {limit}")

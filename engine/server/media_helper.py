@@ -1,70 +1,94 @@
-"""The helper process for pictures, as the server uses it: started when needed, one at a time.
+"""The helper processes for pictures, as the server uses them: started when needed.
 
-Whatever a picture does to it, the server goes on. Knows commands, no pictures.
+Two of them: one for pictures that are quick to decode, one for large ones, so that a large one
+holds up no other. Whatever a picture does to its helper, the server goes on. Knows commands, no
+pictures.
 """
 
 from __future__ import annotations
 
 import asyncio
+import itertools
 from asyncio.subprocess import Process
 from contextlib import suppress
+
+import msgspec
 
 from engine.errors import MediaError, WireError
 from engine.server.logs import LogBook
 from engine.wire.channel import AsyncChannel, start_child
-from engine.wire.messages import Converted, MediaAnswer, MediaCommand, Refused
+from engine.wire.messages import Deferred, MediaAnswer, MediaCommand, Refused
 
 PATIENCE_SECONDS = 30.0
 
 
 class MediaHelper:
-    """Asks the helper, and starts another when it has ended."""
+    """Asks the helper for quick pictures first, and the one for large ones where that declines."""
 
     def __init__(self, logs: LogBook) -> None:
-        self._logs = logs
-        self._lock = asyncio.Lock()
-        self._process: Process | None = None
-        self._channel: AsyncChannel[MediaAnswer] | None = None
-        self._copying: asyncio.Task[None] | None = None
+        self._quick = _Helper(logs, ["--quick"])
+        self._thorough = _Helper(logs, [])
 
     async def ask(self, command: MediaCommand) -> bytes:
-        """What the helper makes of a picture.
+        """What a helper makes of a picture.
 
         Raises:
             MediaError: it cannot be made; says why.
         """
-        async with self._lock:
-            try:
-                async with asyncio.timeout(PATIENCE_SECONDS):
-                    answer = await self._ask(command)
-            except TimeoutError as error:
-                await self._end()
-                raise MediaError("the picture took too long to convert") from error
-            except WireError as error:
-                await self._end()
-                raise MediaError("the picture was too much for the helper process") from error
+        answer = await self._quick.ask(command)
+        if isinstance(answer, Deferred):
+            answer = await self._thorough.ask(command)
         if isinstance(answer, Refused):
             raise MediaError(answer.reason)
+        if isinstance(answer, Deferred):
+            raise MediaError("the picture is too large for the helper process")
         return answer.content
 
     async def stop(self) -> None:
-        """End the helper."""
-        await self._end()
+        """End the helpers."""
+        await self._quick.stop()
+        await self._thorough.stop()
 
-    async def _ask(self, command: MediaCommand) -> Converted | Refused:
-        channel = self._channel or await self._start()
-        await channel.send(command)
-        async for answer in channel.receive():
-            return answer
-        raise WireError("the helper process has ended")
 
-    async def _start(self) -> AsyncChannel[MediaAnswer]:
-        self._process, self._channel = await start_child("engine.media", [], MediaAnswer)
-        if self._process.stdout is not None:
-            self._copying = asyncio.create_task(self._logs.copy(self._process.stdout))
-        return self._channel
+class _Helper:
+    """One process, asked one thing at a time, and started anew when it has ended."""
 
-    async def _end(self) -> None:
+    def __init__(self, logs: LogBook, arguments: list[str]) -> None:
+        self._logs = logs
+        self._arguments = arguments
+        self._lock = asyncio.Lock()
+        self._numbers = itertools.count(1)
+        self._process: Process | None = None
+        self._channel: AsyncChannel[MediaAnswer] | None = None
+        self._copying: asyncio.Task[None] | None = None
+
+    async def ask(self, command: MediaCommand) -> MediaAnswer:
+        """The answer to a command.
+
+        An asker that is cancelled leaves the exchange to end by itself, so that no half of it is
+        taken for the next one.
+
+        Raises:
+            MediaError: there is none.
+        """
+        exchange = asyncio.create_task(self._exchange(command))
+        exchange.add_done_callback(_looked_at)
+        return await asyncio.shield(exchange)
+
+    async def _exchange(self, command: MediaCommand) -> MediaAnswer:
+        async with self._lock:
+            try:
+                async with asyncio.timeout(PATIENCE_SECONDS):
+                    return await self._ask(command)
+            except TimeoutError as error:
+                await self.stop()
+                raise MediaError("the picture took too long to convert") from error
+            except WireError as error:
+                await self.stop()
+                raise MediaError("the picture was too much for the helper process") from error
+
+    async def stop(self) -> None:
+        """End the process."""
         process, channel, copying = self._process, self._channel, self._copying
         self._process = self._channel = self._copying = None
         if channel is not None:
@@ -75,3 +99,27 @@ class MediaHelper:
             await process.wait()
         if copying is not None:
             await copying
+
+    async def _ask(self, command: MediaCommand) -> MediaAnswer:
+        """The answer of the command's own number; any other is passed over."""
+        channel = self._channel or await self._start()
+        number = next(self._numbers)
+        await channel.send(msgspec.structs.replace(command, number=number))
+        async for answer in channel.receive():
+            if answer.number == number:
+                return answer
+        raise WireError("the helper process has ended")
+
+    async def _start(self) -> AsyncChannel[MediaAnswer]:
+        self._process, self._channel = await start_child(
+            "engine.media", self._arguments, MediaAnswer
+        )
+        if self._process.stdout is not None:
+            self._copying = asyncio.create_task(self._logs.copy(self._process.stdout))
+        return self._channel
+
+
+def _looked_at(exchange: asyncio.Task[MediaAnswer]) -> None:
+    """An exchange whose asker has left may fail without anybody to hear of it."""
+    if not exchange.cancelled():
+        exchange.exception()

@@ -291,5 +291,11 @@ class Refused(Message, frozen=True):
     reason: str
 
 
+class Deferred(Message, frozen=True):
+    """A picture that takes long: ask the helper for those."""
+
+    number: int
+
+
 MediaCommand = Convert | PutMask | ReadHeader
-MediaAnswer = Converted | Refused
+MediaAnswer = Converted | Refused | Deferred

@@ -35,7 +35,9 @@ async def get_view(request: web.Request) -> web.StreamResponse:
     channel = query.get("channel", "rgba")
     if "preview" in query:
         form, quality = _form(query["preview"])
-        most = min(_LARGEST_PREVIEW, max(0, whole_number(request, "size", 0) or 0))
+        most = min(
+            _LARGEST_PREVIEW, max(0, whole_number(request, "size", 0) or 0) or _LARGEST_PREVIEW
+        )
         command = Convert(0, str(path), form, quality, "rgba", most)
         return await _preview(request, services, command, path)
     if channel == "rgb":
