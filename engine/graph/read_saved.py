@@ -32,7 +32,7 @@ def read_workflow(raw: object) -> SavedWorkflow:
     """Read a saved workflow from decoded JSON.
 
     Raises:
-        WorkflowError: it has no list of nodes.
+        WorkflowError: it has no list of nodes, or nothing in it can be read.
     """
     if not is_mapping(raw) or not is_list(raw.get("nodes")):
         raise WorkflowError("a saved workflow is an object with a list of nodes; this has none")
@@ -43,6 +43,8 @@ def read_workflow(raw: object) -> SavedWorkflow:
         found = _read_definition(each, notes)
         if found is not None and definitions.setdefault(found.id, found) is not found:
             notes.add(f"Two subgraphs have the id {found.id}; the first one is used.")
+    if not root.nodes and notes:
+        raise WorkflowError(f"nothing of this workflow can be read: {notes.told()[0]}")
     groups = _mapping(_mapping(raw.get("extra")).get("groupNodes"))
     return SavedWorkflow(
         root,
@@ -62,7 +64,7 @@ def read_graph(raw: Mapping[Any, Any], notes: Notes, inside: str | None = None) 
             read.append(read_node(each, index))
         except WorkflowError as error:
             kept.append(read_id(_mapping(each).get("id")))
-            notes.add(f"{error}; it is kept in the file, and not run.", inside)
+            notes.add(f"Left out: {error}. It is kept in the file.", inside)
     links: list[SavedLink] = []
     for each in _items(raw.get("links")):
         if each is None:
@@ -70,7 +72,7 @@ def read_graph(raw: Mapping[Any, Any], notes: Notes, inside: str | None = None) 
         try:
             links.append(_read_link(each))
         except WorkflowError as error:
-            notes.add(f"{error}; it is kept in the file, and leads nowhere.", inside)
+            notes.add(f"Left out: {error}. It is kept in the file.", inside)
     border = frozenset[str]() if inside is None else frozenset({INPUT_NODE, OUTPUT_NODE})
     last = raw.get("last_node_id", state.get("lastNodeId"))
     named = settle_ids(read, border, (*kept, read_id(last)), notes, inside)
@@ -92,11 +94,12 @@ def read_node(raw: object, index: int) -> SavedNode:
         WorkflowError: it is no object, or has no type.
     """
     if not is_mapping(raw):
-        raise WorkflowError(f"Entry {index} of the nodes is no node")
+        raise WorkflowError(f"node number {index} of the workflow is no object")
     kind = raw.get("type")
     if not isinstance(kind, str) or not kind:
         raise WorkflowError(
-            f"Entry {index} of the nodes (id {str(raw.get('id'))[:40]}) has no type"
+            f"node number {index} of the workflow needs an id and a type; "
+            f"it has id {str(raw.get('id'))[:40]} and type {str(kind)[:40]}"
         )
     mode = raw.get("mode")
     title = raw.get("title")
@@ -104,7 +107,7 @@ def read_node(raw: object, index: int) -> SavedNode:
     return SavedNode(
         id=read_id(raw.get("id")),
         type=kind,
-        mode=int(mode) if isinstance(mode, int | float) and isfinite(mode) else 0,
+        mode=int(mode) if isinstance(mode, int | float) and -99 < mode < 99 else 0,
         inputs=tuple(_read_input(each) for each in _items(raw.get("inputs"))),
         outputs=tuple(_read_output(each) for each in _items(raw.get("outputs"))),
         values=raw.get("widgets_values"),
@@ -125,7 +128,10 @@ def read_id(raw: object) -> str:
 
 def _read_definition(raw: object, notes: Notes) -> Definition | None:
     if not is_mapping(raw) or not isinstance(raw.get("id"), str) or not is_list(raw.get("nodes")):
-        notes.add("A subgraph has no id or no nodes; it is kept in the file, and not run.")
+        notes.add(
+            "Left out: a subgraph definition of the workflow has no id or no nodes. "
+            "It is kept in the file."
+        )
         return None
     name = str(raw.get("name") or raw["id"])
     return define(
@@ -169,10 +175,17 @@ def _read_link(raw: object) -> SavedLink:
         ids = read_id(link), read_id(origin), read_id(target)
         slots = int(origin_slot), int(target_slot)
     except (TypeError, ValueError, OverflowError) as error:
-        raise WorkflowError(f"A link is {str(raw)[:100]}, which is none") from error
+        raise WorkflowError(_no_link(raw)) from error
     if "" in ids:
-        raise WorkflowError(f"A link is {str(raw)[:100]}, which is none")
+        raise WorkflowError(_no_link(raw))
     return SavedLink(ids[0], ids[1], slots[0], ids[2], slots[1])
+
+
+def _no_link(raw: object) -> str:
+    return (
+        f"a link of the workflow is {str(raw)[:100]}; it should be "
+        "[id, from node, from slot, to node, to slot, type] or an object of the same"
+    )
 
 
 def _mapping(value: object) -> Mapping[Any, Any]:

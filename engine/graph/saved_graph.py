@@ -130,6 +130,9 @@ class Notes:
         where = "" if inside is None else f"In the subgraph {inside[:100]}: "
         self._told.append(where + sentence)
 
+    def __bool__(self) -> bool:
+        return bool(self._told)
+
     def told(self) -> tuple[str, ...]:
         """All sentences."""
         more = (f"And {self._more:,} more of this kind.",) if self._more else ()

@@ -132,8 +132,8 @@ def convert(
 def _kind(document: Mapping[Any, Any]) -> Kind | None:
     if is_list(document.get("nodes")):
         return "workflow"
-    # What is written beside the nodes, such as a comment, is left out.
-    nodes = [each for each in document.values() if is_mapping(each) or is_list(each)]
+    # A text beside the nodes is a comment, and left out.
+    nodes = [each for each in document.values() if not isinstance(each, str)]
     if nodes and all(is_mapping(node) and "class_type" in node for node in nodes):
         return "prompt"
     return None

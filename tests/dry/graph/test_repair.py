@@ -70,13 +70,16 @@ def test_a_sound_file_needs_no_word():
 @pytest.mark.parametrize(
     ("bad", "said"),
     [
-        (None, "Entry 2 of the nodes is no node"),
-        (5, "is no node"),
-        ({"id": 9, "type": None}, "Entry 2 of the nodes (id 9) has no type"),
-        ({"id": 9}, "has no type"),
-        ({"id": 9, "type": ""}, "has no type"),
-        ({"id": 9, "type": ["Make"]}, "has no type"),
-        ({}, "has no type"),
+        (None, "node number 2 of the workflow is no object"),
+        (5, "is no object"),
+        (
+            {"id": 9, "type": None},
+            "node number 2 of the workflow needs an id and a type; it has id 9",
+        ),
+        ({"id": 9}, "and a type; it has"),
+        ({"id": 9, "type": ""}, "and a type; it has"),
+        ({"id": 9, "type": ["Make"]}, "and a type; it has"),
+        ({}, "and a type; it has"),
     ],
 )
 def test_what_is_no_node_costs_itself_only(bad, said):
@@ -183,7 +186,7 @@ def test_a_link_that_two_outputs_name_is_not_guessed():
 def test_what_is_no_link_costs_itself_only(bad):
     nodes, notes = converted(SOUND[0], [bad, *SOUND[1]])
     assert link_of(nodes, "2") == ("1", 0)
-    assert "leads nowhere" in notes[0]
+    assert "Left out: a link of the workflow is" in notes[0]
 
 
 def subgraph(nodes, links, **more):
@@ -284,7 +287,9 @@ def test_any_damage_to_a_file_is_survived(data):
                 place[key] = data.draw(JUNK)
                 break
             place = place[key]
+    document["nodes"].append(make("sound"))
     found = convert(document, CATALOG)
+    assert "sound" in found.prompt.nodes
     to_api(found.prompt)
     assert all(isinstance(note, str) for note in found.notes)
 

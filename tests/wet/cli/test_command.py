@@ -238,4 +238,4 @@ def test_what_was_damaged_in_a_file_is_said(tmp_path, capsys):
     told = capsys.readouterr().err
     assert "Two nodes have the id 1; the later one, PreviewImage, has the id 6 now." in told
     assert "it, Note, has the id 7 now" in told
-    assert "(id 5) has no type" in told
+    assert "it has id 5 and type None" in told
