@@ -87,7 +87,7 @@ class Literals:
                 value = coerce(value)
             except (ValueError, TypeError, OverflowError) as error:
                 return value, _not_coerced(given, value, error)
-            return value, None if free else _out_of_bounds(given, value)
+            return value, None if free else out_of_bounds(given, value)
         if given.type == COMBO and free:
             return value, self._missing(given, value)
         if given.type == COMBO:
@@ -197,7 +197,8 @@ def _not_coerced(given: InputSchema, value: Any, error: Exception) -> Problem:
     )
 
 
-def _out_of_bounds(given: InputSchema, value: Any) -> Problem | None:
+def out_of_bounds(given: InputSchema, value: Any) -> Problem | None:
+    """What is wrong with a number that is not within the bounds of its input."""
     if given.type not in {"INT", "FLOAT"}:
         return None
     least, most = given.options.get("min"), given.options.get("max")

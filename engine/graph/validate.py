@@ -11,12 +11,13 @@ from typing import Any
 
 from engine.graph.dynamic import concrete_inputs
 from engine.graph.findings import Findings, described
-from engine.graph.literals import HasFile, Literals, echoed, shown
+from engine.graph.literals import HasFile, Literals, echoed, out_of_bounds, shown
 from engine.graph.object_info import ListFolder, input_entry
 from engine.graph.order import circle, order
 from engine.graph.problems import NodeProblems, Problem, Report
 from engine.graph.prompt import BadLink, Link, Prompt, PromptNode
-from engine.graph.schema import Catalog, InputSchema
+from engine.graph.schema import Catalog, InputSchema, NodeSchema
+from engine.graph.sizes import SIZES, constant_of, pixels_of, too_much
 from engine.graph.sockets import joins
 
 Complain = Callable[[str, PromptNode], Iterable[str]]
@@ -36,6 +37,7 @@ def validate(
     has_file: HasFile | None = None,
     wanted: Collection[str] | None = None,
     complain: Complain | None = None,
+    most_bytes: int | None = None,
 ) -> Report:
     """Check every node that an output node needs.
 
@@ -46,6 +48,7 @@ def validate(
         has_file: whether a file exists that no list names; asked for inputs that a node checks.
         wanted: run no other output nodes than these; None for all.
         complain: asks a node's own check, for nodes in which nothing else is wrong.
+        most_bytes: the memory that pictures may take; None for any.
 
     Returns:
         a report whose `error` is None when at least one output node can run.
@@ -60,7 +63,8 @@ def validate(
     ]
     if not outputs:
         return _refused(prompt, _no_outputs(wanted))
-    return _Validation(prompt, catalog, Literals(list_folder, has_file), complain).report(outputs)
+    literals = Literals(list_folder, has_file)
+    return _Validation(prompt, catalog, literals, complain, most_bytes).report(outputs)
 
 
 def missing_files(
@@ -89,12 +93,19 @@ class _Validation:
     """One validation under way: what was found so far, by node id."""
 
     def __init__(
-        self, prompt: Prompt, catalog: Catalog, literals: Literals, complain: Complain | None
+        self,
+        prompt: Prompt,
+        catalog: Catalog,
+        literals: Literals,
+        complain: Complain | None,
+        most_bytes: int | None,
     ) -> None:
         self._prompt = prompt
         self._catalog = catalog
         self._literals = literals
         self._complain = complain
+        self._most_bytes = most_bytes
+        self._pixels: dict[str, int] = {}
         self._findings = Findings()
         self._circles = 0
         self._coerced: dict[str, PromptNode] = {}
@@ -141,6 +152,7 @@ class _Validation:
             value = inputs[name]
             if isinstance(value, Link):
                 problem = self._check_link(given, value, typed=not schema.checks_input_types)
+                problem = problem or self._check_size(given, value)
             elif isinstance(value, BadLink):
                 problem = _bad_link(given, value)
             else:
@@ -155,6 +167,7 @@ class _Validation:
         if coerced:
             node = PromptNode(node.class_type, {**inputs, **coerced}, node.title)
             self._coerced[node_id] = node
+        self._check_memory(node_id, node, schema)
         if node_id not in findings.failed and self._complain is not None:
             for text in self._complain(node_id, node):
                 findings.add(node_id, _own_check(text))
@@ -176,6 +189,23 @@ class _Validation:
         if typed and not joins(received, given.type):
             return _type_mismatch(given, link, received)
         return None
+
+    def _check_size(self, given: InputSchema, link: Link) -> Problem | None:
+        """A constant that comes over a link and becomes a size has the bounds of its input."""
+        if given.name not in SIZES:
+            return None
+        found = constant_of(self._prompt, link)
+        return None if found is None else out_of_bounds(given, found)
+
+    def _check_memory(self, node_id: str, node: PromptNode, schema: NodeSchema) -> None:
+        if self._most_bytes is None or node_id in self._findings.failed:
+            return
+        sources = [self._pixels.get(link.node, 0) for _, link in node.links()]
+        self._pixels[node_id] = pixels_of(self._prompt, node, sources)
+        problem = too_much(schema, self._pixels[node_id], self._most_bytes)
+        if problem is not None:
+            self._pixels[node_id] = 0  # said once, not of every node after it
+            self._findings.add(node_id, problem)
 
     def _undeclared(self, declared: Sequence[InputSchema], node: PromptNode) -> Iterable[Problem]:
         """What is wrong with links to inputs that the class does not declare."""

@@ -15,10 +15,11 @@ import inspect
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, update_wrapper
-from typing import Any, Generic, ParamSpec, TypeVar, get_type_hints
+from typing import Any, Generic, ParamSpec, TypeVar, cast, get_type_hints
 
 from engine.errors import NodeError
 from engine.graph.schema import InputSchema, NodeSchema
+from engine.graph.sizes import SIZES
 from engine.nodekit.annotations import read_input, read_outputs, returns_several
 from engine.nodekit.context import Context
 from engine.nodekit.node import Blocked, Expansion, Node, Outcome, Soon, Traits
@@ -183,6 +184,8 @@ class FunctionNode(Node, Generic[P, R]):
         """Call the function with these inputs, and the context where it asks for one."""
         given: dict[str, Any] = dict(inputs)
         said = self._reading
+        for name, most in said.sizes.items():
+            _check_size(name, given.get(name), most)
         if said.context is not None:
             given[said.context] = context
         answer: Any = self._function(**given)  # pyright: ignore[reportCallIssue]
@@ -233,6 +236,19 @@ class _Reading:
     returns: Any
     several: bool
     context: str | None
+    sizes: Mapping[str, float]
+
+
+def _check_size(name: str, value: Any, most: float) -> None:
+    """A number that becomes a size is within its bounds, also where another node made it.
+
+    Raises:
+        NodeError: it is larger.
+    """
+    values = cast("list[Any]", value) if isinstance(value, list) else [value]
+    for each in values:
+        if isinstance(each, int | float) and each > most:
+            raise NodeError(f"{name} is {each:,}, at most {most:,}: choose a smaller one")
 
 
 def _read_function(function: Callable[..., Any], *, in_list: bool) -> _Reading:
@@ -253,7 +269,9 @@ def _read_function(function: Callable[..., Any], *, in_list: bool) -> _Reading:
     if "return" not in hints:
         raise NodeError(f"{name}: the return annotation is missing; use None for no outputs")
     returns = hints["return"]
-    return _Reading(tuple(inputs), returns, returns_several(returns), context)
+    bounds = {each.name: each.options.get("max") for each in inputs if each.name in SIZES}
+    sizes = {key: most for key, most in bounds.items() if most is not None}
+    return _Reading(tuple(inputs), returns, returns_several(returns), context, sizes)
 
 
 class _BoundHook:

@@ -19,6 +19,7 @@ from engine.graph.problems import Report as Validation
 from engine.graph.prompt import Prompt
 from engine.graph.schema import Catalog
 from engine.graph.validate import missing_files, validate
+from engine.machine import total_memory
 from engine.nodekit.registry import Registry
 from engine.residency import manager
 from engine.residency.device import choose_device, choose_dtype, use_physical_cores
@@ -75,6 +76,7 @@ class Worker:
             has_file=self.files.has,
             wanted=wanted,
             complain=own_checks(self.registry, prompt, self.files),
+            most_bytes=total_memory(),
         )
 
     def missing_files(self, prompt: Prompt) -> Mapping[str, NodeProblems]:

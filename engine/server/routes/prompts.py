@@ -19,6 +19,7 @@ from engine.graph.prompt import Prompt, parse, to_api
 from engine.graph.validate import missing_files, validate
 from engine.graph.workflow import Conversion, convert
 from engine.json_text import JsonError, may_hold_halves, mended, read_json
+from engine.machine import total_memory
 from engine.server.answers import (
     RefusalError,
     answer,
@@ -203,6 +204,7 @@ def _validated(prompt: Prompt, services: Services, targets: list[str] | None) ->
         list_folder=services.listing.list,
         has_file=services.files.has,
         wanted=targets,
+        most_bytes=total_memory(),
     )
 
 

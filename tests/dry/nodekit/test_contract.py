@@ -312,3 +312,18 @@ def test_hooks_receive_what_they_name(files):
     assert load.complaint({"size": 5}, {"name": "STRING"}, context) == (
         "too big for {'name': 'STRING'}"
     )
+
+
+def test_a_size_that_comes_over_a_link_is_bounded_when_the_node_is_called():
+    @node("Make", category="test")
+    def make(
+        width: Annotated[int, Range(1, 100)] = 1,
+        cfg: Annotated[int, Range(1, 100)] = 1,
+    ) -> int:
+        """Make."""
+        return width + cfg
+
+    context = RunningContext("1", None)
+    assert make.run({"width": 100, "cfg": 1000}, context).values == (1100,)
+    with pytest.raises(NodeError, match="width is 1,000, at most 100"):
+        make.run({"width": 1000}, context)
