@@ -37,6 +37,7 @@ from engine.wire.messages import (
 )
 from engine.worker.loop import Worker
 from engine.worker.reporter import Reporter, Send
+from engine.worker.short_paths import ShortPaths
 
 
 class Service:
@@ -45,6 +46,7 @@ class Service:
     def __init__(self, settings: Settings, send: Send) -> None:
         self._send = send
         self._worker = Worker(settings)
+        self._paths = ShortPaths(settings)
         self._told: frozenset[Signature] = frozenset()
 
     def ready(self) -> None:
@@ -58,7 +60,7 @@ class Service:
         def report(event: AnyEvent) -> None:
             if isinstance(event, Ended):
                 self._tell_held()  # whoever hears of the end may ask at once what is kept
-            reporter(event)
+            reporter(self._paths.event(event))
 
         try:
             self._run(job, report, stopped)
