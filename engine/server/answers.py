@@ -5,6 +5,7 @@ Knows the shapes of errors, and no route.
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Any, TypeGuard
 
 import msgspec
@@ -14,6 +15,7 @@ from engine.json_text import mended
 
 MOST_JSON = 64 << 20
 JSON = "application/json"
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class RefusalError(Exception):
@@ -44,11 +46,14 @@ def raw_answer(text: str) -> web.Response:
     return web.Response(text=text, content_type=JSON)
 
 
-async def compress(_: web.Request, response: web.StreamResponse) -> None:
+@web.middleware
+async def compress(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Send JSON and text compressed, where the client takes that and it is not so already."""
+    response = await handler(request)
     text = response.content_type == JSON or response.content_type.startswith("text/")
     if text and "Content-Encoding" not in response.headers and isinstance(response, web.Response):
         response.enable_compression()
+    return response
 
 
 def nothing() -> web.Response:

@@ -17,10 +17,10 @@ from engine.documents.journals import Journals
 from engine.documents.versions import Versions
 from engine.files import Files
 from engine.forecast.forecast import Forecast
-from engine.server.answers import compress
+from engine.server.answers import Handler, compress
 from engine.server.catalog import NodeCatalog
 from engine.server.failures import answer_failures
-from engine.server.guard import Guard, Handler
+from engine.server.guard import Guard
 from engine.server.hub import Hub
 from engine.server.listing import Listing
 from engine.server.logs import LogBook
@@ -163,15 +163,14 @@ def build_app(
     """
     serving = serving or Serving()
     guard = Guard(tokens, serving)
+    packing = [compress] if serving.compress else []
     app = web.Application(
-        middlewares=[answer_failures, guard.middleware],
+        middlewares=[*packing, answer_failures, guard.middleware],
         client_max_size=serving.most_upload,
         handler_args={"max_line_size": 16384, "max_field_size": 16384},
     )
     app[page.DIST] = dist
     app.on_response_prepare.append(guard.add_headers)
-    if serving.compress:
-        app.on_response_prepare.append(compress)
 
     async def serve(app: web.Application) -> AsyncIterator[None]:
         hub = Hub()
@@ -192,7 +191,8 @@ def _add_routes(app: web.Application, prefix: str) -> None:
     """Serve every route below a path; what can be read has HEAD, too."""
     api = [(method, f"/api{path}", handler) for method, path, handler in ROUTES]
     if prefix:
-        app.router.add_route("GET", prefix, page.get_folder)
+        for method in ("GET", "HEAD"):
+            app.router.add_route(method, prefix, page.get_folder)
     for method, path, handler in (*ROUTES, *api, *ONLY_ONCE):
         for each in (method, "HEAD") if method == "GET" else (method,):
             app.router.add_route(each, f"{prefix}{path}", handler)

@@ -13,8 +13,7 @@ from aiohttp.http import HttpProcessingError
 
 from engine.atomic import refusal
 from engine.errors import CalotypeError, DiskError, StoreError
-from engine.server.answers import RefusalError, answer
-from engine.server.guard import Handler
+from engine.server.answers import Handler, RefusalError, answer
 
 _LOGGER = logging.getLogger(__name__)
 

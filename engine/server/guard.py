@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import binascii
 import ipaddress
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -18,10 +18,9 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
+from engine.server.answers import Handler
 from engine.server.tokens import Tokens
 from engine.serving import ANY_ORIGIN, Serving
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
 COOKIE = "calotype_session"
@@ -45,8 +44,6 @@ FILE_POLICY = "sandbox; default-src 'none'; frame-ancestors 'none'"
 _RESULTS = ("/view", "/api/view")
 _READING = ("GET", "HEAD")
 _MEDIA = ("image", "video", "audio")
-_ORIGIN = "calotype.origin"
-"""Where a request keeps the allowed origin that it comes from."""
 _ASK_BEARER = 'Bearer realm="Calotype"'
 _ASK_PASSWORD = 'Basic realm="Calotype: any name, and the token", charset="UTF-8"'  # noqa: S105
 
@@ -220,11 +217,9 @@ class Guard:
         refused = judge(asked, self._rules)
         if refused is not None:
             return web.json_response({"error": refused.message}, status=refused.status)
-        origin = ANY_ORIGIN if ANY_ORIGIN in self._rules.origins else asked.foreign
-        if origin is not None and self._rules.knows_origin(origin):
-            request[_ORIGIN] = origin
-            if asked.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
-                return web.Response(status=204)  # a preflight brings no token
+        preflight = "Access-Control-Request-Method" in request.headers
+        if preflight and asked.method == "OPTIONS" and self._shared_with(asked) is not None:
+            return web.Response(status=204)  # it brings no token
         if self._tokens is None:
             return await handler(request)
         entered = self._enter(request, asked.path, self._tokens)
@@ -277,12 +272,19 @@ class Guard:
 
     async def add_headers(self, request: web.Request, response: web.StreamResponse) -> None:
         """Put the page headers on an answer, where it has not chosen others."""
-        origin = request.get(_ORIGIN)
+        origin = self._shared_with(self._asked(request))
         if origin is not None:
             self._share(request, response, origin)
         for name, value in PAGE_HEADERS.items():
             response.headers.setdefault(name, value)
         response.headers.pop("Server", None)
+
+    def _shared_with(self, asked: Asked) -> str | None:
+        """The allowed origin that may read the answer; `*` for any, None for no other."""
+        if ANY_ORIGIN in self._rules.origins:
+            return ANY_ORIGIN
+        origin = asked.foreign
+        return origin if origin is not None and self._rules.knows_origin(origin) else None
 
     def _share(self, request: web.Request, response: web.StreamResponse, origin: str) -> None:
         """Let a page of an allowed origin read the answer."""

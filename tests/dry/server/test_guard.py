@@ -12,10 +12,20 @@ PORT = 8188
 OURS = "127.0.0.1:8188"
 
 
-def asked(host=OURS, *, method="GET", path="/prompt", origin=None, site=None, mode=None, dest=None):
+def asked(
+    host=OURS,
+    *,
+    method="GET",
+    path="/prompt",
+    origin=None,
+    site=None,
+    mode=None,
+    dest=None,
+    referer=None,
+):
     hosts = (host,) if isinstance(host, str) else host
     origins = () if origin is None else (origin,)
-    return Asked(method, path, hosts, PORT, origins, site, mode, dest)
+    return Asked(method, path, hosts, PORT, origins, site, mode, dest, referer)
 
 
 LET_IN = [
@@ -95,6 +105,79 @@ def test_refused(request_):
 def test_with_a_token_any_name_will_do_but_no_other_origin():
     assert judge(asked("studio.lan:8188"), Rules(None)) is None
     assert judge(asked("studio.lan:8188", origin="http://evil.example"), Rules(None)) is not None
+
+
+TOOLS = "http://tools.example:3000"
+LINK = {"path": "/view", "site": "cross-site", "mode": "navigate", "dest": "document"}
+PICTURE = {"path": "/view", "site": "cross-site", "mode": "no-cors", "dest": "image"}
+CORS = Rules(origins=(TOOLS,))
+HOSTS = Rules(hosts=("studio.example", "127.0.0.1:9000"))
+
+
+@pytest.mark.parametrize(
+    ("rules", "request_"),
+    [
+        (CORS, asked(origin=TOOLS, site="cross-site", mode="cors", method="POST")),
+        (CORS, asked(origin=TOOLS, method="POST")),
+        (CORS, asked(origin=TOOLS, site="same-site", mode="websocket", path="/ws")),
+        (CORS, asked(origin=TOOLS, method="OPTIONS", site="cross-site", mode="cors")),
+        (CORS, asked(**PICTURE, referer=f"{TOOLS}/page?x")),
+        (CORS, asked(**{**PICTURE, "dest": "video"}, referer=TOOLS)),
+        (CORS, asked(**LINK, referer=f"{TOOLS}/")),
+        (Rules(origins=("*",)), asked(origin="http://any.example", site="cross-site")),
+        (Rules(origins=("*",)), asked(origin="null", site="cross-site", method="POST")),
+        (Rules(origins=("*",)), asked(**PICTURE)),
+        (Rules(links=True), asked(**LINK)),
+        (Rules(links=True), asked(**{**LINK, "path": "/api/view"}, method="HEAD")),
+        (HOSTS, asked("studio.example")),
+        (HOSTS, asked("studio.example:8443")),
+        (HOSTS, asked("STUDIO.example")),
+        (HOSTS, asked("127.0.0.1:9000")),
+        (HOSTS, asked("studio.example", origin="https://studio.example", method="POST")),
+        # A proxy that asks by its own name for the server.
+        (HOSTS, asked(origin="https://studio.example", method="POST", site="same-origin")),
+    ],
+    ids=str,
+)
+def test_ways_in_that_the_start_opened(rules, request_):
+    assert judge(request_, rules) is None
+    assert judge(request_) is not None  # off by default
+
+
+@pytest.mark.parametrize(
+    ("rules", "request_"),
+    [
+        (CORS, asked(origin="http://evil.example", site="cross-site")),
+        (CORS, asked(origin="http://tools.example", method="POST")),
+        (CORS, asked(origin=f"{TOOLS}.evil.example", method="POST")),
+        (CORS, asked(origin="null", method="POST", site="cross-site")),
+        (CORS, asked("evil.example:8188", origin=TOOLS, method="POST")),
+        (CORS, asked(**PICTURE)),
+        (CORS, asked(**PICTURE, referer="http://evil.example/http://tools.example:3000/")),
+        (CORS, asked(**PICTURE, referer="http://tools.example:3000@evil.example/")),
+        (CORS, asked(**PICTURE, method="POST", referer=TOOLS)),
+        (CORS, asked(**{**PICTURE, "dest": "script"}, referer=TOOLS)),
+        (CORS, asked(**{**PICTURE, "dest": "iframe", "mode": "navigate"}, referer=TOOLS)),
+        (CORS, asked(**LINK)),
+        (CORS, asked(**{**LINK, "path": "/queue"}, referer=TOOLS)),
+        (CORS, asked(**LINK, method="POST", referer=TOOLS)),
+        (Rules(links=True), asked(**{**LINK, "path": "/queue"})),
+        (Rules(links=True), asked(**{**LINK, "dest": "iframe"})),
+        (Rules(links=True), asked(**LINK, method="POST")),
+        (Rules(links=True), asked(**PICTURE)),
+        (HOSTS, asked("evil.studio.example")),
+        (HOSTS, asked("studio.example.evil.example")),
+        (HOSTS, asked("127.0.0.1:9001")),
+        (HOSTS, asked("studio.example", origin="http://evil.example", method="POST")),
+        (HOSTS, asked("studio.example", origin="ftp://studio.example", method="POST")),
+        (HOSTS, asked("studio.example", site="cross-site", method="POST")),
+    ],
+    ids=str,
+)
+def test_ways_in_let_nobody_else_in(rules, request_):
+    refused = judge(request_, rules)
+    assert refused is not None
+    assert refused.status == 403
 
 
 @pytest.mark.parametrize(

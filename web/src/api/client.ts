@@ -1,4 +1,5 @@
 /** The server's HTTP interface, typed, room by room. Knows neither documents nor the screen. */
+import { below } from "./address";
 import { type Catalog, readCatalog } from "./catalog";
 import type { DeclaredExtension } from "./extensions";
 import type { ImageFile, Job, JobDetail, JobStatus } from "./jobs";
@@ -251,21 +252,22 @@ interface PluginSubgraph {
 }
 
 export function extensionUrl(pack: string, file: string): string {
-  return `/calotype/extensions/${encodeURIComponent(pack)}/${encodeURIComponent(file)}`;
+  return below(`/calotype/extensions/${encodeURIComponent(pack)}/${encodeURIComponent(file)}`);
 }
 
 /** The picture beside a file of weights; 404 where there is none. */
 export function modelPreviewUrl(kind: string, { name, pathIndex }: ModelFile): string {
   const file = name.split("/").map(encodeURIComponent).join("/");
-  return `${MODELS}/preview/${encodeURIComponent(kind)}/${pathIndex}/${file}`;
+  return below(`${MODELS}/preview/${encodeURIComponent(kind)}/${pathIndex}/${file}`);
 }
 
 export function viewUrl(file: ImageFile, preview?: string): string {
   const query = new URLSearchParams({ ...file, ...(preview ? { preview } : {}) });
-  return `/api/view?${query}`;
+  return below(`/api/view?${query}`);
 }
 
 export function socketUrl(client: string, place: Location): string {
-  const scheme = place.protocol === "https:" ? "wss:" : "ws:";
-  return `${scheme}//${place.host}/ws?clientId=${encodeURIComponent(client)}`;
+  const url = new URL(below(`/ws?clientId=${encodeURIComponent(client)}`), place.href);
+  url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
+  return url.href;
 }

@@ -1,4 +1,5 @@
 /** The routes for the queue's order and for what has run; see `client.ts`, which includes them. */
+import { below } from "./address";
 import type { ImageFile, Job, JobStatus } from "./jobs";
 import type { Transport } from "./transport";
 
@@ -90,7 +91,7 @@ export function resultsRoutes({ read, post }: Transport) {
 /** A thumbnail no larger than this on its longest side. */
 export function thumbnailUrl({ filename, subfolder, type }: ImageFile, size: number): string {
   const query = new URLSearchParams({ filename, subfolder, type, preview: "webp;80" });
-  return `/api/view?${query}&size=${size}`;
+  return below(`/api/view?${query}&size=${size}`);
 }
 
 /** A place as the editor writes it; others may have said anything. */

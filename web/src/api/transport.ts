@@ -3,6 +3,8 @@
  * written is passed in, because seeds are larger than JavaScript's numbers. Knows no route.
  */
 
+import { below } from "./address";
+
 export interface Codec {
   parse: (text: string) => unknown;
   write: (value: unknown) => string;
@@ -49,7 +51,7 @@ export function makeTransport(
   request: typeof fetch = (...given) => fetch(...given),
 ): Transport {
   async function ask(url: string, { limit = LIMIT, ...init }: Asked = {}): Promise<Response> {
-    const answer = await request(url, { ...init, signal: within(limit, init.signal) });
+    const answer = await request(below(url), { ...init, signal: within(limit, init.signal) });
     if (answer.ok) return answer;
     const body = bodyOf(await answer.text());
     throw new Refused(answer.status, messageOf(body) ?? `${answer.status} for ${url}`, body);

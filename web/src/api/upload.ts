@@ -1,5 +1,6 @@
 /** Brings a file to the server and says how far it is. `fetch` could not say that. */
 
+import { below } from "./address";
 import { fileNameFor } from "./fileName";
 import type { ImageFile } from "./jobs";
 import { Refused } from "./transport";
@@ -22,7 +23,7 @@ export function bring(file: File, { onProgress, signal }: Bringing): Promise<Ima
     const request = new XMLHttpRequest();
     const form = new FormData();
     form.append("image", file, fileNameFor(file.name));
-    request.open("POST", "/api/upload/image");
+    request.open("POST", below("/api/upload/image"));
     request.responseType = "json";
     let stalled: ReturnType<typeof setTimeout> | undefined;
     const moving = () => {
