@@ -6,16 +6,24 @@ Knows names and paths; never opens a picture or a weights file.
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from engine.atomic import make_folder, refusals, write_atomically
 from engine.errors import FilesError
-from engine.paths import BadNameError, inside, nearest_names, split_annotation
+from engine.paths import (
+    BadNameError,
+    as_spelled,
+    inside,
+    is_sendable,
+    nearest_names,
+    split_annotation,
+)
 from engine.settings import Settings
 
 MODEL_FOLDERS: Mapping[str, tuple[str, ...]] = {
@@ -56,6 +64,7 @@ _DATE_PARTS: Mapping[str, str] = {
     "mm": "%M",
     "ss": "%S",
 }
+_LOGGER = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +96,7 @@ class Files:
             "output": settings.output_directory,
             "temp": settings.temp_directory,
         }
+        self._left_out: set[Path] = set()
         self._last: dict[tuple[Path, str], int] = {}
         """The number that was claimed last for a stem: a folder of many pictures is read once."""
 
@@ -110,11 +120,14 @@ class Files:
         return tuple(dict.fromkeys(found))
 
     def list(self, kind: str) -> list[str]:
-        """The names of that kind's files, below their folders, with `/`, sorted."""
+        """The names of that kind's files, below their folders, with `/`, sorted.
+
+        What nobody could open by its name is left out, and the log says so once.
+        """
         weights_only = kind in MODEL_FOLDERS or kind in ALIASES
         names: set[str] = set()
         for folder in self.folders(kind):
-            for path in _walk(folder):
+            for path in self._walk(folder):
                 if not weights_only or path.suffix.lower() in WEIGHTS_SUFFIXES:
                     names.add(path.relative_to(folder).as_posix())
         return sorted(names, key=lambda name: (name.count("/") > 0, name.lower(), name))
@@ -143,10 +156,13 @@ class Files:
             FilesError: the name leads out of the folder.
         """
         for folder in self.folders(kind):
+            # As it is spelled comes first: a backslash may be part of a name that is listed.
+            spelled = as_spelled(folder.resolve(), name)
+            if spelled is not None and _is(spelled.is_file):
+                return spelled
             path = _inside(folder, name)
-            with contextlib.suppress(OSError):  # a name that is too long names no file
-                if path.is_file():
-                    return path
+            if _is(path.is_file):
+                return path
         return None
 
     def has(self, kind: str, name: str) -> bool:
@@ -162,8 +178,41 @@ class Files:
         Raises:
             FilesError: there is none, or the name leads out of the folder.
         """
-        name, chosen = split_annotation(name)
-        return self.find(chosen or place, name)
+        plain, chosen = split_annotation(name)
+        if chosen is None or self.has(place, name):  # a file may be called `x [output]`
+            return self.find(place, name)
+        return self.find(chosen, plain)
+
+    def _walk(self, folder: Path) -> Iterator[Path]:
+        """Files below a folder but for hidden ones; links are followed, but never in a circle."""
+        seen: set[str] = set()
+        pending = [folder]
+        while pending:
+            current = pending.pop()
+            real = os.path.realpath(current)
+            if real in seen:
+                continue
+            seen.add(real)
+            inner: list[Path] = []
+            for entry in _entries(current):
+                path = current / entry.name
+                if entry.name.startswith("."):
+                    continue
+                if not is_sendable(entry.name):
+                    self._leave_out(path, "its name is not UTF-8; rename it")
+                elif _is(entry.is_dir):
+                    inner.append(path)
+                elif _is(entry.is_file):
+                    yield path
+                elif entry.is_symlink():
+                    self._leave_out(path, "it is a link to nothing")
+            pending += sorted(inner, reverse=True)
+
+    def _leave_out(self, path: Path, why: str) -> None:
+        if path not in self._left_out:
+            self._left_out.add(path)
+            shown = str(path).encode("utf-8", "backslashreplace").decode()
+            _LOGGER.warning("%s is left out of the lists: %s", shown, why)
 
     def new_output(
         self, prefix: str, suffix: str, *, place: str = "output", width: int = 0, height: int = 0
@@ -226,17 +275,20 @@ def file_identity(path: Path) -> tuple[str, int, int]:
     return (str(path), found.st_mtime_ns, found.st_size)
 
 
-def _walk(folder: Path) -> Iterator[Path]:
-    """Files below a folder; links are followed, but never in a circle; hidden ones are left out."""
-    seen: set[str] = set()
-    for root, directories, names in os.walk(folder, followlinks=True):
-        real = os.path.realpath(root)
-        if real in seen:
-            directories.clear()
-            continue
-        seen.add(real)
-        directories[:] = sorted(name for name in directories if not name.startswith("."))
-        yield from (Path(root) / name for name in names if not name.startswith("."))
+def _entries(folder: Path) -> Sequence[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as found:
+            return list(found)
+    except OSError:
+        return ()  # as a folder that is not there: there is nothing to choose
+
+
+def _is(question: Callable[[], bool]) -> bool:
+    """What lies there; a link in a circle and a name that is too long are nothing."""
+    try:
+        return question()
+    except OSError:
+        return False
 
 
 def _inside(folder: Path, name: str) -> Path:

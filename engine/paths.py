@@ -1,11 +1,13 @@
 """Names that come from outside, resolved inside a folder, or refused. Opens nothing.
 
-Two rules: `inside` for a file that exists, whatever it is called, and the stricter `resolve` for
-names that a browser sends, which must be valid on every system.
+Three rules: `as_spelled` for a file that exists, whatever it is called; `inside` for one whose name
+may have been written on Windows; and the strict `resolve` for new files, whose names must be valid
+on every system.
 """
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
 from difflib import get_close_matches
@@ -55,6 +57,26 @@ def nearest_names(name: str, names: Sequence[str]) -> list[str]:
         )
         names = sorted(alike, key=lambda each: abs(len(each) - len(name)))[:_MOST_COMPARED]
     return get_close_matches(name, names, n=3, cutoff=_LIKENESS)
+
+
+def is_sendable(name: str) -> bool:
+    """Whether a name can be sent to a browser, and be asked for again: whether it is UTF-8."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def as_spelled(folder: Path, name: str) -> Path | None:
+    """`folder/name`, where only `/` parts folders: POSIX allows all else in the name of a file.
+
+    None where the name leads out, and on Windows, where such files cannot exist.
+    """
+    parts = name.split("/")
+    if os.name != "posix" or "\0" in name or parts[0] == "" or ".." in parts:
+        return None
+    return folder / name
 
 
 def inside(folder: Path, name: str) -> Path:

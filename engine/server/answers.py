@@ -43,7 +43,7 @@ def answer(value: object, *, status: int = 200) -> web.Response:
 
 def raw_answer(text: str) -> web.Response:
     """A text that is JSON."""
-    return web.Response(text=text, content_type=JSON)
+    return web.Response(body=text.encode("utf-8", "replace"), content_type=JSON)
 
 
 @web.middleware

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import uuid
 
-from aiohttp import ClientPayloadError, web
+from aiohttp import web
 from aiohttp.http import HttpProcessingError
 
 from engine.atomic import refusal
@@ -34,8 +34,10 @@ async def answer_failures(request: web.Request, handler: Handler) -> web.StreamR
         return answer({"error": str(error)}, status=400)
     except web.HTTPException as error:
         return answer({"error": error.reason}, status=error.status)
-    except (HttpProcessingError, ClientPayloadError):
-        return answer({"error": "the body cannot be read as its headers describe it"}, status=400)
+    except (HttpProcessingError, web.RequestPayloadError):
+        response = answer({"error": "the body is not what its headers say"}, status=400)
+        response.force_close()  # where the next request begins, nobody knows
+        return response
     except (ConnectionError, TimeoutError):
         if request.transport is not None:
             raise

@@ -14,6 +14,7 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
+from aiohttp import web
 from aiohttp.http import HttpProcessingError
 
 from engine.server.hub import Hub
@@ -21,6 +22,7 @@ from engine.server.messages import LogEntry, Logs
 
 MOST_KEPT = 300
 _CHUNK = 1 << 16
+_MALFORMED = (HttpProcessingError, web.RequestPayloadError)
 _LONGEST_ADDRESS = 100
 
 
@@ -104,7 +106,7 @@ class _Handler(logging.Handler):
 def _is_malformed(record: logging.LogRecord) -> bool:
     """Whether the HTTP library tells of a request that is no HTTP."""
     error = record.exc_info[1] if record.exc_info else None
-    return record.name.startswith("aiohttp") and isinstance(error, HttpProcessingError)
+    return record.name.startswith("aiohttp") and isinstance(error, _MALFORMED)
 
 
 def _line_of(record: logging.LogRecord) -> str:

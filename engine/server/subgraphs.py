@@ -11,6 +11,8 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from engine.paths import is_sendable
+
 FOLDER = "subgraphs"
 MOST = 500
 """Files in all; more nobody looks through."""
@@ -72,6 +74,6 @@ def _files(folder: Path) -> Iterator[Path]:
 
 def _entries(folder: Path) -> list[Path]:
     try:
-        return sorted(folder.iterdir())
+        return sorted(each for each in folder.iterdir() if is_sendable(each.name))
     except OSError:
         return []

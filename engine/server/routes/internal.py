@@ -8,7 +8,7 @@ from pathlib import Path
 from aiohttp import web
 
 from engine.files import MODEL_FOLDERS
-from engine.paths import PLACES
+from engine.paths import PLACES, is_sendable
 from engine.server.answers import answer, nothing, read_object, refusal
 from engine.server.services import SERVICES
 
@@ -56,6 +56,6 @@ def _newest(folder: Path) -> list[str]:
     found = [
         (path.stat().st_mtime_ns, path.name)
         for path in folder.iterdir()
-        if path.is_file() and not path.name.startswith(".")
+        if path.is_file() and not path.name.startswith(".") and is_sendable(path.name)
     ]
     return [name for _, name in sorted(found, reverse=True)]

@@ -12,7 +12,7 @@ from aiohttp import web
 from engine.atomic import rename, write_atomically
 from engine.documents.versions import MOST_TEXT
 from engine.errors import FilesError
-from engine.paths import BadNameError, resolve
+from engine.paths import BadNameError, is_sendable, resolve
 from engine.server.answers import (
     JSON,
     answer,
@@ -242,7 +242,13 @@ def _files(folder: Path, *, recurse: bool) -> Iterator[Path]:
 def _entries(folder: Path) -> list[Path]:
     if not folder.is_dir():
         return []
-    return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+    return sorted(
+        path
+        for path in folder.iterdir()
+        if not path.name.startswith(".")
+        and is_sendable(path.name)
+        and (path.is_dir() or path.is_file())
+    )
 
 
 def _info(name: str, path: Path) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from urllib.parse import quote
 from aiohttp import web
 
 from engine.errors import MediaError
-from engine.paths import PLACES, BadNameError, file_name, resolve, split_annotation
+from engine.paths import PLACES, BadNameError, as_spelled, file_name, resolve, split_annotation
 from engine.server.answers import RefusalError, refusal, whole_number
 from engine.server.content import UNKNOWN, type_of_file
 from engine.server.guard import FILE_POLICY
@@ -64,6 +64,9 @@ def find(services: Services, name: str, place: str, subfolder: str) -> Path:
     Raises:
         RefusalError: 400, the name is none; 403, the subfolder leads out; 404, there is no file.
     """
+    spelled = as_spelled(place_folder(services, place), f"{subfolder}/{name}".lstrip("/"))
+    if "/" not in name and spelled is not None and _is_file(spelled):
+        return spelled  # it is there, whatever it is called
     name, chosen = split_annotation(name)
     folder = place_folder(services, chosen or place)
     try:
@@ -81,6 +84,13 @@ def find(services: Services, name: str, place: str, subfolder: str) -> Path:
     if not path.is_file():
         raise refusal(404, "there is no such file")
     return path
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # too long, or no name at all
+        return False
 
 
 async def as_it_is(path: Path, kind: str | None = None) -> web.StreamResponse:
