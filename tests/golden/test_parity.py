@@ -27,6 +27,7 @@ LOOSER = {
 }
 """Runs that may stray further, each with its reason."""
 
+# Every sampler and schedule of the reference's runs, and each kind of graph.
 CHOSEN = [
     "tiny_euler_normal",
     "tiny_euler_ancestral_karras",
@@ -38,6 +39,16 @@ CHOSEN = [
     "tiny_uni_pc_bh2_normal",
     "tiny_deis_normal",
     "tiny_ddpm_sgm_uniform",
+    "tiny_ddim_ddim_uniform",
+    "tiny_dpm_adaptive_normal",
+    "tiny_dpmpp_2m_simple",
+    "tiny_dpmpp_2s_ancestral_normal",
+    "tiny_dpmpp_sde_karras",
+    "tiny_euler_ancestral_cfg_pp_normal",
+    "tiny_euler_linear_quadratic",
+    "tiny_lms_simple",
+    "tiny_res_multistep_normal",
+    "tiny_uni_pc_exponential",
     "tiny_opt_batch2_sde",
     "tiny_opt_dn05",
     "tiny_prompt_esc",
@@ -47,6 +58,7 @@ CHOSEN = [
     "tiny_graph_inpaint_noise_mask",
     "tiny_graph_rescale_cfg",
     "tiny_graph_v_prediction",
+    "tiny_graph_v_prediction_zsnr",
     "tiny_graph_adv_nonoise",
 ]
 
