@@ -10,8 +10,11 @@ from PIL import Image, ImageFile, PngImagePlugin
 
 from engine.errors import MediaError
 from engine.media import salvage
+from engine.media.__main__ import convert, put_mask
+from engine.media.metadata import read_texts
 from engine.media.pictures import Limits, read_frames
 from engine.media.salvage import open_damaged
+from engine.wire.messages import Convert
 
 
 def noise(width: int = 64, height: int = 64) -> Image.Image:
@@ -201,3 +204,21 @@ def test_pillow_is_as_strict_as_before_while_a_frame_is_looked_at(tmp_path: Path
     for _ in read_frames(path):
         assert not ImageFile.LOAD_TRUNCATED_IMAGES
     assert not ImageFile.LOAD_TRUNCATED_IMAGES
+
+
+def test_the_helper_shows_and_masks_damaged_pictures(tmp_path: Path):
+    """What is sound of the texts goes along."""
+    texts = PngImagePlugin.PngInfo()
+    texts.add_text("workflow", '{"nodes": []}')
+    wrong = chunk(b"tEXt", b"Comment\0hi", b"\1\2\3\4")
+    original, mask, masked = (tmp_path / name for name in ("a.png", "mask.png", "masked.png"))
+    content = before_pixels(content_of(noise(), "PNG", pnginfo=texts), wrong)
+    original.write_bytes(content[: len(content) * 3 // 4])
+    Image.new("RGBA", (64, 64), (0, 0, 0, 77)).save(mask)
+    masked.write_bytes(put_mask(original, mask))
+    (frame,) = read_frames(masked)
+    assert frame.getchannel("A").getextrema() == (77, 77)
+    assert read_texts(masked) == {"workflow": '{"nodes": []}'}
+    preview = convert(Convert(1, str(original), "webp", 90, "rgba", 0))
+    with Image.open(io.BytesIO(preview)) as shown:
+        assert shown.size == (64, 64)
