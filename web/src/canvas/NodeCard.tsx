@@ -27,7 +27,7 @@ import { Shown } from "./Shown";
 import { SocketDot, useSocketMarks } from "./SocketDot";
 import { WidgetField } from "./WidgetField";
 
-/** Where it lies is the library's to say: a card that is dragged is not drawn anew. */
+/** The library positions it: a card that is dragged is not drawn anew. */
 export const NodeCard = memo(Card, isSameCard);
 
 function isSameCard(one: NodeProps<FlowNode>, other: NodeProps<FlowNode>): boolean {

@@ -11,7 +11,7 @@ interface Props {
   node: string;
   id: string;
   side: "source" | "target";
-  /** Its type, or the colour's where that is told apart. */
+  /** Its type, which gives its colour. */
   type: string;
   className: string;
   top?: number;

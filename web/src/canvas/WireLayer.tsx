@@ -1,4 +1,4 @@
-/** Wires that are too many for the page, painted on one canvas; which ones is told by whoever asks. */
+/** Wires that are too many for the page, painted on one canvas; the caller says which ones. */
 import { useMemo, useRef } from "react";
 import { type Box, overlaps } from "../document/arrange";
 import type { Graph, Link } from "../document/graph";

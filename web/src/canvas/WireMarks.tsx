@@ -1,4 +1,4 @@
-/** What lies on wires: reroute points, and the tags of named wires. */
+/** What is drawn on wires: reroute points, and the tags of named wires. */
 import { ViewportPortal } from "@xyflow/react";
 import { memo } from "react";
 import { endsNow } from "../state/editing/connecting";

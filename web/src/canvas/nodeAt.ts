@@ -19,7 +19,7 @@ export function shapeNow(node: GraphNode): Shape {
 function boxOf(node: GraphNode): Box {
   const { width, height } = shapeNow(node);
   const { x, y } = cornerOf(node);
-  // The pill of a reroute node lies below where a title would be.
+  // The pill of a reroute node is below where a title would be.
   return isRerouteNode(node) && schemaOf(node.type) === undefined
     ? { x, y: y + TITLE, width, height: height - TITLE }
     : { x, y, width, height };

@@ -126,7 +126,7 @@ export interface Marks {
 
 const FAINT = 0.45;
 
-/** Paints all of a drawing but its words; wires are so many pixels wide, or as near by if that is more. */
+/** Paints all of a drawing but its words. `wire` is the width of wires in pixels; zoomed in, they keep that of the graph. */
 export function paintGraph(
   context: CanvasRenderingContext2D,
   drawn: Drawing,
@@ -261,7 +261,7 @@ function paintFrameTitle(
   { group, text, letter, box }: FrameTitle,
   css: Css,
 ): void {
-  // On a ground of its own: it lies over the wires that cross the frame's edge.
+  // On a ground of its own: it covers the wires that cross the frame's edge.
   context.fillStyle = css("var(--canvas)");
   context.globalAlpha = 0.8;
   context.fillRect(box.x, box.y, box.width, box.height);

@@ -10,7 +10,7 @@ import { useWiring } from "../state/editing/wiring";
 import { type Press, pressedAt } from "./pressedAt";
 import { targetAt } from "./targetAt";
 
-/** How the graph lies on the screen. */
+/** The part of the graph on the screen, and how it is moved. */
 interface View {
   toGraph: (screen: Point) => Point;
   zoom: () => number;
@@ -113,7 +113,7 @@ export class PullPointer {
     const { pull, byTaps } = usePulling.getState();
     const screen = screenOf(event);
     if (event.pointerId === this.#holding) {
-      // A button that was let go where nobody heard it holds nothing.
+      // The button was released outside of the page.
       if (event.pointerType === "mouse" && (event.buttons & 1) === 0) this.#cancel(event);
       else if (pull !== null) this.#point(pull, screen);
     } else if (this.#pressed !== null && event.pointerId === this.#pressed.pointer) {

@@ -100,8 +100,8 @@ function socketsAround({ x, y }: Point, reach: number): SocketPlace[] {
 }
 
 /**
- * The socket closest to a place, with those that lie on it; none where no socket is within reach,
- * or where another node lies over it. `fits` says which sockets are meant.
+ * The socket closest to a place, with those at the very same place; none where no socket is within reach,
+ * or where another node covers it. `fits` says which sockets are meant.
  */
 export function socketsNear(
   at: Point,

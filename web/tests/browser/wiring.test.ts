@@ -366,7 +366,7 @@ test("a pasted workflow is asked about, nodes with their sources are pasted with
   await expect.poll(() => wires().count()).toBe(11);
 });
 
-test("a wire let go on another one joins it, and wires may be shown of the selection only", async () => {
+test("a wire dropped on another one joins it, and wires may be shown of the selection only", async () => {
   await clickEmpty();
   await page.keyboard.press("Tab");
   await page.keyboard.type("upscale latent by");

@@ -13,7 +13,7 @@ interface WireMenu {
 interface Wiring {
   /** Wires whose path is shown although they are named ones: the pointer is on a tag of theirs. */
   lit: readonly string[];
-  /** The wire that a node would be put into if it were let go now. */
+  /** The wire that a node would be put into if it were dropped now. */
   over: string | null;
   /** The reroute points that are selected. */
   points: readonly string[];

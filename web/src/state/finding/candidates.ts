@@ -8,7 +8,7 @@ import { inputType, outputType, shapeOf } from "../nodes/shape";
 import { closeness, refusal } from "../nodes/sockets";
 import type { Pulled } from "./fitting";
 
-/** A socket as it can be told: whose, which, and what hangs on it. */
+/** A socket as a list shows it: its node, its name, and what is joined to it. */
 interface Socket extends Pulled {
   label: string;
   /** The titles of the nodes at the other ends of its wires. */
