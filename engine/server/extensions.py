@@ -27,7 +27,7 @@ PAGE_POLICY = (
     "style-src 'unsafe-inline'; img-src data: blob:; media-src data: blob:; font-src data:; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
 )
-"""The Content-Security-Policy of a page: an origin of its own, no network, no other files."""
+"""The Content-Security-Policy of a page: an origin of its own, no requests, no other files."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 

@@ -13,6 +13,8 @@ from engine.server.services import SERVICES
 
 _PAGE_HEADERS: Mapping[str, str] = {
     "Content-Security-Policy": PAGE_POLICY,
+    # What no policy covers: WebRTC, and connections made ahead. Chromium knows this header.
+    "Connection-Allowlist": "()",
     "X-Frame-Options": "SAMEORIGIN",
     "Cache-Control": "no-cache",
 }

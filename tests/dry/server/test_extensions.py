@@ -109,6 +109,7 @@ def test_pages_are_apart_and_other_files_stay_where_they_are(packs, serving):
     assert listed[0]["widgets"][0]["types"] == ["PAD"]
     assert text == "<p>"
     assert headers["Content-Security-Policy"] == PAGE_POLICY
+    assert headers["Connection-Allowlist"] == "()"
     assert "allow-same-origin" not in PAGE_POLICY
     assert headers["X-Frame-Options"] == "SAMEORIGIN"
     assert refused == [404] * 4

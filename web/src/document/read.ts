@@ -28,7 +28,8 @@ export class NotAWorkflow extends Told {}
 export function kindOf(value: Json): "workflow" | "prompt" | null {
   if (!isObject(value)) return null;
   if (Array.isArray(value.nodes)) return "workflow";
-  const entries = Object.values(value);
+  // What is written beside the nodes, such as a comment, is left out.
+  const entries = Object.values(value).filter((each) => typeof each === "object" && each !== null);
   const isPrompt =
     entries.length > 0 && entries.every((each) => isObject(each) && "class_type" in each);
   return isPrompt ? "prompt" : null;

@@ -1,5 +1,5 @@
 /**
- * A plugin's page: an iframe with an origin of its own, no network and no way to the editor but
+ * A plugin's page: an iframe with an origin of its own, no requests and no way to the editor but
  * messages, each of which is looked at before it is believed. Knows nothing of nodes.
  */
 import { useCallback, useEffect, useRef, useState } from "react";

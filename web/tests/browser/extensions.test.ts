@@ -2,6 +2,7 @@
  * Plugins' own pages in the editor, in a real browser:
  * what they can do, and what they cannot reach.
  */
+import { createSocket } from "node:dgram";
 import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -22,17 +23,36 @@ const HOSTILE = `<!doctype html><title>Hostile</title><script>
     await attempt("parent", () => parent.document.title);
     await attempt("storage", () => localStorage.length);
     await attempt("cookie", () => document.cookie);
+    await attempt("webrtc", async () => {
+      const made = new RTCPeerConnection({ iceServers: [{ urls: "stun:127.0.0.1:PORT" }] });
+      made.createDataChannel("out");
+      await made.setLocalDescription(await made.createOffer());
+      // Where it may not connect, gathering ends without a way out.
+      await new Promise((done) => {
+        if (made.iceGatheringState === "complete") done();
+        made.onicegatheringstatechange = () => made.iceGatheringState === "complete" && done();
+      });
+      return "gathered";
+    });
     parent.postMessage({ calotype: 1, type: "tell", text: JSON.stringify(tried) }, "*");
   })();
 </script>`;
 
 let studio: Studio;
 let page: Page;
+/** Somebody outside, whom a page would reach by WebRTC. */
+const outside = createSocket("udp4");
+let heard = 0;
 
 beforeAll(async () => {
   cpSync(EXAMPLE, join(packs, "example"), { recursive: true });
   mkdirSync(join(packs, "hostile"));
-  writeFileSync(join(packs, "hostile", "page.html"), HOSTILE);
+  await new Promise<void>((done) => outside.bind(0, "127.0.0.1", done));
+  outside.on("message", () => {
+    heard += 1;
+  });
+  const hostile = HOSTILE.replace("PORT", String(outside.address().port));
+  writeFileSync(join(packs, "hostile", "page.html"), hostile);
   writeFileSync(
     join(packs, "hostile", "calotype.json"),
     JSON.stringify({
@@ -47,6 +67,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await studio?.close();
+  outside.close();
   rmSync(packs, { recursive: true });
 });
 beforeEach(async () => {
@@ -192,5 +213,8 @@ test("a plugin's page reaches neither the server nor the editor", async () => {
     parent: "refused",
     storage: "refused",
     cookie: "refused",
+    webrtc: "gathered",
   });
+  // What it gathered has told nobody.
+  expect(heard).toBe(0);
 });

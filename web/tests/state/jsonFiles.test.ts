@@ -19,6 +19,20 @@ describe("files of JSON", () => {
     expect(found?.value).toMatchObject({ nodes: [{ widgets_values: ["狐"] }] });
   });
 
+  const prompt = { "1": { class_type: "A", inputs: {} } };
+  test.each([
+    [{ workflow: { nodes: [] }, prompt }, { nodes: [] }],
+    [{ prompt, client_id: "x" }, prompt],
+    [
+      { ...prompt, _comment: "mine" },
+      { ...prompt, _comment: "mine" },
+    ],
+  ])("the document inside %j is found", async (value, inside) => {
+    const text = `${JSON.stringify(value)}\n\0\0\0`;
+    const found = await documentIn(new File([text], "x.json"));
+    expect(found?.value).toEqual(inside);
+  });
+
   test.each([
     ['{"nodes":[', "x.json is no JSON."],
     ["[1]", "x.json holds no workflow."],

@@ -1,5 +1,5 @@
 /** The document that a picture, a film, a sound or a model was made with, out of the file itself. */
-import { type Json, parseJson } from "../../document/json";
+import { isObject, type Json, parseJson } from "../../document/json";
 import { kindOf, NotAWorkflow } from "../../document/read";
 import { client } from "../server";
 import { schemaOf } from "../studio";
@@ -42,8 +42,15 @@ function documentOf(text: string, name: string): Json {
   if (isTooDeep(value)) {
     throw new NotAWorkflow("{{name}} is nested too deeply to be a workflow.", { name });
   }
-  if (kindOf(value) === null) throw new NotAWorkflow("{{name}} holds no workflow.", { name });
-  return value;
+  const found = unwrapped(value);
+  if (found === null) throw new NotAWorkflow("{{name}} holds no workflow.", { name });
+  return found;
+}
+
+/** A document, or the one inside an object that holds one, as clients send and keep them. */
+function unwrapped(value: Json): Json | null {
+  const inside = isObject(value) ? [value.workflow ?? null, value.prompt ?? null] : [];
+  return [value, ...inside].find((each) => kindOf(each) !== null) ?? null;
 }
 
 /** No workflow is nested as deeply; what is read must also be drawn, compared and written. */

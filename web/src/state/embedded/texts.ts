@@ -29,7 +29,8 @@ export async function jsonIn(file: File): Promise<string | null> {
   const isNamed = /\.json$/i.test(file.name.trim());
   const isModel = head[8] === 0x7b && head[9] === 0x22;
   if (!isNamed && (isModel || !/^\ufeff?\s*[{[]/.test(decoded(head)))) return null;
-  return decoded(new Uint8Array(await file.arrayBuffer()));
+  // A disk that lost power leaves zeros behind what was written.
+  return decoded(new Uint8Array(await file.arrayBuffer())).replace(/[\0\s]+$/, "");
 }
 
 /** UTF-8, or UTF-16 as its byte order mark or the zeros between Latin letters tell. */

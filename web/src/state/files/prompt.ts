@@ -12,7 +12,8 @@ const COLUMN = 320;
 const LINE = 280;
 
 /** A graph in API form as one with places: columns by how far a node is from its sources. */
-export function workflowOfPrompt(prompt: JsonObject): JsonObject {
+export function workflowOfPrompt(given: JsonObject): JsonObject {
+  const prompt = Object.fromEntries(Object.entries(given).filter(([, each]) => isObject(each)));
   const keys = Object.keys(prompt);
   const ids = new Map(keys.map((key, index) => [key, index + 1]));
   const depths = depthsOf(prompt);
