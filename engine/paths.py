@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import os
 import re
+from bisect import bisect_left
 from collections.abc import Sequence
 from difflib import get_close_matches
+from itertools import islice
 from pathlib import Path
 
 _DEVICES = re.compile(r"^(con|prn|aux|nul|com\d|lpt\d|conin\$|conout\$)(\..*)?$", re.IGNORECASE)
@@ -18,7 +20,6 @@ _FORBIDDEN = re.compile(r"[\x00-\x1f\x7f\\]")
 _DRIVE = re.compile(r"^[A-Za-z]:")
 MOST_BYTES = 255
 _MOST_COMPARED = 1000
-_SAME_START = 3
 _LIKENESS = 0.4
 PLACES = ("output", "input", "temp")
 """Folders that a name may choose."""
@@ -42,20 +43,20 @@ def split_annotation(name: str) -> tuple[str, str | None]:
 def nearest_names(name: str, names: Sequence[str]) -> list[str]:
     """Up to three of these names that are most like one, the nearest first.
 
-    Of many names, only those are compared that begin alike or hold the name's stem: a folder may
-    have a hundred thousand.
+    Of many names, only those are compared that begin most alike, or hold the name's stem: a folder
+    may have a hundred thousand.
     """
     if len(name) > MOST_BYTES:
         return []
     if len(names) > _MOST_COMPARED:
+        ordered = sorted(names)
+        at = bisect_left(ordered, name)
+        half = _MOST_COMPARED // 4
+        around = ordered[max(0, at - half) : at + half]
         base = name.rpartition("/")[2].casefold()
-        start, stem = base[:_SAME_START], base.rpartition(".")[0] or base
-        alike = (
-            each
-            for each in names
-            if (own := each.rpartition("/")[2].casefold()).startswith(start) or stem in own
-        )
-        names = sorted(alike, key=lambda each: abs(len(each) - len(name)))[:_MOST_COMPARED]
+        stem = base.rpartition(".")[0] or base
+        holding = islice((each for each in ordered if stem in each.casefold()), half)
+        names = list(dict.fromkeys((*around, *holding)))
     return get_close_matches(name, names, n=3, cutoff=_LIKENESS)
 
 

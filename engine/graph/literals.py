@@ -102,6 +102,8 @@ class Literals:
         if not isinstance(value, str):
             return _not_in_list(given, value, given.choices or ())
         name, place = split_annotation(value)
+        if self._has_file is not None and place is not None and self._has_file(kind, value):
+            return None  # a file may be called `x [output]`
         if self._has_file is not None and self._has_file(place or kind, name):
             return None
         if name in self._list(place or kind, self._list_folder):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,8 @@ from engine.store.database import Database
 from engine.store.queue import COLUMNS, Entry, item_text, read_entry
 
 MOST_KEPT = 10_000
+PAGE = 25
+"""Prompts that are read at once, each of which may have megabytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,32 @@ class History:
             )
             return await self._entries(rest, page, newest_first=False)
         return await self._entries("ORDER BY ended DESC, seq DESC LIMIT ?", (limit,))
+
+    async def pages(
+        self, *, limit: int | None = None, offset: int | None = None
+    ) -> AsyncGenerator[str]:
+        """What `entries` says, without its braces, a part at a time: never all of it at once.
+
+        What ends or is deleted meanwhile moves nothing: which prompts are told is known first.
+        """
+
+        def work(connection: sqlite3.Connection) -> list[int]:
+            order = "DESC" if limit is not None and offset is None else "ASC"
+            rows = connection.execute(
+                "SELECT seq FROM prompts WHERE ended IS NOT NULL"
+                f" ORDER BY ended {order}, seq {order} LIMIT ? OFFSET ?",
+                (-1 if limit is None else limit, offset or 0),
+            )
+            found = [seq for (seq,) in rows]
+            return found if order == "ASC" else found[::-1]
+
+        places = await self._database.run(work)
+        for start in range(0, len(places), PAGE):
+            page = places[start : start + PAGE]
+            rest = f"AND seq IN ({','.join('?' * len(page))}) ORDER BY ended, seq"
+            text = await self._entries(rest, page, newest_first=False)
+            if len(text) > 2:
+                yield text[1:-1]
 
     async def entry(self, prompt_id: str) -> str:
         """The same for one prompt; `{}` where it has not ended."""

@@ -6,6 +6,7 @@ import asyncio
 import math
 import time
 import uuid
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
@@ -21,6 +22,7 @@ from engine.graph.workflow import Conversion, convert
 from engine.json_text import JsonError, may_hold_halves, mended, read_json
 from engine.machine import total_memory
 from engine.server.answers import (
+    JSON,
     RefusalError,
     answer,
     is_array,
@@ -34,6 +36,7 @@ from engine.server.answers import (
 from engine.server.notes import note_of
 from engine.server.running import MOST_NODE_ERRORS, NODE_ERRORS
 from engine.server.services import SERVICES, Services
+from engine.store.history import PAGE
 from engine.store.queue import Entry
 
 BIG = 256 << 10
@@ -128,12 +131,36 @@ async def post_free(request: web.Request) -> web.Response:
     return nothing()
 
 
-async def get_history(request: web.Request) -> web.Response:
-    """What has run, oldest first."""
+async def get_history(request: web.Request) -> web.StreamResponse:
+    """What has run, oldest first; sent as it is read, as it may be hundreds of megabytes."""
     limit, offset = whole_number(request, "max_items"), whole_number(request, "offset", -1)
     start = None if offset is None or offset < 0 else offset
     most = None if limit is not None and limit < 0 else limit
-    return raw_answer(await request.app[SERVICES].history.entries(limit=most, offset=start))
+    history = request.app[SERVICES].history
+    if most is not None and most <= PAGE:
+        return raw_answer(await history.entries(limit=most, offset=start))
+    pages = history.pages(limit=most, offset=start)
+    begun: list[str] = []
+    async for page in pages:
+        begun.append(page)
+        if sum(map(len, begun)) > BIG:
+            return await _stream_object(request, ",".join(begun), pages)
+    return raw_answer(f"{{{','.join(begun)}}}")
+
+
+async def _stream_object(
+    request: web.Request, begun: str, pages: AsyncIterator[str]
+) -> web.StreamResponse:
+    """Send a JSON object in parts: what was read of it, and what is still to be read."""
+    response = web.StreamResponse(headers={"Content-Type": f"{JSON}; charset=utf-8"})
+    await response.prepare(request)
+    if request.method != "HEAD":
+        await response.write(b"{" + begun.encode())
+        async for page in pages:
+            await response.write(b"," + page.encode())
+        await response.write(b"}")
+    await response.write_eof()
+    return response
 
 
 async def get_history_entry(request: web.Request) -> web.Response:

@@ -161,9 +161,13 @@ def test_files_that_a_node_looks_for_itself_are_found_wherever_they_are(name):
 
 def test_a_file_that_no_list_names_is_asked_for():
     asked = []
-    report = located(".hidden.png [temp]", has=lambda *given: asked.append(given) or True)
-    assert report.node_errors == {}
-    assert asked == [("temp", ".hidden.png")]
+
+    def has(*given):
+        asked.append(given)
+        return given == ("temp", ".hidden.png")
+
+    assert located(".hidden.png [temp]", has=has).node_errors == {}
+    assert asked == [("input", ".hidden.png [temp]"), ("temp", ".hidden.png")]
 
 
 @pytest.mark.parametrize(
@@ -190,7 +194,8 @@ def test_of_many_files_few_are_compared(monkeypatch):
         lambda name, names, **more: compared.append(len(names)) or real(name, names, **more),
     )
     names = [f"picture_{i:06}.png" for i in range(100_000)]
-    assert nearest_names("picture_05000x.png", names)
+    assert nearest_names("picture_050000.pgn", names)[0] == "picture_050000.png"
+    assert nearest_names("picture_0500.png", names)
     assert nearest_names("sub/zebra.png", [*names, "other/Zebra (1).png"]) == [
         "other/Zebra (1).png"
     ]
