@@ -2,8 +2,7 @@
 
 Every class here answers the questions of `Parameterization`, after table 1 of Karras et al. 2022
 ("Elucidating the Design Space of Diffusion-Based Generative Models"). Sigma is the standard
-deviation of the noise over that of the signal; a flow's sigma is its time, 0..1. Knows no network,
-no latent format and no schedule.
+deviation of the noise over that of the signal; a flow's sigma is its time, 0..1.
 """
 # ruff: noqa: ARG002 - a method takes what the protocol hands it
 

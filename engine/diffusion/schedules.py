@@ -1,7 +1,7 @@
 """Which noise levels a sampling run visits: falling sigmas, a last 0 behind them.
 
-The first functions read a model's trained levels, the next know only two ends, the last work on
-sigmas that somebody else made. Knows no network and no sampler.
+The first functions read a model's trained levels, the next take only the two ends, the last change
+a finished schedule. All are pure functions of their arguments.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def simple(model: Parameterization, steps: int) -> Tensor:
 
 
 def ddim_uniform(model: Parameterization, steps: int) -> Tensor:
-    """Every so-many-th trained level, from the second on (Song et al. 2021, DDIM, appendix D.2).
+    """Every n-th trained level, from the second on (Song et al. 2021, DDIM, appendix D.2).
 
     May hold one level more than `steps` asks for: the stride is a whole number.
     """
@@ -197,7 +197,7 @@ def skipping_penultimate(schedule: Schedule) -> Schedule:
 
 
 def tail(schedule: Schedule, model: Parameterization, steps: int, denoise: float) -> Tensor:
-    """The last `steps` of so many that they are `denoise` of the whole.
+    """The last `steps` of a schedule of `steps / denoise`.
 
     Nothing to do (an empty tensor) at 0; all that the schedule says at 1.
 

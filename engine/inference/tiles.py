@@ -1,6 +1,6 @@
 """A large map through a network tile by tile, the tiles' seams blended away.
 
-Knows no network: only that one cell in becomes a fixed number of cells out, or the reverse.
+The network is any function that makes a fixed number of cells of each one, or the reverse.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """The verbs between pictures and latents: encode and decode, whole or in tiles.
 
 Latents here are in the autoencoder's own numbers; the denoiser's scale is the sampler's business.
-Knows no node and no family.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from engine.inference.values import Vae
 from engine.residency.manager import LazyWeights, Residency, current
 
 OnTile = Callable[[int, int], None]
-"""Told of tiles done and tiles in all."""
+"""Called after each tile with the number done and the total."""
 SMALLEST_TILE = 32
 """Latent cells along one side; smaller tiles are mostly seams."""
 SEAM = 6
@@ -42,7 +41,7 @@ class Autoencoder(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """Tiles that a user asked for, in pixels: the mean of three tilings (`tile_average`)."""
+    """Tiles that a user requested, in pixels: the mean of three tilings (`tile_average`)."""
 
     size: int
     overlap: int
@@ -175,7 +174,7 @@ def _each(
 
 
 def _nothing() -> None:
-    """Nobody asks for a stop."""
+    """No stop is requested."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,12 +193,12 @@ class _Attempt:
 
 
 def _attempts(x: Tensor, tile: Tile | None, downscale: int, scale: Scale) -> Iterator[_Attempt]:
-    """What to try in turn: what was asked for, then fewer and fewer cells at once."""
+    """Attempts in order: the requested tiles, then ever smaller ones."""
     cells = x.shape[-2] // scale.inward, x.shape[-1] // scale.inward
     size, overlap = max(cells), SEAM
     if tile:
         size, overlap = max(tile.size // downscale, 1), tile.overlap // downscale
-        yield _asked(x, tile, downscale, scale)
+        yield _requested(x, tile, downscale, scale)
     else:
         yield _planned(tiles.plan(*cells, size, overlap), scale)
     while size > SMALLEST_TILE:
@@ -208,8 +207,8 @@ def _attempts(x: Tensor, tile: Tile | None, downscale: int, scale: Scale) -> Ite
         yield _planned(tiles.plan(*cells, size, min(overlap, size // 4)), scale)
 
 
-def _asked(x: Tensor, tile: Tile, downscale: int, scale: Scale) -> _Attempt:
-    """The tiles that a user asked for, as the incumbent runs them."""
+def _requested(x: Tensor, tile: Tile, downscale: int, scale: Scale) -> _Attempt:
+    """The tiles that a user requested, run as the incumbent does."""
     size = x.shape[-2], x.shape[-1]
     unit = downscale // scale.inward  # latents count in cells, pictures in pixels
     shapes = three_shapes(tile.size // unit, tile.overlap // unit, scale)

@@ -1,7 +1,7 @@
 """Noise tables, schedules and timesteps, bit for bit the reference's.
 
 A `normal` schedule meets timesteps halfway between two trained ones at half of all step counts;
-there one last bit decides which timestep the network is told, and the picture differs by a
+there one last bit decides which timestep the network gets, and the picture differs by a
 thousandth.
 """
 

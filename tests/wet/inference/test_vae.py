@@ -42,7 +42,7 @@ def test_another_familys_latent_is_refused(tiny_vae):
 
 @pytest.mark.parametrize("way", ["decode", "encode"])
 def test_tiles_stay_close_to_the_whole_and_report(tiny_vae, way):
-    told = []
+    reported = []
     if way == "decode":
         x, run = torch.randn(2, 4, 24, 40), decode
     else:
@@ -52,11 +52,11 @@ def test_tiles_stay_close_to_the_whole_and_report(tiny_vae, way):
         tiny_vae,
         x,
         tile=Tile(192, 64),
-        on_tile=lambda done, all_of_them: told.append((done, all_of_them)),
+        on_tile=lambda done, all_of_them: reported.append((done, all_of_them)),
     )
     assert tiled.shape == whole.shape
     # For each picture 2 square tiles of 192 pixels, 8 tall ones, 4 wide ones.
-    assert told == [(i, 28) for i in range(1, 29)]
+    assert reported == [(i, 28) for i in range(1, 29)]
     # Group norms see another picture in a tile than in the whole, so the two are only alike.
     assert (tiled - whole).norm() / whole.norm() < 0.2
 
@@ -68,13 +68,24 @@ def test_a_tile_that_holds_everything_is_the_whole(tiny_vae):
 
 def test_without_memory_for_the_whole_it_takes_tiles(tiny_vae):
     z = torch.randn(1, 4, 64, 64)
-    told = []
+    reported = []
     needed = tiny_vae.family.activation_bytes(tiny_vae.config, Part.AUTOENCODER, (1, 4, 64, 64), 4)
     half = DeviceResidency(torch.device("cpu"), torch.float32, budget=needed // 2)
     with installed(half):
-        pictures = decode(tiny_vae, z, on_tile=lambda *done: told.append(done))
-    assert told[-1][0] == told[-1][1] > 1
+        pictures = decode(tiny_vae, z, on_tile=lambda *done: reported.append(done))
+    assert reported[-1][0] == reported[-1][1] > 1
     assert pictures.shape == (1, 512, 512, 3)
+
+
+def test_requested_tiles_that_do_not_fit_become_smaller(tiny_vae):
+    z = torch.randn(1, 4, 64, 64)
+    reported = []
+    needed = tiny_vae.family.activation_bytes(tiny_vae.config, Part.AUTOENCODER, (1, 4, 48, 48), 4)
+    half = DeviceResidency(torch.device("cpu"), torch.float32, budget=needed // 2)
+    with installed(half):
+        decode(tiny_vae, z, tile=Tile(384, 96), on_tile=lambda *done: reported.append(done))
+    # Three rows of three tiles of at most 32 cells; 384 pixels would be 2 x 2 square tiles alone.
+    assert reported[-1] == (9, 9)
 
 
 def test_without_memory_even_for_tiles_it_says_so(tiny_vae):

@@ -11,29 +11,31 @@ from nodes import vae as nodes
 
 
 @pytest.fixture
-def told():
+def reported():
     return []
 
 
 @pytest.fixture
-def ctx(files, told):
-    return RunningContext("1", files, on_progress=lambda *step: told.append(step[1:3]))
+def ctx(files, reported):
+    return RunningContext("1", files, on_progress=lambda *step: reported.append(step[1:3]))
 
 
-def test_there_and_back(tiny_vae, ctx, told):
+def test_there_and_back(tiny_vae, ctx, reported):
     latent = nodes.vae_encode(torch.rand(2, 64, 72, 3), tiny_vae, ctx)
     assert latent["samples"].shape == (2, 4, 8, 9)
     assert nodes.vae_decode(latent, tiny_vae, ctx).shape == (2, 64, 72, 3)
-    assert told == [(1, 2), (2, 2)] * 2
+    assert reported == [(1, 2), (2, 2)] * 2
 
 
-def test_tiled_there_and_back(tiny_vae, ctx, told):
+def test_tiled_there_and_back(tiny_vae, ctx, reported):
     latent = nodes.vae_encode_tiled(torch.rand(1, 128, 64, 3), tiny_vae, ctx, 64, 64)
     assert latent["samples"].shape == (1, 4, 16, 8)
     picture = nodes.vae_decode_tiled(latent, tiny_vae, ctx, 64, 64)
     assert picture.shape == (1, 128, 64, 3)
 
-    assert told == [(i, 13) for i in range(1, 14)] * 2  # 3 square tiles, 3 tall ones, 7 wide ones
+    assert (
+        reported == [(i, 13) for i in range(1, 14)] * 2
+    )  # 3 square tiles, 3 tall ones, 7 wide ones
 
 
 def test_inpainting_greys_the_hole_and_grows_it(tiny_vae, ctx):
