@@ -53,6 +53,13 @@ const catalog = readCatalog({
     output: ["IMAGE"],
   },
   Make: { input: { required: {} }, output: ["IMAGE"] },
+  Custom: {
+    input: {
+      required: { choice: [[], {}] },
+      optional: { index: ["INT", { default: 0, place_of: "choice" }] },
+    },
+    output: ["STRING", "INT"],
+  },
 });
 const schema = (name: string) => {
   const found = catalog[name];
@@ -213,5 +220,30 @@ describe("a choice that brings fields", () => {
     expect(
       (written.nodes as { outputs?: { links: number[] }[] }[])[0]?.outputs?.[0]?.links,
     ).toEqual([6]);
+  });
+});
+
+describe("choices that were typed into a node", () => {
+  const read = (values: (string | number)[]) =>
+    readGraph(
+      { nodes: [{ id: 1, type: "Custom", inputs: [], widgets_values: values }], links: [] },
+      layout,
+    );
+
+  test.each([
+    [["b", 1, "a", "b", "c", ""]],
+    [["b", "a", "b", "c", ""]], // before there was a place among them
+  ])("are those of its combo, and the place is no field: %j", (values) => {
+    const graph = read(values);
+    const shape = shapeOf(nodeOf(graph, "1"), schema("Custom"), false);
+    expect(shape.widgets.map(({ input }) => [input.name, input.choices])).toEqual([
+      ["choice", ["a", "b", "c"]],
+    ]);
+    expect(shape.inputs).toEqual([]);
+    const chosen = record({ graph, log: EMPTY_LOG }, "Choose", (draft) => {
+      setValue(draft, "1", "choice", "c");
+    }).graph;
+    const [written] = writeGraph(chosen).nodes as { widgets_values: unknown }[];
+    expect(written?.widgets_values).toEqual(["c", ...values.slice(1)]);
   });
 });

@@ -19,6 +19,10 @@ type Raw = Record<string, unknown>;
 interface Given {
   values: Readonly<Record<string, unknown>>;
   linked: ReadonlySet<string>;
+  /** Names of combos whose choices were typed into the node. */
+  typed: ReadonlySet<string>;
+  /** These choices. */
+  choices: readonly string[];
 }
 
 /** What a choice brings. */
@@ -27,7 +31,7 @@ interface Option {
   inputs: readonly InputSchema[];
 }
 
-const NOTHING_GIVEN: Given = { values: {}, linked: new Set() };
+const NOTHING_GIVEN: Given = { values: {}, linked: new Set(), typed: new Set(), choices: [] };
 const found = new WeakMap<GraphNode, { schema: NodeSchema; inputs: readonly InputSchema[] }>();
 const dynamic = new WeakMap<NodeSchema, boolean>();
 
@@ -39,7 +43,9 @@ export function inputsOf(schema: NodeSchema, node?: GraphNode): readonly InputSc
   const known = isDraft(node) ? undefined : found.get(node);
   if (known?.schema === schema) return known.inputs;
   const linked = new Set(node.inputs.flatMap(({ name, link }) => (link === null ? [] : [name])));
-  const inputs = expanded(schema.inputs, { values: node.values, linked });
+  const typed = new Set(schema.inputs.flatMap((each) => followedBy(each) ?? []));
+  const choices = typed.size === 0 ? [] : typedChoices(node);
+  const inputs = expanded(schema.inputs, { values: node.values, linked, typed, choices });
   // A draft changes in place: what was found of it is out of date with the next edit.
   if (!isDraft(node)) found.set(node, { schema, inputs });
   return inputs;
@@ -58,7 +64,10 @@ function primitiveOf(node: GraphNode): InputSchema {
 function isDynamic(schema: NodeSchema): boolean {
   const known = dynamic.get(schema);
   if (known !== undefined) return known;
-  const is = schema.inputs.some(({ type }) => type === AUTOGROW || type === DYNAMIC_COMBO);
+  const is = schema.inputs.some(
+    (each) =>
+      each.type === AUTOGROW || each.type === DYNAMIC_COMBO || followedBy(each) !== undefined,
+  );
   dynamic.set(schema, is);
   return is;
 }
@@ -80,8 +89,23 @@ function expanded(inputs: readonly InputSchema[], given: Given): InputSchema[] {
       const option = optionsOf(each).find(({ key }) => key === chosen);
       return [combo, ...expanded(option?.inputs ?? [], given)];
     }
-    return [each];
+    // The place of a choice follows it: the server finds it when it reads the workflow.
+    if (followedBy(each) !== undefined) return [];
+    return [given.typed.has(each.name) ? { ...each, choices: [...given.choices] } : each];
   });
+}
+
+/** The name of the combo among whose typed choices this input is a place. */
+function followedBy({ options }: InputSchema): string | undefined {
+  return typeof options.place_of === "string" ? options.place_of : undefined;
+}
+
+/** What was typed into a node as its choices: the texts of its saved list after the chosen one. */
+function typedChoices({ slots, values }: GraphNode): string[] {
+  return slots
+    .slice(1)
+    .map((name) => values[name])
+    .filter((value) => typeof value === "string" && value !== "") as string[];
 }
 
 /** The choice itself, as the combo of its keys. */
