@@ -235,7 +235,7 @@ def settings_from_json(text: str) -> Settings:
 
 
 def _configuration(path: Path) -> dict[str, Any]:
-    if not path.is_file():
+    if not os.path.isfile(path):  # noqa: PTH113 - Path's own raises where it may not look
         return {}
     try:
         found = tomllib.loads(path.read_text(encoding="utf-8-sig"))

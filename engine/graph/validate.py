@@ -6,7 +6,7 @@ recursion: a chain may be as long as memory allows.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from engine.graph.dynamic import concrete_inputs
@@ -23,6 +23,8 @@ from engine.graph.sockets import joins
 Complain = Callable[[str, PromptNode], Iterable[str]]
 """A node's own check of its constants, where it has one: sentences, none when all is well."""
 
+_MOST_MISSING = 100
+"""Nodes of missing classes that are reported one by one."""
 _NAMED = 10
 """Classes, circles and nodes of a circle that are named; a hostile prompt may hold thousands."""
 _MOST_LINES = 100
@@ -55,7 +57,8 @@ def validate(
     """
     missing = [key for key, node in prompt.nodes.items() if node.class_type not in catalog]
     if missing:
-        return _refused(prompt, _missing_classes(prompt, missing))
+        error = _missing_classes(prompt, missing)
+        return Report(prompt, (), error, dict(_missing_nodes(prompt, missing)))
     outputs = [
         key
         for key, node in prompt.nodes.items()
@@ -230,6 +233,21 @@ def _missing_classes(prompt: Prompt, missing: list[str]) -> Problem:
         f"Node ID '#{first}'",
         {"node_id": first, "class_type": shown(prompt.nodes[first].class_type)},
     )
+
+
+def _missing_nodes(prompt: Prompt, missing: list[str]) -> Iterator[tuple[str, NodeProblems]]:
+    """The same node by node, in the form that newer clients read; not more than they can show."""
+    for key in missing[:_MOST_MISSING]:
+        node = prompt.nodes[key]
+        name = shown(node.class_type)
+        extra = {"node_id": key, "class_type": name, "node_title": node.title}
+        problem = Problem(
+            "missing_node_type",
+            "There is no node of this class; install the plugin that brings it",
+            f"Node ID '#{key}', {name}",
+            extra,
+        )
+        yield key, NodeProblems(name, (problem,), ())
 
 
 def _no_outputs(wanted: Collection[str] | None) -> Problem:

@@ -39,6 +39,7 @@ from engine.server.routes import (
     plugins,
     prompts,
     socket,
+    templates,
     uploads,
     versions,
 )
@@ -118,6 +119,8 @@ ROUTES: Sequence[tuple[str, str, Handler]] = (
     ("GET", "/extensions", plugins.get_extensions),
     ("GET", "/i18n", plugins.get_i18n),
     ("GET", "/workflow_templates", plugins.get_workflow_templates),
+    ("GET", "/templates/index.json", templates.get_index),
+    ("GET", "/templates/{file}", templates.get_template),
     ("GET", "/global_subgraphs", plugins.get_global_subgraphs),
     ("GET", "/global_subgraphs/{id}", plugins.get_global_subgraph),
 )

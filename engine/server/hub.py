@@ -41,10 +41,17 @@ class Outgoing:
 
 
 def outgoing(body: Body) -> Outgoing:
-    """A message with its frame."""
-    progress = isinstance(body, Progress | ProgressState)
-    step = isinstance(body, Executing) and body.node is not None
-    return Outgoing(text_frame(body), skippable=progress or step)
+    """A message with its frame. The last step of a node is never skipped."""
+    match body:
+        case Progress():
+            skippable = body.value < body.max
+        case ProgressState():
+            skippable = not any(1 < each.max <= each.value for each in body.nodes.values())
+        case Executing():
+            skippable = body.node is not None
+        case _:
+            skippable = False
+    return Outgoing(text_frame(body), skippable=skippable)
 
 
 class Client:
@@ -64,9 +71,14 @@ class Client:
         self._filled = asyncio.Event()
         self._closing = False
 
+    @property
+    def wants_all_progress(self) -> bool:
+        """Whether the client said that it reads every step."""
+        return self.features.get("all_progress") is True
+
     def give(self, message: Outgoing) -> bool:
         """Let a message wait for the client; False where too much waits already."""
-        if message.skippable and len(self._waiting) >= BEHIND:
+        if message.skippable and len(self._waiting) >= BEHIND and not self.wants_all_progress:
             return True
         content = message.content
         if message.with_metadata is not None and self.features.get("supports_preview_metadata"):
@@ -134,6 +146,11 @@ class Hub:
         known = self._clients.get(client.id)
         if known is not None and known[0] is client:
             del self._clients[client.id]
+
+    def wants_all_progress(self, client_id: str | None) -> bool:
+        """Whether that client is here and reads every step."""
+        known = self._clients.get(client_id or "")
+        return known is not None and known[0].wants_all_progress
 
     def send(self, client_id: str | None, messages: Iterable[Outgoing | Body]) -> None:
         """To one client, if it is here; to all where it is None. Written out only if one hears."""

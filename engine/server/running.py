@@ -62,12 +62,14 @@ class RunningJob:
         entry: the prompt.
         ending: how it ended, None while it runs.
         node: the node that was called last.
+        wants_all_progress: whether the prompt asks for every step.
     """
 
     def __init__(self, entry: Entry) -> None:
         self.entry = entry
         self.ending: Ending | None = None
         self.node: Place | None = None
+        self.wants_all_progress = entry.extra.get("all_progress") is True
         self._wants_previews = entry.extra.get("preview_method") in _PREVIEW_METHODS
         self._running: dict[str, NodeProgress] = {}
         self._preview: Preview | None = None

@@ -247,6 +247,7 @@ class Workers:
                     msgspec.json.encode(entry.prompt),
                     tuple(entry.wanted),
                     msgspec.json.encode(entry.extra.get("extra_pnginfo") or {}),
+                    job.wants_all_progress or self._hub.wants_all_progress(entry.client),
                 )
             )
             if entry.id in self._stop_early:

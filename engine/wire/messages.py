@@ -217,12 +217,14 @@ class Run(Message, frozen=True):
         prompt: in API form, as JSON: numbers of any size come through.
         outputs: the ids of the output nodes to run.
         extra: what goes into pictures' metadata (`workflow` among it), as JSON.
+        all_progress: report every step, however fast they come.
     """
 
     prompt_id: str
     prompt: bytes
     outputs: tuple[str, ...]
     extra: bytes = b"{}"
+    all_progress: bool = False
 
 
 class Interrupt(Message, frozen=True):

@@ -1,4 +1,6 @@
-"""What a worker tells the server: every event, progress at most ten times a second per node.
+"""What a worker reports to the server: every event, progress at most ten times a second per node.
+
+The last step of a node is always reported, and every step of a prompt that asks for all.
 
 Knows messages, no tensors: whatever a node showed is made fit for the wire here.
 """
@@ -13,7 +15,15 @@ from typing import Any
 import msgspec
 
 from engine.errors import WireError
-from engine.wire.messages import AnyEvent, Finished, Preview, Progress, Shown
+from engine.wire.messages import (
+    AnyEvent,
+    Failed,
+    Finished,
+    Interrupted,
+    Preview,
+    Progress,
+    Shown,
+)
 
 SHORTEST = 0.1
 """Seconds between two reports of one node's progress."""
@@ -23,8 +33,17 @@ Send = Callable[[msgspec.Struct], None]
 class Reporter:
     """Passes a run's events on. Made anew for each run."""
 
-    def __init__(self, send: Send, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        send: Send,
+        *,
+        all_progress: bool = False,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Make a reporter; with `all_progress`, no step is left out."""
         self._send = send
+        self._all = all_progress
+        self._held: dict[str, tuple[Preview | None, Progress]] = {}
         self._clock = clock
         self._last: dict[str, float] = {}
         self._preview: Preview | None = None
@@ -36,8 +55,8 @@ class Reporter:
                 self._preview = event
             case Progress():
                 self._progress(event)
-            case Finished():
-                self._last.pop(event.place.node, None)
+            case Finished() | Failed() | Interrupted():
+                self._release(None if event.place is None else event.place.node)
                 self._send(event)
             case Shown():
                 self._show(event)
@@ -49,12 +68,26 @@ class Reporter:
         preview, self._preview = self._preview, None
         now, node = self._clock(), event.place.node
         last = self._last.get(node)
-        if last is not None and now - last < SHORTEST and event.step < event.steps:
+        soon = last is not None and now - last < SHORTEST
+        if soon and event.step < event.steps and not self._all:
+            # It may be the last: a node that ends early says so by ending.
+            self._held[node] = (preview, event)
             return
+        self._held.pop(node, None)
         self._last[node] = now
         if preview is not None:
             self._send(preview)
         self._send(event)
+
+    def _release(self, node: str | None) -> None:
+        """Report the last step of a node that ends, or of all, if it came too soon."""
+        for each in [node] if node in self._held else [*self._held] if node is None else []:
+            preview, progress = self._held.pop(each)
+            if preview is not None:
+                self._send(preview)
+            self._send(progress)
+        if node is not None:
+            self._last.pop(node, None)
 
     def _show(self, event: Shown) -> None:
         try:

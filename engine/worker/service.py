@@ -55,7 +55,7 @@ class Service:
 
     def run(self, job: Run, stopped: Callable[[], bool]) -> None:
         """Run a prompt. The last event sent is its end, whatever happens short of a crash."""
-        reporter = Reporter(self._send)
+        reporter = Reporter(self._send, all_progress=job.all_progress)
 
         def report(event: AnyEvent) -> None:
             if isinstance(event, Ended):

@@ -1,16 +1,18 @@
 """Progress is told ten times a second; everything else is told."""
 
+import pytest
+
 from engine.errors import WireError
-from engine.wire.messages import Finished, Place, Preview, Progress, Running, Shown
+from engine.wire.messages import Finished, Interrupted, Place, Preview, Progress, Running, Shown
 from engine.worker.reporter import Reporter
 
 PLACE = Place("1", "1", None, "1")
 OTHER = Place("2", "2", None, "2")
 
 
-def report(events, *, seconds_apart=0.0):
+def report(events, *, seconds_apart=0.0, **options):
     sent, now = [], [0.0]
-    reporter = Reporter(sent.append, clock=lambda: now[0])
+    reporter = Reporter(sent.append, clock=lambda: now[0], **options)
     for event in events:
         reporter(event)
         now[0] += seconds_apart
@@ -38,6 +40,33 @@ def test_a_preview_goes_with_its_progress():
         Progress("p", PLACE, 2, 9),
     ]
     assert report(events) == events[:2]
+
+
+def test_the_last_step_of_a_node_that_ends_early_is_reported():
+    steps = [Progress("p", PLACE, step, 10) for step in range(1, 8)]
+    other = [Progress("p", OTHER, step, 10) for step in range(1, 4)]
+    preview = Preview("p", PLACE, b"last")
+    end = Finished("p", PLACE)
+    sent = report([*other, *steps[:-1], preview, steps[-1], end])
+    assert sent == [other[0], steps[0], preview, steps[-1], end]
+
+
+@pytest.mark.parametrize("place", [PLACE, None])
+def test_the_last_step_before_a_stop_is_reported(place):
+    steps = [Progress("p", PLACE, step, 10) for step in range(1, 8)]
+    stop = Interrupted("p", place, "X", (), 0.0)
+    assert report([*steps, stop]) == [steps[0], steps[-1], stop]
+
+
+def test_a_last_step_that_was_reported_is_not_reported_again():
+    steps = [Progress("p", PLACE, step, 3) for step in range(1, 4)]
+    end = Finished("p", PLACE)
+    assert report([*steps, end]) == [steps[0], steps[-1], end]
+
+
+def test_a_prompt_may_ask_for_every_step():
+    steps = [Progress("p", PLACE, step, 1000) for step in range(1, 1001)]
+    assert report(steps, all_progress=True) == steps
 
 
 def test_a_node_that_runs_again_starts_anew():

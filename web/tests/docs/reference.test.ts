@@ -100,6 +100,7 @@ function settingsPage(): string {
     "# Settings",
     MADE,
     "`Ctrl+,` opens them; they can be searched. They are kept on the server, in the user directory, and so are the same in every browser. Plugins may [add their own](extensions.md).",
+    "What a start decides, as its folders, its device and [who may get in](http_api.md#ways-in), are flags of `python main.py serve --help`; folders, `device`, `dtype` and `cache` can be lines of `calotype.toml` in the user directory, too.",
     ...[...groups].flatMap(([group, settings]) => [
       `## ${group}`,
       table(
