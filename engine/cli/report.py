@@ -23,7 +23,7 @@ DONE, FAILED, INVALID, INTERRUPTED = 0, 1, 2, 130
 
 @dataclass(slots=True)
 class Outcome:
-    """What is told at the end.
+    """What is reported at the end.
 
     Attributes:
         status: `done`, `valid`, `failed`, `invalid` or `interrupted`.

@@ -1,6 +1,6 @@
 """Which nodes of a prompt would run, and which need not, without asking who runs them.
 
-A node's *key* is its signature as it can be told from outside: what a node says of itself beyond
+A node's *key* is its signature as it is known from outside: what a node says of itself beyond
 its inputs (its fingerprint) is replaced by the state of the files it names. Knows no results: who
 asks says which keys are known. Loops, no recursion.
 """

@@ -17,9 +17,9 @@ LIGHT = frozenset({"loras", "embeddings", "input", "output", "temp"})
 """Kinds of files that do not decide how long a network takes."""
 _SIGMAS = "SIGMAS"
 MOST = 1 << 50
-"""Pixels and steps that are told apart; whatever a prompt says, sums of them stay exact."""
+"""The largest number of pixels or steps; whatever a prompt says, sums of them stay exact."""
 MOST_WEIGHTS = 100
-"""Weights that one node's work is told by."""
+"""Weights that are part of one node's work."""
 
 
 @dataclass(frozen=True, slots=True)

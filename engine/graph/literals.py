@@ -23,7 +23,7 @@ _SHOWN = 200
 _ECHOED = 2000
 _MOST_BITS = 1024
 _MOST_COMPARED = 20
-"""Names for which a prompt is told the nearest ones; a hostile one names thousands."""
+"""Names for which the nearest ones are searched; a hostile prompt names thousands."""
 HasFile = Callable[[str, str], bool]
 """Given a kind of files and a name: whether there is such a file."""
 

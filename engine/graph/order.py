@@ -15,7 +15,7 @@ Counts = Callable[[str, str], bool]
 """Given a node id and the name of a linked input: whether that link counts."""
 OnCircle = Callable[[str, str, Collection[str]], None]
 """Given a node, one of its sources that itself needs the node, and the path from a wanted node
-down to the node: told of a circle, whose last link is then left out."""
+down to the node: called for a circle, whose last link is then left out."""
 
 
 def order(

@@ -1,7 +1,7 @@
 """Reads a saved workflow from decoded JSON: schema 0.4 (links as lists) and 1 (links as objects).
 
 One damaged node, link or definition costs itself only: `repair.py` says what becomes of it, and
-every such decision is told by a sentence. `docs/workflow_files.md` has the rules.
+every such decision is reported by a sentence. `docs/workflow_files.md` has the rules.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def read_workflow(raw: object) -> SavedWorkflow:
         if found is not None and definitions.setdefault(found.id, found) is not found:
             notes.add(f"Two subgraphs have the id {found.id}; the first one is used.")
     if not root.nodes and notes:
-        raise WorkflowError(f"nothing of this workflow can be read: {notes.told()[0]}")
+        raise WorkflowError(f"nothing of this workflow can be read: {notes.sentences()[0]}")
     groups = _mapping(_mapping(raw.get("extra")).get("groupNodes"))
     return SavedWorkflow(
         root,
@@ -75,7 +75,7 @@ def read_graph(raw: Mapping[Any, Any], notes: Notes, inside: str | None = None) 
             notes.add(f"Left out: {error}. It is kept in the file.", inside)
     border = frozenset[str]() if inside is None else frozenset({INPUT_NODE, OUTPUT_NODE})
     last = raw.get("last_node_id", state.get("lastNodeId"))
-    named = settle_ids(read, border, (*kept, read_id(last)), notes, inside)
+    named = settle_ids(read, (*kept, read_id(last)), notes, inside)
     last = raw.get("last_link_id", state.get("lastLinkId"))
     nodes, table = settle_links(named, links, border, read_id(last), notes, inside)
     join_from_table(nodes, table, notes, inside)

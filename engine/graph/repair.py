@@ -11,7 +11,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from engine.graph.saved_graph import Notes, SavedInput, SavedLink, SavedNode
+from engine.graph.saved_graph import (
+    INPUT_NODE,
+    OUTPUT_NODE,
+    Notes,
+    SavedInput,
+    SavedLink,
+    SavedNode,
+)
 from engine.graph.sockets import joins
 
 _Names = Callable[[SavedNode, str], bool]
@@ -27,7 +34,6 @@ class Named:
 
 def settle_ids(
     nodes: Iterable[SavedNode],
-    border: frozenset[str],
     others: Sequence[str],
     notes: Notes,
     inside: str | None,
@@ -38,13 +44,12 @@ def settle_ids(
 
     Args:
         nodes: in the order of the file; an empty id is none.
-        border: ids that are taken: those of a subgraph's own inputs and outputs.
         others: ids that are in use, too: of entries that are no nodes, and the file's last id.
-        notes: told of every new id.
+        notes: gets a sentence for every new id.
         inside: the name of the subgraph, for the notes.
     """
     read = list(nodes)
-    taken = set(border)
+    taken = {INPUT_NODE, OUTPUT_NODE}  # links of subgraphs mean their border by these
     fresh = _Fresh([*(node.id for node in read), *others])
     named: list[Named] = []
     for node in read:
@@ -53,11 +58,17 @@ def settle_ids(
             named.append(Named(node.id, node))
             continue
         new = fresh.next()
-        why = f"Two nodes have the id {node.id[:40]}" if node.id else "A node has no id"
-        which = "the later one" if node.id else "it"
-        notes.add(f"{why}; {which}, {node.type[:100]}, has the id {new} now.", inside)
+        notes.add(f"{_why(node)}, {node.type[:100]}, has the id {new} now.", inside)
         named.append(Named(node.id, replace(node, id=new)))
     return named
+
+
+def _why(node: SavedNode) -> str:
+    if not node.id:
+        return "A node has no id; it"
+    if node.id in (INPUT_NODE, OUTPUT_NODE):
+        return f"The id {node.id} means the border of a subgraph; the node with it"
+    return f"Two nodes have the id {node.id[:40]}; the later one"
 
 
 def settle_links(
@@ -182,10 +193,13 @@ class _Twins:
         return self._find(link.origin, link.id, _names_as_output)
 
     def _find(self, node_id: str, link: str, names: _Names) -> str:
-        others = self._others.get(node_id)
-        if not others or names(self._first[node_id], link):
+        first = self._first.get(node_id)
+        if first is None:
             return node_id
-        return next((each.id for each in others if names(each, link)), node_id)
+        others = self._others.get(node_id, ())
+        if not others or names(first, link):
+            return first.id
+        return next((each.id for each in others if names(each, link)), first.id)
 
 
 def _names_as_input(node: SavedNode, link: str) -> bool:

@@ -119,24 +119,24 @@ class Notes:
     """What was damaged and how it was read, as sentences; beyond a number they are counted."""
 
     def __init__(self) -> None:
-        self._told: list[str] = []
+        self._sentences: list[str] = []
         self._more = 0
 
     def add(self, sentence: str, inside: str | None = None) -> None:
         """Note a decision, and in which subgraph it was made."""
-        if len(self._told) >= MOST_NOTES:
+        if len(self._sentences) >= MOST_NOTES:
             self._more += 1
             return
         where = "" if inside is None else f"In the subgraph {inside[:100]}: "
-        self._told.append(where + sentence)
+        self._sentences.append(where + sentence)
 
     def __bool__(self) -> bool:
-        return bool(self._told)
+        return bool(self._sentences)
 
-    def told(self) -> tuple[str, ...]:
+    def sentences(self) -> tuple[str, ...]:
         """All sentences."""
         more = (f"And {self._more:,} more of this kind.",) if self._more else ()
-        return (*self._told, *more)
+        return (*self._sentences, *more)
 
 
 @dataclass(frozen=True, slots=True)

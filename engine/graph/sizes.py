@@ -66,7 +66,7 @@ def pixels_of(prompt: Prompt, node: PromptNode, sources: Iterable[int]) -> int:
 
 
 def too_much(schema: NodeSchema, pixels: int, most_bytes: int) -> Problem | None:
-    """What is wrong with so many pixels, on a machine of so many bytes; None where they fit."""
+    """What is wrong with this number of pixels in this number of bytes; None where they fit."""
     each = max((_BYTES.get(str(output.type), 0) for output in schema.outputs), default=0)
     if pixels * each <= most_bytes:
         return None

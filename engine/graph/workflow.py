@@ -126,7 +126,7 @@ def convert(
         )
     saved = read_workflow(found)
     prompt = _from_workflow(saved, catalog, chance)
-    return Conversion(prompt, found, _missing(prompt, catalog), saved.notes.told())
+    return Conversion(prompt, found, _missing(prompt, catalog), saved.notes.sentences())
 
 
 def _kind(document: Mapping[Any, Any]) -> Kind | None:

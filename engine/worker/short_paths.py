@@ -1,4 +1,4 @@
-"""Paths in what a browser is told of an error: below the folder's own name, not from the root.
+"""Paths in the errors that browsers get: below the folder's own name, not from the root.
 
 Where a user's files are on the machine is nobody's business who may only see the page; who sits at
 the terminal finds the whole of it in the log.

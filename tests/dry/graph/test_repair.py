@@ -111,6 +111,13 @@ def test_an_id_is_the_same_as_a_number_and_as_a_text():
     assert set(nodes) == {"1", "2", "3"}
 
 
+def test_a_node_with_an_id_of_the_border_gets_another_and_keeps_its_links():
+    nodes, notes = converted([make(-10, 1), join(-20, 1)], [[1, -10, 0, -20, 0, "IMAGE"]])
+    assert set(nodes) == {"1", "2"}
+    assert link_of(nodes, "2") == ("1", 0)
+    assert len(notes) == 2
+
+
 def test_a_link_is_that_of_the_node_which_names_it():
     """Two pasted halves with equal ids: each keeps its wire."""
     nodes, _ = converted(
