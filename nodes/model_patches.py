@@ -7,8 +7,7 @@ from dataclasses import replace
 from typing import Annotated
 
 from engine.diffusion.guidance import projected, rescaled
-from engine.diffusion.levels import discrete, distilled
-from engine.diffusion.parameterization import Prediction
+from engine.diffusion.parameterization import Prediction, discrete, distilled
 from engine.nodekit.contract import node
 from engine.nodekit.markers import Choice, Range
 from nodes.sampling import Share

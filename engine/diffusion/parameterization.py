@@ -11,14 +11,17 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Protocol, Self, TypeVar
+from typing import Protocol, Self
 
 import torch
 from torch import Tensor
 
-Number = TypeVar("Number", float, Tensor)
+from engine.diffusion.shifts import AlphaShift, Shift
+
 BEFORE_THE_START = 999999999.9
 """The sigma of 0 %: larger than any a sampler starts from, so that comparisons hold."""
+ZERO_SNR_ALPHA = 4.8973451890853435e-08
+"""The last cumulative alpha of a zero-SNR table: nearly 0, yet sigma stays finite (4519)."""
 
 
 class Prediction(StrEnum):
@@ -267,43 +270,6 @@ class Continuous(_VarianceExploding):
         return _clean(self.prediction, output, x, _like(sigma, x), self.sigma_data)
 
 
-class Shift(Protocol):
-    """A monotone map of a flow's time 0..1 onto itself that spends more of it near the noise."""
-
-    def of(self, time: Number) -> Number:
-        """The shifted time."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class AlphaShift:
-    """alpha t / (1 + (alpha - 1) t): Esser et al. 2024, eq. 23 (SD3, AuraFlow, Wan)."""
-
-    alpha: float = 1.0
-
-    def of(self, time: Number) -> Number:
-        """The shifted time."""
-        if self.alpha == 1.0:
-            return time
-        return self.alpha * time / (1.0 + (self.alpha - 1.0) * time)
-
-
-@dataclass(frozen=True, slots=True)
-class MuShift:
-    """e^mu / (e^mu + 1 / t - 1): FLUX.
-
-    The same curve as `AlphaShift(e^mu)`; in float32 the last bits differ, so it is computed as FLUX
-    computes it.
-    """
-
-    mu: float
-
-    def of(self, time: Number) -> Number:
-        """The shifted time."""
-        alpha = math.exp(self.mu)
-        return alpha / (alpha + (1.0 / time - 1.0))
-
-
 @dataclass(frozen=True, eq=False, slots=True)
 class Flow(_Table):
     """Rectified flow (Liu et al. 2022) with a shifted time (Esser et al. 2024, eq. 23).
@@ -365,3 +331,68 @@ class Flow(_Table):
     def sigma_from_half_log_snr(self, half_log_snr: Tensor) -> Tensor:
         """The inverse of `half_log_snr`."""
         return torch.sigmoid(-half_log_snr)
+
+
+def discrete(
+    prediction: Prediction | str = Prediction.EPS,
+    *,
+    first_beta: float = 0.00085,
+    last_beta: float = 0.012,
+    levels: int = 1000,
+    zero_terminal_snr: bool = False,
+) -> Discrete:
+    """Betas linear in their square roots, as Stable Diffusion was trained.
+
+    Rombach et al. 2022, appendix ("scaled linear" in diffusers, "linear" in the original code).
+    """
+    betas = torch.linspace(first_beta**0.5, last_beta**0.5, levels, dtype=torch.float64) ** 2
+    alphas = (1.0 - betas).cumprod(dim=0)
+    sigmas = ((1.0 - alphas) / alphas) ** 0.5
+    if zero_terminal_snr:
+        sigmas = rescale_zero_terminal_snr(sigmas)
+    return from_table(sigmas, Prediction(prediction))
+
+
+def rescale_zero_terminal_snr(sigmas: Tensor) -> Tensor:
+    """A table whose last level is nearly pure noise, the first unchanged.
+
+    Lin et al. 2023, "Common Diffusion Noise Schedules and Sample Steps are Flawed", algorithm 1.
+    """
+    roots = (1.0 / (sigmas * sigmas + 1.0)).sqrt()
+    first, last = roots[0].clone(), roots[-1].clone()
+    alphas = ((roots - last) * (first / (first - last))) ** 2
+    alphas[-1] = ZERO_SNR_ALPHA
+    return ((1.0 - alphas) / alphas) ** 0.5
+
+
+def distilled(model: Discrete, *, steps: int = 50) -> Discrete:
+    """Evenly chosen levels of `model`, as consistency distillation kept (Luo et al. 2023)."""
+    stride = len(model.sigmas) // steps
+    return from_table(model.sigmas[stride - 1 :: stride], Prediction.LCM, stride=stride)
+
+
+def from_table(sigmas: Tensor, prediction: Prediction, *, stride: int = 1) -> Discrete:
+    """A `Discrete` over a rising table of sigmas, whose logarithms are taken before rounding."""
+    return Discrete(sigmas.float(), sigmas.log().float(), Prediction(prediction), stride)
+
+
+def continuous(
+    prediction: Prediction | str = Prediction.EDM,
+    *,
+    sigma_min: float = 0.002,
+    sigma_max: float = 80.0,
+    sigma_data: float = 0.5,
+) -> Continuous:
+    """A thousand levels, even in log sigma."""
+    log_sigmas = torch.linspace(math.log(sigma_min), math.log(sigma_max), 1000)
+    return Continuous(log_sigmas.exp(), sigma_data, Prediction(prediction))
+
+
+def flow(shift: Shift | float = 1.0, *, multiplier: float = 1000.0, levels: int = 1000) -> Flow:
+    """A flow over `levels` even times; a number is the alpha of `AlphaShift`.
+
+    SD3: 3. AuraFlow: 1.73, multiplier 1. FLUX: `MuShift(1.15)`, multiplier 1, 10,000 levels.
+    """
+    times = torch.arange(1, levels + 1, dtype=torch.float32) / levels
+    form = AlphaShift(shift) if isinstance(shift, (int, float)) else shift
+    return Flow(form.of(times), form, multiplier)

@@ -15,8 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from engine.diffusion.levels import discrete
-from engine.diffusion.parameterization import Parameterization, Prediction
+from engine.diffusion.parameterization import Parameterization, Prediction, discrete
 from engine.errors import NodeError, WeightsError
 from engine.families.family import Checkpoint, LatentFormat, Part
 from engine.families.sd15 import keys

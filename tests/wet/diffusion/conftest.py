@@ -8,8 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from engine.diffusion.levels import discrete, flow
-from engine.diffusion.parameterization import Parameterization
+from engine.diffusion.parameterization import Parameterization, discrete, flow
 
 MODES = torch.tensor([-1.0, 1.5], dtype=torch.float64)
 WEIGHTS = torch.tensor([0.4, 0.6], dtype=torch.float64)

@@ -21,8 +21,8 @@ import torch
 from safetensors.torch import load_file
 
 from engine.diffusion import schedules
-from engine.diffusion.levels import continuous, discrete, flow
-from engine.diffusion.parameterization import Discrete, MuShift, Parameterization
+from engine.diffusion.parameterization import Discrete, Parameterization, continuous, discrete, flow
+from engine.diffusion.shifts import MuShift
 from engine.settings import ROOT
 
 MODELS: Mapping[str, Callable[[], Parameterization]] = {
@@ -129,7 +129,7 @@ OWN_KERNELS = """
 import json, sys, torch
 from safetensors.torch import load_file
 from engine.diffusion import schedules
-from engine.diffusion.levels import discrete
+from engine.diffusion.parameterization import discrete
 worst = 0.0
 made = discrete()
 for key, expected in load_file(sys.argv[1]).items():

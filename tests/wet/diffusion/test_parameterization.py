@@ -7,8 +7,14 @@ import math
 import pytest
 import torch
 
-from engine.diffusion.levels import continuous, discrete, distilled, flow
-from engine.diffusion.parameterization import Parameterization, Prediction
+from engine.diffusion.parameterization import (
+    Parameterization,
+    Prediction,
+    continuous,
+    discrete,
+    distilled,
+    flow,
+)
 
 
 def raw_output(

@@ -9,7 +9,7 @@ import torch
 from diffusers.schedulers.scheduling_utils import AysSchedules
 
 from engine.diffusion import published
-from engine.diffusion.levels import discrete
+from engine.diffusion.parameterization import discrete
 
 
 def falls(sigmas: torch.Tensor) -> bool:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from engine.diffusion.levels import discrete, flow
+from engine.diffusion.parameterization import discrete, flow
 from engine.diffusion.samplers.adams import _vp_speed, _vp_time
 from engine.diffusion.samplers.quadrature import lagrange_integrals
 from engine.diffusion.samplers.sa_solver import _Move

@@ -128,7 +128,7 @@ def test_lcm_upscale_grows_in_even_parts(scripted):
 
 def test_pure_noise_of_a_flow_is_no_infinity(make_mixture, starts):
     """At sigma 1 a flow holds no signal, and its half log SNR is minus infinity."""
-    from engine.diffusion.levels import flow
+    from engine.diffusion.parameterization import flow
 
     sigmas = torch.linspace(1.0, 0.0, 9, dtype=torch.float64)
     for name, spec in SAMPLERS.items():

@@ -9,8 +9,7 @@ import pytest
 import torch
 
 from engine.diffusion import schedules
-from engine.diffusion.levels import discrete
-from engine.diffusion.parameterization import Parameterization
+from engine.diffusion.parameterization import Parameterization, discrete
 from engine.errors import NodeError
 
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import nn
 
-from engine.diffusion.levels import discrete, flow
+from engine.diffusion.parameterization import discrete, flow
 from engine.diffusion.samplers.table import SAMPLERS
 from engine.diffusion.schedules import karras, section
 from engine.errors import NodeError, Stopped

@@ -10,8 +10,7 @@ import pytest
 import torch
 from torch import nn
 
-from engine.diffusion.levels import discrete
-from engine.diffusion.parameterization import Prediction
+from engine.diffusion.parameterization import Prediction, discrete
 from engine.diffusion.samplers.table import SAMPLERS
 from engine.errors import NodeError
 from engine.families.family import LatentFormat
