@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 from torch import Tensor
 
-from engine.errors import FilesError
+from engine.errors import FilesError, WeightsError
 from engine.files import Files, file_identity
 from engine.inference.encode import encode, textual_inversion
 from engine.nodekit.context import Context
@@ -19,6 +18,8 @@ from engine.nodekit.markers import Range, Text
 from nodes.sockets import Clip, Conditioning
 
 EMBEDDING_SUFFIXES = ("", ".safetensors", ".pt", ".bin")
+_MOST_SHOWN = 100
+_MOST_SAID = 10
 _MENTIONED = re.compile(r"embedding:([^\s,()]+)")
 
 
@@ -29,7 +30,11 @@ def clip_text_encode(
     ctx: Context,
 ) -> Conditioning:
     """What a model is to paint, in words: `(word:1.3)` weighs, `embedding:name` adds a style."""
-    return encode(clip, text, embeddings_in(ctx.files), checkpoint=ctx.checkpoint)
+    embeddings = Embeddings(ctx.files)
+    encoded = encode(clip, text, embeddings.find, checkpoint=ctx.checkpoint)
+    if left_out := embeddings.left_out():
+        ctx.show(text=left_out)
+    return encoded
 
 
 @clip_text_encode.fingerprint
@@ -48,21 +53,51 @@ def clip_set_last_layer(
     return replace(clip, layer=stop_at_clip_layer)
 
 
-def embeddings_in(files: Files) -> Callable[[str], Tensor | None]:
-    """Finds textual inversions in the folder of embeddings, by name with or without a suffix."""
+class Embeddings:
+    """Finds textual inversions in the folder of embeddings, by name with or without a suffix.
 
-    def find(name: str) -> Tensor | None:
-        path = embedding_path(files, name)
-        return textual_inversion(path) if path else None
+    One that is missing or damaged is left out of the prompt, as in every program of this field.
+    """
 
-    return find
+    def __init__(self, files: Files) -> None:
+        self._files = files
+        self._found: dict[str, Tensor | None] = {}
+        self._faults: dict[str, str] = {}
+
+    def find(self, name: str) -> Tensor | None:
+        """The vectors of that name, or None; each file is read once."""
+        if name not in self._found:
+            self._found[name] = self._read(name)
+        return self._found[name]
+
+    def left_out(self) -> list[str]:
+        """What could not be used of all that was asked for, one sentence each."""
+        return [
+            f"embedding:{name[:_MOST_SHOWN]} is left out: {fault}"
+            for name, fault in self._faults.items()
+            # `name,` is asked for before `name`, whose comma it may be
+            if name.rstrip(",") == name or name.rstrip(",") not in self._found
+        ][:_MOST_SAID]
+
+    def _read(self, name: str) -> Tensor | None:
+        path = embedding_path(self._files, name)
+        if path is None:
+            self._faults[name] = "there is no embedding of that name"
+            return None
+        try:
+            return textual_inversion(path)
+        except WeightsError as error:
+            self._faults[name] = str(error)
+            return None
 
 
 def embedding_path(files: Files, name: str) -> Path | None:
     """Where the embedding of that name lies; None if there is none."""
     for suffix in EMBEDDING_SUFFIXES:
         try:
-            return files.find("embeddings", name + suffix)
+            found = files.locate("embeddings", name + suffix)
         except FilesError:
-            continue
+            return None
+        if found is not None:
+            return found
     return None

@@ -31,6 +31,7 @@ _WORDS = r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"
 _MERGES = Path(__file__).parent / "data" / "clip_merges.txt.gz"
 _MENTION = re.compile(r"(?:^|(?<=[ \n]))embedding:(\S+)")
 _SPACE = re.compile(r"\s+")
+_MOST_LOGGED = 10
 _NEVER_SPLIT_BELOW = 8
 """Tokens of one span that move to the next chunk together rather than being cut apart."""
 
@@ -109,18 +110,26 @@ def tokenize(
     `embedding:name` stands for the vectors that `embeddings` finds; without that function it is
     ordinary text. A name that is not found leaves nothing behind.
     """
+    missing: dict[str, None] = {}
     groups = [
         [(token, weight) for token in group]
         for span, weight in weighted_spans(text)
-        for group in _tokens(tokenizer, span, embeddings)
+        for group in _tokens(tokenizer, span, embeddings, missing)
     ]
+    for name in list(missing)[:_MOST_LOGGED]:
+        logging.getLogger(__name__).warning(
+            "embedding:%s is left out: there is none of that name that can be used", name[:100]
+        )
     return _in_chunks(groups, chunks)
 
 
 def _tokens(
-    tokenizer: ClipTokenizer, span: str, embeddings: Embeddings | None
+    tokenizer: ClipTokenizer, span: str, embeddings: Embeddings | None, missing: dict[str, None]
 ) -> Iterator[Sequence[int | Tensor]]:
-    """The groups of one span: its words between embeddings, and each embedding."""
+    """The groups of one span: its words between embeddings, and each embedding.
+
+    Names of embeddings that there are not are added to `missing`.
+    """
     if embeddings is None:
         yield tokenizer.numbers(span)
         return
@@ -134,9 +143,7 @@ def _tokens(
             end -= len(name) - len(shorter)
             found = embeddings(shorter) if shorter else None
         if found is None:
-            logging.getLogger(__name__).warning(
-                "embedding:%s is left out: there is no embedding of that name", name
-            )
+            missing[name] = None
         else:
             yield [*found.reshape(-1, found.shape[-1])]
     yield tokenizer.numbers(span[end:])

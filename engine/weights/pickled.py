@@ -1,12 +1,15 @@
 """Reads `.ckpt`, `.pt`, `.pth` and `.bin` files, through torch's weights-only unpickler alone.
 
-Such a file is a program; whatever it wants to call beyond making tensors is refused, and there is
-no switch that turns the refusal off. Knows no architecture.
+Such a file is a program. What it wants beyond tensors gets an inert stand-in, so nothing of it ever
+runs; a file that wants functions of Python's own library is refused, and there is no switch that
+turns the refusal off. Knows no architecture.
 """
 
 from __future__ import annotations
 
+import _compat_pickle
 import pickle
+import pickletools
 import warnings
 import zipfile
 from collections.abc import Mapping
@@ -17,16 +20,25 @@ import torch
 from torch import Tensor
 
 from engine.errors import WeightsError
+from engine.weights.stand_ins import refused_names, stand_ins, tensors_of
 from engine.weights.state_dict import StateDict
 
+_OLD_PICKLES = 4
+"""The format's number, its version, the system, and the document."""
 ADVICE = "Get the file as .safetensors, or convert it with a tool and a source that you trust."
 
 
 def read(path: Path) -> StateDict:
     """Open a pickled checkpoint; tensors are memory-mapped. Raises `WeightsError`."""
     _check_archive(path)
+    wanted = _wanted(path)
+    if refused := refused_names(wanted):
+        raise WeightsError(
+            f"{path.name}: refused, for it wants to call functions that no checkpoint needs "
+            f"({', '.join(refused[:5])}); loading it could run someone's code. {ADVICE}"
+        )
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), torch.serialization.safe_globals(stand_ins(wanted)):
             # Old files hold TypedStorage; torch announces its end at every load.
             warnings.filterwarnings("ignore", message="TypedStorage is deprecated")
             document = torch.load(
@@ -36,8 +48,8 @@ def read(path: Path) -> StateDict:
         raise WeightsError(f"{path.name}: cannot be read: {error}") from error
     except pickle.UnpicklingError as error:
         raise WeightsError(
-            f"{path.name}: refused, for it holds more than tensors{_named(path)}; "
-            f"loading it could run someone's code. {ADVICE}"
+            f"{path.name}: refused, for it holds more than tensors and settings "
+            f"({str(error).splitlines()[0][:200]}); loading it could run someone's code. {ADVICE}"
         ) from error
     except Exception as error:
         # The unpickler lets whatever a damaged stream provokes through: KeyError, EOFError ...
@@ -68,32 +80,55 @@ def _check_archive(path: Path) -> None:
         )
 
 
-def _named(path: Path) -> str:
-    """What the file wants beyond tensors, for the message."""
+def _wanted(path: Path) -> list[str]:
+    """The classes and functions that a file names and torch does not know.
+
+    Of a damaged file none: the unpickler says what is wrong, and refuses what is missing here.
+    """
     try:
-        names = torch.serialization.get_unsafe_globals_in_checkpoint(str(path))
-    except Exception:  # noqa: BLE001 - only the message gets shorter
-        return ""
-    return f" ({', '.join(sorted(names)[:5])})" if names else ""
+        if zipfile.is_zipfile(path):
+            return torch.serialization.get_unsafe_globals_in_checkpoint(str(path))
+        return sorted(_wanted_by_old_format(path))
+    except Exception:  # noqa: BLE001 - whatever is wrong with the file is said when it is read
+        return []
+
+
+def _wanted_by_old_format(path: Path) -> set[str]:
+    """The same of a file without an archive: pickles one after another, then raw numbers."""
+    names: set[str] = set()
+    with path.open("rb") as stream:
+        for _ in range(_OLD_PICKLES):
+            for operation, argument, _ in pickletools.genops(stream):
+                if operation.name == "GLOBAL":
+                    names.add(_modern(*str(argument).split(" ", 1)))
+    return names
+
+
+def _modern(module: str, name: str) -> str:
+    """A name as Python 3 has it."""
+    module, name = _compat_pickle.NAME_MAPPING.get((module, name), (module, name))
+    return f"{_compat_pickle.IMPORT_MAPPING.get(module, module)}.{name}"
 
 
 def _tensors(path: Path, document: Any) -> dict[str, Tensor]:
-    if isinstance(document, Mapping) and isinstance(document.get("state_dict"), Mapping):
-        document = document["state_dict"]
-    found = type(document).__name__
-    if isinstance(document, Mapping):
-        tensors = _direct(document)
+    held = tensors_of(document)
+    if held is not None:
+        inner = tensors_of(held.get("state_dict"))
+        held = held if inner is None else inner
+        tensors = _direct(held)
         if not tensors:
             # Textual inversions keep theirs one level down: {"string_to_param": {"*": tensor}}.
             tensors = {
                 f"{outer}.{name}": tensor
-                for outer, inner in document.items()
-                if isinstance(outer, str) and isinstance(inner, Mapping)
-                for name, tensor in _direct(inner).items()
+                for outer, value in held.items()
+                if isinstance(outer, str)
+                for name, tensor in _direct(tensors_of(value) or {}).items()
             }
         if tensors:
             return tensors
-        found = f"{len(document)} entries, first {[str(name)[:60] for name in list(document)[:3]]}"
+        found = f"{len(held)} entries, first {[str(name)[:60] for name in list(held)[:3]]}"
+    else:
+        found = type(document).__name__
     raise WeightsError(f"{path.name}: expected tensors by name, found {found}.")
 
 

@@ -127,7 +127,11 @@ def test_an_embedding_takes_the_place_of_its_words(caplog):
     assert [weight for _, weight in chunk[2:6]] == [1.5] * 4
     assert [token for token, _ in chunk[4:7]] == [267, 2368, 1929]
     assert chunk[7:] == [(END, 1.0)] * 70
-    assert caplog.messages == ["embedding:lost is left out: there is no embedding of that name"]
+    said = ["embedding:lost is left out: there is none of that name that can be used"]
+    assert caplog.messages == said
+    caplog.clear()
+    tokenize(clip_tokenizer(), "embedding:lost " * 50, embeddings=embeddings)
+    assert caplog.messages == said
 
 
 def test_a_short_span_is_not_cut_in_two_but_a_long_one_is():

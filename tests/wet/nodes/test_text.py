@@ -8,8 +8,9 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from engine.files import Files
 from engine.nodekit.context import RunningContext
-from nodes.text import clip_set_last_layer, clip_text_encode
+from nodes.text import clip_set_last_layer, clip_text_encode, embedding_path
 
 
 @pytest.fixture
@@ -52,3 +53,40 @@ def test_a_changed_embedding_file_makes_the_result_stale(ctx, embedding):
     os.utime(embedding, ns=(1, 1))
     assert clip_text_encode.fingerprint_of(asked, ctx) != before
     assert clip_text_encode.fingerprint_of({"text": "a cat"}, ctx) == []
+
+
+@pytest.mark.parametrize(
+    ("suffix", "content"),
+    [
+        (".safetensors", b"\x08\0\0\0\0\0\0\0{broken}"),
+        (".safetensors", b""),
+        (".pt", b"PK\x03\x04 cut"),
+        (".bin", b"<!DOCTYPE html>"),
+        (".pt", b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n"),
+    ],
+)
+def test_a_damaged_embedding_is_left_out_and_said_once_on_the_node(
+    tiny_clip, ctx, embedding, suffix, content
+):
+    embedding.with_name("bad" + suffix).write_bytes(content)
+    ((plain, _),) = clip_text_encode("a dog", tiny_clip, ctx)
+    assert ctx.shown == {}
+    text = "a embedding:bad, embedding:bad (embedding:bad:1.2) dog"
+    ((found, _),) = clip_text_encode(text.replace(",", ""), tiny_clip, ctx)
+    assert found.shape == plain.shape
+    (said,) = ctx.shown["text"]
+    assert said.startswith(f"embedding:bad is left out: bad{suffix}: ")
+
+
+def test_a_missing_embedding_is_said_once_on_the_node(tiny_clip, ctx, embedding):
+    clip_text_encode(
+        "embedding:style, embedding:lost, embedding:lost (embedding:lost:1.2)", tiny_clip, ctx
+    )
+    assert ctx.shown == {"text": ["embedding:lost is left out: there is no embedding of that name"]}
+
+
+def test_no_folder_is_listed_for_a_name_that_is_missing(ctx, embedding, monkeypatch):
+    monkeypatch.setattr(Files, "list", lambda self, kind: pytest.fail("a folder was listed"))
+    assert embedding_path(ctx.files, "lost") is None
+    assert embedding_path(ctx.files, "../../lost") is None
+    assert embedding_path(ctx.files, "style") == embedding

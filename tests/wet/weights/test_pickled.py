@@ -1,9 +1,19 @@
 """Pickled checkpoints: tensors come out, nothing else ever runs."""
 
+import argparse
+import importlib
+import os
 import pickle
+import runpy
+import subprocess
+import sys
+import types
 import zipfile
-from collections import OrderedDict
+from collections import OrderedDict, defaultdict
+from datetime import UTC, datetime
+from pathlib import PurePosixPath
 
+import numpy as np
 import pytest
 import torch
 
@@ -141,3 +151,136 @@ def test_a_textual_inversion_keeps_its_vectors_one_level_down(tmp_path):
     path = tmp_path / "style.pt"
     torch.save({"string_to_param": {"*": torch.ones(2, 4)}, "name": "style", "step": 5}, path)
     assert torch.equal(open_weights(path)["string_to_param.*"], torch.ones(2, 4))
+
+
+@pytest.fixture
+def elsewhere(monkeypatch):
+    """Makes modules that exist while a file is written."""
+
+    def make(kind: type, name: str) -> type:
+        parts = name.split(".")
+        for length in range(1, len(parts) + 1):
+            inner = ".".join(parts[:length])
+            if inner not in sys.modules:
+                monkeypatch.setitem(sys.modules, inner, types.ModuleType(inner))
+        setattr(sys.modules[name], kind.__name__, kind)
+        kind.__module__, kind.__qualname__ = name, kind.__name__
+        return kind
+
+    return make
+
+
+def same(found, expected=TENSORS):
+    assert set(found) == set(expected)
+    assert all(torch.equal(found[name], value) for name, value in expected.items())
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+def test_a_checkpoint_of_a_trainer_loads_without_it(tmp_path, elsewhere, monkeypatch, zipped):
+    class Callback:
+        made = 0
+
+        def __init__(self):
+            type(self).made += 1
+            self.best = "x"
+
+    class AttributeDict(dict):
+        pass
+
+    elsewhere(Callback, "pytorch_lightning.callbacks.model_checkpoint")
+    elsewhere(AttributeDict, "pytorch_lightning.utilities.parsing")
+    safe = set(torch.serialization.get_safe_globals())
+    path = tmp_path / "lightning.ckpt"
+    document = {
+        "epoch": 1,
+        "state_dict": OrderedDict(TENSORS),
+        "callbacks": {Callback: {"monitor": "loss"}, "one": Callback()},
+        "hyper_parameters": AttributeDict(
+            a=1, path=PurePosixPath("x/y"), when=datetime(2022, 8, 22, tzinfo=UTC)
+        ),
+        "lr": np.float64(1e-4),
+        "curve": np.zeros(3),
+        "namespace": argparse.Namespace(steps=3),
+        "more": defaultdict(list, a=[1]),
+    }
+    torch.save(document, path, _use_new_zipfile_serialization=zipped)
+    for name in [name for name in sys.modules if name.startswith("pytorch_lightning")]:
+        monkeypatch.delitem(sys.modules, name)
+    same(open_weights(path))
+    assert Callback.made == 1
+    assert not [name for name in sys.modules if name.startswith("pytorch_lightning")]
+    assert set(torch.serialization.get_safe_globals()) == safe
+
+
+def test_a_textual_inversion_in_a_parameter_dict(tmp_path):
+    vectors = torch.ones(2, 4)
+    held = torch.nn.ParameterDict({"*": torch.nn.Parameter(vectors)})
+    path = tmp_path / "style.pt"
+    torch.save({"string_to_token": {"*": torch.tensor(265)}, "string_to_param": held}, path)
+    assert torch.equal(open_weights(path)["string_to_param.*"], vectors)
+
+
+def test_a_whole_module_gives_its_tensors_by_dotted_names(tmp_path, elsewhere, monkeypatch):
+    class Net(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.first = torch.nn.Linear(2, 3)
+            self.rest = torch.nn.Sequential(torch.nn.BatchNorm1d(3))
+
+    elsewhere(Net, "somebody.nets")
+    net = Net()
+    path = tmp_path / "net.pth"
+    torch.save(net, path)
+    monkeypatch.delitem(sys.modules, "somebody.nets")
+    same(open_weights(path), net.state_dict())
+
+
+class Sneaky:
+    """Pickles as a call of a function, with these arguments."""
+
+    def __init__(self, function, *arguments):
+        self.parts = (function, arguments)
+
+    def __reduce__(self):
+        return self.parts
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+@pytest.mark.parametrize(
+    ("function", "arguments"),
+    [
+        (os.system, ("touch {}",)),
+        (eval, ("open({!r}, 'w')",)),
+        (subprocess.check_call, (["touch", "{}"],)),
+        (runpy.run_path, ("{}",)),
+        (importlib.import_module, ("antigravity",)),
+        (getattr, ("x", "upper")),
+    ],
+)
+def test_functions_of_python_are_refused_by_name(tmp_path, function, arguments, zipped):
+    canary = tmp_path / "canary"
+    filled = [
+        each.format(canary) if isinstance(each, str) else [part.format(canary) for part in each]
+        for each in arguments
+    ]
+    path = tmp_path / "evil.ckpt"
+    document = {"state_dict": TENSORS, "x": Sneaky(function, *filled)}
+    torch.save(document, path, _use_new_zipfile_serialization=zipped)
+    with pytest.raises(WeightsError, match=rf"refused.*{function.__name__}"):
+        open_weights(path)
+    assert not canary.exists()
+
+
+def test_a_function_of_another_package_is_not_called(tmp_path, elsewhere):
+    called = []
+
+    def launch(*arguments):
+        called.append(arguments)
+        return {}
+
+    elsewhere(launch, "somebody.tools")
+    path = tmp_path / "odd.ckpt"
+    torch.save({"state_dict": TENSORS, "x": Sneaky(launch, 1)}, path)
+    called.clear()
+    same(open_weights(path))
+    assert called == []
