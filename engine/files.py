@@ -6,13 +6,13 @@ Knows names and paths; never opens a picture or a weights file.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import logging
 import os
 import re
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from engine.atomic import make_folder, refusals, write_atomically
 from engine.errors import FilesError
@@ -24,6 +24,7 @@ from engine.paths import (
     nearest_names,
     split_annotation,
 )
+from engine.prefixes import prefix_fault, split_prefix
 from engine.settings import Settings
 
 MODEL_FOLDERS: Mapping[str, tuple[str, ...]] = {
@@ -53,17 +54,7 @@ ALIASES: Mapping[str, str] = {"clip": "text_encoders", "unet": "diffusion_models
 WEIGHTS_SUFFIXES = frozenset(
     {".safetensors", ".sft", ".ckpt", ".pt", ".pt2", ".pth", ".bin", ".pkl", ".gguf"}
 )
-_ILLEGAL = re.compile(r'[<>:"|?*\x00-\x1f]')
-_DATE = re.compile(r"%date:([^%]*)%")
-_DATE_PARTS: Mapping[str, str] = {
-    "yyyy": "%Y",
-    "yy": "%y",
-    "MM": "%m",
-    "dd": "%d",
-    "hh": "%H",
-    "mm": "%M",
-    "ss": "%S",
-}
+_HASHED_BYTES = 1 << 20
 _LOGGER = logging.getLogger(__name__)
 
 
@@ -214,21 +205,37 @@ class Files:
             shown = str(path).encode("utf-8", "backslashreplace").decode()
             _LOGGER.warning("%s is left out of the lists: %s", shown, why)
 
+    def has_shown(self, item: Mapping[str, object]) -> bool:
+        """Whether the file that a node showed is there; what names no file of ours counts as there.
+
+        Args:
+            item: what `NewFile.shown` gives.
+        """
+        name, place = item.get("filename"), item.get("type", "output")
+        if not isinstance(name, str) or not isinstance(place, str) or place not in self._places:
+            return True
+        try:
+            folder = inside(self._places[place], str(item.get("subfolder") or ""))
+            return inside(folder, name).is_file()
+        except (BadNameError, OSError):
+            return True
+
     def new_output(
         self, prefix: str, suffix: str, *, place: str = "output", width: int = 0, height: int = 0
     ) -> NewFile:
         """Claim the next free `prefix_00001_.png`; the empty file exists when this returns.
 
-        `prefix` may name a subfolder and hold `%date%`, `%date:yyyy-MM-dd%`, `%year% %month% %day%
-        %hour% %minute% %second% %width% %height%`. Numbers go on after the highest one that was
-        there at first, those of previews begin anew, and two processes never get the same one.
+        What `prefix` may hold: see `engine/prefixes.py`; what is too long is cut. Numbers go on
+        after the highest one that was there at first, those of previews begin anew, and two
+        processes never get the same one.
 
         Raises:
             FilesError: the prefix leads out of the folder, or it cannot be written.
         """
-        asked = PurePosixPath(_expand(prefix, width, height).replace("\\", "/") or "image")
-        folder = _inside(self._places[place], asked.parent.as_posix())
-        stem = _ILLEGAL.sub("_", asked.name)
+        if fault := prefix_fault(prefix):
+            raise FilesError(fault)
+        inner, stem = split_prefix(prefix, suffix, width=width, height=height)
+        folder = _inside(self._places[place], inner)
         with refusals(stem):
             make_folder(folder, durable=place != "temp")
             number = self._last.get((folder, stem))
@@ -262,17 +269,24 @@ class Files:
             raise
 
 
-def file_identity(path: Path) -> tuple[str, int, int]:
-    """What tells one state of a file from another without reading it: path, mtime (ns), bytes.
+def file_identity(path: Path) -> tuple[str | int, ...]:
+    """What tells one state of a file from another: its path, times, size; a small one's content.
+
+    A copy may keep the time and the size of what it replaces, but not the time of that change.
 
     Raises:
         FilesError: there is no such file.
     """
     try:
         found = path.stat()
+        digest = ""
+        if found.st_size <= _HASHED_BYTES:
+            with path.open("rb") as stream:
+                digest = hashlib.file_digest(stream, "blake2b").hexdigest()
     except OSError as error:
         raise FilesError(f"{path.name}: {error.strerror}") from error
-    return (str(path), found.st_mtime_ns, found.st_size)
+    times = found.st_mtime_ns, found.st_ctime_ns
+    return (str(path), *times, found.st_dev, found.st_ino, found.st_size, digest)
 
 
 def _entries(folder: Path) -> Sequence[os.DirEntry[str]]:
@@ -299,28 +313,8 @@ def _inside(folder: Path, name: str) -> Path:
 
 
 def _highest(folder: Path, stem: str) -> int:
-    pattern = re.compile(re.escape(stem) + r"_(\d+)(?:_.*)?(?:\.\w+)?$", re.IGNORECASE)
+    pattern = re.compile(re.escape(stem) + r"_([0-9]{5,9})_\.[^.]+$", re.IGNORECASE)
     return max(
         (int(match[1]) for path in folder.iterdir() if (match := pattern.match(path.name))),
         default=0,
     )
-
-
-def _expand(prefix: str, width: int, height: int) -> str:
-    now = time.localtime()
-
-    def date(match: re.Match[str]) -> str:
-        text = re.sub("yyyy|yy|MM|dd|hh|mm|ss", lambda part: _DATE_PARTS[part[0]], match[1])
-        return time.strftime(text, now)
-
-    prefix = _DATE.sub(date, prefix).replace("%date%", time.strftime("%Y-%m-%d", now))
-    for name, code in (
-        ("year", "Y"),
-        ("month", "m"),
-        ("day", "d"),
-        ("hour", "H"),
-        ("minute", "M"),
-        ("second", "S"),
-    ):
-        prefix = prefix.replace(f"%{name}%", time.strftime(f"%{code}", now))
-    return prefix.replace("%width%", str(width)).replace("%height%", str(height))

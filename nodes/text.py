@@ -38,7 +38,7 @@ def clip_text_encode(
 
 
 @clip_text_encode.fingerprint
-def embeddings_mentioned(text: str | None, ctx: Context) -> list[tuple[str, int, int]]:
+def embeddings_mentioned(text: str | None, ctx: Context) -> list[tuple[str | int, ...]]:
     """The state of the embedding files that a prompt mentions."""
     names = _MENTIONED.findall(text) if isinstance(text, str) else []
     paths = (embedding_path(ctx.files, name) for name in names)

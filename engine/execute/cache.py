@@ -101,6 +101,15 @@ class Cache:
         self._hold(signature, entry)
         return entry.result
 
+    def peek(self, signature: Signature) -> NodeResult | None:
+        """The result of that signature, or None; counts as no use."""
+        entry = self._entries.get(signature)
+        return entry.result if entry else None
+
+    def remove(self, signature: Signature) -> None:
+        """Delete the result of that signature, if there is one."""
+        self._drop(signature)
+
     def put(self, signature: Signature, result: NodeResult) -> None:
         """Keep a result; one whose signature never comes up again is not kept."""
         if not is_repeatable(signature):

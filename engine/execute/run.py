@@ -95,8 +95,7 @@ class GraphRun:
 
     def known_already(self, ordered: Iterable[str]) -> tuple[str, ...]:
         """Those of these nodes whose results an earlier run left."""
-        cache, signatures = self._given.cache, self._signatures
-        return tuple(node_id for node_id in ordered if signatures[node_id] in cache)
+        return tuple(node_id for node_id in ordered if self._cached(self._signatures[node_id]))
 
     def signatures(self) -> dict[str, Signature]:
         """The signatures so far, by node id."""
@@ -213,7 +212,21 @@ class GraphRun:
 
     def _find(self, node_id: str) -> NodeResult | None:
         signature = self._signatures[node_id]
-        return self._known.get(signature) or self._given.cache.get(signature)
+        known = self._known.get(signature)
+        if known is None and self._cached(signature):
+            known = self._given.cache.get(signature)
+        return known
+
+    def _cached(self, signature: Signature) -> bool:
+        """Whether the result is cached; one whose files were deleted is not any more."""
+        cache = self._given.cache
+        result = cache.peek(signature)
+        if result is None:
+            return False
+        if result.shown and not self._given.is_whole(result):
+            cache.remove(signature)
+            return False
+        return True
 
     def _wait(self, node_id: str, sources: Iterable[str]) -> list[str]:
         """Let a node wait for those of the sources that are not settled, and return them."""

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
-from engine.execute.cache import Cache
+from engine.execute.cache import Cache, NodeResult
 from engine.execute.calls import Explain, Retry
 from engine.execute.live import GrowingGraph
 from engine.files import Files
@@ -31,6 +31,16 @@ class Surroundings:
     stopped: Callable[[], bool]
     retry: Retry | None
     explain: Explain | None
+
+    def is_whole(self, result: NodeResult) -> bool:
+        """Whether the files that a cached result shows are still there."""
+        for items in (result.shown or {}).values():
+            for item in items:
+                if isinstance(item, Mapping) and not self.files.has_shown(
+                    cast("Mapping[str, object]", item)
+                ):
+                    return False
+        return True
 
     def context(self, node_id: str, graph: GrowingGraph, call: int = 0) -> RunningContext:
         """What one call of a node may ask of its surroundings."""

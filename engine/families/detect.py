@@ -16,6 +16,7 @@ from engine.weights.state_dict import StateDict
 STABLE_DIFFUSION_1 = StableDiffusion1()
 FAMILIES: tuple[ModelFamily, ...] = (STABLE_DIFFUSION_1,)
 SHOWN_KEYS = 5
+_AVERAGED = "model_ema.diffusion_model"
 PREFIXES = ("model.diffusion_model.", "model.model.", "net.", "model.", "transformer.", "")
 """Where a denoiser may lie in a file."""
 
@@ -106,6 +107,12 @@ def _context(width: int) -> Test:
     return test
 
 
+def _averaged_alone(weights: StateDict) -> bool:
+    """Trainers keep an average of the weights, its names without dots, beside the model."""
+    averaged = any(key.startswith(_AVERAGED) for key in weights)
+    return averaged and not any(key.startswith("model.diffusion_model.") for key in weights)
+
+
 def _both(*tests: Test) -> Test:
     return lambda weights: all(test(weights) for test in tests)
 
@@ -125,6 +132,10 @@ _MARKS: tuple[tuple[str, Test], ...] = (
             ".lokr_w1",
             ".lokr_w1_a",
         ),
+    ),
+    (
+        "a checkpoint of averaged weights alone (EMA, under model_ema.), without the UNet itself",
+        _averaged_alone,
     ),
     ("an IP-Adapter", _starts("ip_adapter.")),
     ("a textual inversion (embedding)", _starts("emb_params", "string_to_param")),

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Mapping
 from typing import Any
 
 from engine.graph.prompt import Link, Prompt, PromptNode
@@ -89,10 +88,31 @@ def without_comments(text: str) -> str:
     return "".join([*kept, text[place:]])
 
 
-def fill_names(prompt: Prompt, nodes: Mapping[str, str], input_name: str) -> Prompt:
+class NodeNames:
+    """Which node is meant by a name, as in `%Node.widget%`.
+
+    The name that a node keeps for this ("Node name for S&R") goes before the title one sees, that
+    before its class; of several nodes of one name the first in the file is meant.
+    """
+
+    def __init__(self) -> None:
+        self._by_rank: tuple[dict[str, str], ...] = ({}, {}, {})
+
+    def add(self, node_id: str, *names: object) -> None:
+        """A node and its names, the most binding one first."""
+        for named, name in zip(self._by_rank, names, strict=True):
+            if isinstance(name, str):
+                named.setdefault(name, node_id)
+
+    def find(self, name: str) -> str | None:
+        """The id of the node of that name, or None."""
+        return next((named[name] for named in self._by_rank if name in named), None)
+
+
+def fill_names(prompt: Prompt, names: NodeNames, input_name: str) -> Prompt:
     """The prompt with `%Node.widget%` filled in wherever `input_name` is given a text.
 
-    `nodes` says which node is meant by a name. What names no node or no constant stays.
+    What names no node or no constant stays.
     """
     filled: dict[str, PromptNode] = {}
     for node_id, node in prompt.nodes.items():
@@ -101,12 +121,21 @@ def fill_names(prompt: Prompt, nodes: Mapping[str, str], input_name: str) -> Pro
             continue
 
         def value_of(match: re.Match[str]) -> str:
-            source = prompt.nodes.get(nodes.get(match[1], ""))
+            source = prompt.nodes.get(names.find(match[1]) or "")
             value: Any = source.inputs.get(match[2]) if source else None
             if value is None or isinstance(value, Link):
                 return match[0]
-            return _ILLEGAL.sub("_", str(value))
+            return _ILLEGAL.sub("_", _as_text(value))
 
         inputs = {**node.inputs, input_name: _NAME.sub(value_of, text)}
         filled[node_id] = PromptNode(node.class_type, inputs, node.title)
     return Prompt({**prompt.nodes, **filled}) if filled else prompt
+
+
+def _as_text(value: Any) -> str:
+    """A widget's value as a browser writes it: 1.0 as `1`, True as `true`."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e21:
+        return str(int(value))
+    return str(value)

@@ -16,6 +16,7 @@ from engine.graph.problems import Problem
 from engine.graph.prompt import is_list
 from engine.graph.schema import COMBO, InputSchema
 from engine.paths import nearest_names, split_annotation
+from engine.prefixes import FILE_PREFIX, prefix_fault
 
 LONG_LIST = 20
 """Longer lists of choices are not sent along with an error."""
@@ -87,6 +88,8 @@ class Literals:
                 value = coerce(value)
             except (ValueError, TypeError, OverflowError) as error:
                 return value, _not_coerced(given, value, error)
+            if given.name == FILE_PREFIX and isinstance(value, str):
+                return value, _bad_prefix(given, value)
             return value, None if free else out_of_bounds(given, value)
         if given.type == COMBO and free:
             return value, self._missing(given, value)
@@ -168,6 +171,19 @@ class Literals:
         if folder not in self._sorted:
             self._sorted[folder] = sorted(self._list(folder, list_folder))
         return self._sorted[folder]
+
+
+def _bad_prefix(given: InputSchema, value: str) -> Problem | None:
+    """What would keep a save node from writing, said before the run and not at its end."""
+    fault = prefix_fault(value)
+    if fault is None:
+        return None
+    return Problem(
+        "custom_validation_failed",
+        "The node's own check failed",
+        f"{given.name}: {fault}",
+        {"input_name": given.name, "received_value": echoed(value)},
+    )
 
 
 def _finite(value: Any) -> float:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from engine.errors import WorkflowError
-from engine.graph.dynamic_text import expand_text, fill_names
+from engine.graph.dynamic_text import NodeNames, expand_text, fill_names
 from engine.graph.prompt import Link, Prompt, PromptNode, is_list, is_mapping, parse
 from engine.graph.read_saved import read_workflow
 from engine.graph.saved_graph import MOST_NOTES, SavedNode, SavedWorkflow
@@ -20,9 +20,9 @@ from engine.graph.schema import Catalog, NodeSchema
 from engine.graph.widgets import follow_choices, widget_values
 from engine.graph.workflow_links import Constant, Scope, Scopes, resolve
 from engine.json_text import JsonError, mended, read_json
+from engine.prefixes import FILE_PREFIX
 
 Kind = Literal["prompt", "workflow"]
-_FILE_PREFIX = "filename_prefix"
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +150,7 @@ def _missing(prompt: Prompt, catalog: Catalog) -> dict[str, tuple[str, ...]]:
 def _from_workflow(saved: SavedWorkflow, catalog: Catalog, chance: random.Random | None) -> Prompt:
     scopes = Scopes(saved, catalog)
     nodes: dict[str, PromptNode] = {}
-    names: dict[str, str] = {}
+    names = NodeNames()
     for scope, node in scopes.executed():
         node_id = scope.prefix + node.id
         schema = catalog.get(node.type)
@@ -159,10 +159,9 @@ def _from_workflow(saved: SavedWorkflow, catalog: Catalog, chance: random.Random
             _expand_texts(inputs, schema, chance)
         display = schema.display_name if schema else node.type
         nodes[node_id] = PromptNode(node.type, inputs, node.title or display)
-        for name in (node.title, node.properties.get("Node name for S&R")):
-            if isinstance(name, str):
-                names[name] = node_id
-    return fill_names(Prompt(nodes), names, _FILE_PREFIX)
+        given = node.properties.get("Node name for S&R")
+        names.add(node_id, given, node.title or display, node.type)
+    return fill_names(Prompt(nodes), names, FILE_PREFIX)
 
 
 def _inputs(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from engine.errors import WeightsError
@@ -12,6 +13,10 @@ ZIP_MAGIC = b"PK\x03\x04"
 PICKLE_MAGIC = b"\x80"
 GGUF_MAGIC = b"GGUF"
 SAFETENSORS_SUFFIXES = frozenset({".safetensors", ".sft"})
+_LOOKED_AT = 512
+_LFS = b"version https://git-lfs.github.com/spec/"
+_LFS_SIZE = re.compile(rb"^size (\d{1,15})$", re.MULTILINE)
+_BOM = b"\xef\xbb\xbf"
 PICKLE_SUFFIXES = frozenset({".ckpt", ".pt", ".pt2", ".pth", ".bin", ".pkl"})
 
 
@@ -23,10 +28,12 @@ def open_weights(path: Path) -> StateDict:
     """
     try:
         with path.open("rb") as file:
-            start = file.read(16)
+            begin = file.read(_LOOKED_AT)
     except OSError as error:
         raise WeightsError(f"{path.name}: cannot be read: {error}") from error
-    suffix = path.suffix.lower()
+    suffix, start = path.suffix.lower(), begin[:16]
+    if impostor := _impostor(begin):
+        raise WeightsError(f"{path.name}: {impostor}")
     if start[:4] == GGUF_MAGIC:
         raise WeightsError(f"{path.name}: a GGUF file; Calotype does not read GGUF yet.")
     pickled_inside = start[:4] == ZIP_MAGIC or (start[:1] == PICKLE_MAGIC and start[8:9] != b"{")
@@ -41,12 +48,42 @@ def open_weights(path: Path) -> StateDict:
         return safetensors.read(path)
     if suffix in PICKLE_SUFFIXES and pickled_inside:
         return pickled.read(path)
-    if start.lstrip()[:1] == b"<" or start.startswith(b"version https://git"):
-        raise WeightsError(
-            f"{path.name}: a web page or a pointer to a file ({start!r}), not weights; "
-            "the download went wrong."
-        )
     raise WeightsError(
         f"{path.name}: no known weights format: begins with {start!r}, expected a safetensors "
         "header or, in a .ckpt, .pt, .pth or .bin file, a PyTorch archive."
     )
+
+
+def _impostor(begin: bytes) -> str | None:
+    """What a file is that a failed download left in the place of weights; None if it is none."""
+    text = begin.removeprefix(_BOM).lstrip()
+    if text.startswith(_LFS):
+        size = _LFS_SIZE.search(text)
+        of = f" of {int(size[1]):,} bytes" if size else ""
+        return (
+            f"a Git LFS pointer to a file{of}, not the weights themselves; "
+            "get them with `git lfs pull`, or by the download link of their page."
+        )
+    if text.startswith(b"<"):
+        return (
+            f"a web page ({_quoted(text)}), not weights; the download went wrong: "
+            "it may need a login, or the address of the file itself."
+        )
+    if len(text) >= len(b"not found") and _is_text(text):
+        return (
+            f"a text ({_quoted(text)}), not weights; the download went wrong: "
+            "what the server answered was saved in their place."
+        )
+    return None
+
+
+def _is_text(begin: bytes) -> bool:
+    """Whether this is text throughout; no format of weights begins with so much of it."""
+    try:
+        return begin.decode("utf-8", "strict").replace("\n", "").replace("\r", "").isprintable()
+    except UnicodeDecodeError:
+        return False
+
+
+def _quoted(text: bytes) -> str:
+    return repr(text[:60].decode("utf-8", "replace"))

@@ -10,7 +10,7 @@ from __future__ import annotations
 import _compat_pickle
 import sys
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Self
 
 from torch import Tensor
@@ -81,7 +81,7 @@ def refused_names(names: Iterable[str]) -> list[str]:
     return sorted(name for name in names if _is_refused(name))
 
 
-def stand_ins(names: Iterable[str]) -> list[tuple[type[StandIn], str]]:
+def stand_ins(names: Iterable[str]) -> list[Callable[..., Any] | tuple[Callable[..., Any], str]]:
     """A stand-in for each name, as `torch.serialization.safe_globals` takes them."""
     return [(_made(name), name) for name in names]
 
@@ -118,7 +118,7 @@ def _is_refused(name: str) -> bool:
     return standard and module not in _HARMLESS_MODULES and name not in _HARMLESS
 
 
-def _made(name: str) -> type[StandIn]:
+def _made(name: str) -> Callable[..., Any]:
     module, _, last = name.rpartition(".")
     is_module = module.startswith("torch.nn.")
     mapping = not is_module and last.lower().endswith(("dict", "munch"))

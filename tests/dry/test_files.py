@@ -1,7 +1,10 @@
 """The folders: listing, finding, naming, and staying inside."""
 
+import os
 import re
+import shutil
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -128,6 +131,68 @@ def test_a_prefix_may_name_a_subfolder_and_a_date(files: Files, settings: Settin
     assert new.path == settings.output_directory / new.subfolder / new.filename
 
 
+@pytest.mark.parametrize(
+    "other",
+    [
+        "usr_20240101.png",
+        "usr_20240101_beach.png",
+        "usr_7_.png",
+        "usr_00041_edited.png",
+        "usr_\uff10\uff10\uff10\uff10\uff19_.png",
+        "usr_99999999999999999999_.png",
+    ],
+)
+def test_only_numbers_of_our_own_form_count(files: Files, settings: Settings, other: str):
+    (settings.output_directory / other).write_bytes(b"x")
+    assert files.new_output("usr", ".png").filename == "usr_00001_.png"
+
+
+@pytest.mark.parametrize("suffix", [".png", ".latent"])
+@pytest.mark.parametrize("prefix", ["a" * 250, "名" * 90, "é" * 5000, "x" * 300 + "/" + "y" * 300])
+def test_a_name_that_is_too_long_is_cut(files: Files, prefix: str, suffix: str):
+    for number in (1, 2):
+        new = files.new_output(prefix, suffix)
+        files.write(new, b"content")
+        assert new.path.read_bytes() == b"content"
+        assert new.filename.endswith(f"_{number:05}_{suffix}")
+        assert len(new.filename.encode()) > 240
+        assert new.filename[:60] in prefix
+
+
+@pytest.mark.parametrize("prefix", ["/abs", "../x", "a/../../x", "a:b/c", "\\x", "x\0y", "..\\x"])
+def test_a_prefix_that_leads_out_is_refused_in_words(files: Files, prefix: str):
+    with pytest.raises(FilesError, match="leads out of the output folder; name a folder inside"):
+        files.new_output(prefix, ".png")
+
+
+def test_dates_are_written_with_one_letter_or_two(files: Files, monkeypatch: pytest.MonkeyPatch):
+    now = time.struct_time((2026, 3, 9, 8, 5, 7, 0, 68, 0))
+    monkeypatch.setattr("engine.prefixes.time.localtime", lambda: now)
+    for text, expected in (
+        ("%date:yyyy-M-d h.m.s%", "2026-3-9 8.5.7"),
+        ("%date:yy-MM-dd hh.mm.ss%", "26-03-09 08.05.07"),
+        ("%date%_%hour%%minute%%second%", "2026-03-09_080507"),
+        ("%year%%month%%day%", "20260309"),
+        ("%date:yyy%", "yyy"),
+    ):
+        assert files.new_output(text, ".png").filename == f"{expected}_00001_.png"
+
+
+def test_a_shown_file_is_there_or_not(files: Files, settings: Settings):
+    new = files.new_output("sub/x", ".png")
+    assert files.has_shown(new.shown())
+    new.path.unlink()
+    assert not files.has_shown(new.shown())
+    for other in (
+        {},
+        {"filename": 5},
+        {"filename": "../../etc/nothing", "type": "output"},
+        {"filename": "x", "type": "elsewhere"},
+        {"text": "x"},
+    ):
+        assert files.has_shown(other)
+
+
 def test_two_writers_never_get_the_same_name(files: Files):
     names: list[str] = []
 
@@ -163,4 +228,28 @@ def test_identity_changes_with_content_time(tmp_path: Path):
     path.write_bytes(b"one")
     before = file_identity(path)
     path.write_bytes(b"longer")
+    assert file_identity(path) != before
+
+
+def test_identity_changes_with_what_a_copy_keeps(tmp_path: Path):
+    """`cp -p` gives a copy the time of what it copies; both may have one size."""
+    path, other = tmp_path / "x", tmp_path / "y"
+    for each, content in ((path, b"one"), (other, b"two")):
+        each.write_bytes(content)
+        os.utime(each, ns=(10**18, 10**18))
+    before = file_identity(path)
+    shutil.copy2(other, path)
+    assert path.stat().st_mtime_ns == 10**18
+    assert file_identity(path) != before
+
+
+def test_a_large_file_is_told_apart_without_reading_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    path = tmp_path / "large"
+    path.write_bytes(b"x" * (2 << 20))
+    monkeypatch.setattr("hashlib.file_digest", lambda *_: pytest.fail("it was read"))
+    before = file_identity(path)
+    path.write_bytes(b"y" * (2 << 20))
+    os.utime(path, ns=(before[1], before[1]))
     assert file_identity(path) != before

@@ -302,3 +302,32 @@ def test_a_run_lets_go_of_values_without_waiting_for_the_garbage_collector(engin
         assert [each() for each in alive] == [None]
     finally:
         gc.enable()
+
+
+def test_a_result_whose_file_was_deleted_is_made_again(engine, tmp_path):
+    written = []
+
+    @node("Make", category="test")
+    def make() -> int:
+        """Take long."""
+        return 1
+
+    @node("Save", category="test", output=True)
+    def save(*, value: int, ctx: Context) -> None:
+        """Write a file."""
+        new = ctx.files.new_output("again", ".txt")
+        ctx.files.write(new, b"x")
+        written.append(new.path)
+        ctx.show(files=[new.shown()])
+
+    small = engine(make, save)
+    graph = {"1": ("Make", {}), "2": ("Save", {"value": ["1", 0]})}
+    small.run(graph)
+    small.run(graph)
+    assert small.called() == []
+    assert len(written) == 1
+    written[0].unlink()
+    again = small.run(graph)
+    assert small.called() == ["2"]
+    assert again.shown["2"]["files"][0]["filename"] == written[1].name
+    assert written[1].is_file()

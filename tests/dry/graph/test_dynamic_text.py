@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.graph.dynamic_text import expand_text, fill_names, without_comments
+from engine.graph.dynamic_text import NodeNames, expand_text, fill_names, without_comments
 from engine.graph.prompt import Link, Prompt, PromptNode
 
 
@@ -71,7 +71,33 @@ def test_names_are_filled_in():
             "2": PromptNode("Save", {"filename_prefix": "x/%S.seed%-%S.path%-%S.model%-%T.y%-%d%"}),
         }
     )
-    filled = fill_names(prompt, {"S": "1"}, "filename_prefix")
+    named = NodeNames()
+    named.add("1", "S", None, None)
+    filled = fill_names(prompt, named, "filename_prefix")
     assert filled.nodes["2"].inputs["filename_prefix"] == "x/12-a_b-%S.model%-%T.y%-%d%"
     assert filled.nodes["1"] is prompt.nodes["1"]
-    assert fill_names(prompt, {}, "other") is prompt
+    assert fill_names(prompt, NodeNames(), "other") is prompt
+
+
+def test_the_first_node_of_a_name_is_meant_and_its_own_name_before_its_title():
+    names = NodeNames()
+    names.add("1", "KSampler", "First pass", "KSampler")
+    names.add("2", "KSampler", "Second pass", "KSampler")
+    names.add("3", "VAEDecode", "KSampler", "VAEDecode")
+    names.add("4", None, "KSampler", "SaveImage")
+    assert names.find("KSampler") == "1"
+    assert names.find("Second pass") == "2"
+    assert names.find("VAEDecode") == "3"
+    assert names.find("SaveImage") == "4"
+    assert names.find("nobody") is None
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(1.0, "1"), (0.5, "0.5"), (True, "true"), (7, "7"), ("a/b", "a_b")]
+)
+def test_values_are_written_as_a_browser_writes_them(value, text):
+    prompt = Prompt({"1": PromptNode("S", {"v": value, "filename_prefix": "%S.v%"})})
+    names = NodeNames()
+    names.add("1", "S", None, None)
+    filled = fill_names(prompt, names, "filename_prefix")
+    assert filled.nodes["1"].inputs["filename_prefix"] == text

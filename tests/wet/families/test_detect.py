@@ -28,6 +28,11 @@ FOREIGN = {
     "a model in the folder layout of diffusers": ["down_blocks.0.resnets.0.conv1.weight"],
     "a text encoder": ["text_model.encoder.layers.0.layer_norm1.weight"],
     "an autoencoder (VAE)": ["decoder.conv_in.weight"],
+    "a checkpoint of averaged weights alone (EMA, under model_ema.)": [
+        "model_ema.diffusion_modelinput_blocks00weight",
+        "first_stage_model.decoder.conv_in.weight",
+        "cond_stage_model.transformer.text_model.embeddings.token_embedding.weight",
+    ],
 }
 
 

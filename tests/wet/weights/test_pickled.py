@@ -129,7 +129,16 @@ def test_a_document_without_named_tensors_is_refused(tmp_path, document):
 
 
 FOREIGN = {
-    "web page.safetensors": (b"<!DOCTYPE html><html>", "header"),
+    "web page.safetensors": (b"<!DOCTYPE html><html>", "a web page"),
+    "page with a mark.safetensors": (b"\xef\xbb\xbf\n <html lang='en'>", "a web page"),
+    "pointer.safetensors": (
+        b"version https://git-lfs.github.com/spec/v1\noid sha256:00ff\nsize 4265380512\n",
+        r"a Git LFS pointer to a file of 4,265,380,512 bytes, not the weights.*git lfs pull",
+    ),
+    "pointer.pt": (b"version https://git-lfs.github.com/spec/v1\n", "a Git LFS pointer"),
+    "answer.safetensors": (b"Entry not found", r"a text \('Entry not found'\), not weights"),
+    "answer.ckpt": (b'{"error":"Invalid credentials"}', "a text .*Invalid credentials"),
+    "empty.safetensors": (b"", "0 bytes"),
     "web page.ckpt": (b"<!DOCTYPE html><html>", "web page"),
     "pointer.ckpt": (b"version https://git-lfs.github.com/spec/v1\n", "pointer"),
     "model.gguf": (b"GGUF\x03\0\0\0", "GGUF"),
