@@ -6,6 +6,7 @@ Knows numbers of bytes, and how people write them; nothing of who uses them.
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -58,6 +59,19 @@ def available_memory() -> int:
     if limit is None:
         return available
     return min(available, max(limit - psutil.Process().memory_info().rss, 0))
+
+
+def lift_data_limit() -> None:
+    """Let this process map what it likes again, where it was limited to the memory that is free.
+
+    Linux counts a private map of a file as memory of the process, though its pages are the file's.
+    """
+    if not sys.platform.startswith("linux"):
+        return
+    import resource  # noqa: PLC0415 - there is none on Windows
+
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    resource.setrlimit(resource.RLIMIT_DATA, (hard, hard))
 
 
 def default_cache_bytes() -> int:

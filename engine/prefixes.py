@@ -38,7 +38,7 @@ _FIELDS: Mapping[str, Callable[[time.struct_time], int]] = MappingProxyType(
         "s": lambda now: now.tm_sec,
     }
 )
-_ROOM = len("_000000000_")
+_ROOM = 11
 
 
 def prefix_fault(prefix: str) -> str | None:

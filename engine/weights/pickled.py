@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 from engine.errors import WeightsError
+from engine.machine import lift_data_limit
 from engine.weights.stand_ins import refused_names, stand_ins, tensors_of
 from engine.weights.state_dict import StateDict
 
@@ -37,6 +38,7 @@ def read(path: Path) -> StateDict:
             f"{path.name}: refused, for it wants to call functions that no checkpoint needs "
             f"({', '.join(refused[:5])}); loading it could run someone's code. {ADVICE}"
         )
+    lift_data_limit()  # torch maps the file in a way that counts as memory
     try:
         with warnings.catch_warnings(), torch.serialization.safe_globals(stand_ins(wanted)):
             # Old files hold TypedStorage; torch announces its end at every load.

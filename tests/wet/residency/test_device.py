@@ -1,6 +1,8 @@
 """Devices, dtypes and the signs of exhausted memory."""
 
 import json
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -100,3 +102,39 @@ def test_what_torch_really_raises_is_recognised():
     with pytest.raises(RuntimeError) as caught:
         torch.empty(2**58)
     assert is_out_of_memory(caught.value)
+
+
+LIMITED = """
+import sys
+import torch
+from pathlib import Path
+from engine.residency.memory import is_out_of_memory, limit_growth
+from engine.weights.open import open_weights
+path = Path(sys.argv[1])
+torch.save({"a": torch.ones(64 << 20, dtype=torch.uint8)}, path)
+torch.ones(1).sum()
+assert limit_growth(16 << 20)
+try:
+    torch.ones(64 << 20, dtype=torch.uint8)
+except RuntimeError as error:
+    print("refused", is_out_of_memory(error))
+print("mapped", int(open_weights(path)["a"][::4096].sum()))
+assert limit_growth(16 << 20)
+print("small", int(torch.ones(1 << 20, dtype=torch.uint8).sum()))
+try:
+    torch.ones(64 << 20, dtype=torch.uint8)
+except RuntimeError as error:
+    print("refused", is_out_of_memory(error))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has such a limit")
+def test_what_a_process_may_take_is_bounded_but_not_the_files_it_maps(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-c", LIMITED, str(tmp_path / "x.ckpt")],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    expected = ["refused True", "mapped 16384", "small 1048576", "refused True"]
+    assert done.stdout.splitlines() == expected, done.stderr
