@@ -264,6 +264,9 @@ test("the view moves while a wire is pulled to the edge of the canvas", async ()
   if (canvas === null) throw new Error("there is no canvas");
   await drag(page, source, { x: canvas.x + canvas.width - 6, y: canvas.y + 200 });
   await on.node("VAE Decode").waitFor();
+  // Away from the edge the view rests.
+  await page.mouse.move(canvas.x + canvas.width / 2, canvas.y + 80);
+  await movedIn(2);
   const at = await middleOf(on.title("VAE Decode"));
   await page.mouse.move(at.x - 40, at.y);
   await expect.poll(() => page.locator(".reason").textContent()).toContain("samples");
