@@ -53,8 +53,8 @@ function unwrapped(value: Json): Json | null {
   return [value, ...inside].find((each) => kindOf(each) !== null) ?? null;
 }
 
-/** No workflow is nested as deeply; what is read must also be drawn, compared and written. */
-const DEEPEST = 400;
+/** As the server has it: what is read must also be drawn, compared and written. */
+const DEEPEST = 200;
 
 function isTooDeep(value: Json): boolean {
   let level: Json[] = [value];
