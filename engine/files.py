@@ -118,9 +118,9 @@ class Files:
         weights_only = kind in MODEL_FOLDERS or kind in ALIASES
         names: set[str] = set()
         for folder in self.folders(kind):
-            for path in self._walk(folder):
-                if not weights_only or path.suffix.lower() in WEIGHTS_SUFFIXES:
-                    names.add(path.relative_to(folder).as_posix())
+            for name in self._walk(folder):
+                if not weights_only or Path(name).suffix.lower() in WEIGHTS_SUFFIXES:
+                    names.add(name)
         return sorted(names, key=lambda name: (name.count("/") > 0, name.lower(), name))
 
     def find(self, kind: str, name: str) -> Path:
@@ -174,30 +174,36 @@ class Files:
             return self.find(place, name)
         return self.find(chosen, plain)
 
-    def _walk(self, folder: Path) -> Iterator[Path]:
-        """Files below a folder but for hidden ones; links are followed, but never in a circle."""
+    def _walk(self, folder: Path) -> Iterator[str]:
+        """Names of files below a folder, with `/`, but for hidden ones.
+
+        Links are followed, but never in a circle. Works with texts: a path is made for each folder
+        only, as one may hold a hundred thousand files.
+        """
         seen: set[str] = set()
-        pending = [folder]
+        pending = [(folder, "")]
         while pending:
-            current = pending.pop()
+            current, prefix = pending.pop()
             real = os.path.realpath(current)
             if real in seen:
                 continue
             seen.add(real)
-            inner: list[Path] = []
+            inner: list[str] = []
             for entry in _entries(current):
-                path = current / entry.name
-                if entry.name.startswith("."):
+                name = entry.name
+                if name.startswith("."):
                     continue
-                if not is_sendable(entry.name):
-                    self._leave_out(path, "its name is not UTF-8; rename it")
+                if not is_sendable(name):
+                    self._leave_out(current / name, "its name is not UTF-8; rename it")
                 elif _is(entry.is_dir):
-                    inner.append(path)
+                    inner.append(name)
                 elif _is(entry.is_file):
-                    yield path
+                    yield prefix + name
                 elif entry.is_symlink():
-                    self._leave_out(path, "it is a link to nothing")
-            pending += sorted(inner, reverse=True)
+                    self._leave_out(current / name, "it is a link to nothing")
+            pending += [
+                (current / each, f"{prefix}{each}/") for each in sorted(inner, reverse=True)
+            ]
 
     def _leave_out(self, path: Path, why: str) -> None:
         if path not in self._left_out:
