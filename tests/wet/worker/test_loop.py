@@ -271,8 +271,7 @@ def picture(side, batch):
         "3": {"class_type": "PreviewAny", "inputs": {"source": ["2", 2]}},
     }
 for size in ((side, rows), (64, 1)):
-    report = worker.check(parse(picture(*size)))
-    end = worker.run(Job("p", report.outputs), report.prompt, lambda event: None).end
+    end = worker.run(Job("p", ("3",)), parse(picture(*size)), lambda event: None).end
     print(type(end).__name__, getattr(end, "message", ""), flush=True)
 """
 
