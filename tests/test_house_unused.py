@@ -16,7 +16,6 @@ UNUSED: dict[str, str] = {
     "engine/diffusion/parameterization.py::continuous": "checked against the reference's tables",
     "engine/diffusion/parameterization.py::flow": "checked against the reference's tables",
     "engine/diffusion/shifts.py::MuShift": "checked against the reference's tables",
-    "engine/store/queue.py::Queue.claim": "claims without an outcome, as the first job needs",
     "engine/server/logs.py::_Handler.emit": "Python's logging calls it",
     "engine/residency/manager.py::install": "what a process that is no worker calls",
     "nodes/__init__.py::__getattr__": "Python calls it",

@@ -5,8 +5,11 @@ Looks at values only by their type, shape and, where they are plain and short, t
 
 from __future__ import annotations
 
+import errno
+import re
 import traceback
 from collections.abc import Mapping
+from pathlib import Path
 from time import time
 from types import TracebackType
 from typing import Any
@@ -17,6 +20,9 @@ from engine.wire.messages import Failed, Place
 
 _LONGEST = 500
 _MOST_VALUES = 20
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+_FULL_IN_RUST = re.compile(rf"\(os error ({errno.ENOSPC}|{errno.EDQUOT})\)")
+"""Libraries written in Rust, such as safetensors, say the number of the error in its text alone."""
 _OURS = ("engine.execute", "engine.nodekit")
 
 
@@ -59,8 +65,27 @@ def failure(
         inputs=_described(inputs or {}),
         executed=tuple(executed),
         at=time(),
+        full_disk=full_disk(error),
     )
     return NodeFailure(event)
+
+
+def full_disk(error: BaseException) -> str | None:
+    """Where an error, or what caused it, says that a disk or a quota is full.
+
+    Returns:
+        the folder; an empty text where the error does not name one; None for any other error.
+    """
+    seen: set[int] = set()
+    cause: BaseException | None = error
+    while cause is not None and id(cause) not in seen:
+        seen.add(id(cause))
+        if isinstance(cause, OSError) and cause.errno in _FULL:
+            return str(Path(cause.filename).parent) if isinstance(cause.filename, str) else ""
+        if _FULL_IN_RUST.search(str(cause)):
+            return ""
+        cause = cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__)
+    return None
 
 
 def _type_name(error: Exception) -> str:

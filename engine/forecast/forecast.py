@@ -29,7 +29,7 @@ from engine.graph.schema import Catalog
 from engine.graph.signature import Signature
 from engine.paths import split_annotation
 from engine.store.costs import CostRow, CostStore
-from engine.store.queue import Entry
+from engine.store.entries import Entry
 from engine.wire.messages import AnyEvent, Finished, Held, Signed
 
 MOST_KEYS = 50_000

@@ -41,9 +41,10 @@ def answer(value: object, *, status: int = 200) -> web.Response:
     return web.Response(body=body, status=status, content_type=JSON)
 
 
-def raw_answer(text: str) -> web.Response:
+def raw_answer(body: str | bytes) -> web.Response:
     """A text that is JSON."""
-    return web.Response(body=text.encode("utf-8", "replace"), content_type=JSON)
+    encoded = body.encode("utf-8", "replace") if isinstance(body, str) else body
+    return web.Response(body=encoded, content_type=JSON)
 
 
 @web.middleware

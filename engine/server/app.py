@@ -25,6 +25,7 @@ from engine.server.hub import Hub
 from engine.server.listing import Listing
 from engine.server.logs import LogBook
 from engine.server.media_helper import MediaHelper
+from engine.server.observer import Observer
 from engine.server.preferences import Preferences
 from engine.server.routes import (
     catalog,
@@ -35,6 +36,7 @@ from engine.server.routes import (
     journals,
     library,
     media,
+    notices,
     page,
     plugins,
     prompts,
@@ -56,6 +58,8 @@ from engine.store.database import Database
 from engine.store.gallery import Gallery
 from engine.store.history import History
 from engine.store.jobs import Jobs
+from engine.store.notice import Notice
+from engine.store.notices import Notices
 from engine.store.queue import Queue
 
 ROUTES: Sequence[tuple[str, str, Handler]] = (
@@ -76,6 +80,8 @@ ROUTES: Sequence[tuple[str, str, Handler]] = (
     ("GET", "/calotype/history", gallery.get_history),
     ("POST", "/calotype/history/star", gallery.post_star),
     ("POST", "/calotype/history/delete", gallery.post_delete),
+    ("GET", "/calotype/notices", notices.get_notices),
+    ("POST", "/calotype/notices/dismiss", notices.post_dismiss),
     ("GET", "/calotype/journals", journals.get_journals),
     ("GET", "/calotype/journals/{id}", journals.get_journal),
     ("POST", "/calotype/journals/{id}", journals.post_journal),
@@ -231,24 +237,22 @@ async def _services(
 ) -> AsyncGenerator[Services]:
     """Open the store, take up what a crash left, keep a worker; and the other way round."""
     _make_folders(settings)
-    database = Database(settings.user_directory / "calotype.db")
+    database = _open_database(settings, logs)
     try:
         files, queue, history = Files(settings), Queue(database), History(database)
         listing = Listing(files)
-        for note in (*settings.notes, *database.notes):
-            logs.write(f"Calotype: {note}\n")
         await queue.recover(time.time(), failed_outcome)
         sweeping = await _clear_up(settings)
         nodes = NodeCatalog(listing)
-        forecast = Forecast(lambda: nodes.schemas, files, CostStore(database))
-        await forecast.recall()
+        forecast = await _forecast(nodes, files, database)
+        observer = Observer(forecast, logs)
         workers = Workers(
             settings,
             queue,
             history,
             hub,
             logs,
-            forecast,
+            observer,
             module=worker or "engine.worker",
             lock=lock,
             grace=grace,
@@ -270,6 +274,8 @@ async def _services(
             logs=logs,
             workers=workers,
             forecast=forecast,
+            observer=observer,
+            notices=Notices(database),
             media=helper,
             preferences=Preferences(settings.user_directory / "settings.json"),
             journals=Journals(settings.user_directory / "journals"),
@@ -280,3 +286,23 @@ async def _services(
         await helper.stop()
     finally:
         database.close()
+
+
+async def _forecast(nodes: NodeCatalog, files: Files, database: Database) -> Forecast:
+    """A forecast that knows what past runs cost."""
+    forecast = Forecast(lambda: nodes.schemas, files, CostStore(database))
+    await forecast.recall()
+    return forecast
+
+
+def _open_database(settings: Settings, logs: LogBook) -> Database:
+    """Open the store; the log says what was wrong with it and the settings, now or later."""
+    loop = asyncio.get_running_loop()
+
+    def say(notice: Notice) -> None:
+        loop.call_soon_threadsafe(logs.write, f"Calotype: {notice.text}\n")
+
+    database = Database(settings.user_directory / "calotype.db", on_notice=say)
+    for note in (*settings.notes, *(each.text for each in database.notices)):
+        logs.write(f"Calotype: {note}\n")
+    return database

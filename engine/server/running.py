@@ -5,6 +5,7 @@ The order of messages is that of `docs/http_api.md`. Knows no sockets, no store 
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal
@@ -17,7 +18,7 @@ from engine.server import messages
 from engine.server.answers import is_array, is_object
 from engine.server.hub import Outgoing
 from engine.server.messages import Body, NodeProgress, name_of
-from engine.store.queue import Ending, Entry
+from engine.store.entries import End, Ending, Entry
 from engine.wire.messages import (
     AnyEvent,
     Blocked,
@@ -63,10 +64,20 @@ class RunningJob:
         ending: how it ended, None while it runs.
         node: the node that was called last.
         wants_all_progress: whether the prompt asks for every step.
+        started: whether the worker said that it began.
+        stopping: whether a stop was asked for.
+        acknowledged: when the running node acknowledged the stop, by `time.monotonic`.
+        stored: set when its beginning is on disk; what happened is sent only then.
+        unsent: what is to be sent once it is.
     """
 
     def __init__(self, entry: Entry) -> None:
         self.entry = entry
+        self.started = False
+        self.stopping = False
+        self.acknowledged: float | None = None
+        self.stored = asyncio.Event()
+        self.unsent: list[Body | Outgoing] = []
         self.ending: Ending | None = None
         self.node: Place | None = None
         self.wants_all_progress = entry.extra.get("all_progress") is True
@@ -99,15 +110,27 @@ class RunningJob:
         return str(found.get("class_type", "")) if is_object(found) else ""
 
     def crashed(self, reason: str, kind: str = "WorkerDied") -> Failed:
-        """The end of a prompt whose worker is gone, naming the node that ran."""
+        """The end of a prompt that no worker can end, naming the node that ran."""
         node = self.node.node if self.node else next(iter(self.entry.wanted), "")
         place = self.node or Place(node, node, None, node)
         class_type = self.class_of(place.real)
         at = f" while node {node} ({class_type}) ran" if self.node else " before any node ran"
+        if kind != "WorkerDied":
+            at = ""
         executed = tuple(self._executed)
         return Failed(
             self.entry.id, place, class_type, reason + at, kind, (), {}, executed, time.time()
         )
+
+    def interrupted(self) -> Interrupted:
+        """The end of a prompt that was to be stopped, and whose worker is gone or never had it."""
+        place = self.node
+        class_type = None if place is None else self.class_of(place.real)
+        return Interrupted(self.entry.id, place, class_type, tuple(self._executed), time.time())
+
+    def end(self, now: float) -> End:
+        """What is to be stored of it; `now` in seconds since 1970."""
+        return End(self.entry.id, self.ending or "failed", self.outcome(), now, self.summary())
 
     def outcome(self) -> dict[str, Any]:
         """What history tells, beside the prompt itself."""
@@ -137,6 +160,7 @@ class RunningJob:
         prompt_id = self.entry.id
         match event:
             case Started():
+                self.started = True
                 yield self._note(messages.ExecutionStart(prompt_id, _ms(event.at)))
             case Signed():
                 return
@@ -281,9 +305,9 @@ class RunningJob:
         return body
 
 
-def failed_outcome(prompt_id: str, reason: str) -> dict[str, Any]:
-    """What history tells of a prompt that no worker could be asked about."""
-    data = {"prompt_id": prompt_id, "exception_type": "ServerDied", "exception_message": reason}
+def failed_outcome(prompt_id: str, reason: str, kind: str = "ServerDied") -> dict[str, Any]:
+    """What history shows of a prompt that no worker could be asked about."""
+    data = {"prompt_id": prompt_id, "exception_type": kind, "exception_message": reason}
     status = {"status_str": "error", "completed": False, "messages": [["execution_error", data]]}
     return {"outputs": {}, "meta": {}, "status": status}
 

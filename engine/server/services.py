@@ -15,12 +15,14 @@ from engine.server.hub import Hub
 from engine.server.listing import Listing
 from engine.server.logs import LogBook
 from engine.server.media_helper import MediaHelper
+from engine.server.observer import Observer
 from engine.server.preferences import Preferences
 from engine.server.workers import Workers
 from engine.settings import Settings
 from engine.store.gallery import Gallery
 from engine.store.history import History
 from engine.store.jobs import Jobs
+from engine.store.notices import Notices
 from engine.store.queue import Queue
 
 
@@ -41,6 +43,8 @@ class Services:
     logs: LogBook
     workers: Workers
     forecast: Forecast
+    observer: Observer
+    notices: Notices
     media: MediaHelper
     preferences: Preferences
     journals: Journals

@@ -1,59 +1,69 @@
-"""Starts, watches, feeds and restarts the worker: a process that may crash, at the price of a job.
+"""Keeps a worker running and gives it prompts: a process may crash, at the price of one job.
 
-A prompt is claimed only when a worker waits for it. A worker's death ends its prompt with the
-reason; the next one runs in a fresh worker. Knows what a prompt is called, not what it means.
+The supervisor starts a worker, and another one when it is gone; a start that fails is tried again.
+The next prompt is known before it is due, and handed over in the moment the last one ends; what
+happened is stored meanwhile. Knows what a prompt is called, not what it means.
 """
 
 from __future__ import annotations
 
 import asyncio
-import signal
 import time
 import traceback
-from asyncio.subprocess import Process
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from contextlib import suppress
 from typing import Any
 
 import msgspec
 
 from engine.errors import StoreError, WireError
-from engine.forecast.forecast import Forecast
 from engine.server import messages
 from engine.server.hub import Hub
 from engine.server.logs import LogBook
+from engine.server.lookahead import Lookahead
+from engine.server.observer import Observer
+from engine.server.recorder import Recorder
+from engine.server.room import RoomKeeper
 from engine.server.running import RunningJob
-from engine.settings import Settings, settings_to_json
+from engine.server.worker_process import WorkerProcess
+from engine.settings import Settings
+from engine.store.entries import Entry
 from engine.store.history import History
-from engine.store.queue import End, Entry, Queue
-from engine.wire.channel import AsyncChannel, start_child
+from engine.store.queue import MOST_ATTEMPTS, Next, Queue
 from engine.wire.messages import (
     AnyEvent,
     Device,
+    Failed,
     Free,
     Freed,
     Held,
     Interrupt,
-    Looked,
+    InterruptAcknowledged,
     Ready,
     Run,
     Upward,
 )
 
 GRACE_SECONDS = 10.0
-"""After a stop was asked for, a node that has not looked for so long is ended with its worker."""
-_GRACE_AFTER_LOOKING = 30.0
-_LONGEST_PAUSE = 30.0
+"""After a stop was asked for, a node that has not acknowledged it for this long is ended with its
+worker."""
+LOOK_SECONDS = 5.0
+"""Between two looks whether a full disk has room again."""
+_GRACE_AFTER_ACKNOWLEDGING = 30.0
+_FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 30.0
+_STORE_RETRY = 1.0
+_USEFUL_SECONDS = 10.0
+"""A worker that ended sooner and ran nothing is not replaced at once."""
 _TRIM_EVERY = 100
 
 
 class Workers:
-    """The worker of one device, whichever process it is now.
+    """The worker of one device, whichever process it is now. Used in one event loop.
 
     Attributes:
         ready: what the worker said when it had loaded; None before.
-        devices: what it computes on, as last told.
-        restarts: how often a worker has died.
+        devices: what it computes on, as last heard.
+        restarts: how often a worker has died, or could not be started.
     """
 
     def __init__(
@@ -63,7 +73,7 @@ class Workers:
         history: History,
         hub: Hub,
         logs: LogBook,
-        forecast: Forecast,
+        observer: Observer,
         *,
         module: str = "engine.worker",
         lock: int | None = None,
@@ -77,293 +87,304 @@ class Workers:
         self._history = history
         self._hub = hub
         self._logs = logs
-        self._forecast = forecast
+        self._observer = observer
         self._module = module
         self._lock = lock
         self._grace = grace
-        self._wake = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
-        self._link: _Link | None = None
-        self._watches: set[asyncio.Task[None]] = set()
+        self._recorder = Recorder(queue, logs, on_begun=self._begun, on_ended=self._ended)
+        self._lookahead = Lookahead(
+            queue, logs, on_known=self._dispatch, on_damaged=self._fail_damaged
+        )
+        folders = (settings.output_directory, settings.temp_directory)
+        self._room = RoomKeeper(
+            folders, logs, on_change=self._held_changed, look_seconds=LOOK_SECONDS
+        )
+        self._process: WorkerProcess | None = None
+        self._job: RunningJob | None = None
+        self._returning: dict[str, RunningJob] = {}
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._trouble: str | None = None
         self._finished = 0
-        self._turning = False
-        self._stop_early: set[str] = set()
+        self._stopped = False
 
     @property
     def current(self) -> RunningJob | None:
         """The prompt that runs."""
-        return self._link.job if self._link else None
+        return self._job
 
     @property
     def pid(self) -> int | None:
         """The process of the worker."""
-        return self._link.process.pid if self._link else None
+        return self._process.pid if self._process else None
+
+    @property
+    def held(self) -> str | None:
+        """Why pending prompts do not run now, as a sentence; None while nothing is wrong."""
+        troubles = (self._room.reason, self._recorder.trouble, self._lookahead.trouble)
+        return next((each for each in troubles if each is not None), self._trouble)
 
     def start(self) -> None:
         """Begin to keep a worker, in the background."""
-        self._task = asyncio.create_task(self._keep())
+        for part in (self._recorder, self._lookahead, self._observer):
+            self._spawn(part.run())
+        self._spawn(self._supervise())
+
+    def offer(self, following: Next | None) -> None:
+        """A prompt was accepted; `following` is it, where it is the next one to run."""
+        self._lookahead.offer(following)
+        self._dispatch()
 
     def wake(self) -> None:
-        """There may be something to run."""
-        self._wake.set()
+        """The queue has changed."""
+        self._lookahead.refresh()
+        self._dispatch()
+
+    def go_on(self) -> None:
+        """The user wants the queue to run, whatever held it."""
+        self._room.release()
+        self.wake()
 
     async def stop(self) -> None:
         """End the worker at once; what it ran is queued again at the next start."""
-        for task in (self._task, *self._watches):
-            if task is not None:
-                task.cancel()
-                with suppress(asyncio.CancelledError):
-                    await task
-        if self._link is not None:
-            await self._link.kill("the server ends")
+        self._stopped = True
+        self._room.stop()
+        if self._process is not None:
+            self._process.kill("the server ends")
+            await self._process.end()
+        await self._recorder.drain()
+        for task in tuple(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def interrupt(self, prompt_id: str | None = None) -> bool:
-        """Stop the prompt that runs, or only if it is this one; whether there was one."""
-        link = self._link
-        job = link.job if link else None
-        if link is None or job is None or (prompt_id is not None and job.entry.id != prompt_id):
-            if self._turning and prompt_id is not None:
-                self._stop_early.add(prompt_id)  # it may be just on its way to the worker
-            return False
-        with suppress(WireError):
-            await link.channel.send(Interrupt(job.entry.id))
-        if not link.stopping:
-            link.stopping = True
-            watch = asyncio.create_task(self._watch(link, job))
-            self._watches.add(watch)
-            watch.add_done_callback(self._watches.discard)
-        return True
+    def interrupt(self, prompt_id: str | None = None) -> bool:
+        """Stop the prompt that runs, or only if it is this one; whether there was one.
 
-    async def free(self, *, weights: bool, results: bool) -> None:
+        From the moment a prompt is handed out it can be stopped, and does not wait for the worker.
+        """
+        job = self._job
+        if job is not None and prompt_id in (None, job.entry.id):
+            self._stop_job(job)
+            return True
+        returning = None if prompt_id is None else self._returning.get(prompt_id)
+        if returning is not None:
+            returning.stopping = True
+        return returning is not None
+
+    def free(self, *, weights: bool, results: bool) -> None:
         """Have the worker give memory back, as soon as nothing runs."""
-        if self._link is not None and (weights or results):
-            with suppress(WireError):
-                await self._link.channel.send(Free(weights=weights, results=results))
+        if self._process is not None and (weights or results):
+            self._process.send(Free(weights=weights, results=results))
 
     async def tell_status(self, remaining: int | None = None) -> None:
-        """Tell all how many prompts wait or run; without a number, the store is asked."""
+        """Tell all clients how many prompts are pending or run; without it, the store is asked."""
         if remaining is None:
             remaining = await self._queue.remaining()
-        status = messages.Status(messages.StatusBody(messages.ExecInfo(remaining)))
-        self._hub.send(None, [status])
+        self._show_status(remaining)
 
-    async def _keep(self) -> None:
+    async def _supervise(self) -> None:
         """One worker after another, for as long as the server runs."""
-        pause = 1.0
+        pause = _FIRST_PAUSE
         while True:
-            link = await self._begin()
-            self._link = link
             try:
-                await self._feed(link)
-            except Exception:  # noqa: BLE001 - the next worker must come to its turn
-                self._logs.write(traceback.format_exc())
-            finally:
-                await link.kill(None)
-                self._link = None
-            if link.ready.is_set():
-                pause = 1.0
-            else:
-                self._logs.write(
-                    f"Calotype: the worker ended before it was ready ({link.reason()}); "
-                    f"another one starts in {pause:.0f} s\n"
-                )
-                await asyncio.sleep(pause)
-                pause = min(2 * pause, _LONGEST_PAUSE)
-            self.ready = None
+                fault = await self._keep_one()
+            except Exception as error:  # noqa: BLE001 - whatever it was, another worker is tried
+                fault = f"the worker could not be started: {error or type(error).__name__}"
+            if self._stopped:
+                return
             self.restarts += 1
+            if fault is None:
+                pause = _FIRST_PAUSE
+                continue
+            self._trouble = f"{fault}; another one is started every {pause:.0f} s or so"
+            self._logs.write(f"Calotype: {fault}; the next one starts in {pause:.0f} s\n")
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE)
 
-    async def _begin(self) -> _Link:
-        process, channel = await start_child(
-            self._module,
-            ["--settings", settings_to_json(self._settings)],
-            Upward,
-            keep_open=() if self._lock is None else (self._lock,),
+    async def _keep_one(self) -> str | None:
+        """Start a worker and wait until it is gone; what was wrong with it, if it was of no use."""
+        self._observer.fresh_process()
+        process = await WorkerProcess.start(
+            self._module, self._settings, self._lock, self._logs, self._receive
         )
-        self._forecast.begin_process()
-        link = _Link(process, channel)
-        link.listen(self._listen(link), self._logs)
-        return link
-
-    async def _listen(self, link: _Link) -> None:
-        """Take in what a worker says until it is gone. One that says nonsense is ended."""
+        self._process = process
+        began = self._finished
         try:
-            async for message in link.channel.receive():
-                match message:
-                    case Ready():
-                        self.ready, self.devices = message, message.devices
-                        link.ready.set()
-                    case Freed():
-                        self.devices = message.devices
-                    case Held():
-                        self._forecast.hold(message)
-                    case Looked():
-                        link.looked = time.monotonic()
-                    case _:
-                        self._pass_on(link, message)
-        except WireError as error:
-            link.blame = f"it broke the protocol: {error}"
-        except Exception as error:  # noqa: BLE001 - whatever a worker sends, the server goes on
-            link.blame = f"what it sent could not be passed on: {error}"
+            await process.gone.wait()
         finally:
-            link.gone.set()
+            await process.end()
+            self._process, self.ready = None, None
+            self._worker_lost(process)
+        if not process.ready.is_set():
+            return f"the worker ended before it was ready ({process.reason()})"
+        used = self._finished > began or process.seconds >= _USEFUL_SECONDS
+        return (
+            None if used else f"the worker ended without having run anything ({process.reason()})"
+        )
 
-    def _pass_on(self, link: _Link, event: AnyEvent) -> None:
-        job = link.job
-        if job is None or event.prompt_id != job.entry.id or job.ending is not None:
+    def _worker_lost(self, process: WorkerProcess) -> None:
+        """Decide what becomes of the prompt that a worker had when it ended."""
+        if self._stopped:
             return
-        self._forecast.hear(event)
-        self._hub.send(job.entry.client, job.take(event))
+        self._logs.write(f"Calotype: {process.reason()}; another one is started\n")
+        job = self._job
+        if job is None:
+            return
+        if job.stopping:
+            self._take_in(job, job.interrupted())
+        elif not job.started and job.entry.attempts + 1 < MOST_ATTEMPTS:
+            self._job = None
+            self._spawn(self._give_back(job, counted=True))
+        else:
+            self._take_in(job, job.crashed(process.reason()))
+
+    def _receive(self, message: Upward) -> None:
+        job = self._job
+        match message:
+            case Ready():
+                self.ready, self.devices = message, message.devices
+                self._trouble = None
+                if self._process is not None:
+                    self._process.ready.set()
+                self._dispatch()
+            case Freed():
+                self.devices = message.devices
+            case Held():
+                self._observer.see(message)
+            case InterruptAcknowledged():
+                if job is not None and job.entry.id == message.prompt_id:
+                    job.acknowledged = time.monotonic()
+            case _:
+                if job is not None and job.entry.id == message.prompt_id:
+                    self._take_in(job, message)
+
+    def _take_in(self, job: RunningJob, event: AnyEvent) -> None:
+        """Note what happened to the prompt that runs, and tell its client."""
+        self._observer.see(event)
+        if isinstance(event, Failed) and event.full_disk is not None and not job.stopping:
+            self._job = None
+            self._observer.end()
+            self._room.hold(event.full_disk)
+            self._spawn(self._give_back(job, counted=False))
+            return
+        found = job.take(event)
+        if job.stored.is_set():
+            self._hub.send(job.entry.client, found)
+        else:
+            job.unsent += found
         if job.ending is not None:
-            link.over.set()
+            self._job = None
+            self._finished += 1
+            if job.ending == "done":
+                self._room.prove()
+            self._recorder.end(job)
+            self._observer.end()
+            self._dispatch()
 
-    async def _feed(self, link: _Link) -> None:
-        """Give a worker prompts, one after another, until it is gone."""
-        await link.until(link.ready)
-        ended: RunningJob | None = None
-        while ended is not None or not link.gone.is_set():
-            self._wake.clear()
-            entry, remaining = await self._turn(ended)
-            if ended is not None:
-                await self._tell_end(ended, remaining)
-                ended = None
-            if entry is None:
-                await link.until(self._wake)
-            elif link.gone.is_set():
-                await self._queue.give_back(entry.id)
-            else:
-                ended = RunningJob(entry)
-                await self._run(link, ended, remaining)
-
-    async def _run(self, link: _Link, job: RunningJob, remaining: int) -> None:
-        """Have a prompt run, up to its end, one way or another."""
-        entry = job.entry
-        await self._forecast.begin(entry)
-        link.begin(job)
-        await self.tell_status(remaining)
-        with suppress(WireError):
-            await link.channel.send(
-                Run(
-                    entry.id,
-                    msgspec.json.encode(entry.prompt),
-                    tuple(entry.wanted),
-                    msgspec.json.encode(entry.extra.get("extra_pnginfo") or {}),
-                    job.wants_all_progress or self._hub.wants_all_progress(entry.client),
-                )
-            )
-            if entry.id in self._stop_early:
-                await self.interrupt(entry.id)
-            self._stop_early.clear()
-            await link.until(link.over)
-        if job.ending is None:
-            await link.kill(None)
-            self._hub.send(entry.client, job.take(job.crashed(link.reason())))
-
-    async def _turn(self, ended: RunningJob | None) -> tuple[Entry | None, int]:
-        """Record an end and claim what is next, however long the disk is full."""
-        self._forecast.end()
-        now = time.time()
-        end: End | None = None
-        if ended is not None and ended.ending is not None:
-            end = End(ended.entry.id, ended.ending, ended.outcome(), now, ended.summary())
-        self._turning = True
+    def _dispatch(self) -> None:
+        """Give the worker the next prompt, if it is idle and nothing holds the queue."""
+        process = self._process
+        if process is None or not process.is_idle or self._job is not None or self._room.reason:
+            return
+        entry = self._lookahead.take()
+        if entry is None:
+            return
+        job = self._job = RunningJob(entry)
+        self._recorder.begin(job)
+        self._observer.begin(entry)
         try:
-            while True:
-                try:
-                    return await self._queue.turn(end, now)
-                except StoreError as error:
-                    self._logs.write(f"Calotype: {error}; trying again\n")
-                    await asyncio.sleep(1.0)
-        finally:
-            self._turning = False
+            every = job.wants_all_progress or self._hub.wants_all_progress(entry.client)
+            process.send(run_message(entry, all_progress=every))
+        except WireError as error:
+            self._take_in(job, job.crashed(str(error), "WireError"))
 
-    async def _tell_end(self, job: RunningJob, remaining: int) -> None:
+    def _fail_damaged(self, damaged: Mapping[str, str]) -> None:
+        """End prompts whose rows cannot be read."""
+        for prompt_id, reason in damaged.items():
+            self._logs.write(f"Calotype: {prompt_id}: {reason}\n")
+            job = RunningJob(Entry(prompt_id, {}, []))
+            self._recorder.begin(job)
+            job.take(job.crashed(reason, "DamagedPrompt"))
+            self._recorder.end(job)
+
+    async def _give_back(self, job: RunningJob, *, counted: bool) -> None:
+        """Make a prompt pending again that ran and did not end."""
+        prompt_id = job.entry.id
+        self._returning[prompt_id] = job
+        await job.stored.wait()
+        while True:
+            try:
+                await self._queue.give_back(prompt_id, counted=counted)
+                break
+            except StoreError:
+                await asyncio.sleep(_STORE_RETRY)
+        del self._returning[prompt_id]
+        if job.stopping:
+            await self._queue.delete([prompt_id])
+        self.wake()
+        await self.tell_status()
+
+    def _begun(self, job: RunningJob, remaining: int | None) -> None:
+        """A beginning is on disk: tell what has happened since."""
+        job.stored.set()
+        self._show_status(remaining)
+        self._hub.send(job.entry.client, job.unsent)
+        job.unsent = []
+
+    def _ended(self, job: RunningJob, remaining: int | None) -> None:
         """History can be read: tell those who wait for it."""
-        if self._link is not None and self._link.job is job:
-            self._link.job = None
-        await self.tell_status(remaining)
+        self._show_status(remaining)
         client = job.entry.client
         if client is not None:
             self._hub.send(client, [messages.Executing(None, prompt_id=job.entry.id)])
-        self._finished += 1
         if self._finished % _TRIM_EVERY == 0:
+            self._spawn(self._trim())
+
+    async def _trim(self) -> None:
+        with suppress(StoreError):
             await self._history.trim()
 
-    async def _watch(self, link: _Link, job: RunningJob) -> None:
-        """End the worker whose node does not look."""
-        await asyncio.sleep(self._grace)
-        if link.looked is not None and job.ending is None:
-            await asyncio.sleep(max(0.0, link.looked + _GRACE_AFTER_LOOKING - time.monotonic()))
-        if link.job is job and job.ending is None:
-            await link.kill(f"a stop was asked for, and nothing looked for {self._grace:.0f} s")
+    def _show_status(self, remaining: int | None) -> None:
+        if remaining is not None:
+            status = messages.Status(messages.StatusBody(messages.ExecInfo(remaining)))
+            self._hub.send(None, [status])
 
+    def _held_changed(self) -> None:
+        """Have clients look at the queue again."""
+        if not self._stopped:
+            self._spawn(self.tell_status())
+            self._dispatch()
 
-class _Link:
-    """One process of a worker, and what it is doing."""
-
-    def __init__(self, process: Process, channel: AsyncChannel[Upward]) -> None:
-        self.process = process
-        self.channel = channel
-        self.ready = asyncio.Event()
-        self.gone = asyncio.Event()
-        self.over = asyncio.Event()
-        self.job: RunningJob | None = None
-        self.blame: str | None = None
-        self.stopping = False
-        self.looked: float | None = None
-        self._tasks: list[asyncio.Task[None]] = []
-
-    def listen(self, hearing: Coroutine[Any, Any, None], logs: LogBook) -> None:
-        self._tasks.append(asyncio.create_task(hearing))
-        if self.process.stdout is not None:
-            self._tasks.append(asyncio.create_task(logs.copy(self.process.stdout)))
-
-    def begin(self, job: RunningJob) -> None:
-        self.over.clear()
-        self.stopping, self.looked = False, None
-        self.job = job
-
-    async def until(self, event: asyncio.Event) -> None:
-        """Wait for the event, or for the end of the process."""
-        if event.is_set() or self.gone.is_set():
+    def _stop_job(self, job: RunningJob) -> None:
+        process = self._process
+        if job.stopping or process is None:
             return
-        waits = [asyncio.create_task(each.wait()) for each in (event, self.gone)]
-        try:
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for each in waits:
-                each.cancel()
+        job.stopping = True
+        process.send(Interrupt(job.entry.id))
+        self._spawn(self._watch(process, job))
 
-    async def kill(self, blame: str | None) -> None:
-        """End the process, if it lives; `blame` is why."""
-        if self.blame is None:
-            self.blame = blame
-        self.channel.close()
-        if not self.gone.is_set() or self.blame is not None:
-            with suppress(ProcessLookupError):
-                self.process.kill()
-        try:
-            async with asyncio.timeout(5.0):
-                await self.process.wait()
-        except TimeoutError:
-            with suppress(ProcessLookupError):
-                self.process.kill()
-            await self.process.wait()
-        for task in self._tasks:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
-        self.gone.set()
+    async def _watch(self, process: WorkerProcess, job: RunningJob) -> None:
+        """End the worker whose node does not acknowledge a stop."""
+        await asyncio.sleep(self._grace)
+        if job.acknowledged is not None and job.ending is None:
+            until = job.acknowledged + _GRACE_AFTER_ACKNOWLEDGING
+            await asyncio.sleep(max(0.0, until - time.monotonic()))
+        if self._job is job and job.ending is None:
+            process.kill(f"a stop was asked for and not acknowledged for {self._grace:.0f} s")
 
-    def reason(self) -> str:
-        """Why the process ended, in words."""
-        if self.blame is not None:
-            return f"the worker was ended because {self.blame},"
-        code = self.process.returncode
-        if code is None or code >= 0:
-            return f"the worker process ended by itself (exit code {code})"
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(self._guarded(work))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _guarded(self, work: Coroutine[Any, Any, None]) -> None:
         try:
-            name = signal.Signals(-code).name
-        except ValueError:
-            name = "unknown"
-        hint = "; the system may have run out of memory" if -code == signal.SIGKILL else ""
-        return f"the worker process was ended by signal {-code} ({name}{hint})"
+            await work
+        except Exception:  # noqa: BLE001 - an error of one task is said, and ends no other
+            self._logs.write(traceback.format_exc())
+
+
+def run_message(entry: Entry, *, all_progress: bool) -> Run:
+    """What a worker is sent to run a prompt."""
+    prompt = entry.prompt_json.encode() if entry.prompt_json else msgspec.json.encode(entry.prompt)
+    extra = msgspec.json.encode(entry.extra.get("extra_pnginfo") or {})
+    return Run(entry.id, prompt, tuple(entry.wanted), extra, all_progress)

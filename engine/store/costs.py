@@ -55,7 +55,7 @@ class CostStore:
             )
             return [row for row in map(_read, rows) if row is not None]
 
-        return await self._database.run(work)
+        return await self._database.read(work)
 
     def remember(self, rows: Sequence[CostRow], now: float) -> Future[None]:
         """Keep these in place of what was known of the same works; the oldest go.

@@ -1,245 +1,250 @@
-"""One SQLite file, one connection, one thread: what was answered survives kill -9 and power loss.
+"""One SQLite file: what was answered survives kill -9 and power loss.
 
-Work that waits is committed together, so that durability costs one flush for many callers. Knows
-tables and their migration; what rows mean is said in `queue.py` and `history.py`.
+All writing is done by one connection in one thread, and pending work is committed together, so
+that durability costs one flush for many callers. Reading has a connection and a thread of its own,
+which never writes: no reader waits for a flush. Knows no table; see `migrations.py`.
 """
 
 from __future__ import annotations
 
 import asyncio
-import shutil
 import sqlite3
 import threading
-import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, TypeVar
 
 from engine.errors import StoreError
+from engine.store.notice import Notice
+from engine.store.opening import (
+    Connect,
+    advice,
+    is_damage,
+    open_database,
+    open_to_read,
+    open_to_write,
+)
+from engine.store.salvage import replacing_text
 
 T = TypeVar("T")
 Work = Callable[[sqlite3.Connection], T]
+_Pending = tuple[Work[Any], Future[Any]]
 
-MIGRATIONS: Sequence[str] = (
-    """
-    CREATE TABLE prompts (
-        seq INTEGER PRIMARY KEY AUTOINCREMENT,
-        id TEXT NOT NULL UNIQUE,
-        digest BLOB NOT NULL,
-        number REAL NOT NULL,
-        state TEXT NOT NULL CHECK (state IN ('queued', 'running', 'done', 'failed', 'stopped')),
-        attempts INTEGER NOT NULL DEFAULT 0,
-        client TEXT,
-        workflow TEXT,
-        prompt TEXT NOT NULL,
-        extra TEXT NOT NULL,
-        wanted TEXT NOT NULL,
-        created REAL NOT NULL,
-        began REAL,
-        ended REAL,
-        outcome TEXT,
-        summary TEXT
-    ) STRICT;
-    CREATE INDEX prompts_waiting ON prompts (number, seq) WHERE state = 'queued';
-    CREATE INDEX prompts_running ON prompts (began, seq) WHERE state = 'running';
-    CREATE INDEX prompts_state ON prompts (state, created, seq);
-    CREATE INDEX prompts_ended ON prompts (ended, seq) WHERE ended IS NOT NULL;
-    CREATE TABLE catalogs (
-        source TEXT PRIMARY KEY,
-        stamp TEXT NOT NULL,
-        nodes TEXT NOT NULL
-    ) STRICT;
-    """,
-    """
-    CREATE TABLE notes (
-        seq INTEGER PRIMARY KEY REFERENCES prompts (seq) ON DELETE CASCADE,
-        title TEXT,
-        excerpt TEXT NOT NULL,
-        words TEXT NOT NULL,
-        batch TEXT,
-        place TEXT,
-        starred INTEGER NOT NULL DEFAULT 0
-    ) STRICT;
-    CREATE INDEX notes_starred ON notes (seq) WHERE starred = 1;
-    CREATE INDEX notes_batch ON notes (batch, seq) WHERE batch IS NOT NULL;
-    CREATE TABLE switches (
-        name TEXT PRIMARY KEY,
-        is_on INTEGER NOT NULL
-    ) STRICT;
-    INSERT INTO notes (seq, excerpt, words)
-        SELECT seq, '', lower(coalesce((
-            SELECT group_concat(tree.atom, char(10)) FROM json_tree(prompts.prompt) AS tree
-            WHERE tree.type = 'text' AND tree.path LIKE '%.inputs'
-        ), '')) FROM prompts;
-    """,
-    """
-    CREATE TABLE costs (
-        class_type TEXT NOT NULL,
-        weights TEXT NOT NULL,
-        pixels INTEGER NOT NULL,
-        steps INTEGER NOT NULL,
-        warm INTEGER NOT NULL,
-        seconds TEXT NOT NULL,
-        memory INTEGER NOT NULL,
-        used REAL NOT NULL,
-        PRIMARY KEY (class_type, weights, pixels, steps, warm)
-    ) STRICT;
-    """,
-)
-"""Each brings the file from its number to the next; never edited once released."""
 _MOST_TOGETHER = 256
 
 
 class Database:
-    """The open file. `run` is all that other modules need.
+    """The open file. `run` and `read` are all that other modules need.
 
     Attributes:
-        notes: what had to be done at opening that a user should hear of.
+        notices: what had to be done to a damaged file, newest last.
     """
 
     def __init__(
-        self, path: Path, *, connect: Callable[[Path], sqlite3.Connection] | None = None
+        self,
+        path: Path,
+        *,
+        connect: Connect | None = None,
+        on_notice: Callable[[Notice], None] | None = None,
     ) -> None:
-        """Open or make the file, migrate it, and start its thread.
+        """Open or make the file, bring it up to date, and start its threads.
 
-        A damaged file is set aside under another name, never deleted, and a new one begun.
+        Of a damaged file all that can be read moves to a new one; the damaged one is kept.
 
         Args:
             path: of the file.
-            connect: opens it, in autocommit mode; for tests that pull the plug.
+            connect: opens it, for reading too; for tests that pull the plug.
+            on_notice: called in the writing thread when damage is found later.
 
         Raises:
-            StoreError: it was written by a newer Calotype, or cannot be opened at all.
+            StoreError: it was written by a newer Calotype, or cannot be opened.
         """
-        self.notes: list[str] = []
+        self.notices: list[Notice] = []
         self._path = path
-        self._connect = connect or _connect
-        self._waiting: SimpleQueue[tuple[Work[Any], Future[Any]] | None] = SimpleQueue()
-        opened: Future[None] = Future()
-        self._thread = threading.Thread(
-            target=self._serve, args=(opened,), name="calotype-store", daemon=True
-        )
-        self._thread.start()
-        opened.result()
+        self._connect = connect or open_to_write
+        self._on_notice = on_notice
+        self._connection = self._open()
+        self._writes: SimpleQueue[list[_Pending] | None] = SimpleQueue()
+        self._threads = [threading.Thread(target=self._write, name="calotype-store", daemon=True)]
+        self._reads = self._writes
+        self._queues = [self._writes]
+        self._reader: sqlite3.Connection | None = None
+        self._reading = threading.Lock()
+        if connect is None:
+            self._reads = SimpleQueue[list[_Pending] | None]()
+            reading = threading.Thread(target=self._read, name="calotype-reader", daemon=True)
+            self._threads.append(reading)
+            self._queues.append(self._reads)
+        for each in self._threads:
+            each.start()
 
     async def run(self, work: Work[T]) -> T:
-        """Do the work in the file's thread; when this returns, what it wrote is on disk."""
+        """Do work that may write; when this returns, what it wrote is on disk."""
         return await asyncio.wrap_future(self.submit(work))
 
-    def submit(self, work: Work[T]) -> Future[T]:
-        """The same for callers outside of an event loop."""
+    async def read(self, work: Work[T]) -> T:
+        """Do work that only reads; it sees all that was answered before."""
         future: Future[T] = Future()
-        self._waiting.put((work, future))
-        return future
+        self._reads.put([(work, future)])
+        return await asyncio.wrap_future(future)
+
+    def submit(self, work: Work[T]) -> Future[T]:
+        """`run` for callers outside of an event loop."""
+        return self.submit_together([work])[0]
+
+    def submit_together(self, works: Sequence[Work[Any]]) -> list[Future[Any]]:
+        """Work for one commit, in this order; each that raises undoes only itself."""
+        pending = [(work, Future[Any]()) for work in works]
+        self._writes.put(pending)
+        return [future for _, future in pending]
 
     def close(self) -> None:
-        """Finish what waits, then close. Safe to call twice."""
-        if self._thread.is_alive():
-            self._waiting.put(None)
-            self._thread.join()
-
-    def _serve(self, opened: Future[None]) -> None:
-        try:
-            connection = self._open()
-        except BaseException as error:  # noqa: BLE001 - handed to the caller, whole
-            opened.set_exception(error)
+        """Finish pending work, then close. Safe to call twice."""
+        if not self._threads[0].is_alive():
             return
-        opened.set_result(None)
-        closing = False
-        while not closing:
-            batch = [self._waiting.get()]
-            while len(batch) < _MOST_TOGETHER and not self._waiting.empty():
-                batch.append(self._waiting.get())
-            closing = None in batch
-            _commit_together(connection, [each for each in batch if each is not None])
-        connection.close()
+        for thread, pending in reversed([*zip(self._threads, self._queues, strict=True)]):
+            # The writing thread ends last: the other one may ask it for help.
+            pending.put(None)
+            thread.join()
 
     def _open(self) -> sqlite3.Connection:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            return self._prepare(self._connect(self._path))
-        except sqlite3.DatabaseError as error:
-            if isinstance(error, sqlite3.OperationalError) and "unable to open" in str(error):
-                raise StoreError(f"{self._path}: cannot be opened: {error}") from error
-            aside = self._set_aside()
-            self.notes.append(
-                f"{self._path.name} was damaged ({error}); it was kept as {aside.name} "
-                "and a new one was begun"
-            )
-            return self._prepare(self._connect(self._path))
-
-    def _prepare(self, connection: sqlite3.Connection) -> sqlite3.Connection:
-        """Check and migrate.
-
-        Raises:
-            sqlite3.DatabaseError: the file is damaged; the connection is closed.
-            StoreError: the file is newer than this program.
-        """
-        try:
-            [version] = connection.execute("PRAGMA user_version").fetchone()
-            if version > len(MIGRATIONS):
-                raise StoreError(
-                    f"{self._path}: written by a newer Calotype (version {version}, this one "
-                    f"knows {len(MIGRATIONS)}); update Calotype, or choose another user directory"
-                )
-            # Only now: a newer file stays as it was, to the byte.
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = FULL")
-            connection.execute("PRAGMA foreign_keys = ON")
-            [health] = connection.execute("PRAGMA quick_check(1)").fetchone()
-            if health != "ok":
-                raise sqlite3.DatabaseError(health)
-            if 0 < version < len(MIGRATIONS):
-                shutil.copy2(self._path, self._path.with_name(f"{self._path.name}.v{version}"))
-            for number in range(version, len(MIGRATIONS)):
-                connection.executescript(
-                    f"BEGIN; {MIGRATIONS[number]}; PRAGMA user_version = {number + 1}; COMMIT;"
-                )
-        except BaseException:
-            connection.close()
-            raise
+        connection, notice = open_database(self._path, self._connect)
+        if notice is not None:
+            self.notices.append(notice)
         return connection
 
-    def _set_aside(self) -> Path:
-        aside = self._path.with_name(f"{self._path.name}.damaged-{time.time_ns()}")
-        self._path.replace(aside)
-        for suffix in ("-wal", "-shm"):
-            companion = self._path.with_name(self._path.name + suffix)
-            if companion.exists():
-                companion.replace(aside.with_name(aside.name + suffix))
-        return aside
+    def _write(self) -> None:
+        closing = False
+        while not closing:
+            batch: list[_Pending] = []
+            while len(batch) < _MOST_TOGETHER and (not batch or not self._writes.empty()):
+                pending = self._writes.get()
+                if pending is None:
+                    closing = True
+                    break
+                batch += pending
+            self._commit(batch)
+        self._connection.close()
 
+    def _commit(self, batch: Sequence[_Pending]) -> None:
+        """Commit a batch. Where that meets damage, the file is mended and the batch done again."""
+        try:
+            answers = _commit_together(self._connection, [work for work, _ in batch])
+        except sqlite3.Error as error:
+            if is_damage(error) and self._mend():
+                try:
+                    answers = _commit_together(self._connection, [work for work, _ in batch])
+                except sqlite3.Error as again:
+                    answers = [(None, _refused(again))] * len(batch)
+            else:
+                answers = [(None, _refused(error))] * len(batch)
+        for (_, future), (value, failure) in zip(batch, answers, strict=True):
+            _answer(future, value, failure)
 
-def _connect(path: Path) -> sqlite3.Connection:
-    return sqlite3.connect(path, isolation_level=None, timeout=5.0)
+    def _mend(self) -> bool:
+        """Open the file anew, which replaces one that is damaged; False where that failed."""
+        with self._reading:
+            if self._reader is not None:
+                self._reader.close()
+                self._reader = None
+            with suppress(sqlite3.Error):
+                self._connection.close()
+            before = len(self.notices)
+            try:
+                self._connection = self._open()
+            except StoreError:
+                # Later work finds a closed connection, and is refused.
+                return False
+        if self._on_notice is not None:
+            for notice in self.notices[before:]:
+                self._on_notice(notice)
+        return True
+
+    def _read(self) -> None:
+        while (pending := self._reads.get()) is not None:
+            for work, future in pending:
+                _answer(future, *self._read_one(work))
+        with self._reading:
+            if self._reader is not None:
+                self._reader.close()
+
+    def _read_one(self, work: Work[Any]) -> tuple[Any, Exception | None]:
+        try:
+            return self._attempt(work), None
+        except sqlite3.Error as error:
+            if not is_damage(error):
+                return None, _unreadable(error)
+        except Exception as error:  # noqa: BLE001 - belongs to whoever asked for the work
+            return None, error
+        # The writing thread meets the damage, too, and mends the file.
+        try:
+            return self.submit(work).result(), None
+        except Exception as error:  # noqa: BLE001 - as above
+            return None, error
+
+    def _attempt(self, work: Work[Any]) -> Any:
+        with self._reading:
+            if self._reader is None:
+                self._reader = open_to_read(self._path)
+            return _do(self._reader, work)
 
 
 def _commit_together(
-    connection: sqlite3.Connection, batch: Sequence[tuple[Work[Any], Future[Any]]]
-) -> None:
-    """One transaction for all; work that raises undoes only itself. Answers follow the commit."""
-    answers: list[tuple[Future[Any], Any, Exception | None]] = []
+    connection: sqlite3.Connection, works: Sequence[Work[Any]]
+) -> list[tuple[Any, Exception | None]]:
+    """One transaction for all; work that raises undoes only itself.
+
+    Raises:
+        sqlite3.Error: nothing was committed, or the file is damaged; the transaction is over.
+    """
+    answers: list[tuple[Any, Exception | None]] = []
     try:
         connection.execute("BEGIN IMMEDIATE")
-        for work, future in batch:
+        for work in works:
             connection.execute("SAVEPOINT one")
             try:
-                answers.append((future, work(connection), None))
-            except Exception as error:  # noqa: BLE001 - belongs to whoever asked for the work
+                answers.append((_do(connection, work), None))
+            except Exception as error:
+                if is_damage(error):
+                    raise
                 connection.execute("ROLLBACK TO one")
-                answers.append((future, None, error))
+                refused = _refused(error) if isinstance(error, sqlite3.Error) else error
+                answers.append((None, refused))
             connection.execute("RELEASE one")
         connection.execute("COMMIT")
-    except sqlite3.Error as error:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        for _, future in batch:
-            _answer(future, None, StoreError(f"the database cannot be written: {error}"))
-        return
-    for future, value, failure in answers:
-        _answer(future, value, failure)
+    except sqlite3.Error:
+        with suppress(sqlite3.Error):
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+        raise
+    return answers
+
+
+def _do(connection: sqlite3.Connection, work: Work[T]) -> T:
+    """Do work; texts with damaged characters are read with those replaced."""
+    try:
+        return work(connection)
+    except sqlite3.OperationalError as error:
+        if "decode to UTF-8" not in str(error):
+            raise
+    if connection.in_transaction:
+        connection.execute("ROLLBACK TO one")
+    connection.text_factory = replacing_text
+    try:
+        return work(connection)
+    finally:
+        connection.text_factory = str
+
+
+def _refused(error: sqlite3.Error) -> StoreError:
+    return StoreError(f"the database cannot be written: {advice(error)}")
+
+
+def _unreadable(error: sqlite3.Error) -> StoreError:
+    return StoreError(f"the database cannot be read: {advice(error)}")
 
 
 def _answer(future: Future[Any], value: Any, error: Exception | None) -> None:

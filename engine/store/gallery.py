@@ -7,13 +7,13 @@ notes are read in some milliseconds, so that no index of words has to be kept.
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from engine.store.database import Database
+from engine.store.entries import read_json
 from engine.store.jobs import COLUMNS, JobRow, read_job
 
 _ENDED = ("done", "failed", "stopped")
@@ -86,7 +86,7 @@ class Gallery:
             )
             return [_read(row) for row in rows], total
 
-        return await self._database.run(work)
+        return await self._database.read(work)
 
     async def days(self, wanted: Wanted, *, zone_seconds: int) -> list[tuple[str, int]]:
         """How many there are of each day, newest first.
@@ -104,7 +104,7 @@ class Gallery:
                 [zone_seconds, *given],
             ).fetchall()
 
-        return await self._database.run(work)
+        return await self._database.read(work)
 
     async def workflows(self, *, limit: int = 50) -> list[tuple[str, str, int]]:
         """The saved workflows that made the most: id, title, how many."""
@@ -117,7 +117,7 @@ class Gallery:
                 (limit,),
             ).fetchall()
 
-        return await self._database.run(work)
+        return await self._database.read(work)
 
     async def star(self, ids: Sequence[str], *, starred: bool) -> None:
         """Give these a star, or take it away."""
@@ -163,6 +163,6 @@ def _read(row: Sequence[Any]) -> GalleryRow:
         title=title,
         excerpt=excerpt or "",
         batch=batch,
-        place=None if place is None else json.loads(place),
+        place=None if place is None else read_json(place),
         starred=starred == 1,
     )

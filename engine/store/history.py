@@ -5,26 +5,17 @@ Reads the rows that `queue.py` finished. Knows no pictures and no messages: an o
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from engine.store.database import Database
-from engine.store.queue import COLUMNS, Entry, item_text, read_entry
+from engine.store.entries import read_json
+from engine.store.row_texts import ENTRY_TEXT
 
 MOST_KEPT = 10_000
 PAGE = 25
 """Prompts that are read at once, each of which may have megabytes."""
-
-
-@dataclass(frozen=True, slots=True)
-class Past:
-    """A prompt that ended, and how: `outcome` is what was recorded at its end."""
-
-    entry: Entry
-    outcome: Mapping[str, Any]
 
 
 class History:
@@ -34,40 +25,37 @@ class History:
         self._database = database
         self._most_kept = most_kept
 
-    async def get(self, prompt_id: str) -> Past | None:
-        """One prompt that ended, or None."""
-        found = await self._select("AND id = ?", (prompt_id,))
-        return found[0] if found else None
+    async def outcome(self, prompt_id: str) -> Mapping[str, Any] | None:
+        """What was recorded at the end of a prompt; None where it has not ended."""
 
-    async def list(self, *, limit: int | None = None, offset: int | None = None) -> list[Past]:
-        """Oldest first. A limit without an offset takes the newest ones.
+        def work(connection: sqlite3.Connection) -> Mapping[str, Any] | None:
+            row = connection.execute(
+                "SELECT outcome FROM prompts WHERE id = ? AND ended IS NOT NULL", (prompt_id,)
+            ).fetchone()
+            return None if row is None else read_json(row[0])
+
+        return await self._database.read(work)
+
+    async def entries(self, *, limit: int | None = None, offset: int | None = None) -> bytes:
+        """What ended as the API's JSON object, oldest first; put together from the stored texts.
 
         Args:
-            limit: at most so many.
-            offset: after leaving so many of the oldest out.
+            limit: at most this many; without an offset, the newest ones.
+            offset: how many of the oldest to leave out.
         """
         if offset is not None or limit is None:
             page = (-1 if limit is None else limit, offset or 0)
-            return await self._select("ORDER BY ended, seq LIMIT ? OFFSET ?", page)
-        newest = await self._select("ORDER BY ended DESC, seq DESC LIMIT ?", (limit,))
-        return newest[::-1]
-
-    async def entries(self, *, limit: int | None = None, offset: int | None = None) -> str:
-        """What `list` says, as the API's JSON object; put together from the stored texts."""
-        if offset is not None or limit is None:
-            rest, page = (
-                "ORDER BY ended, seq LIMIT ? OFFSET ?",
-                (-1 if limit is None else limit, offset or 0),
-            )
-            return await self._entries(rest, page, newest_first=False)
-        return await self._entries("ORDER BY ended DESC, seq DESC LIMIT ?", (limit,))
+            return await self._entries("ORDER BY ended, seq LIMIT ? OFFSET ?", page)
+        return await self._entries(
+            "ORDER BY ended DESC, seq DESC LIMIT ?", (limit,), newest_first=True
+        )
 
     async def pages(
         self, *, limit: int | None = None, offset: int | None = None
-    ) -> AsyncGenerator[str]:
-        """What `entries` says, without its braces, a part at a time: never all of it at once.
+    ) -> AsyncGenerator[bytes]:
+        """What `entries` gives, without its braces, a part at a time: never all of it at once.
 
-        What ends or is deleted meanwhile moves nothing: which prompts are told is known first.
+        What ends or is deleted meanwhile moves nothing: which prompts are listed is known first.
         """
 
         def work(connection: sqlite3.Connection) -> list[int]:
@@ -80,15 +68,15 @@ class History:
             found = [seq for (seq,) in rows]
             return found if order == "ASC" else found[::-1]
 
-        places = await self._database.run(work)
+        places = await self._database.read(work)
         for start in range(0, len(places), PAGE):
             page = places[start : start + PAGE]
             rest = f"AND seq IN ({','.join('?' * len(page))}) ORDER BY ended, seq"
-            text = await self._entries(rest, page, newest_first=False)
-            if len(text) > 2:
+            text = await self._entries(rest, page)
+            if len(text) > len(b"{}"):
                 yield text[1:-1]
 
-    async def entry(self, prompt_id: str) -> str:
+    async def entry(self, prompt_id: str) -> bytes:
         """The same for one prompt; `{}` where it has not ended."""
         return await self._entries("AND id = ?", (prompt_id,))
 
@@ -124,32 +112,13 @@ class History:
         return await self._database.run(work)
 
     async def _entries(
-        self, rest: str, parameters: Sequence[Any], *, newest_first: bool = True
-    ) -> str:
-        def work(connection: sqlite3.Connection) -> str:
+        self, rest: str, parameters: Sequence[Any], *, newest_first: bool = False
+    ) -> bytes:
+        def work(connection: sqlite3.Connection) -> bytes:
             rows = connection.execute(
-                "SELECT outcome, number, id, prompt, extra, wanted FROM prompts"
-                f" WHERE ended IS NOT NULL {rest}",
-                parameters,
+                f"SELECT {ENTRY_TEXT} FROM prompts WHERE ended IS NOT NULL {rest}", parameters
             ).fetchall()
-            parts = [
-                f'{json.dumps(item[1])}:{{"prompt":{item_text(item)}{_rest(outcome)}'
-                for outcome, *item in (rows[::-1] if newest_first else rows)
-            ]
-            return "{" + ",".join(parts) + "}"
+            texts = [text for (text,) in (rows[::-1] if newest_first else rows)]
+            return f"{{{','.join(texts)}}}".encode()
 
-        return await self._database.run(work)
-
-    async def _select(self, rest: str, parameters: Sequence[Any]) -> list[Past]:
-        def work(connection: sqlite3.Connection) -> list[Past]:
-            rows = connection.execute(
-                f"SELECT {COLUMNS}, outcome FROM prompts WHERE ended IS NOT NULL {rest}", parameters
-            )
-            return [Past(read_entry(row[:-1]), json.loads(row[-1])) for row in rows]
-
-        return await self._database.run(work)
-
-
-def _rest(outcome: str) -> str:
-    """The inside of a JSON object, to go on after another member, with its closing brace."""
-    return outcome[1:] if outcome == "{}" else f",{outcome[1:]}"
+        return await self._database.read(work)

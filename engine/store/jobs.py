@@ -5,13 +5,13 @@ Reads what `queue.py` wrote, and never a prompt itself. Knows no HTTP.
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from engine.store.database import Database
+from engine.store.entries import read_json
 
 COLUMNS = "id, state, number, workflow, created, began, ended, summary"
 _ORDERS: Mapping[str, str] = {
@@ -79,7 +79,7 @@ class Jobs:
             )
             return [read_job(row) for row in rows], total
 
-        return await self._database.run(work)
+        return await self._database.read(work)
 
     async def get(self, prompt_id: str) -> JobRow | None:
         """One job, or None."""
@@ -90,11 +90,10 @@ class Jobs:
             ).fetchone()
             return None if row is None else read_job(row)
 
-        return await self._database.run(work)
+        return await self._database.read(work)
 
 
 def read_job(row: Sequence[Any]) -> JobRow:
     """A job from a row of `COLUMNS`."""
     prompt_id, state, number, workflow, created, began, ended, summary = row
-    known: dict[str, Any] = json.loads(summary or "{}")
-    return JobRow(prompt_id, state, number, workflow, created, began, ended, known)
+    return JobRow(prompt_id, state, number, workflow, created, began, ended, read_json(summary))

@@ -1,175 +1,220 @@
-"""Prompts that wait and run: accepted means durable, and each ends in exactly one way.
+"""Pending and running prompts: accepted means durable, and each ends in exactly one way.
 
-One table: a prompt's row moves from `queued` to `running` to `done`, `failed` or `stopped`. Knows
-nothing of what a prompt means.
+One table: a prompt's row moves from `queued` to `running` to `done`, `failed` or `stopped`. A
+prompt may be handed to a worker before its row says so: `take` decides that in the event loop, and
+what would delete or move the prompt leaves it alone from then on. Knows nothing of what a prompt
+means.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
+import asyncio
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-import msgspec
-
 from engine.errors import IdTakenError
-from engine.store.database import Database
-from engine.store.notes import Note, write_note
+from engine.store.database import Database, Work
+from engine.store.entries import COLUMNS, End, Entry, UnreadableError, dump, read_entry, texts_of
+from engine.store.queue_rows import (
+    IN_ORDER,
+    begin,
+    count,
+    finish,
+    heads,
+    insert,
+    is_paused,
+    next_number,
+    not_in,
+)
+from engine.store.row_texts import ITEM_TEXT
 
-Ending = Literal["done", "failed", "stopped"]
 MOST_ATTEMPTS = 5
 """A prompt during which the server died this often is failed instead of queued again."""
-COLUMNS = (
-    "seq, id, number, state, attempts, client, workflow, prompt, extra, wanted,"
-    " created, began, ended"
-)
-_WAITING = "prompts INDEXED BY prompts_waiting WHERE state = 'queued'"
-_RUNNING = "prompts INDEXED BY prompts_running WHERE state = 'running'"
-"""Named, because the planner prefers the index of states, and sorts all that waits to find one."""
-_IN_ORDER: Mapping[str, str] = {
-    "queued": f"{_WAITING} ORDER BY number, seq",
-    "running": f"{_RUNNING} ORDER BY began, seq",
-}
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """One prompt as it was accepted.
+class Next:
+    """The prompt to run next, as the queue stood at one moment.
 
     Attributes:
-        number: its place; lower ones run first, equal ones in the order they came.
-        wanted: ids of the output nodes to run.
-        workflow: the id of the saved workflow it was made from, for lists of jobs.
-        created, began, ended: seconds since 1970.
-        note: what lists and the search tell of it; only on the way in.
+        entry: None where the queue is paused or empty.
+        damaged: ids of pending prompts before it whose rows cannot be read, and why.
+        version: of the queue; `Queue.take` compares it.
     """
 
-    id: str
-    prompt: Mapping[str, Any]
-    wanted: Sequence[str]
-    extra: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    client: str | None = None
-    workflow: str | None = None
-    number: float = 0.0
-    created: float = 0.0
-    began: float | None = None
-    ended: float | None = None
-    state: str = "queued"
-    attempts: int = 0
-    note: Note | None = None
+    entry: Entry | None
+    damaged: Mapping[str, str]
+    version: int
 
 
 @dataclass(frozen=True, slots=True)
-class End:
-    """How a prompt ended.
+class Accepted:
+    """A prompt that was put in.
 
     Attributes:
-        ending: the state it ends in.
-        outcome: what history tells of it.
-        at: when, in seconds since 1970.
-        summary: what lists of jobs tell of it.
+        entry: as it is stored.
+        remaining: how many are pending or run.
+        following: the prompt itself, where it is the one to run next.
     """
 
-    id: str
-    ending: Ending
-    outcome: Mapping[str, Any]
-    at: float
-    summary: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    entry: Entry
+    remaining: int
+    following: Next | None
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What is on disk of beginnings and ends.
+
+    Attributes:
+        began: the ids of which the beginning is stored, or which are not there any more.
+        ended: the ids of which the end is stored.
+        remaining: how many are pending or run; None where the database cannot be read.
+        error: why the others are not stored yet.
+    """
+
+    began: Collection[str]
+    ended: Collection[str]
+    remaining: int | None
+    error: Exception | None
 
 
 class Queue:
-    """The prompts of one database."""
+    """The prompts of one database. Its methods are called in one event loop."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._version = 0
+        self._taken: set[str] = set()
 
-    async def put(self, entry: Entry, *, front: bool = False, number: float | None = None) -> Entry:
+    async def put(
+        self, entry: Entry, *, front: bool = False, number: float | None = None
+    ) -> Accepted:
         """Accept a prompt; when this returns it is on disk.
 
         The same id with the same content again is the same prompt, and is returned as it stands.
 
         Args:
             entry: what to run; its `number` is given here.
-            front: before everything that waits.
+            front: before everything that is pending.
             number: its place, where a client says so.
 
         Raises:
             IdTakenError: another prompt has that id.
             StoreError: the disk refused.
         """
-        prompt, extra, wanted = (_dump(part) for part in (entry.prompt, entry.extra, entry.wanted))
-        # When it was sent is no part of what was sent: the same request again is the same prompt.
-        told = _dump({key: value for key, value in entry.extra.items() if key != "create_time"})
-        digest = hashlib.sha256(f"{prompt}\0{told}\0{wanted}".encode()).digest()
+        texts = texts_of(entry)
+        if front or number is not None:
+            self._version += 1
+        version, taken = self._version, frozenset(self._taken)
 
-        def work(connection: sqlite3.Connection) -> Entry:
+        def work(connection: sqlite3.Connection) -> tuple[Entry, int, bool]:
             found = connection.execute(
                 f"SELECT digest, {COLUMNS} FROM prompts WHERE id = ?", (entry.id,)
             ).fetchone()
-            if found is not None:
-                if found[0] != digest:
-                    raise IdTakenError(
-                        f"another prompt has the id {entry.id}; send a new id, or none"
-                    )
-                return read_entry(found[1:])
-            place = number if number is not None else _next_number(connection, front=front)
-            connection.execute(
-                "INSERT INTO prompts (id, digest, number, state, client, workflow, prompt, extra,"
-                " wanted, created) VALUES (?, ?, ?, 'queued', ?, ?, ?, ?, ?, ?)",
-                (
-                    entry.id,
-                    digest,
-                    place,
-                    entry.client,
-                    entry.workflow,
-                    prompt,
-                    extra,
-                    wanted,
-                    entry.created,
-                ),
-            )
-            if entry.note is not None:
-                write_note(connection, entry.id, entry.note)
-            return _read(connection, entry.id)
+            if found is None:
+                place = number if number is not None else next_number(connection, front=front)
+                insert(connection, entry, texts, place)
+                stored = replace(entry, number=place, prompt_json=texts.prompt)
+            elif found[0] == texts.digest:
+                stored = read_entry(found[1:])
+            else:
+                raise IdTakenError(f"another prompt has the id {entry.id}; send a new id, or none")
+            head = None if is_paused(connection) else heads(connection, taken, "id", 1)
+            return stored, count(connection), head == [(stored.id,)]
 
-        return await self._database.run(work)
+        stored, remaining, is_next = await self._database.run(work)
+        following = Next(stored, {}, version) if is_next else None
+        return Accepted(stored, remaining, following)
 
-    async def claim(self, now: float) -> Entry | None:
-        """The next prompt to run, marked as running, or None."""
-        return await self._database.run(lambda connection: _claim(connection, now))
+    async def next(self) -> Next:
+        """The prompt to run next.
 
-    async def finish(self, end: End) -> bool:
-        """Record how a running prompt ended; False where it has ended before or never ran."""
-        return await self._database.run(lambda connection: _finish(connection, end))
-
-    async def turn(self, end: End | None, now: float) -> tuple[Entry | None, int]:
-        """Record how a prompt ended, if one did, and claim the next: one flush for both.
-
-        Returns:
-            the next prompt to run, or None; and how many wait or run.
+        Raises:
+            StoreError: the database cannot be read.
         """
+        version, taken = self._version, frozenset(self._taken)
 
-        def work(connection: sqlite3.Connection) -> tuple[Entry | None, int]:
-            if end is not None:
-                _finish(connection, end)
-            return _claim(connection, now), _count(connection)
+        def work(connection: sqlite3.Connection) -> Next:
+            damaged: dict[str, str] = {}
+            while not is_paused(connection):
+                rows = heads(connection, taken | damaged.keys(), f"digest, {COLUMNS}", 1)
+                if not rows:
+                    break
+                [(digest, *row)] = rows
+                try:
+                    return Next(read_entry(row, digest=digest), damaged, version)
+                except UnreadableError as error:
+                    damaged[row[1]] = str(error)
+            return Next(None, damaged, version)
 
-        return await self._database.run(work)
+        return await self._database.read(work)
 
-    async def give_back(self, prompt_id: str) -> None:
-        """Let a claimed prompt wait again, in its old place: no worker has seen it."""
+    def is_current(self, following: Next) -> bool:
+        """Whether nothing has changed since that could put another prompt first."""
+        return following.version == self._version
+
+    def take(self, following: Next) -> bool:
+        """Hand a prompt out to be run; False where the queue has changed meanwhile.
+
+        From now on it is neither deleted nor moved. `record` stores that it runs.
+        """
+        if not self.is_current(following):
+            return False
+        taken = [*following.damaged, *([following.entry.id] if following.entry else [])]
+        if taken:
+            self._version += 1
+            self._taken.update(taken)
+        return True
+
+    async def record(self, began: Mapping[str, float], ends: Sequence[End]) -> Recorded:
+        """Store which prompts began and how prompts ended, all in one flush; each stands alone.
+
+        Args:
+            began: by id, when; in seconds since 1970.
+            ends: of prompts that run, or are in `began`.
+        """
+        works: list[Work[Any]] = [begin(each, at) for each, at in began.items()]
+        works += [finish(end) for end in ends]
+        futures = self._database.submit_together([*works, count])
+        found = await asyncio.gather(
+            *(asyncio.wrap_future(each) for each in futures), return_exceptions=True
+        )
+        *answers, remaining = found
+        names = [*began, *(end.id for end in ends)]
+        stored = [not isinstance(answer, BaseException) for answer in answers]
+        done = [name for name, good in zip(names, stored, strict=True) if good]
+        begun = done[: sum(stored[: len(began)])]
+        ended = done[len(begun) :]
+        self._taken.difference_update(begun)
+        errors = [each for each in found if isinstance(each, Exception)]
+        return Recorded(
+            frozenset(begun),
+            frozenset(ended),
+            remaining if isinstance(remaining, int) else None,
+            errors[0] if errors else None,
+        )
+
+    async def give_back(self, prompt_id: str, *, counted: bool) -> None:
+        """Let a prompt be pending again, in its old place.
+
+        Args:
+            prompt_id: of a prompt whose beginning is stored.
+            counted: whether this beginning counts as an attempt.
+        """
 
         def work(connection: sqlite3.Connection) -> None:
             connection.execute(
-                "UPDATE prompts SET state = 'queued', began = NULL, attempts = attempts - 1"
+                "UPDATE prompts SET state = 'queued', began = NULL, attempts = attempts - ?"
                 " WHERE id = ? AND state = 'running'",
-                (prompt_id,),
+                (0 if counted else 1, prompt_id),
             )
 
         await self._database.run(work)
+        self._version += 1
+        self._taken.discard(prompt_id)
 
     async def recover(
         self, now: float, outcome: Callable[[str, str], Mapping[str, Any]]
@@ -178,7 +223,7 @@ class Queue:
 
         Args:
             now: in seconds since 1970.
-            outcome: from a prompt's id and the reason, what history is to tell of it.
+            outcome: from a prompt's id and the reason, what history is to show of it.
 
         Returns:
             the ids of prompts that were failed.
@@ -192,7 +237,7 @@ class Queue:
             connection.executemany(
                 "UPDATE prompts SET state = 'failed', outcome = ?, summary = '{}', ended = ?"
                 " WHERE id = ?",
-                [(_dump(outcome(each, reason)), now, each) for (each,) in lost],
+                [(dump(outcome(each, reason)), now, each) for (each,) in lost],
             )
             connection.execute(
                 "UPDATE prompts SET state = 'queued', began = NULL WHERE state = 'running'"
@@ -201,74 +246,77 @@ class Queue:
 
         return await self._database.run(work)
 
-    async def waiting(self) -> list[Entry]:
-        """What waits, next one first."""
-        return await self._list("queued")
-
-    async def running(self) -> list[Entry]:
-        """What runs."""
-        return await self._list("running")
-
     async def entry(self, prompt_id: str) -> Entry | None:
-        """One prompt, whatever its state, or None."""
+        """One prompt, whatever its state, or None.
+
+        Raises:
+            UnreadableError: its row is damaged.
+        """
 
         def work(connection: sqlite3.Connection) -> Entry | None:
             query = f"SELECT {COLUMNS} FROM prompts WHERE id = ?"
             row = connection.execute(query, (prompt_id,)).fetchone()
             return None if row is None else read_entry(row)
 
-        return await self._database.run(work)
+        return await self._database.read(work)
 
     async def items(
         self, state: Literal["queued", "running"], *, limit: int | None = None, offset: int = 0
-    ) -> str:
-        """What waits or runs, as the API's JSON list of `[number, id, prompt, extra, outputs]`.
+    ) -> bytes:
+        """What is pending or runs, as JSON: a list of `[number, id, prompt, extra, outputs]`.
 
-        Put together from the stored texts: ten thousand prompts need not be read to be listed.
+        Put together by SQLite from the stored texts: ten thousand prompts need not be read to be
+        listed. What is damaged in a row is empty.
         """
 
-        def work(connection: sqlite3.Connection) -> str:
+        def work(connection: sqlite3.Connection) -> bytes:
             found = connection.execute(
-                f"SELECT number, id, prompt, extra, wanted FROM {_IN_ORDER[state]}"
-                " LIMIT ? OFFSET ?",
+                f"SELECT {ITEM_TEXT} FROM {IN_ORDER[state]} LIMIT ? OFFSET ?",
                 (-1 if limit is None else limit, offset),
             )
-            return f"[{','.join(item_text(row) for row in found)}]"
+            return f"[{','.join(text for (text,) in found)}]".encode()
 
-        return await self._database.run(work)
+        return await self._database.read(work)
 
     async def remaining(self) -> int:
-        """How many wait or run."""
-        return await self._database.run(_count)
+        """How many are pending or run."""
+        return await self._database.read(count)
 
     async def delete(self, ids: Sequence[str]) -> int:
-        """Take waiting prompts out; those that run or ended stay. Returns how many."""
+        """Delete pending prompts; those that run or ended stay. Returns how many."""
+        self._version += 1
+        wanted = [(each,) for each in ids if each not in self._taken]
 
         def work(connection: sqlite3.Connection) -> int:
-            done = connection.executemany(
-                "DELETE FROM prompts WHERE id = ? AND state = 'queued'", [(each,) for each in ids]
-            )
-            return done.rowcount
+            return connection.executemany(
+                "DELETE FROM prompts WHERE id = ? AND state = 'queued'", wanted
+            ).rowcount
 
         return await self._database.run(work)
 
     async def clear(self) -> int:
-        """Take everything out that waits. Returns how many."""
+        """Delete all that is pending. Returns how many."""
+        self._version += 1
+        taken = frozenset(self._taken)
 
         def work(connection: sqlite3.Connection) -> int:
-            return connection.execute("DELETE FROM prompts WHERE state = 'queued'").rowcount
+            return connection.execute(
+                f"DELETE FROM prompts WHERE state = 'queued' AND {not_in(taken)}", [*taken]
+            ).rowcount
 
         return await self._database.run(work)
 
     async def move(self, prompt_id: str, *, before: str | None) -> bool:
-        """Put a waiting prompt before another one that waits, or, with None, behind all.
+        """Put a pending prompt before another one, or, with None, behind all.
 
         Returns:
-            False where the prompt, or the one it was to stand before, waits no longer.
+            False where the prompt, or the one it was to stand before, is not pending any more.
         """
+        self._version += 1
+        taken = frozenset(self._taken)
 
         def work(connection: sqlite3.Connection) -> bool:
-            rows = connection.execute(f"SELECT id, number FROM {_IN_ORDER['queued']}").fetchall()
+            rows = heads(connection, taken, "id, number", -1)
             ids = [each for each, _ in rows]
             if prompt_id not in ids or (before is not None and before not in ids):
                 return False
@@ -278,7 +326,7 @@ class Queue:
             ids.remove(prompt_id)
             at = len(ids) if before is None else ids.index(before)
             # Those who come later stand behind, so the last place has an upper neighbour, too.
-            upper = rows[at][1] if at < len(rows) else _next_number(connection, front=False)
+            upper = rows[at][1] if at < len(rows) else next_number(connection, front=False)
             lower = rows[at - 1][1] if at > 0 else upper - 2.0
             number = (lower + upper) / 2
             places = [(number, prompt_id)]
@@ -292,7 +340,8 @@ class Queue:
         return await self._database.run(work)
 
     async def pause(self, *, paused: bool) -> None:
-        """Claim no waiting prompt from now on, or do so again; a restart changes nothing."""
+        """Begin no pending prompt from now on, or do so again; a restart changes nothing."""
+        self._version += 1
 
         def work(connection: sqlite3.Connection) -> None:
             connection.execute(
@@ -304,93 +353,5 @@ class Queue:
         await self._database.run(work)
 
     async def is_paused(self) -> bool:
-        """Whether waiting prompts are held back."""
-        return await self._database.run(_is_paused)
-
-    async def _list(self, state: Literal["queued", "running"]) -> list[Entry]:
-        def work(connection: sqlite3.Connection) -> list[Entry]:
-            found = connection.execute(f"SELECT {COLUMNS} FROM {_IN_ORDER[state]}")
-            return [read_entry(row) for row in found]
-
-        return await self._database.run(work)
-
-
-def _is_paused(connection: sqlite3.Connection) -> bool:
-    found = connection.execute("SELECT is_on FROM switches WHERE name = 'paused'").fetchone()
-    return found is not None and found[0] == 1
-
-
-def _claim(connection: sqlite3.Connection, now: float) -> Entry | None:
-    if _is_paused(connection):
-        return None
-    found = connection.execute(f"SELECT id FROM {_IN_ORDER['queued']} LIMIT 1").fetchone()
-    if found is None:
-        return None
-    connection.execute(
-        "UPDATE prompts SET state = 'running', began = ?, attempts = attempts + 1 WHERE id = ?",
-        (now, found[0]),
-    )
-    return _read(connection, found[0])
-
-
-def _finish(connection: sqlite3.Connection, end: End) -> bool:
-    changed = connection.execute(
-        "UPDATE prompts SET state = ?, outcome = ?, summary = ?, ended = ?"
-        " WHERE id = ? AND state = 'running'",
-        (end.ending, _dump(end.outcome), _dump(end.summary), end.at, end.id),
-    )
-    return changed.rowcount == 1
-
-
-def _count(connection: sqlite3.Connection) -> int:
-    # One index each; asking for both states at once would read the whole table.
-    return connection.execute(
-        f"SELECT (SELECT count(*) FROM {_WAITING}) + (SELECT count(*) FROM {_RUNNING})"
-    ).fetchone()[0]
-
-
-def _next_number(connection: sqlite3.Connection, *, front: bool) -> float:
-    """The incumbent counts up for the back of the queue, and into the negative for its front."""
-    if front:
-        [least] = connection.execute(f"SELECT min(number) FROM {_WAITING}").fetchone()
-        return min(0.0, least if least is not None else 0.0) - 1.0
-    [most] = connection.execute("SELECT max(seq) FROM prompts").fetchone()
-    return float(most or 0)
-
-
-def _read(connection: sqlite3.Connection, prompt_id: str) -> Entry:
-    return read_entry(
-        connection.execute(f"SELECT {COLUMNS} FROM prompts WHERE id = ?", (prompt_id,)).fetchone()
-    )
-
-
-def read_entry(row: Sequence[Any]) -> Entry:
-    """An entry from a row of `COLUMNS`."""
-    _, prompt_id, number, state, attempts, client, workflow, prompt, extra, wanted, *times = row
-    created, began, ended = times
-    return Entry(
-        id=prompt_id,
-        prompt=json.loads(prompt),
-        wanted=json.loads(wanted),
-        extra=json.loads(extra),
-        client=client,
-        workflow=workflow,
-        number=number,
-        created=created,
-        began=began,
-        ended=ended,
-        state=state,
-        attempts=attempts,
-    )
-
-
-def item_text(row: Sequence[Any]) -> str:
-    """`[number, id, prompt, extra, outputs]` as JSON, from those columns."""
-    number, prompt_id, prompt, extra, wanted = row
-    place = int(number) if float(number).is_integer() else number
-    return f"[{place},{json.dumps(prompt_id)},{prompt},{extra},{wanted}]"
-
-
-def _dump(value: object) -> str:
-    """A value as JSON; what JSON has no word for becomes null (NaN) or text."""
-    return msgspec.json.encode(value, enc_hook=str).decode()
+        """Whether pending prompts are held back."""
+        return await self._database.read(is_paused)

@@ -104,6 +104,18 @@ class AsyncChannel(Generic[M]):
         except OSError as error:
             raise WireError(f"the other process is gone: {error.strerror}") from error
 
+    def put(self, message: msgspec.Struct) -> None:
+        """Send a message without waiting for the other side: it may be busy, or stopped.
+
+        Where the other side is gone nothing is sent; the end of `receive` says so.
+
+        Raises:
+            WireError: it is too large, or cannot be sent.
+        """
+        frame = _frame(self._encoder, message)
+        if not self._writer.is_closing():
+            self._writer.write(frame)
+
     async def receive(self) -> AsyncIterator[M]:
         """Each message that arrives, until the other side closes.
 
@@ -144,6 +156,9 @@ async def start_child(
         incoming: the union of message types that it sends.
         environment: variables to add.
         keep_open: file descriptors that it inherits, so that locks on them outlive us in it.
+
+    Raises:
+        OSError: the system cannot start a process now; nothing is left of the attempt.
     """
     ours, theirs = socket.socketpair()
     try:
@@ -168,8 +183,15 @@ async def start_child(
         raise
     finally:
         theirs.close()
-    ours.setblocking(False)
-    reader, writer = await asyncio.open_connection(sock=ours, limit=1 << 20)
+    try:
+        ours.setblocking(False)
+        reader, writer = await asyncio.open_connection(sock=ours, limit=1 << 20)
+    except BaseException:
+        ours.close()
+        with suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
+        raise
     return process, AsyncChannel(reader, writer, incoming)
 
 

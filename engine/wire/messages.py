@@ -124,6 +124,8 @@ class Failed(Event, frozen=True):
         traceback: its lines.
         inputs: what the node was given, by name, each value as text or plain value.
         executed: the nodes that had finished.
+        full_disk: where no more could be written, if that was the reason: a folder, or an empty
+            text where the error did not say.
     """
 
     place: Place
@@ -134,6 +136,7 @@ class Failed(Event, frozen=True):
     inputs: dict[str, list[Any]]
     executed: tuple[str, ...]
     at: float
+    full_disk: str | None = None
 
 
 class Interrupted(Event, frozen=True):
@@ -182,8 +185,8 @@ class Ready(Message, frozen=True):
     devices: tuple[Device, ...]
 
 
-class Looked(Event, frozen=True):
-    """After an `Interrupt`: the running node has looked, and is on its way out."""
+class InterruptAcknowledged(Event, frozen=True):
+    """After an `Interrupt`: the running node has seen it, and is on its way out."""
 
 
 class Freed(Message, frozen=True):
@@ -205,7 +208,7 @@ class Held(Message, frozen=True):
     dropped: tuple[bytes, ...]
 
 
-Upward = AnyEvent | Ready | Looked | Freed | Held
+Upward = AnyEvent | Ready | InterruptAcknowledged | Freed | Held
 """All that a worker says."""
 
 

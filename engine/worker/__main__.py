@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from engine.errors import WireError
 from engine.settings import Settings, settings_from_json
 from engine.wire.channel import Channel, connect
-from engine.wire.messages import Command, Free, Interrupt, Looked, Run
+from engine.wire.messages import Command, Free, Interrupt, InterruptAcknowledged, Run
 
 if TYPE_CHECKING:
     from engine.worker.service import Service
@@ -57,7 +57,7 @@ class Inbox:
             return False
         if prompt_id not in self._told:
             self._told.add(prompt_id)
-            self._channel.send(Looked(prompt_id))
+            self._channel.send(InterruptAcknowledged(prompt_id))
         return True
 
     def forget(self, prompt_id: str) -> None:

@@ -32,7 +32,7 @@ _MOST_ZONE = 16 * 3600
 
 
 async def get_queue(request: web.Request) -> web.Response:
-    """What runs and what waits, in the order of running, and whether the queue is paused."""
+    """What runs and what is pending, in order, and whether the queue is paused or held."""
     services = request.app[SERVICES]
     limit, offset = _page(request)
     paused, (running, _), (waiting, total) = await asyncio.gather(
@@ -43,6 +43,7 @@ async def get_queue(request: web.Request) -> web.Response:
     return answer(
         {
             "paused": paused,
+            "held": services.workers.held,
             "running": [_row(each) for each in running],
             "waiting": [_row(each) for each in waiting],
             "total": total,
@@ -58,7 +59,8 @@ async def post_move(request: web.Request) -> web.Response:
     if not isinstance(prompt_id, str) or not isinstance(before, str | None):
         raise refusal(400, "prompt_id and before should be ids; before may be null")
     if not await services.queue.move(prompt_id, before=before):
-        raise refusal(409, "one of these prompts waits no longer; nothing was moved")
+        raise refusal(409, "one of these prompts is not pending any more; nothing was moved")
+    services.workers.wake()
     await services.workers.tell_status()
     return nothing()
 
@@ -71,7 +73,10 @@ async def post_pause(request: web.Request) -> web.Response:
     if not isinstance(paused, bool):
         raise refusal(400, "paused should be true or false")
     await services.queue.pause(paused=paused)
-    services.workers.wake()
+    if paused:
+        services.workers.wake()
+    else:
+        services.workers.go_on()
     await services.workers.tell_status()
     return answer({"paused": paused})
 
@@ -111,9 +116,9 @@ async def post_delete(request: web.Request) -> web.Response:
     deleted = 0
     if asked.get("files") is True:
         for each in ids:
-            past = await services.history.get(each)
-            if past is not None:
-                outputs = past.outcome.get("outputs")
+            outcome = await services.history.outcome(each)
+            if outcome is not None:
+                outputs = outcome.get("outputs")
                 deleted += await asyncio.to_thread(_delete_files, services, outputs)
     await services.history.delete(ids)
     await services.workers.tell_status()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from types import MappingProxyType
 from typing import Any
 
@@ -10,6 +11,7 @@ from aiohttp import web
 
 from engine.server.answers import answer, is_array, nothing, read_object, refusal, whole_number
 from engine.server.services import SERVICES, Services
+from engine.store.entries import UnreadableError
 from engine.store.jobs import JobRow
 
 STATES: Mapping[str, str] = MappingProxyType(
@@ -66,13 +68,15 @@ async def get_job(request: web.Request) -> web.Response:
         raise refusal(404, "Job not found")
     found = job_json(row)
     if row.ended is not None:
-        past = await services.history.get(row.id)
-        if past is not None:
-            found["outputs"] = past.outcome.get("outputs", {})
-            found["execution_status"] = past.outcome.get("status", {})
-    entry = await services.queue.entry(row.id)
-    if entry is not None:
-        found["workflow"] = {"prompt": entry.prompt, "extra_data": entry.extra}
+        outcome = await services.history.outcome(row.id)
+        if outcome is not None:
+            found["outputs"] = outcome.get("outputs", {})
+            found["execution_status"] = outcome.get("status", {})
+    # What is damaged in the database has no workflow any more, and still is a job.
+    with suppress(UnreadableError):
+        entry = await services.queue.entry(row.id)
+        if entry is not None:
+            found["workflow"] = {"prompt": entry.prompt, "extra_data": entry.extra}
     return answer(found)
 
 
@@ -97,9 +101,10 @@ async def post_cancel_many(request: web.Request) -> web.Response:
 
 
 async def _cancel(services: Services, ids: list[str]) -> None:
-    await services.queue.delete(ids)
-    for each in ids:
-        await services.workers.interrupt(each)
+    # Nothing is awaited between the two: a prompt is either handed out already, or deleted.
+    pending = [each for each in ids if not services.workers.interrupt(each)]
+    await services.queue.delete(pending)
+    services.workers.wake()
     await services.workers.tell_status()
 
 

@@ -36,8 +36,8 @@ from engine.server.answers import (
 from engine.server.notes import note_of
 from engine.server.running import MOST_NODE_ERRORS, NODE_ERRORS
 from engine.server.services import SERVICES, Services
+from engine.store.entries import Entry
 from engine.store.history import PAGE
-from engine.store.queue import Entry
 
 BIG = 256 << 10
 """A body of so many bytes is examined in a thread: the loop has others to answer."""
@@ -62,14 +62,12 @@ async def post_prompt(request: web.Request) -> web.Response:
     found = examine(body, services)
     accepted = found if isinstance(found, _Accepted) else await found
     try:
-        entry, remaining = await asyncio.gather(
-            services.queue.put(accepted.entry, front=accepted.front, number=accepted.number),
-            services.queue.remaining(),
-        )
+        put = await services.queue.put(accepted.entry, front=accepted.front, number=accepted.number)
     except IdTakenError as error:
         raise _refused("prompt_id_taken", str(error), status=409) from error
-    await services.workers.tell_status(remaining)
-    services.workers.wake()
+    services.workers.offer(put.following)
+    await services.workers.tell_status(put.remaining)
+    entry = put.entry
     number = int(entry.number) if entry.number.is_integer() else entry.number
     return answer({"prompt_id": entry.id, "number": number, "node_errors": accepted.node_errors})
 
@@ -84,6 +82,7 @@ async def post_check(request: web.Request) -> web.Response:
     """A saved workflow or a prompt as a prompt, all that is wrong with it, and what would run."""
     services = request.app[SERVICES]
     body = await read_body(request)
+    await services.observer.settled()
     found = await asyncio.to_thread(_check, body, services, request.query.getall("target", None))
     return answer(found)
 
@@ -94,7 +93,7 @@ async def get_queue(request: web.Request) -> web.Response:
     running = await queue.items("running")
     limit, offset = whole_number(request, "max_items"), whole_number(request, "offset", 0)
     pending = await queue.items("queued", limit=limit, offset=max(0, offset or 0))
-    return raw_answer(f'{{"queue_running":{running},"queue_pending":{pending}}}')
+    return raw_answer(b'{"queue_running":%b,"queue_pending":%b}' % (running, pending))
 
 
 async def post_queue(request: web.Request) -> web.Response:
@@ -105,6 +104,7 @@ async def post_queue(request: web.Request) -> web.Response:
         await services.queue.clear()
     if ids := _ids(asked):
         await services.queue.delete(ids)
+    services.workers.wake()
     await services.workers.tell_status()
     return nothing()
 
@@ -117,14 +117,14 @@ async def post_interrupt(request: web.Request) -> web.Response:
         asked = None
     prompt_id = asked.get("prompt_id") if is_object(asked) else None
     wanted = prompt_id if isinstance(prompt_id, str) and prompt_id else None
-    await request.app[SERVICES].workers.interrupt(wanted)
+    request.app[SERVICES].workers.interrupt(wanted)
     return nothing()
 
 
 async def post_free(request: web.Request) -> web.Response:
     """Give memory back as soon as nothing runs."""
     asked = await read_object(request)
-    await request.app[SERVICES].workers.free(
+    request.app[SERVICES].workers.free(
         weights=bool(asked.get("unload_models")) or bool(asked.get("free_memory")),
         results=bool(asked.get("free_memory")),
     )
@@ -140,24 +140,24 @@ async def get_history(request: web.Request) -> web.StreamResponse:
     if most is not None and most <= PAGE:
         return raw_answer(await history.entries(limit=most, offset=start))
     pages = history.pages(limit=most, offset=start)
-    begun: list[str] = []
+    begun: list[bytes] = []
     async for page in pages:
         begun.append(page)
         if sum(map(len, begun)) > BIG:
-            return await _stream_object(request, ",".join(begun), pages)
-    return raw_answer(f"{{{','.join(begun)}}}")
+            return await _stream_object(request, b",".join(begun), pages)
+    return raw_answer(b"{%b}" % b",".join(begun))
 
 
 async def _stream_object(
-    request: web.Request, begun: str, pages: AsyncIterator[str]
+    request: web.Request, begun: bytes, pages: AsyncIterator[bytes]
 ) -> web.StreamResponse:
     """Send a JSON object in parts: what was read of it, and what is still to be read."""
     response = web.StreamResponse(headers={"Content-Type": f"{JSON}; charset=utf-8"})
     await response.prepare(request)
     if request.method != "HEAD":
-        await response.write(b"{" + begun.encode())
+        await response.write(b"{" + begun)
         async for page in pages:
-            await response.write(b"," + page.encode())
+            await response.write(b"," + page)
         await response.write(b"}")
     await response.write_eof()
     return response

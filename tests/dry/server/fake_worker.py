@@ -7,6 +7,7 @@ import argparse
 import json
 import os
 import queue
+import subprocess
 import sys
 import threading
 import time
@@ -17,13 +18,14 @@ from engine.wire.messages import (
     Cached,
     Command,
     Device,
+    Failed,
     Finished,
     Free,
     Freed,
     Held,
     Interrupt,
+    InterruptAcknowledged,
     Interrupted,
-    Looked,
     Place,
     Ready,
     Running,
@@ -34,7 +36,7 @@ from engine.wire.messages import (
 )
 
 PLACE = Place("1", "1", None, "1")
-DIES, CRASHES, BABBLES, HANGS, LOOKS = 1, 2, 3, 4, 5
+DIES, CRASHES, BABBLES, HANGS, LOOKS, STARTS_OTHERS, FULL, LAST_WORDS = range(1, 9)
 STATE = Path(os.environ["STATE"])
 
 
@@ -47,6 +49,15 @@ def read(channel, jobs, stops):
     os._exit(0)
 
 
+def start_others():
+    """Two processes, one in a session of its own, that hold everything open."""
+    quiet = {"close_fds": False, "stdin": subprocess.DEVNULL}
+    sleeping = [sys.executable, "-c", "import time; time.sleep(600)"]
+    children = [subprocess.Popen(sleeping, start_new_session=each, **quiet) for each in (0, 1)]
+    (STATE / "starting").write_text(" ".join(str(each.pid) for each in children))
+    (STATE / "starting").rename(STATE / "started")
+
+
 def misbehave(color, channel, name, stops):
     """What the colour says; True where the prompt has ended."""
     if color == DIES:
@@ -55,12 +66,22 @@ def misbehave(color, channel, name, stops):
         os.kill(os.getpid(), 11)
     if color == BABBLES:
         channel._socket.sendall(b"\xff\xff\xff\xffnonsense")
-    if color in {BABBLES, HANGS}:
+    if color == STARTS_OTHERS:
+        start_others()
+    if color == LAST_WORDS:
+        sys.stdout.buffer.write(("ß" * 20_000 + "\nand these are the last words\n").encode())
+        sys.stdout.flush()
+        os.kill(os.getpid(), 11)
+    if color in {BABBLES, HANGS, STARTS_OTHERS}:
         time.sleep(600)
+    if color == FULL and not (STATE / "room").exists():
+        failed = (PLACE, "EmptyImage", "No space left on device", "OSError", (), {}, ())
+        channel.send(Failed(name, *failed, time.time(), "/full/folder"))
+        return True
     if color == LOOKS:
         while name not in stops:
             time.sleep(0.01)
-        channel.send(Looked(name))
+        channel.send(InterruptAcknowledged(name))
         time.sleep(0.6)
         channel.send(Interrupted(name, PLACE, "EmptyImage", (), time.time()))
     return color == LOOKS

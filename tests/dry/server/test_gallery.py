@@ -4,7 +4,7 @@ import pytest
 
 from engine.server.notes import note_of
 from engine.server.services import SERVICES
-from engine.store.queue import End
+from engine.store.entries import End
 
 from .conftest import tiny
 
@@ -54,8 +54,9 @@ def outputs(*names, place="output", subfolder=""):
 async def ended(client, prompt_id, made):
     services = client.app[SERVICES]
     await put(client, prompt_id, title="Work")
-    await services.queue.claim(1.0)
-    await services.queue.finish(End(prompt_id, "done", {"outputs": made}, 2.0))
+    assert services.queue.take(await services.queue.next())
+    end = End(prompt_id, "done", {"outputs": made}, 2.0)
+    await services.queue.record({prompt_id: 1.0}, [end])
 
 
 def test_what_has_run_is_searched_starred_and_forgotten(serving):

@@ -7,7 +7,7 @@ import pytest
 
 from engine.server.hub import Outgoing, outgoing
 from engine.server.running import RunningJob, summed_up
-from engine.store.queue import Entry
+from engine.store.entries import Entry
 from engine.wire.messages import (
     Blocked,
     Cached,

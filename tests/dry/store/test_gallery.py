@@ -6,11 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from engine.store.database import MIGRATIONS, Database
+from engine.store.database import Database
+from engine.store.entries import End, Entry
 from engine.store.gallery import Gallery, Wanted
 from engine.store.history import History
+from engine.store.migrations import MIGRATIONS
 from engine.store.notes import Note
-from engine.store.queue import End, Entry, Queue
+from engine.store.queue import Queue
 
 DAY = 86_400.0
 
@@ -27,8 +29,8 @@ def database(tmp_path: Path):
 
 
 @pytest.fixture
-def queue(database: Database) -> Queue:
-    return Queue(database)
+def queue(database: Database, stepped) -> Queue:
+    return stepped(database)
 
 
 @pytest.fixture
@@ -37,7 +39,7 @@ def gallery(database: Database) -> Gallery:
 
 
 async def names(queue: Queue) -> str:
-    return "".join([each.id for each in await queue.waiting()])
+    return "".join(await queue.ids())
 
 
 def test_a_waiting_prompt_moves_before_another_and_behind_all(queue: Queue):
@@ -94,13 +96,13 @@ def test_what_waits_no_longer_is_not_moved(queue: Queue):
     assert asyncio.run(scenario()) == ([False, False, False], "bc")
 
 
-def test_a_paused_queue_stays_paused_over_a_restart(tmp_path: Path):
+def test_a_paused_queue_stays_paused_over_a_restart(tmp_path: Path, stepped):
     path = tmp_path / "calotype.db"
 
     async def first(queue: Queue):
         await queue.put(entry("a"))
         await queue.pause(paused=True)
-        return await queue.claim(1.0), await queue.turn(None, 1.0)
+        return await queue.claim(1.0)
 
     async def second(queue: Queue):
         paused, none = await queue.is_paused(), await queue.claim(1.0)
@@ -110,9 +112,9 @@ def test_a_paused_queue_stays_paused_over_a_restart(tmp_path: Path):
     results = []
     for scenario in (first, second):
         database = Database(path)
-        results.append(asyncio.run(scenario(Queue(database))))
+        results.append(asyncio.run(scenario(stepped(database))))
         database.close()
-    assert results == [(None, (None, 1)), (True, None, "a", False)]
+    assert results == [None, (True, None, "a", False)]
 
 
 async def run_some(queue: Queue) -> None:

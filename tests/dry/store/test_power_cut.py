@@ -8,6 +8,7 @@ what is written and synced, and in which order, is the same.
 
 import asyncio
 import contextlib
+import json
 import sqlite3
 import threading
 from collections import Counter
@@ -20,8 +21,9 @@ import pytest
 
 from engine.errors import StoreError
 from engine.store.database import Database
+from engine.store.entries import End, Entry
 from engine.store.history import History
-from engine.store.queue import End, Entry, Queue
+from engine.store.queue import Accepted, Queue
 
 ROUNDS = 60
 SECTOR = 512
@@ -260,16 +262,16 @@ async def put_together(database: Database, queue: Queue, told: Told, names: list
     await asyncio.gather(first, return_exceptions=True)
     answers = await asyncio.gather(*puts, return_exceptions=True)
     told.accepted.update(
-        name for name, answer in zip(names, answers, strict=True) if isinstance(answer, Entry)
+        name for name, answer in zip(names, answers, strict=True) if isinstance(answer, Accepted)
     )
     for answer in answers:
         if isinstance(answer, BaseException):
             raise answer
 
 
-async def use(database: Database, told: Told, random: Random) -> None:
+async def use(database: Database, told: Told, random: Random, queue_of) -> None:
     """Put, claim and finish until the power goes, or for long enough."""
-    queue = Queue(database)
+    queue = queue_of(database)
     running: list[str] = []
     for step in range(60):
         action = random.choice(["put", "put", "claim", "finish"])
@@ -287,7 +289,7 @@ async def use(database: Database, told: Told, random: Random) -> None:
             told.ended[name] = end
 
 
-def lose_power(path: Path, seed: int, synchronous: str) -> Told:
+def lose_power(path: Path, seed: int, synchronous: str, queue_of) -> Told:
     """Use a store until the power is cut, and leave at `path` what the disk then holds."""
     random = Random(seed)
     disk = Disk(cut_at=random.randint(1, random.choice([FIRST_USE, LONGEST_ROUND, LONGEST_ROUND])))
@@ -296,7 +298,7 @@ def lose_power(path: Path, seed: int, synchronous: str) -> Told:
     database = None
     try:
         database = Database(path, connect=lambda at: Connection(at, vfs, synchronous))
-        asyncio.run(use(database, told, random))
+        asyncio.run(use(database, told, random, queue_of))
     except (StoreError, OSError, sqlite3.Error, apsw.Error):
         assert disk.off, "the disk failed with its power on"
     disk.off = True  # Nothing that closing writes arrives.
@@ -308,7 +310,8 @@ def lose_power(path: Path, seed: int, synchronous: str) -> Told:
     return told
 
 
-async def check(database: Database, told: Told) -> None:
+async def check(database: Database, told: Told, queue_of) -> None:
+    queue = queue_of(database)
     [[health]] = await database.run(lambda each: each.execute("PRAGMA integrity_check").fetchall())
     assert health == "ok"
     rows = await database.run(
@@ -317,33 +320,34 @@ async def check(database: Database, told: Told) -> None:
     times = Counter(name for name, _ in rows)
     assert set(times.values()) <= {1}
     assert told.accepted <= set(times) <= told.asked
-    past = {each.entry.id: each for each in await History(database).list()}
+    past = json.loads(await History(database).entries())
     assert set(told.ended) <= set(past) <= set(told.ends_asked)
-    for name, each in past.items():
+    for name in past:
         end = told.ends_asked[name]
-        assert (each.entry.state, each.outcome) == (end.ending, end.outcome)
-        assert not await Queue(database).finish(end), "it can end again"
-    assert (await Queue(database).put(Entry("afterwards", {}, ["1"]))).state == "queued"
+        found = (await queue.entry(name)).state, await History(database).outcome(name)
+        assert found == (end.ending, end.outcome)
+        assert not await queue.finish(end), "it can end again"
+    assert (await queue.put(Entry("afterwards", {}, ["1"]))).entry.state == "queued"
 
 
 @pytest.mark.parametrize("seed", range(ROUNDS))
-def test_what_was_answered_survives_a_power_cut(tmp_path: Path, seed: int):
-    told = lose_power(tmp_path / "calotype.db", seed, "FULL")
+def test_what_was_answered_survives_a_power_cut(tmp_path: Path, seed: int, stepped):
+    told = lose_power(tmp_path / "calotype.db", seed, "FULL", stepped)
     database = Database(tmp_path / "calotype.db")
     try:
-        assert database.notes == []
-        asyncio.run(check(database, told))
+        assert database.notices == []
+        asyncio.run(check(database, told, stepped))
     finally:
         database.close()
 
 
 @pytest.mark.parametrize("synchronous", ["NORMAL", "OFF"])
-def test_with_fewer_syncs_accepted_prompts_are_lost(tmp_path: Path, synchronous: str):
+def test_with_fewer_syncs_accepted_prompts_are_lost(tmp_path: Path, synchronous: str, stepped):
     """The disk above does lose things: what saves them is that every commit is synced."""
     lost = 0
     for seed in range(12):
         path = tmp_path / str(seed) / "calotype.db"
-        told = lose_power(path, seed, synchronous)
+        told = lose_power(path, seed, synchronous, stepped)
         database = Database(path)
         found = database.submit(
             lambda connection: connection.execute("SELECT id FROM prompts").fetchall()

@@ -14,10 +14,12 @@ import pytest
 from engine.errors import StoreError
 from engine.settings import ROOT
 from engine.store.costs import CostRow, CostStore
-from engine.store.database import MIGRATIONS, Database
+from engine.store.database import Database
+from engine.store.entries import End, Entry
 from engine.store.history import History
 from engine.store.jobs import Jobs
-from engine.store.queue import MOST_ATTEMPTS, End, Entry, Queue
+from engine.store.migrations import MIGRATIONS
+from engine.store.queue import MOST_ATTEMPTS, Queue
 
 SEED = 2**64 - 1
 
@@ -34,8 +36,8 @@ def database(tmp_path: Path):
 
 
 @pytest.fixture
-def queue(database: Database) -> Queue:
-    return Queue(database)
+def queue(database: Database, stepped) -> Queue:
+    return stepped(database)
 
 
 def test_prompts_run_in_order_and_from_the_front(queue: Queue):
@@ -45,7 +47,7 @@ def test_prompts_run_in_order_and_from_the_front(queue: Queue):
         await queue.put(entry("front"), front=True)
         await queue.put(entry("very front"), front=True)
         await queue.put(entry("chosen"), number=-0.5)
-        return [each.id for each in await queue.waiting()]
+        return await queue.ids()
 
     assert asyncio.run(scenario()) == ["very front", "front", "chosen", "a", "b", "c"]
 
@@ -58,7 +60,7 @@ def test_a_prompt_comes_back_exactly_as_it_was_put(queue: Queue):
     claimed = asyncio.run(scenario())
     assert claimed is not None
     assert claimed.prompt["1"]["inputs"]["seed"] == SEED
-    assert (claimed.client, claimed.extra, claimed.began) == ("me", {"workflow": {"id": SEED}}, 5.0)
+    assert (claimed.client, claimed.extra) == ("me", {"workflow": {"id": SEED}})
 
 
 def test_the_same_id_is_the_same_prompt_or_refused(queue: Queue):
@@ -70,7 +72,7 @@ def test_the_same_id_is_the_same_prompt_or_refused(queue: Queue):
         return first, again, await queue.remaining()
 
     first, again, remaining = asyncio.run(scenario())
-    assert first == again
+    assert (first.entry.id, first.entry.number) == (again.entry.id, again.entry.number)
     assert remaining == 1
 
 
@@ -81,12 +83,9 @@ def test_a_prompt_ends_once(queue: Queue, database: Database):
         await queue.claim(1.0)
         assert await queue.finish(End("a", "done", {"outputs": 1}, 2.0))
         assert not await queue.finish(End("a", "failed", {"outputs": 2}, 3.0))
-        return await History(database).get("a")
+        return await History(database).outcome("a"), (await queue.entry("a")).state
 
-    past = asyncio.run(scenario())
-    assert past is not None
-    assert past.entry.state == "done"
-    assert past.outcome == {"outputs": 1}
+    assert asyncio.run(scenario()) == ({"outputs": 1}, "done")
 
 
 def test_what_ran_when_the_server_ended_is_queued_again_but_not_for_ever(queue: Queue):
@@ -98,7 +97,7 @@ def test_what_ran_when_the_server_ended_is_queued_again_but_not_for_ever(queue: 
             assert await queue.recover(2.0, lambda name, why: {"why": why}) == []
         assert (await queue.claim(1.0)).id == "a"
         assert await queue.recover(2.0, lambda name, why: {"why": why}) == ["a"]
-        return [each.id for each in await queue.waiting()]
+        return await queue.ids()
 
     assert asyncio.run(scenario()) == ["b"]
 
@@ -109,7 +108,7 @@ def test_only_what_waits_can_be_taken_out(queue: Queue):
             await queue.put(entry(name))
         await queue.claim(1.0)
         assert await queue.delete(["a", "b", "none"]) == 1
-        assert [each.id for each in await queue.running()] == ["a"]
+        assert await queue.ids("running") == ["a"]
         assert await queue.clear() == 2
         return await queue.remaining()
 
@@ -119,17 +118,20 @@ def test_only_what_waits_can_be_taken_out(queue: Queue):
 def test_history_is_paged_oldest_first_and_trimmed(queue: Queue, database: Database):
     history = History(database, most_kept=3)
 
+    async def ids(**page):
+        return list(json.loads(await history.entries(**page)))
+
     async def scenario():
         for number, name in enumerate("abcde"):
             await queue.put(entry(name))
             await queue.claim(float(number))
             await queue.finish(End(name, "done", {}, float(number)))
-        newest = [each.entry.id for each in await history.list(limit=2)]
-        second = [each.entry.id for each in await history.list(limit=2, offset=1)]
+        newest = await ids(limit=2)
+        second = await ids(limit=2, offset=1)
         assert await history.trim() == 2
-        left = [each.entry.id for each in await history.list()]
+        left = await ids()
         await history.delete(["d"])
-        return newest, second, left, [each.entry.id for each in await history.list()]
+        return newest, second, left, await ids()
 
     newest, second, left, after = asyncio.run(scenario())
     assert (newest, second, left, after) == (["d", "e"], ["b", "c"], ["c", "d", "e"], ["c", "e"])
@@ -195,14 +197,15 @@ def test_a_damaged_file_is_kept_under_another_name(tmp_path: Path, damage: str):
         again.close()
     kept = list(tmp_path.glob("*.damaged-*"))
     assert len(kept) == (0 if damage == "empty" else 1)
-    assert len(again.notes) == len(kept)
+    assert len(again.notices) == len(kept)
 
 
 WRITER = """
 import asyncio, sys
 from pathlib import Path
 from engine.store.database import Database
-from engine.store.queue import Entry, Queue
+from engine.store.entries import Entry
+from engine.store.queue import Queue
 
 async def main():
     queue = Queue(Database(Path(sys.argv[1])))
@@ -228,11 +231,13 @@ def test_what_was_answered_survives_kill_9(tmp_path: Path):
                     answered = int(line)
                     break
         database = Database(path)
-        found = asyncio.run(Queue(database).waiting())
+        found = {
+            item[1]: item[2] for item in json.loads(asyncio.run(Queue(database).items("queued")))
+        }
         database.close()
-        assert database.notes == []
-        assert {f"prompt {number}" for number in range(answered + 1)} <= {each.id for each in found}
-        assert all(json.dumps(each.prompt) == json.dumps({"x": "y" * 500}) for each in found)
+        assert database.notices == []
+        assert {f"prompt {number}" for number in range(answered + 1)} <= found.keys()
+        assert all(each == {"x": "y" * 500} for each in found.values())
 
 
 def test_lists_for_the_api_are_put_together_from_what_is_stored(queue: Queue, database: Database):
@@ -278,24 +283,31 @@ def test_a_prompt_that_no_worker_saw_waits_again_in_its_place(queue: Queue):
         for name in "ab":
             await queue.put(entry(name))
         await queue.claim(1.0)
-        await queue.give_back("a")
-        await queue.give_back("b")
+        await queue.give_back("a", counted=False)
+        await queue.give_back("b", counted=False)
         again = await queue.claim(2.0)
-        return again.id, again.attempts
+        return again.id, (await queue.entry("a")).attempts
 
     assert asyncio.run(scenario()) == ("a", 1)
 
 
-def test_an_end_and_the_next_beginning_are_one_step(queue: Queue):
+def test_ends_and_beginnings_share_one_flush(queue: Queue, database: Database):
+    statements: list[str] = []
+
     async def scenario():
         for name in "ab":
             await queue.put(entry(name))
-        first, before = await queue.turn(None, 1.0)
-        second, after = await queue.turn(End("a", "done", {"outputs": {}}, 2.0), 2.0)
-        last, none = await queue.turn(End("b", "done", {"outputs": {}}, 3.0), 3.0)
-        return first.id, before, second.id, after, last, none
+        await queue.claim(1.0)
+        following = await queue.next()
+        assert queue.take(following)
+        await database.run(lambda each: each.set_trace_callback(statements.append))
+        recorded = await queue.record({"b": 2.0}, [End("a", "done", {"outputs": {}}, 2.0)])
+        return following.entry.id, recorded
 
-    assert asyncio.run(scenario()) == ("a", 2, "b", 1, None, 0)
+    following, recorded = asyncio.run(scenario())
+    assert following == "b"
+    assert (recorded.began, recorded.ended, recorded.remaining) == ({"b"}, {"a"}, 1)
+    assert statements.count("COMMIT") == 2, "one of the tracing itself, one for both"
 
 
 def test_costs_are_kept_the_newest_first(database: Database):
@@ -305,7 +317,7 @@ def test_costs_are_kept_the_newest_first(database: Database):
     store = CostStore(database)
     store.remember([CostRow("A", "w", 64, 2, True, (1.0,), 7)], 1.0)
     store.remember([old], 2.0)
-    store.remember([new], 3.0)
+    store.remember([new], 3.0).result()
     assert asyncio.run(store.recall()) == [new, old]
 
 
@@ -325,11 +337,10 @@ def test_taking_a_prompt_never_sorts_all_that_waits(database: Database, queue: Q
     async def scenario():
         await queue.put(entry("a"), front=True)
         await database.run(listen)
-        await queue.turn(None, now=1.0)
-        await queue.turn(End("a", "done", {}, at=2.0), now=2.0)
+        await queue.claim(1.0)
+        await queue.finish(End("a", "done", {}, at=2.0))
         await queue.items("queued", limit=5)
         await queue.items("running")
-        await queue.waiting()
         return await database.run(explain)
 
     steps = asyncio.run(scenario())

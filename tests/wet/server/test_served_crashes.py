@@ -147,7 +147,7 @@ def small_disk(tmp_path):
     subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
-def test_a_full_disk_fails_the_job_and_nothing_else(small_disk, start_server, real):
+def test_a_full_disk_holds_the_queue_until_there_is_room(small_disk, start_server, real):
     served = start_server("--output-directory", small_disk)
     filling = small_disk / "filling.bin"
     filling.write_bytes(bytes(56 << 10))
@@ -156,21 +156,19 @@ def test_a_full_disk_fails_the_job_and_nothing_else(small_disk, start_server, re
         prompt = real.tiny(color=0x123456)
         # The PNG of one colour is about 0.1 % of its pixels: 12 KiB here, and 8 KiB are left.
         prompt["1"]["inputs"].update(width=2048, height=2048)
-        full = await browser.ended(await browser.queue(prompt))
-        found = sorted(path.name for path in small_disk.iterdir())
-        alive = served.process.poll() is None
+        name = await browser.queue(prompt)
+        while (held := (await browser.get("/calotype/queue"))["held"]) is None:
+            await asyncio.sleep(0.05)
+        found = sorted(path.name for path in small_disk.iterdir() if path.suffix != ".part")
+        history = await browser.get("/history")
         filling.unlink()
-        again = await browser.ended(await browser.queue(prompt))
-        return full, found, alive, again
+        return held, found, history, await browser.ended(name)
 
-    full, found, alive, again = real.with_browser(served, scenario)
-    kind, data = full["status"]["messages"][-1]
-    assert kind == "execution_error"
-    assert (data["node_id"], data["node_type"]) == ("2", "SaveImage")
-    assert "No space left" in data["exception_message"]
-    assert found == ["filling.bin"]
-    assert alive
-    assert again["status"]["status_str"] == "success", again["status"]["messages"][-1]
+    held, found, history, entry = real.with_browser(served, scenario)
+    assert "The disk is full" in held
+    assert str(small_disk) in held
+    assert (found, history) == (["filling.bin"], {})
+    assert entry["status"]["status_str"] == "success", entry["status"]["messages"][-1]
     [path] = small_disk.iterdir()
     assert path.stat().st_size > 8 << 10
     with Image.open(path) as picture:

@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from engine.settings import ROOT
-from engine.store.database import MIGRATIONS
+from engine.store.migrations import MIGRATIONS
 
 HEAVY = ("torch", "numpy", "PIL", "transformers", "safetensors", "scipy", "nodes")
 

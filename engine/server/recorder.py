@@ -1,0 +1,114 @@
+"""Stores which prompts began and how prompts ended, however long the disk is full.
+
+Nothing waits for it: the worker computes meanwhile. Beginnings and ends share one flush, and
+one that cannot be stored does not hold the others back. Knows rows and no processes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import traceback
+from collections.abc import Callable
+from contextlib import suppress
+
+from engine.server.logs import LogBook
+from engine.server.running import RunningJob
+from engine.store.entries import End
+from engine.store.queue import Queue
+
+_RETRY_SECONDS = 1.0
+_DRAIN_SECONDS = 2.0
+
+
+class Recorder:
+    """The beginnings and ends that are not on disk yet.
+
+    Attributes:
+        trouble: why nothing can be stored now, in words; None while all is well.
+    """
+
+    def __init__(
+        self,
+        queue: Queue,
+        logs: LogBook,
+        *,
+        on_begun: Callable[[RunningJob, int | None], None],
+        on_ended: Callable[[RunningJob, int | None], None],
+    ) -> None:
+        """Begin empty.
+
+        Args:
+            queue: where to store.
+            logs: hears of what the disk refuses.
+            on_begun: called when a beginning is on disk, with how many are pending or run.
+            on_ended: the same for an end.
+        """
+        self.trouble: str | None = None
+        self._queue = queue
+        self._logs = logs
+        self._on_begun = on_begun
+        self._on_ended = on_ended
+        self._beginnings: dict[str, tuple[RunningJob, float]] = {}
+        self._ends: dict[str, tuple[RunningJob, End]] = {}
+        self._due = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    def begin(self, job: RunningJob) -> None:
+        """A prompt was handed to the worker."""
+        self._beginnings[job.entry.id] = (job, time.time())
+        self._change()
+
+    def end(self, job: RunningJob) -> None:
+        """A prompt has ended."""
+        self._ends[job.entry.id] = (job, job.end(time.time()))
+        self._change()
+
+    async def drain(self) -> None:
+        """Wait until all is stored, but not for a disk that refuses."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_DRAIN_SECONDS):
+                await self._idle.wait()
+
+    async def run(self) -> None:
+        """Store what is given, for as long as the server runs."""
+        while True:
+            await self._due.wait()
+            self._due.clear()
+            try:
+                await self._store()
+            except Exception:  # noqa: BLE001 - the next prompts must be stored, too
+                self._logs.write(traceback.format_exc())
+
+    def _change(self) -> None:
+        self._idle.clear()
+        self._due.set()
+
+    async def _store(self) -> None:
+        beginnings, ends = dict(self._beginnings), dict(self._ends)
+        began = {each: at for each, (_, at) in beginnings.items()}
+        found = await self._queue.record(began, [end for _, end in ends.values()])
+        for each in found.began:
+            del self._beginnings[each]
+        for each in found.ended:
+            del self._ends[each]
+        for each in found.began:
+            self._on_begun(beginnings[each][0], found.remaining)
+        for each in found.ended:
+            self._on_ended(ends[each][0], found.remaining)
+        if not self._beginnings and not self._ends:
+            self._idle.set()
+        await self._note(found.error)
+
+    async def _note(self, error: Exception | None) -> None:
+        """Say once what the disk refuses, and try again."""
+        if error is None:
+            self.trouble = None
+            return
+        said = f"{error}; it is tried again every second"
+        if said != self.trouble:
+            self._logs.write(f"Calotype: {said}\n")
+        self.trouble = said
+        await asyncio.sleep(_RETRY_SECONDS)
+        self._due.set()

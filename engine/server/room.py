@@ -1,0 +1,123 @@
+"""Holds the queue while a disk is full, and lets it go on when there is room again.
+
+Whether there is room is found out by writing: a quota or a reserve is not seen in the free space
+that the system reports. Knows folders and no prompts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import shutil
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from engine.server.logs import LogBook
+
+_LEAST, _MOST, _GROWTH = 32 << 10, 2 << 30, 4
+"""Bytes that have to fit before the queue goes on: more each time that was not enough."""
+_CHUNK = 32 << 10
+
+
+class RoomKeeper:
+    """The queue's hold for lack of room.
+
+    Attributes:
+        reason: why the queue is held, in words; None while it is not.
+    """
+
+    def __init__(
+        self,
+        folders: Sequence[Path],
+        logs: LogBook,
+        *,
+        on_change: Callable[[], None],
+        look_seconds: float,
+    ) -> None:
+        """Hold nothing yet.
+
+        Args:
+            folders: where workers write; looked at where an error does not name its folder.
+            logs: hears of a hold and its end.
+            on_change: called when a hold begins or ends.
+            look_seconds: between two looks whether there is room.
+        """
+        self.reason: str | None = None
+        self._folders = folders
+        self._logs = logs
+        self._on_change = on_change
+        self._look_seconds = look_seconds
+        self._wanted = _LEAST
+        self._held: asyncio.Task[None] | None = None
+
+    def hold(self, folder: str) -> None:
+        """A disk is full: `folder`, or, where it is empty, one of ours."""
+        folders = [Path(folder)] if folder else self._folders
+        self.reason = (
+            f"The disk is full: nothing can be written to {_named(folders)}. The queue is paused, "
+            "and goes on by itself when there is room"
+        )
+        self._logs.write(f"Calotype: {self.reason}\n")
+        if self._held is None or self._held.done():
+            self._held = asyncio.create_task(self._wait(folders))
+        self._on_change()
+
+    def prove(self) -> None:
+        """A prompt has ended well: the next lack of room starts small again."""
+        self._wanted = _LEAST
+
+    def release(self) -> None:
+        """End a hold now: the user says that there is room."""
+        if self.reason is not None:
+            self.stop()
+            self._end()
+
+    def stop(self) -> None:
+        """Look no more."""
+        if self._held is not None:
+            self._held.cancel()
+
+    async def _wait(self, folders: Sequence[Path]) -> None:
+        while True:
+            await asyncio.sleep(self._look_seconds)
+            if await asyncio.to_thread(_all_have_room, folders, self._wanted):
+                break
+        self._wanted = min(_GROWTH * self._wanted, _MOST)
+        self._end()
+
+    def _end(self) -> None:
+        self.reason = None
+        self._logs.write("Calotype: there is room on the disk; the queue goes on\n")
+        self._on_change()
+
+
+def has_room(folder: Path, size: int) -> bool:
+    """Whether this many bytes, or half of the disk, can be written; finds out by doing it."""
+    part = folder / f".room.{secrets.token_hex(4)}.part"
+    content = os.urandom(_CHUNK)
+    try:
+        usage = shutil.disk_usage(folder)
+        size = min(size, usage.total // 2)
+        if usage.free < size:
+            return False
+        with part.open("wb") as stream:
+            for _ in range(0, size, _CHUNK):
+                stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+    except OSError:
+        return False
+    finally:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
+    return True
+
+
+def _all_have_room(folders: Sequence[Path], size: int) -> bool:
+    return all(has_room(each, size) for each in folders)
+
+
+def _named(folders: Sequence[Path]) -> str:
+    return " or ".join(str(each) for each in dict.fromkeys(folders))
