@@ -47,9 +47,10 @@ from engine.server.routes import (
 )
 from engine.server.running import failed_outcome
 from engine.server.services import SERVICES, Services
-from engine.server.sweep import empty_temp, empty_trash, sweep
+from engine.server.sweep import empty_temp, sweep
 from engine.server.terminal import Terminal
 from engine.server.tokens import Tokens
+from engine.server.trash import empty_trash
 from engine.server.workers import GRACE_SECONDS, Workers
 from engine.serving import Serving
 from engine.settings import Settings

@@ -16,9 +16,6 @@ from engine.settings import Settings
 
 _USER_FOLDERS = ("workflows", "userdata", "journals", "versions")
 _PART = re.compile(r"^\..*\.part$")
-TRASH = ".trash"
-"""The folder among the workflows where the editor puts those that were deleted, by their times."""
-_TRASH_DAYS = 60
 _CLAIM = re.compile(r"_\d{5}_\.\w+$")
 
 
@@ -54,26 +51,6 @@ def sweep(settings: Settings, before: float) -> int:
             count += 1
         path.unlink(missing_ok=True)
         count += 1
-    return count
-
-
-def empty_trash(settings: Settings, now: float) -> int:
-    """Delete workflows that were put away long ago, and were not asked for since.
-
-    Args:
-        settings: whose folders.
-        now: seconds since 1970.
-
-    Returns:
-        how many times of deleting were let go.
-    """
-    count = 0
-    for folder in (settings.user_directory / "workflows" / TRASH).glob("*"):
-        if not folder.name.isdigit() or folder.is_symlink():
-            continue
-        if int(folder.name) / 1000 < now - _TRASH_DAYS * 24 * 3600:
-            shutil.rmtree(folder, ignore_errors=True)
-            count += 1
     return count
 
 

@@ -4,7 +4,8 @@ import os
 import time
 
 from engine.files import Files
-from engine.server.sweep import TRASH, empty_temp, empty_trash, sweep
+from engine.server.sweep import empty_temp, sweep
+from engine.server.trash import TRASH, empty_trash
 
 
 def test_only_what_a_crash_left_is_deleted(settings):
@@ -52,16 +53,46 @@ def test_a_server_sweeps_when_it_starts(serving, settings):
     assert serving(scenario) == []
 
 
-def test_workflows_deleted_long_ago_are_let_go(settings):
-    trash = settings.user_directory / "workflows" / TRASH
-    day, now = 24 * 3600, 100 * 24 * 3600
-    for at in (now - 61 * day, now - 59 * day):
-        (trash / str(at * 1000) / "sea").mkdir(parents=True)
-        (trash / str(at * 1000) / "sea" / "a.json").write_text("{}")
-    (trash / "not a time").mkdir()
-    assert empty_trash(settings, now) == 1
-    left = {path.name for path in trash.iterdir()}
-    assert left == {str((now - 59 * day) * 1000), "not a time"}
+DAY = 24 * 3600
+
+
+def fill_trash(settings, *names):
+    for name in names:
+        folder = settings.user_directory / "workflows" / TRASH / name / "sea"
+        folder.mkdir(parents=True)
+        (folder / "a.json").write_text("{}")
+
+
+def trashed(settings):
+    return {each.name for each in (settings.user_directory / "workflows" / TRASH).iterdir()}
+
+
+def test_the_trash_keeps_workflows_for_sixty_days_of_use(settings):
+    fill_trash(settings, "1000", "not a time")
+    now = 2_000_000_000.0
+    empty_trash(settings, now)
+    for day in range(1, 60):
+        assert empty_trash(settings, now + day * DAY) == 0
+        # Several starts on one day count once.
+        assert empty_trash(settings, now + day * DAY + 60) == 0
+    fill_trash(settings, "2000")
+    assert empty_trash(settings, now + 61 * DAY) == 1
+    assert trashed(settings) == {"not a time", "2000"}
+
+
+def test_a_clock_that_jumps_empties_no_trash(settings):
+    fill_trash(settings, "1000", str(2_000_000_000_000))
+    for now in (2_000_000_000.0, 9_000_000_000.0, 0.0, 9_000_000_000.0, 2_000_000_000.0):
+        assert empty_trash(settings, now) == 0
+    assert len(trashed(settings)) == 2
+
+
+def test_a_damaged_count_keeps_the_trash(settings):
+    fill_trash(settings, "1000")
+    for content in (b"x", b'{"days": {"1000": "old"}}', b"[]"):
+        (settings.user_directory / "trash.json").write_bytes(content)
+        assert empty_trash(settings, 9_000_000_000.0) == 0
+    assert trashed(settings) == {"1000"}
 
 
 def test_there_need_be_no_trash(settings):

@@ -157,10 +157,10 @@ def test_a_full_disk_holds_the_queue_until_there_is_room(small_disk, start_serve
         # The PNG of one colour is about 0.1 % of its pixels: 12 KiB here, and 8 KiB are left.
         prompt["1"]["inputs"].update(width=2048, height=2048)
         name = await browser.queue(prompt)
-        while (held := (await browser.get("/calotype/queue"))["held"]) is None:
+        while (held := (await browser.get("calotype/queue"))["held"]) is None:
             await asyncio.sleep(0.05)
         found = sorted(path.name for path in small_disk.iterdir() if path.suffix != ".part")
-        history = await browser.get("/history")
+        history = await browser.get("history")
         filling.unlink()
         return held, found, history, await browser.ended(name)
 

@@ -27,8 +27,18 @@ export interface ListedJob extends Job {
   preview_text?: string;
 }
 
+/** What the server has to say to its user, until it is dismissed; `text` is English. */
+export interface ServerNotice {
+  id: number;
+  kind: string;
+  text: string;
+  details: Record<string, unknown>;
+}
+
 export interface QueueListed {
   paused: boolean;
+  /** Why nothing is begun although the queue is not paused, as an English sentence. */
+  held: string | null;
   running: ListedJob[];
   waiting: ListedJob[];
   /** How many wait in all. */
@@ -56,6 +66,8 @@ interface HistoryPage {
 export function resultsRoutes({ read, post }: Transport) {
   return {
     queue: (limit: number) => read<QueueListed>(`/api/calotype/queue?limit=${limit}`),
+    notices: async () => (await read<{ notices: ServerNotice[] }>("/api/calotype/notices")).notices,
+    dismissNotice: (id: number) => post("/api/calotype/notices/dismiss", { id }),
     /** null is behind all that waits. */
     moveInQueue: (id: string, before: string | null) =>
       post("/api/calotype/queue/move", { prompt_id: id, before }),

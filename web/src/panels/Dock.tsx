@@ -1,7 +1,7 @@
 /** The frame of results, queue, history and problems: always in the same place, as high as one likes. */
 import { ChevronDown, ChevronUp, ListX, Pause, Play } from "lucide-react";
 import { type KeyboardEvent, type PointerEvent, Suspense } from "react";
-import { pauseQueue, useQueue } from "../state/runs/queue";
+import { heldWords, pauseQueue, useQueue } from "../state/runs/queue";
 import { cancelAll } from "../state/runs/running";
 import { type DockTab, heightOfDock, toggleDock, useView } from "../state/view";
 import { part } from "../widgets/part";
@@ -53,7 +53,7 @@ function titleOf(tab: DockTab): string {
 
 function Head() {
   const dock = useView((state) => state.dock);
-  const { paused, total, running } = useQueue();
+  const { paused, held, total, running } = useQueue();
   const problems = useProblemCount();
   const counts: Partial<Record<DockTab, number>> = { queue: total + running.length, problems };
   return (
@@ -73,8 +73,18 @@ function Head() {
           </button>
         ))}
       </div>
-      {paused && <span className="held-back">{t("The queue is paused")}</span>}
+      {(paused || held !== null) && (
+        <span className="held-back" role="status">
+          {paused ? t("The queue is paused") : heldWords(held)}
+        </span>
+      )}
       <span className="space" />
+      {held !== null && !paused && (
+        <button type="button" onClick={() => void pauseQueue(false)}>
+          <Play size={13} aria-hidden />
+          {t("Try again")}
+        </button>
+      )}
       {(paused || dock === "queue") && (
         <button type="button" onClick={() => void pauseQueue(!paused)}>
           {paused ? <Play size={13} aria-hidden /> : <Pause size={13} aria-hidden />}

@@ -9,7 +9,7 @@ const STAYS = 7_000;
 export function NoticeBar() {
   const notice = useView((state) => state.notice);
   useEffect(() => {
-    if (notice === null) return;
+    if (notice === null || notice.onDismiss !== undefined) return;
     const timer = setTimeout(() => useView.setState({ notice: null }), STAYS);
     return () => clearTimeout(timer);
   }, [notice]);
@@ -44,7 +44,10 @@ function Bar({ notice }: { notice: Notice }) {
         type="button"
         className="ghost"
         aria-label={t("Dismiss")}
-        onClick={() => useView.setState({ notice: null })}
+        onClick={() => {
+          useView.setState({ notice: null });
+          notice.onDismiss?.();
+        }}
       >
         <X size={13} aria-hidden />
       </button>

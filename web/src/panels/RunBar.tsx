@@ -3,7 +3,7 @@ import { ChevronDown, LoaderCircle, Play, Square } from "lucide-react";
 import { Suspense, useEffect, useRef, useState } from "react";
 import { titleOfPrompt } from "../state/editing/levels";
 import { leftOf, rateOf, reasonOf, shareOf, stepsLeft, wordsOf } from "../state/runs/plan";
-import { useQueue } from "../state/runs/queue";
+import { heldWords, useQueue } from "../state/runs/queue";
 import { interrupt, run, useRunOptions } from "../state/runs/running";
 import { placeOf, type Running, useRuns } from "../state/runs/runs";
 import { wholeSentence } from "../state/runs/sentences";
@@ -97,12 +97,15 @@ function RunButton() {
 /** Why what was handed in has not begun. */
 function Waiting({ count }: { count: number }) {
   const paused = useQueue((state) => state.paused);
+  const held = useQueue((state) => state.held);
   const loading = useLoading();
   const reason = paused
     ? t("The queue is paused")
-    : loading
-      ? t("The engine is still loading")
-      : null;
+    : held !== null
+      ? heldWords(held)
+      : loading
+        ? t("The engine is still loading")
+        : null;
   return (
     <span className="foreseen">
       <span>{t("{{count}} waiting", { count })}</span>

@@ -30,6 +30,8 @@ export interface Notice {
   action?: NoticeAction;
   /** Other things that could be done. */
   others?: readonly NoticeAction[];
+  /** It stays until it is dismissed, which calls this. */
+  onDismiss?: () => void;
 }
 
 export type Sheet =

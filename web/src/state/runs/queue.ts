@@ -2,11 +2,13 @@
 
 import { create } from "zustand";
 import type { ListedJob, QueueListed } from "../../api/results";
+import { t } from "../../words/words";
 import { client } from "../server";
 import { tellError } from "../view";
 
 export const useQueue = create<QueueListed>(() => ({
   paused: false,
+  held: null,
   running: [],
   waiting: [],
   total: 0,
@@ -16,6 +18,19 @@ const LISTED = 500;
 
 export async function readQueue(): Promise<void> {
   useQueue.setState(await client.queue(LISTED));
+}
+
+const FULL = /^The disk is full: nothing can be written to (.+)\. The queue is paused/;
+
+/** Why nothing is begun, in the user's language where the sentence is known. */
+export function heldWords(held: string | null): string {
+  const folder = held === null ? undefined : FULL.exec(held)?.[1];
+  return folder === undefined
+    ? (held ?? "")
+    : t(
+        "The disk is full: nothing can be written to {{folder}}. The queue goes on by itself when there is room.",
+        { folder },
+      );
 }
 
 export type Move = "first" | "up" | "down" | "last";

@@ -14,6 +14,7 @@ import { setting } from "../settings";
 import { activeTab, type Tab, tabOf } from "../studio";
 import { tell, tellError, useView } from "../view";
 import { checkAgain, noteChecked } from "./checking";
+import { showNotices } from "./notices";
 import { partOf } from "./part";
 import { readQueue, useQueue } from "./queue";
 import {
@@ -187,7 +188,7 @@ export function connect(): () => void {
       onPreview: seePreview,
       onConnection: (connection) => {
         useRuns.setState({ connection });
-        if (connection === "open") void (wasOpen ? seeAgain() : refreshJobs());
+        if (connection === "open") void (wasOpen ? seeAgain() : refreshJobs().then(showNotices));
         wasOpen ||= connection === "open";
         if (connection === "closed") loseSight();
       },
@@ -201,6 +202,7 @@ const ENDINGS = new Set(["execution_success", "execution_error", "execution_inte
 async function seeAgain(): Promise<void> {
   checkAgain();
   await refreshJobs();
+  await showNotices();
   await showLastResults(activeTab(), true);
 }
 

@@ -87,6 +87,10 @@ export const results: Readonly<Record<string, string>> = {
   History: "Verlauf",
   Problems: "Probleme",
   "The queue is paused": "Die Warteschlange ist angehalten",
+  "The disk is full: nothing can be written to {{folder}}. The queue goes on by itself when there is room.":
+    "Der Datenträger ist voll: in {{folder}} kann nichts geschrieben werden. Die Warteschlange läuft von selbst weiter, sobald Platz ist.",
+  "The database of the queue and the history was damaged. Prompts that could be read and were kept: {{kept}}; lost: {{lost}}. The damaged file is kept as {{file}}.":
+    "Die Datenbank von Warteschlange und Verlauf war beschädigt. Aufträge, die lesbar waren und erhalten sind: {{kept}}; verloren: {{lost}}. Die beschädigte Datei liegt als {{file}}.",
   Pause: "Anhalten",
   "Cancel all": "Alle abbrechen",
   Open: "Öffnen",

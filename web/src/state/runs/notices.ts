@@ -1,0 +1,26 @@
+/** What the server has to say to its user: shown until it is dismissed, one after another. */
+import type { ServerNotice } from "../../api/results";
+import { t } from "../../words/words";
+import { client } from "../server";
+import { tellError, useView } from "../view";
+
+export async function showNotices(): Promise<void> {
+  try {
+    const [first] = await client.notices();
+    if (first === undefined) return;
+    const onDismiss = () => void client.dismissNotice(first.id).then(showNotices).catch(tellError);
+    useView.setState({ notice: { text: wordsOfNotice(first), tone: "error", onDismiss } });
+  } catch {
+    // A server that does not answer is told by the bar itself.
+  }
+}
+
+/** A notice in the user's language, where its kind is known. */
+export function wordsOfNotice({ kind, text, details }: ServerNotice): string {
+  if (kind !== "database_damaged") return text;
+  const { kept, lost, file } = details;
+  return t(
+    "The database of the queue and the history was damaged. Prompts that could be read and were kept: {{kept}}; lost: {{lost}}. The damaged file is kept as {{file}}.",
+    { kept: String(kept), lost: String(lost), file: String(file) },
+  );
+}
