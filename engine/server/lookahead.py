@@ -56,12 +56,14 @@ class Lookahead:
     def take(self) -> Entry | None:
         """The next prompt, handed out to be run; None where none is known."""
         following = self._next
-        if following is None or not self._queue.take(following):
+        rest = None if following is None else self._queue.take(following)
+        if following is None or rest is None:
             self.refresh()
             return None
         if following.entry is not None:
-            self._next = None
-            self._due.set()
+            self._next = rest if rest.entry is not None else None
+            if self._next is None:
+                self._due.set()
         return following.entry
 
     def refresh(self) -> None:
@@ -84,7 +86,7 @@ class Lookahead:
             if not self._queue.is_current(following):
                 self._due.set()
             elif following.damaged:
-                self._queue.take(Next(None, following.damaged, following.version))
+                self._queue.take(Next((), following.damaged, following.version))
                 self._due.set()
                 self._on_damaged(following.damaged)
             else:

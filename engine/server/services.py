@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from aiohttp import web
 
@@ -10,6 +10,7 @@ from engine.documents.journals import Journals
 from engine.documents.versions import Versions
 from engine.files import Files
 from engine.forecast.forecast import Forecast
+from engine.machine import total_memory
 from engine.server.catalog import NodeCatalog
 from engine.server.hub import Hub
 from engine.server.listing import Listing
@@ -28,7 +29,11 @@ from engine.store.queue import Queue
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """Everything a request may need, made once for a server."""
+    """Everything a request may need, made once for a server.
+
+    Attributes:
+        memory: bytes of main memory that there are in all.
+    """
 
     settings: Settings
     most_upload: int
@@ -49,6 +54,7 @@ class Services:
     preferences: Preferences
     journals: Journals
     versions: Versions
+    memory: int = field(default_factory=total_memory)
 
 
 SERVICES = web.AppKey("services", Services)

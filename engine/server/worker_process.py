@@ -122,6 +122,7 @@ class WorkerProcess:
         for task in (self._listening, self._copying, self._watching):
             task.cancel()
         await asyncio.gather(self._listening, self._copying, self._watching, return_exceptions=True)
+        _close_pipes(self._process)
         self.gone.set()
 
     def reason(self) -> str:
@@ -186,6 +187,13 @@ def kill_tree(process: Process) -> None:
     for each in started:
         with suppress(psutil.Error):
             each.kill()
+
+
+def _close_pipes(process: Process) -> None:
+    """Close our ends: what an ended process started may keep the others open for ever."""
+    transport = getattr(process, "_transport", None)
+    if transport is not None:
+        transport.close()
 
 
 def _task(work: Coroutine[None, None, None]) -> asyncio.Task[None]:

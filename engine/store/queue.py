@@ -16,7 +16,16 @@ from typing import Any, Literal
 
 from engine.errors import IdTakenError
 from engine.store.database import Database, Work
-from engine.store.entries import COLUMNS, End, Entry, UnreadableError, dump, read_entry, texts_of
+from engine.store.entries import (
+    COLUMNS,
+    End,
+    Entry,
+    Texts,
+    UnreadableError,
+    dump,
+    read_entry,
+    texts_of,
+)
 from engine.store.queue_rows import (
     IN_ORDER,
     begin,
@@ -34,19 +43,28 @@ MOST_ATTEMPTS = 5
 """A prompt during which the server died this often is failed instead of queued again."""
 
 
+_AHEAD, _AHEAD_SIZE = 8, 1 << 20
+"""How many of the next prompts are read at once, and how many characters of theirs."""
+
+
 @dataclass(frozen=True, slots=True)
 class Next:
-    """The prompt to run next, as the queue stood at one moment.
+    """The prompts to run next, as the queue stood at one moment.
 
     Attributes:
-        entry: None where the queue is paused or empty.
+        entries: in their order, the first few; none where the queue is paused or empty.
         damaged: ids of pending prompts before it whose rows cannot be read, and why.
         version: of the queue; `Queue.take` compares it.
     """
 
-    entry: Entry | None
+    entries: tuple[Entry, ...]
     damaged: Mapping[str, str]
     version: int
+
+    @property
+    def entry(self) -> Entry | None:
+        """The very next one."""
+        return self.entries[0] if self.entries else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +108,12 @@ class Queue:
         self._taken: set[str] = set()
 
     async def put(
-        self, entry: Entry, *, front: bool = False, number: float | None = None
+        self,
+        entry: Entry,
+        *,
+        texts: Texts | None = None,
+        front: bool = False,
+        number: float | None = None,
     ) -> Accepted:
         """Accept a prompt; when this returns it is on disk.
 
@@ -98,6 +121,7 @@ class Queue:
 
         Args:
             entry: what to run; its `number` is given here.
+            texts: of the entry, where they were made before, in another thread.
             front: before everything that is pending.
             number: its place, where a client says so.
 
@@ -105,7 +129,7 @@ class Queue:
             IdTakenError: another prompt has that id.
             StoreError: the disk refused.
         """
-        texts = texts_of(entry)
+        written = texts or texts_of(entry)
         if front or number is not None:
             self._version += 1
         version, taken = self._version, frozenset(self._taken)
@@ -116,9 +140,9 @@ class Queue:
             ).fetchone()
             if found is None:
                 place = number if number is not None else next_number(connection, front=front)
-                insert(connection, entry, texts, place)
-                stored = replace(entry, number=place, prompt_json=texts.prompt)
-            elif found[0] == texts.digest:
+                insert(connection, entry, written, place)
+                stored = replace(entry, number=place, prompt_json=written.prompt)
+            elif found[0] == written.digest:
                 stored = read_entry(found[1:])
             else:
                 raise IdTakenError(f"another prompt has the id {entry.id}; send a new id, or none")
@@ -126,7 +150,7 @@ class Queue:
             return stored, count(connection), head == [(stored.id,)]
 
         stored, remaining, is_next = await self._database.run(work)
-        following = Next(stored, {}, version) if is_next else None
+        following = Next((stored,), {}, version) if is_next else None
         return Accepted(stored, remaining, following)
 
     async def next(self) -> Next:
@@ -138,17 +162,21 @@ class Queue:
         version, taken = self._version, frozenset(self._taken)
 
         def work(connection: sqlite3.Connection) -> Next:
+            if is_paused(connection):
+                return Next((), {}, version)
+            found: list[Entry] = []
             damaged: dict[str, str] = {}
-            while not is_paused(connection):
-                rows = heads(connection, taken | damaged.keys(), f"digest, {COLUMNS}", 1)
-                if not rows:
-                    break
-                [(digest, *row)] = rows
+            size = 0
+            for digest, *row in heads(connection, taken, f"digest, {COLUMNS}", _AHEAD):
                 try:
-                    return Next(read_entry(row, digest=digest), damaged, version)
+                    found.append(read_entry(row, digest=digest))
                 except UnreadableError as error:
                     damaged[row[1]] = str(error)
-            return Next(None, damaged, version)
+                    continue
+                size += len(found[-1].prompt_json)
+                if size > _AHEAD_SIZE:
+                    break
+            return Next(tuple(found), damaged, version)
 
         return await self._database.read(work)
 
@@ -156,18 +184,21 @@ class Queue:
         """Whether nothing has changed since that could put another prompt first."""
         return following.version == self._version
 
-    def take(self, following: Next) -> bool:
-        """Hand a prompt out to be run; False where the queue has changed meanwhile.
+    def take(self, following: Next) -> Next | None:
+        """Hand the next prompt, and damaged ones, out; None where the queue has changed meanwhile.
 
-        From now on it is neither deleted nor moved. `record` stores that it runs.
+        From now on they are neither deleted nor moved. `record` stores that they run.
+
+        Returns:
+            what follows then.
         """
         if not self.is_current(following):
-            return False
+            return None
         taken = [*following.damaged, *([following.entry.id] if following.entry else [])]
         if taken:
             self._version += 1
             self._taken.update(taken)
-        return True
+        return Next(following.entries[1:], {}, self._version)
 
     async def record(self, began: Mapping[str, float], ends: Sequence[End]) -> Recorded:
         """Store which prompts began and how prompts ended, all in one flush; each stands alone.

@@ -20,7 +20,6 @@ from engine.graph.prompt import Prompt, parse, to_api
 from engine.graph.validate import missing_files, validate
 from engine.graph.workflow import Conversion, convert
 from engine.json_text import JsonError, may_hold_halves, mended, read_json
-from engine.machine import total_memory
 from engine.server.answers import (
     JSON,
     RefusalError,
@@ -36,11 +35,11 @@ from engine.server.answers import (
 from engine.server.notes import note_of
 from engine.server.running import MOST_NODE_ERRORS, NODE_ERRORS
 from engine.server.services import SERVICES, Services
-from engine.store.entries import Entry
+from engine.store.entries import Entry, Texts, texts_of
 from engine.store.history import PAGE
 
 BIG = 256 << 10
-"""A body of so many bytes is examined in a thread: the loop has others to answer."""
+"""Bytes from which on history is sent in parts."""
 _NOT_KEPT = ("auth_token_comfy_org", "api_key_comfy_org", NODE_ERRORS)
 """Secrets, and what only the server says."""
 _LONGEST_ID = 200
@@ -49,6 +48,7 @@ _LONGEST_ID = 200
 @dataclass(frozen=True, slots=True)
 class _Accepted:
     entry: Entry
+    texts: Texts
     front: bool
     number: float | None
     node_errors: dict[str, Any]
@@ -58,11 +58,12 @@ async def post_prompt(request: web.Request) -> web.Response:
     """Accept a prompt: once this is answered, it survives crashes and power loss."""
     services = request.app[SERVICES]
     body = await read_body(request)
-    examine = _examine if len(body) < BIG else _in_thread(_examine)
-    found = examine(body, services)
-    accepted = found if isinstance(found, _Accepted) else await found
+    # Always in a thread: validation lists folders, which may be slow, and the loop has others.
+    accepted = await asyncio.to_thread(_examine, body, services)
     try:
-        put = await services.queue.put(accepted.entry, front=accepted.front, number=accepted.number)
+        put = await services.queue.put(
+            accepted.entry, texts=accepted.texts, front=accepted.front, number=accepted.number
+        )
     except IdTakenError as error:
         raise _refused("prompt_id_taken", str(error), status=409) from error
     services.workers.offer(put.following)
@@ -189,13 +190,6 @@ def _ids(asked: dict[str, Any]) -> list[str]:
     return [each for each in given if isinstance(each, str)]
 
 
-def _in_thread(function: Any) -> Any:
-    def called(*given: Any) -> Any:
-        return asyncio.to_thread(function, *given)
-
-    return called
-
-
 def _examine(body: bytes, services: Services) -> _Accepted:
     """Whether a body is a prompt that can run.
 
@@ -218,6 +212,7 @@ def _examine(body: bytes, services: Services) -> _Accepted:
     entry = _entry(asked, prompt, report, services.settings.preview_method)
     return _Accepted(
         entry=entry,
+        texts=texts_of(entry),
         front=bool(asked.get("front")),
         number=_number(asked.get("number")),
         node_errors=report.node_errors_json(),
@@ -231,7 +226,7 @@ def _validated(prompt: Prompt, services: Services, targets: list[str] | None) ->
         list_folder=services.listing.list,
         has_file=services.files.has,
         wanted=targets,
-        most_bytes=total_memory(),
+        most_bytes=services.memory,
     )
 
 

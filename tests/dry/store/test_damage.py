@@ -82,14 +82,12 @@ FLIPS = {
 
 @pytest.mark.parametrize("column", ["prompt", "extra", "wanted"])
 @pytest.mark.parametrize("flip", FLIPS)
-def test_a_damaged_row_is_found_alone_and_the_next_one_runs(path: Path, column, flip, stepped):
+def test_a_damaged_row_is_found_alone_and_the_next_one_runs(path: Path, column, flip):
     change(path, f"UPDATE prompts SET {column} = {FLIPS[flip].format(column)} WHERE id = 'w1'")
 
     async def scenario(database: Database):
-        queue = stepped(database)
-        first = await queue.claim(1.0)
-        following = await queue.next()
-        return first.id, dict(following.damaged), following.entry.id
+        following = await Queue(database).next()
+        return following.entry.id, dict(following.damaged), following.entries[1].id
 
     (first, damaged, after), _ = using(path, scenario)
     assert (first, list(damaged), after) == ("w0", ["w1"], "w2")
