@@ -159,14 +159,59 @@ async def many_clients(folder, count, jobs):
     end(process)
 
 
+def worker_of(process):
+    """The worker of a server, or None while there is none."""
+    for child in psutil.Process(process.pid).children(recursive=True):
+        if "fake_worker" in child.cmdline():
+            return child
+    return None
+
+
+async def kill_loop(folder, kills, count):
+    """Kill -9 of the worker and of the server in turn while prompts are queued and run."""
+    process, address, _ = start(folder, "fake_worker")
+    answered, number = set(), 0
+    for kill in range(kills):
+        async with aiohttp.ClientSession() as session:
+            for _ in range(count):
+                number += 1
+                async with session.post(f"{address}/prompt", json=prompt(f"k{number}")) as answer:
+                    answered.add((await answer.json())["prompt_id"])
+        if kill % 2:
+            end(process)
+            process, address, _ = start(folder, "fake_worker")
+            continue
+        while (worker := worker_of(process)) is None:
+            await asyncio.sleep(0.02)
+        worker.kill()
+    async with aiohttp.ClientSession() as session:
+        while True:
+            async with session.get(f"{address}/prompt") as answer:
+                if not (await answer.json())["exec_info"]["queue_remaining"]:
+                    break
+            await asyncio.sleep(0.1)
+        async with session.get(f"{address}/history") as answer:
+            history = await answer.json()
+    failed = sum(each["status"]["status_str"] != "success" for each in history.values())
+    print(
+        f"{kills} kills -9 of worker and server, {len(answered)} prompts answered: "
+        f"{len(answered - history.keys())} lost, {failed} failed with their worker, "
+        f"{len(history.keys() - answered)} unknown"
+    )
+    end(process)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--queued", type=int, default=10_000)
     parser.add_argument("--clients", type=int, default=1000)
+    parser.add_argument("--kills", type=int, default=30)
     flags = parser.parse_args()
     print(f"cores {os.cpu_count()}, load {os.getloadavg()[0]:.1f}")
     with tempfile.TemporaryDirectory() as folder:
         asyncio.run(queue_many(Path(folder), flags.queued))
+    with tempfile.TemporaryDirectory() as folder:
+        asyncio.run(kill_loop(Path(folder), flags.kills, 20))
     with tempfile.TemporaryDirectory() as folder:
         asyncio.run(many_clients(Path(folder), flags.clients, 50))
 
