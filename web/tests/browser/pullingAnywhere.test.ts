@@ -264,6 +264,10 @@ test("the view moves while a wire is pulled to the edge of the canvas", async ()
   if (canvas === null) throw new Error("there is no canvas");
   await drag(page, source, { x: canvas.x + canvas.width - 6, y: canvas.y + 200 });
   await on.node("VAE Decode").waitFor();
+  // It is built as soon as its edge is in view: all of it has to be.
+  const right = canvas.x + canvas.width - 200;
+  const title = on.title("VAE Decode");
+  await expect.poll(async () => (await middleOf(title)).x).toBeLessThan(right);
   // Away from the edge the view rests.
   await page.mouse.move(canvas.x + canvas.width / 2, canvas.y + 80);
   await movedIn(2);
