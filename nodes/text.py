@@ -61,31 +61,32 @@ class Embeddings:
 
     def __init__(self, files: Files) -> None:
         self._files = files
-        self._found: dict[str, Tensor | None] = {}
+        self._found: dict[tuple[str, str], Tensor | None] = {}
         self._faults: dict[str, str] = {}
 
-    def find(self, name: str) -> Tensor | None:
-        """The vectors of that name, or None; each file is read once."""
-        if name not in self._found:
-            self._found[name] = self._read(name)
-        return self._found[name]
+    def find(self, name: str, encoder: str) -> Tensor | None:
+        """The vectors of that name for a text encoder, or None; each is read once."""
+        if (name, encoder) not in self._found:
+            self._found[name, encoder] = self._read(name, encoder)
+        return self._found[name, encoder]
 
     def left_out(self) -> list[str]:
         """What could not be used of all that was asked for, one sentence each."""
+        asked = {name for name, _ in self._found}
         return [
             f"embedding:{name[:_MOST_SHOWN]} is left out: {fault}"
             for name, fault in self._faults.items()
             # `name,` is asked for before `name`, whose comma it may be
-            if name.rstrip(",") == name or name.rstrip(",") not in self._found
+            if name.rstrip(",") == name or name.rstrip(",") not in asked
         ][:_MOST_SAID]
 
-    def _read(self, name: str) -> Tensor | None:
+    def _read(self, name: str, encoder: str) -> Tensor | None:
         path = embedding_path(self._files, name)
         if path is None:
             self._faults[name] = "there is no embedding of that name"
             return None
         try:
-            return textual_inversion(path)
+            return textual_inversion(path, encoder=encoder)
         except WeightsError as error:
             self._faults[name] = str(error)
             return None

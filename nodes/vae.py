@@ -92,7 +92,7 @@ def vae_encode_for_inpaint(
 
     The hole grows by some pixels, so that its edge is painted too.
     """
-    multiple = vae.latent.downscale
+    multiple = vae.latent.pixels
     size = pixels.shape[1:3]
     holes = mask.reshape(-1, 1, *mask.shape[-2:])
     holes = torch.nn.functional.interpolate(holes, size=size, mode="bilinear")

@@ -18,6 +18,13 @@ UNUSED: dict[str, str] = {
     "engine/diffusion/shifts.py::MuShift": "checked against the reference's tables",
     "engine/server/logs.py::_Handler.emit": "Python's logging calls it",
     "engine/residency/manager.py::install": "what a process that is no worker calls",
+    "engine/families/family.py::ModelFamily.lora_names": "asked by the LoRA loader",
+    "engine/families/sd15/family.py::StableDiffusion1.lora_names": "asked by the LoRA loader",
+    "engine/nets/hooks.py::NetHooks.with_patch": "what a node that patches a model calls",
+    "engine/nets/hooks.py::NetHooks.with_replacement": "what a node that patches a model calls",
+    "engine/residency/handles.py::PatchedWeights": "what a LoRA makes of a model's weights",
+    "engine/residency/manager.py::Residency.reserve": "what a plugin's own module asks for",
+    "engine/weights/forms.py::ScaledFloat8": "unpacked where a file says that it is scaled",
     "nodes/__init__.py::__getattr__": "Python calls it",
 }
 """Exceptions: path::name, or path::class for all its methods; and the reason."""

@@ -18,24 +18,20 @@ from types import MappingProxyType
 
 import torch
 from safetensors.torch import save_file
-from torch import Tensor
+from torch import Tensor, nn
 
-from engine.families.family import Part
-from engine.families.sd15.family import StableDiffusion1, StableDiffusion1Config
+from engine.nets.autoencoder_kl import AutoencoderKL
 from engine.nets.layouts import regular_autoencoder, regular_unet
-from engine.nets.text_encoders import ClipTextConfig
+from engine.nets.unet import UNet
+from engine.text.clip_network import ClipText, ClipTextConfig
 
-PREFIXES: Mapping[Part, str] = {
-    Part.DENOISER: "model.diffusion_model.",
-    Part.TEXT_ENCODER: "cond_stage_model.transformer.text_model.",
-    Part.AUTOENCODER: "first_stage_model.",
-}
+TEXT = "cond_stage_model.transformer.text_model."
 DTYPES: Mapping[str, torch.dtype] = {
     "fp16": torch.float16,
     "bf16": torch.bfloat16,
     "fp32": torch.float32,
 }
-POSITION_IDS = f"{PREFIXES[Part.TEXT_ENCODER]}embeddings.position_ids"
+POSITION_IDS = f"{TEXT}embeddings.position_ids"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,34 +71,36 @@ SMALL = Sizes(
 SIZES = MappingProxyType({"sd15": SD15, "tiny15": TINY15, "small": SMALL})
 
 
-def config(sizes: Sizes) -> StableDiffusion1Config:
-    """The configuration of all three parts."""
-    return StableDiffusion1Config(
-        unet=regular_unet(
-            sizes.width,
-            sizes.multipliers,
-            sizes.depths,
-            context=sizes.text_width,
-            heads=8,
-            blocks=sizes.blocks,
-        ),
-        autoencoder=regular_autoencoder(sizes.autoencoder),
-        text=ClipTextConfig(
-            vocabulary=49408,
-            positions=77,
-            channels=sizes.text_width,
-            feed_forward=4 * sizes.text_width,
-            layers=sizes.text_layers,
-            heads=sizes.text_width // 64,
-            activation="quick_gelu",
-        ),
+def parts(sizes: Sizes) -> Mapping[str, nn.Module]:
+    """The modules on the meta device, by their prefix in the file."""
+    unet = regular_unet(
+        sizes.width,
+        sizes.multipliers,
+        sizes.depths,
+        context=sizes.text_width,
+        heads=8,
+        blocks=sizes.blocks,
     )
+    text = ClipTextConfig(
+        vocabulary=49408,
+        positions=77,
+        channels=sizes.text_width,
+        feed_forward=4 * sizes.text_width,
+        layers=sizes.text_layers,
+        heads=sizes.text_width // 64,
+        activation="quick_gelu",
+    )
+    with torch.device("meta"):
+        return {
+            "model.diffusion_model.": UNet(unet),
+            TEXT: ClipText(text),
+            "first_stage_model.": AutoencoderKL(regular_autoencoder(sizes.autoencoder)),
+        }
 
 
 def shapes(sizes: Sizes) -> Iterator[tuple[str, tuple[int, ...]]]:
     """Every tensor's name in the file, and its shape."""
-    for part, prefix in PREFIXES.items():
-        module = StableDiffusion1().build(config(sizes), part)
+    for prefix, module in parts(sizes).items():
         for name, tensor in module.state_dict().items():
             yield prefix + name, tuple(tensor.shape)
 

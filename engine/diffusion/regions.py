@@ -2,7 +2,7 @@
 
 Every entry is evaluated on its own part of x and blended by weight, after MultiDiffusion (Bar-Tal
 et al. 2023, eq. 5). Entries whose shapes agree share one call of the network. Knows no network and
-no text: what an entry says to the network is a dict of tensors.
+no text: what an entry says to the network is in its `inputs`.
 """
 
 from __future__ import annotations
@@ -15,10 +15,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from engine.diffusion.conditioning import Input, Join, Role, joinable, joined
+
 Area = tuple[int, ...]
 """The sizes, then the offsets, along the dimensions of x behind [B, C]: (h, w, y, x)."""
-Call = Callable[[Tensor, Tensor, Mapping[str, Tensor]], Tensor]
-"""One call of the network: (x [N, C, ...], sigma [N], inputs, each [N, ...]) to the denoised x."""
+Call = Callable[[Tensor, Tensor, Mapping[str, Tensor], "Sequence[Region]"], Tensor]
+"""One call of the network: (x [N, C, ...], sigma [N], inputs, each [N, ...], the entries that share
+the call, each with as many rows) to the denoised x."""
 
 FEATHER = 8
 """Cells over which an area without a mask fades out towards the rest of the picture."""
@@ -26,8 +29,6 @@ SMALLEST = 8
 """Cells along a side of the area that a mask is cut to."""
 NEARLY_NOTHING = 1e-37
 """What is divided by where no entry rules."""
-REPEATS = 4
-"""How often a short text may be repeated to share a call with a long one."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,21 +36,26 @@ class Region:
     """One entry of a conditioning, ready for x of one shape.
 
     Attributes:
-        inputs: what the network is told, each [1, ...] or [B, ...].
+        inputs: what the network is told.
         area: the part of x it rules; None: all.
         mask: [1 or B, h, w] how much it rules there; None: fully.
         strength: its weight against others.
         start, end: it rules while start >= sigma >= end.
         weight: what its prediction is multiplied by, made by `weighted`; None: 1 everywhere.
+        role: whether it says what is wanted.
+        networks: what else is evaluated for it, such as control networks, and weights of its own;
+            entries share a call where these are the same objects.
     """
 
-    inputs: Mapping[str, Tensor]
+    inputs: Mapping[str, Input]
     area: Area | None = None
     mask: Tensor | None = None
     strength: float = 1.0
     start: float = math.inf
     end: float = 0.0
     weight: Tensor | None = None
+    role: Role = Role.POSITIVE
+    networks: tuple[object, ...] = ()
 
     @property
     def is_plain(self) -> bool:
@@ -161,10 +167,7 @@ def weighted(region: Region, size: Sequence[int]) -> Region:
 
 def moved(region: Region, device: torch.device, dtype: torch.dtype) -> Region:
     """The region on a device: what the network reads in its dtype, the weight as it is."""
-    inputs = {
-        name: tensor.to(device, dtype if tensor.is_floating_point() else tensor.dtype)
-        for name, tensor in region.inputs.items()
-    }
+    inputs = {name: each.to(device, dtype) for name, each in region.inputs.items()}
     weight = None if region.weight is None else region.weight.to(device)
     return replace(region, inputs=inputs, weight=weight)
 
@@ -207,15 +210,15 @@ class Evaluator:
         crops = [cropped(x, region.area) for region in batch]
         stacked = torch.cat(crops) if len(crops) > 1 else crops[0]
         sigmas = sigma.expand(len(x)).repeat(len(batch))
-        return self._call(stacked, sigmas, self._inputs(batch, len(x))).chunk(len(batch))
+        return self._call(stacked, sigmas, self._inputs(batch, len(x)), batch).chunk(len(batch))
 
     def _inputs(self, batch: Sequence[Region], rows: int) -> dict[str, Tensor]:
         key = (rows, *map(id, batch))
         if key not in self._stacked:
-            self._stacked[key] = {
-                name: _stack([region.inputs[name] for region in batch], rows)
-                for name in batch[0].inputs
-            }
+            found: dict[str, Tensor] = {}
+            for name in batch[0].inputs:
+                found |= joined(name, [_input(region, name) for region in batch], rows)
+            self._stacked[key] = found
         return self._stacked[key]
 
 
@@ -256,29 +259,15 @@ def _together(one: Region, other: Region, x: Tensor) -> bool:
         return False
     if one.inputs.keys() != other.inputs.keys():
         return False
-    return all(_stackable(one.inputs[name], other.inputs[name]) for name in one.inputs)
-
-
-def _stackable(one: Tensor, other: Tensor) -> bool:
-    if one.shape[1:] == other.shape[1:]:
-        return True
-    if one.ndim != 3 or other.ndim != 3 or one.shape[2] != other.shape[2]:
+    if len(one.networks) != len(other.networks):
         return False
-    common = math.lcm(one.shape[1], other.shape[1])
-    return common // min(one.shape[1], other.shape[1]) <= REPEATS
+    same = all(ours is theirs for ours, theirs in zip(one.networks, other.networks, strict=True))
+    return same and all(joinable(one.inputs[name], other.inputs[name]) for name in one.inputs)
 
 
-def _stack(tensors: Sequence[Tensor], rows: int) -> Tensor:
-    """Each for `rows` rows, one under the other.
-
-    Texts of different length are repeated to a common one: softmax attention over a repeated text
-    is attention over the text.
-    """
-    length = math.lcm(*(tensor.shape[1] for tensor in tensors)) if tensors[0].ndim == 3 else 0
-    stacked: list[Tensor] = []
-    for tensor in tensors:
-        whole = tensor.repeat(1, length // tensor.shape[1], 1) if length else tensor
-        if len(whole) != rows:
-            whole = whole.repeat(math.ceil(rows / len(whole)), *(1 for _ in whole.shape[1:]))
-        stacked.append(whole[:rows])
-    return torch.cat(stacked)
+def _input(region: Region, name: str) -> Input:
+    """An input of a region, cut to its area where it lies beside x."""
+    found = region.inputs[name]
+    if found.join is not Join.CROP_TO_AREA:
+        return found
+    return replace(found, value=cropped(found.value, region.area))

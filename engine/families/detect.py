@@ -9,12 +9,12 @@ from collections.abc import Callable
 from typing import Any
 
 from engine.errors import WeightsError
+from engine.families.autoencoders import FoundAutoencoder, find_autoencoder
 from engine.families.family import ModelFamily
 from engine.families.sd15.family import StableDiffusion1
 from engine.weights.state_dict import StateDict
 
-STABLE_DIFFUSION_1 = StableDiffusion1()
-FAMILIES: tuple[ModelFamily, ...] = (STABLE_DIFFUSION_1,)
+FAMILIES: tuple[ModelFamily, ...] = (StableDiffusion1(),)
 SHOWN_KEYS = 5
 _AVERAGED = "model_ema.diffusion_model"
 PREFIXES = ("model.diffusion_model.", "model.model.", "net.", "model.", "transformer.", "")
@@ -39,21 +39,15 @@ def detect(weights: StateDict) -> tuple[ModelFamily, Any]:
     raise WeightsError(_not_known(weights))
 
 
-def detect_autoencoder(weights: StateDict) -> tuple[ModelFamily, Any]:
-    """The family whose autoencoder a file holds. Raises `WeightsError` like `detect`."""
+def detect_autoencoder(weights: StateDict) -> FoundAutoencoder:
+    """The autoencoder that a file holds. Raises `WeightsError` like `detect`."""
     try:
-        config = STABLE_DIFFUSION_1.detect_autoencoder(weights)
+        found = find_autoencoder(weights)
     except WeightsError as error:
         raise WeightsError(f"{weights.origin}: {error}") from error
-    if config is not None:
-        return STABLE_DIFFUSION_1, config
-    channels = weights.shape("decoder.conv_in.weight")
-    if channels and len(channels) > 1:
-        raise WeightsError(
-            f"{weights.origin}: an autoencoder of {channels[1]} latent channels; Calotype runs "
-            "those of 4 so far."
-        )
-    raise WeightsError(_not_known(weights, wanted="an autoencoder (VAE)"))
+    if found is None:
+        raise WeightsError(_not_known(weights, wanted="an autoencoder (VAE)"))
+    return found
 
 
 def _not_known(weights: StateDict, *, wanted: str = "a checkpoint") -> str:

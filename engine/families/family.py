@@ -4,44 +4,49 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any, Protocol
 
+import torch
 from torch import Tensor, nn
 
+from engine.diffusion.conditioning import Input, Role
 from engine.diffusion.parameterization import Parameterization
+from engine.families.latent_format import LatentFormat
+from engine.nets.hooks import NetHooks, Residuals
+from engine.text.encoder import Encoded, TextStyle
 from engine.weights.state_dict import StateDict
 
 Checkpoint = Callable[[], None]
 """Called at every network block; raises when the user pressed stop."""
 
 
-class Part(StrEnum):
-    """What a checkpoint is made of."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Entry:
+    """One entry of a conditioning.
 
-    DENOISER = "denoiser"
-    TEXT_ENCODER = "text_encoder"
-    AUTOENCODER = "autoencoder"
+    Attributes:
+        embedding: [1, T, D], what the text encoders say.
+        extras: everything beside it, as CONDITIONING wires carry it: `pooled_output` and so on.
+    """
+
+    embedding: Tensor
+    extras: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class LatentFormat:
-    """How a family's latents relate to its autoencoder's numbers and to pictures.
+class TextPlan:
+    """Which text encoders a family wants, and how their outputs become one conditioning.
 
     Attributes:
-        channels: of a latent [B, channels, h, w].
-        downscale: pixels per latent cell along one side.
-        scale, shift: what the denoiser sees is `(z - shift) * scale`.
-        rgb_factors: `channels` rows of (r, g, b), from a denoiser-space latent to -1..1; a preview.
-        rgb_bias: added to it.
+        styles: by the encoder's name, in the family's order.
+        combine: outputs by encoder's name to `(tensor [1, T, D], extras)`. Encoders that are
+            missing are missing there too; raises `WeightsError` if it cannot do without.
+        even: prompts that differ in length between encoders are filled up with empty chunks.
     """
 
-    channels: int
-    downscale: int
-    scale: float
-    shift: float = 0.0
-    rgb_factors: tuple[tuple[float, float, float], ...] | None = None
-    rgb_bias: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    styles: Mapping[str, TextStyle]
+    combine: Callable[[Mapping[str, Encoded]], tuple[Tensor, dict[str, Any]]]
+    even: bool = False
 
 
 class ModelFamily(Protocol):
@@ -50,42 +55,58 @@ class ModelFamily(Protocol):
     `Config` is the family's own frozen dataclass; nobody else looks inside.
     """
 
-    name: str
+    @property
+    def name(self) -> str:
+        """For people."""
+        ...
+
+    @property
+    def text(self) -> TextPlan:
+        """Its text encoders."""
+        ...
 
     def detect(self, weights: StateDict) -> Any | None:
         """The configuration read off tensor shapes, or None: a polite no."""
         ...
 
     def latent(self, config: Any) -> LatentFormat:
-        """What its latents look like."""
+        """What its latents look like to the denoiser."""
         ...
 
-    def build(self, config: Any, part: Part) -> nn.Module:
-        """That part's module on the meta device, in the checkpoint's own key layout."""
+    def build(self, config: Any) -> nn.Module:
+        """The denoiser on the meta device, in the checkpoint's own key layout."""
         ...
 
-    def part_weights(self, config: Any, weights: StateDict, part: Part) -> StateDict | None:
-        """The tensors of that part under the module's names; None if the file has none."""
+    def denoiser(self, config: Any, weights: StateDict) -> StateDict:
+        """The denoiser's tensors under the module's names."""
+        ...
+
+    def encoder(self, weights: StateDict, name: str) -> StateDict | None:
+        """The tensors of one of its text encoders within a checkpoint; None if it has none."""
+        ...
+
+    def autoencoder(self, weights: StateDict) -> StateDict | None:
+        """Those of the autoencoder within a checkpoint; None if it has none."""
         ...
 
     def parameterization(self, config: Any) -> Parameterization:
         """What its denoiser predicts, over which noise levels."""
         ...
 
-    def encode(
-        self,
-        config: Any,
-        encoder: nn.Module,
-        prompt: str,
-        *,
-        layer: int | None,
-        embeddings: Callable[[str], Tensor | None],
-        checkpoint: Checkpoint | None = None,
-    ) -> tuple[Tensor, dict[str, Any]]:
-        """A prompt to `[1, T, D]` and extras (`pooled_output`), float32.
+    def dtypes(self, config: Any) -> Sequence[torch.dtype]:
+        """What its denoiser can be computed in, best first; empty: anything."""
+        ...
 
-        `layer` is the clip skip, -1, -2 ...; None leaves it to the family. `embeddings` finds
-        textual inversions by name.
+    def inputs(
+        self, config: Any, entry: Entry, *, shape: Sequence[int], role: Role
+    ) -> Mapping[str, Input]:
+        """What `predict` needs of one conditioning entry.
+
+        Args:
+            config: the model's.
+            entry: whose.
+            shape: of x [B, C, ...] in the run.
+            role: whether the entry is wanted or not.
         """
         ...
 
@@ -95,22 +116,21 @@ class ModelFamily(Protocol):
         x: Tensor,
         timestep: Tensor,
         inputs: Mapping[str, Tensor],
+        *,
+        control: Residuals | None,
+        hooks: NetHooks | None,
         checkpoint: Checkpoint,
     ) -> Tensor:
-        """One call of the denoiser. x [B, C, h, w], timestep [B] -> the raw output [B, C, h, w].
+        """One call of the denoiser. x [B, C, ...], timestep [B] -> the raw output [B, C, ...].
 
         x and inputs come in the dtype that the net computes in, timestep in float32.
         """
         ...
 
-    def inputs(
-        self, config: Any, embedding: Tensor, extras: Mapping[str, Any]
-    ) -> dict[str, Tensor]:
-        """What `predict` needs of one conditioning entry, each [1, ...]: `{"context": ...}`."""
+    def lora_names(self, config: Any) -> Mapping[str, str]:
+        """Other people's names of modules of the denoiser to ours, without `.weight`."""
         ...
 
-    def activation_bytes(
-        self, config: Any, part: Part, shape: Sequence[int], dtype_bytes: int
-    ) -> int:
-        """An upper estimate of the memory one call needs beside the weights."""
+    def activation_bytes(self, config: Any, shape: Sequence[int], dtype_bytes: int) -> int:
+        """An upper estimate of the memory that a call on x of `shape` needs beside the weights."""
         ...

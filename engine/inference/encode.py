@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,44 +10,80 @@ import torch
 from torch import Tensor
 
 from engine.errors import WeightsError
-from engine.families.family import Checkpoint, Part
-from engine.inference.values import Clip
+from engine.families.family import Checkpoint
+from engine.inference.values import Clip, TextPart
 from engine.residency.manager import current
+from engine.text.encoder import Encoded, Tokens
 from engine.weights.open import open_weights
 
-TOKENS = 77
+Embeddings = Callable[[str, str], "Tensor | None"]
+"""The name of a textual inversion and that of an encoder to its vectors [N, D] for it."""
+
+
+def tokenize(clip: Clip, text: str, embeddings: Embeddings) -> dict[str, Tokens]:
+    """A prompt as each of the encoders reads it.
+
+    `embeddings` finds the vectors that a name stands for, by name and encoder.
+    """
+    return {
+        name: part.encoder.tokenize(
+            part.config, text, lambda asked, name=name: embeddings(asked, name)
+        )
+        for name, part in _present(clip).items()
+    }
+
+
+def encode_tokens(
+    clip: Clip, tokens: Mapping[str, Tokens], *, checkpoint: Checkpoint = lambda: None
+) -> list[list[Any]]:
+    """Tokens by encoder as CONDITIONING: one entry `[tensor [1, T, D], {"pooled_output": ...}]`.
+
+    `checkpoint` is called at every layer and may raise.
+    """
+    residency = current()
+    parts = _present(clip)
+    chunks = _even(clip, tokens) if clip.plan.even else dict(tokens)
+    encoded: dict[str, Encoded] = {}
+    for name, part in parts.items():
+        dtype = residency.dtype_of(part.weights)
+        room = part.encoder.activation_bytes(part.config, chunks[name], dtype.itemsize)
+        on_device = residency.use(part.weights, room_for=room, checkpoint=checkpoint)
+        with on_device, torch.no_grad(), residency.device:
+            encoded[name] = part.encoder.encode(
+                part.weights.module,
+                chunks[name],
+                style=clip.plan.styles[name],
+                layer=clip.layer,
+                checkpoint=checkpoint,
+            )
+    tensor, extras = clip.plan.combine(encoded)
+    return [[tensor, extras]]
 
 
 def encode(
-    clip: Clip,
-    text: str,
-    embeddings: Callable[[str], Tensor | None],
-    *,
-    checkpoint: Checkpoint = lambda: None,
+    clip: Clip, text: str, embeddings: Embeddings, *, checkpoint: Checkpoint = lambda: None
 ) -> list[list[Any]]:
-    """A prompt as CONDITIONING: one entry `[tensor [1, T, D], {"pooled_output": [1, D]}]`.
+    """A prompt as CONDITIONING: both steps."""
+    return encode_tokens(clip, tokenize(clip, text, embeddings), checkpoint=checkpoint)
 
-    `embeddings` finds textual inversions by the names that prompts call them; `checkpoint` is
-    called at every layer and may raise.
-    """
-    residency = current()
-    # An estimate by the letters: a token is rarely shorter than two of them.
-    tokens = TOKENS * (2 + len(text) // (2 * TOKENS))
-    shape = (1, tokens)
-    room = clip.family.activation_bytes(
-        clip.config, Part.TEXT_ENCODER, shape, residency.dtype.itemsize
-    )
-    on_device = residency.use(clip.encoder, room_for=room, checkpoint=checkpoint)
-    with on_device, torch.no_grad(), residency.device:
-        tensor, extras = clip.family.encode(
-            clip.config,
-            clip.encoder.module,
-            text,
-            layer=clip.layer,
-            embeddings=embeddings,
-            checkpoint=checkpoint,
-        )
-    return [[tensor, extras]]
+
+def _present(clip: Clip) -> dict[str, TextPart]:
+    """The encoders whose weights are there; if none are, the first says what is missing."""
+    present = {n: part for n, part in clip.parts.items() if not part.weights.is_missing}
+    if not present:
+        _ = next(iter(clip.parts.values())).weights.module
+    return present
+
+
+def _even(clip: Clip, tokens: Mapping[str, Tokens]) -> dict[str, Tokens]:
+    """As many chunks for every encoder: the shorter ones say nothing in the rest."""
+    most = max(len(chunks) for chunks in tokens.values())
+    evened: dict[str, Tokens] = {}
+    for name, chunks in tokens.items():
+        part = clip.parts[name]
+        empty = part.encoder.empty(part.config)
+        evened[name] = [*chunks, *[empty] * (most - len(chunks))]
+    return evened
 
 
 def textual_inversion(path: Path, *, encoder: str = "clip_l") -> Tensor:

@@ -6,54 +6,28 @@ weights are first used. Knows no folder.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import torch
 from torch import nn
 
 from engine.errors import WeightsError
-from engine.families.detect import STABLE_DIFFUSION_1, detect, detect_autoencoder
-from engine.families.family import LatentFormat, ModelFamily, Part
-from engine.families.sd15.family import StableDiffusion1Config
-from engine.inference.values import Clip, Model, Vae
-from engine.nets.pixel_space import PixelSpace
+from engine.families.autoencoders import FoundAutoencoder, find_autoencoder
+from engine.families.detect import detect, detect_autoencoder
+from engine.families.family import ModelFamily
+from engine.families.pixel_space import PixelSpaceKind
+from engine.inference.values import Clip, Model, TextPart, Vae
 from engine.residency.carriers import Wants
-from engine.residency.manager import LazyWeights, Weights
-from engine.weights.apply import check, fill
+from engine.residency.handles import LazyWeights, MissingWeights, Weights
+from engine.text.table import ENCODERS
+from engine.weights.apply import check
 from engine.weights.open import open_weights
 from engine.weights.state_dict import StateDict
 
-
-class MissingWeights:
-    """Stands for a part that the file does not hold: an error for whoever uses it, only then.
-
-    Attributes:
-        name: the part and its file, for messages.
-        size: 0.
-    """
-
-    size = 0
-
-    def __init__(self, name: str, advice: str) -> None:
-        self.name = name
-        self._advice = advice
-
-    @property
-    def module(self) -> nn.Module:
-        """Raises `WeightsError`."""
-        self._refuse()
-
-    def _refuse(self) -> NoReturn:
-        raise WeightsError(f"{self.name}: the file does not hold this part; {self._advice}")
-
-
-_ADVICE: Mapping[Part, str] = {
-    Part.DENOISER: "choose a checkpoint that does.",
-    Part.TEXT_ENCODER: "choose a checkpoint that does, and take CLIP from there.",
-    Part.AUTOENCODER: "load a VAE file with Load VAE and use that one.",
-}
+TAKE_CLIP = "choose a checkpoint that does, and take CLIP from there."
+TAKE_VAE = "load a VAE file with Load VAE and use that one."
 
 
 def load_checkpoint(path: Path, *, dtype: torch.dtype | None = None) -> tuple[Model, Clip, Vae]:
@@ -64,65 +38,109 @@ def load_checkpoint(path: Path, *, dtype: torch.dtype | None = None) -> tuple[Mo
         dtype: to compute in; None leaves it to the residency.
 
     Raises:
-        WeightsError: damaged, hostile or foreign, or a tensor of the denoiser, the text encoder or
+        WeightsError: damaged, hostile or foreign, or a tensor of the denoiser, a text encoder or
             the autoencoder is missing, misshapen or too much. A part that is missing as a whole is
             an error when it is used.
     """
     weights = open_weights(path)
     family, config = detect(weights)
-    latent = family.latent(config)
-    return (
-        Model(
-            family=family,
-            config=config,
-            net=_part(family, config, weights, Part.DENOISER, dtype),
-            latent=latent,
-            parameterization=family.parameterization(config),
-        ),
-        Clip(family, config, _part(family, config, weights, Part.TEXT_ENCODER, dtype)),
-        Vae(family, config, _part(family, config, weights, Part.AUTOENCODER, dtype), latent),
+    try:
+        clip = _clip(family, weights, dtype)
+        found = find_autoencoder(family.autoencoder(weights) or StateDict({}))
+    except WeightsError as error:
+        if weights.origin in str(error):
+            raise
+        raise WeightsError(f"{weights.origin}: looks like {family.name}, but {error}") from error
+    return (model_of(family, config, weights, dtype=dtype), clip, _vae(weights, found, dtype))
+
+
+def model_of(
+    family: ModelFamily, config: Any, weights: StateDict, *, dtype: torch.dtype | None = None
+) -> Model:
+    """The denoiser of a file that its family recognised."""
+    net = module_weights(
+        f"{weights.origin}, denoiser",
+        lambda: family.build(config),
+        family.denoiser(config, weights),
+        Wants(dtype=dtype, dtypes=tuple(family.dtypes(config)), packed=True),
+    )
+    return Model(
+        family=family,
+        config=config,
+        net=net,
+        latent=family.latent(config),
+        parameterization=family.parameterization(config),
     )
 
 
 def load_vae(path: Path, *, dtype: torch.dtype | None = None) -> Vae:
     """The autoencoder of a file of its own, or of a whole checkpoint. Raises like the above."""
     weights = open_weights(path)
-    family, config = detect_autoencoder(weights)
-    autoencoder = _part(family, config, weights, Part.AUTOENCODER, dtype)
-    return Vae(family, config, autoencoder, family.latent(config))
+    return _vae(weights, detect_autoencoder(weights), dtype)
 
 
 def pixel_space_vae() -> Vae:
     """The autoencoder that changes nothing, for models that work on pixels."""
-    config = StableDiffusion1Config(unet=None, autoencoder=None, text=None)
-    return Vae(
-        STABLE_DIFFUSION_1,
-        config,
-        LazyWeights("pixel space", 0, PixelSpace),
-        LatentFormat(channels=3, downscale=1, scale=1.0),
-    )
+    kind = PixelSpaceKind()
+    weights = LazyWeights("pixel space", 0, lambda: kind.build(None))
+    return Vae(kind, None, weights, kind.latent(None))
 
 
-def _part(
-    family: ModelFamily, config: Any, weights: StateDict, part: Part, dtype: torch.dtype | None
+def _clip(family: ModelFamily, weights: StateDict, dtype: torch.dtype | None) -> Clip:
+    parts: dict[str, TextPart] = {}
+    for name in family.text.styles:
+        encoder = ENCODERS[name]
+        title = f"{weights.origin}, text encoder {encoder.title}"
+        found = family.encoder(weights, name)
+        if found is None:
+            parts[name] = TextPart(encoder, None, MissingWeights(title, TAKE_CLIP))
+            continue
+        tensors = encoder.tensors(found)
+        config = encoder.config(tensors)
+        build = _builder(lambda encoder=encoder, config=config: encoder.build(config))
+        parts[name] = TextPart(
+            encoder, config, module_weights(title, build, tensors, Wants(dtype=dtype))
+        )
+    return Clip(family.text, parts)
+
+
+def _vae(weights: StateDict, found: FoundAutoencoder | None, dtype: torch.dtype | None) -> Vae:
+    title = f"{weights.origin}, autoencoder"
+    if found is None:
+        kind = PixelSpaceKind()
+        return Vae(kind, None, MissingWeights(title, TAKE_VAE), kind.latent(None))
+    kind, config = found.kind, found.config
+    wants = Wants(dtype=dtype, dtypes=tuple(kind.dtypes(config)), channels_last=True)
+    autoencoder = module_weights(title, lambda: kind.build(config), found.tensors, wants)
+    return Vae(kind, config, autoencoder, kind.latent(config))
+
+
+def module_weights(
+    name: str, build: Callable[[], nn.Module], tensors: StateDict, wants: Wants
 ) -> Weights:
-    name = f"{weights.origin}, {part.value.replace('_', ' ')}"
-    tensors = family.part_weights(config, weights, part)
-    if tensors is None:
-        return MissingWeights(name, _ADVICE[part])
+    """A handle on a module of a file; names and shapes are compared now.
+
+    Raises:
+        WeightsError: they do not fit, or no such network can be built.
+    """
     try:
-        skeleton = family.build(config, part)
+        skeleton = build()
     except RuntimeError as error:  # sizes that no tensor can have
         raise WeightsError(f"{name}: such a network cannot be built: {error}") from error
     check(skeleton, tensors, origin=name)
     return LazyWeights(
         name,
         tensors.nbytes,
-        lambda: fill(skeleton, tensors, origin=name),
-        wants=Wants(
-            dtype=dtype,
-            channels_last=part is Part.AUTOENCODER,
-            packed=part is Part.DENOISER,
-        ),
-        forget=weights.forget,
+        lambda: skeleton,
+        sources=tensors.entries,
+        wants=wants,
+        forget=tensors.forget,
     )
+
+
+def _builder(build: Callable[[], nn.Module]) -> Callable[[], nn.Module]:
+    def on_meta() -> nn.Module:
+        with torch.device("meta"):
+            return build()
+
+    return on_meta

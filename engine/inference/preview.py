@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from engine.families.family import LatentFormat
+from engine.families.latent_format import LatentFormat
 
 LARGEST = 512
 """Pixels along the longer side of a preview."""
@@ -34,7 +34,7 @@ def preview(latent: Tensor, form: LatentFormat) -> bytes | None:
     # A sampler that went astray shows black instead of ending the run.
     levels = pixels.nan_to_num().add(1).mul(127.5).clamp(0, 255).byte().cpu()
     image = Image.fromarray(levels.numpy())
-    scale = min(form.downscale, LARGEST / max(image.size))
+    scale = min(form.pixels, LARGEST / max(image.size))
     size = tuple(max(round(side * scale), 1) for side in image.size)
     stream = io.BytesIO()
     image.resize((size[0], size[1]), Image.Resampling.BICUBIC).save(stream, "JPEG", quality=QUALITY)

@@ -15,15 +15,17 @@ import torch
 from torch import Tensor
 
 from engine.diffusion import regions, schedules
+from engine.diffusion.conditioning import Role
 from engine.diffusion.denoiser import OnStep, no_report
 from engine.diffusion.guidance import Hooks
 from engine.diffusion.parameterization import Parameterization
 from engine.diffusion.regions import Area, Evaluator, Region
 from engine.diffusion.samplers.table import SAMPLERS
 from engine.errors import NodeError
-from engine.families.family import Checkpoint, Part
+from engine.families.family import Checkpoint, Entry
 from engine.inference.values import Conditioning, Guider, Model, Noise, Sampler
-from engine.residency.manager import LazyWeights, current
+from engine.nets.hooks import NetHooks
+from engine.residency.manager import current
 
 Latent = Mapping[str, Any]
 """`samples` [B, C, ...] and maybe `noise_mask`, `batch_index`: what a LATENT wire carries."""
@@ -96,28 +98,25 @@ def _network(
 ) -> Iterator[GuidedNetwork]:
     """The guider's network, ready for x of that shape and on the device."""
     model, residency = guider.model, current()
-    device, dtype, size = residency.device, compute_dtype(model), shape[2:]
+    device, dtype, size = residency.device, residency.dtype_of(model.net), shape[2:]
     conditionings = guider.conditionings()
-    named = {name: prepared(entries, model, shape) for name, entries in conditionings.items()}
+    named = {
+        name: prepared(entries, model, shape, _role(name))
+        for name, entries in conditionings.items()
+    }
     named = {
         name: [regions.moved(regions.weighted(one, size), device, dtype) for one in many]
         for name, many in _with_counterparts(named).items()
     }
     rows = shape[0] * sum(len(many) for many in named.values())
     rows_shape = (rows, *shape[1:])
-    room = model.family.activation_bytes(model.config, Part.DENOISER, rows_shape, dtype.itemsize)
+    room = model.family.activation_bytes(model.config, rows_shape, dtype.itemsize)
     parameterization = model.parameterization.to(device)
     with residency.use(model.net, room_for=room, checkpoint=checkpoint):
         call = network_call(model, parameterization, dtype, checkpoint)
         yield GuidedNetwork(
             guider, parameterization, Evaluator(call), named, model.guidance.started()
         )
-
-
-def compute_dtype(model: Model) -> torch.dtype:
-    """What the model's network computes in."""
-    wanted = model.net.wants.dtype if isinstance(model.net, LazyWeights) else None
-    return wanted or current().dtype
 
 
 def network_call(
@@ -129,13 +128,26 @@ def network_call(
     """
     net, predict = model.net.module, model.family.predict
 
-    def call(x: Tensor, sigma: Tensor, inputs: Mapping[str, Tensor]) -> Tensor:
+    def call(
+        x: Tensor, sigma: Tensor, inputs: Mapping[str, Tensor], entries: Sequence[Region]
+    ) -> Tensor:
         scaled = parameterization.scale_input(x, sigma).to(dtype)
         timestep = parameterization.timestep(sigma).float()
-        output = predict(net, scaled, timestep, inputs, checkpoint)
+        hooks = None if model.hooks.is_empty else _with_call(model.hooks, x, sigma, entries)
+        output = predict(
+            net, scaled, timestep, inputs, control=None, hooks=hooks, checkpoint=checkpoint
+        )
         return parameterization.denoised(output.float(), x, sigma)
 
     return call
+
+
+def _with_call(hooks: NetHooks, x: Tensor, sigma: Tensor, entries: Sequence[Region]) -> NetHooks:
+    """The hooks with what functions of one call expect to find in `transformer_options`."""
+    unwanted = [int(region.role is Role.NEGATIVE) for region in entries]
+    return hooks.with_options(
+        {"sigmas": sigma, "cond_or_uncond": unwanted, "original_shape": list(x.shape)}
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -193,7 +205,14 @@ class GuidedNetwork:
         return guided, unguided
 
 
-def prepared(entries: Conditioning, model: Model, shape: Sequence[int]) -> list[Region]:
+def _role(name: str) -> Role:
+    """A guider's own name of a conditioning says whether it is wanted."""
+    return Role.NEGATIVE if name == "negative" else Role.POSITIVE
+
+
+def prepared(
+    entries: Conditioning, model: Model, shape: Sequence[int], role: Role = Role.POSITIVE
+) -> list[Region]:
     """A conditioning's entries as regions of x of that shape [B, C, ...], on the CPU."""
     to_sigma, size = model.parameterization.percent_to_sigma, shape[2:]
     found: list[Region] = []
@@ -208,12 +227,13 @@ def prepared(entries: Conditioning, model: Model, shape: Sequence[int]) -> list[
         start, end = extras.get("start_percent"), extras.get("end_percent")
         found.append(
             Region(
-                model.family.inputs(model.config, embedding, extras),
+                model.family.inputs(model.config, Entry(embedding, extras), shape=shape, role=role),
                 area,
                 mask,
                 extras.get("strength", 1.0),
                 math.inf if not start else to_sigma(start),
                 0.0 if end is None else to_sigma(end),
+                role=role,
             )
         )
     return found
@@ -252,12 +272,12 @@ def into_latent(samples: Tensor, model: Model) -> Tensor:
     samples = samples.float()
     if not samples.any():
         return samples
-    return (samples - model.latent.shift) * model.latent.scale
+    return model.latent.into(samples)
 
 
 def out_of_latent(x: Tensor, model: Model) -> Tensor:
     """The inverse of `into_latent`."""
-    return x / model.latent.scale + model.latent.shift
+    return model.latent.out(x)
 
 
 def _is_full(model: Model, sigmas: Tensor) -> bool:

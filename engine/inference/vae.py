@@ -13,11 +13,11 @@ import torch
 from torch import Tensor
 
 from engine.errors import NodeError, OutOfMemoryError
-from engine.families.family import Checkpoint, Part
+from engine.families.family import Checkpoint
 from engine.inference import tiles
 from engine.inference.tile_average import Scale, run_averaged, three_shapes, tile_count
 from engine.inference.values import Vae
-from engine.residency.manager import LazyWeights, Residency, current
+from engine.residency.manager import Residency, current
 
 OnTile = Callable[[int, int], None]
 """Called after each tile with the number done and the total."""
@@ -65,10 +65,10 @@ def decode(
         OutOfMemoryError: not even small tiles fit.
     """
     _check_channels(vae, latents)
-    scale = vae.latent.downscale
+    scale = vae.latent.pixels
 
     def one(network: Autoencoder, residency: Residency, z: Tensor) -> Tensor:
-        dtype = _dtype(vae, residency)
+        dtype = residency.dtype_of(vae.autoencoder)
         pixels = network.decode(z.to(residency.device, dtype), checkpoint=checkpoint)
         return pixels.float().cpu()
 
@@ -93,11 +93,11 @@ def encode(
         NodeError: the pictures are smaller than one latent cell.
         OutOfMemoryError: not even small tiles fit.
     """
-    scale = vae.latent.downscale
+    scale = vae.latent.pixels
     pixels = crop(images[..., :3], scale).movedim(-1, 1)
 
     def one(network: Autoencoder, residency: Residency, part: Tensor) -> Tensor:
-        dtype = _dtype(vae, residency)
+        dtype = residency.dtype_of(vae.autoencoder)
         part = (part.to(residency.device) * 2 - 1).to(dtype)
         return network.encode(part, checkpoint=checkpoint).float().cpu()
 
@@ -139,10 +139,10 @@ def _each(
     scale = Scale(inward, outward)
     residency = current()
     refused: Exception | None = None
-    for attempt in _attempts(x, tile, vae.latent.downscale, scale):
+    for attempt in _attempts(x, tile, vae.latent.pixels, scale):
         shape = (1, vae.latent.channels, *attempt.largest)
-        room = vae.family.activation_bytes(
-            vae.config, Part.AUTOENCODER, shape, _dtype(vae, residency).itemsize
+        room = vae.kind.activation_bytes(
+            vae.config, shape, residency.dtype_of(vae.autoencoder).itemsize
         )
         if room > residency.budget:
             continue
@@ -169,7 +169,7 @@ def _each(
         residency.release(room)
     raise OutOfMemoryError(
         f"the autoencoder does not fit into memory, even with tiles of "
-        f"{SMALLEST_TILE * vae.latent.downscale} pixels; allow more memory"
+        f"{SMALLEST_TILE * vae.latent.pixels} pixels; allow more memory"
     ) from refused
 
 
@@ -229,11 +229,6 @@ def _planned(tiling: tiles.Tiling, scale: Scale) -> _Attempt:
         tiling.count,
         lambda x, run: tiles.run_tiled(x, tiling, run, inward=scale.inward, outward=scale.outward),
     )
-
-
-def _dtype(vae: Vae, residency: Residency) -> torch.dtype:
-    wanted = vae.autoencoder.wants.dtype if isinstance(vae.autoencoder, LazyWeights) else None
-    return wanted or residency.dtype
 
 
 def _check_channels(vae: Vae, latents: Tensor) -> None:

@@ -18,8 +18,12 @@ from engine.diffusion.guidance import Evaluate, Guidance, Hooks, doubly_guided, 
 from engine.diffusion.noise import initial_noise
 from engine.diffusion.parameterization import Parameterization
 from engine.diffusion.samplers.table import SamplerSpec
-from engine.families.family import LatentFormat, ModelFamily
-from engine.residency.manager import Weights
+from engine.families.autoencoders import AutoencoderKind
+from engine.families.family import ModelFamily, TextPlan
+from engine.families.latent_format import LatentFormat
+from engine.nets.hooks import NetHooks
+from engine.residency.handles import Weights
+from engine.text.encoder import TextEncoder
 
 LatentOperation = Callable[[Tensor], Tensor]
 """A function of a latent tensor, as LatentApplyOperation uses it."""
@@ -32,7 +36,9 @@ class Model:
     """A denoiser and how to sample with it.
 
     Attributes:
+        net: its weights, with their patches.
         guidance: replaces or follows plain classifier-free guidance.
+        hooks: functions that are called inside the network.
         options: anything a plugin hung on it.
     """
 
@@ -42,24 +48,39 @@ class Model:
     latent: LatentFormat
     parameterization: Parameterization
     guidance: Guidance = field(default_factory=Guidance)
+    hooks: NetHooks = field(default_factory=NetHooks)
     options: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
 @dataclass(frozen=True, slots=True)
-class Clip:
-    """A text encoder; `layer` is the clip skip (-1 the last layer, -2 the one before ...)."""
+class TextPart:
+    """One text encoder: what kind it is, its sizes, its weights with their patches."""
 
-    family: ModelFamily
+    encoder: TextEncoder
     config: Any
-    encoder: Weights
+    weights: Weights
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """Text encoders and how their outputs become one conditioning.
+
+    Attributes:
+        plan: the family's.
+        parts: by the encoder's name, in the plan's order.
+        layer: the clip skip (-1 the last layer, -2 the one before ...); None leaves it to the plan.
+    """
+
+    plan: TextPlan
+    parts: Mapping[str, TextPart]
     layer: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Vae:
-    """An autoencoder between pictures and latents."""
+    """An autoencoder between pictures and latents; `latent` is about its own numbers."""
 
-    family: ModelFamily
+    kind: AutoencoderKind
     config: Any
     autoencoder: Weights
     latent: LatentFormat

@@ -5,9 +5,13 @@ Knows no picture: `unet_blocks.py` turns feature maps into tokens and back.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from torch import Tensor, nn
 from torch.nn import functional
 
+from engine.nets.hooks import BlockHooks
 from engine.nets.layers import Linear
 
 
@@ -29,6 +33,7 @@ class CrossAttention(nn.Module):
     def __init__(self, channels: int, inner: int, context_channels: int, heads: int) -> None:
         super().__init__()
         self.heads = heads
+        self.inner = inner
         self.to_q = Linear(channels, inner, bias=False)
         self.to_k = Linear(context_channels, inner, bias=False)
         self.to_v = Linear(context_channels, inner, bias=False)
@@ -37,8 +42,18 @@ class CrossAttention(nn.Module):
     def forward(self, tokens: Tensor, context: Tensor | None = None) -> Tensor:
         """`tokens` [B, N, C], context [B, M, D] -> [B, N, C]."""
         context = tokens if context is None else context
-        found = attend(self.to_q(tokens), self.to_k(context), self.to_v(context), self.heads)
-        return self.to_out(found)
+        return self.to_out(attend(*self.project(tokens, context, context), self.heads))
+
+    def project(self, query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Tokens [B, N, C] and contexts [B, M, D] to what is attended with, [B, ., inner]."""
+        return self.to_q(query), self.to_k(key), self.to_v(value)
+
+    def attend(
+        self, query: Tensor, key: Tensor, value: Tensor, options: Mapping[str, Any]
+    ) -> Tensor:
+        """The attention itself, see `engine.nets.hooks.HookedAttention`."""
+        del options
+        return attend(query, key, value, self.heads)
 
 
 class GatedProjection(nn.Module):
@@ -81,9 +96,27 @@ class TransformerBlock(nn.Module):
         self.norm2 = nn.LayerNorm(channels)
         self.norm3 = nn.LayerNorm(channels)
 
-    def forward(self, tokens: Tensor, context: Tensor | None) -> Tensor:
-        """`tokens` [B, N, C], context [B, T, D] -> [B, N, C]."""
+    def forward(
+        self,
+        tokens: Tensor,
+        context: Tensor | None,
+        hooks: BlockHooks | None = None,
+        number: int = 0,
+    ) -> Tensor:
+        """`tokens` [B, N, C], context [B, T, D] -> [B, N, C]; `number`: which of its block."""
+        if hooks:
+            return self._hooked(tokens, context, hooks, number)
         # Each addition lands in the fresh result of its layer, so no copy is made.
         tokens = self.attn1(self.norm1(tokens)).add_(tokens)
         tokens = self.attn2(self.norm2(tokens), context).add_(tokens)
+        return self.ff(self.norm3(tokens)).add_(tokens)
+
+    def _hooked(
+        self, tokens: Tensor, context: Tensor | None, hooks: BlockHooks, number: int
+    ) -> Tensor:
+        normal = self.norm1(tokens)
+        tokens = tokens + hooks.attention("attn1", number, (normal, normal, normal), self.attn1)
+        normal = self.norm2(tokens)
+        text = normal if context is None else context
+        tokens = tokens + hooks.attention("attn2", number, (normal, text, text), self.attn2)
         return self.ff(self.norm3(tokens)).add_(tokens)

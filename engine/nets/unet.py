@@ -8,7 +8,7 @@ no file; which numbers go in as `y` is a family's business.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from engine.errors import WeightsError
+from engine.nets.hooks import BlockHooks, NetHooks, Residuals
 from engine.nets.layers import Convolution, Linear
 from engine.nets.unet_blocks import (
     GROUPS,
@@ -238,6 +239,8 @@ class UNet(nn.Module):
         context: Tensor | None = None,
         y: Tensor | None = None,
         *,
+        control: Residuals | None = None,
+        hooks: NetHooks | None = None,
         checkpoint: Callable[[], None] | None = None,
     ) -> Tensor:
         """`x` [B, C, h, w], timesteps [B], context [B, T, D], y [B, V] -> [B, C', h, w].
@@ -252,20 +255,45 @@ class UNet(nn.Module):
         time = functional.silu(time)
 
         skips: list[Tensor] = []
-        for block in self.input_blocks:
+        for number, block in enumerate(self.input_blocks):
             if checkpoint:
                 checkpoint()
-            x = block(x, time, context, _size(x))
-            skips.append(x)
+            x = block(x, time, context, _size(x), _at(hooks, "input", number))
+            x = _added(x, control.input if control else (), number)
+            skips.append(_patched(x, hooks, "input_block_patch", "input", number))
+            x = _patched(skips[-1], hooks, "input_block_patch_after_skip", "input", number)
         if checkpoint:
             checkpoint()
-        x = self.middle_block(x, time, context, _size(x))
-        for block in self.output_blocks:
+        x = self.middle_block(x, time, context, _size(x), _at(hooks, "middle", 0))
+        x = _added(x, control.middle if control else (), 0)
+        x = _patched(x, hooks, "middle_block_patch", "middle", 0)
+        for number, block in enumerate(self.output_blocks):
             if checkpoint:
                 checkpoint()
-            x = torch.cat((x, skips.pop()), dim=1)
-            x = block(x, time, context, _size(skips[-1] if skips else x))
+            skip = _added(skips.pop(), control.output if control else (), number)
+            if hooks:
+                for patch in hooks.of("output_block_patch"):
+                    x, skip = patch(x, skip, hooks.options_at("output", number))
+            x = torch.cat((x, skip), dim=1)
+            size = _size(skips[-1] if skips else x)
+            x = block(x, time, context, size, _at(hooks, "output", number))
         return self.out(x)
+
+
+def _at(hooks: NetHooks | None, part: str, number: int) -> BlockHooks | None:
+    return BlockHooks(hooks, (part, number)) if hooks else None
+
+
+def _added(x: Tensor, residuals: Sequence[Tensor | None], number: int) -> Tensor:
+    residual = residuals[number] if number < len(residuals) else None
+    return x if residual is None else x + residual.to(x.dtype)
+
+
+def _patched(x: Tensor, hooks: NetHooks | None, kind: str, part: str, number: int) -> Tensor:
+    if hooks:
+        for patch in hooks.of(kind):
+            x = patch(x, hooks.options_at(part, number))
+    return x
 
 
 def _two_layers(channels_in: int, channels_out: int) -> nn.Sequential:

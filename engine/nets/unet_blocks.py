@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from engine.nets.attention import TransformerBlock
+from engine.nets.hooks import BlockHooks
 from engine.nets.layers import Convolution, Linear
 
 GROUPS = 32
@@ -148,7 +149,7 @@ class SpatialTransformer(nn.Module):
         )
         self.proj_out = Linear(inner, channels) if self.linear else Convolution(inner, channels, 1)
 
-    def forward(self, x: Tensor, context: Tensor | None) -> Tensor:
+    def forward(self, x: Tensor, context: Tensor | None, hooks: BlockHooks | None = None) -> Tensor:
         """`x` [B, C, h, w], context [B, T, D] -> [B, C, h, w]."""
         height = x.shape[-2]
         hidden = self.norm(x)
@@ -157,8 +158,8 @@ class SpatialTransformer(nn.Module):
         tokens = hidden.flatten(2).transpose(1, 2).contiguous()
         if self.linear:
             tokens = self.proj_in(tokens)
-        for block in self.transformer_blocks:
-            tokens = block(tokens, context)
+        for number, block in enumerate(self.transformer_blocks):
+            tokens = block(tokens, context, hooks, number)
         if self.linear:
             tokens = self.proj_out(tokens)
         hidden = tokens.transpose(1, 2).unflatten(2, (height, -1))
@@ -193,14 +194,19 @@ class Stage(nn.ModuleList):
     """The layers of one block in their order; each is handed what it asks for."""
 
     def forward(
-        self, x: Tensor, activated_time: Tensor, context: Tensor | None, size: tuple[int, int]
+        self,
+        x: Tensor,
+        activated_time: Tensor,
+        context: Tensor | None,
+        size: tuple[int, int],
+        hooks: BlockHooks | None = None,
     ) -> Tensor:
         """`x` [B, C, h, w] -> [B, C', h', w']; `size` is where an upsampling ends."""
         for layer in self:
             if isinstance(layer, ResidualBlock):
                 x = layer(x, activated_time)
             elif isinstance(layer, SpatialTransformer):
-                x = layer(x, context)
+                x = layer(x, context, hooks)
             elif isinstance(layer, Upsample):
                 x = layer(x, size)
             else:

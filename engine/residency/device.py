@@ -83,6 +83,14 @@ def choose_dtype(
     return DtypeChoice(DTYPES[name], note)
 
 
+def supported_dtypes(device: torch.device) -> frozenset[torch.dtype]:
+    """What networks can be computed in on the device."""
+    if device.type != "cuda":
+        return frozenset({torch.float32, torch.bfloat16})
+    half = {torch.float32, torch.float16}
+    return frozenset(half | ({torch.bfloat16} if torch.cuda.is_bf16_supported() else set()))
+
+
 def physical_cores() -> int:
     """Cores this process may run on, a pair of hyperthreads counted once."""
     logical = os.cpu_count() or 1

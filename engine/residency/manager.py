@@ -8,72 +8,24 @@ thread computes; nothing here is locked.
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from typing import Protocol, runtime_checkable
+from typing import Protocol
 
 import torch
-from torch import nn
 
 from engine.machine import available_memory
-from engine.residency.carriers import Carrier, CudaCarrier, HostCarrier, Wants
+from engine.residency.carriers import Carrier, HostCarrier, Wants
+from engine.residency.cuda import CudaCarrier
+from engine.residency.device import supported_dtypes
+from engine.residency.handles import Weights
+from engine.residency.loaded import BLOCK_LIMIT, Checkpoint, LoadedWeights
 from engine.residency.memory import return_freed_pages
 from engine.residency.plan import plan
-from engine.residency.stream import BLOCK_LIMIT, Checkpoint, Lodging
+from engine.residency.sources import Patches
 
 SHARE_OF_FREE_MEMORY = 0.85
 """What the budget takes of the memory that is free at the start, unless one is given."""
-
-
-@runtime_checkable
-class Weights(Protocol):
-    """A handle on one module's weights. Cheap to hold: nothing is read before first use."""
-
-    name: str
-    size: int
-
-    @property
-    def module(self) -> nn.Module:
-        """The module; only inside `Residency.use` is it on the compute device."""
-        ...
-
-
-class LazyWeights:
-    """Weights that are loaded when they are first used.
-
-    Attributes:
-        name: for messages.
-        size: bytes as stored, known without loading.
-        wants: the form in which they are to be computed with.
-    """
-
-    def __init__(
-        self,
-        name: str,
-        size: int,
-        load: Callable[[], nn.Module],
-        *,
-        wants: Wants = Wants(),  # noqa: B008 - frozen
-        forget: Callable[[], None] = lambda: None,
-    ) -> None:
-        self.name = name
-        self.size = size
-        self.wants = wants
-        self.forget = forget
-        self._load = load
-        self._module: nn.Module | None = None
-
-    @property
-    def module(self) -> nn.Module:
-        """The module, loaded now if it was not before."""
-        if self._module is None:
-            self._module = self._load()
-        return self._module
-
-    @property
-    def is_loaded(self) -> bool:
-        """Whether the module was needed before."""
-        return self._module is not None
 
 
 class Residency(Protocol):
@@ -93,8 +45,18 @@ class Residency(Protocol):
     ) -> AbstractContextManager[None]:
         """Have these weights on the device inside the `with`, `room_for` bytes beside them free.
 
-        `checkpoint` is called between two tensors on their way there, and may raise `Stopped`.
+        Handles that differ in their patches only share their bytes: the innermost `use` says which
+        patches apply, and those of the outer one are back after it. `checkpoint` is called between
+        two tensors on their way there, and may raise `Stopped`.
         """
+        ...
+
+    def dtype_of(self, weights: Weights) -> torch.dtype:
+        """What a module of these weights is computed with."""
+        ...
+
+    def reserve(self, nbytes: int) -> AbstractContextManager[None]:
+        """Keep bytes of the budget free for what is not held here, such as a plugin's module."""
         ...
 
     def release(self, wanted: int) -> int:
@@ -133,81 +95,120 @@ class DeviceResidency:
         self.device = device
         self.dtype = dtype
         self.budget = _budget(device, budget, reserved)
+        self._supported = supported_dtypes(device)
         self._block_limit = block_limit
         self._carriers = carriers or self._carrier
-        self._lodgings: weakref.WeakKeyDictionary[Weights, Lodging] = weakref.WeakKeyDictionary()
+        self._loaded: weakref.WeakKeyDictionary[Weights, LoadedWeights] = (
+            weakref.WeakKeyDictionary()
+        )
         self._in_use: dict[int, int] = {}
+        self._reserved = 0
 
     @contextmanager
     def use(
         self, *weights: Weights, room_for: int = 0, checkpoint: Checkpoint = lambda: None
     ) -> Iterator[None]:
         """See `Residency.use`. Raises `OutOfMemoryError` where no single block fits."""
-        for handle in weights:
-            self._in_use[id(handle)] = self._in_use.get(id(handle), 0) + 1
+        bases = [handle.base for handle in weights]
+        outer = {
+            base: loaded.patches
+            for base in bases
+            if id(base) in self._in_use and (loaded := self._loaded.get(base))
+        }
+        for base in bases:
+            self._in_use[id(base)] = self._in_use.get(id(base), 0) + 1
         try:
-            self._settle(weights, room_for, checkpoint)
+            self._settle({handle.base: handle.patches for handle in weights}, room_for, checkpoint)
             yield
         finally:
-            for handle in weights:
-                self._in_use[id(handle)] -= 1
-                if not self._in_use[id(handle)]:
-                    del self._in_use[id(handle)]
+            for base in bases:
+                self._in_use[id(base)] -= 1
+                if not self._in_use[id(base)]:
+                    del self._in_use[id(base)]
+            changed = {base: was for base, was in outer.items() if self._patches_of(base) != was}
+            if changed:
+                self._settle(changed, 0, lambda: None)
+
+    def dtype_of(self, weights: Weights) -> torch.dtype:
+        """See `Residency.dtype_of`."""
+        return self._dtype_for(weights.wants)
+
+    @contextmanager
+    def reserve(self, nbytes: int) -> Iterator[None]:
+        """See `Residency.reserve`. What is not in use makes room at once."""
+        self._reserved += nbytes
+        try:
+            self.release(self.held + self._reserved - self.budget)
+            yield
+        finally:
+            self._reserved -= nbytes
 
     def release(self, wanted: int) -> int:
         """See `Residency.release`."""
         freed = 0
-        for handle, lodging in list(self._lodgings.items()):
+        for base, loaded in list(self._loaded.items()):
             if freed >= wanted:
                 break
-            if id(handle) not in self._in_use:
-                freed += lodging.clear()
-                del self._lodgings[handle]
-        self._give_back()
+            if id(base) not in self._in_use:
+                freed += loaded.clear()
+                del self._loaded[base]
+        self._return_memory()
         return freed
 
     @property
     def held(self) -> int:
         """Bytes that weights take on the device now."""
-        return sum(lodging.held for lodging in self._lodgings.values())
+        return sum(loaded.held for loaded in self._loaded.values())
 
-    def _settle(self, weights: tuple[Weights, ...], room_for: int, checkpoint: Checkpoint) -> None:
-        for handle in weights:
-            lodging = self._lodgings.pop(handle, None) or self._lodge(handle)
-            self._lodgings[handle] = lodging  # the latest used stands last
-        wanted = {str(id(handle)) for handle in weights}
-        others_in_use = {name for name in map(str, self._in_use) if name not in wanted}
-        by_name = {str(id(handle)): (handle, one) for handle, one in self._lodgings.items()}
+    def _patches_of(self, base: Weights) -> Patches | None:
+        loaded = self._loaded.get(base)
+        return loaded.patches if loaded else None
+
+    def _settle(
+        self, wanted: Mapping[Weights, Patches], room_for: int, checkpoint: Checkpoint
+    ) -> None:
+        for base in wanted:
+            loaded = self._loaded.pop(base, None) or self._load(base)
+            self._loaded[base] = loaded  # the latest used stands last
+        names = {str(id(base)): base for base in wanted}
+        others_in_use = {name for name in map(str, self._in_use) if name not in names}
+        by_name = {str(id(base)): (base, one) for base, one in self._loaded.items()}
         taken = sum(by_name[name][1].held for name in others_in_use & by_name.keys())
-        sizes = {n: one.size for n, (_, one) in by_name.items() if n not in others_in_use}
-        placement = plan(sizes, self.budget - room_for - taken, sorted(wanted))
+        sizes = {
+            name: one.size_with(wanted[base]) if base in wanted else one.size
+            for name, (base, one) in by_name.items()
+            if name not in others_in_use
+        }
+        placement = plan(sizes, self.budget - self._reserved - room_for - taken, sorted(names))
         evicted = False
         for name in placement.evicted:
-            handle, lodging = by_name[name]
-            evicted |= lodging.clear() > 0
-            del self._lodgings[handle]
+            base, loaded = by_name[name]
+            evicted |= loaded.clear() > 0
+            del self._loaded[base]
         if evicted:
-            self._give_back()
-        for name in sorted(wanted, key=lambda name: by_name[name][1].size):
-            by_name[name][1].place(placement.resident[name], checkpoint)
+            self._return_memory()
+        for name in sorted(names, key=lambda name: sizes[name]):
+            by_name[name][1].place(placement.resident[name], checkpoint, wanted[names[name]])
 
-    def _lodge(self, handle: Weights) -> Lodging:
-        lazy = handle if isinstance(handle, LazyWeights) else None
-        return Lodging(
-            handle.module,
-            self._carriers(lazy.wants if lazy else Wants()),
-            block_limit=self._block_limit,
-            forget=lazy.forget if lazy else lambda: None,
-        )
+    def _load(self, base: Weights) -> LoadedWeights:
+        carrier = self._carriers(base.wants)
+        return LoadedWeights(base, carrier, block_limit=self._block_limit)
+
+    def _dtype_for(self, wants: Wants) -> torch.dtype:
+        if wants.dtype is not None:
+            return wants.dtype
+        if not wants.dtypes or self.dtype in wants.dtypes:
+            return self.dtype
+        return next((each for each in wants.dtypes if each in self._supported), wants.dtypes[-1])
 
     def _carrier(self, wants: Wants) -> Carrier:
-        dtype = wants.dtype or self.dtype
+        dtype = self._dtype_for(wants)
         if self.device.type == "cuda":
             return CudaCarrier(self.device, dtype)
         channels_last = wants.channels_last and dtype == torch.bfloat16
         return HostCarrier(dtype, channels_last=channels_last, packed=wants.packed)
 
-    def _give_back(self) -> None:
+    def _return_memory(self) -> None:
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
         else:

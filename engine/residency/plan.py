@@ -65,16 +65,23 @@ def streamed_blocks(sizes: Sequence[int], resident: int) -> frozenset[int]:
 
 
 def resident_beside_slots(
-    sizes: Sequence[int], allowed: int, slots: int
+    sizes: Sequence[int], allowed: int, slots: int, passing: Sequence[int] | None = None
 ) -> tuple[frozenset[int], int] | None:
     """Streaming under a hard limit: which blocks are streamed, and the bytes of one slot.
 
     The slots that blocks pass through lie within `allowed` too. None if not even one largest block
     fits with nothing else there. Fewer slots than asked for are taken when that is all that fits;
     ask again with that number.
+
+    Args:
+        sizes: bytes of each block where it stays.
+        allowed: bytes for all of it.
+        slots: how many blocks are on their way at a time.
+        passing: bytes of each block in a slot; as many as where it stays by default.
     """
-    largest = max(sizes, default=0)
+    passing = sizes if passing is None else passing
+    largest = max(passing, default=0)
     if slots * largest > allowed:
         return None
     streamed = streamed_blocks(sizes, allowed - slots * largest)
-    return streamed, max((sizes[index] for index in streamed), default=0)
+    return streamed, max((passing[index] for index in streamed), default=0)

@@ -5,7 +5,7 @@ Knows no file format (readers fill a `StateDict`) and no architecture.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import prod
 from pathlib import Path
@@ -13,19 +13,65 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from engine.weights.forms import Form
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One tensor that may still be on disk; `read` returns it, a view where that is possible."""
+    """One tensor that may still be on disk.
+
+    Attributes:
+        shape, dtype: of its values. Those of a packed tensor differ from those of its parts.
+        read: the values; of a plain tensor a view of the file where that is possible.
+        form: how a packed tensor is unpacked; None for a plain one.
+        stored: the parts of a packed tensor.
+    """
 
     shape: tuple[int, ...]
     dtype: torch.dtype
     read: Callable[[], Tensor]
+    form: Form | None = None
+    stored: tuple[Entry, ...] = ()
+
+    @classmethod
+    def packed(
+        cls, form: Form, stored: Sequence[Entry], shape: Sequence[int], dtype: torch.dtype
+    ) -> Entry:
+        """A tensor of that shape and dtype, in the form and parts of its file."""
+        parts = tuple(stored)
+
+        def read() -> Tensor:
+            return form.unpack([part.read() for part in parts], dtype)
+
+        return cls(tuple(shape), dtype, read, form, parts)
 
     @property
     def nbytes(self) -> int:
         """Bytes of the tensor as it is stored."""
+        if self.form:
+            return sum(part.nbytes for part in self.stored)
         return prod(self.shape) * self.dtype.itemsize
+
+    @property
+    def parts(self) -> tuple[tuple[tuple[int, ...], torch.dtype], ...]:
+        """Shape and dtype of everything stored for it."""
+        return tuple((part.shape, part.dtype) for part in self.stored or (self,))
+
+    @property
+    def is_compact(self) -> bool:
+        """Whether it takes fewer bytes as it is stored than as it is computed with."""
+        one_byte = self.dtype.is_floating_point and self.dtype.itemsize == 1
+        return self.form is not None or one_byte
+
+    def read_parts(self) -> tuple[Tensor, ...]:
+        """Everything stored for it, on the CPU."""
+        return tuple(part.read() for part in self.stored) if self.form else (self.read(),)
+
+    def unpack(self, parts: Sequence[Tensor], dtype: torch.dtype) -> Tensor:
+        """The values in `dtype`, where they are of floating point; on the parts' device."""
+        if self.form:
+            return self.form.unpack(parts, dtype)
+        return parts[0].to(dtype) if parts[0].is_floating_point() else parts[0]
 
 
 def nothing_to_forget() -> None:

@@ -20,9 +20,9 @@ from torch import Tensor
 
 from engine.execute.cache import Cache
 from engine.execute.sizes import Parts, buffer_leaf, parts_of
-from engine.inference.load import MissingWeights
 from engine.machine import available_memory
-from engine.residency.manager import LazyWeights, Residency
+from engine.residency.handles import LazyWeights, MissingWeights
+from engine.residency.manager import Residency
 from engine.residency.memory import is_out_of_memory, limit_growth, return_freed_pages
 
 _ASKED = re.compile(r"allocate (?P<number>[\d.]+) ?(?P<unit>bytes|[KMGT]iB)", re.IGNORECASE)

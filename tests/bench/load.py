@@ -20,13 +20,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
 from engine.inference.load import load_checkpoint  # noqa: E402 - after the path
-from engine.residency.manager import DeviceResidency, LazyWeights  # noqa: E402
+from engine.residency.handles import Weights  # noqa: E402
+from engine.residency.manager import DeviceResidency  # noqa: E402
 from engine.residency.memory import keep_freed_pages  # noqa: E402
 
 BUFFER = 64 * 2**20
@@ -54,20 +55,20 @@ def read_once(path: Path) -> None:
             pass
 
 
-def use(module: nn.Module, staging: Tensor) -> None:
+def use(handle: Weights, staging: Tensor) -> None:
     """Copy every tensor through the buffer."""
-    for tensor in (*module.parameters(), *module.buffers()):
-        raw = tensor.detach().reshape(-1).view(torch.uint8)
+    _ = handle.module
+    for tensor in (part for source in handle.sources.values() for part in source.read_parts()):
+        raw = tensor.reshape(-1).view(torch.uint8)
         for start in range(0, raw.numel(), BUFFER):
             piece = raw[start : start + BUFFER]
             staging[: piece.numel()].copy_(piece)
 
 
-def handles(path: Path) -> list[LazyWeights]:
+def handles(path: Path) -> list[Weights]:
     """The three parts of a checkpoint."""
     model, clip, vae = load_checkpoint(path)
-    found = (model.net, clip.encoder, vae.autoencoder)
-    return [handle for handle in found if isinstance(handle, LazyWeights)]
+    return [model.net, *(part.weights for part in clip.parts.values()), vae.autoencoder]
 
 
 def open_only(path: Path) -> None:
@@ -78,7 +79,7 @@ def open_only(path: Path) -> None:
 def load_and_use(path: Path, staging: Tensor) -> None:
     """What a first pass over weights in the file's own dtype costs."""
     for handle in handles(path):
-        use(handle.module, staging)
+        use(handle, staging)
         handle.forget()
 
 

@@ -19,7 +19,8 @@ from engine.nets.autoencoder_kl import AutoencoderKL
 from engine.nets.layouts import stable_diffusion_1
 from engine.nets.unet import UNet
 from engine.residency.carriers import Wants
-from engine.residency.manager import DeviceResidency, LazyWeights
+from engine.residency.handles import LazyWeights
+from engine.residency.manager import DeviceResidency
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 

@@ -8,9 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from engine.errors import OutOfMemoryError
-from engine.residency.carriers import CudaCarrier
-from engine.residency.manager import DeviceResidency, LazyWeights
-from engine.residency.stream import Lodging
+from engine.residency.cuda import CudaCarrier
+from engine.residency.handles import LazyWeights
+from engine.residency.loaded import LoadedWeights
+from engine.residency.manager import DeviceResidency
 
 pytestmark = pytest.mark.gpu
 MEBIBYTE = 2**20
@@ -64,29 +65,33 @@ def x(device):
     return torch.randn(2, 64, WIDTH, generator=torch.Generator().manual_seed(1)).half().to(device)
 
 
+def lazy(module: nn.Module) -> LazyWeights:
+    return LazyWeights("net", 0, lambda: module)
+
+
 def resident(net, x, device):
-    lodging = Lodging(net, CudaCarrier(device, torch.float16))
-    lodging.place(lodging.size)
-    assert not lodging.streams
+    loaded = LoadedWeights(lazy(net), CudaCarrier(device, torch.float16))
+    loaded.place(loaded.size)
+    assert not loaded.streams
     result = net(x).cpu()
-    lodging.clear()
+    loaded.clear()
     return result
 
 
 @pytest.mark.parametrize("share", [0.9, 0.7, 0.5, 0.3, 0.15])
 def test_streaming_is_bit_equal_and_stays_within_its_bytes(net, x, device, share):
     expected = resident(net, x, device)
-    lodging = Lodging(net, CudaCarrier(device, torch.float16), block_limit=32 * MEBIBYTE)
-    allowed = int(lodging.size * share)
+    loaded = LoadedWeights(lazy(net), CudaCarrier(device, torch.float16), block_limit=32 * MEBIBYTE)
+    allowed = int(loaded.size * share)
     before = torch.cuda.memory_allocated(device)
-    lodging.place(allowed)
-    assert lodging.streams
-    assert torch.cuda.memory_allocated(device) - before <= lodging.held <= allowed
+    loaded.place(allowed)
+    assert loaded.streams
+    assert torch.cuda.memory_allocated(device) - before <= loaded.held <= allowed
     for _ in range(5):
         assert torch.equal(net(x).cpu(), expected)
     activations = 64 * MEBIBYTE
     assert torch.cuda.max_memory_allocated(device) - before <= allowed + activations
-    lodging.clear()
+    loaded.clear()
     assert all(tensor.device.type == "cpu" for tensor in net.parameters())
 
 
@@ -94,21 +99,23 @@ def test_slots_are_not_overwritten_while_they_are_read(net, x, device):
     """Long computing per block, short copies: a copy that does not wait would win the race."""
     long = x.repeat(16, 8, 1)
     expected = resident(net, long, device)
-    lodging = Lodging(net, CudaCarrier(device, torch.float16), block_limit=32 * MEBIBYTE)
-    lodging.place(int(lodging.size * 0.3))
+    loaded = LoadedWeights(lazy(net), CudaCarrier(device, torch.float16), block_limit=32 * MEBIBYTE)
+    loaded.place(int(loaded.size * 0.3))
     for _ in range(3):
         assert torch.equal(net(long).cpu(), expected)
-    lodging.clear()
+    loaded.clear()
 
 
 def test_a_file_in_another_dtype_is_converted_on_the_way(net, x, device):
     expected = resident(net, x, device)
     wide = Net().requires_grad_(requires_grad=False).eval()
     wide.load_state_dict({name: tensor.float() for name, tensor in net.state_dict().items()})
-    lodging = Lodging(wide, CudaCarrier(device, torch.float16), block_limit=32 * MEBIBYTE)
-    lodging.place(int(lodging.size * 0.4))
+    loaded = LoadedWeights(
+        lazy(wide), CudaCarrier(device, torch.float16), block_limit=32 * MEBIBYTE
+    )
+    loaded.place(int(loaded.size * 0.4))
     assert torch.equal(wide(x).cpu(), expected)
-    lodging.clear()
+    loaded.clear()
 
 
 def test_the_budget_of_a_residency_is_hard(net, x, device):

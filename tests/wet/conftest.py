@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+import zlib
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 import torch
+from torch import nn
 
-from engine.families.sd15.family import StableDiffusion1, StableDiffusion1Config
-from engine.inference.values import Clip, Vae
-from engine.nets.autoencoder_kl import AutoencoderConfig, AutoencoderKL, LevelConfig
-from engine.nets.text_encoders import ClipTextConfig, build_clip_text
-from engine.residency.manager import DeviceResidency, LazyWeights, installed
+from engine.families.autoencoders import KlAutoencoder
+from engine.families.sd15.family import StableDiffusion1
+from engine.inference.values import Clip, TextPart, Vae
+from engine.nets.autoencoder_kl import AutoencoderConfig, LevelConfig
+from engine.residency.handles import LazyWeights
+from engine.residency.manager import DeviceResidency, installed
+from engine.text.clip import CLIP_L
+from engine.text.clip_network import ClipTextConfig
 
 
 @pytest.fixture
@@ -37,33 +43,27 @@ def _random(module):
 def tiny_vae(cpu_residency):
     """Eight pixels to a cell, 32 channels."""
     levels = range(4)
-    config = StableDiffusion1Config(
-        unet=None,
-        autoencoder=AutoencoderConfig(
-            pixel_channels=3,
-            latent_channels=4,
-            inner_channels=4,
-            quantised=True,
-            encoder=tuple(LevelConfig(32, 32, 1, i < 3) for i in levels),
-            decoder=tuple(LevelConfig(32, 32, 1, i > 0) for i in levels),
-        ),
-        text=None,
+    config = AutoencoderConfig(
+        pixel_channels=3,
+        latent_channels=4,
+        inner_channels=4,
+        quantised=True,
+        encoder=tuple(LevelConfig(32, 32, 1, i < 3) for i in levels),
+        decoder=tuple(LevelConfig(32, 32, 1, i > 0) for i in levels),
     )
-    family = StableDiffusion1()
-    with torch.device("meta"):
-        module = AutoencoderKL(config.autoencoder)
-    weights = LazyWeights("tiny", 1, lambda: _random(module))
-    return Vae(family, config, weights, family.latent(config))
+    kind = KlAutoencoder()
+    weights = LazyWeights("tiny", 1, lambda: _random(kind.build(config)))
+    return Vae(kind, config, weights, kind.latent(config))
 
 
 @pytest.fixture
 def tiny_clip(cpu_residency):
     """Two layers of 64 channels."""
-    text = ClipTextConfig(49408, 77, 64, 128, 2, 1, "quick_gelu")
-    config = StableDiffusion1Config(unet=None, autoencoder=None, text=text)
+    config = ClipTextConfig(49408, 77, 64, 128, 2, 1, "quick_gelu")
     with torch.device("meta"):
-        module = build_clip_text(text)
-    return Clip(StableDiffusion1(), config, LazyWeights("tiny", 1, lambda: _random(module)))
+        module = CLIP_L.build(config)
+    weights = LazyWeights("tiny", 1, lambda: _random(module))
+    return Clip(StableDiffusion1.text, {"clip_l": TextPart(CLIP_L, config, weights)})
 
 
 @pytest.fixture(scope="session")
@@ -84,3 +84,29 @@ def random_checkpoints() -> ModuleType:
 def small_tensors(random_checkpoints: ModuleType) -> dict[str, torch.Tensor]:
     """A whole checkpoint of SD1's build in 10 MB, fp16. Copy it before changing it."""
     return random_checkpoints.tensors(random_checkpoints.SMALL, torch.float16)
+
+
+def fill_by_name(build: Callable[[], nn.Module]) -> nn.Module:
+    """Build on the meta device, then give it weights that depend on their names only."""
+    with torch.device("meta"):
+        module = build()
+    state = {}
+    for key, tensor in module.state_dict().items():
+        generator = torch.Generator().manual_seed(zlib.crc32(key.encode()))
+        random = torch.randn(tensor.shape, generator=generator)
+        if tensor.ndim > 1:
+            state[key] = random * tensor[0].numel() ** -0.5
+        else:
+            state[key] = random * 0.1 + (0.0 if key.endswith("bias") else 1.0)
+    module.load_state_dict(state, assign=True)
+    return module.eval().requires_grad_(requires_grad=False)
+
+
+@pytest.fixture
+def fill():
+    return fill_by_name
+
+
+@pytest.fixture
+def shapes_of():
+    return lambda module: {key: tuple(t.shape) for key, t in module.state_dict().items()}

@@ -7,7 +7,7 @@ et al. 2022 and the released weights. Knows no file format and no sampler.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import Any
@@ -15,18 +15,18 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from engine.diffusion.conditioning import Input, Join, Role
 from engine.diffusion.parameterization import Parameterization, Prediction, discrete
 from engine.errors import NodeError, WeightsError
-from engine.families.family import Checkpoint, LatentFormat, Part
+from engine.families.autoencoders import downscale
+from engine.families.family import Checkpoint, Entry, TextPlan
+from engine.families.latent_format import LatentFormat
 from engine.families.sd15 import keys
-from engine.nets.autoencoder_kl import AutoencoderConfig, AutoencoderKL, autoencoder_config
-from engine.nets.text_encoders import (
-    ClipTextConfig,
-    build_clip_text,
-    clip_text_config,
-    encode_prompt,
-)
+from engine.nets.hooks import NetHooks, Residuals
 from engine.nets.unet import UNet, UNetConfig, unet_config
+from engine.nets.unet_names import unet_names
+from engine.text.clip_keys import tensors as clip_tensors
+from engine.text.encoder import Encoded, TextStyle
 from engine.weights.state_dict import StateDict
 
 HEADS = 8
@@ -55,21 +55,29 @@ Rgb = tuple[float, float, float]
 
 @dataclass(frozen=True, slots=True)
 class StableDiffusion1Config:
-    """What one file holds; None for a part it does not have."""
+    """What one file holds."""
 
-    unet: UNetConfig | None
-    autoencoder: AutoencoderConfig | None
-    text: ClipTextConfig | None
+    unet: UNetConfig
+    downscale: int = 8
     prediction: Prediction = Prediction.EPS
     zero_terminal_snr: bool = False
     rgb_factors: tuple[Rgb, ...] = RGB_FACTORS
     rgb_bias: Rgb = (0.0, 0.0, 0.0)
 
 
+def combine(encoded: Mapping[str, Encoded]) -> tuple[Tensor, dict[str, Any]]:
+    """The states of CLIP L; pooled is its last layer at the end token, not projected."""
+    found = encoded.get("clip_l")
+    if found is None:
+        raise WeightsError("Stable Diffusion 1 needs the text encoder CLIP L, which is missing")
+    return found.states, {"pooled_output": found.pooled}
+
+
 class StableDiffusion1:
     """See `engine.families.family.ModelFamily`, which this implements."""
 
     name = "Stable Diffusion 1"
+    text = TextPlan({"clip_l": TextStyle()}, combine)
 
     def detect(self, weights: StateDict) -> StableDiffusion1Config | None:
         """The configuration read off tensor shapes, or None: a polite no."""
@@ -77,10 +85,10 @@ class StableDiffusion1:
         if denoiser is None or not _is_ours(denoiser, keys.text_encoder(weights)):
             return None
         factors, bias = _rgb(weights)
+        autoencoder = keys.autoencoder(weights)
         return StableDiffusion1Config(
             unet=unet_config(denoiser.shapes, heads=_heads(weights)),
-            autoencoder=_autoencoder(weights),
-            text=_text(weights),
+            downscale=downscale(autoencoder) if autoencoder else 8,
             prediction=(
                 Prediction.V
                 if any(mark in weights for mark in keys.V_PREDICTION_MARKS)
@@ -91,78 +99,64 @@ class StableDiffusion1:
             rgb_bias=bias,
         )
 
-    def detect_autoencoder(self, weights: StateDict) -> StableDiffusion1Config | None:
-        """The same for a file that holds an autoencoder of this build and maybe nothing else."""
-        found = _autoencoder(weights)
-        if found is None or found.latent_channels != LATENT_CHANNELS:
-            return None
-        factors, bias = _rgb(weights)
-        return StableDiffusion1Config(None, found, None, rgb_factors=factors, rgb_bias=bias)
-
     def latent(self, config: StableDiffusion1Config) -> LatentFormat:
         """Four channels; an eighth of the picture's side, unless the autoencoder says otherwise."""
         return LatentFormat(
             channels=LATENT_CHANNELS,
-            downscale=config.autoencoder.downscale if config.autoencoder else 8,
+            downscale=(config.downscale, config.downscale),
             scale=LATENT_SCALE,
             rgb_factors=config.rgb_factors,
             rgb_bias=config.rgb_bias,
         )
 
-    def build(self, config: StableDiffusion1Config, part: Part) -> nn.Module:
-        """That part's module on the meta device."""
+    def build(self, config: StableDiffusion1Config) -> nn.Module:
+        """The UNet on the meta device."""
         with torch.device("meta"):
-            if part is Part.DENOISER and config.unet:
-                return UNet(config.unet)
-            if part is Part.AUTOENCODER and config.autoencoder:
-                return AutoencoderKL(config.autoencoder)
-            if part is Part.TEXT_ENCODER and config.text:
-                return build_clip_text(config.text)
-        raise WeightsError(f"{self.name}: the file holds no {part.value.replace('_', ' ')}")
+            return UNet(config.unet)
 
-    def part_weights(
-        self, config: StableDiffusion1Config, weights: StateDict, part: Part
-    ) -> StateDict | None:
-        """The tensors of that part under the module's names; None if the file has none."""
-        has, find = {
-            Part.DENOISER: (config.unet, keys.denoiser),
-            Part.AUTOENCODER: (config.autoencoder, keys.autoencoder),
-            Part.TEXT_ENCODER: (config.text, keys.text_encoder),
-        }[part]
-        return find(weights) if has else None
+    def denoiser(self, config: StableDiffusion1Config, weights: StateDict) -> StateDict:
+        """The UNet's tensors."""
+        del config
+        found = keys.denoiser(weights)
+        if found is None:
+            raise ValueError("detect says whether a file holds a denoiser")
+        return found
+
+    def encoder(self, weights: StateDict, name: str) -> StateDict | None:
+        """CLIP L within a checkpoint."""
+        return keys.text_encoder(weights) if name == "clip_l" else None
+
+    def autoencoder(self, weights: StateDict) -> StateDict | None:
+        """The autoencoder within a checkpoint."""
+        return keys.autoencoder(weights)
 
     def parameterization(self, config: StableDiffusion1Config) -> Parameterization:
         """1,000 levels, eps; v where the file carries the mark for it."""
         return discrete(config.prediction, zero_terminal_snr=config.zero_terminal_snr)
 
-    def encode(
-        self,
-        config: StableDiffusion1Config,
-        encoder: nn.Module,
-        prompt: str,
-        *,
-        layer: int | None,
-        embeddings: Callable[[str], Tensor | None],
-        checkpoint: Checkpoint | None = None,
-    ) -> tuple[Tensor, dict[str, Any]]:
-        """CLIP's last layer, or the one that clip skip names, through the final norm."""
+    def dtypes(self, config: StableDiffusion1Config) -> Sequence[torch.dtype]:
+        """Any."""
         del config
-        return encode_prompt(
-            encoder, prompt, layer=layer, embeddings=embeddings, checkpoint=checkpoint
-        )
+        return ()
 
     def inputs(
-        self, config: StableDiffusion1Config, embedding: Tensor, extras: Mapping[str, Any]
-    ) -> dict[str, Tensor]:
+        self,
+        config: StableDiffusion1Config,
+        entry: Entry,
+        *,
+        shape: Sequence[int],
+        role: Role,
+    ) -> Mapping[str, Input]:
         """The text; and for a model that takes more than a latent, `concat` [1, 4 or 5, h, w].
 
         Raises `NodeError` if that model's conditioning brings no such thing.
         """
-        inputs = {"context": embedding}
-        channels = config.unet.in_channels if config.unet else LATENT_CHANNELS
+        del shape, role
+        inputs = {"context": Input(entry.embedding, Join.REPEAT)}
+        channels = config.unet.in_channels
         if channels == LATENT_CHANNELS:
             return inputs
-        given = extras.get("concat")
+        given = entry.extras.get("concat")
         if not isinstance(given, Tensor) or given.shape[1] != channels - LATENT_CHANNELS:
             found = f"{given.shape[1]} channels" if isinstance(given, Tensor) else "none"
             raise NodeError(
@@ -170,7 +164,7 @@ class StableDiffusion1:
                 f"{channels - LATENT_CHANNELS} more channels with its conditioning, found {found}. "
                 "Use a text-to-image checkpoint (with a latent noise mask to inpaint) instead."
             )
-        return {**inputs, "concat": given}
+        return {**inputs, "concat": Input(given, Join.CROP_TO_AREA)}
 
     def predict(
         self,
@@ -178,29 +172,27 @@ class StableDiffusion1:
         x: Tensor,
         timestep: Tensor,
         inputs: Mapping[str, Tensor],
+        *,
+        control: Residuals | None,
+        hooks: NetHooks | None,
         checkpoint: Checkpoint,
     ) -> Tensor:
         """One call of the UNet. x and inputs are in the dtype the net computes in."""
         if "concat" in inputs:
             x = torch.cat((x, inputs["concat"]), dim=1)
-        return net(x, timestep, inputs["context"], checkpoint=checkpoint)
+        return net(
+            x, timestep, inputs["context"], control=control, hooks=hooks, checkpoint=checkpoint
+        )
+
+    def lora_names(self, config: StableDiffusion1Config) -> Mapping[str, str]:
+        """See `engine.nets.unet_names`."""
+        return unet_names(config.unet)
 
     def activation_bytes(
-        self, config: StableDiffusion1Config, part: Part, shape: Sequence[int], dtype_bytes: int
+        self, config: StableDiffusion1Config, shape: Sequence[int], dtype_bytes: int
     ) -> int:
-        """Memory one call needs beside the weights; `shape` is the latent's [B, 4, h, w].
-
-        So many times the widest tensor at full size; in bf16 on a CPU, the UNet was measured at
-        45 (512 px) to 57 (256 px) times it, the autoencoder at 3 to 5.
-        """
-        cells = shape[0] * prod(shape[2:])
-        if part is Part.DENOISER and config.unet:
-            return 70 * cells * config.unet.model_channels * dtype_bytes
-        if part is Part.AUTOENCODER and config.autoencoder:
-            first = config.autoencoder.decoder[0]
-            pixels = cells * config.autoencoder.downscale**2
-            return 6 * pixels * max(first.channels_in, first.channels_out) * dtype_bytes
-        return 64 * 2**20
+        """So many times the widest tensor at full size: measured in bf16 on a CPU, 45 to 57."""
+        return 70 * shape[0] * prod(shape[2:]) * config.unet.model_channels * dtype_bytes
 
 
 def _is_ours(denoiser: StateDict, text: StateDict | None) -> bool:
@@ -216,18 +208,9 @@ def _is_ours(denoiser: StateDict, text: StateDict | None) -> bool:
         return False
     if text is None:
         return first[1] == CONTEXT_CHANNELS
-    width = text.shape(keys.TEXT_MARK) or ()
+    tensors = clip_tensors(text)
+    width = (tensors.shape(keys.TEXT_MARK) if tensors else None) or ()
     return len(width) == 2 and width[1] == first[1]
-
-
-def _autoencoder(weights: StateDict) -> AutoencoderConfig | None:
-    found = keys.autoencoder(weights)
-    return autoencoder_config(found.shapes) if found else None
-
-
-def _text(weights: StateDict) -> ClipTextConfig | None:
-    found = keys.text_encoder(weights)
-    return clip_text_config(found.shapes) if found else None
 
 
 def _heads(weights: StateDict) -> int:

@@ -10,11 +10,13 @@ import pytest
 import torch
 
 from engine.diffusion import regions
+from engine.diffusion.conditioning import Input, Join
 from engine.diffusion.regions import Evaluator, Region
 
 
 def region(value: float, *, tokens: int = 2, **fields: object) -> Region:
-    return Region({"context": torch.full((1, tokens, 1), value)}, **fields)  # type: ignore[arg-type]
+    context = Input(torch.full((1, tokens, 1), value), Join.REPEAT)
+    return Region({"context": context}, **fields)  # type: ignore[arg-type]
 
 
 class Network:
@@ -24,7 +26,7 @@ class Network:
         self.calls: list[tuple[tuple[int, ...], tuple[int, ...]]] = []
 
     def __call__(
-        self, x: torch.Tensor, sigma: torch.Tensor, inputs: Mapping[str, torch.Tensor]
+        self, x: torch.Tensor, sigma: torch.Tensor, inputs: Mapping[str, torch.Tensor], *_: object
     ) -> torch.Tensor:
         context = inputs["context"]
         assert len(x) == len(sigma) == len(context)
@@ -50,7 +52,7 @@ def test_positive_and_negative_share_one_call() -> None:
 
 
 def test_rows_of_a_batch_keep_their_own_text() -> None:
-    own = Region({"context": torch.tensor([[[1.0]], [[2.0]]])})
+    own = Region({"context": Input(torch.tensor([[[1.0]], [[2.0]]]))})
     (both,), _ = run([own])
     assert both[:, 0, 0, 0].tolist() == [1, 2]
 
@@ -65,7 +67,11 @@ def test_texts_of_different_length_share_a_call_by_repetition() -> None:
 def test_short_memory_splits_calls_and_is_remembered() -> None:
     class Small(Network):
         def __call__(
-            self, x: torch.Tensor, sigma: torch.Tensor, inputs: Mapping[str, torch.Tensor]
+            self,
+            x: torch.Tensor,
+            sigma: torch.Tensor,
+            inputs: Mapping[str, torch.Tensor],
+            *_: object,
         ) -> torch.Tensor:
             found = super().__call__(x, sigma, inputs)
             if len(x) > 2:

@@ -8,8 +8,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from engine.errors import WeightsError
+from engine.families.autoencoders import find_autoencoder
 from engine.families.detect import detect
-from engine.families.family import Part
+from engine.text.clip import CLIP_L
 from engine.weights.apply import check
 from engine.weights.state_dict import StateDict
 
@@ -50,7 +51,13 @@ def test_odd_shapes_are_built_or_refused(skeleton, data):
         family, config = detect(weights)
         family.latent(config)
         family.parameterization(config)
-        for part in Part:
-            found = family.part_weights(config, weights, part)
-            if found is not None:
-                check(family.build(config, part), found)
+        check(family.build(config), family.denoiser(config, weights))
+        text = family.encoder(weights, "clip_l")
+        if text is not None:
+            tensors = CLIP_L.tensors(text)
+            with torch.device("meta"):
+                module = CLIP_L.build(CLIP_L.config(tensors))
+            check(module, tensors)
+        found = find_autoencoder(family.autoencoder(weights) or StateDict({}))
+        if found is not None:
+            check(found.kind.build(found.config), found.tensors)

@@ -6,10 +6,13 @@ import json
 import pytest
 import torch
 
+from engine.diffusion.conditioning import Role
 from engine.errors import NodeError, WeightsError
+from engine.families.autoencoders import find_autoencoder
 from engine.families.detect import detect, detect_autoencoder
-from engine.families.family import Part
+from engine.families.family import Entry
 from engine.families.sd15.family import RGB_FACTORS, StableDiffusion1
+from engine.text.clip import CLIP_L
 from engine.weights.apply import check
 from engine.weights.state_dict import StateDict
 
@@ -32,17 +35,22 @@ def detected(tensors, **metadata):
 def parts_fit(tensors, **metadata):
     """Every part's names and shapes are those of its module."""
     family, config, weights = detected(tensors, **metadata)
-    for part in Part:
-        found = family.part_weights(config, weights, part)
-        assert found is not None
-        check(family.build(config, part), found)
+    check(family.build(config), family.denoiser(config, weights))
+    text = CLIP_L.tensors(family.encoder(weights, "clip_l"))
+    with torch.device("meta"):
+        check(CLIP_L.build(CLIP_L.config(text)), text)
+    found = find_autoencoder(family.autoencoder(weights))
+    check(found.kind.build(found.config), found.tensors)
     return config
 
 
 def test_our_own_tool_writes_what_we_read(random_checkpoints, tensors):
-    family, config, _ = detected(tensors)
+    family, config, weights = detected(tensors)
     assert family.name == "Stable Diffusion 1"
-    assert config == random_checkpoints.config(random_checkpoints.SMALL)
+    unet, text, autoencoder = random_checkpoints.parts(random_checkpoints.SMALL).values()
+    assert config.unet == unet.config
+    assert CLIP_L.config(CLIP_L.tensors(family.encoder(weights, "clip_l"))) == text.config
+    assert find_autoencoder(family.autoencoder(weights)).config == autoencoder.config
     parts_fit(tensors)
 
 
@@ -91,19 +99,16 @@ def test_the_autoencoder_s_attention_may_be_stored_as_matrices(tensors):
         for name, t in tensors.items()
     }
     parts_fit(flat)
-    family, config, weights = detected(flat)
-    found = family.part_weights(config, weights, Part.AUTOENCODER)
+    family, _, weights = detected(flat)
+    found = find_autoencoder(family.autoencoder(weights)).tensors
     name = "decoder.mid.attn_1.q.weight"
     assert torch.equal(found[name], tensors[VAE + name])
 
 
 def test_a_file_may_lack_parts(tensors):
     family, config, weights = detected({n: t for n, t in tensors.items() if not n.startswith(VAE)})
-    assert config.autoencoder is None
-    assert family.part_weights(config, weights, Part.AUTOENCODER) is None
-    assert family.latent(config).downscale == 8
-    with pytest.raises(WeightsError, match="holds no autoencoder"):
-        family.build(config, Part.AUTOENCODER)
+    assert family.autoencoder(weights) is None
+    assert family.latent(config).downscale == (8, 8)
 
 
 def test_a_unet_alone_is_known_by_the_width_of_clip(random_checkpoints):
@@ -114,8 +119,8 @@ def test_a_unet_alone_is_known_by_the_width_of_clip(random_checkpoints):
         if name.startswith(UNET)
     }
     for prefix in ("", UNET):
-        _, config, _ = detected({prefix + name: tensor for name, tensor in alone.items()})
-        assert config.text is None
+        family, config, weights = detected({prefix + name: t for name, t in alone.items()})
+        assert family.encoder(weights, "clip_l") is None
         assert config.unet.context_channels == 768
 
 
@@ -185,15 +190,28 @@ def test_models_that_take_more_than_a_latent_say_so(tensors, channels, kind):
     tensors[f"{UNET}input_blocks.0.0.weight"] = torch.zeros(32, channels, 3, 3)
     family, config, _ = detected(tensors)
     context = torch.zeros(1, 77, 64)
+
+    def inputs(**extras):
+        entry = Entry(context, extras)
+        found = family.inputs(config, entry, shape=(1, 4, 4, 4), role=Role.POSITIVE)
+        return {name: each.value for name, each in found.items()}
+
     with pytest.raises(NodeError, match=rf"{kind}.*{channels - 4} more channels.*found none"):
-        family.inputs(config, context, {})
+        inputs()
     with pytest.raises(NodeError, match="found 2 channels"):
-        family.inputs(config, context, {"concat": torch.zeros(1, 2, 4, 4)})
+        inputs(concat=torch.zeros(1, 2, 4, 4))
     extra = torch.zeros(1, channels - 4, 4, 4)
-    inputs = family.inputs(config, context, {"concat": extra})
-    net = family.build(config, Part.DENOISER).to_empty(device="cpu")
+    net = family.build(config).to_empty(device="cpu")
     with torch.inference_mode():
-        found = family.predict(net, torch.zeros(1, 4, 4, 4), torch.zeros(1), inputs, lambda: None)
+        found = family.predict(
+            net,
+            torch.zeros(1, 4, 4, 4),
+            torch.zeros(1),
+            inputs(concat=extra),
+            control=None,
+            hooks=None,
+            checkpoint=lambda: None,
+        )
     assert found.shape == (1, 4, 4, 4)
 
 
@@ -204,15 +222,15 @@ def test_an_autoencoder_alone(tensors):
             for name, tensor in tensors.items()
             if name.startswith(VAE)
         }
-        family, config = detect_autoencoder(StateDict.of(alone))
-        found = family.part_weights(config, StateDict.of(alone), Part.AUTOENCODER)
-        check(family.build(config, Part.AUTOENCODER), found)
+        found = detect_autoencoder(StateDict.of(alone))
+        check(found.kind.build(found.config), found.tensors)
         with pytest.raises(WeightsError, match=r"an autoencoder \(VAE\)"):
             detect(StateDict.of(alone))
 
 
 def test_estimates_of_memory_grow_with_the_picture(tensors):
-    family, config, _ = detected(tensors)
-    for part in (Part.DENOISER, Part.AUTOENCODER):
-        small = family.activation_bytes(config, part, (1, 4, 8, 8), 4)
-        assert family.activation_bytes(config, part, (2, 4, 16, 16), 4) == 8 * small > 0
+    family, config, weights = detected(tensors)
+    found = find_autoencoder(family.autoencoder(weights))
+    for part, its_config in ((family, config), (found.kind, found.config)):
+        small = part.activation_bytes(its_config, (1, 4, 8, 8), 4)
+        assert part.activation_bytes(its_config, (2, 4, 16, 16), 4) == 8 * small > 0

@@ -9,9 +9,12 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from engine.diffusion.conditioning import Role
 from engine.errors import WeightsError
+from engine.families.family import Entry
+from engine.inference.encode import encode
 from engine.inference.load import load_checkpoint, load_vae, pixel_space_vae
-from engine.residency.manager import DeviceResidency
+from engine.residency.manager import DeviceResidency, installed
 
 CPU = torch.device("cpu")
 UNET = "model.diffusion_model."
@@ -47,23 +50,28 @@ def saved(small_tensors, tmp_path):
 
 def handles(path):
     model, clip, vae = load_checkpoint(path)
-    return model.net, clip.encoder, vae.autoencoder
+    return model.net, clip.parts["clip_l"].weights, vae.autoencoder
 
 
 def run(path, residency_dtype=torch.float32, residency=None, **more):
     """One pass through each part."""
     model, clip, vae = load_checkpoint(path, **more)
     residency = residency or DeviceResidency(CPU, residency_dtype, budget=10**9)
-    with residency.use(clip.encoder):
-        text, extras = clip.family.encode(
-            clip.config, clip.encoder.module, "a red sun", layer=None, embeddings=lambda _: None
-        )
+    with installed(residency):
+        ((text, extras),) = encode(clip, "a red sun", lambda *_: None)
     computed = more.get("dtype") or residency_dtype
     x = torch.linspace(-1, 1, 4 * 8 * 8).reshape(1, 4, 8, 8)
     with residency.use(model.net):
-        inputs = model.family.inputs(model.config, text.to(computed), extras)
+        entry = Entry(text.to(computed), extras)
+        inputs = model.family.inputs(model.config, entry, shape=x.shape, role=Role.POSITIVE)
         noise = model.family.predict(
-            model.net.module, x.to(computed), torch.tensor([500.0]), inputs, lambda: None
+            model.net.module,
+            x.to(computed),
+            torch.tensor([500.0]),
+            {name: each.value for name, each in inputs.items()},
+            control=None,
+            hooks=None,
+            checkpoint=lambda: None,
         )
     with residency.use(vae.autoencoder):
         picture = vae.autoencoder.module.decode(x.to(computed))
@@ -157,7 +165,7 @@ WRONG = {
     ),
     "a missing tensor of the text encoder": (
         remove("cond_stage_model.transformer.text_model.final_layer_norm.bias"),
-        r"text encoder: .*missing \(1\): final_layer_norm\.bias",
+        r"text encoder CLIP L: .*missing \(1\): final_layer_norm\.bias",
     ),
     "a missing tensor of the autoencoder": (
         remove("first_stage_model.decoder.norm_out.bias"),
@@ -203,7 +211,7 @@ def test_an_autoencoder_of_its_own(saved, small_tensors):
     with residency.use(whole.autoencoder, alone.autoencoder):
         expected = whole.autoencoder.module.decode(z)
         assert torch.equal(alone.autoencoder.module.decode(z), expected)
-    assert alone.latent.downscale == 8
+    assert alone.latent.downscale == (8, 8)
 
 
 def test_an_autoencoder_of_diffusers_layout_computes_what_diffusers_does(tmp_path):
@@ -227,7 +235,7 @@ def test_an_autoencoder_of_diffusers_layout_computes_what_diffusers_does(tmp_pat
     torch.testing.assert_close(decoded, theirs.decode(z).sample, rtol=0, atol=1e-5)
     expected = theirs.encode(pixels).latent_dist.mean
     torch.testing.assert_close(encoded, expected, rtol=0, atol=1e-5)
-    assert vae.latent.downscale == 2
+    assert vae.latent.downscale == (2, 2)
 
 
 def test_pixel_space_changes_nothing():
@@ -236,7 +244,7 @@ def test_pixel_space_changes_nothing():
     with DeviceResidency(CPU, torch.float32, budget=0).use(vae.autoencoder):
         assert torch.equal(vae.autoencoder.module.encode(picture), picture)
         assert torch.equal(vae.autoencoder.module.decode(picture), picture)
-    assert (vae.latent.downscale, vae.latent.channels) == (1, 3)
+    assert (vae.latent.downscale, vae.latent.channels) == ((1, 1), 3)
 
 
 def test_the_reference_s_checkpoint_loads_and_runs(tiny15_checkpoint):
@@ -255,23 +263,19 @@ def test_a_changed_copy_shares_the_weights(saved):
 FULL_SIZE = """
 import resource, sys, torch
 from pathlib import Path
+from engine.inference.encode import encode
 from engine.inference.load import load_checkpoint
 from engine.residency.device import use_physical_cores
-from engine.residency.manager import DeviceResidency
+from engine.residency.manager import DeviceResidency, installed
 use_physical_cores()
 model, clip, vae = load_checkpoint(Path(sys.argv[1]))
 residency = DeviceResidency(torch.device("cpu"), torch.bfloat16)
 with torch.inference_mode():
-    with residency.use(clip.encoder):
-        text, extras = clip.family.encode(
-            clip.config, clip.encoder.module, "a red sun", layer=None, embeddings=lambda _: None
-        )
+    with installed(residency):
+        ((text, extras),) = encode(clip, "a red sun", lambda *_: None)
     with residency.use(model.net):
-        inputs = model.family.inputs(model.config, text.bfloat16(), extras)
         x = torch.randn(1, 4, 16, 16).bfloat16()
-        found = model.family.predict(
-            model.net.module, x, torch.tensor([500.0]), inputs, lambda: None
-        )
+        found = model.net.module(x, torch.tensor([500.0]), text.bfloat16())
     with residency.use(vae.autoencoder):
         picture = vae.autoencoder.module.decode(x)
 assert found.shape == x.shape and found.isfinite().all()

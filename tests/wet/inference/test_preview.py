@@ -9,11 +9,11 @@ import pytest
 import torch
 from PIL import Image
 
-from engine.families.family import LatentFormat
+from engine.families.latent_format import LatentFormat
 from engine.inference.preview import fit_rgb_factors, preview
 
 FACTORS = ((0.5, 0.0, 0.0), (0.0, 0.5, 0.0), (0.0, 0.0, 0.5), (0.1, 0.1, 0.1))
-FORM = LatentFormat(4, 8, 1.0, rgb_factors=FACTORS, rgb_bias=(0.1, 0.0, -0.1))
+FORM = LatentFormat(4, (8, 8), 1.0, rgb_factors=FACTORS, rgb_bias=(0.1, 0.0, -0.1))
 
 
 def opened(jpeg):
@@ -37,7 +37,7 @@ def test_it_shows_the_colours_of_the_first_latent():
 
 
 def test_no_factors_no_preview():
-    assert preview(torch.zeros(1, 4, 8, 8), LatentFormat(4, 8, 1.0)) is None
+    assert preview(torch.zeros(1, 4, 8, 8), LatentFormat(4, (8, 8), 1.0)) is None
 
 
 def test_numbers_gone_astray_are_shown_all_the_same():

@@ -10,11 +10,13 @@ import pytest
 import torch
 from torch import nn
 
+from engine.diffusion.conditioning import Input, Join
 from engine.diffusion.parameterization import discrete, flow
 from engine.diffusion.samplers.table import SAMPLERS
 from engine.diffusion.schedules import karras, section
 from engine.errors import NodeError, Stopped
-from engine.families.family import LatentFormat
+from engine.families.family import Entry
+from engine.families.latent_format import LatentFormat
 from engine.inference.sample import prepared, sample, sampler_sigmas
 from engine.inference.values import (
     BasicGuider,
@@ -25,7 +27,8 @@ from engine.inference.values import (
     RandomNoise,
     Sampler,
 )
-from engine.residency.manager import DeviceResidency, LazyWeights, installed
+from engine.residency.handles import LazyWeights
+from engine.residency.manager import DeviceResidency, installed
 
 
 class Formula:
@@ -37,10 +40,8 @@ class Formula:
         self.calls: list[tuple[torch.Size, torch.dtype]] = []
         self.raised: Exception | None = None
 
-    def inputs(
-        self, config: Any, embedding: torch.Tensor, extras: Mapping[str, Any]
-    ) -> dict[str, torch.Tensor]:
-        return {"context": embedding}
+    def inputs(self, config: Any, entry: Entry, **_: Any) -> dict[str, Input]:
+        return {"context": Input(entry.embedding, Join.REPEAT)}
 
     def activation_bytes(self, *_: Any) -> int:
         return 0
@@ -51,7 +52,9 @@ class Formula:
         x: torch.Tensor,
         timestep: torch.Tensor,
         inputs: Mapping[str, torch.Tensor],
+        *,
         checkpoint: Any,
+        **_: Any,
     ) -> torch.Tensor:
         checkpoint()
         assert timestep.dtype == torch.float32
@@ -66,7 +69,7 @@ def text(value: float, **extras: Any) -> list[Any]:
 
 @pytest.fixture
 def model(cpu_residency: DeviceResidency) -> Model:
-    latent = LatentFormat(channels=4, downscale=8, scale=0.5, shift=0.0)
+    latent = LatentFormat(channels=4, downscale=(8, 8), scale=0.5, shift=0.0)
     net = LazyWeights("formula", 1, lambda: nn.Linear(1, 1))
     return Model(Formula(), None, net, latent, discrete("x0"))  # type: ignore[arg-type]
 

@@ -6,7 +6,6 @@ import pytest
 import torch
 
 from engine.errors import NodeError, OutOfMemoryError, Stopped
-from engine.families.family import Part
 from engine.inference.vae import SMALLEST_TILE, Tile, crop, decode, encode
 from engine.residency.manager import DeviceResidency, installed
 
@@ -69,7 +68,7 @@ def test_a_tile_that_holds_everything_is_the_whole(tiny_vae):
 def test_without_memory_for_the_whole_it_takes_tiles(tiny_vae):
     z = torch.randn(1, 4, 64, 64)
     reported = []
-    needed = tiny_vae.family.activation_bytes(tiny_vae.config, Part.AUTOENCODER, (1, 4, 64, 64), 4)
+    needed = tiny_vae.kind.activation_bytes(tiny_vae.config, (1, 4, 64, 64), 4)
     half = DeviceResidency(torch.device("cpu"), torch.float32, budget=needed // 2)
     with installed(half):
         pictures = decode(tiny_vae, z, on_tile=lambda *done: reported.append(done))
@@ -80,7 +79,7 @@ def test_without_memory_for_the_whole_it_takes_tiles(tiny_vae):
 def test_requested_tiles_that_do_not_fit_become_smaller(tiny_vae):
     z = torch.randn(1, 4, 64, 64)
     reported = []
-    needed = tiny_vae.family.activation_bytes(tiny_vae.config, Part.AUTOENCODER, (1, 4, 48, 48), 4)
+    needed = tiny_vae.kind.activation_bytes(tiny_vae.config, (1, 4, 48, 48), 4)
     half = DeviceResidency(torch.device("cpu"), torch.float32, budget=needed // 2)
     with installed(half):
         decode(tiny_vae, z, tile=Tile(384, 96), on_tile=lambda *done: reported.append(done))

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import zlib
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,32 +21,6 @@ def two_threads():
     with torch.inference_mode():
         yield
     torch.set_num_threads(before)
-
-
-def fill_by_name(build: Callable[[], nn.Module]) -> nn.Module:
-    """Build on the meta device, then give it weights that depend on their names only."""
-    with torch.device("meta"):
-        module = build()
-    state = {}
-    for key, tensor in module.state_dict().items():
-        generator = torch.Generator().manual_seed(zlib.crc32(key.encode()))
-        random = torch.randn(tensor.shape, generator=generator)
-        if tensor.ndim > 1:
-            state[key] = random * tensor[0].numel() ** -0.5
-        else:
-            state[key] = random * 0.1 + (0.0 if key.endswith("bias") else 1.0)
-    module.load_state_dict(state, assign=True)
-    return module.eval().requires_grad_(requires_grad=False)
-
-
-@pytest.fixture
-def fill():
-    return fill_by_name
-
-
-@pytest.fixture
-def shapes_of():
-    return lambda module: {key: tuple(t.shape) for key, t in module.state_dict().items()}
 
 
 def config_folder(folder: Path, class_name: str, values: dict[str, Any]) -> str:

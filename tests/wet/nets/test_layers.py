@@ -10,7 +10,8 @@ from engine.nets.layers import Convolution, Linear
 from engine.nets.layouts import regular_unet
 from engine.nets.unet import UNet
 from engine.residency.carriers import Wants
-from engine.residency.manager import DeviceResidency, LazyWeights
+from engine.residency.handles import LazyWeights
+from engine.residency.manager import DeviceResidency
 
 CPU = torch.device("cpu")
 packs = pytest.mark.skipif(not torch.backends.mkldnn.is_available(), reason="torch without oneDNN")

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from typing import Any
 
 import pytest
 import torch
 from torch import nn
 
+from engine.diffusion.conditioning import Input, Join
 from engine.diffusion.parameterization import Prediction, discrete
 from engine.diffusion.samplers.table import SAMPLERS
 from engine.errors import NodeError
-from engine.families.family import LatentFormat
+from engine.families.family import Entry
+from engine.families.latent_format import LatentFormat
 from engine.inference.values import Model
 from engine.nodekit.context import RunningContext
-from engine.residency.manager import LazyWeights
+from engine.residency.handles import LazyWeights
 from nodes import (
     custom_sampling,
     guiders,
@@ -34,16 +35,14 @@ class Formula:
 
     name = "formula"
 
-    def inputs(
-        self, config: Any, embedding: torch.Tensor, extras: Mapping[str, Any]
-    ) -> dict[str, torch.Tensor]:
-        return {"context": embedding}
+    def inputs(self, config: Any, entry: Entry, **_: Any) -> dict[str, Input]:
+        return {"context": Input(entry.embedding, Join.REPEAT)}
 
     def activation_bytes(self, *_: Any) -> int:
         return 0
 
     def predict(
-        self, net: nn.Module, x: torch.Tensor, timestep: torch.Tensor, inputs: Any, checkpoint: Any
+        self, net: nn.Module, x: torch.Tensor, timestep: torch.Tensor, inputs: Any, **_: Any
     ) -> torch.Tensor:
         value = inputs["context"].mean(dim=(1, 2)).reshape(-1, 1, 1, 1)
         return value.expand(x.shape)
@@ -52,7 +51,7 @@ class Formula:
 @pytest.fixture
 def model(cpu_residency) -> Model:
     factors = ((1.0, 0.0, 0.0),) * 4
-    form = LatentFormat(channels=4, downscale=8, scale=1.0, rgb_factors=factors)
+    form = LatentFormat(channels=4, downscale=(8, 8), scale=1.0, rgb_factors=factors)
     net = LazyWeights("formula", 1, lambda: nn.Linear(1, 1))
     return Model(Formula(), None, net, form, discrete("x0"))
 

@@ -12,8 +12,11 @@ import pytest
 import torch
 from torch import nn
 
-from engine.residency.carriers import ALIGNMENT, CudaCarrier
-from engine.residency.stream import Lodging
+from engine.residency.carriers import Item
+from engine.residency.cuda import ALIGNMENT, CudaCarrier
+from engine.residency.handles import LazyWeights
+from engine.residency.loaded import LoadedWeights
+from engine.residency.sources import TensorSource
 
 
 class Log:
@@ -39,6 +42,7 @@ class Log:
         return SimpleNamespace(
             number=number,
             record=lambda stream: self.told.append((stream.name, "record", number)),
+            synchronize=lambda: self.told.append(("host", "wait", number)),
         )
 
     @contextmanager
@@ -79,41 +83,54 @@ def net():
 CPU = torch.device("cpu")
 
 
+def lazy(module: nn.Module) -> LazyWeights:
+    return LazyWeights("net", 0, lambda: module)
+
+
+def items(layer: nn.Module) -> list[Item]:
+    return [Item(TensorSource(tensor)) for tensor in layer.parameters()]
+
+
 def test_blocks_arrive_as_they_lie_in_the_file_but_in_the_device_s_dtype(log, net):
     x = torch.randn(3, 64)
     expected = torch.nn.Sequential(*net).float()(x)
     net = net.half()
-    lodging = Lodging(net, CudaCarrier(CPU, torch.float32), block_limit=20_000)
-    lodging.place(int(lodging.size * 0.6))
-    assert lodging.streams
+    loaded = LoadedWeights(lazy(net), CudaCarrier(CPU, torch.float32), block_limit=20_000)
+    loaded.place(int(loaded.size * 0.6))
+    assert loaded.streams
     for _ in range(3):
         assert torch.equal(net(x), expected)
-    lodging.clear()
+    loaded.clear()
     assert all(parameter.dtype == torch.float16 for parameter in net.parameters())
 
 
 def test_copies_and_computing_wait_for_each_other(log, net):
     carrier = CudaCarrier(CPU, torch.float16)
-    blocks = [tuple(layer.parameters()) for layer in net]
-    size = sum(map(carrier.bytes_of, blocks[0]))
-    lane = carrier.open_lane(blocks, 2, size)
+    blocks = [items(layer) for layer in net]
+    size = carrier.slot_bytes([item.source for item in blocks[0]])
+    loader = carrier.open_loader(blocks, 2, size)
     assert log.told == [("copy", "wait for compute", -1)]
     log.told.clear()
 
-    first, second = lane.send(0), lane.send(1)
-    assert lane.send(2) is None
+    first, second = loader.request(0), loader.request(1)
+    assert loader.request(2) is None
     assert log.told == [("copy", "record", 1), ("copy", "record", 2)]
     log.told.clear()
 
-    first.arrive()
+    first.wait()
     assert log.told == [("compute", "wait", 1)]
-    first.leave()
-    third = lane.send(2)
-    assert log.told[1:] == [("compute", "record", 3), ("copy", "wait", 3), ("copy", "record", 4)]
+    first.release()
+    third = loader.request(2)
+    assert log.told[1:] == [
+        ("compute", "record", 3),
+        ("host", "wait", 1),  # the page-locked buffer was read by the first copy
+        ("copy", "wait", 3),
+        ("copy", "record", 4),
+    ]
     log.told.clear()
 
-    for cargo, layer in ((second, net[1]), (third, net[2])):
-        weight, bias = cargo.arrive()
+    for transfer, layer in ((second, net[1]), (third, net[2])):
+        weight, bias = transfer.wait()
         assert torch.equal(weight, layer.weight)
         assert torch.equal(bias, layer.bias)
         assert weight.data_ptr() % 2 == bias.data_ptr() % 2 == 0
@@ -123,9 +140,9 @@ def test_copies_and_computing_wait_for_each_other(log, net):
 
 def test_locked_pages_are_unlocked_after_the_last_copy(log, net):
     carrier = CudaCarrier(CPU, torch.float16)
-    lane = carrier.open_lane([tuple(layer.parameters()) for layer in net], 1, 20_000)
-    assert len(log.locked) == len(net)
-    del lane
+    loader = carrier.open_loader([items(layer) for layer in net], 1, 20_000)
+    assert len(log.locked) == 1  # a ring of as many buffers as slots, not all that is streamed
+    del loader
     gc.collect()
     assert not log.locked
     assert log.told[-1] == ("host", "synchronize", -1)
@@ -134,15 +151,19 @@ def test_locked_pages_are_unlocked_after_the_last_copy(log, net):
 def test_memory_that_cannot_be_locked_serves_as_well(log, net):
     torch.cuda.cudart().cudaHostRegister = lambda *_: 1
     carrier = CudaCarrier(CPU, torch.float16)
-    lane = carrier.open_lane([tuple(net[0].parameters())], 1, 20_000)
-    weight, _ = lane.send(0).arrive()
+    loader = carrier.open_loader([items(net[0])], 1, 20_000)
+    weight, _ = loader.request(0).wait()
     assert torch.equal(weight, net[0].weight)
 
 
 def test_bytes_are_counted_as_the_device_rounds_them():
     carrier = CudaCarrier(CPU, torch.float16)
-    assert carrier.bytes_of(torch.empty(1)) == ALIGNMENT
-    assert carrier.bytes_of(torch.empty(256)) == ALIGNMENT
-    assert carrier.bytes_of(torch.empty(257)) == 2 * ALIGNMENT
-    assert carrier.bytes_of(torch.empty(100, dtype=torch.int64)) == 2 * ALIGNMENT
-    assert carrier.bring(torch.ones(2, dtype=torch.int64)).dtype == torch.int64
+
+    def bytes_of(tensor: torch.Tensor) -> int:
+        return carrier.ready_bytes(TensorSource(tensor), patched=False)
+
+    assert bytes_of(torch.empty(1)) == ALIGNMENT
+    assert bytes_of(torch.empty(256)) == ALIGNMENT
+    assert bytes_of(torch.empty(257)) == 2 * ALIGNMENT
+    assert bytes_of(torch.empty(100, dtype=torch.int64)) == 2 * ALIGNMENT
+    assert carrier.bring(TensorSource(torch.ones(2, dtype=torch.int64))).dtype == torch.int64

@@ -1,105 +1,20 @@
 """Weights come, stay, stream and leave; what is computed does not depend on where they were."""
 
 import gc
+from math import prod
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from engine.errors import OutOfMemoryError, Stopped
-from engine.residency.carriers import Cargo, HostCarrier, Wants
-from engine.residency.manager import DeviceResidency, LazyWeights, current, install, installed
-from engine.residency.stream import Lodging, split
+from engine.residency.blocks import split
+from engine.residency.carriers import HostCarrier, Wants
+from engine.residency.handles import LazyWeights
+from engine.residency.loaded import LoadedWeights
+from engine.residency.manager import DeviceResidency, current, install, installed
 
-CPU = torch.device("cpu")
-
-
-class Block(nn.Module):
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.norm = nn.LayerNorm(width)
-        self.inside = nn.ModuleList([nn.Linear(width, width), nn.Linear(width, width)])
-
-    def forward(self, x: Tensor) -> Tensor:
-        for layer in self.inside:
-            x = x + layer(self.norm(x))
-        return x
-
-
-class Net(nn.Module):
-    """Called through a method of its own, with a buffer and a tensor that two blocks share."""
-
-    def __init__(self, blocks: int = 6, width: int = 16) -> None:
-        super().__init__()
-        self.first = nn.Linear(width, width)
-        self.blocks = nn.ModuleList(Block(width) for _ in range(blocks))
-        self.last = nn.Linear(width, width)
-        self.last.weight = self.first.weight
-        self.register_buffer("scale", torch.full((1,), 0.5), persistent=False)
-
-    def run(self, x: Tensor) -> Tensor:
-        x = self.first(x) * self.scale
-        for block in self.blocks:
-            x = block(x)
-        return self.last(x)
-
-
-class CountingCarrier(HostCarrier):
-    """A device of which every byte is counted: what is brought and not given back is there."""
-
-    slots = 2
-
-    def __init__(self, dtype: torch.dtype) -> None:
-        super().__init__(dtype)
-        self.lane_bytes = self.lane_peak = self.sent = 0
-
-    def bytes_of(self, tensor: Tensor) -> int:
-        return tensor.numel() * 4
-
-    def open_lane(self, blocks, slots, slot_bytes):
-        carrier, inner = self, super().open_lane(blocks, slots, slot_bytes)
-
-        class Counted:
-            def __init__(self, cargo: Cargo, size: int) -> None:
-                self.cargo, self.size = cargo, size
-
-            def arrive(self) -> list[Tensor]:
-                return self.cargo.arrive()
-
-            def leave(self) -> None:
-                carrier.lane_bytes -= self.size
-                self.cargo.leave()
-
-        class Lane:
-            def send(self, index):
-                cargo = inner.send(index)
-                if cargo is None:
-                    return None
-                size = sum(map(carrier.bytes_of, blocks[index]))
-                assert size <= slot_bytes
-                carrier.sent += 1
-                carrier.lane_bytes += size
-                carrier.lane_peak = max(carrier.lane_peak, carrier.lane_bytes)
-                return Counted(cargo, size)
-
-        return Lane()
-
-
-def half_net(**sizes: int) -> Net:
-    torch.manual_seed(0)
-    return Net(**sizes).half().requires_grad_(requires_grad=False).eval()
-
-
-def lazy(module: nn.Module, name: str = "net", **more: object) -> LazyWeights:
-    size = sum(p.numel() * p.element_size() for p in module.parameters())
-    return LazyWeights(name, size, lambda: module, **more)
-
-
-def expected(x: Tensor) -> Tensor:
-    return half_net().float().run(x)
-
-
-X = torch.linspace(-1, 1, 32).reshape(2, 16)
+from .small_net import CPU, Block, CountingCarrier, Net, X, expected, half_net, lazy
 
 
 def test_a_half_file_computes_in_float_and_comes_back():
@@ -146,29 +61,29 @@ def test_nothing_is_loaded_before_it_is_used():
 def test_streaming_computes_the_same_within_the_budget(share):
     net = half_net()
     carrier = CountingCarrier(torch.float32)
-    lodging = Lodging(net, carrier, block_limit=2500)
-    budget = int(lodging.size * share)
-    lodging.place(budget)
-    assert lodging.streams
-    assert lodging.held <= budget
+    loaded = LoadedWeights(lazy(net), carrier, block_limit=2500)
+    budget = int(loaded.size * share)
+    loaded.place(budget)
+    assert loaded.streams
+    assert loaded.held <= budget
     with torch.inference_mode():
         for _ in range(3):
             assert torch.equal(net.run(X), expected(X))
-    slots_bytes = lodging.held - sum(
+    slots_bytes = loaded.held - sum(
         4 * t.numel() for t in (*net.parameters(), net.scale) if t.dtype == torch.float32
     )
-    assert carrier.lane_peak <= slots_bytes
+    assert carrier.slot_peak <= slots_bytes
     # after the first pass every block was sent for while the one before it computed
-    assert carrier.lane_peak > slots_bytes // 2
-    lodging.clear()
+    assert carrier.slot_peak > slots_bytes // 2
+    loaded.clear()
     assert all(p.dtype == torch.float16 for p in net.parameters())
-    assert carrier.lane_bytes == 0
+    assert carrier.slot_use == 0
 
 
 def test_a_stop_in_the_middle_of_a_block_leaves_everything_usable():
     net = half_net()
-    lodging = Lodging(net, CountingCarrier(torch.float32), block_limit=2500)
-    lodging.place(int(lodging.size * 0.5))
+    loaded = LoadedWeights(lazy(net), CountingCarrier(torch.float32), block_limit=2500)
+    loaded.place(int(loaded.size * 0.5))
 
     class StopError(Exception):
         pass
@@ -217,12 +132,12 @@ def test_a_stop_while_weights_come_leaves_nothing_behind(streams):
 
 def test_more_memory_ends_the_streaming():
     net = half_net()
-    lodging = Lodging(net, HostCarrier(torch.float32), block_limit=2500)
-    lodging.place(int(lodging.size * 0.5))
-    assert lodging.streams
-    lodging.place(lodging.size)
-    assert not lodging.streams
-    assert lodging.held == lodging.size
+    loaded = LoadedWeights(lazy(net), HostCarrier(torch.float32), block_limit=2500)
+    loaded.place(int(loaded.size * 0.5))
+    assert loaded.streams
+    loaded.place(loaded.size)
+    assert not loaded.streams
+    assert loaded.held == loaded.size
     assert torch.equal(net.run(X), expected(X))
 
 
@@ -290,8 +205,8 @@ def test_pages_of_the_file_are_given_back_as_it_is_converted():
 
 def test_blocks_hold_every_tensor_once():
     net = half_net()
-    blocks = split(net, lambda tensor: tensor.numel() * 4, 2500)
-    held = [id(tensor) for block in blocks for tensor in block.tensors]
+    blocks = split(net, {}, lambda source: prod(source.shape) * 4, 2500)
+    held = [id(named.placeholder) for block in blocks for named in block.tensors]
     assert len(held) == len(set(held))
     assert set(held) == {id(t) for t in (*net.parameters(), *net.buffers())}
     # the shared weight and the root's buffer wait for no call; a list is never called

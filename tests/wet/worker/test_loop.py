@@ -14,7 +14,7 @@ from engine.inference.values import CfgGuider
 from engine.nodekit.contract import node
 from engine.nodekit.registry import Registry
 from engine.residency import manager
-from engine.residency.manager import LazyWeights
+from engine.residency.handles import LazyWeights
 from engine.settings import Settings
 from engine.wire.messages import Failed, Running, Succeeded
 from engine.worker.loop import Worker

@@ -10,8 +10,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.nets.prompt_syntax import EMPHASIS, weighted_spans
-from engine.nets.tokens import END, START, ChunkFormat, clip_tokenizer, tokenize
+from engine.text.prompt_syntax import EMPHASIS, weighted_spans
+from engine.text.tokens import END, START, ChunkFormat, clip_tokenizer, tokenize
 
 
 def text_tokens(chunk):

@@ -3,27 +3,36 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 import torch
 from safetensors.torch import load_file
 
 from engine.errors import Stopped, WeightsError
-from engine.nets.text_encoders import (
-    ClipTextConfig,
-    TextStyle,
-    build_clip_text,
-    clip_text_config,
-    encode_prompt,
-)
-from engine.nets.tokens import ChunkFormat, clip_tokenizer, tokenize
+from engine.text.clip import CLIP_L
+from engine.text.clip_network import ClipText, ClipTextConfig, clip_text_config
+from engine.text.encoder import TextStyle
+from engine.text.tokens import ChunkFormat, clip_tokenizer, tokenize
+
+
+def encode_prompt(module, text, *, style=None, layer=None, embeddings=None, encoder=CLIP_L, **more):
+    """Both steps; states and pooled."""
+    tokens = encoder.tokenize(module.config, text, embeddings)
+    checkpoint = more.get("checkpoint", lambda: None)
+    with torch.no_grad():
+        found = encoder.encode(
+            module, tokens, style=style or TextStyle(), layer=layer, checkpoint=checkpoint
+        )
+    return found.states, {"pooled_output": found.pooled}
+
 
 TINY = ClipTextConfig(49408, 77, 64, 128, 3, 2, "quick_gelu")
 
 
 @pytest.fixture
 def encoder(fill):
-    return fill(lambda: build_clip_text(TINY))
+    return fill(lambda: ClipText(TINY))
 
 
 def ids(text):
@@ -32,8 +41,33 @@ def ids(text):
     )
 
 
-def test_equals_transformers(encoder):
-    expected = encoder(ids("a photo of a cat"), output_hidden_states=True)
+def theirs(module):
+    from transformers import CLIPTextConfig, CLIPTextModel
+
+    config = module.config
+    oracle = CLIPTextModel(
+        CLIPTextConfig(
+            vocab_size=config.vocabulary,
+            hidden_size=config.channels,
+            intermediate_size=config.feed_forward,
+            num_hidden_layers=config.layers,
+            num_attention_heads=config.heads,
+            max_position_embeddings=config.positions,
+            hidden_act=config.activation,
+            bos_token_id=49406,
+            eos_token_id=49407,
+        )
+    ).eval()
+    missing, unexpected = oracle.load_state_dict(module.state_dict(), strict=False)
+    assert [name for name in missing if "position_ids" not in name] == unexpected == []
+    return oracle
+
+
+@pytest.mark.parametrize("activation", ["quick_gelu", "gelu"])
+def test_equals_transformers(fill, activation):
+    encoder = fill(lambda: ClipText(replace(TINY, activation=activation)))
+    with torch.no_grad():
+        expected = theirs(encoder)(ids("a photo of a cat"), output_hidden_states=True)
     states, extras = encode_prompt(encoder, "a photo of a cat")
     assert (states - expected.last_hidden_state).abs().max() < 1e-5
     assert (extras["pooled_output"] - expected.pooler_output).abs().max() < 1e-5
@@ -63,7 +97,7 @@ def test_tiny15_equals_the_reference(reference_folder, tiny15_checkpoint):
     config = clip_text_config({k: tuple(t.shape) for k, t in state.items()})
     assert config == ClipTextConfig(49408, 77, 768, 3072, 12, 12, "quick_gelu")
     with torch.device("meta"):
-        encoder = build_clip_text(config)
+        encoder = ClipText(config)
     encoder.load_state_dict(state, assign=True)
     cases = json.loads((reference_folder / "tokens.json").read_text(encoding="utf-8"))
     reference = load_file(reference_folder / "clip_tiny15.safetensors")
@@ -106,9 +140,9 @@ def test_an_embedding_of_another_width_is_left_out_with_a_warning(encoder, caplo
 
 
 def test_another_padding_is_used_for_the_empty_prompt_too(encoder):
-    style = TextStyle(chunks=ChunkFormat(pad=0))
-    states, _ = encode_prompt(encoder, "(cat:0)", style=style)
-    empty, _ = encode_prompt(encoder, "", style=style)
+    other = replace(CLIP_L, chunks=ChunkFormat(pad=0))
+    states, _ = encode_prompt(encoder, "(cat:0)", encoder=other)
+    empty, _ = encode_prompt(encoder, "", encoder=other)
     assert (states[:, 1] - empty[:, 1]).abs().max() < 1e-6
 
 
@@ -141,7 +175,7 @@ def test_bfloat16_gives_float32(encoder):
 )
 def test_incomplete_encoders_are_refused(shapes_of, key, shape, message):
     with torch.device("meta"):
-        shapes = shapes_of(build_clip_text(TINY))
+        shapes = shapes_of(ClipText(TINY))
     assert clip_text_config(shapes, head_channels=32) == TINY
     del shapes[key]
     if shape:

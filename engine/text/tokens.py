@@ -19,7 +19,7 @@ from pathlib import Path
 from tokenizers import Regex, Tokenizer, models, pre_tokenizers
 from torch import Tensor
 
-from engine.nets.prompt_syntax import weighted_spans
+from engine.text.prompt_syntax import weighted_spans
 
 Embeddings = Callable[[str], Tensor | None]
 """The name of a textual inversion to its vectors [N, D]; None if there is no such embedding."""

@@ -1,0 +1,115 @@
+"""What one conditioning entry tells a network: tensors, and how they share a call with others'.
+
+Entries of a batch may differ in length, or be about a part of the picture only. Each input says
+what may be done about it, because only its network knows. Knows no network.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+MOST_REPEATS = 4
+"""How often a short text may be repeated to share a call with a long one."""
+
+
+class Role(StrEnum):
+    """Whether an entry says what is wanted or what is not."""
+
+    POSITIVE = "positive"
+    NEGATIVE = "negative"
+
+
+class Join(StrEnum):
+    """How an input of one entry shares a call with the same input of another.
+
+    Attributes:
+        SAME: only with the same shape.
+        PAD_WITH_MASK: texts [., T, D] of other lengths are filled up with zeros, and a mask [., T]
+            named `<name>_mask` says which tokens count.
+        REPEAT: texts of other lengths are repeated to a common one. Right for cross-attention
+            only: softmax attention over a repeated text is attention over the text.
+        CROP_TO_AREA: lies beside x [., C, ...] and is cut to the entry's area as x is.
+        WHOLE: about the picture as a whole, whatever the area; shared with the same shape.
+    """
+
+    SAME = "same"
+    PAD_WITH_MASK = "pad_with_mask"
+    REPEAT = "repeat"
+    CROP_TO_AREA = "crop_to_area"
+    WHOLE = "whole"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Input:
+    """One tensor that an entry tells the network.
+
+    Attributes:
+        value: [1, ...], or [B, ...] with a row for each latent of the batch.
+        join: see `Join`.
+    """
+
+    value: Tensor
+    join: Join = Join.SAME
+
+    def to(self, device: torch.device, dtype: torch.dtype) -> Input:
+        """The input on a device; floating-point values in `dtype`."""
+        kind = dtype if self.value.is_floating_point() else self.value.dtype
+        return Input(self.value.to(device, kind), self.join)
+
+
+def joinable(one: Input, other: Input) -> bool:
+    """Whether two inputs can be rows of one tensor."""
+    ours, theirs = one.value, other.value
+    if one.join is not other.join:
+        return False
+    if one.join is Join.CROP_TO_AREA:
+        return ours.shape[1] == theirs.shape[1]
+    if ours.shape[1:] == theirs.shape[1:]:
+        return True
+    if one.join not in (Join.REPEAT, Join.PAD_WITH_MASK):
+        return False
+    if ours.ndim != 3 or theirs.ndim != 3 or ours.shape[2] != theirs.shape[2]:
+        return False
+    if one.join is Join.PAD_WITH_MASK:
+        return True
+    common = math.lcm(ours.shape[1], theirs.shape[1])
+    return common // min(ours.shape[1], theirs.shape[1]) <= MOST_REPEATS
+
+
+def joined(name: str, inputs: Sequence[Input], rows: int) -> dict[str, Tensor]:
+    """The inputs of several entries as one tensor, `rows` rows for each, maybe with its mask.
+
+    A batch of fewer rows starts over; of more, the first count.
+    """
+    join, values = inputs[0].join, [each.value for each in inputs]
+    lengths = {value.shape[1] for value in values} if values[0].ndim == 3 else set[int]()
+    masks: list[Tensor] = []
+    if join is Join.REPEAT and len(lengths) > 1:
+        length = math.lcm(*lengths)
+        values = [value.repeat(1, length // value.shape[1], 1) for value in values]
+    elif join is Join.PAD_WITH_MASK and len(lengths) > 1:
+        length = max(lengths)
+        masks = [
+            (torch.arange(length, device=value.device) < value.shape[1]).expand(rows, length)
+            for value in values
+        ]
+        values = [functional.pad(value, (0, 0, 0, length - value.shape[1])) for value in values]
+    stacked = {name: torch.cat([_rows(value, rows) for value in values])}
+    if masks:
+        stacked[f"{name}_mask"] = torch.cat(masks)
+    return stacked
+
+
+def _rows(value: Tensor, rows: int) -> Tensor:
+    if len(value) == rows:
+        return value
+    if len(value) == 1:
+        return value.expand(rows, *value.shape[1:])
+    return value.repeat(math.ceil(rows / len(value)), *(1 for _ in value.shape[1:]))[:rows]

@@ -1,0 +1,130 @@
+"""Every kind of autoencoder, recognised by structure, whoever trained it and for which family.
+
+A kind says how a file of its own, or the part of a checkpoint, becomes a module. The numbers that
+a family's denoiser wants are the family's business (`LatentFormat`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from torch import nn
+
+from engine.families.latent_format import LatentFormat
+from engine.nets import autoencoder_kl_keys
+from engine.nets.autoencoder_kl import AutoencoderConfig, AutoencoderKL, autoencoder_config
+from engine.weights.state_dict import StateDict
+
+PREFIXES = ("first_stage_model.", "vae.", "")
+"""Where an autoencoder may lie in a file."""
+
+
+class AutoencoderKind(Protocol):
+    """One kind of autoencoder. `Config` is its own; nobody else looks inside."""
+
+    @property
+    def name(self) -> str:
+        """For people."""
+        ...
+
+    def detect(self, weights: StateDict) -> Any | None:
+        """The configuration read off shapes, or None. Raises `WeightsError` for incomplete ones."""
+        ...
+
+    def tensors(self, weights: StateDict) -> StateDict:
+        """The tensors under the module's names."""
+        ...
+
+    def build(self, config: Any) -> nn.Module:
+        """The module on the meta device."""
+        ...
+
+    def latent(self, config: Any) -> LatentFormat:
+        """Its latents in its own numbers: channels and cells."""
+        ...
+
+    def dtypes(self, config: Any) -> Sequence[torch.dtype]:
+        """What it can be computed in, best first; empty: anything."""
+        ...
+
+    def activation_bytes(self, config: Any, shape: Sequence[int], dtype_bytes: int) -> int:
+        """Memory that a call on latents of `shape` needs beside the weights, an upper estimate."""
+        ...
+
+
+class KlAutoencoder:
+    """The convolutional autoencoder of the Stable Diffusion line, after Rombach et al. 2022."""
+
+    name = "KL autoencoder"
+
+    def detect(self, weights: StateDict) -> AutoencoderConfig | None:
+        """Any that maps pictures, in the original layout or that of diffusers."""
+        found = autoencoder_kl_keys.tensors(weights)
+        return autoencoder_config(found.shapes) if found else None
+
+    def tensors(self, weights: StateDict) -> StateDict:
+        """See `AutoencoderKind`."""
+        found = autoencoder_kl_keys.tensors(weights)
+        if found is None:
+            raise ValueError("these are no KL autoencoder's tensors")
+        return found
+
+    def build(self, config: AutoencoderConfig) -> nn.Module:
+        """See `AutoencoderKind`."""
+        with torch.device("meta"):
+            return AutoencoderKL(config)
+
+    def latent(self, config: AutoencoderConfig) -> LatentFormat:
+        """Two axes."""
+        return LatentFormat(config.latent_channels, (config.downscale, config.downscale))
+
+    def dtypes(self, config: AutoencoderConfig) -> Sequence[torch.dtype]:
+        """Not fp16: activations of released ones pass its largest number, and pictures end black.
+
+        fp16 is what https://huggingface.co/madebyollin/sdxl-vae-fp16-fix was made for.
+        """
+        del config
+        return (torch.bfloat16, torch.float32)
+
+    def activation_bytes(
+        self, config: AutoencoderConfig, shape: Sequence[int], dtype_bytes: int
+    ) -> int:
+        """So many times the widest tensor at full size: measured in bf16 on a CPU, 3 to 5."""
+        first = config.decoder[0]
+        pixels = shape[0] * shape[-1] * shape[-2] * config.downscale**2
+        return 6 * pixels * max(first.channels_in, first.channels_out) * dtype_bytes
+
+
+KINDS: tuple[AutoencoderKind, ...] = (KlAutoencoder(),)
+
+
+@dataclass(frozen=True, slots=True)
+class FoundAutoencoder:
+    """An autoencoder in a file: its kind, its configuration, its tensors under the kind's names."""
+
+    kind: AutoencoderKind
+    config: Any
+    tensors: StateDict
+
+
+def find_autoencoder(weights: StateDict) -> FoundAutoencoder | None:
+    """The autoencoder of a file of its own or of a checkpoint's part; None without one.
+
+    Raises `WeightsError` if there is one, but incomplete.
+    """
+    for prefix in PREFIXES:
+        part = weights.part(prefix) if prefix else weights
+        for kind in KINDS:
+            config = kind.detect(part)
+            if config is not None:
+                return FoundAutoencoder(kind, config, kind.tensors(part))
+    return None
+
+
+def downscale(weights: StateDict) -> int:
+    """Pixels per cell of the autoencoder among these tensors; 8 where none is recognised."""
+    found = find_autoencoder(weights)
+    return found.kind.latent(found.config).pixels if found else 8

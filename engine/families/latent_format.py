@@ -1,0 +1,77 @@
+"""How a family's latents relate to its autoencoder's numbers, to pictures and to frames."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+
+import torch
+from torch import Tensor
+
+Factors = float | tuple[float, ...]
+"""One number, or one for each channel."""
+
+
+@dataclass(frozen=True, slots=True)
+class LatentFormat:
+    """How a denoiser's latents relate to its autoencoder's.
+
+    Attributes:
+        channels: of a latent [B, channels, ...].
+        downscale: pixels (or frames) per latent cell along each axis behind the channels.
+        scale, shift: what the denoiser sees is `(z - shift) * scale`.
+        causal_frames: the first axis is time, whose first cell is one frame alone.
+        rgb_factors: `channels` rows of (r, g, b), from a denoiser-space latent to -1..1; a preview.
+        rgb_bias: added to it.
+    """
+
+    channels: int
+    downscale: tuple[int, ...]
+    scale: Factors = 1.0
+    shift: Factors = 0.0
+    causal_frames: bool = False
+    rgb_factors: tuple[tuple[float, float, float], ...] | None = None
+    rgb_bias: tuple[float, float, float] = (0.0, 0.0, 0.0)
+
+    @property
+    def dims(self) -> int:
+        """How many axes a latent has behind its channels."""
+        return len(self.downscale)
+
+    @property
+    def pixels(self) -> int:
+        """Pixels per cell along the side of a picture."""
+        return self.downscale[-1]
+
+    @property
+    def cell(self) -> int:
+        """Pixels (times frames) that one cell stands for."""
+        return prod(self.downscale)
+
+    def into(self, z: Tensor) -> Tensor:
+        """An autoencoder's latent [B, C, ...] in the denoiser's numbers."""
+        return (z - self._along(self.shift, z)) * self._along(self.scale, z)
+
+    def out(self, x: Tensor) -> Tensor:
+        """The inverse of `into`."""
+        return x / self._along(self.scale, x) + self._along(self.shift, x)
+
+    def frames(self, cells: int) -> int:
+        """Frames that so many cells of the time axis decode to; 1 without such an axis."""
+        if self.dims < 3:
+            return 1
+        step = self.downscale[0]
+        return (cells - 1) * step + 1 if self.causal_frames else cells * step
+
+    def cells(self, frames: int) -> int:
+        """Cells of the time axis that so many frames encode to, the rest left over."""
+        if self.dims < 3:
+            return 1
+        step = self.downscale[0]
+        return (frames - 1) // step + 1 if self.causal_frames else frames // step
+
+    def _along(self, factors: Factors, like: Tensor) -> Tensor | float:
+        if isinstance(factors, float | int):
+            return float(factors)
+        values = torch.tensor(factors, dtype=like.dtype, device=like.device)
+        return values.reshape(1, -1, *(1 for _ in like.shape[2:]))

@@ -1,0 +1,148 @@
+"""What comes into a network from outside: residuals of control networks, and patches of blocks.
+
+Blocks are addressed as the ecosystem does: `("input", 4)`, `("middle", 0)`, `("output", 5)` for the
+UNets, `("double_block", 3)` for later networks; a transformer in a block by one number more. A
+network that no hook touches pays nothing for them. Knows no network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from torch import Tensor
+
+Place = tuple[str, int]
+"""A block of a network: which part of it, and which number."""
+Hook = Callable[..., Any]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Residuals:
+    """What control networks add, in the order of the blocks that it is added behind.
+
+    Attributes:
+        input: to the skips of the way down, `input[i]` [B, C, h, w] behind input block i.
+        middle: behind the middle block.
+        output: to what skips bring, as the way up takes them: the last input block's first.
+    """
+
+    input: Sequence[Tensor | None] = ()
+    middle: Sequence[Tensor | None] = ()
+    output: Sequence[Tensor | None] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NetHooks:
+    """Functions to call inside a network, by kind.
+
+    Kinds and what they are called with, `options` being the call's `transformer_options`:
+    `attn1_patch`, `attn2_patch` `(q, k, v, options) -> (q, k, v)` before the projections;
+    `attn1_output_patch`, `attn2_output_patch` `(out, options) -> out`;
+    `input_block_patch`, `input_block_patch_after_skip`, `middle_block_patch` `(h, options) -> h`;
+    `output_block_patch` `(h, skip, options) -> (h, skip)`; `middle_patch` `(fields) -> fields`.
+    A replacement of attention at a place is called `(q, k, v, options) -> out` with projected
+    tokens, and stands in for the attention itself.
+
+    Attributes:
+        patches: by kind, in the order in which they were added.
+        replacements: by kind (`attn1`, `attn2`) and place `(block, number, transformer)`; a place
+            of `(block, number)` stands for all its transformers.
+        options: what the functions find in `transformer_options` beside what the network tells.
+    """
+
+    patches: Mapping[str, tuple[Hook, ...]] = field(default_factory=dict[str, tuple[Hook, ...]])
+    replacements: Mapping[tuple[str, tuple[Any, ...]], Hook] = field(
+        default_factory=dict[tuple[str, tuple[Any, ...]], Hook]
+    )
+    options: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is hooked."""
+        return not self.patches and not self.replacements
+
+    def of(self, kind: str) -> tuple[Hook, ...]:
+        """The patches of a kind."""
+        return self.patches.get(kind, ())
+
+    def replacement(self, kind: str, place: Place, transformer: int) -> Hook | None:
+        """What stands in for the attention of that kind at that place."""
+        exact = self.replacements.get((kind, (*place, transformer)))
+        return exact or self.replacements.get((kind, place))
+
+    def with_patch(self, kind: str, hook: Hook) -> NetHooks:
+        """One patch more."""
+        patches = {**self.patches, kind: (*self.of(kind), hook)}
+        return NetHooks(patches, self.replacements, self.options)
+
+    def with_replacement(self, kind: str, place: tuple[Any, ...], hook: Hook) -> NetHooks:
+        """Another attention at a place."""
+        replacements = {**self.replacements, (kind, place): hook}
+        return NetHooks(self.patches, replacements, self.options)
+
+    def with_options(self, options: Mapping[str, Any]) -> NetHooks:
+        """What one call tells its functions, beside what was there."""
+        return NetHooks(self.patches, self.replacements, {**self.options, **options})
+
+    def options_at(self, part: str, number: int) -> dict[str, Any]:
+        """`transformer_options` inside one block."""
+        return {**self.options, "block": (part, number)}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BlockHooks:
+    """The hooks of one call, seen from one block."""
+
+    hooks: NetHooks
+    place: Place
+
+    def attention(
+        self,
+        kind: str,
+        transformer: int,
+        tokens: tuple[Tensor, Tensor, Tensor],
+        attention: HookedAttention,
+    ) -> Tensor:
+        """The attention of one transformer with all that is hooked to it.
+
+        Args:
+            kind: `attn1` to the tokens themselves, `attn2` to the text.
+            transformer: which of the block's.
+            tokens: what query, key and value are made of, each [B, N, C].
+            attention: the module.
+        """
+        options = {
+            **self.hooks.options_at(*self.place),
+            "block_index": transformer,
+            "n_heads": attention.heads,
+            "dim_head": attention.inner // attention.heads,
+        }
+        for patch in self.hooks.of(f"{kind}_patch"):
+            tokens = patch(*tokens, options)
+        query, key, value = attention.project(*tokens)
+        replacement = self.hooks.replacement(kind, self.place, transformer)
+        found = (replacement or attention.attend)(query, key, value, options)
+        found = attention.to_out(found)
+        for patch in self.hooks.of(f"{kind}_output_patch"):
+            found = patch(found, options)
+        return found
+
+
+class HookedAttention(Protocol):
+    """What is asked of an attention that may be patched."""
+
+    heads: int
+    inner: int
+    to_out: Callable[[Tensor], Tensor]
+
+    def project(self, query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Tokens to what is attended with, each [B, N, inner]."""
+        ...
+
+    def attend(
+        self, query: Tensor, key: Tensor, value: Tensor, options: Mapping[str, Any]
+    ) -> Tensor:
+        """Projected tokens to [B, N, inner]."""
+        ...

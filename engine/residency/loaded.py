@@ -1,0 +1,253 @@
+"""One module's weights on a device: none, some or all of them, or block by block while it runs.
+
+Blocks that must stay are brought once, patched. The others are visited: brought (or unpacked from
+what lies on the device compactly) before their call, and gone after it. Knows no budget beyond the
+bytes it is given, and no network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from types import MappingProxyType
+
+import torch
+from torch import Tensor
+
+from engine.errors import OutOfMemoryError
+from engine.residency.blocks import Block, Named, split
+from engine.residency.carriers import Carrier, Item
+from engine.residency.handles import Weights
+from engine.residency.plan import resident_beside_slots
+from engine.residency.sources import Patch, Patches
+from engine.residency.visits import CompactLoader, Visits
+
+Checkpoint = Callable[[], None]
+"""Called between two tensors; may raise what ends the loading."""
+BLOCK_LIMIT = 128 * 2**20
+"""Bytes; modules up to this size are carried in one piece."""
+
+
+class LoadedWeights:
+    """A module's weights on a device.
+
+    Attributes:
+        size: bytes on the device when all of them are there, with the patches of the last `place`.
+        held: bytes on the device now, slots for streaming included.
+        patches: what is changed about them now.
+    """
+
+    def __init__(
+        self, weights: Weights, carrier: Carrier, *, block_limit: int = BLOCK_LIMIT
+    ) -> None:
+        """Look at the module of `weights`; nothing is read yet."""
+        self._forget = weights.forget
+        self._carrier = carrier
+        self._blocks = split(
+            weights.module,
+            weights.sources,
+            lambda source: carrier.ready_bytes(source, patched=False),
+            block_limit,
+        )
+        self.patches: Patches = MappingProxyType({})
+        self._resident: dict[int, list[Tensor | tuple[Tensor, ...]]] = {}
+        self._streamed: frozenset[int] = frozenset()
+        self._slot_bytes = 0
+        self._visits: Visits | None = None
+        self._sizes = self._block_sizes()
+        self.held = 0
+
+    @property
+    def size(self) -> int:
+        """Bytes when everything is there, the largest block unpacked that has to be for a call."""
+        return sum(self._sizes) + self._workspace(self._is_compact_block)
+
+    @property
+    def streams(self) -> bool:
+        """Whether some of it is brought only while it runs."""
+        return bool(self._streamed)
+
+    def size_with(self, patches: Patches) -> int:
+        """The size with other patches."""
+        sizes = self._block_sizes(patches)
+        return sum(sizes) + self._workspace(self._is_compact_block, patches)
+
+    def place(
+        self,
+        allowed: int,
+        checkpoint: Checkpoint = lambda: None,
+        patches: Patches = MappingProxyType({}),
+    ) -> None:
+        """Make the module able to run within `allowed` bytes, whole if that is enough.
+
+        What is there already stays; of it only tensors whose patches changed are brought again.
+
+        Raises `OutOfMemoryError` if not even one block at a time fits. Whatever `checkpoint` raises
+        passes through, and nothing of the module is left on the device.
+        """
+        names = {*self.patches, *patches}
+        touched = {name for name in names if self.patches.get(name, ()) != patches.get(name, ())}
+        self.patches = patches
+        self._sizes = self._block_sizes()
+        try:
+            fits = allowed >= self.size
+            if (self.streams and self._bytes_here() > allowed) or self.streams == fits:
+                self.clear()
+            self._bring_again(touched, checkpoint)
+            if self.streams:
+                self.held = self._bytes_here()
+            else:
+                division = (frozenset[int](), 0, 0) if fits else self._division(allowed)
+                self._settle(*division, checkpoint)
+        except BaseException:
+            self.clear()
+            raise
+
+    def clear(self) -> int:
+        """Leave the device; returns the bytes that came free."""
+        if self._visits:
+            self._visits.close()
+            self._visits = None
+        for index in self._resident:
+            for named in self._blocks[index].tensors:
+                named.restore()
+        self._resident.clear()
+        self._streamed, self._slot_bytes = frozenset(), 0
+        freed, self.held = self.held, 0
+        return freed
+
+    def _of(self, named: Named, patches: Patches | None = None) -> tuple[Patch, ...]:
+        """The patches of one tensor, under whichever of its names they were given."""
+        known = self.patches if patches is None else patches
+        return next((known[name] for name in named.names if name in known), ())
+
+    def _stays_compact(self, block: Block, named: Named) -> bool:
+        """Whether it stays as it is stored: somebody must be there to unpack it for a call."""
+        return named.source.is_compact and block.module is not None
+
+    def _block_sizes(self, patches: Patches | None = None) -> list[int]:
+        def bytes_of(block: Block, named: Named) -> int:
+            if self._stays_compact(block, named):
+                return self._carrier.stored_bytes(named.source)
+            patched = bool(self._of(named, patches))
+            return self._carrier.ready_bytes(named.source, patched=patched)
+
+        return [sum(bytes_of(block, named) for named in block.tensors) for block in self._blocks]
+
+    def _is_compact_block(self, block: Block) -> bool:
+        return any(self._stays_compact(block, named) for named in block.tensors)
+
+    def _workspace(
+        self, is_visited: Callable[[Block], bool], patches: Patches | None = None
+    ) -> int:
+        """Bytes of what is made for one call of the largest of these blocks."""
+
+        def made(block: Block) -> int:
+            return sum(
+                self._carrier.workspace_bytes(each.source, patched=bool(self._of(each, patches)))
+                for each in block.tensors
+            )
+
+        return max((made(block) for block in self._blocks if is_visited(block)), default=0)
+
+    def _bytes_here(self) -> int:
+        """What the device holds now, and what calls make beside it."""
+        streamed = {id(self._blocks[index]) for index in self._streamed}
+        workspace = self._workspace(
+            lambda block: id(block) in streamed or self._is_compact_block(block)
+        )
+        return sum(self._sizes[index] for index in self._resident) + self._slot_bytes + workspace
+
+    def _division(self, allowed: int) -> tuple[frozenset[int], int, int]:
+        """(the blocks to stream, slots, bytes of one slot) within `allowed` bytes."""
+        movable = [i for i, block in enumerate(self._blocks) if block.module is not None]
+        fixed = sum(self._sizes) - sum(self._sizes[i] for i in movable)
+        fixed += self._workspace(lambda block: block.module is not None)
+        sizes = [self._sizes[i] for i in movable]
+        passing = [
+            max(size, self._carrier.slot_bytes([each.source for each in self._blocks[i].tensors]))
+            for i, size in zip(movable, sizes, strict=True)
+        ]
+        for slots in range(self._carrier.slots, 0, -1):
+            found = resident_beside_slots(sizes, allowed - fixed, slots, passing)
+            if found:
+                streamed, slot_bytes = found
+                return frozenset(movable[i] for i in streamed), slots, slot_bytes
+        needed = fixed + max(passing, default=0)
+        raise OutOfMemoryError(
+            f"the weights need {needed:,} bytes at the least, one block at a time, "
+            f"and {max(allowed, 0):,} are left for them; allow more memory or use a smaller picture"
+        )
+
+    def _settle(
+        self, streamed: frozenset[int], slots: int, slot_bytes: int, checkpoint: Checkpoint
+    ) -> None:
+        for index, block in enumerate(self._blocks):
+            if index not in streamed and index not in self._resident:
+                self._resident[index] = self._brought(block, checkpoint)
+                self._forget()
+        self._streamed, self._slot_bytes = streamed, slots * slot_bytes
+        self.held = self._bytes_here()
+        self._open_visits(sorted(streamed), slots, slot_bytes)
+
+    def _brought(self, block: Block, checkpoint: Checkpoint) -> list[Tensor | tuple[Tensor, ...]]:
+        """The block's tensors on the device: ready and in place, or their parts."""
+        brought: list[Tensor | tuple[Tensor, ...]] = []
+        for named in block.tensors:
+            checkpoint()
+            if self._stays_compact(block, named):
+                brought.append(self._carrier.bring_stored(named.source))
+                continue
+            tensor = self._carrier.bring(named.source, self._of(named))
+            named.put(tensor)
+            brought.append(tensor)
+        return brought
+
+    def _bring_again(self, touched: set[str], checkpoint: Checkpoint) -> None:
+        """Tensors that stay and whose patches changed."""
+        for index, brought in self._resident.items():
+            block = self._blocks[index]
+            for position, named in enumerate(block.tensors):
+                if not touched.intersection(named.names) or self._stays_compact(block, named):
+                    continue
+                checkpoint()
+                brought[position] = tensor = self._carrier.bring(named.source, self._of(named))
+                named.put(tensor)
+        self._forget()
+
+    def _open_visits(self, streamed: Sequence[int], slots: int, slot_bytes: int) -> None:
+        if self._visits:
+            if not streamed:
+                return
+            self._visits.close()
+        visits = Visits(self._forget)
+        if streamed:
+            blocks = [self._blocks[index] for index in streamed]
+            items = [[self._item(named) for named in block.tensors] for block in blocks]
+            visits.add(blocks, self._carrier.open_loader(items, slots, slot_bytes))
+        compact = [
+            (block, self._resident[index])
+            for index, block in enumerate(self._blocks)
+            if index in self._resident
+            and any(self._stays_compact(block, named) for named in block.tensors)
+        ]
+        if compact:
+            visits.add([block for block, _ in compact], self._compact_loader(compact))
+        self._visits = visits if streamed or compact else None
+        self._forget()
+
+    def _item(self, named: Named) -> Item:
+        return Item(named.source, lambda: self._of(named))
+
+    def _compact_loader(
+        self, blocks: Sequence[tuple[Block, list[Tensor | tuple[Tensor, ...]]]]
+    ) -> CompactLoader:
+        def ready(index: int) -> list[Tensor]:
+            block, brought = blocks[index]
+            return [
+                held
+                if isinstance(held, torch.Tensor)
+                else self._carrier.ready(named.source, held, self._of(named))
+                for named, held in zip(block.tensors, brought, strict=True)
+            ]
+
+        return CompactLoader(ready)

@@ -1,0 +1,159 @@
+"""CLIP's text encoders as families use them: L, H and bigG. Prompts to states and a pooled output.
+
+They differ in width, activation, padding and the layout of their files. Knows no family.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+from engine.text import clip_keys
+from engine.text.clip_network import ClipText, ClipTextConfig, clip_text_config
+from engine.text.encoder import Checkpoint, Encoded, TextStyle, Tokens
+from engine.text.tokens import (
+    END,
+    ChunkFormat,
+    Embeddings,
+    WeightedToken,
+    clip_tokenizer,
+    tokenize,
+)
+from engine.weights.state_dict import StateDict
+
+HEAD_CHANNELS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class ClipEncoder:
+    """One of CLIP's text encoders, see `engine.text.encoder.TextEncoder`.
+
+    Attributes:
+        name, title: see the protocol.
+        channels: the width of the released one, by which a file of its own is recognised.
+        activation: `quick_gelu` or `gelu`.
+        chunks: length and padding of a chunk.
+    """
+
+    name: str
+    title: str
+    channels: int
+    activation: str
+    chunks: ChunkFormat
+
+    def detect(self, weights: StateDict) -> ClipTextConfig | None:
+        """A file whose token embedding has this width."""
+        found = clip_keys.tensors(weights)
+        width = found.shape(clip_keys.MARK) if found else None
+        if found is None or width is None or len(width) != 2 or width[1] != self.channels:
+            return None
+        return self.config(found)
+
+    def config(self, tensors: StateDict, *, head_channels: int = HEAD_CHANNELS) -> ClipTextConfig:
+        """The sizes of tensors that are known to be this encoder's, under the module's names."""
+        return clip_text_config(
+            tensors.shapes, head_channels=head_channels, activation=self.activation
+        )
+
+    def tensors(self, weights: StateDict) -> StateDict:
+        """Under the module's names, from the layout of transformers or of OpenCLIP."""
+        found = clip_keys.tensors(weights)
+        if found is None:
+            raise ValueError("these are no CLIP text encoder's tensors")
+        return found
+
+    def build(self, config: ClipTextConfig) -> nn.Module:
+        """The module, on the current default device."""
+        return ClipText(config).eval()
+
+    def tokenize(self, config: ClipTextConfig, text: str, embeddings: Embeddings | None) -> Tokens:
+        """Chunks of 77 tokens; embeddings of another width are left out with a warning."""
+        fitting = _fitting(embeddings, config.channels) if embeddings else None
+        return tokenize(clip_tokenizer(), text, embeddings=fitting, chunks=self.chunks)
+
+    def empty(self, config: ClipTextConfig) -> Sequence[WeightedToken]:
+        """A chunk of the empty prompt."""
+        del config
+        return tokenize(clip_tokenizer(), "", chunks=self.chunks)[0]
+
+    def encode(
+        self,
+        module: nn.Module,
+        tokens: Tokens,
+        *,
+        style: TextStyle,
+        layer: int | None,
+        checkpoint: Checkpoint,
+    ) -> Encoded:
+        """States [1, 77 * chunks, D]; pooled is the last layer, normalised, at the first end token.
+
+        Token numbers are made on torch's current default device, which is to be the encoder's. A
+        weight moves a token away from, or towards, what the empty prompt says in its place.
+        """
+        clip = cast("ClipText", module)
+        weights = torch.tensor([[weight for _, weight in chunk] for chunk in tokens], device="cpu")
+        weighted = bool((weights != 1).any())
+        chunks = [*tokens, self.empty(clip.config)] if weighted else tokens
+        wanted = style.layer if layer is None else layer
+        chosen, last = clip.states(_vectors(clip, chunks), wanted, checkpoint)
+        last = clip.final_layer_norm(last[:1])
+        states = clip.final_layer_norm(chosen) if style.normalised else chosen
+        end = next(
+            i for i, (token, _) in enumerate(tokens[0]) if isinstance(token, int) and token == END
+        )
+        pooled = last[:, end]
+        if style.projected and clip.config.projection is not None:
+            pooled = clip.text_projection(pooled)
+        states, pooled = states.float().cpu(), pooled.float().cpu()
+        if weighted:
+            states, empty = states[:-1], states[-1:]
+            moved = (states - empty) * weights[..., None] + empty
+            states = torch.where(weights[..., None] == 1, states, moved)
+        return Encoded(states.reshape(1, -1, states.shape[-1]), pooled)
+
+    def activation_bytes(self, config: ClipTextConfig, tokens: Tokens, dtype_bytes: int) -> int:
+        """A few tensors of the feed-forward part's width, and the attention's scores."""
+        cells = (len(tokens) + 1) * self.chunks.length
+        wide = 4 * config.feed_forward + 8 * config.channels
+        return cells * (wide + config.heads * self.chunks.length) * max(dtype_bytes, 4)
+
+
+CLIP_L = ClipEncoder("clip_l", "CLIP L", 768, "quick_gelu", ChunkFormat(pad=END))
+CLIP_H = ClipEncoder("clip_h", "CLIP H", 1024, "gelu", ChunkFormat(pad=0))
+CLIP_G = ClipEncoder("clip_g", "CLIP bigG", 1280, "gelu", ChunkFormat(pad=0))
+
+
+def _vectors(clip: ClipText, chunks: Tokens) -> Tensor:
+    """Tokens and embeddings' vectors to [chunks, T, D]."""
+    numbers = torch.tensor(
+        [[token if isinstance(token, int) else END for token, _ in chunk] for chunk in chunks]
+    )
+    vectors = clip.vectors(numbers)
+    for i, chunk in enumerate(chunks):
+        for j, (token, _) in enumerate(chunk):
+            if not isinstance(token, int):
+                vectors[i, j] = token.to(vectors)
+    return vectors
+
+
+def _fitting(embeddings: Embeddings, width: int) -> Embeddings:
+    """Leave out embeddings made for an encoder of another width, as for another family."""
+
+    def find(name: str) -> Tensor | None:
+        found = embeddings(name)
+        if found is not None and found.shape[-1] != width:
+            logging.getLogger(__name__).warning(
+                "embedding:%s is left out: its vectors have %d numbers, this text encoder takes %d",
+                name,
+                found.shape[-1],
+                width,
+            )
+            return found[..., :0].reshape(0, width)
+        return found
+
+    return find

@@ -1,0 +1,100 @@
+"""Where CLIP text encoders keep their tensors: transformers' names, OpenCLIP's, old spellings.
+
+Knows names only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from torch import Tensor
+
+from engine.weights.state_dict import Entry, StateDict
+
+MARK = "embeddings.token_embedding.weight"
+OPEN_CLIP_MARK = "transformer.resblocks.0.attn.in_proj_weight"
+PREFIXES = ("text_model.", "transformer.text_model.", "")
+OPEN_CLIP_PREFIXES = ("model.", "")
+PARTS = ("embeddings.", "encoder.", "final_layer_norm.", "text_projection.")
+POSITION_IDS = "embeddings.position_ids"
+"""A row of 0..76 that old files carry; the network counts by itself."""
+_LAYER: Mapping[str, str] = {
+    "attn.out_proj": "self_attn.out_proj",
+    "ln_1": "layer_norm1",
+    "ln_2": "layer_norm2",
+    "mlp.c_fc": "mlp.fc1",
+    "mlp.c_proj": "mlp.fc2",
+}
+
+
+def tensors(weights: StateDict) -> StateDict | None:
+    """The encoder's tensors under the names of transformers' CLIPTextModel; None without one."""
+    for prefix in PREFIXES:
+        if f"{prefix}{MARK}" in weights:
+            return _of_transformers(weights, prefix)
+    for prefix in OPEN_CLIP_PREFIXES:
+        if f"{prefix}{OPEN_CLIP_MARK}" in weights:
+            return _of_open_clip(weights.part(prefix))
+    return None
+
+
+def _of_transformers(weights: StateDict, prefix: str) -> StateDict:
+    """The projection may lie beside the text model, or below it; both are met."""
+    beside = prefix.removesuffix("text_model.")
+    width = weights.entries[f"{prefix}{MARK}"].shape
+    entries: dict[str, Entry] = {}
+    for name, entry in weights.entries.items():
+        short = name.removeprefix(prefix) if name.startswith(prefix) else name
+        if name in (f"{beside}text_projection.weight", f"{prefix}text_projection.weight"):
+            short = "text_projection.weight"
+            if len(entry.shape) != 2 or entry.shape[1:] != width[1:]:
+                continue  # left behind by something else: nobody asks for it
+        elif not name.startswith(prefix) or not short.startswith(PARTS):
+            continue
+        if short != POSITION_IDS:
+            entries[short] = entry
+    return replace(weights, entries=entries)
+
+
+def _of_open_clip(weights: StateDict) -> StateDict:
+    """OpenCLIP keeps query, key and value in one matrix, and its projection transposed."""
+    entries: dict[str, Entry] = {}
+    for name, entry in weights.entries.items():
+        if name == "token_embedding.weight":
+            entries[MARK] = entry
+        elif name == "positional_embedding":
+            entries["embeddings.position_embedding.weight"] = entry
+        elif name.startswith("ln_final."):
+            entries[name.replace("ln_final.", "final_layer_norm.")] = entry
+        elif name == "text_projection" and len(entry.shape) == 2:
+            entries["text_projection.weight"] = _changed(
+                entry, (entry.shape[1], entry.shape[0]), lambda tensor: tensor.T.contiguous()
+            )
+        elif name == "text_projection.weight":
+            entries[name] = entry
+        elif name.startswith("transformer.resblocks."):
+            entries |= _layer(name.removeprefix("transformer.resblocks."), entry)
+    return replace(weights, entries=entries)
+
+
+def _layer(name: str, entry: Entry) -> dict[str, Entry]:
+    number, _, rest = name.partition(".")
+    start = f"encoder.layers.{number}."
+    if rest in {"attn.in_proj_weight", "attn.in_proj_bias"}:
+        kind = rest.rpartition("_")[2]
+        rows = entry.shape[0] // 3
+        return {
+            f"{start}self_attn.{each}_proj.{kind}": _rows(entry, i * rows, rows)
+            for i, each in enumerate("qkv")
+        }
+    module, _, kind = rest.rpartition(".")
+    return {f"{start}{_LAYER[module]}.{kind}": entry} if module in _LAYER else {}
+
+
+def _rows(entry: Entry, begin: int, count: int) -> Entry:
+    return _changed(entry, (count, *entry.shape[1:]), lambda tensor: tensor[begin : begin + count])
+
+
+def _changed(entry: Entry, shape: tuple[int, ...], change: Callable[[Tensor], Tensor]) -> Entry:
+    return Entry(shape, entry.dtype, lambda: change(entry.read()))

@@ -1,0 +1,195 @@
+"""The transformer of CLIP's text side (Radford et al. 2021), and of OpenCLIP's.
+
+Names of weights are those of `transformers`' CLIPTextModel, in which most files hold them:
+`embeddings.token_embedding.weight`, `encoder.layers.i...`, `final_layer_norm.weight`. Sizes are
+read from tensor shapes. Knows no file and no prompt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from engine.errors import WeightsError
+from engine.nets.layers import Linear
+
+Shapes = Mapping[str, tuple[int, ...]]
+MOST_POSITIONS = 4096
+"""CLIP has 77 and its longest relative 248; a table is made of them before any weight is read."""
+PROJECTION = "text_projection.weight"
+
+
+@dataclass(frozen=True, slots=True)
+class ClipTextConfig:
+    """Every size of one CLIP text encoder, and its activation.
+
+    Attributes:
+        vocabulary, positions: rows of the two embeddings.
+        channels, feed_forward: widths of the layers and between their two projections.
+        layers, heads: of the transformer.
+        activation: `quick_gelu` (CLIP L) or `gelu` (OpenCLIP).
+        projection: width of the projected pooled output; None for a file without the matrix.
+    """
+
+    vocabulary: int
+    positions: int
+    channels: int
+    feed_forward: int
+    layers: int
+    heads: int
+    activation: str
+    projection: int | None = None
+
+
+def clip_text_config(
+    shapes: Shapes, *, head_channels: int = 64, activation: str = "quick_gelu"
+) -> ClipTextConfig:
+    """The configuration read off tensor shapes; heads and activation leave no trace in them.
+
+    Raises:
+        WeightsError: a tensor is missing, or the width does not split into heads.
+    """
+    vocabulary, channels = _matrix(shapes, "embeddings.token_embedding.weight")
+    feed_forward, _ = _matrix(shapes, "encoder.layers.0.mlp.fc1.weight")
+    start = "encoder.layers."
+    numbers = (key[len(start) :].split(".", 1)[0] for key in shapes if key.startswith(start))
+    if channels % head_channels or not channels:
+        raise WeightsError(
+            f"not a CLIP text encoder that works: {channels} channels do not split into heads of "
+            f"{head_channels}"
+        )
+    positions, _ = _matrix(shapes, "embeddings.position_embedding.weight")
+    if positions > MOST_POSITIONS:
+        raise WeightsError(
+            f"not a CLIP text encoder that works: it claims {positions:,} positions; "
+            f"up to {MOST_POSITIONS:,} are read"
+        )
+    return ClipTextConfig(
+        vocabulary=vocabulary,
+        positions=positions,
+        channels=channels,
+        feed_forward=feed_forward,
+        layers=max(int(n) + 1 for n in numbers if n.isdecimal() and len(n) < 4),
+        heads=channels // head_channels,
+        activation=activation,
+        projection=_matrix(shapes, PROJECTION)[0] if PROJECTION in shapes else None,
+    )
+
+
+def _matrix(shapes: Shapes, key: str) -> tuple[int, int]:
+    shape = shapes.get(key)
+    if shape is None or len(shape) != 2:
+        found = "no such tensor" if shape is None else f"shape {list(shape)}"
+        raise WeightsError(
+            f"not a complete CLIP text encoder: {key} should be a matrix, found {found}"
+        )
+    return shape[0], shape[1]
+
+
+class ClipText(nn.Module):
+    """Token vectors to the states of every layer."""
+
+    def __init__(self, config: ClipTextConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.embeddings = _Embeddings(config)
+        self.encoder = _Layers(config)
+        self.final_layer_norm = nn.LayerNorm(config.channels)
+        if config.projection is not None:
+            self.text_projection = Linear(config.channels, config.projection, bias=False)
+
+    def vectors(self, tokens: Tensor) -> Tensor:
+        """Token numbers [B, T] to their vectors [B, T, D], without positions."""
+        return self.embeddings.token_embedding(tokens)
+
+    def states(
+        self, vectors: Tensor, layer: int, checkpoint: Callable[[], None]
+    ) -> tuple[Tensor, Tensor]:
+        """(output of the layer of that number, output of the last), neither normalised.
+
+        Args:
+            vectors: [B, T, D] without positions; T at most `positions`.
+            layer: from 0; negative ones count from the end; the nearest there is.
+            checkpoint: called before every layer; may raise.
+        """
+        positions = torch.arange(vectors.shape[1], device=vectors.device)[None]
+        states = vectors + self.embeddings.position_embedding(positions)
+        count = self.config.layers
+        wanted = min(max(count + layer if layer < 0 else layer, 0), count - 1)
+        chosen = states
+        for number, block in enumerate(self.encoder.layers):
+            checkpoint()
+            states = block(states)
+            if number == wanted:
+                chosen = states
+        return chosen, states
+
+
+class _Embeddings(nn.Module):
+    """Two tables; a container for their names, never called itself."""
+
+    def __init__(self, config: ClipTextConfig) -> None:
+        super().__init__()
+        self.token_embedding = nn.Embedding(config.vocabulary, config.channels)
+        self.position_embedding = nn.Embedding(config.positions, config.channels)
+
+
+class _Layers(nn.Module):
+    """A container for the names, never called itself."""
+
+    def __init__(self, config: ClipTextConfig) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(_Layer(config) for _ in range(config.layers))
+
+
+class _Layer(nn.Module):
+    """Causal self-attention and a feed-forward part, each normalised first and added."""
+
+    def __init__(self, config: ClipTextConfig) -> None:
+        super().__init__()
+        self.self_attn = _Attention(config.channels, config.heads)
+        self.layer_norm1 = nn.LayerNorm(config.channels)
+        self.mlp = _FeedForward(config)
+        self.layer_norm2 = nn.LayerNorm(config.channels)
+
+    def forward(self, states: Tensor) -> Tensor:
+        """[B, T, D] -> [B, T, D]."""
+        states = states + self.self_attn(self.layer_norm1(states))
+        return states + self.mlp(self.layer_norm2(states))
+
+
+class _Attention(nn.Module):
+    def __init__(self, channels: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.q_proj = Linear(channels, channels)
+        self.k_proj = Linear(channels, channels)
+        self.v_proj = Linear(channels, channels)
+        self.out_proj = Linear(channels, channels)
+
+    def forward(self, states: Tensor) -> Tensor:
+        """Every token attends to itself and those before it."""
+        query, key, value = (
+            each(states).unflatten(-1, (self.heads, -1)).transpose(1, 2)
+            for each in (self.q_proj, self.k_proj, self.v_proj)
+        )
+        found = functional.scaled_dot_product_attention(query, key, value, is_causal=True)
+        return self.out_proj(found.transpose(1, 2).flatten(2))
+
+
+class _FeedForward(nn.Module):
+    def __init__(self, config: ClipTextConfig) -> None:
+        super().__init__()
+        self.quick = config.activation == "quick_gelu"
+        self.fc1 = Linear(config.channels, config.feed_forward)
+        self.fc2 = Linear(config.feed_forward, config.channels)
+
+    def forward(self, states: Tensor) -> Tensor:
+        """Two projections with CLIP's activation, x sigmoid(1.702 x), or OpenCLIP's exact GELU."""
+        inner = self.fc1(states)
+        inner = inner * torch.sigmoid(1.702 * inner) if self.quick else functional.gelu(inner)
+        return self.fc2(inner)

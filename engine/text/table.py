@@ -1,0 +1,27 @@
+"""Every text encoder there is, and which of them a file of its own holds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+from engine.text.clip import CLIP_G, CLIP_H, CLIP_L
+from engine.text.encoder import TextEncoder
+from engine.weights.state_dict import StateDict
+
+ENCODERS: Mapping[str, TextEncoder] = MappingProxyType(
+    {encoder.name: encoder for encoder in (CLIP_L, CLIP_H, CLIP_G)}
+)
+
+
+def recognise(weights: StateDict) -> tuple[TextEncoder, Any] | None:
+    """The encoder whose tensors these are, and its configuration; None for none of them.
+
+    Raises `WeightsError` if they are an encoder's, but incomplete.
+    """
+    for encoder in ENCODERS.values():
+        config = encoder.detect(weights)
+        if config is not None:
+            return encoder, config
+    return None
