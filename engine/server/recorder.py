@@ -55,6 +55,11 @@ class Recorder:
         self._idle = asyncio.Event()
         self._idle.set()
 
+    @property
+    def is_behind(self) -> bool:
+        """Whether so much is not on disk that no more should run: a crash would repeat it."""
+        return len(self._ends) > 1
+
     def begin(self, job: RunningJob) -> None:
         """A prompt was handed to the worker."""
         self._beginnings[job.entry.id] = (job, time.time())

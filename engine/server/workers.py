@@ -285,6 +285,8 @@ class Workers:
         process = self._process
         if process is None or not process.is_idle or self._job is not None or self._room.reason:
             return
+        if self._recorder.is_behind:
+            return
         entry = self._lookahead.take()
         if entry is None:
             return
@@ -336,6 +338,7 @@ class Workers:
         client = job.entry.client
         if client is not None:
             self._hub.send(client, [messages.Executing(None, prompt_id=job.entry.id)])
+        self._dispatch()
         if self._finished % _TRIM_EVERY == 0:
             self._spawn(self._trim())
 
