@@ -16,7 +16,7 @@ export async function showNotices(): Promise<void> {
 }
 
 /** A notice in the user's language, where its kind is known. */
-export function wordsOfNotice({ kind, text, details }: ServerNotice): string {
+function wordsOfNotice({ kind, text, details }: ServerNotice): string {
   if (kind !== "database_damaged") return text;
   const { kept, lost, file } = details;
   return t(
