@@ -24,13 +24,13 @@ from engine.forecast.costs import Costs
 from engine.forecast.node_states import foresee, keys_of
 from engine.forecast.work import Work, works
 from engine.graph.order import order
-from engine.graph.prompt import Prompt, parse
+from engine.graph.prompt import Prompt, is_list, is_mapping, parse
 from engine.graph.schema import Catalog
 from engine.graph.signature import Signature
 from engine.paths import split_annotation
 from engine.store.costs import CostRow, CostStore
 from engine.store.entries import Entry
-from engine.wire.messages import AnyEvent, Finished, Held, Signed
+from engine.wire.messages import AnyEvent, Finished, Held, Shown, Signed
 
 MOST_KEYS = 50_000
 _LOGGER = logging.getLogger(__name__)
@@ -84,6 +84,7 @@ class Forecast:
         self._lock = threading.Lock()
         self._held: set[Signature] = set()
         self._signatures: dict[Signature, Signature] = {}
+        self._shown: dict[Signature, tuple[Mapping[str, object], ...]] = {}
         self._works: dict[str, Work] = {}
         self._keys: dict[str, Signature] = {}
         self._learnt: dict[tuple[Work, bool], CostRow] = {}
@@ -99,6 +100,7 @@ class Forecast:
         with self._lock:
             self._held.clear()
             self._signatures.clear()
+            self._shown.clear()
 
     async def begin(self, entry: Entry) -> None:
         """A prompt is about to be handed to the worker."""
@@ -114,6 +116,8 @@ class Forecast:
                 self._note(event.signatures)
             elif isinstance(event, Finished):
                 self._learn(event)
+            elif isinstance(event, Shown):
+                self._note_files(event)
 
     def hold(self, change: Held) -> None:
         """The worker keeps other results now."""
@@ -141,6 +145,11 @@ class Forecast:
         keys = keys_of(prompt, catalog, ordered, self._stamp)
         with self._lock:
             known = {each for each in ordered if self._signatures.get(keys[each]) in self._held}
+            shown = {each: self._shown[keys[each]] for each in known if keys[each] in self._shown}
+        # The worker makes a result again whose files were deleted.
+        known.difference_update(
+            each for each, items in shown.items() if not all(map(self._files.has_shown, items))
+        )
         states = foresee(prompt, catalog, wanted, ordered, known.__contains__)
         twins: set[Signature] = set()
         for each in ordered:
@@ -186,9 +195,19 @@ class Forecast:
             if len(self._signatures) > MOST_KEYS:
                 kept = self._held
                 self._signatures = {k: s for k, s in self._signatures.items() if s in kept}
+                self._shown = {k: f for k, f in self._shown.items() if k in self._signatures}
             self._signatures.update(
                 (key, signatures[each]) for each, key in self._keys.items() if each in signatures
             )
+
+    def _note_files(self, event: Shown) -> None:
+        """Remember which files a node's result shows."""
+        key = self._keys.get(event.place.node)
+        lists = [each for each in (event.shown or {}).values() if is_list(each)]
+        items = tuple(item for each in lists for item in each if is_mapping(item))
+        if key is not None and items:
+            with self._lock:
+                self._shown[key] = items
 
     def _stamp(self, kind: str, name: str) -> object:
         """The state of a file, found without a look into whole folders: it is asked for often."""

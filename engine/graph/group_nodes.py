@@ -16,8 +16,10 @@ from engine.graph.prompt import is_list, is_mapping
 from engine.graph.read_saved import read_node
 from engine.graph.saved_graph import (
     INPUT_NODE,
+    NEVER,
     OUTPUT_NODE,
     Definition,
+    Notes,
     SavedGraph,
     SavedInput,
     SavedLink,
@@ -29,23 +31,28 @@ from engine.graph.schema import Catalog
 from engine.graph.sockets import joins
 from engine.graph.widgets import read_list
 
+_UNREADABLE = "an unreadable node"
 _Slot = tuple[str, int]
 _MOST_SLOTS = 1000
 """Groups in use have some tens of inputs; matching them takes time by the square."""
 
 
-def group_definition(instance: SavedNode, group: Mapping[str, Any], catalog: Catalog) -> Definition:
+def group_definition(
+    instance: SavedNode, group: Mapping[str, Any], catalog: Catalog, notes: Notes
+) -> Definition:
     """The subgraph that this instance of a group node stands for.
 
+    A node or link of it that cannot be read costs itself only, with a note.
+
     Raises:
-        WorkflowError: the group's nodes or links cannot be read, or are far too many.
+        WorkflowError: the group has no list of nodes, or far too many inputs.
     """
     raw_nodes = group.get("nodes")
-    if not is_list(raw_nodes) or not all(is_mapping(raw) for raw in raw_nodes):
+    if not is_list(raw_nodes):
         raise WorkflowError(f"the group {instance.type} of the workflow has no list of nodes")
-    nodes = [read_node({**raw, "id": i}, i) for i, raw in enumerate(raw_nodes)]
+    nodes = [_read_inner(raw, i, instance.type, notes) for i, raw in enumerate(raw_nodes)]
     nodes = _with_values(nodes, instance, catalog)
-    inner = _inner_links(instance.type, group)
+    inner = _inner_links(instance.type, group, notes)
     wired = {(link.target, link.target_slot): link.id for link in inner}
     shown = _external(group) | _open_outputs(nodes, inner)
     links = [*inner]
@@ -66,6 +73,19 @@ def group_definition(instance: SavedNode, group: Mapping[str, Any], catalog: Cat
     return define(instance.type, graph, instance.inputs, tuple(outputs))
 
 
+def _read_inner(raw: object, index: int, name: str, notes: Notes) -> SavedNode:
+    """An inner node; a muted one in the place of one that cannot be read.
+
+    The place is kept, so that the values, inputs and outputs of the others stay theirs.
+    """
+    given: Mapping[Any, Any] = raw if is_mapping(raw) else {}
+    try:
+        return read_node({**given, "id": index} if is_mapping(raw) else raw, index)
+    except WorkflowError as error:
+        notes.add(f"Left out: {error}. It is kept in the file.", name)
+        return read_node({**given, "id": index, "type": _UNREADABLE, "mode": NEVER}, index)
+
+
 def _with_values(nodes: list[SavedNode], instance: SavedNode, catalog: Catalog) -> list[SavedNode]:
     """The inner nodes, each with its part of the instance's values."""
     if not is_list(instance.values):
@@ -81,7 +101,7 @@ def _with_values(nodes: list[SavedNode], instance: SavedNode, catalog: Catalog) 
     return given
 
 
-def _inner_links(name: str, group: Mapping[str, Any]) -> list[SavedLink]:
+def _inner_links(name: str, group: Mapping[str, Any], notes: Notes) -> list[SavedLink]:
     found = group.get("links")
     links: list[SavedLink] = []
     for i, raw in enumerate(found if is_list(found) else ()):
@@ -92,11 +112,12 @@ def _inner_links(name: str, group: Mapping[str, Any]) -> list[SavedLink]:
                     str(i), str(origin), int(origin_slot), str(target), int(target_slot)
                 )
                 links.append(link)
-        except (TypeError, ValueError, KeyError) as error:
-            raise WorkflowError(
-                f"link number {i} of the group {name} is {str(raw)[:100]}; it should be "
-                "[from number, from slot, to number, to slot, ...]"
-            ) from error
+        except (TypeError, ValueError, KeyError, OverflowError):
+            notes.add(
+                f"Left out: link number {i} is {str(raw)[:100]}; it should be "
+                "[from number, from slot, to number, to slot, ...]. It is kept in the file.",
+                name,
+            )
     return links
 
 

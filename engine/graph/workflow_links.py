@@ -23,6 +23,7 @@ from engine.graph.saved_graph import (
     SavedInput,
     SavedNode,
     SavedWorkflow,
+    define,
 )
 from engine.graph.schema import ANY, Catalog
 from engine.graph.sockets import joins
@@ -72,10 +73,16 @@ class Scope:
 
 
 class Scopes:
-    """Every scope of a workflow, each made once."""
+    """Every scope of a workflow, each made once.
+
+    Attributes:
+        root: the workflow itself.
+        notes: what was damaged; what is found on the way is added.
+    """
 
     def __init__(self, workflow: SavedWorkflow, catalog: Catalog) -> None:
         self.root = Scope(workflow.root)
+        self.notes = workflow.notes
         self._workflow = workflow
         self._catalog = catalog
         self._inside: dict[str, Scope | None] = {}
@@ -120,13 +127,21 @@ class Scopes:
             known = self._workflow.definitions
             host = host_values(node, definition, known, scope.overrides(node.id))
         elif group is not None:
-            definition = group_definition(node, group, self._catalog)
+            definition = self._read_group(node, group)
             host = HostValues()
         else:
             return None
         _refuse_depth(scope, definition)
         prefix = f"{scope.prefix}{node.id}:"
         return Scope(definition.graph, prefix, node, definition, scope, host)
+
+    def _read_group(self, node: SavedNode, group: Mapping[str, Any]) -> Definition:
+        """What a group node stands for; nothing, with a note, where that cannot be read."""
+        try:
+            return group_definition(node, group, self._catalog, self.notes)
+        except WorkflowError as error:
+            self.notes.add(f"Node {node.id[:40]} is left out: {error}. It is kept in the file.")
+            return define(node.type, SavedGraph({}, {}), node.inputs, node.outputs)
 
     def _group_of(self, node: SavedNode) -> Mapping[str, Any] | None:
         for start in ("workflow>", "workflow/"):
@@ -153,10 +168,8 @@ def resolve(scopes: Scopes, scope: Scope, target: SavedInput) -> Link | Constant
     """What feeds this input: an output of a node in the prompt, a value, or nothing.
 
     A bypassed node whose input takes anything hands on only what the target takes: else the
-    target keeps its own value.
-
-    Raises:
-        WorkflowError: reroutes, bypassed nodes or subgraphs lead round in a circle.
+    target keeps its own value. So it does, with a note, where reroutes, bypassed nodes or subgraphs
+    lead round in a circle.
     """
     wanted = target.type
     current: SavedInput | None = target
@@ -164,10 +177,12 @@ def resolve(scopes: Scopes, scope: Scope, target: SavedInput) -> Link | Constant
     passed = False
     while current is not None and current.link is not None:
         if (scope.prefix, current.link) in seen:
-            raise WorkflowError(
-                f"link {current.link} of the workflow leads back to itself through reroutes, "
-                "bypassed nodes or subgraphs; remove it"
+            scopes.notes.add(
+                f"The link {current.link[:40]} leads back to itself through reroutes, bypassed "
+                "nodes or subgraphs, so it brings nothing; remove it.",
+                scope.definition.name if scope.definition else None,
             )
+            return None
         seen.add((scope.prefix, current.link))
         link = scope.graph.links.get(current.link)
         if link is None or link.origin_slot < 0:

@@ -14,7 +14,7 @@ from engine.graph.prompt import parse
 from engine.store.costs import CostStore
 from engine.store.database import Database
 from engine.store.queue import Entry
-from engine.wire.messages import Finished, Place
+from engine.wire.messages import Finished, Held, Place, Shown, Signed
 
 ONE = Place("1", "1", None, "1")
 HUGE = (1e200, 1e308, 10**300, -1e200, True, 0, -1, 1e-300, "1e200")
@@ -69,6 +69,29 @@ def test_any_prompt_is_run_and_planned(forecast):
             assert forecast.plan(parse(nodes), ["2"]).run == 3
 
     asyncio.run(scenario())
+
+
+def test_a_result_whose_shown_files_were_deleted_is_planned_as_a_run(forecast, settings):
+    nodes = {"1": {"class_type": "Save", "inputs": {"text": "x"}}}
+    item = {"filename": "a_00001_.png", "subfolder": "", "type": "output"}
+    file = settings.user_directory / "output" / item["filename"]
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(b"x")
+
+    def states():
+        return forecast.plan(parse(nodes), ["1"]).nodes["1"].state
+
+    async def scenario():
+        await forecast.begin(Entry("p", nodes, ["1"]))
+        forecast.hear(Signed("p", {"1": b"signature"}))
+        forecast.hear(Shown("p", ONE, {"images": [item], "animated": [True], "odd": None}))
+        forecast.hold(Held((b"signature",), ()))
+        forecast.end()
+        found = [states()]
+        file.unlink()
+        return [*found, states()]
+
+    assert asyncio.run(scenario()) == ["cached", "run"]
 
 
 def test_what_fails_inside_is_logged_and_fails_nobody(forecast, monkeypatch, caplog):

@@ -274,7 +274,8 @@ def test_missing_classes_are_all_named():
     assert report.error.type == "invalid_prompt"
     assert report.error.details == "Node ID '#2'"
     assert "Away, Gone" in report.error.message
-    assert report.node_errors == {}
+    kinds = {key: [each.type for each in found.errors] for key, found in report.node_errors.items()}
+    assert kinds == {"2": ["missing_node_type"], "3": ["missing_node_type"]}
 
 
 def test_what_cannot_be_read_has_the_same_shape():

@@ -135,15 +135,30 @@ def test_reroutes_disappear():
     assert "model" not in inputs_of(document)["9"]
 
 
-def test_a_circle_of_reroutes_is_an_error():
+def test_a_circle_of_reroutes_brings_nothing_and_costs_no_other_node():
     document = saved(
+        LOAD,
         node(3, "Reroute", [("", "*", 6)], ["*"]),
         node(4, "Reroute", [("", "*", 5)], ["*"]),
+        node(8, "Patch", [("model", "MODEL", 9)], ["MODEL"], mode=4),
         sample(2, 7),
-        links=[(5, 3, 0, 4, 0), (6, 4, 0, 3, 0), (7, 4, 0, 2, 0)],
+        sample(10, 11),
+        sample(12, 13),
+        links=[
+            (5, 3, 0, 4, 0),
+            (6, 4, 0, 3, 0),
+            (7, 4, 0, 2, 0),
+            (9, 8, 0, 8, 0),
+            (11, 8, 0, 10, 0),
+            (13, 1, 0, 12, 0),
+        ],
     )
-    with pytest.raises(WorkflowError, match="leads back to itself"):
-        convert(document, CATALOG)
+    found = inputs_of(document)
+    assert "model" not in found["2"]
+    assert "model" not in found["10"]
+    assert found["12"]["model"] == ["1", 0]
+    notes = convert(document, CATALOG).notes
+    assert ["leads back to itself" in each for each in notes] == [True, True]
 
 
 def test_a_long_chain_of_reroutes():
