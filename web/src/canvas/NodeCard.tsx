@@ -87,7 +87,7 @@ function Card({ id, selected }: NodeProps<FlowNode>) {
       )}
       {shape.shown === null && preview !== undefined && !node.collapsed && (
         <div className="preview" style={{ top: shape.height }}>
-          <img src={preview} alt={t("What is being made")} draggable={false} />
+          <img src={preview} alt={t("Preview of the current run")} draggable={false} />
         </div>
       )}
       <FailureNote node={id} run={run} sentences={sentences} top={shape.height} />

@@ -52,7 +52,7 @@ export function Shown({ node, schema, shown, preview, y, height }: Props) {
               key={url}
               type="button"
               className="picture nodrag"
-              aria-label={t("Look at it in full size")}
+              aria-label={t("View at full size")}
               onClick={() => useView.setState({ lightbox: url })}
             >
               <img src={url} alt="" draggable={false} loading="lazy" />

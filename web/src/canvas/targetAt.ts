@@ -76,7 +76,7 @@ function onFold(pull: Pull, at: Point, fold: Fold): Target {
   if (row !== undefined && pointed !== null && pointed.refusal === null) {
     return { kind: "body", node: row.node, verdict: pointed };
   }
-  const refusal = t("Unfold the group to join what is in it.");
+  const refusal = t("Unfold the group to connect the nodes in it.");
   const verdict: Verdict = { ends: [], socket: null, refusal, converters: [] };
   return { kind: "body", node: row?.node ?? "", verdict };
 }

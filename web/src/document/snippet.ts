@@ -100,7 +100,7 @@ function bringAlong(copied: Workflow, workflow: Workflow, graph: Graph): void {
   const held = Object.values(copied.nodes).find((each) => selfHolding(workflow, graph, each.type));
   const name = subgraphOf(workflow.definitions, held?.type)?.name;
   if (name === undefined) return;
-  throw new NotAWorkflow("{{name}} cannot lie in itself. Put it down one level further up.", {
+  throw new NotAWorkflow("{{name}} cannot contain itself. Add it one level further up.", {
     name,
   });
 }

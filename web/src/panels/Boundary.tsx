@@ -32,8 +32,8 @@ export class Boundary extends Component<{ children: ReactNode }, State> {
     };
     return (
       <div className="starting" role="alert">
-        <h1>{t("This could not be shown")}</h1>
-        <p>{t("What you did is kept. {{reason}}", { reason: failed })}</p>
+        <h1>{t("This cannot be displayed")}</h1>
+        <p>{t("Your edits are kept. {{reason}}", { reason: failed })}</p>
         <button type="button" className="primary" onClick={goOn}>
           {t("Go on")}
         </button>

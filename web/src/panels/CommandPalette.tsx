@@ -102,7 +102,7 @@ function Open() {
             onChoose={() => choose(each)}
           />
         ))}
-        {shown.length === 0 && <p className="none">{t("No command is called that.")}</p>}
+        {shown.length === 0 && <p className="none">{t("No command matches.")}</p>}
       </div>
     </div>
   );

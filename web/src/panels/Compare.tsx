@@ -44,7 +44,7 @@ function Compared({ one, other }: { one: Side; other: Side }) {
             min={0}
             max={100}
             value={edge}
-            aria-label={t("Where the one ends and the other begins")}
+            aria-label={t("Position of the divider")}
             onChange={(event) => setEdge(Number(event.currentTarget.value))}
           />
         )}
@@ -74,7 +74,7 @@ function Modes({ mode, onMode, strong, onStrong, onWhole, onSwap }: ModesProps) 
     difference: t("Difference"),
   };
   return (
-    <div className="modes" role="radiogroup" aria-label={t("How they are compared")}>
+    <div className="modes" role="radiogroup" aria-label={t("Comparison mode")}>
       {MODES.map((each) => (
         // biome-ignore lint/a11y/useSemanticElements: a row of buttons of which one is on
         <button

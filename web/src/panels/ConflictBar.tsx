@@ -29,7 +29,7 @@ export function ConflictBar() {
       </button>
       <button
         type="button"
-        title={t("What is there now stays among the versions.")}
+        title={t("The current file is kept as a version.")}
         onClick={() => void overwriteTheirs(activeTab(), conflict)}
       >
         {t("Replace theirs")}

@@ -222,7 +222,7 @@ function Choice({ label, hint, lines, onLeave }: ChoiceProps) {
             />
           ))}
         </div>
-        {shown.length === 0 && <p className="none">{t("Nothing here is called that.")}</p>}
+        {shown.length === 0 && <p className="none">{t("No choice matches.")}</p>}
       </div>
     </div>
   );

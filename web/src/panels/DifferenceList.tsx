@@ -25,9 +25,7 @@ export function DifferenceList() {
         {t("From {{one}} to {{other}}", { one: compared.oneName, other: compared.otherName })}
       </p>
       {other === null ? (
-        <p className="quiet">
-          {t("Its tab is not the one that is open. Go back to it to see what differs.")}
-        </p>
+        <p className="quiet">{t("Its tab is not open. Go back to it to see the differences.")}</p>
       ) : (
         <Lines one={compared.one} other={other} here={here} />
       )}

@@ -34,7 +34,7 @@ export function Failure({ node }: { node: string }) {
       </p>
       {given.length > 0 && (
         <details>
-          <summary>{t("What it was given")}</summary>
+          <summary>{t("Inputs it received")}</summary>
           <dl>
             {given.map(({ name, value }) => (
               <div key={name}>
@@ -77,7 +77,7 @@ function Since() {
   const changes = changedSince(worked, tab.workflow);
   return (
     <details>
-      <summary>{t("What changed since it last worked")}</summary>
+      <summary>{t("Changes since the last completed run")}</summary>
       {changes.length === 0 ? (
         <p className="quiet">{t("Nothing in this workflow.")}</p>
       ) : (

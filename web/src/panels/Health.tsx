@@ -75,7 +75,7 @@ function Costs({ node, run }: { node: string; run: NodeRun | undefined }) {
   const expected = costOf(plan, node);
   const words: Record<string, string> = {
     run: t("will run"),
-    maybe: t("runs if it is asked for"),
+    maybe: t("runs if needed"),
     cached: t("cached"),
     unneeded: t("no output needs it"),
   };

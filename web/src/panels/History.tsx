@@ -85,7 +85,7 @@ function Choices() {
           changeFilter({ status });
         }}
       >
-        <option value="">{t("However they ended")}</option>
+        <option value="">{t("Any outcome")}</option>
         {STATES.map((each) => (
           <option key={each} value={each}>
             {states[each as keyof typeof states]}

@@ -31,13 +31,13 @@ export function HistoryGrid() {
   const filtered = useHistory(({ filter }) =>
     Object.values(filter).some((each) => each !== null && each !== "" && each !== false),
   );
-  if (total === null) return <p className="empty">{t("Looking through the history")}</p>;
+  if (total === null) return <p className="empty">{t("Searching the history")}</p>;
   if (total > 0) return <Grid />;
   return (
     <p className="empty">
       {filtered
         ? t("No run fits this search.")
-        : t("What you make is kept here, with the workflow that made it. Press Run.")}{" "}
+        : t("Results are kept here, with the workflow that made them. Press Run.")}{" "}
       {filtered && (
         <button type="button" className="link" onClick={() => changeFilter(NO_FILTER)}>
           {t("Show all")}

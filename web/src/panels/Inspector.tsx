@@ -121,7 +121,7 @@ function About({ node }: { node: GraphNode }) {
       )}
       {schema === undefined && !isBoundary(node.key) && !isNote(node) && (
         <p className="quiet">
-          {t("This node is not installed here. It is kept as it is, and saved as it was.")}
+          {t("This node is not installed here. It is kept and saved unchanged.")}
         </p>
       )}
     </>

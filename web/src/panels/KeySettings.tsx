@@ -65,7 +65,7 @@ export function KeySettings() {
           <Row key={each.id} command={each} owners={owners} />
         ))}
       </ul>
-      {shown.length === 0 && <p className="quiet">{t("No command is called that.")}</p>}
+      {shown.length === 0 && <p className="quiet">{t("No command matches.")}</p>}
     </Dialog>
   );
 }

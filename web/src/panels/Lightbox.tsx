@@ -153,9 +153,9 @@ function Bar({ url, job, toPixels, zoom }: BarProps) {
         <button
           type="button"
           className={facts ? "ghost on" : "ghost"}
-          aria-label={t("What made it")}
+          aria-label={t("How it was made")}
           aria-pressed={facts}
-          title={`${t("What made it")}  I`}
+          title={`${t("How it was made")}  I`}
           onClick={() => useLooking.setState({ facts: !facts })}
         >
           <Info size={15} aria-hidden />

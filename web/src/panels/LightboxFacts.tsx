@@ -37,7 +37,7 @@ export function LightboxFacts({ job, result }: { job: ListedJob; result: Result 
     [t("Files"), result.files.map((each) => each.filename).join(", ") || null],
   ];
   return (
-    <aside className="facts" aria-label={t("What made it")}>
+    <aside className="facts" aria-label={t("How it was made")}>
       <Actions job={job} result={result} />
       {facts.positive !== null && <Text title={t("Prompt")} text={facts.positive} />}
       {facts.negative !== null && <Text title={t("Negative prompt")} text={facts.negative} />}

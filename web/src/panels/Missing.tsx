@@ -37,7 +37,7 @@ export function Missing() {
             className="plain"
             onClick={() => void refreshCatalog().catch(tellError)}
           >
-            <RefreshCw size={13} aria-hidden /> {t("Look again")}
+            <RefreshCw size={13} aria-hidden /> {t("Check again")}
           </button>
         </>
       }
@@ -55,9 +55,7 @@ function Files({ missing }: { missing: ReturnType<typeof missingFrom>["files"] }
     <section className="missing">
       <h3>{t("Files")}</h3>
       <p className="quiet">
-        {t(
-          "Put each into its folder below models, then look again. Nothing was put in their place.",
-        )}
+        {t("Put each into its folder below models, then check again. Nothing was substituted.")}
       </p>
       <ul>
         {missing.map(({ name, folder, source, nodes }) => (
@@ -85,7 +83,7 @@ function Classes({ missing }: { missing: ReturnType<typeof missingFrom>["classes
     <section className="missing">
       <h3>{t("Nodes")}</h3>
       <p className="quiet">
-        {t("They stand in the graph as they are and are saved as they were; a run needs them.")}
+        {t("They stay in the graph and are saved unchanged; a run needs them.")}
       </p>
       <ul>
         {missing.map(({ type, pack, nodes }) => (

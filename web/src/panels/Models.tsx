@@ -42,7 +42,7 @@ export function Models() {
   return (
     <aside className="drawer models" aria-label={t("Models")}>
       <PanelHead title={t("Models")} onClose={() => useView.setState({ models: false })}>
-        <button type="button" className="ghost" aria-label={t("Look again")} onClick={again}>
+        <button type="button" className="ghost" aria-label={t("Check again")} onClick={again}>
           <RefreshCw size={14} aria-hidden />
         </button>
       </PanelHead>
@@ -58,9 +58,7 @@ export function Models() {
         {shown.map((each) => (
           <Kind key={each.name} kind={each} open={each.files.length > 0} />
         ))}
-        {found !== null && shown.length === 0 && (
-          <p className="quiet">{t("No file is called that.")}</p>
-        )}
+        {found !== null && shown.length === 0 && <p className="quiet">{t("No file matches.")}</p>}
       </div>
     </aside>
   );
@@ -92,7 +90,7 @@ function File({ kind, file }: { kind: string; file: ModelFile }) {
     <li>
       <button
         type="button"
-        title={t("Put down the node that loads it")}
+        title={t("Add the node that loads it")}
         onClick={() => addLoader(kind, file)}
       >
         {hasPreview && (

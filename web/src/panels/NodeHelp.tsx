@@ -28,7 +28,7 @@ export function NodeHelp() {
     <Dialog title={title} onClose={close}>
       {schema === undefined ? (
         <p className="quiet">
-          {t("This node is not installed here, so nothing is known of it but what the file holds.")}
+          {t("This node is not installed here; only what the file contains is known.")}
         </p>
       ) : (
         <About schema={schema} />

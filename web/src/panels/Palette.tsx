@@ -338,7 +338,7 @@ function placeholderOf({ pulled, into, replaces }: PaletteValue): string {
 function nothingText({ pulled, into }: PaletteValue): string {
   if (into !== undefined) return t("No node of this name fits into the wire.");
   if (pulled !== null) return t("No node of this name fits the wire.");
-  return t("No node is called that.");
+  return t("No node matches.");
 }
 
 function lossIn({ replaces }: PaletteValue, type: string): string | null | undefined {

@@ -44,7 +44,7 @@ export function Problems() {
   });
   return (
     <div className="problem-groups" aria-live="polite">
-      {groups.length === 0 && <p className="empty">{t("All is well: this workflow can run.")}</p>}
+      {groups.length === 0 && <p className="empty">{t("No problems: this workflow can run.")}</p>}
       {groups.map(({ group, found }) => (
         <section key={group} aria-label={t(TITLES[group])}>
           <h3>

@@ -21,8 +21,8 @@ export function Queue() {
     return (
       <p className="empty">
         {paused
-          ? t("Nothing waits. The queue is paused: what you run will wait here.")
-          : t("Nothing waits. Press Run, as often as you like: the runs line up here.")}
+          ? t("The queue is empty and paused: new runs are queued here.")
+          : t("The queue is empty. Press Run as often as you like: runs are queued here.")}
       </p>
     );
   }
@@ -49,10 +49,10 @@ export function Queue() {
       {(total > waiting.length || all !== null) && waiting.length > 0 && (
         <p className="queue-sum">
           {total > waiting.length &&
-            t("{{count}} more wait behind these.", { count: total - waiting.length })}
+            t("{{count}} more pending runs are not listed.", { count: total - waiting.length })}
           {all !== null &&
             total === waiting.length &&
-            t("All that waits takes about {{time}}.", { time: spanOf(all / 1000) })}
+            t("All pending runs take about {{time}}.", { time: spanOf(all / 1000) })}
         </p>
       )}
     </div>

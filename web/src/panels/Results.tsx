@@ -13,7 +13,7 @@ export function Results() {
   const running = useRuns((state) => state.running);
   const preview = useRuns((state) => Object.values(state.previews)[0]);
   if (past.length === 0 && running === null) {
-    return <p className="empty">{t("What you make appears here. Press Run.")}</p>;
+    return <p className="empty">{t("Results appear here. Press Run.")}</p>;
   }
   return (
     <ul className="results">
@@ -22,7 +22,7 @@ export function Results() {
           {preview === undefined ? (
             <LoaderCircle size={18} className="spin" aria-label={t("Running")} />
           ) : (
-            <img src={preview} alt={t("What is being made")} />
+            <img src={preview} alt={t("Preview of the current run")} />
           )}
         </li>
       )}
@@ -45,11 +45,9 @@ function Thumb({ job, index }: { job: ListedJob; index: number }) {
   const name = job.preview_output?.filename ?? job.title ?? job.id.slice(0, 8);
   return (
     <li className={`thumb ${job.status}`}>
-      <button
-        type="button"
-        aria-label={t("Look at {{name}}", { name })}
-        onClick={() => lookAt("recent", index)}
-      >
+      <button type="button" onClick={() => lookAt("recent", index)}>
+        {/* Not a label: what is read aloud has to contain the text that is seen. */}
+        <span className="unseen">{t("View {{name}}", { name })}</span>
         <Picture job={job} size={256} />
       </button>
       <ResultTools job={job} />

@@ -108,7 +108,7 @@ function Waiting({ count }: { count: number }) {
         : null;
   return (
     <span className="foreseen">
-      <span>{t("{{count}} waiting", { count })}</span>
+      <span>{t("{{count}} pending", { count })}</span>
       {reason !== null && <span className="costs">{reason}</span>}
     </span>
   );
@@ -156,7 +156,7 @@ function Before() {
         title={whole}
         onClick={() => showDock("problems")}
       >
-        {wrong > 0 ? t("{{count}} nodes need a look", { count: wrong }) : whole}
+        {wrong > 0 ? t("{{count}} nodes have problems", { count: wrong }) : whole}
       </button>
     );
   }

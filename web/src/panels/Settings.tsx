@@ -62,7 +62,7 @@ export function Settings() {
           </section>
         );
       })}
-      {shown.length === 0 && <p className="quiet">{t("No setting says that.")}</p>}
+      {shown.length === 0 && <p className="quiet">{t("No setting matches.")}</p>}
     </Dialog>
   );
 }

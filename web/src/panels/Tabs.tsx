@@ -102,8 +102,8 @@ function Handle({ tab, place, active }: { tab: Tab; place: number; active: boole
 }
 
 function hintOf(tab: Tab): string {
-  if (tab.path === null) return t("Not saved yet; kept as you work");
-  return isDirty(tab) ? t("Changed since it was saved; kept as you work") : nameOf(tab.path);
+  if (tab.path === null) return t("Not saved yet; backed up as you work");
+  return isDirty(tab) ? t("Changed since it was saved; backed up as you work") : nameOf(tab.path);
 }
 
 /** What a key does on a tab; false where it does nothing. */

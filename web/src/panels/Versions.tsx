@@ -39,7 +39,7 @@ export function Versions() {
     >
       {found !== null && found.length === 0 && (
         <p className="quiet">
-          {t("There are none yet. Each save keeps one, and so does every few minutes of work.")}
+          {t("No versions yet. Each save keeps one, and so does every few minutes of work.")}
         </p>
       )}
       {found !== null && found.length > 0 && (
@@ -87,7 +87,7 @@ function Row(props: { version: Version; chosen: boolean; onChoose: () => void })
 
 function wordOf(kind: Version["kind"]): string {
   if (kind === "save") return t("saved");
-  return kind === "auto" ? t("kept while you worked") : t("replaced by a save");
+  return kind === "auto" ? t("saved automatically") : t("replaced by a save");
 }
 
 interface Shown {

@@ -55,7 +55,7 @@ export function Workflows() {
         ))}
         {files !== null && folders.length === 0 && (
           <p className="quiet">
-            {searching ? t("No workflow is called that.") : t("What you save appears here.")}
+            {searching ? t("No workflow matches.") : t("Saved workflows appear here.")}
           </p>
         )}
         {!searching && <Gone />}

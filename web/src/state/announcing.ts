@@ -88,7 +88,7 @@ function announceProblems(): () => void {
       const { id } = activeTab();
       const now = count(useRuns.getState().problems);
       if (now !== said || (id !== of && now > 0)) {
-        announce(now === 0 ? t("No problems") : t("{{count}} nodes need a look", { count: now }));
+        announce(now === 0 ? t("No problems") : t("{{count}} nodes have problems", { count: now }));
       }
       [said, of] = [now, id];
     }, SETTLED);

@@ -100,7 +100,7 @@ export const SETTINGS = {
   },
   "calotype.device": {
     group: "Canvas",
-    title: "What the wheel does",
+    title: "Mouse wheel",
     why: "A mouse wheel has one direction and is best for zooming. Two fingers on a trackpad have two, and move the view; pinching zooms.",
     kind: "choice",
     standard: "mouse",
@@ -117,7 +117,7 @@ export const SETTINGS = {
   "calotype.keymap": {
     group: "Keys",
     title: "Keys to start from",
-    why: "Hands remember: whoever comes from another node editor keeps its keys.",
+    why: "Keeps the keys of the node editor you come from.",
     kind: "choice",
     standard: "comfyui",
     choices: { comfyui: "ComfyUI", blender: "Blender", nuke: "Nuke" },
@@ -142,7 +142,7 @@ export const SETTINGS = {
   "calotype.runOnChange": {
     group: "Run",
     title: "Run on every change",
-    why: "Runs again whenever an edit has rested and would change a result. Seeds stay as they are.",
+    why: "Runs again shortly after an edit that would change a result. Seeds stay as they are.",
     kind: "toggle",
     standard: false,
   },

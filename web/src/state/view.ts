@@ -139,7 +139,7 @@ export function wordsOf(error: unknown): string {
   if (error instanceof Told) return t(error.sentence, error.values);
   if (error instanceof Error && NOT_FETCHED.test(error.message)) {
     return t(
-      "A part of the editor could not be fetched. Look whether the server still runs; if it does, load the page again.",
+      "A part of the editor could not be loaded. Check whether the server is running, then reload the page.",
     );
   }
   if (error instanceof TypeError && NOT_REACHED.test(error.message)) {

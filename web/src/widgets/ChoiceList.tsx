@@ -60,7 +60,7 @@ export function ChoiceList(props: Props) {
           />
         ))}
       </div>
-      {rows.length === 0 && <p className="none">{t("Nothing here is called that.")}</p>}
+      {rows.length === 0 && <p className="none">{t("No choice matches.")}</p>}
       {rows.length === DRAWN && <p className="none">{t("There are more: type to find.")}</p>}
     </Popup>
   );
@@ -166,7 +166,7 @@ function SearchLine({
         onKeyDown={onKey}
       />
       {onRefresh !== undefined && (
-        <button type="button" aria-label={t("Ask the server again")} onClick={onRefresh}>
+        <button type="button" aria-label={t("Reload the list")} onClick={onRefresh}>
           <RefreshCw size={12} aria-hidden />
         </button>
       )}

@@ -55,7 +55,7 @@ function Linked({ label, source }: { label: string; source: string | undefined }
   return (
     <div
       className="field linked"
-      title={t("A wire brings this value; without it, the field's own comes back.")}
+      title={t("A wire supplies this value; without it, the field's own value is used.")}
     >
       <span className="label">{label}</span>
       <span className="value">{source ?? t("linked")}</span>
@@ -199,7 +199,7 @@ function Foreign({ label, type }: { label: string; type: string }) {
   return (
     <div
       className="field linked"
-      title={t("Only the plugin itself can show this. The value is kept as it is.")}
+      title={t("Only the plugin itself can show this. The value is kept unchanged.")}
     >
       <span className="label">{label}</span>
       <span className="value">{type}</span>

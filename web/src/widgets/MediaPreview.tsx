@@ -20,7 +20,7 @@ export function MediaPreview({ media, onOpen }: Props) {
         <button
           type="button"
           className="nodrag"
-          aria-label={t("Look at it in full size")}
+          aria-label={t("View at full size")}
           onClick={onOpen}
         >
           <img

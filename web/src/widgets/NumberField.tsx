@@ -127,7 +127,7 @@ function isCommand({ ctrlKey, metaKey, altKey }: KeyboardEvent): boolean {
 }
 
 function wordsFor(limit: Limit, range: Range): string {
-  if (limit === "no number") return t("This is no number and no sum.");
+  if (limit === "no number") return t("This is neither a number nor a calculation.");
   if (limit === "too small") return t("At least {{least}}", { least: String(range.min) });
   if (limit === "too large") return t("At most {{most}}", { most: String(range.max) });
   return range.whole

@@ -16,7 +16,7 @@ export function Wipe({ one, other, onOpen }: Props) {
       <button
         type="button"
         className="wipe-room"
-        aria-label={t("Look at it in full size")}
+        aria-label={t("View at full size")}
         onClick={(event) => {
           const box = event.currentTarget.getBoundingClientRect();
           // A click by the keyboard has no place, and means the first.
@@ -40,7 +40,7 @@ export function Wipe({ one, other, onOpen }: Props) {
         min={0}
         max={100}
         value={edge}
-        aria-label={t("Where the one ends and the other begins")}
+        aria-label={t("Position of the divider")}
         onChange={(event) => setEdge(Number(event.currentTarget.value))}
       />
     </div>

@@ -74,7 +74,7 @@ class Fetching extends Component<Props, State> {
     if (hidden) return null;
     return (
       <div className="part-missing" role="alert">
-        <p>{t("This part of the editor could not be fetched: the server does not answer.")}</p>
+        <p>{t("This part of the editor could not be loaded: the server does not answer.")}</p>
         <button type="button" className="primary" onClick={this.tryAgain}>
           {t("Try again")}
         </button>

@@ -17,12 +17,12 @@ export const english: Readonly<Record<string, string>> = {
     "{{run}} of {{count}} nodes will run, {{cached}} cached",
   "{{run}} of {{count}} nodes will run, {{cached}} cached_other":
     "{{run}} of {{count}} nodes will run, {{cached}} cached",
-  "Judged by past runs on this machine; {{count}} nodes have not run yet._one":
-    "Judged by past runs on this machine; one node has not run yet.",
-  "Judged by past runs on this machine; {{count}} nodes have not run yet._other":
-    "Judged by past runs on this machine; {{count}} nodes have not run yet.",
-  "{{count}} nodes need a look_one": "{{count}} node needs a look",
-  "{{count}} nodes need a look_other": "{{count}} nodes need a look",
+  "Estimated from past runs on this machine; {{count}} nodes have not run yet._one":
+    "Estimated from past runs on this machine; one node has not run yet.",
+  "Estimated from past runs on this machine; {{count}} nodes have not run yet._other":
+    "Estimated from past runs on this machine; {{count}} nodes have not run yet.",
+  "{{count}} nodes have problems_one": "{{count}} node has a problem",
+  "{{count}} nodes have problems_other": "{{count}} nodes have problems",
   "{{count}} nodes share this subgraph: what is changed inside changes all._one":
     "One node has this subgraph.",
   "{{count}} nodes share this subgraph: what is changed inside changes all._other":
@@ -33,16 +33,15 @@ export const english: Readonly<Record<string, string>> = {
   "{{count}} nodes removed_other": "{{count}} nodes removed",
   "{{count}} nodes changed_one": "{{count}} node changed",
   "{{count}} nodes changed_other": "{{count}} nodes changed",
-  "{{count}} workflows of a window that is gone are kept._one":
-    "A workflow of a window that is gone is kept.",
-  "{{count}} workflows of a window that is gone are kept._other":
-    "{{count}} workflows of a window that is gone are kept.",
+  "{{count}} workflows of a closed window are kept._one": "A workflow of a closed window is kept.",
+  "{{count}} workflows of a closed window are kept._other":
+    "{{count}} workflows of a closed window are kept.",
   "Another window has {{count}} workflows open. This one keeps its own._one":
     "Another window has a workflow open. This one keeps its own.",
   "Another window has {{count}} workflows open. This one keeps its own._other":
     "Another window has {{count}} workflows open. This one keeps its own.",
-  "{{count}} waiting_one": "One waits",
-  "{{count}} waiting_other": "{{count}} wait",
+  "{{count}} pending_one": "{{count}} pending",
+  "{{count}} pending_other": "{{count}} pending",
   "{{count}} results_one": "{{count}} result",
   "{{count}} results_other": "{{count}} results",
   "{{count}} files_one": "{{count}} file",
@@ -59,8 +58,9 @@ export const english: Readonly<Record<string, string>> = {
   "{{count}} results deleted_other": "{{count}} results deleted",
   "{{count}} results forgotten_one": "{{count}} result forgotten",
   "{{count}} results forgotten_other": "{{count}} results forgotten",
-  "{{count}} more wait behind these._one": "{{count}} more waits behind these.",
-  "{{count}} more wait behind these._other": "{{count}} more wait behind these.",
+  "{{count}} more pending runs are not listed._one": "{{count}} more pending run is not listed.",
+  "{{count}} more pending runs are not listed._other":
+    "{{count}} more pending runs are not listed.",
   "Forget {{count}} results?_one": "Forget this result?",
   "Forget {{count}} results?_other": "Forget {{count}} results?",
   "{{count}} points_one": "{{count}} point",
@@ -94,8 +94,8 @@ export const english: Readonly<Record<string, string>> = {
   "{{count}} nodes have an id of their own now._one": "{{count}} node has an id of its own now.",
   "{{count}} nodes have an id of their own now._other":
     "{{count}} nodes have an id of their own now.",
-  "{{count}} wires were joined anew._one": "{{count}} wire was joined anew.",
-  "{{count}} wires were joined anew._other": "{{count}} wires were joined anew.",
+  "{{count}} wires were reconnected._one": "{{count}} wire was reconnected.",
+  "{{count}} wires were reconnected._other": "{{count}} wires were reconnected.",
   "{{count}} entries cannot be read; they stay in the file as they are._one":
     "{{count}} entry cannot be read; it stays in the file as it is.",
   "{{count}} entries cannot be read; they stay in the file as they are._other":

@@ -57,7 +57,7 @@ test("a mask is painted by pointer and by keys, kept, and read by the node", asy
 
   await page.getByRole("button", { name: "Undo", exact: true }).last().click();
   await expect.poll(masked).toBe(0);
-  await page.getByRole("radio", { name: "Fill what looks alike" }).check();
+  await page.getByRole("radio", { name: "Fill similar colours" }).check();
   await page.mouse.click(middle.x - 40, middle.y);
   await expect.poll(masked).toBe(50);
   await stage.focus();

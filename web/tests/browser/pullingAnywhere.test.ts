@@ -209,7 +209,7 @@ test("a collapsed node gives the output, and takes on the input, that fits", asy
   await pull(on.output("Prompt"), on.node("KSampler"));
   // It is joined there already, and takes no other's place without being asked.
   expect(await links()).toEqual(before);
-  await page.locator(".notice").getByText("These are joined already.").waitFor();
+  await page.locator(".notice").getByText("These are connected already.").waitFor();
 });
 
 test("a portal's wire is given up by its socket, and stays a portal where it goes", async () => {

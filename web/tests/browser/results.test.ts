@@ -111,7 +111,7 @@ test("the lightbox tells what made a result and leafs by keys", async () => {
   await page.keyboard.press("ArrowRight");
   await page.keyboard.press("Enter");
   const box = page.getByRole("dialog", { name: "A result in full size" });
-  const facts = box.getByRole("complementary", { name: "What made it" });
+  const facts = box.getByRole("complementary", { name: "How it was made" });
   const shown = facts.getByText(/^10\d{4}$/).first();
   await shown.waitFor();
   const seed = await shown.textContent();
@@ -365,7 +365,7 @@ test("a node that shows two pictures shows them against each other", async () =>
   await node("Picture").locator(".card-title").click();
   const inspector = page.getByRole("complementary", { name: "Inspector" });
   await inspector.locator(".wipe-pair").waitFor();
-  await pair.getByRole("button", { name: "Look at it in full size" }).press("Enter");
+  await pair.getByRole("button", { name: "View at full size" }).press("Enter");
   await page.getByRole("dialog").locator("img").first().waitFor();
 });
 

@@ -180,7 +180,7 @@ describe("what a place is", () => {
   test("a circle is refused on the socket and on the body, and does not light", () => {
     drop(from("7", "0", "output"), body("8"));
     const back = newPull([at("8", "0", "output")]);
-    const circle = "The wires would run in a circle.";
+    const circle = "The wires would form a cycle.";
     expect(brief(targetAt(back, on("7", "given", "input"), 1))).toBe(`socket: ${circle}`);
     expect(brief(targetAt(back, body("7"), 1))).toBe(`body: ${circle}`);
     expect(markOf(back, at("7", "given", "input"))).toBe("dim");
@@ -247,7 +247,7 @@ describe("what a drop does", () => {
   test("what is joined already takes no other wire's place by its node's body", () => {
     drop(from("6", "0", "output"), body("3"));
     const now = links();
-    expect(drop(from("2", "0", "output"), body("3"))).toBe("body: These are joined already.");
+    expect(drop(from("2", "0", "output"), body("3"))).toBe("body: These are connected already.");
     expect(links()).toEqual(now);
   });
 });

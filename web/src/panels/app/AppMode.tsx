@@ -109,7 +109,7 @@ function AppLine({ field }: { field: Shown }) {
 /** The newest results of the chosen nodes, else what is being made. */
 function Stage({ outputs }: { outputs: readonly string[] }) {
   const preview = useRuns((state) => Object.values(state.previews)[0]);
-  if (preview !== undefined) return <img src={preview} alt={t("What is being made")} />;
+  if (preview !== undefined) return <img src={preview} alt={t("Preview of the current run")} />;
   if (outputs.length === 0) return <p className="quiet">{t("No result is chosen to be shown.")}</p>;
   return outputs.map((each) => <Made key={each} node={each} />);
 }
@@ -131,7 +131,7 @@ function Made({ node }: { node: string }) {
           key={image.filename}
           type="button"
           className="app-picture"
-          aria-label={t("Look at {{name}}", { name: image.filename })}
+          aria-label={t("View {{name}}", { name: image.filename })}
           onClick={() => useView.setState({ lightbox: viewUrl(image) })}
         >
           <img src={viewUrl(image)} alt={image.filename} />

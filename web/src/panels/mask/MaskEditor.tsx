@@ -45,8 +45,8 @@ async function pictureAt(url: string): Promise<HTMLImageElement> {
 
 function askWhetherToDrop(): Promise<boolean> {
   return askWhether(
-    t("Close without keeping the mask?"),
-    t("What was painted since the editor opened is lost."),
+    t("Close without saving the mask?"),
+    t("Changes to the mask since the editor opened are lost."),
     t("Close it"),
   );
 }

@@ -8,7 +8,7 @@ import { invert } from "./raster";
 export const TOOLS: readonly [Tool, string, typeof Brush, string][] = [
   ["brush", "Brush", Brush, "B"],
   ["eraser", "Eraser", Eraser, "E"],
-  ["fill", "Fill what looks alike", PaintBucket, "G"],
+  ["fill", "Fill similar colours", PaintBucket, "G"],
   ["hand", "Move the picture", Hand, "H"],
 ];
 /** Of a brush, in pixels of the picture. */

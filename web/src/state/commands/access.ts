@@ -26,8 +26,8 @@ export const leavingCommands: readonly Command[] = [
 ];
 
 export const accessCommands: readonly Command[] = [
-  walking("right", "Go along the wire to what the node feeds"),
-  walking("left", "Go along the wire to what feeds the node"),
+  walking("right", "Go to the next node downstream"),
+  walking("left", "Go to the next node upstream"),
   walking("up", "Go to the node above on the same wire"),
   walking("down", "Go to the node below on the same wire"),
   {

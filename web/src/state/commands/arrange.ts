@@ -39,7 +39,7 @@ const PAINTING: Readonly<Record<string, string>> = {
 export const arrangeCommands: readonly Command[] = [
   {
     id: "select.cancel",
-    title: "Stop drawing a selection",
+    title: "Cancel the selection that is being drawn",
     group: "Edit",
     keys: ["Escape"],
     enabled: () => useArranging.getState().marquee !== null,
@@ -47,7 +47,7 @@ export const arrangeCommands: readonly Command[] = [
   },
   {
     id: "drag.cancel",
-    title: "Put back what is being dragged",
+    title: "Cancel the drag",
     group: "Edit",
     keys: ["Escape"],
     enabled: isDragged,
@@ -60,9 +60,9 @@ export const arrangeCommands: readonly Command[] = [
     keys: ["Ctrl+I"],
     run: invertSelection,
   },
-  connected("upstream", "Select all that feeds the selection", "["),
-  connected("downstream", "Select all that the selection feeds", "]"),
-  connected("both", "Select all that is connected to the selection", "\\"),
+  connected("upstream", "Select all nodes upstream of the selection", "["),
+  connected("downstream", "Select all nodes downstream of the selection", "]"),
+  connected("both", "Select all nodes connected to the selection", "\\"),
   tool("select", "Select tool", "V"),
   tool("lasso", "Lasso tool", "Shift+V"),
   tool("hand", "Hand tool", "H"),
@@ -92,13 +92,13 @@ export const arrangeCommands: readonly Command[] = [
   distribute("y", "Distribute in a column", "Alt+Shift+V"),
   {
     id: "node.pin",
-    title: "Pin the selected nodes, or free them",
+    title: "Pin or unpin the selected nodes",
     group: "Node",
     keys: ["P"],
     enabled: some,
     run: togglePinned,
   },
-  paint("none", "Take the colour of the selected nodes away", null),
+  paint("none", "Remove the colour of the selected nodes", null),
   ...PALETTE.map(({ id, color, bgcolor }) => paint(id, PAINTING[id] ?? id, { color, bgcolor })),
   {
     id: "graph.note",
@@ -109,7 +109,7 @@ export const arrangeCommands: readonly Command[] = [
   },
   {
     id: "note.edit",
-    title: "Write in the selected note",
+    title: "Edit the selected note",
     group: "Node",
     keys: ["Enter"],
     enabled: () => selectedNote() !== undefined,

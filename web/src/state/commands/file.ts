@@ -74,7 +74,8 @@ export const fileCommands: readonly Command[] = [
     id: "file.reopen",
     title: "Reopen the workflow closed last",
     group: "File",
-    keys: ["Ctrl+Shift+T", "Alt+Shift+W"],
+    // Browsers keep Ctrl+Shift+T for their own tabs.
+    keys: ["Alt+Shift+W"],
     fields: true,
     run: reopenLast,
   },

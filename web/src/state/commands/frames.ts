@@ -46,7 +46,7 @@ export const frameCommands: readonly Command[] = [
   frame("dissolve", "Remove the group, keep its nodes", "Ctrl+Shift+G", ({ key }) =>
     dissolveFrame(key),
   ),
-  frame("delete", "Delete the group and all in it", null, ({ key }) => deleteFrame(key)),
+  frame("delete", "Delete the group and its contents", null, ({ key }) => deleteFrame(key)),
 ];
 
 function frame(

@@ -25,13 +25,13 @@ export const resultCommands: readonly Command[] = [
   },
   {
     id: "queue.pause",
-    title: "Pause the queue, or go on",
+    title: "Pause or resume the queue",
     group: "Run",
     run: () => pauseQueue(!useQueue.getState().paused),
   },
   {
     id: "queue.cancelAll",
-    title: "Cancel everything that runs or waits",
+    title: "Cancel all running and pending runs",
     group: "Run",
     enabled: () => useQueue.getState().total + useQueue.getState().running.length > 0,
     run: cancelAll,
@@ -54,7 +54,7 @@ export const resultCommands: readonly Command[] = [
   },
   {
     id: "result.look",
-    title: "Look at the newest result",
+    title: "View the newest result",
     group: "View",
     app: true,
     enabled: anyResult,

@@ -24,7 +24,7 @@ export const runCommands: readonly Command[] = [
   },
   {
     id: "run.front",
-    title: "Run before all that waits",
+    title: "Run at the front of the queue",
     group: "Run",
     keys: ["Ctrl+Shift+Enter"],
     fields: true,
@@ -50,7 +50,7 @@ export const runCommands: readonly Command[] = [
   },
   {
     id: "run.stopAfter",
-    title: "Stop after what runs now",
+    title: "Stop after the current run",
     group: "Run",
     enabled: isBusy,
     run: stopAfterThis,

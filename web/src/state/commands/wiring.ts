@@ -35,7 +35,7 @@ function middle() {
 export const wiringCommands: readonly Command[] = [
   {
     id: "wire.stop",
-    title: "Stop pulling the wire",
+    title: "Cancel the wire that is being pulled",
     group: "Edit",
     keys: ["Escape"],
     enabled: () => usePulling.getState().pull !== null,

@@ -111,7 +111,7 @@ export function sayRefused(
   moved: readonly string[] = [],
 ): void {
   const [first, ...others] = between.map(({ schema, wire }) => ({
-    label: t("Put {{node}} between", { node: schema.display_name }),
+    label: t("Insert {{node}} between", { node: schema.display_name }),
     run: () => insertBetween(schema, wire, ...typesOf(wire), moved),
   }));
   tell(reason, first, others);

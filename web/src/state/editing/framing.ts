@@ -143,7 +143,7 @@ export function deleteFrame(key: string): void {
   if (group === undefined) return;
   const held = heldBy(graph, group);
   const inner = framesIn(graph, group).map((each) => each.key);
-  edit("Delete the group and all in it", (draft) => {
+  edit("Delete the group and its contents", (draft) => {
     removeNodes(draft, Object.keys(held.nodes));
     for (const each of [...inner, key]) removeGroup(draft, each);
   });

@@ -56,7 +56,7 @@ export function refusalToHold(type: string): string | null {
   if (around === undefined || definition === undefined || !holds(workflow, type, around.id)) {
     return null;
   }
-  return t("{{name}} cannot lie in itself. Put it down one level further up.", {
+  return t("{{name}} cannot contain itself. Add it one level further up.", {
     name: definition.name,
   });
 }

@@ -139,7 +139,7 @@ function refusedOn(pull: Pull, node: GraphNode): Verdict {
     seeks === "input"
       ? t("{{node}} has no input that takes {{type}}.", values)
       : t("{{node}} has no output of {{type}}.", values);
-  const refusal = joined ? t("These are joined already.") : (known ?? none);
+  const refusal = joined ? t("These are connected already.") : (known ?? none);
   return { ends: [], socket: null, refusal, converters };
 }
 

@@ -152,7 +152,7 @@ export async function pasteFieldValue(node: string, input: InputSchema): Promise
   try {
     const value = pasted(await navigator.clipboard.readText(), input);
     if (value === undefined) {
-      tell(t("What was copied is no value for {{name}}.", { name: input.name }));
+      tell(t("The copied value does not fit {{name}}.", { name: input.name }));
       return;
     }
     change(node, input.name, value);

@@ -17,7 +17,7 @@ export function tellDamage(value: Json, name: string): void {
   const [renamed, joined, unread] = [sum("renamed"), sum("joined"), sum("unread")];
   const parts = [
     renamed > 0 ? t("{{count}} nodes have an id of their own now.", { count: renamed }) : null,
-    joined > 0 ? t("{{count}} wires were joined anew.", { count: joined }) : null,
+    joined > 0 ? t("{{count}} wires were reconnected.", { count: joined }) : null,
     unread > 0
       ? t("{{count}} entries cannot be read; they stay in the file as they are.", { count: unread })
       : null,

@@ -146,7 +146,7 @@ function goOnAsCopy(id: string): void {
     active: active === id ? copy.id : active,
   }));
   tell(
-    t("Another window has taken over {{name}}. What you do here goes on in a copy.", {
+    t("Another window has taken over {{name}}. Your edits here continue in a copy.", {
       name: tab.name,
     }),
   );

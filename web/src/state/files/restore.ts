@@ -80,7 +80,7 @@ function described(info: JournalInfo): Described {
 function tellOfParted(parted: readonly Parted[], orphans: readonly Described[]): void {
   const sentences = parted.map(({ name, copyName }) =>
     t(
-      "{{name}} went on in another browser while the server was away from this one. What you did here is kept in a tab of its own: {{copyName}}.",
+      "{{name}} was edited in another browser while this one was disconnected. Your edits here are kept in a tab of their own: {{copyName}}.",
       { name, copyName },
     ),
   );
@@ -94,10 +94,7 @@ function openingOf(orphans: readonly Described[]): { label: string; run: () => v
 function tellOfOthers(elsewhere: number, orphans: readonly Described[]): void {
   if (orphans.length > 0) {
     const { length: count } = orphans;
-    tell(
-      t("{{count}} workflows of a window that is gone are kept.", { count }),
-      openingOf(orphans),
-    );
+    tell(t("{{count}} workflows of a closed window are kept.", { count }), openingOf(orphans));
     return;
   }
   tell(
@@ -228,7 +225,7 @@ function tabsOfDraft(text: string): Json[] {
     return isObject(draft) && Array.isArray(draft.tabs) ? draft.tabs : [];
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
-    tell(t("What was open last time could not be read."));
+    tell(t("The documents open last time could not be read."));
     return [];
   }
 }

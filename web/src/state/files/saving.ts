@@ -92,7 +92,7 @@ async function saveAs(tab: Tab, suggested: string, problem?: string): Promise<bo
   if (await written(tab, path, { overwrite: false })) return true;
   const choice = await askChoice(
     t("There is a workflow called {{name}} already", { name }),
-    t("If you replace it, what is there now stays among its versions."),
+    t("If you replace it, the current file is kept as a version."),
     [
       { id: "replace", label: t("Replace it") },
       { id: "other", label: t("Choose another name") },

@@ -66,7 +66,11 @@ async function sendCopy(
 ): Promise<Parted | null> {
   const replayed = replayUnsent(unsent);
   if (replayed === null) {
-    tell(t("Some edits that were made while the server was away have lost their document."));
+    tell(
+      t(
+        "Some edits that were made while the server was away belong to a document that no longer exists.",
+      ),
+    );
     return null;
   }
   const { graph, log } = replayed;

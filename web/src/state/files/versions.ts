@@ -64,5 +64,5 @@ export async function openVersion(version: Version, name: string): Promise<void>
 /** Puts a version in the place of what the open document is; undo brings that back. */
 export function restoreVersion(workflow: Tab["workflow"]): void {
   edit("Go back to a version", (_, whole) => replaceWith(whole, workflow));
-  tell(t("The earlier version is here. Undo brings back what was."));
+  tell(t("The earlier version is restored. Undo takes that back."));
 }

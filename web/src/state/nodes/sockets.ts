@@ -43,7 +43,7 @@ export function refusal(graph: Graph, ends: Ends): string | null {
       given: nameOf(ends.fromType),
     });
   }
-  if (feeds(graph, ends.to, ends.from)) return t("The wires would run in a circle.");
+  if (feeds(graph, ends.to, ends.from)) return t("The wires would form a cycle.");
   return null;
 }
 

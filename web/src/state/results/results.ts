@@ -195,7 +195,7 @@ export function sentenceOf(job: ListedJob): string {
   const node = job.execution_error?.node_type;
   if (job.status === "cancelled") return t("Stopped before it was done.");
   if (job.status === "failed") {
-    if (reason === undefined || reason === "") return t("Failed, and the server did not say why.");
+    if (reason === undefined || reason === "") return t("Failed; the server gave no reason.");
     return node ? t("{{node}} failed: {{reason}}", { node, reason }) : reason;
   }
   return t("Done, without a file to show.");

@@ -49,7 +49,7 @@ export function problemsOf(
     found.push({ group: "former", node: place.slice(start.length), input: null, text, fixes: [] });
   }
   for (const [type, ids] of Object.entries(report?.missing ?? {})) {
-    const text = t("Nothing here knows {{type}}: its plugin is missing.", { type });
+    const text = t("{{type}} is not installed: its plugin is missing.", { type });
     for (const node of ids) found.push({ group: "plugins", node, input: null, text, fixes: [] });
   }
   for (const [id, { errors }] of Object.entries(report?.node_errors ?? {})) {
@@ -180,7 +180,7 @@ function between(graph: Graph, node: GraphNode, input: string): Fix[] {
   const wire = { from: link.from, slot: link.fromSlot, to: node.key, input };
   return [
     {
-      title: t("Put {{node}} between", { node: converter.display_name }),
+      title: t("Insert {{node}} between", { node: converter.display_name }),
       run: () => insertBetween(converter, wire, given, wanted),
     },
   ];

@@ -64,9 +64,9 @@ export function wordsOf(plan: Plan): string[] {
 
 /** What the words leave out, for whoever wants to know. */
 export function reasonOf(plan: Plan): string {
-  if (plan.run === 0) return t("The results of the last run are still there.");
-  if (plan.unknown === 0) return t("Judged by past runs on this machine.");
-  return t("Judged by past runs on this machine; {{count}} nodes have not run yet.", {
+  if (plan.run === 0) return t("The results of the last run are still valid.");
+  if (plan.unknown === 0) return t("Estimated from past runs on this machine.");
+  return t("Estimated from past runs on this machine; {{count}} nodes have not run yet.", {
     count: plan.unknown,
   });
 }

@@ -35,9 +35,9 @@ export function sentenceOf(problem: InputProblem): string {
         received: String(extra.received_type),
       });
     case "dependency_cycle":
-      return t("The wires run in a circle. Remove one of them.");
+      return t("The wires form a cycle. Remove one of them.");
     case "exception_during_validation":
-      return t("The wire into {{input}} comes from nowhere.", { input });
+      return t("The wire into {{input}} has no source.", { input });
     case "custom_validation_failed":
       return details;
     default:
@@ -84,7 +84,7 @@ export function sentencesOf(report: Report): Sentences {
   }
   for (const [type, ids] of Object.entries(report.missing ?? {})) {
     for (const id of ids)
-      note(id, t("Nothing here knows {{type}}: its plugin is missing.", { type }));
+      note(id, t("{{type}} is not installed: its plugin is missing.", { type }));
   }
   byNode.set(report, { language: spoken(), found });
   return found;

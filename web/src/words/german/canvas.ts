@@ -30,13 +30,13 @@ export const canvas: Readonly<Record<string, string>> = {
   "Mute the group as one": "Rahmen als Ganzes stummschalten",
   "Mute the group": "Rahmen stummschalten",
   "Unfold the group": "Rahmen aufklappen",
-  "Unfold the group to join what is in it.":
+  "Unfold the group to connect the nodes in it.":
     "Den Rahmen aufklappen, um zu verbinden, was darin ist.",
   "Fold the group up": "Rahmen zuklappen",
   "More for this group": "Mehr zu diesem Rahmen",
   "Resize the group": "Größe des Rahmens ändern",
   "Not installed here": "Hier nicht installiert",
-  "What is being made": "Was gerade entsteht",
+  "Preview of the current run": "Vorschau des aktuellen Laufs",
   Title: "Titel",
   pinned: "angeheftet",
   muted: "stumm",
@@ -62,7 +62,7 @@ export const canvas: Readonly<Record<string, string>> = {
   Tidy: "Aufräumen",
   Delete: "Löschen",
   More: "Mehr",
-  "Look at it in full size": "In voller Größe ansehen",
+  "View at full size": "In voller Größe ansehen",
   "{{count}} more_one": "{{count}} weiteres",
   "{{count}} more_other": "{{count}} weitere",
   "Select tool": "Auswahlwerkzeug",
@@ -97,10 +97,10 @@ export const canvas: Readonly<Record<string, string>> = {
   "This looks like a trackpad. Two fingers could move the view, and pinching zoom.":
     "Das sieht nach einem Trackpad aus. Zwei Finger könnten die Ansicht verschieben, Auf- und Zuziehen zoomen.",
   "Move with two fingers": "Mit zwei Fingern verschieben",
-  "Nothing here is called that.": "Nichts heißt hier so.",
+  "No choice matches.": "Nichts passt dazu.",
   "There are more: type to find.": "Es gibt mehr: tippen, um zu suchen.",
   "Search {{label}}": "{{label}} durchsuchen",
-  "Ask the server again": "Server erneut fragen",
+  "Reload the list": "Liste neu laden",
   "{{name}} is not on this server.": "{{name}} ist nicht auf diesem Server.",
   "Nothing here has a name like it.": "Nichts hier heißt ähnlich.",
   "Pick one of {{count}} found:_one": "Das Gefundene wählen:",
@@ -118,10 +118,10 @@ export const canvas: Readonly<Record<string, string>> = {
   Smooth: "Glatt",
   "Straight lines": "Gerade Linien",
   "Between the points": "Zwischen den Punkten",
-  "A wire brings this value; without it, the field's own comes back.":
+  "A wire supplies this value; without it, the field's own value is used.":
     "Eine Verbindung bringt diesen Wert; ohne sie gilt wieder der des Felds.",
   linked: "verbunden",
-  "Only the plugin itself can show this. The value is kept as it is.":
+  "Only the plugin itself can show this. The value is kept unchanged.":
     "Nur das Plugin selbst kann das anzeigen. Der Wert bleibt, wie er ist.",
   Field: "Feld",
   "to do": "zu tun",
@@ -144,7 +144,7 @@ export const canvas: Readonly<Record<string, string>> = {
   "From the clipboard": "Aus der Zwischenablage",
   pasted: "eingefügt",
   "{{name}} cannot be shown.": "{{name}} lässt sich nicht anzeigen.",
-  "This is no number and no sum.": "Das ist keine Zahl und keine Rechnung.",
+  "This is neither a number nor a calculation.": "Das ist keine Zahl und keine Rechnung.",
   "At least {{least}}": "Mindestens {{least}}",
   "At most {{most}}": "Höchstens {{most}}",
   "Whole numbers only: it is rounded.": "Nur ganze Zahlen: Es wird gerundet.",

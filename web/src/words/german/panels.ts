@@ -2,7 +2,7 @@
 export const panels: Readonly<Record<string, string>> = {
   "This part cannot run yet": "Dieser Teil kann noch nicht laufen",
   "Widgets to show here": "Widgets, die hier erscheinen können",
-  "This part of the editor could not be fetched: the server does not answer.":
+  "This part of the editor could not be loaded: the server does not answer.":
     "Dieser Teil des Editors ließ sich nicht holen: Der Server antwortet nicht.",
   Blueprints: "Bausteine",
   "Select a subgraph and save it as a blueprint: then it can be put into any workflow.":
@@ -10,18 +10,18 @@ export const panels: Readonly<Record<string, string>> = {
   "Name of the blueprint {{name}}": "Name des Bausteins {{name}}",
   "Add {{name}}": "{{name}} hinzufügen",
   "Delete the blueprint {{name}}": "Baustein {{name}} löschen",
-  "This could not be shown": "Das ließ sich nicht anzeigen",
-  "What you did is kept. {{reason}}": "Alles Getane ist gesichert. {{reason}}",
+  "This cannot be displayed": "Das ließ sich nicht anzeigen",
+  "Your edits are kept. {{reason}}": "Alles Getane ist gesichert. {{reason}}",
   "Go on": "Weiter",
   "Load the page again": "Seite neu laden",
   Commands: "Befehle",
   "Name of a command": "Name eines Befehls",
   "Search all commands": "Alle Befehle durchsuchen",
-  "No command is called that.": "Kein Befehl heißt so.",
+  "No command matches.": "Kein Befehl heißt so.",
   "The file of {{name}} was changed by another window or program since it was opened.":
     "Die Datei von {{name}} wurde seit dem Öffnen von einem anderen Fenster oder Programm geändert.",
   "Keep both": "Beide behalten",
-  "What is there now stays among the versions.": "Was jetzt dort ist, bleibt unter den Versionen.",
+  "The current file is kept as a version.": "Die jetzige Datei bleibt als Version erhalten.",
   "Replace theirs": "Die andere ersetzen",
   "Open theirs": "Die andere öffnen",
   "Decide later": "Später entscheiden",
@@ -35,7 +35,7 @@ export const panels: Readonly<Record<string, string>> = {
   "The last result": "Das letzte Ergebnis",
   optional: "optional",
   "nothing yet": "noch nichts",
-  "This node is not installed here. It is kept as it is, and saved as it was.":
+  "This node is not installed here. It is kept and saved unchanged.":
     "Dieser Knoten ist hier nicht installiert. Er bleibt, wie er ist, und wird so gespeichert.",
   boundary: "Grenze",
   subgraph: "Subgraph",
@@ -51,21 +51,21 @@ export const panels: Readonly<Record<string, string>> = {
     "Auch die Taste von: {{titles}}. Der erste Befehl, der etwas tun kann, bekommt sie.",
   "What this workflow is missing": "Was diesem Workflow fehlt",
   "Copy the list": "Liste kopieren",
-  "Look again": "Erneut prüfen",
+  "Check again": "Erneut prüfen",
   "Nothing: all its nodes and files are here.": "Nichts: Alle Knoten und Dateien sind da.",
-  "Put each into its folder below models, then look again. Nothing was put in their place.":
+  "Put each into its folder below models, then check again. Nothing was substituted.":
     "Jede Datei in ihren Ordner unter models legen, dann erneut prüfen. Ersatz wurde nicht eingesetzt.",
   "its folder is not known": "Ordner unbekannt",
   Nodes: "Knoten",
-  "They stand in the graph as they are and are saved as they were; a run needs them.":
+  "They stay in the graph and are saved unchanged; a run needs them.":
     "Sie bleiben unverändert im Graphen und werden so gespeichert; zum Ausführen sind sie nötig.",
   "its plugin is not named": "Plugin nicht genannt",
   Models: "Modelle",
   "Search models": "Modelle durchsuchen",
   Search: "Suchen",
-  "No file is called that.": "Keine Datei heißt so.",
+  "No file matches.": "Keine Datei heißt so.",
   "Files put here are found:": "Gefunden werden Dateien in:",
-  "Put down the node that loads it": "Passenden Lade-Knoten einsetzen",
+  "Add the node that loads it": "Passenden Lade-Knoten einsetzen",
   "About {{node}}": "Über {{node}}",
   "All wires and values are kept.": "Alle Verbindungen und Werte bleiben.",
   deprecated: "veraltet",
@@ -79,7 +79,7 @@ export const panels: Readonly<Record<string, string>> = {
   "Reset {{label}} to its default": "{{label}} zurücksetzen",
   "Reset to the default": "Auf den Standard zurücksetzen",
   Help: "Hilfe",
-  "This node is not installed here, so nothing is known of it but what the file holds.":
+  "This node is not installed here; only what the file contains is known.":
     "Dieser Knoten ist hier nicht installiert; bekannt ist nur, was die Datei enthält.",
   "{{min}} to {{max}}": "{{min}} bis {{max}}",
   "one of {{number}}": "einer von {{number}}",
@@ -103,13 +103,13 @@ export const panels: Readonly<Record<string, string>> = {
   "Nodes that make {{type}}": "Knoten, die {{type}} erzeugen",
   "No node of this name fits into the wire.": "Kein Knoten dieses Namens passt in die Verbindung.",
   "No node of this name fits the wire.": "Kein Knoten dieses Namens passt an die Verbindung.",
-  "No node is called that.": "Kein Knoten heißt so.",
+  "No node matches.": "Kein Knoten heißt so.",
   "Failed in the last run": "Im letzten Lauf fehlgeschlagen",
   "The workflow": "Der Workflow",
   "Missing plugins": "Fehlende Plugins",
   "Missing files": "Fehlende Dateien",
   Wires: "Verbindungen",
-  "All is well: this workflow can run.": "Alles in Ordnung: Dieser Workflow kann laufen.",
+  "No problems: this workflow can run.": "Keine Probleme: Dieser Workflow kann laufen.",
   Cancel: "Abbrechen",
   Panels: "Bereiche",
   Workflows: "Workflows",
@@ -118,7 +118,7 @@ export const panels: Readonly<Record<string, string>> = {
   Editing: "Bearbeiten",
   Settings: "Einstellungen",
   "Search the settings": "Einstellungen durchsuchen",
-  "No setting says that.": "Keine Einstellung nennt das.",
+  "No setting matches.": "Keine Einstellung passt dazu.",
   "Name of the subgraph": "Name des Subgraphen",
   Unpack: "Entpacken",
   "Give it its own subgraph": "Eigenen Subgraphen geben",
@@ -139,8 +139,9 @@ export const panels: Readonly<Record<string, string>> = {
   "Open workflows": "Offene Workflows",
   "New workflow": "Neuer Workflow",
   "Close {{name}}": "{{name}} schließen",
-  "Not saved yet; kept as you work": "Noch nicht gespeichert; laufend gesichert",
-  "Changed since it was saved; kept as you work": "Seit dem Speichern geändert; laufend gesichert",
+  "Not saved yet; backed up as you work": "Noch nicht gespeichert; laufend gesichert",
+  "Changed since it was saved; backed up as you work":
+    "Seit dem Speichern geändert; laufend gesichert",
   Name: "Name",
   "All open workflows": "Alle offenen Workflows",
   Templates: "Vorlagen",
@@ -158,12 +159,12 @@ export const panels: Readonly<Record<string, string>> = {
   "Dark theme": "Dunkles Thema",
   "Light theme": "Helles Thema",
   "Versions of {{name}}": "Versionen von {{name}}",
-  "There are none yet. Each save keeps one, and so does every few minutes of work.":
+  "No versions yet. Each save keeps one, and so does every few minutes of work.":
     "Es gibt noch keine. Jedes Speichern hinterlässt eine, ebenso alle paar Minuten Arbeit.",
   "Versions, newest first": "Versionen, neueste zuerst",
   damaged: "beschädigt",
   saved: "gespeichert",
-  "kept while you worked": "beim Arbeiten gesichert",
+  "saved automatically": "automatisch gesichert",
   "replaced by a save": "beim Speichern ersetzt",
   "This version cannot be opened: it is no workflow.":
     "Diese Version lässt sich nicht öffnen: Sie ist kein Workflow.",
@@ -186,8 +187,8 @@ export const panels: Readonly<Record<string, string>> = {
   "A slash puts it into a folder: portraits/first.":
     "Ein Schrägstrich legt ihn in einen Ordner: portraits/erstes.",
   "Search workflows": "Workflows durchsuchen",
-  "No workflow is called that.": "Kein Workflow heißt so.",
-  "What you save appears here.": "Hier erscheint, was gespeichert wurde.",
+  "No workflow matches.": "Kein Workflow heißt so.",
+  "Saved workflows appear here.": "Hier erscheint, was gespeichert wurde.",
   "Closed recently": "Kürzlich geschlossen",
   "Open {{name}} again": "{{name}} wieder öffnen",
   Deleted: "Gelöscht",
@@ -213,9 +214,9 @@ export const panels: Readonly<Record<string, string>> = {
   "{{title}} appears here.": "{{title}} erscheint hier.",
   Brush: "Pinsel",
   Eraser: "Radierer",
-  "Fill what looks alike": "Ähnliches füllen",
+  "Fill similar colours": "Ähnliches füllen",
   "Move the picture": "Bild verschieben",
-  "Close without keeping the mask?": "Schließen, ohne die Maske zu behalten?",
+  "Close without saving the mask?": "Schließen, ohne die Maske zu behalten?",
   Mask: "Maske",
   "The picture is being read.": "Das Bild wird gelesen.",
   "Keep the mask": "Maske behalten",
@@ -233,7 +234,7 @@ export const panels: Readonly<Record<string, string>> = {
   "Delete the blueprint {{name}}?": "Den Baustein {{name}} löschen?",
   "Workflows that use it keep their own copy.":
     "Workflows, die ihn verwenden, behalten ihre eigene Kopie.",
-  "What was painted since the editor opened is lost.":
+  "Changes to the mask since the editor opened are lost.":
     "Was seit dem Öffnen gemalt wurde, geht verloren.",
   "Close it": "Schließen",
 };

@@ -21,8 +21,8 @@ export const state: Readonly<Record<string, string>> = {
   "Nothing here can load the LoRA {{name}}.": "Hier kann nichts die LoRA {{name}} laden.",
   "{{node}} has no input that takes {{type}}.": "{{node}} hat keinen Eingang, der {{type}} nimmt.",
   "{{node}} has no output of {{type}}.": "{{node}} hat keinen Ausgang für {{type}}.",
-  "These are joined already.": "Sie sind schon verbunden.",
-  "Put {{node}} between": "{{node}} dazwischensetzen",
+  "These are connected already.": "Sie sind schon verbunden.",
+  "Insert {{node}} between": "{{node}} dazwischensetzen",
   "Insert {{node}}": "{{node}} einfügen",
   "Change {{name}}": "{{name}} ändern",
   "Choose the fields of the app": "Felder der App wählen",
@@ -67,13 +67,13 @@ export const state: Readonly<Record<string, string>> = {
     "In einen Eingang verwandeln, gespeist von einem eigenen Knoten",
   "Feed {{name}}": "{{name}} speisen",
   nothing: "nichts",
-  "What was copied is no value for {{name}}.": "Das Kopierte ist kein Wert für {{name}}.",
+  "The copied value does not fit {{name}}.": "Der kopierte Wert passt nicht zu {{name}}.",
   "Text to image": "Text zu Bild",
   "This picture was made without a saved workflow.":
     "Dieses Bild entstand ohne gespeicherten Workflow.",
   "From {{job}}": "Aus {{job}}",
-  "Nothing here knows {{type}}: its plugin is missing.":
-    "Niemand kennt hier {{type}}: Das Plugin fehlt.",
+  "{{type}} is not installed: its plugin is missing.":
+    "{{type}} ist nicht installiert: Die Erweiterung fehlt.",
   "Use {{name}}": "{{name}} verwenden",
   "Set to {{value}}": "Auf {{value}} setzen",
   "Connect {{node}}": "{{node}} verbinden",
@@ -84,17 +84,17 @@ export const state: Readonly<Record<string, string>> = {
   "Add to the group": "Zum Rahmen hinzufügen",
   "Rename the group": "Rahmen umbenennen",
   "Remove the group": "Rahmen entfernen",
-  "Delete the group and all in it": "Rahmen mit allem darin löschen",
+  "Delete the group and its contents": "Rahmen mit allem darin löschen",
   "{{count}} results deleted_one": "{{count}} Ergebnis gelöscht",
   "{{count}} results deleted_other": "{{count}} Ergebnisse gelöscht",
   "{{count}} results forgotten_one": "{{count}} Ergebnis vergessen",
   "{{count}} results forgotten_other": "{{count}} Ergebnisse vergessen",
   Yesterday: "Gestern",
   "{{name}} (copy)": "{{name}} (Kopie)",
-  "Another window has taken over {{name}}. What you do here goes on in a copy.":
+  "Another window has taken over {{name}}. Your edits here continue in a copy.":
     "Ein anderes Fenster hat {{name}} übernommen. Hier geht es in einer Kopie weiter.",
-  "{{name}} cannot lie in itself. Put it down one level further up.":
-    "{{name}} kann nicht in sich selbst liegen. Bitte eine Ebene weiter oben ablegen.",
+  "{{name}} cannot contain itself. Add it one level further up.":
+    "{{name}} kann sich nicht selbst enthalten. Bitte eine Ebene weiter oben einfügen.",
   "This node has no picture yet. Choose one first.":
     "Dieser Knoten hat noch kein Bild. Zuerst eines wählen.",
   "{{name}} is larger than this server takes ({{size}}).":
@@ -120,11 +120,11 @@ export const state: Readonly<Record<string, string>> = {
   "first run: time unknown": "erster Lauf: Dauer unbekannt",
   "more than {{time}}": "mehr als {{time}}",
   "about {{time}}": "etwa {{time}}",
-  "The results of the last run are still there.": "Die Ergebnisse des letzten Laufs sind noch da.",
-  "Judged by past runs on this machine.": "Geschätzt nach früheren Läufen auf diesem Rechner.",
-  "Judged by past runs on this machine; {{count}} nodes have not run yet._one":
+  "The results of the last run are still valid.": "Die Ergebnisse des letzten Laufs sind noch da.",
+  "Estimated from past runs on this machine.": "Geschätzt nach früheren Läufen auf diesem Rechner.",
+  "Estimated from past runs on this machine; {{count}} nodes have not run yet._one":
     "Geschätzt nach früheren Läufen auf diesem Rechner; ein Knoten lief noch nie.",
-  "Judged by past runs on this machine; {{count}} nodes have not run yet._other":
+  "Estimated from past runs on this machine; {{count}} nodes have not run yet._other":
     "Geschätzt nach früheren Läufen auf diesem Rechner; {{count}} Knoten liefen noch nie.",
   "Nodes of a category": "Knoten einer Kategorie",
   "Nodes of a pack": "Knoten eines Pakets",
@@ -139,31 +139,30 @@ export const state: Readonly<Record<string, string>> = {
     "Keiner dieser Knoten ist hier installiert; sie lassen sich nicht neu anlegen.",
   Recreate: "Neu anlegen",
   "Swap the inputs": "Eingänge tauschen",
-  "{{count}} workflows of a window that is gone are kept._one":
+  "{{count}} workflows of a closed window are kept._one":
     "Ein Workflow eines geschlossenen Fensters ist gesichert.",
-  "{{count}} workflows of a window that is gone are kept._other":
+  "{{count}} workflows of a closed window are kept._other":
     "{{count}} Workflows eines geschlossenen Fensters sind gesichert.",
   "Open them here": "Hier öffnen",
   "Another window has {{count}} workflows open. This one keeps its own._one":
     "Ein anderes Fenster hat einen Workflow offen. Dieses behält seine eigenen.",
   "Another window has {{count}} workflows open. This one keeps its own._other":
     "Ein anderes Fenster hat {{count}} Workflows offen. Dieses behält seine eigenen.",
-  "Some edits that were made while the server was away have lost their document.":
+  "Some edits that were made while the server was away belong to a document that no longer exists.":
     "Einige Änderungen aus der Zeit ohne Server haben ihr Dokument verloren.",
   "{{name}} (this browser's edits)": "{{name}} (Änderungen dieses Browsers)",
-  "{{name}} went on in another browser while the server was away from this one. What you did here is kept in a tab of its own: {{copyName}}.":
+  "{{name}} was edited in another browser while this one was disconnected. Your edits here are kept in a tab of their own: {{copyName}}.":
     "{{name}} ging in einem anderen Browser weiter, während der Server von hier aus nicht erreichbar war. Was hier geschah, ist in einem eigenen Tab gesichert: {{copyName}}.",
   "No file can be called {{name}}. Names begin and end with no dot, hold neither \\ nor : and are no longer than 250 letters.":
     "Keine Datei kann {{name}} heißen. Namen beginnen und enden ohne Punkt, enthalten weder \\ noch : und sind höchstens 250 Zeichen lang.",
   "Nothing was closed.": "Nichts wurde geschlossen.",
-  "What was open last time could not be read.": "Was zuletzt offen war, ist nicht lesbar.",
+  "The documents open last time could not be read.": "Was zuletzt offen war, ist nicht lesbar.",
   "This server has no node that loads pictures.":
     "Dieser Server hat keinen Knoten, der Bilder lädt.",
   "This result had no prompt.": "Dieses Ergebnis hatte keinen Prompt.",
   "This result had no seed.": "Dieses Ergebnis hatte keinen Seed.",
   "Stopped before it was done.": "Vor dem Ende gestoppt.",
-  "Failed, and the server did not say why.":
-    "Fehlgeschlagen, ohne dass der Server einen Grund nennt.",
+  "Failed; the server gave no reason.": "Fehlgeschlagen, ohne dass der Server einen Grund nennt.",
   "{{node}} failed: {{reason}}": "{{node}} ist fehlgeschlagen: {{reason}}",
   "Done, without a file to show.": "Fertig, ohne eine Datei zum Zeigen.",
   "Roll the seed": "Seed würfeln",
@@ -172,8 +171,8 @@ export const state: Readonly<Record<string, string>> = {
   "The last results could not be read.": "Die letzten Ergebnisse sind nicht lesbar.",
   "Save the workflow as": "Workflow speichern als",
   "There is a workflow called {{name}} already": "Einen Workflow namens {{name}} gibt es schon",
-  "If you replace it, what is there now stays among its versions.":
-    "Beim Ersetzen bleibt das Jetzige unter den Versionen.",
+  "If you replace it, the current file is kept as a version.":
+    "Beim Ersetzen bleibt die jetzige Datei als Version erhalten.",
   "Replace it": "Ersetzen",
   "Choose another name": "Anderen Namen wählen",
   "{{name}} (theirs)": "{{name}} (die andere)",
@@ -183,8 +182,8 @@ export const state: Readonly<Record<string, string>> = {
   "{{count}} nodes have an id of their own now._one": "{{count}} Knoten hat jetzt eine eigene ID.",
   "{{count}} nodes have an id of their own now._other":
     "{{count}} Knoten haben jetzt eine eigene ID.",
-  "{{count}} wires were joined anew._one": "{{count}} Verbindung wurde neu geknüpft.",
-  "{{count}} wires were joined anew._other": "{{count}} Verbindungen wurden neu geknüpft.",
+  "{{count}} wires were reconnected._one": "{{count}} Verbindung wurde neu geknüpft.",
+  "{{count}} wires were reconnected._other": "{{count}} Verbindungen wurden neu geknüpft.",
   "{{count}} entries cannot be read; they stay in the file as they are._one":
     "{{count}} Eintrag ist nicht lesbar; er bleibt in der Datei, wie er ist.",
   "{{count}} entries cannot be read; they stay in the file as they are._other":
@@ -208,10 +207,9 @@ export const state: Readonly<Record<string, string>> = {
   "{{input}} takes {{wanted}}, but the wire brings {{received}}.":
     "{{input}} nimmt {{wanted}} an, aber die Verbindung bringt {{received}}.",
   "another type": "einen anderen Typ",
-  "The wires run in a circle. Remove one of them.":
+  "The wires form a cycle. Remove one of them.":
     "Die Verbindungen laufen im Kreis. Eine davon entfernen.",
-  "The wire into {{input}} comes from nowhere.":
-    "Die Verbindung nach {{input}} kommt von nirgends.",
+  "The wire into {{input}} has no source.": "Die Verbindung nach {{input}} kommt von nirgends.",
   "{{input}} has no choice {{given}}.": "{{given}} steht bei {{input}} nicht zur Auswahl.",
   "{{given}} is not among the files for {{input}}.":
     "{{given}} ist nicht unter den Dateien für {{input}}.",
@@ -223,7 +221,7 @@ export const state: Readonly<Record<string, string>> = {
   "There is no node that could run.": "Es gibt keinen Knoten, der laufen könnte.",
   "A node cannot feed itself.": "Ein Knoten kann sich nicht selbst speisen.",
   "{{input}} takes {{wanted}}, not {{given}}.": "{{input}} nimmt {{wanted}} an, nicht {{given}}.",
-  "The wires would run in a circle.": "Die Verbindungen liefen im Kreis.",
+  "The wires would form a cycle.": "Die Verbindungen liefen im Kreis.",
   anything: "alles",
   Untitled: "Unbenannt",
   "Make a subgraph": "Subgraphen anlegen",
@@ -237,17 +235,17 @@ export const state: Readonly<Record<string, string>> = {
   "Show a widget on the subgraph": "Widget am Subgraphen zeigen",
   "Show a widget inside alone": "Widget nur innen zeigen",
   "Take the subgraph's own value": "Wert des Subgraphen nehmen",
-  "{{name}} was not saved. It is kept among what you closed.":
+  "{{name}} was not saved. It is kept among the closed workflows.":
     "{{name}} war nicht gespeichert. Es bleibt unter dem Geschlossenen.",
   "Open it again": "Wieder öffnen",
   "Rename the workflow": "Workflow umbenennen",
   "The graph was changed while it was being tidied, so it stays as it is.":
     "Der Graph wurde beim Aufräumen geändert und bleibt daher, wie er ist.",
   "Go back to a version": "Zu einer Version zurückkehren",
-  "The earlier version is here. Undo brings back what was.":
+  "The earlier version is restored. Undo takes that back.":
     "Die frühere Version ist da. Rückgängig bringt zurück, was war.",
-  "A part of the editor could not be fetched. Look whether the server still runs; if it does, load the page again.":
-    "Ein Teil des Editors ließ sich nicht holen. Bitte nachsehen, ob der Server noch läuft; wenn ja, die Seite neu laden.",
+  "A part of the editor could not be loaded. Check whether the server is running, then reload the page.":
+    "Ein Teil des Editors ließ sich nicht laden. Bitte prüfen, ob der Server läuft, und die Seite neu laden.",
   "Server away": "Server weg",
   "Show it on the subgraph": "Am Subgraphen zeigen",
   "No longer show it on the subgraph": "Nicht mehr am Subgraphen zeigen",
