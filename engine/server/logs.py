@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import codecs
+import errno
 import logging
+import math
 import threading
 from collections import deque
 from collections.abc import Callable, Generator
@@ -24,6 +26,13 @@ MOST_KEPT = 300
 _CHUNK = 1 << 16
 _MALFORMED = (HttpProcessingError, web.RequestPayloadError)
 _LONGEST_ADDRESS = 100
+_NO_DESCRIPTORS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+_REFUSALS_EVERY = 60.0
+"""Seconds between two lines about connections that were not accepted."""
+_REFUSED = (
+    "New connections are not accepted for now: the system gives this process no more open files. "
+    "Close some pages or clients, or raise the limit (ulimit -n)\n"
+)
 
 
 class LogBook:
@@ -90,10 +99,16 @@ class _Handler(logging.Handler):
         self._write = write
         self._loop = asyncio.get_running_loop()
         self._home = threading.get_ident()
+        self._refused_at = -math.inf
 
     def emit(self, record: logging.LogRecord) -> None:
+        if _is_refused_connection(record):
+            # The event loop reports every one that is pending, a hundred a second.
+            if record.created - self._refused_at < _REFUSALS_EVERY:
+                return
+            self._refused_at = record.created
         try:
-            text = _line_of(record) if _is_malformed(record) else f"{self.format(record)}\n"
+            text = self._text_of(record)
         except Exception:  # noqa: BLE001 - as logging does: a bad record ends nothing
             self.handleError(record)
             return
@@ -101,6 +116,24 @@ class _Handler(logging.Handler):
             self._write(text)
         elif not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._write, text)
+
+    def _text_of(self, record: logging.LogRecord) -> str:
+        if _is_malformed(record):
+            return _line_of(record)
+        if _is_refused_connection(record):
+            return _REFUSED
+        return f"{self.format(record)}\n"
+
+
+def _is_refused_connection(record: logging.LogRecord) -> bool:
+    """Whether the event loop tells that it could not accept a connection."""
+    error = record.exc_info[1] if record.exc_info else None
+    return (
+        record.name == "asyncio"
+        and isinstance(error, OSError)
+        and error.errno in _NO_DESCRIPTORS
+        and "accept" in record.getMessage()
+    )
 
 
 def _is_malformed(record: logging.LogRecord) -> bool:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import fcntl
 import logging
 import os
@@ -136,6 +137,26 @@ def test_a_body_that_is_not_packed_as_it_says_is_the_sender_s_fault(serving):
     assert serving(scenario, show=shown.append) <= {400, 415}
     assert "Traceback" not in "".join(shown)
     assert all("sent a request that is no HTTP" in line for line in shown)
+
+
+def test_connections_that_are_not_accepted_are_one_line_however_many_they_are(serving):
+    shown: list[str] = []
+
+    async def scenario(client):
+        loop = asyncio.get_running_loop()
+        for number in (errno.EMFILE, errno.ENFILE):
+            for _ in range(128):
+                error = OSError(number, os.strerror(number))
+                message = "socket.accept() out of system resource"
+                loop.call_exception_handler({"message": message, "exception": error})
+        error = OSError(errno.EMFILE, "Too many open files")
+        loop.call_exception_handler({"message": "a task of ours", "exception": error})
+
+    serving(scenario, show=shown.append)
+    assert shown[0].startswith("New connections are not accepted for now")
+    assert len(shown) == 2
+    assert "Traceback" not in shown[0]
+    assert "a task of ours" in shown[1]
 
 
 def test_the_log_panel_shows_what_was_logged_from_any_thread(serving):
