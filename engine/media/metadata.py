@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from engine.errors import MediaError
+from engine.json_text import JsonError, read_json
 from engine.media.exif import ascii_texts
 
 PROMPT = "prompt"
@@ -73,10 +74,13 @@ def read_workflow(path: Path) -> dict[str, Any] | None:
 def read_embedded(path: Path) -> Embedded:
     """Both documents inside a picture. One that is not a JSON object counts as absent.
 
+    Some writers begin the keywords with a capital; the usual spelling comes first.
+
     Raises:
         MediaError: as for `read_texts`.
     """
     texts = read_texts(path)
+    texts = {keyword.lower(): text for keyword, text in texts.items()} | texts
     return Embedded(workflow=_document(texts.get(WORKFLOW)), prompt=_document(texts.get(PROMPT)))
 
 
@@ -257,8 +261,7 @@ def _document(text: str | None) -> dict[str, Any] | None:
     if text is None:
         return None
     try:
-        # Python writes NaN and Infinity, which are no JSON; nothing that matters holds them.
-        value: object = json.loads(text, parse_constant=lambda _: None)
-    except (ValueError, RecursionError):
+        value = read_json(text)
+    except JsonError:
         return None
     return cast("dict[str, Any]", value) if isinstance(value, dict) else None

@@ -84,7 +84,25 @@ def test_a_broken_workflow_falls_through_to_the_prompt(tmp_path: Path):
 def test_nan_as_python_writes_it_is_read(tmp_path: Path):
     path = tmp_path / "a.png"
     path.write_bytes(png_bytes(DOT, texts={"prompt": '{"1": {"is_changed": [NaN, -Infinity]}}'}))
-    assert read_workflow(path) == {"1": {"is_changed": [None, None]}}
+    assert repr(read_workflow(path)) == "{'1': {'is_changed': [nan, -inf]}}"
+
+
+@pytest.mark.parametrize("encode", [png_bytes, webp_bytes, jpeg_bytes])
+def test_keywords_count_however_they_are_spelled_and_the_usual_spelling_first(tmp_path, encode):
+    path = tmp_path / "a"
+    capital = {keyword.capitalize(): text for keyword, text in TEXTS.items()}
+    path.write_bytes(encode(DOT, texts=capital))
+    assert read_embedded(path) == metadata.Embedded(workflow=WORKFLOW, prompt=PROMPT)
+    for texts in (TEXTS | {"Workflow": "{}"}, {"Workflow": "{}"} | TEXTS):
+        path.write_bytes(encode(DOT, texts=texts))
+        assert read_embedded(path).workflow == WORKFLOW
+
+
+@pytest.mark.parametrize("before", ["", "\ufeff"])
+def test_documents_are_read_as_those_in_files_are(tmp_path: Path, before):
+    path = tmp_path / "a.png"
+    path.write_bytes(png_bytes(DOT, texts={"workflow": before + json.dumps(WORKFLOW) + "\n"}))
+    assert read_workflow(path) == WORKFLOW
 
 
 def test_json_nested_without_end_counts_as_absent(tmp_path: Path):
