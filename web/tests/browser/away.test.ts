@@ -53,7 +53,7 @@ test("parts that stay away are told of; they come when the server is back", asyn
   const page = await (await studio.browser.newContext()).newPage();
   const held = await withhold(page, PARTS);
   await page.goto(studio.address);
-  await page.getByRole("alert").getByText("could not be fetched").waitFor();
+  await page.getByRole("alert").getByText("could not be loaded").waitFor();
   // What is here goes on.
   await page.locator(".card").first().waitFor();
   held.give();

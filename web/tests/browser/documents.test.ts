@@ -360,7 +360,7 @@ test("a part of the editor that cannot be fetched is told of, and tried again", 
   const away = "**/assets/Settings*.js";
   await page.route(away, (route) => route.abort());
   await page.keyboard.press("Control+,");
-  const told = page.getByRole("alert").filter({ hasText: "could not be fetched" });
+  const told = page.getByRole("alert").filter({ hasText: "could not be loaded" });
   await told.waitFor();
   expect(await page.locator(".card").count()).toBeGreaterThan(1);
   await told.getByRole("button", { name: "Try again" }).click();

@@ -184,7 +184,7 @@ test("a body that takes none says so; a wire that was taken up for it stays wher
   // What goes between is offered where there is something.
   await drag(page, on.output("KSampler"), on.title("Picture"));
   await page.mouse.up();
-  await page.getByRole("button", { name: /Put VAE Decode between/ }).click();
+  await page.getByRole("button", { name: /Insert VAE Decode between/ }).click();
   await expect.poll(() => page.locator(".card").count()).toBe(8);
   // It takes its own output: nothing happens but a word.
   const now = await links();
@@ -201,7 +201,7 @@ test("a wire that is taken up and does not fit goes back, and what goes between 
   await page.mouse.up();
   await said("images takes IMAGE, not LATENT.").waitFor();
   expect(await links()).toEqual(before);
-  await page.getByRole("button", { name: /Put VAE Decode between/ }).click();
+  await page.getByRole("button", { name: /Insert VAE Decode between/ }).click();
   await expect.poll(() => page.locator(".card").count()).toBe(8);
   // The wire goes into the new node instead of the old one; the picture comes from there.
   expect((await links()).filter((each) => each === SAMPLES)).toHaveLength(1);

@@ -253,7 +253,7 @@ test("the queue is held back, put in order by keys and by dragging, and cancelle
   await expect.poll(waiting).toEqual(["four", "one", "three"]);
   await dock().getByRole("button", { name: "Cancel all" }).click();
   await dock()
-    .getByText(/^Nothing waits\. The queue is paused/)
+    .getByText(/^The queue is empty and paused/)
     .waitFor();
   await dock().getByRole("button", { name: "Go on" }).click();
   await dock().getByRole("button", { name: "Pause" }).waitFor();

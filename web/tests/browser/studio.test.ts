@@ -105,7 +105,7 @@ test("a wire that does not fit says why, and offers what goes between", async ()
   await drag(latent, images);
   await page.getByText("images takes IMAGE, not LATENT.").waitFor();
   await page.mouse.up();
-  await page.getByRole("button", { name: /Put VAE Decode between/ }).click();
+  await page.getByRole("button", { name: /Insert VAE Decode between/ }).click();
   await expect.poll(() => page.locator(".card").count()).toBe(8);
   // What else it takes comes from the one node that has it: the wire to the picture goes anew.
   await expect.poll(() => page.locator(".react-flow__edge").count()).toBe(11);

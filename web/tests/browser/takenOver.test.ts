@@ -85,7 +85,7 @@ test("edits made while the server was away come back beside those of another bro
   await expect
     .poll(() => tabs.allTextContents())
     .toEqual(["Text to image", "Text to image (this browser's edits)"]);
-  await again.getByRole("status").getByText("went on in another browser").waitFor();
+  await again.getByRole("status").getByText("was edited in another browser").waitFor();
   await tabs.nth(1).click();
   await expect.poll(() => prompt(again).inputValue()).toBe("what one did alone");
   await again.keyboard.press("Escape");

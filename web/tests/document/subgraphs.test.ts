@@ -275,6 +275,6 @@ describe("subgraphs in the clipboard", () => {
     const from = packed();
     const snippet = parseJson(writeJson(copyNodes(from, ["10"], from)));
     const inside = (workflow: Workflow) => workflow.definitions.sub?.graph ?? workflow;
-    expect(() => paste(from, snippet, inside)).toThrow("Sub cannot lie in itself");
+    expect(() => paste(from, snippet, inside)).toThrow("Sub cannot contain itself");
   });
 });

@@ -217,7 +217,7 @@ describe("what a drop does", () => {
     expect(drop(from("3", "positive", "input"), body("4"))).toContain("Save has no input");
     expect(useView.getState().notice?.text).toContain("Save has no input that takes CONDITIONING");
     expect(drop(from("3", "0", "output"), on("4", "images", "input"))).toContain("takes IMAGE");
-    expect(useView.getState().notice?.action?.label).toBe("Put Decode between");
+    expect(useView.getState().notice?.action?.label).toBe("Insert Decode between");
     expect(links()).toEqual(START);
     expect(activeTab().log.done).toBe(done);
   });

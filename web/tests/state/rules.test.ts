@@ -81,7 +81,7 @@ describe("which sockets fit", () => {
     const links = nodes.slice(1).map(({ id }) => [id, id - 1, 0, id, 0, "X"]);
     const graph = readGraph({ nodes, links }, () => undefined);
     const ends = { fromType: "X", toType: "X", toName: "x" };
-    expect(refusal(graph, { ...ends, from: String(count - 1), to: "0" })).toMatch("circle");
+    expect(refusal(graph, { ...ends, from: String(count - 1), to: "0" })).toMatch("cycle");
     expect(refusal(graph, { ...ends, from: "0", to: String(count - 1) })).toBeNull();
     expect(refusal(graph, { ...ends, from: "5", to: "5" })).toMatch("itself");
     expect(refusal(graph, { ...ends, from: "0", to: "1", toType: "Y" })).toBe("x takes Y, not X.");
