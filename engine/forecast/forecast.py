@@ -30,9 +30,12 @@ from engine.graph.signature import Signature
 from engine.paths import split_annotation
 from engine.store.costs import CostRow, CostStore
 from engine.store.entries import Entry
-from engine.wire.messages import AnyEvent, Finished, Held, Shown, Signed
+from engine.wire.messages import Finished, Held, Shown, Signed
 
 MOST_KEYS = 50_000
+MOST_ACCEPTED = 1_000
+Heard = Signed | Finished | Shown
+"""The events of a run that a forecast learns from."""
 _LOGGER = logging.getLogger(__name__)
 
 
@@ -85,6 +88,7 @@ class Forecast:
         self._held: set[Signature] = set()
         self._signatures: dict[Signature, Signature] = {}
         self._shown: dict[Signature, tuple[Mapping[str, object], ...]] = {}
+        self._accepted: dict[str, Prompt] = {}
         self._works: dict[str, Work] = {}
         self._keys: dict[str, Signature] = {}
         self._learnt: dict[tuple[Work, bool], CostRow] = {}
@@ -102,6 +106,13 @@ class Forecast:
             self._signatures.clear()
             self._shown.clear()
 
+    def accept(self, prompt_id: str, prompt: Prompt) -> None:
+        """A prompt was parsed and will run; it need not be read again when it begins."""
+        with self._lock:
+            self._accepted[prompt_id] = prompt
+            while len(self._accepted) > MOST_ACCEPTED:
+                del self._accepted[next(iter(self._accepted))]
+
     async def begin(self, entry: Entry) -> None:
         """A prompt is about to be handed to the worker."""
         self._works, self._keys = {}, {}
@@ -109,14 +120,14 @@ class Forecast:
         with _never_failing("a prompt could not be foreseen"), suppress(CalotypeError):
             self._works, self._keys = await asyncio.to_thread(self._study, entry)
 
-    def hear(self, event: AnyEvent) -> None:
+    def hear(self, event: Heard) -> None:
         """Take in what the worker says of the prompt that runs."""
         with _never_failing("what a node cost could not be noted"):
             if isinstance(event, Signed):
                 self._note(event.signatures)
             elif isinstance(event, Finished):
                 self._learn(event)
-            elif isinstance(event, Shown):
+            else:
                 self._note_files(event)
 
     def hold(self, change: Held) -> None:
@@ -185,7 +196,9 @@ class Forecast:
         )
 
     def _study(self, entry: Entry) -> tuple[dict[str, Work], dict[str, Signature]]:
-        prompt, catalog = parse(entry.prompt), self._catalog()
+        with self._lock:
+            accepted = self._accepted.pop(entry.id, None)
+        prompt, catalog = accepted or parse(entry.prompt), self._catalog()
         ordered = order(prompt, entry.wanted)
         return works(prompt, catalog, ordered), keys_of(prompt, catalog, ordered, self._stamp)
 

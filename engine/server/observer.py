@@ -9,13 +9,13 @@ from __future__ import annotations
 import asyncio
 import traceback
 
-from engine.forecast.forecast import Forecast
+from engine.forecast.forecast import Forecast, Heard
 from engine.server.logs import LogBook
 from engine.store.entries import Entry
-from engine.wire.messages import AnyEvent, Finished, Held, Signed
+from engine.wire.messages import AnyEvent, Held
 
 _FRESH, _END = "a new process", "the end of a prompt"
-_Sight = Entry | AnyEvent | Held | str
+_Sight = Entry | Heard | Held | str
 
 
 class Observer:
@@ -36,7 +36,7 @@ class Observer:
 
     def see(self, event: AnyEvent | Held) -> None:
         """The worker said something; most of it is of no concern."""
-        if isinstance(event, Signed | Finished | Held):
+        if isinstance(event, Heard | Held):
             self._sights.put_nowait(event)
 
     def end(self) -> None:

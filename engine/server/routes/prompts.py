@@ -48,6 +48,7 @@ _LONGEST_ID = 200
 @dataclass(frozen=True, slots=True)
 class _Accepted:
     entry: Entry
+    parsed: Prompt
     texts: Texts
     front: bool
     number: float | None
@@ -66,6 +67,7 @@ async def post_prompt(request: web.Request) -> web.Response:
         )
     except IdTakenError as error:
         raise _refused("prompt_id_taken", str(error), status=409) from error
+    services.forecast.accept(accepted.entry.id, accepted.parsed)
     services.workers.offer(put.following)
     await services.workers.tell_status(put.remaining)
     entry = put.entry
@@ -212,6 +214,7 @@ def _examine(body: bytes, services: Services) -> _Accepted:
     entry = _entry(asked, prompt, report, services.settings.preview_method)
     return _Accepted(
         entry=entry,
+        parsed=report.prompt,
         texts=texts_of(entry),
         front=bool(asked.get("front")),
         number=_number(asked.get("number")),

@@ -1,0 +1,53 @@
+"""What the forecast is shown of a worker: everything it learns from, in order, and nothing else."""
+
+import asyncio
+from types import SimpleNamespace
+from typing import get_args
+
+import pytest
+
+from engine.forecast.forecast import Heard
+from engine.server.observer import Observer
+from engine.store.entries import Entry
+from engine.wire.messages import Finished, Held, Place, Progress, Shown, Signed
+
+ONE = Place("1", "1", None, "1")
+SEEN = (
+    Signed("p", {"1": b"signature"}),
+    Shown("p", ONE, {"images": [{"filename": "a.png"}]}),
+    Finished("p", ONE, 0.5),
+    Held((b"signature",), ()),
+)
+
+
+class Forecast:
+    def __init__(self) -> None:
+        self.seen = []
+
+    async def begin(self, entry):
+        self.seen.append(entry.id)
+
+    def hear(self, event):
+        self.seen.append(event)
+
+    hold = hear
+
+    def end(self):
+        self.seen.append("end")
+
+
+def test_the_forecast_sees_all_that_it_learns_from():
+    async def scenario():
+        forecast = Forecast()
+        observer = Observer(forecast, SimpleNamespace(write=pytest.fail))
+        task = asyncio.ensure_future(observer.run())
+        observer.begin(Entry("p", {}, ["1"]))
+        for event in (SEEN[0], Progress("p", ONE, 1, 2), *SEEN[1:]):
+            observer.see(event)
+        observer.end()
+        await observer.settled()
+        task.cancel()
+        return forecast.seen
+
+    assert asyncio.run(scenario()) == ["p", *SEEN, "end"]
+    assert {type(event) for event in SEEN} == {*get_args(Heard), Held}
