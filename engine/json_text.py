@@ -39,7 +39,7 @@ def read_json(content: bytes | str) -> Any:
     return found
 
 
-def is_whole(text: str) -> bool:
+def is_valid_unicode(text: str) -> bool:
     """Whether a text holds no half character (a lone surrogate), which cannot be written."""
     if text.isascii():
         return True
@@ -50,22 +50,25 @@ def is_whole(text: str) -> bool:
     return True
 
 
-def may_hold_halves(content: bytes) -> bool:
+def may_have_lone_surrogates(content: bytes) -> bool:
     """Whether a text may hold half characters: they come as escapes only."""
     return b"\\ud" in content or b"\\uD" in content or b"\0" in content[:4]
 
 
-def mended(value: Any) -> Any:
+def replace_lone_surrogates(value: Any) -> Any:
     """A decoded value with a replacement character for each half one."""
     if isinstance(value, str):
-        if is_whole(value):
+        if is_valid_unicode(value):
             return value
         return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     if isinstance(value, list):
-        return [mended(each) for each in cast("list[Any]", value)]
+        return [replace_lone_surrogates(each) for each in cast("list[Any]", value)]
     if isinstance(value, dict):
         given = cast("dict[Any, Any]", value)
-        return {mended(key): mended(each) for key, each in given.items()}
+        return {
+            replace_lone_surrogates(key): replace_lone_surrogates(each)
+            for key, each in given.items()
+        }
     return value
 
 

@@ -108,20 +108,20 @@ def run_command(arguments: Sequence[str], serve: Serve) -> int:
         return BAD_COMMAND
     for note in notes:
         sys.stderr.write(f"{note}\n")
-    from engine.cli.run import Order, carry_out, check_all  # noqa: PLC0415 - it loads torch
+    from engine.cli.run import RunOptions, check_all, run_file  # noqa: PLC0415 - it loads torch
 
     if flags.command == "check":
         return _until_interrupted(
             lambda: check_all(flags.workflow, flags.changes, settings, as_json=flags.as_json)
         )
-    order = Order(
+    options = RunOptions(
         path=flags.workflow,
         changes=tuple(flags.changes),
         output=getattr(flags, "output", None),
         overwrite=getattr(flags, "overwrite", False),
         as_json=flags.as_json,
     )
-    return _until_interrupted(lambda: carry_out(order, settings))
+    return _until_interrupted(lambda: run_file(options, settings))
 
 
 def _until_interrupted(work: Callable[[], int]) -> int:
@@ -140,8 +140,8 @@ def _serve(flags: argparse.Namespace, serve: Serve) -> int:
         settings = settings_from({**vars(flags), **dict(translate(flags))})
         serving = serving_from(flags)
         choose_cuda_devices(flags)
-        told = (*notes(flags), *settings.notes, *prepare_folders(settings))
+        warnings = (*notes(flags), *settings.notes, *prepare_folders(settings))
     except CalotypeError as error:
         sys.stderr.write(f"{error}\n")
         return BAD_COMMAND
-    return serve(replace(settings, notes=told), serving)
+    return serve(replace(settings, notes=warnings), serving)

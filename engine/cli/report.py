@@ -44,7 +44,7 @@ class Outcome:
     seconds: float = 0.0
 
 
-def tell_all(outcomes: Mapping[Path, Outcome], *, as_json: bool) -> None:
+def print_outcomes(outcomes: Mapping[Path, Outcome], *, as_json: bool) -> None:
     """Write how several files are: a line each to stderr, or a list of reports to stdout."""
     if as_json:
         reports = [{"workflow": str(path), **_as_json(each)} for path, each in outcomes.items()]
@@ -61,7 +61,7 @@ def _as_json(outcome: Outcome) -> dict[str, Any]:
     return {**report, "seconds": round(outcome.seconds, 3)}
 
 
-def tell(outcome: Outcome, *, as_json: bool) -> None:
+def print_outcome(outcome: Outcome, *, as_json: bool) -> None:
     """Write the files (or the whole report, as JSON) to stdout and the message to stderr."""
     if as_json:
         sys.stdout.write(json.dumps(_as_json(outcome), indent=2, default=str) + "\n")
@@ -75,8 +75,8 @@ def tell(outcome: Outcome, *, as_json: bool) -> None:
         sys.stderr.write("".join(outcome.traceback))
     if outcome.message:
         sys.stderr.write(f"{outcome.message}\n")
-    said = {"done": f"done in {outcome.seconds:.1f} s", "valid": "the workflow is valid"}
-    sys.stderr.write(said.get(outcome.status, outcome.status) + "\n")
+    summary = {"done": f"done in {outcome.seconds:.1f} s", "valid": "the workflow is valid"}
+    sys.stderr.write(summary.get(outcome.status, outcome.status) + "\n")
 
 
 def explain(report: Report) -> str:

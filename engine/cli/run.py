@@ -28,8 +28,8 @@ from engine.cli.report import (
     copy_files,
     explain,
     explain_nodes,
-    tell,
-    tell_all,
+    print_outcome,
+    print_outcomes,
     written_files,
 )
 from engine.errors import CalotypeError, PromptError, WorkflowError
@@ -42,7 +42,7 @@ from engine.worker.loop import Worker
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class RunOptions:
     """What was asked for on the command line.
 
     Attributes:
@@ -58,12 +58,12 @@ class Order:
     as_json: bool = False
 
 
-def carry_out(order: Order, settings: Settings) -> int:
+def run_file(options: RunOptions, settings: Settings) -> int:
     """Check and run a workflow, print the files written; returns the exit code."""
     with _timed() as began:
-        outcome = _outcome_of(lambda: _carry_out(order, settings))
+        outcome = _outcome_of(lambda: _run_file(options, settings))
     outcome.seconds = began()
-    tell(outcome, as_json=order.as_json)
+    print_outcome(outcome, as_json=options.as_json)
     return outcome.code
 
 
@@ -85,9 +85,9 @@ def check_all(
         outcome.seconds = began()
         outcomes[path] = outcome
     if len(outcomes) == 1:
-        tell(*outcomes.values(), as_json=as_json)
+        print_outcome(*outcomes.values(), as_json=as_json)
     else:
-        tell_all(outcomes, as_json=as_json)
+        print_outcomes(outcomes, as_json=as_json)
     return max(outcome.code for outcome in outcomes.values())
 
 
@@ -137,9 +137,9 @@ def _missing(conversion: Conversion, worker: Worker) -> Outcome:
     )
 
 
-def _carry_out(order: Order, settings: Settings) -> Outcome:
-    changes = [parse_change(text) for text in order.changes]
-    source = read_document(order.path)
+def _run_file(options: RunOptions, settings: Settings) -> Outcome:
+    changes = [parse_change(text) for text in options.changes]
+    source = read_document(options.path)
     worker = Worker(settings)
     conversion = convert(source.document, worker.catalog, chance=random.Random())
     if conversion.missing:
@@ -152,7 +152,7 @@ def _carry_out(order: Order, settings: Settings) -> Outcome:
             "invalid", INVALID, message=explain(report), problems=problems, notes=conversion.notes
         )
     workflow = changed_workflow(Source(source.document, source.workflow), prompt, worker.catalog)
-    outcome = _run(worker, report, {} if workflow is None else {"workflow": workflow}, order)
+    outcome = _run(worker, report, {} if workflow is None else {"workflow": workflow}, options)
     outcome.notes = conversion.notes
     if problems:
         # What could run did, and its files are there; but not all that was asked for was done.
@@ -163,11 +163,11 @@ def _carry_out(order: Order, settings: Settings) -> Outcome:
     return outcome
 
 
-def _run(worker: Worker, report: Report, extra: Mapping[str, Any], order: Order) -> Outcome:
+def _run(worker: Worker, report: Report, extra: Mapping[str, Any], options: RunOptions) -> Outcome:
     blocked: list[str] = []
-    with _stop_on_interrupt() as stopped, Bar(quiet=order.as_json) as bar:
+    with _stop_on_interrupt() as stopped, Bar(quiet=options.as_json) as bar:
 
-        def see(event: AnyEvent) -> None:
+        def show_event(event: AnyEvent) -> None:
             match event:
                 case Running(place=place):
                     bar.node(_name(report, place.node))
@@ -179,16 +179,16 @@ def _run(worker: Worker, report: Report, extra: Mapping[str, Any], order: Order)
                     pass
 
         job = Job(str(uuid.uuid4()), report.outputs, extra)
-        result = worker.run(job, report.prompt, see, stopped=lambda: bool(stopped))
-    return _outcome(result, report, worker, order, blocked)
+        result = worker.run(job, report.prompt, show_event, stopped=lambda: bool(stopped))
+    return _outcome(result, report, worker, options, blocked)
 
 
 def _outcome(
-    result: Result, report: Report, worker: Worker, order: Order, blocked: Sequence[str]
+    result: Result, report: Report, worker: Worker, options: RunOptions, blocked: Sequence[str]
 ) -> Outcome:
     files = written_files(result.shown, worker.files)
-    if order.output is not None:
-        files = copy_files(files, order.output, overwrite=order.overwrite)
+    if options.output is not None:
+        files = copy_files(files, options.output, overwrite=options.overwrite)
     outcome = Outcome("done", DONE, files=files, message="\n".join(blocked) or None)
     match result.end:
         case Failed(message=message, place=place, traceback=traceback, error_type=kind):
@@ -215,12 +215,12 @@ def _stop_on_interrupt() -> Generator[list[int]]:
     """While this lasts, Ctrl+C asks the run to stop at its next block; a second one ends it."""
     pressed: list[int] = []
 
-    def press(number: int, _: FrameType | None) -> None:
+    def on_interrupt(number: int, _: FrameType | None) -> None:
         pressed.append(number)
         if len(pressed) > 1:
             raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGINT, press)
+    before = signal.signal(signal.SIGINT, on_interrupt)
     try:
         yield pressed
     finally:

@@ -134,8 +134,8 @@ def doubly_guided(
         if math.isclose(scale, 1.0):
             return unguided(evaluate, x, sigma, hooks)
         positive, middle = evaluate("positive", "middle")
-        told = Predictions(x, sigma, middle, middle, middle_scale)
-        return hooks.finish(told, middle) + scale * (positive - middle), middle
+        predictions = Predictions(x, sigma, middle, middle, middle_scale)
+        return hooks.finish(predictions, middle) + scale * (positive - middle), middle
     positive, middle, negative = evaluate("positive", "middle", "negative")
     if nested:
         inner = hooks.guide(Predictions(x, sigma, positive, middle, scale))

@@ -35,7 +35,7 @@ _SUFFIX = ".jsonl"
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class ListedJournal:
     """A journal as it is listed. `modified` is in milliseconds since 1970, `size` in bytes."""
 
     id: str
@@ -54,7 +54,7 @@ class Journals:
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._seen: dict[str, tuple[int, int, State]] = {}
 
-    async def list(self) -> list[Listed]:
+    async def list(self) -> list[ListedJournal]:
         """All of them, newest first; the oldest of those that are closed are deleted."""
         found = await asyncio.to_thread(self._list)
         closed = sorted((each for each in found if each.closed), key=lambda each: -each.closed)
@@ -137,7 +137,7 @@ class Journals:
         async with self._lock(name):
             await asyncio.to_thread(self._unlink, name, path)
 
-    async def _delete_closed(self, listed: Listed) -> bool:
+    async def _delete_closed(self, listed: ListedJournal) -> bool:
         """Delete one that was listed as closed, unless it was written since; whether it is gone."""
         path = self._path(listed.id)
         async with self._lock(listed.id):
@@ -212,8 +212,8 @@ class Journals:
         state.size += added.size
         state.stray = 0
 
-    def _list(self) -> Sequence[Listed]:
-        found: list[Listed] = []
+    def _list(self) -> Sequence[ListedJournal]:
+        found: list[ListedJournal] = []
         for path in self._folder.glob(f"*{_SUFFIX}"):
             if _ID.fullmatch(path.stem) is None or not path.is_file():
                 continue
@@ -222,7 +222,9 @@ class Journals:
                 state = self._state_seen(path, stat)
             except OSError:
                 continue  # deleted by another request in this moment, or not ours to read
-            made = Listed(path.stem, state.tab, stat.st_size, _milliseconds(stat), state.closed)
+            made = ListedJournal(
+                path.stem, state.tab, stat.st_size, _milliseconds(stat), state.closed
+            )
             found.append(made)
         return sorted(found, key=lambda each: -each.modified)
 

@@ -52,7 +52,7 @@ class _Workflow(msgspec.Struct):
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class StoredVersion:
     """A version and its text."""
 
     version: Version
@@ -85,7 +85,7 @@ class Versions:
         """Those of one workflow, newest first."""
         return await asyncio.to_thread(self._list, of)
 
-    async def read(self, of: str, when: int) -> Kept | None:
+    async def read(self, of: str, when: int) -> StoredVersion | None:
         """One of them; None where there is none."""
         return await asyncio.to_thread(_read, self._path(of, when))
 
@@ -138,9 +138,9 @@ class Versions:
 
     def _keep(self, of: str, text: bytes, label: str, kind: str) -> Version:
         with self._keeping:
-            return self._keep_alone(of, text, label, kind)
+            return self._keep_locked(of, text, label, kind)
 
-    def _keep_alone(self, of: str, text: bytes, label: str, kind: str) -> Version:
+    def _keep_locked(self, of: str, text: bytes, label: str, kind: str) -> Version:
         known = self._list(of)
         digest = hashlib.sha256(text).hexdigest()[:32]
         if known and known[0].digest == digest:
@@ -151,12 +151,14 @@ class Versions:
         while not self._write(version, text):
             version = msgspec.structs.replace(version, when=version.when + 1)
         moments = [(each.when, each.kind == "auto") for each in (version, *known)]
-        for gone in thin(moments, now):
+        for gone in versions_to_delete(moments, now):
             self._path(of, gone).unlink(missing_ok=True)
         return version
 
 
-def thin(moments: Sequence[tuple[int, bool]], now: int, most: int = MOST_VERSIONS) -> list[int]:
+def versions_to_delete(
+    moments: Sequence[tuple[int, bool]], now: int, most: int = MOST_VERSIONS
+) -> list[int]:
     """Which versions to delete so that `most` remain: many of today, ever fewer of the past.
 
     Of all but the newest and the oldest, the one goes whose loss leaves the smallest gap for its
@@ -188,10 +190,10 @@ def _described(path: Path) -> Version | None:
         return None  # a crash cannot leave one; a person may
 
 
-def _read(path: Path) -> Kept | None:
+def _read(path: Path) -> StoredVersion | None:
     try:
         line, _, text = path.read_bytes().partition(b"\n")
-        return Kept(msgspec.json.decode(line, type=Version), text)
+        return StoredVersion(msgspec.json.decode(line, type=Version), text)
     except FileNotFoundError:
         return None
     except (OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:

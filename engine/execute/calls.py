@@ -12,7 +12,7 @@ from time import perf_counter
 from typing import Any, cast
 
 from engine.errors import NodeError, Stopped
-from engine.execute.inputs import Inputs, Kind, blocked, calls
+from engine.execute.inputs import ClassInfo, Inputs, blocked, calls
 from engine.nodekit.context import CURRENT, RunningContext
 from engine.nodekit.node import Blocked, Outcome
 
@@ -35,7 +35,7 @@ class Running:
     """
 
     node_id: str
-    kind: Kind
+    info: ClassInfo
     inputs: Inputs
     contexts: list[RunningContext] = field(default_factory=list[RunningContext])
     answers: list[Outcome | asyncio.Task[Outcome]] = field(
@@ -77,26 +77,26 @@ def begin(
     A call that something stands in the way of is not made: its outputs are blocked, silently from
     here on.
     """
-    kind = running.kind
-    for index, arguments in enumerate(calls(running.inputs, kind)):
-        block = blocked(arguments, kind)
+    info = running.info
+    for index, arguments in enumerate(calls(running.inputs, info)):
+        block = blocked(arguments, info)
         if block is not None:
             running.block = running.block or block.message
-            running.answers.append(Outcome((Blocked(),) * len(kind.lists)))
+            running.answers.append(Outcome((Blocked(),) * len(info.lists)))
             continue
         context = make_context(index)
         running.contexts.append(context)
         CURRENT.set(context)
-        answer = _call(kind, arguments, context, retry)
+        answer = _call(info, arguments, context, retry)
         if isinstance(answer, Outcome):
             running.answers.append(answer)
         else:
-            running.answers.append(start(_later(answer, kind, arguments, context, retry)))
+            running.answers.append(start(_later(answer, info, arguments, context, retry)))
 
 
 async def _later(
     answer: Awaitable[Outcome],
-    kind: Kind,
+    info: ClassInfo,
     arguments: Mapping[str, Any],
     context: RunningContext,
     retry: Retry | None,
@@ -108,24 +108,24 @@ async def _later(
     except Exception as error:
         if retry is None or not retry(error):
             raise
-    again = kind.node.run(arguments, context)
+    again = info.node.run(arguments, context)
     return again if isinstance(again, Outcome) else await again
 
 
 def _call(
-    kind: Kind, arguments: Mapping[str, Any], context: RunningContext, retry: Retry | None
+    info: ClassInfo, arguments: Mapping[str, Any], context: RunningContext, retry: Retry | None
 ) -> Outcome | Awaitable[Outcome]:
     try:
-        return kind.node.run(arguments, context)
+        return info.node.run(arguments, context)
     except Stopped:
         raise
     except Exception as error:
         if retry is None or not retry(error):
             raise
-    return kind.node.run(arguments, context)
+    return info.node.run(arguments, context)
 
 
-def merge(outcomes: list[tuple[Any, ...]], kind: Kind) -> tuple[list[Any], ...]:
+def merge(outcomes: list[tuple[Any, ...]], info: ClassInfo) -> tuple[list[Any], ...]:
     """Each call's values, put together by output.
 
     A call may give none at all: a node that only shows something.
@@ -133,11 +133,11 @@ def merge(outcomes: list[tuple[Any, ...]], kind: Kind) -> tuple[list[Any], ...]:
     Raises:
         NodeError: a call gave fewer values than it has outputs, or no list where one is due.
     """
-    lists = kind.lists
+    lists = info.lists
     for values in outcomes:
         if values and len(values) < len(lists):
             raise NodeError(
-                f"{kind.schema.class_type} has {len(lists)} outputs and returned {len(values)} "
+                f"{info.schema.class_type} has {len(lists)} outputs and returned {len(values)} "
                 "values; return one per output"
             )
     if len(outcomes) == 1 and not any(lists):
@@ -152,7 +152,7 @@ def merge(outcomes: list[tuple[Any, ...]], kind: Kind) -> tuple[list[Any], ...]:
                 merged[slot].extend(cast("list[Any]", value))
             else:
                 raise NodeError(
-                    f"output {kind.schema.outputs[slot].name} of {kind.schema.class_type} is a "
+                    f"output {info.schema.outputs[slot].name} of {info.schema.class_type} is a "
                     f"list, but a {type(value).__name__} was returned for it"
                 )
     return tuple(merged)

@@ -18,7 +18,7 @@ from engine.execute.cache import Cache
 from engine.execute.calls import Explain, Retry
 from engine.execute.failures import NodeFailure
 from engine.execute.run import GraphRun
-from engine.execute.surroundings import Surroundings
+from engine.execute.run_services import RunServices
 from engine.files import Files
 from engine.graph.order import order
 from engine.graph.prompt import Prompt
@@ -97,7 +97,7 @@ def execute(
     """
     ordered = order(prompt, job.outputs)
     registry.forget_instances(lambda node_id: node_id.partition(".")[0] in prompt.nodes)
-    given = Surroundings(
+    given = RunServices(
         job.prompt_id, registry, cache, report, files, job.extra, stopped, retry, explain
     )
     run = GraphRun(prompt, given)
@@ -114,7 +114,7 @@ def _end(run: GraphRun, job: Job, ordered: Sequence[str], report: Report) -> End
     try:
         run.sign(ordered)
         report(Signed(job.prompt_id, run.signatures()))
-        report(Cached(job.prompt_id, run.known_already(ordered), time()))
+        report(Cached(job.prompt_id, run.cached_nodes(ordered), time()))
         run.demand(job.outputs)
         run.work()
     except Stopped:

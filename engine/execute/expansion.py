@@ -11,21 +11,21 @@ from typing import Any, cast
 
 from engine.errors import NodeError
 from engine.execute.calls import merge
-from engine.execute.inputs import Kind
+from engine.execute.inputs import ClassInfo
 from engine.graph.prompt import Link
 from engine.nodekit.node import Blocked, Outcome
 
 
 @dataclass(frozen=True, slots=True)
-class Grown:
+class ExpandedCall:
     """A call that expanded: for each output a link into the graph, or a literal."""
 
     result: tuple[Any, ...]
 
 
 def collect(
-    answers: Sequence[Outcome | Grown],
-    kind: Kind,
+    answers: Sequence[Outcome | ExpandedCall],
+    info: ClassInfo,
     outputs: Mapping[str, tuple[list[Any], ...]],
 ) -> tuple[list[Any], ...]:
     """Put each call's outputs together, the values of a link in the order they are in.
@@ -34,7 +34,9 @@ def collect(
         NodeError: a link wants an output that its node did not give.
     """
     parts = [
-        _of_grown(each, kind, outputs) if isinstance(each, Grown) else merge([each.values], kind)
+        _expanded_outputs(each, info, outputs)
+        if isinstance(each, ExpandedCall)
+        else merge([each.values], info)
         for each in answers
     ]
     slots = max((len(part) for part in parts), default=0)
@@ -44,12 +46,12 @@ def collect(
     )
 
 
-def _of_grown(
-    grown: Grown, kind: Kind, outputs: Mapping[str, tuple[list[Any], ...]]
+def _expanded_outputs(
+    expanded: ExpandedCall, info: ClassInfo, outputs: Mapping[str, tuple[list[Any], ...]]
 ) -> tuple[list[Any], ...]:
     found: list[list[Any]] = []
-    for slot, value in enumerate(grown.result):
-        listed = slot < len(kind.lists) and kind.lists[slot]
+    for slot, value in enumerate(expanded.result):
+        listed = slot < len(info.lists) and info.lists[slot]
         if isinstance(value, Link):
             source = outputs[value.node]
             if value.slot >= len(source):

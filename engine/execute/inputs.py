@@ -22,7 +22,7 @@ Inputs = dict[str, list[Any]]
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class ClassInfo:
     """What running nodes of a class takes to know, read from its schema once per run.
 
     Attributes:
@@ -47,11 +47,11 @@ class Kind:
     by_id: bool
 
 
-def read_kind(node: Node) -> Kind:
+def read_info(node: Node) -> ClassInfo:
     """What running nodes of this class takes to know."""
     schema, traits = node.schema, node.traits
     names = frozenset(each.name for each in schema.inputs)
-    return Kind(
+    return ClassInfo(
         node=node,
         schema=schema,
         traits=traits,
@@ -67,7 +67,7 @@ def read_kind(node: Node) -> Kind:
 
 def gather(
     node: PromptNode,
-    kind: Kind,
+    info: ClassInfo,
     outputs: Mapping[str, tuple[list[Any], ...]],
     asked: Collection[str] = (),
 ) -> Inputs:
@@ -77,14 +77,14 @@ def gather(
         NodeError: a source gave fewer outputs than the link counts on.
     """
     gathered: Inputs = {}
-    declared = kind.declared
+    declared = info.declared
     for name, value in node.inputs.items():
         if type(value) is Link:
-            if name in kind.raw:
+            if name in info.raw:
                 gathered[name] = [[value.node, value.slot]]
             else:
                 source = outputs.get(value.node)
-                if source is None or (name in kind.lazy and name not in asked):
+                if source is None or (name in info.lazy and name not in asked):
                     gathered[name] = [None]
                 elif value.slot < len(source):
                     gathered[name] = source[value.slot]
@@ -93,7 +93,7 @@ def gather(
                         f"input {name} wants output {value.slot} of node {value.node}, which "
                         f"gave {len(source)} values; link it to another output"
                     )
-        elif declared is None or name in declared or _parent(name) in kind.nested:
+        elif declared is None or name in declared or _parent(name) in info.nested:
             gathered[name] = [value.received if type(value) is BadLink else value]
     return gathered
 
@@ -103,12 +103,12 @@ def constants(node: PromptNode) -> dict[str, Any]:
     return {name: None if type(value) is Link else value for name, value in node.inputs.items()}
 
 
-def calls(inputs: Inputs, kind: Kind) -> Iterator[dict[str, Any]]:
+def calls(inputs: Inputs, info: ClassInfo) -> Iterator[dict[str, Any]]:
     """The arguments of each call there is to make."""
-    if kind.schema.input_is_list:
+    if info.schema.input_is_list:
         # Copies: a node that empties the lists it was given must not empty what is kept.
         copies = {name: list(values) for name, values in inputs.items()}
-        yield _nested(copies, kind) if kind.nested else copies
+        yield _nested(copies, info) if info.nested else copies
         return
     longest, shortest = 1, 1
     for values in inputs.values():
@@ -122,15 +122,15 @@ def calls(inputs: Inputs, kind: Kind) -> Iterator[dict[str, Any]]:
             name: values[index] if index < len(values) else values[-1]
             for name, values in inputs.items()
         }
-        yield _nested(chosen, kind) if kind.nested else chosen
+        yield _nested(chosen, info) if info.nested else chosen
 
 
-def blocked(arguments: Mapping[str, Any], kind: Kind) -> Blocked | None:
+def blocked(arguments: Mapping[str, Any], info: ClassInfo) -> Blocked | None:
     """What stands in the way of a call with these arguments."""
     for value in arguments.values():
         if isinstance(value, Blocked):
             return value
-        if kind.schema.input_is_list and isinstance(value, list):
+        if info.schema.input_is_list and isinstance(value, list):
             for element in value:  # pyright: ignore[reportUnknownVariableType]
                 if isinstance(element, Blocked):
                     return element
@@ -141,16 +141,16 @@ def _parent(name: str) -> str:
     return name.partition(".")[0]
 
 
-def _nested(arguments: Mapping[str, Any], kind: Kind) -> dict[str, Any]:
+def _nested(arguments: Mapping[str, Any], info: ClassInfo) -> dict[str, Any]:
     """Arguments with `images.image0` and its like gathered into a dict `images`."""
-    gathered: dict[str, Any] = {name: {} for name in kind.nested}
+    gathered: dict[str, Any] = {name: {} for name in info.nested}
     for name, value in arguments.items():
         parent, _, child = name.partition(".")
-        if parent not in kind.nested:
+        if parent not in info.nested:
             gathered[name] = value
         elif child:
             gathered[parent][child] = value
-        elif parent in kind.chosen:
+        elif parent in info.chosen:
             gathered[parent][parent] = value
         else:
             gathered[parent] = value

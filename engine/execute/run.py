@@ -16,12 +16,12 @@ from engine.errors import NodeError, Stopped
 from engine.execute.cache import NodeResult
 from engine.execute.calls import Running, begin, merge, merge_shown
 from engine.execute.coroutines import Coroutines
-from engine.execute.expansion import Grown, collect
+from engine.execute.expansion import ExpandedCall, collect
 from engine.execute.failures import NodeFailure, failure
-from engine.execute.inputs import Inputs, Kind, blocked, calls, constants, gather, read_kind
+from engine.execute.inputs import ClassInfo, Inputs, blocked, calls, constants, gather, read_info
 from engine.execute.live import GrowingGraph
+from engine.execute.run_services import RunServices
 from engine.execute.schedule import Schedule
-from engine.execute.surroundings import Surroundings
 from engine.graph.order import order
 from engine.graph.prompt import Link, Prompt
 from engine.graph.signature import Signature, sign
@@ -38,8 +38,8 @@ _NAMED = 10
 class _Expanding:
     """A node whose outputs will come from what it expanded to."""
 
-    kind: Kind
-    answers: list[Outcome | Grown]
+    info: ClassInfo
+    answers: list[Outcome | ExpandedCall]
     sources: list[str]
     shown: Mapping[str, list[Any]] | None
     seconds: float
@@ -53,13 +53,13 @@ class GraphRun:
         executed: the nodes called so far, in the order they finished.
     """
 
-    def __init__(self, prompt: Prompt, given: Surroundings) -> None:
+    def __init__(self, prompt: Prompt, given: RunServices) -> None:
         self.shown: dict[str, Mapping[str, Any]] = {}
         self.executed: list[str] = []
         self._given = given
         self._graph = GrowingGraph(prompt)
         self._nodes = self._graph.prompt.nodes
-        self._kinds: dict[str, Kind] = {}
+        self._infos: dict[str, ClassInfo] = {}
         self._signatures: dict[str, Signature] = {}
         self._known: dict[Signature, NodeResult] = {}
         self._outputs: dict[str, tuple[list[Any], ...]] = {}
@@ -82,18 +82,18 @@ class GraphRun:
         prompt, signatures, ranks = self._graph.prompt, self._signatures, self._ranks
         for node_id in ordered:
             ranks.setdefault(node_id, len(ranks))
-            kind = self._kind(node_id)
-            asks = kind.traits.fingerprints
+            info = self._info(node_id)
+            asks = info.traits.fingerprints
             signatures[node_id] = sign(
                 prompt,
                 node_id,
-                self._fingerprint(node_id, kind) if asks else None,
+                self._fingerprint(node_id, info) if asks else None,
                 signatures,
-                include_id=kind.by_id,
-                output=kind.schema.is_output,
+                include_id=info.by_id,
+                output=info.schema.is_output,
             )
 
-    def known_already(self, ordered: Iterable[str]) -> tuple[str, ...]:
+    def cached_nodes(self, ordered: Iterable[str]) -> tuple[str, ...]:
         """Those of these nodes whose results an earlier run left."""
         return tuple(node_id for node_id in ordered if self._cached(self._signatures[node_id]))
 
@@ -112,11 +112,11 @@ class GraphRun:
             if known is not None:
                 self._settle_known(node_id, known)
                 continue
-            kind = self._kind(node_id)
+            info = self._info(node_id)
             sources = [
                 value.node
                 for name, value in self._nodes[node_id].inputs.items()
-                if type(value) is Link and name not in kind.lazy and name not in kind.raw
+                if type(value) is Link and name not in info.lazy and name not in info.raw
             ]
             stack += self._wait(node_id, sources)
 
@@ -167,11 +167,11 @@ class GraphRun:
     def _failure(self, node_id: str, error: Exception) -> NodeFailure:
         running = self._parked.get(node_id)
         inputs: Inputs = running.inputs if running else {}
-        kind = self._kinds.get(self._nodes[node_id].class_type)
-        if kind is not None and not running:
+        info = self._infos.get(self._nodes[node_id].class_type)
+        if info is not None and not running:
             try:
                 asked = self._asked.get(node_id, ())
-                inputs = gather(self._nodes[node_id], kind, self._outputs, asked)
+                inputs = gather(self._nodes[node_id], info, self._outputs, asked)
             except NodeError:
                 inputs = {}
         return failure(
@@ -184,26 +184,26 @@ class GraphRun:
             message=self._given.explain(error) if self._given.explain else None,
         )
 
-    def _kind(self, node_id: str) -> Kind:
+    def _info(self, node_id: str) -> ClassInfo:
         class_type = self._nodes[node_id].class_type
-        kind = self._kinds.get(class_type)
-        if kind is not None:
-            return kind
+        info = self._infos.get(class_type)
+        if info is not None:
+            return info
         node = self._given.registry.get(class_type)
         if node is None:
             missing = f"there is no node class {class_type!r}; install the plugin that brings it"
             raise self._failure(node_id, NodeError(missing))
         try:
-            kind = self._kinds[class_type] = read_kind(node)
+            info = self._infos[class_type] = read_info(node)
         except Exception as error:
             raise self._failure(node_id, error) from error
-        return kind
+        return info
 
-    def _fingerprint(self, node_id: str, kind: Kind) -> Any:
+    def _fingerprint(self, node_id: str, info: ClassInfo) -> Any:
         """What a node says its result depends on; NaN, never the same twice, where it raises."""
         literals = constants(self._nodes[node_id])
         try:
-            said = kind.node.fingerprint_of(literals, self._given.context(node_id, self._graph))
+            said = info.node.fingerprint_of(literals, self._given.context(node_id, self._graph))
             return self._coroutines.now(said)
         except Stopped:
             raise
@@ -223,7 +223,7 @@ class GraphRun:
         result = cache.peek(signature)
         if result is None:
             return False
-        if result.shown and not self._given.is_whole(result):
+        if result.shown and not self._given.files_exist(result):
             cache.remove(signature)
             return False
         return True
@@ -264,12 +264,12 @@ class GraphRun:
         if twin is not None:
             self._wait(node_id, [twin])
             return
-        kind = self._kind(node_id)
-        inputs = self._inputs(node_id, kind)
+        info = self._info(node_id)
+        inputs = self._inputs(node_id, info)
         if inputs is None:
             return
         self._begun[signature] = node_id
-        given, running = self._given, Running(node_id, kind, inputs)
+        given, running = self._given, Running(node_id, info, inputs)
         given.report(messages.Running(given.prompt_id, self._graph.place(node_id)))
         begin(
             running,
@@ -284,26 +284,26 @@ class GraphRun:
             running.unfinished = len(running.tasks)
             self._awaited.update(dict.fromkeys(running.tasks, node_id))
 
-    def _inputs(self, node_id: str, kind: Kind) -> Inputs | None:
+    def _inputs(self, node_id: str, info: ClassInfo) -> Inputs | None:
         """A node's inputs; None while it waits for lazy ones that it asked for.
 
         Lazy inputs that it did not ask for are None, whether or not something else evaluated them,
         so that a result does not depend on what else is in the graph.
         """
         node = self._nodes[node_id]
-        if not kind.traits.chooses:
-            return gather(node, kind, self._outputs)
+        if not info.traits.chooses:
+            return gather(node, info, self._outputs)
         asked = self._asked.setdefault(node_id, set())
         while True:
-            inputs = gather(node, kind, self._outputs, asked)
+            inputs = gather(node, info, self._outputs, asked)
             more: set[str] = set()
-            for index, arguments in enumerate(calls(inputs, kind)):
-                if blocked(arguments, kind) is None:
-                    answer = kind.node.needed(
+            for index, arguments in enumerate(calls(inputs, info)):
+                if blocked(arguments, info) is None:
+                    answer = info.node.needed(
                         arguments, self._given.context(node_id, self._graph, index)
                     )
                     more.update(self._coroutines.now(answer))
-            more &= kind.lazy - asked
+            more &= info.lazy - asked
             if not more:
                 return inputs
             asked |= more
@@ -330,19 +330,19 @@ class GraphRun:
 
     def _finish(self, running: Running) -> None:
         """A node's calls are over."""
-        node_id, kind, given = running.node_id, running.kind, self._given
+        node_id, info, given = running.node_id, running.info, self._given
         seconds = perf_counter() - running.began
         outcomes = running.outcomes()
         if running.block is not None:
             place = self._graph.place(node_id)
             given.report(
-                messages.Blocked(given.prompt_id, place, kind.schema.class_type, running.block)
+                messages.Blocked(given.prompt_id, place, info.schema.class_type, running.block)
             )
         shown = merge_shown(running, outcomes)
         if any(outcome.expansion is not None for outcome in outcomes):
-            self._expand(node_id, _Expanding(kind, [*outcomes], [], shown, seconds))
+            self._expand(node_id, _Expanding(info, [*outcomes], [], shown, seconds))
             return
-        outputs = merge([outcome.values for outcome in outcomes], kind)
+        outputs = merge([outcome.values for outcome in outcomes], info)
         self._settle(node_id, NodeResult(outputs, shown, seconds))
 
     def _expand(self, node_id: str, expanding: _Expanding) -> None:
@@ -351,10 +351,10 @@ class GraphRun:
         for index, outcome in enumerate(expanding.answers):
             if isinstance(outcome, Outcome) and outcome.expansion is not None:
                 added, result = self._graph.grow(node_id, index, outcome.expansion)
-                expanding.answers[index] = Grown(result)
+                expanding.answers[index] = ExpandedCall(result)
                 self._ranks.update(dict.fromkeys(added, self._ranks[node_id]))
                 expanding.sources.extend(each.node for each in result if isinstance(each, Link))
-                showing += [each for each in added if self._kind(each).schema.is_output]
+                showing += [each for each in added if self._info(each).schema.is_output]
         self._expanding[node_id] = expanding
         self._demand_for(node_id, list(dict.fromkeys(expanding.sources)), also=showing)
 
@@ -363,7 +363,7 @@ class GraphRun:
         seconds = expanding.seconds + sum(
             self._known[self._signatures[each]].seconds for each in set(expanding.sources)
         )
-        outputs = collect(expanding.answers, expanding.kind, self._outputs)
+        outputs = collect(expanding.answers, expanding.info, self._outputs)
         self._settle(node_id, NodeResult(outputs, expanding.shown, seconds))
 
     def _settle(self, node_id: str, known: NodeResult) -> None:
@@ -384,7 +384,7 @@ class GraphRun:
         """A node need not be called; one that is there to show something shows it again."""
         self._known[self._signatures[node_id]] = known
         self._outputs[node_id] = known.outputs
-        if self._kind(node_id).schema.is_output:
+        if self._info(node_id).schema.is_output:
             self._show(node_id, known)
         self._schedule.settle(node_id)
 

@@ -44,7 +44,7 @@ class Costs:
         for row in rows:
             self._put(row)
 
-    def cool(self) -> None:
+    def decay(self) -> None:
         """A new process will run what comes: it has loaded nothing."""
         with self._lock:
             self._warm.clear()

@@ -21,7 +21,7 @@ import msgspec
 from engine.errors import CalotypeError, FilesError
 from engine.files import Files
 from engine.forecast.costs import Costs
-from engine.forecast.node_states import foresee, keys_of
+from engine.forecast.node_states import keys_of, predict_states
 from engine.forecast.work import Work, works
 from engine.graph.order import order
 from engine.graph.prompt import Prompt, is_list, is_mapping, parse
@@ -30,11 +30,11 @@ from engine.graph.signature import Signature
 from engine.paths import split_annotation
 from engine.store.costs import CostRow, CostStore
 from engine.store.entries import Entry
-from engine.wire.messages import Finished, Held, Shown, Signed
+from engine.wire.messages import CacheChanged, Finished, Shown, Signed
 
 MOST_KEYS = 50_000
 MOST_ACCEPTED = 1_000
-Heard = Signed | Finished | Shown
+ForecastEvent = Signed | Finished | Shown
 """The events of a run that a forecast learns from."""
 _LOGGER = logging.getLogger(__name__)
 
@@ -93,14 +93,14 @@ class Forecast:
         self._keys: dict[str, Signature] = {}
         self._learnt: dict[tuple[Work, bool], CostRow] = {}
 
-    async def recall(self) -> None:
+    async def load(self) -> None:
         """Read what past runs cost."""
         with _never_failing("what past runs cost could not be read"):
-            self._costs = Costs(reversed(await self._store.recall()))
+            self._costs = Costs(reversed(await self._store.load()))
 
     def begin_process(self) -> None:
         """A fresh worker holds nothing."""
-        self._costs.cool()
+        self._costs.decay()
         with self._lock:
             self._held.clear()
             self._signatures.clear()
@@ -120,7 +120,7 @@ class Forecast:
         with _never_failing("a prompt could not be foreseen"), suppress(CalotypeError):
             self._works, self._keys = await asyncio.to_thread(self._study, entry)
 
-    def hear(self, event: Heard) -> None:
+    def observe(self, event: ForecastEvent) -> None:
         """Take in what the worker says of the prompt that runs."""
         with _never_failing("what a node cost could not be noted"):
             if isinstance(event, Signed):
@@ -130,7 +130,7 @@ class Forecast:
             else:
                 self._note_files(event)
 
-    def hold(self, change: Held) -> None:
+    def update_cached(self, change: CacheChanged) -> None:
         """The worker keeps other results now."""
         with self._lock:
             self._held.update(change.added)
@@ -141,7 +141,7 @@ class Forecast:
         learnt, self._learnt = self._learnt, {}
         if learnt:
             with _never_failing("what a run cost could not be kept"):
-                self._store.remember([*learnt.values()], time.time())
+                self._store.save([*learnt.values()], time.time())
 
     def plan(self, prompt: Prompt, wanted: Sequence[str]) -> Plan:
         """What a run of a valid prompt for these outputs would do; `NO_PLAN` where that fails."""
@@ -161,7 +161,7 @@ class Forecast:
         known.difference_update(
             each for each, items in shown.items() if not all(map(self._files.has_shown, items))
         )
-        states = foresee(prompt, catalog, wanted, ordered, known.__contains__)
+        states = predict_states(prompt, catalog, wanted, ordered, known.__contains__)
         twins: set[Signature] = set()
         for each in ordered:
             if states[each] == "run" and keys[each] in twins:

@@ -41,7 +41,7 @@ def keys_of(
     return keys
 
 
-def foresee(
+def predict_states(
     prompt: Prompt,
     catalog: Catalog,
     wanted: Sequence[str],

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeGuard, cast
 
 from engine.errors import PromptError
-from engine.json_text import is_whole, mended
+from engine.json_text import is_valid_unicode, replace_lone_surrogates
 
 MAX_DEPTH = 64
 """How deep lists and objects may lie in each other in one input."""
@@ -160,7 +160,7 @@ def _parse_node(node_id: object, raw: object, *, json_only: bool) -> PromptNode:
             f"a node id has at most {MAX_ID:,} characters; one has {len(node_id):,}",
             details=f"{details[:MAX_ID]}...",
         )
-    if json_only and not is_whole(node_id):
+    if json_only and not is_valid_unicode(node_id):
         raise PromptError("a node id holds half a character (a lone surrogate)")
     if not is_mapping(raw):
         raise PromptError(
@@ -169,7 +169,7 @@ def _parse_node(node_id: object, raw: object, *, json_only: bool) -> PromptNode:
         )
     class_type = raw.get("class_type")
     if json_only and isinstance(class_type, str):
-        class_type = mended(class_type)
+        class_type = replace_lone_surrogates(class_type)
     if not isinstance(class_type, str):
         found = "has none" if class_type is None else f"has {_kind(class_type)}"
         raise PromptError(
@@ -195,8 +195,8 @@ def _parse_node(node_id: object, raw: object, *, json_only: bool) -> PromptNode:
             fault = _fault(name, 0) or _fault(value, MAX_DEPTH)
             if fault:
                 raise PromptError(
-                    f"input {mended(name)} of node {node_id} holds {fault}",
-                    details=f"{details}, {mended(name)}",
+                    f"input {replace_lone_surrogates(name)} of node {node_id} holds {fault}",
+                    details=f"{details}, {replace_lone_surrogates(name)}",
                 )
         inputs[name] = read_input(value)
     return PromptNode(class_type, inputs, _title(raw))
@@ -211,7 +211,7 @@ def _title(raw: Mapping[Any, Any]) -> str | None:
 def _fault(value: object, depth: int) -> str | None:
     """What about this value JSON cannot carry, or None."""
     if isinstance(value, str):
-        return None if is_whole(value) else "half a character (a lone surrogate)"
+        return None if is_valid_unicode(value) else "half a character (a lone surrogate)"
     if value is None or isinstance(value, int):
         return None
     if isinstance(value, float):

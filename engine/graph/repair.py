@@ -25,7 +25,7 @@ _Names = Callable[[SavedNode, str], bool]
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
+class IdentifiedNode:
     """A node with the id that it has in the file, and the one that it has from now on."""
 
     before: str
@@ -37,7 +37,7 @@ def settle_ids(
     others: Sequence[str],
     notes: Notes,
     inside: str | None,
-) -> list[Named]:
+) -> list[IdentifiedNode]:
     """Give a new id to every node that has none, or one that an earlier node has.
 
     New ids go on after the highest number among all ids in use.
@@ -50,17 +50,17 @@ def settle_ids(
     """
     read = list(nodes)
     taken = {INPUT_NODE, OUTPUT_NODE}  # links of subgraphs mean their border by these
-    fresh = _Fresh([*(node.id for node in read), *others])
-    named: list[Named] = []
+    fresh = _UnusedIds([*(node.id for node in read), *others])
+    identified: list[IdentifiedNode] = []
     for node in read:
         if node.id and node.id not in taken:
             taken.add(node.id)
-            named.append(Named(node.id, node))
+            identified.append(IdentifiedNode(node.id, node))
             continue
         new = fresh.next()
         notes.add(f"{_why(node)}, {node.type[:100]}, has the id {new} now.", inside)
-        named.append(Named(node.id, replace(node, id=new)))
-    return named
+        identified.append(IdentifiedNode(node.id, replace(node, id=new)))
+    return identified
 
 
 def _why(node: SavedNode) -> str:
@@ -72,7 +72,7 @@ def _why(node: SavedNode) -> str:
 
 
 def settle_links(
-    named: Sequence[Named],
+    identified: Sequence[IdentifiedNode],
     links: Iterable[SavedLink],
     border: frozenset[str],
     last: str,
@@ -85,12 +85,12 @@ def settle_links(
     that of the first one, unless only another one names it.
     """
     read = list(links)
-    nodes = {each.node.id: each.node for each in named}
-    twins = _Twins(named, border)
-    fresh = _Fresh([*(link.id for link in read), last])
+    nodes = {each.node.id: each.node for each in identified}
+    duplicates = _DuplicateIds(identified, border)
+    fresh = _UnusedIds([*(link.id for link in read), last])
     table: dict[str, SavedLink] = {}
     for link in read:
-        origin, target = twins.origin(link), twins.target(link)
+        origin, target = duplicates.origin(link), duplicates.target(link)
         made = replace(link, origin=origin, target=target)
         if made == table.get(link.id):
             continue
@@ -109,10 +109,12 @@ def join_from_table(
     inside: str | None,
 ) -> None:
     """Join links that the nodes do not name: where the input is free and the types fit."""
-    named = {each.link for node in nodes.values() for each in node.inputs if each.link is not None}
+    identified = {
+        each.link for node in nodes.values() for each in node.inputs if each.link is not None
+    }
     for link in table.values():
         target, origin = nodes.get(link.target), nodes.get(link.origin)
-        if link.id in named or target is None or origin is None:
+        if link.id in identified or target is None or origin is None:
             continue
         if not 0 <= link.target_slot < len(target.inputs):
             continue
@@ -161,7 +163,7 @@ def join_from_nodes(
         notes.add(f"The link {link} from node {origin.id} to node {node.id} was missing.", inside)
 
 
-class _Fresh:
+class _UnusedIds:
     """New ids, one after another, after the highest number there is."""
 
     def __init__(self, ids: Iterable[str]) -> None:
@@ -173,13 +175,13 @@ class _Fresh:
         return str(self._last)
 
 
-class _Twins:
+class _DuplicateIds:
     """Nodes that had the same id: which of them a link means."""
 
-    def __init__(self, named: Sequence[Named], border: frozenset[str]) -> None:
+    def __init__(self, identified: Sequence[IdentifiedNode], border: frozenset[str]) -> None:
         self._first: dict[str, SavedNode] = {}
         self._others: dict[str, list[SavedNode]] = {}
-        for each in named:
+        for each in identified:
             if each.before in border or not each.before:
                 continue  # a link with that id means the border of the subgraph
             if self._first.setdefault(each.before, each.node) is each.node:

@@ -19,7 +19,7 @@ from engine.graph.saved_graph import MOST_NOTES, SavedNode, SavedWorkflow
 from engine.graph.schema import Catalog, NodeSchema
 from engine.graph.widgets import follow_choices, widget_values
 from engine.graph.workflow_links import Constant, Scope, Scopes, resolve
-from engine.json_text import JsonError, mended, read_json
+from engine.json_text import JsonError, read_json, replace_lone_surrogates
 from engine.prefixes import FILE_PREFIX
 
 Kind = Literal["prompt", "workflow"]
@@ -176,7 +176,8 @@ def _inputs(
             inputs[slot.name] = found.value if isinstance(found, Constant) else found
     follow_choices(inputs, node, schema)
     return {
-        name: value if isinstance(value, Link) else mended(value) for name, value in inputs.items()
+        name: value if isinstance(value, Link) else replace_lone_surrogates(value)
+        for name, value in inputs.items()
     }
 
 

@@ -14,7 +14,7 @@ from engine.residency.sources import Source, TensorSource
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Named:
+class NamedTensor:
     """One tensor of a module.
 
     Attributes:
@@ -56,10 +56,10 @@ class Block:
     """
 
     module: nn.Module | None
-    tensors: tuple[Named, ...]
+    tensors: tuple[NamedTensor, ...]
 
 
-def named_tensors(module: nn.Module, sources: Mapping[str, Source]) -> dict[int, Named]:
+def named_tensors(module: nn.Module, sources: Mapping[str, Source]) -> dict[int, NamedTensor]:
     """Every parameter and buffer of a module once, by the identity of what the module holds.
 
     Args:
@@ -76,11 +76,11 @@ def named_tensors(module: nn.Module, sources: Mapping[str, Source]) -> dict[int,
             )
             owners.setdefault(id(tensor), []).append((part, attribute))
             held[id(tensor)] = tensor
-    found: dict[int, Named] = {}
+    found: dict[int, NamedTensor] = {}
     for key, tensor in held.items():
         known = (sources[name] for name in names[key] if name in sources)
         source = next(known, None) or TensorSource(tensor)
-        found[key] = Named(tuple(names[key]), source, tuple(owners[key]), tensor)
+        found[key] = NamedTensor(tuple(names[key]), source, tuple(owners[key]), tensor)
     return found
 
 
@@ -96,7 +96,7 @@ def split(
     set_aside = {id(each.placeholder) for each in shared}
     blocks = [Block(None, tuple(shared))] if shared else []
 
-    def own(tensors: Iterator[Tensor]) -> tuple[Named, ...]:
+    def own(tensors: Iterator[Tensor]) -> tuple[NamedTensor, ...]:
         return tuple(named[id(tensor)] for tensor in tensors if id(tensor) not in set_aside)
 
     def visit(part: nn.Module, *, is_root: bool) -> None:

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from engine.errors import OutOfMemoryError
-from engine.residency.blocks import Block, Named, split
+from engine.residency.blocks import Block, NamedTensor, split
 from engine.residency.carriers import Carrier, Item
 from engine.residency.handles import Weights
 from engine.residency.plan import resident_beside_slots
@@ -115,17 +115,17 @@ class LoadedWeights:
         freed, self.held = self.held, 0
         return freed
 
-    def _of(self, named: Named, patches: Patches | None = None) -> tuple[Patch, ...]:
+    def _of(self, named: NamedTensor, patches: Patches | None = None) -> tuple[Patch, ...]:
         """The patches of one tensor, under whichever of its names they were given."""
         known = self.patches if patches is None else patches
         return next((known[name] for name in named.names if name in known), ())
 
-    def _stays_compact(self, block: Block, named: Named) -> bool:
+    def _stays_compact(self, block: Block, named: NamedTensor) -> bool:
         """Whether it stays as it is stored: somebody must be there to unpack it for a call."""
         return named.source.is_compact and block.module is not None
 
     def _block_sizes(self, patches: Patches | None = None) -> list[int]:
-        def bytes_of(block: Block, named: Named) -> int:
+        def bytes_of(block: Block, named: NamedTensor) -> int:
             if self._stays_compact(block, named):
                 return self._carrier.stored_bytes(named.source)
             patched = bool(self._of(named, patches))
@@ -235,7 +235,7 @@ class LoadedWeights:
         self._visits = visits if streamed or compact else None
         self._forget()
 
-    def _item(self, named: Named) -> Item:
+    def _item(self, named: NamedTensor) -> Item:
         return Item(named.source, lambda: self._of(named))
 
     def _compact_loader(

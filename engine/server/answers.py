@@ -11,7 +11,7 @@ from typing import Any, TypeGuard
 import msgspec
 from aiohttp import web
 
-from engine.json_text import mended
+from engine.json_text import replace_lone_surrogates
 
 MOST_JSON = 64 << 20
 JSON = "application/json"
@@ -37,7 +37,9 @@ def answer(value: object, *, status: int = 200) -> web.Response:
     try:
         body = msgspec.json.encode(value, enc_hook=str)
     except UnicodeEncodeError:
-        body = msgspec.json.encode(mended(msgspec.to_builtins(value, enc_hook=str)))
+        body = msgspec.json.encode(
+            replace_lone_surrogates(msgspec.to_builtins(value, enc_hook=str))
+        )
     return web.Response(body=body, status=status, content_type=JSON)
 
 

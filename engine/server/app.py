@@ -292,7 +292,7 @@ async def _services(
 async def _forecast(nodes: NodeCatalog, files: Files, database: Database) -> Forecast:
     """A forecast that knows what past runs cost."""
     forecast = Forecast(lambda: nodes.schemas, files, CostStore(database))
-    await forecast.recall()
+    await forecast.load()
     return forecast
 
 

@@ -40,16 +40,16 @@ class FolderLock:
         deadline = time.monotonic() + _PATIENCE_SECONDS
         while not _try_lock(self.descriptor):
             holder = self._path.read_text(encoding="ascii", errors="replace").strip()
-            if _lives(holder) or time.monotonic() > deadline:
+            if _is_alive(holder) or time.monotonic() > deadline:
                 os.close(self.descriptor)
                 raise FolderInUseError(
                     f"{folder}: another Calotype uses this folder ({holder or 'starting'}). "
                     "Open that one, end it, or choose another --user-directory"
                 )
             time.sleep(0.05)
-        self.tell("port not known yet")
+        self.describe("port not known yet")
 
-    def tell(self, text: str) -> None:
+    def describe(self, text: str) -> None:
         """Say to others who holds it."""
         os.ftruncate(self.descriptor, 0)
         os.lseek(self.descriptor, 0, os.SEEK_SET)
@@ -76,7 +76,7 @@ def _try_lock(descriptor: int) -> bool:
     return True
 
 
-def _lives(holder: str) -> bool:
+def _is_alive(holder: str) -> bool:
     """Whether the process that the lock's text names is there."""
     words = holder.replace(",", " ").split()
     if len(words) < 2 or not words[1].isdigit():

@@ -83,7 +83,7 @@ class Refusal:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class RequestFacts:
     """The part of a request that decides whether it is let in.
 
     Attributes:
@@ -119,7 +119,7 @@ class Asked:
         return _origin_of(self.referer)
 
 
-def judge(asked: Asked, rules: Rules | None = None) -> Refusal | None:
+def judge(asked: RequestFacts, rules: Rules | None = None) -> Refusal | None:
     """Whether a request comes from our own page, an allowed one or a program, or why not."""
     rules = rules or Rules()
     if len(asked.hosts) != 1:
@@ -133,15 +133,15 @@ def judge(asked: Asked, rules: Rules | None = None) -> Refusal | None:
             "or start it with --allowed-host and that name",
         )
     if asked.fetch_site is not None and asked.fetch_site not in {"same-origin", "none"}:
-        if _let_in(asked, rules) or (asked.opens and asked.path == "/"):
+        if _is_allowed(asked, rules) or (asked.opens and asked.path == "/"):
             return None
         return Refusal(403, "requests from other web pages are refused")
-    if asked.origins and not (_is_ours(asked, host, rules) or _let_in(asked, rules)):
+    if asked.origins and not (_is_ours(asked, host, rules) or _is_allowed(asked, rules)):
         return Refusal(403, "requests from other origins are refused")
     return None
 
 
-def _is_ours(asked: Asked, host: str, rules: Rules) -> bool:
+def _is_ours(asked: RequestFacts, host: str, rules: Rules) -> bool:
     """Whether our own page asks: its origin is the host that was asked, or one of its names."""
     origin = asked.foreign
     if origin is None or urlsplit(origin).scheme not in {"http", "https"}:
@@ -152,7 +152,7 @@ def _is_ours(asked: Asked, host: str, rules: Rules) -> bool:
     )
 
 
-def _let_in(asked: Asked, rules: Rules) -> bool:
+def _is_allowed(asked: RequestFacts, rules: Rules) -> bool:
     """Whether a page of another origin may do this."""
     origin = asked.foreign
     if asked.origins:
@@ -213,7 +213,7 @@ class Guard:
     @web.middleware
     async def middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Let a request through, or answer why not."""
-        asked = self._asked(request)
+        asked = self._request_facts(request)
         refused = judge(asked, self._rules)
         if refused is not None:
             return web.json_response({"error": refused.message}, status=refused.status)
@@ -272,14 +272,14 @@ class Guard:
 
     async def add_headers(self, request: web.Request, response: web.StreamResponse) -> None:
         """Put the page headers on an answer, where it has not chosen others."""
-        origin = self._shared_with(self._asked(request))
+        origin = self._shared_with(self._request_facts(request))
         if origin is not None:
             self._share(request, response, origin)
         for name, value in PAGE_HEADERS.items():
             response.headers.setdefault(name, value)
         response.headers.pop("Server", None)
 
-    def _shared_with(self, asked: Asked) -> str | None:
+    def _shared_with(self, asked: RequestFacts) -> str | None:
         """The allowed origin that may read the answer; `*` for any, None for no other."""
         if ANY_ORIGIN in self._rules.origins:
             return ANY_ORIGIN
@@ -303,14 +303,14 @@ class Guard:
             headers["Access-Control-Max-Age"] = "600"
             headers["Access-Control-Allow-Private-Network"] = "true"
 
-    def _asked(self, request: web.Request) -> Asked:
+    def _request_facts(self, request: web.Request) -> RequestFacts:
         transport = request.transport
         address: Any = transport.get_extra_info("sockname") if transport is not None else None
         headers = request.headers
         path = request.path
         if self._base and path.startswith(f"{self._base}/"):
             path = path[len(self._base) :]
-        return Asked(
+        return RequestFacts(
             method=request.method,
             path=path,
             hosts=tuple(headers.getall("Host", ())),

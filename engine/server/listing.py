@@ -19,7 +19,7 @@ file systems are coarse."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Known:
+class _CachedList:
     names: tuple[str, ...]
     folders: dict[str, int | None]
     settled: bool
@@ -30,19 +30,19 @@ class Listing:
 
     def __init__(self, files: Files) -> None:
         self._files = files
-        self._known: dict[str, _Known] = {}
+        self._cached: dict[str, _CachedList] = {}
 
     def list(self, kind: str) -> Sequence[str]:
         """The names of that kind's files, as `Files.list` gives them."""
-        known = self._known.get(kind)
-        if known is not None and known.settled and _unchanged(known.folders):
-            return known.names
+        cached = self._cached.get(kind)
+        if cached is not None and cached.settled and _unchanged(cached.folders):
+            return cached.names
         began = time.time_ns()
         folders = _times(self._files.folders(kind))
         names = tuple(self._files.list(kind))
         newest = max((each for each in folders.values() if each is not None), default=0)
         settled = began - newest > _SETTLED_NS
-        self._known[kind] = _Known(names, folders, settled)
+        self._cached[kind] = _CachedList(names, folders, settled)
         return names
 
 

@@ -23,8 +23,8 @@ _STEPS_BACK = 12
 def note_of(prompt: Mapping[str, Any], extra: Mapping[str, Any]) -> Note:
     """The note of a prompt and its `extra_data`, where an editor may have said more."""
     said: Any = extra.get("calotype")
-    told: dict[str, Any] = said if is_object(said) else {}
-    title, batch, place = told.get("title"), told.get("batch"), told.get("place")
+    fields: dict[str, Any] = said if is_object(said) else {}
+    title, batch, place = fields.get("title"), fields.get("batch"), fields.get("place")
     name = title[:_LONGEST_TITLE] if isinstance(title, str) and title else None
     excerpt = _excerpt(prompt)
     words = "\n".join([*([name] if name else []), *dict.fromkeys(_words(prompt))])

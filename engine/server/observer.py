@@ -9,13 +9,13 @@ from __future__ import annotations
 import asyncio
 import traceback
 
-from engine.forecast.forecast import Forecast, Heard
+from engine.forecast.forecast import Forecast, ForecastEvent
 from engine.server.logs import LogBook
 from engine.store.entries import Entry
-from engine.wire.messages import AnyEvent, Held
+from engine.wire.messages import AnyEvent, CacheChanged
 
 _FRESH, _END = "a new process", "the end of a prompt"
-_Sight = Entry | Heard | Held | str
+_Sight = Entry | ForecastEvent | CacheChanged | str
 
 
 class Observer:
@@ -34,9 +34,9 @@ class Observer:
         """A prompt was handed to the worker."""
         self._sights.put_nowait(entry)
 
-    def see(self, event: AnyEvent | Held) -> None:
+    def see(self, event: AnyEvent | CacheChanged) -> None:
         """The worker said something; most of it is of no concern."""
-        if isinstance(event, Heard | Held):
+        if isinstance(event, ForecastEvent | CacheChanged):
             self._sights.put_nowait(event)
 
     def end(self) -> None:
@@ -62,12 +62,12 @@ class Observer:
         match sight:
             case Entry():
                 await self._forecast.begin(sight)
-            case Held():
-                self._forecast.hold(sight)
+            case CacheChanged():
+                self._forecast.update_cached(sight)
             case str():
                 if sight == _FRESH:
                     self._forecast.begin_process()
                 else:
                     self._forecast.end()
             case _:
-                self._forecast.hear(sight)
+                self._forecast.observe(sight)

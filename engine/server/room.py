@@ -49,7 +49,7 @@ class RoomKeeper:
         self._logs = logs
         self._on_change = on_change
         self._look_seconds = look_seconds
-        self._wanted = _LEAST
+        self._required_bytes = _LEAST
         self._held: asyncio.Task[None] | None = None
 
     def hold(self, folder: str) -> None:
@@ -66,7 +66,7 @@ class RoomKeeper:
 
     def prove(self) -> None:
         """A prompt has ended well: the next lack of room starts small again."""
-        self._wanted = _LEAST
+        self._required_bytes = _LEAST
 
     def release(self) -> None:
         """End a hold now: the user says that there is room."""
@@ -82,9 +82,9 @@ class RoomKeeper:
     async def _wait(self, folders: Sequence[Path]) -> None:
         while True:
             await asyncio.sleep(self._look_seconds)
-            if await asyncio.to_thread(_all_have_room, folders, self._wanted):
+            if await asyncio.to_thread(_all_have_room, folders, self._required_bytes):
                 break
-        self._wanted = min(_GROWTH * self._wanted, _MOST)
+        self._required_bytes = min(_GROWTH * self._required_bytes, _MOST)
         self._end()
 
     def _end(self) -> None:

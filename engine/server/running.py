@@ -94,10 +94,10 @@ class RunningJob:
 
     def take(self, event: AnyEvent) -> list[Body | Outgoing]:
         """Note an event, and say what is to be sent: to the prompt's client, or to all."""
-        told = self._messages_for(event)
+        bodies = self._messages_for(event)
         if self.entry.client is not None:
-            return list(told)
-        return [each for each in told if isinstance(each, _FOR_ALL)]
+            return list(bodies)
+        return [each for each in bodies if isinstance(each, _FOR_ALL)]
 
     def state(self) -> Body | None:
         """The nodes that run, for a client that comes late; None where there are none."""

@@ -65,7 +65,7 @@ async def _serve(settings: Settings, serving: Serving, lock: FolderLock, termina
         for each in sockets:
             await web.SockSite(runner, each, ssl_context=certificate).start()
         port = sockets[0].getsockname()[1]
-        lock.tell(f"port {port}")
+        lock.describe(f"port {port}")
         url = _announce(serving, port, tokens, terminal)
         if serving.browser and not serving.quit_when_ready:
             threading.Thread(target=_open_browser, args=(url,), daemon=True).start()

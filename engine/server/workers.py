@@ -32,11 +32,11 @@ from engine.store.history import History
 from engine.store.queue import MOST_ATTEMPTS, Next, Queue
 from engine.wire.messages import (
     AnyEvent,
+    CacheChanged,
     Device,
     Failed,
     Free,
     Freed,
-    Held,
     Interrupt,
     InterruptAcknowledged,
     Ready,
@@ -248,7 +248,7 @@ class Workers:
                 self._dispatch()
             case Freed():
                 self.devices = message.devices
-            case Held():
+            case CacheChanged():
                 self._observer.see(message)
             case InterruptAcknowledged():
                 if job is not None and job.entry.id == message.prompt_id:

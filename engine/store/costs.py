@@ -45,7 +45,7 @@ class CostStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def recall(self) -> list[CostRow]:
+    async def load(self) -> list[CostRow]:
         """All, those used last first."""
 
         def work(connection: sqlite3.Connection) -> list[CostRow]:
@@ -57,7 +57,7 @@ class CostStore:
 
         return await self._database.read(work)
 
-    def remember(self, rows: Sequence[CostRow], now: float) -> Future[None]:
+    def save(self, rows: Sequence[CostRow], now: float) -> Future[None]:
         """Keep these in place of what was known of the same works; the oldest go.
 
         Whoever runs prompts need not wait: they are a convenience, and a disk that refuses them

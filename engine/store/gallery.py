@@ -21,7 +21,7 @@ _JOB_COLUMNS = ", ".join(f"prompts.{name.strip()}" for name in COLUMNS.split(","
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class GalleryFilter:
     """Which jobs.
 
     Attributes:
@@ -61,7 +61,7 @@ class Gallery:
         self._database = database
 
     async def page(
-        self, wanted: Wanted, *, limit: int, offset: int = 0, queued: bool = False
+        self, wanted: GalleryFilter, *, limit: int, offset: int = 0, queued: bool = False
     ) -> tuple[list[GalleryRow], int]:
         """A page of jobs and how many there are in all.
 
@@ -88,7 +88,7 @@ class Gallery:
 
         return await self._database.read(work)
 
-    async def days(self, wanted: Wanted, *, zone_seconds: int) -> list[tuple[str, int]]:
+    async def days(self, wanted: GalleryFilter, *, zone_seconds: int) -> list[tuple[str, int]]:
         """How many there are of each day, newest first.
 
         Args:
@@ -133,7 +133,7 @@ class Gallery:
         await self._database.run(work)
 
 
-def _where(wanted: Wanted) -> tuple[str, list[Any]]:
+def _where(wanted: GalleryFilter) -> tuple[str, list[Any]]:
     """`FROM ... WHERE ...`, and what its marks stand for. Notes are read only where they matter."""
     clauses = [f"prompts.state IN ({','.join('?' * len(wanted.states))})"]
     given: list[Any] = [*wanted.states]

@@ -32,7 +32,7 @@ ADVICE = "Get the file as .safetensors, or convert it with a tool and a source t
 def read(path: Path) -> StateDict:
     """Open a pickled checkpoint; tensors are memory-mapped. Raises `WeightsError`."""
     _check_archive(path)
-    wanted = _wanted(path)
+    wanted = _unknown_globals(path)
     if refused := refused_names(wanted):
         raise WeightsError(
             f"{path.name}: refused, for it wants to call functions that no checkpoint needs "
@@ -82,7 +82,7 @@ def _check_archive(path: Path) -> None:
         )
 
 
-def _wanted(path: Path) -> list[str]:
+def _unknown_globals(path: Path) -> list[str]:
     """The classes and functions that a file names and torch does not know.
 
     Of a damaged file none: the unpickler says what is wrong, and refuses what is missing here.
@@ -90,12 +90,12 @@ def _wanted(path: Path) -> list[str]:
     try:
         if zipfile.is_zipfile(path):
             return torch.serialization.get_unsafe_globals_in_checkpoint(str(path))
-        return sorted(_wanted_by_old_format(path))
+        return sorted(_unknown_globals_of_old_format(path))
     except Exception:  # noqa: BLE001 - whatever is wrong with the file is said when it is read
         return []
 
 
-def _wanted_by_old_format(path: Path) -> set[str]:
+def _unknown_globals_of_old_format(path: Path) -> set[str]:
     """The same of a file without an archive: pickles one after another, then raw numbers."""
     names: set[str] = set()
     with path.open("rb") as stream:

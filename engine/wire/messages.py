@@ -201,14 +201,14 @@ class Freed(Message, frozen=True):
     devices: tuple[Device, ...]
 
 
-class Held(Message, frozen=True):
+class CacheChanged(Message, frozen=True):
     """How the results that a worker keeps have changed since it last told, by signature."""
 
     added: tuple[bytes, ...]
     dropped: tuple[bytes, ...]
 
 
-Upward = AnyEvent | Ready | InterruptAcknowledged | Freed | Held
+Upward = AnyEvent | Ready | InterruptAcknowledged | Freed | CacheChanged
 """All that a worker says."""
 
 

@@ -27,7 +27,7 @@ from engine.residency.memory import keep_freed_pages
 from engine.settings import Settings
 from engine.wire.messages import AnyEvent, Finished, Running
 from engine.worker.gauge import WORTH_MEASURING, Gauge
-from engine.worker.memory import FreedPages, Growth, Rescue, kept_pages, measure
+from engine.worker.memory import FreedPages, GrowthLimit, MemoryRetry, kept_pages, measure
 from nodes import builtin_registry
 
 
@@ -60,7 +60,7 @@ class Worker:
             device, choice.dtype, reserved=settings.cache_bytes
         )
         self._pages = FreedPages(self._accounted, kept)
-        self._growth = Growth(limited=device.type == "cpu")
+        self._growth = GrowthLimit(limited=device.type == "cpu")
 
     def check(self, prompt: Prompt, *, wanted: Collection[str] | None = None) -> Validation:
         """Every problem of a prompt, its nodes' own checks included.
@@ -126,10 +126,10 @@ class Worker:
         When memory runs out, weights and results that are not in use are freed and the node is
         called once more; then its error says how many bytes were missing.
         """
-        rescue = Rescue(self._residency, self.cache, growth=self._growth)
+        retry = MemoryRetry(self._residency, self.cache, growth=self._growth)
         gauge = Gauge(self._residency.device)
 
-        def tell(event: AnyEvent) -> None:
+        def report_event(event: AnyEvent) -> None:
             if isinstance(event, Running):
                 self._growth.look()
             if isinstance(event, Finished) and event.seconds >= WORTH_MEASURING:
@@ -142,11 +142,11 @@ class Worker:
                 prompt,
                 self.registry,
                 self.cache,
-                tell,
+                report_event,
                 files=self.files,
                 stopped=stopped,
-                retry=rescue,
-                explain=rescue.explain,
+                retry=retry,
+                explain=retry.explain,
             )
         self._pages.settle()
         return result

@@ -119,7 +119,7 @@ class FreedPages:
         return self._resident() - self._accounted()
 
 
-class Growth:
+class GrowthLimit:
     """Bounds what the nodes of a run may take to the memory that is free.
 
     A number in a workflow can ask for any size. Linux would grant it, and end the process when the
@@ -134,16 +134,16 @@ class Growth:
     def look(self) -> None:
         """Bound what is taken from now on, unless that was done a moment ago."""
         if self._clock() - self._renewed >= RENEWED_EVERY:
-            self.renew()
+            self.reset()
 
-    def renew(self) -> None:
+    def reset(self) -> None:
         """Bound what is taken from now on."""
         if self._limited:
             self._renewed = self._clock()
             limit_growth(available_memory() - LEFT_FREE)
 
 
-class Rescue:
+class MemoryRetry:
     """Asked by the executor when a node raised; frees what it can and says whether to try again."""
 
     def __init__(
@@ -152,12 +152,12 @@ class Rescue:
         cache: Cache,
         *,
         free: Callable[[], int] = available_memory,
-        growth: Growth | None = None,
+        growth: GrowthLimit | None = None,
     ) -> None:
         self._residency = residency
         self._cache = cache
         self._free = free
-        self._growth = growth or Growth(limited=False)
+        self._growth = growth or GrowthLimit(limited=False)
         self._freed = 0
 
     def __call__(self, error: Exception) -> bool:
@@ -168,7 +168,7 @@ class Rescue:
         self._freed = self._residency.release(wanted)
         self._freed += self._cache.release(wanted)
         return_freed_pages()
-        self._growth.renew()
+        self._growth.reset()
         return True
 
     def explain(self, error: Exception) -> str | None:
@@ -176,15 +176,15 @@ class Rescue:
         if not is_out_of_memory(error):
             return None
         wanted = asked_for(error)
-        need = f"{in_words(wanted)} more" if wanted else "more memory"
+        need = f"{format_bytes(wanted)} more" if wanted else "more memory"
         return (
-            f"out of memory: this node asked for {need}, {in_words(self._free())} are free and "
-            f"{in_words(self._freed)} could be released. Choose a smaller picture or batch, "
+            f"out of memory: this node asked for {need}, {format_bytes(self._free())} are free and "
+            f"{format_bytes(self._freed)} could be released. Choose a smaller picture or batch, "
             "a tiled VAE node, or close other programs"
         )
 
 
-def in_words(count: int) -> str:
+def format_bytes(count: int) -> str:
     """A number of bytes as people read it: `2.1 GB`."""
     for size, unit in ((10**12, "TB"), (10**9, "GB"), (10**6, "MB"), (10**3, "kB")):
         if count >= size:

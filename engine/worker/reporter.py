@@ -98,8 +98,8 @@ class Reporter:
 
 
 def _plain(shown: Any) -> Any:
-    def widen(number: str) -> int | str:
+    def read_integer(number: str) -> int | str:
         value = int(number)
         return value if -(1 << 63) <= value < (1 << 64) else number
 
-    return json.loads(json.dumps(shown, default=str, skipkeys=True), parse_int=widen)
+    return json.loads(json.dumps(shown, default=str, skipkeys=True), parse_int=read_integer)

@@ -24,12 +24,12 @@ from engine.settings import Settings
 from engine.wire.messages import (
     AnyEvent,
     Blocked,
+    CacheChanged,
     Device,
     Ended,
     Failed,
     Free,
     Freed,
-    Held,
     Place,
     Ready,
     Run,
@@ -59,7 +59,8 @@ class Service:
 
         def report(event: AnyEvent) -> None:
             if isinstance(event, Ended):
-                self._tell_held()  # whoever hears of the end may ask at once what is kept
+                # Before the end: its reader may ask at once which results are cached.
+                self._report_cache_changes()
             reporter(self._paths.event(event))
 
         try:
@@ -69,20 +70,20 @@ class Service:
             trace = tuple(traceback.format_exception(error))
             sys.stderr.write("".join(trace))
             report(_failed(job, node, "", str(error), type(error).__name__, trace))
-        self._tell_held()
+        self._report_cache_changes()
 
     def free(self, asked: Free) -> None:
         """Give memory back, and say what came of it."""
         released = self._worker.free(weights=asked.weights, results=asked.results)
-        self._tell_held()
+        self._report_cache_changes()
         self._send(Freed(released, self._devices()))
 
-    def _tell_held(self) -> None:
+    def _report_cache_changes(self) -> None:
         """Tell which results are kept since last time, and which are not any more."""
         before, now = self._told, self._worker.cache.signatures()
         if before != now:
             self._told = now
-            self._send(Held(tuple(now - before), tuple(before - now)))
+            self._send(CacheChanged(tuple(now - before), tuple(before - now)))
 
     def _run(self, job: Run, report: Report, stopped: Callable[[], bool]) -> None:
         prompt = parse(msgspec.json.decode(job.prompt))
@@ -129,13 +130,13 @@ def _refused(job: Run, found: Validation) -> tuple[Blocked, ...]:
 def _then_say(report: Report, events: Sequence[AnyEvent]) -> Report:
     """A report that adds these events after the start of a run."""
 
-    def telling(event: AnyEvent) -> None:
+    def report_event(event: AnyEvent) -> None:
         report(event)
         if isinstance(event, Started):
             for each in events:
                 report(each)
 
-    return telling
+    return report_event
 
 
 def _class_of(prompt: Prompt, node: str) -> str:

@@ -23,7 +23,7 @@ from engine.server.answers import (
 from engine.server.routes.jobs import STATES, job_json
 from engine.server.routes.media import find
 from engine.server.services import SERVICES, Services
-from engine.store.gallery import GalleryRow, Wanted
+from engine.store.gallery import GalleryFilter, GalleryRow
 
 _MOST_ROWS = 500
 _LONGEST_SEARCH = 400
@@ -37,8 +37,10 @@ async def get_queue(request: web.Request) -> web.Response:
     limit, offset = _page(request)
     paused, (running, _), (waiting, total) = await asyncio.gather(
         services.queue.is_paused(),
-        services.gallery.page(Wanted(states=("running",)), limit=_MOST_ROWS, queued=True),
-        services.gallery.page(Wanted(states=("queued",)), limit=limit, offset=offset, queued=True),
+        services.gallery.page(GalleryFilter(states=("running",)), limit=_MOST_ROWS, queued=True),
+        services.gallery.page(
+            GalleryFilter(states=("queued",)), limit=limit, offset=offset, queued=True
+        ),
     )
     return answer(
         {
@@ -85,7 +87,7 @@ async def get_history(request: web.Request) -> web.Response:
     """A page of what has run, newest first; with `days`, also how many there are of each day."""
     gallery = request.app[SERVICES].gallery
     limit, offset = _page(request)
-    wanted = _wanted(request)
+    wanted = _read_filter(request)
     rows, total = await gallery.page(wanted, limit=limit, offset=offset)
     found: dict[str, Any] = {"jobs": [_row(each) for each in rows], "total": total}
     if is_true(request.query.get("days")):
@@ -157,12 +159,12 @@ def _page(request: web.Request) -> tuple[int, int]:
     return min(_MOST_ROWS, max(1, limit or 100)), max(0, offset or 0)
 
 
-def _wanted(request: web.Request) -> Wanted:
+def _read_filter(request: web.Request) -> GalleryFilter:
     query = request.query
     states = [each for each in query.get("status", ",".join(_ENDED)).split(",") if each]
     if unknown := [each for each in states if each not in STATES]:
         raise refusal(400, f"status {unknown[0][:40]!r} is none of {', '.join(STATES)}")
-    return Wanted(
+    return GalleryFilter(
         states=[STATES[each] for each in dict.fromkeys(states)],
         words=_words(query.get("search", "")),
         workflow=query.get("workflow_id") or None,

@@ -100,7 +100,7 @@ async def get_userdata_v2(request: web.Request) -> web.Response:
 
 async def get_file(request: web.Request) -> web.StreamResponse:
     """One file."""
-    path = _asked(request, "file")
+    path = _requested_path(request, "file")
     if not path.is_file():
         raise refusal(404, "there is no such file")
     if path.suffix == ".css" and request.match_info["file"] == "user.css":
@@ -114,7 +114,7 @@ async def post_file(request: web.Request) -> web.Response:
     With `If-Match`, only where it is still the one of that `ETag`. Of workflows, what was there and
     what is there now stay as versions.
     """
-    path = _asked(request, "file")
+    path = _requested_path(request, "file")
     content = await read_body(request, most=request.app[SERVICES].most_upload)
     replace = is_true(request.query.get("overwrite"))
     _check_parents(path)
@@ -128,7 +128,7 @@ async def post_file(request: web.Request) -> web.Response:
         if not await asyncio.to_thread(write_atomically, path, content, replace=replace):
             raise refusal(409, "a file of that name is there; say overwrite=true to replace it")
         await _keep_version(request, "file", path, "save")
-    said = _said(request, request.match_info["file"], path)
+    said = _answer(request, request.match_info["file"], path)
     said.headers["ETag"] = _tag(path) or ""
     return said
 
@@ -161,7 +161,7 @@ def _text_of(path: Path) -> bytes | None:
 
 async def delete_file(request: web.Request) -> web.Response:
     """Delete a file."""
-    path = _asked(request, "file")
+    path = _requested_path(request, "file")
     if not path.is_file():
         raise refusal(404, "there is no such file")
     path.unlink()
@@ -173,7 +173,7 @@ async def post_move(request: web.Request) -> web.Response:
 
     The text of a workflow that is replaced stays as a version.
     """
-    source, target = _asked(request, "file"), _asked(request, "dest")
+    source, target = _requested_path(request, "file"), _requested_path(request, "dest")
     if not source.is_file():
         raise refusal(404, "there is no such file")
     _check_parents(target)
@@ -186,19 +186,19 @@ async def post_move(request: web.Request) -> web.Response:
             raise refusal(409, "a file of that name is there; say overwrite=true to replace it")
         await versions.follow(request.match_info["file"], request.match_info["dest"])
         await _keep_version(request, "dest", target, "save")
-    return _said(request, request.match_info["dest"], target)
+    return _answer(request, request.match_info["dest"], target)
 
 
 def _is_same(source: Path, target: Path) -> bool:
     return target.exists() and source.samefile(target)
 
 
-def _said(request: web.Request, name: str, path: Path) -> web.Response:
+def _answer(request: web.Request, name: str, path: Path) -> web.Response:
     full = is_true(request.query.get("full_info"))
     return answer(_info(name, path) if full else name)
 
 
-def _asked(request: web.Request, part: str) -> Path:
+def _requested_path(request: web.Request, part: str) -> Path:
     services = request.app[SERVICES]
     path = _path(services, request.match_info[part])
     if path.is_dir() or path == services.settings.user_directory / WORKFLOWS:

@@ -19,7 +19,7 @@ from engine.graph.problems import Problem, Report, refusal
 from engine.graph.prompt import Prompt, parse, to_api
 from engine.graph.validate import missing_files, validate
 from engine.graph.workflow import Conversion, convert
-from engine.json_text import JsonError, may_hold_halves, mended, read_json
+from engine.json_text import JsonError, may_have_lone_surrogates, read_json, replace_lone_surrogates
 from engine.server.answers import (
     JSON,
     RefusalError,
@@ -323,8 +323,13 @@ def _decode(body: bytes) -> dict[str, Any]:
         raise _refused("invalid_prompt", message) from error
     if not is_object(found):
         raise _refused("invalid_prompt", "the body should be a JSON object with a prompt")
-    if may_hold_halves(body):  # beside the prompt they are mended, in it they are a problem
-        return {key: each if key == "prompt" else mended(each) for key, each in found.items()}
+    if may_have_lone_surrogates(
+        body
+    ):  # beside the prompt they are mended, in it they are a problem
+        return {
+            key: each if key == "prompt" else replace_lone_surrogates(each)
+            for key, each in found.items()
+        }
     return found
 
 

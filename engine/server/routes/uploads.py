@@ -57,7 +57,7 @@ async def post_image(request: web.Request) -> web.Response:
     finally:
         if form.part is not None:
             form.part.unlink(missing_ok=True)
-    return answer(_said(form, name))
+    return answer(_file_json(form, name))
 
 
 async def post_mask(request: web.Request) -> web.Response:
@@ -78,10 +78,10 @@ async def post_mask(request: web.Request) -> web.Response:
     finally:
         if form.part is not None:
             form.part.unlink(missing_ok=True)
-    return answer(_said(form, name))
+    return answer(_file_json(form, name))
 
 
-def _said(form: _Form, name: str) -> dict[str, str]:
+def _file_json(form: _Form, name: str) -> dict[str, str]:
     return {
         "name": name,
         "subfolder": form.fields.get("subfolder", ""),

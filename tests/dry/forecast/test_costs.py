@@ -36,7 +36,7 @@ def test_the_same_work_costs_what_it_cost_of_late():
 def test_loading_counts_again_in_a_new_process():
     costs = taught((SMALL, 2.0))
     assert costs.of(SMALL).seconds == 2.0
-    costs.cool()
+    costs.decay()
     assert costs.of(SMALL).seconds == 30.0
 
 

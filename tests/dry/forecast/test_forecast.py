@@ -14,7 +14,7 @@ from engine.graph.prompt import parse
 from engine.store.costs import CostStore
 from engine.store.database import Database
 from engine.store.queue import Entry
-from engine.wire.messages import Finished, Held, Place, Shown, Signed
+from engine.wire.messages import CacheChanged, Finished, Place, Shown, Signed
 
 ONE = Place("1", "1", None, "1")
 HUGE = (1e200, 1e308, 10**300, -1e200, True, 0, -1, 1e-300, "1e200")
@@ -59,12 +59,12 @@ def forecast(tmp_path, settings):
 
 def test_any_prompt_is_run_and_planned(forecast):
     async def scenario():
-        await forecast.recall()
+        await forecast.load()
         for scale in (1e200, 1e-300, True):
             nodes = upscaled(scale)
             await forecast.begin(Entry("p", nodes, ["2"]))
             for node in nodes:
-                forecast.hear(Finished("p", Place(node, node, None, node), 0.5, 1 << 20))
+                forecast.observe(Finished("p", Place(node, node, None, node), 0.5, 1 << 20))
             forecast.end()
             assert forecast.plan(parse(nodes), ["2"]).run == 3
 
@@ -83,9 +83,9 @@ def test_a_result_whose_shown_files_were_deleted_is_planned_as_a_run(forecast, s
 
     async def scenario():
         await forecast.begin(Entry("p", nodes, ["1"]))
-        forecast.hear(Signed("p", {"1": b"signature"}))
-        forecast.hear(Shown("p", ONE, {"images": [item], "animated": [True], "odd": None}))
-        forecast.hold(Held((b"signature",), ()))
+        forecast.observe(Signed("p", {"1": b"signature"}))
+        forecast.observe(Shown("p", ONE, {"images": [item], "animated": [True], "odd": None}))
+        forecast.update_cached(CacheChanged((b"signature",), ()))
         forecast.end()
         found = [states()]
         file.unlink()
@@ -102,7 +102,7 @@ def test_what_fails_inside_is_logged_and_fails_nobody(forecast, monkeypatch, cap
 
     async def scenario():
         await forecast.begin(Entry("p", upscaled(2), ["2"]))
-        forecast.hear(Finished("p", ONE, 0.5))
+        forecast.observe(Finished("p", ONE, 0.5))
         forecast.end()
         return forecast.plan(parse(upscaled(2)), ["2"])
 
@@ -121,7 +121,7 @@ def test_a_damaged_row_of_costs_costs_itself_only(tmp_path, settings, caplog):
 
     async def scenario():
         await database.run(damage)
-        return [each.class_type for each in await CostStore(database).recall()]
+        return [each.class_type for each in await CostStore(database).load()]
 
     assert asyncio.run(scenario()) == ["A"]
     database.close()
@@ -131,7 +131,7 @@ def test_a_store_that_refuses_costs_the_forecast_only(forecast, monkeypatch, cap
     async def refuse(*_):
         raise StoreError("the disk refused")
 
-    monkeypatch.setattr(CostStore, "recall", refuse)
+    monkeypatch.setattr(CostStore, "load", refuse)
     with caplog.at_level(logging.ERROR):
-        asyncio.run(forecast.recall())
+        asyncio.run(forecast.load())
     assert "the disk refused" in caplog.text

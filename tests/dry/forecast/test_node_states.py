@@ -2,7 +2,7 @@
 
 import pytest
 
-from engine.forecast.node_states import foresee, keys_of
+from engine.forecast.node_states import keys_of, predict_states
 from engine.forecast.work import works
 from engine.graph.order import order
 from engine.graph.prompt import parse
@@ -38,7 +38,7 @@ def chain():
 
 def states(known, prompt=None, wanted=("3",)):
     prompt = prompt or chain()
-    return foresee(prompt, CATALOG, wanted, order(prompt, wanted), known.__contains__)
+    return predict_states(prompt, CATALOG, wanted, order(prompt, wanted), known.__contains__)
 
 
 def test_all_that_is_needed_runs_the_first_time():

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from engine.wire.channel import connect
 from engine.wire.messages import (
+    CacheChanged,
     Cached,
     Command,
     Device,
@@ -22,7 +23,6 @@ from engine.wire.messages import (
     Finished,
     Free,
     Freed,
-    Held,
     Interrupt,
     InterruptAcknowledged,
     Interrupted,
@@ -103,7 +103,7 @@ def run(job, channel, stops):
     if not misbehave(color, channel, name, stops):
         channel.send(Shown(name, PLACE, {"text": ["done"]}))
         channel.send(Finished(name, PLACE, 0.5, 1 << 20))
-        channel.send(Held(tuple(signatures.values()), ()))
+        channel.send(CacheChanged(tuple(signatures.values()), ()))
         channel.send(Succeeded(name, time.time()))
 
 
@@ -123,7 +123,7 @@ def main():
     while True:
         job = jobs.get()
         if isinstance(job, Free):
-            channel.send(Held((), (b"1 0", b"2 0")))
+            channel.send(CacheChanged((), (b"1 0", b"2 0")))
             channel.send(Freed(5, (Device("cpu", "cpu", None, 2, 2),)))
         else:
             run(job, channel, stops)

@@ -5,7 +5,7 @@ import os
 import pytest
 
 from engine.errors import CalotypeError
-from engine.server.guard import Asked, Rules, is_loopback, judge
+from engine.server.guard import RequestFacts, Rules, is_loopback, judge
 from engine.server.tokens import MOST_FAILURES, Tokens, read_token
 
 PORT = 8188
@@ -25,7 +25,7 @@ def asked(
 ):
     hosts = (host,) if isinstance(host, str) else host
     origins = () if origin is None else (origin,)
-    return Asked(method, path, hosts, PORT, origins, site, mode, dest, referer)
+    return RequestFacts(method, path, hosts, PORT, origins, site, mode, dest, referer)
 
 
 LET_IN = [

@@ -93,11 +93,11 @@ def test_a_forecast_that_fails_harms_no_run(scenario, asking, monkeypatch):
     async def begin(*_):
         raise OverflowError("cannot convert float infinity to integer")
 
-    def hear(*_):
+    def observe(*_):
         raise ValueError("no")
 
     monkeypatch.setattr(Forecast, "begin", begin)
-    monkeypatch.setattr(Forecast, "hear", hear)
+    monkeypatch.setattr(Forecast, "observe", observe)
 
     async def steps(client):
         ends = [await asking.ended(client, await asking.put(client)) for _ in range(2)]

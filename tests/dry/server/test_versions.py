@@ -6,7 +6,7 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.documents.versions import MOST_VERSIONS, Versions, thin
+from engine.documents.versions import MOST_VERSIONS, Versions, versions_to_delete
 
 HOUR = 3_600_000
 
@@ -18,7 +18,7 @@ HOUR = 3_600_000
     st.integers(2, 20),
 )
 def test_thinning_keeps_so_many_and_both_ends(moments, most):
-    gone = thin(moments, 400 * HOUR, most)
+    gone = versions_to_delete(moments, 400 * HOUR, most)
     left = sorted({when for when, _ in moments} - set(gone))
     assert len(left) == min(most, len(moments))
     if moments:
@@ -29,7 +29,7 @@ def test_thinning_keeps_so_many_and_both_ends(moments, most):
 def test_thinning_keeps_more_of_today_than_of_the_past():
     now = 1000 * HOUR
     moments = [(now - index * HOUR // 4, False) for index in range(1000)]
-    left = {when for when, _ in moments} - set(thin(moments, now))
+    left = {when for when, _ in moments} - set(versions_to_delete(moments, now))
     today = sum(when > now - 24 * HOUR for when in left)
     assert 20 <= today < MOST_VERSIONS
     assert sum(when < now - 120 * HOUR for when in left) >= 5
@@ -37,7 +37,7 @@ def test_thinning_keeps_more_of_today_than_of_the_past():
 
 def test_what_was_kept_automatically_goes_first():
     moments = [(index * HOUR, index % 2 == 1) for index in range(40)]
-    gone = thin(moments, 40 * HOUR, 30)
+    gone = versions_to_delete(moments, 40 * HOUR, 30)
     assert sum(when // HOUR % 2 for when in gone) > len(gone) * 0.7
 
 

@@ -16,7 +16,7 @@ import pytest
 from engine.errors import StoreError
 from engine.store.database import Database
 from engine.store.entries import End, Entry
-from engine.store.gallery import Gallery, Wanted
+from engine.store.gallery import Gallery, GalleryFilter
 from engine.store.history import History
 from engine.store.jobs import Jobs
 from engine.store.migrations import MIGRATIONS
@@ -108,7 +108,7 @@ def test_damaged_rows_spoil_no_list(path: Path):
             json.loads(await history.entry("d1")),
             await history.outcome("d1"),
             await Jobs(database).list(["done", "queued"]),
-            await Gallery(database).page(Wanted(), limit=100),
+            await Gallery(database).page(GalleryFilter(), limit=100),
         )
 
     (pending, entries, one, outcome, jobs, page), notices = using(path, scenario)

@@ -8,7 +8,7 @@ import pytest
 
 from engine.store.database import Database
 from engine.store.entries import End, Entry
-from engine.store.gallery import Gallery, Wanted
+from engine.store.gallery import Gallery, GalleryFilter
 from engine.store.history import History
 from engine.store.migrations import MIGRATIONS
 from engine.store.notes import Note
@@ -146,19 +146,19 @@ async def run_some(queue: Queue) -> None:
 @pytest.mark.parametrize(
     ("wanted", "expected"),
     [
-        (Wanted(), "fedcba"),
-        (Wanted(words=["cat"]), "fba"),
-        (Wanted(words=["red", "cat"]), "a"),
-        (Wanted(words=["red cat"]), "a"),
-        (Wanted(words=["471"]), "a"),
-        (Wanted(words=["strasse"]), "d"),
-        (Wanted(words=["%"]), "e"),
-        (Wanted(states=["failed"]), "f"),
-        (Wanted(workflow="w1", states=["done"]), "db"),
-        (Wanted(batch="grid"), "ba"),
-        (Wanted(starred=True), "c"),
-        (Wanted(since=2 * DAY, until=3 * DAY), "dc"),
-        (Wanted(words=["nothing"]), ""),
+        (GalleryFilter(), "fedcba"),
+        (GalleryFilter(words=["cat"]), "fba"),
+        (GalleryFilter(words=["red", "cat"]), "a"),
+        (GalleryFilter(words=["red cat"]), "a"),
+        (GalleryFilter(words=["471"]), "a"),
+        (GalleryFilter(words=["strasse"]), "d"),
+        (GalleryFilter(words=["%"]), "e"),
+        (GalleryFilter(states=["failed"]), "f"),
+        (GalleryFilter(workflow="w1", states=["done"]), "db"),
+        (GalleryFilter(batch="grid"), "ba"),
+        (GalleryFilter(starred=True), "c"),
+        (GalleryFilter(since=2 * DAY, until=3 * DAY), "dc"),
+        (GalleryFilter(words=["nothing"]), ""),
     ],
 )
 def test_what_has_run_is_found_by_its_words_and_more(queue, gallery, wanted, expected):
@@ -176,9 +176,9 @@ def test_what_has_run_is_found_by_its_words_and_more(queue, gallery, wanted, exp
 def test_pages_and_days_fit_together(queue: Queue, gallery: Gallery):
     async def scenario():
         await run_some(queue)
-        page, total = await gallery.page(Wanted(), limit=2, offset=3)
-        here = await gallery.days(Wanted(), zone_seconds=0)
-        west = await gallery.days(Wanted(), zone_seconds=-3600)
+        page, total = await gallery.page(GalleryFilter(), limit=2, offset=3)
+        here = await gallery.days(GalleryFilter(), zone_seconds=0)
+        west = await gallery.days(GalleryFilter(), zone_seconds=-3600)
         return page, total, here, west, await gallery.workflows()
 
     page, total, here, west, workflows = asyncio.run(scenario())
@@ -195,7 +195,7 @@ def test_notes_go_with_their_prompt_and_a_star_keeps_both(tmp_path, queue, galle
         await run_some(queue)
         await gallery.star(["a"], starred=True)
         dropped = await History(database, most_kept=2).trim()
-        rows, _ = await gallery.page(Wanted(), limit=10)
+        rows, _ = await gallery.page(GalleryFilter(), limit=10)
         await History(database).delete(["a"])
         return dropped, [(row.job.id, row.starred) for row in rows]
 
@@ -218,8 +218,8 @@ def test_prompts_from_before_there_were_notes_are_found(tmp_path: Path):
     old.commit()
     old.close()
     database = Database(path)
-    rows, _ = asyncio.run(Gallery(database).page(Wanted(words=["red fox"]), limit=5))
-    links, _ = asyncio.run(Gallery(database).page(Wanted(words=["2"]), limit=5))
+    rows, _ = asyncio.run(Gallery(database).page(GalleryFilter(words=["red fox"]), limit=5))
+    links, _ = asyncio.run(Gallery(database).page(GalleryFilter(words=["2"]), limit=5))
     database.close()
     assert [row.job.id for row in rows] == ["old"]
     assert links == []

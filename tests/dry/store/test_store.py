@@ -315,10 +315,10 @@ def test_costs_are_kept_the_newest_first(database: Database):
     new = CostRow("B", "", 0, 1, False, (3.0,), 0)
 
     store = CostStore(database)
-    store.remember([CostRow("A", "w", 64, 2, True, (1.0,), 7)], 1.0)
-    store.remember([old], 2.0)
-    store.remember([new], 3.0).result()
-    assert asyncio.run(store.recall()) == [new, old]
+    store.save([CostRow("A", "w", 64, 2, True, (1.0,), 7)], 1.0)
+    store.save([old], 2.0)
+    store.save([new], 3.0).result()
+    assert asyncio.run(store.load()) == [new, old]
 
 
 def test_taking_a_prompt_never_sorts_all_that_waits(database: Database, queue: Queue):

@@ -18,7 +18,7 @@ from engine.residency.handles import LazyWeights
 from engine.settings import Settings
 from engine.wire.messages import Failed, Running, Succeeded
 from engine.worker.loop import Worker
-from engine.worker.memory import FreedPages, Rescue, asked_for, kept_pages, measure
+from engine.worker.memory import FreedPages, MemoryRetry, asked_for, kept_pages, measure
 
 
 @pytest.fixture
@@ -111,11 +111,13 @@ def test_a_node_s_own_check_is_part_of_validation(worker: Worker):
 
 def test_rescue_frees_results_and_leaves_other_errors_alone():
     cache = Cache(1000)
-    rescue = Rescue(manager.DeviceResidency(torch.device("cpu"), torch.float32, budget=10), cache)
-    assert not rescue(ValueError("memory is not what this is about"))
-    assert rescue.explain(ValueError("memory is not what this is about")) is None
-    assert rescue(MemoryError())
-    assert "asked for more memory" in rescue.explain(MemoryError())
+    retry = MemoryRetry(
+        manager.DeviceResidency(torch.device("cpu"), torch.float32, budget=10), cache
+    )
+    assert not retry(ValueError("memory is not what this is about"))
+    assert retry.explain(ValueError("memory is not what this is about")) is None
+    assert retry(MemoryError())
+    assert "asked for more memory" in retry.explain(MemoryError())
 
 
 def test_an_error_after_a_shortage_that_speaks_of_memory_keeps_its_words(worker: Worker):

@@ -19,7 +19,7 @@ from engine.wire.messages import AnyEvent, Preview, Progress
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class RunServices:
     """What a run is given beside the graph; `executor.execute` says what each part is."""
 
     prompt_id: str
@@ -32,7 +32,7 @@ class Surroundings:
     retry: Retry | None
     explain: Explain | None
 
-    def is_whole(self, result: NodeResult) -> bool:
+    def files_exist(self, result: NodeResult) -> bool:
         """Whether the files that a cached result shows are still there."""
         for items in (result.shown or {}).values():
             for item in items:
@@ -45,7 +45,7 @@ class Surroundings:
     def context(self, node_id: str, graph: GrowingGraph, call: int = 0) -> RunningContext:
         """What one call of a node may ask of its surroundings."""
 
-        def tell(node_id: str, step: int, steps: int, preview: bytes | None) -> None:
+        def report_progress(node_id: str, step: int, steps: int, preview: bytes | None) -> None:
             place = graph.place(node_id)
             if preview is not None:
                 self.report(Preview(self.prompt_id, place, preview))
@@ -58,5 +58,5 @@ class Surroundings:
             graph=graph,
             call=call,
             stopped=self.stopped,
-            on_progress=tell,
+            on_progress=report_progress,
         )
