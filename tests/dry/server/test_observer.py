@@ -6,17 +6,17 @@ from typing import get_args
 
 import pytest
 
-from engine.forecast.forecast import Heard
+from engine.forecast.forecast import ForecastEvent
 from engine.server.observer import Observer
 from engine.store.entries import Entry
-from engine.wire.messages import Finished, Held, Place, Progress, Shown, Signed
+from engine.wire.messages import CacheChanged, Finished, Place, Progress, Shown, Signed
 
 ONE = Place("1", "1", None, "1")
 SEEN = (
     Signed("p", {"1": b"signature"}),
     Shown("p", ONE, {"images": [{"filename": "a.png"}]}),
     Finished("p", ONE, 0.5),
-    Held((b"signature",), ()),
+    CacheChanged((b"signature",), ()),
 )
 
 
@@ -27,10 +27,10 @@ class Forecast:
     async def begin(self, entry):
         self.seen.append(entry.id)
 
-    def hear(self, event):
+    def observe(self, event):
         self.seen.append(event)
 
-    hold = hear
+    update_cached = observe
 
     def end(self):
         self.seen.append("end")
@@ -50,4 +50,4 @@ def test_the_forecast_sees_all_that_it_learns_from():
         return forecast.seen
 
     assert asyncio.run(scenario()) == ["p", *SEEN, "end"]
-    assert {type(event) for event in SEEN} == {*get_args(Heard), Held}
+    assert {type(event) for event in SEEN} == {*get_args(ForecastEvent), CacheChanged}
