@@ -2,13 +2,14 @@
 import { useMemo, useRef } from "react";
 import { useSetting } from "../state/settings";
 import { type Painter, useLayer } from "./layer";
-import { useDrawing, useMarks } from "./looks";
+import { useDrawing, useDropMarks, useMarks } from "./looks";
 import { cssOf, paintGraph, paintWords } from "./paint";
 
 export function Overview() {
   const canvas = useRef<HTMLCanvasElement>(null);
   const drawn = useDrawing();
   const marks = useMarks();
+  const drop = useDropMarks();
   const theme = useSetting("calotype.theme");
   // biome-ignore lint/correctness/useExhaustiveDependencies: the theme changes what `cssOf` answers
   const painter = useMemo(
@@ -17,11 +18,11 @@ export function Overview() {
       paint: (context, area, zoom) => {
         if (canvas.current === null) return;
         const css = cssOf(canvas.current);
-        paintGraph(context, drawn, marks, css, zoom);
+        paintGraph(context, drawn, { ...marks, ...drop }, css, zoom);
         paintWords(context, drawn, area, css, zoom);
       },
     }),
-    [drawn, marks, theme],
+    [drawn, marks, drop, theme],
   );
   useLayer(canvas, painter);
   return (
@@ -31,6 +32,8 @@ export function Overview() {
       aria-hidden
       data-nodes={drawn.boxes.size}
       data-wires={drawn.links.length}
+      data-receiving={drop.receiving ?? undefined}
+      data-entered={drop.entered === null ? undefined : ""}
     />
   );
 }

@@ -10,23 +10,27 @@ import { beginDrag, dragTo, endDrag } from "../state/editing/moving";
 import { frameMover } from "../state/editing/movingFrames";
 import { cornerOf } from "../state/nodes/shape";
 import { activeTab, select } from "../state/studio";
-import { dropDrag } from "./entering";
+import { dropDrag, finishDrag, followDrag, startDrag } from "./entering";
 import type { FlowEdge, FlowNode } from "./flow";
 import { frameAt } from "./frameTitles";
 import { nodeAt } from "./nodeAt";
 
 type Flow = ReturnType<typeof useReactFlow<FlowNode, FlowEdge>>;
 
-/** Told how far the pointer has gone since it was pressed. */
-type Step = (by: Point) => void;
+/** What follows the pointer. */
+interface Taken {
+  /** `by` is how far the pointer has moved since it was pressed, in the graph's measures. */
+  step: (by: Point, event: PointerEvent) => void;
+  end: () => void;
+}
 
 interface Held {
   pointer: number;
   screen: Point;
   start: Point;
-  begin: () => Step;
+  begin: () => Taken;
   /** Null until the pointer has gone some way. */
-  step: Step | null;
+  taken: Taken | null;
 }
 
 const CLICK = 4;
@@ -64,9 +68,10 @@ function hear(element: HTMLElement, flow: Flow): () => void {
     const start = at(event);
     const taken = paintedAt(start, flow.getZoom());
     if (taken === null) return;
-    const begin = () => (taken.kind === "frame" ? takeFrame(taken.key) : takeNodes(taken.key));
+    const begin = () =>
+      taken.kind === "frame" ? takeFrame(taken.key) : takeNodes(taken.key, event);
     const screen = { x: event.clientX, y: event.clientY };
-    held = { pointer: event.pointerId, screen, start, begin, step: null };
+    held = { pointer: event.pointerId, screen, start, begin, taken: null };
   };
   const keepView = (event: MouseEvent) => {
     if (held !== null) takeFromView(event);
@@ -74,16 +79,16 @@ function hear(element: HTMLElement, flow: Flow): () => void {
   const move = (event: PointerEvent) => {
     if (held === null || event.pointerId !== held.pointer) return;
     const { screen, start } = held;
-    if (held.step === null) {
+    if (held.taken === null) {
       if (Math.hypot(event.clientX - screen.x, event.clientY - screen.y) < CLICK) return;
-      held.step = held.begin();
+      held.taken = held.begin();
       dragged = true;
     }
     const now = at(event);
-    held.step({ x: now.x - start.x, y: now.y - start.y });
+    held.taken.step({ x: now.x - start.x, y: now.y - start.y }, event);
   };
   const release = () => {
-    if (held?.step != null) endDrag();
+    held?.taken?.end();
     held = null;
   };
   /** A drag is no click on what it ended over. */
@@ -116,18 +121,26 @@ export function paintedAt(at: Point, zoom: number): { kind: "frame" | "node"; ke
   return node === null ? null : { kind: "node", key: node };
 }
 
-function takeFrame(key: string): Step {
+function takeFrame(key: string): Taken {
   beginDrag();
   useArranging.setState({ dragging: true });
-  return frameMover(key);
+  return { step: frameMover(key), end: endDrag };
 }
 
-function takeNodes(node: string): Step {
-  beginDrag();
+/** As close up: what is dragged is put into wires, and shaken out of them. */
+function takeNodes(node: string, pressed: PointerEvent): Taken {
+  startDrag(pressed);
   if (!activeTab().selected.includes(node)) select([node]);
   const from = [...cornersOf(activeTab().selected)];
-  return (by) =>
-    dragTo(Object.fromEntries(from.map(([key, { x, y }]) => [key, { x: x + by.x, y: y + by.y }])));
+  const keys = from.map(([key]) => key);
+  return {
+    step: (by, event) => {
+      const places = from.map(([key, { x, y }]) => [key, { x: x + by.x, y: y + by.y }]);
+      dragTo(Object.fromEntries(places));
+      followDrag(event, keys);
+    },
+    end: () => finishDrag(keys),
+  };
 }
 
 /** The view is not moved by what moves nodes. */

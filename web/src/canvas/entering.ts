@@ -1,5 +1,5 @@
 /**
- * What dragging a node does besides moving it: put into the wire it is let go on, pulled out of its
+ * What dragging a node does besides moving it: put into the wire it is dropped on, pulled out of its
  * wires by shaking, copied with Alt.
  */
 import type { Node } from "@xyflow/react";
@@ -11,7 +11,9 @@ import { useWiring } from "../state/editing/wiring";
 import { bodyAt, boundsOf } from "../state/nodes/shape";
 import { activeTab, schemaOf, undoEdit } from "../state/studio";
 
+/** How near to a wire the pointer has to be: in the graph, and at least in pixels. */
 const REACH = 28;
+const NEAR = 8;
 const SHAKES = 5;
 const SHAKE_WITHIN = 700;
 const SHAKE_WIDTH = 24;
@@ -41,8 +43,15 @@ export function startDrag(event: Dragged): void {
 }
 
 export function goOnDragging(event: Dragged, _node: Node, nodes: readonly Node[]): void {
+  followDrag(
+    event,
+    nodes.map((each) => each.id),
+  );
+}
+
+/** After each step of a drag of these nodes. */
+export function followDrag(event: Dragged, keys: readonly string[]): void {
   if (drag === null) return;
-  const keys = nodes.map((each) => each.id);
   if ("clientX" in event && isShaken(drag, event.clientX)) {
     // Part of the edit that moves it: one step back undoes both.
     pullOutOfWires(keys, activeTab().log.done.at(-1)?.thread ?? undefined);
@@ -55,15 +64,20 @@ export function goOnDragging(event: Dragged, _node: Node, nodes: readonly Node[]
 }
 
 export function stopDrag(_event: Dragged, _node: Node, nodes: readonly Node[]): void {
+  finishDrag(nodes.map((each) => each.id));
+}
+
+/** The button is released: the nodes stay, and one over a wire is put into it. */
+export function finishDrag(keys: readonly string[]): void {
   const { over } = useWiring.getState();
   const ended = drag;
   drag = null;
-  const [node] = nodes;
+  const [key] = keys;
   // Part of the edit that moved it there: one step back undoes both.
   const thread = activeTab().log.done.at(-1)?.thread ?? undefined;
-  if (over !== null && node !== undefined) insertNode(node.id, over, middleOf(node.id), thread);
+  if (over !== null && key !== undefined) insertNode(key, over, middleOf(key), thread);
   endDrag();
-  if (ended?.copying === true) leaveCopies(ended, nodes);
+  if (ended?.copying === true) leaveCopies(ended, keys);
   if (over !== null) useWiring.setState({ over: null });
 }
 
@@ -74,10 +88,9 @@ export function dropDrag(tab: string): void {
   useWiring.setState({ over: null });
 }
 
-/** The nodes go back, and copies with the same sources stay where they were let go. */
-function leaveCopies(ended: Drag, nodes: readonly Node[]): void {
+/** The nodes go back, and copies with the same sources stay where they were dropped. */
+function leaveCopies(ended: Drag, keys: readonly string[]): void {
   if (activeTab().log.done.length <= ended.before) return;
-  const keys = nodes.map((each) => each.id);
   const bounds = boundsOf(activeTab().graph, keys);
   undoEdit();
   if (bounds !== null) duplicateAt(keys, bodyAt(bounds));
@@ -120,6 +133,7 @@ function wireUnder(key: string, event: Dragged): string | null {
   const pointer =
     "clientX" in event ? canvas()?.toGraph({ x: event.clientX, y: event.clientY }) : undefined;
   const reach = Math.max(REACH, Math.min(node.size.height / 2, 60));
-  const below = pointer === undefined ? null : wireAt(pointer, REACH, fits);
+  const near = Math.max(REACH, NEAR / (activeTab().viewport?.zoom ?? 1));
+  const below = pointer === undefined ? null : wireAt(pointer, near, fits);
   return below ?? wireAt(middleOf(key), reach, fits);
 }

@@ -1,12 +1,14 @@
 /** What the overview, the minimap and painted wires draw of the document that is shown. */
 import { useMemo } from "react";
+import { useArranging } from "../state/editing/arranging";
 import { usePulling } from "../state/editing/pull";
 import type { WireShape } from "../state/editing/wires";
+import { useWiring } from "../state/editing/wiring";
 import { placeHere } from "../state/runs/places";
 import { useRuns } from "../state/runs/runs";
 import { useSetting } from "../state/settings";
 import { promptIdOf, useActive, useStudio } from "../state/studio";
-import { type Drawing, drawingOf, type Looks, type Marks } from "./paint";
+import { type Drawing, drawingOf, type Looks, type Marks, wiresOf } from "./paint";
 
 const NO_LINKS: readonly string[] = [];
 const NONE: ReadonlySet<string> = new Set();
@@ -47,6 +49,18 @@ export function useMarks(): Marks {
     }),
     [selected, running, failed, wrong],
   );
+}
+
+/** What a drop of what is dragged would do. */
+export function useDropMarks(): Pick<Marks, "receiving" | "entered"> {
+  const receiving = useArranging((state) => state.receiving);
+  const over = useWiring((state) => state.over);
+  const graph = useActive((tab) => tab.graph);
+  const looks = useLooks();
+  return useMemo(() => {
+    const [entered = null] = over === null ? [] : wiresOf(graph, [over], looks).values();
+    return { receiving, entered };
+  }, [receiving, over, graph, looks]);
 }
 
 /** The nodes of this level that entries tell of, or whose insides they tell of; equal texts need no new paint. */

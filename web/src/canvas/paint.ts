@@ -122,6 +122,9 @@ export interface Marks {
   selected: readonly string[];
   wrong: ReadonlySet<string>;
   running: ReadonlySet<string>;
+  /** The frame that what is dragged would be in, and the wire that it would be put into. */
+  receiving?: string | null;
+  entered?: Path2D | null;
 }
 
 const FAINT = 0.45;
@@ -135,7 +138,9 @@ export function paintGraph(
   zoom: number,
   wire = 1.3,
 ): void {
-  for (const group of drawn.groups) paintGroup(context, group, css, zoom);
+  for (const group of drawn.groups) {
+    paintGroup(context, group, css, zoom, group.key === marks.receiving);
+  }
   context.lineWidth = Math.max(wire / zoom, 2);
   context.globalAlpha = 0.75;
   for (const [colour, path] of drawn.wires) {
@@ -143,6 +148,11 @@ export function paintGraph(
     context.stroke(path);
   }
   context.globalAlpha = 1;
+  if (marks.entered != null) {
+    context.strokeStyle = css("var(--accent)");
+    context.lineWidth = 4 / zoom;
+    context.stroke(marks.entered);
+  }
   context.fillStyle = css("var(--node)");
   context.fill(drawn.bodies);
   context.globalAlpha = FAINT;
@@ -186,14 +196,19 @@ function paintMarks(
 
 const GROUP = "var(--frame-standard)";
 
-function paintGroup(context: CanvasRenderingContext2D, group: Group, css: Css, zoom: number): void {
-  const { position, size, color } = group;
-  context.fillStyle = css(frameColour(color) ?? GROUP);
+function paintGroup(
+  context: CanvasRenderingContext2D,
+  { position, size, color }: Group,
+  css: Css,
+  zoom: number,
+  receiving: boolean,
+): void {
+  context.fillStyle = css(receiving ? "var(--accent)" : (frameColour(color) ?? GROUP));
   context.strokeStyle = context.fillStyle;
   context.globalAlpha = 0.14;
   context.fillRect(position.x, position.y, size.width, size.height);
-  context.globalAlpha = 0.6;
-  context.lineWidth = 1 / zoom;
+  context.globalAlpha = receiving ? 1 : 0.6;
+  context.lineWidth = (receiving ? 2 : 1) / zoom;
   context.strokeRect(position.x, position.y, size.width, size.height);
   context.globalAlpha = 1;
 }

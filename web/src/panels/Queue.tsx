@@ -4,7 +4,14 @@ import { type DragEvent, type KeyboardEvent, useEffect, useRef, useState } from 
 import { type ListedJob, readPlace } from "../api/results";
 import type { Workflow } from "../document/graph";
 import { graphOfResult } from "../state/results/results";
-import { expectedOf, type Move, moveInQueue, moveTo, useQueue } from "../state/runs/queue";
+import {
+  expectedOf,
+  type Move,
+  moveInQueue,
+  moveTo,
+  useQueue,
+  useQueueRow,
+} from "../state/runs/queue";
 import { cancelJob } from "../state/runs/running";
 import { useRuns } from "../state/runs/runs";
 import { wordsOf } from "../state/view";
@@ -137,6 +144,8 @@ function Waiting({ job, place, count, expected }: WaitingProps) {
     <li
       className={over ? "over" : ""}
       draggable
+      onFocus={() => useQueueRow.setState({ id: job.id })}
+      onPointerDown={() => useQueueRow.setState({ id: job.id })}
       onDragStart={(event) => {
         event.dataTransfer.setData(DRAGGED, job.id);
         event.dataTransfer.effectAllowed = "move";

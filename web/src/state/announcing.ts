@@ -108,9 +108,33 @@ function announceEdits(): () => void {
   });
 }
 
-/** Other edits show in what the focus is on; these do not. */
-const TOLD =
-  /^(Delete|Disconnect|Duplicate|Paste|Tidy|Group|Move the wires|(Add|Insert|Replace with) .+)$/;
+/** Other edits show in what the focus is on; these do not. Their labels are kept in English. */
+const ANNOUNCED: ReadonlySet<string> = new Set([
+  "Delete",
+  "Disconnect",
+  "Duplicate",
+  "Paste",
+  "Tidy",
+  "Group",
+  "Move the wires",
+]);
+
+/** Labels with a name in them are kept as they were said, in the user's language. */
+function isAnnounced(label: string): boolean {
+  const hole = "\0";
+  const named = [
+    t("Add {{name}}", { name: hole }),
+    t("Insert {{node}}", { node: hole }),
+    t("Replace with {{node}}", { node: hole }),
+  ];
+  return (
+    ANNOUNCED.has(label) ||
+    named.some((each) => {
+      const [start = "", end = ""] = each.split(hole);
+      return label.startsWith(start) && label.endsWith(end);
+    })
+  );
+}
 
 function changeOf(now: Tab, { log: then, graph: before }: Tab): string {
   const { done, undone } = now.log;
@@ -121,7 +145,7 @@ function changeOf(now: Tab, { log: then, graph: before }: Tab): string {
   if (last === undefined || done.length <= then.done.length) return "";
   if (last === then.undone.at(-1)) return t("Redone: {{edit}}", { edit: said(last.label) });
   const joined = last.label === "Connect" ? connectionIn(now.graph, before) : "";
-  return joined !== "" ? joined : TOLD.test(last.label) ? said(last.label) : "";
+  return joined !== "" ? joined : isAnnounced(last.label) ? said(last.label) : "";
 }
 
 function connectionIn(graph: Graph, before: Graph): string {

@@ -1,4 +1,5 @@
 /** The open list of a combo: search, folders, pictures, and what was used lately. */
+import { useVirtualizer } from "@tanstack/react-virtual";
 import { AlertTriangle, ChevronRight, RefreshCw, Search, Star } from "lucide-react";
 import { type KeyboardEvent, useEffect, useId, useMemo, useRef, useState } from "react";
 import type { InputSchema } from "../api/types";
@@ -24,12 +25,15 @@ interface Props {
 }
 
 const SEARCHED_FROM = 8;
+/** Of longer lists only what is in sight is drawn. */
 const DRAWN = 300;
+const ROW = 26;
 
 export function ChoiceList(props: Props) {
   const { anchor, label, input, choices, chosen, many = false, onChoose, onClose } = props;
-  const { rows, marked, typed, type, point, act, star, key } = useLooking(props);
+  const { rows, marked, typed, type, point, act, star, key } = useSearch(props);
   const id = useId();
+  const { box, shown, above, below, measure } = useDrawn(rows.length, marked);
   return (
     <Popup anchor={anchor} label={label} className="choices" onClose={onClose}>
       <SearchLine
@@ -43,31 +47,72 @@ export function ChoiceList(props: Props) {
       {props.missing !== null && typed === "" && (
         <Missing name={props.missing} choices={choices} onChoose={onChoose} />
       )}
-      <div id={id} role="listbox" aria-label={label} aria-multiselectable={many} className="list">
-        {rows.map((row, index) => (
+      <div
+        ref={box}
+        id={id}
+        role="listbox"
+        aria-label={label}
+        aria-multiselectable={many}
+        className="list"
+      >
+        <div role="presentation" style={{ height: above }} />
+        {shown.map((index) => (
           <Line
-            // biome-ignore lint/suspicious/noArrayIndexKey: a choice may stand in several places
             key={index}
             id={`${id}-${index}`}
-            row={row}
+            index={index}
+            count={rows.length}
+            measure={measure}
+            row={rows[index] as Row}
             input={input}
             many={many}
             at={index === marked}
-            chosen={row.kind === "choice" && chosen.includes(row.value)}
+            chosen={isChosen(rows[index], chosen)}
             onPoint={() => point(index)}
-            onAct={() => act(row)}
-            onStar={() => star(row)}
+            onAct={() => act(rows[index])}
+            onStar={() => star(rows[index])}
           />
         ))}
+        <div role="presentation" style={{ height: below }} />
       </div>
       {rows.length === 0 && <p className="none">{t("No choice matches.")}</p>}
-      {rows.length === DRAWN && <p className="none">{t("There are more: type to find.")}</p>}
     </Popup>
   );
 }
 
+function isChosen(row: Row | undefined, chosen: readonly unknown[]): boolean {
+  return row?.kind === "choice" && chosen.includes(row.value);
+}
+
+/** The rows that are drawn, by their places, and the space of those above and below them. */
+function useDrawn(count: number, marked: number) {
+  const box = useRef<HTMLDivElement>(null);
+  const enabled = count > DRAWN;
+  const virtual = useVirtualizer({
+    count,
+    enabled,
+    getScrollElement: () => box.current,
+    estimateSize: () => ROW,
+    overscan: 20,
+  });
+  useEffect(() => {
+    if (enabled) virtual.scrollToIndex(marked, { align: "auto" });
+  }, [enabled, marked, virtual]);
+  if (!enabled) {
+    return { box, shown: [...Array(count).keys()], above: 0, below: 0, measure: null };
+  }
+  const items = virtual.getVirtualItems();
+  return {
+    box,
+    shown: items.map(({ index }) => index),
+    above: items[0]?.start ?? 0,
+    below: virtual.getTotalSize() - (items.at(-1)?.end ?? 0),
+    measure: virtual.measureElement,
+  };
+}
+
 /** What is found, which row is marked, and what the keys do. */
-function useLooking({ input, choices, chosen, onChoose, onClose }: Props) {
+function useSearch({ input, choices, chosen, onChoose, onClose }: Props) {
   const services = useFieldServices();
   const [typed, setTyped] = useState("");
   const [opened, setOpened] = useState<ReadonlySet<string>>(() => new Set(foldersOf(chosen[0])));
@@ -75,7 +120,7 @@ function useLooking({ input, choices, chosen, onChoose, onClose }: Props) {
   const rows = useMemo(() => {
     void stars;
     const [recent, starred] = [services.recent(input), services.starred(input)];
-    return rowsOf(choices, { typed, recent, starred, opened }).slice(0, DRAWN);
+    return rowsOf(choices, { typed, recent, starred, opened });
   }, [choices, typed, opened, services, input, stars]);
   const [at, setAt] = useState<number | null>(null);
   const marked = at ?? markedFirst(rows, chosen, typed);
@@ -204,6 +249,10 @@ function Missing({ name, choices, onChoose }: MissingProps) {
 
 interface LineProps {
   id: string;
+  index: number;
+  count: number;
+  /** Measures the row of a long list; null in a short one. */
+  measure: ((element: Element | null) => void) | null;
   row: Row;
   input: InputSchema;
   many: boolean;
@@ -215,14 +264,15 @@ interface LineProps {
 }
 
 function Line(props: LineProps) {
-  const { id, row, at, onPoint, onAct } = props;
+  const { id, row, at, index, count, measure, onPoint, onAct } = props;
   const line = useRef<HTMLDivElement>(null);
   useEffect(() => {
-    if (at) line.current?.scrollIntoView({ block: "nearest" });
-  }, [at]);
+    if (at && measure === null) line.current?.scrollIntoView({ block: "nearest" });
+  }, [at, measure]);
+  useEffect(() => measure?.(line.current), [measure]);
   if (row.kind === "heading") {
     return (
-      <div role="presentation" className="choices-heading">
+      <div ref={line} data-index={index} role="presentation" className="choices-heading">
         {t(row.label)}
       </div>
     );
@@ -235,6 +285,9 @@ function Line(props: LineProps) {
       role="option"
       tabIndex={-1}
       aria-selected={false}
+      aria-setsize={count}
+      aria-posinset={index + 1}
+      data-index={index}
       className={`choice folder${at ? " at" : ""}`}
       style={{ paddingInlineStart: 8 + row.depth * 14 }}
       onPointerEnter={onPoint}
@@ -260,7 +313,8 @@ interface ChoiceProps extends LineProps {
   line: React.RefObject<HTMLDivElement | null>;
 }
 
-function Choice({ id, row, input, many, at, chosen, onPoint, onAct, onStar, line }: ChoiceProps) {
+function Choice(props: ChoiceProps) {
+  const { id, index, count, row, input, many, at, chosen, onPoint, onAct, onStar, line } = props;
   const services = useFieldServices();
   const name = shownChoice(row.value);
   const picture = services.thumbnail(input, name);
@@ -272,6 +326,9 @@ function Choice({ id, row, input, many, at, chosen, onPoint, onAct, onStar, line
       role="option"
       tabIndex={-1}
       aria-selected={chosen}
+      aria-setsize={count}
+      aria-posinset={index + 1}
+      data-index={index}
       className={`choice${at ? " at" : ""}${picture === null ? "" : " pictured"}`}
       style={{ paddingInlineStart: 8 + row.depth * 14 }}
       title={name}

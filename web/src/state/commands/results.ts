@@ -1,11 +1,13 @@
 /** The queue, what has run, and comparing it. */
+import { t } from "../../words/words";
+import { announce } from "../announcing";
 import type { Command } from "../commands";
 import { closeDifference, compareWithOpen, useDifference } from "../results/difference";
 import { changeFilter, chosenJobs, star, useHistory } from "../results/history";
 import { compareJobs, latestBeside, lookAt } from "../results/lookAt";
 import { giveAsInput, openResult, previewOf } from "../results/results";
-import { pauseQueue, useQueue } from "../runs/queue";
-import { cancelAll } from "../runs/running";
+import { type Move, moveInQueue, pauseQueue, queueRow, useQueue, useQueueRow } from "../runs/queue";
+import { cancelAll, cancelJob } from "../runs/running";
 import { useRuns } from "../runs/runs";
 import { activeTab } from "../studio";
 import { toggleDock, useView } from "../view";
@@ -13,6 +15,25 @@ import { toggleDock, useView } from "../view";
 const newest = () => useRuns.getState().past[0];
 const anyResult = () => useRuns.getState().past.length > 0;
 const current = () => (useView.getState().dock === "history" ? chosenJobs()[0] : newest());
+
+function isPending(): boolean {
+  return queueRow() !== undefined;
+}
+
+function moving(move: Move, title: string, key: string): Command {
+  const run = async () => {
+    const job = queueRow();
+    if (job === undefined) return;
+    useView.setState({ dock: "queue" });
+    // It stays the chosen one wherever it is moved.
+    useQueueRow.setState({ id: job.id });
+    await moveInQueue(job.id, move);
+    const { waiting, total } = useQueue.getState();
+    const place = waiting.findIndex(({ id }) => id === job.id) + 1;
+    if (place > 0) announce(t("{{place}} of {{total}}", { place, total }));
+  };
+  return { id: `queue.${move}`, title, group: "Run", keys: [key], enabled: isPending, run };
+}
 
 export const resultCommands: readonly Command[] = [
   {
@@ -35,6 +56,16 @@ export const resultCommands: readonly Command[] = [
     group: "Run",
     enabled: () => useQueue.getState().total + useQueue.getState().running.length > 0,
     run: cancelAll,
+  },
+  moving("first", "Run the chosen pending run next", "Ctrl+Shift+Home"),
+  moving("up", "Move the chosen pending run up", "Ctrl+Shift+ArrowUp"),
+  moving("down", "Move the chosen pending run down", "Ctrl+Shift+ArrowDown"),
+  {
+    id: "queue.remove",
+    title: "Cancel the chosen pending run",
+    group: "Run",
+    enabled: isPending,
+    run: () => cancelJob(queueRow()?.id ?? ""),
   },
   {
     id: "history.show",

@@ -43,6 +43,16 @@ export async function moveInQueue(id: string, move: Move): Promise<void> {
   if (from >= 0) await moveTo(id, to);
 }
 
+/** The pending run whose row was last focused or pointed at; null before any was. */
+export const useQueueRow = create<{ id: string | null }>(() => ({ id: null }));
+
+/** The run that commands move: the row that was used last, or else the one queued last. */
+export function queueRow(): ListedJob | undefined {
+  const { waiting } = useQueue.getState();
+  const { id } = useQueueRow.getState();
+  return waiting.find((each) => each.id === id) ?? waiting.at(-1);
+}
+
 /** Moves a waiting prompt so that it stands at this place, counted as if it were taken out. */
 export async function moveTo(id: string, to: number): Promise<void> {
   const { waiting, total } = useQueue.getState();

@@ -98,7 +98,6 @@ export const canvas: Readonly<Record<string, string>> = {
     "Das sieht nach einem Trackpad aus. Zwei Finger könnten die Ansicht verschieben, Auf- und Zuziehen zoomen.",
   "Move with two fingers": "Mit zwei Fingern verschieben",
   "No choice matches.": "Nichts passt dazu.",
-  "There are more: type to find.": "Es gibt mehr: tippen, um zu suchen.",
   "Search {{label}}": "{{label}} durchsuchen",
   "Reload the list": "Liste neu laden",
   "{{name}} is not on this server.": "{{name}} ist nicht auf diesem Server.",
