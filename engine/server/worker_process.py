@@ -128,7 +128,7 @@ class WorkerProcess:
     def reason(self) -> str:
         """Why it ended, in words."""
         if self._blame is not None:
-            return f"the worker was ended because {self._blame},"
+            return f"the worker was ended because {self._blame}"
         code = self._process.returncode
         if code is None or code >= 0:
             return f"the worker process ended by itself (exit code {code})"
