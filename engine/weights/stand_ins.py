@@ -21,12 +21,14 @@ _HARMLESS = frozenset({
     "collections.Counter", "collections.OrderedDict",
     # what trainers leave
     "argparse.Namespace",
+    "builtins.Ellipsis", "builtins.NotImplemented",
     "builtins.bool", "builtins.bytes", "builtins.dict", "builtins.float", "builtins.frozenset",
     "builtins.int", "builtins.list", "builtins.object", "builtins.range", "builtins.slice",
     "builtins.str", "builtins.tuple",
     "collections.defaultdict", "collections.deque",
     "copyreg._reconstructor",
     "decimal.Decimal", "enum.Enum", "fractions.Fraction", "functools.partial",
+    "logging.getLogger",
     "types.SimpleNamespace", "uuid.UUID",
 })  # fmt: skip
 _HARMLESS_MODULES = ("datetime", "pathlib", "typing", "numbers")
@@ -71,6 +73,14 @@ class StandInMapping(StandIn):
     def __new__(cls, *_: Any, **__: Any) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Take any arguments."""
         return OrderedDict[Any, Any]()
+
+
+class StandInList(StandIn):
+    """In the place of a class of lists: a plain one, which the file fills."""
+
+    def __new__(cls, *_: Any, **__: Any) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """Take any arguments."""
+        return list[Any]()
 
 
 def refused_names(names: Iterable[str]) -> list[str]:
@@ -121,6 +131,9 @@ def _is_refused(name: str) -> bool:
 def _made(name: str) -> Callable[..., Any]:
     module, _, last = name.rpartition(".")
     is_module = module.startswith("torch.nn.")
-    mapping = not is_module and last.lower().endswith(("dict", "munch"))
-    base = StandInMapping if mapping else StandIn
+    base = StandIn
+    if not is_module and last.lower().endswith(("dict", "munch")):
+        base = StandInMapping
+    elif not is_module and last.lower().endswith(("list", "deque")):
+        base = StandInList
     return type(last or "unnamed", (base,), {"__module__": module})

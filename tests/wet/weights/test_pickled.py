@@ -2,6 +2,7 @@
 
 import argparse
 import importlib
+import logging
 import os
 import pickle
 import runpy
@@ -9,7 +10,7 @@ import subprocess
 import sys
 import types
 import zipfile
-from collections import OrderedDict, defaultdict
+from collections import OrderedDict, defaultdict, deque
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
 
@@ -211,6 +212,9 @@ def test_a_checkpoint_of_a_trainer_loads_without_it(tmp_path, elsewhere, monkeyp
         "curve": np.zeros(3),
         "namespace": argparse.Namespace(steps=3),
         "more": defaultdict(list, a=[1]),
+        "last": deque([1, 2], maxlen=2),
+        "all": ...,
+        "log": logging.getLogger("trainer"),
     }
     torch.save(document, path, _use_new_zipfile_serialization=zipped)
     for name in [name for name in sys.modules if name.startswith("pytorch_lightning")]:
