@@ -5,6 +5,7 @@ import io
 import json
 import random
 import time
+import urllib.error
 import urllib.request
 
 import pytest
@@ -118,24 +119,26 @@ def test_the_worker_is_killed_fifty_times(server, real):
     kill_often(server, real, 50)
 
 
+def refused(server, prompt):
+    body = json.dumps({"prompt": prompt}).encode()
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        urllib.request.urlopen(f"{server.address}prompt", body, timeout=120)
+    assert caught.value.code == 400
+    return json.loads(caught.value.read())
+
+
 def test_pictures_never_overwrite_or_leave_their_folder(server, real):
     before = set((server.user / "output").rglob("*.png"))
-    names = ["../outside", "/tmp/outside", "sub/%year%/a", "a"]
-    found = {}
-    for number, prefix in enumerate(names * 2):
-        put(server, real.tiny(color=77 + number % 4, prefix=prefix), f"name{number}")
-        found.setdefault(prefix, []).append(ended(server, f"name{number}", 60))
-    statuses = {
-        prefix: {entry["status"]["status_str"] for entry in entries}
-        for prefix, entries in found.items()
-    }
-    assert statuses["../outside"] == {"error"}
-    assert statuses["/tmp/outside"] == {"error"}
-    assert statuses["a"] == {"success"}
-    assert statuses[names[2]] == {"success"}
+    for prefix in ("../outside", "/tmp/outside"):
+        found = refused(server, real.tiny(prefix=prefix))
+        [errors] = found["node_errors"].values()
+        assert "filename_prefix" in json.dumps(errors)
+    for number, prefix in enumerate(["sub/%year%/a", "a"] * 2):
+        put(server, real.tiny(color=77 + number, prefix=prefix), f"name{number}")
+        assert ended(server, f"name{number}", 60)["status"]["status_str"] == "success"
     assert not (server.user / "outside_00001_.png").exists()
     after = set((server.user / "output").rglob("*.png"))
-    assert len(after - before) >= 2
+    assert len(after - before) == 4
     assert all(path.stat().st_size for path in after)
 
 

@@ -98,21 +98,38 @@ def test_sampling_shows_previews_and_stops_at_once(server, real):
     assert after["status"]["status_str"] == "success"
 
 
-def test_what_only_a_node_can_check_fails_with_its_node(server, real):
-    prompt = {
-        "1": {"class_type": "LoadImage", "inputs": {"image": "../../etc/passwd"}},
+def load_image(name):
+    return {
+        "1": {"class_type": "LoadImage", "inputs": {"image": name}},
         "2": {"class_type": "PreviewImage", "inputs": {"images": ["1", 0]}},
     }
 
+
+def test_a_file_that_is_not_there_is_refused_with_its_node(server, real):
     async def scenario(browser):
-        name = await browser.queue(prompt)
+        body = {"prompt": load_image("../../etc/passwd")}
+        async with browser.session.post(f"{browser.address}prompt", json=body) as answer:
+            return answer.status, await answer.json()
+
+    status, found = real.with_browser(server, scenario)
+    assert status == 400
+    assert found["node_errors"]["1"]["class_type"] == "LoadImage"
+    assert "passwd" in json.dumps(found["node_errors"]["1"]["errors"])
+
+
+def test_what_only_a_node_can_see_fails_with_its_node(server, real):
+    (server.user / "input").mkdir(exist_ok=True)
+    (server.user / "input" / "letter.png").write_text("no picture at all")
+
+    async def scenario(browser):
+        name = await browser.queue(load_image("letter.png"))
         error = await browser.hear("execution_error")
         return error, await browser.ended(name)
 
     error, entry = real.with_browser(server, scenario)
     assert error["node_id"] == "1"
     assert error["node_type"] == "LoadImage"
-    assert "passwd" in error["exception_message"]
+    assert "letter.png" in error["exception_message"]
     assert entry["status"]["completed"] is False
 
 
