@@ -5,7 +5,7 @@ from typing import Annotated, Any, NamedTuple
 
 import pytest
 
-from engine.execute.inputs import calls, gather, read_class_info
+from engine.execute.inputs import calls, gather, read_info
 from engine.graph.prompt import Link, PromptNode
 from engine.nodekit.context import Context
 from engine.nodekit.contract import node
@@ -139,7 +139,7 @@ def test_too_few_values_are_an_error(engine):
 
 
 def test_undeclared_constants_are_left_out_but_links_are_handed_over():
-    kind = read_class_info(pair)
+    kind = read_info(pair)
     node_ = PromptNode("Pair", {"a": 1, "odd": 2, "linked": Link("z", 1)})
     gathered = gather(node_, kind, {"z": ([7], [8, 9])})
     assert gathered == {"a": [1], "linked": [8, 9]}
@@ -155,4 +155,4 @@ def test_undeclared_constants_are_left_out_but_links_are_handed_over():
     ],
 )
 def test_calls(inputs, expected):
-    assert list(calls(inputs, read_class_info(pair))) == expected
+    assert list(calls(inputs, read_info(pair))) == expected
