@@ -17,7 +17,7 @@ def main() -> int:
     """Run the command that was typed; the result is the process's exit code."""
     open_missing_streams()
     try:
-        from engine.cli.command import run_command  # noqa: PLC0415 - a missing package is told below
+        from engine.cli.command import run_command  # noqa: PLC0415 - a missing package is reported below
 
         return run_command(sys.argv[1:], serve)
     except ModuleNotFoundError as error:

@@ -2,7 +2,7 @@
 
 The one writer of everything that lasts: a hidden `.part` beside the target, its bytes flushed to
 the disk, its name given in one step, the folder flushed. Works where hard links are refused (exFAT,
-many network shares). Knows no folders.
+many network shares).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Errors that a user can act on, as one tree.
 
-A message says what was asked, what was found and what to do. This module knows no other room.
+A message says what was asked, what was found and what to do.
 """
 
 
@@ -13,7 +13,7 @@ class SettingsError(CalotypeError):
 
 
 class FilesError(CalotypeError):
-    """A file is missing, lies outside the folders it may lie in, or cannot be read or written."""
+    """A file is missing, is outside the allowed folders, or cannot be read or written."""
 
 
 class DiskError(FilesError):

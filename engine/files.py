@@ -97,7 +97,7 @@ class Files:
         return self._settings.embed_metadata
 
     def folders(self, kind: str) -> tuple[Path, ...]:
-        """Where files of that kind may lie, in the order they are searched."""
+        """The folders of files of that kind, in the order they are searched."""
         if kind in self._places:
             return (self._places[kind],)
         kind = ALIASES.get(kind, kind)
@@ -304,7 +304,7 @@ def _entries(folder: Path) -> Sequence[os.DirEntry[str]]:
 
 
 def _is(question: Callable[[], bool]) -> bool:
-    """What lies there; a link in a circle and a name that is too long are nothing."""
+    """What is at that path; a link in a circle and a name that is too long are nothing."""
     try:
         return question()
     except OSError:

@@ -1,7 +1,7 @@
 """JSON as files and clients bring it: one reader for all of them.
 
-Reads UTF-8, with or without a byte order mark, UTF-16 and UTF-32, NaN and infinity, and half
-characters, as Python's own reader does, and refuses what is nested too deeply to be handed on.
+Reads UTF-8, with or without a byte order mark, UTF-16 and UTF-32, NaN and infinity, and lone
+surrogates, as Python's own reader does, and refuses what is nested too deeply to be handed on.
 Knows no documents: what may hold which value is checked by whoever reads it.
 """
 
@@ -40,7 +40,7 @@ def read_json(content: bytes | str) -> Any:
 
 
 def is_valid_unicode(text: str) -> bool:
-    """Whether a text holds no half character (a lone surrogate), which cannot be written."""
+    """Whether a text holds no lone surrogate (half a character), which cannot be encoded."""
     if text.isascii():
         return True
     try:
@@ -51,12 +51,12 @@ def is_valid_unicode(text: str) -> bool:
 
 
 def may_have_lone_surrogates(content: bytes) -> bool:
-    """Whether a text may hold half characters: they come as escapes only."""
+    """Whether a text may hold lone surrogates: they come as escapes only."""
     return b"\\ud" in content or b"\\uD" in content or b"\0" in content[:4]
 
 
 def replace_lone_surrogates(value: Any) -> Any:
-    """A decoded value with a replacement character for each half one."""
+    """A decoded value with a replacement character for each lone surrogate."""
     if isinstance(value, str):
         if is_valid_unicode(value):
             return value

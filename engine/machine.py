@@ -1,7 +1,4 @@
-"""How much memory this machine has, or the container that the process runs in.
-
-Knows numbers of bytes, and how people write them; nothing of who uses them.
-"""
+"""How much memory this machine has, or the container that the process runs in."""
 
 from __future__ import annotations
 

@@ -91,7 +91,7 @@ def _filled(prefix: str, width: int, height: int) -> str:
 
 
 def _cut(part: str, most: int) -> str:
-    """The part within so many bytes, no letter cut in two."""
+    """The longest start within this number of bytes; no character is cut in two."""
     encoded = part.encode("utf-8", "surrogateescape")
     if len(encoded) <= most:
         return part

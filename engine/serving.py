@@ -36,7 +36,7 @@ class Serving:
             stands for all ports.
         allowed_origins: pages that may ask from a browser; `*` is any.
         allow_links: whether a link on any page may open a result.
-        base_path: where the studio lies on its host, as `/studio`; empty for the root.
+        base_path: the studio's path on its host, as `/studio`; empty for the root.
         certificate, key: PEM files for HTTPS; None for HTTP.
         most_upload: bytes of the largest upload.
         compress: whether JSON and text are sent compressed.

@@ -46,7 +46,7 @@ def _mirrored(positions: torch.Tensor, size: int) -> torch.Tensor:
 def dilate(images: torch.Tensor, size: int) -> torch.Tensor:
     """The largest value within a square of `size` pixels around each pixel.
 
-    What lies beyond the border does not count. A square of even size reaches a pixel further to
+    Pixels beyond the border do not count. A square of even size reaches a pixel further to
     the left and up.
     """
     for dim in (1, 2):

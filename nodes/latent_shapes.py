@@ -158,7 +158,7 @@ def slerp(
 ) -> torch.Tensor:
     """Unit vectors turned towards others along the great circle (Shoemake 1985, section 3.3).
 
-    Where two are nearly parallel or opposite no circle can be told, and they are mixed linearly.
+    Where two are nearly parallel or opposite no circle is defined, and they are mixed linearly.
     """
     cosine = (first * second).sum(dim, keepdim=True)
     plain = cosine.abs() > 1 - _PARALLEL

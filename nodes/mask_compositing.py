@@ -15,7 +15,7 @@ Mode = Literal[
     "MULTIPLY", "OVERLAY", "SCREEN", "SRC", "SRC_ATOP", "SRC_IN", "SRC_OUT", "SRC_OVER", "XOR",
 ]  # fmt: skip
 _FAINTEST = 1e-5
-"""Alpha below which a colour cannot be told."""
+"""Alpha below which a colour is undefined."""
 
 
 @node("JoinImageWithAlpha", category="mask/compositing", display="Join Image with Alpha")

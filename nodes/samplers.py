@@ -190,7 +190,7 @@ def sampler_sa_solver(
     simple_order_2: bool,
 ) -> Sampler:
     """Stochastic Adams steps; noise is added between the two shares of the trained schedule."""
-    del model  # the run's own model says where those shares lie
+    del model  # the run's own model says where those shares are
     return chosen(
         "sa_solver",
         eta=eta,

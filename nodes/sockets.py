@@ -1,6 +1,6 @@
 """The wire types of the built-in nodes, as annotations: `def f(image: Image) -> Mask`.
 
-Shapes are stated once, here. Knows no node.
+Shapes are stated once, here.
 """
 
 from __future__ import annotations

@@ -93,7 +93,7 @@ class Embeddings:
 
 
 def embedding_path(files: Files, name: str) -> Path | None:
-    """Where the embedding of that name lies; None if there is none."""
+    """The path of the embedding of that name; None if there is none."""
     for suffix in EMBEDDING_SUFFIXES:
         try:
             found = files.locate("embeddings", name + suffix)

@@ -23,7 +23,7 @@ _DEVICE = "devices are the CPU and CUDA's"
 _NO_ACCOUNT = "there are no nodes that call a paid service"
 _MANAGER = "there is no manager; put plugins into custom_nodes/"
 _ONE_USER = "there is one user"
-_ONE_STORE = "everything lies in calotype.db in the user directory"
+_ONE_STORE = "everything is stored in calotype.db in the user directory"
 
 NO_EFFECT: Mapping[str, tuple[str | int | None, str]] = MappingProxyType(
     {

@@ -30,7 +30,7 @@ class Serve(Protocol):
     """Runs the server; this room does not know it."""
 
     def __call__(self, settings: Settings, serving: Serving) -> int:
-        """Serve until told to end; returns the exit code."""
+        """Serve until a signal; returns the exit code."""
         ...
 
 
@@ -92,7 +92,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def run_command(arguments: Sequence[str], serve: Serve) -> int:
-    """Carry out what was typed; returns the exit code."""
+    """Run the command; returns the exit code."""
     if not arguments or (arguments[0].startswith("-") and arguments[0] not in {"-h", "--help"}):
         arguments = ["serve", *arguments]
     flags = build_parser().parse_args(arguments)

@@ -1,6 +1,6 @@
 """`run` and `check`: a workflow from a file, in this process, without a server and its store.
 
-Knows the steps and the exit codes; the worker knows how to run, `report.py` how to tell.
+This module has the steps and the exit codes; the worker runs, `report.py` prints.
 """
 
 from __future__ import annotations

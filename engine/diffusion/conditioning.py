@@ -1,4 +1,4 @@
-"""What one conditioning entry tells a network: tensors, and how they share a call with others'.
+"""What one conditioning entry passes to a network: tensors, and how they share a call with others'.
 
 Entries of a batch may differ in length, or be about a part of the picture only. Each input says
 what may be done about it, because only its network knows. Knows no network.
@@ -35,7 +35,7 @@ class Join(StrEnum):
             named `<name>_mask` says which tokens count.
         REPEAT: texts of other lengths are repeated to a common one. Right for cross-attention
             only: softmax attention over a repeated text is attention over the text.
-        CROP_TO_AREA: lies beside x [., C, ...] and is cut to the entry's area as x is.
+        CROP_TO_AREA: has the shape of x [., C, ...] and is cut to the entry's area as x is.
         WHOLE: about the picture as a whole, whatever the area; shared with the same shape.
     """
 
@@ -48,7 +48,7 @@ class Join(StrEnum):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Input:
-    """One tensor that an entry tells the network.
+    """One tensor that an entry passes to the network.
 
     Attributes:
         value: [1, ...], or [B, ...] with a row for each latent of the batch.

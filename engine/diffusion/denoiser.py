@@ -27,7 +27,7 @@ class Denoiser(Protocol):
 
 @runtime_checkable
 class GuidedDenoiser(Denoiser, Protocol):
-    """A denoiser under classifier-free guidance that also tells the unguided (negative) half."""
+    """A denoiser under classifier-free guidance that also returns the unguided (negative) half."""
 
     def with_unguided(self, x: Tensor, sigma: Tensor) -> tuple[Tensor, Tensor]:
         """(guided, unguided) from one evaluation; CFG++ samplers step along the second."""
@@ -47,4 +47,4 @@ class OnStep(Protocol):
 
 
 def no_report(step: int, steps: int, x: Tensor, denoised: Tensor, sigma: Tensor) -> None:
-    """The `OnStep` that tells nobody."""
+    """The `OnStep` that reports nothing."""

@@ -1,4 +1,4 @@
-"""Guidance: from what a network says with and without a text to what a sampler is told.
+"""Guidance: from a network's predictions with and without a text to what a sampler receives.
 
 Plain classifier-free guidance, its rescaled and its projected forms, two texts at once, and the
 hooks by which a model changes any of it. Knows no network; predictions are clean images.

@@ -36,7 +36,7 @@ class Region:
     """One entry of a conditioning, ready for x of one shape.
 
     Attributes:
-        inputs: what the network is told.
+        inputs: the tensors passed to the network.
         area: the part of x it rules; None: all.
         mask: [1 or B, h, w] how much it rules there; None: fully.
         strength: its weight against others.
@@ -266,7 +266,7 @@ def _together(one: Region, other: Region, x: Tensor) -> bool:
 
 
 def _input(region: Region, name: str) -> Input:
-    """An input of a region, cut to its area where it lies beside x."""
+    """An input of a region, cut to its area where it has the shape of x."""
     found = region.inputs[name]
     if found.join is not Join.CROP_TO_AREA:
         return found

@@ -1,4 +1,4 @@
-"""The lines of a journal: their numbers, and what their tabs say. Knows no files."""
+"""The lines of a journal: their numbers, and what their tabs say."""
 
 from __future__ import annotations
 

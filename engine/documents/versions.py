@@ -35,7 +35,7 @@ class Version(msgspec.Struct, frozen=True):
         label: the last edit before it, as the editor calls it.
         kind: `save`, `auto`, or `replaced` for a text that another program had put there.
         size: bytes of the text.
-        digest: tells equal texts.
+        digest: equal for equal texts.
     """
 
     of: str
@@ -69,7 +69,7 @@ class Versions:
         self._keeping = threading.Lock()
 
     async def keep(self, of: str, text: bytes, *, label: str, kind: str) -> Version | None:
-        """Keep a text, if it is not the newest one already; the oldest and closest ones go.
+        """Store a text unless it equals the newest version; the oldest and closest are deleted.
 
         Returns:
             what is kept; None for a text that is too large.

@@ -1,7 +1,4 @@
-"""One node being called: for each element of its lists, at once or awaited; answers to outputs.
-
-Knows a node and its inputs; nothing of the graph around it.
-"""
+"""One node being called: for each element of its lists, at once or awaited; answers to outputs."""
 
 from __future__ import annotations
 
@@ -17,9 +14,9 @@ from engine.nodekit.context import CURRENT, RunningContext
 from engine.nodekit.node import Blocked, Outcome
 
 Retry = Callable[[Exception], bool]
-"""Asked when a node raised: whether what it lacked was made free, so that it may run once more."""
+"""Called when a node raised: whether memory was freed, so that the node may run once more."""
 Explain = Callable[[Exception], str | None]
-"""Better words for what a node raised, or None."""
+"""A clearer message for what a node raised, or None."""
 
 
 @dataclass(slots=True)

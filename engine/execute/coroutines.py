@@ -1,7 +1,4 @@
-"""The event loop of one run: made when the first node is a coroutine, closed with the run.
-
-Knows tasks; nothing of nodes.
-"""
+"""The event loop of one run: made when the first node is a coroutine, closed with the run."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Outputs of a node that expanded: taken from the nodes it expanded to.
-
-Knows links and lists of values; nothing of how nodes are run.
-"""
+"""Outputs of a node that expanded: taken from the nodes it expanded to."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ Inputs = dict[str, list[Any]]
 
 @dataclass(frozen=True, slots=True)
 class ClassInfo:
-    """What running nodes of a class takes to know, read from its schema once per run.
+    """What is needed to run nodes of a class, read from its schema once per run.
 
     Attributes:
         declared: constants of other names are not handed over; None: all are.
@@ -48,7 +48,7 @@ class ClassInfo:
 
 
 def read_info(node: Node) -> ClassInfo:
-    """What running nodes of this class takes to know."""
+    """What is needed to run nodes of this class."""
     schema, traits = node.schema, node.traits
     names = frozenset(each.name for each in schema.inputs)
     return ClassInfo(

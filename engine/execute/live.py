@@ -1,7 +1,4 @@
-"""The graph as it grows while it runs: the prompt and what expansions bring.
-
-Knows ids and links; nothing of values and classes.
-"""
+"""The graph as it grows while it runs: the prompt and what expansions bring."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One run of a graph, step by step: signatures, what is known, what waits for what, calls.
+"""One run of a graph, step by step: signatures, cached results, dependencies, calls.
 
 A node is *demanded* when something wants its outputs, *parked* while its coroutines are awaited,
 and *settled* when its outputs are there. Holds values without looking at them.
@@ -30,7 +30,7 @@ from engine.wire import messages
 from engine.wire.messages import Place
 
 _TICK = 0.05
-"""Seconds between two looks at the stop button while everything waits."""
+"""Seconds between two checks of the stop button while every node is pending."""
 _NAMED = 10
 
 
@@ -250,7 +250,7 @@ class GraphRun:
         self.demand(wanted)
 
     def _visit(self, node_id: str) -> None:
-        """A node waits for nothing any more: call it, or find that there is no need to."""
+        """All dependencies of a node are done: call it, unless its result is cached."""
         expanding = self._expanding.pop(node_id, None)
         if expanding is not None:
             self._collect(node_id, expanding)

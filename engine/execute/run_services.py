@@ -1,7 +1,4 @@
-"""What a run is given beside its graph, and the context that each of its nodes gets from it.
-
-Knows whom to ask and whom to tell; nothing of what is run when.
-"""
+"""What a run is given beside its graph, and the context that each of its nodes gets from it."""
 
 from __future__ import annotations
 
@@ -43,7 +40,7 @@ class RunServices:
         return True
 
     def context(self, node_id: str, graph: GrowingGraph, call: int = 0) -> RunningContext:
-        """What one call of a node may ask of its surroundings."""
+        """The context of one call of a node."""
 
         def report_progress(node_id: str, step: int, steps: int, preview: bytes | None) -> None:
             place = graph.place(node_id)

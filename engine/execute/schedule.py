@@ -1,4 +1,4 @@
-"""Which node waits for which, and which one is next. Knows ids only."""
+"""Pending dependencies of each node, and which node is next."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 
 class Schedule:
-    """Counts what each demanded node still waits for.
+    """Counts the pending dependencies of each demanded node.
 
     Of the nodes that wait for nothing, the one of the lowest rank is next.
 
@@ -44,7 +44,7 @@ class Schedule:
             heapq.heappush(self._ready, (self._ranks[node_id], node_id))
 
     def settle(self, node_id: str) -> None:
-        """A node is done with: nobody waits for it any more."""
+        """A node is done: it is no longer a pending dependency."""
         self._waiting.pop(node_id, None)
         for dependent in self._dependents.pop(node_id, ()):
             left = self._waiting[dependent] = self._waiting[dependent] - 1
@@ -52,5 +52,5 @@ class Schedule:
                 heapq.heappush(self._ready, (self._ranks[dependent], dependent))
 
     def next(self) -> str | None:
-        """A node that waits for nothing, or None."""
+        """A node without pending dependencies, or None."""
         return heapq.heappop(self._ready)[1] if self._ready else None

@@ -19,7 +19,7 @@ An address tells parts apart for as long as something holds them.
 Leaf = Callable[[Any], "tuple[int, int] | None"]
 """The address and bytes of a value that is not to be looked into; None for any other."""
 _MOST_PARTS = 500_000
-"""A plugin's object may refer to half the program; what lies beyond is not counted."""
+"""A plugin's object may refer to half the program; what is beyond is not counted."""
 _WHOLE = (str, bytes, bytearray, int, float, complex, bool, type(None))
 _SHARED = (type, types.ModuleType, types.BuiltinFunctionType)
 """What a result refers to and does not keep."""

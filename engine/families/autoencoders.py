@@ -19,7 +19,7 @@ from engine.nets.autoencoder_kl import AutoencoderConfig, AutoencoderKL, autoenc
 from engine.weights.state_dict import StateDict
 
 PREFIXES = ("first_stage_model.", "vae.", "")
-"""Where an autoencoder may lie in a file."""
+"""Prefixes below which a file may hold an autoencoder."""
 
 
 class AutoencoderKind(Protocol):

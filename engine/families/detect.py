@@ -18,7 +18,7 @@ FAMILIES: tuple[ModelFamily, ...] = (StableDiffusion1(),)
 SHOWN_KEYS = 5
 _AVERAGED = "model_ema.diffusion_model"
 PREFIXES = ("model.diffusion_model.", "model.model.", "net.", "model.", "transformer.", "")
-"""Where a denoiser may lie in a file."""
+"""Prefixes below which a file may hold a denoiser."""
 
 
 def detect(weights: StateDict) -> tuple[ModelFamily, Any]:

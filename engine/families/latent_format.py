@@ -57,14 +57,14 @@ class LatentFormat:
         return x / self._along(self.scale, x) + self._along(self.shift, x)
 
     def frames(self, cells: int) -> int:
-        """Frames that so many cells of the time axis decode to; 1 without such an axis."""
+        """Frames that this number of cells of the time axis decodes to; 1 without such an axis."""
         if self.dims < 3:
             return 1
         step = self.downscale[0]
         return (cells - 1) * step + 1 if self.causal_frames else cells * step
 
     def cells(self, frames: int) -> int:
-        """Cells of the time axis that so many frames encode to, the rest left over."""
+        """Cells of the time axis that this number of frames encodes to, the rest left over."""
         if self.dims < 3:
             return 1
         step = self.downscale[0]

@@ -1,7 +1,7 @@
 """What work will cost, judged by what it cost: seconds, and bytes at the highest.
 
 Says nothing where nothing is known: work with other weights is other work, and only the size of a
-picture and the number of steps are reckoned with. Knows no prompts and no database.
+picture and the number of steps are reckoned with.
 """
 
 from __future__ import annotations

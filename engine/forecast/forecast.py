@@ -1,7 +1,7 @@
 """What a run would do: which nodes run and which are kept, how long, how much memory.
 
 A mirror of the results that the worker keeps, and the costs of past runs. The worker is never
-asked: it tells what changes, so an answer comes at once while it loads a model. May be asked in
+asked: it reports changes, so an answer comes at once while it loads a model. May be asked in
 any thread. Knows no HTTP and no processes.
 """
 
@@ -121,7 +121,7 @@ class Forecast:
             self._works, self._keys = await asyncio.to_thread(self._study, entry)
 
     def observe(self, event: ForecastEvent) -> None:
-        """Take in what the worker says of the prompt that runs."""
+        """Learn from an event of the running prompt."""
         with _never_failing("what a node cost could not be noted"):
             if isinstance(event, Signed):
                 self._note(event.signatures)
@@ -131,13 +131,13 @@ class Forecast:
                 self._note_files(event)
 
     def update_cached(self, change: CacheChanged) -> None:
-        """The worker keeps other results now."""
+        """The set of cached results has changed."""
         with self._lock:
             self._held.update(change.added)
             self._held.difference_update(change.dropped)
 
     def end(self) -> None:
-        """A prompt is over: what it taught is kept, and nobody waits for that."""
+        """A prompt has ended: its costs are stored in the background."""
         learnt, self._learnt = self._learnt, {}
         if learnt:
             with _never_failing("what a run cost could not be kept"):

@@ -1,4 +1,4 @@
-"""Schemas of nodes as JSON and back: for the committed catalog, and for what workers tell.
+"""Schemas of nodes as JSON and back: for the committed catalog, and for what workers report.
 
 Knows schemas; not which nodes there are. Combos of files stay the name of their folder.
 """
@@ -44,7 +44,7 @@ def read_catalog(path: Path) -> Mapping[str, NodeSchema]:
 
 
 def _plain(value: Any) -> Any:
-    """A schema's fields that are not at their defaults, and what lies inside them."""
+    """A schema's fields that are not at their defaults, and the same of what is inside them."""
     if isinstance(value, NodeSchema | InputSchema | OutputSchema):
         return {
             each.name: _plain(given)

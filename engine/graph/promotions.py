@@ -1,7 +1,7 @@
 """Widgets of the nodes inside a subgraph that its instances show, and the values these hold.
 
 Three generations of files promote widgets in three ways; an instance's value overrides the inner
-widget's own. Knows no catalog: values are handed on as they lie in the file.
+widget's own. Knows no catalog: values are passed on as the file holds them.
 """
 
 from __future__ import annotations

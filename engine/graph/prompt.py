@@ -15,7 +15,7 @@ from engine.errors import PromptError
 from engine.json_text import is_valid_unicode, replace_lone_surrogates
 
 MAX_DEPTH = 64
-"""How deep lists and objects may lie in each other in one input."""
+"""How deep lists and objects may be nested in one input."""
 MAX_ID = 1000
 """Characters of a node id: answers repeat ids, and an id of megabytes would fill them."""
 WRAPPED = "__value__"

@@ -54,7 +54,7 @@ class Scope:
         prefix: what the ids of its nodes begin with in a prompt: `57:` for nodes in instance 57.
         instance: the node of the parent that this is the inside of.
         definition: what it is an instance of.
-        parent: where that node lies.
+        parent: the subgraph node that holds it.
         host: the values that the instance holds.
     """
 
@@ -102,7 +102,7 @@ class Scopes:
         return node.outputs[slot].type if slot < len(node.outputs) else ANY
 
     def executed(self) -> Iterator[tuple[Scope, SavedNode]]:
-        """Every node that goes into the prompt, with where it lies."""
+        """Every node that goes into the prompt, with its scope."""
         waiting = [iter([(self.root, node) for node in self.root.graph.nodes.values()])]
         count = 0
         while waiting:
@@ -161,7 +161,7 @@ def _refuse_depth(scope: Scope, definition: Definition) -> None:
             )
         around = around.parent
     if depth > MAX_DEPTH:
-        raise WorkflowError(f"subgraphs lie in each other more than {MAX_DEPTH} deep")
+        raise WorkflowError(f"subgraphs are nested more than {MAX_DEPTH} deep")
 
 
 def resolve(scopes: Scopes, scope: Scope, target: SavedInput) -> Link | Constant | None:

@@ -31,7 +31,7 @@ class _Part:
 
     Attributes:
         picture: the rectangle's pixels.
-        left, top: where it lies, in pixels.
+        left, top: its position, in pixels.
         changed: False for the single pixel that stands for no change.
     """
 

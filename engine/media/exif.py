@@ -25,7 +25,7 @@ def ascii_texts(block: bytes, *, most_bytes: int) -> Iterator[bytes]:
         raise ValueError("its EXIF block has no TIFF header")
     (start,) = struct.unpack_from(order + "I", block, 4)
     if start + 2 > len(block):
-        raise ValueError("its EXIF directory lies outside the block")
+        raise ValueError("its EXIF directory is outside the block")
     (count,) = struct.unpack_from(order + "H", block, start)
     if start + 2 + 12 * count > len(block):
         raise ValueError("its EXIF directory is cut off")
@@ -39,7 +39,7 @@ def ascii_texts(block: bytes, *, most_bytes: int) -> Iterator[bytes]:
         else:
             (begin,) = struct.unpack_from(order + "I", block, at + 8)
         if begin + size > len(block):
-            raise ValueError("an EXIF text lies outside the block")
+            raise ValueError("an EXIF text is outside the block")
         most_bytes -= size
         if most_bytes < 0:
             raise ValueError("its EXIF texts are too large")

@@ -15,7 +15,7 @@ _MOST_16 = 65535
 def rgb(frame: Image.Image) -> Image.Image:
     """A frame as `RGB`.
 
-    Grey of 16 bits and of floating point is not scaled: what lies above 255 is white.
+    Grey of 16 bits and of floating point is not scaled: values above 255 are white.
     """
     if frame.mode in ("P", "PA"):
         frame = frame.convert("RGBA")  # its colours, whatever says which are transparent

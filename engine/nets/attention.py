@@ -1,6 +1,6 @@
 """Multi-head attention over tokens, and the transformer blocks of the latent diffusion UNets.
 
-Knows no picture: `unet_blocks.py` turns feature maps into tokens and back.
+`unet_blocks.py` turns feature maps into tokens and back.
 """
 
 from __future__ import annotations

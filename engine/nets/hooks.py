@@ -2,7 +2,7 @@
 
 Blocks are addressed as the ecosystem does: `("input", 4)`, `("middle", 0)`, `("output", 5)` for the
 UNets, `("double_block", 3)` for later networks; a transformer in a block by one number more. A
-network that no hook touches pays nothing for them. Knows no network.
+network that no hook touches pays nothing for them.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class NetHooks:
         patches: by kind, in the order in which they were added.
         replacements: by kind (`attn1`, `attn2`) and place `(block, number, transformer)`; a place
             of `(block, number)` stands for all its transformers.
-        options: what the functions find in `transformer_options` beside what the network tells.
+        options: what the functions find in `transformer_options` beside the network's own entries.
     """
 
     patches: Mapping[str, tuple[Hook, ...]] = field(default_factory=dict[str, tuple[Hook, ...]])
@@ -83,7 +83,7 @@ class NetHooks:
         return NetHooks(self.patches, replacements, self.options)
 
     def with_options(self, options: Mapping[str, Any]) -> NetHooks:
-        """What one call tells its functions, beside what was there."""
+        """The options of one call, added to those that were there."""
         return NetHooks(self.patches, self.replacements, {**self.options, **options})
 
     def options_at(self, part: str, number: int) -> dict[str, Any]:

@@ -77,7 +77,7 @@ def unet_config(
 
     Args:
         shapes: of the UNet's tensors, without the checkpoint's prefix.
-        heads: number of attention heads in every transformer (SD1: 8); shapes do not tell it.
+        heads: number of attention heads in every transformer (SD1: 8); shapes do not show it.
         head_channels: or channels per head (SD2, SDXL: 64).
 
     Raises:

@@ -1,4 +1,4 @@
-"""What a running node may ask of its surroundings, and nothing else.
+"""What a running node may ask of the engine, and nothing else.
 
 `Context` is the questions; `RunningContext` answers them from what whoever runs the node hands it.
 Knows nothing of prompts' meaning, events or processes.

@@ -151,22 +151,22 @@ class FunctionNode(Node, Generic[P, R]):
     @cached_property
     def schema(self) -> NodeSchema:  # pyright: ignore[reportIncompatibleMethodOverride]
         """How it looks from outside, read off the annotations once."""
-        told, said = self._declaration, self._reading
-        checks = told.checks
+        declared, reading = self._declaration, self._reading
+        checks = declared.checks
         return NodeSchema(
-            class_type=told.class_type,
-            display_name=told.display or told.class_type,
-            category=told.category,
-            inputs=(*said.inputs, *(_hidden_input(kind) for kind in told.hidden)),
-            outputs=read_outputs(said.returns, told.output_names),
+            class_type=declared.class_type,
+            display_name=declared.display or declared.class_type,
+            category=declared.category,
+            inputs=(*reading.inputs, *(_hidden_input(kind) for kind in declared.hidden)),
+            outputs=read_outputs(reading.returns, declared.output_names),
             description=inspect.cleandoc(self._function.__doc__ or ""),
             python_module=_python_module(self._function),
-            is_output=told.output,
-            input_is_list=told.input_is_list,
-            deprecated=told.deprecated,
-            experimental=told.experimental,
-            not_idempotent=told.not_idempotent,
-            checks_input_types=told.checks_input_types,
+            is_output=declared.output,
+            input_is_list=declared.input_is_list,
+            deprecated=declared.deprecated,
+            experimental=declared.experimental,
+            not_idempotent=declared.not_idempotent,
+            checks_input_types=declared.checks_input_types,
             checks=checks,
         )
 

@@ -1,7 +1,7 @@
 """One module's weights on a device: none, some or all of them, or block by block while it runs.
 
 Blocks that must stay are brought once, patched. The others are visited: brought (or unpacked from
-what lies on the device compactly) before their call, and gone after it. Knows no budget beyond the
+what is on the device compactly) before their call, and gone after it. Knows no budget beyond the
 bytes it is given, and no network.
 """
 

@@ -1,4 +1,4 @@
-"""Decides what lies on the device and what has to go. Pure: numbers in, numbers out."""
+"""Decides which weights are resident on the device and which are evicted. A pure function."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def resident_beside_slots(
 ) -> tuple[frozenset[int], int] | None:
     """Streaming under a hard limit: which blocks are streamed, and the bytes of one slot.
 
-    The slots that blocks pass through lie within `allowed` too. None if not even one largest block
+    The slots of streamed blocks count towards `allowed`, too. None if not even one largest block
     fits with nothing else there. Fewer slots than asked for are taken when that is all that fits;
     ask again with that number.
 

@@ -16,7 +16,7 @@ from engine.residency.carriers import BlockLoader, Transfer
 
 
 class CompactLoader:
-    """Unpacks blocks that lie on the device compactly; as many at a time as are called."""
+    """Unpacks blocks that are on the device compactly; as many at a time as are called."""
 
     def __init__(self, ready: Callable[[int], list[Tensor]]) -> None:
         self._ready = ready

@@ -60,7 +60,7 @@ async def compress(request: web.Request, handler: Handler) -> web.StreamResponse
 
 
 def nothing() -> web.Response:
-    """A change was made, and there is nothing to tell."""
+    """A change was made, and there is nothing to report."""
     return web.Response()
 
 

@@ -164,10 +164,10 @@ def build_app(
     Args:
         settings: the folders, and what workers are given.
         tokens: beyond loopback, what lets clients in; None where only this machine can ask.
-        serving: whom the start lets in, and where on its host the studio lies.
+        serving: whom the start lets in, and the base path of the studio on its host.
         lock: a file descriptor that worker processes are to inherit.
         show: writes to the terminal, and returns at once.
-        dist: where the built page lies.
+        dist: the folder of the built page.
         worker: the module that workers run; None for a server that only accepts.
         grace: seconds after which a node that does not look at a stop is ended with its worker.
     """

@@ -138,7 +138,7 @@ def page_of(extension: Extension, name: str) -> Path | None:
 
 
 def described(extension: Extension) -> dict[str, Any]:
-    """What the editor is told."""
+    """What the editor receives."""
     if extension.declared is None:
         return {"pack": extension.pack, "error": extension.error}
     return {"pack": extension.pack, **msgspec.to_builtins(extension.declared)}

@@ -20,7 +20,7 @@ _LOGGER = logging.getLogger(__name__)
 
 @web.middleware
 async def answer_failures(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Give every error its answer; what nobody foresaw is logged, and told by a number only."""
+    """Give every error its answer; an unexpected one is logged, and answered by number."""
     try:
         return await handler(request)
     except RefusalError as refused:

@@ -50,7 +50,7 @@ class FolderLock:
         self.describe("port not known yet")
 
     def describe(self, text: str) -> None:
-        """Say to others who holds it."""
+        """Write who holds the lock, for other servers to read."""
         os.ftruncate(self.descriptor, 0)
         os.lseek(self.descriptor, 0, os.SEEK_SET)
         os.write(self.descriptor, f"process {os.getpid()}, {text}".encode("ascii", "replace"))

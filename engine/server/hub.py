@@ -20,7 +20,7 @@ MOST_WAITING = 20_000
 """Messages that may wait for one client. A graph of ten thousand nodes makes as many at once."""
 MOST_WAITING_BYTES = 16 << 20
 BEHIND = 512
-"""A client for whom so many messages wait gets no progress until it has caught up."""
+"""A client with this number of pending messages gets no progress until it has caught up."""
 STALLED_SECONDS = 20.0
 """A client that took nothing for so long is closed."""
 
@@ -77,7 +77,7 @@ class Client:
         return self.features.get("all_progress") is True
 
     def give(self, message: Outgoing) -> bool:
-        """Let a message wait for the client; False where too much waits already."""
+        """Queue a message for the client; False where too many are pending already."""
         if message.skippable and len(self._waiting) >= BEHIND and not self.wants_all_progress:
             return True
         content = message.content
@@ -91,7 +91,7 @@ class Client:
         return len(self._waiting) <= MOST_WAITING and self._bytes <= MOST_WAITING_BYTES
 
     async def write(self, transport: asyncio.Transport | None) -> None:
-        """Write what waits, until the socket closes or the client reads no more."""
+        """Write pending messages until the socket closes or the client stops reading."""
         try:
             while not self._closing:
                 await self._filled.wait()
@@ -153,7 +153,7 @@ class Hub:
         return known is not None and known[0].wants_all_progress
 
     def send(self, client_id: str | None, messages: Iterable[Outgoing | Body]) -> None:
-        """To one client, if it is here; to all where it is None. Written out only if one hears."""
+        """To one client, if it is here; to all where it is None. Encoded only if one is here."""
         targets = (
             list(self._clients.values())
             if client_id is None

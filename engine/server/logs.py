@@ -137,7 +137,7 @@ def _is_refused_connection(record: logging.LogRecord) -> bool:
 
 
 def _is_malformed(record: logging.LogRecord) -> bool:
-    """Whether the HTTP library tells of a request that is no HTTP."""
+    """Whether the HTTP library reports a malformed request."""
     error = record.exc_info[1] if record.exc_info else None
     return record.name.startswith("aiohttp") and isinstance(error, _MALFORMED)
 

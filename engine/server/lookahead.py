@@ -34,7 +34,7 @@ class Lookahead:
 
         Args:
             queue: to look at.
-            logs: hears of what cannot be read.
+            logs: gets a line for each prompt that cannot be read.
             on_known: called when the next prompt is known again.
             on_damaged: called with the ids of prompts that can never run, and why; they are taken.
         """

@@ -120,6 +120,6 @@ class _Helper:
 
 
 def _looked_at(exchange: asyncio.Task[MediaAnswer]) -> None:
-    """An exchange whose asker has left may fail without anybody to hear of it."""
+    """An exchange whose caller has left may fail without a report."""
     if not exchange.cancelled():
         exchange.exception()

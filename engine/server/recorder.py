@@ -40,7 +40,7 @@ class Recorder:
 
         Args:
             queue: where to store.
-            logs: hears of what the disk refuses.
+            logs: gets a line when the disk refuses a write.
             on_begun: called when a beginning is on disk, with how many are pending or run.
             on_ended: the same for an end.
         """

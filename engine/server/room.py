@@ -21,7 +21,7 @@ _LEAST, _MOST, _GROWTH = 32 << 10, 2 << 30, 4
 _CHUNK = 32 << 10
 
 
-class RoomKeeper:
+class DiskSpaceGuard:
     """The queue's hold for lack of room.
 
     Attributes:
@@ -40,7 +40,7 @@ class RoomKeeper:
 
         Args:
             folders: where workers write; looked at where an error does not name its folder.
-            logs: hears of a hold and its end.
+            logs: gets a line when a hold begins or ends.
             on_change: called when a hold begins or ends.
             look_seconds: between two looks whether there is room.
         """
@@ -64,7 +64,7 @@ class RoomKeeper:
             self._held = asyncio.create_task(self._wait(folders))
         self._on_change()
 
-    def prove(self) -> None:
+    def confirm(self) -> None:
         """A prompt has ended well: the next lack of room starts small again."""
         self._required_bytes = _LEAST
 

@@ -43,15 +43,15 @@ _FOR_ALL = (
     messages.ProgressState,
     messages.ExecutionInterrupted,
 )
-"""What is told of a prompt that no client owns."""
+"""What is sent of a prompt that no client owns."""
 _PREVIEW_METHODS = ("auto", "latent2rgb", "taesd")
 """Previews come only when a prompt asks for them: some clients take any picture for the result."""
 _LONGEST_TEXT = 300
-"""So much of a text is told in lists."""
+"""Characters of a text that lists show."""
 NODE_ERRORS = "node_errors"
 """In `extra_data` and in history: the outputs that were not run, with the reasons."""
 MOST_NODE_ERRORS = 100
-"""Nodes at fault that history tells."""
+"""Failed nodes that history shows, at most."""
 _MOST_TOGETHER = 32
 """So many running nodes are repeated beside one that changed."""
 
@@ -133,7 +133,7 @@ class RunningJob:
         return End(self.entry.id, self.ending or "failed", self.outcome(), now, self.summary())
 
     def outcome(self) -> dict[str, Any]:
-        """What history tells, beside the prompt itself."""
+        """What history stores, beside the prompt itself."""
         done = self.ending == "done"
         status: dict[str, Any] = {
             "status_str": "success" if done else "error",
@@ -145,7 +145,7 @@ class RunningJob:
         return {"outputs": self._outputs, "meta": self._meta, "status": status}
 
     def summary(self) -> dict[str, Any]:
-        """What lists of jobs tell."""
+        """What lists of jobs show."""
         count, preview = summed_up(self._outputs)
         found: dict[str, Any] = {"outputs_count": count}
         if preview is not None:

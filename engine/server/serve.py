@@ -1,4 +1,4 @@
-"""Runs the server until it is told to end: one line for its address, then a browser.
+"""Runs the server until a signal ends it: one line for its address, then a browser.
 
 Knows the choices of the command line, sockets and signals; the application knows the rest.
 """

@@ -1,4 +1,4 @@
-"""Writes to the terminal from a thread of its own, so that nobody else ever waits for it.
+"""Writes to the terminal from a thread of its own, so that a slow reader blocks nothing.
 
 A terminal may stop reading (Ctrl+S, a full pipe) or be gone. Then texts are left out and counted.
 """

@@ -1,6 +1,6 @@
 """The token that lets somebody in from another machine, and what it is exchanged for.
 
-The token lies in a file that only its owner reads. A browser gets in once by an address with a
+The token is in a file that only its owner reads. A browser gets in once by an address with a
 one-time token and is given a session; a program sends the token itself. Knows no HTTP.
 """
 
@@ -73,7 +73,7 @@ class Tokens:
 
 
 def _same(first: str, second: str) -> bool:
-    """Whether two texts are the same, told in a time that does not depend on where they differ."""
+    """Whether two texts are the same, compared in constant time."""
     return hmac.compare_digest(_bytes(first), _bytes(second))
 
 

@@ -23,7 +23,7 @@ from engine.server.logs import LogBook
 from engine.server.lookahead import Lookahead
 from engine.server.observer import Observer
 from engine.server.recorder import Recorder
-from engine.server.room import RoomKeeper
+from engine.server.room import DiskSpaceGuard
 from engine.server.running import RunningJob
 from engine.server.worker_process import WorkerProcess
 from engine.settings import Settings
@@ -62,7 +62,7 @@ class Workers:
 
     Attributes:
         ready: what the worker said when it had loaded; None before.
-        devices: what it computes on, as last heard.
+        devices: what it computes on, as last reported.
         restarts: how often a worker has died, or could not be started.
     """
 
@@ -96,7 +96,7 @@ class Workers:
             queue, logs, on_known=self._dispatch, on_damaged=self._fail_damaged
         )
         folders = (settings.output_directory, settings.temp_directory)
-        self._room = RoomKeeper(
+        self._room = DiskSpaceGuard(
             folders, logs, on_change=self._held_changed, look_seconds=LOOK_SECONDS
         )
         self._process: WorkerProcess | None = None
@@ -176,7 +176,7 @@ class Workers:
             self._process.send(Free(weights=weights, results=results))
 
     async def tell_status(self, remaining: int | None = None) -> None:
-        """Tell all clients how many prompts are pending or run; without it, the store is asked."""
+        """Send all clients how many prompts are pending or run; without it, the store is asked."""
         if remaining is None:
             remaining = await self._queue.remaining()
         self._show_status(remaining)
@@ -258,7 +258,7 @@ class Workers:
                     self._take_in(job, message)
 
     def _take_in(self, job: RunningJob, event: AnyEvent) -> None:
-        """Note what happened to the prompt that runs, and tell its client."""
+        """Record an event of the running prompt, and send it to its client."""
         self._observer.see(event)
         if isinstance(event, Failed) and event.full_disk is not None and not job.stopping:
             self._job = None
@@ -275,7 +275,7 @@ class Workers:
             self._job = None
             self._finished += 1
             if job.ending == "done":
-                self._room.prove()
+                self._room.confirm()
             self._recorder.end(job)
             self._observer.end()
             self._dispatch()
@@ -326,14 +326,14 @@ class Workers:
         await self.tell_status()
 
     def _begun(self, job: RunningJob, remaining: int | None) -> None:
-        """A beginning is on disk: tell what has happened since."""
+        """The start is stored: send the events since."""
         job.stored.set()
         self._show_status(remaining)
         self._hub.send(job.entry.client, job.unsent)
         job.unsent = []
 
     def _ended(self, job: RunningJob, remaining: int | None) -> None:
-        """History can be read: tell those who wait for it."""
+        """The end is stored: send it to clients."""
         self._show_status(remaining)
         client = job.entry.client
         if client is not None:

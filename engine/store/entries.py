@@ -81,7 +81,7 @@ class End:
 
 @dataclass(frozen=True, slots=True)
 class Texts:
-    """The JSON texts of an entry, and the hash that tells whether two entries are the same."""
+    """The JSON texts of an entry, and the hash by which two entries are compared."""
 
     prompt: str
     extra: str

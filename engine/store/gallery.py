@@ -67,8 +67,8 @@ class Gallery:
 
         Args:
             wanted: which ones.
-            limit: at most so many.
-            offset: after so many.
+            limit: the most rows to return.
+            offset: rows to skip.
             queued: in the order in which they will run, instead of the newest first.
         """
         where, given = _where(wanted)

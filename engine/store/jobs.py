@@ -61,7 +61,7 @@ class Jobs:
             workflow: only those of this saved workflow.
             sort_by: `created_at` or `execution_duration`.
             descending: the newest or longest first.
-            limit: at most so many.
+            limit: the most rows to return.
             offset: after so many.
         """
         marks = ",".join("?" * len(states))

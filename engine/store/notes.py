@@ -14,7 +14,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """What lists tell of a prompt.
+    """What lists show of a prompt.
 
     Attributes:
         title: of the document it came from.

@@ -1,4 +1,4 @@
-"""One notice: what a user should be told, such as damage that was found.
+"""One notice for the user, such as damage that was found.
 
 Knows its row and no database; the editor puts each kind into words.
 """

@@ -1,4 +1,4 @@
-"""What a user should be told, kept until it is dismissed: a restart does not hide it."""
+"""Notices for the user, stored until they are dismissed: a restart does not hide them."""
 
 from __future__ import annotations
 

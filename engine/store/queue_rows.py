@@ -1,7 +1,4 @@
-"""The SQL of pending and running prompts; each function is called inside a transaction.
-
-Knows rows, and nothing of who asks for them.
-"""
+"""The SQL of pending and running prompts; each function is called inside a transaction."""
 
 from __future__ import annotations
 

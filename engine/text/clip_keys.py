@@ -40,7 +40,7 @@ def tensors(weights: StateDict) -> StateDict | None:
 
 
 def _of_transformers(weights: StateDict, prefix: str) -> StateDict:
-    """The projection may lie beside the text model, or below it; both are met."""
+    """The projection may be beside the text model, or below it; both are met."""
     beside = prefix.removesuffix("text_model.")
     width = weights.entries[f"{prefix}{MARK}"].shape
     entries: dict[str, Entry] = {}

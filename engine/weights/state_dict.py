@@ -75,7 +75,7 @@ class Entry:
 
 
 def nothing_to_forget() -> None:
-    """The `forget` of tensors that lie in plain memory."""
+    """The `forget` of tensors that are in plain memory."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ class StateDict(Mapping[str, Tensor]):
         entries: shape, dtype and a way to read, by name.
         path: the file, for messages.
         metadata: the strings that the file says about itself.
-        forget: tells the system that the file's pages are not needed in memory at present. Views
+        forget: advises the system that the file's pages are not needed in memory at present. Views
             stay valid; touching one reads it from the file again.
     """
 

@@ -26,7 +26,7 @@ MOST_BYTES = 256 << 20
 """Of one frame. Larger ones are refused before anything is read."""
 _LENGTH = 4
 _TURN = 64
-"""After so many frames that lay ready, others in the event loop get their turn."""
+"""After this number of frames that were ready, other tasks of the event loop get a turn."""
 _PR_SET_PDEATHSIG = 1
 
 M = TypeVar("M")

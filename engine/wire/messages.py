@@ -1,4 +1,4 @@
-"""What the two processes say to each other: events up, commands down, one tagged union each.
+"""Messages between server and worker: events up, commands down, one tagged union each.
 
 Plain values that msgpack carries. Knows nothing of graphs, sockets or browsers: `channel.py` moves
 frames, and the server gives events the form that browsers know.
@@ -36,7 +36,7 @@ class Started(Event, frozen=True):
 
 
 class Cached(Event, frozen=True):
-    """Which nodes' results are known already; sent once, maybe empty, after `Started`."""
+    """Which nodes' results are cached; sent once, maybe empty, after `Started`."""
 
     nodes: tuple[str, ...]
     at: float
@@ -190,10 +190,10 @@ class InterruptAcknowledged(Event, frozen=True):
 
 
 class Freed(Message, frozen=True):
-    """What a `Free` came to.
+    """The result of a `Free`.
 
     Attributes:
-        released: bytes let go.
+        released: bytes freed.
         devices: how much is free now.
     """
 
@@ -202,14 +202,14 @@ class Freed(Message, frozen=True):
 
 
 class CacheChanged(Message, frozen=True):
-    """How the results that a worker keeps have changed since it last told, by signature."""
+    """Signatures of results added to and dropped from the cache since the last report."""
 
     added: tuple[bytes, ...]
     dropped: tuple[bytes, ...]
 
 
 Upward = AnyEvent | Ready | InterruptAcknowledged | Freed | CacheChanged
-"""All that a worker says."""
+"""Every message from a worker."""
 
 
 class Run(Message, frozen=True):
@@ -244,7 +244,7 @@ class Free(Message, frozen=True):
 
 
 Command = Run | Interrupt | Free
-"""All that a worker is told."""
+"""Every message to a worker."""
 
 
 class Convert(Message, frozen=True):

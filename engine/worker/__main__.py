@@ -1,4 +1,4 @@
-"""`python -m engine.worker`: the process that the server starts. Takes commands, tells events.
+"""`python -m engine.worker`: the process that the server starts. Takes commands, reports events.
 
 The main thread computes. One small thread reads commands and sets flags, and ends the process when
 the server is gone.
@@ -52,7 +52,7 @@ class Inbox:
         os._exit(0)
 
     def stopped(self, prompt_id: str) -> bool:
-        """Whether the user pressed stop; the first time it says so, the server is told."""
+        """Whether the user pressed stop; the first time, it is acknowledged."""
         if prompt_id not in self._stopped:
             return False
         if prompt_id not in self._told:

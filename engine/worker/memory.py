@@ -144,7 +144,7 @@ class GrowthLimit:
 
 
 class MemoryRetry:
-    """Asked by the executor when a node raised; frees what it can and says whether to try again."""
+    """Called when a node raised; frees what it can and says whether to try again."""
 
     def __init__(
         self,

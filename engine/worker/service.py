@@ -1,4 +1,4 @@
-"""A worker as the server sees it: runs what it is told, and always says how that ended.
+"""A worker as the server sees it: runs commands, and always reports how they ended.
 
 Between `loop.Worker`, which runs, and the channel, which carries. Knows no sockets.
 """
@@ -65,7 +65,7 @@ class Service:
 
         try:
             self._run(job, report, stopped)
-        except Exception as error:  # noqa: BLE001 - told, whole; the next job must come to its turn
+        except Exception as error:  # noqa: BLE001 - reported in full; the next job must run
             node = job.outputs[0] if job.outputs else ""
             trace = tuple(traceback.format_exception(error))
             sys.stderr.write("".join(trace))

@@ -39,11 +39,11 @@ def dpmpp_sde(
     into a walk down and noise up, met on one noise path.
 
     Raises:
-        NodeError: r is 0, where the second evaluation would tell nothing.
+        NodeError: r is 0, where the second evaluation would add nothing.
     """
     if r == 0:
         raise NodeError(
-            "dpmpp_sde: r is 0, no second evaluation lies there: choose more, 0.5 is usual"
+            "dpmpp_sde: r is 0, which leaves no second evaluation: choose a larger r, 0.5 is usual"
         )
     steps = len(sigmas) - 1
     parameterization = denoise.parameterization
@@ -154,7 +154,7 @@ def _multistep_sde(
     s_noise: float,
     correct: Callable[[Tensor, Tensor, Tensor], Tensor | float],
 ) -> Tensor:
-    """First-order SDE-DPM-Solver++ steps; `correct` adds what earlier clean images tell.
+    """First-order SDE-DPM-Solver++ steps; `correct` adds the correction from earlier clean images.
 
     It is given the clean image, the step h in half log SNR and (1 + eta) h.
     """

@@ -1,6 +1,6 @@
 """Weights of multistep methods: integrals of the polynomials through earlier points.
 
-Pure numbers in double precision; knows no sampler.
+Pure numbers in double precision.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ from engine.diffusion.samplers.steps import (
 )
 
 ALMOST_NOISE = 0.9999
-"""Where the middle of a flow's step from pure noise lies, whose log SNR is minus infinity."""
+"""The middle of a flow's step from pure noise, whose log SNR is minus infinity."""
 
 
 def dpm_2(denoise: Denoiser, x: Tensor, sigmas: Tensor, *, on_step: OnStep) -> Tensor:

@@ -36,7 +36,7 @@ def denoiser(weights: StateDict) -> StateDict | None:
 
 
 def text_encoder(weights: StateDict) -> StateDict | None:
-    """What lies where an SD1 checkpoint keeps its text encoder; CLIP's own room knows the names."""
+    """The tensors of an SD1 checkpoint's text encoder; CLIP's own room knows the names."""
     for prefix in TEXT_PREFIXES:
         found = weights.part(prefix)
         if any(f"{inner}{TEXT_MARK}" in found for inner in ("text_model.", "")):
@@ -46,7 +46,7 @@ def text_encoder(weights: StateDict) -> StateDict | None:
 
 
 def autoencoder(weights: StateDict) -> StateDict | None:
-    """What lies where a checkpoint keeps its autoencoder."""
+    """The tensors of a checkpoint's autoencoder."""
     for prefix in AUTOENCODER_PREFIXES:
         found = weights.part(prefix)
         if len(found):
@@ -57,7 +57,7 @@ def autoencoder(weights: StateDict) -> StateDict | None:
 def _below(
     weights: StateDict, prefixes: list[str] | tuple[str, ...], mark: str, parts: tuple[str, ...]
 ) -> StateDict | None:
-    """What lies below the first prefix that holds `mark`, as far as it belongs to `parts`."""
+    """The tensors below the first prefix that holds `mark`, as far as it belongs to `parts`."""
     for prefix in prefixes:
         if f"{prefix}{mark}" in weights:
             found = weights.part(prefix)

@@ -68,7 +68,7 @@ async def post_move(request: web.Request) -> web.Response:
 
 
 async def post_pause(request: web.Request) -> web.Response:
-    """Hold back what waits, or go on. What runs is not touched; a restart changes nothing."""
+    """Pause the queue or resume it. The running prompt goes on; a pause survives a restart."""
     services = request.app[SERVICES]
     asked = await read_object(request)
     paused = asked.get("paused")
@@ -128,7 +128,7 @@ async def post_delete(request: web.Request) -> web.Response:
 
 
 def _delete_files(services: Services, outputs: object) -> int:
-    """Delete what a prompt made; what is gone already, or lies elsewhere, is passed over."""
+    """Delete what a prompt made; files that are gone already, or elsewhere, are skipped."""
     count = 0
     for item in _files(outputs):
         name, place, subfolder = (

@@ -26,7 +26,7 @@ async def get_raw_logs(request: web.Request) -> web.Response:
 
 
 async def patch_subscribe(request: web.Request) -> web.Response:
-    """Let a client hear new lines of the log, or no longer."""
+    """Subscribe a client to new lines of the log, or unsubscribe it."""
     asked = await read_object(request)
     client = asked.get("clientId")
     if not isinstance(client, str):

@@ -207,7 +207,7 @@ def _requested_path(request: web.Request, part: str) -> Path:
 
 
 def _path(services: Services, name: str) -> Path:
-    """Where a file of that name lies: workflows in a folder of their own, the rest in another.
+    """The path of a file of that name: workflows in a folder of their own, the rest in another.
 
     Raises:
         RefusalError: 400, it is no name; 403, it leads out of the folder.

@@ -94,7 +94,7 @@ def _is_file(path: Path) -> bool:
 
 
 async def as_it_is(path: Path, kind: str | None = None) -> web.StreamResponse:
-    """A file as it lies there; a browser shows only what its bytes say is a picture or sound.
+    """A file unchanged; a browser shows only what its bytes say is a picture or sound.
 
     Args:
         path: the file.

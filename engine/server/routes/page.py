@@ -14,7 +14,7 @@ from engine.server.answers import refusal
 from engine.settings import ROOT
 
 DIST = web.AppKey("dist", Path)
-"""Where an application's page lies."""
+"""The path of an application's page."""
 DEFAULT_DIST = ROOT / "web" / "dist"
 _HASHED = re.compile(r"[-.][A-Za-z0-9_-]{8,}\.[a-z0-9]+$")
 _FOREVER = "public, max-age=31536000, immutable"

@@ -91,7 +91,7 @@ async def post_check(request: web.Request) -> web.Response:
 
 
 async def get_queue(request: web.Request) -> web.Response:
-    """What runs and what waits; `max_items` and `offset` give a page of what waits."""
+    """Running and pending prompts; `max_items` and `offset` give a page of the pending ones."""
     queue = request.app[SERVICES].queue
     running = await queue.items("running")
     limit, offset = whole_number(request, "max_items"), whole_number(request, "offset", 0)

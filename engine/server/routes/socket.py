@@ -1,4 +1,4 @@
-"""The socket on which a browser hears what happens."""
+"""The socket that sends a browser the server's messages."""
 
 from __future__ import annotations
 

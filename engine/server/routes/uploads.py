@@ -1,4 +1,4 @@
-"""Files from the browser: streamed, limited, and put over another file only when told to.
+"""Files from the browser: streamed, limited, and replacing another file only on request.
 
 Knows names and bytes; what a picture holds is looked at by the helper process.
 """
