@@ -231,8 +231,8 @@ def test_exif_of_both_byte_orders_with_and_without_prefix(read, order: str, pref
         (b"no TIFF", "no TIFF header"),
         (b"II" + struct.pack("<HI", 42, 4_000_000_000), "outside the block"),
         (b"II" + struct.pack("<HIH", 42, 8, 60_000), "directory is cut off"),
-        (tiff("<", (1, 2, 100, struct.pack("<I", 30))), "text lies outside"),
-        (tiff("<", (1, 2, 0xFFFFFFFF, struct.pack("<I", 0xFFFFFFFF))), "text lies outside"),
+        (tiff("<", (1, 2, 100, struct.pack("<I", 30))), "text is outside"),
+        (tiff("<", (1, 2, 0xFFFFFFFF, struct.pack("<I", 0xFFFFFFFF))), "text is outside"),
     ],
 )
 def test_damaged_exif_is_an_error(read, block: bytes, message: str):
