@@ -148,7 +148,11 @@ function Before() {
   if (isEmpty) return <span>{t("Nothing to run yet")}</span>;
   const whole = wholeSentence(report);
   if (whole !== null) {
-    const wrong = Object.keys(report?.node_errors ?? {}).length;
+    // Missing classes are named in the sentence; the nodes that need them are in the list.
+    const found = Object.values(report?.node_errors ?? {});
+    const wrong = found.filter((node) =>
+      node.errors.some((error) => error.type !== "missing_node_type"),
+    ).length;
     return (
       <button
         type="button"

@@ -150,7 +150,7 @@ test("a long run tells how far it is, and a stop ends it", async () => {
 
 test("a file that is not there is named, with the nearest, and mended by a click", async () => {
   await open(changed("CheckpointLoaderSimple", 0, "calotype-dem.safetensors"), "lost");
-  await says(/needs? a look/);
+  await says(/node has a problem|nodes have problems/);
   await problems().click();
   const files = page.getByRole("region", { name: "Missing files" });
   await files
