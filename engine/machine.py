@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
@@ -76,8 +77,48 @@ def default_cache_bytes() -> int:
     return int(total_memory() * DEFAULT_CACHE_SHARE)
 
 
+@dataclass(frozen=True, slots=True)
+class Amount:
+    """An amount of memory: bytes, or a share of whatever memory is meant.
+
+    Attributes:
+        number: of bytes.
+        share: 0 to 1; where it is given, it counts instead.
+    """
+
+    number: int = 0
+    share: float | None = None
+
+    @property
+    def is_nothing(self) -> bool:
+        """Whether it is no memory at all."""
+        return not (self.number if self.share is None else self.share)
+
+    def of(self, total: int) -> int:
+        """Bytes, where `total` bytes are the whole."""
+        return self.number if self.share is None else int(self.share * total)
+
+
+def parse_amount(text: str) -> Amount:
+    """An amount of memory as people write it: `4GB`, `500 MB`, `2.5` (gigabytes), `25%`.
+
+    Raises:
+        SettingsError: it is no such amount.
+    """
+    found = _AMOUNT.fullmatch(text.strip().lower())
+    unit = found["unit"] if found else None
+    if found is None or (unit != "%" and unit not in _UNITS):
+        raise SettingsError(
+            f"{text[:40]!r} is no amount of memory: write 4GB, 500MB, 0, or a share such as 25%"
+        )
+    number = float(found["number"])
+    if unit == "%":
+        return Amount(share=number / 100)
+    return Amount(int(number * _UNITS[unit or ""]))
+
+
 def parse_memory(text: str, *, total: int | None = None) -> int:
-    """Bytes of an amount as people write it: `4GB`, `500 MB`, `2.5` (gigabytes), `25%`.
+    """Bytes of main memory, see `parse_amount`.
 
     Args:
         text: the amount; a share is one of the machine's memory.
@@ -87,14 +128,7 @@ def parse_memory(text: str, *, total: int | None = None) -> int:
         SettingsError: it is no such amount, or more than the machine has.
     """
     total = total_memory() if total is None else total
-    found = _AMOUNT.fullmatch(text.strip().lower())
-    unit = found["unit"] if found else None
-    if found is None or (unit != "%" and unit not in _UNITS):
-        raise SettingsError(
-            f"{text[:40]!r} is no amount of memory: write 4GB, 500MB, 0, or a share such as 25%"
-        )
-    number = float(found["number"])
-    amount = int(number / 100 * total if unit == "%" else number * _UNITS[unit or ""])
+    amount = parse_amount(text).of(total)
     if amount > total:
         raise SettingsError(
             f"{text[:40]!r} is more than the {total / 1e9:.1f} GB that this machine has: "

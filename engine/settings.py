@@ -17,7 +17,7 @@ from typing import Any, cast
 import msgspec
 
 from engine.errors import SettingsError
-from engine.machine import default_cache_bytes, parse_memory
+from engine.machine import Amount, default_cache_bytes, parse_amount, parse_memory
 from engine.model_paths import read_model_paths, resolve_folder
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -25,6 +25,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 _EXTRA = "extra_model_paths_config"
 _DEVICE = re.compile(r"auto|cpu|cuda(:[0-9]{1,3})?")
+_AMOUNTS = ("cache", "vram", "reserve_vram")
 DTYPES = ("auto", "fp32", "bf16", "fp16")
 FOLDER_FLAGS: Mapping[str, str] = {
     "user_directory": "everything the app writes (default: user/ in the checkout)",
@@ -49,6 +50,11 @@ class Settings:
         device: `auto`, `cpu`, `cuda` or `cuda:N`: what computes.
         dtype: `auto`, `fp32`, `bf16` or `fp16`: what the denoiser and the encoders compute in.
         cache_bytes: how much memory cached results may keep.
+        vram: memory of the device for weights and what is computed beside them; None for most of
+            what is free when the worker starts.
+        reserve_vram: memory of the device that is left to other programs.
+        resident: how much of the weights may stay on the device between their uses, the rest is
+            streamed block by block; None for as much as fits.
         preview_method: what previews a prompt gets that asks for none: `none`, `auto`,
             `latent2rgb` or `taesd`.
         embed_metadata: whether pictures carry the workflow that made them.
@@ -69,6 +75,9 @@ class Settings:
     device: str = "auto"
     dtype: str = "auto"
     cache_bytes: int = field(default_factory=default_cache_bytes)
+    vram: Amount | None = None
+    reserve_vram: Amount = field(default_factory=Amount)
+    resident: Amount | None = None
     preview_method: str = "none"
     embed_metadata: bool = True
     temp_parent: Path | None = None
@@ -114,6 +123,17 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         help="memory for cached results: 4GB, 500MB, 0 or a share of the machine's, 10%% "
         "(default: 25%%)",
     )
+    parser.add_argument(
+        "--vram",
+        metavar="SIZE",
+        help="memory of the device for weights and computing, never exceeded: 4GB, 50%% "
+        "(default: most of what is free); on the CPU it is main memory",
+    )
+    parser.add_argument(
+        "--reserve-vram",
+        metavar="SIZE",
+        help="memory of the device to leave to other programs: 2GB, or 2 (default: 0)",
+    )
 
 
 def settings_from(flags: Mapping[str, Any]) -> Settings:
@@ -152,6 +172,9 @@ def settings_from(flags: Mapping[str, Any]) -> Settings:
         device=_device(chosen.get("device")),
         dtype=dtype,
         cache_bytes=_cache_bytes(chosen.get("cache")),
+        vram=_vram(chosen.get("vram")),
+        reserve_vram=_amount(chosen.get("reserve_vram"), "--reserve-vram") or Amount(),
+        resident=_amount(chosen.get("resident"), "--lowvram"),
         preview_method=chosen.get("preview_method") or "none",
         embed_metadata=chosen.get("embed_metadata", True),
         temp_parent=_chosen(chosen, "temp_directory", beside),
@@ -224,6 +247,34 @@ def _cache_bytes(chosen: object) -> int:
         raise SettingsError(f"--cache {error}") from error
 
 
+def _vram(chosen: object) -> Amount | None:
+    """Memory of the device.
+
+    Raises:
+        SettingsError: it is no amount of memory, or none at all.
+    """
+    amount = _amount(chosen, "--vram")
+    if amount is not None and amount.is_nothing:
+        raise SettingsError(
+            f"--vram {str(chosen)[:40]!r} leaves no memory to compute in: write 4GB, or a share "
+            "such as 50%; --novram keeps no weights there, and --cpu computes without the device"
+        )
+    return amount
+
+
+def _amount(chosen: object, flag: str) -> Amount | None:
+    """An amount of a memory whose size only the worker knows."""
+    if chosen is None:
+        return None
+    try:
+        amount = parse_amount(str(chosen))
+    except SettingsError as error:
+        raise SettingsError(f"{flag} {error}") from error
+    if amount.share is not None and amount.share > 1:
+        raise SettingsError(f"{flag} {str(chosen)[:40]!r} is more than the whole: write 100%")
+    return amount
+
+
 def settings_to_json(settings: Settings) -> str:
     """For another process of ours; `settings_from_json` reads it."""
     return msgspec.json.encode(settings, enc_hook=str).decode()
@@ -247,14 +298,14 @@ def _configuration(path: Path) -> dict[str, Any]:
         *(name for name in FOLDER_FLAGS if name not in {"user_directory", "base_directory"}),
         "device",
         "dtype",
-        "cache",
+        *_AMOUNTS,
     ]
     if unknown := sorted(set(found) - set(known)):
         raise SettingsError(f"{path}: unknown {', '.join(unknown)}; known are {', '.join(known)}")
     for name, value in found.items():
         if name in FOLDER_FLAGS:
             found[name] = _configured_paths(path, name, value)
-        elif name != "cache" and not isinstance(value, str):
+        elif name not in _AMOUNTS and not isinstance(value, str):
             raise SettingsError(f"{path}: {name} should be a text, found {value!r}")
     return found
 

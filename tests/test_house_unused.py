@@ -23,7 +23,6 @@ UNUSED: dict[str, str] = {
     "engine/nets/hooks.py::NetHooks.with_patch": "what a node that patches a model calls",
     "engine/nets/hooks.py::NetHooks.with_replacement": "what a node that patches a model calls",
     "engine/residency/handles.py::PatchedWeights": "what a LoRA makes of a model's weights",
-    "engine/residency/manager.py::Residency.reserve": "what a plugin's own module asks for",
     "engine/weights/forms.py::ScaledFloat8": "unpacked where a file says that it is scaled",
     "nodes/__init__.py::__getattr__": "Python calls it",
 }

@@ -14,7 +14,7 @@ from typing import Any
 
 from engine.errors import SettingsError
 
-_MEMORY = "weights are fitted to the memory there is, without a flag"
+_MEMORY = "weights are fitted to the memory there is; see --vram"
 _ATTENTION = "attention is computed by PyTorch's own kernels"
 _PRECISION = "networks compute in one type; see --dtype"
 _OWN_EDITOR = "the editor is Calotype's own"
@@ -30,11 +30,6 @@ NO_EFFECT: Mapping[str, tuple[str | int | None, str]] = MappingProxyType(
         # Without a value.
         "--cuda-malloc": (0, _MEMORY),
         "--disable-cuda-malloc": (0, _MEMORY),
-        "--gpu-only": (0, _MEMORY),
-        "--highvram": (0, _MEMORY),
-        "--normalvram": (0, _MEMORY),
-        "--lowvram": (0, _MEMORY),
-        "--novram": (0, _MEMORY),
         "--disable-async-offload": (0, _MEMORY),
         "--enable-dynamic-vram": (0, _MEMORY),
         "--disable-dynamic-vram": (0, _MEMORY),
@@ -89,8 +84,6 @@ NO_EFFECT: Mapping[str, tuple[str | int | None, str]] = MappingProxyType(
         # With a value.
         "--cache-lru": (None, _KEPT_RESULTS),
         "--cache-ram": ("*", _KEPT_RESULTS),
-        "--reserve-vram": (None, _MEMORY),
-        "--vram-headroom": (None, _MEMORY),
         "--async-offload": ("?", _MEMORY),
         "--fast": ("*", _PRECISION),
         "--directml": ("?", _DEVICE),
@@ -114,12 +107,20 @@ _DTYPES: Mapping[str, str] = MappingProxyType(
         "--bf16-unet": "bf16",
     }
 )
+_ALL = "100%"
+_RESIDENT: Mapping[str, str] = MappingProxyType({"--novram": "0", "--lowvram": "25%"})
+"""How much of the device's memory weights stay in; the first that is given counts."""
 _SWITCHES: Mapping[str, str] = MappingProxyType(
     {
         "--auto-launch": "open a browser",
         "--disable-auto-launch": "open no browser",
         "--windows-standalone-build": "open a browser",
         "--cpu": "compute on the CPU",
+        "--gpu-only": "the same as --vram 100%%",
+        "--highvram": "the same as --vram 100%%",
+        "--normalvram": "keep as many weights on the device as fit, as without a flag",
+        "--lowvram": "keep weights in at most a quarter of the device's memory, stream the rest",
+        "--novram": "keep no weights on the device: stream them block by block",
         "--cache-none": "keep no results: every node runs every time",
         "--disable-metadata": "write no workflow into pictures",
         "--disable-all-custom-nodes": "load no plugins",
@@ -138,6 +139,7 @@ def add_comfy_flags(parser: argparse.ArgumentParser) -> None:
         group.add_argument(name, action="store_true", help=text)
     for name, dtype in _DTYPES.items():
         group.add_argument(name, action="store_true", help=f"the same as --dtype {dtype}")
+    group.add_argument("--vram-headroom", metavar="SIZE", help="the same as --reserve-vram")
     group.add_argument("--cuda-device", metavar="N", help="use this CUDA device, or all")
     group.add_argument("--default-device", metavar="N", help="the same")
     group.add_argument(
@@ -177,6 +179,14 @@ def translate(flags: argparse.Namespace) -> Iterator[tuple[str, object]]:
         yield "cache", "0"
     if given.get("device") is None and given.get("cpu"):
         yield "device", "cpu"
+    if given.get("reserve_vram") is None and given.get("vram_headroom") is not None:
+        yield "reserve_vram", given["vram_headroom"]
+    if given.get("vram") is None and (given.get("gpu_only") or given.get("highvram")):
+        yield "vram", _ALL
+    for name, resident in _RESIDENT.items():
+        if given.get(_key(name)):
+            yield "resident", resident
+            break
     if given.get("disable_metadata"):
         yield "embed_metadata", False
     if given.get("preview_method"):

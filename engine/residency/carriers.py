@@ -116,11 +116,25 @@ class Carrier(Protocol):
         """Bytes that are made of the tensor for each call, where its block is brought for one."""
         ...
 
+    def transient_bytes(self, source: Source, *, patched: bool) -> int:
+        """Bytes that making it ready takes beside the result, and that are free after it."""
+        ...
+
 
 def value_bytes(source: Source, dtype: torch.dtype) -> int:
     """Bytes of the tensor's values where floating-point ones are of `dtype`."""
     width = dtype.itemsize if source.dtype.is_floating_point else source.dtype.itemsize
     return prod(source.shape) * width
+
+
+def transient_bytes(source: Source, *, patched: bool) -> int:
+    """What making a tensor ready takes in float32.
+
+    Unpacking makes one copy; a patch has the weight, its change and their sum.
+    """
+    is_packed = source.is_compact and source.parts != ((source.shape, source.dtype),)
+    copies = 3 if patched else int(is_packed)
+    return copies * prod(source.shape) * torch.float32.itemsize
 
 
 def patched(weight: Tensor, patches: Sequence[Patch]) -> Tensor:
@@ -190,6 +204,10 @@ class HostCarrier:
         """What unpacking makes; everything else is made in the slot."""
         del patched
         return value_bytes(source, self._dtype) if source.is_compact else 0
+
+    def transient_bytes(self, source: Source, *, patched: bool) -> int:
+        """See `Carrier.transient_bytes`."""
+        return transient_bytes(source, patched=patched)
 
     def _differs(self, source: Source) -> bool:
         other_dtype = source.dtype.is_floating_point and source.dtype != self._dtype

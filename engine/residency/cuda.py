@@ -15,7 +15,14 @@ from math import prod
 import torch
 from torch import Tensor
 
-from engine.residency.carriers import BlockLoader, Item, Transfer, patched, value_bytes
+from engine.residency.carriers import (
+    BlockLoader,
+    Item,
+    Transfer,
+    patched,
+    transient_bytes,
+    value_bytes,
+)
 from engine.residency.sources import Part, Patch, Source
 
 ALIGNMENT = 512
@@ -78,6 +85,10 @@ class CudaCarrier:
         as_copied = len(copied) == 1 and copied[0][1] == target
         return 0 if as_copied and not patched else _aligned(value_bytes(source, self._dtype))
 
+    def transient_bytes(self, source: Source, *, patched: bool) -> int:
+        """See `Carrier.transient_bytes`."""
+        return _aligned(transient_bytes(source, patched=patched))
+
     def transported(self, source: Source) -> tuple[Part, ...]:
         """What is copied: wide plain tensors are converted before, for that halves the way."""
         parts = source.parts
@@ -96,14 +107,15 @@ def _part_bytes(parts: Sequence[Part]) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class _Layout:
+class Layout:
     """Where the parts of one block's tensors begin in one flat buffer."""
 
     tensors: tuple[tuple[tuple[int, Part], ...], ...]
     nbytes: int
 
     @classmethod
-    def of(cls, tensors: Sequence[Sequence[Part]]) -> _Layout:
+    def of(cls, tensors: Sequence[Sequence[Part]]) -> Layout:
+        """One tensor behind the other, each part aligned."""
         placed: list[tuple[tuple[int, Part], ...]] = []
         offset = 0
         for parts in tensors:
@@ -160,7 +172,7 @@ class _CudaLoader:
         self._device = device
         self._blocks = blocks
         self._layouts = [
-            _Layout.of([carrier.transported(item.source) for item in block]) for block in blocks
+            Layout.of([carrier.transported(item.source) for item in block]) for block in blocks
         ]
         self._ring = _Ring(device, slots, slot_bytes)
         self._stream = torch.cuda.Stream(device)

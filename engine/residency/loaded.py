@@ -59,27 +59,51 @@ class LoadedWeights:
     @property
     def size(self) -> int:
         """Bytes when everything is there, the largest block unpacked that has to be for a call."""
-        return sum(self._sizes) + self._workspace(self._is_compact_block)
+        return self.size_with(self.patches)
 
     @property
     def streams(self) -> bool:
         """Whether some of it is brought only while it runs."""
         return bool(self._streamed)
 
-    def size_with(self, patches: Patches) -> int:
-        """The size with other patches."""
-        sizes = self._block_sizes(patches)
-        return sum(sizes) + self._workspace(self._is_compact_block, patches)
+    def size_with(self, patches: Patches, *, beside: int = 0) -> int:
+        """The size with other patches.
+
+        Args:
+            patches: those.
+            beside: bytes that are free beside them while they come.
+        """
+        workspace = self._workspace(self._is_compact_block, patches)
+        return sum(self._block_sizes(patches)) + max(workspace, self._arriving(patches) - beside)
+
+    def least_with(self, patches: Patches, *, beside: int = 0) -> int:
+        """Bytes with which it can run at the least, one block at a time; as `size_with`."""
+        fixed, sizes, passing = self._passing(patches, beside)
+        return min(fixed + max(passing, default=0), fixed + sum(sizes))
+
+    def _arriving(self, patches: Patches) -> int:
+        """Bytes that making its tensors ready takes beside them, one at a time."""
+        named = (each for block in self._blocks for each in block.tensors)
+        return max(
+            (
+                self._carrier.transient_bytes(each.source, patched=bool(self._of(each, patches)))
+                for each in named
+            ),
+            default=0,
+        )
 
     def place(
         self,
         allowed: int,
         checkpoint: Checkpoint = lambda: None,
         patches: Patches = MappingProxyType({}),
+        *,
+        beside: int = 0,
     ) -> None:
         """Make the module able to run within `allowed` bytes, whole if that is enough.
 
         What is there already stays; of it only tensors whose patches changed are brought again.
+        `beside` are bytes that are free beside the `allowed` ones while tensors come.
 
         Raises `OutOfMemoryError` if not even one block at a time fits. Whatever `checkpoint` raises
         passes through, and nothing of the module is left on the device.
@@ -89,14 +113,14 @@ class LoadedWeights:
         self.patches = patches
         self._sizes = self._block_sizes()
         try:
-            fits = allowed >= self.size
+            fits = allowed >= self.size_with(patches, beside=beside)
             if (self.streams and self._bytes_here() > allowed) or self.streams == fits:
                 self.clear()
             self._bring_again(touched, checkpoint)
             if self.streams:
                 self.held = self._bytes_here()
             else:
-                division = (frozenset[int](), 0, 0) if fits else self._division(allowed)
+                division = (frozenset[int](), 0, 0) if fits else self._division(allowed, beside)
                 self._settle(*division, checkpoint)
         except BaseException:
             self.clear()
@@ -142,10 +166,10 @@ class LoadedWeights:
         """Bytes of what is made for one call of the largest of these blocks."""
 
         def made(block: Block) -> int:
-            return sum(
-                self._carrier.workspace_bytes(each.source, patched=bool(self._of(each, patches)))
-                for each in block.tensors
-            )
+            each = [(named.source, bool(self._of(named, patches))) for named in block.tensors]
+            stay = sum(self._carrier.workspace_bytes(one, patched=is_) for one, is_ in each)
+            pass_by = (self._carrier.transient_bytes(one, patched=is_) for one, is_ in each)
+            return stay + max(pass_by, default=0)
 
         return max((made(block) for block in self._blocks if is_visited(block)), default=0)
 
@@ -157,16 +181,10 @@ class LoadedWeights:
         )
         return sum(self._sizes[index] for index in self._resident) + self._slot_bytes + workspace
 
-    def _division(self, allowed: int) -> tuple[frozenset[int], int, int]:
+    def _division(self, allowed: int, beside: int) -> tuple[frozenset[int], int, int]:
         """(the blocks to stream, slots, bytes of one slot) within `allowed` bytes."""
-        movable = [i for i, block in enumerate(self._blocks) if block.module is not None]
-        fixed = sum(self._sizes) - sum(self._sizes[i] for i in movable)
-        fixed += self._workspace(lambda block: block.module is not None)
-        sizes = [self._sizes[i] for i in movable]
-        passing = [
-            max(size, self._carrier.slot_bytes([each.source for each in self._blocks[i].tensors]))
-            for i, size in zip(movable, sizes, strict=True)
-        ]
+        movable = self._movable()
+        fixed, sizes, passing = self._passing(self.patches, beside)
         for slots in range(self._carrier.slots, 0, -1):
             found = resident_beside_slots(sizes, allowed - fixed, slots, passing)
             if found:
@@ -177,6 +195,23 @@ class LoadedWeights:
             f"the weights need {needed:,} bytes at the least, one block at a time, "
             f"and {max(allowed, 0):,} are left for them; allow more memory or use a smaller picture"
         )
+
+    def _movable(self) -> list[int]:
+        """The blocks that may be streamed."""
+        return [i for i, block in enumerate(self._blocks) if block.module is not None]
+
+    def _passing(self, patches: Patches, beside: int) -> tuple[int, list[int], list[int]]:
+        """(bytes that must stay, of each movable block where it stays, and on its way)."""
+        movable, of_all = self._movable(), self._block_sizes(patches)
+        sizes = [of_all[i] for i in movable]
+        fixed = sum(of_all) - sum(sizes)
+        workspace = self._workspace(lambda block: block.module is not None, patches)
+        fixed += max(workspace, self._arriving(patches) - beside)
+        passing = [
+            max(size, self._carrier.slot_bytes([each.source for each in self._blocks[i].tensors]))
+            for i, size in zip(movable, sizes, strict=True)
+        ]
+        return fixed, sizes, passing
 
     def _settle(
         self, streamed: frozenset[int], slots: int, slot_bytes: int, checkpoint: Checkpoint
@@ -210,6 +245,8 @@ class LoadedWeights:
                 if not touched.intersection(named.names) or self._stays_compact(block, named):
                     continue
                 checkpoint()
+                named.restore()  # the old one is gone before the new one comes
+                brought[position] = ()
                 brought[position] = tensor = self._carrier.bring(named.source, self._of(named))
                 named.put(tensor)
         self._forget()

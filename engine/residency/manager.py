@@ -14,7 +14,7 @@ from typing import Protocol
 
 import torch
 
-from engine.machine import available_memory
+from engine.residency.budget import choose_budget, memory_of
 from engine.residency.carriers import Carrier, HostCarrier, Wants
 from engine.residency.cuda import CudaCarrier
 from engine.residency.device import supported_dtypes
@@ -23,9 +23,6 @@ from engine.residency.loaded import BLOCK_LIMIT, Checkpoint, LoadedWeights
 from engine.residency.memory import return_freed_pages
 from engine.residency.plan import plan
 from engine.residency.sources import Patches
-
-SHARE_OF_FREE_MEMORY = 0.85
-"""What the budget takes of the memory that is free at the start, unless one is given."""
 
 
 class Residency(Protocol):
@@ -78,6 +75,7 @@ class DeviceResidency:
         *,
         budget: int | None = None,
         reserved: int = 0,
+        resident: int | None = None,
         block_limit: int = BLOCK_LIMIT,
         carriers: Callable[[Wants], Carrier] | None = None,
     ) -> None:
@@ -89,12 +87,15 @@ class DeviceResidency:
             budget: bytes for weights and what is computed beside them; on a CUDA device the process
                 gets no more. None: most of what is free now.
             reserved: bytes of main memory that the default budget leaves to others.
+            resident: bytes of weights that may stay on the device, unless streaming them one block
+                at a time takes more; None: all that fit.
             block_limit: bytes up to which a part of a network is carried in one piece.
             carriers: how tensors get there; tests give a simulated device.
         """
         self.device = device
         self.dtype = dtype
         self.budget = _budget(device, budget, reserved)
+        self._resident = resident
         self._supported = supported_dtypes(device)
         self._block_limit = block_limit
         self._carriers = carriers or self._carrier
@@ -102,6 +103,7 @@ class DeviceResidency:
             weakref.WeakKeyDictionary()
         )
         self._in_use: dict[int, int] = {}
+        self._rooms: list[int] = []
         self._reserved = 0
 
     @contextmanager
@@ -117,17 +119,19 @@ class DeviceResidency:
         }
         for base in bases:
             self._in_use[id(base)] = self._in_use.get(id(base), 0) + 1
+        self._rooms.append(room_for)
         try:
-            self._settle({handle.base: handle.patches for handle in weights}, room_for, checkpoint)
+            self._settle({handle.base: handle.patches for handle in weights}, checkpoint)
             yield
         finally:
+            self._rooms.remove(room_for)
             for base in bases:
                 self._in_use[id(base)] -= 1
                 if not self._in_use[id(base)]:
                     del self._in_use[id(base)]
             changed = {base: was for base, was in outer.items() if self._patches_of(base) != was}
             if changed:
-                self._settle(changed, 0, lambda: None)
+                self._settle(changed, lambda: None)
 
     def dtype_of(self, weights: Weights) -> torch.dtype:
         """See `Residency.dtype_of`."""
@@ -135,13 +139,24 @@ class DeviceResidency:
 
     @contextmanager
     def reserve(self, nbytes: int) -> Iterator[None]:
-        """See `Residency.reserve`. What is not in use makes room at once."""
+        """See `Residency.reserve`. What is not in use leaves at once, the rest may be streamed.
+
+        Raises `OutOfMemoryError` where what is in use cannot run beside them.
+        """
         self._reserved += nbytes
         try:
-            self.release(self.held + self._reserved - self.budget)
+            self.release(self._missing)
+            if self._missing > 0:
+                using = {b: one.patches for b, one in self._loaded.items() if id(b) in self._in_use}
+                self._settle(using, lambda: None)
             yield
         finally:
             self._reserved -= nbytes
+
+    @property
+    def _missing(self) -> int:
+        """Bytes by which what is here passes the budget."""
+        return self.held + sum(self._rooms) + self._reserved - self.budget
 
     def release(self, wanted: int) -> int:
         """See `Residency.release`."""
@@ -164,9 +179,7 @@ class DeviceResidency:
         loaded = self._loaded.get(base)
         return loaded.patches if loaded else None
 
-    def _settle(
-        self, wanted: Mapping[Weights, Patches], room_for: int, checkpoint: Checkpoint
-    ) -> None:
+    def _settle(self, wanted: Mapping[Weights, Patches], checkpoint: Checkpoint) -> None:
         for base in wanted:
             loaded = self._loaded.pop(base, None) or self._load(base)
             self._loaded[base] = loaded  # the latest used stands last
@@ -174,12 +187,23 @@ class DeviceResidency:
         others_in_use = {name for name in map(str, self._in_use) if name not in names}
         by_name = {str(id(base)): (base, one) for base, one in self._loaded.items()}
         taken = sum(by_name[name][1].held for name in others_in_use & by_name.keys())
+        rooms = sum(self._rooms)
         sizes = {
-            name: one.size_with(wanted[base]) if base in wanted else one.size
+            name: one.size_with(wanted[base], beside=rooms) if base in wanted else one.size
             for name, (base, one) in by_name.items()
             if name not in others_in_use
         }
-        placement = plan(sizes, self.budget - self._reserved - room_for - taken, sorted(names))
+        least = {
+            name: by_name[name][1].least_with(wanted[base], beside=rooms)
+            for name, base in names.items()
+        }
+        placement = plan(
+            sizes,
+            self.budget - self._reserved - rooms - taken,
+            sorted(names),
+            least=least,
+            kept=self._resident,
+        )
         evicted = False
         for name in placement.evicted:
             base, loaded = by_name[name]
@@ -187,8 +211,12 @@ class DeviceResidency:
             del self._loaded[base]
         if evicted:
             self._return_memory()
-        for name in sorted(names, key=lambda name: sizes[name]):
-            by_name[name][1].place(placement.resident[name], checkpoint, wanted[names[name]])
+        # What shrinks goes first, so that what grows finds the room.
+        grows = {name: placement.resident[name] - by_name[name][1].held for name in names}
+        for name in sorted(names, key=lambda name: (grows[name], sizes[name])):
+            by_name[name][1].place(
+                placement.resident[name], checkpoint, wanted[names[name]], beside=rooms
+            )
 
     def _load(self, base: Weights) -> LoadedWeights:
         carrier = self._carriers(base.wants)
@@ -216,15 +244,13 @@ class DeviceResidency:
 
 
 def _budget(device: torch.device, wanted: int | None, reserved: int) -> int:
+    if wanted is None:
+        return choose_budget(memory_of(device, cache=reserved)).nbytes
     if device.type != "cuda":
-        if wanted is not None:
-            return wanted
-        available = available_memory()
-        return int(max(available - reserved, available // 4) * SHARE_OF_FREE_MEMORY)
-    free, total = torch.cuda.mem_get_info(device)
-    budget = int(free * SHARE_OF_FREE_MEMORY) if wanted is None else min(wanted, free)
-    if wanted is not None:
-        torch.cuda.set_per_process_memory_fraction(min(budget / total, 1.0), device)
+        return wanted
+    memory = memory_of(device)
+    budget = min(wanted, memory.free)
+    torch.cuda.set_per_process_memory_fraction(min(budget / memory.total, 1.0), device)
     return budget
 
 

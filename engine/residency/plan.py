@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +21,14 @@ class Placement:
     evicted: tuple[str, ...]
 
 
-def plan(sizes: Mapping[str, int], budget: int, in_use: Sequence[str]) -> Placement:
+def plan(
+    sizes: Mapping[str, int],
+    budget: int,
+    in_use: Sequence[str],
+    *,
+    least: Mapping[str, int] = MappingProxyType({}),
+    kept: int | None = None,
+) -> Placement:
     """Place what is in use, then keep as much of the rest as fits, the latest used first.
 
     Args:
@@ -28,12 +36,23 @@ def plan(sizes: Mapping[str, int], budget: int, in_use: Sequence[str]) -> Placem
         budget: bytes for weights; below zero counts as zero.
         in_use: what must be able to run now. If it does not fit together, the largest of it gives
             way: streaming one big thing costs less than streaming many.
+        least: bytes without which a thing cannot even be streamed; 0 by default. Each has them
+            before any has more.
+        kept: bytes that may stay on the device, unless even the least takes more; None: all of
+            the budget.
     """
     left = max(budget, 0)
+    using = sorted(set(in_use), key=lambda name: (sizes[name], name))
     resident: dict[str, int] = {}
-    for name in sorted(set(in_use), key=lambda name: (sizes[name], name)):
-        resident[name] = min(sizes[name], left)
+    for name in using:
+        resident[name] = min(least.get(name, 0), sizes[name], left)
         left -= resident[name]
+    if kept is not None:
+        left = max(min(left, kept - sum(resident.values())), 0)
+    for name in using:
+        more = min(sizes[name] - resident[name], left)
+        resident[name] += more
+        left -= more
     evicted: list[str] = []
     for name in reversed(tuple(sizes)):
         if name in resident:

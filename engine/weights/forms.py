@@ -41,4 +41,4 @@ class ScaledFloat8:
         scale = scale.float()
         if scale.ndim == 1 and scale.numel() > 1:
             scale = scale.reshape(-1, *(1 for _ in values.shape[1:]))
-        return (values.float() * scale).to(dtype)
+        return values.to(torch.float32).mul_(scale).to(dtype)

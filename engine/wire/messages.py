@@ -162,7 +162,12 @@ AnyEvent = (
 
 
 class Device(msgspec.Struct, frozen=True):
-    """Something a worker computes on; bytes are those of its memory."""
+    """Something a worker computes on; bytes are those of its memory.
+
+    Attributes:
+        held: bytes that torch holds.
+        budget: bytes for weights and what is computed beside them; 0 where nothing is computed.
+    """
 
     name: str
     type: str
@@ -170,6 +175,7 @@ class Device(msgspec.Struct, frozen=True):
     total: int
     free: int
     held: int = 0
+    budget: int = 0
 
 
 class Ready(Message, frozen=True):

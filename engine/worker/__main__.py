@@ -16,7 +16,7 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
-from engine.errors import WireError
+from engine.errors import CalotypeError, WireError
 from engine.settings import Settings, settings_from_json
 from engine.wire.channel import Channel, connect
 from engine.wire.messages import Command, Free, Interrupt, InterruptAcknowledged, Run
@@ -80,7 +80,11 @@ def main() -> int:
     inbox = Inbox(channel)
     threading.Thread(target=inbox.read, name="calotype-commands", daemon=True).start()
     settings = settings_from_json(flags.settings)
-    service = _load(settings, channel)
+    try:
+        service = _load(settings, channel)
+    except CalotypeError as error:
+        sys.stderr.write(f"Calotype: the worker cannot start: {error}\n")
+        return 1
     while True:
         job = inbox.jobs.get()
         if isinstance(job, Free):

@@ -22,6 +22,7 @@ from engine.graph.validate import missing_files, validate
 from engine.machine import total_memory
 from engine.nodekit.registry import Registry
 from engine.residency import manager
+from engine.residency.budget import choose_budget, memory_of
 from engine.residency.device import choose_device, choose_dtype, use_physical_cores
 from engine.residency.memory import keep_freed_pages
 from engine.settings import Settings
@@ -49,15 +50,27 @@ class Worker:
         if device.type == "cpu":
             use_physical_cores()
             keep_freed_pages()
-        self.note = choice.note
+        budget = choose_budget(
+            memory_of(device, cache=settings.cache_bytes),
+            vram=settings.vram,
+            reserve=settings.reserve_vram,
+            resident=settings.resident,
+        )
+        self.note = "; ".join(filter(None, (choice.note, budget.note)))
         self.files = Files(settings)
         self.registry: Registry = builtin_registry()
         self.catalog: Catalog = self.registry.catalog()
         # The pages that stay with the process between runs are part of what the user gave.
         kept = kept_pages(settings.cache_bytes)
         self.cache = Cache(max(0, settings.cache_bytes - kept), measure=measure)
+        is_chosen = settings.vram is not None or not settings.reserve_vram.is_nothing
         self._residency = manager.DeviceResidency(
-            device, choice.dtype, reserved=settings.cache_bytes
+            device,
+            choice.dtype,
+            # What nobody chose is a plan, and no limit that ends a run.
+            budget=budget.nbytes if is_chosen else None,
+            reserved=settings.cache_bytes,
+            resident=budget.resident,
         )
         self._pages = FreedPages(self._accounted, kept)
         self._growth = GrowthLimit(limited=device.type == "cpu")
@@ -102,6 +115,16 @@ class Worker:
             freed += self._residency.release(1 << 62)
         self._pages.give_back()
         return freed
+
+    @property
+    def device(self) -> torch.device:
+        """What computes."""
+        return self._residency.device
+
+    @property
+    def memory_budget(self) -> int:
+        """Bytes of the device for weights and what is computed beside them."""
+        return self._residency.budget
 
     @property
     def weights_held(self) -> int:

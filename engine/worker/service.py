@@ -103,14 +103,19 @@ class Service:
         self._worker.run(Job(job.prompt_id, outputs, extra), prompt, report, stopped=stopped)
 
     def _devices(self) -> tuple[Device, ...]:
-        if not torch.cuda.is_available():
-            return (Device("cpu", "cpu", None, total_memory(), available_memory()),)
+        """What computes first, then the other devices there are."""
+        used, budget = self._worker.device, self._worker.memory_budget
+        if used.type == "cpu":
+            total, free = total_memory(), available_memory()
+            return (Device("cpu", "cpu", None, total, free, budget=budget),)
+        current = used.index or 0
         found: list[Device] = []
-        for index in range(torch.cuda.device_count()):
+        for index in sorted(range(torch.cuda.device_count()), key=lambda each: each != current):
             free, total = torch.cuda.mem_get_info(index)
             name = f"cuda:{index} {torch.cuda.get_device_name(index)}"
             held = torch.cuda.memory_reserved(index)
-            found.append(Device(name, "cuda", index, total, free, held))
+            mine = budget if index == current else 0
+            found.append(Device(name, "cuda", index, total, free, held, mine))
         return tuple(found)
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from engine import machine
 from engine.errors import SettingsError
-from engine.machine import parse_memory
+from engine.machine import Amount, parse_amount, parse_memory
 from engine.settings import settings_from, settings_from_json, settings_to_json
 
 TOTAL = 16 * 10**9
@@ -64,3 +64,50 @@ def test_the_cache_s_size_is_a_setting(tmp_path: Path):
     assert settings_from({"user_directory": tmp_path}).cache_bytes == 0
     with pytest.raises(SettingsError, match="--cache 'banana' is no amount"):
         settings_from({"user_directory": tmp_path, "cache": "banana"})
+
+
+@pytest.mark.parametrize(
+    ("text", "amount"),
+    [
+        ("4GB", Amount(4 * 10**9)),
+        ("2", Amount(2 * 10**9)),
+        ("0", Amount()),
+        ("50%", Amount(0, 0.5)),
+    ],
+)
+def test_an_amount_may_be_of_a_memory_that_is_not_known_yet(text: str, amount: Amount):
+    assert parse_amount(text) == amount
+    assert amount.is_nothing == (text == "0")
+
+
+def test_the_memory_of_the_device_is_a_setting(tmp_path: Path):
+    given: dict[str, object] = {"user_directory": tmp_path}
+    assert settings_from(given).vram is None
+    assert settings_from(given).reserve_vram == Amount()
+    chosen = settings_from({**given, "vram": "50%", "reserve_vram": "2", "resident": "25%"})
+    assert (chosen.vram, chosen.reserve_vram) == (Amount(share=0.5), Amount(2 * 10**9))
+    assert settings_from_json(settings_to_json(chosen)) == chosen
+    (tmp_path / "calotype.toml").write_text('vram = 4\nreserve_vram = "500MB"\n')
+    from_file = settings_from(given)
+    assert (from_file.vram, from_file.reserve_vram) == (Amount(4 * 10**9), Amount(500 * 10**6))
+    assert settings_from({**given, "vram": "6GB"}).vram == Amount(6 * 10**9)
+
+
+@pytest.mark.parametrize(
+    ("flag", "text", "answer"),
+    [
+        ("vram", "much", r"--vram 'much' is no amount of memory: write 4GB"),
+        ("vram", "-1", r"--vram '-1' is no amount"),
+        ("vram", "nan", r"--vram 'nan' is no amount"),
+        ("vram", "0", r"--vram '0' leaves no memory to compute in: write 4GB.*--novram"),
+        ("vram", "0%", r"leaves no memory"),
+        ("vram", "120%", r"--vram '120%' is more than the whole: write 100%"),
+        ("reserve_vram", "2 parsecs", r"--reserve-vram '2 parsecs' is no amount"),
+        ("reserve_vram", "101%", r"--reserve-vram '101%' is more than the whole"),
+    ],
+)
+def test_no_memory_of_the_device_is_answered_with_what_to_write(
+    tmp_path: Path, flag: str, text: str, answer: str
+):
+    with pytest.raises(SettingsError, match=answer):
+        settings_from({"user_directory": tmp_path, flag: text})

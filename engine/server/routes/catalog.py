@@ -132,6 +132,7 @@ async def get_system_stats(request: web.Request) -> web.Response:
         "worker": {
             "ready": ready is not None,
             "restarts": services.workers.restarts,
+            "cache_budget": services.settings.cache_bytes,
             "note": ready.note if ready is not None else "the worker is loading",
         },
     }
@@ -144,6 +145,7 @@ async def get_system_stats(request: web.Request) -> web.Response:
             "vram_free": each.free,
             "torch_vram_total": each.held,
             "torch_vram_free": 0,
+            "calotype_vram_budget": each.budget,
         }
         for each in services.workers.devices
     ]

@@ -193,7 +193,10 @@ def test_memory_is_given_back_and_devices_are_told(scenario):
                 return stats
             await asyncio.sleep(0.02)
 
-    assert scenario(steps)["system"]["worker"]["note"] == "fake"
+    stats = scenario(steps)
+    assert stats["system"]["worker"]["note"] == "fake"
+    assert stats["system"]["worker"]["cache_budget"] > 0
+    assert stats["devices"][0]["calotype_vram_budget"] == 0
 
 
 def test_two_hundred_prompts_all_end_once(scenario, tmp_path):

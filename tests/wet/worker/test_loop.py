@@ -7,10 +7,12 @@ from dataclasses import replace
 import pytest
 import torch
 
+from engine.errors import SettingsError
 from engine.execute.cache import Cache
 from engine.execute.executor import Job
 from engine.graph.prompt import parse
 from engine.inference.values import CfgGuider
+from engine.machine import Amount
 from engine.nodekit.contract import node
 from engine.nodekit.registry import Registry
 from engine.residency import manager
@@ -19,6 +21,7 @@ from engine.settings import Settings
 from engine.wire.messages import Failed, Running, Succeeded
 from engine.worker.loop import Worker
 from engine.worker.memory import FreedPages, MemoryRetry, asked_for, kept_pages, measure
+from engine.worker.service import Service
 
 
 @pytest.fixture
@@ -241,6 +244,20 @@ def test_the_worker_s_results_and_free_pages_fit_the_budget_together(settings: S
     worker = Worker(replace(settings, dtype="fp32", cache_bytes=1 << 30))
     assert worker.cache.budget + kept_pages(1 << 30) == 1 << 30
     assert Worker(replace(settings, dtype="fp32", cache_bytes=0)).cache.budget == 0
+
+
+def test_what_the_user_gave_of_the_device_s_memory_reaches_the_residency(settings: Settings):
+    chosen = replace(settings, device="cpu", dtype="fp32", vram=Amount(10**8))
+    worker = Worker(replace(chosen, resident=Amount(share=0.25)))
+    assert worker.memory_budget == worker._residency.budget == 10**8
+    assert worker._residency._resident == 25 * 10**6
+    assert "at most 0.1 GB" in worker.note
+    assert "streamed beyond" in worker.note
+    sent = []
+    Service(chosen, sent.append).ready()
+    assert [each.budget for each in sent[0].devices] == [10**8]
+    with pytest.raises(SettingsError, match="--reserve-vram leaves nothing"):
+        Worker(replace(chosen, reserve_vram=Amount(10**15)))
 
 
 def test_freeing_results_returns_their_pages(worker: Worker):

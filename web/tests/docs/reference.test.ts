@@ -16,6 +16,19 @@ import { german } from "../../src/words/german";
 const DOCS = resolve(import.meta.dirname, "../../../docs");
 const MADE = "<!-- Made from the editor's tables by `npm run pages` in web/. -->";
 
+/** What a start may take of the memory; flags of the server, not settings of the editor. */
+const MEMORY = [
+  "## Memory",
+  "",
+  "| flag | what | default |",
+  "| --- | --- | --- |",
+  "| `--vram SIZE` | memory of the device for weights and what is computed beside them, never exceeded; on the CPU it is main memory | most of what is free at the start |",
+  "| `--reserve-vram SIZE` | memory of the device that other programs keep | 0 |",
+  "| `--cache SIZE` | main memory for cached results | 25% |",
+  "",
+  "A size is `4GB`, `500MB`, `2.5` (gigabytes) or a share such as `50%`. Weights that do not fit are streamed block by block while the network runs. ComfyUI's `--gpu-only` and `--highvram` are `--vram 100%`; `--lowvram` keeps weights in at most a quarter of that memory, `--novram` keeps none there longer than a block computes, `--normalvram` is the default, `--vram-headroom` is `--reserve-vram`, and `--cpu` is `--device cpu`. `/system_stats` says what came of it.",
+].join("\n");
+
 /** Names that nodes have from their makers. */
 const NODES = ["Load Checkpoint", "Prompt"];
 const GROUPS: readonly CommandGroup[] = ["File", "Edit", "Graph", "Node", "View", "Run", "Help"];
@@ -100,7 +113,8 @@ function settingsPage(): string {
     "# Settings",
     MADE,
     "`Ctrl+,` opens them; they can be searched. They are kept on the server, in the user directory, and so are the same in every browser. Plugins may [add their own](extensions.md).",
-    "What a start decides, as its folders, its device and [who may get in](http_api.md#ways-in), are flags of `python main.py serve --help`; folders, `device`, `dtype` and `cache` can be lines of `calotype.toml` in the user directory, too.",
+    "What a start decides, as its folders, its device and [who may get in](http_api.md#ways-in), are flags of `python main.py serve --help`; folders, `device`, `dtype`, `cache`, `vram` and `reserve_vram` can be lines of `calotype.toml` in the user directory, too.",
+    MEMORY,
     ...[...groups].flatMap(([group, settings]) => [
       `## ${group}`,
       table(
