@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from engine.diffusion.guidance import Evaluate, Guidance, Hooks, doubly_guided, guided, unguided
 from engine.diffusion.noise import initial_noise
@@ -223,3 +223,24 @@ class DualCfgGuider:
             hooks=hooks,
             both=both,
         )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class UpscaleModel:
+    """A network that makes pictures larger; what an UPSCALE_MODEL wire carries.
+
+    Attributes:
+        architecture: its name.
+        scale: pixels along one side of the result for each of the input; 1 mends only.
+        channels, result_channels: of its pictures.
+        weights: the network's.
+        run: takes the network and float32 pictures [B, channels, h, w] in 0..1 on its device;
+            gives [B, result_channels, scale h, scale w]. Only inside `Residency.use(weights)`.
+    """
+
+    architecture: str
+    scale: int
+    channels: int
+    result_channels: int
+    weights: Weights
+    run: Callable[[nn.Module, Tensor], Tensor]

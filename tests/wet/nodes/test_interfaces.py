@@ -29,7 +29,7 @@ COMPARED_OPTIONS = {
     "remote",
     "template",
 }
-LOADERS = "CheckpointLoaderSimple VAELoader"
+LOADERS = "CheckpointLoaderSimple VAELoader UpscaleModelLoader"
 TEXT = "CLIPTextEncode CLIPSetLastLayer"
 CONDITIONING = """
     ConditioningCombine ConditioningConcat ConditioningAverage ConditioningSetArea
@@ -60,6 +60,7 @@ IMAGE = """
     ImageFromBatch ImageRGBToYUV ImageYUVToRGB RebatchImages RepeatImageBatch ImageBlend ImageBlur
     ImageQuantize ImageSharpen Morphology ImageCrop ImageFlip ImageRotate ImageStitch
     ResizeAndPadImage ImageScale ImageScaleBy ImageScaleToMaxDimension ImageScaleToTotalPixels
+    ImageUpscaleWithModel
 """
 MASK = """
     BatchMasksNode CropMask FeatherMask GrowMask ImageColorToMask ImageToMask InvertMask
