@@ -6,8 +6,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Annotated
 
+from engine.diffusion.continuous import Clock, continuous
 from engine.diffusion.guidance import projected, rescaled
 from engine.diffusion.parameterization import Prediction, discrete, distilled
+from engine.errors import NodeError
+from engine.families.latent_format import PLAYGROUND_DEVIATION, PLAYGROUND_MEAN
 from engine.nodekit.contract import node
 from engine.nodekit.markers import Choice, Range
 from nodes.sampling import Share
@@ -36,6 +39,71 @@ def model_sampling_discrete(
     if prediction is Prediction.LCM:
         levels = distilled(levels)
     return replace(model, parameterization=levels)
+
+
+PLAYGROUND = "edm_playground_v2.5"
+CONTINUOUS: Mapping[str, tuple[Prediction, float, Clock]] = {
+    "v_prediction": (Prediction.V, 1.0, Clock.LOG),
+    "edm": (Prediction.EDM, 0.5, Clock.LOG),
+    PLAYGROUND: (Prediction.EDM, 0.5, Clock.LOG),
+    "eps": (Prediction.EPS, 1.0, Clock.LOG),
+    "cosmos_rflow": (Prediction.V, 1.0, Clock.FLOW),
+}
+"""What is predicted, the deviation of data, the network's timestep."""
+Level = Range(0.0, 1000.0, step=0.001, round=False)
+
+
+@node("ModelSamplingContinuousEDM", category="advanced/model")
+def model_sampling_continuous_edm(
+    *,
+    model: Model,
+    sampling: Annotated[str, Choice(*CONTINUOUS)],
+    sigma_max: Annotated[float, Level] = 120.0,
+    sigma_min: Annotated[float, Level] = 0.002,
+) -> Model:
+    """A model of continuous noise levels, where its file does not say so.
+
+    `edm_playground_v2.5` also standardises latents as that model does.
+    """
+    prediction, data, clock = CONTINUOUS[sampling]
+    _check_levels(sigma_min, sigma_max)
+    levels = continuous(
+        prediction, sigma_min=sigma_min, sigma_max=sigma_max, sigma_data=data, clock=clock
+    )
+    latent = model.latent
+    if sampling == PLAYGROUND:
+        if latent.channels != len(PLAYGROUND_MEAN):
+            raise NodeError(
+                f"{PLAYGROUND} is about latents of {len(PLAYGROUND_MEAN)} channels, this model's "
+                f"have {latent.channels}; choose another sampling"
+            )
+        latent = latent.standardised(PLAYGROUND_MEAN, PLAYGROUND_DEVIATION)
+    return replace(model, parameterization=levels, latent=latent)
+
+
+@node("ModelSamplingContinuousV", category="advanced/model")
+def model_sampling_continuous_v(
+    *,
+    model: Model,
+    sampling: Annotated[str, Choice("v_prediction")],
+    sigma_max: Annotated[float, Level] = 500.0,
+    sigma_min: Annotated[float, Level] = 0.03,
+) -> Model:
+    """A model that predicts v and is told the angle between noise and signal as its time."""
+    del sampling
+    _check_levels(sigma_min, sigma_max)
+    levels = continuous(
+        Prediction.V, sigma_min=sigma_min, sigma_max=sigma_max, sigma_data=1.0, clock=Clock.ANGLE
+    )
+    return replace(model, parameterization=levels)
+
+
+def _check_levels(smallest: float, largest: float) -> None:
+    if not 0.0 < smallest < largest:
+        raise NodeError(
+            f"sigma_min is {smallest:g} and sigma_max {largest:g}; noise levels rise from above 0: "
+            "make sigma_min larger than 0 and smaller than sigma_max"
+        )
 
 
 @node("RescaleCFG", category="advanced/model")

@@ -13,8 +13,6 @@ UNUSED: dict[str, str] = {
     "engine/nodekit/context.py::LiveGraph": "plugins ask a running graph by these names",
     "engine/nodekit/contract.py::FunctionNode.needs": "a hook that a node may hang on itself",
     "engine/nodekit/registry.py::Registry.add_classes": "the door for plugins' classes",
-    "engine/diffusion/parameterization.py::continuous": "checked against the reference's tables",
-    "engine/diffusion/parameterization.py::flow": "checked against the reference's tables",
     "engine/diffusion/shifts.py::MuShift": "checked against the reference's tables",
     "engine/server/logs.py::_Handler.emit": "Python's logging calls it",
     "engine/residency/manager.py::install": "what a process that is no worker calls",

@@ -1,4 +1,4 @@
-"""What a network predicts, and how sigma maps to its timestep: eps, v, x0, EDM, flow.
+"""What a network predicts, and how sigma maps to its timestep: eps, v, x0, flow.
 
 Every class here answers the questions of `Parameterization`, after table 1 of Karras et al. 2022
 ("Elucidating the Design Space of Diffusion-Based Generative Models"). Sigma is the standard
@@ -8,7 +8,6 @@ deviation of the noise over that of the signal; a flow's sigma is its time, 0..1
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Protocol, Self
@@ -104,12 +103,12 @@ class Parameterization(Protocol):
         ...
 
 
-def _like(values: Tensor, x: Tensor) -> Tensor:
+def like(values: Tensor, x: Tensor) -> Tensor:
     """Values [B] shaped [B, 1, 1, ...] to multiply x."""
     return values.reshape(values.shape + (1,) * (x.ndim - values.ndim))
 
 
-def _clean(kind: Prediction, output: Tensor, x: Tensor, sigma: Tensor, data: float) -> Tensor:
+def clean_image(kind: Prediction, output: Tensor, x: Tensor, sigma: Tensor, data: float) -> Tensor:
     """The clean image from a raw output; `data` is the standard deviation of the data.
 
     eps, x0: Ho et al. 2020, eq. 9. v: Salimans & Ho 2022, section 4, written for unscaled x.
@@ -142,7 +141,7 @@ class _Table:
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class _VarianceExploding(_Table):
+class VarianceExploding(_Table):
     """x = clean + sigma * noise, in the coordinates of Karras et al. 2022."""
 
     @property
@@ -164,7 +163,7 @@ class _VarianceExploding(_Table):
     ) -> Tensor:
         """`clean + noise * sigma`; `full`: times sqrt(1 + sigma^2), the scale of pure noise."""
         scale = (1.0 + sigma**2) ** 0.5 if full else sigma
-        return clean + noise * _like(scale, noise)
+        return clean + noise * like(scale, noise)
 
     def remove_noise_scale(self, sigma: Tensor, x: Tensor) -> Tensor:
         """Nothing to do: the clean part was never scaled."""
@@ -180,7 +179,7 @@ class _VarianceExploding(_Table):
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Discrete(_VarianceExploding):
+class Discrete(VarianceExploding):
     """A network trained on a table of noise levels (DDPM, Ho et al. 2020): SD1, SD2, SDXL.
 
     Attributes:
@@ -215,13 +214,13 @@ class Discrete(_VarianceExploding):
     def scale_input(self, x: Tensor, sigma: Tensor) -> Tensor:
         """To unit variance: c_in of Karras et al. 2022, table 1."""
         as_it_is = self.prediction is Prediction.IMAGE
-        return x if as_it_is else x / _like((sigma**2 + 1.0) ** 0.5, x)
+        return x if as_it_is else x / like((sigma**2 + 1.0) ** 0.5, x)
 
     def denoised(self, output: Tensor, x: Tensor, sigma: Tensor) -> Tensor:
         """The clean image, after what this network was trained to say."""
         if self.prediction is Prediction.LCM:
             return self._consistent(output, x, sigma)
-        return _clean(self.prediction, output, x, _like(sigma, x), 1.0)
+        return clean_image(self.prediction, output, x, like(sigma, x), 1.0)
 
     def _consistent(self, output: Tensor, x: Tensor, sigma: Tensor) -> Tensor:
         """The consistency function.
@@ -229,45 +228,10 @@ class Discrete(_VarianceExploding):
         Luo et al. 2023 ("Latent Consistency Models"), section 4.1, with its boundary condition.
         """
         data = 0.5
-        time = _like(self.timestep(sigma).float() * 10.0, x)
+        time = like(self.timestep(sigma).float() * 10.0, x)
         skip = data**2 / (time**2 + data**2)
         out = time / (time**2 + data**2) ** 0.5
-        return out * (x - output * _like(sigma, x)) + skip * x
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class Continuous(_VarianceExploding):
-    """A network trained on log-normal sigmas: EDM (Playground 2.5), EDM-v (CosXL, SVD).
-
-    The network's timestep is log(sigma) / 4 (Karras et al. 2022, table 1, c_noise).
-    """
-
-    sigma_data: float = 0.5
-    prediction: Prediction = Prediction.EDM
-
-    def to(self, device: torch.device) -> Continuous:
-        """The same, its table on `device`."""
-        return replace(self, sigmas=self.sigmas.to(device))
-
-    def timestep(self, sigma: Tensor) -> Tensor:
-        """The timestep: log(sigma) / 4."""
-        return 0.25 * sigma.log()
-
-    def sigma(self, timestep: Tensor) -> Tensor:
-        """The inverse of `timestep`."""
-        return (timestep / 0.25).exp()
-
-    def _at(self, percent: float) -> float:
-        low, high = math.log(self.sigma_min), math.log(self.sigma_max)
-        return math.exp((high - low) * (1.0 - percent) + low)
-
-    def scale_input(self, x: Tensor, sigma: Tensor) -> Tensor:
-        """To unit variance: c_in of Karras et al. 2022, table 1."""
-        return x / _like((sigma**2 + self.sigma_data**2) ** 0.5, x)
-
-    def denoised(self, output: Tensor, x: Tensor, sigma: Tensor) -> Tensor:
-        """The clean image, after what this network was trained to say."""
-        return _clean(self.prediction, output, x, _like(sigma, x), self.sigma_data)
+        return out * (x - output * like(sigma, x)) + skip * x
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -311,18 +275,18 @@ class Flow(_Table):
 
     def denoised(self, output: Tensor, x: Tensor, sigma: Tensor) -> Tensor:
         """The output is a velocity, noise - clean."""
-        return x - output * _like(sigma, x)
+        return x - output * like(sigma, x)
 
     def add_noise(
         self, sigma: Tensor, noise: Tensor, clean: Tensor, *, full: bool = False
     ) -> Tensor:
         """The interpolation `sigma * noise + (1 - sigma) * clean`."""
-        wide = _like(sigma, noise)
+        wide = like(sigma, noise)
         return wide * noise + (1.0 - wide) * clean
 
     def remove_noise_scale(self, sigma: Tensor, x: Tensor) -> Tensor:
         """The clean part at its full scale again."""
-        return x / (1.0 - _like(sigma, x))
+        return x / (1.0 - like(sigma, x))
 
     def half_log_snr(self, sigma: Tensor) -> Tensor:
         """Log of (1 - sigma) / sigma."""
@@ -374,18 +338,6 @@ def distilled(model: Discrete, *, steps: int = 50) -> Discrete:
 def from_table(sigmas: Tensor, prediction: Prediction, *, stride: int = 1) -> Discrete:
     """A `Discrete` over a rising table of sigmas, whose logarithms are taken before rounding."""
     return Discrete(sigmas.float(), sigmas.log().float(), Prediction(prediction), stride)
-
-
-def continuous(
-    prediction: Prediction | str = Prediction.EDM,
-    *,
-    sigma_min: float = 0.002,
-    sigma_max: float = 80.0,
-    sigma_data: float = 0.5,
-) -> Continuous:
-    """A thousand levels, even in log sigma."""
-    log_sigmas = torch.linspace(math.log(sigma_min), math.log(sigma_max), 1000)
-    return Continuous(log_sigmas.exp(), sigma_data, Prediction(prediction))
 
 
 def flow(shift: Shift | float = 1.0, *, multiplier: float = 1000.0, levels: int = 1000) -> Flow:

@@ -124,6 +124,12 @@ def find_autoencoder(weights: StateDict) -> FoundAutoencoder | None:
     return None
 
 
+def within(weights: StateDict) -> StateDict | None:
+    """The tensors of a checkpoint that are its autoencoder's; None without any."""
+    parts = (weights.part(prefix) for prefix in PREFIXES if prefix)
+    return next((part for part in parts if len(part)), None)
+
+
 def downscale(weights: StateDict) -> int:
     """Pixels per cell of the autoencoder among these tensors; 8 where none is recognised."""
     found = find_autoencoder(weights)

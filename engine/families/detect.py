@@ -5,23 +5,29 @@ What no family takes is at least called by its name, as far as its keys give it 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from engine.errors import WeightsError
 from engine.families.autoencoders import FoundAutoencoder, find_autoencoder
-from engine.families.family import ModelFamily
+from engine.families.family import ModelFamily, TextPlan
 from engine.families.sd15.family import StableDiffusion1
+from engine.text import table
+from engine.text.encoder import TextEncoder
 from engine.weights.state_dict import StateDict
 
 FAMILIES: tuple[ModelFamily, ...] = (StableDiffusion1(),)
 SHOWN_KEYS = 5
+_LOADERS: Mapping[str, str] = {
+    "an autoencoder (VAE)": "Load VAE",
+    "a text encoder": "Load CLIP or DualCLIPLoader",
+}
 _AVERAGED = "model_ema.diffusion_model"
 PREFIXES = ("model.diffusion_model.", "model.model.", "net.", "model.", "transformer.", "")
 """Prefixes below which a file may hold a denoiser."""
 
 
-def detect(weights: StateDict) -> tuple[ModelFamily, Any]:
+def detect(weights: StateDict, *, wanted: str = "a checkpoint") -> tuple[ModelFamily, Any]:
     """The family that runs these weights, and its configuration.
 
     Raises `WeightsError`, naming the file, if none does or if the one that does finds them
@@ -36,7 +42,7 @@ def detect(weights: StateDict) -> tuple[ModelFamily, Any]:
             ) from error
         if config is not None:
             return family, config
-    raise WeightsError(_not_known(weights))
+    raise WeightsError(_not_known(weights, wanted=wanted))
 
 
 def detect_autoencoder(weights: StateDict) -> FoundAutoencoder:
@@ -46,12 +52,76 @@ def detect_autoencoder(weights: StateDict) -> FoundAutoencoder:
     except WeightsError as error:
         raise WeightsError(f"{weights.origin}: {error}") from error
     if found is None:
-        raise WeightsError(_not_known(weights, wanted="an autoencoder (VAE)"))
+        raise WeightsError(_other_part(weights, wanted="an autoencoder (VAE)"))
     return found
 
 
-def _not_known(weights: StateDict, *, wanted: str = "a checkpoint") -> str:
+def detect_encoder(weights: StateDict) -> tuple[TextEncoder, Any]:
+    """The text encoder that a file of its own holds, and its configuration.
+
+    Raises `WeightsError` like `detect`.
+    """
+    try:
+        found = table.recognise(weights)
+    except WeightsError as error:
+        raise WeightsError(f"{weights.origin}: {error}") from error
+    if found is None:
+        raise WeightsError(_other_part(weights, wanted="a text encoder"))
+    return found
+
+
+def text_plan(asked: str, files: Sequence[tuple[str, TextEncoder]]) -> TextPlan:
+    """How the outputs of these encoders become one conditioning.
+
+    Args:
+        asked: what loaders call the family, such as `sdxl`.
+        files: the name of each file and its encoder.
+
+    Raises:
+        WeightsError: no family of that name takes them.
+    """
+    families = [family for family in FAMILIES if asked in family.text.file_types]
+    names = sorted(encoder.name for _, encoder in files)
+    for family in families:
+        if sorted(family.text.styles) == names:
+            return family.text
+    found = ", ".join(f"{encoder.title} in {name}" for name, encoder in files)
+    if not families:
+        known = sorted({kind for family in FAMILIES for kind in family.text.file_types})
+        raise WeightsError(
+            f"type {asked}: Calotype cannot run the models of that type yet (found {found}); "
+            f"types that it runs: {', '.join(known)}"
+        )
+    wanted = " or ".join(
+        f"{' and '.join(table.ENCODERS[name].title for name in family.text.styles)} "
+        f"for {family.name}"
+        for family in families
+    )
+    raise WeightsError(
+        f"type {asked} takes {wanted}; found {found}. "
+        "Choose other files, or the type that these belong to."
+    )
+
+
+def _other_part(weights: StateDict, *, wanted: str) -> str:
+    """What a file is in which another part was looked for, and which loader takes it."""
+    for family in FAMILIES:
+        try:
+            if family.detect(weights) is None:
+                continue
+        except WeightsError:
+            continue
+        return (
+            f"{weights.origin}: this is a model of {family.name}, not {wanted} alone; load it with "
+            "Load Checkpoint or Load Diffusion Model."
+        )
+    return _not_known(weights, wanted=wanted)
+
+
+def _not_known(weights: StateDict, *, wanted: str) -> str:
     name = recognise(weights)
+    if name and name in _LOADERS and name != wanted:
+        return f"{weights.origin}: this is {name}, not {wanted}; load it with {_LOADERS[name]}."
     if name:
         return f"{weights.origin}: this is {name}; Calotype cannot use it as {wanted} yet."
     shown = [key[:100] if key.isprintable() else ascii(key)[:100] for key in list(weights)]
@@ -199,8 +269,14 @@ _MARKS: tuple[tuple[str, Test], ...] = (
             "vae.decoder.conv_in.weight",
         ),
     ),
+    ("a CLIP vision encoder", _starts("vision_model.", "visual.", "model.visual.")),
+    ("a text encoder of the T5 kind", _starts("encoder.block.", "shared.weight")),
+    (
+        "a language model (such as Llama, Qwen or Gemma)",
+        _starts("model.embed_tokens.", "model.layers.", "language_model."),
+    ),
     (
         "a text encoder",
-        _starts("text_model.", "encoder.block.", "model.embed_tokens.", "model.layers."),
+        _starts("text_model.", "transformer.resblocks.", "transformer.text_model."),
     ),
 )

@@ -42,11 +42,13 @@ class TextPlan:
         combine: outputs by encoder's name to `(tensor [1, T, D], extras)`. Encoders that are
             missing are missing there too; raises `WeightsError` if it cannot do without.
         even: prompts that differ in length between encoders are filled up with empty chunks.
+        file_types: what loaders of text encoders call this set of encoders in files of their own.
     """
 
     styles: Mapping[str, TextStyle]
     combine: Callable[[Mapping[str, Encoded]], tuple[Tensor, dict[str, Any]]]
     even: bool = False
+    file_types: frozenset[str] = frozenset()
 
 
 class ModelFamily(Protocol):

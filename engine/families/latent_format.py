@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from math import prod
 
 import torch
@@ -10,6 +11,11 @@ from torch import Tensor
 
 Factors = float | tuple[float, ...]
 """One number, or one for each channel."""
+PLAYGROUND_MEAN = (-1.6574, 1.886, -1.383, 2.5155)
+PLAYGROUND_DEVIATION = (8.4927, 5.9022, 6.5498, 5.2299)
+PLAYGROUND_SCALE = 0.5
+"""Playground 2.5 standardises the latents of SDXL's autoencoder: these are its files' `edm_mean`
+and `edm_std`, and the deviation that EDM assumes of data (https://arxiv.org/abs/2402.17245)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +75,11 @@ class LatentFormat:
             return 1
         step = self.downscale[0]
         return (frames - 1) // step + 1 if self.causal_frames else frames // step
+
+    def standardised(self, mean: Sequence[float], deviation: Sequence[float]) -> LatentFormat:
+        """The same, seen by a denoiser that was trained as Playground 2.5 was."""
+        scale = tuple(PLAYGROUND_SCALE / each for each in deviation)
+        return replace(self, scale=scale, shift=tuple(mean))
 
     def _along(self, factors: Factors, like: Tensor) -> Tensor | float:
         if isinstance(factors, float | int):

@@ -6,7 +6,7 @@ weights are first used. Knows no folder.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +15,18 @@ from torch import nn
 
 from engine.errors import WeightsError
 from engine.families.autoencoders import FoundAutoencoder, find_autoencoder
-from engine.families.detect import detect, detect_autoencoder
+from engine.families.detect import detect, detect_autoencoder, detect_encoder, text_plan
 from engine.families.family import ModelFamily
 from engine.families.pixel_space import PixelSpaceKind
 from engine.inference.values import Clip, Model, TextPart, Vae
 from engine.residency.carriers import Wants
 from engine.residency.handles import LazyWeights, MissingWeights, Weights
+from engine.text.encoder import TextEncoder
 from engine.text.table import ENCODERS
 from engine.weights.apply import check
 from engine.weights.open import open_weights
 from engine.weights.state_dict import StateDict
+from engine.weights.storage import stored_in
 
 TAKE_CLIP = "choose a checkpoint that does, and take CLIP from there."
 TAKE_VAE = "load a VAE file with Load VAE and use that one."
@@ -55,13 +57,19 @@ def load_checkpoint(path: Path, *, dtype: torch.dtype | None = None) -> tuple[Mo
 
 
 def model_of(
-    family: ModelFamily, config: Any, weights: StateDict, *, dtype: torch.dtype | None = None
+    family: ModelFamily,
+    config: Any,
+    weights: StateDict,
+    *,
+    dtype: torch.dtype | None = None,
+    storage: torch.dtype | None = None,
 ) -> Model:
-    """The denoiser of a file that its family recognised."""
+    """The denoiser of a file that its family recognised; see `load_denoiser`."""
+    tensors = family.denoiser(config, weights)
     net = module_weights(
         f"{weights.origin}, denoiser",
         lambda: family.build(config),
-        family.denoiser(config, weights),
+        stored_in(tensors, storage) if storage else tensors,
         Wants(dtype=dtype, dtypes=tuple(family.dtypes(config)), packed=True),
     )
     return Model(
@@ -71,6 +79,44 @@ def model_of(
         latent=family.latent(config),
         parameterization=family.parameterization(config),
     )
+
+
+def load_denoiser(
+    path: Path, *, dtype: torch.dtype | None = None, storage: torch.dtype | None = None
+) -> Model:
+    """The denoiser of a file of its own, or of a whole checkpoint. Raises like the above.
+
+    Args:
+        path: the file.
+        dtype: to compute in; None leaves it to the residency.
+        storage: an 8-bit dtype that matrices and convolutions are rounded to, and kept in; None
+            keeps what the file has.
+    """
+    weights = open_weights(path)
+    family, config = detect(weights, wanted="a diffusion model")
+    return model_of(family, config, weights, dtype=dtype, storage=storage)
+
+
+def load_clip(paths: Sequence[Path], kind: str, *, dtype: torch.dtype | None = None) -> Clip:
+    """Text encoders in files of their own, which are told apart by structure, in any order.
+
+    Args:
+        paths: one file for each.
+        kind: what loaders call the family, such as `sdxl`.
+        dtype: see `load_checkpoint`.
+
+    Raises:
+        WeightsError: a file is damaged or holds something else, or the family of that kind takes
+            other encoders.
+    """
+    opened = [open_weights(path) for path in paths]
+    found = [(weights, *detect_encoder(weights)) for weights in opened]
+    plan = text_plan(kind, [(weights.origin, encoder) for weights, encoder, _ in found])
+    parts = {
+        encoder.name: _text_part(encoder, config, encoder.tensors(weights), weights.origin, dtype)
+        for weights, encoder, config in found
+    }
+    return Clip(plan, {name: parts[name] for name in plan.styles})
 
 
 def load_vae(path: Path, *, dtype: torch.dtype | None = None) -> Vae:
@@ -90,18 +136,23 @@ def _clip(family: ModelFamily, weights: StateDict, dtype: torch.dtype | None) ->
     parts: dict[str, TextPart] = {}
     for name in family.text.styles:
         encoder = ENCODERS[name]
-        title = f"{weights.origin}, text encoder {encoder.title}"
         found = family.encoder(weights, name)
         if found is None:
+            title = f"{weights.origin}, text encoder {encoder.title}"
             parts[name] = TextPart(encoder, None, MissingWeights(title, TAKE_CLIP))
             continue
         tensors = encoder.tensors(found)
         config = encoder.config(tensors)
-        build = _builder(lambda encoder=encoder, config=config: encoder.build(config))
-        parts[name] = TextPart(
-            encoder, config, module_weights(title, build, tensors, Wants(dtype=dtype))
-        )
+        parts[name] = _text_part(encoder, config, tensors, weights.origin, dtype)
     return Clip(family.text, parts)
+
+
+def _text_part(
+    encoder: TextEncoder, config: Any, tensors: StateDict, origin: str, dtype: torch.dtype | None
+) -> TextPart:
+    title = f"{origin}, text encoder {encoder.title}"
+    build = _builder(lambda: encoder.build(config))
+    return TextPart(encoder, config, module_weights(title, build, tensors, Wants(dtype=dtype)))
 
 
 def _vae(weights: StateDict, found: FoundAutoencoder | None, dtype: torch.dtype | None) -> Vae:

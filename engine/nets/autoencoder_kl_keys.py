@@ -9,7 +9,6 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from engine.errors import WeightsError
 from engine.weights.state_dict import Entry, StateDict
 
 MARK = "decoder.conv_in.weight"
@@ -25,17 +24,10 @@ def tensors(weights: StateDict) -> StateDict | None:
     if MARK not in weights:
         return None
     found = weights.rename(lambda name: name if name.startswith(PARTS) else None)
-    _refuse_empty(found)
+    found.refuse_empty()
     if DIFFUSERS_MARK in found:
         found = found.rename(_from_diffusers(_levels(found)))
     return replace(found, entries=_as_convolutions(found.entries))
-
-
-def _refuse_empty(part: StateDict) -> None:
-    """A tensor without bytes could claim any size, and a network would be built to match it."""
-    for name, shape in part.shapes.items():
-        if 0 in shape:
-            raise WeightsError(f"its tensor {name} has the shape {list(shape)}, which is empty")
 
 
 def _levels(part: StateDict) -> int:

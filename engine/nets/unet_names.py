@@ -18,7 +18,7 @@ from engine.nets.unet_blocks import (
     UpsampleConfig,
 )
 
-_OUTER: Mapping[str, str] = {
+OUTER: Mapping[str, str] = {
     "input_blocks.0.0": "conv_in",
     "time_embed.0": "time_embedding.linear_1",
     "time_embed.2": "time_embedding.linear_2",
@@ -27,7 +27,7 @@ _OUTER: Mapping[str, str] = {
     "out.0": "conv_norm_out",
     "out.2": "conv_out",
 }
-_RESIDUAL: Mapping[str, str] = {
+RESIDUAL: Mapping[str, str] = {
     "in_layers.0": "norm1",
     "in_layers.2": "conv1",
     "emb_layers.1": "time_emb_proj",
@@ -43,7 +43,7 @@ def unet_names(config: UNetConfig) -> dict[str, str]:
         net = UNet(config)
     ours = {name.rpartition(".")[0] for name, _ in net.named_parameters()}
     places = dict(_places(config))
-    found = {theirs: name for name, theirs in _OUTER.items() if name in ours}
+    found = {theirs: name for name, theirs in OUTER.items() if name in ours}
     for name in ours:
         start = next((place for place in places if name.startswith(f"{place}.")), None)
         if start is None:
@@ -51,7 +51,7 @@ def unet_names(config: UNetConfig) -> dict[str, str]:
         theirs, layer = places[start]
         rest = name.removeprefix(f"{start}.")
         if isinstance(layer, ResidualConfig):
-            rest = _RESIDUAL[rest]
+            rest = RESIDUAL[rest]
         elif not isinstance(layer, TransformerConfig):
             rest = "conv"
         found[f"{theirs}.{rest}"] = name

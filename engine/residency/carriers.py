@@ -137,6 +137,11 @@ def transient_bytes(source: Source, *, patched: bool) -> int:
     return copies * prod(source.shape) * torch.float32.itemsize
 
 
+def part_bytes(source: Source) -> int:
+    """Bytes of everything that is stored for the tensor."""
+    return sum(prod(shape) * dtype.itemsize for shape, dtype in source.parts)
+
+
 def patched(weight: Tensor, patches: Sequence[Patch]) -> Tensor:
     """A float32 weight with its changes, one after the other."""
     for patch in patches:
@@ -161,9 +166,8 @@ class HostCarrier:
         return value_bytes(source, self._dtype) if patched or self._differs(source) else 0
 
     def stored_bytes(self, source: Source) -> int:
-        """0: parts are views of the file, whose pages are the system's."""
-        del source
-        return 0
+        """0 for views of the file, whose pages are the system's."""
+        return part_bytes(source) if source.is_made else 0
 
     def bring(self, source: Source, patches: Sequence[Patch] = ()) -> Tensor:
         """The tensor in the carrier's dtype and layout."""

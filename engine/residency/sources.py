@@ -23,6 +23,7 @@ class Source(Protocol):
         shape, dtype: of its values. A packed tensor's parts have others.
         parts: shape and dtype of everything stored for it, known without reading.
         is_compact: it stays in its stored form on a device, and is unpacked for each call.
+        is_made: its parts are made when they are read; those of others are views of the file.
     """
 
     @property
@@ -43,6 +44,11 @@ class Source(Protocol):
     @property
     def is_compact(self) -> bool:
         """Whether it takes fewer bytes as it is stored than as it is computed with."""
+        ...
+
+    @property
+    def is_made(self) -> bool:
+        """Whether reading takes memory of its own."""
         ...
 
     def read_parts(self) -> tuple[Tensor, ...]:
@@ -94,6 +100,11 @@ class TensorSource:
     def is_compact(self) -> bool:
         """See `Source`."""
         return self.tensor.is_floating_point() and self.tensor.itemsize == 1
+
+    @property
+    def is_made(self) -> bool:
+        """See `Source`."""
+        return False
 
     def read_parts(self) -> tuple[Tensor, ...]:
         """See `Source`."""

@@ -27,6 +27,7 @@ from engine.text.tokens import (
 from engine.weights.state_dict import StateDict
 
 HEAD_CHANNELS = 64
+RELEASED_WIDTHS = (768, 1024, 1280)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,8 @@ class ClipEncoder:
     Attributes:
         name, title: see the protocol.
         channels: the width of the released one, by which a file of its own is recognised.
+        layers: of the released one, and of others down to the next smaller kind: they tell files of
+            another width apart.
         activation: `quick_gelu` or `gelu`.
         chunks: length and padding of a chunk.
     """
@@ -43,16 +46,20 @@ class ClipEncoder:
     name: str
     title: str
     channels: int
+    layers: range
     activation: str
     chunks: ChunkFormat
 
     def detect(self, weights: StateDict) -> ClipTextConfig | None:
-        """A file whose token embedding has this width."""
+        """A file of this width, or of a width that none was released with and as many layers."""
         found = clip_keys.tensors(weights)
         width = found.shape(clip_keys.MARK) if found else None
-        if found is None or width is None or len(width) != 2 or width[1] != self.channels:
+        if found is None or width is None or len(width) != 2:
             return None
-        return self.config(found)
+        released = width[1] in RELEASED_WIDTHS
+        config = self.config(found)
+        ours = width[1] == self.channels if released else config.layers in self.layers
+        return config if ours else None
 
     def config(self, tensors: StateDict, *, head_channels: int = HEAD_CHANNELS) -> ClipTextConfig:
         """The sizes of tensors that are known to be this encoder's, under the module's names."""
@@ -70,6 +77,10 @@ class ClipEncoder:
     def build(self, config: ClipTextConfig) -> nn.Module:
         """The module, on the current default device."""
         return ClipText(config).eval()
+
+    def width(self, config: ClipTextConfig) -> int:
+        """The width of the layers."""
+        return config.channels
 
     def tokenize(self, config: ClipTextConfig, text: str, embeddings: Embeddings | None) -> Tokens:
         """Chunks of 77 tokens; embeddings of another width are left out with a warning."""
@@ -123,9 +134,9 @@ class ClipEncoder:
         return cells * (wide + config.heads * self.chunks.length) * max(dtype_bytes, 4)
 
 
-CLIP_L = ClipEncoder("clip_l", "CLIP L", 768, "quick_gelu", ChunkFormat(pad=END))
-CLIP_H = ClipEncoder("clip_h", "CLIP H", 1024, "gelu", ChunkFormat(pad=0))
-CLIP_G = ClipEncoder("clip_g", "CLIP bigG", 1280, "gelu", ChunkFormat(pad=0))
+CLIP_L = ClipEncoder("clip_l", "CLIP L", 768, range(1, 23), "quick_gelu", ChunkFormat(pad=END))
+CLIP_H = ClipEncoder("clip_h", "CLIP H", 1024, range(23, 31), "gelu", ChunkFormat(pad=0))
+CLIP_G = ClipEncoder("clip_g", "CLIP bigG", 1280, range(31, 1000), "gelu", ChunkFormat(pad=0))
 
 
 def _vectors(clip: ClipText, chunks: Tokens) -> Tensor:

@@ -5,7 +5,7 @@ Knows names only.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from torch import Tensor
@@ -36,6 +36,19 @@ def tensors(weights: StateDict) -> StateDict | None:
     for prefix in OPEN_CLIP_PREFIXES:
         if f"{prefix}{OPEN_CLIP_MARK}" in weights:
             return _of_open_clip(weights.part(prefix))
+    return None
+
+
+def within(weights: StateDict, prefixes: Sequence[str]) -> StateDict | None:
+    """The part of a checkpoint that is a CLIP text encoder, below the first prefix that has one.
+
+    Raises:
+        WeightsError: one of its tensors is empty.
+    """
+    for prefix in prefixes:
+        part = weights.part(prefix)
+        if tensors(part) is not None:
+            return part.refuse_empty()
     return None
 
 

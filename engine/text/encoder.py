@@ -81,6 +81,10 @@ class TextEncoder(Protocol):
         """The module, on the current default device."""
         ...
 
+    def width(self, config: Any) -> int:
+        """Numbers of a token's vector, which textual inversions have to match."""
+        ...
+
     def tokenize(self, config: Any, text: str, embeddings: Embeddings | None) -> Tokens:
         """A prompt in the users' syntax; `embeddings` finds textual inversions by name."""
         ...

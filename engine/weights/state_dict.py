@@ -13,6 +13,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from engine.errors import WeightsError
 from engine.weights.forms import Form
 
 
@@ -25,6 +26,7 @@ class Entry:
         read: the values; of a plain tensor a view of the file where that is possible.
         form: how a packed tensor is unpacked; None for a plain one.
         stored: the parts of a packed tensor.
+        is_made: `read` makes a tensor of its own, which takes memory; it is no view of the file.
     """
 
     shape: tuple[int, ...]
@@ -32,6 +34,7 @@ class Entry:
     read: Callable[[], Tensor]
     form: Form | None = None
     stored: tuple[Entry, ...] = ()
+    is_made: bool = False
 
     @classmethod
     def packed(
@@ -147,6 +150,20 @@ class StateDict(Mapping[str, Tensor]):
         return self.rename(
             lambda name: name.removeprefix(prefix) if name.startswith(prefix) else None
         )
+
+    def refuse_empty(self) -> StateDict:
+        """Itself, where every tensor has values.
+
+        Raises:
+            WeightsError: one has none. It could claim any size, and a network would be built to
+                match it.
+        """
+        for name, entry in self.entries.items():
+            if 0 in entry.shape:
+                raise WeightsError(
+                    f"its tensor {name} has the shape {list(entry.shape)}, which is empty"
+                )
+        return self
 
     def rename(self, new_name: Callable[[str], str | None]) -> StateDict:
         """The same tensors under other names; those renamed to None are left out."""

@@ -18,14 +18,14 @@ from torch import Tensor, nn
 from engine.diffusion.conditioning import Input, Join, Role
 from engine.diffusion.parameterization import Parameterization, Prediction, discrete
 from engine.errors import NodeError, WeightsError
-from engine.families.autoencoders import downscale
+from engine.families import autoencoders
 from engine.families.family import Checkpoint, Entry, TextPlan
 from engine.families.latent_format import LatentFormat
-from engine.families.sd15 import keys
+from engine.nets import unet_keys
 from engine.nets.hooks import NetHooks, Residuals
 from engine.nets.unet import UNet, UNetConfig, unet_config
 from engine.nets.unet_names import unet_names
-from engine.text.clip_keys import tensors as clip_tensors
+from engine.text import clip_keys
 from engine.text.encoder import Encoded, TextStyle
 from engine.weights.state_dict import StateDict
 
@@ -36,6 +36,13 @@ LATENT_CHANNELS = 4
 LATENT_SCALE = 0.18215
 CONTEXT_CHANNELS = 768
 """Width of CLIP L: what tells SD1 apart where the file holds no text encoder."""
+TEXT_PREFIXES = (
+    "cond_stage_model.transformer.",
+    "text_encoder.",
+    "text_encoders.clip_l.transformer.",
+)
+V_PREDICTION_MARKS = ("v_pred", "model.diffusion_model.v_pred")
+ZERO_SNR_MARKS = ("ztsnr", "model.diffusion_model.ztsnr")
 INPUTS: Mapping[int, str] = {
     4: "a text-to-image model",
     8: "a model that edits a picture by instruction (InstructPix2Pix)",
@@ -77,24 +84,24 @@ class StableDiffusion1:
     """See `engine.families.family.ModelFamily`, which this implements."""
 
     name = "Stable Diffusion 1"
-    text = TextPlan({"clip_l": TextStyle()}, combine)
+    text = TextPlan({"clip_l": TextStyle()}, combine, file_types=frozenset({"stable_diffusion"}))
 
     def detect(self, weights: StateDict) -> StableDiffusion1Config | None:
         """The configuration read off tensor shapes, or None: a polite no."""
-        denoiser = keys.denoiser(weights)
-        if denoiser is None or not _is_ours(denoiser, keys.text_encoder(weights)):
+        denoiser = unet_keys.tensors(weights)
+        if denoiser is None or not _is_ours(denoiser, self.encoder(weights, "clip_l")):
             return None
         factors, bias = _rgb(weights)
-        autoencoder = keys.autoencoder(weights)
+        autoencoder = self.autoencoder(weights)
         return StableDiffusion1Config(
             unet=unet_config(denoiser.shapes, heads=_heads(weights)),
-            downscale=downscale(autoencoder) if autoencoder else 8,
+            downscale=autoencoders.downscale(autoencoder) if autoencoder else 8,
             prediction=(
                 Prediction.V
-                if any(mark in weights for mark in keys.V_PREDICTION_MARKS)
+                if any(mark in weights for mark in V_PREDICTION_MARKS)
                 else Prediction.EPS
             ),
-            zero_terminal_snr=any(mark in weights for mark in keys.ZERO_SNR_MARKS),
+            zero_terminal_snr=any(mark in weights for mark in ZERO_SNR_MARKS),
             rgb_factors=factors,
             rgb_bias=bias,
         )
@@ -117,18 +124,18 @@ class StableDiffusion1:
     def denoiser(self, config: StableDiffusion1Config, weights: StateDict) -> StateDict:
         """The UNet's tensors."""
         del config
-        found = keys.denoiser(weights)
+        found = unet_keys.tensors(weights)
         if found is None:
             raise ValueError("detect says whether a file holds a denoiser")
         return found
 
     def encoder(self, weights: StateDict, name: str) -> StateDict | None:
         """CLIP L within a checkpoint."""
-        return keys.text_encoder(weights) if name == "clip_l" else None
+        return clip_keys.within(weights, TEXT_PREFIXES) if name == "clip_l" else None
 
     def autoencoder(self, weights: StateDict) -> StateDict | None:
         """The autoencoder within a checkpoint."""
-        return keys.autoencoder(weights)
+        return autoencoders.within(weights)
 
     def parameterization(self, config: StableDiffusion1Config) -> Parameterization:
         """1,000 levels, eps; v where the file carries the mark for it."""
@@ -199,7 +206,7 @@ def _is_ours(denoiser: StateDict, text: StateDict | None) -> bool:
     """Tell SD1's UNet from those of SD2, SDXL and SVD, which are made of the same blocks."""
     if any(name.startswith("label_emb.") or ".time_stack." in name for name in denoiser):
         return False
-    entry = denoiser.shape(keys.DENOISER_MARK)
+    entry = denoiser.shape(unet_keys.MARK)
     if entry is None or len(entry) != 4 or entry[1] not in INPUTS:
         return False
     attended = (name for name in denoiser if name.endswith(".attn2.to_k.weight"))
@@ -208,8 +215,8 @@ def _is_ours(denoiser: StateDict, text: StateDict | None) -> bool:
         return False
     if text is None:
         return first[1] == CONTEXT_CHANNELS
-    tensors = clip_tensors(text)
-    width = (tensors.shape(keys.TEXT_MARK) if tensors else None) or ()
+    tensors = clip_keys.tensors(text)
+    width = (tensors.shape(clip_keys.MARK) if tensors else None) or ()
     return len(width) == 2 and width[1] == first[1]
 
 

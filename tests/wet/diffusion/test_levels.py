@@ -21,7 +21,8 @@ import torch
 from safetensors.torch import load_file
 
 from engine.diffusion import schedules
-from engine.diffusion.parameterization import Discrete, Parameterization, continuous, discrete, flow
+from engine.diffusion.continuous import continuous
+from engine.diffusion.parameterization import Discrete, Parameterization, discrete, flow
 from engine.diffusion.shifts import MuShift
 from engine.settings import ROOT
 

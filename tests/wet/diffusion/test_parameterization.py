@@ -7,10 +7,10 @@ import math
 import pytest
 import torch
 
+from engine.diffusion.continuous import Clock, Continuous, continuous
 from engine.diffusion.parameterization import (
     Parameterization,
     Prediction,
-    continuous,
     discrete,
     distilled,
     flow,
@@ -55,7 +55,31 @@ def test_edm_and_v_agree_where_they_must() -> None:
     assert torch.allclose(continuous("edm", sigma_data=1.0).denoised(-output, x, sigma), plain)
 
 
-@pytest.mark.parametrize("model", [discrete(), flow(3.0), continuous()])
+ANGLE = continuous("v", sigma_min=0.03, sigma_max=500.0, sigma_data=1.0, clock=Clock.ANGLE)
+AS_FLOW = continuous("v", sigma_data=1.0, clock=Clock.FLOW)
+
+
+@pytest.mark.parametrize("model", [continuous(), ANGLE, AS_FLOW], ids=["log", "angle", "flow"])
+def test_every_clock_goes_back(model: Continuous) -> None:
+    sigma = torch.tensor([0.03, 0.3, 3.0, 79.0])
+    assert torch.allclose(model.sigma(model.timestep(sigma)), sigma, rtol=1e-3)
+
+
+def test_the_clock_of_a_flow_ends_with_the_table() -> None:
+    assert AS_FLOW.sigma(torch.tensor([0.999999, 1.0])).tolist() == [80.0, 80.0]
+
+
+def test_a_flow_seen_as_edm_is_that_flow() -> None:
+    clean, noise = torch.randn(2, 4), torch.randn(2, 4)
+    sigma = torch.tensor([0.2, 7.0])
+    time = sigma / (1 + sigma)
+    noisy = AS_FLOW.add_noise(sigma, noise, clean)
+    shown = AS_FLOW.scale_input(noisy, sigma)
+    assert torch.allclose(shown, flow().add_noise(time, noise, clean), atol=1e-6)
+    assert torch.allclose(AS_FLOW.denoised(noise - clean, noisy, sigma), clean, atol=1e-5)
+
+
+@pytest.mark.parametrize("model", [discrete(), flow(3.0), continuous(), ANGLE])
 def test_half_log_snr_goes_back(model: Parameterization) -> None:
     sigma = torch.tensor([0.01, 0.3, 0.97])
     found = model.sigma_from_half_log_snr(model.half_log_snr(sigma))

@@ -29,15 +29,19 @@ COMPARED_OPTIONS = {
     "remote",
     "template",
 }
-LOADERS = "CheckpointLoaderSimple VAELoader UpscaleModelLoader"
-TEXT = "CLIPTextEncode CLIPSetLastLayer"
+LOADERS = """
+    CheckpointLoaderSimple VAELoader UNETLoader CLIPLoader DualCLIPLoader TripleCLIPLoader
+    UpscaleModelLoader
+"""
+TEXT = "CLIPTextEncode CLIPSetLastLayer CLIPTextEncodeSDXL CLIPTextEncodeSDXLRefiner"
 CONDITIONING = """
     ConditioningCombine ConditioningConcat ConditioningAverage ConditioningSetArea
     ConditioningSetAreaPercentage ConditioningSetAreaStrength ConditioningSetMask
     ConditioningSetTimestepRange ConditioningZeroOut
 """
 SAMPLING = """
-    ModelSamplingDiscrete RescaleCFG KSampler KSamplerAdvanced SamplerCustom SamplerCustomAdvanced
+    ModelSamplingDiscrete ModelSamplingContinuousEDM ModelSamplingContinuousV RescaleCFG
+    KSampler KSamplerAdvanced SamplerCustom SamplerCustomAdvanced
     APG BasicGuider CFGGuider DualCFGGuider DisableNoise RandomNoise KSamplerSelect
     SamplerDPMAdaptative SamplerDPMPP_2M_SDE SamplerDPMPP_2S_Ancestral SamplerDPMPP_3M_SDE
     SamplerDPMPP_SDE SamplerER_SDE SamplerEulerAncestral SamplerEulerAncestralCFGPP

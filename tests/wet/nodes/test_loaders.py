@@ -8,7 +8,8 @@ from safetensors.torch import save_file
 
 from engine.errors import FilesError, WeightsError
 from engine.nodekit.context import RunningContext
-from nodes.loaders import load_checkpoint_file, load_vae_file
+from nodes import text_loaders
+from nodes.loaders import load_checkpoint_file, load_diffusion_model, load_vae_file
 
 
 @pytest.fixture
@@ -58,3 +59,144 @@ def test_another_file_of_the_same_name_is_another_result(context, files, node, k
 
 def test_pixel_space_depends_on_no_file(context):
     assert load_vae_file.fingerprint_of({"vae_name": "pixel_space"}, context) == "pixel_space"
+
+
+@pytest.fixture
+def split(context, settings, small_tensors):
+    """The parts of the small checkpoint in files of their own; the context of a node."""
+    prefixes = {
+        "diffusion_models": "model.diffusion_model.",
+        "text_encoders": "cond_stage_model.transformer.",
+        "vae": "first_stage_model.",
+    }
+    for kind, prefix in prefixes.items():
+        folder = settings.models_directories[0] / kind
+        folder.mkdir(parents=True, exist_ok=True)
+        part = {
+            name.removeprefix(prefix): tensor
+            for name, tensor in small_tensors.items()
+            if name.startswith(prefix)
+        }
+        save_file(part, folder / "part.safetensors")
+    return context
+
+
+def test_parts_in_files_of_their_own_are_the_checkpoint(split):
+    whole, clip, _ = load_checkpoint_file("small.safetensors", split)
+    # a UNet without its text encoder says what it is by the width of the text: 64 here is no one's
+    with pytest.raises(WeightsError, match=r"part\.safetensors: "):
+        load_diffusion_model(unet_name="part.safetensors", weight_dtype="default", ctx=split)
+    encoder = text_loaders.load_one(
+        clip_name="part.safetensors", type="stable_diffusion", ctx=split
+    )
+    assert encoder.parts["clip_l"].config == clip.parts["clip_l"].config
+    assert encoder.plan == clip.plan
+    autoencoder = load_vae_file("part.safetensors", split)
+    assert autoencoder.latent.downscale == whole.latent.downscale
+
+
+@pytest.mark.parametrize("stored", ["fp8_e4m3fn", "fp8_e4m3fn_fast", "fp8_e5m2"])
+def test_matrices_are_kept_in_eight_bits_where_that_is_asked_for(
+    split, settings, cpu_residency, stored
+):
+    checkpoint = settings.models_directories[0] / "checkpoints" / "small.safetensors"
+    checkpoint.rename(settings.models_directories[0] / "diffusion_models" / "whole.safetensors")
+    plain, rounded = (
+        load_diffusion_model(unet_name="whole.safetensors", weight_dtype=dtype, ctx=split)
+        for dtype in ("default", stored)
+    )
+    assert rounded.net.size < 0.6 * plain.net.size
+    x, text = torch.ones(1, 4, 8, 8), torch.ones(1, 77, 64)
+    outputs = []
+    for model in (plain, rounded):
+        with cpu_residency.use(model.net), torch.no_grad():
+            outputs.append(model.net.module(x, torch.tensor([500.0]), text))
+    strays = float((outputs[1] - outputs[0]).norm() / outputs[0].norm())
+    assert 1e-3 < strays < 0.3
+
+
+@pytest.mark.parametrize(
+    ("load", "says"),
+    [
+        (
+            lambda ctx: text_loaders.load_one(clip_name="vae.st", type="wan", ctx=ctx),
+            r"vae\.st: this is an autoencoder \(VAE\), not a text encoder; load it with Load VAE",
+        ),
+        (
+            lambda ctx: load_vae_file("text.st", ctx),
+            r"text\.st: this is a text encoder, not an autoencoder \(VAE\); load it with Load CLIP",
+        ),
+        (
+            lambda ctx: load_diffusion_model(unet_name="text.st", weight_dtype="default", ctx=ctx),
+            r"text\.st: this is a text encoder, not a diffusion model; load it with Load CLIP",
+        ),
+        (
+            lambda ctx: text_loaders.load_one(clip_name="all.st", type="wan", ctx=ctx),
+            r"all\.st: this is a model of Stable Diffusion 1, not a text encoder alone; load it",
+        ),
+        (
+            lambda ctx: text_loaders.load_one(clip_name="text.st", type="wan", ctx=ctx),
+            r"type wan: Calotype cannot run .* yet \(found CLIP L in text\.st\).*stable_diffusion",
+        ),
+        (
+            lambda ctx: text_loaders.load_two(
+                clip_name1="text.st", clip_name2="text.st", type="flux", ctx=ctx
+            ),
+            r"type flux: Calotype cannot run .* CLIP L in text\.st, CLIP L in text\.st",
+        ),
+        (
+            lambda ctx: text_loaders.load_three(
+                clip_name1="text.st", clip_name2="text.st", clip_name3="text.st", ctx=ctx
+            ),
+            r"type sd3: Calotype cannot run",
+        ),
+        (
+            lambda ctx: text_loaders.load_one(clip_name="h.st", type="stable_diffusion", ctx=ctx),
+            r"type stable_diffusion takes CLIP L for Stable Diffusion 1.*found CLIP H in h\.st",
+        ),
+        (
+            lambda ctx: text_loaders.load_one(clip_name="t5.st", type="sd3", ctx=ctx),
+            r"t5\.st: this is a text encoder of the T5 kind; Calotype cannot use it",
+        ),
+    ],
+)
+def test_a_file_in_the_wrong_loader_says_what_it_is_and_where_it_belongs(
+    split, settings, small_tensors, load, says
+):
+    models = settings.models_directories[0]
+    encoder = (models / "text_encoders" / "part.safetensors").read_bytes()
+    autoencoder = (models / "vae" / "part.safetensors").read_bytes()
+    whole = (models / "checkpoints" / "small.safetensors").read_bytes()
+    for kind in ("text_encoders", "vae", "diffusion_models"):
+        (models / kind / "text.safetensors").write_bytes(encoder)
+        (models / kind / "vae.safetensors").write_bytes(autoencoder)
+        (models / kind / "all.safetensors").write_bytes(whole)
+    t5 = {"encoder.block.0.layer.0.SelfAttention.k.weight": torch.ones(2, 2)}
+    save_file(t5, models / "text_encoders" / "t5.safetensors")
+    wide = {
+        "text_model.embeddings.token_embedding.weight": torch.ones(3, 1024),
+        "text_model.embeddings.position_embedding.weight": torch.ones(3, 1024),
+        "text_model.encoder.layers.0.mlp.fc1.weight": torch.ones(2, 1024),
+    }
+    save_file(wide, models / "text_encoders" / "h.safetensors")
+    with pytest.raises(WeightsError, match=says.replace(r"\.st", r"\.safetensors")):
+        load(_WithSuffix(split))
+
+
+class _WithSuffix:
+    """A context whose files are asked for by short names, so that the cases above fit on a line."""
+
+    def __init__(self, context):
+        self.files = self
+        self._files = context.files
+
+    def find(self, kind, name):
+        return self._files.find(kind, name.replace(".st", ".safetensors"))
+
+
+def test_another_encoder_of_the_same_name_is_another_result(split, files):
+    given = {"clip_name1": "part.safetensors", "clip_name2": "part.safetensors"}
+    before = text_loaders.load_two.fingerprint_of(given, split)
+    assert text_loaders.load_two.fingerprint_of(given, split) == before
+    os.utime(files.find("text_encoders", "part.safetensors"), ns=(1, 1))
+    assert text_loaders.load_two.fingerprint_of(given, split) != before

@@ -307,3 +307,31 @@ def test_lcm_grows_on_the_way(model, ctx):
     )
     assert both.output["samples"].shape == (1, 4, 12, 12)
     assert torch.allclose(both.output["samples"], torch.tensor(5.0), atol=1e-4)
+
+
+def test_continuous_levels_are_those_that_are_asked_for(model):
+    found = model_patches.model_sampling_continuous_edm(
+        model=model, sampling="eps", sigma_max=20.0, sigma_min=0.01
+    ).parameterization
+    assert (found.sigma_min, found.sigma_max) == pytest.approx((0.01, 20.0))
+    assert found.prediction == Prediction.EPS
+    angle = model_patches.model_sampling_continuous_v(
+        model=model, sampling="v_prediction"
+    ).parameterization
+    assert float(angle.timestep(torch.tensor(1.0))) == pytest.approx(0.5)
+
+
+def test_playground_standardises_latents(model):
+    found = model_patches.model_sampling_continuous_edm(model=model, sampling="edm_playground_v2.5")
+    z = torch.randn(2, 4, 3, 3)
+    expected = (z[:, 1] - 1.886) * 0.5 / 5.9022
+    assert torch.allclose(found.latent.into(z)[:, 1], expected, atol=1e-6)
+    assert torch.allclose(found.latent.out(found.latent.into(z)), z, atol=1e-5)
+
+
+@pytest.mark.parametrize(("smallest", "largest"), [(0.0, 10.0), (5.0, 5.0), (5.0, 1.0)])
+def test_levels_that_do_not_rise_are_refused(model, smallest, largest):
+    with pytest.raises(NodeError, match="make sigma_min larger than 0 and smaller than sigma_max"):
+        model_patches.model_sampling_continuous_edm(
+            model=model, sampling="edm", sigma_max=largest, sigma_min=smallest
+        )

@@ -1,0 +1,40 @@
+"""Weights kept in fewer bytes than their file has them in, because a user asked for that.
+
+Knows no file format and no architecture.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+
+from engine.weights.state_dict import Entry, StateDict
+
+
+def stored_in(weights: StateDict, dtype: torch.dtype) -> StateDict:
+    """The same tensors with every plain matrix and convolution rounded to `dtype` when it is read.
+
+    Vectors stay as they are: norms and biases are small, and rounding them costs most. So does
+    what the file itself has packed, or in no more bytes.
+    """
+    entries = {
+        name: _rounded(entry, dtype) if _shrinks(entry, dtype) else entry
+        for name, entry in weights.entries.items()
+    }
+    return replace(weights, entries=entries)
+
+
+def _shrinks(entry: Entry, dtype: torch.dtype) -> bool:
+    plain = entry.form is None and entry.dtype.is_floating_point
+    return plain and len(entry.shape) > 1 and entry.dtype.itemsize > dtype.itemsize
+
+
+def _rounded(entry: Entry, dtype: torch.dtype) -> Entry:
+    largest = torch.finfo(dtype).max
+    return Entry(
+        entry.shape,
+        dtype,
+        lambda: entry.read().float().clamp(-largest, largest).to(dtype),
+        is_made=True,
+    )
