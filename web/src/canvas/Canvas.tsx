@@ -3,7 +3,6 @@ import {
   Background,
   BackgroundVariant,
   type EdgeChange,
-  getViewportForBounds,
   type NodeChange,
   ReactFlow,
   type ReactFlowProps,
@@ -34,6 +33,7 @@ import { useCanvasHandle } from "./clipboard";
 import { paintedAt, useDragging } from "./dragging";
 import { goOnDragging, startDrag, stopDrag } from "./entering";
 import { placeShown, useFed } from "./feeding";
+import { FARTHEST, fittedView, useStaysFitted } from "./fitting";
 import { type FlowEdge, type FlowNode, OVERVIEW_BELOW } from "./flow";
 import { NodeCard } from "./NodeCard";
 import { usePaintedWires } from "./paintedWires";
@@ -68,8 +68,6 @@ const NODE_TYPES = {
   reroute: RerouteCard,
 };
 const EDGE_TYPES = { wire: Wire };
-const MIN_ZOOM = 0.05;
-const FIRST_PADDING = 0.06;
 /** The library takes in anew whatever is not the same object as before: nothing is made as it draws. */
 const ADDING = ["Shift", "Control", "Meta"];
 const NO_EDGES: FlowEdge[] = [];
@@ -92,7 +90,7 @@ const ALWAYS = {
   // What moves no further than this begins no drag, so it is a click.
   nodeClickDistance: 1,
   onlyRenderVisibleElements: true,
-  minZoom: MIN_ZOOM,
+  minZoom: FARTHEST,
   maxZoom: 2.5,
   // Whose the wheel is, is decided before the library hears of it (wheel.ts).
   noWheelClassName: "never",
@@ -128,6 +126,7 @@ function Board() {
   const box = useRef<HTMLElement>(null);
   const pointer = useCanvasHandle(flow, box);
   useFirstView(flow, box);
+  useStaysFitted(flow);
   useDragging(flow, box, overview);
   useWheel(box);
   useLongPress(flow, box);
@@ -233,7 +232,7 @@ function guessedView(): Viewport {
   const bounds = boundsOfAll(graph) ?? { x: 0, y: 0, width: 800, height: 600 };
   const width = Math.max(window.innerWidth - AROUND.width, 300);
   const height = Math.max(window.innerHeight - AROUND.height, 300);
-  return getViewportForBounds(bounds, width, height, MIN_ZOOM, 1, FIRST_PADDING);
+  return fittedView(bounds, { width, height });
 }
 
 /** Fits a document that was never shown. */
@@ -245,9 +244,9 @@ function useFirstView(
     const { graph, viewport } = activeTab();
     const bounds = boundsOfAll(graph);
     if (viewport !== null || bounds === null || box.current === null) return;
-    void flow
-      .fitBounds(bounds, { padding: FIRST_PADDING })
-      .then(() => setViewport(flow.getViewport()));
+    const { clientWidth: width, clientHeight: height } = box.current;
+    const view = fittedView(bounds, { width, height });
+    void flow.setViewport(view).then(() => setViewport(view));
   }, [flow, box]);
 }
 

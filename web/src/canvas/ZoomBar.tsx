@@ -1,12 +1,12 @@
 /** How near one is, and back to all of it. */
-import { getViewportForBounds, useReactFlow, useStore, useStoreApi } from "@xyflow/react";
+import { useReactFlow, useStore, useStoreApi } from "@xyflow/react";
 import { Maximize, Minus, Plus } from "lucide-react";
 import { withKey } from "../state/keymap";
 import { gliding } from "../state/motion";
-import { boundsOf, boundsOfAll } from "../state/nodes/shape";
 import { activeTab } from "../state/studio";
 import { percent } from "../words/format";
 import { t } from "../words/words";
+import { showNodes } from "./fitting";
 import { ToolBar } from "./ToolBar";
 
 const glide = () => ({ duration: gliding(180) });
@@ -42,21 +42,4 @@ export function ZoomBar() {
       </button>
     </div>
   );
-}
-
-const FARTHEST = 0.05;
-/** Nearer than this no node is easier to read. */
-const NEAREST = 1.25;
-
-/** Shows these nodes, or all where none is named, on a canvas of this size. */
-export function showNodes(
-  flow: Pick<ReturnType<typeof useReactFlow>, "setViewport">,
-  { width, height }: { width: number; height: number },
-  keys: readonly string[] = [],
-): void {
-  const { graph } = activeTab();
-  const bounds = keys.length > 0 ? boundsOf(graph, keys) : boundsOfAll(graph);
-  if (bounds === null || width === 0) return;
-  const view = getViewportForBounds(bounds, width, height, FARTHEST, NEAREST, 0.12);
-  void flow.setViewport(view, { duration: gliding(240) });
 }

@@ -10,9 +10,9 @@ import { openFiles } from "../state/files/files";
 import { isTyping } from "../state/keymap";
 import { gliding } from "../state/motion";
 import { tellError } from "../state/view";
+import { showNodes } from "./fitting";
 import type { FlowEdge, FlowNode } from "./flow";
 import { focusing } from "./roving";
-import { showNodes } from "./ZoomBar";
 
 type Flow = ReturnType<typeof useReactFlow<FlowNode, FlowEdge>>;
 

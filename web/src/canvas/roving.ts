@@ -8,6 +8,7 @@ import { joinsOf } from "../state/nodes/naming";
 import { boundsOf } from "../state/nodes/shape";
 import { activeTab, useActive, useStudio } from "../state/studio";
 import { t } from "../words/words";
+import { RUN_BAR } from "./fitting";
 import type { FlowEdge, FlowNode } from "./flow";
 
 type Flow = ReturnType<typeof useReactFlow<FlowNode, FlowEdge>>;
@@ -84,11 +85,11 @@ function reveal(flow: Flow, box: HTMLElement, key: string): void {
     left >= covered + MARGIN &&
     top >= MARGIN &&
     left + bounds.width * zoom <= clientWidth - MARGIN &&
-    top + bounds.height * zoom <= clientHeight - MARGIN;
+    top + bounds.height * zoom <= clientHeight - RUN_BAR;
   if (seen && zoom >= READABLE) return;
   const middle = { x: bounds.x + bounds.width / 2, y: bounds.y + bounds.height / 2 };
   const wanted = zoom >= READABLE ? zoom : NEAR;
-  void flow.setCenter(middle.x - covered / 2 / wanted, middle.y, {
+  void flow.setCenter(middle.x - covered / 2 / wanted, middle.y + RUN_BAR / 2 / wanted, {
     zoom: wanted,
     duration: gliding(180),
   });

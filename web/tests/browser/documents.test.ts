@@ -304,7 +304,7 @@ test("a second window has its own documents, and takes over those of one that is
     .toBe(true);
   const second = await context.newPage();
   await second.goto(studio.address);
-  await second.getByText(/Another window has|a window that is gone/).waitFor();
+  await second.getByText("Another window has a workflow open. This one keeps its own.").waitFor();
   expect(await prompt(second).inputValue()).not.toBe("in the first window");
   await write("in the second window", second);
   await page.reload();

@@ -156,6 +156,13 @@ test("what differs from the open workflow is listed and marked, live", async () 
   await page.getByRole("button", { name: "Differences from the open workflow" }).click();
   const list = page.getByRole("complementary", { name: "Differences" });
   await list.getByText(/^Nothing differs/).waitFor();
+  // The gallery made the canvas lower: the graph that filled it is whole above the run bar again.
+  const [lowest, bar] = [
+    await node("Picture").boundingBox(),
+    await page.locator(".run-bar").boundingBox(),
+  ];
+  if (lowest === null || bar === null) throw new Error("not on the page");
+  expect(lowest.y + lowest.height).toBeLessThanOrEqual(bar.y);
   await setNumber("Empty Latent Image", "width", "192");
   await list.getByText("128").waitFor();
   await list.getByText("192").waitFor();

@@ -40,12 +40,12 @@ const view = () =>
     return { zoom: a, x: e, y: f };
   });
 
-/** A place of the canvas with nothing on it. */
+/** A place of the canvas with nothing on it, and away from its edges, where a pull moves the view. */
 async function empty(): Promise<Place> {
   const found = await page.locator(".canvas").evaluate((canvas) => {
     const { left, top, right, bottom } = canvas.getBoundingClientRect();
-    for (let y = top + 20; y < bottom; y += 15) {
-      for (let x = left + 20; x < right - 120; x += 15) {
+    for (let y = top + 50; y < bottom - 50; y += 15) {
+      for (let x = left + 50; x < right - 150; x += 15) {
         const all = [0, 100].map((by) => document.elementFromPoint(x + by, y + by / 4));
         if (all.every((each) => each?.classList.contains("react-flow__pane"))) return { x, y };
       }

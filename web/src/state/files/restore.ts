@@ -92,16 +92,15 @@ function openingOf(orphans: readonly Described[]): { label: string; run: () => v
 }
 
 function tellOfOthers(elsewhere: number, orphans: readonly Described[]): void {
-  if (orphans.length > 0) {
-    const { length: count } = orphans;
-    tell(t("{{count}} workflows of a closed window are kept.", { count }), openingOf(orphans));
-    return;
-  }
-  tell(
-    t("Another window has {{count}} workflows open. This one keeps its own.", {
-      count: elsewhere,
-    }),
-  );
+  const { length: count } = orphans;
+  const sentences = [
+    elsewhere > 0 &&
+      t("Another window has {{count}} workflows open. This one keeps its own.", {
+        count: elsewhere,
+      }),
+    count > 0 && t("{{count}} workflows of a closed window are kept.", { count }),
+  ];
+  tell(sentences.filter(Boolean).join(" "), count > 0 ? openingOf(orphans) : undefined);
 }
 
 /** Opens journals in their order, and shows the one that was shown last. Returns how many. */

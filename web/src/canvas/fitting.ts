@@ -1,0 +1,77 @@
+/** Views that show nodes whole: in the part of the canvas that the run bar does not cover. */
+import { getViewportForBounds, type useReactFlow, useStoreApi } from "@xyflow/react";
+import { useEffect } from "react";
+import type { Size } from "../document/graph";
+import { gliding } from "../state/motion";
+import { boundsOf, boundsOfAll } from "../state/nodes/shape";
+import { activeTab, setViewport, type Viewport } from "../state/studio";
+import type { FlowEdge, FlowNode } from "./flow";
+
+type Flow = Pick<
+  ReturnType<typeof useReactFlow<FlowNode, FlowEdge>>,
+  "getViewport" | "setViewport"
+>;
+
+export const FARTHEST = 0.05;
+/** Nearer than this no node is easier to read. */
+const NEAREST = 1.25;
+/** The height of the run bar with its margins, in pixels. */
+export const RUN_BAR = 74;
+/** The share of a canvas that the run bar takes from a fitted view at most. */
+const MOST_SHARE = 0.3;
+/** Two views are the same if nothing in them is further apart than this, in pixels. */
+const TOLERANCE = 1;
+
+type Box = Size & { x: number; y: number };
+
+/** The view in which a box of the graph is whole; `margin` is a share of the canvas, in percent. */
+export function fittedView(bounds: Box, { width, height }: Size, margin = 3): Viewport {
+  const below = Math.round(Math.min(RUN_BAR, height * MOST_SHARE));
+  const padding = { x: `${margin}%`, top: `${margin}%`, bottom: `${below}px` } as const;
+  return getViewportForBounds(bounds, width, height, FARTHEST, NEAREST, padding);
+}
+
+/**
+ * The view for a canvas of another size: fitted again if it was fitted before. Null where someone
+ * moved the view: then it stays where it is.
+ */
+export function refitted(view: Viewport, bounds: Box, before: Size, after: Size): Viewport | null {
+  const fitted = fittedView(bounds, before);
+  const away = Math.abs(view.zoom - fitted.zoom) * Math.max(bounds.width, bounds.height);
+  const isFitted =
+    Math.hypot(view.x - fitted.x, view.y - fitted.y) <= TOLERANCE &&
+    away <= TOLERANCE &&
+    after.width > 0;
+  return isFitted ? fittedView(bounds, after) : null;
+}
+
+/** Shows these nodes, or all where none is named, on a canvas of this size. */
+export function showNodes(
+  flow: Pick<Flow, "setViewport">,
+  size: Size,
+  keys: readonly string[] = [],
+): void {
+  const { graph } = activeTab();
+  const bounds = keys.length > 0 ? boundsOf(graph, keys) : boundsOfAll(graph);
+  if (bounds === null || size.width === 0) return;
+  const view = keys.length > 0 ? fittedView(bounds, size, 6) : fittedView(bounds, size);
+  void flow.setViewport(view, { duration: gliding(240) });
+}
+
+/** A view that shows all of the graph still does when panels open or the window changes its size. */
+export function useStaysFitted(flow: Flow): void {
+  const store = useStoreApi();
+  useEffect(
+    () =>
+      store.subscribe((now, before) => {
+        if (before.width === 0 || (now.width === before.width && now.height === before.height)) {
+          return;
+        }
+        const bounds = boundsOfAll(activeTab().graph);
+        const view = bounds && refitted(flow.getViewport(), bounds, before, now);
+        if (view == null) return;
+        void flow.setViewport(view).then(() => setViewport(view));
+      }),
+    [flow, store],
+  );
+}
