@@ -7,9 +7,9 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { type Browser, chromium, type Page } from "playwright-core";
+import { browserPath } from "./browserPath";
 
 const ROOT = resolve(import.meta.dirname, "../../..");
-const CHROMIUM = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
 /** The real application over a real folder; no worker, since nothing runs here. */
 const SERVER = `
 import asyncio, sys
@@ -170,9 +170,8 @@ class Bench {
     const ports = join(profile, "DevToolsActivePort");
     rmSync(ports, { force: true });
     rmSync(join(profile, "SingletonLock"), { force: true });
-    const path = process.env.CALOTYPE_BROWSER ?? CHROMIUM.find(existsSync) ?? "chromium";
     this.chromium = spawn(
-      path,
+      browserPath(),
       [
         "--headless=new",
         "--no-sandbox",

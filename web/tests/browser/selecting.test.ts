@@ -55,7 +55,8 @@ const apart = async (one: string, other: string) => {
 async function heights(...names: string[]): Promise<number[]> {
   const { inGraph } = await viewOf(page);
   const corners = await Promise.all(names.map((each) => inGraph(node(each))));
-  return corners.map(({ y }) => Math.round((y + TITLE) / 50) * 50);
+  // Nothing is added to make no difference between 0 and -0.
+  return corners.map(({ y }) => Math.round((y + TITLE) / 50) * 50 + 0);
 }
 
 test("a click on one of several selected nodes selects it alone; a drag moves all of them", async () => {

@@ -1,13 +1,13 @@
 /** A real server on a folder of its own, and a real browser. */
 import { type ChildProcess, spawn } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
+import { browserPath } from "./browserPath";
 
 const ROOT = resolve(import.meta.dirname, "../../..");
-const BROWSERS = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
 const PATIENCE = 120_000;
 
 export interface Studio {
@@ -27,7 +27,7 @@ export async function startStudio(
   const folder = mkdtempSync(join(tmpdir(), "calotype-browser-"));
   prepare?.(join(folder, "user"));
   const browser = await chromium.launch({
-    executablePath: process.env.CALOTYPE_BROWSER ?? found(BROWSERS),
+    executablePath: browserPath(),
     args: ["--no-sandbox", "--disable-gpu"],
   });
   const running = process.env.CALOTYPE_SERVER;
@@ -61,12 +61,6 @@ export async function startStudio(
       rmSync(folder, { recursive: true, force: true });
     },
   };
-}
-
-function found(paths: readonly string[]): string {
-  const path = paths.find(existsSync);
-  if (path === undefined) throw new Error("There is no Chromium: apt-get install chromium");
-  return path;
 }
 
 function freePort(): Promise<number> {
