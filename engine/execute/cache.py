@@ -76,6 +76,8 @@ class Cache:
         """How many entries keep the part at an address, and its bytes."""
         self._held: list[Signature] = []
         self._holders = 0
+        self._added: set[Signature] = set()
+        self._dropped: set[Signature] = set()
 
     @property
     def size(self) -> int:
@@ -88,9 +90,11 @@ class Cache:
     def __contains__(self, signature: object) -> bool:
         return signature in self._entries
 
-    def signatures(self) -> frozenset[Signature]:
-        """Whose results are kept."""
-        return frozenset(self._entries)
+    def changes(self) -> tuple[set[Signature], set[Signature]]:
+        """Whose results were added and dropped since the last call."""
+        found = self._added, self._dropped
+        self._added, self._dropped = set(), set()
+        return found
 
     def get(self, signature: Signature) -> NodeResult | None:
         """The result of that signature, which counts as a use, or None."""
@@ -119,6 +123,7 @@ class Cache:
             return
         self._drop(signature)
         self._entries[signature] = entry
+        self._note(signature, self._added, self._dropped)
         self._count(entry.parts)
         entry.held = False
         self._hold(signature, entry)
@@ -127,6 +132,8 @@ class Cache:
 
     def clear(self) -> None:
         """Delete every result."""
+        for signature in self._entries:
+            self._note(signature, self._dropped, self._added)
         self._entries.clear()
         self._shares.clear()
         self._heap.clear()
@@ -189,6 +196,7 @@ class Cache:
         entry = self._entries.pop(signature, None)
         if entry is None:
             return
+        self._note(signature, self._dropped, self._added)
         shares = self._shares
         for address in entry.parts:
             count, size = shares[address]
@@ -197,6 +205,14 @@ class Cache:
             else:
                 del shares[address]
                 self._size -= size
+
+    @staticmethod
+    def _note(signature: Signature, now: set[Signature], before: set[Signature]) -> None:
+        """Note a change, which may undo one that was not asked for yet."""
+        if signature in before:
+            before.remove(signature)
+        else:
+            now.add(signature)
 
     def _count(self, parts: Parts) -> None:
         shares = self._shares

@@ -36,11 +36,14 @@ class Job:
         prompt_id: how events name it.
         outputs: the nodes that are wanted; all they need is run too.
         extra: what the client sent along for pictures' metadata, `workflow` among it.
+        ordered: the outputs and all they need, each after what it needs; empty where that is not
+            known.
     """
 
     prompt_id: str
     outputs: Sequence[str]
     extra: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    ordered: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +98,7 @@ def execute(
         CircleError: the links run in a circle; nothing was reported.
         PromptError: a wanted node or the source of a link is missing; nothing was reported.
     """
-    ordered = order(prompt, job.outputs)
+    ordered = job.ordered or order(prompt, job.outputs)
     registry.forget_instances(lambda node_id: node_id.partition(".")[0] in prompt.nodes)
     given = RunServices(
         job.prompt_id, registry, cache, report, files, job.extra, stopped, retry, explain

@@ -22,6 +22,7 @@ from engine.errors import CalotypeError, FilesError
 from engine.files import Files
 from engine.forecast.costs import Costs
 from engine.forecast.node_states import keys_of, predict_states
+from engine.forecast.studied import StudiedPrompt
 from engine.forecast.work import Work, works
 from engine.graph.order import order
 from engine.graph.prompt import Prompt, is_list, is_mapping, parse
@@ -33,7 +34,6 @@ from engine.store.entries import Entry
 from engine.wire.messages import CacheChanged, Finished, Shown, Signed
 
 MOST_KEYS = 50_000
-MOST_ACCEPTED = 1_000
 ForecastEvent = Signed | Finished | Shown
 """The events of a run that a forecast learns from."""
 _LOGGER = logging.getLogger(__name__)
@@ -88,7 +88,6 @@ class Forecast:
         self._held: set[Signature] = set()
         self._signatures: dict[Signature, Signature] = {}
         self._shown: dict[Signature, tuple[Mapping[str, object], ...]] = {}
-        self._accepted: dict[str, Prompt] = {}
         self._works: dict[str, Work] = {}
         self._keys: dict[str, Signature] = {}
         self._learnt: dict[tuple[Work, bool], CostRow] = {}
@@ -106,19 +105,21 @@ class Forecast:
             self._signatures.clear()
             self._shown.clear()
 
-    def accept(self, prompt_id: str, prompt: Prompt) -> None:
-        """A prompt was parsed and will run; it need not be read again when it begins."""
-        with self._lock:
-            self._accepted[prompt_id] = prompt
-            while len(self._accepted) > MOST_ACCEPTED:
-                del self._accepted[next(iter(self._accepted))]
-
     async def begin(self, entry: Entry) -> None:
         """A prompt is about to be handed to the worker."""
         self._works, self._keys = {}, {}
         # What is wrong with a prompt is said by the worker.
         with _never_failing("a prompt could not be foreseen"), suppress(CalotypeError):
             self._works, self._keys = await asyncio.to_thread(self._study, entry)
+
+    def begin_quick(self, entry: Entry) -> bool:
+        """`begin` for a prompt that takes no thread; False where nothing was done."""
+        if not isinstance(entry.studied, StudiedPrompt) or not entry.studied.is_quick:
+            return False
+        self._works, self._keys = {}, {}
+        with _never_failing("a prompt could not be foreseen"):
+            self._works, self._keys = self._study(entry)
+        return True
 
     def observe(self, event: ForecastEvent) -> None:
         """Learn from an event of the running prompt."""
@@ -196,10 +197,12 @@ class Forecast:
         )
 
     def _study(self, entry: Entry) -> tuple[dict[str, Work], dict[str, Signature]]:
-        with self._lock:
-            accepted = self._accepted.pop(entry.id, None)
-        prompt, catalog = accepted or parse(entry.prompt), self._catalog()
-        ordered = order(prompt, entry.wanted)
+        studied, catalog = entry.studied, self._catalog()
+        if isinstance(studied, StudiedPrompt):
+            prompt, ordered = studied.prompt, studied.ordered
+        else:
+            prompt, ordered = parse(entry.prompt), ()
+        ordered = ordered or order(prompt, entry.wanted)
         return works(prompt, catalog, ordered), keys_of(prompt, catalog, ordered, self._stamp)
 
     def _note(self, signatures: Mapping[str, Signature]) -> None:

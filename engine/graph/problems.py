@@ -5,7 +5,7 @@ Plain values. Finds nothing by itself: that is `validate`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -65,12 +65,15 @@ class Report:
         outputs: the output nodes that can run.
         error: why nothing can run; None as soon as one output can.
         node_errors: what is wrong with single nodes, by node id.
+        ordered: the nodes that `outputs` need, each after what it needs; empty where some wanted
+            output cannot run.
     """
 
     prompt: Prompt
     outputs: tuple[str, ...]
     error: Problem | None
     node_errors: Mapping[str, NodeProblems]
+    ordered: Sequence[str] = ()
 
     def node_errors_json(self) -> dict[str, Any]:
         """As the API sends it, also beside a prompt that was accepted."""

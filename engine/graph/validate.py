@@ -40,6 +40,7 @@ def validate(
     wanted: Collection[str] | None = None,
     complain: Complain | None = None,
     most_bytes: int | None = None,
+    ordered: Sequence[str] = (),
 ) -> Report:
     """Check every node that an output node needs.
 
@@ -51,6 +52,8 @@ def validate(
         wanted: run no other output nodes than these; None for all.
         complain: asks a node's own check, for nodes in which nothing else is wrong.
         most_bytes: the memory that pictures may take; None for any.
+        ordered: the nodes that the outputs need, each after what it needs, where a check before
+            has found that out.
 
     Returns:
         a report whose `error` is None when at least one output node can run.
@@ -67,7 +70,7 @@ def validate(
     if not outputs:
         return _refused(prompt, _no_outputs(wanted))
     literals = Literals(list_folder, has_file)
-    return _Validation(prompt, catalog, literals, complain, most_bytes).report(outputs)
+    return _Validation(prompt, catalog, literals, complain, most_bytes).report(outputs, ordered)
 
 
 def missing_files(
@@ -111,15 +114,17 @@ class _Validation:
         self._pixels: dict[str, int] = {}
         self._findings = Findings()
         self._circles = 0
+        self._is_complete = True
+        """Whether all links were followed."""
         self._coerced: dict[str, PromptNode] = {}
 
-    def report(self, outputs: list[str]) -> Report:
-        """Check what these outputs need, and sum up."""
+    def report(self, outputs: list[str], known: Sequence[str] = ()) -> Report:
+        """Check what these outputs need, and sum up; `known` is that in its order."""
         nodes, findings = self._prompt.nodes, self._findings
-        ordered = order(
+        ordered = known or order(
             self._prompt,
             outputs,
-            counts=lambda node_id, name: nodes[node_id].inputs[name].node in nodes,
+            counts=self._has_source,
             on_circle=self._note_circle,
         )
         for node_id in ordered:
@@ -128,7 +133,15 @@ class _Validation:
         errors = findings.by_node(self._prompt, ordered, outputs)
         coerced = Prompt({**nodes, **self._coerced}) if self._coerced else self._prompt
         failed = None if good else _all_failed(errors, findings.omitted)
-        return Report(coerced, good, failed, errors)
+        every = tuple(ordered) if self._is_complete and not findings.failed else ()
+        return Report(coerced, good, failed, errors, every)
+
+    def _has_source(self, node_id: str, name: str) -> bool:
+        nodes = self._prompt.nodes
+        if nodes[node_id].inputs[name].node in nodes:
+            return True
+        self._is_complete = False
+        return False
 
     def _note_circle(self, node_id: str, source: str, path: Collection[str]) -> None:
         if self._findings.is_full:

@@ -14,7 +14,16 @@ from dataclasses import dataclass
 
 from aiohttp import WSCloseCode, web
 
-from engine.server.messages import Body, Executing, Progress, ProgressState, text_frame
+from engine.server.messages import (
+    Body,
+    ExecInfo,
+    Executing,
+    Progress,
+    ProgressState,
+    Status,
+    StatusBody,
+    text_frame,
+)
 
 MOST_WAITING = 20_000
 """Messages that may wait for one client. A graph of ten thousand nodes makes as many at once."""
@@ -23,6 +32,10 @@ BEHIND = 512
 """A client with this number of pending messages gets no progress until it has caught up."""
 STALLED_SECONDS = 20.0
 """A client that took nothing for so long is closed."""
+_TOGETHER = 32 << 10
+"""Characters and bytes of messages that are written in one piece."""
+_TEXT, _BINARY = 0x81, 0x82
+_SHORT, _MEDIUM = 126, 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +51,20 @@ class Outgoing:
     content: str | bytes
     with_metadata: bytes | None = None
     skippable: bool = False
+
+
+def frame(content: str | bytes) -> bytes:
+    """A whole message as a WebSocket frame of a server (RFC 6455, 5.2): final, not masked.
+
+    Written by hand, since `aiohttp` writes each frame with a system call of its own.
+    """
+    payload = content.encode() if isinstance(content, str) else content
+    kind, size = (_TEXT if isinstance(content, str) else _BINARY), len(payload)
+    if size < _SHORT:
+        return bytes((kind, size)) + payload
+    if size < _MEDIUM:
+        return bytes((kind, _SHORT)) + size.to_bytes(2) + payload
+    return bytes((kind, _SHORT + 1)) + size.to_bytes(8) + payload
 
 
 def outgoing(body: Body) -> Outgoing:
@@ -96,18 +123,36 @@ class Client:
             while not self._closing:
                 await self._filled.wait()
                 self._filled.clear()
-                async with asyncio.timeout(None) as patience:
-                    while self._waiting and not self._closing:
-                        patience.reschedule(asyncio.get_running_loop().time() + STALLED_SECONDS)
-                        content = self._waiting.popleft()
-                        self._bytes -= len(content)
-                        if isinstance(content, str):
-                            await self._socket.send_str(content)
-                        else:
-                            await self._socket.send_bytes(content)
+                if transport is not None:
+                    self._write_together(transport)
+                if self._waiting:
+                    await self._write_singly()
         except (TimeoutError, ConnectionError):
             if transport is not None:
                 transport.abort()
+
+    def _write_together(self, transport: asyncio.Transport) -> None:
+        """Write all that is pending in one piece, where that is little and the client keeps up."""
+        if len(self._waiting) < 2 or self._bytes > _TOGETHER or self._closing:
+            return
+        if self._socket.closed or transport.is_closing() or transport.get_write_buffer_size():
+            return
+        transport.write(b"".join(map(frame, self._waiting)))
+        self._waiting.clear()
+        self._bytes = 0
+
+    async def _write_singly(self) -> None:
+        """Write one message after another, each when the client has room for it."""
+        loop = asyncio.get_running_loop()
+        async with asyncio.timeout(None) as patience:
+            while self._waiting and not self._closing:
+                patience.reschedule(loop.time() + STALLED_SECONDS)
+                content = self._waiting.popleft()
+                self._bytes -= len(content)
+                if isinstance(content, str):
+                    await self._socket.send_str(content)
+                else:
+                    await self._socket.send_bytes(content)
 
     async def close(self, transport: asyncio.Transport | None, why: str) -> None:
         """Close; a client that does not read is not waited for."""
@@ -167,6 +212,11 @@ class Hub:
                 if not client.give(message) and self._clients.get(client.id) == (client, transport):
                     del self._clients[client.id]
                     self._end(client, transport, "too many messages wait; read them faster")
+
+    def send_status(self, remaining: int | None) -> None:
+        """Send all clients how many prompts are pending or run; nothing where that is not known."""
+        if remaining is not None:
+            self.send(None, [Status(StatusBody(ExecInfo(remaining)))])
 
     async def close(self) -> None:
         """Close all."""

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from engine.server.logs import LogBook
 from engine.store.entries import Entry
-from engine.store.queue import Next, Queue
+from engine.store.queue import Queue
+from engine.store.queue_answers import Next
 
 _RETRY_SECONDS = 1.0
 
@@ -44,14 +46,24 @@ class Lookahead:
         self._on_known = on_known
         self._on_damaged = on_damaged
         self._next: Next | None = None
+        self._offers = 0
         self._due = asyncio.Event()
 
+    @property
+    def has_next(self) -> bool:
+        """Whether the prompt to run next is known, or is being looked for."""
+        known = self._next is not None and self._queue.is_current(self._next)
+        return not known or (self._next is not None and self._next.entry is not None)
+
     def offer(self, following: Next | None) -> None:
-        """A prompt was accepted; `following` is it, where it is the next one."""
+        """A prompt was accepted; `following` is what is next, where that prompt decides it."""
+        self._offers += 1
         if following is not None and self._queue.is_current(following):
             self._next = following
         elif self._next is None or self._next.entry is None:
             self._due.set()
+        else:
+            self._next = replace(self._next, is_all=False)
 
     def take(self) -> Entry | None:
         """The next prompt, handed out to be run; None where none is known."""
@@ -60,10 +72,11 @@ class Lookahead:
         if following is None or rest is None:
             self.refresh()
             return None
-        if following.entry is not None:
-            self._next = rest if rest.entry is not None else None
-            if self._next is None:
-                self._due.set()
+        if rest.entry is not None or rest.is_all:
+            self._next = rest  # where nothing else is pending, the next `offer` says what follows
+        elif following.entry is not None:
+            self._next = None
+            self._due.set()
         return following.entry
 
     def refresh(self) -> None:
@@ -77,13 +90,17 @@ class Lookahead:
         while True:
             await self._due.wait()
             self._due.clear()
+            offers = self._offers
             try:
                 following = await self._queue.next()
             except Exception as error:  # noqa: BLE001 - it is said, and the queue goes on
                 await self._fail(error)
                 continue
             self.trouble = None
-            if not self._queue.is_current(following):
+            if offers != self._offers:  # the read may have missed a prompt that came meanwhile
+                following = replace(following, is_all=False)
+            missed = offers != self._offers and following.entry is None
+            if missed or not self._queue.is_current(following):
                 self._due.set()
             elif following.damaged:
                 self._queue.take(Next((), following.damaged, following.version))

@@ -14,7 +14,7 @@ from contextlib import suppress
 
 from engine.server.logs import LogBook
 from engine.server.running import RunningJob
-from engine.store.entries import End
+from engine.store.entries import End, Entry
 from engine.store.queue import Queue
 
 _RETRY_SECONDS = 1.0
@@ -69,6 +69,13 @@ class Recorder:
         """A prompt has ended."""
         self._ends[job.entry.id] = (job, job.end(time.time()))
         self._change()
+
+    def fail(self, prompt_id: str, reason: str, kind: str) -> None:
+        """A prompt has ended without a worker; `kind` is the type of the error."""
+        job = RunningJob(Entry(prompt_id, {}, []))
+        self.begin(job)
+        job.take(job.crashed(reason, kind))
+        self.end(job)
 
     async def drain(self) -> None:
         """Wait until all is stored, but not for a disk that refuses."""

@@ -13,6 +13,7 @@ from typing import Any, Literal
 import msgspec
 from msgspec import UNSET
 
+from engine.forecast.studied import StudiedPrompt
 from engine.graph.problems import Problem
 from engine.server import messages
 from engine.server.answers import is_array, is_object
@@ -29,6 +30,7 @@ from engine.wire.messages import (
     Place,
     Preview,
     Progress,
+    Run,
     Running,
     Shown,
     Signed,
@@ -303,6 +305,14 @@ class RunningJob:
         """Keep a message for history."""
         self._messages.append([name_of(body), msgspec.to_builtins(body, enc_hook=str)])
         return body
+
+
+def run_message(entry: Entry, *, all_progress: bool) -> Run:
+    """What a worker is sent to run a prompt."""
+    prompt = entry.prompt_json.encode() if entry.prompt_json else msgspec.json.encode(entry.prompt)
+    extra = msgspec.json.encode(entry.extra.get("extra_pnginfo") or {})
+    ordered = entry.studied.ordered if isinstance(entry.studied, StudiedPrompt) else ()
+    return Run(entry.id, prompt, tuple(entry.wanted), extra, all_progress, ordered)
 
 
 def failed_outcome(prompt_id: str, reason: str, kind: str = "ServerDied") -> dict[str, Any]:

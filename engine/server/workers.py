@@ -9,12 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-import traceback
-from collections.abc import Coroutine, Mapping
-from contextlib import suppress
-from typing import Any
-
-import msgspec
+from collections.abc import Mapping
 
 from engine.errors import StoreError, WireError
 from engine.server import messages
@@ -24,12 +19,15 @@ from engine.server.lookahead import Lookahead
 from engine.server.observer import Observer
 from engine.server.recorder import Recorder
 from engine.server.room import DiskSpaceGuard
-from engine.server.running import RunningJob
+from engine.server.running import RunningJob, run_message
+from engine.server.stopping import enforce_stop
+from engine.server.tasks import Tasks
 from engine.server.worker_process import WorkerProcess
 from engine.settings import Settings
-from engine.store.entries import Entry
+from engine.store.entries import Entry, Texts
 from engine.store.history import History
-from engine.store.queue import MOST_ATTEMPTS, Next, Queue
+from engine.store.queue import MOST_ATTEMPTS, Queue
+from engine.store.queue_answers import Accepted
 from engine.wire.messages import (
     AnyEvent,
     CacheChanged,
@@ -40,7 +38,6 @@ from engine.wire.messages import (
     Interrupt,
     InterruptAcknowledged,
     Ready,
-    Run,
     Upward,
 )
 
@@ -49,7 +46,6 @@ GRACE_SECONDS = 10.0
 worker."""
 LOOK_SECONDS = 5.0
 """Between two looks whether a full disk has room again."""
-_GRACE_AFTER_ACKNOWLEDGING = 30.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 30.0
 _STORE_RETRY = 1.0
 _USEFUL_SECONDS = 10.0
@@ -102,9 +98,10 @@ class Workers:
         self._process: WorkerProcess | None = None
         self._job: RunningJob | None = None
         self._returning: dict[str, RunningJob] = {}
-        self._tasks: set[asyncio.Task[Any]] = set()
+        self._tasks = Tasks(logs)
         self._trouble: str | None = None
         self._finished = 0
+        self._beginning: RunningJob | None = None
         self._stopped = False
 
     @property
@@ -126,13 +123,39 @@ class Workers:
     def start(self) -> None:
         """Begin to keep a worker, in the background."""
         for part in (self._recorder, self._lookahead, self._observer):
-            self._spawn(part.run())
-        self._spawn(self._supervise())
+            self._tasks.spawn(part.run())
+        self._tasks.spawn(self._supervise())
 
-    def offer(self, following: Next | None) -> None:
-        """A prompt was accepted; `following` is it, where it is the next one to run."""
-        self._lookahead.offer(following)
+    async def accept(
+        self, entry: Entry, texts: Texts, *, front: bool = False, number: float | None = None
+    ) -> Accepted:
+        """Put a prompt into the queue, and give it to the worker where that is its turn.
+
+        Where the worker is idle, its beginning is stored with it (see `Queue.put`).
+        """
+        job = None
+        if self._can_begin() and not self._lookahead.has_next:
+            job = self._beginning = RunningJob(entry)  # nothing else is handed out meanwhile
+        try:
+            put = await self._queue.put(
+                entry,
+                texts=texts,
+                front=front,
+                number=number,
+                begin_at=time.time() if job else None,
+            )
+        finally:
+            if job is not None:
+                self._beginning = None
+        self._lookahead.offer(put.following)
+        if job is not None and put.begun:
+            job.entry = put.entry
+            self._begin_stored(job)
+        elif job is not None and job.stopping:
+            await self._queue.delete([entry.id])
         self._dispatch()
+        self._hub.send_status(put.remaining)
+        return put
 
     def wake(self) -> None:
         """The queue has changed."""
@@ -152,9 +175,7 @@ class Workers:
             self._process.kill("the server ends")
             await self._process.end()
         await self._recorder.drain()
-        for task in tuple(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._tasks.cancel()
 
     def interrupt(self, prompt_id: str | None = None) -> bool:
         """Stop the prompt that runs, or only if it is this one; whether there was one.
@@ -165,10 +186,11 @@ class Workers:
         if job is not None and prompt_id in (None, job.entry.id):
             self._stop_job(job)
             return True
-        returning = None if prompt_id is None else self._returning.get(prompt_id)
-        if returning is not None:
-            returning.stopping = True
-        return returning is not None
+        for each in (self._beginning, self._returning.get(prompt_id or "")):
+            if each is not None and each.entry.id == prompt_id:
+                each.stopping = True
+                return True
+        return False
 
     def free(self, *, weights: bool, results: bool) -> None:
         """Have the worker give memory back, as soon as nothing runs."""
@@ -179,7 +201,7 @@ class Workers:
         """Send all clients how many prompts are pending or run; without it, the store is asked."""
         if remaining is None:
             remaining = await self._queue.remaining()
-        self._show_status(remaining)
+        self._hub.send_status(remaining)
 
     async def _supervise(self) -> None:
         """One worker after another, for as long as the server runs."""
@@ -233,7 +255,7 @@ class Workers:
             self._take_in(job, job.interrupted())
         elif not job.started and job.entry.attempts + 1 < MOST_ATTEMPTS:
             self._job = None
-            self._spawn(self._give_back(job, counted=True))
+            self._tasks.spawn(self._give_back(job, counted=True))
         else:
             self._take_in(job, job.crashed(process.reason()))
 
@@ -264,7 +286,7 @@ class Workers:
             self._job = None
             self._observer.end()
             self._room.hold(event.full_disk)
-            self._spawn(self._give_back(job, counted=False))
+            self._tasks.spawn(self._give_back(job, counted=False))
             return
         found = job.take(event)
         if job.stored.is_set():
@@ -280,22 +302,41 @@ class Workers:
             self._observer.end()
             self._dispatch()
 
+    def _can_begin(self) -> bool:
+        """Whether the worker is idle and nothing holds the queue."""
+        if self._process is None or not self._process.is_idle or self._job is not None:
+            return False
+        return not (self._beginning or self._room.reason or self._recorder.is_behind)
+
     def _dispatch(self) -> None:
         """Give the worker the next prompt, if it is idle and nothing holds the queue."""
-        process = self._process
-        if process is None or not process.is_idle or self._job is not None or self._room.reason:
-            return
-        if self._recorder.is_behind:
+        if not self._can_begin():
             return
         entry = self._lookahead.take()
         if entry is None:
             return
-        job = self._job = RunningJob(entry)
+        job = RunningJob(entry)
         self._recorder.begin(job)
+        self._hand_over(job)
+
+    def _begin_stored(self, job: RunningJob) -> None:
+        """Give the worker a prompt whose beginning is stored, or make it pending again."""
+        job.stored.set()
+        if job.stopping:
+            self._take_in(job, job.interrupted())
+        elif self._can_begin():
+            self._hand_over(job)
+        else:  # the worker is gone, or the disk has become full meanwhile
+            self._tasks.spawn(self._give_back(job, counted=False))
+
+    def _hand_over(self, job: RunningJob) -> None:
+        self._job, entry = job, job.entry
         self._observer.begin(entry)
+        if self._process is None:
+            return
         try:
             every = job.wants_all_progress or self._hub.wants_all_progress(entry.client)
-            process.send(run_message(entry, all_progress=every))
+            self._process.send(run_message(entry, all_progress=every))
         except WireError as error:
             self._take_in(job, job.crashed(str(error), "WireError"))
 
@@ -303,10 +344,7 @@ class Workers:
         """End prompts whose rows cannot be read."""
         for prompt_id, reason in damaged.items():
             self._logs.write(f"Calotype: {prompt_id}: {reason}\n")
-            job = RunningJob(Entry(prompt_id, {}, []))
-            self._recorder.begin(job)
-            job.take(job.crashed(reason, "DamagedPrompt"))
-            self._recorder.end(job)
+            self._recorder.fail(prompt_id, reason, "DamagedPrompt")
 
     async def _give_back(self, job: RunningJob, *, counted: bool) -> None:
         """Make a prompt pending again that ran and did not end."""
@@ -328,33 +366,24 @@ class Workers:
     def _begun(self, job: RunningJob, remaining: int | None) -> None:
         """The start is stored: send the events since."""
         job.stored.set()
-        self._show_status(remaining)
+        self._hub.send_status(remaining)
         self._hub.send(job.entry.client, job.unsent)
         job.unsent = []
 
     def _ended(self, job: RunningJob, remaining: int | None) -> None:
         """The end is stored: send it to clients."""
-        self._show_status(remaining)
+        self._hub.send_status(remaining)
         client = job.entry.client
         if client is not None:
             self._hub.send(client, [messages.Executing(None, prompt_id=job.entry.id)])
         self._dispatch()
         if self._finished % _TRIM_EVERY == 0:
-            self._spawn(self._trim())
-
-    async def _trim(self) -> None:
-        with suppress(StoreError):
-            await self._history.trim()
-
-    def _show_status(self, remaining: int | None) -> None:
-        if remaining is not None:
-            status = messages.Status(messages.StatusBody(messages.ExecInfo(remaining)))
-            self._hub.send(None, [status])
+            self._tasks.spawn(self._history.trim())
 
     def _held_changed(self) -> None:
         """Have clients look at the queue again."""
         if not self._stopped:
-            self._spawn(self.tell_status())
+            self._tasks.spawn(self.tell_status())
             self._dispatch()
 
     def _stop_job(self, job: RunningJob) -> None:
@@ -363,31 +392,4 @@ class Workers:
             return
         job.stopping = True
         process.send(Interrupt(job.entry.id))
-        self._spawn(self._watch(process, job))
-
-    async def _watch(self, process: WorkerProcess, job: RunningJob) -> None:
-        """End the worker whose node does not acknowledge a stop."""
-        await asyncio.sleep(self._grace)
-        if job.acknowledged is not None and job.ending is None:
-            until = job.acknowledged + _GRACE_AFTER_ACKNOWLEDGING
-            await asyncio.sleep(max(0.0, until - time.monotonic()))
-        if self._job is job and job.ending is None:
-            process.kill(f"a stop was asked for and not acknowledged for {self._grace:.0f} s")
-
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(self._guarded(work))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def _guarded(self, work: Coroutine[Any, Any, None]) -> None:
-        try:
-            await work
-        except Exception:  # noqa: BLE001 - an error of one task is said, and ends no other
-            self._logs.write(traceback.format_exc())
-
-
-def run_message(entry: Entry, *, all_progress: bool) -> Run:
-    """What a worker is sent to run a prompt."""
-    prompt = entry.prompt_json.encode() if entry.prompt_json else msgspec.json.encode(entry.prompt)
-    extra = msgspec.json.encode(entry.extra.get("extra_pnginfo") or {})
-    return Run(entry.id, prompt, tuple(entry.wanted), extra, all_progress)
+        self._tasks.spawn(enforce_stop(process, job, self._grace))

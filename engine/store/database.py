@@ -1,8 +1,9 @@
 """One SQLite file: what was answered survives kill -9 and power loss.
 
 All writing is done by one connection in one thread, and pending work is committed together, so
-that durability costs one flush for many callers. Reading has a connection and a thread of its own,
-which never writes: no reader waits for a flush. Knows no table; see `migrations.py`.
+that durability costs one flush, and each event loop one wake-up, for many callers. Reading has a
+connection and a thread of its own, which never writes: no reader waits for a flush. Knows no table;
+see `migrations.py`.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from concurrent.futures import Future
 from contextlib import suppress
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from engine.errors import StoreError
 from engine.store.notice import Notice
@@ -31,9 +32,22 @@ from engine.store.salvage import replacing_text
 
 T = TypeVar("T")
 Work = Callable[[sqlite3.Connection], T]
-_Pending = tuple[Work[Any], Future[Any]]
+Answer = tuple[Any, Exception | None]
+"""What work returned, or what it raised."""
 
 _MOST_TOGETHER = 256
+
+
+class _Request(NamedTuple):
+    """Pieces of work that are answered together.
+
+    Attributes:
+        future: of an event loop, for one `Answer` for each piece; or of a thread, for the value of
+            the only one.
+    """
+
+    works: Sequence[Work[Any]]
+    future: asyncio.Future[list[Answer]] | Future[Any]
 
 
 class Database:
@@ -67,14 +81,14 @@ class Database:
         self._connect = connect or open_to_write
         self._on_notice = on_notice
         self._connection = self._open()
-        self._writes: SimpleQueue[list[_Pending] | None] = SimpleQueue()
+        self._writes: SimpleQueue[_Request | None] = SimpleQueue()
         self._threads = [threading.Thread(target=self._write, name="calotype-store", daemon=True)]
         self._reads = self._writes
         self._queues = [self._writes]
         self._reader: sqlite3.Connection | None = None
         self._reading = threading.Lock()
         if connect is None:
-            self._reads = SimpleQueue[list[_Pending] | None]()
+            self._reads = SimpleQueue[_Request | None]()
             reading = threading.Thread(target=self._read, name="calotype-reader", daemon=True)
             self._threads.append(reading)
             self._queues.append(self._reads)
@@ -83,23 +97,21 @@ class Database:
 
     async def run(self, work: Work[T]) -> T:
         """Do work that may write; when this returns, what it wrote is on disk."""
-        return await asyncio.wrap_future(self.submit(work))
+        return _result(*(await _ask(self._writes, [work]))[0])
+
+    async def run_together(self, works: Sequence[Work[Any]]) -> list[Answer]:
+        """Work for one commit, in this order; each that raises undoes only itself."""
+        return await _ask(self._writes, works)
 
     async def read(self, work: Work[T]) -> T:
         """Do work that only reads; it sees all that was answered before."""
-        future: Future[T] = Future()
-        self._reads.put([(work, future)])
-        return await asyncio.wrap_future(future)
+        return _result(*(await _ask(self._reads, [work]))[0])
 
     def submit(self, work: Work[T]) -> Future[T]:
         """`run` for callers outside of an event loop."""
-        return self.submit_together([work])[0]
-
-    def submit_together(self, works: Sequence[Work[Any]]) -> list[Future[Any]]:
-        """Work for one commit, in this order; each that raises undoes only itself."""
-        pending = [(work, Future[Any]()) for work in works]
-        self._writes.put(pending)
-        return [future for _, future in pending]
+        future: Future[T] = Future()
+        self._writes.put(_Request([work], future))
+        return future
 
     def close(self) -> None:
         """Finish pending work, then close. Safe to call twice."""
@@ -119,30 +131,31 @@ class Database:
     def _write(self) -> None:
         closing = False
         while not closing:
-            batch: list[_Pending] = []
+            batch: list[_Request] = []
             while len(batch) < _MOST_TOGETHER and (not batch or not self._writes.empty()):
-                pending = self._writes.get()
-                if pending is None:
+                request = self._writes.get()
+                if request is None:
                     closing = True
                     break
-                batch += pending
+                batch.append(request)
             self._commit(batch)
         self._connection.close()
 
-    def _commit(self, batch: Sequence[_Pending]) -> None:
+    def _commit(self, batch: Sequence[_Request]) -> None:
         """Commit a batch. Where that meets damage, the file is mended and the batch done again."""
+        works = [work for request in batch for work in request.works]
         try:
-            answers = _commit_together(self._connection, [work for work, _ in batch])
+            answers = _commit_together(self._connection, works)
         except sqlite3.Error as error:
             if is_damage(error) and self._mend():
                 try:
-                    answers = _commit_together(self._connection, [work for work, _ in batch])
+                    answers = _commit_together(self._connection, works)
                 except sqlite3.Error as again:
-                    answers = [(None, _refused(again))] * len(batch)
+                    answers = [(None, _refused(again))] * len(works)
             else:
-                answers = [(None, _refused(error))] * len(batch)
-        for (_, future), (value, failure) in zip(batch, answers, strict=True):
-            _answer(future, value, failure)
+                answers = [(None, _refused(error))] * len(works)
+        rest = iter(answers)
+        _answer([(each, [next(rest) for _ in each.works]) for each in batch])
 
     def _mend(self) -> bool:
         """Open the file anew, which replaces one that is damaged; False where that failed."""
@@ -164,14 +177,13 @@ class Database:
         return True
 
     def _read(self) -> None:
-        while (pending := self._reads.get()) is not None:
-            for work, future in pending:
-                _answer(future, *self._read_one(work))
+        while (request := self._reads.get()) is not None:
+            _answer([(request, [self._read_one(work) for work in request.works])])
         with self._reading:
             if self._reader is not None:
                 self._reader.close()
 
-    def _read_one(self, work: Work[Any]) -> tuple[Any, Exception | None]:
+    def _read_one(self, work: Work[Any]) -> Answer:
         try:
             return self._attempt(work), None
         except sqlite3.Error as error:
@@ -192,28 +204,23 @@ class Database:
             return _do(self._reader, work)
 
 
-def _commit_together(
-    connection: sqlite3.Connection, works: Sequence[Work[Any]]
-) -> list[tuple[Any, Exception | None]]:
+def _commit_together(connection: sqlite3.Connection, works: Sequence[Work[Any]]) -> list[Answer]:
     """One transaction for all; work that raises undoes only itself.
+
+    At first all is done without savepoints, which cost two statements each; where some work raises,
+    all is undone and done again with them.
 
     Raises:
         sqlite3.Error: nothing was committed, or the file is damaged; the transaction is over.
     """
-    answers: list[tuple[Any, Exception | None]] = []
     try:
         connection.execute("BEGIN IMMEDIATE")
-        for work in works:
-            connection.execute("SAVEPOINT one")
-            try:
-                answers.append((_do(connection, work), None))
-            except Exception as error:
-                if is_damage(error):
-                    raise
-                connection.execute("ROLLBACK TO one")
-                refused = _refused(error) if isinstance(error, sqlite3.Error) else error
-                answers.append((None, refused))
-            connection.execute("RELEASE one")
+        answers = _do_all(connection, works)
+        if answers is None:
+            if connection.in_transaction:  # SQLite itself ends it after some errors
+                connection.execute("ROLLBACK")
+            connection.execute("BEGIN IMMEDIATE")
+            answers = [_do_apart(connection, work) for work in works]
         connection.execute("COMMIT")
     except sqlite3.Error:
         with suppress(sqlite3.Error):
@@ -221,6 +228,31 @@ def _commit_together(
                 connection.execute("ROLLBACK")
         raise
     return answers
+
+
+def _do_all(connection: sqlite3.Connection, works: Sequence[Work[Any]]) -> list[Answer] | None:
+    """Do all work; None where some of it raised."""
+    try:
+        return [(work(connection), None) for work in works]
+    except Exception as error:
+        if is_damage(error):
+            raise
+        return None
+
+
+def _do_apart(connection: sqlite3.Connection, work: Work[Any]) -> Answer:
+    """Do work that undoes only itself where it raises."""
+    connection.execute("SAVEPOINT one")
+    answer: Answer
+    try:
+        answer = (_do(connection, work), None)
+    except Exception as error:
+        if is_damage(error):
+            raise
+        connection.execute("ROLLBACK TO one")
+        answer = (None, _refused(error) if isinstance(error, sqlite3.Error) else error)
+    connection.execute("RELEASE one")
+    return answer
 
 
 def _do(connection: sqlite3.Connection, work: Work[T]) -> T:
@@ -247,10 +279,38 @@ def _unreadable(error: sqlite3.Error) -> StoreError:
     return StoreError(f"the database cannot be read: {advice(error)}")
 
 
-def _answer(future: Future[Any], value: Any, error: Exception | None) -> None:
-    if not future.set_running_or_notify_cancel():
-        return
-    if error is None:
-        future.set_result(value)
-    else:
-        future.set_exception(error)
+async def _ask(requests: SimpleQueue[_Request | None], works: Sequence[Work[Any]]) -> list[Answer]:
+    future: asyncio.Future[list[Answer]] = asyncio.get_running_loop().create_future()
+    requests.put(_Request(works, future))
+    return await future
+
+
+def _answer(done: Sequence[tuple[_Request, list[Answer]]]) -> None:
+    """Hand answers to those who asked: one wake-up for each event loop, in the order of asking."""
+    by_loop: dict[
+        asyncio.AbstractEventLoop, list[tuple[asyncio.Future[list[Answer]], list[Answer]]]
+    ] = {}
+    for (_, future), answers in done:
+        if isinstance(future, asyncio.Future):
+            by_loop.setdefault(future.get_loop(), []).append((future, answers))
+        elif future.set_running_or_notify_cancel():
+            [(value, error)] = answers
+            if error is None:
+                future.set_result(value)
+            else:
+                future.set_exception(error)
+    for loop, pairs in by_loop.items():
+        with suppress(RuntimeError):  # the loop was closed: nobody waits any more
+            loop.call_soon_threadsafe(_settle, pairs)
+
+
+def _settle(pairs: Sequence[tuple[asyncio.Future[list[Answer]], list[Answer]]]) -> None:
+    for future, answers in pairs:
+        if not future.done():
+            future.set_result(answers)
+
+
+def _result(value: T, error: Exception | None) -> T:
+    if error is not None:
+        raise error
+    return value

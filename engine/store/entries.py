@@ -43,6 +43,7 @@ class Entry:
         created, began, ended: seconds since 1970.
         note: what lists and the search show of it; only on the way in.
         prompt_json: the stored text of `prompt`; only on the way out.
+        studied: what was found out about it when it was accepted; None after a restart.
     """
 
     id: str
@@ -59,6 +60,7 @@ class Entry:
     attempts: int = 0
     note: Note | None = None
     prompt_json: str = ""
+    studied: object = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +93,12 @@ class Texts:
 
 def texts_of(entry: Entry) -> Texts:
     """An entry as it is stored."""
-    prompt, extra, wanted = (dump(part) for part in (entry.prompt, entry.extra, entry.wanted))
-    return Texts(prompt, extra, wanted, _digest(prompt, entry.extra, wanted))
+    prompt, wanted, sent = dump(entry.prompt), dump(entry.wanted), _sent(entry.extra)
+    extra = sent
+    if TIME_KEY in entry.extra:
+        comma = "," if len(entry.extra) > 1 else ""
+        extra = f'{sent[:-1]}{comma}"{TIME_KEY}":{dump(entry.extra[TIME_KEY])}}}'
+    return Texts(prompt, extra, wanted, _digest(prompt, sent, wanted))
 
 
 def read_entry(row: Sequence[Any], *, digest: bytes | None = None) -> Entry:
@@ -149,9 +155,13 @@ def _is_whole(entry: Entry, prompt: str, wanted: str, digest: bytes) -> bool:
     shapes = ((entry.prompt, dict), (entry.extra, dict), (entry.wanted, list))
     if not all(isinstance(value, shape) for value, shape in shapes):
         return False
-    return _digest(prompt, entry.extra, wanted) == digest
+    return _digest(prompt, _sent(entry.extra), wanted) == digest
 
 
-def _digest(prompt: str, extra: Mapping[str, Any], wanted: str) -> bytes:
-    sent = dump({key: value for key, value in extra.items() if key != TIME_KEY})
+def _sent(extra: Mapping[str, Any]) -> str:
+    """The text of `extra` as it was sent."""
+    return dump({key: value for key, value in extra.items() if key != TIME_KEY})
+
+
+def _digest(prompt: str, sent: str, wanted: str) -> bytes:
     return hashlib.sha256(f"{prompt}\0{sent}\0{wanted}".encode()).digest()

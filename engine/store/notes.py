@@ -31,17 +31,16 @@ class Note:
     place: Mapping[str, Any] | None = None
 
 
-def write_note(connection: sqlite3.Connection, prompt_id: str, note: Note) -> None:
-    """Put a note beside a prompt that was just inserted."""
+def write_note(connection: sqlite3.Connection, seq: int, note: Note) -> None:
+    """Put a note beside the prompt of that row."""
     connection.execute(
-        "INSERT INTO notes (seq, title, excerpt, words, batch, place)"
-        " SELECT seq, ?, ?, ?, ?, ? FROM prompts WHERE id = ?",
+        "INSERT INTO notes (seq, title, excerpt, words, batch, place) VALUES (?, ?, ?, ?, ?, ?)",
         (
+            seq,
             note.title,
             note.excerpt,
             note.words,
             note.batch,
             None if note.place is None else json.dumps(note.place),
-            prompt_id,
         ),
     )

@@ -8,10 +8,9 @@ means.
 
 from __future__ import annotations
 
-import asyncio
 import sqlite3
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
 from engine.errors import IdTakenError
@@ -26,6 +25,7 @@ from engine.store.entries import (
     read_entry,
     texts_of,
 )
+from engine.store.queue_answers import Accepted, Next, Recorded
 from engine.store.queue_rows import (
     IN_ORDER,
     begin,
@@ -34,69 +34,17 @@ from engine.store.queue_rows import (
     heads,
     insert,
     is_paused,
-    next_number,
+    last_number,
     not_in,
+    standing,
 )
+from engine.store.recent import RecentEntries
 from engine.store.row_texts import ITEM_TEXT
 
 MOST_ATTEMPTS = 5
 """A prompt during which the server died this often is failed instead of queued again."""
-
-
 _AHEAD, _AHEAD_SIZE = 8, 1 << 20
 """How many of the next prompts are read at once, and how many characters of theirs."""
-
-
-@dataclass(frozen=True, slots=True)
-class Next:
-    """The prompts to run next, as the queue stood at one moment.
-
-    Attributes:
-        entries: in their order, the first few; none where the queue is paused or empty.
-        damaged: ids of pending prompts before it whose rows cannot be read, and why.
-        version: of the queue; `Queue.take` compares it.
-    """
-
-    entries: tuple[Entry, ...]
-    damaged: Mapping[str, str]
-    version: int
-
-    @property
-    def entry(self) -> Entry | None:
-        """The very next one."""
-        return self.entries[0] if self.entries else None
-
-
-@dataclass(frozen=True, slots=True)
-class Accepted:
-    """A prompt that was put in.
-
-    Attributes:
-        entry: as it is stored.
-        remaining: how many are pending or run.
-        following: the prompt itself, where it is the one to run next.
-    """
-
-    entry: Entry
-    remaining: int
-    following: Next | None
-
-
-@dataclass(frozen=True, slots=True)
-class Recorded:
-    """What is on disk of beginnings and ends.
-
-    Attributes:
-        began: the ids of which the beginning is stored, or which are not there any more.
-        ended: the ids of which the end is stored.
-        remaining: how many are pending or run; None where the database cannot be read.
-        error: why the others are not stored yet.
-    """
-
-    began: Collection[str]
-    ended: Collection[str]
-    remaining: int | None
-    error: Exception | None
 
 
 class Queue:
@@ -106,6 +54,7 @@ class Queue:
         self._database = database
         self._version = 0
         self._taken: set[str] = set()
+        self._recent = RecentEntries()
 
     async def put(
         self,
@@ -114,6 +63,7 @@ class Queue:
         texts: Texts | None = None,
         front: bool = False,
         number: float | None = None,
+        begin_at: float | None = None,
     ) -> Accepted:
         """Accept a prompt; when this returns it is on disk.
 
@@ -124,6 +74,9 @@ class Queue:
             texts: of the entry, where they were made before, in another thread.
             front: before everything that is pending.
             number: its place, where a client says so.
+            begin_at: where a worker is idle, when the prompt begins if it is the next to run, in
+                seconds since 1970: that is stored in the same flush, and nothing else is to be
+                handed out meanwhile.
 
         Raises:
             IdTakenError: another prompt has that id.
@@ -134,24 +87,28 @@ class Queue:
             self._version += 1
         version, taken = self._version, frozenset(self._taken)
 
-        def work(connection: sqlite3.Connection) -> tuple[Entry, int, bool]:
-            found = connection.execute(
-                f"SELECT digest, {COLUMNS} FROM prompts WHERE id = ?", (entry.id,)
-            ).fetchone()
-            if found is None:
-                place = number if number is not None else next_number(connection, front=front)
-                insert(connection, entry, written, place)
+        def work(connection: sqlite3.Connection) -> Accepted:
+            place = insert(connection, entry, written, number=number, front=front)
+            if place is not None:
                 stored = replace(entry, number=place, prompt_json=written.prompt)
-            elif found[0] == written.digest:
-                stored = read_entry(found[1:])
             else:
-                raise IdTakenError(f"another prompt has the id {entry.id}; send a new id, or none")
-            head = None if is_paused(connection) else heads(connection, taken, "id", 1)
-            return stored, count(connection), head == [(stored.id,)]
+                stored = _same(connection, entry.id, written)
+            now = standing(connection, taken)
+            is_next = now.first == stored.id and not now.is_paused
+            only = now.pending == 1
+            if not is_next:
+                return Accepted(stored, now.remaining, begun=False, following=None)
+            if begin_at is None or place is None:
+                following = Next((stored,), {}, version, is_all=only)
+                return Accepted(stored, now.remaining, begun=False, following=following)
+            begin(stored.id, begin_at)(connection)
+            following = Next((), {}, version, is_all=True) if only else None
+            return Accepted(stored, now.remaining, begun=True, following=following)
 
-        stored, remaining, is_next = await self._database.run(work)
-        following = Next((stored,), {}, version) if is_next else None
-        return Accepted(stored, remaining, following)
+        accepted = await self._database.run(work)
+        if accepted.entry.state == "queued" and not accepted.begun:
+            self._recent.add(accepted.entry, written)
+        return accepted
 
     async def next(self) -> Next:
         """The prompt to run next.
@@ -167,16 +124,18 @@ class Queue:
             found: list[Entry] = []
             damaged: dict[str, str] = {}
             size = 0
-            for digest, *row in heads(connection, taken, f"digest, {COLUMNS}", _AHEAD):
+            rows = heads(connection, taken, f"digest, {COLUMNS}", _AHEAD)
+            for digest, *row in rows:
                 try:
-                    found.append(read_entry(row, digest=digest))
+                    found.append(self._recent.find(row, digest) or read_entry(row, digest=digest))
                 except UnreadableError as error:
                     damaged[row[1]] = str(error)
                     continue
                 size += len(found[-1].prompt_json)
                 if size > _AHEAD_SIZE:
                     break
-            return Next(tuple(found), damaged, version)
+            is_all = len(found) + len(damaged) == len(rows) < _AHEAD
+            return Next(tuple(found), damaged, version, is_all)
 
         return await self._database.read(work)
 
@@ -198,7 +157,8 @@ class Queue:
         if taken:
             self._version += 1
             self._taken.update(taken)
-        return Next(following.entries[1:], {}, self._version)
+            self._recent.remove(taken)
+        return Next(following.entries[1:], {}, self._version, following.is_all)
 
     async def record(self, began: Mapping[str, float], ends: Sequence[End]) -> Recorded:
         """Store which prompts began and how prompts ended, all in one flush; each stands alone.
@@ -209,24 +169,16 @@ class Queue:
         """
         works: list[Work[Any]] = [begin(each, at) for each, at in began.items()]
         works += [finish(end) for end in ends]
-        futures = self._database.submit_together([*works, count])
-        found = await asyncio.gather(
-            *(asyncio.wrap_future(each) for each in futures), return_exceptions=True
-        )
-        *answers, remaining = found
+        *answers, (remaining, unread) = await self._database.run_together([*works, count])
         names = [*began, *(end.id for end in ends)]
-        stored = [not isinstance(answer, BaseException) for answer in answers]
+        stored = [error is None for _, error in answers]
         done = [name for name, good in zip(names, stored, strict=True) if good]
         begun = done[: sum(stored[: len(began)])]
         ended = done[len(begun) :]
         self._taken.difference_update(begun)
-        errors = [each for each in found if isinstance(each, Exception)]
-        return Recorded(
-            frozenset(begun),
-            frozenset(ended),
-            remaining if isinstance(remaining, int) else None,
-            errors[0] if errors else None,
-        )
+        errors = [error for _, error in answers if error is not None]
+        error = errors[0] if errors else unread
+        return Recorded(frozenset(begun), frozenset(ended), remaining, error)
 
     async def give_back(self, prompt_id: str, *, counted: bool) -> None:
         """Let a prompt be pending again, in its old place.
@@ -317,6 +269,7 @@ class Queue:
         """Delete pending prompts; those that run or ended stay. Returns how many."""
         self._version += 1
         wanted = [(each,) for each in ids if each not in self._taken]
+        self._recent.remove(each for (each,) in wanted)
 
         def work(connection: sqlite3.Connection) -> int:
             return connection.executemany(
@@ -328,6 +281,7 @@ class Queue:
     async def clear(self) -> int:
         """Delete all that is pending. Returns how many."""
         self._version += 1
+        self._recent.clear()
         taken = frozenset(self._taken)
 
         def work(connection: sqlite3.Connection) -> int:
@@ -357,7 +311,7 @@ class Queue:
             ids.remove(prompt_id)
             at = len(ids) if before is None else ids.index(before)
             # Those who come later stand behind, so the last place has an upper neighbour, too.
-            upper = rows[at][1] if at < len(rows) else next_number(connection, front=False)
+            upper = rows[at][1] if at < len(rows) else last_number(connection)
             lower = rows[at - 1][1] if at > 0 else upper - 2.0
             number = (lower + upper) / 2
             places = [(number, prompt_id)]
@@ -386,3 +340,13 @@ class Queue:
     async def is_paused(self) -> bool:
         """Whether pending prompts are held back."""
         return await self._database.read(is_paused)
+
+
+def _same(connection: sqlite3.Connection, prompt_id: str, texts: Texts) -> Entry:
+    """The stored prompt of an id that is taken, where it is the same prompt."""
+    [(digest, *row)] = connection.execute(
+        f"SELECT digest, {COLUMNS} FROM prompts WHERE id = ?", (prompt_id,)
+    ).fetchall()
+    if digest != texts.digest:
+        raise IdTakenError(f"another prompt has the id {prompt_id}; send a new id, or none")
+    return read_entry(row)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Collection, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from engine.store.database import Work
 from engine.store.entries import End, Entry, Texts, dump
@@ -40,15 +40,29 @@ def heads(
     ).fetchall()
 
 
-def insert(connection: sqlite3.Connection, entry: Entry, texts: Texts, place: float) -> None:
-    """Add a pending prompt and its note."""
-    connection.execute(
+_BACK = "(SELECT coalesce(max(seq), 0) FROM prompts)"
+_FRONT = f"(SELECT min(0, coalesce(min(number), 0)) - 1 FROM {WAITING})"
+"""The incumbent counts up for the back of the queue, and into the negative for its front."""
+
+
+def insert(
+    connection: sqlite3.Connection,
+    entry: Entry,
+    texts: Texts,
+    *,
+    number: float | None,
+    front: bool,
+) -> float | None:
+    """Add a pending prompt and its note; returns its number, None where its id is taken."""
+    place = "?" if number is not None else _FRONT if front else _BACK
+    rows = connection.execute(
         "INSERT INTO prompts (id, digest, number, state, client, workflow, prompt, extra, wanted,"
-        " created) VALUES (?, ?, ?, 'queued', ?, ?, ?, ?, ?, ?)",
+        f" created) VALUES (?, ?, {place}, 'queued', ?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT (id) DO NOTHING RETURNING seq, number",
         (
             entry.id,
             texts.digest,
-            place,
+            *(() if number is None else (number,)),
             entry.client,
             entry.workflow,
             texts.prompt,
@@ -56,9 +70,42 @@ def insert(connection: sqlite3.Connection, entry: Entry, texts: Texts, place: fl
             texts.wanted,
             entry.created,
         ),
-    )
+    ).fetchall()
+    if not rows:
+        return None
+    [(seq, given)] = rows
     if entry.note is not None:
-        write_note(connection, entry.id, entry.note)
+        write_note(connection, seq, entry.note)
+    return float(given)
+
+
+class Standing(NamedTuple):
+    """How the queue stands.
+
+    Attributes:
+        remaining: how many prompts are pending or run.
+        pending: how many are pending, those that were handed out not counted.
+        first: the id of the first of these; None where there is none.
+        is_paused: whether pending prompts are held back.
+    """
+
+    remaining: int
+    pending: int
+    first: str | None
+    is_paused: bool
+
+
+def standing(connection: sqlite3.Connection, taken: Collection[str]) -> Standing:
+    """How the queue stands; `taken` was handed out, whatever the rows say."""
+    marks = ",".join("?" * len(taken))
+    waiting, running, handed_out, first, paused = connection.execute(
+        f"SELECT (SELECT count(*) FROM {WAITING}), (SELECT count(*) FROM {RUNNING}),"
+        f" (SELECT count(*) FROM prompts WHERE id IN ({marks}) AND state = 'queued'),"
+        f" (SELECT id FROM {WAITING} AND id NOT IN ({marks}) ORDER BY number, seq LIMIT 1),"
+        " (SELECT is_on FROM switches WHERE name = 'paused')",
+        [*taken, *taken],
+    ).fetchone()
+    return Standing(waiting + running, waiting - handed_out, first, paused == 1)
 
 
 def begin(prompt_id: str, at: float) -> Work[None]:
@@ -103,10 +150,6 @@ def count(connection: sqlite3.Connection) -> int:
     ).fetchone()[0]
 
 
-def next_number(connection: sqlite3.Connection, *, front: bool) -> float:
-    """The incumbent counts up for the back of the queue, and into the negative for its front."""
-    if front:
-        [least] = connection.execute(f"SELECT min(number) FROM {WAITING}").fetchone()
-        return min(0.0, least if least is not None else 0.0) - 1.0
-    [most] = connection.execute("SELECT max(seq) FROM prompts").fetchone()
-    return float(most or 0)
+def last_number(connection: sqlite3.Connection) -> float:
+    """The number of a prompt that is put behind all others."""
+    return float(connection.execute(f"SELECT {_BACK}").fetchone()[0])

@@ -25,6 +25,10 @@ from engine.errors import WireError
 MOST_BYTES = 256 << 20
 """Of one frame. Larger ones are refused before anything is read."""
 _LENGTH = 4
+_TOGETHER = 64 << 10
+"""Bytes of messages that are held back for the one that follows."""
+_PIECE = 1 << 18
+"""Bytes that are read at once."""
 _TURN = 64
 """After this number of frames that were ready, other tasks of the event loop get a turn."""
 _PR_SET_PDEATHSIG = 1
@@ -42,9 +46,14 @@ class Channel(Generic[M]):
         self._decoder: msgspec.msgpack.Decoder[M] = msgspec.msgpack.Decoder(incoming)
         self._encoder = msgspec.msgpack.Encoder(enc_hook=str)
         self._lock = threading.Lock()
+        self._pending = bytearray()
 
-    def send(self, message: msgspec.Struct) -> None:
+    def send(self, message: msgspec.Struct, *, more: bool = False) -> None:
         """Send a message; waits while the other side is busy.
+
+        Args:
+            message: what to send.
+            more: whether another message follows at once: both are then sent in one piece.
 
         Raises:
             WireError: it is too large, or the other side is gone.
@@ -52,6 +61,12 @@ class Channel(Generic[M]):
         frame = _frame(self._encoder, message)
         try:
             with self._lock:
+                if more and len(self._pending) + len(frame) <= _TOGETHER:
+                    self._pending += frame
+                    return
+                if self._pending:
+                    frame = bytes(self._pending) + frame
+                    self._pending.clear()
                 self._socket.sendall(frame)
         except OSError as error:
             raise WireError(f"the other process is gone: {error.strerror}") from error
@@ -123,16 +138,21 @@ class AsyncChannel(Generic[M]):
             WireError: what arrives is no message of a known type, or is too large.
         """
         count = 0
-        while True:
-            try:
-                head = await self._reader.readexactly(_LENGTH)
-                body = await self._reader.readexactly(_length(head))
-            except (asyncio.IncompleteReadError, OSError):
-                return
-            yield _decode(self._decoder, body)
-            count += 1
-            if count % _TURN == 0:
-                await asyncio.sleep(0)
+        pending = bytearray()
+        while piece := await self._read():
+            pending += piece
+            for body in _bodies(pending):
+                yield _decode(self._decoder, body)
+                count += 1
+                if count % _TURN == 0:
+                    await asyncio.sleep(0)
+
+    async def _read(self) -> bytes:
+        """What has arrived; nothing where the other side has closed."""
+        try:
+            return await self._reader.read(_PIECE)
+        except OSError:
+            return b""
 
     def close(self) -> None:
         """Let the other side read the end."""
@@ -230,7 +250,22 @@ def _frame(encoder: msgspec.msgpack.Encoder, message: msgspec.Struct) -> bytes:
     return len(body).to_bytes(_LENGTH) + body
 
 
-def _length(head: bytes) -> int:
+def _bodies(pending: bytearray) -> Iterator[bytes]:
+    """Take whole frames from the front of what has arrived."""
+    start = 0
+    try:
+        while len(pending) >= start + _LENGTH:
+            end = start + _LENGTH + _length(pending[start : start + _LENGTH])
+            if len(pending) < end:
+                return
+            body = bytes(pending[start + _LENGTH : end])
+            start = end
+            yield body
+    finally:
+        del pending[:start]
+
+
+def _length(head: bytes | bytearray) -> int:
     length = int.from_bytes(head)
     if length > MOST_BYTES:
         raise WireError(f"a frame of {length:,} bytes was refused, the limit is {MOST_BYTES:,}")

@@ -227,6 +227,8 @@ class Run(Message, frozen=True):
         outputs: the ids of the output nodes to run.
         extra: what goes into pictures' metadata (`workflow` among it), as JSON.
         all_progress: report every step, however fast they come.
+        ordered: the nodes that the outputs need, each after what it needs; empty where that is not
+            known.
     """
 
     prompt_id: str
@@ -234,6 +236,7 @@ class Run(Message, frozen=True):
     outputs: tuple[str, ...]
     extra: bytes = b"{}"
     all_progress: bool = False
+    ordered: tuple[str, ...] = ()
 
 
 class Interrupt(Message, frozen=True):

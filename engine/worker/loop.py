@@ -5,7 +5,7 @@ The only place that meets everything. Knows no browser and no terminal.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import msgspec
 import torch
@@ -75,12 +75,19 @@ class Worker:
         self._pages = FreedPages(self._accounted, kept)
         self._growth = GrowthLimit(limited=device.type == "cpu")
 
-    def check(self, prompt: Prompt, *, wanted: Collection[str] | None = None) -> Validation:
+    def check(
+        self,
+        prompt: Prompt,
+        *,
+        wanted: Collection[str] | None = None,
+        ordered: Sequence[str] = (),
+    ) -> Validation:
         """Every problem of a prompt, its nodes' own checks included.
 
         Args:
             prompt: what to run.
             wanted: look at no other output nodes than these; None for all.
+            ordered: the nodes that these need, in order, where that is known.
         """
         return validate(
             prompt,
@@ -90,6 +97,7 @@ class Worker:
             wanted=wanted,
             complain=own_checks(self.registry, prompt, self.files),
             most_bytes=total_memory(),
+            ordered=ordered,
         )
 
     def missing_files(self, prompt: Prompt) -> Mapping[str, NodeProblems]:
@@ -100,6 +108,13 @@ class Worker:
         """Whether some node of the prompt has a check of its own, which only a worker can ask."""
         classes = {node.class_type for node in prompt.nodes.values()}
         return any(self.registry[each].traits.checks for each in classes if each in self.registry)
+
+    def has_fingerprints(self, prompt: Prompt) -> bool:
+        """Whether some node of the prompt is asked what its result depends on, such as a file."""
+        classes = {node.class_type for node in prompt.nodes.values()}
+        return any(
+            self.registry[each].traits.fingerprints for each in classes if each in self.registry
+        )
 
     def free(self, *, weights: bool, results: bool) -> int:
         """Delete cached results, and take weights that are not in use off the device.
@@ -150,12 +165,14 @@ class Worker:
         called once more; then its error says how many bytes were missing.
         """
         retry = MemoryRetry(self._residency, self.cache, growth=self._growth)
-        gauge = Gauge(self._residency.device)
+        gauge: Gauge | None = None  # made for the first node that runs: making it costs too
 
         def report_event(event: AnyEvent) -> None:
+            nonlocal gauge
             if isinstance(event, Running):
                 self._growth.look()
-            if isinstance(event, Finished) and event.seconds >= WORTH_MEASURING:
+                gauge = gauge or Gauge(self._residency.device)
+            if gauge and isinstance(event, Finished) and event.seconds >= WORTH_MEASURING:
                 event = msgspec.structs.replace(event, memory=gauge.highest())
             report(event)
 
@@ -171,5 +188,6 @@ class Worker:
                 retry=retry,
                 explain=retry.explain,
             )
-        self._pages.settle()
+        if gauge is not None:  # else nothing ran
+            self._pages.settle()
         return result

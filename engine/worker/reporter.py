@@ -10,28 +10,42 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
 from engine.errors import WireError
 from engine.wire.messages import (
     AnyEvent,
+    Cached,
     Failed,
     Finished,
     Interrupted,
     Preview,
     Progress,
     Shown,
+    Signed,
+    Started,
 )
 
 SHORTEST = 0.1
 """Seconds between two reports of one node's progress."""
-Send = Callable[[msgspec.Struct], None]
+
+
+class Send(Protocol):
+    """Sends a message; one with `more` may be held back for the one that follows at once."""
+
+    def __call__(self, message: msgspec.Struct, *, more: bool = False) -> None:
+        """Send it, now or with the next one."""
+        ...
 
 
 class Reporter:
-    """Passes a run's events on. Made anew for each run."""
+    """Passes a run's events on. Made anew for each run.
+
+    Attributes:
+        begins_quickly: whether the run needs no time before its first node is called.
+    """
 
     def __init__(
         self,
@@ -43,6 +57,7 @@ class Reporter:
         """Make a reporter; with `all_progress`, no step is left out."""
         self._send = send
         self._all = all_progress
+        self.begins_quickly = False
         self._held: dict[str, tuple[Preview | None, Progress]] = {}
         self._clock = clock
         self._last: dict[str, float] = {}
@@ -60,6 +75,10 @@ class Reporter:
                 self._send(event)
             case Shown():
                 self._show(event)
+            case Signed() | Cached():
+                self._send(event, more=True)
+            case Started():
+                self._send(event, more=self.begins_quickly)
             case _:
                 self._send(event)
 
@@ -91,10 +110,10 @@ class Reporter:
 
     def _show(self, event: Shown) -> None:
         try:
-            self._send(event)
+            self._send(event, more=True)  # its node's end, another node or the run's end follows
         except WireError:
             # Numbers beyond 64 bits, NaN as a key and the like: JSON's words for them will do.
-            self._send(msgspec.structs.replace(event, shown=_plain(event.shown)))
+            self._send(msgspec.structs.replace(event, shown=_plain(event.shown)), more=True)
 
 
 def _plain(shown: Any) -> Any:

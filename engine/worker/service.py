@@ -18,7 +18,6 @@ import torch
 from engine.execute.executor import Job, Report
 from engine.graph.problems import Report as Validation
 from engine.graph.prompt import Prompt, parse
-from engine.graph.signature import Signature
 from engine.machine import available_memory, total_memory
 from engine.settings import Settings
 from engine.wire.messages import (
@@ -47,7 +46,6 @@ class Service:
         self._send = send
         self._worker = Worker(settings)
         self._paths = ShortPaths(settings)
-        self._told: frozenset[Signature] = frozenset()
 
     def ready(self) -> None:
         """Tell the server that jobs may come."""
@@ -60,11 +58,13 @@ class Service:
         def report(event: AnyEvent) -> None:
             if isinstance(event, Ended):
                 # Before the end: its reader may ask at once which results are cached.
-                self._report_cache_changes()
+                self._report_cache_changes(more=True)
             reporter(self._paths.event(event))
 
         try:
-            self._run(job, report, stopped)
+            prompt = parse(msgspec.json.decode(job.prompt))
+            reporter.begins_quickly = not self._worker.has_fingerprints(prompt)
+            self._run(job, prompt, report, stopped)
         except Exception as error:  # noqa: BLE001 - reported in full; the next job must run
             node = job.outputs[0] if job.outputs else ""
             trace = tuple(traceback.format_exception(error))
@@ -78,19 +78,17 @@ class Service:
         self._report_cache_changes()
         self._send(Freed(released, self._devices()))
 
-    def _report_cache_changes(self) -> None:
-        """Tell which results are kept since last time, and which are not any more."""
-        before, now = self._told, self._worker.cache.signatures()
-        if before != now:
-            self._told = now
-            self._send(CacheChanged(tuple(now - before), tuple(before - now)))
+    def _report_cache_changes(self, *, more: bool = False) -> None:
+        """Report which results are kept since last time, and which are not any more."""
+        added, dropped = self._worker.cache.changes()
+        if added or dropped:
+            self._send(CacheChanged(tuple(added), tuple(dropped)), more=more)
 
-    def _run(self, job: Run, report: Report, stopped: Callable[[], bool]) -> None:
-        prompt = parse(msgspec.json.decode(job.prompt))
+    def _run(self, job: Run, prompt: Prompt, report: Report, stopped: Callable[[], bool]) -> None:
         extra = cast("dict[str, Any]", json.loads(job.extra))
-        outputs = job.outputs
+        outputs, ordered = job.outputs, job.ordered
         if self._worker.has_checks(prompt):
-            found = self._worker.check(prompt, wanted=outputs)
+            found = self._worker.check(prompt, wanted=outputs, ordered=ordered)
             if found.error is not None:
                 node, problems = next(iter(found.node_errors.items()), ("", None))
                 lines = [each.details for each in problems.errors] if problems else []
@@ -98,9 +96,11 @@ class Service:
                 report(Started(job.prompt_id, time.time()))
                 report(_failed(job, node, _class_of(prompt, node), message, "ValueError", ()))
                 return
-            prompt, outputs = found.prompt, found.outputs
+            prompt, outputs, ordered = found.prompt, found.outputs, tuple(found.ordered)
             report = _then_say(report, _refused(job, found))
-        self._worker.run(Job(job.prompt_id, outputs, extra), prompt, report, stopped=stopped)
+        self._worker.run(
+            Job(job.prompt_id, outputs, extra, ordered), prompt, report, stopped=stopped
+        )
 
     def _devices(self) -> tuple[Device, ...]:
         """What computes first, then the other devices there are."""

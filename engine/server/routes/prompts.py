@@ -9,12 +9,15 @@ import uuid
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import Any
+from typing import Any, NoReturn
 
 import msgspec
 from aiohttp import web
 
 from engine.errors import IdTakenError, PromptError, WorkflowError
+from engine.forecast.studied import study
+from engine.graph.literals import HasFile
+from engine.graph.object_info import ListFolder
 from engine.graph.problems import Problem, Report, refusal
 from engine.graph.prompt import Prompt, parse, to_api
 from engine.graph.validate import missing_files, validate
@@ -43,12 +46,13 @@ BIG = 256 << 10
 _NOT_KEPT = ("auth_token_comfy_org", "api_key_comfy_org", NODE_ERRORS)
 """Secrets, and what only the server says."""
 _LONGEST_ID = 200
+_SMALL = 32 << 10
+"""Bytes of a body that is decoded and validated within a fraction of a millisecond."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Accepted:
     entry: Entry
-    parsed: Prompt
     texts: Texts
     front: bool
     number: float | None
@@ -59,17 +63,15 @@ async def post_prompt(request: web.Request) -> web.Response:
     """Accept a prompt: once this is answered, it survives crashes and power loss."""
     services = request.app[SERVICES]
     body = await read_body(request)
-    # Always in a thread: validation lists folders, which may be slow, and the loop has others.
-    accepted = await asyncio.to_thread(_examine, body, services)
+    accepted = _examine_at_once(body, services)
+    if accepted is None:
+        accepted = await asyncio.to_thread(_examine, body, services, services.listing.list)
     try:
-        put = await services.queue.put(
-            accepted.entry, texts=accepted.texts, front=accepted.front, number=accepted.number
+        put = await services.workers.accept(
+            accepted.entry, accepted.texts, front=accepted.front, number=accepted.number
         )
     except IdTakenError as error:
         raise _refused("prompt_id_taken", str(error), status=409) from error
-    services.forecast.accept(accepted.entry.id, accepted.parsed)
-    services.workers.offer(put.following)
-    await services.workers.tell_status(put.remaining)
     entry = put.entry
     number = int(entry.number) if entry.number.is_integer() else entry.number
     return answer({"prompt_id": entry.id, "number": number, "node_errors": accepted.node_errors})
@@ -192,7 +194,33 @@ def _ids(asked: dict[str, Any]) -> list[str]:
     return [each for each in given if isinstance(each, str)]
 
 
-def _examine(body: bytes, services: Services) -> _Accepted:
+class _FolderNeededError(Exception):
+    """A folder has to be read, which may take long."""
+
+
+def _examine_at_once(body: bytes, services: Services) -> _Accepted | None:
+    """`_examine` for a small body that names no files; None for any other.
+
+    The others are examined in a thread: folders may be slow, and the event loop has other work.
+    """
+    if len(body) > _SMALL:
+        return None
+
+    def refuse(*_: str) -> NoReturn:
+        raise _FolderNeededError
+
+    try:
+        return _examine(body, services, refuse, refuse)
+    except _FolderNeededError:
+        return None
+
+
+def _examine(
+    body: bytes,
+    services: Services,
+    list_folder: ListFolder,
+    has_file: HasFile | None = None,
+) -> _Accepted:
     """Whether a body is a prompt that can run.
 
     Raises:
@@ -206,15 +234,14 @@ def _examine(body: bytes, services: Services) -> _Accepted:
         prompt = parse(asked.get("prompt"))
     except PromptError as error:
         raise RefusalError(400, refusal(error)) from error
-    report = _validated(prompt, services, targets)
+    report = _validated(prompt, services, targets, list_folder, has_file or services.files.has)
     if report.error is not None:
         raise RefusalError(400, report.to_json())
     changed = report.prompt is not prompt
     prompt = to_api(report.prompt) if changed else asked["prompt"]
-    entry = _entry(asked, prompt, report, services.settings.preview_method)
+    entry = _entry(asked, prompt, report, services)
     return _Accepted(
         entry=entry,
-        parsed=report.prompt,
         texts=texts_of(entry),
         front=bool(asked.get("front")),
         number=_number(asked.get("number")),
@@ -222,18 +249,27 @@ def _examine(body: bytes, services: Services) -> _Accepted:
     )
 
 
-def _validated(prompt: Prompt, services: Services, targets: list[str] | None) -> Report:
+def _validated(
+    prompt: Prompt,
+    services: Services,
+    targets: list[str] | None,
+    list_folder: ListFolder,
+    has_file: HasFile,
+) -> Report:
     return validate(
         prompt,
         services.catalog.schemas,
-        list_folder=services.listing.list,
-        has_file=services.files.has,
+        list_folder=list_folder,
+        has_file=has_file,
         wanted=targets,
         most_bytes=services.memory,
     )
 
 
-def _entry(asked: dict[str, Any], prompt: dict[str, Any], report: Report, preview: str) -> Entry:
+def _entry(
+    asked: dict[str, Any], prompt: dict[str, Any], report: Report, services: Services
+) -> Entry:
+    preview = services.settings.preview_method
     prompt_id, client = asked.get("prompt_id"), asked.get("client_id")
     given: Any = asked.get("extra_data") or {}
     if not is_object(given):
@@ -262,6 +298,7 @@ def _entry(asked: dict[str, Any], prompt: dict[str, Any], report: Report, previe
         workflow=_workflow_id(extra),
         created=now,
         note=note_of(prompt, extra),
+        studied=study(report, services.catalog.schemas),
     )
 
 
@@ -293,10 +330,11 @@ def _check(body: bytes, services: Services, targets: list[str] | None) -> dict[s
         raise RefusalError(400, refusal(error)) from error
     except WorkflowError as error:
         raise _refused("invalid_workflow", str(error)) from error
-    report = _validated(found.prompt, services, targets)
+    listing, files = services.listing.list, services.files.has
+    report = _validated(found.prompt, services, targets, listing, files)
     if found.missing:
-        files = missing_files(found.prompt, catalog, services.listing.list, services.files.has)
-        report = replace(report, node_errors={**report.node_errors, **files})
+        missing = missing_files(found.prompt, catalog, listing, files)
+        report = replace(report, node_errors={**report.node_errors, **missing})
     plan = services.forecast.plan(report.prompt, report.outputs)
     return {
         "prompt": to_api(report.prompt),

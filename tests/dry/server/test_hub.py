@@ -8,7 +8,7 @@ import pytest
 from aiohttp import WSMsgType
 
 from engine.server.app import SERVICES
-from engine.server.hub import MOST_WAITING, Outgoing
+from engine.server.hub import MOST_WAITING, Client, Outgoing, frame
 
 
 async def next_text(socket):
@@ -192,3 +192,78 @@ def test_too_many_messages_close_a_client(serving):
         return gone
 
     assert serving(scenario) == 0
+
+
+class Transport:
+    """Keeps what is written."""
+
+    def __init__(self, *, unsent=0):
+        self.pieces, self._unsent = [], unsent
+
+    def write(self, piece):
+        self.pieces.append(piece)
+
+    def get_write_buffer_size(self):
+        return self._unsent
+
+    def is_closing(self):
+        return False
+
+
+class Socket:
+    """Keeps what is sent through it."""
+
+    closed = False
+
+    def __init__(self):
+        self.sent = []
+
+    async def send_str(self, text):
+        self.sent.append(text)
+
+    send_bytes = send_str
+
+
+@pytest.mark.parametrize(
+    ("texts", "unsent", "together"),
+    [
+        (["a", "b", "c"], 0, True),
+        (["a", "b", "c"], 1, False),  # the client has not read what came before
+        (["a", "b" * 40_000], 0, False),
+    ],
+)
+def test_what_is_pending_is_written_in_one_piece_to_a_client_that_keeps_up(texts, unsent, together):
+    async def scenario():
+        socket, transport = Socket(), Transport(unsent=unsent)
+        client = Client("me", socket)
+        writing = asyncio.ensure_future(client.write(transport))
+        for each in texts:
+            client.give(Outgoing(each))
+        await asyncio.sleep(0.01)
+        writing.cancel()
+        return socket.sent, transport.pieces
+
+    sent, pieces = asyncio.run(scenario())
+    assert sent == ([] if together else texts)
+    assert pieces == ([b"".join(map(frame, texts))] if together else [])
+
+
+def test_frames_of_every_size_are_read_as_they_were_sent(serving):
+    texts = ["", "x" * 125, "ü" * 63, "x" * 126, "y" * 20_000, "end"]
+
+    async def scenario(client):
+        socket = await client.ws_connect("/ws?clientId=me")
+        await next_text(socket)
+        hub = client.app[SERVICES].hub
+        hub.send("me", [Outgoing(each) for each in texts] + [Outgoing(b"\x00picture")])
+        found = [(await socket.receive()).data for _ in texts]
+        await socket.close()
+        return found
+
+    assert serving(scenario) == [*texts[1:], b"\x00picture"]
+
+
+def test_a_frame_has_the_shortest_length_there_is():
+    assert frame("ab") == b"\x81\x02ab"
+    assert frame(b"a" * 126)[:4] == b"\x82\x7e\x00\x7e"
+    assert frame(b"a" * (1 << 16))[:10] == b"\x82\x7f" + (1 << 16).to_bytes(8)

@@ -21,10 +21,17 @@ SEEN = (
 
 
 class Forecast:
-    def __init__(self) -> None:
+    def __init__(self, *, quick: bool) -> None:
         self.seen = []
+        self._quick = quick
+
+    def begin_quick(self, entry):
+        if self._quick:
+            self.seen.append(entry.id)
+        return self._quick
 
     async def begin(self, entry):
+        await asyncio.sleep(0)
         self.seen.append(entry.id)
 
     def observe(self, event):
@@ -36,9 +43,10 @@ class Forecast:
         self.seen.append("end")
 
 
-def test_the_forecast_sees_all_that_it_learns_from():
+@pytest.mark.parametrize("quick", [True, False])
+def test_the_forecast_sees_all_that_it_learns_from(quick):
     async def scenario():
-        forecast = Forecast()
+        forecast = Forecast(quick=quick)
         observer = Observer(forecast, SimpleNamespace(write=pytest.fail))
         task = asyncio.ensure_future(observer.run())
         observer.begin(Entry("p", {}, ["1"]))

@@ -6,6 +6,7 @@ import signal
 
 import pytest
 
+from engine.errors import StoreError
 from engine.server.app import SERVICES
 from engine.store.queue import Queue
 
@@ -48,6 +49,56 @@ def test_a_stop_before_the_beginning_is_stored_is_not_lost(
         return answer.status, entry["status"]["messages"][-1][0], job["status"]
 
     assert scenario(steps) == (200, "execution_interrupted", "cancelled")
+
+
+def test_a_stop_while_the_prompt_is_being_stored_is_not_lost(scenario, asking, monkeypatch):
+    """A client that chose the id may ask before it is answered."""
+    real, stored, go_on = Queue.put, asyncio.Event(), asyncio.Event()
+
+    async def slow(queue, entry, **options):
+        answer = await real(queue, entry, **options)
+        if entry.id == "it":
+            stored.set()
+            await go_on.wait()
+        return answer
+
+    monkeypatch.setattr(Queue, "put", slow)
+
+    async def steps(client):
+        await asking.ended(client, await asking.put(client))  # a worker is idle
+        putting = asyncio.ensure_future(asking.put(client, LOOKS, prompt_id="it"))
+        await stored.wait()
+        state = (await client.app[SERVICES].queue.entry("it")).state
+        answer = await client.post("/api/jobs/it/cancel", json={})
+        go_on.set()
+        await putting
+        entry = await asking.ended(client, "it")
+        after = await asking.ended(client, await asking.put(client))
+        return state, answer.status, entry["status"]["messages"], after["status"]["status_str"]
+
+    state, status, messages, after = scenario(steps)
+    assert (state, status, messages[-1][0]) == ("running", 200, "execution_interrupted")
+    assert after == "success"
+
+
+def test_a_prompt_that_cannot_be_stored_holds_no_other(scenario, asking, monkeypatch):
+    real = Queue.put
+
+    async def refusing(queue, entry, **options):
+        if entry.id == "it":
+            raise StoreError("the disk is full")
+        return await real(queue, entry, **options)
+
+    monkeypatch.setattr(Queue, "put", refusing)
+
+    async def steps(client):
+        await asking.ended(client, await asking.put(client))
+        refused = await client.post("/prompt", json={"prompt": asking.prompt(), "prompt_id": "it"})
+        return refused.status, await asking.ended(client, await asking.put(client))
+
+    status, after = scenario(steps)
+    assert status >= 500
+    assert after["status"]["status_str"] == "success"
 
 
 def test_what_is_handed_out_is_not_deleted_from_the_queue(scenario, slow_record, asking):

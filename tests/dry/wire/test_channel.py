@@ -42,6 +42,53 @@ def test_messages_arrive_in_order_and_the_end_is_an_end(pair):
     assert list(up.receive()) == sent
 
 
+def test_messages_with_more_to_come_go_in_one_piece(sockets):
+    a, b = sockets
+    up, pieces = Channel(a, Upward), []
+    sent = [Interrupt("1"), Interrupt("2"), Interrupt("3")]
+    for each in sent[:2]:
+        up.send(each, more=True)
+    b.setblocking(False)
+    with pytest.raises(BlockingIOError):
+        b.recv(1)
+    up.send(sent[2])
+    pieces.append(b.recv(1 << 16))
+    up.send(Preview("p", PLACE, b"x" * (1 << 17)), more=True)
+    pieces.append(b.recv(1 << 20))
+    assert pieces[0] == b"".join(channel._frame(up._encoder, each) for each in sent)
+    assert pieces[1], "what is large is not held back"
+
+
+def test_frames_are_taken_out_of_pieces_of_any_size(sockets):
+    """However the bytes arrive, each frame is one message."""
+
+    async def scenario():
+        reader = asyncio.StreamReader()
+        end = AsyncChannel(reader, None, Command)
+        sent = [Interrupt(str(number) * (number * 97 % 400)) for number in range(40)]
+        whole = b"".join(channel._frame(end._encoder, each) for each in sent)
+
+        async def feed():
+            start = 0
+            for number in range(1, len(whole)):
+                piece = whole[start : start + number % 701 + 1]
+                if not piece:
+                    break
+                reader.feed_data(piece)
+                start += len(piece)
+                await asyncio.sleep(0)
+            reader.feed_data(whole[:3])  # cut off in the middle
+            reader.feed_eof()
+
+        feeding = asyncio.ensure_future(feed())
+        found = [each async for each in end.receive()]
+        await feeding
+        return sent, found
+
+    sent, found = asyncio.run(scenario())
+    assert found == sent
+
+
 def test_pictures_pass_as_bytes(pair):
     up, down = pair
     sent = Preview("p", PLACE, b"\xff\xd8" * 300_000)

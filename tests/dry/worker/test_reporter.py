@@ -12,7 +12,7 @@ OTHER = Place("2", "2", None, "2")
 
 def report(events, *, seconds_apart=0.0, **options):
     sent, now = [], [0.0]
-    reporter = Reporter(sent.append, clock=lambda: now[0], **options)
+    reporter = Reporter(lambda event, **_: sent.append(event), clock=lambda: now[0], **options)
     for event in events:
         reporter(event)
         now[0] += seconds_apart
@@ -82,7 +82,7 @@ def test_other_events_pass():
 def test_what_the_wire_cannot_carry_is_said_in_words():
     sent = []
 
-    def send(event):
+    def send(event, **_):
         if event.shown == {"text": [2**70, 5]}:
             raise WireError("too large a number")
         sent.append(event)
