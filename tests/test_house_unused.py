@@ -21,7 +21,6 @@ UNUSED: dict[str, str] = {
     "engine/nets/hooks.py::NetHooks.with_patch": "what a node that patches a model calls",
     "engine/nets/hooks.py::NetHooks.with_replacement": "what a node that patches a model calls",
     "engine/residency/handles.py::PatchedWeights": "what a LoRA makes of a model's weights",
-    "engine/weights/forms.py::ScaledFloat8": "unpacked where a file says that it is scaled",
     "nodes/__init__.py::__getattr__": "Python calls it",
 }
 """Exceptions: path::name, or path::class for all its methods; and the reason."""

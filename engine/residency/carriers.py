@@ -218,6 +218,7 @@ class HostCarrier:
         return (
             other_dtype
             or source.is_compact
+            or len(source.parts) > 1
             or self._wants_packed(source.shape, source.dtype)
             or self._wants_channels_last(source.shape)
         )

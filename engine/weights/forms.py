@@ -30,7 +30,7 @@ class Form(Protocol):
 class ScaledFloat8:
     """8-bit floats and one scale for all of them: values = parts[0] * parts[1].
 
-    parts[1] is a scalar, or broadcasts against the values (a scale per output channel).
+    parts[1] is one number, or one for each row of the values: [N], or [N, 1, ...].
     """
 
     name: str = "scaled fp8"
@@ -38,7 +38,6 @@ class ScaledFloat8:
     def unpack(self, parts: Sequence[Tensor], dtype: torch.dtype) -> Tensor:
         """See `Form`. The product is made in float32."""
         values, scale = parts
-        scale = scale.float()
-        if scale.ndim == 1 and scale.numel() > 1:
-            scale = scale.reshape(-1, *(1 for _ in values.shape[1:]))
+        rows = (-1, *(1 for _ in values.shape[1:])) if scale.numel() > 1 else ()
+        scale = scale.float().reshape(rows)
         return values.to(torch.float32).mul_(scale).to(dtype)

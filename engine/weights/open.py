@@ -7,6 +7,7 @@ from pathlib import Path
 
 from engine.errors import WeightsError
 from engine.weights import pickled, safetensors
+from engine.weights.packed import with_packed
 from engine.weights.state_dict import StateDict
 
 ZIP_MAGIC = b"PK\x03\x04"
@@ -21,11 +22,18 @@ PICKLE_SUFFIXES = frozenset({".ckpt", ".pt", ".pt2", ".pth", ".bin", ".pkl"})
 
 
 def open_weights(path: Path) -> StateDict:
-    """The tensors of a file, lazily. Raises `WeightsError` for a foreign or damaged file.
+    """The tensors of a file, lazily, packed ones as one tensor each.
+
+    Raises `WeightsError` for a foreign or damaged file.
 
     The first bytes decide between the formats; a suffix that contradicts them is refused, so that
     no file called `.safetensors` ever reaches the unpickler.
     """
+    return with_packed(_opened(path))
+
+
+def _opened(path: Path) -> StateDict:
+    """The tensors as they are stored."""
     try:
         with path.open("rb") as file:
             begin = file.read(_LOOKED_AT)

@@ -63,8 +63,9 @@ class Entry:
     @property
     def is_compact(self) -> bool:
         """Whether it takes fewer bytes as it is stored than as it is computed with."""
-        one_byte = self.dtype.is_floating_point and self.dtype.itemsize == 1
-        return self.form is not None or one_byte
+        if self.form is not None:
+            return self.nbytes < prod(self.shape) * self.dtype.itemsize
+        return self.dtype.is_floating_point and self.dtype.itemsize == 1
 
     def read_parts(self) -> tuple[Tensor, ...]:
         """Everything stored for it, on the CPU."""
