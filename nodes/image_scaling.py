@@ -13,6 +13,7 @@ from PIL import Image
 from torch.nn.functional import interpolate, pad
 
 from engine.errors import NodeError
+from engine.inference.pictures import crop_to_proportions
 from nodes.pixels import from_picture, to_pictures
 
 ScaleMethod = Literal["nearest-exact", "bilinear", "area", "bicubic", "lanczos"]
@@ -56,20 +57,6 @@ def _scale_lanczos(images: torch.Tensor, width: int, height: int) -> torch.Tenso
         for picture in to_pictures(images)
     )
     return torch.stack(list(filtered)).to(images)
-
-
-def crop_to_proportions(images: torch.Tensor, width: int, height: int) -> torch.Tensor:
-    """The largest centred part of the images that has the proportions of `width` to `height`.
-
-    At least one row and one column stay, however extreme the proportions are.
-    """
-    rows, columns = images.shape[1:3]
-    across, down = 0, 0
-    if columns * height > rows * width:
-        across = min(round((columns - rows * width / height) / 2), (columns - 1) // 2)
-    elif columns * height < rows * width:
-        down = min(round((rows - columns * height / width) / 2), (rows - 1) // 2)
-    return images[:, down : rows - down, across : columns - across]
 
 
 def size_in_proportion(width: int, height: int, *, of: tuple[int, int]) -> tuple[int, int]:

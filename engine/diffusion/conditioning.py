@@ -7,8 +7,8 @@ what may be done about it, because only its network knows. Knows no network.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import torch
@@ -24,6 +24,31 @@ class Role(StrEnum):
 
     POSITIVE = "positive"
     NEGATIVE = "negative"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Step:
+    """Where in a run a call of the network is.
+
+    Attributes:
+        sigma: [B] or [1] of the call, on the device.
+        sigmas: [steps + 1] of the run, falling, on the CPU; empty where there is no run.
+    """
+
+    sigma: Tensor
+    sigmas: Tensor
+
+    @property
+    def level(self) -> float:
+        """The sigma as a number; asks the device for it."""
+        return float(self.sigma.flatten()[0])
+
+    @property
+    def index(self) -> int:
+        """The step that the call belongs to, from 0; a sampler's calls within one share it."""
+        # What differs by rounding only is the same level.
+        reached = int((self.sigmas >= self.level * (1 - 1e-5)).sum())
+        return min(max(reached - 1, 0), max(len(self.sigmas) - 2, 0))
 
 
 class Join(StrEnum):
@@ -53,15 +78,29 @@ class Input:
     Attributes:
         value: [1, ...], or [B, ...] with a row for each latent of the batch.
         join: see `Join`.
+        at: the value at a step, of the same shape; None where it is the same at every one.
     """
 
     value: Tensor
     join: Join = Join.SAME
+    at: Callable[[Step], Tensor] | None = None
 
     def to(self, device: torch.device, dtype: torch.dtype) -> Input:
         """The input on a device; floating-point values in `dtype`."""
-        kind = dtype if self.value.is_floating_point() else self.value.dtype
-        return Input(self.value.to(device, kind), self.join)
+        at = self.at
+
+        def moved(value: Tensor) -> Tensor:
+            return value.to(device, dtype if value.is_floating_point() else value.dtype)
+
+        return Input(
+            moved(self.value),
+            self.join,
+            None if at is None else lambda step: moved(at(step)),
+        )
+
+    def at_step(self, step: Step) -> Input:
+        """The input with its value at a step."""
+        return self if self.at is None else replace(self, value=self.at(step), at=None)
 
 
 def joinable(one: Input, other: Input) -> bool:

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from engine.diffusion.conditioning import Input, Join, Role, joinable, joined
+from engine.diffusion.conditioning import Input, Join, Role, Step, joinable, joined
 
 Area = tuple[int, ...]
 """The sizes, then the offsets, along the dimensions of x behind [B, C]: (h, w, y, x)."""
@@ -118,7 +118,7 @@ def mirrored(ours: Sequence[Region], theirs: Sequence[Region]) -> list[Region]:
         holding = [other for other in found if _holds(other.area, our.area)]
         smallest = min(holding, key=_cells, default=None)
         if smallest is not None and smallest.area != our.area:
-            found.append(replace(our, inputs=smallest.inputs))
+            found.append(replace(our, inputs=smallest.inputs, role=smallest.role))
     return found
 
 
@@ -175,12 +175,14 @@ def moved(region: Region, device: torch.device, dtype: torch.dtype) -> Region:
 class Evaluator:
     """Evaluates lists of regions on x, in as few calls as their shapes and the memory allow.
 
-    One is made for a run. It keeps the inputs it stacked, since every step asks for the same ones,
-    and how many entries a call could hold.
+    One is made for a run. It keeps the inputs it stacked, since every step asks for the same ones
+    (but for those that depend on the step), and how many entries a call could hold.
     """
 
-    def __init__(self, call: Call) -> None:
+    def __init__(self, call: Call, sigmas: Tensor | None = None) -> None:
+        """`call` evaluates the network; `sigmas` [steps + 1] are the run's."""
         self._call = call
+        self._sigmas = torch.empty(0) if sigmas is None else sigmas.cpu()
         self._most: int | None = None
         self._stacked: dict[tuple[int, ...], dict[str, Tensor]] = {}
 
@@ -210,16 +212,21 @@ class Evaluator:
         crops = [cropped(x, region.area) for region in batch]
         stacked = torch.cat(crops) if len(crops) > 1 else crops[0]
         sigmas = sigma.expand(len(x)).repeat(len(batch))
-        return self._call(stacked, sigmas, self._inputs(batch, len(x)), batch).chunk(len(batch))
+        return self._call(stacked, sigmas, self._inputs(batch, len(x), sigma), batch).chunk(
+            len(batch)
+        )
 
-    def _inputs(self, batch: Sequence[Region], rows: int) -> dict[str, Tensor]:
+    def _inputs(self, batch: Sequence[Region], rows: int, sigma: Tensor) -> dict[str, Tensor]:
         key = (rows, *map(id, batch))
-        if key not in self._stacked:
-            found: dict[str, Tensor] = {}
-            for name in batch[0].inputs:
-                found |= joined(name, [_input(region, name) for region in batch], rows)
+        if key in self._stacked:
+            return self._stacked[key]
+        step = Step(sigma, self._sigmas)
+        found: dict[str, Tensor] = {}
+        for name in batch[0].inputs:
+            found |= joined(name, [_input(region, name, step) for region in batch], rows)
+        if all(each.at is None for region in batch for each in region.inputs.values()):
             self._stacked[key] = found
-        return self._stacked[key]
+        return found
 
 
 def active(regions: Sequence[Region], sigma: Tensor) -> list[Region]:
@@ -265,9 +272,9 @@ def _together(one: Region, other: Region, x: Tensor) -> bool:
     return same and all(joinable(one.inputs[name], other.inputs[name]) for name in one.inputs)
 
 
-def _input(region: Region, name: str) -> Input:
-    """An input of a region, cut to its area where it has the shape of x."""
-    found = region.inputs[name]
+def _input(region: Region, name: str, step: Step) -> Input:
+    """An input of a region at a step, cut to its area where it has the shape of x."""
+    found = region.inputs[name].at_step(step)
     if found.join is not Join.CROP_TO_AREA:
         return found
     return replace(found, value=cropped(found.value, region.area))

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from engine.diffusion import regions, schedules
-from engine.diffusion.conditioning import Role
+from engine.diffusion.conditioning import Role, Step
 from engine.diffusion.denoiser import OnStep, no_report
 from engine.diffusion.guidance import Hooks
 from engine.diffusion.parameterization import Parameterization
@@ -23,6 +23,8 @@ from engine.diffusion.regions import Area, Evaluator, Region
 from engine.diffusion.samplers.table import SAMPLERS
 from engine.errors import NodeError
 from engine.families.family import Checkpoint, Entry
+from engine.inference.control import chain_of, shared_with_others
+from engine.inference.control_run import ControlRun
 from engine.inference.values import Conditioning, Guider, Model, Noise, Sampler
 from engine.nets.hooks import NetHooks
 from engine.residency.manager import current
@@ -76,7 +78,7 @@ def sample(
         last[:] = [denoised]
         on_step(step, steps, x, denoised, sigma)
 
-    with torch.no_grad(), _network(guider, samples.shape, checkpoint) as network:
+    with torch.no_grad(), _network(guider, samples.shape, sigmas, checkpoint) as network:
         model, levels = network.guider.model, network.parameterization
         clean, start = (each.to(current().device) for each in (into_latent(samples, model), start))
         first, end = (sigma.float().to(clean.device) for sigma in (sigmas[:1], sigmas[-1:]))
@@ -94,12 +96,15 @@ def sample(
 
 @contextmanager
 def _network(
-    guider: Guider, shape: Sequence[int], checkpoint: Checkpoint
+    guider: Guider, shape: Sequence[int], sigmas: Tensor, checkpoint: Checkpoint
 ) -> Iterator[GuidedNetwork]:
-    """The guider's network, ready for x of that shape and on the device."""
+    """The guider's network, ready for x of that shape and on the device.
+
+    Control networks are held beside it for the whole run.
+    """
     model, residency = guider.model, current()
     device, dtype, size = residency.device, residency.dtype_of(model.net), shape[2:]
-    conditionings = guider.conditionings()
+    conditionings = shared_with_others(guider.conditionings())
     named = {
         name: prepared(entries, model, shape, _role(name))
         for name, entries in conditionings.items()
@@ -110,21 +115,32 @@ def _network(
     }
     rows = shape[0] * sum(len(many) for many in named.values())
     rows_shape = (rows, *shape[1:])
-    room = model.family.activation_bytes(model.config, rows_shape, dtype.itemsize)
     parameterization = model.parameterization.to(device)
-    with residency.use(model.net, room_for=room, checkpoint=checkpoint):
-        call = network_call(model, parameterization, dtype, checkpoint)
-        yield GuidedNetwork(
-            guider, parameterization, Evaluator(call), named, model.guidance.started()
-        )
+    controls = ControlRun(
+        conditionings, model.parameterization.percent_to_sigma, residency, checkpoint
+    )
+    room = model.family.activation_bytes(model.config, rows_shape, dtype.itemsize)
+    room = controls.room_for(rows_shape, room)
+    with (
+        residency.reserve(controls.features_bytes(shape)),
+        residency.use(model.net, *controls.weights, room_for=room, checkpoint=checkpoint),
+    ):
+        call = network_call(model, parameterization, dtype, checkpoint, sigmas, controls)
+        evaluator = Evaluator(call, sigmas)
+        yield GuidedNetwork(guider, parameterization, evaluator, named, model.guidance.started())
 
 
 def network_call(
-    model: Model, parameterization: Parameterization, dtype: torch.dtype, checkpoint: Checkpoint
+    model: Model,
+    parameterization: Parameterization,
+    dtype: torch.dtype,
+    checkpoint: Checkpoint,
+    sigmas: Tensor,
+    controls: ControlRun,
 ) -> regions.Call:
     """One evaluation of a model's network as a function from noisy x to the clean image.
 
-    Only inside `residency.use(model.net)`.
+    Only inside `residency.use(model.net, *controls.weights)`. `sigmas` are the run's.
     """
     net, predict = model.net.module, model.family.predict
 
@@ -133,20 +149,28 @@ def network_call(
     ) -> Tensor:
         scaled = parameterization.scale_input(x, sigma).to(dtype)
         timestep = parameterization.timestep(sigma).float()
-        hooks = None if model.hooks.is_empty else _with_call(model.hooks, x, sigma, entries)
+        step = Step(sigma, sigmas)
+        hooks = None if model.hooks.is_empty else _with_call(model.hooks, x, step, entries)
+        control = controls.residuals(entries, scaled, timestep, sigma, inputs)
         output = predict(
-            net, scaled, timestep, inputs, control=None, hooks=hooks, checkpoint=checkpoint
+            net, scaled, timestep, inputs, control=control, hooks=hooks, checkpoint=checkpoint
         )
         return parameterization.denoised(output.float(), x, sigma)
 
     return call
 
 
-def _with_call(hooks: NetHooks, x: Tensor, sigma: Tensor, entries: Sequence[Region]) -> NetHooks:
+def _with_call(hooks: NetHooks, x: Tensor, step: Step, entries: Sequence[Region]) -> NetHooks:
     """The hooks with what functions of one call expect to find in `transformer_options`."""
     unwanted = [int(region.role is Role.NEGATIVE) for region in entries]
     return hooks.with_options(
-        {"sigmas": sigma, "cond_or_uncond": unwanted, "original_shape": list(x.shape)}
+        {
+            "sigmas": step.sigma,
+            "sample_sigmas": step.sigmas,
+            "step": step,
+            "cond_or_uncond": unwanted,
+            "original_shape": list(x.shape),
+        }
     )
 
 
@@ -234,6 +258,7 @@ def prepared(
                 math.inf if not start else to_sigma(start),
                 0.0 if end is None else to_sigma(end),
                 role=role,
+                networks=chain_of(extras),
             )
         )
     return found

@@ -9,9 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from typing import Any, Protocol
 
 from torch import Tensor
+
+from engine.errors import NodeError
 
 Place = tuple[str, int]
 """A block of a network: which part of it, and which number."""
@@ -31,6 +34,40 @@ class Residuals:
     input: Sequence[Tensor | None] = ()
     middle: Sequence[Tensor | None] = ()
     output: Sequence[Tensor | None] = ()
+
+    def each(self, change: Callable[[Tensor], Tensor]) -> Residuals:
+        """The same with every one changed."""
+
+        def changed(slots: Sequence[Tensor | None]) -> tuple[Tensor | None, ...]:
+            return tuple(None if slot is None else change(slot) for slot in slots)
+
+        return Residuals(changed(self.input), changed(self.middle), changed(self.output))
+
+    def plus(self, other: Residuals) -> Residuals:
+        """Both together, slot by slot. Raises `NodeError` where they are of two sizes."""
+        return Residuals(
+            _sums(self.input, other.input),
+            _sums(self.middle, other.middle),
+            _sums(self.output, other.output),
+        )
+
+
+def _sums(
+    ours: Sequence[Tensor | None], theirs: Sequence[Tensor | None]
+) -> tuple[Tensor | None, ...]:
+    return tuple(_sum(one, other) for one, other in zip_longest(ours, theirs))
+
+
+def _sum(one: Tensor | None, other: Tensor | None) -> Tensor | None:
+    if one is None or other is None:
+        return other if one is None else one
+    if one.shape != other.shape:
+        raise NodeError(
+            f"two control networks add {list(one.shape[1:])} and {list(other.shape[1:])} at one "
+            "place (channels, rows, columns): they were made for different models; use those of "
+            "the model's family"
+        )
+    return one + other
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from engine.errors import WeightsError
+from engine.errors import NodeError, WeightsError
 from engine.nets.hooks import BlockHooks, NetHooks, Residuals
 from engine.nets.layers import Convolution, Linear
 from engine.nets.unet_blocks import (
@@ -85,7 +85,7 @@ def unet_config(
     """
     if (heads is None) == (head_channels is None):
         raise ValueError("give either the number of heads or the channels per head")
-    reader = _Reader(shapes, heads, head_channels)
+    reader = UNetReader(shapes, heads, head_channels)
     config = UNetConfig(
         in_channels=reader.size("input_blocks.0.0.weight", 1),
         out_channels=reader.size("out.2.weight", 0),
@@ -103,12 +103,15 @@ def unet_config(
 
 
 @dataclass(frozen=True, slots=True)
-class _Reader:
+class UNetReader:
+    """Reads layers off tensor shapes; see `unet_config` for the arguments and the errors."""
+
     shapes: Shapes
     heads: int | None
     head_channels: int | None
 
     def size(self, key: str, axis: int) -> int:
+        """One side of one tensor."""
         shape = self.shapes.get(key)
         if shape is None or len(shape) <= axis:
             found = "no such tensor" if shape is None else f"shape {list(shape)}"
@@ -118,12 +121,14 @@ class _Reader:
         return shape[axis]
 
     def blocks(self, name: str) -> tuple[Block, ...]:
+        """A list of blocks, such as `input_blocks`."""
         blocks = tuple(self.block(f"{name}.{i}") for i in range(self._count(name)))
         if not all(blocks):
             raise WeightsError(f"not a complete UNet: {name}.{blocks.index(())} has no tensors")
         return blocks
 
     def block(self, prefix: str) -> Block:
+        """The layers below a prefix."""
         return tuple(self._layer(f"{prefix}.{j}") for j in range(self._count(prefix)))
 
     def _count(self, prefix: str) -> int:
@@ -170,31 +175,37 @@ class _Reader:
         )
 
 
+def walk_block(name: str, block: Block, channels: int) -> int:
+    """The channels that leave a block; raises WeightsError where two layers do not join."""
+    for j, layer in enumerate(block):
+        normalised = isinstance(layer, ResidualConfig | TransformerConfig)
+        if layer.channels_in != channels or (normalised and channels % GROUPS):
+            raise WeightsError(
+                f"not a UNet that works: {name}.{j} takes {layer.channels_in} channels, "
+                f"{channels} come in (and a normalised layer wants a multiple of {GROUPS})"
+            )
+        channels = layer.channels_out
+    return channels
+
+
+def walk_down(input_blocks: Sequence[Block], middle_block: Block, channels: int) -> list[int]:
+    """The channels behind each input block, and behind the middle; raises as `walk_block`."""
+    passed: list[int] = []
+    for i, block in enumerate(input_blocks):
+        channels = walk_block(f"input_blocks.{i}", block, channels)
+        passed.append(channels)
+    return [*passed, walk_block("middle_block", middle_block, channels)]
+
+
 def _check_flow(config: UNetConfig, last: int) -> None:
     """Walk the channels through the network; raise WeightsError where two layers do not join."""
-
-    def walk(name: str, block: Block, channels: int) -> int:
-        for j, layer in enumerate(block):
-            normalised = isinstance(layer, ResidualConfig | TransformerConfig)
-            if layer.channels_in != channels or (normalised and channels % GROUPS):
-                raise WeightsError(
-                    f"not a UNet that works: {name}.{j} takes {layer.channels_in} channels, "
-                    f"{channels} come in (and a normalised layer wants a multiple of {GROUPS})"
-                )
-            channels = layer.channels_out
-        return channels
-
-    channels, skips = config.in_channels, []
-    for i, block in enumerate(config.input_blocks):
-        channels = walk(f"input_blocks.{i}", block, channels)
-        skips.append(channels)
-    channels = walk("middle_block", config.middle_block, channels)
+    *skips, channels = walk_down(config.input_blocks, config.middle_block, config.in_channels)
     if len(config.output_blocks) != len(skips):
         raise WeightsError(
             f"not a complete UNet: {len(skips)} blocks lead down, {len(config.output_blocks)} up"
         )
     for i, block in enumerate(config.output_blocks):
-        channels = walk(f"output_blocks.{i}", block, channels + skips.pop())
+        channels = walk_block(f"output_blocks.{i}", block, channels + skips.pop())
     if channels != last:
         raise WeightsError(f"not a UNet that works: out takes {last} channels, {channels} come in")
 
@@ -217,14 +228,12 @@ class UNet(nn.Module):
     def __init__(self, config: UNetConfig) -> None:
         super().__init__()
         self.config = config
-        self.time_embed = _two_layers(config.model_channels, config.time_channels)
+        self.time_embed = two_layers(config.model_channels, config.time_channels)
         if config.vector_channels is not None:
-            self.label_emb = nn.Sequential(
-                _two_layers(config.vector_channels, config.time_channels)
-            )
-        self.input_blocks = nn.ModuleList(_stage(block) for block in config.input_blocks)
-        self.middle_block = _stage(config.middle_block)
-        self.output_blocks = nn.ModuleList(_stage(block) for block in config.output_blocks)
+            self.label_emb = nn.Sequential(two_layers(config.vector_channels, config.time_channels))
+        self.input_blocks = nn.ModuleList(stage(block) for block in config.input_blocks)
+        self.middle_block = stage(config.middle_block)
+        self.output_blocks = nn.ModuleList(stage(block) for block in config.output_blocks)
         last = config.output_blocks[-1][-1].channels_out
         self.out = nn.Sequential(
             nn.GroupNorm(GROUPS, last),
@@ -286,7 +295,15 @@ def _at(hooks: NetHooks | None, part: str, number: int) -> BlockHooks | None:
 
 def _added(x: Tensor, residuals: Sequence[Tensor | None], number: int) -> Tensor:
     residual = residuals[number] if number < len(residuals) else None
-    return x if residual is None else x + residual.to(x.dtype)
+    if residual is None:
+        return x
+    if residual.shape[1:] != x.shape[1:]:
+        raise NodeError(
+            f"a control network adds {list(residual.shape[1:])} where the model has "
+            f"{list(x.shape[1:])} (channels, rows, columns): it was made for another model; choose "
+            "a control network of the model's family"
+        )
+    return x + residual.to(x.dtype)
 
 
 def _patched(x: Tensor, hooks: NetHooks | None, kind: str, part: str, number: int) -> Tensor:
@@ -296,13 +313,15 @@ def _patched(x: Tensor, hooks: NetHooks | None, kind: str, part: str, number: in
     return x
 
 
-def _two_layers(channels_in: int, channels_out: int) -> nn.Sequential:
+def two_layers(channels_in: int, channels_out: int) -> nn.Sequential:
+    """The embedding of time, or of what is added to it."""
     return nn.Sequential(
         Linear(channels_in, channels_out), nn.SiLU(), Linear(channels_out, channels_out)
     )
 
 
-def _stage(block: Block) -> Stage:
+def stage(block: Block) -> Stage:
+    """The layers of one block, on the current default device."""
     return Stage(layer.build() for layer in block)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from engine.diffusion.conditioning import Input, Join, joinable, joined
+from engine.diffusion.conditioning import Input, Join, Step, joinable, joined
 from engine.diffusion.regions import Evaluator, Region, weighted
 
 
@@ -87,3 +87,54 @@ def test_entries_with_networks_of_their_own_never_share_a_call():
     Evaluator(call)(x, torch.ones(1), [plain, plain], [controlled, controlled])
     assert [len(entries) for _, _, entries in calls] == [2, 2]
     assert [entries[0].networks for _, _, entries in calls] == [(), (control,)]
+
+
+def test_a_call_knows_its_step():
+    sigmas = torch.tensor([10.0, 5.0, 1.0, 0.0])
+
+    def index(level: float) -> int:
+        return Step(torch.tensor([level]), sigmas).index
+
+    assert [index(level) for level in (10.0, 5.0, 1.0)] == [0, 1, 2]
+    # Between two steps, by rounding, above the first, at the end, and without a run.
+    assert [index(level) for level in (7.0, 5.0000002, 4.9999998, 12.0, 0.0)] == [0, 1, 1, 0, 2]
+    assert Step(torch.tensor([3.0]), torch.empty(0)).index == 0
+
+
+def test_an_input_may_depend_on_the_step_and_keeps_its_way_to_join():
+    calls, call = call_log()
+    sigmas = torch.tensor([4.0, 2.0, 0.0])
+
+    def at(length: int):
+        return lambda step: torch.full((1, length, 2), float(step.index + length))
+
+    moving = [
+        Region({"context": Input(at(n)(Step(sigmas, sigmas)), Join.PAD_WITH_MASK, at(n))})
+        for n in (2, 3)
+    ]
+    beside = Input(
+        torch.zeros(1, 1, 8, 8),
+        Join.CROP_TO_AREA,
+        lambda step: torch.arange(64.0).reshape(1, 1, 8, 8) * step.level,
+    )
+    area = weighted(Region({"concat": beside}, area=(4, 2, 1, 3)), (8, 8))
+    evaluator = Evaluator(call, sigmas)
+    x = torch.zeros(1, 4, 8, 8)
+    for sigma in (sigmas[:1], sigmas[1:2]):
+        evaluator(x, sigma, [moving[0]], [moving[1]])
+        evaluator(x, sigma, [area])
+    first, cut, second, cut_later = [inputs for _, inputs, _ in calls]
+    assert first["context"][:, 0, 0].tolist() == [2, 3]
+    assert second["context"][:, 0, 0].tolist() == [3, 4]
+    assert second["context_mask"].tolist() == [[True, True, False], [True, True, True]]
+    assert torch.equal(cut_later["concat"] * 2, cut["concat"])
+    assert cut["concat"].shape == (1, 1, 4, 2)
+
+
+def test_an_input_that_depends_on_the_step_moves_like_others():
+    made = Input(torch.zeros(1, 2), at=lambda step: torch.full((1, 2), float(step.index)))
+    moved = made.to(torch.device("cpu"), torch.bfloat16)
+    found = moved.at_step(Step(torch.tensor([2.0]), torch.tensor([4.0, 2.0, 0.0])))
+    assert found.value.dtype == torch.bfloat16
+    assert found.value.tolist() == [[1.0, 1.0]]
+    assert found.at is None

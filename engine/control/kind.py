@@ -1,0 +1,86 @@
+"""What a kind of control network says about itself. Knows no file, no model and no graph.
+
+A control network sees what the denoiser sees and a picture, and says what is added inside the
+denoiser. `engine.nets.hooks.Residuals` is how; which blocks exist is the denoiser's business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from torch import Tensor, nn
+
+from engine.nets.hooks import Residuals
+from engine.weights.state_dict import StateDict
+
+Checkpoint = Callable[[], None]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Call:
+    """One call of a control network, in the dtype it computes in, on its device.
+
+    Attributes:
+        x: [B, C, ...] as the denoiser gets it.
+        timestep: [B], float32.
+        inputs: what the denoiser gets of the conditioning (`context`, `y` ...), each [B, ...].
+        features: what `features` made of the picture, each [1 or B, ...].
+        checkpoint: called at every block; raises when the user pressed stop.
+    """
+
+    x: Tensor
+    timestep: Tensor
+    inputs: Mapping[str, Tensor]
+    features: Sequence[Tensor]
+    checkpoint: Checkpoint
+
+
+class ControlKind(Protocol):
+    """One kind of control network. `Config` is its own; nobody else looks inside."""
+
+    @property
+    def name(self) -> str:
+        """For people."""
+        ...
+
+    def detect(self, weights: StateDict) -> Any | None:
+        """The configuration, or None. Raises `WeightsError` for incomplete files."""
+        ...
+
+    def tensors(self, config: Any, weights: StateDict) -> StateDict:
+        """The tensors under the module's names."""
+        ...
+
+    def build(self, config: Any) -> nn.Module:
+        """The module on the meta device."""
+        ...
+
+    def is_difference(self, config: Any) -> bool:
+        """Whether the weights are to be added to those of the model it was trained on."""
+        ...
+
+    def picture_size(self, config: Any, size: Sequence[int]) -> tuple[int, int]:
+        """Rows and columns of the picture it wants for x with sides of `size`."""
+        ...
+
+    def features(self, config: Any, net: nn.Module, picture: Tensor) -> Sequence[Tensor]:
+        """What is made of a picture [B, 3, H, W] in 0..1 once for a run, each [B, ...]."""
+        ...
+
+    def residuals(self, config: Any, net: nn.Module, call: Call) -> Residuals:
+        """What is added inside the denoiser. Raises `NodeError` for another family's inputs."""
+        ...
+
+    def activation_bytes(self, config: Any, shape: Sequence[int], dtype_bytes: int) -> int:
+        """Memory that a call on x of `shape` needs beside the weights, an upper estimate."""
+        ...
+
+    def features_bytes(self, config: Any, shape: Sequence[int], dtype_bytes: int) -> int:
+        """Bytes of `features` for x of `shape`, one row for each picture."""
+        ...
+
+    def kept_bytes(self, config: Any, shape: Sequence[int], dtype_bytes: int) -> int:
+        """Bytes of its residuals for x of `shape`."""
+        ...

@@ -1,0 +1,155 @@
+"""The control networks of one run: held beside the denoiser, added up slot by slot.
+
+Knows values and kinds of control networks; no node and no guidance.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from engine.control.kind import Call
+from engine.diffusion.regions import Region
+from engine.families.family import Checkpoint
+from engine.inference.control import Control, chain_of
+from engine.inference.pictures import for_network
+from engine.inference.values import Conditioning
+from engine.nets.hooks import Residuals
+from engine.residency.handles import Weights
+from engine.residency.manager import Residency
+
+
+class ControlRun:
+    """What the entries of a run bring.
+
+    What control networks make of their pictures is computed once, at their first call.
+    """
+
+    def __init__(
+        self,
+        conditionings: Mapping[str, Conditioning],
+        to_sigma: Callable[[float], float],
+        residency: Residency,
+        checkpoint: Checkpoint,
+    ) -> None:
+        """Collect the chains.
+
+        Args:
+            conditionings: of the guider.
+            to_sigma: from shares of the run, 0..1.
+            residency: where everything computes.
+            checkpoint: called at every block; may raise `Stopped`.
+        """
+        entries = (extras for many in conditionings.values() for _, extras in many)
+        self._links = {id(link): link for extras in entries for link in chain_of(extras)}
+        self._times = {
+            key: (math.inf if link.start <= 0 else to_sigma(link.start), to_sigma(link.end))
+            for key, link in self._links.items()
+        }
+        self._residency = residency
+        self._checkpoint = checkpoint
+        self._features: dict[tuple[int, tuple[int, ...]], tuple[Tensor, ...]] = {}
+
+    @property
+    def weights(self) -> tuple[Weights, ...]:
+        """Of all of them, each once."""
+        return tuple(
+            {link.net.weights.base: link.net.weights for link in self._links.values()}.values()
+        )
+
+    def room_for(self, shape: Sequence[int], denoiser: int) -> int:
+        """Bytes that a call on x of `shape` needs beside weights and features.
+
+        Control networks compute before the denoiser, which needs `denoiser` bytes; what they add
+        up stays until it has computed.
+        """
+        computed, kept = denoiser, 0
+        for link in self._links.values():
+            kind, config, width = link.net.kind, link.net.config, self._width(link)
+            computed = max(computed, kind.activation_bytes(config, shape, width))
+            kept = max(kept, 2 * kind.kept_bytes(config, shape, width))
+        return computed + kept
+
+    def features_bytes(self, shape: Sequence[int]) -> int:
+        """Bytes of what is kept of the pictures for the whole run on x of `shape`."""
+        return sum(
+            link.net.kind.features_bytes(
+                link.net.config, (len(link.picture), *shape[1:]), self._width(link)
+            )
+            for link in self._links.values()
+        )
+
+    def residuals(
+        self,
+        entries: Sequence[Region],
+        x: Tensor,
+        timestep: Tensor,
+        sigma: Tensor,
+        inputs: Mapping[str, Tensor],
+    ) -> Residuals | None:
+        """What is added inside one call of the denoiser; None for nothing.
+
+        Args:
+            entries: that share the call, and so their networks.
+            x: [N, C, ...] as the denoiser gets it.
+            timestep: [N], float32.
+            sigma: [N].
+            inputs: of the denoiser, each [N, ...].
+        """
+        total: Residuals | None = None
+        keys = [id(each) for each in entries[0].networks if id(each) in self._links]
+        working = self._working(keys, sigma)
+        for link in working:
+            dtype = self._residency.dtype_of(link.net.weights)
+            call = Call(
+                x.to(dtype),
+                timestep,
+                {
+                    n: each.to(dtype) if each.is_floating_point() else each
+                    for n, each in inputs.items()
+                },
+                self._features_for(link, x, len(entries), dtype),
+                self._checkpoint,
+            )
+            net = link.net.weights.module
+            found = link.net.kind.residuals(link.net.config, net, call)
+            if link.strength != 1.0:
+                found = found.each(lambda each, link=link: each * link.strength)
+            total = found if total is None else total.plus(found)
+        return total
+
+    def _working(self, keys: Sequence[int], sigma: Tensor) -> list[Control]:
+        """Those whose time it is; the device is asked for sigma only where it matters."""
+        if all(self._times[key] == (math.inf, 0.0) for key in keys):
+            return [self._links[key] for key in keys]
+        level = float(sigma.flatten()[0])
+        return [
+            self._links[key] for key in keys if self._times[key][0] >= level >= self._times[key][1]
+        ]
+
+    def _features_for(
+        self, link: Control, x: Tensor, entries: int, dtype: torch.dtype
+    ) -> tuple[Tensor, ...]:
+        """Features for all rows of x, which is that many entries' one behind the other."""
+        size = tuple(x.shape[2:])
+        key = (id(link), size)
+        if key not in self._features:
+            kind, config = link.net.kind, link.net.config
+            picture = for_network(link.picture, *kind.picture_size(config, size))
+            picture = picture.to(self._residency.device, dtype)
+            self._features[key] = tuple(kind.features(config, link.net.weights.module, picture))
+        return tuple(_rows(each, len(x) // entries, entries) for each in self._features[key])
+
+    def _width(self, link: Control) -> int:
+        return self._residency.dtype_of(link.net.weights).itemsize
+
+
+def _rows(features: Tensor, rows: int, entries: int) -> Tensor:
+    """One for all rows, or one for each: fewer start over, of more the first count."""
+    if len(features) == 1:
+        return features
+    index = torch.arange(rows, device=features.device) % len(features)
+    return features[index].repeat(entries, *(1 for _ in features.shape[1:]))

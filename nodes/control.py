@@ -1,0 +1,86 @@
+"""Control networks: opened from files, and applied to conditionings with a picture."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from engine.files import file_identity
+from engine.inference.control import Control, controlled, load_control, on_top_of
+from engine.nodekit.context import Context
+from engine.nodekit.contract import node
+from engine.nodekit.markers import FileChoice, Range
+from nodes.sockets import Conditioning, ControlNet, Image, Model, Vae
+
+FOLDER = "controlnet"
+Strength = Annotated[float, Range(0.0, 10.0, step=0.01)]
+Time = Annotated[float, Range(0.0, 1.0, step=0.001)]
+
+
+@node("ControlNetLoader", category="loaders", display="Load ControlNet Model")
+def load_control_net(
+    control_net_name: Annotated[str, FileChoice(FOLDER)], ctx: Context
+) -> ControlNet:
+    """A control network, which steers a model by the lines, depths or poses of a picture."""
+    return load_control(ctx.files.find(FOLDER, control_net_name))
+
+
+@load_control_net.fingerprint
+def _(control_net_name: str | None, ctx: Context) -> object:
+    return control_net_name and file_identity(ctx.files.find(FOLDER, control_net_name))
+
+
+@node("DiffControlNetLoader", category="loaders", display="Load ControlNet Model (diff)")
+def load_control_net_difference(
+    model: Model, control_net_name: Annotated[str, FileChoice(FOLDER)], ctx: Context
+) -> ControlNet:
+    """A control network; one whose file holds differences from a model is added to this one."""
+    found = load_control(ctx.files.find(FOLDER, control_net_name))
+    return on_top_of(found, model) if found.is_difference else found
+
+
+@load_control_net_difference.fingerprint
+def _(model: Model | None, control_net_name: str | None, ctx: Context) -> object:
+    del model
+    return control_net_name and file_identity(ctx.files.find(FOLDER, control_net_name))
+
+
+@node(
+    "ControlNetApply",
+    category="conditioning/controlnet",
+    display="Apply ControlNet (OLD)",
+    deprecated=True,
+)
+def control_net_apply(
+    conditioning: Conditioning, control_net: ControlNet, image: Image, strength: Strength = 1.0
+) -> Conditioning:
+    """Steer by a picture; the negative is steered, too. At strength 0 nothing changes."""
+    if strength == 0:
+        return conditioning
+    control = Control(control_net, image, strength)
+    (found,) = controlled((conditioning,), control, also_negative=True)
+    return found
+
+
+@node(
+    "ControlNetApplyAdvanced",
+    category="conditioning/controlnet",
+    display="Apply ControlNet",
+    output_names=("positive", "negative"),
+)
+def control_net_apply_advanced(
+    positive: Conditioning,
+    negative: Conditioning,
+    control_net: ControlNet,
+    image: Image,
+    strength: Strength = 1.0,
+    start_percent: Time = 0.0,
+    end_percent: Time = 1.0,
+    vae: Vae | None = None,
+) -> tuple[Conditioning, Conditioning]:
+    """Steer both by a picture, in a part of the run. At strength 0 nothing changes."""
+    del vae  # control networks that look at latents would need it; there is none of them yet
+    if strength == 0:
+        return positive, negative
+    control = Control(control_net, image, strength, start_percent, end_percent)
+    found, other = controlled((positive, negative), control, also_negative=False)
+    return found, other
