@@ -20,7 +20,6 @@ UNUSED: dict[str, str] = {
     "engine/families/sd15/family.py::StableDiffusion1.lora_names": "asked by the LoRA loader",
     "engine/nets/hooks.py::NetHooks.with_patch": "what a node that patches a model calls",
     "engine/nets/hooks.py::NetHooks.with_replacement": "what a node that patches a model calls",
-    "engine/residency/handles.py::PatchedWeights": "what a LoRA makes of a model's weights",
     "nodes/__init__.py::__getattr__": "Python calls it",
 }
 """Exceptions: path::name, or path::class for all its methods; and the reason."""

@@ -31,8 +31,9 @@ COMPARED_OPTIONS = {
 }
 LOADERS = """
     CheckpointLoaderSimple VAELoader UNETLoader CLIPLoader DualCLIPLoader TripleCLIPLoader
-    UpscaleModelLoader
+    UpscaleModelLoader ControlNetLoader DiffControlNetLoader
 """
+CONTROL = "ControlNetApply ControlNetApplyAdvanced"
 TEXT = "CLIPTextEncode CLIPSetLastLayer CLIPTextEncodeSDXL CLIPTextEncodeSDXLRefiner"
 CONDITIONING = """
     ConditioningCombine ConditioningConcat ConditioningAverage ConditioningSetArea
@@ -76,7 +77,9 @@ SMALL = """
     PrimitiveStringMultiline CaseConverter RegexExtract RegexMatch RegexReplace StringCompare
     StringConcatenate StringContains StringLength StringReplace StringSubstring StringTrim
 """
-PROMISED = f"{LOADERS} {TEXT} {CONDITIONING} {SAMPLING} {LATENT} {IMAGE} {MASK} {SMALL}".split()
+PROMISED = (
+    f"{LOADERS} {CONTROL} {TEXT} {CONDITIONING} {SAMPLING} {LATENT} {IMAGE} {MASK} {SMALL}".split()
+)
 
 
 NEWER: dict[str, dict[str, Any]] = {
