@@ -16,8 +16,6 @@ UNUSED: dict[str, str] = {
     "engine/diffusion/shifts.py::MuShift": "checked against the reference's tables",
     "engine/server/logs.py::_Handler.emit": "Python's logging calls it",
     "engine/residency/manager.py::install": "what a process that is no worker calls",
-    "engine/families/family.py::ModelFamily.lora_names": "asked by the LoRA loader",
-    "engine/families/sd15/family.py::StableDiffusion1.lora_names": "asked by the LoRA loader",
     "engine/nets/hooks.py::NetHooks.with_patch": "what a node that patches a model calls",
     "engine/nets/hooks.py::NetHooks.with_replacement": "what a node that patches a model calls",
     "nodes/__init__.py::__getattr__": "Python calls it",

@@ -1,0 +1,41 @@
+"""What OFT and BOFT share: orthogonal blocks out of skew-symmetric ones.
+
+    Q = B - B^T,  R = (I + Q)(I - Q)^-1                               (Cayley)
+
+alpha limits the norm of all of a module's Q together; 0 or none: no limit.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from engine.adapters.parts import Parts
+
+_TINY = 1e-8
+
+
+def rotations(parts: Parts, part: str, like: Tensor) -> Tensor:
+    """The orthogonal blocks [..., b, b] of a module's skew ones, on the device of `like`."""
+    blocks = parts.values(part, like)
+    skew = blocks - blocks.mT
+    limit = parts.alpha() or 0.0
+    if limit > 0:
+        norm = torch.linalg.vector_norm(skew)
+        skew = skew * ((norm.clamp(max=limit) + _TINY) / (norm + _TINY))
+    one = torch.eye(skew.shape[-1], device=skew.device)
+    return torch.linalg.solve(one - skew, one + skew)
+
+
+def blended(rotation: Tensor, strength: float) -> Tensor:
+    """On the straight way from the identity to a rotation [..., b, b]."""
+    one = torch.eye(rotation.shape[-1], device=rotation.device)
+    return torch.lerp(one.expand_as(rotation), rotation, strength)
+
+
+def rescaled(parts: Parts, weight: Tensor) -> Tensor:
+    """The weight times the module's `rescale` per output channel, where there is one."""
+    if "rescale" not in parts:
+        return weight
+    rescale = parts.values("rescale", weight).reshape(-1, *(1 for _ in weight.shape[1:]))
+    return weight * rescale

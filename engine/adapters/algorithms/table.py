@@ -1,0 +1,59 @@
+"""Every algorithm there is, and which of them a module's parts are of.
+
+Knows parts; no file and no network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
+
+from engine.adapters.algorithms.boft import Boft
+from engine.adapters.algorithms.dora import Decomposed
+from engine.adapters.algorithms.full import FullDelta, Replaced
+from engine.adapters.algorithms.glora import GloraDelta
+from engine.adapters.algorithms.loha import LohaDelta
+from engine.adapters.algorithms.lokr import LokrDelta
+from engine.adapters.algorithms.lora import LoraBiasDelta, LoraDelta
+from engine.adapters.algorithms.oft import Oft
+from engine.adapters.change import Added, Change, Delta
+from engine.adapters.parts import Parts
+
+WEIGHT, BIAS = "weight", "bias"
+"""The tensors of a module that adapters change."""
+_DELTAS: Mapping[str, Callable[[Parts], Delta]] = MappingProxyType(
+    {
+        "up": LoraDelta,
+        "down": LoraDelta,
+        "hada_": LohaDelta,
+        "lokr_": LokrDelta,
+        "a1": GloraDelta,
+        "b1": GloraDelta,
+    }
+)
+"""By the beginning of a part's name."""
+
+
+def changes(parts: Parts) -> Iterator[tuple[str, Change]]:
+    """(which tensor of the module, what is done to it); shapes are not looked at yet."""
+    delta = next((make for start, make in _DELTAS.items() if _has(parts, start)), None)
+    if delta is not None:
+        made = delta(parts)
+        decomposed = "dora_scale" in parts or "magnitude" in parts
+        yield WEIGHT, Decomposed(parts, made) if decomposed else Added(made)
+    if "oft_blocks" in parts or "oft_diag" in parts:
+        blocks = parts.entries.get("oft_blocks")
+        yield WEIGHT, Boft(parts) if blocks and len(blocks.shape) == 4 else Oft(parts)
+    if "up_bias" in parts:
+        yield BIAS, Added(LoraBiasDelta(parts))
+    for part, tensor in (("diff", WEIGHT), ("diff_b", BIAS), ("w_norm", WEIGHT), ("b_norm", BIAS)):
+        if part in parts:
+            yield tensor, Added(FullDelta(parts, part))
+    if "set_weight" in parts:
+        yield WEIGHT, Replaced(parts, "set_weight")
+
+
+def _has(parts: Parts, start: str) -> bool:
+    if start.endswith("_"):
+        return any(part.startswith(start) for part in parts.entries)
+    return start in parts

@@ -1,0 +1,148 @@
+"""Finds the tensors that an adapter changes, and says what is left over.
+
+Knows adapters and names of modules; no family and no device.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from engine.adapters.algorithms.table import changes
+from engine.adapters.change import AdapterPatch, Change
+from engine.adapters.names import DENOISER, Place, Target, place
+from engine.adapters.parts import Parts
+from engine.adapters.read import Adapter
+from engine.errors import WeightsError
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Found:
+    """One change and what it changes.
+
+    Attributes:
+        part: `denoiser`, or a text encoder's name.
+        tensor: its name in the network.
+        source: see `AdapterPatch`.
+    """
+
+    part: str
+    tensor: str
+    change: Change
+    source: tuple[object, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Match:
+    """What an adapter does to a model.
+
+    Attributes:
+        found: the changes.
+        unmatched: names of modules and tensors in the file that no part of the model has.
+        misfits: a sentence for each module that is there, but of another shape.
+        left_out: how many tensors are for parts that were not offered.
+    """
+
+    found: tuple[Found, ...]
+    unmatched: tuple[str, ...] = ()
+    misfits: tuple[str, ...] = ()
+    left_out: int = 0
+
+    def patches(self, part: str, strength: float) -> dict[str, tuple[AdapterPatch, ...]]:
+        """The patches of one part by tensor; none at strength 0."""
+        patches: dict[str, tuple[AdapterPatch, ...]] = {}
+        if strength == 0.0:
+            return patches
+        for each in self.found:
+            if each.part == part:
+                patch = AdapterPatch(each.source, strength, each.change)
+                patches[each.tensor] = (*patches.get(each.tensor, ()), patch)
+        return patches
+
+
+def match(adapter: Adapter, targets: Mapping[str, Target]) -> Match:
+    """Match an adapter with the parts of a model.
+
+    Args:
+        adapter: what was read.
+        targets: `denoiser`, and text encoders by name in the family's order; those that are not
+            there are not to be changed.
+    """
+    collected = _Collected(adapter, targets)
+    for parts in adapter.modules.values():
+        collected.add(parts)
+    return Match(
+        tuple(collected.found),
+        (*collected.unmatched, *adapter.unknown),
+        tuple(collected.misfits),
+        collected.left_out,
+    )
+
+
+@dataclass(slots=True)
+class _Collected:
+    adapter: Adapter
+    targets: Mapping[str, Target]
+    found: list[Found] = field(default_factory=list[Found])
+    unmatched: list[str] = field(default_factory=list[str])
+    misfits: list[str] = field(default_factory=list[str])
+    left_out: int = 0
+
+    def add(self, parts: Parts) -> None:
+        where = place(parts.module)
+        if not self._is_offered(where):
+            self.left_out += len(parts.entries)
+            return
+        hit = next(self._candidates(where), None)
+        if hit is None:
+            self.unmatched.append(parts.module)
+            return
+        made = list(changes(parts))
+        for number, (tensor, change) in enumerate(made):
+            source = (self.adapter, parts.module, number)
+            self._take(parts, hit, tensor, change, source)
+        if not made:
+            self.misfits.append(f"{parts.module} has only {', '.join(parts.entries)}")
+
+    def _take(
+        self,
+        parts: Parts,
+        hit: tuple[str, str],
+        tensor: str,
+        change: Change,
+        source: tuple[object, ...],
+    ) -> None:
+        part, module = hit
+        name = f"{module}.{tensor}"
+        shape = self.targets[part].shapes.get(name)
+        if shape is None:
+            self.misfits.append(f"{parts.module} changes a {tensor}, which its target has not")
+            return
+        try:
+            change.check(shape)
+        except WeightsError as error:
+            self.misfits.append(str(error))
+            return
+        self.found.append(Found(part, name, change, source))
+
+    def _is_offered(self, where: Place) -> bool:
+        if where.is_text:
+            return any(part != DENOISER for part in self.targets)
+        return where.part is None or DENOISER in self.targets
+
+    def _candidates(self, where: Place) -> Iterator[tuple[str, str]]:
+        """(part, module) of every place that the name may mean."""
+        encoders = [part for part in self.targets if part != DENOISER]
+        if where.part is None:
+            parts = list(self.targets)
+        elif where.part == DENOISER:
+            parts = [DENOISER]
+        elif where.part.isdecimal():
+            parts = encoders[int(where.part) : int(where.part) + 1]
+        else:
+            parts = [where.part]
+        for part in parts:
+            target = self.targets.get(part)
+            module = target.find(where.name) if target else None
+            if module is not None:
+                yield part, module

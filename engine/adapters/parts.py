@@ -1,0 +1,153 @@
+"""The tensors that one module of an adapter file brings, by what they mean.
+
+Knows names and shapes; no algorithm and no network.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import prod
+
+import torch
+from torch import Tensor
+
+from engine.errors import WeightsError
+from engine.weights.state_dict import Entry
+
+Shape = tuple[int, ...]
+
+_LORA: Mapping[str, str] = {
+    "lora_up": "up",
+    "lora_down": "down",
+    "lora_mid": "mid",
+    "lora.up": "up",
+    "lora.down": "down",
+    "lora_linear_layer.up": "up",
+    "lora_linear_layer.down": "down",
+    "lora_B": "up",
+    "lora_A": "down",
+    "lora_embedding_B": "up",
+    "lora_embedding_A": "down",
+    "lora_magnitude_vector": "magnitude",
+}
+"""With `.weight`, without, or in peft's names with an adapter's between: `lora_A.my.weight`."""
+_PEFT = ("lora_A", "lora_B", "lora_embedding", "lora_magnitude")
+"""Those that may have an adapter's name."""
+_PLAIN: tuple[str, ...] = (
+    "alpha",
+    "dora_scale",
+    "diff",
+    "diff_b",
+    "set_weight",
+    "w_norm",
+    "b_norm",
+    "hada_w1_a",
+    "hada_w1_b",
+    "hada_w2_a",
+    "hada_w2_b",
+    "hada_t1",
+    "hada_t2",
+    "lokr_w1",
+    "lokr_w1_a",
+    "lokr_w1_b",
+    "lokr_w2",
+    "lokr_w2_a",
+    "lokr_w2_b",
+    "lokr_t2",
+    "oft_blocks",
+    "oft_diag",
+    "rescale",
+)
+_GLORA: tuple[str, ...] = ("a1", "a2", "b1", "b2")
+_PATTERN = re.compile(
+    r"(?P<module>.+?)"
+    r"(?:[._](?P<lora>" + "|".join(map(re.escape, sorted(_LORA, key=len, reverse=True))) + r")"
+    r"(?:\.(?P<adapter>[A-Za-z0-9_-]+))??(?:\.(?P<kind>weight|bias))?"
+    r"|\.(?P<plain>" + "|".join(sorted(_PLAIN, key=len, reverse=True)) + r")"
+    r"|\.(?P<glora>" + "|".join(_GLORA) + r")\.weight"
+    r")"
+)
+
+
+def split_name(name: str) -> tuple[str, str] | None:
+    """A tensor's name as (module, part); None for one that no adapter has.
+
+    `lora_unet_mid_block.lora_up.weight` is the part `up` of the module `lora_unet_mid_block`.
+    """
+    found = _PATTERN.fullmatch(name)
+    if found is None:
+        return None
+    if lora := found["lora"]:
+        part = _LORA[lora]
+        if found["adapter"] and not lora.startswith(_PEFT):
+            return None
+        if found["kind"] == "bias":
+            return (found["module"], "up_bias") if part == "up" else None
+        return found["module"], part
+    return found["module"], found["plain"] or found["glora"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Parts:
+    """The parts of one module.
+
+    Attributes:
+        module: the module's name in the file, for messages.
+        entries: by part, not read yet.
+    """
+
+    module: str
+    entries: Mapping[str, Entry]
+
+    def __contains__(self, part: object) -> bool:
+        return part in self.entries
+
+    def shape(self, part: str) -> Shape:
+        """The shape of one part.
+
+        Raises:
+            WeightsError: the module lacks it, it is empty, or it holds no real numbers.
+        """
+        entry = self.entries.get(part)
+        if entry is None:
+            raise WeightsError(f"{self.module} has no {part}, found {', '.join(self.entries)}")
+        if entry.dtype.is_complex or 0 in entry.shape:
+            raise WeightsError(f"{self.module}: {part} is {list(entry.shape)} of {entry.dtype}")
+        return entry.shape
+
+    def matrix(self, part: str) -> tuple[int, int]:
+        """The shape of one part whose axes behind the first count as one. Raises as `shape`."""
+        shape = self.shape(part)
+        if len(shape) < 2:
+            raise WeightsError(f"{self.module}: {part} is {list(shape)}, expected a matrix")
+        return shape[0], prod(shape[1:])
+
+    def values(self, part: str, like: Tensor) -> Tensor:
+        """One part in float32, on the device of `like`."""
+        return self.entries[part].read().to(like.device, torch.float32)
+
+    def flat(self, part: str, like: Tensor) -> Tensor:
+        """One part as a matrix, see `matrix`."""
+        return self.values(part, like).flatten(1)
+
+    def scale(self, rank: int) -> float:
+        """What alpha makes of a product of that rank: alpha / rank, 1 without alpha."""
+        alpha = self.alpha()
+        return 1.0 if alpha is None else alpha / rank
+
+    def alpha(self) -> float | None:
+        """The number stored as alpha, if there is one."""
+        entry = self.entries.get("alpha")
+        return None if entry is None else float(entry.read().reshape(-1)[0])
+
+    def check_alpha(self) -> None:
+        """Raises `WeightsError` if alpha is there and no number."""
+        if "alpha" in self and prod(self.shape("alpha")) != 1:
+            shape = list(self.shape("alpha"))
+            raise WeightsError(f"{self.module}: alpha is {shape}, expected one number")
+
+    def refuse(self, found: object, expected: Shape) -> WeightsError:
+        """What to raise where this module makes another shape than its target has."""
+        return WeightsError(f"{self.module} makes {found}, its target has {list(expected)}")

@@ -1,0 +1,160 @@
+"""Reads adapter files: LoRA and everything of its kind. Names and shapes only, no tensor.
+
+Knows no family and no network.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Hashable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+
+from engine.adapters.parts import Parts, split_name
+from engine.errors import WeightsError
+from engine.weights.open import open_weights
+from engine.weights.state_dict import Entry, StateDict
+
+_PEFT_METADATA = "lora_adapter_metadata"
+"""Where diffusers keeps the settings that peft needs, as JSON."""
+_EXAMPLES = 3
+
+
+@dataclass(frozen=True, slots=True, weakref_slot=True)
+class Adapter:
+    """What an adapter file holds. Two of one identity hold the same.
+
+    Attributes:
+        identity: tells states of files apart.
+        name: the file's, for messages.
+        modules: by their names in the file.
+        unknown: names of tensors that no adapter has.
+    """
+
+    identity: Hashable
+    name: str = field(compare=False)
+    modules: Mapping[str, Parts] = field(compare=False)
+    unknown: tuple[str, ...] = field(compare=False, default=())
+
+    @property
+    def tensors(self) -> int:
+        """How many tensors the file holds."""
+        return len(self.unknown) + sum(len(parts.entries) for parts in self.modules.values())
+
+
+def file_state(path: Path) -> Hashable:
+    """What tells one state of a file from another. Raises `WeightsError` if there is none."""
+    try:
+        found = path.stat()
+    except OSError as error:
+        raise WeightsError(f"{path.name}: cannot be read: {error}") from error
+    return (str(path), found.st_mtime_ns, found.st_ctime_ns, found.st_ino, found.st_size)
+
+
+def open_adapter(path: Path) -> Adapter:
+    """The adapter in a file.
+
+    Raises:
+        WeightsError: damaged, hostile, or no adapter: then it says what it looks like instead.
+    """
+    state = file_state(path)
+    return adapter_of(open_weights(path), state)
+
+
+def adapter_of(weights: StateDict, identity: Hashable) -> Adapter:
+    """The adapter whose tensors these are. Raises `WeightsError` where no name is an adapter's."""
+    found: dict[str, dict[str, Entry]] = {}
+    unknown: list[str] = []
+    for name, entry in weights.entries.items():
+        split = split_name(name)
+        if split is None:
+            unknown.append(name)
+        else:
+            found.setdefault(split[0], {})[split[1]] = entry
+    if not found:
+        raise WeightsError(_no_adapter(weights))
+    alphas = _Alphas.of(weights.metadata)
+    modules = {
+        name: Parts(name, alphas.completed(name, entries)) for name, entries in found.items()
+    }
+    return Adapter(identity, weights.origin, modules, tuple(unknown))
+
+
+def _no_adapter(weights: StateDict) -> str:
+    """What such a file is instead, as far as its names say, and where it belongs."""
+    names = list(weights)
+    advice = "choose a LoRA file"
+    if any(name.startswith(("model.diffusion_model.", "first_stage_model.")) for name in names):
+        advice = "it looks like a whole checkpoint: load it with Load Checkpoint"
+    elif any("input_hint_block" in name or "controlnet_cond" in name for name in names):
+        advice = "it looks like a ControlNet: load it with Load ControlNet Model"
+    elif any(name in ("emb_params", "clip_l", "clip_g") for name in names) or any(
+        name.startswith("string_to_param") for name in names
+    ):
+        advice = "it looks like an embedding: put it into embeddings/, write embedding:name"
+    elif any(name.startswith("decoder.") for name in names):
+        advice = "it looks like a VAE: load it with Load VAE"
+    shown = ", ".join(repr(name[:80]) for name in names[:_EXAMPLES]) or "nothing"
+    return (
+        f"{weights.origin}: no LoRA or kindred adapter: of {len(names):,} tensors none has a name "
+        f"such as ...lora_down.weight, found {shown}; {advice}."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Alphas:
+    """The settings of peft that a file of diffusers carries beside its tensors.
+
+    Attributes:
+        documents: per component (`unet`, `text_encoder` ...): `lora_alpha` and so on.
+    """
+
+    documents: Mapping[str, Mapping[str, Any]]
+
+    @classmethod
+    def of(cls, metadata: Mapping[str, str]) -> _Alphas:
+        """Those of a file's metadata; what cannot be read says nothing."""
+        try:
+            document: object = json.loads(metadata.get(_PEFT_METADATA, "{}"))
+        except (ValueError, RecursionError):
+            return cls({})
+        if not isinstance(document, dict):
+            return cls({})
+        found: dict[str, dict[str, Any]] = {}
+        for key, value in cast("dict[str, object]", document).items():
+            component, _, setting = key.partition(".")
+            found.setdefault(component, {})[setting] = value
+        return cls(found)
+
+    def completed(self, module: str, entries: Mapping[str, Entry]) -> Mapping[str, Entry]:
+        """A module's parts with the alpha that its component's settings say."""
+        component, _, name = module.partition(".")
+        settings = self.documents.get(component)
+        if settings is None or "alpha" in entries or "down" not in entries:
+            return entries
+        alpha = _of_pattern(settings.get("alpha_pattern"), name) or settings.get("lora_alpha")
+        shape = entries["down"].shape
+        if not isinstance(alpha, int | float) or not shape or not shape[0]:
+            return entries
+        if settings.get("use_rslora") is True:  # alpha / sqrt(r) is meant
+            alpha = alpha * shape[0] ** 0.5
+        value = torch.tensor(float(alpha))
+        return {**entries, "alpha": Entry((), torch.float32, lambda: value)}
+
+
+def _of_pattern(pattern: object, name: str) -> float | None:
+    """A module's own alpha, by the longest name that it ends with."""
+    if not isinstance(pattern, dict):
+        return None
+    known: Iterable[tuple[object, object]] = cast("dict[object, object]", pattern).items()
+    fitting = [
+        (len(key), value)
+        for key, value in known
+        if isinstance(key, str)
+        and isinstance(value, int | float)
+        and (name == key or name.endswith(f".{key}"))
+    ]
+    return max(fitting)[1] if fitting else None

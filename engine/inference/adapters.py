@@ -1,0 +1,110 @@
+"""The verbs that change a model by an adapter: LoRA and everything of its kind.
+
+Nothing is copied: the changes are data on handles. Knows no node and no folder.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Hashable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from weakref import WeakKeyDictionary, WeakValueDictionary
+
+from engine.adapters.explain import complaints
+from engine.adapters.match import Match, match
+from engine.adapters.names import DENOISER, TEXT_WRAPPERS, Target
+from engine.adapters.parts import Shape
+from engine.adapters.read import Adapter, file_state, open_adapter
+from engine.inference.values import Clip, Model, TextPart
+from engine.residency.handles import PatchedWeights, Weights
+
+
+class _Remembered:
+    """What was worked out and lives as long as what it is about.
+
+    Attributes:
+        adapters: by the state of their files.
+        targets: names of the modules of a network, by its weights without patches.
+    """
+
+    def __init__(self) -> None:
+        self.adapters: WeakValueDictionary[Hashable, Adapter] = WeakValueDictionary()
+        self.targets: WeakKeyDictionary[Weights, Target] = WeakKeyDictionary()
+
+
+_remembered = _Remembered()
+
+
+def adapter_file(path: Path) -> Adapter:
+    """The adapter in a file, read once for as long as anything holds it.
+
+    Raises:
+        WeightsError: the file is damaged, hostile or no adapter.
+    """
+    state = file_state(path)
+    found = _remembered.adapters.get(state)
+    if found is None:
+        found = _remembered.adapters[state] = open_adapter(path)
+    return found
+
+
+def said(adapter: Adapter, matched: Match, model: Model | None) -> list[str]:
+    """Sentences about what of an adapter had no effect; the log gets them too."""
+    family = model.family.name if model else "text encoder"
+    found = complaints(adapter, matched, family)
+    for sentence in found:
+        logging.getLogger(__name__).warning("%s", sentence)
+    return found
+
+
+def matched_with(adapter: Adapter, model: Model | None, clip: Clip | None) -> Match:
+    """Which tensors of a model and its text encoders an adapter changes."""
+    targets: dict[str, Target] = {}
+    if model:
+        targets[DENOISER] = _denoiser(model)
+    if clip:
+        present = {name: part for name, part in clip.parts.items() if not part.weights.is_missing}
+        targets |= {name: _encoder(part) for name, part in present.items()}
+    return match(adapter, targets)
+
+
+def patched_model(model: Model, matched: Match, strength: float) -> Model:
+    """The model with an adapter at a strength."""
+    patches = matched.patches(DENOISER, strength)
+    return replace(model, net=PatchedWeights(model.net, patches)) if patches else model
+
+
+def patched_clip(clip: Clip, matched: Match, strength: float) -> Clip:
+    """The text encoders with an adapter at a strength."""
+    parts: dict[str, TextPart] = {}
+    for name, part in clip.parts.items():
+        patches = matched.patches(name, strength)
+        weights = PatchedWeights(part.weights, patches) if patches else part.weights
+        parts[name] = replace(part, weights=weights)
+    return replace(clip, parts=parts)
+
+
+def _denoiser(model: Model) -> Target:
+    base = model.net.base
+    found = _remembered.targets.get(base)
+    if found is None:
+        names = model.family.lora_names(model.config)
+        found = _remembered.targets[base] = Target.of(shapes_of(base), names)
+    return found
+
+
+def _encoder(part: TextPart) -> Target:
+    base = part.weights.base
+    found = _remembered.targets.get(base)
+    if found is None:
+        found = Target.of(shapes_of(base), {}, TEXT_WRAPPERS)
+        _remembered.targets[base] = found
+    return found
+
+
+def shapes_of(weights: Weights) -> Mapping[str, Shape]:
+    """The shapes of a module's tensors by name; nothing is read."""
+    if weights.sources:
+        return {name: source.shape for name, source in weights.sources.items()}
+    return {name: tuple(each.shape) for name, each in weights.module.named_parameters()}
