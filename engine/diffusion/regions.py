@@ -10,12 +10,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from engine.diffusion.conditioning import Input, Join, Role, Step, joinable, joined
+from engine.errors import NodeError
 
 Area = tuple[int, ...]
 """The sizes, then the offsets, along the dimensions of x behind [B, C]: (h, w, y, x)."""
@@ -64,31 +66,53 @@ class Region:
 
 
 def in_cells(area: Sequence[float | str] | None, size: Sequence[int]) -> Area | None:
-    """An area in cells, from cells or from ("percentage", shares of `size`), cut to x."""
+    """An area in cells, from cells or from ("percentage", shares of `size`), cut to x.
+
+    An area with fewer sides than x has is about the last ones, and all of those before.
+
+    Raises:
+        NodeError: it has more.
+    """
     if area is None:
         return None
-    if area[0] == "percentage":
-        shares = [float(share) for share in area[1:]]
-        count = len(size)
-        sides = [max(1, round(share * side)) for share, side in zip(shares, size, strict=False)]
-        offsets = [round(s * side) for s, side in zip(shares[count:], size, strict=False)]
-    else:
-        cells = [int(cell) for cell in area]
-        sides, offsets = cells[: len(size)], cells[len(size) :]
+    is_share = area[0] == "percentage"
+    numbers = [float(each) for each in area[1:]] if is_share else [int(each) for each in area]
+    given = len(numbers) // 2
+    before = len(size) - given
+    if before < 0:
+        raise NodeError(
+            f"an area with {given} sides cannot be part of a latent with {len(size)}; this model "
+            "takes no such areas"
+        )
+    sides, offsets = list(size[:before]), [0] * before
+    for number, offset, side in zip(numbers[:given], numbers[given:], size[before:], strict=True):
+        sides.append(max(1, round(number * side)) if is_share else int(number))
+        offsets.append(round(offset * side) if is_share else int(offset))
     offsets = [min(offset, side - 1) for offset, side in zip(offsets, size, strict=True)]
     room = [side - offset for side, offset in zip(size, offsets, strict=True)]
     return (*(min(side, free) for side, free in zip(sides, room, strict=True)), *offsets)
 
 
-def fitted_mask(mask: Tensor, size: Sequence[int], rows: int) -> Tensor:
-    """A mask [..., *any size] at the size of x [rows, C, *size]: [1 or rows, *size].
+_MODES: Mapping[int, str] = MappingProxyType({1: "linear", 2: "bilinear", 3: "trilinear"})
 
-    Fewer masks than rows start over, more are left out.
+
+def fitted_mask(mask: Tensor, size: Sequence[int], rows: int) -> Tensor:
+    """A mask at the size of x [rows, C, *size]: [1 or rows, *size].
+
+    Args:
+        mask: [..., *any size], one for all rows or one for each: fewer start over, more are left
+            out. With three axes a mask [H, W] is for all frames, and [F, H, W] one for each frame.
+        size: of x behind its channels, 1 to 3 axes.
+        rows: of x.
     """
-    mask = mask.float().reshape(-1, *mask.shape[-len(size) :])
+    axes = len(size)
+    mask = mask.float()
+    if mask.ndim < axes:
+        mask = mask.reshape(*(1 for _ in range(axes - mask.ndim)), *mask.shape)
+    mask = mask.reshape(-1, *mask.shape[-axes:])
     if tuple(mask.shape[1:]) != tuple(size):
         mask = functional.interpolate(
-            mask[:, None], size=tuple(size), mode="bilinear", align_corners=False
+            mask[:, None], size=tuple(size), mode=_MODES[axes], align_corners=False
         )[:, 0]
     if len(mask) > 1:
         mask = mask.repeat(math.ceil(rows / len(mask)), *(1 for _ in size))[:rows]
@@ -96,13 +120,15 @@ def fitted_mask(mask: Tensor, size: Sequence[int], rows: int) -> Tensor:
 
 
 def bounds_of(mask: Tensor) -> Area:
-    """The smallest area that holds all of a mask [B, h, w], at least `SMALLEST` cells a side."""
-    rows, columns = mask.abs().amax(dim=0).nonzero(as_tuple=True)
-    if not len(rows):
-        return (SMALLEST, SMALLEST, 0, 0)
-    top, left = int(rows.min()), int(columns.min())
-    height, width = int(rows.max()) - top + 1, int(columns.max()) - left + 1
-    return (max(SMALLEST, height), max(SMALLEST, width), top, left)
+    """The smallest area that holds all of a mask [B, ...], at least `SMALLEST` cells a side."""
+    size = mask.shape[1:]
+    found = mask.abs().amax(dim=0).nonzero()
+    if not len(found):
+        return (*(SMALLEST for _ in size), *(0 for _ in size))
+    first = [int(each) for each in found.amin(dim=0)]
+    last = [int(each) for each in found.amax(dim=0)]
+    sides = (max(SMALLEST, end - start + 1) for start, end in zip(first, last, strict=True))
+    return (*sides, *first)
 
 
 def mirrored(ours: Sequence[Region], theirs: Sequence[Region]) -> list[Region]:

@@ -275,13 +275,22 @@ def _with_counterparts(named: Mapping[str, list[Region]]) -> dict[str, list[Regi
 
 
 def fitted(latent: Latent, model: Model) -> dict[str, Any]:
-    """The latent with the channels the model wants, where it is empty anyway.
+    """The latent with the channels and axes the model wants, where it is empty anyway.
+
+    A picture's latent is one frame of a video's.
 
     Raises:
-        NodeError: it holds a picture of other channels.
+        NodeError: it holds something of other channels or axes.
     """
     samples: Tensor = latent["samples"]
-    channels = model.latent.channels
+    channels, axes = model.latent.channels, model.latent.dims
+    if samples.ndim == 4 and axes == 3:
+        samples = samples[:, :, None]
+    if samples.ndim != 2 + axes:
+        raise NodeError(
+            f"the latent has {samples.ndim - 2} axes behind its channels, the model works on "
+            f"{axes}; use the empty latent that belongs to the model"
+        )
     if samples.shape[1] != channels:
         if samples.any():
             raise NodeError(
