@@ -31,4 +31,9 @@ Sampler = Annotated[values.Sampler, Socket("SAMPLER")]
 Guider = Annotated[values.Guider, Socket("GUIDER")]
 UpscaleModel = Annotated[values.UpscaleModel, Socket("UPSCALE_MODEL")]
 LatentOperation = Annotated[values.LatentOperation, Socket("LATENT_OPERATION")]
+Hooks = Annotated[values.HookGroup, Socket("HOOKS")]
+HookKeyframes = Annotated[tuple[values.Keyframe, ...], Socket("HOOK_KEYFRAMES")]
+"""By their starts."""
+TimestepsRange = Annotated[tuple[float, float], Socket("TIMESTEPS_RANGE")]
+"""(start, end), 0 the beginning of sampling and 1 its end."""
 Anything = Annotated[Any, Socket("*")]

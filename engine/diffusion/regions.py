@@ -47,6 +47,8 @@ class Region:
         role: whether it says what is wanted.
         networks: what else is evaluated for it, such as control networks, and weights of its own;
             entries share a call where these are the same objects.
+        hooks: changes of the network's weights; entries share a call where these are equal.
+        fills: it rules where the others of its list leave something over.
     """
 
     inputs: Mapping[str, Input]
@@ -58,6 +60,8 @@ class Region:
     weight: Tensor | None = None
     role: Role = Role.POSITIVE
     networks: tuple[object, ...] = ()
+    hooks: tuple[object, ...] = ()
+    fills: bool = False
 
     @property
     def is_plain(self) -> bool:
@@ -211,13 +215,14 @@ class Evaluator:
         self._sigmas = torch.empty(0) if sigmas is None else sigmas.cpu()
         self._most: int | None = None
         self._stacked: dict[tuple[int, ...], dict[str, Tensor]] = {}
+        self._filled: dict[tuple[int, ...], list[Region]] = {}
 
     def __call__(self, x: Tensor, sigma: Tensor, *lists: Sequence[Region]) -> tuple[Tensor, ...]:
         """What each list of regions makes of x [B, C, ...] at sigma [B]."""
         waiting = [
             (index, region)
             for index, regions in enumerate(lists)
-            for region in active(regions, sigma)
+            for region in self._complete(active(regions, sigma), x)
         ]
         parts: list[list[tuple[Region, Tensor]]] = [[] for _ in lists]
         while waiting:
@@ -233,6 +238,15 @@ class Evaluator:
                 parts[index].append((region, part))
             waiting = [job for job in waiting if job not in batch]
         return tuple(blended(x, each) for each in parts)
+
+    def _complete(self, regions: list[Region], x: Tensor) -> list[Region]:
+        """The regions, those that fill with their weights; made once, as each step asks."""
+        if not any(region.fills for region in regions):
+            return regions
+        key = tuple(map(id, regions))
+        if key not in self._filled:
+            self._filled[key] = filled(regions, x)
+        return self._filled[key]
 
     def _evaluated(self, batch: Sequence[Region], x: Tensor, sigma: Tensor) -> tuple[Tensor, ...]:
         crops = [cropped(x, region.area) for region in batch]
@@ -253,6 +267,25 @@ class Evaluator:
         if all(each.at is None for region in batch for each in region.inputs.values()):
             self._stacked[key] = found
         return found
+
+
+def filled(regions: Sequence[Region], x: Tensor) -> list[Region]:
+    """Those that fill get what the others' weights lack of 1, or fall out where nothing lacks."""
+    others = [region for region in regions if not region.fills]
+    lacking = torch.ones(1, 1, *x.shape[2:], device=x.device)
+    for region in others:
+        weight = 1.0 if region.weight is None else region.weight
+        if isinstance(weight, Tensor) and weight.ndim and len(weight) > len(lacking):
+            lacking = lacking.repeat(len(weight), *(1 for _ in lacking.shape[1:]))
+        cropped(lacking, region.area).sub_(weight)
+    lacking = lacking.clamp_(min=0.0)
+    if not lacking.any():
+        return others
+    mask = lacking[:, 0]
+    return [
+        replace(region, area=None, mask=mask, weight=lacking) if region.fills else region
+        for region in regions
+    ]
 
 
 def active(regions: Sequence[Region], sigma: Tensor) -> list[Region]:
@@ -292,7 +325,7 @@ def _together(one: Region, other: Region, x: Tensor) -> bool:
         return False
     if one.inputs.keys() != other.inputs.keys():
         return False
-    if len(one.networks) != len(other.networks):
+    if len(one.networks) != len(other.networks) or one.hooks != other.hooks:
         return False
     same = all(ours is theirs for ours, theirs in zip(one.networks, other.networks, strict=True))
     return same and all(joinable(one.inputs[name], other.inputs[name]) for name in one.inputs)
