@@ -104,6 +104,11 @@ class _Shared:
         """The autoencoder within a checkpoint."""
         return autoencoders.within(weights)
 
+    def metadata(self, config: StableDiffusionXLConfig) -> Mapping[str, str]:
+        """Nothing: tensors and marks say it all."""
+        del config
+        return {}
+
     def parameterization(self, config: StableDiffusionXLConfig) -> Parameterization:
         """A thousand levels, eps; another one where the file carries a mark for it."""
         return config.levels

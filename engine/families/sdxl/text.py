@@ -58,9 +58,16 @@ BASE = TextPlan(
     combine,
     even=True,
     file_types=frozenset({"sdxl"}),
+    places={
+        "clip_l": "conditioner.embedders.0.transformer.text_model.",
+        "clip_g": "conditioner.embedders.1.model.",
+    },
 )
 REFINER = TextPlan(
-    {"clip_g": POOLED}, combine_for_refiner, file_types=frozenset({"stable_diffusion"})
+    {"clip_g": POOLED},
+    combine_for_refiner,
+    file_types=frozenset({"stable_diffusion"}),
+    places={"clip_g": "conditioner.embedders.0.model."},
 )
 
 

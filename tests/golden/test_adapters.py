@@ -1,13 +1,30 @@
-"""The adapters that the reference's runs used: every value follows from file, name and shape."""
+"""Runs with LoRA and its kind, and with hooks, against the reference's, on files made here.
 
+Every value of these files follows from the names of file and tensor, and the shape.
+"""
+
+from __future__ import annotations
+
+import json
 import math
 import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import pytest
 import torch
 from safetensors.torch import save_file
 from torch import Tensor
+
+from engine.nets.layouts import regular_unet
+from engine.nets.unet import UNet
+
+REFERENCE = Path(__file__).parents[1] / "reference"
+RUNS = {
+    run["name"]: run
+    for run in json.loads((REFERENCE / "adapters.json").read_text(encoding="utf-8"))
+}
+IN_CI = ("lora15_stack_mixed", "hook_mask_default")
 
 Shapes = Mapping[str, tuple[int, ...]]
 """Of the weights of tiny15's UNet, by module."""
@@ -233,14 +250,50 @@ MAKERS: Mapping[str, Callable[[Maker], None]] = {
 }
 
 
-def write(folder: Path, unet: Mapping[str, tuple[int, ...]]) -> None:
-    """Write all of them for a UNet with tensors of these shapes."""
+@pytest.fixture(scope="session")
+def adapters(test_cache: Path) -> None:
+    """The files, in the folder where all big files of tests are."""
+    config = regular_unet(320, (1, 1), (1, 0), context=768, heads=8, blocks=1)
+    with torch.device("meta"):
+        unet = {name: tuple(each.shape) for name, each in UNet(config).state_dict().items()}
     suffix = ".weight"
-    shapes = {
-        name.removesuffix(suffix): shape for name, shape in unet.items() if name.endswith(suffix)
-    }
+    shapes = {name.removesuffix(suffix): unet[name] for name in unet if name.endswith(suffix)}
     biases = frozenset(name.removesuffix(".bias") for name in unet if name.endswith(".bias"))
     for name, make in MAKERS.items():
-        maker = Maker(name, shapes, biases)
-        make(maker)
-        save_file(maker.out, folder / f"{name}.safetensors")
+        path = test_cache / f"{name}.safetensors"
+        if not path.is_file():
+            maker = Maker(name, shapes, biases)
+            make(maker)
+            save_file(maker.out, path.with_suffix(".part"))
+            path.with_suffix(".part").replace(path)
+
+
+def strays(pair: tuple[Tensor, Tensor]) -> float:
+    found, expected = pair
+    assert found.shape == expected.shape
+    return float((found.double() - expected).norm() / expected.double().norm())
+
+
+@pytest.mark.parametrize("name", IN_CI)
+def test_chosen_run(
+    name: str,
+    run_reference: Callable[..., tuple[Tensor, Tensor]],
+    tiny15_checkpoint: Path,
+    adapters: None,
+    record_property: Callable[[str, object], None],
+) -> None:
+    found = strays(run_reference(name))
+    record_property("relative_l2", found)
+    assert found <= RUNS[name]["tolerance"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted(set(RUNS) - set(IN_CI)))
+def test_other_run(
+    name: str,
+    run_reference: Callable[..., tuple[Tensor, Tensor]],
+    tiny15_checkpoint: Path,
+    adapters: None,
+) -> None:
+    """`lokr15_tucker` and `boft15_noalpha` against what their files mean, see the README."""
+    assert strays(run_reference(name)) <= RUNS[name]["tolerance"]
