@@ -13,9 +13,8 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 
-from engine.atomic import make_folder, refusals, stream_atomically
+from engine.atomic import make_folder, refusals, write_atomically
 from engine.errors import FilesError
 from engine.paths import (
     BadNameError,
@@ -28,6 +27,8 @@ from engine.paths import (
 from engine.prefixes import prefix_fault, split_prefix
 from engine.settings import Settings
 
+INPUT_FOLDERS = "input_folders"
+"""The kind whose names are folders of the input folder, as datasets are."""
 MODEL_FOLDERS: Mapping[str, tuple[str, ...]] = {
     "checkpoints": ("checkpoints",),
     "configs": ("configs",),
@@ -101,6 +102,8 @@ class Files:
         """The folders of files of that kind, in the order they are searched."""
         if kind in self._places:
             return (self._places[kind],)
+        if kind == INPUT_FOLDERS:
+            return (self._places["input"],)
         kind = ALIASES.get(kind, kind)
         extra = self._settings.model_folders
         found = [
@@ -116,6 +119,10 @@ class Files:
 
         What nobody could open by its name is left out, and the log says so once.
         """
+        if kind == INPUT_FOLDERS:
+            folders = {name.rpartition("/")[0] for name in self.list("input")}
+            outer = {name.rsplit("/", up)[0] for name in folders for up in range(name.count("/"))}
+            return sorted({*folders, *outer} - {""})
         weights_only = kind in MODEL_FOLDERS or kind in ALIASES
         names: set[str] = set()
         for folder in self.folders(kind):
@@ -140,6 +147,27 @@ class Files:
             f"{kind}: there is no file {name!r} ({len(known)} found in the folder){hint} "
             f"Put it into {kind}/ or choose another."
         )
+
+    def find_folder(self, name: str) -> Path:
+        """A folder inside the input folder.
+
+        Raises:
+            FilesError: there is none, or the name leads out of it.
+        """
+        root = self._places["input"]
+        path = _inside(root, name)
+        if _is(path.is_dir):
+            return path
+        known = self.list(INPUT_FOLDERS)
+        raise FilesError(
+            f"there is no folder {name!r} in the input folder, found "
+            f"{', '.join(map(repr, known[:5])) or 'none'}. Make one below {root} and put the "
+            "pictures into it."
+        )
+
+    def state_file(self, room: str, name: str) -> Path:
+        """Where a node keeps what it needs to go on after a crash; below the user's folder."""
+        return self._settings.user_directory / room / name
 
     def locate(self, kind: str, name: str) -> Path | None:
         """The file of that kind and name, or None; no folder is listed.
@@ -267,18 +295,10 @@ class Files:
         Raises:
             DiskError: the disk refused; the claim is given up.
         """
-        self.fill(new, lambda stream: stream.write(content))
-
-    def fill(self, new: NewFile, write: Callable[[BinaryIO], object]) -> None:
-        """Fill a claimed file by writing to a stream: whole, or not at all.
-
-        Raises:
-            DiskError: the disk refused; the claim is given up, as for whatever `write` raises.
-        """
         try:
             # Previews need not outlive a power cut.
-            stream_atomically(new.path, write, durable=new.place != "temp")
-        except BaseException:
+            write_atomically(new.path, content, durable=new.place != "temp")
+        except FilesError:
             with contextlib.suppress(OSError):
                 new.path.unlink(missing_ok=True)
             raise

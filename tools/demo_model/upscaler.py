@@ -9,6 +9,7 @@ enlarged by repeating its pixels.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import product
 from pathlib import Path
 from types import MappingProxyType
 
@@ -17,7 +18,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional
 
-SCALE, WIDTH, CONVOLUTIONS = 4, 64, 16
+SCALE, WIDTH, CONVOLUTIONS = 4, 32, 4
+NEIGHBOURS = 27  # 3 x 3 pixels of 3 colours
 METADATA: Mapping[str, str] = MappingProxyType(
     {
         "modelspec.sai_model_spec": "1.0.0",
@@ -41,7 +43,39 @@ class Upscaler(nn.Module):
             layers += [nn.Conv2d(width, width, 3, padding=1), nn.PReLU(width)]
         layers.append(nn.Conv2d(width, 3 * SCALE**2, 3, padding=1))
         self.body = nn.ModuleList(layers)
-        nn.init.zeros_(layers[-1].weight)  # begin as plain enlargement
+        self.initialise()
+
+    def initialise(self) -> None:
+        """Begin as bicubic enlargement.
+
+        The first layer copies the 3 x 3 neighbours of every pixel, the middle layers hand them on,
+        and the last one weighs them: together they see the 5 x 5 pixels that bicubic enlargement
+        needs. The other channels begin at random and count nothing yet.
+        """
+        first, *middle, last = [layer for layer in self.body if isinstance(layer, nn.Conv2d)]
+        for layer in (first, *middle):
+            nn.init.kaiming_normal_(layer.weight, a=0.25, nonlinearity="leaky_relu")
+            layer.weight.data[:NEIGHBOURS] = 0
+            nn.init.zeros_(layer.bias)
+        nn.init.zeros_(last.weight)
+        nn.init.zeros_(last.bias)
+        for channel, (colour, row, column) in enumerate(product(range(3), repeat=3)):
+            first.weight.data[channel, colour, row, column] = 1
+            for layer in middle:
+                layer.weight.data[channel, channel, 1, 1] = 1
+        for layer in self.body:
+            if isinstance(layer, nn.PReLU):
+                layer.weight.data[:NEIGHBOURS] = 1
+        for colour, u, v in product(range(3), range(5), range(5)):
+            impulse = torch.zeros(1, 1, 9, 9)
+            impulse[0, 0, 2 + u, 2 + v] = 1
+            enlarged = functional.interpolate(impulse, scale_factor=SCALE, mode="bicubic")
+            enlarged = enlarged - functional.interpolate(impulse, scale_factor=SCALE)
+            cell = enlarged[0, 0, 4 * SCALE : 5 * SCALE, 4 * SCALE : 5 * SCALE]
+            row, column = (min(max(place - 1, 0), 2) for place in (u, v))
+            channel = colour * 9 + row * 3 + column
+            rows = slice(colour * SCALE**2, (colour + 1) * SCALE**2)
+            last.weight.data[rows, channel, u - row, v - column] = cell.flatten()
 
     def forward(self, pictures: Tensor) -> Tensor:
         """Run it."""

@@ -82,6 +82,13 @@ PROMISED = (
 )
 
 
+LISTS_OF_THAT_DAY: dict[tuple[str, str], list[str]] = {
+    ("LoadImageDataSetFromFolder", "folder"): [],
+    ("LoadImageTextDataSetFromFolder", "folder"): [],
+    ("TrainLoraNode", "existing_lora"): ["[None]"],
+}
+"""Choices that are a folder's files, and what stands beside them; the reference holds what lay
+there when it was written."""
 NEWER: dict[str, dict[str, Any]] = {
     "CustomCombo": {"outputs": [("STRING", "STRING", False), ("INT", "INDEX", False)]},
     "MaskPreview": {"outputs": [("MASK", "mask", False)]},
@@ -176,6 +183,11 @@ def as_compared(entry: dict[str, Any]) -> dict[str, Any]:
             kept["choices"] = each["options"]
         if each.get("options") == NO_CHOICES:
             kept["choices"] = []
+        if (entry["class_type"], each["name"]) in LISTS_OF_THAT_DAY:
+            kept.pop("choices", None)
+            if beside := LISTS_OF_THAT_DAY[entry["class_type"], each["name"]]:
+                kept["choices"] = beside
+            kept["lists a folder"] = True
         if each.get("options") == LISTED_FOLDER or each.get("folder_backed"):
             kept["lists a folder"] = True
         inputs.append(kept)

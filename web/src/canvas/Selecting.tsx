@@ -38,13 +38,13 @@ const BOTH = [0, 1];
 const MIDDLE = [1];
 
 /**
- * Hears the empty canvas. `taken` says whether something there is for another to drag, with Alt or without.
+ * Hears the empty canvas. `taken` says whether something there is for another to drag.
  * Returns which buttons of the pointer move the view.
  */
 export function useSelecting(
   flow: Flow,
   box: RefObject<HTMLElement | null>,
-  taken: (at: Point, alt: boolean) => boolean,
+  taken: (at: Point) => boolean,
 ): number[] {
   const tool = useSetting("calotype.drag");
   const space = useKeyPress("Space");
@@ -61,7 +61,7 @@ export function useSelecting(
 function hear(
   element: HTMLElement,
   flow: Flow,
-  held: RefObject<{ space: boolean; taken: (at: Point, alt: boolean) => boolean }>,
+  held: RefObject<{ space: boolean; taken: (at: Point) => boolean }>,
 ): () => void {
   let drawing: Drawing | null = null;
   let drawn = false;
@@ -72,8 +72,7 @@ function hear(
     if (event.button !== 0 || event.pointerType === "touch" || held.current.space) return;
     if (!isPane(event.target)) return;
     const start = at(event);
-    const draws = event.shiftKey || event.ctrlKey || event.metaKey;
-    if (!draws && held.current.taken(start, event.altKey)) return;
+    if (!hasModifier(event) && held.current.taken(start)) return;
     drawing = begun(event, start);
   };
   const keepView = (event: MouseEvent) => {
@@ -135,6 +134,10 @@ function keepFromCanvas(event: MouseEvent): void {
   event.stopPropagation();
   event.preventDefault();
   if (document.activeElement instanceof HTMLElement) document.activeElement.blur();
+}
+
+function hasModifier(event: MouseEvent): boolean {
+  return event.shiftKey || event.ctrlKey || event.metaKey || event.altKey;
 }
 
 /** What a drag with these keys draws; null where it moves the view. */

@@ -1,0 +1,210 @@
+"""Trainable adapters of single layers: LoRA, LoHa, LoKr and OFT.
+
+Each changes what its layer gives, so that the layer's weight is neither changed nor copied, and
+stores itself under the names that LyCORIS files have. The maths is that of `engine.adapters`,
+which applies the finished files. Trained values are float32; a call computes in the dtype of x.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from engine.errors import WeightsError
+from engine.training.options import Algorithm
+
+Layer = nn.Linear | nn.Conv2d
+
+
+class Adapter(nn.Module, ABC):
+    """An adapter of one layer; it begins as no change at all."""
+
+    @abstractmethod
+    def changed(self, layer: Layer, x: Tensor, output: Tensor) -> Tensor:
+        """The layer's output for x with the change; a new tensor."""
+
+    @abstractmethod
+    def stored(self) -> dict[str, Tensor]:
+        """The finished tensors by the end of their names in a file."""
+
+    def continue_from(self, stored: Mapping[str, Tensor]) -> None:
+        """Begin with the tensors of a file. Raises `WeightsError` if they are of other shapes."""
+        own = dict(self.named_parameters())
+        for name, parameter in own.items():
+            key = self.key_of(name)
+            found = stored.get(key)
+            if found is None or found.shape != parameter.shape:
+                shown = "none" if found is None else str(list(found.shape))
+                raise WeightsError(
+                    f"the existing LoRA does not fit: {key} should be {list(parameter.shape)}, "
+                    f"found {shown}; choose its algorithm and rank, or another file"
+                )
+            parameter.data.copy_(found.float())
+
+    def key_of(self, parameter: str) -> str:
+        """The end of a parameter's name in a file."""
+        return parameter
+
+
+class LoraAdapter(Adapter):
+    """W + up @ down (Hu et al. 2021); for a convolution, `down` is one and `up` is 1 x 1."""
+
+    def __init__(self, layer: Layer, rank: int, generator: torch.Generator) -> None:
+        super().__init__()
+        out, shape = layer.weight.shape[0], layer.weight.shape[1:]
+        ones = (1,) * (len(shape) - 1)
+        self.rank = rank
+        self.down = nn.Parameter(torch.empty(rank, *shape))
+        self.up = nn.Parameter(torch.zeros(out, rank, *ones))
+        nn.init.kaiming_uniform_(self.down, a=math.sqrt(5), generator=generator)
+
+    def changed(self, layer: Layer, x: Tensor, output: Tensor) -> Tensor:
+        """See `Adapter`."""
+        inner = applied(layer, self.down.to(x.dtype), x)
+        if isinstance(layer, nn.Conv2d):
+            return output + functional.conv2d(inner, self.up.to(x.dtype))
+        return output + functional.linear(inner, self.up.to(x.dtype))
+
+    def stored(self) -> dict[str, Tensor]:
+        """See `Adapter`."""
+        return {
+            "lora_up.weight": self.up.detach(),
+            "lora_down.weight": self.down.detach(),
+            "alpha": torch.tensor(float(self.rank)),
+        }
+
+    def key_of(self, parameter: str) -> str:
+        """See `Adapter`."""
+        return f"lora_{parameter}.weight"
+
+
+class DeltaAdapter(Adapter):
+    """An adapter that adds a matrix of its own to the weight."""
+
+    rank: int
+
+    @abstractmethod
+    def delta(self) -> Tensor:
+        """What is added to the weight [out, ...], in any shape of its size."""
+
+    def changed(self, layer: Layer, x: Tensor, output: Tensor) -> Tensor:
+        """See `Adapter`."""
+        return output + applied(layer, self.delta().view(layer.weight.shape).to(x.dtype), x)
+
+    def stored(self) -> dict[str, Tensor]:
+        """See `Adapter`."""
+        tensors = {name: value.detach() for name, value in self.named_parameters()}
+        return {**tensors, "alpha": torch.tensor(float(self.rank))}
+
+
+class LohaAdapter(DeltaAdapter):
+    """The product, element by element, of two low-rank matrices (Nam et al. 2022, FedPara)."""
+
+    def __init__(self, layer: Layer, rank: int, generator: torch.Generator) -> None:
+        super().__init__()
+        out, width = layer.weight.shape[0], math.prod(layer.weight.shape[1:])
+        self.rank = rank
+        self.hada_w1_a = nn.Parameter(torch.empty(out, rank))
+        self.hada_w1_b = nn.Parameter(torch.empty(rank, width))
+        self.hada_w2_a = nn.Parameter(torch.zeros(out, rank))
+        self.hada_w2_b = nn.Parameter(torch.empty(rank, width))
+        nn.init.normal_(self.hada_w1_a, std=0.1, generator=generator)
+        nn.init.normal_(self.hada_w1_b, std=1.0, generator=generator)
+        nn.init.normal_(self.hada_w2_b, std=0.1, generator=generator)
+
+    def delta(self) -> Tensor:
+        """See `DeltaAdapter`."""
+        return (self.hada_w1_a @ self.hada_w1_b) * (self.hada_w2_a @ self.hada_w2_b)
+
+
+class LokrAdapter(DeltaAdapter):
+    """A Kronecker product of a small matrix and a low-rank one (Yeh et al. 2023, LyCORIS)."""
+
+    def __init__(self, layer: Layer, rank: int, generator: torch.Generator) -> None:
+        super().__init__()
+        out, inner, *kernel = layer.weight.shape
+        rows, columns = divisor(out), divisor(inner)
+        self.rank = rank
+        self.lokr_w1 = nn.Parameter(torch.empty(rows, columns))
+        self.lokr_w2_a = nn.Parameter(torch.zeros(out // rows, rank))
+        width = inner // columns * math.prod(kernel)
+        self.lokr_w2_b = nn.Parameter(torch.empty(rank, width))
+        nn.init.kaiming_uniform_(self.lokr_w1, a=math.sqrt(5), generator=generator)
+        nn.init.kaiming_uniform_(self.lokr_w2_b, a=math.sqrt(5), generator=generator)
+
+    def delta(self) -> Tensor:
+        """See `DeltaAdapter`."""
+        return torch.kron(self.lokr_w1, self.lokr_w2_a @ self.lokr_w2_b)
+
+
+class OftAdapter(Adapter):
+    """The output channels rotated in blocks (Qiu et al. 2023), as `engine.adapters` does it."""
+
+    def __init__(self, layer: Layer, rank: int, generator: torch.Generator) -> None:
+        super().__init__()
+        del generator  # the identity has no first weights to draw
+        out = layer.weight.shape[0]
+        size = max(each for each in range(1, min(rank, out) + 1) if out % each == 0)
+        self.oft_blocks = nn.Parameter(torch.zeros(out // size, size, size))
+
+    def changed(self, layer: Layer, x: Tensor, output: Tensor) -> Tensor:
+        """See `Adapter`."""
+        skew = self.oft_blocks - self.oft_blocks.mT
+        one = torch.eye(skew.shape[-1], device=skew.device)
+        rotation = torch.linalg.solve(one - skew, one + skew).to(x.dtype)
+        axis = 1 if isinstance(layer, nn.Conv2d) else -1
+        bias = None if layer.bias is None else wide(layer.bias.to(output.dtype), output, axis)
+        plain = output if bias is None else output - bias
+        blocks = plain.movedim(axis, -1).unflatten(-1, rotation.shape[:2])
+        turned = torch.einsum("knm,...kn->...km", rotation, blocks).flatten(-2).movedim(-1, axis)
+        return turned if bias is None else turned + bias
+
+    def stored(self) -> dict[str, Tensor]:
+        """See `Adapter`. An alpha of 0 means that the rotation is not limited."""
+        return {"oft_blocks": self.oft_blocks.detach(), "alpha": torch.tensor(0.0)}
+
+
+_KINDS: Mapping[Algorithm, type[LoraAdapter | LohaAdapter | LokrAdapter | OftAdapter]] = {
+    "LoRA": LoraAdapter,
+    "LoHa": LohaAdapter,
+    "LoKr": LokrAdapter,
+    "OFT": OftAdapter,
+}
+
+
+def make_adapters(
+    network: nn.Module, algorithm: Algorithm, rank: int, seed: int
+) -> dict[str, Adapter]:
+    """An adapter for every linear layer and convolution of a network, by the layer's name."""
+    generator = torch.Generator().manual_seed(seed % 2**63)
+    return {
+        name: _KINDS[algorithm](layer, rank, generator)
+        for name, layer in network.named_modules()
+        if isinstance(layer, nn.Linear | nn.Conv2d)
+    }
+
+
+def applied(layer: Layer, weight: Tensor, x: Tensor) -> Tensor:
+    """What a layer of another weight makes of x, without its bias."""
+    if isinstance(layer, nn.Conv2d):
+        return functional.conv2d(
+            x, weight, None, layer.stride, layer.padding, layer.dilation, layer.groups
+        )
+    return functional.linear(x, weight)
+
+
+def wide(values: Tensor, like: Tensor, axis: int) -> Tensor:
+    """Values of one axis, shaped to be added to a tensor."""
+    shape = [1] * like.ndim
+    shape[axis] = -1
+    return values.view(shape)
+
+
+def divisor(number: int) -> int:
+    """The largest divisor that is not above the square root."""
+    return max(each for each in range(1, math.isqrt(number) + 1) if number % each == 0)
