@@ -11,7 +11,7 @@ import contextlib
 import errno
 import os
 import secrets
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -44,12 +44,28 @@ def write_atomically(
         DiskError: the disk refused; nothing has changed.
         FilesError: the path cannot be that of a file.
     """
+    return stream_atomically(
+        path, lambda stream: stream.write(content), replace=replace, durable=durable
+    )
+
+
+def stream_atomically(
+    path: Path,
+    write: Callable[[BinaryIO], object],
+    *,
+    replace: bool = True,
+    durable: bool = True,
+) -> bool:
+    """The same for a content that is made while it is written.
+
+    Whatever `write` raises passes through, and nothing has changed.
+    """
     with refusals(path.name):
         make_folder(path.parent, durable=durable)
         part = part_beside(path)
         try:
             with part.open("xb") as stream:
-                stream.write(content)
+                write(stream)
                 if durable:
                     flush(stream)
             return publish(part, path, replace=replace, durable=durable)

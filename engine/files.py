@@ -13,8 +13,9 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
-from engine.atomic import make_folder, refusals, write_atomically
+from engine.atomic import make_folder, refusals, stream_atomically
 from engine.errors import FilesError
 from engine.paths import (
     BadNameError,
@@ -295,10 +296,18 @@ class Files:
         Raises:
             DiskError: the disk refused; the claim is given up.
         """
+        self.fill(new, lambda stream: stream.write(content))
+
+    def fill(self, new: NewFile, write: Callable[[BinaryIO], object]) -> None:
+        """Fill a claimed file by writing to a stream: whole, or not at all.
+
+        Raises:
+            DiskError: the disk refused; the claim is given up, as for whatever `write` raises.
+        """
         try:
             # Previews need not outlive a power cut.
-            write_atomically(new.path, content, durable=new.place != "temp")
-        except FilesError:
+            stream_atomically(new.path, write, durable=new.place != "temp")
+        except BaseException:
             with contextlib.suppress(OSError):
                 new.path.unlink(missing_ok=True)
             raise

@@ -34,4 +34,9 @@ LoraModel = Annotated[values.LoraModel, Socket("LORA_MODEL")]
 LossMap = Annotated[dict[str, Any], Socket("LOSS_MAP")]
 """`loss`: the loss of every step."""
 LatentOperation = Annotated[values.LatentOperation, Socket("LATENT_OPERATION")]
+Hooks = Annotated[values.HookGroup, Socket("HOOKS")]
+HookKeyframes = Annotated[tuple[values.Keyframe, ...], Socket("HOOK_KEYFRAMES")]
+"""By their starts."""
+TimestepsRange = Annotated[tuple[float, float], Socket("TIMESTEPS_RANGE")]
+"""(start, end), 0 the beginning of sampling and 1 its end."""
 Anything = Annotated[Any, Socket("*")]

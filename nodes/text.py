@@ -182,12 +182,12 @@ class Embeddings:
                 continue
             fitting = " and ".join(parts[key].encoder.title for key in widths if key not in misfits)
             effect = f"is read by {fitting} only" if fitting else "is left out"
-            found = ", ".join(
-                f"its vectors have {widths[key]} numbers, {parts[key].encoder.title} takes "
-                f"{taken[key]}"
-                for key in misfits
+            found = " or ".join(str(each) for each in sorted({widths[key] for key in misfits}))
+            wanted = ", ".join(f"{parts[key].encoder.title} takes {taken[key]}" for key in misfits)
+            yield (
+                f"embedding:{name[:_MOST_SHOWN]} {effect}: its vectors have {found} numbers; "
+                f"{wanted}"
             )
-            yield f"embedding:{name[:_MOST_SHOWN]} {effect}: {found}"
 
     def _read(self, name: str, encoder: str) -> Tensor | None:
         path = embedding_path(self._files, name)

@@ -1,11 +1,13 @@
 """What all tests share: reference data, and settings that write into a temporary folder."""
 
+import importlib.util
 import os
 import subprocess
 import sys
 import tempfile
 from collections.abc import Generator
 from pathlib import Path
+from types import ModuleType
 from typing import TypeVar
 
 import pytest
@@ -88,6 +90,20 @@ def make_checkpoint(cache: Path, size: str) -> Path:
         subprocess.run(command, check=True, env=environment)
         part.replace(path)
     return path
+
+
+@pytest.fixture(scope="session")
+def random_checkpoints() -> ModuleType:
+    """The module `tools/make_random_checkpoint.py`, which is a script and no package."""
+    name = "make_random_checkpoint"
+    tools = ROOT / "tools"
+    spec = importlib.util.spec_from_file_location(name, tools / f"{name}.py")
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
 
 
 @pytest.fixture

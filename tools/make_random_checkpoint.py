@@ -1,11 +1,12 @@
-"""Makes a checkpoint of random weights in the single-file layout of Stable Diffusion 1.
+"""Makes a checkpoint of random weights in the single-file layout of Stable Diffusion 1 or XL.
 
     python tools/make_random_checkpoint.py OUT.safetensors [--size sd15] [--dtype fp16]
 
 `sd15` has the true sizes (2.1 GB in fp16), `tiny15` a UNet of two narrow levels between the true
-text encoder and autoencoder (0.5 GB), `small` the same build in 10 MB. Names and shapes come from
-our own modules; values depend on a tensor's name alone, so everybody gets the same bytes. It draws
-noise, of course: it is there to measure and to test with.
+text encoder and autoencoder (0.5 GB), `small` the same build in 10 MB. `sdxl` (6.9 GB) and
+`sdxl_refiner` (6.1 GB), `small_xl` and `small_refiner` (25 MB) are likewise those of XL. Names and
+shapes come from our own modules; values depend on a tensor's name alone, so everybody gets the same
+bytes. It draws noise, of course: it is there to measure and to test with.
 """
 
 import argparse
@@ -26,6 +27,9 @@ from engine.nets.unet import UNet
 from engine.text.clip_network import ClipText, ClipTextConfig
 
 TEXT = "cond_stage_model.transformer.text_model."
+XL_TEXT = "conditioner.embedders.{number}.transformer.text_model."
+OPEN_CLIP = "conditioner.embedders.{number}.model."
+SIZE_CHANNELS = 256
 DTYPES: Mapping[str, torch.dtype] = {
     "fp16": torch.float16,
     "bf16": torch.bfloat16,
@@ -46,6 +50,10 @@ class Sizes:
         autoencoder: width of each level, from full size on.
         text_width: of the text encoder; also what the UNet attends to.
         text_layers: of the text encoder.
+        heads: of every attention; None: as many as have 64 channels each, as in XL.
+        open_width, open_layers: of CLIP bigG, which XL has beside the other encoder, its refiner
+            alone; 0 without it.
+        given_sizes: numbers about a picture's size that the UNet takes beside the pooled text.
     """
 
     width: int = 320
@@ -55,6 +63,10 @@ class Sizes:
     autoencoder: tuple[int, ...] = (128, 256, 512, 512)
     text_width: int = 768
     text_layers: int = 12
+    heads: int | None = 8
+    open_width: int = 0
+    open_layers: int = 0
+    given_sizes: int = 0
 
 
 SD15 = Sizes()
@@ -68,7 +80,33 @@ SMALL = Sizes(
     text_width=64,
     text_layers=2,
 )
-SIZES = MappingProxyType({"sd15": SD15, "tiny15": TINY15, "small": SMALL})
+SDXL = Sizes(
+    multipliers=(1, 2, 4), depths=(0, 2, 10), heads=None,
+    open_width=1280, open_layers=32, given_sizes=6,
+)  # fmt: skip
+SDXL_REFINER = Sizes(
+    width=384, depths=(0, 4, 4, 0), heads=None,
+    text_width=0, open_width=1280, open_layers=32, given_sizes=5,
+)  # fmt: skip
+SMALL_XL = Sizes(
+    width=64, multipliers=(1, 2), depths=(0, 1), blocks=1, autoencoder=(32, 32, 32, 64),
+    text_width=64, text_layers=3, heads=None, open_width=64, open_layers=32, given_sizes=6,
+)  # fmt: skip
+SMALL_REFINER = Sizes(
+    width=64, multipliers=(1, 2), depths=(0, 1), blocks=1, autoencoder=(32, 32, 32, 64),
+    text_width=0, heads=None, open_width=64, open_layers=32, given_sizes=5,
+)  # fmt: skip
+SIZES = MappingProxyType(
+    {
+        "sd15": SD15,
+        "tiny15": TINY15,
+        "small": SMALL,
+        "sdxl": SDXL,
+        "sdxl_refiner": SDXL_REFINER,
+        "small_xl": SMALL_XL,
+        "small_refiner": SMALL_REFINER,
+    }
+)
 
 
 def parts(sizes: Sizes) -> Mapping[str, nn.Module]:
@@ -77,32 +115,71 @@ def parts(sizes: Sizes) -> Mapping[str, nn.Module]:
         sizes.width,
         sizes.multipliers,
         sizes.depths,
-        context=sizes.text_width,
-        heads=8,
+        context=sizes.text_width + sizes.open_width,
+        heads=sizes.heads,
         blocks=sizes.blocks,
-    )
-    text = ClipTextConfig(
-        vocabulary=49408,
-        positions=77,
-        channels=sizes.text_width,
-        feed_forward=4 * sizes.text_width,
-        layers=sizes.text_layers,
-        heads=sizes.text_width // 64,
-        activation="quick_gelu",
+        linear=bool(sizes.given_sizes),
+        vector=sizes.open_width + sizes.given_sizes * SIZE_CHANNELS if sizes.given_sizes else None,
     )
     with torch.device("meta"):
-        return {
-            "model.diffusion_model.": UNet(unet),
-            TEXT: ClipText(text),
-            "first_stage_model.": AutoencoderKL(regular_autoencoder(sizes.autoencoder)),
-        }
+        found: dict[str, nn.Module] = {"model.diffusion_model.": UNet(unet)}
+        if sizes.text_width:
+            prefix = XL_TEXT.format(number=0) if sizes.open_width else TEXT
+            found[prefix] = _text(sizes.text_width, sizes.text_layers, "quick_gelu")
+        if sizes.open_width:
+            prefix = OPEN_CLIP.format(number=1 if sizes.text_width else 0)
+            found[prefix] = _text(sizes.open_width, sizes.open_layers, "gelu")
+        autoencoder = AutoencoderKL(regular_autoencoder(sizes.autoencoder))
+        return {**found, "first_stage_model.": autoencoder}
+
+
+def _text(width: int, layers: int, activation: str) -> ClipText:
+    projection = width if activation == "gelu" else None
+    return ClipText(
+        ClipTextConfig(
+            49408, 77, width, 4 * width, layers, max(width // 64, 1), activation, projection
+        )
+    )
 
 
 def shapes(sizes: Sizes) -> Iterator[tuple[str, tuple[int, ...]]]:
     """Every tensor's name in the file, and its shape."""
     for prefix, module in parts(sizes).items():
+        is_open = prefix.startswith("conditioner.") and prefix.endswith(".model.")
         for name, tensor in module.state_dict().items():
-            yield prefix + name, tuple(tensor.shape)
+            shape = tuple(tensor.shape)
+            if not is_open:
+                yield prefix + name, shape
+            elif found := _of_open_clip(name, shape):
+                yield prefix + found[0], found[1]
+
+
+def _of_open_clip(name: str, shape: tuple[int, ...]) -> tuple[str, tuple[int, ...]] | None:
+    """The name and shape in OpenCLIP's layout; None for what is part of another tensor there."""
+    if name == "text_projection.weight":
+        return "text_projection", shape
+    for theirs, ours in _OPEN_CLIP_NAMES:
+        name = name.replace(theirs, ours)
+    if ".self_attn.q_proj." in name:
+        kind = name.rpartition(".")[2]
+        return name.replace(f"self_attn.q_proj.{kind}", f"attn.in_proj_{kind}"), (
+            3 * shape[0],
+            *shape[1:],
+        )
+    return None if ".self_attn." in name else (name, shape)
+
+
+_OPEN_CLIP_NAMES = (
+    ("embeddings.token_embedding", "token_embedding"),
+    ("embeddings.position_embedding.weight", "positional_embedding"),
+    ("final_layer_norm", "ln_final"),
+    ("encoder.layers", "transformer.resblocks"),
+    ("self_attn.out_proj", "attn.out_proj"),
+    ("layer_norm1", "ln_1"),
+    ("layer_norm2", "ln_2"),
+    ("mlp.fc1", "mlp.c_fc"),
+    ("mlp.fc2", "mlp.c_proj"),
+)
 
 
 def value(name: str, shape: tuple[int, ...]) -> Tensor:
@@ -118,7 +195,7 @@ def value(name: str, shape: tuple[int, ...]) -> Tensor:
 def tensors(sizes: Sizes, dtype: torch.dtype) -> dict[str, Tensor]:
     """The whole checkpoint."""
     found = {name: value(name, shape).to(dtype) for name, shape in shapes(sizes)}
-    return {**found, POSITION_IDS: torch.arange(77)[None]}
+    return found if sizes.open_width else {**found, POSITION_IDS: torch.arange(77)[None]}
 
 
 def make(path: Path, sizes: Sizes, dtype: torch.dtype) -> None:

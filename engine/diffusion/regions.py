@@ -10,12 +10,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from engine.diffusion.conditioning import Input, Join, Role, Step, joinable, joined
+from engine.errors import NodeError
 
 Area = tuple[int, ...]
 """The sizes, then the offsets, along the dimensions of x behind [B, C]: (h, w, y, x)."""
@@ -45,6 +47,8 @@ class Region:
         role: whether it says what is wanted.
         networks: what else is evaluated for it, such as control networks, and weights of its own;
             entries share a call where these are the same objects.
+        hooks: changes of the network's weights; entries share a call where these are equal.
+        fills: it rules where the others of its list leave something over.
     """
 
     inputs: Mapping[str, Input]
@@ -56,6 +60,8 @@ class Region:
     weight: Tensor | None = None
     role: Role = Role.POSITIVE
     networks: tuple[object, ...] = ()
+    hooks: tuple[object, ...] = ()
+    fills: bool = False
 
     @property
     def is_plain(self) -> bool:
@@ -64,31 +70,53 @@ class Region:
 
 
 def in_cells(area: Sequence[float | str] | None, size: Sequence[int]) -> Area | None:
-    """An area in cells, from cells or from ("percentage", shares of `size`), cut to x."""
+    """An area in cells, from cells or from ("percentage", shares of `size`), cut to x.
+
+    An area with fewer sides than x has is about the last ones, and all of those before.
+
+    Raises:
+        NodeError: it has more.
+    """
     if area is None:
         return None
-    if area[0] == "percentage":
-        shares = [float(share) for share in area[1:]]
-        count = len(size)
-        sides = [max(1, round(share * side)) for share, side in zip(shares, size, strict=False)]
-        offsets = [round(s * side) for s, side in zip(shares[count:], size, strict=False)]
-    else:
-        cells = [int(cell) for cell in area]
-        sides, offsets = cells[: len(size)], cells[len(size) :]
+    is_share = area[0] == "percentage"
+    numbers = [float(each) for each in area[1:]] if is_share else [int(each) for each in area]
+    given = len(numbers) // 2
+    before = len(size) - given
+    if before < 0:
+        raise NodeError(
+            f"an area with {given} sides cannot be part of a latent with {len(size)}; this model "
+            "takes no such areas"
+        )
+    sides, offsets = list(size[:before]), [0] * before
+    for number, offset, side in zip(numbers[:given], numbers[given:], size[before:], strict=True):
+        sides.append(max(1, round(number * side)) if is_share else int(number))
+        offsets.append(round(offset * side) if is_share else int(offset))
     offsets = [min(offset, side - 1) for offset, side in zip(offsets, size, strict=True)]
     room = [side - offset for side, offset in zip(size, offsets, strict=True)]
     return (*(min(side, free) for side, free in zip(sides, room, strict=True)), *offsets)
 
 
-def fitted_mask(mask: Tensor, size: Sequence[int], rows: int) -> Tensor:
-    """A mask [..., *any size] at the size of x [rows, C, *size]: [1 or rows, *size].
+_MODES: Mapping[int, str] = MappingProxyType({1: "linear", 2: "bilinear", 3: "trilinear"})
 
-    Fewer masks than rows start over, more are left out.
+
+def fitted_mask(mask: Tensor, size: Sequence[int], rows: int) -> Tensor:
+    """A mask at the size of x [rows, C, *size]: [1 or rows, *size].
+
+    Args:
+        mask: [..., *any size], one for all rows or one for each: fewer start over, more are left
+            out. With three axes a mask [H, W] is for all frames, and [F, H, W] one for each frame.
+        size: of x behind its channels, 1 to 3 axes.
+        rows: of x.
     """
-    mask = mask.float().reshape(-1, *mask.shape[-len(size) :])
+    axes = len(size)
+    mask = mask.float()
+    if mask.ndim < axes:
+        mask = mask.reshape(*(1 for _ in range(axes - mask.ndim)), *mask.shape)
+    mask = mask.reshape(-1, *mask.shape[-axes:])
     if tuple(mask.shape[1:]) != tuple(size):
         mask = functional.interpolate(
-            mask[:, None], size=tuple(size), mode="bilinear", align_corners=False
+            mask[:, None], size=tuple(size), mode=_MODES[axes], align_corners=False
         )[:, 0]
     if len(mask) > 1:
         mask = mask.repeat(math.ceil(rows / len(mask)), *(1 for _ in size))[:rows]
@@ -96,13 +124,15 @@ def fitted_mask(mask: Tensor, size: Sequence[int], rows: int) -> Tensor:
 
 
 def bounds_of(mask: Tensor) -> Area:
-    """The smallest area that holds all of a mask [B, h, w], at least `SMALLEST` cells a side."""
-    rows, columns = mask.abs().amax(dim=0).nonzero(as_tuple=True)
-    if not len(rows):
-        return (SMALLEST, SMALLEST, 0, 0)
-    top, left = int(rows.min()), int(columns.min())
-    height, width = int(rows.max()) - top + 1, int(columns.max()) - left + 1
-    return (max(SMALLEST, height), max(SMALLEST, width), top, left)
+    """The smallest area that holds all of a mask [B, ...], at least `SMALLEST` cells a side."""
+    size = mask.shape[1:]
+    found = mask.abs().amax(dim=0).nonzero()
+    if not len(found):
+        return (*(SMALLEST for _ in size), *(0 for _ in size))
+    first = [int(each) for each in found.amin(dim=0)]
+    last = [int(each) for each in found.amax(dim=0)]
+    sides = (max(SMALLEST, end - start + 1) for start, end in zip(first, last, strict=True))
+    return (*sides, *first)
 
 
 def mirrored(ours: Sequence[Region], theirs: Sequence[Region]) -> list[Region]:
@@ -185,13 +215,14 @@ class Evaluator:
         self._sigmas = torch.empty(0) if sigmas is None else sigmas.cpu()
         self._most: int | None = None
         self._stacked: dict[tuple[int, ...], dict[str, Tensor]] = {}
+        self._filled: dict[tuple[int, ...], list[Region]] = {}
 
     def __call__(self, x: Tensor, sigma: Tensor, *lists: Sequence[Region]) -> tuple[Tensor, ...]:
         """What each list of regions makes of x [B, C, ...] at sigma [B]."""
         waiting = [
             (index, region)
             for index, regions in enumerate(lists)
-            for region in active(regions, sigma)
+            for region in self._complete(active(regions, sigma), x)
         ]
         parts: list[list[tuple[Region, Tensor]]] = [[] for _ in lists]
         while waiting:
@@ -207,6 +238,15 @@ class Evaluator:
                 parts[index].append((region, part))
             waiting = [job for job in waiting if job not in batch]
         return tuple(blended(x, each) for each in parts)
+
+    def _complete(self, regions: list[Region], x: Tensor) -> list[Region]:
+        """The regions, those that fill with their weights; made once, as each step asks."""
+        if not any(region.fills for region in regions):
+            return regions
+        key = tuple(map(id, regions))
+        if key not in self._filled:
+            self._filled[key] = filled(regions, x)
+        return self._filled[key]
 
     def _evaluated(self, batch: Sequence[Region], x: Tensor, sigma: Tensor) -> tuple[Tensor, ...]:
         crops = [cropped(x, region.area) for region in batch]
@@ -227,6 +267,25 @@ class Evaluator:
         if all(each.at is None for region in batch for each in region.inputs.values()):
             self._stacked[key] = found
         return found
+
+
+def filled(regions: Sequence[Region], x: Tensor) -> list[Region]:
+    """Those that fill get what the others' weights lack of 1, or fall out where nothing lacks."""
+    others = [region for region in regions if not region.fills]
+    lacking = torch.ones(1, 1, *x.shape[2:], device=x.device)
+    for region in others:
+        weight = 1.0 if region.weight is None else region.weight
+        if isinstance(weight, Tensor) and weight.ndim and len(weight) > len(lacking):
+            lacking = lacking.repeat(len(weight), *(1 for _ in lacking.shape[1:]))
+        cropped(lacking, region.area).sub_(weight)
+    lacking = lacking.clamp_(min=0.0)
+    if not lacking.any():
+        return others
+    mask = lacking[:, 0]
+    return [
+        replace(region, area=None, mask=mask, weight=lacking) if region.fills else region
+        for region in regions
+    ]
 
 
 def active(regions: Sequence[Region], sigma: Tensor) -> list[Region]:
@@ -266,7 +325,7 @@ def _together(one: Region, other: Region, x: Tensor) -> bool:
         return False
     if one.inputs.keys() != other.inputs.keys():
         return False
-    if len(one.networks) != len(other.networks):
+    if len(one.networks) != len(other.networks) or one.hooks != other.hooks:
         return False
     same = all(ours is theirs for ours, theirs in zip(one.networks, other.networks, strict=True))
     return same and all(joinable(one.inputs[name], other.inputs[name]) for name in one.inputs)

@@ -18,6 +18,8 @@ from typing import Any
 from engine.execute.sizes import Parts, parts_of
 from engine.graph.signature import Signature, is_repeatable
 
+MOST_RECORDS = 10_000
+"""Evicted results of which is known what their nodes showed."""
 Measure = Callable[[Iterable[Any]], Parts]
 """What values keep in memory: bytes by the address of each buffer and object."""
 
@@ -56,8 +58,9 @@ class _Entry:
 class Cache:
     """Results of nodes, kept between runs.
 
-    While a run lasts (`holding`), nothing that it put in or got is evicted; when it ends, the
-    budget holds again.
+    While a run lasts (`holding`), nothing that it put in or got is evicted, unless it was released;
+    when the run ends, the budget holds again. Of a result that is evicted, what its node showed is
+    kept as a *record*: a picture that was saved need not be saved again.
 
     Args:
         budget: bytes that results may keep.
@@ -76,6 +79,7 @@ class Cache:
         """How many entries keep the part at an address, and its bytes."""
         self._held: list[Signature] = []
         self._holders = 0
+        self._records: dict[Signature, NodeResult] = {}
         self._added: set[Signature] = set()
         self._dropped: set[Signature] = set()
 
@@ -91,7 +95,7 @@ class Cache:
         return signature in self._entries
 
     def changes(self) -> tuple[set[Signature], set[Signature]]:
-        """Whose results were added and dropped since the last call."""
+        """Whose results, or records of them, were added and dropped since the last call."""
         found = self._added, self._dropped
         self._added, self._dropped = set(), set()
         return found
@@ -110,9 +114,23 @@ class Cache:
         entry = self._entries.get(signature)
         return entry.result if entry else None
 
+    def record(self, signature: Signature) -> NodeResult | None:
+        """What the node of an evicted result showed, as a result without outputs, or None."""
+        return self._records.get(signature)
+
     def remove(self, signature: Signature) -> None:
-        """Delete the result of that signature, if there is one."""
+        """Delete the result of that signature and its record, if there are any."""
         self._drop(signature)
+        self._drop_record(signature)
+
+    def release_held(self, signature: Signature) -> None:
+        """Let a result be evicted although the run that holds it goes on."""
+        entry = self._entries.get(signature)
+        if entry is not None and entry.held:
+            entry.held = False
+            self._rank(signature, entry)
+            if self._size > self.budget:
+                self._shrink()
 
     def put(self, signature: Signature, result: NodeResult) -> None:
         """Keep a result; one whose signature never comes up again is not kept."""
@@ -120,8 +138,11 @@ class Cache:
             return
         entry = _Entry(result, self._measure(result.outputs))
         if entry.size > self.budget:
+            self._drop(signature)
+            self._put_record(signature, result)
             return
         self._drop(signature)
+        self._drop_record(signature)
         self._entries[signature] = entry
         self._note(signature, self._added, self._dropped)
         self._count(entry.parts)
@@ -132,8 +153,9 @@ class Cache:
 
     def clear(self) -> None:
         """Delete every result."""
-        for signature in self._entries:
+        for signature in (*self._entries, *self._records):
             self._note(signature, self._dropped, self._added)
+        self._records.clear()
         self._entries.clear()
         self._shares.clear()
         self._heap.clear()
@@ -187,6 +209,7 @@ class Cache:
             if entry is not None and entry.ticket == ticket:
                 self._clock = worth
                 self._drop(signature)
+                self._put_record(signature, entry.result)
         if len(self._heap) > 2 * len(self._entries) + 64:
             current = {entry.ticket for entry in self._entries.values()}
             self._heap = [place for place in self._heap if place[1] in current]
@@ -205,6 +228,19 @@ class Cache:
             else:
                 del shares[address]
                 self._size -= size
+
+    def _put_record(self, signature: Signature, result: NodeResult) -> None:
+        if not result.shown:
+            return
+        self._drop_record(signature)
+        self._records[signature] = NodeResult((), result.shown, result.seconds)
+        self._note(signature, self._added, self._dropped)
+        if len(self._records) > MOST_RECORDS:
+            self._drop_record(next(iter(self._records)))
+
+    def _drop_record(self, signature: Signature) -> None:
+        if self._records.pop(signature, None) is not None:
+            self._note(signature, self._dropped, self._added)
 
     @staticmethod
     def _note(signature: Signature, now: set[Signature], before: set[Signature]) -> None:

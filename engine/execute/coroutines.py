@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Coroutine
+from collections.abc import Awaitable, Collection, Coroutine
 from contextlib import suppress
 from inspect import isawaitable
 from typing import Any, TypeVar
@@ -43,6 +43,10 @@ class Coroutines:
         self._running().run_until_complete(self._turn(seconds))
         done, self._done = self._done, []
         return done
+
+    def forget(self, tasks: Collection[asyncio.Task[Any]]) -> None:
+        """Do not return these from a later turn: they hold what they came to."""
+        self._done = [each for each in self._done if each not in tasks]
 
     def close(self) -> None:
         """Cancel what is unfinished, and close the loop."""

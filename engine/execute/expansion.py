@@ -20,6 +20,17 @@ class ExpandedCall:
     result: tuple[Any, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Expanding:
+    """A node whose outputs will come from what it expanded to."""
+
+    info: ClassInfo
+    answers: list[Outcome | ExpandedCall]
+    sources: list[str]
+    shown: Mapping[str, list[Any]] | None
+    seconds: float
+
+
 def collect(
     answers: Sequence[Outcome | ExpandedCall],
     info: ClassInfo,

@@ -33,6 +33,7 @@ class ClassInfo:
         chosen: those of `nested` that hold a choice of their own, too.
         lists: for each output whether each element is handed on separately.
         by_id: its results are not shared with other nodes.
+        sees_graph: it is given the graph or links in it, and may expand to nodes that link there.
     """
 
     node: Node
@@ -45,23 +46,26 @@ class ClassInfo:
     chosen: frozenset[str]
     lists: tuple[bool, ...]
     by_id: bool
+    sees_graph: bool
 
 
 def read_info(node: Node) -> ClassInfo:
     """What is needed to run nodes of this class."""
     schema, traits = node.schema, node.traits
     names = frozenset(each.name for each in schema.inputs)
+    raw = frozenset(each.name for each in schema.inputs if each.options.get("rawLink"))
     return ClassInfo(
         node=node,
         schema=schema,
         traits=traits,
         declared=None if schema.flexible else names,
         lazy=frozenset(each.name for each in schema.inputs if each.lazy),
-        raw=frozenset(each.name for each in schema.inputs if each.options.get("rawLink")),
+        raw=raw,
         nested=frozenset(each.name for each in schema.inputs if each.type in DYNAMIC_TYPES),
         chosen=frozenset(each.name for each in schema.inputs if each.type == DYNAMIC_COMBO),
         lists=tuple(each.is_list for each in schema.outputs),
         by_id=traits.knows_id or schema.not_idempotent,
+        sees_graph=bool(raw) or any(each.type == "DYNPROMPT" for each in schema.inputs),
     )
 
 

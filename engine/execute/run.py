@@ -8,23 +8,25 @@ from __future__ import annotations
 
 from asyncio import Task
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 
 from engine.errors import NodeError, Stopped
 from engine.execute.cache import NodeResult
 from engine.execute.calls import Running, begin, merge, merge_shown
+from engine.execute.consumers import Consumers
 from engine.execute.coroutines import Coroutines
-from engine.execute.expansion import ExpandedCall, collect
+from engine.execute.expansion import ExpandedCall, Expanding, collect
 from engine.execute.failures import NodeFailure, failure
-from engine.execute.inputs import ClassInfo, Inputs, blocked, calls, constants, gather, read_info
+from engine.execute.inputs import ClassInfo, Inputs, blocked, calls, gather
+from engine.execute.known import KnownResults, Outputs
 from engine.execute.live import GrowingGraph
 from engine.execute.run_services import RunServices
 from engine.execute.schedule import Schedule
+from engine.execute.signer import Signer
 from engine.graph.order import order
 from engine.graph.prompt import Link, Prompt
-from engine.graph.signature import Signature, sign
+from engine.graph.signature import Signature
 from engine.nodekit.node import Outcome
 from engine.wire import messages
 from engine.wire.messages import Place
@@ -32,17 +34,6 @@ from engine.wire.messages import Place
 _TICK = 0.05
 """Seconds between two checks of the stop button while every node is pending."""
 _NAMED = 10
-
-
-@dataclass(frozen=True, slots=True)
-class _Expanding:
-    """A node whose outputs will come from what it expanded to."""
-
-    info: ClassInfo
-    answers: list[Outcome | ExpandedCall]
-    sources: list[str]
-    shown: Mapping[str, list[Any]] | None
-    seconds: float
 
 
 class GraphRun:
@@ -59,18 +50,26 @@ class GraphRun:
         self._given = given
         self._graph = GrowingGraph(prompt)
         self._nodes = self._graph.prompt.nodes
-        self._infos: dict[str, ClassInfo] = {}
-        self._signatures: dict[str, Signature] = {}
-        self._known: dict[Signature, NodeResult] = {}
-        self._outputs: dict[str, tuple[list[Any], ...]] = {}
+        self._coroutines = Coroutines()
+        self._signer = Signer(self._graph, given, self._coroutines, self.executed)
+        self._signatures = self._signer.signatures
+        self._known = KnownResults(given.cache, given.files_exist)
+        held = Outputs(self._known, self._signer)
+        self._outputs = held.by_node
         self._ranks: dict[str, int] = {}
         self._schedule = Schedule(self._ranks)
+        self._consumers = Consumers(
+            self._nodes,
+            demanded=self._schedule,
+            settled=self._outputs,
+            on_live=held.use,
+            on_unused=held.release,
+        )
         self._begun: dict[Signature, str] = {}
         self._parked: dict[str, Running] = {}
         self._awaited: dict[Task[Outcome], str] = {}
-        self._expanding: dict[str, _Expanding] = {}
+        self._expanding: dict[str, Expanding] = {}
         self._asked: dict[str, set[str]] = {}
-        self._coroutines = Coroutines()
         self._current: str | None = None
 
     def sign(self, ordered: Iterable[str]) -> None:
@@ -79,40 +78,49 @@ class GraphRun:
         Raises:
             NodeFailure: there is no class of that name, or it cannot be read.
         """
-        prompt, signatures, ranks = self._graph.prompt, self._signatures, self._ranks
         for node_id in ordered:
-            ranks.setdefault(node_id, len(ranks))
-            info = self._info(node_id)
-            asks = info.traits.fingerprints
-            signatures[node_id] = sign(
-                prompt,
-                node_id,
-                self._fingerprint(node_id, info) if asks else None,
-                signatures,
-                include_id=info.by_id,
-                output=info.schema.is_output,
-            )
+            self._ranks.setdefault(node_id, len(self._ranks))
+            self._signer.sign(node_id)
 
-    def cached_nodes(self, ordered: Iterable[str]) -> tuple[str, ...]:
+    def cached_nodes(self, ordered: Sequence[str]) -> tuple[str, ...]:
         """Those of these nodes whose results an earlier run left."""
-        return tuple(node_id for node_id in ordered if self._cached(self._signatures[node_id]))
+        return tuple(
+            node_id
+            for node_id in ordered
+            if self._known.is_cached(self._signatures[node_id])
+            or (self._record(node_id) and not self._takers(node_id, ordered))
+        )
 
     def signatures(self) -> dict[str, Signature]:
         """The signatures so far, by node id."""
         return dict(self._signatures)
 
     def demand(self, wanted: Sequence[str]) -> None:
-        """See to it that these nodes, and what they need, will be settled."""
-        stack = list(reversed(wanted))
+        """See to it that these nodes, and what they need, will be settled.
+
+        One whose outputs were evicted is not called for what it has shown already, unless another
+        node takes its outputs.
+        """
+        self._consumers.want(wanted)
+        records = {each: self._record(each) for each in wanted if each not in self._outputs}
+        self._demand([each for each in wanted if records.get(each) is None])
+        for node_id, record in records.items():
+            if record and node_id not in self._outputs and node_id not in self._schedule:
+                self._show(node_id, record)
+                self._consumers.settle(node_id)
+
+    def _demand(self, wanted: Iterable[str]) -> None:
+        stack = [*dict.fromkeys(wanted)][::-1]
+        self._consumers.add(stack)
         while stack:
             node_id = stack.pop()
             if node_id in self._outputs or node_id in self._schedule:
                 continue
-            known = self._find(node_id)
+            known = self._known.find(self._signatures[node_id])
             if known is not None:
                 self._settle_known(node_id, known)
                 continue
-            info = self._info(node_id)
+            info = self._signer.info(node_id)
             sources = [
                 value.node
                 for name, value in self._nodes[node_id].inputs.items()
@@ -167,7 +175,7 @@ class GraphRun:
     def _failure(self, node_id: str, error: Exception) -> NodeFailure:
         running = self._parked.get(node_id)
         inputs: Inputs = running.inputs if running else {}
-        info = self._infos.get(self._nodes[node_id].class_type)
+        info = self._signer.infos.get(self._nodes[node_id].class_type)
         if info is not None and not running:
             try:
                 asked = self._asked.get(node_id, ())
@@ -184,49 +192,16 @@ class GraphRun:
             message=self._given.explain(error) if self._given.explain else None,
         )
 
-    def _info(self, node_id: str) -> ClassInfo:
-        class_type = self._nodes[node_id].class_type
-        info = self._infos.get(class_type)
-        if info is not None:
-            return info
-        node = self._given.registry.get(class_type)
-        if node is None:
-            missing = f"there is no node class {class_type!r}; install the plugin that brings it"
-            raise self._failure(node_id, NodeError(missing))
-        try:
-            info = self._infos[class_type] = read_info(node)
-        except Exception as error:
-            raise self._failure(node_id, error) from error
-        return info
+    def _record(self, node_id: str) -> NodeResult | None:
+        """What an output node showed in an earlier run, where its outputs were evicted since."""
+        if not self._signer.info(node_id).schema.is_output:
+            return None
+        return self._known.record(self._signatures[node_id])
 
-    def _fingerprint(self, node_id: str, info: ClassInfo) -> Any:
-        """What a node says its result depends on; NaN, never the same twice, where it raises."""
-        literals = constants(self._nodes[node_id])
-        try:
-            said = info.node.fingerprint_of(literals, self._given.context(node_id, self._graph))
-            return self._coroutines.now(said)
-        except Stopped:
-            raise
-        except Exception:  # noqa: BLE001 - the node is run, and says itself what is wrong
-            return float("nan")
-
-    def _find(self, node_id: str) -> NodeResult | None:
-        signature = self._signatures[node_id]
-        known = self._known.get(signature)
-        if known is None and self._cached(signature):
-            known = self._given.cache.get(signature)
-        return known
-
-    def _cached(self, signature: Signature) -> bool:
-        """Whether the result is cached; one whose files were deleted is not any more."""
-        cache = self._given.cache
-        result = cache.peek(signature)
-        if result is None:
-            return False
-        if result.shown and not self._given.files_exist(result):
-            cache.remove(signature)
-            return False
-        return True
+    def _takers(self, node_id: str, ordered: Iterable[str]) -> bool:
+        """Whether some of these nodes take outputs of a node."""
+        links = (link for each in ordered for _, link in self._nodes[each].links())
+        return any(link.node == node_id for link in links)
 
     def _wait(self, node_id: str, sources: Iterable[str]) -> list[str]:
         """Let a node wait for those of the sources that are not settled, and return them."""
@@ -246,8 +221,11 @@ class GraphRun:
                 return nodes[node_id].inputs[name].node not in signatures
 
             self.sign(order(self._graph.prompt, unsigned, counts=counts))
+        if node_id in self._expanding:
+            self._consumers.hold(sources)  # until `_collect`
         self._wait(node_id, sources)
-        self.demand(wanted)
+        self.demand(also)
+        self._demand(sources)
 
     def _visit(self, node_id: str) -> None:
         """All dependencies of a node are done: call it, unless its result is cached."""
@@ -255,7 +233,7 @@ class GraphRun:
         if expanding is not None:
             self._collect(node_id, expanding)
             return
-        known = self._find(node_id)
+        known = self._known.find(self._signatures[node_id])
         if known is not None:
             self._settle_known(node_id, known)
             return
@@ -264,7 +242,7 @@ class GraphRun:
         if twin is not None:
             self._wait(node_id, [twin])
             return
-        info = self._info(node_id)
+        info = self._signer.info(node_id)
         inputs = self._inputs(node_id, info)
         if inputs is None:
             return
@@ -278,6 +256,7 @@ class GraphRun:
             given.retry,
         )
         if running.over:
+            self._coroutines.forget(running.tasks)
             self._finish(running)
         else:
             self._parked[node_id] = running
@@ -340,12 +319,12 @@ class GraphRun:
             )
         shown = merge_shown(running, outcomes)
         if any(outcome.expansion is not None for outcome in outcomes):
-            self._expand(node_id, _Expanding(info, [*outcomes], [], shown, seconds))
+            self._expand(node_id, Expanding(info, [*outcomes], [], shown, seconds))
             return
         outputs = merge([outcome.values for outcome in outcomes], info)
         self._settle(node_id, NodeResult(outputs, shown, seconds))
 
-    def _expand(self, node_id: str, expanding: _Expanding) -> None:
+    def _expand(self, node_id: str, expanding: Expanding) -> None:
         """Put what a node expanded to in its place, and wait for what its outputs come from."""
         showing: list[str] = []
         for index, outcome in enumerate(expanding.answers):
@@ -354,23 +333,23 @@ class GraphRun:
                 expanding.answers[index] = ExpandedCall(result)
                 self._ranks.update(dict.fromkeys(added, self._ranks[node_id]))
                 expanding.sources.extend(each.node for each in result if isinstance(each, Link))
-                showing += [each for each in added if self._info(each).schema.is_output]
+                showing += [each for each in added if self._signer.info(each).schema.is_output]
         self._expanding[node_id] = expanding
         self._demand_for(node_id, list(dict.fromkeys(expanding.sources)), also=showing)
 
-    def _collect(self, node_id: str, expanding: _Expanding) -> None:
+    def _collect(self, node_id: str, expanding: Expanding) -> None:
         """All that a node expanded to is settled: its outputs are there."""
         seconds = expanding.seconds + sum(
-            self._known[self._signatures[each]].seconds for each in set(expanding.sources)
+            self._known.seconds(self._signatures[each]) for each in set(expanding.sources)
         )
         outputs = collect(expanding.answers, expanding.info, self._outputs)
         self._settle(node_id, NodeResult(outputs, expanding.shown, seconds))
+        self._consumers.drop(dict.fromkeys(expanding.sources))
 
     def _settle(self, node_id: str, known: NodeResult) -> None:
         """A node was called and has its outputs."""
         given, signature = self._given, self._signatures[node_id]
-        self._known[signature] = known
-        given.cache.put(signature, known)
+        self._known.put(signature, known)
         self._outputs[node_id] = known.outputs
         self._begun.pop(signature, None)
         self.executed.append(node_id)
@@ -379,14 +358,15 @@ class GraphRun:
             self._show(node_id, known)
         given.report(messages.Finished(given.prompt_id, place, known.seconds))
         self._schedule.settle(node_id)
+        self._consumers.settle(node_id)
 
     def _settle_known(self, node_id: str, known: NodeResult) -> None:
         """A node need not be called; one that is there to show something shows it again."""
-        self._known[self._signatures[node_id]] = known
         self._outputs[node_id] = known.outputs
-        if self._info(node_id).schema.is_output:
+        if self._signer.info(node_id).schema.is_output:
             self._show(node_id, known)
         self._schedule.settle(node_id)
+        self._consumers.settle(node_id)
 
     def _show(self, node_id: str, known: NodeResult) -> None:
         shown = dict(known.shown) if known.shown else None

@@ -12,11 +12,16 @@ from engine.errors import WeightsError
 from engine.families.autoencoders import FoundAutoencoder, find_autoencoder
 from engine.families.family import ModelFamily, TextPlan
 from engine.families.sd15.family import StableDiffusion1
+from engine.families.sdxl.family import StableDiffusionXL, StableDiffusionXLRefiner
 from engine.text import table
 from engine.text.encoder import TextEncoder
 from engine.weights.state_dict import StateDict
 
-FAMILIES: tuple[ModelFamily, ...] = (StableDiffusion1(),)
+FAMILIES: tuple[ModelFamily, ...] = (
+    StableDiffusion1(),
+    StableDiffusionXL(),
+    StableDiffusionXLRefiner(),
+)
 SHOWN_KEYS = 5
 _LOADERS: Mapping[str, str] = {
     "an autoencoder (VAE)": "Load VAE",

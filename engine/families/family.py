@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import torch
@@ -43,12 +43,15 @@ class TextPlan:
             missing are missing there too; raises `WeightsError` if it cannot do without.
         even: prompts that differ in length between encoders are filled up with empty chunks.
         file_types: what loaders of text encoders call this set of encoders in files of their own.
+        places: where a whole checkpoint keeps each encoder: the prefix of its tensors. One that
+            ends in `text_model.` holds transformers' names, another OpenCLIP's.
     """
 
     styles: Mapping[str, TextStyle]
     combine: Callable[[Mapping[str, Encoded]], tuple[Tensor, dict[str, Any]]]
     even: bool = False
     file_types: frozenset[str] = frozenset()
+    places: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 class ModelFamily(Protocol):
@@ -89,6 +92,10 @@ class ModelFamily(Protocol):
 
     def autoencoder(self, weights: StateDict) -> StateDict | None:
         """Those of the autoencoder within a checkpoint; None if it has none."""
+        ...
+
+    def metadata(self, config: Any) -> Mapping[str, str]:
+        """What a file of this model must say beside its tensors, to be read as the same again."""
         ...
 
     def parameterization(self, config: Any) -> Parameterization:

@@ -18,6 +18,7 @@ from engine.adapters.parts import Shape
 from engine.adapters.read import Adapter, file_state, open_adapter
 from engine.inference.values import Clip, Model, TextPart
 from engine.residency.handles import PatchedWeights, Weights
+from engine.residency.sources import Source, TensorSource
 
 
 class _Remembered:
@@ -105,6 +106,11 @@ def _encoder(part: TextPart) -> Target:
 
 def shapes_of(weights: Weights) -> Mapping[str, Shape]:
     """The shapes of a module's tensors by name; nothing is read."""
+    return {name: source.shape for name, source in sources_of(weights).items()}
+
+
+def sources_of(weights: Weights) -> Mapping[str, Source]:
+    """What a module's tensors are made from, by name, patches apart."""
     if weights.sources:
-        return {name: source.shape for name, source in weights.sources.items()}
-    return {name: tuple(each.shape) for name, each in weights.module.named_parameters()}
+        return weights.sources
+    return {name: TensorSource(each) for name, each in weights.module.named_parameters()}

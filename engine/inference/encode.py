@@ -11,6 +11,7 @@ from torch import Tensor
 
 from engine.errors import WeightsError
 from engine.families.family import Checkpoint
+from engine.inference.hook_groups import clip_times, clip_with
 from engine.inference.values import Clip, TextPart
 from engine.residency.manager import current
 from engine.text.encoder import Encoded, Tokens
@@ -38,8 +39,22 @@ def encode_tokens(
 ) -> list[list[Any]]:
     """Tokens by encoder as CONDITIONING: one entry `[tensor [1, T, D], {"pooled_output": ...}]`.
 
+    With scheduled hooks there is an entry for each part of sampling in which they are alike.
     `checkpoint` is called at every layer and may raise.
     """
+    hooks = clip.hooks
+    if not hooks.group:
+        return [_entry(clip, tokens, checkpoint)]
+    brought: dict[str, Any] = {"hooks": hooks.group} if hooks.to_entries else {}
+    entries: list[list[Any]] = []
+    for time, multipliers in clip_times(hooks):
+        tensor, extras = _entry(clip_with(clip, hooks.group, multipliers), tokens, checkpoint)
+        entries.append([tensor, extras | brought | time])
+    return entries
+
+
+def _entry(clip: Clip, tokens: Mapping[str, Tokens], checkpoint: Checkpoint) -> list[Any]:
+    """One entry, read with the text encoders as they are."""
     residency = current()
     parts = _present(clip)
     chunks = _even(clip, tokens) if clip.plan.even else dict(tokens)
@@ -57,7 +72,7 @@ def encode_tokens(
                 checkpoint=checkpoint,
             )
     tensor, extras = clip.plan.combine(encoded)
-    return [[tensor, extras]]
+    return [tensor, extras]
 
 
 def encode(

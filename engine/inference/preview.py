@@ -21,13 +21,19 @@ QUALITY = 80
 def preview(latent: Tensor, form: LatentFormat) -> bytes | None:
     """A JPEG of the first latent of a batch; None where the format has no factors.
 
+    A video is shown by its frame in the middle, a latent of one axis as a strip.
+
     Args:
-        latent: [B, C, h, w] or [C, h, w] in the denoiser's numbers.
+        latent: [B, C, ...] or [C, ...] in the denoiser's numbers, with 1 to 3 axes.
         form: whose `rgb_factors` lead to -1..1.
     """
     if form.rgb_factors is None:
         return None
-    cells = latent.detach()[0] if latent.ndim == 4 else latent.detach()
+    cells = latent.detach()[0] if latent.ndim == 2 + form.dims else latent.detach()
+    while cells.ndim > 3:
+        cells = cells[:, cells.shape[1] // 2]
+    if cells.ndim == 2:
+        cells = cells[:, None]
     factors = torch.tensor(form.rgb_factors, device=cells.device)
     bias = torch.tensor(form.rgb_bias, device=cells.device)
     pixels = cells.float().movedim(0, -1) @ factors + bias

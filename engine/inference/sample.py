@@ -25,6 +25,7 @@ from engine.errors import NodeError
 from engine.families.family import Checkpoint, Entry
 from engine.inference.control import chain_of, shared_with_others
 from engine.inference.control_run import ControlRun
+from engine.inference.hook_groups import WeightSwitch
 from engine.inference.values import Conditioning, Guider, Model, Noise, Sampler
 from engine.nets.hooks import NetHooks
 from engine.residency.manager import current
@@ -121,11 +122,15 @@ def _network(
     )
     room = model.family.activation_bytes(model.config, rows_shape, dtype.itemsize)
     room = controls.room_for(rows_shape, room)
+    switch = WeightSwitch(model, parameterization, residency, checkpoint)
     with (
         residency.reserve(controls.features_bytes(shape)),
         residency.use(model.net, *controls.weights, room_for=room, checkpoint=checkpoint),
+        switch,
     ):
         call = network_call(model, parameterization, dtype, checkpoint, sigmas, controls)
+        if any(region.hooks for many in named.values() for region in many):
+            call = switch.switching(call)
         evaluator = Evaluator(call, sigmas)
         yield GuidedNetwork(guider, parameterization, evaluator, named, model.guidance.started())
 
@@ -238,7 +243,7 @@ def prepared(
     entries: Conditioning, model: Model, shape: Sequence[int], role: Role = Role.POSITIVE
 ) -> list[Region]:
     """A conditioning's entries as regions of x of that shape [B, C, ...], on the CPU."""
-    to_sigma, size = model.parameterization.percent_to_sigma, shape[2:]
+    size = shape[2:]
     found: list[Region] = []
     for embedding, extras in entries:
         area: Area | None = regions.in_cells(extras.get("area"), size)
@@ -248,20 +253,33 @@ def prepared(
             if extras.get("set_area_to_bounds"):
                 area = regions.in_cells(regions.bounds_of(mask), size)
             mask = mask * extras.get("mask_strength", 1.0)
-        start, end = extras.get("start_percent"), extras.get("end_percent")
+        start, end = _times(extras, model)
         found.append(
             Region(
                 model.family.inputs(model.config, Entry(embedding, extras), shape=shape, role=role),
                 area,
                 mask,
                 extras.get("strength", 1.0),
-                math.inf if not start else to_sigma(start),
-                0.0 if end is None else to_sigma(end),
+                start,
+                end,
                 role=role,
                 networks=chain_of(extras),
+                hooks=tuple(extras.get("hooks") or ()),
+                fills=bool(extras.get("default")),
             )
         )
     return found
+
+
+def _times(extras: Mapping[str, Any], model: Model) -> tuple[float, float]:
+    """(first, last sigma) of an entry's own time and that of its text's keyframe."""
+    to_sigma = model.parameterization.percent_to_sigma
+    first, last = math.inf, 0.0
+    for kind in ("", "clip_"):
+        start, end = extras.get(f"{kind}start_percent"), extras.get(f"{kind}end_percent")
+        first = first if not start else min(first, to_sigma(start))
+        last = last if end is None else max(last, to_sigma(end))
+    return first, last
 
 
 def _with_counterparts(named: Mapping[str, list[Region]]) -> dict[str, list[Region]]:
@@ -275,13 +293,22 @@ def _with_counterparts(named: Mapping[str, list[Region]]) -> dict[str, list[Regi
 
 
 def fitted(latent: Latent, model: Model) -> dict[str, Any]:
-    """The latent with the channels the model wants, where it is empty anyway.
+    """The latent with the channels and axes the model wants, where it is empty anyway.
+
+    A picture's latent is one frame of a video's.
 
     Raises:
-        NodeError: it holds a picture of other channels.
+        NodeError: it holds something of other channels or axes.
     """
     samples: Tensor = latent["samples"]
-    channels = model.latent.channels
+    channels, axes = model.latent.channels, model.latent.dims
+    if samples.ndim == 4 and axes == 3:
+        samples = samples[:, :, None]
+    if samples.ndim != 2 + axes:
+        raise NodeError(
+            f"the latent has {samples.ndim - 2} axes behind its channels, the model works on "
+            f"{axes}; use the empty latent that belongs to the model"
+        )
     if samples.shape[1] != channels:
         if samples.any():
             raise NodeError(

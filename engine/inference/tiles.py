@@ -5,8 +5,9 @@ The network is any function that makes a fixed number of cells of each one, or t
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -68,23 +69,27 @@ class Tiling:
     """How a map is cut, in cells of its coarser side (latent cells).
 
     Attributes:
-        rows, columns: the grids.
+        grids: one for each axis that is cut: the last ones of the map.
         overlap: cells over which seams are blended.
     """
 
-    rows: Grid
-    columns: Grid
+    grids: tuple[Grid, ...]
     overlap: int
 
     @property
     def count(self) -> int:
         """How many tiles."""
-        return len(self.rows.starts) * len(self.columns.starts)
+        return math.prod(len(axis.starts) for axis in self.grids)
+
+    @property
+    def size(self) -> tuple[int, ...]:
+        """Cells of one tile along each axis."""
+        return tuple(axis.size for axis in self.grids)
 
 
-def plan(height: int, width: int, largest: int, overlap: int) -> Tiling:
-    """Cut `height` x `width` cells into tiles of at most `largest` x `largest`."""
-    return Tiling(grid(height, largest, overlap), grid(width, largest, overlap), overlap)
+def plan(cells: Sequence[int], largest: int, overlap: int) -> Tiling:
+    """Cut a map with sides of `cells` into tiles of at most `largest` cells a side."""
+    return Tiling(tuple(grid(each, largest, overlap) for each in cells), overlap)
 
 
 def run_tiled(
@@ -93,34 +98,34 @@ def run_tiled(
     """Put each tile through `run` and blend the results.
 
     Args:
-        x: [1, C, inward * h, inward * w], where the tiling covers h x w cells.
+        x: [1, C, ..., inward * h, inward * w], where the tiling covers h x w cells; as many of the
+            last axes as it has grids, 1 to 3.
         tiling: from `plan`.
-        run: [1, C, inward * a, inward * b] -> [1, D, outward * a, outward * b].
+        run: [1, C, ..., inward * a, inward * b] -> [1, D, ..., outward * a, outward * b].
         inward: cells of x per cell of the tiling along one side (8 for pixels).
         outward: cells of the result per cell of the tiling.
     """
-    rows, columns = tiling.rows, tiling.columns
     if tiling.count == 1:
         return run(x)
-    row_shares = shares(rows, tiling.overlap, outward)
-    column_shares = shares(columns, tiling.overlap, outward)
-    size = rows.length * outward, columns.length * outward
-    blended: Tensor | None = None
-    for top, row_share in zip(rows.starts, row_shares, strict=True):
-        for left, column_share in zip(columns.starts, column_shares, strict=True):
-            part = run(
-                x[
-                    ...,
-                    top * inward : (top + rows.size) * inward,
-                    left * inward : (left + columns.size) * inward,
-                ]
+    axes = [
+        [
+            (
+                slice(start * inward, (start + axis.size) * inward),
+                slice(start * outward, (start + axis.size) * outward),
+                share,
             )
-            if blended is None:
-                blended = part.new_zeros(*part.shape[:-2], *size)
-            share = (row_share[:, None] * column_share[None]).to(part)
-            blended[
-                ...,
-                top * outward : (top + rows.size) * outward,
-                left * outward : (left + columns.size) * outward,
-            ] += part * share
+            for start, share in zip(axis.starts, shares(axis, tiling.overlap, outward), strict=True)
+        ]
+        for axis in tiling.grids
+    ]
+    size = [axis.length * outward for axis in tiling.grids]
+    blended: Tensor | None = None
+    for place in itertools.product(*axes):
+        part = run(x[(..., *(source for source, _, _ in place))])
+        if blended is None:
+            blended = part.new_zeros(*part.shape[: -len(size)], *size)
+        share = torch.ones(())
+        for _, _, along in place:
+            share = share[..., None] * along
+        blended[(..., *(target for _, target, _ in place))] += part * share.to(part)
     return x if blended is None else blended

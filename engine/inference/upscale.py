@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 
 import torch
@@ -142,7 +143,7 @@ def _smaller_and_smaller(
     height, width = picture.shape[-2:]
     refused: Exception | None = None
     for position, size in enumerate(sizes):
-        tiling = tiles.plan(height, width, size, min(OVERLAP, size // 4))
+        tiling = tiles.plan((height, width), size, min(OVERLAP, size // 4))
         room = _room(model, tiling)
         if room > residency.budget and position + 1 < len(sizes):
             continue
@@ -159,7 +160,7 @@ def _smaller_and_smaller(
 
 
 def _room(model: UpscaleModel, tiling: tiles.Tiling) -> int:
-    pixels = tiling.rows.size * tiling.columns.size
+    pixels = prod(tiling.size)
     itemsize = current().dtype_of(model.weights).itemsize
     return pixels * itemsize * (_CHANNELS_AT_ONCE + model.scale**2 * _CHANNELS_AT_ONCE // 3)
 

@@ -23,6 +23,8 @@ OnTile = Callable[[int, int], None]
 """Called after each tile with the number done and the total."""
 SMALLEST_TILE = 32
 """Latent cells along one side; smaller tiles are mostly seams."""
+FRAMES_TOO = 3
+"""Axes of a video's latent: time, rows, columns."""
 SEAM = 6
 """Latent cells that neighbouring tiles share, unless a user asks for another overlap."""
 
@@ -57,6 +59,9 @@ def decode(
 ) -> Tensor:
     """Latents [B, C, h, w] to pictures [B, H, W, 3], float32, 0..1, on the CPU.
 
+    Latents of videos, [B, C, t, h, w], lead to all frames, one video behind the other. Tiles cut
+    frames, not time.
+
     Without `tile` the whole picture is decoded at once if there is memory for it, else in the
     fewest tiles there is memory for.
 
@@ -64,7 +69,7 @@ def decode(
         NodeError: the latents are another family's.
         OutOfMemoryError: not even small tiles fit.
     """
-    _check_channels(vae, latents)
+    _check_shape(vae, latents)
     scale = vae.latent.pixels
 
     def one(network: Autoencoder, residency: Residency, z: Tensor) -> Tensor:
@@ -73,6 +78,8 @@ def decode(
         return pixels.float().cpu()
 
     pixels = _each(vae, latents, one, tile, on_tile, checkpoint, outward=scale)
+    if vae.latent.dims == FRAMES_TOO:
+        pixels = pixels.transpose(1, 2).flatten(0, 1)
     return pixels.add_(1).div_(2).clamp_(0, 1).movedim(1, -1).contiguous()
 
 
@@ -87,14 +94,25 @@ def encode(
     """Pictures [B, H, W, 3 or more] in 0..1 to latents [B, C, H // 8, W // 8], float32, on the CPU.
 
     What is left over of a side beyond a multiple of 8 is cropped, half of it at the front. The
-    latent is the mean of what the autoencoder predicts.
+    latent is the mean of what the autoencoder predicts. For an autoencoder of videos the pictures
+    are the frames of one, and the latent is [1, C, t, h, w]; frames beyond a whole cell are left
+    out.
 
     Raises:
         NodeError: the pictures are smaller than one latent cell.
         OutOfMemoryError: not even small tiles fit.
     """
     scale = vae.latent.pixels
+    _check_axes(vae)
     pixels = crop(images[..., :3], scale).movedim(-1, 1)
+    if vae.latent.dims == FRAMES_TOO:
+        frames = vae.latent.frames(vae.latent.cells(len(pixels)))
+        if not frames:
+            raise NodeError(
+                f"{len(pixels)} frames are too few to encode: one latent cell takes "
+                f"{vae.latent.downscale[0]}"
+            )
+        pixels = pixels[:frames].transpose(0, 1)[None]
 
     def one(network: Autoencoder, residency: Residency, part: Tensor) -> Tensor:
         dtype = residency.dtype_of(vae.autoencoder)
@@ -140,7 +158,7 @@ def _each(
     residency = current()
     refused: Exception | None = None
     for attempt in _attempts(x, tile, vae.latent.pixels, scale):
-        shape = (1, vae.latent.channels, *attempt.largest)
+        shape = (1, vae.latent.channels, *_time_cells(vae, x, scale), *attempt.largest)
         room = vae.kind.activation_bytes(
             vae.config, shape, residency.dtype_of(vae.autoencoder).itemsize
         )
@@ -187,7 +205,7 @@ class _Attempt:
         run: takes a picture and what to put each tile through.
     """
 
-    largest: tuple[int, int]
+    largest: tuple[int, ...]
     count: int
     run: Callable[[Tensor, Callable[[Tensor], Tensor]], Tensor]
 
@@ -200,11 +218,11 @@ def _attempts(x: Tensor, tile: Tile | None, downscale: int, scale: Scale) -> Ite
         size, overlap = max(tile.size // downscale, 1), tile.overlap // downscale
         yield _requested(x, tile, downscale, scale)
     else:
-        yield _planned(tiles.plan(*cells, size, overlap), scale)
+        yield _planned(tiles.plan(cells, size, overlap), scale)
     while size > SMALLEST_TILE:
         size = max(size * 2 // 3, SMALLEST_TILE)
         # A wider overlap would cost more than the tiles save.
-        yield _planned(tiles.plan(*cells, size, min(overlap, size // 4)), scale)
+        yield _planned(tiles.plan(cells, size, min(overlap, size // 4)), scale)
 
 
 def _requested(x: Tensor, tile: Tile, downscale: int, scale: Scale) -> _Attempt:
@@ -225,15 +243,29 @@ def _requested(x: Tensor, tile: Tile, downscale: int, scale: Scale) -> _Attempt:
 def _planned(tiling: tiles.Tiling, scale: Scale) -> _Attempt:
     """The fewest tiles for the memory there is."""
     return _Attempt(
-        (tiling.rows.size, tiling.columns.size),
+        tiling.size,
         tiling.count,
         lambda x, run: tiles.run_tiled(x, tiling, run, inward=scale.inward, outward=scale.outward),
     )
 
 
-def _check_channels(vae: Vae, latents: Tensor) -> None:
-    if latents.ndim != 4 or latents.shape[1] != vae.latent.channels:
+def _time_cells(vae: Vae, x: Tensor, scale: Scale) -> tuple[int, ...]:
+    """Latent cells along time of one row of x: frames, or latents."""
+    if vae.latent.dims != FRAMES_TOO:
+        return ()
+    return (vae.latent.cells(x.shape[2]) if scale.inward > 1 else x.shape[2],)
+
+
+def _check_shape(vae: Vae, latents: Tensor) -> None:
+    _check_axes(vae)
+    if latents.ndim != 2 + vae.latent.dims or latents.shape[1] != vae.latent.channels:
         raise NodeError(
-            f"this VAE decodes latents of {vae.latent.channels} channels, "
-            f"found a latent of shape {list(latents.shape)}; it was made for another model"
+            f"this VAE decodes latents of {vae.latent.channels} channels and {vae.latent.dims} "
+            f"axes behind them, found a latent of shape {list(latents.shape)}; it was made for "
+            "another model"
         )
+
+
+def _check_axes(vae: Vae) -> None:
+    if vae.latent.dims < 2:
+        raise NodeError("this VAE is one of sound and has no pictures; choose a VAE of pictures")

@@ -23,6 +23,7 @@ from engine.families.family import ModelFamily, TextPlan
 from engine.families.latent_format import LatentFormat
 from engine.nets.hooks import NetHooks
 from engine.residency.handles import Weights
+from engine.residency.sources import Patches
 from engine.text.encoder import TextEncoder
 
 LatentOperation = Callable[[Tensor], Tensor]
@@ -52,6 +53,66 @@ class Model:
     options: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
+class Changes(Protocol):
+    """What a hook does to weights. Equal ones do the same."""
+
+    def of_model(self, model: Model, strength: float) -> Patches:
+        """The patches of a denoiser."""
+        ...
+
+    def of_clip(self, clip: Clip, strength: float) -> Mapping[str, Patches]:
+        """The patches of text encoders, by name."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Keyframe:
+    """From a time of sampling on, a hook's strength is multiplied.
+
+    Attributes:
+        strength: by what.
+        start: 0 the beginning of sampling, 1 its end.
+        steps: how many steps it holds at the least, however late it comes.
+    """
+
+    strength: float
+    start: float
+    steps: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Hook:
+    """A change of weights that entries of a conditioning bring along.
+
+    Attributes:
+        keyframes: by their starts; none: the strengths hold throughout.
+    """
+
+    changes: Changes
+    strength_model: float
+    strength_clip: float
+    keyframes: tuple[Keyframe, ...] = ()
+
+
+HookGroup = tuple[Hook, ...]
+"""What a HOOKS wire carries, and an entry as `hooks`; applied in this order."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClipHooks:
+    """What prompts are read with.
+
+    Attributes:
+        group: the hooks.
+        to_entries: the entries bring them to the sampler too.
+        scheduled: a prompt is read once for every keyframe.
+    """
+
+    group: HookGroup = ()
+    to_entries: bool = True
+    scheduled: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class TextPart:
     """One text encoder: what kind it is, its sizes, its weights with their patches."""
@@ -69,11 +130,13 @@ class Clip:
         plan: the family's.
         parts: by the encoder's name, in the plan's order.
         layer: the clip skip (-1 the last layer, -2 the one before ...); None leaves it to the plan.
+        hooks: changes of weights that prompts are read with.
     """
 
     plan: TextPlan
     parts: Mapping[str, TextPart]
     layer: int | None = None
+    hooks: ClipHooks = ClipHooks()
 
 
 @dataclass(frozen=True, slots=True)

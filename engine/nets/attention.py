@@ -116,6 +116,7 @@ class TransformerBlock(nn.Module):
     ) -> Tensor:
         normal = self.norm1(tokens)
         tokens = tokens + hooks.attention("attn1", number, (normal, normal, normal), self.attn1)
+        tokens = hooks.between(number, tokens, self.attn1)
         normal = self.norm2(tokens)
         text = normal if context is None else context
         tokens = tokens + hooks.attention("attn2", number, (normal, text, text), self.attn2)

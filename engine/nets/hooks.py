@@ -77,8 +77,9 @@ class NetHooks:
     Kinds and what they are called with, `options` being the call's `transformer_options`:
     `attn1_patch`, `attn2_patch` `(q, k, v, options) -> (q, k, v)` before the projections;
     `attn1_output_patch`, `attn2_output_patch` `(out, options) -> out`;
+    `middle_patch` `(tokens, options) -> tokens` between the two attentions of a transformer;
     `input_block_patch`, `input_block_patch_after_skip`, `middle_block_patch` `(h, options) -> h`;
-    `output_block_patch` `(h, skip, options) -> (h, skip)`; `middle_patch` `(fields) -> fields`.
+    `output_block_patch` `(h, skip, options) -> (h, skip)`.
     A replacement of attention at a place is called `(q, k, v, options) -> out` with projected
     tokens, and stands in for the attention itself.
 
@@ -130,10 +131,33 @@ class NetHooks:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BlockHooks:
-    """The hooks of one call, seen from one block."""
+    """The hooks of one call, seen from one block.
+
+    Attributes:
+        hooks: all of them.
+        place: of the block.
+        index: of the block's transformer among all of the network.
+    """
 
     hooks: NetHooks
     place: Place
+    index: int = 0
+
+    def options(self, transformer: int, attention: HookedAttention) -> dict[str, Any]:
+        """`transformer_options` inside one transformer of the block."""
+        return {
+            **self.hooks.options_at(*self.place),
+            "block_index": transformer,
+            "transformer_index": self.index,
+            "n_heads": attention.heads,
+            "dim_head": attention.inner // attention.heads,
+        }
+
+    def between(self, transformer: int, tokens: Tensor, attention: HookedAttention) -> Tensor:
+        """The tokens between the two attentions of one transformer."""
+        for patch in self.hooks.of("middle_patch"):
+            tokens = patch(tokens, self.options(transformer, attention))
+        return tokens
 
     def attention(
         self,
@@ -150,12 +174,7 @@ class BlockHooks:
             tokens: what query, key and value are made of, each [B, N, C].
             attention: the module.
         """
-        options = {
-            **self.hooks.options_at(*self.place),
-            "block_index": transformer,
-            "n_heads": attention.heads,
-            "dim_head": attention.inner // attention.heads,
-        }
+        options = self.options(transformer, attention)
         for patch in self.hooks.of(f"{kind}_patch"):
             tokens = patch(*tokens, options)
         query, key, value = attention.project(*tokens)

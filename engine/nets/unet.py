@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from engine.errors import NodeError, WeightsError
-from engine.nets.hooks import BlockHooks, NetHooks, Residuals
+from engine.nets.hooks import BlockHooks, NetHooks, Place, Residuals
 from engine.nets.layers import Convolution, Linear
 from engine.nets.unet_blocks import (
     GROUPS,
@@ -228,6 +228,7 @@ class UNet(nn.Module):
     def __init__(self, config: UNetConfig) -> None:
         super().__init__()
         self.config = config
+        self._transformers = _transformer_indices(config)
         self.time_embed = two_layers(config.model_channels, config.time_channels)
         if config.vector_channels is not None:
             self.label_emb = nn.Sequential(two_layers(config.vector_channels, config.time_channels))
@@ -267,30 +268,46 @@ class UNet(nn.Module):
         for number, block in enumerate(self.input_blocks):
             if checkpoint:
                 checkpoint()
-            x = block(x, time, context, _size(x), _at(hooks, "input", number))
+            x = block(x, time, context, _size(x), self._at(hooks, "input", number))
             x = _added(x, control.input if control else (), number)
             skips.append(_patched(x, hooks, "input_block_patch", "input", number))
             x = _patched(skips[-1], hooks, "input_block_patch_after_skip", "input", number)
         if checkpoint:
             checkpoint()
-        x = self.middle_block(x, time, context, _size(x), _at(hooks, "middle", 0))
+        x = self.middle_block(x, time, context, _size(x), self._at(hooks, "middle", 0))
         x = _added(x, control.middle if control else (), 0)
         x = _patched(x, hooks, "middle_block_patch", "middle", 0)
         for number, block in enumerate(self.output_blocks):
             if checkpoint:
                 checkpoint()
             skip = _added(skips.pop(), control.output if control else (), number)
-            if hooks:
+            if hooks is not None:
                 for patch in hooks.of("output_block_patch"):
                     x, skip = patch(x, skip, hooks.options_at("output", number))
             x = torch.cat((x, skip), dim=1)
             size = _size(skips[-1] if skips else x)
-            x = block(x, time, context, size, _at(hooks, "output", number))
+            x = block(x, time, context, size, self._at(hooks, "output", number))
         return self.out(x)
 
+    def _at(self, hooks: NetHooks | None, part: str, number: int) -> BlockHooks | None:
+        if hooks is None:
+            return None
+        return BlockHooks(hooks, (part, number), self._transformers[part, number])
 
-def _at(hooks: NetHooks | None, part: str, number: int) -> BlockHooks | None:
-    return BlockHooks(hooks, (part, number)) if hooks else None
+
+def _transformer_indices(config: UNetConfig) -> dict[Place, int]:
+    """For each block how many transformers stand before its own."""
+    blocks: list[tuple[Place, Block]] = [
+        *((("input", i), block) for i, block in enumerate(config.input_blocks)),
+        (("middle", 0), config.middle_block),
+        *((("output", i), block) for i, block in enumerate(config.output_blocks)),
+    ]
+    found: dict[Place, int] = {}
+    count = 0
+    for place, block in blocks:
+        found[place] = count
+        count += sum(isinstance(layer, TransformerConfig) for layer in block)
+    return found
 
 
 def _added(x: Tensor, residuals: Sequence[Tensor | None], number: int) -> Tensor:

@@ -19,6 +19,7 @@ from engine.nodekit.markers import (
     FileChoice,
     InOptionalSection,
     ListOutput,
+    Names,
     Options,
     Range,
     Socket,
@@ -43,10 +44,11 @@ class _Reading:
     optional: bool = False
     is_list: bool = False
     tooltip: str | None = None
+    names: tuple[str, ...] = ()
 
 
-def read_input(parameter: Parameter, annotation: Any, *, in_list: bool) -> InputSchema:
-    """The input that a parameter is.
+def read_inputs(parameter: Parameter, annotation: Any, *, in_list: bool) -> list[InputSchema]:
+    """The inputs that a parameter is: one, or one for each of the `Names` of `**ratios`.
 
     Args:
         parameter: as `inspect` sees it: name and default.
@@ -74,14 +76,17 @@ def read_input(parameter: Parameter, annotation: Any, *, in_list: bool) -> Input
     section: Section = "optional" if reading.optional else "required"
     if section == "optional" and default is Parameter.empty:
         raise NodeError(f"the optional parameter {parameter.name!r} needs a default, e.g. None")
-    return InputSchema(
-        name=parameter.name,
-        type=reading.type,
-        section=section,
-        options=options | reading.options,
-        choices=reading.choices,
-        folder=reading.folder,
-    )
+    return [
+        InputSchema(
+            name=name,
+            type=reading.type,
+            section=section,
+            options=options | reading.options,
+            choices=reading.choices,
+            folder=reading.folder,
+        )
+        for name in reading.names or (parameter.name,)
+    ]
 
 
 def read_outputs(annotation: Any, names: Sequence[str] | None) -> tuple[OutputSchema, ...]:
@@ -181,6 +186,8 @@ def _mark(marker: object, reading: _Reading) -> None:
                 "min": marker.minimum,
                 "max": marker.maximum,
             }
+        case Names():
+            reading.names = marker.values
         case Options():
             reading.options |= marker.values
         case InOptionalSection():

@@ -20,7 +20,7 @@ from typing import Any, Generic, ParamSpec, TypeVar, cast, get_type_hints
 from engine.errors import NodeError
 from engine.graph.schema import InputSchema, NodeSchema
 from engine.graph.sizes import SIZES
-from engine.nodekit.annotations import read_input, read_outputs, returns_several
+from engine.nodekit.annotations import read_inputs, read_outputs, returns_several
 from engine.nodekit.context import Context
 from engine.nodekit.node import Blocked, Expansion, Node, Outcome, Soon, Traits
 
@@ -263,7 +263,7 @@ def _read_function(function: Callable[..., Any], *, in_list: bool) -> _Reading:
             context = parameter.name
             continue
         try:
-            inputs.append(read_input(parameter, hints[parameter.name], in_list=in_list))
+            inputs += read_inputs(parameter, hints[parameter.name], in_list=in_list)
         except NodeError as error:
             raise NodeError(f"{name}: {error}") from error
     if "return" not in hints:

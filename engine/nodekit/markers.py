@@ -81,6 +81,16 @@ class Autogrow:
 
 
 @dataclass(frozen=True, slots=True)
+class Names:
+    """Of `**ratios`: an input of this kind for each of the names, such as `input_blocks.1.`."""
+
+    values: tuple[str, ...]
+
+    def __init__(self, *values: str) -> None:
+        object.__setattr__(self, "values", values)
+
+
+@dataclass(frozen=True, slots=True)
 class Options:
     """Anything else the incumbent's option dictionaries hold, passed through unchanged.
 

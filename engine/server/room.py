@@ -1,7 +1,8 @@
 """Holds the queue while a disk is full, and lets it go on when there is room again.
 
 Whether there is room is found out by writing: a quota or a reserve is not seen in the free space
-that the system reports. Knows folders and no prompts.
+that the system reports. A prompt whose result can never fit is tried more and more rarely, until
+the free space grows. Knows folders and no prompts.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import secrets
 import shutil
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from itertools import count
 from pathlib import Path
 
 from engine.server.logs import LogBook
@@ -19,6 +21,10 @@ from engine.server.logs import LogBook
 _LEAST, _MOST, _GROWTH = 32 << 10, 2 << 30, 4
 """Bytes that have to fit before the queue goes on: more each time that was not enough."""
 _CHUNK = 32 << 10
+_LONGEST = 12
+"""Times the usual pause; with looks every 5 s, a minute."""
+_TOLERANCE, _SHARE = 64 << 10, 50
+"""Free space is the same within these bytes and this part of it: logs grow meanwhile."""
 
 
 class DiskSpaceGuard:
@@ -50,16 +56,14 @@ class DiskSpaceGuard:
         self._on_change = on_change
         self._look_seconds = look_seconds
         self._required_bytes = _LEAST
+        self._tries = 0
+        self._free: int | None = None
         self._held: asyncio.Task[None] | None = None
 
     def hold(self, folder: str) -> None:
         """A disk is full: `folder`, or, where it is empty, one of ours."""
         folders = [Path(folder)] if folder else self._folders
-        self.reason = (
-            f"The disk is full: nothing can be written to {_named(folders)}. The queue is paused, "
-            "and goes on by itself when there is room"
-        )
-        self._logs.write(f"Calotype: {self.reason}\n")
+        self._say(_full(folders))
         if self._held is None or self._held.done():
             self._held = asyncio.create_task(self._wait(folders))
         self._on_change()
@@ -67,6 +71,7 @@ class DiskSpaceGuard:
     def confirm(self) -> None:
         """A prompt has ended well: the next lack of room starts small again."""
         self._required_bytes = _LEAST
+        self._tries, self._free = 0, None
 
     def release(self) -> None:
         """End a hold now: the user says that there is room."""
@@ -80,12 +85,35 @@ class DiskSpaceGuard:
             self._held.cancel()
 
     async def _wait(self, folders: Sequence[Path]) -> None:
-        while True:
+        free = await asyncio.to_thread(free_bytes, folders)
+        pauses = self._count(free)
+        if self._tries > 1:
+            self._say(
+                f"{_full(folders)}. {self._tries} tries in a row have failed while {free >> 20} MB "
+                "were free: the result may be larger than that. It is tried again in "
+                f"{pauses * self._look_seconds:.0f} s, or as soon as there is more room"
+            )
+            self._on_change()
+        for number in count(1):
             await asyncio.sleep(self._look_seconds)
+            now = await asyncio.to_thread(free_bytes, folders)
+            if number < pauses and not _is_more(now, free):
+                continue
             if await asyncio.to_thread(_all_have_room, folders, self._required_bytes):
                 break
         self._required_bytes = min(_GROWTH * self._required_bytes, _MOST)
         self._end()
+
+    def _count(self, free: int) -> int:
+        """Count a failed try; returns how many of the usual pauses the next one waits."""
+        same = self._free is not None and not _is_more(free, self._free)
+        self._tries = self._tries + 1 if same else 1
+        self._free = free
+        return min(2 ** min(self._tries - 1, _LONGEST), _LONGEST)
+
+    def _say(self, reason: str) -> None:
+        self.reason = reason
+        self._logs.write(f"Calotype: {reason}\n")
 
     def _end(self) -> None:
         self.reason = None
@@ -113,6 +141,26 @@ def has_room(folder: Path, size: int) -> bool:
         with suppress(OSError):
             part.unlink(missing_ok=True)
     return True
+
+
+def free_bytes(folders: Sequence[Path]) -> int:
+    """Bytes that the system reports as free for these folders, the least of them."""
+    found: list[int] = []
+    for folder in folders:
+        with suppress(OSError):
+            found.append(shutil.disk_usage(folder).free)
+    return min(found, default=0)
+
+
+def _is_more(now: int, before: int) -> bool:
+    return now > before + before // _SHARE + _TOLERANCE
+
+
+def _full(folders: Sequence[Path]) -> str:
+    return (
+        f"The disk is full: nothing can be written to {_named(folders)}. The queue is paused, "
+        "and goes on by itself when there is room"
+    )
 
 
 def _all_have_room(folders: Sequence[Path], size: int) -> bool:

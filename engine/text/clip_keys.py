@@ -5,8 +5,8 @@ Knows names only.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from torch import Tensor
 
@@ -19,6 +19,11 @@ OPEN_CLIP_PREFIXES = ("model.", "")
 PARTS = ("embeddings.", "encoder.", "final_layer_norm.", "text_projection.")
 POSITION_IDS = "embeddings.position_ids"
 """A row of 0..76 that old files carry; the network counts by itself."""
+_OUTER: Mapping[str, str] = {
+    MARK: "token_embedding.weight",
+    "embeddings.position_embedding.weight": "positional_embedding",
+    "text_projection.weight": "text_projection",
+}
 _LAYER: Mapping[str, str] = {
     "attn.out_proj": "self_attn.out_proj",
     "ln_1": "layer_norm1",
@@ -111,3 +116,38 @@ def _rows(entry: Entry, begin: int, count: int) -> Entry:
 
 def _changed(entry: Entry, shape: tuple[int, ...], change: Callable[[Tensor], Tensor]) -> Entry:
     return Entry(shape, entry.dtype, lambda: change(entry.read()))
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """How a layout keeps tensors.
+
+    Attributes:
+        names: transformers' names of those that stand in one tensor, one below the other.
+        transposed: it is kept the other way round.
+    """
+
+    names: tuple[str, ...]
+    transposed: bool = False
+
+
+def open_clip_layout(names: Iterable[str]) -> dict[str, Kept]:
+    """OpenCLIP's names for an encoder with these tensors, each with what it holds."""
+    layout: dict[str, Kept] = {}
+    rows = {f"self_attn.{each}_proj": each for each in "qkv"}
+    back = {theirs: ours for ours, theirs in _LAYER.items()}
+    for name in names:
+        if not name.startswith("encoder.layers."):
+            ours = name.replace("final_layer_norm.", "ln_final.")
+            ours = _OUTER.get(ours, ours)
+            layout[ours] = Kept((name,), transposed=ours == "text_projection")
+            continue
+        number, _, rest = name.removeprefix("encoder.layers.").partition(".")
+        module, _, kind = rest.rpartition(".")
+        start = f"transformer.resblocks.{number}."
+        if module in rows:
+            joined = tuple(f"encoder.layers.{number}.{each}.{kind}" for each in rows)
+            layout[f"{start}attn.in_proj_{kind}"] = Kept(joined)
+        else:
+            layout[f"{start}{back[module]}.{kind}"] = Kept((name,))
+    return layout

@@ -45,8 +45,8 @@ def measure(ours, oracle, asked) -> None:
     dtype = DTYPES[asked.dtype]
     cells = asked.size // 8
     z = torch.randn(1, 4, cells, cells).to(dtype).contiguous(memory_format=torch.channels_last)
-    tiling = tiles.plan(cells, cells, asked.tile // 8, asked.overlap // 8)
-    print(f"{asked.size} px, {asked.dtype}, {tiling.count} tiles of {tiling.rows.size * 8} px")
+    tiling = tiles.plan((cells, cells), asked.tile // 8, asked.overlap // 8)
+    print(f"{asked.size} px, {asked.dtype}, {tiling.count} tiles of {tiling.size[0] * 8} px")
     seconds = interleaved(
         {
             "diffusers": lambda: oracle.decode(z).sample,

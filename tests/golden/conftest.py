@@ -25,7 +25,7 @@ Run = Callable[..., tuple[torch.Tensor, torch.Tensor]]
 def runs(reference_folder: Path) -> Mapping[str, Mapping[str, Any]]:
     """What the reference ran, by name: an API prompt, its number of threads, its latent."""
     found = {}
-    for kind in ("runs", "graphs", "controls"):
+    for kind in ("runs", "graphs", "controls", "adapters"):
         latents = load_file(reference_folder / f"{kind}.safetensors")
         listed = json.loads((reference_folder / f"{kind}.json").read_text(encoding="utf-8"))
         found |= {run["name"]: {**run, "latent": latents[run["name"]]} for run in listed}
@@ -43,7 +43,7 @@ def settings_for_runs(
             user_directory=user,
             output_directory=user / "output",
             input_directory=user / "input",
-            model_folders={"checkpoints": (test_cache,), "controlnet": (test_cache,)},
+            model_folders=dict.fromkeys(("checkpoints", "controlnet", "loras"), (test_cache,)),
             dtype=dtype,
         )
 

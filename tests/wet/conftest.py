@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 import zlib
 from collections.abc import Callable
-from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -64,20 +61,6 @@ def tiny_clip(cpu_residency):
         module = CLIP_L.build(config)
     weights = LazyWeights("tiny", 1, lambda: _random(module))
     return Clip(StableDiffusion1.text, {"clip_l": TextPart(CLIP_L, config, weights)})
-
-
-@pytest.fixture(scope="session")
-def random_checkpoints() -> ModuleType:
-    """The module `tools/make_random_checkpoint.py`, which is a script and no package."""
-    name = "make_random_checkpoint"
-    tools = Path(__file__).resolve().parents[2] / "tools"
-    spec = importlib.util.spec_from_file_location(name, tools / f"{name}.py")
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture(scope="session")

@@ -24,6 +24,7 @@ from engine.families.latent_format import LatentFormat
 from engine.nets import unet_keys
 from engine.nets.hooks import NetHooks, Residuals
 from engine.nets.unet import UNet, UNetConfig, unet_config
+from engine.nets.unet_blocks import TransformerConfig
 from engine.nets.unet_names import unet_names
 from engine.text import clip_keys
 from engine.text.encoder import Encoded, TextStyle
@@ -84,7 +85,12 @@ class StableDiffusion1:
     """See `engine.families.family.ModelFamily`, which this implements."""
 
     name = "Stable Diffusion 1"
-    text = TextPlan({"clip_l": TextStyle()}, combine, file_types=frozenset({"stable_diffusion"}))
+    text = TextPlan(
+        {"clip_l": TextStyle()},
+        combine,
+        file_types=frozenset({"stable_diffusion"}),
+        places={"clip_l": "cond_stage_model.transformer.text_model."},
+    )
 
     def detect(self, weights: StateDict) -> StableDiffusion1Config | None:
         """The configuration read off tensor shapes, or None: a polite no."""
@@ -136,6 +142,16 @@ class StableDiffusion1:
     def autoencoder(self, weights: StateDict) -> StateDict | None:
         """The autoencoder within a checkpoint."""
         return autoencoders.within(weights)
+
+    def metadata(self, config: StableDiffusion1Config) -> Mapping[str, str]:
+        """Heads and the preview's factors, where they are not those of the released model."""
+        found: dict[str, str] = {}
+        if (heads := _heads_of(config.unet)) not in (None, HEADS):
+            found[HEADS_METADATA] = str(heads)
+        if config.rgb_factors != RGB_FACTORS:
+            preview = {"factors": config.rgb_factors, "bias": config.rgb_bias}
+            found[RGB_METADATA] = json.dumps(preview)
+        return found
 
     def parameterization(self, config: StableDiffusion1Config) -> Parameterization:
         """1,000 levels, eps; v where the file carries the mark for it."""
@@ -225,6 +241,13 @@ def _heads(weights: StateDict) -> int:
     if not text.isdecimal() or not 1 <= int(text) <= 1024:
         raise WeightsError(f"its metadata {HEADS_METADATA} is {text[:50]!r}, expected a number")
     return int(text)
+
+
+def _heads_of(config: UNetConfig) -> int | None:
+    """Heads of the attention; None without one. A UNet of this build has the same everywhere."""
+    layers = (layer for block in config.input_blocks for layer in block)
+    heads = (layer.heads for layer in layers if isinstance(layer, TransformerConfig))
+    return next(heads, None)
 
 
 def _rgb(weights: StateDict) -> tuple[tuple[Rgb, ...], Rgb]:

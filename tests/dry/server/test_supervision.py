@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
@@ -208,6 +209,43 @@ def test_a_full_disk_pauses_the_queue_until_there_is_room(scenario, asking, tmp_
     assert after is None
     seen = (tmp_path / "seen").read_text().split()
     assert seen == ["a", "a", "b", "c"], "the order stays, and only one prompt met the full disk"
+
+
+def test_what_never_fits_is_tried_more_and_more_rarely(tmp_path, monkeypatch):
+    looks, free, said = [], [500 << 20], []
+    monkeypatch.setattr(room, "free_bytes", lambda folders: looks.append(1) or free[0])
+    monkeypatch.setattr(room, "has_room", lambda folder, size: True)
+    log = SimpleNamespace(write=said.append)
+
+    async def scenario():
+        guard = room.DiskSpaceGuard([tmp_path], log, on_change=lambda: None, look_seconds=0.0)
+
+        async def held():
+            """One more try fails; how often it is looked until the next one."""
+            looks.clear()
+            guard.hold("")
+            while guard.reason is not None:
+                await asyncio.sleep(0)
+            return len(looks) - 1
+
+        found = [await held() for _ in range(6)]
+        free[0] += 100 << 20
+        found.append(await held())
+        found.append(await held())
+        task = asyncio.ensure_future(held())
+        while len(looks) < 2:  # it waits
+            await asyncio.sleep(0)
+        free[0] += 100 << 20
+        sooner = await task
+        guard.confirm()
+        return found, sooner, await held()
+
+    found, sooner, after = asyncio.run(scenario())
+    assert found == [1, 2, 4, 8, 12, 12, 1, 2]
+    assert sooner < 4
+    assert after == 1
+    assert any("2 tries in a row have failed while 500 MB were free" in line for line in said)
+    assert "6 tries" in "".join(said)
 
 
 def test_a_full_disk_does_not_bring_back_what_was_cancelled(scenario, asking, monkeypatch):

@@ -45,7 +45,7 @@ def test_a_local_function_gives_the_same_in_tiles(inward, outward):
             return torch.nn.functional.avg_pool2d(part, inward)
         return torch.nn.functional.interpolate(part, scale_factor=float(outward))
 
-    tiling = tiles.plan(40, 50, 17, 5)
+    tiling = tiles.plan((40, 50), 17, 5)
     assert tiling.count == 12
     blended = tiles.run_tiled(x, tiling, run, inward=inward, outward=outward)
     assert (blended - run(x)).abs().max() < 1e-5
@@ -53,7 +53,7 @@ def test_a_local_function_gives_the_same_in_tiles(inward, outward):
 
 def test_a_difference_between_tiles_is_spread_over_what_they_share():
     x = torch.zeros(1, 1, 4, 28)
-    tiling = tiles.plan(4, 28, 16, 4)
+    tiling = tiles.plan((4, 28), 16, 4)
     levels = iter([0.0, 1.0])
     blended = tiles.run_tiled(x, tiling, lambda part: part + next(levels))
     steps = blended[0, 0, 0].diff()

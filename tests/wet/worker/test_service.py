@@ -6,7 +6,7 @@ from dataclasses import replace
 import msgspec
 import pytest
 
-from engine.execute import run as run_module
+from engine.execute import signer
 from engine.graph import order, prompt
 from engine.wire.messages import CacheChanged, Cached, Run, Running, Shown, Started, Succeeded
 from engine.worker.service import Service
@@ -45,7 +45,7 @@ def test_a_prompt_is_parsed_and_signed_once_and_not_ordered(served, monkeypatch)
 
     counting(prompt, "_parse_nodes")
     counting(order, "_visit")
-    counting(run_module, "sign")
+    counting(signer, "sign")
     service.run(Run("p", msgspec.json.encode(GRAPH), ("2",), ordered=("1", "2")), lambda: False)
     assert isinstance(sent[-1][0], Succeeded)
     assert counts == {"_parse_nodes": 1, "sign": 2}

@@ -30,7 +30,7 @@ import { t } from "../words/words";
 import { Breadcrumbs } from "./Breadcrumbs";
 import { clickWire } from "./clickWire";
 import { useCanvasHandle } from "./clipboard";
-import { paintedAt, useDragging } from "./dragging";
+import { draggedAt, paintedAt, useDragging } from "./dragging";
 import { goOnDragging, startDrag, stopDrag } from "./entering";
 import { placeShown, useFed } from "./feeding";
 import { FARTHEST, fittedView, useStaysFitted } from "./fitting";
@@ -133,7 +133,11 @@ function Board() {
   const byWheel = useSetting("calotype.device");
   const wires = usePaintedWires(box, edges, overview);
   const painted = (at: Point) => (overview ? paintedAt(at, flow.getZoom()) : null);
-  const panning = useSelecting(flow, box, (at) => painted(at) !== null);
+  const panning = useSelecting(
+    flow,
+    box,
+    (at, alt) => overview && draggedAt(at, flow.getZoom(), alt) !== null,
+  );
   const tool = useSetting("calotype.drag");
   const settling = useArranging((state) => state.settling);
 

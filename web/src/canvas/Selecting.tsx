@@ -38,13 +38,13 @@ const BOTH = [0, 1];
 const MIDDLE = [1];
 
 /**
- * Hears the empty canvas. `taken` says whether something there is for another to drag.
+ * Hears the empty canvas. `taken` says whether something there is for another to drag, with Alt or without.
  * Returns which buttons of the pointer move the view.
  */
 export function useSelecting(
   flow: Flow,
   box: RefObject<HTMLElement | null>,
-  taken: (at: Point) => boolean,
+  taken: (at: Point, alt: boolean) => boolean,
 ): number[] {
   const tool = useSetting("calotype.drag");
   const space = useKeyPress("Space");
@@ -61,7 +61,7 @@ export function useSelecting(
 function hear(
   element: HTMLElement,
   flow: Flow,
-  held: RefObject<{ space: boolean; taken: (at: Point) => boolean }>,
+  held: RefObject<{ space: boolean; taken: (at: Point, alt: boolean) => boolean }>,
 ): () => void {
   let drawing: Drawing | null = null;
   let drawn = false;
@@ -72,7 +72,8 @@ function hear(
     if (event.button !== 0 || event.pointerType === "touch" || held.current.space) return;
     if (!isPane(event.target)) return;
     const start = at(event);
-    if (!hasModifier(event) && held.current.taken(start)) return;
+    const draws = event.shiftKey || event.ctrlKey || event.metaKey;
+    if (!draws && held.current.taken(start, event.altKey)) return;
     drawing = begun(event, start);
   };
   const keepView = (event: MouseEvent) => {
@@ -134,10 +135,6 @@ function keepFromCanvas(event: MouseEvent): void {
   event.stopPropagation();
   event.preventDefault();
   if (document.activeElement instanceof HTMLElement) document.activeElement.blur();
-}
-
-function hasModifier(event: MouseEvent): boolean {
-  return event.shiftKey || event.ctrlKey || event.metaKey || event.altKey;
 }
 
 /** What a drag with these keys draws; null where it moves the view. */

@@ -60,13 +60,13 @@ function hear(element: HTMLElement, flow: Flow): () => void {
     flow.screenToFlowPosition({ x: event.clientX, y: event.clientY }, { snapToGrid: false });
   const press = (event: PointerEvent) => {
     dragged = false;
-    const plain = !(event.shiftKey || event.ctrlKey || event.metaKey || event.altKey);
+    const plain = !(event.shiftKey || event.ctrlKey || event.metaKey);
     // One finger moves the view: what is under it is too small to be meant.
     if (event.button !== 0 || !plain || event.pointerType === "touch" || !isPane(event.target)) {
       return;
     }
     const start = at(event);
-    const taken = paintedAt(start, flow.getZoom());
+    const taken = draggedAt(start, flow.getZoom(), event.altKey);
     if (taken === null) return;
     const begin = () =>
       taken.kind === "frame" ? takeFrame(taken.key) : takeNodes(taken.key, event);
@@ -121,13 +121,19 @@ export function paintedAt(at: Point, zoom: number): { kind: "frame" | "node"; ke
   return node === null ? null : { kind: "node", key: node };
 }
 
+/** What a drag from a place would take along. With Alt nodes are copied, and frames are not taken. */
+export function draggedAt(at: Point, zoom: number, alt: boolean): ReturnType<typeof paintedAt> {
+  const painted = paintedAt(at, zoom);
+  return alt && painted?.kind === "frame" ? null : painted;
+}
+
 function takeFrame(key: string): Taken {
   beginDrag();
   useArranging.setState({ dragging: true });
   return { step: frameMover(key), end: endDrag };
 }
 
-/** As close up: what is dragged is put into wires, and shaken out of them. */
+/** As close up: what is dragged is put into wires, shaken out of them, and copied with Alt. */
 function takeNodes(node: string, pressed: PointerEvent): Taken {
   startDrag(pressed);
   if (!activeTab().selected.includes(node)) select([node]);

@@ -90,6 +90,17 @@ test("from afar, nodes are dragged into frames and into wires", async () => {
   await page.keyboard.press("Control+z");
   expect(await linksOf(page)).toEqual(["LoadImage.IMAGE > PreviewImage.images"]);
   expect(await placeOf3()).toEqual([700, 900]);
+  // With Alt a copy is left there, with the same source; one step takes it back.
+  await page.keyboard.down("Alt");
+  await drag(page, at(1520, 40), at(1520, 640));
+  await page.mouse.up();
+  await page.keyboard.up("Alt");
+  expect(await linksOf(page)).toEqual([
+    "LoadImage.IMAGE > PreviewImage.images",
+    "LoadImage.IMAGE > PreviewImage.images",
+  ]);
+  await page.keyboard.press("Control+z");
+  expect(await linksOf(page)).toEqual(["LoadImage.IMAGE > PreviewImage.images"]);
 });
 
 test("a list of a thousand files is walked to its end", async () => {

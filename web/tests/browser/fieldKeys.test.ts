@@ -65,10 +65,15 @@ test("a choice becomes an input, fed by a node that has the same choices, and ru
   await page.keyboard.type("euler");
   await page.keyboard.press("Enter");
   await sampler().locator(".linked", { hasText: "sampler_name" }).getByText("euler").waitFor();
+  const steps = sampler().getByRole("spinbutton", { name: "steps" });
+  await steps.focus();
+  await page.keyboard.type("2");
+  await page.keyboard.press("Enter");
+  await expect.poll(() => text(steps)).toBe("2");
   await page.keyboard.press("Control+Enter");
   await page
     .getByRole("group", { name: "Picture", exact: true })
     .locator("img")
     .first()
-    .waitFor({ timeout: 60_000 });
+    .waitFor({ timeout: 110_000 });
 });

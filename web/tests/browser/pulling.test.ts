@@ -192,6 +192,19 @@ test("a body that takes none says so; a wire that was taken up for it stays wher
   await reason("A node cannot feed itself.").waitFor();
   await page.mouse.up();
   expect(await links()).toEqual(now);
+  // However many nodes would go between, all of them can be read and pressed.
+  await drag(page, on.output("Load Checkpoint", 2), on.input("KSampler", "latent_image"));
+  await page.mouse.up();
+  await said("latent_image takes LATENT, not VAE.").waitFor();
+  const outside = await page.locator(".notice").evaluate((notice) => {
+    const { left, right, bottom } = notice.getBoundingClientRect();
+    return [...notice.querySelectorAll("button")].filter((each) => {
+      const box = each.getBoundingClientRect();
+      return box.left < left || box.right > right || box.bottom > bottom;
+    }).length;
+  });
+  expect(await page.locator(".notice button").count()).toBeGreaterThan(3);
+  expect(outside).toBe(0);
 });
 
 test("a wire that is taken up and does not fit goes back, and what goes between moves it", async () => {

@@ -21,16 +21,20 @@ export async function readQueue(): Promise<void> {
 }
 
 const FULL = /^The disk is full: nothing can be written to (.+)\. The queue is paused/;
+const TRIED = /(\d+) tries in a row have failed while (\d+) MB were free/;
 
 /** Why nothing is begun, in the user's language where the sentence is known. */
 export function heldWords(held: string | null): string {
   const folder = held === null ? undefined : FULL.exec(held)?.[1];
-  return folder === undefined
-    ? (held ?? "")
-    : t(
-        "The disk is full: nothing can be written to {{folder}}. The queue goes on by itself when there is room.",
-        { folder },
-      );
+  if (held === null || folder === undefined) return held ?? "";
+  const full = t(
+    "The disk is full: nothing can be written to {{folder}}. The queue goes on by itself when there is room.",
+    { folder },
+  );
+  const [, tries, free] = TRIED.exec(held) ?? [];
+  return tries === undefined || free === undefined
+    ? full
+    : `${full} ${t("{{tries}} tries in a row have failed while {{free}} MB were free: the result may be larger than that.", { tries, free })}`;
 }
 
 export type Move = "first" | "up" | "down" | "last";

@@ -89,6 +89,8 @@ export const results: Readonly<Record<string, string>> = {
   "The queue is paused": "Die Warteschlange ist angehalten",
   "The disk is full: nothing can be written to {{folder}}. The queue goes on by itself when there is room.":
     "Der Datenträger ist voll: in {{folder}} kann nichts geschrieben werden. Die Warteschlange läuft von selbst weiter, sobald Platz ist.",
+  "{{tries}} tries in a row have failed while {{free}} MB were free: the result may be larger than that.":
+    "{{tries}} Versuche hintereinander sind gescheitert, obwohl {{free}} MB frei waren: das Ergebnis ist vielleicht größer.",
   "The database of the queue and the history was damaged. Prompts that could be read and were kept: {{kept}}; lost: {{lost}}. The damaged file is kept as {{file}}.":
     "Die Datenbank von Warteschlange und Verlauf war beschädigt. Aufträge, die lesbar waren und erhalten sind: {{kept}}; verloren: {{lost}}. Die beschädigte Datei liegt als {{file}}.",
   Pause: "Anhalten",

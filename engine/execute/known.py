@@ -1,0 +1,102 @@
+"""Results by signature as one run sees them: its own, and those that earlier runs left.
+
+A result is kept, and not evicted, for as long as nodes of the run may take it. Looks into no value.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+from engine.execute.cache import Cache, NodeResult
+from engine.execute.signer import Signer
+from engine.graph.signature import Signature
+
+
+class KnownResults:
+    """What is known while a run lasts.
+
+    Args:
+        cache: of all runs.
+        files_exist: whether the files that a cached result shows are still there.
+    """
+
+    def __init__(self, cache: Cache, files_exist: Callable[[NodeResult], bool]) -> None:
+        self._cache = cache
+        self._files_exist = files_exist
+        self._results: dict[Signature, NodeResult] = {}
+        self._users: Counter[Signature] = Counter()
+        self._checked: set[Signature] = set()
+
+    def is_cached(self, signature: Signature) -> bool:
+        """Whether an earlier run left the result; one whose files were deleted is dropped."""
+        result = self._cache.peek(signature)
+        return result is not None and self._is_whole(signature, result)
+
+    def record(self, signature: Signature) -> NodeResult | None:
+        """What a node showed whose outputs were evicted; None where its files were deleted."""
+        result = self._cache.record(signature)
+        return result if result is not None and self._is_whole(signature, result) else None
+
+    def find(self, signature: Signature) -> NodeResult | None:
+        """The result of that signature, of this run or an earlier one."""
+        known = self._results.get(signature)
+        if known is None and self.is_cached(signature):
+            known = self._cache.get(signature)
+            if known is not None:
+                self._results[signature] = known
+        return known
+
+    def seconds(self, signature: Signature) -> float:
+        """What a result took that is in use."""
+        return self._results[signature].seconds
+
+    def put(self, signature: Signature, result: NodeResult) -> None:
+        """A node of this run made a result."""
+        self._results[signature] = result
+        self._cache.put(signature, result)
+
+    def use(self, signature: Signature) -> None:
+        """One node more may take or make this result."""
+        self._users[signature] += 1
+
+    def release(self, signature: Signature) -> None:
+        """The opposite of `use`; after the last one the result may be evicted."""
+        self._users[signature] -= 1
+        if self._users[signature] <= 0:
+            del self._users[signature]
+            self._results.pop(signature, None)
+            self._cache.release_held(signature)
+
+    def _is_whole(self, signature: Signature, result: NodeResult) -> bool:
+        """Looked for once in a run."""
+        if result.shown and signature not in self._checked:
+            if not self._files_exist(result):
+                self._cache.remove(signature)
+                return False
+            self._checked.add(signature)
+        return True
+
+
+class Outputs:
+    """The outputs of a run's nodes, for as long as something may take them.
+
+    Attributes:
+        by_node: by node id, of the nodes that are settled and not released.
+    """
+
+    def __init__(self, known: KnownResults, signer: Signer) -> None:
+        self.by_node: dict[str, tuple[list[Any], ...]] = {}
+        self._known = known
+        self._signer = signer
+
+    def use(self, node_id: str) -> None:
+        """A node may be called."""
+        self._known.use(self._signer.signatures[node_id])
+
+    def release(self, node_id: str) -> None:
+        """Nothing takes the outputs of a node any more, as far as is known."""
+        if not self._signer.sees_graph:
+            self.by_node.pop(node_id, None)
+            self._known.release(self._signer.signatures[node_id])

@@ -1,0 +1,99 @@
+"""Signs the nodes of a run, and reads what their classes say, each once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from engine.errors import NodeError, Stopped
+from engine.execute.coroutines import Coroutines
+from engine.execute.failures import NodeFailure, failure
+from engine.execute.inputs import ClassInfo, constants, read_info
+from engine.execute.live import GrowingGraph
+from engine.execute.run_services import RunServices
+from engine.graph.signature import Signature, sign
+
+
+class Signer:
+    """The signatures and classes of a run's nodes.
+
+    Attributes:
+        signatures: by node id.
+        infos: by class, those that were read.
+        sees_graph: whether a node that was signed is given the graph or links in it: what it
+            expands to may link to any other node.
+    """
+
+    def __init__(
+        self,
+        graph: GrowingGraph,
+        given: RunServices,
+        coroutines: Coroutines,
+        executed: list[str],
+    ) -> None:
+        self.signatures: dict[str, Signature] = {}
+        self.infos: dict[str, ClassInfo] = {}
+        self.sees_graph = False
+        self._graph = graph
+        self._given = given
+        self._coroutines = coroutines
+        self._executed = executed
+
+    def info(self, node_id: str) -> ClassInfo:
+        """What is needed to run a node.
+
+        Raises:
+            NodeFailure: there is no class of that name, or it cannot be read.
+        """
+        class_type = self._graph.node(node_id).class_type
+        info = self.infos.get(class_type)
+        if info is not None:
+            return info
+        node = self._given.registry.get(class_type)
+        if node is None:
+            missing = f"there is no node class {class_type!r}; install the plugin that brings it"
+            raise self._failure(node_id, NodeError(missing))
+        try:
+            info = self.infos[class_type] = read_info(node)
+        except Exception as error:
+            raise self._failure(node_id, error) from error
+        return info
+
+    def sign(self, node_id: str) -> None:
+        """Sign a node whose sources are signed.
+
+        Raises:
+            NodeFailure: there is no class of that name, or it cannot be read.
+        """
+        info = self.info(node_id)
+        self.sees_graph = self.sees_graph or info.sees_graph
+        self.signatures[node_id] = sign(
+            self._graph.prompt,
+            node_id,
+            self._fingerprint(node_id, info) if info.traits.fingerprints else None,
+            self.signatures,
+            include_id=info.by_id,
+            output=info.schema.is_output,
+        )
+
+    def _fingerprint(self, node_id: str, info: ClassInfo) -> Any:
+        """What a node says its result depends on; NaN, never the same twice, where it raises."""
+        literals = constants(self._graph.node(node_id))
+        try:
+            said = info.node.fingerprint_of(literals, self._given.context(node_id, self._graph))
+            return self._coroutines.now(said)
+        except Stopped:
+            raise
+        except Exception:  # noqa: BLE001 - the node is run, and says itself what is wrong
+            return float("nan")
+
+    def _failure(self, node_id: str, error: Exception) -> NodeFailure:
+        given = self._given
+        return failure(
+            given.prompt_id,
+            self._graph.place(node_id),
+            self._graph.node(node_id).class_type,
+            error,
+            inputs={},
+            executed=self._executed,
+            message=given.explain(error) if given.explain else None,
+        )

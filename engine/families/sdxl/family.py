@@ -1,0 +1,277 @@
+"""Stable Diffusion XL and its refiner: the original files and everything of their build.
+
+Turbo, Lightning, Hyper, LCM, DMD2, Pony, Illustrious and NoobAI are plain SDXL; SSD-1B, Vega and
+other pruned ones differ in sizes, which come from tensor shapes. After Podell et al. 2023, "SDXL:
+Improving Latent Diffusion Models for High-Resolution Image Synthesis".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import prod
+
+import torch
+from torch import Tensor, nn
+
+from engine.diffusion.conditioning import Input, Join, Role
+from engine.diffusion.parameterization import Parameterization
+from engine.errors import NodeError
+from engine.families import autoencoders
+from engine.families.family import Checkpoint, Entry
+from engine.families.latent_format import LatentFormat
+from engine.families.sdxl import marks, text
+from engine.nets import unet_keys
+from engine.nets.hooks import NetHooks, Residuals
+from engine.nets.unet import UNet, UNetConfig, unet_config
+from engine.nets.unet_names import unet_names
+from engine.text import clip_keys
+from engine.weights.state_dict import StateDict
+
+HEAD_CHANNELS = 64
+LATENT_CHANNELS = 4
+LATENT_SCALE = 0.13025
+CONTEXT_CHANNELS, VECTOR_CHANNELS = 2048, 2816
+REFINER_CONTEXT_CHANNELS, REFINER_VECTOR_CHANNELS = 1280, 2560
+INPUTS: Mapping[int, str] = {
+    4: "a text-to-image model",
+    8: "a model that edits a picture by instruction (InstructPix2Pix)",
+    9: "an inpainting model",
+}
+RGB_FACTORS = (
+    (0.471, 0.471, 0.471),
+    (-0.471, -0.039, 0.078),
+    (0.196, 0.118, -0.039),
+    (-0.549, -0.392, -0.275),
+)
+RGB_BIAS = (0.176, 0.098, 0.020)
+"""A linear view of SDXL's latents, by Timothy Alexis Vass: "Explaining the SDXL latent space",
+huggingface.co/blog/TimothyAlexisVass/explaining-the-sdxl-latent-space."""
+TEXT_PREFIXES: Mapping[str, tuple[str, ...]] = {
+    "clip_l": (
+        "conditioner.embedders.0.transformer.",
+        "text_encoders.clip_l.transformer.",
+        "text_encoder.",
+    ),
+    "clip_g": (
+        "conditioner.embedders.1.model.",
+        "conditioner.embedders.1.transformer.",
+        "text_encoders.clip_g.transformer.",
+        "text_encoder_2.",
+    ),
+}
+REFINER_TEXT_PREFIXES = ("conditioner.embedders.0.model.", *TEXT_PREFIXES["clip_g"])
+
+
+@dataclass(frozen=True, slots=True)
+class StableDiffusionXLConfig:
+    """What one file holds."""
+
+    unet: UNetConfig
+    levels: Parameterization
+    downscale: int = 8
+    latent_scaling: marks.Scaling | None = None
+
+
+class _Shared:
+    """What base and refiner have in common."""
+
+    def latent(self, config: StableDiffusionXLConfig) -> LatentFormat:
+        """Four channels; standardised where the file brings numbers for it."""
+        plain = LatentFormat(
+            channels=LATENT_CHANNELS,
+            downscale=(config.downscale, config.downscale),
+            scale=LATENT_SCALE,
+            rgb_factors=RGB_FACTORS,
+            rgb_bias=RGB_BIAS,
+        )
+        return plain.standardised(*config.latent_scaling) if config.latent_scaling else plain
+
+    def build(self, config: StableDiffusionXLConfig) -> nn.Module:
+        """The UNet on the meta device."""
+        with torch.device("meta"):
+            return UNet(config.unet)
+
+    def denoiser(self, config: StableDiffusionXLConfig, weights: StateDict) -> StateDict:
+        """The UNet's tensors."""
+        del config
+        found = unet_keys.tensors(weights)
+        if found is None:
+            raise ValueError("detect says whether a file holds a denoiser")
+        return found
+
+    def autoencoder(self, weights: StateDict) -> StateDict | None:
+        """The autoencoder within a checkpoint."""
+        return autoencoders.within(weights)
+
+    def metadata(self, config: StableDiffusionXLConfig) -> Mapping[str, str]:
+        """Nothing: tensors and marks say it all."""
+        del config
+        return {}
+
+    def parameterization(self, config: StableDiffusionXLConfig) -> Parameterization:
+        """A thousand levels, eps; another one where the file carries a mark for it."""
+        return config.levels
+
+    def dtypes(self, config: StableDiffusionXLConfig) -> Sequence[torch.dtype]:
+        """Any."""
+        del config
+        return ()
+
+    def predict(
+        self,
+        net: nn.Module,
+        x: Tensor,
+        timestep: Tensor,
+        inputs: Mapping[str, Tensor],
+        *,
+        control: Residuals | None,
+        hooks: NetHooks | None,
+        checkpoint: Checkpoint,
+    ) -> Tensor:
+        """One call of the UNet. x and inputs are in the dtype the net computes in."""
+        if "concat" in inputs:
+            x = torch.cat((x, inputs["concat"]), dim=1)
+        return net(
+            x,
+            timestep,
+            inputs["context"],
+            inputs["vector"],
+            control=control,
+            hooks=hooks,
+            checkpoint=checkpoint,
+        )
+
+    def lora_names(self, config: StableDiffusionXLConfig) -> Mapping[str, str]:
+        """See `engine.nets.unet_names`."""
+        return unet_names(config.unet)
+
+    def activation_bytes(
+        self, config: StableDiffusionXLConfig, shape: Sequence[int], dtype_bytes: int
+    ) -> int:
+        """So many times the widest tensor at full size, as for the other UNets of this build."""
+        return 70 * shape[0] * prod(shape[2:]) * config.unet.model_channels * dtype_bytes
+
+
+class StableDiffusionXL(_Shared):
+    """See `engine.families.family.ModelFamily`, which this implements."""
+
+    name = "Stable Diffusion XL"
+    text = text.BASE
+
+    def detect(self, weights: StateDict) -> StableDiffusionXLConfig | None:
+        """The configuration read off tensor shapes, or None: a polite no."""
+        widths = {name: _text_width(self.encoder(weights, name)) for name in TEXT_PREFIXES}
+        expected = CONTEXT_CHANNELS, VECTOR_CHANNELS
+        if all(widths.values()):
+            expected = sum(widths.values()), widths["clip_g"] + 6 * text.SIZE_CHANNELS
+        return _detect(weights, *expected)
+
+    def encoder(self, weights: StateDict, name: str) -> StateDict | None:
+        """CLIP L and CLIP bigG within a checkpoint."""
+        return clip_keys.within(weights, TEXT_PREFIXES.get(name, ()))
+
+    def inputs(
+        self,
+        config: StableDiffusionXLConfig,
+        entry: Entry,
+        *,
+        shape: Sequence[int],
+        role: Role,
+    ) -> Mapping[str, Input]:
+        """The text, and `vector` of pooled text and sizes; `concat` where the model takes more.
+
+        Raises `NodeError` if the conditioning was made for another model, or lacks something.
+        """
+        del role
+        text.check_width(
+            entry,
+            config.unet.context_channels,
+            advice="Take CLIP from an SDXL checkpoint, or from DualCLIPLoader with type sdxl.",
+        )
+        return _inputs(config.unet, entry, text.base_vector(entry, shape))
+
+
+class StableDiffusionXLRefiner(_Shared):
+    """See `engine.families.family.ModelFamily`, which this implements."""
+
+    name = "Stable Diffusion XL Refiner"
+    text = text.REFINER
+
+    def detect(self, weights: StateDict) -> StableDiffusionXLConfig | None:
+        """The configuration read off tensor shapes, or None: a polite no."""
+        expected = REFINER_CONTEXT_CHANNELS, REFINER_VECTOR_CHANNELS
+        if width := _text_width(self.encoder(weights, "clip_g")):
+            expected = width, width + 5 * text.SIZE_CHANNELS
+        return _detect(weights, *expected)
+
+    def encoder(self, weights: StateDict, name: str) -> StateDict | None:
+        """CLIP bigG within a checkpoint."""
+        return clip_keys.within(weights, REFINER_TEXT_PREFIXES) if name == "clip_g" else None
+
+    def inputs(
+        self,
+        config: StableDiffusionXLConfig,
+        entry: Entry,
+        *,
+        shape: Sequence[int],
+        role: Role,
+    ) -> Mapping[str, Input]:
+        """The text, and `vector` of pooled text, sizes and a score.
+
+        Raises `NodeError` if the conditioning was made for another model, or lacks something.
+        """
+        text.check_width(
+            entry,
+            config.unet.context_channels,
+            advice="Encode the prompt with the CLIP of the refiner's checkpoint.",
+        )
+        return _inputs(config.unet, entry, text.refiner_vector(entry, shape, role))
+
+
+def _detect(weights: StateDict, context: int, vector: int) -> StableDiffusionXLConfig | None:
+    """The configuration of a UNet that takes a text and a vector of these widths."""
+    denoiser = unet_keys.tensors(weights)
+    if denoiser is None or any(".time_stack." in name for name in denoiser):
+        return None
+    entry = denoiser.shape(unet_keys.MARK) or ()
+    attended = next((name for name in denoiser if name.endswith(".attn2.to_k.weight")), "")
+    if (
+        len(entry) != 4
+        or entry[1] not in INPUTS
+        or denoiser.shape(attended) is None
+        or (denoiser.shape(attended) or ())[-1:] != (context,)
+        or (denoiser.shape("label_emb.0.0.weight") or ())[-1:] != (vector,)
+    ):
+        return None
+    autoencoder = autoencoders.within(weights)
+    return StableDiffusionXLConfig(
+        unet=unet_config(denoiser.shapes, head_channels=HEAD_CHANNELS),
+        levels=marks.parameterization(weights),
+        downscale=autoencoders.downscale(autoencoder) if autoencoder else 8,
+        latent_scaling=marks.latent_scaling(weights),
+    )
+
+
+def _text_width(encoder: StateDict | None) -> int:
+    """Width of a text encoder's tokens; 0 without one."""
+    tensors = clip_keys.tensors(encoder) if encoder else None
+    shape = tensors.shape(clip_keys.MARK) if tensors else None
+    return shape[1] if shape and len(shape) == 2 else 0
+
+
+def _inputs(unet: UNetConfig, entry: Entry, vector: Tensor) -> Mapping[str, Input]:
+    text.check_vector(vector, unet.vector_channels)
+    inputs = {"context": Input(entry.embedding, Join.REPEAT), "vector": Input(vector)}
+    if unet.in_channels == LATENT_CHANNELS:
+        return inputs
+    more = unet.in_channels - LATENT_CHANNELS
+    given = entry.extras.get("concat")
+    if not isinstance(given, Tensor) or given.shape[1] != more:
+        found = f"{given.shape[1]} channels" if isinstance(given, Tensor) else "none"
+        raise NodeError(
+            f"the checkpoint is {INPUTS[unet.in_channels]}: beside the noisy latent it takes "
+            f"{more} more channels with its conditioning, found {found}. Use a text-to-image "
+            "checkpoint (with a latent noise mask to inpaint) instead."
+        )
+    return {**inputs, "concat": Input(given, Join.CROP_TO_AREA)}

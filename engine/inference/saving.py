@@ -1,0 +1,147 @@
+"""The verbs that give a model's tensors to a file, in the layout that every program reads.
+
+Patches are part of what is saved. One tensor at a time is in memory. Knows no node and no folder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import torch
+from torch import Tensor
+
+from engine.diffusion.continuous import Continuous
+from engine.diffusion.parameterization import Discrete, Prediction
+from engine.errors import NodeError
+from engine.inference.adapters import sources_of
+from engine.inference.merging import OtherTensor
+from engine.inference.values import Clip, Model, TextPart, Vae
+from engine.residency.handles import Weights
+from engine.text.clip_keys import Kept, open_clip_layout
+from engine.weights.write import ToWrite
+
+DENOISER_PREFIX, AUTOENCODER_PREFIX = "model.diffusion_model.", "first_stage_model."
+TRANSFORMERS = "text_model."
+_PROJECTION = "text_projection.weight"
+_MOST_TRAINED_SIGMA = 1000.0
+"""A table that goes beyond was rescaled to end in pure noise."""
+
+
+def checkpoint_tensors(model: Model, clip: Clip | None, vae: Vae | None) -> dict[str, ToWrite]:
+    """A whole checkpoint in the original layout.
+
+    Raises:
+        NodeError: a part is not there, or its place in a checkpoint is not known.
+    """
+    found = {DENOISER_PREFIX + name: each for name, each in tensors_of(model.net).items()}
+    found |= _marks(model)
+    for name, part in (clip.parts if clip else {}).items():
+        prefix = clip.plan.places.get(name) if clip else None
+        if prefix is None:
+            raise NodeError(
+                f"where a checkpoint keeps the text encoder {part.encoder.title} is not known; "
+                "save it with CLIPSave"
+            )
+        found |= {prefix + key: each for key, each in _encoder(part, prefix).items()}
+        if prefix.endswith(TRANSFORMERS):
+            beside = f"{prefix}{_PROJECTION}"
+            if beside in found:
+                found[prefix.removesuffix(TRANSFORMERS) + _PROJECTION] = found.pop(beside)
+    if vae:
+        tensors = tensors_of(vae.autoencoder)
+        found |= {AUTOENCODER_PREFIX + name: each for name, each in tensors.items()}
+    return found
+
+
+def encoder_tensors(part: TextPart) -> dict[str, ToWrite]:
+    """A text encoder as a file of its own, in the layout of transformers."""
+    tensors = tensors_of(part.weights)
+    beside = {name: tensors.pop(name) for name in [_PROJECTION] if name in tensors}
+    return {TRANSFORMERS + name: each for name, each in tensors.items()} | beside
+
+
+def tensors_of(weights: Weights) -> dict[str, ToWrite]:
+    """A network's tensors with their patches, in the dtypes that its file has.
+
+    Raises:
+        NodeError: the file that the handle came from does not hold this part.
+    """
+    if weights.is_missing:
+        raise NodeError(f"{weights.name} is not there and cannot be saved")
+    found: dict[str, ToWrite] = {}
+    for name, source in sources_of(weights).items():
+        tensor = OtherTensor(source, tuple(weights.patches.get(name, ())))
+        found[name] = ToWrite(source.shape, source.dtype, _values(tensor, source.dtype))
+    return found
+
+
+def _values(tensor: OtherTensor, dtype: torch.dtype) -> Callable[[], Tensor]:
+    """Gives a tensor in a dtype; exactly the file's values where nothing is changed."""
+
+    def values() -> Tensor:
+        source = tensor.source
+        if not tensor.patches:
+            return source.unpack(source.read_parts(), dtype)
+        changed = tensor.values(torch.empty(0))
+        if dtype.itemsize == 1:  # what is beyond such a dtype's numbers becomes NaN
+            largest = torch.finfo(dtype).max
+            changed = changed.clamp(-largest, largest)
+        return changed.to(dtype)
+
+    return values
+
+
+def _encoder(part: TextPart, prefix: str) -> dict[str, ToWrite]:
+    tensors = tensors_of(part.weights)
+    if prefix.endswith(TRANSFORMERS):
+        return tensors
+    layout = open_clip_layout(tensors)
+    return {name: _joined(kept, tensors) for name, kept in layout.items()}
+
+
+def _joined(kept: Kept, tensors: Mapping[str, ToWrite]) -> ToWrite:
+    parts = [tensors[name] for name in kept.names]
+    first = parts[0]
+    if kept.transposed:
+
+        def turned() -> Tensor:
+            return first.values().T.contiguous()
+
+        return ToWrite(first.shape[::-1], first.dtype, turned)
+    if len(parts) == 1:
+        return first
+    rows = sum(part.shape[0] for part in parts)
+    shape = (rows, *first.shape[1:])
+    return ToWrite(shape, first.dtype, lambda: torch.cat([part.values() for part in parts]))
+
+
+def _marks(model: Model) -> dict[str, ToWrite]:
+    """The keys by which files say that a model predicts something else than noise."""
+    levels, empty = model.parameterization, ToWrite.of(torch.zeros(0))
+    if isinstance(levels, Discrete) and levels.prediction is Prediction.V:
+        rescaled = levels.sigma_max > _MOST_TRAINED_SIGMA
+        return {"v_pred": empty} | ({"ztsnr": empty} if rescaled else {})
+    if isinstance(levels, Continuous) and levels.prediction is Prediction.V:
+        return {
+            "edm_vpred.sigma_max": ToWrite.of(torch.tensor(levels.sigma_max)),
+            "edm_vpred.sigma_min": ToWrite.of(torch.tensor(levels.sigma_min)),
+        }
+    return {}
+
+
+def file_metadata(model: Model | None, title: str) -> dict[str, str]:
+    """What a file says about itself, after https://github.com/Stability-AI/ModelSpec."""
+    spec = {"modelspec.sai_model_spec": "1.0.0", "modelspec.title": title}
+    if model is None:
+        return spec
+    levels = model.parameterization
+    is_v = isinstance(levels, Discrete | Continuous) and levels.prediction is Prediction.V
+    architecture = model.family.name.lower().replace(" ", "-")
+    return (
+        spec
+        | {
+            "modelspec.architecture": architecture,
+            "modelspec.prediction_type": "v" if is_v else "epsilon",
+        }
+        | dict(model.family.metadata(model.config))
+    )

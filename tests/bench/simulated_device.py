@@ -1,0 +1,44 @@
+"""Peak memory and copied bytes of SDXL's shape with two LoRAs and a ControlNet, by budget.
+
+    python tests/bench/simulated_device.py [--budgets 4 6 8 12] [--loras 2]
+
+On a simulated device of which every byte is counted, at true sizes and without a GPU: weights,
+slots, patches and what is computed. The baseline is the run in which everything stays; the target
+is a peak of at most the budget.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "wet")]
+
+from residency.sdxl_shaped import TRUE, measure  # noqa: E402 - the path is set above
+
+
+def main() -> None:
+    """Print a table; exit with 1 where a budget was passed."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--budgets", type=float, nargs="+", default=[4, 6, 8, 12])
+    parser.add_argument("--loras", type=int, default=2)
+    flags = parser.parse_args()
+    whole = measure(TRUE, 10**12, loras=flags.loras)
+    print(
+        f"weights {whole.weights / 1e9:.2f} GB; all of them there: peak {whole.peak / 1e9:.2f} GB"
+    )
+    passed = False
+    for budget in flags.budgets:
+        found = measure(TRUE, int(budget * 1e9), loras=flags.loras)
+        print(
+            f"budget {budget:5.1f} GB: peak {found.peak / 1e9:5.2f} GB "
+            f"({found.peak / whole.peak:4.2f} of the baseline), held {found.held / 1e9:5.2f} GB, "
+            f"copied for a step {found.copied / 1e9:5.2f} GB "
+            f"({found.copied / whole.weights:4.2f} of the weights)"
+        )
+        passed |= found.peak > budget * 1e9
+    sys.exit(int(passed))
+
+
+if __name__ == "__main__":
+    main()
