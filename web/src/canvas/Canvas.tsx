@@ -30,10 +30,10 @@ import { t } from "../words/words";
 import { Breadcrumbs } from "./Breadcrumbs";
 import { clickWire } from "./clickWire";
 import { useCanvasHandle } from "./clipboard";
-import { draggedAt, paintedAt, useDragging } from "./dragging";
+import { draggedAt, useDragging } from "./dragging";
 import { goOnDragging, startDrag, stopDrag } from "./entering";
 import { placeShown, useFed } from "./feeding";
-import { FARTHEST, fittedView, useStaysFitted } from "./fitting";
+import { FARTHEST, fittedView, useFittedView } from "./fitting";
 import { type FlowEdge, type FlowNode, OVERVIEW_BELOW } from "./flow";
 import { NodeCard } from "./NodeCard";
 import { usePaintedWires } from "./paintedWires";
@@ -125,19 +125,15 @@ function Board() {
   const { nodes, edges } = useFed(overview);
   const box = useRef<HTMLElement>(null);
   const pointer = useCanvasHandle(flow, box);
-  useFirstView(flow, box);
-  useStaysFitted(flow);
+  useFittedView(flow, box);
   useDragging(flow, box, overview);
   useWheel(box);
   useLongPress(flow, box);
   const byWheel = useSetting("calotype.device");
   const wires = usePaintedWires(box, edges, overview);
-  const painted = (at: Point) => (overview ? paintedAt(at, flow.getZoom()) : null);
-  const panning = useSelecting(
-    flow,
-    box,
-    (at, alt) => overview && draggedAt(at, flow.getZoom(), alt) !== null,
-  );
+  const zoom = flow.getZoom;
+  const painted = (at: Point, alt = false) => (overview ? draggedAt(at, zoom(), alt) : null);
+  const panning = useSelecting(flow, box, (at, alt) => painted(at, alt) !== null);
   const tool = useSetting("calotype.drag");
   const settling = useArranging((state) => state.settling);
 
@@ -237,21 +233,6 @@ function guessedView(): Viewport {
   const width = Math.max(window.innerWidth - AROUND.width, 300);
   const height = Math.max(window.innerHeight - AROUND.height, 300);
   return fittedView(bounds, { width, height });
-}
-
-/** Fits a document that was never shown. */
-function useFirstView(
-  flow: ReturnType<typeof useReactFlow<FlowNode, FlowEdge>>,
-  box: React.RefObject<HTMLElement | null>,
-): void {
-  useEffect(() => {
-    const { graph, viewport } = activeTab();
-    const bounds = boundsOfAll(graph);
-    if (viewport !== null || bounds === null || box.current === null) return;
-    const { clientWidth: width, clientHeight: height } = box.current;
-    const view = fittedView(bounds, { width, height });
-    void flow.setViewport(view).then(() => setViewport(view));
-  }, [flow, box]);
 }
 
 function onNodesChange(changes: NodeChange<FlowNode>[]): void {

@@ -114,7 +114,7 @@ function hear(element: HTMLElement, flow: Flow): () => void {
 }
 
 /** What is painted at a place of the graph that can be taken hold of; null where nothing is. */
-export function paintedAt(at: Point, zoom: number): { kind: "frame" | "node"; key: string } | null {
+function paintedAt(at: Point, zoom: number): { kind: "frame" | "node"; key: string } | null {
   const frame = frameAt(at, zoom);
   if (frame !== null) return { kind: "frame", key: frame };
   const node = nodeAt(at);

@@ -1,6 +1,6 @@
 /** Views that show nodes whole: in the part of the canvas that the run bar does not cover. */
 import { getViewportForBounds, type useReactFlow, useStoreApi } from "@xyflow/react";
-import { useEffect } from "react";
+import { type RefObject, useEffect } from "react";
 import type { Size } from "../document/graph";
 import { gliding } from "../state/motion";
 import { boundsOf, boundsOfAll } from "../state/nodes/shape";
@@ -58,8 +58,25 @@ export function showNodes(
   void flow.setViewport(view, { duration: gliding(240) });
 }
 
+/** Fits a document that was never shown, and keeps fitted what is. */
+export function useFittedView(flow: Flow, box: RefObject<HTMLElement | null>): void {
+  useFirstView(flow, box);
+  useStaysFitted(flow);
+}
+
+function useFirstView(flow: Flow, box: RefObject<HTMLElement | null>): void {
+  useEffect(() => {
+    const { graph, viewport } = activeTab();
+    const bounds = boundsOfAll(graph);
+    if (viewport !== null || bounds === null || box.current === null) return;
+    const { clientWidth: width, clientHeight: height } = box.current;
+    const view = fittedView(bounds, { width, height });
+    void flow.setViewport(view).then(() => setViewport(view));
+  }, [flow, box]);
+}
+
 /** A view that shows all of the graph still does when panels open or the window changes its size. */
-export function useStaysFitted(flow: Flow): void {
+function useStaysFitted(flow: Flow): void {
   const store = useStoreApi();
   useEffect(
     () =>

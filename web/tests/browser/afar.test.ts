@@ -35,35 +35,36 @@ const node = (id: number, type: string, pos: number[], more: object) => ({
   ...more,
 });
 
+const IMAGE = { name: "image", type: "IMAGE" };
+const IN_A_ROW = Buffer.from(
+  JSON.stringify({
+    version: 0.4,
+    last_node_id: 9,
+    last_link_id: 9,
+    nodes: [
+      node(1, "LoadImage", [0, 0], {
+        size: [240, 300],
+        outputs: [
+          { name: "IMAGE", type: "IMAGE", links: [1] },
+          { name: "MASK", type: "MASK", links: [] },
+        ],
+        widgets_values: ["example.png"],
+      }),
+      node(2, "PreviewImage", [1400, 0], {
+        inputs: [{ name: "images", type: "IMAGE", link: 1 }],
+      }),
+      node(3, "ImageInvert", [700, 900], {
+        inputs: [{ ...IMAGE, link: null }],
+        outputs: [{ name: "IMAGE", type: "IMAGE", links: [] }],
+      }),
+    ],
+    links: [[1, 1, 0, 2, 0, "IMAGE"]],
+    groups: [{ id: 1, title: "Finish", bounding: [-400, 800, 800, 600], font_size: 24 }],
+  }),
+);
+
 test("from afar, nodes are dragged into frames and into wires", async () => {
-  const image = { name: "image", type: "IMAGE" };
-  const content = Buffer.from(
-    JSON.stringify({
-      version: 0.4,
-      last_node_id: 9,
-      last_link_id: 9,
-      nodes: [
-        node(1, "LoadImage", [0, 0], {
-          size: [240, 300],
-          outputs: [
-            { name: "IMAGE", type: "IMAGE", links: [1] },
-            { name: "MASK", type: "MASK", links: [] },
-          ],
-          widgets_values: ["example.png"],
-        }),
-        node(2, "PreviewImage", [1400, 0], {
-          inputs: [{ name: "images", type: "IMAGE", link: 1 }],
-        }),
-        node(3, "ImageInvert", [700, 900], {
-          inputs: [{ ...image, link: null }],
-          outputs: [{ name: "IMAGE", type: "IMAGE", links: [] }],
-        }),
-      ],
-      links: [[1, 1, 0, 2, 0, "IMAGE"]],
-      groups: [{ id: 1, title: "Finish", bounding: [-400, 800, 800, 600], font_size: 24 }],
-    }),
-  );
-  await dropFile(page, { name: "afar.json", type: "application/json", content });
+  await dropFile(page, { name: "afar.json", type: "application/json", content: IN_A_ROW });
   await page.getByRole("tab", { name: "afar" }).waitFor();
   await goFar(page);
   const far = await viewOf(page);

@@ -30,7 +30,7 @@ const MEMORY = [
 ].join("\n");
 
 /** Names that nodes have from their makers. */
-const NODES = ["Load Checkpoint", "Prompt"];
+const NODES = ["Load Checkpoint", "Prompt", "Custom Combo"];
 const GROUPS: readonly CommandGroup[] = ["File", "Edit", "Graph", "Node", "View", "Run", "Help"];
 
 test("docs/keys.md lists every command with its keys", async () => {

@@ -236,9 +236,11 @@ describe("choices that were typed into a node", () => {
   ])("are those of its combo, and the place is no field: %j", (values) => {
     const graph = read(values);
     const shape = shapeOf(nodeOf(graph, "1"), schema("Custom"), false);
-    expect(shape.widgets.map(({ input }) => [input.name, input.choices])).toEqual([
-      ["choice", ["a", "b", "c"]],
-    ]);
+    const [combo, ...fields] = shape.widgets.map(({ input }) => input);
+    expect([combo?.name, combo?.choices]).toEqual(["choice", ["a", "b", "c"]]);
+    expect(fields.map(({ type, options }) => [type, options.display_name])).toEqual(
+      [1, 2, 3, 4].map((place) => ["STRING", `option${place}`]),
+    );
     expect(shape.inputs).toEqual([]);
     const chosen = record({ graph, log: EMPTY_LOG }, "Choose", (draft) => {
       setValue(draft, "1", "choice", "c");

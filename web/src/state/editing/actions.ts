@@ -20,7 +20,7 @@ import { isBlueprint, placeBlueprint } from "../files/blueprints";
 import { type Pulled, socketsFor } from "../finding/fitting";
 import { freeBelow } from "../finding/placing";
 import { heldValues, sayType } from "../nodes/holders";
-import { grewIn, inputsOf } from "../nodes/inputs";
+import { comboFedBy, grewIn, inputsOf } from "../nodes/inputs";
 import { settleTypes } from "../nodes/match";
 import {
   bodyAt,
@@ -307,11 +307,16 @@ export function changeAt(
   const found = graphAt(place)?.nodes[node];
   if (found === undefined) return;
   const schema = schemaOf(found.type);
+  const layout = schema === undefined ? [] : layoutOf(schema);
+  const combo = schema === undefined ? null : comboFedBy(schema, found, name);
+  // What is chosen stays chosen while it is typed, and the first choice is chosen at once.
+  const isChosen = combo !== null && (found.values[combo] ?? "") === (found.values[name] ?? "");
   editAt(
     place,
     t("Change {{name}}", { name }),
     (draft) => {
-      setValue(draft, node, name, value, schema === undefined ? [] : layoutOf(schema));
+      setValue(draft, node, name, value, layout);
+      if (isChosen) setValue(draft, node, combo, value, layout);
       if (schema !== undefined) dropVanished(draft, node, schema, name);
     },
     thread,

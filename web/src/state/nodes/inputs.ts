@@ -7,6 +7,7 @@ import { isDraft } from "mutative";
 import { readInputs } from "../../api/catalog";
 import type { InputSchema, NodeSchema } from "../../api/types";
 import type { GraphNode } from "../../document/graph";
+import { placeName } from "../../document/slots";
 import { PRIMITIVE, primitiveInput } from "./primitive";
 
 export const AUTOGROW = "COMFY_AUTOGROW_V3";
@@ -21,8 +22,9 @@ interface Given {
   linked: ReadonlySet<string>;
   /** Names of combos whose choices were typed into the node. */
   typed: ReadonlySet<string>;
-  /** These choices. */
+  /** These choices, and the fields that they are typed into. */
   choices: readonly string[];
+  fields: readonly InputSchema[];
 }
 
 /** What a choice brings. */
@@ -31,7 +33,13 @@ interface Option {
   inputs: readonly InputSchema[];
 }
 
-const NOTHING_GIVEN: Given = { values: {}, linked: new Set(), typed: new Set(), choices: [] };
+const NOTHING_GIVEN: Given = {
+  values: {},
+  linked: new Set(),
+  typed: new Set(),
+  choices: [],
+  fields: [],
+};
 const found = new WeakMap<GraphNode, { schema: NodeSchema; inputs: readonly InputSchema[] }>();
 const dynamic = new WeakMap<NodeSchema, boolean>();
 
@@ -45,7 +53,8 @@ export function inputsOf(schema: NodeSchema, node?: GraphNode): readonly InputSc
   const linked = new Set(node.inputs.flatMap(({ name, link }) => (link === null ? [] : [name])));
   const typed = new Set(schema.inputs.flatMap((each) => followedBy(each) ?? []));
   const choices = typed.size === 0 ? [] : typedChoices(node);
-  const inputs = expanded(schema.inputs, { values: node.values, linked, typed, choices });
+  const fields = typed.size === 0 ? [] : choiceFields(node, schema.inputs.length);
+  const inputs = expanded(schema.inputs, { values: node.values, linked, typed, choices, fields });
   // A draft changes in place: what was found of it is out of date with the next edit.
   if (!isDraft(node)) found.set(node, { schema, inputs });
   return inputs;
@@ -90,7 +99,7 @@ function expanded(inputs: readonly InputSchema[], given: Given): InputSchema[] {
       return [combo, ...expanded(option?.inputs ?? [], given)];
     }
     // The place of a choice follows it: the server finds it when it reads the workflow.
-    if (followedBy(each) !== undefined) return [];
+    if (followedBy(each) !== undefined) return [...given.fields];
     return [given.typed.has(each.name) ? { ...each, choices: [...given.choices] } : each];
   });
 }
@@ -106,6 +115,31 @@ function typedChoices({ slots, values }: GraphNode): string[] {
     .slice(1)
     .map((name) => values[name])
     .filter((value) => typeof value === "string" && value !== "") as string[];
+}
+
+/** The fields that choices are typed into: one for each that the node holds, and an empty one. */
+function choiceFields({ slots, values }: GraphNode, count: number): InputSchema[] {
+  const names = slots.slice(1).filter((name) => typeof values[name] === "string");
+  const last = names.at(-1);
+  // Entries that no input describes are called by their places.
+  const isFull = last === undefined || values[last] !== "";
+  const all = isFull ? [...names, placeName(Math.max(slots.length, count))] : names;
+  return all.map((name, index) => ({
+    name,
+    type: "STRING",
+    section: "optional",
+    options: { display_name: `option${index + 1}`, socketless: true },
+    choices: null,
+    folder: null,
+  }));
+}
+
+/** The combo that a field of a node gives a choice to; null where the field holds none. */
+export function comboFedBy(schema: NodeSchema, node: GraphNode, field: string): string | null {
+  const [combo] = schema.inputs.flatMap((each) => followedBy(each) ?? []);
+  if (combo === undefined) return null;
+  const fields = choiceFields(node, schema.inputs.length);
+  return fields.some(({ name }) => name === field) ? combo : null;
 }
 
 /** The choice itself, as the combo of its keys. */
