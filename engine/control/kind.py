@@ -25,7 +25,7 @@ class Call:
     Attributes:
         x: [B, C, ...] as the denoiser gets it.
         timestep: [B], float32.
-        inputs: what the denoiser gets of the conditioning (`context`, `y` ...), each [B, ...].
+        inputs: what the denoiser gets of the conditioning (`context`, `vector` ...), each [B, ...].
         features: what `features` made of the picture, each [1 or B, ...].
         checkpoint: called at every block; raises when the user pressed stop.
     """

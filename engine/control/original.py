@@ -96,15 +96,15 @@ class OriginalControlNet:
 
     def residuals(self, config: OriginalConfig, net: nn.Module, call: Call) -> Residuals:
         """One for each input block and one for the middle."""
-        context, y = call.inputs.get("context"), call.inputs.get("y")
+        context, vector = call.inputs.get("context"), call.inputs.get("vector")
         _check_width("text tokens", config.net.context_channels, context)
-        _check_width("a vector of sizes", config.net.vector_channels, y)
+        _check_width("a vector of sizes", config.net.vector_channels, vector)
         found: Residuals = net(
             call.x,
             call.timestep,
             call.features[0],
             context,
-            y if config.net.vector_channels is not None else None,
+            vector if config.net.vector_channels is not None else None,
             checkpoint=call.checkpoint,
         )
         if not config.averaged:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from engine.adapters.read import adapter_of
 from engine.control.original import OriginalConfig, OriginalControlNet
-from engine.diffusion.conditioning import Input
 from engine.diffusion.parameterization import discrete
 from engine.diffusion.samplers.table import SAMPLERS
-from engine.families.sd15.family import StableDiffusion1, StableDiffusion1Config
+from engine.families.sdxl.family import StableDiffusionXL, StableDiffusionXLConfig
 from engine.inference.adapters import matched_with, patched_model
 from engine.inference.control import Control, ControlNet, controlled
 from engine.inference.sample import sample
@@ -38,44 +36,19 @@ class Size:
 
     width: int
     context: int
-    vector: int
+    pooled: int
     head_channels: int
     cells: int
     depths: tuple[int, int, int] = (0, 2, 10)
 
+    @property
+    def vector(self) -> int:
+        """Of pooled text and six sizes."""
+        return self.pooled + 6 * 256
 
-TRUE = Size(width=320, context=2048, vector=2816, head_channels=64, cells=128)
-SMALL = Size(width=64, context=256, vector=64, head_channels=64, cells=32, depths=(0, 1, 1))
 
-
-class Shaped(StableDiffusion1):
-    """SDXL's UNet, as far as memory is concerned."""
-
-    name = "SDXL-shaped"
-
-    def inputs(self, config: Any, entry: Any, **more: Any) -> Mapping[str, Input]:
-        return {**super().inputs(config, entry, **more), "y": Input(entry.extras["y"])}
-
-    def predict(
-        self,
-        net: nn.Module,
-        x: Tensor,
-        timestep: Tensor,
-        inputs: Mapping[str, Tensor],
-        *,
-        control: Any,
-        hooks: Any,
-        checkpoint: Any,
-    ) -> Tensor:
-        return net(
-            x,
-            timestep,
-            inputs["context"],
-            inputs["y"],
-            control=control,
-            hooks=hooks,
-            checkpoint=checkpoint,
-        )
+TRUE = Size(width=320, context=2048, pooled=1280, head_channels=64, cells=128)
+SMALL = Size(width=64, context=256, pooled=64, head_channels=64, cells=32, depths=(0, 1, 1))
 
 
 def nothing(shape: tuple[int, ...], dtype: torch.dtype) -> Entry:
@@ -102,12 +75,12 @@ def unet_config(size: Size) -> UNetConfig:
 
 
 def model_of(size: Size) -> Model:
-    family, unet = Shaped(), unet_config(size)
+    family, unet = StableDiffusionXL(), unet_config(size)
     with torch.device("meta"):
         net = UNet(unet)
-    config = StableDiffusion1Config(unet)
+    config = StableDiffusionXLConfig(unet, discrete())
     weights = handle(net.eval().requires_grad_(requires_grad=False), "unet")
-    return Model(family, config, weights, family.latent(config), discrete())
+    return Model(family, config, weights, family.latent(config), config.levels)
 
 
 def with_lora(model: Model, number: int) -> Model:
@@ -159,7 +132,7 @@ def measure(size: Size, budget: int, *, steps: int = 2, loras: int = 2) -> Measu
         model = with_lora(model, number)
 
     def text() -> list[Any]:
-        extras = {"y": torch.zeros(1, size.vector)}
+        extras = {"pooled_output": torch.zeros(1, size.pooled)}
         return [[torch.zeros(1, 77, size.context), extras]]
 
     positive, negative = controlled((text(), text()), control, also_negative=False)
