@@ -21,7 +21,14 @@ def load_control_net(
     control_net_name: Annotated[str, FileChoice(FOLDER)], ctx: Context
 ) -> ControlNet:
     """A control network, which steers a model by the lines, depths or poses of a picture."""
-    return load_control(ctx.files.find(FOLDER, control_net_name))
+    found = load_control(ctx.files.find(FOLDER, control_net_name))
+    if found.is_difference:
+        sentence = (
+            f"{control_net_name} holds differences from the weights of a model and is used as it "
+            "is; Load ControlNet Model (diff) adds the model's weights to it"
+        )
+        ctx.show(text=[sentence])
+    return found
 
 
 @load_control_net.fingerprint

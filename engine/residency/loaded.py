@@ -193,7 +193,8 @@ class LoadedWeights:
         needed = fixed + max(passing, default=0)
         raise OutOfMemoryError(
             f"the weights need {needed:,} bytes at the least, one block at a time, "
-            f"and {max(allowed, 0):,} are left for them; allow more memory or use a smaller picture"
+            f"and {max(allowed, 0):,} are left for them; use a smaller picture or batch, close "
+            "other programs, or allow more memory with --vram"
         )
 
     def _movable(self) -> list[int]:

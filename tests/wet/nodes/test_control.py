@@ -1,0 +1,90 @@
+"""The nodes of control networks: files found and followed, conditionings left alone."""
+
+import os
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from engine.errors import WeightsError
+from engine.nets.controlnet import ControlNet, ControlNetConfig
+from engine.nets.layouts import regular_unet
+from engine.nodekit.context import RunningContext
+from nodes.control import (
+    control_net_apply,
+    control_net_apply_advanced,
+    load_control_net,
+    load_control_net_difference,
+)
+from nodes.loaders import load_checkpoint_file
+
+IMAGE = torch.rand(1, 16, 16, 3)
+
+
+@pytest.fixture
+def shown():
+    return []
+
+
+@pytest.fixture
+def context(files, settings, small_tensors, shown):
+    models = settings.models_directories[0]
+    for kind in ("checkpoints", "controlnet"):
+        (models / kind).mkdir(parents=True)
+    save_file(small_tensors, models / "checkpoints" / "small.safetensors")
+    unet = regular_unet(32, (1, 2), (1, 1), context=64, heads=8, blocks=1)
+    blocks = unet.input_blocks, unet.middle_block
+    net = ControlNet(ControlNetConfig(4, 32, 128, None, *blocks, (3, *(8,) * 7, 32)))
+    tensors = dict(net.state_dict())
+    save_file(tensors, models / "controlnet" / "lines.safetensors")
+    save_file({**tensors, "difference": torch.zeros(1)}, models / "controlnet" / "less.safetensors")
+    save_file({"lora_controlnet": torch.zeros(1)}, models / "controlnet" / "lora.safetensors")
+
+    class Watched(RunningContext):
+        def show(self, **more):
+            shown.append(more)
+
+    return Watched("1", files)
+
+
+def text(value: float = 1.0):
+    return [[torch.full((1, 4, 64), value), {"pooled_output": None}]]
+
+
+def test_files_are_found_followed_and_told_apart(context, files, shown):
+    found = load_control_net("lines.safetensors", context)
+    assert not found.is_difference
+    assert shown == []
+    given = {"control_net_name": "lines.safetensors"}
+    before = load_control_net.fingerprint_of(given, context)
+    os.utime(files.find("controlnet", "lines.safetensors"), ns=(1, 1))
+    assert load_control_net.fingerprint_of(given, context) != before
+    with pytest.raises(WeightsError, match=r"lora\.safetensors: this is a Control-LoRA"):
+        load_control_net("lora.safetensors", context)
+
+
+def test_differences_are_added_to_a_model_or_said_to_be_some(context, shown):
+    model, _, _ = load_checkpoint_file("small.safetensors", context)
+    assert load_control_net("less.safetensors", context).is_difference
+    assert "Load ControlNet Model (diff) adds the model's weights" in shown[0]["text"][0]
+    added = load_control_net_difference(model, "less.safetensors", context)
+    assert added.weights.patches
+    plain = load_control_net_difference(model, "lines.safetensors", context)
+    assert not plain.weights.patches
+
+
+def test_conditionings_are_left_alone_and_strength_0_changes_nothing(context):
+    net = load_control_net("lines.safetensors", context)
+    positive, negative = text(), text(0.5)
+    found, other = control_net_apply_advanced(positive, negative, net, IMAGE, 0.7, 0.1, 0.9)
+    assert "control" not in positive[0][1]
+    assert found[0][0] is positive[0][0]
+    control = found[0][1]["control"]
+    assert control is other[0][1]["control"]
+    assert (control.strength, control.start, control.end) == (0.7, 0.1, 0.9)
+    assert not found[0][1]["control_apply_to_uncond"]
+    old = control_net_apply(found, net, IMAGE, 0.3)
+    assert [link.strength for link in old[0][1]["control"].chain] == [0.7, 0.3]
+    assert old[0][1]["control_apply_to_uncond"]
+    assert control_net_apply(positive, net, IMAGE, 0.0) is positive
+    assert control_net_apply_advanced(positive, negative, net, IMAGE, 0.0) == (positive, negative)
