@@ -106,6 +106,11 @@ def regular_autoencoder(
     )
 
 
+def stable_diffusion_xl() -> UNetConfig:
+    """The UNet of Stable Diffusion XL, full size; its autoencoder is built as SD1's."""
+    return regular_unet(320, (1, 2, 4), (0, 2, 10), context=2048, linear=True, vector=2816)
+
+
 def stable_diffusion_1() -> tuple[UNetConfig, AutoencoderConfig]:
     """The networks of Stable Diffusion 1, full size."""
     unet = regular_unet(320, (1, 2, 4, 4), (1, 1, 1, 0), context=768, heads=8)

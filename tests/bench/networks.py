@@ -1,4 +1,4 @@
-"""Full-size Stable Diffusion 1 networks of random weights, ours and diffusers', for benchmarks."""
+"""Full-size Stable Diffusion networks of random weights, ours and diffusers', for benchmarks."""
 
 from __future__ import annotations
 
@@ -16,12 +16,27 @@ import torch
 from torch import nn
 
 from engine.nets.autoencoder_kl import AutoencoderKL
-from engine.nets.layouts import stable_diffusion_1
+from engine.nets.layouts import stable_diffusion_1, stable_diffusion_xl
 from engine.nets.unet import UNet
 from engine.residency.carriers import Wants
 from engine.residency.handles import LazyWeights
 from engine.residency.manager import DeviceResidency
 
+SDXL = {
+    "in_channels": 4,
+    "out_channels": 4,
+    "block_out_channels": (320, 640, 1280),
+    "cross_attention_dim": 2048,
+    "attention_head_dim": (5, 10, 20),
+    "use_linear_projection": True,
+    "transformer_layers_per_block": (1, 2, 10),
+    "addition_embed_type": "text_time",
+    "addition_time_embed_dim": 256,
+    "projection_class_embeddings_input_dim": 2816,
+    "down_block_types": ("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
+    "up_block_types": ("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
+}
+"""What diffusers calls the sizes of SDXL's UNet."""
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
 
@@ -43,8 +58,9 @@ def ours(build: Callable[[], nn.Module], dtype: torch.dtype, wants: Wants) -> It
         yield weights.module
 
 
-def our_unet(dtype: torch.dtype) -> AbstractContextManager[nn.Module]:
-    return ours(lambda: UNet(stable_diffusion_1()[0]), dtype, Wants(packed=True))
+def our_unet(dtype: torch.dtype, model: str = "sd15") -> AbstractContextManager[nn.Module]:
+    config = stable_diffusion_xl() if model == "sdxl" else stable_diffusion_1()[0]
+    return ours(lambda: UNet(config), dtype, Wants(packed=True))
 
 
 def our_autoencoder(dtype: torch.dtype) -> AbstractContextManager[nn.Module]:
@@ -52,10 +68,12 @@ def our_autoencoder(dtype: torch.dtype) -> AbstractContextManager[nn.Module]:
     return ours(build, dtype, Wants(channels_last=True))
 
 
-def diffusers_unet(dtype: torch.dtype) -> nn.Module:
+def diffusers_unet(dtype: torch.dtype, model: str = "sd15") -> nn.Module:
     os.environ["HF_HUB_OFFLINE"] = "1"
     from diffusers import UNet2DConditionModel
 
+    if model == "sdxl":
+        return random_weights(lambda: UNet2DConditionModel(**SDXL), dtype)
     return random_weights(
         lambda: UNet2DConditionModel(
             in_channels=4,
