@@ -66,6 +66,11 @@ class ModelFamily(Protocol):
         ...
 
     @property
+    def examples(self) -> str:
+        """Models of this family that people have, and where they usually come from."""
+        ...
+
+    @property
     def text(self) -> TextPlan:
         """Its text encoders."""
         ...

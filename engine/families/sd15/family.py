@@ -85,6 +85,10 @@ class StableDiffusion1:
     """See `engine.families.family.ModelFamily`, which this implements."""
 
     name = "Stable Diffusion 1"
+    examples = (
+        "Stable Diffusion 1.4 and 1.5 (huggingface.co/stable-diffusion-v1-5) and what was trained "
+        "from them, LCM and Hyper among it (civitai.com)"
+    )
     text = TextPlan(
         {"clip_l": TextStyle()},
         combine,

@@ -157,6 +157,11 @@ class StableDiffusionXL(_Shared):
     """See `engine.families.family.ModelFamily`, which this implements."""
 
     name = "Stable Diffusion XL"
+    examples = (
+        "SDXL 1.0 (huggingface.co/stabilityai/stable-diffusion-xl-base-1.0), Turbo, Lightning, "
+        "Hyper, LCM, DMD2; Pony, Illustrious, NoobAI (civitai.com), v-prediction and zero terminal "
+        "SNR where the file is marked; Playground 2.5; SSD-1B, Segmind Vega"
+    )
     text = text.BASE
 
     def detect(self, weights: StateDict) -> StableDiffusionXLConfig | None:
@@ -196,6 +201,7 @@ class StableDiffusionXLRefiner(_Shared):
     """See `engine.families.family.ModelFamily`, which this implements."""
 
     name = "Stable Diffusion XL Refiner"
+    examples = "the refiner 1.0 (huggingface.co/stabilityai/stable-diffusion-xl-refiner-1.0)"
     text = text.REFINER
 
     def detect(self, weights: StateDict) -> StableDiffusionXLConfig | None:

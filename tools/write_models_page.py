@@ -1,0 +1,103 @@
+"""Writes docs/models.md: which model files run, and where they go, from families and loaders.
+
+    python tools/write_models_page.py           # write it
+    python tools/write_models_page.py --check   # exit 1 if it is out of date
+
+A new family or loader changes it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+from engine.families.detect import FAMILIES
+from engine.families.family import ModelFamily
+from engine.files import MODEL_FOLDERS
+from engine.graph.schema import NodeSchema
+from engine.text.table import ENCODERS
+from nodes import builtin_registry
+
+PAGE = Path(__file__).resolve().parent.parent / "docs" / "models.md"
+HEAD = """# Model files
+
+Made by `tools/write_models_page.py`; do not edit.
+
+What a file holds is read off the names and shapes of its tensors, so its own name does not \
+matter. Files are `.safetensors`, or PyTorch files (`.ckpt`, `.pt`, `.pth`, `.bin`) that hold \
+tensors and plain values only; in the original layout, or in that of diffusers; in fp32, bf16, \
+fp16 or fp8. Sizes are read from shapes, so pruned models run as well. A file in the wrong loader \
+is refused with a sentence that says what it is.
+
+## Families
+"""
+FOLDERS = """
+## Folders
+
+Below each models directory (`--models-directory`), or where `--extra-model-paths-config` says.
+"""
+TEXT_LOADERS: Mapping[int, str] = {1: "CLIPLoader", 2: "DualCLIPLoader", 3: "TripleCLIPLoader"}
+
+
+def page() -> str:
+    """The page."""
+    schemas = list(builtin_registry().catalog().values())
+    return "\n".join(
+        (
+            HEAD,
+            "| family | models | text encoders in files of their own |",
+            "| --- | --- | --- |",
+            *map(_family, FAMILIES),
+            FOLDERS,
+            "| folder | loaded with |",
+            "| --- | --- |",
+            *_folders(schemas),
+            "",
+        )
+    )
+
+
+def _family(family: ModelFamily) -> str:
+    encoders = " and ".join(ENCODERS[name].title for name in family.text.styles)
+    loader = TEXT_LOADERS[len(family.text.styles)]
+    kinds = ", ".join(f"`{kind}`" for kind in sorted(family.text.file_types))
+    return f"| {family.name} | {family.examples} | {encoders}: `{loader}`, type {kinds} |"
+
+
+def _folders(schemas: Iterable[NodeSchema]) -> Iterator[str]:
+    known = list(schemas)
+    for kind, names in MODEL_FOLDERS.items():
+        if loaders := _loaders(known, kind):
+            yield f"| {' or '.join(f'`{name}`' for name in names)} | {loaders} |"
+        elif kind == "embeddings":
+            yield f"| `{kind}` | `embedding:name` in a prompt |"
+
+
+def _loaders(schemas: Iterable[NodeSchema], folder: str) -> str:
+    """The nodes that offer the files of a folder."""
+    found = sorted(
+        schema.class_type
+        for schema in schemas
+        if any(each.folder == folder for each in schema.inputs)
+    )
+    return ", ".join(f"`{name}`" for name in found)
+
+
+def main() -> int:
+    """Write or check; returns the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="write nothing, exit 1 if out of date")
+    made = page()
+    if parser.parse_args().check:
+        if PAGE.is_file() and PAGE.read_text(encoding="utf-8") == made:
+            return 0
+        sys.stderr.write(f"{PAGE.name} is out of date; run python tools/write_models_page.py\n")
+        return 1
+    PAGE.write_text(made, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
