@@ -61,6 +61,39 @@ SEVEN = {
 """A graph of as many nodes as that of a picture from a text, without the wait for a network."""
 
 
+def cpu_seconds(pid):
+    """What the threads of a process have computed; to the nanosecond where Linux says so."""
+    tasks = Path(f"/proc/{pid}/task")
+    try:
+        return (
+            sum(int((each / "schedstat").read_text().split()[0]) for each in tasks.iterdir()) / 1e9
+        )
+    except (OSError, ValueError, IndexError):
+        times = psutil.Process(pid).cpu_times()
+        return times.user + times.system
+
+
+class Cpu:
+    """Milliseconds of the CPU that the server and its worker take, per prompt."""
+
+    def __init__(self, process):
+        workers = psutil.Process(process.pid).children()
+        [worker] = [each for each in workers if "engine.worker" in each.cmdline()]
+        self._pids = process.pid, worker.pid
+        self._before = self._now()
+
+    def per_prompt(self, count):
+        before, self._before = self._before, self._now()
+        return [1000 * (b - a) / count for a, b in zip(before, self._before, strict=True)]
+
+    def _now(self):
+        return [cpu_seconds(pid) for pid in self._pids]
+
+
+def as_text(cpu):
+    return f"CPU {cpu[0]:.2f} ms server, {cpu[1]:.2f} ms worker"
+
+
 def seconds_of(command, *, times=5):
     """The median time of a program that ends by itself."""
     found = []
@@ -71,14 +104,15 @@ def seconds_of(command, *, times=5):
     return statistics.median(found)
 
 
-def start(user):
+def start(user, root=ROOT):
     """A server, and the seconds from its start to its address and to its first answer."""
     import urllib.request
 
     began = time.perf_counter()
     process = subprocess.Popen(
         [sys.executable, "main.py", "--no-browser", "--port", "0", "--user-directory", user],
-        cwd=ROOT,
+        cwd=root,
+        env={**os.environ, "PYTHONPATH": str(root)},
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
     )
@@ -163,31 +197,40 @@ async def measure(address, process, count):
             size = len(await answer.read())
         print(f"/object_info            median {statistics.median(found):6.2f} ms, {size} bytes")
         socket = await session.ws_connect(f"{address}ws?clientId=bench")
-        await run_one(session, socket, address, TINY, "bench")
-        again = [await run_one(session, socket, address, TINY, "bench") for _ in range(100)]
-        print(
-            f"the same prompt again   median {1000 * statistics.median(again):6.2f} ms, "
-            f"tenth {1000 * quantile(again, 0.1):.2f} ms (post to the end of the run)"
-        )
+        cpu = Cpu(process)
+        for name, graph in (("the same prompt again", TINY), ("seven nodes again", SEVEN)):
+            await run_one(session, socket, address, graph, "bench")
+            cpu.per_prompt(1)
+            again = [await run_one(session, socket, address, graph, "bench") for _ in range(100)]
+            print(
+                f"{name:23} median {1000 * statistics.median(again):6.2f} ms, "
+                f"tenth {1000 * quantile(again, 0.1):.2f} ms (post to the end of the run), "
+                f"{as_text(cpu.per_prompt(100))}"
+            )
         await socket.close()
+        cpu.per_prompt(1)
         without = await throughput(session, address, count, 1_000, None)
+        taken = as_text(cpu.per_prompt(count))
         socket = await session.ws_connect(f"{address}ws?clientId=bench", max_msg_size=0)
         task = asyncio.create_task(listen(socket))
         with_client = await throughput(session, address, count, 100_000, "bench")
         await socket.close()
         await task
-        print(f"{count} tiny prompts        {without:6.0f} a second")
+        print(f"{count} tiny prompts        {without:6.0f} a second, {taken}")
         print(f"  with a listener       {with_client:6.0f} a second")
         memory = psutil.Process(process.pid).memory_info().rss >> 20
         print(
-            f"memory of the server    {idle} MB idle, {memory} MB after {2 * count + 101} prompts"
+            f"memory of the server    {idle} MB idle, {memory} MB after {2 * count + 202} prompts"
         )
-        await durable(session, address)
+        await durable(session, address, process)
 
 
-async def durable(session, address):
-    """Enqueue while a long job runs, and ask for the queue meanwhile."""
+async def durable(session, address, process):
+    """Enqueue to a paused queue, so that nothing runs beside it; ask for the queue afterwards."""
     waits = []
+    async with session.post(f"{address}calotype/queue/pause", json={"paused": True}) as answer:
+        assert answer.status == 200
+    cpu = Cpu(process)
     for number in range(500):
         began = time.perf_counter()
         body = {"prompt": prompt(500_000 + number), "number": 10_000}
@@ -196,8 +239,10 @@ async def durable(session, address):
         waits.append(1000 * (time.perf_counter() - began))
     print(
         f"durable enqueue         median {statistics.median(waits):6.2f} ms, "
-        f"p99 {quantile(waits, 0.99):.2f} ms"
+        f"p99 {quantile(waits, 0.99):.2f} ms, {as_text(cpu.per_prompt(500))}"
     )
+    async with session.post(f"{address}calotype/queue/pause", json={"paused": False}) as answer:
+        assert answer.status == 200
     found = await latencies(session, f"{address}queue", 200)
     print(
         f"/queue while running    median {statistics.median(found):6.2f} ms, "
@@ -205,10 +250,51 @@ async def durable(session, address):
     )
 
 
+async def in_turns(folder, other, rounds=15, count=20):
+    """The CPU that two versions take for the same prompts, in turns."""
+    found = {"again": [], "tiny": []}
+    started = [start(Path(folder) / str(n), root) for n, root in enumerate((ROOT, other))]
+    try:
+        async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=32)) as session:
+            sides = []
+            for process, address, _ in started:
+                await wait_ready(session, address)
+                socket = await session.ws_connect(f"{address}ws?clientId=bench", max_msg_size=0)
+                sides.append((process, address, socket, Cpu(process)))
+            for turn in range(rounds):
+                taken = {name: [] for name in found}
+                for _, address, socket, cpu in sides:
+                    await run_one(session, socket, address, SEVEN, "bench")
+                    cpu.per_prompt(1)
+                    for _ in range(count):
+                        await run_one(session, socket, address, SEVEN, "bench")
+                    taken["again"].append(cpu.per_prompt(count))
+                    await throughput(session, address, 4 * count, 1_000 * (turn + 1), None)
+                    taken["tiny"].append(cpu.per_prompt(4 * count))
+                for name, pair in taken.items():
+                    found[name].append(pair)
+    finally:
+        for process, _, _ in started:
+            process.kill()
+            process.wait()
+            process.stdout.close()
+    for name, pairs in found.items():
+        for side, who in enumerate(("server", "worker")):
+            ours = statistics.median(pair[0][side] for pair in pairs)
+            ratio = statistics.median(pair[0][side] / pair[1][side] for pair in pairs)
+            print(f"{name:6} {who}  {ours:5.2f} ms of the CPU per prompt, {ratio:.2f} of {other}")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--prompts", type=int, default=200)
-    count = parser.parse_args().prompts
+    parser.add_argument("--against", type=Path, help="another checkout, measured in turns")
+    given = parser.parse_args()
+    count = given.prompts
+    if given.against is not None:
+        with tempfile.TemporaryDirectory() as folder:
+            asyncio.run(in_turns(folder, given.against.resolve()))
+        return
     bare = seconds_of([sys.executable, "-c", "import aiohttp"])
     with tempfile.TemporaryDirectory() as folder:
         starts = []
