@@ -151,6 +151,7 @@ class Workers:
         if job is not None and put.begun:
             job.entry = put.entry
             self._begin_stored(job)
+            self._hub.send_status(put.remaining)  # of the beginning, as clients expect it
         elif job is not None and job.stopping:
             await self._queue.delete([entry.id])
         self._dispatch()
