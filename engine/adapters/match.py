@@ -5,7 +5,7 @@ Knows adapters and names of modules; no family and no device.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from engine.adapters.algorithms.table import changes
@@ -14,6 +14,8 @@ from engine.adapters.names import DENOISER, Place, Target, place
 from engine.adapters.parts import Parts
 from engine.adapters.read import Adapter
 from engine.errors import WeightsError
+
+_SECOND = "clip_g"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -138,7 +140,7 @@ class _Collected:
         elif where.part == DENOISER:
             parts = [DENOISER]
         elif where.part.isdecimal():
-            parts = encoders[int(where.part) : int(where.part) + 1]
+            parts = _numbered(encoders, int(where.part))
         else:
             parts = [where.part]
         for part in parts:
@@ -146,3 +148,13 @@ class _Collected:
             module = target.find(where.name) if target else None
             if module is not None:
                 yield part, module
+
+
+def _numbered(encoders: Sequence[str], number: int) -> Sequence[str]:
+    """The encoder that files call by that number.
+
+    CLIP bigG is the second even where it is alone, as in the refiner of Stable Diffusion XL.
+    """
+    if list(encoders) == [_SECOND]:
+        return encoders if number == 1 else ()
+    return encoders[number : number + 1]

@@ -70,10 +70,11 @@ def adapter_of(weights: StateDict, identity: Hashable) -> Adapter:
     unknown: list[str] = []
     for name, entry in weights.entries.items():
         split = split_name(name)
-        if split is None:
+        parts = found.setdefault(split[0], {}) if split else {}
+        if split is None or split[1] in parts:  # a part that two names mean counts once
             unknown.append(name)
         else:
-            found.setdefault(split[0], {})[split[1]] = entry
+            parts[split[1]] = entry
     if not found:
         raise WeightsError(_no_adapter(weights))
     alphas = _Alphas.of(weights.metadata)

@@ -92,13 +92,13 @@ def mixed_clip(first: Clip, second: Clip, shares: SharesOf) -> Clip:
     parts: dict[str, TextPart] = {}
     for name, part in first.parts.items():
         other = second.parts.get(name)
-        if other is None:
+        if other is None or (other.weights.is_missing and not part.weights.is_missing):
             raise NodeError(
                 f"the second text encoder has no {part.encoder.title}, the first has; "
                 "merge text encoders of one family"
             )
         weights = part.weights
-        if not weights.is_missing and not other.weights.is_missing:
+        if not weights.is_missing:
             weights = mixed_weights(weights, other.weights, shares)
         parts[name] = replace(part, weights=weights)
     return replace(first, parts=parts)

@@ -76,7 +76,7 @@ def write(
                 f"{list(announced.shape)} of {announced.dtype}"
             )
         raw = values.cpu().contiguous().reshape(-1).view(torch.uint8)
-        stream.write(memoryview(raw.numpy()))
+        stream.write(raw.numpy().data)
         on_tensor(done, len(order))
 
 

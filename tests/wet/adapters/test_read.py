@@ -122,6 +122,22 @@ def test_diffusers_keeps_alpha_in_the_header(tmp_path, settings, factor):
     assert torch.allclose(patch.apply(torch.zeros(4, 4)), torch.full((4, 4), 2 * factor))
 
 
+def test_a_part_that_two_names_mean_counts_once_and_is_named():
+    twice = named("unet.block") | {"unet.block.lora_A.weight": torch.zeros(2, 4)}
+    adapter = adapter_of(StateDict.of(twice), "file")
+    assert adapter.unknown == ("unet.block.lora_A.weight",)
+    assert match(adapter, {"denoiser": HERE}).unmatched == adapter.unknown
+
+
+@pytest.mark.parametrize(("encoders", "hit"), [(("clip_l", "clip_g"), 2), (("clip_g",), 1)])
+def test_numbers_of_text_encoders(encoders, hit):
+    tensors = named("lora_te1_block") | named("lora_te2_block")
+    adapter = adapter_of(StateDict.of(tensors), "file")
+    matched = match(adapter, dict.fromkeys(encoders, HERE))
+    assert len(matched.found) == hit
+    assert "lora_te2_block" not in matched.unmatched
+
+
 @pytest.mark.parametrize("text", ["{", "[]", "[" * 100_000])
 def test_settings_that_cannot_be_read_say_nothing(tmp_path, text):
     adapter = open_adapter(saved(tmp_path, named("unet.block"), lora_adapter_metadata=text))

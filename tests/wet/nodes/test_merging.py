@@ -155,3 +155,17 @@ def test_a_model_for_inpainting_takes_a_difference_of_one_without(
     assert torch.equal(found[:, 4:], wide[:, 4:].float())
     expected = values(residency, b.net, "input_blocks.0.0.weight")
     assert torch.allclose(found[:, :4], expected, atol=1e-6)
+
+
+def test_a_text_encoder_that_is_missing_is_not_passed_over(both, ctx, settings, small_tensors):
+    (_, a), _ = both
+    without = {n: each for n, each in small_tensors.items() if not n.startswith("cond_stage")}
+    attended = [
+        name for name in without if name.endswith(("attn2.to_k.weight", "attn2.to_v.weight"))
+    ]
+    wide = {name: torch.zeros(without[name].shape[0], 768).half() for name in attended}
+    path = settings.models_directories[0] / "checkpoints" / "bare.safetensors"
+    save_file(without | wide, path)
+    _, bare, _ = load_checkpoint_file("bare.safetensors", ctx)
+    with pytest.raises(NodeError, match="the second text encoder has no CLIP L"):
+        merging.merge_clips(a, bare, 0.5)
