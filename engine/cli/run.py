@@ -169,12 +169,12 @@ def _run(worker: Worker, report: Report, extra: Mapping[str, Any], options: RunO
 
         def show_event(event: AnyEvent) -> None:
             match event:
-                case Running(place=place):
-                    bar.node(_name(report, place.node))
+                case Running(node=place):
+                    bar.node(_name(report, place.id))
                 case Progress(step=step, steps=steps):
                     bar.step(step, steps)
-                case Blocked(place=place, message=message):
-                    blocked.append(f"{_name(report, place.node)}: {message}")
+                case Blocked(node=place, message=message):
+                    blocked.append(f"{_name(report, place.id)}: {message}")
                 case _:
                     pass
 
@@ -191,14 +191,14 @@ def _outcome(
         files = copy_files(files, options.output, overwrite=options.overwrite)
     outcome = Outcome("done", DONE, files=files, message="\n".join(blocked) or None)
     match result.end:
-        case Failed(message=message, place=place, traceback=traceback, error_type=kind):
+        case Failed(message=message, node=place, traceback=traceback, error_type=kind):
             outcome.status, outcome.code = "failed", FAILED
-            outcome.message = f"{_name(report, place.node)} (node {place.node}): {message}"
+            outcome.message = f"{_name(report, place.id)} (node {place.id}): {message}"
             # An error that was written for the user says all there is to say.
             outcome.traceback = [] if kind.startswith(errors.__name__) else list(traceback)
         case Interrupted() as end:
             outcome.status, outcome.code = "interrupted", INTERRUPTED
-            at = f" in {_name(report, end.place.node)}" if end.place is not None else ""
+            at = f" in {_name(report, end.node.id)}" if end.node is not None else ""
             outcome.message = f"stopped{at}; what was finished before is kept"
         case _:
             pass

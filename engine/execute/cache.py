@@ -58,7 +58,7 @@ class _Entry:
 class Cache:
     """Results of nodes, kept between runs.
 
-    While a run lasts (`holding`), nothing that it put in or got is evicted, unless it was released;
+    While a run lasts (`pinning`), nothing that it put in or got is evicted, unless it was released;
     when the run ends, the budget holds again. Of a result that is evicted, what its node showed is
     kept as a *record*: a picture that was saved need not be saved again.
 
@@ -170,7 +170,7 @@ class Cache:
         return before - self._size
 
     @contextmanager
-    def holding(self) -> Generator[None]:
+    def pinning(self) -> Generator[None]:
         """While this lasts, evict nothing that is put in or got."""
         self._holders += 1
         try:

@@ -56,7 +56,7 @@ class Running:
         )
 
     def outcomes(self) -> list[Outcome]:
-        """What each call came to, once it is over; raises what a call raised."""
+        """The outcome of each call, once all are done; raises what a call raised."""
         for task in self.tasks:
             if task.done():
                 task.result()
@@ -71,8 +71,7 @@ def begin(
 ) -> None:
     """Make a node's calls. Those that are coroutines become tasks by `start`.
 
-    A call that something stands in the way of is not made: its outputs are blocked, silently from
-    here on.
+    A call with a blocked argument is not made: its outputs are blocked, silently from here on.
     """
     info = running.info
     for index, arguments in enumerate(calls(running.inputs, info)):

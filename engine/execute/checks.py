@@ -1,7 +1,4 @@
-"""Nodes' own checks of their inputs, in the form in which `graph.validate` asks for them.
-
-Knows which nodes have such a check; not what else makes a prompt valid.
-"""
+"""Nodes' own checks of their inputs, in the form that `graph.validate` calls."""
 
 from __future__ import annotations
 
@@ -23,13 +20,13 @@ def own_checks(
     *,
     extra: Mapping[str, Any] | None = None,
 ) -> Callable[[str, PromptNode], Iterable[str]]:
-    """A function that asks a node's own check what is wrong: sentences, none when all is well.
+    """A function that runs a node's own check: one sentence per problem, none when it is valid.
 
-    A check that raises has its error as the sentence. A class that is missing, or that cannot be
-    read, is not asked: the validator and the executor name it.
+    If the check raises, its error is the sentence. A class that is missing or cannot be read is
+    skipped: the validator and the executor report it.
     """
 
-    def complain(node_id: str, node: PromptNode) -> Iterable[str]:
+    def check(node_id: str, node: PromptNode) -> Iterable[str]:
         found = registry.get(node.class_type)
         if found is None or not found.traits.checks:
             return ()
@@ -47,7 +44,7 @@ def own_checks(
             return ()
         return (said or "it refused its inputs without saying why",)
 
-    return complain
+    return check
 
 
 def _linked_types(node: PromptNode, prompt: Prompt, registry: Registry) -> dict[str, str]:

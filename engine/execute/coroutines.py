@@ -12,7 +12,7 @@ Value = TypeVar("Value")
 
 
 class Coroutines:
-    """Starts tasks and lets them go on while the caller has other things to do."""
+    """Runs tasks between other work of the caller."""
 
     def __init__(self) -> None:
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -21,7 +21,7 @@ class Coroutines:
         self._wake: asyncio.Event | None = None
 
     def start(self, coroutine: Coroutine[Any, Any, Value]) -> asyncio.Task[Value]:
-        """Begin a task and let it run until it first waits for something."""
+        """Start a task and run it to its first await."""
         loop = self._running()
         task = loop.create_task(coroutine)
         self._unfinished.add(task)
@@ -30,13 +30,13 @@ class Coroutines:
         return task
 
     def now(self, value: Value | Awaitable[Value]) -> Value:
-        """A value, awaited if need be."""
+        """A value, awaited if it is awaitable."""
         if isawaitable(value):
             return self._running().run_until_complete(_awaited(value))
         return value
 
     def turn(self, seconds: float) -> list[asyncio.Task[Any]]:
-        """Let tasks go on: one turn of each, or until one is done or the seconds are over.
+        """Run tasks: one turn of the loop, or until one is done or the seconds have passed.
 
         Returns those that were done since the last turn.
         """

@@ -1,8 +1,8 @@
-"""Runs a graph: what is known is skipped, what is needed is called, what happens is reported.
+"""Runs a graph: nodes with cached results are skipped, the others called, events reported.
 
-Evaluates by demand, from the wanted nodes back along their links, with counts of what each node
-still waits for; no recursion, so a chain may be as long as memory allows. Holds values without
-looking at them, and never opens one.
+Evaluates by demand, from the wanted nodes back along their links, with a count of each node's
+pending dependencies; no recursion, so a chain may be as long as memory allows. Values are never
+inspected.
 """
 
 from __future__ import annotations
@@ -23,14 +23,22 @@ from engine.files import Files
 from engine.graph.order import order
 from engine.graph.prompt import Prompt
 from engine.nodekit.registry import Registry
-from engine.wire.messages import AnyEvent, Cached, Ended, Interrupted, Signed, Started, Succeeded
+from engine.wire.messages import (
+    AnyEvent,
+    Cached,
+    Ended,
+    Interrupted,
+    Signatures,
+    Started,
+    Succeeded,
+)
 
 Report = Callable[[AnyEvent], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What is to be run.
+    """A run that is asked for.
 
     Attributes:
         prompt_id: how events name it.
@@ -61,8 +69,8 @@ class Result:
     executed: tuple[str, ...]
 
 
-def never() -> bool:
-    """Nobody presses stop."""
+def never_stopped() -> bool:
+    """The default of `stopped`."""
     return False
 
 
@@ -74,7 +82,7 @@ def execute(
     report: Report,
     *,
     files: Files,
-    stopped: Callable[[], bool] = never,
+    stopped: Callable[[], bool] = never_stopped,
     retry: Retry | None = None,
     explain: Explain | None = None,
 ) -> Result:
@@ -91,8 +99,8 @@ def execute(
         report: receives the events, in this thread.
         files: the user's folders, for nodes that ask.
         stopped: whether the user pressed stop; asked between nodes, and by nodes.
-        retry: asked when a node raised; where it says yes, that call is made once more.
-        explain: asked for better words when a node's error ends the run.
+        retry: called when a node raised; if true, that call is made once more.
+        explain: a clearer message for the node's error that ends the run, or None.
 
     Raises:
         CircleError: the links run in a circle; nothing was reported.
@@ -104,25 +112,25 @@ def execute(
         job.prompt_id, registry, cache, report, files, job.extra, stopped, retry, explain
     )
     run = GraphRun(prompt, given)
-    with cache.holding():
+    with cache.pinning():
         report(Started(job.prompt_id, time()))
-        # In a context of its own, so that no node is the current one when the run is over.
+        # In a context of its own, so that no node remains the current one after the run.
         end = copy_context().run(_end, run, job, ordered, report)
         report(end)
     return Result(end, run.shown, tuple(run.executed))
 
 
 def _end(run: GraphRun, job: Job, ordered: Sequence[str], report: Report) -> Ended:
-    """Do the run, and say how it ended."""
+    """Run, and return the final event."""
     try:
         run.sign(ordered)
-        report(Signed(job.prompt_id, run.signatures()))
+        report(Signatures(job.prompt_id, run.signatures()))
         report(Cached(job.prompt_id, run.cached_nodes(ordered), time()))
         run.demand(job.outputs)
         run.work()
     except Stopped:
-        place, class_type = run.current()
-        return Interrupted(job.prompt_id, place, class_type, tuple(run.executed), time())
+        node, class_type = run.current()
+        return Interrupted(job.prompt_id, node, class_type, tuple(run.executed), time())
     except NodeFailure as failed:
         return failed.event
     finally:

@@ -1,6 +1,6 @@
-"""A node's error as the event that ends a run: message, place, traceback, and what it was given.
+"""A node's error as the event that ends a run: message, node, traceback and inputs.
 
-Looks at values only by their type, shape and, where they are plain and short, text.
+Inputs are described by type and shape; short plain values by their text.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 
 from engine.errors import CalotypeError
 from engine.execute.inputs import Inputs
-from engine.wire.messages import Failed, Place
+from engine.wire.messages import Failed, NodeRef
 
 _LONGEST = 500
 _MOST_VALUES = 20
@@ -31,12 +31,12 @@ class NodeFailure(CalotypeError):  # noqa: N818 - carries the event of that name
 
     def __init__(self, event: Failed) -> None:
         self.event = event
-        super().__init__(f"{event.class_type} (node {event.place.node}): {event.message}")
+        super().__init__(f"{event.class_type} (node {event.node.id}): {event.message}")
 
 
 def failure(
     prompt_id: str,
-    place: Place,
+    node: NodeRef,
     class_type: str,
     error: Exception,
     *,
@@ -48,16 +48,16 @@ def failure(
 
     Args:
         prompt_id: of the run.
-        place: of the node.
+        node: that raised.
         class_type: of the node.
         error: what it raised.
         inputs: what it was called with.
         executed: the nodes that were called before.
-        message: said instead of the error's own words.
+        message: replaces the error's own text.
     """
     event = Failed(
         prompt_id=prompt_id,
-        place=place,
+        node=node,
         class_type=class_type,
         message=message or str(error) or type(error).__name__,
         error_type=_type_name(error),

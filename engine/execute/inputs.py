@@ -1,8 +1,7 @@
 """Links to values, and lists mapped over a call.
 
 Every input arrives as a list. A node that does not take lists is called once for each element of
-the longest one; shorter ones repeat their last element; where one is empty there is no call. Knows
-values only as things to hand on.
+the longest one; shorter ones repeat their last element; where one is empty there is no call.
 """
 
 from __future__ import annotations
@@ -26,12 +25,12 @@ class ClassInfo:
     """What is needed to run nodes of a class, read from its schema once per run.
 
     Attributes:
-        declared: constants of other names are not handed over; None: all are.
+        declared: constants of other names are not passed; None: all are.
         lazy: inputs to evaluate only when the node asks for them.
         raw: inputs that receive the link itself.
-        nested: inputs whose dotted parts are handed over as one dict.
+        nested: inputs whose dotted parts are passed as one dict.
         chosen: those of `nested` that hold a choice of their own, too.
-        lists: for each output whether each element is handed on separately.
+        lists: for each output whether its elements are passed on separately.
         by_id: its results are not shared with other nodes.
         sees_graph: it is given the graph or links in it, and may expand to nodes that link there.
     """
@@ -110,7 +109,7 @@ def constants(node: PromptNode) -> dict[str, Any]:
 def calls(inputs: Inputs, info: ClassInfo) -> Iterator[dict[str, Any]]:
     """The arguments of each call there is to make."""
     if info.schema.input_is_list:
-        # Copies: a node that empties the lists it was given must not empty what is kept.
+        # Copies: a node that empties its lists must not empty cached results.
         copies = {name: list(values) for name, values in inputs.items()}
         yield _nested(copies, info) if info.nested else copies
         return
@@ -130,7 +129,7 @@ def calls(inputs: Inputs, info: ClassInfo) -> Iterator[dict[str, Any]]:
 
 
 def blocked(arguments: Mapping[str, Any], info: ClassInfo) -> Blocked | None:
-    """What stands in the way of a call with these arguments."""
+    """The blocker among these arguments, or None."""
     for value in arguments.values():
         if isinstance(value, Blocked):
             return value

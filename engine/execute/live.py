@@ -1,4 +1,4 @@
-"""The graph as it grows while it runs: the prompt and what expansions bring."""
+"""The graph of a run: the prompt, and the nodes that expansions add."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from engine.graph.prompt import (
     to_api,
 )
 from engine.nodekit.node import Expansion
-from engine.wire.messages import Place
+from engine.wire.messages import NodeRef
 
 
 class GrowingGraph:
@@ -29,7 +29,7 @@ class GrowingGraph:
         self._original = prompt
         self._sent: Mapping[str, Any] | None = None
         self._nodes: dict[str, PromptNode] = dict(prompt.nodes)
-        self._places: dict[str, Place] = {}
+        self._refs: dict[str, NodeRef] = {}
         self._counts: dict[str, dict[str, int]] = {}
         self.prompt = Prompt(self._nodes)
 
@@ -37,11 +37,11 @@ class GrowingGraph:
         """A node by its id."""
         return self._nodes[node_id]
 
-    def place(self, node_id: str) -> Place:
-        """Where a node is, for events."""
-        found = self._places.get(node_id)
+    def node_ref(self, node_id: str) -> NodeRef:
+        """How events name a node."""
+        found = self._refs.get(node_id)
         if found is None:
-            found = self._places[node_id] = Place(node_id, node_id, None, node_id)
+            found = self._refs[node_id] = NodeRef(node_id, node_id, None, node_id)
         return found
 
     def grow(
@@ -50,8 +50,8 @@ class GrowingGraph:
         """Add what one call of a node expanded to.
 
         Ids that do not begin with the parent's own are local to the expansion, and become
-        `real.call.count.id`, where `real` is the prompt's node that all this began with and
-        `count` tells its expansions apart: names stay short however often a loop goes round.
+        `real.call.count.id`, where `real` is the prompt's node at the root of the expansions and
+        `count` numbers them: names stay short however often a loop repeats.
 
         Returns:
             the new ids, and the expansion's result with `Link`s where it had links.
@@ -59,9 +59,9 @@ class GrowingGraph:
         Raises:
             PromptError: the expansion is no graph, or brings an id that exists.
         """
-        home = self.place(parent)
-        counts = self._counts.setdefault(home.real, {})
-        prefix = f"{home.real}.{call}.{counts.setdefault(parent, len(counts))}."
+        home = self.node_ref(parent)
+        counts = self._counts.setdefault(home.real_id, {})
+        prefix = f"{home.real_id}.{call}.{counts.setdefault(parent, len(counts))}."
         names = {
             str(name): name if str(name).startswith(f"{parent}.") else f"{prefix}{name}"
             for name in expansion.graph
@@ -80,9 +80,9 @@ class GrowingGraph:
         )
         self._nodes.update(added)
         for name, raw in expansion.graph.items():
-            display = raw.get("override_display_id") or home.display
+            display = raw.get("override_display_id") or home.display_id
             new = names[str(name)]
-            self._places[new] = Place(new, str(display), parent, home.real)
+            self._refs[new] = NodeRef(new, str(display), parent, home.real_id)
         result = tuple(_renamed(_read_result(each), names) for each in expansion.result)
         return list(added), result
 
@@ -91,23 +91,23 @@ class GrowingGraph:
         return to_api(Prompt({node_id: self._nodes[node_id]}))[node_id]
 
     def has_node(self, node_id: str) -> bool:
-        """Whether there is such a node by now."""
+        """Whether there is such a node."""
         return node_id in self._nodes
 
     def get_display_node_id(self, node_id: str) -> str:
         """The node on which the editor shows this one's progress."""
-        return self.place(node_id).display
+        return self.node_ref(node_id).display_id
 
     def get_real_node_id(self, node_id: str) -> str:
         """The node of the user's prompt that this one came from."""
-        return self.place(node_id).real
+        return self.node_ref(node_id).real_id
 
     def get_parent_node_id(self, node_id: str) -> str | None:
-        """The node whose expansion brought this one, or None."""
-        return self.place(node_id).parent
+        """The node whose expansion added this one, or None."""
+        return self.node_ref(node_id).parent_id
 
     def all_node_ids(self) -> Iterable[str]:
-        """The ids of all nodes by now."""
+        """The ids of all nodes."""
         return set(self._nodes)
 
     def get_original_prompt(self) -> Mapping[str, Any]:
@@ -118,9 +118,9 @@ class GrowingGraph:
 
     @property
     def ephemeral_prompt(self) -> Mapping[str, Any]:
-        """The nodes that expansions brought, in API form."""
-        brought = self._nodes.keys() - self._original.nodes.keys()
-        return to_api(Prompt({name: self._nodes[name] for name in brought}))
+        """The nodes that expansions added, in API form."""
+        added = self._nodes.keys() - self._original.nodes.keys()
+        return to_api(Prompt({name: self._nodes[name] for name in added}))
 
 
 def _renamed(value: Any, names: Mapping[str, str]) -> Any:

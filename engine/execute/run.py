@@ -29,7 +29,7 @@ from engine.graph.prompt import Link, Prompt
 from engine.graph.signature import Signature
 from engine.nodekit.node import Outcome
 from engine.wire import messages
-from engine.wire.messages import Place
+from engine.wire.messages import NodeRef
 
 _TICK = 0.05
 """Seconds between two checks of the stop button while every node is pending."""
@@ -153,11 +153,11 @@ class GraphRun:
             waiting = f"{', '.join(stuck)} wait for each other; an expansion needs its own outcome"
             raise self._failure(stuck[0], NodeError(waiting))
 
-    def current(self) -> tuple[Place | None, str | None]:
+    def current(self) -> tuple[NodeRef | None, str | None]:
         """The node being called, and its class."""
         if self._current is None:
             return None, None
-        return self._graph.place(self._current), self._nodes[self._current].class_type
+        return self._graph.node_ref(self._current), self._nodes[self._current].class_type
 
     def close(self) -> None:
         """Cancel what is still awaited."""
@@ -184,7 +184,7 @@ class GraphRun:
                 inputs = {}
         return failure(
             self._given.prompt_id,
-            self._graph.place(node_id),
+            self._graph.node_ref(node_id),
             self._nodes[node_id].class_type,
             error,
             inputs=inputs,
@@ -248,7 +248,7 @@ class GraphRun:
             return
         self._begun[signature] = node_id
         given, running = self._given, Running(node_id, info, inputs)
-        given.report(messages.Running(given.prompt_id, self._graph.place(node_id)))
+        given.report(messages.Running(given.prompt_id, self._graph.node_ref(node_id)))
         begin(
             running,
             lambda index: given.context(node_id, self._graph, index),
@@ -313,7 +313,7 @@ class GraphRun:
         seconds = perf_counter() - running.began
         outcomes = running.outcomes()
         if running.block is not None:
-            place = self._graph.place(node_id)
+            place = self._graph.node_ref(node_id)
             given.report(
                 messages.Blocked(given.prompt_id, place, info.schema.class_type, running.block)
             )
@@ -353,7 +353,7 @@ class GraphRun:
         self._outputs[node_id] = known.outputs
         self._begun.pop(signature, None)
         self.executed.append(node_id)
-        place = self._graph.place(node_id)
+        place = self._graph.node_ref(node_id)
         if known.shown:
             self._show(node_id, known)
         given.report(messages.Finished(given.prompt_id, place, known.seconds))
@@ -373,4 +373,4 @@ class GraphRun:
         if shown is not None:
             self.shown[node_id] = shown
         given = self._given
-        given.report(messages.Shown(given.prompt_id, self._graph.place(node_id), shown))
+        given.report(messages.NodeOutput(given.prompt_id, self._graph.node_ref(node_id), shown))

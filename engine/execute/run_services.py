@@ -1,4 +1,4 @@
-"""What a run is given beside its graph, and the context that each of its nodes gets from it."""
+"""What a run needs beside its graph, and the context of each of its nodes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from engine.wire.messages import AnyEvent, Preview, Progress
 
 @dataclass(frozen=True, slots=True)
 class RunServices:
-    """What a run is given beside the graph; `executor.execute` says what each part is."""
+    """What a run needs beside the graph; `executor.execute` describes each part."""
 
     prompt_id: str
     registry: Registry
@@ -43,10 +43,10 @@ class RunServices:
         """The context of one call of a node."""
 
         def report_progress(node_id: str, step: int, steps: int, preview: bytes | None) -> None:
-            place = graph.place(node_id)
+            node = graph.node_ref(node_id)
             if preview is not None:
-                self.report(Preview(self.prompt_id, place, preview))
-            self.report(Progress(self.prompt_id, place, step, steps))
+                self.report(Preview(self.prompt_id, node, preview))
+            self.report(Progress(self.prompt_id, node, step, steps))
 
         return RunningContext(
             node_id,

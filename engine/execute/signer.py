@@ -90,7 +90,7 @@ class Signer:
         given = self._given
         return failure(
             given.prompt_id,
-            self._graph.place(node_id),
+            self._graph.node_ref(node_id),
             self._graph.node(node_id).class_type,
             error,
             inputs={},

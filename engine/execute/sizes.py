@@ -1,6 +1,6 @@
-"""How many bytes values keep in memory, each buffer and object counted once.
+"""The memory of values in bytes, each buffer and object counted once.
 
-Walks containers, plain objects and closures; knows no tensor: who does hands in a `Leaf`.
+Walks containers, plain objects and closures. Tensors are measured by the `Leaf` of the caller.
 """
 
 from __future__ import annotations
@@ -12,21 +12,21 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, cast
 
 Parts = Mapping[int, int]
-"""What a value keeps: the bytes of each buffer or object, by its address.
+"""The bytes of each buffer or object of a value, by its address.
 
-An address tells parts apart for as long as something holds them.
+An address identifies a part for as long as something holds it.
 """
 Leaf = Callable[[Any], "tuple[int, int] | None"]
-"""The address and bytes of a value that is not to be looked into; None for any other."""
+"""The address and bytes of a value that is not traversed; None for any other."""
 _MOST_PARTS = 500_000
-"""A plugin's object may refer to half the program; what is beyond is not counted."""
+"""A plugin's object may refer to half the program; parts beyond this are not counted."""
 _WHOLE = (str, bytes, bytearray, int, float, complex, bool, type(None))
 _SHARED = (type, types.ModuleType, types.BuiltinFunctionType)
-"""What a result refers to and does not keep."""
+"""What a result refers to but does not own."""
 
 
 def buffer_leaf(value: Any) -> tuple[int, int] | None:
-    """A value that says its `nbytes`; of a view, all that it keeps alive."""
+    """A value that has `nbytes`; of a view, the size of its base."""
     nbytes = getattr(value, "nbytes", None)
     if not isinstance(nbytes, int):
         return None
@@ -39,7 +39,7 @@ def buffer_leaf(value: Any) -> tuple[int, int] | None:
 
 
 def parts_of(values: Iterable[Any], leaf: Leaf = buffer_leaf) -> dict[int, int]:
-    """The parts of values and of all they hold, however deep."""
+    """The parts of values and of all they contain, at any depth."""
     parts: dict[int, int] = {}
     waiting: list[Any] = list(values)
     while waiting and len(parts) < _MOST_PARTS:
@@ -62,17 +62,17 @@ def parts_of(values: Iterable[Any], leaf: Leaf = buffer_leaf) -> dict[int, int]:
 
 
 def size_of(value: Any, leaf: Leaf = buffer_leaf) -> int:
-    """About how many bytes a value keeps in memory."""
+    """The approximate size of a value in bytes."""
     return sum(parts_of([value], leaf).values())
 
 
 def _inner(value: Any) -> list[Any]:
-    """What a value holds."""
+    """What a value contains."""
     if isinstance(value, list | tuple | set | frozenset):
         return list(cast("Iterable[Any]", value))
     if isinstance(value, dict):
-        held = cast("dict[Any, Any]", value)
-        return [*held.keys(), *held.values()]
+        contents = cast("dict[Any, Any]", value)
+        return [*contents.keys(), *contents.values()]
     if isinstance(value, types.FunctionType):
         cells = value.__closure__ or ()
         return [*(value.__defaults__ or ()), *map(_cell, cells)]
@@ -91,18 +91,18 @@ def _cell(cell: types.CellType) -> Any:
 
 
 def _attributes(value: Any) -> list[Any]:
-    """The values of an object's own attributes; none of its properties is called."""
-    held: list[Any] = list(getattr(value, "__dict__", {}).values())
+    """The values of an object's own attributes; properties are not called."""
+    contents: list[Any] = list(getattr(value, "__dict__", {}).values())
     for kind in type(value).__mro__:
         slots: Any = kind.__dict__.get("__slots__", ())
         for name in (slots,) if isinstance(slots, str) else tuple(slots):
             slot = kind.__dict__.get(_mangled(kind, name))
             if isinstance(slot, types.MemberDescriptorType):
                 try:
-                    held.append(slot.__get__(value, kind))
+                    contents.append(slot.__get__(value, kind))
                 except AttributeError:  # not assigned
                     continue
-    return held
+    return contents
 
 
 def _mangled(kind: type, name: str) -> str:

@@ -31,10 +31,10 @@ from engine.graph.signature import Signature
 from engine.paths import split_annotation
 from engine.store.costs import CostRow, CostStore
 from engine.store.entries import Entry
-from engine.wire.messages import CacheChanged, Finished, Shown, Signed
+from engine.wire.messages import CacheChanged, Finished, NodeOutput, Signatures
 
 MOST_KEYS = 50_000
-ForecastEvent = Signed | Finished | Shown
+ForecastEvent = Signatures | Finished | NodeOutput
 """The events of a run that a forecast learns from."""
 _LOGGER = logging.getLogger(__name__)
 
@@ -124,7 +124,7 @@ class Forecast:
     def observe(self, event: ForecastEvent) -> None:
         """Learn from an event of the running prompt."""
         with _never_failing("what a node cost could not be noted"):
-            if isinstance(event, Signed):
+            if isinstance(event, Signatures):
                 self._note(event.signatures)
             elif isinstance(event, Finished):
                 self._learn(event)
@@ -171,7 +171,7 @@ class Forecast:
         return self._sum_up(states, works(prompt, catalog, ordered))
 
     def _learn(self, event: Finished) -> None:
-        work = self._works.get(event.place.node)
+        work = self._works.get(event.node.id)
         if work is not None and 0 < event.seconds < inf:
             row = self._costs.learn(work, event.seconds, event.memory)
             self._learnt[work, row.warm] = row
@@ -216,9 +216,9 @@ class Forecast:
                 (key, signatures[each]) for each, key in self._keys.items() if each in signatures
             )
 
-    def _note_files(self, event: Shown) -> None:
+    def _note_files(self, event: NodeOutput) -> None:
         """Remember which files a node's result shows."""
-        key = self._keys.get(event.place.node)
+        key = self._keys.get(event.node.id)
         lists = [each for each in (event.shown or {}).values() if is_list(each)]
         items = tuple(item for each in lists for item in each if is_mapping(item))
         if key is not None and items:

@@ -1,7 +1,4 @@
-"""Bodies in and out: read within limits, whatever their content type says; written as JSON.
-
-Knows the shapes of errors, and no route.
-"""
+"""Bodies in and out: read within limits, whatever their content type says; written as JSON."""
 
 from __future__ import annotations
 
@@ -59,8 +56,8 @@ async def compress(request: web.Request, handler: Handler) -> web.StreamResponse
     return response
 
 
-def nothing() -> web.Response:
-    """A change was made, and there is nothing to report."""
+def empty_answer() -> web.Response:
+    """A successful response without a body."""
     return web.Response()
 
 
@@ -84,7 +81,7 @@ async def read_json(request: web.Request, *, most: int = MOST_JSON) -> Any:
     """The body as JSON, whatever its content type.
 
     Raises:
-        RefusalError: 400, it is none; 413, it is too large.
+        RefusalError: 400, it is not JSON; 413, it is too large.
     """
     body = await read_body(request, most=most)
     try:
@@ -97,7 +94,7 @@ async def read_object(request: web.Request) -> dict[str, Any]:
     """The body as a JSON object.
 
     Raises:
-        RefusalError: 400, it is none; 413, it is too large.
+        RefusalError: 400, it is not an object; 413, it is too large.
     """
     found = await read_json(request)
     if not is_object(found):

@@ -1,7 +1,4 @@
-"""The application: an explicit table of routes, what stands before them, what they are given.
-
-Knows every handler and no request.
-"""
+"""The application: the table of routes, the middleware, and the services that handlers use."""
 
 from __future__ import annotations
 
@@ -132,7 +129,7 @@ ROUTES: Sequence[tuple[str, str, Handler]] = (
     ("GET", "/global_subgraphs/{id}", plugins.get_global_subgraph),
 )
 """Each is served as it stands and below `/api`."""
-ONLY_ONCE: Sequence[tuple[str, str, Handler]] = (
+UNPREFIXED_ROUTES: Sequence[tuple[str, str, Handler]] = (
     ("GET", "/api/jobs", jobs.get_jobs),
     ("POST", "/api/jobs/cancel", jobs.post_cancel_many),
     ("GET", "/api/jobs/{job_id}", jobs.get_job),
@@ -165,11 +162,11 @@ def build_app(
         settings: the folders, and what workers are given.
         tokens: beyond loopback, what lets clients in; None where only this machine can ask.
         serving: whom the start lets in, and the base path of the studio on its host.
-        lock: a file descriptor that worker processes are to inherit.
-        show: writes to the terminal, and returns at once.
+        lock: a file descriptor that worker processes inherit.
+        show: writes to the terminal without blocking.
         dist: the folder of the built page.
-        worker: the module that workers run; None for a server that only accepts.
-        grace: seconds after which a node that does not look at a stop is ended with its worker.
+        worker: the module that workers run; None for a server that only accepts prompts.
+        grace: seconds after which a worker whose node does not acknowledge a stop is killed.
     """
     serving = serving or Serving()
     guard = Guard(tokens, serving)
@@ -185,7 +182,7 @@ def build_app(
     async def serve(app: web.Application) -> AsyncIterator[None]:
         hub = Hub()
         logs = LogBook(hub, show or Terminal(2).write)
-        with logs.taking_in(serving.log_level):
+        with logs.capture_logging(serving.log_level):
             async with _services(settings, serving, hub, logs, lock, worker, grace) as services:
                 app[SERVICES] = services
                 yield
@@ -198,12 +195,12 @@ def build_app(
 
 
 def _add_routes(app: web.Application, prefix: str) -> None:
-    """Serve every route below a path; what can be read has HEAD, too."""
+    """Serve every route below a path; GET routes answer HEAD, too."""
     api = [(method, f"/api{path}", handler) for method, path, handler in ROUTES]
     if prefix:
         for method in ("GET", "HEAD"):
             app.router.add_route(method, prefix, page.get_folder)
-    for method, path, handler in (*ROUTES, *api, *ONLY_ONCE):
+    for method, path, handler in (*ROUTES, *api, *UNPREFIXED_ROUTES):
         for each in (method, "HEAD") if method == "GET" else (method,):
             app.router.add_route(each, f"{prefix}{path}", handler)
 
@@ -213,16 +210,16 @@ def _make_folders(settings: Settings) -> None:
         folder.mkdir(parents=True, exist_ok=True)
 
 
-async def _clear_up(settings: Settings) -> asyncio.Task[int]:
-    """Delete what the last time left; the unfinished files of a crash in the background."""
+async def _clean_up(settings: Settings) -> asyncio.Task[int]:
+    """Delete leftovers of the last run; unfinished files of a crash in the background."""
     await asyncio.to_thread(empty_temp, settings)
     await asyncio.to_thread(empty_trash, settings, time.time())
-    # Nobody else writes yet; the stamps of files may lag the clock by a few milliseconds.
+    # Nothing else writes yet; file times may lag the clock by a few milliseconds.
     return asyncio.create_task(asyncio.to_thread(sweep, settings, time.time() - 0.05))
 
 
 async def _close_sockets(app: web.Application) -> None:
-    """Before handlers are waited for: those of sockets end only with their sockets."""
+    """Runs before the wait for handlers: those of sockets end only with their sockets."""
     await app[SERVICES].hub.close()
 
 
@@ -236,14 +233,14 @@ async def _services(
     worker: str | None,
     grace: float,
 ) -> AsyncGenerator[Services]:
-    """Open the store, take up what a crash left, keep a worker; and the other way round."""
+    """Open the store, recover after a crash, start the worker; at the end in reverse order."""
     _make_folders(settings)
     database = _open_database(settings, logs)
     try:
         files, queue, history = Files(settings), Queue(database), History(database)
         listing = Listing(files)
         await queue.recover(time.time(), failed_outcome)
-        sweeping = await _clear_up(settings)
+        sweeping = await _clean_up(settings)
         nodes = NodeCatalog(listing)
         forecast = await _forecast(nodes, files, database)
         observer = Observer(forecast, logs)
@@ -290,14 +287,14 @@ async def _services(
 
 
 async def _forecast(nodes: NodeCatalog, files: Files, database: Database) -> Forecast:
-    """A forecast that knows what past runs cost."""
+    """A forecast with the stored costs of past runs."""
     forecast = Forecast(lambda: nodes.schemas, files, CostStore(database))
     await forecast.load()
     return forecast
 
 
 def _open_database(settings: Settings, logs: LogBook) -> Database:
-    """Open the store; the log says what was wrong with it and the settings, now or later."""
+    """Open the store; damage to it and to the settings is logged, now or later."""
     loop = asyncio.get_running_loop()
 
     def say(notice: Notice) -> None:

@@ -1,6 +1,6 @@
-"""Every node that can be used, and `/object_info` made of them once, compressed, for each change.
+"""The node catalog, and `/object_info` made from it, compressed and cached until a change.
 
-Knows schemas from files, not nodes: no plugin and no tensor is ever loaded here.
+Schemas are read from files: no plugin and no tensor is ever loaded here.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ BUILTIN = Path(__file__).with_name("builtin_catalog.json")
 
 
 @dataclass(frozen=True, slots=True)
-class Info:
+class ObjectInfo:
     """`/object_info` as it is sent: `etag` changes when and only when the content does."""
 
     content: bytes
@@ -40,23 +40,23 @@ class NodeCatalog:
         self._schemas = read_catalog(path)
         kinds = {each.folder for schema in self._schemas.values() for each in schema.inputs}
         self._kinds = sorted(kind for kind in kinds if kind is not None)
-        self._made: tuple[tuple[Any, ...], Info] | None = None
+        self._cached: tuple[tuple[Any, ...], ObjectInfo] | None = None
 
     @property
     def schemas(self) -> Mapping[str, NodeSchema]:
         """By class."""
         return MappingProxyType(self._schemas)
 
-    def one(self, class_type: str) -> dict[str, Any]:
+    def class_info(self, class_type: str) -> dict[str, Any]:
         """`{class: info}`, or `{}` where there is no such class."""
         schema = self._schemas.get(class_type)
         return {} if schema is None else {class_type: object_info(schema, self._listing.list)}
 
-    def info(self) -> Info:
-        """All of it. Made again only when a folder's files have changed."""
+    def info(self) -> ObjectInfo:
+        """The whole `/object_info`. Made again only when a folder's files have changed."""
         offered = tuple(self._listing.list(kind) for kind in self._kinds)
-        if self._made is not None and self._made[0] == offered:
-            return self._made[1]
+        if self._cached is not None and self._cached[0] == offered:
+            return self._cached[1]
         content = msgspec.json.encode(
             {
                 name: object_info(schema, self._listing.list)
@@ -64,6 +64,6 @@ class NodeCatalog:
             }
         )
         etag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
-        info = Info(content, gzip.compress(content, compresslevel=6, mtime=0), etag)
-        self._made = (offered, info)
+        info = ObjectInfo(content, gzip.compress(content, compresslevel=6, mtime=0), etag)
+        self._cached = (offered, info)
         return info

@@ -1,4 +1,4 @@
-"""What a file is, told by its first bytes, and which kinds a browser may show. Decodes nothing."""
+"""The media type of a file, detected from its first bytes, and which types a browser may show."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""What plugins bring to the editor: a declaration, and pages that run apart from it.
+"""Extensions of the editor by plugins: a declaration, and pages that run isolated.
 
 A plugin's folder may hold `calotype.json`: widgets, renderers, commands and settings, each named
-and described there and nowhere else. Pages are single HTML files. Knows no plugin's Python; reads
-the declaration anew each time, so that an author sees a change at the next reload.
+and described there and nowhere else. Pages are single HTML files. No Python of a plugin is loaded;
+the declaration is read for each request, so that an author sees a change at the next reload.
 """
 
 from __future__ import annotations
@@ -119,7 +119,7 @@ def find_extensions(
 
     Args:
         folders: where plugins are.
-        only: the only plugins to look at; None for all.
+        only: names of the plugins to include; None for all.
     """
     found: dict[str, Extension] = {}
     for folder in folders:

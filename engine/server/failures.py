@@ -1,7 +1,4 @@
-"""What a request that fails is answered, and what the log says of it: one line, but for our bugs.
-
-Knows errors and their statuses, no routes.
-"""
+"""Responses and log lines of failed requests: one line each, a traceback only for our own bugs."""
 
 from __future__ import annotations
 
@@ -20,7 +17,7 @@ _LOGGER = logging.getLogger(__name__)
 
 @web.middleware
 async def answer_failures(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Give every error its answer; an unexpected one is logged, and answered by number."""
+    """Answer every error; an unexpected one is logged, and answered with its number in the log."""
     try:
         return await handler(request)
     except RefusalError as refused:
@@ -36,7 +33,7 @@ async def answer_failures(request: web.Request, handler: Handler) -> web.StreamR
         return answer({"error": error.reason}, status=error.status)
     except (HttpProcessingError, web.RequestPayloadError):
         response = answer({"error": "the body is not what its headers say"}, status=400)
-        response.force_close()  # where the next request begins, nobody knows
+        response.force_close()  # where the next request begins is unknown
         return response
     except (ConnectionError, TimeoutError):
         if request.transport is not None:

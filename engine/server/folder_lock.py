@@ -1,4 +1,4 @@
-"""One server for one user directory: a lock that the system takes back when its holders are gone.
+"""One server for one user directory: a lock that the system releases when its holders are gone.
 
 Worker processes inherit it, so that no new server starts beside an orphan of the old one.
 """
@@ -82,7 +82,7 @@ def _is_alive(holder: str) -> bool:
     if len(words) < 2 or not words[1].isdigit():
         return False
     if sys.platform == "win32":
-        return True  # a signal would end it; there, asking is done by trying for the lock
+        return True  # signal 0 would end it there; trying for the lock answers the question
     try:
         os.kill(int(words[1]), 0)
     except ProcessLookupError:

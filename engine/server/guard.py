@@ -2,7 +2,7 @@
 
 A page of another origin is told apart by Host, Origin, Referer and Sec-Fetch-Site (threats: a web
 page that asks 127.0.0.1, a name rebound to it, a form post, an image tag). Flags of the start let
-in more: see `Rules`. Knows headers, and no routes but the page and the results.
+in more: see `Rules`.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ _ASK_PASSWORD = 'Basic realm="Calotype: any name, and the token", charset="UTF-8
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """Whom the start lets in.
+    """Which hosts and origins may ask, from the flags of the start.
 
     Attributes:
         names: what this server is called, with the port it listens on; None where any name will
@@ -65,11 +65,11 @@ class Rules:
     origins: Collection[str] = ()
     links: bool = False
 
-    def knows_host(self, host: str) -> bool:
+    def allows_host(self, host: str) -> bool:
         """Whether `--allowed-host` names it."""
         return host in self.hosts or _without_port(host) in self.hosts
 
-    def knows_origin(self, origin: str) -> bool:
+    def allows_origin(self, origin: str) -> bool:
         """Whether `--enable-cors-header` names it."""
         return origin in self.origins or ANY_ORIGIN in self.origins
 
@@ -103,8 +103,8 @@ class RequestFacts:
     referer: str | None = None
 
     @property
-    def opens(self) -> bool:
-        """Whether it is the address of a window: a link that was clicked, or a typed address."""
+    def is_navigation(self) -> bool:
+        """Whether a window navigates to it: a link that was clicked, or a typed address."""
         return (
             self.method in _READING
             and self.fetch_mode == "navigate"
@@ -112,7 +112,7 @@ class RequestFacts:
         )
 
     @property
-    def foreign(self) -> str | None:
+    def page_origin(self) -> str | None:
         """The origin of the page that asks, as far as the request says it."""
         if self.origins:
             return self.origins[0] if len(self.origins) == 1 else None
@@ -126,44 +126,46 @@ def judge(asked: RequestFacts, rules: Rules | None = None) -> Refusal | None:
         return Refusal(400, "a request has exactly one Host header")
     host = asked.hosts[0].lower()
     known = rules.names is None or host in _with_port(rules.names, asked.local_port)
-    if not known and not rules.knows_host(host):
+    if not known and not rules.allows_host(host):
         return Refusal(
             403,
             "this server is not called that; open it as http://127.0.0.1 with its port, "
             "or start it with --allowed-host and that name",
         )
     if asked.fetch_site is not None and asked.fetch_site not in {"same-origin", "none"}:
-        if _is_allowed(asked, rules) or (asked.opens and asked.path == "/"):
+        if _is_allowed(asked, rules) or (asked.is_navigation and asked.path == "/"):
             return None
         return Refusal(403, "requests from other web pages are refused")
-    if asked.origins and not (_is_ours(asked, host, rules) or _is_allowed(asked, rules)):
+    if asked.origins and not (_is_same_origin(asked, host, rules) or _is_allowed(asked, rules)):
         return Refusal(403, "requests from other origins are refused")
     return None
 
 
-def _is_ours(asked: RequestFacts, host: str, rules: Rules) -> bool:
+def _is_same_origin(asked: RequestFacts, host: str, rules: Rules) -> bool:
     """Whether our own page asks: its origin is the host that was asked, or one of its names."""
-    origin = asked.foreign
+    origin = asked.page_origin
     if origin is None or urlsplit(origin).scheme not in {"http", "https"}:
         return False
     # A proxy may ask by another name than the browser did.
-    return origin in {f"http://{host}", f"https://{host}"} or rules.knows_host(
+    return origin in {f"http://{host}", f"https://{host}"} or rules.allows_host(
         origin.partition("://")[2]
     )
 
 
 def _is_allowed(asked: RequestFacts, rules: Rules) -> bool:
     """Whether a page of another origin may do this."""
-    origin = asked.foreign
+    origin = asked.page_origin
     if asked.origins:
-        return origin is not None and rules.knows_origin(origin)
-    if rules.links and asked.opens and asked.path in _RESULTS:
+        return origin is not None and rules.allows_origin(origin)
+    if rules.links and asked.is_navigation and asked.path in _RESULTS:
         return True
     # Without an Origin it is a link, or a picture in a page; nothing that reads the answer.
     shown = asked.fetch_mode == "no-cors" and asked.fetch_destination in _MEDIA
-    if asked.method not in _READING or not (shown or (asked.opens and asked.path in _RESULTS)):
+    if asked.method not in _READING or not (
+        shown or (asked.is_navigation and asked.path in _RESULTS)
+    ):
         return False
-    return ANY_ORIGIN in rules.origins or (origin is not None and rules.knows_origin(origin))
+    return ANY_ORIGIN in rules.origins or (origin is not None and rules.allows_origin(origin))
 
 
 def is_loopback(address: str) -> bool:
@@ -218,22 +220,22 @@ class Guard:
         if refused is not None:
             return web.json_response({"error": refused.message}, status=refused.status)
         preflight = "Access-Control-Request-Method" in request.headers
-        if preflight and asked.method == "OPTIONS" and self._shared_with(asked) is not None:
+        if preflight and asked.method == "OPTIONS" and self._cors_origin(asked) is not None:
             return web.Response(status=204)  # it brings no token
         if self._tokens is None:
             return await handler(request)
-        entered = self._enter(request, asked.path, self._tokens)
+        entered = self._authenticate(request, asked.path, self._tokens)
         if isinstance(entered, web.Response):
             return entered
         answer = await handler(request)
         if entered == "basic" and asked.path == "/" and not answer.prepared:
-            self._begin_session(request, answer, self._tokens)
+            self._start_session(request, answer, self._tokens)
         return answer
 
-    def _enter(self, request: web.Request, path: str, tokens: Tokens) -> web.Response | str:
-        """How somebody is let in, or the answer to give instead.
+    def _authenticate(self, request: web.Request, path: str, tokens: Tokens) -> web.Response | str:
+        """The credential that lets the request in, or the response to give instead.
 
-        The right token is let in whatever wrong ones came from the same address.
+        The right token is accepted whatever wrong ones came from the same address.
         """
         if tokens.is_session(request.cookies.get(COOKIE, "")):
             return "session"
@@ -241,10 +243,10 @@ class Guard:
         if given and tokens.is_token(given):
             return scheme
         once = request.query.get("token", "") if path == "/" else ""
-        if once and tokens.spend(once):
+        if once and tokens.redeem(once):
             # Relative: a proxy may have put the studio below another path.
             response = web.Response(status=303, headers={"Location": "./"})
-            self._begin_session(request, response, tokens)
+            self._start_session(request, response, tokens)
             return response
         if not given and not once:
             return _unauthorized(
@@ -258,10 +260,10 @@ class Guard:
             request, "that token is not valid; start the server again for a new address"
         )
 
-    def _begin_session(
+    def _start_session(
         self, request: web.Request, response: web.StreamResponse, tokens: Tokens
     ) -> None:
-        """Give a browser a session. It holds below the path that the browser asked for."""
+        """Start a browser session. Its cookie is valid below the path that was asked for."""
         forwarded = request.headers.get("X-Forwarded-Proto", "").lower()
         response.headers.add(
             "Set-Cookie",
@@ -271,23 +273,25 @@ class Guard:
         )
 
     async def add_headers(self, request: web.Request, response: web.StreamResponse) -> None:
-        """Put the page headers on an answer, where it has not chosen others."""
-        origin = self._shared_with(self._request_facts(request))
+        """Add the page headers to a response that has not set its own."""
+        origin = self._cors_origin(self._request_facts(request))
         if origin is not None:
-            self._share(request, response, origin)
+            self._add_cors_headers(request, response, origin)
         for name, value in PAGE_HEADERS.items():
             response.headers.setdefault(name, value)
         response.headers.pop("Server", None)
 
-    def _shared_with(self, asked: RequestFacts) -> str | None:
+    def _cors_origin(self, asked: RequestFacts) -> str | None:
         """The allowed origin that may read the answer; `*` for any, None for no other."""
         if ANY_ORIGIN in self._rules.origins:
             return ANY_ORIGIN
-        origin = asked.foreign
-        return origin if origin is not None and self._rules.knows_origin(origin) else None
+        origin = asked.page_origin
+        return origin if origin is not None and self._rules.allows_origin(origin) else None
 
-    def _share(self, request: web.Request, response: web.StreamResponse, origin: str) -> None:
-        """Let a page of an allowed origin read the answer."""
+    def _add_cors_headers(
+        self, request: web.Request, response: web.StreamResponse, origin: str
+    ) -> None:
+        """Add CORS headers, so that a page of an allowed origin can read the response."""
         headers = response.headers
         headers["Cross-Origin-Resource-Policy"] = "cross-origin"
         headers.add("Vary", "Origin")
@@ -339,7 +343,7 @@ def _credentials(header: str) -> tuple[str, str]:
 
 
 def _unauthorized(request: web.Request, message: str) -> web.Response:
-    # A page's own request is asked for no password: a dialog would open over the page.
+    # No password prompt for a page's own requests: a dialog would open over the page.
     opened = request.headers.get("Sec-Fetch-Mode", "navigate") == "navigate"
     challenge = _ASK_PASSWORD if opened else _ASK_BEARER
     return web.json_response(

@@ -1,7 +1,7 @@
-"""Messages to every open socket. A client that does not read is closed, and costs nobody.
+"""Messages to every open socket. A client that does not read is closed and delays no other.
 
-Each socket has a queue of its own with bounds, emptied by a task of its own. Progress is left out
-for a client that is behind; other messages are not. Knows no prompts.
+Each socket has its own bounded queue, written by its own task. Progress is skipped for a client
+that is behind; other messages are not.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from engine.server.messages import (
     text_frame,
 )
 
-MOST_WAITING = 20_000
-"""Messages that may wait for one client. A graph of ten thousand nodes makes as many at once."""
-MOST_WAITING_BYTES = 16 << 20
+MOST_PENDING = 20_000
+"""Pending messages of one client. A graph of ten thousand nodes makes as many at once."""
+MOST_PENDING_BYTES = 16 << 20
 BEHIND = 512
-"""A client with this number of pending messages gets no progress until it has caught up."""
+"""A client with more pending messages than this gets no progress until it has caught up."""
 STALLED_SECONDS = 20.0
 """A client that took nothing for so long is closed."""
 _TOGETHER = 32 << 10
@@ -93,9 +93,9 @@ class Client:
         self.id = client_id
         self.features: dict[str, object] = {}
         self._socket = socket
-        self._waiting: deque[str | bytes] = deque()
+        self._pending: deque[str | bytes] = deque()
         self._bytes = 0
-        self._filled = asyncio.Event()
+        self._has_pending = asyncio.Event()
         self._closing = False
 
     @property
@@ -103,29 +103,29 @@ class Client:
         """Whether the client said that it reads every step."""
         return self.features.get("all_progress") is True
 
-    def give(self, message: Outgoing) -> bool:
+    def enqueue(self, message: Outgoing) -> bool:
         """Queue a message for the client; False where too many are pending already."""
-        if message.skippable and len(self._waiting) >= BEHIND and not self.wants_all_progress:
+        if message.skippable and len(self._pending) >= BEHIND and not self.wants_all_progress:
             return True
         content = message.content
         if message.with_metadata is not None and self.features.get("supports_preview_metadata"):
             content = message.with_metadata
         if not content:
             return True
-        self._waiting.append(content)
+        self._pending.append(content)
         self._bytes += len(content)
-        self._filled.set()
-        return len(self._waiting) <= MOST_WAITING and self._bytes <= MOST_WAITING_BYTES
+        self._has_pending.set()
+        return len(self._pending) <= MOST_PENDING and self._bytes <= MOST_PENDING_BYTES
 
     async def write(self, transport: asyncio.Transport | None) -> None:
         """Write pending messages until the socket closes or the client stops reading."""
         try:
             while not self._closing:
-                await self._filled.wait()
-                self._filled.clear()
+                await self._has_pending.wait()
+                self._has_pending.clear()
                 if transport is not None:
                     self._write_together(transport)
-                if self._waiting:
+                if self._pending:
                     await self._write_singly()
         except (TimeoutError, ConnectionError):
             if transport is not None:
@@ -133,21 +133,21 @@ class Client:
 
     def _write_together(self, transport: asyncio.Transport) -> None:
         """Write all that is pending in one piece, where that is little and the client keeps up."""
-        if len(self._waiting) < 2 or self._bytes > _TOGETHER or self._closing:
+        if len(self._pending) < 2 or self._bytes > _TOGETHER or self._closing:
             return
         if self._socket.closed or transport.is_closing() or transport.get_write_buffer_size():
             return
-        transport.write(b"".join(map(frame, self._waiting)))
-        self._waiting.clear()
+        transport.write(b"".join(map(frame, self._pending)))
+        self._pending.clear()
         self._bytes = 0
 
     async def _write_singly(self) -> None:
         """Write one message after another, each when the client has room for it."""
         loop = asyncio.get_running_loop()
         async with asyncio.timeout(None) as patience:
-            while self._waiting and not self._closing:
+            while self._pending and not self._closing:
                 patience.reschedule(loop.time() + STALLED_SECONDS)
-                content = self._waiting.popleft()
+                content = self._pending.popleft()
                 self._bytes -= len(content)
                 if isinstance(content, str):
                     await self._socket.send_str(content)
@@ -157,7 +157,7 @@ class Client:
     async def close(self, transport: asyncio.Transport | None, why: str) -> None:
         """Close; a client that does not read is not waited for."""
         self._closing = True
-        self._filled.set()
+        self._has_pending.set()
         with suppress(TimeoutError, ConnectionError):
             async with asyncio.timeout(1.0):
                 await self._socket.close(code=WSCloseCode.TRY_AGAIN_LATER, message=why.encode())
@@ -170,7 +170,7 @@ class Hub:
 
     def __init__(self) -> None:
         self._clients: dict[str, tuple[Client, asyncio.Transport | None]] = {}
-        self._ends: set[asyncio.Task[None]] = set()
+        self._closing: set[asyncio.Task[None]] = set()
 
     def __len__(self) -> int:
         return len(self._clients)
@@ -179,7 +179,7 @@ class Hub:
         return client_id in self._clients
 
     def join(self, client: Client, transport: asyncio.Transport | None) -> asyncio.Task[None]:
-        """Take a client in; a socket that it had before is closed. Returns the writing task."""
+        """Add a client; a socket that it had before is closed. Returns the writing task."""
         before = self._clients.pop(client.id, None)
         if before is not None:
             self._end(*before, "the same client opened another socket")
@@ -188,14 +188,14 @@ class Hub:
 
     def leave(self, client: Client) -> None:
         """A socket has closed."""
-        known = self._clients.get(client.id)
-        if known is not None and known[0] is client:
+        current = self._clients.get(client.id)
+        if current is not None and current[0] is client:
             del self._clients[client.id]
 
     def wants_all_progress(self, client_id: str | None) -> bool:
         """Whether that client is here and reads every step."""
-        known = self._clients.get(client_id or "")
-        return known is not None and known[0].wants_all_progress
+        current = self._clients.get(client_id or "")
+        return current is not None and current[0].wants_all_progress
 
     def send(self, client_id: str | None, messages: Iterable[Outgoing | Body]) -> None:
         """To one client, if it is here; to all where it is None. Encoded only if one is here."""
@@ -209,7 +209,10 @@ class Hub:
         for each in messages:
             message = each if isinstance(each, Outgoing) else outgoing(each)
             for client, transport in targets:
-                if not client.give(message) and self._clients.get(client.id) == (client, transport):
+                if not client.enqueue(message) and self._clients.get(client.id) == (
+                    client,
+                    transport,
+                ):
                     del self._clients[client.id]
                     self._end(client, transport, "too many messages wait; read them faster")
 
@@ -223,10 +226,10 @@ class Hub:
         for client, transport in list(self._clients.values()):
             self._end(client, transport, "the server ends")
         self._clients.clear()
-        if self._ends:
-            await asyncio.wait(self._ends, timeout=1.5)
+        if self._closing:
+            await asyncio.wait(self._closing, timeout=1.5)
 
     def _end(self, client: Client, transport: asyncio.Transport | None, why: str) -> None:
         task = asyncio.create_task(client.close(transport, why))
-        self._ends.add(task)
-        task.add_done_callback(self._ends.discard)
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)

@@ -1,6 +1,6 @@
 """The names in the user's folders, listed again only when a folder has changed.
 
-Looks at the times of folders and never into files. Knows kinds of folders, no HTTP.
+Compares the times of folders and never reads files.
 """
 
 from __future__ import annotations

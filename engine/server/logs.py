@@ -1,7 +1,4 @@
-"""What the processes print and log, kept for the log panel: a few hundred lines, and who listens.
-
-Knows the hub; not what lines mean.
-"""
+"""The log of the server and its workers: the last few hundred lines, and their subscribers."""
 
 from __future__ import annotations
 
@@ -39,11 +36,11 @@ class LogBook:
     """The last lines, and the clients that want new ones."""
 
     def __init__(self, hub: Hub, show: Callable[[str], None]) -> None:
-        """Make a book; `show` writes to the terminal and returns at once."""
+        """Make a log; `show` writes to the terminal without blocking."""
         self._hub = hub
         self._show = show
         self._lines: deque[LogEntry] = deque(maxlen=MOST_KEPT)
-        self._listeners: set[str] = set()
+        self._subscribers: set[str] = set()
 
     @property
     def entries(self) -> tuple[LogEntry, ...]:
@@ -51,31 +48,31 @@ class LogBook:
         return tuple(self._lines)
 
     def write(self, text: str) -> None:
-        """Keep a text, show it in the terminal, and send it to those who listen."""
+        """Log a text: store it, show it in the terminal, and send it to the subscribers."""
         self._show(text)
         entry = LogEntry(datetime.now(UTC).isoformat(), text)
         self._lines.append(entry)
-        self._listeners = {each for each in self._listeners if each in self._hub}
-        for client in tuple(self._listeners):
+        self._subscribers = {each for each in self._subscribers if each in self._hub}
+        for client in tuple(self._subscribers):
             self._hub.send(client, [Logs((entry,))])
 
-    def listen(self, client_id: str, *, enabled: bool) -> None:
-        """Send a client new lines, or no longer."""
+    def subscribe(self, client_id: str, *, enabled: bool) -> None:
+        """Subscribe a client to new lines, or unsubscribe it."""
         if enabled:
-            self._listeners.add(client_id)
+            self._subscribers.add(client_id)
         else:
-            self._listeners.discard(client_id)
+            self._subscribers.discard(client_id)
 
     async def copy(self, stream: asyncio.StreamReader) -> None:
-        """Write what a process prints, until it ends."""
+        """Log what a process prints, until it ends."""
         decoder = codecs.getincrementaldecoder("utf-8")("replace")
         while chunk := await stream.read(_CHUNK):
             if text := decoder.decode(chunk):
                 self.write(text)
 
     @contextmanager
-    def taking_in(self, level: int = logging.WARNING) -> Generator[None]:
-        """While this lasts, write what the program logs. Called on the loop."""
+    def capture_logging(self, level: int = logging.WARNING) -> Generator[None]:
+        """Within this context, log what Python's `logging` emits. Called on the loop."""
         handler = _Handler(self.write)
         handler.setLevel(level)
         root = logging.getLogger()
@@ -92,13 +89,13 @@ class LogBook:
 
 
 class _Handler(logging.Handler):
-    """Gives log records to a book, whose place is the loop, from any thread."""
+    """Passes log records of any thread to a `LogBook`, which belongs to the loop's thread."""
 
     def __init__(self, write: Callable[[str], None]) -> None:
         super().__init__()
         self._write = write
         self._loop = asyncio.get_running_loop()
-        self._home = threading.get_ident()
+        self._loop_thread = threading.get_ident()
         self._refused_at = -math.inf
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -112,7 +109,7 @@ class _Handler(logging.Handler):
         except Exception:  # noqa: BLE001 - as logging does: a bad record ends nothing
             self.handleError(record)
             return
-        if threading.get_ident() == self._home:
+        if threading.get_ident() == self._loop_thread:
             self._write(text)
         elif not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._write, text)
@@ -126,7 +123,7 @@ class _Handler(logging.Handler):
 
 
 def _is_refused_connection(record: logging.LogRecord) -> bool:
-    """Whether the event loop tells that it could not accept a connection."""
+    """Whether the event loop reports that it could not accept a connection."""
     error = record.exc_info[1] if record.exc_info else None
     return (
         record.name == "asyncio"
@@ -143,7 +140,7 @@ def _is_malformed(record: logging.LogRecord) -> bool:
 
 
 def _line_of(record: logging.LogRecord) -> str:
-    """One line of a malformed request. The library's own words quote headers, and so tokens."""
+    """One line for a malformed request. The library's own text quotes headers, and so tokens."""
     error = record.exc_info[1] if record.exc_info else None
     address = str(record.args[0]) if isinstance(record.args, tuple) and record.args else "somebody"
     plain = "".join(each if each.isprintable() else "?" for each in address)[:_LONGEST_ADDRESS]

@@ -1,7 +1,4 @@
-"""Keeps the prompt to run next at hand, so that it can be handed over in the moment it is due.
-
-Knows the queue and no worker.
-"""
+"""Reads the next prompt ahead of time, so that it can be sent as soon as the worker is idle."""
 
 from __future__ import annotations
 
@@ -12,16 +9,16 @@ from dataclasses import replace
 from engine.server.logs import LogBook
 from engine.store.entries import Entry
 from engine.store.queue import Queue
-from engine.store.queue_answers import Next
+from engine.store.queue_answers import NextPrompts
 
 _RETRY_SECONDS = 1.0
 
 
 class Lookahead:
-    """What the queue says is next, as long as that holds.
+    """The next prompt, until the queue changes.
 
     Attributes:
-        trouble: why the queue cannot be read now, in words; None while all is well.
+        problem: why the queue cannot be read now, as a sentence; None if it can.
     """
 
     def __init__(
@@ -29,23 +26,23 @@ class Lookahead:
         queue: Queue,
         logs: LogBook,
         *,
-        on_known: Callable[[], None],
+        on_available: Callable[[], None],
         on_damaged: Callable[[Mapping[str, str]], None],
     ) -> None:
-        """Begin empty.
+        """Start empty.
 
         Args:
-            queue: to look at.
+            queue: to read.
             logs: gets a line for each prompt that cannot be read.
-            on_known: called when the next prompt is known again.
-            on_damaged: called with the ids of prompts that can never run, and why; they are taken.
+            on_available: called when the next prompt has been read.
+            on_damaged: called with the claimed ids of prompts that can never run, and why.
         """
-        self.trouble: str | None = None
+        self.problem: str | None = None
         self._queue = queue
         self._logs = logs
-        self._on_known = on_known
+        self._on_available = on_available
         self._on_damaged = on_damaged
-        self._next: Next | None = None
+        self._next: NextPrompts | None = None
         self._offers = 0
         self._due = asyncio.Event()
 
@@ -55,7 +52,7 @@ class Lookahead:
         known = self._next is not None and self._queue.is_current(self._next)
         return not known or (self._next is not None and self._next.entry is not None)
 
-    def offer(self, following: Next | None) -> None:
+    def offer(self, following: NextPrompts | None) -> None:
         """A prompt was accepted; `following` is what is next, where that prompt decides it."""
         self._offers += 1
         if following is not None and self._queue.is_current(following):
@@ -65,10 +62,10 @@ class Lookahead:
         else:
             self._next = replace(self._next, is_all=False)
 
-    def take(self) -> Entry | None:
-        """The next prompt, handed out to be run; None where none is known."""
+    def claim(self) -> Entry | None:
+        """Claim the next prompt; None where none has been read."""
         following = self._next
-        rest = None if following is None else self._queue.take(following)
+        rest = None if following is None else self._queue.claim(following)
         if following is None or rest is None:
             self.refresh()
             return None
@@ -80,40 +77,40 @@ class Lookahead:
         return following.entry
 
     def refresh(self) -> None:
-        """Look again, if the queue has changed."""
+        """Read again, if the queue has changed."""
         if self._next is None or not self._queue.is_current(self._next):
             self._next = None
             self._due.set()
 
     async def run(self) -> None:
-        """Look whenever that is due, for as long as the server runs."""
+        """Read whenever that is due, for as long as the server runs."""
         while True:
             await self._due.wait()
             self._due.clear()
             offers = self._offers
             try:
                 following = await self._queue.next()
-            except Exception as error:  # noqa: BLE001 - it is said, and the queue goes on
+            except Exception as error:  # noqa: BLE001 - it is reported, and tried again
                 await self._fail(error)
                 continue
-            self.trouble = None
+            self.problem = None
             if offers != self._offers:  # the read may have missed a prompt that came meanwhile
                 following = replace(following, is_all=False)
             missed = offers != self._offers and following.entry is None
             if missed or not self._queue.is_current(following):
                 self._due.set()
             elif following.damaged:
-                self._queue.take(Next((), following.damaged, following.version))
+                self._queue.claim(NextPrompts((), following.damaged, following.version))
                 self._due.set()
                 self._on_damaged(following.damaged)
             else:
                 self._next = following
-                self._on_known()
+                self._on_available()
 
     async def _fail(self, error: Exception) -> None:
-        said = f"the queue cannot be read: {error}; it is tried again every second"
-        if said != self.trouble:
-            self._logs.write(f"Calotype: {said}\n")
-        self.trouble = said
+        problem = f"the queue cannot be read: {error}; it is tried again every second"
+        if problem != self.problem:
+            self._logs.write(f"Calotype: {problem}\n")
+        self.problem = problem
         await asyncio.sleep(_RETRY_SECONDS)
         self._due.set()

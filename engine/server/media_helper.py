@@ -1,8 +1,7 @@
 """The helper processes for pictures, as the server uses them: started when needed.
 
 Two of them: one for pictures that are quick to decode, one for large ones, so that a large one
-holds up no other. Whatever a picture does to its helper, the server goes on. Knows commands, no
-pictures.
+delays no other. A picture that crashes its helper does not affect the server.
 """
 
 from __future__ import annotations
@@ -27,17 +26,17 @@ class MediaHelper:
 
     def __init__(self, logs: LogBook) -> None:
         self._quick = _Helper(logs, ["--quick"])
-        self._thorough = _Helper(logs, [])
+        self._slow = _Helper(logs, [])
 
     async def ask(self, command: MediaCommand) -> bytes:
-        """What a helper makes of a picture.
+        """The result of a command.
 
         Raises:
-            MediaError: it cannot be made; says why.
+            MediaError: there is none; says why.
         """
         answer = await self._quick.ask(command)
         if isinstance(answer, Deferred):
-            answer = await self._thorough.ask(command)
+            answer = await self._slow.ask(command)
         if isinstance(answer, Refused):
             raise MediaError(answer.reason)
         if isinstance(answer, Deferred):
@@ -47,11 +46,11 @@ class MediaHelper:
     async def stop(self) -> None:
         """End the helpers."""
         await self._quick.stop()
-        await self._thorough.stop()
+        await self._slow.stop()
 
 
 class _Helper:
-    """One process, asked one thing at a time, and started anew when it has ended."""
+    """One process that handles one command at a time, and is restarted when it has ended."""
 
     def __init__(self, logs: LogBook, arguments: list[str]) -> None:
         self._logs = logs
@@ -65,14 +64,14 @@ class _Helper:
     async def ask(self, command: MediaCommand) -> MediaAnswer:
         """The answer to a command.
 
-        An asker that is cancelled leaves the exchange to end by itself, so that no half of it is
-        taken for the next one.
+        If the caller is cancelled, the exchange still completes, so that its answer is not mistaken
+        for that of the next command.
 
         Raises:
             MediaError: there is none.
         """
         exchange = asyncio.create_task(self._exchange(command))
-        exchange.add_done_callback(_looked_at)
+        exchange.add_done_callback(_ignore_failure)
         return await asyncio.shield(exchange)
 
     async def _exchange(self, command: MediaCommand) -> MediaAnswer:
@@ -101,7 +100,7 @@ class _Helper:
             await copying
 
     async def _ask(self, command: MediaCommand) -> MediaAnswer:
-        """The answer of the command's own number; any other is passed over."""
+        """The answer with the command's own number; any other is skipped."""
         channel = self._channel or await self._start()
         number = next(self._numbers)
         await channel.send(msgspec.structs.replace(command, number=number))
@@ -119,7 +118,7 @@ class _Helper:
         return self._channel
 
 
-def _looked_at(exchange: asyncio.Task[MediaAnswer]) -> None:
-    """An exchange whose caller has left may fail without a report."""
+def _ignore_failure(exchange: asyncio.Task[MediaAnswer]) -> None:
+    """The exception of an exchange whose caller was cancelled is not reported."""
     if not exchange.cancelled():
         exchange.exception()

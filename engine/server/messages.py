@@ -1,7 +1,7 @@
 """What browsers receive over their socket: JSON frames by name, and binary previews.
 
-The names and fields are those that clients of ComfyUI know. TypeScript's types are made from
-`MESSAGES`. Knows neither sockets nor when a message is due (see `running.py`).
+The names and fields are those of ComfyUI's API. TypeScript's types are generated from `MESSAGES`.
+`running.py` decides when a message is sent.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any, Literal
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from engine.wire.messages import Place
+from engine.wire.messages import NodeRef
 
 _PREVIEW = 1
 _PREVIEW_WITH_METADATA = 4
@@ -21,13 +21,13 @@ _JPEG = 1
 
 
 class ExecInfo(msgspec.Struct, frozen=True):
-    """How many prompts wait or run."""
+    """How many prompts are pending or running."""
 
     queue_remaining: int
 
 
 class StatusBody(msgspec.Struct, frozen=True):
-    """The inside of `status`."""
+    """The content of `status`."""
 
     exec_info: ExecInfo
 
@@ -47,7 +47,7 @@ class ExecutionStart(msgspec.Struct, frozen=True):
 
 
 class ExecutionCached(msgspec.Struct, frozen=True):
-    """`execution_cached`: the nodes whose results are known."""
+    """`execution_cached`: the nodes whose results are cached."""
 
     nodes: tuple[str, ...]
     prompt_id: str
@@ -205,15 +205,15 @@ def preview_frame(image: bytes) -> bytes:
     return _PREVIEW.to_bytes(4) + _JPEG.to_bytes(4) + image
 
 
-def preview_frame_with_metadata(image: bytes, prompt_id: str, place: Place) -> bytes:
+def preview_frame_with_metadata(image: bytes, prompt_id: str, node: NodeRef) -> bytes:
     """A JPEG preview that says which node it belongs to."""
     metadata = msgspec.json.encode(
         {
-            "node_id": place.node,
+            "node_id": node.id,
             "prompt_id": prompt_id,
-            "display_node_id": place.display,
-            "parent_node_id": place.parent,
-            "real_node_id": place.real,
+            "display_node_id": node.display_id,
+            "parent_node_id": node.parent_id,
+            "real_node_id": node.real_id,
             "image_type": "image/jpeg",
         }
     )

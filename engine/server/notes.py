@@ -1,6 +1,6 @@
-"""What is noted beside a prompt when it is accepted: its title, how it begins, what finds it.
+"""The note stored with an accepted prompt: its title, an excerpt, the words to search.
 
-Reads a prompt as plain JSON and guesses as a reader would. Knows no store and no catalog of nodes.
+Heuristics on the plain JSON of a prompt; the node catalog is not used.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _MOST_WORDS = 20_000
 _SEEDS = ("seed", "noise_seed")
 _TEXTS = ("text", "prompt", "text_g", "clip_l", "t5xxl", "string", "value")
 _STEPS_BACK = 12
-"""So many links are followed from `positive` to the text behind it."""
+"""The most links followed from `positive` to the text behind it."""
 
 
 def note_of(prompt: Mapping[str, Any], extra: Mapping[str, Any]) -> Note:

@@ -14,81 +14,81 @@ from engine.server.logs import LogBook
 from engine.store.entries import Entry
 from engine.wire.messages import AnyEvent, CacheChanged
 
-_FRESH, _END = "a new process", "the end of a prompt"
-_Sight = Entry | ForecastEvent | CacheChanged | str
+_PROCESS_STARTED, _JOB_ENDED = "a new process", "the end of a prompt"
+_Observation = Entry | ForecastEvent | CacheChanged | str
 
 
 class Observer:
-    """What workers did and the forecast has not seen yet."""
+    """The events of workers that the forecast has not processed yet."""
 
     def __init__(self, forecast: Forecast, logs: LogBook) -> None:
         self._forecast = forecast
         self._logs = logs
-        self._sights: asyncio.Queue[_Sight] = asyncio.Queue()
+        self._pending: asyncio.Queue[_Observation] = asyncio.Queue()
         self._unseen = 0
 
-    def fresh_process(self) -> None:
+    def process_started(self) -> None:
         """A worker was started: it has no results."""
-        self._take(_FRESH)
+        self._take(_PROCESS_STARTED)
 
-    def begin(self, entry: Entry) -> None:
+    def job_started(self, entry: Entry) -> None:
         """A prompt was handed to the worker."""
         self._take(entry)
 
-    def see(self, event: AnyEvent | CacheChanged) -> None:
-        """The worker said something; most of it is of no concern."""
+    def event_received(self, event: AnyEvent | CacheChanged) -> None:
+        """The worker sent an event; most are ignored."""
         if isinstance(event, ForecastEvent | CacheChanged):
             self._take(event)
 
-    def end(self) -> None:
+    def job_ended(self) -> None:
         """The prompt has ended."""
-        self._take(_END)
+        self._take(_JOB_ENDED)
 
-    async def settled(self) -> None:
-        """Wait until the forecast has seen all that has happened."""
-        await self._sights.join()
+    async def wait_until_idle(self) -> None:
+        """Wait until the forecast has processed all events."""
+        await self._pending.join()
 
     async def run(self) -> None:
         """Show the forecast what takes longer, and what came after it, for as long as it runs."""
         while True:
-            sight = await self._sights.get()
+            observation = await self._pending.get()
             try:
-                slow = self._show(sight)
+                slow = self._apply(observation)
                 if slow is not None:
                     await self._forecast.begin(slow)
             except Exception:  # noqa: BLE001 - see above
                 self._report_fault()
             finally:
                 self._unseen -= 1
-                self._sights.task_done()
+                self._pending.task_done()
 
-    def _take(self, sight: _Sight) -> None:
+    def _take(self, observation: _Observation) -> None:
         """Show it now, unless something before it is not shown yet, or it takes long."""
         if not self._unseen:
             try:
-                if self._show(sight) is None:
+                if self._apply(observation) is None:
                     return
             except Exception:  # noqa: BLE001 - see above
                 self._report_fault()
                 return
         self._unseen += 1
-        self._sights.put_nowait(sight)
+        self._pending.put_nowait(observation)
 
     def _report_fault(self) -> None:
         self._logs.write(f"Calotype: a forecast failed: {traceback.format_exc()}")
 
-    def _show(self, sight: _Sight) -> Entry | None:
+    def _apply(self, observation: _Observation) -> Entry | None:
         """Show the forecast one thing; returns a prompt that takes longer, and was not shown."""
-        match sight:
+        match observation:
             case Entry():
-                return None if self._forecast.begin_quick(sight) else sight
+                return None if self._forecast.begin_quick(observation) else observation
             case CacheChanged():
-                self._forecast.update_cached(sight)
+                self._forecast.update_cached(observation)
             case str():
-                if sight == _FRESH:
+                if observation == _PROCESS_STARTED:
                     self._forecast.begin_process()
                 else:
                     self._forecast.end()
             case _:
-                self._forecast.observe(sight)
+                self._forecast.observe(observation)
         return None

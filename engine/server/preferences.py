@@ -1,7 +1,4 @@
-"""The editor's settings: one JSON object in `settings.json`, written whole or not at all.
-
-Knows names and values, not what they mean.
-"""
+"""The editor's settings: one JSON object in `settings.json`, written atomically."""
 
 from __future__ import annotations
 

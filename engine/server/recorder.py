@@ -1,7 +1,7 @@
-"""Stores which prompts began and how prompts ended, however long the disk is full.
+"""Stores which prompts began and how prompts ended; retries while the disk is full.
 
-Nothing waits for it: the worker computes meanwhile. Beginnings and ends share one flush, and
-one that cannot be stored does not hold the others back. Knows rows and no processes.
+The worker computes meanwhile. Beginnings and ends share one flush, and one that cannot be stored
+does not delay the others.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Recorder:
     """The beginnings and ends that are not on disk yet.
 
     Attributes:
-        trouble: why nothing can be stored now, in words; None while all is well.
+        problem: why nothing can be stored now, as a sentence; None if it can.
     """
 
     def __init__(
@@ -36,15 +36,15 @@ class Recorder:
         on_begun: Callable[[RunningJob, int | None], None],
         on_ended: Callable[[RunningJob, int | None], None],
     ) -> None:
-        """Begin empty.
+        """Start empty.
 
         Args:
             queue: where to store.
-            logs: gets a line when the disk refuses a write.
+            logs: gets a line when a write fails.
             on_begun: called when a beginning is on disk, with how many are pending or run.
             on_ended: the same for an end.
         """
-        self.trouble: str | None = None
+        self.problem: str | None = None
         self._queue = queue
         self._logs = logs
         self._on_begun = on_begun
@@ -57,7 +57,7 @@ class Recorder:
 
     @property
     def is_behind(self) -> bool:
-        """Whether so much is not on disk that no more should run: a crash would repeat it."""
+        """Whether too much is not on disk for more to run: a crash would repeat it."""
         return len(self._ends) > 1
 
     def begin(self, job: RunningJob) -> None:
@@ -74,11 +74,11 @@ class Recorder:
         """A prompt has ended without a worker; `kind` is the type of the error."""
         job = RunningJob(Entry(prompt_id, {}, []))
         self.begin(job)
-        job.take(job.crashed(reason, kind))
+        job.handle(job.crash_event(reason, kind))
         self.end(job)
 
     async def drain(self) -> None:
-        """Wait until all is stored, but not for a disk that refuses."""
+        """Wait until all is stored, but not for a disk that fails."""
         with suppress(TimeoutError):
             async with asyncio.timeout(_DRAIN_SECONDS):
                 await self._idle.wait()
@@ -114,13 +114,13 @@ class Recorder:
         await self._note(found.error)
 
     async def _note(self, error: Exception | None) -> None:
-        """Say once what the disk refuses, and try again."""
+        """Log a failed write once; it is tried again."""
         if error is None:
-            self.trouble = None
+            self.problem = None
             return
-        said = f"{error}; it is tried again every second"
-        if said != self.trouble:
-            self._logs.write(f"Calotype: {said}\n")
-        self.trouble = said
+        problem = f"{error}; it is tried again every second"
+        if problem != self.problem:
+            self._logs.write(f"Calotype: {problem}\n")
+        self.problem = problem
         await asyncio.sleep(_RETRY_SECONDS)
         self._due.set()

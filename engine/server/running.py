@@ -1,6 +1,6 @@
 """A prompt while it runs: a worker's events become browser messages and, at the end, an outcome.
 
-The order of messages is that of `docs/http_api.md`. Knows no sockets, no store and no processes.
+The order of messages is that of `docs/http_api.md`. Pure logic: no sockets, store or processes.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ from engine.wire.messages import (
     Failed,
     Finished,
     Interrupted,
-    Place,
+    NodeOutput,
+    NodeRef,
     Preview,
     Progress,
     Run,
     Running,
-    Shown,
-    Signed,
+    Signatures,
     Started,
     Succeeded,
 )
@@ -54,8 +54,8 @@ NODE_ERRORS = "node_errors"
 """In `extra_data` and in history: the outputs that were not run, with the reasons."""
 MOST_NODE_ERRORS = 100
 """Failed nodes that history shows, at most."""
-_MOST_TOGETHER = 32
-"""So many running nodes are repeated beside one that changed."""
+_MOST_RUNNING_SHOWN = 32
+"""With more running nodes than this, only the one that changed is sent."""
 
 
 class RunningJob:
@@ -81,7 +81,7 @@ class RunningJob:
         self.stored = asyncio.Event()
         self.unsent: list[Body | Outgoing] = []
         self.ending: Ending | None = None
-        self.node: Place | None = None
+        self.node: NodeRef | None = None
         self.wants_all_progress = entry.extra.get("all_progress") is True
         self._wants_previews = entry.extra.get("preview_method") in _PREVIEW_METHODS
         self._running: dict[str, NodeProgress] = {}
@@ -91,19 +91,19 @@ class RunningJob:
         self._messages: list[list[Any]] = []
         self._executed: list[str] = []
         self._error: messages.ExecutionError | None = None
-        known = entry.extra.get(NODE_ERRORS)
-        self._node_errors: dict[str, Any] = dict(known) if is_object(known) else {}
+        errors = entry.extra.get(NODE_ERRORS)
+        self._node_errors: dict[str, Any] = dict(errors) if is_object(errors) else {}
 
-    def take(self, event: AnyEvent) -> list[Body | Outgoing]:
-        """Note an event, and say what is to be sent: to the prompt's client, or to all."""
+    def handle(self, event: AnyEvent) -> list[Body | Outgoing]:
+        """Apply an event; returns the messages to send, to the prompt's client or to all."""
         bodies = self._messages_for(event)
         if self.entry.client is not None:
             return list(bodies)
         return [each for each in bodies if isinstance(each, _FOR_ALL)]
 
     def state(self) -> Body | None:
-        """The nodes that run, for a client that comes late; None where there are none."""
-        running = dict(list(self._running.items())[:_MOST_TOGETHER])
+        """The running nodes, for a client that connects meanwhile; None where there are none."""
+        running = dict(list(self._running.items())[:_MOST_RUNNING_SHOWN])
         return messages.ProgressState(self.entry.id, running) if running else None
 
     def class_of(self, node_id: str) -> str:
@@ -111,27 +111,27 @@ class RunningJob:
         found = self.entry.prompt.get(node_id)
         return str(found.get("class_type", "")) if is_object(found) else ""
 
-    def crashed(self, reason: str, kind: str = "WorkerDied") -> Failed:
-        """The end of a prompt that no worker can end, naming the node that ran."""
-        node = self.node.node if self.node else next(iter(self.entry.wanted), "")
-        place = self.node or Place(node, node, None, node)
-        class_type = self.class_of(place.real)
-        at = f" while node {node} ({class_type}) ran" if self.node else " before any node ran"
+    def crash_event(self, reason: str, kind: str = "WorkerDied") -> Failed:
+        """The final event of a prompt whose worker is gone, naming the node that ran."""
+        node_id = next(iter(self.entry.wanted), "")
+        node = self.node or NodeRef(node_id, node_id, None, node_id)
+        class_type = self.class_of(node.real_id)
+        at = f" while node {node.id} ({class_type}) ran" if self.node else " before any node ran"
         if kind != "WorkerDied":
             at = ""
         executed = tuple(self._executed)
         return Failed(
-            self.entry.id, place, class_type, reason + at, kind, (), {}, executed, time.time()
+            self.entry.id, node, class_type, reason + at, kind, (), {}, executed, time.time()
         )
 
-    def interrupted(self) -> Interrupted:
-        """The end of a prompt that was to be stopped, and whose worker is gone or never had it."""
-        place = self.node
-        class_type = None if place is None else self.class_of(place.real)
-        return Interrupted(self.entry.id, place, class_type, tuple(self._executed), time.time())
+    def interrupted_event(self) -> Interrupted:
+        """The final event of a prompt that was stopped and whose worker is gone or never had it."""
+        node = self.node
+        class_type = None if node is None else self.class_of(node.real_id)
+        return Interrupted(self.entry.id, node, class_type, tuple(self._executed), time.time())
 
     def end(self, now: float) -> End:
-        """What is to be stored of it; `now` in seconds since 1970."""
+        """The record to store; `now` in seconds since 1970."""
         return End(self.entry.id, self.ending or "failed", self.outcome(), now, self.summary())
 
     def outcome(self) -> dict[str, Any]:
@@ -148,7 +148,7 @@ class RunningJob:
 
     def summary(self) -> dict[str, Any]:
         """What lists of jobs show."""
-        count, preview = summed_up(self._outputs)
+        count, preview = summarize_outputs(self._outputs)
         found: dict[str, Any] = {"outputs_count": count}
         if preview is not None:
             found["preview_output"] = preview
@@ -163,29 +163,29 @@ class RunningJob:
         match event:
             case Started():
                 self.started = True
-                yield self._note(messages.ExecutionStart(prompt_id, _ms(event.at)))
-            case Signed():
+                yield self._record(messages.ExecutionStart(prompt_id, _ms(event.at)))
+            case Signatures():
                 return
             case Cached():
                 at = _ms(event.at)
-                yield self._note(messages.ExecutionCached(event.nodes, prompt_id, at))
+                yield self._record(messages.ExecutionCached(event.nodes, prompt_id, at))
             case Running():
-                self.node = event.place
-                yield self._state(event.place, 0, 1, "running")
-                yield messages.Executing(event.place.node, event.place.display, prompt_id)
+                self.node = event.node
+                yield self._state(event.node, 0, 1, "running")
+                yield messages.Executing(event.node.id, event.node.display_id, prompt_id)
             case Preview():
                 self._preview = event if self._wants_previews else None
             case Progress():
                 yield from self._progress(event)
-            case Shown():
+            case NodeOutput():
                 self._show(event)
-                place = event.place
-                yield messages.Executed(place.node, place.display, event.shown, prompt_id)
+                node = event.node
+                yield messages.Executed(node.id, node.display_id, event.shown, prompt_id)
             case Finished():
-                self._executed.append(event.place.node)
-                known = self._running.get(event.place.node)
-                most = known.max if known else 1
-                yield self._state(event.place, most, most, "finished", event)
+                self._executed.append(event.node.id)
+                before = self._running.get(event.node.id)
+                most = before.max if before else 1
+                yield self._state(event.node, most, most, "finished", event)
             case Blocked():
                 self._note_problem(event)
                 yield self._blocked(event)
@@ -193,74 +193,74 @@ class RunningJob:
                 yield from self._end(event)
 
     def _progress(self, event: Progress) -> Iterator[Body | Outgoing]:
-        prompt_id, place = self.entry.id, event.place
+        prompt_id, node = self.entry.id, event.node
         preview, self._preview = self._preview, None
-        yield self._state(place, event.step, event.steps, "running")
+        yield self._state(node, event.step, event.steps, "running")
         plain = with_metadata = None
-        if preview is not None and preview.place == place:
+        if preview is not None and preview.node == node:
             plain = messages.preview_frame(preview.image)
-            with_metadata = messages.preview_frame_with_metadata(preview.image, prompt_id, place)
+            with_metadata = messages.preview_frame_with_metadata(preview.image, prompt_id, node)
             yield Outgoing(b"", with_metadata, skippable=True)
-        yield messages.Progress(event.step, event.steps, prompt_id, place.node)
+        yield messages.Progress(event.step, event.steps, prompt_id, node.id)
         if plain is not None:
             yield Outgoing(plain, b"", skippable=True)
 
     def _state(
         self,
-        place: Place,
+        node: NodeRef,
         value: float,
         most: float,
         state: State,
         finished: Finished | None = None,
     ) -> Body:
-        """`progress_state` with this node, and those that run beside it."""
+        """`progress_state` with this node and the others that run."""
         changed = NodeProgress(
             value,
             most,
             state,
-            place.node,
+            node.id,
             self.entry.id,
-            place.display,
-            place.parent,
-            place.real,
+            node.display_id,
+            node.parent_id,
+            node.real_id,
             finished.seconds if finished else UNSET,
             (finished.memory or UNSET) if finished else UNSET,
         )
         if state == "running":
-            self._running[place.node] = changed
+            self._running[node.id] = changed
         else:
-            self._running.pop(place.node, None)
-        beside = self._running if len(self._running) <= _MOST_TOGETHER else {}
-        return messages.ProgressState(self.entry.id, {**beside, place.node: changed})
+            self._running.pop(node.id, None)
+        beside = self._running if len(self._running) <= _MOST_RUNNING_SHOWN else {}
+        return messages.ProgressState(self.entry.id, {**beside, node.id: changed})
 
-    def _show(self, event: Shown) -> None:
-        place = event.place
+    def _show(self, event: NodeOutput) -> None:
+        node = event.node
         if event.shown is None:
             return
-        self._outputs[place.node] = event.shown
-        self._meta[place.node] = {
-            "node_id": place.node,
-            "display_node": place.display,
-            "parent_node": place.parent,
-            "real_node_id": place.real,
+        self._outputs[node.id] = event.shown
+        self._meta[node.id] = {
+            "node_id": node.id,
+            "display_node": node.display_id,
+            "parent_node": node.parent_id,
+            "real_node_id": node.real_id,
         }
 
     def _note_problem(self, event: Blocked) -> None:
-        """Keep for history why an output was not made although the run went on."""
-        if len(self._node_errors) >= MOST_NODE_ERRORS and event.place.node not in self._node_errors:
+        """Record for history why an output was not made although the run went on."""
+        if len(self._node_errors) >= MOST_NODE_ERRORS and event.node.id not in self._node_errors:
             return
         problem = Problem("execution_blocked", "The node was not run", event.message)
-        known = self._node_errors.get(event.place.node, {}).get("errors", [])
-        self._node_errors[event.place.node] = {
-            "errors": [*known, problem.to_json()],
-            "dependent_outputs": [event.place.node],
+        errors = self._node_errors.get(event.node.id, {}).get("errors", [])
+        self._node_errors[event.node.id] = {
+            "errors": [*errors, problem.to_json()],
+            "dependent_outputs": [event.node.id],
             "class_type": event.class_type,
         }
 
     def _blocked(self, event: Blocked) -> Body:
         return messages.ExecutionError(
             prompt_id=self.entry.id,
-            node_id=event.place.node,
+            node_id=event.node.id,
             node_type=event.class_type,
             executed=tuple(self._executed),
             exception_message=event.message,
@@ -274,22 +274,22 @@ class RunningJob:
         prompt_id, at = self.entry.id, _ms(event.at)
         if isinstance(event, Succeeded):
             self.ending = "done"
-            yield self._note(messages.ExecutionSuccess(prompt_id, at))
+            yield self._record(messages.ExecutionSuccess(prompt_id, at))
             return
         if isinstance(event, Interrupted):
             self.ending = "stopped"
-            node = event.place.node if event.place else None
-            yield self._note(
+            node = event.node.id if event.node else None
+            yield self._record(
                 messages.ExecutionInterrupted(prompt_id, node, event.class_type, event.executed, at)
             )
             return
         self.ending = "failed"
-        known = self._running.get(event.place.node)
-        if known is not None:
-            yield self._state(event.place, known.value, known.max, "error")
+        before = self._running.get(event.node.id)
+        if before is not None:
+            yield self._state(event.node, before.value, before.max, "error")
         self._error = messages.ExecutionError(
             prompt_id=prompt_id,
-            node_id=event.place.node,
+            node_id=event.node.id,
             node_type=event.class_type,
             executed=event.executed,
             exception_message=event.message,
@@ -299,10 +299,10 @@ class RunningJob:
             current_outputs=event.executed,
             timestamp=at,
         )
-        yield self._note(self._error)
+        yield self._record(self._error)
 
-    def _note(self, body: Body) -> Body:
-        """Keep a message for history."""
+    def _record(self, body: Body) -> Body:
+        """Record a message for history."""
         self._messages.append([name_of(body), msgspec.to_builtins(body, enc_hook=str)])
         return body
 
@@ -316,14 +316,16 @@ def run_message(entry: Entry, *, all_progress: bool) -> Run:
 
 
 def failed_outcome(prompt_id: str, reason: str, kind: str = "ServerDied") -> dict[str, Any]:
-    """What history shows of a prompt that no worker could be asked about."""
+    """What history shows of a prompt whose end no worker reported."""
     data = {"prompt_id": prompt_id, "exception_type": kind, "exception_message": reason}
     status = {"status_str": "error", "completed": False, "messages": [["execution_error", data]]}
     return {"outputs": {}, "meta": {}, "status": status}
 
 
-def summed_up(outputs: Mapping[str, Mapping[str, Any]]) -> tuple[int, dict[str, Any] | None]:
-    """How many files were shown, and the one to show for all: a lasting one before a preview."""
+def summarize_outputs(
+    outputs: Mapping[str, Mapping[str, Any]],
+) -> tuple[int, dict[str, Any] | None]:
+    """The number of files shown, and the one that represents them: a saved one before a preview."""
     count = 0
     best: dict[str, Any] | None = None
     for node_id, shown in outputs.items():

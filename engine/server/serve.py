@@ -1,7 +1,4 @@
-"""Runs the server until a signal ends it: one line for its address, then a browser.
-
-Knows the choices of the command line, sockets and signals; the application knows the rest.
-"""
+"""Runs the server until a signal ends it: prints its address, opens a browser."""
 
 from __future__ import annotations
 
@@ -150,7 +147,7 @@ def _announce(serving: Serving, port: int, tokens: Tokens | None, terminal: Term
     scheme = "http" if serving.certificate is None else "https"
     url = f"{scheme}://{name}:{port}{serving.base_path}/"
     if tokens is not None:
-        url += f"?token={tokens.new_once()}"
+        url += f"?token={tokens.new_one_time_token()}"
     if not serving.quiet:
         for sentence in _warnings(serving, tokens):
             terminal.write(f"{sentence}\n")
@@ -161,7 +158,7 @@ def _announce(serving: Serving, port: int, tokens: Tokens | None, terminal: Term
 
 
 def _warnings(serving: Serving, tokens: Tokens | None) -> list[str]:
-    """What to know of the ways in that were opened."""
+    """Warnings about the kinds of access that were opened."""
     found: list[str] = []
     if not all(map(is_loopback, serving.addresses)):
         plain = "" if serving.certificate else ", unencrypted: use it in networks you trust"

@@ -1,4 +1,4 @@
-"""What handlers are given: the store, the worker, the hub and the folders, in one frozen value."""
+"""The services of handlers: the store, the worker, the hub and the folders, in one frozen value."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ from engine.store.queue import Queue
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """Everything a request may need, made once for a server.
+    """Everything a request may need, made once per server.
 
     Attributes:
-        memory: bytes of main memory that there are in all.
+        memory: total bytes of main memory.
     """
 
     settings: Settings

@@ -1,7 +1,6 @@
-"""The subgraphs that plugins bring: the JSON files in a plugin's folder `subgraphs`.
+"""The subgraphs of plugins: the JSON files in a plugin's folder `subgraphs`.
 
-Read anew each time, like all that plugins declare. Knows no workflow: what a file holds is the
-editor's to judge.
+Read for each request, like all that plugins declare. The editor validates what a file holds.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from engine.paths import is_sendable
 
 FOLDER = "subgraphs"
 MOST = 500
-"""Files in all; more nobody looks through."""
+"""Files in all."""
 LARGEST = 4 << 20
 """Bytes of a file."""
 
@@ -25,7 +24,7 @@ class Subgraph:
     """One file.
 
     Attributes:
-        id: stays the same for as long as plugin and file are called so.
+        id: a hash of the plugin's and the file's name.
     """
 
     id: str
@@ -39,7 +38,7 @@ def find_subgraphs(folders: Sequence[Path], only: Collection[str] | None = None)
 
     Args:
         folders: where plugins are.
-        only: the only plugins to look at; None for all.
+        only: names of the plugins to include; None for all.
     """
     found: dict[str, Subgraph] = {}
     for folder in folders:

@@ -1,6 +1,6 @@
-"""Clears up after a crash: what was being written, and previews of the last time.
+"""Cleans up after a crash: unfinished files, and the previews of the last run.
 
-Runs in a thread beside the server. Knows how unfinished files are named, and nothing else of them.
+Runs in a thread beside the server. Unfinished files are recognised by their names.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _CLAIM = re.compile(r"_\d{5}_\.\w+$")
 
 
 def empty_temp(settings: Settings) -> None:
-    """Delete the previews of the last time. Only while nothing runs."""
+    """Delete the previews of the last run. Only while nothing runs."""
     for path in settings.temp_directory.glob("*"):
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path, ignore_errors=True)

@@ -1,6 +1,6 @@
 """Writes to the terminal from a thread of its own, so that a slow reader blocks nothing.
 
-A terminal may stop reading (Ctrl+S, a full pipe) or be gone. Then texts are left out and counted.
+A terminal may stop reading (Ctrl+S, a full pipe) or be gone. Then texts are dropped and counted.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import time
 from collections import deque
 
 MOST_PENDING = 256 << 10
-"""Bytes that are kept for a terminal that does not read."""
+"""Bytes that are buffered for a terminal that does not read."""
 
 
 class Terminal:
@@ -23,19 +23,19 @@ class Terminal:
         self._descriptor = descriptor
         self._pending: deque[bytes] = deque()
         self._bytes = 0
-        self._left_out = 0
+        self._dropped = 0
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
         self._is_gone = False
 
     def write(self, text: str) -> None:
-        """Have a text written, soon. Returns at once, whatever the terminal does."""
+        """Queue a text for writing. Never blocks, whatever the terminal does."""
         content = text.encode("utf-8", "backslashreplace")
         with self._changed:
             if self._is_gone or not content:
                 return
             if self._bytes + len(content) > MOST_PENDING:
-                self._left_out += 1
+                self._dropped += 1
                 return
             self._pending.append(content)
             self._bytes += len(content)
@@ -45,7 +45,7 @@ class Terminal:
             self._changed.notify_all()
 
     def flush(self, seconds: float) -> None:
-        """Wait until everything is written, at most for so long."""
+        """Wait until everything is written, at most this many seconds."""
         end = time.monotonic() + seconds
         with self._changed:
             while self._bytes and not self._is_gone and (left := end - time.monotonic()) > 0:
@@ -59,7 +59,7 @@ class Terminal:
                 content = self._pending.popleft()
             try:
                 self._write(content)
-            except OSError:  # nobody is there any more; the log panel still shows everything
+            except OSError:  # the terminal is gone; the log panel still shows everything
                 with self._changed:
                     self._is_gone = True
                     self._pending.clear()
@@ -67,11 +67,11 @@ class Terminal:
                 return
             with self._changed:
                 self._bytes -= len(content)
-                if self._left_out and self._bytes + 100 < MOST_PENDING:
-                    note = f"({self._left_out} messages were left out: nobody read them)\n".encode()
+                if self._dropped and self._bytes + 100 < MOST_PENDING:
+                    note = f"({self._dropped} messages were left out: nobody read them)\n".encode()
                     self._pending.append(note)
                     self._bytes += len(note)
-                    self._left_out = 0
+                    self._dropped = 0
                 self._changed.notify_all()
 
     def _write(self, content: bytes) -> None:

@@ -1,7 +1,7 @@
 """The token that lets somebody in from another machine, and what it is exchanged for.
 
 The token is in a file that only its owner reads. A browser gets in once by an address with a
-one-time token and is given a session; a program sends the token itself. Knows no HTTP.
+one-time token and is given a session; a program sends the token itself.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 from engine.errors import CalotypeError
 
 MOST_FAILURES = 5
-"""Wrong tokens from one address within a minute; then none is looked at."""
+"""Wrong tokens from one address within a minute; then none is checked."""
 _MINUTE = 60.0
 _MOST_ADDRESSES = 10_000
 
@@ -28,23 +28,23 @@ class Tokens:
     def __init__(self, token: str, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._token = token
         self._clock = clock
-        self._once: set[str] = set()
+        self._one_time_tokens: set[str] = set()
         self._failures: dict[str, deque[float]] = {}
 
     def is_token(self, given: str) -> bool:
         """Whether it is the token."""
         return _same(given, self._token)
 
-    def new_once(self) -> str:
+    def new_one_time_token(self) -> str:
         """A token that lets one browser in, once."""
         once = secrets.token_urlsafe(32)
-        self._once.add(once)
+        self._one_time_tokens.add(once)
         return once
 
-    def spend(self, once: str) -> bool:
-        """Whether it was a one-time token; now it is none any more."""
-        found = next((each for each in self._once if _same(each, once)), None)
-        self._once.discard(found or "")
+    def redeem(self, once: str) -> bool:
+        """Whether it was a valid one-time token; it is invalid from now on."""
+        found = next((each for each in self._one_time_tokens if _same(each, once)), None)
+        self._one_time_tokens.discard(found or "")
         return found is not None
 
     def new_session(self) -> str:
@@ -58,7 +58,7 @@ class Tokens:
         return _same(signature, self._sign(name))
 
     def count_failure(self, address: str) -> None:
-        """Somebody there sent a wrong token."""
+        """Count a wrong token from this address."""
         if len(self._failures) >= _MOST_ADDRESSES:
             self._failures.clear()
         self._failures.setdefault(address, deque(maxlen=MOST_FAILURES)).append(self._clock())

@@ -1,7 +1,7 @@
-"""Empties the trash of workflows by days on which the server was used, not by the clock.
+"""Empties the trash of workflows by days of use of the server, not by the clock.
 
-A clock may jump: a battery that is empty, a wrong year in a new machine. From one start to the next
-at most a day counts, so that no jump deletes what was deleted yesterday.
+A clock may jump: an empty battery, a wrong year in a new machine. From one start to the next at
+most a day counts, so that no jump purges what was deleted yesterday.
 """
 
 from __future__ import annotations

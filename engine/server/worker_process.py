@@ -1,7 +1,4 @@
-"""One process of a worker as the server holds it: its channel, its output, its end.
-
-Knows processes and no prompts.
-"""
+"""One worker process as the server sees it: its channel, its output, its end."""
 
 from __future__ import annotations
 
@@ -20,15 +17,15 @@ from engine.errors import WireError
 from engine.server.logs import LogBook
 from engine.settings import Settings, settings_to_json
 from engine.wire.channel import AsyncChannel, start_child
-from engine.wire.messages import Upward
+from engine.wire.messages import WorkerMessage
 
 _EXIT_SECONDS = 5.0
 """How long a process may take to exit after its channel closed, before it is killed."""
 _DRAIN_SECONDS = 1.0
-"""How long what an ended process sent and printed is still read."""
+"""How long the remaining output of an ended process is read."""
 _SOON, _LATER = 0.01, 0.5
-"""Seconds between two looks whether it has exited, where that is due and where it is not."""
-Receive = Callable[[Upward], None]
+"""Seconds between two checks for its exit, when that is expected and when it is not."""
+Receive = Callable[[WorkerMessage], None]
 
 
 class WorkerProcess:
@@ -40,14 +37,18 @@ class WorkerProcess:
     """
 
     def __init__(
-        self, process: Process, channel: AsyncChannel[Upward], logs: LogBook, receive: Receive
+        self,
+        process: Process,
+        channel: AsyncChannel[WorkerMessage],
+        logs: LogBook,
+        receive: Receive,
     ) -> None:
         self.ready = asyncio.Event()
         self.gone = asyncio.Event()
         self._process = process
         self._channel = channel
         self._logs = logs
-        self._blame: str | None = None
+        self._kill_reason: str | None = None
         self._began = time.monotonic()
         self._listening = _task(self._listen(receive))
         self._copying = _task(self._copy())
@@ -72,7 +73,7 @@ class WorkerProcess:
         process, channel = await start_child(
             module,
             ["--settings", settings_to_json(settings)],
-            Upward,
+            WorkerMessage,
             keep_open=() if lock is None else (lock,),
         )
         return cls(process, channel, logs, receive)
@@ -90,7 +91,7 @@ class WorkerProcess:
     @property
     def is_idle(self) -> bool:
         """Whether it has loaded and can be given work."""
-        return self.ready.is_set() and not self.gone.is_set() and self._blame is None
+        return self.ready.is_set() and not self.gone.is_set() and self._kill_reason is None
 
     def send(self, message: msgspec.Struct) -> None:
         """Send a message, without waiting for the worker to read it.
@@ -100,14 +101,14 @@ class WorkerProcess:
         """
         self._channel.put(message)
 
-    def kill(self, blame: str) -> None:
-        """End it and everything it started, at once; `blame` is why."""
-        if self._blame is None:
-            self._blame = blame
+    def kill(self, reason: str) -> None:
+        """Kill it and everything it started; `reason` is why."""
+        if self._kill_reason is None:
+            self._kill_reason = reason
         kill_tree(self._process)
 
     async def end(self) -> None:
-        """Wait until it has exited, read its last words, and leave nothing of it running."""
+        """Wait until it has exited, read its last output, and kill what it left running."""
         self._channel.close()
         try:
             async with asyncio.timeout(_EXIT_SECONDS):
@@ -126,9 +127,9 @@ class WorkerProcess:
         self.gone.set()
 
     def reason(self) -> str:
-        """Why it ended, in words."""
-        if self._blame is not None:
-            return f"the worker was ended because {self._blame}"
+        """Why it ended, as a sentence."""
+        if self._kill_reason is not None:
+            return f"the worker was ended because {self._kill_reason}"
         code = self._process.returncode
         if code is None or code >= 0:
             return f"the worker process ended by itself (exit code {code})"
@@ -140,19 +141,19 @@ class WorkerProcess:
         return f"the worker process was ended by signal {-code} ({name}{hint})"
 
     async def _listen(self, receive: Receive) -> None:
-        """Take in what it says until it is gone. A worker that breaks the protocol is ended."""
+        """Receive its messages until it is gone. A worker that breaks the protocol is killed."""
         try:
             async for message in self._channel.receive():
                 receive(message)
         except WireError as error:
             self.kill(f"it broke the protocol: {error}")
-        except Exception as error:  # noqa: BLE001 - whatever a worker sends, the server goes on
+        except Exception as error:  # noqa: BLE001 - whatever a worker sends, the server continues
             self.kill(f"what it sent could not be passed on: {error}")
         finally:
             self.gone.set()
 
     async def _watch(self) -> None:
-        """See its exit even where something that it started keeps its channel open."""
+        """Detect its exit even where a child of its own keeps the channel open."""
         await self._exit(_LATER)
         await asyncio.wait([self._listening], timeout=_DRAIN_SECONDS)
         self.gone.set()
@@ -166,13 +167,13 @@ class WorkerProcess:
         """Copy its output to the log, so that it never blocks on a full pipe."""
         stream = self._process.stdout
         while stream is not None and not stream.at_eof():
-            # Where the log cannot be written, what was read is lost, and what follows is not.
+            # Where the log cannot be written, this output is lost, but not what follows.
             with suppress(OSError, ValueError):
                 await self._logs.copy(stream)
 
 
 def kill_tree(process: Process) -> None:
-    """Kill a child that leads its own session, and all that it has started."""
+    """Kill a child that leads its own session, and its descendants."""
     import psutil  # noqa: PLC0415 - slow to import, and needed only here
 
     started: list[psutil.Process] = []
@@ -190,7 +191,7 @@ def kill_tree(process: Process) -> None:
 
 
 def _close_pipes(process: Process) -> None:
-    """Close our ends: what an ended process started may keep the others open for ever."""
+    """Close our ends: children of an ended process may keep the others open for ever."""
     transport = getattr(process, "_transport", None)
     if transport is not None:
         transport.close()

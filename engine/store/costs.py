@@ -1,6 +1,6 @@
-"""What work has cost: seconds and bytes of past runs, by class, weights and size.
+"""Costs of past runs: seconds and bytes, by class, weights and size.
 
-Knows rows; what is made of them is said in `engine/forecast/costs.py`.
+`engine/forecast/costs.py` makes estimates from them.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ MOST_KEPT = 5_000
 
 @dataclass(frozen=True, slots=True)
 class CostRow:
-    """The latest runs of one work.
+    """The latest runs of one kind of work.
 
     Attributes:
         class_type, weights, pixels, steps: the work, as `engine.forecast.work.Work` has it.
         warm: whether the process had done such work before; if not, loading is part of the time.
-        seconds: what the latest runs took, the newest last.
-        memory: bytes at the highest, of the newest; 0 where nobody measured.
+        seconds: the durations of the latest runs, the newest last.
+        memory: peak bytes of the newest; 0 where not measured.
     """
 
     class_type: str
@@ -58,10 +58,10 @@ class CostStore:
         return await self._database.read(work)
 
     def save(self, rows: Sequence[CostRow], now: float) -> Future[None]:
-        """Keep these in place of what was known of the same works; the oldest go.
+        """Store these in place of earlier rows of the same work; the oldest rows are deleted.
 
-        Whoever runs prompts need not wait: they are a convenience, and a disk that refuses them
-        refuses the prompt's own record, which is told.
+        Callers need not wait for the future: costs are a convenience, and a disk that fails here
+        also fails for the prompt's own record, which is reported.
         """
 
         def work(connection: sqlite3.Connection) -> None:
@@ -93,7 +93,7 @@ class CostStore:
 
 
 def _read(row: tuple[Any, ...]) -> CostRow | None:
-    """One row; None where its seconds are no numbers: a damaged row costs itself only."""
+    """One row; None where its seconds are no numbers: a damaged row is skipped."""
     name, weights, pixels, steps, warm, text, memory = row
     try:
         seconds = msgspec.json.decode(text, type=tuple[float, ...])

@@ -54,7 +54,7 @@ class Database:
     """The open file. `run` and `read` are all that other modules need.
 
     Attributes:
-        notices: what had to be done to a damaged file, newest last.
+        notices: repairs of a damaged file, newest last.
     """
 
     def __init__(
@@ -66,11 +66,11 @@ class Database:
     ) -> None:
         """Open or make the file, bring it up to date, and start its threads.
 
-        Of a damaged file all that can be read moves to a new one; the damaged one is kept.
+        The readable rows of a damaged file are copied to a new one; the damaged one is kept.
 
         Args:
             path: of the file.
-            connect: opens it, for reading too; for tests that pull the plug.
+            connect: opens it, for reading too; for tests that simulate a power cut.
             on_notice: called in the writing thread when damage is found later.
 
         Raises:
@@ -104,7 +104,7 @@ class Database:
         return await _ask(self._writes, works)
 
     async def read(self, work: Work[T]) -> T:
-        """Do work that only reads; it sees all that was answered before."""
+        """Do work that only reads; it sees everything committed before."""
         return _result(*(await _ask(self._reads, [work]))[0])
 
     def submit(self, work: Work[T]) -> Future[T]:
@@ -118,7 +118,7 @@ class Database:
         if not self._threads[0].is_alive():
             return
         for thread, pending in reversed([*zip(self._threads, self._queues, strict=True)]):
-            # The writing thread ends last: the other one may ask it for help.
+            # The writing thread ends last: the reading one passes it work that meets damage.
             pending.put(None)
             thread.join()
 
@@ -142,12 +142,12 @@ class Database:
         self._connection.close()
 
     def _commit(self, batch: Sequence[_Request]) -> None:
-        """Commit a batch. Where that meets damage, the file is mended and the batch done again."""
+        """Commit a batch. On damage, the file is repaired and the batch done again."""
         works = [work for request in batch for work in request.works]
         try:
             answers = _commit_together(self._connection, works)
         except sqlite3.Error as error:
-            if is_damage(error) and self._mend():
+            if is_damage(error) and self._repair():
                 try:
                     answers = _commit_together(self._connection, works)
                 except sqlite3.Error as again:
@@ -157,8 +157,8 @@ class Database:
         rest = iter(answers)
         _answer([(each, [next(rest) for _ in each.works]) for each in batch])
 
-    def _mend(self) -> bool:
-        """Open the file anew, which replaces one that is damaged; False where that failed."""
+    def _repair(self) -> bool:
+        """Reopen the file, which replaces it if it is damaged; False where that failed."""
         with self._reading:
             if self._reader is not None:
                 self._reader.close()
@@ -189,9 +189,9 @@ class Database:
         except sqlite3.Error as error:
             if not is_damage(error):
                 return None, _unreadable(error)
-        except Exception as error:  # noqa: BLE001 - belongs to whoever asked for the work
+        except Exception as error:  # noqa: BLE001 - raised again at the caller
             return None, error
-        # The writing thread meets the damage, too, and mends the file.
+        # The writing thread meets the damage, too, and repairs the file.
         try:
             return self.submit(work).result(), None
         except Exception as error:  # noqa: BLE001 - as above

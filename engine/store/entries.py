@@ -1,7 +1,6 @@
-"""One prompt as a row: what goes in, what comes out, and whether it is still what was put in.
+"""One prompt as a row: writing it, reading it, and checking that it is unchanged.
 
-A row is checked before it is run: a byte that changed on the disk must not become another picture.
-Knows nothing of what a prompt means.
+A row is checked before it is run: a byte that changed on the disk must not give another picture.
 """
 
 from __future__ import annotations
@@ -23,13 +22,13 @@ COLUMNS = (
     " created, began, ended"
 )
 TIME_KEY = "create_time"
-"""The key of `extra` that is no part of what was sent: the same request again is the same."""
+"""The key of `extra` that the server adds; it is left out of the hash that compares requests."""
 
 _DAMAGED = "this prompt was damaged in the database, on the disk; queue it again"
 
 
 class UnreadableError(StoreError):
-    """A stored prompt is not what was put in."""
+    """A stored prompt is not the one that was accepted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +36,12 @@ class Entry:
     """One prompt as it was accepted.
 
     Attributes:
-        number: its place; lower ones run first, equal ones in the order they came.
+        number: its position; lower ones run first, equal ones in the order of arrival.
         wanted: ids of the output nodes to run.
         workflow: the id of the saved workflow it was made from, for lists of jobs.
         created, began, ended: seconds since 1970.
-        note: what lists and the search show of it; only on the way in.
-        prompt_json: the stored text of `prompt`; only on the way out.
+        note: for lists and search; only when writing.
+        prompt_json: the stored text of `prompt`; only when reading.
         studied: what was found out about it when it was accepted; None after a restart.
     """
 
@@ -106,10 +105,10 @@ def read_entry(row: Sequence[Any], *, digest: bytes | None = None) -> Entry:
 
     Args:
         row: as it was read.
-        digest: what was put in; where it is given, the row is compared with it.
+        digest: the stored hash; if given, the row is compared with it.
 
     Raises:
-        UnreadableError: the row is not what was put in.
+        UnreadableError: the row is not what was accepted.
     """
     _, prompt_id, number, state, attempts, client, workflow, prompt, extra, wanted, *times = row
     created, began, ended = times
@@ -138,7 +137,7 @@ def read_entry(row: Sequence[Any], *, digest: bytes | None = None) -> Entry:
 
 
 def read_json(text: str | None) -> dict[str, Any]:
-    """A stored JSON object; an empty one where it is damaged: one row must not spoil a list."""
+    """A stored JSON object; an empty one where it is damaged: one row must not break a list."""
     try:
         found: Any = json.loads(text or "{}")
     except (ValueError, RecursionError):
@@ -147,7 +146,7 @@ def read_json(text: str | None) -> dict[str, Any]:
 
 
 def dump(value: object) -> str:
-    """A value as JSON; what JSON has no word for becomes null (NaN) or text."""
+    """A value as JSON; NaN becomes null, other values that JSON cannot express become text."""
     return msgspec.json.encode(value, enc_hook=str).decode()
 
 

@@ -1,8 +1,8 @@
 """All jobs as lists and the gallery show them: filtered, searched, by page, with their days.
 
-Reads what `queue.py` and `notes.py` wrote, and never a prompt itself. The search looks for each
-word inside the folded words of a note: parts of a word and of a seed are found, and ten thousand
-notes are read in some milliseconds, so that no index of words has to be kept.
+Reads the rows of `queue.py` and `notes.py`, never a prompt itself. The search looks for each word
+inside the case-folded words of a note: parts of a word and of a seed are found, and ten thousand
+notes are read in some milliseconds, so no full-text index is needed.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class GalleryFilter:
 
     Attributes:
         states: of the store.
-        words: each has to be found.
+        words: all of them must occur.
         workflow: only of this saved workflow.
         batch: only of this batch.
         starred: only those with a star.
@@ -44,7 +44,7 @@ class GalleryFilter:
 
 @dataclass(frozen=True, slots=True)
 class GalleryRow:
-    """A job, and what is noted beside it."""
+    """A job with its note."""
 
     job: JobRow
     title: str | None
@@ -93,7 +93,7 @@ class Gallery:
 
         Args:
             wanted: which ones.
-            zone_seconds: what to add to UTC for the days of whoever asks.
+            zone_seconds: the client's offset from UTC.
         """
         where, given = _where(wanted)
 
@@ -107,7 +107,7 @@ class Gallery:
         return await self._database.read(work)
 
     async def workflows(self, *, limit: int = 50) -> list[tuple[str, str, int]]:
-        """The saved workflows that made the most: id, title, how many."""
+        """The saved workflows with the most jobs: id, title, count."""
 
         def work(connection: sqlite3.Connection) -> list[tuple[str, str, int]]:
             return connection.execute(
@@ -134,7 +134,7 @@ class Gallery:
 
 
 def _where(wanted: GalleryFilter) -> tuple[str, list[Any]]:
-    """`FROM ... WHERE ...`, and what its marks stand for. Notes are read only where they matter."""
+    """`FROM ... WHERE ...` and its parameters. Notes are joined only where needed."""
     clauses = [f"prompts.state IN ({','.join('?' * len(wanted.states))})"]
     given: list[Any] = [*wanted.states]
     for clause, value in (

@@ -1,6 +1,6 @@
-"""What has run: each prompt with its outcome, newest kept, oldest dropped beyond a limit.
+"""Ended prompts with their outcomes (JSON); the oldest are deleted beyond a limit.
 
-Reads the rows that `queue.py` finished. Knows no pictures and no messages: an outcome is JSON.
+Reads the rows that `queue.py` finished.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from engine.store.row_texts import ENTRY_TEXT
 
 MOST_KEPT = 10_000
 PAGE = 25
-"""Prompts that are read at once, each of which may have megabytes."""
+"""Prompts read at once, each of which may have megabytes."""
 
 
 class History:
@@ -37,11 +37,11 @@ class History:
         return await self._database.read(work)
 
     async def entries(self, *, limit: int | None = None, offset: int | None = None) -> bytes:
-        """What ended as the API's JSON object, oldest first; put together from the stored texts.
+        """History as the API's JSON object, oldest first; assembled from the stored texts.
 
         Args:
             limit: at most this many; without an offset, the newest ones.
-            offset: how many of the oldest to leave out.
+            offset: how many of the oldest to skip.
         """
         if offset is not None or limit is None:
             page = (-1 if limit is None else limit, offset or 0)
@@ -53,9 +53,9 @@ class History:
     async def pages(
         self, *, limit: int | None = None, offset: int | None = None
     ) -> AsyncGenerator[bytes]:
-        """What `entries` gives, without its braces, a part at a time: never all of it at once.
+        """The content of `entries`, without its braces, a page at a time.
 
-        What ends or is deleted meanwhile moves nothing: which prompts are listed is known first.
+        The list of prompts is fixed at the start: later ends and deletions do not shift the pages.
         """
 
         def work(connection: sqlite3.Connection) -> list[int]:
@@ -81,7 +81,7 @@ class History:
         return await self._entries("AND id = ?", (prompt_id,))
 
     async def delete(self, ids: Sequence[str]) -> None:
-        """Forget these."""
+        """Delete these."""
 
         def work(connection: sqlite3.Connection) -> None:
             connection.executemany(
@@ -91,7 +91,7 @@ class History:
         await self._database.run(work)
 
     async def clear(self) -> None:
-        """Forget all that ended."""
+        """Delete all ended prompts."""
 
         def work(connection: sqlite3.Connection) -> None:
             connection.execute("DELETE FROM prompts WHERE ended IS NOT NULL")
@@ -99,7 +99,7 @@ class History:
         await self._database.run(work)
 
     async def trim(self) -> int:
-        """Forget the oldest beyond the limit, but none with a star; returns how many."""
+        """Delete the oldest beyond the limit, except starred ones; returns how many."""
 
         def work(connection: sqlite3.Connection) -> int:
             return connection.execute(

@@ -1,6 +1,6 @@
 """All prompts, whatever their state, as a list of jobs: short rows, a page at a time.
 
-Reads what `queue.py` wrote, and never a prompt itself. Knows no HTTP.
+Reads the rows of `queue.py`, never a prompt itself.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class Jobs:
             sort_by: `created_at` or `execution_duration`.
             descending: the newest or longest first.
             limit: the most rows to return.
-            offset: after so many.
+            offset: rows to skip.
         """
         marks = ",".join("?" * len(states))
         where = f"state IN ({marks})" + (" AND workflow = ?" if workflow is not None else "")

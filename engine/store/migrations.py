@@ -1,7 +1,4 @@
-"""The tables, version by version, and the copy that is made before a file is brought up to date.
-
-Knows SQL and files; what rows mean is said in `entries.py`.
-"""
+"""The tables, version by version, and the backup that is made before a migration."""
 
 from __future__ import annotations
 
@@ -84,16 +81,16 @@ MIGRATIONS: Sequence[str] = (
     ) STRICT;
     """,
 )
-"""Each brings the file from its number to the next; never edited once released."""
+"""Each migrates the file from its number to the next; never edited once released."""
 
 
 def version_of(connection: sqlite3.Connection) -> int:
-    """Which version a file's tables have; 0 for a new file."""
+    """The schema version of a file; 0 for a new one."""
     return connection.execute("PRAGMA user_version").fetchone()[0]
 
 
 def migrate(connection: sqlite3.Connection, version: int, *, until: int | None = None) -> None:
-    """Bring the tables from one version to another, each step whole or not at all.
+    """Migrate the tables from one version to another, each step in a transaction.
 
     Args:
         connection: in autocommit mode.

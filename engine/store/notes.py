@@ -1,6 +1,6 @@
-"""What is noted beside a prompt: how lists call it, what finds it, its place in a batch.
+"""Notes of prompts: the title in lists, the words to search, the position in a batch.
 
-Notes live in a table of their own, so that a search reads no prompt. Knows no prompt itself.
+Notes have a table of their own, so that a search reads no prompt.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """What lists show of a prompt.
+    """What lists and search need of a prompt.
 
     Attributes:
         title: of the document it came from.
         excerpt: the beginning of what was asked for.
-        words: what the search looks in; folded, so that capitals make no difference.
+        words: searched; case-folded.
         batch: prompts that were queued together have the same one.
-        place: where in its batch it stands, as the client said it.
+        place: its position in the batch, as the client sent it.
     """
 
     title: str | None = None

@@ -1,7 +1,4 @@
-"""One notice for the user, such as damage that was found.
-
-Knows its row and no database; the editor puts each kind into words.
-"""
+"""One notice for the user, such as damage that was found. The editor words each kind."""
 
 from __future__ import annotations
 

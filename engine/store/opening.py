@@ -1,6 +1,6 @@
-"""Opens the database file: checks it, brings it up to date, and replaces it only if it is damaged.
+"""Opens the database file: checks it, migrates it, and replaces it only if it is damaged.
 
-Damaged is what SQLite calls corrupt or no database. A file that is locked, a full disk and a folder
+Damaged is what SQLite calls corrupt or not a database. A locked file, a full disk and a folder
 that cannot be written are not damage: the file stays as it is, and the user is told what to do.
 """
 
@@ -56,7 +56,7 @@ def open_to_read(path: Path) -> sqlite3.Connection:
 
 
 def is_damage(error: BaseException) -> bool:
-    """Whether SQLite says that the file itself is corrupt, or no database at all."""
+    """Whether SQLite says that the file itself is corrupt, or not a database."""
     if isinstance(error, DamagedError):
         return True
     if not isinstance(error, sqlite3.DatabaseError):
@@ -67,7 +67,7 @@ def is_damage(error: BaseException) -> bool:
 
 
 def open_database(path: Path, connecting: Connect) -> tuple[sqlite3.Connection, Notice | None]:
-    """Open or make the file; what can be read of a damaged one moves to a new one.
+    """Open or create the file; the readable rows of a damaged one are copied to a new one.
 
     Returns:
         the connection, and what happened to a damaged file.
@@ -92,7 +92,7 @@ def open_database(path: Path, connecting: Connect) -> tuple[sqlite3.Connection, 
 
 
 def advice(error: sqlite3.Error | OSError) -> str:
-    """What a user can do about an error of the database that is no damage."""
+    """What a user can do about a database error that is not damage."""
     code = getattr(error, "sqlite_errorcode", None)
     known = None if code is None else _ADVICE.get(code & _PRIMARY)
     said = error.strerror if isinstance(error, OSError) else str(error)
@@ -100,7 +100,7 @@ def advice(error: sqlite3.Error | OSError) -> str:
 
 
 def _prepare(path: Path, connection: sqlite3.Connection) -> sqlite3.Connection:
-    """Check a file and bring it up to date; the connection is closed where that fails."""
+    """Check and migrate a file; the connection is closed where that fails."""
     try:
         version = version_of(connection)
         if version > len(MIGRATIONS):
@@ -126,9 +126,9 @@ def _prepare(path: Path, connection: sqlite3.Connection) -> sqlite3.Connection:
 
 
 def _replace(path: Path, problem: str) -> Notice:
-    """Put a new file with all rows that can be read in the place of a damaged one, which is kept.
+    """Replace a damaged file by a new one with all readable rows; the damaged one is kept.
 
-    The new file is whole before the damaged one is renamed, so a crash at any point loses neither.
+    The new file is complete before the damaged one is renamed, so a crash loses neither.
     """
     fresh = _fresh(path)
     for each in (fresh, *_companions(fresh)):
@@ -139,7 +139,7 @@ def _replace(path: Path, problem: str) -> Notice:
     if log.exists() and log.stat().st_size > 0:
         log.replace(aside.with_name(f"{aside.name}-wal"))
     log.unlink(missing_ok=True)
-    index.unlink(missing_ok=True)  # made anew from the log
+    index.unlink(missing_ok=True)  # rebuilt from the log
     path.replace(aside)
     fresh.replace(path)
     _sync_folder(path.parent)
@@ -147,7 +147,7 @@ def _replace(path: Path, problem: str) -> Notice:
 
 
 def _finish_replacing(path: Path) -> None:
-    """Where a crash came between the two renames, the new file is whole and gets its name."""
+    """After a crash between the two renames, give the new file its final name."""
     fresh = _fresh(path)
     if fresh.exists() and not path.exists():
         fresh.replace(path)

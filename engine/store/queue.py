@@ -1,6 +1,6 @@
 """Pending and running prompts: accepted means durable, and each ends in exactly one way.
 
-One table: a prompt's row moves from `queued` to `running` to `done`, `failed` or `stopped`. A
+One table: a prompt's row changes from `queued` to `running` to `done`, `failed` or `stopped`. A
 prompt may be handed to a worker before its row says so: `take` decides that in the event loop, and
 what would delete or move the prompt leaves it alone from then on. Knows nothing of what a prompt
 means.
@@ -25,16 +25,16 @@ from engine.store.entries import (
     read_entry,
     texts_of,
 )
-from engine.store.queue_answers import Accepted, Next, Recorded
+from engine.store.queue_answers import Accepted, NextPrompts, Recorded
 from engine.store.queue_rows import (
     IN_ORDER,
-    begin,
     count,
-    finish,
-    heads,
+    first_pending,
     insert,
     is_paused,
     last_number,
+    mark_ended,
+    mark_running,
     not_in,
     standing,
 )
@@ -53,7 +53,7 @@ class Queue:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._version = 0
-        self._taken: set[str] = set()
+        self._claimed: set[str] = set()
         self._recent = RecentEntries()
 
     async def put(
@@ -67,13 +67,13 @@ class Queue:
     ) -> Accepted:
         """Accept a prompt; when this returns it is on disk.
 
-        The same id with the same content again is the same prompt, and is returned as it stands.
+        The same id with the same content is the same prompt, and is returned unchanged.
 
         Args:
             entry: what to run; its `number` is given here.
             texts: of the entry, where they were made before, in another thread.
             front: before everything that is pending.
-            number: its place, where a client says so.
+            number: its position, if the client chose one.
             begin_at: where a worker is idle, when the prompt begins if it is the next to run, in
                 seconds since 1970: that is stored in the same flush, and nothing else is to be
                 handed out meanwhile.
@@ -85,7 +85,7 @@ class Queue:
         written = texts or texts_of(entry)
         if front or number is not None:
             self._version += 1
-        version, taken = self._version, frozenset(self._taken)
+        version, taken = self._version, frozenset(self._claimed)
 
         def work(connection: sqlite3.Connection) -> Accepted:
             place = insert(connection, entry, written, number=number, front=front)
@@ -99,10 +99,10 @@ class Queue:
             if not is_next:
                 return Accepted(stored, now.remaining, begun=False, following=None)
             if begin_at is None or place is None:
-                following = Next((stored,), {}, version, is_all=only)
+                following = NextPrompts((stored,), {}, version, is_all=only)
                 return Accepted(stored, now.remaining, begun=False, following=following)
-            begin(stored.id, begin_at)(connection)
-            following = Next((), {}, version, is_all=True) if only else None
+            mark_running(stored.id, begin_at)(connection)
+            following = NextPrompts((), {}, version, is_all=True) if only else None
             return Accepted(stored, now.remaining, begun=True, following=following)
 
         accepted = await self._database.run(work)
@@ -110,21 +110,21 @@ class Queue:
             self._recent.add(accepted.entry, written)
         return accepted
 
-    async def next(self) -> Next:
+    async def next(self) -> NextPrompts:
         """The prompt to run next.
 
         Raises:
             StoreError: the database cannot be read.
         """
-        version, taken = self._version, frozenset(self._taken)
+        version, taken = self._version, frozenset(self._claimed)
 
-        def work(connection: sqlite3.Connection) -> Next:
+        def work(connection: sqlite3.Connection) -> NextPrompts:
             if is_paused(connection):
-                return Next((), {}, version)
+                return NextPrompts((), {}, version)
             found: list[Entry] = []
             damaged: dict[str, str] = {}
             size = 0
-            rows = heads(connection, taken, f"digest, {COLUMNS}", _AHEAD)
+            rows = first_pending(connection, taken, f"digest, {COLUMNS}", _AHEAD)
             for digest, *row in rows:
                 try:
                     found.append(self._recent.find(row, digest) or read_entry(row, digest=digest))
@@ -135,30 +135,30 @@ class Queue:
                 if size > _AHEAD_SIZE:
                     break
             is_all = len(found) + len(damaged) == len(rows) < _AHEAD
-            return Next(tuple(found), damaged, version, is_all)
+            return NextPrompts(tuple(found), damaged, version, is_all)
 
         return await self._database.read(work)
 
-    def is_current(self, following: Next) -> bool:
-        """Whether nothing has changed since that could put another prompt first."""
+    def is_current(self, following: NextPrompts) -> bool:
+        """Whether the queue has not changed since in a way that puts another prompt first."""
         return following.version == self._version
 
-    def take(self, following: Next) -> Next | None:
-        """Hand the next prompt, and damaged ones, out; None where the queue has changed meanwhile.
+    def claim(self, following: NextPrompts) -> NextPrompts | None:
+        """Claim the next prompt, and damaged ones; None where the queue has changed meanwhile.
 
         From now on they are neither deleted nor moved. `record` stores that they run.
 
         Returns:
-            what follows then.
+            the prompts after it.
         """
         if not self.is_current(following):
             return None
         taken = [*following.damaged, *([following.entry.id] if following.entry else [])]
         if taken:
             self._version += 1
-            self._taken.update(taken)
+            self._claimed.update(taken)
             self._recent.remove(taken)
-        return Next(following.entries[1:], {}, self._version, following.is_all)
+        return NextPrompts(following.entries[1:], {}, self._version, following.is_all)
 
     async def record(self, began: Mapping[str, float], ends: Sequence[End]) -> Recorded:
         """Store which prompts began and how prompts ended, all in one flush; each stands alone.
@@ -167,21 +167,21 @@ class Queue:
             began: by id, when; in seconds since 1970.
             ends: of prompts that run, or are in `began`.
         """
-        works: list[Work[Any]] = [begin(each, at) for each, at in began.items()]
-        works += [finish(end) for end in ends]
+        works: list[Work[Any]] = [mark_running(each, at) for each, at in began.items()]
+        works += [mark_ended(end) for end in ends]
         *answers, (remaining, unread) = await self._database.run_together([*works, count])
         names = [*began, *(end.id for end in ends)]
         stored = [error is None for _, error in answers]
         done = [name for name, good in zip(names, stored, strict=True) if good]
         begun = done[: sum(stored[: len(began)])]
         ended = done[len(begun) :]
-        self._taken.difference_update(begun)
+        self._claimed.difference_update(begun)
         errors = [error for _, error in answers if error is not None]
         error = errors[0] if errors else unread
         return Recorded(frozenset(begun), frozenset(ended), remaining, error)
 
-    async def give_back(self, prompt_id: str, *, counted: bool) -> None:
-        """Let a prompt be pending again, in its old place.
+    async def requeue(self, prompt_id: str, *, counted: bool) -> None:
+        """Make a prompt pending again, at its old position.
 
         Args:
             prompt_id: of a prompt whose beginning is stored.
@@ -197,16 +197,16 @@ class Queue:
 
         await self._database.run(work)
         self._version += 1
-        self._taken.discard(prompt_id)
+        self._claimed.discard(prompt_id)
 
     async def recover(
         self, now: float, outcome: Callable[[str, str], Mapping[str, Any]]
     ) -> list[str]:
-        """After a crash: queue again what ran, but fail what was running at every one of them.
+        """After a crash: queue running prompts again, but fail those that ran at every crash.
 
         Args:
             now: in seconds since 1970.
-            outcome: from a prompt's id and the reason, what history is to show of it.
+            outcome: makes the outcome for history from a prompt's id and the reason.
 
         Returns:
             the ids of prompts that were failed.
@@ -246,10 +246,10 @@ class Queue:
     async def items(
         self, state: Literal["queued", "running"], *, limit: int | None = None, offset: int = 0
     ) -> bytes:
-        """What is pending or runs, as JSON: a list of `[number, id, prompt, extra, outputs]`.
+        """Pending or running prompts as JSON: a list of `[number, id, prompt, extra, outputs]`.
 
-        Put together by SQLite from the stored texts: ten thousand prompts need not be read to be
-        listed. What is damaged in a row is empty.
+        Assembled by SQLite from the stored texts: ten thousand prompts are listed without being
+        parsed. Damaged columns are empty.
         """
 
         def work(connection: sqlite3.Connection) -> bytes:
@@ -268,7 +268,7 @@ class Queue:
     async def delete(self, ids: Sequence[str]) -> int:
         """Delete pending prompts; those that run or ended stay. Returns how many."""
         self._version += 1
-        wanted = [(each,) for each in ids if each not in self._taken]
+        wanted = [(each,) for each in ids if each not in self._claimed]
         self._recent.remove(each for (each,) in wanted)
 
         def work(connection: sqlite3.Connection) -> int:
@@ -282,7 +282,7 @@ class Queue:
         """Delete all that is pending. Returns how many."""
         self._version += 1
         self._recent.clear()
-        taken = frozenset(self._taken)
+        taken = frozenset(self._claimed)
 
         def work(connection: sqlite3.Connection) -> int:
             return connection.execute(
@@ -292,16 +292,16 @@ class Queue:
         return await self._database.run(work)
 
     async def move(self, prompt_id: str, *, before: str | None) -> bool:
-        """Put a pending prompt before another one, or, with None, behind all.
+        """Move a pending prompt before another one, or, with None, to the end.
 
         Returns:
-            False where the prompt, or the one it was to stand before, is not pending any more.
+            False where the prompt or its new successor is not pending any more.
         """
         self._version += 1
-        taken = frozenset(self._taken)
+        taken = frozenset(self._claimed)
 
         def work(connection: sqlite3.Connection) -> bool:
-            rows = heads(connection, taken, "id, number", -1)
+            rows = first_pending(connection, taken, "id, number", -1)
             ids = [each for each, _ in rows]
             if prompt_id not in ids or (before is not None and before not in ids):
                 return False
@@ -310,7 +310,7 @@ class Queue:
             rows.pop(ids.index(prompt_id))
             ids.remove(prompt_id)
             at = len(ids) if before is None else ids.index(before)
-            # Those who come later stand behind, so the last place has an upper neighbour, too.
+            # Later prompts get higher numbers, so the last position has an upper bound, too.
             upper = rows[at][1] if at < len(rows) else last_number(connection)
             lower = rows[at - 1][1] if at > 0 else upper - 2.0
             number = (lower + upper) / 2
@@ -325,7 +325,7 @@ class Queue:
         return await self._database.run(work)
 
     async def pause(self, *, paused: bool) -> None:
-        """Begin no pending prompt from now on, or do so again; a restart changes nothing."""
+        """Pause or resume the queue; the state survives a restart."""
         self._version += 1
 
         def work(connection: sqlite3.Connection) -> None:
@@ -338,7 +338,7 @@ class Queue:
         await self._database.run(work)
 
     async def is_paused(self) -> bool:
-        """Whether pending prompts are held back."""
+        """Whether the queue is paused."""
         return await self._database.read(is_paused)
 
 

@@ -12,7 +12,7 @@ from engine.store.entries import Entry
 
 
 @dataclass(frozen=True, slots=True)
-class Next:
+class NextPrompts:
     """The prompts to run next, as the queue stood at one moment.
 
     Attributes:
@@ -48,7 +48,7 @@ class Accepted:
     entry: Entry
     remaining: int
     begun: bool
-    following: Next | None
+    following: NextPrompts | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,17 +10,17 @@ from engine.store.database import Work
 from engine.store.entries import End, Entry, Texts, dump
 from engine.store.notes import write_note
 
-WAITING = "prompts INDEXED BY prompts_waiting WHERE state = 'queued'"
+PENDING = "prompts INDEXED BY prompts_waiting WHERE state = 'queued'"
 RUNNING = "prompts INDEXED BY prompts_running WHERE state = 'running'"
-"""Named, because the planner prefers the index of states, and sorts all pending to find one."""
+"""Indexes are named because the planner prefers that of states, and sorts all pending rows."""
 IN_ORDER: Mapping[str, str] = {
-    "queued": f"{WAITING} ORDER BY number, seq",
+    "queued": f"{PENDING} ORDER BY number, seq",
     "running": f"{RUNNING} ORDER BY began, seq",
 }
 
 
 def is_paused(connection: sqlite3.Connection) -> bool:
-    """Whether pending prompts are held back."""
+    """Whether the queue is paused."""
     found = connection.execute("SELECT is_on FROM switches WHERE name = 'paused'").fetchone()
     return found is not None and found[0] == 1
 
@@ -30,18 +30,18 @@ def not_in(ids: Collection[str]) -> str:
     return f"id NOT IN ({','.join('?' * len(ids))})"
 
 
-def heads(
+def first_pending(
     connection: sqlite3.Connection, without: Collection[str], columns: str, limit: int
 ) -> list[Any]:
-    """The first pending prompts in their order; a limit of -1 is none."""
+    """The first pending prompts in order; a limit of -1 is no limit."""
     return connection.execute(
-        f"SELECT {columns} FROM {WAITING} AND {not_in(without)} ORDER BY number, seq LIMIT ?",
+        f"SELECT {columns} FROM {PENDING} AND {not_in(without)} ORDER BY number, seq LIMIT ?",
         [*without, limit],
     ).fetchall()
 
 
 _BACK = "(SELECT coalesce(max(seq), 0) FROM prompts)"
-_FRONT = f"(SELECT min(0, coalesce(min(number), 0)) - 1 FROM {WAITING})"
+_FRONT = f"(SELECT min(0, coalesce(min(number), 0)) - 1 FROM {PENDING})"
 """The incumbent counts up for the back of the queue, and into the negative for its front."""
 
 
@@ -99,16 +99,16 @@ def standing(connection: sqlite3.Connection, taken: Collection[str]) -> Standing
     """How the queue stands; `taken` was handed out, whatever the rows say."""
     marks = ",".join("?" * len(taken))
     waiting, running, handed_out, first, paused = connection.execute(
-        f"SELECT (SELECT count(*) FROM {WAITING}), (SELECT count(*) FROM {RUNNING}),"
+        f"SELECT (SELECT count(*) FROM {PENDING}), (SELECT count(*) FROM {RUNNING}),"
         f" (SELECT count(*) FROM prompts WHERE id IN ({marks}) AND state = 'queued'),"
-        f" (SELECT id FROM {WAITING} AND id NOT IN ({marks}) ORDER BY number, seq LIMIT 1),"
+        f" (SELECT id FROM {PENDING} AND id NOT IN ({marks}) ORDER BY number, seq LIMIT 1),"
         " (SELECT is_on FROM switches WHERE name = 'paused')",
         [*taken, *taken],
     ).fetchone()
     return Standing(waiting + running, waiting - handed_out, first, paused == 1)
 
 
-def begin(prompt_id: str, at: float) -> Work[None]:
+def mark_running(prompt_id: str, at: float) -> Work[None]:
     """Work that marks a pending prompt as running."""
 
     def work(connection: sqlite3.Connection) -> None:
@@ -121,7 +121,7 @@ def begin(prompt_id: str, at: float) -> Work[None]:
     return work
 
 
-def finish(end: End) -> Work[None]:
+def mark_ended(end: End) -> Work[None]:
     """Work that records the end of a running prompt; one that ended before stays as it is."""
 
     def work(connection: sqlite3.Connection) -> None:
@@ -135,7 +135,7 @@ def finish(end: End) -> Work[None]:
 
 
 def _outcome_text(end: End) -> str:
-    """An outcome as JSON; without its outputs, where those are no JSON: each prompt has to end."""
+    """An outcome as JSON; without outputs that JSON cannot express: every prompt has to end."""
     try:
         return dump(end.outcome)
     except (ValueError, TypeError, RecursionError):
@@ -144,9 +144,9 @@ def _outcome_text(end: End) -> str:
 
 def count(connection: sqlite3.Connection) -> int:
     """How many prompts are pending or run."""
-    # One index each; asking for both states at once would read the whole table.
+    # One index each; a query for both states would read the whole table.
     return connection.execute(
-        f"SELECT (SELECT count(*) FROM {WAITING}) + (SELECT count(*) FROM {RUNNING})"
+        f"SELECT (SELECT count(*) FROM {PENDING}) + (SELECT count(*) FROM {RUNNING})"
     ).fetchone()[0]
 
 

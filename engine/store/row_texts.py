@@ -1,7 +1,7 @@
-"""Rows as the API's JSON, put together by SQLite from the stored texts.
+"""Rows as the API's JSON, assembled by SQLite from the stored texts.
 
-A row that was damaged on the disk must not spoil the list it is in: what of it is no JSON is left
-out, and its outcome says so.
+A damaged row must not break the list it is in: columns that are not JSON are left out, and the
+outcome says so.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ DAMAGED_OUTCOME = (
 """What history shows of a prompt whose record cannot be read."""
 
 
-def _whole(column: str, kind: str, other: str) -> str:
+def _json_or(column: str, kind: str, other: str) -> str:
     """A column where it is JSON of this kind, else another text."""
     return (
         f"CASE WHEN json_valid({column}) AND json_type({column}) = '{kind}'"
@@ -25,12 +25,12 @@ _NUMBER = (
     " THEN CAST(CAST(number AS INTEGER) AS TEXT) ELSE CAST(number AS TEXT) END"
 )
 ITEM_TEXT = (
-    f"'[' || {_NUMBER} || ',' || json_quote(id) || ',' || {_whole('prompt', 'object', '{}')}"
-    f" || ',' || {_whole('extra', 'object', '{}')} || ',' || {_whole('wanted', 'array', '[]')}"
+    f"'[' || {_NUMBER} || ',' || json_quote(id) || ',' || {_json_or('prompt', 'object', '{}')}"
+    f" || ',' || {_json_or('extra', 'object', '{}')} || ',' || {_json_or('wanted', 'array', '[]')}"
     " || ']'"
 )
 """SQL: `[number, id, prompt, extra, outputs]`."""
-_OUTCOME = _whole("outcome", "object", DAMAGED_OUTCOME)
+_OUTCOME = _json_or("outcome", "object", DAMAGED_OUTCOME)
 ENTRY_TEXT = (
     f"json_quote(id) || ':{{\"prompt\":' || {ITEM_TEXT}"
     f" || CASE WHEN outcome = '{{}}' THEN '}}' ELSE ',' || substr({_OUTCOME}, 2) END"

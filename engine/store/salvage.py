@@ -1,7 +1,7 @@
 """Copies the rows of a damaged database that can still be read into a new one.
 
-Reads by row number: where a page is damaged, the rows on it are passed over and those behind it are
-found again. The damaged file is only read.
+Reads by row number: rows on a damaged page are skipped, and those after it are found again. The
+damaged file is opened read-only.
 """
 
 from __future__ import annotations
@@ -19,24 +19,24 @@ TABLES = ("prompts", "notes", "switches", "catalogs", "costs", "notices")
 _BY_PROMPT = ("prompts", "notes")
 """Tables whose rows are numbered like prompts."""
 _MOST_STEPS = 50_000
-"""After this many numbers without a row that can be read, a table is taken to have ended, where no
-index says which rows there were."""
+"""After this many numbers without a readable row, a table is assumed to have ended, where no index
+lists its rows."""
 
 
 @dataclass(frozen=True, slots=True)
 class Salvaged:
-    """How many prompts could be copied, and how many are known to have been there and could not."""
+    """How many prompts were copied, and how many existed and could not be read."""
 
     kept: int
     lost: int
 
 
 def salvage(damaged: Path, target: Path) -> Salvaged:
-    """Make a new database of what can be read of a damaged one.
+    """Copy the readable rows of a damaged database to a new one.
 
     Args:
         damaged: the file; its write-ahead log is read too.
-        target: where no file is yet. It is whole and on disk when this returns.
+        target: must not exist. It is complete and on disk when this returns.
 
     Raises:
         sqlite3.Error, OSError: the target cannot be written.
@@ -61,12 +61,12 @@ def salvage(damaged: Path, target: Path) -> Salvaged:
 
 
 def replacing_text(raw: bytes) -> str:
-    """A text of which damaged characters are replaced; a `text_factory`."""
+    """A text with damaged characters replaced; a `text_factory`."""
     return raw.decode("utf-8", "replace")
 
 
 def _version(old: sqlite3.Connection) -> int:
-    """Which tables a damaged file has; the newest, where even that cannot be read."""
+    """The schema version of a damaged file; the newest where it cannot be read."""
     with suppress(sqlite3.DatabaseError):
         version = version_of(old)
         if 0 < version <= len(MIGRATIONS):
@@ -77,7 +77,7 @@ def _version(old: sqlite3.Connection) -> int:
 def _copy(
     old: sqlite3.Connection, new: sqlite3.Connection, table: str, numbers: Collection[int]
 ) -> None:
-    """Copy the rows of one table; what the new table's rules refuse is passed over."""
+    """Copy the rows of one table; rows that violate its constraints are skipped."""
     wanted = _columns(new, table)
     there = _columns(old, table)
     columns = [each for each in wanted if each in there]
@@ -99,7 +99,7 @@ def _columns(connection: sqlite3.Connection, table: str) -> list[str]:
 def _rows(
     old: sqlite3.Connection, table: str, columns: Sequence[str], numbers: Collection[int]
 ) -> Iterator[tuple[Any, ...]]:
-    """Every row that can be read, in the order of their numbers."""
+    """Every readable row, in the order of their numbers."""
     select = f"SELECT rowid, {', '.join(columns)} FROM {table} NOT INDEXED"
     last = 0
     while True:
@@ -121,7 +121,7 @@ def _rows(
 def _next(
     old: sqlite3.Connection, select: str, numbers: Iterable[int]
 ) -> tuple[int, tuple[Any, ...]] | None:
-    """The first row of these numbers that can be read."""
+    """The first readable row of these numbers."""
     for number in numbers:
         with suppress(sqlite3.DatabaseError):
             row = old.execute(f"{select} WHERE rowid = ?", (number,)).fetchone()
@@ -131,7 +131,7 @@ def _next(
 
 
 def _numbers(old: sqlite3.Connection) -> set[int]:
-    """The numbers of all prompts, as far as an index still names them."""
+    """The numbers of all prompts that an index still lists."""
     found: set[int] = set()
     for index in ("prompts_state", "prompts_ended"):
         with suppress(sqlite3.DatabaseError):

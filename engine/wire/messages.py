@@ -1,7 +1,7 @@
 """Messages between server and worker: events up, commands down, one tagged union each.
 
-Plain values that msgpack carries. Knows nothing of graphs, sockets or browsers: `channel.py` moves
-frames, and the server gives events the form that browsers know.
+Plain values that msgpack encodes. `channel.py` sends the frames; the server turns events into the
+messages of browsers.
 """
 
 from __future__ import annotations
@@ -36,59 +36,59 @@ class Started(Event, frozen=True):
 
 
 class Cached(Event, frozen=True):
-    """Which nodes' results are cached; sent once, maybe empty, after `Started`."""
+    """The nodes whose results are cached; sent once, possibly empty, after `Started`."""
 
     nodes: tuple[str, ...]
     at: float
 
 
-class Signed(Event, frozen=True):
-    """The signature of every node that is needed, by node id; sent once, before `Cached`."""
+class Signatures(Event, frozen=True):
+    """The signature of every needed node, by node id; sent once, before `Cached`."""
 
     signatures: dict[str, bytes]
 
 
-class Place(msgspec.Struct, frozen=True):
-    """Where in the graph a node is.
+class NodeRef(msgspec.Struct, frozen=True):
+    """How events name a node.
 
     Attributes:
-        node: its id; a node that an expansion brought has one that the prompt does not hold.
-        display: the node the editor shows its progress on.
-        parent: the node whose expansion brought it, or None.
-        real: the node of the prompt that it came from.
+        id: its own; that of a node added by an expansion is not in the prompt.
+        display_id: the node that the editor shows its progress on.
+        parent_id: the node whose expansion added it, or None.
+        real_id: the node of the prompt that it came from.
     """
 
-    node: str
-    display: str
-    parent: str | None
-    real: str
+    id: str
+    display_id: str
+    parent_id: str | None
+    real_id: str
 
 
 class Running(Event, frozen=True):
     """A node was called."""
 
-    place: Place
+    node: NodeRef
 
 
 class Progress(Event, frozen=True):
     """A running node did `step` of `steps`."""
 
-    place: Place
+    node: NodeRef
     step: int
     steps: int
 
 
 class Preview(Event, frozen=True):
-    """A picture of what a running node is doing, as JPEG; it belongs to the `Progress` after it."""
+    """A preview of a running node's result, as JPEG; it belongs to the `Progress` after it."""
 
-    place: Place
+    node: NodeRef
     image: bytes
 
 
-class Shown(Event, frozen=True):
-    """What the editor draws under a node that finished; None for a known one that shows nothing."""
+class NodeOutput(Event, frozen=True):
+    """What the editor draws under a finished node; None for a cached one that shows nothing."""
 
-    place: Place
+    node: NodeRef
     shown: dict[str, Any] | None
 
 
@@ -96,20 +96,19 @@ class Finished(Event, frozen=True):
     """A node that was `Running` has its results.
 
     Attributes:
-        seconds: what it took.
-        memory: bytes at the highest while it ran, of all that the worker holds; 0 where that was
-            not measured.
+        seconds: its duration.
+        memory: peak bytes of the worker's memory while it ran; 0 where not measured.
     """
 
-    place: Place
+    node: NodeRef
     seconds: float = 0.0
     memory: int = 0
 
 
 class Blocked(Event, frozen=True):
-    """A node was passed over because of what came in; the run goes on."""
+    """A node was skipped because of a blocked input; the run continues."""
 
-    place: Place
+    node: NodeRef
     class_type: str
     message: str
 
@@ -118,17 +117,17 @@ class Failed(Event, frozen=True):
     """A node raised, and the run ended there.
 
     Attributes:
-        place, class_type: the node.
+        node, class_type: the node.
         message: the error's text.
         error_type: the error's class, with its module where it is not a built-in one.
         traceback: its lines.
-        inputs: what the node was given, by name, each value as text or plain value.
+        inputs: the node's inputs by name, each value as text or plain value.
         executed: the nodes that had finished.
-        full_disk: where no more could be written, if that was the reason: a folder, or an empty
-            text where the error did not say.
+        full_disk: the folder on a full disk, if that was the reason; an empty text where the error
+            does not name it.
     """
 
-    place: Place
+    node: NodeRef
     class_type: str
     message: str
     error_type: str
@@ -140,16 +139,16 @@ class Failed(Event, frozen=True):
 
 
 class Interrupted(Event, frozen=True):
-    """The user stopped the run; `place` is where, None between two nodes."""
+    """The user stopped the run; `node` is the one that ran, None between two nodes."""
 
-    place: Place | None
+    node: NodeRef | None
     class_type: str | None
     executed: tuple[str, ...]
     at: float
 
 
 class Succeeded(Event, frozen=True):
-    """Everything that was asked for is done."""
+    """The run is complete."""
 
     at: float
 
@@ -157,7 +156,16 @@ class Succeeded(Event, frozen=True):
 Ended = Succeeded | Failed | Interrupted
 """Exactly one of these is the last event of every prompt that `Started`."""
 AnyEvent = (
-    Started | Signed | Cached | Running | Progress | Preview | Shown | Finished | Blocked | Ended
+    Started
+    | Signatures
+    | Cached
+    | Running
+    | Progress
+    | Preview
+    | NodeOutput
+    | Finished
+    | Blocked
+    | Ended
 )
 
 
@@ -192,7 +200,7 @@ class Ready(Message, frozen=True):
 
 
 class InterruptAcknowledged(Event, frozen=True):
-    """After an `Interrupt`: the running node has seen it, and is on its way out."""
+    """After an `Interrupt`: the running node has seen it and will stop."""
 
 
 class Freed(Message, frozen=True):
@@ -214,7 +222,7 @@ class CacheChanged(Message, frozen=True):
     dropped: tuple[bytes, ...]
 
 
-Upward = AnyEvent | Ready | InterruptAcknowledged | Freed | CacheChanged
+WorkerMessage = AnyEvent | Ready | InterruptAcknowledged | Freed | CacheChanged
 """Every message from a worker."""
 
 
@@ -225,7 +233,7 @@ class Run(Message, frozen=True):
         prompt_id: how events name it.
         prompt: in API form, as JSON: numbers of any size come through.
         outputs: the ids of the output nodes to run.
-        extra: what goes into pictures' metadata (`workflow` among it), as JSON.
+        extra: metadata for saved pictures (`workflow` among it), as JSON.
         all_progress: report every step, however fast they come.
         ordered: the nodes that the outputs need, each after what it needs; empty where that is not
             known.
@@ -246,7 +254,7 @@ class Interrupt(Message, frozen=True):
 
 
 class Free(Message, frozen=True):
-    """Give memory back between two prompts: weights, finished results, or both."""
+    """Free memory between two prompts: weights, cached results, or both."""
 
     weights: bool = False
     results: bool = False
@@ -257,7 +265,7 @@ Command = Run | Interrupt | Free
 
 
 class Convert(Message, frozen=True):
-    """Give a picture another form.
+    """Convert a picture.
 
     Attributes:
         number: how the answer names it.
@@ -265,7 +273,7 @@ class Convert(Message, frozen=True):
         form: `webp`, `jpeg` or `png`.
         quality: from 1 to 100, for `webp` and `jpeg`.
         channel: `rgb`, `a` (only the transparency) or `rgba`.
-        most: the longest side it may have; larger ones are made smaller, 0 leaves it as it is.
+        most: the maximum length of a side; larger pictures are scaled down, 0 is no limit.
     """
 
     number: int
@@ -277,7 +285,7 @@ class Convert(Message, frozen=True):
 
 
 class PutMask(Message, frozen=True):
-    """Make a PNG of `picture` with the transparency of `mask`, its texts kept."""
+    """Make a PNG of `picture` with the transparency of `mask`; its text chunks are kept."""
 
     number: int
     picture: str
@@ -285,28 +293,28 @@ class PutMask(Message, frozen=True):
 
 
 class ReadHeader(Message, frozen=True):
-    """What the header of a `.safetensors` file says about it, as JSON."""
+    """The metadata in the header of a `.safetensors` file, as JSON."""
 
     number: int
     path: str
 
 
 class Converted(Message, frozen=True):
-    """The bytes that were asked for."""
+    """The requested bytes."""
 
     number: int
     content: bytes
 
 
 class Refused(Message, frozen=True):
-    """Why a picture was not converted, in words fit for a user."""
+    """Why a picture was not converted, as a sentence for the user."""
 
     number: int
     reason: str
 
 
 class Deferred(Message, frozen=True):
-    """A picture that takes long: ask the helper for those."""
+    """The picture takes long to decode: ask the slow helper."""
 
     number: int
 

@@ -29,7 +29,7 @@ OUT_OF_MEMORY_SCORE = "800"
 
 
 class Inbox:
-    """What the reading thread leaves for the computing one.
+    """What the reading thread passes to the computing one.
 
     Attributes:
         jobs: runs and releases of memory, in the order they came.
@@ -39,7 +39,7 @@ class Inbox:
         self.jobs: SimpleQueue[Run | Free] = SimpleQueue()
         self._channel = channel
         self._stopped: set[str] = set()
-        self._told: set[str] = set()
+        self._acknowledged: set[str] = set()
 
     def read(self) -> None:
         """Read until the server is gone, then end this process."""
@@ -52,18 +52,18 @@ class Inbox:
         os._exit(0)
 
     def stopped(self, prompt_id: str) -> bool:
-        """Whether the user pressed stop; the first time, it is acknowledged."""
+        """Whether the user pressed stop; acknowledges it the first time."""
         if prompt_id not in self._stopped:
             return False
-        if prompt_id not in self._told:
-            self._told.add(prompt_id)
+        if prompt_id not in self._acknowledged:
+            self._acknowledged.add(prompt_id)
             self._channel.send(InterruptAcknowledged(prompt_id))
         return True
 
-    def forget(self, prompt_id: str) -> None:
-        """A prompt is over."""
+    def discard(self, prompt_id: str) -> None:
+        """A prompt has ended: forget its stop."""
         self._stopped.discard(prompt_id)
-        self._told.discard(prompt_id)
+        self._acknowledged.discard(prompt_id)
 
 
 def main() -> int:
@@ -91,11 +91,11 @@ def main() -> int:
             service.free(job)
         else:
             service.run(job, lambda job=job: inbox.stopped(job.prompt_id))
-            inbox.forget(job.prompt_id)
+            inbox.discard(job.prompt_id)
 
 
 def _load(settings: Settings, channel: Channel[Command]) -> Service:
-    """Load nodes and torch, here and not above: commands are read meanwhile."""
+    """Load nodes and torch. Imported here, so that commands are read meanwhile."""
     from engine.worker.service import Service  # noqa: PLC0415 - see above
 
     service = Service(settings, channel.send)

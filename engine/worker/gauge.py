@@ -1,7 +1,7 @@
-"""How high the worker's memory rose since it was last asked.
+"""Peak memory of the worker between two calls.
 
-On a CUDA device what its allocator held, else the process's own memory: on Linux at its highest,
-elsewhere as it is now. Knows no nodes.
+On a CUDA device the allocator's peak, else the process's own memory: on Linux its peak, elsewhere
+its current size.
 """
 
 from __future__ import annotations
@@ -12,22 +12,22 @@ from pathlib import Path
 import psutil
 import torch
 
-WORTH_MEASURING = 0.02
-"""Seconds: what took less is not asked about, since asking costs too."""
+SHORTEST_MEASURED = 0.02
+"""Seconds: nodes that ran for less are not measured, since measuring has a cost."""
 _STATUS = Path("/proc/self/status")
 _CLEAR = Path("/proc/self/clear_refs")
 _RESET_PEAK = "5"  # proc(5): "reset the peak resident set size"
 
 
-class Gauge:
+class MemoryGauge:
     """Watches one device from now on."""
 
     def __init__(self, device: torch.device) -> None:
         self._device = device
         self._reset()
 
-    def highest(self) -> int:
-        """Bytes at the highest since the last call; the next one begins now."""
+    def peak(self) -> int:
+        """Peak bytes since the last call; resets the peak."""
         found = self._read()
         self._reset()
         return found

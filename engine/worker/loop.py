@@ -1,6 +1,6 @@
-"""A worker: one device, the nodes, the results kept. Takes a job, runs it, reports, frees.
+"""A worker: one device, the nodes, the cached results. Runs jobs, reports events, frees memory.
 
-The only place that meets everything. Knows no browser and no terminal.
+The one module where graph, nodes, weights and memory meet.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import torch
 
 from engine.execute.cache import Cache
 from engine.execute.checks import own_checks
-from engine.execute.executor import Job, Report, Result, execute, never
+from engine.execute.executor import Job, Report, Result, execute, never_stopped
 from engine.files import Files
 from engine.graph.problems import NodeProblems
 from engine.graph.problems import Report as Validation
@@ -27,7 +27,7 @@ from engine.residency.device import choose_device, choose_dtype, use_physical_co
 from engine.residency.memory import keep_freed_pages
 from engine.settings import Settings
 from engine.wire.messages import AnyEvent, Finished, Running
-from engine.worker.gauge import WORTH_MEASURING, Gauge
+from engine.worker.gauge import SHORTEST_MEASURED, MemoryGauge
 from engine.worker.memory import FreedPages, GrowthLimit, MemoryRetry, kept_pages, measure
 from nodes import builtin_registry
 
@@ -60,7 +60,7 @@ class Worker:
         self.files = Files(settings)
         self.registry: Registry = builtin_registry()
         self.catalog: Catalog = self.registry.catalog()
-        # The pages that stay with the process between runs are part of what the user gave.
+        # Pages that the process keeps between runs count against the user's budget.
         kept = kept_pages(settings.cache_bytes)
         self.cache = Cache(max(0, settings.cache_bytes - kept), measure=measure)
         is_chosen = settings.vram is not None or not settings.reserve_vram.is_nothing
@@ -86,7 +86,7 @@ class Worker:
 
         Args:
             prompt: what to run.
-            wanted: look at no other output nodes than these; None for all.
+            wanted: check only these output nodes; None for all.
             ordered: the nodes that these need, in order, where that is known.
         """
         return validate(
@@ -101,7 +101,7 @@ class Worker:
         )
 
     def missing_files(self, prompt: Prompt) -> Mapping[str, NodeProblems]:
-        """The files that a prompt names and that are not there, by node."""
+        """The files that a prompt names and that do not exist, by node."""
         return missing_files(prompt, self.catalog, self.files.list, self.files.has)
 
     def has_checks(self, prompt: Prompt) -> bool:
@@ -128,7 +128,7 @@ class Worker:
             self.cache.clear()
         if weights:
             freed += self._residency.release(1 << 62)
-        self._pages.give_back()
+        self._pages.release()
         return freed
 
     @property
@@ -157,7 +157,7 @@ class Worker:
         prompt: Prompt,
         report: Report,
         *,
-        stopped: Callable[[], bool] = never,
+        stopped: Callable[[], bool] = never_stopped,
     ) -> Result:
         """Run a checked prompt; events go to `report`, in this thread.
 
@@ -165,15 +165,15 @@ class Worker:
         called once more; then its error says how many bytes were missing.
         """
         retry = MemoryRetry(self._residency, self.cache, growth=self._growth)
-        gauge: Gauge | None = None  # made for the first node that runs: making it costs too
+        gauge: MemoryGauge | None = None  # made for the first node that runs: making it costs too
 
         def report_event(event: AnyEvent) -> None:
             nonlocal gauge
             if isinstance(event, Running):
-                self._growth.look()
-                gauge = gauge or Gauge(self._residency.device)
-            if gauge and isinstance(event, Finished) and event.seconds >= WORTH_MEASURING:
-                event = msgspec.structs.replace(event, memory=gauge.highest())
+                self._growth.renew()
+                gauge = gauge or MemoryGauge(self._residency.device)
+            if gauge and isinstance(event, Finished) and event.seconds >= SHORTEST_MEASURED:
+                event = msgspec.structs.replace(event, memory=gauge.peak())
             report(event)
 
         with manager.installed(self._residency), torch.inference_mode():
@@ -189,5 +189,5 @@ class Worker:
                 explain=retry.explain,
             )
         if gauge is not None:  # else nothing ran
-            self._pages.settle()
+            self._pages.trim()
         return result

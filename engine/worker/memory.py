@@ -1,7 +1,4 @@
-"""The worker's memory: what results keep, when freed pages are returned, what a shortage is.
-
-Knows tensors and errors, no graph.
-"""
+"""The worker's memory: sizes of results, return of freed pages, out-of-memory errors."""
 
 from __future__ import annotations
 
@@ -44,9 +41,9 @@ KEPT_MOST = 512 << 20
 
 
 def measure(values: Iterable[Any]) -> Parts:
-    """What results keep. A tensor keeps its whole storage, which views of it share.
+    """The bytes that results hold. A tensor holds its whole storage, which its views share.
 
-    A handle on weights keeps nothing: the residency accounts for those.
+    A handle on weights counts nothing: the residency accounts for those.
     """
     return parts_of(values, _leaf)
 
@@ -77,11 +74,11 @@ def kept_pages(budget: int) -> int:
 
 
 class FreedPages:
-    """Returns pages that values left to the system, once they are more than an allowance.
+    """Returns freed pages to the system, once they exceed an allowance.
 
     The C library keeps what tensors free, which makes steps faster but leaves holes behind evicted
-    results. What the process holds beyond what is accounted for is compared with what was beyond it
-    after the last return, so that memory nobody can return is not looked for again and again.
+    results. Unaccounted memory is compared with what could not be returned the last time, so that
+    this part is not tried again and again.
 
     Args:
         accounted: bytes of results and weights in use now.
@@ -99,31 +96,31 @@ class FreedPages:
         self._accounted = accounted
         self._allowance = allowance
         self._resident = resident
-        self._give_back = give_back
-        self._rest = self._beyond()
+        self._release = give_back
+        self._unreturnable = self._unaccounted()
 
-    def settle(self) -> None:
+    def trim(self) -> None:
         """Return pages if more than the allowance is held beyond what is accounted for."""
-        if self._beyond() - self._rest > self._allowance:
-            self.give_back()
+        if self._unaccounted() - self._unreturnable > self._allowance:
+            self.release()
 
-    def give_back(self) -> None:
+    def release(self) -> None:
         """Return all that can be returned."""
-        self._give_back()
-        if self._beyond() - self._rest > self._allowance:
+        self._release()
+        if self._unaccounted() - self._unreturnable > self._allowance:
             gc.collect()  # tensors in circles of references
-            self._give_back()
-        self._rest = self._beyond()
+            self._release()
+        self._unreturnable = self._unaccounted()
 
-    def _beyond(self) -> int:
+    def _unaccounted(self) -> int:
         return self._resident() - self._accounted()
 
 
 class GrowthLimit:
-    """Bounds what the nodes of a run may take to the memory that is free.
+    """Bounds what the nodes of a run may allocate to the memory that is free.
 
-    A number in a workflow can ask for any size. Linux would grant it, and end the process when the
-    machine has no more; with a bound, that node alone fails, and says what it asked for.
+    A number in a workflow can ask for any size. Linux would grant it, and kill the process when
+    memory runs out; with a bound, only that node fails, and reports what it asked for.
     """
 
     def __init__(self, *, limited: bool, clock: Callable[[], float] = time.monotonic) -> None:
@@ -131,13 +128,13 @@ class GrowthLimit:
         self._clock = clock
         self._renewed = -math.inf
 
-    def look(self) -> None:
-        """Bound what is taken from now on, unless that was done a moment ago."""
+    def renew(self) -> None:
+        """Set the bound anew, unless that was done a moment ago."""
         if self._clock() - self._renewed >= RENEWED_EVERY:
             self.reset()
 
     def reset(self) -> None:
-        """Bound what is taken from now on."""
+        """Set the bound from the memory that is free now."""
         if self._limited:
             self._renewed = self._clock()
             limit_growth(available_memory() - LEFT_FREE)
@@ -164,7 +161,7 @@ class MemoryRetry:
         """Whether the error was a lack of memory, and memory was freed."""
         if not is_out_of_memory(error):
             return False
-        wanted = asked_for(error) or (1 << 62)
+        wanted = requested_bytes(error) or (1 << 62)
         self._freed = self._residency.release(wanted)
         self._freed += self._cache.release(wanted)
         return_freed_pages()
@@ -175,7 +172,7 @@ class MemoryRetry:
         """What was missing, in words, where the error is a lack of memory."""
         if not is_out_of_memory(error):
             return None
-        wanted = asked_for(error)
+        wanted = requested_bytes(error)
         need = f"{format_bytes(wanted)} more" if wanted else "more memory"
         return (
             f"out of memory: this node asked for {need}, {format_bytes(self._free())} are free and "
@@ -192,8 +189,8 @@ def format_bytes(count: int) -> str:
     return f"{count} bytes"
 
 
-def asked_for(error: BaseException) -> int | None:
-    """How many bytes an out-of-memory error says it wanted, or None."""
+def requested_bytes(error: BaseException) -> int | None:
+    """The bytes that an out-of-memory error says were requested, or None."""
     match = _ASKED.search(str(error))
     if match is None:
         return None

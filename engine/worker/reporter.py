@@ -2,7 +2,7 @@
 
 The last step of a node is always reported, and every step of a prompt that asks for all.
 
-Knows messages, no tensors: whatever a node showed is made fit for the wire here.
+What a node showed is converted here to values that the channel can encode.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from engine.wire.messages import (
     Failed,
     Finished,
     Interrupted,
+    NodeOutput,
     Preview,
     Progress,
-    Shown,
-    Signed,
+    Signatures,
     Started,
 )
 
@@ -58,7 +58,7 @@ class Reporter:
         self._send = send
         self._all = all_progress
         self.begins_quickly = False
-        self._held: dict[str, tuple[Preview | None, Progress]] = {}
+        self._delayed: dict[str, tuple[Preview | None, Progress]] = {}
         self._clock = clock
         self._last: dict[str, float] = {}
         self._preview: Preview | None = None
@@ -71,11 +71,11 @@ class Reporter:
             case Progress():
                 self._progress(event)
             case Finished() | Failed() | Interrupted():
-                self._release(None if event.place is None else event.place.node)
+                self._release(None if event.node is None else event.node.id)
                 self._send(event)
-            case Shown():
+            case NodeOutput():
                 self._show(event)
-            case Signed() | Cached():
+            case Signatures() | Cached():
                 self._send(event, more=True)
             case Started():
                 self._send(event, more=self.begins_quickly)
@@ -85,14 +85,14 @@ class Reporter:
     def _progress(self, event: Progress) -> None:
         """The first and the last step always pass, each with its preview."""
         preview, self._preview = self._preview, None
-        now, node = self._clock(), event.place.node
+        now, node = self._clock(), event.node.id
         last = self._last.get(node)
         soon = last is not None and now - last < SHORTEST
         if soon and event.step < event.steps and not self._all:
-            # It may be the last: a node that ends early says so by ending.
-            self._held[node] = (preview, event)
+            # It may be the last step: reported when the node ends.
+            self._delayed[node] = (preview, event)
             return
-        self._held.pop(node, None)
+        self._delayed.pop(node, None)
         self._last[node] = now
         if preview is not None:
             self._send(preview)
@@ -100,19 +100,19 @@ class Reporter:
 
     def _release(self, node: str | None) -> None:
         """Report the last step of a node that ends, or of all, if it came too soon."""
-        for each in [node] if node in self._held else [*self._held] if node is None else []:
-            preview, progress = self._held.pop(each)
+        for each in [node] if node in self._delayed else [*self._delayed] if node is None else []:
+            preview, progress = self._delayed.pop(each)
             if preview is not None:
                 self._send(preview)
             self._send(progress)
         if node is not None:
             self._last.pop(node, None)
 
-    def _show(self, event: Shown) -> None:
+    def _show(self, event: NodeOutput) -> None:
         try:
             self._send(event, more=True)  # its node's end, another node or the run's end follows
         except WireError:
-            # Numbers beyond 64 bits, NaN as a key and the like: JSON's words for them will do.
+            # Integers beyond 64 bits, NaN as a key and the like: encoded as JSON would.
             self._send(msgspec.structs.replace(event, shown=_plain(event.shown)), more=True)
 
 

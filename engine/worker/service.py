@@ -1,6 +1,6 @@
 """A worker as the server sees it: runs commands, and always reports how they ended.
 
-Between `loop.Worker`, which runs, and the channel, which carries. Knows no sockets.
+Sits between `loop.Worker`, which runs, and the channel.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from engine.wire.messages import (
     Failed,
     Free,
     Freed,
-    Place,
+    NodeRef,
     Ready,
     Run,
     Started,
@@ -73,7 +73,7 @@ class Service:
         self._report_cache_changes()
 
     def free(self, asked: Free) -> None:
-        """Give memory back, and say what came of it."""
+        """Free memory, and report the result."""
         released = self._worker.free(weights=asked.weights, results=asked.results)
         self._report_cache_changes()
         self._send(Freed(released, self._devices()))
@@ -97,7 +97,7 @@ class Service:
                 report(_failed(job, node, _class_of(prompt, node), message, "ValueError", ()))
                 return
             prompt, outputs, ordered = found.prompt, found.outputs, tuple(found.ordered)
-            report = _then_say(report, _refused(job, found))
+            report = _with_events(report, _refused(job, found))
         self._worker.run(
             Job(job.prompt_id, outputs, extra, ordered), prompt, report, stopped=stopped
         )
@@ -124,7 +124,7 @@ def _refused(job: Run, found: Validation) -> tuple[Blocked, ...]:
     return tuple(
         Blocked(
             job.prompt_id,
-            Place(node, node, None, node),
+            NodeRef(node, node, None, node),
             problems.class_type,
             "; ".join(each.details for each in problems.errors),
         )
@@ -132,7 +132,7 @@ def _refused(job: Run, found: Validation) -> tuple[Blocked, ...]:
     )
 
 
-def _then_say(report: Report, events: Sequence[AnyEvent]) -> Report:
+def _with_events(report: Report, events: Sequence[AnyEvent]) -> Report:
     """A report that adds these events after the start of a run."""
 
     def report_event(event: AnyEvent) -> None:
@@ -150,7 +150,7 @@ def _class_of(prompt: Prompt, node: str) -> str:
 
 
 def _failed(
-    job: Run, node: str, class_type: str, message: str, kind: str, trace: tuple[str, ...]
+    job: Run, node_id: str, class_type: str, message: str, kind: str, trace: tuple[str, ...]
 ) -> Failed:
-    place = Place(node, node, None, node)
-    return Failed(job.prompt_id, place, class_type, message, kind, trace, {}, (), time.time())
+    node = NodeRef(node_id, node_id, None, node_id)
+    return Failed(job.prompt_id, node, class_type, message, kind, trace, {}, (), time.time())

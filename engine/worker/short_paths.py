@@ -1,7 +1,7 @@
 """Paths in the errors that browsers get: below the folder's own name, not from the root.
 
-Where a user's files are on the machine is nobody's business who may only see the page; who sits at
-the terminal finds the whole of it in the log.
+Whoever can open the page need not learn where files are on the machine. The log in the terminal has
+the full paths.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What there is: nodes, weights, the machine, and what this server can do."""
+"""Nodes, weights, the machine, and the features of this server."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from engine.server.services import SERVICES, Services
 from engine.wire.messages import Convert, ReadHeader
 
 COMPATIBLE_WITH = "0.8.0"
-"""The ComfyUI whose API this is; clients look at it to know what they may ask."""
+"""The ComfyUI version whose API this is; clients use it for feature detection."""
 _PREVIEWS = (".preview.png", ".png", ".webp", ".jpg", ".jpeg", ".preview.webp", ".preview.jpg")
 
 
 async def get_object_info(request: web.Request) -> web.Response:
-    """Every node; compressed and remembered."""
+    """Every node; compressed and cached."""
     info = await asyncio.to_thread(request.app[SERVICES].catalog.info)
     headers = {"ETag": info.etag, "Cache-Control": "no-cache", "Vary": "Accept-Encoding"}
     if request.headers.get("If-None-Match") == info.etag:
@@ -39,7 +39,7 @@ async def get_object_info(request: web.Request) -> web.Response:
 async def get_one_object_info(request: web.Request) -> web.Response:
     """One node; `{}` where there is none of that class."""
     catalog = request.app[SERVICES].catalog
-    return answer(await asyncio.to_thread(catalog.one, request.match_info["node_class"]))
+    return answer(await asyncio.to_thread(catalog.class_info, request.match_info["node_class"]))
 
 
 async def get_models(request: web.Request) -> web.Response:
@@ -98,7 +98,7 @@ async def get_model_preview(request: web.Request) -> web.Response:
 
 
 async def get_view_metadata(request: web.Request) -> web.Response:
-    """What a `.safetensors` file says about itself."""
+    """The metadata of a `.safetensors` file."""
     services, kind = request.app[SERVICES], _kind(request)
     name = request.query.get("filename", "")
     if not name.endswith(".safetensors"):
@@ -112,7 +112,7 @@ async def get_view_metadata(request: web.Request) -> web.Response:
 
 
 async def get_system_stats(request: web.Request) -> web.Response:
-    """The machine, as far as it is known; torch's part comes from the worker when it is ready."""
+    """The machine; torch's part comes from the worker once it is ready."""
     services = request.app[SERVICES]
     ready = services.workers.ready
     total, free = await asyncio.to_thread(_memory)

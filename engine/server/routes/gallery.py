@@ -12,10 +12,10 @@ from aiohttp import web
 from engine.server.answers import (
     RefusalError,
     answer,
+    empty_answer,
     is_array,
     is_object,
     is_true,
-    nothing,
     read_object,
     refusal,
     whole_number,
@@ -45,7 +45,7 @@ async def get_queue(request: web.Request) -> web.Response:
     return answer(
         {
             "paused": paused,
-            "held": services.workers.held,
+            "held": services.workers.hold_reason,
             "running": [_row(each) for each in running],
             "waiting": [_row(each) for each in waiting],
             "total": total,
@@ -54,7 +54,7 @@ async def get_queue(request: web.Request) -> web.Response:
 
 
 async def post_move(request: web.Request) -> web.Response:
-    """Put a waiting prompt before another one; behind all where `before` is null."""
+    """Move a pending prompt before another one; to the end where `before` is null."""
     services = request.app[SERVICES]
     asked = await read_object(request)
     prompt_id, before = asked.get("prompt_id"), asked.get("before")
@@ -63,12 +63,12 @@ async def post_move(request: web.Request) -> web.Response:
     if not await services.queue.move(prompt_id, before=before):
         raise refusal(409, "one of these prompts is not pending any more; nothing was moved")
     services.workers.wake()
-    await services.workers.tell_status()
-    return nothing()
+    await services.workers.send_status()
+    return empty_answer()
 
 
 async def post_pause(request: web.Request) -> web.Response:
-    """Pause the queue or resume it. The running prompt goes on; a pause survives a restart."""
+    """Pause the queue or resume it. The running prompt continues; a pause survives a restart."""
     services = request.app[SERVICES]
     asked = await read_object(request)
     paused = asked.get("paused")
@@ -78,8 +78,8 @@ async def post_pause(request: web.Request) -> web.Response:
     if paused:
         services.workers.wake()
     else:
-        services.workers.go_on()
-    await services.workers.tell_status()
+        services.workers.resume()
+    await services.workers.send_status()
     return answer({"paused": paused})
 
 
@@ -104,14 +104,14 @@ async def get_history(request: web.Request) -> web.Response:
 
 
 async def post_star(request: web.Request) -> web.Response:
-    """Give some a star, or take it away. What has a star is never dropped for its age."""
+    """Star some, or remove their stars. Starred prompts are never deleted for their age."""
     asked = await read_object(request)
     await request.app[SERVICES].gallery.star(_ids(asked), starred=bool(asked.get("starred")))
-    return nothing()
+    return empty_answer()
 
 
 async def post_delete(request: web.Request) -> web.Response:
-    """Forget some of what has run; with `files`, delete what they made, too."""
+    """Delete some prompts from history; with `files`, their output files, too."""
     services = request.app[SERVICES]
     asked = await read_object(request)
     ids = _ids(asked)
@@ -123,12 +123,12 @@ async def post_delete(request: web.Request) -> web.Response:
                 outputs = outcome.get("outputs")
                 deleted += await asyncio.to_thread(_delete_files, services, outputs)
     await services.history.delete(ids)
-    await services.workers.tell_status()
+    await services.workers.send_status()
     return answer({"files": deleted})
 
 
 def _delete_files(services: Services, outputs: object) -> int:
-    """Delete what a prompt made; files that are gone already, or elsewhere, are skipped."""
+    """Delete the output files of a prompt; missing files and those elsewhere are skipped."""
     count = 0
     for item in _files(outputs):
         name, place, subfolder = (

@@ -1,4 +1,4 @@
-"""What the editor asks for itself: the log, the folders, the newest files."""
+"""The editor's own routes: the log, the folders, the newest files."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from aiohttp import web
 
 from engine.files import MODEL_FOLDERS
 from engine.paths import PLACES, is_sendable
-from engine.server.answers import answer, nothing, read_object, refusal
+from engine.server.answers import answer, empty_answer, read_object, refusal
 from engine.server.services import SERVICES
 
 
@@ -31,12 +31,12 @@ async def patch_subscribe(request: web.Request) -> web.Response:
     client = asked.get("clientId")
     if not isinstance(client, str):
         raise refusal(400, "clientId should be a string")
-    request.app[SERVICES].logs.listen(client, enabled=bool(asked.get("enabled")))
-    return nothing()
+    request.app[SERVICES].logs.subscribe(client, enabled=bool(asked.get("enabled")))
+    return empty_answer()
 
 
 async def get_folder_paths(request: web.Request) -> web.Response:
-    """Where weights of each kind are looked for."""
+    """The folders of each kind of weights."""
     files = request.app[SERVICES].files
     return answer({kind: [str(path) for path in files.folders(kind)] for kind in MODEL_FOLDERS})
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from aiohttp import web
 
-from engine.server.answers import answer, is_array, nothing, read_object, refusal, whole_number
+from engine.server.answers import answer, empty_answer, is_array, read_object, refusal, whole_number
 from engine.server.services import SERVICES, Services
 from engine.store.entries import UnreadableError
 from engine.store.jobs import JobRow
@@ -72,7 +72,7 @@ async def get_job(request: web.Request) -> web.Response:
         if outcome is not None:
             found["outputs"] = outcome.get("outputs", {})
             found["execution_status"] = outcome.get("status", {})
-    # What is damaged in the database has no workflow any more, and still is a job.
+    # A damaged row has no workflow any more, but is still a job.
     with suppress(UnreadableError):
         entry = await services.queue.entry(row.id)
         if entry is not None:
@@ -81,13 +81,13 @@ async def get_job(request: web.Request) -> web.Response:
 
 
 async def post_cancel(request: web.Request) -> web.Response:
-    """Take a job out of the queue, or stop it."""
+    """Remove a job from the queue, or stop it."""
     services = request.app[SERVICES]
     job_id = request.match_info["job_id"]
     if await services.jobs.get(job_id) is None:
         raise refusal(404, "Job not found")
     await _cancel(services, [job_id])
-    return nothing()
+    return empty_answer()
 
 
 async def post_cancel_many(request: web.Request) -> web.Response:
@@ -97,19 +97,19 @@ async def post_cancel_many(request: web.Request) -> web.Response:
     if not is_array(given):
         raise refusal(400, "job_ids should be a list of ids")
     await _cancel(request.app[SERVICES], [each for each in given if isinstance(each, str)])
-    return nothing()
+    return empty_answer()
 
 
 async def _cancel(services: Services, ids: list[str]) -> None:
-    # Nothing is awaited between the two: a prompt is either handed out already, or deleted.
+    # Nothing is awaited between the two: a prompt is either claimed already, or deleted.
     pending = [each for each in ids if not services.workers.interrupt(each)]
     await services.queue.delete(pending)
     services.workers.wake()
-    await services.workers.tell_status()
+    await services.workers.send_status()
 
 
 def job_json(row: JobRow) -> dict[str, Any]:
-    """A job as clients know it; what is not known is left out."""
+    """A job in the API's form; unknown values are left out."""
     summary: Mapping[str, Any] = row.summary
     found = {
         "id": row.id,

@@ -1,4 +1,4 @@
-"""The editor's journals: every change of an open document, kept before it is answered."""
+"""The editor's journals: every change of an open document, stored before the response."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _STATUS: Mapping[str, int] = {"invalid": 400, "conflict": 409, "too_long": 413}
 
 
 async def get_journals(request: web.Request) -> web.Response:
-    """All of them, and whether the window of each is there."""
+    """All of them, and whether the window of each is connected."""
     services = request.app[SERVICES]
     listed = await services.journals.list()
     return answer(
@@ -46,7 +46,7 @@ async def get_journal(request: web.Request) -> web.Response:
 
 
 async def post_journal(request: web.Request) -> web.Response:
-    """Put lines at the end of one."""
+    """Append lines to one."""
     body = await read_body(request, most=MOST_LINES)
     journals, name = request.app[SERVICES].journals, request.match_info["id"]
     try:
@@ -56,7 +56,7 @@ async def post_journal(request: web.Request) -> web.Response:
 
 
 async def put_journal(request: web.Request) -> web.Response:
-    """Put a whole one in its place."""
+    """Replace a whole one."""
     body = await read_body(request)
     journals, name = request.app[SERVICES].journals, request.match_info["id"]
     try:

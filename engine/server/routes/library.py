@@ -16,14 +16,14 @@ from engine.paths import BadNameError, is_sendable, resolve
 from engine.server.answers import (
     JSON,
     answer,
+    empty_answer,
     is_true,
-    nothing,
     read_body,
     read_json,
     read_object,
     refusal,
 )
-from engine.server.routes.media import as_it_is
+from engine.server.routes.media import send_file
 from engine.server.services import SERVICES, Services
 
 WORKFLOWS = "workflows"
@@ -44,14 +44,14 @@ async def get_setting(request: web.Request) -> web.Response:
 async def post_settings(request: web.Request) -> web.Response:
     """Change some settings."""
     await request.app[SERVICES].preferences.merge(await read_object(request))
-    return nothing()
+    return empty_answer()
 
 
 async def post_setting(request: web.Request) -> web.Response:
     """Change one setting."""
     value = await read_json(request)
     await request.app[SERVICES].preferences.merge({request.match_info["id"]: value})
-    return nothing()
+    return empty_answer()
 
 
 async def get_users(_: web.Request) -> web.Response:
@@ -105,7 +105,7 @@ async def get_file(request: web.Request) -> web.StreamResponse:
         raise refusal(404, "there is no such file")
     if path.suffix == ".css" and request.match_info["file"] == "user.css":
         return web.FileResponse(path)
-    return await as_it_is(path, JSON if path.suffix.lower() == ".json" else None)
+    return await send_file(path, JSON if path.suffix.lower() == ".json" else None)
 
 
 async def post_file(request: web.Request) -> web.Response:
@@ -124,10 +124,10 @@ async def post_file(request: web.Request) -> web.Response:
         if expected is not None and expected != _tag(path):
             raise refusal(412, "the file is no longer the one that was read")
         if replace:
-            await _keep_version(request, "file", path, "replaced")
+            await _store_version(request, "file", path, "replaced")
         if not await asyncio.to_thread(write_atomically, path, content, replace=replace):
             raise refusal(409, "a file of that name is there; say overwrite=true to replace it")
-        await _keep_version(request, "file", path, "save")
+        await _store_version(request, "file", path, "save")
     said = _answer(request, request.match_info["file"], path)
     said.headers["ETag"] = _tag(path) or ""
     return said
@@ -142,8 +142,8 @@ def _tag(path: Path) -> str | None:
     return f'"{stat.st_mtime_ns:x}-{stat.st_size:x}"'
 
 
-async def _keep_version(request: web.Request, part: str, path: Path, kind: str) -> None:
-    """Keep what a workflow's file holds; a file that is no workflow has no versions."""
+async def _store_version(request: web.Request, part: str, path: Path, kind: str) -> None:
+    """Store a version of a workflow's file; other files have no versions."""
     name = request.match_info[part]
     if not name.startswith(f"{WORKFLOWS}/") or path.suffix != ".json":
         return
@@ -169,7 +169,7 @@ async def delete_file(request: web.Request) -> web.Response:
 
 
 async def post_move(request: web.Request) -> web.Response:
-    """Give a file another name; one that has it is replaced only with `overwrite=true`.
+    """Rename a file; an existing target is replaced only with `overwrite=true`.
 
     The text of a workflow that is replaced stays as a version.
     """
@@ -181,11 +181,11 @@ async def post_move(request: web.Request) -> web.Response:
     versions = request.app[SERVICES].versions
     async with versions.lock:
         if replace and not _is_same(source, target):
-            await _keep_version(request, "dest", target, "replaced")
+            await _store_version(request, "dest", target, "replaced")
         if not await asyncio.to_thread(rename, source, target, replace=replace):
             raise refusal(409, "a file of that name is there; say overwrite=true to replace it")
         await versions.follow(request.match_info["file"], request.match_info["dest"])
-        await _keep_version(request, "dest", target, "save")
+        await _store_version(request, "dest", target, "save")
     return _answer(request, request.match_info["dest"], target)
 
 
@@ -210,7 +210,7 @@ def _path(services: Services, name: str) -> Path:
     """The path of a file of that name: workflows in a folder of their own, the rest in another.
 
     Raises:
-        RefusalError: 400, it is no name; 403, it leads out of the folder.
+        RefusalError: 400, the name is invalid; 403, it leads out of the folder.
     """
     user = services.settings.user_directory
     first = name.strip("/").partition("/")[0]

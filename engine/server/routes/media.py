@@ -1,4 +1,4 @@
-"""Pictures and other results to the browser: as they are, or in another form by the helper."""
+"""Pictures and other results: sent unchanged, or converted by the helper process."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ async def get_view(request: web.Request) -> web.StreamResponse:
         return await _converted(services, Convert(0, str(path), "png", 0, "rgb"), path)
     if channel == "a":
         return await _converted(services, Convert(0, str(path), "png", 0, "a"), path)
-    return await as_it_is(path)
+    return await send_file(path)
 
 
 def place_folder(services: Services, place: str) -> Path:
@@ -93,12 +93,12 @@ def _is_file(path: Path) -> bool:
         return False
 
 
-async def as_it_is(path: Path, kind: str | None = None) -> web.StreamResponse:
+async def send_file(path: Path, kind: str | None = None) -> web.StreamResponse:
     """A file unchanged; a browser shows only what its bytes say is a picture or sound.
 
     Args:
         path: the file.
-        kind: its media type where that is known, and harmless to show; None to look at its bytes.
+        kind: its media type where that is known and safe to show; None to detect it.
     """
     try:
         kind = kind or await asyncio.to_thread(type_of_file, path)
@@ -119,7 +119,7 @@ async def as_it_is(path: Path, kind: str | None = None) -> web.StreamResponse:
 async def _preview(
     request: web.Request, services: Services, command: Convert, path: Path
 ) -> web.Response:
-    """A picture made smaller; not made at all where the browser has it as it is now."""
+    """A picture scaled down; 304 where the browser has the current one."""
     made = await asyncio.to_thread(path.stat)
     tag = f"{made.st_mtime_ns:x}-{made.st_size:x}-{command.form}-{command.quality}-{command.most}"
     if any(each.value == tag for each in request.if_none_match or ()):
@@ -146,7 +146,7 @@ async def _converted(services: Services, command: Convert, path: Path) -> web.Re
 
 
 def _form(text: str) -> tuple[str, int]:
-    """`webp;90` as a form and a quality; what is not understood gets WebP's default."""
+    """`webp;90` as a form and a quality; anything else is WebP of default quality."""
     form, _, quality = text.partition(";")
     if form not in _QUALITY:
         form = "webp"

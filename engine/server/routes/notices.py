@@ -1,10 +1,10 @@
-"""What the server has to say to its user, until it is dismissed."""
+"""Notices of the server to its user, until they are dismissed."""
 
 from __future__ import annotations
 
 from aiohttp import web
 
-from engine.server.answers import answer, nothing, read_object, refusal
+from engine.server.answers import answer, empty_answer, read_object, refusal
 from engine.server.services import SERVICES
 
 
@@ -25,11 +25,11 @@ async def get_notices(request: web.Request) -> web.Response:
 
 
 async def post_dismiss(request: web.Request) -> web.Response:
-    """Show a notice no longer."""
+    """Dismiss a notice."""
     asked = await read_object(request)
     number = asked.get("id")
     if not isinstance(number, int) or isinstance(number, bool) or abs(number) >= 1 << 63:
         raise refusal(400, "id should be the number of a notice")
     if not await request.app[SERVICES].notices.dismiss(number):
         raise refusal(404, "there is no such notice; it was dismissed before")
-    return nothing()
+    return empty_answer()

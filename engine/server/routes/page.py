@@ -38,7 +38,7 @@ async def get_index(request: web.Request) -> web.StreamResponse:
 
 
 async def get_folder(request: web.Request) -> web.Response:
-    """The base path without its last slash: the page's own addresses count from the one with it."""
+    """Redirect the base path without its last slash: the page's relative addresses need it."""
     query = f"?{request.query_string}" if request.query_string else ""
     name = request.path.rpartition("/")[2]
     return web.Response(status=308, headers={"Location": f"{name}/{query}"})

@@ -1,4 +1,4 @@
-"""What plugins bring to the editor: subgraphs. Of the rest there is none yet: empty lists."""
+"""Subgraphs of plugins; the other routes of this kind answer with empty lists."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Prompts: accept, list, take out, stop; what has run; memory to be given back."""
+"""Prompts: accept, list, remove, stop; history; freeing memory."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ from engine.server.answers import (
     JSON,
     RefusalError,
     answer,
+    empty_answer,
     is_array,
     is_object,
-    nothing,
     raw_answer,
     read_body,
     read_object,
@@ -42,9 +42,9 @@ from engine.store.entries import Entry, Texts, texts_of
 from engine.store.history import PAGE
 
 BIG = 256 << 10
-"""Bytes from which on history is sent in parts."""
-_NOT_KEPT = ("auth_token_comfy_org", "api_key_comfy_org", NODE_ERRORS)
-"""Secrets, and what only the server says."""
+"""History larger than this many bytes is sent in parts."""
+_NOT_STORED = ("auth_token_comfy_org", "api_key_comfy_org", NODE_ERRORS)
+"""Secrets, and keys that only the server sets."""
 _LONGEST_ID = 200
 _SMALL = 32 << 10
 """Bytes of a body that is decoded and validated within a fraction of a millisecond."""
@@ -60,12 +60,12 @@ class _Accepted:
 
 
 async def post_prompt(request: web.Request) -> web.Response:
-    """Accept a prompt: once this is answered, it survives crashes and power loss."""
+    """Accept a prompt: after the response, it survives crashes and power loss."""
     services = request.app[SERVICES]
     body = await read_body(request)
     accepted = _examine_at_once(body, services)
     if accepted is None:
-        accepted = await asyncio.to_thread(_examine, body, services, services.listing.list)
+        accepted = await asyncio.to_thread(_read_prompt, body, services, services.listing.list)
     try:
         put = await services.workers.accept(
             accepted.entry, accepted.texts, front=accepted.front, number=accepted.number
@@ -78,16 +78,16 @@ async def post_prompt(request: web.Request) -> web.Response:
 
 
 async def get_prompt(request: web.Request) -> web.Response:
-    """How many prompts wait or run."""
+    """How many prompts are pending or running."""
     remaining = await request.app[SERVICES].queue.remaining()
     return answer({"exec_info": {"queue_remaining": remaining}})
 
 
 async def post_check(request: web.Request) -> web.Response:
-    """A saved workflow or a prompt as a prompt, all that is wrong with it, and what would run."""
+    """Convert a workflow or a prompt to a prompt; returns it with its problems and the plan."""
     services = request.app[SERVICES]
     body = await read_body(request)
-    await services.observer.settled()
+    await services.observer.wait_until_idle()
     found = await asyncio.to_thread(_check, body, services, request.query.getall("target", None))
     return answer(found)
 
@@ -102,7 +102,7 @@ async def get_queue(request: web.Request) -> web.Response:
 
 
 async def post_queue(request: web.Request) -> web.Response:
-    """Take waiting prompts out: all with `clear`, or those in `delete`."""
+    """Delete pending prompts: all with `clear`, or those in `delete`."""
     services = request.app[SERVICES]
     asked = await read_object(request)
     if asked.get("clear"):
@@ -110,12 +110,12 @@ async def post_queue(request: web.Request) -> web.Response:
     if ids := _ids(asked):
         await services.queue.delete(ids)
     services.workers.wake()
-    await services.workers.tell_status()
-    return nothing()
+    await services.workers.send_status()
+    return empty_answer()
 
 
 async def post_interrupt(request: web.Request) -> web.Response:
-    """Stop what runs, or one prompt if that is it. Any body that is no JSON means all."""
+    """Stop the running prompt, or only if it is the given one. A body without JSON is ignored."""
     try:
         asked = msgspec.json.decode(await read_body(request, most=1 << 20))
     except (msgspec.MsgspecError, RecursionError):
@@ -123,21 +123,21 @@ async def post_interrupt(request: web.Request) -> web.Response:
     prompt_id = asked.get("prompt_id") if is_object(asked) else None
     wanted = prompt_id if isinstance(prompt_id, str) and prompt_id else None
     request.app[SERVICES].workers.interrupt(wanted)
-    return nothing()
+    return empty_answer()
 
 
 async def post_free(request: web.Request) -> web.Response:
-    """Give memory back as soon as nothing runs."""
+    """Free memory as soon as nothing runs."""
     asked = await read_object(request)
     request.app[SERVICES].workers.free(
         weights=bool(asked.get("unload_models")) or bool(asked.get("free_memory")),
         results=bool(asked.get("free_memory")),
     )
-    return nothing()
+    return empty_answer()
 
 
 async def get_history(request: web.Request) -> web.StreamResponse:
-    """What has run, oldest first; sent as it is read, as it may be hundreds of megabytes."""
+    """History, oldest first; streamed, as it may be hundreds of megabytes."""
     limit, offset = whole_number(request, "max_items"), whole_number(request, "offset", -1)
     start = None if offset is None or offset < 0 else offset
     most = None if limit is not None and limit < 0 else limit
@@ -156,7 +156,7 @@ async def get_history(request: web.Request) -> web.StreamResponse:
 async def _stream_object(
     request: web.Request, begun: bytes, pages: AsyncIterator[bytes]
 ) -> web.StreamResponse:
-    """Send a JSON object in parts: what was read of it, and what is still to be read."""
+    """Stream a JSON object: the parts read already, and those still to be read."""
     response = web.StreamResponse(headers={"Content-Type": f"{JSON}; charset=utf-8"})
     await response.prepare(request)
     if request.method != "HEAD":
@@ -169,20 +169,20 @@ async def _stream_object(
 
 
 async def get_history_entry(request: web.Request) -> web.Response:
-    """One prompt that has run; `{}` where there is none of that id."""
+    """One prompt of history; `{}` where there is none of that id."""
     history = request.app[SERVICES].history
     return raw_answer(await history.entry(request.match_info["prompt_id"]))
 
 
 async def post_history(request: web.Request) -> web.Response:
-    """Forget what has run: all with `clear`, or those in `delete`."""
+    """Delete history: all with `clear`, or those in `delete`."""
     history = request.app[SERVICES].history
     asked = await read_object(request)
     if asked.get("clear"):
         await history.clear()
     if ids := _ids(asked):
         await history.delete(ids)
-    return nothing()
+    return empty_answer()
 
 
 def _ids(asked: dict[str, Any]) -> list[str]:
@@ -199,7 +199,7 @@ class _FolderNeededError(Exception):
 
 
 def _examine_at_once(body: bytes, services: Services) -> _Accepted | None:
-    """`_examine` for a small body that names no files; None for any other.
+    """`_read_prompt` for a small body that names no files; None for any other.
 
     The others are examined in a thread: folders may be slow, and the event loop has other work.
     """
@@ -210,21 +210,21 @@ def _examine_at_once(body: bytes, services: Services) -> _Accepted | None:
         raise _FolderNeededError
 
     try:
-        return _examine(body, services, refuse, refuse)
+        return _read_prompt(body, services, refuse, refuse)
     except _FolderNeededError:
         return None
 
 
-def _examine(
+def _read_prompt(
     body: bytes,
     services: Services,
     list_folder: ListFolder,
     has_file: HasFile | None = None,
 ) -> _Accepted:
-    """Whether a body is a prompt that can run.
+    """Parse and validate the body of a prompt.
 
     Raises:
-        RefusalError: it is not; the body names the node and the input.
+        RefusalError: it cannot run; the body names the node and the input.
     """
     asked = _decode(body)
     targets = asked.get("partial_execution_targets")
@@ -279,7 +279,7 @@ def _entry(
     if len(str(prompt_id)) > _LONGEST_ID or len(str(client)) > _LONGEST_ID:
         raise _refused("invalid_prompt", f"an id has at most {_LONGEST_ID} characters")
     now = time.time()
-    extra = {key: value for key, value in given.items() if key not in _NOT_KEPT}
+    extra = {key: value for key, value in given.items() if key not in _NOT_STORED}
     if report.node_errors:
         # History says which outputs were not run, and why.
         listed = islice(report.node_errors.items(), MOST_NODE_ERRORS)

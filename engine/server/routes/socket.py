@@ -1,4 +1,4 @@
-"""The socket that sends a browser the server's messages."""
+"""The WebSocket that sends messages to a browser."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _LONGEST_ID = 200
 
 
 async def get_socket(request: web.Request) -> web.WebSocketResponse:
-    """Serve one client until it goes."""
+    """Serve one client until it disconnects."""
     services = request.app[SERVICES]
     if len(services.hub) >= MOST_CLIENTS:
         raise refusal(503, "too many clients are connected")
@@ -30,15 +30,15 @@ async def get_socket(request: web.Request) -> web.WebSocketResponse:
     )
     remaining = await services.queue.remaining()
     await socket.prepare(request)
-    # From here to `join` nothing is awaited, so that no message falls between.
+    # From here to `join` nothing is awaited, so that no message is missed.
     client_id = request.query.get("clientId", "")[:_LONGEST_ID] or uuid.uuid4().hex
     client = Client(client_id, socket)
-    client.give(outgoing(Status(StatusBody(ExecInfo(remaining)), sid=client_id)))
+    client.enqueue(outgoing(Status(StatusBody(ExecInfo(remaining)), sid=client_id)))
     job = services.workers.current
     if job is not None and job.entry.client == client_id and job.node is not None:
-        client.give(outgoing(Executing(job.node.node)))
+        client.enqueue(outgoing(Executing(job.node.id)))
         if (state := job.state()) is not None:
-            client.give(outgoing(state))
+            client.enqueue(outgoing(state))
     writing = services.hub.join(client, request.transport)
     try:
         await _read(client, socket, features(services))
@@ -49,7 +49,7 @@ async def get_socket(request: web.Request) -> web.WebSocketResponse:
 
 
 async def _read(client: Client, socket: web.WebSocketResponse, ours: FeatureFlags) -> None:
-    """Read a client's first text, which may say what it can do; the rest is ignored."""
+    """Read a client's first text, which may list its features; the rest is ignored."""
     first = True
     async for message in socket:
         if message.type is not WSMsgType.TEXT:
@@ -66,4 +66,4 @@ def _exchange_features(client: Client, text: str, ours: FeatureFlags) -> None:
         return
     data = found.get("data")
     client.features = data if is_object(data) else {}
-    client.give(outgoing(ours))
+    client.enqueue(outgoing(ours))

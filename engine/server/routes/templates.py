@@ -9,7 +9,7 @@ from typing import Any
 from aiohttp import web
 
 from engine.server.answers import JSON, answer, refusal
-from engine.server.routes.media import as_it_is
+from engine.server.routes.media import send_file
 from engine.settings import ROOT
 
 FOLDER = ROOT / "web" / "workflows"
@@ -27,7 +27,7 @@ async def get_template(request: web.Request) -> web.StreamResponse:
     path = None if match is None else FOLDER / (match["name"] + match["kind"].replace("-1", ""))
     if path is None or not await asyncio.to_thread(path.is_file):
         raise refusal(404, "there is no such template")
-    return await as_it_is(path, JSON if path.suffix == ".json" else None)
+    return await send_file(path, JSON if path.suffix == ".json" else None)
 
 
 def _index() -> list[dict[str, Any]]:

@@ -1,6 +1,6 @@
-"""Files from the browser: streamed, limited, and replacing another file only on request.
+"""Uploads: streamed, limited, and replacing another file only on request.
 
-Knows names and bytes; what a picture holds is looked at by the helper process.
+Pictures are decoded by the helper process.
 """
 
 from __future__ import annotations
@@ -33,26 +33,28 @@ _MOST_NUMBER = 10_000
 
 @dataclass(slots=True)
 class _Form:
-    """What a form brought: its fields, and its file in a temporary place.
+    """A form that was read: its fields, and its file under a temporary name.
 
-    `held` is how many bytes of fields were read, `parts` how many parts there were.
+    Attributes:
+        field_bytes: total size of the fields.
+        parts: how many parts there were.
     """
 
     fields: dict[str, str] = field(default_factory=dict[str, str])
-    held: int = 0
+    field_bytes: int = 0
     parts: int = 0
     name: str = ""
     part: Path | None = None
 
 
 async def post_image(request: web.Request) -> web.Response:
-    """Take a file in, of any type."""
+    """Store an uploaded file of any type."""
     services = request.app[SERVICES]
     form = await _read(request, services)
     try:
         part, folder = _checked(form, services)
         name = await asyncio.to_thread(
-            _keep, part, folder, form.name, overwrite=is_true(form.fields.get("overwrite"))
+            _store, part, folder, form.name, overwrite=is_true(form.fields.get("overwrite"))
         )
     finally:
         if form.part is not None:
@@ -61,7 +63,7 @@ async def post_image(request: web.Request) -> web.Response:
 
 
 async def post_mask(request: web.Request) -> web.Response:
-    """Take the transparency of an upload, put it on a picture that is here, keep the result."""
+    """Apply the transparency of an upload to a stored picture, and store the result."""
     services = request.app[SERVICES]
     form = await _read(request, services)
     try:
@@ -73,7 +75,7 @@ async def post_mask(request: web.Request) -> web.Response:
             raise refusal(422, str(error)) from error
         await asyncio.to_thread(write_atomically, part, content)
         name = await asyncio.to_thread(
-            _keep, part, folder, form.name, overwrite=is_true(form.fields.get("overwrite"))
+            _store, part, folder, form.name, overwrite=is_true(form.fields.get("overwrite"))
         )
     finally:
         if form.part is not None:
@@ -128,7 +130,7 @@ def _discard(form: _Form) -> None:
 
 
 def _temporary(services: Services) -> Path:
-    # In the input folder's own file system, so that it can be given its name in one step.
+    # In the input folder's own file system, so that it can be renamed atomically.
     folder = services.settings.input_directory
     with refusals(folder.name):
         make_folder(folder)
@@ -157,19 +159,19 @@ async def _field(form: _Form, part: BodyPartReader) -> str:
         RefusalError: 413, it is too large, or all of them are.
     """
     content = bytearray()
-    form.held += len(part.name or "")
+    form.field_bytes += len(part.name or "")
     while chunk := await part.read_chunk(1 << 14):
         content += chunk
-        form.held += len(chunk)
+        form.field_bytes += len(chunk)
         if len(content) > MOST_FIELD:
             raise refusal(413, f"a field of a form has at most {MOST_FIELD >> 10} kB")
-        if form.held > MOST_FIELDS:
+        if form.field_bytes > MOST_FIELDS:
             raise refusal(413, f"the fields of a form have at most {MOST_FIELDS >> 20} MB together")
     return content.decode("utf-8", "replace")
 
 
 def _checked(form: _Form, services: Services) -> tuple[Path, Path]:
-    """The file that came, and the folder it is to go to.
+    """The uploaded file, and its target folder.
 
     Raises:
         RefusalError: 400, no file came, or a name leads out of its folder.
@@ -200,8 +202,8 @@ def _original(form: _Form, services: Services) -> Path:
     return find(services, str(name), str(place), str(subfolder))
 
 
-def _keep(part: Path, folder: Path, name: str, *, overwrite: bool) -> str:
-    """Give an upload its name: that of an equal file, or a free one.
+def _store(part: Path, folder: Path, name: str, *, overwrite: bool) -> str:
+    """Give an upload its name: that of an identical file, or an unused one.
 
     Raises:
         RefusalError: 400, no name is free.

@@ -1,4 +1,4 @@
-"""Earlier versions of workflows: listed, read, and kept at intervals of work."""
+"""Earlier versions of workflows: listed, read, and stored at intervals."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _MOST_NAMES = 10
 
 
 async def get_versions(request: web.Request) -> web.Response:
-    """What is said of the versions of some names, newest first."""
+    """The versions of some names, newest first."""
     names = _names(request)
     versions = request.app[SERVICES].versions
     found = [each for name in names for each in await versions.list(name)]
@@ -44,7 +44,7 @@ async def get_version(request: web.Request) -> web.Response:
 
 
 async def post_version(request: web.Request) -> web.Response:
-    """Keep a text as a version; nothing else changes."""
+    """Store a text as a version; nothing else changes."""
     (name, *_) = _names(request)
     text = await read_body(request, most=MOST_TEXT)
     label = request.query.get("label", "")

@@ -48,7 +48,7 @@ class Engine:
 
     def called(self):
         """The ids of the nodes that were called, in order."""
-        return [event.place.node for event in self.of(messages.Running)]
+        return [event.node.id for event in self.of(messages.Running)]
 
 
 @pytest.fixture

@@ -55,7 +55,7 @@ def test_a_block_with_a_message_is_reported_once_where_it_first_arrives(engine):
     )
     assert isinstance(result.end, messages.Succeeded)
     [block] = small.of(messages.Blocked)
-    assert (block.place.node, block.class_type, block.message) == ("next", "Gate", "odd")
+    assert (block.node.id, block.class_type, block.message) == ("next", "Gate", "odd")
 
 
 def test_only_the_blocked_elements_of_a_list_are_skipped(engine):

@@ -123,7 +123,7 @@ def test_what_never_comes_up_again_is_not_kept():
 def test_nothing_in_use_is_evicted_and_the_budget_holds_again_afterwards():
     cache = cache_of(100)
     cache.put(signature("old"), known(60, seconds=50))
-    with cache.holding():
+    with cache.pinning():
         cache.put(signature("a"), known(60, seconds=1))
         cache.put(signature("b"), known(60, seconds=2))
         assert signature("old") not in cache
@@ -137,7 +137,7 @@ def test_nothing_in_use_is_evicted_and_the_budget_holds_again_afterwards():
 def test_what_a_run_got_is_in_use_too():
     cache = cache_of(100)
     cache.put(signature("old"), known(60, seconds=0))
-    with cache.holding():
+    with cache.pinning():
         assert cache.get(signature("old")) is not None
         cache.put(signature("a"), known(60, seconds=9))
         assert signature("old") in cache
@@ -146,7 +146,7 @@ def test_what_a_run_got_is_in_use_too():
 
 def test_putting_twice_counts_once():
     cache = cache_of(100)
-    with cache.holding():
+    with cache.pinning():
         cache.put(signature("a"), known(60))
         cache.put(signature("a"), known(50))
     assert (len(cache), cache.size) == (1, 50)
@@ -189,7 +189,7 @@ def test_the_size_is_the_sum_and_the_budget_holds(steps):
         elif step == "get":
             cache.get(signature(str(name)))
         elif step == "hold" and holding is None:
-            holding = cache.holding()
+            holding = cache.pinning()
             holding.__enter__()
         elif step == "free" and holding is not None:
             holding.__exit__(None, None, None)

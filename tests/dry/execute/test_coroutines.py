@@ -114,7 +114,7 @@ def test_an_error_in_a_coroutine_ends_the_run(engine):
         .end
     )
     assert isinstance(end, messages.Failed)
-    assert (end.place.node, end.message, end.inputs) == ("bad", "no", {"a": [1]})
+    assert (end.node.id, end.message, end.inputs) == ("bad", "no", {"a": [1]})
 
 
 def test_stop_cancels_what_waits(engine):

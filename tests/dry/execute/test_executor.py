@@ -71,11 +71,11 @@ def test_events_come_in_the_order_that_clients_expect(engine):
     kinds = [type(event).__name__ for event in small.events]
     assert kinds == [
         "Started",
-        "Signed",
+        "Signatures",
         "Cached",
         *["Running", "Finished"] * 2,
         "Running",
-        "Shown",
+        "NodeOutput",
         "Finished",
         "Succeeded",
     ]
@@ -191,7 +191,7 @@ def test_an_error_ends_the_run_and_says_all_about_it(engine):
     }
     end = small.run(graph, "out", "later").end
     assert isinstance(end, messages.Failed)
-    assert (end.place.node, end.class_type) == ("bad", "Fail")
+    assert (end.node.id, end.class_type) == ("bad", "Fail")
     assert (end.message, end.error_type) == ("2 is not to my taste", "ValueError")
     assert end.inputs == {"a": [2]}
     assert end.executed == ("1",)
@@ -211,7 +211,7 @@ def test_what_was_done_before_an_error_is_known_afterwards(engine):
 def test_an_unknown_class_is_named(engine):
     end = engine(show).run({"1": ("Nowhere", {}), "out": ("Show", {"value": ["1", 0]})}).end
     assert isinstance(end, messages.Failed)
-    assert end.place.node == "1"
+    assert end.node.id == "1"
     assert "'Nowhere'" in end.message
 
 
@@ -239,7 +239,7 @@ def test_stop_takes_effect_between_nodes(engine):
     small = engine(add, show)
     end = small.run(CHAIN, stopped=lambda: len(small.of(messages.Finished)) == 1).end
     assert isinstance(end, messages.Interrupted)
-    assert (end.place, end.executed) == (None, ("1",))
+    assert (end.node, end.executed) == (None, ("1",))
 
 
 def test_stop_takes_effect_inside_a_node(engine):
@@ -258,7 +258,7 @@ def test_stop_takes_effect_inside_a_node(engine):
     graph = {"1": ("Long", {"steps": 9}), "out": ("Show", {"value": ["1", 0]})}
     end = small.run(graph, stopped=lambda: bool(pressed)).end
     assert isinstance(end, messages.Interrupted)
-    assert (end.place.node, end.class_type) == ("1", "Long")
+    assert (end.node.id, end.class_type) == ("1", "Long")
     assert [event.step for event in small.of(messages.Progress)] == [0, 1, 2, 3]
 
 

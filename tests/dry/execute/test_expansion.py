@@ -76,8 +76,8 @@ def test_outputs_come_from_the_graph_or_are_literals(engine):
 
 def test_new_nodes_are_named_after_their_parent_and_shown_at_it(engine):
     small, _ = run(engine, {"x": ("Twice", {"value": 7})})
-    places = {event.place.node: event.place for event in small.of(messages.Running)}
-    assert places["x.0.0.sum"] == messages.Place("x.0.0.sum", "x", "x", "x")
+    places = {event.node.id: event.node for event in small.of(messages.Running)}
+    assert places["x.0.0.sum"] == messages.NodeRef("x.0.0.sum", "x", "x", "x")
 
 
 def test_ids_that_carry_the_parent_s_name_already_stay(engine):
@@ -146,7 +146,7 @@ def test_an_error_inside_names_the_inner_node_and_where_it_is_shown(engine):
     small = engine(breaks, *NODES)
     end = small.run({"x": ("Breaks", {}), "out": ("Show", {"value": ["x", 0]})}).end
     assert isinstance(end, messages.Failed)
-    assert (end.place.node, end.place.display) == ("x.0.0.s", "x")
+    assert (end.node.id, end.node.display_id) == ("x.0.0.s", "x")
 
 
 def test_an_expansion_that_leads_nowhere_is_an_error_of_the_node(engine):
@@ -157,7 +157,7 @@ def test_an_expansion_that_leads_nowhere_is_an_error_of_the_node(engine):
 
     end = engine(lost, show).run({"x": ("Lost", {}), "out": ("Show", {"value": ["x", 0]})}).end
     assert isinstance(end, messages.Failed)
-    assert end.place.node == "x"
+    assert end.node.id == "x"
 
 
 def test_an_expansion_that_needs_its_own_node_is_an_error_not_a_standstill(engine):

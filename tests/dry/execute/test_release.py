@@ -143,7 +143,7 @@ def test_an_output_whose_values_were_evicted_is_not_made_again(engine, large):
     again = small.run(chain(3))
     assert (small.called(), again.shown) == ([], first.shown)
     assert small.of(messages.Cached)[0].nodes == ("out",)
-    assert small.of(messages.Shown)[0].shown == {"values": ["out"]}
+    assert small.of(messages.NodeOutput)[0].shown == {"values": ["out"]}
 
 
 def test_it_is_made_again_where_another_node_takes_its_values(engine, large):

@@ -14,9 +14,9 @@ from engine.graph.prompt import parse
 from engine.store.costs import CostStore
 from engine.store.database import Database
 from engine.store.queue import Entry
-from engine.wire.messages import CacheChanged, Finished, Place, Shown, Signed
+from engine.wire.messages import CacheChanged, Finished, NodeOutput, NodeRef, Signatures
 
-ONE = Place("1", "1", None, "1")
+ONE = NodeRef("1", "1", None, "1")
 HUGE = (1e200, 1e308, 10**300, -1e200, True, 0, -1, 1e-300, "1e200")
 
 
@@ -64,7 +64,7 @@ def test_any_prompt_is_run_and_planned(forecast):
             nodes = upscaled(scale)
             await forecast.begin(Entry("p", nodes, ["2"]))
             for node in nodes:
-                forecast.observe(Finished("p", Place(node, node, None, node), 0.5, 1 << 20))
+                forecast.observe(Finished("p", NodeRef(node, node, None, node), 0.5, 1 << 20))
             forecast.end()
             assert forecast.plan(parse(nodes), ["2"]).run == 3
 
@@ -83,8 +83,8 @@ def test_a_result_whose_shown_files_were_deleted_is_planned_as_a_run(forecast, s
 
     async def scenario():
         await forecast.begin(Entry("p", nodes, ["1"]))
-        forecast.observe(Signed("p", {"1": b"signature"}))
-        forecast.observe(Shown("p", ONE, {"images": [item], "animated": [True], "odd": None}))
+        forecast.observe(Signatures("p", {"1": b"signature"}))
+        forecast.observe(NodeOutput("p", ONE, {"images": [item], "animated": [True], "odd": None}))
         forecast.update_cached(CacheChanged((b"signature",), ()))
         forecast.end()
         found = [states()]

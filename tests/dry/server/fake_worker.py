@@ -26,16 +26,16 @@ from engine.wire.messages import (
     Interrupt,
     InterruptAcknowledged,
     Interrupted,
-    Place,
+    NodeOutput,
+    NodeRef,
     Ready,
     Running,
-    Shown,
-    Signed,
+    Signatures,
     Started,
     Succeeded,
 )
 
-PLACE = Place("1", "1", None, "1")
+PLACE = NodeRef("1", "1", None, "1")
 DIES, CRASHES, BABBLES, HANGS, LOOKS, STARTS_OTHERS, FULL, LAST_WORDS = range(1, 9)
 STATE = Path(os.environ["STATE"])
 
@@ -95,13 +95,13 @@ def run(job, channel, stops):
     signatures = {each: f"{each} {color}".encode() for each in ("1", "2")}
     for event in (
         Started(name, now),
-        Signed(name, signatures),
+        Signatures(name, signatures),
         Cached(name, (), now),
         Running(name, PLACE),
     ):
         channel.send(event)
     if not misbehave(color, channel, name, stops):
-        channel.send(Shown(name, PLACE, {"text": ["done"]}))
+        channel.send(NodeOutput(name, PLACE, {"text": ["done"]}))
         channel.send(Finished(name, PLACE, 0.5, 1 << 20))
         channel.send(CacheChanged(tuple(signatures.values()), ()))
         channel.send(Succeeded(name, time.time()))

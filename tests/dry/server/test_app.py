@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from engine.server.app import ONLY_ONCE, ROUTES, build_app
+from engine.server.app import ROUTES, UNPREFIXED_ROUTES, build_app
 from engine.server.guard import PAGE_HEADERS
 from engine.server.tokens import Tokens
 from engine.settings import ROOT
 
 TABLE = [*ROUTES, *((method, f"/api{path}", handler) for method, path, handler in ROUTES)]
-TABLE += ONLY_ONCE
+TABLE += UNPREFIXED_ROUTES
 
 
 def filled(path):
@@ -39,7 +39,7 @@ def test_every_route_is_in_the_docs():
     page = (ROOT / "docs" / "http_api.md").read_text(encoding="utf-8")
     missing = [
         f"{method} {path}"
-        for method, path, _ in [*ROUTES, *ONLY_ONCE]
+        for method, path, _ in [*ROUTES, *UNPREFIXED_ROUTES]
         if f"| {method} `{re.sub(r':[^}]+', '', path)}` |" not in page
     ]
     assert missing == []
@@ -93,7 +93,7 @@ def test_beyond_loopback_nothing_is_told_without_the_token(serving):
                 let_in.append((method, path, answer.status))
         bearer = {"Authorization": f"Bearer {'t' * 40}"}
         good = await client.get("/queue", headers=bearer)
-        once = tokens.new_once()
+        once = tokens.new_one_time_token()
         first = await client.get(f"/?token={once}", allow_redirects=False)
         cookie = first.headers["Set-Cookie"]
         session = {"Cookie": cookie.partition(";")[0]}

@@ -5,14 +5,14 @@ import re
 
 import pytest
 
-from engine.server.app import ONLY_ONCE, ROUTES
+from engine.server.app import ROUTES, UNPREFIXED_ROUTES
 from engine.server.hub import outgoing
 from engine.server.messages import NodeProgress, Progress, ProgressState
 from engine.settings import ROOT
 
 PATHS = {
     re.sub(r"\{\w+(:[^}]*)?\}", "x", path)
-    for method, path, _ in (*ROUTES, *ONLY_ONCE)
+    for method, path, _ in (*ROUTES, *UNPREFIXED_ROUTES)
     if method == "GET"
 }
 

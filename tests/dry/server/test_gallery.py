@@ -54,7 +54,7 @@ def outputs(*names, place="output", subfolder=""):
 async def ended(client, prompt_id, made):
     services = client.app[SERVICES]
     await put(client, prompt_id, title="Work")
-    assert services.queue.take(await services.queue.next())
+    assert services.queue.claim(await services.queue.next())
     end = End(prompt_id, "done", {"outputs": made}, 2.0)
     await services.queue.record({prompt_id: 1.0}, [end])
 

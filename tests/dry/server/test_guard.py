@@ -199,11 +199,11 @@ def test_what_is_loopback(address, loopback):
 
 def test_a_one_time_token_lets_in_once():
     tokens = Tokens("t" * 40)
-    once = tokens.new_once()
-    assert tokens.spend(once)
-    assert not tokens.spend(once)
-    assert not tokens.spend("")
-    assert not tokens.spend("é\udcff")
+    once = tokens.new_one_time_token()
+    assert tokens.redeem(once)
+    assert not tokens.redeem(once)
+    assert not tokens.redeem("")
+    assert not tokens.redeem("é\udcff")
 
 
 def test_a_session_ends_with_its_token():

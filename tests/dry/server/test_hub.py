@@ -8,7 +8,7 @@ import pytest
 from aiohttp import WSMsgType
 
 from engine.server.app import SERVICES
-from engine.server.hub import MOST_WAITING, Client, Outgoing, frame
+from engine.server.hub import MOST_PENDING, Client, Outgoing, frame
 
 
 async def next_text(socket):
@@ -182,7 +182,7 @@ def test_too_many_messages_close_a_client(serving):
         hub = client.app[SERVICES].hub
         socket = await client.ws_connect("/ws?clientId=me")
         await next_text(socket)
-        for _ in range(MOST_WAITING + 1):
+        for _ in range(MOST_PENDING + 1):
             hub.send("me", [Outgoing("{}")])
         gone = len(hub)
         while not socket.closed:
@@ -238,7 +238,7 @@ def test_what_is_pending_is_written_in_one_piece_to_a_client_that_keeps_up(texts
         client = Client("me", socket)
         writing = asyncio.ensure_future(client.write(transport))
         for each in texts:
-            client.give(Outgoing(each))
+            client.enqueue(Outgoing(each))
         await asyncio.sleep(0.01)
         writing.cancel()
         return socket.sent, transport.pieces

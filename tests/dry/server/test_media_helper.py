@@ -93,7 +93,7 @@ def test_small_pictures_pass_a_large_one_that_is_stuck(pictures):
 
     async def scenario(helper):
         assert size(await helper.ask(asked(large))) == (8, 6)
-        process = helper._thorough._process
+        process = helper._slow._process
         process.send_signal(19 if sys.platform != "darwin" else 17)
         waiting = asyncio.create_task(helper.ask(asked(large)))
         done = [size(await helper.ask(asked(small, most))) for most in (4, 6, 8)]
@@ -150,6 +150,6 @@ def test_the_running_helpers_are_under_the_filter(pictures):
     async def scenario(helper):
         await helper.ask(asked(small))
         await helper.ask(asked(large))
-        return [filtered(each._process.pid) for each in (helper._quick, helper._thorough)]
+        return [filtered(each._process.pid) for each in (helper._quick, helper._slow)]
 
     assert with_helper(scenario) == ["2", "2"]

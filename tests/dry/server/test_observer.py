@@ -9,12 +9,12 @@ import pytest
 from engine.forecast.forecast import ForecastEvent
 from engine.server.observer import Observer
 from engine.store.entries import Entry
-from engine.wire.messages import CacheChanged, Finished, Place, Progress, Shown, Signed
+from engine.wire.messages import CacheChanged, Finished, NodeOutput, NodeRef, Progress, Signatures
 
-ONE = Place("1", "1", None, "1")
+ONE = NodeRef("1", "1", None, "1")
 SEEN = (
-    Signed("p", {"1": b"signature"}),
-    Shown("p", ONE, {"images": [{"filename": "a.png"}]}),
+    Signatures("p", {"1": b"signature"}),
+    NodeOutput("p", ONE, {"images": [{"filename": "a.png"}]}),
     Finished("p", ONE, 0.5),
     CacheChanged((b"signature",), ()),
 )
@@ -49,11 +49,11 @@ def test_the_forecast_sees_all_that_it_learns_from(quick):
         forecast = Forecast(quick=quick)
         observer = Observer(forecast, SimpleNamespace(write=pytest.fail))
         task = asyncio.ensure_future(observer.run())
-        observer.begin(Entry("p", {}, ["1"]))
+        observer.job_started(Entry("p", {}, ["1"]))
         for event in (SEEN[0], Progress("p", ONE, 1, 2), *SEEN[1:]):
-            observer.see(event)
-        observer.end()
-        await observer.settled()
+            observer.event_received(event)
+        observer.job_ended()
+        await observer.wait_until_idle()
         task.cancel()
         return forecast.seen
 

@@ -6,7 +6,7 @@ import struct
 import pytest
 
 from engine.server.hub import Outgoing, outgoing
-from engine.server.running import RunningJob, summed_up
+from engine.server.running import RunningJob, summarize_outputs
 from engine.store.entries import Entry
 from engine.wire.messages import (
     Blocked,
@@ -14,16 +14,16 @@ from engine.wire.messages import (
     Failed,
     Finished,
     Interrupted,
-    Place,
+    NodeOutput,
+    NodeRef,
     Preview,
     Progress,
     Running,
-    Shown,
     Started,
     Succeeded,
 )
 
-ONE, TWO = Place("1", "1", None, "1"), Place("2", "2", None, "2")
+ONE, TWO = NodeRef("1", "1", None, "1"), NodeRef("2", "2", None, "2")
 SHOWN = {"images": [{"filename": "x_00001_.png", "subfolder": "", "type": "output"}]}
 RUN = [
     Started("p", 1.5),
@@ -34,7 +34,7 @@ RUN = [
     Progress("p", ONE, 2, 2),
     Finished("p", ONE),
     Running("p", TWO),
-    Shown("p", TWO, SHOWN),
+    NodeOutput("p", TWO, SHOWN),
     Finished("p", TWO),
     Succeeded("p", 2.5),
 ]
@@ -47,7 +47,7 @@ def job(client="me", previews="auto"):
 
 def sent(running, events):
     """The frames, with the client they are for."""
-    told = [each for event in events for each in running.take(event)]
+    told = [each for event in events for each in running.handle(event)]
     frames = [each if isinstance(each, Outgoing) else outgoing(each) for each in told]
     return [(running.entry.client, frame) for frame in frames]
 
@@ -143,7 +143,7 @@ def test_the_outcome_is_what_history_tells():
 
 def test_lists_tell_how_a_shown_text_begins():
     running = job()
-    sent(running, [Shown("p", TWO, {"text": ["", "a long " * 100]})])
+    sent(running, [NodeOutput("p", TWO, {"text": ["", "a long " * 100]})])
     assert running.summary()["preview_text"] == ("a long " * 100)[:300]
     assert "preview_output" not in running.summary()
 
@@ -192,11 +192,11 @@ def test_a_block_is_told_and_the_run_goes_on():
 def test_a_crash_names_the_node_that_ran():
     running = job()
     sent(running, RUN[:3])
-    failed = running.crashed("the worker process was ended by signal 9 (SIGKILL)")
-    assert failed.place == ONE
+    failed = running.crash_event("the worker process was ended by signal 9 (SIGKILL)")
+    assert failed.node == ONE
     assert failed.class_type == "A"
     assert "signal 9 (SIGKILL) while node 1 (A) ran" in failed.message
-    assert job().crashed("gone").place.node == "2"
+    assert job().crash_event("gone").node.id == "2"
 
 
 def test_traffic_grows_with_the_graph_and_not_with_its_square():
@@ -205,7 +205,7 @@ def test_traffic_grows_with_the_graph_and_not_with_its_square():
         events = [
             event(place)
             for number in range(count)
-            for place in [Place(f"{number:06}", f"{number:06}", None, f"{number:06}")]
+            for place in [NodeRef(f"{number:06}", f"{number:06}", None, f"{number:06}")]
             for event in (lambda place: Running("p", place), lambda place: Finished("p", place))
         ]
         return sum(len(message.content) for _, message in sent(running, events))
@@ -217,16 +217,16 @@ def test_a_lasting_file_stands_for_a_job_before_a_preview():
     preview = {"filename": "a", "type": "temp"}
     kept = {"filename": "b", "type": "output"}
     outputs = {"1": {"images": [preview, preview]}, "2": {"images": [kept], "text": ["x"]}}
-    count, best = summed_up(outputs)
+    count, best = summarize_outputs(outputs)
     assert count == 3
     assert best == {**kept, "nodeId": "2", "mediaType": "images"}
-    assert summed_up({}) == (0, None)
+    assert summarize_outputs({}) == (0, None)
 
 
 def test_history_says_what_was_not_run():
     running = job()
     for event in (*RUN[:-1], Blocked("p", ONE, "A", "not today"), RUN[-1]):
-        running.take(event)
+        running.handle(event)
     status = running.outcome()["status"]
     assert status["status_str"] == "success"
     (problem,) = status["node_errors"]["1"]["errors"]
@@ -237,5 +237,5 @@ def test_history_says_what_was_not_run():
 def test_a_run_without_problems_says_nothing_of_them():
     running = job()
     for event in RUN:
-        running.take(event)
+        running.handle(event)
     assert "node_errors" not in running.outcome()["status"]

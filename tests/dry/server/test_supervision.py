@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from engine.forecast.forecast import Forecast
-from engine.server import room, worker_process, workers
+from engine.server import disk_space, worker_process, workers
 from engine.server.app import SERVICES
 from engine.server.logs import LogBook
 from engine.server.running import RunningJob
@@ -69,15 +69,15 @@ def test_a_worker_that_cannot_be_started_is_tried_again(
 def test_an_error_while_a_prompt_runs_ends_that_prompt_and_nothing_else(
     scenario, asking, monkeypatch
 ):
-    real, hurt = RunningJob.take, []
+    real, hurt = RunningJob.handle, []
 
-    def take(job, event):
+    def handle(job, event):
         if not hurt:
             hurt.append(job.entry.id)
             raise RuntimeError("nobody foresaw this")
         return real(job, event)
 
-    monkeypatch.setattr(RunningJob, "take", take)
+    monkeypatch.setattr(RunningJob, "handle", handle)
 
     async def steps(client):
         first, second = await asking.put(client), await asking.put(client)
@@ -181,9 +181,9 @@ def test_the_last_words_of_a_worker_are_in_the_log(scenario, asking):
 
 
 def test_a_full_disk_pauses_the_queue_until_there_is_room(scenario, asking, tmp_path, monkeypatch):
-    has_room = []
-    monkeypatch.setattr(workers, "LOOK_SECONDS", 0.05)
-    monkeypatch.setattr(room, "has_room", lambda folder, size: bool(has_room))
+    space = []
+    monkeypatch.setattr(workers, "DISK_CHECK_SECONDS", 0.05)
+    monkeypatch.setattr(disk_space, "has_space", lambda folder, size: bool(space))
 
     async def steps(client):
         names = [await asking.put(client, FULL, prompt_id=each) for each in "abc"]
@@ -196,7 +196,7 @@ def test_a_full_disk_pauses_the_queue_until_there_is_room(scenario, asking, tmp_
                 break
         history = await (await client.get("/history")).json()
         (tmp_path / "room").touch()
-        has_room.append(True)
+        space.append(True)
         ends = [await asking.ended(client, each) for each in names]
         after = (await (await client.get("/calotype/queue")).json())["held"]
         return held, [item[1] for item in queue["queue_pending"]], history, ends, after
@@ -213,12 +213,14 @@ def test_a_full_disk_pauses_the_queue_until_there_is_room(scenario, asking, tmp_
 
 def test_what_never_fits_is_tried_more_and_more_rarely(tmp_path, monkeypatch):
     looks, free, said = [], [500 << 20], []
-    monkeypatch.setattr(room, "free_bytes", lambda folders: looks.append(1) or free[0])
-    monkeypatch.setattr(room, "has_room", lambda folder, size: True)
+    monkeypatch.setattr(disk_space, "free_bytes", lambda folders: looks.append(1) or free[0])
+    monkeypatch.setattr(disk_space, "has_space", lambda folder, size: True)
     log = SimpleNamespace(write=said.append)
 
     async def scenario():
-        guard = room.DiskSpaceGuard([tmp_path], log, on_change=lambda: None, look_seconds=0.0)
+        guard = disk_space.DiskSpaceGuard(
+            [tmp_path], log, on_change=lambda: None, check_seconds=0.0
+        )
 
         async def held():
             """One more try fails; how often it is looked until the next one."""
@@ -249,7 +251,7 @@ def test_what_never_fits_is_tried_more_and_more_rarely(tmp_path, monkeypatch):
 
 
 def test_a_full_disk_does_not_bring_back_what_was_cancelled(scenario, asking, monkeypatch):
-    monkeypatch.setattr(room, "has_room", lambda folder, size: False)
+    monkeypatch.setattr(disk_space, "has_space", lambda folder, size: False)
 
     async def steps(client):
         await asking.put(client, FULL, prompt_id="a")
@@ -264,8 +266,8 @@ def test_a_full_disk_does_not_bring_back_what_was_cancelled(scenario, asking, mo
 
 
 def test_room_is_found_out_by_writing(tmp_path: Path):
-    assert room.has_room(tmp_path, 3 << 20)
-    assert not room.has_room(tmp_path / "none", 1)
+    assert disk_space.has_space(tmp_path, 3 << 20)
+    assert not disk_space.has_space(tmp_path / "none", 1)
     assert list(tmp_path.iterdir()) == []
 
 

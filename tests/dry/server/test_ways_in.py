@@ -43,7 +43,7 @@ def test_a_one_time_address_works_while_wrong_tokens_are_turned_away(serving):
     async def scenario(client):
         for _ in range(MOST_FAILURES + 1):
             await client.get("/queue", headers=bearer("wrong" * 8))
-        answer = await client.get(f"/?token={tokens.new_once()}", allow_redirects=False)
+        answer = await client.get(f"/?token={tokens.new_one_time_token()}", allow_redirects=False)
         return answer.status, answer.headers["Location"], answer.cookies[COOKIE]
 
     status, location, cookie = serving(scenario, tokens=tokens)
@@ -204,7 +204,7 @@ def test_a_one_time_address_below_a_base_path(serving):
     tokens = Tokens(TOKEN)
 
     async def scenario(client):
-        once = tokens.new_once()
+        once = tokens.new_one_time_token()
         answer = await client.get(f"/studio/?token={once}", allow_redirects=False)
         inside = await client.get("/studio/queue", cookies={COOKIE: answer.cookies[COOKIE].value})
         return answer.status, answer.headers["Location"], inside.status
@@ -218,7 +218,7 @@ def test_a_session_behind_a_proxy_with_https_is_sent_over_https_only(serving):
 
     async def scenario(client):
         answer = await client.get(
-            f"/?token={tokens.new_once()}",
+            f"/?token={tokens.new_one_time_token()}",
             headers={"X-Forwarded-Proto": "https"},
             allow_redirects=False,
         )

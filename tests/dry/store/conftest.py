@@ -10,11 +10,11 @@ from engine.store.queue import Queue
 class SteppedQueue(Queue):
     """The queue, and steps that the server takes with it."""
 
-    async def claim(self, now):
+    async def claim_next(self, now):
         """Begin the next prompt, and return it; None where there is none."""
         following = await self.next()
         if following.entry is not None:
-            assert self.take(following)
+            assert self.claim(following)
             recorded = await self.record({following.entry.id: now}, [])
             if recorded.error is not None:
                 raise recorded.error

@@ -35,7 +35,7 @@ def entry(name: str, size: int = 1500) -> Entry:
 async def fill(queue) -> None:
     for number in range(ENDED):
         await queue.put(entry(f"d{number}"))
-        await queue.claim(1.0)
+        await queue.claim_next(1.0)
         await queue.finish(End(f"d{number}", "done", {"outputs": {}}, 2.0))
     for number in range(PENDING):
         await queue.put(entry(f"w{number}"))
@@ -125,7 +125,7 @@ def test_an_end_is_stored_though_the_next_row_is_damaged(path: Path, stepped):
 
     async def scenario(database: Database):
         queue = stepped(database)
-        await queue.claim(1.0)
+        await queue.claim_next(1.0)
         recorded = await queue.record({"w1": 2.0}, [End("w0", "done", {"outputs": {}}, 2.0)])
         return recorded.ended, (await queue.entry("w0")).state
 
@@ -139,7 +139,7 @@ def test_an_outcome_that_is_no_json_still_ends_its_prompt(path: Path, stepped):
 
     async def scenario(database: Database):
         queue = stepped(database)
-        await queue.claim(1.0)
+        await queue.claim_next(1.0)
         await queue.finish(End("w0", "done", {"outputs": deep, "status": {"a": 1}}, 2.0))
         return await History(database).outcome("w0")
 

@@ -67,7 +67,7 @@ def test_moving_never_runs_out_of_numbers(queue: Queue):
             await queue.move("d", before="c")
         found = await names(queue)
         await queue.put(entry("front"), front=True)
-        return found, (await queue.claim(1.0)).id
+        return found, (await queue.claim_next(1.0)).id
 
     assert asyncio.run(scenario()) == ("adcb", "front")
 
@@ -86,7 +86,7 @@ def test_what_waits_no_longer_is_not_moved(queue: Queue):
     async def scenario():
         for name in "abc":
             await queue.put(entry(name))
-        await queue.claim(1.0)
+        await queue.claim_next(1.0)
         moved = [
             await queue.move(name, before=before)
             for name, before in (("a", "b"), ("b", "a"), ("none", None))
@@ -102,12 +102,12 @@ def test_a_paused_queue_stays_paused_over_a_restart(tmp_path: Path, stepped):
     async def first(queue: Queue):
         await queue.put(entry("a"))
         await queue.pause(paused=True)
-        return await queue.claim(1.0)
+        return await queue.claim_next(1.0)
 
     async def second(queue: Queue):
-        paused, none = await queue.is_paused(), await queue.claim(1.0)
+        paused, none = await queue.is_paused(), await queue.claim_next(1.0)
         await queue.pause(paused=False)
-        return paused, none, (await queue.claim(1.0)).id, await queue.is_paused()
+        return paused, none, (await queue.claim_next(1.0)).id, await queue.is_paused()
 
     results = []
     for scenario in (first, second):
@@ -138,7 +138,7 @@ async def run_some(queue: Queue) -> None:
         )
         created = DAY * (1 + number // 2) + 60
         await queue.put(entry(name, created=created, workflow=f"w{number % 2}", note=note))
-        await queue.claim(created)
+        await queue.claim_next(created)
         ending = "failed" if name == "f" else "done"
         await queue.finish(End(name, ending, {"outputs": {}}, created + 5))
 

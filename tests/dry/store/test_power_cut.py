@@ -279,7 +279,7 @@ async def use(database: Database, told: Told, random: Random, queue_of) -> None:
             names = [f"{step}-{number}" for number in range(random.randint(1, 4))]
             await put_together(database, queue, told, names)
         elif action == "claim":
-            claimed = await queue.claim(float(step))
+            claimed = await queue.claim_next(float(step))
             running += [claimed.id] if claimed is not None else []
         elif running:
             name = running.pop()

@@ -55,7 +55,7 @@ def test_prompts_run_in_order_and_from_the_front(queue: Queue):
 def test_a_prompt_comes_back_exactly_as_it_was_put(queue: Queue):
     async def scenario():
         await queue.put(entry("a", client="me", extra={"workflow": {"id": SEED}}))
-        return await queue.claim(now=5.0)
+        return await queue.claim_next(now=5.0)
 
     claimed = asyncio.run(scenario())
     assert claimed is not None
@@ -80,7 +80,7 @@ def test_a_prompt_ends_once(queue: Queue, database: Database):
     async def scenario():
         await queue.put(entry("a"))
         assert not await queue.finish(End("a", "done", {}, 1.0))
-        await queue.claim(1.0)
+        await queue.claim_next(1.0)
         assert await queue.finish(End("a", "done", {"outputs": 1}, 2.0))
         assert not await queue.finish(End("a", "failed", {"outputs": 2}, 3.0))
         return await History(database).outcome("a"), (await queue.entry("a")).state
@@ -93,9 +93,9 @@ def test_what_ran_when_the_server_ended_is_queued_again_but_not_for_ever(queue: 
         await queue.put(entry("a"))
         await queue.put(entry("b"))
         for _ in range(MOST_ATTEMPTS - 1):
-            assert (await queue.claim(1.0)).id == "a"
+            assert (await queue.claim_next(1.0)).id == "a"
             assert await queue.recover(2.0, lambda name, why: {"why": why}) == []
-        assert (await queue.claim(1.0)).id == "a"
+        assert (await queue.claim_next(1.0)).id == "a"
         assert await queue.recover(2.0, lambda name, why: {"why": why}) == ["a"]
         return await queue.ids()
 
@@ -106,7 +106,7 @@ def test_only_what_waits_can_be_taken_out(queue: Queue):
     async def scenario():
         for name in "abcd":
             await queue.put(entry(name))
-        await queue.claim(1.0)
+        await queue.claim_next(1.0)
         assert await queue.delete(["a", "b", "none"]) == 1
         assert await queue.ids("running") == ["a"]
         assert await queue.clear() == 2
@@ -124,7 +124,7 @@ def test_history_is_paged_oldest_first_and_trimmed(queue: Queue, database: Datab
     async def scenario():
         for number, name in enumerate("abcde"):
             await queue.put(entry(name))
-            await queue.claim(float(number))
+            await queue.claim_next(float(number))
             await queue.finish(End(name, "done", {}, float(number)))
         newest = await ids(limit=2)
         second = await ids(limit=2, offset=1)
@@ -246,9 +246,9 @@ def test_lists_for_the_api_are_put_together_from_what_is_stored(queue: Queue, da
     async def scenario():
         for name in "abc":
             await queue.put(entry(name))
-        await queue.claim(1.0)
+        await queue.claim_next(1.0)
         await queue.finish(End("a", "done", {"outputs": {"9": 1}}, 2.0))
-        await queue.claim(3.0)
+        await queue.claim_next(3.0)
         await queue.finish(End("b", "done", {}, 4.0))
         return await queue.items("queued"), await history.entries(), await history.entry("a")
 
@@ -265,7 +265,7 @@ def test_jobs_are_listed_by_page(queue: Queue, database: Database):
     async def scenario():
         for name in "abcd":
             await queue.put(entry(name))
-        await queue.claim(1.0)
+        await queue.claim_next(1.0)
         await queue.finish(End("a", "failed", {}, 2.0, {"outputs_count": 3}))
         jobs = Jobs(database)
         page = await jobs.list(["queued"], descending=False, limit=2, offset=1)
@@ -282,10 +282,10 @@ def test_a_prompt_that_no_worker_saw_waits_again_in_its_place(queue: Queue):
     async def scenario():
         for name in "ab":
             await queue.put(entry(name))
-        await queue.claim(1.0)
-        await queue.give_back("a", counted=False)
-        await queue.give_back("b", counted=False)
-        again = await queue.claim(2.0)
+        await queue.claim_next(1.0)
+        await queue.requeue("a", counted=False)
+        await queue.requeue("b", counted=False)
+        again = await queue.claim_next(2.0)
         return again.id, (await queue.entry("a")).attempts
 
     assert asyncio.run(scenario()) == ("a", 1)
@@ -297,9 +297,9 @@ def test_ends_and_beginnings_share_one_flush(queue: Queue, database: Database):
     async def scenario():
         for name in "ab":
             await queue.put(entry(name))
-        await queue.claim(1.0)
+        await queue.claim_next(1.0)
         following = await queue.next()
-        assert queue.take(following)
+        assert queue.claim(following)
         await database.run(lambda each: each.set_trace_callback(statements.append))
         recorded = await queue.record({"b": 2.0}, [End("a", "done", {"outputs": {}}, 2.0)])
         return following.entry.id, recorded
@@ -337,7 +337,7 @@ def test_taking_a_prompt_never_sorts_all_that_waits(database: Database, queue: Q
     async def scenario():
         await queue.put(entry("a"), front=True)
         await database.run(listen)
-        await queue.claim(1.0)
+        await queue.claim_next(1.0)
         await queue.finish(End("a", "done", {}, at=2.0))
         await queue.items("queued", limit=5)
         await queue.items("running")

@@ -10,16 +10,25 @@ import pytest
 from engine.errors import WireError
 from engine.wire import channel
 from engine.wire.channel import AsyncChannel, Channel
-from engine.wire.messages import Command, Free, Interrupt, Place, Preview, Progress, Run, Upward
+from engine.wire.messages import (
+    Command,
+    Free,
+    Interrupt,
+    NodeRef,
+    Preview,
+    Progress,
+    Run,
+    WorkerMessage,
+)
 
-PLACE = Place("1", "1", None, "1")
+PLACE = NodeRef("1", "1", None, "1")
 
 
 @pytest.fixture
 def pair():
     """Two ends that talk in both directions."""
     a, b = socket.socketpair()
-    up, down = Channel(a, Command | Upward), Channel(b, Upward)
+    up, down = Channel(a, Command | WorkerMessage), Channel(b, WorkerMessage)
     yield up, down
     up.close()
     down.close()
@@ -44,7 +53,7 @@ def test_messages_arrive_in_order_and_the_end_is_an_end(pair):
 
 def test_messages_with_more_to_come_go_in_one_piece(sockets):
     a, b = sockets
-    up, pieces = Channel(a, Upward), []
+    up, pieces = Channel(a, WorkerMessage), []
     sent = [Interrupt("1"), Interrupt("2"), Interrupt("3")]
     for each in sent[:2]:
         up.send(each, more=True)
@@ -119,7 +128,7 @@ def test_hostile_frames_are_refused(frame, sockets):
     a, b = sockets
     thread = threading.Thread(target=lambda: (b.sendall(frame), b.close()))
     thread.start()
-    end = Channel(a, Upward)
+    end = Channel(a, WorkerMessage)
     with pytest.raises(WireError):
         next(end.receive())
     thread.join()
@@ -146,7 +155,7 @@ def test_half_a_frame_is_the_end(sockets):
     a, b = sockets
     b.sendall(b"\0\0\0\x10half")
     b.close()
-    end = Channel(a, Upward)
+    end = Channel(a, WorkerMessage)
     assert list(end.receive()) == []
     end.close()
 
@@ -155,7 +164,7 @@ async def _talk():
     a, b = socket.socketpair()
     a.setblocking(False)
     reader, writer = await asyncio.open_connection(sock=a)
-    ours = AsyncChannel(reader, writer, Upward)
+    ours = AsyncChannel(reader, writer, WorkerMessage)
     theirs = Channel(b, Command)
     await ours.send(Interrupt("p"))
     told = await asyncio.to_thread(lambda: next(theirs.receive()))

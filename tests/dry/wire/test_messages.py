@@ -9,13 +9,13 @@ from engine.wire.messages import (
     Failed,
     Free,
     Interrupt,
-    Place,
+    NodeRef,
     Preview,
     Run,
     Running,
 )
 
-PLACE = Place("7.0.0.1", "7", "7", "7")
+PLACE = NodeRef("7.0.0.1", "7", "7", "7")
 
 
 @pytest.mark.parametrize(

@@ -3,11 +3,19 @@
 import pytest
 
 from engine.errors import WireError
-from engine.wire.messages import Finished, Interrupted, Place, Preview, Progress, Running, Shown
+from engine.wire.messages import (
+    Finished,
+    Interrupted,
+    NodeOutput,
+    NodeRef,
+    Preview,
+    Progress,
+    Running,
+)
 from engine.worker.reporter import Reporter
 
-PLACE = Place("1", "1", None, "1")
-OTHER = Place("2", "2", None, "2")
+PLACE = NodeRef("1", "1", None, "1")
+OTHER = NodeRef("2", "2", None, "2")
 
 
 def report(events, *, seconds_apart=0.0, **options):
@@ -87,5 +95,5 @@ def test_what_the_wire_cannot_carry_is_said_in_words():
             raise WireError("too large a number")
         sent.append(event)
 
-    Reporter(send)(Shown("p", PLACE, {"text": [2**70, 5]}))
-    assert sent == [Shown("p", PLACE, {"text": [str(2**70), 5]})]
+    Reporter(send)(NodeOutput("p", PLACE, {"text": [2**70, 5]}))
+    assert sent == [NodeOutput("p", PLACE, {"text": [str(2**70), 5]})]

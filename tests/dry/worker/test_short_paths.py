@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from engine.settings import ROOT, Settings
-from engine.wire.messages import Blocked, Failed, Finished, Place
+from engine.wire.messages import Blocked, Failed, Finished, NodeRef
 from engine.worker.short_paths import ShortPaths
 
-ONE = Place("1", "1", None, "1")
+ONE = NodeRef("1", "1", None, "1")
 
 
 @pytest.fixture

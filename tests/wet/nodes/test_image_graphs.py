@@ -155,5 +155,5 @@ def test_a_failing_node_says_what_was_wrong(run, files: Files):
     }
     end = run(graph, "show").end
     assert isinstance(end, Failed)
-    assert (end.class_type, end.place.node) == ("LoadImage", "load")
+    assert (end.class_type, end.node.id) == ("LoadImage", "load")
     assert "in.png: is no picture" in end.message

@@ -2,15 +2,15 @@
 
 import torch
 
-from engine.worker.gauge import Gauge
+from engine.worker.gauge import MemoryGauge
 
 MIB = 1 << 20
 
 
 def test_memory_that_was_freed_again_is_seen_once():
-    gauge = Gauge(torch.device("cpu"))
-    before = gauge.highest()
+    gauge = MemoryGauge(torch.device("cpu"))
+    before = gauge.peak()
     held = torch.ones(64 * MIB)
-    with_tensor = gauge.highest()
+    with_tensor = gauge.peak()
     assert with_tensor >= before
     assert with_tensor >= held.nbytes

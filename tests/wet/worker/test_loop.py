@@ -20,7 +20,7 @@ from engine.residency.handles import LazyWeights
 from engine.settings import Settings
 from engine.wire.messages import Failed, Running, Succeeded
 from engine.worker.loop import Worker
-from engine.worker.memory import FreedPages, MemoryRetry, asked_for, kept_pages, measure
+from engine.worker.memory import FreedPages, MemoryRetry, kept_pages, measure, requested_bytes
 from engine.worker.service import Service
 
 
@@ -164,7 +164,7 @@ def test_an_error_that_only_sounds_like_a_shortage_is_not_repeated(worker: Worke
     ],
 )
 def test_the_bytes_are_read_off_the_error(text: str, wanted: int | None):
-    assert asked_for(RuntimeError(text)) == wanted
+    assert requested_bytes(RuntimeError(text)) == wanted
 
 
 def size(value) -> int:
@@ -219,10 +219,10 @@ def test_freed_pages_stay_up_to_an_allowance_and_are_returned_beyond_it():
     process = Process(resident=300, accounted=0)
     pages = process.pages()
     process.accounted, process.resident = 1000, 1400
-    pages.settle()
+    pages.trim()
     assert process.returns == 0
     process.resident = 1500
-    pages.settle()
+    pages.trim()
     assert (process.returns, process.resident) == (1, 1300)
 
 
@@ -230,13 +230,13 @@ def test_what_cannot_be_returned_is_not_looked_for_again():
     process = Process(resident=300, accounted=0)
     pages = process.pages()
     process.stuck, process.resident = 500, 900
-    pages.settle()
+    pages.trim()
     before = process.returns
-    pages.settle()
-    pages.settle()
+    pages.trim()
+    pages.trim()
     assert process.returns == before
     process.resident += 101
-    pages.settle()
+    pages.trim()
     assert process.returns > before
 
 
@@ -262,7 +262,7 @@ def test_what_the_user_gave_of_the_device_s_memory_reaches_the_residency(setting
 
 def test_freeing_results_returns_their_pages(worker: Worker):
     returns = []
-    worker._pages._give_back = lambda: returns.append(1)
+    worker._pages._release = lambda: returns.append(1)
     worker.free(weights=False, results=True)
     assert returns
 

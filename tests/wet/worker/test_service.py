@@ -8,7 +8,7 @@ import pytest
 
 from engine.execute import signer
 from engine.graph import order, prompt
-from engine.wire.messages import CacheChanged, Cached, Run, Running, Shown, Started, Succeeded
+from engine.wire.messages import CacheChanged, Cached, NodeOutput, Run, Running, Started, Succeeded
 from engine.worker.service import Service
 
 GRAPH = {
@@ -64,6 +64,6 @@ def test_a_wholly_cached_prompt_is_answered_in_one_piece(served):
     service.run(job, lambda: False)
     kinds = [type(message) for message, _ in sent]
     assert Started in kinds
-    assert {Cached, Shown} <= {*kinds}
+    assert {Cached, NodeOutput} <= {*kinds}
     assert [more for _, more in sent] == [True] * (len(sent) - 1) + [False]
     assert isinstance(sent[-1][0], Succeeded)

@@ -3,12 +3,12 @@
  * engine/server/messages.py, engine/forecast/forecast.py and engine/graph/schema.py.
  */
 
-/** How many prompts wait or run. */
+/** How many prompts are pending or running. */
 export interface ExecInfo {
   queue_remaining: number;
 }
 
-/** The inside of `status`. */
+/** The content of `status`. */
 export interface StatusBody {
   exec_info: ExecInfo;
 }
@@ -25,7 +25,7 @@ export interface ExecutionStart {
   timestamp: number;
 }
 
-/** `execution_cached`: the nodes whose results are known. */
+/** `execution_cached`: the nodes whose results are cached. */
 export interface ExecutionCached {
   nodes: string[];
   prompt_id: string;

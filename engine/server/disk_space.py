@@ -2,7 +2,7 @@
 
 Whether there is room is found out by writing: a quota or a reserve is not seen in the free space
 that the system reports. A prompt whose result can never fit is tried more and more rarely, until
-the free space grows. Knows folders and no prompts.
+the free space grows.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class DiskSpaceGuard:
         logs: LogBook,
         *,
         on_change: Callable[[], None],
-        look_seconds: float,
+        check_seconds: float,
     ) -> None:
         """Hold nothing yet.
 
@@ -48,13 +48,13 @@ class DiskSpaceGuard:
             folders: where workers write; looked at where an error does not name its folder.
             logs: gets a line when a hold begins or ends.
             on_change: called when a hold begins or ends.
-            look_seconds: between two looks whether there is room.
+            check_seconds: between two looks whether there is room.
         """
         self.reason: str | None = None
         self._folders = folders
         self._logs = logs
         self._on_change = on_change
-        self._look_seconds = look_seconds
+        self._check_seconds = check_seconds
         self._required_bytes = _LEAST
         self._tries = 0
         self._free: int | None = None
@@ -91,15 +91,15 @@ class DiskSpaceGuard:
             self._say(
                 f"{_full(folders)}. {self._tries} tries in a row have failed while {free >> 20} MB "
                 "were free: the result may be larger than that. It is tried again in "
-                f"{pauses * self._look_seconds:.0f} s, or as soon as there is more room"
+                f"{pauses * self._check_seconds:.0f} s, or as soon as there is more room"
             )
             self._on_change()
         for number in count(1):
-            await asyncio.sleep(self._look_seconds)
+            await asyncio.sleep(self._check_seconds)
             now = await asyncio.to_thread(free_bytes, folders)
             if number < pauses and not _is_more(now, free):
                 continue
-            if await asyncio.to_thread(_all_have_room, folders, self._required_bytes):
+            if await asyncio.to_thread(_all_have_space, folders, self._required_bytes):
                 break
         self._required_bytes = min(_GROWTH * self._required_bytes, _MOST)
         self._end()
@@ -121,7 +121,7 @@ class DiskSpaceGuard:
         self._on_change()
 
 
-def has_room(folder: Path, size: int) -> bool:
+def has_space(folder: Path, size: int) -> bool:
     """Whether this many bytes, or half of the disk, can be written; finds out by doing it."""
     part = folder / f".room.{secrets.token_hex(4)}.part"
     content = os.urandom(_CHUNK)
@@ -163,8 +163,8 @@ def _full(folders: Sequence[Path]) -> str:
     )
 
 
-def _all_have_room(folders: Sequence[Path], size: int) -> bool:
-    return all(has_room(each, size) for each in folders)
+def _all_have_space(folders: Sequence[Path], size: int) -> bool:
+    return all(has_space(each, size) for each in folders)
 
 
 def _named(folders: Sequence[Path]) -> str:
