@@ -5,9 +5,9 @@ import torch
 from safetensors.torch import save_file
 
 from engine.errors import NodeError
+from engine.inference.load import load_checkpoint
 from engine.inference.merging import by_prefix
 from engine.nodekit.context import RunningContext
-from engine.residency.manager import DeviceResidency, installed
 from nodes import merging
 from nodes.loaders import load_checkpoint_file
 
@@ -18,34 +18,31 @@ PREFIX = "model.diffusion_model."
 
 
 @pytest.fixture
-def residency():
-    made = DeviceResidency(torch.device("cpu"), torch.float32, budget=10**9)
-    with installed(made):
-        yield made
-
-
-@pytest.fixture
 def ctx(files):
+    files.folders("checkpoints")[0].mkdir(parents=True)
     return RunningContext("1", files)
 
 
-@pytest.fixture
-def both(ctx, settings, small_tensors, residency):
+@pytest.fixture(scope="module")
+def both(tmp_path_factory, small_tensors):
     """(model, clip) of two checkpoints of one build."""
-    folder = settings.models_directories[0] / "checkpoints"
-    folder.mkdir(parents=True)
+    folder = tmp_path_factory.mktemp("checkpoints")
     save_file(small_tensors, folder / "a.safetensors")
     other = {
         name: each * 0.5 + 0.01 if each.is_floating_point() else each
         for name, each in small_tensors.items()
     }
     save_file(other, folder / "b.safetensors")
-    return [load_checkpoint_file(f"{name}.safetensors", ctx)[:2] for name in "ab"]
+    return [load_checkpoint(folder / f"{name}.safetensors")[:2] for name in "ab"]
 
 
-def values(residency, weights, name):
-    with residency.use(weights):
-        return weights.module.get_parameter(name).detach().clone()
+def values(weights, name):
+    """A tensor as it arrives where it is computed with."""
+    source = weights.sources[name]
+    tensor = source.unpack(source.read_parts(), torch.float32)
+    for patch in weights.patches.get(name, ()):
+        tensor = patch.apply(tensor)
+    return tensor
 
 
 @pytest.mark.parametrize(
@@ -56,13 +53,13 @@ def values(residency, weights, name):
         (merging.add_models, 1.0, 1.0),
     ],
 )
-def test_models_are_mixed_tensor_by_tensor(both, residency, mix, own, share):
+def test_models_are_mixed_tensor_by_tensor(both, mix, own, share):
     (a, _), (b, _) = both
     mixed = mix(a, b)
     assert mixed.net.base is a.net  # a handle, no second copy
     for name in (KEY, OUT, "out.2.bias"):
-        one, other = (values(residency, each.net, name) for each in (a, b))
-        assert torch.allclose(values(residency, mixed.net, name), own * one + share * other)
+        one, other = (values(each.net, name) for each in (a, b))
+        assert torch.allclose(values(mixed.net, name), own * one + share * other)
 
 
 def test_ratio_1_is_the_first_and_nothing_is_read_of_the_second(both):
@@ -80,15 +77,13 @@ def test_ratio_1_is_the_first_and_nothing_is_read_of_the_second(both):
         (merging.add_clips, 1.0, 1.0),
     ],
 )
-def test_text_encoders_are_mixed(both, residency, mix, own, share):
+def test_text_encoders_are_mixed(both, mix, own, share):
     (_, a), (_, b) = both
-    one, other, mixed = (
-        values(residency, each.parts["clip_l"].weights, TEXT) for each in (a, b, mix(a, b))
-    )
+    one, other, mixed = (values(each.parts["clip_l"].weights, TEXT) for each in (a, b, mix(a, b)))
     assert torch.allclose(mixed, own * one + share * other)
 
 
-def test_blocks_have_ratios_of_their_own(both, residency):
+def test_blocks_have_ratios_of_their_own(both):
     (a, _), (b, _) = both
     mixed = merging.merge_blocks(a, b, input=0.1, middle=0.5, out=0.9)
     for name, ratio in (
@@ -97,19 +92,19 @@ def test_blocks_have_ratios_of_their_own(both, residency):
         (OUT, 0.9),
         ("time_embed.0.bias", 0.1),
     ):
-        one, other = (values(residency, each.net, name) for each in (a, b))
+        one, other = (values(each.net, name) for each in (a, b))
         expected = ratio * one + (1 - ratio) * other
-        assert torch.allclose(values(residency, mixed.net, name), expected, atol=1e-6)
+        assert torch.allclose(values(mixed.net, name), expected, atol=1e-6)
 
 
-def test_every_block_of_a_build_has_an_input(both, residency):
+def test_every_block_of_a_build_has_an_input(both):
     (a, _), (b, _) = both
     names = [each.name for each in merging.merge_blocks_of_sd1.schema.inputs]
     ratios = {name: 1.0 for name in names if name.endswith(".")}
     assert len(ratios) == 30
     mixed = merging.merge_blocks_of_sd1(a, b, **(ratios | {"input_blocks.1.": 0.25}))
-    one, other = (values(residency, each.net, KEY) for each in (a, b))
-    assert torch.allclose(values(residency, mixed.net, KEY), 0.25 * one + 0.75 * other, atol=1e-6)
+    one, other = (values(each.net, KEY) for each in (a, b))
+    assert torch.allclose(values(mixed.net, KEY), 0.25 * one + 0.75 * other, atol=1e-6)
     assert set(mixed.net.patches) == {n for n in a.net.sources if n.startswith("input_blocks.1.")}
 
 
@@ -120,13 +115,11 @@ def test_the_longest_prefix_counts():
     assert shares("out.0.weight") == (0.4, 0.6)
 
 
-def test_a_mixture_of_mixtures(both, residency):
+def test_a_mixture_of_mixtures(both):
     """Add difference: a + (b - a) is b."""
     (a, _), (b, _) = both
     mixed = merging.add_models(a, merging.subtract_models(b, a, 1.0))
-    assert torch.allclose(
-        values(residency, mixed.net, KEY), values(residency, b.net, KEY), atol=1e-6
-    )
+    assert torch.allclose(values(mixed.net, KEY), values(b.net, KEY), atol=1e-6)
 
 
 def test_models_of_other_builds_are_refused(both, ctx, settings, random_checkpoints):
@@ -142,7 +135,7 @@ def test_models_of_other_builds_are_refused(both, ctx, settings, random_checkpoi
 
 
 def test_a_model_for_inpainting_takes_a_difference_of_one_without(
-    both, ctx, settings, small_tensors, residency
+    both, ctx, settings, small_tensors
 ):
     (a, _), (b, _) = both
     entry = f"{PREFIX}input_blocks.0.0.weight"
@@ -151,9 +144,9 @@ def test_a_model_for_inpainting_takes_a_difference_of_one_without(
     save_file(small_tensors | {entry: wide}, path)
     inpaint, _, _ = load_checkpoint_file("inpaint.safetensors", ctx)
     mixed = merging.add_models(inpaint, merging.subtract_models(b, a, 1.0))
-    found = values(residency, mixed.net, "input_blocks.0.0.weight")
+    found = values(mixed.net, "input_blocks.0.0.weight")
     assert torch.equal(found[:, 4:], wide[:, 4:].float())
-    expected = values(residency, b.net, "input_blocks.0.0.weight")
+    expected = values(b.net, "input_blocks.0.0.weight")
     assert torch.allclose(found[:, :4], expected, atol=1e-6)
 
 
