@@ -49,6 +49,12 @@ def pictures(worker: Worker, name: str) -> Mapping[str, np.ndarray]:
     return found
 
 
+def smaller(picture: np.ndarray) -> np.ndarray:
+    """A picture before it was enlarged four times."""
+    height, width, channels = picture.shape
+    return picture.reshape(height // 4, 4, width // 4, 4, channels).mean((1, 3))
+
+
 def test_each_is_tested_here():
     assert [path.stem for path in WORKFLOWS] == [
         "hires_fix",
@@ -56,31 +62,40 @@ def test_each_is_tested_here():
         "inpaint",
         "outpaint",
         "text_to_image",
+        "winter_lora",
     ]
 
 
 def test_text_to_image(worker: Worker):
     [picture] = pictures(worker, "text_to_image").values()
-    assert picture.shape == (128, 128, 3)
+    assert picture.shape == (512, 512, 3)
     assert picture.std() > 10
+
+
+def test_winter_lies_where_the_meadow_was(worker: Worker):
+    [picture] = pictures(worker, "winter_lora").values()
+    assert picture.shape == (512, 512, 3)
+    red, green, blue = picture[400:].mean((0, 1))
+    assert blue > green - 10, "the ground is green"
+    assert red > 0.7 * green
 
 
 def test_hires_fix_enlarges(worker: Worker):
     [picture] = pictures(worker, "hires_fix").values()
-    assert picture.shape == (192, 192, 3)
+    assert picture.shape == (768, 768, 3)
     assert picture.std() > 10
 
 
 def test_image_to_image_starts_from_the_first_picture(worker: Worker):
     found = pictures(worker, "image_to_image")
-    before, after = found["image_to_image_before"], found["image_to_image"]
+    before, after = found["image_to_image_before"], smaller(found["image_to_image"])
     assert before.shape == after.shape
     assert np.abs(before - after).mean() > 5
 
 
 def test_inpainting_changes_the_masked_part_and_keeps_the_rest(worker: Worker):
     found = pictures(worker, "inpaint")
-    change = np.abs(found["inpaint_before"] - found["inpaint"]).mean(axis=-1)
+    change = np.abs(found["inpaint_before"] - smaller(found["inpaint"])).mean(axis=-1)
     masked = np.zeros(change.shape, bool)
     masked[48:112, 36:92] = True
     away = np.zeros(change.shape, bool)
@@ -90,8 +105,8 @@ def test_inpainting_changes_the_masked_part_and_keeps_the_rest(worker: Worker):
 
 def test_outpainting_widens_and_keeps_the_picture(worker: Worker):
     [picture] = pictures(worker, "outpaint").values()
-    assert picture.shape == (128, 192, 3)
-    assert picture[:, 140:].std() > 5
+    assert picture.shape == (512, 768, 3)
+    assert picture[:, 560:].std() > 5
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)

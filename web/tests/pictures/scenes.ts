@@ -297,7 +297,7 @@ export const SCENES: Readonly<Record<string, Scene>> = {
       await title(page, "Load Image").click();
       await command(page, "paint the mask");
       const stage = page.getByRole("application", { name: /^The picture/ });
-      await page.getByText(/128 x 128 pixels/).waitFor();
+      await page.getByText(/512 x 512 pixels/).waitFor();
       const { x, y } = await middle(stage);
       await page.mouse.move(x - 60, y + 30);
       await page.mouse.down();

@@ -26,6 +26,11 @@ export const TEMPLATES: readonly Template[] = [
     title: "Two passes",
     about: "A small picture first, then a larger one with its details.",
   },
+  {
+    id: "winter_lora",
+    title: "Winter, by a LoRA",
+    about: "A small file lays snow on whatever the model draws.",
+  },
 ];
 
 const FILES = import.meta.glob<string>("../../../workflows/*.json", {

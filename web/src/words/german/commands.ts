@@ -228,4 +228,7 @@ export const commands: Readonly<Record<string, string>> = {
   "Two passes": "Zwei Durchgänge",
   "A small picture first, then a larger one with its details.":
     "Zuerst ein kleines Bild, dann ein größeres mit seinen Details.",
+  "Winter, by a LoRA": "Winter, durch ein LoRA",
+  "A small file lays snow on whatever the model draws.":
+    "Eine kleine Datei legt Schnee auf alles, was das Modell zeichnet.",
 };
