@@ -81,6 +81,14 @@ class Continuous(VarianceExploding):
             return x * (1.0 - like(self.timestep(sigma), x))
         return x / like((sigma**2 + self.sigma_data**2) ** 0.5, x)
 
+    def add_noise(
+        self, sigma: Tensor, noise: Tensor, clean: Tensor, *, full: bool = False
+    ) -> Tensor:
+        """As its base; a flow's noise has no larger scale at the start."""
+        full = full and self.clock is not Clock.FLOW
+        scale = (1.0 + sigma**2) ** 0.5 if full else sigma
+        return clean + noise * like(scale, noise)
+
     def denoised(self, output: Tensor, x: Tensor, sigma: Tensor) -> Tensor:
         """The clean image, after what this network was trained to say."""
         if self.clock is Clock.FLOW:

@@ -39,7 +39,11 @@ def ancestral_step(sigma: Tensor, sigma_next: Tensor, eta: float) -> tuple[Tenso
     The posterior variance of DDPM in sigma space, scaled by eta as in DDIM (Song et al. 2021,
     equation 16): sigma_down^2 + sigma_up^2 = sigma_next^2. An infinite sigma is allowed.
     """
-    sigma_up = (eta * sigma_next * (1 - (sigma_next / sigma) ** 2).sqrt()).clamp(max=sigma_next)
+    # As the incumbent has it: from a large sigma, at zero SNR, sigma_down is what rounding leaves.
+    variance = sigma_next**2
+    if not sigma.isinf():
+        variance = variance * (sigma**2 - sigma_next**2) / sigma**2
+    sigma_up = (eta * variance.sqrt()).clamp(max=sigma_next)
     sigma_down = (sigma_next**2 - sigma_up**2).sqrt()
     return sigma_down, sigma_up
 

@@ -110,3 +110,9 @@ def test_a_flow_latent_is_handed_on_without_its_scale() -> None:
     clean, noise = torch.randn(1, 2, 2), torch.zeros(1, 2, 2)
     x = model.add_noise(sigma, noise, clean)
     assert torch.allclose(model.remove_noise_scale(sigma, x), clean)
+
+
+def test_a_flow_seen_as_edm_starts_with_noise_of_its_own_scale() -> None:
+    sigma, noise, clean = torch.tensor([80.0]), torch.ones(1, 2), torch.zeros(1, 2)
+    assert AS_FLOW.add_noise(sigma, noise, clean, full=True).tolist() == [[80.0, 80.0]]
+    assert ANGLE.add_noise(sigma, noise, clean, full=True)[0, 0] > 80.0
