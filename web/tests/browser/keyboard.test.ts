@@ -124,7 +124,7 @@ test("arrows walk along wires, and a wire is chosen, taken off and brought back"
   await walk("ArrowRight", "KSampler");
   await walk("ArrowLeft", "Load Checkpoint");
   expect(await node("Load Checkpoint").getAttribute("aria-description")).toMatch(
-    /^1 of 7, .*gives MODEL to KSampler/,
+    /^1 of 9, .*gives MODEL to KSampler/,
   );
   await walk("ArrowRight", "KSampler");
   const before = await wires();
