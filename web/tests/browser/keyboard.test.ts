@@ -182,7 +182,7 @@ test("the outline has all nodes as a tree, and goes with the canvas", async () =
   await press("o");
   const tree = page.getByRole("tree", { name: "Outline" });
   await tree.waitFor();
-  await expect.poll(() => tree.getByRole("treeitem").count()).toBe(7);
+  await expect.poll(() => tree.getByRole("treeitem").count()).toBe(9);
   await expect.poll(focused).toBe("Outline");
   await press("v");
   await expect.poll(selected).toBe("VAE Decode");
