@@ -1,43 +1,43 @@
 /** The studio: starts what runs beside the screen, and puts the rooms together. */
 import { useEffect, useState } from "react";
-import type { Declared } from "./api/extensions";
-import { fetchAside } from "./aside";
+import type { Declaration } from "./api/extensions";
 import { Boundary } from "./panels/Boundary";
+import { prefetchWhenIdle } from "./prefetch";
 import { Screen, Sheets } from "./Screen";
 import { addCommands } from "./state/commands";
-import { FIRST } from "./state/commands/first";
-import { guardComposition } from "./state/composing";
+import { INITIAL_COMMANDS } from "./state/commands/initial";
 import { addPluginCommands, useExtensions } from "./state/extensions";
 import { fieldServices } from "./state/fields/fieldServices";
-import { hearDrops } from "./state/files/dropping";
+import { handleFileDrops } from "./state/files/fileDrops";
 import { refreshCatalog } from "./state/files/files";
-import { keepJournals } from "./state/files/keeping";
+import { startJournaling } from "./state/files/journaling";
 import { restore } from "./state/files/restore";
 import { watchVersions } from "./state/files/versions";
-import { hearKeys } from "./state/keymap";
+import { guardComposition } from "./state/inputMethod";
+import { listenForKeys } from "./state/keymap";
 import { watchProblems } from "./state/runs/checking";
 import { connect, refreshJobs, runOnChange, showLastResults } from "./state/runs/running";
 import { watchRun } from "./state/runs/watch";
 import { loadSettings, setting, useSetting } from "./state/settings";
 import { activeTab } from "./state/studio";
-import { keepView, tellError, wordsOf } from "./state/view";
-import { fetchedAgain } from "./widgets/fetchedAgain";
+import { errorText, notifyError, persistView } from "./state/view";
+import { fetchWithRetry } from "./widgets/fetchWithRetry";
 import { FieldServicesContext } from "./widgets/services";
-import { type Language, speak, t } from "./words/words";
+import { type Language, setLanguage, t } from "./words/words";
 
 /** The first commands at once, all of them a moment later. Returns what ends it. */
 function bringCommands(): () => void {
-  let remove = addCommands(FIRST);
+  let remove = addCommands(INITIAL_COMMANDS);
   let ended = false;
-  const all = fetchedAgain(() => import("./state/commands/all"), tellError);
-  all.then(({ COMMANDS, followFields }) => {
+  const all = fetchWithRetry(() => import("./state/commands/all"), notifyError);
+  all.then(({ COMMANDS, trackFocusedField }) => {
     if (ended) return;
     remove();
-    const endings = [addCommands(COMMANDS), followFields()];
+    const endings = [addCommands(COMMANDS), trackFocusedField()];
     remove = () => {
       for (const end of endings) end();
     };
-  }, tellError);
+  }, notifyError);
   return () => {
     ended = true;
     remove();
@@ -48,14 +48,14 @@ function bringCommands(): () => void {
 function bringExtensions(): () => void {
   let remove = () => {};
   let seen: unknown = null;
-  const look = ({ declared }: { declared: readonly Declared[] }) => {
+  const look = ({ declared }: { declared: readonly Declaration[] }) => {
     if (declared === seen) return;
     seen = declared;
     remove();
     remove = addPluginCommands(declared);
     if (declared.length === 0) return;
-    const parts = fetchedAgain(() => import("./extensions/parts"), tellError);
-    parts.then(({ PARTS }) => useExtensions.setState(PARTS), tellError);
+    const parts = fetchWithRetry(() => import("./extensions/parts"), notifyError);
+    parts.then(({ PARTS }) => useExtensions.setState(PARTS), notifyError);
   };
   look(useExtensions.getState());
   const stop = useExtensions.subscribe(look);
@@ -67,7 +67,7 @@ function bringExtensions(): () => void {
 
 /** Where the words of a language cannot be fetched, those that are spoken stay. */
 function speakSoon(language: Language): Promise<void> {
-  return fetchedAgain(() => speak(language)).catch(tellError);
+  return fetchWithRetry(() => setLanguage(language)).catch(notifyError);
 }
 
 type Stage = "starting" | "ready" | { failed: string };
@@ -90,27 +90,33 @@ function useStage(): Stage {
         connect(),
         watchProblems(runOnChange),
         watchRun(),
-        keepJournals(),
+        startJournaling(),
         watchVersions(),
-        keepView(),
+        persistView(),
       );
       setStage("ready");
       const rest = [
-        fetchedAgain(() => import("./state/app"), tellError),
-        fetchedAgain(() => import("./state/files/missing"), tellError),
-        fetchedAgain(() => import("./state/files/saving"), tellError),
-        fetchedAgain(() => import("./state/runs/former"), tellError),
+        fetchWithRetry(() => import("./state/app"), notifyError),
+        fetchWithRetry(() => import("./state/files/missing"), notifyError),
+        fetchWithRetry(() => import("./state/files/saving"), notifyError),
+        fetchWithRetry(() => import("./state/runs/staleFailures"), notifyError),
       ] as const;
       const [{ watchApps }, { watchMissing }, { watchSaved }, { watchFailures }] =
         await Promise.all(rest);
       if (!ended) {
-        endings.push(watchApps(), watchMissing(), watchSaved(), watchFailures(), fetchAside());
+        endings.push(
+          watchApps(),
+          watchMissing(),
+          watchSaved(),
+          watchFailures(),
+          prefetchWhenIdle(),
+        );
       }
       await refreshJobs();
       if (restored) await showLastResults(activeTab());
     };
     begin().catch((error: unknown) => {
-      setStage({ failed: wordsOf(error) });
+      setStage({ failed: errorText(error) });
     });
     return () => {
       ended = true;
@@ -140,8 +146,8 @@ export function App() {
       guardComposition(),
       bringCommands(),
       bringExtensions(),
-      hearKeys(),
-      hearDrops(),
+      listenForKeys(),
+      handleFileDrops(),
     ];
     return () => {
       for (const end of endings) end();
@@ -149,7 +155,7 @@ export function App() {
   }, []);
 
   useEffect(() => {
-    const failed = (event: PromiseRejectionEvent) => tellError(event.reason);
+    const failed = (event: PromiseRejectionEvent) => notifyError(event.reason);
     window.addEventListener("unhandledrejection", failed);
     return () => window.removeEventListener("unhandledrejection", failed);
   }, []);

@@ -1,7 +1,7 @@
 /** All of the screen: the canvas at once, what lies beside it as soon as it is here. */
 import { type ComponentType, lazy, type ReactNode, Suspense, useEffect, useState } from "react";
 import { Canvas } from "./canvas/Canvas";
-import { later } from "./canvas/soon";
+import { laterParts } from "./canvas/lazyParts";
 import { NoticeBar } from "./panels/NoticeBar";
 import { Rail } from "./panels/Rail";
 import { RunBar } from "./panels/RunBar";
@@ -9,17 +9,17 @@ import { TopBar } from "./panels/TopBar";
 import { useMasking } from "./state/fields/masking";
 import { useDifference } from "./state/results/difference";
 import { useShowsApp } from "./state/studio";
-import { heightOfDock, tellError, useView } from "./state/view";
-import { fetchedAgain } from "./widgets/fetchedAgain";
+import { heightOfDock, notifyError, useView } from "./state/view";
+import { fetchWithRetry } from "./widgets/fetchWithRetry";
 import { part } from "./widgets/part";
 // The places of what follows: the canvas must not change its size when it comes.
 import "./panels/dock.css";
 import "./panels/inspector.css";
 
-type Beside = typeof import("./panels/beside");
+type Beside = typeof import("./panels/lazyPanels");
 
 // Asked for at once, not when it is first drawn: the server may be away by then.
-const beside = fetchedAgain(() => import("./panels/beside"), tellError);
+const beside = fetchWithRetry(() => import("./panels/lazyPanels"), notifyError);
 
 /** Each waits alone: what one of them fetches must not hide another that is typed into. */
 function lazily(choose: (room: Beside) => ComponentType, fallback?: ReactNode) {
@@ -42,7 +42,7 @@ const Inspector = lazily(
 const Palette = lazily((room) => room.Palette);
 const PluginDialog = lazily((room) => room.PluginDialog);
 const Question = lazily((room) => room.Question);
-const ResultRooms = lazily((room) => room.ResultRooms);
+const ResultOverlays = lazily((room) => room.ResultOverlays);
 const ResultSide = lazily((room) => room.ResultSide);
 /** Beside the screen: the settings stay open while its language changes. */
 export const Sheets = lazily((room) => room.Sheets);
@@ -99,7 +99,7 @@ export function Screen() {
       <Palette />
       <Suspense>{connecting && <Connect />}</Suspense>
       <CommandPalette />
-      <ResultRooms />
+      <ResultOverlays />
       <Shortcuts />
       <PluginDialog />
       <Suspense>{masking && <MaskEditor />}</Suspense>
@@ -112,8 +112,8 @@ export function Screen() {
 function useWhole(): boolean {
   const [whole, setWhole] = useState(false);
   useEffect(() => {
-    const commands = fetchedAgain(() => import("./state/commands/all"), tellError);
-    Promise.all([beside, later, commands]).then(() => setWhole(true), tellError);
+    const commands = fetchWithRetry(() => import("./state/commands/all"), notifyError);
+    Promise.all([beside, laterParts, commands]).then(() => setWhole(true), notifyError);
   }, []);
   return whole;
 }

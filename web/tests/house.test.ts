@@ -24,7 +24,7 @@ const LONGER: Readonly<Record<string, string>> = {
 };
 const GENERATED = "src/api/types.ts";
 /** What begins a program or a worker, or is read by the build only. */
-const ENTRIES = new Set(["src/main.tsx", "src/document/tidyWorker.ts"]);
+const ENTRIES = new Set(["src/main.tsx", "src/document/autoLayoutWorker.ts"]);
 /** Colours that are data: written into files, or painted into pictures. */
 const COLOURS_AS_DATA = new Set([
   "src/document/notes.ts",

@@ -3,6 +3,6 @@
  * of its own. So nothing here begins with a slash, and the browser counts from the page's address.
  */
 
-export function below(route: string): string {
+export function routeUrl(route: string): string {
   return route.replace(/^\/+/, "");
 }

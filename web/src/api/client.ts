@@ -1,10 +1,10 @@
 /** The server's HTTP interface, typed, room by room. Knows neither documents nor the screen. */
-import { below } from "./address";
+import { routeUrl } from "./address";
 import { type Catalog, readCatalog } from "./catalog";
 import type { DeclaredExtension } from "./extensions";
 import type { ImageFile, Job, JobDetail, JobStatus } from "./jobs";
 import { type BatchPlace, resultsRoutes } from "./results";
-import { type Codec, makeTransport, orNull, type Transport } from "./transport";
+import { type Codec, makeTransport, nullIfNotFound, type Transport } from "./transport";
 import type { Plan } from "./types";
 
 /** In milliseconds: a check is asked again at the next edit, so it need not be waited for long. */
@@ -31,16 +31,16 @@ export interface NodeProblems {
   dependent_outputs: string[];
 }
 
-export interface Report {
+export interface ValidationReport {
   error: { type: string; message: string; details: string } | null;
   node_errors: Record<string, NodeProblems>;
   /** Classes that nobody here has, with the nodes that are of them. */
   missing?: Record<string, string[]>;
 }
 
-export interface Checked {
+export interface CheckResult {
   prompt: Record<string, unknown>;
-  report: Report;
+  report: ValidationReport;
   plan: Plan;
 }
 
@@ -67,10 +67,10 @@ interface Submission {
   /** Run no other outputs than these. */
   targets?: readonly string[];
   /** What lists tell of it. */
-  about?: About;
+  about?: JobInfo;
 }
 
-interface Machine {
+interface SystemStats {
   system: Record<string, unknown> & {
     calotype_version?: string;
     python_version?: string;
@@ -79,7 +79,7 @@ interface Machine {
   devices: { name: string; vram_total: number; vram_free: number }[];
 }
 
-interface About {
+interface JobInfo {
   title: string;
   /** Prompts that are queued together have the same one. */
   batch?: string;
@@ -104,7 +104,7 @@ function runRoutes({ read, post, exchange }: Transport) {
     check(
       document: unknown,
       { signal, targets = [] }: { signal?: AbortSignal; targets?: readonly string[] } = {},
-    ): Promise<Checked> {
+    ): Promise<CheckResult> {
       const query = new URLSearchParams(targets.map((each) => ["target", each]));
       const url = targets.length === 0 ? "/api/calotype/check" : `/api/calotype/check?${query}`;
       return exchange(url, document, { limit: CHECK_LIMIT, ...(signal ? { signal } : {}) });
@@ -134,7 +134,7 @@ function runRoutes({ read, post, exchange }: Transport) {
     },
     job: (id: string) => read<JobDetail>(`/api/jobs/${encodeURIComponent(id)}`),
     /** The machine and the versions, for a report. */
-    machine: () => read<Machine>("/api/system_stats"),
+    machine: () => read<SystemStats>("/api/system_stats"),
   };
 }
 
@@ -221,10 +221,10 @@ function fileRoutes({ ask, read }: Transport) {
       const all = await read<readonly { path: string }[]>("/api/v2/userdata");
       if (!all.some(({ path }) => path === folder.split("/", 1)[0])) return [];
       const query = new URLSearchParams({ dir: folder, recurse: "true" });
-      return (await orNull(() => read<string[]>(`/api/userdata?${query}`))) ?? [];
+      return (await nullIfNotFound(() => read<string[]>(`/api/userdata?${query}`))) ?? [];
     },
     /** The text of a saved file; null where there is none. */
-    load: (path: string) => orNull(async () => (await ask(at(path))).text()),
+    load: (path: string) => nullIfNotFound(async () => (await ask(at(path))).text()),
     async save(path: string, text: string, overwrite: boolean): Promise<void> {
       await ask(`${at(path)}?overwrite=${overwrite}`, { method: "POST", body: text });
     },
@@ -252,22 +252,22 @@ interface PluginSubgraph {
 }
 
 export function extensionUrl(pack: string, file: string): string {
-  return below(`/calotype/extensions/${encodeURIComponent(pack)}/${encodeURIComponent(file)}`);
+  return routeUrl(`/calotype/extensions/${encodeURIComponent(pack)}/${encodeURIComponent(file)}`);
 }
 
 /** The picture beside a file of weights; 404 where there is none. */
 export function modelPreviewUrl(kind: string, { name, pathIndex }: ModelFile): string {
   const file = name.split("/").map(encodeURIComponent).join("/");
-  return below(`${MODELS}/preview/${encodeURIComponent(kind)}/${pathIndex}/${file}`);
+  return routeUrl(`${MODELS}/preview/${encodeURIComponent(kind)}/${pathIndex}/${file}`);
 }
 
 export function viewUrl(file: ImageFile, preview?: string): string {
   const query = new URLSearchParams({ ...file, ...(preview ? { preview } : {}) });
-  return below(`/api/view?${query}`);
+  return routeUrl(`/api/view?${query}`);
 }
 
 export function socketUrl(client: string, place: Location): string {
-  const url = new URL(below(`/ws?clientId=${encodeURIComponent(client)}`), place.href);
+  const url = new URL(routeUrl(`/ws?clientId=${encodeURIComponent(client)}`), place.href);
   url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
   return url.href;
 }

@@ -41,7 +41,7 @@ export interface DeclaredSetting {
   step: number;
 }
 
-export interface Declared {
+export interface Declaration {
   pack: string;
   api: number;
   name: string;
@@ -53,12 +53,12 @@ export interface Declared {
   settings: DeclaredSetting[];
 }
 
-export type DeclaredExtension = Declared | { pack: string; error: string };
+export type DeclaredExtension = Declaration | { pack: string; error: string };
 
 export const EXTENSION_API = 1;
 
 /** What a page is told when it says that it is ready; `value` again whenever it changed. */
-export interface ToPage {
+export interface MessageToPage {
   calotype: typeof EXTENSION_API;
   type: "init" | "value";
   /** Of a widget: its input, and the input's value. */
@@ -84,7 +84,7 @@ interface PressedKey {
   shiftKey: boolean;
 }
 
-export type FromPage =
+export type MessageFromPage =
   | { type: "ready" }
   | { type: "change"; value: unknown; done: boolean }
   | { type: "size"; height: number }
@@ -96,10 +96,10 @@ export type FromPage =
 const MOST_TEXT = 300;
 const MOST_VALUE = 1 << 20;
 const LOWEST = 24;
-export const TALLEST = 2000;
+export const MAX_HEIGHT = 2000;
 
 /** A page's message, or null where it is none: pages are strangers. */
-export function readMessage(data: unknown): FromPage | null {
+export function readMessage(data: unknown): MessageFromPage | null {
   if (typeof data !== "object" || data === null) return null;
   const message = data as Record<string, unknown>;
   if (message.calotype !== EXTENSION_API) return null;
@@ -108,13 +108,13 @@ export function readMessage(data: unknown): FromPage | null {
     case "close":
       return { type: message.type };
     case "change":
-      if (!isPlain(message.value)) return null;
+      if (!isPlainData(message.value)) return null;
       return { type: "change", value: message.value, done: message.done === true };
     case "size":
       if (typeof message.height !== "number" || !Number.isFinite(message.height)) return null;
       return {
         type: "size",
-        height: Math.min(Math.max(Math.round(message.height), LOWEST), TALLEST),
+        height: Math.min(Math.max(Math.round(message.height), LOWEST), MAX_HEIGHT),
       };
     case "key":
       return typeof message.key === "string" && typeof message.code === "string"
@@ -129,7 +129,7 @@ export function readMessage(data: unknown): FromPage | null {
           }
         : null;
     case "insert":
-      return isPlain(message.workflow) ? { type: "insert", workflow: message.workflow } : null;
+      return isPlainData(message.workflow) ? { type: "insert", workflow: message.workflow } : null;
     case "tell":
       if (typeof message.text !== "string") return null;
       return { type: "tell", text: message.text.slice(0, MOST_TEXT) };
@@ -139,7 +139,7 @@ export function readMessage(data: unknown): FromPage | null {
 }
 
 /** Whether a value can be saved: JSON and whole numbers of any size, not too deep, not too much. */
-export function isPlain(value: unknown): boolean {
+export function isPlainData(value: unknown): boolean {
   let left = MOST_VALUE;
   const look = (each: unknown, depth: number): boolean => {
     left -= typeof each === "string" ? each.length + 8 : 8;

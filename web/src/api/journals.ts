@@ -2,7 +2,7 @@
  * The server's journals of open documents, typed. Knows that they are numbered lines, not what a
  * line means.
  */
-import { type Codec, makeTransport, orNull, Refused } from "./transport";
+import { type Codec, HttpError, makeTransport, nullIfNotFound } from "./transport";
 
 export interface JournalInfo {
   id: string;
@@ -40,7 +40,7 @@ export function makeJournals(codec: Codec, request?: typeof fetch) {
   return {
     list: () => read<JournalInfo[]>(FOLDER),
     /** The lines of one; null where there is none. */
-    read: (id: string) => orNull(async () => (await ask(`${FOLDER}/${id}`)).text()),
+    read: (id: string) => nullIfNotFound(async () => (await ask(`${FOLDER}/${id}`)).text()),
     append: (id: string, window: string, lines: string, keepalive = false) =>
       send("POST", id, { window }, lines, keepalive),
     /** `owner`: whose document it was; it is not taken from anybody else. */
@@ -58,7 +58,7 @@ export function makeJournals(codec: Codec, request?: typeof fetch) {
 }
 
 export function conflictOf(error: unknown): JournalConflict | null {
-  if (!(error instanceof Refused) || error.status !== 409) return null;
+  if (!(error instanceof HttpError) || error.status !== 409) return null;
   const { last, window } = (error.body ?? {}) as Partial<JournalConflict>;
   return { last: typeof last === "number" ? last : 0, window: window ?? null };
 }

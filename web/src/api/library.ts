@@ -2,7 +2,7 @@
  * The user's saved workflows on the server, and their earlier versions, typed. Knows files and
  * texts, not what a workflow is.
  */
-import { type Codec, makeTransport, orNull, type Transport } from "./transport";
+import { type Codec, makeTransport, nullIfNotFound, type Transport } from "./transport";
 
 export interface SavedFile {
   /** Below the folder that was listed. */
@@ -12,7 +12,7 @@ export interface SavedFile {
   modified: number;
 }
 
-export interface Stamped {
+export interface StoredText {
   text: string;
   /** What the server calls this content; another content has another. */
   stamp: string | null;
@@ -51,10 +51,10 @@ function workflowRoutes({ ask, read }: Transport) {
     /** The files of a folder and those below it; none where there is no such folder. */
     async list(folder: string): Promise<SavedFile[]> {
       const query = new URLSearchParams({ dir: folder, recurse: "true", full_info: "true" });
-      return (await orNull(() => read<SavedFile[]>(`${FILES}?${query}`))) ?? [];
+      return (await nullIfNotFound(() => read<SavedFile[]>(`${FILES}?${query}`))) ?? [];
     },
-    read(path: string): Promise<Stamped | null> {
-      return orNull(async () => {
+    read(path: string): Promise<StoredText | null> {
+      return nullIfNotFound(async () => {
         const answer = await ask(fileAt(path));
         return { text: await answer.text(), stamp: answer.headers.get("ETag") };
       });
@@ -81,7 +81,7 @@ function versionRoutes({ ask, read }: Transport) {
     },
     version({ of, when }: Pick<Version, "of" | "when">): Promise<string | null> {
       const query = new URLSearchParams({ of });
-      return orNull(async () => (await ask(`${VERSIONS}/${when}?${query}`)).text());
+      return nullIfNotFound(async () => (await ask(`${VERSIONS}/${when}?${query}`)).text());
     },
     async keepVersion(of: string, text: string, label: string): Promise<void> {
       const query = new URLSearchParams({ of, label });

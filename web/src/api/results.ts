@@ -1,5 +1,5 @@
 /** The routes for the queue's order and for what has run; see `client.ts`, which includes them. */
-import { below } from "./address";
+import { routeUrl } from "./address";
 import type { ImageFile, Job, JobStatus } from "./jobs";
 import type { Transport } from "./transport";
 
@@ -35,7 +35,7 @@ export interface ServerNotice {
   details: Record<string, unknown>;
 }
 
-export interface QueueListed {
+export interface QueueListing {
   paused: boolean;
   /** Why nothing is begun although the queue is not paused, as an English sentence. */
   held: string | null;
@@ -65,7 +65,7 @@ interface HistoryPage {
 
 export function resultsRoutes({ read, post }: Transport) {
   return {
-    queue: (limit: number) => read<QueueListed>(`/api/calotype/queue?limit=${limit}`),
+    queue: (limit: number) => read<QueueListing>(`/api/calotype/queue?limit=${limit}`),
     notices: async () => (await read<{ notices: ServerNotice[] }>("/api/calotype/notices")).notices,
     dismissNotice: (id: number) => post("/api/calotype/notices/dismiss", { id }),
     /** null is behind all that waits. */
@@ -103,7 +103,7 @@ export function resultsRoutes({ read, post }: Transport) {
 /** A thumbnail no larger than this on its longest side. */
 export function thumbnailUrl({ filename, subfolder, type }: ImageFile, size: number): string {
   const query = new URLSearchParams({ filename, subfolder, type, preview: "webp;80" });
-  return below(`/api/view?${query}&size=${size}`);
+  return routeUrl(`/api/view?${query}&size=${size}`);
 }
 
 /** A place as the editor writes it; others may have said anything. */

@@ -23,7 +23,7 @@ const LONGEST_WAIT = 5_000;
 const GREETING = { type: "feature_flags", data: { supports_preview_metadata: true } };
 
 /** Connects, and returns what ends it for good. */
-export function listen({ url, parse, open }: SocketOptions, listener: Listener): () => void {
+export function openSocket({ url, parse, open }: SocketOptions, listener: Listener): () => void {
   let socket: WebSocket | null = null;
   let wait = FIRST_WAIT;
   let timer: ReturnType<typeof setTimeout> | undefined;

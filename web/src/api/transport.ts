@@ -3,7 +3,7 @@
  * written is passed in, because seeds are larger than JavaScript's numbers. Knows no route.
  */
 
-import { below } from "./address";
+import { routeUrl } from "./address";
 
 export interface Codec {
   parse: (text: string) => unknown;
@@ -11,7 +11,7 @@ export interface Codec {
 }
 
 /** An answer that is no success; `body` is what the server said about it. */
-export class Refused extends Error {
+export class HttpError extends Error {
   constructor(
     readonly status: number,
     message: string,
@@ -24,21 +24,21 @@ export class Refused extends Error {
 /** In milliseconds. A server that is alive answers far sooner; one that stalls says nothing. */
 const LIMIT = 60_000;
 
-interface Asked extends RequestInit {
+interface RequestOptions extends RequestInit {
   /** After so many milliseconds the request is given up, its body included. */
   limit?: number;
 }
 
 export interface Transport {
   /**
-   * Throws `Refused` for an answer that is no success, and a `TimeoutError` where none comes in
+   * Throws `HttpError` for an answer that is no success, and a `TimeoutError` where none comes in
    * time, as does reading the body of the answer.
    */
-  ask: (url: string, init?: Asked) => Promise<Response>;
-  read: <Answer>(url: string, init?: Asked) => Promise<Answer>;
-  post: (url: string, body: unknown, init?: Asked) => Promise<Response>;
+  ask: (url: string, init?: RequestOptions) => Promise<Response>;
+  read: <Answer>(url: string, init?: RequestOptions) => Promise<Answer>;
+  post: (url: string, body: unknown, init?: RequestOptions) => Promise<Response>;
   /** Posts, and reads what comes back. */
-  exchange: <Answer>(url: string, body: unknown, init?: Asked) => Promise<Answer>;
+  exchange: <Answer>(url: string, body: unknown, init?: RequestOptions) => Promise<Answer>;
 }
 
 function within(limit: number, signal: AbortSignal | null | undefined): AbortSignal {
@@ -50,11 +50,14 @@ export function makeTransport(
   codec: Codec,
   request: typeof fetch = (...given) => fetch(...given),
 ): Transport {
-  async function ask(url: string, { limit = LIMIT, ...init }: Asked = {}): Promise<Response> {
-    const answer = await request(below(url), { ...init, signal: within(limit, init.signal) });
+  async function ask(
+    url: string,
+    { limit = LIMIT, ...init }: RequestOptions = {},
+  ): Promise<Response> {
+    const answer = await request(routeUrl(url), { ...init, signal: within(limit, init.signal) });
     if (answer.ok) return answer;
     const body = bodyOf(await answer.text());
-    throw new Refused(answer.status, messageOf(body) ?? `${answer.status} for ${url}`, body);
+    throw new HttpError(answer.status, messageOf(body) ?? `${answer.status} for ${url}`, body);
   }
   function bodyOf(text: string): unknown {
     try {
@@ -64,10 +67,10 @@ export function makeTransport(
       throw error;
     }
   }
-  async function read<Answer>(url: string, init?: Asked): Promise<Answer> {
+  async function read<Answer>(url: string, init?: RequestOptions): Promise<Answer> {
     return codec.parse(await (await ask(url, init)).text()) as Answer;
   }
-  const posted = (body: unknown, init: Asked = {}): Asked => ({
+  const posted = (body: unknown, init: RequestOptions = {}): RequestOptions => ({
     method: "POST",
     body: codec.write(body),
     headers: { "Content-Type": "application/json" },
@@ -82,11 +85,11 @@ export function makeTransport(
 }
 
 /** What is asked for; null where there is no such thing. */
-export async function orNull<Found>(wanted: () => Promise<Found>): Promise<Found | null> {
+export async function nullIfNotFound<Found>(wanted: () => Promise<Found>): Promise<Found | null> {
   try {
     return await wanted();
   } catch (error) {
-    if (error instanceof Refused && error.status === 404) return null;
+    if (error instanceof HttpError && error.status === 404) return null;
     throw error;
   }
 }

@@ -1,9 +1,9 @@
 /** Brings a file to the server and says how far it is. `fetch` could not say that. */
 
-import { below } from "./address";
+import { routeUrl } from "./address";
 import { fileNameFor } from "./fileName";
 import type { ImageFile } from "./jobs";
-import { Refused } from "./transport";
+import { HttpError } from "./transport";
 
 interface Bringing {
   /** From 0 to 1. */
@@ -15,15 +15,15 @@ interface Bringing {
 const STALLED = 60_000;
 
 /**
- * Rejects with `Refused` for an answer that is no success, with an `AbortError` when given up, and
+ * Rejects with `HttpError` for an answer that is no success, with an `AbortError` when given up, and
  * with a `TimeoutError` where it stalls.
  */
-export function bring(file: File, { onProgress, signal }: Bringing): Promise<ImageFile> {
+export function uploadFile(file: File, { onProgress, signal }: Bringing): Promise<ImageFile> {
   return new Promise((done, failed) => {
     const request = new XMLHttpRequest();
     const form = new FormData();
     form.append("image", file, fileNameFor(file.name));
-    request.open("POST", below("/api/upload/image"));
+    request.open("POST", routeUrl("/api/upload/image"));
     request.responseType = "json";
     let stalled: ReturnType<typeof setTimeout> | undefined;
     const moving = () => {
@@ -43,7 +43,7 @@ export function bring(file: File, { onProgress, signal }: Bringing): Promise<Ima
       if (status === 200) {
         const { name, subfolder, type } = response as Record<"name" | "subfolder" | "type", string>;
         done({ filename: name, subfolder, type });
-      } else failed(new Refused(status, String(response?.error ?? status), response));
+      } else failed(new HttpError(status, String(response?.error ?? status), response));
     };
     request.onerror = () => failed(new Error("The server did not answer."));
     request.onabort = () => failed(new DOMException("Given up", "AbortError"));

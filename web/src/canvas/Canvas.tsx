@@ -31,14 +31,9 @@ import { Breadcrumbs } from "./Breadcrumbs";
 import { clickWire } from "./clickWire";
 import { useCanvasHandle } from "./clipboard";
 import { draggedAt, useDragging } from "./dragging";
-import { goOnDragging, startDrag, stopDrag } from "./entering";
-import { placeShown, useFed } from "./feeding";
 import { FARTHEST, fittedView, useFittedView } from "./fitting";
 import { type FlowEdge, type FlowNode, OVERVIEW_BELOW } from "./flow";
-import { NodeCard } from "./NodeCard";
-import { usePaintedWires } from "./paintedWires";
-import { usePointing } from "./pointing";
-import { Drawn, useSelecting } from "./Selecting";
+import { levelKey, useFlowElements } from "./flowElements";
 import {
   BoundaryCard,
   ContextMenu,
@@ -54,7 +49,12 @@ import {
   WireLayer,
   WireMarks,
   WireMenu,
-} from "./soon";
+} from "./lazyParts";
+import { NodeCard } from "./NodeCard";
+import { continueDrag, startDrag, stopDrag } from "./nodeDrag";
+import { usePaintedWires } from "./paintedWires";
+import { usePointing } from "./pointing";
+import { Drawn, useSelecting } from "./Selecting";
 import { useLongPress } from "./touch";
 import { Wire } from "./Wire";
 import { useWheel } from "./wheel";
@@ -79,7 +79,7 @@ const ALWAYS = {
   onNodesChange,
   onEdgesChange,
   onNodeDragStart: startDrag,
-  onNodeDrag: goOnDragging,
+  onNodeDrag: continueDrag,
   onNodeDragStop: stopDrag,
   onEdgeClick,
   onMoveEnd,
@@ -92,7 +92,7 @@ const ALWAYS = {
   onlyRenderVisibleElements: true,
   minZoom: FARTHEST,
   maxZoom: 2.5,
-  // Whose the wheel is, is decided before the library hears of it (wheel.ts).
+  // Whose the wheel is, is decided before the library handlers of it (wheel.ts).
   noWheelClassName: "never",
   zoomOnDoubleClick: false,
   deleteKeyCode: null,
@@ -106,7 +106,7 @@ const ALWAYS = {
 } as const satisfies ReactFlowProps<FlowNode, FlowEdge>;
 
 export function Canvas() {
-  const shown = useActive(placeShown);
+  const shown = useActive(levelKey);
   return (
     <ReactFlowProvider key={shown}>
       <Board />
@@ -122,7 +122,7 @@ function Board() {
     ({ width, transform }) => (width === 0 ? firstView.zoom : transform[2]) < OVERVIEW_BELOW,
   );
   const fading = useFading(overview);
-  const { nodes, edges } = useFed(overview);
+  const { nodes, edges } = useFlowElements(overview);
   const box = useRef<HTMLElement>(null);
   const pointer = useCanvasHandle(flow, box);
   useFittedView(flow, box);
@@ -137,7 +137,7 @@ function Board() {
   const tool = useSetting("calotype.drag");
   const settling = useArranging((state) => state.settling);
 
-  const hears = usePointing(flow, pointer, { overview, isPainted: wires.painted !== null });
+  const handlers = usePointing(flow, pointer, { overview, isPainted: wires.painted !== null });
 
   return (
     <section
@@ -147,13 +147,13 @@ function Board() {
       // biome-ignore lint/a11y/noNoninteractiveTabindex: where keys begin to walk among nodes
       tabIndex={0}
       aria-label={t("Graph")}
-      {...hears.box}
+      {...handlers.box}
     >
       <ReactFlow<FlowNode, FlowEdge>
         nodes={nodes}
         edges={overview ? NO_EDGES : wires.edges}
         {...ALWAYS}
-        {...hears.pane}
+        {...handlers.pane}
         panOnDrag={panning}
         zoomOnScroll={byWheel === "mouse"}
         panOnScroll={byWheel === "trackpad"}

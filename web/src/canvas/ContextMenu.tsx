@@ -10,7 +10,7 @@ import { customPaint } from "../state/nodes/colours";
 import { activeTab, endThread, select } from "../state/studio";
 import { Menu } from "../widgets/Menu";
 import { t } from "../words/words";
-import { closeMenu, itemsOf, openMenu, type Target, useAsked, useMenu } from "./menus";
+import { closeMenu, itemsOf, openMenu, type Target, useColourRequest, useMenu } from "./menus";
 
 interface Props {
   box: RefObject<HTMLElement | null>;
@@ -97,7 +97,7 @@ function labelOf({ kind }: Target): string {
 
 /** The browser's colour picker; what is picked in it is seen at once, and is one entry of the log. */
 function ColourAsked() {
-  const { frame, asked } = useAsked();
+  const { frame, asked } = useColourRequest();
   const input = useRef<HTMLInputElement>(null);
   useEffect(() => {
     if (asked > 0) input.current?.showPicker();

@@ -14,8 +14,8 @@ import { useArranging } from "../state/editing/arranging";
 import {
   renameFrame,
   selectFrame,
+  setCurrentFrame,
   setFrameMode,
-  takeFrame,
   toggleFrameCollapsed,
 } from "../state/editing/framing";
 import { beginDrag, gridStep, isDragOver } from "../state/editing/moving";
@@ -172,7 +172,7 @@ export function FrameTitle({ group }: { group: Group }) {
       defaultValue={title}
       size={Math.max(title.length, 4)}
       readOnly
-      onFocus={() => takeFrame(key)}
+      onFocus={() => setCurrentFrame(key)}
       onKeyDown={(event) => {
         const input = event.currentTarget;
         if (event.key === "Enter" && input.readOnly) {

@@ -5,7 +5,7 @@ import { memo, useEffect, useRef } from "react";
 import { isPinned } from "../document/flags";
 import type { GraphNode } from "../document/graph";
 import { NOTE_TEXT, noteText, PLAIN_NOTE } from "../document/notes";
-import { change } from "../state/editing/actions";
+import { changeValue } from "../state/editing/actions";
 import { useArranging } from "../state/editing/arranging";
 import { NOTE_COLOUR, paintOf } from "../state/nodes/colours";
 import { TITLE } from "../state/nodes/shape";
@@ -92,7 +92,7 @@ function Writing({ node }: { node: GraphNode }) {
       value={noteText(node)}
       spellCheck
       onChange={(event) =>
-        change(node.key, NOTE_TEXT, event.currentTarget.value, `${node.key}/${NOTE_TEXT}`)
+        changeValue(node.key, NOTE_TEXT, event.currentTarget.value, `${node.key}/${NOTE_TEXT}`)
       }
       onKeyDown={(event) => {
         const isDone = event.key === "Enter" && (event.ctrlKey || event.metaKey);

@@ -1,6 +1,7 @@
 /** Inside a bypassed node: which input goes through to which output. */
+
+import { bypassRoutes } from "../state/nodes/bypass";
 import { colourOf } from "../state/nodes/kinds";
-import { passedBy } from "../state/nodes/passing";
 import type { Shape } from "../state/nodes/rows";
 import { useActive } from "../state/studio";
 import { t } from "../words/words";
@@ -10,7 +11,7 @@ export function Passing({ node: key, shape }: { node: string; shape: Shape }) {
   const graph = useActive((tab) => tab.graph);
   const node = graph.nodes[key];
   if (node === undefined) return null;
-  const lines = passedBy(graph, node).flatMap(({ input, output, type }) => {
+  const lines = bypassRoutes(graph, node).flatMap(({ input, output, type }) => {
     const from =
       shape.inputs.find((each) => each.id === input)?.y ??
       shape.widgets.find((each) => each.input.name === input)?.y;

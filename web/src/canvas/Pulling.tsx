@@ -2,7 +2,7 @@
 import { useReactFlow, useStore, useStoreApi } from "@xyflow/react";
 import { type RefObject, useEffect, useMemo } from "react";
 import type { Graph, Point } from "../document/graph";
-import { isHome, markOf, type Pull, type Target, usePulling } from "../state/editing/pull";
+import { isAttachedHere, markOf, type Pull, type Target, usePulling } from "../state/editing/pull";
 import { pathOf, svgPen, traceWire, type WireShape } from "../state/editing/wires";
 import type { Pulled } from "../state/finding/fitting";
 import { colourOf } from "../state/nodes/kinds";
@@ -40,7 +40,7 @@ function usePullPointer(box: RefObject<HTMLElement | null>): void {
       rest: () => setViewport(flow.getViewport()),
     });
     const stops = [
-      pointer.hear(),
+      pointer.listen(),
       store.subscribe((now, before) => {
         if (now.transform !== before.transform) pointer.viewMoved();
       }),
@@ -171,7 +171,7 @@ function Sockets({ pull, graph }: { pull: Pull; graph: Graph }) {
       for (const { node, socket, side, at, isField } of socketsOf(key)) {
         const type = typeOf(graph, { node, socket, side, type: "*" });
         const fits = !isField && markOf(pull, { node, socket, side, type }) === "fit";
-        if (fits || isHome(pull, { node, socket, side })) parts.push(`M${at.x} ${at.y}h0`);
+        if (fits || isAttachedHere(pull, { node, socket, side })) parts.push(`M${at.x} ${at.y}h0`);
       }
     }
     return parts.join("");

@@ -65,8 +65,8 @@ function Working({ run }: { run: NodeRun }) {
 }
 
 function Last({ run }: { run: NodeRun | undefined }) {
-  const told = useSetting("calotype.timings");
-  if (run?.state !== "finished" || told) return null;
+  const alwaysShown = useSetting("calotype.timings");
+  if (run?.state !== "finished" || alwaysShown) return null;
   return (
     <span className="mark">
       {run.took !== null && run.took >= 100 ? (

@@ -6,11 +6,11 @@ import type { Point } from "../document/graph";
 import {
   boxOutline,
   type Marquee,
+  type SelectionMode,
   selectionBy,
   useArranging,
-  type Way,
 } from "../state/editing/arranging";
-import { placeFreely } from "../state/editing/moving";
+import { setFreePlacement } from "../state/editing/moving";
 import { boxesOf } from "../state/nodes/boxes";
 import { setting, useSetting } from "../state/settings";
 import { activeTab, select } from "../state/studio";
@@ -53,12 +53,12 @@ export function useSelecting(
   useEffect(() => {
     const element = box.current;
     if (element === null) return;
-    return hear(element, flow, held);
+    return listen(element, flow, held);
   }, [flow, box]);
   return tool === "hand" ? BOTH : MIDDLE;
 }
 
-function hear(
+function listen(
   element: HTMLElement,
   flow: Flow,
   held: RefObject<{ space: boolean; taken: (at: Point, alt: boolean) => boolean }>,
@@ -80,7 +80,7 @@ function hear(
     if (drawing !== null) keepFromCanvas(event);
   };
   const move = (event: PointerEvent) => {
-    placeFreely(event.ctrlKey || event.metaKey);
+    setFreePlacement(event.ctrlKey || event.metaKey);
     if (drawing === null || event.pointerId !== drawing.pointer) return;
     const { screen } = drawing;
     const away = Math.hypot(event.clientX - screen.x, event.clientY - screen.y);
@@ -102,16 +102,16 @@ function hear(
     if (drawn) event.stopPropagation();
     drawn = false;
   };
-  const heard = new AbortController();
-  const before = { capture: true, signal: heard.signal };
+  const listening = new AbortController();
+  const before = { capture: true, signal: listening.signal };
   element.addEventListener("pointerdown", press, before);
   element.addEventListener("mousedown", keepView, before);
   element.addEventListener("click", click, before);
   window.addEventListener("pointermove", move, before);
   for (const end of ["pointerup", "pointercancel"]) {
-    window.addEventListener(end, release, { signal: heard.signal });
+    window.addEventListener(end, release, { signal: listening.signal });
   }
-  return () => heard.abort();
+  return () => listening.abort();
 }
 
 /** What a press begins to draw; null where it moves the view. */
@@ -149,7 +149,11 @@ function kindOf(event: MouseEvent): Marquee["kind"] | null {
 
 function drawOn(drawing: Drawing, now: Point, event: MouseEvent): Marquee {
   const { kind, start, points, before, byAlt } = drawing;
-  const way: Way = event.shiftKey ? "add" : event.altKey && !byAlt ? "subtract" : "replace";
+  const way: SelectionMode = event.shiftKey
+    ? "add"
+    : event.altKey && !byAlt
+      ? "subtract"
+      : "replace";
   if (kind === "box") return { kind, way, before, outline: boxOutline(start, now) };
   points.push(now);
   return { kind, way, before, outline: [...points] };

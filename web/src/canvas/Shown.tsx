@@ -4,7 +4,7 @@ import { viewUrl } from "../api/client";
 import type { NodeSchema } from "../api/types";
 import type { GraphNode } from "../document/graph";
 import { loadedBy } from "../state/nodes/sources";
-import type { Shown as ShownValue } from "../state/runs/runs";
+import type { ShownOutput as ShownValue } from "../state/runs/runs";
 import { useView } from "../state/view";
 import { MediaPreview } from "../widgets/MediaPreview";
 import { part } from "../widgets/part";

@@ -3,7 +3,7 @@
  * these classes and attributes, where wires begin and end.
  */
 import type { CSSProperties } from "react";
-import { aimedAt, markOf, usePulling } from "../state/editing/pull";
+import { markOf, targetSocket, usePulling } from "../state/editing/pull";
 import { colourOf } from "../state/nodes/kinds";
 
 interface Props {
@@ -40,7 +40,7 @@ export function SocketDot({ node, id, side, type, className, top, label, title }
 /** How the sockets of a node look while a wire is pulled: " fit", " dim", and " aim" for the one that is joined. */
 export function useSocketMarks(node: string): (socket: Marked) => string {
   const pull = usePulling((state) => state.pull);
-  const aimed = usePulling((state) => aimedAt(state, node));
+  const aimed = usePulling((state) => targetSocket(state, node));
   return ({ id, side, type }) => {
     if (pull === null) return "";
     const kind = side === "source" ? "output" : "input";

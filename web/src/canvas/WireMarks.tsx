@@ -1,7 +1,7 @@
 /** What is drawn on wires: reroute points, and the tags of named wires. */
 import { ViewportPortal } from "@xyflow/react";
 import { memo } from "react";
-import { endsNow } from "../state/editing/connecting";
+import { currentEnds } from "../state/editing/connecting";
 import { usePulling } from "../state/editing/pull";
 import { pathOf, svgPen, traceLink, type WireShape } from "../state/editing/wires";
 import { useWiring } from "../state/editing/wiring";
@@ -31,7 +31,7 @@ function Glow() {
   const over = entered ?? pulled;
   const link = useActive((tab) => tab.graph.links[over ?? ""]);
   const shape = useSetting("calotype.wireShape") as WireShape;
-  const ends = link && endsNow(link);
+  const ends = link && currentEnds(link);
   if (link === undefined || ends == null) return null;
   const pen = svgPen();
   traceLink(pen, link, pathOf(activeTab().graph, link), ends, shape, true);

@@ -4,7 +4,7 @@ import type { CSSProperties } from "react";
 import type { Link, Point } from "../document/graph";
 import { portalOf } from "../document/portal";
 import { canvas } from "../state/canvas";
-import { endsNow, jumpAlong, renameWires } from "../state/editing/connecting";
+import { currentEnds, jumpAlong, renameWires } from "../state/editing/connecting";
 import { usePulling } from "../state/editing/pull";
 import { STUB } from "../state/editing/wires";
 import { useWiring } from "../state/editing/wiring";
@@ -26,7 +26,7 @@ export function Tags() {
   const sources = new Set<string>();
   return named.flatMap((link) => {
     if (link.portal === null || detached?.includes(link.key)) return [];
-    const ends = endsNow(link);
+    const ends = currentEnds(link);
     const source = graph.nodes[link.from];
     if (ends === null || source === undefined) return [];
     const type = outputType(source, catalog[source.type], link.fromSlot);

@@ -2,14 +2,14 @@
 import { useReactFlow, useStore, useStoreApi } from "@xyflow/react";
 import { Maximize, Minus, Plus } from "lucide-react";
 import { withKey } from "../state/keymap";
-import { gliding } from "../state/motion";
+import { animationDuration } from "../state/motion";
 import { activeTab } from "../state/studio";
 import { percent } from "../words/format";
 import { t } from "../words/words";
 import { showNodes } from "./fitting";
 import { ToolBar } from "./ToolBar";
 
-const glide = () => ({ duration: gliding(180) });
+const glide = () => ({ duration: animationDuration(180) });
 
 export function ZoomBar() {
   const flow = useReactFlow();

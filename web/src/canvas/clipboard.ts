@@ -4,19 +4,19 @@ import { type RefObject, useEffect, useRef } from "react";
 import type { Point } from "../document/graph";
 import { setCanvas } from "../state/canvas";
 import { removeSelected } from "../state/editing/actions";
-import { copiedText, paste } from "../state/editing/clipping";
-import { giveToSelected } from "../state/fields/media";
+import { paste, selectionAsText } from "../state/editing/clipboard";
+import { uploadToSelected } from "../state/fields/media";
 import { openFiles } from "../state/files/files";
 import { isTyping } from "../state/keymap";
-import { gliding } from "../state/motion";
-import { tellError } from "../state/view";
+import { animationDuration } from "../state/motion";
+import { notifyError } from "../state/view";
 import { showNodes } from "./fitting";
 import type { FlowEdge, FlowNode } from "./flow";
 import { focusing } from "./roving";
 
 type Flow = ReturnType<typeof useReactFlow<FlowNode, FlowEdge>>;
 
-const glide = () => ({ duration: gliding(180) });
+const glide = () => ({ duration: animationDuration(180) });
 
 /** Text that can be selected. Elsewhere a press lets go of what is: copying is about nodes again. */
 const READ = "input, textarea, .note-text, .shown-text";
@@ -51,7 +51,7 @@ export function useCanvasHandle(
       if (isTyping(event.target)) return;
       const at = flow.screenToFlowPosition(place());
       const [file] = event.clipboardData?.files ?? [];
-      if (file !== undefined && giveToSelected(file)) event.preventDefault();
+      if (file !== undefined && uploadToSelected(file)) event.preventDefault();
       else if (file !== undefined) void openFiles([file], at);
       else pasteAt(event, at, withLinks);
       event.preventDefault();
@@ -82,7 +82,7 @@ export function useCanvasHandle(
 /** At once, in the event itself: a paste that follows on its heels finds what was copied. */
 function copy(event: ClipboardEvent): void {
   if (isTyping(event.target) || window.getSelection()?.isCollapsed === false) return;
-  const text = copiedText();
+  const text = selectionAsText();
   if (text === null) return;
   event.clipboardData?.setData("text/plain", text);
   event.preventDefault();
@@ -95,6 +95,6 @@ function pasteAt(event: ClipboardEvent, at: Point, withLinks: boolean): void {
   try {
     paste({ text, html }, at, withLinks);
   } catch (error) {
-    tellError(error);
+    notifyError(error);
   }
 }

@@ -10,10 +10,10 @@ import { beginDrag, dragTo, endDrag } from "../state/editing/moving";
 import { frameMover } from "../state/editing/movingFrames";
 import { cornerOf } from "../state/nodes/shape";
 import { activeTab, select } from "../state/studio";
-import { dropDrag, finishDrag, followDrag, startDrag } from "./entering";
 import type { FlowEdge, FlowNode } from "./flow";
 import { frameAt } from "./frameTitles";
 import { nodeAt } from "./nodeAt";
+import { dropDrag, finishDrag, followDrag, startDrag } from "./nodeDrag";
 
 type Flow = ReturnType<typeof useReactFlow<FlowNode, FlowEdge>>;
 
@@ -49,11 +49,11 @@ export function useDragging(
   useEffect(() => {
     const element = box.current;
     if (element === null || !overview) return;
-    return hear(element, flow);
+    return listen(element, flow);
   }, [flow, box, overview]);
 }
 
-function hear(element: HTMLElement, flow: Flow): () => void {
+function listen(element: HTMLElement, flow: Flow): () => void {
   let held: Held | null = null;
   let dragged = false;
   const at = (event: MouseEvent) =>

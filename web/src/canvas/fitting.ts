@@ -2,7 +2,7 @@
 import { getViewportForBounds, type useReactFlow, useStoreApi } from "@xyflow/react";
 import { type RefObject, useEffect } from "react";
 import type { Size } from "../document/graph";
-import { gliding } from "../state/motion";
+import { animationDuration } from "../state/motion";
 import { boundsOf, boundsOfAll } from "../state/nodes/shape";
 import { activeTab, setViewport, type Viewport } from "../state/studio";
 import type { FlowEdge, FlowNode } from "./flow";
@@ -55,7 +55,7 @@ export function showNodes(
   const bounds = keys.length > 0 ? boundsOf(graph, keys) : boundsOfAll(graph);
   if (bounds === null || size.width === 0) return;
   const view = keys.length > 0 ? fittedView(bounds, size, 6) : fittedView(bounds, size);
-  void flow.setViewport(view, { duration: gliding(240) });
+  void flow.setViewport(view, { duration: animationDuration(240) });
 }
 
 /** Fits a document that was never shown, and keeps fitted what is. */

@@ -5,12 +5,12 @@ import type { NodeSchema } from "../api/types";
 import { isPinned } from "../document/flags";
 import { type GraphNode, isBoundary, type Link } from "../document/graph";
 import { isNote } from "../document/notes";
-import { idleIn } from "../state/nodes/passing";
+import { idleParts } from "../state/nodes/bypass";
 import { isRerouteNode } from "../state/nodes/reroutes";
 import type { Shape } from "../state/nodes/rows";
 import { cornerOf, outputType, shapeFor, showsPictures, WIDGET } from "../state/nodes/shape";
 import { placeHere } from "../state/runs/places";
-import type { Shown } from "../state/runs/runs";
+import type { ShownOutput } from "../state/runs/runs";
 import type { Tab } from "../state/studio";
 
 export type FlowNode = Node<
@@ -42,7 +42,7 @@ export class Projection {
   #lastEdges: FlowEdge[] = [];
   #shown: { of: unknown; start: string; keys: ReadonlySet<string> } = EMPTY;
 
-  nodes(tab: Tab, catalog: Catalog, shown: Readonly<Record<string, Shown>>): FlowNode[] {
+  nodes(tab: Tab, catalog: Catalog, shown: Readonly<Record<string, ShownOutput>>): FlowNode[] {
     const selected = new Set(tab.selected);
     const showing = this.#showing(tab, shown);
     const all: FlowNode[] = [];
@@ -67,7 +67,7 @@ export class Projection {
   }
 
   /** The nodes of the level shown that have something to show, or hold one that has. */
-  #showing(tab: Tab, shown: Readonly<Record<string, Shown>>): ReadonlySet<string> {
+  #showing(tab: Tab, shown: Readonly<Record<string, ShownOutput>>): ReadonlySet<string> {
     const start = placeHere(tab, "");
     if (this.#shown.of === shown && this.#shown.start === start) return this.#shown.keys;
     const places = Object.keys(shown).filter((each) => each.startsWith(start));
@@ -78,7 +78,7 @@ export class Projection {
 
   edges({ graph, selectedLinks }: Tab, catalog: Catalog): FlowEdge[] {
     const selected = new Set(selectedLinks);
-    const idle = idleIn(graph, catalog);
+    const idle = idleParts(graph, catalog);
     const all: FlowEdge[] = [];
     for (const key of graph.linkOrder) {
       const link = graph.links[key];

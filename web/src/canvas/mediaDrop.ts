@@ -1,6 +1,6 @@
 /** A file dropped on a node that takes one goes into it, not onto the canvas. */
 import type { DragEvent } from "react";
-import { bringFile, inputFor } from "../state/fields/media";
+import { inputFor, uploadFieldFile } from "../state/fields/media";
 
 export function takeDrop(node: string, event: DragEvent): void {
   const [file] = event.dataTransfer.files;
@@ -8,5 +8,5 @@ export function takeDrop(node: string, event: DragEvent): void {
   if (file === undefined || input === null) return;
   event.preventDefault();
   event.stopPropagation();
-  void bringFile(node, input, file);
+  void uploadFieldFile(node, input, file);
 }

@@ -4,7 +4,7 @@ import { frameOf, frameState } from "../document/frames";
 import { MODE, type Point } from "../document/graph";
 import { commandOf, isEnabled, runCommand } from "../state/commands";
 import { paintSelected } from "../state/editing/arranging";
-import { currentFrame, paintFrame, takeFrame } from "../state/editing/framing";
+import { currentFrame, paintFrame, setCurrentFrame } from "../state/editing/framing";
 import { keysOf, shownKey } from "../state/keymap";
 import { colourName, PALETTE } from "../state/nodes/colours";
 import { activeTab, select } from "../state/studio";
@@ -30,7 +30,7 @@ export const useMenu = create<{ opened: Opened | null }>(() => ({ opened: null }
 /** Opens the menu of something; what it is about is selected first. */
 export function openMenu(target: Target, at: Point): void {
   if (target.kind === "node" && !activeTab().selected.includes(target.key)) select([target.key]);
-  if (target.kind === "frame") takeFrame(target.key);
+  if (target.kind === "frame") setCurrentFrame(target.key);
   useMenu.setState({ opened: { target, at } });
 }
 
@@ -193,11 +193,11 @@ function colours(target: Target): MenuItem[] {
 }
 
 /** The browser's own colour picker, which the bar above the selection holds. */
-export const useAsked = create<{ frame: string | null; asked: number }>(() => ({
+export const useColourRequest = create<{ frame: string | null; asked: number }>(() => ({
   frame: null,
   asked: 0,
 }));
 
 function askColour(frame: string | null): void {
-  useAsked.setState(({ asked }) => ({ frame, asked: asked + 1 }));
+  useColourRequest.setState(({ asked }) => ({ frame, asked: asked + 1 }));
 }

@@ -6,7 +6,7 @@ import { frameBox, frameOf } from "../document/frames";
 import type { Point } from "../document/graph";
 import { enter } from "../state/editing/levels";
 import { openFiles } from "../state/files/files";
-import { gliding } from "../state/motion";
+import { animationDuration } from "../state/motion";
 import { boundsOf } from "../state/nodes/shape";
 import { DRAGGED } from "../state/results/dragged";
 import { isInstance } from "../state/runs/places";
@@ -65,7 +65,8 @@ export function usePointing(
           return;
         }
         const bounds = boundsAt(key, frame);
-        if (bounds !== null) void flow.fitBounds(bounds, { padding: 0.6, duration: gliding(240) });
+        if (bounds !== null)
+          void flow.fitBounds(bounds, { padding: 0.6, duration: animationDuration(240) });
         else {
           const screen = screenOf(event);
           const place = flow.screenToFlowPosition(screen);

@@ -1,6 +1,6 @@
 /** What of wires a press of the pointer takes hold of: sockets, the end of a wire, a reroute point. */
 import type { Point } from "../document/graph";
-import { endsNow, wireAt } from "../state/editing/connecting";
+import { currentEnds, wireAt } from "../state/editing/connecting";
 import { pulledFrom } from "../state/editing/drop";
 import { linksAt, newPull, type Pull, pullEnd, pulledAt, pullFrom } from "../state/editing/pull";
 import { isHidden } from "../state/editing/wiring";
@@ -99,7 +99,7 @@ function onWireEnd(at: Point, zoom: number): Press | null {
   const quiet = setting("calotype.quietWires");
   const key = wireAt(at, ON_LINE / zoom, (each) => !isHidden(tab, each, quiet));
   const link = tab.graph.links[key ?? ""];
-  const ends = link && endsNow(link);
+  const ends = link && currentEnds(link);
   if (link === undefined || ends == null) return null;
   const away = (end: Point) => Math.hypot(end.x - at.x, end.y - at.y);
   const [begins, goes] = [away(ends.source), away(ends.target)];

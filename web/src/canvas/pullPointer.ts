@@ -22,7 +22,7 @@ interface View {
 interface Pressed {
   pointer: number;
   screen: Point;
-  /** Null where the press is another's, and is heard since it may be the second tap. */
+  /** Null where the press is another's, and is listening since it may be the second tap. */
   press: Press | null;
   /** A press that moves less than this is a tap. */
   still: number;
@@ -54,10 +54,10 @@ export class PullPointer {
   }
 
   /** Begins to hear. Returns what ends it, and the pull that there may be. */
-  hear(): () => void {
-    const heard = new AbortController();
+  listen(): () => void {
+    const listening = new AbortController();
     // Before all others: what takes hold of a wire moves neither nodes nor the view.
-    const first = { capture: true, signal: heard.signal };
+    const first = { capture: true, signal: listening.signal };
     window.addEventListener("pointerdown", (event) => this.#press(event), first);
     window.addEventListener("mousedown", (event) => this.#keep(event), first);
     window.addEventListener("touchstart", (event) => this.#keep(event), first);
@@ -68,7 +68,7 @@ export class PullPointer {
     window.addEventListener("click", (event) => this.#click(event), first);
     window.addEventListener("dblclick", (event) => this.#click(event), first);
     return () => {
-      heard.abort();
+      listening.abort();
       this.#end();
       endPull();
     };
@@ -97,7 +97,7 @@ export class PullPointer {
     const isFinger = event.pointerType === "touch";
     const still = isFinger ? STILL_FINGER : STILL;
     this.#pressed = { pointer: event.pointerId, screen, press, still };
-    // A finger that rests is still heard: it opens the menu of what is under it.
+    // A finger that rests is still listening: it opens the menu of what is under it.
     if (press === null || isFinger) return;
     event.stopPropagation();
     // Nobody else hears it: what is selected as text would be copied instead of nodes.

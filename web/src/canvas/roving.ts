@@ -3,8 +3,8 @@ import type { useReactFlow } from "@xyflow/react";
 import { type RefObject, useEffect, useMemo } from "react";
 import { MODE } from "../document/graph";
 import type { CanvasHandle } from "../state/canvas";
-import { gliding } from "../state/motion";
-import { joinsOf } from "../state/nodes/naming";
+import { animationDuration } from "../state/motion";
+import { connectionsText } from "../state/nodes/naming";
 import { boundsOf } from "../state/nodes/shape";
 import { activeTab, useActive, useStudio } from "../state/studio";
 import { t } from "../words/words";
@@ -36,7 +36,7 @@ export function useRoving(key: string, sentences = NO_SENTENCES, state?: string)
   const catalog = useStudio((studio) => studio.catalog);
   const wires = useMemo(
     // By the links alone: dragging a node leaves them as they are, and tells nothing anew.
-    () => (links === null ? "" : joinsOf({ ...activeTab().graph, links }, catalog, key)),
+    () => (links === null ? "" : connectionsText({ ...activeTab().graph, links }, catalog, key)),
     [links, catalog, key],
   );
   useEffect(() => {
@@ -91,7 +91,7 @@ function reveal(flow: Flow, box: HTMLElement, key: string): void {
   const wanted = zoom >= READABLE ? zoom : NEAR;
   void flow.setCenter(middle.x - covered / 2 / wanted, middle.y + RUN_BAR / 2 / wanted, {
     zoom: wanted,
-    duration: gliding(180),
+    duration: animationDuration(180),
   });
 }
 

@@ -14,11 +14,11 @@ export function useLongPress(flow: Flow, box: RefObject<HTMLElement | null>): vo
   useEffect(() => {
     const element = box.current;
     if (element === null) return;
-    return hear(element, (target, screen) => open(target, screen, flow));
+    return listen(element, (target, screen) => open(target, screen, flow));
   }, [flow, box]);
 }
 
-function hear(element: HTMLElement, rest: (target: Element, screen: Point) => void): () => void {
+function listen(element: HTMLElement, rest: (target: Element, screen: Point) => void): () => void {
   let timer: ReturnType<typeof setTimeout> | undefined;
   let start: Point = { x: 0, y: 0 };
   const fingers = new Set<number>();

@@ -1,7 +1,7 @@
 /** Whose the wheel is: the canvas's, but for a text that is being edited and longer than its box. */
 import { type RefObject, useEffect } from "react";
 import { changeSetting, setting } from "../state/settings";
-import { tell } from "../state/view";
+import { notify } from "../state/view";
 import { t } from "../words/words";
 
 const ASKED = "calotype.deviceAsked";
@@ -41,7 +41,7 @@ function scrolls(target: EventTarget | null): boolean {
 function askDevice(): void {
   if (setting("calotype.device") !== "mouse" || localStorage.getItem(ASKED) !== null) return;
   localStorage.setItem(ASKED, "yes");
-  tell(t("This looks like a trackpad. Two fingers could move the view, and pinching zoom."), {
+  notify(t("This looks like a trackpad. Two fingers could move the view, and pinching zoom."), {
     label: t("Move with two fingers"),
     run: () => changeSetting("calotype.device", "trackpad"),
   });

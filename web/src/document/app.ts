@@ -36,7 +36,7 @@ export function readApp(graph: Graph): App {
       const [id, widget] = Array.isArray(each) ? each : [];
       const node = String(id);
       if (typeof widget !== "string" || !(node in graph.nodes)) return [];
-      const said = words[placeOf({ node, widget })];
+      const said = words[fieldKey({ node, widget })];
       const text = (value: Json | undefined) => (typeof value === "string" ? value : null);
       return [
         {
@@ -67,7 +67,7 @@ export function setApp(graph: Graph, app: App): void {
   for (const field of app.fields) {
     const { label, heading } = field;
     if (label === null && heading === null) continue;
-    words[placeOf(field)] = {
+    words[fieldKey(field)] = {
       ...(label === null ? {} : { label }),
       ...(heading === null ? {} : { heading }),
     };
@@ -81,7 +81,7 @@ export function setApp(graph: Graph, app: App): void {
       linearData: {
         ...data,
         inputs: app.fields.map(
-          (each) => before.get(placeOf(each)) ?? [idOf(graph, each.node), each.widget],
+          (each) => before.get(fieldKey(each)) ?? [idOf(graph, each.node), each.widget],
         ),
         outputs: app.outputs.map((key) => idOf(graph, key)),
       },
@@ -93,7 +93,7 @@ export function setApp(graph: Graph, app: App): void {
 }
 
 /** What names a field within a form. */
-export function placeOf({ node, widget }: Pick<AppField, "node" | "widget">): string {
+export function fieldKey({ node, widget }: Pick<AppField, "node" | "widget">): string {
   return `${node}/${widget}`;
 }
 

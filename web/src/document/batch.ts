@@ -5,7 +5,7 @@
 import { setValue } from "./edit";
 import type { Draft, WidgetSlot } from "./graph";
 import type { Json } from "./json";
-import { Told } from "./told";
+import { UserError } from "./userError";
 
 export interface Axis {
   node: string;
@@ -19,7 +19,7 @@ export interface BatchRun {
   values: readonly { node: string; name: string; value: Json }[];
 }
 
-export class NotValues extends Told {}
+export class InvalidValuesError extends UserError {}
 
 /** All combinations; the first axis runs fastest, as one reads a grid. */
 export function expand(axes: readonly Axis[]): BatchRun[] {
@@ -54,12 +54,12 @@ const MOST_STEPS = 1_000;
 /** From one number to another, both included, without the dust of binary fractions. */
 export function stepsBetween(from: number, to: number, step: number): number[] {
   if (![from, to, step].every(Number.isFinite) || step === 0) {
-    throw new NotValues("A range needs a start, an end and a step that is not 0.");
+    throw new InvalidValuesError("A range needs a start, an end and a step that is not 0.");
   }
   const stride = Math.abs(step) * (to < from ? -1 : 1);
   const count = Math.floor((to - from) / stride + 1e-9) + 1;
   if (count > MOST_STEPS) {
-    throw new NotValues("This range has {{found}} values; {{most}} is the most.", {
+    throw new InvalidValuesError("This range has {{found}} values; {{most}} is the most.", {
       found: count,
       most: MOST_STEPS,
     });
@@ -120,7 +120,7 @@ function numberIn(part: string, kind: "whole" | "number"): Json {
   }
   const number = Number(part);
   if (kind === "whole" || !Number.isFinite(number)) {
-    throw new NotValues(
+    throw new InvalidValuesError(
       kind === "whole" ? "{{text}} is no whole number." : "{{text}} is no number.",
       { text: part },
     );
@@ -131,5 +131,5 @@ function numberIn(part: string, kind: "whole" | "number"): Json {
 function truth(part: string): boolean {
   if (/^(true|yes|on|1)$/i.test(part)) return true;
   if (/^(false|no|off|0)$/i.test(part)) return false;
-  throw new NotValues("{{text}} is neither yes nor no.", { text: part });
+  throw new InvalidValuesError("{{text}} is neither yes nor no.", { text: part });
 }

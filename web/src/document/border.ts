@@ -29,7 +29,7 @@ export function plain<Value extends object>(value: Value): Value {
 }
 
 /** A copy of a node on which no wire ends; wires are put back one by one. */
-export function unlinked(draft: GraphNode): GraphNode {
+export function withoutLinks(draft: GraphNode): GraphNode {
   const node = plain(draft);
   return {
     ...node,
@@ -39,7 +39,7 @@ export function unlinked(draft: GraphNode): GraphNode {
 }
 
 /** Puts a link into a graph under its own key where that is free, from another source if so told. */
-export function carry(
+export function copyLink(
   graph: Graph,
   link: Link,
   from: string,

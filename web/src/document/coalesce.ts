@@ -12,7 +12,7 @@ export interface Steps {
 }
 
 /** These steps and one more, which is put into the last of them where that changes nothing. */
-export function withStep(steps: Steps, patches: Patches, inverse: Patches): Steps {
+export function appendStep(steps: Steps, patches: Patches, inverse: Patches): Steps {
   const [last, lastInverse] = [steps.patches.at(-1), steps.inverses.at(-1)];
   const merged = last && lastInverse && mergedStep(last, lastInverse, patches, inverse);
   return {

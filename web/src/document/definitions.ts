@@ -7,7 +7,7 @@ export function renameDefinition(definition: Definition, name: string): void {
 }
 
 /** Gives an instance a subgraph of its own, so that editing it leaves the other instances alone. */
-export function ownCopy(
+export function copyDefinition(
   workflow: Workflow,
   graph: Draft,
   key: string,

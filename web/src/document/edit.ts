@@ -16,7 +16,7 @@ import {
 } from "./graph";
 import { isObject, type Json } from "./json";
 import { carryPoints, straighten } from "./reroute";
-import { entriesOf, everySlot, isPlaceName, slotNamed } from "./slots";
+import { entriesOf, everySlot, isPositionalName, slotNamed } from "./slots";
 
 export interface Socket {
   node: string;
@@ -190,7 +190,7 @@ export function setValue(
     if (slot.name === name) return;
   }
   // A choice that is typed into the node: an entry after those that the layout knows.
-  if (isPlaceName(name)) node.slots.push(name);
+  if (isPositionalName(name)) node.slots.push(name);
 }
 
 /** The node's entries anew, in the order of the layout; what only the file knows stays at the end. */

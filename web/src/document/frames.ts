@@ -18,7 +18,7 @@ interface FrameState {
   modes: Readonly<Record<string, number>>;
 }
 
-interface Held {
+interface FrameContents {
   frames: Record<string, Point>;
   nodes: Record<string, Point>;
 }
@@ -113,7 +113,7 @@ function area({ size }: Group): number {
 }
 
 /** A frame with all that moves with it, and where each is. */
-export function heldBy(graph: Graph, group: Group): Held {
+export function contentsOf(graph: Graph, group: Group): FrameContents {
   const frames = [group, ...framesIn(graph, group)];
   const nodes = new Set(frames.flatMap((each) => nodesIn(graph, each)));
   return {
@@ -128,7 +128,7 @@ export function heldBy(graph: Graph, group: Group): Held {
 }
 
 /** Moves what was held from where it was then. */
-export function moveHeld(graph: Draft, held: Held, by: Point): void {
+export function moveContents(graph: Draft, held: FrameContents, by: Point): void {
   const moved = (from: Point) => ({ x: from.x + by.x, y: from.y + by.y });
   for (const [key, from] of Object.entries(held.frames)) {
     const group = frameOf(graph, key);
@@ -146,7 +146,7 @@ export function placeFrame(graph: Draft, key: string, { x, y, width, height }: B
 }
 
 /** The box that a frame around these boxes has. */
-export function framing(boxes: Iterable<Box>): Box | null {
+export function boxAround(boxes: Iterable<Box>): Box | null {
   const bounds = around(boxes);
   return bounds === null
     ? null
@@ -167,12 +167,12 @@ export function fitFrame(graph: Draft, key: string, boxes: Boxes): void {
   for (const each of [...inner].sort((one, other) => area(one) - area(other))) {
     fitFrame(graph, each.key, boxes);
   }
-  fitTo(group, [...nodes.flatMap((each) => boxes.get(each) ?? []), ...inner.map(frameBox)]);
+  fitGroup(group, [...nodes.flatMap((each) => boxes.get(each) ?? []), ...inner.map(frameBox)]);
 }
 
 /** An empty frame stays as it is. */
-export function fitTo(group: Group, boxes: readonly Box[]): void {
-  const box = framing(boxes);
+export function fitGroup(group: Group, boxes: readonly Box[]): void {
+  const box = boxAround(boxes);
   if (box === null) return;
   group.position = { x: box.x, y: box.y };
   group.size = { width: box.width, height: box.height };
@@ -199,7 +199,7 @@ export function toggleFrameMode(graph: Draft, key: string, mode: number): void {
     return;
   }
   const modes: Record<string, number> = {};
-  for (const each of Object.keys(heldBy(graph, group).nodes)) {
+  for (const each of Object.keys(contentsOf(graph, group).nodes)) {
     const node = graph.nodes[each];
     if (node === undefined) continue;
     modes[each] = restored.get(each) ?? node.mode;

@@ -5,7 +5,7 @@
  */
 import { type Definition, type GraphNode, INPUTS, subgraphOf, type Workflow } from "./graph";
 import { isObject, type Json, type JsonObject } from "./json";
-import { isPlaceName, placeName } from "./slots";
+import { isPositionalName, positionalName } from "./slots";
 import { listOf } from "./values";
 
 /** In an old promotion, the node id that stands for the subgraph's own input. */
@@ -20,7 +20,7 @@ interface Promotion {
 }
 
 /** A widget inside a subgraph, as deep as the instances in it go one level. */
-export interface Inner {
+export interface InnerWidget {
   node: string;
   widget: string;
 }
@@ -40,8 +40,8 @@ export function widgetsBehind(
   { graph }: Definition,
   slot: number,
   definitions: Readonly<Record<string, Definition>>,
-): Inner[] {
-  const found: Inner[] = [];
+): InnerWidget[] {
+  const found: InnerWidget[] = [];
   for (const key of graph.nodes[INPUTS]?.outputs[slot]?.links ?? []) {
     const link = graph.links[key];
     const target = link && graph.nodes[link.to];
@@ -134,7 +134,7 @@ function namesOfInstance(node: GraphNode, workflow: Workflow, length: number): s
 function namesOfSaved(node: GraphNode, workflow: Workflow): string[] {
   const list = listOf(node.saved.widgets_values);
   const names = namesOfInstance(node, workflow, list.length);
-  return list.map((_, index) => names[index] ?? placeName(index));
+  return list.map((_, index) => names[index] ?? positionalName(index));
 }
 
 /** Calls the values of all instances by name, once all definitions are read. */
@@ -188,7 +188,9 @@ export function writeInstanceValues(
   const now = namesOfSaved(node, workflow);
   const moved = now.length !== slots.length || now.some((name, index) => name !== slots[index]);
   if (changed.length === 0 && !moved) return;
-  const names = namesOfInstance(node, workflow, list.length).filter((each) => !isPlaceName(each));
+  const names = namesOfInstance(node, workflow, list.length).filter(
+    (each) => !isPositionalName(each),
+  );
   releaseQuarantined(written, changed);
   const promotions = promotionsOf(node);
   const added = changed.filter(

@@ -42,7 +42,7 @@ export type Step =
   | { kind: "saved" }
   | { kind: "tab"; tab: TabState };
 
-interface Whole {
+interface Snapshot {
   kind: "whole";
   format: number;
   tab: TabState;
@@ -52,7 +52,7 @@ interface Whole {
   saved: boolean;
 }
 
-type Line = { n: number } & (Step | Whole);
+type Line = { n: number } & (Step | Snapshot);
 
 export interface Replayed {
   graph: Workflow;
@@ -69,7 +69,7 @@ export function lineOf(n: number, step: Step): string {
   return `${writeJson({ n, ...step })}\n`;
 }
 
-export function wholeLine(n: number, whole: Omit<Whole, "kind" | "format">): string {
+export function snapshotLine(n: number, whole: Omit<Snapshot, "kind" | "format">): string {
   return `${writeJson({ n, kind: "whole", format: FORMAT, ...whole })}\n`;
 }
 

@@ -4,7 +4,7 @@
  * clock: whoever edits says which edits belong together.
  */
 import { apply, create, type Patches } from "mutative";
-import { type Steps, withStep } from "./coalesce";
+import { appendStep, type Steps } from "./coalesce";
 import type { Workflow } from "./graph";
 import { type Path, ROOT } from "./levels";
 
@@ -57,7 +57,7 @@ export function record(
     log.undone.length === 0;
   const entry: Entry =
     joined && last !== undefined
-      ? { ...last, ...withStep(last, patches, inverse) }
+      ? { ...last, ...appendStep(last, patches, inverse) }
       : { label, thread, path, patches: [patches], inverses: [inverse] };
   const before = joined ? log.done.slice(0, -1) : log.done;
   return { graph: next, log: { done: [...before, entry], undone: [] } };

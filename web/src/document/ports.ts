@@ -17,7 +17,7 @@ import {
   subgraphOf,
   type Workflow,
 } from "./graph";
-import { type Inner, widgetsBehind } from "./instances";
+import { type InnerWidget, widgetsBehind } from "./instances";
 import { isObject, type JsonObject } from "./json";
 import { instancesOf } from "./levels";
 
@@ -38,7 +38,11 @@ export function portsOf(definition: Definition, side: Side): readonly (InputSlot
 }
 
 /** Which input shows a widget of the inside: its place, or -1. */
-export function portBehind(workflow: Workflow, definition: Definition, inner: Inner): number {
+export function portOfWidget(
+  workflow: Workflow,
+  definition: Definition,
+  inner: InnerWidget,
+): number {
   return portsOf(definition, "inputs").findIndex((_, slot) =>
     widgetsBehind(definition, slot, workflow.definitions).some(
       (each) => each.node === inner.node && each.widget === inner.widget,
@@ -59,14 +63,15 @@ export function addPort(
   workflow: Workflow,
   definition: Definition,
   side: Side,
-  { name: wanted, type, label: told, isOptional, of: owner }: PortShape,
+  { name: wanted, type, label: given, isOptional, of: owner }: PortShape,
 ): number {
   const ports = portsOf(definition, side);
   const taken = ports.map(savedName);
   const free = wanted === "" ? type.toLowerCase() : wanted;
   const name = freeName(taken, free);
-  const isTold = owner !== undefined && ports.some((each) => slotLabel(each) === (told ?? free));
-  const label = isTold ? `${titleOf(owner, workflow)}: ${told ?? free}` : told;
+  const isAmbiguous =
+    owner !== undefined && ports.some((each) => slotLabel(each) === (given ?? free));
+  const label = isAmbiguous ? `${titleOf(owner, workflow)}: ${given ?? free}` : given;
   const saved: JsonObject = {
     id: crypto.randomUUID(),
     name,

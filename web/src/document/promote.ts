@@ -5,10 +5,10 @@
 import { plain } from "./border";
 import { connect } from "./edit";
 import { type Definition, type GraphNode, INPUTS, type Workflow } from "./graph";
-import { type Inner, promotedName, promotionsOf, widgetsBehind } from "./instances";
+import { type InnerWidget, promotedName, promotionsOf, widgetsBehind } from "./instances";
 import { equalJson, isObject, type Json, type JsonObject } from "./json";
 import { definitionAt, instancesOf, levelAt, type Path, ROOT } from "./levels";
-import { addPort, portBehind, portsOf, removePort } from "./ports";
+import { addPort, portOfWidget, portsOf, removePort } from "./ports";
 import { listOf } from "./values";
 
 /** The type of a widget inside; the catalog knows. */
@@ -18,13 +18,13 @@ type TypeOf = (node: GraphNode, widget: string) => string;
 export function promote(
   workflow: Workflow,
   definition: Definition,
-  inner: Inner,
+  inner: InnerWidget,
   typeOf: TypeOf,
 ): void {
-  modernise(workflow, definition, typeOf);
-  if (portBehind(workflow, definition, inner) >= 0) return;
+  migratePromotions(workflow, definition, typeOf);
+  if (portOfWidget(workflow, definition, inner) >= 0) return;
   const name = addWidgetPort(workflow, definition, inner, typeOf);
-  if (name !== null) takeBack(workflow, definition, inner, name);
+  if (name !== null) restoreHidden(workflow, definition, inner, name);
 }
 
 /**
@@ -35,12 +35,12 @@ export function promote(
 export function unpromote(
   workflow: Workflow,
   definition: Definition,
-  inner: Inner,
+  inner: InnerWidget,
   typeOf: TypeOf,
   path: Path = ROOT,
 ): void {
-  modernise(workflow, definition, typeOf);
-  const slot = portBehind(workflow, definition, inner);
+  migratePromotions(workflow, definition, typeOf);
+  const slot = portOfWidget(workflow, definition, inner);
   if (slot < 0) return;
   settleValues(workflow, definition, slot, path);
   removePort(workflow, definition, "inputs", slot);
@@ -97,15 +97,15 @@ function setHidden(node: GraphNode, hidden: JsonObject): void {
   };
 }
 
-function noteHidden(instance: GraphNode, { node, widget }: Inner, value: Json): void {
+function noteHidden(instance: GraphNode, { node, widget }: InnerWidget, value: Json): void {
   setHidden(instance, { ...hiddenOf(instance), [`${node}/${widget}`]: value });
 }
 
 /** Gives instances what they held for a widget before it was hidden. */
-function takeBack(
+function restoreHidden(
   workflow: Workflow,
   definition: Definition,
-  { node, widget }: Inner,
+  { node, widget }: InnerWidget,
   name: string,
 ): void {
   for (const { node: instance } of instancesOf(workflow, definition.id)) {
@@ -119,7 +119,7 @@ function takeBack(
 function addWidgetPort(
   workflow: Workflow,
   definition: Definition,
-  { node: key, widget }: Inner,
+  { node: key, widget }: InnerWidget,
   typeOf: TypeOf,
 ): string | null {
   const { graph } = definition;
@@ -134,7 +134,11 @@ function addWidgetPort(
 }
 
 /** Says what older files promote by inputs, for every instance; their values stay what they are. */
-export function modernise(workflow: Workflow, definition: Definition, typeOf: TypeOf): void {
+export function migratePromotions(
+  workflow: Workflow,
+  definition: Definition,
+  typeOf: TypeOf,
+): void {
   const old = instancesOf(workflow, definition.id)
     .map(({ node }) => node)
     .filter((node) => promotionsOf(node).length > 0);
@@ -147,10 +151,10 @@ export function modernise(workflow: Workflow, definition: Definition, typeOf: Ty
       if (port !== null) renamed.set(name, port);
     }
   }
-  for (const node of old) moderniseInstance(node, renamed);
+  for (const node of old) migrateInstance(node, renamed);
 }
 
-function moderniseInstance(node: GraphNode, renamed: ReadonlyMap<string, string>): void {
+function migrateInstance(node: GraphNode, renamed: ReadonlyMap<string, string>): void {
   const previews = promotionsOf(node).filter((each) => each.isPreview);
   const values: JsonObject = {};
   for (const [name, value] of Object.entries(plain(node.values))) {

@@ -1,6 +1,5 @@
 /** A saved workflow as a document. Reads what is there and refuses only what is no workflow. */
 import { readBoundary } from "./boundary";
-import { isLink, isNode, repaired } from "./damaged";
 import {
   type Definition,
   type Graph,
@@ -17,12 +16,13 @@ import {
 } from "./graph";
 import { nameValues } from "./instances";
 import { isObject, type Json, type JsonObject } from "./json";
+import { isLink, isNode, repairLevel } from "./repair";
 import { namesOf } from "./slots";
-import { Told } from "./told";
+import { UserError } from "./userError";
 import { isId, listOf, pointOf, sizeOf, textOf, typeOf } from "./values";
 
 /** The text or value given is no saved workflow; the message says what it is. */
-export class NotAWorkflow extends Told {}
+export class NotAWorkflowError extends UserError {}
 
 /** What kind of document a JSON value is. A prompt is a graph in API form, without places. */
 export function kindOf(value: Json): "workflow" | "prompt" | null {
@@ -37,7 +37,7 @@ export function kindOf(value: Json): "workflow" | "prompt" | null {
 
 export function readGraph(value: Json, layout: WidgetLayout): Workflow {
   if (!isObject(value) || !Array.isArray(value.nodes)) {
-    throw new NotAWorkflow("This is no saved workflow: it has no list of nodes.");
+    throw new NotAWorkflowError("This is no saved workflow: it has no list of nodes.");
   }
   const definitions: Record<string, Definition> = {};
   for (const each of savedDefinitions(value)) {
@@ -66,7 +66,7 @@ export function isDefinition(value: Json): value is JsonObject & { id: string; n
 
 /** One graph: the root, or the inside of a subgraph with its boundary. */
 function readLevel(found: JsonObject, layout: WidgetLayout, inside: boolean): Graph {
-  const { value } = repaired(found, inside);
+  const { value } = repairLevel(found, inside);
   const nodes: Record<string, GraphNode> = {};
   const order: string[] = [];
   const add = (node: GraphNode) => {
@@ -122,7 +122,7 @@ function joinBoundary(
 
 export function readNode(value: Json, layout: WidgetLayout): GraphNode {
   if (!isNode(value) || !isId(value.id)) {
-    throw new NotAWorkflow("A node of this workflow has no id or no type.");
+    throw new NotAWorkflowError("A node of this workflow has no id or no type.");
   }
   const widgets = value.widgets_values;
   const flags = isObject(value.flags) ? value.flags : {};

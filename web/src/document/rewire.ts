@@ -125,7 +125,7 @@ export function insertBehind(graph: Draft, handed: readonly Handed[]): void {
 }
 
 /** Takes nodes out of their wires: what fed them feeds what they fed; they stay, unjoined. */
-export function pullOut(graph: Draft, keys: readonly string[]): void {
+export function detachNodes(graph: Draft, keys: readonly string[]): void {
   heal(graph, keys);
   for (const key of linksAround(graph, keys)) removeLink(graph, key);
 }

@@ -17,13 +17,13 @@ const CONTROLS: ReadonlySet<Json> = new Set<Json>([
 
 /** A name for each entry of the list. */
 export function namesOf(list: readonly Json[], layout?: readonly WidgetSlot[]): string[] {
-  if (layout === undefined) return list.map((_, index) => placeName(index));
+  if (layout === undefined) return list.map((_, index) => positionalName(index));
   const now = walk(list, layout, false);
   if (now.length < list.length && layout.some((each) => each.kind === "forced")) {
     const old = walk(list, layout, true);
     if (old.length === list.length) return old;
   }
-  return list.map((_, index) => now[index] ?? placeName(index));
+  return list.map((_, index) => now[index] ?? positionalName(index));
 }
 
 function walk(list: readonly Json[], layout: readonly WidgetSlot[], forced: boolean): string[] {
@@ -35,7 +35,7 @@ function walk(list: readonly Json[], layout: readonly WidgetSlot[], forced: bool
       if (slot.kind === "forced" && !forced) continue;
       if (slot.kind === "control" && !CONTROLS.has(value)) continue;
       names.push(slot.name);
-      follow(broughtBy(slot, value));
+      follow(nestedSlots(slot, value));
     }
   };
   follow(layout);
@@ -47,7 +47,7 @@ export function entriesOf(layout: readonly WidgetSlot[], values: JsonObject): Wi
   return layout.flatMap((slot) =>
     slot.kind === "forced"
       ? []
-      : [slot, ...entriesOf(broughtBy(slot, values[slot.name] ?? null), values)],
+      : [slot, ...entriesOf(nestedSlots(slot, values[slot.name] ?? null), values)],
   );
 }
 
@@ -63,15 +63,15 @@ export function everySlot(layout: readonly WidgetSlot[]): WidgetSlot[] {
   ]);
 }
 
-function broughtBy(slot: WidgetSlot, value: Json): readonly WidgetSlot[] {
+function nestedSlots(slot: WidgetSlot, value: Json): readonly WidgetSlot[] {
   return slot.brings?.[String(value ?? slot.default)] ?? [];
 }
 
 /** What an entry is called whose widget nobody knows. */
-export function placeName(index: number): string {
+export function positionalName(index: number): string {
   return `#${index}`;
 }
 
-export function isPlaceName(name: string): boolean {
+export function isPositionalName(name: string): boolean {
   return name.startsWith("#");
 }

@@ -1,6 +1,5 @@
 /** Nodes and the links between them as JSON, for the clipboard; and put into a document again. */
 
-import { bring, groupNodesFor, selfHolding } from "./bring";
 import { addNode, connect } from "./edit";
 import {
   type Draft,
@@ -11,10 +10,11 @@ import {
   type WidgetLayout,
   type Workflow,
 } from "./graph";
+import { groupNodesFor, importSubgraphs, wouldContainItself } from "./importSubgraphs";
 import { isObject, type Json, type JsonObject } from "./json";
 import { withinOf } from "./levels";
 import { partOf, pasteFrames, pastePoints } from "./part";
-import { NotAWorkflow, readGraph } from "./read";
+import { NotAWorkflowError, readGraph } from "./read";
 import { writeDefinition, writeLevel } from "./write";
 
 /**
@@ -62,7 +62,7 @@ export function pasteNodes(
 ): string[] {
   const copied = readGraph(snippet, layout);
   const nodes = copied.order.flatMap((key) => copied.nodes[key] ?? []);
-  if (nodes.length === 0) throw new NotAWorkflow("There are no nodes to paste.");
+  if (nodes.length === 0) throw new NotAWorkflowError("There are no nodes to paste.");
   if (workflow !== undefined) bringAlong(copied, workflow, graph);
   const left = Math.min(...nodes.map((each) => each.position.x));
   const top = Math.min(...nodes.map((each) => each.position.y));
@@ -96,11 +96,13 @@ function aside(graph: Graph, nodes: readonly GraphNode[], by: Point): Point {
 
 /** The subgraphs of what is pasted, which must not come to lie in themselves. */
 function bringAlong(copied: Workflow, workflow: Workflow, graph: Graph): void {
-  bring(workflow, copied);
-  const held = Object.values(copied.nodes).find((each) => selfHolding(workflow, graph, each.type));
+  importSubgraphs(workflow, copied);
+  const held = Object.values(copied.nodes).find((each) =>
+    wouldContainItself(workflow, graph, each.type),
+  );
   const name = subgraphOf(workflow.definitions, held?.type)?.name;
   if (name === undefined) return;
-  throw new NotAWorkflow("{{name}} cannot contain itself. Add it one level further up.", {
+  throw new NotAWorkflowError("{{name}} cannot contain itself. Add it one level further up.", {
     name,
   });
 }

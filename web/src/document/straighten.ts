@@ -3,7 +3,7 @@
  * can: each takes the height its neighbours ask for, and those that would overlap share the harm.
  */
 
-export interface Item {
+export interface LayoutItem {
   key: string;
   column: number;
   y: number;
@@ -11,7 +11,7 @@ export interface Item {
 }
 
 /** A wire from the height `fromY` of one item to the height `toY` of one further right. */
-export interface Joint {
+export interface LayoutEdge {
   from: string;
   to: string;
   fromY: number;
@@ -22,8 +22,8 @@ const SWEEPS = 8;
 
 /** New heights by key. The order within each column stays, with `gap` between neighbours. */
 export function straightened(
-  items: readonly Item[],
-  joints: readonly Joint[],
+  items: readonly LayoutItem[],
+  joints: readonly LayoutEdge[],
   gap: number,
 ): Map<string, number> {
   const heights = new Map(items.map((each) => [each.key, each.y]));
@@ -59,7 +59,10 @@ export function straightened(
  * The same items in columns with fewer wires that cross: each column in the order of the sockets
  * that its wires end at, swept to and fro, the best seen is kept (Sugiyama et al. 1981).
  */
-export function uncrossed(items: readonly Item[], joints: readonly Joint[]): Item[] {
+export function uncrossed(
+  items: readonly LayoutItem[],
+  joints: readonly LayoutEdge[],
+): LayoutItem[] {
   const columns = [...gathered(items, (each) => each.column).entries()]
     .sort(([one], [other]) => one - other)
     .map(([, column]) => [...column].sort((one, other) => one.y - other.y));
@@ -111,7 +114,7 @@ interface Place {
 
 type Places = Map<string, Place>;
 
-function placesIn(columns: readonly (readonly Item[])[]): Places {
+function placesIn(columns: readonly (readonly LayoutItem[])[]): Places {
   return new Map(
     columns.flatMap((column) =>
       column.map(({ key, height }, index) => {
@@ -130,8 +133,8 @@ function placeOf(places: Places, key: string, y: number): number {
 }
 
 function crossingsIn(
-  columns: readonly (readonly Item[])[],
-  after: ReadonlyMap<string, readonly Joint[]>,
+  columns: readonly (readonly LayoutItem[])[],
+  after: ReadonlyMap<string, readonly LayoutEdge[]>,
 ): number {
   const places = placesIn(columns);
   let crossings = 0;

@@ -3,7 +3,7 @@
  * cross the border become ports; nodes and wires keep their ids where these are free.
  */
 import { blankNode, blankSaved } from "./blank";
-import { type Box, boxOf, carry, plain, unlinked } from "./border";
+import { type Box, boxOf, copyLink, plain, withoutLinks } from "./border";
 import { BOUNDARY } from "./boundary";
 import { addNode, connect, removeNodes } from "./edit";
 import { nodesIn } from "./frames";
@@ -22,8 +22,8 @@ import {
   type Reroute,
   type Workflow,
 } from "./graph";
+import { recordOrigin } from "./instanceOrigin";
 import { widgetsBehind } from "./instances";
-import { placeMade } from "./made";
 import { addPort, outputSlot, portsOf } from "./ports";
 import { pointsOf } from "./reroute";
 
@@ -57,12 +57,12 @@ export function makeSubgraph(
   if (definition === undefined) throw new Error(`There is no subgraph ${id}.`);
   const inner = definition.graph;
   for (const node of nodes) {
-    inner.nodes[node.key] = unlinked(node);
+    inner.nodes[node.key] = withoutLinks(node);
     inner.order.push(node.key);
   }
   inner.lastNodeId = graph.lastNodeId;
   inner.lastLinkId = graph.lastLinkId;
-  for (const each of inside) carry(inner, each, each.from, each.fromSlot);
+  for (const each of inside) copyLink(inner, each, each.from, each.fromSlot);
   copyPoints(graph, inner, inside);
   moveFrames(graph, inner, taken);
   const sources = enter(workflow, graph, definition, incoming);
@@ -80,7 +80,7 @@ export function makeSubgraph(
   for (const { link, slot, points } of targets) {
     const target = graph.nodes[link.to]?.inputs[link.toSlot];
     if (target === undefined) continue;
-    carry(graph, link, key, slot, link.to, link.toSlot);
+    copyLink(graph, link, key, slot, link.to, link.toSlot);
     const moved = graph.nodes[link.to]?.inputs[link.toSlot]?.link ?? null;
     leadThrough(graph, moved, points, box);
   }
@@ -193,7 +193,7 @@ function enter(
       places.set(source, slot);
       crossings.push({ link: plain(link), slot, points: pointsOf(graph, link).map(plain) });
     }
-    carry(definition.graph, link, INPUTS, slot);
+    copyLink(definition.graph, link, INPUTS, slot);
   }
   return crossings;
 }
@@ -248,6 +248,6 @@ function placeInstance(graph: Draft, definition: Definition, box: Box): string {
     outputs,
     saved: { ...blankSaved(id, definition.id, position, size), widgets_values: [] },
   });
-  placeMade(graph, String(id), position);
+  recordOrigin(graph, String(id), position);
   return String(id);
 }

@@ -1,5 +1,5 @@
 /** An instance of a subgraph as the nodes it is made of: what making a subgraph did, undone. */
-import { carry, cornerOf, plain, unlinked } from "./border";
+import { copyLink, cornerOf, plain, withoutLinks } from "./border";
 import { addNode, removeNodes, setValue } from "./edit";
 import {
   type Definition,
@@ -16,11 +16,11 @@ import {
   type WidgetLayout,
   type Workflow,
 } from "./graph";
+import { movedSinceCreation } from "./instanceOrigin";
 import type { Json } from "./json";
 import { instancesOf } from "./levels";
-import { movedSinceMade } from "./made";
 import { portsOf } from "./ports";
-import { isPlaceName } from "./slots";
+import { isPositionalName } from "./slots";
 
 interface Source {
   node: string;
@@ -50,7 +50,7 @@ export function unpack(
   if (instance === undefined || definition === undefined) return [];
   const around = surroundings(graph, instance);
   const { mode } = instance;
-  const by = movedSinceMade(instance) ?? toCorner(definition.graph, plain(instance).position);
+  const by = movedSinceCreation(instance) ?? toCorner(definition.graph, plain(instance).position);
   removeNodes(graph, [key]);
   const keys = placeNodes(graph, definition.graph, by, mode);
   linkNodes(graph, definition, keys, around, layout);
@@ -93,7 +93,7 @@ function placeNodes(graph: Draft, inner: Graph, by: Point, mode: number): Map<st
   for (const node of nodes) {
     const isFree = !(node.key in graph.nodes);
     const id = isFree ? node.id : Math.max(graph.lastNodeId, inner.lastNodeId) + 1;
-    const made = unlinked(node);
+    const made = withoutLinks(node);
     keys.set(node.key, String(id));
     addNode(graph, {
       ...made,
@@ -135,14 +135,14 @@ function linkNodes(
     if (link === undefined || to === undefined) continue;
     const from = keys.get(link.from);
     if (from !== undefined) {
-      carry(graph, plain(link), from, link.fromSlot, to, link.toSlot);
+      copyLink(graph, plain(link), from, link.fromSlot, to, link.toSlot);
       continue;
     }
     const port = ports[link.fromSlot];
     const source = port && feeds.get(port.name);
     const input = graph.nodes[to]?.inputs[link.toSlot];
     if (source !== undefined) {
-      carry(graph, plain(link), source.node, source.slot, to, link.toSlot);
+      copyLink(graph, plain(link), source.node, source.slot, to, link.toSlot);
     } else if (port !== undefined && input !== undefined) {
       give(to, input.widget ?? input.name, values[port.name] ?? null);
     }
@@ -157,7 +157,7 @@ function linkNodes(
 
 /** A widget's entry in the saved list: by its place, where nobody knows the node's class. */
 function entryOf(node: GraphNode, widget: string): string {
-  if (widget in node.values || !node.slots.every(isPlaceName)) return widget;
+  if (widget in node.values || !node.slots.every(isPositionalName)) return widget;
   const widgets = node.inputs.flatMap((each) => each.widget ?? []);
   const index = widgets.indexOf(widget);
   return index >= 0 && widgets.length === node.slots.length
@@ -182,7 +182,7 @@ function linkOutputs(
     const source =
       from === undefined ? port && feeds.get(port.name) : { node: from, slot: last.fromSlot };
     if (source !== undefined) {
-      carry(graph, link, source.node, source.slot, link.to, link.toSlot);
+      copyLink(graph, link, source.node, source.slot, link.to, link.toSlot);
     }
   }
 }

@@ -3,8 +3,6 @@
  * what was edited is laid over it.
  */
 import { writeBoundary } from "./boundary";
-import { isLink, isNode } from "./damaged";
-import { idOf, writeDrawing, writeLink } from "./drawn";
 import {
   type Definition,
   type Graph,
@@ -20,8 +18,10 @@ import { writeInstanceValues } from "./instances";
 import { equalJson, isObject, type Json, type JsonObject } from "./json";
 import { withinOf } from "./levels";
 import { isDefinition, savedDefinitions } from "./read";
-import { isPlaceName } from "./slots";
+import { isLink, isNode } from "./repair";
+import { isPositionalName } from "./slots";
 import { listOf, pointOf, sizeOf } from "./values";
+import { idOf, writeDrawing, writeLink } from "./wireDrawing";
 
 export function writeGraph(workflow: Workflow): JsonObject {
   const written = writeLevel(workflow, workflow);
@@ -209,7 +209,7 @@ function writeValues(node: GraphNode, written: JsonObject): void {
   if (Object.keys(changed).length === 0) return;
   written.widgets_values = slots.map((name) => values[name] ?? null);
   if (isObject(saved.widgets_values_named)) {
-    const named = Object.entries(changed).filter(([name]) => !isPlaceName(name));
+    const named = Object.entries(changed).filter(([name]) => !isPositionalName(name));
     const kept = Object.entries(saved.widgets_values_named).filter(
       // What a choice brought goes with it.
       ([name]) => !name.includes(".") || slots.includes(name),

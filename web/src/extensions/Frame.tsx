@@ -4,15 +4,20 @@
  */
 import { useCallback, useEffect, useRef, useState } from "react";
 import { extensionUrl } from "../api/client";
-import { EXTENSION_API, type FromPage, readMessage, type ToPage } from "../api/extensions";
+import {
+  EXTENSION_API,
+  type MessageFromPage,
+  type MessageToPage,
+  readMessage,
+} from "../api/extensions";
 import { writeJson } from "../document/json";
 import { settingsOf } from "../state/extensions";
-import { hearFromPage } from "../state/keymap";
+import { handlePageKey } from "../state/keymap";
 import { useSetting, useSettings } from "../state/settings";
-import { tellError } from "../state/view";
+import { notifyError } from "../state/view";
 
-/** What a page is told, but for what every page is told. */
-export type Told = Omit<ToPage, "calotype" | "type" | "theme" | "language">;
+/** What a page is content, but for what every page is content. */
+export type PageContent = Omit<MessageToPage, "calotype" | "type" | "theme" | "language">;
 
 interface Props {
   pack: string;
@@ -20,10 +25,10 @@ interface Props {
   title: string;
   height: number;
   /** Asked when the page is ready. */
-  told: () => Told | Promise<Told>;
+  content: () => PageContent | Promise<PageContent>;
   /** Sent again whenever it is another; undefined where the page shows no value. */
   value?: unknown;
-  onMessage: (message: FromPage) => void;
+  onMessage: (message: MessageFromPage) => void;
 }
 
 const COLOURS = ["canvas", "node", "panel", "field", "line", "text", "dim", "accent", "on-accent"];
@@ -36,7 +41,7 @@ function theme(): Record<string, string> {
   );
 }
 
-export function Frame({ pack, page, title, height, told, value, onMessage }: Props) {
+export function Frame({ pack, page, title, height, content, value, onMessage }: Props) {
   const frame = useRef<HTMLIFrameElement>(null);
   /** How often the page said so: one that was loaded anew knows nothing. */
   const [ready, setReady] = useState(0);
@@ -44,36 +49,36 @@ export function Frame({ pack, page, title, height, told, value, onMessage }: Pro
   const chosen = useSetting("calotype.theme");
   const language = useSetting("calotype.language");
   const own = useSettings(() => writeJson(settingsOf(pack)));
-  const latest = useRef({ told, onMessage });
-  latest.current = { told, onMessage };
+  const latest = useRef({ content, onMessage });
+  latest.current = { content, onMessage };
 
-  const send = useCallback((message: Omit<ToPage, "calotype">) => {
+  const send = useCallback((message: Omit<MessageToPage, "calotype">) => {
     // The page's origin is opaque: it has no name that a message could be addressed to.
     frame.current?.contentWindow?.postMessage({ calotype: EXTENSION_API, ...message }, "*");
   }, []);
 
   useEffect(() => {
-    const hear = (event: MessageEvent) => {
+    const onWindowMessage = (event: MessageEvent) => {
       if (frame.current === null || event.source !== frame.current.contentWindow) return;
       const message = readMessage(event.data);
       if (message === null) return;
       if (message.type === "ready") setReady((before) => before + 1);
       else if (message.type === "size") setTall(message.height);
       else if (message.type === "key") {
-        if (document.activeElement === frame.current) hearFromPage(message);
+        if (document.activeElement === frame.current) handlePageKey(message);
       } else latest.current.onMessage(message);
     };
-    window.addEventListener("message", hear);
-    return () => window.removeEventListener("message", hear);
+    window.addEventListener("message", onWindowMessage);
+    return () => window.removeEventListener("message", onWindowMessage);
   }, []);
 
-  // biome-ignore lint/correctness/useExhaustiveDependencies: another theme and other settings are told anew
+  // biome-ignore lint/correctness/useExhaustiveDependencies: another theme and other settings are content anew
   useEffect(() => {
     if (ready === 0) return;
     let ended = false;
-    Promise.resolve(latest.current.told()).then((more) => {
+    Promise.resolve(latest.current.content()).then((more) => {
       if (!ended) send({ type: "init", ...more, theme: theme(), language });
-    }, tellError);
+    }, notifyError);
     return () => {
       ended = true;
     };

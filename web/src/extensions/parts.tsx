@@ -1,5 +1,5 @@
 /** Plugins' widgets, renderers and the pages of their commands, each in a frame of its own. */
-import type { FromPage } from "../api/extensions";
+import type { MessageFromPage } from "../api/extensions";
 import type { Json } from "../document/json";
 import { copyNodes } from "../document/snippet";
 import {
@@ -11,13 +11,13 @@ import {
   useExtensions,
 } from "../state/extensions";
 import { activeTab } from "../state/studio";
-import { tell, tellError } from "../state/view";
-import { Frame, type Told } from "./Frame";
+import { notify, notifyError } from "../state/view";
+import { Frame, type PageContent } from "./Frame";
 import "./extensions.css";
 
 function PluginWidgetFrame(props: PluginWidgetProps) {
   const { widget, node, input, value, onChange, onDone } = props;
-  const told = (): Told => {
+  const content = (): PageContent => {
     const { plugin_widget: _, ...options } = input.options;
     return {
       value,
@@ -25,11 +25,11 @@ function PluginWidgetFrame(props: PluginWidgetProps) {
       settings: settingsOf(widget.pack),
     };
   };
-  const hear = (message: FromPage) => {
+  const onMessage = (message: MessageFromPage) => {
     if (message.type === "change") {
       onChange(message.value);
       if (message.done) onDone();
-    } else if (message.type === "tell") tell(message.text);
+    } else if (message.type === "tell") notify(message.text);
   };
   return (
     <Frame
@@ -37,15 +37,15 @@ function PluginWidgetFrame(props: PluginWidgetProps) {
       page={widget.page}
       title={`${widget.title}: ${input.name}`}
       height={widget.height}
-      told={told}
+      content={content}
       value={value}
-      onMessage={hear}
+      onMessage={onMessage}
     />
   );
 }
 
 function PluginRendererFrame({ renderer, text, url, type, name }: PluginRendererProps) {
-  const told = async (): Promise<Told> => {
+  const content = async (): Promise<PageContent> => {
     const data = text ?? (await bytesOf(url ?? ""));
     return { result: { type, name, data }, settings: settingsOf(renderer.pack) };
   };
@@ -56,9 +56,9 @@ function PluginRendererFrame({ renderer, text, url, type, name }: PluginRenderer
       page={renderer.page}
       title={`${renderer.title}: ${name}`}
       height={renderer.height}
-      told={told}
+      content={content}
       onMessage={(message) => {
-        if (message.type === "tell") tell(message.text);
+        if (message.type === "tell") notify(message.text);
       }}
     />
   );
@@ -74,21 +74,21 @@ async function bytesOf(url: string): Promise<ArrayBuffer> {
 }
 
 function PluginCommandFrame({ command }: PluginCommandProps) {
-  const told = (): Told => {
+  const content = (): PageContent => {
     const { graph, selected } = activeTab();
     return {
       selection: selected.length === 0 ? null : copyNodes(graph, selected),
       settings: settingsOf(command.pack),
     };
   };
-  const hear = (message: FromPage) => {
+  const onMessage = (message: MessageFromPage) => {
     if (message.type === "close") useExtensions.setState({ open: null });
-    else if (message.type === "tell") tell(message.text);
+    else if (message.type === "tell") notify(message.text);
     else if (message.type === "insert") {
       try {
         insertWorkflow(message.workflow as Json);
       } catch (error) {
-        tellError(error);
+        notifyError(error);
       }
     }
   };
@@ -98,8 +98,8 @@ function PluginCommandFrame({ command }: PluginCommandProps) {
       page={command.page ?? ""}
       title={command.title}
       height={command.height}
-      told={told}
-      onMessage={hear}
+      content={content}
+      onMessage={onMessage}
     />
   );
 }

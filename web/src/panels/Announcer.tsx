@@ -1,9 +1,9 @@
 /** Says aloud, to whoever listens to the screen, what happens on it; nothing of it is seen. */
 import { useEffect } from "react";
-import { announceAll, useSaid } from "../state/announcing";
+import { announceAll, useAnnouncements } from "../state/announcements";
 
 export function Announcer() {
-  const lines = useSaid((state) => state.lines);
+  const lines = useAnnouncements((state) => state.lines);
   useEffect(announceAll, []);
   return (
     <div className="unseen" role="log" aria-live="polite" aria-relevant="additions">

@@ -2,17 +2,17 @@
 import { Plus, Trash2 } from "lucide-react";
 import { useState } from "react";
 import type { InputSchema } from "../api/types";
-import { type Axis, countRuns, NotValues, readValues, seedsFrom } from "../document/batch";
+import { type Axis, countRuns, InvalidValuesError, readValues, seedsFrom } from "../document/batch";
 import type { GraphNode } from "../document/graph";
 import type { Json } from "../document/json";
-import { plain, randomBits } from "../state/fields/rolling";
+import { asJsonNumber, randomBits } from "../state/fields/rolling";
 import { inputsOf } from "../state/nodes/inputs";
 import { isWidget } from "../state/nodes/widgets";
 import { MOST_RUNS, runBatch } from "../state/runs/batch";
 import { expectedOf } from "../state/runs/queue";
 import { useRuns } from "../state/runs/runs";
 import { activeTab, schemaOf, titleOf } from "../state/studio";
-import { tellError, useView, wordsOf } from "../state/view";
+import { errorText, notifyError, useView } from "../state/view";
 import { plainDigits } from "../words/digits";
 import { t } from "../words/words";
 import { Dialog } from "./Dialog";
@@ -88,7 +88,7 @@ function valuesOf(row: Row, widget: Widget | undefined): Values {
     if (isSeed(widget) && row.typed.trim() === "") {
       const now = node.values[input.name];
       const first = typeof now === "bigint" ? now : BigInt(wholePart(now));
-      return { values: seedsFrom(row.count, row.order, first, randomBits).map(plain) };
+      return { values: seedsFrom(row.count, row.order, first, randomBits).map(asJsonNumber) };
     }
     const kinds = { INT: "whole", FLOAT: "number", BOOLEAN: "yes" } as const;
     const kind = input.type in kinds ? kinds[input.type as keyof typeof kinds] : "text";
@@ -108,7 +108,7 @@ function valuesOf(row: Row, widget: Widget | undefined): Values {
     );
     return single.length === 0 ? { wrong: t("Write at least one value.") } : { values: single };
   } catch (error) {
-    if (error instanceof NotValues) return { wrong: wordsOf(error) };
+    if (error instanceof InvalidValuesError) return { wrong: errorText(error) };
     throw error;
   }
 }
@@ -131,7 +131,7 @@ export function Batch() {
     setQueued(0);
     runBatch(axes, setQueued).then(close, (error: unknown) => {
       setQueued(null);
-      tellError(error);
+      notifyError(error);
     });
   };
   return (

@@ -2,9 +2,9 @@
 import { useEffect } from "react";
 import { type BatchAxis, type ListedJob, readPlace } from "../api/results";
 import { choose, readAround, useHistory } from "../state/results/history";
-import { lookAt } from "../state/results/lookAt";
+import { openLightbox } from "../state/results/lightbox";
 import { useQueue } from "../state/runs/queue";
-import { tellError, useView } from "../state/view";
+import { notifyError, useView } from "../state/view";
 import { t } from "../words/words";
 import { Picture } from "./Picture";
 
@@ -20,7 +20,7 @@ export function BatchGrid() {
   const side = useView((state) => state.thumbnail);
   // biome-ignore lint/correctness/useExhaustiveDependencies: after a change, all is read again
   useEffect(() => {
-    if (total !== null) readAround(0, total - 1).catch(tellError);
+    if (total !== null) readAround(0, total - 1).catch(notifyError);
   }, [total, revision]);
   const cells = new Map<string, Cell>();
   let axes: readonly BatchAxis[] = [];
@@ -92,7 +92,7 @@ function One({ cell, chosen, size }: { cell: Cell; chosen: boolean; size: number
         const { chosen: before } = useHistory.getState();
         choose(event.ctrlKey || event.metaKey ? [...before, job.id] : [job.id], shelf);
       }}
-      onDoubleClick={() => lookAt("history", shelf)}
+      onDoubleClick={() => openLightbox("history", shelf)}
     >
       <Picture job={job} size={size > 192 ? 512 : 256} />
     </button>

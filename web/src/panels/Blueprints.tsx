@@ -1,7 +1,7 @@
 /** Blueprints: put one down; rename or delete one's own. */
 import { Plus, Trash2 } from "lucide-react";
 import { useEffect } from "react";
-import { askWhether } from "../state/ask";
+import { askConfirmation } from "../state/ask";
 import { canvas } from "../state/canvas";
 import {
   placeBlueprint,
@@ -18,7 +18,7 @@ import "./subgraph.css";
 async function remove(name: string): Promise<void> {
   const question = t("Delete the blueprint {{name}}?", { name });
   const text = t("Workflows that use it keep their own copy.");
-  if (await askWhether(question, text, t("Delete"))) await removeBlueprint(name);
+  if (await askConfirmation(question, text, t("Delete"))) await removeBlueprint(name);
 }
 
 export function Blueprints() {

@@ -3,8 +3,8 @@
  * fetched while the server is away) is told, and the rest of the work goes on.
  */
 import { Component, type ReactNode } from "react";
-import { keepNow } from "../state/files/keeping";
-import { useView, wordsOf } from "../state/view";
+import { flushJournals } from "../state/files/journaling";
+import { errorText, useView } from "../state/view";
 import { t } from "../words/words";
 
 interface State {
@@ -15,11 +15,11 @@ export class Boundary extends Component<{ children: ReactNode }, State> {
   override state: State = { failed: null };
 
   static getDerivedStateFromError(error: unknown): State {
-    return { failed: wordsOf(error) };
+    return { failed: errorText(error) };
   }
 
   override componentDidCatch(): void {
-    keepNow();
+    flushJournals();
   }
 
   override render(): ReactNode {

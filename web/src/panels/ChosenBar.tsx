@@ -15,7 +15,7 @@ import type { ComponentType } from "react";
 import type { ListedJob } from "../api/results";
 import { compareWithOpen, compareWorkflows } from "../state/results/difference";
 import { changeFilter, chosenJobs, star, useHistory } from "../state/results/history";
-import { compareJobs, latestBeside } from "../state/results/lookAt";
+import { compareJobs, latestBeside } from "../state/results/lightbox";
 import {
   copyFact,
   downloadJobs,

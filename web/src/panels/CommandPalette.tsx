@@ -6,9 +6,9 @@ import { keysOf, shownKey } from "../state/keymap";
 import { useSetting } from "../state/settings";
 import { useView } from "../state/view";
 import { t } from "../words/words";
-import { useAway } from "./away";
-import { useFocusBack } from "./focusBack";
 import { SearchLine } from "./SearchLine";
+import { useClickOutside } from "./useClickOutside";
+import { useRestoreFocus } from "./useRestoreFocus";
 import "./dialog.css";
 
 const fuzzy = new UFuzzy({ intraMode: 1 });
@@ -53,9 +53,9 @@ function Open() {
   const [at, setAt] = useState(0);
   const box = useRef<HTMLDivElement>(null);
   const list = useRef<HTMLDivElement>(null);
-  useFocusBack();
+  useRestoreFocus();
   const shown = useMemo(() => found(all, typed), [all, typed]);
-  useAway(box, close);
+  useClickOutside(box, close);
   useEffect(() => bringIntoSight(list.current?.children[at]), [at]);
   const key = (event: KeyboardEvent) => {
     event.stopPropagation();

@@ -2,7 +2,7 @@
 import { ArrowLeftRight } from "lucide-react";
 import { useState } from "react";
 import { viewUrl } from "../api/client";
-import { type Side, useLooking } from "../state/results/lookAt";
+import { type Side, useLightbox } from "../state/results/lightbox";
 import { t } from "../words/words";
 import { Dialog } from "./Dialog";
 import { transformOf, useZoom, WHOLE, type Zoom, type ZoomRoom } from "./zoom";
@@ -12,7 +12,7 @@ type Mode = "wipe" | "sides" | "difference";
 const MODES: readonly Mode[] = ["wipe", "sides", "difference"];
 
 export function Compare() {
-  const compared = useLooking((state) => state.compared);
+  const compared = useLightbox((state) => state.compared);
   return compared === null ? null : <Compared {...compared} />;
 }
 
@@ -25,7 +25,7 @@ function Compared({ one, other }: { one: Side; other: Side }) {
     <Dialog
       title={t("Two results compared")}
       width="wide"
-      onClose={() => useLooking.setState({ compared: null })}
+      onClose={() => useLightbox.setState({ compared: null })}
     >
       <div className="compare">
         <Modes
@@ -34,7 +34,7 @@ function Compared({ one, other }: { one: Side; other: Side }) {
           strong={strong}
           onStrong={setStrong}
           onWhole={() => room.setZoom(WHOLE)}
-          onSwap={() => useLooking.setState({ compared: { one: other, other: one } })}
+          onSwap={() => useLightbox.setState({ compared: { one: other, other: one } })}
         />
         <Stage one={one} other={other} mode={mode} edge={edge} strong={strong} room={room} />
         {mode === "wipe" && (

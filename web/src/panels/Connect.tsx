@@ -3,9 +3,9 @@ import { useVirtualizer } from "@tanstack/react-virtual";
 import { type KeyboardEvent, type ReactNode, useMemo, useRef, useState } from "react";
 import { canvas } from "../state/canvas";
 import { dropPull } from "../state/editing/drop";
+import { focusOn } from "../state/editing/keyboardNavigation";
 import { newPull, pullEnd, sourceOf, type Target } from "../state/editing/pull";
 import { verdictAt } from "../state/editing/verdicts";
-import { focusOn } from "../state/editing/walking";
 import { type Candidate, candidatesFor, socketsAt } from "../state/finding/candidates";
 import type { Pulled } from "../state/finding/fitting";
 import { freeBelow } from "../state/finding/placing";
@@ -16,8 +16,8 @@ import { nameOf } from "../state/nodes/sockets";
 import { activeTab, useActive, useStudio } from "../state/studio";
 import { type Connecting, useView } from "../state/view";
 import { t } from "../words/words";
-import { useAway } from "./away";
 import { SearchLine } from "./SearchLine";
+import { useClickOutside } from "./useClickOutside";
 import "./palette.css";
 import "./connect.css";
 
@@ -180,7 +180,7 @@ function Choice({ label, hint, lines, onLeave }: ChoiceProps) {
     estimateSize: () => ROW,
     overscan: 8,
   });
-  useAway(box, close);
+  useClickOutside(box, close);
   const key = (event: KeyboardEvent) => {
     event.stopPropagation();
     const step = STEPS[event.key];

@@ -1,7 +1,7 @@
 /** The frame of results, queue, history and problems: always in the same place, as high as one likes. */
 import { ChevronDown, ChevronUp, ListX, Pause, Play } from "lucide-react";
 import { type KeyboardEvent, type PointerEvent, Suspense } from "react";
-import { heldWords, pauseQueue, useQueue } from "../state/runs/queue";
+import { holdText, pauseQueue, useQueue } from "../state/runs/queue";
 import { cancelAll } from "../state/runs/running";
 import { type DockTab, heightOfDock, toggleDock, useView } from "../state/view";
 import { part } from "../widgets/part";
@@ -75,7 +75,7 @@ function Head() {
       </div>
       {(paused || held !== null) && (
         <span className="held-back" role="status">
-          {paused ? t("The queue is paused") : heldWords(held)}
+          {paused ? t("The queue is paused") : holdText(held)}
         </span>
       )}
       <span className="space" />

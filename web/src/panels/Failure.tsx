@@ -5,7 +5,7 @@ import { changedSince, inputsGiven, reportOf, tracebackOf } from "../state/runs/
 import { run } from "../state/runs/running";
 import { placeOf, useRuns } from "../state/runs/runs";
 import { useActive, useStudio } from "../state/studio";
-import { tell, tellError } from "../state/view";
+import { notify, notifyError } from "../state/view";
 import { t } from "../words/words";
 import "./run.css";
 
@@ -20,9 +20,9 @@ export function Failure({ node }: { node: string }) {
   const copy = async () => {
     try {
       await navigator.clipboard.writeText(await reportOf(error));
-      tell(t("The report is in the clipboard."));
+      notify(t("The report is in the clipboard."));
     } catch (failed) {
-      tellError(failed);
+      notifyError(failed);
     }
   };
   return (

@@ -1,5 +1,5 @@
 /** Asks before results go: only the entries, or the files as well. Both can be taken back a while. */
-import { forget, useHistory } from "../state/results/history";
+import { removeJobs, useHistory } from "../state/results/history";
 import { t } from "../words/words";
 import { Dialog } from "./Dialog";
 
@@ -9,7 +9,7 @@ export function ForgetDialog() {
   const close = () => useHistory.setState({ asking: null });
   const go = (files: boolean) => {
     close();
-    forget(asking, files);
+    removeJobs(asking, files);
   };
   return (
     <Dialog

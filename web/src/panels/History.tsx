@@ -3,7 +3,7 @@ import { CopyCheck, Grid3x3, Search, Star, X } from "lucide-react";
 import { useEffect, useState } from "react";
 import type { JobStatus } from "../api/jobs";
 import { changeFilter, chooseRange, refreshHistory, useHistory } from "../state/results/history";
-import { tellError, useView } from "../state/view";
+import { notifyError, useView } from "../state/view";
 import { t } from "../words/words";
 import { BatchGrid } from "./BatchGrid";
 import { ChosenBar } from "./ChosenBar";
@@ -20,7 +20,7 @@ export function History() {
   useEffect(() => {
     refreshHistory().catch((error: unknown) => {
       setFailed(true);
-      tellError(error);
+      notifyError(error);
     });
   }, []);
   return (
@@ -136,7 +136,7 @@ function OneBatch({ asGrid, onGrid }: GridProps) {
       <button
         type="button"
         className="chip"
-        onClick={() => chooseRange(0, (total ?? 0) - 1).catch(tellError)}
+        onClick={() => chooseRange(0, (total ?? 0) - 1).catch(notifyError)}
       >
         <CopyCheck size={12} aria-hidden />
         {t("Choose all")}

@@ -12,12 +12,12 @@ import {
   NO_FILTER,
   readAround,
   toggleChosen,
-  undoForget,
+  undoRemoval,
   useHistory,
 } from "../state/results/history";
 import { dayName, type GridRow, rowOfPlace, rowsOf } from "../state/results/historyRows";
-import { lookAt } from "../state/results/lookAt";
-import { tellError, useView } from "../state/view";
+import { openLightbox } from "../state/results/lightbox";
+import { notifyError, useView } from "../state/view";
 import { dayAndTime } from "../words/format";
 import { t } from "../words/words";
 import { Picture } from "./Picture";
@@ -68,7 +68,7 @@ function useRows() {
   const [first, last] = placesIn(items.map(({ index }) => rows[index]));
   // biome-ignore lint/correctness/useExhaustiveDependencies: after a change, what is in sight is read again
   useEffect(() => {
-    if (last >= first) readAround(first, last).catch(tellError);
+    if (last >= first) readAround(first, last).catch(notifyError);
   }, [first, last, revision]);
   return { box, rows, columns, side, virtual, items };
 }
@@ -81,11 +81,11 @@ function Grid() {
     readAround(target, target)
       .then(() => {
         const id = useHistory.getState().jobs[target]?.id;
-        if (range) extendTo(target).catch(tellError);
+        if (range) extendTo(target).catch(notifyError);
         else choose(id === undefined ? [] : [id], target);
         virtual.scrollToIndex(rowOfPlace(rows, target), { align: "auto" });
       })
-      .catch(tellError);
+      .catch(notifyError);
   };
   const onKeyDown = (event: KeyboardEvent) => {
     if (!keyed(event, { at, columns, count: jobs.length, go })) return;
@@ -194,12 +194,12 @@ function keyed(event: KeyboardEvent, { at, columns, count, go }: Keyed): boolean
   }[event.key];
   const { jobs } = useHistory.getState();
   if (to !== undefined) go(to, event.shiftKey);
-  else if (event.key === "Enter" && !event.ctrlKey && !event.metaKey) lookAt("history", at);
+  else if (event.key === "Enter" && !event.ctrlKey && !event.metaKey) openLightbox("history", at);
   else if (event.key === " ") {
     const job = jobs[at];
     if (job !== undefined) toggleChosen(job.id, at);
   } else if (keyOf(event.nativeEvent) === "Ctrl+A") {
-    chooseRange(0, count - 1).catch(tellError);
+    chooseRange(0, count - 1).catch(notifyError);
   } else if (event.key === "Delete") {
     useHistory.setState({ asking: chosenJobs().map((job) => job.id) });
   } else if (event.key === "Escape" && useHistory.getState().chosen.size > 0) choose([]);
@@ -221,14 +221,14 @@ function Cell({ job, place, count, side, at, chosen, wanted }: CellProps) {
   const leaving = useHistory((state) => job !== undefined && state.leaving.has(job.id));
   const onClick = (event: MouseEvent) => {
     if (job === undefined) return;
-    if (event.shiftKey) extendTo(place).catch(tellError);
+    if (event.shiftKey) extendTo(place).catch(notifyError);
     else if (event.ctrlKey || event.metaKey) toggleChosen(job.id, place);
     else choose([job.id], place);
   };
   if (leaving) {
     return (
       <div className="cell leaving" style={{ width: side }} role="presentation">
-        <button type="button" onClick={undoForget}>
+        <button type="button" onClick={undoRemoval}>
           {t("Undo")}
         </button>
       </div>
@@ -247,7 +247,7 @@ function Cell({ job, place, count, side, at, chosen, wanted }: CellProps) {
       aria-setsize={count}
       aria-label={labelOf(job)}
       onClick={onClick}
-      onDoubleClick={() => lookAt("history", place)}
+      onDoubleClick={() => openLightbox("history", place)}
     >
       {job !== undefined && <Picture job={job} size={side > 192 ? 512 : 256} wanted={wanted} />}
     </div>

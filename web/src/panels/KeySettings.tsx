@@ -140,7 +140,7 @@ function Row({ command, owners }: RowProps) {
 function AddKey({ command, keys }: { command: Command; keys: readonly string[] }) {
   const [waiting, setWaiting] = useState(false);
   const title = t(command.title);
-  const hear = (event: KeyboardEvent) => {
+  const onKeyDown = (event: KeyboardEvent) => {
     if (event.key === "Tab") return;
     event.preventDefault();
     event.stopPropagation();
@@ -156,7 +156,7 @@ function AddKey({ command, keys }: { command: Command; keys: readonly string[] }
       aria-label={t("Add a key: {{title}}", { title })}
       onClick={() => setWaiting(true)}
       onBlur={() => setWaiting(false)}
-      onKeyDown={waiting ? hear : undefined}
+      onKeyDown={waiting ? onKeyDown : undefined}
     >
       {waiting ? t("Press the keys") : t("Add")}
     </button>

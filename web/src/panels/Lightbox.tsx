@@ -4,9 +4,15 @@ import { type KeyboardEvent, useEffect, useRef, useState } from "react";
 import { viewUrl } from "../api/client";
 import type { ImageFile } from "../api/jobs";
 import type { ListedJob } from "../api/results";
-import { closeLooking, jobsOn, leaf, placeOnShelf, useLooking } from "../state/results/lookAt";
+import {
+  closeLightbox,
+  indexOnShelf,
+  jobsOn,
+  showNext,
+  useLightbox,
+} from "../state/results/lightbox";
 import { type Result, readResult, sentenceOf } from "../state/results/results";
-import { tellError, useView } from "../state/view";
+import { notifyError, useView } from "../state/view";
 import { beginning } from "../words/format";
 import { t } from "../words/words";
 import { LightboxFacts } from "./LightboxFacts";
@@ -19,14 +25,14 @@ const STEP = 60;
 
 export function Lightbox() {
   const url = useView((state) => state.lightbox);
-  const shelf = useLooking((state) => state.shelf);
+  const shelf = useLightbox((state) => state.shelf);
   if (url === null && shelf === null) return null;
   return <Shown url={url} />;
 }
 
 function Shown({ url }: { url: string | null }) {
   const dialog = useRef<HTMLDialogElement>(null);
-  const { shelf, job, file: chosen, facts } = useLooking();
+  const { shelf, job, file: chosen, facts } = useLightbox();
   const result = useResult(url === null ? job : undefined);
   const room = useZoom();
   const picture = useRef<HTMLImageElement>(null);
@@ -53,7 +59,7 @@ function Shown({ url }: { url: string | null }) {
       aria-label={t("A result in full size")}
       onCancel={(event) => {
         event.preventDefault();
-        closeLooking();
+        closeLightbox();
       }}
       onKeyDown={onKeyDown}
     >
@@ -94,7 +100,7 @@ function useResult(job: ListedJob | undefined): Result | null {
     if (id === undefined) return;
     readResult(id).then((found) => {
       if (!ended) setResult(found);
-    }, tellError);
+    }, notifyError);
     return () => {
       ended = true;
     };
@@ -111,14 +117,14 @@ function keyed(event: KeyboardEvent, room: ZoomRoom, toPixels: () => void): bool
   };
   const pan = pans[event.key];
   if (pan !== undefined && event.shiftKey) room.pan(...pan);
-  else if (event.key === "ArrowLeft") void leaf(-1);
-  else if (event.key === "ArrowRight") void leaf(1);
+  else if (event.key === "ArrowLeft") void showNext(-1);
+  else if (event.key === "ArrowRight") void showNext(1);
   else if (event.key === "+" || event.key === "=") room.nearer(NEARER);
   else if (event.key === "-") room.nearer(1 / NEARER);
   else if (event.key === "0") room.setZoom(WHOLE);
   else if (event.key === "1") toPixels();
-  else if (event.key === "i") useLooking.setState(({ facts }) => ({ facts: !facts }));
-  else if (event.key === "Escape") closeLooking();
+  else if (event.key === "i") useLightbox.setState(({ facts }) => ({ facts: !facts }));
+  else if (event.key === "Escape") closeLightbox();
   else return false;
   return true;
 }
@@ -131,9 +137,9 @@ interface BarProps {
 }
 
 function Bar({ url, job, toPixels, zoom }: BarProps) {
-  const { shelf, facts } = useLooking();
+  const { shelf, facts } = useLightbox();
   const count = shelf === null ? 0 : jobsOn(shelf).length;
-  const at = placeOnShelf({ shelf, job });
+  const at = indexOnShelf({ shelf, job });
   return (
     <header>
       <span className="where">
@@ -156,7 +162,7 @@ function Bar({ url, job, toPixels, zoom }: BarProps) {
           aria-label={t("How it was made")}
           aria-pressed={facts}
           title={`${t("How it was made")}  I`}
-          onClick={() => useLooking.setState({ facts: !facts })}
+          onClick={() => useLightbox.setState({ facts: !facts })}
         >
           <Info size={15} aria-hidden />
         </button>
@@ -165,7 +171,7 @@ function Bar({ url, job, toPixels, zoom }: BarProps) {
         type="button"
         className="ghost"
         aria-label={t("Close the picture")}
-        onClick={closeLooking}
+        onClick={closeLightbox}
       >
         <X size={15} aria-hidden />
       </button>
@@ -174,8 +180,8 @@ function Bar({ url, job, toPixels, zoom }: BarProps) {
 }
 
 function Leaf({ by }: { by: 1 | -1 }) {
-  const { shelf, job } = useLooking();
-  const to = placeOnShelf({ shelf, job }) + by;
+  const { shelf, job } = useLightbox();
+  const to = indexOnShelf({ shelf, job }) + by;
   const can = shelf !== null && to >= 0 && to < jobsOn(shelf).length;
   const label = by < 0 ? t("The newer one") : t("The older one");
   return (
@@ -185,7 +191,7 @@ function Leaf({ by }: { by: 1 | -1 }) {
       aria-label={label}
       title={label}
       disabled={!can}
-      onClick={() => void leaf(by)}
+      onClick={() => void showNext(by)}
     >
       {by < 0 ? <ChevronLeft size={20} aria-hidden /> : <ChevronRight size={20} aria-hidden />}
     </button>
@@ -250,7 +256,7 @@ function Strip({ files, chosen }: { files: readonly ImageFile[]; chosen: number 
           type="button"
           aria-label={t("File {{place}}: {{name}}", { place: index + 1, name: file.filename })}
           aria-current={index === chosen}
-          onClick={() => useLooking.setState({ file: index })}
+          onClick={() => useLightbox.setState({ file: index })}
         >
           <img src={viewUrl(plain(file), "webp;80")} alt="" loading="lazy" />
         </button>

@@ -11,7 +11,7 @@ import {
 import type { ListedJob } from "../api/results";
 import { compareWithOpen } from "../state/results/difference";
 import { star, useHistory } from "../state/results/history";
-import { closeLooking, compareJobs, latestBeside } from "../state/results/lookAt";
+import { closeLightbox, compareJobs, latestBeside } from "../state/results/lightbox";
 import {
   downloadJobs,
   giveAsInput,
@@ -19,7 +19,7 @@ import {
   previewOf,
   type Result,
 } from "../state/results/results";
-import { tellError } from "../state/view";
+import { notifyError } from "../state/view";
 import { dayAndTime, spanOf } from "../words/format";
 import { t } from "../words/words";
 
@@ -84,7 +84,7 @@ function Text({ title, text }: { title: string; text: string }) {
           type="button"
           className="ghost"
           aria-label={t("Copy: {{title}}", { title })}
-          onClick={() => navigator.clipboard.writeText(text).catch(tellError)}
+          onClick={() => navigator.clipboard.writeText(text).catch(notifyError)}
         >
           <Copy size={12} aria-hidden />
         </button>
@@ -102,7 +102,7 @@ function useActions(job: ListedJob, result: Result) {
     ({ jobs }) => jobs.find((each) => each?.id === job.id)?.starred ?? job.starred ?? false,
   );
   const leave = (then: () => void) => () => {
-    closeLooking();
+    closeLightbox();
     then();
   };
   return [

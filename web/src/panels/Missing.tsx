@@ -4,7 +4,7 @@ import { goTo, titleOfPrompt } from "../state/editing/levels";
 import { refreshCatalog } from "../state/files/files";
 import { missingFrom } from "../state/files/missing";
 import { useActive, useStudio } from "../state/studio";
-import { openSheet, tellError } from "../state/view";
+import { notifyError, openSheet } from "../state/view";
 import { t } from "../words/words";
 import { Dialog } from "./Dialog";
 import "./missing.css";
@@ -28,14 +28,14 @@ export function Missing() {
             type="button"
             className="plain"
             disabled={isWhole}
-            onClick={() => void navigator.clipboard.writeText(lines.join("\n")).catch(tellError)}
+            onClick={() => void navigator.clipboard.writeText(lines.join("\n")).catch(notifyError)}
           >
             <Copy size={13} aria-hidden /> {t("Copy the list")}
           </button>
           <button
             type="button"
             className="plain"
-            onClick={() => void refreshCatalog().catch(tellError)}
+            onClick={() => void refreshCatalog().catch(notifyError)}
           >
             <RefreshCw size={13} aria-hidden /> {t("Check again")}
           </button>

@@ -5,7 +5,7 @@ import { type ModelFile, type ModelKind, modelPreviewUrl } from "../api/client";
 import { refreshCatalog } from "../state/files/files";
 import { addLoader } from "../state/files/models";
 import { client } from "../state/server";
-import { tellError, useView } from "../state/view";
+import { notifyError, useView } from "../state/view";
 import { t } from "../words/words";
 import { PanelHead } from "./PanelHead";
 import "./models.css";
@@ -24,12 +24,12 @@ export function Models() {
   const [found, setFound] = useState<readonly Found[] | null>(null);
   const [typed, setTyped] = useState("");
   const read = useCallback(() => {
-    listed().then(setFound, tellError);
+    listed().then(setFound, notifyError);
   }, []);
   useEffect(read, [read]);
   const again = () => {
     read();
-    void refreshCatalog().catch(tellError);
+    void refreshCatalog().catch(notifyError);
   };
   const wanted = typed.trim().toLowerCase();
   const shown = (found ?? [])

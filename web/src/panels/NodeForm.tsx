@@ -69,7 +69,7 @@ function Line({
   const field = useField(node, schema, input);
   const PluginWidget = useExtensions((state) => state.Widget);
   const plugin = field.linked ? null : pluginWidgetOf(input);
-  const [told, setTold] = useState(false);
+  const [explained, setExplained] = useState(false);
   const { tooltip, multiline } = input.options;
   const changed = !field.linked && isChanged(node.key, input);
   const label = labelOf(input);
@@ -87,10 +87,10 @@ function Line({
           <button
             type="button"
             className="form-act"
-            aria-expanded={told}
+            aria-expanded={explained}
             aria-label={t("What is {{label}}?", { label })}
             title={tooltip}
-            onClick={() => setTold(!told)}
+            onClick={() => setExplained(!explained)}
           >
             <Info size={12} aria-hidden />
           </button>
@@ -107,7 +107,7 @@ function Line({
           </button>
         )}
       </div>
-      {told && typeof tooltip === "string" && <p className="form-told">{tooltip}</p>}
+      {explained && typeof tooltip === "string" && <p className="form-explanation">{tooltip}</p>}
     </div>
   );
 }

@@ -6,8 +6,8 @@ import { MODE } from "../document/graph";
 import { levelAt } from "../document/levels";
 import { canvas } from "../state/canvas";
 import { selectFrame } from "../state/editing/framing";
-import { focusOn } from "../state/editing/walking";
-import { joinsOf } from "../state/nodes/naming";
+import { focusOn } from "../state/editing/keyboardNavigation";
+import { connectionsText } from "../state/nodes/naming";
 import { type Folds, type OutlineRow, outlineOf, rowCalled } from "../state/outline";
 import { problemsAt, runAt } from "../state/runs/places";
 import { placeOf, useRuns } from "../state/runs/runs";
@@ -222,7 +222,7 @@ function useWires({ kind, key, path }: OutlineRow): string {
   const workflow = useActive((tab) => tab.workflow);
   const catalog = useStudio((state) => state.catalog);
   return useMemo(
-    () => (kind === "node" ? joinsOf(levelAt(workflow, path), catalog, key) : ""),
+    () => (kind === "node" ? connectionsText(levelAt(workflow, path), catalog, key) : ""),
     [workflow, catalog, kind, key, path],
   );
 }

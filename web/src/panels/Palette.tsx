@@ -10,10 +10,10 @@ import {
   useState,
 } from "react";
 import type { NodeSchema } from "../api/types";
-import { add } from "../state/editing/actions";
+import { placeNode } from "../state/editing/actions";
 import { addIntoWire } from "../state/editing/connecting";
+import { setTabAddsNode } from "../state/editing/keyboardNavigation";
 import { lossOf, planOf, replaceNodes } from "../state/editing/replacing";
-import { letTabAdd } from "../state/editing/walking";
 import { blueprintCatalog, refreshBlueprints, useBlueprints } from "../state/files/blueprints";
 import { socketsFor } from "../state/finding/fitting";
 import { type Offer, offersOf, parentOf } from "../state/finding/offers";
@@ -22,10 +22,10 @@ import { nameOf } from "../state/nodes/sockets";
 import { activeTab, schemaOf, titleOf, useActive, useStudio } from "../state/studio";
 import { openSheet, type Palette as PaletteValue, useView } from "../state/view";
 import { t } from "../words/words";
-import { useAway } from "./away";
-import { useFocusBack } from "./focusBack";
 import { NodeAbout } from "./NodeAbout";
 import { idOf, Legend, OfferList } from "./OfferList";
+import { useClickOutside } from "./useClickOutside";
+import { useRestoreFocus } from "./useRestoreFocus";
 import "./palette.css";
 import { shownKey } from "../state/keymap";
 
@@ -137,7 +137,7 @@ function useChoosing(palette: PaletteValue, input: RefObject<HTMLInputElement | 
 type Choosing = ReturnType<typeof useChoosing>;
 
 /** What the keys do in the palette, whatever of it has the focus. */
-function hear(event: KeyboardEvent, choosing: Choosing, palette: PaletteValue): void {
+function handleKey(event: KeyboardEvent, choosing: Choosing, palette: PaletteValue): void {
   const { typed, path, at, offers, chosen, schema, hints } = choosing;
   const { choose, type, enter, take, turnBy } = choosing;
   const { sockets } = choosing.found;
@@ -156,7 +156,7 @@ function hear(event: KeyboardEvent, choosing: Choosing, palette: PaletteValue): 
   } else if (event.key === "Escape" && typed !== "") type("");
   else if (event.key === "Escape" || event.key === "Tab") {
     // Whoever leaves it so may be on the way through by Tab.
-    letTabAdd(false);
+    setTabAddsNode(false);
     close();
   } else return;
   event.preventDefault();
@@ -167,8 +167,8 @@ function Open({ palette }: { palette: PaletteValue }) {
   const input = useRef<HTMLInputElement>(null);
   const choosing = useChoosing(palette, input);
   const { typed, at, groups, chosen, schema, found, hints, choose, type, take } = choosing;
-  useAway(box, close);
-  useFocusBack();
+  useClickOutside(box, close);
+  useRestoreFocus();
   const left = Math.max(8, Math.min(palette.screen.x, window.innerWidth - WIDTH - 8));
   const top = Math.max(8, Math.min(palette.screen.y, window.innerHeight - HEIGHT - 8));
   return (
@@ -178,7 +178,7 @@ function Open({ palette }: { palette: PaletteValue }) {
       aria-label={palette.replaces === undefined ? t("Add a node") : t("Replace the node")}
       className="palette"
       style={{ left, top, width: WIDTH, height: HEIGHT }}
-      onKeyDown={(event) => hear(event, choosing, palette)}
+      onKeyDown={(event) => handleKey(event, choosing, palette)}
     >
       <Typing
         ref={input}
@@ -224,13 +224,13 @@ function putDown(
   socket: string | undefined,
 ): void {
   // Many add one node after the other.
-  letTabAdd(true);
+  setTabAddsNode(true);
   if (palette.replaces !== undefined) replaceNodes(palette.replaces, wanted);
   else if (palette.into !== undefined) addIntoWire(wanted, palette.into, palette.at);
   else {
     // Those that are added in a row lie side by side, and only the first ends the wire.
     const place = { x: palette.at.x + count * 32, y: palette.at.y + count * 32 };
-    add(wanted, place, count === 0 ? palette.pulled : null, count === 0 ? socket : undefined);
+    placeNode(wanted, place, count === 0 ? palette.pulled : null, count === 0 ? socket : undefined);
   }
 }
 

@@ -14,7 +14,7 @@ import {
 } from "../state/runs/queue";
 import { cancelJob } from "../state/runs/running";
 import { useRuns } from "../state/runs/runs";
-import { wordsOf } from "../state/view";
+import { errorText } from "../state/view";
 import { spanOf } from "../words/format";
 import { t } from "../words/words";
 import { Miniature } from "./Miniature";
@@ -180,7 +180,7 @@ function Drawing({ job }: { job: string }) {
     if (element === null) return;
     let gone = false;
     const read = async () => {
-      const read = await graphOfResult(job).catch(wordsOf);
+      const read = await graphOfResult(job).catch(errorText);
       if (!gone) setFound(read);
     };
     const sight = new IntersectionObserver((seen) => {

@@ -1,7 +1,7 @@
 /** The newest results, and what is being made. */
 import { ArrowRight, LoaderCircle } from "lucide-react";
 import type { ListedJob } from "../api/results";
-import { lookAt } from "../state/results/lookAt";
+import { openLightbox } from "../state/results/lightbox";
 import { useRuns } from "../state/runs/runs";
 import { showDock } from "../state/view";
 import { t } from "../words/words";
@@ -45,7 +45,7 @@ function Thumb({ job, index }: { job: ListedJob; index: number }) {
   const name = job.preview_output?.filename ?? job.title ?? job.id.slice(0, 8);
   return (
     <li className={`thumb ${job.status}`}>
-      <button type="button" onClick={() => lookAt("recent", index)}>
+      <button type="button" onClick={() => openLightbox("recent", index)}>
         {/* Not a label: what is read aloud has to contain the text that is seen. */}
         <span className="unseen">{t("View {{name}}", { name })}</span>
         <Picture job={job} size={256} />

@@ -3,9 +3,9 @@ import { ChevronDown, LoaderCircle, Play, Square } from "lucide-react";
 import { Suspense, useEffect, useRef, useState } from "react";
 import { titleOfPrompt } from "../state/editing/levels";
 import { leftOf, rateOf, reasonOf, shareOf, stepsLeft, wordsOf } from "../state/runs/plan";
-import { heldWords, useQueue } from "../state/runs/queue";
+import { holdText, useQueue } from "../state/runs/queue";
 import { interrupt, run, useRunOptions } from "../state/runs/running";
-import { placeOf, type Running, useRuns } from "../state/runs/runs";
+import { type ActiveRun, placeOf, useRuns } from "../state/runs/runs";
 import { wholeSentence } from "../state/runs/sentences";
 import { client } from "../state/server";
 import { useActive, useStudio } from "../state/studio";
@@ -102,7 +102,7 @@ function Waiting({ count }: { count: number }) {
   const reason = paused
     ? t("The queue is paused")
     : held !== null
-      ? heldWords(held)
+      ? holdText(held)
       : loading
         ? t("The engine is still loading")
         : null;
@@ -184,7 +184,7 @@ function useNow(): number {
   return now;
 }
 
-function Now({ running }: { running: Running }) {
+function Now({ running }: { running: ActiveRun }) {
   const now = useNow();
   const stopping = useRuns((state) => state.stopping);
   const tab = useActive((each) => each);
@@ -239,7 +239,7 @@ function Stopping({ title, seconds }: { title: string; seconds: number }) {
 }
 
 /** How far the whole run is, weighed by what its nodes cost before. */
-function Total({ running }: { running: Running }) {
+function Total({ running }: { running: ActiveRun }) {
   const { plan, shares } = running;
   const share = plan === null ? 0 : shareOf(plan, shares);
   return (

@@ -2,14 +2,14 @@
 import { type RefObject, useEffect, useRef, useState } from "react";
 import { isEnabled, runCommand, useCommands } from "../state/commands";
 import { keyFor } from "../state/keymap";
-import { foreseePart, selectedTargets } from "../state/runs/foreseen";
+import { planForTargets, selectedTargets } from "../state/runs/partialPlan";
 import { wordsOf } from "../state/runs/plan";
 import { useRunOptions } from "../state/runs/running";
 import { useSetting } from "../state/settings";
-import { wordsOf as wordsOfError } from "../state/view";
+import { errorText as wordsOfError } from "../state/view";
 import { type MenuItem, MenuRows } from "../widgets/Menu";
 import { t } from "../words/words";
-import { useAway } from "./away";
+import { useClickOutside } from "./useClickOutside";
 
 const MOST = 999;
 
@@ -21,7 +21,7 @@ interface Props {
 export function RunMenu({ bar, onClose }: Props) {
   const items = useRunItems();
   const menu = useRef<HTMLDivElement>(null);
-  useAway(bar, onClose);
+  useClickOutside(bar, onClose);
   useEffect(() => menu.current?.querySelector<HTMLElement>("[role^=menuitem]")?.focus(), []);
   const close = () => {
     onClose();
@@ -48,7 +48,7 @@ function Foreseen() {
   const [words, setWords] = useState<string | null>(null);
   useEffect(() => {
     let gone = false;
-    foreseePart(selectedTargets()).then(
+    planForTargets(selectedTargets()).then(
       (plan) => {
         if (!gone)
           setWords(plan === null ? t("This part cannot run yet") : wordsOf(plan).join(" · "));

@@ -2,10 +2,10 @@
 import { useId, useState } from "react";
 import { settingKey, useExtensions } from "../state/extensions";
 import {
-  keepSetting,
   SETTINGS,
   type Setting,
   type SettingId,
+  storeSetting,
   useSettings,
 } from "../state/settings";
 import { openSheet } from "../state/view";
@@ -90,7 +90,7 @@ function Control({ id, described, control, why }: ControlProps) {
   const found = useSettings(({ values }) => values[id]);
   const value = found ?? described.standard;
   const names = { id: control, "aria-describedby": why, className: "plain" };
-  const set = keepSetting;
+  const set = storeSetting;
   switch (described.kind) {
     case "toggle":
       return (

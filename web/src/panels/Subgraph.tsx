@@ -9,7 +9,7 @@ import {
   subgraphOf,
 } from "../document/graph";
 import { definitionAt, instancesOf } from "../document/levels";
-import { portBehind, portsOf, type Side } from "../document/ports";
+import { portOfWidget, portsOf, type Side } from "../document/ports";
 import { enter } from "../state/editing/levels";
 import {
   dropPort,
@@ -218,7 +218,7 @@ function ShownOutside({ node, definition, title }: ShownProps) {
   const schema = useStudio((state) => state.catalog[node.type]);
   const widgets = schema === undefined ? [] : inputsOf(schema, node).filter(isWidget);
   const rows = widgets.flatMap(({ name, options }) => {
-    const isShown = portBehind(workflow, definition, { node: node.key, widget: name }) >= 0;
+    const isShown = portOfWidget(workflow, definition, { node: node.key, widget: name }) >= 0;
     const isLinked = node.inputs.some((each) => each.name === name && each.link !== null);
     if (isLinked && !isShown) return [];
     return [{ name, label: String(options.display_name ?? name), isShown }];

@@ -2,9 +2,9 @@
 import { ChevronDown, Plus, X } from "lucide-react";
 import { type KeyboardEvent, type PointerEvent, useEffect, useRef, useState } from "react";
 import { nameOf } from "../state/files/paths";
-import { closeKept, moveTab, renameTab, stepTab } from "../state/files/tabs";
+import { closeDocument, moveTab, renameTab, stepTab } from "../state/files/tabs";
 import { isDirty, newTab, showTab, type Tab, useStudio } from "../state/studio";
-import { tellError } from "../state/view";
+import { notifyError } from "../state/view";
 import { t } from "../words/words";
 import "./tabs.css";
 import { withKey } from "../state/keymap";
@@ -67,7 +67,7 @@ function Handle({ tab, place, active }: { tab: Tab; place: number; active: boole
         if (!renaming) dragFrom(event, tab.id);
       }}
       onAuxClick={(event) => {
-        if (event.button === 1) closeKept(tab.id);
+        if (event.button === 1) closeDocument(tab.id);
       }}
     >
       {renaming ? (
@@ -93,7 +93,7 @@ function Handle({ tab, place, active }: { tab: Tab; place: number; active: boole
         className="close"
         tabIndex={active ? 0 : -1}
         aria-label={t("Close {{name}}", { name: tab.name })}
-        onClick={() => closeKept(tab.id)}
+        onClick={() => closeDocument(tab.id)}
       >
         <X size={12} aria-hidden />
       </button>
@@ -120,7 +120,7 @@ function keyed(key: string, tab: Tab, rename: () => void): boolean {
       rename();
       return true;
     case "Delete":
-      closeKept(tab.id);
+      closeDocument(tab.id);
       return true;
     default:
       return false;
@@ -132,7 +132,7 @@ function Renamer({ tab, onDone }: { tab: Tab; onDone: () => void }) {
   useEffect(() => field.current?.select(), []);
   const finish = (name: string) => {
     onDone();
-    renameTab(tab, name).catch(tellError);
+    renameTab(tab, name).catch(notifyError);
   };
   return (
     <input

@@ -2,13 +2,13 @@
 import { useEffect, useState } from "react";
 import { sentenceOf } from "../state/files/missing";
 import {
-  lacksOf,
+  missingForTemplate,
   openTemplate,
   pictureOf,
   TEMPLATES,
   type Template,
 } from "../state/files/templates";
-import { openSheet, tellError } from "../state/view";
+import { notifyError, openSheet } from "../state/view";
 import { t } from "../words/words";
 import { Dialog } from "./Dialog";
 import "./missing.css";
@@ -28,11 +28,11 @@ export function Templates() {
 function Tile({ template }: { template: Template }) {
   const [lacks, setLacks] = useState<string | null>(null);
   useEffect(() => {
-    lacksOf(template).then((missing) => setLacks(sentenceOf(missing)), tellError);
+    missingForTemplate(template).then((missing) => setLacks(sentenceOf(missing)), notifyError);
   }, [template]);
   const open = () => {
     openSheet(null);
-    void openTemplate(template, t(template.title)).catch(tellError);
+    void openTemplate(template, t(template.title)).catch(notifyError);
   };
   return (
     <button type="button" onClick={open}>

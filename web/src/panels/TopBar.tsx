@@ -7,7 +7,7 @@ import { useSetting } from "../state/settings";
 import { redoEdit, undoEdit, useActive, useShowsApp } from "../state/studio";
 import { useView } from "../state/view";
 import { IconButton } from "../widgets/IconButton";
-import { said, t } from "../words/words";
+import { t, translateMessage } from "../words/words";
 import { Tabs } from "./Tabs";
 
 export function TopBar() {
@@ -99,7 +99,7 @@ function UndoAndRedo() {
         title={
           done === undefined
             ? t("Nothing to undo")
-            : withKey(t("Undo: {{what}}", { what: said(done) }), "edit.undo")
+            : withKey(t("Undo: {{what}}", { what: translateMessage(done) }), "edit.undo")
         }
         icon={Undo2}
         disabled={done === undefined}
@@ -110,7 +110,7 @@ function UndoAndRedo() {
         title={
           undone === undefined
             ? t("Nothing to redo")
-            : withKey(t("Redo: {{what}}", { what: said(undone) }), "edit.redo")
+            : withKey(t("Redo: {{what}}", { what: translateMessage(undone) }), "edit.redo")
         }
         icon={Redo2}
         disabled={undone === undefined}

@@ -7,9 +7,9 @@ import { useVersionsOf } from "../state/files/saving";
 import { namesOf, openVersion, readVersion, restoreVersion } from "../state/files/versions";
 import { library } from "../state/server";
 import { type Tab, useActive } from "../state/studio";
-import { openSheet, tellError } from "../state/view";
+import { notifyError, openSheet } from "../state/view";
 import { ago, dayAndTime } from "../words/format";
-import { said, t } from "../words/words";
+import { t, translateMessage } from "../words/words";
 import { Dialog } from "./Dialog";
 import { Miniature } from "./Miniature";
 import "./question.css";
@@ -26,7 +26,7 @@ export function Versions() {
   useEffect(() => {
     library.versions(key.split(",")).then(setFound, (error: unknown) => {
       setFound([]);
-      tellError(error);
+      notifyError(error);
     });
   }, [key]);
   const name = own ? tab.name : nameOf(path ?? "");
@@ -77,7 +77,10 @@ function Row(props: { version: Version; chosen: boolean; onChoose: () => void })
       <b>{ago(when)}</b>
       <span>{wordOf(kind)}</span>
       <span className="more">
-        {[nodes === null ? t("damaged") : t("{{count}} nodes", { count: nodes }), said(label)]
+        {[
+          nodes === null ? t("damaged") : t("{{count}} nodes", { count: nodes }),
+          translateMessage(label),
+        ]
           .filter((each) => each !== "")
           .join(" · ")}
       </span>
@@ -106,7 +109,7 @@ function Preview({ version, name, current }: Shown) {
   const open = () => {
     openSheet(null);
     const called = `${name}, ${dayAndTime(version.when)}`;
-    openVersion(version, called).catch(tellError);
+    openVersion(version, called).catch(notifyError);
   };
   const goBack = () => {
     if (workflow === null) return;

@@ -6,7 +6,7 @@ import { FOLDER, lastPart, nameOf, pathOf } from "../state/files/paths";
 import { openSaved, showVersions } from "../state/files/saving";
 import { renameFile } from "../state/files/tabs";
 import { deleteWorkflow, duplicateWorkflow, refreshWorkflows } from "../state/files/workflows";
-import { tellError } from "../state/view";
+import { notifyError } from "../state/view";
 import { ago, dayAndTime } from "../words/format";
 import { t } from "../words/words";
 
@@ -16,7 +16,7 @@ export function WorkflowRow({ file, onOpened }: { file: SavedFile; onOpened: () 
   const name = nameOf(file.path);
   const empty = file.size === 0;
   if (renaming) return <Renamer name={name} path={path} onDone={() => setRenaming(false)} />;
-  const remove = () => void deleteWorkflow(path).catch(tellError);
+  const remove = () => void deleteWorkflow(path).catch(notifyError);
   const keys = (event: KeyboardEvent) => {
     if (event.key === "F2") setRenaming(true);
     else if (event.key === "Delete") remove();
@@ -57,7 +57,7 @@ export function WorkflowRow({ file, onOpened }: { file: SavedFile; onOpened: () 
         </Tool>
         <Tool
           label={t("Copy {{name}}", { name })}
-          run={() => void duplicateWorkflow(path).catch(tellError)}
+          run={() => void duplicateWorkflow(path).catch(notifyError)}
         >
           <Copy size={13} aria-hidden />
         </Tool>
@@ -85,7 +85,7 @@ function Renamer({ name, path, onDone }: { name: string; path: string; onDone: (
     onDone();
     const wanted = given.trim().replace(/^\/+|\/+$/g, "");
     if (wanted === "" || wanted === name) return;
-    renameFile(path, pathOf(wanted)).then(refreshWorkflows).catch(tellError);
+    renameFile(path, pathOf(wanted)).then(refreshWorkflows).catch(notifyError);
   };
   return (
     <li className="file">

@@ -4,8 +4,13 @@ import { type ReactNode, useEffect, useRef, useState } from "react";
 import { openFiles } from "../state/files/files";
 import { lastPart, nameOf } from "../state/files/paths";
 import { reopen } from "../state/files/restore";
-import { bringBack, foldersOf, refreshWorkflows, useWorkflows } from "../state/files/workflows";
-import { openSheet, tellError, useView } from "../state/view";
+import {
+  foldersOf,
+  refreshWorkflows,
+  restoreWorkflow,
+  useWorkflows,
+} from "../state/files/workflows";
+import { notifyError, openSheet, useView } from "../state/view";
 import { ago } from "../words/format";
 import { t } from "../words/words";
 import { PanelHead } from "./PanelHead";
@@ -80,7 +85,7 @@ function Gone() {
               action={t("Open {{name}} again", { name: each.name })}
               run={() => {
                 close();
-                reopen(each).catch(tellError);
+                reopen(each).catch(notifyError);
               }}
             />
           ))}
@@ -94,7 +99,7 @@ function Gone() {
               name={lastPart(nameOf(each.from))}
               when={each.at}
               action={t("Restore {{name}}", { name: nameOf(each.from) })}
-              run={() => void bringBack(each).catch(tellError)}
+              run={() => void restoreWorkflow(each).catch(notifyError)}
             />
           ))}
         </Part>

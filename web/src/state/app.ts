@@ -2,7 +2,7 @@
 import { useMemo } from "react";
 import type { Catalog } from "../api/catalog";
 import type { InputSchema } from "../api/types";
-import { type App, type AppField, placeOf, readApp, setApp } from "../document/app";
+import { type App, type AppField, fieldKey, readApp, setApp } from "../document/app";
 import type { Graph, GraphNode } from "../document/graph";
 import { isNote } from "../document/notes";
 import { inputsOf } from "./nodes/inputs";
@@ -11,7 +11,7 @@ import { setting } from "./settings";
 import { activeTab, changeTab, edit, type Tab, titleOf, useActive, useStudio } from "./studio";
 
 /** A field of the form with what it stands for. */
-export interface Shown extends AppField {
+export interface ShownField extends AppField {
   source: GraphNode;
   input: InputSchema;
 }
@@ -31,7 +31,7 @@ export function useApp(): App {
 }
 
 /** The form's fields that exist, with their nodes. */
-export function useShownFields(): Shown[] {
+export function useShownFields(): ShownField[] {
   const workflow = useActive((tab) => tab.workflow);
   const catalog = useStudio((state) => state.catalog);
   return useMemo(
@@ -40,7 +40,7 @@ export function useShownFields(): Shown[] {
   );
 }
 
-function shownField(graph: Graph, catalog: Catalog, field: AppField): Shown[] {
+function shownField(graph: Graph, catalog: Catalog, field: AppField): ShownField[] {
   const source = graph.nodes[field.node];
   const schema = source && catalog[source.type];
   const input =
@@ -51,8 +51,8 @@ function shownField(graph: Graph, catalog: Catalog, field: AppField): Shown[] {
 }
 
 /** All fields that the form could have and has not, by node. */
-export function offered(graph: Graph, catalog: Catalog, app: App): Shown[] {
-  const taken = new Set(app.fields.map(placeOf));
+export function availableFields(graph: Graph, catalog: Catalog, app: App): ShownField[] {
+  const taken = new Set(app.fields.map(fieldKey));
   return graph.order.flatMap((key) => {
     const source = graph.nodes[key];
     const schema = source && catalog[source.type];
@@ -68,7 +68,7 @@ export function offered(graph: Graph, catalog: Catalog, app: App): Shown[] {
         source,
         input,
       }))
-      .filter((each) => !taken.has(placeOf(each)));
+      .filter((each) => !taken.has(fieldKey(each)));
   });
 }
 
@@ -79,8 +79,8 @@ export function resultNodes(graph: Graph, catalog: Catalog): string[] {
 
 /** A form for a workflow that has none: prompts, pictures, sizes, seeds; and all its results. */
 function guessedApp(graph: Graph, catalog: Catalog): App {
-  const all = offered(graph, catalog, { fields: [], outputs: [], first: false });
-  const rank = ({ widget, source }: Shown) => {
+  const all = availableFields(graph, catalog, { fields: [], outputs: [], first: false });
+  const rank = ({ widget, source }: ShownField) => {
     const place = WANTED.findIndex((each) => each.test(widget));
     const isNegative = /negative/i.test(titleOf(source, catalog[source.type]));
     return place === -1 ? -1 : place * 2 + (isNegative ? 1 : 0);

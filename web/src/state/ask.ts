@@ -47,7 +47,11 @@ export async function askText(
 }
 
 /** Whether to go on with what cannot be taken back. */
-export async function askWhether(title: string, text: string, confirm: string): Promise<boolean> {
+export async function askConfirmation(
+  title: string,
+  text: string,
+  confirm: string,
+): Promise<boolean> {
   return (await askChoice(title, text, [{ id: "go", label: confirm }])) === "go";
 }
 

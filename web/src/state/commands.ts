@@ -4,7 +4,7 @@
  */
 import { create } from "zustand";
 import { leaveApp, showsApp } from "./studio";
-import { tellError } from "./view";
+import { notifyError } from "./view";
 
 export type CommandGroup = "File" | "Edit" | "Graph" | "Node" | "View" | "Run" | "Help";
 
@@ -73,10 +73,10 @@ export function runCommand(id: string): void {
   if (command === undefined) throw new Error(`There is no command ${id}.`);
   if (!isEnabled(command)) return;
   try {
-    void Promise.resolve(command.run()).catch(tellError);
+    void Promise.resolve(command.run()).catch(notifyError);
     // What it shows lies beside the graph.
     if (command.group === "View" && command.app !== true) leaveApp();
   } catch (error) {
-    tellError(error);
+    notifyError(error);
   }
 }

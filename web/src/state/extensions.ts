@@ -7,7 +7,7 @@ import type { ComponentType } from "react";
 import { create } from "zustand";
 import { type Catalog, catalogOf } from "../api/catalog";
 import type {
-  Declared,
+  Declaration,
   DeclaredCommand,
   DeclaredRenderer,
   DeclaredSetting,
@@ -17,10 +17,10 @@ import type { InputSchema } from "../api/types";
 import type { Json } from "../document/json";
 import { canvas } from "./canvas";
 import { addCommands, type Command } from "./commands";
-import { pasteValue } from "./editing/clipping";
+import { pasteValue } from "./editing/clipboard";
 import { client } from "./server";
 import { useSettings } from "./settings";
-import { tell } from "./view";
+import { notify } from "./view";
 
 interface PluginWidget extends DeclaredWidget {
   pack: string;
@@ -57,7 +57,7 @@ export interface PluginCommandProps {
 }
 
 interface Extensions {
-  declared: readonly Declared[];
+  declared: readonly Declaration[];
   /** Brought by `extensions/` once a plugin declares something. */
   Widget: ComponentType<PluginWidgetProps> | null;
   Renderer: ComponentType<PluginRendererProps> | null;
@@ -74,21 +74,21 @@ export const useExtensions = create<Extensions>(() => ({
   open: null,
 }));
 
-let told = "";
+let lastReport = "";
 
 /** Asks the server what plugins declare; tells of what cannot be used. */
 export async function loadExtensions(): Promise<void> {
   const found = await client.extensions();
-  const declared = found.filter((each): each is Declared => !("error" in each));
+  const declared = found.filter((each): each is Declaration => !("error" in each));
   const faults = found.flatMap((each) => ("error" in each ? [each.error] : [])).join("; ");
   // Once is enough: this is read again after each upload.
-  if (faults !== "" && faults !== told) tell(faults);
-  told = faults;
+  if (faults !== "" && faults !== lastReport) notify(faults);
+  lastReport = faults;
   useExtensions.setState({ declared });
 }
 
 /** The catalog with plugins' widgets noted at the inputs they are for: `options.plugin_widget`. */
-export function withPluginWidgets(catalog: Catalog, declared: readonly Declared[]): Catalog {
+export function withPluginWidgets(catalog: Catalog, declared: readonly Declaration[]): Catalog {
   const widgets = declared.flatMap(({ pack, widgets }) =>
     widgets.map((each): PluginWidget => ({ ...each, pack })),
   );
@@ -117,7 +117,7 @@ export function pluginWidgetOf({ options }: InputSchema): PluginWidget | null {
 }
 
 /** The renderers for a media type, in the plugins' order. */
-export function renderersFor(type: string, declared: readonly Declared[]): PluginRenderer[] {
+export function renderersFor(type: string, declared: readonly Declaration[]): PluginRenderer[] {
   return declared.flatMap(({ pack, renderers }) =>
     renderers.filter((each) => each.types.includes(type)).map((each) => ({ ...each, pack })),
   );
@@ -141,7 +141,7 @@ export function settingsOf(pack: string): Record<string, unknown> {
 }
 
 /** Adds plugins' commands to the editor's. Returns what removes them. */
-export function addPluginCommands(declared: readonly Declared[]): () => void {
+export function addPluginCommands(declared: readonly Declaration[]): () => void {
   return addCommands(
     declared.flatMap(({ pack, commands }) =>
       commands.map(

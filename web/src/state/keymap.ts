@@ -3,9 +3,9 @@
  * Letters and signs without Ctrl or Alt act only while no field has the focus.
  */
 
-import { said } from "../words/words";
+import { translateMessage } from "../words/words";
 import { type Command, commandOf, isEnabled, runCommand, useCommands } from "./commands";
-import { letTabAdd, tabAdds } from "./editing/walking";
+import { setTabAddsNode, tabAddsNode } from "./editing/keyboardNavigation";
 import { PRESETS } from "./presets";
 import { setting } from "./settings";
 
@@ -98,7 +98,7 @@ export function commandFor(key: string, all: readonly Command[]): Command | unde
 /** How keys are written for people, as their keyboard has them: "Ctrl ⇧ E" is no clearer than its words. */
 export function shownKey(key: string): string {
   const parts = key === "+" ? ["+"] : key.split(/\+(?=.)/);
-  return parts.map((each) => SIGNS[each] ?? said(NAMES[each] ?? each)).join(" ");
+  return parts.map((each) => SIGNS[each] ?? translateMessage(NAMES[each] ?? each)).join(" ");
 }
 
 const SIGNS: Readonly<Record<string, string>> = {
@@ -140,15 +140,15 @@ export function keyFor(id: string): string | undefined {
 }
 
 /** Hears keys from now on. Returns what ends it. */
-export function hearKeys(): () => void {
-  const hear = (event: KeyboardEvent) => {
+export function listenForKeys(): () => void {
+  const onKeyDown = (event: KeyboardEvent) => {
     if (event.defaultPrevented) return;
     const key = keyOf(event);
     if (key === null) return;
     const command = commandFor(key, useCommands.getState().all);
     if (command === undefined || !mayAct(command, key, event.target)) {
       // The focus goes on by keys: so does the next Tab.
-      if (/^(Shift\+)?Tab$/.test(key)) letTabAdd(false);
+      if (/^(Shift\+)?Tab$/.test(key)) setTabAddsNode(false);
       return;
     }
     event.preventDefault();
@@ -156,11 +156,11 @@ export function hearKeys(): () => void {
     if (event.repeat && command.group === "Run") return;
     runCommand(command.id);
   };
-  const point = () => letTabAdd(true);
-  window.addEventListener("keydown", hear);
+  const point = () => setTabAddsNode(true);
+  window.addEventListener("keydown", onKeyDown);
   window.addEventListener("pointerdown", point, true);
   return () => {
-    window.removeEventListener("keydown", hear);
+    window.removeEventListener("keydown", onKeyDown);
     window.removeEventListener("pointerdown", point, true);
   };
 }
@@ -175,7 +175,7 @@ const FROM_PAGES: ReadonlySet<string> = new Set([
 ]);
 
 /** A key that was pressed in a plugin's page, which had no use for it. */
-export function hearFromPage(event: Pressed): void {
+export function handlePageKey(event: Pressed): void {
   const key = keyOf(event);
   const command = key === null ? undefined : commandFor(key, useCommands.getState().all);
   if (command !== undefined && FROM_PAGES.has(command.id)) runCommand(command.id);
@@ -192,7 +192,7 @@ function mayAct(command: Command, key: string, target: EventTarget | null): bool
   if (isTyping(target)) return command.fields === true && SILENT.test(key);
   if (/^(Ctrl|Alt)\+/.test(key)) return true;
   if (FOCAL.test(key) && !isOnCanvas(target)) return false;
-  if (key === "Tab") return tabAdds();
+  if (key === "Tab") return tabAddsNode();
   if (target.closest(".field") !== null) return command.fields === true && SILENT.test(key);
   const control = target.closest("button, a, summary, [role=tab], [role=slider], [role=separator]");
   return control === null || !NATIVE.test(key);

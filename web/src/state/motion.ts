@@ -1,5 +1,5 @@
 /** How long things glide: not at all for whoever asked the system for less motion. */
-export function gliding(milliseconds: number): number {
+export function animationDuration(milliseconds: number): number {
   return globalThis.matchMedia?.("(prefers-reduced-motion: reduce)").matches === true
     ? 0
     : milliseconds;

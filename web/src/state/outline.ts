@@ -6,7 +6,7 @@ import type { Catalog } from "../api/catalog";
 import { frameAround, framesIn } from "../document/frames";
 import { type Graph, type Group, subgraphOf, type Workflow } from "../document/graph";
 import type { Path } from "../document/levels";
-import { neighbours } from "../document/walking";
+import { neighbours } from "../document/navigation";
 import { nameIn } from "./nodes/naming";
 
 export interface OutlineRow {

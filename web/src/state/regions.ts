@@ -1,6 +1,6 @@
 /** The regions of the screen, which F6 goes round: the bars, the canvas, what lies beside it. */
 import { canvas } from "./canvas";
-import { letTabAdd } from "./editing/walking";
+import { setTabAddsNode } from "./editing/keyboardNavigation";
 import { activeTab } from "./studio";
 
 const REGIONS = [
@@ -19,11 +19,11 @@ const FOCUSABLE =
   ":is(a[href], button, input, select, textarea, summary, [tabindex]):not([tabindex='-1'], :disabled)";
 
 /** Gives the next region, or the one before, the focus. */
-export function goRound(step: 1 | -1): void {
+export function focusNextRegion(step: 1 | -1): void {
   const shown = REGIONS.flatMap((each) => document.querySelector<HTMLElement>(each) ?? []);
   const now = shown.findIndex((each) => each.contains(document.activeElement));
   const start = now === -1 && step === -1 ? 0 : now;
-  letTabAdd(false);
+  setTabAddsNode(false);
   for (let away = 1; away <= shown.length; away += 1) {
     const region = shown[(start + step * away + shown.length * 2) % shown.length];
     if (region !== undefined && enter(region)) return;

@@ -4,11 +4,11 @@
  */
 
 import { create } from "zustand";
-import { Refused } from "../api/transport";
+import { HttpError } from "../api/transport";
 import { isObject, parseJson, writeJson } from "../document/json";
-import { LANGUAGES, preferred } from "../words/words";
+import { LANGUAGES, preferredLanguage } from "../words/words";
 import { client } from "./server";
-import { tellError } from "./view";
+import { notifyError } from "./view";
 
 interface Described {
   /** In English, shown through `t()`, like `title`, `why` and the choices' words. */
@@ -41,7 +41,7 @@ export const SETTINGS = {
     why: "The words of the editor. Names of nodes and types stay as their makers wrote them.",
     kind: "choice",
     // Until one chooses, the browser's.
-    standard: preferred(globalThis.window?.navigator.languages ?? []) as string,
+    standard: preferredLanguage(globalThis.window?.navigator.languages ?? []) as string,
     choices: LANGUAGES,
   },
   "calotype.drag": {
@@ -209,20 +209,20 @@ export function useSetting<Id extends SettingId>(id: Id): ValueOf<Id> {
 
 /** Changes one here at once, and on the server; says so where the server does not take it. */
 export function changeSetting<Id extends SettingId>(id: Id, value: ValueOf<Id>): void {
-  keepSetting(id, value);
+  storeSetting(id, value);
 }
 
 /** The same for one that is not in the table: a plugin's, which declares its own kind. */
-export function keepSetting(id: string, value: unknown): void {
+export function storeSetting(id: string, value: unknown): void {
   useSettings.setState(({ values }) => ({ values: { ...values, [id]: value } }));
-  keepHere();
+  storeLocally();
   client.changeSetting(id, value).catch((error: unknown) => {
     // A server that is away is told of by the run bar; the copy here goes on.
-    if (error instanceof Refused) tellError(error);
+    if (error instanceof HttpError) notifyError(error);
   });
 }
 
-function keepHere(): void {
+function storeLocally(): void {
   localStorage.setItem(KEY, writeJson(useSettings.getState().values));
 }
 
@@ -233,5 +233,5 @@ export async function loadSettings(): Promise<void> {
     ([id]) => id in SETTINGS || id.startsWith("extension."),
   );
   useSettings.setState(({ values }) => ({ values: { ...values, ...Object.fromEntries(ours) } }));
-  keepHere();
+  storeLocally();
 }

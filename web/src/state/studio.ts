@@ -15,9 +15,9 @@ import {
 import { equalJson, type Json } from "../document/json";
 import { levelAt, livingPath, type Path, promptId, ROOT } from "../document/levels";
 import { close, EMPTY_LOG, type Log, record, redo, undo, withUndone } from "../document/log";
-import { withNames } from "../document/named";
 import { isNote } from "../document/notes";
 import { readGraph } from "../document/read";
+import { withNames } from "../document/valueNames";
 import { t } from "../words/words";
 import { catalogWith } from "./nodes/subgraphSchema";
 import { layoutOf } from "./nodes/widgets";
@@ -29,14 +29,14 @@ export interface Viewport {
 }
 
 /** What one sees of a level: its part of the graph, and what is selected. */
-interface Look {
+interface LevelView {
   selected: readonly string[];
   selectedLinks: readonly string[];
   /** null until the canvas has shown it: then it is fitted. */
   viewport: Viewport | null;
 }
 
-export interface Tab extends Look {
+export interface Tab extends LevelView {
   id: string;
   name: string;
   /** Where it is saved among the user's workflows; null for one that was never saved. */
@@ -55,7 +55,7 @@ export interface Tab extends Look {
   /** Shown as an app instead of as a graph; null until that is chosen: then as its file asks. */
   app: boolean | null;
   /** How the other levels looked when one left them, by their paths. */
-  looks: Readonly<Record<string, Look>>;
+  looks: Readonly<Record<string, LevelView>>;
 }
 
 interface Studio {
@@ -65,7 +65,7 @@ interface Studio {
   active: string;
 }
 
-const UNSEEN: Look = { selected: [], selectedLinks: [], viewport: null };
+const UNSEEN: LevelView = { selected: [], selectedLinks: [], viewport: null };
 const NOTHING: Tab = blankTab("nothing", "Untitled");
 
 export const useStudio = create<Studio>(() => ({
@@ -290,7 +290,7 @@ interface Opened {
   dirty?: boolean;
 }
 
-/** Shows a workflow in a tab of its own; what was open stays. Throws `NotAWorkflow`. */
+/** Shows a workflow in a tab of its own; what was open stays. Throws `NotAWorkflowError`. */
 export function openWorkflow(value: Json, opened: Opened): string {
   const graph = readGraph(value, layout);
   const id = opened.id ?? crypto.randomUUID();

@@ -1,8 +1,8 @@
 /** What of the studio is open on the screen, and what it tells the user. Nothing here is saved in a document. */
 import { create } from "zustand";
 import type { Point } from "../document/graph";
-import { Told } from "../document/told";
-import { said, t } from "../words/words";
+import { UserError } from "../document/userError";
+import { t, translateMessage } from "../words/words";
 import type { Pulled } from "./finding/fitting";
 import { leaveApp, showsApp } from "./studio";
 
@@ -81,7 +81,7 @@ interface View {
 
 const ROOMY = 960;
 const KEPT = "calotype.view";
-const KEPT_PARTS = ["dock", "dockHeight", "thumbnail", "inspector", "used", "recent"] as const;
+const PERSISTED_PARTS = ["dock", "dockHeight", "thumbnail", "inspector", "used", "recent"] as const;
 
 export const useView = create<View>(() => ({
   palette: null,
@@ -105,11 +105,11 @@ export const useView = create<View>(() => ({
   ...kept(),
 }));
 
-type Kept = Partial<Pick<View, (typeof KEPT_PARTS)[number]>>;
+type PersistedView = Partial<Pick<View, (typeof PERSISTED_PARTS)[number]>>;
 
-function kept(): Kept {
+function kept(): PersistedView {
   try {
-    return JSON.parse(globalThis.localStorage?.getItem(KEPT) ?? "{}") as Kept;
+    return JSON.parse(globalThis.localStorage?.getItem(KEPT) ?? "{}") as PersistedView;
   } catch (error) {
     if (error instanceof SyntaxError) return {};
     throw error;
@@ -117,14 +117,14 @@ function kept(): Kept {
 }
 
 /** Remembers on this machine what one has open. */
-export function keepView(): () => void {
+export function persistView(): () => void {
   return useView.subscribe((view) => {
-    const parts = KEPT_PARTS.map((each) => [each, view[each]]);
+    const parts = PERSISTED_PARTS.map((each) => [each, view[each]]);
     localStorage.setItem(KEPT, JSON.stringify(Object.fromEntries(parts)));
   });
 }
 
-export function tell(text: string, action?: NoticeAction, others: NoticeAction[] = []): void {
+export function notify(text: string, action?: NoticeAction, others: NoticeAction[] = []): void {
   useView.setState({ notice: { text, tone: "plain", others, ...(action ? { action } : {}) } });
 }
 
@@ -135,8 +135,8 @@ const NOT_FETCHED = /dynamically imported module|importing a module script|prelo
 const NOT_REACHED = /^(failed to fetch|load failed|networkerror)/i;
 
 /** What an error says, in the user's language where the sentence is ours. */
-export function wordsOf(error: unknown): string {
-  if (error instanceof Told) return t(error.sentence, error.values);
+export function errorText(error: unknown): string {
+  if (error instanceof UserError) return t(error.sentence, error.values);
   if (error instanceof Error && NOT_FETCHED.test(error.message)) {
     return t(
       "A part of the editor could not be loaded. Check whether the server is running, then reload the page.",
@@ -148,11 +148,11 @@ export function wordsOf(error: unknown): string {
   if (error instanceof DOMException && error.name === "TimeoutError") {
     return t("The server did not answer in time. Your work is kept; try again.");
   }
-  return said(error instanceof Error ? error.message : String(error));
+  return translateMessage(error instanceof Error ? error.message : String(error));
 }
 
-export function tellError(error: unknown): void {
-  const text = wordsOf(error);
+export function notifyError(error: unknown): void {
+  const text = errorText(error);
   useView.setState({ notice: { text, tone: "error" } });
 }
 

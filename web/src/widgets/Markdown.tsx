@@ -4,7 +4,7 @@
  */
 import { createElement, Fragment, type ReactNode, useEffect, useState } from "react";
 import { t } from "../words/words";
-import { fetchedAgain } from "./fetchedAgain";
+import { fetchWithRetry } from "./fetchWithRetry";
 import "./markdown.css";
 
 interface Props {
@@ -17,7 +17,7 @@ export function Markdown({ text }: Props) {
   useEffect(() => {
     let ended = false;
     const make = async () => {
-      const [{ micromark }, { gfm, gfmHtml }] = await fetchedAgain(() =>
+      const [{ micromark }, { gfm, gfmHtml }] = await fetchWithRetry(() =>
         Promise.all([import("micromark"), import("micromark-extension-gfm")]),
       );
       if (ended) return;

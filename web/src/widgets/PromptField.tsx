@@ -14,10 +14,10 @@ import {
   type WheelEvent,
 } from "react";
 import { t } from "../words/words";
+import { useChoiceEffects } from "./choiceEffects";
 import { marksOf, piecesOf, type Typed, wordsBefore } from "./marks";
 import { Popup } from "./Popup";
 import { type Completion, useFieldServices } from "./services";
-import { useTaken } from "./taken";
 import { type Replacement, reweighted } from "./weights";
 
 interface Props {
@@ -101,7 +101,7 @@ function useChoosing(
   dismiss: (text: string) => void,
   onDone: () => void,
 ) {
-  const steps = useTaken();
+  const steps = useChoiceEffects();
   const choose = (found: Completion, from: number) => {
     if (area.current === null) return;
     const before = area.current.value;

@@ -12,7 +12,7 @@ const TOKEN = /\s*(\d+\.?\d*(?:e[+-]?\d+)?|\.\d+|\*\*|[-+*/%^()])/giy;
  * The result; null for what is no sum, and for one that has none (`1/0`). `isWhole` says that only
  * whole numbers count where it is typed, which decides what `1.000` means in some languages.
  */
-export function worked(typed: string, current: Amount, isWhole = false): Amount | null {
+export function evaluateSum(typed: string, current: Amount, isWhole = false): Amount | null {
   const text = plainNumbers(typed.trim(), isWhole);
   const tokens = tokensOf(goingOn(text, current));
   if (tokens === null || tokens.length === 0) return null;

@@ -26,7 +26,7 @@ interface HeadingRow {
 
 export type Row = ChoiceRow | FolderRow | HeadingRow;
 
-interface Looking {
+interface ChoiceFilter {
   typed: string;
   recent: readonly string[];
   starred: readonly string[];
@@ -37,8 +37,8 @@ interface Looking {
 /** Below this a list is taken in at a glance, and what was used lately need not be repeated. */
 const LONG = 12;
 
-export function rowsOf(choices: readonly unknown[], looking: Looking): Row[] {
-  const words = looking.typed.toLowerCase().split(/\s+/).filter(Boolean);
+export function rowsOf(choices: readonly unknown[], filter: ChoiceFilter): Row[] {
+  const words = filter.typed.toLowerCase().split(/\s+/).filter(Boolean);
   if (words.length > 0) return found(choices, words);
   const here = new Set(choices.map(shownChoice));
   const named = (label: string, names: readonly string[]): Row[] => {
@@ -49,15 +49,15 @@ export function rowsOf(choices: readonly unknown[], looking: Looking): Row[] {
       ...alive.map((each): Row => ({ kind: "choice", value: each, label: each, depth: 0 })),
     ];
   };
-  const starred = named("Starred", looking.starred);
+  const starred = named("Starred", filter.starred);
   const recent =
     choices.length < LONG
       ? []
       : named(
           "Used lately",
-          looking.recent.filter((each) => !looking.starred.includes(each)),
+          filter.recent.filter((each) => !filter.starred.includes(each)),
         );
-  const all = inFolders(choices, looking.opened);
+  const all = inFolders(choices, filter.opened);
   const first = [...starred, ...recent];
   return first.length === 0 ? all : [...first, { kind: "heading", label: "All" }, ...all];
 }

@@ -1,5 +1,5 @@
 /** Numbers as fields show, read and step them. Seeds are larger than JavaScript's numbers. */
-import { worked } from "./arithmetic";
+import { evaluateSum } from "./arithmetic";
 
 export type Whole = number | bigint;
 
@@ -69,7 +69,7 @@ export function typedNumber(text: string, range: Range, current: Whole = 0): Who
 }
 
 function amountOf(text: string, range: Range, current: Whole): Whole | null {
-  const value = worked(text, current, range.whole);
+  const value = evaluateSum(text, current, range.whole);
   if (value === null || typeof value === "number") return value;
   return range.whole ? plainOf(value) : Number(value);
 }

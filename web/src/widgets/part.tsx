@@ -4,7 +4,7 @@
  */
 import { Component, type ComponentType, lazy, type ReactNode } from "react";
 import { t } from "../words/words";
-import { fetchedAgain } from "./fetchedAgain";
+import { fetchWithRetry } from "./fetchWithRetry";
 import "./part.css";
 
 class NotFetched extends Error {}
@@ -23,7 +23,7 @@ export function part<Props extends object>(
   const fetched = () =>
     lazy(async () => {
       try {
-        return { default: (await fetchedAgain(fetchRoom)) as ComponentType<object> };
+        return { default: (await fetchWithRetry(fetchRoom)) as ComponentType<object> };
       } catch (error) {
         throw new NotFetched(error instanceof Error ? error.message : String(error));
       }

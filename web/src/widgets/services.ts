@@ -20,11 +20,11 @@ export interface Completion {
   insert?: string;
   detail: string;
   /** What choosing it does besides, before the text changes; null where nothing was done. */
-  choose?: () => Taken | null;
+  choose?: () => ChoiceEffect | null;
 }
 
 /** What a choice did besides the text. Its undo and redo say the text, too; false: not possible now. */
-export interface Taken {
+export interface ChoiceEffect {
   undo: () => boolean;
   redo: () => boolean;
 }

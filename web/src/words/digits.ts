@@ -1,5 +1,5 @@
 /** Numbers as people type them: in any script's digits, with the separators of their language. */
-import { spoken } from "./words";
+import { currentLanguage } from "./words";
 
 /** Signs of arithmetic that keyboards and input methods write otherwise than a program does. */
 const SIGNS: Readonly<Record<string, string>> = {
@@ -64,6 +64,6 @@ function isGrouping(number: string, sign: string, isWhole: boolean, hasComma: bo
 }
 
 function decimalSign(): string {
-  const parts = new Intl.NumberFormat(spoken()).formatToParts(1.5);
+  const parts = new Intl.NumberFormat(currentLanguage()).formatToParts(1.5);
   return parts.find(({ type }) => type === "decimal")?.value ?? ".";
 }

@@ -2,14 +2,14 @@
  * Numbers, times and sizes as people read them, in the language that is spoken: no more exact than
  * anyone needs. What is typed into a field and saved stays as it is. Knows no document.
  */
-import { spoken, t } from "./words";
+import { currentLanguage, t } from "./words";
 
 const formats = new Map<string, Intl.NumberFormat>();
 
 /** Making one takes longer than using it, and a run asks for several at each step. */
 function numbers(options: Intl.NumberFormatOptions): Intl.NumberFormat {
-  const key = spoken() + JSON.stringify(options);
-  const known = formats.get(key) ?? new Intl.NumberFormat(spoken(), options);
+  const key = currentLanguage() + JSON.stringify(options);
+  const known = formats.get(key) ?? new Intl.NumberFormat(currentLanguage(), options);
   formats.set(key, known);
   return known;
 }
@@ -73,9 +73,12 @@ const UNITS: readonly [Intl.RelativeTimeFormatUnit, number][] = [
 export function ago(then: number, now = Date.now()): string {
   const passed = Math.max(0, now - then);
   if (passed > 7 * 86_400_000) {
-    return new Intl.DateTimeFormat(spoken(), { dateStyle: "medium" }).format(then);
+    return new Intl.DateTimeFormat(currentLanguage(), { dateStyle: "medium" }).format(then);
   }
-  const format = new Intl.RelativeTimeFormat(spoken(), { numeric: "auto", style: "short" });
+  const format = new Intl.RelativeTimeFormat(currentLanguage(), {
+    numeric: "auto",
+    style: "short",
+  });
   for (const [unit, length] of UNITS) {
     if (passed >= length) return format.format(-Math.floor(passed / length), unit);
   }
@@ -83,14 +86,15 @@ export function ago(then: number, now = Date.now()): string {
 }
 
 export function dayAndTime(then: number): string {
-  return new Intl.DateTimeFormat(spoken(), { dateStyle: "medium", timeStyle: "short" }).format(
-    then,
-  );
+  return new Intl.DateTimeFormat(currentLanguage(), {
+    dateStyle: "medium",
+    timeStyle: "short",
+  }).format(then);
 }
 
 /** "Friday, 20 November"; the year only where it is another one than this. */
 export function longDay(day: Date, today: Date): string {
-  return new Intl.DateTimeFormat(spoken(), {
+  return new Intl.DateTimeFormat(currentLanguage(), {
     weekday: "long",
     day: "numeric",
     month: "long",
@@ -100,7 +104,7 @@ export function longDay(day: Date, today: Date): string {
 
 /** "IMAGE, MASK, or LATENT". */
 export function anyOf(names: readonly string[]): string {
-  return new Intl.ListFormat(spoken(), { type: "disjunction" }).format(names);
+  return new Intl.ListFormat(currentLanguage(), { type: "disjunction" }).format(names);
 }
 
 /** As much of a text as is read at a glance: laying out megabytes would stop the page for seconds. */

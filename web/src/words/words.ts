@@ -19,7 +19,7 @@ const TABLES: Readonly<Record<Language, () => Promise<Table>>> = {
 };
 const RIGHT_TO_LEFT: ReadonlySet<string> = new Set(["ar", "fa", "he", "ur"]);
 
-let now: { language: Language; table: Table; plurals: Intl.PluralRules } = {
+let current: { language: Language; table: Table; plurals: Intl.PluralRules } = {
   language: "en",
   table: english,
   plurals: new Intl.PluralRules("en"),
@@ -31,25 +31,25 @@ let now: { language: Language; table: Table; plurals: Intl.PluralRules } = {
  */
 export function t(text: string, values?: Values): string {
   const count = values?.count;
-  const plural = typeof count === "number" ? `${text}_${now.plurals.select(count)}` : text;
-  const found = now.table[plural] ?? now.table[text] ?? english[plural] ?? text;
+  const plural = typeof count === "number" ? `${text}_${current.plurals.select(count)}` : text;
+  const found = current.table[plural] ?? current.table[text] ?? english[plural] ?? text;
   if (values === undefined) return found;
   // Once over: what is filled in is text, whatever it looks like.
   return found.replace(/\{\{(\w+)\}\}/g, (hole, name: string) => String(values[name] ?? hole));
 }
 
 /** Words that were kept or came from elsewhere: in the user's language where they are ours. */
-export function said(text: string): string {
-  return now.table[text] ?? text;
+export function translateMessage(text: string): string {
+  return current.table[text] ?? text;
 }
 
 /** The language that is spoken now, as Intl and `<html lang>` call it. */
-export function spoken(): string {
-  return now.language;
+export function currentLanguage(): string {
+  return current.language;
 }
 
 /** The first language of the browser that there is a table for. */
-export function preferred(asked: readonly string[]): Language {
+export function preferredLanguage(asked: readonly string[]): Language {
   for (const each of asked) {
     const language = each.toLowerCase().split("-")[0] ?? "";
     if (language in LANGUAGES) return language as Language;
@@ -58,9 +58,9 @@ export function preferred(asked: readonly string[]): Language {
 }
 
 /** Speaks another language from now on; what is on the screen has to be drawn again. */
-export async function speak(language: Language): Promise<void> {
+export async function setLanguage(language: Language): Promise<void> {
   const table = await TABLES[language]();
-  now = { language, table, plurals: new Intl.PluralRules(language) };
+  current = { language, table, plurals: new Intl.PluralRules(language) };
   document.documentElement.lang = language;
   document.documentElement.dir = RIGHT_TO_LEFT.has(language) ? "rtl" : "ltr";
 }

@@ -3,8 +3,8 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { readCatalog } from "../../src/api/catalog";
 import { makeClient } from "../../src/api/client";
 import { readFrame } from "../../src/api/frames";
-import { type Connection, listen } from "../../src/api/socket";
-import { Refused } from "../../src/api/transport";
+import { type Connection, openSocket } from "../../src/api/socket";
+import { HttpError } from "../../src/api/transport";
 import type { ServerMessage } from "../../src/api/types";
 import { parseJson, writeJson } from "../../src/document/json";
 
@@ -30,7 +30,7 @@ describe("the client", () => {
       Promise.resolve(new Response(JSON.stringify(body), { status: 400 })),
     );
     const refused = await client.check({}).catch((error: unknown) => error);
-    expect(refused).toBeInstanceOf(Refused);
+    expect(refused).toBeInstanceOf(HttpError);
     expect(refused).toMatchObject({ status: 400, message: "Prompt has no outputs", body });
   });
 
@@ -151,7 +151,7 @@ describe("the socket", () => {
     };
     const heard: ServerMessage[] = [];
     const states: Connection[] = [];
-    const end = listen(
+    const end = openSocket(
       { url: "ws://x", parse: parseJson, open },
       {
         onMessage: (message) => heard.push(message),

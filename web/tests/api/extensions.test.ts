@@ -1,6 +1,6 @@
 /** What a plugin's page may say: too much, too deep or of the wrong kind is not taken. */
 import { expect, test } from "vitest";
-import { isPlain, readMessage, TALLEST } from "../../src/api/extensions";
+import { isPlainData, MAX_HEIGHT, readMessage } from "../../src/api/extensions";
 
 const said = (message: object) => readMessage({ calotype: 1, ...message });
 
@@ -12,7 +12,7 @@ test.each([
   ],
   [
     { type: "size", height: 1e9 },
-    { type: "size", height: TALLEST },
+    { type: "size", height: MAX_HEIGHT },
   ],
   [
     { type: "size", height: -4 },
@@ -45,8 +45,8 @@ test.each([
 });
 
 test("values that are too much or too deep are not taken", () => {
-  expect(isPlain("x".repeat(1 << 21))).toBe(false);
+  expect(isPlainData("x".repeat(1 << 21))).toBe(false);
   const circle: unknown[] = [];
   circle.push(circle);
-  expect(isPlain(circle)).toBe(false);
+  expect(isPlainData(circle)).toBe(false);
 });

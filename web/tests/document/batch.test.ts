@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import {
   countRuns,
   expand,
-  NotValues,
+  InvalidValuesError,
   readValues,
   seedsFrom,
   stepsBetween,
@@ -53,11 +53,11 @@ describe("values", () => {
   });
 
   test("that are none say so", () => {
-    expect(() => readValues("4, x", "number")).toThrow(NotValues);
+    expect(() => readValues("4, x", "number")).toThrow(InvalidValuesError);
     expect(() => readValues("4.5", "whole")).toThrow("4.5 is no whole number.");
-    expect(() => readValues("1..9 step 0", "whole")).toThrow(NotValues);
-    expect(() => readValues("1..99999", "whole")).toThrow(NotValues);
-    expect(() => readValues("maybe", "yes")).toThrow(NotValues);
+    expect(() => readValues("1..9 step 0", "whole")).toThrow(InvalidValuesError);
+    expect(() => readValues("1..99999", "whole")).toThrow(InvalidValuesError);
+    expect(() => readValues("maybe", "yes")).toThrow(InvalidValuesError);
   });
 });
 

@@ -4,14 +4,14 @@ import type { Box } from "../../src/document/arrange";
 import { moveNodes } from "../../src/document/edit";
 import { isPinned, setPaint, setPinned } from "../../src/document/flags";
 import {
+  contentsOf,
   fitFrame,
   frameAround,
   frameBox,
   frameOf,
   frameState,
   framesIn,
-  heldBy,
-  moveHeld,
+  moveContents,
   nodesIn,
   setFrameCollapsed,
   toggleFrameMode,
@@ -75,9 +75,9 @@ describe("what lies in a frame", () => {
   test("moves with it, pinned nodes excepted, and what it passes over stays", () => {
     const { graph } = edited((draft) => {
       setPinned(draft, ["1"], true);
-      const held = heldBy(draft, framed(draft, "0"));
-      moveHeld(draft, held, { x: 450, y: 0 });
-      moveHeld(draft, held, { x: 800, y: 16 });
+      const held = contentsOf(draft, framed(draft, "0"));
+      moveContents(draft, held, { x: 450, y: 0 });
+      moveContents(draft, held, { x: 800, y: 16 });
     });
     expect(graph.nodes["1"]?.position).toEqual({ x: 50, y: 80 });
     expect(graph.nodes["2"]?.position).toEqual({ x: 1100, y: 136 });

@@ -14,10 +14,10 @@ import {
   lineOf,
   replay,
   type Step,
+  snapshotLine,
   stepsBetween,
   type TabState,
   tailOf,
-  wholeLine,
 } from "../../src/document/journal";
 import { parseJson } from "../../src/document/json";
 import { close, EMPTY_LOG, type Recorded, record, redo, undo } from "../../src/document/log";
@@ -97,14 +97,14 @@ function journalled(seed: number, count: number): { lines: string[]; states: Rec
   const roll = dice(seed);
   let kept = open();
   let state = kept;
-  const lines = [wholeLine(1, { tab, ...kept, saved: true })];
+  const lines = [snapshotLine(1, { tab, ...kept, saved: true })];
   const states = [kept];
   for (let index = 0; index < count; index += 1) {
     for (let more = roll(4); more >= 0; more -= 1) state = anyEdit(state, roll);
     const steps = stepsBetween(kept.log, state.log);
     if (steps === null) {
       // As the writer does where no steps lead on: what was typed was undone before it was kept.
-      lines.push(wholeLine(lines.length + 1, { tab, ...state, saved: false }));
+      lines.push(snapshotLine(lines.length + 1, { tab, ...state, saved: false }));
       states.push(state);
     }
     for (const step of steps ?? []) {
@@ -170,7 +170,7 @@ test("names, places and saving are kept", () => {
   const moved = record(start, "Move", (draft) => moveNodes(draft, { "5": { x: 1, y: 1 } }));
   const [step] = stepsBetween(start.log, moved.log) ?? [];
   const text = [
-    wholeLine(7, { tab, ...start, saved: true }),
+    snapshotLine(7, { tab, ...start, saved: true }),
     lineOf(8, step ?? { kind: "close" }),
     lineOf(9, { kind: "tab", tab: { ...tab, name: "Other", closed: 5 } }),
   ].join("");

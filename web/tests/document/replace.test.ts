@@ -12,7 +12,7 @@ import {
   replaceNode,
 } from "../../src/document/replace";
 import { addReroute, pointsOf } from "../../src/document/reroute";
-import { insertIntoLink, pullOut, swapInputs } from "../../src/document/rewire";
+import { detachNodes, insertIntoLink, swapInputs } from "../../src/document/rewire";
 
 function node(id: number, inputs: string[], outputs: string[], values: JsonObject = {}): GraphNode {
   const named = (each: string) => each.split(":");
@@ -162,7 +162,7 @@ test("a node put into a wire splits its points, and pulled out leaves the wire w
   expect(second).toMatchObject({ from: "5", to: "2" });
   expect(pointsOf(graph, first).map((each) => each.position.x)).toEqual([1]);
   expect(pointsOf(graph, second).map((each) => each.position.x)).toEqual([2]);
-  pullOut(graph, ["5"]);
+  detachNodes(graph, ["5"]);
   const healed = graph.links[graph.nodes["2"]?.inputs[0]?.link ?? ""];
   expect(healed).toMatchObject({ from: "1", to: "2" });
   expect(graph.nodes["5"]?.inputs[0]?.link).toBeNull();

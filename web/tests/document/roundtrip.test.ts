@@ -4,7 +4,7 @@ import { join, resolve } from "node:path";
 import { describe, expect, test } from "vitest";
 import type { WidgetSlot } from "../../src/document/graph";
 import { equalJson, isObject, type Json, parseJson, writeJson } from "../../src/document/json";
-import { kindOf, NotAWorkflow, readGraph } from "../../src/document/read";
+import { kindOf, NotAWorkflowError, readGraph } from "../../src/document/read";
 import { writeGraph } from "../../src/document/write";
 
 const root = resolve(import.meta.dirname, "../../..");
@@ -129,7 +129,7 @@ describe("odd files", () => {
   });
 
   test("what is no workflow is refused in words", () => {
-    expect(() => readGraph({ a: 1 }, layout)).toThrow(NotAWorkflow);
+    expect(() => readGraph({ a: 1 }, layout)).toThrow(NotAWorkflowError);
   });
 });
 

@@ -1,6 +1,6 @@
 /** Subgraphs made, edited at any depth and unpacked lose nothing, on random graphs too. */
 import { describe, expect, test } from "vitest";
-import { ownCopy } from "../../src/document/definitions";
+import { copyDefinition } from "../../src/document/definitions";
 import { addNode, connect, setValue } from "../../src/document/edit";
 import {
   emptyGraph,
@@ -229,7 +229,7 @@ function edit(workflow: Workflow, chance: () => number, step: number): void {
     if (inner !== undefined)
       promote(workflow, definition, { node: inner.key, widget: "value" }, typeOf);
   } else if (kind === 6 && instance !== undefined) {
-    ownCopy(workflow, graph, instance.key, { id: `copy${step}`, name: "Copy" });
+    copyDefinition(workflow, graph, instance.key, { id: `copy${step}`, name: "Copy" });
   } else if (instance !== undefined) {
     const own = workflow.definitions[instance.type];
     const [name] = own === undefined ? [] : widgetInputs(own, workflow.definitions);

@@ -4,7 +4,7 @@ import { readCatalog } from "../../src/api/catalog";
 import type { Workflow } from "../../src/document/graph";
 import { readGraph } from "../../src/document/read";
 import { candidatesFor, socketsAt } from "../../src/state/finding/candidates";
-import { joinsOf, nameIn } from "../../src/state/nodes/naming";
+import { connectionsText, nameIn } from "../../src/state/nodes/naming";
 import { layoutOf } from "../../src/state/nodes/widgets";
 
 const CATALOG = readCatalog({
@@ -113,7 +113,7 @@ test("a node's sockets are its outputs, its inputs and its fields, with what han
 test("nodes that are called the same have their numbers, and wires are told in words", () => {
   expect(nameIn(graph(), CATALOG, "4")).toBe("Encode #4");
   expect(nameIn(graph(), CATALOG, "3")).toBe("Sampler");
-  expect(joinsOf(graph(), CATALOG, "2")).toBe(
+  expect(connectionsText(graph(), CATALOG, "2")).toBe(
     "takes clip from Loader; gives CONDITIONING to Sampler",
   );
 });

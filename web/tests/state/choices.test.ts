@@ -2,7 +2,7 @@
 import { beforeEach, expect, test } from "vitest";
 import { readCatalog } from "../../src/api/catalog";
 import { writeGraph } from "../../src/document/write";
-import { add, changeAt } from "../../src/state/editing/actions";
+import { placeNode, changeValueAt } from "../../src/state/editing/actions";
 import { inputsOf } from "../../src/state/nodes/inputs";
 import { activeTab, openWorkflow, schemaOf, undoEdit, useStudio } from "../../src/state/studio";
 
@@ -32,7 +32,7 @@ const choices = () => only().inputs[0]?.choices;
 
 function type(place: number, text: string): void {
   const { id, level } = activeTab();
-  changeAt({ id, level }, only().node.key, fields()[place]?.name ?? "", text);
+  changeValueAt({ id, level }, only().node.key, fields()[place]?.name ?? "", text);
 }
 
 function savedValues(): unknown {
@@ -44,7 +44,7 @@ test("a new one has an empty field, and one more for each choice that is typed",
   openWorkflow({ nodes: [], links: [] }, { name: "new" });
   const schema = schemaOf("CustomCombo");
   if (schema === undefined) throw new Error("there is no class");
-  add(schema, { x: 0, y: 0 });
+  placeNode(schema, { x: 0, y: 0 });
   expect(fields().map((each) => each.options.display_name)).toEqual(["option1"]);
   type(0, "fast");
   type(1, "slow");

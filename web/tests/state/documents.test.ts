@@ -12,8 +12,8 @@ import { differenceOf, replaceWith } from "../../src/document/restore";
 import { makeSubgraph } from "../../src/document/subgraph";
 import { writeGraph } from "../../src/document/write";
 import { askText, useQuestion } from "../../src/state/ask";
-import { noteClosed, useClosed } from "../../src/state/files/closed";
-import { lastPart, nameOf, pathOf, whyNoName } from "../../src/state/files/paths";
+import { recordClosed, useClosed } from "../../src/state/files/closed";
+import { lastPart, nameOf, nameProblem, pathOf } from "../../src/state/files/paths";
 import { moveTab, stepTab } from "../../src/state/files/tabs";
 import { foldersOf } from "../../src/state/files/workflows";
 import {
@@ -63,7 +63,7 @@ describe("tabs", () => {
 test("closed documents are known newest first, each once, and not without end", () => {
   for (let index = 0; index < 30; index += 1) {
     const id = `d${index % 20}`;
-    noteClosed({ id, name: id, path: null, closed: index, dirty: true, tab: null });
+    recordClosed({ id, name: id, path: null, closed: index, dirty: true, tab: null });
   }
   const { closed } = useClosed.getState();
   expect(closed.length).toBe(10);
@@ -166,7 +166,7 @@ test.each([
   ["a//b", false],
   ["x".repeat(251), false],
 ])("%s as a name: %s", (name, good) => {
-  expect(whyNoName(name) === null).toBe(good);
+  expect(nameProblem(name) === null).toBe(good);
 });
 
 test("a document that is undone to what was saved is not to be saved, however it got there", () => {

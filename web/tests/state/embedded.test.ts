@@ -2,7 +2,7 @@
 import { Buffer } from "node:buffer";
 import { deflateSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
-import { type Known, promptOf, readParameters } from "../../src/state/embedded/parameters";
+import { promptOf, readParameters, type ServerChoices } from "../../src/state/embedded/parameters";
 import { textsIn } from "../../src/state/embedded/texts";
 
 const WORKFLOW = '{"nodes":[]}';
@@ -253,7 +253,7 @@ describe("graphs in files", () => {
   });
 });
 
-const KNOWN: Known = {
+const KNOWN: ServerChoices = {
   has: () => true,
   choices: (type, input) =>
     ({

@@ -10,7 +10,7 @@ import { pasted } from "../../src/state/fields/fieldActions";
 import { fileOf, namedValue } from "../../src/state/fields/fileValue";
 import { isOfKind } from "../../src/state/fields/mediaTypes";
 import { inputsOf } from "../../src/state/nodes/inputs";
-import { settleTypes } from "../../src/state/nodes/match";
+import { resolveTypes } from "../../src/state/nodes/match";
 import { likeItsTarget, withPrimitive } from "../../src/state/nodes/primitive";
 import { layout, schemaOf, useStudio } from "../../src/state/studio";
 
@@ -71,7 +71,7 @@ describe("inputs that take the type of what is joined", () => {
         { node: "2", name: "on", type: "*", isWidget: false },
         "IMAGE",
       );
-      settleTypes(draft, "2");
+      resolveTypes(draft, "2");
     });
     const nodes = writeGraph(joined).nodes as { outputs: { type: string }[] }[];
     expect(nodes.map((each) => each.outputs[0]?.type)).toEqual(["IMAGE", "IMAGE", "IMAGE"]);

@@ -1,7 +1,7 @@
 /** What keeps a workflow from running is told in sentences, and mended by edits. */
 import { beforeEach, expect, test } from "vitest";
 import { readCatalog } from "../../src/api/catalog";
-import type { InputProblem, Report } from "../../src/api/client";
+import type { InputProblem, ValidationReport } from "../../src/api/client";
 import { workflowOfPrompt } from "../../src/state/files/prompt";
 import { changedSince } from "../../src/state/runs/failure";
 import { problemsOf } from "../../src/state/runs/fixes";
@@ -39,7 +39,7 @@ function key(type: string): string {
   return found.key;
 }
 
-function report(type: string, problem: Partial<InputProblem>): Report {
+function report(type: string, problem: Partial<InputProblem>): ValidationReport {
   const errors = [{ type: "", message: "", details: "", extra_info: {}, ...problem }];
   return {
     error: { type: "prompt_outputs_failed_validation", message: "No", details: "" },
@@ -47,7 +47,7 @@ function report(type: string, problem: Partial<InputProblem>): Report {
   };
 }
 
-function only(found: Report) {
+function only(found: ValidationReport) {
   const problems = problemsOf(activeTab(), found, {});
   expect(problems.length).toBe(1);
   return problems[0];

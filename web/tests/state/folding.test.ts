@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { expect, test } from "vitest";
-import { frameOf, framing, setFrameCollapsed } from "../../src/document/frames";
+import { boxAround, frameOf, setFrameCollapsed } from "../../src/document/frames";
 import type { Graph, Group } from "../../src/document/graph";
 import { parseJson } from "../../src/document/json";
 import { readGraph } from "../../src/document/read";
@@ -13,7 +13,7 @@ const path = resolve(import.meta.dirname, "../../workflows/text_to_image.json");
 function graphWith(...frames: (readonly string[])[]): Graph {
   const graph = readGraph(parseJson(readFileSync(path, "utf8")), () => undefined);
   graph.groups = frames.map((keys, index): Group => {
-    const box = framing(
+    const box = boxAround(
       keys.flatMap((key) => {
         const node = graph.nodes[key];
         return node === undefined ? [] : [{ ...node.position, ...node.size }];

@@ -1,11 +1,11 @@
 /** A journal reaches the server whatever the server does meanwhile: away, slow, emptied, taken. */
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { Refused } from "../../src/api/transport";
+import { HttpError } from "../../src/api/transport";
 import { addNode, moveNodes } from "../../src/document/edit";
 import { emptyGraph, type GraphNode } from "../../src/document/graph";
 import { replay, type TabState } from "../../src/document/journal";
 import { EMPTY_LOG, type Recorded, record, undo } from "../../src/document/log";
-import { Journal, type Written } from "../../src/state/files/journal";
+import { type DocumentState, Journal } from "../../src/state/files/journal";
 import type { Mirror, Unsent } from "../../src/state/files/mirror";
 import { replayUnsent } from "../../src/state/files/unsent";
 
@@ -39,8 +39,8 @@ class Server {
     return numbered(this.text).at(-1)?.n ?? 0;
   }
 
-  refused(): Refused {
-    return new Refused(409, "no", { last: this.last, window: this.owner });
+  refused(): HttpError {
+    return new HttpError(409, "no", { last: this.last, window: this.owner });
   }
 
   private async answer(work: () => void): Promise<void> {
@@ -87,22 +87,22 @@ const node: GraphNode = {
   saved: {},
 };
 
-function opened(): Written {
+function opened(): DocumentState {
   const start = record({ graph: emptyGraph(), log: EMPTY_LOG }, "Add", (draft) =>
     addNode(draft, structuredClone(node)),
   );
   return { workflow: start.graph, log: EMPTY_LOG, kept: start.graph };
 }
 
-function recorded({ workflow, log }: Written): Recorded {
+function recorded({ workflow, log }: DocumentState): Recorded {
   return { graph: workflow, log };
 }
 
-function changed(written: Written, { graph, log }: Recorded): Written {
+function changed(written: DocumentState, { graph, log }: Recorded): DocumentState {
   return { ...written, workflow: graph, log };
 }
 
-function moved(written: Written, x: number, thread?: string): Written {
+function moved(written: DocumentState, x: number, thread?: string): DocumentState {
   return changed(
     written,
     record(recorded(written), "Move", (draft) => moveNodes(draft, { 1: { x, y: 0 } }), thread),
@@ -135,7 +135,7 @@ afterEach(() => {
 
 const settle = () => vi.advanceTimersByTimeAsync(10_000);
 
-function expectKept(written: Written): void {
+function expectKept(written: DocumentState): void {
   const found = replay(server.text);
   expect(found?.graph).toEqual(written.workflow);
   expect(found?.log).toEqual(written.log);

@@ -1,7 +1,7 @@
 /** A file that was brought is listed at once, and only the nodes that list files are read again. */
 import { beforeEach, expect, test, vi } from "vitest";
 import { readCatalog } from "../../src/api/catalog";
-import { noteFile } from "../../src/state/files/lists";
+import { addFileToLists } from "../../src/state/files/lists";
 import { client } from "../../src/state/server";
 import { setCatalog, useStudio } from "../../src/state/studio";
 
@@ -32,7 +32,7 @@ test("before the server has said anything, and no other schema becomes another",
   });
   const whole = vi.spyOn(client, "catalog");
   const before = useStudio.getState().catalog;
-  noteFile(FILE, "image");
+  addFileToLists(FILE, "image");
   expect(choices("LoadImage")).toEqual(["a.png", "b.png"]);
   await vi.waitFor(() => expect(choices("LoadImage")).toEqual(["a.png", "b.png", "c.png"]));
   expect(asked).toEqual(["LoadImage", "LoadOutput"]);
@@ -43,7 +43,7 @@ test("before the server has said anything, and no other schema becomes another",
 
 test("a server that does not answer takes nothing away", async () => {
   const describe = vi.spyOn(client, "describe").mockRejectedValue(new TypeError("Failed to fetch"));
-  noteFile({ ...FILE, subfolder: "sub" }, "image");
+  addFileToLists({ ...FILE, subfolder: "sub" }, "image");
   await vi.waitFor(() => expect(describe).toHaveBeenCalledTimes(2));
   expect(choices("LoadImage")).toEqual(["a.png", "sub/b.png"]);
   expect(choices("LoadOutput")).toEqual(["old.png"]);

@@ -2,11 +2,11 @@
 import { beforeEach, describe, expect, test, vi } from "vitest";
 import { overlaps } from "../../src/document/arrange";
 import type { Json } from "../../src/document/json";
-import { useSaid } from "../../src/state/announcing";
-import { change } from "../../src/state/editing/actions";
+import { useAnnouncements } from "../../src/state/announcements";
+import { changeValue } from "../../src/state/editing/actions";
 import { completionsFor } from "../../src/state/fields/completions";
 import { threadOf } from "../../src/state/fields/fields";
-import { nameOfLora, wayIn } from "../../src/state/fields/loras";
+import { loaderPosition, nameOfLora } from "../../src/state/fields/loras";
 import { refreshCatalog } from "../../src/state/files/files";
 import { boxesOf } from "../../src/state/nodes/boxes";
 import { client } from "../../src/state/server";
@@ -41,7 +41,7 @@ const FIELD = { node: "2", input: "text" };
 /** Types a fragment into the prompt and takes what is offered first, as the box does it. */
 async function takeFirst(word = "<lora:ink", place = FIELD) {
   const thread = threadOf(place.node, place.input);
-  const write = (value: string) => change(place.node, place.input, value, thread);
+  const write = (value: string) => changeValue(place.node, place.input, value, thread);
   write(`a boat, ${word}`);
   const [found] = await completionsFor(word, place);
   if (found === undefined) throw new Error("nothing is offered");
@@ -65,7 +65,7 @@ const wires = () => {
     })
     .sort();
 };
-const heard = () => useSaid.getState().lines.at(-1)?.text;
+const heard = () => useAnnouncements.getState().lines.at(-1)?.text;
 
 beforeEach(() => {
   vi.restoreAllMocks();
@@ -166,12 +166,12 @@ describe("choosing one", () => {
   test("the box's undo takes it back past its own typing, and past nothing else", async () => {
     const { taken } = await takeFirst();
     const thread = threadOf("2", "text");
-    change("2", "text", "a boat, at sea", thread);
-    change("2", "text", "a boat, ", thread);
+    changeValue("2", "text", "a boat, at sea", thread);
+    changeValue("2", "text", "a boat, ", thread);
     expect(taken?.undo()).toBe(true);
     expect([loaders().length, textOf("2")]).toEqual([0, "a boat, <lora:ink"]);
     expect(taken?.redo()).toBe(true);
-    change("3", "text", "blurry");
+    changeValue("3", "text", "blurry");
     expect(taken?.undo()).toBe(false);
     expect([loaders().length, textOf("3")]).toEqual([1, "blurry"]);
   });
@@ -202,7 +202,7 @@ describe("choosing one", () => {
       prompt(2, "Encode", 7, 0),
       sampler(4, 6, 0, 2),
     ]);
-    expect(wayIn(FIELD)?.loaded).toEqual(new Set(["boat.safetensors"]));
+    expect(loaderPosition(FIELD)?.loaded).toEqual(new Set(["boat.safetensors"]));
     await takeFirst();
     expect(wires()).toEqual([
       "1.0 > 8.model",

@@ -1,7 +1,7 @@
 /** What arrives late goes to the document it was for, shown or not. */
 import { beforeEach, expect, test } from "vitest";
 import { readCatalog } from "../../src/api/catalog";
-import { changeAt } from "../../src/state/editing/actions";
+import { changeValueAt } from "../../src/state/editing/actions";
 import { rollSeeds } from "../../src/state/fields/rolling";
 import {
   activeTab,
@@ -31,7 +31,7 @@ test("a value that was asked for in another document is set there, and undone th
   const first = open([1, "fixed"]);
   const place = activeTab();
   const second = open([2, "fixed"]);
-  changeAt(place, "1", "seed", 42);
+  changeValueAt(place, "1", "seed", 42);
   expect([seedOf(first), seedOf(second)]).toEqual([42, 2]);
   expect(activeTab().id).toBe(second);
   undoEdit();
@@ -50,6 +50,6 @@ test("for a document that was closed there is nothing to do", () => {
   const place = activeTab();
   const second = open([2, "fixed"]);
   closeTab(first);
-  changeAt(place, "1", "seed", 42);
+  changeValueAt(place, "1", "seed", 42);
   expect(seedOf(second)).toBe(2);
 });

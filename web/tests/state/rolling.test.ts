@@ -4,7 +4,7 @@ import { readCatalog } from "../../src/api/catalog";
 import { moveNodes, removeNodes } from "../../src/document/edit";
 import { readGraph } from "../../src/document/read";
 import { writeGraph } from "../../src/document/write";
-import { asWillRun, rollSeeds } from "../../src/state/fields/rolling";
+import { rollSeeds, workflowToRun } from "../../src/state/fields/rolling";
 import { workflowOfPrompt } from "../../src/state/files/prompt";
 import {
   activeTab,
@@ -41,13 +41,13 @@ function sampling(control: string) {
 
 test("a seed that changes by itself is another one in the run to come", () => {
   const { workflow, node } = sampling("increment");
-  expect(asWillRun(workflow).nodes[node.key]?.values.seed).toBe(5);
+  expect(workflowToRun(workflow).nodes[node.key]?.values.seed).toBe(5);
   expect(workflow.nodes[node.key]?.values.seed).toBe(4);
 });
 
 test("a document whose seeds stay is the very same", () => {
   const { workflow } = sampling("fixed");
-  expect(asWillRun(workflow)).toBe(workflow);
+  expect(workflowToRun(workflow)).toBe(workflow);
 });
 
 test("what was undone before a run can be redone after it, where it is not about the seed", () => {

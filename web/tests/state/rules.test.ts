@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { readCatalog } from "../../src/api/catalog";
 import { readGraph } from "../../src/document/read";
 import { textsOfPng } from "../../src/state/embedded/png";
-import { plain, rolled } from "../../src/state/fields/rolling";
+import { asJsonNumber, nextValue } from "../../src/state/fields/rolling";
 import { search } from "../../src/state/finding/search";
 import { shapeOf, TITLE } from "../../src/state/nodes/shape";
 import { closeness, convertersFor, fits, refusal } from "../../src/state/nodes/sockets";
@@ -157,16 +157,16 @@ describe("seeds", () => {
   const range = { min: 0, max: 18446744073709551615n };
 
   test("step exactly at 64 bits, and stay at the end", () => {
-    expect(rolled(18446744073709551614n, "increment", range)).toBe(18446744073709551615n);
-    expect(rolled(18446744073709551615n, "increment", range)).toBe(18446744073709551615n);
-    expect(rolled(0, "decrement", range)).toBe(0);
-    expect(rolled(5, "fixed", range)).toBeNull();
-    expect(rolled("text", "randomize", range)).toBeNull();
+    expect(nextValue(18446744073709551614n, "increment", range)).toBe(18446744073709551615n);
+    expect(nextValue(18446744073709551615n, "increment", range)).toBe(18446744073709551615n);
+    expect(nextValue(0, "decrement", range)).toBe(0);
+    expect(nextValue(5, "fixed", range)).toBeNull();
+    expect(nextValue("text", "randomize", range)).toBeNull();
   });
 
   test("are drawn inside the range", () => {
-    expect(rolled(0, "randomize", { min: 10, max: 19 }, () => 123n)).toBe(13);
-    expect(plain(7n)).toBe(7);
+    expect(nextValue(0, "randomize", { min: 10, max: 19 }, () => 123n)).toBe(13);
+    expect(asJsonNumber(7n)).toBe(7);
   });
 
   test("are typed, shown and stepped without loss", () => {

@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { readCatalog } from "../../src/api/catalog";
 import { socketsFor } from "../../src/state/finding/fitting";
 import { completed, completions, packOf, readQuery } from "../../src/state/finding/query";
-import { type Habits, search } from "../../src/state/finding/search";
+import { search, type UsageStats } from "../../src/state/finding/search";
 
 const catalog = readCatalog({
   CLIPTextEncode: {
@@ -50,7 +50,7 @@ const catalog = readCatalog({
     deprecated: true,
   },
 });
-const NONE: Habits = { used: {}, recent: [] };
+const NONE: UsageStats = { used: {}, recent: [] };
 const names = (typed: string, habits = NONE) =>
   search(catalog, typed, habits).map((each) => each.schema.class_type);
 

@@ -1,6 +1,6 @@
 /** What nodes show of a run, as the server tells it. */
 import { beforeEach, expect, test } from "vitest";
-import { hear, loseSight, placeOf, setShown, useRuns } from "../../src/state/runs/runs";
+import { handleMessage, placeOf, resetRunning, setShown, useRuns } from "../../src/state/runs/runs";
 
 const file = (filename: string) => ({ filename, subfolder: "", type: "temp" });
 const shown = () => useRuns.getState().shown[placeOf("tab", "1")];
@@ -29,7 +29,7 @@ test("a run that is no longer heard of stands still, and goes on when it is hear
     submitted: { p: { workflow: {} as never, plan } },
   });
   const progress = (value: number) =>
-    hear(
+    handleMessage(
       {
         type: "progress_state",
         data: {
@@ -52,7 +52,7 @@ test("a run that is no longer heard of stands still, and goes on when it is hear
     );
   progress(3);
   expect(useRuns.getState().nodes[place]?.state).toBe("running");
-  loseSight();
+  resetRunning();
   expect(useRuns.getState().nodes[place]?.state).toBe("waiting");
   expect(useRuns.getState().running).toBeNull();
   progress(9);

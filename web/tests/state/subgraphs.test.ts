@@ -12,7 +12,7 @@ import { readGraph } from "../../src/document/read";
 import { writeGraph } from "../../src/document/write";
 import { shapeOf } from "../../src/state/nodes/shape";
 import { catalogWith } from "../../src/state/nodes/subgraphSchema";
-import { layoutOf, standingOf } from "../../src/state/nodes/widgets";
+import { fallbackValue, layoutOf } from "../../src/state/nodes/widgets";
 
 const CATALOG: Catalog = readCatalog({
   KSampler: {
@@ -101,7 +101,7 @@ describe("a subgraph as a class of nodes", () => {
     const [seed] = outer?.inputs ?? [];
     expect(seed).toMatchObject({ name: "seed_1", type: "INT" });
     expect(seed?.options).toMatchObject({ max: 100, display_name: "seed_1" });
-    expect(seed && standingOf(seed)).toBe(7);
+    expect(seed && fallbackValue(seed)).toBe(7);
     const node = workflow.nodes["1"];
     expect(node && shapeOf(node, outer, false).widgets.map((each) => each.control)).toEqual([null]);
   });

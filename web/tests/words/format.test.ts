@@ -10,13 +10,19 @@ import {
   rateWords,
   spanOf,
 } from "../../src/words/format";
-import { preferred, said, speak, spoken, t } from "../../src/words/words";
+import {
+  currentLanguage,
+  preferredLanguage,
+  setLanguage,
+  t,
+  translateMessage,
+} from "../../src/words/words";
 
 test("the first language of the browser that is known is spoken", () => {
-  expect(preferred(["fr-CA", "de-AT", "en"])).toBe("de");
-  expect(preferred(["DE"])).toBe("de");
-  expect(preferred(["ja"])).toBe("en");
-  expect(preferred([])).toBe("en");
+  expect(preferredLanguage(["fr-CA", "de-AT", "en"])).toBe("de");
+  expect(preferredLanguage(["DE"])).toBe("de");
+  expect(preferredLanguage(["ja"])).toBe("en");
+  expect(preferredLanguage([])).toBe("en");
 });
 
 test("lengths of time and amounts are no more exact than anyone reads", () => {
@@ -33,8 +39,8 @@ test("lengths of time and amounts are no more exact than anyone reads", () => {
 });
 
 test("words that came from elsewhere are never filled in", () => {
-  expect(said("Move")).toBe("Move");
-  expect(said("{{count}} of $t(Save)")).toBe("{{count}} of $t(Save)");
+  expect(translateMessage("Move")).toBe("Move");
+  expect(translateMessage("{{count}} of $t(Save)")).toBe("{{count}} of $t(Save)");
   expect(t("Add {{name}}", { name: "$t(Save) {{x}}" })).toBe("Add $t(Save) {{x}}");
 });
 
@@ -42,15 +48,15 @@ describe("in German", () => {
   const page = { lang: "en", dir: "" };
   beforeAll(async () => {
     vi.stubGlobal("document", { documentElement: page });
-    await speak("de");
+    await setLanguage("de");
   });
   afterAll(async () => {
-    await speak("en");
+    await setLanguage("en");
     vi.unstubAllGlobals();
   });
 
   test("the page says which language it is in, and which way it runs", () => {
-    expect(spoken()).toBe("de");
+    expect(currentLanguage()).toBe("de");
     expect(page).toEqual({ lang: "de", dir: "ltr" });
   });
 
@@ -69,7 +75,7 @@ describe("in German", () => {
   });
 
   test("what was kept in English is said in German", () => {
-    expect(said("Move")).toBe("Verschieben");
+    expect(translateMessage("Move")).toBe("Verschieben");
     expect(t("{{count}} results", { count: 1 })).toBe("1 Ergebnis");
   });
 });

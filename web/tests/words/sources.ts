@@ -26,7 +26,7 @@ interface Found {
 const SHOWN =
   /^(aria-label|aria-description|aria-roledescription|aria-valuetext|title|alt|placeholder|label|hint)$/;
 /** What its first argument says is read by the user. */
-const TELLING = /^(tell|tellError|askText|askWhether|askChoice|askForName)$/;
+const NOTIFYING = /^(notify|notifyError|askText|askConfirmation|askChoice|askForName)$/;
 /** Words of a table begin with a capital or with what is filled in; names of classes, of headers and of keys are none. */
 const WORDS = /^\{\{\w+\}\} \p{Ll}|^\p{Lu}(\p{Ll}[\p{Ll}'’]*(?![\p{L}\d_.+-])|,? \p{L})/u;
 
@@ -66,7 +66,7 @@ class Reader {
         return;
       case "NewExpression":
         // Sets are asked; what the server refused has its own words; other errors are ours to read.
-        if (/^(Error|DOMException|Refused|Set|RegExp)$/.test(this.sourceOf(node.callee as Node)))
+        if (/^(Error|DOMException|HttpError|Set|RegExp)$/.test(this.sourceOf(node.callee as Node)))
           return;
         break;
       case "CallExpression":
@@ -100,8 +100,8 @@ class Reader {
   private call(node: Node): boolean {
     const name = this.sourceOf(node.callee as Node);
     const [first, ...others] = node.arguments as Node[];
-    if (name !== "t" && name !== "said") {
-      if (TELLING.test(name) && first !== undefined) this.noPast(first);
+    if (name !== "t" && name !== "translateMessage") {
+      if (NOTIFYING.test(name) && first !== undefined) this.noPast(first);
       return false;
     }
     if (first !== undefined) this.key(first, others[0]);

@@ -1,14 +1,14 @@
 /** Choosing what an app shows: its fields, their order and words, and its results. */
 import { ArrowDown, ArrowUp, Plus, Sparkles, X } from "lucide-react";
 import { useState } from "react";
-import { type App, placeOf } from "../../document/app";
+import { type App, fieldKey } from "../../document/app";
 import {
   addField,
+  availableFields,
   changeApp,
   changeField,
   guessApp,
   moveField,
-  offered,
   resultNodes,
   toggleOutput,
 } from "../../state/app";
@@ -23,7 +23,7 @@ export function AppEditor({ app }: { app: App }) {
     <div className="app-editor">
       <ol aria-label={t("Fields of the form")}>
         {app.fields.map((each, index) => (
-          <Line key={placeOf(each)} app={app} at={index} />
+          <Line key={fieldKey(each)} app={app} at={index} />
         ))}
       </ol>
       {app.fields.length === 0 && <p className="quiet">{t("No field is chosen yet.")}</p>}
@@ -132,7 +132,7 @@ function Offered({ app }: { app: App }) {
   const catalog = useStudio((state) => state.catalog);
   const [typed, setTyped] = useState("");
   const wanted = typed.trim().toLowerCase();
-  const all = offered(workflow, catalog, app).map((each) => ({
+  const all = availableFields(workflow, catalog, app).map((each) => ({
     ...each,
     name: `${titleOf(each.source, catalog[each.source.type])}: ${each.widget}`,
   }));
@@ -149,7 +149,7 @@ function Offered({ app }: { app: App }) {
       />
       <ul>
         {shown.slice(0, LISTED).map((each) => (
-          <li key={placeOf(each)}>
+          <li key={fieldKey(each)}>
             <button type="button" onClick={() => addField(each)}>
               <Plus size={13} aria-hidden /> {each.name}
             </button>

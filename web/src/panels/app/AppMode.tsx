@@ -2,7 +2,7 @@
 import { PencilLine, Sparkles } from "lucide-react";
 import { useState } from "react";
 import { viewUrl } from "../../api/client";
-import { guessApp, type Shown, useApp, useShownFields } from "../../state/app";
+import { guessApp, type ShownField, useApp, useShownFields } from "../../state/app";
 import { pluginWidgetOf, useExtensions } from "../../state/extensions";
 import { useField } from "../../state/fields/fields";
 import { useRunOf } from "../../state/runs/places";
@@ -83,7 +83,7 @@ function NoForm() {
   );
 }
 
-function AppLine({ field }: { field: Shown }) {
+function AppLine({ field }: { field: ShownField }) {
   const { source, input, label, heading } = field;
   const given = useField(source, schemaOf(source.type), input);
   const shown =

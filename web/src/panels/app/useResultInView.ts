@@ -3,7 +3,7 @@
  * first picture is there and once when it has ended; not while somebody types meanwhile.
  */
 import { type RefObject, useCallback, useEffect, useRef } from "react";
-import { gliding } from "../../state/motion";
+import { animationDuration } from "../../state/motion";
 import { useRuns } from "../../state/runs/runs";
 import { useActive } from "../../state/studio";
 
@@ -28,7 +28,7 @@ export function useResultInView(): ResultInView {
 
   const bring = useCallback(() => {
     if (typing.current) return;
-    const behavior = gliding(1) === 0 ? "instant" : "smooth";
+    const behavior = animationDuration(1) === 0 ? "instant" : "smooth";
     stage.current?.scrollIntoView({ block: "nearest", behavior });
   }, []);
 

@@ -1,21 +1,21 @@
 /** Painting the mask of a picture: brush, eraser, fill, softening, all by pointer or by keys. */
 import { useEffect, useReducer, useRef, useState } from "react";
 import { create } from "zustand";
-import { askWhether } from "../../state/ask";
+import { askConfirmation } from "../../state/ask";
 import {
-  type Masked,
+  type MaskTarget,
   opacityUrl,
   pictureUrl,
   saveMask,
   useMasking,
 } from "../../state/fields/masking";
-import { tellError, wordsOf } from "../../state/view";
+import { errorText, notifyError } from "../../state/view";
 import { percent } from "../../words/format";
 import { t } from "../../words/words";
 import { Dialog } from "../Dialog";
 import { type Choices, MaskStage, maskOf, pngOf } from "./MaskStage";
 import { MaskTools } from "./MaskTools";
-import { hear, LARGEST } from "./tools";
+import { handleKey, LARGEST } from "./tools";
 import "./mask.css";
 
 const START: Choices = { tool: "brush", size: 24, hardness: 0.8, tolerance: 24 };
@@ -44,7 +44,7 @@ async function pictureAt(url: string): Promise<HTMLImageElement> {
 }
 
 function askWhetherToDrop(): Promise<boolean> {
-  return askWhether(
+  return askConfirmation(
     t("Close without saving the mask?"),
     t("Changes to the mask since the editor opened are lost."),
     t("Close it"),
@@ -58,7 +58,7 @@ interface Heard {
 }
 
 /** The stage that stands in a box while the editor is open; null until the picture is read. */
-function useStage(masked: Masked, choices: Choices, { onFailure, onRead }: Heard) {
+function useStage(masked: MaskTarget, choices: Choices, { onFailure, onRead }: Heard) {
   const box = useRef<HTMLDivElement>(null);
   const stage = useRef<MaskStage | null>(null);
   const [, draw] = useReducer((count: number) => count + 1, 0);
@@ -92,7 +92,7 @@ function useStage(masked: Masked, choices: Choices, { onFailure, onRead }: Heard
       // One opens it to paint: its keys act at once.
       box.current.focus();
     };
-    begin().catch((error: unknown) => onFailure(wordsOf(error)));
+    begin().catch((error: unknown) => onFailure(errorText(error)));
     const resized = new ResizeObserver(() => stage.current?.resize());
     if (box.current !== null) resized.observe(box.current);
     return () => {
@@ -120,7 +120,7 @@ function useChoices() {
   return { choices, choose, setSide };
 }
 
-function Editor({ masked }: { masked: Masked }) {
+function Editor({ masked }: { masked: MaskTarget }) {
   const { choices, choose, setSide } = useChoices();
   const [radius, setRadius] = useState(8);
   const [failure, setFailure] = useState<string | null>(null);
@@ -151,7 +151,7 @@ function Editor({ masked }: { masked: Masked }) {
       {/* biome-ignore lint/a11y/noStaticElementInteractions: keys of the picture act among its tools, too */}
       <div
         className="mask-editor"
-        onKeyDown={(event) => hear(event, stage.current, choices, choose)}
+        onKeyDown={(event) => handleKey(event, stage.current, choices, choose)}
         onKeyUp={(event) => {
           if (event.key === " ") stage.current?.hold(false);
         }}
@@ -180,7 +180,7 @@ function Editor({ masked }: { masked: Masked }) {
 }
 
 interface KeepProps {
-  masked: Masked;
+  masked: MaskTarget;
   stage: MaskStage | null;
   onFailure: (words: string | null) => void;
 }
@@ -194,8 +194,8 @@ function KeepButton({ masked, stage, onFailure }: KeepProps) {
     try {
       await saveMask(masked, await pngOf(stage.mask));
     } catch (error) {
-      tellError(error);
-      onFailure(wordsOf(error));
+      notifyError(error);
+      onFailure(errorText(error));
       setSaving(false);
     }
   };

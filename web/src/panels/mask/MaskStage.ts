@@ -74,7 +74,7 @@ export class MaskStage {
     this.#ring.shadowColor("#000000").shadowBlur(2).visible(false);
     this.#layer.add(this.#ring);
     this.#stage.add(this.#layer);
-    this.#hear();
+    this.#listen();
     this.fit();
     this.redraw(raster.whole(mask));
   }
@@ -262,11 +262,11 @@ export class MaskStage {
     if (this.#stroke === null) return;
     const { before, part } = this.#stroke;
     this.#stroke = null;
-    raster.put(this.mask, part, raster.taken(before, part));
+    raster.restorePart(this.mask, part, raster.copyPart(before, part));
     this.redraw(part);
   }
 
-  #hear(): void {
+  #listen(): void {
     const stage = this.#stage;
     let hand = false;
     stage.on("pointerdown", ({ evt }) => {

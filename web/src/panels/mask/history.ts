@@ -1,5 +1,5 @@
 /** Undo and redo of a mask, by the parts that changed. */
-import { clipped, isEmpty, type Mask, type Part, put, taken } from "./raster";
+import { clipped, copyPart, isEmpty, type Mask, type Part, restorePart } from "./raster";
 
 interface Change {
   part: Part;
@@ -27,8 +27,8 @@ export class MaskHistory {
     if (isEmpty(inside)) return;
     this.#done.push({
       part: inside,
-      before: taken(before, inside),
-      after: taken(this.mask, inside),
+      before: copyPart(before, inside),
+      after: copyPart(this.mask, inside),
     });
     this.#undone = [];
   }
@@ -37,7 +37,7 @@ export class MaskHistory {
   undo(): Part | null {
     const change = this.#done.pop();
     if (change === undefined) return null;
-    put(this.mask, change.part, change.before);
+    restorePart(this.mask, change.part, change.before);
     this.#undone.push(change);
     return change.part;
   }
@@ -45,7 +45,7 @@ export class MaskHistory {
   redo(): Part | null {
     const change = this.#undone.pop();
     if (change === undefined) return null;
-    put(this.mask, change.part, change.after);
+    restorePart(this.mask, change.part, change.after);
     this.#done.push(change);
     return change.part;
   }

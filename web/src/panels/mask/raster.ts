@@ -192,7 +192,7 @@ function mean(
 }
 
 /** A copy of a part, for undo. */
-export function taken(mask: Mask, part: Part): Uint8ClampedArray {
+export function copyPart(mask: Mask, part: Part): Uint8ClampedArray {
   const width = part.right - part.left;
   const copy = new Uint8ClampedArray(Math.max(0, width * (part.bottom - part.top)));
   for (let y = part.top; y < part.bottom; y += 1) {
@@ -203,7 +203,7 @@ export function taken(mask: Mask, part: Part): Uint8ClampedArray {
 }
 
 /** Puts back what `taken` took. */
-export function put(mask: Mask, part: Part, copy: Uint8ClampedArray): void {
+export function restorePart(mask: Mask, part: Part, copy: Uint8ClampedArray): void {
   const width = part.right - part.left;
   for (let y = part.top; y < part.bottom; y += 1) {
     const from = (y - part.top) * width;

@@ -18,7 +18,7 @@ export const LARGEST = 512;
  * Keys of the picture, which act among its tools, too, where those have no use for them. Whatever
  * is not one of them is left alone.
  */
-export function hear(
+export function handleKey(
   event: KeyboardEvent,
   stage: MaskStage | null,
   choices: Choices,

@@ -1,16 +1,22 @@
 /** The graph by keys: walking, editing, connecting; the regions of the screen; the outline. */
-import type { Way } from "../../document/walking";
+import type { Direction } from "../../document/navigation";
 import { t } from "../../words/words";
-import { announce } from "../announcing";
+import { announce } from "../announcements";
 import { canvas } from "../canvas";
 import type { Command } from "../commands";
-import { editNode, focusOn, nodeAtKeys, nodeOfField, walkTo } from "../editing/walking";
+import {
+  editNode,
+  focusOn,
+  keyboardNode,
+  nodeOfField,
+  walkTo,
+} from "../editing/keyboardNavigation";
 import { nameIn } from "../nodes/naming";
-import { goRound } from "../regions";
+import { focusNextRegion } from "../regions";
 import { activeTab, select, useStudio } from "../studio";
 import { toggleDrawer, useView } from "../view";
 
-const hasNode = () => nodeAtKeys() !== null;
+const hasNode = () => keyboardNode() !== null;
 const isOneWire = () => activeTab().selectedLinks.length === 1;
 
 export const leavingCommands: readonly Command[] = [
@@ -44,14 +50,14 @@ export const accessCommands: readonly Command[] = [
     group: "Node",
     keys: ["C"],
     enabled: hasNode,
-    run: () => useView.setState({ connecting: { node: nodeAtKeys() ?? "" } }),
+    run: () => useView.setState({ connecting: { node: keyboardNode() ?? "" } }),
   },
   {
     id: "wire.next",
     title: "Select the next wire of the node",
     group: "Graph",
     keys: ["Shift+C"],
-    enabled: () => wiresAt(nodeAtKeys()).length > 0,
+    enabled: () => wiresAt(keyboardNode()).length > 0,
     run: selectNextWire,
   },
   {
@@ -72,7 +78,7 @@ export const accessCommands: readonly Command[] = [
     app: true,
     keys: ["F6"],
     fields: true,
-    run: () => goRound(1),
+    run: () => focusNextRegion(1),
   },
   {
     id: "view.previousRegion",
@@ -81,13 +87,13 @@ export const accessCommands: readonly Command[] = [
     app: true,
     keys: ["Shift+F6"],
     fields: true,
-    run: () => goRound(-1),
+    run: () => focusNextRegion(-1),
   },
   {
     id: "view.canvas",
     title: "Go to the graph",
     group: "View",
-    run: () => (hasNode() ? focusOn(nodeAtKeys() ?? "") : canvas()?.focus()),
+    run: () => (hasNode() ? focusOn(keyboardNode() ?? "") : canvas()?.focus()),
   },
   {
     id: "view.outline",
@@ -98,7 +104,7 @@ export const accessCommands: readonly Command[] = [
   },
 ];
 
-function walking(way: Way, title: string): Command {
+function walking(way: Direction, title: string): Command {
   const arrow = `Arrow${way[0]?.toUpperCase()}${way.slice(1)}`;
   const enabled = () => activeTab().graph.order.length > 0;
   return {
@@ -123,7 +129,7 @@ function wiresAt(key: string | null): string[] {
 
 /** The focus stays on the node; Delete and the other commands for wires are about the wire now. */
 function selectNextWire(): void {
-  const key = nodeAtKeys();
+  const key = keyboardNode();
   const { graph, selectedLinks } = activeTab();
   const all = wiresAt(key);
   const next = all[(all.indexOf(selectedLinks[0] ?? "") + 1) % all.length];

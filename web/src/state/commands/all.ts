@@ -13,7 +13,7 @@ import { subgraphCommands } from "./subgraphs";
 import { viewCommands } from "./view";
 import { wiringCommands } from "./wiring";
 
-export { followFields } from "./fields";
+export { trackFocusedField } from "./fields";
 
 export const COMMANDS: readonly Command[] = [
   // Before all else that Escape does.

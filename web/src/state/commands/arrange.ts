@@ -119,8 +119,8 @@ export const arrangeCommands: readonly Command[] = [
 
 /** Seldom used, and not small: fetched when it is. */
 async function tidy(keys: readonly string[]): Promise<void> {
-  const tidying = await import("../editing/tidying");
-  await tidying.tidy(keys);
+  const tidying = await import("../editing/autoLayout");
+  await tidying.layOutNodes(keys);
 }
 
 function connected(way: "upstream" | "downstream" | "both", title: string, key: string): Command {

@@ -3,7 +3,7 @@ import { moveNodes } from "../../document/edit";
 import type { Point } from "../../document/graph";
 import type { Command } from "../commands";
 import { removeSelected, selectAll } from "../editing/actions";
-import { duplicateSelected } from "../editing/clipping";
+import { duplicateSelected } from "../editing/clipboard";
 import { pinnedOf } from "../nodes/boxes";
 import { GRID } from "../nodes/shape";
 import { activeTab, edit, endThread, redoEdit, select, undoEdit } from "../studio";

@@ -3,7 +3,7 @@ import type { InputSchema } from "../../api/types";
 import { removeLink } from "../../document/edit";
 import { linkInto } from "../../document/graph";
 import type { Command } from "../commands";
-import { change } from "../editing/actions";
+import { changeValue } from "../editing/actions";
 import { copyValue, feed, isChanged, pasteFieldValue, resetField } from "../fields/fieldActions";
 import { seedPlace, useSeeds } from "../fields/seeds";
 import { inputsOf } from "../nodes/inputs";
@@ -20,7 +20,7 @@ interface Focused {
 let last: Focused | null = null;
 
 /** Remembers which field is edited. Returns what ends it. */
-export function followFields(): () => void {
+export function trackFocusedField(): () => void {
   const follow = ({ target }: FocusEvent) => {
     const name = target instanceof Element ? target.closest<HTMLElement>("[data-input]") : null;
     const card = name?.closest<HTMLElement>("[data-node]");
@@ -121,8 +121,8 @@ function keepSeeds(): void {
       const control = controlOf(schema, input);
       const used = seeds[seedPlace(tab.id, promptIdOf(tab, key), input.name)];
       if (control === null || used === undefined) continue;
-      change(key, input.name, used, "keep seeds");
-      change(key, control, "fixed", "keep seeds");
+      changeValue(key, input.name, used, "keep seeds");
+      changeValue(key, control, "fixed", "keep seeds");
     }
   }
 }

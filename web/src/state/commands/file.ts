@@ -3,7 +3,7 @@
 import type { Command } from "../commands";
 import { download } from "../files/files";
 import { reopenLast } from "../files/restore";
-import { askTabName, closeKept, moveTab, stepTab } from "../files/tabs";
+import { askTabName, closeDocument, moveTab, stepTab } from "../files/tabs";
 import { activeTab, newTab, useStudio } from "../studio";
 import { openSheet, toggleDrawer } from "../view";
 
@@ -68,7 +68,7 @@ export const fileCommands: readonly Command[] = [
     title: "Close the workflow",
     group: "File",
     keys: ["Ctrl+Alt+W"],
-    run: () => closeKept(activeTab().id),
+    run: () => closeDocument(activeTab().id),
   },
   {
     id: "file.reopen",

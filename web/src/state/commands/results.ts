@@ -1,10 +1,10 @@
 /** The queue, what has run, and comparing it. */
 import { t } from "../../words/words";
-import { announce } from "../announcing";
+import { announce } from "../announcements";
 import type { Command } from "../commands";
 import { closeDifference, compareWithOpen, useDifference } from "../results/difference";
 import { changeFilter, chosenJobs, star, useHistory } from "../results/history";
-import { compareJobs, latestBeside, lookAt } from "../results/lookAt";
+import { compareJobs, latestBeside, openLightbox } from "../results/lightbox";
 import { giveAsInput, openResult, previewOf } from "../results/results";
 import { type Move, moveInQueue, pauseQueue, queueRow, useQueue, useQueueRow } from "../runs/queue";
 import { cancelAll, cancelJob } from "../runs/running";
@@ -89,7 +89,7 @@ export const resultCommands: readonly Command[] = [
     group: "View",
     app: true,
     enabled: anyResult,
-    run: () => lookAt("recent", 0),
+    run: () => openLightbox("recent", 0),
   },
   {
     id: "result.star",

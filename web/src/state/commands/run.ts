@@ -3,12 +3,12 @@ import { previewsOf, setPreviews } from "../../document/previews";
 import { t } from "../../words/words";
 import type { Command } from "../commands";
 import { goTo } from "../editing/levels";
-import { selectedTargets } from "../runs/foreseen";
+import { selectedTargets } from "../runs/partialPlan";
 import { interrupt, run, stopAfterThis } from "../runs/running";
 import { placeOf, useRuns } from "../runs/runs";
 import { changeSetting, type SettingId, setting } from "../settings";
 import { activeTab, edit } from "../studio";
-import { tell, useView } from "../view";
+import { notify, useView } from "../view";
 
 const hasNodes = () => activeTab().selected.length > 0;
 const isBusy = () => useRuns.getState().running !== null || useRuns.getState().remaining > 0;
@@ -100,7 +100,7 @@ function togglePreviews(): void {
   const nodes = selected.flatMap((key) => graph.nodes[key] ?? []);
   const shown = nodes.some(previewsOf);
   edit("Previews", (draft) => setPreviews(draft, selected, !shown));
-  tell(
+  notify(
     shown
       ? t("The selected nodes show no previews while they run.")
       : t("The selected nodes show previews while they run."),

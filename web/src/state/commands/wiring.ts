@@ -4,7 +4,7 @@ import { canvas } from "../canvas";
 import type { Command } from "../commands";
 import {
   addPoint,
-  endsNow,
+  currentEnds,
   jumpAlong,
   nameWires,
   pullOutOfWires,
@@ -27,7 +27,7 @@ const chosen = () => activeTab().graph.links[links()[0] ?? ""];
 /** The middle of the selected wire, in the graph. */
 function middle() {
   const link = chosen();
-  const ends = link && endsNow(link);
+  const ends = link && currentEnds(link);
   if (ends == null) return null;
   return { x: (ends.source.x + ends.target.x) / 2, y: (ends.source.y + ends.target.y) / 2 };
 }

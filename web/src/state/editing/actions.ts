@@ -19,9 +19,8 @@ import { t } from "../../words/words";
 import { isBlueprint, placeBlueprint } from "../files/blueprints";
 import { type Pulled, socketsFor } from "../finding/fitting";
 import { freeBelow } from "../finding/placing";
-import { heldValues, sayType } from "../nodes/holders";
-import { comboFedBy, grewIn, inputsOf } from "../nodes/inputs";
-import { settleTypes } from "../nodes/match";
+import { comboFedBy, inputsOf, isAutogrown } from "../nodes/inputs";
+import { resolveTypes } from "../nodes/match";
 import {
   bodyAt,
   GRID,
@@ -33,6 +32,7 @@ import {
   WIDTH,
 } from "../nodes/shape";
 import { convertersFor, feeds, refusal } from "../nodes/sockets";
+import { setPrimitiveType, valuesForHolder } from "../nodes/valueNodes";
 import { isSocket, isWidget, layoutOf, newNode } from "../nodes/widgets";
 import {
   activeTab,
@@ -44,8 +44,8 @@ import {
   select,
   useStudio,
 } from "../studio";
-import { countUse, tell } from "../view";
-import { refusalToHold } from "./levels";
+import { countUse, notify } from "../view";
+import { refusalToNest } from "./levels";
 import { withPort } from "./newPort";
 
 export interface Wire {
@@ -89,13 +89,13 @@ function typesOf({ from, slot, to, input }: Wire): [string, string] {
 }
 
 /** Draws a wire, or says why not and offers a node that goes between. */
-export function join(wire: Wire): void {
+export function connectWire(wire: Wire): void {
   const reason = refusalOf(wire);
   if (reason === null) {
-    edit("Connect", (draft, workflow) => joinIn(draft, workflow, wire));
+    edit("Connect", (draft, workflow) => connectInDraft(draft, workflow, wire));
     return;
   }
-  sayRefused(
+  notifyRefused(
     reason,
     convertersOf(wire).map((schema) => ({ schema, wire })),
   );
@@ -105,7 +105,7 @@ export function join(wire: Wire): void {
  * Says why a wire is not drawn, and offers the nodes that would go between. One of those takes the
  * place of the `moved` wires.
  */
-export function sayRefused(
+export function notifyRefused(
   reason: string,
   between: readonly { schema: NodeSchema; wire: Wire }[],
   moved: readonly string[] = [],
@@ -114,12 +114,12 @@ export function sayRefused(
     label: t("Insert {{node}} between", { node: schema.display_name }),
     run: () => insertBetween(schema, wire, ...typesOf(wire), moved),
   }));
-  tell(reason, first, others);
+  notify(reason, first, others);
 }
 
 type DraftGraph = Parameters<Parameters<typeof edit>[1]>[0];
 
-export function joinIn(draft: DraftGraph, workflow: Workflow, wire: Wire): void {
+export function connectInDraft(draft: DraftGraph, workflow: Workflow, wire: Wire): void {
   const { from, slot, to, input } = withPort(draft, workflow, wire);
   const [source, target] = [draft.nodes[from], draft.nodes[to]];
   if (source === undefined || target === undefined) return;
@@ -137,8 +137,8 @@ export function joinIn(draft: DraftGraph, workflow: Workflow, wire: Wire): void 
     },
     outputType(source, schemaOf(source.type), slot),
   );
-  settleTypes(draft, to);
-  settleTypes(draft, from);
+  resolveTypes(draft, to);
+  resolveTypes(draft, from);
 }
 
 /** Files may leave out outputs that nothing was linked to. */
@@ -171,15 +171,20 @@ export function insertBetween(
     (each) => each !== takes && each.section === "required" && isSocket(each),
   );
   edit(t("Insert {{node}}", { node: schema.display_name }), (draft, workflow) => {
-    const node = made(schema, draft.lastNodeId + 1, at);
+    const node = createNode(schema, draft.lastNodeId + 1, at);
     addNode(draft, node);
     for (const key of moved) removeLink(draft, key);
-    joinIn(draft, workflow, { ...wire, to: node.key, input: takes.name });
+    connectInDraft(draft, workflow, { ...wire, to: node.key, input: takes.name });
     for (const { name, type } of others) {
       const only = onlySource(graph, type, wire.to);
-      if (only !== null) joinIn(draft, workflow, { ...only, to: node.key, input: name });
+      if (only !== null) connectInDraft(draft, workflow, { ...only, to: node.key, input: name });
     }
-    joinIn(draft, workflow, { from: node.key, slot: gives, to: wire.to, input: wire.input });
+    connectInDraft(draft, workflow, {
+      from: node.key,
+      slot: gives,
+      to: wire.to,
+      input: wire.input,
+    });
   });
 }
 
@@ -198,7 +203,7 @@ function onlySource(graph: Graph, type: string, before: string): Omit<Wire, "to"
 }
 
 /** A node of this class, as high as what it holds. */
-export function made(schema: NodeSchema, id: number, at: Point) {
+export function createNode(schema: NodeSchema, id: number, at: Point) {
   const node = newNode(schema, id, { x: snapped(at.x), y: snapped(at.y) }, WIDTH);
   const { height } = shapeOf(node, schema, false);
   return { ...node, size: { width: WIDTH, height: height - TITLE } };
@@ -212,26 +217,26 @@ function snapped(value: number): number {
  * Puts a node down, joined to the wire that was pulled if there is one: at this socket, or at the
  * closest. Returns its key.
  */
-export function add(
+export function placeNode(
   schema: NodeSchema,
   corner: Point,
   pulled: Pulled | null = null,
   socket: string | undefined = pulled === null ? undefined : socketsFor(schema, pulled)[0],
 ): string {
   let key = "";
-  const held = refusalToHold(schema.class_type);
+  const held = refusalToNest(schema.class_type);
   if (held !== null) {
-    tell(held);
+    notify(held);
     return key;
   }
   if (isBlueprint(schema)) return addBlueprint(schema, corner, pulled);
   edit(t("Add {{name}}", { name: schema.display_name }), (draft, workflow) => {
-    const node = made(schema, draft.lastNodeId + 1, bodyAt(corner));
+    const node = createNode(schema, draft.lastNodeId + 1, bodyAt(corner));
     key = node.key;
     addNode(draft, node);
     if (pulled === null || socket === undefined) return;
-    takeHeld(draft, node.key, schema, pulled);
-    joinIn(draft, workflow, wireTo(key, socket, pulled));
+    adoptFieldValue(draft, node.key, schema, pulled);
+    connectInDraft(draft, workflow, wireTo(key, socket, pulled));
     if (pulled.through !== undefined) branchOff(draft, pulled.through, key, socket);
   });
   countUse(schema.class_type);
@@ -240,19 +245,19 @@ export function add(
 }
 
 /** A node that holds a value takes over that of the field it is put before. */
-function takeHeld(draft: DraftGraph, key: string, schema: NodeSchema, pulled: Pulled): void {
+function adoptFieldValue(draft: DraftGraph, key: string, schema: NodeSchema, pulled: Pulled): void {
   const target = activeTab().graph.nodes[pulled.node];
   const holder = draft.nodes[key];
   if (pulled.side !== "input" || target === undefined || holder === undefined) return;
-  const held = heldValues(schema, target, schemaOf(target.type), pulled.socket);
+  const held = valuesForHolder(schema, target, schemaOf(target.type), pulled.socket);
   const input = inputNamed(target, schemaOf(target.type), pulled.socket);
   if (input === undefined || Object.keys(held).length === 0) return;
   Object.assign(holder.values, held);
-  sayType(holder, input);
+  setPrimitiveType(holder, input);
 }
 
 /** Puts a node with these values down where it was asked for, though another level be shown by now. */
-export function addHolding(
+export function placeNodeWithValues(
   place: Place,
   schema: NodeSchema,
   corner: Point,
@@ -260,7 +265,7 @@ export function addHolding(
 ): void {
   let key = "";
   editAt(place, t("Add {{name}}", { name: schema.display_name }), (draft) => {
-    const node = made(schema, draft.lastNodeId + 1, bodyAt(corner));
+    const node = createNode(schema, draft.lastNodeId + 1, bodyAt(corner));
     key = node.key;
     addNode(draft, { ...node, values: { ...node.values, ...values } });
   });
@@ -280,7 +285,7 @@ function addBlueprint(schema: NodeSchema, corner: Point, pulled: Pulled | null):
   const wire = wireTo(key, socket, pulled);
   edit(
     t("Add {{name}}", { name: schema.display_name }),
-    (draft, workflow) => joinIn(draft, workflow, wire),
+    (draft, workflow) => connectInDraft(draft, workflow, wire),
     thread,
   );
   return key;
@@ -292,12 +297,12 @@ function wireTo(key: string, socket: string, pulled: Pulled): Wire {
     : { from: key, slot: Number(socket), to: pulled.node, input: pulled.socket };
 }
 
-export function change(node: string, name: string, value: Json, thread?: string): void {
-  changeAt(activeTab(), node, name, value, thread);
+export function changeValue(node: string, name: string, value: Json, thread?: string): void {
+  changeValueAt(activeTab(), node, name, value, thread);
 }
 
 /** Where a value arrives late, its document may no longer be shown. */
-export function changeAt(
+export function changeValueAt(
   place: Place,
   node: string,
   name: string,
@@ -326,7 +331,7 @@ export function changeAt(
 /** Inputs that the choice before had brought go with it, and the wires into them. */
 function dropVanished(draft: DraftGraph, key: string, schema: NodeSchema, choice: string): void {
   const node = draft.nodes[key];
-  if (node === undefined || !grewIn(schema, `${choice}.`)) return;
+  if (node === undefined || !isAutogrown(schema, `${choice}.`)) return;
   // The draft changes in place, so what is known of the node itself would be out of date.
   const living = new Set(inputsOf(schema, { ...node }).map((each) => each.name));
   const gone = node.inputs

@@ -23,11 +23,11 @@ import { activeTab, edit, select } from "../studio";
 
 export type Tool = "select" | "lasso" | "hand";
 /** What is done with what an outline touches. */
-export type Way = "replace" | "add" | "subtract";
+export type SelectionMode = "replace" | "add" | "subtract";
 
 export interface Marquee {
   kind: "box" | "lasso";
-  way: Way;
+  way: SelectionMode;
   /** In the graph. */
   outline: readonly Point[];
   /** What was selected when it was begun. */
@@ -96,7 +96,7 @@ export function selectConnected(way: "upstream" | "downstream" | "both"): void {
 function moveCorners(label: string, corners: Corners): void {
   const places = Object.entries(corners).map(([key, corner]) => [key, bodyAt(corner)] as const);
   if (places.length === 0) return;
-  settle();
+  animateMove();
   edit(label, (draft) => moveNodes(draft, Object.fromEntries(places)));
 }
 
@@ -104,7 +104,7 @@ const SETTLING = 240;
 let settled: ReturnType<typeof setTimeout> | undefined;
 
 /** What moves now slides for a moment instead of jumping. */
-export function settle(): void {
+export function animateMove(): void {
   clearTimeout(settled);
   useArranging.setState({ settling: true });
   settled = setTimeout(() => useArranging.setState({ settling: false }), SETTLING);

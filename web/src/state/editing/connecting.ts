@@ -10,7 +10,7 @@ import {
   renamePortal,
 } from "../../document/portal";
 import { addReroute, removeReroutes, straighten } from "../../document/reroute";
-import { insertIntoLink, linksAround, pullOut } from "../../document/rewire";
+import { detachNodes, insertIntoLink, linksAround } from "../../document/rewire";
 import { t } from "../../words/words";
 import { canvas } from "../canvas";
 import { foldedEnds } from "../nodes/folding";
@@ -22,13 +22,13 @@ import { shows } from "../runs/places";
 import { useRuns } from "../runs/runs";
 import { setting } from "../settings";
 import { activeTab, edit, schemaOf, select, useStudio } from "../studio";
-import { countUse, tell } from "../view";
-import { fillOutputs, made } from "./actions";
+import { countUse, notify } from "../view";
+import { createNode, fillOutputs } from "./actions";
 import { type Ends, endsOf, nearness, pathOf, type WireShape } from "./wires";
 import { useWiring } from "./wiring";
 
 /** Where the ends of a link are on the canvas as it is now; null where it is not drawn. */
-export function endsNow(link: Link): Ends | null {
+export function currentEnds(link: Link): Ends | null {
   const tab = activeTab();
   const { shown } = useRuns.getState();
   const { catalog } = useStudio.getState();
@@ -43,7 +43,7 @@ export function endsNow(link: Link): Ends | null {
 function nearnessTo(key: string, at: Point) {
   const { graph } = activeTab();
   const link = graph.links[key];
-  const ends = link && endsNow(link);
+  const ends = link && currentEnds(link);
   if (link === undefined || ends == null) return null;
   const shape = setting("calotype.wireShape") as WireShape;
   return nearness([ends.source, ...pathOf(graph, link), ends.target], shape, at);
@@ -155,13 +155,17 @@ export function jumpAlong(key: string, from: "source" | "target"): void {
   canvas()?.fit([to]);
 }
 
-interface Entry {
+interface InsertionSockets {
   input: string;
   slot: number;
 }
 
 /** The sockets by which a node fits into a wire; null where it does not. */
-export function entryOf(schema: NodeSchema, key: string, node?: GraphNode): Entry | null {
+export function insertionSockets(
+  schema: NodeSchema,
+  key: string,
+  node?: GraphNode,
+): InsertionSockets | null {
   const { graph } = activeTab();
   const link = graph.links[key];
   const [source, target] = [graph.nodes[link?.from ?? ""], graph.nodes[link?.to ?? ""]];
@@ -192,7 +196,7 @@ function isLinked(node: GraphNode | undefined, name: string): boolean {
 export function insertNode(node: string, link: string, at: Point, thread?: string): boolean {
   const found = activeTab().graph.nodes[node];
   const schema = found && schemaOf(found.type);
-  const entry = schema === undefined ? null : entryOf(schema, link, found);
+  const entry = schema === undefined ? null : insertionSockets(schema, link, found);
   if (schema === undefined || entry === null) return false;
   const after = nearnessTo(link, at)?.after ?? 0;
   edit("Put into the wire", (draft) => enter(draft, schema, node, link, entry, after), thread);
@@ -206,7 +210,7 @@ function enter(
   schema: NodeSchema,
   key: string,
   link: string,
-  entry: Entry,
+  entry: InsertionSockets,
   after: number,
 ): void {
   const node = draft.nodes[key];
@@ -228,15 +232,15 @@ function enter(
 
 /** Adds a node in the middle of a wire. */
 export function addIntoWire(schema: NodeSchema, link: string, at: Point): string | null {
-  const entry = entryOf(schema, link);
+  const entry = insertionSockets(schema, link);
   if (entry === null) {
-    tell(t("{{node}} does not fit into this wire.", { node: schema.display_name }));
+    notify(t("{{node}} does not fit into this wire.", { node: schema.display_name }));
     return null;
   }
   const after = nearnessTo(link, at)?.after ?? 0;
   let key = "";
   edit(t("Insert {{node}}", { node: schema.display_name }), (draft) => {
-    const node = made(schema, draft.lastNodeId + 1, { x: at.x - 120, y: at.y });
+    const node = createNode(schema, draft.lastNodeId + 1, { x: at.x - 120, y: at.y });
     key = node.key;
     addNode(draft, node);
     enter(draft, schema, key, link, entry, after);
@@ -249,7 +253,7 @@ export function addIntoWire(schema: NodeSchema, link: string, at: Point): string
 /** Takes the nodes out of their wires, which run on past them. */
 export function pullOutOfWires(keys: readonly string[], thread?: string): void {
   if (linksAround(activeTab().graph, keys).length === 0) return;
-  edit("Pull out of the wires", (draft) => pullOut(draft, keys), thread);
+  edit("Pull out of the wires", (draft) => detachNodes(draft, keys), thread);
 }
 
 export function removeWires(links: readonly string[]): void {

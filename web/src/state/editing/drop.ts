@@ -6,14 +6,14 @@ import { branchOff, linksThrough } from "../../document/reroute";
 import { moveSources, moveTarget } from "../../document/rewire";
 import type { Pulled } from "../finding/fitting";
 import { inputsOf } from "../nodes/inputs";
-import { settleTypes } from "../nodes/match";
+import { resolveTypes } from "../nodes/match";
 import { inputType, outputType } from "../nodes/shape";
 import { isWidget } from "../nodes/widgets";
 import { activeTab, edit, schemaOf } from "../studio";
-import { tell, useView } from "../view";
-import { fillOutputs, joinIn, refusalOf, sayRefused, type Wire } from "./actions";
-import { entryOf, insertNode, removeWires } from "./connecting";
-import { isThere, type Pull, sourceOf, type Target } from "./pull";
+import { notify, useView } from "../view";
+import { connectInDraft, fillOutputs, notifyRefused, refusalOf, type Wire } from "./actions";
+import { insertionSockets, insertNode, removeWires } from "./connecting";
+import { isStillValid, type Pull, sourceOf, type Target } from "./pull";
 import { wireBetween } from "./verdicts";
 
 type Draft = Parameters<Parameters<typeof edit>[1]>[0];
@@ -30,7 +30,7 @@ interface Place {
  * gone, and a new one is offered the nodes that fit it.
  */
 export function dropPull(pull: Pull, target: Target, place: Place): void {
-  if (!isThere(pull) || target.kind === "outside") return;
+  if (!isStillValid(pull) || target.kind === "outside") return;
   const { detached, from } = pull;
   if (target.kind === "nothing") {
     const [pulled = null] = from;
@@ -39,7 +39,7 @@ export function dropPull(pull: Pull, target: Target, place: Place): void {
     return;
   }
   const { ends, socket, refusal, converters } = target.verdict;
-  if (refusal !== null) sayRefused(refusal, converters, detached?.links);
+  if (refusal !== null) notifyRefused(refusal, converters, detached?.links);
   else if (ends.length === 0 || socket === null) return;
   else if (detached !== null) moveWires(pull, socketOf(pull, ends));
   else if (target.kind !== "wire" || !insertIntoWire(pull, ends, target.link, place.at)) {
@@ -59,7 +59,7 @@ function socketOf({ seeks }: Pull, [wire]: readonly Wire[]): Pick<Pulled, "node"
 function drawWires({ from }: Pull, ends: readonly Wire[]): void {
   edit("Connect", (draft, workflow) => {
     for (const wire of ends) {
-      joinIn(draft, workflow, wire);
+      connectInDraft(draft, workflow, wire);
       const through = from.find((each) => each.through !== undefined)?.through;
       if (through !== undefined) branchOff(draft, through, wire.to, wire.input);
     }
@@ -72,7 +72,7 @@ function insertIntoWire({ seeks }: Pull, [wire]: readonly Wire[], key: string, a
   const schema = node && schemaOf(node.type);
   if (seeks !== "input" || node === undefined || schema === undefined) return false;
   const isFree = node.outputs.every((each) => each.links.length === 0);
-  if (!isFree || entryOf(schema, key, node)?.slot !== wire?.slot) return false;
+  if (!isFree || insertionSockets(schema, key, node)?.slot !== wire?.slot) return false;
   return insertNode(node.key, key, at);
 }
 
@@ -105,11 +105,11 @@ function moveWires(pull: Pull, to: Pick<Pulled, "node" | "socket">): void {
       else if (pull.seeks === "output") moveBeginnings(draft, moves, to);
       else for (const { key } of moves) moveEnd(draft, key, to);
       const after = moves.flatMap(({ key }) => nodesOf(draft, key));
-      for (const each of new Set([...before, ...after])) settleTypes(draft, each);
+      for (const each of new Set([...before, ...after])) resolveTypes(draft, each);
     });
   }
   const [reason] = reasons;
-  if (reason !== undefined) tell(reason);
+  if (reason !== undefined) notify(reason);
 }
 
 /** The end of a link that stays where it is. */
@@ -134,7 +134,7 @@ function moveToBoundary(
 ): void {
   for (const { key, wire } of moves) {
     if (seeks === "input") removeLink(draft, key);
-    joinIn(draft, workflow, wire);
+    connectInDraft(draft, workflow, wire);
   }
 }
 

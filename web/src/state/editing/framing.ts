@@ -3,17 +3,17 @@
 import { encloses } from "../../document/arrange";
 import { addGroup, changeGroup, removeGroup, removeNodes } from "../../document/edit";
 import {
+  boxAround,
+  contentsOf,
   FRAME_PADDING,
   FRAME_TITLE,
   fitFrame,
-  fitTo,
+  fitGroup,
   frameAround,
   frameBox,
   frameOf,
   frameState,
   framesIn,
-  framing,
-  heldBy,
   setFrameCollapsed,
   toggleFrameMode,
 } from "../../document/frames";
@@ -31,7 +31,7 @@ export function currentFrame(): Group | undefined {
   return inHand ?? frameAround(graph, selected[0] ?? "");
 }
 
-export function takeFrame(key: string | null): void {
+export function setCurrentFrame(key: string | null): void {
   if (useArranging.getState().frame !== key) useArranging.setState({ frame: key });
 }
 
@@ -40,8 +40,8 @@ export function selectFrame(key: string): void {
   const { graph } = activeTab();
   const group = frameOf(graph, key);
   if (group === undefined) return;
-  select(Object.keys(heldBy(graph, group).nodes));
-  takeFrame(key);
+  select(Object.keys(contentsOf(graph, group).nodes));
+  setCurrentFrame(key);
 }
 
 const EMPTY = { width: 400, height: 280 };
@@ -50,13 +50,13 @@ const EMPTY = { width: 400, height: 280 };
 export function frameSelected(title: string): string {
   const { graph, selected } = activeTab();
   const nodes = [...boxesOf(selected).values()];
-  const bounds = framing(nodes);
+  const bounds = boxAround(nodes);
   // Frames that lie among what is selected lie in the new one, with their margins.
   const inner =
     bounds === null
       ? []
       : graph.groups.map(frameBox).filter((each) => encloses(grown(bounds), each));
-  const box = framing([...nodes, ...inner]);
+  const box = boxAround([...nodes, ...inner]);
   const handle = canvas();
   const at = handle?.toGraph(handle.pointer()) ?? { x: 0, y: 0 };
   const { x, y, width, height } = box ?? { ...at, ...EMPTY };
@@ -71,7 +71,7 @@ export function frameSelected(title: string): string {
       saved: { title },
     });
   });
-  takeFrame(key);
+  setCurrentFrame(key);
   return key;
 }
 
@@ -101,7 +101,7 @@ export function addSelectedToFrame(key: string): void {
       width: size.width - 2 * inner.x,
       height: size.height - inner.y - FRAME_PADDING,
     };
-    fitTo(group, [now, ...boxes]);
+    fitGroup(group, [now, ...boxes]);
   });
 }
 
@@ -134,19 +134,19 @@ export function dissolveFrame(key: string): void {
     setFrameCollapsed(draft, key, false);
     removeGroup(draft, key);
   });
-  takeFrame(null);
+  setCurrentFrame(null);
 }
 
 export function deleteFrame(key: string): void {
   const { graph } = activeTab();
   const group = frameOf(graph, key);
   if (group === undefined) return;
-  const held = heldBy(graph, group);
+  const held = contentsOf(graph, group);
   const inner = framesIn(graph, group).map((each) => each.key);
   edit("Delete the group and its contents", (draft) => {
     removeNodes(draft, Object.keys(held.nodes));
     for (const each of [...inner, key]) removeGroup(draft, each);
   });
   select([]);
-  takeFrame(null);
+  setCurrentFrame(null);
 }

@@ -49,7 +49,7 @@ export function titleOfPrompt(tab: Tab, id: string, catalog: Catalog): string | 
 }
 
 /** Why a node of this type may not be put on the level shown; null where it may. */
-export function refusalToHold(type: string): string | null {
+export function refusalToNest(type: string): string | null {
   const { workflow, graph } = activeTab();
   const around = definitionOf(workflow, graph);
   const definition = subgraphOf(workflow.definitions, type);

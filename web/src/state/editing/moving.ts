@@ -38,7 +38,7 @@ export function beginDrag(): void {
 
 /** Keeps whether Ctrl is held, which frees what is dragged. */
 let free = false;
-export function placeFreely(freely: boolean): void {
+export function setFreePlacement(freely: boolean): void {
   free = freely;
 }
 

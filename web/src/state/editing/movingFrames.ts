@@ -1,22 +1,22 @@
 /** Moving frames: all that lies in one goes with it, as one entry of the log. */
-import { frameOf, heldBy, moveHeld } from "../../document/frames";
+import { contentsOf, frameOf, moveContents } from "../../document/frames";
 import type { Point } from "../../document/graph";
 import { activeTab, edit } from "../studio";
 import { gridStep, isDragOver } from "./moving";
 
 /** Moves a frame by so much from where it is when this is first called, with what it holds then. */
 export function frameMover(key: string): (by: Point) => void {
-  let held: ReturnType<typeof heldBy> | null = null;
+  let held: ReturnType<typeof contentsOf> | null = null;
   return (by) => {
     if (isDragOver()) return;
     const { graph } = activeTab();
     const group = frameOf(graph, key);
     if (group === undefined) return;
-    held ??= heldBy(graph, group);
+    held ??= contentsOf(graph, group);
     const taken = held;
     const from = taken.frames[key] ?? group.position;
     const to = gridStep({ x: from.x + by.x, y: from.y + by.y });
     const whole = { x: to.x - from.x, y: to.y - from.y };
-    edit("Move the group", (draft) => moveHeld(draft, taken, whole), `group ${key}`);
+    edit("Move the group", (draft) => moveContents(draft, taken, whole), `group ${key}`);
   };
 }

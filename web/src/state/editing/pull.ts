@@ -170,7 +170,7 @@ function pullAll(output: Pulled): Pull {
 }
 
 /** Whether the sockets and wires of a pull are all still there: others may have changed the document. */
-export function isThere({ from, detached }: Pull): boolean {
+export function isStillValid({ from, detached }: Pull): boolean {
   const { graph } = activeTab();
   return (
     from.every((each) => each.node in graph.nodes) &&
@@ -179,7 +179,10 @@ export function isThere({ from, detached }: Pull): boolean {
 }
 
 /** Whether the wires that are moved hang on this socket now. */
-export function isHome({ detached, seeks }: Pull, { node, socket, side }: SocketOf): boolean {
+export function isAttachedHere(
+  { detached, seeks }: Pull,
+  { node, socket, side }: SocketOf,
+): boolean {
   return side === seeks && detached?.node === node && detached.socket === socket;
 }
 
@@ -195,7 +198,7 @@ export function markOf(
     const holds = (each: Pulled) => each.node === node && each.socket === socket;
     return pull.from.some(holds) ? "held" : "dim";
   }
-  if (isHome(pull, { node, socket, side })) return "fit";
+  if (isAttachedHere(pull, { node, socket, side })) return "fit";
   const { graph } = activeTab();
   const takes = (held: Pulled) => {
     if (held.node === node) return false;
@@ -206,7 +209,7 @@ export function markOf(
 }
 
 /** The socket of a node that would be joined by a drop now; null for none of its own. */
-export function aimedAt({ target }: Pulling, node: string): string | null {
+export function targetSocket({ target }: Pulling, node: string): string | null {
   if (target.kind === "nothing" || target.kind === "outside" || target.kind === "wire") return null;
   return target.node === node && target.verdict.refusal === null ? target.verdict.socket : null;
 }

@@ -11,8 +11,8 @@ import { fits } from "../nodes/sockets";
 import { CONTROLS, defaultOf, isSeed, isWidget } from "../nodes/widgets";
 import { isInstance } from "../runs/places";
 import { activeTab, edit, schemaOf, select, titleOf } from "../studio";
-import { countUse, tell } from "../view";
-import { made } from "./actions";
+import { countUse, notify } from "../view";
+import { createNode } from "./actions";
 
 interface Plan {
   made: GraphNode;
@@ -32,7 +32,7 @@ export function planOf(graph: Graph, old: GraphNode, schema: NodeSchema): Plan {
     outputs: schema.outputs,
   };
   const before = schemaOf(old.type);
-  const node = made(schema, 0, old.position);
+  const node = createNode(schema, 0, old.position);
   const match = matchNode(graph, old, node, sockets, {
     fits,
     given: (key) => {
@@ -153,7 +153,7 @@ export function recreateNodes(keys: readonly string[]): void {
     (key) => !isInstance(tab, key) && schemaOf(graph.nodes[key]?.type ?? "") !== undefined,
   );
   if (known.length === 0) {
-    tell(t("None of these nodes is installed here, so they cannot be recreated."));
+    notify(t("None of these nodes is installed here, so they cannot be recreated."));
     return;
   }
   edit("Recreate", (draft) => {

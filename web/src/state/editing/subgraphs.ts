@@ -1,6 +1,6 @@
 /** What the user does with subgraphs, as entries of the log. */
 import { nearestFree } from "../../document/arrange";
-import { ownCopy, renameDefinition } from "../../document/definitions";
+import { copyDefinition, renameDefinition } from "../../document/definitions";
 import {
   type Definition,
   type Draft,
@@ -10,17 +10,17 @@ import {
   subgraphOf,
   type Workflow,
 } from "../../document/graph";
-import type { Inner } from "../../document/instances";
-import { placeMade } from "../../document/made";
+import { recordOrigin } from "../../document/instanceOrigin";
+import type { InnerWidget } from "../../document/instances";
 import { movePort, namePort, removePort, type Side } from "../../document/ports";
-import { modernise, promote, settleValues, unpromote } from "../../document/promote";
+import { migratePromotions, promote, settleValues, unpromote } from "../../document/promote";
 import { makeSubgraph } from "../../document/subgraph";
 import { unpack } from "../../document/unpack";
 import { t } from "../../words/words";
 import { boxesOf } from "../nodes/boxes";
 import { bodyAt, inputType } from "../nodes/shape";
 import { activeTab, edit, endThread, layout, schemaOf, select } from "../studio";
-import { duplicateSelected } from "./clipping";
+import { duplicateSelected } from "./clipboard";
 
 /** The selected nodes that a subgraph can be made of. */
 export function packable(): string[] {
@@ -51,7 +51,7 @@ export function packSelected(): void {
   edit("Make a subgraph", make, thread);
   // How large it is shown is known only once its subgraph is there.
   const place = freePlace(made);
-  if (place !== null) edit("Make a subgraph", (draft) => placeMade(draft, made, place), thread);
+  if (place !== null) edit("Make a subgraph", (draft) => recordOrigin(draft, made, place), thread);
   endThread();
   select([made]);
 }
@@ -92,13 +92,13 @@ export function separateSelected(): void {
 }
 
 function separate(
-  draft: Parameters<typeof ownCopy>[1],
+  draft: Parameters<typeof copyDefinition>[1],
   workflow: Workflow,
   key: string,
   type: string,
 ): void {
   const name = freeTitle(workflow, subgraphOf(workflow.definitions, type)?.name ?? t("Subgraph"));
-  ownCopy(workflow, draft, key, { id: crypto.randomUUID(), name });
+  copyDefinition(workflow, draft, key, { id: crypto.randomUUID(), name });
 }
 
 /** Copies of the selected instances, each with a subgraph of its own. */
@@ -130,7 +130,7 @@ export function labelPort(id: string, side: Side, slot: number, label: string): 
 
 export function reorderPort(id: string, side: Side, from: number, to: number): void {
   changeDefinition("Move a port", id, (workflow, definition) => {
-    if (side === "inputs") modernise(workflow, definition, typeOf);
+    if (side === "inputs") migratePromotions(workflow, definition, typeOf);
     movePort(workflow, definition, side, from, to);
   });
 }
@@ -139,14 +139,14 @@ export function dropPort(id: string, side: Side, slot: number): void {
   const { level } = activeTab();
   changeDefinition("Remove a port", id, (workflow, definition) => {
     if (side === "inputs") {
-      modernise(workflow, definition, typeOf);
+      migratePromotions(workflow, definition, typeOf);
       settleValues(workflow, definition, slot, level);
     }
     removePort(workflow, definition, side, slot);
   });
 }
 
-export function showWidget(id: string, inner: Inner, isShown: boolean): void {
+export function showWidget(id: string, inner: InnerWidget, isShown: boolean): void {
   const { level } = activeTab();
   const label = isShown ? "Show a widget on the subgraph" : "Show a widget inside alone";
   changeDefinition(label, id, (workflow, definition) => {

@@ -11,7 +11,14 @@ import { closeness, nameOf } from "../nodes/sockets";
 import { activeTab, schemaOf, titleOf, useStudio } from "../studio";
 import { convertersOf, refusalOf, type Wire } from "./actions";
 import { NEW_PORT } from "./boundary";
-import { type Converter, isHome, type Pull, pulledAt, targetOf, type Verdict } from "./pull";
+import {
+  type Converter,
+  isAttachedHere,
+  type Pull,
+  pulledAt,
+  targetOf,
+  type Verdict,
+} from "./pull";
 
 const STAYS: Verdict = { ends: [], socket: null, refusal: null, converters: [] };
 
@@ -24,7 +31,7 @@ export function wireBetween(held: Pulled, node: string, socket: string): Wire {
 
 /** Of a drop on a socket. */
 export function verdictAt(pull: Pull, node: string, socket: string): Verdict {
-  if (isHome(pull, { node, socket, side: pull.seeks })) return { ...STAYS, socket };
+  if (isAttachedHere(pull, { node, socket, side: pull.seeks })) return { ...STAYS, socket };
   const wires = pull.from.map((held) => wireBetween(held, node, socket));
   const allowed = wires.filter((each) => refusalOf(each) === null);
   const [first] = wires;

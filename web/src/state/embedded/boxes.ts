@@ -1,5 +1,14 @@
 /** The boxes of MP4 and its kin, and the texts in those of a film. */
-import { keep, latin, MOST_PARTS, piece, startsWith, type Texts, textOf, viewOf } from "./bytes";
+import {
+  addText,
+  latin,
+  MOST_PARTS,
+  readBytes,
+  startsWith,
+  type Texts,
+  textOf,
+  viewOf,
+} from "./bytes";
 
 export interface Box {
   kind: string;
@@ -24,13 +33,13 @@ export function boxesIn(bytes: Uint8Array, from = 0): Box[] {
 export async function textsOfFilm(file: Blob): Promise<Texts> {
   let at = 0;
   for (let part = 0; part < MOST_PARTS && at + 8 <= file.size; part += 1) {
-    const head = await piece(file, at, 16);
+    const head = await readBytes(file, at, 16);
     const view = viewOf(head);
     const short = view.getUint32(0);
     const wide = short === 1 && head.length === 16;
     const length = wide ? Number(view.getBigUint64(8)) : short || file.size - at;
     if (length < 8) break;
-    if (startsWith(head, "moov", 4)) return textsOfMovie(await piece(file, at + 8, length - 8));
+    if (startsWith(head, "moov", 4)) return textsOfMovie(await readBytes(file, at + 8, length - 8));
     at += length;
   }
   return {};
@@ -49,7 +58,7 @@ function textsOfMovie(movie: Uint8Array): Texts {
       const name = item.kind === "\xa9cmt" ? "comment" : names[placeNamed(item.kind) - 1];
       const data = boxesIn(item.body).find((each) => each.kind === "data");
       if (name !== undefined && data !== undefined)
-        keep(texts, name, textOf(data.body.subarray(8)));
+        addText(texts, name, textOf(data.body.subarray(8)));
     }
   }
   return texts;

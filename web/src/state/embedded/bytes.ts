@@ -4,13 +4,13 @@
 export type Texts = Record<string, string>;
 
 /** The most that is read of any one piece: workflows are far smaller, hostile lengths are not. */
-export const LARGEST = 32 * 1024 * 1024;
+export const MAX_READ = 32 * 1024 * 1024;
 /** How many parts a file is followed through before it is let be. */
 export const MOST_PARTS = 20_000;
 
 /** Up to `length` bytes from `at`; fewer where the file ends. */
-export async function piece(file: Blob, at: number, length: number): Promise<Uint8Array> {
-  const end = at + Math.min(Math.max(length, 0), LARGEST);
+export async function readBytes(file: Blob, at: number, length: number): Promise<Uint8Array> {
+  const end = at + Math.min(Math.max(length, 0), MAX_READ);
   return new Uint8Array(await file.slice(at, end).arrayBuffer());
 }
 
@@ -43,6 +43,6 @@ export function untilNul(bytes: Uint8Array): Uint8Array {
 }
 
 /** Keeps the first text under a keyword; keywords are told apart by their letters alone. */
-export function keep(texts: Texts, keyword: string, text: string): void {
+export function addText(texts: Texts, keyword: string, text: string): void {
   texts[keyword.toLowerCase()] ??= text;
 }

@@ -1,9 +1,9 @@
 /** The document that a picture, a film, a sound or a model was made with, out of the file itself. */
 import { isObject, type Json, parseJson } from "../../document/json";
-import { kindOf, NotAWorkflow } from "../../document/read";
+import { kindOf, NotAWorkflowError } from "../../document/read";
 import { client } from "../server";
 import { schemaOf } from "../studio";
-import { type Built, type Known, promptOf, readParameters } from "./parameters";
+import { type BuiltPrompt, promptOf, readParameters, type ServerChoices } from "./parameters";
 import { jsonIn, parsedJson, textsIn } from "./texts";
 
 interface Found {
@@ -14,7 +14,7 @@ interface Found {
 
 /**
  * What the file itself is, or tells of how it was made: a workflow, else a prompt, else what the
- * text of another program describes. Null for none of these. Throws `NotAWorkflow` for a file of
+ * text of another program describes. Null for none of these. Throws `NotAWorkflowError` for a file of
  * JSON that is none, or that cannot be read.
  */
 export async function documentIn(file: File): Promise<Found | null> {
@@ -27,7 +27,7 @@ export async function documentIn(file: File): Promise<Found | null> {
   }
   const read = readParameters(texts.parameters ?? "");
   if (read === null) return null;
-  const { prompt, left }: Built = promptOf(read, await known());
+  const { prompt, left }: BuiltPrompt = promptOf(read, await serverChoices());
   return { value: prompt, left };
 }
 
@@ -37,13 +37,13 @@ function documentOf(text: string, name: string): Json {
     value = parseJson(text);
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
-    throw new NotAWorkflow("{{name}} is no JSON.", { name });
+    throw new NotAWorkflowError("{{name}} is no JSON.", { name });
   }
   if (isTooDeep(value)) {
-    throw new NotAWorkflow("{{name}} is nested too deeply to be a workflow.", { name });
+    throw new NotAWorkflowError("{{name}} is nested too deeply to be a workflow.", { name });
   }
   const found = unwrapped(value);
-  if (found === null) throw new NotAWorkflow("{{name}} holds no workflow.", { name });
+  if (found === null) throw new NotAWorkflowError("{{name}} holds no workflow.", { name });
   return found;
 }
 
@@ -67,7 +67,7 @@ function isTooDeep(value: Json): boolean {
   return false;
 }
 
-async function known(): Promise<Known> {
+async function serverChoices(): Promise<ServerChoices> {
   return {
     has: (type) => schemaOf(type) !== undefined,
     choices: (type, input) => {

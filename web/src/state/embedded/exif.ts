@@ -1,5 +1,5 @@
 /** The texts in a block of EXIF: `keyword:text` in the first directory, and the user's comment. */
-import { keep, latin, startsWith, type Texts, textOf, untilNul, viewOf } from "./bytes";
+import { addText, latin, startsWith, type Texts, textOf, untilNul, viewOf } from "./bytes";
 
 const PREFIX = "Exif\0\0";
 const TEXT = 2;
@@ -25,7 +25,7 @@ export function textsOfExif(block: Uint8Array): Texts {
     if (kind === TEXT) {
       const text = textOf(untilNul(bytes));
       const keyword = KEYWORD.exec(text)?.[1];
-      if (keyword !== undefined) keep(texts, keyword, text.slice(keyword.length + 1));
+      if (keyword !== undefined) addText(texts, keyword, text.slice(keyword.length + 1));
     }
     if (tag === DIRECTORY && kind === NUMBERS) {
       const place = viewOf(bytes).getUint32(0, little);
@@ -38,7 +38,7 @@ export function textsOfExif(block: Uint8Array): Texts {
 
 /** A comment is the text of A1111 and its kin, or, from some places, the graph itself. */
 function keepComment(texts: Texts, comment: string): void {
-  keep(texts, comment.trimStart().startsWith("{") ? "comment" : "parameters", comment);
+  addText(texts, comment.trimStart().startsWith("{") ? "comment" : "parameters", comment);
 }
 
 const SIZES: Readonly<Record<number, number>> = { 1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 7: 1 };

@@ -1,5 +1,5 @@
 /** The tags of WebM and Matroska films. */
-import { keep, MOST_PARTS, piece, type Texts, textOf, viewOf } from "./bytes";
+import { addText, MOST_PARTS, readBytes, type Texts, textOf, viewOf } from "./bytes";
 
 const SEGMENT = 0x18538067;
 const TAGS = 0x1254c367;
@@ -19,12 +19,12 @@ export async function textsOfMatroska(file: Blob): Promise<Texts> {
   const texts: Texts = {};
   let at = 0;
   for (let part = 0; part < MOST_PARTS && at < file.size; part += 1) {
-    const head = headOf(await piece(file, at, 12));
+    const head = headOf(await readBytes(file, at, 12));
     if (head === null) break;
     at += head.size;
     if (head.id === SEGMENT) continue;
     if (head.length === null) break;
-    if (head.id === TAGS) keepTags(texts, await piece(file, at, head.length));
+    if (head.id === TAGS) keepTags(texts, await readBytes(file, at, head.length));
     at += head.length;
   }
   return texts;
@@ -35,7 +35,7 @@ function keepTags(texts: Texts, bytes: Uint8Array): void {
     for (const [, pair] of elements(tag, PAIR)) {
       const parts = new Map(elements(pair));
       const [name, text] = [parts.get(NAME), parts.get(TEXT)];
-      if (name !== undefined && text !== undefined) keep(texts, textOf(name), textOf(text));
+      if (name !== undefined && text !== undefined) addText(texts, textOf(name), textOf(text));
     }
   }
 }

@@ -11,13 +11,13 @@ interface Parameters {
 }
 
 /** What the server has to choose from. */
-export interface Known {
+export interface ServerChoices {
   has: (type: string) => boolean;
   choices: (type: string, input: string) => readonly string[];
   embeddings: readonly string[];
 }
 
-export interface Built {
+export interface BuiltPrompt {
   prompt: JsonObject;
   /** What the text asks for and the graph does not do. */
   left: readonly string[];
@@ -76,7 +76,10 @@ function unquoted(value: string): string {
 }
 
 /** The graph in API form. */
-export function promptOf({ positive, negative, settings }: Parameters, known: Known): Built {
+export function promptOf(
+  { positive, negative, settings }: Parameters,
+  known: ServerChoices,
+): BuiltPrompt {
   const left = leftOut(settings, positive);
   const wanted = settings.get("Model");
   const prompt: JsonObject = {
@@ -132,15 +135,19 @@ function made(type: string, inputs: Record<string, unknown>): JsonObject {
   return { class_type: type, inputs: inputs as JsonObject };
 }
 
-function sampling(settings: Parameters["settings"], known: Known, left: string[]): JsonObject {
-  const told = settings.get("Sampler") ?? "Euler";
-  const glued = / (Karras|Exponential)$/i.exec(told);
-  const named = glued === null ? told : told.slice(0, glued.index);
+function sampling(
+  settings: Parameters["settings"],
+  known: ServerChoices,
+  left: string[],
+): JsonObject {
+  const given = settings.get("Sampler") ?? "Euler";
+  const glued = / (Karras|Exponential)$/i.exec(given);
+  const named = glued === null ? given : given.slice(0, glued.index);
   const samplers = known.choices("KSampler", "sampler_name");
   const schedulers = known.choices("KSampler", "scheduler");
   const sampler = samplerNamed(named);
   const scheduler = schedulerNamed(settings.get("Schedule type") ?? glued?.[1], sampler);
-  if (!samplers.includes(sampler)) left.push(`Sampler: ${told}`);
+  if (!samplers.includes(sampler)) left.push(`Sampler: ${given}`);
   if (!schedulers.includes(scheduler)) left.push(`Schedule type: ${scheduler}`);
   return {
     seed: seedOf(settings.get("Seed")),
@@ -235,7 +242,7 @@ function fileFound(files: readonly string[], name: string | undefined): string |
 
 const ENDING = /\.(safetensors|ckpt|pt|pth|sft)$/i;
 
-/** What is not here keeps its name, so that it is told of as missing. */
+/** What is not here keeps its name, so that it is given of as missing. */
 function fileNamed(files: readonly string[], name: string | undefined): string {
   if (name === undefined || name === "") return files[0] ?? "";
   return fileFound(files, name) ?? (ENDING.test(name) ? name : `${name}.safetensors`);

@@ -1,14 +1,23 @@
 /** Where WebP, JPEG and AVIF pictures hold their EXIF. */
 import { type Box, boxesIn } from "./boxes";
-import { keep, latin, MOST_PARTS, piece, startsWith, type Texts, textOf, viewOf } from "./bytes";
+import {
+  addText,
+  latin,
+  MOST_PARTS,
+  readBytes,
+  startsWith,
+  type Texts,
+  textOf,
+  viewOf,
+} from "./bytes";
 import { textsOfExif } from "./exif";
 
 export async function textsOfWebp(file: Blob): Promise<Texts> {
   let at = 12;
   for (let part = 0; part < MOST_PARTS && at + 8 <= file.size; part += 1) {
-    const head = await piece(file, at, 8);
+    const head = await readBytes(file, at, 8);
     const length = viewOf(head).getUint32(4, true);
-    if (startsWith(head, "EXIF")) return textsOfExif(await piece(file, at + 8, length));
+    if (startsWith(head, "EXIF")) return textsOfExif(await readBytes(file, at + 8, length));
     at += 8 + length + (length % 2);
   }
   return {};
@@ -22,14 +31,14 @@ export async function textsOfJpeg(file: Blob): Promise<Texts> {
   const texts: Texts = {};
   let at = 2;
   for (let part = 0; part < MOST_PARTS && at + 4 <= file.size; part += 1) {
-    const head = await piece(file, at, 4);
+    const head = await readBytes(file, at, 4);
     const [mark, kind] = head;
     const length = viewOf(head).getUint16(2);
     if (mark !== 0xff || kind === START_OF_SCAN || length < 2) break;
     if (kind === APPLICATION || kind === COMMENT) {
-      const body = await piece(file, at + 4, length - 2);
+      const body = await readBytes(file, at + 4, length - 2);
       const found = kind === COMMENT ? { comment: textOf(body) } : textsOfExif(body);
-      for (const [keyword, text] of Object.entries(found)) keep(texts, keyword, text);
+      for (const [keyword, text] of Object.entries(found)) addText(texts, keyword, text);
     }
     at += 2 + length;
   }
@@ -46,7 +55,7 @@ export async function textsOfAvif(file: Blob): Promise<Texts> {
   const item = named === undefined ? null : exifItem(named);
   const place = item === null || placed === undefined ? null : placeOf(placed.body, item);
   if (place === null) return {};
-  const block = await piece(file, place.at, place.length);
+  const block = await readBytes(file, place.at, place.length);
   if (block.length < 4) return {};
   return textsOfExif(block.subarray(4 + viewOf(block).getUint32(0)));
 }
@@ -54,10 +63,10 @@ export async function textsOfAvif(file: Blob): Promise<Texts> {
 async function metaOf(file: Blob): Promise<Uint8Array | null> {
   let at = 0;
   for (let part = 0; part < 64 && at + 8 <= file.size; part += 1) {
-    const head = await piece(file, at, 8);
+    const head = await readBytes(file, at, 8);
     const length = viewOf(head).getUint32(0);
     if (length < 8) return null;
-    if (startsWith(head, "meta", 4)) return piece(file, at + 8, length - 8);
+    if (startsWith(head, "meta", 4)) return readBytes(file, at + 8, length - 8);
     at += length;
   }
   return null;

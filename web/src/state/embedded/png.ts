@@ -1,5 +1,5 @@
 /** The texts that a PNG carries in its chunks, those of an animated one among them. */
-import { keep, LARGEST, latin, type Texts, textOf, viewOf } from "./bytes";
+import { addText, latin, MAX_READ, type Texts, textOf, viewOf } from "./bytes";
 import { textsOfExif } from "./exif";
 
 const SIGNATURE = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
@@ -20,9 +20,10 @@ export async function textsOfPng(bytes: Uint8Array): Promise<Texts> {
     const body = bytes.subarray(at + 8, at + 8 + length);
     if (body.length < length || kind === "IEND") break;
     const found = await pairOf(kind, body);
-    if (found !== null) keep(texts, found[0], found[1]);
+    if (found !== null) addText(texts, found[0], found[1]);
     if (kind === "eXIf") {
-      for (const [keyword, text] of Object.entries(textsOfExif(body))) keep(texts, keyword, text);
+      for (const [keyword, text] of Object.entries(textsOfExif(body)))
+        addText(texts, keyword, text);
     }
     at += 12 + length;
   }
@@ -61,7 +62,7 @@ async function inflated(bytes: Uint8Array): Promise<Uint8Array | null> {
       if (done) break;
       parts.push(value);
       length += value.length;
-      if (length > LARGEST) {
+      if (length > MAX_READ) {
         await reader.cancel();
         return null;
       }

@@ -1,15 +1,15 @@
 /** The texts in sound files: Vorbis comments of FLAC and Ogg, ID3 tags of MP3. */
-import { keep, MOST_PARTS, piece, startsWith, type Texts, textOf, viewOf } from "./bytes";
+import { addText, MOST_PARTS, readBytes, startsWith, type Texts, textOf, viewOf } from "./bytes";
 
 const COMMENTS = 4;
 
 export async function textsOfFlac(file: Blob): Promise<Texts> {
   let at = 4;
   for (let part = 0; part < MOST_PARTS && at + 4 <= file.size; part += 1) {
-    const head = viewOf(await piece(file, at, 4)).getUint32(0);
+    const head = viewOf(await readBytes(file, at, 4)).getUint32(0);
     const length = head & 0xffffff;
     if (((head >>> 24) & 0x7f) === COMMENTS)
-      return vorbisComments(await piece(file, at + 4, length));
+      return vorbisComments(await readBytes(file, at + 4, length));
     if (head >>> 31 === 1) break;
     at += 4 + length;
   }
@@ -22,12 +22,12 @@ export async function textsOfOgg(file: Blob): Promise<Texts> {
   let at = 0;
   let packet = 0;
   for (let page = 0; page < MOST_PARTS && packet < 2 && at + 27 <= file.size; page += 1) {
-    const head = await piece(file, at, 27 + 255);
+    const head = await readBytes(file, at, 27 + 255);
     if (!startsWith(head, "OggS")) break;
     const lengths = head.subarray(27, 27 + (head[26] ?? 0));
     at += 27 + lengths.length;
     for (const length of lengths) {
-      if (packet === 1) parts.push((await piece(file, at, length)).slice());
+      if (packet === 1) parts.push((await readBytes(file, at, length)).slice());
       at += length;
       if (length < 255) packet += 1;
     }
@@ -47,7 +47,7 @@ function vorbisComments(bytes: Uint8Array): Texts {
   for (let index = 0; index < count && at + 4 <= bytes.length; index += 1) {
     const text = textOf(bytes.subarray(at + 4, at + 4 + take(at)));
     const sign = text.indexOf("=");
-    if (sign > 0) keep(texts, text.slice(0, sign), text.slice(sign + 1));
+    if (sign > 0) addText(texts, text.slice(0, sign), text.slice(sign + 1));
     at += 4 + take(at);
   }
   return texts;
@@ -58,11 +58,11 @@ const SPLIT = 0x80;
 const EXTENDED = 0x40;
 
 export async function textsOfMp3(file: Blob): Promise<Texts> {
-  const head = await piece(file, 0, TAG_HEAD);
+  const head = await readBytes(file, 0, TAG_HEAD);
   const [version, flags] = [head[3] ?? 0, head[5] ?? 0];
   const texts: Texts = {};
   if (head.length < TAG_HEAD || version < 3) return texts;
-  let tag = await piece(file, TAG_HEAD, sevenBits(head, 6));
+  let tag = await readBytes(file, TAG_HEAD, sevenBits(head, 6));
   if ((flags & SPLIT) !== 0 && version === 3) tag = joined(tag);
   const lengthAt = (at: number) => (version === 3 ? viewOf(tag).getUint32(at) : sevenBits(tag, at));
   let at = 0;
@@ -98,5 +98,5 @@ function keepPair(texts: Texts, body: Uint8Array): void {
     ? new TextDecoder(swapped ? "utf-16be" : encoding).decode(body.subarray(1))
     : textOf(body.subarray(1));
   const [name = "", text = ""] = words.split("\0");
-  keep(texts, name, text.replace(/^\ufeff/, ""));
+  addText(texts, name, text.replace(/^\ufeff/, ""));
 }

@@ -4,7 +4,7 @@
  */
 import { isObject, type Json, parseJson, writeJson } from "../../document/json";
 import { textsOfFilm } from "./boxes";
-import { LARGEST, latin, piece, startsWith, type Texts, textOf, viewOf } from "./bytes";
+import { latin, MAX_READ, readBytes, startsWith, type Texts, textOf, viewOf } from "./bytes";
 import { textsOfMatroska } from "./matroska";
 import { textsOfAvif, textsOfJpeg, textsOfWebp } from "./pictures";
 import { isPng, textsOfPng } from "./png";
@@ -14,7 +14,7 @@ type Reader = (file: Blob) => Promise<Texts>;
 
 /** By keyword in small letters: `workflow` and `prompt` are graphs, `parameters` is A1111's text. */
 export async function textsIn(file: Blob): Promise<Texts> {
-  const head = await piece(file, 0, 64);
+  const head = await readBytes(file, 0, 64);
   const texts = (await readerFor(head)?.(file)) ?? {};
   // Some write both graphs as one object, as the file's comment.
   const { workflow, prompt } = pairIn(parsedJson(texts.comment));
@@ -25,7 +25,7 @@ export async function textsIn(file: Blob): Promise<Texts> {
 
 /** The text of a file of JSON, by its name or its first sign; null for any other file. */
 export async function jsonIn(file: File): Promise<string | null> {
-  const head = await piece(file, 0, 64);
+  const head = await readBytes(file, 0, 64);
   const isNamed = /\.json$/i.test(file.name.trim());
   const isModel = head[8] === 0x7b && head[9] === 0x22;
   if (!isNamed && (isModel || !/^\ufeff?\s*[{[]/.test(decoded(head)))) return null;
@@ -46,7 +46,7 @@ function decoded(bytes: Uint8Array): string {
 }
 
 function readerFor(head: Uint8Array): Reader | null {
-  if (isPng(head)) return async (file) => textsOfPng(await piece(file, 0, LARGEST));
+  if (isPng(head)) return async (file) => textsOfPng(await readBytes(file, 0, MAX_READ));
   if (startsWith(head, "RIFF") && startsWith(head, "WEBP", 8)) return textsOfWebp;
   if (startsWith(head, "\xff\xd8\xff")) return textsOfJpeg;
   if (startsWith(head, "ftyp", 4)) {
@@ -62,24 +62,24 @@ function readerFor(head: Uint8Array): Reader | null {
 }
 
 async function textsOfGlb(file: Blob): Promise<Texts> {
-  const head = await piece(file, 12, 8);
+  const head = await readBytes(file, 12, 8);
   if (head.length < 8 || !startsWith(head, "JSON", 4)) return {};
-  const root = parsedJson(textOf(await piece(file, 20, viewOf(head).getUint32(0, true))));
+  const root = parsedJson(textOf(await readBytes(file, 20, viewOf(head).getUint32(0, true))));
   const asset = isObject(root) ? root.asset : null;
   return pairIn(isObject(asset) ? asset.extras : null);
 }
 
 async function textsOfSafetensors(file: Blob): Promise<Texts> {
-  const length = viewOf(await piece(file, 0, 8)).getBigUint64(0, true);
-  if (length > BigInt(LARGEST)) return {};
-  const header = parsedJson(textOf(await piece(file, 8, Number(length))));
+  const length = viewOf(await readBytes(file, 0, 8)).getBigUint64(0, true);
+  if (length > BigInt(MAX_READ)) return {};
+  const header = parsedJson(textOf(await readBytes(file, 8, Number(length))));
   return pairIn(isObject(header) ? header.__metadata__ : null);
 }
 
 const [OPEN, CLOSE] = ["<![CDATA[", "]]>"];
 
 async function textsOfSvg(file: Blob): Promise<Texts> {
-  const text = textOf(await piece(file, 0, LARGEST));
+  const text = textOf(await readBytes(file, 0, MAX_READ));
   const metadata = text.indexOf("<metadata");
   const from = metadata < 0 ? -1 : text.indexOf(OPEN, metadata);
   const to = from < 0 ? -1 : text.indexOf(CLOSE, from);

@@ -10,7 +10,7 @@ import { t } from "../../words/words";
 import { catalogReads } from "../files/files";
 import { client } from "../server";
 import { useStudio } from "../studio";
-import { loadLora, nameOfLora, type Place, wayIn } from "./loras";
+import { type LoraField, loaderPosition, loadLora, nameOfLora } from "./loras";
 
 interface Completion {
   text: string;
@@ -49,7 +49,7 @@ function forgetFiles(): void {
 /** `place` is the field that is typed into, where it is one of a node. */
 export async function completionsFor(
   word: string,
-  place: Place | null = null,
+  place: LoraField | null = null,
 ): Promise<readonly Completion[]> {
   if (read !== catalogReads()) forgetFiles();
   read = catalogReads();
@@ -80,7 +80,7 @@ async function readLoras(): Promise<readonly string[]> {
 }
 
 /** By their names without suffix, folders too; those whose own name begins so come first. */
-function lorasFor(word: string, files: readonly string[], place: Place | null): Completion[] {
+function lorasFor(word: string, files: readonly string[], place: LoraField | null): Completion[] {
   const isTag = word.startsWith("<");
   const wanted = keyOf(isTag ? word.slice(LORA.length) : word);
   const named = new Map(files.toReversed().map((file) => [nameOfLora(file), file]));
@@ -88,7 +88,7 @@ function lorasFor(word: string, files: readonly string[], place: Place | null): 
   if (found.length === 0) return [];
   const begins = (name: string) => Number(keyOf(name).split(/[\\/]/).at(-1)?.startsWith(wanted));
   found.sort(([one], [other]) => begins(other) - begins(one));
-  const way = wayIn(place);
+  const way = loaderPosition(place);
   return found.map(([name, file]): Completion => {
     if (way === null || place === null) {
       return { text: name, insert: `${LORA}${name}:1>`, detail: t("LoRA tag") };

@@ -4,14 +4,14 @@ import { addNode, connect, removeLink } from "../../document/edit";
 import { linkInto } from "../../document/graph";
 import { equalJson, type Json, parseJson, writeJson } from "../../document/json";
 import { definitionAt } from "../../document/levels";
-import { portBehind } from "../../document/ports";
+import { portOfWidget } from "../../document/ports";
 import { t } from "../../words/words";
-import { change } from "../editing/actions";
-import { heldValues, holdersOf, sayType } from "../nodes/holders";
+import { changeValue } from "../editing/actions";
 import { currentValue, WIDTH } from "../nodes/shape";
+import { holdersOf, setPrimitiveType, valuesForHolder } from "../nodes/valueNodes";
 import { defaultOf, newNode, widgetType } from "../nodes/widgets";
 import { activeTab, edit, endThread, schemaOf, select } from "../studio";
-import { tell, tellError } from "../view";
+import { notify, notifyError } from "../view";
 
 const GAP = 40;
 
@@ -31,7 +31,7 @@ export function isChanged(node: string, input: InputSchema): boolean {
 }
 
 export function resetField(node: string, input: InputSchema): void {
-  change(node, input.name, defaultOf(input));
+  changeValue(node, input.name, defaultOf(input));
   endThread();
 }
 
@@ -82,7 +82,7 @@ function shownOutside(node: string, input: InputSchema, isLinked: boolean): Item
   const definition = definitionAt(workflow, level);
   if (definition === undefined || input.options.socketless === true) return null;
   const inner = { node, widget: input.name };
-  const isShown = portBehind(workflow, definition, inner) >= 0;
+  const isShown = portOfWidget(workflow, definition, inner) >= 0;
   if (isLinked && !isShown) return null;
   return {
     mark: isShown ? "hide" : "show",
@@ -90,7 +90,7 @@ function shownOutside(node: string, input: InputSchema, isLinked: boolean): Item
     run: () => {
       import("../editing/subgraphs").then(
         ({ showWidget }) => showWidget(definition.id, inner, !isShown),
-        tellError,
+        notifyError,
       );
     },
   };
@@ -106,13 +106,13 @@ export function feed(key: string, input: InputSchema): void {
   const schema = schemaOf(holderOf(input) ?? "");
   const output = schema?.outputs[0];
   if (node === undefined || schema === undefined || output === undefined) return;
-  const held = heldValues(schema, node, schemaOf(node.type), input.name);
+  const held = valuesForHolder(schema, node, schemaOf(node.type), input.name);
   const at = { x: node.position.x - WIDTH - GAP, y: node.position.y };
   let made = "";
   edit(t("Feed {{name}}", { name: input.name }), (draft) => {
     const holder = newNode(schema, draft.lastNodeId + 1, at, WIDTH);
     Object.assign(holder.values, held);
-    sayType(holder, input);
+    setPrimitiveType(holder, input);
     holder.title = `${input.name}`;
     made = holder.key;
     addNode(draft, holder);
@@ -144,7 +144,7 @@ export async function copyValue(node: string, input: InputSchema): Promise<void>
   try {
     await navigator.clipboard.writeText(textOf(currentValue(found, input)));
   } catch (error) {
-    tellError(error);
+    notifyError(error);
   }
 }
 
@@ -152,13 +152,13 @@ export async function pasteFieldValue(node: string, input: InputSchema): Promise
   try {
     const value = pasted(await navigator.clipboard.readText(), input);
     if (value === undefined) {
-      tell(t("The copied value does not fit {{name}}.", { name: input.name }));
+      notify(t("The copied value does not fit {{name}}.", { name: input.name }));
       return;
     }
-    change(node, input.name, value);
+    changeValue(node, input.name, value);
     endThread();
   } catch (error) {
-    tellError(error);
+    notifyError(error);
   }
 }
 

@@ -2,8 +2,8 @@
 import { viewUrl } from "../../api/client";
 import type { InputSchema } from "../../api/types";
 import { client } from "../server";
-import { tellError } from "../view";
-import { noteChoice, recentChoices, starChoice, starredChoices } from "./choosing";
+import { notifyError } from "../view";
+import { recentChoices, recordChoice, starChoice, starredChoices } from "./choiceHistory";
 import { fileOf, mediaOf, placeOfValues } from "./fileValue";
 import { isOfKind, kindOfFile, type MediaKind } from "./mediaTypes";
 
@@ -46,8 +46,8 @@ export const fieldServices = {
   recent: recentChoices,
   starred: starredChoices,
   star: starChoice,
-  chose: noteChoice,
+  chose: recordChoice,
   complete: async (word: string, place: { node: string; input: string } | null) =>
     (await import("./completions")).completionsFor(word, place),
-  complain: tellError,
+  complain: notifyError,
 };

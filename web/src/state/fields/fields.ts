@@ -3,7 +3,7 @@ import type { InputSchema, NodeSchema } from "../../api/types";
 import type { GraphNode } from "../../document/graph";
 import type { Json } from "../../document/json";
 import { promptId } from "../../document/levels";
-import { changeAt } from "../editing/actions";
+import { changeValueAt } from "../editing/actions";
 import { likeItsTarget, PRIMITIVE } from "../nodes/primitive";
 import { currentValue, inputNamed } from "../nodes/shape";
 import { pictureOf, sourceWords } from "../nodes/sources";
@@ -19,8 +19,8 @@ import {
 } from "../studio";
 import { mediaOf } from "./fileValue";
 import { maskNode } from "./masking";
-import { bringFile, uploadPlace, useUploads } from "./media";
-import { changeInnerControl, controlFor, rolled } from "./rolling";
+import { uploadFieldFile, uploadPlace, useUploads } from "./media";
+import { changeInnerControl, controlFor, nextValue } from "./rolling";
 import { seedPlace, useSeeds } from "./seeds";
 
 /** Typing into one field is one edit: what shares its thread is undone with it. */
@@ -47,7 +47,7 @@ export function useField(node: GraphNode, schema: NodeSchema | undefined, given:
   const level = useActive((each) => each.level);
   // A field may be left for another document with something typed into it: it belongs here.
   const set = (name: string, next: unknown) =>
-    changeAt({ id: tab, level }, node.key, name, next as Json, threadOf(node.key, name));
+    changeValueAt({ id: tab, level }, node.key, name, next as Json, threadOf(node.key, name));
   const id = useActive((each) => promptIdOf(each, node.key));
   const control = useControl(node, schema, { input, value, place: { id: tab, level }, set });
   const media = useMedia(uploadPlace(tab, id, input.name), node, input);
@@ -101,7 +101,7 @@ function useControl(
     onUse: (seed: number | bigint) => set(input.name, seed),
     onRoll: () => {
       const { min, max } = input.options;
-      const next = rolled(value as Json, "randomize", { min, max });
+      const next = nextValue(value as Json, "randomize", { min, max });
       if (next !== null) set(input.name, next);
     },
   };
@@ -115,7 +115,7 @@ function useMedia(place: string, node: GraphNode, input: InputSchema) {
     kind,
     progress: upload?.progress ?? null,
     error: upload?.error ?? null,
-    onFile: (file: File) => void bringFile(node.key, input, file),
+    onFile: (file: File) => void uploadFieldFile(node.key, input, file),
     onStop: () => upload?.stop(),
     ...(kind === "image" ? { onMask: () => maskNode(node.key) } : {}),
   };

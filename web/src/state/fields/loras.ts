@@ -16,8 +16,8 @@ import {
 import type { Entry } from "../../document/log";
 import { insertBehind } from "../../document/rewire";
 import { t } from "../../words/words";
-import { announce } from "../announcing";
-import { fillOutputs, made } from "../editing/actions";
+import { announce } from "../announcements";
+import { createNode, fillOutputs } from "../editing/actions";
 import { freeBelow } from "../finding/placing";
 import { packOf } from "../finding/query";
 import { boxOf } from "../nodes/boxes";
@@ -26,11 +26,11 @@ import { isRerouteNode } from "../nodes/reroutes";
 import { bodyAt, outputType } from "../nodes/shape";
 import { isSubgraph, layoutOf } from "../nodes/widgets";
 import { activeTab, edit, endThread, redoEdit, schemaOf, undoEdit, useStudio } from "../studio";
-import { tell } from "../view";
+import { notify } from "../view";
 import { threadOf } from "./fields";
 
 /** The field that a LoRA is named in. */
-export interface Place {
+export interface LoraField {
   node: string;
   input: string;
 }
@@ -39,7 +39,7 @@ const LOADER = "LoraLoader";
 const FILE = "lora_name";
 
 /** Where a loader goes, for the encoder of a prompt. */
-interface Way {
+interface LoaderPosition {
   /** The node that it goes behind, with the outputs that it takes over. */
   source: string;
   model: number;
@@ -49,11 +49,11 @@ interface Way {
 }
 
 /** Where choosing a file in this field puts its loader; null where it writes the tag. */
-export function wayIn(place: Place | null): Way | null {
+export function loaderPosition(place: LoraField | null): LoaderPosition | null {
   const { graph } = activeTab();
   const node = place === null ? undefined : graph.nodes[place.node];
   const isLoadable = node !== undefined && isEncoder(node) && sidesOf(schemaOf(LOADER)) !== null;
-  return isLoadable ? wayTo(graph, node) : null;
+  return isLoadable ? positionFor(graph, node) : null;
 }
 
 /** A built-in node that makes conditioning of a text, as the encoder that is joined to it does. */
@@ -67,10 +67,10 @@ function isEncoder({ type }: GraphNode): boolean {
 }
 
 /** Up the wires of the encoder, past what only changes it, to the first node that has the model too. */
-function wayTo(graph: Graph, encoder: GraphNode): Way | null {
+function positionFor(graph: Graph, encoder: GraphNode): LoaderPosition | null {
   const loaded = new Set<string>();
   const seen = new Set([encoder.key]);
-  let found: Omit<Way, "loaded"> | null = null;
+  let found: Omit<LoaderPosition, "loaded"> | null = null;
   for (let link = encoderInto(graph, encoder); link !== null && !seen.has(link.from); ) {
     seen.add(link.from);
     const node = graph.nodes[link.from];
@@ -118,7 +118,7 @@ export function nameOfLora(file: string): string {
   return file.replace(/\.(safetensors|sft|ckpt|pt2?|pth|bin|pkl)$/i, "");
 }
 
-interface Taken {
+interface ChoiceEffect {
   undo: () => boolean;
   redo: () => boolean;
 }
@@ -127,13 +127,13 @@ interface Taken {
  * Puts the loader of a file into the graph, which is said and not shown: the user goes on typing.
  * What is typed next into the field belongs to the same edit, until the field says it is done.
  */
-export function loadLora(place: Place, file: string): Taken | null {
+export function loadLora(place: LoraField, file: string): ChoiceEffect | null {
   const { graph } = activeTab();
-  const way = wayIn(place);
+  const way = loaderPosition(place);
   const sides = sidesOf(schemaOf(LOADER));
   const name = nameOfLora(file);
   if (way === null || sides === null) {
-    tell(t("Nothing here can load the LoRA {{name}}.", { name }));
+    notify(t("Nothing here can load the LoRA {{name}}.", { name }));
     return null;
   }
   if (way.loaded.has(file)) {
@@ -147,7 +147,7 @@ export function loadLora(place: Place, file: string): Taken | null {
   edit(
     t("Load the LoRA {{name}}", { name }),
     (draft) => {
-      const node = made(schema, draft.lastNodeId + 1, bodyAt(corner));
+      const node = createNode(schema, draft.lastNodeId + 1, bodyAt(corner));
       const source = draft.nodes[way.source];
       if (source === undefined) return;
       key = node.key;
@@ -166,7 +166,7 @@ export function loadLora(place: Place, file: string): Taken | null {
   );
   const node = nameIn(activeTab().graph, useStudio.getState().catalog, key);
   announce(t("The LoRA {{name}} is loaded by {{node}}", { name, node }));
-  return takenBy(place, key);
+  return effectOf(place, key);
 }
 
 const GAP = 40;
@@ -182,7 +182,7 @@ function besideOf(graph: Graph, key: string): Point {
 }
 
 /** Undoes and redoes the edit that added a node, if only the field's text was changed since. */
-function takenBy(place: Place, added: string): Taken {
+function effectOf(place: LoraField, added: string): ChoiceEffect {
   const level = activeTab().level.join(":");
   const addsIt = (entry: Entry) =>
     entry.path.join(":") === level && writes(entry).some((path) => ends(path, ["nodes", added]));

@@ -5,20 +5,20 @@ import type { ImageFile } from "../../api/jobs";
 import type { InputSchema } from "../../api/types";
 import type { GraphNode } from "../../document/graph";
 import { t } from "../../words/words";
-import { changeAt } from "../editing/actions";
-import { noteFile } from "../files/lists";
+import { changeValueAt } from "../editing/actions";
+import { addFileToLists } from "../files/lists";
 import { client } from "../server";
 import { activeTab, type Place, schemaOf } from "../studio";
-import { tell } from "../view";
+import { notify } from "../view";
 import { fileOf, mediaOf, namedValue, placeOfValues } from "./fileValue";
 
-export interface Masked {
+export interface MaskTarget {
   file: ImageFile;
   /** The input that gets the masked picture. */
   target: { place: Place; node: string; input: InputSchema };
 }
 
-export const useMasking = create<{ open: Masked | null }>(() => ({ open: null }));
+export const useMasking = create<{ open: MaskTarget | null }>(() => ({ open: null }));
 
 /** The input of a node that names a picture, if it has one. */
 function pictureInput(node: GraphNode | undefined): InputSchema | null {
@@ -38,18 +38,18 @@ export function maskNode(key: string): void {
   const input = pictureInput(node);
   const file = input === null ? null : fileOf(node?.values[input.name], placeOfValues(input));
   if (input === null || file === null) {
-    tell(t("This node has no picture yet. Choose one first."));
+    notify(t("This node has no picture yet. Choose one first."));
     return;
   }
   useMasking.setState({ open: { file, target: { place: { id, level }, node: key, input } } });
 }
 
 /** The picture without what is masked, and its mask alone (as opacity). */
-export function pictureUrl({ file }: Masked): string {
+export function pictureUrl({ file }: MaskTarget): string {
   return `${viewUrl(file)}&channel=rgb`;
 }
 
-export function opacityUrl({ file }: Masked): string {
+export function opacityUrl({ file }: MaskTarget): string {
   return `${viewUrl(file)}&channel=a`;
 }
 
@@ -57,13 +57,13 @@ export function opacityUrl({ file }: Masked): string {
  * Keeps a mask with its picture among the inputs, and shows it on its node. `png` is as large as
  * the picture; it is opaque where nothing is masked.
  */
-export async function saveMask(masked: Masked, png: Blob): Promise<void> {
+export async function saveMask(masked: MaskTarget, png: Blob): Promise<void> {
   const { file, target } = masked;
   const kept = await client.uploadMask(png, `masked-${Date.now()}.png`, file);
-  noteFile(kept, "image");
+  addFileToLists(kept, "image");
   // Whoever closed the editor meanwhile does not want it.
   if (useMasking.getState().open !== masked) return;
   const value = namedValue(kept, placeOfValues(target.input));
-  changeAt(target.place, target.node, target.input.name, value);
+  changeValueAt(target.place, target.node, target.input.name, value);
   useMasking.setState({ open: null });
 }

@@ -1,16 +1,16 @@
 /** Files brought to the server for a widget, by button, drop or paste: how far, and what went wrong. */
 import { create } from "zustand";
-import { Refused } from "../../api/transport";
+import { HttpError } from "../../api/transport";
 import type { InputSchema } from "../../api/types";
-import { bring } from "../../api/upload";
+import { uploadFile } from "../../api/upload";
 import { promptId } from "../../document/levels";
 import { bytesOf } from "../../words/format";
 import { t } from "../../words/words";
-import { changeAt } from "../editing/actions";
-import { noteFile } from "../files/lists";
+import { changeValueAt } from "../editing/actions";
+import { addFileToLists } from "../files/lists";
 import { inputsOf } from "../nodes/inputs";
 import { activeTab, schemaOf } from "../studio";
-import { wordsOf } from "../view";
+import { errorText } from "../view";
 import { mediaOf, namedValue, placeOfValues } from "./fileValue";
 import { type MediaKind, mediaTypeOf } from "./mediaTypes";
 
@@ -30,7 +30,7 @@ export function uploadPlace(tab: string, node: string, input: string): string {
   return `${tab}/${node}/${input}`;
 }
 
-export async function bringFile(node: string, input: InputSchema, file: File): Promise<void> {
+export async function uploadFieldFile(node: string, input: InputSchema, file: File): Promise<void> {
   const { id, level } = activeTab();
   const place = uploadPlace(id, promptId(level, node), input.name);
   const note = (said: Partial<Upload>) =>
@@ -41,14 +41,14 @@ export async function bringFile(node: string, input: InputSchema, file: File): P
   const stop = () => giveUp.abort();
   note({ progress: 0, error: null, stop });
   try {
-    const brought = await bring(file, {
+    const brought = await uploadFile(file, {
       signal: giveUp.signal,
       onProgress: (progress) => note({ progress }),
     });
-    noteFile(brought, mediaOf(input) ?? "image");
+    addFileToLists(brought, mediaOf(input) ?? "image");
     note({ progress: null });
     // Another document may be shown, or the node be gone, by the time a large file has arrived.
-    changeAt({ id, level }, node, input.name, namedValue(brought, placeOfValues(input)));
+    changeValueAt({ id, level }, node, input.name, namedValue(brought, placeOfValues(input)));
   } catch (error) {
     const abandoned = error instanceof DOMException && error.name === "AbortError";
     if (giveUp.signal.aborted && useUploads.getState()[place]?.stop !== stop) return;
@@ -57,7 +57,7 @@ export async function bringFile(node: string, input: InputSchema, file: File): P
 }
 
 function wordsFor(error: unknown, file: File): string {
-  if (error instanceof Refused && error.status === 413) {
+  if (error instanceof HttpError && error.status === 413) {
     return t("{{name}} is larger than this server takes ({{size}}).", {
       name: file.name,
       size: bytesOf(file.size),
@@ -65,7 +65,7 @@ function wordsFor(error: unknown, file: File): string {
   }
   return t("{{name}} could not be uploaded: {{reason}}", {
     name: file.name,
-    reason: wordsOf(error),
+    reason: errorText(error),
   });
 }
 
@@ -86,12 +86,12 @@ function takes(kind: MediaKind | null, file: { name: string; type: string }): bo
 }
 
 /** Gives a file to the one node that is selected; false where it takes none like it. */
-export function giveToSelected(file: File): boolean {
+export function uploadToSelected(file: File): boolean {
   const { selected } = activeTab();
   const [node] = selected;
   if (selected.length !== 1 || node === undefined) return false;
   const input = inputFor(node, file);
   if (input === null) return false;
-  void bringFile(node, input, file);
+  void uploadFieldFile(node, input, file);
   return true;
 }

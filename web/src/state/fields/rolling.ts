@@ -4,14 +4,14 @@ import type { Catalog } from "../../api/catalog";
 import type { InputSchema } from "../../api/types";
 import { setValue } from "../../document/edit";
 import { type Definition, type GraphNode, subgraphOf, type Workflow } from "../../document/graph";
-import { type Inner, widgetsBehind } from "../../document/instances";
+import { type InnerWidget, widgetsBehind } from "../../document/instances";
 import type { Json } from "../../document/json";
 import { graphsOf } from "../../document/levels";
 import { portsOf } from "../../document/ports";
 import { t } from "../../words/words";
 import { inputsOf } from "../nodes/inputs";
 import { catalogWith } from "../nodes/subgraphSchema";
-import { controlOf, layoutOf, standingOf } from "../nodes/widgets";
+import { controlOf, fallbackValue, layoutOf } from "../nodes/widgets";
 import { activeTab, editAt, graphAt, type Place, type Tab, tabOf, useStudio } from "../studio";
 
 /** A hostile file may hold a subgraph in itself. */
@@ -34,7 +34,7 @@ export function rollSeeds(tab: Tab = activeTab()): void {
 }
 
 /** The document as the next run will find it: the open one stays as it is. */
-export function asWillRun(workflow: Workflow): Workflow {
+export function workflowToRun(workflow: Workflow): Workflow {
   const catalog = catalogOf(workflow);
   const rolls = rollsIn(workflow, catalog);
   if (rolls.length === 0) return workflow;
@@ -79,7 +79,7 @@ function rollsOf(
     const control = controlFor(workflow, catalog, node, input);
     if (control === null) return [];
     const { min, max } = input.options;
-    const value = rolled(node.values[name] ?? standingOf(input), control, { min, max });
+    const value = nextValue(node.values[name] ?? fallbackValue(input), control, { min, max });
     return value === null ? [] : [{ name, value }];
   });
 }
@@ -144,7 +144,11 @@ export function changeInnerControl(
   });
 }
 
-function widgetBehind(workflow: Workflow, definition: Definition, name: string): Inner | undefined {
+function widgetBehind(
+  workflow: Workflow,
+  definition: Definition,
+  name: string,
+): InnerWidget | undefined {
   const slot = portsOf(definition, "inputs").findIndex((each) => each.name === name);
   if (slot >= 0) return widgetsBehind(definition, slot, workflow.definitions)[0];
   // What old files promote without an input.
@@ -153,7 +157,7 @@ function widgetBehind(workflow: Workflow, definition: Definition, name: string):
 }
 
 /** The next value of a controlled number; null where it stays, or is no whole number. */
-export function rolled(
+export function nextValue(
   value: Json,
   control: Json,
   { min, max }: { min?: unknown; max?: unknown },
@@ -165,9 +169,9 @@ export function rolled(
   const most = wholeOf(max, (1n << 64n) - 1n);
   if (most < least) return null;
   const now = BigInt(value);
-  if (control === "randomize") return plain(least + (random() % (most - least + 1n)));
-  if (control === "increment") return plain(now >= most ? most : now + 1n);
-  if (control === "decrement") return plain(now <= least ? least : now - 1n);
+  if (control === "randomize") return asJsonNumber(least + (random() % (most - least + 1n)));
+  if (control === "increment") return asJsonNumber(now >= most ? most : now + 1n);
+  if (control === "decrement") return asJsonNumber(now <= least ? least : now - 1n);
   return null;
 }
 
@@ -177,7 +181,7 @@ function wholeOf(value: unknown, otherwise: bigint): bigint {
 }
 
 /** JavaScript's own number where it is exact. */
-export function plain(value: bigint): number | bigint {
+export function asJsonNumber(value: bigint): number | bigint {
   const number = Number(value);
   return Number.isSafeInteger(number) ? number : value;
 }

@@ -17,7 +17,7 @@ export function seedPlace(tab: string, node: string, input: string): string {
  * Notes what a run that was just handed in uses: as its prompt says, insides of subgraphs too; and
  * what the nodes of the level shown show of it.
  */
-export function noteSeeds(tab: Tab, prompt: Readonly<Record<string, unknown>>): void {
+export function recordSeeds(tab: Tab, prompt: Readonly<Record<string, unknown>>): void {
   const used: Record<string, number | bigint> = {};
   const note = (id: string, name: string, value: unknown) => {
     if (typeof value !== "number" && typeof value !== "bigint") return;

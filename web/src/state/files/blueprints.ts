@@ -4,19 +4,19 @@
  */
 import { create } from "zustand";
 import { fileNameFor } from "../../api/fileName";
-import { Refused } from "../../api/transport";
+import { HttpError } from "../../api/transport";
 import type { NodeSchema } from "../../api/types";
 import { type Point, subgraphOf } from "../../document/graph";
 import { type Json, parseJson, writeJson } from "../../document/json";
-import { NotAWorkflow, readGraph } from "../../document/read";
+import { NotAWorkflowError, readGraph } from "../../document/read";
 import { copyNodes, pasteNodes } from "../../document/snippet";
 import { t } from "../../words/words";
 import { askForName } from "../ask";
 import { catalogWith } from "../nodes/subgraphSchema";
 import { client } from "../server";
 import { activeTab, edit, layout, select, useStudio } from "../studio";
-import { tell, tellError } from "../view";
-import { whyNoName } from "./paths";
+import { notify, notifyError } from "../view";
+import { nameProblem } from "./paths";
 
 const FOLDER = "subgraphs";
 /** What stands in `python_module` for a class that is a blueprint. */
@@ -56,7 +56,7 @@ export async function refreshBlueprints(): Promise<void> {
     const read = [...theirs, ...own];
     useBlueprints.setState({ all: Object.fromEntries(read.map((each) => [each.name, each])) });
   } catch (error) {
-    tellError(error);
+    notifyError(error);
   }
 }
 
@@ -81,8 +81,8 @@ function blueprintIn(
     };
     return { name, pack, content, schema };
   } catch (error) {
-    if (!(error instanceof SyntaxError || error instanceof NotAWorkflow)) throw error;
-    tell(t("The blueprint {{name}} could not be read.", { name }));
+    if (!(error instanceof SyntaxError || error instanceof NotAWorkflowError)) throw error;
+    notify(t("The blueprint {{name}} could not be read.", { name }));
     return null;
   }
 }
@@ -113,8 +113,8 @@ export function placeBlueprint(schema: NodeSchema, at: Point, thread?: string): 
       thread,
     );
   } catch (error) {
-    if (!(error instanceof NotAWorkflow)) throw error;
-    tellError(error);
+    if (!(error instanceof NotAWorkflowError)) throw error;
+    notifyError(error);
   }
   select(keys);
   return keys[0] ?? null;
@@ -143,7 +143,7 @@ export async function removeBlueprint(name: string): Promise<void> {
 
 /** Where a new one is to lie. Throws where no file can be called so. */
 function fileOf(name: string): string {
-  const wrong = whyNoName(name);
+  const wrong = nameProblem(name);
   if (wrong !== null) throw new Error(wrong);
   return `${FOLDER}/${name}.json`;
 }
@@ -152,8 +152,8 @@ async function attempt(name: string, doing: () => Promise<void>): Promise<void> 
   try {
     await doing();
   } catch (error) {
-    const isTaken = error instanceof Refused && error.status === 409;
-    tellError(
+    const isTaken = error instanceof HttpError && error.status === 409;
+    notifyError(
       isTaken
         ? new Error(
             t("There is a blueprint called {{name}} already. Give it another name.", { name }),

@@ -19,19 +19,19 @@ const MOST = 10;
 
 export const useClosed = create<{ closed: readonly Closed[] }>(() => ({ closed: [] }));
 
-export function noteClosed(added: Closed): void {
+export function recordClosed(added: Closed): void {
   useClosed.setState(({ closed }) => ({
     closed: [added, ...closed.filter((each) => each.id !== added.id)].slice(0, MOST),
   }));
 }
 
 /** Leaves a closed document to the server alone. */
-export function leaveClosed(id: string): void {
+export function dropClosedCopy(id: string): void {
   useClosed.setState(({ closed }) => ({
     closed: closed.map((each) => (each.id === id ? { ...each, tab: null } : each)),
   }));
 }
 
-export function forgetClosed(id: string): void {
+export function removeClosed(id: string): void {
   useClosed.setState(({ closed }) => ({ closed: closed.filter((each) => each.id !== id) }));
 }

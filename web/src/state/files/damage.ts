@@ -1,15 +1,16 @@
 /** What was damaged in a file that is opened, and what became of it, in a sentence. */
-import { repaired } from "../../document/damaged";
+
 import { isObject, type Json } from "../../document/json";
 import { isDefinition, savedDefinitions } from "../../document/read";
+import { repairLevel } from "../../document/repair";
 import { t } from "../../words/words";
-import { tell } from "../view";
+import { notify } from "../view";
 
 /** Says nothing of a file that is sound. */
-export function tellDamage(value: Json, name: string): void {
+export function notifyDamage(value: Json, name: string): void {
   if (!isObject(value) || !Array.isArray(value.nodes)) return;
   const inner = savedDefinitions(value).filter(isDefinition);
-  const found = [repaired(value, false), ...inner.map((each) => repaired(each, true))].map(
+  const found = [repairLevel(value, false), ...inner.map((each) => repairLevel(each, true))].map(
     ({ damage }) => damage,
   );
   const sum = (kind: keyof (typeof found)[number]) =>
@@ -23,5 +24,5 @@ export function tellDamage(value: Json, name: string): void {
       : null,
   ].filter((each) => each !== null);
   if (parts.length === 0) return;
-  tell(t("The file of {{name}} is damaged. {{parts}}", { name, parts: parts.join(" ") }));
+  notify(t("The file of {{name}} is damaged. {{parts}}", { name, parts: parts.join(" ") }));
 }

@@ -9,7 +9,7 @@ import { withPrimitive } from "../nodes/primitive";
 import { refreshJobs } from "../runs/running";
 import { client } from "../server";
 import { activeTab, openWorkflow, select, setCatalog, useStudio } from "../studio";
-import { tell, tellError } from "../view";
+import { notify, notifyError } from "../view";
 
 export async function openDefault(): Promise<void> {
   const first = await import("../../../workflows/text_to_image.json?raw");
@@ -27,7 +27,7 @@ export async function openFiles(files: Iterable<File>, at: Point | null): Promis
     const { openEach } = await import("./opening");
     await openEach(all, at);
   } catch (error) {
-    tellError(error);
+    notifyError(error);
   }
 }
 
@@ -63,7 +63,7 @@ export function download(): void {
 }
 
 export async function openJob(job: string, workflow: Json | null): Promise<void> {
-  if (workflow === null) tell(t("This picture was made without a saved workflow."));
+  if (workflow === null) notify(t("This picture was made without a saved workflow."));
   else openWorkflow(workflow, { name: t("From {{job}}", { job: job.slice(0, 8) }) });
   await refreshJobs();
 }

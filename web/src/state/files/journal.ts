@@ -4,15 +4,15 @@
  */
 
 import { conflictOf, type JournalServer } from "../../api/journals";
-import { Refused } from "../../api/transport";
+import { HttpError } from "../../api/transport";
 import type { Workflow } from "../../document/graph";
 import {
   lineOf,
   type Step,
+  snapshotLine,
   stepsBetween,
   type TabState,
   tailOf,
-  wholeLine,
 } from "../../document/journal";
 import { equalJson } from "../../document/json";
 import type { Log } from "../../document/log";
@@ -32,9 +32,9 @@ const FIRST_WAIT = 400;
 const SLOW = 1_000;
 const LONGEST_WAIT = 4_000;
 
-export type Written = Pick<Tab, "workflow" | "log" | "kept">;
+export type DocumentState = Pick<Tab, "workflow" | "log" | "kept">;
 
-export interface Surroundings {
+export interface JournalEnvironment {
   server: Pick<JournalServer, "append" | "replace">;
   mirror: Mirror;
   /** Another window has taken the document over. */
@@ -44,7 +44,7 @@ export interface Surroundings {
 }
 
 /** What is in lines already. */
-interface Known {
+interface WrittenState {
   workflow: Workflow;
   log: Log;
   /** Entries at the log's start that no line holds. */
@@ -54,15 +54,15 @@ interface Known {
 }
 
 export class Journal {
-  private known: Known | null = null;
-  private latest: { written: Written; tab: TabState } | null = null;
+  private lastWritten: WrittenState | null = null;
+  private latest: { written: DocumentState; tab: TabState } | null = null;
   private unsent: string[] = [];
   private startsWhole = false;
   private lines = 0;
   private characters = 0;
   private sending = false;
   private failures = 0;
-  private told = false;
+  private reported = false;
   private retry: ReturnType<typeof setTimeout> | undefined;
   private lost = false;
   /** The document as it was when the server went away; null while it answers. */
@@ -71,7 +71,7 @@ export class Journal {
   /** `last` is the number of the last line that the server has, `owner` whose document it was. */
   constructor(
     readonly id: string,
-    private readonly around: Surroundings,
+    private readonly environment: JournalEnvironment,
     private last = 0,
     private owner: string | null = null,
   ) {}
@@ -82,16 +82,16 @@ export class Journal {
   }
 
   /** Notes what a document is now, and sends it on its way. */
-  write(written: Written, tab: TabState): void {
+  write(written: DocumentState, tab: TabState): void {
     if (this.lost) return;
     this.latest = { written, tab };
     const steps = this.stepsTo(written, tab);
     if (steps?.length === 0) return;
     if (steps === null) this.writeWhole(written, tab);
     else for (const step of steps) this.push(lineOf(this.last + 1, step));
-    const floor = this.known?.floor ?? 0;
+    const floor = this.lastWritten?.floor ?? 0;
     const saved = written.workflow === written.kept;
-    this.known = { workflow: written.workflow, log: written.log, floor, saved, tab };
+    this.lastWritten = { workflow: written.workflow, log: written.log, floor, saved, tab };
     this.copy();
     if (this.retry === undefined) void this.send();
   }
@@ -114,8 +114,8 @@ export class Journal {
   }
 
   /** What leads from what is known to this; null where the whole is to be written. */
-  private stepsTo({ workflow, log, kept }: Written, tab: TabState): Step[] | null {
-    const { known } = this;
+  private stepsTo({ workflow, log, kept }: DocumentState, tab: TabState): Step[] | null {
+    const { lastWritten: known } = this;
     if (known === null || this.lines >= MOST_LINES || this.characters >= MOST_CHARACTERS) {
       return null;
     }
@@ -128,16 +128,16 @@ export class Journal {
     return steps;
   }
 
-  private writeWhole({ workflow, log, kept }: Written, tab: TabState): void {
+  private writeWhole({ workflow, log, kept }: DocumentState, tab: TabState): void {
     const { log: tail, left } = tailOf(log, LOG_ENTRIES, LOG_CHARACTERS);
     this.unsent = [];
     this.lines = 0;
     this.characters = 0;
     const whole = { tab, graph: workflow, log: tail, saved: workflow === kept };
-    this.push(wholeLine(this.last + 1, whole));
+    this.push(snapshotLine(this.last + 1, whole));
     this.characters = 0;
     this.startsWhole = true;
-    this.known = { workflow, log, floor: left, saved: whole.saved, tab };
+    this.lastWritten = { workflow, log, floor: left, saved: whole.saved, tab };
   }
 
   private push(line: string): void {
@@ -148,7 +148,7 @@ export class Journal {
   }
 
   private copy(): void {
-    const { mirror } = this.around;
+    const { mirror } = this.environment;
     const window = this.latest?.tab.window ?? "";
     if (this.unsent.length === 0 || this.startsWhole) this.whole = null;
     const { owner, unsent: lines, whole } = this;
@@ -164,7 +164,7 @@ export class Journal {
     const { workflow, log, kept } = latest.written;
     const { log: tail } = tailOf(log, LOG_ENTRIES, LOG_CHARACTERS);
     const saved = workflow === kept;
-    this.whole = wholeLine(this.last, { tab: latest.tab, graph: workflow, log: tail, saved });
+    this.whole = snapshotLine(this.last, { tab: latest.tab, graph: workflow, log: tail, saved });
     this.copy();
   }
 
@@ -175,7 +175,7 @@ export class Journal {
     try {
       while (this.unsent.length > 0 && !this.lost) await this.sendOnce();
       this.failures = 0;
-      this.told = false;
+      this.reported = false;
     } catch (error) {
       this.later(error);
     } finally {
@@ -205,7 +205,7 @@ export class Journal {
   }
 
   private deliver(whole: boolean, lines: string, keepalive: boolean): Promise<void> {
-    const { server } = this.around;
+    const { server } = this.environment;
     const window = this.latest?.tab.window ?? "";
     return whole
       ? server.replace(this.id, window, lines, this.owner, keepalive)
@@ -216,13 +216,13 @@ export class Journal {
   private answerTo(error: unknown): boolean {
     const conflict = conflictOf(error);
     if (conflict === null) {
-      const tooLong = error instanceof Refused && error.status === 413 && !this.startsWhole;
+      const tooLong = error instanceof HttpError && error.status === 413 && !this.startsWhole;
       return tooLong && this.rewrite(this.last);
     }
     const mine = this.latest?.tab.window;
     if (conflict.window !== null && conflict.window !== mine) {
       this.end();
-      this.around.onLost(this.id);
+      this.environment.onLost(this.id);
       return true;
     }
     this.owner = conflict.window;
@@ -240,8 +240,8 @@ export class Journal {
   private later(error: unknown): void {
     if (this.lost) return;
     this.copyWhole();
-    if (error instanceof Refused && !this.told) {
-      this.told = true;
+    if (error instanceof HttpError && !this.reported) {
+      this.reported = true;
       this.trouble(error);
     }
     const wait = Math.min(FIRST_WAIT * 2 ** this.failures, LONGEST_WAIT);
@@ -250,6 +250,6 @@ export class Journal {
   }
 
   private trouble(error: unknown): void {
-    this.around.onTrouble(error);
+    this.environment.onTrouble(error);
   }
 }

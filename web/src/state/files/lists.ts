@@ -13,7 +13,7 @@ import { client } from "../server";
 import { setCatalog, useStudio } from "../studio";
 
 /** A file is there: fields may name it from now on, whether or not the lists can be read. */
-export function noteFile(file: ImageFile, kind: MediaKind): void {
+export function addFileToLists(file: ImageFile, kind: MediaKind): void {
   replaceSchemas((schema) => {
     const inputs = schema.inputs.map((each) => withFile(each, file, kind));
     return inputs.every((each, index) => each === schema.inputs[index])

@@ -8,9 +8,9 @@ import { type GraphNode, subgraphOf, type Workflow } from "../../document/graph"
 import { isObject, type Json, type JsonObject } from "../../document/json";
 import { everyNode } from "../../document/levels";
 import { t } from "../../words/words";
-import { isSubgraph, standingOf } from "../nodes/widgets";
+import { fallbackValue, isSubgraph } from "../nodes/widgets";
 import { useStudio } from "../studio";
-import { openSheet, tell, useView } from "../view";
+import { notify, openSheet, useView } from "../view";
 
 interface MissingClass {
   type: string;
@@ -73,10 +73,10 @@ export function missingFrom(workflow: Workflow, catalog: Catalog): Missing {
       classes.set(node.type, found);
     }
     for (const { name, input } of absentFiles(node, catalog)) {
-      const told = declared(node).find((each) => each.name === name);
+      const declaredFile = declared(node).find((each) => each.name === name);
       const found = files.get(name) ?? {
-        folder: told?.folder ?? FOLDERS[`${node.type}.${input}`] ?? FOLDERS[input] ?? null,
-        source: told?.source ?? null,
+        folder: declaredFile?.folder ?? FOLDERS[`${node.type}.${input}`] ?? FOLDERS[input] ?? null,
+        source: declaredFile?.source ?? null,
         nodes: [],
       };
       found.nodes.push(id);
@@ -107,7 +107,7 @@ function absentFiles(node: GraphNode, catalog: Catalog): { name: string; input: 
 function valuesOf(node: GraphNode, schema: NodeSchema | undefined): JsonObject {
   if (schema === undefined || !isSubgraph(schema)) return node.values;
   return Object.fromEntries(
-    schema.inputs.map((each) => [each.name, node.values[each.name] ?? standingOf(each)]),
+    schema.inputs.map((each) => [each.name, node.values[each.name] ?? fallbackValue(each)]),
   );
 }
 
@@ -144,12 +144,12 @@ export function sentenceOf({ classes, files }: Missing): string | null {
 /** Tells of what is missing whenever a workflow is opened. Returns what ends it. */
 export function watchMissing(): () => void {
   let seen = new Set(useStudio.getState().tabs.map((each) => each.id));
-  let told: { tab: string; sentence: string } | null = null;
+  let shown: { tab: string; sentence: string } | null = null;
   return useStudio.subscribe(({ tabs, active, catalog }) => {
     // It is said of one document: beside another it would mislead.
-    if (told !== null && told.tab !== active) {
-      if (useView.getState().notice?.text === told.sentence) useView.setState({ notice: null });
-      told = null;
+    if (shown !== null && shown.tab !== active) {
+      if (useView.getState().notice?.text === shown.sentence) useView.setState({ notice: null });
+      shown = null;
     }
     const opened = tabs.filter((each) => !seen.has(each.id));
     if (opened.length === 0 && tabs.length === seen.size) return;
@@ -157,8 +157,8 @@ export function watchMissing(): () => void {
     for (const { id, workflow } of opened) {
       const sentence = sentenceOf(missingFrom(workflow, catalog));
       if (sentence === null) continue;
-      told = { tab: id, sentence };
-      tell(sentence, { label: t("Show what is missing"), run: () => openSheet("missing") });
+      shown = { tab: id, sentence };
+      notify(sentence, { label: t("Show what is missing"), run: () => openSheet("missing") });
     }
   });
 }

@@ -2,9 +2,9 @@
 import type { ModelFile } from "../../api/client";
 import { t } from "../../words/words";
 import { canvas } from "../canvas";
-import { add, change } from "../editing/actions";
+import { changeValue, placeNode } from "../editing/actions";
 import { schemaOf } from "../studio";
-import { tell } from "../view";
+import { notify } from "../view";
 
 /** The class that loads a kind of weights, and the input that names the file. */
 const LOADERS: Readonly<Record<string, readonly [string, string]>> = {
@@ -27,9 +27,9 @@ export function addLoader(kind: string, { name }: ModelFile): void {
   const schema = type === undefined ? undefined : schemaOf(type);
   const handle = canvas();
   if (schema === undefined || input === undefined) {
-    tell(t("No node of this server loads {{kind}}.", { kind }));
+    notify(t("No node of this server loads {{kind}}.", { kind }));
     return;
   }
   if (handle === null) return;
-  change(add(schema, handle.toGraph(handle.pointer())), input, name);
+  changeValue(placeNode(schema, handle.toGraph(handle.pointer())), input, name);
 }

@@ -1,16 +1,16 @@
 /** What becomes of files that are dropped, pasted or chosen: documents, or pictures for a node. */
-import { bring } from "../../api/upload";
+import { uploadFile } from "../../api/upload";
 import type { Point } from "../../document/graph";
-import { NotAWorkflow } from "../../document/read";
+import { NotAWorkflowError } from "../../document/read";
 import { t } from "../../words/words";
-import { addHolding } from "../editing/actions";
+import { placeNodeWithValues } from "../editing/actions";
 import { documentIn } from "../embedded/document";
 import { namedValue } from "../fields/fileValue";
 import { kindOfFile } from "../fields/mediaTypes";
 import { activeTab, schemaOf } from "../studio";
-import { tell, tellError } from "../view";
-import { tellDamage } from "./damage";
-import { noteFile } from "./lists";
+import { notify, notifyError } from "../view";
+import { notifyDamage } from "./damage";
+import { addFileToLists } from "./lists";
 import { openDocument } from "./prompt";
 
 const BESIDE = 40;
@@ -28,21 +28,21 @@ async function openOne(file: File, at: Point | null): Promise<void> {
     const found = await documentIn(file);
     if (found !== null) {
       openDocument(found.value, file.name.replace(/\.[^.]+$/, ""));
-      if (found.left !== null) tellMade(file.name, found.left);
-      else tellDamage(found.value, file.name);
+      if (found.left !== null) notifyBuilt(file.name, found.left);
+      else notifyDamage(found.value, file.name);
       return;
     }
     const isPicture = file.type.startsWith("image/") || kindOfFile(file.name) === "image";
     if (at === null || !isPicture)
-      throw new NotAWorkflow("{{name}} holds no workflow.", { name: file.name });
+      throw new NotAWorkflowError("{{name}} holds no workflow.", { name: file.name });
     await addPicture(file, at);
   } catch (error) {
-    tellError(error);
+    notifyError(error);
   }
 }
 
-function tellMade(name: string, left: readonly string[]): void {
-  tell(
+function notifyBuilt(name: string, left: readonly string[]): void {
+  notify(
     left.length === 0
       ? t("This graph was made from the text in {{name}}.", { name })
       : t("This graph was made from the text in {{name}}. Left out: {{parts}}.", {
@@ -57,7 +57,7 @@ async function addPicture(file: File, at: Point): Promise<void> {
   const schema = schemaOf("LoadImage");
   if (schema === undefined) throw new Error("This server has no node that loads pictures.");
   const { signal } = new AbortController();
-  const brought = await bring(file, { signal, onProgress: () => undefined });
-  noteFile(brought, "image");
-  addHolding({ id, level }, schema, at, { image: namedValue(brought) });
+  const brought = await uploadFile(file, { signal, onProgress: () => undefined });
+  addFileToLists(brought, "image");
+  placeNodeWithValues({ id, level }, schema, at, { image: namedValue(brought) });
 }

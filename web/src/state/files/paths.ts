@@ -22,7 +22,7 @@ const FORBIDDEN = /^\.|[. ]$|[\p{Cc}\\:]/u;
 const LONGEST = 250;
 
 /** Why no file can be called so, or none that would be found again; null where one can. */
-export function whyNoName(name: string): string | null {
+export function nameProblem(name: string): string | null {
   const size = new TextEncoder();
   const isName = (part: string) =>
     part !== "" &&

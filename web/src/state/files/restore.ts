@@ -7,20 +7,20 @@ import { type Replayed, replay, type TabState } from "../../document/journal";
 import { isObject, type Json, parseJson } from "../../document/json";
 import { levelAt, livingPath } from "../../document/levels";
 import { close } from "../../document/log";
-import { NotAWorkflow } from "../../document/read";
+import { NotAWorkflowError } from "../../document/read";
 import { t } from "../../words/words";
 import { client, clientId, journals } from "../server";
 import { blankTab, openWorkflow, putTab, type Tab, useStudio, type Viewport } from "../studio";
-import { tell, tellError } from "../view";
-import { type Closed, forgetClosed, useClosed } from "./closed";
+import { notify, notifyError } from "../view";
+import { type Closed, removeClosed, useClosed } from "./closed";
 import { openDefault } from "./files";
-import { adopt, claimDocument, mirror, putBack } from "./keeping";
-import type { Parted } from "./unsent";
+import { claimDocument, mirror, reopenTab, resumeJournal } from "./journaling";
+import type { DivergedDocument } from "./unsent";
 import { claimWindow, heldDocuments } from "./windows";
 
 /** Opens what was open; the default workflow where nothing was. Says whether anything was. */
 export async function restore(catalog: Promise<void>): Promise<boolean> {
-  const [{ listed, held, parted }] = await Promise.all([whatIsKept(), catalog]);
+  const [{ listed, held, parted }] = await Promise.all([readStored(), catalog]);
   const left = listed.filter(({ tab, id }) => tab?.closed === null && !held.has(id));
   const mine = left.filter(({ tab }) => tab?.window === clientId);
   const others = left.filter(({ tab, alive }) => tab?.window !== clientId && !alive);
@@ -30,26 +30,27 @@ export async function restore(catalog: Promise<void>): Promise<boolean> {
   );
   const mineOnly = mine.length > 0 || elsewhere.length > 0;
   // Beside what this browser had comes what the server has of the same document.
-  const isWanted = ({ id }: Described) => !mineOnly || parted.some((each) => each.id === id);
+  const isWanted = ({ id }: DescribedJournal) => !mineOnly || parted.some((each) => each.id === id);
   const opened = await openAll([...others.filter(isWanted), ...mine]);
   const orphans = others.filter((each) => !isWanted(each));
-  if (parted.length > 0) tellOfParted(parted, orphans);
-  else if (elsewhere.length > 0 || orphans.length > 0) tellOfOthers(elsewhere.length, orphans);
+  if (parted.length > 0) notifyDiverged(parted, orphans);
+  else if (elsewhere.length > 0 || orphans.length > 0)
+    notifyOtherDocuments(elsewhere.length, orphans);
   if (opened > 0 || openOldDraft() || (await openServersDraft())) return true;
   await openDefault();
   return false;
 }
 
 /** All journals, once what this browser still had is in them; and the documents of all windows. */
-async function whatIsKept(): Promise<Kept> {
+async function readStored(): Promise<StoredDocuments> {
   await claimWindow();
   const held = await heldDocuments();
-  const parted = await sendLeft(held);
+  const parted = await sendLeftovers(held);
   return { listed: (await journals.list()).map(described), held, parted };
 }
 
 /** Brings to the server what no window of this browser has open, and it has not. */
-async function sendLeft(held: ReadonlySet<string>): Promise<readonly Parted[]> {
+async function sendLeftovers(held: ReadonlySet<string>): Promise<readonly DivergedDocument[]> {
   try {
     const left = (await mirror.all()).filter(([id]) => !held.has(id));
     if (left.length === 0) return [];
@@ -62,36 +63,39 @@ async function sendLeft(held: ReadonlySet<string>): Promise<readonly Parted[]> {
   }
 }
 
-interface Kept {
-  listed: Described[];
+interface StoredDocuments {
+  listed: DescribedJournal[];
   held: ReadonlySet<string>;
-  parted: readonly Parted[];
+  parted: readonly DivergedDocument[];
 }
 
-interface Described extends JournalInfo {
+interface DescribedJournal extends JournalInfo {
   tab: TabState | null;
 }
 
-function described(info: JournalInfo): Described {
+function described(info: JournalInfo): DescribedJournal {
   const tab = isObject(info.tab) ? (info.tab as unknown as TabState) : null;
   return { ...info, tab };
 }
 
-function tellOfParted(parted: readonly Parted[], orphans: readonly Described[]): void {
+function notifyDiverged(
+  parted: readonly DivergedDocument[],
+  orphans: readonly DescribedJournal[],
+): void {
   const sentences = parted.map(({ name, copyName }) =>
     t(
       "{{name}} was edited in another browser while this one was disconnected. Your edits here are kept in a tab of their own: {{copyName}}.",
       { name, copyName },
     ),
   );
-  tell(sentences.join(" "), orphans.length > 0 ? openingOf(orphans) : undefined);
+  notify(sentences.join(" "), orphans.length > 0 ? openingOf(orphans) : undefined);
 }
 
-function openingOf(orphans: readonly Described[]): { label: string; run: () => void } {
-  return { label: t("Open them here"), run: () => void openAll(orphans).catch(tellError) };
+function openingOf(orphans: readonly DescribedJournal[]): { label: string; run: () => void } {
+  return { label: t("Open them here"), run: () => void openAll(orphans).catch(notifyError) };
 }
 
-function tellOfOthers(elsewhere: number, orphans: readonly Described[]): void {
+function notifyOtherDocuments(elsewhere: number, orphans: readonly DescribedJournal[]): void {
   const { length: count } = orphans;
   const sentences = [
     elsewhere > 0 &&
@@ -100,11 +104,11 @@ function tellOfOthers(elsewhere: number, orphans: readonly Described[]): void {
       }),
     count > 0 && t("{{count}} workflows of a closed window are kept.", { count }),
   ];
-  tell(sentences.filter(Boolean).join(" "), count > 0 ? openingOf(orphans) : undefined);
+  notify(sentences.filter(Boolean).join(" "), count > 0 ? openingOf(orphans) : undefined);
 }
 
 /** Opens journals in their order, and shows the one that was shown last. Returns how many. */
-async function openAll(wanted: readonly Described[]): Promise<number> {
+async function openAll(wanted: readonly DescribedJournal[]): Promise<number> {
   const ordered = [...wanted].sort((one, other) => placeOf(one) - placeOf(other));
   const texts = await Promise.all(ordered.map((each) => readClaimed(each.id)));
   let active: { id: string; shown: number } | null = null;
@@ -112,9 +116,9 @@ async function openAll(wanted: readonly Described[]): Promise<number> {
   ordered.forEach(({ id, tab }, index) => {
     const text = texts[index];
     if (text == null) return;
-    const replayed = replayedOrTold(text, tab?.name ?? id);
+    const replayed = replayOrNotify(text, tab?.name ?? id);
     if (replayed === null) return;
-    adopt(id, replayed);
+    resumeJournal(id, replayed);
     putTab(tabOf(id, replayed));
     count += 1;
     const { shown } = replayed.tab;
@@ -125,7 +129,7 @@ async function openAll(wanted: readonly Described[]): Promise<number> {
   return count;
 }
 
-function placeOf({ tab }: Described): number {
+function placeOf({ tab }: DescribedJournal): number {
   return tab?.place ?? 0;
 }
 
@@ -133,12 +137,12 @@ async function readClaimed(id: string): Promise<string | null> {
   return (await claimDocument(id)) ? journals.read(id) : null;
 }
 
-function replayedOrTold(text: string, name: string): Replayed | null {
+function replayOrNotify(text: string, name: string): Replayed | null {
   const replayed = replay(text);
   if (replayed === null) {
-    tellError(new Error(t("What was done in {{name}} cannot be read any more.", { name })));
+    notifyError(new Error(t("What was done in {{name}} cannot be read any more.", { name })));
   } else if (replayed.cut) {
-    tellError(new Error(t("The last edits of {{name}} could not be read.", { name })));
+    notifyError(new Error(t("The last edits of {{name}} could not be read.", { name })));
   }
   return replayed;
 }
@@ -177,21 +181,21 @@ export async function listClosed(): Promise<Closed[]> {
 /** Opens again what was closed, with all that can be undone. */
 export async function reopen({ id, name, tab }: Closed): Promise<void> {
   if (tab !== null) {
-    putBack(tab);
-    forgetClosed(id);
+    reopenTab(tab);
+    removeClosed(id);
     return;
   }
   const text = await readClaimed(id);
   if (text === null) throw new Error(t("{{name}} is not kept any more.", { name }));
-  const replayed = replayedOrTold(text, name);
+  const replayed = replayOrNotify(text, name);
   if (replayed === null) return;
-  adopt(id, replayed);
+  resumeJournal(id, replayed);
   putTab(tabOf(id, replayed));
 }
 
 export async function reopenLast(): Promise<void> {
   const [last] = await listClosed();
-  if (last === undefined) tell(t("Nothing was closed."));
+  if (last === undefined) notify(t("Nothing was closed."));
   else await reopen(last);
 }
 
@@ -224,7 +228,7 @@ function tabsOfDraft(text: string): Json[] {
     return isObject(draft) && Array.isArray(draft.tabs) ? draft.tabs : [];
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
-    tell(t("The documents open last time could not be read."));
+    notify(t("The documents open last time could not be read."));
     return [];
   }
 }
@@ -240,8 +244,8 @@ function openDraftTab(each: Json): boolean {
     });
     return true;
   } catch (error) {
-    if (!(error instanceof NotAWorkflow)) throw error;
-    tellError(error);
+    if (!(error instanceof NotAWorkflowError)) throw error;
+    notifyError(error);
     return false;
   }
 }

@@ -4,23 +4,23 @@
  */
 import { create } from "zustand";
 import { fileNameFor } from "../../api/fileName";
-import type { Stamped } from "../../api/library";
-import { Refused } from "../../api/transport";
+import type { StoredText } from "../../api/library";
+import { HttpError } from "../../api/transport";
 import { parseJson, writeJson } from "../../document/json";
-import { NotAWorkflow } from "../../document/read";
+import { NotAWorkflowError } from "../../document/read";
 import { writeGraph } from "../../document/write";
 import { t } from "../../words/words";
 import { askChoice, askText } from "../ask";
 import { library } from "../server";
 import { activeTab, changeTab, openWorkflow, showTab, type Tab, useStudio } from "../studio";
-import { openSheet, tell, tellError } from "../view";
-import { tellDamage } from "./damage";
-import { lastPart, nameOf, pathOf, whyNoName } from "./paths";
+import { notify, notifyError, openSheet } from "../view";
+import { notifyDamage } from "./damage";
+import { lastPart, nameOf, nameProblem, pathOf } from "./paths";
 
 /** A file that is not what its tab was opened from or saved as. */
 interface Conflict {
   /** What is there now. */
-  theirs: Stamped;
+  theirs: StoredText;
 }
 
 /** By the ids of tabs. */
@@ -41,30 +41,30 @@ export async function save(as = false): Promise<boolean> {
       ? await saveAs(tab, suggestedFor(tab))
       : await inTurn(tab, (now) => saveOver(now, path));
   } catch (error) {
-    tellWhy(error);
+    notifySaveFailure(error);
     return false;
   }
 }
 
-const turns = new Map<string, Promise<boolean>>();
+const pendingSaves = new Map<string, Promise<boolean>>();
 
 /** Saves of one document follow each other: each knows what the one before it has left there. */
 async function inTurn(tab: Tab, save: (now: Tab) => Promise<boolean>): Promise<boolean> {
-  const before = turns.get(tab.id) ?? Promise.resolve(true);
+  const before = pendingSaves.get(tab.id) ?? Promise.resolve(true);
   const follow = () => save(useStudio.getState().tabs.find(({ id }) => id === tab.id) ?? tab);
   const mine = before.then(follow, follow);
-  turns.set(tab.id, mine);
+  pendingSaves.set(tab.id, mine);
   try {
     return await mine;
   } finally {
-    if (turns.get(tab.id) === mine) turns.delete(tab.id);
+    if (pendingSaves.get(tab.id) === mine) pendingSaves.delete(tab.id);
   }
 }
 
 /** A server that is away is told in words; what was done is kept all the same. */
-function tellWhy(error: unknown): void {
+function notifySaveFailure(error: unknown): void {
   const away = error instanceof TypeError;
-  tellError(
+  notifyError(
     away
       ? new Error(
           t(
@@ -85,7 +85,7 @@ async function saveAs(tab: Tab, suggested: string, problem?: string): Promise<bo
   const given = await askText(t("Save the workflow as"), field, t("Save"), why);
   const name = given?.replace(/\.json$/, "").replace(/^\/+|\/+$/g, "");
   if (!name) return false;
-  const wrong = whyNoName(name);
+  const wrong = nameProblem(name);
   if (wrong !== null) return saveAs(tab, name, wrong);
   const path = pathOf(name);
   if (path === tab.path) return saveOver(tab, path);
@@ -117,7 +117,7 @@ async function written(
     announce(path, stamp);
     return true;
   } catch (error) {
-    if (error instanceof Refused && error.status === 409) return false;
+    if (error instanceof HttpError && error.status === 409) return false;
     throw error;
   }
 }
@@ -126,7 +126,7 @@ async function saveOver(tab: Tab, path: string): Promise<boolean> {
   try {
     return await written(tab, path, { overwrite: true, onlyOver: tab.stamp });
   } catch (error) {
-    if (!(error instanceof Refused) || error.status !== 412) throw error;
+    if (!(error instanceof HttpError) || error.status !== 412) throw error;
   }
   const theirs = await library.read(path);
   if (theirs === null) return written(tab, path, { overwrite: false });
@@ -146,7 +146,9 @@ export function endConflict(id: string): void {
 /** Replaces what others saved; it stays among the versions. */
 export async function overwriteTheirs(tab: Tab, { theirs }: Conflict): Promise<void> {
   if (tab.path === null) return;
-  await written(tab, tab.path, { overwrite: true, onlyOver: theirs.stamp }).catch(tellWhy);
+  await written(tab, tab.path, { overwrite: true, onlyOver: theirs.stamp }).catch(
+    notifySaveFailure,
+  );
 }
 
 /** Saves under a name that nobody has; theirs stays as it is. */
@@ -158,7 +160,7 @@ export async function keepBoth(tab: Tab): Promise<void> {
       if (await written(tab, pathOf(`${name} (${number})`), { overwrite: false })) return;
     }
   } catch (error) {
-    tellError(error);
+    notifyError(error);
   }
 }
 
@@ -181,32 +183,32 @@ export async function openSaved(path: string): Promise<void> {
       throw new Error(t("There is no workflow called {{name}} any more.", { name }));
     openText(found, lastPart(name), path);
   } catch (error) {
-    tellError(error);
+    notifyError(error);
   }
 }
 
-function openText({ text, stamp }: Stamped, name: string, path: string | null): void {
+function openText({ text, stamp }: StoredText, name: string, path: string | null): void {
   try {
     if (text.trim() === "") throw new SyntaxError("empty");
     const value = parseJson(text);
     openWorkflow(value, { name, path, stamp });
-    tellDamage(value, name);
+    notifyDamage(value, name);
   } catch (error) {
-    if (!(error instanceof SyntaxError || error instanceof NotAWorkflow)) throw error;
-    tellOfBroken(name, path, text);
+    if (!(error instanceof SyntaxError || error instanceof NotAWorkflowError)) throw error;
+    notifyUnreadable(name, path, text);
   }
 }
 
 /** A file that cannot be opened stays as it is; what it was before may be among its versions. */
-function tellOfBroken(name: string, path: string | null, text: string): void {
-  const told =
+function notifyUnreadable(name: string, path: string | null, text: string): void {
+  const sentence =
     text.trim() === ""
       ? t("{{name}} is empty: its file holds nothing.", { name })
       : t("{{name}} cannot be opened: its file is damaged or no workflow. It stays as it is.", {
           name,
         });
-  if (path === null) tell(told);
-  else tell(told, { label: t("Show its versions"), run: () => showVersions(path) });
+  if (path === null) notify(sentence);
+  else notify(sentence, { label: t("Show its versions"), run: () => showVersions(path) });
 }
 
 /** Whose versions are shown: the open document's, or those of a file. */
@@ -226,7 +228,7 @@ function announce(path: string, stamp: string | null): void {
 
 /** Hears of other windows that save what is open here too. Returns what ends it. */
 export function watchSaved(): () => void {
-  const heard = ({ data }: MessageEvent<{ path: string; stamp: string | null }>) => {
+  const onMessage = ({ data }: MessageEvent<{ path: string; stamp: string | null }>) => {
     const tab = useStudio.getState().tabs.find((each) => each.path === data.path);
     if (tab === undefined || tab.stamp === data.stamp) return;
     library.read(data.path).then((theirs) => {
@@ -234,8 +236,8 @@ export function watchSaved(): () => void {
       useConflicts.setState(({ conflicts }) => ({
         conflicts: { ...conflicts, [tab.id]: { theirs } },
       }));
-    }, tellError);
+    }, notifyError);
   };
-  channel?.addEventListener("message", heard);
-  return () => channel?.removeEventListener("message", heard);
+  channel?.addEventListener("message", onMessage);
+  return () => channel?.removeEventListener("message", onMessage);
 }

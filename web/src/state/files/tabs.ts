@@ -1,25 +1,25 @@
 /** The tabs of open documents: closed without loss, renamed with their file, put in order. */
-import { Refused } from "../../api/transport";
+import { HttpError } from "../../api/transport";
 import { t } from "../../words/words";
 import { askText } from "../ask";
 import { library } from "../server";
 import { activeTab, changeTab, closeTab, isDirty, showTab, type Tab, useStudio } from "../studio";
-import { tell, tellError } from "../view";
+import { notify, notifyError } from "../view";
 import { useClosed } from "./closed";
-import { lastPart, nameOf, pathOf, whyNoName } from "./paths";
+import { lastPart, nameOf, nameProblem, pathOf } from "./paths";
 import { reopen } from "./restore";
 
 /** Closes a document; what was not saved is kept, and can be opened again. */
-export function closeKept(id: string): void {
+export function closeDocument(id: string): void {
   const tab = useStudio.getState().tabs.find((each) => each.id === id);
   if (tab === undefined) return;
   closeTab(id);
   if (!isDirty(tab) || tab.workflow.order.length === 0) return;
-  tell(t("{{name}} was not saved. It is kept among the closed workflows.", { name: tab.name }), {
+  notify(t("{{name}} was not saved. It is kept among the closed workflows.", { name: tab.name }), {
     label: t("Open it again"),
     run: () => {
       const closed = useClosed.getState().closed.find((each) => each.id === id);
-      if (closed !== undefined) void reopen(closed).catch(tellError);
+      if (closed !== undefined) void reopen(closed).catch(notifyError);
     },
   });
 }
@@ -39,17 +39,17 @@ export async function renameTab(tab: Tab, given: string): Promise<void> {
 
 /** Moves a saved workflow; documents that are open from it go with it. */
 export async function renameFile(path: string, target: string): Promise<boolean> {
-  const wrong = whyNoName(nameOf(target));
+  const wrong = nameProblem(nameOf(target));
   if (wrong !== null) {
-    tellError(new Error(wrong));
+    notifyError(new Error(wrong));
     return false;
   }
   try {
     await library.move(path, target);
   } catch (error) {
-    if (!(error instanceof Refused) || error.status !== 409) throw error;
+    if (!(error instanceof HttpError) || error.status !== 409) throw error;
     const name = nameOf(target);
-    tellError(new Error(t("There is a workflow called {{name}} already.", { name })));
+    notifyError(new Error(t("There is a workflow called {{name}} already.", { name })));
     return false;
   }
   for (const tab of useStudio.getState().tabs) {

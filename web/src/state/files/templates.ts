@@ -58,7 +58,7 @@ export async function openTemplate(template: Template, title: string): Promise<v
 }
 
 /** What a template needs and the server lacks. */
-export async function lacksOf(template: Template): Promise<Missing> {
+export async function missingForTemplate(template: Template): Promise<Missing> {
   const graph = readGraph(parseJson(await textOf(template)), layout);
   return missingFrom(graph, useStudio.getState().catalog);
 }

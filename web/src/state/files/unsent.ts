@@ -3,16 +3,16 @@
  * browser has taken the document over meanwhile, both are kept: this browser's as one of its own.
  */
 import { conflictOf, type JournalServer } from "../../api/journals";
-import { type Replayed, replay, wholeLine } from "../../document/journal";
+import { type Replayed, replay, snapshotLine } from "../../document/journal";
 import { isObject, parseJson } from "../../document/json";
 import { t } from "../../words/words";
-import { tell, tellError } from "../view";
+import { notify, notifyError } from "../view";
 import type { Mirror, Unsent } from "./mirror";
 
 type Server = Pick<JournalServer, "append" | "replace">;
 
 /** A document that went two ways. */
-export interface Parted {
+export interface DivergedDocument {
   /** The one that the server has, and the one that this browser had. */
   id: string;
   copy: string;
@@ -25,8 +25,8 @@ export async function sendUnsent(
   left: readonly [string, Unsent][],
   window: string,
   { mirror, server }: { mirror: Mirror; server: Server },
-): Promise<Parted[]> {
-  const parted: Parted[] = [];
+): Promise<DivergedDocument[]> {
+  const parted: DivergedDocument[] = [];
   for (const [id, unsent] of left) {
     try {
       if (!(await isTaken(id, unsent, server))) {
@@ -36,7 +36,7 @@ export async function sendUnsent(
       await mirror.drop(id);
     } catch (error) {
       // It stays here, and is tried again at the next start.
-      tellError(error);
+      notifyError(error);
     }
   }
   return parted;
@@ -63,10 +63,10 @@ async function sendCopy(
   unsent: Unsent,
   window: string,
   server: Server,
-): Promise<Parted | null> {
+): Promise<DivergedDocument | null> {
   const replayed = replayUnsent(unsent);
   if (replayed === null) {
-    tell(
+    notify(
       t(
         "Some edits that were made while the server was away belong to a document that no longer exists.",
       ),
@@ -78,7 +78,7 @@ async function sendCopy(
   const copyName = t("{{name}} (this browser's edits)", { name });
   const tab = { ...replayed.tab, window, name: copyName, path: null, stamp: null };
   const copy = crypto.randomUUID();
-  await server.replace(copy, window, wholeLine(1, { tab, graph, log, saved: false }));
+  await server.replace(copy, window, snapshotLine(1, { tab, graph, log, saved: false }));
   // One that was closed is found among those that were.
   return tab.closed === null ? { id, copy, name, copyName } : null;
 }

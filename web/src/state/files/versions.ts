@@ -7,7 +7,7 @@ import { writeGraph } from "../../document/write";
 import { t } from "../../words/words";
 import { library } from "../server";
 import { edit, isDirty, layout, openWorkflow, type Tab, useStudio } from "../studio";
-import { tell } from "../view";
+import { notify } from "../view";
 
 /** A version is kept by itself after so much time in which something was edited. */
 const INTERVAL = 5 * 60_000;
@@ -27,7 +27,7 @@ export function watchVersions(): () => void {
       if (last === undefined || last.workflow === tab.workflow || !isDirty(tab)) continue;
       if (Date.now() - last.at < INTERVAL) continue;
       kept.set(tab.id, { workflow: tab.workflow, at: Date.now() });
-      keepVersion(tab).catch(() => {
+      storeVersion(tab).catch(() => {
         // The journal has every edit; a version is only a mark in it, and the next one comes.
       });
     }
@@ -38,7 +38,7 @@ export function watchVersions(): () => void {
   });
 }
 
-function keepVersion(tab: Tab): Promise<void> {
+function storeVersion(tab: Tab): Promise<void> {
   const label = tab.log.done.at(-1)?.label ?? "";
   return library.keepVersion(tab.path ?? tab.id, writeJson(writeGraph(tab.workflow)), label);
 }
@@ -64,5 +64,5 @@ export async function openVersion(version: Version, name: string): Promise<void>
 /** Puts a version in the place of what the open document is; undo brings that back. */
 export function restoreVersion(workflow: Tab["workflow"]): void {
   edit("Go back to a version", (_, whole) => replaceWith(whole, workflow));
-  tell(t("The earlier version is restored. Undo takes that back."));
+  notify(t("The earlier version is restored. Undo takes that back."));
 }

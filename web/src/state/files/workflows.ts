@@ -1,10 +1,10 @@
 /** The user's saved workflows as a list: folders, the deleted ones, and what is done with a file. */
 import { create } from "zustand";
 import type { SavedFile } from "../../api/library";
-import { Refused } from "../../api/transport";
+import { HttpError } from "../../api/transport";
 import { t } from "../../words/words";
 import { library } from "../server";
-import { tell, tellError } from "../view";
+import { notify, notifyError } from "../view";
 import { type Closed, useClosed } from "./closed";
 import { FOLDER, nameOf, pathOf } from "./paths";
 import { listClosed } from "./restore";
@@ -40,7 +40,7 @@ export async function refreshWorkflows(): Promise<void> {
     useWorkflows.setState({ files: files.filter(isWorkflow), deleted, closed });
   } catch (error) {
     useWorkflows.setState({ files: [], closed: useClosed.getState().closed });
-    tellError(error);
+    notifyError(error);
   }
 }
 
@@ -62,14 +62,14 @@ export async function deleteWorkflow(path: string): Promise<void> {
   const target = `${TRASH}/${at}/${path.slice(FOLDER.length + 1)}`;
   await library.move(path, target);
   await refreshWorkflows();
-  tell(t("{{name}} is deleted.", { name: nameOf(path) }), {
+  notify(t("{{name}} is deleted.", { name: nameOf(path) }), {
     label: t("Undo"),
-    run: () => void bringBack({ path: target, from: path, at }).catch(tellError),
+    run: () => void restoreWorkflow({ path: target, from: path, at }).catch(notifyError),
   });
 }
 
 /** Puts a deleted workflow where it was; beside what has its name now, if something has. */
-export async function bringBack({ path, from }: Deleted): Promise<void> {
+export async function restoreWorkflow({ path, from }: Deleted): Promise<void> {
   const name = nameOf(from);
   for (let number = 1; ; number += 1) {
     const target = number === 1 ? from : pathOf(`${name} (${number})`);
@@ -77,7 +77,7 @@ export async function bringBack({ path, from }: Deleted): Promise<void> {
       await library.move(path, target);
       break;
     } catch (error) {
-      if (!(error instanceof Refused) || error.status !== 409) throw error;
+      if (!(error instanceof HttpError) || error.status !== 409) throw error;
     }
   }
   await refreshWorkflows();
@@ -95,7 +95,7 @@ export async function duplicateWorkflow(path: string): Promise<void> {
       await library.save(pathOf(target), found.text, { overwrite: false });
       break;
     } catch (error) {
-      if (!(error instanceof Refused) || error.status !== 409) throw error;
+      if (!(error instanceof HttpError) || error.status !== 409) throw error;
     }
   }
   await refreshWorkflows();

@@ -2,12 +2,12 @@
 import type { Catalog } from "../../api/catalog";
 import type { NodeSchema } from "../../api/types";
 import type { Graph } from "../../document/graph";
-import { entryOf } from "../editing/connecting";
-import { refusalToHold } from "../editing/levels";
+import { insertionSockets } from "../editing/connecting";
+import { refusalToNest } from "../editing/levels";
 import { planOf } from "../editing/replacing";
 import { isBlueprint } from "../files/blueprints";
 import type { Palette } from "../view";
-import { type Found, type Habits, type Narrowing, search } from "./search";
+import { type Found, type Narrowing, search, type UsageStats } from "./search";
 
 export type Offer =
   | { kind: "node"; id: string; found: Found }
@@ -25,7 +25,7 @@ const LATELY = 8;
 interface Asked {
   catalog: Catalog;
   graph: Graph;
-  habits: Habits;
+  habits: UsageStats;
   palette: Palette;
   typed: string;
   /** The category that is looked through; null for none, "" for the first level. */
@@ -59,7 +59,9 @@ function narrowingOf({ graph, palette }: Asked): Narrowing {
   if (into !== undefined) {
     return {
       weigh: (each) =>
-        isBlueprint(each) || refusalToHold(each.class_type) !== null || entryOf(each, into) === null
+        isBlueprint(each) ||
+        refusalToNest(each.class_type) !== null ||
+        insertionSockets(each, into) === null
           ? 0
           : 1,
     };
@@ -73,7 +75,7 @@ function narrowingOf({ graph, palette }: Asked): Narrowing {
 function survival(graph: Graph, key: string, schema: NodeSchema): number {
   const old = graph.nodes[key];
   if (old === undefined || old.type === schema.class_type || isBlueprint(schema)) return 0;
-  if (refusalToHold(schema.class_type) !== null) return 0;
+  if (refusalToNest(schema.class_type) !== null) return 0;
   const { kept, lost } = planOf(graph, old, schema);
   return (0.1 + kept) / (1 + kept + lost * 2);
 }

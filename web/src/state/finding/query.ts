@@ -41,7 +41,7 @@ function filterOf(token: string): Filter | null {
   return { sign, value: value === "in" || value === "out" ? "" : value };
 }
 
-export function admits({ filters }: Query, schema: NodeSchema): boolean {
+export function matchesFilters({ filters }: Query, schema: NodeSchema): boolean {
   return filters.every(({ sign, value }) => {
     const wanted = value.toLowerCase();
     if (sign === "#") return isPlace(schema.category.toLowerCase(), wanted);

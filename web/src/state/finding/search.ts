@@ -9,7 +9,7 @@ import { inputsOf } from "../nodes/inputs";
 import { closeness } from "../nodes/sockets";
 import { isSocket } from "../nodes/widgets";
 import { type Pulled, weightOf } from "./fitting";
-import { admits, type Query, readQuery } from "./query";
+import { matchesFilters, type Query, readQuery } from "./query";
 import { commonness, synonymsOf } from "./synonyms";
 
 export interface Found {
@@ -20,7 +20,7 @@ export interface Found {
   also: string | null;
 }
 
-export interface Habits {
+export interface UsageStats {
   /** How often each class of node was added. */
   used: Readonly<Record<string, number>>;
   /** The classes added last, the latest first. */
@@ -46,16 +46,16 @@ const forgiving = new uFuzzy({ intraMode: 1 });
 export function search(
   catalog: Catalog,
   typed: string,
-  habits: Habits,
+  habits: UsageStats,
   { pulled = null, weigh = () => 1 }: Narrowing = {},
 ): Found[] {
   const query = readQuery(typed);
   const schemas = Object.values(catalog).filter(
-    (each) => admits(query, each) && (pulled === null || closenessOf(each, pulled) >= 0),
+    (each) => matchesFilters(query, each) && (pulled === null || closenessOf(each, pulled) >= 0),
   );
   const scored = matchesOf(schemas, query).flatMap(({ schema, match }) => {
     const fit = pulled === null ? 1 : specificity(schema, pulled);
-    const score = match.score * fit * (1 + likingOf(schema, habits)) * shyness(schema);
+    const score = match.score * fit * (1 + usageScore(schema, habits)) * visibilityScore(schema);
     const weight = weigh(schema);
     return weight > 0 ? [{ schema, match, score: score * weight }] : [];
   });
@@ -133,14 +133,14 @@ function synonymScore(schema: NodeSchema, words: string): Matched | null {
 }
 
 /** 0 for a node never used, towards 1 for one's favourites; a little for what all use. */
-function likingOf({ class_type }: NodeSchema, { used, recent }: Habits): number {
+function usageScore({ class_type }: NodeSchema, { used, recent }: UsageStats): number {
   const often = 1 - 1 / (1 + (used[class_type] ?? 0) / 4);
   const place = recent.indexOf(class_type);
   const lately = place < 0 ? 0 : 0.85 ** place;
   return often + lately > 0 ? 0.2 + (often + lately) * 0.4 : commonness(class_type) * 0.15;
 }
 
-function shyness({ category, deprecated, experimental }: NodeSchema): number {
+function visibilityScore({ category, deprecated, experimental }: NodeSchema): number {
   if (deprecated) return 0.4;
   return experimental || /(^|\/)(_|advanced)/.test(category) ? 0.8 : 1;
 }

@@ -3,7 +3,7 @@
  * leaves it. Drawing only: the document keeps the nodes, and their wires, as they are.
  */
 import { encloses } from "../../document/arrange";
-import { frameBox, frameState, heldBy } from "../../document/frames";
+import { contentsOf, frameBox, frameState } from "../../document/frames";
 import type { Graph, Group, Link, Point } from "../../document/graph";
 import { GRID, ROW, TITLE } from "./shape";
 
@@ -57,7 +57,7 @@ function folded(graph: Graph): Folding {
       all.slice(0, index).every((other) => !encloses(frameBox(other), frameBox(each))),
     );
   for (const group of outermost) {
-    const held = heldBy(graph, group);
+    const held = contentsOf(graph, group);
     for (const key of Object.keys(held.nodes)) hidden.set(key, hidden.get(key) ?? group.key);
     for (const key of Object.keys(held.frames)) if (key !== group.key) hiddenFrames.add(key);
   }

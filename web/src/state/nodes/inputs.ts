@@ -7,7 +7,7 @@ import { isDraft } from "mutative";
 import { readInputs } from "../../api/catalog";
 import type { InputSchema, NodeSchema } from "../../api/types";
 import type { GraphNode } from "../../document/graph";
-import { placeName } from "../../document/slots";
+import { positionalName } from "../../document/slots";
 import { PRIMITIVE, primitiveInput } from "./primitive";
 
 export const AUTOGROW = "COMFY_AUTOGROW_V3";
@@ -82,7 +82,7 @@ function isDynamic(schema: NodeSchema): boolean {
 }
 
 /** Whether a saved input without a wire is one that grew, so that it need not be shown. */
-export function grewIn(schema: NodeSchema, name: string): boolean {
+export function isAutogrown(schema: NodeSchema, name: string): boolean {
   return schema.inputs.some(
     (each) =>
       (each.type === AUTOGROW || each.type === DYNAMIC_COMBO) && name.startsWith(`${each.name}.`),
@@ -123,7 +123,7 @@ function choiceFields({ slots, values }: GraphNode, count: number): InputSchema[
   const last = names.at(-1);
   // Entries that no input describes are called by their places.
   const isFull = last === undefined || values[last] !== "";
-  const all = isFull ? [...names, placeName(Math.max(slots.length, count))] : names;
+  const all = isFull ? [...names, positionalName(Math.max(slots.length, count))] : names;
   return all.map((name, index) => ({
     name,
     type: "STRING",

@@ -11,7 +11,7 @@ import { allowedTypes, inputsOf, MATCH } from "./inputs";
 const FAR = 64;
 
 /** Finds the types of a node anew, and of those behind it that follow. */
-export function settleTypes(draft: Draft, key: string): void {
+export function resolveTypes(draft: Draft, key: string): void {
   const open = [key];
   for (let followed = 0; followed < FAR && open.length > 0; followed += 1) {
     const next = open.shift();

@@ -34,10 +34,10 @@ function namesIn(graph: Graph, catalog: Catalog): Map<string, string> {
   );
 }
 
-const TOLD = 6;
+const MOST_LISTED = 6;
 
 /** "takes MODEL from Load Checkpoint; gives LATENT to VAE Decode". */
-export function joinsOf(graph: Graph, catalog: Catalog, key: string): string {
+export function connectionsText(graph: Graph, catalog: Catalog, key: string): string {
   const node = graph.nodes[key];
   if (node === undefined) return "";
   const takes = node.inputs.flatMap(({ link, name }) => {
@@ -55,7 +55,7 @@ export function joinsOf(graph: Graph, catalog: Catalog, key: string): string {
           socket: name || (catalog[node.type]?.outputs[slot]?.name ?? ""),
           node: links
             .flatMap((each) => graph.links[each]?.to ?? [])
-            .slice(0, TOLD)
+            .slice(0, MOST_LISTED)
             .map((each) => nameIn(graph, catalog, each))
             .join(", "),
         }),

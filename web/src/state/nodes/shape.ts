@@ -14,10 +14,10 @@ import {
 } from "../../document/graph";
 import { boundaryShape } from "../editing/boundary";
 import { mediaOf } from "../fields/fileValue";
-import { allowedTypes, grewIn, inputsOf, MATCH, shownType } from "./inputs";
+import { allowedTypes, inputsOf, isAutogrown, MATCH, shownType } from "./inputs";
 import { isRerouteNode, rerouteShape } from "./reroutes";
 import type { Shape, SocketRow, WidgetRow } from "./rows";
-import { controlOf, isSocket, isWidget, standingOf, widgetType } from "./widgets";
+import { controlOf, fallbackValue, isSocket, isWidget, widgetType } from "./widgets";
 
 export const TITLE = 30;
 export const ROW = 20;
@@ -66,7 +66,7 @@ export function shapeOf(node: GraphNode, schema: NodeSchema | undefined, picture
   return { width, height, inputs, outputs, widgets, shown };
 }
 
-interface KnownShape {
+interface CachedShape {
   node: GraphNode;
   schema: NodeSchema | undefined;
   pictures: boolean;
@@ -74,7 +74,7 @@ interface KnownShape {
 }
 
 /** By a part of the node that moving it leaves as it is. */
-const shapes = new WeakMap<GraphNode["inputs"], KnownShape>();
+const shapes = new WeakMap<GraphNode["inputs"], CachedShape>();
 
 /** `shapeOf`, computed once until more of the node changes than its place. */
 export function shapeFor(
@@ -155,7 +155,7 @@ function socketsOf(node: GraphNode, schema: NodeSchema | undefined) {
   const known = new Set(described.map((each) => each.name));
   const foreign = node.inputs.filter(
     ({ name, link }) =>
-      !known.has(name) && (link !== null || schema === undefined || !grewIn(schema, name)),
+      !known.has(name) && (link !== null || schema === undefined || !isAutogrown(schema, name)),
   );
   const inputs = [
     ...described.filter(isSocket).map((each) => ({
@@ -228,7 +228,7 @@ export function outputType(node: GraphNode, schema: NodeSchema | undefined, slot
 
 /** A widget's value as the server would take it: what is saved, else the default. */
 export function currentValue(node: GraphNode, input: InputSchema) {
-  return node.values[input.name] ?? standingOf(input);
+  return node.values[input.name] ?? fallbackValue(input);
 }
 
 /** The box around all nodes and frames. */

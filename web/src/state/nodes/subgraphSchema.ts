@@ -14,10 +14,15 @@ import {
   subgraphOf,
   type Workflow,
 } from "../../document/graph";
-import { type Inner, promotedName, promotionsOf, widgetsBehind } from "../../document/instances";
+import {
+  type InnerWidget,
+  promotedName,
+  promotionsOf,
+  widgetsBehind,
+} from "../../document/instances";
 import { equalJson, isObject, type Json, type JsonObject } from "../../document/json";
 import { graphsOf, instancesOf } from "../../document/levels";
-import { SUBGRAPH, standingOf } from "./widgets";
+import { fallbackValue, SUBGRAPH } from "./widgets";
 
 interface Made {
   base: Catalog;
@@ -69,7 +74,7 @@ class Maker {
   readonly #workflow: Workflow;
   readonly #base: Catalog;
   readonly #schemas = new Map<string, NodeSchema>();
-  readonly #promoted: ReadonlyMap<string, ReadonlyMap<string, Inner>>;
+  readonly #promoted: ReadonlyMap<string, ReadonlyMap<string, InnerWidget>>;
 
   constructor(workflow: Workflow, base: Catalog) {
     this.#workflow = workflow;
@@ -128,13 +133,13 @@ class Maker {
   }
 
   /** A widget of the inside as it looks on the outside; null where nobody knows what it is. */
-  #widget({ graph }: Definition, { node: key, widget }: Inner): InputSchema | null {
+  #widget({ graph }: Definition, { node: key, widget }: InnerWidget): InputSchema | null {
     const node = graph.nodes[key];
     if (node === undefined) return null;
     const schema = this.schemaOf(node.type);
     const input = schema?.inputs.find((each) => each.name === widget);
     if (schema === undefined || input === undefined) return unknownWidget(node, widget);
-    const value = node.values[widget] ?? standingOf(input);
+    const value = node.values[widget] ?? fallbackValue(input);
     return { ...input, options: { ...input.options, default: value, standing: value } };
   }
 }
@@ -204,8 +209,8 @@ function unknownValue(node: GraphNode, widget: string): Json | undefined {
 }
 
 /** What instances of old files show of the inside without an input, by subgraph and name. */
-function promotedWithoutInput(workflow: Workflow): Map<string, Map<string, Inner>> {
-  const found = new Map<string, Map<string, Inner>>();
+function promotedWithoutInput(workflow: Workflow): Map<string, Map<string, InnerWidget>> {
+  const found = new Map<string, Map<string, InnerWidget>>();
   const { definitions } = workflow;
   for (const { nodes } of graphsOf(workflow)) {
     for (const node of Object.values(nodes)) {
@@ -214,7 +219,7 @@ function promotedWithoutInput(workflow: Workflow): Map<string, Map<string, Inner
       for (const each of promotionsOf(node)) {
         const name = promotedName(each, definition, definitions);
         if (each.isPreview || name !== `${each.node}/${each.widget}`) continue;
-        const here = found.get(definition.id) ?? new Map<string, Inner>();
+        const here = found.get(definition.id) ?? new Map<string, InnerWidget>();
         found.set(definition.id, here.set(name, each));
       }
     }

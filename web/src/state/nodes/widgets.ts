@@ -84,7 +84,7 @@ export function isSubgraph(schema: NodeSchema | undefined): boolean {
 }
 
 /** The value where a node holds none: for a subgraph's widget, that of the widget inside. */
-export function standingOf(input: InputSchema): Json {
+export function fallbackValue(input: InputSchema): Json {
   return "standing" in input.options ? (input.options.standing as Json) : defaultOf(input);
 }
 

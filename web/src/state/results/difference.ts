@@ -3,7 +3,7 @@ import { create } from "zustand";
 import type { Workflow } from "../../document/graph";
 import { t } from "../../words/words";
 import { activeTab } from "../studio";
-import { tellError } from "../view";
+import { notifyError } from "../view";
 
 interface Compared {
   /** What the other one is compared with. */
@@ -34,7 +34,7 @@ export async function compareWithOpen(id: string): Promise<void> {
       compared: { one, oneName: nameOf(id), other: null, otherName: name, tab, job: null },
     });
   } catch (error) {
-    tellError(error);
+    notifyError(error);
   }
 }
 
@@ -46,7 +46,7 @@ export async function compareWorkflows(earlier: string, later: string): Promise<
     const names = { oneName: nameOf(earlier), otherName: nameOf(later) };
     useDifference.setState({ compared: { one, ...names, other, tab: null, job: later } });
   } catch (error) {
-    tellError(error);
+    notifyError(error);
   }
 }
 

@@ -8,7 +8,7 @@ import type { JobStatus } from "../../api/jobs";
 import type { HistoryQuery, ListedJob } from "../../api/results";
 import { t } from "../../words/words";
 import { client } from "../server";
-import { tell, tellError, useView } from "../view";
+import { notify, notifyError, useView } from "../view";
 
 interface Filter {
   search: string;
@@ -121,7 +121,7 @@ export async function refreshHistory(afresh = false): Promise<void> {
 }
 
 /** Something has run, or was deleted elsewhere; the gallery reads it when it is opened, too. */
-export async function noteChange(): Promise<void> {
+export async function historyChanged(): Promise<void> {
   if (useView.getState().dock === "history") await refreshHistory();
 }
 
@@ -168,8 +168,8 @@ export function changeFilter(change: Partial<Filter>): void {
     at: 0,
     anchor: null,
   }));
-  commitLeaving();
-  refreshHistory(true).catch(tellError);
+  commitRemoval();
+  refreshHistory(true).catch(notifyError);
 }
 
 export function choose(ids: Iterable<string>, at?: number): void {
@@ -224,46 +224,49 @@ export async function star(ids: readonly string[], starred: boolean): Promise<vo
   try {
     await client.star(ids, starred);
   } catch (error) {
-    tellError(error);
+    notifyError(error);
     await refreshHistory();
   }
 }
 
-let leave: { ids: readonly string[]; files: boolean; timer: number } | null = null;
+let pendingRemoval: { ids: readonly string[]; files: boolean; timer: number } | null = null;
 
 /** Forgets these in some seconds; until then it can be taken back. */
-export function forget(ids: readonly string[], files: boolean): void {
-  commitLeaving();
-  const timer = window.setTimeout(commitLeaving, UNDO_FOR);
-  leave = { ids, files, timer };
+export function removeJobs(ids: readonly string[], files: boolean): void {
+  commitRemoval();
+  const timer = window.setTimeout(commitRemoval, UNDO_FOR);
+  pendingRemoval = { ids, files, timer };
   useHistory.setState({ leaving: new Set(ids), chosen: new Set() });
   const values = { count: ids.length };
-  tell(files ? t("{{count}} results deleted", values) : t("{{count}} results forgotten", values), {
-    label: t("Undo"),
-    run: undoForget,
-  });
+  notify(
+    files ? t("{{count}} results deleted", values) : t("{{count}} results forgotten", values),
+    {
+      label: t("Undo"),
+      run: undoRemoval,
+    },
+  );
 }
 
-export function undoForget(): void {
-  if (leave === null) return;
-  clearTimeout(leave.timer);
-  leave = null;
+export function undoRemoval(): void {
+  if (pendingRemoval === null) return;
+  clearTimeout(pendingRemoval.timer);
+  pendingRemoval = null;
   useHistory.setState({ leaving: new Set() });
 }
 
 /** Does what was announced; also when the page is left. */
-function commitLeaving(): void {
-  if (leave === null) return;
-  const { ids, files, timer } = leave;
+function commitRemoval(): void {
+  if (pendingRemoval === null) return;
+  const { ids, files, timer } = pendingRemoval;
   clearTimeout(timer);
-  leave = null;
+  pendingRemoval = null;
   client
     .deleteJobs(ids, files)
-    .catch(tellError)
+    .catch(notifyError)
     .finally(() => {
       useHistory.setState({ leaving: new Set() });
-      refreshHistory().catch(tellError);
+      refreshHistory().catch(notifyError);
     });
 }
 
-globalThis.addEventListener?.("pagehide", commitLeaving);
+globalThis.addEventListener?.("pagehide", commitRemoval);

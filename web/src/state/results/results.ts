@@ -6,13 +6,13 @@ import { isObject, type Json } from "../../document/json";
 import { readGraph } from "../../document/read";
 import { t } from "../../words/words";
 import { canvas } from "../canvas";
-import { add, change } from "../editing/actions";
+import { changeValue, placeNode } from "../editing/actions";
 import { shownKindOf } from "../fields/mediaTypes";
 import { openJob } from "../files/files";
 import { workflowOf } from "../runs/running";
 import { client } from "../server";
 import { activeTab, layout, schemaOf, useStudio } from "../studio";
-import { tell, tellError } from "../view";
+import { notify, notifyError } from "../view";
 import { DRAGGED } from "./dragged";
 import { type Facts, factsOf } from "./facts";
 
@@ -81,7 +81,7 @@ export async function openResult(id: string): Promise<void> {
   try {
     await openJob(id, await workflowOf(id));
   } catch (error) {
-    tellError(error);
+    notifyError(error);
   }
 }
 
@@ -119,18 +119,18 @@ export function giveAsInput(file: ImageFile, where: { node?: string; screen?: Pl
           (loaders.length === 1 ? loaders[0] : undefined));
   const name = chosen === undefined ? null : pictureInput(graph.nodes[chosen]?.type ?? "");
   if (chosen !== undefined && name !== null) {
-    change(chosen, name, inputName(file));
+    changeValue(chosen, name, inputName(file));
     if (where.node === undefined) canvas()?.fit([chosen]);
     return;
   }
   const schema = useStudio.getState().catalog.LoadImage;
   const handle = canvas();
   if (schema === undefined || handle === null) {
-    tell(t("This server has no node that loads pictures."));
+    notify(t("This server has no node that loads pictures."));
     return;
   }
   const at = handle.toGraph(where.screen ?? handle.pointer());
-  change(add(schema, at), "image", inputName(file));
+  changeValue(placeNode(schema, at), "image", inputName(file));
 }
 
 interface Place {
@@ -170,7 +170,7 @@ export async function downloadJobs(ids: readonly string[]): Promise<void> {
       downloadFiles(lasting.length > 0 ? lasting : files);
     }
   } catch (error) {
-    tellError(error);
+    notifyError(error);
   }
 }
 
@@ -180,12 +180,12 @@ export async function copyFact(id: string, fact: "prompt" | "seed"): Promise<voi
     const { facts } = await readResult(id);
     const found = fact === "prompt" ? facts.positive : facts.seed;
     if (found === null) {
-      tell(fact === "prompt" ? t("This result had no prompt.") : t("This result had no seed."));
+      notify(fact === "prompt" ? t("This result had no prompt.") : t("This result had no seed."));
       return;
     }
     await navigator.clipboard.writeText(found);
   } catch (error) {
-    tellError(error);
+    notifyError(error);
   }
 }
 

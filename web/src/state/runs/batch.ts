@@ -10,7 +10,7 @@ import { changeFilter, NO_FILTER } from "../results/history";
 import { client, clientId } from "../server";
 import { activeTab, layout, schemaOf, titleOf } from "../studio";
 import { useView } from "../view";
-import { notePrompt, noteSubmitted } from "./runs";
+import { recordPrompt, recordSubmitted } from "./runs";
 import { wholeSentence } from "./sentences";
 
 const LONGEST = 60;
@@ -44,8 +44,8 @@ export async function runBatch(
       throw new Error(refusalOf(run, wholeSentence(report) ?? report.error.message));
     }
     const id = crypto.randomUUID();
-    notePrompt(id, tab);
-    noteSubmitted(id, changed, plan);
+    recordPrompt(id, tab);
+    recordSubmitted(id, changed, plan);
     const about = { title: name, batch, place: { axes: named, at: run.at } };
     await client.submit({ client: clientId, id, prompt, workflow, about });
     count += 1;

@@ -2,22 +2,22 @@
  * What the server thinks of the open document, asked as one edits and after each run: what is
  * wrong with it, and what a run would do.
  */
-import type { Checked, Report } from "../../api/client";
-import { Refused } from "../../api/transport";
+import type { CheckResult, ValidationReport } from "../../api/client";
+import { HttpError } from "../../api/transport";
 import type { Plan } from "../../api/types";
 import type { Workflow } from "../../document/graph";
 import { writeGraph } from "../../document/write";
-import { asWillRun } from "../fields/rolling";
+import { workflowToRun } from "../fields/rolling";
 import { client } from "../server";
 import { activeTab, type Tab, useStudio } from "../studio";
 import { useRuns } from "./runs";
 
 const CHECK_AFTER = 400;
 const NO_PLAN: Plan = { nodes: {}, run: 0, cached: 0, seconds: null, memory: null, unknown: 0 };
-const FINE: Report = { error: null, node_errors: {} };
+const FINE: ValidationReport = { error: null, node_errors: {} };
 
 /** Told of each document that rests without a fault, with what a run of it would do. */
-type WhenFine = (tab: Tab, plan: Plan) => void;
+type OnValid = (tab: Tab, plan: Plan) => void;
 
 let askAgain: () => void = () => undefined;
 
@@ -26,11 +26,11 @@ export function checkAgain(): void {
   askAgain();
 }
 
-export function noteChecked(tab: string, { report, plan }: Checked): void {
+export function recordCheck(tab: string, { report, plan }: CheckResult): void {
   note(tab, report, plan);
 }
 
-function note(tab: string, report: Report, plan: Plan): void {
+function note(tab: string, report: ValidationReport, plan: Plan): void {
   useRuns.setState(({ problems, plans }) => ({
     problems: { ...problems, [tab]: report },
     plans: { ...plans, [tab]: plan },
@@ -38,7 +38,7 @@ function note(tab: string, report: Report, plan: Plan): void {
 }
 
 /** Asks the server about the open document whenever it has rested. Returns what ends it. */
-export function watchProblems(whenFine: WhenFine = () => undefined): () => void {
+export function watchProblems(whenFine: OnValid = () => undefined): () => void {
   let timer: ReturnType<typeof setTimeout> | undefined;
   let asked: AbortController | undefined;
   let seen: Workflow | null = null;
@@ -50,15 +50,15 @@ export function watchProblems(whenFine: WhenFine = () => undefined): () => void 
       return;
     }
     try {
-      const checked = await client.check(writeGraph(asWillRun(tab.workflow)), {
+      const checked = await client.check(writeGraph(workflowToRun(tab.workflow)), {
         signal: asked.signal,
       });
-      noteChecked(tab.id, checked);
+      recordCheck(tab.id, checked);
       if (checked.report.error === null) whenFine(tab, checked.plan);
     } catch (error) {
       if (error instanceof DOMException && error.name === "AbortError") return;
       // A server that is away is said by the run bar; a document it cannot read is said here.
-      if (error instanceof Refused) note(tab.id, unreadable(error), NO_PLAN);
+      if (error instanceof HttpError) note(tab.id, unreadable(error), NO_PLAN);
     }
   };
   const soon = () => {
@@ -85,7 +85,7 @@ export function watchProblems(whenFine: WhenFine = () => undefined): () => void 
   };
 }
 
-function unreadable(error: Refused): Report {
+function unreadable(error: HttpError): ValidationReport {
   return {
     error: { type: "unreadable", message: error.message, details: "" },
     node_errors: {},

@@ -2,12 +2,12 @@
  * Everything that keeps a document from running, or failed in it: a sentence, its place, and what
  * would mend it. Mending is an edit like any other, so that it can be undone.
  */
-import type { InputProblem, Report } from "../../api/client";
+import type { InputProblem, ValidationReport } from "../../api/client";
 import type { Graph, GraphNode } from "../../document/graph";
 import type { Json } from "../../document/json";
 import { levelAt, nodeOfPrompt, ROOT } from "../../document/levels";
 import { t } from "../../words/words";
-import { add, change, disconnect, insertBetween, join } from "../editing/actions";
+import { changeValue, connectWire, disconnect, insertBetween, placeNode } from "../editing/actions";
 import { goTo } from "../editing/levels";
 import { boundsOf, GRID } from "../nodes/shape";
 import { convertersFor, fits } from "../nodes/sockets";
@@ -34,7 +34,7 @@ export interface Problem {
 /** In the order in which they matter: what failed, then what keeps all from running. */
 export function problemsOf(
   tab: Tab,
-  report: Report | undefined,
+  report: ValidationReport | undefined,
   failures: Readonly<Record<string, string>>,
   former: Readonly<Record<string, string>> = {},
 ): Problem[] {
@@ -99,7 +99,7 @@ function fixesFor(graph: Graph, node: GraphNode, problem: InputProblem): Fix[] {
   const [, options] = extra?.input_config ?? [];
   const set = (value: unknown, title: string): Fix => ({
     title,
-    run: () => change(node.key, input, value as Json),
+    run: () => changeValue(node.key, input, value as Json),
   });
   switch (problem.type) {
     case "value_not_in_list":
@@ -152,7 +152,7 @@ function sources(graph: Graph, node: GraphNode, input: string): Fix[] {
       far: Math.hypot(source.position.x - node.position.x, source.position.y - node.position.y),
       fix: {
         title: t("Connect {{node}}", { node: title }),
-        run: () => join({ from: source.key, slot, to: node.key, input }),
+        run: () => connectWire({ from: source.key, slot, to: node.key, input }),
       },
     });
   }
@@ -212,6 +212,6 @@ function saving({ graph, level }: Tab): Fix[] {
   const source = open.at(-1);
   const pulled =
     source === undefined ? null : { ...source, side: "output" as const, type: "IMAGE" };
-  const run = () => void add(schema, at, pulled);
+  const run = () => void placeNode(schema, at, pulled);
   return [{ title: t("Add {{node}}", { node: schema.display_name }), run }];
 }

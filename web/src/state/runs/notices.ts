@@ -2,13 +2,14 @@
 import type { ServerNotice } from "../../api/results";
 import { t } from "../../words/words";
 import { client } from "../server";
-import { tellError, useView } from "../view";
+import { notifyError, useView } from "../view";
 
 export async function showNotices(): Promise<void> {
   try {
     const [first] = await client.notices();
     if (first === undefined) return;
-    const onDismiss = () => void client.dismissNotice(first.id).then(showNotices).catch(tellError);
+    const onDismiss = () =>
+      void client.dismissNotice(first.id).then(showNotices).catch(notifyError);
     useView.setState({ notice: { text: wordsOfNotice(first), tone: "error", onDismiss } });
   } catch {
     // A server that does not answer is told by the bar itself.

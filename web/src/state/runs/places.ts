@@ -1,9 +1,9 @@
 /** What a node shows of a run: its own, and an instance of a subgraph what is inside of it. */
 
-import type { NodeProblems, Report } from "../../api/client";
+import type { NodeProblems, ValidationReport } from "../../api/client";
 import { subgraphOf } from "../../document/graph";
 import { promptIdOf, type Tab, useActive } from "../studio";
-import { type NodeRun, placeOf, type Shown, useRuns } from "./runs";
+import { type NodeRun, placeOf, type ShownOutput, useRuns } from "./runs";
 import { sentencesOf } from "./sentences";
 
 /** Where what a run tells of a node of the level shown is kept. */
@@ -44,7 +44,7 @@ export function runAt(
 
 /** What the server finds wrong with a node, or with the first node inside an instance that has it. */
 export function problemsAt(
-  report: Report | undefined,
+  report: ValidationReport | undefined,
   id: string,
   instance: boolean,
 ): NodeProblems | undefined {
@@ -52,7 +52,11 @@ export function problemsAt(
 }
 
 /** The sentences about a node; for an instance, about all that is inside of it, too. */
-function sentencesAt(report: Report | undefined, id: string, instance: boolean): readonly string[] {
+function sentencesAt(
+  report: ValidationReport | undefined,
+  id: string,
+  instance: boolean,
+): readonly string[] {
   if (report === undefined) return [];
   const all = sentencesOf(report);
   if (all.size === 0 || !instance) return all.get(id) ?? [];
@@ -82,6 +86,10 @@ export function useRunOf(key: string) {
 }
 
 /** Whether a node of the level shown has pictures or texts to show. */
-export function shows(tab: Tab, shown: Readonly<Record<string, Shown>>, key: string): boolean {
+export function shows(
+  tab: Tab,
+  shown: Readonly<Record<string, ShownOutput>>,
+  key: string,
+): boolean {
   return atPlace(shown, placeHere(tab, key), isInstance(tab, key)) !== undefined;
 }

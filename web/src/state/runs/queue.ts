@@ -1,12 +1,12 @@
 /** What runs and waits, in its order: moved, held back, and how long it may take. */
 
 import { create } from "zustand";
-import type { ListedJob, QueueListed } from "../../api/results";
+import type { ListedJob, QueueListing } from "../../api/results";
 import { t } from "../../words/words";
 import { client } from "../server";
-import { tellError } from "../view";
+import { notifyError } from "../view";
 
-export const useQueue = create<QueueListed>(() => ({
+export const useQueue = create<QueueListing>(() => ({
   paused: false,
   held: null,
   running: [],
@@ -24,7 +24,7 @@ const FULL = /^The disk is full: nothing can be written to (.+)\. The queue is p
 const TRIED = /(\d+) tries in a row have failed while (\d+) MB were free/;
 
 /** Why nothing is begun, in the user's language where the sentence is known. */
-export function heldWords(held: string | null): string {
+export function holdText(held: string | null): string {
   const folder = held === null ? undefined : FULL.exec(held)?.[1];
   if (held === null || folder === undefined) return held ?? "";
   const full = t(
@@ -79,9 +79,9 @@ async function attempt(doing: () => Promise<unknown>): Promise<void> {
   try {
     await doing();
   } catch (error) {
-    tellError(error);
+    notifyError(error);
   }
-  await readQueue().catch(tellError);
+  await readQueue().catch(notifyError);
 }
 
 /** Runs that took less than this share of the longest had most of their work done before. */

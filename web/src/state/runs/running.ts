@@ -1,29 +1,29 @@
 /** Run, stop, and what the server thinks of a document as one edits it. */
 import { create } from "zustand";
 import { socketUrl } from "../../api/client";
-import { listen } from "../../api/socket";
-import { Refused } from "../../api/transport";
+import { openSocket } from "../../api/socket";
+import { HttpError } from "../../api/transport";
 import type { Plan } from "../../api/types";
 import { isObject, type Json, parseJson } from "../../document/json";
 import { writeGraph } from "../../document/write";
 import { t } from "../../words/words";
 import { rollSeeds } from "../fields/rolling";
-import { noteSeeds } from "../fields/seeds";
+import { recordSeeds } from "../fields/seeds";
 import { client, clientId } from "../server";
 import { setting } from "../settings";
 import { activeTab, type Tab, tabOf } from "../studio";
-import { tell, tellError, useView } from "../view";
-import { checkAgain, noteChecked } from "./checking";
+import { notify, notifyError, useView } from "../view";
+import { checkAgain, recordCheck } from "./checking";
 import { showNotices } from "./notices";
 import { partOf } from "./part";
 import { readQueue, useQueue } from "./queue";
 import {
-  hear,
-  loseSight,
-  notePrompt,
-  noteSubmitted,
+  addPreview,
+  handleMessage,
   placeOf,
-  seePreview,
+  recordPrompt,
+  recordSubmitted,
+  resetRunning,
   setShown,
   useRuns,
 } from "./runs";
@@ -53,18 +53,18 @@ let turn: Promise<void> = Promise.resolve();
 /** In milliseconds: a request that stalls does not hold back the runs after it any longer. */
 const PATIENCE = 3_000;
 /** How many presses of Run are being handed in. */
-let handing = 0;
+let submitting = 0;
 
 /** Rolls the seeds that ask for it, then hands the document in: the seed one sees is the one used. */
 export function run(options: RunOptions = {}): Promise<void> {
   // Its turn may come, or its batch go on, when another document is shown.
   const tab = options.tab ?? activeTab().id;
   const before = turn;
-  turn = patiently(before).then(() => handIn({ ...options, tab }));
+  turn = waitForTurn(before).then(() => submitRuns({ ...options, tab }));
   return turn;
 }
 
-async function patiently(before: Promise<void>): Promise<void> {
+async function waitForTurn(before: Promise<void>): Promise<void> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const tired = new Promise<void>((done) => {
     timer = setTimeout(done, PATIENCE);
@@ -75,16 +75,16 @@ async function patiently(before: Promise<void>): Promise<void> {
 
 type Named = RunOptions & { tab: string };
 
-async function handIn(options: Named): Promise<void> {
+async function submitRuns(options: Named): Promise<void> {
   if (useRuns.getState().connection !== "open") {
-    tell(
+    notify(
       t(
         "The server is away, so nothing can run now. Your work is kept; Run again when it is back.",
       ),
     );
     return;
   }
-  handing += 1;
+  submitting += 1;
   useRuns.setState({ sending: true });
   try {
     const count = options.count ?? useRunOptions.getState().count;
@@ -92,10 +92,10 @@ async function handIn(options: Named): Promise<void> {
       if (!(await submit(options))) return;
     }
   } catch (error) {
-    tellError(error);
+    notifyError(error);
   } finally {
-    handing -= 1;
-    useRuns.setState({ sending: handing > 0 });
+    submitting -= 1;
+    useRuns.setState({ sending: submitting > 0 });
   }
 }
 
@@ -107,7 +107,7 @@ async function submit({ tab: id, front, targets, keepSeeds }: Named): Promise<bo
   const tab = tabOf(id) ?? before;
   const workflow = writeGraph(tab.workflow);
   let { prompt, report, plan } = await client.check(workflow);
-  noteChecked(tab.id, { prompt, report, plan });
+  recordCheck(tab.id, { prompt, report, plan });
   let outputs: readonly string[] | undefined;
   if (targets !== undefined) {
     const part = partOf(prompt, targets);
@@ -115,13 +115,13 @@ async function submit({ tab: id, front, targets, keepSeeds }: Named): Promise<bo
     ({ prompt, report, plan } = await client.check(part.prompt, { targets: outputs }));
   }
   if (report.error !== null) {
-    sayRefusal(tab, wholeSentence(report) ?? report.error.message, targets !== undefined);
+    notifyRefusal(tab, wholeSentence(report) ?? report.error.message, targets !== undefined);
     return false;
   }
   const prompted = crypto.randomUUID();
-  notePrompt(prompted, tab.id);
-  noteSubmitted(prompted, tab.workflow, plan);
-  noteSeeds(tab, prompt);
+  recordPrompt(prompted, tab.id);
+  recordSubmitted(prompted, tab.workflow, plan);
+  recordSeeds(tab, prompt);
   await client.submit({
     client: clientId,
     id: prompted,
@@ -135,13 +135,13 @@ async function submit({ tab: id, front, targets, keepSeeds }: Named): Promise<bo
 }
 
 /** The list of problems is that of the document shown: what is wrong elsewhere is said. */
-function sayRefusal(tab: Tab, reason: string, isPart: boolean): void {
+function notifyRefusal(tab: Tab, reason: string, isPart: boolean): void {
   if (tab.id !== activeTab().id) {
-    tell(t("{{name}} was not run. {{reason}}", { name: tab.name, reason }));
+    notify(t("{{name}} was not run. {{reason}}", { name: tab.name, reason }));
     return;
   }
   useView.setState({ dock: "problems" });
-  if (isPart) tell(reason);
+  if (isPart) notify(reason);
 }
 
 let ranLast: unknown = null;
@@ -169,7 +169,7 @@ export async function interrupt(): Promise<void> {
     await client.interrupt(running?.prompt);
   } catch (error) {
     useRuns.setState({ stopping: null });
-    tellError(error);
+    notifyError(error);
   }
 }
 
@@ -177,20 +177,20 @@ export async function interrupt(): Promise<void> {
 export function connect(): () => void {
   const url = socketUrl(clientId, window.location);
   let wasOpen = false;
-  return listen(
+  return openSocket(
     { url, parse: parseJson },
     {
       onMessage: (message) => {
-        hear(message, performance.now());
+        handleMessage(message, performance.now());
         if (message.type === "status") refreshSoon();
         if (ENDINGS.has(message.type)) checkAgain();
       },
-      onPreview: seePreview,
+      onPreview: addPreview,
       onConnection: (connection) => {
         useRuns.setState({ connection });
-        if (connection === "open") void (wasOpen ? seeAgain() : refreshJobs().then(showNotices));
+        if (connection === "open") void (wasOpen ? resync() : refreshJobs().then(showNotices));
         wasOpen ||= connection === "open";
-        if (connection === "closed") loseSight();
+        if (connection === "closed") resetRunning();
       },
     },
   );
@@ -199,7 +199,7 @@ export function connect(): () => void {
 const ENDINGS = new Set(["execution_success", "execution_error", "execution_interrupted"]);
 
 /** The server is there, maybe another process than before: what it knows is asked anew. */
-async function seeAgain(): Promise<void> {
+async function resync(): Promise<void> {
   checkAgain();
   await refreshJobs();
   await showNotices();
@@ -225,9 +225,9 @@ export async function refreshJobs(): Promise<void> {
     ]);
     const { running, waiting } = useQueue.getState();
     useRuns.setState({ waiting: [...running, ...waiting], past });
-    await import("../results/history").then((room) => room.noteChange());
+    await import("../results/history").then((room) => room.historyChanged());
   } catch (error) {
-    if (error instanceof Refused) tellError(error);
+    if (error instanceof HttpError) notifyError(error);
     // Without a server there is nothing to list; the socket says so.
   }
 }
@@ -251,7 +251,7 @@ async function attempt(doing: () => Promise<unknown>): Promise<void> {
   try {
     await doing();
   } catch (error) {
-    tellError(error);
+    notifyError(error);
   }
   await refreshJobs();
 }
@@ -281,6 +281,6 @@ export async function showLastResults(tab: Tab, isNews = false): Promise<void> {
         setShown(tab.id, node, output);
     }
   } catch (error) {
-    if (!(error instanceof Refused)) tell(t("The last results could not be read."));
+    if (!(error instanceof HttpError)) notify(t("The last results could not be read."));
   }
 }

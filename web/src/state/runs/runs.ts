@@ -1,6 +1,6 @@
 /** What runs, what has run, and what each node shows of it. Outputs are no part of undo. */
 import { create } from "zustand";
-import type { Report } from "../../api/client";
+import type { ValidationReport } from "../../api/client";
 import type { Preview } from "../../api/frames";
 import type { ImageFile } from "../../api/jobs";
 import type { ListedJob } from "../../api/results";
@@ -26,14 +26,14 @@ export interface NodeRun {
   memory: number | null;
 }
 
-export interface Shown {
+export interface ShownOutput {
   images: readonly ImageFile[];
   /** Two pictures to be seen against each other. */
   pair: readonly [ImageFile, ImageFile] | null;
   text: readonly string[];
 }
 
-export interface Running {
+export interface ActiveRun {
   prompt: string;
   tab: string;
   node: string | null;
@@ -47,7 +47,7 @@ export interface Running {
 interface Runs {
   connection: Connection;
   remaining: number;
-  running: Running | null;
+  running: ActiveRun | null;
   /** A Run was pressed and the server has not answered yet. */
   sending: boolean;
   /** When a stop was asked for that has not come yet. */
@@ -55,7 +55,7 @@ interface Runs {
   /** By `tab/node`; nodes inside a subgraph as prompts call them, `tab/12:5`. See `places.ts`. */
   nodes: Readonly<Record<string, NodeRun>>;
   previews: Readonly<Record<string, string>>;
-  shown: Readonly<Record<string, Shown>>;
+  shown: Readonly<Record<string, ShownOutput>>;
   failures: Readonly<Record<string, string>>;
   /** Failures whose node, or what feeds it, was edited since. */
   former: Readonly<Record<string, string>>;
@@ -65,7 +65,7 @@ interface Runs {
   failedIn: Readonly<Record<string, Workflow>>;
   /** What the next run of each document would do. */
   plans: Readonly<Record<string, Plan>>;
-  problems: Readonly<Record<string, Report>>;
+  problems: Readonly<Record<string, ValidationReport>>;
   /** The document as it was handed in and what was foreseen of its run, by prompt. */
   submitted: Readonly<Record<string, { workflow: Workflow; plan: Plan }>>;
   /** Documents as they last worked. */
@@ -107,14 +107,14 @@ function keptPrompts(): Record<string, string> {
 }
 
 /** Notes which document a prompt came from; known after a reload, too. */
-export function notePrompt(prompt: string, tab: string): void {
+export function recordPrompt(prompt: string, tab: string): void {
   useRuns.setState(({ prompts }) => ({ prompts: { ...prompts, [prompt]: tab } }));
   const newest = Object.entries(useRuns.getState().prompts).slice(-NOTED);
   sessionStorage.setItem(PROMPTS, JSON.stringify(Object.fromEntries(newest)));
 }
 
 /** Notes the document as it was handed in, and what was foreseen of its run. */
-export function noteSubmitted(prompt: string, workflow: Workflow, plan: Plan): void {
+export function recordSubmitted(prompt: string, workflow: Workflow, plan: Plan): void {
   useRuns.setState(({ submitted }) => {
     const newest = Object.entries(submitted).slice(1 - NOTED);
     return { submitted: { ...Object.fromEntries(newest), [prompt]: { workflow, plan } } };
@@ -141,7 +141,7 @@ function seenNode(id: string): string {
   return isViewer(id) ? id.slice(0, -VIEWER.length) : id;
 }
 
-export function hear(message: ServerMessage, now: number): void {
+export function handleMessage(message: ServerMessage, now: number): void {
   const { prompts } = useRuns.getState();
   switch (message.type) {
     case "status":
@@ -172,7 +172,7 @@ export function hear(message: ServerMessage, now: number): void {
       fail(message.data);
       break;
     case "execution_success":
-      noteWorked(message.data.prompt_id);
+      recordSuccess(message.data.prompt_id);
       finish();
       break;
     case "execution_interrupted":
@@ -278,7 +278,7 @@ function without(previews: Readonly<Record<string, string>>, place: string) {
   return gone === undefined ? previews : others;
 }
 
-export function seePreview({ node, prompt, image }: Preview): void {
+export function addPreview({ node, prompt, image }: Preview): void {
   const { prompts, running } = useRuns.getState();
   const tab = prompt === null ? running?.tab : prompts[prompt];
   const key = node ?? running?.node;
@@ -308,7 +308,7 @@ function show(prompt: string, node: string, output: Record<string, unknown>): vo
 
 export function setShown(tab: string, node: string, output: Record<string, unknown>): void {
   const [[one], [other]] = [imagesIn(output.a_images), imagesIn(output.b_images)];
-  const made: Shown = {
+  const made: ShownOutput = {
     images: imagesIn(output.images),
     pair: one !== undefined && other !== undefined ? [one, other] : null,
     text: Array.isArray(output.text) ? output.text.map(String) : [],
@@ -345,7 +345,7 @@ function fail(error: ExecutionError): void {
   if (error.timestamp !== undefined) finish();
 }
 
-function noteWorked(prompt: string): void {
+function recordSuccess(prompt: string): void {
   useRuns.setState(({ prompts, submitted, worked }) => {
     const tab = prompts[prompt];
     const workflow = submitted[prompt]?.workflow;
@@ -362,7 +362,7 @@ function finish(): void {
 }
 
 /** Nothing more is heard of what runs: it may go on, or be over by the time it is heard again. */
-export function loseSight(): void {
+export function resetRunning(): void {
   useRuns.setState(atRest);
 }
 

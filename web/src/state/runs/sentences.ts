@@ -1,7 +1,7 @@
 /** What the validator found, in sentences: what was asked, what was found, what there is. */
-import type { InputProblem, NodeProblems, Report } from "../../api/client";
+import type { InputProblem, NodeProblems, ValidationReport } from "../../api/client";
 import { writeJson } from "../../document/json";
-import { spoken, t } from "../../words/words";
+import { currentLanguage, t } from "../../words/words";
 
 export function sentenceOf(problem: InputProblem): string {
   const { type, message, details, extra_info: extra } = problem;
@@ -68,12 +68,12 @@ function shown(value: unknown): string {
 }
 
 type Sentences = ReadonlyMap<string, readonly string[]>;
-const byNode = new WeakMap<Report, { language: string; found: Sentences }>();
+const byNode = new WeakMap<ValidationReport, { language: string; found: Sentences }>();
 
 /** All sentences of a report, by node as the prompt calls it. */
-export function sentencesOf(report: Report): Sentences {
+export function sentencesOf(report: ValidationReport): Sentences {
   const known = byNode.get(report);
-  if (known?.language === spoken()) return known.found;
+  if (known?.language === currentLanguage()) return known.found;
   const found = new Map<string, string[]>();
   const note = (node: string, text: string) => {
     const before = found.get(node) ?? [];
@@ -86,7 +86,7 @@ export function sentencesOf(report: Report): Sentences {
     for (const id of ids)
       note(id, t("{{type}} is not installed: its plugin is missing.", { type }));
   }
-  byNode.set(report, { language: spoken(), found });
+  byNode.set(report, { language: currentLanguage(), found });
   return found;
 }
 
@@ -95,7 +95,7 @@ function problemsIn(problems: NodeProblems | undefined): readonly InputProblem[]
 }
 
 /** Why nothing can run, in a sentence; null where something can. */
-export function wholeSentence(report: Report | undefined): string | null {
+export function wholeSentence(report: ValidationReport | undefined): string | null {
   const error = report?.error;
   if (error == null) return null;
   switch (error.type) {

@@ -1,0 +1,89 @@
+/**
+ * The document as the canvas library draws it. Its nodes are handed straight to the library's own
+ * store, past the drawing of the page: while a node is dragged, what moved is drawn and nothing else.
+ * Wires change seldom and go the page's way. Knows nothing of how either looks.
+ */
+import { useStoreApi } from "@xyflow/react";
+import { useLayoutEffect, useState } from "react";
+import { useRuns } from "../state/runs/runs";
+import { activeTab, type Tab, useStudio } from "../state/studio";
+import { type FlowEdge, type FlowNode, Projection } from "./flow";
+import { foldEdges, foldNodes } from "./folding";
+
+const NONE: FlowNode[] = [];
+
+/** The level of a document that is shown: each has a canvas of its own. */
+export function levelKey({ id, level }: Tab): string {
+  return [id, ...level].join(":");
+}
+
+/** What is drawn of the level that is shown; a list of the same things is the same list. */
+class Drawn {
+  readonly #projection = new Projection();
+  readonly #place = levelKey(activeTab());
+  #nodes: FlowNode[] = [];
+  #edges: FlowEdge[] = [];
+  /** What the lists were made of: while it is the same, nothing is looked at again. */
+  #nodesOf: readonly unknown[] = [];
+  #edgesOf: readonly unknown[] = [];
+
+  nodes(): FlowNode[] {
+    const { catalog } = useStudio.getState();
+    const { shown } = useRuns.getState();
+    const tab = activeTab();
+    const of = [tab.graph, tab.selected, catalog, shown];
+    if (!isSameList(of, this.#nodesOf) && levelKey(tab) === this.#place) {
+      this.#nodesOf = of;
+      const all = foldNodes(this.#projection.nodes(tab, catalog, shown), tab.graph);
+      if (!isSameList(all, this.#nodes)) this.#nodes = all;
+    }
+    return this.#nodes;
+  }
+
+  edges(): FlowEdge[] {
+    const { catalog } = useStudio.getState();
+    const tab = activeTab();
+    const of = [tab.graph, tab.selectedLinks, catalog];
+    if (!isSameList(of, this.#edgesOf) && levelKey(tab) === this.#place) {
+      this.#edgesOf = of;
+      const all = foldEdges(this.#projection.edges(tab, catalog), tab.graph);
+      if (!isSameList(all, this.#edges)) this.#edges = all;
+    }
+    return this.#edges;
+  }
+}
+
+function isSameList(one: readonly unknown[], other: readonly unknown[]): boolean {
+  return one.length === other.length && one.every((each, index) => each === other[index]);
+}
+
+/** The focus of a card that goes is the canvas's then: keys, and Tab, go on from there. */
+function keepFocus(now: readonly FlowNode[]): void {
+  const card = document.activeElement?.closest<HTMLElement>(".canvas [data-node]");
+  const key = card?.dataset.node;
+  if (key === undefined || now.some(({ id }) => id === key)) return;
+  card?.closest<HTMLElement>(".canvas")?.focus({ preventScroll: true });
+}
+
+/** Keeps the library's nodes as the document has them; in the overview it has none. */
+export function useFlowElements(overview: boolean): { nodes: FlowNode[]; edges: FlowEdge[] } {
+  const library = useStoreApi<FlowNode, FlowEdge>();
+  const [drawn] = useState(() => new Drawn());
+  const [nodes] = useState(() => (overview ? NONE : drawn.nodes()));
+  const edges = useStudio(() => drawn.edges());
+  useLayoutEffect(() => {
+    const feed = () => {
+      const now = overview ? NONE : drawn.nodes();
+      const { nodes: before, setNodes } = library.getState();
+      if (now === before) return;
+      keepFocus(now);
+      setNodes(now);
+    };
+    feed();
+    const stops = [useStudio.subscribe(feed), useRuns.subscribe(feed)];
+    return () => {
+      for (const stop of stops) stop();
+    };
+  }, [overview, drawn, library]);
+  return { nodes, edges };
+}

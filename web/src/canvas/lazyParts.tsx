@@ -1,0 +1,34 @@
+/** What the canvas draws beside the first nodes, each in its place as soon as it is fetched. */
+import { type ComponentType, lazy, Suspense } from "react";
+import { notifyError } from "../state/view";
+import { fetchWithRetry } from "../widgets/fetchWithRetry";
+
+// Asked for at once, not when it is first drawn: the server may be away by then.
+export const laterParts = fetchWithRetry(() => import("./laterParts"), notifyError);
+
+export const ContextMenu = lazily(async () => ({ default: (await laterParts).ContextMenu }));
+export const DifferenceLayer = lazily(async () => ({
+  default: (await laterParts).DifferenceLayer,
+}));
+export const Groups = lazily(async () => ({ default: (await laterParts).Groups }));
+export const Minimap = lazily(async () => ({ default: (await laterParts).Minimap }));
+export const Overview = lazily(async () => ({ default: (await laterParts).Overview }));
+export const Pulling = lazily(async () => ({ default: (await laterParts).Pulling }));
+export const SelectionBar = lazily(async () => ({ default: (await laterParts).SelectionBar }));
+export const WireLayer = lazily(async () => ({ default: (await laterParts).WireLayer }));
+export const WireMarks = lazily(async () => ({ default: (await laterParts).WireMarks }));
+export const WireMenu = lazily(async () => ({ default: (await laterParts).WireMenu }));
+export const FoldCard = lazily(async () => ({ default: (await laterParts).FoldCard }));
+export const BoundaryCard = lazily(async () => ({ default: (await laterParts).BoundaryCard }));
+export const NoteCard = lazily(async () => ({ default: (await laterParts).NoteCard }));
+export const RerouteCard = lazily(async () => ({ default: (await laterParts).RerouteCard }));
+
+/** What is fetched; until then its place stays empty, and the others are drawn. */
+function lazily<Props extends object>(load: () => Promise<{ default: ComponentType<Props> }>) {
+  const Part = lazy(load) as ComponentType<Props>;
+  return (props: Props) => (
+    <Suspense>
+      <Part {...props} />
+    </Suspense>
+  );
+}

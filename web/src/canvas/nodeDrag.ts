@@ -1,0 +1,139 @@
+/**
+ * What dragging a node does besides moving it: put into the wire it is dropped on, pulled out of its
+ * wires by shaking, copied with Alt.
+ */
+import type { Node } from "@xyflow/react";
+import { canvas } from "../state/canvas";
+import { duplicateAt } from "../state/editing/clipboard";
+import { insertionSockets, insertNode, pullOutOfWires, wireAt } from "../state/editing/connecting";
+import { beginDrag, endDrag, isDragged, leaveDrag } from "../state/editing/moving";
+import { useWiring } from "../state/editing/wiring";
+import { bodyAt, boundsOf } from "../state/nodes/shape";
+import { activeTab, schemaOf, undoEdit } from "../state/studio";
+
+/** How near to a wire the pointer has to be: in the graph, and at least in pixels. */
+const REACH = 28;
+const NEAR = 8;
+const SHAKES = 5;
+const SHAKE_WITHIN = 700;
+const SHAKE_WIDTH = 24;
+
+interface Drag {
+  copying: boolean;
+  /** How many edits there were before it. */
+  before: number;
+  turns: number[];
+  turnedAt: number;
+  direction: number;
+}
+
+let drag: Drag | null = null;
+
+type Dragged = MouseEvent | TouchEvent | React.MouseEvent;
+
+export function startDrag(event: Dragged): void {
+  beginDrag();
+  drag = {
+    copying: event.altKey,
+    before: activeTab().log.done.length,
+    turns: [],
+    turnedAt: "clientX" in event ? event.clientX : 0,
+    direction: 0,
+  };
+}
+
+export function continueDrag(event: Dragged, _node: Node, nodes: readonly Node[]): void {
+  followDrag(
+    event,
+    nodes.map((each) => each.id),
+  );
+}
+
+/** After each step of a drag of these nodes. */
+export function followDrag(event: Dragged, keys: readonly string[]): void {
+  if (drag === null) return;
+  if ("clientX" in event && isShaken(drag, event.clientX)) {
+    // Part of the edit that moves it: one step back undoes both.
+    pullOutOfWires(keys, activeTab().log.done.at(-1)?.thread ?? undefined);
+    drag.turns = [];
+  }
+  const [key] = keys;
+  const mayEnter = keys.length === 1 && !drag.copying && isDragged();
+  const over = mayEnter && key !== undefined ? wireUnder(key, event) : null;
+  if (over !== useWiring.getState().over) useWiring.setState({ over });
+}
+
+export function stopDrag(_event: Dragged, _node: Node, nodes: readonly Node[]): void {
+  finishDrag(nodes.map((each) => each.id));
+}
+
+/** The button is released: the nodes stay, and one over a wire is put into it. */
+export function finishDrag(keys: readonly string[]): void {
+  const { over } = useWiring.getState();
+  const ended = drag;
+  drag = null;
+  const [key] = keys;
+  // Part of the edit that moved it there: one step back undoes both.
+  const thread = activeTab().log.done.at(-1)?.thread ?? undefined;
+  if (over !== null && key !== undefined) insertNode(key, over, middleOf(key), thread);
+  endDrag();
+  if (ended?.copying === true) leaveCopies(ended, keys);
+  if (over !== null) useWiring.setState({ over: null });
+}
+
+/** The canvas goes, and what is dragged stays where it came to. */
+export function dropDrag(tab: string): void {
+  drag = null;
+  leaveDrag(tab);
+  useWiring.setState({ over: null });
+}
+
+/** The nodes go back, and copies with the same sources stay where they were dropped. */
+function leaveCopies(ended: Drag, keys: readonly string[]): void {
+  if (activeTab().log.done.length <= ended.before) return;
+  const bounds = boundsOf(activeTab().graph, keys);
+  undoEdit();
+  if (bounds !== null) duplicateAt(keys, bodyAt(bounds));
+}
+
+/** To and fro several times within a moment. */
+function isShaken(now: Drag, x: number): boolean {
+  const moved = x - now.turnedAt;
+  if (now.direction === 0 || Math.sign(moved) === now.direction) {
+    if (Math.abs(moved) > SHAKE_WIDTH) now.direction = Math.sign(moved);
+    if (Math.sign(moved) === now.direction) now.turnedAt = x;
+    return false;
+  }
+  if (Math.abs(moved) < SHAKE_WIDTH) return false;
+  const at = performance.now();
+  now.direction = Math.sign(moved);
+  now.turnedAt = x;
+  now.turns = [...now.turns.filter((each) => at - each < SHAKE_WITHIN), at];
+  return now.turns.length >= SHAKES;
+}
+
+function middleOf(key: string) {
+  const bounds = boundsOf(activeTab().graph, [key]);
+  return bounds === null
+    ? { x: 0, y: 0 }
+    : { x: bounds.x + bounds.width / 2, y: bounds.y + bounds.height / 2 };
+}
+
+/** The wire below a node that hangs on none yet: below the pointer, or the node's middle. */
+function wireUnder(key: string, event: Dragged): string | null {
+  const { graph } = activeTab();
+  const node = graph.nodes[key];
+  const schema = node && schemaOf(node.type);
+  if (node === undefined || schema === undefined) return null;
+  const joined =
+    node.inputs.some((each) => each.link !== null) ||
+    node.outputs.some((each) => each.links.length > 0);
+  if (joined) return null;
+  const fits = (link: string) => insertionSockets(schema, link, node) !== null;
+  const pointer =
+    "clientX" in event ? canvas()?.toGraph({ x: event.clientX, y: event.clientY }) : undefined;
+  const reach = Math.max(REACH, Math.min(node.size.height / 2, 60));
+  const near = Math.max(REACH, NEAR / (activeTab().viewport?.zoom ?? 1));
+  const below = pointer === undefined ? null : wireAt(pointer, near, fits);
+  return below ?? wireAt(middleOf(key), reach, fits);
+}

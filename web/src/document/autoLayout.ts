@@ -1,0 +1,222 @@
+/**
+ * Auto-layout: columns from left to right by what feeds what, wires straight, nothing on top of
+ * anything else. Dagre finds columns and the order in them, `straighten.ts` the heights. A frame
+ * is laid out by itself and then is one box, so that it stays together. Knows boxes and joints
+ * only; how large a node is, is told.
+ */
+import { around, type Box, type Boxes } from "./arrange";
+import type { Point } from "./graph";
+import { type LayoutEdge, type LayoutItem, straightened, uncrossed } from "./straighten";
+
+type Dagre = typeof import("@dagrejs/dagre");
+
+export interface LayoutTask {
+  boxes: Boxes;
+  joints: readonly LayoutEdge[];
+  /** The frame that a box or a frame lies in. Frames are named otherwise than boxes. */
+  parents: ReadonlyMap<string, string>;
+  /** The room in a frame before its contents, and after. */
+  margin: { before: Point; after: Point };
+}
+
+const COLUMN_GAP = 64;
+const ROW_GAP = 32;
+const GRID = 8;
+/** As tall as a wire that runs past a column is taken to be. */
+const PASSING = 8;
+const LARGE = 60;
+/** Boxes without wires are put into rows about this wide at least. */
+const ROW_WIDTH = 900;
+
+/** The new boxes; they begin where the old ones began. */
+export async function autoLayout(task: LayoutTask): Promise<Map<string, Box>> {
+  const dagre: Dagre = await import("@dagrejs/dagre");
+  const { boxes: laid } = level(task, null, dagre);
+  const [before, after] = [around(task.boxes.values()), around(laid.values())];
+  if (before === null || after === null) return laid;
+  return moved(laid, { x: before.x - after.x, y: before.y - after.y });
+}
+
+interface Level {
+  boxes: Map<string, Box>;
+  /** Around all of them and the frames that they lie in. */
+  bounds: Box | null;
+}
+
+/** What lies directly in a frame, each with all that is in it, as the frame sees it. */
+function level(task: LayoutTask, frame: string | null, dagre: Dagre): Level {
+  const inside = new Map<string, Map<string, Box>>();
+  const items = new Map<string, Box>();
+  const frames = new Set(task.parents.values());
+  for (const [key, box] of task.boxes) {
+    if ((task.parents.get(key) ?? null) === frame) items.set(key, box);
+  }
+  for (const key of frames) {
+    if ((task.parents.get(key) ?? null) !== frame) continue;
+    const { boxes: contents, bounds } = level(task, key, dagre);
+    if (bounds === null) continue;
+    const { before, after } = task.margin;
+    inside.set(key, moved(contents, { x: before.x - bounds.x, y: before.y - bounds.y }));
+    items.set(key, {
+      x: 0,
+      y: 0,
+      width: bounds.width + before.x + after.x,
+      height: bounds.height + before.y + after.y,
+    });
+  }
+  const joints = jointsBetween(task, items, inside);
+  const placed =
+    frame !== null && joints.length === 0 ? stacked(items) : arranged(items, joints, dagre);
+  const boxes = new Map(
+    [...placed].flatMap(([key, box]) => [...(moved(inside.get(key), box) ?? [[key, box]])]),
+  );
+  return { boxes, bounds: around(placed.values()) };
+}
+
+function moved<Found extends Map<string, Box> | undefined>(boxes: Found, by: Point): Found {
+  if (boxes === undefined) return boxes;
+  const places = [...boxes].map(([key, box]): [string, Box] => [
+    key,
+    { ...box, x: box.x + by.x, y: box.y + by.y },
+  ]);
+  return new Map(places) as Found;
+}
+
+/** Wires as they run between what lies on one level. */
+function jointsBetween(
+  { joints }: LayoutTask,
+  items: ReadonlyMap<string, Box>,
+  inside: ReadonlyMap<string, ReadonlyMap<string, Box>>,
+): LayoutEdge[] {
+  const outer = new Map<string, { key: string; y: number }>();
+  for (const key of items.keys()) outer.set(key, { key, y: 0 });
+  for (const [key, contents] of inside) {
+    for (const [inner, { y }] of contents) outer.set(inner, { key, y });
+  }
+  return joints.flatMap(({ from, to, fromY, toY }) => {
+    const [source, target] = [outer.get(from), outer.get(to)];
+    if (source === undefined || target === undefined || source.key === target.key) return [];
+    return [{ from: source.key, to: target.key, fromY: fromY + source.y, toY: toY + target.y }];
+  });
+}
+
+function arranged(items: Boxes, joints: readonly LayoutEdge[], dagre: Dagre): Map<string, Box> {
+  const joined = new Set(joints.flatMap(({ from, to }) => [from, to]));
+  const alone = new Map([...items].filter(([key]) => !joined.has(key)));
+  const wired = new Map([...items].filter(([key]) => joined.has(key)));
+  const placed = wired.size === 0 ? new Map<string, Box>() : columned(wired, joints, dagre);
+  for (const [key, box] of inRows(alone, around(placed.values()))) placed.set(key, box);
+  return placed;
+}
+
+function columned(items: Boxes, joints: readonly LayoutEdge[], dagre: Dagre): Map<string, Box> {
+  const graph = new dagre.graphlib.Graph();
+  graph.setGraph({
+    rankdir: "LR",
+    nodesep: ROW_GAP,
+    ranksep: COLUMN_GAP,
+    edgesep: GRID,
+    ranker: "tight-tree",
+  });
+  graph.setDefaultEdgeLabel(() => ({}));
+  for (const [key, { width, height }] of items) graph.setNode(key, { width, height });
+  for (const { from, to } of joints) graph.setEdge(from, to);
+  // Dagre's own search for few crossings takes seconds on a large graph.
+  const isLarge = items.size > LARGE;
+  dagre.layout(graph, { disableOptimalOrderHeuristic: isLarge });
+  const centres = new Map([...items.keys()].map((key) => [key, graph.node(key) as Point]));
+  const columns = [...new Set([...centres.values()].map(({ x }) => Math.round(x)))].sort(
+    (one, other) => one - other,
+  );
+  const lefts = columns.map((column) =>
+    Math.min(
+      ...[...items].flatMap(([key, { width }]) => {
+        const x = centres.get(key)?.x ?? 0;
+        return Math.round(x) === column ? [x - width / 2] : [];
+      }),
+    ),
+  );
+  const stand = [...items].map(([key, { height }]): LayoutItem => {
+    const { x, y } = centres.get(key) ?? { x: 0, y: 0 };
+    return { key, column: columns.indexOf(Math.round(x)), y: y - height / 2, height };
+  });
+  const passing = passingWires(graph, joints, columns);
+  const all = [...stand, ...passing.items];
+  const heights = straightened(uncrossed(all, passing.joints), passing.joints, ROW_GAP);
+  const snapped = (value: number) => Math.round(value / GRID) * GRID;
+  return new Map(
+    stand.map(({ key, column }) => {
+      const { width, height } = items.get(key) ?? { width: 0, height: 0 };
+      const [x, y] = [snapped(lefts[column] ?? 0), snapped(heights.get(key) ?? 0)];
+      return [key, { x, y, width, height }];
+    }),
+  );
+}
+
+/** Wires that run past columns take a place in each, as Dagre routed them. */
+function passingWires(
+  graph: InstanceType<Dagre["graphlib"]["Graph"]>,
+  joints: readonly LayoutEdge[],
+  columns: readonly number[],
+): { items: LayoutItem[]; joints: LayoutEdge[] } {
+  const items: LayoutItem[] = [];
+  const parts: LayoutEdge[] = [];
+  const routed = new Map<string, { key: string; column: number }[]>();
+  for (const joint of joints) {
+    const name = `${joint.from}\n${joint.to}`;
+    const known = routed.get(name);
+    const { points = [] } = graph.edge(joint.from, joint.to) as { points?: Point[] };
+    const stops =
+      known ??
+      points.slice(1, -1).flatMap(({ x, y }, index) => {
+        const column = columns.indexOf(Math.round(x));
+        if (column < 0) return [];
+        const key = `${name}\n${index}`;
+        items.push({ key, column, y: y - PASSING / 2, height: PASSING });
+        return [{ key, column }];
+      });
+    routed.set(name, stops);
+    const half = PASSING / 2;
+    const ends = [
+      { key: joint.from, at: joint.fromY, out: joint.fromY },
+      ...stops.map(({ key }) => ({ key, at: half, out: half })),
+      { key: joint.to, at: joint.toY, out: joint.toY },
+    ];
+    ends.slice(1).forEach(({ key, at }, index) => {
+      const source = ends[index];
+      if (source !== undefined) {
+        parts.push({ from: source.key, to: key, fromY: source.out, toY: at });
+      }
+    });
+  }
+  return { items, joints: parts };
+}
+
+/** What a frame holds side by side, as two prompts: one below the other, in the order it was read in. */
+function stacked(items: Boxes): Map<string, Box> {
+  const placed = new Map<string, Box>();
+  let y = 0;
+  for (const [key, box] of [...items].sort(([, one], [, other]) => one.y - other.y)) {
+    placed.set(key, { ...box, x: 0, y });
+    y = Math.ceil((y + box.height + ROW_GAP) / GRID) * GRID;
+  }
+  return placed;
+}
+
+/** What has no wires stands in rows below the rest, in the order it was read in. */
+function inRows(items: Boxes, above: Box | null): Map<string, Box> {
+  const width = Math.max(ROW_WIDTH, above?.width ?? 0);
+  const left = above?.x ?? 0;
+  let [x, y, row] = [left, above === null ? 0 : above.y + above.height + COLUMN_GAP, 0];
+  const read = [...items].sort(([, one], [, other]) => one.y - other.y || one.x - other.x);
+  const placed = new Map<string, Box>();
+  for (const [key, box] of read) {
+    if (x > left && x + box.width > left + width) {
+      [x, y, row] = [left, y + row + ROW_GAP, 0];
+    }
+    placed.set(key, { ...box, x, y: Math.ceil(y / GRID) * GRID });
+    x += Math.ceil((box.width + ROW_GAP) / GRID) * GRID;
+    row = Math.max(row, box.height);
+  }
+  return placed;
+}

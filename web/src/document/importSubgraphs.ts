@@ -1,0 +1,133 @@
+/**
+ * Subgraphs that come with nodes from elsewhere. One that is the same here, with all that it holds,
+ * is shared; another of the same id comes under an id of its own. The same goes for group nodes,
+ * an older form, which are kept by name.
+ */
+import { type Definition, type Graph, type GraphNode, subgraphOf, type Workflow } from "./graph";
+import { equalJson, isObject, type Json, type JsonObject } from "./json";
+import { definitionOf, graphsOf, holds, withinOf } from "./levels";
+import { writeDefinition } from "./write";
+
+/** Adds the subgraphs that the root of `copied` needs. Where an id is taken, `copied` is changed. */
+export function importSubgraphs(workflow: Workflow, copied: Workflow): void {
+  const names = new Map<string, string>();
+  const types = Object.values(copied.nodes).map((each) => each.type);
+  for (const { id } of withinOf(copied, types)) {
+    const here = sameHere(workflow, copied, id);
+    const isTaken = subgraphOf(workflow.definitions, id) !== undefined;
+    names.set(id, here ?? (isTaken ? crypto.randomUUID() : id));
+  }
+  importGroupNodes(workflow, copied, names);
+  rename(copied, names);
+  const now = Object.values(copied.nodes).map((each) => each.type);
+  for (const each of withinOf(copied, now)) workflow.definitions[each.id] ??= each;
+}
+
+/** The id of a subgraph here that is the same: it has the same id, or came by an earlier copy. */
+function sameHere(workflow: Workflow, copied: Workflow, id: string): string | undefined {
+  const { name } = copied.definitions[id] ?? {};
+  const alike = Object.values(workflow.definitions).filter((each) => each.name === name);
+  const first = alike.filter((each) => each.id === id);
+  const others = alike.filter((each) => each.id !== id);
+  return [...first, ...others].find((each) =>
+    isSame({ workflow: copied, id }, { workflow, id: each.id }, new Map()),
+  )?.id;
+}
+
+interface Of {
+  workflow: Workflow;
+  id: string;
+}
+
+/** Whether two types are the same class, or subgraphs of the same content, down to the last level. */
+function isSame(one: Of, other: Of, known: Map<string, string>): boolean {
+  const mine = subgraphOf(one.workflow.definitions, one.id);
+  const theirs = subgraphOf(other.workflow.definitions, other.id);
+  if (mine === undefined || theirs === undefined) {
+    return mine === theirs && one.id === other.id;
+  }
+  const before = known.get(one.id);
+  if (before !== undefined) return before === other.id;
+  known.set(one.id, other.id);
+  if (!equalJson(content(mine, one.workflow), content(theirs, other.workflow))) return false;
+  const types = typesIn(theirs);
+  return typesIn(mine).every((id, index) =>
+    isSame({ ...one, id }, { ...other, id: types[index] ?? "" }, known),
+  );
+}
+
+/** What a subgraph is, apart from its id and those of the subgraphs in it. */
+function content(definition: Definition, workflow: Workflow): JsonObject {
+  const { id: _, ...written } = writeDefinition(definition, workflow);
+  const nodes = Array.isArray(written.nodes) ? written.nodes : [];
+  const untyped = nodes.map((each): Json => (isObject(each) ? { ...each, type: null } : each));
+  return { ...written, nodes: untyped };
+}
+
+function typesIn({ graph }: Definition): string[] {
+  return graph.order.flatMap((key) => graph.nodes[key]?.type ?? []);
+}
+
+/** Gives subgraphs their new ids, all at once: a new id may be another's old one. */
+function rename(copied: Workflow, names: ReadonlyMap<string, string>): void {
+  if ([...names].every(([from, to]) => from === to)) return;
+  for (const { nodes } of graphsOf(copied)) {
+    for (const node of Object.values(nodes)) setType(node, names.get(node.type) ?? node.type);
+  }
+  const definitions = Object.values(copied.definitions).map((each) => {
+    const id = names.get(each.id) ?? each.id;
+    return [id, id === each.id ? each : { ...each, id }] as const;
+  });
+  copied.definitions = Object.fromEntries(definitions);
+}
+
+function setType(node: GraphNode, type: string): void {
+  if (node.type === type) return;
+  node.type = type;
+  node.saved = { ...node.saved, type };
+}
+
+const GROUP = /^workflow[>/]/;
+
+/** The group nodes that these nodes are of, as a file's `extra` keeps them. */
+export function groupNodesFor(workflow: Graph, types: readonly string[]): JsonObject | null {
+  const all = groupNodesOf(workflow);
+  const used = new Set(types.filter((each) => GROUP.test(each)).map((each) => each.slice(9)));
+  const found = Object.entries(all).filter(([name]) => used.has(name));
+  return found.length === 0 ? null : Object.fromEntries(found);
+}
+
+function groupNodesOf({ saved }: Graph): JsonObject {
+  const extra = isObject(saved.extra) ? saved.extra : {};
+  return isObject(extra.groupNodes) ? extra.groupNodes : {};
+}
+
+/** One of the same name and another content comes under the next free name. */
+function importGroupNodes(workflow: Workflow, copied: Workflow, names: Map<string, string>): void {
+  const types = graphsOf(copied).flatMap(({ nodes }) =>
+    Object.values(nodes).map((each) => each.type),
+  );
+  const brought = groupNodesFor(copied, types);
+  if (brought === null) return;
+  const here = { ...groupNodesOf(workflow) };
+  for (const [name, group] of Object.entries(brought)) {
+    let free = name;
+    for (let count = 2; free in here && !equalJson(here[free], group); count += 1) {
+      free = `${name} ${count}`;
+    }
+    here[free] = group;
+    for (const start of ["workflow>", "workflow/"]) names.set(start + name, start + free);
+  }
+  const extra = isObject(workflow.saved.extra) ? workflow.saved.extra : {};
+  workflow.saved = { ...workflow.saved, extra: { ...extra, groupNodes: here } };
+}
+
+/** Whether a node of this type, put into this graph, would lie in itself. */
+export function wouldContainItself(workflow: Workflow, graph: Graph, type: string): boolean {
+  const around = definitionOf(workflow, graph);
+  return (
+    around !== undefined &&
+    subgraphOf(workflow.definitions, type) !== undefined &&
+    holds(workflow, type, around.id)
+  );
+}

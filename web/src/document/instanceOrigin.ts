@@ -1,0 +1,32 @@
+/**
+ * Where an instance stood when its subgraph was made of nodes. These keep the places they had: by
+ * how far the instance was moved since, it is known where they belong when it is unpacked.
+ */
+import type { Draft, GraphNode, Point } from "./graph";
+import { isObject, type JsonObject } from "./json";
+
+/** How far an instance is from where it was made; null where it was not made of nodes here. */
+export function movedSinceCreation(node: GraphNode): Point | null {
+  const { calotype } = propertiesOf(node);
+  const at = isObject(calotype) && Array.isArray(calotype.madeAt) ? calotype.madeAt : [];
+  const [x, y] = at.map(Number);
+  if (x === undefined || y === undefined || !Number.isFinite(x + y)) return null;
+  return { x: node.position.x - x, y: node.position.y - y };
+}
+
+/** Gives an instance that was just made its place. */
+export function recordOrigin(graph: Draft, key: string, { x, y }: Point): void {
+  const node = graph.nodes[key];
+  if (node === undefined) return;
+  node.position = { x, y };
+  const { calotype, ...others } = propertiesOf(node);
+  const own = isObject(calotype) ? calotype : {};
+  node.saved = {
+    ...node.saved,
+    properties: { ...others, calotype: { ...own, madeAt: [x, y] } },
+  };
+}
+
+function propertiesOf({ saved }: GraphNode): JsonObject {
+  return isObject(saved.properties) ? saved.properties : {};
+}

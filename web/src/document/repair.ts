@@ -1,0 +1,333 @@
+/**
+ * A level of a saved workflow whose nodes or links are damaged, in a form that can be read. The
+ * server reads files by the same rules (engine/graph/repair.py), so that both mean the same node by
+ * an id: a change here is a change there. `docs/workflow_files.md` has the rules.
+ */
+import { INPUTS, OUTPUTS } from "./graph";
+import { equalJson, isObject, type Json, type JsonObject } from "./json";
+import { listOf, typeOf } from "./values";
+
+interface Damage {
+  /** Nodes that had no id, or one that an earlier node has. */
+  renamed: number;
+  /** Entries of the lists of nodes and links that are none. */
+  unread: number;
+  /** Links that only the table knew, or only the nodes, or that had the id of another. */
+  joined: number;
+}
+
+interface Repaired {
+  /** The level itself where nothing is damaged. */
+  value: JsonObject;
+  damage: Damage;
+}
+
+interface Entry {
+  /** The id that the file gives; empty for none. */
+  before: string;
+  /** The id from now on. */
+  key: string;
+  node: JsonObject;
+}
+
+interface Wire {
+  id: string;
+  from: string;
+  fromSlot: number;
+  to: string;
+  toSlot: number;
+  /** As the file has it; null for one that is made. */
+  saved: Json;
+}
+
+/**
+ * What can be read of a level: each node under an id of its own, each link where it is meant.
+ * `isInside` says that it is a subgraph's, where two ids are its boundary's.
+ */
+export function repairLevel(value: JsonObject, isInside: boolean): Repaired {
+  const damage: Damage = { renamed: 0, unread: 0, joined: 0 };
+  const entries = new Entries(value, isInside, damage);
+  const table = new Table(value, entries, damage);
+  table.joinFromTable();
+  table.joinFromNodes();
+  if (damage.renamed + damage.joined === 0) return { value, damage };
+  const links = table.written();
+  const hasLinks = "links" in value || links.length > 0;
+  return {
+    value: { ...value, nodes: entries.written(), ...(hasLinks ? { links } : {}) },
+    damage,
+  };
+}
+
+/** Whether an entry of the list of nodes is one: it says of which type it is. */
+export function isNode(value: Json): value is JsonObject & { type: string } {
+  return isObject(value) && typeof value.type === "string" && value.type !== "";
+}
+
+/** Whether an entry of the list of links is one: it has an id and two ends. */
+export function isLink(value: Json): boolean {
+  return wireOf(value) !== null;
+}
+
+/** An id as text; empty for what is none. */
+function idIn(value: Json | undefined): string {
+  if (typeof value === "number") return Number.isFinite(value) ? String(value) : "";
+  return typeof value === "string" || typeof value === "bigint" ? String(value) : "";
+}
+
+/** New ids, one after another, after the highest number there is. */
+function freshAfter(ids: readonly string[]): () => string {
+  let last = ids
+    .filter((each) => /^-?\d{1,15}$/.test(each))
+    .reduce((most, each) => Math.max(most, Number(each)), 0);
+  return () => {
+    last += 1;
+    return String(last);
+  };
+}
+
+/** A key as files write it. */
+function written(key: string): Json {
+  return /^-?\d{1,15}$/.test(key) ? Number(key) : key;
+}
+
+/** In a subgraph links from and to its boundary name these; the document keeps them at its root, too. */
+const BORDER: ReadonlySet<string> = new Set([INPUTS, OUTPUTS]);
+
+class Entries {
+  readonly all: readonly Entry[];
+  readonly byKey: ReadonlyMap<string, Entry>;
+  readonly #list: readonly Json[];
+  readonly #twins = new Map<string, Entry[]>();
+
+  constructor(value: JsonObject, isInside: boolean, damage: Damage) {
+    this.#list = listOf(value.nodes);
+    const state = isObject(value.state) ? value.state : {};
+    const last = idIn(value.last_node_id ?? state.lastNodeId);
+    const fresh = freshAfter([
+      ...this.#list.map((each) => (isObject(each) ? idIn(each.id) : "")),
+      last,
+    ]);
+    const taken = new Set(BORDER);
+    this.all = this.#list.filter(isNode).map((node) => {
+      const before = idIn(node.id);
+      const isFree = before !== "" && before !== "__proto__" && !taken.has(before);
+      if (!isFree) damage.renamed += 1;
+      const key = isFree ? before : fresh();
+      taken.add(key);
+      return { before, key, node: isFree ? node : { ...node, id: written(key) } };
+    });
+    damage.unread += this.#list.length - this.all.length;
+    this.byKey = new Map(this.all.map((each) => [each.key, each]));
+    for (const each of this.all) {
+      if (each.before === "" || (isInside && BORDER.has(each.before))) continue;
+      const twins = this.#twins.get(each.before);
+      if (twins === undefined) this.#twins.set(each.before, [each]);
+      else twins.push(each);
+    }
+  }
+
+  /** Of nodes that had the same id, the first, unless only a later one names the link. */
+  meant(id: string, side: "inputs" | "outputs", link: string): string {
+    const twins = this.#twins.get(id) ?? [];
+    if (twins.length < 2) return twins[0]?.key ?? id;
+    const naming = twins.find(({ node }) => listOf(node[side]).some((each) => names(each, link)));
+    return (naming ?? twins[0])?.key ?? id;
+  }
+
+  written(): Json[] {
+    const nodes = this.all.values();
+    return this.#list.map((each) => (isNode(each) ? (nodes.next().value?.node ?? each) : each));
+  }
+}
+
+class Table {
+  readonly #entries: Entries;
+  readonly #damage: Damage;
+  readonly #wires = new Map<string, Wire>();
+  /** In the order of the file: links by id, and what is none as it is. */
+  readonly #list: (Json | { wire: string })[] = [];
+
+  constructor(value: JsonObject, entries: Entries, damage: Damage) {
+    this.#entries = entries;
+    this.#damage = damage;
+    const links = listOf(value.links);
+    const read = links.map(wireOf);
+    const state = isObject(value.state) ? value.state : {};
+    const last = idIn(value.last_link_id ?? state.lastLinkId);
+    const fresh = freshAfter([...read.map((each) => each?.id ?? ""), last]);
+    read.forEach((wire, index) => {
+      if (wire !== null) this.#settle(wire, fresh);
+      else {
+        this.#list.push(links[index] ?? null);
+        if (links[index] !== null) damage.unread += 1;
+      }
+    });
+  }
+
+  #settle(wire: Wire, fresh: () => string): void {
+    const from = this.#entries.meant(wire.from, "outputs", wire.id);
+    const to = this.#entries.meant(wire.to, "inputs", wire.id);
+    const first = this.#wires.get(wire.id);
+    const made = { ...wire, from, to };
+    if (first === undefined) {
+      this.#put(made);
+      return;
+    }
+    const isSame = endsOf(first).every((each, index) => each === endsOf(made)[index]);
+    // The same link again says nothing more.
+    if (isSame) return;
+    const next = { ...made, id: fresh() };
+    this.#damage.joined += 1;
+    const isTheirs = first.to === to && first.toSlot === wire.toSlot;
+    const target = this.#entries.byKey.get(to);
+    if (target !== undefined && !isTheirs && idIn(inputAt(target, wire.toSlot)?.link) === wire.id) {
+      this.#nameInput(target, wire.toSlot, next.id);
+      this.#nameOutput(next);
+    }
+    this.#put(next);
+  }
+
+  #put(wire: Wire): void {
+    this.#wires.set(wire.id, wire);
+    this.#list.push({ wire: wire.id });
+  }
+
+  /** Joins links that no node names, where the input is free and the types fit. */
+  joinFromTable(): void {
+    const named = new Set(
+      this.#entries.all.flatMap(({ node }) => listOf(node.inputs).map((each) => linkIn(each))),
+    );
+    for (const wire of this.#wires.values()) {
+      if (named.has(wire.id)) continue;
+      const target = this.#entries.byKey.get(wire.to);
+      const given = target === undefined ? undefined : inputAt(target, wire.toSlot);
+      const output = outputAt(this.#entries.byKey.get(wire.from), wire.fromSlot);
+      if (target === undefined || given === undefined || output === undefined) continue;
+      if (this.#wires.has(idIn(given.link)) || !fits(output.type, given.type)) continue;
+      this.#nameInput(target, wire.toSlot, wire.id);
+      this.#nameOutput(wire);
+      this.#damage.joined += 1;
+    }
+  }
+
+  /** Puts links into the table that an input and exactly one output name, and it does not. */
+  joinFromNodes(): void {
+    const missing = this.#entries.all.flatMap(({ key, node }) =>
+      listOf(node.inputs).flatMap((each, slot) => {
+        const link = linkIn(each);
+        return link === "" || this.#wires.has(link) ? [] : [{ link, key, slot }];
+      }),
+    );
+    if (missing.length === 0) return;
+    const origins = new Map<string, [Entry, number][]>();
+    for (const entry of this.#entries.all) {
+      listOf(entry.node.outputs).forEach((output, slot) => {
+        const links = isObject(output) ? listOf(output.links) : [];
+        for (const link of new Set(links.map(idIn))) {
+          origins.set(link, [...(origins.get(link) ?? []), [entry, slot]]);
+        }
+      });
+    }
+    for (const { link, key, slot } of missing) {
+      const found = origins.get(link) ?? [];
+      const [origin] = found;
+      const target = this.#entries.byKey.get(key);
+      if (found.length !== 1 || origin === undefined || this.#wires.has(link)) continue;
+      const [from, fromSlot] = origin;
+      const output = outputAt(from, fromSlot);
+      const input = target === undefined ? undefined : inputAt(target, slot);
+      if (!fits(output?.type, input?.type)) continue;
+      this.#put({ id: link, from: from.key, fromSlot, to: key, toSlot: slot, saved: null });
+      this.#damage.joined += 1;
+    }
+  }
+
+  written(): Json[] {
+    return this.#list.map((each): Json => {
+      const wire =
+        isObject(each) && "wire" in each ? this.#wires.get(String(each.wire)) : undefined;
+      return wire === undefined ? (each as Json) : this.#writtenWire(wire);
+    });
+  }
+
+  #writtenWire(wire: Wire): Json {
+    const before = wire.saved === null ? null : wireOf(wire.saved);
+    if (before !== null && equalJson(endsOf(before), endsOf(wire)) && before.id === wire.id) {
+      return wire.saved;
+    }
+    const [id, from, to] = [written(wire.id), written(wire.from), written(wire.to)];
+    if (isObject(wire.saved)) return { ...wire.saved, id, origin_id: from, target_id: to };
+    const type = typeOf(outputAt(this.#entries.byKey.get(wire.from), wire.fromSlot)?.type);
+    const rest = Array.isArray(wire.saved) ? wire.saved.slice(5) : [type];
+    return [id, from, wire.fromSlot, to, wire.toSlot, ...rest];
+  }
+
+  #nameInput(target: Entry, slot: number, link: string): void {
+    const inputs = listOf(target.node.inputs);
+    const input = inputs[slot];
+    if (!isObject(input)) return;
+    target.node = {
+      ...target.node,
+      inputs: inputs.with(slot, { ...input, link: written(link) }),
+    };
+  }
+
+  #nameOutput({ id, from, fromSlot }: Wire): void {
+    const origin = this.#entries.byKey.get(from);
+    const outputs = listOf(origin?.node.outputs);
+    const output = outputs[fromSlot];
+    if (origin === undefined || !isObject(output) || names(output, id)) return;
+    const links = [...listOf(output.links), written(id)];
+    origin.node = { ...origin.node, outputs: outputs.with(fromSlot, { ...output, links }) };
+  }
+}
+
+const NAMES = ["id", "origin_id", "origin_slot", "target_id", "target_slot"] as const;
+
+function wireOf(saved: Json): Wire | null {
+  const fields = isObject(saved) ? NAMES.map((name) => saved[name]) : listOf(saved);
+  const [id, from, to] = [fields[0], fields[1], fields[3]].map(idIn);
+  const [fromSlot, toSlot] = [fields[2], fields[4]].map((each) => Number(each ?? Number.NaN));
+  const isWhole = Number.isFinite(fromSlot) && Number.isFinite(toSlot);
+  if (!id || !from || !to || fromSlot === undefined || toSlot === undefined || !isWhole)
+    return null;
+  return { id, from, fromSlot: Math.trunc(fromSlot), to, toSlot: Math.trunc(toSlot), saved };
+}
+
+function endsOf({ from, fromSlot, to, toSlot }: Wire): Json[] {
+  return [from, fromSlot, to, toSlot];
+}
+
+function inputAt({ node }: Entry, slot: number): JsonObject | undefined {
+  const found = listOf(node.inputs)[slot];
+  return isObject(found) ? found : undefined;
+}
+
+function outputAt(entry: Entry | undefined, slot: number): JsonObject | undefined {
+  const found = listOf(entry?.node.outputs)[slot];
+  return isObject(found) ? found : undefined;
+}
+
+function linkIn(slot: Json): string {
+  return isObject(slot) ? idIn(slot.link) : "";
+}
+
+/** Whether a slot says that this link ends at it. */
+function names(slot: Json, link: string): boolean {
+  return (
+    linkIn(slot) === link ||
+    (isObject(slot) && listOf(slot.links).some((each) => idIn(each) === link))
+  );
+}
+
+const OPEN: ReadonlySet<string> = new Set(["*", "COMFY_MATCHTYPE_V3"]);
+
+/** Whether types as files write them may be joined: the rule of `state/nodes/sockets.ts`. */
+function fits(given: Json | undefined, wanted: Json | undefined): boolean {
+  const [one, other] = [typeOf(given), typeOf(wanted)].map((each) => each.toUpperCase());
+  if (one === undefined || other === undefined) return false;
+  if (one === other || OPEN.has(one) || OPEN.has(other)) return true;
+  const accepted = new Set(other.split(",").map((each) => each.trim()));
+  return one.split(",").some((each) => accepted.has(each.trim()));
+}

@@ -1,0 +1,32 @@
+/** What opens over the studio for results, each brought only when it is first asked for. */
+import { Suspense } from "react";
+import { useDifference } from "../state/results/difference";
+import { useLightbox } from "../state/results/lightbox";
+import { useView } from "../state/view";
+import { part } from "../widgets/part";
+
+const Lightbox = part(() => import("./Lightbox").then((room) => room.Lightbox));
+const Compare = part(() => import("./Compare").then((room) => room.Compare));
+const DifferenceList = part(() => import("./DifferenceList").then((room) => room.DifferenceList));
+
+export function ResultOverlays() {
+  const url = useView((state) => state.lightbox);
+  const { shelf, compared } = useLightbox();
+  return (
+    <Suspense fallback={null}>
+      {(url !== null || shelf !== null) && <Lightbox />}
+      {compared !== null && <Compare />}
+    </Suspense>
+  );
+}
+
+/** Beside the canvas. */
+export function ResultSide() {
+  const compared = useDifference((state) => state.compared);
+  if (compared === null) return null;
+  return (
+    <Suspense fallback={null}>
+      <DifferenceList />
+    </Suspense>
+  );
+}

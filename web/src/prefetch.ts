@@ -1,0 +1,38 @@
+/**
+ * Once nobody has done anything for a while, the parts of the editor that were not asked for yet
+ * are fetched, so that they open while the server is away. Not where one pays for what is fetched.
+ */
+import { fetchSilently } from "./widgets/fetchWithRetry";
+
+const QUIET = 5_000;
+const DOINGS = ["pointermove", "pointerdown", "keydown", "wheel"] as const;
+
+/** Waits for the quiet, once. Returns what ends it. */
+export function prefetchWhenIdle(): () => void {
+  const { connection } = navigator as { connection?: { saveData?: boolean } };
+  if (connection?.saveData === true) return () => undefined;
+  const ending = new AbortController();
+  const { signal } = ending;
+  const begin = async () => {
+    const { prefetchParts } = await fetchSilently(() => import("./prefetchParts"));
+    await prefetchParts(signal);
+  };
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const listening = new AbortController();
+  const wait = () => {
+    clearTimeout(timer);
+    timer = setTimeout(() => {
+      listening.abort();
+      void begin();
+    }, QUIET);
+  };
+  for (const each of DOINGS) {
+    window.addEventListener(each, wait, { capture: true, passive: true, signal: listening.signal });
+  }
+  wait();
+  return () => {
+    clearTimeout(timer);
+    listening.abort();
+    ending.abort();
+  };
+}

@@ -1,0 +1,163 @@
+/**
+ * What is said to whoever hears the screen instead of seeing it: how a run goes, what was undone and
+ * connected, how many problems there are. Said politely, one thing after the other.
+ */
+import { create } from "zustand";
+import type { ExecutionError } from "../api/types";
+import type { Graph } from "../document/graph";
+import { percent } from "../words/format";
+import { t, translateMessage } from "../words/words";
+import { nameIn } from "./nodes/naming";
+import { shareOf } from "./runs/plan";
+import { type ActiveRun, placeOf, useRuns } from "./runs/runs";
+import { activeOf, activeTab, type Tab, useStudio } from "./studio";
+
+interface Line {
+  id: number;
+  text: string;
+}
+
+interface Announcements {
+  /** The latest last. */
+  lines: readonly Line[];
+}
+
+const KEPT = 5;
+
+export const useAnnouncements = create<Announcements>(() => ({ lines: [] }));
+
+export function announce(text: string): void {
+  if (text === "") return;
+  useAnnouncements.setState(({ lines }) => ({
+    lines: [...lines, { id: (lines.at(-1)?.id ?? 0) + 1, text }].slice(-KEPT),
+  }));
+}
+
+/** Says from now on what happens. Returns what ends it. */
+export function announceAll(): () => void {
+  const endings = [announceRuns(), announceProblems(), announceEdits()];
+  return () => {
+    for (const end of endings) end();
+  };
+}
+
+function quarterOf({ plan, shares }: ActiveRun): number {
+  return plan === null ? 0 : Math.floor(shareOf(plan, shares) * 4) * 25;
+}
+
+/** A run: that it began, each quarter, and how it ended. */
+function announceRuns(): () => void {
+  let said = "";
+  return useRuns.subscribe((now, before) => {
+    if (now.connection !== before.connection && now.connection === "closed") {
+      announce(t("The server is away. Your work is kept."));
+    }
+    if (now.running !== null) {
+      const text = t("Running, {{percent}}", { percent: percent(quarterOf(now.running) / 100) });
+      if (text !== said) announce(text);
+      said = text;
+      return;
+    }
+    if (before.running === null) return;
+    said = "";
+    announce(endOf(before.running.tab, now.errors));
+  });
+}
+
+function endOf(tab: string, errors: Readonly<Record<string, ExecutionError>>): string {
+  const failed = Object.entries(errors).find(([place]) => place.startsWith(placeOf(tab, "")));
+  const sentence = failed?.[1].exception_message.trim().split("\n")[0];
+  return sentence === undefined
+    ? t("The run has finished")
+    : t("The run has failed: {{text}}", { text: sentence });
+}
+
+const SETTLED = 1_000;
+
+/** How many nodes have a problem, once that has not changed for a while. */
+function announceProblems(): () => void {
+  const count = (problems: ReturnType<typeof useRuns.getState>["problems"]) =>
+    Object.keys(problems[activeTab().id]?.node_errors ?? {}).length;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let said = 0;
+  let of = "";
+  const stop = useRuns.subscribe(({ problems }, before) => {
+    if (problems === before.problems) return;
+    clearTimeout(timer);
+    timer = setTimeout(() => {
+      const { id } = activeTab();
+      const now = count(useRuns.getState().problems);
+      if (now !== said || (id !== of && now > 0)) {
+        announce(now === 0 ? t("No problems") : t("{{count}} nodes have problems", { count: now }));
+      }
+      [said, of] = [now, id];
+    }, SETTLED);
+  });
+  return () => {
+    clearTimeout(timer);
+    stop();
+  };
+}
+
+/** What was undone and redone, and what was connected. */
+function announceEdits(): () => void {
+  return useStudio.subscribe((state, before) => {
+    const [now, then] = [activeOf(state), activeOf(before)];
+    if (now.log === then.log || now.id !== then.id) return;
+    announce(changeOf(now, then));
+  });
+}
+
+/** Other edits show in what the focus is on; these do not. Their labels are kept in English. */
+const ANNOUNCED: ReadonlySet<string> = new Set([
+  "Delete",
+  "Disconnect",
+  "Duplicate",
+  "Paste",
+  "Tidy",
+  "Group",
+  "Move the wires",
+]);
+
+/** Labels with a name in them are kept as they were said, in the user's language. */
+function isAnnounced(label: string): boolean {
+  const hole = "\0";
+  const named = [
+    t("Add {{name}}", { name: hole }),
+    t("Insert {{node}}", { node: hole }),
+    t("Replace with {{node}}", { node: hole }),
+  ];
+  return (
+    ANNOUNCED.has(label) ||
+    named.some((each) => {
+      const [start = "", end = ""] = each.split(hole);
+      return label.startsWith(start) && label.endsWith(end);
+    })
+  );
+}
+
+function changeOf(now: Tab, { log: then, graph: before }: Tab): string {
+  const { done, undone } = now.log;
+  if (undone.length > then.undone.length) {
+    return t("Undone: {{edit}}", { edit: translateMessage(undone.at(-1)?.label ?? "") });
+  }
+  const last = done.at(-1);
+  if (last === undefined || done.length <= then.done.length) return "";
+  if (last === then.undone.at(-1))
+    return t("Redone: {{edit}}", { edit: translateMessage(last.label) });
+  const joined = last.label === "Connect" ? connectionIn(now.graph, before) : "";
+  return joined !== "" ? joined : isAnnounced(last.label) ? translateMessage(last.label) : "";
+}
+
+function connectionIn(graph: Graph, before: Graph): string {
+  const { catalog } = useStudio.getState();
+  const key = graph.linkOrder.findLast((each) => graph.links[each] !== before.links[each]);
+  const link = graph.links[key ?? ""];
+  if (link === undefined) return "";
+  return t("Connected {{output}} of {{from}} to {{input}} of {{to}}", {
+    output: graph.nodes[link.from]?.outputs[link.fromSlot]?.name ?? link.type,
+    from: nameIn(graph, catalog, link.from),
+    input: graph.nodes[link.to]?.inputs[link.toSlot]?.name ?? "",
+    to: nameIn(graph, catalog, link.to),
+  });
+}

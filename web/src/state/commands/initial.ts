@@ -1,0 +1,15 @@
+/** The commands that are there at once; the others follow while the first graph is drawn. */
+import type { Command } from "../commands";
+import { editCommands } from "./edit";
+import { fileCommands } from "./file";
+import { graphCommands } from "./graph";
+import { runCommands } from "./run";
+import { viewCommands } from "./view";
+
+export const INITIAL_COMMANDS: readonly Command[] = [
+  ...runCommands,
+  ...fileCommands,
+  ...viewCommands,
+  ...editCommands,
+  ...graphCommands,
+];

@@ -1,0 +1,191 @@
+/** Auto-layout of the document or of what is selected: sizes and wires from here, places from `document/autoLayout.ts`. */
+import { type Box, encloses } from "../../document/arrange";
+import { autoLayout, type LayoutTask } from "../../document/autoLayout";
+import { moveNodes } from "../../document/edit";
+import {
+  contentsOf,
+  FRAME_PADDING,
+  FRAME_TITLE,
+  fitGroup,
+  frameBox,
+  frameOf,
+  framesIn,
+  moveContents,
+  nodesIn,
+} from "../../document/frames";
+import type { Graph, Point } from "../../document/graph";
+import type { LayoutEdge } from "../../document/straighten";
+import { t } from "../../words/words";
+import { boxesOf, boxOf, pinnedOf } from "../nodes/boxes";
+import { foldedEnds, foldingOf } from "../nodes/folding";
+import { bodyAt } from "../nodes/shape";
+import { activeTab, edit, useStudio } from "../studio";
+import { notify } from "../view";
+import { animateMove } from "./arranging";
+import { endsOf } from "./wires";
+
+const MARGIN = {
+  before: { x: FRAME_PADDING, y: FRAME_PADDING + FRAME_TITLE },
+  after: { x: FRAME_PADDING, y: FRAME_PADDING },
+};
+/** Frames are named like nodes by number: among boxes, these set theirs apart. */
+const FOLD = "folded frame ";
+const FRAME = "frame ";
+
+/** Lays these nodes out. Pinned ones stay. A frame that is wholly among them stays together. */
+export async function layOutNodes(keys: readonly string[]): Promise<void> {
+  const { graph, id } = activeTab();
+  const pinned = pinnedOf(keys);
+  const free = keys.filter((key) => !pinned.has(key));
+  const task = taskOf(graph, free);
+  if (task.boxes.size < 2) return;
+  const places = await laidOut(task);
+  if (activeTab().id !== id || activeTab().graph !== graph) {
+    notify(t("The graph was changed while it was being tidied, so it stays as it is."));
+    return;
+  }
+  animateMove();
+  edit("Tidy", (draft) => lay(draft, graph, places));
+}
+
+/** So many boxes take longer than a moment: they are laid out beside the page. */
+const MANY = 60;
+
+function laidOut(task: LayoutTask): Promise<ReadonlyMap<string, Box>> {
+  if (task.boxes.size <= MANY || typeof Worker === "undefined") return autoLayout(task);
+  return new Promise((done, fail) => {
+    const worker = new Worker(new URL("../../document/autoLayoutWorker.ts", import.meta.url), {
+      type: "module",
+    });
+    worker.onmessage = ({ data }: MessageEvent<ReadonlyMap<string, Box>>) => {
+      worker.terminate();
+      done(data);
+    };
+    worker.onerror = ({ message }) => {
+      worker.terminate();
+      fail(new Error(t("The graph could not be tidied: {{message}}", { message })));
+    };
+    worker.postMessage(task);
+  });
+}
+
+function taskOf(graph: Graph, keys: readonly string[]): LayoutTask {
+  const { folds, hidden } = foldingOf(graph);
+  const chosen = new Set(keys);
+  const boxes = new Map(boxesOf(keys));
+  for (const { group, width, height } of folds) {
+    const held = Object.keys(contentsOf(graph, group).nodes);
+    if (held.length > 0 && held.every((key) => chosen.has(key))) {
+      boxes.set(FOLD + group.key, { ...group.position, width, height });
+    }
+  }
+  return {
+    boxes,
+    joints: jointsOf(graph, hidden),
+    parents: parentsOf(graph, chosen),
+    margin: MARGIN,
+  };
+}
+
+function jointsOf(graph: Graph, hidden: ReadonlyMap<string, string>): LayoutEdge[] {
+  const { catalog } = useStudio.getState();
+  const name = (key: string) => (hidden.has(key) ? FOLD + hidden.get(key) : key);
+  const top = (key: string): number => {
+    const folded = hidden.get(key);
+    if (folded !== undefined) return frameOf(graph, folded)?.position.y ?? 0;
+    const node = graph.nodes[key];
+    return node === undefined ? 0 : boxOf(node).y;
+  };
+  return graph.linkOrder.flatMap((key): LayoutEdge[] => {
+    const link = graph.links[key];
+    const ends = link && !foldedEnds(graph, link).within ? endsOf(graph, link, catalog) : null;
+    if (link === undefined || ends === null) return [];
+    return [
+      {
+        from: name(link.from),
+        to: name(link.to),
+        fromY: ends.source.y - top(link.from),
+        toY: ends.target.y - top(link.to),
+      },
+    ];
+  });
+}
+
+/** Frames whose contents are all laid out, and what lies in each. */
+function parentsOf(graph: Graph, chosen: ReadonlySet<string>): Map<string, string> {
+  const { hiddenFrames, folds } = foldingOf(graph);
+  const folded = new Set(folds.map((each) => each.group.key));
+  const whole = graph.groups
+    .filter((each) => !hiddenFrames.has(each.key))
+    .filter((each) => {
+      const held = Object.keys(contentsOf(graph, each).nodes);
+      return held.length > 0 && held.every((key) => chosen.has(key));
+    })
+    .sort((one, other) => area(one.size) - area(other.size));
+  const parents = new Map<string, string>();
+  whole.forEach((group, index) => {
+    const name = (folded.has(group.key) ? FOLD : FRAME) + group.key;
+    const outer = whole
+      .slice(index + 1)
+      .find((each) => !folded.has(each.key) && encloses(frameBox(each), frameBox(group)));
+    if (outer !== undefined) parents.set(name, FRAME + outer.key);
+    if (folded.has(group.key)) return;
+    for (const key of nodesIn(graph, group)) if (!parents.has(key)) parents.set(key, name);
+  });
+  return parents;
+}
+
+function area({ width, height }: { width: number; height: number }): number {
+  return width * height;
+}
+
+/** Puts everything in its place; frames take the size of what was in them before. */
+function lay(draft: Graph, before: Graph, places: ReadonlyMap<string, Box>): void {
+  const corners: Record<string, Point> = {};
+  for (const [key, { x, y }] of places) {
+    if (!key.startsWith(FOLD)) {
+      corners[key] = bodyAt({ x, y });
+      continue;
+    }
+    const group = frameOf(before, key.slice(FOLD.length));
+    if (group === undefined) continue;
+    const by = { x: x - group.position.x, y: y - group.position.y };
+    moveContents(draft, contentsOf(before, group), by);
+  }
+  moveNodes(draft, corners);
+  const { hiddenFrames, folds } = foldingOf(before);
+  const folded = new Map(folds.map((each) => [each.group.key, each]));
+  const open = before.groups
+    .filter((each) => !hiddenFrames.has(each.key) && !folded.has(each.key))
+    .sort((one, other) => area(one.size) - area(other.size));
+  for (const group of open) {
+    const held = nodesIn(before, group).filter((key) => draft.nodes[key] !== undefined);
+    if (!held.some((key) => key in corners)) continue;
+    const frame = frameOf(draft, group.key);
+    if (frame === undefined) continue;
+    const inner = framesIn(before, group).flatMap((each): Box[] => {
+      const now = frameOf(draft, each.key);
+      if (now === undefined || hiddenFrames.has(each.key)) return [];
+      const fold = folded.get(each.key);
+      return [fold === undefined ? frameBox(now) : { ...now.position, ...sizeOf(fold) }];
+    });
+    fitGroup(frame, [...held.flatMap((key) => boxNow(draft, before, key)), ...inner]);
+  }
+}
+
+function sizeOf({ width, height }: { width: number; height: number }) {
+  return { width, height };
+}
+
+function boxNow(draft: Graph, before: Graph, key: string): Box[] {
+  const [now, then] = [draft.nodes[key], before.nodes[key]];
+  if (now === undefined || then === undefined || foldingOf(before).hidden.has(key)) return [];
+  const box = boxOf(then);
+  return [
+    {
+      ...box,
+      x: box.x + now.position.x - then.position.x,
+      y: box.y + now.position.y - then.position.y,
+    },
+  ];
+}

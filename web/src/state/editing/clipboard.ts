@@ -1,0 +1,115 @@
+/** Copies of nodes: on the clipboard as plain JSON, and right beside them. */
+import { isBoundary, type Point } from "../../document/graph";
+import { isObject, type Json, type JsonObject, parseJson, writeJson } from "../../document/json";
+import { kindOf } from "../../document/read";
+import { copyNodes, pasteNodes } from "../../document/snippet";
+import { t } from "../../words/words";
+import { openDocument, workflowOfPrompt } from "../files/prompt";
+import { bodyAt, boundsOf, GRID, TITLE } from "../nodes/shape";
+import { activeTab, edit, layout, select } from "../studio";
+import { notify } from "../view";
+
+/** The selected nodes as text for the clipboard, or null where none is. */
+export function selectionAsText(): string | null {
+  const { selected } = activeTab();
+  const snippet = snippetOf(selected);
+  return snippet === null ? null : writeJson(snippet);
+}
+
+function snippetOf(keys: readonly string[]): JsonObject | null {
+  const { graph, workflow } = activeTab();
+  const copied = keys.filter((key) => !isBoundary(key));
+  return copied.length === 0 ? null : copyNodes(graph, copied, workflow);
+}
+
+/** What a clipboard holds, in the forms that browsers hand out. */
+interface ClipboardContent {
+  text: string;
+  html: string;
+}
+
+/** The nodes or the workflow in it; null where it holds something else. */
+export function readClipboard({ text, html }: ClipboardContent): Json | null {
+  const packed = /data-metadata="([A-Za-z0-9+/=]+)"/.exec(html)?.[1];
+  const found = text.trimStart().startsWith("{")
+    ? text
+    : packed === undefined
+      ? null
+      : unpacked(packed);
+  if (found === null) return null;
+  try {
+    const value = parseJson(found);
+    return kindOf(value) === null ? null : value;
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    return null;
+  }
+}
+
+/** How ComfyUI hides nodes in what other programs would show as text. */
+function unpacked(base64: string): string | null {
+  try {
+    return new TextDecoder().decode(Uint8Array.from(atob(base64), (each) => each.charCodeAt(0)));
+  } catch (error) {
+    if (error instanceof DOMException) return null;
+    throw error;
+  }
+}
+
+/** A whole file says more than nodes and links: its counters. */
+function isWhole(value: Json): boolean {
+  if (kindOf(value) === "prompt") return true;
+  return isObject(value) && ("last_node_id" in value || "state" in value);
+}
+
+/**
+ * Puts down what was copied. A whole workflow is not meant for certain to lie among other nodes:
+ * there one is asked. Throws what `pasteNodes` throws.
+ */
+export function paste(clipping: ClipboardContent, corner: Point, withLinks: boolean): void {
+  const value = readClipboard(clipping);
+  if (value === null) {
+    notify(t("The clipboard holds no nodes."));
+    return;
+  }
+  if (!isWhole(value)) {
+    pasteValue(value, corner, withLinks);
+    return;
+  }
+  const workflow = kindOf(value) === "prompt" && isObject(value) ? workflowOfPrompt(value) : value;
+  notify(
+    t("The clipboard holds a whole workflow."),
+    { label: t("Open in a tab"), run: () => openDocument(workflow, t("Pasted")) },
+    [{ label: t("Insert here"), run: () => pasteValue(workflow, corner, false) }],
+  );
+}
+
+/** Puts copied nodes down; throws what `pasteNodes` throws. */
+export function pasteValue(snippet: Json, corner: Point, withLinks: boolean): void {
+  let keys: string[] = [];
+  edit("Paste", (draft, workflow) => {
+    keys = pasteNodes(draft, snippet, layout, bodyAt(corner), withLinks, workflow);
+  });
+  select(keys);
+}
+
+export function duplicateSelected(): void {
+  const { graph, selected } = activeTab();
+  const bounds = boundsOf(
+    graph,
+    selected.filter((key) => !isBoundary(key)),
+  );
+  if (bounds === null) return;
+  duplicateAt(selected, { x: bounds.x + 4 * GRID, y: bounds.y + TITLE + 4 * GRID });
+}
+
+/** Copies with the same sources, the top left body of them at this place. */
+export function duplicateAt(nodes: readonly string[], at: Point): void {
+  const snippet = snippetOf(nodes);
+  if (snippet === null) return;
+  let keys: string[] = [];
+  edit("Duplicate", (draft, workflow) => {
+    keys = pasteNodes(draft, snippet, layout, at, true, workflow);
+  });
+  select(keys);
+}

@@ -1,0 +1,224 @@
+/**
+ * Keeps every open document in a journal of its own, from its first moment until it is closed and
+ * after. A document belongs to one window; a window that loses one goes on with a copy.
+ */
+import { HttpError } from "../../api/transport";
+import type { Replayed, TabState } from "../../document/journal";
+import { t } from "../../words/words";
+import { useArranging } from "../editing/arranging";
+import { clientId, journals } from "../server";
+import { isDirty, putTab, type Tab, useStudio } from "../studio";
+import { notify, notifyError } from "../view";
+import { dropClosedCopy, recordClosed, useClosed } from "./closed";
+import { Journal, type JournalEnvironment } from "./journal";
+import { makeMirror } from "./mirror";
+import { holdDocument } from "./windows";
+
+/** From an edit to the line on its way. */
+const SOON = 150;
+/** The same while something follows the pointer: where it is now, it is for a moment. */
+const MEANWHILE = 450;
+/** The same for what is only looked at: where the canvas stands. */
+const LATER = 1_000;
+
+export const mirror = makeMirror();
+
+const openJournals = new Map<string, Journal>();
+const releases = new Map<string, () => void>();
+const lastShown = new Map<string, number>();
+
+const environment: JournalEnvironment = {
+  server: journals,
+  mirror,
+  onLost: continueAsCopy,
+  onTrouble: notifyError,
+};
+
+/** A document that comes from a journal goes on in it. */
+export function resumeJournal(id: string, replayed: Replayed): void {
+  openJournals.set(id, new Journal(id, environment, replayed.last, replayed.tab.window));
+  lastShown.set(id, replayed.tab.shown);
+}
+
+/** Says which window has a document from now on; false where another has it. */
+export async function claimDocument(id: string): Promise<boolean> {
+  if (releases.has(id)) return true;
+  const release = await holdDocument(id);
+  if (release === null) return false;
+  releases.set(id, release);
+  return true;
+}
+
+function journalOf(id: string): Journal {
+  const known = openJournals.get(id);
+  if (known !== undefined) return known;
+  const made = new Journal(id, environment);
+  openJournals.set(id, made);
+  void claimDocument(id);
+  return made;
+}
+
+function stateOf(tab: Tab, place: number, closed: number | null): TabState {
+  const { name, path, stamp, viewport, level, id, app } = tab;
+  return {
+    window: clientId,
+    name,
+    path,
+    stamp,
+    viewport: viewport === null ? null : { ...viewport },
+    level,
+    ...(app !== null && { app }),
+    place,
+    shown: lastShown.get(id) ?? 0,
+    closed,
+  };
+}
+
+/** Writes what changed since the last time, and sends it. */
+export function flushJournals(): void {
+  useStudio.getState().tabs.forEach((tab, place) => {
+    if (isJournaled(tab)) journalOf(tab.id).write(tab, stateOf(tab, place, null));
+  });
+}
+
+/** The tab that stands for "nothing is open yet" is no document. */
+function isJournaled(tab: Tab): boolean {
+  return tab.id !== "nothing";
+}
+
+/** A blank page that nobody touched is not worth a journal after it is closed. */
+function isWorthJournaling(tab: Tab): boolean {
+  const { workflow, log, path } = tab;
+  const touched = log.done.length > 0 || log.undone.length > 0;
+  return touched || path !== null || workflow.order.length > 0 || workflow.groups.length > 0;
+}
+
+function close(tab: Tab, place: number): void {
+  const journal = journalOf(tab.id);
+  if (isWorthJournaling(tab)) {
+    const closed = Date.now();
+    journal.write(tab, stateOf(tab, place, closed));
+    recordClosed({ id: tab.id, name: tab.name, path: tab.path, closed, dirty: isDirty(tab), tab });
+  } else {
+    journal.end();
+    openJournals.delete(tab.id);
+    journals.remove(tab.id).catch((error: unknown) => {
+      // Where the server is away, a blank page more is there at the next start.
+      if (error instanceof HttpError) notifyError(error);
+    });
+    mirror.drop(tab.id).catch(notifyError);
+  }
+  release(tab.id);
+  releaseOld();
+}
+
+function release(id: string): void {
+  releases.get(id)?.();
+  releases.delete(id);
+}
+
+/** So many closed documents stay here, to be opened again at once; the server has all of them. */
+const MOST_HERE = 2;
+
+/** What the server has, and is not open, need not be here. */
+function releaseOld(): void {
+  const open = useStudio.getState().tabs.map((each) => each.id);
+  const newest = useClosed.getState().closed.slice(0, MOST_HERE);
+  const known = new Set([...open, ...newest.map((each) => each.id)]);
+  for (const [id, journal] of openJournals) {
+    if (known.has(id) || !journal.settled) continue;
+    openJournals.delete(id);
+    lastShown.delete(id);
+    dropClosedCopy(id);
+  }
+}
+
+function continueAsCopy(id: string): void {
+  const tab = useStudio.getState().tabs.find((each) => each.id === id);
+  openJournals.delete(id);
+  release(id);
+  mirror.drop(id).catch(notifyError);
+  if (tab === undefined) return;
+  const copy = { ...tab, id: crypto.randomUUID(), name: t("{{name}} (copy)", { name: tab.name }) };
+  forgotten.add(id);
+  useStudio.setState(({ tabs, active }) => ({
+    tabs: tabs.map((each) => (each.id === id ? copy : each)),
+    active: active === id ? copy.id : active,
+  }));
+  notify(
+    t("Another window has taken over {{name}}. Your edits here continue in a copy.", {
+      name: tab.name,
+    }),
+  );
+}
+
+/** Documents that left the tabs without being closed. */
+const forgotten = new Set<string>();
+
+/** Keeps journals from now on. Returns what ends it. */
+export function startJournaling(): () => void {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let due = Number.POSITIVE_INFINITY;
+  const flush = () => {
+    clearTimeout(timer);
+    due = Number.POSITIVE_INFINITY;
+    flushJournals();
+  };
+  const soon = (wait: number) => {
+    const at = Date.now() + wait;
+    if (at >= due) return;
+    clearTimeout(timer);
+    due = at;
+    timer = setTimeout(flush, wait);
+  };
+  const stop = useStudio.subscribe((state, before) => {
+    if (state.active !== before.active) lastShown.set(state.active, Date.now());
+    if (state.tabs === before.tabs && state.active === before.active) return;
+    const open = new Set(state.tabs.map((each) => each.id));
+    before.tabs.forEach((tab, place) => {
+      if (!open.has(tab.id) && isJournaled(tab) && !forgotten.delete(tab.id)) close(tab, place);
+    });
+    const isDragging = useArranging.getState().dragging;
+    soon(onlyViewsChanged(state.tabs, before.tabs) ? LATER : isDragging ? MEANWHILE : SOON);
+  });
+  const leave = () => {
+    flush();
+    for (const journal of openJournals.values()) journal.leave();
+  };
+  const hidden = () => {
+    if (document.visibilityState === "hidden") flush();
+  };
+  window.addEventListener("pagehide", leave);
+  document.addEventListener("visibilitychange", hidden);
+  flush();
+  return () => {
+    stop();
+    clearTimeout(timer);
+    window.removeEventListener("pagehide", leave);
+    document.removeEventListener("visibilitychange", hidden);
+  };
+}
+
+function onlyViewsChanged(tabs: readonly Tab[], before: readonly Tab[]): boolean {
+  return (
+    tabs.length === before.length &&
+    tabs.every((tab, place) => {
+      const was = before[place];
+      return (
+        was !== undefined &&
+        tab.id === was.id &&
+        tab.workflow === was.workflow &&
+        tab.log === was.log &&
+        tab.kept === was.kept &&
+        tab.name === was.name &&
+        tab.path === was.path
+      );
+    })
+  );
+}
+
+/** Shows again what was closed, as it was, with its undo. */
+export function reopenTab(tab: Tab): void {
+  void claimDocument(tab.id);
+  putTab(tab);
+}

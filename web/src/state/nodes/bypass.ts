@@ -1,0 +1,129 @@
+/**
+ * What muting and bypassing do to a graph: which input a bypassed node hands to which output, and
+ * which nodes and wires are idle because nothing arrives. An input that takes anything hands on
+ * only what the target takes. The server has the same rule (graph/workflow_links.py).
+ */
+import type { Catalog } from "../../api/catalog";
+import { type Graph, type GraphNode, isBoundary, type Link, MODE } from "../../document/graph";
+import { inputsOf } from "./inputs";
+import { fits } from "./sockets";
+import { isSocket } from "./widgets";
+
+interface Passed {
+  /** An input's name. */
+  input: string;
+  /** An output's number. */
+  output: number;
+  type: string;
+}
+
+/** The input that a bypassed node hands to an output, for a target that takes `wanted`. */
+function passedTo(node: GraphNode, slot: number, wanted: string) {
+  const { inputs } = node;
+  const same = inputs[slot];
+  if (wanted === "*") return same ?? inputs[0];
+  const given = node.outputs[slot]?.type ?? wanted;
+  if (same !== undefined && fits(same.type, given) && fits(same.type, wanted)) return same;
+  return (
+    inputs.find((each) => each.type === wanted) ?? inputs.find((each) => fits(each.type, wanted))
+  );
+}
+
+/** All that a bypassed node hands through, of what is joined to it. */
+export function bypassRoutes({ nodes, links }: Graph, node: GraphNode): Passed[] {
+  return node.outputs.flatMap(({ type }, output) => {
+    const input = passedTo(node, output, type);
+    const link = input?.link == null ? undefined : links[input.link];
+    if (input === undefined || link === undefined) return [];
+    if (!fits(givenBy(nodes[link.from], link), type)) return [];
+    return [{ input: input.name, output, type }];
+  });
+}
+
+/** The type of what a wire brings. */
+function givenBy(source: GraphNode | undefined, { fromSlot, type }: Link): string {
+  return source?.outputs[fromSlot]?.type ?? type;
+}
+
+interface Idle {
+  /** Nodes that will not run, though they are not muted themselves. */
+  nodes: ReadonlySet<string>;
+  /** Wires that carry nothing. */
+  links: ReadonlySet<string>;
+}
+
+const NONE: Idle = { nodes: new Set(), links: new Set() };
+const found = new WeakMap<
+  Graph["nodes"],
+  { links: Graph["links"]; catalog: Catalog; idle: Idle }
+>();
+
+export function idleParts(graph: Graph, catalog: Catalog): Idle {
+  const known = found.get(graph.nodes);
+  if (known?.links === graph.links && known.catalog === catalog) return known.idle;
+  const idle = idleOf(graph, catalog);
+  found.set(graph.nodes, { links: graph.links, catalog, idle });
+  return idle;
+}
+
+function idleOf(graph: Graph, catalog: Catalog): Idle {
+  if (!Object.values(graph.nodes).some((each) => each.mode !== MODE.always)) return NONE;
+  const search = new Search(graph, catalog);
+  const nodes = new Set(Object.keys(graph.nodes).filter((key) => search.isIdle(key)));
+  const links = Object.values(graph.links).filter((each) => {
+    const target = graph.nodes[each.to];
+    return search.isDead(each) || target?.mode === MODE.muted || nodes.has(each.to);
+  });
+  return { nodes, links: new Set(links.map((each) => each.key)) };
+}
+
+class Search {
+  readonly #graph: Graph;
+  readonly #catalog: Catalog;
+  /** What is being looked at counts as running: a circle stops nothing. */
+  readonly #known = new Map<string, boolean>();
+
+  constructor(graph: Graph, catalog: Catalog) {
+    this.#graph = graph;
+    this.#catalog = catalog;
+  }
+
+  /** Whether a required input of the node gets nothing because of what is muted or bypassed. */
+  isIdle(key: string): boolean {
+    const known = this.#known.get(key);
+    if (known !== undefined) return known;
+    this.#known.set(key, false);
+    const node = this.#graph.nodes[key];
+    const is =
+      node !== undefined &&
+      !isBoundary(key) &&
+      node.mode === MODE.always &&
+      node.inputs.some(({ name, link }) => {
+        const wire = link === null ? undefined : this.#graph.links[link];
+        return wire !== undefined && this.#needs(node, name) && this.isDead(wire);
+      });
+    this.#known.set(key, is);
+    return is;
+  }
+
+  isDead(link: Link, wanted = link.type, passed = 0): boolean {
+    const source = this.#graph.nodes[link.from];
+    if (source === undefined || source.mode === MODE.muted) return true;
+    if (source.mode !== MODE.bypassed) {
+      return this.isIdle(source.key) || (passed > 0 && !fits(givenBy(source, link), wanted));
+    }
+    const input = passedTo(source, link.fromSlot, wanted);
+    const before = input?.link == null ? undefined : this.#graph.links[input.link];
+    // A circle of bypassed nodes hands nothing on.
+    if (before === undefined || passed > this.#graph.linkOrder.length) return true;
+    return this.isDead(before, wanted, passed + 1);
+  }
+
+  /** A widget falls back to its value, an optional input goes without. */
+  #needs(node: GraphNode, name: string): boolean {
+    const schema = this.#catalog[node.type];
+    if (schema === undefined) return true;
+    const input = inputsOf(schema, node).find((each) => each.name === name);
+    return input !== undefined && input.section === "required" && isSocket(input);
+  }
+}

@@ -1,0 +1,95 @@
+/** What the lightbox and the comparison show. */
+
+import { create } from "zustand";
+import type { ImageFile } from "../../api/jobs";
+import type { ListedJob } from "../../api/results";
+import { useRuns } from "../runs/runs";
+import { notifyError, useView } from "../view";
+import { readAround, useHistory } from "./history";
+
+/** A list that one leafs through. */
+type Shelf = "recent" | "history";
+
+export interface Side {
+  file: ImageFile;
+  label: string;
+  job: string | null;
+}
+
+interface LightboxState {
+  /** null while a single picture is shown, by its address in `useView().lightbox`. */
+  shelf: Shelf | null;
+  /** The result itself: the shelf goes on filling while one looks. */
+  job: ListedJob | undefined;
+  /** Which of the job's files. */
+  file: number;
+  facts: boolean;
+  compared: { one: Side; other: Side } | null;
+}
+
+export const useLightbox = create<LightboxState>(() => ({
+  shelf: null,
+  job: undefined,
+  file: 0,
+  facts: true,
+  compared: null,
+}));
+
+export function openLightbox(shelf: Shelf, at: number): void {
+  useView.setState({ lightbox: null });
+  useLightbox.setState({ shelf, job: jobsOn(shelf)[at], file: 0 });
+}
+
+/** Where on its shelf the result stands now. */
+export function indexOnShelf({ shelf, job }: Pick<LightboxState, "shelf" | "job">): number {
+  return shelf === null ? -1 : jobsOn(shelf).findIndex((each) => each?.id === job?.id);
+}
+
+export function closeLightbox(): void {
+  useView.setState({ lightbox: null });
+  useLightbox.setState({ shelf: null });
+}
+
+export function jobsOn(shelf: Shelf): readonly (ListedJob | undefined)[] {
+  return shelf === "recent" ? useRuns.getState().past : useHistory.getState().jobs;
+}
+
+/** The next result that way; pages of the gallery are read as one goes. */
+export async function showNext(by: number): Promise<void> {
+  const { shelf, job } = useLightbox.getState();
+  if (shelf === null) return;
+  const to = indexOnShelf({ shelf, job }) + by;
+  if (to < 0 || to >= jobsOn(shelf).length) return;
+  if (shelf === "history") {
+    await readAround(to - 2, to + 2).catch(notifyError);
+    useHistory.setState({ at: to });
+  }
+  useLightbox.setState({ job: jobsOn(shelf)[to], file: 0 });
+}
+
+function compare(one: Side, other: Side): void {
+  useLightbox.setState({ compared: { one, other } });
+}
+
+function sideOf(job: ListedJob): Side | null {
+  const file = job.preview_output;
+  if (file === undefined) return null;
+  const { filename, subfolder = "", type = "output" } = file;
+  return { file: { filename, subfolder, type }, label: filename, job: job.id };
+}
+
+/** Compares two jobs; nothing where one of them has no picture. */
+export function compareJobs(one: ListedJob | undefined, other: ListedJob | undefined): void {
+  const sides = [one, other].map((job) => (job === undefined ? null : sideOf(job)));
+  const [first, second] = sides;
+  if (first != null && second != null) compare(first, second);
+}
+
+/** The newest finished result with a picture that is not this one. */
+export function latestBeside(id: string): ListedJob | undefined {
+  return useRuns
+    .getState()
+    .past.find(
+      (each) => each.id !== id && each.status === "completed" && each.preview_output !== undefined,
+    );
+}

@@ -1,0 +1,36 @@
+/** What a run up to the selected nodes would do, told before it begins. */
+import type { Plan } from "../../api/types";
+import { writeGraph } from "../../document/write";
+import { workflowToRun } from "../fields/rolling";
+import { client } from "../server";
+import { activeTab, promptIdOf } from "../studio";
+import { partOf } from "./part";
+import { isViewer } from "./runs";
+
+/** The selected nodes as a run that goes no further calls them. */
+export function selectedTargets(): readonly string[] {
+  const tab = activeTab();
+  return tab.selected.map((key) => promptIdOf(tab, key));
+}
+
+/** What a run up to these nodes would do; null where something keeps it from running. */
+export async function planForTargets(targets: readonly string[]): Promise<Plan | null> {
+  const { prompt } = await client.check(writeGraph(workflowToRun(activeTab().workflow)));
+  const part = partOf(prompt, targets);
+  const { report, plan } = await client.check(part.prompt, { targets: part.outputs });
+  return report.error === null ? withoutViewers(plan) : null;
+}
+
+/** As one sees it: what stands behind a node for this run only is no node of the document. */
+function withoutViewers(plan: Plan): Plan {
+  const seen = Object.entries(plan.nodes).filter(([id]) => !isViewer(id));
+  const hidden = Object.entries(plan.nodes).filter(([id]) => isViewer(id));
+  const run = hidden.filter(([, { state }]) => state === "run" || state === "maybe").length;
+  const unknown = hidden.filter(([, { seconds }]) => seconds === null).length;
+  return {
+    ...plan,
+    nodes: Object.fromEntries(seen),
+    run: Math.max(0, plan.run - run),
+    unknown: Math.max(0, plan.unknown - Math.min(unknown, run)),
+  };
+}
