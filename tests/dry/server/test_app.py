@@ -207,10 +207,10 @@ def test_models_are_listed(serving, settings):
 
     kinds, loras, none, outside, detailed, folders, embeddings = serving(scenario)
     assert "checkpoints" in kinds
-    assert loras == ["sub/a.safetensors"]
+    assert loras == ["calotype-demo-winter.safetensors", "sub/a.safetensors"]
     assert (none, outside) == (404, 404)
-    assert detailed[0]["name"] == "sub/a.safetensors"
-    assert detailed[0]["size"] == 1
+    assert [each["name"] for each in detailed] == loras
+    assert detailed[1]["size"] == 1
     assert {"name", "folders"} == set(folders[0])
     assert embeddings == []
 

@@ -75,7 +75,7 @@ def test_loaders_without_files_offer_empty_lists(serving):
             await (await client.get("/models")).json(),
             [
                 await (await client.get(f"/models/{kind}")).json()
-                for kind in ("vae", "diffusion_models", "unet", "loras", "clip_vision")
+                for kind in ("vae", "diffusion_models", "unet", "clip_vision")
             ],
         )
 
@@ -84,7 +84,7 @@ def test_loaders_without_files_offer_empty_lists(serving):
     assert isinstance(choices, list)
     assert isinstance(info["VAELoader"]["input"]["required"]["vae_name"][0], list)
     assert isinstance(info["LoadImage"]["input"]["required"]["image"][0], list)
-    assert lists == [[]] * 5
+    assert lists == [[]] * 4
     assert "diffusion_models" in kinds
 
 
