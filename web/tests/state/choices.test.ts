@@ -2,7 +2,7 @@
 import { beforeEach, expect, test } from "vitest";
 import { readCatalog } from "../../src/api/catalog";
 import { writeGraph } from "../../src/document/write";
-import { placeNode, changeValueAt } from "../../src/state/editing/actions";
+import { changeValueAt, placeNode } from "../../src/state/editing/actions";
 import { inputsOf } from "../../src/state/nodes/inputs";
 import { activeTab, openWorkflow, schemaOf, undoEdit, useStudio } from "../../src/state/studio";
 
