@@ -124,7 +124,7 @@ test("arrows walk along wires, and a wire is chosen, taken off and brought back"
   await walk("ArrowRight", "KSampler");
   await walk("ArrowLeft", "Load Checkpoint");
   expect(await node("Load Checkpoint").getAttribute("aria-description")).toMatch(
-    /^1 of 9, .*gives MODEL to KSampler/,
+    /^1 of 7, .*gives MODEL to KSampler/,
   );
   await walk("ArrowRight", "KSampler");
   const before = await wires();
@@ -182,7 +182,7 @@ test("the outline has all nodes as a tree, and goes with the canvas", async () =
   await press("o");
   const tree = page.getByRole("tree", { name: "Outline" });
   await tree.waitFor();
-  await expect.poll(() => tree.getByRole("treeitem").count()).toBe(9);
+  await expect.poll(() => tree.getByRole("treeitem").count()).toBe(7);
   await expect.poll(focused).toBe("Outline");
   await press("v");
   await expect.poll(selected).toBe("VAE Decode");

@@ -234,7 +234,7 @@ test("the queue is held back, put in order by keys and by dragging, and cancelle
     await expect.poll(async () => (await waiting()).length).toBe(index + 1);
   }
   expect(await waiting()).toEqual(["one", "two", "three", "four"]);
-  const drawings = dock().locator(".queue li:not(.now)").getByRole("img", { name: "9 nodes" });
+  const drawings = dock().locator(".queue li:not(.now)").getByRole("img", { name: "7 nodes" });
   // Those in sight: a dock may be low.
   await expect.poll(() => drawings.count()).toBeGreaterThan(1);
   await grip(2).focus();

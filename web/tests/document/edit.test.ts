@@ -128,10 +128,10 @@ describe("copy and paste", () => {
     const state = record({ graph, log: EMPTY_LOG }, "paste", (draft) => {
       made = pasteNodes(draft, snippet, layout, { x: 1000, y: 500 });
     });
-    expect(made).toEqual(["10", "11", "12"]);
-    const copy = state.graph.nodes["12"];
+    expect(made).toEqual(["8", "9", "10"]);
+    const copy = state.graph.nodes["10"];
     expect(copy?.values).toEqual(graph.nodes[sampler]?.values);
-    expect(copy && linkInto(state.graph, copy, "positive")?.from).toBe("10");
+    expect(copy && linkInto(state.graph, copy, "positive")?.from).toBe("8");
     expect(copy && linkInto(state.graph, copy, "model")).toBeUndefined();
     expect(writeGraph(undo(state).graph)).toEqual(file);
   });
@@ -142,7 +142,7 @@ describe("copy and paste", () => {
     const { graph: after } = record({ graph, log: EMPTY_LOG }, "paste", (draft) => {
       pasteNodes(draft, snippet, layout, { x: 0, y: 0 }, true);
     });
-    const copy = after.nodes["12"];
+    const copy = after.nodes["10"];
     expect(copy && linkInto(after, copy, "model")?.from).toBe("1");
   });
 
