@@ -11,7 +11,7 @@ beforeAll(async () => {
 });
 afterAll(() => studio?.close());
 
-const PARTS = ["later-*.js", "beside-*.js", "all-*.js", "beside-*.css", "later-*.css"];
+const PARTS = ["laterParts-*.js", "lazyPanels-*.js", "all-*.js", "lazyPanels-*.css", "laterParts-*.css"];
 
 /** Lets no part through until it is told to; counts what was asked for in vain. */
 async function withhold(page: Page, parts: readonly string[]) {
@@ -43,7 +43,7 @@ test.each(PARTS)("%s that did not come is fetched again, and nobody hears of it"
   expect(await page.getByRole("alert").textContent()).toBe("");
   const styled = () =>
     page.evaluate(() => [...document.styleSheets].map(({ href }) => href?.split("/").at(-1) ?? ""));
-  for (const sheet of ["later-", "beside-"]) {
+  for (const sheet of ["laterParts-", "lazyPanels-"]) {
     expect((await styled()).filter((each) => each.startsWith(sheet))).toHaveLength(1);
   }
   await page.context().close();
@@ -92,7 +92,7 @@ test("what was not asked for yet opens while the server is away, once the page w
 
 test("a list that Escape closed before it could be drawn stays closed", async () => {
   const page = await (await studio.browser.newContext()).newPage();
-  const held = await withhold(page, ["beside-*.js"]);
+  const held = await withhold(page, ["lazyPanels-*.js"]);
   await page.goto(studio.address);
   const from = await middleOf(page.locator(".react-flow__handle.source").first());
   await drag(page, from, { x: from.x + 60, y: from.y + 320 });

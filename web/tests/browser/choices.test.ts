@@ -127,7 +127,7 @@ test("the models drawer puts down the node that loads a file", async () => {
   const before = await page.locator(".card").count();
   await page.getByRole("button", { name: "Models", exact: true }).click();
   const drawer = page.getByRole("complementary", { name: "Models" });
-  await drawer.getByText("models/loras").waitFor({ state: "attached" });
+  await drawer.getByText(/models\/embeddings$/).waitFor({ state: "attached" });
   await drawer.getByRole("button", { name: /calotype-demo\.safetensors/ }).click();
   await expect.poll(() => page.locator(".card").count()).toBe(before + 1);
 });
