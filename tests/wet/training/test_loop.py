@@ -12,8 +12,10 @@ from torch import nn
 
 from engine.adapters.read import adapter_of
 from engine.diffusion.parameterization import discrete, flow
+from engine.diffusion.regions import Region
 from engine.errors import NodeError, OutOfMemoryError, Stopped, WeightsError
 from engine.inference.adapters import matched_with, patched_model
+from engine.inference.control_run import ControlRun
 from engine.inference.sample import network_call
 from engine.residency.manager import DeviceResidency, current, installed
 from engine.settings import ROOT
@@ -40,11 +42,12 @@ def output_of(model, groups):
     """What the denoiser says of a sample at one level of noise."""
     sample, residency = groups[0][0], current()
     inputs = {name: each.value for name, each in sample.inputs.items()}
+    levels, sigma = model.parameterization, torch.tensor([1.5])
+    controls = ControlRun({}, levels.percent_to_sigma, residency, lambda: None)
     with residency.use(model.net), torch.no_grad():
-        call = network_call(
-            model, model.parameterization, residency.dtype_of(model.net), lambda: None
-        )
-        return call(sample.clean, torch.tensor([1.5]), inputs, ())
+        dtype = residency.dtype_of(model.net)
+        call = network_call(model, levels, dtype, lambda: None, sigma, controls)
+        return call(sample.clean, sigma, inputs, (Region(sample.inputs),))
 
 
 @pytest.mark.parametrize("make", [discrete, lambda: discrete("v"), lambda: discrete("x0"), flow])
