@@ -1,8 +1,8 @@
 """Writes files so that each is there whole or not at all, whatever ends the program or the power.
 
-The one writer of everything that lasts: a hidden `.part` beside the target, its bytes flushed to
-the disk, its name given in one step, the folder flushed. Works where hard links are refused (exFAT,
-many network shares).
+Every durable write goes through here: a hidden `.part` next to the target, its bytes flushed to
+the disk, an atomic rename, the folder flushed. Works where hard links are refused (exFAT, many
+network shares).
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ _CANNOT_FLUSH = frozenset({errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.
 def write_atomically(
     path: Path, content: bytes, *, replace: bool = True, durable: bool = True
 ) -> bool:
-    """Put a file where it is to be, its folders too.
+    """Write a file, and the folders it needs.
 
     Args:
         path: the file.
         content: all of it.
-        replace: whether a file that is there may be replaced.
-        durable: whether it must outlive a power cut.
+        replace: whether an existing file may be replaced.
+        durable: whether it must survive a power cut.
 
     Returns:
-        False where a file was there and was kept.
+        False where a file existed and was not replaced.
 
     Raises:
         DiskError: the disk refused; nothing has changed.
@@ -70,18 +70,18 @@ def stream_atomically(
                     flush(stream)
             return publish(part, path, replace=replace, durable=durable)
         finally:
-            # Published or not, it has no more use; a disk that fails here has failed before.
+            # Published or not, it is no longer needed; a disk that fails here has failed before.
             with contextlib.suppress(OSError):
                 part.unlink(missing_ok=True)
 
 
 def part_beside(path: Path) -> Path:
-    """A new hidden name beside a file, for what becomes that file."""
+    """A new hidden name next to a file, for its content until it is published."""
     return _hidden(path, f".{secrets.token_hex(4)}{_PART}")
 
 
 def publish(part: Path, path: Path, *, replace: bool, durable: bool = True) -> bool:
-    """Give a finished file its name; False where another has it and stays.
+    """Give a finished file its name; False where the name is taken and may not be replaced.
 
     Raises:
         OSError: the disk refused. `part` is where it was.
@@ -132,14 +132,14 @@ def make_folder(folder: Path, *, durable: bool = True) -> None:
 
 
 def flush(stream: BinaryIO) -> None:
-    """Have the disk keep what was written to a file."""
+    """Flush what was written to a file to the disk."""
     stream.flush()
     with _where_supported():
         os.fsync(stream.fileno())
 
 
 def flush_folder(folder: Path) -> None:
-    """Have the disk keep the names in a folder. Windows keeps them by itself."""
+    """Flush the names in a folder to the disk. Windows does so by itself."""
     if os.name != "posix":
         return
     descriptor = os.open(folder, os.O_RDONLY)
@@ -196,22 +196,22 @@ def refusal(name: str, error: OSError) -> FilesError:
 
 
 def _publish_new(part: Path, path: Path) -> bool:
-    """Give a file a name that nobody has."""
+    """Give a file a name that is not taken."""
     try:
         os.link(part, path)
     except FileExistsError:
         return False
     except OSError:
-        # No hard links here. What else is wrong, claiming the name runs into as well.
+        # No hard links here. Any other error comes up again when the name is claimed.
         return _claim(part, path)
     part.unlink()
     return True
 
 
 def _claim(part: Path, path: Path) -> bool:
-    """The same without hard links: an empty file takes the name, and is replaced at once.
+    """The same without hard links: an empty file takes the name, and is replaced immediately.
 
-    A mark beside it says so, in case a crash comes between.
+    A marker next to it records this, in case of a crash in between.
     """
     mark = _hidden(path, _CLAIM)
     mark.touch()

@@ -5,7 +5,7 @@ A message says what was asked, what was found and what to do.
 
 
 class CalotypeError(Exception):
-    """The root: its text is fit to be shown to a user as it is."""
+    """The root: its text can be shown to a user unchanged."""
 
 
 class SettingsError(CalotypeError):
@@ -51,10 +51,10 @@ class PromptError(WorkflowError):
 
 
 class CircleError(CalotypeError):
-    """A graph runs in a circle.
+    """A graph has a cycle.
 
     Attributes:
-        path: the node ids along the circle, the first one repeated at the end.
+        path: the node ids along the cycle, the first one repeated at the end.
     """
 
     def __init__(self, path: list[str]) -> None:
@@ -68,19 +68,19 @@ class NodeError(CalotypeError):
 
 
 class WeightsError(CalotypeError):
-    """A weights file is damaged, hostile, foreign or incomplete."""
+    """A weights file is damaged, hostile, incomplete or of an unknown kind."""
 
 
 class StoreError(CalotypeError):
-    """The database cannot be opened or written, or refuses what was asked of it."""
+    """The database cannot be opened or written, or refuses a request."""
 
 
 class IdTakenError(StoreError):
-    """Another prompt has the id that was asked for."""
+    """Another prompt has the requested id."""
 
 
 class WireError(CalotypeError):
-    """Another process of ours is gone, or said something that is no message."""
+    """Another of our processes is gone, or sent something that is not a message."""
 
 
 class OutOfMemoryError(CalotypeError):

@@ -1,6 +1,6 @@
 """The user's folders: list them, find inside them, name a new file. Nothing leaves them.
 
-Knows names and paths; never opens a picture or a weights file.
+Handles names and paths; never opens a picture or a weights file.
 """
 
 from __future__ import annotations
@@ -63,11 +63,11 @@ _LOGGER = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class NewFile:
-    """A name nobody has yet.
+    """A new file under a name that was free.
 
     Attributes:
         path: where to write; see `Files.claim`.
-        filename, subfolder, place: how a browser asks for it (`/view`).
+        filename, subfolder, place: how a browser requests it (`/view`).
     """
 
     path: Path
@@ -81,7 +81,7 @@ class NewFile:
 
 
 class Files:
-    """The folders of one set of settings. Cheap to make; reads the disk only when asked."""
+    """The folders of one set of settings. Cheap to make; reads the disk only on a call."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -118,7 +118,7 @@ class Files:
     def list(self, kind: str) -> list[str]:
         """The names of that kind's files, below their folders, with `/`, sorted.
 
-        What nobody could open by its name is left out, and the log says so once.
+        Files that cannot be opened by their name are left out, which is logged once.
         """
         if kind == INPUT_FOLDERS:
             folders = {name.rpartition("/")[0] for name in self.list("input")}
@@ -167,17 +167,17 @@ class Files:
         )
 
     def state_file(self, room: str, name: str) -> Path:
-        """Where a node keeps what it needs to go on after a crash; below the user's folder."""
+        """Where a node stores what it needs to resume after a crash; below the user's folder."""
         return self._settings.user_directory / room / name
 
     def locate(self, kind: str, name: str) -> Path | None:
-        """The file of that kind and name, or None; no folder is listed.
+        """The file of that kind and name, or None; lists no folder.
 
         Raises:
             FilesError: the name leads out of the folder.
         """
         for folder in self.folders(kind):
-            # As it is spelled comes first: a backslash may be part of a name that is listed.
+            # The literal spelling comes first: a backslash may be part of a listed name.
             spelled = as_spelled(folder.resolve(), name)
             if spelled is not None and _is(spelled.is_file):
                 return spelled
@@ -207,7 +207,7 @@ class Files:
     def _walk(self, folder: Path) -> Iterator[str]:
         """Names of files below a folder, with `/`, but for hidden ones.
 
-        Links are followed, but never in a circle. Works with texts: a path is made for each folder
+        Links are followed, but never in a cycle. Works with strings: a Path is made for each folder
         only, as one may hold a hundred thousand files.
         """
         seen: set[str] = set()
@@ -242,7 +242,7 @@ class Files:
             _LOGGER.warning("%s is left out of the lists: %s", shown, why)
 
     def has_shown(self, item: Mapping[str, object]) -> bool:
-        """Whether the file that a node showed is there; what names no file of ours counts as there.
+        """Whether a file that a node showed exists; an item that names no file of ours counts too.
 
         Args:
             item: what `NewFile.shown` gives.
@@ -261,9 +261,9 @@ class Files:
     ) -> NewFile:
         """Claim the next free `prefix_00001_.png`; the empty file exists when this returns.
 
-        What `prefix` may hold: see `engine/prefixes.py`; what is too long is cut. Numbers go on
-        after the highest one that was there at first, those of previews begin anew, and two
-        processes never get the same one.
+        What `prefix` may hold: see `engine/prefixes.py`; what is too long is cut. Numbers continue
+        after the highest one present at first, those of previews restart, and two processes never
+        get the same one.
 
         Raises:
             FilesError: the prefix leads out of the folder, or it cannot be written.
@@ -291,10 +291,10 @@ class Files:
         return NewFile(path, path.name, "" if subfolder == "." else subfolder, place)
 
     def write(self, new: NewFile, content: bytes) -> None:
-        """Fill a claimed file at once: whole, or not at all.
+        """Fill a claimed file with these bytes: whole, or not at all.
 
         Raises:
-            DiskError: the disk refused; the claim is given up.
+            DiskError: the disk refused; the claim is released.
         """
         self.fill(new, lambda stream: stream.write(content))
 
@@ -302,10 +302,10 @@ class Files:
         """Fill a claimed file by writing to a stream: whole, or not at all.
 
         Raises:
-            DiskError: the disk refused; the claim is given up, as for whatever `write` raises.
+            DiskError: the disk refused; the claim is released, as for whatever `write` raises.
         """
         try:
-            # Previews need not outlive a power cut.
+            # Previews need not survive a power cut.
             stream_atomically(new.path, write, durable=new.place != "temp")
         except BaseException:
             with contextlib.suppress(OSError):
@@ -314,9 +314,9 @@ class Files:
 
 
 def file_identity(path: Path) -> tuple[str | int, ...]:
-    """What tells one state of a file from another: its path, times, size; a small one's content.
+    """What identifies one state of a file: its path, times and size, and a small one's content.
 
-    A copy may keep the time and the size of what it replaces, but not the time of that change.
+    A copy may have the time and the size of what it replaces, but not the time of that change.
 
     Raises:
         FilesError: there is no such file.
@@ -338,11 +338,11 @@ def _entries(folder: Path) -> Sequence[os.DirEntry[str]]:
         with os.scandir(folder) as found:
             return list(found)
     except OSError:
-        return ()  # as a folder that is not there: there is nothing to choose
+        return ()  # as for a missing folder: there is nothing to choose
 
 
 def _is(question: Callable[[], bool]) -> bool:
-    """What is at that path; a link in a circle and a name that is too long are nothing."""
+    """A check of a path; links in a cycle and names that are too long count as no file."""
     try:
         return question()
     except OSError:

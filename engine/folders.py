@@ -1,6 +1,6 @@
 """Makes the folders that a start needs, or says in one sentence which of them cannot be used.
 
-Knows the settings; called by the commands that write, before anything else is done.
+Called by the commands that write, before anything else is done.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def _prepare(folder: Path, flag: str, *, mode: int = 0o777) -> None:
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
-        # Where only space is lacking, what is there can still be looked at.
+        # Where only space is lacking, existing files can still be viewed.
         if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
             raise _ReadOnlyError(f"{flag} {folder}: cannot be written: {_reason(error)}") from error
 

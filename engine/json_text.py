@@ -1,8 +1,8 @@
-"""JSON as files and clients bring it: one reader for all of them.
+"""The one reader of JSON from files and clients.
 
 Reads UTF-8, with or without a byte order mark, UTF-16 and UTF-32, NaN and infinity, and lone
-surrogates, as Python's own reader does, and refuses what is nested too deeply to be handed on.
-Knows no documents: what may hold which value is checked by whoever reads it.
+surrogates, as Python's own reader does, and refuses what is nested too deeply to be passed on.
+The caller validates the content.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ MOST_DEPTH = 200
 
 
 class JsonError(CalotypeError):
-    """A text is no JSON that can be read; the message says why."""
+    """A text cannot be read as JSON; the message says why."""
 
 
 def read_json(content: bytes | str) -> Any:
@@ -73,7 +73,7 @@ def replace_lone_surrogates(value: Any) -> Any:
 
 
 def _decoded(content: bytes | str) -> Any:
-    """Fast where the text is strict JSON in UTF-8; else by the reader that takes all the rest."""
+    """Fast where the text is strict JSON in UTF-8; else by Python's more lenient reader."""
     try:
         return msgspec.json.decode(content)
     except (msgspec.MsgspecError, ValueError):
@@ -85,7 +85,7 @@ def _decoded(content: bytes | str) -> Any:
 
 
 def _is_deeper(value: Any, most: int) -> bool:
-    """Looks level by level, so that a hostile depth costs no stack."""
+    """Checks level by level, so that a hostile depth costs no stack."""
     level: list[Any] = [value]
     for _ in range(most + 1):
         inner: list[Any] = []

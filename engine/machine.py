@@ -73,7 +73,7 @@ def lift_data_limit() -> None:
 
 
 def default_cache_bytes() -> int:
-    """What cached results may take unless the user says otherwise."""
+    """The default limit of cached results in bytes."""
     return int(total_memory() * DEFAULT_CACHE_SHARE)
 
 
@@ -83,7 +83,7 @@ class Amount:
 
     Attributes:
         number: of bytes.
-        share: 0 to 1; where it is given, it counts instead.
+        share: 0 to 1; where given, it is used instead of `number`.
     """
 
     number: int = 0
@@ -100,7 +100,7 @@ class Amount:
 
 
 def parse_amount(text: str) -> Amount:
-    """An amount of memory as people write it: `4GB`, `500 MB`, `2.5` (gigabytes), `25%`.
+    """An amount of memory as users write it: `4GB`, `500 MB`, `2.5` (gigabytes), `25%`.
 
     Raises:
         SettingsError: it is no such amount.

@@ -1,6 +1,6 @@
 """Further folders of weights and plugins, from files in the form of `extra_model_paths.yaml`.
 
-Sections of `kind: folder` below a `base_path`. Reads the file and looks whether folders are there.
+Sections of `kind: folder` below a `base_path`. Reads the file and checks that folders exist.
 """
 
 from __future__ import annotations

@@ -61,7 +61,7 @@ def nearest_names(name: str, names: Sequence[str]) -> list[str]:
 
 
 def is_sendable(name: str) -> bool:
-    """Whether a name can be sent to a browser, and be asked for again: whether it is UTF-8."""
+    """Whether a name can be sent to a browser and requested again: whether it is UTF-8."""
     try:
         name.encode()
     except UnicodeEncodeError:
@@ -70,7 +70,7 @@ def is_sendable(name: str) -> bool:
 
 
 def as_spelled(folder: Path, name: str) -> Path | None:
-    """`folder/name`, where only `/` parts folders: POSIX allows all else in the name of a file.
+    """`folder/name`, where only `/` separates: POSIX allows anything else in a file name.
 
     None where the name leads out, and on Windows, where such files cannot exist.
     """
@@ -83,7 +83,7 @@ def as_spelled(folder: Path, name: str) -> Path | None:
 def inside(folder: Path, name: str) -> Path:
     """`folder/name`, where `name` may hold `/` or, as on Windows, a backslash.
 
-    Links that the user put into the folder may lead out: whoever can make them owns the folder.
+    Links inside the folder may lead out of it: only the owner of the folder can create them.
 
     Raises:
         BadNameError: it leads out by `..`, a root or a drive, or holds a NUL.

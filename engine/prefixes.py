@@ -1,6 +1,6 @@
 """File name prefixes as save nodes take them: what is wrong with one, its dates, its last part.
 
-Knows text and the clock; no folder.
+Does not touch the file system.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""How the server listens and whom it lets in: one frozen value, made from the command line.
+"""How the server listens and who has access: one frozen value, made from the command line.
 
-Knows names, ports and origins as texts; `engine.server.guard` applies them.
+Names, ports and origins are strings here; `engine.server.guard` applies them.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from engine.errors import SettingsError
 
 DEFAULT_PORT = 8188
 LOOPBACK = "127.0.0.1"
-EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - asked for by `--listen`, and then a token is needed
+EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - chosen by `--listen`, and then a token is needed
 ANY_ORIGIN = "*"
 DEFAULT_UPLOAD = 100 << 20
 _HOST = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?)(:[0-9]{1,5})?")
@@ -25,23 +25,23 @@ _DEFAULT_PORTS = (("http", 80), ("https", 443))
 
 @dataclass(frozen=True, slots=True)
 class Serving:
-    """Where to listen, and who may ask.
+    """Where to listen, and who has access.
 
     Attributes:
         addresses: to listen on; only the loopback address lets this machine alone in.
         port: 0 for any that is free.
         browser: whether to open one.
-        require_token: ask for the token on the loopback address, too.
+        require_token: require the token on the loopback address, too.
         allowed_hosts: further names this server is reached by, in lower case; one without a port
-            stands for all ports.
-        allowed_origins: pages that may ask from a browser; `*` is any.
+            covers all ports.
+        allowed_origins: origins of pages that may send requests; `*` is any.
         allow_links: whether a link on any page may open a result.
         base_path: the studio's path on its host, as `/studio`; empty for the root.
         certificate, key: PEM files for HTTPS; None for HTTP.
         most_upload: bytes of the largest upload.
         compress: whether JSON and text are sent compressed.
         quiet: whether to print nothing but errors at the start.
-        log_level: of Python's logging: what is not said below it.
+        log_level: of Python's logging; messages below it are dropped.
         quit_when_ready: whether to end as soon as everything has started.
     """
 

@@ -1,6 +1,6 @@
-"""What the user chose: folders, precision, memory. One frozen value, handed down.
+"""What the user chose: folders, precision, memory. One frozen value, passed as an argument.
 
-Knows flags and `calotype.toml`; does not know what a folder holds (see `files.py`).
+Reads flags and `calotype.toml`; what a folder holds is read by `files.py`.
 """
 
 from __future__ import annotations
@@ -49,13 +49,13 @@ class Settings:
         plugins: the only plugins to load, by the names of their folders; None for all.
         device: `auto`, `cpu`, `cuda` or `cuda:N`: what computes.
         dtype: `auto`, `fp32`, `bf16` or `fp16`: what the denoiser and the encoders compute in.
-        cache_bytes: how much memory cached results may keep.
-        vram: memory of the device for weights and what is computed beside them; None for most of
-            what is free when the worker starts.
+        cache_bytes: how much memory cached results may take.
+        vram: memory of the device for weights and activations; None for most of what is free when
+            the worker starts.
         reserve_vram: memory of the device that is left to other programs.
         resident: how much of the weights may stay on the device between their uses, the rest is
             streamed block by block; None for as much as fits.
-        preview_method: what previews a prompt gets that asks for none: `none`, `auto`,
+        preview_method: the preview method of prompts that choose none: `none`, `auto`,
             `latent2rgb` or `taesd`.
         embed_metadata: whether pictures carry the workflow that made them.
         temp_parent: where `temp/` is; None for the user directory. Not `temp/` itself: it is
@@ -190,7 +190,7 @@ def _chosen(chosen: Mapping[str, Any], name: str, default: Path) -> Path:
 def _searched(
     chosen: Mapping[str, Any], name: str, base: Path | None, folder: str
 ) -> tuple[Path, ...]:
-    """Where weights or plugins are looked for: the user's own folder, and the checkout's.
+    """Where weights or plugins are searched: the user's own folder, and the checkout's.
 
     Raises:
         SettingsError: there is no folder of the user's own.
@@ -263,7 +263,7 @@ def _vram(chosen: object) -> Amount | None:
 
 
 def _amount(chosen: object, flag: str) -> Amount | None:
-    """An amount of a memory whose size only the worker knows."""
+    """An amount of device memory, whose size only the worker knows."""
     if chosen is None:
         return None
     try:

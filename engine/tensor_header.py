@@ -1,7 +1,7 @@
-"""The header of a `.safetensors` file: found, bounded and decoded, but not yet believed.
+"""The header of a `.safetensors` file: located, bounded and decoded, but not yet validated.
 
-Format: https://github.com/huggingface/safetensors, section "Format". Knows no tensors: what the
-entries say is checked by whoever loads them (`engine/weights/safetensors.py`).
+Format: https://github.com/huggingface/safetensors, section "Format". The entries are validated
+by the loader (`engine/weights/safetensors.py`).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _METADATA = "__metadata__"
 
 
 class HeaderError(CalotypeError):
-    """It is no header that can be used; the message is a finding: "it is truncated: ..."."""
+    """The header cannot be used; the message is a finding: "it is truncated: ..."."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class RawHeader:
 
 
 def read_text(stream: BinaryIO, size: int, *, most: int = HEADER_LIMIT) -> bytes:
-    """The JSON text of the header of a file of `size` bytes, whose start the stream is at.
+    """The JSON text of the header of a file of `size` bytes; the stream is at its start.
 
     Raises:
         HeaderError: the file is too short for it, or it has more than `most` bytes.
@@ -90,7 +90,7 @@ def decode(text: bytes) -> RawHeader:
 
 
 def _check_amount(text: bytes) -> None:
-    """Refuse a header of far too many entries before anything is made of them."""
+    """Refuse a header of far too many entries before it is decoded."""
     quotes = text.count(b'"') - text.count(b'\\"')
     if quotes <= _MOST_QUOTES and text.count(b",") <= _MOST_COMMAS:
         return

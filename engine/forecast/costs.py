@@ -1,7 +1,7 @@
-"""What work will cost, judged by what it cost: seconds, and bytes at the highest.
+"""Estimates what work will cost from past costs: seconds, and peak bytes.
 
-Says nothing where nothing is known: work with other weights is other work, and only the size of a
-picture and the number of steps are reckoned with.
+Gives no estimate without data: work with other weights is other work, and only the size of a
+picture and the number of steps are extrapolated.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ NOTHING_KNOWN = Cost(None, None)
 
 
 class Costs:
-    """Past costs by work. May be asked in any thread."""
+    """Past costs by work. Thread-safe."""
 
     def __init__(self, rows: Iterable[CostRow] = ()) -> None:
         self._rows: dict[_Kind, dict[_Size, CostRow]] = {}
@@ -45,12 +45,12 @@ class Costs:
             self._put(row)
 
     def decay(self) -> None:
-        """A new process will run what comes: it has loaded nothing."""
+        """A new process runs from now on: it has loaded nothing."""
         with self._lock:
             self._warm.clear()
 
     def learn(self, work: Work, seconds: float, memory: int) -> CostRow:
-        """Note what work took; returns the row to be kept."""
+        """Note what work took; returns the row to be stored."""
         with self._lock:
             warm = (work.class_type, work.weights) in self._warm
             self._warm.add((work.class_type, work.weights))

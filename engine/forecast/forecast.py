@@ -1,8 +1,8 @@
-"""What a run would do: which nodes run and which are kept, how long, how much memory.
+"""What a run would do: which nodes run and which are cached, how long, how much memory.
 
-A mirror of the results that the worker keeps, and the costs of past runs. The worker is never
-asked: it reports changes, so an answer comes at once while it loads a model. May be asked in
-any thread. Knows no HTTP and no processes.
+A mirror of the results that the worker has cached, and the costs of past runs. The worker is never
+queried: it reports changes, so a forecast is immediate even while it loads a model. Thread-safe.
+Independent of HTTP and of processes.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ NO_PLAN = Plan({}, 0, 0, None, None, 0)
 
 @contextmanager
 def _never_failing(what: str) -> Generator[None]:
-    """Log what goes wrong in here and go on: a forecast is a convenience, a run is not."""
+    """Log an exception and continue: a forecast is a convenience, a run is not."""
     try:
         yield
     except Exception:
@@ -71,12 +71,12 @@ def _never_failing(what: str) -> Generator[None]:
 
 
 class Forecast:
-    """Foresees runs, from the events of the worker. Nothing here fails whoever asks.
+    """Forecasts runs, from the events of the worker. Nothing here raises to the caller.
 
     Args:
         catalog: gives the nodes as they are now.
         files: the user's folders.
-        store: where costs are kept.
+        store: where costs are stored.
     """
 
     def __init__(self, catalog: Callable[[], Catalog], files: Files, store: CostStore) -> None:
@@ -106,9 +106,9 @@ class Forecast:
             self._shown.clear()
 
     async def begin(self, entry: Entry) -> None:
-        """A prompt is about to be handed to the worker."""
+        """A prompt is about to be sent to the worker."""
         self._works, self._keys = {}, {}
-        # What is wrong with a prompt is said by the worker.
+        # What is wrong with a prompt is reported by the worker.
         with _never_failing("a prompt could not be foreseen"), suppress(CalotypeError):
             self._works, self._keys = await asyncio.to_thread(self._study, entry)
 
@@ -226,7 +226,7 @@ class Forecast:
                 self._shown[key] = items
 
     def _stamp(self, kind: str, name: str) -> object:
-        """The state of a file, found without a look into whole folders: it is asked for often."""
+        """The state of a file, found without listing folders: this is called often."""
         name, place = split_annotation(name)
         with suppress(OSError, ValueError, FilesError):
             path = self._files.locate(place or kind, name)

@@ -1,6 +1,6 @@
 """Schemas of nodes as JSON and back: for the committed catalog, and for what workers report.
 
-Knows schemas; not which nodes there are. Combos of files stay the name of their folder.
+Combos of files stay the name of their folder.
 """
 
 from __future__ import annotations

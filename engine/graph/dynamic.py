@@ -1,7 +1,6 @@
-"""Inputs that come and go: those that multiply as they are used, those that a choice brings.
+"""Dynamic inputs: those that multiply as they are used, and those that depend on a choice.
 
 In a prompt and in a saved workflow their names are dotted, `images.image0` or `format.codec`.
-Knows the form in which a catalog describes them; knows neither prompts nor values' meaning.
 """
 
 from __future__ import annotations
@@ -20,8 +19,8 @@ DYNAMIC_TYPES = frozenset({AUTOGROW, DYNAMIC_COMBO})
 def concrete_inputs(schema: NodeSchema, given: Mapping[str, Any]) -> tuple[InputSchema, ...]:
     """The inputs the node has when it is given these, in order; dynamic ones written out.
 
-    A dynamic combo stays, as the combo of its keys, before the inputs its chosen key brings. Of
-    the inputs that grow, those exist that must be there and those that are given.
+    A dynamic combo stays, as the combo of its keys, before the inputs its chosen key adds. Of
+    inputs that multiply, the required ones and the given ones exist.
     """
     if all(each.type not in DYNAMIC_TYPES for each in schema.inputs):
         return schema.inputs
@@ -29,7 +28,7 @@ def concrete_inputs(schema: NodeSchema, given: Mapping[str, Any]) -> tuple[Input
 
 
 def iterate_inputs(schema: NodeSchema, given: Mapping[str, Any]) -> Iterator[InputSchema]:
-    """The same, one by one: what is put into `given` on the way decides what follows."""
+    """The same, one by one: what the caller adds to `given` on the way decides what follows."""
     return _expand(schema.inputs, given)
 
 

@@ -1,7 +1,7 @@
-"""Texts that the client completes when a run is asked for.
+"""Texts that the client completes when a run is requested.
 
-`{a|b}` picks one, comments fall away, `%Node.widget%` becomes that widget's value. Pure: chance is
-passed in.
+`{a|b}` picks one, comments are removed, `%Node.widget%` becomes that widget's value. Pure: the
+random generator is passed in.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ _SIGNS = frozenset("{}|")
 def without_comments(text: str) -> str:
     """The text without `/* ... */` and without `//` to the end of its line.
 
-    A comment that is never closed stays. Takes time in proportion to the text, whatever it holds.
+    A comment that is never closed stays. Takes linear time, whatever the text holds.
     """
     kept: list[str] = []
     place, last_close = 0, text.rfind("*/")
@@ -91,15 +91,15 @@ def without_comments(text: str) -> str:
 class NodeNames:
     """Which node is meant by a name, as in `%Node.widget%`.
 
-    The name that a node keeps for this ("Node name for S&R") goes before the title one sees, that
-    before its class; of several nodes of one name the first in the file is meant.
+    The name that a node has for this ("Node name for S&R") goes before its title, that before its
+    class; of several nodes of one name the first in the file is meant.
     """
 
     def __init__(self) -> None:
         self._by_rank: tuple[dict[str, str], ...] = ({}, {}, {})
 
     def add(self, node_id: str, *names: object) -> None:
-        """A node and its names, the most binding one first."""
+        """Add a node and its names, the one with the highest priority first."""
         for named, name in zip(self._by_rank, names, strict=True):
             if isinstance(name, str):
                 named.setdefault(name, node_id)
@@ -112,7 +112,7 @@ class NodeNames:
 def fill_names(prompt: Prompt, names: NodeNames, input_name: str) -> Prompt:
     """The prompt with `%Node.widget%` filled in wherever `input_name` is given a text.
 
-    What names no node or no constant stays.
+    A reference to no node or to no constant stays.
     """
     filled: dict[str, PromptNode] = {}
     for node_id, node in prompt.nodes.items():

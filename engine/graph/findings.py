@@ -1,7 +1,7 @@
 """What a validation has found so far: problems by node, up to what a report can hold.
 
 A hostile prompt has a million faults; each costs a place in a set, and only the first ones are
-described. Knows no catalog and no rules.
+described.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Findings:
 
     @property
     def is_full(self) -> bool:
-        """Whether what is found from now on is only counted."""
+        """Whether further problems are only counted."""
         return self._count >= MOST_PROBLEMS
 
     def add(self, node_id: str, problem: Problem) -> None:
@@ -77,8 +77,8 @@ class Findings:
     ) -> Mapping[str, tuple[str, ...]]:
         """For each node with problems, the first of the failed outputs that need it.
 
-        From the outputs up to their sources, each node passes its list on and gives it up, so that
-        at no time there are more lists than nodes at the border of what was seen.
+        From the outputs up to their sources, each node passes its list on and releases it, so that
+        there are never more lists than nodes at the frontier of the search.
         """
         if not self._found:
             return {}

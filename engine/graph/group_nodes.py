@@ -1,8 +1,8 @@
-"""Group nodes, the forerunners of subgraphs, read as subgraphs.
+"""Group nodes, the predecessors of subgraphs, read as subgraphs.
 
-A group keeps its nodes by number and its links by those numbers; what is linked to nothing inside
-is an input or an output of the whole. Each instance holds all the inner widgets' values in one
-list, so each becomes a definition of its own.
+A group stores its nodes by number and its links by those numbers; a slot that is linked to nothing
+inside is an input or an output of the group. Each instance holds all the inner widgets' values in
+one list, so each becomes a separate definition.
 """
 
 from __future__ import annotations
@@ -40,9 +40,9 @@ _MOST_SLOTS = 1000
 def group_definition(
     instance: SavedNode, group: Mapping[str, Any], catalog: Catalog, notes: Notes
 ) -> Definition:
-    """The subgraph that this instance of a group node stands for.
+    """The subgraph that this instance of a group node represents.
 
-    A node or link of it that cannot be read costs itself only, with a note.
+    Only a node or link that cannot be read is dropped, with a note.
 
     Raises:
         WorkflowError: the group has no list of nodes, or far too many inputs.
@@ -76,7 +76,7 @@ def group_definition(
 def _read_inner(raw: object, index: int, name: str, notes: Notes) -> SavedNode:
     """An inner node; a muted one in the place of one that cannot be read.
 
-    The place is kept, so that the values, inputs and outputs of the others stay theirs.
+    It holds the place, so that values, inputs and outputs of the others still match.
     """
     given: Mapping[Any, Any] = raw if is_mapping(raw) else {}
     try:
@@ -144,9 +144,9 @@ def _entries(
     wired: Mapping[_Slot, str],
     group: Mapping[str, Any],
 ) -> dict[int, _Slot]:
-    """For each input of the instance, the inner slot it stands for.
+    """For each input of the instance, the inner slot it represents.
 
-    Both come in the order of the inner nodes; names tell them apart where some are hidden.
+    Both are in the order of the inner nodes; names distinguish them where some are hidden.
     """
     waiting: list[tuple[_Slot, SavedInput, str]] = [
         ((node.id, i), each, _given_name(group, node.id, each.name))

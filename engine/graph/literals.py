@@ -1,6 +1,6 @@
 """One literal and the input it is given to: coerced, within bounds, among the choices.
 
-Coerces what ComfyUI coerces, `"7"` to 7 for an INT. Knows nothing of links and other nodes.
+Coerces what ComfyUI coerces, `"7"` to 7 for an INT.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ HasFile = Callable[[str, str], bool]
 
 
 def shown(value: object) -> str:
-    """A value as text, cut where nobody reads on."""
+    """A value as text, cut to a readable length."""
     text = value if isinstance(value, str) else _short(value)
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
 
@@ -98,7 +98,7 @@ class Literals:
         return value, None
 
     def _missing(self, given: InputSchema, value: Any) -> Problem | None:
-        """What is wrong with a file of any folder, `x.png [output]`, that a node looks for."""
+        """What is wrong with a node's file of any folder, `x.png [output]`."""
         kind = given.folder
         if kind is None or self._list_folder is None or value in (given.choices or ()):
             return None
@@ -174,7 +174,7 @@ class Literals:
 
 
 def _bad_prefix(given: InputSchema, value: str) -> Problem | None:
-    """What would keep a save node from writing, said before the run and not at its end."""
+    """What would keep a save node from writing, reported before the run and not at its end."""
     fault = prefix_fault(value)
     if fault is None:
         return None

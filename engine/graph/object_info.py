@@ -1,6 +1,6 @@
 """A node's schema as clients of ComfyUI's `/object_info` read it, and as V1 classes state it.
 
-Knows the shape of that answer; not where schemas come from or how folders are listed.
+The caller provides the schemas and lists the folders.
 """
 
 from __future__ import annotations
@@ -64,5 +64,5 @@ def input_entry(schema: InputSchema, list_folder: ListFolder | None = None) -> l
 
 
 def _plain(text: str) -> str:
-    """The text of a string whose class plays tricks with comparison."""
+    """The text of a string whose class overrides comparison."""
     return str.__str__(text)

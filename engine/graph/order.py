@@ -1,7 +1,6 @@
 """Which nodes come before which.
 
-Knows links and ids, and nothing of classes or values. Loops, no recursion: a chain may be as
-long as memory allows.
+Uses links and ids only. Loops, no recursion: a chain may be as long as memory allows.
 """
 
 from __future__ import annotations

@@ -61,7 +61,7 @@ class Report:
     """What validation found.
 
     Attributes:
-        prompt: the prompt with its literals coerced to what the inputs want.
+        prompt: the prompt with its literals coerced to the types of the inputs.
         outputs: the output nodes that can run.
         error: why nothing can run; None as soon as one output can.
         node_errors: what is wrong with single nodes, by node id.
@@ -76,7 +76,7 @@ class Report:
     ordered: Sequence[str] = ()
 
     def node_errors_json(self) -> dict[str, Any]:
-        """As the API sends it, also beside a prompt that was accepted."""
+        """As the API sends it, also for a prompt that was accepted."""
         return {node_id: each.to_json() for node_id, each in self.node_errors.items()}
 
     def to_json(self) -> dict[str, Any]:

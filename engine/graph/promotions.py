@@ -1,7 +1,7 @@
 """Widgets of the nodes inside a subgraph that its instances show, and the values these hold.
 
 Three generations of files promote widgets in three ways; an instance's value overrides the inner
-widget's own. Knows no catalog: values are passed on as the file holds them.
+widget's own. Values are passed on as the file holds them.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def _proxies(instance: SavedNode) -> list[tuple[str, str]]:
 
 
 def _paired(proxies: list[tuple[str, str]], values: list[Any]) -> list[tuple[tuple[str, str], Any]]:
-    """Promotions with their values; none where it cannot be told which is whose."""
+    """Promotions with their values; none where they cannot be matched."""
     holding = [each for each in proxies if not each[1].startswith(_PREVIEW)]
     for candidates in (proxies, holding):
         if len(candidates) == len(values):
@@ -113,7 +113,7 @@ def _backed_by_widgets(definition: Definition, definitions: Mapping[str, Definit
 def _leads_to_widget(
     definition: Definition, slot: int, definitions: Mapping[str, Definition]
 ) -> bool:
-    """Whether the input feeds a slot that stands for a widget, maybe some levels down."""
+    """Whether the input feeds a slot that represents a widget, maybe some levels down."""
     waiting = [(definition, slot)]
     seen: set[tuple[str, int]] = set()
     while waiting:

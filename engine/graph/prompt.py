@@ -31,7 +31,7 @@ class Link(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class BadLink:
-    """A list where a link should be, kept so that validation can show what was received."""
+    """A list where a link should be, stored so that validation can show what was received."""
 
     received: Any
 
@@ -64,7 +64,7 @@ class Prompt:
     nodes: Mapping[str, PromptNode]
 
     def extended(self, added: Mapping[str, PromptNode]) -> Prompt:
-        """This prompt and the nodes that an expanded node brings; costs one copy of a dict.
+        """This prompt with the nodes of an expansion added; costs one copy of a dict.
 
         Raises:
             PromptError: an id is taken already.
@@ -113,12 +113,12 @@ def to_api(prompt: Prompt) -> dict[str, dict[str, Any]]:
 
 
 def is_mapping(value: object) -> TypeGuard[Mapping[Any, Any]]:
-    """Whether it is a mapping, said in a way that a type checker follows."""
+    """Whether it is a mapping, as a type guard."""
     return isinstance(value, Mapping)
 
 
 def is_list(value: object) -> TypeGuard[list[Any]]:
-    """Whether it is a list, said in a way that a type checker follows."""
+    """Whether it is a list, as a type guard."""
     return isinstance(value, list)
 
 
@@ -209,7 +209,7 @@ def _title(raw: Mapping[Any, Any]) -> str | None:
 
 
 def _fault(value: object, depth: int) -> str | None:
-    """What about this value JSON cannot carry, or None."""
+    """What in this value JSON cannot represent, or None."""
     if isinstance(value, str):
         return None if is_valid_unicode(value) else "half a character (a lone surrogate)"
     if value is None or isinstance(value, int):

@@ -1,7 +1,7 @@
 """Reads a saved workflow from decoded JSON: schema 0.4 (links as lists) and 1 (links as objects).
 
-One damaged node, link or definition costs itself only: `repair.py` says what becomes of it, and
-every such decision is reported by a sentence. `docs/workflow_files.md` has the rules.
+A damaged node, link or definition does not affect the rest: `repair.py` repairs or drops it, and
+every such decision is reported as a sentence. `docs/workflow_files.md` has the rules.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def read_workflow(raw: object) -> SavedWorkflow:
     """Read a saved workflow from decoded JSON.
 
     Raises:
-        WorkflowError: it has no list of nodes, or nothing in it can be read.
+        WorkflowError: it has no list of nodes, or no node in it can be read.
     """
     if not is_mapping(raw) or not is_list(raw.get("nodes")):
         raise WorkflowError("a saved workflow is an object with a list of nodes; this has none")

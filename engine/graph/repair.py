@@ -1,9 +1,9 @@
-"""What becomes of damaged nodes and links of a saved workflow.
+"""Repairs damaged nodes and links of a saved workflow.
 
-Ids that are given twice or not at all, and links that only the table of links knows of.
+Ids that are missing or given twice, and links that only the table of links names.
 
 The editor does the same with the same files (`web/src/document/`), so that both mean the same node
-by an id: a change here is a change there. `docs/workflow_files.md` has the rules.
+by an id: a change here needs the same change there. `docs/workflow_files.md` has the rules.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def settle_ids(
 ) -> list[IdentifiedNode]:
     """Give a new id to every node that has none, or one that an earlier node has.
 
-    New ids go on after the highest number among all ids in use.
+    New ids continue after the highest number among all ids in use.
 
     Args:
         nodes: in the order of the file; an empty id is none.
@@ -138,7 +138,7 @@ def join_from_nodes(
     notes: Notes,
     inside: str | None,
 ) -> None:
-    """Put links into the table that an input and exactly one output name, and it does not."""
+    """Add links to the table that an input and exactly one output name, but the table lacks."""
     inputs = [
         (node, slot, each.link)
         for node in nodes.values()
@@ -213,7 +213,7 @@ def _names_as_output(node: SavedNode, link: str) -> bool:
 
 
 def _take(nodes: dict[str, SavedNode], first: SavedLink, before: str, link: SavedLink) -> None:
-    """Have the input that meant the later of two links with one id name it by its new id."""
+    """Give the input that meant the later of two links with one id the link's new id."""
     node = nodes.get(link.target)
     if node is None or not 0 <= link.target_slot < len(node.inputs):
         return
@@ -228,7 +228,7 @@ def _with_link(node: SavedNode, slot: int, link: str) -> SavedNode:
 
 
 def _number(text: str) -> int | None:
-    """The whole number that an id is, if it is one that a browser counts with."""
+    """The id as a whole number, if a browser can represent it exactly."""
     if not text.removeprefix("-").isdecimal() or not text.isascii() or len(text) > 15:
         return None
     return int(text)

@@ -1,7 +1,7 @@
 """A saved workflow as a value: nodes, links and subgraph definitions.
 
-One form for schema 0.4 and schema 1. Knows no catalog and gives no meaning to values; files are
-read by `read_saved.py`.
+One form for schema 0.4 and schema 1. Values are not interpreted; files are read by
+`read_saved.py`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ MOST_NOTES = 100
 
 @dataclass(frozen=True, slots=True)
 class SavedInput:
-    """An input slot; `widget` when it stands for a widget of the node."""
+    """An input slot; `widget` when it represents a widget of the node."""
 
     name: str
     type: Any

@@ -1,7 +1,7 @@
 """What a node looks like from outside: its sockets, widgets and flags.
 
-Plain frozen values that the validator, the converter and the editor read. Knows nothing of
-functions, classes or tensors; `nodekit` makes these from nodes.
+Plain frozen values that the validator, the converter and the editor read; `nodekit` makes them
+from nodes.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class InputSchema:
             lazy forceInput control_after_generate image_upload ...`; unknown keys pass through.
         choices: the values of a combo, or None. For a combo of files see `folder`.
         folder: a combo over the files of this folder (`"checkpoints"`, `"input"` ...): the
-            choices are listed when asked for, not when the catalog is made.
+            choices are listed on request, not when the catalog is made.
     """
 
     name: str
@@ -47,7 +47,7 @@ class InputSchema:
 
     @property
     def lazy(self) -> bool:
-        """Whether it is evaluated only when the node asks for it."""
+        """Whether it is evaluated only when the node requests it."""
         return bool(self.options.get("lazy", False))
 
 

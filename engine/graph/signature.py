@@ -2,9 +2,8 @@
 
 A Merkle hash (Merkle 1987) over BLAKE2b (RFC 7693): a node's signature is the hash of its class,
 its fingerprint, its literal inputs and the signatures of its sources, so each node costs the same
-however many ancestors it has. Ids, titles and positions are left out, hence equal nodes of two
-graphs share results. Knows no tensors: a literal that it cannot read makes a signature that no
-other equals.
+however many ancestors it has. Ids, titles and positions are left out, so equal nodes of two
+graphs share results. A literal of an unknown type makes a signature that equals no other.
 """
 
 from __future__ import annotations
@@ -41,10 +40,10 @@ def sign(
         prompt: holds the node, its literals already coerced.
         node_id: which node.
         fingerprint: what else decides the result, e.g. a file's size and time; None for nothing.
-            NaN, or anything that is not made of plain values, says "never the same twice".
+            NaN, or anything that is not made of plain values, means "never the same twice".
         known: the signatures of its sources, by node id.
-        include_id: for nodes that ask for their own id or do not share results.
-        output: for nodes that act on the world, kept apart from ones that do not.
+        include_id: for nodes that use their own id or do not share results.
+        output: for output nodes, so that they never share a signature with others.
 
     Raises:
         KeyError: the signature of a source is not known; sign in the order of `order`.

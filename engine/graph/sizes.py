@@ -1,7 +1,7 @@
 """Numbers that become sizes, and how much memory the pictures of a prompt take together.
 
 Such numbers stay within their bounds also where they come over a link. Estimates from literals,
-constants and links alone. Knows classes by their schemas only.
+constants, links and schemas alone.
 """
 
 from __future__ import annotations

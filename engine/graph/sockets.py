@@ -1,6 +1,6 @@
 """Which outputs may be joined to which inputs, by their types alone.
 
-Knows no nodes. The editor has the same rule, and no other rule of the graph.
+The editor has the same rule, and no other rule of the graph.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ MATCH = "COMFY_MATCHTYPE_V3"
 
 
 def joins(output: Any, wanted: Any) -> bool:
-    """Whether a value of type `output` may be given to an input that wants type `wanted`.
+    """Whether a value of type `output` may be given to an input of type `wanted`.
 
     Types are strings such as `IMAGE`, unions such as `IMAGE,MASK`, `*`, and in old plugins
     strings that claim to equal every other, or the list of a combo's choices.

@@ -1,7 +1,7 @@
 """Whether a prompt can run, and if not, why not: the one validator.
 
-Asks the catalog and, for combos of files, the folders. Runs no node and knows none. Loops, no
-recursion: a chain may be as long as memory allows.
+Reads the catalog and, for combos of files, the folders. Runs no node. Loops, no recursion: a
+chain may be as long as memory allows.
 """
 
 from __future__ import annotations
@@ -48,9 +48,9 @@ def validate(
         prompt: what to run.
         catalog: what every class looks like.
         list_folder: the files to choose from; without it, combos of files are not checked.
-        has_file: whether a file exists that no list names; asked for inputs that a node checks.
+        has_file: whether an unlisted file exists; used for inputs that a node checks.
         wanted: run no other output nodes than these; None for all.
-        complain: asks a node's own check, for nodes in which nothing else is wrong.
+        complain: runs a node's own check, for nodes in which nothing else is wrong.
         most_bytes: the memory that pictures may take; None for any.
         ordered: the nodes that the outputs need, each after what it needs, where a check before
             has found that out.
@@ -78,8 +78,8 @@ def missing_files(
 ) -> Mapping[str, NodeProblems]:
     """The files that a prompt names and that are not there, by node.
 
-    For prompts that cannot be validated because classes are missing, too: who fetches plugins
-    wants to fetch models in the same go.
+    Also for prompts that cannot be validated because classes are missing: a user who downloads
+    plugins can download models at the same time.
     """
     literals, findings = Literals(list_folder, has_file), Findings()
     for node_id, node in prompt.nodes.items():
@@ -196,7 +196,7 @@ class _Validation:
             return _no_source(given.name, link, "the prompt holds no such node")
         outputs = self._catalog[source.class_type].outputs
         try:
-            # Indexed, not measured: plugins make tuples that answer to any index.
+            # Indexed without a length check: plugins make tuples that accept any index.
             received = outputs[link.slot].type
         except IndexError:
             return _no_source(
@@ -220,7 +220,7 @@ class _Validation:
         self._pixels[node_id] = pixels_of(self._prompt, node, sources)
         problem = too_much(schema, self._pixels[node_id], self._most_bytes)
         if problem is not None:
-            self._pixels[node_id] = 0  # said once, not of every node after it
+            self._pixels[node_id] = 0  # reported once, not for every node after it
             self._findings.add(node_id, problem)
 
     def _undeclared(self, declared: Sequence[InputSchema], node: PromptNode) -> Iterable[Problem]:

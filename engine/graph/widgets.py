@@ -1,9 +1,8 @@
 """The values of a saved node's widgets, by the names of its inputs.
 
-A saved node keeps its widgets' values as a list in the order the widgets were made, among them
-values of widgets that are no inputs, such as what to do with a seed after a run. The catalog says
-what that order was. Lists of any length are read: what is left over is ignored, what is missing
-takes its default. Knows no links.
+A saved node stores its widgets' values as a list in the order the widgets were made, among them
+values of widgets that are no inputs, such as what to do with a seed after a run. The catalog gives
+that order. Lists of any length are read: extra values are ignored, missing ones take defaults.
 """
 
 from __future__ import annotations
@@ -110,8 +109,8 @@ def _without_controls(names: Iterable[str], saved: list[Any]) -> list[Any]:
 def _names_of_list(node: SavedNode, schema: NodeSchema, saved: list[Any]) -> list[str] | None:
     """The names that the file says its list's values have, if they are those of the schema.
 
-    They tell the values apart where inputs were added, dropped or moved since. Where some are gone
-    and others new, inputs were rather renamed, and their places are to be trusted.
+    They identify the values where inputs were added, dropped or moved since. Where some are gone
+    and others new, inputs were probably renamed, and their positions are used.
     """
     if node.named_values is None or len(node.named_values) != len(saved):
         return None
@@ -135,7 +134,7 @@ def _widgets(
 
 
 def _is_custom_widget(given: InputSchema, slots: set[str]) -> bool:
-    """Whether a plugin draws a widget for a type of its own."""
+    """Whether a plugin draws a widget for its own type."""
     if given.type in WIDGET_TYPES:
         return False
     options = given.options
@@ -154,7 +153,7 @@ def _is_controlled(given: InputSchema) -> bool:
 def _is_control(value: Any, following: InputSchema | None) -> bool:
     """Whether this entry is a seed's second widget and not the value of the next input."""
     if isinstance(value, bool):
-        # So written by very old files.
+        # Very old files store it this way.
         return following is None or following.type != "BOOLEAN"
     if not isinstance(value, str) or value not in CONTROLS:
         return False
@@ -203,7 +202,7 @@ def _typed_choices(node: SavedNode) -> list[str]:
 
 
 def default_of(given: InputSchema) -> Any:
-    """What the widget shows before anybody touches it; None for an empty combo."""
+    """What the widget shows before the user changes it; None for an empty combo."""
     if "default" in given.options:
         return given.options["default"]
     if given.type == COMBO:

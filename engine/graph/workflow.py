@@ -110,8 +110,8 @@ def convert(
     Args:
         document: decoded JSON: a saved workflow, a prompt, or an object around one.
         catalog: what the classes look like.
-        chance: draws for `{a|b}` in texts that ask for it, and removes comments from them; without
-            it such texts stay as they are. Prompts are taken as they are in any case.
+        chance: picks from `{a|b}` in texts with dynamic prompts, whose comments are removed, too;
+            without it such texts stay unchanged. Prompts are never changed.
 
     Raises:
         WorkflowError: it is neither, or so malformed that nothing can be made of it.
@@ -132,7 +132,7 @@ def convert(
 def _kind(document: Mapping[Any, Any]) -> Kind | None:
     if is_list(document.get("nodes")):
         return "workflow"
-    # A text beside the nodes is a comment, and left out.
+    # A text next to the nodes is a comment, and left out.
     nodes = [each for each in document.values() if not isinstance(each, str)]
     if nodes and all(is_mapping(node) and "class_type" in node for node in nodes):
         return "prompt"

@@ -1,7 +1,7 @@
 """From an input of a saved workflow back to the node that feeds it.
 
-On the way lie what has no place in a prompt: reroutes, primitives, muted and bypassed nodes, the
-borders of subgraphs. Knows no catalog and no widgets' order.
+Resolves what has no place in a prompt: reroutes, primitives, muted and bypassed nodes, the borders
+of subgraphs.
 """
 
 from __future__ import annotations
@@ -136,7 +136,7 @@ class Scopes:
         return Scope(definition.graph, prefix, node, definition, scope, host)
 
     def _read_group(self, node: SavedNode, group: Mapping[str, Any]) -> Definition:
-        """What a group node stands for; nothing, with a note, where that cannot be read."""
+        """The subgraph of a group node; an empty one, with a note, where it cannot be read."""
         try:
             return group_definition(node, group, self._catalog, self.notes)
         except WorkflowError as error:
@@ -167,9 +167,9 @@ def _refuse_depth(scope: Scope, definition: Definition) -> None:
 def resolve(scopes: Scopes, scope: Scope, target: SavedInput) -> Link | Constant | None:
     """What feeds this input: an output of a node in the prompt, a value, or nothing.
 
-    A bypassed node whose input takes anything hands on only what the target takes: else the
+    A bypassed node whose input takes anything passes on only what the target takes: else the
     target keeps its own value. So it does, with a note, where reroutes, bypassed nodes or subgraphs
-    lead round in a circle.
+    form a cycle.
     """
     wanted = target.type
     current: SavedInput | None = target
@@ -215,7 +215,7 @@ def resolve(scopes: Scopes, scope: Scope, target: SavedInput) -> Link | Constant
 
 
 def bypassed(node: SavedNode, slot: int, wanted: Any) -> SavedInput | None:
-    """Which input a bypassed node hands to that output, for a target of type `wanted`."""
+    """Which input a bypassed node passes to that output, for a target of type `wanted`."""
     inputs = node.inputs
     same = inputs[slot] if slot < len(inputs) else None
     if wanted == ANY:

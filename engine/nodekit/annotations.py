@@ -1,6 +1,6 @@
 """Annotations to inputs and outputs: `Annotated[int, Range(1, 100)] = 20` to an `InputSchema`.
 
-Knows types and markers; nothing of nodes, names of classes or running.
+Independent of nodes and of how they are run.
 """
 
 from __future__ import annotations
@@ -163,7 +163,7 @@ def _alone(annotation: Any) -> str:
 
 
 def _mark(marker: object, reading: _Reading) -> None:
-    """Take one marker into `reading`; markers that are not ours are none of our business."""
+    """Take one marker into `reading`; markers of other libraries are ignored."""
     match marker:
         case Socket():
             reading.type, reading.tooltip = marker.type, marker.tooltip

@@ -1,7 +1,6 @@
-"""What a running node may ask of the engine, and nothing else.
+"""What a running node may request from the engine, and nothing else.
 
-`Context` is the questions; `RunningContext` answers them from what whoever runs the node hands it.
-Knows nothing of prompts' meaning, events or processes.
+`Context` is the protocol; `RunningContext` implements it with what the caller passes in.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ class LiveGraph(Protocol):
         ...
 
     def get_parent_node_id(self, node_id: str) -> str | None:
-        """The node whose expansion brought this one, or None."""
+        """The node whose expansion added this one, or None."""
         ...
 
     def all_node_ids(self) -> Iterable[str]:
@@ -48,7 +47,7 @@ class LiveGraph(Protocol):
 
 @runtime_checkable
 class Context(Protocol):
-    """All that a running node may ask. A node receives one by naming a parameter of this type."""
+    """All that a running node may use. A node receives one by naming a parameter of this type."""
 
     @property
     def node_id(self) -> str:
@@ -72,7 +71,7 @@ class Context(Protocol):
 
     @property
     def extra(self) -> Mapping[str, Any]:
-        """What a client wants kept in a picture beside the prompt, `workflow` included."""
+        """What a client wants stored in a picture next to the prompt, `workflow` included."""
         ...
 
     @property
@@ -98,17 +97,17 @@ OnProgress = Callable[[str, int, int, bytes | None], None]
 
 
 class RunningContext:
-    """A Context that answers from what it is given; for the executor, and for calling a node alone.
+    """A Context made from its arguments; for the executor, and for calling a node alone.
 
     Args:
         node_id: the node it is for.
         files: the user's folders.
-        prompt: in API form; without it, the graph says.
-        extra: what a client sent along to be kept in pictures.
+        prompt: in API form; without it, that of the graph.
+        extra: what a client sent along to be stored in pictures.
         graph: the graph being run.
         call: which of the node's calls it is for, where lists make several.
-        stopped: asked at each checkpoint whether the user pressed stop.
-        on_progress: told of each step.
+        stopped: called at each checkpoint: whether the user pressed stop.
+        on_progress: called at each step.
     """
 
     __slots__ = (
@@ -158,7 +157,7 @@ class RunningContext:
         return self.extra.get("workflow")
 
     def progress(self, step: int, steps: int, preview: bytes | None = None) -> None:
-        """Report a step, then look whether to stop."""
+        """Report a step, then check whether to stop."""
         if self._on_progress is not None:
             self._on_progress(self.node_id, step, steps, preview)
         self.checkpoint()

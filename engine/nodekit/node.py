@@ -1,7 +1,6 @@
 """What the executor sees of a node, whatever dialect it was written in.
 
-`contract.py`, `v1.py` and `v3.py` each make these. Knows no function, class or signature, and
-nothing of how a graph is run.
+`contract.py`, `v1.py` and `v3.py` each make these.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ Soon = Value | Awaitable[Value]
 
 @dataclass(frozen=True, slots=True)
 class Blocked:
-    """Stands in for a value that will not come: what depends on it is skipped.
+    """A placeholder for a value that will not come: what depends on it is skipped.
 
     With a message, each output node it reaches is reported; without one, it is silent.
     """
@@ -31,7 +30,7 @@ class Blocked:
 
 @dataclass(frozen=True, slots=True)
 class Expansion:
-    """A node's answer that is a graph to be run in its place.
+    """A node's result that is a graph to be run in its place.
 
     Attributes:
         graph: nodes in API form; its ids get the prefix the executor gives.
@@ -44,12 +43,12 @@ class Expansion:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What one call of a node came to.
+    """The result of one call of a node.
 
     Attributes:
         values: one per output; an output that is a list holds a list of its elements.
         shown: what the editor draws under the node: name to list of items.
-        expansion: the graph to run for the values, in their stead.
+        expansion: the graph to run for the values, instead of them.
     """
 
     values: tuple[Any, ...] = ()
@@ -59,13 +58,13 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Traits:
-    """Which of its rarer abilities a node has, so that the executor asks for no others.
+    """Which of the rarer methods a node implements, so that the executor calls no others.
 
     Attributes:
         fingerprints: `fingerprint_of` says something; it becomes part of the signature.
         chooses: `needed` says which lazy inputs to evaluate.
         checks: `complaint` may refuse the constants.
-        knows_id: the node asks for its own id, so its results are its own.
+        knows_id: the node uses its own id, so its results are not shared.
     """
 
     fingerprints: bool = False
@@ -80,7 +79,7 @@ class Node(ABC):
     @property
     @abstractmethod
     def class_type(self) -> str:
-        """Its name in prompts, known without asking it for anything else."""
+        """Its name in prompts, known without reading the schema."""
 
     @property
     @abstractmethod
@@ -109,7 +108,7 @@ class Node(ABC):
         return None
 
     def needed(self, inputs: Mapping[str, Any], context: Context) -> Soon[Sequence[str]]:
-        """Which of its lazy inputs, None in `inputs` while not evaluated, it wants."""
+        """Which of its lazy inputs, None in `inputs` while not evaluated, it needs."""
         del inputs, context
         return ()
 
@@ -121,7 +120,7 @@ class Node(ABC):
         Args:
             inputs: the constants; links are None.
             linked_types: the wire types of the links.
-            context: whom a check may ask for files.
+            context: gives a check access to files.
         """
         del inputs, linked_types, context
         return None

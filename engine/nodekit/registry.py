@@ -1,7 +1,6 @@
 """Every node by name, whatever its dialect, and the catalog of how they look.
 
-Does not know where modules come from: built-in ones are handed over by `nodes`, a plugin's by the
-worker.
+Imports no nodes: built-in ones are passed in by `nodes`, a plugin's by the worker.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ class Registry(Mapping[str, Node]):
     """Nodes by class name. Built-in names stay ours; of two plugins the later one wins.
 
     Attributes:
-        instances: the objects of V1 classes, kept between runs.
+        instances: the objects of V1 classes, retained between runs.
         refused: names that a plugin wanted and a built-in node has.
         left_out: names whose node cannot say how it looks, and why; filled by `catalog`.
     """

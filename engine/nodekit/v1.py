@@ -1,8 +1,7 @@
 """Classes with `INPUT_TYPES`, as ComfyUI's plugins write them, to Nodes.
 
-Keeps the tricks that plugins play with types and dictionaries working. Knows nothing of modules,
-files or running a graph; `v1_schema.py` reads what such a class declares, and `v1_class.py` goes
-the other way.
+Supports the tricks that plugins play with types and dictionaries. `v1_schema.py` reads what such a
+class declares, and `v1_class.py` converts in the other direction.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ V1Class = Any
 
 
 class Instances:
-    """The objects made from V1 classes: one for each node of the graph, kept between runs."""
+    """The objects made from V1 classes: one for each node of the graph, retained between runs."""
 
     def __init__(self) -> None:
         self._made: dict[tuple[str, type], Any] = {}
@@ -70,7 +69,7 @@ class V1Node(Node):
 
     @property
     def schema(self) -> NodeSchema:
-        """How it looks; `INPUT_TYPES` is asked once, and again by `describe`."""
+        """How it looks; `INPUT_TYPES` is called once, and again by `describe`."""
         return self._schema or self.describe()
 
     def describe(self) -> NodeSchema:

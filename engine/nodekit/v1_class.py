@@ -1,6 +1,6 @@
 """A Node as a V1 class: what plugins find in `nodes.NODE_CLASS_MAPPINGS`, call and derive from.
 
-Knows nothing of running a graph: the context is that of the node whose code makes the call.
+The context is that of the node whose code makes the call.
 """
 
 from __future__ import annotations

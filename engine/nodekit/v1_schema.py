@@ -1,6 +1,6 @@
 """What a V1 class declares, as a `NodeSchema`.
 
-Knows `INPUT_TYPES`, `RETURN_TYPES` and their kin; never calls a node.
+Reads `INPUT_TYPES`, `RETURN_TYPES` and their kin; never calls a node.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def read_v1_input(name: str, section: Section, entry: Any) -> InputSchema:
 
 
 class TrickyOutputs(tuple[OutputSchema, ...]):  # noqa: SLOT001 - a tuple's slots stay empty
-    """Outputs of a class whose `RETURN_TYPES` answers for slots it does not list."""
+    """Outputs of a class whose `RETURN_TYPES` also accepts indices that it does not list."""
 
     types: Any
 

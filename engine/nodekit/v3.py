@@ -1,7 +1,6 @@
 """Classes with `define_schema` and `execute`, ComfyUI's third dialect, to Nodes.
 
-Goes by what such a class and its schema offer, not by what they derive from, so it needs none of
-the names that plugins import. Knows nothing of running a graph.
+Uses duck typing, not base classes, so it needs none of the names that plugins import.
 """
 
 from __future__ import annotations
@@ -55,7 +54,7 @@ class V3Node(Node):
 
     @property
     def schema(self) -> NodeSchema:
-        """How it looks; the class is asked once, and again by `describe`."""
+        """How it looks; the class is called once, and again by `describe`."""
         return self._schema or self.describe()
 
     def describe(self) -> NodeSchema:
@@ -83,7 +82,7 @@ class V3Node(Node):
         )
 
     def run(self, inputs: Mapping[str, Any], context: Context) -> Soon[Outcome]:
-        """Call `execute` on a class of its own for this call."""
+        """Call `execute` on a separate class for this call."""
         answer: Any = self._for_call(context).execute(**inputs)
         if inspect.isawaitable(answer):
             return self._later(answer)
@@ -127,7 +126,7 @@ class V3Node(Node):
         )
 
     def _defines(self, method: str) -> bool:
-        """Whether the class brings the method, rather than inheriting the contract's own.
+        """Whether the class defines the method, rather than inheriting the contract's own.
 
         The class that states the contract is the farthest ancestor with `define_schema`.
         """
