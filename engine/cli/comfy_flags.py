@@ -1,7 +1,7 @@
 """ComfyUI's launch flags, so that its start scripts work: acted on, or answered with one line.
 
-Those that mean the same here are flags of ours (`serve_flags.py`, `engine.settings`); here are the
-others: what each becomes, or why it has no effect.
+Flags that mean the same here are our own (`serve_flags.py`, `engine.settings`); this module has
+the others: what each becomes, or why it has no effect.
 """
 
 from __future__ import annotations
@@ -208,7 +208,7 @@ def notes(flags: argparse.Namespace) -> list[str]:
 def choose_cuda_devices(
     flags: argparse.Namespace, environment: MutableMapping[str, str] = os.environ
 ) -> None:
-    """Show the processes to come only the devices that were asked for.
+    """Make only the requested devices visible to processes that start later.
 
     Raises:
         SettingsError: these are no numbers of devices.

@@ -1,6 +1,6 @@
 """The command line: what can be typed, and what it means.
 
-Parses and hands over; heavy rooms are imported only for the command that needs them.
+Parses and dispatches; heavy packages are imported only for the command that needs them.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ BAD_COMMAND = 2
 
 
 class Serve(Protocol):
-    """Runs the server; this room does not know it."""
+    """Runs the server, which this package does not import."""
 
     def __call__(self, settings: Settings, serving: Serving) -> int:
         """Serve until a signal; returns the exit code."""

@@ -1,6 +1,6 @@
 """From a file and `--set` changes to a document that can run: JSON, or a picture that carries one.
 
-Knows the forms documents come in; converting them is `graph/workflow`.
+Handles the forms documents come in; `graph/workflow` converts them.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _PICTURES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"RIFF")
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A document to convert, and the saved workflow to keep in the pictures it makes, if any."""
+    """A document to convert, and the saved workflow to store in the pictures it makes, if any."""
 
     document: Any
     workflow: Mapping[str, Any] | None
@@ -151,7 +151,7 @@ def _value(node: PromptNode, change: Change, catalog: Catalog) -> Any:
 
 
 def changed_workflow(source: Source, prompt: Prompt, catalog: Catalog) -> Mapping[str, Any] | None:
-    """The saved workflow with the values that the prompt has now, or None where it cannot say them.
+    """The saved workflow with the prompt's values, or None where it cannot represent them.
 
     A picture should carry the workflow that made it, not the one it was made from.
     """
@@ -176,7 +176,7 @@ def changed_workflow(source: Source, prompt: Prompt, catalog: Catalog) -> Mappin
 
 
 def _put(saved: dict[str, Any], name: str, value: Any, schema: NodeSchema) -> bool:
-    """Change a widget's value where the saved node keeps it; False where it keeps none."""
+    """Change a widget's value where the saved node stores it; False where it stores none."""
     values = saved.get("widgets_values")
     if isinstance(values, dict):
         values[name] = value

@@ -1,6 +1,6 @@
-"""What a person in a terminal sees of a run: which node, how far, how fast, how long still.
+"""The progress of a run in a terminal: which node, how far, how fast, how long still.
 
-Knows events, not graphs. Writes to stderr, so that stdout stays for results.
+Writes to stderr, so that stdout stays for results.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class Bar:
             self._console.print(name, highlight=False)
 
     def step(self, step: int, steps: int) -> None:
-        """The node has come to `step` of `steps`."""
+        """The node has reached `step` of `steps`."""
         if self._task is not None:
             self._progress.update(self._task, completed=step, total=steps)
 

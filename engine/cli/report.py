@@ -1,6 +1,6 @@
-"""How a command ended, for a person or for a program.
+"""How a command ended, for a user or for a program.
 
-Results go to stdout, everything else to stderr. Knows files and words, no graph and no worker.
+Results go to stdout, everything else to stderr.
 """
 
 from __future__ import annotations

@@ -43,7 +43,7 @@ from engine.worker.loop import Worker
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """What was asked for on the command line.
+    """The options of the command line.
 
     Attributes:
         changes: `NODE.INPUT=VALUE`, each as typed.
@@ -72,7 +72,7 @@ def check_all(
 ) -> int:
     """Say what is wrong with these files; returns the exit code, the highest of all."""
     outcomes: dict[Path, Outcome] = {}
-    worker: list[Worker] = []  # it takes long to load, and a file may have no need of it
+    worker: list[Worker] = []  # it takes long to load, and a file may not need it
 
     def loaded() -> Worker:
         if not worker:
@@ -155,7 +155,7 @@ def _run_file(options: RunOptions, settings: Settings) -> Outcome:
     outcome = _run(worker, report, {} if workflow is None else {"workflow": workflow}, options)
     outcome.notes = conversion.notes
     if problems:
-        # What could run did, and its files are there; but not all that was asked for was done.
+        # What could run did, and its files are there; but not all that was requested was done.
         if outcome.code == DONE:
             outcome.status, outcome.code = "failed", FAILED
         outcome.problems = problems
@@ -194,7 +194,7 @@ def _outcome(
         case Failed(message=message, node=place, traceback=traceback, error_type=kind):
             outcome.status, outcome.code = "failed", FAILED
             outcome.message = f"{_name(report, place.id)} (node {place.id}): {message}"
-            # An error that was written for the user says all there is to say.
+            # An error that was written for the user needs no traceback.
             outcome.traceback = [] if kind.startswith(errors.__name__) else list(traceback)
         case Interrupted() as end:
             outcome.status, outcome.code = "interrupted", INTERRUPTED
@@ -212,7 +212,7 @@ def _name(report: Report, node_id: str) -> str:
 
 @contextmanager
 def _stop_on_interrupt() -> Generator[list[int]]:
-    """While this lasts, Ctrl+C asks the run to stop at its next block; a second one ends it."""
+    """In this context, Ctrl+C stops the run at its next block; a second one kills it."""
     pressed: list[int] = []
 
     def on_interrupt(number: int, _: FrameType | None) -> None:

@@ -1,6 +1,6 @@
-"""The flags of `serve`: where to listen and whom to let in.
+"""The flags of `serve`: where to listen and who has access.
 
-Parses and hands over; what they mean is said in docs/http_api.md and SECURITY.md.
+Only parses; docs/http_api.md and SECURITY.md say what the flags mean.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ def _add_ways_in(ways: argparse._ArgumentGroup) -> None:
 
 
 def serving_from(flags: argparse.Namespace) -> Serving:
-    """What was typed as one value.
+    """The parsed flags as one value.
 
     Raises:
         SettingsError: a name, an origin or a path is none, or HTTPS lacks one of its files.

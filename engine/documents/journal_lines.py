@@ -23,9 +23,9 @@ class JournalRefusedError(CalotypeError):
 
     Attributes:
         reason: `invalid` for what is no journal, `conflict` for lines that do not follow or are
-            another window's, `too_long` for a journal that must be sent anew.
+            another window's, `too_long` for a journal that must be sent again as a whole.
         last: the number of the last line on disk.
-        window: whose document it is; None where nobody's.
+        window: the window that owns the document; None for no owner.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class State:
         last: the number of the last line; 0 for none.
         tab: what the last line with a tab said.
         size: bytes of whole, readable lines.
-        stray: bytes after them: a line that was being written, or damage.
+        stray: bytes after them: an unfinished line, or damage.
         is_damaged: whether the stray bytes are more than one unfinished line.
     """
 

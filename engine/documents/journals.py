@@ -1,8 +1,8 @@
 """The journals of open documents: every change is on disk before it is answered.
 
 A journal is a file of JSON lines. The first holds the whole document, each later one a change, each
-with its number. What a change means is known to the editor only; `journal_lines.py` reads what is
-needed here: the number of a line, whose the document is, and whether it is closed.
+with its number. Only the editor interprets a change; `journal_lines.py` reads what is needed here:
+the number of a line, which window owns the document, and whether it is closed.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ class Journals:
 
         Raises:
             JournalRefusedError: they do not follow, or the document is another window's.
-            FilesError: the disk refused; nothing was kept.
+            FilesError: the disk refused; nothing was written.
         """
         path, lines = self._path(name), read_request(body)
         async with self._lock(name):
@@ -99,9 +99,9 @@ class Journals:
     async def replace(
         self, name: str, window: str, body: bytes, *, owner: str | None = None
     ) -> int:
-        """Put a whole journal in the place of the one that is there, if any.
+        """Replace a journal, if there is one, by a whole new one.
 
-        Whoever has read the newest line may do so: a document whose window is gone is taken over.
+        Any window that has read the newest line may do so, to take over from one that is gone.
 
         Args:
             name: which journal.
@@ -111,7 +111,7 @@ class Journals:
 
         Raises:
             JournalRefusedError: there are newer lines, or a third window has the document by now.
-            FilesError: the disk refused; the old journal is as it was.
+            FilesError: the disk refused; the old journal is unchanged.
         """
         path, lines = self._path(name), read_request(body)
         found = scan(body)
@@ -173,7 +173,7 @@ class Journals:
         self._seen.pop(name, None)
 
     def _state(self, name: str, path: Path) -> State:
-        """What is on disk; read again where the file is not as this object left it.
+        """What is on disk; read again where another writer has changed the file.
 
         Raises:
             FilesError: it cannot be read.
@@ -189,7 +189,7 @@ class Journals:
         return known
 
     def _state_to_replace(self, name: str, path: Path) -> State:
-        """The same; what is no file is damage, and put aside by whoever replaces it."""
+        """The same; what is not a file counts as damage, which the caller sets aside."""
         if path.exists() and not path.is_file():
             return State(is_damaged=True)
         return self._state(name, path)
@@ -260,7 +260,7 @@ def _start_of(path: Path, size: int) -> bytes:
 
 def _replace(path: Path, state: State, body: bytes) -> None:
     if state.is_damaged:
-        # What nobody could read may be somebody's work: it is kept beside.
+        # Unreadable content may be a user's work: it is stored next to the new file.
         try:
             path.replace(path.with_suffix(f".{time.time_ns() // 1_000_000}.damaged"))
         except OSError as error:

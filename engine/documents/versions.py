@@ -1,7 +1,7 @@
-"""Earlier versions of workflows: each save keeps one, so that no save loses what was there.
+"""Earlier versions of workflows: each save stores one, so that no save loses what was there.
 
-Knows texts by the name of what they are versions of; what a workflow says is not looked at, but for
-the number of its nodes.
+Texts are stored by the name of what they are versions of; only the number of nodes is read from
+a workflow.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class Versions:
         """Store a text unless it equals the newest version; the oldest and closest are deleted.
 
         Returns:
-            what is kept; None for a text that is too large.
+            the stored version; None for a text that is too large.
 
         Raises:
             FilesError: the disk refused.
@@ -90,7 +90,7 @@ class Versions:
         return await asyncio.to_thread(_read, self._path(of, when))
 
     async def follow(self, source: str, target: str) -> None:
-        """A workflow has another name now: its versions go with it, to those that the name has.
+        """A workflow was renamed: its versions move with it, to those that the name has.
 
         Raises:
             FilesError: the disk refused; each version is at the one name or the other.
@@ -111,7 +111,7 @@ class Versions:
             before.rmdir()
 
     def _add(self, target: str, path: Path) -> None:
-        """Keep a version under another name, at the next moment that is free there."""
+        """Store a version under another name, at the next moment that is free there."""
         kept = _read(path)
         if kept is not None:
             when = kept.version.when
@@ -132,7 +132,7 @@ class Versions:
         return sorted((each for each in found if each is not None), key=lambda each: -each.when)
 
     def _write(self, version: Version, text: bytes) -> bool:
-        """Whether it was kept: False where its moment is another version's."""
+        """Whether it was stored: False where its moment is another version's."""
         content = msgspec.json.encode(version) + b"\n" + text
         return write_atomically(self._path(version.of, version.when), content, replace=False)
 
@@ -161,11 +161,11 @@ def versions_to_delete(
 ) -> list[int]:
     """Which versions to delete so that `most` remain: many of today, ever fewer of the past.
 
-    Of all but the newest and the oldest, the one goes whose loss leaves the smallest gap for its
-    age; one that was kept automatically goes sooner than a save.
+    Of all but the newest and the oldest, the one whose loss leaves the smallest gap for its age is
+    deleted; one that was stored automatically goes sooner than a save.
 
     Args:
-        moments: when each was kept, in milliseconds, and whether automatically.
+        moments: when each was stored, in milliseconds, and whether automatically.
         now: milliseconds since 1970.
         most: how many may remain.
     """
@@ -187,7 +187,7 @@ def _described(path: Path) -> Version | None:
         with path.open("rb") as stream:
             return msgspec.json.decode(stream.readline(1 << 16), type=Version)
     except (OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return None  # a crash cannot leave one; a person may
+        return None  # a crash cannot leave such a file, but a user may
 
 
 def _read(path: Path) -> StoredVersion | None:

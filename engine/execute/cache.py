@@ -3,7 +3,7 @@
 GreedyDual-Size with frequency (Cao & Irani 1997, Cherkasova 1998): an entry is worth
 `clock + uses * seconds / bytes`, the least worthy one is evicted, and the clock rises to its worth,
 so that an expensive result that is never used again ages. A buffer that several results share
-counts once, and is given up with the last of them. Holds values without looking at them.
+counts once, and is released with the last of them. Values are not inspected.
 """
 
 from __future__ import annotations
@@ -56,15 +56,15 @@ class _Entry:
 
 
 class Cache:
-    """Results of nodes, kept between runs.
+    """Results of nodes, retained between runs.
 
     While a run lasts (`pinning`), nothing that it put in or got is evicted, unless it was released;
     when the run ends, the budget holds again. Of a result that is evicted, what its node showed is
-    kept as a *record*: a picture that was saved need not be saved again.
+    retained as a *record*: a picture that was saved need not be saved again.
 
     Args:
-        budget: bytes that results may keep.
-        measure: what values keep; `parts_of` where nothing better is known.
+        budget: bytes that results may take.
+        measure: the memory of values; `parts_of` where nothing better is known.
     """
 
     def __init__(self, budget: int, *, measure: Measure | None = None) -> None:
@@ -85,7 +85,7 @@ class Cache:
 
     @property
     def size(self) -> int:
-        """Bytes that results keep now, shared ones counted once."""
+        """Bytes that results take now, shared ones counted once."""
         return self._size
 
     def __len__(self) -> int:
@@ -124,7 +124,7 @@ class Cache:
         self._drop_record(signature)
 
     def release_held(self, signature: Signature) -> None:
-        """Let a result be evicted although the run that holds it goes on."""
+        """Allow a result to be evicted although the run that holds it goes on."""
         entry = self._entries.get(signature)
         if entry is not None and entry.held:
             entry.held = False
@@ -133,7 +133,7 @@ class Cache:
                 self._shrink()
 
     def put(self, signature: Signature, result: NodeResult) -> None:
-        """Keep a result; one whose signature never comes up again is not kept."""
+        """Store a result; one whose signature never comes up again is not stored."""
         if not is_repeatable(signature):
             return
         entry = _Entry(result, self._measure(result.outputs))
@@ -244,7 +244,7 @@ class Cache:
 
     @staticmethod
     def _note(signature: Signature, now: set[Signature], before: set[Signature]) -> None:
-        """Note a change, which may undo one that was not asked for yet."""
+        """Note a change, which may cancel one that was not read yet."""
         if signature in before:
             before.remove(signature)
         else:

@@ -1,4 +1,4 @@
-"""One node being called: for each element of its lists, at once or awaited; answers to outputs."""
+"""One node being called: for each element of its lists, directly or awaited; results to outputs."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Running:
 
     Attributes:
         contexts: one per call, in order.
-        answers: one per call: an outcome, or the task that will give one.
+        answers: one per call: an outcome, or the task that will return one.
         block: the first message that kept a call from being made, or None.
         began: when, by `perf_counter`.
         unfinished: how many tasks are awaited, once the node is parked.

@@ -1,6 +1,6 @@
-"""Counts who may still take a node's outputs, so that a run can release what nobody will.
+"""Counts which nodes may still take a node's outputs, so that a run can release unused ones.
 
-Knows links and ids, no values. Loops, no recursion: a chain may be as long as memory allows.
+Uses links and ids, no values. Loops, no recursion: a chain may be as long as memory allows.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from engine.graph.prompt import PromptNode
 class Consumers:
     """The consumers of each node of a run.
 
-    A node is *live* from when it, or something that may ask for it, is demanded, until it is
-    settled. Live nodes are the consumers of their sources. A live node without consumers that
-    nothing demanded is never called; it stops being live too.
+    A node is *live* from when it, or a node that may request it, is demanded, until it is settled.
+    Live nodes are the consumers of their sources. A live node without consumers that nothing
+    demanded is never called; it stops being live too.
 
     Args:
         nodes: of the graph; may grow.
@@ -46,7 +46,7 @@ class Consumers:
         self._wanted: set[str] = set()
 
     def add(self, node_ids: Iterable[str]) -> None:
-        """These nodes, and all that they may ask for, may be called."""
+        """These nodes, and all that they may request, may be called."""
         for node_id in node_ids:
             self._add(node_id)
 
@@ -59,7 +59,7 @@ class Consumers:
                 self._counts[node_id] += 1
 
     def hold(self, node_ids: Iterable[str]) -> None:
-        """Something beside a node will take the outputs of these, and `drop` them."""
+        """Something other than a node will take the outputs of these, and `drop` them."""
         for node_id in node_ids:
             self._add(node_id)
             self._counts[node_id] += 1
@@ -71,7 +71,7 @@ class Consumers:
                 self._end(node_id)
 
     def settle(self, node_id: str) -> None:
-        """A node has its outputs, or shows what it is there for without them."""
+        """A node has its outputs, or has shown its result without them."""
         if node_id in self._wanted:
             self._wanted.remove(node_id)
             self._counts[node_id] -= 1
@@ -101,7 +101,7 @@ class Consumers:
                 stack += [each for each in self._sources(node_id) if self._take_off(each)]
 
     def _take_off(self, node_id: str) -> bool:
-        """A consumer of a node less; returns whether the node itself will take nothing any more."""
+        """Remove a consumer of a node; returns whether the node will take nothing any more."""
         self._counts[node_id] -= 1
         if self._counts[node_id] > 0:
             return False

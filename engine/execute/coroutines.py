@@ -45,7 +45,7 @@ class Coroutines:
         return done
 
     def forget(self, tasks: Collection[asyncio.Task[Any]]) -> None:
-        """Do not return these from a later turn: they hold what they came to."""
+        """Do not return these from a later turn: they hold their results in memory."""
         self._done = [each for each in self._done if each not in tasks]
 
     def close(self) -> None:
@@ -68,7 +68,7 @@ class Coroutines:
         self._unfinished.discard(task)
         self._done.append(task)
         if not task.cancelled():
-            task.exception()  # asked for, so that asyncio does not complain that nobody did
+            task.exception()  # retrieved, else asyncio logs that it never was
         if self._wake is not None:
             self._wake.set()
 

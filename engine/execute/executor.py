@@ -38,7 +38,7 @@ Report = Callable[[AnyEvent], None]
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A run that is asked for.
+    """A requested run.
 
     Attributes:
         prompt_id: how events name it.
@@ -97,13 +97,13 @@ def execute(
         registry: the nodes by class.
         cache: results of earlier runs; those of this one are added.
         report: receives the events, in this thread.
-        files: the user's folders, for nodes that ask.
-        stopped: whether the user pressed stop; asked between nodes, and by nodes.
+        files: the user's folders, for nodes that use them.
+        stopped: whether the user pressed stop; called between nodes, and by nodes.
         retry: called when a node raised; if true, that call is made once more.
         explain: a clearer message for the node's error that ends the run, or None.
 
     Raises:
-        CircleError: the links run in a circle; nothing was reported.
+        CircleError: the links form a cycle; nothing was reported.
         PromptError: a wanted node or the source of a link is missing; nothing was reported.
     """
     ordered = job.ordered or order(prompt, job.outputs)
@@ -114,7 +114,7 @@ def execute(
     run = GraphRun(prompt, given)
     with cache.pinning():
         report(Started(job.prompt_id, time()))
-        # In a context of its own, so that no node remains the current one after the run.
+        # In a separate context, so that no node remains the current one after the run.
         end = copy_context().run(_end, run, job, ordered, report)
         report(end)
     return Result(end, run.shown, tuple(run.executed))

@@ -39,7 +39,7 @@ def collect(
     """Put each call's outputs together, the values of a link in the order they are in.
 
     Raises:
-        NodeError: a link wants an output that its node did not give.
+        NodeError: a link refers to an output that its node did not return.
     """
     parts = [
         _expanded_outputs(each, info, outputs)

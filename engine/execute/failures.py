@@ -27,7 +27,7 @@ _OURS = ("engine.execute", "engine.nodekit")
 
 
 class NodeFailure(CalotypeError):  # noqa: N818 - carries the event of that name
-    """A node raised. The event says all about it."""
+    """A node raised. The event has the details."""
 
     def __init__(self, event: Failed) -> None:
         self.event = event

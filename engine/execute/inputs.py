@@ -26,10 +26,10 @@ class ClassInfo:
 
     Attributes:
         declared: constants of other names are not passed; None: all are.
-        lazy: inputs to evaluate only when the node asks for them.
+        lazy: inputs to evaluate only when the node requests them.
         raw: inputs that receive the link itself.
         nested: inputs whose dotted parts are passed as one dict.
-        chosen: those of `nested` that hold a choice of their own, too.
+        chosen: those of `nested` that also hold a choice themselves.
         lists: for each output whether its elements are passed on separately.
         by_id: its results are not shared with other nodes.
         sees_graph: it is given the graph or links in it, and may expand to nodes that link there.
@@ -74,10 +74,10 @@ def gather(
     outputs: Mapping[str, tuple[list[Any], ...]],
     asked: Collection[str] = (),
 ) -> Inputs:
-    """Every input's values; `[None]` for a lazy link that was not asked for.
+    """Every input's values; `[None]` for a lazy link that was not requested.
 
     Raises:
-        NodeError: a source gave fewer outputs than the link counts on.
+        NodeError: a source returned fewer outputs than the link needs.
     """
     gathered: Inputs = {}
     declared = info.declared

@@ -1,6 +1,6 @@
-"""Results by signature as one run sees them: its own, and those that earlier runs left.
+"""Results by signature as one run sees them: its own, and those of earlier runs.
 
-A result is kept, and not evicted, for as long as nodes of the run may take it. Looks into no value.
+A result is not evicted for as long as nodes of the run may take it. Values are not inspected.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class KnownResults:
         self._checked: set[Signature] = set()
 
     def is_cached(self, signature: Signature) -> bool:
-        """Whether an earlier run left the result; one whose files were deleted is dropped."""
+        """Whether an earlier run cached the result; one whose files were deleted is dropped."""
         result = self._cache.peek(signature)
         return result is not None and self._is_whole(signature, result)
 
@@ -49,7 +49,7 @@ class KnownResults:
         return known
 
     def seconds(self, signature: Signature) -> float:
-        """What a result took that is in use."""
+        """The seconds that it took to compute a result in use."""
         return self._results[signature].seconds
 
     def put(self, signature: Signature, result: NodeResult) -> None:
@@ -58,7 +58,7 @@ class KnownResults:
         self._cache.put(signature, result)
 
     def use(self, signature: Signature) -> None:
-        """One node more may take or make this result."""
+        """One more node may take or make this result."""
         self._users[signature] += 1
 
     def release(self, signature: Signature) -> None:
@@ -70,7 +70,7 @@ class KnownResults:
             self._cache.release_held(signature)
 
     def _is_whole(self, signature: Signature, result: NodeResult) -> bool:
-        """Looked for once in a run."""
+        """Whether its files exist; checked once in a run."""
         if result.shown and signature not in self._checked:
             if not self._files_exist(result):
                 self._cache.remove(signature)

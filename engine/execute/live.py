@@ -19,7 +19,7 @@ from engine.wire.messages import NodeRef
 
 
 class GrowingGraph:
-    """Nodes by id, and where each came from. Answers what `nodekit.context.LiveGraph` asks.
+    """Nodes by id, and where each came from. Implements `nodekit.context.LiveGraph`.
 
     Attributes:
         prompt: the live graph as a Prompt, for ordering and signing; it grows in place.
@@ -57,7 +57,7 @@ class GrowingGraph:
             the new ids, and the expansion's result with `Link`s where it had links.
 
         Raises:
-            PromptError: the expansion is no graph, or brings an id that exists.
+            PromptError: the expansion is no graph, or has an id that exists.
         """
         home = self.node_ref(parent)
         counts = self._counts.setdefault(home.real_id, {})

@@ -1,7 +1,7 @@
 """One run of a graph, step by step: signatures, cached results, dependencies, calls.
 
-A node is *demanded* when something wants its outputs, *parked* while its coroutines are awaited,
-and *settled* when its outputs are there. Holds values without looking at them.
+A node is *demanded* when something needs its outputs, *parked* while its coroutines are awaited,
+and *settled* when its outputs are there. Values are not inspected.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _NAMED = 10
 
 
 class GraphRun:
-    """The state of one run. `executor.execute` makes one, lets it work and closes it.
+    """The state of one run. `executor.execute` creates, runs and closes it.
 
     Attributes:
         shown: what output nodes showed, by node id.
@@ -83,7 +83,7 @@ class GraphRun:
             self._signer.sign(node_id)
 
     def cached_nodes(self, ordered: Sequence[str]) -> tuple[str, ...]:
-        """Those of these nodes whose results an earlier run left."""
+        """Those of these nodes whose results an earlier run cached."""
         return tuple(
             node_id
             for node_id in ordered
@@ -96,9 +96,9 @@ class GraphRun:
         return dict(self._signatures)
 
     def demand(self, wanted: Sequence[str]) -> None:
-        """See to it that these nodes, and what they need, will be settled.
+        """Ensure that these nodes, and what they need, will be settled.
 
-        One whose outputs were evicted is not called for what it has shown already, unless another
+        A node whose outputs were evicted is not called to show its result again, unless another
         node takes its outputs.
         """
         self._consumers.want(wanted)
@@ -164,7 +164,7 @@ class GraphRun:
         self._coroutines.close()
 
     def _guarded(self, node_id: str, step: Callable[[str], None]) -> None:
-        """Take a step of a node; what it raises, but for a stop, is the node's failure."""
+        """Run a step of a node; what it raises, except for a stop, is the node's failure."""
         try:
             step(node_id)
         except (Stopped, NodeFailure):
@@ -264,9 +264,9 @@ class GraphRun:
             self._awaited.update(dict.fromkeys(running.tasks, node_id))
 
     def _inputs(self, node_id: str, info: ClassInfo) -> Inputs | None:
-        """A node's inputs; None while it waits for lazy ones that it asked for.
+        """A node's inputs; None while it waits for lazy ones that it requested.
 
-        Lazy inputs that it did not ask for are None, whether or not something else evaluated them,
+        Lazy inputs that it did not request are None, whether or not something else evaluated them,
         so that a result does not depend on what else is in the graph.
         """
         node = self._nodes[node_id]
@@ -294,7 +294,7 @@ class GraphRun:
                 return None
 
     def _turn(self, seconds: float) -> None:
-        """Let parked nodes go on, and finish those that are over."""
+        """Let parked nodes continue, and finish those that are done."""
         for task in self._coroutines.turn(seconds):
             node_id = self._awaited.pop(task, None)
             running = self._parked.get(node_id) if node_id is not None else None
@@ -325,7 +325,7 @@ class GraphRun:
         self._settle(node_id, NodeResult(outputs, shown, seconds))
 
     def _expand(self, node_id: str, expanding: Expanding) -> None:
-        """Put what a node expanded to in its place, and wait for what its outputs come from."""
+        """Replace a node by its expansion, and wait for the sources of its outputs."""
         showing: list[str] = []
         for index, outcome in enumerate(expanding.answers):
             if isinstance(outcome, Outcome) and outcome.expansion is not None:
@@ -361,7 +361,7 @@ class GraphRun:
         self._consumers.settle(node_id)
 
     def _settle_known(self, node_id: str, known: NodeResult) -> None:
-        """A node need not be called; one that is there to show something shows it again."""
+        """A node need not be called; an output node shows its result again."""
         self._outputs[node_id] = known.outputs
         if self._signer.info(node_id).schema.is_output:
             self._show(node_id, known)

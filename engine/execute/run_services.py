@@ -1,4 +1,4 @@
-"""What a run needs beside its graph, and the context of each of its nodes."""
+"""What a run needs besides its graph, and the context of each of its nodes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from engine.wire.messages import AnyEvent, Preview, Progress
 
 @dataclass(frozen=True, slots=True)
 class RunServices:
-    """What a run needs beside the graph; `executor.execute` describes each part."""
+    """What a run needs besides the graph; `executor.execute` describes each part."""
 
     prompt_id: str
     registry: Registry

@@ -12,7 +12,7 @@ class Schedule:
     Of the nodes that wait for nothing, the one of the lowest rank is next.
 
     Args:
-        ranks: of every node that will ever wait; may grow.
+        ranks: of every node that may wait; may grow.
     """
 
     def __init__(self, ranks: Mapping[str, int]) -> None:
@@ -30,7 +30,7 @@ class Schedule:
         return iter(self._waiting)
 
     def wait(self, node_id: str, sources: Iterable[str]) -> None:
-        """Let a node wait for these sources; ready at once where there are none."""
+        """Make a node wait for these sources; ready immediately where there are none."""
         count = 0
         for source in sources:
             count += 1

@@ -1,4 +1,4 @@
-"""Signs the nodes of a run, and reads what their classes say, each once."""
+"""Signs the nodes of a run, and reads their classes' schemas, each once."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class Signer:
         )
 
     def _fingerprint(self, node_id: str, info: ClassInfo) -> Any:
-        """What a node says its result depends on; NaN, never the same twice, where it raises."""
+        """A node's fingerprint; NaN, never the same twice, where it raises."""
         literals = constants(self._graph.node(node_id))
         try:
             said = info.node.fingerprint_of(literals, self._given.context(node_id, self._graph))

@@ -1,6 +1,6 @@
 """The memory of values in bytes, each buffer and object counted once.
 
-Walks containers, plain objects and closures. Tensors are measured by the `Leaf` of the caller.
+Traverses containers, plain objects and closures. The caller's `Leaf` measures tensors.
 """
 
 from __future__ import annotations

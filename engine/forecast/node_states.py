@@ -1,8 +1,8 @@
-"""Which nodes of a prompt would run, and which need not, without asking who runs them.
+"""Which nodes of a prompt would run, and which need not, without asking the worker.
 
 A node's *key* is its signature as it is known from outside: what a node says of itself beyond
-its inputs (its fingerprint) is replaced by the state of the files it names. Knows no results: who
-asks says which keys are known. Loops, no recursion.
+its inputs (its fingerprint) is replaced by the state of the files it names. The caller says which
+keys have cached results. Loops, no recursion.
 """
 
 from __future__ import annotations
@@ -52,10 +52,10 @@ def predict_states(
 
     Args:
         prompt: what would be run.
-        catalog: says which inputs are evaluated only when they are asked for.
+        catalog: says which inputs are lazy.
         wanted: the outputs.
         ordered: these and all they need.
-        is_known: whether the results of a node are there already.
+        is_known: whether the results of a node are cached.
     """
     states: dict[str, State] = dict.fromkeys(prompt.nodes, "unneeded")
     states.update(dict.fromkeys(ordered, "cached"))
@@ -75,7 +75,7 @@ def _walk(
     states: dict[str, State],
     state: State,
 ) -> list[str]:
-    """Give every node that is needed from here its state; returns what lazy inputs may ask for."""
+    """Set the state of every node that is needed from here; returns what lazy inputs may need."""
     later: list[str] = []
     stack = list(starts)
     while stack:

@@ -1,4 +1,4 @@
-"""What was found out about a prompt when it was accepted, so that nobody has to do it again."""
+"""What was found out about a prompt when it was accepted, so that it is not computed again."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""How large the work of a node is: the weights it meets, the pixels it handles, the steps it takes.
+"""How large the work of a node is: the weights it uses, the pixels it handles, the steps it takes.
 
-Read from a prompt's literals and links alone, to compare one run with another. Knows classes by
-their schemas only, and nothing of time and memory: that is `engine/forecast/costs.py`.
+Read from a prompt's literals, links and schemas alone, to compare one run with another. Time and
+memory are estimated by `engine/forecast/costs.py`.
 """
 
 from __future__ import annotations
@@ -88,5 +88,5 @@ def _steps(node: PromptNode, schema: NodeSchema | None, found: Mapping[str, Work
 
 
 def _whole(value: Any) -> int | None:
-    """A size that can be; larger ones count as the largest."""
+    """A possible size; larger ones count as the largest."""
     return min(value, MOST) if type(value) is int and value >= 0 else None

@@ -1,8 +1,8 @@
-"""`python -m engine.media`: the helper that decodes strangers' pictures for the server.
+"""`python -m engine.media`: the helper that decodes untrusted pictures for the server.
 
-Has little memory and, on Linux, no network: a picture that is too much for it costs the helper, not
-the server. With `--quick` it declines what takes long, for another one to do. Pictures are named by
-path; who may name which is the server's to decide.
+Has little memory and, on Linux, no network: a picture that is too large ends the helper, not the
+server. With `--quick` it declines what takes long, for another helper to do. Pictures are named by
+path; the server checks which paths are allowed.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ QUICK_HEADER = 1 << 20
 
 
 def main() -> int:
-    """Answer until the server is gone."""
+    """Serve commands until the server is gone."""
     parser = argparse.ArgumentParser(prog="python -m engine.media")
     parser.add_argument("--channel", type=int, required=True)
     parser.add_argument("--parent", type=int, required=True)
@@ -63,7 +63,7 @@ def main() -> int:
 
 
 def answer(command: MediaCommand, *, quick: bool = False) -> MediaAnswer:
-    """Carry out one command; whatever is wrong with a picture is an answer too.
+    """Carry out one command; an error in a picture is an answer, too.
 
     Args:
         command: what is wanted.
@@ -126,7 +126,7 @@ def put_mask(original: Path, mask: Path, limits: Limits = LIMITS) -> bytes:
     try:
         texts = read_texts(original)
     except MediaError:
-        texts = {}  # a form that carries none
+        texts = {}  # a format without texts
     return png_bytes(picture, texts=texts)
 
 

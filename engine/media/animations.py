@@ -32,7 +32,7 @@ class _Part:
     Attributes:
         picture: the rectangle's pixels.
         left, top: its position, in pixels.
-        changed: False for the single pixel that stands for no change.
+        changed: False for the single pixel that represents no change.
     """
 
     picture: Image.Image
@@ -70,7 +70,7 @@ def animated_png_bytes(
             if index == 0:
                 chunks.append(_chunk(b"acTL", struct.pack(">II", len(frames), 0)))
             place = (*part.picture.size, part.left, part.top, delay.numerator, delay.denominator)
-            # Each rectangle replaces what was there, and stays until the next one.
+            # Each rectangle replaces the old pixels, and stays until the next one.
             chunks.append(_chunk(b"fcTL", struct.pack(">IIIIIHHBB", number, *place, 0, 0)))
             number += 1
         if index == 0:

@@ -1,6 +1,6 @@
 """Pictures as bytes of a file, with what made them: PNG, WebP and JPEG.
 
-Speaks Pillow and bytes. Does not know tensors, folders or names: who calls it writes the bytes.
+From Pillow images to bytes; the caller writes them to a file.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def encode(picture: Image.Image, form: str, **options: Any) -> bytes:
 
 
 def _add_text(chunks: PngInfo, keyword: str, text: str) -> None:
-    # Only some characters and lengths are allowed; a picture must not be lost over a name.
+    # Only some characters and lengths are allowed; a picture must not be lost because of a name.
     if not (0 < len(keyword) < 80 and keyword.isascii() and keyword.isprintable()):
         keyword = quote(keyword)[:79] or "unnamed"
     if text.isascii():

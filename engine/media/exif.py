@@ -1,6 +1,6 @@
 """The texts of an EXIF block: the ASCII entries of its first directory.
 
-Knows the frame of TIFF 6.0, section 2, and no tag's meaning; offsets come from strangers and are
+Reads the structure of TIFF 6.0, section 2, and interprets no tag; offsets are untrusted and
 checked.
 """
 

@@ -1,4 +1,4 @@
-"""Keeps this process from the network, by a filter of system calls that it cannot take off again.
+"""Cuts this process off from the network, by a filter of system calls that cannot be removed.
 
 On Linux (x86-64 and ARM64) every call that would open a socket fails with "permission denied"; the
 channel to the server was open before. Elsewhere there is no such filter, and nothing is done.
@@ -47,7 +47,7 @@ _MACHINES: Mapping[str, _Machine] = {
 
 
 def leave_network() -> str | None:
-    """Let no socket be opened by this process from now on, nor by any that it starts.
+    """Prevent this process, and any that it starts, from opening sockets from now on.
 
     Returns:
         None if that holds; else why it does not, in words.

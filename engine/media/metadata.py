@@ -1,7 +1,6 @@
-"""What a picture says about its making: the prompt and workflow inside PNG, APNG, WebP and JPEG.
+"""The metadata of a picture: the prompt and workflow inside PNG, APNG, WebP and JPEG.
 
-Walks a file's chunks within limits and never touches its pixels. Does not know what a workflow
-means, nor how pictures are painted (see `pictures.py`).
+Reads a file's chunks within limits and never decodes its pixels (see `pictures.py`).
 """
 
 from __future__ import annotations
@@ -119,7 +118,7 @@ def read_texts(path: Path) -> dict[str, str]:
 
 
 class _Budget:
-    """How much text and how many chunks one file may still bring; and what was wrong with it."""
+    """How much text and how many chunks one file may still contain; and what was wrong with it."""
 
     def __init__(self, name: str) -> None:
         self.name = name

@@ -1,7 +1,7 @@
-"""A decoded frame in the modes that nodes and people ask for.
+"""A decoded frame in the modes that nodes and viewers need.
 
 `rgb`, `rgba` and `alpha` read as the incumbent's nodes do, so that a workflow gives the same
-pictures; `visible` is for the eye. Knows no file.
+pictures; `visible` is for display.
 """
 
 from __future__ import annotations

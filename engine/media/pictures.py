@@ -1,6 +1,6 @@
-"""Pictures out of files: within limits, upright, all frames; of damaged ones what is there.
+"""Reads pictures from files: within limits, upright, all frames; of damaged ones what is there.
 
-Speaks Pillow. Does not know tensors or folders, nor how pictures are written (`encoding.py`).
+Returns Pillow images; `encoding.py` writes them.
 """
 
 from __future__ import annotations
@@ -47,12 +47,12 @@ class Limits:
 
 
 def read_frames(path: Path, *, limits: Limits = Limits()) -> Iterator[Image.Image]:
-    """The frames of a picture, upright, in the mode the file has, decoded as they are asked for.
+    """The frames of a picture, upright, in the mode the file has, decoded lazily.
 
     Of a damaged picture, what is there: as much of a cut one as a browser shows, the rest black or
     grey; parts that no pixel needs are ignored. The log says so. Colours stay as they are stored:
     profiles are not applied. A frame of another size than the first is left out (thumbnails,
-    further pages), as are the extra pictures of an MPO. See `modes.py` for what to make of a frame.
+    further pages), as are the extra pictures of an MPO. `modes.py` converts frames.
 
     Raises:
         MediaError: it is no picture of a known format, nothing of it can be decoded, or it exceeds
@@ -112,7 +112,7 @@ def _frames_of_damaged(path: Path, limits: Limits) -> Iterator[Image.Image]:
         with picture:
             frames = _iterate(path, picture, limits)
             while True:
-                with truncation_allowed():  # not while somebody works with the frame
+                with truncation_allowed():  # not while the caller works with the frame
                     frame = next(frames, None)
                 if frame is None:
                     return
@@ -121,7 +121,7 @@ def _frames_of_damaged(path: Path, limits: Limits) -> Iterator[Image.Image]:
 
 def _open(stream: BinaryIO) -> Image.Image:
     with warnings.catch_warnings():
-        # Half of Pillow's limit earns a warning; we have a limit of our own.
+        # Pillow warns above half of its limit; we have our own limit.
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
         return Image.open(stream, formats=FORMATS)
 

@@ -1,6 +1,7 @@
-"""Damaged pictures made readable: what decoders refuse over parts that no pixel needs.
+"""Makes damaged pictures readable that decoders refuse because of parts that no pixel needs.
 
-Knows the frames of PNG and of WebP's RIFF, and how Pillow is told to go on; decodes nothing.
+Handles the chunks of PNG and of WebP's RIFF, and Pillow's switch for truncated files; decodes
+nothing.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ def open_damaged(path: Path) -> BinaryIO:
 
     A PNG comes without its texts and profiles, and without other parts whose checksum is wrong. A
     WebP that is cut short comes with its last part at full length, the rest zero. Anything else
-    comes as it is.
+    is unchanged.
 
     Raises:
         OSError: it cannot be read.

@@ -5,8 +5,8 @@
         '''A picture of one colour.'''
 
 Its parameters are the inputs, its defaults the widgets' defaults, its docstring the description,
-its return annotation the outputs. Annotations are read when the schema is first asked for, so
-importing a module of nodes costs nothing. Knows nothing of how a graph is run.
+its return annotation the outputs. Annotations are read when the schema is first requested, so
+importing a module of nodes costs nothing.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ Hook = TypeVar("Hook", bound=Callable[..., Any])
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Declaration:
-    """What `@node` was told."""
+    """The arguments of `@node`."""
 
     class_type: str
     category: str
@@ -72,8 +72,8 @@ def node(
             field names, else the wire types.
         output: running it has an effect worth running a graph for: it saves or shows something.
         input_is_list: every input comes as a list, and the function is called once.
-        hidden: what the engine is asked for, `"PROMPT"`, `"EXTRA_PNGINFO"`, `"UNIQUE_ID"`: listed
-            in the schema, and read from the `Context`. With `"UNIQUE_ID"` results are not shared
+        hidden: what the engine provides, `"PROMPT"`, `"EXTRA_PNGINFO"`, `"UNIQUE_ID"`: listed in
+            the schema, and read from the `Context`. With `"UNIQUE_ID"` results are not shared
             between nodes.
         deprecated: the editor hides it in menus.
         experimental: the editor marks it.
@@ -107,10 +107,9 @@ def node(
 class FunctionNode(Node, Generic[P, R]):
     """A function with a schema. Called, it is the function.
 
-    Three hooks hang on it, each a function of any of the node's inputs, by name, and maybe a
-    Context:
+    It has three hooks, each a function of any of the node's inputs, by name, and maybe a Context:
 
-    * `@f.fingerprint`: what its result depends on beside its inputs, e.g. a file's identity.
+    * `@f.fingerprint`: what its result depends on besides its inputs, e.g. a file's identity.
     * `@f.needs`: the names of the lazy inputs to evaluate; those not yet evaluated are None.
     * `@f.check`: True, or what is wrong with the constants, as a sentence. A parameter
       `input_types` receives the wire types of the linked inputs.
@@ -134,23 +133,23 @@ class FunctionNode(Node, Generic[P, R]):
         return self._declaration.class_type
 
     def fingerprint(self, hook: Hook) -> Hook:
-        """Name what the result depends on beside the inputs."""
+        """Return what the result depends on besides the inputs."""
         self._fingerprint = _BoundHook(hook)
         return hook
 
     def needs(self, hook: Hook) -> Hook:
-        """Name the lazy inputs to evaluate."""
+        """Return the names of the lazy inputs to evaluate."""
         self._needs = _BoundHook(hook)
         return hook
 
     def check(self, hook: Hook) -> Hook:
-        """Say True, or what is wrong with the constants."""
+        """Return True, or what is wrong with the constants."""
         self._check = _BoundHook(hook)
         return hook
 
     @cached_property
     def schema(self) -> NodeSchema:  # pyright: ignore[reportIncompatibleMethodOverride]
-        """How it looks from outside, read off the annotations once."""
+        """Its interface, read from the annotations once."""
         declared, reading = self._declaration, self._reading
         checks = declared.checks
         return NodeSchema(
@@ -181,7 +180,7 @@ class FunctionNode(Node, Generic[P, R]):
         )
 
     def run(self, inputs: Mapping[str, Any], context: Context) -> Soon[Outcome]:
-        """Call the function with these inputs, and the context where it asks for one."""
+        """Call the function with these inputs, and the context where it takes one."""
         given: dict[str, Any] = dict(inputs)
         said = self._reading
         for name, most in said.sizes.items():
@@ -207,17 +206,17 @@ class FunctionNode(Node, Generic[P, R]):
         return Outcome((answer,) if count else ())
 
     def fingerprint_of(self, inputs: Mapping[str, Any], context: Context) -> Soon[Any]:
-        """What the fingerprint hook says."""
+        """The result of the fingerprint hook."""
         return self._fingerprint(inputs, context) if self._fingerprint else None
 
     def needed(self, inputs: Mapping[str, Any], context: Context) -> Soon[Sequence[str]]:
-        """What the needs hook says."""
+        """The result of the needs hook."""
         return self._needs(inputs, context) if self._needs else ()
 
     def complaint(
         self, inputs: Mapping[str, Any], linked_types: Mapping[str, str], context: Context
     ) -> Soon[str | None]:
-        """What the check hook says."""
+        """The result of the check hook."""
         if self._check is None:
             return None
         answer = self._check({**inputs, "input_types": linked_types}, context)
@@ -240,7 +239,7 @@ class _Reading:
 
 
 def _check_size(name: str, value: Any, most: float) -> None:
-    """A number that becomes a size is within its bounds, also where another node made it.
+    """Check that a number that becomes a size is within its bounds, even if a node computed it.
 
     Raises:
         NodeError: it is larger.
@@ -275,7 +274,7 @@ def _read_function(function: Callable[..., Any], *, in_list: bool) -> _Reading:
 
 
 class _BoundHook:
-    """A hook that is given those of the inputs that it names, and a Context if it asks."""
+    """A hook that receives those of the inputs that it names, and a Context if it takes one."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self._function = function

@@ -1,7 +1,7 @@
-"""Words that a node's annotations are written in: `Annotated[int, Range(1, 100)]`.
+"""Markers for a node's annotations: `Annotated[int, Range(1, 100)]`.
 
-Pure values. `annotations.py` reads them off a typed function and makes the inputs and outputs of a
-`NodeSchema`.
+Pure values. `annotations.py` reads them from a typed function and makes the inputs and outputs of
+a `NodeSchema`.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Range:
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A STRING widget; `dynamic_prompts` expands `{a|b}` when a run is asked for.
+    """A STRING widget; `dynamic_prompts` expands `{a|b}` when a run is requested.
 
     `multiline=None` leaves the incumbent's option out, as most of its older nodes do.
     """
@@ -59,7 +59,7 @@ class FileChoice:
 
     Attributes:
         upload: the incumbent's option that gives the widget an upload button: `image_upload`.
-        also: choices beside the files, listed after them.
+        also: choices besides the files, listed after them.
     """
 
     folder: str
@@ -69,7 +69,7 @@ class FileChoice:
 
 @dataclass(frozen=True, slots=True)
 class Autogrow:
-    """Inputs that multiply as they are used: `prefix0, prefix1, ...`, handed over as one dict.
+    """Inputs that multiply as they are used: `prefix0, prefix1, ...`, passed as one dict.
 
     In a prompt the keys are dotted: `images.image0`.
     """

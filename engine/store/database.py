@@ -1,9 +1,9 @@
 """One SQLite file: what was answered survives kill -9 and power loss.
 
 All writing is done by one connection in one thread, and pending work is committed together, so
-that durability costs one flush, and each event loop one wake-up, for many callers. Reading has a
-connection and a thread of its own, which never writes: no reader waits for a flush. Knows no table;
-see `migrations.py`.
+that durability costs one flush, and each event loop one wake-up, for many callers. Reading has its
+own connection and thread, which never write: no reader waits for a flush. The tables are defined in
+`migrations.py`.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class Database:
     ) -> None:
         """Open or make the file, bring it up to date, and start its threads.
 
-        The readable rows of a damaged file are copied to a new one; the damaged one is kept.
+        The readable rows of a damaged file are copied to a new one; the damaged one is not deleted.
 
         Args:
             path: of the file.
@@ -286,7 +286,7 @@ async def _ask(requests: SimpleQueue[_Request | None], works: Sequence[Work[Any]
 
 
 def _answer(done: Sequence[tuple[_Request, list[Answer]]]) -> None:
-    """Hand answers to those who asked: one wake-up for each event loop, in the order of asking."""
+    """Pass answers to the callers: one wake-up for each event loop, in the order of requests."""
     by_loop: dict[
         asyncio.AbstractEventLoop, list[tuple[asyncio.Future[list[Answer]], list[Answer]]]
     ] = {}
@@ -300,7 +300,7 @@ def _answer(done: Sequence[tuple[_Request, list[Answer]]]) -> None:
             else:
                 future.set_exception(error)
     for loop, pairs in by_loop.items():
-        with suppress(RuntimeError):  # the loop was closed: nobody waits any more
+        with suppress(RuntimeError):  # the loop was closed: no caller is left
             loop.call_soon_threadsafe(_settle, pairs)
 
 

@@ -120,7 +120,7 @@ class Gallery:
         return await self._database.read(work)
 
     async def star(self, ids: Sequence[str], *, starred: bool) -> None:
-        """Give these a star, or take it away."""
+        """Add or remove the star of these."""
 
         def work(connection: sqlite3.Connection) -> None:
             connection.executemany(

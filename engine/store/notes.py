@@ -1,6 +1,6 @@
 """Notes of prompts: the title in lists, the words to search, the position in a batch.
 
-Notes have a table of their own, so that a search reads no prompt.
+Notes have a separate table, so that a search reads no prompt.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ class Note:
 
     Attributes:
         title: of the document it came from.
-        excerpt: the beginning of what was asked for.
+        excerpt: the beginning of the prompt's text.
         words: searched; case-folded.
         batch: prompts that were queued together have the same one.
         place: its position in the batch, as the client sent it.
@@ -32,7 +32,7 @@ class Note:
 
 
 def write_note(connection: sqlite3.Connection, seq: int, note: Note) -> None:
-    """Put a note beside the prompt of that row."""
+    """Store the note for the prompt of that row."""
     connection.execute(
         "INSERT INTO notes (seq, title, excerpt, words, batch, place) VALUES (?, ?, ?, ?, ?, ?)",
         (

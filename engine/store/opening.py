@@ -1,7 +1,7 @@
 """Opens the database file: checks it, migrates it, and replaces it only if it is damaged.
 
 Damaged is what SQLite calls corrupt or not a database. A locked file, a full disk and a folder
-that cannot be written are not damage: the file stays as it is, and the user is told what to do.
+that cannot be written are not damage: the file stays unchanged, and the error says what to do.
 """
 
 from __future__ import annotations
@@ -112,7 +112,7 @@ def _prepare(path: Path, connection: sqlite3.Connection) -> sqlite3.Connection:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
-        # The full check, since an index that misses a row hides a prompt for ever.
+        # The full check, since an index that misses a row hides a prompt permanently.
         [health] = connection.execute("PRAGMA integrity_check(1)").fetchone()
         if health != "ok":
             raise DamagedError(health.splitlines()[-1])
@@ -126,7 +126,7 @@ def _prepare(path: Path, connection: sqlite3.Connection) -> sqlite3.Connection:
 
 
 def _replace(path: Path, problem: str) -> Notice:
-    """Replace a damaged file by a new one with all readable rows; the damaged one is kept.
+    """Replace a damaged file by a new one with all readable rows; the damaged one is not deleted.
 
     The new file is complete before the damaged one is renamed, so a crash loses neither.
     """

@@ -1,9 +1,8 @@
 """Pending and running prompts: accepted means durable, and each ends in exactly one way.
 
 One table: a prompt's row changes from `queued` to `running` to `done`, `failed` or `stopped`. A
-prompt may be handed to a worker before its row says so: `take` decides that in the event loop, and
-what would delete or move the prompt leaves it alone from then on. Knows nothing of what a prompt
-means.
+prompt may be sent to a worker before its row says so: `claim` decides that in the event loop, and
+from then on the prompt is neither deleted nor moved.
 """
 
 from __future__ import annotations
@@ -75,8 +74,8 @@ class Queue:
             front: before everything that is pending.
             number: its position, if the client chose one.
             begin_at: where a worker is idle, when the prompt begins if it is the next to run, in
-                seconds since 1970: that is stored in the same flush, and nothing else is to be
-                handed out meanwhile.
+                seconds since 1970: that is stored in the same flush, and no other prompt may be
+                claimed meanwhile.
 
         Raises:
             IdTakenError: another prompt has that id.

@@ -1,4 +1,4 @@
-"""What the queue answers: the next prompts, one that was accepted, what was recorded.
+"""The results of the queue's methods: the next prompts, an accepted one, what was recorded.
 
 Plain values.
 """
@@ -18,8 +18,8 @@ class NextPrompts:
     Attributes:
         entries: in their order, the first few; none where the queue is paused or empty.
         damaged: ids of pending prompts before it whose rows cannot be read, and why.
-        version: of the queue; `Queue.take` compares it.
-        is_all: whether no prompt was pending beside these.
+        version: of the queue; `Queue.claim` compares it.
+        is_all: whether no prompt was pending besides these.
     """
 
     entries: tuple[Entry, ...]
@@ -35,7 +35,7 @@ class NextPrompts:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """A prompt that was put in.
+    """A prompt that was accepted.
 
     Attributes:
         entry: as it is stored.
@@ -56,8 +56,8 @@ class Recorded:
     """What is on disk of beginnings and ends.
 
     Attributes:
-        began: the ids of which the beginning is stored, or which are not there any more.
-        ended: the ids of which the end is stored.
+        began: the ids of prompts whose beginning is stored, or which no longer exist.
+        ended: the ids of prompts whose end is stored.
         remaining: how many are pending or run; None where the database cannot be read.
         error: why the others are not stored yet.
     """
