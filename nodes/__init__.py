@@ -1,6 +1,6 @@
-"""The built-in nodes, and the face that plugins know them by: `NODE_CLASS_MAPPINGS`.
+"""The built-in nodes, and the interface to them for plugins: `NODE_CLASS_MAPPINGS`.
 
-Importing this loads no node: that happens when the nodes, or a mapping, are first asked for.
+Importing this loads no node: that happens when the nodes, or a mapping, are first requested.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def class_mappings(list_folder: ListFolder | None = None) -> dict[str, type]:
 
 @cache
 def _mappings() -> Mapping[str, dict[str, Any]]:
-    """What plugins look up and write to, so it is made once."""
+    """The mapping that plugins read and write, so it is made once."""
     return {
         "NODE_CLASS_MAPPINGS": class_mappings(),
         "NODE_DISPLAY_NAME_MAPPINGS": {

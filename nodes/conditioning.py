@@ -1,6 +1,6 @@
 """Conditioning joined, mixed, and bound to areas, masks and times.
 
-An entry is `[tensor [1, T, D], dict]`; every node gives new entries and leaves those it got alone.
+An entry is `[tensor [1, T, D], dict]`; every node returns new entries and never changes its inputs.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Conditioning with several properties at once: mask, hooks and time, for one or for a pair."""
+"""Conditioning with several properties together: mask, hooks and time, for one or for a pair."""
 
 from __future__ import annotations
 
@@ -187,7 +187,7 @@ def with_properties(
 
 
 def with_hooks(conditioning: Conditioning, hooks: Hooks | None) -> Conditioning:
-    """Every entry with these hooks behind its own."""
+    """Every entry with these hooks appended to its own."""
     if not hooks:
         return conditioning
     return [

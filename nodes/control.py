@@ -85,7 +85,7 @@ def control_net_apply_advanced(
     vae: Vae | None = None,
 ) -> tuple[Conditioning, Conditioning]:
     """Steer both by a picture, in a part of the run. At strength 0 nothing changes."""
-    del vae  # control networks that look at latents would need it; there is none of them yet
+    del vae  # only control networks that read latents need it, and none is supported yet
     if strength == 0:
         return positive, negative
     control = Control(control_net, image, strength, start_percent, end_percent)

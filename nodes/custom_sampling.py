@@ -13,7 +13,7 @@ from nodes.sockets import Conditioning, Guider, Latent, Model, Noise, Sampler, S
 
 
 class BothLatents(NamedTuple):
-    """Where a run ended, and the clean latent its last step believed in."""
+    """The final latent of a run, and the clean latent that its last step predicted."""
 
     output: Latent
     denoised_output: Latent

@@ -27,7 +27,7 @@ _MOST_TEXT = 1 << 20
 
 
 class ImagesAndTexts(NamedTuple):
-    """What a folder of pictures with texts holds."""
+    """The content of a folder of pictures with texts."""
 
     images: list[Image]
     texts: list[str]
@@ -123,7 +123,7 @@ def make_training_set(
 
 
 def _pictures(folder: str, ctx: Context) -> list[Path]:
-    """The pictures of a folder and of its numbered folders, those as often as they say."""
+    """The pictures of a folder, and of its numbered folders, each repeated by that number."""
     root = ctx.files.find_folder(folder)
     found = _of(root)
     for inner in sorted(path for path in root.iterdir() if path.is_dir()):

@@ -1,4 +1,4 @@
-"""Nodes for hooks: changes of weights that conditioning entries bring along, scheduled by time."""
+"""Nodes for hooks: changes of weights that conditioning entries carry, scheduled by time."""
 
 from __future__ import annotations
 
@@ -254,7 +254,7 @@ def set_clip_hooks(
 def spread(
     strengths: Sequence[float], span: tuple[float, float], before: HookKeyframes, *, log: bool
 ) -> HookKeyframes:
-    """Keyframes of these strengths over a span of time, behind others.
+    """Keyframes of these strengths over a span of time, after others.
 
     The first holds for one step at least.
     """

@@ -1,4 +1,4 @@
-"""Images made, measured, batched and composed: the category `image`, files apart."""
+"""Images made, measured, batched and composed: the category `image` except for files."""
 
 from __future__ import annotations
 

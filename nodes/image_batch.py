@@ -1,4 +1,4 @@
-"""Batches of images taken apart and put together, and images as luma and chroma."""
+"""Batches of images split and joined, and images as luma and chroma."""
 
 from __future__ import annotations
 

@@ -111,7 +111,7 @@ def _(image: str | None, ctx: Context) -> object:
 
 
 def _exists(name: str | None, ctx: Context, *, place: str) -> bool | str:
-    """True, or why there is no such file. A name that comes over a link is looked for later."""
+    """True, or why there is no such file. A name that comes over a link is checked later."""
     if name is None:
         return True
     try:

@@ -1,6 +1,6 @@
 """Filters over neighbourhoods: Gaussian blur, running extremes, dithered palettes.
 
-Pure functions of images [B, H, W, C]. Knows no node; `image_postprocessing.py` and `mask.py` do.
+Pure functions of images [B, H, W, C]; `image_postprocessing.py` and `mask.py` make nodes of them.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def gaussian_blur(images: torch.Tensor, radius: int, sigma: float) -> torch.Tens
 
 
 def _mirrored(positions: torch.Tensor, size: int) -> torch.Tensor:
-    """Positions beyond the ends of 0..size-1, thrown back as by mirrors on the outermost pixels."""
+    """Positions outside 0..size-1, reflected at the outermost pixels."""
     if size == 1:
         return torch.zeros_like(positions)
     period = 2 * (size - 1)
@@ -55,12 +55,12 @@ def dilate(images: torch.Tensor, size: int) -> torch.Tensor:
 
 
 def erode(images: torch.Tensor, size: int) -> torch.Tensor:
-    """The smallest value within the square that `dilate` looks at."""
+    """The smallest value within the same square as in `dilate`."""
     return -dilate(-images, size)
 
 
 def _running_maximum(values: torch.Tensor, size: int, dim: int) -> torch.Tensor:
-    """By doubling: the maximum over 2n is that of two over n; any size from two that overlap."""
+    """By doubling: a maximum over 2n is that of two over n; other sizes are of two that overlap."""
     before = size // 2
     after = size - 1 - before
     values = values.movedim(dim, -1)
@@ -79,8 +79,8 @@ def dilate_diamond(images: torch.Tensor, radius: int) -> torch.Tensor:
     """The largest value within `radius` steps to the side, up or down of each pixel."""
     reached = 0
     while reached < radius:
-        # Whatever is further away than `reached` lies further than half of that along one side,
-        # so one jump of this length towards it stays inside the image and brings it into reach.
+        # A pixel further away than `reached` is further than half of that along one side, so one
+        # jump of this length towards it stays inside the image and brings it into reach.
         jump = min(reached // 2 + 1, radius - reached)
         grown = images.clone()
         for dim in (1, 2):

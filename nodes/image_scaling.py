@@ -1,6 +1,6 @@
-"""Images of different sizes, channels or counts brought together; what several nodes share.
+"""Matches images of different sizes, channels or counts; shared by several nodes.
 
-Pure functions of tensors [B, H, W, C] and masks [B, H, W]. Knows no node and no file.
+Pure functions of tensors [B, H, W, C] and masks [B, H, W].
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ def scale(
 ) -> torch.Tensor:
     """Images at another size; `crop="center"` first cuts them to its proportions.
 
-    `bicubic` may overshoot 0..1 a little at hard edges, and is left so. `lanczos` works on 8 bits,
-    even where the size stays.
+    `bicubic` may overshoot 0..1 a little at hard edges and is not clamped. `lanczos` works on 8
+    bits, even where the size stays the same.
 
     Raises:
         NodeError: the size is not positive, or the method unknown.

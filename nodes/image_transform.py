@@ -34,7 +34,7 @@ def image_crop(
 ) -> Image:
     """The part of images that starts at x, y; smaller than asked for where they end."""
     x, y = min(x, image.shape[2] - 1), min(y, image.shape[1] - 1)
-    # Copied, so that a small part does not keep the whole in memory.
+    # Copied, so that a small part does not hold the whole in memory.
     return image[:, y : y + height, x : x + width].clone()
 
 

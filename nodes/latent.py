@@ -1,4 +1,4 @@
-"""Latents made empty, scaled, laid over each other, blended and masked."""
+"""Latents created, scaled, composited, blended and masked."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ def latent_composite_masked(
 def _lay_over(
     below: torch.Tensor, above: torch.Tensor, cover: torch.Tensor, left: int, top: int
 ) -> torch.Tensor:
-    """One latent over another where a cover [..., h, w] says so; what sticks out is cut off."""
+    """One latent over another by a cover [..., h, w]; what exceeds the edges is cut off."""
     require_alike(above, below)
     rows, columns = below.shape[-2:]
     height, width = above.shape[-2:]

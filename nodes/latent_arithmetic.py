@@ -1,4 +1,4 @@
-"""Latents as numbers: added, blended, joined side by side and cut apart."""
+"""Latents as numbers: added, blended, concatenated and split."""
 
 from __future__ import annotations
 

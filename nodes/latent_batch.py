@@ -1,6 +1,6 @@
-"""Batches of latents put together, repeated and taken apart.
+"""Batches of latents joined, repeated and split.
 
-A row's number, in `batch_index`, says which draw of noise is its own, so that one picture of a
+A row's number, in `batch_index`, says which draw of noise belongs to it, so that one picture of a
 batch can be made again alone.
 """
 

@@ -1,4 +1,4 @@
-"""Latents into files and out of them."""
+"""Latents saved to files and loaded from them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Functions of latents, as values on a wire, and what applies them: once, or at every step."""
+"""Functions of latents, as values on a wire, and nodes that apply them once or at every step."""
 
 from __future__ import annotations
 

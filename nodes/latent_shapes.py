@@ -1,7 +1,7 @@
-"""Latents of different sizes and counts brought together; what several latent nodes share.
+"""Matches latents of different sizes and counts; shared by several latent nodes.
 
 Pure functions of tensors [B, C, h, w] or, with time, [B, C, T, h, w]. Sizes count in cells of the
-latent, not in pixels. Knows no node and no model.
+latent, not in pixels.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def fit_size(
     method: str = "bilinear",
     any_frames: bool = False,
 ) -> torch.Tensor:
-    """Latents at the size of others: scaled to fill, what sticks out is cut off.
+    """Latents at the size of others: scaled to fill and cropped.
 
     Raises:
         NodeError: as for `require_alike`.
@@ -113,7 +113,7 @@ def row_numbers(latent: dict[str, Any], *, start: int = 0) -> list[int]:
 
 
 def _folded(samples: torch.Tensor) -> torch.Tensor:
-    """Time, if there is any, made part of the batch."""
+    """The time axis, if there is one, merged into the batch."""
     return samples.movedim(2, 1).flatten(0, 1) if samples.ndim == 5 else samples
 
 

@@ -1,4 +1,4 @@
-"""Latents mirrored, turned and cut out."""
+"""Latents flipped, rotated and cropped."""
 
 from __future__ import annotations
 

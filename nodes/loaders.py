@@ -1,4 +1,4 @@
-"""Nodes that open weights files. They read names and shapes; tensors come with first use."""
+"""Nodes that open weights files. They read names and shapes; tensors are loaded at first use."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Nodes that change a model by an adapter: LoRA and everything of its kind."""
+"""Nodes that change a model by an adapter: LoRA and similar methods."""
 
 from __future__ import annotations
 
@@ -65,6 +65,6 @@ def _(lora_name: str | None, ctx: Context) -> object:
 
 
 def show(ctx: Context, sentences: Sequence[str]) -> None:
-    """Have the editor draw sentences under the node."""
+    """Show sentences under the node in the editor."""
     if sentences:
         ctx.show(text=list(sentences))

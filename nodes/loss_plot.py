@@ -15,7 +15,7 @@ _SMOOTHING = 0.05
 
 
 def running_mean(losses: Sequence[float]) -> list[float]:
-    """The losses smoothed: one alone says little, as each has noise of its own level."""
+    """The losses smoothed: a single one says little, as each step has a different noise level."""
     found: list[float] = []
     for number, loss in enumerate(losses):
         share = max(_SMOOTHING, 1 / (number + 1))
@@ -24,7 +24,7 @@ def running_mean(losses: Sequence[float]) -> list[float]:
 
 
 def loss_text(losses: Sequence[float], steps: int) -> str:
-    """Where a training is, in a line."""
+    """The state of a training, in a line."""
     mean = running_mean(losses)[-1] if losses else math.nan
     return f"step {len(losses)} of {steps}, loss {losses[-1]:.4f}, mean {mean:.4f}"
 
@@ -57,7 +57,7 @@ def loss_picture(losses: Sequence[float], steps: int) -> Image.Image:
 
 
 def as_jpeg(picture: Image.Image) -> bytes:
-    """A picture as a preview is sent."""
+    """A picture in the form of a preview."""
     buffer = io.BytesIO()
     picture.save(buffer, "JPEG", quality=85)
     return buffer.getvalue()

@@ -1,4 +1,4 @@
-"""Masks made, cut, combined and converted: the category `mask`, files apart."""
+"""Masks made, cropped, combined and converted: the category `mask` except for files."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def _fade(size: int, width: int) -> torch.Tensor:
 
 
 def _fade_from_end(size: int, width: int) -> torch.Tensor:
-    """`_fade` from the other end, one place further on, so that 1/width comes first of all."""
+    """`_fade` from the other end, shifted by one, so that 1/width comes first."""
     return _fade(size, width).flip(0).roll(1)
 
 

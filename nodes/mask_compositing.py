@@ -1,4 +1,4 @@
-"""Images with transparency: joined with it, split from it, laid over each other."""
+"""Images with transparency: alpha joined and split, images composited."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ _BLENDING = frozenset({"DARKEN", "LIGHTEN", "MULTIPLY", "OVERLAY", "SCREEN"})
 def _factors(
     above: torch.Tensor, below: torch.Tensor, mode: Mode
 ) -> tuple[torch.Tensor | float, torch.Tensor | float]:
-    """How much of the source and of the destination a compositing operator lets through."""
+    """The factors of the source and of the destination in a compositing operator."""
     match mode:
         case "CLEAR":
             return 0.0, 0.0

@@ -1,4 +1,4 @@
-"""Nodes that mix models and text encoders. A mixture reads both files when it is used."""
+"""Nodes that merge models and text encoders. A merge reads both files when it is used."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Nodes that hand a model on with another way to sample it."""
+"""Nodes that change how a model is sampled."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Noise: what a run starts from."""
+"""Sources of the initial noise of a run."""
 
 from __future__ import annotations
 

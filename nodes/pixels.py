@@ -1,6 +1,4 @@
-"""Between tensors and Pillow's pictures: what loading, saving and Pillow's own filters share.
-
-Knows shapes and scales of numbers; no file, no folder, no node.
+"""Converts between tensors and Pillow images; shared by loading, saving and Pillow's filters.
 """
 
 from __future__ import annotations

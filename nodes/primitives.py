@@ -1,4 +1,4 @@
-"""Constants as nodes, a choice of the user's own, and a look at any value: `utils`."""
+"""Constants as nodes, a custom combo, and a preview of any value: the category `utils`."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def primitive_string_multiline(value: Annotated[str, Text(multiline=True)]) -> s
 
 
 class ChosenValue(NamedTuple):
-    """A choice and its place among the others."""
+    """A choice and its index among the others."""
 
     STRING: str
     INDEX: int

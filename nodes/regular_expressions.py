@@ -2,7 +2,7 @@
 
 The language is that of Python's `re`, run by the `regex` library, because `re` can neither be
 interrupted nor limited: a pattern such as `(a+)+b` may take it years. That library writes counted
-repetitions out when it compiles them, so what a pattern may come to is limited, too. Knows no node.
+repetitions out when it compiles them, so the expanded size of a pattern is limited, too.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Found = TypeVar("Found")
 
 
 class PatternError(NodeError):
-    """A text is no regular expression."""
+    """A text is not a regular expression."""
 
 
 class Pattern:
@@ -78,7 +78,7 @@ class Pattern:
         return self._limited(text, lambda: list(self._pattern.finditer(text, timeout=SECONDS)))
 
     def replace(self, text: str, replacement: str, *, count: int = 0) -> str:
-        """The text with matches exchanged, the first `count` or, for 0, all.
+        """The text with matches replaced, the first `count` or, for 0, all.
 
         Raises:
             NodeError: it took too long, or the replacement names a group that is not there.
@@ -136,7 +136,7 @@ def _sizes(source: str) -> Iterator[int]:
 
 
 def _after(source: str, place: int) -> int:
-    """The place behind the symbol at a place: an escaped sign, a class of signs, or one sign."""
+    """The index after the symbol at an index: an escape, a character class, or one character."""
     if source[place] == "\\":
         return place + 2
     if source[place] != "[":

@@ -1,4 +1,4 @@
-"""Sampling functions with their knobs. The functions stand in engine/diffusion/samplers."""
+"""Samplers with their options. The functions are in engine/diffusion/samplers."""
 
 from __future__ import annotations
 
@@ -190,7 +190,7 @@ def sampler_sa_solver(
     simple_order_2: bool,
 ) -> Sampler:
     """Stochastic Adams steps; noise is added between the two shares of the trained schedule."""
-    del model  # the run's own model says where those shares are
+    del model  # the run's own model converts those shares to sigmas
     return chosen(
         "sa_solver",
         eta=eta,

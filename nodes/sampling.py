@@ -1,4 +1,4 @@
-"""The samplers most workflows use: KSampler and its advanced form. Also how any run reports."""
+"""The samplers most workflows use: KSampler and its advanced form; and the progress of any run."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def ksampler_advanced(
 
 
 def chosen(name: str, **knobs: object) -> Sampler:
-    """A sampler by its name in the menus, some of its knobs turned."""
+    """A sampler by its name in the menus, with some options set."""
     return Sampler(SAMPLERS[name], knobs)
 
 
@@ -105,7 +105,7 @@ def sampled(
     sigmas: torch.Tensor,
     latent: Mapping[str, Any],
 ) -> Sampled:
-    """Run, reporting every step to the context and stopping when it says so."""
+    """Run; reports every step to the context, and stops when the context says so."""
     return sample(
         guider,
         noise,
@@ -118,7 +118,7 @@ def sampled(
 
 
 def reporter(progress: Callable[[int, int, bytes | None], None], model: AnyModel) -> OnStep:
-    """Tells `progress` of each step, with a preview as often as somebody could see it."""
+    """Reports each step to `progress`, with a preview as often as a user could see it."""
     shown = [0.0]
 
     def report(

@@ -1,4 +1,4 @@
-"""Schedulers: which noise levels a run visits. The functions stand in engine/diffusion."""
+"""Schedulers: which noise levels a run visits. The functions are in engine/diffusion."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sigmas taken apart and put together."""
+"""Sigmas split and joined."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Texts joined, cut, compared and searched: the category `utils/string`."""
+"""Strings joined, cut, compared and searched: the category `utils/string`."""
 
 from __future__ import annotations
 
@@ -145,7 +145,7 @@ def regex_extract(
 def _pattern_or_none(
     source: str, *, ignore_case: bool, multiline: bool, dot_all: bool
 ) -> Pattern | None:
-    """The pattern; None, and a line in the log, where the text is none."""
+    """The pattern; None, and a line in the log, where the text is not one."""
     try:
         return Pattern(source, ignore_case=ignore_case, multiline=multiline, dot_all=dot_all)
     except PatternError as error:

@@ -138,7 +138,7 @@ def clip_set_last_layer(
 class Embeddings:
     """Finds textual inversions in the folder of embeddings, by name with or without a suffix.
 
-    One that is missing or damaged is left out of the prompt, as in every program of this field.
+    One that is missing or damaged is left out of the prompt, as in similar programs.
     """
 
     def __init__(self, files: Files) -> None:
@@ -153,7 +153,7 @@ class Embeddings:
         return self._found[name, encoder]
 
     def report(self, clip: AnyClip, ctx: Context) -> None:
-        """Show below the node what could not be used of all that was asked for."""
+        """Show below the node which requested embeddings could not be used."""
         if left_out := self.left_out(clip):
             ctx.show(text=left_out)
 
@@ -163,7 +163,7 @@ class Embeddings:
         faults = [
             f"embedding:{name[:_MOST_SHOWN]} is left out: {fault}"
             for name, fault in self._faults.items()
-            # `name,` is asked for before `name`, whose comma it may be
+            # `name,` is requested before `name`, as the comma may follow the name
             if name.rstrip(",") == name or name.rstrip(",") not in asked
         ]
         return [*faults, *self._misfits(clip)][:_MOST_SAID]

@@ -1,6 +1,6 @@
-"""Nodes that open text encoders in files of their own.
+"""Nodes that open text encoders in separate files.
 
-Which encoder a file holds is read off its tensors, so the order of files does not matter.
+Which encoder a file holds is detected from its tensors, so the order of files does not matter.
 """
 
 from __future__ import annotations

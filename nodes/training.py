@@ -1,4 +1,4 @@
-"""Training a LoRA on the denoiser of a model, and what comes of it."""
+"""Training a LoRA on the denoiser of a model, and use of the result."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ SECONDS_BETWEEN_PICTURES = 1.0
 
 
 class TrainedLora(NamedTuple):
-    """What Train LoRA gives."""
+    """The outputs of Train LoRA."""
 
     model: Model
     lora: LoraModel
@@ -130,7 +130,7 @@ def _trained(
 
 
 def _reporter(ctx: Context) -> OnStep:
-    """Tells of each step, with a picture of the losses as often as somebody could see it."""
+    """Reports each step, with a picture of the losses as often as a user could see it."""
     shown = [0.0]
 
     def report(step: int, steps: int, losses: Sequence[float]) -> None:

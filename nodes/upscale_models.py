@@ -1,4 +1,4 @@
-"""Larger pictures by a network that was trained for it."""
+"""Upscaling with a network that was trained for it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Between pictures and latents."""
+"""Encodes pictures to latents and decodes latents to pictures."""
 
 from __future__ import annotations
 

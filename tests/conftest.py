@@ -16,7 +16,7 @@ from hypothesis import settings as hypothesis_settings
 from engine.files import Files
 from engine.settings import ROOT, Settings
 
-# MKL rounds exp, log and tan otherwise on each make of processor; these tests compare with numbers
+# MKL rounds exp, log and tan differently by make of processor; these tests compare with numbers
 # computed on an AMD one, bit for bit. Read at MKL's first call, so set before torch is imported.
 os.environ.setdefault("MKL_CBWR", "COMPATIBLE")
 
@@ -32,10 +32,10 @@ REFERENCE = Path(__file__).parent / "reference"
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Where the environment says CI, a test that skips has failed.
+    """On CI, a skipped test counts as failed.
 
-    What takes minutes, a GPU or data that is not here is left out by its mark, and pytest says how
-    much that is. Only other systems than Linux may lack what a test needs.
+    Tests that take minutes, a GPU or missing data are deselected by their mark, and pytest reports
+    how many. Only systems other than Linux may lack what a test needs.
     """
     return _not_skipped((yield))
 
@@ -60,7 +60,7 @@ def reference_folder() -> Path:
 
 @pytest.fixture(scope="session")
 def test_cache() -> Path:
-    """A folder for big files that tests make once and keep."""
+    """A folder for big files that tests make once and reuse."""
     default = Path(tempfile.gettempdir()) / "calotype-tests"
     folder = Path(os.environ.get("CALOTYPE_TEST_CACHE", default))
     folder.mkdir(parents=True, exist_ok=True)
@@ -80,7 +80,7 @@ def sd15_checkpoint(test_cache: Path) -> Path:
 
 
 def make_checkpoint(cache: Path, size: str) -> Path:
-    """By our own tool, which writes the very bytes that the reference was computed from."""
+    """Made by our own tool, which writes the same bytes that the reference was computed from."""
     path = cache / f"{size}.safetensors"
     if not path.is_file():
         part = path.with_suffix(f".{os.getpid()}.part")

@@ -1,4 +1,4 @@
-"""The house keeps its rules: size budgets, docstrings, walls the import linter cannot see."""
+"""The rules of the code base: size budgets, docstrings, layers the import linter cannot see."""
 
 import ast
 from pathlib import Path

@@ -96,7 +96,7 @@ def is_frozen(declaration: ast.ClassDef) -> bool:
 
 
 def has_attributes(declaration: ast.ClassDef) -> bool:
-    """Whether its methods assign to `self`, or it inherits what may."""
+    """Whether its methods assign to `self`, or it inherits from a class that may."""
     if any(last_name(base) not in {"Protocol", "Generic", "object"} for base in declaration.bases):
         return True
     return any(
@@ -165,7 +165,7 @@ def stateful(trees: dict[str, ast.Module]) -> set[str]:
 
 
 def makes_objects(declaration: ast.ClassDef) -> bool:
-    """Whether a class body's values are defaults, copied or made anew for each object."""
+    """Whether a class body's values are defaults, copied or recreated for each object."""
     decorators = {last_name(each) for each in declaration.decorator_list}
     bases = {last_name(base) for base in declaration.bases}
     return "dataclass" in decorators or bool(bases & {"Struct", "NamedTuple", "Message", "Body"})

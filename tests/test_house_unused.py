@@ -1,4 +1,4 @@
-"""Nothing of ours waits for a use: what is defined is used by something that is no test."""
+"""No dead code: everything that is defined is used outside of tests."""
 
 import ast
 from collections import Counter

@@ -160,8 +160,8 @@ def build_app(
 
     Args:
         settings: the folders, and what workers are given.
-        tokens: beyond loopback, what lets clients in; None where only this machine can ask.
-        serving: whom the start lets in, and the base path of the studio on its host.
+        tokens: what grants access beyond loopback; None where only this machine has access.
+        serving: who has access, and the base path of the studio on its host.
         lock: a file descriptor that worker processes inherit.
         show: writes to the terminal without blocking.
         dist: the folder of the built page.
@@ -195,7 +195,7 @@ def build_app(
 
 
 def _add_routes(app: web.Application, prefix: str) -> None:
-    """Serve every route below a path; GET routes answer HEAD, too."""
+    """Serve every route below a path; GET routes also serve HEAD."""
     api = [(method, f"/api{path}", handler) for method, path, handler in ROUTES]
     if prefix:
         for method in ("GET", "HEAD"):

@@ -1,8 +1,8 @@
-"""Holds the queue while a disk is full, and lets it go on when there is room again.
+"""Holds the queue while a disk is full, and resumes it when there is room again.
 
-Whether there is room is found out by writing: a quota or a reserve is not seen in the free space
-that the system reports. A prompt whose result can never fit is tried more and more rarely, until
-the free space grows.
+Free room is tested by writing: a quota or a reserve does not show in the free space that the
+system reports. A prompt whose result can never fit is tried less and less often, until the free
+space grows.
 """
 
 from __future__ import annotations
@@ -45,10 +45,10 @@ class DiskSpaceGuard:
         """Hold nothing yet.
 
         Args:
-            folders: where workers write; looked at where an error does not name its folder.
+            folders: where workers write; checked where an error does not name its folder.
             logs: gets a line when a hold begins or ends.
             on_change: called when a hold begins or ends.
-            check_seconds: between two looks whether there is room.
+            check_seconds: between two checks for room.
         """
         self.reason: str | None = None
         self._folders = folders
@@ -80,7 +80,7 @@ class DiskSpaceGuard:
             self._end()
 
     def stop(self) -> None:
-        """Look no more."""
+        """Stop checking."""
         if self._held is not None:
             self._held.cancel()
 
@@ -105,7 +105,7 @@ class DiskSpaceGuard:
         self._end()
 
     def _count(self, free: int) -> int:
-        """Count a failed try; returns how many of the usual pauses the next one waits."""
+        """Count a failed try; returns the pause before the next one, in check intervals."""
         same = self._free is not None and not _is_more(free, self._free)
         self._tries = self._tries + 1 if same else 1
         self._free = free

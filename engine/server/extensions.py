@@ -76,7 +76,7 @@ class Action(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Choice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A setting; its pages are given the value. `why` is shown beside it."""
+    """A setting; its pages are given the value. `why` is shown next to it."""
 
     id: str
     title: str
@@ -167,7 +167,7 @@ def _read(pack: str, path: Path) -> Extension:
 
 
 def _check(declared: Declaration, folder: Path) -> None:
-    """Say what the types cannot.
+    """Check what the types cannot express.
 
     Raises:
         ValueError: with what is wrong and what would be right.
@@ -200,7 +200,7 @@ def _check(declared: Declaration, folder: Path) -> None:
 
 
 def _check_setting(setting: Choice) -> None:
-    """Say what no field of the settings could show.
+    """Check for values that no field of the settings could show.
 
     Raises:
         ValueError: with what is wrong and what would be right.

@@ -17,7 +17,7 @@ _LOGGER = logging.getLogger(__name__)
 
 @web.middleware
 async def answer_failures(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Answer every error; an unexpected one is logged, and answered with its number in the log."""
+    """A response to every error; an unexpected one is logged and its log number returned."""
     try:
         return await handler(request)
     except RefusalError as refused:
@@ -41,7 +41,7 @@ async def answer_failures(request: web.Request, handler: Handler) -> web.StreamR
         _LOGGER.debug(
             "a client went away in the middle of %s %s", request.method, request.rel_url.raw_path
         )
-        return web.Response(status=400)  # nobody reads it
+        return web.Response(status=400)  # the client is gone
     except Exception as error:
         if isinstance(error, OSError):
             refused = refusal("a file", error)

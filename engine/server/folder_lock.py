@@ -1,6 +1,6 @@
 """One server for one user directory: a lock that the system releases when its holders are gone.
 
-Worker processes inherit it, so that no new server starts beside an orphan of the old one.
+Worker processes inherit it, so that no new server starts next to an orphan of the old one.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class FolderLock:
     """
 
     def __init__(self, folder: Path) -> None:
-        """Take the lock. A server that is ending is waited for; one that lives is not.
+        """Take the lock. Waits for a server that is ending, not for one that is running.
 
         Raises:
             FolderInUseError: another server has it; says which process and port.
@@ -82,7 +82,7 @@ def _is_alive(holder: str) -> bool:
     if len(words) < 2 or not words[1].isdigit():
         return False
     if sys.platform == "win32":
-        return True  # signal 0 would end it there; trying for the lock answers the question
+        return True  # signal 0 would end it there; trying to lock answers the question
     try:
         os.kill(int(words[1]), 0)
     except ProcessLookupError:

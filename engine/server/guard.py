@@ -1,8 +1,8 @@
-"""Who may ask: the machine's own programs and our own page; beyond loopback, whoever has the token.
+"""Access control: programs on this machine and our own page; beyond loopback, holders of the token.
 
-A page of another origin is told apart by Host, Origin, Referer and Sec-Fetch-Site (threats: a web
-page that asks 127.0.0.1, a name rebound to it, a form post, an image tag). Flags of the start let
-in more: see `Rules`.
+A page of another origin is detected by Host, Origin, Referer and Sec-Fetch-Site (threats: a web
+page that requests 127.0.0.1, a name rebound to it, a form post, an image tag). Command-line flags
+grant more access: see `Rules`.
 """
 
 from __future__ import annotations
@@ -50,13 +50,13 @@ _ASK_PASSWORD = 'Basic realm="Calotype: any name, and the token", charset="UTF-8
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """Which hosts and origins may ask, from the flags of the start.
+    """Which hosts and origins have access, from the command-line flags.
 
     Attributes:
         names: what this server is called, with the port it listens on; None where any name will
             do, because of a token.
-        hosts: further names, of a proxy or a container; one without a port stands for all ports.
-        origins: pages of other origins that may ask; `*` is any.
+        hosts: further names, of a proxy or a container; one without a port covers all ports.
+        origins: other origins whose pages have access; `*` is any.
         links: whether a link on any page may open a result.
     """
 
@@ -113,7 +113,7 @@ class RequestFacts:
 
     @property
     def page_origin(self) -> str | None:
-        """The origin of the page that asks, as far as the request says it."""
+        """The origin of the requesting page, as far as the request gives it."""
         if self.origins:
             return self.origins[0] if len(self.origins) == 1 else None
         return _origin_of(self.referer)
@@ -142,11 +142,11 @@ def judge(asked: RequestFacts, rules: Rules | None = None) -> Refusal | None:
 
 
 def _is_same_origin(asked: RequestFacts, host: str, rules: Rules) -> bool:
-    """Whether our own page asks: its origin is the host that was asked, or one of its names."""
+    """Whether our own page sent it: its origin is the requested host, or one of its names."""
     origin = asked.page_origin
     if origin is None or urlsplit(origin).scheme not in {"http", "https"}:
         return False
-    # A proxy may ask by another name than the browser did.
+    # A proxy may use another host name than the browser did.
     return origin in {f"http://{host}", f"https://{host}"} or rules.allows_host(
         origin.partition("://")[2]
     )
@@ -214,14 +214,14 @@ class Guard:
 
     @web.middleware
     async def middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Let a request through, or answer why not."""
+        """Pass a request on, or respond with the reason why not."""
         asked = self._request_facts(request)
         refused = judge(asked, self._rules)
         if refused is not None:
             return web.json_response({"error": refused.message}, status=refused.status)
         preflight = "Access-Control-Request-Method" in request.headers
         if preflight and asked.method == "OPTIONS" and self._cors_origin(asked) is not None:
-            return web.Response(status=204)  # it brings no token
+            return web.Response(status=204)  # a preflight request has no token
         if self._tokens is None:
             return await handler(request)
         entered = self._authenticate(request, asked.path, self._tokens)
@@ -263,7 +263,7 @@ class Guard:
     def _start_session(
         self, request: web.Request, response: web.StreamResponse, tokens: Tokens
     ) -> None:
-        """Start a browser session. Its cookie is valid below the path that was asked for."""
+        """Start a browser session. Its cookie is valid below the requested path."""
         forwarded = request.headers.get("X-Forwarded-Proto", "").lower()
         response.headers.add(
             "Set-Cookie",
@@ -282,7 +282,7 @@ class Guard:
         response.headers.pop("Server", None)
 
     def _cors_origin(self, asked: RequestFacts) -> str | None:
-        """The allowed origin that may read the answer; `*` for any, None for no other."""
+        """The allowed origin that may read the response; `*` for any, None for no other."""
         if ANY_ORIGIN in self._rules.origins:
             return ANY_ORIGIN
         origin = asked.page_origin
@@ -296,7 +296,7 @@ class Guard:
         headers["Cross-Origin-Resource-Policy"] = "cross-origin"
         headers.add("Vary", "Origin")
         headers["Access-Control-Allow-Origin"] = origin
-        if origin != ANY_ORIGIN:  # any page may ask, but not with the session of the user
+        if origin != ANY_ORIGIN:  # any page may send requests, but not with the user's session
             headers["Access-Control-Allow-Credentials"] = "true"
         headers["Access-Control-Expose-Headers"] = "ETag, Content-Disposition"
         if request.method == "OPTIONS":

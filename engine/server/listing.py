@@ -70,6 +70,6 @@ def _unchanged(folders: dict[str, int | None]) -> bool:
 
 def _changed(folder: str) -> int | None:
     try:
-        return os.stat(folder).st_mtime_ns  # noqa: PTH116 - asked hundreds of times a second
+        return os.stat(folder).st_mtime_ns  # noqa: PTH116 - called hundreds of times a second
     except OSError:
         return None

@@ -48,7 +48,7 @@ class Lookahead:
 
     @property
     def has_next(self) -> bool:
-        """Whether the prompt to run next is known, or is being looked for."""
+        """Whether the prompt to run next is known, or is being read."""
         known = self._next is not None and self._queue.is_current(self._next)
         return not known or (self._next is not None and self._next.entry is not None)
 
@@ -83,7 +83,7 @@ class Lookahead:
             self._due.set()
 
     async def run(self) -> None:
-        """Read whenever that is due, for as long as the server runs."""
+        """Read whenever needed, for as long as the server runs."""
         while True:
             await self._due.wait()
             self._due.clear()

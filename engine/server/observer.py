@@ -1,7 +1,7 @@
-"""Shows the forecast what workers do, in order.
+"""Passes the events of workers to the forecast, in order.
 
-At once where that is quick, else in a task of its own. A forecast is a convenience: nothing waits
-for it, and what goes wrong in it is logged and harms nothing.
+Immediately where that is quick, else in a separate task. A forecast is a convenience: nothing waits
+for it, and its errors are only logged.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Observer:
         self._take(_PROCESS_STARTED)
 
     def job_started(self, entry: Entry) -> None:
-        """A prompt was handed to the worker."""
+        """A prompt was sent to the worker."""
         self._take(entry)
 
     def event_received(self, event: AnyEvent | CacheChanged) -> None:
@@ -49,7 +49,7 @@ class Observer:
         await self._pending.join()
 
     async def run(self) -> None:
-        """Show the forecast what takes longer, and what came after it, for as long as it runs."""
+        """Apply slow observations, and those after them, for as long as the server runs."""
         while True:
             observation = await self._pending.get()
             try:
@@ -63,7 +63,7 @@ class Observer:
                 self._pending.task_done()
 
     def _take(self, observation: _Observation) -> None:
-        """Show it now, unless something before it is not shown yet, or it takes long."""
+        """Apply it now, unless an earlier one is not applied yet, or it takes long."""
         if not self._unseen:
             try:
                 if self._apply(observation) is None:
@@ -78,7 +78,7 @@ class Observer:
         self._logs.write(f"Calotype: a forecast failed: {traceback.format_exc()}")
 
     def _apply(self, observation: _Observation) -> Entry | None:
-        """Show the forecast one thing; returns a prompt that takes longer, and was not shown."""
+        """Apply one observation; returns a prompt that takes longer and was not applied."""
         match observation:
             case Entry():
                 return None if self._forecast.begin_quick(observation) else observation

@@ -61,7 +61,7 @@ class Recorder:
         return len(self._ends) > 1
 
     def begin(self, job: RunningJob) -> None:
-        """A prompt was handed to the worker."""
+        """A prompt was sent to the worker."""
         self._beginnings[job.entry.id] = (job, time.time())
         self._change()
 

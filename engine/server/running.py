@@ -65,9 +65,9 @@ class RunningJob:
         entry: the prompt.
         ending: how it ended, None while it runs.
         node: the node that was called last.
-        wants_all_progress: whether the prompt asks for every step.
-        started: whether the worker said that it began.
-        stopping: whether a stop was asked for.
+        wants_all_progress: whether the prompt requests every step.
+        started: whether the worker reported that it began.
+        stopping: whether a stop was requested.
         acknowledged: when the running node acknowledged the stop, by `time.monotonic`.
         stored: set when its beginning is on disk; what happened is sent only then.
         unsent: what is to be sent once it is.
@@ -135,7 +135,7 @@ class RunningJob:
         return End(self.entry.id, self.ending or "failed", self.outcome(), now, self.summary())
 
     def outcome(self) -> dict[str, Any]:
-        """What history stores, beside the prompt itself."""
+        """What history stores besides the prompt itself."""
         done = self.ending == "done"
         status: dict[str, Any] = {
             "status_str": "success" if done else "error",

@@ -185,7 +185,7 @@ def _open_browser(url: str) -> None:
 
 
 def _signals() -> asyncio.Event:
-    """Set when the process is asked to end. A second time, it ends at once."""
+    """Set by a signal to end. A second signal ends the process immediately."""
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
 

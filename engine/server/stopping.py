@@ -13,7 +13,7 @@ _AFTER_ACKNOWLEDGING = 30.0
 
 
 async def enforce_stop(process: WorkerProcess, job: RunningJob, grace: float) -> None:
-    """Kill a worker that was asked to stop a prompt, if the prompt does not end.
+    """Kill a worker that was told to stop a prompt, if the prompt does not end.
 
     Args:
         process: the worker.

@@ -1,6 +1,6 @@
 """Cleans up after a crash: unfinished files, and the previews of the last run.
 
-Runs in a thread beside the server. Unfinished files are recognised by their names.
+Runs in a background thread. Unfinished files are recognised by their names.
 """
 
 from __future__ import annotations

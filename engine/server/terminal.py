@@ -1,4 +1,4 @@
-"""Writes to the terminal from a thread of its own, so that a slow reader blocks nothing.
+"""Writes to the terminal from a separate thread, so that a slow reader blocks nothing.
 
 A terminal may stop reading (Ctrl+S, a full pipe) or be gone. Then texts are dropped and counted.
 """
@@ -78,5 +78,5 @@ class Terminal:
         while content:
             try:
                 content = content[os.write(self._descriptor, content) :]
-            except BlockingIOError:  # somebody else has set the stream so
+            except BlockingIOError:  # another process has made the stream non-blocking
                 select.select((), (self._descriptor,), ())

@@ -1,7 +1,7 @@
-"""The token that lets somebody in from another machine, and what it is exchanged for.
+"""The token that grants access from another machine, and the sessions made from it.
 
-The token is in a file that only its owner reads. A browser gets in once by an address with a
-one-time token and is given a session; a program sends the token itself.
+The token is in a file that only its owner can read. A browser opens an address with a one-time
+token and is given a session; a program sends the token itself.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Tokens:
         return _same(given, self._token)
 
     def new_one_time_token(self) -> str:
-        """A token that lets one browser in, once."""
+        """A token that grants access to one browser, once."""
         once = secrets.token_urlsafe(32)
         self._one_time_tokens.add(once)
         return once

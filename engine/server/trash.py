@@ -57,7 +57,7 @@ def empty_trash(settings: Settings, now: float) -> int:
     for name in old:
         shutil.rmtree(folders[name], ignore_errors=True)
         del days[name]
-    # Where it cannot be written, the trash is kept longer.
+    # Where it cannot be written, the trash is retained longer.
     with suppress(FilesError):
         write_atomically(path, msgspec.json.encode(_State(now, days)))
     return len(old)
@@ -70,7 +70,7 @@ def _folders(settings: Settings) -> Iterator[Path]:
 
 
 def _read(path: Path) -> _State:
-    """What was counted; nothing where that is damaged or missing: the trash is kept longer."""
+    """What was counted; nothing where that is damaged or missing: trash is retained longer."""
     with suppress(OSError, msgspec.MsgspecError):
         return msgspec.json.decode(path.read_bytes(), type=_State)
     return _State()

@@ -153,7 +153,7 @@ class WorkerProcess:
             self.gone.set()
 
     async def _watch(self) -> None:
-        """Detect its exit even where a child of its own keeps the channel open."""
+        """Detect its exit even where one of its children keeps the channel open."""
         await self._exit(_LATER)
         await asyncio.wait([self._listening], timeout=_DRAIN_SECONDS)
         self.gone.set()
@@ -191,7 +191,7 @@ def kill_tree(process: Process) -> None:
 
 
 def _close_pipes(process: Process) -> None:
-    """Close our ends: children of an ended process may keep the others open for ever."""
+    """Close our ends: children of an ended process may keep the others open indefinitely."""
     transport = getattr(process, "_transport", None)
     if transport is not None:
         transport.close()

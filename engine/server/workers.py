@@ -57,7 +57,7 @@ class Workers:
     Attributes:
         ready: the worker's message after loading; None before.
         devices: what it computes on, as last reported.
-        restarts: how often a worker has died, or could not be started.
+        restarts: how often a worker has crashed, or could not be started.
     """
 
     def __init__(
@@ -129,11 +129,11 @@ class Workers:
     ) -> Accepted:
         """Put a prompt into the queue, and give it to the worker where that is its turn.
 
-        Where the worker is idle, its beginning is stored with it (see `Queue.put`).
+        Where the worker is idle, its beginning is stored in the same flush (see `Queue.put`).
         """
         job = None
         if self._can_begin() and not self._lookahead.has_next:
-            job = self._beginning = RunningJob(entry)  # nothing else is handed out meanwhile
+            job = self._beginning = RunningJob(entry)  # no other prompt is sent meanwhile
         try:
             put = await self._queue.put(
                 entry,
@@ -167,7 +167,7 @@ class Workers:
         self.wake()
 
     async def stop(self) -> None:
-        """End the worker at once; what it ran is queued again at the next start."""
+        """End the worker immediately; what it ran is queued again at the next start."""
         self._stopped = True
         self._disk_space.stop()
         if self._process is not None:
@@ -197,7 +197,7 @@ class Workers:
             self._process.send(Free(weights=weights, results=results))
 
     async def send_status(self, remaining: int | None = None) -> None:
-        """Send all clients how many prompts are pending or run; without it, the store is asked."""
+        """Send all clients how many prompts are pending or run; None reads it from the store."""
         if remaining is None:
             remaining = await self._queue.remaining()
         self._hub.send_status(remaining)

@@ -80,11 +80,11 @@ def insert(
 
 
 class Standing(NamedTuple):
-    """How the queue stands.
+    """The state of the queue.
 
     Attributes:
         remaining: how many prompts are pending or run.
-        pending: how many are pending, those that were handed out not counted.
+        pending: how many are pending, those that were claimed not counted.
         first: the id of the first of these; None where there is none.
         is_paused: whether pending prompts are held back.
     """
@@ -96,7 +96,7 @@ class Standing(NamedTuple):
 
 
 def standing(connection: sqlite3.Connection, taken: Collection[str]) -> Standing:
-    """How the queue stands; `taken` was handed out, whatever the rows say."""
+    """The state of the queue; `taken` are claimed, whatever the rows say."""
     marks = ",".join("?" * len(taken))
     waiting, running, handed_out, first, paused = connection.execute(
         f"SELECT (SELECT count(*) FROM {PENDING}), (SELECT count(*) FROM {RUNNING}),"
@@ -122,7 +122,7 @@ def mark_running(prompt_id: str, at: float) -> Work[None]:
 
 
 def mark_ended(end: End) -> Work[None]:
-    """Work that records the end of a running prompt; one that ended before stays as it is."""
+    """Work that records the end of a running prompt; one that ended before stays unchanged."""
 
     def work(connection: sqlite3.Connection) -> None:
         connection.execute(

@@ -1,4 +1,4 @@
-"""Pending prompts as they were accepted, kept in memory so that their texts are decoded only once.
+"""A cache of pending prompts as they were accepted, so that their texts are decoded only once.
 
 After a restart, and beyond a number of characters, a prompt is read from its row instead.
 """
@@ -23,7 +23,7 @@ class RecentEntries:
         self._characters = 0
 
     def add(self, entry: Entry, texts: Texts) -> None:
-        """Keep a prompt that is pending."""
+        """Store a pending prompt."""
         self.remove([entry.id])
         self._entries[entry.id] = (entry, texts)
         self._characters += _size(texts)
@@ -43,7 +43,7 @@ class RecentEntries:
         self._characters = 0
 
     def find(self, row: Sequence[Any], digest: bytes) -> Entry | None:
-        """The prompt of a row of `COLUMNS`; None where it is not kept, or where the row differs."""
+        """The prompt of a row of `COLUMNS`; None where it is not cached, or the row differs."""
         _, prompt_id, number, state, attempts, _, _, prompt, extra, wanted, *_ = row
         found = self._entries.get(prompt_id)
         if found is None:

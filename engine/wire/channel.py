@@ -1,7 +1,7 @@
 """Frames between two processes: four bytes of length, then msgpack. Never pickle.
 
-Hides what differs between systems: how a child inherits its end, and how it dies with its parent.
-Knows no message: whoever makes a channel says which types may come in.
+Hides what differs between systems: how a child inherits its end, and how it ends with its parent.
+Independent of the messages: the creator of a channel says which types may arrive.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ M = TypeVar("M")
 
 
 class Channel(Generic[M]):
-    """One end, for threads: `send` may be called by several at once, `receive` by one."""
+    """One end, for threads: several may call `send` concurrently, one may call `receive`."""
 
     def __init__(self, connection: socket.socket, incoming: Any) -> None:
         """Take over a socket; `incoming` is the union of message types that may arrive."""
@@ -53,7 +53,7 @@ class Channel(Generic[M]):
 
         Args:
             message: what to send.
-            more: whether another message follows at once: both are then sent in one piece.
+            more: whether another message follows directly: both are then sent in one piece.
 
         Raises:
             WireError: it is too large, or the other side is gone.
@@ -216,7 +216,7 @@ async def start_child(
 
 
 def connect(number: int, parent: int, incoming: Any) -> Channel[Any]:
-    """In the child: its end of the channel. From now on it dies with its parent, where it can.
+    """In the child: its end of the channel. From now on it ends with its parent, if possible.
 
     Linux ends the process itself; elsewhere the end of the channel does, as soon as it is read.
     """
@@ -228,9 +228,9 @@ def connect(number: int, parent: int, incoming: Any) -> Channel[Any]:
 
 
 def _inheriting(theirs: socket.socket, keep_open: tuple[int, ...]) -> dict[str, Any]:
-    """Options of the process that let it have a socket."""
+    """Options of the process by which it inherits a socket."""
     if sys.platform != "win32":
-        # A session of its own: Ctrl+C reaches the server alone, which ends its children itself.
+        # A separate session: Ctrl+C reaches the server alone, which ends its children itself.
         return {"pass_fds": (theirs.fileno(), *keep_open), "start_new_session": True}
     theirs.set_inheritable(True)
     startup = subprocess.STARTUPINFO(lpAttributeList={"handle_list": [theirs.fileno()]})

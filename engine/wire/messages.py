@@ -174,7 +174,7 @@ class Device(msgspec.Struct, frozen=True):
 
     Attributes:
         held: bytes that torch holds.
-        budget: bytes for weights and what is computed beside them; 0 where nothing is computed.
+        budget: bytes for weights and activations; 0 where nothing is computed.
     """
 
     name: str
@@ -268,7 +268,7 @@ class Convert(Message, frozen=True):
     """Convert a picture.
 
     Attributes:
-        number: how the answer names it.
+        number: identifies it in the answer.
         path: the file.
         form: `webp`, `jpeg` or `png`.
         quality: from 1 to 100, for `webp` and `jpeg`.
@@ -314,7 +314,7 @@ class Refused(Message, frozen=True):
 
 
 class Deferred(Message, frozen=True):
-    """The picture takes long to decode: ask the slow helper."""
+    """The picture takes long to decode: use the slow helper."""
 
     number: int
 

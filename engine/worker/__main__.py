@@ -61,7 +61,7 @@ class Inbox:
         return True
 
     def discard(self, prompt_id: str) -> None:
-        """A prompt has ended: forget its stop."""
+        """A prompt has ended: drop its stop."""
         self._stopped.discard(prompt_id)
         self._acknowledged.discard(prompt_id)
 

@@ -67,7 +67,7 @@ class Worker:
         self._residency = manager.DeviceResidency(
             device,
             choice.dtype,
-            # What nobody chose is a plan, and no limit that ends a run.
+            # A budget the user did not choose is a plan, not a limit that ends a run.
             budget=budget.nbytes if is_chosen else None,
             reserved=settings.cache_bytes,
             resident=budget.resident,
@@ -105,12 +105,12 @@ class Worker:
         return missing_files(prompt, self.catalog, self.files.list, self.files.has)
 
     def has_checks(self, prompt: Prompt) -> bool:
-        """Whether some node of the prompt has a check of its own, which only a worker can ask."""
+        """Whether some node of the prompt has its own check, which only a worker can run."""
         classes = {node.class_type for node in prompt.nodes.values()}
         return any(self.registry[each].traits.checks for each in classes if each in self.registry)
 
     def has_fingerprints(self, prompt: Prompt) -> bool:
-        """Whether some node of the prompt is asked what its result depends on, such as a file."""
+        """Whether some node of the prompt has a fingerprint, such as the identity of a file."""
         classes = {node.class_type for node in prompt.nodes.values()}
         return any(
             self.registry[each].traits.fingerprints for each in classes if each in self.registry
@@ -138,7 +138,7 @@ class Worker:
 
     @property
     def memory_budget(self) -> int:
-        """Bytes of the device for weights and what is computed beside them."""
+        """Bytes of the device for weights and activations."""
         return self._residency.budget
 
     @property

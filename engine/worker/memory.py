@@ -61,7 +61,7 @@ def _leaf(value: Any) -> tuple[int, int] | None:
 
 
 def resident_bytes() -> int:
-    """Memory that this process holds for itself now; on Linux without mapped files."""
+    """Resident memory of this process; on Linux without mapped files."""
     with suppress(OSError, ValueError, IndexError):
         fields = _STATM.read_text(encoding="ascii").split()
         return (int(fields[1]) - int(fields[2])) * mmap.PAGESIZE
@@ -69,14 +69,14 @@ def resident_bytes() -> int:
 
 
 def kept_pages(budget: int) -> int:
-    """Bytes of freed pages that a worker with such a cache may keep for its next run."""
+    """Bytes of freed pages that a worker with such a cache may retain for its next run."""
     return min(max(int(budget * KEPT_SHARE), KEPT_LEAST), KEPT_MOST)
 
 
 class FreedPages:
     """Returns freed pages to the system, once they exceed an allowance.
 
-    The C library keeps what tensors free, which makes steps faster but leaves holes behind evicted
+    The C library retains what tensors free, which makes steps faster but leaves holes after evicted
     results. Unaccounted memory is compared with what could not be returned the last time, so that
     this part is not tried again and again.
 
@@ -108,7 +108,7 @@ class FreedPages:
         """Return all that can be returned."""
         self._release()
         if self._unaccounted() - self._unreturnable > self._allowance:
-            gc.collect()  # tensors in circles of references
+            gc.collect()  # tensors in reference cycles
             self._release()
         self._unreturnable = self._unaccounted()
 
@@ -119,8 +119,8 @@ class FreedPages:
 class GrowthLimit:
     """Bounds what the nodes of a run may allocate to the memory that is free.
 
-    A number in a workflow can ask for any size. Linux would grant it, and kill the process when
-    memory runs out; with a bound, only that node fails, and reports what it asked for.
+    A number in a workflow can request any size. Linux would grant it, and kill the process when
+    memory runs out; with a bound, only that node fails, and reports what it requested.
     """
 
     def __init__(self, *, limited: bool, clock: Callable[[], float] = time.monotonic) -> None:
@@ -129,7 +129,7 @@ class GrowthLimit:
         self._renewed = -math.inf
 
     def renew(self) -> None:
-        """Set the bound anew, unless that was done a moment ago."""
+        """Update the bound, unless that was done a moment ago."""
         if self._clock() - self._renewed >= RENEWED_EVERY:
             self.reset()
 
@@ -182,7 +182,7 @@ class MemoryRetry:
 
 
 def format_bytes(count: int) -> str:
-    """A number of bytes as people read it: `2.1 GB`."""
+    """A number of bytes in readable form: `2.1 GB`."""
     for size, unit in ((10**12, "TB"), (10**9, "GB"), (10**6, "MB"), (10**3, "kB")):
         if count >= size:
             return f"{count / size:.1f} {unit}"

@@ -1,6 +1,6 @@
 """What a worker reports to the server: every event, progress at most ten times a second per node.
 
-The last step of a node is always reported, and every step of a prompt that asks for all.
+The last step of a node is always reported, and every step of a prompt that requests all.
 
 What a node showed is converted here to values that the channel can encode.
 """
@@ -33,7 +33,7 @@ SHORTEST = 0.1
 
 
 class Send(Protocol):
-    """Sends a message; one with `more` may be held back for the one that follows at once."""
+    """Sends a message; one with `more` may be delayed and sent with the one right after it."""
 
     def __call__(self, message: msgspec.Struct, *, more: bool = False) -> None:
         """Send it, now or with the next one."""
@@ -41,7 +41,7 @@ class Send(Protocol):
 
 
 class Reporter:
-    """Passes a run's events on. Made anew for each run.
+    """Passes a run's events on. Created for each run.
 
     Attributes:
         begins_quickly: whether the run needs no time before its first node is called.

@@ -1,6 +1,6 @@
 """A worker as the server sees it: runs commands, and always reports how they ended.
 
-Sits between `loop.Worker`, which runs, and the channel.
+Connects `loop.Worker`, which runs prompts, to the channel.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from engine.worker.short_paths import ShortPaths
 
 
 class Service:
-    """One worker, its results and weights, for as long as the process lives."""
+    """One worker, its results and weights, for the lifetime of the process."""
 
     def __init__(self, settings: Settings, send: Send) -> None:
         self._send = send
@@ -48,7 +48,7 @@ class Service:
         self._paths = ShortPaths(settings)
 
     def ready(self) -> None:
-        """Tell the server that jobs may come."""
+        """Report to the server that the worker accepts jobs."""
         self._send(Ready(self._worker.note, torch.__version__, self._devices()))
 
     def run(self, job: Run, stopped: Callable[[], bool]) -> None:
@@ -57,7 +57,7 @@ class Service:
 
         def report(event: AnyEvent) -> None:
             if isinstance(event, Ended):
-                # Before the end: its reader may ask at once which results are cached.
+                # Before the end: its reader may query the cached results immediately.
                 self._report_cache_changes(more=True)
             reporter(self._paths.event(event))
 
@@ -79,7 +79,7 @@ class Service:
         self._send(Freed(released, self._devices()))
 
     def _report_cache_changes(self, *, more: bool = False) -> None:
-        """Report which results are kept since last time, and which are not any more."""
+        """Report which results were cached and which were dropped since the last report."""
         added, dropped = self._worker.cache.changes()
         if added or dropped:
             self._send(CacheChanged(tuple(added), tuple(dropped)), more=more)

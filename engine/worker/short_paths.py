@@ -1,7 +1,7 @@
-"""Paths in the errors that browsers get: below the folder's own name, not from the root.
+"""Shortens paths in errors that browsers receive: below the folder's own name, not from the root.
 
-Whoever can open the page need not learn where files are on the machine. The log in the terminal has
-the full paths.
+A user of the page need not learn where files are on the machine. The log in the terminal has the
+full paths.
 """
 
 from __future__ import annotations

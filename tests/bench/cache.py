@@ -3,7 +3,7 @@
     python tests/bench/cache.py [--prompts 200] [--cache 2GB] [--size 1024]
 
 A worker in this process runs prompts whose results (four pictures each, 50 MB at 1024 px) are never
-asked for again, and samples with the bundled model now and then. Prints the highest resident memory
+used again, and samples with the bundled model now and then. Prints the highest resident memory
 after a prompt, and its ratio to the budget plus the weights in use. Target: at most 1.2.
 """
 

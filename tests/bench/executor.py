@@ -1,8 +1,8 @@
-"""Overhead of the executor: chains and trees of trivial nodes, cold and known.
+"""Overhead of the executor: chains and trees of trivial nodes, cold and cached.
 
 Baseline: the same functions on the same values, called in a plain Python loop, in the same run.
 Overhead is the engine's time less the loop's, per node, in CPU time of this process, so that other
-work on the machine counts less; wall time is printed beside it.
+work on the machine counts less; wall time is also printed.
 
     python tests/bench/executor.py [--sizes 100,1000,10000] [--rounds 7]
 """
@@ -42,7 +42,7 @@ def add(*, a: int, b: int) -> int:
 
 @node("Keep", category="bench", output=True)
 def keep(*, value: int) -> None:
-    """Be a reason to run."""
+    """An output node, so that the graph runs."""
 
 
 def chain(size: int) -> Prompt:
@@ -55,7 +55,7 @@ def chain(size: int) -> Prompt:
 
 
 def tree(size: int) -> Prompt:
-    """Each node adds two others; leaves add numbers of their own."""
+    """Each node adds two others; leaves add constants."""
     nodes: dict[str, PromptNode] = {}
     for i in range(size):
         left, right = 2 * i + 1, 2 * i + 2
@@ -100,7 +100,7 @@ class Bench:
             raise SystemExit(f"the run failed: {done.end}")
 
     def round(self, prompt: Prompt, size: int) -> tuple[Times, Times, Times]:
-        """Baseline, cold and known, one after the other."""
+        """Baseline, cold and cached, one after the other."""
         cache = Cache(1 << 30)
         baseline = timed(lambda: loop(size))
         cold = timed(lambda: self.run(prompt, cache))
@@ -108,7 +108,7 @@ class Bench:
         return baseline, cold, known
 
     def row(self, prompt: Prompt, size: int, rounds: int) -> list[tuple[float, float]]:
-        """Medians of CPU and wall microseconds per node: baseline, cold, known."""
+        """Medians of CPU and wall microseconds per node: baseline, cold, cached."""
         taken = [self.round(prompt, size) for _ in range(rounds)]
         return [
             (

@@ -120,7 +120,7 @@ async def queue_many(folder, count):
 
 
 async def many_clients(folder, count, jobs):
-    """Sockets that all hear of every change, while jobs run."""
+    """Many sockets that all receive every change, while jobs run."""
     process, address, _ = start(folder, "fake_worker")
     before = memory(process)
     heard = [0] * count

@@ -3,9 +3,9 @@
     python tests/bench/load.py [FILE] [--rounds N] [--threads N]
 
 Without a file it makes one of Stable Diffusion 1.5's sizes (2.1 GB) with
-tools/make_random_checkpoint.py and keeps it in the folder that CALOTYPE_TEST_CACHE names. The page
+tools/make_random_checkpoint.py and stores it in the folder that CALOTYPE_TEST_CACHE names. The page
 cache is warm; "used" is copied through a 64 MB buffer, as a device's first pass would. One thread,
-because copying is bound by memory, and threads that wait for each other between a thousand small
+because copying is memory-bound, and threads that wait for each other between a thousand small
 copies measure the machine's other work. Target: at most 2.5.
 """
 
@@ -48,7 +48,7 @@ def checkpoint() -> Path:
 
 
 def read_once(path: Path) -> None:
-    """The floor: the file through a buffer."""
+    """The lower bound: the file through a buffer."""
     buffer = bytearray(BUFFER)
     with path.open("rb", buffering=0) as file:
         while file.readinto(buffer):

@@ -3,9 +3,9 @@
     python tests/bench/lora.py [FILE] [--rank 16] [--modules 32] [--loras 5] [--prompts 20]
 
 A LoRA of random numbers on the cross-attention of as many modules. Both sides are the residency's
-own `use`: the first brings every tensor of the denoiser, later ones those whose patches changed.
-Bytes are counted where tensors are brought. Targets: under 5 % of a reload in bytes; what the
-process holds stays flat over prompts with changing LoRAs. Without a file it takes load.py's.
+own `use`: the first loads every tensor of the denoiser, later ones those whose patches changed.
+Bytes are counted where tensors are loaded. Targets: under 5 % of a reload in bytes; the memory of
+the process stays flat over prompts with changing LoRAs. Without a file it uses load.py's.
 """
 
 import argparse
@@ -28,7 +28,7 @@ TARGET = 0.05
 
 
 class Counting(HostCarrier):
-    """Counts the bytes of what it brings."""
+    """Counts the bytes that it loads."""
 
     def __init__(self) -> None:
         super().__init__(torch.float32, packed=True)
@@ -41,7 +41,7 @@ class Counting(HostCarrier):
 
 
 def random_lora(folder: Path, model: Model, number: int, rank: int, modules: int) -> Path:
-    """A file that changes so many projections of the cross-attention."""
+    """A file that changes the projections of the cross-attention in this many modules."""
     generator = torch.Generator().manual_seed(number)
     names = [name for name in model.net.sources if ".attn2.to_" in name and "weight" in name]
     tensors = {}

@@ -4,7 +4,7 @@
 
 Text to image, guided, through the engine's verbs, in this process alone. The peak is the kernel's
 own high-water mark of the whole process: interpreter, libraries, weights and activations. Without a
-file it takes the one that load.py makes. Target at 256 px: at most 1.35.
+file it uses the one that load.py makes. Target at 256 px: at most 1.35.
 """
 
 import argparse

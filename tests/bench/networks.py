@@ -52,7 +52,7 @@ def random_weights(build: Callable[[], nn.Module], dtype: torch.dtype) -> nn.Mod
 
 @contextmanager
 def ours(build: Callable[[], nn.Module], dtype: torch.dtype, wants: Wants) -> Iterator[nn.Module]:
-    """Our network as the program runs it: its weights in the form that the residency brings."""
+    """Our network as the program runs it: its weights in the form that the residency loads."""
     weights = LazyWeights("benchmark", 1, lambda: random_weights(build, dtype), wants=wants)
     with DeviceResidency(torch.device("cpu"), dtype).use(weights):
         yield weights.module
@@ -106,7 +106,7 @@ def diffusers_autoencoder(dtype: torch.dtype) -> nn.Module:
 def interleaved(runs: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
     """Seconds of each run in each round, wall clock; a round runs everything once, in turn.
 
-    One round before the first is not counted. Under other load, look at the process's own time.
+    A warm-up round is not counted. Under other load, use the process's own time.
     """
     wall: dict[str, list[float]] = {name: [] for name in runs}
     own: dict[str, list[float]] = {name: [] for name in runs}
@@ -127,7 +127,7 @@ def interleaved(runs: Mapping[str, Callable[[], object]], rounds: int) -> dict[s
 
 
 def ratio(seconds: Mapping[str, list[float]], ours: str, baseline: str, limit: float) -> None:
-    """Print the median of the rounds' ratios, and whether it is within what was promised."""
+    """Print the median of the rounds' ratios, and whether it is within the limit."""
     pairs = zip(seconds[ours], seconds[baseline], strict=True)
     found = statistics.median(one / other for one, other in pairs)
     verdict = "kept" if found <= limit else "MISSED"

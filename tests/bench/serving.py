@@ -62,7 +62,7 @@ SEVEN = {
 
 
 def cpu_seconds(pid):
-    """What the threads of a process have computed; to the nanosecond where Linux says so."""
+    """CPU time of the threads of a process; to the nanosecond on Linux where available."""
     tasks = Path(f"/proc/{pid}/task")
     try:
         return (
@@ -156,7 +156,7 @@ async def run_one(session, socket, address, body, name):
 
 
 async def throughput(session, address, count, offset, client):
-    """Prompts a second, all queued at once."""
+    """Prompts per second, all queued together."""
     began = time.perf_counter()
 
     async def put(number):
@@ -226,7 +226,7 @@ async def measure(address, process, count):
 
 
 async def durable(session, address, process):
-    """Enqueue to a paused queue, so that nothing runs beside it; ask for the queue afterwards."""
+    """Enqueue to a paused queue, so that nothing else runs; then request the queue."""
     waits = []
     async with session.post(f"{address}calotype/queue/pause", json={"paused": True}) as answer:
         assert answer.status == 200

@@ -3,8 +3,8 @@
     python tests/bench/simulated_device.py [--budgets 4 6 8 12] [--loras 2]
 
 On a simulated device of which every byte is counted, at true sizes and without a GPU: weights,
-slots, patches and what is computed. The baseline is the run in which everything stays; the target
-is a peak of at most the budget.
+slots, patches and activations. The baseline is the run in which all weights stay resident; the
+target is a peak of at most the budget.
 """
 
 import argparse
@@ -18,7 +18,7 @@ from residency.sdxl_shaped import TRUE, measure  # noqa: E402 - the path is set 
 
 
 def main() -> None:
-    """Print a table; exit with 1 where a budget was passed."""
+    """Print a table; exit with 1 where a budget was exceeded."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--budgets", type=float, nargs="+", default=[4, 6, 8, 12])
     parser.add_argument("--loras", type=int, default=2)

@@ -78,7 +78,7 @@ async def get_experiment_folder(request: web.Request) -> web.Response:
 
 
 async def get_model_preview(request: web.Request) -> web.Response:
-    """The picture beside a weights file, as WebP."""
+    """The picture next to a weights file, as WebP."""
     services, kind = request.app[SERVICES], _kind(request)
     folders = services.files.folders(kind)
     place, name = request.match_info["path_index"], request.match_info["filename"]

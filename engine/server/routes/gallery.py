@@ -176,7 +176,7 @@ def _read_filter(request: web.Request) -> GalleryFilter:
 
 
 def _words(text: str) -> list[str]:
-    """Words apart, but what stands in quotes together."""
+    """Separate words; a quoted phrase is one."""
     folded = text[:_LONGEST_SEARCH].casefold()
     try:
         return list(dict.fromkeys(each for each in _lexed(folded) if each))

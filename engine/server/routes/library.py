@@ -111,8 +111,8 @@ async def get_file(request: web.Request) -> web.StreamResponse:
 async def post_file(request: web.Request) -> web.Response:
     """Save a file; one that is there is replaced only with `overwrite=true`.
 
-    With `If-Match`, only where it is still the one of that `ETag`. Of workflows, what was there and
-    what is there now stay as versions.
+    With `If-Match`, only where its `ETag` is still the same. Of workflows, the old and the new text
+    are stored as versions.
     """
     path = _requested_path(request, "file")
     content = await read_body(request, most=request.app[SERVICES].most_upload)
@@ -134,7 +134,7 @@ async def post_file(request: web.Request) -> web.Response:
 
 
 def _tag(path: Path) -> str | None:
-    """The `ETag` that a file is answered with; None where there is none."""
+    """The `ETag` of a file; None where there is no file."""
     try:
         stat = path.stat()
     except OSError:
@@ -171,7 +171,7 @@ async def delete_file(request: web.Request) -> web.Response:
 async def post_move(request: web.Request) -> web.Response:
     """Rename a file; an existing target is replaced only with `overwrite=true`.
 
-    The text of a workflow that is replaced stays as a version.
+    The text of a workflow that is replaced is stored as a version.
     """
     source, target = _requested_path(request, "file"), _requested_path(request, "dest")
     if not source.is_file():
@@ -207,7 +207,7 @@ def _requested_path(request: web.Request, part: str) -> Path:
 
 
 def _path(services: Services, name: str) -> Path:
-    """The path of a file of that name: workflows in a folder of their own, the rest in another.
+    """The path of a file of that name: workflows in one folder, the rest in another.
 
     Raises:
         RefusalError: 400, the name is invalid; 403, it leads out of the folder.

@@ -1,4 +1,4 @@
-"""Subgraphs of plugins; the other routes of this kind answer with empty lists."""
+"""Subgraphs of plugins; the other routes of this kind return empty lists."""
 
 from __future__ import annotations
 

@@ -363,7 +363,7 @@ def _decode(body: bytes) -> dict[str, Any]:
         raise _refused("invalid_prompt", "the body should be a JSON object with a prompt")
     if may_have_lone_surrogates(
         body
-    ):  # beside the prompt they are mended, in it they are a problem
+    ):  # outside the prompt they are replaced, in it they are a problem
         return {
             key: each if key == "prompt" else replace_lone_surrogates(each)
             for key, each in found.items()
