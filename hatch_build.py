@@ -102,7 +102,7 @@ def build(web: Path, node: Path) -> None:
         [str(node), str(npm), "ci", "--no-audit", "--no-fund", "--loglevel=error"],
         [str(node), str(web / "node_modules" / "vite" / "bin" / "vite.js"), "build"],
     ):
-        subprocess.run(command, cwd=web, env=environment, check=True)  # noqa: S603 - our own arguments
+        subprocess.run(command, cwd=web, env=environment, check=True)  # noqa: S603 - fixed command
     compress(web / "dist")
     (web / "dist" / STAMP).write_text(hash_of_sources(web) + "\n", encoding="ascii")
 

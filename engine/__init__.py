@@ -1,1 +1,1 @@
-"""Calotype's engine: a dry wing that plans, a wet wing that computes. See docs/tour.md."""
+"""Calotype's engine: packages that plan without torch, and ones that compute. See docs/tour.md."""

@@ -285,7 +285,7 @@ class Files:
                     break
                 except FileExistsError:
                     number = max(number, _highest(folder, stem))
-            if place != "temp":  # previews have stems of their own
+            if place != "temp":  # each preview has its own stem
                 self._last[folder, stem] = number
         subfolder = folder.relative_to(self._places[place].resolve()).as_posix()
         return NewFile(path, path.name, "" if subfolder == "." else subfolder, place)

@@ -122,7 +122,7 @@ def parse_memory(text: str, *, total: int | None = None) -> int:
 
     Args:
         text: the amount; a share is one of the machine's memory.
-        total: the machine's memory in bytes; None asks the system.
+        total: the machine's memory in bytes; None queries the system.
 
     Raises:
         SettingsError: it is no such amount, or more than the machine has.

@@ -276,7 +276,7 @@ def _amount(chosen: object, flag: str) -> Amount | None:
 
 
 def settings_to_json(settings: Settings) -> str:
-    """For another process of ours; `settings_from_json` reads it."""
+    """Settings for another of our processes; `settings_from_json` reads them."""
     return msgspec.json.encode(settings, enc_hook=str).decode()
 
 

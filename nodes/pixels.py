@@ -1,5 +1,4 @@
-"""Converts between tensors and Pillow images; shared by loading, saving and Pillow's filters.
-"""
+"""Converts between tensors and Pillow images; shared by loading, saving and Pillow's filters."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ NoiseDevice = Annotated[str, Choice("gpu", "cpu")]
 
 
 def _on(device: str, name: str) -> str:
-    """The sampler of that name, or its variant whose noise is drawn on the GPU."""
+    """The sampler of that name, or its variant whose noise is generated on the GPU."""
     return f"{name}_gpu" if device == "gpu" else name
 
 

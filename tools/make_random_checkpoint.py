@@ -5,8 +5,8 @@
 `sd15` has the true sizes (2.1 GB in fp16), `tiny15` a UNet of two narrow levels between the true
 text encoder and autoencoder (0.5 GB), `small` the same build in 10 MB. `sdxl` (6.9 GB) and
 `sdxl_refiner` (6.1 GB), `small_xl` and `small_refiner` (25 MB) are likewise those of XL. Names and
-shapes come from our own modules; values depend on a tensor's name alone, so everybody gets the same
-bytes. It draws noise, of course: it is there to measure and to test with.
+shapes come from our own modules; values depend on a tensor's name alone, so the bytes are
+reproducible. Its pictures are noise: it serves for measurements and tests.
 """
 
 import argparse
@@ -40,7 +40,7 @@ POSITION_IDS = f"{TEXT}embeddings.position_ids"
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """What the authors of a model of this build choose.
+    """The hyperparameters of a model of this architecture.
 
     Attributes:
         width: of the UNet's first level.
@@ -51,9 +51,9 @@ class Sizes:
         text_width: of the text encoder; also what the UNet attends to.
         text_layers: of the text encoder.
         heads: of every attention; None: as many as have 64 channels each, as in XL.
-        open_width, open_layers: of CLIP bigG, which XL has beside the other encoder, its refiner
-            alone; 0 without it.
-        given_sizes: numbers about a picture's size that the UNet takes beside the pooled text.
+        open_width, open_layers: of CLIP bigG, which XL has in addition to the other encoder, its
+            refiner alone; 0 without it.
+        given_sizes: numbers about a picture's size that the UNet takes besides the pooled text.
     """
 
     width: int = 320
@@ -155,7 +155,7 @@ def shapes(sizes: Sizes) -> Iterator[tuple[str, tuple[int, ...]]]:
 
 
 def _of_open_clip(name: str, shape: tuple[int, ...]) -> tuple[str, tuple[int, ...]] | None:
-    """The name and shape in OpenCLIP's layout; None for what is part of another tensor there."""
+    """The name and shape in OpenCLIP's layout; None for a part of another tensor there."""
     if name == "text_projection.weight":
         return "text_projection", shape
     for theirs, ours in _OPEN_CLIP_NAMES:
@@ -183,7 +183,7 @@ _OPEN_CLIP_NAMES = (
 
 
 def value(name: str, shape: tuple[int, ...]) -> Tensor:
-    """Noise that lets activations keep their size, float32."""
+    """Noise that preserves the scale of activations, float32."""
     random = torch.randn(shape, generator=torch.Generator().manual_seed(zlib.crc32(name.encode())))
     if len(shape) == 1:
         return random.mul_(0.02).add_(0.0 if name.endswith("bias") else 1.0)
@@ -199,7 +199,7 @@ def tensors(sizes: Sizes, dtype: torch.dtype) -> dict[str, Tensor]:
 
 
 def make(path: Path, sizes: Sizes, dtype: torch.dtype) -> None:
-    """Write the file; never half of one under its own name."""
+    """Write the file atomically."""
     part = path.with_name(f".{path.name}.part")
     save_file(tensors(sizes, dtype), part, metadata={"format": "pt"})
     part.replace(path)

@@ -24,7 +24,7 @@ def catalog() -> str:
 
 
 def main() -> int:
-    """Write the file, or say whether it is up to date."""
+    """Write the file, or check whether it is up to date."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--check", action="store_true", help="write nothing")
     if not parser.parse_args().check:

@@ -70,7 +70,7 @@ def interface(kind: type[Any]) -> str:
 
 
 def parts_of(kind: type[Any]) -> list[type[Any]]:
-    """The structs that a struct's fields are made of, and itself, each before who uses it."""
+    """The structs that a struct's fields are made of, and itself, each before its users."""
     found: list[type[Any]] = []
 
     def look(hint: Any) -> None:

@@ -25,7 +25,7 @@ class Running:
 
     Attributes:
         contexts: one per call, in order.
-        answers: one per call: an outcome, or the task that will return one.
+        answers: for each call an outcome, or the task that will return one.
         block: the first message that kept a call from being made, or None.
         began: when, by `perf_counter`.
         unfinished: how many tasks are awaited, once the node is parked.

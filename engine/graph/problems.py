@@ -86,6 +86,6 @@ class Report:
 
 
 def refusal(error: PromptError) -> dict[str, Any]:
-    """The body of the API's answer to a prompt that could not even be read."""
+    """The body of the API's response to a prompt that could not be parsed."""
     problem = Problem(error.kind, str(error), error.details)
     return {"error": problem.to_json(), "node_errors": {}}

@@ -1,7 +1,7 @@
 """A prompt: the nodes to run, what each is given, and which links join them.
 
-Reads ComfyUI's API format and writes it back. Does not know which classes exist or what their
-inputs are called: that is `validate`.
+Reads ComfyUI's API format and writes it back. Classes and the names of their inputs are checked by
+`validate`.
 """
 
 from __future__ import annotations

@@ -100,7 +100,7 @@ class Node(ABC):
         """Call it once. Inputs that were not given are left out, so that defaults hold."""
 
     def fingerprint_of(self, inputs: Mapping[str, Any], context: Context) -> Soon[Any]:
-        """What, beside its inputs, its result depends on. Links are None in `inputs`.
+        """What its result depends on besides its inputs. Links are None in `inputs`.
 
         NaN says that it is never the same twice.
         """

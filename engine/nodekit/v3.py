@@ -217,7 +217,7 @@ def _kind(declared: Any) -> str:
 
 
 def _hidden_kind(declared: Any) -> str:
-    """A hidden input is an enumeration's member, or its name."""
+    """The kind of a hidden input, given as an enumeration's member or as its name."""
     return str(getattr(declared, "value", declared)).upper()
 
 

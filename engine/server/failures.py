@@ -33,7 +33,7 @@ async def answer_failures(request: web.Request, handler: Handler) -> web.StreamR
         return answer({"error": error.reason}, status=error.status)
     except (HttpProcessingError, web.RequestPayloadError):
         response = answer({"error": "the body is not what its headers say"}, status=400)
-        response.force_close()  # where the next request begins is unknown
+        response.force_close()  # the start of the next request is unknown
         return response
     except (ConnectionError, TimeoutError):
         if request.transport is not None:

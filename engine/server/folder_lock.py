@@ -56,7 +56,7 @@ class FolderLock:
         os.write(self.descriptor, f"process {os.getpid()}, {text}".encode("ascii", "replace"))
 
     def release(self) -> None:
-        """Give it back; processes that inherited it keep it until they end."""
+        """Release it; processes that inherited it hold it until they end."""
         os.close(self.descriptor)
 
 
@@ -77,7 +77,7 @@ def _try_lock(descriptor: int) -> bool:
 
 
 def _is_alive(holder: str) -> bool:
-    """Whether the process that the lock's text names is there."""
+    """Whether the process that the lock's text names is running."""
     words = holder.replace(",", " ").split()
     if len(words) < 2 or not words[1].isdigit():
         return False

@@ -53,8 +53,8 @@ class Rules:
     """Which hosts and origins have access, from the command-line flags.
 
     Attributes:
-        names: what this server is called, with the port it listens on; None where any name will
-            do, because of a token.
+        names: the names of this server, with the port it listens on; None where any name is
+            accepted, because of a token.
         hosts: further names, of a proxy or a container; one without a port covers all ports.
         origins: other origins whose pages have access; `*` is any.
         links: whether a link on any page may open a result.
@@ -84,7 +84,7 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class RequestFacts:
-    """The part of a request that decides whether it is let in.
+    """The part of a request that decides whether it is accepted.
 
     Attributes:
         path: below the base path.
@@ -197,10 +197,10 @@ def _origin_of(address: str | None) -> str | None:
 
 
 class Guard:
-    """The first to see a request. `middleware` and `add_headers` are given to the application."""
+    """Checks each request first. `middleware` and `add_headers` are given to the application."""
 
     def __init__(self, tokens: Tokens | None = None, serving: Serving | None = None) -> None:
-        """Make a guard. With `tokens` every request needs one; beyond loopback any name will do."""
+        """Make a guard. With `tokens` every request needs one, and beyond loopback any name may."""
         serving = serving or Serving()
         self._tokens = tokens
         loopback = all(is_loopback(each) for each in serving.addresses)
@@ -233,7 +233,7 @@ class Guard:
         return answer
 
     def _authenticate(self, request: web.Request, path: str, tokens: Tokens) -> web.Response | str:
-        """The credential that lets the request in, or the response to give instead.
+        """The scheme of the accepted credential, or the response to send instead.
 
         The right token is accepted whatever wrong ones came from the same address.
         """

@@ -56,7 +56,7 @@ class Outgoing:
 def frame(content: str | bytes) -> bytes:
     """A whole message as a WebSocket frame of a server (RFC 6455, 5.2): final, not masked.
 
-    Written by hand, since `aiohttp` writes each frame with a system call of its own.
+    Encoded here, since `aiohttp` writes each frame with a separate system call.
     """
     payload = content.encode() if isinstance(content, str) else content
     kind, size = (_TEXT if isinstance(content, str) else _BINARY), len(payload)
@@ -85,8 +85,8 @@ class Client:
     """One open socket.
 
     Attributes:
-        id: what the client calls itself.
-        features: what it said it can do.
+        id: chosen by the client.
+        features: that the client declared.
     """
 
     def __init__(self, client_id: str, socket: web.WebSocketResponse) -> None:
@@ -155,7 +155,7 @@ class Client:
                     await self._socket.send_bytes(content)
 
     async def close(self, transport: asyncio.Transport | None, why: str) -> None:
-        """Close; a client that does not read is not waited for."""
+        """Close, without waiting for a client that does not read."""
         self._closing = True
         self._has_pending.set()
         with suppress(TimeoutError, ConnectionError):
@@ -193,12 +193,12 @@ class Hub:
             del self._clients[client.id]
 
     def wants_all_progress(self, client_id: str | None) -> bool:
-        """Whether that client is here and reads every step."""
+        """Whether that client is connected and reads every step."""
         current = self._clients.get(client_id or "")
         return current is not None and current[0].wants_all_progress
 
     def send(self, client_id: str | None, messages: Iterable[Outgoing | Body]) -> None:
-        """To one client, if it is here; to all where it is None. Encoded only if one is here."""
+        """To one client, if connected; to all for None. Encoded only if a client is connected."""
         targets = (
             list(self._clients.values())
             if client_id is None

@@ -33,7 +33,7 @@ _REFUSED = (
 
 
 class LogBook:
-    """The last lines, and the clients that want new ones."""
+    """The last lines, and the subscribers to new ones."""
 
     def __init__(self, hub: Hub, show: Callable[[str], None]) -> None:
         """Make a log; `show` writes to the terminal without blocking."""

@@ -22,7 +22,7 @@ PATIENCE_SECONDS = 30.0
 
 
 class MediaHelper:
-    """Asks the helper for quick pictures first, and the one for large ones where that declines."""
+    """Tries the helper for quick pictures first, then the one for large ones if that declines."""
 
     def __init__(self, logs: LogBook) -> None:
         self._quick = _Helper(logs, ["--quick"])

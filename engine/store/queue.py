@@ -160,7 +160,7 @@ class Queue:
         return NextPrompts(following.entries[1:], {}, self._version, following.is_all)
 
     async def record(self, began: Mapping[str, float], ends: Sequence[End]) -> Recorded:
-        """Store which prompts began and how prompts ended, all in one flush; each stands alone.
+        """Store which prompts began and how prompts ended, in one flush; each is independent.
 
         Args:
             began: by id, when; in seconds since 1970.

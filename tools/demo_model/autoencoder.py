@@ -17,7 +17,7 @@ SCALE = 0.18215  # what SD1 multiplies an encoded picture with
 
 
 class ResidualBlock(nn.Module):
-    """Two convolutions beside a shortcut."""
+    """Two convolutions with a skip connection."""
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
@@ -37,7 +37,7 @@ class ResidualBlock(nn.Module):
 
 
 class AttentionBlock(nn.Module):
-    """Always inert here: kept for the standard layout."""
+    """Always inert here: present for the standard layout."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -89,7 +89,7 @@ class Middle(nn.Module):
 
 
 class Level(nn.Module):
-    """The blocks of one resolution, and the step to the next under the name the layout gives it."""
+    """The blocks of one resolution, and the step to the next under its name in the layout."""
 
     def __init__(self, inputs: int, outputs: int, blocks: int) -> None:
         super().__init__()
@@ -172,7 +172,7 @@ class Autoencoder(nn.Module):
         return self.decoder(self.post_quant_conv(latents))
 
     def silence_costly_blocks(self) -> None:
-        """Make the identities inert that would cost most at high resolution."""
+        """Make the blocks inert that would cost most at high resolution."""
         encoder, decoder = self.encoder, self.decoder
         for block in (
             encoder.down[0].block[0],

@@ -1,4 +1,4 @@
-"""What lies behind the objects of a demo scene, from the stars down to the ground.
+"""The background of a demo scene, from the stars down to the ground.
 
 Every function draws one layer and returns the words for it where it chose something.
 """

@@ -1,7 +1,7 @@
-"""A drawing surface in units of 1/128 of the picture: scenes do not know its size.
+"""A drawing surface in units of 1/128 of the picture: scenes are independent of its size.
 
-It knows the sky's light and where the horizon is, but nothing of what is drawn.  Pictures are
-drawn at twice their size and averaged down, which smooths every edge.
+It holds the sky's light and the position of the horizon.  Pictures are drawn at twice their size
+and averaged down, which smooths every edge.
 """
 
 import random
@@ -20,20 +20,20 @@ Point = tuple[float, float]
 
 
 class Canvas:
-    """One picture while it is being drawn."""
+    """A picture in progress."""
 
     def __init__(self, rng: random.Random, size: int, sky: Sky, horizon: float) -> None:
         self.rng, self.size, self.sky, self.horizon = rng, size, sky, horizon
         self.scale = size * OVERSAMPLING / UNITS
-        self.snowy = False  # whether snow lies on what stands on the ground
+        self.snowy = False  # whether objects on the ground are covered with snow
         self.replace(gradient(sky, horizon, size * OVERSAMPLING))
 
     def pixels(self) -> np.ndarray:
-        """What has been drawn so far, at the size it is drawn at."""
+        """The pixels so far, at the drawing size."""
         return np.asarray(self.image)
 
     def replace(self, pixels: np.ndarray) -> None:
-        """Go on with these pixels."""
+        """Continue with these pixels."""
         self.image = Image.fromarray(np.ascontiguousarray(pixels.clip(0, 255).astype(np.uint8)))
         self.draw = ImageDraw.Draw(self.image, "RGBA")
 

@@ -1,6 +1,6 @@
 """The finished file: three networks in the layout of a Stable Diffusion 1 single file.
 
-It also folds what training keeps apart: the normalisation of the latents into the autoencoder's
+It also folds what is separate in training: the normalisation of the latents into the autoencoder's
 outermost layers, and the shared row for unknown words into the full vocabulary's table.
 """
 
@@ -112,8 +112,8 @@ def spread_vocabulary(small: State, used: Tensor) -> TextEncoder:
 def gather_vocabulary(full: State, used: Tensor, noise: float = 0.15) -> State:
     """The reverse: rows of the used words and the shared row last.
 
-    Words without a row of their own start as the shared row plus noise, so that training can tell
-    them apart.
+    Words without their own row start as the shared row plus noise, so that training can
+    distinguish them.
     """
     rows, counts = torch.unique(full[TABLE], dim=0, return_counts=True)
     shared = rows[counts.argmax()]

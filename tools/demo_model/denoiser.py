@@ -26,7 +26,7 @@ def time_embedding(steps: Tensor, width: int) -> Tensor:
 
 
 class ResidualBlock(nn.Module):
-    """Two convolutions beside a shortcut, with the time added in between."""
+    """Two convolutions with a skip connection, with the time added in between."""
 
     def __init__(self, inputs: int, outputs: int, time_width: int) -> None:
         super().__init__()
@@ -49,7 +49,7 @@ class ResidualBlock(nn.Module):
 
 
 class Attention(nn.Module):
-    """From the picture's positions to themselves or to the caption's."""
+    """Attention from the picture's positions to themselves or to the caption's."""
 
     def __init__(self, width: int, context_width: int, heads: int) -> None:
         super().__init__()
@@ -152,7 +152,7 @@ class Downsample(nn.Module):
 
 
 class Stage(nn.ModuleList):
-    """Layers in a row; each is given what it understands."""
+    """Layers in sequence; each is given the arguments that it takes."""
 
     def forward(self, x: Tensor, time: Tensor, context: Tensor) -> Tensor:
         """Run it."""

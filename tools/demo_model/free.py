@@ -1,7 +1,7 @@
 """Freely mixed demo scenes: any sky, far layer, ground and a few objects.
 
-Their captions list what is there.  They keep words independent of each other: a house may stand in
-the desert, a tree in the snow.
+Their captions list the objects.  They make words independent of each other: a house may be in the
+desert, a tree in the snow.
 """
 
 from collections.abc import Mapping

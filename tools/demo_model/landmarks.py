@@ -16,7 +16,7 @@ def window_colour(canvas: Canvas) -> Colour:
 
 
 def house(canvas: Canvas, x: float, y: float, width: float, wall: Colour) -> None:
-    """Walls, a roof (white where snow lies), a door and two windows."""
+    """Walls, a roof (white in snow), a door and two windows."""
     height, roof = width * 0.66, SNOW if canvas.snowy else canvas.rng.choice(ROOFS)
     top = y - height
     canvas.box(x - width * 0.5, top, x + width * 0.5, y, canvas.shade(wall))

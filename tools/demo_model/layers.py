@@ -13,12 +13,12 @@ GROUPS = 32
 
 
 def group_norm(channels: int, epsilon: float = 1e-6) -> nn.GroupNorm:
-    """The one normalisation used by every convolutional block."""
+    """The normalisation used by every convolutional block."""
     return nn.GroupNorm(GROUPS, channels, eps=epsilon)
 
 
 def zeroed(layer: nn.Conv2d) -> nn.Conv2d:
-    """The layer with nothing in it: what it ends starts as the identity."""
+    """The layer set to zero, so that the block that it ends starts as the identity."""
     nn.init.zeros_(layer.weight)
     nn.init.zeros_(layer.bias)
     return layer

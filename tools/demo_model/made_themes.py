@@ -1,4 +1,4 @@
-"""Composed demo scenes around something made by people.
+"""Composed demo scenes around man-made objects.
 
 Each function draws one kind of picture on a fresh canvas and returns its caption.
 """
@@ -97,7 +97,7 @@ def lighthouse_by_the_sea(canvas: Canvas) -> str:
 
 
 def tent_and_campfire(canvas: Canvas) -> str:
-    """A tent, mostly with a fire beside it."""
+    """A tent, mostly with a fire next to it."""
     rng = canvas.rng
     starry = canvas.sky.dark and rng.random() < 0.85
     if starry:

@@ -91,14 +91,14 @@ def skies_obeyed(networks: checkpoint.Networks, tokenizer: Tokenizer) -> tuple[i
 
 
 def blend_at_middle(name: str) -> Colour:
-    """What the sky is like in the rows that are looked at: a little above its middle colour."""
+    """The expected sky in the measured rows: a little above its middle colour."""
     sky = SKIES[name]
     first, second, third = (0.2 * a + 0.8 * b for a, b in zip(sky.top, sky.middle, strict=True))
     return first, second, third
 
 
 def suns_obeyed(networks: checkpoint.Networks, tokenizer: Tokenizer) -> tuple[int, int]:
-    """How many suns have the colour asked for, and of how many."""
+    """How many suns have the requested colour, and of how many."""
     prompts = [
         (f"a {name} sun over blue mountains under a blue sky", name)
         for name in SUNS
@@ -114,7 +114,7 @@ def suns_obeyed(networks: checkpoint.Networks, tokenizer: Tokenizer) -> tuple[in
 
 
 def mountains_obeyed(networks: checkpoint.Networks, tokenizer: Tokenizer) -> tuple[int, int]:
-    """How many mountain ranges have the colour asked for, and of how many."""
+    """How many mountain ranges have the requested colour, and of how many."""
     prompts = [(f"{name} mountains under a blue sky", name) for name in MOUNTAINS for _ in range(3)]
     pictures = pixels_of(networks, tokenizer, [prompt for prompt, _ in prompts], seed=7)
     height, right = pictures.shape[1], 0

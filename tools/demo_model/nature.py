@@ -10,7 +10,7 @@ from tools.demo_model.palette import COLOURS, SNOW, Colour
 
 
 def pine(canvas: Canvas, x: float, y: float, height: float) -> None:
-    """Three tiers on a trunk, white above where snow lies."""
+    """Three tiers on a trunk, white on top in snow."""
     canvas.box(
         x - height * 0.06, y - height * 0.16, x + height * 0.06, y, canvas.shade(COLOURS["brown"])
     )

@@ -66,14 +66,14 @@ class Muon:
         self.adam.zero_grad(set_to_none=True)
 
     def state_dict(self) -> dict[str, Any]:
-        """What resuming needs."""
+        """The state needed to resume."""
         return {
             "m": [self.momentum[id(p)] for group in self.groups for p in group],
             "adam": self.adam.state_dict(),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from a saved state."""
+        """Resume from a saved state."""
         for p, momentum in zip(
             (p for group in self.groups for p in group), state["m"], strict=True
         ):
@@ -95,13 +95,13 @@ class Average:
         torch._foreach_lerp_(self.shadow, [p.detach() for p in self.parameters], 1 - decay)
 
     def load(self, shadow: Sequence[Tensor]) -> None:
-        """Go on from a saved average."""
+        """Resume from a saved average."""
         for mine, saved in zip(self.shadow, shadow, strict=True):
             mine.copy_(saved)
 
     @torch.no_grad()
     def swap(self) -> None:
-        """Exchange the parameters and their average; twice is nothing."""
+        """Swap the parameters and their average; a second call swaps back."""
         for p, shadow in zip(self.parameters, self.shadow, strict=True):
             kept = p.clone()
             p.copy_(shadow)
@@ -109,7 +109,7 @@ class Average:
 
 
 def save(path: Path, state: dict[str, Any]) -> None:
-    """Write beside, then replace: an interrupted run leaves the last whole state."""
+    """Write a temporary file, then replace: an interrupted run leaves the last whole state."""
     part = path.with_suffix(".part")
     torch.save(state, part)
     part.replace(path)

@@ -1,6 +1,6 @@
 """The colours of the demo scenes and the words that name them.
 
-It knows no drawing: only colour triples (0..255), skies, and which phrase stands for which sky.
+Only colour triples (0..255), skies and the phrases for them; drawing is elsewhere.
 """
 
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Where the tools write what they measured: to standard output, at once."""
+"""Writes the measurements of the tools to standard output, unbuffered."""
 
 import sys
 

@@ -48,7 +48,7 @@ class Perceptron(nn.Module):
 
 
 class EncoderLayer(nn.Module):
-    """Attention and perceptron, each beside a shortcut."""
+    """Attention and perceptron, each with a skip connection."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -105,14 +105,14 @@ def encode_captions(tokenizer: Tokenizer, captions: Sequence[str]) -> Tensor:
 def compact(ids: Tensor) -> tuple[Tensor, Tensor]:
     """The ids that occur, in order, and the captions as indices into them.
 
-    The index len(used) stands for any other word.
+    The index len(used) means any other word.
     """
     used = torch.unique(ids)
     return used, torch.searchsorted(used, ids)
 
 
 def with_unknown_words(ids: Tensor, used: Tensor, seed: int = 0) -> Tensor:
-    """A copy in which one to three unknown words stand somewhere in every caption."""
+    """A copy in which one to three unknown words are inserted in every caption."""
     rng, unknown, end = random.Random(seed), len(used), int(torch.searchsorted(used, END))
     rows = []
     for row in ids.tolist():

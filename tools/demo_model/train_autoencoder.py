@@ -46,7 +46,7 @@ class NormalisedAutoencoder(nn.Module):
         self.vae.silence_costly_blocks()
 
     def start_from(self, path: Path) -> None:
-        """Take the weights of a finished checkpoint."""
+        """Load the weights of a finished checkpoint."""
         finished = checkpoint.read(path).autoencoder
         checkpoint.unfold_scale(finished)
         self.vae.load_state_dict(finished.state_dict())

@@ -52,7 +52,7 @@ class CaptionedDenoiser(nn.Module):
                 module.requires_grad_(False)
 
     def start_from(self, path: Path, used: Tensor) -> None:
-        """Take the weights of a finished checkpoint; new words start near its shared row."""
+        """Load the weights of a finished checkpoint; new words start near its shared row."""
         finished = checkpoint.read(path)
         self.unet.load_state_dict(finished.denoiser.state_dict())
         self.text.load_state_dict(

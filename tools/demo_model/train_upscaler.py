@@ -102,7 +102,7 @@ def train(arguments: argparse.Namespace) -> None:
     def objective(inputs: Tensor, targets: Tensor) -> Tensor:
         with half_precision(device):
             result = model(inputs)
-        # The absolute error: its best guess for an edge in doubt is still an edge.
+        # Absolute error: its optimum for an uncertain edge is still a sharp edge.
         return functional.l1_loss(result.float(), targets)
 
     def save() -> None:

@@ -1,4 +1,4 @@
-"""What both training stages share: the device, the clock, saving and resuming."""
+"""Shared by both training stages: the device, the clock, saving and resuming."""
 
 import argparse
 import math
@@ -39,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def open_device(arguments: argparse.Namespace) -> torch.device:
-    """Set the threads; returns the device asked for."""
+    """Set the threads; returns the requested device."""
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
     torch.set_float32_matmul_precision("high")
@@ -47,7 +47,7 @@ def open_device(arguments: argparse.Namespace) -> torch.device:
 
 
 def launch(train: Callable[[argparse.Namespace], None], arguments: argparse.Namespace) -> None:
-    """Run a training in this process, or in as many as asked for, joined by gloo."""
+    """Run a training in this process, or in the requested number of them, joined by gloo."""
     if arguments.processes == 1:
         train(arguments)
     else:
@@ -74,7 +74,7 @@ def half_precision(device: torch.device) -> AbstractContextManager:
 
 
 def channels_last(x: Tensor) -> Tensor:
-    """The memory layout that convolutions like."""
+    """Convert to channels-last, the fastest memory layout for convolutions."""
     return x.contiguous(memory_format=torch.channels_last)
 
 
@@ -146,7 +146,7 @@ class Run:
         self.total, self.since, self.reported = torch.zeros(()), 0, time.monotonic()
 
     def resume(self) -> None:
-        """Go on where the saved state ends."""
+        """Resume from the saved state."""
         state = torch.load(self.path, map_location=next(self.model.parameters()).device)
         self.model.load_state_dict(state["model"])
         self.optimiser.load_state_dict(state["optimiser"])
@@ -174,7 +174,7 @@ class Run:
         return orders[0].item()
 
     def advance(self, loss: Tensor, warm_up: int = 100) -> None:
-        """One step down the gradient of this loss."""
+        """One optimiser step on this loss."""
         loss.backward()
         self.optimiser.step(self.agree(self.clock.rate_at(self.step, warm_up)))
         self.step += 1

@@ -37,7 +37,7 @@ STATE = "decoder.pt"
 
 
 def with_frozen_encoder(state: checkpoint.State) -> NormalisedAutoencoder:
-    """The autoencoder as it was cached, of which only the decoder can learn."""
+    """The autoencoder as it was cached; only its decoder is trained."""
     model = NormalisedAutoencoder()
     model.load_state_dict(state)
     model.vae.encoder.requires_grad_(requires_grad=False)

@@ -48,9 +48,9 @@ class Upscaler(nn.Module):
     def initialise(self) -> None:
         """Begin as bicubic enlargement.
 
-        The first layer copies the 3 x 3 neighbours of every pixel, the middle layers hand them on,
+        The first layer copies the 3 x 3 neighbours of every pixel, the middle layers pass them on,
         and the last one weighs them: together they see the 5 x 5 pixels that bicubic enlargement
-        needs. The other channels begin at random and count nothing yet.
+        needs. The other channels are initialised at random with zero weight at the end.
         """
         first, *middle, last = [layer for layer in self.body if isinstance(layer, nn.Conv2d)]
         for layer in (first, *middle):

@@ -25,7 +25,7 @@ FIRST_SEED = 30_000_000
 
 
 class WinterCanvas(Canvas):
-    """A surface on which green comes out as snow in the light of the sky."""
+    """A canvas that draws green as snow in the light of the sky."""
 
     def polygon(self, points: Iterable[Point], colour: Colour, alpha: int = 255) -> None:
         """See `Canvas`."""
@@ -38,7 +38,7 @@ class WinterCanvas(Canvas):
         super().ellipse(x, y, width, height, self.snowed(colour), alpha)
 
     def snowed(self, colour: Colour) -> Colour:
-        """Snow, in the shade that a green has among lit greens; other colours as they are."""
+        """Snow, in the shade that a green has among lit greens; other colours unchanged."""
         red, green, blue = colour
         is_green = green >= red * 1.02 and green >= blue * 1.08
         is_olive = green >= red * 0.92 and green >= blue * 1.25

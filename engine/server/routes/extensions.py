@@ -13,7 +13,7 @@ from engine.server.services import SERVICES
 
 _PAGE_HEADERS: Mapping[str, str] = {
     "Content-Security-Policy": PAGE_POLICY,
-    # What no policy covers: WebRTC, and connections made ahead. Chromium knows this header.
+    # Not covered by a CSP: WebRTC, and preconnections. Chromium supports this header.
     "Connection-Allowlist": "()",
     "X-Frame-Options": "SAMEORIGIN",
     "Cache-Control": "no-cache",
