@@ -1,4 +1,4 @@
-"""Writes files so that each is there whole or not at all, whatever ends the program or the power.
+"""Writes files atomically: whole or not at all, even if the program crashes or the power fails.
 
 Every durable write goes through here: a hidden `.part` next to the target, its bytes flushed to
 the disk, an atomic rename, the folder flushed. Works where hard links are refused (exFAT, many

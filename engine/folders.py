@@ -40,7 +40,7 @@ def prepare_folders(settings: Settings) -> list[str]:
 
 
 class _ReadOnlyError(SettingsError):
-    """A folder that is there and cannot be written."""
+    """A folder that exists but cannot be written."""
 
 
 def _prepare(folder: Path, flag: str, *, mode: int = 0o777) -> None:

@@ -20,7 +20,7 @@ PLUGINS = "custom_nodes"
 
 @dataclass(frozen=True, slots=True)
 class ModelPaths:
-    """What the files say.
+    """The content of the files.
 
     Attributes:
         folders: by kind of weights (`checkpoints`, `loras` ...), in the order they are searched.

@@ -54,7 +54,7 @@ def _input(each: InputSchema) -> str:
 
 
 def problems(page: str) -> Iterator[str]:
-    """What is wrong with the page that is there."""
+    """The problems of the existing page."""
     if not PAGE.is_file() or PAGE.read_text(encoding="utf-8") != page:
         yield f"{PAGE.name} is out of date; run python tools/write_node_reference.py"
 

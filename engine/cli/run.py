@@ -70,7 +70,7 @@ def run_file(options: RunOptions, settings: Settings) -> int:
 def check_all(
     paths: Sequence[Path], changes: Sequence[str], settings: Settings, *, as_json: bool
 ) -> int:
-    """Say what is wrong with these files; returns the exit code, the highest of all."""
+    """Report the problems of these files; returns the exit code, the highest of all."""
     outcomes: dict[Path, Outcome] = {}
     worker: list[Worker] = []  # it takes long to load, and a file may not need it
 

@@ -1,4 +1,4 @@
-"""The lines of a journal: their numbers, and what their tabs say."""
+"""The lines of a journal: their numbers and their tabs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Reason = Literal["invalid", "conflict", "too_long"]
 
 
 class JournalRefusedError(CalotypeError):
-    """Lines that do not follow the ones that are there, or come from a window that has lost it.
+    """Lines that do not follow the last one, or come from a window that lost the document.
 
     Attributes:
         reason: `invalid` for what is no journal, `conflict` for lines that do not follow or are
@@ -44,7 +44,7 @@ class JournalRefusedError(CalotypeError):
 
 @dataclass(frozen=True, slots=True)
 class Tab:
-    """What a line says of the document as a whole.
+    """The state of the whole document in a line.
 
     Attributes:
         content: all of it, as JSON, for the editor.
@@ -61,11 +61,11 @@ class Tab:
 
 @dataclass(slots=True)
 class State:
-    """What a file says.
+    """The state of a journal file.
 
     Attributes:
         last: the number of the last line; 0 for none.
-        tab: what the last line with a tab said.
+        tab: that of the last line with one.
         size: bytes of whole, readable lines.
         stray: bytes after them: an unfinished line, or damage.
         is_damaged: whether the stray bytes are more than one unfinished line.
@@ -110,7 +110,7 @@ def lines_of(content: bytes) -> Iterator[tuple[bytes, bool]]:
 
 
 def scan(content: bytes) -> State:
-    """What lines say, up to the first that is torn, no line, or out of turn."""
+    """The state after these lines, up to the first that is incomplete, invalid or out of order."""
     state = State()
     for line, ended in lines_of(content):
         number, tab = (_decoded(line) if ended else None) or (0, None)

@@ -75,7 +75,7 @@ class Journals:
             return await asyncio.to_thread(_start_of, path, state.size)
 
     async def append(self, name: str, window: str, body: bytes) -> int:
-        """Put lines at the end, on disk; those that are there already are skipped.
+        """Append lines, durably; those already present are skipped.
 
         Returns:
             the number of the last line.
@@ -229,7 +229,7 @@ class Journals:
         return sorted(found, key=lambda each: -each.modified)
 
     def _state_seen(self, path: Path, stat: os.stat_result) -> State:
-        """What a journal said when it was listed before, if it has not changed since."""
+        """The state of a journal when it was last listed, if it has not changed since."""
         state = self._states.get(path.stem)
         if state is not None and state.size + state.stray == stat.st_size:
             return state

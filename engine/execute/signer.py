@@ -83,7 +83,7 @@ class Signer:
             return self._coroutines.now(said)
         except Stopped:
             raise
-        except Exception:  # noqa: BLE001 - the node is run, and says itself what is wrong
+        except Exception:  # noqa: BLE001 - the node is run, and reports the error itself
             return float("nan")
 
     def _failure(self, node_id: str, error: Exception) -> NodeFailure:

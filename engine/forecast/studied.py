@@ -28,7 +28,7 @@ class StudiedPrompt:
 
 
 def study(report: Report, catalog: Catalog) -> StudiedPrompt:
-    """What a report of a valid prompt says."""
+    """A studied prompt from the report of a valid one."""
     ordered = tuple(report.ordered)
     classes = {report.prompt.nodes[each].class_type for each in ordered}
     names_files = any(

@@ -23,7 +23,7 @@ _NUMBERED = re.compile(r"^\d+: ")
 
 @dataclass(frozen=True, slots=True)
 class HostValues:
-    """What an instance says instead of the nodes inside.
+    """The values of an instance that override those of the nodes inside.
 
     Attributes:
         inputs: values of the subgraph's inputs, by name.

@@ -131,10 +131,10 @@ def put_mask(original: Path, mask: Path, limits: Limits = LIMITS) -> bytes:
 
 
 def header_metadata(path: Path, most: int = MOST_HEADER) -> bytes:
-    """What a `.safetensors` file says about itself, as a JSON object.
+    """The metadata of a `.safetensors` file, as a JSON object.
 
     Raises:
-        MediaError: it is no such file, says nothing, or says more than `most` bytes.
+        MediaError: it is no such file, or has no metadata or more than `most` bytes.
     """
     try:
         with path.open("rb") as stream:

@@ -35,7 +35,7 @@ _LISTS = (list, Sequence, tuple)
 
 @dataclass(slots=True)
 class _Reading:
-    """What the markers of one annotation have said so far."""
+    """What was read from the markers of one annotation so far."""
 
     type: str = ""
     options: dict[str, Any] = field(default_factory=dict[str, Any])
@@ -90,7 +90,7 @@ def read_inputs(parameter: Parameter, annotation: Any, *, in_list: bool) -> list
 
 
 def read_outputs(annotation: Any, names: Sequence[str] | None) -> tuple[OutputSchema, ...]:
-    """The outputs that a return annotation says: one, several (a tuple or NamedTuple) or none.
+    """The outputs of a return annotation: one, several (a tuple or NamedTuple) or none.
 
     `names` are the names the editor shows; without them a NamedTuple's fields, else the types.
     """

@@ -229,7 +229,7 @@ class FunctionNode(Node, Generic[P, R]):
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
-    """What a function's annotations say."""
+    """What was read from a function's annotations."""
 
     inputs: tuple[InputSchema, ...]
     returns: Any

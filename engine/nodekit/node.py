@@ -61,7 +61,7 @@ class Traits:
     """Which of the rarer methods a node implements, so that the executor calls no others.
 
     Attributes:
-        fingerprints: `fingerprint_of` says something; it becomes part of the signature.
+        fingerprints: `fingerprint_of` is implemented; its result becomes part of the signature.
         chooses: `needed` says which lazy inputs to evaluate.
         checks: `complaint` may refuse the constants.
         knows_id: the node uses its own id, so its results are not shared.
@@ -93,7 +93,7 @@ class Node(ABC):
     @property
     @abstractmethod
     def traits(self) -> Traits:
-        """Which of the methods below have something to say."""
+        """Which of the methods below are implemented."""
 
     @abstractmethod
     def run(self, inputs: Mapping[str, Any], context: Context) -> Soon[Outcome]:

@@ -22,7 +22,7 @@ class Registry(Mapping[str, Node]):
     Attributes:
         instances: the objects of V1 classes, retained between runs.
         refused: names that a plugin wanted and a built-in node has.
-        left_out: names whose node cannot say how it looks, and why; filled by `catalog`.
+        left_out: names whose node cannot be described, and why; filled by `catalog`.
     """
 
     def __init__(self, builtin: Iterable[Node] = ()) -> None:

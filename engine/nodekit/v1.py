@@ -109,11 +109,11 @@ class V1Node(Node):
         return read_answer(answer, len(self.schema.outputs), self._class_type)
 
     def fingerprint_of(self, inputs: Mapping[str, Any], context: Context) -> Soon[Any]:
-        """What `IS_CHANGED` says of the constants."""
+        """The result of `IS_CHANGED` for the constants."""
         return self._ask(self.made_from.IS_CHANGED, inputs, context)
 
     def needed(self, inputs: Mapping[str, Any], context: Context) -> Soon[Sequence[str]]:
-        """What `check_lazy_status` says."""
+        """The result of `check_lazy_status`."""
         instance = self._instances.of(self.made_from, context.node_id)
         answer: Any = instance.check_lazy_status(**{**inputs, **self._hidden(context)})
         if inspect.isawaitable(answer):
@@ -123,7 +123,7 @@ class V1Node(Node):
     def complaint(
         self, inputs: Mapping[str, Any], linked_types: Mapping[str, str], context: Context
     ) -> Soon[str | None]:
-        """What `VALIDATE_INPUTS` says: only the inputs it names are given to it."""
+        """The result of `VALIDATE_INPUTS`, which receives only the inputs it names."""
         answer = self._ask(
             self.made_from.VALIDATE_INPUTS, {**inputs, "input_types": linked_types}, context
         )

@@ -95,18 +95,18 @@ class V3Node(Node):
         return read_output(answer, len(self.schema.outputs), self._class_type)
 
     def fingerprint_of(self, inputs: Mapping[str, Any], context: Context) -> Soon[Any]:
-        """What `fingerprint_inputs` says."""
+        """The result of `fingerprint_inputs`."""
         return self._for_call(context).fingerprint_inputs(**inputs)
 
     def needed(self, inputs: Mapping[str, Any], context: Context) -> Soon[Sequence[str]]:
-        """What `check_lazy_status` says."""
+        """The result of `check_lazy_status`."""
         answer: Any = self._for_call(context).check_lazy_status(**inputs)
         return answer if inspect.isawaitable(answer) else answer or ()
 
     def complaint(
         self, inputs: Mapping[str, Any], linked_types: Mapping[str, str], context: Context
     ) -> Soon[str | None]:
-        """What `validate_inputs` says: only the inputs it names are given to it."""
+        """The result of `validate_inputs`, which receives only the inputs it names."""
         names, takes_all = self._validated()
         given = {**inputs, "input_types": linked_types}
         chosen = {

@@ -69,7 +69,7 @@ class DiskSpaceGuard:
         self._on_change()
 
     def confirm(self) -> None:
-        """A prompt has ended well: the next lack of room starts small again."""
+        """A prompt has succeeded: the next lack of room starts with short pauses again."""
         self._required_bytes = _LEAST
         self._tries, self._free = 0, None
 

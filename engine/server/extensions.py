@@ -115,7 +115,7 @@ class Extension:
 def find_extensions(
     folders: Sequence[Path], only: Collection[str] | None = None
 ) -> list[Extension]:
-    """Every plugin with a declaration, by name; of a broken one its error, and it harms no other.
+    """Every plugin with a declaration, by name; a broken one has its error and affects no other.
 
     Args:
         folders: where plugins are.

@@ -60,7 +60,7 @@ class Worker:
         self.files = Files(settings)
         self.registry: Registry = builtin_registry()
         self.catalog: Catalog = self.registry.catalog()
-        # Pages that the process keeps between runs count against the user's budget.
+        # Pages that the process retains between runs count against the user's budget.
         kept = kept_pages(settings.cache_bytes)
         self.cache = Cache(max(0, settings.cache_bytes - kept), measure=measure)
         is_chosen = settings.vram is not None or not settings.reserve_vram.is_nothing

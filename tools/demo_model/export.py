@@ -40,7 +40,7 @@ def preview_factors(autoencoder: Autoencoder, pixels: np.ndarray) -> str:
 
 
 def metadata(size: int, samples: int, factors: str) -> dict[str, str]:
-    """What the file says about itself."""
+    """The metadata of the file."""
     return {
         "modelspec.sai_model_spec": "1.0.0",
         "modelspec.architecture": "stable-diffusion-v1",

@@ -66,7 +66,7 @@ def find(services: Services, name: str, place: str, subfolder: str) -> Path:
     """
     spelled = as_spelled(place_folder(services, place), f"{subfolder}/{name}".lstrip("/"))
     if "/" not in name and spelled is not None and _is_file(spelled):
-        return spelled  # it is there, whatever it is called
+        return spelled  # it exists under this literal name
     name, chosen = split_annotation(name)
     folder = place_folder(services, chosen or place)
     try:
