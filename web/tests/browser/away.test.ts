@@ -11,7 +11,13 @@ beforeAll(async () => {
 });
 afterAll(() => studio?.close());
 
-const PARTS = ["laterParts-*.js", "lazyPanels-*.js", "all-*.js", "lazyPanels-*.css", "laterParts-*.css"];
+const PARTS = [
+  "laterParts-*.js",
+  "lazyPanels-*.js",
+  "all-*.js",
+  "lazyPanels-*.css",
+  "laterParts-*.css",
+];
 
 /** Lets no part through until it is told to; counts what was asked for in vain. */
 async function withhold(page: Page, parts: readonly string[]) {
