@@ -1,4 +1,7 @@
-/** The inputs or outputs of a subgraph, seen from inside: a port each, and one to make another. */
+/**
+ * The inputs or outputs of a subgraph, seen from inside: one socket for each port, and one that
+ * adds a port.
+ */
 import type { NodeProps } from "@xyflow/react";
 import { memo } from "react";
 import { INPUTS } from "../document/graph";

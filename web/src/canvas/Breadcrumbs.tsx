@@ -1,4 +1,4 @@
-/** Where one is in a document with subgraphs: the document, and each subgraph one went into. */
+/** The path of open levels: the document, then each subgraph that was entered. */
 import { ChevronRight } from "lucide-react";
 import { definitionAt } from "../document/levels";
 import { showLevel, useActive } from "../state/studio";

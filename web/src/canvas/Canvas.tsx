@@ -1,4 +1,4 @@
-/** The graph on its canvas: what is drawn, dragged, pulled and dropped. */
+/** The graph on its canvas: drawing, dragging, pulling wires and dropping. */
 import {
   Background,
   BackgroundVariant,
@@ -68,11 +68,11 @@ const NODE_TYPES = {
   reroute: RerouteCard,
 };
 const EDGE_TYPES = { wire: Wire };
-/** The library takes in anew whatever is not the same object as before: nothing is made as it draws. */
+/** React Flow updates on every prop with a new identity, so these are created once. */
 const ADDING = ["Shift", "Control", "Meta"];
 const NO_EDGES: FlowEdge[] = [];
 
-/** What the library is given once: it takes in anew whatever is not the same object as before. */
+/** The props that never change: React Flow updates on every prop with a new identity. */
 const ALWAYS = {
   nodeTypes: NODE_TYPES,
   edgeTypes: EDGE_TYPES,
@@ -83,22 +83,22 @@ const ALWAYS = {
   onNodeDragStop: stopDrag,
   onEdgeClick,
   onMoveEnd,
-  // Wires are pulled by the canvas itself: see pullPointer.ts.
+  // The canvas handles pulling of wires itself: see pullPointer.ts.
   nodesConnectable: false,
   connectOnClick: false,
   edgesReconnectable: false,
-  // What moves no further than this begins no drag, so it is a click.
+  // A press that moves no further than this, in pixels, is a click and not a drag.
   nodeClickDistance: 1,
   onlyRenderVisibleElements: true,
   minZoom: FARTHEST,
   maxZoom: 2.5,
-  // Whose the wheel is, is decided before the library handlers of it (wheel.ts).
+  // wheel.ts decides what the wheel does before React Flow's handlers run.
   noWheelClassName: "never",
   zoomOnDoubleClick: false,
   deleteKeyCode: null,
   selectionKeyCode: null,
   multiSelectionKeyCode: ADDING,
-  // The cards have the focus, and commands the keys: see roving.ts.
+  // Cards take the focus, and commands handle the keys: see roving.ts.
   nodesFocusable: false,
   edgesFocusable: false,
   disableKeyboardA11y: true,
@@ -117,7 +117,7 @@ export function Canvas() {
 function Board() {
   const flow = useReactFlow<FlowNode, FlowEdge>();
   const [firstView] = useState(() => activeTab().viewport ?? guessedView());
-  // Until the library has looked at the page it knows no view, and would build every node.
+  // Until React Flow has measured the page it has no view, and would build every node.
   const overview = useStore(
     ({ width, transform }) => (width === 0 ? firstView.zoom : transform[2]) < OVERVIEW_BELOW,
   );
@@ -144,7 +144,7 @@ function Board() {
       ref={box}
       className={`canvas${settling ? " settling" : ""}${fading ? " arriving" : ""}`}
       data-tool={tool}
-      // biome-ignore lint/a11y/noNoninteractiveTabindex: where keys begin to walk among nodes
+      // biome-ignore lint/a11y/noNoninteractiveTabindex: the keyboard moves from here to nodes
       tabIndex={0}
       aria-label={t("Graph")}
       {...handlers.box}
@@ -175,7 +175,7 @@ function Board() {
   );
 }
 
-/** What lies above the graph and does not move with it. */
+/** The parts above the graph that do not move with the view. */
 function Above() {
   return (
     <>
@@ -190,7 +190,7 @@ function Above() {
 
 const FADE = 160;
 
-/** Whether the overview was left just now: nodes come into view over it. */
+/** Whether the overview was left just now: nodes then fade in over it. */
 function useFading(overview: boolean): boolean {
   const [fading, setFading] = useState(false);
   const before = useRef(overview);
@@ -226,7 +226,7 @@ function Empty() {
 
 const AROUND = { width: 360, height: 220 };
 
-/** About where a fitted document will be, so that nothing is built that will not be seen. */
+/** An estimate of the view of a fitted document, so that nodes outside of it are not built. */
 function guessedView(): Viewport {
   const { graph } = activeTab();
   const bounds = boundsOfAll(graph) ?? { x: 0, y: 0, width: 800, height: 600 };

@@ -1,4 +1,4 @@
-/** The menu of the right button, and of the menu key: on a node, a frame, a wire, the empty canvas. */
+/** The context menu (right button or menu key) of a node, a frame, a wire or the empty canvas. */
 import { useReactFlow } from "@xyflow/react";
 import { type RefObject, useEffect, useRef } from "react";
 import type { Point } from "../document/graph";
@@ -14,7 +14,7 @@ import { closeMenu, itemsOf, openMenu, type Target, useColourRequest, useMenu } 
 
 interface Props {
   box: RefObject<HTMLElement | null>;
-  /** What is painted at a place, where nodes are not in the page. */
+  /** The target that is painted at a place, while nodes are not elements of the page. */
   painted: (at: Point) => Target | null;
 }
 
@@ -28,7 +28,7 @@ export function ContextMenu({ box, painted }: Props) {
     if (element === null) return;
     const open = (event: MouseEvent) => {
       if (isTyping(event.target) && !(event.target as Element).matches(":read-only")) return;
-      // Fields have a menu of their own.
+      // Fields have their own menu.
       if (event.target instanceof Element && event.target.closest(".field-box") !== null) return;
       event.preventDefault();
       const target = targetOf(event, (at) => look.current(flow.screenToFlowPosition(at)));
@@ -74,13 +74,13 @@ function targetOf(
   const wire = key(".react-flow__edge", "data-id");
   if (wire !== null) return { wire };
   if (event.target.closest(".react-flow__pane") === null) return null;
-  // The menu key acts on what is selected; the pointer on what is under it.
+  // The menu key acts on the selection; the pointer on what is under it.
   const [selected] = activeTab().selected;
   if (event.button !== 2 && selected !== undefined) return { kind: "node", key: selected };
   return painted({ x: event.clientX, y: event.clientY }) ?? { kind: "canvas" };
 }
 
-/** The menu key has no place of its own in some browsers: then it is where the focus is. */
+/** In some browsers the menu key's event has no place; the place of the focus is used then. */
 function placeOf(event: MouseEvent): Point {
   if (event.clientX !== 0 || event.clientY !== 0) return { x: event.clientX, y: event.clientY };
   const { left = 0, top = 0 } = document.activeElement?.getBoundingClientRect() ?? {};
@@ -95,7 +95,7 @@ function labelOf({ kind }: Target): string {
   return t("Selected nodes");
 }
 
-/** The browser's colour picker; what is picked in it is seen at once, and is one entry of the log. */
+/** The browser's colour picker. Changes show at once, and all together are one undo step. */
 function ColourAsked() {
   const { frame, asked } = useColourRequest();
   const input = useRef<HTMLInputElement>(null);

@@ -1,4 +1,4 @@
-/** The marks of a comparison, brought when there is one. */
+/** The marks of a comparison, loaded when a comparison is open. */
 import { Suspense } from "react";
 import { useDifference } from "../state/results/difference";
 import { part } from "../widgets/part";

@@ -1,4 +1,6 @@
-/** What differs from another workflow, on the canvas: added green, changed amber, removed as ghosts. */
+/**
+ * Differences from another workflow, on the canvas: added green, changed amber, removed as ghosts.
+ */
 import { ViewportPortal } from "@xyflow/react";
 import type { Graph } from "../document/graph";
 import { endsOf, pathOf, svgPen, traceLink, type WireShape } from "../state/editing/wires";
@@ -56,7 +58,7 @@ export function DifferenceMarks() {
   );
 }
 
-/** A removed wire runs where it ran, between places where its nodes may no longer be. */
+/** The line of a removed wire, between its former places, where its nodes may no longer be. */
 function lineOf(tab: Tab, graph: Graph, key: string, shape: WireShape): string {
   const link = graph.links[key];
   const { catalog } = useStudio.getState();

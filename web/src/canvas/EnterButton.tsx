@@ -1,4 +1,4 @@
-/** On an instance's title: the way into its subgraph. */
+/** The button in an instance's title that opens its subgraph. */
 import { LogIn } from "lucide-react";
 import { enter } from "../state/editing/levels";
 import { isInstance } from "../state/runs/places";

@@ -1,4 +1,6 @@
-/** Below a node that failed in the last run: why, in plain words; the rest is in the inspector. */
+/**
+ * The reason why a node failed in the last run, below the node; the inspector shows the details.
+ */
 import type { NodeRun } from "../state/runs/runs";
 import { select } from "../state/studio";
 import { useView } from "../state/view";

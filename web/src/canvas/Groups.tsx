@@ -1,4 +1,6 @@
-/** Frames behind nodes. Moving a frame moves what lies in it; a folded one is drawn as one box. */
+/**
+ * Frames behind nodes. Moving a frame moves the nodes in it; a folded frame is drawn as one box.
+ */
 import { useReactFlow, useStore, ViewportPortal } from "@xyflow/react";
 import {
   ChevronDown,
@@ -46,7 +48,10 @@ export function Groups() {
 const LARGEST = 8;
 const FAR = 2.5;
 
-/** Titles grow as one goes away, in steps, so that zooming does not draw every frame anew. */
+/**
+ * The scale of titles, which grow as the view zooms out. In steps, so that zooming does not render
+ * every frame again.
+ */
 function useTitleScale(): number {
   return useStore((state) => {
     const steps = Math.round(Math.log2(1 / state.transform[2]) * 2) / 2;
@@ -54,7 +59,7 @@ function useTitleScale(): number {
   });
 }
 
-/** Begins with the pointer, calls for each step, and ends one entry of the log. */
+/** Handlers of a drag: `onStep` runs for each step; the whole drag is one undo step. */
 function useFrameDrag(onStep: (by: Point) => void, onClick?: () => void) {
   const flow = useReactFlow();
   const start = useRef<{ at: Point; moved: boolean } | null>(null);
@@ -87,7 +92,7 @@ function useFrameDrag(onStep: (by: Point) => void, onClick?: () => void) {
   };
 }
 
-/** Moves a frame with what it held when it was taken. */
+/** Handlers that move a frame with the nodes it held when the drag began. */
 export function useMovedFrame(key: string) {
   const move = useRef(frameMover(key));
   const { press, drag, release } = useFrameDrag(
@@ -101,7 +106,7 @@ export function useMovedFrame(key: string) {
       press(event);
     },
     onMouseDown: (event: MouseEvent<HTMLElement>) => {
-      // Taking it with the pointer moves the frame; only the keyboard and a double click focus its title.
+      // A press moves the frame; only the keyboard and a double click focus its title.
       if (isControl(event.target)) return;
       event.preventDefault();
       if (document.activeElement instanceof HTMLElement) document.activeElement.blur();
@@ -110,7 +115,7 @@ export function useMovedFrame(key: string) {
     onPointerUp: release,
     onPointerCancel: release,
     onDoubleClick: (event: MouseEvent<HTMLElement>) => {
-      // The pointer is the header's while it is down, so the title does not hear it.
+      // The header has captured the pointer, so the title gets no double click of its own.
       const input = event.currentTarget.querySelector("input");
       if (input === null || isControl(event.target)) return;
       event.stopPropagation();

@@ -1,4 +1,7 @@
-/** The whole graph in a corner, and a frame around what is on the screen: drag it to go elsewhere. */
+/**
+ * The map of the whole graph, with a frame around the part on the screen; dragging the frame moves
+ * the view.
+ */
 import { useReactFlow, useStoreApi } from "@xyflow/react";
 import { type PointerEvent, type RefObject, useCallback, useEffect, useRef } from "react";
 import { around, type Box, centreOf } from "../document/arrange";
@@ -13,12 +16,15 @@ import "./minimap.css";
 const WIDTH = 180;
 const HEIGHT = 112;
 const PADDING = 8;
-/** The map follows when an edit has rested for so long, in milliseconds: not at each step of a drag. */
+/**
+ * How long after the last edit the map is painted again, in milliseconds: not at each step of a
+ * drag.
+ */
 const REST = 120;
-/** The frame is never thinner than this, however far the graph reaches. */
+/** The least width and height of the frame, in pixels, however large the graph is. */
 const LEAST = 6;
 
-/** Where the graph lies on the map. */
+/** Scale and offset of the graph on the map. */
 interface Fit {
   scale: number;
   left: number;
@@ -39,7 +45,7 @@ function Whole() {
   const canvas = useRef<HTMLCanvasElement>(null);
   const seen = useRef<HTMLDivElement>(null);
   const fit = useRef<Fit>(NOWHERE);
-  /** From the middle of the screen to where the pointer took hold, in the graph. */
+  /** From the middle of the screen to the point where the drag began, in graph coordinates. */
   const grip = useRef<Point | null>(null);
   const place = useCallback(() => {
     if (seen.current !== null) putAt(seen.current, onMap(viewOf(store.getState()), fit.current));
@@ -76,7 +82,8 @@ function Whole() {
     grip.current = null;
   };
   return (
-    // For the pointer alone: keys have their own ways about the graph, and the outline lists it.
+    // For the pointer only: the keyboard has other ways to move the view, and the outline lists the
+    // graph.
     <div
       className="minimap"
       aria-hidden
@@ -99,7 +106,7 @@ interface Screen {
   height: number;
 }
 
-/** What of the graph is on the screen. */
+/** The part of the graph on the screen. */
 function viewOf({ transform: [x, y, zoom], width, height }: Screen): Box {
   return { x: -x / zoom, y: -y / zoom, width: width / zoom, height: height / zoom };
 }
@@ -116,7 +123,10 @@ function fitOf({ boxes, graph }: Drawing): Fit {
   };
 }
 
-/** Paints the graph, once at the start and then whenever it has rested after a change. */
+/**
+ * Paints the graph at the start, and again after each change once the graph has been unchanged for
+ * `REST`.
+ */
 function usePaint(
   canvas: RefObject<HTMLCanvasElement | null>,
   fit: RefObject<Fit>,
@@ -127,7 +137,7 @@ function usePaint(
   const marks = useMarks();
   const theme = useSetting("calotype.theme");
   const wait = useRef(0);
-  // biome-ignore lint/correctness/useExhaustiveDependencies: the theme changes what `cssOf` answers
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the theme changes what `cssOf` returns
   useEffect(() => {
     const timer = setTimeout(() => {
       wait.current = REST;
@@ -148,7 +158,7 @@ function usePaint(
   }, [canvas, graph, looks, marks, fit, place, theme]);
 }
 
-/** The part of a box that lies on the map; what lies beyond shows as a strip at its edge. */
+/** The part of a box that is on the map; a box beyond it shows as a strip at its edge. */
 function onMap(view: Box, { scale, left, top }: Fit): Box {
   const range = (from: number, to: number, most: number): [number, number] => {
     const start = Math.min(Math.max(from, 1), most - LEAST);

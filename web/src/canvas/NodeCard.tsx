@@ -1,4 +1,4 @@
-/** A node: title, sockets, widgets, and below them what it shows. */
+/** A node: title, sockets, widgets, and below them its previews and texts. */
 import { type NodeProps, NodeResizeControl } from "@xyflow/react";
 import { AlertTriangle, Pin } from "lucide-react";
 import { memo, useState } from "react";
@@ -27,7 +27,7 @@ import { Shown } from "./Shown";
 import { SocketDot, useSocketMarks } from "./SocketDot";
 import { WidgetField } from "./WidgetField";
 
-/** The library positions it: a card that is dragged is not drawn anew. */
+/** Memoized: React Flow positions the card, so dragging does not render it again. */
 export const NodeCard = memo(Card, isSameCard);
 
 function isSameCard(one: NodeProps<FlowNode>, other: NodeProps<FlowNode>): boolean {
@@ -95,7 +95,7 @@ function Card({ id, selected }: NodeProps<FlowNode>) {
   );
 }
 
-/** Whether a line fits below the sockets. */
+/** Whether a line of text fits below the sockets. */
 function hasRoom({ height, inputs, outputs }: Shape): boolean {
   return height >= TITLE + (Math.max(inputs.length, outputs.length) + 1.5) * ROW;
 }
@@ -122,7 +122,7 @@ interface TitleProps {
   run: NodeRun | undefined;
   sentences: readonly string[];
   former: string | undefined;
-  /** Something muted before it keeps it from running. */
+  /** The node does not run, since a node before it is muted. */
   idle: boolean;
 }
 
@@ -141,7 +141,7 @@ function Title({ node: id, run, sentences, former, idle }: TitleProps) {
     <header
       className="card-title"
       onDoubleClick={(event) => {
-        // An instance of a subgraph is gone into; the canvas hears it.
+        // A double click on an instance opens its subgraph: the canvas handles it.
         if (isInstance(activeTab(), id)) return;
         event.stopPropagation();
         setRenaming(true);
@@ -232,7 +232,7 @@ interface SocketProps {
   row: SocketRow;
   side: "source" | "target";
   joined: boolean;
-  /** How it looks while a wire is pulled. */
+  /** The class for its look while a wire is pulled. */
   mark: string;
   labelled: boolean;
 }
@@ -268,7 +268,7 @@ function Socket({ node, row, side, joined, mark, labelled }: SocketProps) {
   );
 }
 
-/** Wires into the widgets of a collapsed node end at its title. */
+/** Sockets for wires into the widgets of a collapsed node: they end at its title. */
 function HiddenSockets({ node, shape }: { node: string; shape: Shape }) {
   return shape.widgets.map(({ input }) => (
     <SocketDot

@@ -1,4 +1,4 @@
-/** A note on the canvas: Markdown that is read, and written in after a double click. */
+/** A note on the canvas: rendered Markdown, edited after a double click. */
 import { type NodeProps, NodeResizeControl } from "@xyflow/react";
 import { Pin } from "lucide-react";
 import { memo, useEffect, useRef } from "react";
@@ -31,7 +31,7 @@ export const NoteCard = memo(function NoteCard({
   const title = node.title ?? t("Note");
   const classes = ["card note painted", selected ? "selected" : "", writing ? "writing" : ""];
   return (
-    // biome-ignore lint/a11y/useSemanticElements: a note stands among nodes, which are groups
+    // biome-ignore lint/a11y/useSemanticElements: notes are among nodes, which are groups
     <div
       role="group"
       className={classes.filter(Boolean).join(" ")}
@@ -68,7 +68,7 @@ function Reading({ node }: { node: GraphNode }) {
   }
   const shown = beginning(text);
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: a long text is scrolled by keys, too
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: a long text must scroll by keyboard
     <div className="note-text nowheel" tabIndex={0}>
       {node.type === PLAIN_NOTE ? <p className="note-plain">{shown}</p> : <Markdown text={shown} />}
     </div>

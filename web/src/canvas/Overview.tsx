@@ -1,4 +1,7 @@
-/** The graph from far: painted from the document on one canvas, however many nodes there are. */
+/**
+ * The graph when zoomed out: painted from the document on one canvas element, whatever the number
+ * of nodes.
+ */
 import { useMemo, useRef } from "react";
 import { useSetting } from "../state/settings";
 import { type Painter, useLayer } from "./layer";
@@ -11,7 +14,7 @@ export function Overview() {
   const marks = useMarks();
   const drop = useDropMarks();
   const theme = useSetting("calotype.theme");
-  // biome-ignore lint/correctness/useExhaustiveDependencies: the theme changes what `cssOf` answers
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the theme changes what `cssOf` returns
   const painter = useMemo(
     (): Painter => ({
       count: drawn.boxes.size + drawn.graph.linkOrder.length,

@@ -1,4 +1,4 @@
-/** Inside a bypassed node: which input goes through to which output. */
+/** Lines inside a bypassed node, from each input to the output that it passes through to. */
 
 import { bypassRoutes } from "../state/nodes/bypass";
 import { colourOf } from "../state/nodes/kinds";

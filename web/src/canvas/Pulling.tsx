@@ -1,4 +1,4 @@
-/** The wire that is pulled, and what is said beside the pointer: see `pullPointer.ts`. */
+/** The wire that is being pulled, and the words beside the pointer: see `pullPointer.ts`. */
 import { useReactFlow, useStore, useStoreApi } from "@xyflow/react";
 import { type RefObject, useEffect, useMemo } from "react";
 import type { Graph, Point } from "../document/graph";
@@ -21,7 +21,7 @@ interface Props {
   overview: boolean;
 }
 
-/** Hears the pointer all the time; draws only while a wire is pulled. */
+/** Listens to the pointer all the time; renders only while a wire is pulled. */
 export function Pulling({ box, overview }: Props) {
   usePullPointer(box);
   const pull = usePulling((state) => state.pull);
@@ -94,7 +94,7 @@ function Layer({ pull, overview }: { pull: Pull; overview: boolean }) {
   );
 }
 
-/** How much room words may take up beside the pointer, and how far from it. */
+/** The width that words beside the pointer may take, and their distance from it, in pixels. */
 const ROOM = 360;
 const ASIDE = 14;
 const BELOW = 10;
@@ -108,7 +108,10 @@ function joinedBy(target: Target): Pulled | null {
   return { node, socket: verdict.socket, side: pull.seeks, type: "" };
 }
 
-/** Why it is refused; on a node, and from afar, what is joined. */
+/**
+ * The reason of a refusal; for a node body, or in the overview, the names of the sockets that would
+ * be joined.
+ */
 function wordsOf(
   target: Target,
   joined: Pulled | null,
@@ -138,10 +141,13 @@ interface Line {
   type: string;
 }
 
-/** From each socket that holds the wire to its loose end, through the points of one that was picked up. */
+/**
+ * The lines from each socket that holds the wire to its loose end, through the points of a wire
+ * that was picked up.
+ */
 function linesOf(pull: Pull, graph: Graph, end: Point, shape: WireShape): Line[] {
   const { detached, seeks, from } = pull;
-  // Sockets that lie on one another hold one wire.
+  // Sockets at the same place hold one wire.
   const held = detached === null ? from.slice(0, 1) : from;
   return held.flatMap((each, index): Line[] => {
     const start = placeOf(each);
@@ -163,7 +169,7 @@ function typeOf(graph: Graph, { node: key, socket, side, type }: Pulled): string
     : inputType(node, schemaOf(node.type), socket);
 }
 
-/** From afar, a dot for each socket that would take the wire. */
+/** In the overview, a dot for each socket that would take the wire. */
 function Sockets({ pull, graph }: { pull: Pull; graph: Graph }) {
   const path = useMemo(() => {
     const parts: string[] = [];

@@ -1,4 +1,4 @@
-/** A reroute node: a pill with a socket at each end, and its title where it was given one. */
+/** A reroute node: a pill with a socket at each end, and its title if it has one. */
 import type { NodeProps } from "@xyflow/react";
 import { memo } from "react";
 import { colourOf, familyOf } from "../state/nodes/kinds";

@@ -1,4 +1,4 @@
-/** A point on wires: it is moved, branched from and removed, by pointer or by keys. */
+/** A reroute point on wires: it can be moved, branched from and removed, by pointer or keyboard. */
 import { type KeyboardEvent, type PointerEvent, useRef } from "react";
 import type { Point } from "../document/graph";
 import { linksThrough, moveReroutes } from "../document/reroute";
@@ -21,7 +21,7 @@ const ARROWS: Readonly<Record<string, Point>> = {
   ArrowDown: { x: 0, y: GRID },
 };
 
-/** The type of the wires through a point, and how many they are. */
+/** The type of the wires through a point, and their number. */
 function useThrough(point: string): { type: string; count: number } {
   const graph = useActive((tab) => tab.graph);
   const catalog = useStudio((state) => state.catalog);
@@ -35,7 +35,7 @@ function useThrough(point: string): { type: string; count: number } {
   return { type, count: through.length };
 }
 
-/** Moves the chosen points where this one is among them, else this one alone. */
+/** Moves all selected points if this one is among them, else this one alone. */
 function movePoints(point: string, by: Point): void {
   const { points } = useWiring.getState();
   const moved = points.includes(point) ? points : [point];
@@ -51,7 +51,10 @@ function movePoints(point: string, by: Point): void {
   );
 }
 
-/** What pointer and keys do to a point: move it, remove it. With Alt it is a wire that is pulled (`pressedAt.ts`). */
+/**
+ * Pointer and key handlers that move or remove a point. With Alt the pointer pulls a wire
+ * (`pressedAt.ts`).
+ */
 function useGrip(point: string) {
   const grip = useRef<Point | null>(null);
   const moveBy = (by: Point) => movePoints(point, by);
@@ -122,14 +125,14 @@ export function RoutePoint({ point }: { point: string }) {
   );
 }
 
-/** Offers the nodes that would take a branch from a point. */
+/** Opens the palette with the nodes that would take a branch from a point. */
 function offerBranch(point: string, screen: Point): void {
   const at = canvas()?.toGraph(screen);
   const pulled = pulledFrom(point);
   if (pulled !== null && at !== undefined) useView.setState({ palette: { screen, at, pulled } });
 }
 
-/** A point that only wires run through whose lines are not drawn is not drawn, either. */
+/** Whether none of the wires through a point is drawn: then the point is hidden, too. */
 function isOutOfSight(point: string, quiet: boolean): boolean {
   const tab = activeTab();
   const through = linksThrough(tab.graph, point);

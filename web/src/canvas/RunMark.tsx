@@ -1,4 +1,6 @@
-/** At a node's title: what the next run will do with it, how far it is now, what it took. */
+/**
+ * The mark in a node's title: what the next run will do with it, its progress, and its last time.
+ */
 import { Check } from "lucide-react";
 import { costOf, markOf, rateOf, stepsLeft } from "../state/runs/plan";
 import { type NodeRun, useRuns } from "../state/runs/runs";
@@ -13,13 +15,16 @@ interface Props {
   run: NodeRun | undefined;
 }
 
-/** `former`: why it failed in the last run, where that may be mended by now. */
+/**
+ * `former`: why it failed in the last run, if the graph has changed since and that may be fixed.
+ */
 export function RunMark({ node, run, former }: Props & { former: string | undefined }) {
   const tab = useActive((each) => each.id);
   const id = useActive((each) => promptIdOf(each, node));
   const mark = useRuns(({ plans, running }) => {
     const plan = plans[tab];
-    // Where all nodes are alike, marks would say nothing; while a run goes, it speaks for itself.
+    // If all nodes have the same state, marks say nothing; during a run, its progress is shown
+    // instead.
     if (plan === undefined || plan.run === 0 || plan.cached === 0) return null;
     return running?.tab === tab && run?.state === "finished" ? null : markOf(plan, id);
   });
@@ -50,7 +55,7 @@ export function RunMark({ node, run, former }: Props & { former: string | undefi
   );
 }
 
-/** 12/20, 3.2 it/s, 3 s left: as much of it as is known. */
+/** Progress, such as "12/20, 3.2 it/s, 3 s left": the parts of it that are known. */
 function Working({ run }: { run: NodeRun }) {
   if (run.max <= 1) return null;
   const rate = rateOf(run);
@@ -78,7 +83,7 @@ function Last({ run }: { run: NodeRun | undefined }) {
   );
 }
 
-/** Above the node, where one wants to see it: its last time, and the memory at the highest. */
+/** Above the node, if the setting is on: the time of its last run and the peak memory. */
 export function Timing({ node, run }: Props) {
   const wanted = useSetting("calotype.timings");
   const tab = useActive((each) => each.id);

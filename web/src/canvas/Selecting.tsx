@@ -1,4 +1,4 @@
-/** Drawing a box or a lasso around nodes on the empty canvas, and the lines that dragging finds. */
+/** Selection with a box or a lasso on the empty canvas, and the alignment guides of a drag. */
 import { useKeyPress, type useReactFlow, ViewportPortal } from "@xyflow/react";
 import { type RefObject, useEffect, useRef } from "react";
 import type { Boxes } from "../document/arrange";
@@ -22,10 +22,10 @@ type Flow = ReturnType<typeof useReactFlow<FlowNode, FlowEdge>>;
 interface Drawing {
   pointer: number;
   kind: Marquee["kind"];
-  /** The lasso was begun with Alt: so Alt does not subtract. */
+  /** The lasso began with Alt, so Alt does not also subtract. */
   byAlt: boolean;
   start: Point;
-  /** Where it began on the screen: a click is no box. */
+  /** Where it began on the screen: a press that hardly moves is a click. */
   screen: Point;
   points: Point[];
   before: readonly string[];
@@ -33,13 +33,13 @@ interface Drawing {
 }
 
 const CLICK = 4;
-/** The library is given the same list each time. */
+/** A constant, since React Flow updates on every list with a new identity. */
 const BOTH = [0, 1];
 const MIDDLE = [1];
 
 /**
- * Hears the empty canvas. `taken` says whether something there is for another to drag, with Alt or without.
- * Returns which buttons of the pointer move the view.
+ * Listens to the empty canvas. `taken` says whether another drag would start at a place, with Alt
+ * or without. Returns the pointer buttons that move the view.
  */
 export function useSelecting(
   flow: Flow,
@@ -114,7 +114,7 @@ function listen(
   return () => listening.abort();
 }
 
-/** What a press begins to draw; null where it moves the view. */
+/** The selection shape that a press begins; null where it moves the view. */
 function begun(event: PointerEvent, start: Point): Drawing | null {
   const kind = kindOf(event);
   if (kind === null) return null;
@@ -130,14 +130,14 @@ function begun(event: PointerEvent, start: Point): Drawing | null {
   };
 }
 
-/** The canvas would move its view; without it, a field still has to lose the focus. */
+/** Stops React Flow from moving the view. A focused field still has to lose the focus. */
 function keepFromCanvas(event: MouseEvent): void {
   event.stopPropagation();
   event.preventDefault();
   if (document.activeElement instanceof HTMLElement) document.activeElement.blur();
 }
 
-/** What a drag with these keys draws; null where it moves the view. */
+/** The shape that a drag with these keys selects by; null where it moves the view. */
 function kindOf(event: MouseEvent): Marquee["kind"] | null {
   const tool = setting("calotype.drag");
   const boxing = event.ctrlKey || event.metaKey;
@@ -160,11 +160,11 @@ function drawOn(drawing: Drawing, now: Point, event: MouseEvent): Marquee {
 }
 
 function isPane(target: EventTarget | null): boolean {
-  // Nodes and wires lie within the pane: only the pane itself is empty.
+  // Nodes and wires are inside the pane element: only the pane itself is empty.
   return target instanceof Element && target.matches(".react-flow__pane");
 }
 
-/** The outline that is drawn, and the lines that what is dragged shares with its neighbours. */
+/** The selection shape, and the lines on which a dragged node aligns with its neighbours. */
 export function Drawn() {
   const marquee = useArranging((state) => state.marquee);
   const guides = useArranging((state) => state.guides);

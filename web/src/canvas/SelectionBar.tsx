@@ -1,4 +1,4 @@
-/** A small bar above what is selected, with what is done most. */
+/** A small bar above the selection, with the most frequent commands. */
 import { useStoreApi } from "@xyflow/react";
 import {
   AlignHorizontalJustifyStart,
@@ -36,7 +36,9 @@ export function SelectionBar() {
   return box === null ? null : <Bar box={overTitles(box, graph)} />;
 }
 
-/** With the frames whose titles lie right above: the bar leaves them free. */
+/**
+ * Extends the box over the titles of frames right above it, so that the bar does not cover them.
+ */
 function overTitles(box: Box, { groups }: Graph): Box {
   const frames = groups.map(frameBox).sort((one, other) => other.y - one.y);
   let { y } = box;
@@ -50,7 +52,10 @@ function overTitles(box: Box, { groups }: Graph): Box {
 const MARGIN = 8;
 const ABOVE = 12;
 
-/** Stands above the box, wherever the view moves: placed by hand, without drawing anew. */
+/**
+ * The bar above the box. It follows the view by direct changes of its style, without rendering
+ * again.
+ */
 function Bar({ box }: { box: Box }) {
   const bar = useRef<HTMLDivElement>(null);
   const store = useStoreApi();
@@ -89,7 +94,7 @@ function Bar({ box }: { box: Box }) {
   );
 }
 
-/** Left and right go from one to the next, as in any bar of tools. */
+/** Left and Right move the focus from button to button, as in any toolbar. */
 function walk(event: KeyboardEvent<HTMLElement>): void {
   const step = event.key === "ArrowRight" ? 1 : event.key === "ArrowLeft" ? -1 : 0;
   if (step === 0) return;

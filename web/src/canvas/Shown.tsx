@@ -1,4 +1,4 @@
-/** Pictures and texts below a node's widgets: results, what it loads, or what is being made. */
+/** Images and texts below a node's widgets: results, loaded files, and previews during a run. */
 import { Suspense } from "react";
 import { viewUrl } from "../api/client";
 import type { NodeSchema } from "../api/types";

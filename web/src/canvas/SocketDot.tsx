@@ -1,17 +1,20 @@
 /**
- * A socket. It is the canvas's own to pull from (`pullPointer.ts`); the library only measures, by
- * these classes and attributes, where wires begin and end.
+ * A socket. The canvas itself handles pulling from it (`pullPointer.ts`); React Flow uses its
+ * classes and attributes only to measure where wires begin and end.
  */
 import type { CSSProperties } from "react";
 import { markOf, targetSocket, usePulling } from "../state/editing/pull";
 import { colourOf } from "../state/nodes/kinds";
 
 interface Props {
-  /** As the library names it: the folded frame's box, where it stands for a socket within. */
+  /**
+   * The node's name in React Flow: the folded frame's box, where the dot stands for a socket
+   * inside.
+   */
   node: string;
   id: string;
   side: "source" | "target";
-  /** Its type, which gives its colour. */
+  /** Its type, which determines its colour. */
   type: string;
   className: string;
   top?: number;
@@ -37,7 +40,10 @@ export function SocketDot({ node, id, side, type, className, top, label, title }
   );
 }
 
-/** How the sockets of a node look while a wire is pulled: " fit", " dim", and " aim" for the one that is joined. */
+/**
+ * The class of a node's socket while a wire is pulled: " fit", " dim", or " aim" for the one that
+ * would be joined.
+ */
 export function useSocketMarks(node: string): (socket: Marked) => string {
   const pull = usePulling((state) => state.pull);
   const aimed = usePulling((state) => targetSocket(state, node));

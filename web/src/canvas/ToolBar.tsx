@@ -1,4 +1,7 @@
-/** What dragging the empty canvas does: select by a box or a lasso, or move the view. */
+/**
+ * The choice of what dragging on the empty canvas does: select by a box or a lasso, or move the
+ * view.
+ */
 import { Hand, Lasso, type LucideIcon, MousePointer2 } from "lucide-react";
 import type { Tool } from "../state/editing/arranging";
 import { withKey } from "../state/keymap";

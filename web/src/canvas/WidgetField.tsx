@@ -1,4 +1,4 @@
-/** A field on a node: its socket, for a wire that brings the value instead, and what is edited. */
+/** A field on a node: the widget, and the socket for a wire that supplies its value instead. */
 import type { GraphNode } from "../document/graph";
 import { pluginWidgetOf, useExtensions } from "../state/extensions";
 import { menuOf } from "../state/fields/fieldActions";

@@ -1,4 +1,4 @@
-/** A wire. The one that is being pulled is drawn by `Pulling.tsx`. */
+/** A wire. `Pulling.tsx` draws the one that is being pulled. */
 import type { EdgeProps } from "@xyflow/react";
 import { memo } from "react";
 import type { Graph, Point } from "../document/graph";
@@ -16,7 +16,8 @@ export const Wire = memo(function Wire(props: EdgeProps<FlowEdge>) {
   const { id, data, selected } = props;
   const link = useActive((tab) => tab.graph.links[id]);
   const through = useActive((tab) => throughText(tab.graph, id));
-  // By the document, as painted wires are: what the library measures in the page is never equal.
+  // From the document, as for painted wires: what React Flow measures in the page differs each
+  // time.
   const endsAt = useActive((tab) => endsText(tab, id));
   const quiet = useSetting("calotype.quietWires");
   const hidden = useActive((tab) => isHidden(tab, id, quiet));
@@ -50,7 +51,7 @@ export const Wire = memo(function Wire(props: EdgeProps<FlowEdge>) {
   );
 });
 
-/** The points of a wire as a text: equal texts need no new drawing. */
+/** The points of a wire as text, so that equal points cause no new render. */
 function throughText(graph: Graph, key: string): string {
   const link = graph.links[key];
   if (link === undefined || link.reroute === null) return "";

@@ -1,4 +1,6 @@
-/** Wires that are too many for the page, painted on one canvas; the caller says which ones. */
+/**
+ * Wires painted on one canvas element, when there are too many for elements; the caller says which.
+ */
 import { useMemo, useRef } from "react";
 import { type Box, overlaps } from "../document/arrange";
 import type { Graph, Link } from "../document/graph";
@@ -28,7 +30,7 @@ export function WireLayer({ edges, painted }: Props) {
   const theme = useSetting("calotype.theme");
   const detached = usePulling((state) => state.pull?.detached ?? null);
   const { graph } = tab;
-  // biome-ignore lint/correctness/useExhaustiveDependencies: what is selected decides what is hidden; the theme changes what `cssOf` answers
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the selection decides which wires are hidden; the theme changes what `cssOf` returns
   const painter = useMemo((): Painter => {
     const drawn = edges.filter(
       ({ id }) => painted.has(id) && !isHidden(tab, id, quiet) && !detached?.links.includes(id),
@@ -52,7 +54,7 @@ export function WireLayer({ edges, painted }: Props) {
           context.setLineDash(SOLID);
           for (const path of wires.values()) context.stroke(path);
           context.lineWidth = 2;
-          // What carries nothing is broken, as in the page (canvas.css).
+          // Wires that carry nothing are dashed, as in canvas.css.
           context.setLineDash(keys === muted ? BROKEN : SOLID);
           for (const [colour, path] of wires) {
             context.strokeStyle = css(colour);
@@ -68,7 +70,7 @@ export function WireLayer({ edges, painted }: Props) {
   return <canvas ref={element} className="wire-layer" aria-hidden data-wires={painted.size} />;
 }
 
-/** How far a curve may go beyond its ends. */
+/** How far a curve may extend beyond its ends. */
 const BEYOND = 260;
 
 function within(graph: Graph, keys: readonly string[], area: Box): string[] {
@@ -77,7 +79,7 @@ function within(graph: Graph, keys: readonly string[], area: Box): string[] {
     const link = graph.links[key];
     const reach = link && reachOf(graph, link);
     if (reach == null) return false;
-    // Points, and folded frames, may lead a wire anywhere.
+    // Reroute points and folded frames can lead a wire anywhere.
     return isFolded || link?.reroute !== null || overlaps(reach, area);
   });
 }

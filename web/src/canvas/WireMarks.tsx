@@ -1,4 +1,4 @@
-/** What is drawn on wires: reroute points, and the tags of named wires. */
+/** Marks on wires: reroute points, and the tags of named wires. */
 import { ViewportPortal } from "@xyflow/react";
 import { memo } from "react";
 import { currentEnds } from "../state/editing/connecting";
@@ -24,7 +24,7 @@ export const WireMarks = memo(function WireMarks() {
   );
 });
 
-/** The wire that a node would be put into, or that a pulled one would be joined to. */
+/** The highlight of the wire that a node would be put into, or a pulled wire joined to. */
 function Glow() {
   const entered = useWiring((state) => state.over);
   const pulled = usePulling(({ target }) => (target.kind === "wire" ? target.link : null));

@@ -1,4 +1,4 @@
-/** What can be done with the wire that was just clicked, in a row beside the pointer. */
+/** The commands for the wire that was just clicked, in a row beside the pointer. */
 import { useOnViewportChange } from "@xyflow/react";
 import { CornerDownRight, Minus, Plus, Radio, Trash2 } from "lucide-react";
 import type { Point } from "../document/graph";
@@ -16,11 +16,13 @@ import { useView } from "../state/view";
 import { t } from "../words/words";
 
 const ABOVE = 46;
-/** How far it begins before the pointer, and stays from the edges of the canvas. */
+/**
+ * How far it begins before the pointer, and its distance from the edges of the canvas, in pixels.
+ */
 const BEFORE = 24;
 const MARGIN = 8;
 
-/** Beside the pointer, but within the canvas: what stands beside that stays to be read. */
+/** Places the menu beside the pointer but within the canvas, so that it covers no panel. */
 function putAt(box: HTMLElement | null, { x, y }: Point): void {
   const around = box?.closest(".canvas")?.getBoundingClientRect();
   if (box === null || around === undefined) return;
@@ -92,7 +94,7 @@ export function WireMenu() {
   );
 }
 
-/** The palette, for a node that goes into a wire. */
+/** Opens the palette for a node that goes into a wire. */
 function insertInto(into: string, screen: Point, at: Point): void {
   useView.setState({ palette: { screen, at, pulled: null, into } });
 }

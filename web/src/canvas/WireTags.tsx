@@ -1,4 +1,4 @@
-/** The tags of named wires, which stand at their ends instead of a line. */
+/** The tags of named wires, drawn at their ends instead of a line. */
 import { Radio } from "lucide-react";
 import type { CSSProperties } from "react";
 import type { Link, Point } from "../document/graph";
@@ -19,7 +19,7 @@ export function Tags() {
   const tab = useActive((each) => each);
   const { graph } = tab;
   const catalog = useStudio((state) => state.catalog);
-  // What nodes show makes them higher, and so moves their sockets.
+  // What nodes show makes them taller, and so moves their sockets.
   useRuns((state) => state.shown);
   const detached = usePulling((state) => state.pull?.detached?.links);
   const named = graph.linkOrder.flatMap((key) => graph.links[key] ?? []);
@@ -111,14 +111,14 @@ function TagName({ link, name, style }: TagNameProps) {
       style={style}
       aria-label={t("Name of the portal")}
       defaultValue={name}
-      // biome-ignore lint/a11y/noAutofocus: the name was just asked for
+      // biome-ignore lint/a11y/noAutofocus: the user just chose to edit the name
       autoFocus
       onFocus={(event) => event.currentTarget.select()}
       onBlur={(event) => renameWires(link.key, event.currentTarget.value.trim())}
       onKeyDown={(event) => {
         event.stopPropagation();
         if (event.key === "Escape") event.currentTarget.value = name;
-        // Leaving the field names the portal; keys go on in the graph.
+        // When the field closes, the graph gets the keys again.
         if (event.key === "Enter" || event.key === "Escape") canvas()?.focus();
       }}
     />

@@ -1,4 +1,4 @@
-/** How near one is, and back to all of it. */
+/** The zoom level, and the button that fits the whole graph. */
 import { useReactFlow, useStore, useStoreApi } from "@xyflow/react";
 import { Maximize, Minus, Plus } from "lucide-react";
 import { withKey } from "../state/keymap";

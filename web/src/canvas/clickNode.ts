@@ -1,20 +1,23 @@
 /**
- * What a click on a node does: it alone is selected, even where it was one of several. The library
- * selects only what was not selected before, as a press may begin a drag of all that is.
+ * A click on a node selects it alone, even where it was one of several. React Flow selects only
+ * what was not selected before, since a press may begin a drag of the whole selection.
  */
 import type { MouseEvent } from "react";
 import { activeTab, select } from "../state/studio";
 import { type FlowNode, FOLD } from "./flow";
 
-/** What in a node answers a click itself. */
+/** Elements in a node that handle clicks themselves. */
 const CONTROLS = "input, textarea, select, button, a, .field";
 
-/** Whether a click adds to what is selected, or takes away from it. */
+/** Whether a click adds to the selection or removes from it. */
 export function isAdding({ shiftKey, ctrlKey, metaKey }: MouseEvent): boolean {
   return shiftKey || ctrlKey || metaKey;
 }
 
-/** A click where nodes are painted, and so unknown to the library; null where none is. */
+/**
+ * Handles a click where nodes are painted, and so have no element; `key` is null where there is
+ * none.
+ */
 export function clickPainted(event: MouseEvent, key: string | null): void {
   const { selected, selectedLinks } = activeTab();
   if (!isAdding(event)) select(key === null ? [] : [key]);
@@ -25,9 +28,9 @@ export function clickPainted(event: MouseEvent, key: string | null): void {
 }
 
 export function clickNode(event: MouseEvent, { id }: Pick<FlowNode, "id">): void {
-  // The library adds the node to what is selected, or takes it away.
+  // React Flow adds the node to the selection, or removes it.
   if (isAdding(event)) return;
   if (event.target instanceof Element && event.target.closest(CONTROLS) !== null) return;
-  // The title of a folded frame selects what is in it.
+  // A click on the title of a folded frame selects the nodes in it.
   if (!id.startsWith(FOLD)) select([id]);
 }

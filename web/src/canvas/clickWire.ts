@@ -1,11 +1,11 @@
-/** What a click on a wire does: opens its menu; with Alt, it puts a point on it. */
+/** Clicks on wires: they open the wire's menu; with Alt, they add a reroute point. */
 import type { MouseEvent } from "react";
 import { canvas } from "../state/canvas";
 import { addPoint } from "../state/editing/connecting";
 import { useWiring } from "../state/editing/wiring";
 import { select } from "../state/studio";
 
-/** A click on a wire: its menu; with Alt, a point on it at once. */
+/** Opens the menu of a wire; with Alt, adds a point to it at once. */
 export function clickWire(event: MouseEvent | globalThis.MouseEvent, link: string): void {
   const screen = { x: event.clientX, y: event.clientY };
   const at = canvas()?.toGraph(screen) ?? screen;

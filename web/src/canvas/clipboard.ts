@@ -1,4 +1,4 @@
-/** The clipboard, heard while the canvas is there: nodes as plain JSON, files, pictures. */
+/** The clipboard, while the canvas is mounted: nodes as plain JSON, files, images. */
 import type { useReactFlow } from "@xyflow/react";
 import { type RefObject, useEffect, useRef } from "react";
 import type { Point } from "../document/graph";
@@ -18,10 +18,16 @@ type Flow = ReturnType<typeof useReactFlow<FlowNode, FlowEdge>>;
 
 const glide = () => ({ duration: animationDuration(180) });
 
-/** Text that can be selected. Elsewhere a press lets go of what is: copying is about nodes again. */
+/**
+ * Elements with selectable text. A press elsewhere clears the text selection, so copying is about
+ * nodes again.
+ */
 const READ = "input, textarea, .note-text, .shown-text";
 
-/** Lets others use the canvas, and hears the clipboard. Returns where the pointer was last. */
+/**
+ * Gives other parts access to the canvas, and listens to the clipboard. Returns the last place of
+ * the pointer.
+ */
 export function useCanvasHandle(
   flow: Flow,
   box: RefObject<HTMLElement | null>,
@@ -42,7 +48,7 @@ export function useCanvasHandle(
       pointer: place,
       ...focusing(flow, box),
     });
-    // The browser's own paste event says nothing of Shift: the key before it does.
+    // The browser's paste event does not report Shift; the key event before it does.
     let withLinks = false;
     const note = (event: KeyboardEvent) => {
       if (event.key.toLowerCase() === "v") withLinks = event.shiftKey;
@@ -79,7 +85,7 @@ export function useCanvasHandle(
   return pointer;
 }
 
-/** At once, in the event itself: a paste that follows on its heels finds what was copied. */
+/** Synchronous, in the event itself: a paste right after it must find the copied nodes. */
 function copy(event: ClipboardEvent): void {
   if (isTyping(event.target) || window.getSelection()?.isCollapsed === false) return;
   const text = selectionAsText();

@@ -1,7 +1,4 @@
-/**
- * Dragging what is painted, nodes and frames: in the overview there is no element that could be
- * taken hold of.
- */
+/** Dragging of painted nodes and frames: in the overview there are no elements to drag. */
 import type { useReactFlow } from "@xyflow/react";
 import { type RefObject, useEffect } from "react";
 import type { Point } from "../document/graph";
@@ -17,9 +14,9 @@ import { dropDrag, finishDrag, followDrag, startDrag } from "./nodeDrag";
 
 type Flow = ReturnType<typeof useReactFlow<FlowNode, FlowEdge>>;
 
-/** What follows the pointer. */
+/** A drag in progress. */
 interface Taken {
-  /** `by` is how far the pointer has moved since it was pressed, in the graph's measures. */
+  /** `by` is how far the pointer has moved since it was pressed, in graph coordinates. */
   step: (by: Point, event: PointerEvent) => void;
   end: () => void;
 }
@@ -29,19 +26,19 @@ interface Held {
   screen: Point;
   start: Point;
   begin: () => Taken;
-  /** Null until the pointer has gone some way. */
+  /** Null until the pointer has moved further than a click. */
   taken: Taken | null;
 }
 
 const CLICK = 4;
 
-/** Hears the pointer over what is painted, while something is. */
+/** Listens to the pointer over painted nodes and frames, while the overview is shown. */
 export function useDragging(
   flow: Flow,
   box: RefObject<HTMLElement | null>,
   overview: boolean,
 ): void {
-  // A drag ends with its canvas.
+  // A drag ends when its canvas is unmounted.
   useEffect(() => {
     const { id } = activeTab();
     return () => dropDrag(id);
@@ -61,7 +58,7 @@ function listen(element: HTMLElement, flow: Flow): () => void {
   const press = (event: PointerEvent) => {
     dragged = false;
     const plain = !(event.shiftKey || event.ctrlKey || event.metaKey);
-    // One finger moves the view: what is under it is too small to be meant.
+    // One finger moves the view: nodes under it are too small to aim at.
     if (event.button !== 0 || !plain || event.pointerType === "touch" || !isPane(event.target)) {
       return;
     }
@@ -91,7 +88,7 @@ function listen(element: HTMLElement, flow: Flow): () => void {
     held?.taken?.end();
     held = null;
   };
-  /** A drag is no click on what it ended over. */
+  /** The click that follows a drag must not act on what is under the pointer. */
   const click = (event: MouseEvent) => {
     if (dragged) event.stopPropagation();
     dragged = false;
@@ -113,7 +110,7 @@ function listen(element: HTMLElement, flow: Flow): () => void {
   };
 }
 
-/** What is painted at a place of the graph that can be taken hold of; null where nothing is. */
+/** The painted frame or node at a place of the graph that can be dragged; null for none. */
 function paintedAt(at: Point, zoom: number): { kind: "frame" | "node"; key: string } | null {
   const frame = frameAt(at, zoom);
   if (frame !== null) return { kind: "frame", key: frame };
@@ -121,7 +118,7 @@ function paintedAt(at: Point, zoom: number): { kind: "frame" | "node"; key: stri
   return node === null ? null : { kind: "node", key: node };
 }
 
-/** What a drag from a place would take along. With Alt nodes are copied, and frames are not taken. */
+/** What a drag from a place would move. With Alt nodes are copied, and frames are not dragged. */
 export function draggedAt(at: Point, zoom: number, alt: boolean): ReturnType<typeof paintedAt> {
   const painted = paintedAt(at, zoom);
   return alt && painted?.kind === "frame" ? null : painted;
@@ -133,7 +130,7 @@ function takeFrame(key: string): Taken {
   return { step: frameMover(key), end: endDrag };
 }
 
-/** As close up: what is dragged is put into wires, shaken out of them, and copied with Alt. */
+/** As for nodes that are elements: dropping on a wire inserts, shaking disconnects, Alt copies. */
 function takeNodes(node: string, pressed: PointerEvent): Taken {
   startDrag(pressed);
   if (!activeTab().selected.includes(node)) select([node]);
@@ -149,7 +146,7 @@ function takeNodes(node: string, pressed: PointerEvent): Taken {
   };
 }
 
-/** The view is not moved by what moves nodes. */
+/** Stops React Flow from moving the view while nodes are dragged. */
 function takeFromView(event: MouseEvent): void {
   event.stopPropagation();
   event.preventDefault();

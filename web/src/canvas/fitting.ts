@@ -1,4 +1,4 @@
-/** Views that show nodes whole: in the part of the canvas that the run bar does not cover. */
+/** Views that show whole nodes in the part of the canvas that the run bar does not cover. */
 import { getViewportForBounds, type useReactFlow, useStoreApi } from "@xyflow/react";
 import { type RefObject, useEffect } from "react";
 import type { Size } from "../document/graph";
@@ -13,18 +13,18 @@ type Flow = Pick<
 >;
 
 export const FARTHEST = 0.05;
-/** Nearer than this no node is easier to read. */
+/** The largest zoom of a fitted view: beyond it nodes become no easier to read. */
 const NEAREST = 1.25;
 /** The height of the run bar with its margins, in pixels. */
 export const RUN_BAR = 74;
-/** The share of a canvas that the run bar takes from a fitted view at most. */
+/** The largest share of a canvas's height that a fitted view leaves for the run bar. */
 const MOST_SHARE = 0.3;
-/** Two views are the same if nothing in them is further apart than this, in pixels. */
+/** Two views are equal if no point in them differs by more than this, in pixels. */
 const TOLERANCE = 1;
 
 type Box = Size & { x: number; y: number };
 
-/** The view in which a box of the graph is whole; `margin` is a share of the canvas, in percent. */
+/** The view that shows a whole box of the graph; `margin` is a share of the canvas, in percent. */
 export function fittedView(bounds: Box, { width, height }: Size, margin = 3): Viewport {
   const below = Math.round(Math.min(RUN_BAR, height * MOST_SHARE));
   const padding = { x: `${margin}%`, top: `${margin}%`, bottom: `${below}px` } as const;
@@ -32,8 +32,8 @@ export function fittedView(bounds: Box, { width, height }: Size, margin = 3): Vi
 }
 
 /**
- * The view for a canvas of another size: fitted again if it was fitted before. Null where someone
- * moved the view: then it stays where it is.
+ * The view for a canvas of another size: fitted again if it was fitted before. Null if the user has
+ * moved the view, which then stays.
  */
 export function refitted(view: Viewport, bounds: Box, before: Size, after: Size): Viewport | null {
   const fitted = fittedView(bounds, before);
@@ -45,7 +45,7 @@ export function refitted(view: Viewport, bounds: Box, before: Size, after: Size)
   return isFitted ? fittedView(bounds, after) : null;
 }
 
-/** Shows these nodes, or all where none is named, on a canvas of this size. */
+/** Shows these nodes, or all if none is named, on a canvas of this size. */
 export function showNodes(
   flow: Pick<Flow, "setViewport">,
   size: Size,
@@ -58,7 +58,7 @@ export function showNodes(
   void flow.setViewport(view, { duration: animationDuration(240) });
 }
 
-/** Fits a document that was never shown, and keeps fitted what is. */
+/** Fits a document that was never shown before, and keeps a fitted view fitted. */
 export function useFittedView(flow: Flow, box: RefObject<HTMLElement | null>): void {
   useFirstView(flow, box);
   useStaysFitted(flow);
@@ -75,7 +75,7 @@ function useFirstView(flow: Flow, box: RefObject<HTMLElement | null>): void {
   }, [flow, box]);
 }
 
-/** A view that shows all of the graph still does when panels open or the window changes its size. */
+/** Fits a view that shows the whole graph again when panels open or the window is resized. */
 function useStaysFitted(flow: Flow): void {
   const store = useStoreApi();
   useEffect(

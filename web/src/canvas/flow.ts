@@ -1,4 +1,4 @@
-/** The document as what the canvas library draws. What did not change keeps its identity. */
+/** The document as React Flow's nodes and edges. Unchanged nodes and edges keep their identity. */
 import { type Edge, type Node, Position } from "@xyflow/react";
 import type { Catalog } from "../api/catalog";
 import type { NodeSchema } from "../api/types";
@@ -17,9 +17,9 @@ export type FlowNode = Node<
   Record<string, never>,
   "card" | "boundary" | "note" | "fold" | "reroute"
 >;
-/** Below this zoom, nodes are painted instead of built: nobody reads their fields there. */
+/** Below this zoom, nodes are painted instead of built: their fields would be too small to read. */
 export const OVERVIEW_BELOW = 0.4;
-/** What the name of a folded frame's box begins with, among those of nodes. */
+/** The prefix of the ids of folded frames' boxes, among those of nodes. */
 export const FOLD = "frame ";
 export type FlowEdge = Edge<{ type: string; muted: boolean }, "wire">;
 
@@ -35,7 +35,7 @@ const NO_DATA: Record<string, never> = {};
 
 const EMPTY = { of: null, start: "", keys: new Set<string>() };
 
-/** Remembers what was made, by the node it was made of. */
+/** Caches each flow node by the node it was made of. */
 export class Projection {
   #nodes = new WeakMap<GraphNode, Known>();
   #edges = new WeakMap<Link, FlowEdge>();
@@ -66,7 +66,7 @@ export class Projection {
     return all;
   }
 
-  /** The nodes of the level shown that have something to show, or hold one that has. */
+  /** The nodes of the current level with something to show, or with such a node inside. */
   #showing(tab: Tab, shown: Readonly<Record<string, ShownOutput>>): ReadonlySet<string> {
     const start = placeHere(tab, "");
     if (this.#shown.of === shown && this.#shown.start === start) return this.#shown.keys;
@@ -105,7 +105,7 @@ export class Projection {
       this.#edges.set(link, made);
       all.push(made);
     }
-    // The library reads all edges anew for each new list: moving a node gives it none.
+    // React Flow processes all edges again for each new list; moving a node must not cause that.
     if (!isSameList(all, this.#lastEdges)) this.#lastEdges = all;
     return this.#lastEdges;
   }

@@ -1,7 +1,7 @@
 /**
- * The document as the canvas library draws it. Its nodes are handed straight to the library's own
- * store, past the drawing of the page: while a node is dragged, what moved is drawn and nothing else.
- * Wires change seldom and go the page's way. Knows nothing of how either looks.
+ * The document as React Flow draws it. Nodes go directly into React Flow's store instead of through
+ * React props: while a node is dragged, only the nodes that moved render again. Wires change seldom
+ * and are passed as props.
  */
 import { useStoreApi } from "@xyflow/react";
 import { useLayoutEffect, useState } from "react";
@@ -12,18 +12,18 @@ import { foldEdges, foldNodes } from "./folding";
 
 const NONE: FlowNode[] = [];
 
-/** The level of a document that is shown: each has a canvas of its own. */
+/** The key of the level of a document that is shown: each level has its own canvas. */
 export function levelKey({ id, level }: Tab): string {
   return [id, ...level].join(":");
 }
 
-/** What is drawn of the level that is shown; a list of the same things is the same list. */
+/** The nodes and edges of the level that is shown. An unchanged list keeps its identity. */
 class Drawn {
   readonly #projection = new Projection();
   readonly #place = levelKey(activeTab());
   #nodes: FlowNode[] = [];
   #edges: FlowEdge[] = [];
-  /** What the lists were made of: while it is the same, nothing is looked at again. */
+  /** The inputs that the lists were made of: while they are the same, nothing is computed again. */
   #nodesOf: readonly unknown[] = [];
   #edgesOf: readonly unknown[] = [];
 
@@ -57,7 +57,10 @@ function isSameList(one: readonly unknown[], other: readonly unknown[]): boolean
   return one.length === other.length && one.every((each, index) => each === other[index]);
 }
 
-/** The focus of a card that goes is the canvas's then: keys, and Tab, go on from there. */
+/**
+ * Moves the focus from a card that is about to be removed to the canvas, so that keys and Tab work
+ * from there.
+ */
 function keepFocus(now: readonly FlowNode[]): void {
   const card = document.activeElement?.closest<HTMLElement>(".canvas [data-node]");
   const key = card?.dataset.node;
@@ -65,7 +68,7 @@ function keepFocus(now: readonly FlowNode[]): void {
   card?.closest<HTMLElement>(".canvas")?.focus({ preventScroll: true });
 }
 
-/** Keeps the library's nodes as the document has them; in the overview it has none. */
+/** Keeps React Flow's nodes in step with the document; in the overview there are none. */
 export function useFlowElements(overview: boolean): { nodes: FlowNode[]; edges: FlowEdge[] } {
   const library = useStoreApi<FlowNode, FlowEdge>();
   const [drawn] = useState(() => new Drawn());

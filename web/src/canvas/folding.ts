@@ -1,4 +1,4 @@
-/** Folded frames among what the canvas library draws: their boxes for their nodes. */
+/** Replaces the nodes of folded frames by the frames' boxes, among React Flow's nodes. */
 import { Position } from "@xyflow/react";
 import type { Graph } from "../document/graph";
 import { type Fold, foldedEnds, foldingOf } from "../state/nodes/folding";
@@ -27,7 +27,7 @@ function boxOf(fold: Fold): FlowNode {
     measured: { width, height },
     draggable: false,
     selectable: false,
-    // What can be neither dragged nor selected by the library gets no pointer from it.
+    // React Flow disables pointer events on nodes that can be neither dragged nor selected.
     style: { pointerEvents: "all" },
     handles: [
       ...inputs.map(

@@ -1,6 +1,6 @@
 /**
- * Frames from afar, where they are painted: what of them can be taken hold of is the title, or all
- * of a folded one. Tells where titles are, for whoever paints them and whoever takes them.
+ * Frames in the overview, where they are painted: they can be dragged by the title, and a folded
+ * frame anywhere. Computes where titles are, for painting and for dragging.
  */
 import { type Box, holds, overlaps } from "../document/arrange";
 import type { Graph, Group, Point } from "../document/graph";
@@ -8,18 +8,18 @@ import { foldingOf } from "../state/nodes/folding";
 import { activeTab } from "../state/studio";
 
 export const FONT = "system-ui, sans-serif";
-/** The width of a letter, about, as a share of its height. */
+/** The width of a letter as a share of its height, approximately. */
 export const LETTER = 0.58;
 
 export interface FrameTitle {
   group: Group;
   text: string;
-  /** The height of its letters, and the ground that they stand on, in the graph's measures. */
+  /** The height of its letters, and the box behind them, in graph coordinates. */
   letter: number;
   box: Box;
 }
 
-/** How wide a text is, in letters so high. */
+/** Measures the width of a text in letters of a height. */
 type Ruler = (text: string, letter: number) => number;
 
 export function fontOf(letter: number): string {
@@ -33,14 +33,14 @@ export function rulerOf(context: Pick<CanvasRenderingContext2D, "font" | "measur
   };
 }
 
-/** The frames that are drawn as frames. */
+/** The frames that are not folded. */
 export function openFrames(graph: Graph): Group[] {
   const { folds, hiddenFrames } = foldingOf(graph);
   const folded = new Set(folds.map(({ group }) => group.key));
   return graph.groups.filter(({ key }) => !folded.has(key) && !hiddenFrames.has(key));
 }
 
-/** Those of the largest frames first: a title that would lie on another is left out. */
+/** The titles to paint, largest frames first: a title that would overlap another is left out. */
 export function frameTitles(groups: readonly Group[], zoom: number, ruler: Ruler): FrameTitle[] {
   const titles: FrameTitle[] = [];
   for (const group of [...groups].sort((one, other) => areaOf(other) - areaOf(one))) {
@@ -72,7 +72,7 @@ function areaOf({ size }: Group): number {
   return size.width * size.height;
 }
 
-/** The frame that can be taken hold of at a place of the graph. */
+/** The frame that can be dragged at a place of the graph. */
 export function frameAt(at: Point, zoom: number): string | null {
   const { graph } = activeTab();
   const context = graph.groups.length === 0 ? null : new OffscreenCanvas(1, 1).getContext("2d");

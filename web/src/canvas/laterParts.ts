@@ -1,4 +1,7 @@
-/** What the canvas shows a moment after the first nodes: fetched in one file while they are drawn. */
+/**
+ * The parts of the canvas that appear after the first nodes: loaded as one file while those are
+ * drawn.
+ */
 export { BoundaryCard } from "./BoundaryCard";
 export { ContextMenu } from "./ContextMenu";
 export { DifferenceLayer } from "./DifferenceLayer";

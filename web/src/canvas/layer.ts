@@ -1,16 +1,19 @@
 /**
- * A canvas of paint behind the graph that follows the view. Panning only moves it: it is painted
- * larger than the screen, and anew where the view leaves it, the zoom rests, or the paint changed.
- * Asks for a frame only when there is something to do.
+ * A canvas element behind the graph that follows the view. Panning only moves it: it is larger than
+ * the screen, and painted again when the view leaves it, when the zoom has stopped, or when the
+ * painter changed. Requests an animation frame only when there is something to do.
  */
 import { useStoreApi } from "@xyflow/react";
 import { type RefObject, useEffect, useRef } from "react";
 import type { Box } from "../document/arrange";
 
-/** What paints: in the graph's own measures, at least what lies in `area`. */
+/** Paints, in graph coordinates, at least what is in `area`. */
 export interface Painter {
   paint: (context: CanvasRenderingContext2D, area: Box, zoom: number) => void;
-  /** About how many things that is. Few are painted at each step of a zoom, many when it rests. */
+  /**
+   * About how many things it paints. A few are painted at each step of a zoom, many when it has
+   * stopped.
+   */
   count: number;
 }
 
@@ -22,11 +25,11 @@ interface View {
   height: number;
 }
 
-/** Painted beyond each side of the screen, as a share of it. */
+/** The margin that is painted beyond each side of the screen, as a share of it. */
 const MARGIN = 0.25;
 const MANY = 400;
 const REST = 90;
-/** How much larger or smaller than painted it may look until the zoom rests. */
+/** The largest factor by which a painted layer may be scaled until the zoom has stopped. */
 const STRETCH = 1.35;
 
 class Layer {
@@ -100,7 +103,7 @@ class Layer {
     this.#place(view, view);
   }
 
-  /** Puts what was painted of one view where another has it. */
+  /** Moves and scales the layer, painted for one view, to its place in another. */
   #place(then: View, now: View): void {
     const { left, top } = extentOf(then);
     const by = now.zoom / then.zoom;
@@ -120,7 +123,7 @@ function extentOf({ width, height }: View) {
   return { left: -beside, top: -above, width: width + 2 * beside, height: height + 2 * above };
 }
 
-/** Whether all of the screen is painted, wherever the view has gone since. */
+/** Whether what was painted for one view covers the whole screen in another. */
 function covers(then: View, now: View): boolean {
   const { left, top, width, height } = extentOf(then);
   const by = now.zoom / then.zoom;
@@ -128,7 +131,7 @@ function covers(then: View, now: View): boolean {
   return x <= 0 && y <= 0 && x + width * by >= now.width && y + height * by >= now.height;
 }
 
-/** Paints on the canvas what the painter paints, wherever the view goes. */
+/** Keeps what the painter paints on the canvas element, whatever the view. */
 export function useLayer(canvas: RefObject<HTMLCanvasElement | null>, painter: Painter): void {
   const store = useStoreApi();
   const layer = useRef<Layer | null>(null);

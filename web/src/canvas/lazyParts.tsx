@@ -1,9 +1,9 @@
-/** What the canvas draws beside the first nodes, each in its place as soon as it is fetched. */
+/** The lazily loaded parts of the canvas, each shown as soon as it is loaded. */
 import { type ComponentType, lazy, Suspense } from "react";
 import { notifyError } from "../state/view";
 import { fetchWithRetry } from "../widgets/fetchWithRetry";
 
-// Asked for at once, not when it is first drawn: the server may be away by then.
+// Loaded at start, not on first use: the server may be unreachable by then.
 export const laterParts = fetchWithRetry(() => import("./laterParts"), notifyError);
 
 export const ContextMenu = lazily(async () => ({ default: (await laterParts).ContextMenu }));
@@ -23,7 +23,7 @@ export const BoundaryCard = lazily(async () => ({ default: (await laterParts).Bo
 export const NoteCard = lazily(async () => ({ default: (await laterParts).NoteCard }));
 export const RerouteCard = lazily(async () => ({ default: (await laterParts).RerouteCard }));
 
-/** What is fetched; until then its place stays empty, and the others are drawn. */
+/** A component that is empty until it is loaded, while the others are drawn. */
 function lazily<Props extends object>(load: () => Promise<{ default: ComponentType<Props> }>) {
   const Part = lazy(load) as ComponentType<Props>;
   return (props: Props) => (

@@ -1,4 +1,4 @@
-/** What the overview, the minimap and painted wires draw of the document that is shown. */
+/** The inputs of the overview, the minimap and painted wires, from the document that is shown. */
 import { useMemo } from "react";
 import { useArranging } from "../state/editing/arranging";
 import { usePulling } from "../state/editing/pull";
@@ -51,7 +51,7 @@ export function useMarks(): Marks {
   );
 }
 
-/** What a drop of what is dragged would do. */
+/** The marks of what a drop of the dragged nodes would do. */
 export function useDropMarks(): Pick<Marks, "receiving" | "entered"> {
   const receiving = useArranging((state) => state.receiving);
   const over = useWiring((state) => state.over);
@@ -63,7 +63,10 @@ export function useDropMarks(): Pick<Marks, "receiving" | "entered"> {
   }, [receiving, over, graph, looks]);
 }
 
-/** The nodes of this level that entries tell of, or whose insides they tell of; equal texts need no new paint. */
+/**
+ * The nodes of this level that have entries, or contain nodes with entries, as text: equal texts
+ * cause no new paint.
+ */
 function textOfKeys<Value>(
   entries: Readonly<Record<string, Value>>,
   start: string,

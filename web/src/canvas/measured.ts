@@ -1,8 +1,11 @@
-/** The sockets of cards that come later than their nodes: only now can the library measure them. */
+/** Sockets of cards that are loaded after their nodes: React Flow must measure them then. */
 import { useUpdateNodeInternals } from "@xyflow/react";
 import { useEffect } from "react";
 
-/** Has a node's sockets measured again, once its card is there. Without, its wires end nowhere. */
+/**
+ * Has a node's sockets measured again when its card is mounted. Otherwise its wires would have no
+ * ends.
+ */
 export function useMeasured(id: string): void {
   const measure = useUpdateNodeInternals();
   useEffect(() => measure(id), [measure, id]);

@@ -1,4 +1,6 @@
-/** A file dropped on a node that takes one goes into it, not onto the canvas. */
+/**
+ * Drops of files on a node with a file field: the file goes into the field, not onto the canvas.
+ */
 import type { DragEvent } from "react";
 import { inputFor, uploadFieldFile } from "../state/fields/media";
 

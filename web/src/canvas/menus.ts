@@ -1,4 +1,4 @@
-/** What the menus on the canvas offer: commands by name, as the command table has them. */
+/** The menus of the canvas: commands by name, as in the command table. */
 import { create } from "zustand";
 import { frameOf, frameState } from "../document/frames";
 import { MODE, type Point } from "../document/graph";
@@ -21,13 +21,13 @@ export type Target =
 
 interface Opened {
   target: Target;
-  /** On the screen. */
+  /** In screen coordinates. */
   at: Point;
 }
 
 export const useMenu = create<{ opened: Opened | null }>(() => ({ opened: null }));
 
-/** Opens the menu of something; what it is about is selected first. */
+/** Opens the menu of a target, which is selected first. */
 export function openMenu(target: Target, at: Point): void {
   if (target.kind === "node" && !activeTab().selected.includes(target.key)) select([target.key]);
   if (target.kind === "frame") setCurrentFrame(target.key);
@@ -147,7 +147,7 @@ function itemOf(planned: Plan[number], target: Target): MenuItem[] {
   ];
 }
 
-/** These are about few nodes only: left out, not greyed, where they would do nothing. */
+/** These apply to few nodes only: they are left out instead of greyed where they do nothing. */
 const OFTEN_ABSENT = new Set(["note.edit", "frame.addSelected", "node.swapInputs", "node.pullOut"]);
 
 function checked(id: string): { checked?: boolean } {
@@ -160,7 +160,7 @@ function checked(id: string): { checked?: boolean } {
   return {};
 }
 
-/** No line first or last, no two in a row. */
+/** Removes separators at the start and the end, and repeated ones. */
 function tidyLines(items: MenuItem[]): MenuItem[] {
   return items.filter((item, index) => {
     if (item !== "line") return true;
@@ -192,7 +192,7 @@ function colours(target: Target): MenuItem[] {
   ];
 }
 
-/** The browser's own colour picker, which the bar above the selection holds. */
+/** A request to open the browser's colour picker, which is in the bar above the selection. */
 export const useColourRequest = create<{ frame: string | null; asked: number }>(() => ({
   frame: null,
   asked: 0,

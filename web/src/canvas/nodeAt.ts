@@ -1,4 +1,4 @@
-/** What is at a place of the graph, by the document: painted nodes are no elements. */
+/** What is at a place of the graph, from the document: painted nodes are not elements. */
 import { type Box, holds } from "../document/arrange";
 import type { GraphNode, Point } from "../document/graph";
 import { type Fold, foldingOf } from "../state/nodes/folding";
@@ -9,7 +9,7 @@ import { shows } from "../state/runs/places";
 import { useRuns } from "../state/runs/runs";
 import { activeTab, schemaOf } from "../state/studio";
 
-/** The shape of a node with what it shows now. */
+/** The shape of a node with its current previews and texts. */
 export function shapeNow(node: GraphNode): Shape {
   const schema = schemaOf(node.type);
   const isShowing = shows(activeTab(), useRuns.getState().shown, node.key);
@@ -19,13 +19,13 @@ export function shapeNow(node: GraphNode): Shape {
 function boxOf(node: GraphNode): Box {
   const { width, height } = shapeNow(node);
   const { x, y } = cornerOf(node);
-  // The pill of a reroute node is below where a title would be.
+  // The pill of a reroute node is below the place of a title.
   return isRerouteNode(node) && schemaOf(node.type) === undefined
     ? { x, y: y + TITLE, width, height: height - TITLE }
     : { x, y, width, height };
 }
 
-/** A node, or a folded frame, and the box that it takes up. */
+/** A node or a folded frame, and its box. */
 export interface Thing {
   key: string;
   fold: Fold | null;

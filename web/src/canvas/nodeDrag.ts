@@ -1,6 +1,6 @@
 /**
- * What dragging a node does besides moving it: put into the wire it is dropped on, pulled out of its
- * wires by shaking, copied with Alt.
+ * What dragging a node does besides moving it: dropping on a wire inserts the node, shaking
+ * disconnects it, Alt copies it.
  */
 import type { Node } from "@xyflow/react";
 import { canvas } from "../state/canvas";
@@ -11,7 +11,10 @@ import { useWiring } from "../state/editing/wiring";
 import { bodyAt, boundsOf } from "../state/nodes/shape";
 import { activeTab, schemaOf, undoEdit } from "../state/studio";
 
-/** How near to a wire the pointer has to be: in the graph, and at least in pixels. */
+/**
+ * The distance from a wire within which the pointer counts as on it: in graph coordinates, and the
+ * least in pixels.
+ */
 const REACH = 28;
 const NEAR = 8;
 const SHAKES = 5;
@@ -20,7 +23,7 @@ const SHAKE_WIDTH = 24;
 
 interface Drag {
   copying: boolean;
-  /** How many edits there were before it. */
+  /** The number of edits before the drag. */
   before: number;
   turns: number[];
   turnedAt: number;
@@ -49,11 +52,11 @@ export function continueDrag(event: Dragged, _node: Node, nodes: readonly Node[]
   );
 }
 
-/** After each step of a drag of these nodes. */
+/** Runs after each step of a drag of these nodes. */
 export function followDrag(event: Dragged, keys: readonly string[]): void {
   if (drag === null) return;
   if ("clientX" in event && isShaken(drag, event.clientX)) {
-    // Part of the edit that moves it: one step back undoes both.
+    // In the same undo step as the move.
     pullOutOfWires(keys, activeTab().log.done.at(-1)?.thread ?? undefined);
     drag.turns = [];
   }
@@ -67,13 +70,13 @@ export function stopDrag(_event: Dragged, _node: Node, nodes: readonly Node[]): 
   finishDrag(nodes.map((each) => each.id));
 }
 
-/** The button is released: the nodes stay, and one over a wire is put into it. */
+/** Runs when the button is released: nodes stay there, and one over a wire is inserted into it. */
 export function finishDrag(keys: readonly string[]): void {
   const { over } = useWiring.getState();
   const ended = drag;
   drag = null;
   const [key] = keys;
-  // Part of the edit that moved it there: one step back undoes both.
+  // In the same undo step as the move.
   const thread = activeTab().log.done.at(-1)?.thread ?? undefined;
   if (over !== null && key !== undefined) insertNode(key, over, middleOf(key), thread);
   endDrag();
@@ -81,14 +84,14 @@ export function finishDrag(keys: readonly string[]): void {
   if (over !== null) useWiring.setState({ over: null });
 }
 
-/** The canvas goes, and what is dragged stays where it came to. */
+/** Runs when the canvas is unmounted: dragged nodes stay where they are. */
 export function dropDrag(tab: string): void {
   drag = null;
   leaveDrag(tab);
   useWiring.setState({ over: null });
 }
 
-/** The nodes go back, and copies with the same sources stay where they were dropped. */
+/** Moves the nodes back, and leaves copies with the same inputs where they were dropped. */
 function leaveCopies(ended: Drag, keys: readonly string[]): void {
   if (activeTab().log.done.length <= ended.before) return;
   const bounds = boundsOf(activeTab().graph, keys);
@@ -96,7 +99,7 @@ function leaveCopies(ended: Drag, keys: readonly string[]): void {
   if (bounds !== null) duplicateAt(keys, bodyAt(bounds));
 }
 
-/** To and fro several times within a moment. */
+/** Whether the pointer moved to and fro several times within a short time. */
 function isShaken(now: Drag, x: number): boolean {
   const moved = x - now.turnedAt;
   if (now.direction === 0 || Math.sign(moved) === now.direction) {
@@ -119,7 +122,7 @@ function middleOf(key: string) {
     : { x: bounds.x + bounds.width / 2, y: bounds.y + bounds.height / 2 };
 }
 
-/** The wire below a node that hangs on none yet: below the pointer, or the node's middle. */
+/** The wire under the pointer, or under the middle of the node, for a node without wires. */
 function wireUnder(key: string, event: Dragged): string | null {
   const { graph } = activeTab();
   const node = graph.nodes[key];

@@ -1,6 +1,6 @@
 /**
- * The graph as paint, for the overview, the minimap, and wires that are too many for the page.
- * Works in the graph's measures on any canvas; knows neither the view nor who paints.
+ * Paints the graph for the overview, the minimap, and wires that are too many for elements. Works
+ * in graph coordinates on any 2D context.
  */
 import type { Catalog } from "../api/catalog";
 import type { Box } from "../document/arrange";
@@ -25,18 +25,20 @@ import {
   shortened,
 } from "./frameTitles";
 
-/** What is drawn of a document beside itself. */
+/** What a drawing depends on besides the document. */
 export interface Looks {
   catalog: Catalog;
   shape: WireShape;
-  /** Whether a node shows pictures or texts of its own. */
+  /** Whether a node shows images or texts. */
   shows: (key: string) => boolean;
 }
 
-/** Paths, made once for each state of a document: one for all nodes, one for all wires of a colour. */
+/**
+ * Paths, made once for each state of a document: one for all nodes, one for all wires of a colour.
+ */
 export interface Drawing {
   graph: Graph;
-  /** The frames that are drawn as frames. */
+  /** The frames that are not folded. */
   groups: readonly Group[];
   boxes: ReadonlyMap<string, Box>;
   bodies: Path2D;
@@ -44,14 +46,16 @@ export interface Drawing {
   /** Title bars by colour. */
   heads: ReadonlyMap<string, Path2D>;
   wires: ReadonlyMap<string, Path2D>;
-  /** The links that `wires` are the paths of. */
+  /** The links whose paths are in `wires`. */
   links: readonly string[];
   titles: ReadonlyMap<string, string>;
 }
 
 type Css = (colour: string) => string;
 
-/** `detached` are the links that are not drawn, since they are being pulled. */
+/**
+ * Makes the paths of a graph. The links in `detached` are left out, since they are being pulled.
+ */
 export function drawingOf(graph: Graph, looks: Looks, detached: readonly string[] = []): Drawing {
   const { catalog, shows } = looks;
   const { folds, hidden } = foldingOf(graph);
@@ -88,7 +92,7 @@ export function drawingOf(graph: Graph, looks: Looks, detached: readonly string[
   return { graph, groups, boxes, bodies, faded, heads, wires, links, titles };
 }
 
-/** The paths of these links by colour; `drawn` takes the keys of those that are drawn. */
+/** The paths of these links by colour; the keys of the drawn ones are appended to `drawn`. */
 export function wiresOf(
   graph: Graph,
   links: readonly string[],
@@ -117,19 +121,24 @@ function pathIn(paths: Map<string, Path2D>, colour: string): Path2D {
   return made;
 }
 
-/** What the state of things adds to a drawing. */
+/** The current state that is painted over a drawing. */
 export interface Marks {
   selected: readonly string[];
   wrong: ReadonlySet<string>;
   running: ReadonlySet<string>;
-  /** The frame that what is dragged would be in, and the wire that it would be put into. */
+  /**
+   * The frame that would contain the dragged nodes, and the wire that they would be inserted into.
+   */
   receiving?: string | null;
   entered?: Path2D | null;
 }
 
 const FAINT = 0.45;
 
-/** Paints all of a drawing but its words. `wire` is the width of wires in pixels; zoomed in, they keep that of the graph. */
+/**
+ * Paints a drawing without its texts. `wire` is the width of wires in pixels; zoomed in, it is at
+ * least their width in the graph.
+ */
 export function paintGraph(
   context: CanvasRenderingContext2D,
   drawn: Drawing,
@@ -213,10 +222,10 @@ function paintGroup(
   context.globalAlpha = 1;
 }
 
-/** The smallest box, in pixels, that has room for its title. */
+/** The smallest width and height, in pixels, of a box with a title. */
 const TITLED = 40;
 
-/** Titles of nodes where there is room, and of groups, large: those are how one finds one's way. */
+/** Paints the titles of nodes where they fit, and those of frames, large, for orientation. */
 export function paintWords(
   context: CanvasRenderingContext2D,
   drawn: Drawing,
@@ -243,7 +252,7 @@ export function paintWords(
   }
 }
 
-/** A title in as many lines of whole words as there is room for. */
+/** A title broken between words into lines that fit. */
 export function linesOf(
   title: string,
   room: { width: number; height: number },
@@ -276,7 +285,7 @@ function paintFrameTitle(
   { group, text, letter, box }: FrameTitle,
   css: Css,
 ): void {
-  // On a ground of its own: it covers the wires that cross the frame's edge.
+  // With a background, since the title covers wires that cross the frame's edge.
   context.fillStyle = css("var(--canvas)");
   context.globalAlpha = 0.8;
   context.fillRect(box.x, box.y, box.width, box.height);
@@ -290,7 +299,7 @@ function mixed(one: string, other: string): string {
   return `color-mix(in srgb, ${one} 45%, ${other})`;
 }
 
-/** Asks once for each colour: the browser's answer costs more than the painting. */
+/** Resolves CSS colours, each once: the browser's computation takes longer than the painting. */
 export function cssOf(element: Element): Css {
   const style = getComputedStyle(element);
   const known = new Map<string, string>();
@@ -301,7 +310,7 @@ export function cssOf(element: Element): Css {
   };
 }
 
-/** A colour with the variables in it replaced by what they hold. */
+/** A colour with its CSS variables replaced by their values. */
 function resolved(colour: string, style: CSSStyleDeclaration): string {
   return colour.replace(/var\((--[\w-]+)\)/g, (_, name: string) => style.getPropertyValue(name));
 }

@@ -1,6 +1,7 @@
 /**
- * Wires that are too many for the page: painted on one canvas. Those that are selected or pointed
- * at are elements as ever, so that a painted wire becomes one when the pointer comes near it.
+ * Wires that are too many for elements are painted on one canvas element. Selected wires, and the
+ * one under the pointer, are still elements: a painted wire becomes an element when the pointer is
+ * near.
  */
 import { type ReactFlowState, useReactFlow, useStore } from "@xyflow/react";
 import { type RefObject, useEffect, useMemo, useRef, useState } from "react";
@@ -10,16 +11,19 @@ import { usePulling } from "../state/editing/pull";
 import { useWiring } from "../state/editing/wiring";
 import type { FlowEdge } from "./flow";
 
-/** So many wires on the screen are painted, until they are this few again. */
+/**
+ * From this many wires on the screen, wires are painted; from the lower number down, they are
+ * elements again.
+ */
 const MANY = 300;
 const FEW = 240;
-/** How near to a wire the pointer has to be, in pixels. */
+/** The distance from a wire within which the pointer is near it, in pixels. */
 const REACH = 8;
 
 interface PaintedWires {
   /** The wires that are elements of the page. */
   edges: FlowEdge[];
-  /** The others; null while all of them are elements. */
+  /** The painted wires; null while all are elements. */
   painted: ReadonlySet<string> | null;
 }
 
@@ -44,14 +48,14 @@ export function usePaintedWires(
   }, [isMany, edges, lit, over, near]);
 }
 
-/** Whether more wires are on the screen than the page can well hold. */
+/** Whether there are too many wires on the screen for elements. */
 function useMany(edges: readonly FlowEdge[], overview: boolean): boolean {
   const before = useRef(false);
   const choose = useMemo(() => {
     let counted: Partial<ReactFlowState> = {};
     return (state: ReactFlowState) => {
       const { transform, width, height } = state;
-      // By the view alone: what is dragged makes them neither many nor few.
+      // Depends on the view alone: dragging must not change the mode.
       const isSame = counted.width === width && counted.height === height;
       if (isSame && counted.transform === transform && width > 0) return before.current;
       counted = { transform, width, height };
@@ -63,7 +67,7 @@ function useMany(edges: readonly FlowEdge[], overview: boolean): boolean {
   return useStore(choose);
 }
 
-/** How many wires may be on the screen; counts no further than it matters. */
+/** The number of wires that may be on the screen; stops counting at the limit. */
 function seenOf(
   edges: readonly FlowEdge[],
   { transform: [x, y, zoom], width, height, nodeLookup }: ReactFlowState,
@@ -89,7 +93,10 @@ function seenOf(
   return count;
 }
 
-/** The painted wire that the pointer is near. It stays while a button is held: its end may be pulled. */
+/**
+ * The painted wire near the pointer. It stays the same while a button is pressed, since its end may
+ * be pulled.
+ */
 function useNear(box: RefObject<HTMLElement | null>, isMany: boolean): string | null {
   const [near, setNear] = useState<string | null>(null);
   const flow = useReactFlow();

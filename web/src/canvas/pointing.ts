@@ -1,4 +1,6 @@
-/** Clicks, double clicks and drops on the canvas, on what is built and on what is painted. */
+/**
+ * Clicks, double clicks and drops on the canvas, for nodes that are elements and for painted ones.
+ */
 import type { useReactFlow } from "@xyflow/react";
 import { type DragEvent, type MouseEvent, type RefObject, useMemo } from "react";
 import type { Box } from "../document/arrange";
@@ -21,13 +23,15 @@ import { paintedWireAt } from "./paintedWires";
 
 type Flow = ReturnType<typeof useReactFlow<FlowNode, FlowEdge>>;
 
-/** What is painted now, and so has no element to be clicked. */
+/** What is painted now, and so has no element to click. */
 interface Painted {
   overview: boolean;
   isPainted: boolean;
 }
 
-/** The same handlers until something else is painted: the library takes in anew what is not the same. */
+/**
+ * Handlers that keep their identity until what is painted changes: React Flow updates on new ones.
+ */
 export function usePointing(
   flow: Flow,
   pointer: RefObject<Point | null>,
@@ -80,7 +84,7 @@ export function usePointing(
   }, [flow, pointer, overview, isPainted]);
 }
 
-/** Takes in a result from the dock, or a file from elsewhere. */
+/** Takes in a dropped result from the dock, or a dropped file. */
 function drop(event: DragEvent, flow: Flow): void {
   event.preventDefault();
   const screen = screenOf(event);
@@ -99,7 +103,7 @@ function screenOf({ clientX: x, clientY: y }: MouseEvent): Point {
   return { x, y };
 }
 
-/** How much of the graph a node or a frame takes up. */
+/** The bounds of a node or a frame in the graph. */
 function boundsAt(node: string | null, frame: string | null): Box | null {
   const { graph } = activeTab();
   const group = frameOf(graph, frame ?? "");
@@ -107,7 +111,7 @@ function boundsAt(node: string | null, frame: string | null): Box | null {
   return node === null ? null : boundsOf(graph, [node]);
 }
 
-/** Goes into the instance of a subgraph that was double-clicked, if it was one. */
+/** Opens the subgraph of the instance that was double-clicked; false if it was none. */
 function enterAt(target: EventTarget): boolean {
   if (!(target instanceof Element) || target.closest("input, textarea, button, .field") !== null) {
     return false;
@@ -119,6 +123,6 @@ function enterAt(target: EventTarget): boolean {
 }
 
 function isPane(target: EventTarget): boolean {
-  // Nodes and wires lie within the pane: only the pane itself is empty.
+  // Nodes and wires are inside the pane element: only the pane itself is empty.
   return target instanceof Element && target.matches(".react-flow__pane");
 }

@@ -1,4 +1,4 @@
-/** What of wires a press of the pointer takes hold of: sockets, the end of a wire, a reroute point. */
+/** What of a wire a press is on: a socket, the end of a wire, or a reroute point. */
 import type { Point } from "../document/graph";
 import { currentEnds, wireAt } from "../state/editing/connecting";
 import { pulledFrom } from "../state/editing/drop";
@@ -13,25 +13,30 @@ import { OVERVIEW_BELOW } from "./flow";
 import { thingAt } from "./nodeAt";
 import { type SocketPlace, socketsNear, socketsOf, socketsOfFold } from "./socketPlaces";
 
-/** How near to a socket a press beside its node takes hold of it, in pixels of the screen. */
+/**
+ * The distance from a socket within which a press beside its node counts, in pixels of the screen.
+ */
 const NEAR = 10;
 const NEAR_FINGER = 18;
-/** The least of it from afar, where a node is there to be dragged and hardly larger than its sockets. */
+/**
+ * The same at the lowest zoom, where a node is hardly larger than its sockets and must stay
+ * draggable.
+ */
 const NEAR_FAR = 2.5;
-/** How near to a line a press is on it, and how far from its end it takes hold of that. */
+/** How near to a line a press is on it, and how far from its end the press picks that end up. */
 const ON_LINE = 6;
 const END = 30;
 
 export interface Press {
-  /** What a drag from here pulls; null where there is nothing to pull any more. */
+  /** Begins the pull of a drag from here; returns null if there is nothing to pull any more. */
   drag: () => Pull | null;
-  /** What a tap begins: a new wire. Null where a tap is another's, as on a wire. */
+  /** Begins the pull of a tap: a new wire. Null where something else handles taps, as on a wire. */
   tap: (() => Pull | null) | null;
 }
 
 type Pressed = Pick<PointerEvent, "altKey" | "shiftKey" | "pointerType" | "target">;
 
-/** `at` is the place in the graph. Null where the press is not about wires. */
+/** The press at `at`, in graph coordinates. Null where the press is not about wires. */
 export function pressedAt(event: Pressed, at: Point, zoom: number): Press | null {
   const { target, altKey, shiftKey } = event;
   if (!(target instanceof Element)) return null;
@@ -68,7 +73,7 @@ function onPoint(point: string): Press {
   return { drag: branch, tap: null };
 }
 
-/** The sockets that an element stands for: those of a collapsed node lie on one another. */
+/** The sockets that an element stands for: those of a collapsed node are all at one place. */
 function socketsOfHandle(handle: HTMLElement): SocketPlace[] {
   const side: Pulled["side"] = handle.classList.contains("source") ? "output" : "input";
   const { handleid, nodeid } = handle.dataset;
@@ -82,18 +87,18 @@ function socketsOfHandle(handle: HTMLElement): SocketPlace[] {
   return all.filter((each) => each.at.x === own?.at.x && each.at.y === own.at.y);
 }
 
-/** The sockets that a place beside a node, or on a painted node's edge, is near to. */
+/** The sockets near a place beside a node, or at a painted node's edge. */
 function socketsBeside(at: Point, near: number): SocketPlace[] {
   const { graph } = activeTab();
   const width = thingAt(at)?.box.width ?? Number.POSITIVE_INFINITY;
-  // The middle of a painted node is there to drag it.
+  // A press in the middle of a painted node must drag it.
   return socketsNear(at, Math.min(near, width / 4), ({ node, socket, side, isField }) => {
-    // A field's socket is not to be seen until something is joined to it.
+    // The socket of a field is invisible until it has a wire.
     return !isField || linksAt(graph, { node, socket, side }).length > 0;
   });
 }
 
-/** The end of one wire, taken hold of on its line beside the socket. */
+/** The end of a wire, pressed on its line beside the socket. */
 function onWireEnd(at: Point, zoom: number): Press | null {
   const tab = activeTab();
   const quiet = setting("calotype.quietWires");

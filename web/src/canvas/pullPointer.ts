@@ -1,7 +1,7 @@
 /**
- * The pointer pulls wires: pressed on a socket, pulling, dropped; or a tap on one socket and a tap on
- * another. Mouse, pen and finger alike. What is meant by a place is `targetAt`'s to say, what a drop
- * does `dropPull`'s. Nothing is changed before the drop, so that ending a pull gives everything back.
+ * Pulling of wires by pointer: press a socket, drag, drop; or tap one socket and then another. The
+ * same for mouse, pen and finger. `targetAt` decides what a place means, and `dropPull` what a drop
+ * does. Nothing changes before the drop, so that a cancelled pull leaves the graph as it was.
  */
 import type { Point } from "../document/graph";
 import { dropPull } from "../state/editing/drop";
@@ -10,27 +10,30 @@ import { useWiring } from "../state/editing/wiring";
 import { type Press, pressedAt } from "./pressedAt";
 import { targetAt } from "./targetAt";
 
-/** The part of the graph on the screen, and how it is moved. */
+/** The view of the graph, and how to move it. */
 interface View {
   toGraph: (screen: Point) => Point;
   zoom: () => number;
   moveBy: (by: Point) => void;
-  /** Called after the view was moved by a pull. */
+  /** Called after a pull has moved the view. */
   rest: () => void;
 }
 
 interface Pressed {
   pointer: number;
   screen: Point;
-  /** Null where the press is another's, and is listening since it may be the second tap. */
+  /** Null where something else handles the press; it is watched since it may be the second tap. */
   press: Press | null;
-  /** A press that moves less than this is a tap. */
+  /** A press that moves less than this, in pixels, is a tap. */
   still: number;
 }
 
 const STILL = 4;
 const STILL_FINGER = 10;
-/** How near to the edge of the canvas the view moves, and how far at most in a frame. */
+/**
+ * The distance from the edge of the canvas at which the view moves, and its greatest step per
+ * frame.
+ */
 const EDGE = 36;
 const SPEED = 14;
 
@@ -40,12 +43,12 @@ export class PullPointer {
   #pressed: Pressed | null = null;
   /** The pointer that holds a pull. */
   #holding: number | null = null;
-  /** Where the loose end is on the screen; null while no pointer says so. */
+  /** The place of the loose end on the screen; null until a pointer event has set it. */
   #screen: Point | null = null;
-  /** The click that follows is part of a drop or a tap. */
+  /** The next click is part of a drop or a tap, and is ignored. */
   #swallows = false;
   #frame = 0;
-  /** The view was moved by the pull. */
+  /** The pull has moved the view. */
   #moved = false;
 
   constructor(box: HTMLElement, view: View) {
@@ -53,10 +56,10 @@ export class PullPointer {
     this.#view = view;
   }
 
-  /** Begins to hear. Returns what ends it, and the pull that there may be. */
+  /** Begins to listen. Returns a function that stops it and cancels any pull. */
   listen(): () => void {
     const listening = new AbortController();
-    // Before all others: what takes hold of a wire moves neither nodes nor the view.
+    // In the capture phase: a press that takes hold of a wire must move neither nodes nor the view.
     const first = { capture: true, signal: listening.signal };
     window.addEventListener("pointerdown", (event) => this.#press(event), first);
     window.addEventListener("mousedown", (event) => this.#keep(event), first);
@@ -74,7 +77,7 @@ export class PullPointer {
     };
   }
 
-  /** The view moved under the pointer: the loose end is elsewhere in the graph. */
+  /** The view moved under the pointer: updates the place of the loose end in the graph. */
   viewMoved(): void {
     const { pull } = usePulling.getState();
     if (pull !== null && this.#screen !== null) this.#point(pull, this.#screen);
@@ -89,7 +92,7 @@ export class PullPointer {
       endPull();
       return;
     }
-    // Buttons above the graph, as those that zoom, are used in the middle of two taps.
+    // Buttons above the graph, such as zoom, can be used between two taps.
     if (event.target.closest(".react-flow__pane") === null) return;
     const screen = screenOf(event);
     const press = pressedAt(event, this.#view.toGraph(screen), this.#view.zoom());
@@ -97,14 +100,14 @@ export class PullPointer {
     const isFinger = event.pointerType === "touch";
     const still = isFinger ? STILL_FINGER : STILL;
     this.#pressed = { pointer: event.pointerId, screen, press, still };
-    // A finger that rests is still listening: it opens the menu of what is under it.
+    // A long press of a finger is still handled elsewhere: it opens the context menu.
     if (press === null || isFinger) return;
     event.stopPropagation();
-    // Nobody else hears it: what is selected as text would be copied instead of nodes.
+    // No other listener gets this event. Selected text would be copied instead of nodes.
     window.getSelection()?.removeAllRanges();
   }
 
-  /** The canvas moves neither its view nor a node by what pulls a wire. */
+  /** Stops React Flow from moving the view or a node while a wire is pulled. */
   #keep(event: MouseEvent | TouchEvent): void {
     if (this.#pressed !== null && this.#pressed.press !== null) event.stopPropagation();
   }
@@ -123,14 +126,14 @@ export class PullPointer {
     }
   }
 
-  /** The pressed pointer moves: far enough, and it pulls. */
+  /** The pressed pointer moves: beyond the limit of a tap, the pull begins. */
   #goOn({ pointer, screen: start, press, still }: Pressed, screen: Point): void {
     if (Math.hypot(screen.x - start.x, screen.y - start.y) < still) return;
     this.#pressed = null;
     const pull = press?.drag() ?? null;
     if (pull === null) return;
     this.#holding = pointer;
-    // Also over frames of other pages, and where the element that was pressed is taken away.
+    // Also over frames of other pages, and after the pressed element was removed.
     this.#box.setPointerCapture(pointer);
     useWiring.setState({ menu: null });
     beginPull(pull, this.#view.toGraph(screen), false);
@@ -152,8 +155,8 @@ export class PullPointer {
   }
 
   /**
-   * How far the view moves in a frame, by how near to the edge of the canvas the pointer is. Over
-   * other parts of the screen it rests.
+   * How far the view moves per frame, by the pointer's distance from the edge of the canvas. Zero
+   * while the pointer is elsewhere on the screen.
    */
   #speedAt({ x, y }: Point): Point {
     const { left, right, top, bottom } = this.#box.getBoundingClientRect();
@@ -173,7 +176,7 @@ export class PullPointer {
     }
     const by = this.#speedAt(this.#screen);
     if (!isMoving(by)) return;
-    // Asked for first: where the view moves, the loose end is pointed at anew, and would ask again.
+    // Requested first: moving the view updates the loose end, which would request a frame again.
     this.#frame = requestAnimationFrame(() => this.#moveView());
     this.#moved = true;
     this.#view.moveBy(by);
@@ -199,7 +202,7 @@ export class PullPointer {
     dropPull(pull, target, { screen, at: this.#view.toGraph(screen) });
   }
 
-  /** The first tap on a socket begins; the next one, wherever it is, ends. */
+  /** The first tap on a socket begins a pull; the second tap ends it. */
   #tap(press: Press | null, screen: Point, isFinger: boolean): void {
     const { pull } = usePulling.getState();
     if (pull !== null) {
@@ -225,7 +228,7 @@ export class PullPointer {
     endPull();
   }
 
-  /** A menu is asked for: by the other button, or by a finger that rests. It ends what was begun. */
+  /** A context menu, by the other button or a long press, cancels the pull. */
   #ask(event: MouseEvent): void {
     this.#pressed = null;
     if (this.#holding !== null) {
@@ -247,7 +250,7 @@ export class PullPointer {
   #click(event: MouseEvent): void {
     const { target, type } = event;
     const onSocket = target instanceof Element && target.closest(".react-flow__handle") !== null;
-    // Keys click, too: those are no part of it.
+    // Clicks from the keyboard (detail 0) are not part of the pull.
     const isPart = this.#swallows && event.detail > 0;
     if (type === "click") this.#swallows = false;
     if (isPart || (type === "dblclick" && onSocket)) {

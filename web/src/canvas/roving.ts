@@ -1,4 +1,4 @@
-/** The focus on nodes: one of them at a time can be reached by Tab, and the view goes where it goes. */
+/** Roving focus on nodes: Tab reaches one node at a time, and the view follows the focus. */
 import type { useReactFlow } from "@xyflow/react";
 import { type RefObject, useEffect, useMemo } from "react";
 import { MODE } from "../document/graph";
@@ -24,8 +24,8 @@ function placeIn(order: readonly string[], key: string): number {
 const NO_SENTENCES: readonly string[] = [];
 
 /**
- * What makes a node reachable, and what is said of it after its name: which of how many it is, how
- * it takes part in runs, what is wrong, and, of the one that has the focus, where its wires go.
+ * The attributes that make a node focusable and describe it after its name: its place and the
+ * total, its mode, its problems, and, for the one with the focus, its connections.
  */
 export function useRoving(key: string, sentences = NO_SENTENCES, state?: string) {
   const isFirst = useActive((tab) => tab.selected[0] === key);
@@ -35,7 +35,7 @@ export function useRoving(key: string, sentences = NO_SENTENCES, state?: string)
   const links = useActive((tab) => (isFirst ? tab.graph.links : null));
   const catalog = useStudio((studio) => studio.catalog);
   const wires = useMemo(
-    // By the links alone: dragging a node leaves them as they are, and tells nothing anew.
+    // From the links alone: dragging a node does not change them, so nothing is announced again.
     () => (links === null ? "" : connectionsText({ ...activeTab().graph, links }, catalog, key)),
     [links, catalog, key],
   );
@@ -53,7 +53,10 @@ export function useRoving(key: string, sentences = NO_SENTENCES, state?: string)
   return { tabIndex: isFirst ? 0 : -1, "aria-description": parts.filter(Boolean).join(", ") };
 }
 
-/** What was pasted or copied is selected: the focus does not stay behind on the node before. */
+/**
+ * Moves the focus to a node that was pasted or copied, and so selected, instead of leaving it on
+ * the old one.
+ */
 function takeFocus(key: string): void {
   const focused = document.activeElement;
   if (!(focused instanceof HTMLElement) || !focused.matches(".canvas [data-node]")) return;
@@ -62,17 +65,17 @@ function takeFocus(key: string): void {
   card?.focus({ preventScroll: true });
 }
 
-/** Nearer than this one reads a node; farther off it is not even built. */
+/** The least zoom at which a node is legible; below it nodes are not built. */
 const READABLE = 0.4;
 const NEAR = 0.85;
 const MARGIN = 24;
 
-/** A drawer lies over the beginning of the canvas. */
+/** The width of the canvas that a drawer covers. */
 function coveredBy(box: HTMLElement): number {
   return box.parentElement?.querySelector(".drawer")?.clientWidth ?? 0;
 }
 
-/** Moves the view only where the node is not seen whole as it is. */
+/** Moves the view only if the node is not wholly visible. */
 function reveal(flow: Flow, box: HTMLElement, key: string): void {
   const bounds = boundsOf(activeTab().graph, [key]);
   if (bounds === null) return;
@@ -97,7 +100,7 @@ function reveal(flow: Flow, box: HTMLElement, key: string): void {
 
 let waiting: (() => void) | null = null;
 
-/** The node's element, once it is built: the view may have to move there first. */
+/** Runs `then` with the node's element once it is built: the view may have to move there first. */
 function whenBuilt(box: HTMLElement, key: string, then: (card: HTMLElement) => void): void {
   waiting?.();
   const find = () => box.querySelector<HTMLElement>(`[data-node="${CSS.escape(key)}"]`);
@@ -111,7 +114,7 @@ function whenBuilt(box: HTMLElement, key: string, then: (card: HTMLElement) => v
     const card = find();
     if (card === null) return;
     waiting?.();
-    // Whoever went elsewhere meanwhile stays there.
+    // If the user has moved the focus meanwhile, it stays there.
     const now = document.activeElement;
     if (now === before || now === document.body) then(card);
   });

@@ -1,6 +1,6 @@
 /**
- * Where sockets and nodes are, by the document: for nodes that are elements, for those that are
- * painted, and for the rows of folded frames alike. Places are in the graph's measures.
+ * Places of sockets and nodes, from the document: the same for nodes that are elements, painted
+ * nodes, and the rows of folded frames. All in graph coordinates.
  */
 import type { Point } from "../document/graph";
 import type { Pulled } from "../state/finding/fitting";
@@ -14,13 +14,13 @@ export interface SocketPlace {
   socket: string;
   side: Pulled["side"];
   at: Point;
-  /** A field's: it is seen while the pointer is on it, or a wire. */
+  /** It belongs to a field: visible only while the pointer is on it, or with a wire. */
   isField: boolean;
   /** The row of a folded frame that stands for it. */
   row?: string;
 }
 
-/** The sockets of a node, wherever they are drawn. */
+/** The sockets of a node, however it is drawn. */
 export function socketsOf(key: string): SocketPlace[] {
   const { graph } = activeTab();
   const node = graph.nodes[key];
@@ -69,7 +69,7 @@ export function socketsOfFold({ group }: Fold): SocketPlace[] {
   return [...found.values()];
 }
 
-/** Where a socket is drawn; null for one that is not. */
+/** The place where a socket is drawn; null if it is not drawn. */
 export function placeOf({ node, socket, side, through }: Pulled): Point | null {
   const { graph } = activeTab();
   if (through !== undefined) return graph.reroutes[through]?.position ?? null;
@@ -100,8 +100,8 @@ function socketsAround({ x, y }: Point, reach: number): SocketPlace[] {
 }
 
 /**
- * The socket closest to a place, with those at the very same place; none where no socket is within reach,
- * or where another node covers it. `fits` says which sockets are meant.
+ * The socket nearest to a place, with any at the very same place; none where no socket is within
+ * reach, or where another node covers it. `fits` filters the sockets.
  */
 export function socketsNear(
   at: Point,
@@ -130,7 +130,7 @@ function isCovered({ node, side, at }: SocketPlace): boolean {
   return top !== null && (top.fold !== null || top.key !== node);
 }
 
-/** The input or field, or the output, in whose row of a node a place is; null between rows. */
+/** The input, field or output in whose row of a node a place is; null between rows. */
 export function rowAt(key: string, at: Point, side: Pulled["side"]): SocketPlace | null {
   const node = activeTab().graph.nodes[key];
   if (node === undefined) return null;

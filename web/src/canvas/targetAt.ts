@@ -1,4 +1,6 @@
-/** What a pulled wire would be dropped on, and what would come of it: one answer for all who ask. */
+/**
+ * The target of a pulled wire at a place, and what a drop there would do: the only such decision.
+ */
 import type { Point } from "../document/graph";
 import { wireAt } from "../state/editing/connecting";
 import { linksAt, type Pull, type Target, type Verdict } from "../state/editing/pull";
@@ -10,11 +12,11 @@ import { OVERVIEW_BELOW } from "./flow";
 import { type Thing, thingAt } from "./nodeAt";
 import { placeOf, rowAt, type SocketPlace, socketsNear, socketsOfFold } from "./socketPlaces";
 
-/** How far a socket reaches, in pixels of the screen. */
+/** The distance within which a socket attracts the wire, in pixels of the screen. */
 const REACH = 18;
-/** A drop this near to where the wire was pulled from was none. */
+/** A drop nearer than this to the start of the pull does nothing. */
 const START = 12;
-/** How near to another wire is on it. */
+/** The distance within which the pointer is on another wire. */
 const ON_WIRE = 8;
 const NOTHING: Target = { kind: "nothing" };
 const OUTSIDE: Target = { kind: "outside" };
@@ -37,9 +39,12 @@ function isAtStart({ from, detached }: Pull, at: Point, reach: number): boolean 
   return start !== null && Math.hypot(start.x - at.x, start.y - at.y) <= reach;
 }
 
-/** The socket within reach. One of a field counts only where it takes the wire: else its node does. */
+/**
+ * The socket within reach. A field's socket counts only if it accepts the wire: otherwise its node
+ * does.
+ */
 function socketAt(pull: Pull, at: Point, zoom: number, thing: Thing | null): Target | null {
-  // Most of a small node is its body.
+  // Most of a small node must count as its body.
   const reach = Math.min(REACH / zoom, (thing?.box.width ?? Number.POSITIVE_INFINITY) / 4);
   const isMeant = (each: SocketPlace) =>
     each.side === pull.seeks &&
@@ -47,10 +52,10 @@ function socketAt(pull: Pull, at: Point, zoom: number, thing: Thing | null): Tar
   const [nearest, ...others] = socketsNear(at, reach, isMeant);
   if (nearest === undefined) return null;
   const { node, socket, isField } = nearest;
-  // Sockets that lie on one another are no more than their node.
+  // Several sockets at one place count as their node.
   if (others.length > 0) return { kind: "body", node, verdict: verdictOn(pull, node, null) };
   const verdict = verdictAt(pull, node, socket);
-  // From afar nobody can tell the sockets of a node apart.
+  // Zoomed out, the sockets of a node are too small to tell apart.
   if (verdict.refusal !== null && zoom < OVERVIEW_BELOW) return onNode(pull, node, at);
   return { kind: isField ? "field" : "socket", node, verdict };
 }
@@ -62,13 +67,13 @@ function onNode(pull: Pull, node: string, at: Point): Target {
   return { kind: isField ? "field" : "body", node, verdict };
 }
 
-/** The half of a socket that stands out of its node belongs to the node. */
+/** The outer half of a socket belongs to its node. */
 function besideNode({ seeks }: Pull, at: Point, zoom: number): string | null {
   const [nearest] = socketsNear(at, START / zoom, (each) => each.side !== seeks);
   return nearest?.node ?? null;
 }
 
-/** A folded frame has rows only for what is joined already. */
+/** A folded frame has rows only for existing wires. */
 function onFold(pull: Pull, at: Point, fold: Fold): Target {
   const rows = socketsOfFold(fold).filter((each) => each.side === pull.seeks);
   const [row] = rows.sort((one, other) => Math.abs(one.at.y - at.y) - Math.abs(other.at.y - at.y));

@@ -1,4 +1,4 @@
-/** A finger that rests: the menu of what is under it, or over nothing the palette. */
+/** Long presses of a finger: they open the context menu, or the palette over the empty canvas. */
 import type { useReactFlow } from "@xyflow/react";
 import { type RefObject, useEffect } from "react";
 import type { Point } from "../document/graph";
@@ -44,7 +44,7 @@ function listen(element: HTMLElement, rest: (target: Element, screen: Point) => 
     fingers.delete(event.pointerId);
     stop();
   };
-  /** What the finger opened is not closed by lifting it. */
+  /** Lifting the finger must not close what the long press opened. */
   const click = (event: MouseEvent) => {
     if (rested) event.stopPropagation();
     rested = false;
@@ -64,7 +64,10 @@ function listen(element: HTMLElement, rest: (target: Element, screen: Point) => 
   };
 }
 
-/** Browsers that open menus themselves on a long press have done so by now, and say it the same way. */
+/**
+ * Sends the context menu event that some browsers send themselves after a long press; opens the
+ * palette over the empty canvas.
+ */
 function open(target: Element, screen: Point, flow: Flow): void {
   const asked = new MouseEvent("contextmenu", {
     bubbles: true,

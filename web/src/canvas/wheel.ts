@@ -1,11 +1,11 @@
-/** Whose the wheel is: the canvas's, but for a text that is being edited and longer than its box. */
+/** The wheel moves or zooms the canvas, except over a long text that is being edited. */
 import { type RefObject, useEffect } from "react";
 import { changeSetting, setting } from "../state/settings";
 import { notify } from "../state/view";
 import { t } from "../words/words";
 
 const ASKED = "calotype.deviceAsked";
-/** So many steps of a wheel in two directions at once are two fingers. */
+/** After this many events with movement in both directions, the device is taken for a trackpad. */
 const SLANTED = 8;
 
 export function useWheel(box: RefObject<HTMLElement | null>): void {
@@ -15,7 +15,7 @@ export function useWheel(box: RefObject<HTMLElement | null>): void {
     let slanted = 0;
     const turn = (event: WheelEvent) => {
       if (!event.ctrlKey && scrolls(event.target)) {
-        // Before the canvas hears of it; the browser scrolls the text all the same.
+        // Before React Flow receives the event; the browser still scrolls the text.
         event.stopPropagation();
         return;
       }
@@ -28,7 +28,9 @@ export function useWheel(box: RefObject<HTMLElement | null>): void {
   }, [box]);
 }
 
-/** Whether what is under the pointer is scrolled instead: it has the focus, or its node is selected. */
+/**
+ * Whether the text under the pointer scrolls instead: it has the focus, or its node is selected.
+ */
 function scrolls(target: EventTarget | null): boolean {
   if (!(target instanceof Element)) return false;
   const text = target.closest("textarea, .nowheel");
@@ -37,7 +39,7 @@ function scrolls(target: EventTarget | null): boolean {
   return text.matches(".nowheel") && text.closest(".react-flow__node.selected") !== null;
 }
 
-/** Once: which device it is can be seen, but what one wants of it cannot. */
+/** Asks once whether the device is a trackpad: what the user wants of it cannot be detected. */
 function askDevice(): void {
   if (setting("calotype.device") !== "mouse" || localStorage.getItem(ASKED) !== null) return;
   localStorage.setItem(ASKED, "yes");
