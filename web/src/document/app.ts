@@ -1,19 +1,19 @@
 /**
- * The app that a workflow can be shown as: which fields, in which order, under which words, and
- * which results. Kept where the incumbent keeps it (`extra.linearData`, `extra.linearMode`); words
- * of our own beside it, in `extra.calotype.app`. Of the root level only: a field inside a subgraph
- * is promoted to its instance first.
+ * The app form of a workflow: which widgets are shown, in which order, under which labels, and
+ * which results. Stored where the incumbent stores it (`extra.linearData`, `extra.linearMode`),
+ * with the labels and headings that only this editor has in `extra.calotype.app`. Only the root
+ * level has an app: a widget inside a subgraph must first be promoted to its instance.
  */
 import type { Graph } from "./graph";
 import { isObject, type Json, type JsonObject } from "./json";
 
 export interface AppField {
-  /** The node's key, and the name of its widget. */
+  /** The node's key and the name of its widget. */
   node: string;
   widget: string;
-  /** What it is called in the form; null for its own name. */
+  /** The label in the form; null for the widget's own name. */
   label: string | null;
-  /** A heading above it. */
+  /** A heading above the field. */
   heading: string | null;
 }
 
@@ -21,11 +21,11 @@ export interface App {
   fields: readonly AppField[];
   /** Keys of the nodes whose results are shown. */
   outputs: readonly string[];
-  /** Whether the file wants to be opened as an app. */
+  /** Whether the file asks to be opened as an app. */
   first: boolean;
 }
 
-/** The app of a root graph; fields of nodes that are gone are left out. */
+/** The app of a root graph; fields of deleted nodes are left out. */
 export function readApp(graph: Graph): App {
   const extra = isObject(graph.saved.extra) ? graph.saved.extra : {};
   const data = isObject(extra.linearData) ? extra.linearData : {};
@@ -54,7 +54,7 @@ export function readApp(graph: Graph): App {
   };
 }
 
-/** Writes the app into a draft of the root graph; what the file says besides stays. */
+/** Writes the app into a draft of the root graph; other content of `extra` is unchanged. */
 export function setApp(graph: Graph, app: App): void {
   const extra = isObject(graph.saved.extra) ? graph.saved.extra : {};
   const data = isObject(extra.linearData) ? extra.linearData : {};
@@ -92,7 +92,7 @@ export function setApp(graph: Graph, app: App): void {
   };
 }
 
-/** What names a field within a form. */
+/** The id of a field within a form. */
 export function fieldKey({ node, widget }: Pick<AppField, "node" | "widget">): string {
   return `${node}/${widget}`;
 }

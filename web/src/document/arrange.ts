@@ -1,21 +1,21 @@
 /**
- * Where things lie: what an outline touches, lines that boxes share, even gaps between them.
- * Works on boxes, given and returned by name; knows neither the catalog nor what is on the screen.
+ * Geometry of boxes: hit tests against an outline, alignment, even gaps. Functions take boxes by
+ * name and return new corners by name.
  */
 import type { Graph, Point, Size } from "./graph";
 
 export type Box = Point & Size;
 export type Boxes = ReadonlyMap<string, Box>;
-/** New top left corners; boxes that stay where they are are left out. */
+/** New top left corners; boxes that do not move are left out. */
 export type Corners = Record<string, Point>;
 export type Side = "left" | "centre" | "right" | "top" | "middle" | "bottom";
 export type Axis = "x" | "y";
 
 const LENGTH = { x: "width", y: "height" } as const;
-/** Between things that had no room between them. */
+/** The gap between boxes where there was no space between them, in canvas units. */
 const LEAST_GAP = 24;
 
-/** The boxes that a closed outline touches, in their order. */
+/** The boxes that a closed outline touches, in their given order. */
 export function nodesWithin(boxes: Boxes, outline: readonly Point[]): string[] {
   const around = aroundPoints(outline);
   if (around === null) return [];
@@ -46,7 +46,7 @@ export function holds(box: Box, { x, y }: Point): boolean {
   return x >= box.x && y >= box.y && x <= box.x + box.width && y <= box.y + box.height;
 }
 
-/** Whether a box lies wholly in another. */
+/** Whether a box is completely inside another. */
 export function encloses(outer: Box, inner: Box): boolean {
   return (
     inner.x >= outer.x &&
@@ -60,11 +60,14 @@ export function centreOf({ x, y, width, height }: Box): Point {
   return { x: x + width / 2, y: y + height / 2 };
 }
 
-/** How far one looks for room, in steps to each side. */
+/** The grid step of the search for free space, in canvas units, and its largest ring. */
 const STEP = 24;
 const STEPS = 120;
 
-/** The place nearest to a box's own where it lies on none of these; its own where none is near. */
+/**
+ * The top left corner nearest to the box's own where it overlaps none of `taken`; its own corner
+ * where none is found within the search distance.
+ */
 export function nearestFree(box: Box, taken: Iterable<Box>): Point {
   const others = [...taken];
   const isFree = ({ x, y }: Point) => {
@@ -85,7 +88,7 @@ export function nearestFree(box: Box, taken: Iterable<Box>): Point {
   return { x: box.x, y: box.y };
 }
 
-/** The places so many steps away, to a side at least. */
+/** The grid points on the square ring that is `ring` steps away from a point. */
 function ringAround({ x, y }: Point, ring: number): Point[] {
   if (ring === 0) return [{ x, y }];
   const places: Point[] = [];
@@ -98,7 +101,7 @@ function ringAround({ x, y }: Point, ring: number): Point[] {
   return places;
 }
 
-/** The smallest box around all of them. */
+/** The smallest box around all boxes; null for none. */
 export function around(boxes: Iterable<Box>): Box | null {
   const all = [...boxes];
   if (all.length === 0) return null;
@@ -113,7 +116,7 @@ function aroundPoints(points: readonly Point[]): Box | null {
   return around(points.map(({ x, y }) => ({ x, y, width: 0, height: 0 })));
 }
 
-/** By how often a line to the right crosses the outline. */
+/** Even-odd rule: counts how often a ray to the right crosses the outline. */
 function isInside({ x, y }: Point, edges: readonly [Point, Point][]): boolean {
   let inside = false;
   for (const [from, to] of edges) {
@@ -123,7 +126,7 @@ function isInside({ x, y }: Point, edges: readonly [Point, Point][]): boolean {
   return inside;
 }
 
-/** Whether a line passes through a box (Liang and Barsky 1984: what the sides leave of it). */
+/** Whether a line segment passes through a box (clipping by Liang and Barsky, 1984). */
 function crosses([from, to]: [Point, Point], box: Box): boolean {
   let [enters, leaves] = [0, 1];
   for (const axis of ["x", "y"] as const) {
@@ -139,7 +142,7 @@ function crosses([from, to]: [Point, Point], box: Box): boolean {
   return enters <= leaves;
 }
 
-/** Lines boxes up at a side. Those in `fixed` stay, and the others line up with them. */
+/** Aligns boxes at a side. Boxes in `fixed` do not move, and the others align with them. */
 export function align(boxes: Boxes, side: Side, fixed: ReadonlySet<string> = new Set()): Corners {
   const still = [...boxes].filter(([key]) => fixed.has(key)).map(([, box]) => box);
   const bounds = around(still.length > 0 ? still : boxes.values());
@@ -155,8 +158,8 @@ export function align(boxes: Boxes, side: Side, fixed: ReadonlySet<string> = new
 }
 
 /**
- * Even gaps between boxes along an axis: the outermost two stay. Where there is no room for any
- * gap, the boxes follow each other from the first one on.
+ * Spaces boxes evenly along an axis; the outermost two do not move. Where they do not fit between
+ * these, they follow the first one with a gap of `LEAST_GAP`.
  */
 export function distribute(
   boxes: Boxes,
@@ -195,7 +198,9 @@ function cornersOf(
   return corners;
 }
 
-/** The nodes that feed these, or that these feed, however far; with the given ones themselves. */
+/**
+ * All nodes upstream and downstream of the given ones, at any distance, including the given ones.
+ */
 export function connected(
   graph: Graph,
   keys: readonly string[],

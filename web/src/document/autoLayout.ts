@@ -1,8 +1,8 @@
 /**
- * Auto-layout: columns from left to right by what feeds what, wires straight, nothing on top of
- * anything else. Dagre finds columns and the order in them, `straighten.ts` the heights. A frame
- * is laid out by itself and then is one box, so that it stays together. Knows boxes and joints
- * only; how large a node is, is told.
+ * Auto-layout: columns from left to right in the order of the data flow, straight wires, no
+ * overlaps. Dagre assigns columns and the order in them, `straighten.ts` the heights. The contents
+ * of a frame are laid out first; the frame is then one box in its parent. The caller passes the
+ * sizes of nodes.
  */
 import { around, type Box, type Boxes } from "./arrange";
 import type { Point } from "./graph";
@@ -13,22 +13,22 @@ type Dagre = typeof import("@dagrejs/dagre");
 export interface LayoutTask {
   boxes: Boxes;
   joints: readonly LayoutEdge[];
-  /** The frame that a box or a frame lies in. Frames are named otherwise than boxes. */
+  /** The frame that contains a node or frame, by key. Keys of frames and nodes must differ. */
   parents: ReadonlyMap<string, string>;
-  /** The room in a frame before its contents, and after. */
+  /** The padding inside a frame, before its contents and after. */
   margin: { before: Point; after: Point };
 }
 
 const COLUMN_GAP = 64;
 const ROW_GAP = 32;
 const GRID = 8;
-/** As tall as a wire that runs past a column is taken to be. */
+/** The height given to a wire that passes a column, in canvas units. */
 const PASSING = 8;
 const LARGE = 60;
-/** Boxes without wires are put into rows about this wide at least. */
+/** The least width of the rows of boxes without wires, in canvas units. */
 const ROW_WIDTH = 900;
 
-/** The new boxes; they begin where the old ones began. */
+/** The new boxes; their common top left corner is that of the old ones. */
 export async function autoLayout(task: LayoutTask): Promise<Map<string, Box>> {
   const dagre: Dagre = await import("@dagrejs/dagre");
   const { boxes: laid } = level(task, null, dagre);
@@ -39,11 +39,14 @@ export async function autoLayout(task: LayoutTask): Promise<Map<string, Box>> {
 
 interface Level {
   boxes: Map<string, Box>;
-  /** Around all of them and the frames that they lie in. */
+  /** The smallest box around all boxes and their frames. */
   bounds: Box | null;
 }
 
-/** What lies directly in a frame, each with all that is in it, as the frame sees it. */
+/**
+ * Lays out the direct children of a frame; null is the root. The boxes it returns include those of
+ * nested frames, in this frame's coordinates.
+ */
 function level(task: LayoutTask, frame: string | null, dagre: Dagre): Level {
   const inside = new Map<string, Map<string, Box>>();
   const items = new Map<string, Box>();
@@ -82,7 +85,7 @@ function moved<Found extends Map<string, Box> | undefined>(boxes: Found, by: Poi
   return new Map(places) as Found;
 }
 
-/** Wires as they run between what lies on one level. */
+/** Wires between the children of one level, with heights relative to those children. */
 function jointsBetween(
   { joints }: LayoutTask,
   items: ReadonlyMap<string, Box>,
@@ -121,7 +124,7 @@ function columned(items: Boxes, joints: readonly LayoutEdge[], dagre: Dagre): Ma
   graph.setDefaultEdgeLabel(() => ({}));
   for (const [key, { width, height }] of items) graph.setNode(key, { width, height });
   for (const { from, to } of joints) graph.setEdge(from, to);
-  // Dagre's own search for few crossings takes seconds on a large graph.
+  // Dagre's optimal order heuristic takes seconds on a large graph.
   const isLarge = items.size > LARGE;
   dagre.layout(graph, { disableOptimalOrderHeuristic: isLarge });
   const centres = new Map([...items.keys()].map((key) => [key, graph.node(key) as Point]));
@@ -153,7 +156,7 @@ function columned(items: Boxes, joints: readonly LayoutEdge[], dagre: Dagre): Ma
   );
 }
 
-/** Wires that run past columns take a place in each, as Dagre routed them. */
+/** A wire that passes columns gets a place in each, as routed by Dagre. */
 function passingWires(
   graph: InstanceType<Dagre["graphlib"]["Graph"]>,
   joints: readonly LayoutEdge[],
@@ -192,7 +195,10 @@ function passingWires(
   return { items, joints: parts };
 }
 
-/** What a frame holds side by side, as two prompts: one below the other, in the order it was read in. */
+/**
+ * Boxes of a frame without wires, such as two prompts: stacked vertically in the order of the
+ * document.
+ */
 function stacked(items: Boxes): Map<string, Box> {
   const placed = new Map<string, Box>();
   let y = 0;
@@ -203,7 +209,7 @@ function stacked(items: Boxes): Map<string, Box> {
   return placed;
 }
 
-/** What has no wires stands in rows below the rest, in the order it was read in. */
+/** Boxes without wires: in rows below the others, in the order of the document. */
 function inRows(items: Boxes, above: Box | null): Map<string, Box> {
   const width = Math.max(ROW_WIDTH, above?.width ?? 0);
   const left = above?.x ?? 0;

@@ -1,4 +1,6 @@
-/** `autoLayout.ts` beside the page: a large graph takes seconds, in which the page goes on. */
+/**
+ * Web worker for `autoLayout.ts`: a large graph takes seconds, and the page must stay responsive.
+ */
 import { autoLayout, type LayoutTask } from "./autoLayout";
 
 self.onmessage = async ({ data }: MessageEvent<LayoutTask>) => {

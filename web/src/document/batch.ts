@@ -1,7 +1,4 @@
-/**
- * Runs that differ in some values: axes, each a widget with its values, and every combination of
- * them. Knows neither the catalog nor who runs them.
- */
+/** A batch of runs: axes, each a widget with its values, and every combination of these values. */
 import { setValue } from "./edit";
 import type { Draft, WidgetSlot } from "./graph";
 import type { Json } from "./json";
@@ -14,14 +11,14 @@ export interface Axis {
 }
 
 export interface BatchRun {
-  /** Which value of each axis. */
+  /** The index of the value on each axis. */
   at: readonly number[];
   values: readonly { node: string; name: string; value: Json }[];
 }
 
 export class InvalidValuesError extends UserError {}
 
-/** All combinations; the first axis runs fastest, as one reads a grid. */
+/** All combinations; the first axis varies fastest. */
 export function expand(axes: readonly Axis[]): BatchRun[] {
   return axes.reduceRight<BatchRun[]>(
     (runs, { node, name, values }) =>
@@ -51,7 +48,7 @@ export function applyRun(
 
 const MOST_STEPS = 1_000;
 
-/** From one number to another, both included, without the dust of binary fractions. */
+/** From one number to another, both included, rounded so that no binary rounding error shows. */
 export function stepsBetween(from: number, to: number, step: number): number[] {
   if (![from, to, step].every(Number.isFinite) || step === 0) {
     throw new InvalidValuesError("A range needs a start, an end and a step that is not 0.");
@@ -77,7 +74,7 @@ function digitsOf(value: number): number {
   return Math.min(fraction.length + Number(power), 20);
 }
 
-/** Seeds that follow one another, or that the generator gives; none twice. */
+/** Seeds that count up, or come from the generator; without duplicates. */
 export function seedsFrom(
   count: number,
   order: "random" | "increment",
@@ -93,8 +90,8 @@ export function seedsFrom(
 }
 
 /**
- * Values as one types them. Numbers: `4, 5.5, 7` and ranges `4..9` or `4..9 step 0.5`. Texts: one
- * on each line.
+ * Parses typed values. Numbers: `4, 5.5, 7` and ranges `4..9` or `4..9 step 0.5`. Texts: one per
+ * line.
  */
 export function readValues(text: string, kind: "whole" | "number" | "text" | "yes"): Json[] {
   if (kind === "text") return text.split("\n").filter((line) => line.trim() !== "");

@@ -1,8 +1,8 @@
-/** A node with nothing on it yet. Whoever makes one lays over it what makes it that node. */
+/** An empty node. Callers overlay the fields of the node they make. */
 import type { GraphNode, Point, Size } from "./graph";
 import type { JsonObject } from "./json";
 
-/** One that a file has nothing of but its id. */
+/** A document node without sockets or values. */
 export function blankNode(id: number, type: string, position: Point, size: Size): GraphNode {
   return {
     key: String(id),
@@ -22,7 +22,7 @@ export function blankNode(id: number, type: string, position: Point, size: Size)
   };
 }
 
-/** What a file has of a node, in the order in which others write it. */
+/** A node's saved fields, in the order in which other editors write them. */
 export function blankSaved(id: number, type: string, position: Point, size: Size): JsonObject {
   return {
     id,

@@ -1,4 +1,6 @@
-/** What making a subgraph and unpacking one share: nodes and links put from one graph into another. */
+/**
+ * What making a subgraph and unpacking one share: moving nodes and links from one graph to another.
+ */
 import { current, isDraft } from "mutative";
 import type { Graph, GraphNode, Link, Point } from "./graph";
 
@@ -23,12 +25,12 @@ export function cornerOf(nodes: readonly GraphNode[]): Point {
   return { x: left, y: top };
 }
 
-/** A part of a draft as the plain value it is now: only such may be put elsewhere. */
+/** A draft's part as a plain value: only plain values may be stored in another place of a draft. */
 export function plain<Value extends object>(value: Value): Value {
   return isDraft(value) ? current(value) : value;
 }
 
-/** A copy of a node on which no wire ends; wires are put back one by one. */
+/** A copy of a node without links; links are added again one by one. */
 export function withoutLinks(draft: GraphNode): GraphNode {
   const node = plain(draft);
   return {
@@ -38,7 +40,7 @@ export function withoutLinks(draft: GraphNode): GraphNode {
   };
 }
 
-/** Puts a link into a graph under its own key where that is free, from another source if so told. */
+/** Copies a link into a graph, under its own key where that is free. The source may be replaced. */
 export function copyLink(
   graph: Graph,
   link: Link,

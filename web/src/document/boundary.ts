@@ -1,7 +1,7 @@
 /**
  * The boundary of a subgraph, in the file and in the document. In the file it is two boxes and two
- * lists of ports; in the document two nodes, whose slots are the ports. Ports have ids of their
- * own, which never change; instances are joined to them by name (inputs) and by place (outputs).
+ * lists of ports; in the document it is two nodes whose slots are the ports. Each port has a
+ * permanent id; instances match ports by name (inputs) and by index (outputs).
  */
 import { blankNode } from "./blank";
 import {
@@ -15,7 +15,7 @@ import {
 import { equalJson, isObject, type Json, type JsonObject } from "./json";
 import { listOf, textOf, typeOf } from "./values";
 
-/** What the two nodes are in the document; no file and no catalog holds these types. */
+/** The types of the two nodes in the document; they are not in files or in the catalog. */
 export const BOUNDARY = { inputs: "subgraph inputs", outputs: "subgraph outputs" } as const;
 
 export function readBoundary(definition: JsonObject): GraphNode[] {
@@ -52,7 +52,7 @@ function boxOf(value: Json | undefined, key: string, type: string): GraphNode {
   return { ...blankNode(Number(key), type, { x, y }, { width, height }), saved };
 }
 
-/** What of a saved definition its boundary says; laid over the rest of it. */
+/** The boundary's part of a saved definition, to be laid over the rest. */
 export function writeBoundary({ nodes, links, saved }: Graph): JsonObject {
   const written: JsonObject = {};
   const [inputs, outputs] = [nodes[INPUTS], nodes[OUTPUTS]];
@@ -79,7 +79,7 @@ export function writeBoundary({ nodes, links, saved }: Graph): JsonObject {
   return written;
 }
 
-/** Left, top, width and height of a saved box; of one that files leave out, the usual. */
+/** Left, top, width and height of a saved box; defaults where the file has none. */
 function boundsIn({ bounding }: JsonObject): number[] {
   const bounds = listOf(bounding).map(Number);
   return bounds.length === 4 ? bounds : [0, 0, 120, 0];
@@ -97,7 +97,7 @@ function writeBox(node: GraphNode): JsonObject {
   return moved(node) ? { ...node.saved, bounding: boundingOf(node) } : node.saved;
 }
 
-/** The links that a port had in the file, by what the file's links say. */
+/** The links that the port had in the file, by the file's list of links. */
 function joinedBefore(
   saved: JsonObject,
   side: "inputs" | "outputs",

@@ -1,6 +1,7 @@
 /**
- * Dragging is many edits of the same places. Of each place only its first value, for undo, and its
- * last, for redo, are kept: an entry grows with what it touched, not with how long it took.
+ * Merges edits of the same places, as in dragging: of each place only the first value, for undo,
+ * and the last, for redo, are stored. So an entry's size depends on what it touched, not on its
+ * duration.
  */
 import type { Patches } from "mutative";
 
@@ -11,7 +12,7 @@ export interface Steps {
   inverses: Patches[];
 }
 
-/** These steps and one more, which is put into the last of them where that changes nothing. */
+/** Appends a step, merged into the last one where the result is the same. */
 export function appendStep(steps: Steps, patches: Patches, inverse: Patches): Steps {
   const [last, lastInverse] = [steps.patches.at(-1), steps.inverses.at(-1)];
   const merged = last && lastInverse && mergedStep(last, lastInverse, patches, inverse);
@@ -21,7 +22,7 @@ export function appendStep(steps: Steps, patches: Patches, inverse: Patches): St
   };
 }
 
-/** Null where the two do more than give values to places that do not lie within each other. */
+/** Null unless both steps only replace values, at places that are not inside one another. */
 function mergedStep(
   before: Patches,
   beforeInverse: Patches,
@@ -50,7 +51,7 @@ function placesOf(patches: Patches): Set<string> {
   return new Set(patches.map(placeOf));
 }
 
-/** Whether any of these changes something inside one of the places. */
+/** Whether any of these patches changes something inside one of the places. */
 function isWithin(patches: Patches, places: ReadonlySet<string>): boolean {
   return patches.some(({ path }) => {
     for (let depth = 0; depth < path.length; depth += 1) {

@@ -1,8 +1,8 @@
-/** Colours as numbers: whether text can be read on one (WCAG 2.1), and mixing. */
+/** Colours as numbers: contrast for text (WCAG 2.1) and mixing. */
 
 export type Rgb = readonly [number, number, number];
 
-/** `#rgb` or `#rrggbb`, with or without transparency, which is left out; null for anything else. */
+/** Parses `#rgb` or `#rrggbb`; an alpha part is accepted and dropped. Null for anything else. */
 export function parseHex(text: string): Rgb | null {
   const digits = /^#([0-9a-f]{3,8})$/i.exec(text.trim())?.[1] ?? "";
   const wide =
@@ -16,7 +16,7 @@ export function writeHex(rgb: Rgb): string {
   return `#${rgb.map((each) => Math.round(each).toString(16).padStart(2, "0")).join("")}`;
 }
 
-/** `share` of the one, the rest of the other. */
+/** Mixes two colours; `share` is the weight of `one`, from 0 to 1. */
 export function mixed(one: Rgb, other: Rgb, share: number): Rgb {
   const part = (index: 0 | 1 | 2) => one[index] * share + other[index] * (1 - share);
   return [part(0), part(1), part(2)];
@@ -30,7 +30,7 @@ function luminance(rgb: Rgb): number {
   return 0.2126 * (red ?? 0) + 0.7152 * (green ?? 0) + 0.0722 * (blue ?? 0);
 }
 
-/** From 1, the same, to 21; text needs 4.5. */
+/** The WCAG contrast ratio, from 1 (equal) to 21; text needs 4.5. */
 export function contrast(one: Rgb, other: Rgb): number {
   const [a, b] = [luminance(one), luminance(other)];
   return (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
@@ -39,7 +39,7 @@ export function contrast(one: Rgb, other: Rgb): number {
 const BLACK: Rgb = [0, 0, 0];
 const WHITE: Rgb = [255, 255, 255];
 
-/** Which text is read better on a colour; on every colour one of the two has at least 4.5. */
+/** The text colour with the better contrast; on every colour one of the two has at least 4.5. */
 export function inkOn(colour: Rgb): "black" | "white" {
   return contrast(colour, BLACK) >= contrast(colour, WHITE) ? "black" : "white";
 }

@@ -1,4 +1,4 @@
-/** A subgraph as a whole: its name, and a copy that one instance has to itself. */
+/** Operations on a whole subgraph: renaming it, and copying it for one instance. */
 import { plain } from "./border";
 import { type Definition, type Draft, subgraphOf, type Workflow } from "./graph";
 
@@ -6,7 +6,7 @@ export function renameDefinition(definition: Definition, name: string): void {
   if (name !== "") definition.name = name;
 }
 
-/** Gives an instance a subgraph of its own, so that editing it leaves the other instances alone. */
+/** Gives an instance its own copy of its subgraph; other instances no longer follow its edits. */
 export function copyDefinition(
   workflow: Workflow,
   graph: Draft,

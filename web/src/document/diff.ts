@@ -1,20 +1,20 @@
 /**
- * What differs between two documents: nodes that came, went or changed, and wires. A node that was
- * only moved, resized, collapsed or coloured has not changed. Knows no catalog: values are compared
- * by their names, as they stand.
+ * The difference between two documents: nodes added, removed or changed, and wires. A node that was
+ * only moved, resized, collapsed or coloured counts as unchanged. Values are compared by widget
+ * name.
  */
 import type { Graph, GraphNode, Link, Workflow } from "./graph";
 import { equalJson, type Json } from "./json";
 
 interface ValueChange {
   name: string;
-  /** undefined where one of the two has no such value. */
+  /** undefined where this document has no such value. */
   before: Json | undefined;
   after: Json | undefined;
 }
 
 export interface NodeChange {
-  /** Its key in the one document, and in the other. */
+  /** The node's key in the one document and in the other. */
   before: string;
   after: string;
   values: readonly ValueChange[];
@@ -22,7 +22,7 @@ export interface NodeChange {
   title: { before: string | null; after: string | null } | null;
 }
 
-/** A wire by what it joins; keys are those of the document it is in. */
+/** A wire by its two ends; keys are those of the document that has it. */
 export interface WireChange {
   link: string;
   from: string;
@@ -37,9 +37,9 @@ interface Difference {
   /** Keys in the one document. */
   removed: readonly string[];
   changed: readonly NodeChange[];
-  /** Of the other document. */
+  /** Wires of the other document. */
   wiresAdded: readonly WireChange[];
-  /** Of the one document. */
+  /** Wires of the one document. */
   wiresRemoved: readonly WireChange[];
 }
 
@@ -47,9 +47,9 @@ export function isSame({ added, removed, changed, wiresAdded, wiresRemoved }: Di
   return [added, removed, changed, wiresAdded, wiresRemoved].every((each) => each.length === 0);
 }
 
-/** What differs on one level of a document. */
+/** The difference on one level of a document. */
 export interface LevelDifference {
-  /** The subgraph; null is the root. */
+  /** The subgraph's id; null is the root. */
   definition: string | null;
   name: string;
   one: Graph;
@@ -57,7 +57,9 @@ export interface LevelDifference {
   difference: Difference;
 }
 
-/** What differs on every level; subgraphs that only one of the two has show in their instances. */
+/**
+ * The difference on every level. A subgraph that only one document has shows as a changed instance.
+ */
 export function diffWorkflows(one: Workflow, other: Workflow): LevelDifference[] {
   const levels: LevelDifference[] = [
     { definition: null, name: "", one, other, difference: diffGraphs(one, other) },
@@ -71,7 +73,7 @@ export function diffWorkflows(one: Workflow, other: Workflow): LevelDifference[]
   return levels.filter(({ difference }) => !isSame(difference));
 }
 
-/** How `other` came out of `one`. */
+/** The difference from `one` to `other`. */
 export function diffGraphs(one: Graph, other: Graph): Difference {
   const pairs = pairNodes(one, other);
   const paired = new Set(pairs.values());
@@ -99,7 +101,7 @@ export function diffGraphs(one: Graph, other: Graph): Difference {
   };
 }
 
-/** Which node of the one is which of the other: by id and type first, then by likeness. */
+/** Pairs the nodes of two graphs: by id and type first, then by similarity. */
 function pairNodes(one: Graph, other: Graph): Map<string, string> {
   const pairs = new Map<string, string>();
   for (const key of one.order) {
@@ -116,7 +118,7 @@ function pairNodes(one: Graph, other: Graph): Map<string, string> {
       if (likeness > 0) candidates.push({ before, after, likeness });
     }
   }
-  // The sort is stable: among equals the order of the documents decides.
+  // The sort is stable, so ties keep the order of the documents.
   candidates.sort((first, second) => second.likeness - first.likeness);
   for (const { before, after } of candidates) {
     if (pairs.has(before) || taken.has(after)) continue;
@@ -126,7 +128,9 @@ function pairNodes(one: Graph, other: Graph): Map<string, string> {
   return pairs;
 }
 
-/** Two nodes of one type are alike by their titles, the names of their inputs and their values. */
+/**
+ * A score of two nodes of one type, by titles, names of inputs and values; 0 for different types.
+ */
 function likenessOf(one: GraphNode | undefined, other: GraphNode | undefined): number {
   if (one === undefined || other === undefined || one.type !== other.type) return 0;
   const title = one.title === other.title ? 2 : 0;
@@ -151,7 +155,7 @@ function changeOf(one: GraphNode | undefined, other: GraphNode | undefined): Nod
   return { before: one.key, after: other.key, values, mode, title };
 }
 
-/** 4 and 4n are one number to whoever reads them. */
+/** 4 and 4n are equal: both are written as the same number. */
 function sameValue(one: Json | undefined, other: Json | undefined): boolean {
   if (one === undefined || other === undefined) return one === other;
   if (typeof one === "bigint" || typeof other === "bigint") return String(one) === String(other);

@@ -1,6 +1,6 @@
 /**
- * The edits a document knows. Each works on a draft (see `log.ts`) and keeps links, inputs and
- * outputs in step. Whether two sockets fit is asked before; here a link is just made.
+ * The basic edits of a document. Each works on a draft (see `log.ts`) and keeps links, inputs and
+ * outputs consistent. Callers check beforehand whether the types of two sockets fit.
  */
 import { isPinned } from "./flags";
 import {
@@ -23,7 +23,7 @@ export interface Socket {
   slot: number;
 }
 
-/** An input by name: slots of widgets come into being when something is linked to them. */
+/** An input by name; the slot of a widget is created when a link is connected to it. */
 export interface InputSocket {
   node: string;
   name: string;
@@ -37,7 +37,9 @@ export function addNode(graph: Draft, node: GraphNode): void {
   if (typeof node.id === "number") graph.lastNodeId = Math.max(graph.lastNodeId, node.id);
 }
 
-/** The boundary of a subgraph stays: it is changed port by port. */
+/**
+ * Removes nodes with their links. The boundary of a subgraph stays; its ports are edited singly.
+ */
 export function removeNodes(graph: Draft, keys: readonly string[]): void {
   const gone = new Set(keys.filter((key) => !isBoundary(key)));
   for (const link of Object.values(graph.links)) {
@@ -47,13 +49,13 @@ export function removeNodes(graph: Draft, keys: readonly string[]): void {
   graph.order = graph.order.filter((key) => !gone.has(key));
 }
 
-/** Removes nodes, and joins what fed them to what they fed where the types are the same. */
+/** Removes nodes, and connects their sources to their targets where the types are the same. */
 export function removeAndHeal(graph: Draft, keys: readonly string[]): void {
   heal(graph, keys);
   removeNodes(graph, keys);
 }
 
-/** Joins what feeds these nodes to what they feed, past them. */
+/** Connects the sources of these nodes directly to their targets where the types are the same. */
 export function heal(graph: Draft, keys: readonly string[]): void {
   const gone = new Set(keys.filter((key) => !isBoundary(key)));
   for (const key of gone) {
@@ -75,7 +77,10 @@ export function heal(graph: Draft, keys: readonly string[]): void {
   }
 }
 
-/** The link that brings this type from outside to a node, through others that go as well. */
+/**
+ * The link that brings this type into a node from outside, upstream through nodes that are removed
+ * too.
+ */
 function sourcePast(
   graph: Graph,
   start: string,
@@ -96,7 +101,9 @@ function sourcePast(
   return undefined;
 }
 
-/** Joins an output to an input; what the input had before is let go. Returns the new link's key. */
+/**
+ * Connects an output to an input; the input's previous link is removed. Returns the new link's key.
+ */
 export function connect(graph: Draft, from: Socket, to: InputSocket, type: string): string {
   const target = known(graph, to.node);
   const output = known(graph, from.node).outputs[from.slot];
@@ -125,7 +132,7 @@ export function connect(graph: Draft, from: Socket, to: InputSocket, type: strin
   return link.key;
 }
 
-/** The place of an input, which comes into being where the node has none of this name yet. */
+/** The index of an input; it is created where the node has none of this name. */
 export function inputSlot(graph: Draft, to: InputSocket): number {
   const { inputs } = known(graph, to.node);
   const found = inputs.findIndex((each) => each.name === to.name);
@@ -154,7 +161,7 @@ export function removeLink(graph: Draft, key: string): void {
   graph.linkOrder = graph.linkOrder.filter((each) => each !== key);
 }
 
-/** Pinned nodes stay. */
+/** Moves nodes, except pinned ones. */
 export function moveNodes(graph: Draft, positions: Readonly<Record<string, Point>>): void {
   const moved = Object.entries(positions).filter(([key]) => !isPinned(known(graph, key)));
   carryPoints(graph, Object.fromEntries(moved));
@@ -166,8 +173,8 @@ export function resizeNode(graph: Draft, key: string, size: Size): void {
 }
 
 /**
- * Sets a widget. `layout` fills the entries before it that a short saved list left out; a choice
- * that brings entries puts its own in the place of those of the choice before.
+ * Sets a widget. `layout` supplies defaults for earlier entries that a short saved list omits. A
+ * choice that brings entries replaces those of the previous choice with its own.
  */
 export function setValue(
   graph: Draft,
@@ -189,11 +196,14 @@ export function setValue(
     if (!(slot.name in node.values)) node.values[slot.name] = slot.default;
     if (slot.name === name) return;
   }
-  // A choice that is typed into the node: an entry after those that the layout knows.
+  // A choice typed into the node itself: an entry after those in the layout.
   if (isPositionalName(name)) node.slots.push(name);
 }
 
-/** The node's entries anew, in the order of the layout; what only the file knows stays at the end. */
+/**
+ * Rebuilds the node's entries in the order of the layout; entries only the file has stay at the
+ * end.
+ */
 function layOut(node: GraphNode, layout: readonly WidgetSlot[]): void {
   const before = new Set(node.slots);
   const named = new Set(everySlot(layout).map((each) => each.name));
@@ -210,7 +220,7 @@ function layOut(node: GraphNode, layout: readonly WidgetSlot[]): void {
   }
 }
 
-/** Takes inputs away with the links into them. */
+/** Removes inputs and the links into them. */
 export function removeInputs(graph: Draft, key: string, names: readonly string[]): void {
   const node = known(graph, key);
   const gone = new Set(names);

@@ -1,12 +1,12 @@
 /**
- * What files say of a node beyond what the editor works with: whether it is pinned, its colours.
- * These stay in `saved`, where a file keeps them.
+ * Fields of a saved node that the document has no property for: pinned, colours. They stay in
+ * `saved`, as in the file.
  */
 
 import type { Draft, GraphNode } from "./graph";
 import { isObject } from "./json";
 
-/** A pinned node does not move. */
+/** Whether the node is pinned: a pinned node cannot be moved. */
 export function isPinned(node: GraphNode): boolean {
   return isObject(node.saved.flags) && node.saved.flags.pinned === true;
 }
@@ -20,7 +20,7 @@ export function setPinned(graph: Draft, keys: readonly string[], pinned: boolean
   }
 }
 
-/** A node's title and body, as CSS colours; null takes a colour away. */
+/** The colours of a node's title and body, in CSS; null removes a colour. */
 export interface Paint {
   color: string;
   bgcolor: string;

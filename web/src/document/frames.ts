@@ -1,7 +1,7 @@
 /**
- * Frames (a file's groups): who lies in them, moving and sizing them with their contents, folding
- * them up, muting them as one. Membership is geometry, as files mean it; what only this editor
- * knows of a frame is kept in its `calotype` member.
+ * Frames (groups in files): membership, moving and resizing with contents, collapsing, and setting
+ * the mode of all members. Membership is geometric, as in files; what only this editor stores of a
+ * frame is in its `calotype` member.
  */
 import { around, type Box, type Boxes, centreOf, encloses, holds } from "./arrange";
 import { moveNodes } from "./edit";
@@ -9,11 +9,14 @@ import { type Draft, type Graph, type GraphNode, type Group, MODE, type Point } 
 import { isObject, type JsonObject } from "./json";
 
 interface FrameState {
-  /** Whether it is drawn as one box. */
+  /** Whether the frame is drawn as one box. */
   collapsed: boolean;
-  /** Who lay in it when it was folded up: what is put in its empty place later is not in it. */
+  /**
+   * The members when the frame was collapsed: nodes put into its empty area later do not belong to
+   * it.
+   */
   nodes: readonly string[];
-  /** The mode all of it was put into, and the modes its nodes had before. */
+  /** The mode set on all members, and the modes they had before, by key. */
   mode: number | null;
   modes: Readonly<Record<string, number>>;
 }
@@ -23,7 +26,7 @@ interface FrameContents {
   nodes: Record<string, Point>;
 }
 
-/** Above what a frame is fitted to there is room for its title. */
+/** The height of a frame's title above its contents, in canvas units. */
 export const FRAME_TITLE = 36;
 export const FRAME_PADDING = 16;
 
@@ -59,7 +62,7 @@ export function frameOf(graph: Graph, key: string): Group | undefined {
   return graph.groups.find((each) => each.key === key);
 }
 
-/** The nodes whose middle lies in the frame; those that were in it where it is folded up. */
+/** The nodes whose centre is in the frame; of a collapsed frame, the members it had. */
 export function nodesIn(graph: Graph, group: Group): string[] {
   const { collapsed, nodes } = frameState(group);
   if (collapsed) return nodes.filter((key) => key in graph.nodes);
@@ -74,7 +77,7 @@ export function nodesIn(graph: Graph, group: Group): string[] {
   });
 }
 
-/** A node in a folded frame is where that frame is. */
+/** A node in a collapsed frame counts as being where that frame is. */
 function inFoldedWithin(graph: Graph, box: Box, key: string): boolean {
   return graph.groups.some(
     (each) => frameState(each).nodes.includes(key) && encloses(box, frameBox(each)),
@@ -85,7 +88,7 @@ function middleOf({ position, size }: GraphNode): Point {
   return centreOf({ ...position, ...size });
 }
 
-/** The frames that lie wholly in this one. Of two that are alike, the later lies in the earlier. */
+/** The frames completely inside this one. Of two equal frames the later is inside the earlier. */
 export function framesIn(graph: Graph, group: Group): Group[] {
   const index = graph.groups.indexOf(group);
   const box = frameBox(group);
@@ -95,7 +98,7 @@ export function framesIn(graph: Graph, group: Group): Group[] {
   });
 }
 
-/** The smallest frame that a node lies in. */
+/** The smallest frame that contains a node. */
 export function frameAround(graph: Graph, key: string): Group | undefined {
   const node = graph.nodes[key];
   if (node === undefined) return undefined;
@@ -112,7 +115,7 @@ function area({ size }: Group): number {
   return size.width * size.height;
 }
 
-/** A frame with all that moves with it, and where each is. */
+/** A frame with everything that moves with it, and the position of each. */
 export function contentsOf(graph: Graph, group: Group): FrameContents {
   const frames = [group, ...framesIn(graph, group)];
   const nodes = new Set(frames.flatMap((each) => nodesIn(graph, each)));
@@ -127,7 +130,7 @@ export function contentsOf(graph: Graph, group: Group): FrameContents {
   };
 }
 
-/** Moves what was held from where it was then. */
+/** Moves the contents by an offset from the positions in `held`. */
 export function moveContents(graph: Draft, held: FrameContents, by: Point): void {
   const moved = (from: Point) => ({ x: from.x + by.x, y: from.y + by.y });
   for (const [key, from] of Object.entries(held.frames)) {
@@ -145,7 +148,7 @@ export function placeFrame(graph: Draft, key: string, { x, y, width, height }: B
   group.size = { width, height };
 }
 
-/** The box that a frame around these boxes has. */
+/** The box of a frame around these boxes; null for none. */
 export function boxAround(boxes: Iterable<Box>): Box | null {
   const bounds = around(boxes);
   return bounds === null
@@ -158,7 +161,7 @@ export function boxAround(boxes: Iterable<Box>): Box | null {
       };
 }
 
-/** Makes a frame, and the frames in it before, as large as what they hold. */
+/** Fits a frame, and the frames inside it first, to their contents. */
 export function fitFrame(graph: Draft, key: string, boxes: Boxes): void {
   const group = frameOf(graph, key);
   if (group === undefined) return;
@@ -170,7 +173,7 @@ export function fitFrame(graph: Draft, key: string, boxes: Boxes): void {
   fitGroup(group, [...nodes.flatMap((each) => boxes.get(each) ?? []), ...inner.map(frameBox)]);
 }
 
-/** An empty frame stays as it is. */
+/** Fits a frame to boxes; an empty frame does not change. */
 export function fitGroup(group: Group, boxes: readonly Box[]): void {
   const box = boxAround(boxes);
   if (box === null) return;
@@ -186,8 +189,8 @@ export function setFrameCollapsed(graph: Draft, key: string, collapsed: boolean)
 }
 
 /**
- * Puts all nodes of a frame into a mode, remembering what each had; the same mode again, or
- * `always`, gives it back. A node that was changed in between keeps what it was changed to.
+ * Sets the mode of all nodes of a frame and stores their previous modes; the same mode again, or
+ * `always`, restores them. A node whose mode was changed in between keeps it.
  */
 export function toggleFrameMode(graph: Draft, key: string, mode: number): void {
   const group = frameOf(graph, key);

@@ -1,23 +1,23 @@
 /**
- * The document: what a saved workflow says, as a typed value that is never changed in place.
+ * The document: a saved workflow as a typed, immutable value.
  *
- * Each part keeps the JSON it was read from in `saved`, so that fields nobody here knows survive.
- * Knows neither the catalog of nodes nor the screen: how a node's widgets are laid out in a saved
- * list is told by whoever reads (`WidgetLayout`).
+ * Each part stores the JSON it was read from in `saved`, so that fields unknown to the editor
+ * survive. The order of widget values in a saved list depends on the node's class; callers pass it
+ * as a `WidgetLayout`.
  */
 import type { Json, JsonObject } from "./json";
 
 export type Point = { x: number; y: number };
 export type Size = { width: number; height: number };
 
-/** When a node runs, by the numbers that files use. */
+/** When a node runs, by the numbers in files. */
 export const MODE = { always: 0, muted: 2, bypassed: 4 } as const;
 
 export interface InputSlot {
   name: string;
   type: string;
   link: string | null;
-  /** The widget that this slot feeds, if it feeds one. */
+  /** The widget that this slot feeds, if any. */
   widget: string | null;
   saved: JsonObject;
 }
@@ -42,9 +42,9 @@ export interface GraphNode {
   color: string | null;
   inputs: InputSlot[];
   outputs: OutputSlot[];
-  /** Widget values by name; those of nodes nobody knows are called `#0`, `#1` ... */
+  /** Widget values by name; those of unknown classes are named `#0`, `#1` ... */
   values: JsonObject;
-  /** The names of the entries of the saved list, in its order. */
+  /** The names of the entries of the saved list, in order. */
   slots: string[];
   saved: JsonObject;
 }
@@ -57,9 +57,9 @@ export interface Link {
   to: string;
   toSlot: number;
   type: string;
-  /** The reroute point nearest to the target, if the wire runs through any. */
+  /** The reroute point nearest to the target, if the wire has any. */
   reroute: string | null;
-  /** The name on the tags that stand for its line; null where the line is drawn. */
+  /** The name on the tags of a hidden wire; null where the wire is drawn. */
   portal: string | null;
   saved: Json;
 }
@@ -73,7 +73,10 @@ export interface Group {
   saved: JsonObject;
 }
 
-/** A point that wires run through; drawing only. `parent` is the next one towards the source. */
+/**
+ * A point that wires pass through; affects drawing only. `parent` is the next one towards the
+ * source.
+ */
 export interface Reroute {
   key: string;
   position: Point;
@@ -83,7 +86,7 @@ export interface Reroute {
 
 export interface Graph {
   nodes: Record<string, GraphNode>;
-  /** Keys of `nodes` in the file's order; later ones are drawn above. */
+  /** Keys of `nodes` in the file's order; later nodes are drawn above earlier ones. */
   order: string[];
   links: Record<string, Link>;
   linkOrder: string[];
@@ -91,7 +94,7 @@ export interface Graph {
   reroutes: Record<string, Reroute>;
   lastNodeId: number;
   lastLinkId: number;
-  /** 0.4, or 1 where links are objects. */
+  /** The file format's version: 0.4, or 1 where links are objects. */
   version: number;
   saved: JsonObject;
 }
@@ -100,8 +103,8 @@ export interface Graph {
 export type Draft = Graph;
 
 /**
- * A subgraph: what the nodes whose type is `id` are made of. Its boundary lies in its graph as two
- * nodes, `INPUTS` and `OUTPUTS`, so that all that is done to wires is done to theirs, too.
+ * A subgraph: the contents of nodes whose type is `id`. Its boundary is two nodes in its graph,
+ * `INPUTS` and `OUTPUTS`, so that wires to the boundary are edited like all others.
  */
 export interface Definition {
   id: string;
@@ -109,14 +112,14 @@ export interface Definition {
   graph: Graph;
 }
 
-/** A whole document: the graph at its root, and the subgraphs that lie in it at any depth. */
+/** A whole document: the root graph and all its subgraphs, at any depth, in one table. */
 export interface Workflow extends Graph {
   definitions: Record<string, Definition>;
 }
 
 type Definitions = Readonly<Record<string, Definition>>;
 
-/** The subgraph of this id; a file may call a node's type anything, `constructor` too. */
+/** The subgraph of this id; an own-property check, as a file may name a type `constructor`. */
 export function subgraphOf(
   definitions: Definitions,
   id: string | undefined,
@@ -124,16 +127,16 @@ export function subgraphOf(
   return id !== undefined && Object.hasOwn(definitions, id) ? definitions[id] : undefined;
 }
 
-/** The node inside a subgraph whose outputs are the subgraph's inputs. */
+/** The key of the boundary node whose outputs are the subgraph's inputs. */
 export const INPUTS = "-10";
-/** The node inside a subgraph whose inputs are the subgraph's outputs; they are called by id. */
+/** The key of the boundary node whose inputs are the subgraph's outputs. */
 export const OUTPUTS = "-20";
 
 export function isBoundary(key: string): boolean {
   return key === INPUTS || key === OUTPUTS;
 }
 
-/** What a slot is called on the screen: its name is what it is found by. */
+/** The label of a slot on the screen; lookups use its name. */
 export function slotLabel(slot: InputSlot | OutputSlot): string {
   const { label, name } = slot.saved;
   if (typeof label === "string" && label !== "") return label;
@@ -144,8 +147,8 @@ export function slotLabel(slot: InputSlot | OutputSlot): string {
 export interface WidgetSlot {
   name: string;
   /**
-   * `forced`: an input without a widget, which only old files hold an entry for.
-   * `control`: what to do with a seed after a run; held only where the value is such a word.
+   * `forced`: an input without a widget, which has an entry only in old files. `control`: what to
+   * do with a seed after a run; present only where the value is one of its words.
    */
   kind: "value" | "forced" | "control" | "extra";
   default: Json;
@@ -153,7 +156,7 @@ export interface WidgetSlot {
   brings?: Readonly<Record<string, readonly WidgetSlot[]>>;
 }
 
-/** The entries that a node of this type saves, or undefined where nobody knows the type. */
+/** The entries that a node of this type saves; undefined for an unknown type. */
 export type WidgetLayout = (type: string) => readonly WidgetSlot[] | undefined;
 
 export function emptyGraph(): Workflow {
@@ -182,7 +185,7 @@ export function emptyGraph(): Workflow {
   };
 }
 
-/** The link that feeds a node's input of this name. */
+/** The link into the node's input of this name. */
 export function linkInto(graph: Graph, node: GraphNode, input: string): Link | undefined {
   const slot = node.inputs.find((each) => each.name === input);
   return slot?.link == null ? undefined : graph.links[slot.link];

@@ -1,14 +1,16 @@
 /**
- * Subgraphs that come with nodes from elsewhere. One that is the same here, with all that it holds,
- * is shared; another of the same id comes under an id of its own. The same goes for group nodes,
- * an older form, which are kept by name.
+ * Imports the subgraphs of copied nodes. A subgraph that is equal to one in the document, at all
+ * depths, is shared; one whose id is taken by a different subgraph gets a new id. Group nodes, an
+ * older form stored by name, are handled likewise.
  */
 import { type Definition, type Graph, type GraphNode, subgraphOf, type Workflow } from "./graph";
 import { equalJson, isObject, type Json, type JsonObject } from "./json";
 import { definitionOf, graphsOf, holds, withinOf } from "./levels";
 import { writeDefinition } from "./write";
 
-/** Adds the subgraphs that the root of `copied` needs. Where an id is taken, `copied` is changed. */
+/**
+ * Adds the subgraphs that the root of `copied` uses. Renames them in `copied` where an id is taken.
+ */
 export function importSubgraphs(workflow: Workflow, copied: Workflow): void {
   const names = new Map<string, string>();
   const types = Object.values(copied.nodes).map((each) => each.type);
@@ -23,7 +25,9 @@ export function importSubgraphs(workflow: Workflow, copied: Workflow): void {
   for (const each of withinOf(copied, now)) workflow.definitions[each.id] ??= each;
 }
 
-/** The id of a subgraph here that is the same: it has the same id, or came by an earlier copy. */
+/**
+ * The id of an equal subgraph in the document: one of the same id, or one from an earlier import.
+ */
 function sameHere(workflow: Workflow, copied: Workflow, id: string): string | undefined {
   const { name } = copied.definitions[id] ?? {};
   const alike = Object.values(workflow.definitions).filter((each) => each.name === name);
@@ -39,7 +43,7 @@ interface Of {
   id: string;
 }
 
-/** Whether two types are the same class, or subgraphs of the same content, down to the last level. */
+/** Whether two types are the same class, or subgraphs of equal content at all depths. */
 function isSame(one: Of, other: Of, known: Map<string, string>): boolean {
   const mine = subgraphOf(one.workflow.definitions, one.id);
   const theirs = subgraphOf(other.workflow.definitions, other.id);
@@ -56,7 +60,7 @@ function isSame(one: Of, other: Of, known: Map<string, string>): boolean {
   );
 }
 
-/** What a subgraph is, apart from its id and those of the subgraphs in it. */
+/** A subgraph's saved form without its id and the ids of nested subgraphs. */
 function content(definition: Definition, workflow: Workflow): JsonObject {
   const { id: _, ...written } = writeDefinition(definition, workflow);
   const nodes = Array.isArray(written.nodes) ? written.nodes : [];
@@ -68,7 +72,7 @@ function typesIn({ graph }: Definition): string[] {
   return graph.order.flatMap((key) => graph.nodes[key]?.type ?? []);
 }
 
-/** Gives subgraphs their new ids, all at once: a new id may be another's old one. */
+/** Gives subgraphs their new ids in one step: a new id may equal another's old id. */
 function rename(copied: Workflow, names: ReadonlyMap<string, string>): void {
   if ([...names].every(([from, to]) => from === to)) return;
   for (const { nodes } of graphsOf(copied)) {
@@ -89,7 +93,7 @@ function setType(node: GraphNode, type: string): void {
 
 const GROUP = /^workflow[>/]/;
 
-/** The group nodes that these nodes are of, as a file's `extra` keeps them. */
+/** The definitions of the group nodes of these types, as a file's `extra` stores them. */
 export function groupNodesFor(workflow: Graph, types: readonly string[]): JsonObject | null {
   const all = groupNodesOf(workflow);
   const used = new Set(types.filter((each) => GROUP.test(each)).map((each) => each.slice(9)));
@@ -102,7 +106,7 @@ function groupNodesOf({ saved }: Graph): JsonObject {
   return isObject(extra.groupNodes) ? extra.groupNodes : {};
 }
 
-/** One of the same name and another content comes under the next free name. */
+/** A group node of the same name but other content gets the next free name. */
 function importGroupNodes(workflow: Workflow, copied: Workflow, names: Map<string, string>): void {
   const types = graphsOf(copied).flatMap(({ nodes }) =>
     Object.values(nodes).map((each) => each.type),
@@ -122,7 +126,7 @@ function importGroupNodes(workflow: Workflow, copied: Workflow, names: Map<strin
   workflow.saved = { ...workflow.saved, extra: { ...extra, groupNodes: here } };
 }
 
-/** Whether a node of this type, put into this graph, would lie in itself. */
+/** Whether adding a node of this type to this graph would make a subgraph contain itself. */
 export function wouldContainItself(workflow: Workflow, graph: Graph, type: string): boolean {
   const around = definitionOf(workflow, graph);
   return (

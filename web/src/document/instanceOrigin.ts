@@ -1,11 +1,15 @@
 /**
- * Where an instance stood when its subgraph was made of nodes. These keep the places they had: by
- * how far the instance was moved since, it is known where they belong when it is unpacked.
+ * The position an instance had when its subgraph was made of nodes. Those nodes keep their
+ * positions inside; the distance the instance was moved since says where they belong when it is
+ * unpacked.
  */
 import type { Draft, GraphNode, Point } from "./graph";
 import { isObject, type JsonObject } from "./json";
 
-/** How far an instance is from where it was made; null where it was not made of nodes here. */
+/**
+ * The offset of an instance from where it was made; null if it was not made of nodes in this
+ * editor.
+ */
 export function movedSinceCreation(node: GraphNode): Point | null {
   const { calotype } = propertiesOf(node);
   const at = isObject(calotype) && Array.isArray(calotype.madeAt) ? calotype.madeAt : [];
@@ -14,7 +18,7 @@ export function movedSinceCreation(node: GraphNode): Point | null {
   return { x: node.position.x - x, y: node.position.y - y };
 }
 
-/** Gives an instance that was just made its place. */
+/** Stores the position of an instance that was just made. */
 export function recordOrigin(graph: Draft, key: string, { x, y }: Point): void {
   const node = graph.nodes[key];
   if (node === undefined) return;

@@ -1,31 +1,31 @@
 /**
- * The values that an instance of a subgraph holds for widgets inside, in the three ways of files.
- * In the document they are called by the subgraph's inputs; those that an old file promotes without
- * an input are called `node/widget`.
+ * The values that an instance of a subgraph holds for inner widgets, in the three forms used by
+ * files. In the document they are named after the subgraph's inputs; those that an old file
+ * promotes without an input are named `node/widget`.
  */
 import { type Definition, type GraphNode, INPUTS, subgraphOf, type Workflow } from "./graph";
 import { isObject, type Json, type JsonObject } from "./json";
 import { isPositionalName, positionalName } from "./slots";
 import { listOf } from "./values";
 
-/** In an old promotion, the node id that stands for the subgraph's own input. */
+/** The node id that, in an old promotion, means the subgraph's own input. */
 const NOT_INSIDE = "-1";
 const NUMBERED = /^\d+: /;
 
 interface Promotion {
   node: string;
   widget: string;
-  /** It shows a picture of the inside and holds no value. */
+  /** Whether it shows an inner node's preview and holds no value. */
   isPreview: boolean;
 }
 
-/** A widget inside a subgraph, as deep as the instances in it go one level. */
+/** A widget inside a subgraph; it may itself be a promoted one of an inner instance. */
 export interface InnerWidget {
   node: string;
   widget: string;
 }
 
-/** What an instance of an old file promotes. */
+/** The promotions of an instance from an old file. */
 export function promotionsOf(node: GraphNode): Promotion[] {
   const properties = isObject(node.saved.properties) ? node.saved.properties : {};
   return listOf(properties.proxyWidgets).flatMap((each): Promotion[] => {
@@ -35,7 +35,7 @@ export function promotionsOf(node: GraphNode): Promotion[] {
   });
 }
 
-/** The widgets that an input of a subgraph feeds, in the order of its wires. */
+/** The widgets fed by an input of a subgraph, in the order of its wires. */
 export function widgetsBehind(
   { graph }: Definition,
   slot: number,
@@ -82,7 +82,7 @@ function leadsToWidget(
   );
 }
 
-/** The names of a subgraph's inputs that lead to a widget inside, in their order. */
+/** The names of a subgraph's inputs that feed an inner widget, in order. */
 export function widgetInputs(
   definition: Definition,
   definitions: Readonly<Record<string, Definition>>,
@@ -93,7 +93,7 @@ export function widgetInputs(
   );
 }
 
-/** What the value of an old promotion is called: by the input that feeds the same widget, if any. */
+/** The name of an old promotion's value: that of the input that feeds the same widget, if any. */
 export function promotedName(
   { node, widget }: Promotion,
   definition: Definition,
@@ -109,7 +109,7 @@ export function promotedName(
   return port?.name ?? `${node}/${widget}`;
 }
 
-/** A name for each entry of an instance's list of values. */
+/** A name for each entry of an instance's list of values; shorter than `length` where unknown. */
 function namesOfInstance(node: GraphNode, workflow: Workflow, length: number): string[] {
   const { definitions } = workflow;
   const definition = subgraphOf(definitions, node.type);
@@ -137,7 +137,7 @@ function namesOfSaved(node: GraphNode, workflow: Workflow): string[] {
   return list.map((_, index) => names[index] ?? positionalName(index));
 }
 
-/** Calls the values of all instances by name, once all definitions are read. */
+/** Names the values of all instances; call it once all definitions are read. */
 export function nameValues(workflow: Workflow): void {
   const graphs = [workflow, ...Object.values(workflow.definitions).map((each) => each.graph)];
   for (const { nodes } of graphs) {
@@ -158,7 +158,7 @@ function nameInstance(node: GraphNode, workflow: Workflow): void {
   for (const { name, value } of quarantined(node)) node.values[name] = value;
 }
 
-/** Values that a newer editor could not move over; they hold over those in the list. */
+/** Values that a newer editor could not migrate and stored separately; they override the list. */
 function quarantined(node: GraphNode): { name: string; value: Json }[] {
   const properties = isObject(node.saved.properties) ? node.saved.properties : {};
   return listOf(properties.proxyWidgetErrorQuarantine).flatMap((each) => {
@@ -168,7 +168,7 @@ function quarantined(node: GraphNode): { name: string; value: Json }[] {
   });
 }
 
-/** Lays an instance's values over what was saved, where they or their order changed. */
+/** Writes an instance's values over the saved ones, where a value or the order changed. */
 export function writeInstanceValues(
   node: GraphNode,
   workflow: Workflow,
@@ -206,7 +206,9 @@ export function writeInstanceValues(
   }
 }
 
-/** What the user has set since is no longer overruled by what was put aside. */
+/**
+ * Drops a separately stored value once the user has set the widget, so that it no longer overrides.
+ */
 function releaseQuarantined(written: JsonObject, changed: readonly string[]): void {
   const properties = isObject(written.properties) ? written.properties : {};
   const aside = properties.proxyWidgetErrorQuarantine;
@@ -220,7 +222,7 @@ function releaseQuarantined(written: JsonObject, changed: readonly string[]): vo
   }
 }
 
-/** Inputs whose value an old file's instance did not hold before join its list. */
+/** Adds promotions for inputs that an old file's instance held no value for. */
 function promote(written: JsonObject, names: readonly string[]): void {
   const properties = isObject(written.properties) ? written.properties : {};
   written.properties = {

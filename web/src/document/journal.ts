@@ -1,8 +1,10 @@
 /**
- * The journal of a document: lines from which the document, its undo and its redo come back.
+ * The journal of a document: text lines from which the document, its undo and its redo are
+ * restored.
  *
- * The first line holds all of it, each later one a step. Lines are numbered without gaps; a line
- * that is torn, or out of turn, ends what can be read. Knows no disk and no clock.
+ * The first line holds the whole document, each later one a step. Lines are numbered without gaps;
+ * a truncated line, or one out of order, ends what can be read. Storage and timestamps are up to
+ * the caller.
  */
 import type { Steps } from "./coalesce";
 import { emptyGraph, type Workflow } from "./graph";
@@ -10,32 +12,32 @@ import { isObject, type Json, parseJson, writeJson } from "./json";
 import type { Path } from "./levels";
 import { advance, close, type Entry, extend, type Log, redo, undo } from "./log";
 
-/** Changed when older lines can no longer be read as they are. */
+/** To be increased when older lines can no longer be read as they are. */
 const FORMAT = 1;
 
-/** What a tab says beside its graph. */
+/** The state of a tab apart from its graph. */
 export interface TabState {
-  /** The window that has the document open, or had it last. */
+  /** The id of the window that has the document open, or had it last. */
   window: string;
   name: string;
   path: string | null;
-  /** What the server called the saved file's content when it was last read or written. */
+  /** The server's version stamp of the saved file when it was last read or written. */
   stamp: string | null;
   viewport: { x: number; y: number; zoom: number } | null;
-  /** The way to the level that is shown. */
+  /** The path to the level that is shown. */
   level: Path;
-  /** Whether it was chosen to be shown as an app, or not to be. */
+  /** Whether the user chose to show it as an app (true) or not (false). */
   app?: boolean;
-  /** Its place among the tabs, and when it was last shown: milliseconds since 1970. */
+  /** Its index among the tabs, and when it was last shown: milliseconds since 1970. */
   place: number;
   shown: number;
-  /** When it was closed; null while it is open. */
+  /** When it was closed, in milliseconds since 1970; null while it is open. */
   closed: number | null;
 }
 
 export type Step =
   | ({ kind: "edit" } & Entry)
-  /** The newest entry went on: its steps from `from` on are these. */
+  /** The newest entry was extended: its steps from index `from` on are replaced by these. */
   | ({ kind: "more"; from: number } & Steps)
   | { kind: "undo" | "redo"; count: number }
   | { kind: "close" }
@@ -48,7 +50,7 @@ interface Snapshot {
   tab: TabState;
   graph: Workflow;
   log: Log;
-  /** Whether the graph is as it was last saved or opened. */
+  /** Whether the graph is unchanged since it was last saved or opened. */
   saved: boolean;
 }
 
@@ -61,7 +63,7 @@ export interface Replayed {
   tab: TabState;
   /** The number of the last line that was read. */
   last: number;
-  /** Whether lines came after it that could not be read. */
+  /** Whether later lines could not be read. */
   cut: boolean;
 }
 
@@ -74,8 +76,8 @@ export function snapshotLine(n: number, whole: Omit<Snapshot, "kind" | "format">
 }
 
 /**
- * The steps that lead from one log to a later one; null where no steps do.
- * `floor` entries at the start of `before` are not in the journal, so no step may reach them.
+ * The steps that lead from one log to a later one; null where there are none. The first `floor`
+ * entries of `before` are not in the journal, so steps must not undo them.
  */
 export function stepsBetween(before: Log, after: Log, floor = 0): Step[] | null {
   const steps: Step[] = [];
@@ -98,7 +100,7 @@ export function stepsBetween(before: Log, after: Log, floor = 0): Step[] | null 
     steps.push({ kind: "undo", count: gone.length });
     undone = [...undone, ...gone.reverse()];
   }
-  /** Says that typing or dragging ended where it did, of the entry before this place. */
+  /** Records that the typing or dragging of the entry before `place` has ended. */
   const closeBefore = (place: number) => {
     if (thread !== null && after.done[place - 1]?.thread === null) {
       steps.push({ kind: "close" });
@@ -140,7 +142,7 @@ function threadsDiffer(one: readonly Entry[], other: readonly Entry[], until: nu
   return false;
 }
 
-/** Entries are copied as they move from list to list, their patches are not. */
+/** Entries are copied when they move between lists, but their patches are not. */
 function isSame(one: Entry | undefined, other: Entry | undefined): boolean {
   return one?.patches === other?.patches;
 }
@@ -149,7 +151,7 @@ function isSameList(one: readonly Entry[], other: readonly Entry[]): boolean {
   return one.length === other.length && sharedLength(one, other) === one.length;
 }
 
-/** Whether it is the same typing or dragging, gone on. */
+/** Whether `grown` continues the typing or dragging of `entry`. */
 function isGrown(entry: Entry, grown: Entry): boolean {
   return (
     entry.thread !== null &&
@@ -159,7 +161,7 @@ function isGrown(entry: Entry, grown: Entry): boolean {
   );
 }
 
-/** How many of its first steps an entry that went on still has. */
+/** The number of first steps that an extended entry shares with its earlier form. */
 function keptSteps(entry: Entry, grown: Entry): number {
   let kept = 0;
   while (
@@ -172,7 +174,7 @@ function keptSteps(entry: Entry, grown: Entry): number {
   return kept;
 }
 
-/** A log without its oldest entries, as much as is wanted, and how many were left out. */
+/** The newest entries of a log, at most so many entries and characters, and the number left out. */
 export function tailOf(log: Log, entries: number, characters: number): { log: Log; left: number } {
   let left = log.done.length;
   let room = characters;
@@ -184,7 +186,7 @@ export function tailOf(log: Log, entries: number, characters: number): { log: Lo
   return { log: { done: log.done.slice(left), undone: log.undone }, left };
 }
 
-/** Reads a journal as far as it goes; null where not even its first line can be read. */
+/** Reads a journal as far as possible; null where not even its first line can be read. */
 export function replay(text: string): Replayed | null {
   let state: Replayed | null = null;
   let start = 0;
@@ -209,7 +211,7 @@ function after(state: Replayed | null, text: string): Replayed | null {
   try {
     return { ...state, ...stepped(state, line), last: line.n };
   } catch {
-    // The line does not fit what came before it: the journal ends here, and says so (`cut`).
+    // The line does not fit the lines before it: reading ends here, and `cut` reports it.
     return null;
   }
 }

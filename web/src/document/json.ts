@@ -1,17 +1,17 @@
 /**
- * JSON without loss: whole numbers beyond 2^53 become `bigint` and come back as they were.
- * Python writes bare `NaN` and `Infinity`; both are read, and written as `null`.
+ * Lossless JSON: whole numbers beyond 2^53 become `bigint` and are written back unchanged. Python
+ * writes bare `NaN` and `Infinity`; both are read, and written as `null`.
  */
 
 export type Json = null | boolean | number | bigint | string | Json[] | JsonObject;
 export type JsonObject = { [key: string]: Json };
 
-/** Outside of strings: the numbers, and what Python writes for those that are none. */
+/** Outside of strings: numbers, and Python's words for values that are not numbers. */
 const NUMBERS = /-?\d[\d.]*(?:[eE][+-]?\d+)?|-?\bInfinity\b|\bNaN\b/g;
 const NEEDS_CARE = /^(?:-?\d{16,}|-?Infinity|NaN)$/;
 const MAY_NEED_CARE = /\d{16}|Infinity|NaN/;
 
-/** Throws a `SyntaxError` for text that is no JSON. */
+/** Throws a `SyntaxError` for text that is not JSON. */
 export function parseJson(text: string): Json {
   if (!MAY_NEED_CARE.test(text)) return parsed(text);
   const tag = tagAbsentFrom(text);
@@ -39,8 +39,8 @@ function parsed(text: string, revive?: (key: string, value: unknown) => unknown)
 }
 
 /**
- * The text with each part between its strings replaced. By hand: an expression that matches whole
- * strings runs out of stack at those of some megabytes.
+ * Replaces each part of the text outside of strings. Without a regular expression for whole
+ * strings, as that overflows the stack on strings of some megabytes.
  */
 function outsideStrings(text: string, replace: (part: string) => string): string {
   const parts: string[] = [];
@@ -56,7 +56,7 @@ function outsideStrings(text: string, replace: (part: string) => string): string
   return parts.join("");
 }
 
-/** The place behind the quote that ends a string; the text's end where none does. */
+/** The index after the quote that ends a string; the text's length where there is none. */
 function endOfString(text: string, open: number): number {
   for (let quote = text.indexOf('"', open + 1); quote >= 0; quote = text.indexOf('"', quote + 1)) {
     let before = quote;
@@ -71,10 +71,10 @@ function numberOf(token: string): number | bigint {
   return !Number.isFinite(number) || Number.isSafeInteger(number) ? number : BigInt(token);
 }
 
-/** `undefined` members are left out, as `JSON.stringify` does. */
+/** `undefined` members are left out, as by `JSON.stringify`. */
 export function writeJson(value: unknown, indent?: number): string {
   try {
-    // Without a look at each value: most documents hold no large number.
+    // The fast path without a check of each value: most documents hold no large number.
     return JSON.stringify(value, undefined, indent);
   } catch (error) {
     if (!(error instanceof TypeError)) throw error;
@@ -107,7 +107,7 @@ export function isObject(value: unknown): value is JsonObject {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** Equality of JSON values; the order of an object's members does not matter. */
+/** Deep equality of JSON values; the order of an object's members does not matter. */
 export function equalJson(one: unknown, other: unknown): boolean {
   if (Object.is(one, other)) return true;
   if (Array.isArray(one) && Array.isArray(other)) {

@@ -1,4 +1,4 @@
-/** Where in a document one is: the way from its root through instances of subgraphs. */
+/** Levels of a document: paths from its root through instances of subgraphs. */
 import {
   type Definition,
   type Graph,
@@ -8,12 +8,12 @@ import {
   type Workflow,
 } from "./graph";
 
-/** The keys of the instances that one went through, from the root on; empty at the root. */
+/** The keys of the instances from the root to the level; empty at the root. */
 export type Path = readonly string[];
 
 export const ROOT: Path = [];
 
-/** The subgraph whose inside the path leads to; undefined at the root and where it leads nowhere. */
+/** The subgraph at the path; undefined at the root and for a path that does not exist. */
 export function definitionAt(workflow: Workflow, path: Path): Definition | undefined {
   let graph: Graph = workflow;
   let found: Definition | undefined;
@@ -25,12 +25,12 @@ export function definitionAt(workflow: Workflow, path: Path): Definition | undef
   return found;
 }
 
-/** The graph that the path leads to; the root where it leads nowhere. */
+/** The graph at the path; the root for a path that does not exist. */
 export function levelAt(workflow: Workflow, path: Path): Graph {
   return definitionAt(workflow, path)?.graph ?? workflow;
 }
 
-/** As much of a path as still leads somewhere. */
+/** The longest start of a path that exists. */
 export function livingPath(workflow: Workflow, path: Path): Path {
   for (let length = path.length; length > 0; length -= 1) {
     const part = path.slice(0, length);
@@ -39,12 +39,12 @@ export function livingPath(workflow: Workflow, path: Path): Path {
   return ROOT;
 }
 
-/** The id that a node of this level has in a prompt: the way to it, joined by colons. */
+/** The id that a node of this level has in a prompt: its path and key, joined by colons. */
 export function promptId(path: Path, key: string): string {
   return [...path, key].join(":");
 }
 
-/** The node that a prompt calls so, and the way to the level it lies on. */
+/** The node with this id in a prompt, and the path to its level. */
 export function nodeOfPrompt(
   workflow: Workflow,
   id: string,
@@ -56,7 +56,7 @@ export function nodeOfPrompt(
   return node === undefined ? null : { path, node };
 }
 
-/** Every node by what prompts call it; those inside a subgraph once, in its first instance. */
+/** Every node by its id in prompts; nodes inside a subgraph once, through its first instance. */
 export function everyNode(workflow: Workflow): { id: string; node: GraphNode }[] {
   const found: { id: string; node: GraphNode }[] = [];
   const seen = new Set<string>();
@@ -74,7 +74,7 @@ export function everyNode(workflow: Workflow): { id: string; node: GraphNode }[]
   return found;
 }
 
-/** The subgraph that this graph is the inside of. */
+/** The subgraph whose contents this graph is. */
 export function definitionOf(workflow: Workflow, graph: Graph): Definition | undefined {
   return Object.values(workflow.definitions).find((each) => each.graph === graph);
 }
@@ -84,7 +84,7 @@ export function graphsOf(workflow: Workflow): Graph[] {
   return [workflow, ...Object.values(workflow.definitions).map((each) => each.graph)];
 }
 
-/** All instances of a subgraph, with the graph that each lies in. */
+/** All instances of a subgraph, with the graph that contains each. */
 export function instancesOf(workflow: Workflow, id: string): { graph: Graph; node: GraphNode }[] {
   return graphsOf(workflow).flatMap((graph) =>
     Object.values(graph.nodes)
@@ -93,7 +93,7 @@ export function instancesOf(workflow: Workflow, id: string): { graph: Graph; nod
   );
 }
 
-/** The subgraphs that nodes of these types are made of, those within them too. */
+/** The subgraphs of nodes of these types, including nested ones. */
 export function withinOf(workflow: Workflow, types: readonly string[]): Definition[] {
   const found = new Map<string, Definition>();
   const waiting = [...types];
@@ -106,7 +106,7 @@ export function withinOf(workflow: Workflow, types: readonly string[]): Definiti
   return [...found.values()];
 }
 
-/** Whether an instance of `outer` has one of `inner` in it, at any depth, or is one. */
+/** Whether an instance of `outer` contains one of `inner` at any depth, or is one. */
 export function holds(workflow: Workflow, outer: string, inner: string): boolean {
   return withinOf(workflow, [outer]).some((each) => each.id === inner);
 }

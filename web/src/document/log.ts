@@ -1,7 +1,7 @@
 /**
- * Edits with their inverses: undo and redo without limit. Typing into one field and dragging are
- * many edits and one entry, which keeps of each place what it was and what it became. Knows no
- * clock: whoever edits says which edits belong together.
+ * Edits with their inverses: undo and redo without limit. Typing into one field, or dragging, is
+ * many edits but one entry, which stores the first and the last value of each place. The caller
+ * says which edits belong together (`thread`).
  */
 import { apply, create, type Patches } from "mutative";
 import { appendStep, type Steps } from "./coalesce";
@@ -10,12 +10,12 @@ import { type Path, ROOT } from "./levels";
 
 export interface Entry {
   label: string;
-  /** Edits in a row with the same thread are undone together; null stands alone. */
+  /** Consecutive edits with the same thread are undone together; null is never merged. */
   thread: string | null;
-  /** Where in the document it was made. */
+  /** The level of the document where it was made. */
   path: Path;
   patches: Patches[];
-  /** Newest last; undone from the end. */
+  /** Newest last; applied from the end. */
   inverses: Patches[];
 }
 
@@ -36,10 +36,10 @@ type MakeDraft = (
   edit: (draft: Workflow) => void,
   options: { enablePatches: true },
 ) => [Workflow, Patches, Patches];
-/** The library's own types recurse without end into JSON. */
+/** The library's own types recurse without end on JSON. */
 const draftOf = create as unknown as MakeDraft;
 
-/** Makes an edit. An edit that changes nothing leaves no entry. */
+/** Makes an edit. An edit that changes nothing adds no entry. */
 export function record(
   { graph, log }: Recorded,
   label: string,
@@ -64,8 +64,8 @@ export function record(
 }
 
 /**
- * The later log, with what was undone before its newest entry still to be redone, where neither
- * touches what the other does.
+ * Keeps redo after an edit: the later log, with the undone entries of the earlier one, where the
+ * new edit and the undone ones touch different places.
  */
 export function withUndone(before: Log, after: Log): Log {
   const [newest, { undone }] = [after.done.at(-1), before];
@@ -78,21 +78,21 @@ export function withUndone(before: Log, after: Log): Log {
   return isApart ? { ...after, undone } : after;
 }
 
-/** The places that entries change: one that lies in another begins with it. */
+/** The places that entries change, as strings; a place inside another one has it as a prefix. */
 function placesOf(entries: readonly Entry[]): string[] {
   return entries.flatMap(({ patches }) =>
     patches.flat().map(({ path }) => `${[...path].map((part) => JSON.stringify(part)).join()},`),
   );
 }
 
-/** Ends the current thread, so that the next edit stands alone. */
+/** Ends the current thread, so that the next edit is a separate entry. */
 export function close(log: Log): Log {
   const last = log.done.at(-1);
   if (last === undefined || last.thread === null) return log;
   return { ...log, done: [...log.done.slice(0, -1), { ...last, thread: null }] };
 }
 
-/** Makes an edit that was recorded before. */
+/** Repeats a recorded edit. */
 export function advance({ graph, log }: Recorded, entry: Entry): Recorded {
   return {
     graph: entry.patches.reduce<Workflow>(patched, graph),
@@ -100,7 +100,7 @@ export function advance({ graph, log }: Recorded, entry: Entry): Recorded {
   };
 }
 
-/** Goes on with the newest entry, as recorded before: its steps from `from` on are these. */
+/** Extends the newest entry as recorded: its steps from index `from` on are replaced by these. */
 export function extend({ graph, log }: Recorded, from: number, steps: Steps): Recorded {
   const last = log.done.at(-1);
   if (last === undefined) throw new Error("There is no entry to go on with.");

@@ -1,12 +1,14 @@
 /**
- * From node to node by arrow keys: left and right along wires, up and down among those that hang on
- * the same node. Where no wire leads on, the nearest node that way. Knows nothing of the screen.
+ * Keyboard navigation between nodes by arrow keys: left and right along wires, up and down among
+ * nodes connected to the same node. Without a wire, to the nearest node in that direction.
  */
 import type { Graph, GraphNode, Point } from "./graph";
 
 export type Direction = "left" | "right" | "up" | "down";
 
-/** By which node, and which way along a wire, one came: its other neighbours are the siblings. */
+/**
+ * The node the user came from, and the direction: that node's other neighbours are the siblings.
+ */
 export interface PreviousStep {
   from: string;
   way: "left" | "right";
@@ -19,7 +21,10 @@ interface Walked {
 
 const NONE: ReadonlyMap<string, string> = new Map();
 
-/** Nodes in `hidden` are not drawn: one walks through them. Null where no node is that way. */
+/**
+ * The next node; null where there is none in that direction. Nodes in `hidden` are not drawn, and
+ * are passed through.
+ */
 export function walk(
   graph: Graph,
   at: string,
@@ -42,7 +47,9 @@ export function walk(
   return to === null ? null : { to, came: null };
 }
 
-/** The nodes that a node feeds, or that feed it, each once, by its sockets from top to bottom. */
+/**
+ * The nodes that a node feeds, or that feed it, without duplicates, by its sockets from the top.
+ */
 export function neighbours(
   graph: Graph,
   key: string,
@@ -72,7 +79,9 @@ function joinedTo(graph: Graph, key: string, way: "left" | "right"): string[] {
   return node.outputs.flatMap(({ links }) => links.flatMap((each) => graph.links[each]?.to ?? []));
 }
 
-/** Where nobody said how one came: over the first wire in, else over the first one out. */
+/**
+ * The default where no previous step is known: over the first input wire, else the first output.
+ */
 function mainWay(
   graph: Graph,
   key: string,
@@ -84,7 +93,7 @@ function mainWay(
   return target === undefined ? null : { from: target, way: "left" };
 }
 
-/** Siblings as they lie, from top to bottom. */
+/** Siblings by their positions, from top to bottom. */
 function inOrder(graph: Graph, { from, way }: PreviousStep, hidden: ReadonlyMap<string, unknown>) {
   const place = (key: string) => graph.nodes[key]?.position ?? { x: 0, y: 0 };
   return neighbours(graph, from, way, hidden).sort(
@@ -92,7 +101,7 @@ function inOrder(graph: Graph, { from, way }: PreviousStep, hidden: ReadonlyMap<
   );
 }
 
-/** Aside counts more than ahead: who presses "down" means what is below. */
+/** The weight of sideways distance: "down" should choose a node below, not one beside. */
 const ASIDE = 2.5;
 
 function nearest(
@@ -119,7 +128,7 @@ function nearest(
   return best;
 }
 
-/** The node whose middle is nearest to a place. */
+/** The node whose centre is nearest to a point. */
 export function nodeNear(
   graph: Graph,
   { x, y }: Point,

@@ -1,12 +1,12 @@
-/** Notes: nodes that only hold a text. They never run, and no server knows their types. */
+/** Notes: nodes that only hold a text. They never run, and the catalog has no such types. */
 import { blankNode, blankSaved } from "./blank";
 import { addNode } from "./edit";
 import type { Draft, GraphNode, Point, Size } from "./graph";
 
-/** The text of the one is plain, that of the other Markdown. */
+/** The type of a plain-text note; the next one is Markdown. */
 export const PLAIN_NOTE = "Note";
 export const MARKDOWN_NOTE = "MarkdownNote";
-/** The only entry of a note's list of values. */
+/** The name of the only entry of a note's list of values. */
 export const NOTE_TEXT = "#0";
 
 export function isNote({ type }: Pick<GraphNode, "type">): boolean {

@@ -1,13 +1,13 @@
 /**
- * Part of a graph as a graph of its own: some nodes, with what lies among them. The frames that
- * hold nothing else come along, and the reroute points of the wires between them.
+ * Part of a graph as a graph of its own: some nodes, the frames that contain only these, and the
+ * reroute points of the wires between them.
  */
 import { frameState, nodesIn } from "./frames";
 import type { Graph, Group, Link, Point, Reroute } from "./graph";
 import { isObject, type JsonObject } from "./json";
 import { pointsOf } from "./reroute";
 
-/** Wires that come in from nodes that stay behind are noted, without their points. */
+/** Wires that come in from other nodes are included, without their points. */
 export function partOf(graph: Graph, keys: readonly string[]): Graph {
   const taken = new Set(keys);
   const links: Record<string, Link> = {};
@@ -48,7 +48,7 @@ function isHeld(graph: Graph, group: Group, taken: ReadonlySet<string>): boolean
   return inside.length > 0 && inside.every((key) => taken.has(key));
 }
 
-/** Puts copied frames down; `renamed` are the new keys of the nodes they know by name. */
+/** Adds copied frames; `renamed` maps the old keys of their nodes to the new ones. */
 export function pasteFrames(
   graph: Graph,
   copied: Graph,
@@ -90,7 +90,7 @@ export function pasteFrames(
   }
 }
 
-/** Lays the points of copied links under the new ones; `made` are the new keys of links. */
+/** Adds the points of copied links; `made` maps the old keys of links to the new ones. */
 export function pastePoints(
   graph: Graph,
   copied: Graph,

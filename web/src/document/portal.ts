@@ -1,11 +1,11 @@
 /**
- * Named wires: a link whose line is not drawn; a tag at each end says its name instead.
- * The link stays what it is. Wires of one name from one output are one portal with many targets.
+ * Portals (named wires): a link whose line is not drawn, with a name tag at each end instead. The
+ * link itself is unchanged. Wires with one name from one output are one portal with many targets.
  */
 
 import type { Draft, Graph, Link } from "./graph";
 
-/** The links of the portal that a link belongs to; none where its line is drawn. */
+/** The links of the portal that a link belongs to; none for a drawn link. */
 export function portalOf(graph: Graph, link: Link): string[] {
   if (link.portal === null) return [];
   return graph.linkOrder.filter((key) => {
@@ -19,7 +19,7 @@ export function portalOf(graph: Graph, link: Link): string[] {
   });
 }
 
-/** Turns wires into tags of this name. */
+/** Shows links as tags with this name. */
 export function makePortal(graph: Draft, links: readonly string[], name: string): void {
   for (const key of links) {
     const link = graph.links[key];
@@ -32,7 +32,7 @@ export function renamePortal(graph: Draft, linkKey: string, name: string): void 
   if (link !== undefined) makePortal(graph, portalOf(graph, link), name);
 }
 
-/** Draws the lines again. */
+/** Shows links as lines again. */
 export function drawAsWire(graph: Draft, links: readonly string[]): void {
   for (const key of links) {
     const link = graph.links[key];
@@ -40,7 +40,7 @@ export function drawAsWire(graph: Draft, links: readonly string[]): void {
   }
 }
 
-/** A name that no portal from another output has. */
+/** The name, with a number added where a portal from another output has it. */
 export function freePortalName(graph: Graph, link: Link, wanted: string): string {
   const taken = new Set(
     Object.values(graph.links)

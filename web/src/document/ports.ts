@@ -1,7 +1,7 @@
 /**
- * The ports of a subgraph's boundary: added, named, ordered, removed, with every instance in step.
- * A port keeps its id and its name for good, so that wires and values find it; what one reads is
- * its label.
+ * The ports of a subgraph's boundary: add, label, move and remove them, with every instance
+ * updated. A port's id and name never change, as wires and values refer to them; users see its
+ * label.
  */
 import { removeInputs, removeLink } from "./edit";
 import {
@@ -28,7 +28,7 @@ interface PortShape {
   type: string;
   label?: string;
   isOptional?: boolean;
-  /** Whose it is inside: said where another port has the same label. */
+  /** The inner node that the port is for; its title tells apart ports of the same label. */
   of?: GraphNode | undefined;
 }
 
@@ -37,7 +37,7 @@ export function portsOf(definition: Definition, side: Side): readonly (InputSlot
   return side === "inputs" ? (nodes[INPUTS]?.outputs ?? []) : (nodes[OUTPUTS]?.inputs ?? []);
 }
 
-/** Which input shows a widget of the inside: its place, or -1. */
+/** The index of the input that shows an inner widget, or -1. */
 export function portOfWidget(
   workflow: Workflow,
   definition: Definition,
@@ -50,7 +50,7 @@ export function portOfWidget(
   );
 }
 
-/** A name that no port of this side has yet. */
+/** The name, with a number added where a port of this side has it. */
 function freeName(taken: readonly string[], wanted: string): string {
   if (!taken.includes(wanted)) return wanted;
   for (let count = 1; ; count += 1) {
@@ -58,7 +58,7 @@ function freeName(taken: readonly string[], wanted: string): string {
   }
 }
 
-/** Adds a port at the end. Returns its place. */
+/** Adds a port at the end. Returns its index. */
 export function addPort(
   workflow: Workflow,
   definition: Definition,
@@ -103,7 +103,7 @@ function savedName(port: InputSlot | OutputSlot): string {
   return typeof port.saved.name === "string" ? port.saved.name : port.name;
 }
 
-/** The output of an instance that a port is. */
+/** The output slot of an instance for a port. */
 export function outputSlot(definition: Definition, slot: number): OutputSlot {
   const port = portsOf(definition, "outputs")[slot];
   const name = port === undefined ? "" : savedName(port);
@@ -135,7 +135,7 @@ function labelled(saved: JsonObject, label: string): JsonObject {
   return label === "" || label === saved.name ? others : { ...others, label };
 }
 
-/** Puts a port at another place among those of its side. */
+/** Moves a port to another index on its side. */
 export function movePort(
   workflow: Workflow,
   definition: Definition,
@@ -184,7 +184,7 @@ function moveSources(graph: Graph, key: string, place: (slot: number) => number)
   }
 }
 
-/** Takes a port away, with its wires inside, and outside at every instance. */
+/** Removes a port, with its wires inside, and outside at every instance. */
 export function removePort(
   workflow: Workflow,
   definition: Definition,
@@ -217,7 +217,7 @@ export function removePort(
   }
 }
 
-/** Says the new end of a link, also in what it was read from. */
+/** Changes the slots of a link, also in its saved form. */
 function relink(link: Link, ends: { fromSlot?: number; toSlot?: number }): void {
   const { fromSlot = link.fromSlot, toSlot = link.toSlot } = ends;
   if (fromSlot === link.fromSlot && toSlot === link.toSlot) return;

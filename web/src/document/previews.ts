@@ -1,6 +1,6 @@
 /**
- * Whether a node shows what it is making while it runs. Kept with the node, since one wants it of
- * some and not of others; a file that says nothing means yes.
+ * Whether a node shows previews while it runs. Stored with the node, as users choose it per node;
+ * the default, where the file has nothing, is yes.
  */
 
 import type { Draft, GraphNode } from "./graph";

@@ -1,6 +1,6 @@
 /**
- * Widgets of the inside that instances of a subgraph show. Today's files say it by an input that
- * leads to the widget; what older files say otherwise is brought into that form before it is edited.
+ * Promoted widgets: widgets of inner nodes that instances of a subgraph show. In current files an
+ * input leads to the widget; other forms of older files are converted to this one before an edit.
  */
 import { plain } from "./border";
 import { connect } from "./edit";
@@ -11,10 +11,10 @@ import { definitionAt, instancesOf, levelAt, type Path, ROOT } from "./levels";
 import { addPort, portOfWidget, portsOf, removePort } from "./ports";
 import { listOf } from "./values";
 
-/** The type of a widget inside; the catalog knows. */
+/** The type of an inner node's widget, from the catalog. */
 type TypeOf = (node: GraphNode, widget: string) => string;
 
-/** Shows a widget of the inside on all instances; what they hold for it is the inside's value. */
+/** Shows an inner widget on all instances; their initial value is that of the inner node. */
 export function promote(
   workflow: Workflow,
   definition: Definition,
@@ -28,9 +28,10 @@ export function promote(
 }
 
 /**
- * Takes a widget from all instances. The inside takes over what was shown, so that a run makes the
- * same as before: the value of the instance that `path` leads through, else the one that all agree
- * on. What other instances held is noted with them, and is theirs again when the widget is shown.
+ * Removes a promoted widget from all instances. The inner node gets the value that was shown, so
+ * that a run gives the same result: that of the instance on `path`, else the one that all instances
+ * agree on. Values of other instances are stored with them, and restored when the widget is
+ * promoted again.
  */
 export function unpromote(
   workflow: Workflow,
@@ -46,7 +47,9 @@ export function unpromote(
   removePort(workflow, definition, "inputs", slot);
 }
 
-/** Before an input goes that shows widgets: see `unpromote`. */
+/**
+ * Moves values to the inner widgets before an input that shows widgets is removed; see `unpromote`.
+ */
 export function settleValues(
   workflow: Workflow,
   definition: Definition,
@@ -78,7 +81,7 @@ function plainJson(value: Json): Json {
   return typeof value === "object" && value !== null ? plain(value) : value;
 }
 
-/** In the properties of an instance: what it held for widgets that are no longer shown. */
+/** The property of an instance that stores its values of widgets that are no longer promoted. */
 const HIDDEN = "calotype.hidden";
 
 function hiddenOf(node: GraphNode): JsonObject {
@@ -101,7 +104,7 @@ function noteHidden(instance: GraphNode, { node, widget }: InnerWidget, value: J
   setHidden(instance, { ...hiddenOf(instance), [`${node}/${widget}`]: value });
 }
 
-/** Gives instances what they held for a widget before it was hidden. */
+/** Restores the instances' values from before the widget was hidden. */
 function restoreHidden(
   workflow: Workflow,
   definition: Definition,
@@ -133,7 +136,7 @@ function addWidgetPort(
   return portsOf(definition, "inputs")[slot]?.name ?? null;
 }
 
-/** Says what older files promote by inputs, for every instance; their values stay what they are. */
+/** Converts the promotions of older files to inputs, for every instance; values are unchanged. */
 export function migratePromotions(
   workflow: Workflow,
   definition: Definition,

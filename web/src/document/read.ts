@@ -1,4 +1,7 @@
-/** A saved workflow as a document. Reads what is there and refuses only what is no workflow. */
+/**
+ * Reads a saved workflow into a document. Tolerates damage, and refuses only what is not a
+ * workflow.
+ */
 import { readBoundary } from "./boundary";
 import {
   type Definition,
@@ -21,14 +24,14 @@ import { namesOf } from "./slots";
 import { UserError } from "./userError";
 import { isId, listOf, pointOf, sizeOf, textOf, typeOf } from "./values";
 
-/** The text or value given is no saved workflow; the message says what it is. */
+/** The given text or value is not a saved workflow; the message says what it is. */
 export class NotAWorkflowError extends UserError {}
 
-/** What kind of document a JSON value is. A prompt is a graph in API form, without places. */
+/** The kind of document of a JSON value. A prompt is a graph in API form, without positions. */
 export function kindOf(value: Json): "workflow" | "prompt" | null {
   if (!isObject(value)) return null;
   if (Array.isArray(value.nodes)) return "workflow";
-  // What is written beside the nodes, such as a comment, is left out.
+  // Entries beside the nodes, such as a comment, are ignored.
   const entries = Object.values(value).filter((each) => typeof each === "object" && each !== null);
   const isPrompt =
     entries.length > 0 && entries.every((each) => isObject(each) && "class_type" in each);
@@ -54,7 +57,7 @@ export function savedDefinitions(value: JsonObject): readonly Json[] {
   return isObject(value.definitions) ? listOf(value.definitions.subgraphs) : [];
 }
 
-/** Whether a saved definition can be read; one that cannot is kept as it is in the file. */
+/** Whether a saved definition can be read; others are written back unchanged. */
 export function isDefinition(value: Json): value is JsonObject & { id: string; nodes: Json[] } {
   return (
     isObject(value) &&
@@ -64,7 +67,7 @@ export function isDefinition(value: Json): value is JsonObject & { id: string; n
   );
 }
 
-/** One graph: the root, or the inside of a subgraph with its boundary. */
+/** Reads one graph: the root, or the inside of a subgraph with its boundary. */
 function readLevel(found: JsonObject, layout: WidgetLayout, inside: boolean): Graph {
   const { value } = repairLevel(found, inside);
   const nodes: Record<string, GraphNode> = {};
@@ -105,7 +108,7 @@ function readLevel(found: JsonObject, layout: WidgetLayout, inside: boolean): Gr
   };
 }
 
-/** The links themselves say what the boundary is joined to; the ports' own lists may be stale. */
+/** Connects the boundary by the list of links, as the ports' own lists may be stale. */
 function joinBoundary(
   nodes: Readonly<Record<string, GraphNode>>,
   linkOrder: readonly string[],
@@ -176,7 +179,7 @@ function readOutput(value: Json): OutputSlot {
   };
 }
 
-/** What files of the older form say about links apart from the list of links. */
+/** What files of the older format say about links outside the list of links. */
 interface Drawn {
   parents: Record<string, string>;
   presentation: JsonObject;
@@ -202,7 +205,7 @@ function readLink(
   const [id, from, fromSlot, to, toSlot, type] = fields;
   if (!isId(id) || !isId(from) || !isId(to)) return null;
   const key = String(id);
-  // Some files name a slot that disagrees with the input that names the link: trust the input.
+  // Where the link's slot disagrees with the input that names the link, the input is right.
   const named = nodes[String(to)]?.inputs.findIndex((each) => each.link === key) ?? -1;
   const parent = isObject(value) && isId(value.parentId) ? String(value.parentId) : null;
   return {
@@ -219,7 +222,7 @@ function readLink(
   };
 }
 
-/** The name on the tags of a link whose line is hidden; null where it is drawn. */
+/** The name on the tags of a hidden link; null where the link is drawn. */
 export function portalName(presentation: Json | undefined): string | null {
   if (!isObject(presentation) || presentation.hidden !== true) return null;
   return textOf(presentation.label) ?? "";

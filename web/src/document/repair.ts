@@ -1,31 +1,31 @@
 /**
- * A level of a saved workflow whose nodes or links are damaged, in a form that can be read. The
- * server reads files by the same rules (engine/graph/repair.py), so that both mean the same node by
- * an id: a change here is a change there. `docs/workflow_files.md` has the rules.
+ * Repairs a level of a saved workflow whose nodes or links are damaged. The server applies the same
+ * rules (engine/graph/repair.py), so that an id means the same node in both: change both together.
+ * The rules are in `docs/workflow_files.md`.
  */
 import { INPUTS, OUTPUTS } from "./graph";
 import { equalJson, isObject, type Json, type JsonObject } from "./json";
 import { listOf, typeOf } from "./values";
 
 interface Damage {
-  /** Nodes that had no id, or one that an earlier node has. */
+  /** Nodes without an id, or with the id of an earlier node. */
   renamed: number;
-  /** Entries of the lists of nodes and links that are none. */
+  /** Entries of the lists of nodes and links that are not nodes or links. */
   unread: number;
-  /** Links that only the table knew, or only the nodes, or that had the id of another. */
+  /** Links that only the table or only the nodes had, or that had the id of another link. */
   joined: number;
 }
 
 interface Repaired {
-  /** The level itself where nothing is damaged. */
+  /** The given level itself where nothing is damaged. */
   value: JsonObject;
   damage: Damage;
 }
 
 interface Entry {
-  /** The id that the file gives; empty for none. */
+  /** The id in the file; empty for none. */
   before: string;
-  /** The id from now on. */
+  /** The id after the repair. */
   key: string;
   node: JsonObject;
 }
@@ -36,13 +36,13 @@ interface Wire {
   fromSlot: number;
   to: string;
   toSlot: number;
-  /** As the file has it; null for one that is made. */
+  /** As in the file; null for a link that the repair added. */
   saved: Json;
 }
 
 /**
- * What can be read of a level: each node under an id of its own, each link where it is meant.
- * `isInside` says that it is a subgraph's, where two ids are its boundary's.
+ * Repairs a level: each node gets a unique id, each link its intended ends. `isInside` says that
+ * the level is a subgraph's, where two ids stand for the boundary.
  */
 export function repairLevel(value: JsonObject, isInside: boolean): Repaired {
   const damage: Damage = { renamed: 0, unread: 0, joined: 0 };
@@ -59,23 +59,23 @@ export function repairLevel(value: JsonObject, isInside: boolean): Repaired {
   };
 }
 
-/** Whether an entry of the list of nodes is one: it says of which type it is. */
+/** Whether an entry of the list of nodes is a node: it has a type. */
 export function isNode(value: Json): value is JsonObject & { type: string } {
   return isObject(value) && typeof value.type === "string" && value.type !== "";
 }
 
-/** Whether an entry of the list of links is one: it has an id and two ends. */
+/** Whether an entry of the list of links is a link: it has an id and two ends. */
 export function isLink(value: Json): boolean {
   return wireOf(value) !== null;
 }
 
-/** An id as text; empty for what is none. */
+/** An id as text; empty for a value that is not an id. */
 function idIn(value: Json | undefined): string {
   if (typeof value === "number") return Number.isFinite(value) ? String(value) : "";
   return typeof value === "string" || typeof value === "bigint" ? String(value) : "";
 }
 
-/** New ids, one after another, after the highest number there is. */
+/** A generator of new ids, counting up from the highest number in use. */
 function freshAfter(ids: readonly string[]): () => string {
   let last = ids
     .filter((each) => /^-?\d{1,15}$/.test(each))
@@ -86,12 +86,12 @@ function freshAfter(ids: readonly string[]): () => string {
   };
 }
 
-/** A key as files write it. */
+/** A key in the form used in files: a number where possible. */
 function written(key: string): Json {
   return /^-?\d{1,15}$/.test(key) ? Number(key) : key;
 }
 
-/** In a subgraph links from and to its boundary name these; the document keeps them at its root, too. */
+/** The boundary's ids, named by links inside a subgraph. Reserved at the root too. */
 const BORDER: ReadonlySet<string> = new Set([INPUTS, OUTPUTS]);
 
 class Entries {
@@ -127,7 +127,7 @@ class Entries {
     }
   }
 
-  /** Of nodes that had the same id, the first, unless only a later one names the link. */
+  /** Of nodes with the same id, the first one, unless only a later one names the link. */
   meant(id: string, side: "inputs" | "outputs", link: string): string {
     const twins = this.#twins.get(id) ?? [];
     if (twins.length < 2) return twins[0]?.key ?? id;
@@ -145,7 +145,7 @@ class Table {
   readonly #entries: Entries;
   readonly #damage: Damage;
   readonly #wires = new Map<string, Wire>();
-  /** In the order of the file: links by id, and what is none as it is. */
+  /** In the file's order: links by id, and other entries unchanged. */
   readonly #list: (Json | { wire: string })[] = [];
 
   constructor(value: JsonObject, entries: Entries, damage: Damage) {
@@ -175,7 +175,7 @@ class Table {
       return;
     }
     const isSame = endsOf(first).every((each, index) => each === endsOf(made)[index]);
-    // The same link again says nothing more.
+    // An exact duplicate of a link is dropped.
     if (isSame) return;
     const next = { ...made, id: fresh() };
     this.#damage.joined += 1;
@@ -193,7 +193,7 @@ class Table {
     this.#list.push({ wire: wire.id });
   }
 
-  /** Joins links that no node names, where the input is free and the types fit. */
+  /** Connects links of the table that no input names, where the input is free and the types fit. */
   joinFromTable(): void {
     const named = new Set(
       this.#entries.all.flatMap(({ node }) => listOf(node.inputs).map((each) => linkIn(each))),
@@ -211,7 +211,7 @@ class Table {
     }
   }
 
-  /** Puts links into the table that an input and exactly one output name, and it does not. */
+  /** Adds links to the table that it lacks and that an input and exactly one output name. */
   joinFromNodes(): void {
     const missing = this.#entries.all.flatMap(({ key, node }) =>
       listOf(node.inputs).flatMap((each, slot) => {
@@ -313,7 +313,7 @@ function linkIn(slot: Json): string {
   return isObject(slot) ? idIn(slot.link) : "";
 }
 
-/** Whether a slot says that this link ends at it. */
+/** Whether a slot names this link. */
 function names(slot: Json, link: string): boolean {
   return (
     linkIn(slot) === link ||
@@ -323,7 +323,10 @@ function names(slot: Json, link: string): boolean {
 
 const OPEN: ReadonlySet<string> = new Set(["*", "COMFY_MATCHTYPE_V3"]);
 
-/** Whether types as files write them may be joined: the rule of `state/nodes/sockets.ts`. */
+/**
+ * Whether types in the form used in files may be connected, by the rule of
+ * `state/nodes/sockets.ts`.
+ */
 function fits(given: Json | undefined, wanted: Json | undefined): boolean {
   const [one, other] = [typeOf(given), typeOf(wanted)].map((each) => each.toUpperCase());
   if (one === undefined || other === undefined) return false;

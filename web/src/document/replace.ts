@@ -1,6 +1,6 @@
 /**
- * A node of another class in the place of one: which of its links and values the new one can
- * take over, by name first, then by type, then by order. Knows no catalog: what fits is told.
+ * Replaces a node by one of another class: decides which links and values the new node can take
+ * over, by name first, then by type, then by order. The caller supplies the rules of what fits.
  */
 import type { InputSocket } from "./edit";
 import { removeLink } from "./edit";
@@ -15,29 +15,29 @@ export interface NewSockets {
 
 export interface ReplaceRules {
   fits(output: string, wanted: string): boolean;
-  /** What a link brings, and what its target wants. */
+  /** The type of a link's source, and the type its target accepts. */
   given(link: string): string;
   wanted(link: string): string;
-  /** Whether a widget of the new node takes this value. */
+  /** Whether a widget of the new node accepts this value. */
   takes(name: string, value: Json): boolean;
-  /** Whether a widget of the old node and one of the new are of one kind. */
+  /** Whether a widget of the old node and one of the new are of the same kind. */
   alike(old: string, made: string): boolean;
-  /** Whether a value of the old node is worth a word when it is lost. */
+  /** Whether the loss of this value of the old node should be reported. */
   matters(name: string): boolean;
 }
 
 export interface Match {
-  /** Names of new inputs by the links that will end there. */
+  /** The new inputs' names, by the links that will end there. */
   inputs: Readonly<Record<string, string>>;
-  /** New outputs by the links that will begin there. */
+  /** The new outputs' indices, by the links that will begin there. */
   outputs: Readonly<Record<string, number>>;
-  /** Names of old widgets by those of the new ones that take their values. */
+  /** The old widgets' names, by the new widgets that take over their values. */
   values: Readonly<Record<string, string>>;
   lostLinks: readonly string[];
   lostValues: readonly string[];
 }
 
-/** What a node made in the place of `old` would keep, and what it would lose. */
+/** What a node that replaces `old` would take over, and what would be lost. */
 export function matchNode(
   graph: Graph,
   old: GraphNode,
@@ -121,14 +121,14 @@ function matchValues(old: GraphNode, made: GraphNode, rules: ReplaceRules) {
     const like = open.filter((each) => rules.alike(name, each));
     const rivals = left.filter((each) => rules.alike(each, like[0] ?? ""));
     const [only] = like;
-    // Two of a kind say nothing of which is which: a seed must not become a number of steps.
+    // Ambiguous where there are two of a kind: a seed must not become a number of steps.
     if (only === undefined || like.length > 1 || rivals.length > 1) continue;
     if (rules.takes(only, old.values[name] ?? null)) found[only] = name;
   }
   return found;
 }
 
-/** Puts the new node in the old one's place, under its key, with what was matched. */
+/** Puts the new node in the old one's place, under its key, with the matched links and values. */
 export function replaceNode(
   graph: Draft,
   key: string,

@@ -1,11 +1,12 @@
 /**
- * The points that wires run through. Drawing only: what a link joins never depends on them.
- * All wires through a point come from one output; branches share the points up to where they part.
+ * Reroute points: points that wires pass through. They affect drawing only, never what a link
+ * connects. All wires through a point have the same source; branches share points up to where they
+ * part.
  */
 
 import type { Draft, Graph, Link, Point, Reroute } from "./graph";
 
-/** The points a link runs through, from its source on. */
+/** The points of a link, from its source on. */
 export function pointsOf(graph: Graph, link: Link): Reroute[] {
   const points: Reroute[] = [];
   const seen = new Set<string>();
@@ -19,7 +20,7 @@ export function pointsOf(graph: Graph, link: Link): Reroute[] {
   return points;
 }
 
-/** The links that run through a point, in the document's order. */
+/** The links through a point, in the document's order. */
 export function linksThrough(graph: Graph, key: string): string[] {
   if (!(key in graph.reroutes)) return [];
   return graph.linkOrder.filter((each) => {
@@ -33,8 +34,8 @@ export function linksThrough(graph: Graph, key: string): string[] {
 }
 
 /**
- * Adds a point to a link, after the first `after` points it has. Where other links share the
- * stretch between the points around it, they run through the new one, too. Returns its key.
+ * Adds a point to a link, after its first `after` points. Other links that share this part of the
+ * wire pass through the new point too. Returns its key.
  */
 export function addReroute(graph: Draft, linkKey: string, position: Point, after: number): string {
   const link = graph.links[linkKey];
@@ -50,7 +51,7 @@ export function addReroute(graph: Draft, linkKey: string, position: Point, after
   return key;
 }
 
-/** Lets the link into an input run through a point that other links of its source run through. */
+/** Routes the link into an input through a point of other links from the same source. */
 export function branchOff(graph: Draft, point: string, node: string, input: string): void {
   const key = graph.nodes[node]?.inputs.find((each) => each.name === input)?.link;
   const link = graph.links[key ?? ""];
@@ -60,8 +61,8 @@ export function branchOff(graph: Draft, point: string, node: string, input: stri
 }
 
 /**
- * Takes points along with nodes that are about to move: those of the wires both of whose ends do,
- * as far as the ends move on the average.
+ * Moves points along with nodes that are about to move: the points whose wires have both ends
+ * moving, by the average movement of the ends.
  */
 export function carryPoints(graph: Draft, places: Readonly<Record<string, Point>>): void {
   if (Object.keys(graph.reroutes).length === 0 || Object.keys(places).length < 2) return;
@@ -92,7 +93,7 @@ export function moveReroutes(graph: Draft, places: Readonly<Record<string, Point
   }
 }
 
-/** Takes points away; the wires run on between their neighbours. */
+/** Removes points; their neighbours are connected directly. */
 export function removeReroutes(graph: Draft, keys: readonly string[]): void {
   for (const key of keys) {
     const gone = graph.reroutes[key];
@@ -107,7 +108,7 @@ export function removeReroutes(graph: Draft, keys: readonly string[]): void {
   }
 }
 
-/** The link's wire runs straight from now on; points that no other wire uses go with it. */
+/** Makes a link's wire run directly; its points that no other wire uses are removed. */
 export function straighten(graph: Draft, linkKey: string): void {
   const link = graph.links[linkKey];
   if (link === undefined || link.reroute === null) return;
@@ -120,7 +121,7 @@ export function straighten(graph: Draft, linkKey: string): void {
   }
 }
 
-/** Whether a link or another point hangs on it. */
+/** Whether a link or another point follows this point. */
 function isUsed(graph: Graph, key: string): boolean {
   return (
     Object.values(graph.links).some((each) => each.reroute === key) ||

@@ -1,12 +1,12 @@
-/** One document in the place of another, as an edit; and how far apart two are. */
+/** Replaces a document by another one as an edit, and counts how they differ. */
 import { isBoundary, type Workflow } from "./graph";
 import { equalJson } from "./json";
 
-/** Makes a draft the same as another document. */
+/** Makes a draft equal to another document. */
 export function replaceWith(draft: Workflow, other: Workflow): void {
   const target = draft as unknown as Record<string, unknown>;
   for (const key of Object.keys(target)) if (!(key in other)) delete target[key];
-  // A copy: the draft's parts are its own.
+  // A copy, as the draft must not share parts with the other document.
   Object.assign(target, structuredClone(other));
 }
 
@@ -16,7 +16,7 @@ export interface Difference {
   changed: number;
 }
 
-/** Nodes of all levels that only one has, or that are not the same in both. */
+/** Counts the nodes, on all levels, that only one document has or that differ. */
 export function differenceOf(before: Workflow, after: Workflow): Difference {
   const found = { added: 0, removed: 0, changed: 0 };
   const ids = new Set([...Object.keys(before.definitions), ...Object.keys(after.definitions)]);

@@ -1,13 +1,13 @@
 /**
- * Moving the ends of links that stay the links they are: a node put into a wire or pulled out of
- * it, wires moved to another socket, two inputs swapped. Whether types fit is asked before.
+ * Moves the ends of existing links: inserting a node into a wire or detaching it, moving wires to
+ * another socket, swapping two inputs. Callers check beforehand whether types fit.
  */
 import { connect, heal, type InputSocket, inputSlot, removeLink, type Socket } from "./edit";
 import type { Draft, Graph, InputSlot, Link } from "./graph";
 import { isObject } from "./json";
 import { linksThrough, pointsOf, straighten } from "./reroute";
 
-/** Lets a link end in another input; what that had before is let go. */
+/** Moves a link's target to another input; that input's previous link is removed. */
 export function moveTarget(graph: Draft, key: string, to: InputSocket): void {
   const link = graph.links[key];
   if (link === undefined) return;
@@ -23,7 +23,9 @@ export function moveTarget(graph: Draft, key: string, to: InputSocket): void {
   rewritten(link);
 }
 
-/** Lets links begin in another output, with the points they run through if no other uses these. */
+/**
+ * Moves links to another output, along with their reroute points where no other link uses these.
+ */
 export function moveSources(
   graph: Draft,
   keys: readonly string[],
@@ -54,7 +56,7 @@ export function moveSources(
   }
 }
 
-/** What one input of a node had now feeds the other, and the other way round. */
+/** Swaps the sources of two inputs of a node. */
 export function swapInputs(graph: Draft, node: string, one: string, other: string): void {
   const inputs = graph.nodes[node]?.inputs ?? [];
   const place = (name: string) => inputs.findIndex((each) => each.name === name);
@@ -72,16 +74,16 @@ export function swapInputs(graph: Draft, node: string, one: string, other: strin
 }
 
 interface Between {
-  /** The input that the wire's source feeds from now on. */
+  /** The input that the wire's source is connected to. */
   into: InputSocket;
-  /** The output that feeds what the wire fed. */
+  /** The output that is connected to the wire's target. */
   from: Socket;
   type: string;
-  /** How many of the wire's points lie before the node. */
+  /** The number of the wire's points before the node. */
   after: number;
 }
 
-/** Puts a node into a wire. The link keeps its source; a new one goes on to its target. */
+/** Inserts a node into a wire. The link keeps its source; a new one leads to its target. */
 export function insertIntoLink(graph: Draft, key: string, between: Between): void {
   const link = graph.links[key];
   const input = link && graph.nodes[link.to]?.inputs[link.toSlot];
@@ -107,15 +109,15 @@ export function insertIntoLink(graph: Draft, key: string, between: Between): voi
 }
 
 interface Handed {
-  /** The output whose wires the node takes over, and the input that this output feeds instead. */
+  /** The output whose wires the new node takes over, and the new node's input that it feeds. */
   from: Socket;
   into: InputSocket;
-  /** The output of the node that the wires begin in from now on. */
+  /** The new node's output, from which the wires now begin. */
   out: Socket;
   type: string;
 }
 
-/** Puts a node right behind another: it feeds all that the other fed by these outputs. */
+/** Inserts a node directly after another: it takes over the wires of these outputs. */
 export function insertBehind(graph: Draft, handed: readonly Handed[]): void {
   for (const { from, into, out, type } of handed) {
     const fed = graph.nodes[from.node]?.outputs[from.slot]?.links ?? [];
@@ -124,13 +126,13 @@ export function insertBehind(graph: Draft, handed: readonly Handed[]): void {
   }
 }
 
-/** Takes nodes out of their wires: what fed them feeds what they fed; they stay, unjoined. */
+/** Detaches nodes: their sources are connected to their targets; the nodes stay, unconnected. */
 export function detachNodes(graph: Draft, keys: readonly string[]): void {
   heal(graph, keys);
   for (const key of linksAround(graph, keys)) removeLink(graph, key);
 }
 
-/** The links between these nodes and the others. */
+/** The links between these nodes and others. */
 export function linksAround(graph: Graph, keys: readonly string[]): string[] {
   const taken = new Set(keys);
   return graph.linkOrder.filter((key) => {
@@ -139,7 +141,7 @@ export function linksAround(graph: Graph, keys: readonly string[]): string[] {
   });
 }
 
-/** What was saved of a link's ends no longer holds; what else it says does. */
+/** Drops a link's saved ends, which have changed; its other saved fields stay. */
 function rewritten(link: Link): void {
   if (!isObject(link.saved)) {
     link.saved = null;

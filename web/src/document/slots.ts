@@ -1,6 +1,6 @@
 /**
- * Which widget each entry of a saved list of values belongs to.
- * Lists of any length are read: nobody's extra entries are called by their place.
+ * Maps each entry of a saved list of values to a widget. Lists of any length are accepted: extra
+ * entries without a widget are named by their index.
  */
 import type { WidgetSlot } from "./graph";
 import type { Json, JsonObject } from "./json";
@@ -42,7 +42,7 @@ function walk(list: readonly Json[], layout: readonly WidgetSlot[], forced: bool
   return names;
 }
 
-/** The entries of a node with these values, those that its choices bring among them. */
+/** The entries of a node with these values, including those that its choices bring. */
 export function entriesOf(layout: readonly WidgetSlot[], values: JsonObject): WidgetSlot[] {
   return layout.flatMap((slot) =>
     slot.kind === "forced"
@@ -51,7 +51,7 @@ export function entriesOf(layout: readonly WidgetSlot[], values: JsonObject): Wi
   );
 }
 
-/** The entry of that name, however deep it lies. */
+/** The entry of this name, at any depth. */
 export function slotNamed(layout: readonly WidgetSlot[], name: string): WidgetSlot | undefined {
   return everySlot(layout).find((each) => each.name === name);
 }
@@ -67,7 +67,7 @@ function nestedSlots(slot: WidgetSlot, value: Json): readonly WidgetSlot[] {
   return slot.brings?.[String(value ?? slot.default)] ?? [];
 }
 
-/** What an entry is called whose widget nobody knows. */
+/** The name of an entry whose widget is unknown. */
 export function positionalName(index: number): string {
   return `#${index}`;
 }

@@ -1,4 +1,4 @@
-/** What a box that is dragged clicks into: the lines of its neighbours first, then the grid. */
+/** Snapping of a dragged box: to the lines of neighbouring boxes first, then to the grid. */
 import type { Axis, Box } from "./arrange";
 import type { Point } from "./graph";
 
@@ -17,9 +17,9 @@ interface Snapped {
 
 interface SnapTo {
   neighbours: readonly Box[];
-  /** How near a line has to be. */
+  /** The greatest distance to a line for snapping to it, in canvas units. */
   reach: number;
-  /** null where there is no grid. */
+  /** The grid's step, in canvas units; null for no grid. */
   grid: number | null;
 }
 
@@ -47,7 +47,7 @@ function toLine(box: Box, axis: Axis, { neighbours, reach, grid }: SnapTo): numb
   return grid === null ? 0 : Math.round(box[axis] / grid) * grid - box[axis];
 }
 
-/** Edges meet edges, middles meet middles. */
+/** Pairs edges with edges, and centres with centres. */
 function pairsOf(one: Box, other: Box, axis: Axis): [number, number][] {
   const [start, end] = [one[axis], one[axis] + one[LENGTH[axis]]];
   const [first, last] = [other[axis], other[axis] + other[LENGTH[axis]]];

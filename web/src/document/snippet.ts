@@ -1,4 +1,4 @@
-/** Nodes and the links between them as JSON, for the clipboard; and put into a document again. */
+/** Snippets: nodes and the links between them as JSON for the clipboard, and pasting them. */
 
 import { addNode, connect } from "./edit";
 import {
@@ -18,8 +18,8 @@ import { NotAWorkflowError, readGraph } from "./read";
 import { writeDefinition, writeLevel } from "./write";
 
 /**
- * With frames, reroute points, names of wires. The wires that come in from nodes that stay behind
- * are noted, too; the subgraphs of the `workflow` that the nodes are made of come along.
+ * Copies nodes with their frames, reroute points and portal names, and the subgraphs of `workflow`
+ * that they use. Wires from nodes outside the copy are included too.
  */
 export function copyNodes(
   graph: Graph,
@@ -48,9 +48,9 @@ export function copyNodes(
 }
 
 /**
- * Adds copied nodes with new ids, their top left corner at `at`. Links among them come along;
- * with `withLinks` also those that come from nodes that are (still) here. Subgraphs that the
- * `workflow` does not have are added to it. Returns the new keys.
+ * Adds copied nodes with new ids, their top left corner at `at`, and the links among them; with
+ * `withLinks` also links from nodes outside the copy, where these still exist. Subgraphs that the
+ * `workflow` lacks are added to it. Returns the new keys.
  */
 export function pasteNodes(
   graph: Draft,
@@ -77,7 +77,7 @@ export function pasteNodes(
 const NEAR = 16;
 const ASIDE = 32;
 
-/** The way by so much, or further where a copy would lie on what is there, and hide it. */
+/** The offset, increased until no copy would exactly cover an existing node. */
 function aside(graph: Graph, nodes: readonly GraphNode[], by: Point): Point {
   const taken = Object.values(graph.nodes).map((each) => each.position);
   const hides = (way: Point) =>
@@ -94,7 +94,7 @@ function aside(graph: Graph, nodes: readonly GraphNode[], by: Point): Point {
   return way;
 }
 
-/** The subgraphs of what is pasted, which must not come to lie in themselves. */
+/** Imports the subgraphs of pasted nodes; refuses where one would contain itself. */
 function bringAlong(copied: Workflow, workflow: Workflow, graph: Graph): void {
   importSubgraphs(workflow, copied);
   const held = Object.values(copied.nodes).find((each) =>
@@ -107,7 +107,7 @@ function bringAlong(copied: Workflow, workflow: Workflow, graph: Graph): void {
   });
 }
 
-/** A node with a new id, joined to nothing. Returns its key. */
+/** Adds a node with a new id and no links. Returns its key. */
 function pasteNode(graph: Draft, node: GraphNode, by: Point): string {
   const id = graph.lastNodeId + 1;
   addNode(graph, {
@@ -130,7 +130,9 @@ function pasteNode(graph: Draft, node: GraphNode, by: Point): string {
   return String(id);
 }
 
-/** Joins what was pasted as it was; with `withLinks` also to what fed it. Returns the new keys. */
+/**
+ * Adds the links of pasted nodes; with `withLinks` also those from outside. Returns the new keys.
+ */
 function pasteLinks(
   graph: Draft,
   copied: Graph,

@@ -1,6 +1,7 @@
 /**
- * Heights for what stands in columns, so that wires between the columns run as straight as they
- * can: each takes the height its neighbours ask for, and those that would overlap share the harm.
+ * Heights of items in columns, such that wires between columns are as straight as possible: each
+ * item takes the height that its neighbours imply, and items that would overlap share the
+ * deviation.
  */
 
 export interface LayoutItem {
@@ -10,7 +11,7 @@ export interface LayoutItem {
   height: number;
 }
 
-/** A wire from the height `fromY` of one item to the height `toY` of one further right. */
+/** A wire from the height `fromY` within one item to the height `toY` within one further right. */
 export interface LayoutEdge {
   from: string;
   to: string;
@@ -20,7 +21,7 @@ export interface LayoutEdge {
 
 const SWEEPS = 8;
 
-/** New heights by key. The order within each column stays, with `gap` between neighbours. */
+/** New heights by key. The order within each column is kept, with `gap` between neighbours. */
 export function straightened(
   items: readonly LayoutItem[],
   joints: readonly LayoutEdge[],
@@ -56,8 +57,8 @@ export function straightened(
 }
 
 /**
- * The same items in columns with fewer wires that cross: each column in the order of the sockets
- * that its wires end at, swept to and fro, the best seen is kept (Sugiyama et al. 1981).
+ * The same items in columns with fewer wire crossings: each column is sorted by the sockets its
+ * wires end at, in alternating sweeps, and the best order seen is returned (Sugiyama et al. 1981).
  */
 export function uncrossed(
   items: readonly LayoutItem[],
@@ -105,7 +106,7 @@ export function uncrossed(
   });
 }
 
-/** The share of its column that an item takes up: columns are not equally long. */
+/** The part of its column that an item takes up, from 0 to 1, as columns differ in length. */
 interface Place {
   start: number;
   share: number;
@@ -125,7 +126,7 @@ function placesIn(columns: readonly (readonly LayoutItem[])[]): Places {
   );
 }
 
-/** Where a socket is in the order of its column, from 0 to 1. */
+/** The position of a socket in the order of its column, from 0 to 1. */
 function placeOf(places: Places, key: string, y: number): number {
   const place = places.get(key);
   if (place === undefined) return 0;
@@ -166,7 +167,7 @@ function gathered<Value, Key>(values: readonly Value[], by: (value: Value) => Ke
   return found;
 }
 
-/** The middle one, not a mean: then at least one of the wires is straight. */
+/** The lower median rather than a mean: then at least one of the wires is straight. */
 function median(values: number[]): number | undefined {
   return [...values].sort((one, other) => one - other)[Math.floor((values.length - 1) / 2)];
 }
@@ -178,9 +179,9 @@ interface Block {
 }
 
 /**
- * The places nearest to those wanted (by least squares) at which nothing overlaps: with what must
- * lie above each taken off, places may only grow, so neighbours that fall are pooled
- * (Ayer et al. 1955, isotonic regression).
+ * The positions nearest to the preferred ones (least squares) without overlaps. After subtracting
+ * the lengths above each item, positions must not decrease, so decreasing neighbours are pooled
+ * (isotonic regression, Ayer et al. 1955).
  */
 export function apart(
   lengths: readonly number[],

@@ -1,6 +1,6 @@
 /**
- * Making a subgraph of nodes, and nodes of an instance again: the one undoes the other. Wires that
- * cross the border become ports; nodes and wires keep their ids where these are free.
+ * Makes a subgraph of nodes. `unpack.ts` is the inverse. Wires that cross the border become ports;
+ * nodes and wires keep their ids where these are free.
  */
 import { blankNode, blankSaved } from "./blank";
 import { type Box, boxOf, copyLink, plain, withoutLinks } from "./border";
@@ -27,7 +27,7 @@ import { widgetsBehind } from "./instances";
 import { addPort, outputSlot, portsOf } from "./ports";
 import { pointsOf } from "./reroute";
 
-/** How far the boundary stands from what is in it. */
+/** The distance of the boundary nodes from the contents, in canvas units. */
 const APART = 120;
 const BOUNDARY_WIDTH = 136;
 
@@ -36,7 +36,7 @@ interface Named {
   name: string;
 }
 
-/** Puts nodes into a new subgraph, with an instance of it in their place. Returns its key. */
+/** Moves nodes into a new subgraph, with an instance in their place. Returns its key. */
 export function makeSubgraph(
   workflow: Workflow,
   graph: Draft,
@@ -52,7 +52,7 @@ export function makeSubgraph(
   const outgoing = links.filter((each) => taken.has(each.from) && !taken.has(each.to));
   const box = boxOf(nodes);
   workflow.definitions[id] = blankSubgraph({ id, name }, box);
-  // Read anew, as all edits of a draft must.
+  // Read again from the draft, as only the draft's own objects may be edited.
   const definition = workflow.definitions[id];
   if (definition === undefined) throw new Error(`There is no subgraph ${id}.`);
   const inner = definition.graph;
@@ -87,7 +87,7 @@ export function makeSubgraph(
   return key;
 }
 
-/** A subgraph with nothing in it, its boundary around a box. */
+/** An empty subgraph, with its boundary nodes on both sides of a box. */
 function blankSubgraph({ id, name }: Named, box: Box): Definition {
   const saved = {
     id,
@@ -128,14 +128,14 @@ function boundaryNode(key: string, type: string, position: Point): GraphNode {
   return blankNode(Number(key), type, position, { width: BOUNDARY_WIDTH, height: 60 });
 }
 
-/** The points that these links run through come along. */
+/** Copies the reroute points of these links. */
 function copyPoints(from: Graph, to: Graph, links: readonly Link[]): void {
   for (const link of links) {
     for (const point of pointsOf(from, link)) to.reroutes[point.key] ??= plain(point);
   }
 }
 
-/** Frames that hold none but these nodes go with them. */
+/** Moves the frames that contain only these nodes. */
 function moveFrames(from: Graph, to: Graph, taken: ReadonlySet<string>): void {
   const gone = from.groups.filter((group) => {
     const held = nodesIn(from, group);
@@ -149,11 +149,11 @@ function moveFrames(from: Graph, to: Graph, taken: ReadonlySet<string>): void {
 interface Crossing {
   link: Link;
   slot: number;
-  /** What it ran through, from its source on. */
+  /** The points of the wire, from its source on. */
   points: readonly Reroute[];
 }
 
-/** A wire that crossed the border runs on through its points outside of where the nodes were. */
+/** Gives a wire that crossed the border its points again, except those among the moved nodes. */
 function leadThrough(
   graph: Graph,
   key: string | null,
@@ -166,14 +166,14 @@ function leadThrough(
   for (const point of points) {
     const { x, y } = point.position;
     if (x > left && x < right && y > top && y < bottom) continue;
-    // One that is still there leads other wires of the same output.
+    // The point may still be there, used by other wires of the same output.
     graph.reroutes[point.key] ??= { ...plain(point), parent: last };
     last = point.key;
   }
   link.reroute = last;
 }
 
-/** One port for each output outside that feeds the inside. */
+/** Makes an input port for each outside output that feeds the inside. */
 function enter(
   workflow: Workflow,
   graph: Graph,
@@ -209,7 +209,7 @@ function portFor(input: InputSlot, { type }: Link) {
   };
 }
 
-/** One port for each output inside that feeds the outside. */
+/** Makes an output port for each inside output that feeds the outside. */
 function exit(
   workflow: Workflow,
   graph: Graph,
@@ -233,7 +233,9 @@ function exit(
   });
 }
 
-/** Puts an instance in the middle of what it replaces, with a socket for each port. Returns its key. */
+/**
+ * Adds an instance in the centre of the nodes it replaces, with a socket per port. Returns its key.
+ */
 function placeInstance(graph: Draft, definition: Definition, box: Box): string {
   const id = graph.lastNodeId + 1;
   const outputs = portsOf(definition, "outputs").map((_, slot) => outputSlot(definition, slot));

@@ -1,4 +1,4 @@
-/** An instance of a subgraph as the nodes it is made of: what making a subgraph did, undone. */
+/** Unpacks an instance of a subgraph into its nodes: the inverse of `subgraph.ts`. */
 import { copyLink, cornerOf, plain, withoutLinks } from "./border";
 import { addNode, removeNodes, setValue } from "./edit";
 import {
@@ -28,16 +28,16 @@ interface Source {
 }
 
 interface Surroundings {
-  /** What feeds the instance, by the names of its inputs. */
+  /** The sources of the instance, by the names of its inputs. */
   feeds: ReadonlyMap<string, Source>;
-  /** The links that leave the instance. */
+  /** The links from the instance's outputs. */
   leaving: readonly Link[];
   values: Readonly<Record<string, Json>>;
 }
 
 /**
- * Puts the nodes of an instance in its place, joined as it was; the values it held go to the
- * widgets inside. The subgraph goes with its last instance. Returns the keys of the nodes.
+ * Replaces an instance by its nodes, with the same connections; its values are written to the inner
+ * widgets. The subgraph is removed with its last instance. Returns the keys of the nodes.
  */
 export function unpack(
   workflow: Workflow,
@@ -78,14 +78,14 @@ function nodesOf(inner: Graph): GraphNode[] {
   return inner.order.flatMap((key) => (isBoundary(key) ? [] : (inner.nodes[key] ?? [])));
 }
 
-/** By how much the nodes are moved to have their corner there. */
+/** The offset that moves the nodes' top left corner to a point. */
 function toCorner(inner: Graph, { x, y }: Point): Point {
   const nodes = nodesOf(inner);
   const corner = nodes.length === 0 ? { x, y } : cornerOf(nodes);
   return { x: x - corner.x, y: y - corner.y };
 }
 
-/** Returns the new keys by the old ones; a key stays where it is free. */
+/** Adds the nodes. Returns the new keys by the old ones; a key is kept where it is free. */
 function placeNodes(graph: Draft, inner: Graph, by: Point, mode: number): Map<string, string> {
   const nodes = nodesOf(inner);
   const moved = ({ x, y }: Point) => ({ x: x + by.x, y: y + by.y });
@@ -147,7 +147,7 @@ function linkNodes(
       give(to, input.widget ?? input.name, values[port.name] ?? null);
     }
   }
-  // What old files promote without an input.
+  // The promotions of old files without an input.
   for (const [name, value] of Object.entries(values)) {
     const [node = "", widget = ""] = name.split("/", 2);
     const to = widget === "" ? undefined : keys.get(node);
@@ -155,7 +155,7 @@ function linkNodes(
   }
 }
 
-/** A widget's entry in the saved list: by its place, where nobody knows the node's class. */
+/** A widget's entry in the saved list; by index where the class of the node is unknown. */
 function entryOf(node: GraphNode, widget: string): string {
   if (widget in node.values || !node.slots.every(isPositionalName)) return widget;
   const widgets = node.inputs.flatMap((each) => each.widget ?? []);

@@ -1,6 +1,6 @@
 /**
- * What is said to the user when a document cannot be read or changed as asked. This room knows no
- * languages: the sentence goes up in English, as a key with its values, beside a message for logs.
+ * An error for the user: a document cannot be read or edited as requested. It holds the English
+ * sentence as a key for translation, with its values; its message is for logs.
  */
 export class UserError extends Error {
   constructor(

@@ -1,12 +1,13 @@
 /**
- * Values of nodes whose class was not known when they were read: called by their places until it
- * is, and by their names from then on. Knows no catalog; it is asked what a class holds.
+ * Renames the values of nodes whose class was unknown when they were read: values have positional
+ * names until the class is known, then their widgets' names. The caller supplies the layout of a
+ * class.
  */
 import type { Graph, GraphNode, WidgetLayout, Workflow } from "./graph";
 import type { Json } from "./json";
 import { isPositionalName, namesOf } from "./slots";
 
-/** The document with all values called by name that can be; itself where none is to be called anew. */
+/** The document with all values named that can be; the same object where nothing changes. */
 export function withNames(workflow: Workflow, layout: WidgetLayout): Workflow {
   let changed = false;
   const definitions = Object.fromEntries(
@@ -38,7 +39,7 @@ function nodeWithNames(node: GraphNode, layout: WidgetLayout): GraphNode {
   const names = namesOf(list, known);
   const places = node.slots.flatMap((name, index) => {
     const to = names[index];
-    // What already has its name keeps it, and what a name was given since then holds.
+    // An entry that has its name keeps it, and a value set under the name since then wins.
     return isPositionalName(name) && to !== undefined && to !== name && !node.slots.includes(to)
       ? [[name, to] as const]
       : [];

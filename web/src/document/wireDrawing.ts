@@ -1,7 +1,7 @@
 /**
- * How wires are drawn, as files say it: the points they run through and the names of hidden ones.
- * Older files keep both in `extra`; where links are objects, each says its own.
- * What was not edited stays as it was read, to the letter.
+ * How wires are drawn, in the form used in files: reroute points, and the names of hidden wires.
+ * Older files store both in `extra`; where links are objects, each link stores its own. What was
+ * not edited is written back exactly as read.
  */
 import type { Graph, Link, Reroute } from "./graph";
 import { equalJson, isObject, type Json, type JsonObject } from "./json";
@@ -9,7 +9,7 @@ import { portalName } from "./read";
 import { linksThrough } from "./reroute";
 import { pointOf } from "./values";
 
-/** A key as files write it: those that read as whole numbers are numbers. */
+/** A key in the form used in files: a number where it reads as a whole number. */
 export function idOf(key: string | null): Json {
   if (key === null) return null;
   return /^-?\d+$/.test(key) ? Number(key) : key;
@@ -47,7 +47,7 @@ export function writeLink(link: Link, version: number): Json {
   return isObject(saved) && equalJson(saved, written) ? saved : written;
 }
 
-/** Lays the points, and what links say of their drawing, over what was read. */
+/** Writes reroute points and the drawing of links over what was read. */
 export function writeDrawing(graph: Graph, written: JsonObject): void {
   const extra = isObject(written.extra) ? written.extra : {};
   const reroutes = writtenReroutes(graph, graph.saved.reroutes ?? extra.reroutes);
@@ -71,7 +71,7 @@ export function writeDrawing(graph: Graph, written: JsonObject): void {
   if (!isSame) written.extra = { ...extra, ...changed };
 }
 
-/** null where the file has no such list, and needs none. */
+/** The list of reroute points; null where the file has none and needs none. */
 function writtenReroutes(graph: Graph, saved: Json | undefined): Json[] | null {
   const points = Object.values(graph.reroutes);
   if (!Array.isArray(saved) && points.length === 0) return null;

@@ -1,6 +1,6 @@
 /**
- * A document as a saved workflow. What was not edited is written as it was read, to the letter;
- * what was edited is laid over it.
+ * Writes a document as a saved workflow. What was not edited is written exactly as read; edits are
+ * laid over it.
  */
 import { writeBoundary } from "./boundary";
 import {
@@ -36,8 +36,8 @@ export function writeGraph(workflow: Workflow): JsonObject {
 }
 
 /**
- * In the file's order, those that could not be read among them; new ones come last. Those that have
- * lost their last instance are left out.
+ * Definitions in the file's order, including unreadable ones; new ones are last. Those whose last
+ * instance was removed are left out.
  */
 function writeDefinitions(workflow: Workflow): Json[] {
   const left = usedDefinitions(workflow);
@@ -53,7 +53,7 @@ function writeDefinitions(workflow: Workflow): Json[] {
   return written;
 }
 
-/** Those that a node needs, and those that none needed in the file either: they are not ours to drop. */
+/** The definitions that a node uses, and those that already had no instance in the file. */
 function usedDefinitions(workflow: Workflow): Map<string, Definition> {
   const saved = new Map(
     savedDefinitions(workflow.saved).flatMap((each) =>
@@ -108,7 +108,7 @@ export function writeLevel(graph: Graph, workflow: Workflow): JsonObject {
   return written;
 }
 
-/** What is no node, and no link that has two ends, is kept as it is in the file. */
+/** Entries that are not nodes, or links without two ends, are kept as in the file. */
 function unreadNodes({ saved }: Graph): Json[] {
   return listOf(saved.nodes).filter((each) => !isNode(each));
 }
@@ -117,7 +117,7 @@ function unreadLinks({ saved }: Graph): Json[] {
   return listOf(saved.links).filter((each) => !isLink(each));
 }
 
-/** A counter may lag behind in a file; it is raised only once something was added. */
+/** A counter may be too low in a file; it is raised only once something was added. */
 function writeCounters(graph: Graph, written: JsonObject): void {
   const { saved } = graph;
   const own = graph.order.filter((key) => !isBoundary(key));
@@ -137,7 +137,7 @@ function writeCounters(graph: Graph, written: JsonObject): void {
   };
 }
 
-/** Whether there are some that the file does not hold. */
+/** Whether some of these keys are not in the file. */
 function edited(keys: readonly string[], saved: Json | undefined): boolean {
   const before = new Set(
     (Array.isArray(saved) ? saved : []).map((each) =>
@@ -211,7 +211,7 @@ function writeValues(node: GraphNode, written: JsonObject): void {
   if (isObject(saved.widgets_values_named)) {
     const named = Object.entries(changed).filter(([name]) => !isPositionalName(name));
     const kept = Object.entries(saved.widgets_values_named).filter(
-      // What a choice brought goes with it.
+      // Values that a choice brought are removed with it.
       ([name]) => !name.includes(".") || slots.includes(name),
     );
     written.widgets_values_named = Object.fromEntries([...kept, ...named]);
