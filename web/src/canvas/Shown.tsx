@@ -64,7 +64,7 @@ export function Shown({ node, schema, shown, preview, y, height }: Props) {
         </div>
       )}
       {shown?.text.map((text, index) => (
-        // biome-ignore lint/suspicious/noArrayIndexKey: two texts of a node may be the same
+        // biome-ignore lint/suspicious/noArrayIndexKey: texts of a node may be equal
         <pre key={index} className="shown-text nodrag nowheel">
           {beginning(text)}
         </pre>

@@ -1,6 +1,6 @@
 /**
- * A plugin's page: an iframe with an origin of its own, no requests and no way to the editor but
- * messages, each of which is looked at before it is believed. Knows nothing of nodes.
+ * A plugin's page: an iframe with an origin of its own that can make no requests. It reaches the
+ * editor only by messages, each of which is validated.
  */
 import { useCallback, useEffect, useRef, useState } from "react";
 import { extensionUrl } from "../api/client";
@@ -16,7 +16,7 @@ import { handlePageKey } from "../state/keymap";
 import { useSetting, useSettings } from "../state/settings";
 import { notifyError } from "../state/view";
 
-/** What a page is content, but for what every page is content. */
+/** The content of a page, without the fields that all pages get. */
 export type PageContent = Omit<MessageToPage, "calotype" | "type" | "theme" | "language">;
 
 interface Props {
@@ -24,9 +24,9 @@ interface Props {
   page: string;
   title: string;
   height: number;
-  /** Asked when the page is ready. */
+  /** Called when the page is ready. */
   content: () => PageContent | Promise<PageContent>;
-  /** Sent again whenever it is another; undefined where the page shows no value. */
+  /** Sent again when it changes; undefined if the page shows no value. */
   value?: unknown;
   onMessage: (message: MessageFromPage) => void;
 }
@@ -43,7 +43,7 @@ function theme(): Record<string, string> {
 
 export function Frame({ pack, page, title, height, content, value, onMessage }: Props) {
   const frame = useRef<HTMLIFrameElement>(null);
-  /** How often the page said so: one that was loaded anew knows nothing. */
+  /** How often the page has said that it is ready: a reloaded page needs its content again. */
   const [ready, setReady] = useState(0);
   const [tall, setTall] = useState(height);
   const chosen = useSetting("calotype.theme");
@@ -53,7 +53,7 @@ export function Frame({ pack, page, title, height, content, value, onMessage }: 
   latest.current = { content, onMessage };
 
   const send = useCallback((message: Omit<MessageToPage, "calotype">) => {
-    // The page's origin is opaque: it has no name that a message could be addressed to.
+    // The page's origin is opaque, so a message cannot name it as its target.
     frame.current?.contentWindow?.postMessage({ calotype: EXTENSION_API, ...message }, "*");
   }, []);
 
@@ -72,7 +72,7 @@ export function Frame({ pack, page, title, height, content, value, onMessage }: 
     return () => window.removeEventListener("message", onWindowMessage);
   }, []);
 
-  // biome-ignore lint/correctness/useExhaustiveDependencies: another theme and other settings are content anew
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the content depends on theme and settings
   useEffect(() => {
     if (ready === 0) return;
     let ended = false;

@@ -1,4 +1,4 @@
-/** Plugins' widgets, renderers and the pages of their commands, each in a frame of its own. */
+/** Widgets, renderers and command pages of plugins, each in a frame of its own. */
 import type { MessageFromPage } from "../api/extensions";
 import type { Json } from "../document/json";
 import { copyNodes } from "../document/snippet";
@@ -104,7 +104,7 @@ function PluginCommandFrame({ command }: PluginCommandProps) {
   );
 }
 
-/** Everything of this room, for whoever may not import it. */
+/** All components of this folder, for modules that may not import it. */
 export const PARTS = {
   Widget: PluginWidgetFrame,
   Renderer: PluginRendererFrame,

@@ -1,4 +1,4 @@
-/** Says aloud, to whoever listens to the screen, what happens on it; nothing of it is seen. */
+/** Live regions for screen readers: they announce what happens, and are not visible. */
 import { useEffect } from "react";
 import { announceAll, useAnnouncements } from "../state/announcements";
 

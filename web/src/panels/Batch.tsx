@@ -1,4 +1,6 @@
-/** Many runs at once: choose what varies and over which values; how many runs is said before. */
+/**
+ * The batch dialog: the axes that vary and their values; shows the number of runs before the start.
+ */
 import { Plus, Trash2 } from "lucide-react";
 import { useState } from "react";
 import type { InputSchema } from "../api/types";
@@ -75,7 +77,7 @@ function isSeed({ input }: Widget): boolean {
   return SEEDS.includes(input.name);
 }
 
-/** What a seed field holds may be a fraction, infinite or no number. */
+/** The integer in a seed field, whose value may be a fraction, infinite or not a number. */
 function wholePart(value: unknown): number {
   const number = Number(value ?? 0);
   return Number.isFinite(number) ? Math.trunc(number) : 0;

@@ -1,4 +1,4 @@
-/** A batch as a grid: the first axis across, the others down, filled as its pictures come. */
+/** A batch as a grid: the first axis across, the others down, filled as its images arrive. */
 import { useEffect } from "react";
 import { type BatchAxis, type ListedJob, readPlace } from "../api/results";
 import { choose, readAround, useHistory } from "../state/results/history";
@@ -10,7 +10,7 @@ import { Picture } from "./Picture";
 
 interface Cell {
   job: ListedJob;
-  /** Its place in the gallery; null while it waits. */
+  /** Its place in the gallery; null while it is pending. */
   shelf: number | null;
 }
 
@@ -18,7 +18,7 @@ export function BatchGrid() {
   const { jobs, total, filter, chosen, revision } = useHistory();
   const { running, waiting } = useQueue();
   const side = useView((state) => state.thumbnail);
-  // biome-ignore lint/correctness/useExhaustiveDependencies: after a change, all is read again
+  // biome-ignore lint/correctness/useExhaustiveDependencies: read again after each change
   useEffect(() => {
     if (total !== null) readAround(0, total - 1).catch(notifyError);
   }, [total, revision]);
@@ -99,7 +99,7 @@ function One({ cell, chosen, size }: { cell: Cell; chosen: boolean; size: number
   );
 }
 
-/** Every combination of the values of these axes, by their places. */
+/** Every combination of the values of these axes, as lists of indices. */
 function product(axes: readonly BatchAxis[]): number[][] {
   return axes.reduceRight<number[][]>(
     (rows, axis) => rows.flatMap((row) => axis.values.map((_, index) => [index, ...row])),

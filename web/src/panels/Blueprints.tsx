@@ -1,4 +1,4 @@
-/** Blueprints: put one down; rename or delete one's own. */
+/** The list of blueprints: add one to the canvas; rename or delete your own. */
 import { Plus, Trash2 } from "lucide-react";
 import { useEffect } from "react";
 import { askConfirmation } from "../state/ask";

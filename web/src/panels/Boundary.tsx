@@ -1,6 +1,6 @@
 /**
- * Stands around the screen: what cannot be drawn (a fault of ours, or a part that could not be
- * fetched while the server is away) is told, and the rest of the work goes on.
+ * The error boundary around the screen. If a component throws (a bug of ours, or a part that could
+ * not be loaded while the server is unreachable), it reports the error and the rest stays usable.
  */
 import { Component, type ReactNode } from "react";
 import { flushJournals } from "../state/files/journaling";
@@ -26,7 +26,7 @@ export class Boundary extends Component<{ children: ReactNode }, State> {
     const { failed } = this.state;
     if (failed === null) return this.props.children;
     const goOn = () => {
-      // What failed may be what was just opened.
+      // The component that failed may be the one that was just opened.
       useView.setState({ sheet: null, workflows: false, palette: null, commands: false });
       this.setState({ failed: null });
     };

@@ -1,4 +1,4 @@
-/** What one does with the results that are chosen. */
+/** The actions for the selected results. */
 import {
   Copy,
   Download,
@@ -27,7 +27,7 @@ import { t } from "../words/words";
 
 interface Action {
   label: string;
-  /** Its symbol says enough. */
+  /** Shows only its icon. */
   brief?: true;
   Icon: ComponentType<{ size: number; "aria-hidden": true }>;
   run: () => void;
@@ -35,7 +35,7 @@ interface Action {
 
 export function ChosenBar() {
   const chosen = useHistory((state) => state.chosen);
-  // Read again whenever a star was given.
+  // Read again after each change of a star.
   useHistory((state) => state.jobs);
   if (chosen.size === 0) return null;
   const jobs = chosenJobs();
@@ -124,7 +124,7 @@ function actionsForOne(job: ListedJob): Action[] {
   return actions.filter((each) => each !== null);
 }
 
-/** The gallery has the newest first; a change is told from the earlier to the later. */
+/** The gallery has the newest first; a comparison goes from the earlier to the later. */
 function actionsForTwo(later: ListedJob, earlier: ListedJob): Action[] {
   return [
     {

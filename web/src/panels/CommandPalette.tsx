@@ -1,4 +1,4 @@
-/** Every action by a few letters of its name. Those used last come first. */
+/** Search for a command by a few letters of its name. Recently used commands come first. */
 import UFuzzy from "@leeoniya/ufuzzy";
 import { type KeyboardEvent, useEffect, useMemo, useRef, useState } from "react";
 import { type Command, isEnabled, runCommand, useCommands } from "../state/commands";
@@ -18,7 +18,9 @@ export function CommandPalette() {
   return open ? <Open /> : null;
 }
 
-/** Commands whose names hold what was typed, best first; those that can act now before others. */
+/**
+ * The commands whose names match the typed text, best first; those that are enabled before others.
+ */
 function found(all: readonly Command[], typed: string): readonly Command[] {
   const named = all.map((each) => `${t(each.title)} ${t(each.group)}`);
   const known = typed.trim() === "" ? all : ranked(named, typed).flatMap((at) => all[at] ?? []);
@@ -38,11 +40,14 @@ function close(): void {
 function choose(command: Command | undefined): void {
   if (command === undefined || !isEnabled(command)) return;
   close();
-  // After the palette has handed the focus back: the action may open something of its own.
+  // After the palette has restored the focus, since the command may open a dialog of its own.
   requestAnimationFrame(() => runCommand(command.id));
 }
 
-/** Hands nothing back: newer browsers answer with a promise, which is no end of an effect. */
+/**
+ * Scrolls a row into view. Returns nothing: newer browsers return a promise from scrollIntoView,
+ * and an effect must not return that.
+ */
 function bringIntoSight(row: Element | undefined): void {
   row?.scrollIntoView({ block: "nearest" });
 }

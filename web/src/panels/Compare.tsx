@@ -1,4 +1,4 @@
-/** Two pictures against each other: behind a slider, side by side, or what differs between them. */
+/** Two images compared: with a slider, side by side, or as their difference. */
 import { ArrowLeftRight } from "lucide-react";
 import { useState } from "react";
 import { viewUrl } from "../api/client";
@@ -60,7 +60,7 @@ function Compared({ one, other }: { one: Side; other: Side }) {
 interface ModesProps {
   mode: Mode;
   onMode: (mode: Mode) => void;
-  /** Whether the difference is shown eight times as strong. */
+  /** Whether the difference is amplified eight times. */
   strong: boolean;
   onStrong: (strong: boolean) => void;
   onWhole: () => void;
@@ -76,7 +76,7 @@ function Modes({ mode, onMode, strong, onStrong, onWhole, onSwap }: ModesProps) 
   return (
     <div className="modes" role="radiogroup" aria-label={t("Comparison mode")}>
       {MODES.map((each) => (
-        // biome-ignore lint/a11y/useSemanticElements: a row of buttons of which one is on
+        // biome-ignore lint/a11y/useSemanticElements: toggle buttons, of which one is pressed
         <button
           key={each}
           type="button"

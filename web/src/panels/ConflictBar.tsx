@@ -1,4 +1,7 @@
-/** Says that the file of the open document is not what it was, and what can be done: nothing is lost. */
+/**
+ * The banner for a file that has changed under its open document, with the ways to resolve it:
+ * nothing is lost.
+ */
 import { TriangleAlert, X } from "lucide-react";
 import {
   endConflict,

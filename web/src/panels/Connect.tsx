@@ -1,4 +1,7 @@
-/** Connects a node by keys: first one of its sockets, then one that fits, nearest and best first. */
+/**
+ * Connects a node by keyboard: first choose one of its sockets, then one that fits, best and
+ * nearest first.
+ */
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { type KeyboardEvent, type ReactNode, useMemo, useRef, useState } from "react";
 import { canvas } from "../state/canvas";
@@ -97,7 +100,7 @@ function socketLines(
   }));
 }
 
-/** What fits; and a new node, where no wire is moved. */
+/** The sockets that fit, and, unless a wire is being moved, a line for a new node. */
 function targetLines(
   found: readonly Candidate[],
   pulled: Pulled,
@@ -125,7 +128,7 @@ function whereOf(side: Pulled["side"], joined: readonly string[]): string {
   return nodes === "" ? t("input") : t("input, comes from {{nodes}}", { nodes });
 }
 
-/** What a wire is pulled from whose other end is moved. */
+/** The output that a wire comes from whose target is being moved. */
 function sourceOfLink(key: string | undefined): Pulled | null {
   const { graph } = activeTab();
   const link = graph.links[key ?? ""];
@@ -137,7 +140,7 @@ function leave(node: string): void {
   focusOn(node);
 }
 
-/** The same drop as the pointer's, on the socket that was chosen. */
+/** Drops on the chosen socket, as the pointer would. */
 function connect(pulled: Pulled, { node, socket }: Candidate, link: string | undefined): void {
   close();
   const pull = link === undefined ? newPull([pulled]) : pullEnd(link, "input");
@@ -149,7 +152,7 @@ function connect(pulled: Pulled, { node, socket }: Candidate, link: string | und
   focusOn(pulled.node);
 }
 
-/** The palette, as if a wire had been pulled out beside the node. */
+/** Opens the palette as if a wire had been dropped beside the node. */
 function addNew(pulled: Pulled): void {
   close();
   const bounds = boundsOf(activeTab().graph, [pulled.node]);

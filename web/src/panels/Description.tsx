@@ -1,4 +1,4 @@
-/** What a node says of itself: paragraphs, and code between backticks. */
+/** A node's description: paragraphs, and code between backticks. */
 
 export function Description({ text }: { text: string }) {
   return text.split("\n\n").map(
@@ -13,7 +13,7 @@ export function Description({ text }: { text: string }) {
 
 export function Line({ text }: { text: string }) {
   return text.split("`").map((part, index) =>
-    // biome-ignore lint/suspicious/noArrayIndexKey: the parts of a text have no other name
+    // biome-ignore lint/suspicious/noArrayIndexKey: parts of a text are identified by their index
     index % 2 === 1 ? <code key={index}>{part}</code> : part,
   );
 }

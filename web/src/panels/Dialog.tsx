@@ -1,4 +1,4 @@
-/** A question or a form above everything: Escape closes it, and the focus goes back where it was. */
+/** A modal dialog: Escape closes it, and the focus returns to where it was. */
 import { X } from "lucide-react";
 import { type ReactNode, useId, useRef } from "react";
 import { t } from "../words/words";
@@ -9,9 +9,9 @@ interface Props {
   title: string;
   onClose: () => void;
   children: ReactNode;
-  /** Buttons, the chosen one last. */
+  /** Buttons, the default one last. */
   actions?: ReactNode;
-  /** "narrow" for a question, "wide" for a list, "full" for what one works in. */
+  /** "narrow" for a question, "wide" for a list, "full" for an editor. */
   width?: "narrow" | "middle" | "wide" | "full";
 }
 

@@ -1,4 +1,4 @@
-/** What differs between two workflows, as a list one reads; a line leads to its node. */
+/** The differences between two workflows as a list; a line leads to its node. */
 import type { ReactNode } from "react";
 import type { LevelDifference, NodeChange, WireChange } from "../document/diff";
 import type { Graph, Workflow } from "../document/graph";
@@ -56,7 +56,7 @@ function Lines({ one, other, here }: { one: Workflow; other: Workflow; here: boo
   );
 }
 
-/** `workflow` is the open document, where its nodes can be gone to. */
+/** `workflow` is the open document, if its nodes can be shown. */
 function Level({ level, workflow }: { level: LevelDifference; workflow: Workflow | null }) {
   const { one, other, difference: found, definition, name } = level;
   return (

@@ -1,4 +1,7 @@
-/** The frame of results, queue, history and problems: always in the same place, as high as one likes. */
+/**
+ * The dock with results, queue, history and problems: always at the same place, with an adjustable
+ * height.
+ */
 import { ChevronDown, ChevronUp, ListX, Pause, Play } from "lucide-react";
 import { type KeyboardEvent, type PointerEvent, Suspense } from "react";
 import { holdText, pauseQueue, useQueue } from "../state/runs/queue";
@@ -112,7 +115,7 @@ function Head() {
   );
 }
 
-/** The upper edge, to be dragged, or moved by the arrow keys; twice clicked, it is as it was. */
+/** The upper edge: dragged, or moved with the arrow keys; a double click resets the height. */
 function Handle({ height }: { height: number }) {
   const highest = Math.max(window.innerHeight - ABOVE, LOWEST);
   const resize = (to: number) =>
@@ -133,7 +136,7 @@ function Handle({ height }: { height: number }) {
     resize(height + by);
   };
   return (
-    // biome-ignore lint/a11y/useSemanticElements: a rule cannot be dragged
+    // biome-ignore lint/a11y/useSemanticElements: an hr element cannot be dragged
     <div
       className="edge"
       role="separator"

@@ -1,4 +1,4 @@
-/** What failed in a node: the plain message first, all else folded. */
+/** The failure of a node: the message in plain words, and the details folded. */
 import { AlertTriangle, ClipboardCopy } from "lucide-react";
 import { goTo, titleOfPrompt } from "../state/editing/levels";
 import { changedSince, inputsGiven, reportOf, tracebackOf } from "../state/runs/failure";
@@ -9,7 +9,7 @@ import { notify, notifyError } from "../state/view";
 import { t } from "../words/words";
 import "./run.css";
 
-/** `node` as prompts call it. */
+/** The node's id in prompts. */
 export function Failure({ node }: { node: string }) {
   const tab = useActive((each) => each.id);
   const error = useRuns((state) => state.errors[placeOf(tab, node)]);
@@ -51,7 +51,7 @@ export function Failure({ node }: { node: string }) {
           <summary>
             {t("Traceback")} <span className="kind">{error.exception_type}</span>
           </summary>
-          {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by keys */}
+          {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling area must be reachable by keyboard */}
           <pre tabIndex={0}>{traceback}</pre>
         </details>
       )}
@@ -68,7 +68,7 @@ export function Failure({ node }: { node: string }) {
   );
 }
 
-/** What is different since the document last worked. */
+/** The differences from the version of the document that last ran without an error. */
 function Since() {
   const tab = useActive((each) => each);
   const worked = useRuns((state) => state.worked[tab.id]);

@@ -1,4 +1,7 @@
-/** Asks before results go: only the entries, or the files as well. Both can be taken back a while. */
+/**
+ * Asks before results are removed: the entries only, or the files as well. Both can be undone for a
+ * while.
+ */
 import { removeJobs, useHistory } from "../state/results/history";
 import { t } from "../words/words";
 import { Dialog } from "./Dialog";

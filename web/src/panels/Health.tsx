@@ -1,4 +1,7 @@
-/** How the selected node is: what is wrong with it and what would mend that, what a run will do with it. */
+/**
+ * The state of the selected node: its problems with their fixes, and what the next run will do with
+ * it.
+ */
 import { AlertTriangle } from "lucide-react";
 import type { GraphNode } from "../document/graph";
 import { problemsOf } from "../state/runs/fixes";
@@ -56,7 +59,7 @@ export function Health({ node }: { node: GraphNode }) {
   );
 }
 
-/** What it took is one thing, what a run to come will take another. */
+/** The time of its last run and the expected time of the next one, which may differ. */
 function timeWords(
   seconds: number,
   run: NodeRun | undefined,
@@ -67,7 +70,7 @@ function timeWords(
   return isToCome ? t("about {{time}}", { time }) : t("last time {{time}}", { time });
 }
 
-/** A line: what the next run will do with it, its last time and memory. */
+/** A line with what the next run will do with it, and the time and memory of its last one. */
 function Costs({ node, run }: { node: string; run: NodeRun | undefined }) {
   const tab = useActive((each) => each.id);
   const plan = useRuns((state) => state.plans[tab]);

@@ -1,4 +1,4 @@
-/** The gallery: all that has run, found by words, stars and days, and what one does with it. */
+/** The gallery: all results, searched by text, stars and days, and the actions for them. */
 import { CopyCheck, Grid3x3, Search, Star, X } from "lucide-react";
 import { useEffect, useState } from "react";
 import type { JobStatus } from "../api/jobs";

@@ -1,4 +1,4 @@
-/** Thousands of results, of which only those in sight are built; by day, and all by keys. */
+/** A virtual grid of thousands of results, grouped by day, with full keyboard control. */
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { type KeyboardEvent, type MouseEvent, useEffect, useMemo, useRef, useState } from "react";
 import type { ListedJob } from "../api/results";
@@ -47,7 +47,7 @@ export function HistoryGrid() {
   );
 }
 
-/** The rows of the gallery, of which those near what is in sight are built and read. */
+/** The rows of the gallery, of which those in view or near it are rendered and read. */
 function useRows() {
   const box = useRef<HTMLDivElement>(null);
   const width = useWidth(box);
@@ -62,11 +62,11 @@ function useRows() {
     estimateSize: (index) => (rows[index]?.kind === "day" ? HEADING : side + GAP),
     overscan: 3,
   });
-  // biome-ignore lint/correctness/useExhaustiveDependencies: sizes changed, so all is measured anew
+  // biome-ignore lint/correctness/useExhaustiveDependencies: sizes changed, so rows are measured again
   useEffect(() => virtual.measure(), [side, rows]);
   const items = virtual.getVirtualItems();
   const [first, last] = placesIn(items.map(({ index }) => rows[index]));
-  // biome-ignore lint/correctness/useExhaustiveDependencies: after a change, what is in sight is read again
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the rows in view are read again after each change
   useEffect(() => {
     if (last >= first) readAround(first, last).catch(notifyError);
   }, [first, last, revision]);
@@ -136,7 +136,7 @@ interface CellsProps {
   row: { first: number; count: number };
   top: number;
   side: number;
-  /** Whether their pictures are asked for: not while they rush by. */
+  /** Whether its images are requested: not during fast scrolling. */
   wanted: boolean;
 }
 
@@ -160,7 +160,7 @@ function Cells({ row, top, side, wanted }: CellsProps) {
   );
 }
 
-/** The day of the row at the upper edge, where its own heading is out of sight. */
+/** The day of the uppermost row, if its own heading is out of view. */
 function pinnedDay(rows: readonly GridRow[], top: number | undefined): string | null {
   if (top === undefined || rows[top]?.kind === "day") return null;
   const heading = rows.slice(0, top).findLast((row) => row.kind === "day");
@@ -180,7 +180,7 @@ interface Keyed {
   go: (to: number, range: boolean) => void;
 }
 
-/** What a key does in the gallery; false where it does nothing. */
+/** Handles a key in the gallery; false if the key does nothing. */
 function keyed(event: KeyboardEvent, { at, columns, count, go }: Keyed): boolean {
   const to = {
     ArrowLeft: at - 1,
@@ -235,7 +235,7 @@ function Cell({ job, place, count, side, at, chosen, wanted }: CellProps) {
     );
   }
   return (
-    // biome-ignore lint/a11y/useKeyWithClickEvents: the list takes the keys for all
+    // biome-ignore lint/a11y/useKeyWithClickEvents: the list handles the keys
     <div
       id={`result-${place}`}
       className={`cell thumb ${job?.status ?? "unread"}${at ? " at" : ""}`}

@@ -1,4 +1,4 @@
-/** The selected node in full: values, wires, what it made, what is wrong, what it is for. */
+/** The selected node in full: values, wires, results, problems and description. */
 import { Suspense } from "react";
 import { viewUrl } from "../api/client";
 import type { InputSchema, NodeSchema } from "../api/types";
@@ -38,10 +38,10 @@ export function Inspector() {
   );
 }
 
-/** More than this many names nobody reads; the rest is counted. */
+/** The most names listed; the number of the others is shown. */
 const LISTED = 150;
 
-/** All nodes by name, where none is selected. */
+/** The list of all nodes by name, if none is selected. */
 function Outline() {
   const tab = useActive((each) => each);
   const { graph } = tab;
@@ -128,7 +128,7 @@ function About({ node }: { node: GraphNode }) {
   );
 }
 
-/** What feeds each socket of a node. */
+/** The source of each input of a node. */
 function Wires({ node, inputs }: { node: GraphNode; inputs: readonly InputSchema[] }) {
   const links = useActive(({ graph }) => graph.links);
   if (inputs.length === 0) return null;
@@ -167,7 +167,7 @@ function Wires({ node, inputs }: { node: GraphNode; inputs: readonly InputSchema
   );
 }
 
-/** Its class; a subgraph's id tells nobody anything. */
+/** Its class; for subgraphs a word, since their ids mean nothing to users. */
 function kindOf(node: GraphNode, schema: NodeSchema | undefined): string {
   if (isBoundary(node.key)) return t("boundary");
   return isSubgraph(schema) ? t("subgraph") : node.type;

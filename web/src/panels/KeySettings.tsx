@@ -1,4 +1,7 @@
-/** Which keys each command has, and giving it others; says where two commands share a key. */
+/**
+ * The settings of keys: shows and changes the keys of each command, and warns where two commands
+ * share a key.
+ */
 import { RotateCcw, X } from "lucide-react";
 import { type KeyboardEvent, useMemo, useState } from "react";
 import { type Command, useCommands } from "../state/commands";
@@ -136,7 +139,7 @@ function Row({ command, owners }: RowProps) {
   );
 }
 
-/** Waits for keys to be pressed once it is pressed itself. */
+/** A button that records the next key press as a key of the command. */
 function AddKey({ command, keys }: { command: Command; keys: readonly string[] }) {
   const [waiting, setWaiting] = useState(false);
   const title = t(command.title);
@@ -163,12 +166,15 @@ function AddKey({ command, keys }: { command: Command; keys: readonly string[] }
   );
 }
 
-/** Whether the user gave the key to it, who may not know that it had an owner. */
+/** Whether the user set this key for the command, perhaps without noticing that another has it. */
 function isChosen({ id, keys }: Command, key: string, own: Record<string, readonly string[]>) {
   return own[id]?.includes(key) === true && keys?.includes(key) !== true;
 }
 
-/** Two commands that can both always act; those that act at different times share a key well. */
+/**
+ * Whether two commands conflict over a key: those that are only enabled at different times can
+ * share one.
+ */
 function collides(one: Command, other: Command): boolean {
   return one.enabled === undefined || other.enabled === undefined;
 }

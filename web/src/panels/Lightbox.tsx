@@ -1,4 +1,4 @@
-/** A result in full size: to its pixels, to the next one, and with what made it beside it. */
+/** A result in full size: zoom to its pixels, step to the next one, and show what made it. */
 import { ChevronLeft, ChevronRight, Info, Maximize, Scan, X } from "lucide-react";
 import { type KeyboardEvent, useEffect, useRef, useState } from "react";
 import { viewUrl } from "../api/client";
@@ -40,7 +40,7 @@ function Shown({ url }: { url: string | null }) {
   const file = files[chosen] ?? files[0];
   const address = url ?? (file === undefined ? null : viewUrl(plain(file)));
   const { setZoom } = room;
-  // biome-ignore lint/correctness/useExhaustiveDependencies: another picture begins whole
+  // biome-ignore lint/correctness/useExhaustiveDependencies: another image starts unzoomed
   useEffect(() => setZoom(WHOLE), [address, setZoom]);
   useModal(dialog);
   const toPixels = () => {
@@ -214,18 +214,18 @@ function Medium({ address, file, job, result, picture, room }: MediumProps) {
       <div className="said">
         {result.texts.length === 0 && job !== undefined && <p>{sentenceOf(job)}</p>}
         {result.texts.map(({ text }, index) => (
-          // biome-ignore lint/suspicious/noArrayIndexKey: two texts of a node may be the same
+          // biome-ignore lint/suspicious/noArrayIndexKey: texts of a node may be equal
           <pre key={index}>{beginning(text, 400_000)}</pre>
         ))}
       </div>
     );
   }
   if (file?.medium === "video") {
-    // biome-ignore lint/a11y/useMediaCaption: what a workflow makes has no captions
+    // biome-ignore lint/a11y/useMediaCaption: generated media has no captions
     return <video src={address} controls autoPlay loop />;
   }
   if (file?.medium === "audio") {
-    // biome-ignore lint/a11y/useMediaCaption: what a workflow makes has no captions
+    // biome-ignore lint/a11y/useMediaCaption: generated media has no captions
     return <audio src={address} controls />;
   }
   if (file?.medium === "file") {

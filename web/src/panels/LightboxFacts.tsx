@@ -1,4 +1,4 @@
-/** What made a result: its prompt, seed, model, steps, size, time, and every node's values. */
+/** What made a result: its prompt, seed, model, steps, size, time, and the values of every node. */
 import {
   Copy,
   Download,
@@ -94,7 +94,7 @@ function Text({ title, text }: { title: string; text: string }) {
   );
 }
 
-/** What can be done with a result, whatever of it can be done now. */
+/** The actions for a result that are possible now. */
 function useActions(job: ListedJob, result: Result) {
   const file = previewOf(job);
   const latest = latestBeside(job.id);

@@ -1,4 +1,4 @@
-/** A workflow as a small drawing: its nodes and wires, too small to be read. */
+/** A workflow as a thumbnail: its nodes and wires, too small to read. */
 import { useMemo } from "react";
 import type { Catalog } from "../api/catalog";
 import type { GraphNode, Workflow } from "../document/graph";
@@ -49,7 +49,7 @@ function cut(name: string, letters: number): string {
 }
 
 function drawn(graph: Workflow, known: Catalog) {
-  // Its subgraphs have names of their own, whatever document is open.
+  // Its subgraphs are its own, whatever document is open.
   const catalog = catalogWith(graph, known);
   const nodes = Object.values(graph.nodes).map((node) => ({
     ...node,

@@ -1,4 +1,6 @@
-/** What the open workflow needs and this server lacks, by exact name. */
+/**
+ * The models and node classes that the open workflow needs and this server lacks, by exact name.
+ */
 import { Copy, RefreshCw } from "lucide-react";
 import { goTo, titleOfPrompt } from "../state/editing/levels";
 import { refreshCatalog } from "../state/files/files";
@@ -98,7 +100,7 @@ function Classes({ missing }: { missing: ReturnType<typeof missingFrom>["classes
   );
 }
 
-/** The nodes that want it, each a way to it. */
+/** The nodes that use it, each with a button that shows the node. */
 function Users({ nodes }: { nodes: readonly string[] }) {
   const tab = useActive((each) => each);
   const catalog = useStudio((state) => state.catalog);

@@ -1,4 +1,4 @@
-/** The weights on this server by kind: what is there, where more go, and a click to use one. */
+/** The models on this server by kind, with their folders; a click uses one. */
 import { RefreshCw } from "lucide-react";
 import { useCallback, useEffect, useState } from "react";
 import { type ModelFile, type ModelKind, modelPreviewUrl } from "../api/client";

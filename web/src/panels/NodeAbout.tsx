@@ -1,4 +1,4 @@
-/** What a node is for, what it takes and makes: beside the palette's list. */
+/** A node's description, inputs and outputs, beside the palette's list. */
 import { AlertTriangle } from "lucide-react";
 import type { CSSProperties } from "react";
 import type { NodeSchema } from "../api/types";
@@ -14,7 +14,10 @@ interface NodeAboutProps {
   /** The socket that a pulled wire would join. */
   joined: string | null;
   side: "output" | "input" | null;
-  /** What replacing would lose; null for nothing, undefined where nothing is replaced. */
+  /**
+   * The connections and values that replacing would lose; null for none, undefined if nothing is
+   * being replaced.
+   */
   loss: string | null | undefined;
   onHelp(): void;
 }

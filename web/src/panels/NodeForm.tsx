@@ -1,4 +1,4 @@
-/** The fields of the selected node as a form: what must be said first, the rest folded below. */
+/** The fields of the selected node as a form: the important ones first, the rest folded below. */
 import { Info, RotateCcw } from "lucide-react";
 import { useState } from "react";
 import type { InputSchema, NodeSchema } from "../api/types";
@@ -40,7 +40,7 @@ function Lines({ node, schema, fields }: LinesProps) {
   ));
 }
 
-/** Opens by itself where something in it was changed. */
+/** A folded section; it starts open if a value in it was changed. */
 function Folded({ title, node, schema, fields }: LinesProps & { title: string }) {
   if (fields.length === 0) return null;
   const changed = fields.filter((each) => isChanged(node.key, each)).length;

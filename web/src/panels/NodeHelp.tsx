@@ -1,4 +1,6 @@
-/** All there is to know of a class of nodes: what it is for, its inputs with their ranges, its outputs. */
+/**
+ * The reference page of a node class: its description, its inputs with their ranges, its outputs.
+ */
 import type { InputSchema, NodeSchema } from "../api/types";
 import { colourOf, familyOf } from "../state/nodes/kinds";
 import { schemaOf, titleOf, useActive } from "../state/studio";
@@ -118,7 +120,7 @@ function Kind({ type }: { type: string }) {
   );
 }
 
-/** What a value may be, in a few words. */
+/** The range of a value in a few words. */
 function rangeOf({ options, choices, section, type }: InputSchema): string {
   const { min, max, default: standard } = options;
   const isNumber = type === "INT" || type === "FLOAT";

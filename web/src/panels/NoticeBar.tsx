@@ -1,4 +1,4 @@
-/** One sentence at a time: what could not be done, and what can be done about it. */
+/** One notice at a time: what happened or failed, and the actions for it. */
 import { X } from "lucide-react";
 import { useEffect } from "react";
 import { type Notice, useView } from "../state/view";
@@ -13,7 +13,8 @@ export function NoticeBar() {
     const timer = setTimeout(() => useView.setState({ notice: null }), STAYS);
     return () => clearTimeout(timer);
   }, [notice]);
-  // Both are there before there is anything to say: what appears with its words is not always heard.
+  // Both live regions exist from the start: screen readers may miss text in a region that appears
+  // with it.
   return (
     <>
       <div role="status">{notice?.tone === "plain" && <Bar notice={notice} />}</div>

@@ -1,4 +1,4 @@
-/** The palette's list, and the legend of the signs below it. */
+/** The palette's list of nodes, and the legend of its signs. */
 import { ChevronRight } from "lucide-react";
 import { type PointerEvent, useEffect, useRef } from "react";
 import type { Offer, OfferGroup } from "../state/finding/offers";
@@ -14,7 +14,7 @@ interface OfferListProps {
   onTake(offer: Offer, event: PointerEvent): void;
 }
 
-/** The element that shows an offer. */
+/** The id of the element that shows an offer. */
 export function idOf(offer: Offer): string {
   return `palette-${offer.id.replace(/[^\w-]/g, "_")}`;
 }
@@ -66,7 +66,7 @@ export function OfferList({ groups, at, nothing, onPoint, onTake }: OfferListPro
   );
 }
 
-/** Our own headings are translated; categories are called as their makers called them. */
+/** Our own headings are translated; categories of nodes keep the names their authors gave them. */
 function headingOf(title: string): string {
   if (title === "Categories") return t("Categories");
   if (title === "Used lately") return t("Used lately");
@@ -101,7 +101,7 @@ function Marked({ text, marks }: { text: string; marks: readonly number[] }) {
   if (marks.length === 0) return text;
   const set = new Set(marks);
   return Array.from(text).map((letter, index) =>
-    // biome-ignore lint/suspicious/noArrayIndexKey: letters have no other name than their place
+    // biome-ignore lint/suspicious/noArrayIndexKey: letters are identified by their index
     set.has(index) ? <b key={index}>{letter}</b> : letter,
   );
 }

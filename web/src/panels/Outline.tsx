@@ -1,4 +1,4 @@
-/** All of the document as a tree: for screen readers, and for whoever looks for a node by name. */
+/** The document as a tree: for screen readers, and to find a node by name. */
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { ChevronRight } from "lucide-react";
 import { type KeyboardEvent, useEffect, useMemo, useRef, useState } from "react";
@@ -41,7 +41,7 @@ function useRows() {
   const catalog = useStudio((state) => state.catalog);
   const [folds, setFolds] = useState<Folds>(() => ({
     closed: new Set(),
-    // The way to what is on the screen is open from the start.
+    // The path to the level on the screen is open from the start.
     opened: new Set(activeTab().level.map((_, index, all) => all.slice(0, index + 1).join(":"))),
   }));
   const rows = useMemo(() => outlineOf(workflow, catalog, folds), [workflow, catalog, folds]);
@@ -57,13 +57,16 @@ function useRows() {
   return { rows, fold };
 }
 
-/** The row of what is selected on the canvas. */
+/** The index of the row whose node is selected on the canvas. */
 function useSelectedRow(rows: readonly OutlineRow[]): number {
   const selected = useActive((tab) => [...tab.level, tab.selected[0] ?? ""].join(":"));
   return useMemo(() => rows.findIndex(({ id }) => id === selected), [rows, selected]);
 }
 
-/** The rows in sight; what is selected on the canvas is brought there, and becomes the one at. */
+/**
+ * The rows in view; the row of the node selected on the canvas is scrolled into view and becomes
+ * current.
+ */
 function useDrawn(count: number, selected: number, setAt: (index: number) => void) {
   const box = useRef<HTMLDivElement>(null);
   const tree = useRef<HTMLDivElement>(null);
@@ -143,7 +146,7 @@ interface Walked {
   fold: (row: OutlineRow, open: boolean) => void;
 }
 
-/** What the keys do in the tree: walk it, fold it, and find a row by the letters it begins with. */
+/** The keys of the tree: move, fold, and find a row by its first letters. */
 function useTreeKeys({ rows, now, go, fold }: Walked): (event: KeyboardEvent) => void {
   const [typed, setTyped] = useState({ text: "", at: 0 });
   const row = rows[now];
@@ -183,7 +186,7 @@ function holderAt(rows: readonly OutlineRow[], from: number): number {
   return from;
 }
 
-/** Shows on the canvas what a row is about; the focus stays in the outline. */
+/** Shows the node or level of a row on the canvas; the focus stays in the outline. */
 function show({ kind, key, path }: OutlineRow): void {
   if (path.join() !== activeTab().level.join()) showLevel(path);
   if (kind === "frame") selectFrame(key);
@@ -195,11 +198,11 @@ function show({ kind, key, path }: OutlineRow): void {
 
 function enter(row: OutlineRow): void {
   show(row);
-  // Another level is on the screen only after this.
+  // Another level is rendered only after this.
   requestAnimationFrame(() => focusOn(row.key));
 }
 
-/** How it goes with a node, and what is wrong with it. */
+/** The state of a node in the run, and its problems. */
 function useStateOf({ kind, key, path }: OutlineRow) {
   const tab = useActive((each) => each.id);
   const id = [...path, key].join(":");
@@ -217,7 +220,9 @@ function useStateOf({ kind, key, path }: OutlineRow) {
   return { state: error !== "" || isWrong ? "wrong" : state, error };
 }
 
-/** "takes MODEL from Load Checkpoint; gives LATENT to VAE Decode". */
+/**
+ * The connections as a sentence: "takes MODEL from Load Checkpoint; gives LATENT to VAE Decode".
+ */
 function useWires({ kind, key, path }: OutlineRow): string {
   const workflow = useActive((tab) => tab.workflow);
   const catalog = useStudio((state) => state.catalog);
@@ -227,7 +232,7 @@ function useWires({ kind, key, path }: OutlineRow): string {
   );
 }
 
-/** How a node takes part in runs, where it does not as others do. */
+/** The mode of a node in words, unless it is the normal one. */
 function useMode({ kind, key, path }: OutlineRow): string {
   const mode = useActive(({ workflow }) =>
     kind === "node" ? levelAt(workflow, path).nodes[key]?.mode : undefined,
@@ -259,7 +264,7 @@ function Item({ row, index, start, at, selected, onGo, onFold }: ItemProps) {
     wires,
   ];
   return (
-    // biome-ignore lint/a11y/useKeyWithClickEvents: the tree hears the keys for all its rows
+    // biome-ignore lint/a11y/useKeyWithClickEvents: the tree handles the keys
     <div
       id={`outline-${index}`}
       role="treeitem"
@@ -297,7 +302,7 @@ function Item({ row, index, start, at, selected, onGo, onFold }: ItemProps) {
   );
 }
 
-/** Where the wires of the row go, for the eye. */
+/** The connections of the row, as visible text. */
 function Wires({ row }: { row: OutlineRow }) {
   const { error } = useStateOf(row);
   const wires = useWires(row);

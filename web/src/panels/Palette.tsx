@@ -1,4 +1,6 @@
-/** Add a node, or put one in another's place: type a few letters of its name, or look through the categories. */
+/**
+ * The node palette: adds a node or replaces one, found by a few letters of its name or by category.
+ */
 import { Search } from "lucide-react";
 import {
   type KeyboardEvent,
@@ -62,7 +64,7 @@ function useOffers(palette: PaletteValue, typed: string, path: string | null) {
 
 interface JoinedSockets {
   sockets: readonly string[];
-  /** The one whose turn it is. */
+  /** The socket to join now. */
   socket: string | undefined;
 }
 
@@ -76,7 +78,7 @@ function joinedBy(
   return { sockets, socket: sockets[turn % Math.max(sockets.length, 1)] };
 }
 
-/** What is typed, looked through and chosen in the palette, and what is done with it. */
+/** The state of the palette (text, category, highlighted node) and its actions. */
 function useChoosing(palette: PaletteValue, input: RefObject<HTMLInputElement | null>) {
   const catalog = useStudio((state) => state.catalog);
   const [typed, setTyped] = useState("");
@@ -136,7 +138,7 @@ function useChoosing(palette: PaletteValue, input: RefObject<HTMLInputElement | 
 
 type Choosing = ReturnType<typeof useChoosing>;
 
-/** What the keys do in the palette, whatever of it has the focus. */
+/** Handles the palette's keys, whatever in it has the focus. */
 function handleKey(event: KeyboardEvent, choosing: Choosing, palette: PaletteValue): void {
   const { typed, path, at, offers, chosen, schema, hints } = choosing;
   const { choose, type, enter, take, turnBy } = choosing;
@@ -155,7 +157,7 @@ function handleKey(event: KeyboardEvent, choosing: Choosing, palette: PaletteVal
     turnBy(event.shiftKey ? sockets.length - 1 : 1);
   } else if (event.key === "Escape" && typed !== "") type("");
   else if (event.key === "Escape" || event.key === "Tab") {
-    // Whoever leaves it so may be on the way through by Tab.
+    // The user may be moving through the page with Tab: it opens no palette until a node is added.
     setTabAddsNode(false);
     close();
   } else return;
@@ -216,19 +218,20 @@ function Open({ palette }: { palette: PaletteValue }) {
   );
 }
 
-/** Where a chosen node goes: in another's place, into a wire, or to the palette's place. */
+/** Adds the chosen node: in another's place, into a wire, or at the palette's place. */
 function putDown(
   wanted: NodeSchema,
   palette: PaletteValue,
   count: number,
   socket: string | undefined,
 ): void {
-  // Many add one node after the other.
+  // Users often add several nodes in a row.
   setTabAddsNode(true);
   if (palette.replaces !== undefined) replaceNodes(palette.replaces, wanted);
   else if (palette.into !== undefined) addIntoWire(wanted, palette.into, palette.at);
   else {
-    // Those that are added in a row lie side by side, and only the first ends the wire.
+    // Nodes added in a row are offset from each other, and only the first one is joined to the
+    // wire.
     const place = { x: palette.at.x + count * 32, y: palette.at.y + count * 32 };
     placeNode(wanted, place, count === 0 ? palette.pulled : null, count === 0 ? socket : undefined);
   }
@@ -272,7 +275,7 @@ interface JoinsProps {
   found: JoinedSockets;
 }
 
-/** Which socket a pulled wire would join. */
+/** The socket that a pulled wire would join. */
 function Joins({ schema, palette: { pulled }, found: { socket, sockets } }: JoinsProps) {
   if (socket === undefined || pulled === null) return null;
   return (
@@ -291,7 +294,7 @@ interface HintsProps {
   onType: (text: string) => void;
 }
 
-/** Signs and words that what was typed may go on with. */
+/** Suggested filters and words to append to the typed text. */
 function Hints({ hints, typed, onType }: HintsProps) {
   if (hints.length === 0) return null;
   return (

@@ -1,4 +1,4 @@
-/** The head of a drawer, or of what stands at a side: its name, what it offers, and closing it. */
+/** The header of a drawer or side panel: its name, its buttons, and the button that closes it. */
 import { X } from "lucide-react";
 import type { ReactNode } from "react";
 import { t } from "../words/words";
@@ -6,7 +6,7 @@ import { t } from "../words/words";
 interface Props {
   title: string;
   onClose: () => void;
-  /** Buttons before the one that closes it. */
+  /** Buttons before the one that closes the panel. */
   children?: ReactNode;
 }
 

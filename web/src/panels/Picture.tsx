@@ -1,4 +1,4 @@
-/** What stands for a job in a list: a thumbnail, a symbol of its kind, or why there is none. */
+/** A job's image in a list: a thumbnail, an icon of its kind, or the reason why there is none. */
 import { AudioLines, FileQuestion, Film, Images, Star } from "lucide-react";
 import { useState } from "react";
 import { type ListedJob, thumbnailUrl } from "../api/results";
@@ -10,7 +10,7 @@ const SYMBOLS = { video: Film, audio: AudioLines, file: FileQuestion };
 interface Props {
   job: ListedJob;
   size: number;
-  /** False while one scrolls past: what was not shown yet is not asked for. */
+  /** False during fast scrolling: images that were not shown yet are not requested. */
   wanted?: boolean;
 }
 

@@ -1,4 +1,4 @@
-/** The page of a plugin's command. */
+/** The page of a plugin's command, in a dialog. */
 import { useExtensions } from "../state/extensions";
 import { Dialog } from "./Dialog";
 

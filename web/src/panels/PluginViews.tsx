@@ -1,4 +1,4 @@
-/** Other views of a result, by plugins that render its media type; each opens when asked for. */
+/** More views of a result, by plugins that render its media type; each loads when it is opened. */
 import { useState } from "react";
 import { type PluginRenderer, renderersFor, useExtensions } from "../state/extensions";
 import { mediaTypeOf } from "../state/fields/mediaTypes";

@@ -1,4 +1,7 @@
-/** What keeps the open document from running, and what failed in it: with its node, and what mends it. */
+/**
+ * The problems that keep the open document from running, and its failures: each with its node and
+ * the fixes for it.
+ */
 
 import { goTo, titleOfPrompt } from "../state/editing/levels";
 import { type Problem, type ProblemGroup, problemsOf } from "../state/runs/fixes";
@@ -19,7 +22,7 @@ const TITLES: Readonly<Record<ProblemGroup, string>> = {
   former: "Failed in the last run, edited since",
 };
 
-/** How many things are wrong with the open document; asked wherever its edits are drawn. */
+/** The number of problems of the open document, for wherever it is shown. */
 export function useProblemCount(): number {
   const tab = useActive((each) => each.id);
   return useRuns(({ problems, failures }) => {
@@ -86,7 +89,7 @@ function Line({ problem: { node, input, text, fixes, group } }: { problem: Probl
   );
 }
 
-/** Shows a node, and puts the focus into the field at fault. */
+/** Shows a node, and moves the focus to the field with the problem. */
 function goToField(node: string, input: string | null): void {
   goTo(node);
   useView.setState({ inspector: true });

@@ -1,4 +1,4 @@
-/** The question that must be answered before going on, if there is one. */
+/** The dialog with the question that must be answered first, if there is one. */
 import { type FormEvent, type RefObject, useEffect, useId, useRef, useState } from "react";
 import { type Question as Asked, useQuestion } from "../state/ask";
 import { t } from "../words/words";
@@ -54,7 +54,7 @@ function Form({ question }: { question: Asked }) {
 interface ChoicesProps {
   question: Asked;
   typed: string;
-  /** The form that the chosen one sends. */
+  /** The id of the form that the default button submits. */
   form: string;
   chosen: RefObject<HTMLButtonElement | null>;
 }

@@ -1,4 +1,4 @@
-/** What runs and what waits, in its order, which is the user's to change. */
+/** The running and the pending jobs in order; the user can reorder them. */
 import { ArrowDown, ArrowUp, ChevronsUp, GripVertical, LoaderCircle, X } from "lucide-react";
 import { type DragEvent, type KeyboardEvent, useEffect, useRef, useState } from "react";
 import { type ListedJob, readPlace } from "../api/results";
@@ -66,7 +66,7 @@ export function Queue() {
   );
 }
 
-/** What tells a run from the others of its batch, then how its prompt begins. */
+/** What distinguishes a run from the others of its batch, then the beginning of its prompt. */
 function excerptOf(job: ListedJob): string {
   const place = readPlace(job.place);
   const values = place?.axes.map(({ values }, axis) => values[place.at[axis] ?? 0]) ?? [];
@@ -171,7 +171,7 @@ function Waiting({ job, place, count, expected }: WaitingProps) {
   );
 }
 
-/** The workflow that waits, drawn once its row is in sight; the same for as long as it waits. */
+/** A thumbnail of a pending job's workflow, read when its row comes into view. */
 function Drawing({ job }: { job: string }) {
   const box = useRef<HTMLSpanElement>(null);
   const [found, setFound] = useState<Workflow | string | null>(null);

@@ -1,4 +1,4 @@
-/** Four doors, no more. */
+/** The rail at the side: four buttons. */
 import { Boxes, CircleHelp, FolderOpen, ListTree, Plus } from "lucide-react";
 import { runCommand } from "../state/commands";
 import { withKey } from "../state/keymap";

@@ -1,4 +1,4 @@
-/** What opens over the studio for results, each brought only when it is first asked for. */
+/** The dialogs and overlays for results, each loaded when it is first opened. */
 import { Suspense } from "react";
 import { useDifference } from "../state/results/difference";
 import { useLightbox } from "../state/results/lightbox";
@@ -20,7 +20,7 @@ export function ResultOverlays() {
   );
 }
 
-/** Beside the canvas. */
+/** The results panel beside the canvas. */
 export function ResultSide() {
   const compared = useDifference((state) => state.compared);
   if (compared === null) return null;

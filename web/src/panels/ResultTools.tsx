@@ -1,4 +1,4 @@
-/** What one does most with a result, on its thumbnail. */
+/** The most frequent actions for a result, on its thumbnail. */
 import { FileInput, ImageDown, ImageUp } from "lucide-react";
 import type { ListedJob } from "../api/results";
 import {

@@ -1,4 +1,4 @@
-/** The newest results, and what is being made. */
+/** The newest results, and the previews of the current run. */
 import { ArrowRight, LoaderCircle } from "lucide-react";
 import type { ListedJob } from "../api/results";
 import { openLightbox } from "../state/results/lightbox";
@@ -46,7 +46,7 @@ function Thumb({ job, index }: { job: ListedJob; index: number }) {
   return (
     <li className={`thumb ${job.status}`}>
       <button type="button" onClick={() => openLightbox("recent", index)}>
-        {/* Not a label: what is read aloud has to contain the text that is seen. */}
+        {/* Not an aria-label: an accessible name must contain the visible text. */}
         <span className="unseen">{t("View {{name}}", { name })}</span>
         <Picture job={job} size={256} />
       </button>

@@ -1,4 +1,4 @@
-/** Run, next to the work: what will happen, then what is happening. */
+/** The run bar: the Run button, what a run would do, and the progress of the current one. */
 import { ChevronDown, LoaderCircle, Play, Square } from "lucide-react";
 import { Suspense, useEffect, useRef, useState } from "react";
 import { titleOfPrompt } from "../state/editing/levels";
@@ -18,7 +18,7 @@ import { rateWords, spanOf } from "../words/format";
 
 const RunMenu = part(() => import("./RunMenu").then((room) => room.RunMenu));
 
-/** The server ends a worker that does not look at a stop for so long. */
+/** The server ends a worker that has not reacted to an interrupt after this many seconds. */
 const GRACE = 10;
 
 export function RunBar() {
@@ -94,7 +94,7 @@ function RunButton() {
   );
 }
 
-/** Why what was handed in has not begun. */
+/** The reason why the first pending job has not started. */
 function Waiting({ count }: { count: number }) {
   const paused = useQueue((state) => state.paused);
   const held = useQueue((state) => state.held);
@@ -116,7 +116,7 @@ function Waiting({ count }: { count: number }) {
 
 const LOOK_AGAIN = 2_000;
 
-/** Whether the process that computes has not loaded yet; asked while something waits for it. */
+/** Whether the worker is still loading; polled while a job is pending. */
 function useLoading(): boolean {
   const [loading, setLoading] = useState(false);
   useEffect(() => {
@@ -126,7 +126,7 @@ function useLoading(): boolean {
         const { system } = await client.machine();
         if (!over) setLoading(system.worker?.ready === false);
       } catch {
-        // A server that does not answer is told by the bar itself.
+        // The bar itself reports a server that does not answer.
       }
     };
     void look();
@@ -139,7 +139,7 @@ function useLoading(): boolean {
   return loading;
 }
 
-/** What a run would do; or what keeps it from running. */
+/** What a run would do, or what keeps the document from running. */
 function Before() {
   const tab = useActive((each) => each.id);
   const isEmpty = useActive((each) => each.workflow.order.length === 0);
@@ -148,7 +148,7 @@ function Before() {
   if (isEmpty) return <span>{t("Nothing to run yet")}</span>;
   const whole = wholeSentence(report);
   if (whole !== null) {
-    // Missing classes are named in the sentence; the nodes that need them are in the list.
+    // The sentence names the missing classes; the list names the nodes that need them.
     const found = Object.values(report?.node_errors ?? {});
     const wrong = found.filter((node) =>
       node.errors.some((error) => error.type !== "missing_node_type"),
@@ -174,7 +174,7 @@ function Before() {
   );
 }
 
-/** The time now, twice a second. */
+/** The current time, updated twice a second. */
 function useNow(): number {
   const [now, setNow] = useState(() => performance.now());
   useEffect(() => {
@@ -218,7 +218,10 @@ function Now({ running }: { running: ActiveRun }) {
   );
 }
 
-/** What a stop waits for: a node looks after each step, and after each part of a network. */
+/**
+ * The node that an interrupt waits for: nodes check after each step, and after each part of a
+ * network.
+ */
 function Stopping({ title, seconds }: { title: string; seconds: number }) {
   const left = Math.max(0, Math.ceil(GRACE - seconds));
   return (
@@ -238,7 +241,7 @@ function Stopping({ title, seconds }: { title: string; seconds: number }) {
   );
 }
 
-/** How far the whole run is, weighed by what its nodes cost before. */
+/** The progress of the whole run, weighted by the earlier cost of its nodes. */
 function Total({ running }: { running: ActiveRun }) {
   const { plan, shares } = running;
   const share = plan === null ? 0 : shareOf(plan, shares);

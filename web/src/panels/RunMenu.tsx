@@ -1,4 +1,6 @@
-/** What else Run can do now: every command of its group, how often, and on every change. */
+/**
+ * The menu of the Run button: all run commands, the number of runs, and running on every change.
+ */
 import { type RefObject, useEffect, useRef, useState } from "react";
 import { isEnabled, runCommand, useCommands } from "../state/commands";
 import { keyFor } from "../state/keymap";

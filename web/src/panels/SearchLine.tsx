@@ -1,11 +1,11 @@
-/** The line one types into above a list of what is found; the list's owner hears the keys. */
+/** The search field above a list of results; the owner of the list handles the keys. */
 import { Search } from "lucide-react";
 
 interface Props {
   label: string;
   placeholder: string;
   value: string;
-  /** The list's element, and that of its row that Enter takes. */
+  /** The id of the list's element, and that of the row that Enter chooses. */
   list: string;
   active: string | undefined;
   onChange: (typed: string) => void;

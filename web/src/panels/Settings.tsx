@@ -1,4 +1,4 @@
-/** All that can be chosen, found by a few letters, each with its reason. */
+/** All settings, searchable, each with an explanation. */
 import { useId, useState } from "react";
 import { settingKey, useExtensions } from "../state/extensions";
 import {
@@ -145,7 +145,10 @@ interface NumberProps {
   set: (value: number) => void;
 }
 
-/** Half of a number is none yet: what is typed stays until it fits, or is left. */
+/**
+ * A number setting. While a typed number is incomplete or out of range, the text stays and the
+ * value does not change; leaving the field resets the text.
+ */
 function NumberSetting({ names, described: { min, max, step }, value, set }: NumberProps) {
   const [typed, setTyped] = useState<string | null>(null);
   return (

@@ -1,4 +1,4 @@
-/** The dialog that is open, if one is; each is fetched when it is first asked for. */
+/** The open dialog, if there is one; each is loaded when it is first opened. */
 import { type ComponentType, Suspense } from "react";
 import { type Sheet, useView } from "../state/view";
 import { part } from "../widgets/part";

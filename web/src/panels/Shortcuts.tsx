@@ -1,4 +1,4 @@
-/** The keys on one sheet, as they are now. */
+/** The overview of all current keyboard shortcuts. */
 import { type Command, useCommands } from "../state/commands";
 import { keysOf, shownKey } from "../state/keymap";
 import { useSetting } from "../state/settings";

@@ -1,4 +1,7 @@
-/** In the inspector: the ports of a subgraph, what an instance overrides, what of a node is shown outside. */
+/**
+ * In the inspector: the ports of a subgraph, the overrides of an instance, and the widgets that a
+ * subgraph shows outside.
+ */
 import { ArrowDown, ArrowUp, LogIn, Pin, RotateCcw, Trash2 } from "lucide-react";
 import {
   type Definition,
@@ -91,10 +94,13 @@ function Instance({ node, definition }: { node: GraphNode; definition: Definitio
   );
 }
 
-/** More than this many nodes nobody looks through; they are shown from inside. */
+/**
+ * The most inner nodes for which this list is shown; in larger subgraphs, widgets are promoted from
+ * inside.
+ */
 const LOOKED_THROUGH = 100;
 
-/** The widgets of the nodes inside, to show them here or no longer, without going in. */
+/** The widgets of the inner nodes, to promote or demote them without entering the subgraph. */
 function Inside({ definition }: { definition: Definition }) {
   const catalog = useStudio((state) => state.catalog);
   const { nodes, order } = definition.graph;
@@ -114,7 +120,7 @@ function Inside({ definition }: { definition: Definition }) {
   );
 }
 
-/** The values that this instance holds instead of those inside. */
+/** The values of this instance that replace those inside. */
 function Overrides({ node }: { node: GraphNode }) {
   const schema = useStudio((state) => state.catalog[node.type]);
   const own = (schema?.inputs ?? []).filter(
@@ -212,7 +218,7 @@ interface ShownProps {
   title?: string;
 }
 
-/** Which of a node's widgets the instances of the subgraph around it show. */
+/** The widgets of a node that the instances of the subgraph around it show. */
 function ShownOutside({ node, definition, title }: ShownProps) {
   const workflow = useActive((tab) => tab.workflow);
   const schema = useStudio((state) => state.catalog[node.type]);

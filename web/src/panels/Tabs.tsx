@@ -1,4 +1,6 @@
-/** The open documents: shown, renamed, put in order and closed, by pointer and by keys. */
+/**
+ * The tabs of the open documents: switch, rename, reorder and close them, by pointer or keyboard.
+ */
 import { ChevronDown, Plus, X } from "lucide-react";
 import { type KeyboardEvent, type PointerEvent, useEffect, useRef, useState } from "react";
 import { nameOf } from "../state/files/paths";
@@ -26,7 +28,7 @@ export function Tabs() {
           if (event.deltaX === 0) event.currentTarget.scrollLeft += event.deltaY;
         }}
       >
-        {/* Only tabs may be in a list of tabs; their buttons to close lie beside them. */}
+        {/* A tablist may contain only tabs, so the close buttons are beside them. */}
         <span
           role="tablist"
           aria-label={t("Open workflows")}
@@ -106,7 +108,7 @@ function hintOf(tab: Tab): string {
   return isDirty(tab) ? t("Changed since it was saved; backed up as you work") : nameOf(tab.path);
 }
 
-/** What a key does on a tab; false where it does nothing. */
+/** Handles a key on a tab; false if the key does nothing. */
 function keyed(key: string, tab: Tab, rename: () => void): boolean {
   switch (key) {
     case "ArrowLeft":
@@ -153,7 +155,7 @@ function Renamer({ tab, onDone }: { tab: Tab; onDone: () => void }) {
 
 const SLIP = 5;
 
-/** Follows the pointer: the tab takes the place of the one that it is over. */
+/** Drags a tab: it takes the place of the tab under the pointer. */
 function dragFrom(event: PointerEvent<HTMLElement>, id: string): void {
   if (event.button !== 0) return;
   const { clientX: start } = event;
@@ -177,7 +179,7 @@ function dragFrom(event: PointerEvent<HTMLElement>, id: string): void {
   window.addEventListener("pointercancel", end);
 }
 
-/** The place of the tab in whose inner half the pointer is. */
+/** The index of the tab whose inner half is under the pointer. */
 function placeUnder(x: number): number | null {
   for (const tab of document.querySelectorAll<HTMLElement>(".strip .tab")) {
     const { left, width } = tab.getBoundingClientRect();

@@ -1,4 +1,4 @@
-/** Workflows to start from, each with the picture that it made. */
+/** Templates to start from, each with an image that it made. */
 import { useEffect, useState } from "react";
 import { sentenceOf } from "../state/files/missing";
 import {

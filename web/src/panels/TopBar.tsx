@@ -1,4 +1,4 @@
-/** The open documents, and what is done with them as a whole. */
+/** The top bar: the open documents, and the commands for the whole document. */
 import { Download, Moon, PanelRight, Redo2, Save, Search, Sun, Undo2 } from "lucide-react";
 import { runCommand } from "../state/commands";
 import { download } from "../state/files/files";

@@ -1,4 +1,6 @@
-/** Earlier versions of a workflow: when, how large, after which edit; looked at and taken up again. */
+/**
+ * Earlier versions of a workflow, with time, size and last edit; each can be viewed and restored.
+ */
 import { useEffect, useMemo, useState } from "react";
 import type { Version } from "../api/library";
 import { type Difference, differenceOf } from "../document/restore";
@@ -96,7 +98,7 @@ function wordOf(kind: Version["kind"]): string {
 interface Shown {
   version: Version;
   name: string;
-  /** The open document; null where the versions are another's. */
+  /** The open document; null if the versions belong to another. */
   current: Tab["workflow"] | null;
 }
 

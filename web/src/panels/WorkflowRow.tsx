@@ -1,4 +1,4 @@
-/** One saved workflow in the list: opened, renamed, copied, deleted. */
+/** One saved workflow in the list: open, rename, copy, delete. */
 import { Copy, History, PenLine, Trash2 } from "lucide-react";
 import { type KeyboardEvent, type ReactNode, useEffect, useRef, useState } from "react";
 import type { SavedFile } from "../api/library";

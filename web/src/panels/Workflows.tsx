@@ -1,4 +1,4 @@
-/** The user's saved workflows by folder, what was closed and deleted, and files from elsewhere. */
+/** The saved workflows by folder, the closed and deleted ones, and the import of files. */
 import { FileUp, LayoutTemplate, Search } from "lucide-react";
 import { type ReactNode, useEffect, useRef, useState } from "react";
 import { openFiles } from "../state/files/files";
@@ -70,7 +70,7 @@ export function Workflows() {
   );
 }
 
-/** What was closed or deleted, and can be had again. */
+/** The closed and deleted workflows that can be restored. */
 function Gone() {
   const { closed, deleted } = useWorkflows();
   return (

@@ -1,6 +1,6 @@
 /**
- * What lies beside the canvas, fetched while the canvas is drawn: one file, so that all of it is
- * there a moment later, whatever becomes of the server.
+ * The panels beside the canvas, loaded while the canvas is drawn: one file, so that all of them are
+ * there soon, even if the server becomes unreachable.
  */
 export { Announcer } from "./Announcer";
 export { CommandPalette } from "./CommandPalette";

@@ -1,4 +1,4 @@
-/** A dialog that stands above everything while it is there; the focus goes back where it was. */
+/** Opens a dialog as modal while it is mounted; the focus returns to where it was. */
 import { type RefObject, useEffect } from "react";
 
 export function useModal(dialog: RefObject<HTMLDialogElement | null>): void {
@@ -6,7 +6,7 @@ export function useModal(dialog: RefObject<HTMLDialogElement | null>): void {
     const before = document.activeElement;
     const shown = dialog.current;
     shown?.showModal();
-    // What one came for, where that is to type or to choose; else the first button.
+    // The first field to type or choose in, if there is one; else the first button.
     shown?.querySelector<HTMLElement>(".body :is(input, select, textarea)")?.focus();
     return () => {
       shown?.close();

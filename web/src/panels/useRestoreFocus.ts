@@ -1,9 +1,12 @@
-/** Where the focus goes when what had it is closed. */
+/** Restores the focus when the element that had it is closed. */
 import { useEffect, useState } from "react";
 import { canvas } from "../state/canvas";
 import { activeTab } from "../state/studio";
 
-/** The card of the node that is selected now, where the focus was on another: that one was added. */
+/**
+ * The card of the node that is selected now, if the focus was on the card of another: the new one
+ * was just added.
+ */
 function chosenInstead(before: Element | null): HTMLElement | null {
   const key = before?.closest<HTMLElement>(".canvas [data-node]")?.dataset.node;
   const { selected } = activeTab();
@@ -12,9 +15,9 @@ function chosenInstead(before: Element | null): HTMLElement | null {
   return document.querySelector<HTMLElement>(`.canvas [data-node="${CSS.escape(chosen)}"]`);
 }
 
-/** The focus goes back where it was; to the canvas, where it was nowhere. */
+/** Returns the focus to where it was on mount, or to the canvas if it was nowhere. */
 export function useRestoreFocus(): void {
-  // Asked before what opens takes the focus, which is before any effect.
+  // Read during the first render: before any effect can move the focus.
   const [before] = useState(() => document.activeElement);
   useEffect(
     () => () => {

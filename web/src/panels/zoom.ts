@@ -1,8 +1,8 @@
-/** Zoom and pan of pictures; shared by those that are compared, so that they move as one. */
+/** Zoom and pan of images; compared images share one, so that they move together. */
 import { type PointerEvent, type RefObject, useEffect, useRef, useState } from "react";
 
 export interface Zoom {
-  /** 1 shows the whole picture. */
+  /** 1 shows the whole image. */
   scale: number;
   x: number;
   y: number;
@@ -11,7 +11,7 @@ export interface Zoom {
 export const WHOLE: Zoom = { scale: 1, x: 0, y: 0 };
 const MOST = 64;
 
-/** Nearer or farther by a factor, with what lies under a point staying under it. */
+/** Zooms by a factor; what is shown at `at` stays there. */
 export function zoomedAt(
   { scale, x, y }: Zoom,
   factor: number,
@@ -27,7 +27,7 @@ export interface ZoomRoom {
   zoom: Zoom;
   setZoom: (zoom: Zoom) => void;
   box: RefObject<HTMLDivElement | null>;
-  /** Nearer or farther around the middle. */
+  /** Zooms around the middle. */
   nearer: (factor: number) => void;
   pan: (x: number, y: number) => void;
   handlers: {
@@ -42,7 +42,7 @@ export function useZoom(): ZoomRoom {
   useEffect(() => {
     const shown = box.current;
     if (shown === null) return;
-    // Not by React, whose listeners for the wheel cannot keep the page from zooming.
+    // Not with React, whose passive wheel listeners cannot prevent the page from zooming.
     const onWheel = (event: WheelEvent) => {
       event.preventDefault();
       const { left, top } = shown.getBoundingClientRect();
@@ -82,7 +82,7 @@ export function transformOf({ scale, x, y }: Zoom): string {
   return `translate(${x}px, ${y}px) scale(${scale})`;
 }
 
-/** The zoom at which one pixel of the picture is one of the screen. */
+/** The zoom at which one pixel of the image is one pixel of the screen. */
 export function pixelZoom(box: HTMLElement, picture: HTMLImageElement): Zoom {
   const { clientWidth: width, clientHeight: height } = box;
   const shown = Math.min(width / picture.naturalWidth, height / picture.naturalHeight);

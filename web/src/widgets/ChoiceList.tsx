@@ -1,4 +1,4 @@
-/** The open list of a combo: search, folders, pictures, and what was used lately. */
+/** The open list of a combo field: search, folders, thumbnails and recent choices. */
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { AlertTriangle, ChevronRight, RefreshCw, Search, Star } from "lucide-react";
 import { type KeyboardEvent, useEffect, useId, useMemo, useRef, useState } from "react";
@@ -15,9 +15,9 @@ interface Props {
   input: InputSchema;
   choices: readonly unknown[];
   chosen: readonly unknown[];
-  /** Stays open, each choice goes in and out. */
+  /** Stays open; each choice is toggled. */
   many?: boolean;
-  /** The value that is not among the choices. */
+  /** The current value, if it is not among the choices. */
   missing: string | null;
   onChoose: (choice: unknown) => void;
   onRefresh?: () => void;
@@ -25,7 +25,7 @@ interface Props {
 }
 
 const SEARCHED_FROM = 8;
-/** Of longer lists only what is in sight is drawn. */
+/** Longer lists are virtual: only the rows in view are rendered. */
 const DRAWN = 300;
 const ROW = 26;
 
@@ -84,7 +84,7 @@ function isChosen(row: Row | undefined, chosen: readonly unknown[]): boolean {
   return row?.kind === "choice" && chosen.includes(row.value);
 }
 
-/** The rows that are drawn, by their places, and the space of those above and below them. */
+/** The rendered rows with their indices, and the space above and below them. */
 function useDrawn(count: number, marked: number) {
   const box = useRef<HTMLDivElement>(null);
   const enabled = count > DRAWN;
@@ -111,7 +111,7 @@ function useDrawn(count: number, marked: number) {
   };
 }
 
-/** What is found, which row is marked, and what the keys do. */
+/** The search results, the marked row, and the handling of keys. */
 function useSearch({ input, choices, chosen, onChoose, onClose }: Props) {
   const services = useFieldServices();
   const [typed, setTyped] = useState("");
@@ -154,7 +154,7 @@ function useSearch({ input, choices, chosen, onChoose, onClose }: Props) {
   return { rows, marked, typed, type, point: setAt, act, star, key };
 }
 
-/** The first row that can be chosen, or the one that is. */
+/** The index of the current choice, or of the first row that can be chosen. */
 function markedFirst(rows: readonly Row[], chosen: readonly unknown[], typed: string): number {
   const current = rows.findIndex((row) => row.kind === "choice" && chosen.includes(row.value));
   if (typed === "" && current >= 0) return current;
@@ -344,12 +344,12 @@ function Choice(props: ChoiceProps) {
           src={picture}
           alt=""
           loading="lazy"
-          // A file without a picture beside it has none.
+          // Hidden if the file has no thumbnail.
           onError={(event) => event.currentTarget.classList.add("none")}
         />
       )}
       <span className="name">{row.label}</span>
-      {/* An option holds nothing to reach by keyboard: there, Alt+S stars it. */}
+      {/* An option may contain no focusable element, so the keyboard stars it with Alt+S. */}
       <span
         className={starred ? "star on" : "star"}
         aria-hidden

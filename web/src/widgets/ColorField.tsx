@@ -1,4 +1,4 @@
-/** A colour: typed, picked from the system's picker, or taken from anywhere on the screen. */
+/** A colour field: typed, or picked with the system's picker or from anywhere on the screen. */
 import { Pipette } from "lucide-react";
 import { useState } from "react";
 import { t } from "../words/words";
@@ -75,7 +75,7 @@ export function ColorField({ label, value, onChange, onDone }: Props) {
   );
 }
 
-/** Null where one gave up. */
+/** The picked colour; null if the user cancelled. */
 async function pickOnScreen(): Promise<string | null> {
   const { EyeDropper } = window as unknown as { EyeDropper: new () => Dropper };
   try {

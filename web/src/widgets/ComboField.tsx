@@ -1,6 +1,6 @@
 /**
- * One of many, or several of them. A value that is not among the choices stays as it is, says so,
- * and offers what is most like it: nothing is ever chosen in the user's place.
+ * A choice of one or several values from a list. A value that is not among the choices is kept,
+ * marked as missing, and similar ones are suggested: a value never changes by itself.
  */
 import { AlertTriangle, ChevronDown } from "lucide-react";
 import { type KeyboardEvent, Suspense, useRef, useState } from "react";
@@ -77,20 +77,20 @@ export function ComboField({ label, input, value, choices: given, onChange }: Pr
   );
 }
 
-/** Where there is no room for all of a path, its folders give way to the file's name. */
+/** A path whose folders are cut off before the name of the file, if there is no room for both. */
 function Path({ text }: { text: string }) {
   const end = Math.max(text.lastIndexOf("/"), text.lastIndexOf("\\")) + 1;
   if (end === 0 || end === text.length) return text;
   return (
     <>
-      {/* Written from left to right in any language. */}
+      {/* Paths are written from left to right in any language. */}
       <bdi className="path" dir="ltr" aria-hidden>
         <span className="folders">
           <bdi dir="ltr">{text.slice(0, end)}</bdi>
         </span>
         <span className="file">{text.slice(end)}</span>
       </bdi>
-      {/* Two boxes would be read as two words. */}
+      {/* Two elements would be read as two words. */}
       <span className="unseen">{text}</span>
     </>
   );
@@ -103,7 +103,7 @@ interface Next {
   onOpen: () => void;
 }
 
-/** The arrows choose the next or the one before; with Alt they open the list. */
+/** The arrow keys choose the next or the previous value; with Alt they open the list. */
 function nextByKeys({ value, choices, onChange, onOpen }: Next) {
   return (event: KeyboardEvent) => {
     if (event.key !== "ArrowDown" && event.key !== "ArrowUp") return;
@@ -115,7 +115,10 @@ function nextByKeys({ value, choices, onChange, onOpen }: Next) {
   };
 }
 
-/** The choices of a combo that asks the server are not known before it is opened. */
+/**
+ * Whether a value is missing. The choices of a combo that queries the server are unknown before it
+ * is opened.
+ */
 function isMissing(value: unknown, choices: readonly unknown[]): boolean {
   if (choices.length === 0 || choices.includes(value)) return false;
   // A file of another folder: `name.png [output]`.

@@ -1,6 +1,6 @@
 /**
- * A curve on a small graph. A press on the line makes a point, dragging moves it; by keyboard the
- * arrows move the point that has the focus, Insert makes one after it and Delete takes it away.
+ * A curve on a small graph. A press on the line adds a point, dragging moves it. By keyboard the
+ * arrows move the focused point, Insert adds one after it and Delete removes it.
  */
 import { type KeyboardEvent, type PointerEvent, type RefObject, useRef } from "react";
 import { amount } from "../words/format";
@@ -66,7 +66,7 @@ export function CurveField({ label, value, onChange, onDone }: Props) {
         </svg>
         {curve.points.map(([x, y], index) => (
           <button
-            // biome-ignore lint/suspicious/noArrayIndexKey: a point is known by its place in the line
+            // biome-ignore lint/suspicious/noArrayIndexKey: a point is identified by its index
             key={index}
             type="button"
             className="point"
@@ -87,7 +87,7 @@ export function CurveField({ label, value, onChange, onDone }: Props) {
   );
 }
 
-/** A press on a point holds it, a press on the line makes one. */
+/** A press on a point holds it, a press on the line adds one. */
 function usePressing(
   graph: RefObject<SVGSVGElement | null>,
   curve: Curve,

@@ -1,6 +1,6 @@
 /**
- * The field for an input, chosen by its type and options. Given a value; says its change. The one
- * way by which a value is edited, on nodes, in the inspector and in forms alike.
+ * The field for an input, chosen by its type and options. It gets a value and reports changes.
+ * Values are edited with it everywhere: on nodes, in the inspector and in forms.
  */
 import { Link2 } from "lucide-react";
 import { type ReactNode, Suspense } from "react";
@@ -21,22 +21,22 @@ const MediaField = part(() => import("./MediaField").then((all) => all.MediaFiel
 const CurveField = part(() => import("./CurveField").then((all) => all.CurveField));
 
 interface FieldProps {
-  /** The key of the node whose field it is; without it, completion can do no more than write. */
+  /** The key of the node; without it, choosing a completion can only insert text. */
   owner?: string | undefined;
   input: InputSchema;
   value: unknown;
-  /** A wire brings the value. */
+  /** A wire supplies the value. */
   linked: boolean;
-  /** What the wire brings, in a few words, where that is known. */
+  /** The source of the wire in a few words, if it is known. */
   source?: string | undefined;
   onChange: (value: unknown) => void;
-  /** Typing or dragging is over. */
+  /** Called when typing or dragging has ended. */
   onDone: () => void;
-  /** What happens to the value before each run. */
+  /** What is done to the value before each run. */
   control?: Control | undefined;
   /** For inputs that take a file. */
   media?: MediaAct | undefined;
-  /** The picture that boxes and points are drawn on. */
+  /** The image on which boxes and points are drawn. */
   picture?: string | null | undefined;
 }
 
@@ -64,7 +64,7 @@ function Linked({ label, source }: { label: string; source: string | undefined }
   );
 }
 
-/** A field that is fetched when it is first shown; until then its place is kept. */
+/** A field that is loaded when it is first shown; until then its space is reserved. */
 function Later({ className = "field", children }: { className?: string; children: ReactNode }) {
   return <Suspense fallback={<div className={className} aria-busy="true" />}>{children}</Suspense>;
 }
@@ -194,7 +194,7 @@ function Toggle({ label, value, options, onChange }: ToggleProps) {
   );
 }
 
-/** A field of a plugin's own: its value is kept, and saved as it was. */
+/** The field of a type that only its plugin can show: the value is kept and saved unchanged. */
 function Foreign({ label, type }: { label: string; type: string }) {
   return (
     <div

@@ -1,4 +1,4 @@
-/** What can be done with a field beyond editing it: by the second button, or Shift+F10. */
+/** The context menu of a field, opened with the right button or Shift+F10. */
 import {
   ClipboardCopy,
   ClipboardPaste,
@@ -14,7 +14,7 @@ import { t } from "../words/words";
 import { besideField, Menu, type MenuEntry, type MenuItem } from "./Menu";
 
 interface FieldItem extends MenuEntry {
-  /** A line above it. */
+  /** With a line above it. */
   separated?: boolean;
   mark: "reset" | "copy" | "paste" | "unlink" | "feed" | "show" | "hide";
 }
@@ -30,7 +30,7 @@ const ICONS: Readonly<Record<FieldItem["mark"], LucideIcon>> = {
 };
 
 interface Props {
-  /** Asked for when it is opened. */
+  /** Called when the menu is opened. */
   items: () => readonly FieldItem[];
   children: ReactNode;
 }
@@ -44,12 +44,12 @@ export function FieldMenu({ items, children }: Props) {
     setOpen(true);
   };
   return (
-    // biome-ignore lint/a11y/noStaticElementInteractions: the field inside hears the keys
+    // biome-ignore lint/a11y/noStaticElementInteractions: the field inside handles the keys
     <div
       ref={box}
       className="field-box"
       onContextMenu={(event) => {
-        // Text that is edited has the browser's own menu, with spelling and the clipboard.
+        // Text fields keep the browser's own menu, with spelling and the clipboard.
         if (event.target instanceof Element && event.target.closest("textarea, input") === null) {
           show(event);
         }

@@ -1,13 +1,13 @@
-/** A button that shows only a sign; its name is told to whoever asks, and under the pointer. */
+/** A button with an icon only; its name is its accessible label and its tooltip. */
 import type { LucideIcon } from "lucide-react";
 
 interface Props {
   label: string;
   icon: LucideIcon;
-  /** Under the pointer, where it says more than the name. */
+  /** The tooltip, if it says more than the name. */
   title?: string;
   disabled?: boolean;
-  /** For one that stays on once it is pressed. */
+  /** For a toggle button. */
   pressed?: boolean;
   onClick: () => void;
 }

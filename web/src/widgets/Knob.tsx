@@ -1,4 +1,4 @@
-/** The round face of a number: an arc that fills clockwise. Drawing only. */
+/** The dial of a number: an arc that fills clockwise. Drawing only. */
 
 const RADIUS = 19;
 const SWEEP = 270;

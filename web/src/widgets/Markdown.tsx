@@ -1,6 +1,6 @@
 /**
- * Markdown as elements of the page. The text is a stranger's: raw HTML in it stays text, only the
- * tags below become elements, links open elsewhere, and pictures come from this server alone.
+ * Markdown as React elements. The text is not trusted: raw HTML in it stays text, only the tags
+ * below become elements, links open in a new tab, and images load from this server only.
  */
 import { createElement, Fragment, type ReactNode, useEffect, useState } from "react";
 import { t } from "../words/words";
@@ -11,7 +11,7 @@ interface Props {
   text: string;
 }
 
-/** The library is fetched when the first text is shown; until then the text is shown as it is. */
+/** The parser is loaded when the first text is shown; until then the text is shown unformatted. */
 export function Markdown({ text }: Props) {
   const [shown, setShown] = useState<{ of: string; made: ReactNode } | null>(null);
   useEffect(() => {
@@ -32,7 +32,7 @@ export function Markdown({ text }: Props) {
   return <div className="markdown">{shown === null ? <p>{text}</p> : shown.made}</div>;
 }
 
-/** A document of its own: nothing in it runs, and nothing is fetched. */
+/** Parses into a detached document: no script in it runs, and nothing is loaded. */
 function elementsOf(html: string): ReactNode {
   const { body } = new DOMParser().parseFromString(html, "text/html");
   return childrenOf(body);
@@ -48,7 +48,7 @@ function childrenOf(element: Element): ReactNode[] {
   return [...element.childNodes].map((node, index) => {
     if (node instanceof Text) return node.data;
     if (!(node instanceof Element)) return null;
-    // biome-ignore lint/suspicious/noArrayIndexKey: the parts of a text have no other name
+    // biome-ignore lint/suspicious/noArrayIndexKey: parts of a text are identified by their index
     return <Fragment key={index}>{elementOf(node)}</Fragment>;
   });
 }
@@ -77,7 +77,7 @@ function linkOf(element: Element): ReactNode {
   );
 }
 
-/** Others' servers are not told that a note was looked at: their pictures are links. */
+/** Images on other servers become links, so that viewing a note sends no request to them. */
 function pictureOf(element: Element): ReactNode {
   const address = addressOf(element.getAttribute("src"));
   const words = element.getAttribute("alt") ?? "";

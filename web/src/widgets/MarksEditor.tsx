@@ -1,4 +1,4 @@
-/** The picture on which boxes and points are drawn. Everything is in the picture's own pixels. */
+/** The image on which boxes and points are drawn. All coordinates are in pixels of the image. */
 import { type KeyboardEvent, type PointerEvent, useRef, useState } from "react";
 import { t } from "../words/words";
 import { type Box, type Extent, type Marker, movedBy, sizedBy, spanned } from "./boxes";
@@ -55,7 +55,7 @@ export function MarksEditor(props: Props) {
         )}
         {marks.map((box, index) => (
           <MarkBox
-            // biome-ignore lint/suspicious/noArrayIndexKey: a mark is known by its place in the list
+            // biome-ignore lint/suspicious/noArrayIndexKey: a mark is identified by its index
             key={index}
             label={label}
             marker={marker}
@@ -183,7 +183,7 @@ function useDrawing({ marker, marks, onChange, onDone }: Props) {
   return { extent, scale, stage, at, setAt, setNatural, set, hold, press, drag, release, key };
 }
 
-/** Without a picture, room for all that is marked. */
+/** An extent around all marks, if there is no image. */
 function reaching(marks: readonly Box[]): Extent {
   return {
     width: Math.max(BLANK.width, ...marks.map((each) => each.x + each.width)),

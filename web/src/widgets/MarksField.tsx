@@ -1,6 +1,6 @@
 /**
- * A box, boxes or points on a picture: in a line what they are, opened a picture to draw them on.
- * By keyboard the arrows move the one that has the focus, with Alt they size it.
+ * A box, boxes or points on an image: closed, a summary in one line; opened, the image to draw on.
+ * By keyboard the arrows move the focused one, and resize it with Alt.
  */
 import { BoxSelect, Crosshair, Plus } from "lucide-react";
 import { Suspense, useRef, useState } from "react";
@@ -15,7 +15,7 @@ interface Props {
   label: string;
   marker: Marker;
   value: unknown;
-  /** The picture they lie on, where the studio knows one. */
+  /** The image they belong to, if the editor knows one. */
   picture: string | null;
   onChange: (value: unknown) => void;
   onDone: () => void;

@@ -1,6 +1,6 @@
 /**
- * A file of the server's: chosen from its folders, brought from this machine, or taken from the
- * clipboard. Dropping elsewhere on the node and pasting are the canvas's; all ways end in `onFile`.
+ * A file on the server: chosen from its folders, uploaded, or pasted from the clipboard. The canvas
+ * handles drops elsewhere on the node, and pasting; all end in `onFile`.
  */
 import { Brush, ClipboardPaste, FolderSearch, Upload, X } from "lucide-react";
 import { type DragEvent, Suspense, useRef, useState } from "react";
@@ -13,14 +13,14 @@ import { type MediaKind, useFieldServices } from "./services";
 
 export interface MediaAct {
   kind: MediaKind;
-  /** The share that has arrived while a file is brought; null while none is. */
+  /** The uploaded share of a file, from 0 to 1; null if there is no upload. */
   progress: number | null;
-  /** Why the last file did not come. */
+  /** Why the last upload failed. */
   error: string | null;
   onFile: (file: File) => void;
-  /** Gives up bringing the file. */
+  /** Cancels the upload. */
   onStop: () => void;
-  /** Opens the mask of the picture for painting; absent where nothing can. */
+  /** Opens the mask editor; absent if it is not available. */
   onMask?: (() => void) | undefined;
 }
 
@@ -61,7 +61,7 @@ export function MediaField({ label, input, value, media, onChange }: Props) {
     onFile(file);
   };
   return (
-    // biome-ignore lint/a11y/noStaticElementInteractions: the button beside it does the same by keys
+    // biome-ignore lint/a11y/noStaticElementInteractions: the button beside it does the same by keyboard
     <div className="media" onDragOver={(event) => event.preventDefault()} onDrop={take}>
       <div className="row">
         <ComboField
@@ -117,7 +117,7 @@ function IconButton({ words, icon: Icon, onClick }: IconProps) {
   );
 }
 
-/** Where else a file may come from: what was made here before, and the clipboard. */
+/** A menu of other sources: results of earlier runs, and the clipboard. */
 function More({ input, value, media, onChange }: Omit<Props, "label">) {
   const services = useFieldServices();
   const button = useRef<HTMLButtonElement>(null);

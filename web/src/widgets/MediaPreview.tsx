@@ -1,4 +1,4 @@
-/** A picture with its size, a video or a sound with its length: what a file value looks like. */
+/** The preview of a file value: an image with its size, a video or a sound with its length. */
 import { useState } from "react";
 import { t } from "../words/words";
 import type { Media } from "./services";
@@ -36,7 +36,7 @@ export function MediaPreview({ media, onOpen }: Props) {
         </button>
       )}
       {media.kind === "video" && (
-        // biome-ignore lint/a11y/useMediaCaption: it is the user's own file, which has none
+        // biome-ignore lint/a11y/useMediaCaption: a file of the user has no captions
         <video
           className="nodrag"
           src={media.url}
@@ -50,7 +50,7 @@ export function MediaPreview({ media, onOpen }: Props) {
         />
       )}
       {media.kind === "audio" && (
-        // biome-ignore lint/a11y/useMediaCaption: it is the user's own file, which has none
+        // biome-ignore lint/a11y/useMediaCaption: a file of the user has no captions
         <audio
           className="nodrag"
           src={media.url}
@@ -65,7 +65,7 @@ export function MediaPreview({ media, onOpen }: Props) {
   );
 }
 
-/** Seconds as a clock shows them. */
+/** Seconds as "minutes:seconds". */
 function clock(seconds: number): string {
   if (!Number.isFinite(seconds)) return "";
   const whole = Math.floor(seconds);

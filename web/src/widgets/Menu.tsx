@@ -1,6 +1,6 @@
 /**
- * The one menu: arrow keys, letters, Escape; menus within it. Opens at a place of the screen, above
- * everything, and the focus goes back to where it was. Knows nothing of what its entries do.
+ * The only menu component: arrow keys, letters, Escape, submenus. Opens at a place of the screen,
+ * above everything, and restores the focus when it closes. Independent of what its entries do.
  */
 import { Check, ChevronRight, type LucideIcon } from "lucide-react";
 import {
@@ -22,28 +22,28 @@ export interface MenuEntry {
   keys?: string;
   disabled?: boolean;
   checked?: boolean;
-  /** Whether it is one of several of which one is checked. */
+  /** Whether it is one of a group with one checked entry. */
   among?: boolean;
   icon?: LucideIcon;
-  /** Shown as a patch beside the label. */
+  /** Shown as a swatch beside the label. */
   colour?: string;
   run?: () => void;
-  /** Said below it. */
+  /** Shown below the label. */
   note?: ReactNode;
-  /** Opens beside it. */
+  /** The submenu, which opens beside it. */
   entries?: readonly MenuItem[];
 }
 
 export type MenuItem = MenuEntry | "line";
 
-/** On the screen. Where there is no room below, the menu ends at `above` instead. */
+/** In screen coordinates. Where there is no room below, the menu ends at `above` instead. */
 interface Place {
   x: number;
   y: number;
   above?: number;
 }
 
-/** Below what it belongs to, else above it. */
+/** Below a field, else above it. */
 export function besideField(field: HTMLElement): Place {
   const { left, top, bottom } = field.getBoundingClientRect();
   return { x: left, y: bottom + GAP, above: top - GAP };
@@ -93,14 +93,14 @@ export function Menu({ label, items, at, onClose }: Props) {
 
 interface PlacedProps extends Props {
   ref: RefObject<HTMLDivElement | null>;
-  /** Closes all of it, where `onClose` closes the innermost. */
+  /** Closes all menus, whereas `onClose` closes the innermost. */
   onDone: () => void;
 }
 
 function Placed({ ref, label, items, at, onClose, onDone }: PlacedProps) {
   const [place, setPlace] = useState({ left: at.x, top: at.y });
   const { x, y, above } = at;
-  // Until it is shown it has no size.
+  // It has no size until it is shown.
   useLayoutEffect(() => ref.current?.showPopover(), [ref]);
   useLayoutEffect(() => {
     const { width = 0, height = 0 } = ref.current?.getBoundingClientRect() ?? {};
@@ -130,12 +130,12 @@ interface RowsProps {
   items: readonly MenuItem[];
   onClose: () => void;
   onDone: () => void;
-  /** Where Tab does not simply go on to what stands beside the menu. */
+  /** Called on Tab, where the focus must not simply move to what follows the menu. */
   onTab?: () => void;
   box?: HTMLAttributes<HTMLDivElement>;
 }
 
-/** The entries of a menu, wherever they stand. */
+/** The entries of a menu, as a popover or in place. */
 export function MenuRows({ ref, label, items, onClose, onDone, onTab, box = {} }: RowsProps) {
   const [open, setOpen] = useState<number | null>(null);
   return (
@@ -154,7 +154,7 @@ export function MenuRows({ ref, label, items, onClose, onDone, onTab, box = {} }
     >
       {items.map((item, index) =>
         item === "line" ? (
-          // biome-ignore lint/suspicious/noArrayIndexKey: lines have no other name
+          // biome-ignore lint/suspicious/noArrayIndexKey: separators are identified by their index
           <hr key={index} />
         ) : (
           <Entry
@@ -170,7 +170,7 @@ export function MenuRows({ ref, label, items, onClose, onDone, onTab, box = {} }
   );
 }
 
-/** What the keys do in a menu. None of them gets to what lies below it. */
+/** Handles the keys in a menu. None of them reaches what is below it. */
 function walk(
   event: KeyboardEvent,
   list: HTMLElement | null,
@@ -291,7 +291,7 @@ function besides({ left, right, top }: DOMRect): { x: number; y: number } {
   return { x, y: top - 4 };
 }
 
-/** The entries of a menu that may be chosen, without those of the menus in it. */
+/** The enabled entries of a menu, without those of its submenus. */
 function entriesIn(list: HTMLElement | null): HTMLElement[] {
   if (list === null) return [];
   return [...list.querySelectorAll<HTMLElement>(":scope > [role^=menuitem]")].filter(

@@ -1,7 +1,7 @@
 /**
- * A number. Drag to change it, click to type it or a sum, arrow keys to step it; while it has the
- * focus, the wheel steps it, too. Shift goes finely, Ctrl coarsely. As a bar or a knob where its
- * author asked for one.
+ * A number field. Drag to change it, click to type a number or an expression, arrow keys to step
+ * it; with the focus, the wheel steps it, too. Shift steps finely, Ctrl coarsely. Shown as a slider
+ * or a knob if the node's author asked for it.
  */
 import {
   type KeyboardEvent,
@@ -47,7 +47,7 @@ interface Scrub {
   x: number;
   y: number;
   from: Whole;
-  /** Where it began, for whoever gives up. */
+  /** The value at the start, restored on cancel. */
   origin: Whole;
   pace: Pace;
   moved: boolean;
@@ -56,7 +56,7 @@ interface Scrub {
 export function NumberField(props: Props) {
   const [typing, setTyping] = useState<string | null>(null);
   const byKey = useRef(false);
-  /** A key began it: what it wrote is the number's beginning, and what follows goes on from it. */
+  /** Typing began with a key press: that key is the first character, and the caret follows it. */
   const begun = useRef(false);
   const { label, value, range, onChange, onDone } = props;
   const finish = (text: string | null) => {
@@ -94,9 +94,9 @@ export function NumberField(props: Props) {
         onBlur={() => finish(typing)}
         onKeyDown={(event) => {
           if (event.key !== "Enter" && event.key !== "Escape") return;
-          // Ctrl+Enter and its kin take what is typed, and are commands besides.
+          // A key press with Ctrl or Alt applies the typed text, and then runs as a command.
           if (isCommand(event)) return finish(typing);
-          // The field keeps the focus, and what is around it does not hear of it.
+          // The field keeps the focus, and the key does not reach its ancestors.
           byKey.current = true;
           event.preventDefault();
           event.stopPropagation();
@@ -112,7 +112,10 @@ export function NumberField(props: Props) {
   );
 }
 
-/** Scrolled or zoomed out of sight, a field is gone without being left: what was typed counts. */
+/**
+ * Calls `leave` when the field is unmounted. A field scrolled or zoomed out of view gets no blur
+ * event, and its typed text must still be applied.
+ */
 function useLeft(leave: () => void): void {
   const last = useRef(leave);
   useEffect(() => {
@@ -121,7 +124,7 @@ function useLeft(leave: () => void): void {
   useEffect(() => () => last.current(), []);
 }
 
-/** Whether a key is more than typing: a command of the editor, as in any other field. */
+/** Whether a key press is a command of the editor instead of text. */
 function isCommand({ ctrlKey, metaKey, altKey }: KeyboardEvent): boolean {
   return ctrlKey || metaKey || altKey;
 }
@@ -140,7 +143,7 @@ interface RestingProps extends Props {
   byKey: RefObject<boolean>;
 }
 
-/** The field while nobody types into it. */
+/** The field while the user is not typing in it. */
 function Resting(props: RestingProps) {
   const { label, value, range, face = "number", onChange, onDone, onType, byKey } = props;
   const button = useRef<HTMLButtonElement>(null);
@@ -226,11 +229,11 @@ function useScrubbing(
         return;
       }
       if (pace !== begun.pace) {
-        // The keys were pressed on the way: go on from here, without a jump.
+        // A modifier was pressed during the drag: continues from here, without a jump.
         Object.assign(begun, { x: event.clientX, y: event.clientY, from: current, pace });
       } else change(stepped(begun.from, stepsIn(distance, pace), range, pace));
     },
-    /** Whether there was a drag to give up. */
+    /** Cancels the drag; false if there was none. */
     giveUp: (): boolean => {
       const begun = scrub.current;
       scrub.current = null;
@@ -257,7 +260,7 @@ function stepsIn(pixels: number, pace: Pace): number {
   return Math.round(pixels / (pace === "fine" ? FINE_PIXELS_PER_STEP : PIXELS_PER_STEP));
 }
 
-/** The wheel steps a number only while it has the focus: else it zooms the canvas. */
+/** The wheel steps a number only with the focus; otherwise it zooms the canvas. */
 function useFocusedWheel(
   field: RefObject<HTMLElement | null>,
   onStep: (count: number, pace: Pace) => void,
@@ -274,7 +277,7 @@ function useFocusedWheel(
       event.stopPropagation();
       step.current(event.deltaY < 0 ? 1 : -1, paceOf(event));
     };
-    // React hears the wheel passively, which could not keep the canvas from zooming.
+    // React's wheel listeners are passive and could not stop the canvas from zooming.
     element?.addEventListener("wheel", wheel, { passive: false });
     return () => element?.removeEventListener("wheel", wheel);
   }, [field]);

@@ -1,4 +1,4 @@
-/** What opens beside a field, above everything: at full size however far the canvas is zoomed out. */
+/** A popup beside a field, above everything: in full size even if the canvas is zoomed out. */
 import { type ReactNode, useEffect, useLayoutEffect, useRef } from "react";
 import { createPortal } from "react-dom";
 
@@ -13,7 +13,7 @@ interface Props {
 const GAP = 4;
 const EDGE = 8;
 
-/** Closes on Escape and on a press elsewhere; the focus goes back to the field. */
+/** Closes on Escape and on a press elsewhere; the focus returns to the field. */
 export function Popup({ anchor, label, className = "", onClose, children }: Props) {
   const box = useRef<HTMLDivElement>(null);
   const close = useRef(onClose);
@@ -24,7 +24,7 @@ export function Popup({ anchor, label, className = "", onClose, children }: Prop
     const { current } = box;
     if (current === null) return;
     place(current, anchor);
-    // It grows and shrinks with what it holds, some of which comes later.
+    // Its size changes with its content, some of which loads later.
     const watching = new ResizeObserver(() => place(current, anchor));
     watching.observe(current);
     return () => watching.disconnect();
@@ -42,8 +42,8 @@ export function Popup({ anchor, label, className = "", onClose, children }: Prop
       window.removeEventListener("wheel", away, true);
     };
   }, []);
-  // What was opened by keyboard is left by keyboard, to where one came from. Before the box is
-  // taken away: what has the focus is forgotten with it.
+  // A popup that has the focus returns it to the field. In a layout effect, before the element is
+  // removed and the focus is lost.
   useLayoutEffect(() => {
     const { current } = box;
     return () => {

@@ -1,7 +1,7 @@
 /**
- * A prompt. Ctrl and the arrows weigh the word, the selection or the brackets the caret is in;
- * what is typed is completed; brackets that belong together are marked. Every change goes through
- * the browser's own editing, so that undo is the field's own.
+ * A prompt field. Ctrl and the arrow keys change the weight of the word, the selection or the
+ * brackets at the caret; typing offers completions; matching brackets are marked. All changes go
+ * through the browser's own editing, so that the field's undo works.
  */
 import {
   Fragment,
@@ -21,13 +21,13 @@ import { type Completion, useFieldServices } from "./services";
 import { type Replacement, reweighted } from "./weights";
 
 interface Props {
-  /** The node whose field it is, where it is one, and the input's name. */
+  /** The key of the node, if there is one, and the name of the input. */
   owner: string | undefined;
   name: string;
   label: string;
   value: string;
   placeholder: string;
-  /** Weights, completion and brackets; without them a box for any text. */
+  /** Enables weights, completion and brackets; without it the field is plain text. */
   prompt: boolean;
   onChange: (value: string) => void;
   onDone: () => void;
@@ -95,7 +95,10 @@ export function PromptField(props: Props) {
   );
 }
 
-/** What a choice does besides is an edit of its own, and the box's undo takes both back. */
+/**
+ * Choosing a completion. Its other effects are an undo step of their own, and undo in the field
+ * reverts both.
+ */
 function useChoosing(
   area: RefObject<HTMLTextAreaElement | null>,
   dismiss: (text: string) => void,
@@ -116,7 +119,10 @@ function useChoosing(
   return { choose, followed: steps.follow };
 }
 
-/** The wheel belongs to the canvas unless the text is being edited and is longer than its box. */
+/**
+ * The wheel scrolls the field only if the text has the focus and is longer than its box; otherwise
+ * the canvas gets it.
+ */
 function scrollOwnText(event: WheelEvent<HTMLTextAreaElement>): void {
   const { currentTarget: area } = event;
   if (document.activeElement === area && area.scrollHeight > area.clientHeight) {
@@ -134,7 +140,7 @@ function weigh(event: KeyboardEvent<HTMLTextAreaElement>): boolean {
   return true;
 }
 
-/** As if it were typed: the only way by which the field's own undo knows of it. */
+/** Replaces text as if it were typed: only then can the field's own undo revert it. */
 function replace(area: HTMLTextAreaElement, { from, to, text, select }: Replacement): void {
   area.focus();
   area.setSelectionRange(from, to);
@@ -152,13 +158,13 @@ function completed(area: HTMLTextAreaElement, found: Completion, from: number): 
 interface MarksProps {
   text: string;
   caret: number;
-  /** Where the word begins that is being completed. */
+  /** The start of the word that is being completed. */
   from: number | null;
   area: RefObject<HTMLTextAreaElement | null>;
   place: RefObject<HTMLSpanElement | null>;
 }
 
-/** The same text behind the box, unseen but for its marks; it also says where a word lies. */
+/** The same text behind the field, invisible except for its marks; also used to locate a word. */
 function Marks({ text, caret, from, area, place }: MarksProps) {
   const marks = useRef<HTMLDivElement>(null);
   useEffect(() => {
@@ -174,7 +180,7 @@ function Marks({ text, caret, from, area, place }: MarksProps) {
   const pieces = (part: string, at: number) =>
     piecesOf(part, marksWithin(text, caret, at, at + part.length)).map(
       ({ text: piece, kind }, index) => (
-        // biome-ignore lint/suspicious/noArrayIndexKey: the pieces of a text have no other name
+        // biome-ignore lint/suspicious/noArrayIndexKey: pieces of a text are identified by their index
         <Fragment key={index}>
           {kind === null ? piece : <mark className={kind}>{piece}</mark>}
         </Fragment>
@@ -213,9 +219,11 @@ function useCompletions(
   const services = useFieldServices();
   const [{ typed, found }, setCompleting] = useState(NOT_COMPLETING);
   const [at, setAt] = useState(0);
-  /** Arrows went through the list: until then, Enter is a new line, as in any text. */
+  /**
+   * The list was entered with the arrow keys: before that, Enter adds a new line, as in any text.
+   */
   const [walked, setWalked] = useState(false);
-  /** The text that nothing more is offered for. */
+  /** The text for which completions were dismissed. */
   const [dismissed, setDismissed] = useState<string | null>(null);
   useEffect(() => {
     let stale = false;
@@ -240,7 +248,7 @@ function useCompletions(
     };
   }, [text, caret, services, node, input]);
   const before = typed;
-  // What was found a letter ago is not for this text.
+  // Completions for an earlier text are not shown for this one.
   const fresh = typed !== null && caret === typed.from + typed.word.length;
   const shown = !fresh || text === dismissed ? NOTHING : found;
   const key = (event: KeyboardEvent, choose: (found: Completion, from: number) => void) => {

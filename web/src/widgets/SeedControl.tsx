@@ -1,6 +1,6 @@
 /**
- * What happens to a seed before each run, and what was made of it: the seed one sees is the one
- * that is used, so that "keep this one" always means what the picture was made with.
+ * What happens to a seed before each run, and the seed of the last run: the field shows the seed
+ * that is used, so that "keep this one" always means the seed of the image.
  */
 import {
   ChevronsDown,
@@ -19,9 +19,9 @@ import type { Whole } from "./number";
 export interface Control {
   value: unknown;
   onChange: (value: string) => void;
-  /** The value that the last run used; null before the first. */
+  /** The seed of the last run; null before the first. */
   used?: Whole | null;
-  /** Another value within the limits. */
+  /** Sets a new random value within the limits. */
   onRoll?: () => void;
   onUse?: (value: Whole) => void;
 }
@@ -37,7 +37,7 @@ const FIXED = { words: "The same each run", icon: Lock };
 export function SeedControl({ control, current }: { control: Control; current: unknown }) {
   const button = useRef<HTMLButtonElement>(null);
   const [open, setOpen] = useState(false);
-  // Very old files have true for a new one and false for the same.
+  // Very old files have true for "randomize" and false for "fixed".
   const value = control.value === true ? "randomize" : String(control.value);
   const mode = value in MODES ? value : "fixed";
   const { words, icon: Icon } = MODES[mode] ?? FIXED;

@@ -1,4 +1,4 @@
-/** Text on one line. While one types, undo is the field's own. */
+/** Text on one line. While typing, undo is the browser's own. */
 
 interface Props {
   label: string;

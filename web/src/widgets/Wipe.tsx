@@ -1,4 +1,4 @@
-/** Two pictures in one place, the one behind the other, and a slider for where the one ends. */
+/** Two images on top of each other, and a slider for where one ends. */
 import { useState } from "react";
 import { t } from "../words/words";
 import "./wipe.css";
@@ -19,7 +19,7 @@ export function Wipe({ one, other, onOpen }: Props) {
         aria-label={t("View at full size")}
         onClick={(event) => {
           const box = event.currentTarget.getBoundingClientRect();
-          // A click by the keyboard has no place, and means the first.
+          // A click by keyboard has no position, and means the first image.
           const share = event.detail === 0 ? 0 : ((event.clientX - box.left) / box.width) * 100;
           onOpen(share <= edge ? one : other);
         }}

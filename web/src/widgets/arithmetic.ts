@@ -1,6 +1,6 @@
 /**
- * Sums that are typed into number fields: `512*2`, `(1024-64)/8`, `2^10`; one that begins with
- * `*`, `/`, `+=` or `-=` goes on from the value that is there. Whole sums are exact at any size.
+ * Arithmetic in number fields: `512*2`, `(1024-64)/8`, `2^10`; an expression that begins with `*`,
+ * `/`, `+=` or `-=` applies to the current value. Integer arithmetic is exact at any size.
  */
 import { plainNumbers } from "../words/digits";
 
@@ -9,8 +9,8 @@ type Amount = number | bigint;
 const TOKEN = /\s*(\d+\.?\d*(?:e[+-]?\d+)?|\.\d+|\*\*|[-+*/%^()])/giy;
 
 /**
- * The result; null for what is no sum, and for one that has none (`1/0`). `isWhole` says that only
- * whole numbers count where it is typed, which decides what `1.000` means in some languages.
+ * The result; null for what is not an expression, and for one without a result (`1/0`). `isWhole`
+ * says that the field takes only integers, which decides what `1.000` means in some languages.
  */
 export function evaluateSum(typed: string, current: Amount, isWhole = false): Amount | null {
   const text = plainNumbers(typed.trim(), isWhole);
@@ -76,7 +76,7 @@ function sumOf<Value>(tokens: readonly string[], kind: Kind<Value>): Value | nul
       const sign = tokens[place] ?? "";
       if (value === null || !LEVELS[depth]?.includes(sign)) return value;
       place += 1;
-      // A power binds to the right: 2^3^2 is 2^9.
+      // Powers are right-associative: 2^3^2 is 2^9.
       const other = level(sign === "^" ? depth : depth + 1);
       value = other === null ? null : (kind.apply[sign]?.(value, other) ?? null);
     }

@@ -1,4 +1,4 @@
-/** Boxes and points on a picture, in its pixels, in the forms in which nodes save them. */
+/** Boxes and points on an image, in its pixels, in the forms in which nodes save them. */
 
 export interface Box {
   x: number;
@@ -16,7 +16,7 @@ export type Marker = "box" | "boxes" | "points";
 
 const LEAST = 1;
 
-/** What of a value is a box; others' fields (words about it, its colours) stay with it. */
+/** The box in a value; other properties (labels, colours) stay with it. */
 function boxOf(value: unknown): Box {
   const given =
     typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {};
@@ -24,7 +24,7 @@ function boxOf(value: unknown): Box {
   return { x: number("x"), y: number("y"), width: number("width"), height: number("height") };
 }
 
-/** The marks of a value: one box, a list of them, or points (boxes without size). */
+/** The marks of a value: one box, a list of boxes, or points (boxes without size). */
 export function marksIn(value: unknown, marker: Marker): Box[] {
   const read = typeof value === "string" ? parsed(value) : value;
   if (marker === "box") return [boxOf(read)];
@@ -37,7 +37,7 @@ function pointOrBox(each: unknown): Box {
   return { x, y, width, height };
 }
 
-/** The value with other marks, in the form that it had: text stays text, a list a list. */
+/** The value with other marks, in its previous form: text stays text, a list a list. */
 export function withMarks(before: unknown, marker: Marker, marks: readonly Box[]): unknown {
   const read = typeof before === "string" ? parsed(before) : before;
   if (marker === "box") return { ...objectOf(read), ...tidy(marks[0] ?? boxOf(read)) };
@@ -76,7 +76,7 @@ function tidy({ x, y, width, height }: Box): Box {
   };
 }
 
-/** A box moved, no part of it outside the picture. */
+/** A moved box, kept inside the image. */
 export function movedBy(box: Box, by: { x: number; y: number }, extent: Extent): Box {
   return {
     ...box,

@@ -1,6 +1,6 @@
 /**
- * Choices that did more than put text into a box: where the box's own undo takes their text back,
- * what they did is taken back with it. Knows only the texts before and after.
+ * Completions with effects besides their text: when the field's own undo reverts the text, the
+ * effects are reverted with it. Compares only the texts before and after.
  */
 import { type RefObject, useRef } from "react";
 import type { ChoiceEffect } from "./services";
@@ -13,9 +13,12 @@ interface Step {
 }
 
 interface Steps {
-  /** Notes that the text became what it is by a choice. */
+  /** Records that a completion changed the text. */
   note: (before: string, after: string, taken: ChoiceEffect) => void;
-  /** Whether a change of the text was the undo or the redo of a choice, and all of it. */
+  /**
+   * Whether a change of the text was exactly the undo or redo of a completion, whose effects were
+   * then undone or redone, too.
+   */
   follow: (event: Event, before: string, after: string) => boolean;
 }
 

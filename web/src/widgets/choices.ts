@@ -1,11 +1,11 @@
-/** A list of choices as one looks through it: found by words, in folders, the used ones first. */
+/** A list of choices as rows: search results, folders, recent choices first. */
 
 import { shownChoice } from "./kinds";
 
 export interface ChoiceRow {
   kind: "choice";
   value: unknown;
-  /** Without its folder where the row lies in one. */
+  /** Without its folder if the row is inside a folder. */
   label: string;
   depth: number;
 }
@@ -30,11 +30,11 @@ interface ChoiceFilter {
   typed: string;
   recent: readonly string[];
   starred: readonly string[];
-  /** The folders one has opened. */
+  /** The folders that are open. */
   opened: ReadonlySet<string>;
 }
 
-/** Below this a list is taken in at a glance, and what was used lately need not be repeated. */
+/** Shorter lists have no section of recent choices: they fit on the screen. */
 const LONG = 12;
 
 export function rowsOf(choices: readonly unknown[], filter: ChoiceFilter): Row[] {
@@ -62,7 +62,7 @@ export function rowsOf(choices: readonly unknown[], filter: ChoiceFilter): Row[]
   return first.length === 0 ? all : [...first, { kind: "heading", label: "All" }, ...all];
 }
 
-/** Those that hold every word, names that begin with one first. */
+/** The choices that contain every word; those whose names begin with one come first. */
 function found(choices: readonly unknown[], words: readonly string[]): Row[] {
   const scored = choices.flatMap((value, index) => {
     const text = shownChoice(value).toLowerCase();
@@ -118,13 +118,13 @@ function rowsIn(folder: Folder, above: string, depth: number, opened: ReadonlySe
   return [...folders, ...files];
 }
 
-/** A path's parts; a slash with spaces around it, or at an end, is no path. */
+/** The parts of a path; a slash with spaces around it, or at an end, makes no path. */
 function partsOf(text: string): string[] {
   const isPath = /[\\/]/.test(text) && !/\s[\\/]|[\\/]\s|^[\\/]|[\\/]$/.test(text);
   return isPath ? text.split(/[\\/]/) : [text];
 }
 
-/** The folders that a choice lies in, so that they can be opened for it. */
+/** The folders that contain a choice, to open them for it. */
 export function foldersOf(value: unknown): string[] {
   const parts = partsOf(shownChoice(value)).slice(0, -1);
   return parts.map((_, index) => `${parts.slice(0, index + 1).join("/")}/`);
@@ -132,7 +132,7 @@ export function foldersOf(value: unknown): string[] {
 
 const NEAREST = 3;
 
-/** The choices whose names are most like one that is not there; none where none is like it. */
+/** The choices with the names most similar to a missing one; none if none is similar. */
 export function nearest(missing: string, choices: readonly unknown[]): string[] {
   const wanted = nameOf(missing);
   return choices
@@ -149,7 +149,7 @@ function nameOf(path: string): string {
   return name.replace(/\.(safetensors|sft|ckpt|pt|pth|bin|gguf)$/i, "").toLowerCase();
 }
 
-/** The share of pairs of neighbouring letters that two names have in common. */
+/** The share of pairs of adjacent letters that two names have in common. */
 function likeness(one: string, other: string): number {
   if (one === other) return 1;
   const [first, second] = [pairsOf(one), pairsOf(other)];

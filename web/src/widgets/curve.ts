@@ -1,4 +1,4 @@
-/** A curve through points in the unit square, as nodes save it. */
+/** A curve through points in the unit square, in the form in which nodes save it. */
 
 type CurvePoint = readonly [number, number];
 
@@ -15,10 +15,12 @@ export const STRAIGHT: Curve = {
   interpolation: "monotone_cubic",
 };
 const DIGITS = 4;
-/** No two points are nearer than this, so that the curve stays a function. */
+/** The least distance between two points, so that the curve stays a function. */
 const APART = 0.005;
 
-/** Also of a plain list of points; a straight line for what is no curve. */
+/**
+ * The curve of a value, which may be a plain list of points; a straight line if it is not a curve.
+ */
 export function curveOf(value: unknown): Curve {
   const given = typeof value === "object" && value !== null ? value : {};
   const list = Array.isArray(given) ? given : "points" in given ? given.points : null;
@@ -31,7 +33,7 @@ export function curveOf(value: unknown): Curve {
   return { points: points.sort((one, other) => one[0] - other[0]), interpolation: how };
 }
 
-/** The curve in the form that the value before had; fields that nobody knows stay. */
+/** The curve in the form of the previous value; unknown properties stay. */
 export function inCurveFormOf(before: unknown, curve: Curve): unknown {
   const points = curve.points.map(([x, y]) => [x, y]);
   if (Array.isArray(before)) return points;
@@ -39,7 +41,10 @@ export function inCurveFormOf(before: unknown, curve: Curve): unknown {
   return { ...others, points, interpolation: curve.interpolation };
 }
 
-/** A point moved; it stays between its neighbours, the first and the last at their ends. */
+/**
+ * A curve with a point moved; the point stays between its neighbours, and the first and the last
+ * stay at their ends.
+ */
 export function moved(curve: Curve, index: number, [x, y]: CurvePoint): Curve {
   const { points } = curve;
   const [before, after] = [points[index - 1], points[index + 1]];
@@ -54,7 +59,7 @@ export function moved(curve: Curve, index: number, [x, y]: CurvePoint): Curve {
   return { ...curve, points: points.map((each, place) => (place === index ? at : each)) };
 }
 
-/** With one point more; where it stands among the others. */
+/** A curve with a point added, and the index of the point. */
 export function added(curve: Curve, [x, y]: CurvePoint): { curve: Curve; index: number } | null {
   const index = curve.points.findIndex((each) => each[0] > x);
   const before = curve.points[index - 1];
@@ -66,7 +71,7 @@ export function added(curve: Curve, [x, y]: CurvePoint): { curve: Curve; index: 
   return { curve: { ...curve, points }, index };
 }
 
-/** Without a point; the two ends stay. */
+/** A curve with a point removed; the two ends stay. */
 export function removed(curve: Curve, index: number): Curve {
   if (index <= 0 || index >= curve.points.length - 1) return curve;
   return { ...curve, points: curve.points.filter((_, place) => place !== index) };
@@ -76,7 +81,7 @@ function tidy(value: number): number {
   return Number(value.toFixed(DIGITS));
 }
 
-/** The height of the curve at a place. */
+/** The height of the curve at `x`. */
 export function heightAt({ points, interpolation }: Curve, x: number): number {
   const [first, last] = [points[0], points.at(-1)];
   if (first === undefined || last === undefined) return x;
@@ -97,7 +102,7 @@ export function heightAt({ points, interpolation }: Curve, x: number): number {
   );
 }
 
-/** Slopes that never overshoot between two points (Fritsch and Carlson 1980). */
+/** Slopes for which the curve does not overshoot between two points (Fritsch and Carlson 1980). */
 function tangentsOf(points: readonly CurvePoint[]): number[] {
   const slopes = points.slice(1).map(([x, y], index) => {
     const [left, low] = points[index] ?? [0, 0];

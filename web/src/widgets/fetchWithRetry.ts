@@ -1,15 +1,16 @@
 /**
- * Parts of the program are fetched when they are needed, and the server may be away just then: so
- * they are asked for again. Knows no part, and not how a failure is told.
+ * Loads parts of the program on demand, with retries, since the server may be unreachable at that
+ * moment. Callers decide how a failure is shown.
  */
 
-/** Milliseconds before the tries after the first: a server that is started anew is back by then. */
+/** Delays before the retries in milliseconds: a server that is restarted is back by then. */
 const WAITS = [250, 750, 2000];
 const LONGEST = 15_000;
 
 /**
- * Fetches a part, and again where that fails. After a few tries `onAway` is called once with what
- * failed, and the part is asked for ever more seldom until it is here; without `onAway` it fails.
+ * Loads a part, and retries on failure. After `WAITS.length` retries `onAway` is called once with
+ * the error, and retries go on at growing intervals until one succeeds; without `onAway` the error
+ * is thrown.
  */
 export async function fetchWithRetry<Part>(
   fetchPart: () => Promise<Part>,
@@ -31,14 +32,14 @@ export async function fetchWithRetry<Part>(
   }
 }
 
-/** The same of what nobody asked for: whoever does while the server is away is told then. */
+/** The same for a part that the user has not requested yet: no failure is reported. */
 export function fetchSilently<Part>(fetchPart: () => Promise<Part>): Promise<Part> {
   return fetchWithRetry(fetchPart, () => undefined);
 }
 
 /**
- * The bundler asks for the style sheets of a part once only, whatever becomes of them: those that
- * did not come meanwhile are noted by their addresses, and taken out of the page.
+ * The bundler requests the style sheets of a part only once, whether or not that succeeds. Collects
+ * the addresses of those that failed in `lost`, and removes their elements from the page.
  */
 async function whileNoting<Part>(lost: Set<string>, fetchPart: () => Promise<Part>): Promise<Part> {
   const note = ({ target }: Event) => {
@@ -54,7 +55,7 @@ async function whileNoting<Part>(lost: Set<string>, fetchPart: () => Promise<Par
   }
 }
 
-/** Puts a style sheet into the page, unless another part that needs it has done so. */
+/** Adds a style sheet to the page, unless another part has already added it. */
 function fetchStyles(address: string): Promise<void> {
   const known = [...document.querySelectorAll<HTMLLinkElement>("link[rel=stylesheet]")];
   if (known.some(({ href }) => href === address)) return Promise.resolve();
@@ -71,7 +72,7 @@ function fetchStyles(address: string): Promise<void> {
   });
 }
 
-/** Waits, but no longer than the network is gone. */
+/** Waits for a time, or until the network is back if that is earlier. */
 function pause(milliseconds: number): Promise<void> {
   return new Promise((done) => {
     const goOn = () => {

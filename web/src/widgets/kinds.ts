@@ -1,4 +1,4 @@
-/** Which field an input has, by its type and its author's options. */
+/** The kind of field of an input, by its type and its author's options. */
 import type { InputSchema } from "../api/types";
 import type { Marker } from "./boxes";
 import type { Range, Whole } from "./number";
@@ -59,13 +59,13 @@ function comboKind(input: InputSchema): FieldKind {
   return mediaOf(input) === null ? "combo" : "media";
 }
 
-/** Text that goes to a text encoder; every other long text is left as it is. */
+/** Text for a text encoder gets a prompt field; any other long text a plain one. */
 function promptKind({ name, options }: InputSchema): FieldKind {
   const prompts = options.dynamicPrompts === true || /text|prompt|positive|negative/i.test(name);
   return prompts ? "prompt" : "lines";
 }
 
-/** What kind of file an input takes; null where it takes none. */
+/** The kind of file an input takes; null if it takes none. */
 function mediaOf({ options }: InputSchema): MediaKind | null {
   if (options.image_upload === true) return "image";
   if (options.video_upload === true) return "video";

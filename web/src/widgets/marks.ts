@@ -1,4 +1,4 @@
-/** What a prompt box marks in its text: brackets that belong together, lone ones, comments. */
+/** Marks in the text of a prompt field: matching brackets, unmatched ones, comments. */
 
 interface Mark {
   from: number;
@@ -9,7 +9,7 @@ interface Mark {
 const CLOSING: Readonly<Record<string, string>> = { "(": ")", "[": "]", "{": "}" };
 const OPENING: ReadonlySet<string> = new Set([")", "]", "}"]);
 
-/** In order of their places, none in another. `caret` is null while the box has no focus. */
+/** In order of position, without overlaps. `caret` is null while the field has no focus. */
 export function marksOf(text: string, caret: number | null): Mark[] {
   const marks: Mark[] = [];
   const open: { place: number; sign: string }[] = [];
@@ -39,7 +39,7 @@ export function marksOf(text: string, caret: number | null): Mark[] {
   return marks.sort((first, second) => first.from - second.from);
 }
 
-/** Where a comment that begins here ends; the place itself where none begins. */
+/** The end of a comment that begins at `place`; `place` itself if none begins there. */
 function commentEnd(text: string, place: number): number {
   if (text.startsWith("//", place)) {
     const line = text.indexOf("\n", place);
@@ -71,14 +71,14 @@ export interface Typed {
 }
 
 /**
- * What is being typed before the caret, as far as it is long enough to look for: what was begun
- * after the last comma, and the last word of it alone; or the tag of a LoRA, with its `<`.
+ * The text before the caret to search completions for, if it is long enough: the text after the
+ * last comma, and its last word alone; or the tag of a LoRA, with its `<`.
  */
 export function wordsBefore(text: string, caret: number): Typed[] {
   const before = text.slice(Math.max(0, caret - LONGEST), caret);
   const [tag] = TAG_BEGUN.exec(before) ?? [];
   if (tag !== undefined) {
-    // What has its end behind the caret, or its weight before it, is no longer being named.
+    // A tag that ends after the caret, or already has a weight, is complete.
     const isNamed = TAG_ENDS.test(text.slice(caret)) || tag.split(":").length > 2;
     return isNamed ? [] : [{ from: caret - tag.length, word: tag }];
   }
@@ -91,10 +91,10 @@ export function wordsBefore(text: string, caret: number): Typed[] {
     .map((word) => ({ from: caret - word.length, word }));
 }
 
-/** A LoRA's tag, `<lora:name:1>`, as far as it is typed. */
+/** The beginning of a LoRA's tag, `<lora:name:1>`. */
 const TAG_BEGUN = /<(?:l|lo|lor|lora(?::[^<>\n]*)?)$/i;
 const TAG_ENDS = /^[^<>\n]*>/;
 const LEAST = 2;
-/** No name is as long; a text without spaces is none, however long it is. */
+/** No name is this long, and neither is the search text, even in text without spaces. */
 const LONGEST = 300;
 const EMBEDDING = "embedding:".length;

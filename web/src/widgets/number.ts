@@ -1,4 +1,4 @@
-/** Numbers as fields show, read and step them. Seeds are larger than JavaScript's numbers. */
+/** Numbers as fields show, parse and step them. Seeds can exceed JavaScript's safe integers. */
 import { evaluateSum } from "./arithmetic";
 
 export type Whole = number | bigint;
@@ -8,11 +8,11 @@ export interface Range {
   max: Whole;
   step: number;
   whole: boolean;
-  /** What a value is rounded to a multiple of; 0 for not at all. */
+  /** The value is rounded to a multiple of this; 0 for no rounding. */
   round?: number;
 }
 
-/** How far a movement goes: with Shift finely, with Ctrl (or the page keys) coarsely. */
+/** The size of a step: fine with Shift, coarse with Ctrl (or the page keys). */
 export type Pace = "fine" | "normal" | "coarse";
 
 const COARSE = 10;
@@ -37,13 +37,16 @@ export function stepped(value: Whole, count: number, range: Range, pace: Pace = 
   return clamped(rounded(Number(moved.toFixed(digits)), range), range);
 }
 
-/** A value from a file may be broken, infinite or no number at all: steps go on from near it. */
+/**
+ * A value from a file may be a fraction, infinite or not a number: the nearest integer to step
+ * from.
+ */
 function wholeOf(value: Whole): bigint {
   if (typeof value === "bigint") return value;
   return BigInt(Number.isFinite(value) ? Math.round(value) : 0);
 }
 
-/** The value at a share of the whole range, on a step. */
+/** The value at a share of the whole range, rounded to a step. */
 export function valueAt(share: number, range: Range): Whole {
   const [least, most] = [Number(range.min), Number(range.max)];
   const inside = least + Math.min(Math.max(share, 0), 1) * (most - least);
@@ -51,18 +54,18 @@ export function valueAt(share: number, range: Range): Whole {
   return clamped(Number((least + steps * range.step).toFixed(digitsOf(range.step))), range);
 }
 
-/** How far along its range a value is, from 0 to 1. */
+/** The position of a value in its range, from 0 to 1. */
 export function shareOf(value: Whole, { min, max }: Range): number {
   const [least, most] = [Number(min), Number(max)];
   return most > least ? Math.min(Math.max((Number(value) - least) / (most - least), 0), 1) : 0;
 }
 
-/** Whether the ends are near enough for a bar to say anything. */
+/** Whether the range is small enough for a slider to be of use. */
 export function hasNearEnds({ min, max, step }: Range): boolean {
   return (Number(max) - Number(min)) / step <= NEAR;
 }
 
-/** What was typed, within its limits; null where it is no number. Sums are worked out. */
+/** The typed number within its limits; null if it is not a number. Expressions are evaluated. */
 export function typedNumber(text: string, range: Range, current: Whole = 0): Whole | null {
   const value = amountOf(text, range, current);
   return value === null ? null : clamped(rounded(value, range), range);
@@ -74,10 +77,10 @@ function amountOf(text: string, range: Range, current: Whole): Whole | null {
   return range.whole ? plainOf(value) : Number(value);
 }
 
-/** Which limit what was typed does not keep to. */
+/** The limit that the typed number violates. */
 export type Limit = "no number" | "too small" | "too large" | "rounded";
 
-/** Why a typed text would not be taken as it stands; null where it would. */
+/** Why a typed number would not be taken as it is; null if it would. */
 export function limitOf(text: string, range: Range, current: Whole = 0): Limit | null {
   if (text.trim() === "") return null;
   const value = amountOf(text, range, current);

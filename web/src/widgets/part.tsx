@@ -1,6 +1,6 @@
 /**
- * A part of the screen that is fetched when it is first shown. Where it cannot be fetched, because
- * the server is away, that is told in its place, and can be tried again; the rest goes on.
+ * A part of the screen that is loaded when it is first shown. If it cannot be loaded, because the
+ * server is unreachable, a message with a retry button takes its place; the rest stays usable.
  */
 import { Component, type ComponentType, lazy, type ReactNode } from "react";
 import { t } from "../words/words";
@@ -11,10 +11,10 @@ class NotFetched extends Error {}
 
 const known = new Set<() => Promise<unknown>>();
 
-/** Those that may be fetched before they are shown. */
+/** The parts that may be loaded before they are shown. */
 export const parts: ReadonlySet<() => Promise<unknown>> = known;
 
-/** As `lazy`, but what failed once has not failed for good. A heavy one waits until it is shown. */
+/** Like `lazy`, but a failure is not permanent. A heavy part is not loaded before it is shown. */
 export function part<Props extends object>(
   fetchRoom: () => Promise<ComponentType<Props>>,
   isHeavy = false,
@@ -41,7 +41,7 @@ export function part<Props extends object>(
 
 interface Props {
   children: () => ReactNode;
-  /** What failed is to be fetched anew when it is next drawn. */
+  /** A failed part is loaded again when it is next rendered. */
   onRenew: () => void;
 }
 
@@ -69,7 +69,7 @@ class Fetching extends Component<Props, State> {
   override render(): ReactNode {
     const { failed, hidden } = this.state;
     if (failed === null) return this.props.children();
-    // A fault in what was fetched is told by whoever stands around all of the screen.
+    // The error boundary around the screen handles errors of the loaded part itself.
     if (!(failed instanceof NotFetched)) throw failed;
     if (hidden) return null;
     return (

@@ -1,13 +1,13 @@
 /**
- * What fields ask of the studio around them. Fields know no server and no document: whoever shows
- * them provides this once, for all of them.
+ * The services that fields need from the editor. Fields make no requests and access no document
+ * themselves: the component that renders them provides this context once for all.
  */
 import { createContext, useContext } from "react";
 import type { InputSchema } from "../api/types";
 
 export type MediaKind = "image" | "video" | "audio";
 
-/** A file that a value names, as the page can show it. */
+/** A file that a value names, in a form that the page can show. */
 export interface Media {
   kind: MediaKind;
   url: string;
@@ -16,40 +16,40 @@ export interface Media {
 
 export interface Completion {
   text: string;
-  /** What is put into the text; `text` where it is not given. */
+  /** The text to insert; `text` if it is not given. */
   insert?: string;
   detail: string;
-  /** What choosing it does besides, before the text changes; null where nothing was done. */
+  /** What choosing it does besides, before the text changes; null if nothing was done. */
   choose?: () => ChoiceEffect | null;
 }
 
-/** What a choice did besides the text. Its undo and redo say the text, too; false: not possible now. */
+/** What a choice did besides the text. Undo and redo get the text, too; false: not possible now. */
 export interface ChoiceEffect {
   undo: () => boolean;
   redo: () => boolean;
 }
 
-/** Whose field it is. */
+/** The node and the input of a field. */
 interface FieldPlace {
   node: string;
   input: string;
 }
 
 interface FieldServices {
-  /** The address of a small picture of a choice; null where there can be none. */
+  /** The address of a thumbnail of a choice; null if there can be none. */
   thumbnail: (input: InputSchema, choice: string) => string | null;
-  /** The choices that the server is asked for when they are wanted; null where it is not. */
+  /** Requests the choices from the server; null if they are known without a request. */
   listed: (input: InputSchema) => Promise<readonly unknown[]> | null;
   /** The files of a folder, as values: `name.png [output]`. */
   filesIn: (place: "output" | "temp", kind: MediaKind) => Promise<readonly string[]>;
   recent: (input: InputSchema) => readonly string[];
   starred: (input: InputSchema) => readonly string[];
   star: (input: InputSchema, choice: string) => void;
-  /** Notes that a choice was made. */
+  /** Records that a choice was made. */
   chose: (input: InputSchema, choice: string) => void;
-  /** What a word that is being typed into a prompt may become, the likeliest first. */
+  /** The completions of a word in a prompt, the most likely first. */
   complete: (word: string, place: FieldPlace | null) => Promise<readonly Completion[]>;
-  /** Says in words what went wrong. */
+  /** Reports an error to the user. */
   complain: (error: unknown) => void;
 }
 

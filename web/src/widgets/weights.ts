@@ -1,21 +1,21 @@
 /**
- * The weight of a part of a prompt, changed in place: a word, what is selected, or the brackets or
- * the tag of a LoRA that the caret stands in. Says one replacement, so that the field's own undo takes it back.
+ * The weight of a part of a prompt, changed in place: a word, the selection, or the brackets or the
+ * LoRA tag around the caret. Returns one replacement, so that the field's own undo reverts it.
  */
 
 export interface Replacement {
   from: number;
   to: number;
   text: string;
-  /** What is selected afterwards. */
+  /** The selection afterwards. */
   select: [number, number];
 }
 
 interface Group {
-  /** The places of the brackets. */
+  /** The positions of the brackets. */
   open: number;
   close: number;
-  /** Where what is weighted ends: before the colon, if there is one. */
+  /** The end of the weighted text: before the colon, if there is one. */
   end: number;
   weight: number;
 }
@@ -24,7 +24,10 @@ const IMPLIED = 1.1;
 const LONGEST_WEIGHT = 40;
 const WEIGHT = /:\s*([+-]?\d*\.?\d+)\s*$/;
 
-/** The prompt with the part from `start` to `end` weighing `by` more; null where nothing is there. */
+/**
+ * The prompt with the weight of the part from `start` to `end` changed by `by`; null if there is no
+ * text.
+ */
 export function reweighted(
   text: string,
   start: number,
@@ -51,13 +54,13 @@ export function reweighted(
 const TAG = /<lora:[^<>:\n]+(?::\s*([+-]?\d*\.?\d+))?[^<>\n]*>/gi;
 
 interface Tag {
-  /** The place of its weight; where both are the same it has none yet. */
+  /** The position of its weight; if both are equal it has none yet. */
   first: number;
   last: number;
   weight: number;
 }
 
-/** The tag of a LoRA that the caret or what is selected lies in: `<lora:name:0.8>`. */
+/** The tag of a LoRA around the caret or the selection: `<lora:name:0.8>`. */
 function tagAround(text: string, from: number, to: number): Tag | null {
   for (const { 0: tag, 1: stated, index } of text.matchAll(TAG)) {
     const end = index + tag.length;
@@ -69,7 +72,7 @@ function tagAround(text: string, from: number, to: number): Tag | null {
   return null;
 }
 
-/** Only the number changes; unlike a word's weight, it may be less than none. */
+/** Changes only the number; unlike a word's weight, it may be negative. */
 function retagged({ first, last, weight }: Tag, from: number, to: number, by: number): Replacement {
   const text = `${first === last ? ":" : ""}${rounded(weight + by)}`;
   const moved = (place: number) =>
@@ -77,7 +80,7 @@ function retagged({ first, last, weight }: Tag, from: number, to: number, by: nu
   return { from: first, to: last, text, select: [moved(from), moved(to)] };
 }
 
-/** The brackets whose weight is meant: around the caret, or around just what is selected. */
+/** The brackets whose weight changes: around the caret, or around exactly the selection. */
 function groupAround(text: string, from: number, to: number): Group | null {
   const groups = groupsOf(text);
   const exact = groups.find(
@@ -92,7 +95,7 @@ function groupAround(text: string, from: number, to: number): Group | null {
   return innermost ?? null;
 }
 
-/** Every pair of round brackets; those after a backslash are text. */
+/** Every pair of round brackets; escaped brackets are text. */
 function groupsOf(text: string): Group[] {
   const groups: Group[] = [];
   const open: number[] = [];
@@ -103,7 +106,7 @@ function groupsOf(text: string): Group[] {
     else if (sign === ")") {
       const begun = open.pop();
       if (begun === undefined) continue;
-      // Only the end of what is inside: brackets in brackets would be read over and over.
+      // Only the end of the content: otherwise nested brackets would be read repeatedly.
       const tail = Math.max(begun + 1, place - LONGEST_WEIGHT);
       const stated = WEIGHT.exec(text.slice(tail, place));
       groups.push({

@@ -1,7 +1,10 @@
-/** Numbers as people type them: in any script's digits, with the separators of their language. */
+/**
+ * Numbers as people type them: with digits of any script, and with the separators of their
+ * language.
+ */
 import { currentLanguage } from "./words";
 
-/** Signs of arithmetic that keyboards and input methods write otherwise than a program does. */
+/** Arithmetic signs that keyboards and input methods write differently. */
 const SIGNS: Readonly<Record<string, string>> = {
   "\u2212": "-",
   "\u2012": "-",
@@ -25,7 +28,7 @@ export function plainDigits(text: string): string {
     );
 }
 
-/** Unicode's digits come in rows of ten: how far this one is from the first of its row. */
+/** Unicode has digits in rows of ten: the offset of a digit from the first of its row. */
 function digitOf(sign: string): string {
   const code = sign.codePointAt(0) ?? 0;
   let value = 0;
@@ -33,13 +36,13 @@ function digitOf(sign: string): string {
   return String(value);
 }
 
-/** One number with what separates its thousands: ASCII, spaces (also thin ones), apostrophes. */
+/** One number with thousands separators: ASCII signs, spaces (also thin ones), apostrophes. */
 const SEPARATED = /\d+(?:[.,_'\u2019 \u00a0\u2009\u202f]\d+)+/g;
 const GROUPED = /^[1-9]\d{0,2}(?:([.,_'\u2019 \u00a0\u2009\u202f])\d{3})(?:\1\d{3})*$/;
 
 /**
- * The same text with each number as programs write it: `1,000` is a thousand, `1,5` one and a half,
- * and `1.000` a thousand where the language has a comma for the point and only whole numbers count.
+ * The same text with each number in the syntax of programs: `1,000` is a thousand, `1,5` one and a
+ * half, and `1.000` a thousand if the language has a decimal comma and only integers count.
  */
 export function plainNumbers(text: string, isWhole: boolean): string {
   const hasComma = decimalSign() === ",";
@@ -48,7 +51,7 @@ export function plainNumbers(text: string, isWhole: boolean): string {
     if (sign !== undefined && isGrouping(number, sign, isWhole, hasComma)) {
       return number.replace(/\D/g, "");
     }
-    // What is left has one decimal sign, and before it groups of three or none.
+    // The rest has one decimal sign, with groups of three before it or none.
     const last = number.match(/[.,]/g)?.at(-1);
     const [before = "", after = "", ...more] = last === undefined ? [] : number.split(last);
     if (last === undefined || more.length > 0) return number;
@@ -56,7 +59,10 @@ export function plainNumbers(text: string, isWhole: boolean): string {
   });
 }
 
-/** Whether the sign between groups of three parts thousands: `1,000` may be one, to three places. */
+/**
+ * Whether the sign before groups of three separates thousands: `1,000` may also be one, to three
+ * places.
+ */
 function isGrouping(number: string, sign: string, isWhole: boolean, hasComma: boolean): boolean {
   if (sign !== "," && sign !== ".") return true;
   if (number.split(sign).length > 2) return true;

@@ -1,4 +1,4 @@
-/** English where a sentence is not its own key: the plurals. */
+/** English plurals: all other English sentences are their own keys. */
 export const english: Readonly<Record<string, string>> = {
   "{{count}} nodes_one": "{{count}} node",
   "{{count}} nodes_other": "{{count}} nodes",

@@ -1,12 +1,12 @@
 /**
- * Numbers, times and sizes as people read them, in the language that is spoken: no more exact than
- * anyone needs. What is typed into a field and saved stays as it is. Knows no document.
+ * Numbers, times and sizes for display in the current language, rounded to a readable precision.
+ * Values that are typed into fields or saved are not formatted with this.
  */
 import { currentLanguage, t } from "./words";
 
 const formats = new Map<string, Intl.NumberFormat>();
 
-/** Making one takes longer than using it, and a run asks for several at each step. */
+/** Cached: making a formatter takes longer than using it, and a run needs several at each step. */
 function numbers(options: Intl.NumberFormatOptions): Intl.NumberFormat {
   const key = currentLanguage() + JSON.stringify(options);
   const known = formats.get(key) ?? new Intl.NumberFormat(currentLanguage(), options);
@@ -14,17 +14,17 @@ function numbers(options: Intl.NumberFormatOptions): Intl.NumberFormat {
   return known;
 }
 
-/** A number with at most, or exactly, so many places after the point. */
+/** A number with at most, or exactly, this many decimal places. */
 export function amount(value: number, places = 0): string {
   return numbers({ minimumFractionDigits: places, maximumFractionDigits: places }).format(value);
 }
 
-/** "1.2K": for counts where nobody needs the last digit. */
+/** "1.2K": for counts whose last digits do not matter. */
 export function roughly(value: number): string {
   return numbers({ notation: "compact" }).format(value);
 }
 
-/** A share of one: "85 %" or "85%", as the language has it. */
+/** A share of 1 in percent: "85 %" or "85%", depending on the language. */
 export function percent(share: number, places = 0): string {
   return numbers({
     style: "percent",
@@ -33,7 +33,7 @@ export function percent(share: number, places = 0): string {
   }).format(share);
 }
 
-/** A length of time in seconds: "250 ms", "3.2 s", "47 s", "2 min", "1 h 5 min", "26 h". */
+/** A duration in seconds: "250 ms", "3.2 s", "47 s", "2 min", "1 h 5 min", "26 h". */
 export function spanOf(seconds: number): string {
   if (seconds < 0.95)
     return t("{{number}} ms", { number: amount(Math.max(1, Math.round(seconds * 1000))) });
@@ -41,7 +41,7 @@ export function spanOf(seconds: number): string {
   if (seconds < 89.5) return t("{{number}} s", { number: amount(seconds) });
   const minutes = Math.round(seconds / 60);
   if (minutes < 60) return t("{{number}} min", { number: amount(minutes) });
-  // Nobody counts the minutes of a day.
+  // Beyond ten hours, minutes do not matter.
   if (minutes >= 600) return t("{{number}} h", { number: amount(Math.round(minutes / 60)) });
   return t("{{hours}} h {{minutes}} min", {
     hours: amount(Math.floor(minutes / 60)),
@@ -49,7 +49,7 @@ export function spanOf(seconds: number): string {
   });
 }
 
-/** "2.1 GB", "340 MB". Units of a thousand, as disks and drivers count. */
+/** "2.1 GB", "340 MB". Units of a thousand, as for disks and drivers. */
 export function bytesOf(bytes: number): string {
   if (bytes >= 1e9) return t("{{number}} GB", { number: amount(bytes / 1e9, 1) });
   if (bytes >= 1e6) return t("{{number}} MB", { number: amount(bytes / 1e6) });
@@ -69,7 +69,7 @@ const UNITS: readonly [Intl.RelativeTimeFormatUnit, number][] = [
   ["minute", 60_000],
 ];
 
-/** "5 minutes ago"; of what is older than a week, the day. */
+/** "5 minutes ago"; for times older than a week, the day. */
 export function ago(then: number, now = Date.now()): string {
   const passed = Math.max(0, now - then);
   if (passed > 7 * 86_400_000) {
@@ -92,7 +92,7 @@ export function dayAndTime(then: number): string {
   }).format(then);
 }
 
-/** "Friday, 20 November"; the year only where it is another one than this. */
+/** "Friday, 20 November"; with the year only if it is not the current one. */
 export function longDay(day: Date, today: Date): string {
   return new Intl.DateTimeFormat(currentLanguage(), {
     weekday: "long",
@@ -107,7 +107,7 @@ export function anyOf(names: readonly string[]): string {
   return new Intl.ListFormat(currentLanguage(), { type: "disjunction" }).format(names);
 }
 
-/** As much of a text as is read at a glance: laying out megabytes would stop the page for seconds. */
+/** The beginning of a text: laying out megabytes would block the page for seconds. */
 export function beginning(text: string, most = 20_000): string {
   return text.length > most ? `${text.slice(0, most)}…` : text;
 }

@@ -1,4 +1,6 @@
-/** German, all of it. Impersonal, and the field's own terms where artists know no others. */
+/**
+ * The German table. Impersonal, with the English terms of the field where artists use no others.
+ */
 import { access } from "./german/access";
 import { canvas } from "./german/canvas";
 import { commands } from "./german/commands";

@@ -1,7 +1,6 @@
 /**
- * The words a user reads. English is the key, so that code reads as the screen does; every other
- * language is a table beside this file. Plurals are the platform's (`Intl.PluralRules`). Knows
- * neither the document nor the screen.
+ * Translation. English sentences are the keys, so that code reads as the screen does; every other
+ * language is a table beside this file. Plurals follow the platform's `Intl.PluralRules`.
  */
 import { english } from "./english";
 
@@ -9,10 +8,13 @@ export const LANGUAGES = { en: "English", de: "Deutsch" } as const;
 export type Language = keyof typeof LANGUAGES;
 
 type Values = Readonly<Record<string, string | number>>;
-/** Sentences by their English; one with a count has a line for each plural, `…_one`, `…_other`. */
+/**
+ * Translations by English sentence; one with a count has a line for each plural, `…_one`,
+ * `…_other`.
+ */
 type Table = Readonly<Record<string, string>>;
 
-/** The tables, each fetched when it is first spoken. English needs only its plurals. */
+/** The tables, each loaded when its language is first used. English needs only its plurals. */
 const TABLES: Readonly<Record<Language, () => Promise<Table>>> = {
   en: async () => english,
   de: async () => (await import("./german")).german,
@@ -34,21 +36,21 @@ export function t(text: string, values?: Values): string {
   const plural = typeof count === "number" ? `${text}_${current.plurals.select(count)}` : text;
   const found = current.table[plural] ?? current.table[text] ?? english[plural] ?? text;
   if (values === undefined) return found;
-  // Once over: what is filled in is text, whatever it looks like.
+  // One pass only: inserted text is not searched for placeholders.
   return found.replace(/\{\{(\w+)\}\}/g, (hole, name: string) => String(values[name] ?? hole));
 }
 
-/** Words that were kept or came from elsewhere: in the user's language where they are ours. */
+/** Translates a stored or received message, if it is one of ours. */
 export function translateMessage(text: string): string {
   return current.table[text] ?? text;
 }
 
-/** The language that is spoken now, as Intl and `<html lang>` call it. */
+/** The current language, as Intl and `<html lang>` name it. */
 export function currentLanguage(): string {
   return current.language;
 }
 
-/** The first language of the browser that there is a table for. */
+/** The first of the browser's languages that there is a table for. */
 export function preferredLanguage(asked: readonly string[]): Language {
   for (const each of asked) {
     const language = each.toLowerCase().split("-")[0] ?? "";
@@ -57,7 +59,7 @@ export function preferredLanguage(asked: readonly string[]): Language {
   return "en";
 }
 
-/** Speaks another language from now on; what is on the screen has to be drawn again. */
+/** Changes the language; what is on the screen has to be rendered again. */
 export async function setLanguage(language: Language): Promise<void> {
   const table = await TABLES[language]();
   current = { language, table, plurals: new Intl.PluralRules(language) };

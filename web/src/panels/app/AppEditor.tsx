@@ -1,4 +1,4 @@
-/** Choosing what an app shows: its fields, their order and words, and its results. */
+/** The editor of an app: its fields, their order and labels, and its results. */
 import { ArrowDown, ArrowUp, Plus, Sparkles, X } from "lucide-react";
 import { useState } from "react";
 import { type App, fieldKey } from "../../document/app";
@@ -15,7 +15,7 @@ import {
 import { titleOf, useActive, useStudio } from "../../state/studio";
 import { t } from "../../words/words";
 
-/** More than this many fields nobody reads; typing narrows them. */
+/** The most fields listed; typing narrows the list. */
 const LISTED = 60;
 
 export function AppEditor({ app }: { app: App }) {
@@ -106,7 +106,7 @@ interface WordsProps {
   onChange: (value: string | null) => void;
 }
 
-/** Taken over when one leaves it, so that typing is one edit. */
+/** A text field that is applied when it loses the focus, so that typing is one undo step. */
 function Words({ label, value, onChange }: WordsProps) {
   const keep = (text: string) => {
     const next = text.trim() === "" ? null : text.trim();

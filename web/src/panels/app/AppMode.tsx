@@ -1,4 +1,7 @@
-/** A workflow as a simple form with its results beside it; the same values as in the graph. */
+/**
+ * App mode: a workflow as a simple form with its results beside it; it edits the same values as the
+ * graph.
+ */
 import { PencilLine, Sparkles } from "lucide-react";
 import { useState } from "react";
 import { viewUrl } from "../../api/client";
@@ -106,7 +109,7 @@ function AppLine({ field }: { field: ShownField }) {
   );
 }
 
-/** The newest results of the chosen nodes, else what is being made. */
+/** The newest results of the chosen nodes, else the previews of the current run. */
 function Stage({ outputs }: { outputs: readonly string[] }) {
   const preview = useRuns((state) => Object.values(state.previews)[0]);
   if (preview !== undefined) return <img src={preview} alt={t("Preview of the current run")} />;
@@ -138,7 +141,7 @@ function Made({ node }: { node: string }) {
         </button>
       ))}
       {shown.text.map((text, index) => (
-        // biome-ignore lint/suspicious/noArrayIndexKey: two texts of a node may be the same
+        // biome-ignore lint/suspicious/noArrayIndexKey: texts of a node may be equal
         <pre key={index}>{beginning(text)}</pre>
       ))}
     </>

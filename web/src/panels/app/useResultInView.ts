@@ -1,6 +1,6 @@
 /**
- * On a phone the results lie below the form: what a run makes is brought into view, once when its
- * first picture is there and once when it has ended; not while somebody types meanwhile.
+ * On a phone the results are below the form: results of a run are scrolled into view once when the
+ * first image is there, and once when the run has ended; not while the user is typing.
  */
 import { type RefObject, useCallback, useEffect, useRef } from "react";
 import { animationDuration } from "../../state/motion";
@@ -8,11 +8,11 @@ import { useRuns } from "../../state/runs/runs";
 import { useActive } from "../../state/studio";
 
 interface ResultInView {
-  /** Where the results are. */
+  /** The element with the results. */
   stage: RefObject<HTMLDivElement | null>;
-  /** A picture is there, and as large as it will be. */
+  /** An image has loaded and has its final size. */
   onPicture: () => void;
-  /** Somebody goes into a field, or types there. */
+  /** The user has focused a field or is typing in it. */
   onTyping: () => void;
   onTyped: () => void;
 }
@@ -33,7 +33,8 @@ export function useResultInView(): ResultInView {
   }, []);
 
   useEffect(() => {
-    // Whoever runs from a field looks at the result, until the next letter.
+    // After starting a run from a field, results may be scrolled into view until the next key
+    // press.
     if (pressed) typing.current = false;
   }, [pressed]);
 
@@ -43,7 +44,7 @@ export function useResultInView(): ResultInView {
       ran.current = tab;
     } else if (ran.current === tab) {
       ran.current = null;
-      // Its picture may have come already, or come after this.
+      // Its image may have arrived already, or arrive after this.
       due.current = true;
       bring();
     }

@@ -1,4 +1,4 @@
-/** Painting the mask of a picture: brush, eraser, fill, softening, all by pointer or by keys. */
+/** The mask editor: brush, eraser, fill and feathering, by pointer or keyboard. */
 import { useEffect, useReducer, useRef, useState } from "react";
 import { create } from "zustand";
 import { askConfirmation } from "../../state/ask";
@@ -19,10 +19,13 @@ import { handleKey, LARGEST } from "./tools";
 import "./mask.css";
 
 const START: Choices = { tool: "brush", size: 24, hardness: 0.8, tolerance: 24 };
-/** What the brush is of the shorter side of a picture, where nobody chose otherwise. */
+/** The default size of the brush, as a share of the shorter side of the image. */
 const SHARE = 1 / 16;
 
-/** What was chosen for a picture holds for the next one, until the page is left; the tool does not. */
+/**
+ * Choices made for one image also hold for the next one, until the page is closed; the tool does
+ * not.
+ */
 const useChosen = create<Partial<Choices>>(() => ({}));
 
 export function MaskEditor() {
@@ -53,11 +56,11 @@ function askWhetherToDrop(): Promise<boolean> {
 
 interface Heard {
   onFailure: (words: string | null) => void;
-  /** How long the shorter side of the picture is. */
+  /** Reports the length of the shorter side of the image, in pixels. */
   onRead: (side: number) => void;
 }
 
-/** The stage that stands in a box while the editor is open; null until the picture is read. */
+/** Creates the stage in a box while the editor is open; null until the image is loaded. */
 function useStage(masked: MaskTarget, choices: Choices, { onFailure, onRead }: Heard) {
   const box = useRef<HTMLDivElement>(null);
   const stage = useRef<MaskStage | null>(null);
@@ -82,14 +85,14 @@ function useStage(masked: MaskTarget, choices: Choices, { onFailure, onRead }: H
         choices: () => latest.current,
         colour: style.getPropertyValue("--error").trim(),
         onChange: () => {
-          // What failed before is not about what is there now.
+          // An earlier failure no longer applies.
           onFailure(null);
           draw();
         },
       });
       onRead(Math.min(picture.naturalWidth, picture.naturalHeight));
       draw();
-      // One opens it to paint: its keys act at once.
+      // The editor is opened to paint, so its keys work at once.
       box.current.focus();
     };
     begin().catch((error: unknown) => onFailure(errorText(error)));
@@ -105,7 +108,9 @@ function useStage(masked: MaskTarget, choices: Choices, { onFailure, onRead }: H
   return { box, stage };
 }
 
-/** What the tools are set to, for a picture whose shorter side is told once it is known. */
+/**
+ * The tools' settings; the default brush size is set once the shorter side of the image is known.
+ */
 function useChoices() {
   const chosen = useChosen();
   const [tool, setTool] = useState(START.tool);
@@ -148,7 +153,7 @@ function Editor({ masked }: { masked: MaskTarget }) {
         </>
       }
     >
-      {/* biome-ignore lint/a11y/noStaticElementInteractions: keys of the picture act among its tools, too */}
+      {/* biome-ignore lint/a11y/noStaticElementInteractions: the keys of the image also work on its tools */}
       <div
         className="mask-editor"
         onKeyDown={(event) => handleKey(event, stage.current, choices, choose)}
@@ -167,7 +172,7 @@ function Editor({ masked }: { masked: MaskTarget }) {
           ref={box}
           className={`mask-stage ${choices.tool}`}
           role="application"
-          // biome-ignore lint/a11y/noNoninteractiveTabindex: keys paint here, as the label says
+          // biome-ignore lint/a11y/noNoninteractiveTabindex: painting by keyboard needs the focus here
           tabIndex={0}
           aria-label={t(
             "The picture. Arrows move the brush, with Shift they paint, Enter acts; brackets change the size.",

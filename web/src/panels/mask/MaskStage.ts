@@ -1,6 +1,6 @@
 /**
- * The picture and its mask on the screen, and the pointer on them: pans, zooms, pinches, paints.
- * Konva moves the picture and hears the pointer; what is painted is `raster.ts`'s. Knows no server.
+ * The image and its mask on the screen, and the pointer: pan, zoom, pinch, paint. Konva moves the
+ * image and receives pointer events; `raster.ts` does the painting. Makes no requests.
  */
 import Konva from "konva";
 import { MaskHistory } from "./history";
@@ -21,7 +21,7 @@ interface Options {
   mask: raster.Mask;
   choices: () => Choices;
   colour: string;
-  /** Something was painted, undone or zoomed. */
+  /** Called after painting, undo and zoom. */
   onChange: () => void;
 }
 
@@ -40,13 +40,13 @@ export class MaskStage {
   readonly #ring: Konva.Circle;
   readonly #tint: readonly [number, number, number];
   #colours: raster.Colours | null = null;
-  /** While a stroke goes on: the mask before it, where the pointer was, what has changed. */
+  /** The current stroke: the mask before it, the last place of the pointer, the changed part. */
   #stroke: { before: raster.Mask; last: { x: number; y: number }; part: raster.Part } | null = null;
   #pinch: { distance: number; x: number; y: number } | null = null;
-  /** While it is held, the picture is moved instead of painted. */
+  /** While it is held, a drag moves the image instead of painting. */
   #held = false;
   #share: number | null = null;
-  /** Where the brush is that keys move, in the picture. */
+  /** The place of the keyboard's brush, in pixels of the image. */
   #place: { x: number; y: number };
 
   constructor(options: Options) {
@@ -70,7 +70,7 @@ export class MaskStage {
     this.#layer.add(new Konva.Image({ image: this.#drawn, opacity: OPACITY }));
     this.#ring = new Konva.Circle({ radius: 1, strokeWidth: 1.5, strokeScaleEnabled: false });
     this.#ring.stroke("#ffffff");
-    // A white line alone would not be seen on a white picture.
+    // A white line alone would be invisible on a white image.
     this.#ring.shadowColor("#000000").shadowBlur(2).visible(false);
     this.#layer.add(this.#ring);
     this.#stage.add(this.#layer);
@@ -83,7 +83,7 @@ export class MaskStage {
     return this.#stage.scaleX();
   }
 
-  /** How much of the picture is masked, from 0 to 1; while a stroke goes on, as before it. */
+  /** The masked share of the image, from 0 to 1; during a stroke, the share before it. */
   get share(): number {
     if (this.#share !== null) return this.#share;
     let sum = 0;
@@ -92,7 +92,7 @@ export class MaskStage {
     return this.#share;
   }
 
-  /** Whether the picture is moved by any tool, as with the hand. */
+  /** While `held`, every tool moves the image, as the hand does. */
   hold(held: boolean): void {
     this.#held = held;
     this.#options.container.classList.toggle("held", held);
@@ -107,7 +107,7 @@ export class MaskStage {
     this.#stage.size({ width: container.clientWidth, height: container.clientHeight });
   }
 
-  /** Shows the whole picture. */
+  /** Shows the whole image. */
   fit(): void {
     const { width, height } = this.#stage.size();
     const scale = Math.min((width - 32) / this.mask.width, (height - 32) / this.mask.height);
@@ -131,7 +131,7 @@ export class MaskStage {
     this.#options.onChange();
   }
 
-  /** Changes the mask as one step that can be undone; `act` returns what it changed. */
+  /** Changes the mask in one undo step; `act` returns the part it changed. */
   change(act: (mask: raster.Mask) => raster.Part): void {
     const before = { ...this.mask, data: this.mask.data.slice() };
     const part = act(this.mask);
@@ -148,7 +148,7 @@ export class MaskStage {
     this.#redrawn(this.history.redo());
   }
 
-  /** Moves the brush by keys; `paint` paints on the way. */
+  /** Moves the brush by keyboard; with `paint` it paints on the way. */
   step(dx: number, dy: number, paint: boolean): void {
     const last = this.#place;
     const clamp = (value: number, most: number) => Math.min(Math.max(value, 0), most);
@@ -160,13 +160,13 @@ export class MaskStage {
     if (paint) this.change((mask) => raster.paint(mask, last, this.#place, this.#brush()));
   }
 
-  /** Does what the tool does where the brush is. */
+  /** Applies the tool at the place of the brush. */
   act(): void {
     this.#begin(this.#place);
     this.#end();
   }
 
-  /** The tint of what is masked, drawn anew where the mask changed. */
+  /** Draws the tint of the masked area again, where the mask changed. */
   redraw(part: raster.Part): void {
     const { left, top, right, bottom } = raster.clipped(this.mask, part);
     if (left < right && top < bottom) {
@@ -211,7 +211,7 @@ export class MaskStage {
     this.#layer.batchDraw();
   }
 
-  /** The picture's colours, read once they are needed. */
+  /** The colours of the image, read on first use. */
   #pixels(): raster.Colours {
     if (this.#colours === null) {
       const canvas = document.createElement("canvas");
@@ -257,7 +257,7 @@ export class MaskStage {
     this.#options.onChange();
   }
 
-  /** Takes back the stroke that goes on. */
+  /** Reverts the current stroke. */
   #giveUp(): void {
     if (this.#stroke === null) return;
     const { before, part } = this.#stroke;
@@ -272,7 +272,7 @@ export class MaskStage {
     stage.on("pointerdown", ({ evt }) => {
       const at = stage.getRelativePointerPosition();
       hand = evt.button === 1 || this.#held || this.#options.choices().tool === "hand";
-      // A stroke may leave the picture's edge and come back.
+      // A stroke may leave the edge of the image and come back.
       if (evt.pointerType !== "touch") stage.content.setPointerCapture(evt.pointerId);
       if (hand) stage.startDrag();
       else if (at !== null && evt.button === 0 && this.#pinch === null) this.#begin(at);
@@ -290,7 +290,8 @@ export class MaskStage {
     });
     stage.on("wheel", ({ evt }) => {
       evt.preventDefault();
-      // A trackpad sends many small turns, a wheel few large ones: the zoom follows the way.
+      // A trackpad sends many small wheel events, a wheel few large ones: the zoom depends on the
+      // distance.
       this.zoomBy(Math.exp(-evt.deltaY / 400), stage.getPointerPosition() ?? undefined);
     });
     stage.on("touchmove", ({ evt }) => {
@@ -303,7 +304,7 @@ export class MaskStage {
     });
   }
 
-  /** Two fingers move and zoom the picture; what the first of them began to paint is taken back. */
+  /** Two fingers move and zoom the image; the stroke that the first of them began is reverted. */
   #pinchTo([one, other]: TouchList): void {
     if (one === undefined || other === undefined) return;
     this.#giveUp();
@@ -334,7 +335,7 @@ function channelsOf(colour: string): readonly [number, number, number] {
   return [(number >> 16) & 255, (number >> 8) & 255, number & 255];
 }
 
-/** A mask from the picture of a file's opacity: what is not opaque is masked. */
+/** A mask from an image of a file's opacity: pixels that are not opaque are masked. */
 export function maskOf(opacity: HTMLImageElement, width: number, height: number): raster.Mask {
   const mask = raster.blank(width, height);
   const canvas = document.createElement("canvas");
@@ -347,7 +348,7 @@ export function maskOf(opacity: HTMLImageElement, width: number, height: number)
   return mask;
 }
 
-/** A mask as the server takes it: a PNG that is opaque where nothing is masked. */
+/** The mask as the server expects it: a PNG that is opaque where nothing is masked. */
 export async function pngOf(mask: raster.Mask): Promise<Blob> {
   const canvas = document.createElement("canvas");
   canvas.width = mask.width;

@@ -1,4 +1,4 @@
-/** What stands beside the picture in the mask editor: tools, their settings, softening, steps. */
+/** The controls beside the image in the mask editor: tools, their settings, feathering, undo. */
 import { Contrast, Maximize, Redo2, Trash2, Undo2, ZoomIn, ZoomOut } from "lucide-react";
 import { IconButton } from "../../widgets/IconButton";
 import { t } from "../../words/words";

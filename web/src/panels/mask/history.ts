@@ -1,4 +1,4 @@
-/** Undo and redo of a mask, by the parts that changed. */
+/** Undo and redo of a mask, stored as the parts that changed. */
 import { clipped, copyPart, isEmpty, type Mask, type Part, restorePart } from "./raster";
 
 interface Change {
@@ -21,7 +21,7 @@ export class MaskHistory {
     return this.#undone.length > 0;
   }
 
-  /** Does something to the mask and remembers what it changed; `act` says which part that was. */
+  /** Records a change of the mask: `before` is the mask before it, `part` the part that changed. */
   record(before: Mask, part: Part): void {
     const inside = clipped(this.mask, part);
     if (isEmpty(inside)) return;
@@ -33,7 +33,7 @@ export class MaskHistory {
     this.#undone = [];
   }
 
-  /** Returns what changed, or null where there was nothing to undo. */
+  /** Undoes the last change. Returns the changed part, or null if there was nothing to undo. */
   undo(): Part | null {
     const change = this.#done.pop();
     if (change === undefined) return null;

@@ -1,16 +1,18 @@
 /**
- * A mask as numbers, and what is done to it: painting, filling, softening. 255 is fully masked.
- * Knows neither the screen nor the picture's file; places are pixels, and may lie outside.
+ * A mask as an array of bytes, and operations on it: painting, filling, feathering. 255 is fully
+ * masked. Uses neither the DOM nor files; places are in pixels, and may be outside of the mask.
  */
 
 export interface Mask {
   width: number;
   height: number;
-  /** Row by row, a byte for each pixel. */
+  /** Row by row, one byte per pixel. */
   data: Uint8ClampedArray;
 }
 
-/** A part of a mask; `right` and `bottom` lie just outside. Empty where left is not below right. */
+/**
+ * A rectangle of a mask; `right` and `bottom` are exclusive. Empty if left is not less than right.
+ */
 export interface Part {
   left: number;
   top: number;
@@ -19,11 +21,11 @@ export interface Part {
 }
 
 export interface Brush {
-  /** Pixels of the picture. */
+  /** In pixels of the image. */
   radius: number;
-  /** 1 is a sharp edge; at 0 it fades from the middle on. */
+  /** 1 is a sharp edge; at 0 the strength fades from the centre on. */
   hardness: number;
-  /** What is painted: 255 masks, 0 erases. */
+  /** The painted value: 255 masks, 0 erases. */
   value: number;
 }
 
@@ -31,7 +33,7 @@ export function blank(width: number, height: number): Mask {
   return { width, height, data: new Uint8ClampedArray(width * height) };
 }
 
-/** What of a part lies within the mask. */
+/** The part of a rectangle within the mask. */
 export function clipped({ width, height }: Mask, part: Part): Part {
   return {
     left: Math.max(0, Math.floor(part.left)),
@@ -61,8 +63,8 @@ export function joined(one: Part, other: Part): Part {
 }
 
 /**
- * Paints a line of brush from one place to another; returns what changed. Each pixel takes the
- * strength of its distance to the line, so that a slow stroke is no darker than a quick one.
+ * Paints a line with the brush from one place to another; returns the changed part. The strength at
+ * a pixel depends on its distance to the line, so a slow stroke is no darker than a fast one.
  */
 export function paint(
   mask: Mask,
@@ -79,7 +81,7 @@ export function paint(
   const [dx, dy] = [to.x - from.x, to.y - from.y];
   const length = dx * dx + dy * dy;
   const solid = radius * hardness;
-  // A sharp edge still crosses one pixel, or it would show its steps.
+  // Even a sharp edge fades over one pixel, for antialiasing.
   const fade = Math.max(radius - solid, 1);
   for (let y = part.top; y < part.bottom; y += 1) {
     for (let x = part.left; x < part.right; x += 1) {
@@ -90,7 +92,7 @@ export function paint(
       if (strength === 0) continue;
       const at = y * mask.width + x;
       const before = mask.data[at] ?? 0;
-      // Not added up: the parts of one stroke overlap.
+      // Not accumulated, since the segments of one stroke overlap.
       const wanted = value * strength + (255 - value) * (1 - strength);
       mask.data[at] = value > 127 ? Math.max(before, wanted) : Math.min(before, wanted);
     }
@@ -98,12 +100,12 @@ export function paint(
   return part;
 }
 
-/** A picture's colours, four bytes for each pixel. */
+/** The colours of an image, four bytes (RGBA) per pixel. */
 export type Colours = Uint8ClampedArray;
 
 /**
- * Fills what hangs together and looks like the picture does at a place (each channel within
- * `tolerance` of 255). Returns what changed.
+ * Flood fill: the connected area whose colour is within `tolerance` of 255 in each channel of the
+ * colour at a place. Returns the changed part.
  */
 export function fill(
   mask: Mask,
@@ -155,8 +157,8 @@ export function clear(mask: Mask, value = 0): Part {
 }
 
 /**
- * Softens edges by about `radius` pixels: three means in a row are nearly a Gaussian
- * (Wells 1986, "Efficient Synthesis of Gaussian Filters by Cascaded Uniform Filters").
+ * Feathers edges by about `radius` pixels: three box blurs approximate a Gaussian (Wells 1986,
+ * "Efficient Synthesis of Gaussian Filters by Cascaded Uniform Filters").
  */
 export function feather(mask: Mask, radius: number): Part {
   const reach = Math.max(1, Math.round(radius / Math.sqrt(3)));
@@ -168,7 +170,9 @@ export function feather(mask: Mask, radius: number): Part {
   return whole(mask);
 }
 
-/** The mean over `2 reach + 1` neighbours along lines; beyond the ends the last pixel goes on. */
+/**
+ * The mean over `2 reach + 1` neighbours along lines; the pixel at the end is repeated beyond it.
+ */
 function mean(
   from: Uint8ClampedArray,
   to: Uint8ClampedArray,
@@ -202,7 +206,7 @@ export function copyPart(mask: Mask, part: Part): Uint8ClampedArray {
   return copy;
 }
 
-/** Puts back what `taken` took. */
+/** Restores what `copyPart` copied. */
 export function restorePart(mask: Mask, part: Part, copy: Uint8ClampedArray): void {
   const width = part.right - part.left;
   for (let y = part.top; y < part.bottom; y += 1) {

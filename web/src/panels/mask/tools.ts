@@ -1,22 +1,22 @@
-/** The tools of the mask editor, and what its keys do. */
+/** The tools of the mask editor, and its keyboard shortcuts. */
 import { Brush, Eraser, Hand, PaintBucket } from "lucide-react";
 import type { KeyboardEvent } from "react";
 import type { Choices, MaskStage, Tool } from "./MaskStage";
 import { invert } from "./raster";
 
-/** Each with its title, its sign and its key. */
+/** Each tool with its title, its icon and its key. */
 export const TOOLS: readonly [Tool, string, typeof Brush, string][] = [
   ["brush", "Brush", Brush, "B"],
   ["eraser", "Eraser", Eraser, "E"],
   ["fill", "Fill similar colours", PaintBucket, "G"],
   ["hand", "Move the picture", Hand, "H"],
 ];
-/** Of a brush, in pixels of the picture. */
+/** The largest brush, in pixels of the image. */
 export const LARGEST = 512;
 
 /**
- * Keys of the picture, which act among its tools, too, where those have no use for them. Whatever
- * is not one of them is left alone.
+ * Handles the keys of the image. They also work while a control has the focus that does not use
+ * them itself. Other keys are ignored.
  */
 export function handleKey(
   event: KeyboardEvent,
@@ -37,7 +37,7 @@ export function handleKey(
   const step = onPicture ? steps[event.key] : undefined;
   const letter = event.key.toLowerCase();
   const tool = TOOLS.find(([, , , key]) => key.toLowerCase() === letter);
-  // Ctrl with Alt is AltGr, which writes signs.
+  // Ctrl with Alt is AltGr, which types characters.
   const isCommand = (event.ctrlKey || event.metaKey) && !event.altKey;
   if (isCommand && letter === "z") event.shiftKey ? stage.redo() : stage.undo();
   else if (isCommand && letter === "y") stage.redo();

@@ -1,4 +1,4 @@
-/** German: the graph by keys, the outline, and what is said aloud. */
+/** German: the graph by keys, the outline, and announcements. */
 export const access: Readonly<Record<string, string>> = {
   running: "läuft",
   failed: "fehlgeschlagen",

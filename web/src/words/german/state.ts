@@ -1,4 +1,4 @@
-/** German: what is told, asked and offered about documents and runs. */
+/** German: messages, questions and offers about documents and runs. */
 export const state: Readonly<Record<string, string>> = {
   "A range needs a start, an end and a step that is not 0.":
     "Ein Bereich braucht Anfang, Ende und eine Schrittweite ungleich 0.",
