@@ -1,4 +1,4 @@
-/** The studio: starts what runs beside the screen, and puts the rooms together. */
+/** The root component: starts the background tasks and provides the services of the packages. */
 import { useEffect, useState } from "react";
 import type { Declaration } from "./api/extensions";
 import { Boundary } from "./panels/Boundary";
@@ -25,7 +25,10 @@ import { fetchWithRetry } from "./widgets/fetchWithRetry";
 import { FieldServicesContext } from "./widgets/services";
 import { type Language, setLanguage, t } from "./words/words";
 
-/** The first commands at once, all of them a moment later. Returns what ends it. */
+/**
+ * Adds the first commands at once, all others when they are loaded. Returns a function that ends
+ * it.
+ */
 function bringCommands(): () => void {
   let remove = addCommands(INITIAL_COMMANDS);
   let ended = false;
@@ -44,7 +47,10 @@ function bringCommands(): () => void {
   };
 }
 
-/** Brings the room of plugins' pages once a plugin declares something. Returns what ends it. */
+/**
+ * Loads the package for plugins' pages once a plugin declares something. Returns a function that
+ * ends it.
+ */
 function bringExtensions(): () => void {
   let remove = () => {};
   let seen: unknown = null;
@@ -65,14 +71,14 @@ function bringExtensions(): () => void {
   };
 }
 
-/** Where the words of a language cannot be fetched, those that are spoken stay. */
+/** Changes the language; where its texts cannot be fetched, the current language stays. */
 function speakSoon(language: Language): Promise<void> {
   return fetchWithRetry(() => setLanguage(language)).catch(notifyError);
 }
 
 type Stage = "starting" | "ready" | { failed: string };
 
-/** Reads what there is and begins to watch what happens, for as long as the page is there. */
+/** Loads the initial state and starts the subscriptions, which end with the component. */
 function useStage(): Stage {
   const [stage, setStage] = useState<Stage>("starting");
   useEffect(() => {
@@ -81,7 +87,7 @@ function useStage(): Stage {
     const begin = async () => {
       const settings = loadSettings();
       const catalog = refreshCatalog();
-      // What is named from here on is named in the user's language.
+      // Names given from here on (such as "Untitled") need the user's language.
       await speakSoon(setting("calotype.language") as Language);
       const restored = await restore(catalog);
       await settings;
@@ -130,7 +136,7 @@ export function App() {
   const stage = useStage();
   const theme = useSetting("calotype.theme");
   const language = useSetting("calotype.language");
-  // Null until the words are here.
+  // Null until the texts of the language are loaded.
   const [spoken, setSpoken] = useState<string | null>(null);
 
   useEffect(() => {

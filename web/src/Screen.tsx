@@ -1,4 +1,4 @@
-/** All of the screen: the canvas at once, what lies beside it as soon as it is here. */
+/** The whole screen: the canvas at once, the panels as soon as they are loaded. */
 import { type ComponentType, lazy, type ReactNode, Suspense, useEffect, useState } from "react";
 import { Canvas } from "./canvas/Canvas";
 import { laterParts } from "./canvas/lazyParts";
@@ -12,16 +12,18 @@ import { useShowsApp } from "./state/studio";
 import { heightOfDock, notifyError, useView } from "./state/view";
 import { fetchWithRetry } from "./widgets/fetchWithRetry";
 import { part } from "./widgets/part";
-// The places of what follows: the canvas must not change its size when it comes.
+// Styles of the panels' placeholders: the canvas must not change its size when panels load.
 import "./panels/dock.css";
 import "./panels/inspector.css";
 
 type Beside = typeof import("./panels/lazyPanels");
 
-// Asked for at once, not when it is first drawn: the server may be away by then.
+// Fetched at once rather than at first use, when the server may be unreachable.
 const beside = fetchWithRetry(() => import("./panels/lazyPanels"), notifyError);
 
-/** Each waits alone: what one of them fetches must not hide another that is typed into. */
+/**
+ * Each panel has its own boundary: one that loads must not hide another that is being typed into.
+ */
 function lazily(choose: (room: Beside) => ComponentType, fallback?: ReactNode) {
   const Part = lazy(async () => ({ default: choose(await beside) }));
   return () => (
@@ -44,7 +46,7 @@ const PluginDialog = lazily((room) => room.PluginDialog);
 const Question = lazily((room) => room.Question);
 const ResultOverlays = lazily((room) => room.ResultOverlays);
 const ResultSide = lazily((room) => room.ResultSide);
-/** Beside the screen: the settings stay open while its language changes. */
+/** Outside of `Screen`, so that the settings stay open while the language changes. */
 export const Sheets = lazily((room) => room.Sheets);
 const Shortcuts = lazily((room) => room.Shortcuts);
 const Workflows = lazily((room) => room.Workflows);
@@ -58,10 +60,7 @@ const Models = part(() => import("./panels/Models").then((room) => room.Models))
 const Outline = part(() => import("./panels/Outline").then((room) => room.Outline));
 const Connect = part(() => import("./panels/Connect").then((room) => room.Connect));
 
-/**
- * All of the screen but the dialog of the settings, where one changes it: drawn anew when its
- * language changes.
- */
+/** The whole screen except the settings dialog; remounted when the language changes. */
 export function Screen() {
   const inspector = useView((state) => state.inspector);
   const models = useView((state) => state.models);
@@ -108,7 +107,7 @@ export function Screen() {
   );
 }
 
-/** Whether all that follows the first graph is here. */
+/** Whether everything beyond the first graph is loaded. */
 function useWhole(): boolean {
   const [whole, setWhole] = useState(false);
   useEffect(() => {
@@ -118,7 +117,7 @@ function useWhole(): boolean {
   return whole;
 }
 
-/** As high as the dock will be. */
+/** A placeholder with the dock's height. */
 function DockPlace() {
   const open = useView((state) => state.dock !== null);
   const height = useView(heightOfDock);

@@ -1,4 +1,4 @@
-/** Puts the editor into the page. */
+/** The entry point: mounts the editor. */
 import "@xyflow/react/dist/base.css";
 import "./theme.css";
 import "./widgets/widgets.css";

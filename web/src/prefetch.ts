@@ -1,13 +1,13 @@
 /**
- * Once nobody has done anything for a while, the parts of the editor that were not asked for yet
- * are fetched, so that they open while the server is away. Not where one pays for what is fetched.
+ * After some seconds without input, fetches the parts of the editor that are not loaded yet, so
+ * that they open even while the server is unreachable. Skipped where the browser asks to save data.
  */
 import { fetchSilently } from "./widgets/fetchWithRetry";
 
 const QUIET = 5_000;
 const DOINGS = ["pointermove", "pointerdown", "keydown", "wheel"] as const;
 
-/** Waits for the quiet, once. Returns what ends it. */
+/** Starts prefetching at the first idle period. Returns a function that ends it. */
 export function prefetchWhenIdle(): () => void {
   const { connection } = navigator as { connection?: { saveData?: boolean } };
   if (connection?.saveData === true) return () => undefined;

@@ -1,18 +1,18 @@
-/** The parts of the editor that are prefetched: see `prefetch.ts`. Two heavy ones are not. */
+/** The parts of the editor that are prefetched; see `prefetch.ts`. Two heavy ones are left out. */
 import { missingForTemplate, TEMPLATES } from "./state/files/templates";
 import { fetchSilently } from "./widgets/fetchWithRetry";
 import { parts } from "./widgets/part";
 
 type Fetch = () => Promise<unknown>;
 
-/** Those that bring parts of their own first. */
+/** First, the modules that register parts of their own. */
 const ROOMS: readonly Fetch[] = [
   () => import("./panels/lazyPanels"),
   () => import("./canvas/laterParts"),
   () => import("./state/commands/all"),
 ];
 
-/** What is no part of the screen, and fetched by what needs it. */
+/** Modules outside the screen, loaded by the features that use them. */
 const OTHERS: readonly Fetch[] = [
   () => import("./state/editing/framing"),
   () => import("./state/editing/autoLayout"),
@@ -22,18 +22,18 @@ const OTHERS: readonly Fetch[] = [
   () => import("./state/results/results"),
   () => import("micromark"),
   () => import("micromark-extension-gfm"),
-  // It reads their files.
+  // Fetches the templates' files.
   () => Promise.all(TEMPLATES.map(missingForTemplate)),
 ];
 
-/** One after the other, each when there is nothing else to do. */
+/** Fetches one after the other, each when the browser is idle. */
 export async function prefetchParts(signal: AbortSignal): Promise<void> {
   const fetchOne = async (fetchPart: Fetch) => {
     await idle();
     if (!signal.aborted) await fetchSilently(fetchPart);
   };
   for (const each of ROOMS) await fetchOne(each);
-  // Those that come with one of them are among them by then.
+  // Includes the parts that the modules above registered.
   for (const each of parts) await fetchOne(each);
   for (const each of OTHERS) await fetchOne(each);
 }

@@ -1,6 +1,6 @@
 /**
- * Where the server's routes are, seen from the page: a reverse proxy may have put both below a path
- * of its own. So nothing here begins with a slash, and the browser counts from the page's address.
+ * The URL of a route, relative to the page: a reverse proxy may serve both below a path of its own.
+ * So URLs do not begin with a slash, and the browser resolves them against the page's URL.
  */
 
 export function routeUrl(route: string): string {

@@ -1,4 +1,4 @@
-/** `/object_info` as schemas of nodes. Knows the older and the newer form of a combo. */
+/** Parses `/object_info` into schemas of nodes, with the older and the newer form of a combo. */
 import type { InputSchema, NodeSchema, OutputSchema } from "./types";
 
 export type Catalog = Readonly<Record<string, NodeSchema>>;
@@ -14,7 +14,7 @@ export function readCatalog(objectInfo: Raw): Catalog {
   );
 }
 
-/** A catalog of these classes. A file may call a class `constructor`, and that is none of ours. */
+/** A catalog of these classes, without a prototype: a file may name a class `constructor`. */
 export function catalogOf(classes: Iterable<readonly [string, NodeSchema]>): Catalog {
   const catalog = Object.create(null) as Record<string, NodeSchema>;
   for (const [name, schema] of classes) catalog[name] = schema;
@@ -45,7 +45,9 @@ function readSchema(name: string, given: unknown): NodeSchema {
   };
 }
 
-/** Inputs from `{required: {name: [type, options]}, optional: ...}`; options may hold such a thing, too. */
+/**
+ * Inputs from `{required: {name: [type, options]}, optional: ...}`; options may be nested likewise.
+ */
 export function readInputs(described: Raw, order: Raw = {}): InputSchema[] {
   return SECTIONS.flatMap((section) => {
     const named = objectOf(described[section]);

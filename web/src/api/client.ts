@@ -1,4 +1,4 @@
-/** The server's HTTP interface, typed, room by room. Knows neither documents nor the screen. */
+/** A typed client of the server's HTTP interface, grouped by topic. */
 import { routeUrl } from "./address";
 import { type Catalog, readCatalog } from "./catalog";
 import type { DeclaredExtension } from "./extensions";
@@ -7,7 +7,7 @@ import { type BatchPlace, resultsRoutes } from "./results";
 import { type Codec, makeTransport, nullIfNotFound, type Transport } from "./transport";
 import type { Plan } from "./types";
 
-/** In milliseconds: a check is asked again at the next edit, so it need not be waited for long. */
+/** In milliseconds. A check is repeated at the next edit, so a short limit is enough. */
 const CHECK_LIMIT = 30_000;
 const MODELS = "/api/experiment/models";
 
@@ -34,7 +34,7 @@ export interface NodeProblems {
 export interface ValidationReport {
   error: { type: string; message: string; details: string } | null;
   node_errors: Record<string, NodeProblems>;
-  /** Classes that nobody here has, with the nodes that are of them. */
+  /** Classes that are not installed, with the nodes of each. */
   missing?: Record<string, string[]>;
 }
 
@@ -59,14 +59,14 @@ export interface ModelFile {
 
 interface Submission {
   client: string;
-  /** Chosen here, so that the first message about it is already understood. */
+  /** Chosen by the client, so that it can match the first message about the job. */
   id: string;
   prompt: Record<string, unknown>;
   workflow: unknown;
   front?: boolean;
-  /** Run no other outputs than these. */
+  /** Run only these outputs. */
   targets?: readonly string[];
-  /** What lists tell of it. */
+  /** What lists of jobs show. */
   about?: JobInfo;
 }
 
@@ -81,7 +81,7 @@ interface SystemStats {
 
 interface JobInfo {
   title: string;
-  /** Prompts that are queued together have the same one. */
+  /** Equal for prompts that are queued together. */
   batch?: string;
   place?: BatchPlace;
 }
@@ -100,7 +100,10 @@ export function makeClient(codec: Codec, request?: typeof fetch) {
 
 function runRoutes({ read, post, exchange }: Transport) {
   return {
-    /** A saved workflow (or a prompt) as a prompt, all that is wrong with it, and what would run. */
+    /**
+     * Checks a saved workflow (or a prompt): returns it as a prompt, with all problems and the
+     * nodes that would run.
+     */
     check(
       document: unknown,
       { signal, targets = [] }: { signal?: AbortSignal; targets?: readonly string[] } = {},
@@ -143,19 +146,19 @@ function catalogRoutes({ read, post }: Transport) {
     async catalog(): Promise<Catalog> {
       return readCatalog(await read<Record<string, unknown>>("/api/object_info"));
     },
-    /** One class, as the catalog has it; empty where there is none of this name. */
+    /** One class, in the form of the catalog; empty where there is none of this name. */
     async describe(type: string): Promise<Catalog> {
       return readCatalog(
         await read<Record<string, unknown>>(`/api/object_info/${encodeURIComponent(type)}`),
       );
     },
-    /** Where weights are looked for: the folders of each kind, the first one first. */
+    /** The kinds of weights, with the folders searched for each, in order. */
     modelKinds: () => read<ModelKind[]>(MODELS),
     models: (kind: string) => read<ModelFile[]>(`${MODELS}/${encodeURIComponent(kind)}`),
-    /** Where the picture beside a file of weights is, if there is one. */
+    /** The URL of the preview picture of a weights file, which may not exist. */
     modelPreview: (folder: string, name: string) =>
       `${MODELS}/preview/${encodeURIComponent(folder)}/0/${encodeURIComponent(name)}`,
-    /** The subgraphs of plugins: the text of each with its name and where it is from. */
+    /** The subgraphs of plugins: the text, name and origin of each. */
     async pluginSubgraphs(): Promise<PluginSubgraph[]> {
       const listed = await read<Record<string, ListedSubgraph>>("/global_subgraphs");
       const all = await Promise.all(
@@ -170,7 +173,7 @@ function catalogRoutes({ read, post }: Transport) {
       );
     },
     embeddings: () => read<string[]>("/api/embeddings"),
-    /** What a route of this server lists. */
+    /** The list that a route of this server returns; empty for any other response. */
     async list(route: string): Promise<unknown[]> {
       const listed = await read<unknown>(route);
       return Array.isArray(listed) ? listed : [];
@@ -183,9 +186,9 @@ function catalogRoutes({ read, post }: Transport) {
 
 function extensionRoutes({ read }: Transport) {
   return {
-    /** What plugins declare; of a broken declaration its error. */
+    /** The declarations of plugins; for an invalid one its error. */
     extensions: () => read<DeclaredExtension[]>("/calotype/extensions"),
-    /** A saved workflow that a plugin's command puts down. */
+    /** The saved workflow that a plugin's command adds. */
     extensionFile: (pack: string, file: string) => read<unknown>(extensionUrl(pack, file)),
   };
 }
@@ -199,7 +202,7 @@ function uploadRoutes({ read }: Transport) {
     return { filename: answer.name, subfolder: answer.subfolder, type: answer.type };
   }
   return {
-    /** Keeps a mask, an opaque PNG but for what is masked, with the picture it is of. */
+    /** Stores a mask with its picture: an opaque PNG, transparent where masked. */
     uploadMask(mask: Blob, name: string, original: ImageFile): Promise<ImageFile> {
       const form = new FormData();
       form.append("image", mask, name);
@@ -211,24 +214,24 @@ function uploadRoutes({ read }: Transport) {
   };
 }
 
-/** The user's files that are no workflows: blueprints, tags. For workflows see `library.ts`. */
+/** The user's files other than workflows: blueprints, tags. For workflows see `library.ts`. */
 function fileRoutes({ ask, read }: Transport) {
   const at = (path: string) => `/api/userdata/${encodeURIComponent(path)}`;
   return {
-    /** The files in a folder and below; none where there is no such folder. */
+    /** The files in a folder, recursively; none where the folder does not exist. */
     async files(folder: string): Promise<string[]> {
-      // Asking for one that is not there would leave an error in the browser's console.
+      // Requesting a missing folder would log an error in the browser's console.
       const all = await read<readonly { path: string }[]>("/api/v2/userdata");
       if (!all.some(({ path }) => path === folder.split("/", 1)[0])) return [];
       const query = new URLSearchParams({ dir: folder, recurse: "true" });
       return (await nullIfNotFound(() => read<string[]>(`/api/userdata?${query}`))) ?? [];
     },
-    /** The text of a saved file; null where there is none. */
+    /** The text of a saved file; null where it does not exist. */
     load: (path: string) => nullIfNotFound(async () => (await ask(at(path))).text()),
     async save(path: string, text: string, overwrite: boolean): Promise<void> {
       await ask(`${at(path)}?overwrite=${overwrite}`, { method: "POST", body: text });
     },
-    /** Refused where the new name is taken. */
+    /** Rejects where the new name is taken. */
     async move(from: string, to: string): Promise<void> {
       const url = `${at(from)}/move/${encodeURIComponent(to)}?overwrite=false`;
       await ask(url, { method: "POST" });
@@ -255,7 +258,7 @@ export function extensionUrl(pack: string, file: string): string {
   return routeUrl(`/calotype/extensions/${encodeURIComponent(pack)}/${encodeURIComponent(file)}`);
 }
 
-/** The picture beside a file of weights; 404 where there is none. */
+/** The URL of a weights file's preview picture; 404 where there is none. */
 export function modelPreviewUrl(kind: string, { name, pathIndex }: ModelFile): string {
   const file = name.split("/").map(encodeURIComponent).join("/");
   return routeUrl(`${MODELS}/preview/${encodeURIComponent(kind)}/${pathIndex}/${file}`);

@@ -1,6 +1,7 @@
 /**
- * What plugins declare for the editor (`calotype.json`, version 1), and the messages between the
- * editor and their pages. The server has checked declarations; pages are checked here, each message.
+ * Plugins' declarations for the editor (`calotype.json`, version 1), and the messages between the
+ * editor and their pages. The server validates declarations; each message from a page is validated
+ * here.
  */
 
 export interface DeclaredWidget {
@@ -57,24 +58,26 @@ export type DeclaredExtension = Declaration | { pack: string; error: string };
 
 export const EXTENSION_API = 1;
 
-/** What a page is told when it says that it is ready; `value` again whenever it changed. */
+/**
+ * A message to a page: `init` once the page reports that it is ready, `value` after each change.
+ */
 export interface MessageToPage {
   calotype: typeof EXTENSION_API;
   type: "init" | "value";
-  /** Of a widget: its input, and the input's value. */
+  /** For a widget: its input, and the input's value. */
   value?: unknown;
   input?: { node: string; name: string; type: string; options: Record<string, unknown> };
-  /** Of a renderer: what it is to show; text or the file's bytes. */
+  /** For a renderer: the result to show, as text or the file's bytes. */
   result?: { type: string; name: string; data: ArrayBuffer | string };
-  /** Of a command: the selected nodes as a saved workflow, or null. */
+  /** For a command: the selected nodes as a saved workflow, or null. */
   selection?: unknown;
   settings?: Record<string, unknown>;
-  /** `color-scheme` and the colours of the theme, by the names of CSS properties. */
+  /** `color-scheme` and the theme's colours, by the names of CSS properties. */
   theme?: Record<string, string>;
   language?: string;
 }
 
-/** As a keyboard event has it. */
+/** The fields of a keyboard event. */
 interface PressedKey {
   key: string;
   code: string;
@@ -98,7 +101,7 @@ const MOST_VALUE = 1 << 20;
 const LOWEST = 24;
 export const MAX_HEIGHT = 2000;
 
-/** A page's message, or null where it is none: pages are strangers. */
+/** A valid message of a page, or null: pages are not trusted. */
 export function readMessage(data: unknown): MessageFromPage | null {
   if (typeof data !== "object" || data === null) return null;
   const message = data as Record<string, unknown>;
@@ -138,7 +141,9 @@ export function readMessage(data: unknown): MessageFromPage | null {
   }
 }
 
-/** Whether a value can be saved: JSON and whole numbers of any size, not too deep, not too much. */
+/**
+ * Whether a value can be saved: JSON and whole numbers of any size, limited in depth and length.
+ */
 export function isPlainData(value: unknown): boolean {
   let left = MOST_VALUE;
   const look = (each: unknown, depth: number): boolean => {

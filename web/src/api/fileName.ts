@@ -1,12 +1,14 @@
-/** Names of the user's own files, as every file system and this server take them. */
+/** File names that are valid on every file system and on the server. */
 
 const FORBIDDEN = /[\p{Cc}\p{Cf}\p{Cs}\\/:*?"<>|]/gu;
-/** Some systems keep these for devices. */
+/** Names that Windows reserves for devices. */
 const DEVICES = /^(con|prn|aux|nul|com\d|lpt\d|conin\$|conout\$)(?=\.|$)/i;
-/** In bytes: what a file system takes, with room for a number that tells equal names apart. */
+/**
+ * In bytes: below the limit of file systems, with space for a number that tells equal names apart.
+ */
 const LONGEST = 200;
 
-/** The name with `_` for what no file name may hold; its ending stays. */
+/** The name with `_` in place of invalid characters; its extension is kept. */
 export function fileNameFor(name: string): string {
   const plain = name
     .normalize("NFC")
@@ -20,7 +22,7 @@ export function fileNameFor(name: string): string {
   const size = new TextEncoder();
   const room = LONGEST - ending.length;
   const letters = Array.from(stem);
-  // A letter is up to four bytes: nearly all of a long name goes at once, the rest one by one.
+  // A character has at most four bytes: most of a long name is cut at once, the rest one by one.
   if (size.encode(stem).length > room) letters.splice(room);
   while (size.encode(letters.join("")).length > room) letters.pop();
   return `${letters.join("").trim() || "_"}${ending}`;

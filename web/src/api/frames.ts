@@ -1,7 +1,7 @@
 /** Binary frames of the socket: previews of what a node is doing. */
 
 export interface Preview {
-  /** The node it belongs to; null where the server did not say. */
+  /** The node it belongs to; null where the frame does not name one. */
   node: string | null;
   prompt: string | null;
   image: Blob;
@@ -11,7 +11,7 @@ const PREVIEW = 1;
 const PREVIEW_WITH_METADATA = 4;
 const MIME: Readonly<Record<number, string>> = { 1: "image/jpeg", 2: "image/png" };
 
-/** null for a frame of a kind this editor does not know, or one that is cut short. */
+/** Parses a frame; null for an unknown kind or a truncated frame. */
 export function readFrame(frame: ArrayBuffer): Preview | null {
   if (frame.byteLength < 8) return null;
   const view = new DataView(frame);

@@ -1,4 +1,4 @@
-/** Runs and the files they leave, as the server tells of them. Types only. */
+/** Types of jobs and of the files they made, as reported by the server. */
 
 export interface ImageFile {
   filename: string;

@@ -1,21 +1,18 @@
-/**
- * The server's journals of open documents, typed. Knows that they are numbered lines, not what a
- * line means.
- */
+/** A typed client of the server's journals of open documents: numbered lines, not parsed here. */
 import { type Codec, HttpError, makeTransport, nullIfNotFound } from "./transport";
 
 export interface JournalInfo {
   id: string;
-  /** What the newest line with a `tab` said. */
+  /** The `tab` of the newest line that has one. */
   tab: unknown;
   size: number;
   /** Milliseconds since 1970. */
   modified: number;
-  /** Whether the window that has it is connected. */
+  /** Whether the window that owns it is connected. */
   alive: boolean;
 }
 
-/** Why lines were refused (409): what is there, and whose it is. */
+/** The body of a refusal (409): the number of the last stored line, and the owner window. */
 interface JournalConflict {
   last: number;
   window: string | null;
@@ -39,11 +36,11 @@ export function makeJournals(codec: Codec, request?: typeof fetch) {
 
   return {
     list: () => read<JournalInfo[]>(FOLDER),
-    /** The lines of one; null where there is none. */
+    /** The lines of a journal; null where it does not exist. */
     read: (id: string) => nullIfNotFound(async () => (await ask(`${FOLDER}/${id}`)).text()),
     append: (id: string, window: string, lines: string, keepalive = false) =>
       send("POST", id, { window }, lines, keepalive),
-    /** `owner`: whose document it was; it is not taken from anybody else. */
+    /** `owner`: the previous owner; the server refuses where another window owns the journal. */
     replace: (
       id: string,
       window: string,

@@ -1,11 +1,11 @@
 /**
- * The user's saved workflows on the server, and their earlier versions, typed. Knows files and
- * texts, not what a workflow is.
+ * A typed client of the user's saved workflows on the server, and of their earlier versions. Files
+ * are handled as text.
  */
 import { type Codec, makeTransport, nullIfNotFound, type Transport } from "./transport";
 
 export interface SavedFile {
-  /** Below the folder that was listed. */
+  /** Relative to the folder that was listed. */
   path: string;
   size: number;
   /** Milliseconds since 1970. */
@@ -14,15 +14,15 @@ export interface SavedFile {
 
 export interface StoredText {
   text: string;
-  /** What the server calls this content; another content has another. */
+  /** The server's version stamp of this content (ETag). */
   stamp: string | null;
 }
 
 interface SaveAs {
   overwrite: boolean;
-  /** Only over the content of that stamp; otherwise 412. */
+  /** Overwrite only the content with this stamp; otherwise the server answers 412. */
   onlyOver?: string | null;
-  /** The last edit, for the list of versions. */
+  /** The label of the last edit, for the list of versions. */
   label?: string;
 }
 
@@ -48,7 +48,7 @@ function workflowRoutes({ ask, read }: Transport) {
   const fileAt = (path: string) => `${FILES}/${encodeURIComponent(path)}`;
 
   return {
-    /** The files of a folder and those below it; none where there is no such folder. */
+    /** The files of a folder, recursively; none where the folder does not exist. */
     async list(folder: string): Promise<SavedFile[]> {
       const query = new URLSearchParams({ dir: folder, recurse: "true", full_info: "true" });
       return (await nullIfNotFound(() => read<SavedFile[]>(`${FILES}?${query}`))) ?? [];
@@ -59,7 +59,7 @@ function workflowRoutes({ ask, read }: Transport) {
         return { text: await answer.text(), stamp: answer.headers.get("ETag") };
       });
     },
-    /** Returns the stamp of what is there now. */
+    /** Returns the stamp of the new content. */
     async save(path: string, text: string, how: SaveAs): Promise<string | null> {
       const { overwrite, onlyOver, label = "" } = how;
       const query = new URLSearchParams({ overwrite: String(overwrite), label });
@@ -75,7 +75,7 @@ function workflowRoutes({ ask, read }: Transport) {
 
 function versionRoutes({ ask, read }: Transport) {
   return {
-    /** Those of a workflow by all the names it had, newest first. */
+    /** The versions of a workflow under all the names it had, newest first. */
     versions(of: readonly string[]): Promise<Version[]> {
       return read(`${VERSIONS}?${new URLSearchParams(of.map((each) => ["of", each]))}`);
     },

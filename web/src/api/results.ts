@@ -1,9 +1,9 @@
-/** The routes for the queue's order and for what has run; see `client.ts`, which includes them. */
+/** The routes for the queue and for finished jobs; included by `client.ts`. */
 import { routeUrl } from "./address";
 import type { ImageFile, Job, JobStatus } from "./jobs";
 import type { Transport } from "./transport";
 
-/** Where in its batch a job stands: what each axis varies, and the job's value on each. */
+/** The position of a job in its batch: the batch's axes, and the job's value on each. */
 export interface BatchPlace {
   axes: readonly BatchAxis[];
   at: readonly number[];
@@ -14,20 +14,20 @@ export interface BatchAxis {
   values: readonly string[];
 }
 
-/** A job with what is noted beside it. */
+/** A job with its listed details. */
 export interface ListedJob extends Job {
   workflow_id?: string;
   title?: string;
-  /** How the prompt begins. */
+  /** The beginning of the prompt's text. */
   excerpt?: string;
   batch?: string;
   place?: unknown;
   starred?: true;
-  /** How a text begins that one of its nodes showed. */
+  /** The beginning of a text that one of its nodes showed. */
   preview_text?: string;
 }
 
-/** What the server has to say to its user, until it is dismissed; `text` is English. */
+/** A notice of the server to the user, shown until it is dismissed; `text` is English. */
 export interface ServerNotice {
   id: number;
   kind: string;
@@ -37,11 +37,11 @@ export interface ServerNotice {
 
 export interface QueueListing {
   paused: boolean;
-  /** Why nothing is begun although the queue is not paused, as an English sentence. */
+  /** Why no job starts although the queue is not paused, as an English sentence; else null. */
   held: string | null;
   running: ListedJob[];
   waiting: ListedJob[];
-  /** How many wait in all. */
+  /** The number of all pending jobs. */
   total: number;
 }
 
@@ -58,7 +58,7 @@ export interface HistoryQuery {
 interface HistoryPage {
   jobs: ListedJob[];
   total: number;
-  /** Dates and how many there are of each, newest first. */
+  /** Dates with the number of jobs of each, newest first. */
   days?: [string, number][];
   workflows?: { id: string; title: string; count: number }[];
 }
@@ -68,10 +68,10 @@ export function resultsRoutes({ read, post }: Transport) {
     queue: (limit: number) => read<QueueListing>(`/api/calotype/queue?limit=${limit}`),
     notices: async () => (await read<{ notices: ServerNotice[] }>("/api/calotype/notices")).notices,
     dismissNotice: (id: number) => post("/api/calotype/notices/dismiss", { id }),
-    /** null is behind all that waits. */
+    /** Moves a job before another one; null moves it to the end of the queue. */
     moveInQueue: (id: string, before: string | null) =>
       post("/api/calotype/queue/move", { prompt_id: id, before }),
-    /** Takes out what waits, stops what runs, whoever queued it. */
+    /** Removes pending jobs and interrupts running ones, of any client. */
     cancelJobs: (ids: readonly string[]) => post("/api/jobs/cancel", { job_ids: ids }),
     pauseQueue: (paused: boolean) => post("/api/calotype/queue/pause", { paused }),
     async history(
@@ -94,19 +94,22 @@ export function resultsRoutes({ read, post }: Transport) {
     },
     star: (ids: readonly string[], starred: boolean) =>
       post("/api/calotype/history/star", { job_ids: ids, starred }),
-    /** Forgets; with `files`, deletes what they made, too. Outlives the page that asks for it. */
+    /**
+     * Deletes jobs from the history; with `files`, their output files too. The request survives the
+     * closing of the page.
+     */
     deleteJobs: (ids: readonly string[], files: boolean) =>
       post("/api/calotype/history/delete", { job_ids: ids, files }, { keepalive: true }),
   };
 }
 
-/** A thumbnail no larger than this on its longest side. */
+/** The URL of a thumbnail; `size` bounds its longest side, in pixels. */
 export function thumbnailUrl({ filename, subfolder, type }: ImageFile, size: number): string {
   const query = new URLSearchParams({ filename, subfolder, type, preview: "webp;80" });
   return routeUrl(`/api/view?${query}&size=${size}`);
 }
 
-/** A place as the editor writes it; others may have said anything. */
+/** Validates a position in a batch, as other clients may have stored anything. */
 export function readPlace(value: unknown): BatchPlace | null {
   if (typeof value !== "object" || value === null || !("axes" in value) || !("at" in value)) {
     return null;

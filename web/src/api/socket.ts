@@ -1,4 +1,4 @@
-/** The socket to the server: opens again when it closes, and says how it stands. */
+/** The socket to the server: reconnects when it closes, and reports its state. */
 import { type Preview, readFrame } from "./frames";
 import type { ServerMessage } from "./types";
 
@@ -12,9 +12,9 @@ interface Listener {
 
 interface SocketOptions {
   url: string;
-  /** How frames of text are read; see `client.ts` for why it is passed in. */
+  /** Parses text frames; passed in for the reason given in `transport.ts`. */
   parse: (text: string) => unknown;
-  /** For tests. */
+  /** Replaced in tests. */
   open?: (url: string) => WebSocket;
 }
 
@@ -22,7 +22,7 @@ const FIRST_WAIT = 300;
 const LONGEST_WAIT = 5_000;
 const GREETING = { type: "feature_flags", data: { supports_preview_metadata: true } };
 
-/** Connects, and returns what ends it for good. */
+/** Connects. Returns a function that closes the socket for good. */
 export function openSocket({ url, parse, open }: SocketOptions, listener: Listener): () => void {
   let socket: WebSocket | null = null;
   let wait = FIRST_WAIT;
@@ -63,7 +63,7 @@ export function openSocket({ url, parse, open }: SocketOptions, listener: Listen
   };
 }
 
-/** Types that nobody here knows are handed on too: whoever listens passes over them. */
+/** Messages of unknown types are passed on too; listeners ignore them. */
 function messageOf(value: unknown): ServerMessage | null {
   const known = typeof value === "object" && value !== null && "type" in value && "data" in value;
   return known ? (value as ServerMessage) : null;

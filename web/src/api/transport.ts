@@ -1,6 +1,6 @@
 /**
- * Requests to the server, and what an answer that is no success becomes. How JSON is read and
- * written is passed in, because seeds are larger than JavaScript's numbers. Knows no route.
+ * Requests to the server, and errors for unsuccessful responses. The JSON codec is passed in,
+ * because seeds exceed the range of JavaScript's numbers.
  */
 
 import { routeUrl } from "./address";
@@ -10,7 +10,7 @@ export interface Codec {
   write: (value: unknown) => string;
 }
 
-/** An answer that is no success; `body` is what the server said about it. */
+/** An unsuccessful response; `body` is its parsed content. */
 export class HttpError extends Error {
   constructor(
     readonly status: number,
@@ -21,23 +21,23 @@ export class HttpError extends Error {
   }
 }
 
-/** In milliseconds. A server that is alive answers far sooner; one that stalls says nothing. */
+/** In milliseconds, well above normal response times; a stalled server sends nothing at all. */
 const LIMIT = 60_000;
 
 interface RequestOptions extends RequestInit {
-  /** After so many milliseconds the request is given up, its body included. */
+  /** The time limit in milliseconds, including the reading of the body. */
   limit?: number;
 }
 
 export interface Transport {
   /**
-   * Throws `HttpError` for an answer that is no success, and a `TimeoutError` where none comes in
-   * time, as does reading the body of the answer.
+   * Throws `HttpError` for an unsuccessful response, and a `TimeoutError` where none arrives in
+   * time; reading the response's body may throw the latter too.
    */
   ask: (url: string, init?: RequestOptions) => Promise<Response>;
   read: <Answer>(url: string, init?: RequestOptions) => Promise<Answer>;
   post: (url: string, body: unknown, init?: RequestOptions) => Promise<Response>;
-  /** Posts, and reads what comes back. */
+  /** Posts, and returns the parsed response. */
   exchange: <Answer>(url: string, body: unknown, init?: RequestOptions) => Promise<Answer>;
 }
 
@@ -84,7 +84,7 @@ export function makeTransport(
   };
 }
 
-/** What is asked for; null where there is no such thing. */
+/** The result; null where the server answers 404. */
 export async function nullIfNotFound<Found>(wanted: () => Promise<Found>): Promise<Found | null> {
   try {
     return await wanted();

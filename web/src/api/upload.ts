@@ -1,4 +1,4 @@
-/** Brings a file to the server and says how far it is. `fetch` could not say that. */
+/** Uploads a file and reports progress, which `fetch` cannot do. */
 
 import { routeUrl } from "./address";
 import { fileNameFor } from "./fileName";
@@ -11,12 +11,12 @@ interface Bringing {
   signal: AbortSignal;
 }
 
-/** In milliseconds without a byte taken, or without an answer once all are. */
+/** In milliseconds without progress, or without a response once everything is sent. */
 const STALLED = 60_000;
 
 /**
- * Rejects with `HttpError` for an answer that is no success, with an `AbortError` when given up, and
- * with a `TimeoutError` where it stalls.
+ * Rejects with `HttpError` for an unsuccessful response, with an `AbortError` when cancelled, and
+ * with a `TimeoutError` when stalled.
  */
 export function uploadFile(file: File, { onProgress, signal }: Bringing): Promise<ImageFile> {
   return new Promise((done, failed) => {

@@ -1,6 +1,6 @@
 /**
- * What is said to whoever hears the screen instead of seeing it: how a run goes, what was undone and
- * connected, how many problems there are. Said politely, one thing after the other.
+ * Announcements for screen readers: progress of a run, what was undone or connected, the number of
+ * problems. In a polite live region, one after the other.
  */
 import { create } from "zustand";
 import type { ExecutionError } from "../api/types";
@@ -33,7 +33,7 @@ export function announce(text: string): void {
   }));
 }
 
-/** Says from now on what happens. Returns what ends it. */
+/** Starts announcing. Returns a function that ends it. */
 export function announceAll(): () => void {
   const endings = [announceRuns(), announceProblems(), announceEdits()];
   return () => {
@@ -45,7 +45,7 @@ function quarterOf({ plan, shares }: ActiveRun): number {
   return plan === null ? 0 : Math.floor(shareOf(plan, shares) * 4) * 25;
 }
 
-/** A run: that it began, each quarter, and how it ended. */
+/** Announces a run: its start, each quarter, and its outcome. */
 function announceRuns(): () => void {
   let said = "";
   return useRuns.subscribe((now, before) => {
@@ -74,7 +74,7 @@ function endOf(tab: string, errors: Readonly<Record<string, ExecutionError>>): s
 
 const SETTLED = 1_000;
 
-/** How many nodes have a problem, once that has not changed for a while. */
+/** Announces the number of nodes with problems, once it has not changed for a while. */
 function announceProblems(): () => void {
   const count = (problems: ReturnType<typeof useRuns.getState>["problems"]) =>
     Object.keys(problems[activeTab().id]?.node_errors ?? {}).length;
@@ -99,7 +99,7 @@ function announceProblems(): () => void {
   };
 }
 
-/** What was undone and redone, and what was connected. */
+/** Announces undo, redo and new connections. */
 function announceEdits(): () => void {
   return useStudio.subscribe((state, before) => {
     const [now, then] = [activeOf(state), activeOf(before)];
@@ -108,7 +108,10 @@ function announceEdits(): () => void {
   });
 }
 
-/** Other edits show in what the focus is on; these do not. Their labels are kept in English. */
+/**
+ * Other edits are noticeable at the focused element; these are not. Their labels are stored in
+ * English.
+ */
 const ANNOUNCED: ReadonlySet<string> = new Set([
   "Delete",
   "Disconnect",
@@ -119,7 +122,7 @@ const ANNOUNCED: ReadonlySet<string> = new Set([
   "Move the wires",
 ]);
 
-/** Labels with a name in them are kept as they were said, in the user's language. */
+/** Labels that contain a name are stored in the user's language. */
 function isAnnounced(label: string): boolean {
   const hole = "\0";
   const named = [

@@ -1,4 +1,6 @@
-/** The open document as an app: its form, what is offered for it, and changing it. */
+/**
+ * The open document as an app: its form, the fields and results that can be added, and its edits.
+ */
 import { useMemo } from "react";
 import type { Catalog } from "../api/catalog";
 import type { InputSchema } from "../api/types";
@@ -10,13 +12,13 @@ import { isWidget } from "./nodes/widgets";
 import { setting } from "./settings";
 import { activeTab, changeTab, edit, type Tab, titleOf, useActive, useStudio } from "./studio";
 
-/** A field of the form with what it stands for. */
+/** A field of the form with its node and input. */
 export interface ShownField extends AppField {
   source: GraphNode;
   input: InputSchema;
 }
 
-/** Fields that a newcomer wants first, by how their inputs are called. */
+/** The fields to put first in a suggested form, by the names of their inputs. */
 const WANTED: readonly RegExp[] = [
   /^(text|prompt|positive)$/i,
   /^(image|video|audio)$/i,
@@ -50,7 +52,7 @@ function shownField(graph: Graph, catalog: Catalog, field: AppField): ShownField
   return source === undefined || input === undefined ? [] : [{ ...field, source, input }];
 }
 
-/** All fields that the form could have and has not, by node. */
+/** All fields that could be added to the form, by node. */
 export function availableFields(graph: Graph, catalog: Catalog, app: App): ShownField[] {
   const taken = new Set(app.fields.map(fieldKey));
   return graph.order.flatMap((key) => {
@@ -72,12 +74,14 @@ export function availableFields(graph: Graph, catalog: Catalog, app: App): Shown
   });
 }
 
-/** Nodes that show results. */
+/** The nodes that show results. */
 export function resultNodes(graph: Graph, catalog: Catalog): string[] {
   return graph.order.filter((key) => catalog[graph.nodes[key]?.type ?? ""]?.is_output === true);
 }
 
-/** A form for a workflow that has none: prompts, pictures, sizes, seeds; and all its results. */
+/**
+ * A suggested form for a workflow that has none: prompts, pictures, sizes, seeds, and all results.
+ */
 function guessedApp(graph: Graph, catalog: Catalog): App {
   const all = availableFields(graph, catalog, { fields: [], outputs: [], first: false });
   const rank = ({ widget, source }: ShownField) => {
@@ -111,7 +115,7 @@ export function guessApp(): void {
   changeApp("Choose the fields of the app", () => guessedApp(workflow, catalog));
 }
 
-/** Moves a field by places; the ends are the ends. */
+/** Moves a field up or down, at most to the ends of the form. */
 export function moveField(at: number, by: number): void {
   changeApp("Move a field of the app", (app) => {
     const fields = [...app.fields];
@@ -151,7 +155,7 @@ export function toggleOutput(key: string): void {
   }));
 }
 
-/** Shows the app, or the graph. The app is one of the whole document: what lies inside is left. */
+/** Shows the app or the graph. An app belongs to the root level, so that level is shown. */
 export function showApp(shown: boolean, id = activeTab().id): void {
   changeTab(id, ({ level, workflow }) => ({
     app: shown,
@@ -161,7 +165,10 @@ export function showApp(shown: boolean, id = activeTab().id): void {
 
 const PHONE = 640;
 
-/** Shows what is opened as an app where it is one. Returns what ends it. */
+/**
+ * Shows documents as apps when they are opened, where they are apps. Returns a function that ends
+ * it.
+ */
 export function watchApps(): () => void {
   let seen: ReadonlySet<string> = new Set();
   const look = (tabs: readonly Tab[]) => {
@@ -174,7 +181,7 @@ export function watchApps(): () => void {
   return useStudio.subscribe(({ tabs }) => look(tabs));
 }
 
-/** Whether a document that was just opened is shown as an app: where it says so, or on a phone. */
+/** Whether a newly opened document is shown as an app: where its file says so, or on a phone. */
 function opensAsApp({ workflow }: Tab): boolean {
   if (setting("calotype.openAsApp") === "never") return false;
   const { first, fields } = readApp(workflow);

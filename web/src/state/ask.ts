@@ -1,23 +1,23 @@
-/** Questions to the user that must be answered before going on, one at a time. */
+/** Modal questions to the user, one at a time. */
 import { create } from "zustand";
 import { t } from "../words/words";
 
 interface Choice {
   id: string;
-  /** As it is shown, like all texts here. */
+  /** In the user's language, like all texts here. */
   label: string;
-  /** What it does, where the label does not say it all. */
+  /** An explanation, where the label is not enough. */
   why?: string;
 }
 
 export interface Question {
   title: string;
   text?: string;
-  /** A line to be typed; null where one only chooses. */
+  /** A line of text to type; null for a plain choice. */
   field: { label: string; value: string } | null;
-  /** The last one is the chosen one of those who press Enter. */
+  /** The last one is the default, chosen by Enter. */
   choices: readonly Choice[];
-  /** null: one gave up. */
+  /** Called with null where the user cancelled. */
   answer: (given: { choice: string; text: string } | null) => void;
 }
 
@@ -34,7 +34,7 @@ function ask(question: Omit<Question, "answer">): Promise<{ choice: string; text
   });
 }
 
-/** A line of text, without spaces around it; null where one gave up. */
+/** Asks for a line of text. Resolves to it without surrounding spaces; null where cancelled. */
 export async function askText(
   title: string,
   field: { label: string; value: string },
@@ -46,7 +46,7 @@ export async function askText(
   return given?.text.trim() || null;
 }
 
-/** Whether to go on with what cannot be taken back. */
+/** Asks for confirmation of an action that cannot be undone. */
 export async function askConfirmation(
   title: string,
   text: string,
@@ -55,7 +55,7 @@ export async function askConfirmation(
   return (await askChoice(title, text, [{ id: "go", label: confirm }])) === "go";
 }
 
-/** The id of what was chosen; null where one gave up. */
+/** Asks for a choice. Resolves to its id; null where cancelled. */
 export async function askChoice(
   title: string,
   text: string,
@@ -64,7 +64,7 @@ export async function askChoice(
   return (await ask({ title, text, field: null, choices }))?.choice ?? null;
 }
 
-/** A name for a file, without what file names cannot hold; null where one gave up. */
+/** Asks for a file name. Slashes are replaced; null where cancelled. */
 export async function askForName(title: string, suggested: string): Promise<string | null> {
   const field = { label: t("Name"), value: suggested };
   return (await askText(title, field, t("Save")))?.replace(/[/\\]/g, "-") ?? null;

@@ -1,21 +1,21 @@
-/** What the canvas does for those who may not import it; there while it is on the screen. */
+/** The interface of the canvas for modules that may not import it; present while it is mounted. */
 import type { Point } from "../document/graph";
 
 export interface CanvasHandle {
-  /** Shows these nodes whole, or all where none is named. */
+  /** Fits the view to these nodes, or to all where none is given. */
   fit(keys?: readonly string[]): void;
   zoomIn(): void;
   zoomOut(): void;
   zoomTo(zoom: number): void;
-  /** A place on the screen, in the graph. */
+  /** Converts a screen position to graph coordinates. */
   toGraph(screen: Point): Point;
-  /** Where the pointer is on the screen; the middle of the canvas while it is elsewhere. */
+  /** The pointer's screen position; the centre of the canvas while the pointer is elsewhere. */
   pointer(): Point;
-  /** Gives the canvas the focus. */
+  /** Focuses the canvas. */
   focus(): void;
-  /** Moves the view so that a node is seen. */
+  /** Moves the view so that a node is visible. */
   reveal(key: string): void;
-  /** Moves the view so that a node is seen, and gives it, or the first of its fields, the focus. */
+  /** Moves the view so that a node is visible, and focuses it or its first field. */
   focusNode(key: string, part?: "node" | "field"): void;
 }
 
@@ -25,7 +25,7 @@ export function canvas(): CanvasHandle | null {
   return handle;
 }
 
-/** Called by the canvas when it appears. Returns what takes it back. */
+/** Called by the canvas when it mounts. Returns a function that unregisters it. */
 export function setCanvas(made: CanvasHandle): () => void {
   handle = made;
   return () => {

@@ -1,6 +1,6 @@
 /**
- * Every action a user can take, by name. Keys, the command palette, menus and extensions find
- * actions here; what an action does is told by the feature that adds it (`commands/`).
+ * The registry of all commands. Keys, the command palette, menus and extensions look commands up
+ * here; each feature adds its own (`commands/`).
  */
 import { create } from "zustand";
 import { leaveApp, showsApp } from "./studio";
@@ -9,18 +9,18 @@ import { notifyError } from "./view";
 export type CommandGroup = "File" | "Edit" | "Graph" | "Node" | "View" | "Run" | "Help";
 
 export interface Command {
-  /** `group.action`; kept in the user's own keys, so never renamed. */
+  /** `group.action`; stored in users' key settings, so it must never be renamed. */
   id: string;
   /** In English; shown through `t()`. */
   title: string;
   group: CommandGroup;
-  /** The keys it has until the user says otherwise: "Ctrl+B", "Alt+Shift+M", "Shift+A", ".". */
+  /** The default keys: "Ctrl+B", "Alt+Shift+M", "Shift+A", ".". */
   keys?: readonly string[];
-  /** Acts also while one types, by those of its keys that have Ctrl or Alt. */
+  /** Whether its keys with Ctrl or Alt act also while the user is typing. */
   fields?: true;
-  /** Means the same beside the form of an app, where the graph is out of sight. */
+  /** Whether it works while an app is shown instead of the graph. */
   app?: true;
-  /** Whether it would do anything now; without it, always. */
+  /** Whether it can act now; without it, always. */
   enabled?: () => boolean;
   run: () => void | Promise<void>;
 }
@@ -32,10 +32,10 @@ interface Commands {
 
 export const useCommands = create<Commands>(() => ({ all: [] }));
 
-/** Of commands with the same keys the first that can act has them: the editor's before plugins'. */
+/** For commands with the same keys, the first enabled one wins: the editor's before plugins'. */
 const PLUGINS = "extension.";
 
-/** Adds actions; an id that is taken is an error of whoever adds it. Returns what removes them. */
+/** Adds commands; throws for an id that is taken. Returns a function that removes them. */
 export function addCommands(added: readonly Command[]): () => void {
   const taken = new Set(useCommands.getState().all.map((each) => each.id));
   for (const { id } of added) {
@@ -62,19 +62,22 @@ export function isEnabled(command: Command): boolean {
 
 const UNSEEN: ReadonlySet<CommandGroup> = new Set(["Edit", "Graph", "Node"]);
 
-/** What it changes is out of sight while an app is shown: nothing is edited that one cannot see. */
+/**
+ * Commands that edit the graph are disabled while an app hides it, as the user would not see the
+ * change.
+ */
 function isUnseen({ app, group }: Command): boolean {
   return app !== true && UNSEEN.has(group);
 }
 
-/** Does what a command does; says in words what went wrong with it. */
+/** Runs a command; a notice reports a failure. */
 export function runCommand(id: string): void {
   const command = commandOf(id);
   if (command === undefined) throw new Error(`There is no command ${id}.`);
   if (!isEnabled(command)) return;
   try {
     void Promise.resolve(command.run()).catch(notifyError);
-    // What it shows lies beside the graph.
+    // What it shows is beside the graph.
     if (command.group === "View" && command.app !== true) leaveApp();
   } catch (error) {
     notifyError(error);

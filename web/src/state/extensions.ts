@@ -1,7 +1,7 @@
 /**
- * Plugins' parts of the editor, as they declare them: which input has a widget of theirs, which
- * results a renderer, their commands and settings. Their pages run apart (`extensions/`), which
- * this room only knows as components that somebody brings.
+ * The parts of the editor that plugins declare: widgets for inputs, renderers for results, commands
+ * and settings. Plugins' pages run in separate frames (`extensions/`), whose components are set
+ * here, as this package may not import them.
  */
 import type { ComponentType } from "react";
 import { create } from "zustand";
@@ -45,7 +45,7 @@ export interface PluginWidgetProps {
 
 export interface PluginRendererProps {
   renderer: PluginRenderer;
-  /** A text, or the address of a file. */
+  /** A text, or the URL of a file. */
   text?: string;
   url?: string;
   type: string;
@@ -58,7 +58,7 @@ export interface PluginCommandProps {
 
 interface Extensions {
   declared: readonly Declaration[];
-  /** Brought by `extensions/` once a plugin declares something. */
+  /** Set by `extensions/` once a plugin declares something. */
   Widget: ComponentType<PluginWidgetProps> | null;
   Renderer: ComponentType<PluginRendererProps> | null;
   Command: ComponentType<PluginCommandProps> | null;
@@ -76,18 +76,20 @@ export const useExtensions = create<Extensions>(() => ({
 
 let lastReport = "";
 
-/** Asks the server what plugins declare; tells of what cannot be used. */
+/** Loads the plugins' declarations from the server; a notice reports invalid ones. */
 export async function loadExtensions(): Promise<void> {
   const found = await client.extensions();
   const declared = found.filter((each): each is Declaration => !("error" in each));
   const faults = found.flatMap((each) => ("error" in each ? [each.error] : [])).join("; ");
-  // Once is enough: this is read again after each upload.
+  // Declarations are read again after each upload; the same faults are reported only once.
   if (faults !== "" && faults !== lastReport) notify(faults);
   lastReport = faults;
   useExtensions.setState({ declared });
 }
 
-/** The catalog with plugins' widgets noted at the inputs they are for: `options.plugin_widget`. */
+/**
+ * The catalog with plugins' widgets added to the inputs they are for, as `options.plugin_widget`.
+ */
 export function withPluginWidgets(catalog: Catalog, declared: readonly Declaration[]): Catalog {
   const widgets = declared.flatMap(({ pack, widgets }) =>
     widgets.map((each): PluginWidget => ({ ...each, pack })),
@@ -111,7 +113,7 @@ export function withPluginWidgets(catalog: Catalog, declared: readonly Declarati
   );
 }
 
-/** The plugin's widget of an input, if it has one. */
+/** The plugin's widget of an input, if any. */
 export function pluginWidgetOf({ options }: InputSchema): PluginWidget | null {
   return (options.plugin_widget as PluginWidget | undefined) ?? null;
 }
@@ -123,7 +125,7 @@ export function renderersFor(type: string, declared: readonly Declaration[]): Pl
   );
 }
 
-/** Where a plugin's setting is kept among the user's. */
+/** The key of a plugin's setting among the user's settings. */
 export function settingKey(pack: string, { id }: Pick<DeclaredSetting, "id">): string {
   return `extension.${pack}.${id}`;
 }
@@ -140,7 +142,7 @@ export function settingsOf(pack: string): Record<string, unknown> {
   );
 }
 
-/** Adds plugins' commands to the editor's. Returns what removes them. */
+/** Adds plugins' commands to the editor's. Returns a function that removes them. */
 export function addPluginCommands(declared: readonly Declaration[]): () => void {
   return addCommands(
     declared.flatMap(({ pack, commands }) =>
@@ -165,7 +167,7 @@ async function act(command: PluginCommand): Promise<void> {
   insertWorkflow((await client.extensionFile(command.pack, command.insert)) as Json);
 }
 
-/** Puts a plugin's nodes down, as a paste that can be undone. Throws what pasting throws. */
+/** Adds a plugin's nodes, like a paste that can be undone. Throws what pasting throws. */
 export function insertWorkflow(workflow: Json): void {
   const handle = canvas();
   if (handle !== null) pasteValue(workflow, handle.toGraph(handle.pointer()), false);

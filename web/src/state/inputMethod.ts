@@ -1,10 +1,10 @@
 /**
  * Keys that belong to an input method: while a Japanese, Chinese or Korean word is being composed,
- * Enter takes it, Escape gives it up, and arrows and Tab choose among spellings. None of these is
- * a key of the editor.
+ * Enter accepts it, Escape cancels it, and arrows and Tab choose among candidates. None of these
+ * must reach the editor's shortcuts.
  */
 
-/** Browsers report this code for a key that the input method handles, whatever key it is. */
+/** The key code that browsers report for every key that the input method handles. */
 const HANDLED_BY_INPUT_METHOD = 229;
 /** Keys whose default would close a dialog or move the focus, and end the composition with it. */
 const LEAVING: ReadonlySet<string> = new Set(["Escape", "Tab"]);
@@ -17,11 +17,11 @@ function isComposing({ isComposing, keyCode }: KeyboardEvent): boolean {
   return isComposing || keyCode === HANDLED_BY_INPUT_METHOD;
 }
 
-/** Keeps keys of a composition from everything in the page. Returns what ends it. */
+/** Keeps keys of a composition from all other listeners. Returns a function that ends this. */
 export function guardComposition(target: EventTarget = window): () => void {
   const guard = (event: Event) => {
     if (!isComposing(event as KeyboardEvent)) return;
-    // The first listener of all: no field, dialog, canvas or library has to know of input methods.
+    // This listener is the first, so that no other code needs to handle input methods.
     event.stopImmediatePropagation();
     if (LEAVING.has((event as KeyboardEvent).key)) event.preventDefault();
   };

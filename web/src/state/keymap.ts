@@ -1,6 +1,6 @@
 /**
- * From keys to commands: the keys that commands came with, and the user's own over them.
- * Letters and signs without Ctrl or Alt act only while no field has the focus.
+ * Maps keys to commands: the commands' default keys, overridden by the user's own. Letters and
+ * signs without Ctrl or Alt act only while no field is focused.
  */
 
 import { translateMessage } from "../words/words";
@@ -17,23 +17,26 @@ type Pressed = Pick<
 const SHOWS: ReadonlySet<string> = new Set(["View", "Help"]);
 const MODIFIERS: ReadonlySet<string> = new Set(["Control", "Shift", "Alt", "Meta", "AltGraph"]);
 const NAMED: Readonly<Record<string, string>> = { " ": "Space", Esc: "Escape", Del: "Delete" };
-/** Keys that move the focus or open what has it: they are the canvas's only while it has the focus. */
+/**
+ * Keys that move the focus or activate the focused element: commands get them only while the canvas
+ * has the focus.
+ */
 const FOCAL = /^(Shift\+)?(Enter|Space|Tab|Arrow\w+)$/;
-/** Keys that write nothing: they may act while one types, too. */
+/** Keys that type no text: they may act while the user is typing. */
 const SILENT = /^((Ctrl|Alt)\+.+|(Shift\+)?F\d+|Escape)$/;
-/** Keys that buttons, tabs and lists understand themselves. */
+/** Keys that buttons, tabs and lists handle natively. */
 const NATIVE = /^(Shift\+)?(Enter|Space|Tab|Home|End|PageUp|PageDown|Arrow\w+|Delete|Backspace)$/;
 
 /**
  * "Ctrl+Shift+E": Ctrl, Alt, Shift in this order; ⌘ counts as Ctrl. Null for a modifier alone, and
- * for a letter or digit that was written with AltGr. A sign written with it is that sign alone.
+ * for a letter or digit typed with AltGr. For a sign typed with AltGr, the sign alone.
  */
 export function keyOf(event: Pressed): string | null {
   if (MODIFIERS.has(event.key)) return null;
   const written = writtenWithAltGr(event);
   const typed = written ? event.key : keyTyped(event);
   const key = typed.length === 1 ? typed.toUpperCase() : typed;
-  // Where Shift only serves to type the sign, it is no part of the key.
+  // Where Shift is only needed to type the sign, it is not part of the key.
   const isSign = key.length === 1 && !/[\p{L}\p{N}]/u.test(key);
   if (written) return isSign ? key : null;
   return [
@@ -47,8 +50,8 @@ export function keyOf(event: Pressed): string | null {
 }
 
 /**
- * The key by what it writes. By its place on the keyboard where Alt makes it write something else,
- * and where the keyboard has letters of another script: the keys are named in Latin letters.
+ * The key by the character it types. By its position on the keyboard where Alt changes the
+ * character, and on keyboards of other scripts, as keys are named in Latin letters.
  */
 function keyTyped({ key, code, altKey }: Pressed): string {
   const placed = placeOf(code);
@@ -63,8 +66,8 @@ function placeOf(code: string): string | undefined {
 }
 
 /**
- * Whether a sign was written with AltGr, as @ and € are on many keyboards. Windows reports AltGr as
- * Ctrl and Alt together. On a Mac, Option is Alt: there it makes a shortcut.
+ * Whether a character was typed with AltGr, as @ and € are on many keyboards. Windows reports AltGr
+ * as Ctrl and Alt together. On a Mac, Option is Alt and makes a shortcut.
  */
 function writtenWithAltGr(event: Pressed): boolean {
   const { key, code, ctrlKey, altKey, metaKey, shiftKey } = event;
@@ -79,7 +82,7 @@ function isMac(): boolean {
   return /^(Mac|iP)/.test(globalThis.navigator?.platform ?? "");
 }
 
-/** The keys of a command: the user's own, else the preset's, else those it came with. */
+/** The keys of a command: the user's own, else the preset's, else its defaults. */
 export function keysOf(
   command: Command,
   own = setting("calotype.keys"),
@@ -88,14 +91,14 @@ export function keysOf(
   return own[command.id] ?? PRESETS[preset]?.[command.id] ?? command.keys ?? [];
 }
 
-/** The first command of these keys that would do anything now; keys that were chosen go first. */
+/** The first enabled command of a key; commands whose keys the user or preset chose come first. */
 export function commandFor(key: string, all: readonly Command[]): Command | undefined {
   const [own, preset] = [setting("calotype.keys"), setting("calotype.keymap")];
   const able = all.filter((each) => keysOf(each, own, preset).includes(key) && isEnabled(each));
   return able.find((each) => each.keys?.includes(key) !== true) ?? able[0];
 }
 
-/** How keys are written for people, as their keyboard has them: "Ctrl ⇧ E" is no clearer than its words. */
+/** A key as shown to users: words rather than symbols such as "Ctrl ⇧ E". */
 export function shownKey(key: string): string {
   const parts = key === "+" ? ["+"] : key.split(/\+(?=.)/);
   return parts.map((each) => SIGNS[each] ?? translateMessage(NAMES[each] ?? each)).join(" ");
@@ -108,7 +111,7 @@ const SIGNS: Readonly<Record<string, string>> = {
   ArrowDown: "↓",
 };
 
-/** What is printed on keys, in English where it is not the key's own name. */
+/** The labels printed on keys, in English where that is not the key's own name. */
 const NAMES: Readonly<Record<string, string>> = {
   Ctrl: "Ctrl",
   Alt: "Alt",
@@ -126,20 +129,20 @@ const NAMES: Readonly<Record<string, string>> = {
   PageDown: "Page down",
 };
 
-/** What a button says when one points at it: its words, and the key that its command has now. */
+/** A tooltip: the words, and the current key of the command. */
 export function withKey(words: string, id: string): string {
   const key = keyFor(id);
   return key === undefined ? words : `${words}  ${key}`;
 }
 
-/** The first key of a command, as it is written for people. */
+/** The first key of a command, as shown to users. */
 export function keyFor(id: string): string | undefined {
   const command = commandOf(id);
   const [key] = command === undefined ? [] : keysOf(command);
   return key === undefined ? undefined : shownKey(key);
 }
 
-/** Hears keys from now on. Returns what ends it. */
+/** Starts handling keys. Returns a function that ends it. */
 export function listenForKeys(): () => void {
   const onKeyDown = (event: KeyboardEvent) => {
     if (event.defaultPrevented) return;
@@ -147,12 +150,12 @@ export function listenForKeys(): () => void {
     if (key === null) return;
     const command = commandFor(key, useCommands.getState().all);
     if (command === undefined || !mayAct(command, key, event.target)) {
-      // The focus goes on by keys: so does the next Tab.
+      // The user navigates by keyboard, so the next Tab moves the focus too.
       if (/^(Shift\+)?Tab$/.test(key)) setTabAddsNode(false);
       return;
     }
     event.preventDefault();
-    // A key that is held asks for one run, not for as many as it repeats.
+    // A key that repeats while held must start only one run.
     if (event.repeat && command.group === "Run") return;
     runCommand(command.id);
   };
@@ -165,7 +168,7 @@ export function listenForKeys(): () => void {
   };
 }
 
-/** What a plugin's page that has the focus may ask for by keys: nothing that takes anything away. */
+/** The commands that a key in a plugin's page may run; none of them is destructive. */
 const FROM_PAGES: ReadonlySet<string> = new Set([
   "edit.undo",
   "edit.redo",
@@ -174,7 +177,7 @@ const FROM_PAGES: ReadonlySet<string> = new Set([
   "view.commands",
 ]);
 
-/** A key that was pressed in a plugin's page, which had no use for it. */
+/** Handles a key that was pressed in a plugin's page and that the page did not use. */
 export function handlePageKey(event: Pressed): void {
   const key = keyOf(event);
   const command = key === null ? undefined : commandFor(key, useCommands.getState().all);
@@ -184,10 +187,10 @@ export function handlePageKey(event: Pressed): void {
 function mayAct(command: Command, key: string, target: EventTarget | null): boolean {
   if (!(target instanceof Element)) return true;
   if (target.closest(ABOVE) !== null || isBehind()) return false;
-  // Nothing is typed into the gallery: the key that showed it hides it, too.
+  // The gallery takes no text: the key that showed it also hides it.
   if (target.closest(".history-grid") !== null && SHOWS.has(command.group)) return true;
   if (target.closest("[role=listbox]") !== null) return SILENT.test(key) && key !== "Escape";
-  // The title of a frame has the focus, and is not being written.
+  // The title of a frame is focused but not being edited.
   if (target.matches("input:read-only")) return SILENT.test(key);
   if (isTyping(target)) return command.fields === true && SILENT.test(key);
   if (/^(Ctrl|Alt)\+/.test(key)) return true;
@@ -198,19 +201,22 @@ function mayAct(command: Command, key: string, target: EventTarget | null): bool
   return control === null || !NATIVE.test(key);
 }
 
-/** What had the focus in a dialog is gone, and the page has it: the dialog is still what one sees. */
+/**
+ * Whether a modal dialog is open although the page has the focus, because the dialog's focused
+ * element was removed.
+ */
 function isBehind(): boolean {
   return document.querySelector("dialog:modal") !== null;
 }
 
 const ABOVE = "dialog, [role=dialog], [role=menu]";
 
-/** Nothing has the focus, or the canvas itself, or one of its nodes, but none of their fields. */
+/** Whether the focus is on nothing, on the canvas, or on a node, but not on a node's field. */
 function isOnCanvas(target: Element): boolean {
   return target.matches("html, body, .canvas, .canvas [data-node]");
 }
 
-/** Whether keys are text where the focus is. */
+/** Whether the focused element takes typed text. */
 export function isTyping(target: EventTarget | null): boolean {
   return (
     target instanceof Element &&

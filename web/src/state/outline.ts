@@ -1,6 +1,6 @@
 /**
- * The document as a tree for whoever reads it instead of looking at it: frames and subgraphs hold
- * nodes, each after those that feed it. Rows are made in order; what they tell is asked one by one.
+ * The document as a tree, for screen readers and keyboard use: frames and subgraphs contain nodes,
+ * each after its sources. Rows are built in order; their details are computed one by one on demand.
  */
 import type { Catalog } from "../api/catalog";
 import { frameAround, framesIn } from "../document/frames";
@@ -10,23 +10,23 @@ import { neighbours } from "../document/navigation";
 import { nameIn } from "./nodes/naming";
 
 export interface OutlineRow {
-  /** Unlike that of any other row, and the same after an edit. */
+  /** Unique among the rows, and unchanged by edits. */
   id: string;
   kind: "node" | "frame";
-  /** Of the node or the frame, in the graph at `path`. */
+  /** The key of the node or the frame in the graph at `path`. */
   key: string;
   path: Path;
   title: string;
-  /** From 1. */
+  /** The depth in the tree, from 1. */
   level: number;
-  /** Which of how many at its level of the tree. */
+  /** The row's number among its siblings, and their count. */
   place: number;
   count: number;
-  /** Null where it holds nothing. */
+  /** Whether it is expanded; null where it has no children. */
   open: boolean | null;
 }
 
-/** Frames are open unless they were closed, subgraphs closed unless they were opened. */
+/** Frames are expanded unless the user closed them, subgraphs only where the user opened them. */
 export interface Folds {
   closed: ReadonlySet<string>;
   opened: ReadonlySet<string>;
@@ -39,7 +39,7 @@ interface Making {
   rows: OutlineRow[];
 }
 
-/** Subgraphs within subgraphs end somewhere; a file that says otherwise is not followed. */
+/** Protects against a damaged file in which a subgraph contains itself. */
 const DEEPEST = 12;
 
 export function outlineOf(workflow: Workflow, catalog: Catalog, folds: Folds): OutlineRow[] {
@@ -95,7 +95,7 @@ function addNode(making: Making, graph: Graph, path: Path, at: Place): void {
   }
 }
 
-/** The smallest frame that a frame lies in. */
+/** The smallest frame that contains a frame. */
 function holderOf(graph: Graph, group: Group): string | null {
   const area = ({ size }: Group) => size.width * size.height;
   const [first] = graph.groups
@@ -104,7 +104,7 @@ function holderOf(graph: Graph, group: Group): string | null {
   return first?.key ?? null;
 }
 
-/** Each node after those that feed it, else from left to right and top to bottom. */
+/** Each node after its sources, else from left to right and top to bottom. */
 function byFlow(graph: Graph): string[] {
   const place = (key: string) => graph.nodes[key]?.position ?? { x: 0, y: 0 };
   const lying = [...graph.order].sort(
@@ -130,7 +130,7 @@ function byFlow(graph: Graph): string[] {
   return ordered;
 }
 
-/** The next row after `from` whose title begins with what was typed. */
+/** The next row after `from` whose title begins with the typed text. */
 export function rowCalled(rows: readonly OutlineRow[], typed: string, from: number): number {
   const wanted = typed.toLowerCase();
   for (let step = 0; step < rows.length; step += 1) {

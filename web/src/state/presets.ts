@@ -1,4 +1,4 @@
-/** Keys of other node editors, for hands that remember them; what is not named here stays. */
+/** Key presets of other node editors; commands that are not named here keep their default keys. */
 
 type Keys = Readonly<Record<string, readonly string[]>>;
 

@@ -1,4 +1,4 @@
-/** The regions of the screen, which F6 goes round: the bars, the canvas, what lies beside it. */
+/** The regions of the screen that F6 cycles through: the bars, the canvas, the panels beside it. */
 import { canvas } from "./canvas";
 import { setTabAddsNode } from "./editing/keyboardNavigation";
 import { activeTab } from "./studio";
@@ -18,7 +18,7 @@ const REGIONS = [
 const FOCUSABLE =
   ":is(a[href], button, input, select, textarea, summary, [tabindex]):not([tabindex='-1'], :disabled)";
 
-/** Gives the next region, or the one before, the focus. */
+/** Focuses the next region, or the previous one. */
 export function focusNextRegion(step: 1 | -1): void {
   const shown = REGIONS.flatMap((each) => document.querySelector<HTMLElement>(each) ?? []);
   const now = shown.findIndex((each) => each.contains(document.activeElement));

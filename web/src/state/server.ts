@@ -1,4 +1,4 @@
-/** The one client of this page. */
+/** The page's clients of the server. */
 import { makeClient } from "../api/client";
 import { makeJournals } from "../api/journals";
 import { makeLibrary } from "../api/library";
@@ -6,11 +6,13 @@ import { parseJson, writeJson } from "../document/json";
 
 const KEY = "calotype.client";
 
-/** The window's name: the same after a reload, so that a run that goes on is still heard. */
+/**
+ * The id of this window. It survives a reload, so that events of a running job are still received.
+ */
 export let clientId: string = globalThis.sessionStorage?.getItem(KEY) ?? crypto.randomUUID();
 globalThis.sessionStorage?.setItem(KEY, clientId);
 
-/** Another name, where a second window has this one. */
+/** Makes a new id, where a second window has the same one. */
 export function renewClient(): string {
   clientId = crypto.randomUUID();
   sessionStorage.setItem(KEY, clientId);

@@ -1,6 +1,6 @@
 /**
- * What the user has chosen, once for all documents: kept on the server, with a copy in this
- * browser so that the first thing drawn is right already. Each setting says why it is one.
+ * The user's settings, for all documents: stored on the server, with a copy in this browser so that
+ * the first paint is already right. Each setting states its reason (`why`).
  */
 
 import { create } from "zustand";
@@ -11,7 +11,7 @@ import { client } from "./server";
 import { notifyError } from "./view";
 
 interface Described {
-  /** In English, shown through `t()`, like `title`, `why` and the choices' words. */
+  /** In English, shown through `t()`, like `title`, `why` and the labels of the choices. */
   group: "Appearance" | "Canvas" | "Editing" | "Run" | "Keys";
   title: string;
   why: string;
@@ -40,7 +40,7 @@ export const SETTINGS = {
     title: "Language",
     why: "The words of the editor. Names of nodes and types stay as their makers wrote them.",
     kind: "choice",
-    // Until one chooses, the browser's.
+    // The browser's language until the user chooses one.
     standard: preferredLanguage(globalThis.window?.navigator.languages ?? []) as string,
     choices: LANGUAGES,
   },
@@ -188,7 +188,7 @@ function copyHere(): Values {
   }
 }
 
-/** A value of the right kind, whatever a file on the server holds. */
+/** The stored value where it has the setting's type, else the default. */
 function valueIn<Id extends SettingId>(values: Values, id: Id): ValueOf<Id> {
   const described: Setting = SETTINGS[id];
   const found = values[id];
@@ -207,17 +207,17 @@ export function useSetting<Id extends SettingId>(id: Id): ValueOf<Id> {
   return useSettings(({ values }) => valueIn(values, id));
 }
 
-/** Changes one here at once, and on the server; says so where the server does not take it. */
+/** Changes a setting here at once, and on the server; a notice reports where the server refuses. */
 export function changeSetting<Id extends SettingId>(id: Id, value: ValueOf<Id>): void {
   storeSetting(id, value);
 }
 
-/** The same for one that is not in the table: a plugin's, which declares its own kind. */
+/** Like `changeSetting`, for a setting that is not in the table: a plugin's, of any type. */
 export function storeSetting(id: string, value: unknown): void {
   useSettings.setState(({ values }) => ({ values: { ...values, [id]: value } }));
   storeLocally();
   client.changeSetting(id, value).catch((error: unknown) => {
-    // A server that is away is told of by the run bar; the copy here goes on.
+    // The run bar already shows that the server is unreachable; the local copy is used.
     if (error instanceof HttpError) notifyError(error);
   });
 }
@@ -226,7 +226,7 @@ function storeLocally(): void {
   localStorage.setItem(KEY, writeJson(useSettings.getState().values));
 }
 
-/** Reads the server's settings; those of this browser stay where the server has none. */
+/** Reads the server's settings; this browser's copy is kept for those the server does not have. */
 export async function loadSettings(): Promise<void> {
   const found = await client.settings();
   const ours = Object.entries(found).filter(

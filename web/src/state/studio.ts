@@ -1,4 +1,4 @@
-/** The open documents: what is shown, what is selected, and every edit through the log. */
+/** The open documents: the level shown, the selection, and all edits through the log. */
 import { create } from "zustand";
 import type { Catalog } from "../api/catalog";
 import type { NodeSchema } from "../api/types";
@@ -28,38 +28,40 @@ export interface Viewport {
   zoom: number;
 }
 
-/** What one sees of a level: its part of the graph, and what is selected. */
+/** The view of a level: the visible part of its graph, and the selection. */
 interface LevelView {
   selected: readonly string[];
   selectedLinks: readonly string[];
-  /** null until the canvas has shown it: then it is fitted. */
+  /** null until the canvas first shows the level, which it then fits to the screen. */
   viewport: Viewport | null;
 }
 
 export interface Tab extends LevelView {
   id: string;
   name: string;
-  /** Where it is saved among the user's workflows; null for one that was never saved. */
+  /** The path of the saved workflow; null for one that was never saved. */
   path: string | null;
-  /** What the server called the content of that file when it was last read or written. */
+  /** The server's version stamp of that file when it was last read or written. */
   stamp: string | null;
-  /** The whole document, with the insides of its subgraphs. */
+  /** The whole document, including its subgraphs. */
   workflow: Workflow;
-  /** The way to the level shown; empty at the root. */
+  /** The path to the level shown; empty at the root. */
   level: Path;
   /** The graph of the level shown: the root, or the inside of a subgraph. */
   graph: Graph;
   log: Log;
   /** The document as it was last saved or opened. */
   kept: Workflow;
-  /** Shown as an app instead of as a graph; null until that is chosen: then as its file asks. */
+  /**
+   * Whether it is shown as an app instead of a graph; null until decided by its file or settings.
+   */
   app: boolean | null;
-  /** How the other levels looked when one left them, by their paths. */
+  /** The views of the other levels when they were last shown, by their paths. */
   looks: Readonly<Record<string, LevelView>>;
 }
 
 interface Studio {
-  /** The nodes that the server has, and the subgraphs of the open document as if they were some. */
+  /** The server's classes of nodes, and the open document's subgraphs as additional classes. */
   catalog: Catalog;
   tabs: readonly Tab[];
   active: string;
@@ -74,7 +76,7 @@ export const useStudio = create<Studio>(() => ({
   active: "nothing",
 }));
 
-// Before anybody else hears of a change, so that nobody sees a document without its subgraphs.
+// Subscribed first, so that other subscribers see a document together with its subgraphs.
 useStudio.subscribe((state) => {
   const catalog = catalogWith(activeOf(state).workflow, state.catalog);
   if (catalog !== state.catalog) useStudio.setState({ catalog });
@@ -119,7 +121,7 @@ export function useShowsApp(): boolean {
   return useActive((tab) => tab.app === true);
 }
 
-/** What is asked for lies beside the graph, or in it. */
+/** Returns to the graph, for actions that show something beside it or in it. */
 export function leaveApp(): void {
   if (showsApp()) changeActive(() => ({ app: false }));
 }
@@ -128,7 +130,7 @@ export function schemaOf(type: string): NodeSchema | undefined {
   return useStudio.getState().catalog[type];
 }
 
-/** What the server calls a node of the level shown: the way to it, joined by colons. */
+/** The id of a node of the level shown in prompts: its path and key, joined by colons. */
 export function promptIdOf(tab: Tab, key: string): string {
   return promptId(tab.level, key);
 }
@@ -153,8 +155,8 @@ function changeActive(change: (tab: Tab) => Partial<Tab>): void {
 }
 
 /**
- * Every change of a document, made on the level shown; `workflow` is the whole. Edits with one
- * `thread` in a row are undone together.
+ * Edits the level shown; `workflow` is the whole document. Consecutive edits with the same `thread`
+ * are undone together.
  */
 export function edit(
   label: string,
@@ -164,12 +166,13 @@ export function edit(
   editAt(activeTab(), label, change, thread);
 }
 
-/** A place in an open document, which need not be the one shown by the time something arrives. */
+/** A level of an open document; when a response arrives, another one may be shown. */
 export type Place = Pick<Tab, "id" | "level">;
 
 /**
- * An edit of a document that may no longer be shown, what is shown stays; none where its level is
- * gone. One `aside`, that nobody asked for by itself, leaves what was undone to be redone.
+ * Edits a document that need not be the one shown; the view does not change. Does nothing where the
+ * level no longer exists. An edit with `aside`, one that the user did not make directly, keeps
+ * redo.
  */
 export function editAt(
   { id, level }: Place,
@@ -192,7 +195,7 @@ export function editAt(
   });
 }
 
-/** The graph of a place; undefined where the document was closed or the subgraph is gone. */
+/** The graph of a place; undefined where the document was closed or the subgraph was removed. */
 export function graphAt({ id, level }: Place): Graph | undefined {
   const tab = tabOf(id);
   if (tab === undefined) return undefined;
@@ -204,7 +207,7 @@ export function tabOf(id: string): Tab | undefined {
   return useStudio.getState().tabs.find((each) => each.id === id);
 }
 
-/** The typing or dragging that went on is over. */
+/** Ends the current typing or dragging, so that the next edit is a separate one. */
 export function endThread(): void {
   endThreadIn(activeTab().id);
 }
@@ -230,18 +233,18 @@ export function redoEdit(): void {
   });
 }
 
-/** Undone or redone until it is what was saved, a document is as good as saved. */
+/** Marks a document as saved where undo or redo led back to its saved content. */
 function asSaved(tab: Tab): Tab {
   const isSame = equalJson(tab.workflow as unknown as Json, tab.kept as unknown as Json);
   return isSame ? { ...tab, kept: tab.workflow } : tab;
 }
 
-/** Goes into a subgraph or out of it: the level's own view and selection come back. */
+/** Shows a level, with its previous view and selection. */
 export function showLevel(path: Path): void {
   changeActive((tab) => showing(tab, path));
 }
 
-/** The tab at a level, as far as that is still there; what is gone is no longer selected. */
+/** The tab at a level, or the nearest existing one; removed nodes are no longer selected. */
 function showing(tab: Tab, path: Path): Tab {
   const level = livingPath(tab.workflow, path);
   const [from, to] = [tab.level.join(":"), level.join(":")];
@@ -281,7 +284,7 @@ export function setViewport(viewport: Viewport): void {
 }
 
 interface Opened {
-  /** A new one where none is given. */
+  /** A new id where none is given. */
   id?: string;
   name: string;
   path?: string | null;
@@ -290,7 +293,7 @@ interface Opened {
   dirty?: boolean;
 }
 
-/** Shows a workflow in a tab of its own; what was open stays. Throws `NotAWorkflowError`. */
+/** Opens a workflow in a new tab. Throws `NotAWorkflowError`. */
 export function openWorkflow(value: Json, opened: Opened): string {
   const graph = readGraph(value, layout);
   const id = opened.id ?? crypto.randomUUID();
@@ -307,7 +310,7 @@ export function openWorkflow(value: Json, opened: Opened): string {
   return id;
 }
 
-/** Values of nodes that the catalog did not know when they were read are called by their names. */
+/** Names values of nodes whose classes the catalog did not have when they were read. */
 function withNamesIn(tab: Tab): Tab {
   const workflow = withNames(tab.workflow, layout);
   if (workflow === tab.workflow) return tab;
@@ -315,13 +318,13 @@ function withNamesIn(tab: Tab): Tab {
   return { ...tab, workflow, kept, graph: levelAt(workflow, tab.level) };
 }
 
-/** From now on these are the classes that the server has. */
+/** Sets the classes of nodes that the server has. */
 export function setCatalog(catalog: Catalog): void {
   useStudio.setState({ catalog });
   useStudio.setState(({ tabs }) => ({ tabs: tabs.map(withNamesIn) }));
 }
 
-/** Shows a tab, after those that are open. */
+/** Adds a tab after the open ones, and shows it. */
 export function putTab(opened: Tab): void {
   const tab = withNamesIn(opened);
   useStudio.setState((state) => ({

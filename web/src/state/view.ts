@@ -1,4 +1,7 @@
-/** What of the studio is open on the screen, and what it tells the user. Nothing here is saved in a document. */
+/**
+ * The state of the screen: which panels and dialogs are open, and notices to the user. Nothing here
+ * is saved in a document.
+ */
 import { create } from "zustand";
 import type { Point } from "../document/graph";
 import { UserError } from "../document/userError";
@@ -9,13 +12,13 @@ import { leaveApp, showsApp } from "./studio";
 export type DockTab = "results" | "queue" | "history" | "problems";
 
 export interface Palette {
-  /** Where it opens on the screen, and where the node will be in the graph. */
+  /** The palette's position on the screen, and the new node's position in the graph. */
   screen: Point;
   at: Point;
   pulled: Pulled | null;
-  /** The wire that the node is put into. */
+  /** The wire that the new node is inserted into. */
   into?: string;
-  /** The nodes that the chosen one takes the place of. */
+  /** The nodes that the new one replaces. */
   replaces?: readonly string[];
 }
 
@@ -28,9 +31,9 @@ export interface Notice {
   text: string;
   tone: "plain" | "error";
   action?: NoticeAction;
-  /** Other things that could be done. */
+  /** Further actions that the notice offers. */
   others?: readonly NoticeAction[];
-  /** It stays until it is dismissed, which calls this. */
+  /** Called when the user dismisses the notice; a notice with it does not disappear by itself. */
   onDismiss?: () => void;
 }
 
@@ -44,7 +47,7 @@ export type Sheet =
   | "versions"
   | "blueprints";
 
-/** A node that is being connected by keys; `link` is the wire whose end is moved, if one is. */
+/** A node that is being connected by keyboard; `link` is the wire whose end is moved, if any. */
 export interface Connecting {
   node: string;
   link?: string;
@@ -55,27 +58,27 @@ interface View {
   connecting: Connecting | null;
   notice: Notice | null;
   dock: DockTab | null;
-  /** As it was dragged; null until then. */
+  /** In pixels, as the user dragged it; null for the standard height. */
   dockHeight: number | null;
-  /** The side of a picture in the gallery. */
+  /** The side length of a picture in the gallery, in pixels. */
   thumbnail: number;
   inspector: boolean;
   workflows: boolean;
-  /** The drawer of all nodes as a tree. */
+  /** Whether the outline is open: the drawer with all nodes as a tree. */
   outline: boolean;
-  /** The drawer of the weights on this server. */
+  /** Whether the drawer of the weights on the server is open. */
   models: boolean;
   shortcuts: boolean;
-  /** The command palette. */
+  /** Whether the command palette is open. */
   commands: boolean;
-  /** The dialog that is open, one at a time. */
+  /** The open dialog; at most one at a time. */
   sheet: Sheet | null;
   lightbox: string | null;
   /** How often each class of node was added. */
   used: Readonly<Record<string, number>>;
-  /** The class of nodes that help is asked about; null for that of the selected node. */
+  /** The class that help is shown for; null for that of the selected node. */
   helpOf: string | null;
-  /** The classes added last, the latest first. */
+  /** The most recently added classes, the latest first. */
   recent: readonly string[];
 }
 
@@ -90,7 +93,7 @@ export const useView = create<View>(() => ({
   dock: "results",
   dockHeight: null,
   thumbnail: 128,
-  // Beside it, the graph needs room of its own.
+  // On a narrow window the inspector would leave too little space for the graph.
   inspector: (globalThis.innerWidth ?? ROOMY) >= ROOMY,
   workflows: false,
   outline: false,
@@ -116,7 +119,7 @@ function kept(): PersistedView {
   }
 }
 
-/** Remembers on this machine what one has open. */
+/** Stores the open panels in this browser. */
 export function persistView(): () => void {
   return useView.subscribe((view) => {
     const parts = PERSISTED_PARTS.map((each) => [each, view[each]]);
@@ -128,13 +131,13 @@ export function notify(text: string, action?: NoticeAction, others: NoticeAction
   useView.setState({ notice: { text, tone: "plain", others, ...(action ? { action } : {}) } });
 }
 
-/** What browsers and the bundler say of a part of the program that did not come. */
+/** How browsers and the bundler report that a part of the program could not be fetched. */
 const NOT_FETCHED = /dynamically imported module|importing a module script|preload CSS/i;
 
-/** The same of a request that nobody answers. */
+/** How browsers report a request without a response. */
 const NOT_REACHED = /^(failed to fetch|load failed|networkerror)/i;
 
-/** What an error says, in the user's language where the sentence is ours. */
+/** The message of an error, in the user's language where it is one of ours. */
 export function errorText(error: unknown): string {
   if (error instanceof UserError) return t(error.sentence, error.values);
   if (error instanceof Error && NOT_FETCHED.test(error.message)) {
@@ -169,7 +172,7 @@ export function openSheet(sheet: Sheet | null): void {
   useView.setState({ sheet });
 }
 
-/** Shows one drawer, or closes it; there is one at a time, and none beside an app. */
+/** Opens or closes a drawer. At most one is open, and none beside an app. */
 export function toggleDrawer(drawer: "workflows" | "models" | "outline"): void {
   const opens = showsApp() || !useView.getState()[drawer];
   leaveApp();
@@ -177,10 +180,10 @@ export function toggleDrawer(drawer: "workflows" | "models" | "outline"): void {
 }
 
 const STANDARD = 168;
-/** A gallery needs more than a strip. */
+/** The dock's standard height for the gallery, in pixels, as it shows several rows. */
 const GALLERY = 344;
 
-/** Pixels of the dock while it is open. */
+/** The height of the open dock, in pixels. */
 export function heightOfDock({ dock, dockHeight }: Pick<View, "dock" | "dockHeight">): number {
   return dockHeight ?? (dock === "history" ? GALLERY : STANDARD);
 }
