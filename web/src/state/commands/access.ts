@@ -1,4 +1,7 @@
-/** The graph by keys: walking, editing, connecting; the regions of the screen; the outline. */
+/**
+ * Commands for the graph by keyboard: moving between nodes, editing, connecting; the regions of the
+ * screen; the outline.
+ */
 import type { Direction } from "../../document/navigation";
 import { t } from "../../words/words";
 import { announce } from "../announcements";
@@ -117,7 +120,7 @@ function walking(way: Direction, title: string): Command {
   };
 }
 
-/** Those that come in, then those that go out. */
+/** The wires into a node, then the wires out of it. */
 function wiresAt(key: string | null): string[] {
   const node = activeTab().graph.nodes[key ?? ""];
   if (node === undefined) return [];
@@ -127,7 +130,7 @@ function wiresAt(key: string | null): string[] {
   ];
 }
 
-/** The focus stays on the node; Delete and the other commands for wires are about the wire now. */
+/** The focus stays on the node, but Delete and the commands for wires now act on the wire. */
 function selectNextWire(): void {
   const key = keyboardNode();
   const { graph, selectedLinks } = activeTab();

@@ -1,4 +1,7 @@
-/** The commands that the editor comes with, feature by feature. */
+/**
+ * All built-in commands. Of commands with the same key, the first that can act wins, so their order
+ * matters.
+ */
 import type { Command } from "../commands";
 import { accessCommands, leavingCommands } from "./access";
 import { arrangeCommands } from "./arrange";
@@ -16,23 +19,23 @@ import { wiringCommands } from "./wiring";
 export { trackFocusedField } from "./fields";
 
 export const COMMANDS: readonly Command[] = [
-  // Before all else that Escape does.
+  // Before all others that use Escape.
   ...leavingCommands,
   ...runCommands,
   ...resultCommands,
   ...fileCommands,
-  // Before editing: Escape closes what lies above the graph before it touches the selection.
+  // Before editing: Escape closes what is above the graph before it changes the selection.
   ...viewCommands,
-  // Before editing: Delete takes selected points first.
+  // Before editing: Delete removes selected reroute points first.
   ...wiringCommands,
-  // Before editing, too: Escape ends what is being drawn before it touches the selection.
+  // Before editing: Escape cancels an outline being drawn before it changes the selection.
   ...arrangeCommands,
   ...editCommands,
   ...frameCommands,
   ...graphCommands,
   ...fieldCommands,
-  // After selecting nothing: Escape lets go of the selection before it leaves.
+  // After editing: Escape clears the selection before it leaves a subgraph.
   ...subgraphCommands,
-  // After what Enter does to notes and instances.
+  // After the commands that Enter runs on notes and instances.
   ...accessCommands,
 ];

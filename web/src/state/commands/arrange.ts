@@ -1,4 +1,4 @@
-/** Selecting, lining up, auto-layout, colours, notes and pins. */
+/** Commands for selecting, aligning, auto-layout, colours, notes and pins. */
 import type { Axis, Side } from "../../document/arrange";
 import type { Paint } from "../../document/flags";
 import { addNote, isNote } from "../../document/notes";
@@ -117,7 +117,7 @@ export const arrangeCommands: readonly Command[] = [
   },
 ];
 
-/** Seldom used, and not small: fetched when it is. */
+/** Loaded on first use, as it is large and seldom used. */
 async function tidy(keys: readonly string[]): Promise<void> {
   const tidying = await import("../editing/autoLayout");
   await tidying.layOutNodes(keys);

@@ -1,4 +1,4 @@
-/** Undo, selection, deletion, and moving by keys. */
+/** Commands for undo, selection, deletion, and moving nodes by keyboard. */
 import { moveNodes } from "../../document/edit";
 import type { Point } from "../../document/graph";
 import type { Command } from "../commands";

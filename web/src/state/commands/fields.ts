@@ -1,4 +1,4 @@
-/** What can be done with the field that has the focus, for keys and the command palette. */
+/** Commands for the focused field, for keys and the command palette. */
 import type { InputSchema } from "../../api/types";
 import { removeLink } from "../../document/edit";
 import { linkInto } from "../../document/graph";
@@ -16,10 +16,10 @@ interface Focused {
   input: InputSchema;
 }
 
-/** The field of a node that had the focus last: opening the palette takes the focus away. */
+/** The field that was focused last, as opening the palette takes the focus. */
 let last: Focused | null = null;
 
-/** Remembers which field is edited. Returns what ends it. */
+/** Starts tracking the focused field. Returns a function that ends it. */
 export function trackFocusedField(): () => void {
   const follow = ({ target }: FocusEvent) => {
     const name = target instanceof Element ? target.closest<HTMLElement>("[data-input]") : null;
@@ -109,7 +109,7 @@ export const fieldCommands: readonly Command[] = [
   },
 ];
 
-/** Of the selected nodes, or of all where none is: the last seeds, the same from now on. */
+/** Fixes the seeds of the last run, on the selected nodes, or on all where none is selected. */
 function keepSeeds(): void {
   const tab = activeTab();
   const seeds = useSeeds.getState();

@@ -1,4 +1,4 @@
-/** Workflows as files: new, open, save. */
+/** Commands for workflows as files: new, open, save. */
 
 import type { Command } from "../commands";
 import { download } from "../files/files";
@@ -74,7 +74,7 @@ export const fileCommands: readonly Command[] = [
     id: "file.reopen",
     title: "Reopen the workflow closed last",
     group: "File",
-    // Browsers keep Ctrl+Shift+T for their own tabs.
+    // Browsers use Ctrl+Shift+T for their own tabs.
     keys: ["Alt+Shift+W"],
     fields: true,
     run: reopenLast,

@@ -1,4 +1,4 @@
-/** Frames: the one in hand, or the one that the selected nodes lie in. */
+/** Commands for frames: the selected one, or the one that contains the selected nodes. */
 
 import type { Group } from "../../document/graph";
 import { MODE } from "../../document/graph";

@@ -1,4 +1,4 @@
-/** Nodes: adding them, and how they take part in a run. */
+/** Commands for adding nodes and for their modes. */
 import { MODE } from "../../document/graph";
 import { t } from "../../words/words";
 import { canvas } from "../canvas";
@@ -68,7 +68,7 @@ function openPalette(): void {
   if (handle === null) return;
   const screen = handle.pointer();
   const at = handle.toGraph(screen);
-  // Where the pointer lies still while several are added, each gets a place of its own.
+  // When several nodes are added with the pointer in one place, each must get a different position.
   const { graph } = activeTab();
   useView.setState({ palette: { screen, at: apart(graph, at), pulled: null } });
 }

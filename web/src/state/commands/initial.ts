@@ -1,4 +1,4 @@
-/** The commands that are there at once; the others follow while the first graph is drawn. */
+/** The commands available at once; the others are loaded while the first graph is drawn. */
 import type { Command } from "../commands";
 import { editCommands } from "./edit";
 import { fileCommands } from "./file";

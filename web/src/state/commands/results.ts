@@ -1,4 +1,4 @@
-/** The queue, what has run, and comparing it. */
+/** Commands for the queue, the history, and comparing results. */
 import { t } from "../../words/words";
 import { announce } from "../announcements";
 import type { Command } from "../commands";
@@ -25,7 +25,7 @@ function moving(move: Move, title: string, key: string): Command {
     const job = queueRow();
     if (job === undefined) return;
     useView.setState({ dock: "queue" });
-    // It stays the chosen one wherever it is moved.
+    // The job stays selected when it is moved.
     useQueueRow.setState({ id: job.id });
     await moveInQueue(job.id, move);
     const { waiting, total } = useQueue.getState();

@@ -1,4 +1,4 @@
-/** Running and stopping. */
+/** Commands for running and interrupting. */
 import { previewsOf, setPreviews } from "../../document/previews";
 import { t } from "../../words/words";
 import type { Command } from "../commands";

@@ -1,4 +1,4 @@
-/** Subgraphs: going in and out, making and undoing them. */
+/** Commands for subgraphs: entering and leaving, making and unpacking them. */
 
 import type { Command } from "../commands";
 import { canEnter, enter, leave } from "../editing/levels";

@@ -1,4 +1,4 @@
-/** What is on the screen: zoom, panels, theme. */
+/** Commands for the screen: zoom, panels, theme. */
 import { canvas } from "../canvas";
 import type { Command } from "../commands";
 import { refreshCatalog } from "../files/files";

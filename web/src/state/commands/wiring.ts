@@ -1,4 +1,4 @@
-/** What can be done to wires, and to nodes with regard to their wires. */
+/** Commands for wires, and for nodes with respect to their wires. */
 
 import { canvas } from "../canvas";
 import type { Command } from "../commands";
@@ -24,7 +24,7 @@ const links = () => activeTab().selectedLinks;
 const isOne = () => links().length === 1;
 const chosen = () => activeTab().graph.links[links()[0] ?? ""];
 
-/** The middle of the selected wire, in the graph. */
+/** The centre of the selected wire, in graph coordinates. */
 function middle() {
   const link = chosen();
   const ends = link && currentEnds(link);

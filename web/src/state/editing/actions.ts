@@ -1,4 +1,4 @@
-/** What the user does to the graph, as commands; each is one entry of the log. */
+/** The user's basic edits of the graph; each is one entry of the log. */
 import type { NodeSchema } from "../../api/types";
 import {
   addNode,
@@ -55,7 +55,7 @@ export interface Wire {
   input: string;
 }
 
-/** Why a wire may not be drawn; null where it may. */
+/** The reason why a wire is refused; null where it is allowed. */
 export function refusalOf({ from, slot, to, input }: Wire): string | null {
   const { graph } = activeTab();
   const [source, target] = [graph.nodes[from], graph.nodes[to]];
@@ -69,7 +69,9 @@ export function refusalOf({ from, slot, to, input }: Wire): string | null {
   });
 }
 
-/** The nodes that would go between where a wire may not be drawn for the types of its ends. */
+/**
+ * The classes of nodes that could convert between the two ends of a wire whose types do not fit.
+ */
 export function convertersOf(wire: Wire): NodeSchema[] {
   const { graph } = activeTab();
   if (wire.from === wire.to || feeds(graph, wire.to, wire.from)) return [];
@@ -77,7 +79,7 @@ export function convertersOf(wire: Wire): NodeSchema[] {
   return convertersFor(useStudio.getState().catalog, fromType, toType);
 }
 
-/** The types at the ends of a wire. */
+/** The types at the two ends of a wire. */
 function typesOf({ from, slot, to, input }: Wire): [string, string] {
   const { nodes } = activeTab().graph;
   const [source, target] = [nodes[from], nodes[to]];
@@ -88,7 +90,7 @@ function typesOf({ from, slot, to, input }: Wire): [string, string] {
   ];
 }
 
-/** Draws a wire, or says why not and offers a node that goes between. */
+/** Adds a wire, or reports why it is refused and offers nodes that convert. */
 export function connectWire(wire: Wire): void {
   const reason = refusalOf(wire);
   if (reason === null) {
@@ -102,8 +104,8 @@ export function connectWire(wire: Wire): void {
 }
 
 /**
- * Says why a wire is not drawn, and offers the nodes that would go between. One of those takes the
- * place of the `moved` wires.
+ * Reports why a wire is refused, and offers nodes that convert. The new wires replace the `moved`
+ * ones.
  */
 export function notifyRefused(
   reason: string,
@@ -141,7 +143,7 @@ export function connectInDraft(draft: DraftGraph, workflow: Workflow, wire: Wire
   resolveTypes(draft, from);
 }
 
-/** Files may leave out outputs that nothing was linked to. */
+/** Adds missing output slots from the class, as files may omit outputs without links. */
 export function fillOutputs(node: DraftGraph["nodes"][string], slot: number): void {
   const described = schemaOf(node.type)?.outputs ?? [];
   while (node.outputs.length <= slot) {
@@ -188,7 +190,9 @@ export function insertBetween(
   });
 }
 
-/** The one output of this type, as a graph has but one VAE; null where there are more, or none. */
+/**
+ * The only output of this type, such as the graph's one VAE; null where there is none or several.
+ */
 function onlySource(graph: Graph, type: string, before: string): Omit<Wire, "to" | "input"> | null {
   const found = graph.order.flatMap((key) => {
     const node = graph.nodes[key];
@@ -202,7 +206,7 @@ function onlySource(graph: Graph, type: string, before: string): Omit<Wire, "to"
   return found.length === 1 ? (found[0] ?? null) : null;
 }
 
-/** A node of this class, as high as what it holds. */
+/** A node of this class, with the height of its contents. */
 export function createNode(schema: NodeSchema, id: number, at: Point) {
   const node = newNode(schema, id, { x: snapped(at.x), y: snapped(at.y) }, WIDTH);
   const { height } = shapeOf(node, schema, false);
@@ -214,8 +218,8 @@ function snapped(value: number): number {
 }
 
 /**
- * Puts a node down, joined to the wire that was pulled if there is one: at this socket, or at the
- * closest. Returns its key.
+ * Adds a node. A pulled wire is connected to the given socket, or to the one that fits best.
+ * Returns the node's key.
  */
 export function placeNode(
   schema: NodeSchema,
@@ -244,7 +248,7 @@ export function placeNode(
   return key;
 }
 
-/** A node that holds a value takes over that of the field it is put before. */
+/** A node that holds a value takes over the value of the field it is connected to. */
 function adoptFieldValue(draft: DraftGraph, key: string, schema: NodeSchema, pulled: Pulled): void {
   const target = activeTab().graph.nodes[pulled.node];
   const holder = draft.nodes[key];
@@ -256,7 +260,10 @@ function adoptFieldValue(draft: DraftGraph, key: string, schema: NodeSchema, pul
   setPrimitiveType(holder, input);
 }
 
-/** Puts a node with these values down where it was asked for, though another level be shown by now. */
+/**
+ * Adds a node with these values at the place it was requested for, even if another level is shown
+ * now.
+ */
 export function placeNodeWithValues(
   place: Place,
   schema: NodeSchema,
@@ -274,7 +281,7 @@ export function placeNodeWithValues(
   if (id === place.id && level.join(":") === place.level.join(":")) select([key]);
 }
 
-/** Its wire is drawn once its subgraph is known: two edits, undone as one. */
+/** The wire is added once the subgraph exists: two edits that are undone together. */
 function addBlueprint(schema: NodeSchema, corner: Point, pulled: Pulled | null): string {
   const thread = `blueprint ${crypto.randomUUID()}`;
   const key = placeBlueprint(schema, bodyAt(corner), thread);
@@ -301,7 +308,7 @@ export function changeValue(node: string, name: string, value: Json, thread?: st
   changeValueAt(activeTab(), node, name, value, thread);
 }
 
-/** Where a value arrives late, its document may no longer be shown. */
+/** Sets a value that arrives later, when its document may no longer be shown. */
 export function changeValueAt(
   place: Place,
   node: string,
@@ -314,7 +321,7 @@ export function changeValueAt(
   const schema = schemaOf(found.type);
   const layout = schema === undefined ? [] : layoutOf(schema);
   const combo = schema === undefined ? null : comboFedBy(schema, found, name);
-  // What is chosen stays chosen while it is typed, and the first choice is chosen at once.
+  // A chosen entry stays chosen while it is typed, and the first entry is chosen automatically.
   const isChosen = combo !== null && (found.values[combo] ?? "") === (found.values[name] ?? "");
   editAt(
     place,
@@ -328,11 +335,11 @@ export function changeValueAt(
   );
 }
 
-/** Inputs that the choice before had brought go with it, and the wires into them. */
+/** Removes the inputs that only the previous choice had, and the wires into them. */
 function dropVanished(draft: DraftGraph, key: string, schema: NodeSchema, choice: string): void {
   const node = draft.nodes[key];
   if (node === undefined || !isAutogrown(schema, `${choice}.`)) return;
-  // The draft changes in place, so what is known of the node itself would be out of date.
+  // A copy of the node, as caches by node would be out of date for a draft that changes in place.
   const living = new Set(inputsOf(schema, { ...node }).map((each) => each.name));
   const gone = node.inputs
     .map((each) => each.name)
@@ -359,7 +366,7 @@ export function disconnect(link: string): void {
   edit("Disconnect", (draft) => removeLink(draft, link));
 }
 
-/** Sets the mode, or back to always where all of them have it. */
+/** Sets the mode of the selected nodes, or `always` where all of them already have it. */
 export function toggleMode(mode: number): void {
   const { graph, selected } = activeTab();
   if (selected.length === 0) return;

@@ -1,4 +1,4 @@
-/** Selecting and arranging, as the user asks for it; each change of the document is one entry of the log. */
+/** Selecting and arranging by the user; each change of the document is one entry of the log. */
 import { create } from "zustand";
 import {
   type Axis,
@@ -22,31 +22,31 @@ import { bodyAt } from "../nodes/shape";
 import { activeTab, edit, select } from "../studio";
 
 export type Tool = "select" | "lasso" | "hand";
-/** What is done with what an outline touches. */
+/** How the nodes touched by an outline change the selection. */
 export type SelectionMode = "replace" | "add" | "subtract";
 
 export interface Marquee {
   kind: "box" | "lasso";
   way: SelectionMode;
-  /** In the graph. */
+  /** In graph coordinates. */
   outline: readonly Point[];
-  /** What was selected when it was begun. */
+  /** The selection when the outline was begun. */
   before: readonly string[];
 }
 
 interface Arranging {
   marquee: Marquee | null;
-  /** Lines that what is dragged has found. */
+  /** The guides that the dragged box snaps to. */
   guides: readonly Guide[];
-  /** Whether nodes or frames follow the pointer now. */
+  /** Whether nodes or frames are being dragged. */
   dragging: boolean;
-  /** Whether what was moved at once slides to its new place. */
+  /** Whether an animation of moved nodes is in progress. */
   settling: boolean;
-  /** The frame that what is dragged would lie in. */
+  /** The frame that would contain the dragged node. */
   receiving: string | null;
-  /** The frame that commands act on, by its key. */
+  /** The key of the frame that commands act on. */
   frame: string | null;
-  /** The note whose text is being written. */
+  /** The note whose text is being edited. */
   writing: string | null;
 }
 
@@ -60,12 +60,12 @@ export const useArranging = create<Arranging>(() => ({
   writing: null,
 }));
 
-/** The outline of a box that is drawn from one corner to another. */
+/** The outline of a box between two corners. */
 export function boxOutline(from: Point, to: Point): Point[] {
   return [from, { x: to.x, y: from.y }, to, { x: from.x, y: to.y }];
 }
 
-/** What a selection becomes by an outline. */
+/** The selection that results from an outline. */
 export function selectionBy({ outline, way, before }: Marquee, boxes: Boxes): string[] {
   const touched = nodesWithin(boxes, outline);
   if (way === "replace") return touched;
@@ -74,7 +74,7 @@ export function selectionBy({ outline, way, before }: Marquee, boxes: Boxes): st
   return before.filter((key) => !gone.has(key));
 }
 
-/** Ends the drawing of an outline as if it had not begun. */
+/** Cancels an outline and restores the previous selection. */
 export function cancelMarquee(): void {
   const { marquee } = useArranging.getState();
   if (marquee === null) return;
@@ -103,7 +103,7 @@ function moveCorners(label: string, corners: Corners): void {
 const SETTLING = 240;
 let settled: ReturnType<typeof setTimeout> | undefined;
 
-/** What moves now slides for a moment instead of jumping. */
+/** Animates the next move for a moment. */
 export function animateMove(): void {
   clearTimeout(settled);
   useArranging.setState({ settling: true });
@@ -120,7 +120,7 @@ export function distributeSelected(axis: Axis): void {
   moveCorners("Distribute", distribute(boxes, axis, pinnedOf(boxes.keys())));
 }
 
-/** Pins the selected nodes; all of them pinned, frees them. */
+/** Pins the selected nodes; unpins them where all are pinned. */
 export function togglePinned(): void {
   const { graph, selected } = activeTab();
   const all = selected.every((key) => {
@@ -135,7 +135,7 @@ export function paintSelected(paint: Paint | null, thread?: string): void {
   edit("Colour", (draft) => setPaint(draft, selected, paint), thread);
 }
 
-/** The box around what is selected. */
+/** The smallest box around the selected nodes. */
 export function selectedBox(selected: readonly string[]): Box | null {
   return around(boxesOf(selected).values());
 }

@@ -1,4 +1,7 @@
-/** Auto-layout of the document or of what is selected: sizes and wires from here, places from `document/autoLayout.ts`. */
+/**
+ * Auto-layout of the document or of the selection: collects sizes and wires, and applies the
+ * positions computed by `document/autoLayout.ts`.
+ */
 import { type Box, encloses } from "../../document/arrange";
 import { autoLayout, type LayoutTask } from "../../document/autoLayout";
 import { moveNodes } from "../../document/edit";
@@ -28,11 +31,13 @@ const MARGIN = {
   before: { x: FRAME_PADDING, y: FRAME_PADDING + FRAME_TITLE },
   after: { x: FRAME_PADDING, y: FRAME_PADDING },
 };
-/** Frames are named like nodes by number: among boxes, these set theirs apart. */
+/** Keys of frames can equal keys of nodes; these prefixes tell them apart among boxes. */
 const FOLD = "folded frame ";
 const FRAME = "frame ";
 
-/** Lays these nodes out. Pinned ones stay. A frame that is wholly among them stays together. */
+/**
+ * Lays out these nodes, except pinned ones. A frame that is completely among them stays together.
+ */
 export async function layOutNodes(keys: readonly string[]): Promise<void> {
   const { graph, id } = activeTab();
   const pinned = pinnedOf(keys);
@@ -48,7 +53,7 @@ export async function layOutNodes(keys: readonly string[]): Promise<void> {
   edit("Tidy", (draft) => lay(draft, graph, places));
 }
 
-/** So many boxes take longer than a moment: they are laid out beside the page. */
+/** From this number of boxes on, the layout takes so long that it runs in a web worker. */
 const MANY = 60;
 
 function laidOut(task: LayoutTask): Promise<ReadonlyMap<string, Box>> {
@@ -111,7 +116,7 @@ function jointsOf(graph: Graph, hidden: ReadonlyMap<string, string>): LayoutEdge
   });
 }
 
-/** Frames whose contents are all laid out, and what lies in each. */
+/** The parent frame of each box, for frames whose contents are all laid out. */
 function parentsOf(graph: Graph, chosen: ReadonlySet<string>): Map<string, string> {
   const { hiddenFrames, folds } = foldingOf(graph);
   const folded = new Set(folds.map((each) => each.group.key));
@@ -139,7 +144,7 @@ function area({ width, height }: { width: number; height: number }): number {
   return width * height;
 }
 
-/** Puts everything in its place; frames take the size of what was in them before. */
+/** Applies the positions; frames are resized to the contents they had before. */
 function lay(draft: Graph, before: Graph, places: ReadonlyMap<string, Box>): void {
   const corners: Record<string, Point> = {};
   for (const [key, { x, y }] of places) {

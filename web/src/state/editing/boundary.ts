@@ -1,8 +1,8 @@
-/** How the boundary of a subgraph looks on the inside: its ports, and one more for the next. */
+/** The shape of a subgraph's boundary nodes: their ports, and an empty one for a new port. */
 import { type GraphNode, INPUTS, slotLabel } from "../../document/graph";
 import type { Shape, SocketRow } from "../nodes/rows";
 
-/** The socket of the outputs' node that makes a new port of what is joined to it. */
+/** The socket of the outputs' node that makes a new port for a wire connected to it. */
 export const NEW_PORT = "+";
 
 interface Measures {

@@ -1,4 +1,4 @@
-/** Copies of nodes: on the clipboard as plain JSON, and right beside them. */
+/** Copies of nodes: to the clipboard as plain JSON, and duplicates beside the originals. */
 import { isBoundary, type Point } from "../../document/graph";
 import { isObject, type Json, type JsonObject, parseJson, writeJson } from "../../document/json";
 import { kindOf } from "../../document/read";
@@ -9,7 +9,7 @@ import { bodyAt, boundsOf, GRID, TITLE } from "../nodes/shape";
 import { activeTab, edit, layout, select } from "../studio";
 import { notify } from "../view";
 
-/** The selected nodes as text for the clipboard, or null where none is. */
+/** The selected nodes as text for the clipboard; null where none is selected. */
 export function selectionAsText(): string | null {
   const { selected } = activeTab();
   const snippet = snippetOf(selected);
@@ -22,13 +22,13 @@ function snippetOf(keys: readonly string[]): JsonObject | null {
   return copied.length === 0 ? null : copyNodes(graph, copied, workflow);
 }
 
-/** What a clipboard holds, in the forms that browsers hand out. */
+/** The contents of a clipboard, in the forms that browsers provide. */
 interface ClipboardContent {
   text: string;
   html: string;
 }
 
-/** The nodes or the workflow in it; null where it holds something else. */
+/** The nodes or the workflow in it; null for other contents. */
 export function readClipboard({ text, html }: ClipboardContent): Json | null {
   const packed = /data-metadata="([A-Za-z0-9+/=]+)"/.exec(html)?.[1];
   const found = text.trimStart().startsWith("{")
@@ -46,7 +46,7 @@ export function readClipboard({ text, html }: ClipboardContent): Json | null {
   }
 }
 
-/** How ComfyUI hides nodes in what other programs would show as text. */
+/** Decodes nodes that ComfyUI hides in HTML, so that other programs do not show them as text. */
 function unpacked(base64: string): string | null {
   try {
     return new TextDecoder().decode(Uint8Array.from(atob(base64), (each) => each.charCodeAt(0)));
@@ -56,15 +56,15 @@ function unpacked(base64: string): string | null {
   }
 }
 
-/** A whole file says more than nodes and links: its counters. */
+/** Whether it is a whole file, which has counters, rather than copied nodes. */
 function isWhole(value: Json): boolean {
   if (kindOf(value) === "prompt") return true;
   return isObject(value) && ("last_node_id" in value || "state" in value);
 }
 
 /**
- * Puts down what was copied. A whole workflow is not meant for certain to lie among other nodes:
- * there one is asked. Throws what `pasteNodes` throws.
+ * Pastes copied nodes. For a whole workflow the user is asked whether to open it instead. Throws
+ * what `pasteNodes` throws.
  */
 export function paste(clipping: ClipboardContent, corner: Point, withLinks: boolean): void {
   const value = readClipboard(clipping);
@@ -84,7 +84,7 @@ export function paste(clipping: ClipboardContent, corner: Point, withLinks: bool
   );
 }
 
-/** Puts copied nodes down; throws what `pasteNodes` throws. */
+/** Pastes copied nodes; throws what `pasteNodes` throws. */
 export function pasteValue(snippet: Json, corner: Point, withLinks: boolean): void {
   let keys: string[] = [];
   edit("Paste", (draft, workflow) => {
@@ -103,7 +103,7 @@ export function duplicateSelected(): void {
   duplicateAt(selected, { x: bounds.x + 4 * GRID, y: bounds.y + TITLE + 4 * GRID });
 }
 
-/** Copies with the same sources, the top left body of them at this place. */
+/** Adds copies with the same sources; the top left one has its body at this place. */
 export function duplicateAt(nodes: readonly string[], at: Point): void {
   const snippet = snippetOf(nodes);
   if (snippet === null) return;

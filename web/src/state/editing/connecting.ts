@@ -1,4 +1,4 @@
-/** What the user does to wires: points on them, names for them, nodes put into and taken out of them. */
+/** The user's edits of wires: reroute points, portals, inserting nodes and pulling them out. */
 import type { NodeSchema } from "../../api/types";
 import { addNode, removeLink } from "../../document/edit";
 import type { Graph, GraphNode, Link, Point } from "../../document/graph";
@@ -27,7 +27,7 @@ import { createNode, fillOutputs } from "./actions";
 import { type Ends, endsOf, nearness, pathOf, type WireShape } from "./wires";
 import { useWiring } from "./wiring";
 
-/** Where the ends of a link are on the canvas as it is now; null where it is not drawn. */
+/** The positions of a link's ends on the canvas; null where it is not drawn. */
 export function currentEnds(link: Link): Ends | null {
   const tab = activeTab();
   const { shown } = useRuns.getState();
@@ -39,7 +39,9 @@ export function currentEnds(link: Link): Ends | null {
   return { source: folded.source?.at ?? ends.source, target: folded.target?.at ?? ends.target };
 }
 
-/** How far a place is from a wire, and which of its stretches it is on; null for no such wire. */
+/**
+ * The distance of a place to a wire, and the nearest segment of the wire; null for no such wire.
+ */
 function nearnessTo(key: string, at: Point) {
   const { graph } = activeTab();
   const link = graph.links[key];
@@ -49,7 +51,7 @@ function nearnessTo(key: string, at: Point) {
   return nearness([ends.source, ...pathOf(graph, link), ends.target], shape, at);
 }
 
-/** The wire whose line runs closest to a place, at most this far away. */
+/** The wire nearest to a place, within this distance. */
 export function wireAt(at: Point, reach: number, fits: (key: string) => boolean): string | null {
   const { graph } = activeTab();
   let [best, least]: [string | null, number] = [null, reach];
@@ -64,7 +66,7 @@ export function wireAt(at: Point, reach: number, fits: (key: string) => boolean)
 
 const AROUND = 260;
 
-/** Far-off wires are not measured. Points may lead a wire anywhere. */
+/** A fast check that skips distant wires. A wire with reroute points may run anywhere. */
 function mayPass(link: Link, { x, y }: Point): boolean {
   if (link.reroute !== null) return true;
   const { nodes } = activeTab().graph;
@@ -100,7 +102,7 @@ export function straightenWires(links: readonly string[]): void {
   });
 }
 
-/** Names wires, as many portals as they have sources; one alone is asked for its name at once. */
+/** Makes one portal per source of these wires; for a single one, editing of its name starts. */
 export function nameWires(links: readonly string[]): void {
   const { graph } = activeTab();
   edit("Make a portal", (draft) => {
@@ -132,7 +134,7 @@ export function renameWires(link: string, name: string): void {
   if (name !== "") edit("Rename the portal", (draft) => renamePortal(draft, link, name));
 }
 
-/** Draws the lines of these wires, and of all that share their names, again. */
+/** Draws the lines of these wires again, and of all in the same portals. */
 export function showWires(links: readonly string[]): void {
   const { graph } = activeTab();
   const all = links.flatMap((key) => {
@@ -143,7 +145,10 @@ export function showWires(links: readonly string[]): void {
   useWiring.setState({ lit: [], menu: null });
 }
 
-/** From one end of a named wire to the other; from its source, to each target in turn. */
+/**
+ * Moves the view from one end of a named wire to the other; from the source, to each target in
+ * turn.
+ */
 export function jumpAlong(key: string, from: "source" | "target"): void {
   const { graph, selected } = activeTab();
   const link = graph.links[key];
@@ -192,7 +197,7 @@ function isLinked(node: GraphNode | undefined, name: string): boolean {
   return node?.inputs.some((each) => each.name === name && each.link !== null) ?? false;
 }
 
-/** Puts a node that is there already into a wire, where it fits. Part of the edit that moved it. */
+/** Inserts an existing node into a wire where it fits. Part of the edit that moved it. */
 export function insertNode(node: string, link: string, at: Point, thread?: string): boolean {
   const found = activeTab().graph.nodes[node];
   const schema = found && schemaOf(found.type);
@@ -250,7 +255,7 @@ export function addIntoWire(schema: NodeSchema, link: string, at: Point): string
   return key;
 }
 
-/** Takes the nodes out of their wires, which run on past them. */
+/** Detaches nodes from their wires, which then connect their neighbours. */
 export function pullOutOfWires(keys: readonly string[], thread?: string): void {
   if (linksAround(activeTab().graph, keys).length === 0) return;
   edit("Pull out of the wires", (draft) => detachNodes(draft, keys), thread);

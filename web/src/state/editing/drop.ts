@@ -1,4 +1,4 @@
-/** A pulled wire is dropped: each drop is one step of undo. */
+/** Drops of a pulled wire: each is one step of undo. */
 
 import { removeLink } from "../../document/edit";
 import { isBoundary, type Link, type Point } from "../../document/graph";
@@ -19,15 +19,15 @@ import { wireBetween } from "./verdicts";
 type Draft = Parameters<Parameters<typeof edit>[1]>[0];
 type Workflow = Parameters<Parameters<typeof edit>[1]>[1];
 
-/** Where a wire is dropped: on the screen, and in the graph. */
+/** Where a wire is dropped: on the screen, and in graph coordinates. */
 interface Place {
   screen: Point;
   at: Point;
 }
 
 /**
- * Does what the verdict on the target says. Over the empty canvas, a wire that was picked up is
- * gone, and a new one is offered the nodes that fit it.
+ * Carries out the verdict on the target. Over the empty canvas, a detached wire is removed, and for
+ * a new one the palette offers nodes that fit.
  */
 export function dropPull(pull: Pull, target: Target, place: Place): void {
   if (!isStillValid(pull) || target.kind === "outside") return;
@@ -47,7 +47,7 @@ export function dropPull(pull: Pull, target: Target, place: Place): void {
   }
 }
 
-/** The socket that wires would be moved to. */
+/** The socket that the wires are moved to. */
 function socketOf({ seeks }: Pull, [wire]: readonly Wire[]): Pick<Pulled, "node" | "socket"> {
   if (wire === undefined) return { node: "", socket: "" };
   return seeks === "input"
@@ -55,7 +55,7 @@ function socketOf({ seeks }: Pull, [wire]: readonly Wire[]): Pick<Pulled, "node"
     : { node: wire.from, socket: String(wire.slot) };
 }
 
-/** Draws new wires; one that was pulled from a reroute point branches off there. */
+/** Adds new wires; one that was pulled from a reroute point branches off there. */
 function drawWires({ from }: Pull, ends: readonly Wire[]): void {
   edit("Connect", (draft, workflow) => {
     for (const wire of ends) {
@@ -66,7 +66,7 @@ function drawWires({ from }: Pull, ends: readonly Wire[]): void {
   });
 }
 
-/** A node whose output nothing is joined to goes into the wire, where it fits. */
+/** Inserts a node whose output has no wire into the wire, where it fits. */
 function insertIntoWire({ seeks }: Pull, [wire]: readonly Wire[], key: string, at: Point): boolean {
   const node = activeTab().graph.nodes[wire?.from ?? ""];
   const schema = node && schemaOf(node.type);
@@ -76,15 +76,15 @@ function insertIntoWire({ seeks }: Pull, [wire]: readonly Wire[], key: string, a
   return insertNode(node.key, key, at);
 }
 
-/** A link that is moved, and the wire that it is then. */
+/** A link that is moved, and the wire that it becomes. */
 interface Move {
   key: string;
   wire: Wire;
 }
 
 /**
- * Lets the wires that were picked up end in another input, or begin in another output. They stay
- * the links they are, with their points and names; of several, those that do not fit stay.
+ * Moves the detached wires to another input or output. They remain the same links, with their
+ * points and names; of several, those that do not fit are not moved.
  */
 function moveWires(pull: Pull, to: Pick<Pulled, "node" | "socket">): void {
   const { graph } = activeTab();
@@ -112,7 +112,7 @@ function moveWires(pull: Pull, to: Pick<Pulled, "node" | "socket">): void {
   if (reason !== undefined) notify(reason);
 }
 
-/** The end of a link that stays where it is. */
+/** The end of a link that is not moved. */
 function heldEnd({ seeks }: Pull, link: Link): Pulled {
   const { graph } = activeTab();
   if (seeks === "input") return sourceOf(graph, link);
@@ -125,7 +125,7 @@ function nodesOf(draft: Draft, key: string): string[] {
   return link === undefined ? [] : [link.from, link.to];
 }
 
-/** A port of the boundary may have to be made for it: the wire is drawn anew. */
+/** Adds the wire anew, as a port of the boundary may have to be made for it. */
 function moveToBoundary(
   draft: Draft,
   workflow: Workflow,
@@ -168,7 +168,7 @@ function moveEnd(
   });
 }
 
-/** Where a wire that branches off at a reroute point comes from; null for a point without wires. */
+/** The source of a wire that branches off at a reroute point; null for a point without wires. */
 export function pulledFrom(point: string): Pulled | null {
   const { graph } = activeTab();
   const link = graph.links[linksThrough(graph, point)[0] ?? ""];

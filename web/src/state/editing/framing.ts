@@ -1,4 +1,4 @@
-/** What the user does to frames; each is one entry of the log. */
+/** The user's edits of frames; each is one entry of the log. */
 
 import { encloses } from "../../document/arrange";
 import { addGroup, changeGroup, removeGroup, removeNodes } from "../../document/edit";
@@ -23,7 +23,9 @@ import { boxesOf } from "../nodes/boxes";
 import { activeTab, edit, select } from "../studio";
 import { useArranging } from "./arranging";
 
-/** The frame that commands act on: the one in hand, else the one that the selected nodes lie in. */
+/**
+ * The frame that commands act on: the selected one, else the one that contains the selected nodes.
+ */
 export function currentFrame(): Group | undefined {
   const { graph, selected } = activeTab();
   const held = useArranging.getState().frame;
@@ -35,7 +37,7 @@ export function setCurrentFrame(key: string | null): void {
   if (useArranging.getState().frame !== key) useArranging.setState({ frame: key });
 }
 
-/** Selects all that lies in a frame, and takes the frame in hand. */
+/** Selects a frame and all nodes in it. */
 export function selectFrame(key: string): void {
   const { graph } = activeTab();
   const group = frameOf(graph, key);
@@ -46,12 +48,12 @@ export function selectFrame(key: string): void {
 
 const EMPTY = { width: 400, height: 280 };
 
-/** A frame around what is selected; where nothing is, an empty one at the pointer. */
+/** Makes a frame around the selected nodes; without a selection, an empty one at the pointer. */
 export function frameSelected(title: string): string {
   const { graph, selected } = activeTab();
   const nodes = [...boxesOf(selected).values()];
   const bounds = boxAround(nodes);
-  // Frames that lie among what is selected lie in the new one, with their margins.
+  // Frames whose contents are selected are included with their margins.
   const inner =
     bounds === null
       ? []
@@ -75,7 +77,7 @@ export function frameSelected(title: string): string {
   return key;
 }
 
-/** By so much a frame may reach over the nodes in it. */
+/** The box enlarged by the margin that a frame may have around its nodes. */
 function grown({ x, y, width, height }: { x: number; y: number; width: number; height: number }) {
   const [side, top] = [2 * FRAME_PADDING, 2 * FRAME_PADDING + FRAME_TITLE];
   return { x: x - side, y: y - top, width: width + 2 * side, height: height + side + top };
@@ -87,7 +89,7 @@ export function fitFrameToContents(key: string): void {
   edit("Fit the group to its contents", (draft) => fitFrame(draft, key, boxes));
 }
 
-/** Widens a frame so that the selected nodes lie in it. */
+/** Enlarges a frame so that it contains the selected nodes. */
 export function addSelectedToFrame(key: string): void {
   const boxes = [...boxesOf(activeTab().selected).values()];
   edit("Add to the group", (draft) => {
@@ -128,7 +130,7 @@ export function renameFrame(key: string, title: string): void {
   edit("Rename the group", (draft) => changeGroup(draft, key, { title }));
 }
 
-/** Removes a frame; what lies in it stays. */
+/** Removes a frame; its contents stay. */
 export function dissolveFrame(key: string): void {
   edit("Remove the group", (draft) => {
     setFrameCollapsed(draft, key, false);

@@ -1,4 +1,7 @@
-/** The keyboard among nodes: which one has the focus, where arrow keys take it, and what Tab does. */
+/**
+ * Keyboard navigation among nodes: the focused node, where arrow keys move the focus, and what Tab
+ * does.
+ */
 import { type Direction, nodeNear, type PreviousStep, walk } from "../../document/navigation";
 import { canvas } from "../canvas";
 import { foldingOf } from "../nodes/folding";
@@ -8,8 +11,8 @@ let previousStep: (PreviousStep & { at: string }) | null = null;
 let added = true;
 
 /**
- * Whether Tab on the canvas adds a node. It does for hands that come from the pointer or the
- * palette; for those that walk by keys it goes on to the next control, as everywhere.
+ * Whether Tab on the canvas adds a node. It does after use of the pointer or the palette; during
+ * keyboard navigation it moves to the next control, as everywhere.
  */
 export function tabAddsNode(): boolean {
   return added;
@@ -19,7 +22,7 @@ export function setTabAddsNode(does: boolean): void {
   added = does;
 }
 
-/** The node that keys are about: the one with the focus, else the selected one. */
+/** The node that keys act on: the focused one, else the selected one. */
 export function keyboardNode(): string | null {
   const { graph, selected } = activeTab();
   const focused = globalThis.document?.activeElement;
@@ -41,25 +44,25 @@ export function walkTo(way: Direction): void {
     return;
   }
   const found = walk(graph, at, way, previousStep?.at === at ? previousStep : null, hidden);
-  // Pressed at the end of the graph, the key still shows where one is.
+  // Also at the end of the graph, where nothing changes, the key focuses the current node.
   previousStep = found?.came == null ? null : { ...found.came, at: found.to };
   focusOn(found?.to ?? at);
 }
 
-/** Selects a node, moves the view so that it is seen, and gives it the focus. */
+/** Selects a node, moves the view so that it is visible, and focuses it. */
 export function focusOn(key: string): void {
   setTabAddsNode(false);
   select([key]);
   canvas()?.focusNode(key);
 }
 
-/** From a node into the first of its fields. */
+/** Moves the focus from a node to its first field. */
 export function editNode(): void {
   const key = keyboardNode();
   if (key !== null) canvas()?.focusNode(key, "field");
 }
 
-/** The node whose field has the focus, on the canvas or in the inspector; null where none has. */
+/** The node whose field is focused, on the canvas or in the inspector; null where none is. */
 export function nodeOfField(): string | null {
   const focused = globalThis.document?.activeElement ?? null;
   if (focused?.matches(".inspector :is(input, textarea)")) return activeTab().selected[0] ?? null;

@@ -1,4 +1,4 @@
-/** Going into subgraphs and out of them, and to a node wherever it lies. */
+/** Entering and leaving subgraphs, and going to a node on any level. */
 
 import type { Catalog } from "../../api/catalog";
 import { subgraphOf } from "../../document/graph";
@@ -7,7 +7,7 @@ import { t } from "../../words/words";
 import { canvas } from "../canvas";
 import { activeTab, select, showLevel, type Tab, titleOf } from "../studio";
 
-/** Whether one node is selected, and it is an instance of a subgraph. */
+/** Whether exactly one node is selected, and it is an instance of a subgraph. */
 export function canEnter(): boolean {
   const { graph, workflow, selected } = activeTab();
   const [key] = selected;
@@ -22,7 +22,7 @@ export function enter(key: string): void {
   if (definition !== undefined) showLevel([...level, key]);
 }
 
-/** Shows the level around, with the instance one was in selected. */
+/** Shows the enclosing level, with the instance that was left selected. */
 export function leave(): void {
   const { level } = activeTab();
   const from = level.at(-1);
@@ -31,24 +31,26 @@ export function leave(): void {
   select([from]);
 }
 
-/** Shows and selects a node by what prompts call it: `12:5` lies in the subgraph that is node 12. */
+/**
+ * Shows and selects a node by its id in prompts: `12:5` is node 5 in the subgraph that is node 12.
+ */
 export function goTo(id: string): void {
   const found = nodeOfPrompt(activeTab().workflow, id);
   if (found === null) return;
   const isHere = activeTab().level.join() === found.path.join();
   showLevel(found.path);
   select([found.node.key]);
-  // Another level is shown whole when it appears.
+  // Another level is fitted to the screen anyway when it appears.
   if (isHere) canvas()?.fit([found.node.key]);
 }
 
-/** What the node is called that prompts call so; undefined where there is none. */
+/** The title of the node with this id in prompts; undefined where there is none. */
 export function titleOfPrompt(tab: Tab, id: string, catalog: Catalog): string | undefined {
   const node = nodeOfPrompt(tab.workflow, id)?.node;
   return node === undefined ? undefined : titleOf(node, catalog[node.type]);
 }
 
-/** Why a node of this type may not be put on the level shown; null where it may. */
+/** The reason why a node of this type is refused on the level shown; null where it is allowed. */
 export function refusalToNest(type: string): string | null {
   const { workflow, graph } = activeTab();
   const around = definitionOf(workflow, graph);

@@ -1,4 +1,4 @@
-/** Dragging nodes: they move as one, and click into the grid and the lines of their neighbours. */
+/** Dragging nodes: they move together, and snap to the grid and to lines of their neighbours. */
 import { around, type Box, overlaps } from "../../document/arrange";
 import { moveNodes } from "../../document/edit";
 import { frameAround } from "../../document/frames";
@@ -17,32 +17,32 @@ interface Drag {
   neighbours: readonly Box[];
 }
 
-/** What drags name their edits by: nodes, frames, and their corners. */
+/** The threads of edits made by dragging: nodes, frames, and their corners. */
 const THREAD = /^(move|group|size) /;
-/** How near a neighbour's line has to be on the screen, in pixels. */
+/** The snapping distance to a neighbour's line, in pixels on the screen. */
 const REACH = 5;
 
 let drag: Drag | null = null;
-/** The drag is over although the button is still held: what the pointer does on is nothing. */
+/** Whether the drag has ended while the button is still held: further movement is ignored. */
 let isOver = false;
 
-/** What was done and undone before the drag. */
+/** The document's log before the drag. */
 let before: Pick<Tab, "id" | "log"> | null = null;
 
-/** Before the first step of a drag. */
+/** Call it before the first step of a drag. */
 export function beginDrag(): void {
   isOver = false;
   const { id, log } = activeTab();
   before = { id, log };
 }
 
-/** Keeps whether Ctrl is held, which frees what is dragged. */
+/** Sets whether Ctrl is held, which disables snapping. */
 let free = false;
 export function setFreePlacement(freely: boolean): void {
   free = freely;
 }
 
-/** What of the graph is on the screen, about. */
+/** The approximate part of the graph that is visible. */
 function seen(): { view: Box; zoom: number } {
   const { x, y, zoom } = activeTab().viewport ?? { x: 0, y: 0, zoom: 1 };
   const { innerWidth = 0, innerHeight = 0 } = globalThis;
@@ -69,8 +69,8 @@ function begin(keys: readonly string[]): Drag | null {
 }
 
 /**
- * Takes dragged nodes to where the pointer asks for, as told by the wished corner of each.
- * The first call begins the drag; `endDrag` ends it.
+ * Moves dragged nodes, given the corner that the pointer implies for each. The first call begins
+ * the drag; `endDrag` ends it.
  */
 export function dragTo(corners: Readonly<Record<string, Point>>): void {
   if (isOver) return;
@@ -90,7 +90,7 @@ export function dragTo(corners: Readonly<Record<string, Point>>): void {
   showReceiving(lead ?? "");
 }
 
-/** Lights the frame that a dragged node has come into. */
+/** Highlights the frame that a dragged node has entered. */
 function showReceiving(key: string): void {
   const { graph } = activeTab();
   if (graph.groups.length === 0) return;
@@ -121,14 +121,14 @@ export function endDrag(): void {
   endThreadIn(tab);
 }
 
-/** What is dragged in a tab stays where it is, though the button is still held: its canvas is left. */
+/** Ends a drag in a tab whose canvas is left, though the button is still held; the nodes stay. */
 export function leaveDrag(tab: string): void {
   isOver = true;
   endDrag();
   endThreadIn(tab);
 }
 
-/** Whether nodes or a frame follow the pointer. */
+/** Whether nodes or a frame are being dragged. */
 export function isDragged(): boolean {
   return !isOver && useArranging.getState().dragging;
 }
@@ -137,7 +137,7 @@ export function isDragOver(): boolean {
   return isOver;
 }
 
-/** What is dragged goes back to where it was taken, as if it had not been. */
+/** Cancels the drag: everything returns to its position before it. */
 export function cancelDrag(): void {
   if (!isDragged()) return;
   const { id, log } = activeTab();
@@ -145,14 +145,14 @@ export function cancelDrag(): void {
   leaveDrag(id);
   if (!THREAD.test(thread)) return;
   undoEdit();
-  // Nor is it there to be redone, in the place of what was undone before.
+  // The cancelled drag must not be offered for redo; what was undone before must.
   const { done } = activeTab().log;
   if (before?.id !== id || before.log.done.length !== done.length) return;
   const { undone } = before.log;
   changeTab(id, () => ({ log: { done, undone } }));
 }
 
-/** A step of a frame that is dragged or sized, on the grid unless Ctrl is held. */
+/** A step of a dragged or resized frame, on the grid unless Ctrl is held. */
 export function gridStep({ x, y }: Point): Point {
   const to = free ? "nothing" : setting("calotype.snap");
   if (to !== "both" && to !== "grid") return { x: Math.round(x), y: Math.round(y) };

@@ -1,10 +1,13 @@
-/** Moving frames: all that lies in one goes with it, as one entry of the log. */
+/** Moves a frame with its contents, as one entry of the log. */
 import { contentsOf, frameOf, moveContents } from "../../document/frames";
 import type { Point } from "../../document/graph";
 import { activeTab, edit } from "../studio";
 import { gridStep, isDragOver } from "./moving";
 
-/** Moves a frame by so much from where it is when this is first called, with what it holds then. */
+/**
+ * Returns a function that moves a frame, with the contents it has at the first call, by a total
+ * offset.
+ */
 export function frameMover(key: string): (by: Point) => void {
   let held: ReturnType<typeof contentsOf> | null = null;
   return (by) => {

@@ -1,4 +1,4 @@
-/** A wire pulled to or from the free place of a boundary makes a port of what is at its other end. */
+/** A wire pulled to or from the empty socket of a boundary makes a port for its other end. */
 import { type Draft, INPUTS, OUTPUTS, slotLabel, type Workflow } from "../../document/graph";
 import { definitionOf } from "../../document/levels";
 import { addPort, portsOf } from "../../document/ports";
@@ -13,7 +13,7 @@ interface Wire {
   input: string;
 }
 
-/** The wire, with the port it needs. A port between two boundaries takes any type. */
+/** The wire, after adding the port it needs. A port between two boundaries takes any type. */
 export function withPort(draft: Draft, workflow: Workflow, wire: Wire): Wire {
   const definition = definitionOf(workflow, draft);
   if (definition === undefined) return wire;

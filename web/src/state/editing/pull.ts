@@ -1,7 +1,7 @@
 /**
- * A wire while it is pulled: the sockets that hold it, the sockets it may join, and the target that
- * the pointer is over. Begun and moved by the canvas (`canvas/Pulling.tsx`); whoever draws sockets
- * or wires reads it here. Nothing of it is in the document until the wire is dropped.
+ * A wire being pulled: the sockets that hold it, the sockets it may connect to, and the target
+ * under the pointer. The canvas begins and moves it (`canvas/Pulling.tsx`); views of sockets and
+ * wires read it here. The document does not change until the wire is dropped.
  */
 import { create } from "zustand";
 import type { NodeSchema } from "../../api/types";
@@ -12,7 +12,7 @@ import { feeds, fits } from "../nodes/sockets";
 import { activeTab, schemaOf } from "../studio";
 import type { Wire } from "./actions";
 
-/** Wires that were picked up, and the socket that they hang on until they are dropped. */
+/** Detached wires, and the socket they are connected to until they are dropped. */
 interface Detached {
   links: readonly string[];
   node: string;
@@ -22,28 +22,28 @@ interface Detached {
 export interface Pull {
   /**
    * The sockets that hold the wire. Several where the wires of an output are moved together, or
-   * where the sockets of a collapsed node lie on one another: then the one that fits best is meant.
+   * where the sockets of a collapsed node overlap; then the one that fits best is used.
    */
   from: readonly Pulled[];
-  /** The side of the sockets that the loose end may join. */
+  /** The side of the sockets that the loose end may connect to. */
   seeks: Pulled["side"];
   /** Null for a new wire. */
   detached: Detached | null;
 }
 
-/** A node that turns what the wire carries into what the socket takes. */
+/** A node that converts from the wire's type to the socket's. */
 export interface Converter {
   schema: NodeSchema;
   wire: Wire;
 }
 
-/** What a drop would come to. */
+/** The result that a drop would have. */
 export interface Verdict {
-  /** The wires that there would be; none where it is refused, or where all stays as it is. */
+  /** The wires that would be made; none where they are refused, or where nothing changes. */
   ends: readonly Wire[];
-  /** The socket that would be joined. */
+  /** The socket that would be connected. */
   socket: string | null;
-  /** Why nothing can be joined, in a sentence. */
+  /** Why nothing can be connected, as a sentence. */
   refusal: string | null;
   converters: readonly Converter[];
 }
@@ -53,14 +53,14 @@ export type Target =
   | { kind: "wire"; link: string; verdict: Verdict }
   /** Over the empty canvas. */
   | { kind: "nothing" }
-  /** Over no part of the canvas. */
+  /** Outside of the canvas. */
   | { kind: "outside" };
 
 interface Pulling {
   pull: Pull | null;
-  /** It was begun by a tap: no button is held, and the next tap ends it. */
+  /** Whether a tap began it: then no button is held, and the next tap ends it. */
   byTaps: boolean;
-  /** Where the loose end is, in the graph. */
+  /** The position of the loose end, in graph coordinates. */
   at: Point;
   target: Target;
 }
@@ -78,12 +78,12 @@ export function beginPull(pull: Pull, at: Point, byTaps: boolean): void {
   usePulling.setState({ pull, byTaps, at, target: NOWHERE });
 }
 
-/** Ends the pull. Nothing was changed by it so far, so that this alone is as if it had not been. */
+/** Ends the pull. As it has not changed the document, this alone also cancels it. */
 export function endPull(): void {
   if (usePulling.getState().pull !== null) usePulling.setState({ pull: null, target: NOWHERE });
 }
 
-/** The output that a link comes from. */
+/** The output that a link starts at. */
 export function sourceOf(graph: Graph, link: Link): Pulled {
   const node = graph.nodes[link.from];
   const type =
@@ -91,7 +91,7 @@ export function sourceOf(graph: Graph, link: Link): Pulled {
   return { node: link.from, socket: String(link.fromSlot), side: "output", type };
 }
 
-/** The input that a link goes to. */
+/** The input that a link ends at. */
 export function targetOf(graph: Graph, link: Link): Pulled {
   const node = graph.nodes[link.to];
   const socket = node?.inputs[link.toSlot]?.name ?? "";
@@ -99,7 +99,7 @@ export function targetOf(graph: Graph, link: Link): Pulled {
   return { node: link.to, socket, side: "input", type };
 }
 
-/** A socket as one that a wire is pulled from; null where there is no such node. */
+/** A socket as the start of a pulled wire; null where the node does not exist. */
 export function pulledAt(node: string, socket: string, side: Pulled["side"]): Pulled | null {
   const found = activeTab().graph.nodes[node];
   if (found === undefined) return null;
@@ -111,7 +111,7 @@ export function pulledAt(node: string, socket: string, side: Pulled["side"]): Pu
   return { node, socket, side, type };
 }
 
-/** The links at a socket, in the order in which they are drawn. */
+/** The links at a socket, in drawing order. */
 export function linksAt(graph: Graph, { node, socket, side }: SocketOf): string[] {
   const found = graph.nodes[node];
   const keys =
@@ -124,8 +124,8 @@ export function linksAt(graph: Graph, { node, socket, side }: SocketOf): string[
 }
 
 /**
- * What pulling from sockets of one place begins. A connected input gives its wire up, with Alt it
- * begins a new one; an output begins a new one, with Shift all its wires are picked up.
+ * Begins pulling from sockets at one place. A connected input detaches its wire, or with Alt begins
+ * a new one; an output begins a new one, or with Shift detaches all its wires.
  */
 export function pullFrom(sockets: readonly Pulled[], alt: boolean, shift: boolean): Pull | null {
   const [first] = sockets;
@@ -147,7 +147,7 @@ export function newPull(from: readonly Pulled[]): Pull {
   return { from, seeks: from[0]?.side === "input" ? "output" : "input", detached: null };
 }
 
-/** One end of one wire is picked up: where it goes to (input), or where it comes from. */
+/** Detaches one end of one wire: the target's (input) or the source's. */
 export function pullEnd(key: string, end: Pulled["side"]): Pull | null {
   const { graph } = activeTab();
   const link = graph.links[key];
@@ -158,7 +158,7 @@ export function pullEnd(key: string, end: Pulled["side"]): Pull | null {
   return { from: [stays], seeks: end, detached };
 }
 
-/** All wires of an output are picked up where they begin. */
+/** Detaches all wires of an output at their source. */
 function pullAll(output: Pulled): Pull {
   const { graph } = activeTab();
   const links = linksAt(graph, output);
@@ -169,7 +169,7 @@ function pullAll(output: Pulled): Pull {
   return { from, seeks: "output", detached: { links, node: output.node, socket: output.socket } };
 }
 
-/** Whether the sockets and wires of a pull are all still there: others may have changed the document. */
+/** Whether the sockets and wires of a pull still exist; other edits may have removed them. */
 export function isStillValid({ from, detached }: Pull): boolean {
   const { graph } = activeTab();
   return (
@@ -178,7 +178,7 @@ export function isStillValid({ from, detached }: Pull): boolean {
   );
 }
 
-/** Whether the wires that are moved hang on this socket now. */
+/** Whether the moved wires are currently connected to this socket. */
 export function isAttachedHere(
   { detached, seeks }: Pull,
   { node, socket, side }: SocketOf,
@@ -188,7 +188,10 @@ export function isAttachedHere(
 
 type SocketOf = Pick<Pulled, "node" | "socket" | "side">;
 
-/** How a socket looks meanwhile: those that would take the wire light up, the others step back. */
+/**
+ * The state of a socket during a pull: sockets that would accept the wire are highlighted, others
+ * are dimmed.
+ */
 export function markOf(
   pull: Pull | null,
   { node, socket, side, type }: Pulled,
@@ -208,13 +211,13 @@ export function markOf(
   return pull.from.some(takes) ? "fit" : "dim";
 }
 
-/** The socket of a node that would be joined by a drop now; null for none of its own. */
+/** The socket of a node that a drop would connect now; null for none. */
 export function targetSocket({ target }: Pulling, node: string): string | null {
   if (target.kind === "nothing" || target.kind === "outside" || target.kind === "wire") return null;
   return target.node === node && target.verdict.refusal === null ? target.verdict.socket : null;
 }
 
-/** Whether a wire is picked up, and so drawn to the pointer instead of where it was. */
+/** Whether a wire is detached, and so drawn to the pointer. */
 export function isDetached({ pull }: Pulling, link: string): boolean {
   return pull?.detached?.links.includes(link) ?? false;
 }

@@ -1,4 +1,7 @@
-/** Replacing nodes by others of another class, and making them anew from what their class is now. */
+/**
+ * Replaces nodes by ones of another class, and recreates nodes from the current definition of their
+ * class.
+ */
 import type { NodeSchema } from "../../api/types";
 import type { Graph, GraphNode } from "../../document/graph";
 import type { Json } from "../../document/json";
@@ -18,12 +21,12 @@ interface Plan {
   made: GraphNode;
   sockets: NewSockets;
   match: Match;
-  /** How many links and values live on. */
+  /** The number of links and values that are kept. */
   kept: number;
   lost: number;
 }
 
-/** What a node would keep if it were of this class. */
+/** What a node would keep as a node of this class. */
 export function planOf(graph: Graph, old: GraphNode, schema: NodeSchema): Plan {
   const sockets: NewSockets = {
     inputs: inputsOf(schema, old.type === schema.class_type ? old : undefined)
@@ -77,7 +80,7 @@ function kindOf(schema: NodeSchema | undefined, name: string): string | null {
   return `${input.type} ${input.options.multiline === true}`;
 }
 
-/** Whether a widget may hold this value; those a list of choices lacks it may not. */
+/** Whether a widget accepts this value; a value missing from a list of choices is not accepted. */
 function takes(schema: NodeSchema, name: string, value: Json): boolean {
   const input = schema.inputs.find((each) => each.name === name);
   if (input === undefined) return (CONTROLS as readonly Json[]).includes(value);
@@ -100,7 +103,7 @@ function takes(schema: NodeSchema, name: string, value: Json): boolean {
   }
 }
 
-/** What would be lost, in a sentence; null where nothing would. */
+/** What would be lost, as a sentence; null where nothing would. */
 export function lossOf(graph: Graph, old: GraphNode, { match }: Plan): string | null {
   const links = match.lostLinks.flatMap((key) => {
     const link = graph.links[key];
@@ -120,7 +123,7 @@ export function lossOf(graph: Graph, old: GraphNode, { match }: Plan): string | 
   return all.length === 0 ? null : t("Would be lost: {{things}}.", { things: all.join(", ") });
 }
 
-/** Puts a node of this class in the place of each of these. */
+/** Replaces each of these nodes by one of this class. */
 export function replaceNodes(keys: readonly string[], schema: NodeSchema): void {
   edit(t("Replace with {{node}}", { node: schema.display_name }), (draft) => {
     for (const key of keys) putIn(draft, key, schema);
@@ -137,18 +140,18 @@ function putIn(draft: Graph, key: string, schema: NodeSchema): void {
   const node = draft.nodes[key];
   if (node === undefined) return;
   const { width, height } = plan.made.size;
-  // No narrower than it was: its neighbours stand where they stood.
+  // Not narrower than before, so that the layout beside it does not change.
   node.size = { width: Math.max(old.size.width, width), height };
   if (old.type !== schema.class_type) return;
   node.saved = old.saved;
   node.size = { width: old.size.width, height: Math.max(old.size.height, height) };
 }
 
-/** Makes nodes anew as their classes are now, keeping what fits. */
+/** Recreates nodes from the current definition of their class, keeping what fits. */
 export function recreateNodes(keys: readonly string[]): void {
   const tab = activeTab();
   const { graph } = tab;
-  // What an instance of a subgraph holds is the subgraph's to say.
+  // The inputs of an instance follow its subgraph instead.
   const known = keys.filter(
     (key) => !isInstance(tab, key) && schemaOf(graph.nodes[key]?.type ?? "") !== undefined,
   );
@@ -164,7 +167,9 @@ export function recreateNodes(keys: readonly string[]): void {
   });
 }
 
-/** The two inputs of a node that may change places: the first two of one type, one of them joined. */
+/**
+ * The two inputs of a node that can be swapped: the first two of one type, at least one connected.
+ */
 export function swappable(node: GraphNode): [string, string] | null {
   for (const [index, one] of node.inputs.entries()) {
     const other = node.inputs

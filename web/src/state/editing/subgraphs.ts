@@ -1,4 +1,4 @@
-/** What the user does with subgraphs, as entries of the log. */
+/** The user's edits of subgraphs, as entries of the log. */
 import { nearestFree } from "../../document/arrange";
 import { copyDefinition, renameDefinition } from "../../document/definitions";
 import {
@@ -49,14 +49,14 @@ export function packSelected(): void {
     made = makeSubgraph(workflow, draft, keys, { id, name });
   };
   edit("Make a subgraph", make, thread);
-  // How large it is shown is known only once its subgraph is there.
+  // The instance's size is known only once its subgraph exists.
   const place = freePlace(made);
   if (place !== null) edit("Make a subgraph", (draft) => recordOrigin(draft, made, place), thread);
   endThread();
   select([made]);
 }
 
-/** Where a node's middle stays as near to where it is as the others let it. */
+/** The free position that keeps a node's centre nearest to where it is. */
 function freePlace(key: string): Point | null {
   const node = activeTab().graph.nodes[key];
   const box = boxesOf([key]).get(key);
@@ -83,7 +83,7 @@ export function unpackSelected(): void {
   select(made);
 }
 
-/** From now on, editing the inside of these instances changes no other. */
+/** Gives these instances a subgraph of their own: editing it then changes no other instance. */
 export function separateSelected(): void {
   const instances = selectedInstances();
   edit("Give it a subgraph of its own", (draft, workflow) => {
@@ -101,7 +101,7 @@ function separate(
   copyDefinition(workflow, draft, key, { id: crypto.randomUUID(), name });
 }
 
-/** Copies of the selected instances, each with a subgraph of its own. */
+/** Duplicates the selected instances, with a subgraph of their own for the copies. */
 export function duplicateSeparately(): void {
   duplicateSelected();
   separateSelected();
@@ -155,7 +155,7 @@ export function showWidget(id: string, inner: InnerWidget, isShown: boolean): vo
   });
 }
 
-/** An instance takes the value that stands inside again. */
+/** Resets an instance's value to that of the inner widget. */
 export function resetValue(key: string, name: string): void {
   edit("Take the subgraph's own value", (draft) => {
     const node = draft.nodes[key];

@@ -1,6 +1,6 @@
 /**
- * What a drop of a pulled wire would come to: one answer for what lights up, what is said, what is
- * done, by pointer, taps and keys alike.
+ * What a drop of a pulled wire would do: one decision for highlights, messages and edits, for
+ * pointer, taps and keys.
  */
 import type { NodeSchema } from "../../api/types";
 import { type GraphNode, INPUTS, isBoundary } from "../../document/graph";
@@ -22,14 +22,14 @@ import {
 
 const STAYS: Verdict = { ends: [], socket: null, refusal: null, converters: [] };
 
-/** The wire between a socket that holds one and another that it may join. */
+/** The wire between a socket that holds one and another socket. */
 export function wireBetween(held: Pulled, node: string, socket: string): Wire {
   return held.side === "output"
     ? { from: held.node, slot: Number(held.socket), to: node, input: socket }
     : { from: node, slot: Number(socket), to: held.node, input: held.socket };
 }
 
-/** Of a drop on a socket. */
+/** The verdict for a drop on a socket. */
 export function verdictAt(pull: Pull, node: string, socket: string): Verdict {
   if (isAttachedHere(pull, { node, socket, side: pull.seeks })) return { ...STAYS, socket };
   const wires = pull.from.map((held) => wireBetween(held, node, socket));
@@ -46,7 +46,7 @@ export function verdictAt(pull: Pull, node: string, socket: string): Verdict {
   return { ends: [], socket, refusal: refusalOf(first), converters };
 }
 
-/** Of sockets that lie on one another, the wire of the one whose type is nearest. */
+/** Of overlapping sockets, the wire from the one whose type fits best. */
 function closest(pull: Pull, wires: readonly Wire[], node: string, socket: string): Wire {
   const other = pulledAt(node, socket, pull.seeks);
   const near = (wire: Wire) => {
@@ -69,7 +69,10 @@ function isSame(one: Wire, other: Wire): boolean {
   );
 }
 
-/** Of a drop on a node: on the row that is pointed at, where that fits, else on what fits best. */
+/**
+ * The verdict for a drop on a node: on the row under the pointer where that fits, else on the
+ * socket that fits best.
+ */
 export function verdictOn(pull: Pull, key: string, row: string | null): Verdict {
   const node = activeTab().graph.nodes[key];
   if (node === undefined) return STAYS;
@@ -84,7 +87,7 @@ export function verdictOn(pull: Pull, key: string, row: string | null): Verdict 
   return best === undefined ? refusedOn(pull, node) : verdictAt(pull, key, best);
 }
 
-/** On the boundary of a subgraph a wire makes a port of its own. */
+/** The empty socket of a subgraph's boundary, which makes a new port. */
 function newPlace({ seeks }: Pull, node: GraphNode): string | null {
   if (!isBoundary(node.key)) return null;
   if (node.key === INPUTS) return seeks === "output" ? String(node.outputs.length) : null;
@@ -92,8 +95,8 @@ function newPlace({ seeks }: Pull, node: GraphNode): string | null {
 }
 
 /**
- * The socket of a node that fits best: the order is that of the list for keys. What is joined to
- * the node already takes no wire of another off it: whoever wants that points at the row.
+ * The socket of a node that fits best, in the order of the keyboard's list. A connected input is
+ * skipped, as a drop on the node must not replace another wire; a drop on its row does.
  */
 function bestOn(pull: Pull, key: string): string | undefined {
   const { graph } = activeTab();
@@ -106,7 +109,7 @@ function bestOn(pull: Pull, key: string): string | undefined {
   return taken !== null && pull.from.some((held) => isJoinedTo(held, key)) ? undefined : socket;
 }
 
-/** Whether a socket holds a wire to a node. */
+/** Whether a socket has a wire to a node. */
 function isJoinedTo(held: Pulled, key: string): boolean {
   const { graph } = activeTab();
   const { catalog } = useStudio.getState();
@@ -117,7 +120,7 @@ function isJoinedTo(held: Pulled, key: string): boolean {
   );
 }
 
-/** No socket of the node takes the wire: why, and what would go between. */
+/** The verdict where no socket of the node fits: the reason, and nodes that convert. */
 function refusedOn(pull: Pull, node: GraphNode): Verdict {
   const { graph } = activeTab();
   const { catalog } = useStudio.getState();
@@ -126,7 +129,7 @@ function refusedOn(pull: Pull, node: GraphNode): Verdict {
   if (held === undefined) return STAYS;
   const sockets = socketsAt(graph, catalog, node.key).filter((each) => each.side === seeks);
   const verdicts = sockets.map(({ socket }) => verdictAt(pull, node.key, socket));
-  // One that fits is refused for another reason than its type: that reason is the node's.
+  // Where a type fits but is refused for another reason, that reason is reported.
   const fitting = sockets.findIndex(({ type }) =>
     pull.from.some((each) =>
       seeks === "input" ? closeness(each.type, type) >= 0 : closeness(type, each.type) >= 0,
@@ -152,7 +155,10 @@ function refusedOn(pull: Pull, node: GraphNode): Verdict {
 
 const OFFERED = 3;
 
-/** Of a drop on another wire: what that one feeds, or what feeds it, is joined. Null where it does not fit. */
+/**
+ * The verdict for a drop on another wire: connects to its target or its source. Null where it does
+ * not fit.
+ */
 export function verdictOnWire(pull: Pull, key: string): Verdict | null {
   const { graph } = activeTab();
   const link = graph.links[key];

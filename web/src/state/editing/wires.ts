@@ -1,6 +1,6 @@
 /**
- * Where wires run, for all who draw or hit them: lines in the page, painted ones, the overview.
- * Pure geometry of the document; knows neither the screen nor what is selected.
+ * The geometry of wires, for drawing and hit testing: SVG lines, painted ones, the overview. Pure
+ * functions of the document.
  */
 import type { Catalog } from "../../api/catalog";
 import type { Graph, GraphNode, Link, Point } from "../../document/graph";
@@ -11,7 +11,7 @@ import { cornerOf, shapeFor, showsPictures, WIDGET } from "../nodes/shape";
 
 export type WireShape = "spline" | "straight" | "orthogonal";
 
-/** A `Path2D`, a canvas context, or what writes an SVG path. */
+/** A `Path2D`, a canvas context, or a writer of SVG paths. */
 interface Pen {
   moveTo(x: number, y: number): void;
   lineTo(x: number, y: number): void;
@@ -23,18 +23,21 @@ export interface Ends {
   target: Point;
 }
 
-/** How far the line of a named wire reaches out of its sockets. */
+/** The length of a named wire's line at each socket, in canvas units. */
 export const STUB = 18;
 const CURVATURE = 0.25;
 const CORNER = 8;
 const LEAD = 16;
 
-/** The points a link's wire runs through between its ends, from the source on. */
+/** The reroute points of a link between its ends, from the source on. */
 export function pathOf(graph: Graph, link: Link): Point[] {
   return link.reroute === null ? [] : pointsOf(graph, link).map((each) => each.position);
 }
 
-/** Draws a link through its points (`pathOf`): its line, or the two stubs of a named wire that is not `open`ed up. */
+/**
+ * Draws a link through its points (`pathOf`): the whole line, or two stubs for a named wire that is
+ * not `open`.
+ */
 export function traceLink(
   pen: Pen,
   link: Link,
@@ -53,7 +56,7 @@ export function traceLink(
   pen.lineTo(target.x, target.y);
 }
 
-/** Draws a line that leaves its first point to the right and comes to its last from the left. */
+/** Draws a line that leaves its first point to the right and reaches its last from the left. */
 export function traceWire(pen: Pen, points: readonly Point[], shape: WireShape): void {
   const [first] = points;
   if (first === undefined) return;
@@ -90,13 +93,13 @@ function traceSpline(pen: Pen, points: readonly Point[]): void {
   }
 }
 
-/** How far a curve goes on straight out of a socket. */
+/** The length of a curve's straight start at a socket. */
 function bendOf(ahead: number, distance: number, points: number): number {
   if (points > 2) return Math.min(distance / 2, Math.max(LEAD, Math.abs(ahead) / 2));
   return ahead >= 0 ? ahead / 2 : CURVATURE * 25 * Math.sqrt(-ahead);
 }
 
-/** The corners of a line that runs only level and upright. */
+/** The corners of a line of horizontal and vertical segments. */
 function cornersOf(points: readonly Point[]): Point[] {
   const corners: Point[] = points.slice(0, 1);
   for (let index = 1; index < points.length; index += 1) {
@@ -115,7 +118,7 @@ function cornersOf(points: readonly Point[]): Point[] {
   return corners;
 }
 
-/** The corners are round, but for those that are `sharp`. */
+/** Draws the corners rounded, except those in `sharp`. */
 function traceRounded(pen: Pen, corners: readonly Point[], sharp: readonly Point[]): void {
   for (let index = 1; index < corners.length; index += 1) {
     const [a, b, c] = [corners[index - 1], corners[index], corners[index + 1]];
@@ -147,7 +150,7 @@ function traceRounded(pen: Pen, corners: readonly Point[], sharp: readonly Point
   }
 }
 
-/** A pen that writes the `d` of an SVG path. */
+/** A pen that writes the `d` attribute of an SVG path. */
 export function svgPen(): Pen & { written(): string } {
   const parts: string[] = [];
   const at = (...numbers: number[]) => numbers.map((each) => Math.round(each * 10) / 10).join(" ");
@@ -161,7 +164,7 @@ export function svgPen(): Pen & { written(): string } {
 
 const STEPS = 12;
 
-/** A pen that keeps the line as short straight pieces. */
+/** A pen that approximates the line by short straight segments. */
 function flatPen(): Pen & { points: Point[] } {
   const points: Point[] = [];
   return {
@@ -182,7 +185,7 @@ function flatPen(): Pen & { points: Point[] } {
   };
 }
 
-/** How far a place is from a line, and after how many of the points between its ends it lies. */
+/** The distance of a place to a line, and the number of inner points before the nearest segment. */
 export function nearness(points: readonly Point[], shape: WireShape, place: Point) {
   let [distance, after] = [Number.POSITIVE_INFINITY, 0];
   const whole = flatPen();
@@ -207,7 +210,7 @@ function awayFrom(a: Point, b: Point, place: Point): number {
   return Math.hypot(place.x - a.x - t * dx, place.y - a.y - t * dy);
 }
 
-/** Where the sockets are that a link joins; `shows` are the nodes that show something. */
+/** The positions of a link's two sockets; `shows` are the nodes that show results. */
 export function endsOf(
   graph: Graph,
   link: Link,

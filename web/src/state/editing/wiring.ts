@@ -1,24 +1,24 @@
-/** What the screen shows of wires beside the document: which are lit, pointed at, hidden, chosen. */
+/** The state of wires on the screen: highlighted, hovered, hidden, selected. */
 import { create } from "zustand";
 import type { Point } from "../../document/graph";
 import type { Tab } from "../studio";
 
 interface WireMenu {
   link: string;
-  /** On the screen, and in the graph. */
+  /** The menu's position on the screen, and in graph coordinates. */
   screen: Point;
   at: Point;
 }
 
 interface Wiring {
-  /** Wires whose path is shown although they are named ones: the pointer is on a tag of theirs. */
+  /** Named wires whose line is shown because the pointer is on one of their tags. */
   lit: readonly string[];
-  /** The wire that a node would be put into if it were dropped now. */
+  /** The wire that a dragged node would be inserted into. */
   over: string | null;
-  /** The reroute points that are selected. */
+  /** The selected reroute points. */
   points: readonly string[];
   menu: WireMenu | null;
-  /** The named wire whose name is being typed. */
+  /** The named wire whose name is being edited. */
   naming: string | null;
 }
 
@@ -30,7 +30,7 @@ export const useWiring = create<Wiring>(() => ({
   naming: null,
 }));
 
-/** Whether a wire's line is not drawn because only those of the selection are. */
+/** Whether a wire is hidden because only wires of the selection are shown. */
 export function isHidden(tab: Tab, key: string, quiet: boolean): boolean {
   if (!quiet) return false;
   const link = tab.graph.links[key];

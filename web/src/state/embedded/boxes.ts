@@ -1,4 +1,4 @@
-/** The boxes of MP4 and its kin, and the texts in those of a film. */
+/** Parses the boxes of MP4 and related formats, and the texts in those of a video. */
 import {
   addText,
   latin,
@@ -15,7 +15,7 @@ export interface Box {
   body: Uint8Array;
 }
 
-/** The boxes that lie in these bytes one after another; ends at the first that is damaged. */
+/** The consecutive boxes in these bytes, up to the first damaged one. */
 export function boxesIn(bytes: Uint8Array, from = 0): Box[] {
   const view = viewOf(bytes);
   const boxes: Box[] = [];
@@ -51,7 +51,7 @@ function textsOfMovie(movie: Uint8Array): Texts {
   const below = top.filter(({ kind }) => kind === "udta").flatMap(({ body }) => boxesIn(body));
   for (const { kind, body } of [...top, ...below]) {
     if (kind !== "meta") continue;
-    // A box of QuickTime starts at once, one of MPEG-4 after four bytes of version and flags.
+    // In QuickTime the boxes follow at once, in MPEG-4 after four bytes of version and flags.
     const boxes = boxesIn(body, startsWith(body, "hdlr", 4) ? 0 : 4);
     const names = keysOf(boxes.find((each) => each.kind === "keys")?.body);
     for (const item of boxesIn(boxes.find((each) => each.kind === "ilst")?.body ?? EMPTY)) {
@@ -64,7 +64,7 @@ function textsOfMovie(movie: Uint8Array): Texts {
   return texts;
 }
 
-/** Items are named by the place of their key: a number in the four bytes of a name. */
+/** Items are named by the index of their key, as a number in the four bytes of the name. */
 function placeNamed(kind: string): number {
   return [...kind].reduce((value, letter) => value * 256 + letter.charCodeAt(0), 0);
 }

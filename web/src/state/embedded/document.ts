@@ -1,4 +1,4 @@
-/** The document that a picture, a film, a sound or a model was made with, out of the file itself. */
+/** Extracts the document that a picture, video, sound or model was made with from its file. */
 import { isObject, type Json, parseJson } from "../../document/json";
 import { kindOf, NotAWorkflowError } from "../../document/read";
 import { client } from "../server";
@@ -8,14 +8,17 @@ import { jsonIn, parsedJson, textsIn } from "./texts";
 
 interface Found {
   value: Json;
-  /** Of a graph made from a text: what of it is not in the graph. Null for a graph as it was. */
+  /**
+   * For a graph made from a text: the parts of the text that the graph lacks. Null for an embedded
+   * graph.
+   */
   left: readonly string[] | null;
 }
 
 /**
- * What the file itself is, or tells of how it was made: a workflow, else a prompt, else what the
- * text of another program describes. Null for none of these. Throws `NotAWorkflowError` for a file of
- * JSON that is none, or that cannot be read.
+ * The file's own document or embedded one: a workflow, else a prompt, else a graph made from the
+ * text of another program. Null for none of these. Throws `NotAWorkflowError` for a JSON file that
+ * is not a workflow, or that cannot be read.
  */
 export async function documentIn(file: File): Promise<Found | null> {
   const json = await jsonIn(file);
@@ -47,13 +50,13 @@ function documentOf(text: string, name: string): Json {
   return found;
 }
 
-/** A document, or the one inside an object that holds one, as clients send and keep them. */
+/** A document, or the one inside an object, as clients send and store them. */
 function unwrapped(value: Json): Json | null {
   const inside = isObject(value) ? [value.workflow ?? null, value.prompt ?? null] : [];
   return [value, ...inside].find((each) => kindOf(each) !== null) ?? null;
 }
 
-/** As the server has it: what is read must also be drawn, compared and written. */
+/** The nesting limit, as on the server: documents are also compared and written recursively. */
 const DEEPEST = 200;
 
 function isTooDeep(value: Json): boolean {

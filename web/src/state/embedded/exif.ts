@@ -1,4 +1,4 @@
-/** The texts in a block of EXIF: `keyword:text` in the first directory, and the user's comment. */
+/** The texts in an EXIF block: `keyword:text` in the first directory, and the user comment. */
 import { addText, latin, startsWith, type Texts, textOf, untilNul, viewOf } from "./bytes";
 
 const PREFIX = "Exif\0\0";
@@ -36,7 +36,7 @@ export function textsOfExif(block: Uint8Array): Texts {
   return texts;
 }
 
-/** A comment is the text of A1111 and its kin, or, from some places, the graph itself. */
+/** A comment is the text of A1111 and related programs or, from some services, the graph itself. */
 function keepComment(texts: Texts, comment: string): void {
   addText(texts, comment.trimStart().startsWith("{") ? "comment" : "parameters", comment);
 }
@@ -64,7 +64,7 @@ function entriesAt(tiff: Uint8Array, place: number, little: boolean): Entry[] {
 function commentOf(bytes: Uint8Array): string {
   const text = bytes.subarray(8);
   if (!startsWith(bytes, "UNICODE")) return textOf(untilNul(text));
-  // The standard leaves the order of the two bytes open: those of Latin letters tell it.
+  // The standard leaves the byte order open; the zero bytes of Latin letters show it.
   let zeros = 0;
   for (let at = 0; at + 1 < Math.min(text.length, 512); at += 2) {
     zeros += (text[at] === 0 ? 1 : 0) - (text[at + 1] === 0 ? 1 : 0);

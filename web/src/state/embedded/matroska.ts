@@ -1,4 +1,4 @@
-/** The tags of WebM and Matroska films. */
+/** The tags of WebM and Matroska videos. */
 import { addText, MOST_PARTS, readBytes, type Texts, textOf, viewOf } from "./bytes";
 
 const SEGMENT = 0x18538067;
@@ -10,7 +10,7 @@ const TEXT = 0x4487;
 
 interface Head {
   id: number;
-  /** Null where the file does not tell, as in one that was streamed. */
+  /** Null where the file does not state it, as in one that was streamed. */
   length: number | null;
   size: number;
 }
@@ -54,7 +54,7 @@ function elements(bytes: Uint8Array, wanted?: number): [number, Uint8Array][] {
   return found;
 }
 
-/** The mark keeps the bit that tells its length, the length does not. */
+/** Variable-length integers: an id includes the bit that marks its length, a size does not. */
 function headOf(bytes: Uint8Array): Head | null {
   const marks = Math.clz32(bytes[0] ?? 0) - 23;
   const lengths = Math.clz32(bytes[marks] ?? 0) - 23;

@@ -1,6 +1,6 @@
 /**
- * The text that A1111 and Forge write into pictures, and the graph of nodes that does the same.
- * Only text to image is built; what the text asks for beyond it is named, never guessed.
+ * Parses the text that A1111 and Forge write into pictures, and builds the equivalent graph. Only
+ * text to image is built; whatever else the text specifies is listed, not guessed.
  */
 import type { JsonObject } from "../../document/json";
 
@@ -10,7 +10,7 @@ interface Parameters {
   settings: ReadonlyMap<string, string>;
 }
 
-/** What the server has to choose from. */
+/** The classes and choices that the server has. */
 export interface ServerChoices {
   has: (type: string) => boolean;
   choices: (type: string, input: string) => readonly string[];
@@ -19,14 +19,14 @@ export interface ServerChoices {
 
 export interface BuiltPrompt {
   prompt: JsonObject;
-  /** What the text asks for and the graph does not do. */
+  /** What the text specifies and the graph lacks. */
   left: readonly string[];
 }
 
 const NEGATIVE = "Negative prompt:";
 const FEWEST = 3;
 
-/** Null for a text that is none of theirs. */
+/** Null for a text in another format. */
 export function readParameters(text: string): Parameters | null {
   const lines = text.trim().split(/\r?\n/);
   const settings = settingsIn(lines.at(-1) ?? "");
@@ -42,7 +42,7 @@ export function readParameters(text: string): Parameters | null {
   };
 }
 
-/** `Key: value` between commas; a value in quotes may hold commas. */
+/** Parses `Key: value` pairs separated by commas; a quoted value may contain commas. */
 function settingsIn(line: string): Map<string, string> {
   const settings = new Map<string, string>();
   let at = 0;
@@ -159,7 +159,7 @@ function sampling(
   };
 }
 
-/** `DPM++ 2S a` is `dpmpp_2s_ancestral`. */
+/** Converts a name such as `DPM++ 2S a` to `dpmpp_2s_ancestral`. */
 function samplerNamed(name: string): string {
   const plain = name.trim().toLowerCase().replaceAll("++", "pp").replace(/ a$/, " ancestral");
   return plain
@@ -222,7 +222,7 @@ function withoutLoras(words: string): { text: string; loras: readonly Lora[] } {
   return { text: text.replace(/,\s*$/, "").trim(), loras };
 }
 
-/** Embeddings by our name for them, and a word in brackets as one of less weight. */
+/** Converts embeddings to our syntax, and a word in brackets to one of lower weight. */
 function ourWords(text: string, embeddings: readonly string[]): string {
   const known = new Map(embeddings.map((each) => [each.toLowerCase(), each]));
   return text.replace(/\[([^[\]:|]*)\]/g, "($1:0.91)").replace(/[\w-]+/g, (word, at: number) => {
@@ -231,7 +231,7 @@ function ourWords(text: string, embeddings: readonly string[]): string {
   });
 }
 
-/** A file by the name that they give it: without folders, and without its ending. */
+/** The file of a name that has no folders and no extension. */
 function fileFound(files: readonly string[], name: string | undefined): string | undefined {
   if (name === undefined || name === "" || /^(none|automatic)$/i.test(name)) return undefined;
   const bare = (path: string) =>
@@ -242,7 +242,7 @@ function fileFound(files: readonly string[], name: string | undefined): string |
 
 const ENDING = /\.(safetensors|ckpt|pt|pth|sft)$/i;
 
-/** What is not here keeps its name, so that it is given of as missing. */
+/** A file that is not found keeps its name, so that it is reported as missing. */
 function fileNamed(files: readonly string[], name: string | undefined): string {
   if (name === undefined || name === "") return files[0] ?? "";
   return fileFound(files, name) ?? (ENDING.test(name) ? name : `${name}.safetensors`);

@@ -1,4 +1,4 @@
-/** Where WebP, JPEG and AVIF pictures hold their EXIF. */
+/** Finds the EXIF block in WebP, JPEG and AVIF pictures. */
 import { type Box, boxesIn } from "./boxes";
 import {
   addText,
@@ -45,7 +45,7 @@ export async function textsOfJpeg(file: Blob): Promise<Texts> {
   return texts;
 }
 
-/** The item of kind `Exif`, wherever the list of places says that it is. */
+/** Reads the item of type `Exif` at the location that the item list states. */
 export async function textsOfAvif(file: Blob): Promise<Texts> {
   const meta = await metaOf(file);
   if (meta === null) return {};
@@ -84,7 +84,7 @@ function exifItem({ body }: Box): number | null {
   return null;
 }
 
-/** The first extent of an item, for items that lie in the file itself. */
+/** The first extent of an item, for items stored in the file itself. */
 function placeOf(body: Uint8Array, item: number): { at: number; length: number } | null {
   const version = body[0] ?? 0;
   let at = 6;

@@ -1,4 +1,4 @@
-/** The texts that a PNG carries in its chunks, those of an animated one among them. */
+/** The texts in the chunks of a PNG, including an animated one. */
 import { addText, latin, MAX_READ, type Texts, textOf, viewOf } from "./bytes";
 import { textsOfExif } from "./exif";
 
@@ -8,7 +8,7 @@ export function isPng(bytes: Uint8Array): boolean {
   return SIGNATURE.every((each, index) => bytes[index] === each);
 }
 
-/** `tEXt`, `zTXt`, `iTXt`, `comf` and `eXIf` chunks; what is damaged is passed over. */
+/** Reads `tEXt`, `zTXt`, `iTXt`, `comf` and `eXIf` chunks; damaged ones are skipped. */
 export async function textsOfPng(bytes: Uint8Array): Promise<Texts> {
   const texts: Texts = {};
   if (!isPng(bytes)) return texts;
@@ -50,7 +50,7 @@ async function pairOf(kind: string, body: Uint8Array): Promise<[string, string] 
   return text === null ? null : [keyword, textOf(text)];
 }
 
-/** Null for what is damaged, and for a few bytes that would unfold to more than is read. */
+/** Null for damaged data, and for data that would expand beyond the read limit. */
 async function inflated(bytes: Uint8Array): Promise<Uint8Array | null> {
   const stream = new Blob([bytes.slice()]).stream().pipeThrough(new DecompressionStream("deflate"));
   const reader = stream.getReader();

@@ -16,7 +16,7 @@ export async function textsOfFlac(file: Blob): Promise<Texts> {
   return {};
 }
 
-/** The second packet of a stream holds the comments; it may go over several pages. */
+/** The comments are in the second packet of a stream, which may span several pages. */
 export async function textsOfOgg(file: Blob): Promise<Texts> {
   const parts: Uint8Array<ArrayBuffer>[] = [];
   let at = 0;
@@ -81,7 +81,10 @@ function sevenBits(bytes: Uint8Array, at: number): number {
   return [0, 1, 2, 3].reduce((value, each) => value * 128 + ((bytes[at + each] ?? 0) & 0x7f), 0);
 }
 
-/** Without the zeros that keep a player from taking the tag for sound. */
+/**
+ * Removes ID3's unsynchronisation: the zeros inserted so that players do not mistake the tag for
+ * sound.
+ */
 function joined(bytes: Uint8Array): Uint8Array {
   return bytes.filter((each, index) => each !== 0 || bytes[index - 1] !== 0xff);
 }

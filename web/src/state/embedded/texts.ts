@@ -1,6 +1,6 @@
 /**
- * What a file tells of how it was made: pictures, films, sounds and models carry it each at their
- * own place. Looks at the bytes, not at the name; asks nobody; a damaged file tells nothing.
+ * Reads how a file was made: pictures, videos, sounds and models store it in different places.
+ * Detects the format by content, not by name; makes no requests; a damaged file gives no texts.
  */
 import { isObject, type Json, parseJson, writeJson } from "../../document/json";
 import { textsOfFilm } from "./boxes";
@@ -12,28 +12,32 @@ import { textsOfFlac, textsOfMp3, textsOfOgg } from "./sounds";
 
 type Reader = (file: Blob) => Promise<Texts>;
 
-/** By keyword in small letters: `workflow` and `prompt` are graphs, `parameters` is A1111's text. */
+/**
+ * Texts by lower-case keyword: `workflow` and `prompt` are graphs, `parameters` is A1111's text.
+ */
 export async function textsIn(file: Blob): Promise<Texts> {
   const head = await readBytes(file, 0, 64);
   const texts = (await readerFor(head)?.(file)) ?? {};
-  // Some write both graphs as one object, as the file's comment.
+  // Some programs write both graphs as one object in the file's comment.
   const { workflow, prompt } = pairIn(parsedJson(texts.comment));
   if (workflow !== undefined) texts.workflow ??= workflow;
   if (prompt !== undefined) texts.prompt ??= prompt;
   return texts;
 }
 
-/** The text of a file of JSON, by its name or its first sign; null for any other file. */
+/** The text of a JSON file, recognized by its name or first character; null for any other file. */
 export async function jsonIn(file: File): Promise<string | null> {
   const head = await readBytes(file, 0, 64);
   const isNamed = /\.json$/i.test(file.name.trim());
   const isModel = head[8] === 0x7b && head[9] === 0x22;
   if (!isNamed && (isModel || !/^\ufeff?\s*[{[]/.test(decoded(head)))) return null;
-  // A disk that lost power leaves zeros behind what was written.
+  // A power failure can leave zeros after the written part of a file.
   return decoded(new Uint8Array(await file.arrayBuffer())).replace(/[\0\s]+$/, "");
 }
 
-/** UTF-8, or UTF-16 as its byte order mark or the zeros between Latin letters tell. */
+/**
+ * Decodes UTF-8, or UTF-16 recognized by its byte order mark or the zeros between Latin letters.
+ */
 function decoded(bytes: Uint8Array): string {
   const [first, second] = bytes;
   if ((first === 0xff && second === 0xfe) || (first !== 0 && second === 0)) {
@@ -103,7 +107,7 @@ function pairIn(value: unknown): Texts {
   return texts;
 }
 
-/** Null for what is no JSON, and for what is nested deeper than can be read. */
+/** Null for text that is not JSON, and for JSON nested too deeply. */
 export function parsedJson(text: string | undefined): Json {
   if (text === undefined) return null;
   try {

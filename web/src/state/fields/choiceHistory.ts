@@ -1,4 +1,4 @@
-/** Which choices one makes: used lately, and kept at the top. Remembered on this machine. */
+/** Recent and pinned choices of combos. Stored in this browser. */
 import type { InputSchema } from "../../api/types";
 import { mediaOf } from "./fileValue";
 
@@ -26,7 +26,7 @@ function storedChoices(): StoredChoices {
   return kept;
 }
 
-/** Widgets of one name list the same things on every node: `ckpt_name`, `sampler_name`. */
+/** Widgets of the same name share a history across nodes: `ckpt_name`, `sampler_name`. */
 function listOf(input: InputSchema): string {
   const media = mediaOf(input);
   return media === null ? (input.name.split(".").at(-1) ?? input.name) : `${media} files`;

@@ -1,8 +1,8 @@
 /**
- * What a word in a prompt may become: embeddings and LoRAs of the server, tags of the user's own
- * lists (`tags/*.csv` among the user's files: name, kind, count, other names), and what was written
- * in the open documents before. Lists are read once, when the first prompt asks; those of the
- * server's files again after it was looked through anew.
+ * Completions of a word in a prompt: the server's embeddings and LoRAs, tags of the user's own
+ * lists (`tags/*.csv` among the user's files: name, kind, count, other names), and phrases in the
+ * open documents. Lists are read when a prompt first needs them; those of the server's files again
+ * after the catalog was reloaded.
  */
 
 import { roughly } from "../../words/format";
@@ -23,12 +23,12 @@ interface Tag {
   name: string;
   detail: string;
   count: number;
-  /** Lower-case, with underscores: the name and the others it goes by. */
+  /** The name and its aliases, in lower case with underscores. */
   names: readonly string[];
 }
 
 const OFFERED = 8;
-/** Of the LoRAs where they are asked for by their sign. */
+/** The number of LoRAs offered after their prefix `<lora:`. */
 const OFFERED_LORAS = 48;
 const EMBEDDING = "embedding:";
 const LORA = "<lora:";
@@ -40,13 +40,13 @@ let loras: Promise<readonly string[]> | null = null;
 let read = 0;
 let tags: Promise<readonly Tag[]> | null = null;
 
-/** Reads the lists of the server's files again when they are next asked for. */
+/** Drops the lists of the server's files, so that they are read again when next needed. */
 function forgetFiles(): void {
   embeddings = null;
   loras = null;
 }
 
-/** `place` is the field that is typed into, where it is one of a node. */
+/** `place` is the field being typed into, where it belongs to a node. */
 export async function completionsFor(
   word: string,
   place: LoraField | null = null,
@@ -68,7 +68,7 @@ export async function completionsFor(
   return [...once, ...lorasFor(word, files, place)].slice(0, OFFERED);
 }
 
-/** One list that cannot be read does not take the others along; it is asked again later. */
+/** A list that cannot be read is left out without failing the others; it is read again later. */
 function failed(error: unknown): never {
   forgetFiles();
   tags = null;
@@ -79,7 +79,10 @@ async function readLoras(): Promise<readonly string[]> {
   return (await client.models("loras")).map((each) => each.name);
 }
 
-/** By their names without suffix, folders too; those whose own name begins so come first. */
+/**
+ * Matches names without extension, and folders; those whose own name begins with the word come
+ * first.
+ */
 function lorasFor(word: string, files: readonly string[], place: LoraField | null): Completion[] {
   const isTag = word.startsWith("<");
   const wanted = keyOf(isTag ? word.slice(LORA.length) : word);
@@ -111,7 +114,7 @@ async function readTags(): Promise<Tag[]> {
   return texts.flatMap((text) => tagsOf(text ?? "")).slice(0, MOST_TAGS);
 }
 
-/** `name,kind,count,"other,names"` in each line; all but the name may be left out. */
+/** Parses lines of `name,kind,count,"other,names"`; all but the name may be omitted. */
 export function tagsOf(text: string): Tag[] {
   return text.split(/\r?\n/).flatMap((line): Tag[] => {
     const [name = "", , count = "", others = ""] = cellsOf(line);
@@ -137,7 +140,7 @@ function keyOf(text: string): string {
   return text.toLowerCase().replace(/ /g, "_");
 }
 
-/** Those that begin so, the most used first, then those that hold it. */
+/** Tags that begin with the word, the most used first, then those that contain it. */
 export function tagsFor(word: string, tags: readonly Tag[]): Completion[] {
   const wanted = keyOf(word);
   const scored = tags.flatMap((tag) => {
@@ -154,7 +157,7 @@ export function tagsFor(word: string, tags: readonly Tag[]): Completion[] {
   }));
 }
 
-/** What stands between commas in the texts of the open documents. */
+/** The phrases between commas in the texts of the open documents. */
 function wordsFor(word: string): Completion[] {
   const wanted = word.toLowerCase();
   const found = new Map<string, number>();
@@ -177,14 +180,16 @@ function countParts(text: string, wanted: string, found: Map<string, number>): v
   for (const each of text.split(/[,\n]/)) {
     const part = each.trim();
     const lower = part.toLowerCase();
-    // What is being typed itself is no completion of it.
+    // Not the word itself that is being typed.
     if (lower === wanted || !lower.startsWith(wanted) || part.length > LONGEST_PART) continue;
     if (/[():{}|]/.test(part)) continue;
     found.set(part, (found.get(part) ?? 0) + 1);
   }
 }
 
-/** A tag as prompts have it: no underscores, and its brackets are no weights. */
+/**
+ * A tag in prompt syntax: spaces for underscores, and escaped brackets, which would mean weights.
+ */
 function asPromptText(tag: string): string {
   return tag.replace(/_/g, " ").replace(/[()]/g, "\\$&");
 }

@@ -1,4 +1,4 @@
-/** What can be done with a widget's value besides editing it: reset, copy, paste, feed, unlink. */
+/** Actions on a widget's value: reset, copy, paste, feed from a node, disconnect. */
 import type { InputSchema } from "../../api/types";
 import { addNode, connect, removeLink } from "../../document/edit";
 import { linkInto } from "../../document/graph";
@@ -76,7 +76,7 @@ export function menuOf(node: string, input: InputSchema): Item[] {
   return outside === null ? items : [...items, outside];
 }
 
-/** Inside a subgraph: whether the nodes made of it have this field, too. */
+/** For a field inside a subgraph: whether instances show it too. */
 function shownOutside(node: string, input: InputSchema, isLinked: boolean): Item | null {
   const { workflow, level } = activeTab();
   const definition = definitionAt(workflow, level);
@@ -100,7 +100,7 @@ function holderOf(input: InputSchema): string | undefined {
   return holdersOf(input).find((each) => schemaOf(each) !== undefined);
 }
 
-/** Puts a node before the field that holds its value, so that several can share it. */
+/** Adds a node that feeds the field with its current value, so that several fields can share it. */
 export function feed(key: string, input: InputSchema): void {
   const node = activeTab().graph.nodes[key];
   const schema = schemaOf(holderOf(input) ?? "");
@@ -162,7 +162,7 @@ export async function pasteFieldValue(node: string, input: InputSchema): Promise
   }
 }
 
-/** A copied text as a value of an input; undefined where it cannot be one. */
+/** Parses copied text as a value of an input; undefined where it does not fit. */
 export function pasted(text: string, input: InputSchema): Json | undefined {
   const type = widgetType(input);
   if (type === "STRING" || type === "COLOR") return text;

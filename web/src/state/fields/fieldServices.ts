@@ -1,4 +1,4 @@
-/** What fields ask of the studio: pictures of choices, lists of files, completions, memory. */
+/** The services that fields need: pictures of choices, lists of files, completions, history. */
 import { viewUrl } from "../../api/client";
 import type { InputSchema } from "../../api/types";
 import { client } from "../server";
@@ -7,7 +7,7 @@ import { recentChoices, recordChoice, starChoice, starredChoices } from "./choic
 import { fileOf, mediaOf, placeOfValues } from "./fileValue";
 import { isOfKind, kindOfFile, type MediaKind } from "./mediaTypes";
 
-/** The folders of weights that the widgets of loaders list. */
+/** The folders of weights whose files the loaders' widgets list. */
 const FOLDERS: Readonly<Record<string, string>> = {
   ckpt_name: "checkpoints",
   lora_name: "loras",
@@ -33,7 +33,7 @@ export const fieldServices = {
     const { remote } = input.options;
     const route =
       typeof remote === "object" && remote !== null && "route" in remote ? remote.route : null;
-    // Only of this server: a node's author does not decide whom the page talks to.
+    // Only routes of this server: a node's author must not make the page contact other hosts.
     return typeof route === "string" && /^\/(?!\/)/.test(route) ? client.list(route) : null;
   },
   async filesIn(place: "output" | "temp", kind: MediaKind): Promise<readonly string[]> {

@@ -1,4 +1,4 @@
-/** All that a field needs of the document: the same for nodes, the inspector and forms. */
+/** The data that a field needs from the document, for nodes, the inspector and forms. */
 import type { InputSchema, NodeSchema } from "../../api/types";
 import type { GraphNode } from "../../document/graph";
 import type { Json } from "../../document/json";
@@ -23,12 +23,12 @@ import { uploadFieldFile, uploadPlace, useUploads } from "./media";
 import { changeInnerControl, controlFor, nextValue } from "./rolling";
 import { seedPlace, useSeeds } from "./seeds";
 
-/** Typing into one field is one edit: what shares its thread is undone with it. */
+/** Typing into one field is one edit: edits with the same thread are undone together. */
 export function threadOf(node: string, input: string): string {
   return `${node}/${input}`;
 }
 
-/** What `Field` takes, for a widget of a node of the open document. */
+/** The properties of `Field`, for a widget of a node of the open document. */
 export function useField(node: GraphNode, schema: NodeSchema | undefined, given: InputSchema) {
   const graph = useActive((each) => (node.type === PRIMITIVE ? each.graph : null));
   const input =
@@ -45,7 +45,7 @@ export function useField(node: GraphNode, schema: NodeSchema | undefined, given:
   });
   const value = currentValue(node, input);
   const level = useActive((each) => each.level);
-  // A field may be left for another document with something typed into it: it belongs here.
+  // A value may be committed after another document is shown: it belongs to this one.
   const set = (name: string, next: unknown) =>
     changeValueAt({ id: tab, level }, node.key, name, next as Json, threadOf(node.key, name));
   const id = useActive((each) => promptIdOf(each, node.key));
@@ -79,7 +79,7 @@ interface Controlled {
   set: (name: string, next: unknown) => void;
 }
 
-/** What is done to a seed before a run; for a subgraph's, what the widget inside says. */
+/** What happens to a seed before a run; for an instance, as set at the inner widget. */
 function useControl(
   node: GraphNode,
   schema: NodeSchema | undefined,

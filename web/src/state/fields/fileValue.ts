@@ -1,9 +1,9 @@
-/** Files as widgets name them: `folder/name.png`, or `name.png [output]` for another place. */
+/** Files as widget values: `folder/name.png`, or `name.png [output]` for another root folder. */
 import type { ImageFile } from "../../api/jobs";
 import type { InputSchema } from "../../api/types";
 import type { MediaKind } from "./mediaTypes";
 
-/** What kind of file an input takes; null where it takes none. */
+/** The kind of file an input takes; null for none. */
 export function mediaOf({ options }: InputSchema): MediaKind | null {
   if (options.image_upload === true) return "image";
   if (options.video_upload === true) return "video";
@@ -17,13 +17,13 @@ export function fileOf(value: unknown, place = "input"): ImageFile | null {
   return { filename: path.slice(slash + 1), subfolder: path.slice(0, Math.max(slash, 0)), type };
 }
 
-/** The value that names a file; a place other than the widget's own is said. */
+/** The value that names a file; a root folder other than the widget's own is appended. */
 export function namedValue({ filename, subfolder, type }: ImageFile, place = "input"): string {
   const path = subfolder === "" ? filename : `${subfolder}/${filename}`;
   return type === place ? path : `${path} [${type}]`;
 }
 
-/** The folder that a widget's plain values lie in. */
+/** The root folder of a widget's plain values. */
 export function placeOfValues({ options }: InputSchema): string {
   return typeof options.image_folder === "string" ? options.image_folder : "input";
 }

@@ -1,7 +1,7 @@
 /**
- * What a LoRA becomes that is named in a prompt. The built-in text encoders read no tags: there a
- * node that loads it goes behind the one that the model and the encoder come from, for all that
- * these feed. Where that cannot be done, or the node is a plugin's, it is the tag as text.
+ * Completing a LoRA in a prompt. The built-in text encoders do not parse LoRA tags, so a loader
+ * node is inserted after the node that supplies both the model and the encoder, for all its
+ * targets. Where that is impossible, or the node is a plugin's, the tag is inserted as text.
  */
 import type { NodeSchema } from "../../api/types";
 import { addNode, setValue } from "../../document/edit";
@@ -29,7 +29,7 @@ import { activeTab, edit, endThread, redoEdit, schemaOf, undoEdit, useStudio } f
 import { notify } from "../view";
 import { threadOf } from "./fields";
 
-/** The field that a LoRA is named in. */
+/** The field in which a LoRA is named. */
 export interface LoraField {
   node: string;
   input: string;
@@ -38,17 +38,17 @@ export interface LoraField {
 const LOADER = "LoraLoader";
 const FILE = "lora_name";
 
-/** Where a loader goes, for the encoder of a prompt. */
+/** Where to insert a loader for the encoder of a prompt. */
 interface LoaderPosition {
-  /** The node that it goes behind, with the outputs that it takes over. */
+  /** The node to insert it after, and the outputs it takes over. */
   source: string;
   model: number;
   clip: number;
-  /** The files that reach the encoder already. */
+  /** The LoRA files already applied to the encoder. */
   loaded: ReadonlySet<string>;
 }
 
-/** Where choosing a file in this field puts its loader; null where it writes the tag. */
+/** Where choosing a file in this field inserts its loader; null where it writes the tag. */
 export function loaderPosition(place: LoraField | null): LoaderPosition | null {
   const { graph } = activeTab();
   const node = place === null ? undefined : graph.nodes[place.node];
@@ -56,7 +56,9 @@ export function loaderPosition(place: LoraField | null): LoaderPosition | null {
   return isLoadable ? positionFor(graph, node) : null;
 }
 
-/** A built-in node that makes conditioning of a text, as the encoder that is joined to it does. */
+/**
+ * Whether a node is a built-in one that makes conditioning from a text with a connected encoder.
+ */
 function isEncoder({ type }: GraphNode): boolean {
   const schema = schemaOf(type);
   if (schema === undefined || isSubgraph(schema) || packOf(schema) !== "built-in") return false;
@@ -66,7 +68,10 @@ function isEncoder({ type }: GraphNode): boolean {
   );
 }
 
-/** Up the wires of the encoder, past what only changes it, to the first node that has the model too. */
+/**
+ * Follows the wires upstream from the encoder, past nodes that only modify it, to the first node
+ * that supplies the model too.
+ */
 function positionFor(graph: Graph, encoder: GraphNode): LoaderPosition | null {
   const loaded = new Set<string>();
   const seen = new Set([encoder.key]);
@@ -85,7 +90,7 @@ function positionFor(graph: Graph, encoder: GraphNode): LoaderPosition | null {
   return found === null ? null : { ...found, loaded };
 }
 
-/** The one wire that brings a text encoder; null where none does, or several. */
+/** The only link that supplies a text encoder; null where there is none, or several. */
 function encoderInto(graph: Graph, node: GraphNode): Link | null {
   const brings = ({ type, link }: InputSlot) =>
     link !== null && (type === "CLIP" || isRerouteNode(node));
@@ -101,7 +106,7 @@ function modelsOf(node: GraphNode): number[] {
   );
 }
 
-/** The sockets of the loader, by their types; null for a loader that lacks one. */
+/** The loader's sockets by type; null for a loader that lacks one. */
 function sidesOf(schema: NodeSchema | undefined) {
   const side = (type: string) => {
     const input = schema?.inputs.find((each) => each.type === type)?.name;
@@ -113,7 +118,7 @@ function sidesOf(schema: NodeSchema | undefined) {
   return { schema, model, clip };
 }
 
-/** What is shown of a file: its name without what says its format. */
+/** The display name of a file: without the extension of its format. */
 export function nameOfLora(file: string): string {
   return file.replace(/\.(safetensors|sft|ckpt|pt2?|pth|bin|pkl)$/i, "");
 }
@@ -124,8 +129,9 @@ interface ChoiceEffect {
 }
 
 /**
- * Puts the loader of a file into the graph, which is said and not shown: the user goes on typing.
- * What is typed next into the field belongs to the same edit, until the field says it is done.
+ * Adds the loader of a file to the graph, with a notice and without moving the view, as the user
+ * goes on typing. What is typed next into the field belongs to the same edit, until the field ends
+ * it.
  */
 export function loadLora(place: LoraField, file: string): ChoiceEffect | null {
   const { graph } = activeTab();
@@ -171,7 +177,7 @@ export function loadLora(place: LoraField, file: string): ChoiceEffect | null {
 
 const GAP = 40;
 
-/** To the right of a node or below it, wherever room is nearer. */
+/** A free position to the right of a node or below it, whichever is nearer. */
 function besideOf(graph: Graph, key: string): Point {
   const node = graph.nodes[key];
   if (node === undefined) return { x: 0, y: 0 };

@@ -1,4 +1,4 @@
-/** Painting the mask of a picture: which picture, and what becomes of the mask. */
+/** Painting a mask on a picture: which picture is open, and saving the mask. */
 import { create } from "zustand";
 import { viewUrl } from "../../api/client";
 import type { ImageFile } from "../../api/jobs";
@@ -20,7 +20,7 @@ export interface MaskTarget {
 
 export const useMasking = create<{ open: MaskTarget | null }>(() => ({ open: null }));
 
-/** The input of a node that names a picture, if it has one. */
+/** The input of a node that names a picture, if any. */
 function pictureInput(node: GraphNode | undefined): InputSchema | null {
   const inputs = node === undefined ? [] : (schemaOf(node.type)?.inputs ?? []);
   return inputs.find((each) => mediaOf(each) === "image") ?? null;
@@ -31,7 +31,7 @@ export function canMask(): boolean {
   return selected.length === 1 && pictureInput(graph.nodes[selected[0] ?? ""]) !== null;
 }
 
-/** Opens the mask of the picture that a node loads. */
+/** Opens the mask editor for the picture that a node loads. */
 export function maskNode(key: string): void {
   const { id, level, graph } = activeTab();
   const node = graph.nodes[key];
@@ -44,7 +44,7 @@ export function maskNode(key: string): void {
   useMasking.setState({ open: { file, target: { place: { id, level }, node: key, input } } });
 }
 
-/** The picture without what is masked, and its mask alone (as opacity). */
+/** The URLs of the picture without its mask, and of the mask alone (as opacity). */
 export function pictureUrl({ file }: MaskTarget): string {
   return `${viewUrl(file)}&channel=rgb`;
 }
@@ -54,14 +54,14 @@ export function opacityUrl({ file }: MaskTarget): string {
 }
 
 /**
- * Keeps a mask with its picture among the inputs, and shows it on its node. `png` is as large as
- * the picture; it is opaque where nothing is masked.
+ * Uploads a mask with its picture, and sets the result on its node. `png` has the picture's size
+ * and is opaque where nothing is masked.
  */
 export async function saveMask(masked: MaskTarget, png: Blob): Promise<void> {
   const { file, target } = masked;
   const kept = await client.uploadMask(png, `masked-${Date.now()}.png`, file);
   addFileToLists(kept, "image");
-  // Whoever closed the editor meanwhile does not want it.
+  // The user closed the editor meanwhile, which cancels saving.
   if (useMasking.getState().open !== masked) return;
   const value = namedValue(kept, placeOfValues(target.input));
   changeValueAt(target.place, target.node, target.input.name, value);

@@ -1,4 +1,4 @@
-/** Files brought to the server for a widget, by button, drop or paste: how far, and what went wrong. */
+/** Uploads of files for a widget, by button, drop or paste: their progress and errors. */
 import { create } from "zustand";
 import { HttpError } from "../../api/transport";
 import type { InputSchema } from "../../api/types";
@@ -25,7 +25,7 @@ export const useUploads = create<Readonly<Record<string, Upload>>>(() => ({}));
 
 const IDLE: Upload = { progress: null, error: null, stop: () => undefined };
 
-/** `node` as prompts call it: levels have nodes of the same key. */
+/** `node` is the node's id in prompts, as nodes of different levels may have the same key. */
 export function uploadPlace(tab: string, node: string, input: string): string {
   return `${tab}/${node}/${input}`;
 }
@@ -35,7 +35,7 @@ export async function uploadFieldFile(node: string, input: InputSchema, file: Fi
   const place = uploadPlace(id, promptId(level, node), input.name);
   const note = (said: Partial<Upload>) =>
     useUploads.setState((all) => ({ [place]: { ...(all[place] ?? IDLE), ...said } }));
-  // A second file for the same field is the one that is wanted.
+  // A second file for the same field replaces the first.
   useUploads.getState()[place]?.stop();
   const giveUp = new AbortController();
   const stop = () => giveUp.abort();
@@ -47,7 +47,7 @@ export async function uploadFieldFile(node: string, input: InputSchema, file: Fi
     });
     addFileToLists(brought, mediaOf(input) ?? "image");
     note({ progress: null });
-    // Another document may be shown, or the node be gone, by the time a large file has arrived.
+    // By the time a large file is uploaded, another document may be shown, or the node be deleted.
     changeValueAt({ id, level }, node, input.name, namedValue(brought, placeOfValues(input)));
   } catch (error) {
     const abandoned = error instanceof DOMException && error.name === "AbortError";
@@ -69,7 +69,7 @@ function wordsFor(error: unknown, file: File): string {
   });
 }
 
-/** The input of a node that takes a file like this one; the first, where several do. */
+/** The first input of a node that takes a file like this one. */
 export function inputFor(node: string, file: { name: string; type: string }): InputSchema | null {
   const found = activeTab().graph.nodes[node];
   const schema = schemaOf(found?.type ?? "");
@@ -77,7 +77,7 @@ export function inputFor(node: string, file: { name: string; type: string }): In
   return inputsOf(schema, found).find((each) => takes(mediaOf(each), file)) ?? null;
 }
 
-/** By the type that the browser says, which for some endings is none: then by the name. */
+/** By the browser's type for the file, or by its name where the browser has none. */
 function takes(kind: MediaKind | null, file: { name: string; type: string }): boolean {
   if (kind === null) return false;
   const type = file.type === "" ? mediaTypeOf(file.name) : file.type;
@@ -85,7 +85,7 @@ function takes(kind: MediaKind | null, file: { name: string; type: string }): bo
   return type.startsWith(`${kind}/`);
 }
 
-/** Gives a file to the one node that is selected; false where it takes none like it. */
+/** Uploads a file for the single selected node; false where it takes no such file. */
 export function uploadToSelected(file: File): boolean {
   const { selected } = activeTab();
   const [node] = selected;

@@ -1,4 +1,4 @@
-/** Files' media types by their endings: how they are shown, and which inputs take them. */
+/** Media types by file extension: how files are shown, and which inputs take them. */
 
 export type MediaKind = "image" | "video" | "audio";
 
@@ -30,7 +30,7 @@ const TYPES: Readonly<Record<string, string>> = {
   txt: "text/plain",
 };
 const KINDS: readonly MediaKind[] = ["image", "video", "audio"];
-/** What no browser shows. */
+/** Types that no browser displays. */
 const UNSHOWN: ReadonlySet<string> = new Set(["image/tiff", "video/x-msvideo"]);
 
 export function mediaTypeOf(name: string): string {
@@ -42,13 +42,13 @@ export function kindOfFile(name: string): MediaKind | null {
   return KINDS.find((kind) => type.startsWith(`${kind}/`)) ?? null;
 }
 
-/** What the page can show a file as; null for nothing. */
+/** The kind as which the page can display a file; null for none. */
 export function shownKindOf(name: string): MediaKind | null {
   return UNSHOWN.has(mediaTypeOf(name)) ? null : kindOfFile(name);
 }
 
-/** Whether a file of this name is one that an input of this kind takes. */
+/** Whether an input of this kind takes a file of this name. */
 export function isOfKind(name: string, kind: MediaKind): boolean {
-  // Pictures that move are videos to whoever asks for videos.
+  // Animated pictures count as videos for inputs that take videos.
   return kindOfFile(name) === kind || (kind === "video" && mediaTypeOf(name) === "image/gif");
 }

@@ -1,4 +1,7 @@
-/** Before a run: every number that asks for it gets its next value, on all levels of the document. */
+/**
+ * Seed control: before a run, every controlled number gets its next value, on all levels of the
+ * document.
+ */
 import { create } from "mutative";
 import type { Catalog } from "../../api/catalog";
 import type { InputSchema } from "../../api/types";
@@ -14,18 +17,18 @@ import { catalogWith } from "../nodes/subgraphSchema";
 import { controlOf, fallbackValue, layoutOf } from "../nodes/widgets";
 import { activeTab, editAt, graphAt, type Place, type Tab, tabOf, useStudio } from "../studio";
 
-/** A hostile file may hold a subgraph in itself. */
+/** A hostile file may contain a subgraph that contains itself. */
 const DEEPEST = 64;
 
 interface Roll {
-  /** Which of the document's graphs the node lies in. */
+  /** The index of the document's graph that contains the node. */
   graph: number;
   node: string;
   name: string;
   value: Json;
 }
 
-/** Rolls what asks for it in a document: the one shown, where no other is named. */
+/** Advances all controlled numbers of a document; by default the one shown. */
 export function rollSeeds(tab: Tab = activeTab()): void {
   const catalog = catalogOf(tab.workflow);
   const rolls = rollsIn(tab.workflow, catalog);
@@ -33,17 +36,17 @@ export function rollSeeds(tab: Tab = activeTab()): void {
   editAt(tab, "Roll the seed", (_, draft) => put(draft, rolls, catalog), "roll the seeds", true);
 }
 
-/** The document as the next run will find it: the open one stays as it is. */
+/** The document that the next run will use; the open one is not changed. */
 export function workflowToRun(workflow: Workflow): Workflow {
   const catalog = catalogOf(workflow);
   const rolls = rollsIn(workflow, catalog);
   if (rolls.length === 0) return workflow;
-  // The library's own types recurse without end into JSON.
+  // The library's own types recurse without end on JSON.
   const change = (draft: object) => put(draft as Workflow, rolls, catalog);
   return create(workflow as object, change) as Workflow;
 }
 
-/** The nodes that a document knows: its own subgraphs, too, shown or not. */
+/** The catalog with the document's own subgraphs, whether it is shown or not. */
 function catalogOf(workflow: Workflow): Catalog {
   return catalogWith(workflow, useStudio.getState().catalog);
 }
@@ -84,7 +87,7 @@ function rollsOf(
   });
 }
 
-/** What is done to an input's value before a run; for an instance, what the widget inside says. */
+/** What happens to an input's value before a run; for an instance, as set at the inner widget. */
 export function controlFor(
   workflow: Workflow,
   catalog: Catalog,
@@ -95,7 +98,7 @@ export function controlFor(
   return found === null ? null : (found.node.values[found.name] ?? "fixed");
 }
 
-/** Where that is said: on the node itself, or in this subgraph. */
+/** Where the control is set: on the node itself, or in this subgraph. */
 interface Control {
   definition: string | null;
   node: GraphNode;
@@ -124,7 +127,7 @@ function controlBehind(
   return controlBehind(workflow, catalog, target, fed, definition.id, depth + 1);
 }
 
-/** Says for all instances of a subgraph what is done before a run to a widget that they show. */
+/** Sets, for all instances of a subgraph, the control of an inner widget that they show. */
 export function changeInnerControl(
   place: Place,
   key: string,
@@ -151,12 +154,14 @@ function widgetBehind(
 ): InnerWidget | undefined {
   const slot = portsOf(definition, "inputs").findIndex((each) => each.name === name);
   if (slot >= 0) return widgetsBehind(definition, slot, workflow.definitions)[0];
-  // What old files promote without an input.
+  // The promotions of old files without an input.
   const [node = "", widget] = name.split("/", 2);
   return widget === undefined ? undefined : { node, widget };
 }
 
-/** The next value of a controlled number; null where it stays, or is no whole number. */
+/**
+ * The next value of a controlled number; null where it does not change, or is not a whole number.
+ */
 export function nextValue(
   value: Json,
   control: Json,
@@ -180,13 +185,13 @@ function wholeOf(value: unknown, otherwise: bigint): bigint {
   return typeof value === "number" && Number.isInteger(value) ? BigInt(value) : otherwise;
 }
 
-/** JavaScript's own number where it is exact. */
+/** A JavaScript number where that is exact. */
 export function asJsonNumber(value: bigint): number | bigint {
   const number = Number(value);
   return Number.isSafeInteger(number) ? number : value;
 }
 
-/** Fifty-three bits are enough variety, and are read by every tool without loss. */
+/** A random number of 53 bits, the most that every tool reads without loss. */
 export function randomBits(): bigint {
   const [high = 0, low = 0] = crypto.getRandomValues(new Uint32Array(2));
   return (BigInt(high & 0x1fffff) << 32n) | BigInt(low);

@@ -1,4 +1,4 @@
-/** The seeds that the last run of each document used, as they stood when it was handed in. */
+/** The seeds that the last run of each document used, as of its submission. */
 import { create } from "zustand";
 import type { InputSchema } from "../../api/types";
 import type { GraphNode } from "../../document/graph";
@@ -14,8 +14,8 @@ export function seedPlace(tab: string, node: string, input: string): string {
 }
 
 /**
- * Notes what a run that was just handed in uses: as its prompt says, insides of subgraphs too; and
- * what the nodes of the level shown show of it.
+ * Records the seeds of a submitted run, from its prompt, for nodes inside subgraphs too, and for
+ * what the nodes of the level shown display.
  */
 export function recordSeeds(tab: Tab, prompt: Readonly<Record<string, unknown>>): void {
   const used: Record<string, number | bigint> = {};
@@ -40,7 +40,7 @@ type Values = Readonly<Record<string, unknown>>;
 function controlled(type: string, node?: GraphNode): string[] {
   const schema = schemaOf(type);
   if (schema === undefined) return [];
-  // What an instance shows is controlled inside; numbers that are not are noted in vain.
+  // An instance's values are controlled at inner widgets; recording uncontrolled ones does no harm.
   const isNoted = (each: InputSchema) =>
     isSubgraph(schema) ? each.type === "INT" : controlOf(schema, each) !== null;
   return inputsOf(schema, node)
