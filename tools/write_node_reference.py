@@ -3,7 +3,7 @@
     python tools/write_node_reference.py           # write it
     python tools/write_node_reference.py --check   # exit 1 if it is out of date
 
-Knows schemas and Markdown, nothing of what nodes do.
+Reads the schemas of the registry; runs no node.
 """
 
 from __future__ import annotations

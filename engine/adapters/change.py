@@ -1,7 +1,4 @@
-"""What an adapter does to one tensor, and the patch that residency applies on arrival.
-
-Knows no file and no names.
-"""
+"""The change of one tensor by an adapter, and the patch that residency applies on loading."""
 
 from __future__ import annotations
 
@@ -22,7 +19,7 @@ class Change(Protocol):
         ...
 
     def changed(self, weight: Tensor, strength: float) -> Tensor:
-        """The changed weight, a new tensor. weight: float32 of a shape that was checked."""
+        """The changed weight, a new tensor. weight: float32, of a checked shape."""
         ...
 
 
@@ -55,12 +52,12 @@ class Added:
 
 @dataclass(frozen=True, slots=True)
 class AdapterPatch:
-    """A change at a strength: what a handle carries. Equal ones make equal changes.
+    """A change at a strength, stored in a handle. Equal patches make equal changes.
 
     Attributes:
-        source: says which change of which file it is; patches are compared by it.
-        strength: how strongly it applies.
-        change: what it does.
+        source: identifies the change and its file; patches are compared by it.
+        strength: the factor of the change.
+        change: the change.
     """
 
     source: Hashable

@@ -1,7 +1,4 @@
-"""Says in sentences what of an adapter had no effect, and for which family it seems to be made.
-
-Knows names and shapes; no family's code.
-"""
+"""Explains in sentences which parts of an adapter had no effect, and its likely family."""
 
 from __future__ import annotations
 
@@ -20,7 +17,7 @@ _BY_CONTEXT: Mapping[int, str] = {
     1280: "the refiner of Stable Diffusion XL",
     2048: "Stable Diffusion XL",
 }
-"""By the width of the text that cross-attention reads."""
+"""The families by the width of the text that cross-attention reads."""
 _BY_NAME: tuple[tuple[str, str], ...] = (
     (r"double_blocks|single_blocks|single_transformer_blocks", "FLUX"),
     (r"joint_blocks|transformer_blocks_\d+_attn_add_k_proj", "Stable Diffusion 3 or Qwen-Image"),
@@ -32,9 +29,9 @@ _BY_NAME: tuple[tuple[str, str], ...] = (
 
 
 def complaints(adapter: Adapter, match: Match, family: str) -> list[str]:
-    """Sentences for the log and the node; none where everything found its place.
+    """Sentences for the log and the node; none if everything matched.
 
-    `family`: the name of the model's.
+    `family`: the name of the model's family.
     """
     said: list[str] = []
     if not match.found:
@@ -68,7 +65,7 @@ def _nothing_fits(adapter: Adapter, match: Match, family: str) -> str:
 
 
 def family_of(adapter: Adapter) -> str | None:
-    """The family that an adapter seems to be made for."""
+    """The family that an adapter is probably for."""
     for name, parts in adapter.modules.items():
         if name.endswith(("attn2_to_k", "attn2.to_k", "attn2.to_k_lora", "attn2_to_v")):
             width = _inner_width(parts)
@@ -82,7 +79,7 @@ def family_of(adapter: Adapter) -> str | None:
 
 
 def _inner_width(parts: Parts) -> int | None:
-    """How many numbers the module reads, where one of its shapes says so."""
+    """The input width of the module, if one of its shapes shows it."""
     for part in ("down", "hada_w1_b", "diff"):
         entry = parts.entries.get(part)
         if entry is not None and len(entry.shape) > 1:

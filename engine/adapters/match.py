@@ -1,7 +1,4 @@
-"""Finds the tensors that an adapter changes, and says what is left over.
-
-Knows adapters and names of modules; no family and no device.
-"""
+"""Finds the tensors that an adapter changes, and those of the adapter that match nothing."""
 
 from __future__ import annotations
 
@@ -20,7 +17,7 @@ _SECOND = "clip_g"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Found:
-    """One change and what it changes.
+    """One change and its target.
 
     Attributes:
         part: `denoiser`, or a text encoder's name.
@@ -36,13 +33,13 @@ class Found:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Match:
-    """What an adapter does to a model.
+    """The result of matching an adapter with a model.
 
     Attributes:
         found: the changes.
         unmatched: names of modules and tensors in the file that no part of the model has.
-        misfits: a sentence for each module that is there, but of another shape.
-        left_out: how many tensors are for parts that were not offered.
+        misfits: a sentence for each module that exists with another shape.
+        left_out: the number of tensors for parts that were not passed.
     """
 
     found: tuple[Found, ...]
@@ -66,9 +63,9 @@ def match(adapter: Adapter, targets: Mapping[str, Target]) -> Match:
     """Match an adapter with the parts of a model.
 
     Args:
-        adapter: what was read.
-        targets: `denoiser`, and text encoders by name in the family's order; those that are not
-            there are not to be changed.
+        adapter: the adapter.
+        targets: `denoiser`, and text encoders by name in the family's order; parts that are absent
+            are not changed.
     """
     collected = _Collected(adapter, targets)
     for parts in adapter.modules.values():
@@ -133,7 +130,7 @@ class _Collected:
         return where.part is None or DENOISER in self.targets
 
     def _candidates(self, where: Place) -> Iterator[tuple[str, str]]:
-        """(part, module) of every place that the name may mean."""
+        """(part, module) of every place that the name may refer to."""
         encoders = [part for part in self.targets if part != DENOISER]
         if where.part is None:
             parts = list(self.targets)
@@ -151,9 +148,9 @@ class _Collected:
 
 
 def _numbered(encoders: Sequence[str], number: int) -> Sequence[str]:
-    """The encoder that files call by that number.
+    """The encoder that has that number in files.
 
-    CLIP bigG is the second even where it is alone, as in the refiner of Stable Diffusion XL.
+    CLIP bigG is the second even if it is the only one, as in Stable Diffusion XL's refiner.
     """
     if list(encoders) == [_SECOND]:
         return encoders if number == 1 else ()

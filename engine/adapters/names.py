@@ -1,9 +1,9 @@
-"""Which part of a model a module's name in an adapter file means, in every naming that is met.
+"""Resolves a module's name in an adapter file to a part of a model, in all common namings.
 
 kohya (`lora_unet_down_blocks_0_...`), diffusers old and new (`unet.down_blocks.0...processor`),
 peft (`base_model.model...`), OneTrainer, SimpleTuner (`lycoris_...`), original names
-(`diffusion_model.input_blocks.1...`). Dots and underscores are not told apart, because half of the
-namings lost the difference. Knows no family: families bring their own names.
+(`diffusion_model.input_blocks.1...`). Dots and underscores are treated as equal, because half of
+the namings lost the difference. Families provide their own names.
 """
 
 from __future__ import annotations
@@ -48,19 +48,19 @@ _TEXT_PREFIXES: Mapping[str, int] = {
     "text_encoder_3_": 2,
     "text_encoder_": 0,
 }
-"""By which number of a family's encoders they mean."""
+"""The index of the encoder in its family, by prefix."""
 _NAMED_ENCODERS = ("text_encoders_", "base_model_model_text_encoders_")
 TEXT_WRAPPERS = ("text_model_", "transformer_", "model_")
-"""What may stand before a text encoder's own names, the innermost first."""
+"""Prefixes that may precede a text encoder's names, the innermost first."""
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a module may be: a part of the model, and what is left of its name, flat.
+    """A possible place of a module: a part of the model, and the rest of its name, flattened.
 
     Attributes:
-        part: `denoiser`, the number of a text encoder as text, or an encoder's own name; None
-            where the name says nothing of it.
+        part: `denoiser`, the number of a text encoder as text, or an encoder's own name; None if
+            the name does not show it.
         name: without prefix, with `_` for `.`.
     """
 
@@ -69,17 +69,17 @@ class Place:
 
     @property
     def is_text(self) -> bool:
-        """Whether the name says that a text encoder is meant."""
+        """Whether the name refers to a text encoder."""
         return self.part is not None and self.part != DENOISER
 
 
 def flat(name: str) -> str:
-    """A module's name as half of the namings have it."""
+    """A module's name with dots replaced, as half of the namings write it."""
     return name.replace(".", "_")
 
 
 def place(module: str) -> Place:
-    """Take a module's name in a file apart."""
+    """Parse a module's name in a file."""
     name = flat(module)
     for prefix, number in _TEXT_PREFIXES.items():
         if name.startswith(prefix):
@@ -97,7 +97,7 @@ def place(module: str) -> Place:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Target:
-    """The modules of one network, by everyone's names.
+    """The modules of one network, by their names in all namings.
 
     Attributes:
         shapes: of its tensors, by their names in the network.
@@ -111,12 +111,12 @@ class Target:
     def of(
         cls, shapes: Mapping[str, Shape], others: Mapping[str, str], wrappers: Iterable[str] = ()
     ) -> Target:
-        """A network's modules.
+        """Create the target of a network.
 
         Args:
             shapes: of its tensors.
-            others: other people's names of modules to ours.
-            wrappers: what others may write before names.
+            others: other programs' names of modules to ours.
+            wrappers: prefixes that others may write before names.
         """
         ours = dict.fromkeys(name.rpartition(".")[0] for name in shapes)
         known = {flat(name): name for name in ours if name}
@@ -126,9 +126,9 @@ class Target:
         return cls(shapes, known)
 
     def find(self, name: str) -> str | None:
-        """Our module of that flat name; also where an old naming left something out."""
+        """Our module of that flat name, including old namings that omit a part."""
         for spelling in (name, name.replace("_processor_", "_")):
-            for ending in ("", "_0"):  # attn1.processor.to_out means to_out.0
+            for ending in ("", "_0"):  # attn1.processor.to_out is to_out.0
                 found = self.known.get(spelling + ending)
                 if found is not None:
                     return found

@@ -1,7 +1,4 @@
-"""The tensors that one module of an adapter file brings, by what they mean.
-
-Knows names and shapes; no algorithm and no network.
-"""
+"""The tensors of one module of an adapter file, by meaning."""
 
 from __future__ import annotations
 
@@ -32,9 +29,9 @@ _LORA: Mapping[str, str] = {
     "lora_embedding_A": "down",
     "lora_magnitude_vector": "magnitude",
 }
-"""With `.weight`, without, or in peft's names with an adapter's between: `lora_A.my.weight`."""
+"""With `.weight`, without, or with an adapter's name between as in peft: `lora_A.my.weight`."""
 _PEFT = ("lora_A", "lora_B", "lora_embedding", "lora_magnitude")
-"""Those that may have an adapter's name."""
+"""Parts that may include an adapter's name."""
 _PLAIN: tuple[str, ...] = (
     "alpha",
     "dora_scale",
@@ -72,7 +69,7 @@ _PATTERN = re.compile(
 
 
 def split_name(name: str) -> tuple[str, str] | None:
-    """A tensor's name as (module, part); None for one that no adapter has.
+    """A tensor's name as (module, part); None if it is not an adapter's.
 
     `lora_unet_mid_block.lora_up.weight` is the part `up` of the module `lora_unet_mid_block`.
     """
@@ -95,7 +92,7 @@ class Parts:
 
     Attributes:
         module: the module's name in the file, for messages.
-        entries: by part, not read yet.
+        entries: the tensors by part, not read yet.
     """
 
     module: str
@@ -118,14 +115,14 @@ class Parts:
         return entry.shape
 
     def matrix(self, part: str) -> tuple[int, int]:
-        """The shape of one part whose axes behind the first count as one. Raises as `shape`."""
+        """The shape of one part with the axes after the first flattened. Raises as `shape`."""
         shape = self.shape(part)
         if len(shape) < 2:
             raise WeightsError(f"{self.module}: {part} is {list(shape)}, expected a matrix")
         return shape[0], prod(shape[1:])
 
     def values(self, part: str, like: Tensor) -> Tensor:
-        """One part in float32, on the device of `like`."""
+        """The values of one part in float32, on the device of `like`."""
         return self.entries[part].read().to(like.device, torch.float32)
 
     def flat(self, part: str, like: Tensor) -> Tensor:
@@ -133,7 +130,7 @@ class Parts:
         return self.values(part, like).flatten(1)
 
     def scale(self, rank: int) -> float:
-        """What alpha makes of a product of that rank: alpha / rank, 1 without alpha."""
+        """The factor of a product of that rank: alpha / rank, 1 without alpha."""
         alpha = self.alpha()
         return 1.0 if alpha is None else alpha / rank
 
@@ -143,11 +140,11 @@ class Parts:
         return None if entry is None else float(entry.read().reshape(-1)[0])
 
     def check_alpha(self) -> None:
-        """Raises `WeightsError` if alpha is there and no number."""
+        """Raises `WeightsError` if alpha exists and is not a number."""
         if "alpha" in self and prod(self.shape("alpha")) != 1:
             shape = list(self.shape("alpha"))
             raise WeightsError(f"{self.module}: alpha is {shape}, expected one number")
 
     def refuse(self, found: object, expected: Shape) -> WeightsError:
-        """What to raise where this module makes another shape than its target has."""
+        """The error to raise if this module's result differs in shape from its target."""
         return WeightsError(f"{self.module} makes {found}, its target has {list(expected)}")

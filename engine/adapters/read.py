@@ -1,7 +1,4 @@
-"""Reads adapter files: LoRA and everything of its kind. Names and shapes only, no tensor.
-
-Knows no family and no network.
-"""
+"""Reads adapter files (LoRA and similar): names and shapes, no tensor."""
 
 from __future__ import annotations
 
@@ -19,7 +16,7 @@ from engine.weights.open import open_weights
 from engine.weights.state_dict import Entry, StateDict
 
 _PEFT_METADATA = "lora_adapter_metadata"
-"""Where diffusers keeps the settings that peft needs, as JSON."""
+"""The metadata key under which diffusers stores peft's settings, as JSON."""
 _EXAMPLES = 3
 
 
@@ -28,7 +25,7 @@ class Adapter:
     """What an adapter file holds. Two of one identity hold the same.
 
     Attributes:
-        identity: tells states of files apart.
+        identity: identifies the state of the file.
         name: the file's, for messages.
         modules: by their names in the file.
         unknown: names of tensors that no adapter has.
@@ -46,7 +43,7 @@ class Adapter:
 
 
 def file_state(path: Path) -> Hashable:
-    """What tells one state of a file from another. Raises `WeightsError` if there is none."""
+    """A value that changes with the file. Raises `WeightsError` if the file is missing."""
     try:
         found = path.stat()
     except OSError as error:
@@ -58,20 +55,20 @@ def open_adapter(path: Path) -> Adapter:
     """The adapter in a file.
 
     Raises:
-        WeightsError: damaged, hostile, or no adapter: then it says what it looks like instead.
+        WeightsError: damaged, hostile, or not an adapter; the message says what it probably is.
     """
     state = file_state(path)
     return adapter_of(open_weights(path), state)
 
 
 def adapter_of(weights: StateDict, identity: Hashable) -> Adapter:
-    """The adapter whose tensors these are. Raises `WeightsError` where no name is an adapter's."""
+    """The adapter with these tensors. Raises `WeightsError` if no name is an adapter's."""
     found: dict[str, dict[str, Entry]] = {}
     unknown: list[str] = []
     for name, entry in weights.entries.items():
         split = split_name(name)
         parts = found.setdefault(split[0], {}) if split else {}
-        if split is None or split[1] in parts:  # a part that two names mean counts once
+        if split is None or split[1] in parts:  # a part given under two names counts once
             unknown.append(name)
         else:
             parts[split[1]] = entry
@@ -85,7 +82,7 @@ def adapter_of(weights: StateDict, identity: Hashable) -> Adapter:
 
 
 def _no_adapter(weights: StateDict) -> str:
-    """What such a file is instead, as far as its names say, and where it belongs."""
+    """A sentence that says what the file probably is, and which loader reads it."""
     names = list(weights)
     advice = "choose a LoRA file"
     if any(name.startswith(("model.diffusion_model.", "first_stage_model.")) for name in names):
@@ -107,7 +104,7 @@ def _no_adapter(weights: StateDict) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Alphas:
-    """The settings of peft that a file of diffusers carries beside its tensors.
+    """The peft settings in the metadata of a file by diffusers.
 
     Attributes:
         documents: per component (`unet`, `text_encoder` ...): `lora_alpha` and so on.
@@ -117,7 +114,7 @@ class _Alphas:
 
     @classmethod
     def of(cls, metadata: Mapping[str, str]) -> _Alphas:
-        """Those of a file's metadata; what cannot be read says nothing."""
+        """The settings in a file's metadata; unreadable ones are ignored."""
         try:
             document: object = json.loads(metadata.get(_PEFT_METADATA, "{}"))
         except (ValueError, RecursionError):
@@ -131,7 +128,7 @@ class _Alphas:
         return cls(found)
 
     def completed(self, module: str, entries: Mapping[str, Entry]) -> Mapping[str, Entry]:
-        """A module's parts with the alpha that its component's settings say."""
+        """A module's parts with the alpha from its component's settings."""
         component, _, name = module.partition(".")
         settings = self.documents.get(component)
         if settings is None or "alpha" in entries or "down" not in entries:
@@ -140,14 +137,14 @@ class _Alphas:
         shape = entries["down"].shape
         if not isinstance(alpha, int | float) or not shape or not shape[0]:
             return entries
-        if settings.get("use_rslora") is True:  # alpha / sqrt(r) is meant
+        if settings.get("use_rslora") is True:  # the factor is alpha / sqrt(r)
             alpha = alpha * shape[0] ** 0.5
         value = torch.tensor(float(alpha))
         return {**entries, "alpha": Entry((), torch.float32, lambda: value)}
 
 
 def _of_pattern(pattern: object, name: str) -> float | None:
-    """A module's own alpha, by the longest name that it ends with."""
+    """A module's own alpha, by the longest matching suffix."""
     if not isinstance(pattern, dict):
         return None
     known: Iterable[tuple[object, object]] = cast("dict[object, object]", pattern).items()

@@ -1,4 +1,4 @@
-"""From a file's keys to the kind of control network that it is; others are called by their name."""
+"""Detects the kind of a control network from a file's keys; names unsupported kinds."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _NOT_YET: tuple[tuple[str, tuple[str, ...]], ...] = (
     ),
     ("a style adapter", ("style_embedding",)),
 )
-"""What other files are, by tensors that only they have."""
+"""The names of unsupported kinds, by tensors that only they have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ def find_control(weights: StateDict) -> FoundControl | None:
     """The control network of a file, or None.
 
     Raises:
-        WeightsError: there is one, but incomplete, or of a kind that cannot be used yet.
+        WeightsError: it is incomplete, or of a kind that is not supported yet.
     """
     for kind in KINDS:
         try:

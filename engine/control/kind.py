@@ -1,7 +1,7 @@
-"""What a kind of control network says about itself. Knows no file, no model and no graph.
+"""The interface of a kind of control network.
 
-A control network sees what the denoiser sees and a picture, and says what is added inside the
-denoiser. `engine.nets.hooks.Residuals` is how; which blocks exist is the denoiser's business.
+A control network gets the denoiser's inputs and a picture, and returns what is added inside the
+denoiser, as `engine.nets.hooks.Residuals`. The denoiser defines which blocks exist.
 """
 
 from __future__ import annotations
@@ -23,11 +23,12 @@ class Call:
     """One call of a control network, in the dtype it computes in, on its device.
 
     Attributes:
-        x: [B, C, ...] as the denoiser gets it.
+        x: [B, C, ...], the denoiser's input.
         timestep: [B], float32.
-        inputs: what the denoiser gets of the conditioning (`context`, `vector` ...), each [B, ...].
-        features: what `features` made of the picture, each [1 or B, ...].
-        checkpoint: called at every block; raises when the user pressed stop.
+        inputs: the denoiser's inputs from the conditioning (`context`, `vector` ...), each [B,
+            ...].
+        features: the result of `features` for the picture, each [1 or B, ...].
+        checkpoint: called at every block; raises when the user stopped the run.
     """
 
     x: Tensor
@@ -38,11 +39,11 @@ class Call:
 
 
 class ControlKind(Protocol):
-    """One kind of control network. `Config` is its own; nobody else looks inside."""
+    """One kind of control network. `Config` is its own type, opaque to callers."""
 
     @property
     def name(self) -> str:
-        """For people."""
+        """The name shown to users."""
         ...
 
     def detect(self, weights: StateDict) -> Any | None:
@@ -62,19 +63,19 @@ class ControlKind(Protocol):
         ...
 
     def picture_size(self, config: Any, size: Sequence[int]) -> tuple[int, int]:
-        """Rows and columns of the picture it wants for x with sides of `size`."""
+        """Height and width of the picture it requires for x with sides of `size`."""
         ...
 
     def features(self, config: Any, net: nn.Module, picture: Tensor) -> Sequence[Tensor]:
-        """What is made of a picture [B, 3, H, W] in 0..1 once for a run, each [B, ...]."""
+        """Features of a picture [B, 3, H, W] in 0..1, computed once per run, each [B, ...]."""
         ...
 
     def residuals(self, config: Any, net: nn.Module, call: Call) -> Residuals:
-        """What is added inside the denoiser. Raises `NodeError` for another family's inputs."""
+        """The residuals for the denoiser. Raises `NodeError` for another family's inputs."""
         ...
 
     def activation_bytes(self, config: Any, shape: Sequence[int], dtype_bytes: int) -> int:
-        """Memory that a call on x of `shape` needs beside the weights, an upper estimate."""
+        """An upper estimate of the memory that a call on x of `shape` needs beside the weights."""
         ...
 
     def features_bytes(self, config: Any, shape: Sequence[int], dtype_bytes: int) -> int:

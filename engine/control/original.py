@@ -1,4 +1,4 @@
-"""ControlNets in the layout of their authors' own files, for UNets of every build."""
+"""ControlNets in the original layout, for all latent diffusion UNets."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ PARTS = (
     "middle_block_out.",
 )
 OTHER_KINDS = ("lora_controlnet", "task_embedding", "control_add_embedding")
-"""Names of tensors by which files of other kinds, which repeat these names, are told apart."""
+"""Tensors that identify files of other kinds, which also have the names used here."""
 HEADS, HEAD_CHANNELS = 8, 64
 HEADS_METADATA = "calotype.attention_heads"
 AVERAGED = ("_shuffle", "_shuffle_fp16")
@@ -37,12 +37,13 @@ DIFFERENCE = "difference"
 
 @dataclass(frozen=True, slots=True)
 class OriginalConfig:
-    """What one file holds.
+    """The configuration of one file.
 
     Attributes:
         net: the sizes.
-        averaged: what it adds is the mean over the picture, for it is about content, not places.
-        difference: its weights are to be added to those of the model it was trained on.
+        averaged: whether the residuals are averaged over the picture, for control of content, not
+            of places.
+        difference: whether its weights must be added to those of the model it was trained on.
     """
 
     net: ControlNetConfig
@@ -56,7 +57,7 @@ class OriginalControlNet:
     name = "ControlNet"
 
     def detect(self, weights: StateDict) -> OriginalConfig | None:
-        """Those with an encoder half and zero convolutions under their original names."""
+        """The configuration of a file with an encoder half and zero convolutions."""
         found = _below(weights)
         if found is None:
             return None
@@ -81,21 +82,21 @@ class OriginalControlNet:
             return ControlNet(config.net)
 
     def is_difference(self, config: OriginalConfig) -> bool:
-        """Where the file is marked so."""
+        """Whether the file is marked so."""
         return config.difference
 
     def picture_size(self, config: OriginalConfig, size: Sequence[int]) -> tuple[int, int]:
-        """Eight pixels to a cell."""
+        """Eight pixels per cell."""
         del config
         return size[-2] * PIXELS, size[-1] * PIXELS
 
     def features(self, config: OriginalConfig, net: nn.Module, picture: Tensor) -> Sequence[Tensor]:
-        """Of the size of the latent."""
+        """One tensor of the latent's size."""
         del config
         return (net.get_submodule(HINT)(picture),)
 
     def residuals(self, config: OriginalConfig, net: nn.Module, call: Call) -> Residuals:
-        """One for each input block and one for the middle."""
+        """One residual for each input block and one for the middle."""
         context, vector = call.inputs.get("context"), call.inputs.get("vector")
         _check_width("text tokens", config.net.context_channels, context)
         _check_width("a vector of sizes", config.net.vector_channels, vector)
@@ -116,7 +117,7 @@ class OriginalControlNet:
     def activation_bytes(
         self, config: OriginalConfig, shape: Sequence[int], dtype_bytes: int
     ) -> int:
-        """As for the UNet, whose widest tensors it has; pictures are wider than it at the start."""
+        """As for the UNet, or for the picture's first, larger tensors."""
         cells = shape[0] * prod(shape[2:])
         return 70 * cells * config.net.model_channels * dtype_bytes
 
@@ -147,7 +148,7 @@ def _below(weights: StateDict) -> StateDict | None:
 
 
 def _heads(weights: StateDict, found: StateDict) -> dict[str, int]:
-    """SD1 has eight heads of any width, later UNets heads of 64 channels; those project tokens."""
+    """SD1's eight heads, or heads of 64 channels for later UNets, which project tokens."""
     given = weights.metadata.get(HEADS_METADATA)
     if given is not None:
         if not given.isdecimal() or not 1 <= int(given) <= 1024:

@@ -1,7 +1,7 @@
-"""What one conditioning entry passes to a network: tensors, and how they share a call with others'.
+"""The tensors that a conditioning entry passes to a network, and how entries share a call.
 
-Entries of a batch may differ in length, or be about a part of the picture only. Each input says
-what may be done about it, because only its network knows. Knows no network.
+Entries of a batch may differ in length, or cover only a part of the picture. Each input declares
+how it may be batched, because that depends on the network.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from torch import Tensor
 from torch.nn import functional
 
 MOST_REPEATS = 4
-"""How often a short text may be repeated to share a call with a long one."""
+"""The maximum number of times a short text is repeated to share a call with a long one."""
 
 
 class Role(StrEnum):
-    """Whether an entry says what is wanted or what is not."""
+    """Whether an entry is a positive or a negative prompt."""
 
     POSITIVE = "positive"
     NEGATIVE = "negative"
@@ -28,7 +28,7 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Step:
-    """Where in a run a call of the network is.
+    """The position of one network call within a run.
 
     Attributes:
         sigma: [B] or [1] of the call, on the device.
@@ -40,13 +40,13 @@ class Step:
 
     @property
     def level(self) -> float:
-        """The sigma as a number; asks the device for it."""
+        """The sigma as a number; synchronises with the device."""
         return float(self.sigma.flatten()[0])
 
     @property
     def index(self) -> int:
-        """The step that the call belongs to, from 0; a sampler's calls within one share it."""
-        # What differs by rounding only is the same level.
+        """The index of the step of the call, from 0; calls within one step share it."""
+        # Levels that differ only by rounding are the same level.
         reached = int((self.sigmas >= self.level * (1 - 1e-5)).sum())
         return min(max(reached - 1, 0), max(len(self.sigmas) - 2, 0))
 
@@ -56,12 +56,12 @@ class Join(StrEnum):
 
     Attributes:
         SAME: only with the same shape.
-        PAD_WITH_MASK: texts [., T, D] of other lengths are filled up with zeros, and a mask [., T]
-            named `<name>_mask` says which tokens count.
-        REPEAT: texts of other lengths are repeated to a common one. Right for cross-attention
-            only: softmax attention over a repeated text is attention over the text.
+        PAD_WITH_MASK: texts [., T, D] of different lengths are padded with zeros, and a mask [., T]
+            named `<name>_mask` marks the tokens that count.
+        REPEAT: texts of different lengths are repeated to a common length. Correct for
+            cross-attention only: softmax attention over a repeated text is attention over the text.
         CROP_TO_AREA: has the shape of x [., C, ...] and is cut to the entry's area as x is.
-        WHOLE: about the picture as a whole, whatever the area; shared with the same shape.
+        WHOLE: describes the whole picture, whatever the area; shared only with the same shape.
     """
 
     SAME = "same"
@@ -78,7 +78,7 @@ class Input:
     Attributes:
         value: [1, ...], or [B, ...] with a row for each latent of the batch.
         join: see `Join`.
-        at: the value at a step, of the same shape; None where it is the same at every one.
+        at: the value at a step, of the same shape; None if it is the same at every step.
     """
 
     value: Tensor
@@ -123,9 +123,9 @@ def joinable(one: Input, other: Input) -> bool:
 
 
 def joined(name: str, inputs: Sequence[Input], rows: int) -> dict[str, Tensor]:
-    """The inputs of several entries as one tensor, `rows` rows for each, maybe with its mask.
+    """The inputs of several entries as one tensor, `rows` rows each, with a mask where needed.
 
-    A batch of fewer rows starts over; of more, the first count.
+    A batch with fewer rows is repeated from its start; of one with more, the first rows are used.
     """
     join, values = inputs[0].join, [each.value for each in inputs]
     lengths = {value.shape[1] for value in values} if values[0].ndim == 3 else set[int]()

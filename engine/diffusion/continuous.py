@@ -1,7 +1,7 @@
-"""Networks whose time is continuous: EDM, EDM v, v over an angle, and a flow seen as EDM.
+"""Networks with continuous time: EDM, EDM v, v over an angle, and a flow treated as EDM.
 
-They share a table that is even in log sigma, and the coordinates of Karras et al. 2022; they
-differ in the timestep that the network is told, and in what it predicts.
+They share a table evenly spaced in log sigma, and the coordinates of Karras et al. 2022; they
+differ in the timestep passed to the network, and in what it predicts.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from engine.diffusion.parameterization import (
 
 
 class Clock(StrEnum):
-    """The timestep that a network is told.
+    """The timestep that is passed to the network.
 
     Attributes:
         LOG: log(sigma) / 4 (Karras et al. 2022, table 1, c_noise).
@@ -42,7 +42,7 @@ class Continuous(VarianceExploding):
 
     Attributes:
         sigma_data: standard deviation of the data.
-        prediction: what the raw output is; ignored where the clock is a flow's: a velocity.
+        prediction: what the raw output is; ignored for a flow's clock, whose output is a velocity.
         clock: the network's timestep.
     """
 
@@ -63,7 +63,7 @@ class Continuous(VarianceExploding):
         return 0.25 * sigma.log()
 
     def sigma(self, timestep: Tensor) -> Tensor:
-        """The inverse of `timestep`, as far as the table goes for a flow."""
+        """The inverse of `timestep`; for a flow, limited to the range of the table."""
         if self.clock is Clock.ANGLE:
             return (timestep * math.pi / 2).tan()
         if self.clock is Clock.FLOW:
@@ -76,7 +76,7 @@ class Continuous(VarianceExploding):
         return math.exp((high - low) * (1.0 - percent) + low)
 
     def scale_input(self, x: Tensor, sigma: Tensor) -> Tensor:
-        """To unit variance, c_in of Karras et al. 2022, table 1; a flow's x for a flow."""
+        """Scale to unit variance (c_in of Karras et al. 2022, table 1), or to a flow's x."""
         if self.clock is Clock.FLOW:
             return x * (1.0 - like(self.timestep(sigma), x))
         return x / like((sigma**2 + self.sigma_data**2) ** 0.5, x)
@@ -84,13 +84,13 @@ class Continuous(VarianceExploding):
     def add_noise(
         self, sigma: Tensor, noise: Tensor, clean: Tensor, *, full: bool = False
     ) -> Tensor:
-        """As its base; a flow's noise has no larger scale at the start."""
+        """Like the base class; a flow's noise is not scaled up at the start."""
         full = full and self.clock is not Clock.FLOW
         scale = (1.0 + sigma**2) ** 0.5 if full else sigma
         return clean + noise * like(scale, noise)
 
     def denoised(self, output: Tensor, x: Tensor, sigma: Tensor) -> Tensor:
-        """The clean image, after what this network was trained to say."""
+        """The clean image, according to what this network was trained to predict."""
         if self.clock is Clock.FLOW:
             time = like(self.timestep(sigma), x)
             return x * (1.0 - time) - output * time
@@ -105,6 +105,6 @@ def continuous(
     sigma_data: float = 0.5,
     clock: Clock = Clock.LOG,
 ) -> Continuous:
-    """A thousand levels, even in log sigma."""
+    """A thousand levels, evenly spaced in log sigma."""
     log_sigmas = torch.linspace(math.log(sigma_min), math.log(sigma_max), 1000)
     return Continuous(log_sigmas.exp(), sigma_data, Prediction(prediction), clock)

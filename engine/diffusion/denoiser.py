@@ -1,6 +1,6 @@
-"""The one seam of the maths: a noisy x and its sigma in, the clean image it hides out.
+"""The denoiser interface: a noisy x and its sigma in, the predicted clean image out.
 
-Samplers see nothing else; networks, guidance and regions hide behind it.
+Samplers use only this interface; networks, guidance and regions implement it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from engine.diffusion.parameterization import Parameterization
 
 
 class Denoiser(Protocol):
-    """A function from a noisy image to the clean one behind it."""
+    """A function from a noisy image to a predicted clean image."""
 
     @property
     def parameterization(self) -> Parameterization:
@@ -40,8 +40,9 @@ class OnStep(Protocol):
     def __call__(self, step: int, steps: int, x: Tensor, denoised: Tensor, sigma: Tensor) -> None:
         """`step` counts from 0 to `steps` - 1; `x` is the sample that the step started from.
 
-        `denoised` is what the denoiser made of it at `sigma` (a 0-d tensor). The tensors may be
-        kept, not written to. Whatever this raises (`Stopped`) passes through the sampler.
+        `denoised` is the denoiser's result for it at `sigma` (a 0-d tensor). The tensors may be
+        retained but must not be written to. An exception raised here (`Stopped`) passes through the
+        sampler.
         """
         ...
 

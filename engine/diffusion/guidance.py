@@ -1,7 +1,7 @@
-"""Guidance: from a network's predictions with and without a text to what a sampler receives.
+"""Guidance: combines a network's conditional and unconditional predictions for the sampler.
 
-Plain classifier-free guidance, its rescaled and its projected forms, two texts at once, and the
-hooks by which a model changes any of it. Knows no network; predictions are clean images.
+Plain classifier-free guidance, its rescaled and projected forms, guidance by two texts, and the
+hooks with which a model changes any of these. Predictions are clean images.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from torch import Tensor
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Predictions:
-    """What was predicted at one evaluation.
+    """The predictions of one evaluation.
 
     Attributes:
-        x, sigma: what was asked: [B, C, ...] and [B].
-        positive, negative: the clean images, with the wanted text and with the unwanted one.
+        x, sigma: the input: [B, C, ...] and [B].
+        positive, negative: the clean images predicted for the positive and for the negative prompt.
         scale: the weight of guidance.
     """
 
@@ -41,11 +41,12 @@ After = Callable[[Predictions, Tensor], Tensor]
 
 @dataclass(frozen=True, slots=True)
 class Guidance:
-    """A model's own ways of guidance. Frozen; a patch adds to it with `replace`.
+    """A model's guidance settings. Frozen; a patch adds to it with `replace`.
 
     Attributes:
-        before: makers of hooks, called once for a run, so that a hook may remember earlier steps.
-        combine: instead of `classifier_free`.
+        before: factories of hooks, called once per run, so that a hook may keep state between
+            steps.
+        combine: used instead of `classifier_free`.
         after: hooks on the result, in the order added.
         always_negative: the negative is evaluated even at scale 1.
     """
@@ -71,7 +72,7 @@ class Hooks:
     always_negative: bool = False
 
     def skips_negative(self, scale: float) -> bool:
-        """Whether the negative would not count."""
+        """Whether the negative prediction has no effect and need not be evaluated."""
         return math.isclose(scale, 1.0) and not self.always_negative
 
     def guide(self, predictions: Predictions) -> Tensor:
@@ -88,14 +89,14 @@ class Hooks:
 
 
 Evaluate = Callable[..., tuple[Tensor, ...]]
-"""`evaluate(*names)`: the clean image that each named conditioning leads to, from as few calls of
-the network as can be."""
+"""`evaluate(*names)`: the clean image predicted for each named conditioning, from as few calls of
+the network as possible."""
 
 
 def guided(
     evaluate: Evaluate, x: Tensor, sigma: Tensor, scale: float, hooks: Hooks, *, both: bool = False
 ) -> tuple[Tensor, Tensor]:
-    """(guided, unguided) by the conditionings "positive" and "negative".
+    """(guided, unguided) from the conditionings "positive" and "negative".
 
     At scale 1 the negative is not evaluated, unless a hook or the caller needs `both`; then the
     second is the positive prediction.
@@ -124,11 +125,12 @@ def doubly_guided(
     hooks: Hooks,
     both: bool = False,
 ) -> tuple[Tensor, Tensor]:
-    """(guided, unguided) by "positive", "middle" and "negative".
+    """(guided, unguided) from "positive", "middle" and "negative".
 
-    Brooks et al. 2023, "InstructPix2Pix", eq. 3: `middle_scale` leads from the negative to the
-    middle, `scale` from the middle to the positive. `nested`: from the negative to what `scale`
-    makes of middle and positive. What a scale of 1 cancels is not evaluated, as in `guided`.
+    Brooks et al. 2023, "InstructPix2Pix", eq. 3: `middle_scale` weights the step from the negative
+    to the middle, `scale` that from the middle to the positive. `nested`: the step from the
+    negative to the combination of middle and positive by `scale`. A prediction that a scale of 1
+    cancels is not evaluated, as in `guided`.
     """
     if not nested and not both and hooks.skips_negative(middle_scale):
         if math.isclose(scale, 1.0):
@@ -153,8 +155,8 @@ def classifier_free(predictions: Predictions) -> Tensor:
 def rescaled(multiplier: float) -> Combine:
     """Guidance that keeps the contrast of the unguided prediction.
 
-    Lin et al. 2023, "Common Diffusion Noise Schedules and Sample Steps are Flawed", eqs. 15 and
-    16, on v-predictions (Salimans & Ho 2022), whatever the network predicts.
+    Lin et al. 2023, "Common Diffusion Noise Schedules and Sample Steps are Flawed", eqs. 15 and 16,
+    on v-predictions (Salimans & Ho 2022), regardless of what the network predicts.
     """
 
     def combine(predictions: Predictions) -> Tensor:
@@ -163,8 +165,8 @@ def rescaled(multiplier: float) -> Combine:
         total = sigma**2 + 1.0
         to_v = total.sqrt() / sigma
         scaled = x / total
-        # Differences from x, as the incumbent has them: where x is thousands of times the picture,
-        # at zero SNR, their rounding shows.
+        # Differences from x, as in the incumbent: at zero SNR, where x is thousands of times larger
+        # than the picture, the rounding is visible.
         positive = (scaled - (x - (x - predictions.positive))) * to_v
         negative = (scaled - (x - (x - predictions.negative))) * to_v
         plain = negative + predictions.scale * (positive - negative)

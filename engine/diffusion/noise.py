@@ -1,6 +1,6 @@
-"""Noise by seed: what a run starts from, and what samplers add on the way.
+"""Noise from a seed: the initial noise of a run, and the noise that samplers add.
 
-Drawn as ComfyUI draws it, so that seeds carry over. Knows no sampler and no schedule.
+Drawn as ComfyUI draws it, so that seeds give the same pictures.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from torchsde import BrownianTree
 
 NoiseKind = Literal["none", "ancestral", "brownian", "continued"]
-"""Which noise a sampler adds on the way: see `step_noise`."""
+"""Which noise a sampler adds during a run: see `step_noise`."""
 
 PATH_DIGITS = 6
-"""Decimals of sigma that a Brownian path tells apart; part of what a seed means."""
+"""Decimals of sigma that a Brownian path distinguishes; changing it changes pictures by seed."""
 
 SEEDS = 2**64
-"""Seeds count modulo this (a CPU generator looks at the lower 32 bits only)."""
+"""Seeds count modulo this (a CPU generator uses only the lower 32 bits)."""
 
 
 class StepNoise(Protocol):
@@ -33,7 +33,7 @@ class StepNoise(Protocol):
 
 
 def no_noise(x: Tensor, sigma: Tensor, sigma_next: Tensor) -> Tensor:  # noqa: ARG001 - a StepNoise
-    """Zeros: for a stochastic sampler whose stochasticity is turned off."""
+    """Zeros, for a stochastic sampler with its stochasticity turned off."""
     return torch.zeros_like(x)
 
 
@@ -43,7 +43,7 @@ def initial_noise(
     """Unit noise [B, ...] in fp32 on the CPU, one draw for the whole batch.
 
     With `batch_index` row i is the batch_index[i]-th single draw of this seed (rows with the same
-    index share it), so that part of a batch can be made again.
+    index share it), so that a part of a batch can be reproduced.
     """
     generator = _generator(seed)
     if batch_index is None:
@@ -57,12 +57,12 @@ def initial_noise(
 def step_noise(
     kind: NoiseKind, x: Tensor, sigmas: Tensor, seed: int, *, on_cpu: bool = True
 ) -> StepNoise:
-    """The noise that a sampler adds on its way down `sigmas`, shaped like x.
+    """The noise that a sampler adds along `sigmas`, shaped like x.
 
     Args:
-        kind: "ancestral" (also for "none", which never asks): fresh draws of a generator of their
-            own. "brownian": increments of one Brownian path, so that other steps through the same
-            sigmas meet the same noise. "continued": further draws of the generator that
+        kind: "ancestral" (also for "none", which never calls it): fresh draws of a separate
+            generator. "brownian": increments of one Brownian path, so that different steps through
+            the same sigmas get the same noise. "continued": further draws of the generator that
             `initial_noise` began.
         x: the sample at the first sigma.
         sigmas: the schedule; Brownian paths span its positive part.
@@ -75,13 +75,13 @@ def step_noise(
         generator = _generator(seed)
         torch.randn(x.shape, generator=generator)
         return AncestralNoise(generator)
-    # One further on the CPU, where the same seed would repeat the initial noise.
+    # One higher on the CPU, where the same seed would repeat the initial noise.
     own = seed + 1 if x.device.type == "cpu" else seed
     return AncestralNoise(_generator(own, x.device))
 
 
 class AncestralNoise:
-    """Fresh unit noise at every call, whatever the sigmas."""
+    """Fresh unit noise at every call, independent of the sigmas."""
 
     def __init__(self, generator: torch.Generator) -> None:
         self._generator = generator
@@ -96,8 +96,8 @@ class AncestralNoise:
 class BrownianNoise:
     """Increments of a Brownian path over sigma, divided by the square root of its length.
 
-    The path is virtual (Li et al. 2020, "Scalable Gradients for Stochastic Differential
-    Equations", section 4): any increment can be asked for, in any order, from one seed.
+    The path is virtual (Li et al. 2020, "Scalable Gradients for Stochastic Differential Equations",
+    section 4): any increment can be computed, in any order, from one seed.
     """
 
     def __init__(self, x: Tensor, sigmas: Tensor, seed: int, *, on_cpu: bool = True) -> None:
@@ -118,7 +118,7 @@ class BrownianNoise:
         return (increment if here < there else -increment) / (sigma_next - sigma).abs().sqrt()
 
     def _plant(self, x: Tensor) -> BrownianTree:
-        # scipy behind it takes longer to import than a small picture takes to sample.
+        # Imported here: its dependency scipy takes longer to import than a small picture to sample.
         from torchsde import BrownianTree  # noqa: PLC0415
 
         start, end = self._ends

@@ -1,8 +1,8 @@
 """What a network predicts, and how sigma maps to its timestep: eps, v, x0, flow.
 
-Every class here answers the questions of `Parameterization`, after table 1 of Karras et al. 2022
-("Elucidating the Design Space of Diffusion-Based Generative Models"). Sigma is the standard
-deviation of the noise over that of the signal; a flow's sigma is its time, 0..1.
+Every class here implements `Parameterization`, after table 1 of Karras et al. 2022 ("Elucidating
+the Design Space of Diffusion-Based Generative Models"). Sigma is the standard deviation of the
+noise over that of the signal; a flow's sigma is its time, 0..1.
 """
 # ruff: noqa: ARG002 - a method takes what the protocol hands it
 
@@ -18,7 +18,7 @@ from torch import Tensor
 from engine.diffusion.shifts import AlphaShift, Shift
 
 BEFORE_THE_START = 999999999.9
-"""The sigma of 0 %: larger than any a sampler starts from, so that comparisons hold."""
+"""The sigma at 0 %: larger than any start of a sampler, so that comparisons are true."""
 ZERO_SNR_ALPHA = 4.8973451890853435e-08
 """The last cumulative alpha of a zero-SNR table: nearly 0, yet sigma stays finite (4519)."""
 
@@ -31,7 +31,7 @@ class Prediction(StrEnum):
     X0 = "x0"
     EDM = "edm"
     LCM = "lcm"
-    IMAGE = "image"  # the clean image, from an x that is shown as it is
+    IMAGE = "image"  # the clean image, with x as the input, unscaled
 
 
 class Parameterization(Protocol):
@@ -74,7 +74,7 @@ class Parameterization(Protocol):
         ...
 
     def scale_input(self, x: Tensor, sigma: Tensor) -> Tensor:
-        """c_in * x: what the network is shown."""
+        """c_in * x: the network's input."""
         ...
 
     def denoised(self, output: Tensor, x: Tensor, sigma: Tensor) -> Tensor:
@@ -91,7 +91,7 @@ class Parameterization(Protocol):
         ...
 
     def remove_noise_scale(self, sigma: Tensor, x: Tensor) -> Tensor:
-        """End of sampling: what a latent with noise `sigma` left in it is handed on as."""
+        """End of sampling: rescale a latent that still holds noise `sigma` for the next stage."""
         ...
 
     def half_log_snr(self, sigma: Tensor) -> Tensor:
@@ -125,7 +125,7 @@ def clean_image(kind: Prediction, output: Tensor, x: Tensor, sigma: Tensor, data
 
 @dataclass(frozen=True, eq=False, slots=True)
 class _Table:
-    """What every parameterization answers from its table alone."""
+    """What every parameterization derives from its table alone."""
 
     sigmas: Tensor
 
@@ -150,7 +150,7 @@ class VarianceExploding(_Table):
         return False
 
     def percent_to_sigma(self, percent: float) -> float:
-        """The sigma at a share of the trained time, the ends widened."""
+        """The sigma at a share of the trained time, beyond the table at both ends."""
         if percent <= 0.0:
             return BEFORE_THE_START
         return self._at(percent) if percent < 1.0 else 0.0
@@ -166,7 +166,7 @@ class VarianceExploding(_Table):
         return clean + noise * like(scale, noise)
 
     def remove_noise_scale(self, sigma: Tensor, x: Tensor) -> Tensor:
-        """Nothing to do: the clean part was never scaled."""
+        """Return x unchanged: its clean part was never scaled."""
         return x
 
     def half_log_snr(self, sigma: Tensor) -> Tensor:
@@ -183,7 +183,8 @@ class Discrete(VarianceExploding):
     """A network trained on a table of noise levels (DDPM, Ho et al. 2020): SD1, SD2, SDXL.
 
     Attributes:
-        stride: the timestep of entry i is `i * stride + stride - 1`; 1 but for a distilled table.
+        stride: the timestep of entry i is `i * stride + stride - 1`; 1 except for a distilled
+            table.
     """
 
     log_sigmas: Tensor
@@ -217,7 +218,7 @@ class Discrete(VarianceExploding):
         return x if as_it_is else x / like((sigma**2 + 1.0) ** 0.5, x)
 
     def denoised(self, output: Tensor, x: Tensor, sigma: Tensor) -> Tensor:
-        """The clean image, after what this network was trained to say."""
+        """The clean image, according to what this network was trained to predict."""
         if self.prediction is Prediction.LCM:
             return self._consistent(output, x, sigma)
         return clean_image(self.prediction, output, x, like(sigma, x), 1.0)
@@ -239,7 +240,7 @@ class Flow(_Table):
     """Rectified flow (Liu et al. 2022) with a shifted time (Esser et al. 2024, eq. 23).
 
     Attributes:
-        shift: time 0..1, moved towards the noise.
+        shift: the map of time 0..1 that moves it towards the noise.
         multiplier: what sigma is multiplied by to become the network's timestep.
     """
 
@@ -256,11 +257,11 @@ class Flow(_Table):
         return replace(self, sigmas=self.sigmas.to(device))
 
     def timestep(self, sigma: Tensor) -> Tensor:
-        """Sigma is the time already; the network counts it in its own units."""
+        """Sigma, which is the time, in the network's units."""
         return sigma * self.multiplier
 
     def sigma(self, timestep: Tensor) -> Tensor:
-        """The shifted sigma of an unshifted time: not the inverse of `timestep`, by design."""
+        """The shifted sigma of an unshifted time: deliberately not the inverse of `timestep`."""
         return self.shift.of(timestep / self.multiplier)
 
     def percent_to_sigma(self, percent: float) -> float:
@@ -270,7 +271,7 @@ class Flow(_Table):
         return self.shift.of(1.0 - max(percent, 0.0))
 
     def scale_input(self, x: Tensor, sigma: Tensor) -> Tensor:
-        """Nothing to do: a flow's x has about unit variance all along."""
+        """Return x unchanged: a flow's x has about unit variance at every sigma."""
         return x
 
     def denoised(self, output: Tensor, x: Tensor, sigma: Tensor) -> Tensor:
@@ -285,7 +286,7 @@ class Flow(_Table):
         return wide * noise + (1.0 - wide) * clean
 
     def remove_noise_scale(self, sigma: Tensor, x: Tensor) -> Tensor:
-        """The clean part at its full scale again."""
+        """Rescale the clean part to its full scale."""
         return x / (1.0 - like(sigma, x))
 
     def half_log_snr(self, sigma: Tensor) -> Tensor:
@@ -330,18 +331,18 @@ def rescale_zero_terminal_snr(sigmas: Tensor) -> Tensor:
 
 
 def distilled(model: Discrete, *, steps: int = 50) -> Discrete:
-    """Evenly chosen levels of `model`, as consistency distillation kept (Luo et al. 2023)."""
+    """Evenly chosen levels of `model`, as in consistency distillation (Luo et al. 2023)."""
     stride = len(model.sigmas) // steps
     return from_table(model.sigmas[stride - 1 :: stride], Prediction.LCM, stride=stride)
 
 
 def from_table(sigmas: Tensor, prediction: Prediction, *, stride: int = 1) -> Discrete:
-    """A `Discrete` over a rising table of sigmas, whose logarithms are taken before rounding."""
+    """A `Discrete` over a rising table of sigmas, whose logarithms are computed before rounding."""
     return Discrete(sigmas.float(), sigmas.log().float(), Prediction(prediction), stride)
 
 
 def flow(shift: Shift | float = 1.0, *, multiplier: float = 1000.0, levels: int = 1000) -> Flow:
-    """A flow over `levels` even times; a number is the alpha of `AlphaShift`.
+    """A flow over `levels` even times; a number for `shift` is the alpha of `AlphaShift`.
 
     SD3: 3. AuraFlow: 1.73, multiplier 1. FLUX: `MuShift(1.15)`, multiplier 1, 10,000 levels.
     """

@@ -1,6 +1,6 @@
-"""Noise levels that papers published as numbers, found by search for one kind of model each.
+"""Noise levels published in papers as numbers, each optimised for one kind of model.
 
-Knows no model: these are lists, stretched where another number of steps is asked for.
+The lists are interpolated where another number of steps is requested.
 """
 
 from __future__ import annotations
@@ -47,7 +47,8 @@ OPTIMAL_STEPS: Mapping[str, tuple[float, ...]] = MappingProxyType(
         ),
     }
 )
-"""Pei et al. 2025, "Optimal Stepsize for Diffusion Sampling", already shifted as the model is."""
+"""Pei et al. 2025, "Optimal Stepsize for Diffusion Sampling", with the model's shift already
+applied."""
 
 GITS_STEPS = 20
 """The GITS table holds a row for each number of steps from 2 to this."""
@@ -67,8 +68,8 @@ def gits(coefficient: float, steps: int, *, denoise: float = 1.0) -> Tensor:
     """Chen et al. 2024, "On the Trajectory Regularity of ODE-based Diffusion Sampling" (GITS).
 
     Args:
-        coefficient: 0.8 to 1.5 in steps of 0.05: how much the last, smallest levels weigh.
-        steps: beyond `GITS_STEPS` the last row is stretched.
+        coefficient: 0.8 to 1.5 in steps of 0.05: how much weight the last, smallest levels get.
+        steps: beyond `GITS_STEPS` the last row is interpolated.
         denoise: the share of the schedule that is kept, from its end; empty at 0.
     """
     table = json.loads((Path(__file__).parent / "data" / "gits.json").read_text())

@@ -1,8 +1,8 @@
-"""Several conditionings at once: each rules an area, by a mask, with a strength, for a while.
+"""Several conditionings at once, each with an area, a mask, a strength and a range of sigmas.
 
 Every entry is evaluated on its own part of x and blended by weight, after MultiDiffusion (Bar-Tal
-et al. 2023, eq. 5). Entries whose shapes agree share one call of the network. Knows no network and
-no text: what an entry says to the network is in its `inputs`.
+et al. 2023, eq. 5). Entries whose shapes agree share one call of the network. What an entry passes
+to the network is in its `inputs`.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ FEATHER = 8
 SMALLEST = 8
 """Cells along a side of the area that a mask is cut to."""
 NEARLY_NOTHING = 1e-37
-"""What is divided by where no entry rules."""
+"""The divisor where no entry applies."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,16 +39,16 @@ class Region:
 
     Attributes:
         inputs: the tensors passed to the network.
-        area: the part of x it rules; None: all.
-        mask: [1 or B, h, w] how much it rules there; None: fully.
-        strength: its weight against others.
-        start, end: it rules while start >= sigma >= end.
-        weight: what its prediction is multiplied by, made by `weighted`; None: 1 everywhere.
-        role: whether it says what is wanted.
-        networks: what else is evaluated for it, such as control networks, and weights of its own;
+        area: the part of x it rules; None: all of it.
+        mask: [1 or B, h, w] its weight at each cell there; None: 1 everywhere.
+        strength: its weight relative to other entries.
+        start, end: it is active while start >= sigma >= end.
+        weight: the factor of its prediction, computed by `weighted`; None: 1 everywhere.
+        role: positive or negative.
+        networks: what else is evaluated for it, such as control networks and its own weights;
             entries share a call where these are the same objects.
         hooks: changes of the network's weights; entries share a call where these are equal.
-        fills: it rules where the others of its list leave something over.
+        fills: its weight is what the other entries of its list leave below 1.
     """
 
     inputs: Mapping[str, Input]
@@ -65,17 +65,17 @@ class Region:
 
     @property
     def is_plain(self) -> bool:
-        """Whether it rules all of x evenly."""
+        """Whether it covers all of x with equal weight."""
         return self.area is None and self.mask is None
 
 
 def in_cells(area: Sequence[float | str] | None, size: Sequence[int]) -> Area | None:
     """An area in cells, from cells or from ("percentage", shares of `size`), cut to x.
 
-    An area with fewer sides than x has is about the last ones, and all of those before.
+    An area with fewer sides than x applies to the last axes, and to all of those before.
 
     Raises:
-        NodeError: it has more.
+        NodeError: the area has more sides than x.
     """
     if area is None:
         return None
@@ -104,8 +104,9 @@ def fitted_mask(mask: Tensor, size: Sequence[int], rows: int) -> Tensor:
     """A mask at the size of x [rows, C, *size]: [1 or rows, *size].
 
     Args:
-        mask: [..., *any size], one for all rows or one for each: fewer start over, more are left
-            out. With three axes a mask [H, W] is for all frames, and [F, H, W] one for each frame.
+        mask: [..., *any size], one for all rows or one for each: fewer are repeated, extra ones are
+            ignored. With three axes a mask [H, W] is for all frames, and [F, H, W] one for each
+            frame.
         size: of x behind its channels, 1 to 3 axes.
         rows: of x.
     """
@@ -136,10 +137,10 @@ def bounds_of(mask: Tensor) -> Area:
 
 
 def mirrored(ours: Sequence[Region], theirs: Sequence[Region]) -> list[Region]:
-    """`theirs`, with a counterpart for every area of `ours`, so that guidance compares like parts.
+    """`theirs`, with a counterpart for every area of `ours`, so that guidance compares equal areas.
 
-    The counterpart rules where, when and as strongly as ours; it says what the smallest of theirs
-    says that holds the area.
+    The counterpart has the area, sigmas and strength of ours, and the inputs of the smallest of
+    theirs that contains the area.
     """
     found = list(theirs)
     for our in ours:
@@ -170,7 +171,7 @@ def _cells(region: Region) -> float:
 def weighted(region: Region, size: Sequence[int]) -> Region:
     """The region with its weight [1 or B, 1, *sides of its area], for x of that `size`.
 
-    A mask weighs as it is; an area without one fades towards its borders inside the picture.
+    A mask is the weight itself; an area without one fades towards its borders inside the picture.
     """
     if region.is_plain:
         alone = None if region.strength == 1.0 else torch.tensor(region.strength)
@@ -196,7 +197,7 @@ def weighted(region: Region, size: Sequence[int]) -> Region:
 
 
 def moved(region: Region, device: torch.device, dtype: torch.dtype) -> Region:
-    """The region on a device: what the network reads in its dtype, the weight as it is."""
+    """The region on a device: the network's inputs in its dtype, the weight unchanged."""
     inputs = {name: each.to(device, dtype) for name, each in region.inputs.items()}
     weight = None if region.weight is None else region.weight.to(device)
     return replace(region, inputs=inputs, weight=weight)
@@ -205,8 +206,8 @@ def moved(region: Region, device: torch.device, dtype: torch.dtype) -> Region:
 class Evaluator:
     """Evaluates lists of regions on x, in as few calls as their shapes and the memory allow.
 
-    One is made for a run. It keeps the inputs it stacked, since every step asks for the same ones
-    (but for those that depend on the step), and how many entries a call could hold.
+    One is created per run. It caches the inputs it stacked, since every step needs the same ones
+    (except those that depend on the step), and the number of entries a call could hold.
     """
 
     def __init__(self, call: Call, sigmas: Tensor | None = None) -> None:
@@ -218,7 +219,7 @@ class Evaluator:
         self._filled: dict[tuple[int, ...], list[Region]] = {}
 
     def __call__(self, x: Tensor, sigma: Tensor, *lists: Sequence[Region]) -> tuple[Tensor, ...]:
-        """What each list of regions makes of x [B, C, ...] at sigma [B]."""
+        """The prediction of each list of regions for x [B, C, ...] at sigma [B]."""
         waiting = [
             (index, region)
             for index, regions in enumerate(lists)
@@ -240,7 +241,7 @@ class Evaluator:
         return tuple(blended(x, each) for each in parts)
 
     def _complete(self, regions: list[Region], x: Tensor) -> list[Region]:
-        """The regions, those that fill with their weights; made once, as each step asks."""
+        """The regions, filling ones with their weights; computed once, as each step needs them."""
         if not any(region.fills for region in regions):
             return regions
         key = tuple(map(id, regions))
@@ -270,7 +271,7 @@ class Evaluator:
 
 
 def filled(regions: Sequence[Region], x: Tensor) -> list[Region]:
-    """Those that fill get what the others' weights lack of 1, or fall out where nothing lacks."""
+    """Give filling regions the weight that the others leave below 1; drop them if that is 0."""
     others = [region for region in regions if not region.fills]
     lacking = torch.ones(1, 1, *x.shape[2:], device=x.device)
     for region in others:
@@ -289,7 +290,7 @@ def filled(regions: Sequence[Region], x: Tensor) -> list[Region]:
 
 
 def active(regions: Sequence[Region], sigma: Tensor) -> list[Region]:
-    """Those that rule at this sigma; a device is asked for it only where it matters."""
+    """The regions active at this sigma; reads it from the device only where needed."""
     if all(region.start == math.inf and region.end == 0.0 for region in regions):
         return list(regions)
     level = float(sigma.flatten()[0])
@@ -307,7 +308,7 @@ def cropped(x: Tensor, area: Area | None) -> Tensor:
 
 
 def blended(x: Tensor, parts: Sequence[tuple[Region, Tensor]]) -> Tensor:
-    """The mean of the parts by weight, at the size of x; 0 where no part rules."""
+    """The mean of the parts by weight, at the size of x; 0 where no part applies."""
     if len(parts) == 1 and parts[0][0].is_plain:
         return parts[0][1]
     total = torch.zeros_like(x)

@@ -1,7 +1,7 @@
-"""Which noise levels a sampling run visits: falling sigmas, a last 0 behind them.
+"""The noise levels of a sampling run: falling sigmas, followed by a 0.
 
-The first functions read a model's trained levels, the next take only the two ends, the last change
-a finished schedule. All are pure functions of their arguments.
+The first functions use a model's trained levels, the next only the smallest and largest, the last
+change a finished schedule. All are pure functions of their arguments.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from engine.diffusion.parameterization import Parameterization
 from engine.errors import NodeError
 
 MOST_LEVELS = 1_000_000
-"""Noise levels of one schedule: 10,000 steps that are a hundredth of the whole."""
+"""Maximum number of levels in one schedule: 10,000 steps at a denoise of 0.01."""
 
 
 def simple(model: Parameterization, steps: int) -> Tensor:
@@ -30,9 +30,9 @@ def simple(model: Parameterization, steps: int) -> Tensor:
 
 
 def ddim_uniform(model: Parameterization, steps: int) -> Tensor:
-    """Every n-th trained level, from the second on (Song et al. 2021, DDIM, appendix D.2).
+    """Every n-th trained level, starting with the second (Song et al. 2021, DDIM, appendix D.2).
 
-    May hold one level more than `steps` asks for: the stride is a whole number.
+    May hold one level more than `steps`: the stride is a whole number.
     """
     stride = max(len(model.sigmas) // steps, 1)
     return with_zero(model.sigmas[1::stride].flip(0))
@@ -81,9 +81,9 @@ def linear_quadratic(
     threshold: float = 0.025,
     linear_steps: int | None = None,
 ) -> Tensor:
-    """Small even steps to `threshold` of the way, then growing ones.
+    """Small even steps up to `threshold` of the range, then growing ones.
 
-    Polyak et al. 2024, "Movie Gen", section 3.4.2, with the quadratic part meeting the line
+    Polyak et al. 2024, "Movie Gen", section 3.4.2, with the quadratic part joining the linear one
     smoothly (as published with Mochi 1).
     """
     if steps == 1:
@@ -99,7 +99,7 @@ def linear_quadratic(
 
 
 def kl_optimal(model: Parameterization, steps: int) -> Tensor:
-    """Even in the angle whose tangent is sigma.
+    """Evenly spaced in the angle whose tangent is sigma.
 
     Sabour et al. 2024, "Align Your Steps", the optimum for Gaussian data in its appendix.
     """
@@ -143,7 +143,7 @@ def karras(steps: int, sigma_min: float, sigma_max: float, *, rho: float = 7.0) 
 
 
 def exponential(steps: int, sigma_min: float, sigma_max: float) -> Tensor:
-    """Even in log sigma."""
+    """Evenly spaced in log sigma."""
     return with_zero(torch.linspace(math.log(sigma_max), math.log(sigma_min), steps).exp())
 
 
@@ -199,10 +199,10 @@ def skipping_penultimate(schedule: Schedule) -> Schedule:
 def tail(schedule: Schedule, model: Parameterization, steps: int, denoise: float) -> Tensor:
     """The last `steps` of a schedule of `steps / denoise`.
 
-    Nothing to do (an empty tensor) at 0; all that the schedule says at 1.
+    An empty tensor at 0; the whole schedule at 1.
 
     Raises:
-        NodeError: the whole would have more than `MOST_LEVELS` steps.
+        NodeError: the whole schedule would have more than `MOST_LEVELS` steps.
     """
     if denoise <= 0.0:
         return torch.empty(0)
@@ -219,7 +219,7 @@ def tail(schedule: Schedule, model: Parameterization, steps: int, denoise: float
 def section(sigmas: Tensor, first: int, last: int, *, to_the_end: bool) -> Tensor:
     """Steps `first` to `last` of a run; empty where none is left.
 
-    `to_the_end`: the section ends clean, even if the run would go on.
+    `to_the_end`: the section ends at 0, even if the run continues after it.
     """
     if last < len(sigmas) - 1:
         sigmas = sigmas[: last + 1].clone()
@@ -249,7 +249,7 @@ def extended(
     `spacing` of the cuts: "linear", "cosine" (fast, then slow) or "sine" (slow, then fast).
 
     Raises:
-        NodeError: more than `MOST_LEVELS` would come of it.
+        NodeError: the result would have more than `MOST_LEVELS` levels.
     """
     if len(sigmas) * parts > MOST_LEVELS:
         raise NodeError(
@@ -271,9 +271,9 @@ def extended(
 
 
 def loglinear(levels: Sequence[float], count: int) -> Tensor:
-    """`count` levels with the ends of `levels`, even steps along it, straight in log sigma.
+    """`count` levels with the ends of `levels`, interpolated linearly in log sigma.
 
-    Sabour et al. 2024, "Align Your Steps", how schedules for other step counts are made.
+    Sabour et al. 2024, "Align Your Steps", the method for other numbers of steps.
     """
     if count == len(levels):
         return torch.tensor(levels)

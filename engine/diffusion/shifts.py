@@ -12,7 +12,7 @@ Number = TypeVar("Number", float, Tensor)
 
 
 class Shift(Protocol):
-    """A monotone map of a flow's time 0..1 onto itself that spends more of it near the noise."""
+    """A monotone map of a flow's time 0..1 onto itself, denser near the noise."""
 
     def of(self, time: Number) -> Number:
         """The shifted time."""

@@ -1,7 +1,7 @@
-"""Every kind of autoencoder, recognised by structure, whoever trained it and for which family.
+"""The kinds of autoencoders, recognised by structure, independent of the family.
 
-A kind says how a file of its own, or the part of a checkpoint, becomes a module. The numbers that
-a family's denoiser wants are the family's business (`LatentFormat`).
+A kind builds a module from a separate file or from the part of a checkpoint. The family defines the
+scaling that its denoiser needs (`LatentFormat`).
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ from engine.nets.autoencoder_kl import AutoencoderConfig, AutoencoderKL, autoenc
 from engine.weights.state_dict import StateDict
 
 PREFIXES = ("first_stage_model.", "vae.", "")
-"""Prefixes below which a file may hold an autoencoder."""
+"""Prefixes under which a file may hold an autoencoder."""
 
 
 class AutoencoderKind(Protocol):
-    """One kind of autoencoder. `Config` is its own; nobody else looks inside."""
+    """One kind of autoencoder. `Config` is its own type, opaque to callers."""
 
     @property
     def name(self) -> str:
-        """For people."""
+        """The name shown to users."""
         ...
 
     def detect(self, weights: StateDict) -> Any | None:
-        """The configuration read off shapes, or None. Raises `WeightsError` for incomplete ones."""
+        """The configuration from shapes, or None. Raises `WeightsError` for incomplete ones."""
         ...
 
     def tensors(self, weights: StateDict) -> StateDict:
@@ -43,15 +43,15 @@ class AutoencoderKind(Protocol):
         ...
 
     def latent(self, config: Any) -> LatentFormat:
-        """Its latents in its own numbers: channels and cells."""
+        """The format of its unscaled latents: channels and cells."""
         ...
 
     def dtypes(self, config: Any) -> Sequence[torch.dtype]:
-        """What it can be computed in, best first; empty: anything."""
+        """The dtypes it can be computed in, best first; empty: any."""
         ...
 
     def activation_bytes(self, config: Any, shape: Sequence[int], dtype_bytes: int) -> int:
-        """Memory that a call on latents of `shape` needs beside the weights, an upper estimate."""
+        """An upper estimate of the memory that a call on latents needs beside the weights."""
         ...
 
 
@@ -61,7 +61,7 @@ class KlAutoencoder:
     name = "KL autoencoder"
 
     def detect(self, weights: StateDict) -> AutoencoderConfig | None:
-        """Any that maps pictures, in the original layout or that of diffusers."""
+        """The configuration of any that maps pictures, in the original or diffusers' layout."""
         found = autoencoder_kl_keys.tensors(weights)
         return autoencoder_config(found.shapes) if found else None
 
@@ -78,13 +78,13 @@ class KlAutoencoder:
             return AutoencoderKL(config)
 
     def latent(self, config: AutoencoderConfig) -> LatentFormat:
-        """Two axes."""
+        """A format with two axes."""
         return LatentFormat(config.latent_channels, (config.downscale, config.downscale))
 
     def dtypes(self, config: AutoencoderConfig) -> Sequence[torch.dtype]:
-        """Not fp16: activations of released ones pass its largest number, and pictures end black.
+        """Not fp16: activations of released ones overflow it, and pictures become black.
 
-        fp16 is what https://huggingface.co/madebyollin/sdxl-vae-fp16-fix was made for.
+        https://huggingface.co/madebyollin/sdxl-vae-fp16-fix was made for fp16.
         """
         del config
         return (torch.bfloat16, torch.float32)
@@ -92,7 +92,7 @@ class KlAutoencoder:
     def activation_bytes(
         self, config: AutoencoderConfig, shape: Sequence[int], dtype_bytes: int
     ) -> int:
-        """So many times the widest tensor at full size: measured in bf16 on a CPU, 3 to 5."""
+        """A multiple of the widest tensor at full size: measured in bf16 on a CPU, 3 to 5."""
         first = config.decoder[0]
         pixels = shape[0] * shape[-1] * shape[-2] * config.downscale**2
         return 6 * pixels * max(first.channels_in, first.channels_out) * dtype_bytes
@@ -111,9 +111,9 @@ class FoundAutoencoder:
 
 
 def find_autoencoder(weights: StateDict) -> FoundAutoencoder | None:
-    """The autoencoder of a file of its own or of a checkpoint's part; None without one.
+    """The autoencoder in a separate file or in a checkpoint; None without one.
 
-    Raises `WeightsError` if there is one, but incomplete.
+    Raises `WeightsError` if there is an incomplete one.
     """
     for prefix in PREFIXES:
         part = weights.part(prefix) if prefix else weights
@@ -125,7 +125,7 @@ def find_autoencoder(weights: StateDict) -> FoundAutoencoder | None:
 
 
 def within(weights: StateDict) -> StateDict | None:
-    """The tensors of a checkpoint that are its autoencoder's; None without any."""
+    """The tensors of a checkpoint's autoencoder; None without any."""
     parts = (weights.part(prefix) for prefix in PREFIXES if prefix)
     return next((part for part in parts if len(part)), None)
 

@@ -1,6 +1,6 @@
-"""From a file's keys to the family that runs it: each is asked "is this you?".
+"""Detects the family of a file from its keys, by calling `detect` of each family.
 
-What no family takes is at least called by its name, as far as its keys give it away.
+A file that no family supports is named in the error as far as its keys identify it.
 """
 
 from __future__ import annotations
@@ -29,14 +29,13 @@ _LOADERS: Mapping[str, str] = {
 }
 _AVERAGED = "model_ema.diffusion_model"
 PREFIXES = ("model.diffusion_model.", "model.model.", "net.", "model.", "transformer.", "")
-"""Prefixes below which a file may hold a denoiser."""
+"""Prefixes under which a file may hold a denoiser."""
 
 
 def detect(weights: StateDict, *, wanted: str = "a checkpoint") -> tuple[ModelFamily, Any]:
     """The family that runs these weights, and its configuration.
 
-    Raises `WeightsError`, naming the file, if none does or if the one that does finds them
-    incomplete.
+    Raises `WeightsError`, naming the file, if no family runs them or if they are incomplete.
     """
     for family in FAMILIES:
         try:
@@ -62,7 +61,7 @@ def detect_autoencoder(weights: StateDict) -> FoundAutoencoder:
 
 
 def detect_encoder(weights: StateDict) -> tuple[TextEncoder, Any]:
-    """The text encoder that a file of its own holds, and its configuration.
+    """The text encoder in a separate file, and its configuration.
 
     Raises `WeightsError` like `detect`.
     """
@@ -79,11 +78,11 @@ def text_plan(asked: str, files: Sequence[tuple[str, TextEncoder]]) -> TextPlan:
     """How the outputs of these encoders become one conditioning.
 
     Args:
-        asked: what loaders call the family, such as `sdxl`.
+        asked: the loaders' name of the family, such as `sdxl`.
         files: the name of each file and its encoder.
 
     Raises:
-        WeightsError: no family of that name takes them.
+        WeightsError: no family of that name uses them.
     """
     families = [family for family in FAMILIES if asked in family.text.file_types]
     names = sorted(encoder.name for _, encoder in files)
@@ -109,7 +108,7 @@ def text_plan(asked: str, files: Sequence[tuple[str, TextEncoder]]) -> TextPlan:
 
 
 def _other_part(weights: StateDict, *, wanted: str) -> str:
-    """What a file is in which another part was looked for, and which loader takes it."""
+    """A sentence that says what a file is instead, and which loader reads it."""
     for family in FAMILIES:
         try:
             if family.detect(weights) is None:
@@ -137,7 +136,7 @@ def _not_known(weights: StateDict, *, wanted: str) -> str:
 
 
 def recognise(weights: StateDict) -> str | None:
-    """What a file is, by the keys that give it away; None if they give nothing away."""
+    """The kind of a file from characteristic keys; None if there are none."""
     for name, is_this in _MARKS:
         if is_this(weights):
             return name
@@ -148,7 +147,7 @@ Test = Callable[[StateDict], bool]
 
 
 def _below(*marks: str) -> Test:
-    """Any of these names, after any prefix of a denoiser."""
+    """A test for any of these names, after any prefix of a denoiser."""
     return lambda weights: any(
         f"{prefix}{mark}" in weights for prefix in PREFIXES for mark in marks
     )
@@ -163,7 +162,7 @@ def _starts(*starts: str) -> Test:
 
 
 def _context(width: int) -> Test:
-    """A UNet that attends to a text of this width."""
+    """A test for a UNet that attends to a text of this width."""
 
     def test(weights: StateDict) -> bool:
         shapes = (
@@ -177,7 +176,7 @@ def _context(width: int) -> Test:
 
 
 def _averaged_alone(weights: StateDict) -> bool:
-    """Trainers keep an average of the weights, its names without dots, beside the model."""
+    """Whether there are only averaged weights, whose names trainers write without dots."""
     averaged = any(key.startswith(_AVERAGED) for key in weights)
     return averaged and not any(key.startswith("model.diffusion_model.") for key in weights)
 
@@ -214,7 +213,7 @@ _MARKS: tuple[tuple[str, Test], ...] = (
     ),
     ("a T2I-Adapter", _starts("body.0.in_conv.", "adapter.body.")),
     ("a small preview decoder (TAESD)", _starts("taesd_", "decoder.layers.")),
-    # denoisers, in the order in which they can be told apart
+    # denoisers, in the order in which they can be distinguished
     ("an SD3 checkpoint", _below("joint_blocks.0.context_block.attn.qkv.weight")),
     ("a Stable Cascade model", _below("clf.1.weight", "clip_txt_mapper.weight")),
     ("a Stable Audio model", _below("transformer.rotary_pos_emb.inv_freq")),

@@ -1,4 +1,4 @@
-"""The few things a model family says about itself. Knows no family, no file, no graph."""
+"""The interface of a model family."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from engine.text.encoder import Encoded, TextStyle
 from engine.weights.state_dict import StateDict
 
 Checkpoint = Callable[[], None]
-"""Called at every network block; raises when the user pressed stop."""
+"""Called at every network block; raises when the user stopped the run."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -25,8 +25,8 @@ class Entry:
     """One entry of a conditioning.
 
     Attributes:
-        embedding: [1, T, D], what the text encoders say.
-        extras: everything beside it, as CONDITIONING wires carry it: `pooled_output` and so on.
+        embedding: [1, T, D], the states of the text encoders.
+        extras: the other values of the CONDITIONING entry: `pooled_output` and so on.
     """
 
     embedding: Tensor
@@ -35,16 +35,16 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class TextPlan:
-    """Which text encoders a family wants, and how their outputs become one conditioning.
+    """Which text encoders a family uses, and how their outputs become one conditioning.
 
     Attributes:
         styles: by the encoder's name, in the family's order.
-        combine: outputs by encoder's name to `(tensor [1, T, D], extras)`. Encoders that are
-            missing are missing there too; raises `WeightsError` if it cannot do without.
-        even: prompts that differ in length between encoders are filled up with empty chunks.
-        file_types: what loaders of text encoders call this set of encoders in files of their own.
-        places: where a whole checkpoint keeps each encoder: the prefix of its tensors. One that
-            ends in `text_model.` holds transformers' names, another OpenCLIP's.
+        combine: from outputs by encoder name to `(tensor [1, T, D], extras)`. Outputs of absent
+            encoders are absent; raises `WeightsError` if one of them is required.
+        even: whether prompts that differ in length between encoders are padded with empty chunks.
+        file_types: the loaders' names of this set of encoders in separate files.
+        places: the prefixes of each encoder's tensors in a whole checkpoint. A prefix that ends in
+            `text_model.` has transformers' names, others OpenCLIP's.
     """
 
     styles: Mapping[str, TextStyle]
@@ -57,17 +57,17 @@ class TextPlan:
 class ModelFamily(Protocol):
     """How to recognise, build and run one family of latent diffusion models.
 
-    `Config` is the family's own frozen dataclass; nobody else looks inside.
+    `Config` is the family's own frozen dataclass, opaque to callers.
     """
 
     @property
     def name(self) -> str:
-        """For people."""
+        """The name shown to users."""
         ...
 
     @property
     def examples(self) -> str:
-        """Models of this family that people have, and where they usually come from."""
+        """Common models of this family, and where they are published."""
         ...
 
     @property
@@ -76,15 +76,15 @@ class ModelFamily(Protocol):
         ...
 
     def detect(self, weights: StateDict) -> Any | None:
-        """The configuration read off tensor shapes, or None: a polite no."""
+        """The configuration from tensor shapes, or None if they are not this family's."""
         ...
 
     def latent(self, config: Any) -> LatentFormat:
-        """What its latents look like to the denoiser."""
+        """The format of its denoiser's latents."""
         ...
 
     def build(self, config: Any) -> nn.Module:
-        """The denoiser on the meta device, in the checkpoint's own key layout."""
+        """The denoiser on the meta device, in the checkpoint's key layout."""
         ...
 
     def denoiser(self, config: Any, weights: StateDict) -> StateDict:
@@ -96,31 +96,31 @@ class ModelFamily(Protocol):
         ...
 
     def autoencoder(self, weights: StateDict) -> StateDict | None:
-        """Those of the autoencoder within a checkpoint; None if it has none."""
+        """The tensors of the autoencoder within a checkpoint; None if it has none."""
         ...
 
     def metadata(self, config: Any) -> Mapping[str, str]:
-        """What a file of this model must say beside its tensors, to be read as the same again."""
+        """The metadata that a saved file of this model needs, to be read as the same model."""
         ...
 
     def parameterization(self, config: Any) -> Parameterization:
-        """What its denoiser predicts, over which noise levels."""
+        """The denoiser's kind of prediction and noise levels."""
         ...
 
     def dtypes(self, config: Any) -> Sequence[torch.dtype]:
-        """What its denoiser can be computed in, best first; empty: anything."""
+        """The dtypes its denoiser can be computed in, best first; empty: any."""
         ...
 
     def inputs(
         self, config: Any, entry: Entry, *, shape: Sequence[int], role: Role
     ) -> Mapping[str, Input]:
-        """What `predict` needs of one conditioning entry.
+        """The inputs of `predict` from one conditioning entry.
 
         Args:
-            config: the model's.
-            entry: whose.
+            config: of the model.
+            entry: the entry.
             shape: of x [B, C, ...] in the run.
-            role: whether the entry is wanted or not.
+            role: positive or negative.
         """
         ...
 
@@ -137,12 +137,12 @@ class ModelFamily(Protocol):
     ) -> Tensor:
         """One call of the denoiser. x [B, C, ...], timestep [B] -> the raw output [B, C, ...].
 
-        x and inputs come in the dtype that the net computes in, timestep in float32.
+        x and inputs are in the dtype that the network computes in, timestep in float32.
         """
         ...
 
     def lora_names(self, config: Any) -> Mapping[str, str]:
-        """Other people's names of modules of the denoiser to ours, without `.weight`."""
+        """Other programs' names of the denoiser's modules to ours, without `.weight`."""
         ...
 
     def activation_bytes(self, config: Any, shape: Sequence[int], dtype_bytes: int) -> int:

@@ -1,4 +1,4 @@
-"""How a family's latents relate to its autoencoder's numbers, to pictures and to frames."""
+"""How a family's latents relate to its autoencoder's latents, to pictures and to frames."""
 
 from __future__ import annotations
 
@@ -24,10 +24,11 @@ class LatentFormat:
 
     Attributes:
         channels: of a latent [B, channels, ...].
-        downscale: pixels (or frames) per latent cell along each axis behind the channels.
-        scale, shift: what the denoiser sees is `(z - shift) * scale`.
-        causal_frames: the first axis is time, whose first cell is one frame alone.
-        rgb_factors: `channels` rows of (r, g, b), from a denoiser-space latent to -1..1; a preview.
+        downscale: pixels (or frames) per latent cell along each axis after the channels.
+        scale, shift: the denoiser's input is `(z - shift) * scale`.
+        causal_frames: whether the first axis is time, whose first cell is a single frame.
+        rgb_factors: `channels` rows of (r, g, b), from a denoiser-space latent to -1..1, for
+            previews.
         rgb_bias: added to it.
     """
 
@@ -41,7 +42,7 @@ class LatentFormat:
 
     @property
     def dims(self) -> int:
-        """How many axes a latent has behind its channels."""
+        """The number of axes of a latent after its channels."""
         return len(self.downscale)
 
     @property
@@ -51,11 +52,11 @@ class LatentFormat:
 
     @property
     def cell(self) -> int:
-        """Pixels (times frames) that one cell stands for."""
+        """Pixels (times frames) per cell."""
         return prod(self.downscale)
 
     def into(self, z: Tensor) -> Tensor:
-        """An autoencoder's latent [B, C, ...] in the denoiser's numbers."""
+        """Convert an autoencoder's latent [B, C, ...] to the denoiser's scale."""
         return (z - self._along(self.shift, z)) * self._along(self.scale, z)
 
     def out(self, x: Tensor) -> Tensor:
@@ -70,14 +71,14 @@ class LatentFormat:
         return (cells - 1) * step + 1 if self.causal_frames else cells * step
 
     def cells(self, frames: int) -> int:
-        """Cells of the time axis that this number of frames encodes to, the rest left over."""
+        """Cells of the time axis that this number of frames encodes to, rounded down."""
         if self.dims < 3:
             return 1
         step = self.downscale[0]
         return (frames - 1) // step + 1 if self.causal_frames else frames // step
 
     def standardised(self, mean: Sequence[float], deviation: Sequence[float]) -> LatentFormat:
-        """The same, seen by a denoiser that was trained as Playground 2.5 was."""
+        """The same, with the scaling of a denoiser trained like Playground 2.5."""
         scale = tuple(PLAYGROUND_SCALE / each for each in deviation)
         return replace(self, scale=scale, shift=tuple(mean))
 

@@ -18,11 +18,11 @@ class PixelSpaceKind:
     name = "pixel space"
 
     def detect(self, weights: StateDict) -> None:
-        """No file holds it."""
+        """Return None: no file holds it."""
         del weights
 
     def tensors(self, weights: StateDict) -> StateDict:
-        """None."""
+        """Nothing: it has no weights and needs no memory."""
         del weights
         return StateDict({})
 
@@ -32,7 +32,7 @@ class PixelSpaceKind:
         return PixelSpace()
 
     def latent(self, config: None) -> LatentFormat:
-        """Three channels, a cell for each pixel."""
+        """Three channels, one cell per pixel."""
         del config
         return LatentFormat(channels=3, downscale=(1, 1))
 
@@ -42,6 +42,6 @@ class PixelSpaceKind:
         return ()
 
     def activation_bytes(self, config: None, shape: Sequence[int], dtype_bytes: int) -> int:
-        """None."""
+        """Nothing: it has no weights and needs no memory."""
         del config, shape, dtype_bytes
         return 0

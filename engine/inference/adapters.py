@@ -1,6 +1,6 @@
 """The verbs that change a model by an adapter: LoRA and everything of its kind.
 
-Nothing is copied: the changes are data on handles. Knows no node and no folder.
+Nothing is copied: the changes are data on handles.
 """
 
 from __future__ import annotations

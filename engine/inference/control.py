@@ -1,7 +1,7 @@
 """Control networks as values on wires: opened from files, applied to conditionings.
 
 A conditioning entry may bring a chain of them, each with a picture, a strength and a time. What
-they do in a run is `control_run.py`'s. Knows no node and no folder.
+they do in a run is `control_run.py`'s.
 """
 
 from __future__ import annotations

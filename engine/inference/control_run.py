@@ -1,7 +1,4 @@
-"""The control networks of one run: held beside the denoiser, added up slot by slot.
-
-Knows values and kinds of control networks; no node and no guidance.
-"""
+"""The control networks of one run: held beside the denoiser, added up slot by slot."""
 
 from __future__ import annotations
 

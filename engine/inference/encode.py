@@ -1,4 +1,4 @@
-"""The verb that turns a prompt into conditioning. Knows no node, no folder and no family."""
+"""The verb that turns a prompt into conditioning."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""The verb that makes a LoRA file of what a model has learned, and of one that was trained.
-
-Knows no node and no folder.
-"""
+"""The verb that makes a LoRA file of what a model has learned, and of one that was trained."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Changes of weights that conditioning entries bring along, as strong as keyframes say by time.
 
 What the ecosystem calls hooks (HOOKS wires). An entry whose group differs from another's never
-shares a call with it. Knows no node and no folder.
+shares a call with it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Latents in files: safetensors with one tensor and a mark of the scale it is in.
 
-Knows no folders and no nodes. Files without the mark are older and hold what a Stable Diffusion 1
-autoencoder takes, which is the latent times 0.18215.
+Files without the mark are older and hold what a Stable Diffusion 1 autoencoder takes, which is the
+latent times 0.18215.
 """
 
 from __future__ import annotations

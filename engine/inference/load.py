@@ -1,7 +1,7 @@
 """Opens checkpoints: a file to a Model, a Clip and a Vae that know their weights and hold none yet.
 
 Everything that can be wrong with a file's names and shapes is said here; tensors are read when the
-weights are first used. Knows no folder.
+weights are first used.
 """
 
 from __future__ import annotations

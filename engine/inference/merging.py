@@ -1,7 +1,7 @@
 """The verbs that mix models: each tensor of one with that of the same name of another.
 
 Nothing is copied: a mixture is the first model with patches that read the second one's file when a
-tensor arrives. Knows no node and no folder.
+tensor arrives.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Pictures [B, H, W, C] cut and scaled for networks that look at them. Knows no node."""
+"""Pictures [B, H, W, C] cut and scaled for networks that look at them."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Latents to small pictures while sampling runs: a linear map, far cheaper than an autoencoder.
 
-Knows no family: the factors are part of a latent format. Also fits them.
+Also fits them.
 """
 
 from __future__ import annotations

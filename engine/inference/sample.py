@@ -1,6 +1,6 @@
 """Sampling: from a latent, noise and a guider to a latent. The verb behind every sampler node.
 
-Knows values and families, no node and no graph. Outside the network everything is fp32.
+Outside the network everything is fp32.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The verbs that give a model's tensors to a file, in the layout that every program reads.
 
-Patches are part of what is saved. One tensor at a time is in memory. Knows no node and no folder.
+Patches are part of what is saved. One tensor at a time is in memory.
 """
 
 from __future__ import annotations

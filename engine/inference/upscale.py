@@ -1,7 +1,7 @@
 """Upscale models: a file to an `UpscaleModel`, and pictures through one, in tiles where need be.
 
 The compact network is ours; what other architectures there are, `foreign_upscalers` opens with the
-library spandrel. Knows no folder.
+library spandrel.
 """
 
 from __future__ import annotations

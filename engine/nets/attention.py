@@ -45,7 +45,7 @@ class CrossAttention(nn.Module):
         return self.to_out(attend(*self.project(tokens, context, context), self.heads))
 
     def project(self, query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Tokens [B, N, C] and contexts [B, M, D] to what is attended with, [B, ., inner]."""
+        """Project tokens [B, N, C] and contexts [B, M, D] to query, key, value [B, ., inner]."""
         return self.to_q(query), self.to_k(key), self.to_v(value)
 
     def attend(
@@ -74,7 +74,7 @@ class FeedForward(nn.Module):
 
     def __init__(self, channels: int, inner: int) -> None:
         super().__init__()
-        # The second place belonged to a dropout, which has no weights.
+        # The second item was a dropout in training, which has no weights.
         self.net = nn.Sequential(
             GatedProjection(channels, inner), nn.Identity(), Linear(inner, channels)
         )
@@ -85,7 +85,7 @@ class FeedForward(nn.Module):
 
 
 class TransformerBlock(nn.Module):
-    """Self-attention, attention to the text, feed-forward; each normalised first and added."""
+    """Self-attention, attention to the text, feed-forward; each with a norm and a residual."""
 
     def __init__(self, channels: int, context_channels: int, heads: int, feed_forward: int) -> None:
         super().__init__()
@@ -103,10 +103,10 @@ class TransformerBlock(nn.Module):
         hooks: BlockHooks | None = None,
         number: int = 0,
     ) -> Tensor:
-        """`tokens` [B, N, C], context [B, T, D] -> [B, N, C]; `number`: which of its block."""
+        """`tokens` [B, N, C], context [B, T, D] -> [B, N, C]; `number`: its index in the block."""
         if hooks:
             return self._hooked(tokens, context, hooks, number)
-        # Each addition lands in the fresh result of its layer, so no copy is made.
+        # Adding in place into the layer's new result avoids a copy.
         tokens = self.attn1(self.norm1(tokens)).add_(tokens)
         tokens = self.attn2(self.norm2(tokens), context).add_(tokens)
         return self.ff(self.norm3(tokens)).add_(tokens)

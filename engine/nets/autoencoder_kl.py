@@ -1,8 +1,8 @@
 """The KL autoencoder of latent diffusion (Rombach et al. 2022): pictures to latents and back.
 
 Keys are those of the original checkpoints (`encoder.down.i.block.j`, `decoder.up.i.block.j`,
-`quant_conv`). Every size is read from tensor shapes. Knows no latent scale, no tiles and no
-picture file: pixels are tensors in -1..1.
+`quant_conv`). Every size is read from tensor shapes. Pixels are tensors in -1..1; latents are not
+scaled.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from engine.nets.layers import Convolution
 Shapes = Mapping[str, tuple[int, ...]]
 Checkpoint = Callable[[], None]
 GROUPS = 32
-"""Of every group normalisation; their epsilon is 1e-6 throughout."""
+"""Number of groups of every group normalisation; the epsilon is 1e-6."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +31,8 @@ class LevelConfig:
     Attributes:
         channels_in: of the first block.
         channels_out: of every block.
-        blocks: how many.
-        resample: a convolution that halves (encoder) or doubles (decoder) follows.
+        blocks: the number of blocks.
+        resample: whether a convolution follows that halves (encoder) or doubles (decoder) the size.
     """
 
     channels_in: int
@@ -49,8 +49,8 @@ class AutoencoderConfig:
         pixel_channels: 3.
         latent_channels: of a latent, after quantisation's convolution.
         inner_channels: of a latent between the network and that convolution.
-        quantised: the 1 x 1 convolutions around the latent are there.
-        encoder, decoder: levels, index 0 at full size, as the keys count them.
+        quantised: whether there are 1 x 1 convolutions before and after the latent.
+        encoder, decoder: levels, index 0 at full size, as in the keys.
     """
 
     pixel_channels: int
@@ -67,7 +67,7 @@ class AutoencoderConfig:
 
 
 def autoencoder_config(shapes: Shapes) -> AutoencoderConfig:
-    """The configuration read off tensor shapes (without the checkpoint's prefix).
+    """The configuration from tensor shapes (without the checkpoint's prefix).
 
     Raises:
         WeightsError: a tensor is missing, or the layers do not fit together.
@@ -100,7 +100,7 @@ def _size(shapes: Shapes, key: str, axis: int) -> int:
 def _count(shapes: Shapes, prefix: str) -> int:
     start = len(prefix) + 1
     numbers = (key[start:].split(".", 1)[0] for key in shapes if key.startswith(f"{prefix}."))
-    # More digits than any network needs would only be a hostile way to ask for memory.
+    # More digits than any network needs can only be an attempt to exhaust memory.
     return max((int(n) + 1 for n in numbers if n.isdecimal() and len(n) < 4), default=0)
 
 
@@ -180,7 +180,7 @@ class AttentionBlock(nn.Module):
 
 
 class Middle(nn.Module):
-    """Between the way down and the way out."""
+    """The middle of the encoder or decoder."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -221,7 +221,7 @@ class Upsample(nn.Module):
 
 
 class Level(nn.Module):
-    """The residual blocks of one resolution and the way to the next."""
+    """The residual blocks of one resolution and the resampling to the next."""
 
     def __init__(self, config: LevelConfig, *, sampler: str) -> None:
         super().__init__()
@@ -246,7 +246,7 @@ class Level(nn.Module):
 
 
 class Encoder(nn.Module):
-    """Pixels to the mean and the logarithm of the variance of a latent."""
+    """The encoder: pixels to the mean and log variance of a latent."""
 
     def __init__(self, config: AutoencoderConfig) -> None:
         super().__init__()
@@ -268,7 +268,7 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    """A latent to pixels. Levels are numbered from full size, so the last one runs first."""
+    """The decoder: a latent to pixels. Levels count from full size, so the last runs first."""
 
     def __init__(self, config: AutoencoderConfig) -> None:
         super().__init__()
@@ -289,7 +289,7 @@ class Decoder(nn.Module):
 
 
 class AutoencoderKL(nn.Module):
-    """Both ways. Latents here are the network's own numbers, not the denoiser's scaled ones."""
+    """Encoder and decoder. Latents here are the network's, not scaled for the denoiser."""
 
     def __init__(self, config: AutoencoderConfig) -> None:
         super().__init__()

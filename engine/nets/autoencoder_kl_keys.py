@@ -1,7 +1,4 @@
-"""Where KL autoencoders keep their tensors: the original layout, and that of diffusers.
-
-Knows names only.
-"""
+"""Names of KL autoencoders' tensors: the original layout, and that of diffusers."""
 
 from __future__ import annotations
 
@@ -17,9 +14,9 @@ PARTS = ("encoder.", "decoder.", "quant_conv.", "post_quant_conv.")
 
 
 def tensors(weights: StateDict) -> StateDict | None:
-    """The autoencoder's tensors, without the discriminator that its training left behind.
+    """The autoencoder's tensors, without the discriminator left from training.
 
-    Files of diffusers' layout, as many a VAE comes alone, are renamed. None without one.
+    Tensors of diffusers' layout, common for separate VAE files, are renamed. None without one.
     """
     if MARK not in weights:
         return None
@@ -31,7 +28,7 @@ def tensors(weights: StateDict) -> StateDict | None:
 
 
 def _levels(part: StateDict) -> int:
-    """How many levels a decoder of diffusers' layout has."""
+    """The number of levels of a decoder in diffusers' layout."""
     levels = (name.split(".")[2] for name in part if name.startswith("decoder.up_blocks."))
     return max((int(level) + 1 for level in levels if level.isdecimal()), default=0)
 
@@ -70,7 +67,7 @@ _DIFFUSERS_NAMES = tuple(
 
 
 def _as_convolutions(entries: Mapping[str, Entry]) -> dict[str, Entry]:
-    """Some files store the attention's 1 x 1 convolutions as matrices."""
+    """Reshape the attention's 1 x 1 convolutions, which some files store as matrices."""
     return {
         name: _with_two_axes_more(entry) if ".attn_1." in name and len(entry.shape) == 2 else entry
         for name, entry in entries.items()

@@ -28,8 +28,8 @@ class CompactConfig:
     Attributes:
         channels: of the pictures.
         width: channels between convolutions.
-        convolutions: those from `width` to `width`.
-        scale: pixels along one side for each of the input.
+        convolutions: the number of those from `width` to `width`.
+        scale: output pixels per input pixel along one side.
     """
 
     channels: int
@@ -39,7 +39,7 @@ class CompactConfig:
 
 
 def config_of(shapes: Mapping[str, tuple[int, ...]]) -> CompactConfig | None:
-    """The sizes that tensors of these shapes have, None if they are another network's."""
+    """The sizes from tensors of these shapes; None if they are another network's."""
     matches = [_KEY.fullmatch(name) for name in shapes]
     first, activation = shapes.get("body.0.weight"), shapes.get("body.1.weight")
     if not all(matches) or not first or not activation:
@@ -77,8 +77,8 @@ class CompactUpscaler(nn.Module):
         """See the class.
 
         Args:
-            pictures: their own dtype is that of the sum, so that float32 ones stay exact.
-            dtype: of the convolutions; the pictures' own by default.
+            pictures: their dtype is that of the sum, so that float32 ones stay exact.
+            dtype: of the convolutions; that of the pictures by default.
         """
         x = pictures.to(dtype)
         for layer in self.body:

@@ -1,7 +1,7 @@
-"""ControlNet (Zhang et al. 2023): a copy of the UNet's way down that also sees a picture.
+"""ControlNet (Zhang et al. 2023): a copy of the UNet's encoder half with a picture as input.
 
 Keys are those of the original files: the UNet's own, `input_hint_block`, `zero_convs` and
-`middle_block_out`. Every size is read from tensor shapes. Knows no file and no sampler.
+`middle_block_out`. Every size is read from tensor shapes.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from engine.nets.unet import (
 from engine.nets.unet_blocks import TransformerConfig
 
 STRIDES = (1, 1, 2, 1, 2, 1, 2, 1)
-"""Of the convolutions that bring a picture to the size of the latent, eight pixels to a cell."""
+"""Strides of the convolutions that reduce a picture to the size of the latent, by 8."""
 PIXELS = 8
 HINT = "input_hint_block"
 
@@ -41,7 +41,7 @@ class ControlNetConfig:
         in_channels: of the latent.
         model_channels, time_channels, vector_channels: see `engine.nets.unet.UNetConfig`.
         input_blocks, middle_block: as in the UNet it belongs to.
-        hint_channels: of the picture, and behind each convolution that reads it.
+        hint_channels: of the picture, and after each convolution that reads it.
     """
 
     in_channels: int
@@ -54,7 +54,7 @@ class ControlNetConfig:
 
     @property
     def context_channels(self) -> int | None:
-        """Width of the text tokens; None for a net without transformers."""
+        """Width of the text tokens; None for a network without transformers."""
         for layer in (
             layer for block in (*self.input_blocks, self.middle_block) for layer in block
         ):
@@ -64,14 +64,14 @@ class ControlNetConfig:
 
     @property
     def residual_channels(self) -> tuple[int, ...]:
-        """Channels behind each input block, and behind the middle."""
+        """Channels after each input block, and after the middle."""
         return tuple(walk_down(self.input_blocks, self.middle_block, self.in_channels))
 
 
 def controlnet_config(
     shapes: Shapes, *, heads: int | None = None, head_channels: int | None = None
 ) -> ControlNetConfig:
-    """The configuration read off tensor shapes; see `engine.nets.unet.unet_config`.
+    """The configuration from tensor shapes; see `engine.nets.unet.unet_config`.
 
     Raises:
         WeightsError: a tensor is missing, or the layers do not fit together.
@@ -99,7 +99,7 @@ def controlnet_config(
 
 
 class ControlNet(nn.Module):
-    """A noisy latent, its timestep, a text and a picture to what is added inside the UNet."""
+    """A noisy latent, its timestep, a text and a picture to residuals for the UNet."""
 
     def __init__(self, config: ControlNetConfig) -> None:
         super().__init__()
@@ -128,9 +128,9 @@ class ControlNet(nn.Module):
     ) -> Residuals:
         """`x` [B, C, h, w], timesteps [B], context [B, T, D], y [B, V] as for the UNet.
 
-        `features` [1 or B, C, h, w] are what `input_hint_block` makes of a picture [., 3, 8 h, 8 w]
-        in 0..1, the same at every step.
-        `checkpoint` is called before every block and may raise.
+        `features` [1 or B, C, h, w] are the output of `input_hint_block` for a picture [., 3, 8 h,
+        8 w] in 0..1, the same at every step. `checkpoint` is called before every block and may
+        raise.
         """
         time = timestep_embedding(timesteps, self.config.model_channels).to(x.dtype)
         time = self.time_embed(time)

@@ -1,8 +1,8 @@
-"""What comes into a network from outside: residuals of control networks, and patches of blocks.
+"""Hooks into a network: residuals of control networks, and patches of blocks.
 
 Blocks are addressed as the ecosystem does: `("input", 4)`, `("middle", 0)`, `("output", 5)` for the
-UNets, `("double_block", 3)` for later networks; a transformer in a block by one number more. A
-network that no hook touches pays nothing for them.
+UNets, `("double_block", 3)` for later networks; a transformer in a block by one more number. A
+network without hooks has no overhead.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from torch import Tensor
 from engine.errors import NodeError
 
 Place = tuple[str, int]
-"""A block of a network: which part of it, and which number."""
+"""A block of a network: its part, and its number."""
 Hook = Callable[..., Any]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Residuals:
-    """What control networks add, in the order of the blocks that it is added behind.
+    """The outputs of control networks, in the order of the blocks after which they are added.
 
     Attributes:
-        input: to the skips of the way down, `input[i]` [B, C, h, w] behind input block i.
-        middle: behind the middle block.
-        output: to what skips bring, as the way up takes them: the last input block's first.
+        input: added to the skip connections, `input[i]` [B, C, h, w] after input block i.
+        middle: added after the middle block.
+        output: added to the skips where the decoder reads them: the last input block's first.
     """
 
     input: Sequence[Tensor | None] = ()
@@ -36,7 +36,7 @@ class Residuals:
     output: Sequence[Tensor | None] = ()
 
     def each(self, change: Callable[[Tensor], Tensor]) -> Residuals:
-        """The same with every one changed."""
+        """The residuals with `change` applied to each."""
 
         def changed(slots: Sequence[Tensor | None]) -> tuple[Tensor | None, ...]:
             return tuple(None if slot is None else change(slot) for slot in slots)
@@ -44,7 +44,7 @@ class Residuals:
         return Residuals(changed(self.input), changed(self.middle), changed(self.output))
 
     def plus(self, other: Residuals) -> Residuals:
-        """Both together, slot by slot. Raises `NodeError` where they are of two sizes."""
+        """The sum, slot by slot. Raises `NodeError` if their sizes differ."""
         return Residuals(
             _sums(self.input, other.input),
             _sums(self.middle, other.middle),
@@ -74,20 +74,19 @@ def _sum(one: Tensor | None, other: Tensor | None) -> Tensor | None:
 class NetHooks:
     """Functions to call inside a network, by kind.
 
-    Kinds and what they are called with, `options` being the call's `transformer_options`:
-    `attn1_patch`, `attn2_patch` `(q, k, v, options) -> (q, k, v)` before the projections;
-    `attn1_output_patch`, `attn2_output_patch` `(out, options) -> out`;
-    `middle_patch` `(tokens, options) -> tokens` between the two attentions of a transformer;
-    `input_block_patch`, `input_block_patch_after_skip`, `middle_block_patch` `(h, options) -> h`;
-    `output_block_patch` `(h, skip, options) -> (h, skip)`.
-    A replacement of attention at a place is called `(q, k, v, options) -> out` with projected
-    tokens, and stands in for the attention itself.
+    The kinds and their arguments; `options` is the call's `transformer_options`: `attn1_patch`,
+    `attn2_patch` `(q, k, v, options) -> (q, k, v)` before the projections; `attn1_output_patch`,
+    `attn2_output_patch` `(out, options) -> out`; `middle_patch` `(tokens, options) -> tokens`
+    between the two attentions of a transformer; `input_block_patch`,
+    `input_block_patch_after_skip`, `middle_block_patch` `(h, options) -> h`; `output_block_patch`
+    `(h, skip, options) -> (h, skip)`. A replacement of attention at a place is called `(q, k, v,
+    options) -> out` with projected tokens, instead of the attention itself.
 
     Attributes:
         patches: by kind, in the order in which they were added.
         replacements: by kind (`attn1`, `attn2`) and place `(block, number, transformer)`; a place
-            of `(block, number)` stands for all its transformers.
-        options: what the functions find in `transformer_options` beside the network's own entries.
+            of `(block, number)` means all its transformers.
+        options: entries of `transformer_options` in addition to the network's own.
     """
 
     patches: Mapping[str, tuple[Hook, ...]] = field(default_factory=dict[str, tuple[Hook, ...]])
@@ -98,7 +97,7 @@ class NetHooks:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing is hooked."""
+        """Whether there are no hooks."""
         return not self.patches and not self.replacements
 
     def of(self, kind: str) -> tuple[Hook, ...]:
@@ -106,22 +105,22 @@ class NetHooks:
         return self.patches.get(kind, ())
 
     def replacement(self, kind: str, place: Place, transformer: int) -> Hook | None:
-        """What stands in for the attention of that kind at that place."""
+        """The replacement of the attention of that kind at that place."""
         exact = self.replacements.get((kind, (*place, transformer)))
         return exact or self.replacements.get((kind, place))
 
     def with_patch(self, kind: str, hook: Hook) -> NetHooks:
-        """One patch more."""
+        """The hooks with one more patch."""
         patches = {**self.patches, kind: (*self.of(kind), hook)}
         return NetHooks(patches, self.replacements, self.options)
 
     def with_replacement(self, kind: str, place: tuple[Any, ...], hook: Hook) -> NetHooks:
-        """Another attention at a place."""
+        """The hooks with a replaced attention at a place."""
         replacements = {**self.replacements, (kind, place): hook}
         return NetHooks(self.patches, replacements, self.options)
 
     def with_options(self, options: Mapping[str, Any]) -> NetHooks:
-        """The options of one call, added to those that were there."""
+        """The hooks with additional options of one call."""
         return NetHooks(self.patches, self.replacements, {**self.options, **options})
 
     def options_at(self, part: str, number: int) -> dict[str, Any]:
@@ -131,12 +130,12 @@ class NetHooks:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BlockHooks:
-    """The hooks of one call, seen from one block.
+    """The hooks of one call for one block.
 
     Attributes:
         hooks: all of them.
         place: of the block.
-        index: of the block's transformer among all of the network.
+        index: of the block's first transformer among all of the network.
     """
 
     hooks: NetHooks
@@ -154,7 +153,7 @@ class BlockHooks:
         }
 
     def between(self, transformer: int, tokens: Tensor, attention: HookedAttention) -> Tensor:
-        """The tokens between the two attentions of one transformer."""
+        """Apply the patches between the two attentions of one transformer."""
         for patch in self.hooks.of("middle_patch"):
             tokens = patch(tokens, self.options(transformer, attention))
         return tokens
@@ -166,12 +165,12 @@ class BlockHooks:
         tokens: tuple[Tensor, Tensor, Tensor],
         attention: HookedAttention,
     ) -> Tensor:
-        """The attention of one transformer with all that is hooked to it.
+        """The attention of one transformer with its hooks.
 
         Args:
-            kind: `attn1` to the tokens themselves, `attn2` to the text.
-            transformer: which of the block's.
-            tokens: what query, key and value are made of, each [B, N, C].
+            kind: `attn1` (self-attention) or `attn2` (attention to the text).
+            transformer: its index in the block.
+            tokens: the inputs of query, key and value, each [B, N, C].
             attention: the module.
         """
         options = self.options(transformer, attention)
@@ -187,18 +186,18 @@ class BlockHooks:
 
 
 class HookedAttention(Protocol):
-    """What is asked of an attention that may be patched."""
+    """The interface of an attention that can be patched."""
 
     heads: int
     inner: int
     to_out: Callable[[Tensor], Tensor]
 
     def project(self, query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Tokens to what is attended with, each [B, N, inner]."""
+        """Project tokens to query, key and value, each [B, N, inner]."""
         ...
 
     def attend(
         self, query: Tensor, key: Tensor, value: Tensor, options: Mapping[str, Any]
     ) -> Tensor:
-        """Projected tokens to [B, N, inner]."""
+        """Attend with projected tokens; returns [B, N, inner]."""
         ...

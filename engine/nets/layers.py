@@ -1,6 +1,6 @@
-"""Convolutions and projections that use oneDNN's best kernels on a CPU; elsewhere torch's own.
+"""Convolutions and projections with oneDNN's fastest kernels on a CPU, torch's elsewhere.
 
-Knows no network. The weights' form decides, so whoever holds the weights may choose it.
+The form of the weights selects the kernel, so the owner of the weights chooses it.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from torch import Tensor, nn
 class Convolution(nn.Conv2d):
     """A convolution whose weight may be packed for oneDNN (`Wants.packed` of the residency).
 
-    With a plain weight torch rearranges it at every call, which at 8 x 8 cells takes longer than
-    the convolution: on a Zen 4 core packing makes those 2 to 4 times as fast.
+    A plain weight is rearranged by torch at every call, which at 8 x 8 cells takes longer than the
+    convolution: on a Zen 4 core packing makes those 2 to 4 times as fast.
     """
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - nn.Module's name for it
@@ -35,11 +35,11 @@ class Convolution(nn.Conv2d):
 
 
 class Linear(nn.Linear):
-    """A projection that is oneDNN's on a CPU.
+    """A projection computed by oneDNN on a CPU.
 
-    torch gives fp32 to MKL, which on an AMD core is 2 to 2.5 times slower, and writes a bias in
-    bf16 by itself first. oneDNN's has no gradient, so training takes the ordinary way; and so does
-    compiling, which finds oneDNN itself.
+    torch uses MKL for fp32, which on an AMD core is 2 to 2.5 times slower, and in bf16 writes the
+    bias in a separate pass first. The oneDNN operator has no gradient, so training uses the
+    ordinary one; so does compiling, which selects oneDNN itself.
     """
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - nn.Module's name for it
@@ -53,10 +53,10 @@ class Linear(nn.Linear):
 
 
 def _computes(dtype: torch.dtype) -> bool:
-    """Whether oneDNN does so here."""
+    """Whether oneDNN computes in that dtype here."""
     if not torch.backends.mkldnn.is_available():
         return False
     if dtype == torch.bfloat16:
-        # Only where the processor does.
+        # Only if the processor supports it.
         return torch.ops.mkldnn._is_mkldnn_bf16_supported()  # noqa: SLF001 - as above
     return dtype == torch.float32

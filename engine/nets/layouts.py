@@ -1,7 +1,7 @@
-"""Configurations of regular networks from the few numbers that their authors choose.
+"""Configurations of regular networks from a few numbers.
 
-Loading never needs them, for it reads shapes; making new networks does: for training, for tests,
-for benchmarks.
+Loading reads sizes from shapes instead; these are for new networks in training, tests and
+benchmarks.
 """
 
 from __future__ import annotations
@@ -39,12 +39,12 @@ def regular_unet(
         multipliers: of each level's channels, from full size down.
         depths: transformer blocks of each level; the middle takes the last that is not 0.
         context: width of the text.
-        heads: of every attention; None: as many as have `head_channels` each.
+        heads: of every attention; None: heads of `head_channels` each.
         head_channels: see `heads`.
-        blocks: residual blocks of a level on the way down; one more on the way up.
-        in_channels: of what it is shown; it predicts four.
-        linear: projections act on tokens.
-        vector: width of `y`; None: it takes none.
+        blocks: residual blocks of a level in the encoder half; one more in the decoder half.
+        in_channels: of the input; the output has four.
+        linear: whether projections act on tokens.
+        vector: width of `y`; None: no `y`.
     """
     levels = list(zip((width * each for each in multipliers), depths, strict=True))
     time = 4 * width
@@ -87,7 +87,7 @@ def regular_autoencoder(
         widths: channels of each level, from full size down.
         blocks: residual blocks of a level of the encoder; the decoder has one more.
         latent_channels: of a latent.
-        quantised: with the 1 x 1 convolutions around the latent.
+        quantised: whether there are 1 x 1 convolutions before and after the latent.
     """
     last = len(widths) - 1
     return AutoencoderConfig(
@@ -107,7 +107,7 @@ def regular_autoencoder(
 
 
 def stable_diffusion_xl() -> UNetConfig:
-    """The UNet of Stable Diffusion XL, full size; its autoencoder is built as SD1's."""
+    """The UNet of Stable Diffusion XL, full size; its autoencoder has SD1's architecture."""
     return regular_unet(320, (1, 2, 4), (0, 2, 10), context=2048, linear=True, vector=2816)
 
 

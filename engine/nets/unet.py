@@ -1,8 +1,8 @@
 """The UNet of latent diffusion: SD1, SD2, SDXL and their inpainting, editing and pruned variants.
 
 Keys are those of the original checkpoints (`input_blocks.i.j`, `middle_block.j`,
-`output_blocks.i.j`, `out`). Every size is read from tensor shapes. Knows no sampler, no prompt and
-no file; which numbers go in as `y` is a family's business.
+`output_blocks.i.j`, `out`). Every size is read from tensor shapes. The family defines the content
+of `y`.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class UNetConfig:
         out_channels: of the prediction.
         model_channels: width of the first level and of the timestep's sinusoid.
         time_channels: width of the time embedding.
-        vector_channels: width of `y` (pooled text, sizes); None where the net takes none.
+        vector_channels: width of `y` (pooled text, sizes); None for a network without `y`.
         input_blocks, middle_block, output_blocks: the layers, in the order of their keys.
     """
 
@@ -57,7 +57,7 @@ class UNetConfig:
 
     @property
     def context_channels(self) -> int | None:
-        """Width of the text tokens; None for a net without transformers."""
+        """Width of the text tokens; None for a network without transformers."""
         blocks = (*self.input_blocks, self.middle_block, *self.output_blocks)
         for layer in (layer for block in blocks for layer in block):
             if isinstance(layer, TransformerConfig):
@@ -66,14 +66,14 @@ class UNetConfig:
 
     @property
     def downsamplings(self) -> int:
-        """How many times the latent is halved."""
+        """The number of times the latent's size is halved."""
         return sum(isinstance(block[0], DownsampleConfig) for block in self.input_blocks)
 
 
 def unet_config(
     shapes: Shapes, *, heads: int | None = None, head_channels: int | None = None
 ) -> UNetConfig:
-    """The configuration read off tensor shapes.
+    """The configuration from tensor shapes.
 
     Args:
         shapes: of the UNet's tensors, without the checkpoint's prefix.
@@ -104,14 +104,14 @@ def unet_config(
 
 @dataclass(frozen=True, slots=True)
 class UNetReader:
-    """Reads layers off tensor shapes; see `unet_config` for the arguments and the errors."""
+    """Reads layers from tensor shapes; see `unet_config` for the arguments and the errors."""
 
     shapes: Shapes
     heads: int | None
     head_channels: int | None
 
     def size(self, key: str, axis: int) -> int:
-        """One side of one tensor."""
+        """The size of one axis of one tensor."""
         shape = self.shapes.get(key)
         if shape is None or len(shape) <= axis:
             found = "no such tensor" if shape is None else f"shape {list(shape)}"
@@ -128,16 +128,16 @@ class UNetReader:
         return blocks
 
     def block(self, prefix: str) -> Block:
-        """The layers below a prefix."""
+        """The layers under a prefix."""
         return tuple(self._layer(f"{prefix}.{j}") for j in range(self._count(prefix)))
 
     def _count(self, prefix: str) -> int:
-        """How many numbered things follow `prefix.`: one more than the highest number."""
+        """The number of items numbered after `prefix.`: one more than the highest number."""
         start = len(prefix) + 1
         numbers = (
             key[start:].split(".", 1)[0] for key in self.shapes if key.startswith(f"{prefix}.")
         )
-        # More digits than any network needs would only be a hostile way to ask for memory.
+        # More digits than any network needs can only be an attempt to exhaust memory.
         return max((int(n) + 1 for n in numbers if n.isdecimal() and len(n) < 4), default=0)
 
     def _layer(self, prefix: str) -> LayerConfig:
@@ -176,7 +176,7 @@ class UNetReader:
 
 
 def walk_block(name: str, block: Block, channels: int) -> int:
-    """The channels that leave a block; raises WeightsError where two layers do not join."""
+    """The output channels of a block; raises WeightsError if two layers do not match."""
     for j, layer in enumerate(block):
         normalised = isinstance(layer, ResidualConfig | TransformerConfig)
         if layer.channels_in != channels or (normalised and channels % GROUPS):
@@ -189,7 +189,7 @@ def walk_block(name: str, block: Block, channels: int) -> int:
 
 
 def walk_down(input_blocks: Sequence[Block], middle_block: Block, channels: int) -> list[int]:
-    """The channels behind each input block, and behind the middle; raises as `walk_block`."""
+    """The channels after each input block, and after the middle; raises like `walk_block`."""
     passed: list[int] = []
     for i, block in enumerate(input_blocks):
         channels = walk_block(f"input_blocks.{i}", block, channels)
@@ -198,7 +198,7 @@ def walk_down(input_blocks: Sequence[Block], middle_block: Block, channels: int)
 
 
 def _check_flow(config: UNetConfig, last: int) -> None:
-    """Walk the channels through the network; raise WeightsError where two layers do not join."""
+    """Follow the channels through the network; raise WeightsError if two layers do not match."""
     *skips, channels = walk_down(config.input_blocks, config.middle_block, config.in_channels)
     if len(config.output_blocks) != len(skips):
         raise WeightsError(
@@ -211,7 +211,7 @@ def _check_flow(config: UNetConfig, last: int) -> None:
 
 
 def timestep_embedding(timesteps: Tensor, channels: int, *, period: float = 10_000.0) -> Tensor:
-    """[B] to [B, channels] in float32: cosines, then sines, of falling frequency.
+    """Embed [B] as [B, channels] in float32: cosines, then sines, of falling frequency.
 
     Vaswani et al. 2017, section 3.5, as Ho et al. 2020 use it for time.
     """
@@ -223,7 +223,7 @@ def timestep_embedding(timesteps: Tensor, channels: int, *, period: float = 10_0
 
 
 class UNet(nn.Module):
-    """A noisy latent, its timestep and a text to the network's prediction."""
+    """The UNet: a noisy latent, its timestep and a text to a prediction."""
 
     def __init__(self, config: UNetConfig) -> None:
         super().__init__()
@@ -255,8 +255,8 @@ class UNet(nn.Module):
     ) -> Tensor:
         """`x` [B, C, h, w], timesteps [B], context [B, T, D], y [B, V] -> [B, C', h, w].
 
-        x, context and y are of the weights' dtype. Any size works, odd ones too. `checkpoint` is
-        called before every block and may raise.
+        x, context and y are of the weights' dtype. Any size works, including odd ones. `checkpoint`
+        is called before every block and may raise.
         """
         time = timestep_embedding(timesteps, self.config.model_channels).to(x.dtype)
         time = self.time_embed(time)
@@ -296,7 +296,7 @@ class UNet(nn.Module):
 
 
 def _transformer_indices(config: UNetConfig) -> dict[Place, int]:
-    """For each block how many transformers stand before its own."""
+    """For each block the number of transformers before its own."""
     blocks: list[tuple[Place, Block]] = [
         *((("input", i), block) for i, block in enumerate(config.input_blocks)),
         (("middle", 0), config.middle_block),
@@ -331,7 +331,7 @@ def _patched(x: Tensor, hooks: NetHooks | None, kind: str, part: str, number: in
 
 
 def two_layers(channels_in: int, channels_out: int) -> nn.Sequential:
-    """The embedding of time, or of what is added to it."""
+    """The embedding of time, or of `y`, which is added to it."""
     return nn.Sequential(
         Linear(channels_in, channels_out), nn.SiLU(), Linear(channels_out, channels_out)
     )

@@ -1,7 +1,7 @@
 """The layers of a latent diffusion UNet (Rombach et al. 2022), named as checkpoints name them.
 
-Each layer has a frozen description that carries its sizes and builds it. Knows nothing of how
-layers are joined to a network: that is `unet.py`.
+Each layer has a frozen description that has its sizes and builds it. `unet.py` joins the layers to
+a network.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from engine.nets.hooks import BlockHooks
 from engine.nets.layers import Convolution, Linear
 
 GROUPS = 32
-"""Of every group normalisation in these networks."""
+"""Number of groups of every group normalisation in these networks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ class TransformerConfig:
 
     @property
     def channels_out(self) -> int:
-        """As many as come in."""
+        """The same number as the input's."""
         return self.channels_in
 
     def build(self) -> nn.Module:
@@ -113,7 +113,7 @@ class ResidualBlock(nn.Module):
             nn.SiLU(inplace=True),
             Convolution(channels_in, channels_out, 3, padding=1),
         )
-        # The activation before it is the same for every block, so the network applies it once.
+        # The activation before it is the same in every block, so the network applies it once.
         self.emb_layers = nn.Sequential(nn.Identity(), Linear(config.time_channels, channels_out))
         self.out_layers = nn.Sequential(
             nn.GroupNorm(GROUPS, channels_out),
@@ -135,7 +135,7 @@ class ResidualBlock(nn.Module):
 
 
 class SpatialTransformer(nn.Module):
-    """A feature map as tokens through transformer blocks, added to itself."""
+    """Transformer blocks over a feature map as tokens, with a residual connection."""
 
     def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
@@ -179,7 +179,7 @@ class Downsample(nn.Module):
 
 
 class Upsample(nn.Module):
-    """To the size of the skip that joins next, which is odd where the way down met an odd size."""
+    """Enlarge to the size of the next skip connection, which may be odd."""
 
     def __init__(self, channels_in: int, channels_out: int) -> None:
         super().__init__()
@@ -191,7 +191,7 @@ class Upsample(nn.Module):
 
 
 class Stage(nn.ModuleList):
-    """The layers of one block in their order; each is handed what it asks for."""
+    """The layers of one block in order; each gets the inputs of its type."""
 
     def forward(
         self,
@@ -201,7 +201,7 @@ class Stage(nn.ModuleList):
         size: tuple[int, int],
         hooks: BlockHooks | None = None,
     ) -> Tensor:
-        """`x` [B, C, h, w] -> [B, C', h', w']; `size` is where an upsampling ends."""
+        """`x` [B, C, h, w] -> [B, C', h', w']; `size` is the size after an upsampling."""
         for layer in self:
             if isinstance(layer, ResidualBlock):
                 x = layer(x, activated_time)

@@ -1,6 +1,6 @@
-"""Where latent diffusion UNets keep their tensors in files: the original layout, and diffusers'.
+"""Names of latent diffusion UNets' tensors: the original layout, and diffusers'.
 
-Knows names only; which family a UNet is of, its shapes say.
+The shapes, not the names, determine the family of a UNet.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _RESIDUAL: Mapping[str, str] = {theirs: ours for ours, theirs in RESIDUAL.items(
 def tensors(weights: StateDict) -> StateDict | None:
     """The UNet's tensors under their original names; None without one.
 
-    Copies under `model_ema.` and training state are left where they are.
+    Copies under `model_ema.` and training state are not included.
 
     Raises:
         WeightsError: one of them is empty.
@@ -50,16 +50,16 @@ def tensors(weights: StateDict) -> StateDict | None:
 
 
 def original_names(names: Iterable[str]) -> Callable[[str], str]:
-    """From diffusers' names of a UNet's tensors to the original ones.
+    """A function from diffusers' names of a UNet's tensors to the original ones.
 
     Args:
-        names: all of diffusers' names of one UNet: they show how many blocks its levels have.
+        names: all of diffusers' names of one UNet: they show the number of blocks of each level.
     """
     known = set(names)
     down, up = _starts(known, "down"), _starts(known, "up")
 
     def rename(name: str) -> str:
-        """The original name; a name of no module that is known stays as it is."""
+        """The original name; a name of an unknown module is unchanged."""
         module, _, kind = name.rpartition(".")
         if module in _OUTER:
             return f"{_OUTER[module]}.{kind}"
@@ -87,7 +87,7 @@ def original_names(names: Iterable[str]) -> Callable[[str], str]:
 def _place(
     side: str, level: int, part: str, number: int, down: list[int], up: list[int]
 ) -> str | None:
-    """The original place of a layer; of an upsampling, that of its block. None: no such level."""
+    """The original place of a layer; for an upsampling, that of its block. None: no such level."""
     inner = 1 if part == "attentions" else 0
     if side == "mid":
         return f"middle_block.{1 if inner else 2 * number}"
@@ -103,7 +103,7 @@ def _place(
 
 
 def _starts(names: set[str], side: str) -> list[int]:
-    """The number of the first original block of each level, and one behind the last."""
+    """The number of the first original block of each level, and one past the last."""
     starts = [1 if side == "down" else 0]
     while blocks := _blocks(names, side, len(starts) - 1):
         level = len(starts) - 1
@@ -113,7 +113,7 @@ def _starts(names: set[str], side: str) -> list[int]:
 
 
 def _blocks(names: set[str], side: str, level: int) -> int:
-    """How many residual blocks a level has."""
+    """The number of residual blocks of a level."""
     count = 0
     while f"{side}_blocks.{level}.resnets.{count}.conv1.weight" in names:
         count += 1

@@ -1,7 +1,4 @@
-"""What diffusers calls the modules of the latent diffusion UNets; most adapters use its names.
-
-Knows names and a configuration; no tensor.
-"""
+"""Diffusers' names of the modules of the latent diffusion UNets, used by most adapters."""
 
 from __future__ import annotations
 
@@ -38,7 +35,7 @@ RESIDUAL: Mapping[str, str] = {
 
 
 def unet_names(config: UNetConfig) -> dict[str, str]:
-    """For every module with weights: diffusers' name to the original one, without `.weight`."""
+    """Diffusers' names to the original ones, without `.weight`, for every module with weights."""
     with torch.device("meta"):
         net = UNet(config)
     ours = {name.rpartition(".")[0] for name, _ in net.named_parameters()}
@@ -59,7 +56,7 @@ def unet_names(config: UNetConfig) -> dict[str, str]:
 
 
 def _places(config: UNetConfig) -> Iterator[tuple[str, tuple[str, LayerConfig]]]:
-    """The original place of each layer, and diffusers' place of it."""
+    """The original place of each layer, and its place in diffusers."""
     level, block = 0, 0
     for i, layers in enumerate(config.input_blocks[1:], 1):
         yield from _layers(f"input_blocks.{i}", layers, f"down_blocks.{level}", block)

@@ -1,6 +1,6 @@
-"""The tensors of a module by name, where they sit in it, and the blocks they are carried in.
+"""The tensors of a module by name, the places they are used, and their division into blocks.
 
-Works on any `nn.Module` whose parts are called as modules. Knows no device and no budget.
+Works on any `nn.Module` whose parts are called as modules.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ class NamedTensor:
     """One tensor of a module.
 
     Attributes:
-        names: as `named_parameters` gives them; several for a tensor that several parts share.
+        names: as `named_parameters` returns them; several for a tensor that is shared.
         source: how it is stored.
-        owners: the parts that hold it, each with its attribute.
+        owners: the submodules that hold it, each with its attribute name.
         placeholder: what the module holds while the values are not on the device.
     """
 
@@ -30,7 +30,7 @@ class NamedTensor:
     placeholder: Tensor
 
     def put(self, tensor: Tensor) -> None:
-        """Have the module compute with this tensor."""
+        """Make the module compute with this tensor."""
         if isinstance(self.placeholder, nn.Parameter):
             is_one = isinstance(tensor, nn.Parameter)
             parameter = tensor if is_one else nn.Parameter(tensor, requires_grad=False)
@@ -47,11 +47,11 @@ class NamedTensor:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Block:
-    """Tensors that are carried together.
+    """Tensors that are transferred together.
 
     Attributes:
-        module: whose call needs them; None for those that must stay while anything runs, because
-            they are shared or belong to no call.
+        module: the module whose call needs them; None for tensors that must stay while anything
+            runs, because they are shared or belong to no call.
         tensors: the tensors.
     """
 
@@ -60,11 +60,11 @@ class Block:
 
 
 def named_tensors(module: nn.Module, sources: Mapping[str, Source]) -> dict[int, NamedTensor]:
-    """Every parameter and buffer of a module once, by the identity of what the module holds.
+    """Every parameter and buffer of a module once, by the `id` of the tensor the module holds.
 
     Args:
-        module: on the meta device where `sources` bring its values.
-        sources: by name; a tensor without one brings its own values.
+        module: on the meta device where `sources` provide its values.
+        sources: by name; a tensor without one has its own values.
     """
     names: dict[int, list[str]] = {}
     owners: dict[int, list[tuple[nn.Module, str]]] = {}
@@ -90,7 +90,7 @@ def split(
     size_of: Callable[[Source], int],
     limit: int,
 ) -> list[Block]:
-    """The blocks of a module in the order of construction; together they hold every tensor once."""
+    """The blocks of a module in the order of construction; every tensor is in exactly one."""
     named = named_tensors(module, sources)
     shared = [each for each in named.values() if len(each.owners) > 1]
     set_aside = {id(each.placeholder) for each in shared}

@@ -1,7 +1,4 @@
-"""How much of a device's memory the engine may take, out of what the user chose and what is free.
-
-Knows numbers of bytes, no tensor and no module.
-"""
+"""Chooses how much of a device's memory to use, from the user's settings and the free memory."""
 
 from __future__ import annotations
 
@@ -13,13 +10,13 @@ from engine.errors import SettingsError
 from engine.machine import Amount, available_memory, total_memory
 
 SHARE_OF_FREE_MEMORY = 0.85
-"""What the budget takes of the memory that is free at the start, unless one is given."""
+"""The share of the memory free at the start that is used as the budget, unless one is given."""
 _NOTHING = Amount()
 
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """A device's memory in bytes: all of it, and what is free now."""
+    """A device's memory in bytes: total, and free now."""
 
     total: int
     free: int
@@ -27,12 +24,12 @@ class Memory:
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """What one device may be used for.
+    """The memory budget of one device.
 
     Attributes:
-        nbytes: weights and what is computed beside them take no more.
-        resident: weights that are not in use by the present call take no more of it; None: any.
-        note: a sentence for the user, empty where nothing was chosen.
+        nbytes: limit for weights and activations together.
+        resident: limit for weights that the current call does not use; None: no limit.
+        note: a sentence for the user, empty if no setting was given.
     """
 
     nbytes: int
@@ -41,7 +38,7 @@ class Budget:
 
 
 def memory_of(device: torch.device, *, cache: int = 0) -> Memory:
-    """The memory of a device; on a CPU without the `cache` bytes that results may take."""
+    """The memory of a device; on a CPU minus the `cache` bytes reserved for cached results."""
     if device.type == "cuda":
         free, total = torch.cuda.mem_get_info(device)
         return Memory(total, free)
@@ -56,10 +53,10 @@ def choose_budget(
     reserve: Amount = _NOTHING,
     resident: Amount | None = None,
 ) -> Budget:
-    """The budget out of three settings, see `engine.settings.Settings`.
+    """The budget from three settings, see `engine.settings.Settings`.
 
     Raises:
-        SettingsError: what is to be left to others leaves nothing.
+        SettingsError: nothing is left after the memory reserved for other programs.
     """
     left = memory.free - reserve.of(memory.total)
     if left <= 0:

@@ -1,7 +1,7 @@
-"""Takes tensors from where they are stored to where computing happens, and into the form for it.
+"""Transfers tensors from storage to the compute device, in the form to compute with.
 
-This file says what a carrier is and holds the CPU's; `cuda.py` holds that of CUDA devices. Knows
-tensors and bytes; no module, no budget.
+This file defines the carrier interface and implements it for the CPU; `cuda.py` implements it for
+CUDA devices.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from torch import Tensor
 from engine.residency.sources import Patch, Source
 
 FEWEST_CHANNELS_PACKED = 32
-"""Convolutions from or to fewer channels are not worth packing."""
+"""Convolutions with fewer input or output channels gain nothing from packing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wants:
-    """What one module asks of its weights' form.
+    """The form in which one module needs its weights.
 
     Attributes:
-        dtype: of its floating-point tensors, whatever the device; None leaves it to the residency.
-        dtypes: those it can bear, best first; empty: any.
-        channels_last: convolutions gain from that layout on a CPU.
+        dtype: of its floating-point tensors, on any device; None: the residency decides.
+        dtypes: the dtypes it supports, best first; empty: any.
+        channels_last: convolutions are faster in that layout on a CPU.
         packed: convolutions take weights packed for oneDNN, see `engine.nets.layers.Convolution`;
-            they gain from it on a CPU where pictures are small and channels many.
+            faster on a CPU for small pictures with many channels.
     """
 
     dtype: torch.dtype | None = None
@@ -40,11 +40,11 @@ class Wants:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One tensor of a block, and what is changed about it when it is brought.
+    """One tensor of a block, and the patches to apply when it is transferred.
 
     Attributes:
         source: how it is stored.
-        patches: asked for when the tensor is made ready, so that later ones take effect.
+        patches: called when the tensor is prepared, so that later patches take effect.
     """
 
     source: Source
@@ -52,72 +52,72 @@ class Item:
 
 
 class Transfer(Protocol):
-    """One block on its way to the device, or there."""
+    """One block in transfer to the device, or already there."""
 
     def wait(self) -> list[Tensor]:
-        """The tensors, ready for whatever is computed from now on."""
+        """Wait for the transfer and return the tensors, ready for computing."""
         ...
 
     def release(self) -> None:
-        """What was computed so far was the last use."""
+        """Release the block: what was queued so far is its last use."""
         ...
 
 
 class BlockLoader(Protocol):
-    """Brings blocks, a few at a time."""
+    """Transfers blocks, a few at a time."""
 
     def request(self, index: int) -> Transfer | None:
-        """Start to bring a block; None while every slot is taken."""
+        """Start to transfer a block; None while every slot is in use."""
         ...
 
 
 class Carrier(Protocol):
-    """How tensors get to one device, and in which form they are computed with.
+    """Transfers tensors to one device and prepares the form they are computed with.
 
     Attributes:
-        slots: how many blocks a loader likes to hold at a time.
+        slots: the number of blocks a loader prefers to hold at a time.
     """
 
     slots: int
 
     def ready_bytes(self, source: Source, *, patched: bool) -> int:
-        """Bytes that the tensor takes there, ready to compute with; 0 if the file's own serves."""
+        """Bytes of the ready tensor on the device; 0 if the file's view is used."""
         ...
 
     def stored_bytes(self, source: Source) -> int:
-        """Bytes that the tensor takes there as it is stored; 0 if the file's own serves."""
+        """Bytes of the stored form on the device; 0 if the file's view is used."""
         ...
 
     def bring(self, source: Source, patches: Sequence[Patch] = ()) -> Tensor:
-        """The tensor there, ready, to stay."""
+        """Transfer the tensor, ready to compute with, to stay on the device."""
         ...
 
     def bring_stored(self, source: Source) -> tuple[Tensor, ...]:
-        """Its parts there as they are stored, to stay; `ready` makes a tensor of them."""
+        """Transfer the stored parts, to stay on the device; `ready` makes a tensor of them."""
         ...
 
     def ready(
         self, source: Source, parts: Sequence[Tensor], patches: Sequence[Patch] = ()
     ) -> Tensor:
-        """Unpacked, patched in float32, in the dtype and layout that is computed with."""
+        """The tensor unpacked, patched in float32, in the dtype and layout to compute with."""
         ...
 
     def open_loader(
         self, blocks: Sequence[Sequence[Item]], slots: int, slot_bytes: int
     ) -> BlockLoader:
-        """A loader of these blocks; one slot holds the largest of them."""
+        """A loader for these blocks; one slot holds the largest of them."""
         ...
 
     def slot_bytes(self, block: Sequence[Source]) -> int:
-        """Bytes of a slot that this block needs on its way."""
+        """Bytes of a slot that this block needs during transfer."""
         ...
 
     def workspace_bytes(self, source: Source, *, patched: bool) -> int:
-        """Bytes that are made of the tensor for each call, where its block is brought for one."""
+        """Bytes allocated for the tensor at each call, if its block is transferred per call."""
         ...
 
     def transient_bytes(self, source: Source, *, patched: bool) -> int:
-        """Bytes that making it ready takes beside the result, and that are free after it."""
+        """Temporary bytes needed to prepare it, beside the result; free afterwards."""
         ...
 
 
@@ -128,9 +128,9 @@ def value_bytes(source: Source, dtype: torch.dtype) -> int:
 
 
 def transient_bytes(source: Source, *, patched: bool) -> int:
-    """What making a tensor ready takes in float32.
+    """Temporary bytes of preparing a tensor in float32.
 
-    Unpacking makes one copy; a patch has the weight, its change and their sum.
+    Unpacking needs one copy; a patch needs the weight, its change and their sum.
     """
     is_packed = source.is_compact and source.parts != ((source.shape, source.dtype),)
     copies = 3 if patched else int(is_packed)
@@ -138,19 +138,19 @@ def transient_bytes(source: Source, *, patched: bool) -> int:
 
 
 def part_bytes(source: Source) -> int:
-    """Bytes of everything that is stored for the tensor."""
+    """Bytes of all stored parts of the tensor."""
     return sum(prod(shape) * dtype.itemsize for shape, dtype in source.parts)
 
 
 def patched(weight: Tensor, patches: Sequence[Patch]) -> Tensor:
-    """A float32 weight with its changes, one after the other."""
+    """A float32 weight with its patches applied in order."""
     for patch in patches:
         weight = patch.apply(weight)
     return weight
 
 
 class HostCarrier:
-    """On a CPU: views of the file serve as they are; others are converted, unpacked, patched."""
+    """The CPU carrier: uses views of the file where possible; else converts, unpacks, patches."""
 
     slots = 1
 
@@ -162,11 +162,11 @@ class HostCarrier:
         self._packs = packed and _can_pack(dtype)
 
     def ready_bytes(self, source: Source, *, patched: bool) -> int:
-        """Bytes of the converted copy, 0 without one."""
+        """Bytes of the converted copy; 0 without one."""
         return value_bytes(source, self._dtype) if patched or self._differs(source) else 0
 
     def stored_bytes(self, source: Source) -> int:
-        """0 for views of the file, whose pages are the system's."""
+        """0 for views of the file, whose pages belong to the system's cache."""
         return part_bytes(source) if source.is_made else 0
 
     def bring(self, source: Source, patches: Sequence[Patch] = ()) -> Tensor:
@@ -174,7 +174,7 @@ class HostCarrier:
         return self.ready(source, source.read_parts(), patches)
 
     def bring_stored(self, source: Source) -> tuple[Tensor, ...]:
-        """The file's own."""
+        """The file's own tensors."""
         return source.read_parts()
 
     def ready(
@@ -196,16 +196,16 @@ class HostCarrier:
     def open_loader(
         self, blocks: Sequence[Sequence[Item]], slots: int, slot_bytes: int
     ) -> BlockLoader:
-        """Makes a block ready when it is asked for; there is nothing to overlap on a CPU."""
+        """A loader that prepares a block on request; there is nothing to overlap on a CPU."""
         del slot_bytes
         return _HostLoader(self, blocks, slots)
 
     def slot_bytes(self, block: Sequence[Source]) -> int:
-        """What the block takes when it is ready."""
+        """Bytes of the prepared block."""
         return sum(self.ready_bytes(source, patched=True) for source in block)
 
     def workspace_bytes(self, source: Source, *, patched: bool) -> int:
-        """What unpacking makes; everything else is made in the slot."""
+        """Bytes of unpacked tensors; everything else is made in the slot."""
         del patched
         return value_bytes(source, self._dtype) if source.is_compact else 0
 
@@ -233,7 +233,7 @@ class HostCarrier:
         )
 
     def _wants_channels_last(self, shape: Sequence[int]) -> bool:
-        # Where both strides agree, nothing is copied.
+        # If both layouts have the same strides, nothing is copied.
         return self._channels_last and len(shape) == 4 and prod(shape[1:]) != shape[1]
 
 
@@ -246,7 +246,7 @@ def _can_pack(dtype: torch.dtype) -> bool:
 
 
 def pack_convolution(weight: Tensor) -> Tensor:
-    """A convolution's weight in the blocks that oneDNN reads. 1 x 1 kernels only lose by it."""
+    """A convolution's weight in the blocks that oneDNN reads. 1 x 1 kernels get slower."""
     padding = [side // 2 for side in weight.shape[2:]]
     return torch.ops.aten.mkldnn_reorder_conv2d_weight(
         weight.contiguous().to_mkldnn(), padding, (1, 1), (1, 1), 1

@@ -1,7 +1,7 @@
-"""Takes tensors to a CUDA device: whole, or block by block through slots that are allocated once.
+"""Transfers tensors to a CUDA device: whole, or block by block through preallocated slots.
 
-A block leaves its file through a small ring of page-locked buffers, in one copy on a stream of its
-own; events keep copying and computing in order. Knows tensors and bytes; no module, no budget.
+A block is copied through a small ring of page-locked buffers, in one copy on a separate stream;
+events order copying and computing.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from engine.residency.carriers import (
 from engine.residency.sources import Part, Patch, Source
 
 ALIGNMENT = 512
-"""Bytes; what CUDA's allocator rounds to, and more than any kernel asks for."""
+"""Bytes; what CUDA's allocator rounds to, and more than any kernel requires."""
 
 
 class CudaCarrier:
-    """Copies to a CUDA device. What is stored compactly stays so there, see `Source.is_compact`."""
+    """The CUDA carrier. Compact tensors stay in stored form there, see `Source.is_compact`."""
 
     slots = 2
 
@@ -44,7 +44,7 @@ class CudaCarrier:
         return _aligned(value_bytes(source, self._dtype))
 
     def stored_bytes(self, source: Source) -> int:
-        """The same of all parts as they are stored."""
+        """Bytes of all stored parts, as its allocator rounds them."""
         return _part_bytes(source.parts)
 
     def bring(self, source: Source, patches: Sequence[Patch] = ()) -> Tensor:
@@ -71,15 +71,15 @@ class CudaCarrier:
     def open_loader(
         self, blocks: Sequence[Sequence[Item]], slots: int, slot_bytes: int
     ) -> BlockLoader:
-        """Copies on a stream of its own, into slots that are allocated once."""
+        """A loader that copies on a separate stream, into preallocated slots."""
         return _CudaLoader(self, self._device, blocks, slots, slot_bytes)
 
     def slot_bytes(self, block: Sequence[Source]) -> int:
-        """What is copied for the block."""
+        """Bytes copied for the block."""
         return sum(_part_bytes(self.transported(source)) for source in block)
 
     def workspace_bytes(self, source: Source, *, patched: bool) -> int:
-        """The ready tensor, where it is not what was copied."""
+        """Bytes of the ready tensor, if it is not the copy itself."""
         copied = self.transported(source)
         target = self._dtype if source.dtype.is_floating_point else source.dtype
         as_copied = len(copied) == 1 and copied[0][1] == target
@@ -90,7 +90,7 @@ class CudaCarrier:
         return _aligned(transient_bytes(source, patched=patched))
 
     def transported(self, source: Source) -> tuple[Part, ...]:
-        """What is copied: wide plain tensors are converted before, for that halves the way."""
+        """The parts that are copied; wider plain tensors are converted first, to copy less."""
         parts = source.parts
         if len(parts) > 1 or source.is_compact or not source.dtype.is_floating_point:
             return parts
@@ -108,14 +108,14 @@ def _part_bytes(parts: Sequence[Part]) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Where the parts of one block's tensors begin in one flat buffer."""
+    """The offsets of the parts of one block's tensors in one flat buffer."""
 
     tensors: tuple[tuple[tuple[int, Part], ...], ...]
     nbytes: int
 
     @classmethod
     def of(cls, tensors: Sequence[Sequence[Part]]) -> Layout:
-        """One tensor behind the other, each part aligned."""
+        """A layout of tensors in sequence, each part aligned."""
         placed: list[tuple[tuple[int, Part], ...]] = []
         offset = 0
         for parts in tensors:
@@ -138,7 +138,7 @@ class Layout:
 
 
 class _Ring:
-    """Page-locked host buffers that blocks are gathered in; each waits for its last copy."""
+    """Page-locked host buffers for gathering blocks; each is reused only after its last copy."""
 
     def __init__(self, device: torch.device, count: int, nbytes: int) -> None:
         self._buffers: deque[tuple[Tensor, torch.cuda.Event | None]] = deque(
@@ -179,7 +179,7 @@ class _CudaLoader:
         self._free: deque[tuple[Tensor, torch.cuda.Event | None]] = deque(
             (torch.empty(slot_bytes, dtype=torch.uint8, device=device), None) for _ in range(slots)
         )
-        # The slots come from the computing stream's pool: what it still does with them comes first.
+        # The slots come from the computing stream's pool, which may still use them.
         self._stream.wait_stream(torch.cuda.current_stream(device))
 
     def request(self, index: int) -> Transfer | None:
@@ -201,7 +201,7 @@ class _CudaLoader:
         return _CudaTransfer(self, slot, index, copied)
 
     def ready(self, index: int, slot: Tensor, copied: torch.cuda.Event) -> list[Tensor]:
-        """The block's tensors once its copy is there."""
+        """The block's tensors, after its copy is complete."""
         torch.cuda.current_stream(self._device).wait_event(copied)
         views = self._layouts[index].views(slot)
         return [
@@ -210,7 +210,7 @@ class _CudaLoader:
         ]
 
     def take_back(self, slot: Tensor) -> None:
-        """Computing that was queued so far is the last that reads the slot."""
+        """Free the slot: the computing queued so far is the last that reads it."""
         last_use = torch.cuda.Event()
         last_use.record(torch.cuda.current_stream(self._device))
         self._free.append((slot, last_use))
@@ -233,10 +233,10 @@ class _CudaTransfer:
 
 
 def _page_lock(flat: Tensor) -> bool:
-    """Let the device copy from host memory without a detour; False if the system refuses.
+    """Page-lock host memory for direct copies to the device; False if the system refuses.
 
-    Locked in place: torch's own pinned allocator rounds up to powers of two. Memory that stays
-    unlocked serves as well, only slower.
+    Locked in place: torch's own pinned allocator rounds up to powers of two. Memory that is not
+    locked also works, only slower.
     """
     runtime = torch.cuda.cudart()
     if runtime is None or not flat.numel():

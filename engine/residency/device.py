@@ -1,7 +1,7 @@
-"""Which device computes, in which dtype, on how many threads. Knows no module.
+"""Chooses the compute device, the dtype and the number of threads.
 
 A CPU's best dtype is measured, once per machine: bf16 halves memory everywhere, but only some CPUs
-calculate in it. See docs/benchmarks.md.
+compute in it. See docs/benchmarks.md.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ DTYPES: Mapping[str, torch.dtype] = {
     "fp16": torch.float16,
 }
 WORTH_IT = 1.3
-"""bf16 must be this many times as fast as fp32 to be chosen on a CPU."""
+"""The speed of bf16 relative to fp32 from which it is chosen on a CPU."""
 
 
 @dataclass(frozen=True, slots=True)
 class DtypeChoice:
-    """The dtype to compute in, and a sentence on why, for the log."""
+    """The dtype to compute in, and a sentence for the log that gives the reason."""
 
     dtype: torch.dtype
     note: str
@@ -42,7 +42,7 @@ class DtypeChoice:
 def choose_device(name: str = "auto") -> torch.device:
     """`auto` (CUDA if there is a device, else the CPU), `cpu`, `cuda`, `cuda:1`.
 
-    Raises `SettingsError` for a device that is not there.
+    Raises `SettingsError` for a device that does not exist.
     """
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -65,9 +65,9 @@ def choose_dtype(
     """The dtype to compute in. `wanted` is `auto`, `fp32`, `bf16` or `fp16`.
 
     Args:
-        device: what computes.
-        wanted: fp16 is refused on a CPU, which has no kernels for it: the dtype of `auto` instead.
-        probe_file: where the measurement is kept between runs.
+        device: the compute device.
+        wanted: fp16 on a CPU, which has no kernels for it, is replaced by the dtype of `auto`.
+        probe_file: where the measurement is stored between runs.
     """
     if wanted not in {"auto", *DTYPES}:
         raise SettingsError(f"dtype {wanted!r}: expected auto, {', '.join(DTYPES)}")
@@ -84,7 +84,7 @@ def choose_dtype(
 
 
 def supported_dtypes(device: torch.device) -> frozenset[torch.dtype]:
-    """What networks can be computed in on the device."""
+    """The dtypes that networks can be computed in on the device."""
     if device.type != "cuda":
         return frozenset({torch.float32, torch.bfloat16})
     half = {torch.float32, torch.float16}
@@ -92,7 +92,7 @@ def supported_dtypes(device: torch.device) -> frozenset[torch.dtype]:
 
 
 def physical_cores() -> int:
-    """Cores this process may run on, a pair of hyperthreads counted once."""
+    """The number of cores this process may run on; a pair of hyperthreads counts once."""
     logical = os.cpu_count() or 1
     physical = psutil.cpu_count(logical=False) or logical
     if hasattr(os, "sched_getaffinity"):
@@ -109,7 +109,7 @@ def use_physical_cores() -> int:
 
 
 def measure_bf16_gain() -> float:
-    """How many times as fast as fp32 this CPU computes in bf16; takes about 0.2 s.
+    """Measure the speed of bf16 relative to fp32 on this CPU; takes about 0.2 s.
 
     The geometric mean over a matrix product and a convolution of a UNet's size.
     """

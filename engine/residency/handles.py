@@ -1,7 +1,4 @@
-"""Handles on weights: what nodes pass around instead of modules. Cheap to hold, nothing is read.
-
-Knows no file, no device and no budget.
-"""
+"""Handles on weights, which nodes pass instead of modules. Making one reads no tensor."""
 
 from __future__ import annotations
 
@@ -19,14 +16,15 @@ _NO_WANTS = Wants()
 
 
 class Weights(Protocol):
-    """A handle on one module's weights, maybe patched.
+    """A handle on one module's weights, with or without patches.
 
     Attributes:
         name: for messages.
         size: bytes as stored, known without loading.
-        wants: the form in which they are to be computed with.
-        base: the handle without patches; handles of equal base share one module and its bytes.
-        patches: changes of its tensors, by their names in the module.
+        wants: the form needed for computing.
+        base: the handle without patches; handles with the same base share one module and its
+            memory.
+        patches: patches of its tensors, by their names in the module.
     """
 
     name: str
@@ -34,7 +32,7 @@ class Weights(Protocol):
 
     @property
     def is_missing(self) -> bool:
-        """Whether there are none, see `MissingWeights`."""
+        """Whether the file has no such weights, see `MissingWeights`."""
         ...
 
     @property
@@ -59,14 +57,14 @@ class Weights(Protocol):
 
     @property
     def sources(self) -> Mapping[str, Source]:
-        """Where its tensors come from, by name; those not named bring their own values."""
+        """The sources of its tensors by name; tensors without one have their own values."""
         ...
 
     @property
     def forget(self) -> Callable[[], None]:
-        """Tells the system that the file's pages are not needed in memory at present.
+        """A function that advises the system to drop the file's pages from memory.
 
-        Must not hold the handle: what nobody holds any longer leaves the device.
+        It must not reference the handle, because unreferenced handles free their device memory.
         """
         ...
 
@@ -95,8 +93,8 @@ class LazyWeights:
         Args:
             name: for messages.
             size: bytes as stored.
-            build: the module, on the meta device where `sources` bring its values.
-            sources: by the module's own names.
+            build: makes the module, on the meta device where `sources` provide its values.
+            sources: by the module's names.
             wants: the form to compute in.
             forget: see `Weights.forget`.
         """
@@ -120,24 +118,24 @@ class LazyWeights:
 
     @property
     def module(self) -> nn.Module:
-        """The module, built now if it was not before."""
+        """The module, built on first use."""
         if self._module is None:
             self._module = self._build()
         return self._module
 
     @property
     def is_loaded(self) -> bool:
-        """Whether the module was needed before."""
+        """Whether the module was already built."""
         return self._module is not None
 
 
 class PatchedWeights:
-    """The same weights with changes; the base stays as it is, and nothing is copied."""
+    """The same weights with patches; the base is unchanged, and nothing is copied."""
 
     is_missing = False
 
     def __init__(self, weights: Weights, patches: Patches) -> None:
-        """Add patches, by tensor name, behind those that `weights` has already."""
+        """Add patches, by tensor name, after those that `weights` already has."""
         self._base = weights.base
         merged = dict(weights.patches)
         for name, more in patches.items():
@@ -173,7 +171,7 @@ class PatchedWeights:
 
 
 class MissingWeights:
-    """Stands for a part that a file does not hold: an error for whoever uses it, only then.
+    """Placeholder for a part that a file does not contain; raises an error only when used.
 
     Attributes:
         name: the part and its file, for messages.
@@ -210,7 +208,7 @@ class MissingWeights:
 
     @property
     def forget(self) -> Callable[[], None]:
-        """Nothing was read."""
+        """A function that does nothing, because nothing was read."""
         return lambda: None
 
     def _refuse(self) -> NoReturn:

@@ -1,8 +1,7 @@
-"""One module's weights on a device: none, some or all of them, or block by block while it runs.
+"""One module's weights on a device: none, some or all, or streamed block by block.
 
-Blocks that must stay are brought once, patched. The others are visited: brought (or unpacked from
-what is on the device compactly) before their call, and gone after it. Knows no budget beyond the
-bytes it is given, and no network.
+Blocks that stay are transferred once, patched. The others are transferred (or unpacked from their
+compact form on the device) before their call, and released after it.
 """
 
 from __future__ import annotations
@@ -22,24 +21,24 @@ from engine.residency.sources import Patch, Patches
 from engine.residency.visits import CompactLoader, Visits
 
 Checkpoint = Callable[[], None]
-"""Called between two tensors; may raise what ends the loading."""
+"""Called between two tensors; may raise to end the loading."""
 BLOCK_LIMIT = 128 * 2**20
-"""Bytes; modules up to this size are carried in one piece."""
+"""Bytes; modules up to this size are transferred in one piece."""
 
 
 class LoadedWeights:
     """A module's weights on a device.
 
     Attributes:
-        size: bytes on the device when all of them are there, with the patches of the last `place`.
+        size: bytes on the device when all of it is resident, with the patches of the last `place`.
         held: bytes on the device now, slots for streaming included.
-        patches: what is changed about them now.
+        patches: the patches in effect now.
     """
 
     def __init__(
         self, weights: Weights, carrier: Carrier, *, block_limit: int = BLOCK_LIMIT
     ) -> None:
-        """Look at the module of `weights`; nothing is read yet."""
+        """Divide the module of `weights` into blocks; nothing is read yet."""
         self._forget = weights.forget
         self._carrier = carrier
         self._blocks = split(
@@ -58,31 +57,31 @@ class LoadedWeights:
 
     @property
     def size(self) -> int:
-        """Bytes when everything is there, the largest block unpacked that has to be for a call."""
+        """Bytes when everything is resident, plus the largest block unpacked for a call."""
         return self.size_with(self.patches)
 
     @property
     def streams(self) -> bool:
-        """Whether some of it is brought only while it runs."""
+        """Whether some blocks are transferred only for their call."""
         return bool(self._streamed)
 
     def size_with(self, patches: Patches, *, beside: int = 0) -> int:
         """The size with other patches.
 
         Args:
-            patches: those.
-            beside: bytes that are free beside them while they come.
+            patches: the patches.
+            beside: free bytes beside them during loading.
         """
         workspace = self._workspace(self._is_compact_block, patches)
         return sum(self._block_sizes(patches)) + max(workspace, self._arriving(patches) - beside)
 
     def least_with(self, patches: Patches, *, beside: int = 0) -> int:
-        """Bytes with which it can run at the least, one block at a time; as `size_with`."""
+        """The fewest bytes with which it can run, one block at a time; as `size_with`."""
         fixed, sizes, passing = self._passing(patches, beside)
         return min(fixed + max(passing, default=0), fixed + sum(sizes))
 
     def _arriving(self, patches: Patches) -> int:
-        """Bytes that making its tensors ready takes beside them, one at a time."""
+        """Temporary bytes of preparing its tensors, one at a time."""
         named = (each for block in self._blocks for each in block.tensors)
         return max(
             (
@@ -100,12 +99,12 @@ class LoadedWeights:
         *,
         beside: int = 0,
     ) -> None:
-        """Make the module able to run within `allowed` bytes, whole if that is enough.
+        """Make the module runnable within `allowed` bytes, fully resident if that is enough.
 
-        What is there already stays; of it only tensors whose patches changed are brought again.
-        `beside` are bytes that are free beside the `allowed` ones while tensors come.
+        Resident tensors stay; only those whose patches changed are transferred again. `beside` is
+        the number of bytes free beside the `allowed` ones during loading.
 
-        Raises `OutOfMemoryError` if not even one block at a time fits. Whatever `checkpoint` raises
+        Raises `OutOfMemoryError` if not even one block at a time fits. An exception of `checkpoint`
         passes through, and nothing of the module is left on the device.
         """
         names = {*self.patches, *patches}
@@ -127,7 +126,7 @@ class LoadedWeights:
             raise
 
     def clear(self) -> int:
-        """Leave the device; returns the bytes that came free."""
+        """Remove everything from the device; returns the number of bytes freed."""
         if self._visits:
             self._visits.close()
             self._visits = None
@@ -140,12 +139,12 @@ class LoadedWeights:
         return freed
 
     def _of(self, named: NamedTensor, patches: Patches | None = None) -> tuple[Patch, ...]:
-        """The patches of one tensor, under whichever of its names they were given."""
+        """The patches of one tensor, under any of its names."""
         known = self.patches if patches is None else patches
         return next((known[name] for name in named.names if name in known), ())
 
     def _stays_compact(self, block: Block, named: NamedTensor) -> bool:
-        """Whether it stays as it is stored: somebody must be there to unpack it for a call."""
+        """Whether it stays in stored form, which requires a block whose call unpacks it."""
         return named.source.is_compact and block.module is not None
 
     def _block_sizes(self, patches: Patches | None = None) -> list[int]:
@@ -163,7 +162,7 @@ class LoadedWeights:
     def _workspace(
         self, is_visited: Callable[[Block], bool], patches: Patches | None = None
     ) -> int:
-        """Bytes of what is made for one call of the largest of these blocks."""
+        """Bytes allocated for one call of the largest of these blocks."""
 
         def made(block: Block) -> int:
             each = [(named.source, bool(self._of(named, patches))) for named in block.tensors]
@@ -174,7 +173,7 @@ class LoadedWeights:
         return max((made(block) for block in self._blocks if is_visited(block)), default=0)
 
     def _bytes_here(self) -> int:
-        """What the device holds now, and what calls make beside it."""
+        """Bytes on the device now, and those that calls allocate beside them."""
         streamed = {id(self._blocks[index]) for index in self._streamed}
         workspace = self._workspace(
             lambda block: id(block) in streamed or self._is_compact_block(block)
@@ -202,7 +201,7 @@ class LoadedWeights:
         return [i for i, block in enumerate(self._blocks) if block.module is not None]
 
     def _passing(self, patches: Patches, beside: int) -> tuple[int, list[int], list[int]]:
-        """(bytes that must stay, of each movable block where it stays, and on its way)."""
+        """(bytes that must stay, bytes of each movable block when resident, and in transfer)."""
         movable, of_all = self._movable(), self._block_sizes(patches)
         sizes = [of_all[i] for i in movable]
         fixed = sum(of_all) - sum(sizes)
@@ -226,7 +225,7 @@ class LoadedWeights:
         self._open_visits(sorted(streamed), slots, slot_bytes)
 
     def _brought(self, block: Block, checkpoint: Checkpoint) -> list[Tensor | tuple[Tensor, ...]]:
-        """The block's tensors on the device: ready and in place, or their parts."""
+        """Transfer the block's tensors: ready and in place, or their stored parts."""
         brought: list[Tensor | tuple[Tensor, ...]] = []
         for named in block.tensors:
             checkpoint()
@@ -239,14 +238,14 @@ class LoadedWeights:
         return brought
 
     def _bring_again(self, touched: set[str], checkpoint: Checkpoint) -> None:
-        """Tensors that stay and whose patches changed."""
+        """Transfer resident tensors again whose patches changed."""
         for index, brought in self._resident.items():
             block = self._blocks[index]
             for position, named in enumerate(block.tensors):
                 if not touched.intersection(named.names) or self._stays_compact(block, named):
                     continue
                 checkpoint()
-                named.restore()  # the old one is gone before the new one comes
+                named.restore()  # free the old tensor before allocating the new one
                 brought[position] = ()
                 brought[position] = tensor = self._carrier.bring(named.source, self._of(named))
                 named.put(tensor)

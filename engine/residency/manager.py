@@ -1,8 +1,7 @@
-"""Which weights are on the compute device, within a budget.
+"""Manages which weights are on the compute device, within a budget.
 
-Knows modules and sizes, no family and no file. `current()` is the one process-wide thing of the
-engine, because a worker is one device: installed once, and replaced in a `with` by tests. One
-thread computes; nothing here is locked.
+`current()` is the only process-wide state of the engine, because a worker serves one device:
+installed once, and replaced in a `with` by tests. One thread computes, so nothing here is locked.
 """
 
 from __future__ import annotations
@@ -29,8 +28,8 @@ class Residency(Protocol):
     """One device and its memory budget.
 
     Attributes:
-        dtype: what is computed in, unless the weights want another.
-        budget: bytes for weights and what is computed beside them.
+        dtype: the dtype to compute in, unless the weights require another.
+        budget: bytes for weights and activations.
     """
 
     device: torch.device
@@ -40,32 +39,32 @@ class Residency(Protocol):
     def use(
         self, *weights: Weights, room_for: int = 0, checkpoint: Checkpoint = lambda: None
     ) -> AbstractContextManager[None]:
-        """Have these weights on the device inside the `with`, `room_for` bytes beside them free.
+        """Have these weights on the device inside the `with`, with `room_for` bytes free.
 
-        Handles that differ in their patches only share their bytes: the innermost `use` says which
-        patches apply, and those of the outer one are back after it. `checkpoint` is called between
-        two tensors on their way there, and may raise `Stopped`.
+        Handles that differ only in their patches share their memory: the innermost `use` decides
+        which patches apply, and those of the outer one are restored after it. `checkpoint` is
+        called between two tensors during loading, and may raise `Stopped`.
         """
         ...
 
     def dtype_of(self, weights: Weights) -> torch.dtype:
-        """What a module of these weights is computed with."""
+        """The dtype that a module of these weights is computed in."""
         ...
 
     def reserve(self, nbytes: int) -> AbstractContextManager[None]:
-        """Keep bytes of the budget free for what is not held here, such as a plugin's module."""
+        """Keep bytes of the budget free for memory not managed here, such as a plugin's module."""
         ...
 
     def release(self, wanted: int) -> int:
-        """Take what is not in use off the device until `wanted` bytes came free; how many did."""
+        """Evict unused weights until `wanted` bytes are freed; returns the number freed."""
         ...
 
 
 class DeviceResidency:
     """The residency of one device: a CPU (converted copies count) or a CUDA device (all counts).
 
-    What does not fit is streamed block by block; what was not used for longest leaves first.
-    Handles that nobody holds any longer take their weights with them.
+    What does not fit is streamed block by block; the least recently used is evicted first. When the
+    last reference to a handle is gone, its weights are freed.
     """
 
     def __init__(
@@ -82,15 +81,15 @@ class DeviceResidency:
         """Make a residency.
 
         Args:
-            device: where computing happens.
-            dtype: what is computed in.
-            budget: bytes for weights and what is computed beside them; on a CUDA device the process
-                gets no more. None: most of what is free now.
-            reserved: bytes of main memory that the default budget leaves to others.
+            device: the compute device.
+            dtype: the dtype to compute in.
+            budget: bytes for weights and activations; on a CUDA device a hard limit of the process.
+                None: most of what is free now.
+            reserved: bytes of main memory that the default budget leaves to other uses.
             resident: bytes of weights that may stay on the device, unless streaming them one block
                 at a time takes more; None: all that fit.
-            block_limit: bytes up to which a part of a network is carried in one piece.
-            carriers: how tensors get there; tests give a simulated device.
+            block_limit: bytes up to which a part of a network is transferred in one piece.
+            carriers: make the carrier of the device; tests pass a simulated one.
         """
         self.device = device
         self.dtype = dtype
@@ -139,9 +138,9 @@ class DeviceResidency:
 
     @contextmanager
     def reserve(self, nbytes: int) -> Iterator[None]:
-        """See `Residency.reserve`. What is not in use leaves at once, the rest may be streamed.
+        """See `Residency.reserve`. Unused weights are evicted at once, the rest may be streamed.
 
-        Raises `OutOfMemoryError` where what is in use cannot run beside them.
+        Raises `OutOfMemoryError` if the weights in use cannot run beside them.
         """
         self._reserved += nbytes
         try:
@@ -155,7 +154,7 @@ class DeviceResidency:
 
     @property
     def _missing(self) -> int:
-        """Bytes by which what is here passes the budget."""
+        """The number of bytes by which the weights exceed the budget."""
         return self.held + sum(self._rooms) + self._reserved - self.budget
 
     def release(self, wanted: int) -> int:
@@ -172,7 +171,7 @@ class DeviceResidency:
 
     @property
     def held(self) -> int:
-        """Bytes that weights take on the device now."""
+        """Bytes of weights on the device now."""
         return sum(loaded.held for loaded in self._loaded.values())
 
     def _patches_of(self, base: Weights) -> Patches | None:
@@ -182,7 +181,7 @@ class DeviceResidency:
     def _settle(self, wanted: Mapping[Weights, Patches], checkpoint: Checkpoint) -> None:
         for base in wanted:
             loaded = self._loaded.pop(base, None) or self._load(base)
-            self._loaded[base] = loaded  # the latest used stands last
+            self._loaded[base] = loaded  # most recently used last
         names = {str(id(base)): base for base in wanted}
         others_in_use = {name for name in map(str, self._in_use) if name not in names}
         by_name = {str(id(base)): (base, one) for base, one in self._loaded.items()}
@@ -211,7 +210,7 @@ class DeviceResidency:
             del self._loaded[base]
         if evicted:
             self._return_memory()
-        # What shrinks goes first, so that what grows finds the room.
+        # Shrink first, so that there is memory for what grows.
         grows = {name: placement.resident[name] - by_name[name][1].held for name in names}
         for name in sorted(names, key=lambda name: (grows[name], sizes[name])):
             by_name[name][1].place(
@@ -255,7 +254,7 @@ def _budget(device: torch.device, wanted: int | None, reserved: int) -> int:
 
 
 _installed: list[Residency] = []
-"""The one piece of module-level state of the engine; the last one counts."""
+"""The engine's only module-level state; the last item is the current residency."""
 
 
 def current() -> Residency:
@@ -268,13 +267,13 @@ def current() -> Residency:
 
 
 def install(residency: Residency) -> None:
-    """Set this process's residency, as a worker does once at its start."""
+    """Set this process's residency; a worker does so once at its start."""
     _installed[:] = [residency]
 
 
 @contextmanager
 def installed(residency: Residency) -> Iterator[Residency]:
-    """Have another residency inside the `with`."""
+    """Use another residency inside the `with`."""
     before = list(_installed)
     _installed.append(residency)
     try:

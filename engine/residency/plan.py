@@ -12,9 +12,9 @@ class Placement:
     """A decision.
 
     Attributes:
-        resident: bytes that each may keep on the device; fewer than its size means that the rest of
-            it is streamed while it runs.
-        evicted: what leaves the device.
+        resident: bytes that each may have on the device; if fewer than its size, the rest of it is
+            streamed while it runs.
+        evicted: what is removed from the device.
     """
 
     resident: Mapping[str, int]
@@ -29,17 +29,17 @@ def plan(
     least: Mapping[str, int] = MappingProxyType({}),
     kept: int | None = None,
 ) -> Placement:
-    """Place what is in use, then keep as much of the rest as fits, the latest used first.
+    """Place what is in use, then retain as much of the rest as fits, most recently used first.
 
     Args:
-        sizes: bytes of everything that is or should be on the device, the longest unused first.
+        sizes: bytes of everything that is or should be on the device, least recently used first.
         budget: bytes for weights; below zero counts as zero.
-        in_use: what must be able to run now. If it does not fit together, the largest of it gives
-            way: streaming one big thing costs less than streaming many.
-        least: bytes without which a thing cannot even be streamed; 0 by default. Each has them
-            before any has more.
-        kept: bytes that may stay on the device, unless even the least takes more; None: all of
-            the budget.
+        in_use: what must be able to run now. If it does not all fit, the largest is streamed:
+            streaming one large item costs less than streaming many.
+        least: the fewest bytes with which an item can be streamed; 0 by default. Each gets them
+            before any gets more.
+        kept: bytes that may stay on the device, unless the minimum is larger; None: all of the
+            budget.
     """
     left = max(budget, 0)
     using = sorted(set(in_use), key=lambda name: (sizes[name], name))
@@ -68,8 +68,8 @@ def plan(
 def streamed_blocks(sizes: Sequence[int], resident: int) -> frozenset[int]:
     """Which blocks of a module are streamed when only `resident` bytes of it may stay.
 
-    They are spread evenly over its length, so that the copy of one hides behind the computing of
-    its neighbours. What stays never exceeds `resident`.
+    They are spread evenly over the module, so that the copy of one overlaps with the computing of
+    its neighbours. The resident blocks never exceed `resident`.
     """
     total = sum(sizes)
     outside = max(total - max(resident, 0), 0)
@@ -86,17 +86,16 @@ def streamed_blocks(sizes: Sequence[int], resident: int) -> frozenset[int]:
 def resident_beside_slots(
     sizes: Sequence[int], allowed: int, slots: int, passing: Sequence[int] | None = None
 ) -> tuple[frozenset[int], int] | None:
-    """Streaming under a hard limit: which blocks are streamed, and the bytes of one slot.
+    """Divide under a hard limit: which blocks are streamed, and the bytes of one slot.
 
-    The slots of streamed blocks count towards `allowed`, too. None if not even one largest block
-    fits with nothing else there. Fewer slots than asked for are taken when that is all that fits;
-    ask again with that number.
+    The slots of streamed blocks also count towards `allowed`. None if not even the largest block
+    fits alone. If fewer slots than requested fit, fewer are used; call again with that number.
 
     Args:
-        sizes: bytes of each block where it stays.
+        sizes: bytes of each block when resident.
         allowed: bytes for all of it.
-        slots: how many blocks are on their way at a time.
-        passing: bytes of each block in a slot; as many as where it stays by default.
+        slots: the number of blocks in transfer at a time.
+        passing: bytes of each block in a slot; by default the same as `sizes`.
     """
     passing = sizes if passing is None else passing
     largest = max(passing, default=0)

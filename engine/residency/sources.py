@@ -1,6 +1,6 @@
-"""What a tensor of a module is made from: where it is read, how it is stored, what changes it.
+"""The interfaces behind a module's tensors: their source, stored form and patches.
 
-Knows no file format and no adapter: `engine.weights` and plugins bring those.
+`engine.weights`, `engine.adapters` and plugins implement them.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ Part = tuple[tuple[int, ...], torch.dtype]
 
 
 class Source(Protocol):
-    """One tensor as its file stores it, apart from what it means.
+    """One tensor as its file stores it.
 
     Attributes:
-        shape, dtype: of its values. A packed tensor's parts have others.
-        parts: shape and dtype of everything stored for it, known without reading.
-        is_compact: it stays in its stored form on a device, and is unpacked for each call.
-        is_made: its parts are made when they are read; those of others are views of the file.
+        shape, dtype: of its values. The parts of a packed tensor have different ones.
+        parts: shape and dtype of every stored part, known without reading.
+        is_compact: whether it stays in its stored form on a device, and is unpacked for each call.
+        is_made: whether reading its parts allocates memory; otherwise they are views of the file.
     """
 
     @property
@@ -38,17 +38,17 @@ class Source(Protocol):
 
     @property
     def parts(self) -> tuple[Part, ...]:
-        """What is stored; a plain tensor has one part, of its own shape and dtype."""
+        """The stored parts; a plain tensor has one, of its own shape and dtype."""
         ...
 
     @property
     def is_compact(self) -> bool:
-        """Whether it takes fewer bytes as it is stored than as it is computed with."""
+        """Whether its stored form takes fewer bytes than its values to compute with."""
         ...
 
     @property
     def is_made(self) -> bool:
-        """Whether reading takes memory of its own."""
+        """Whether reading allocates memory."""
         ...
 
     def read_parts(self) -> tuple[Tensor, ...]:
@@ -56,9 +56,9 @@ class Source(Protocol):
         ...
 
     def unpack(self, parts: Sequence[Tensor], dtype: torch.dtype) -> Tensor:
-        """The values of floating point in `dtype`, others in their own; on the parts' device.
+        """The values on the parts' device: floating-point ones in `dtype`, others in their own.
 
-        May return a part itself: nobody writes to the result.
+        May return a part itself, because callers do not write to the result.
         """
         ...
 
@@ -67,17 +67,17 @@ class Patch(Protocol):
     """A change of one tensor, such as one module of a LoRA. Equal patches make equal changes."""
 
     def apply(self, weight: Tensor) -> Tensor:
-        """The changed weight. Gets float32 on the compute device, and does not write to it."""
+        """The changed weight. `weight` is float32 on the compute device and must not be changed."""
         ...
 
 
 Patches = Mapping[str, tuple[Patch, ...]]
-"""The changes of a module's tensors by name, in the order in which they apply."""
+"""The patches of a module's tensors by name, in the order in which they apply."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TensorSource:
-    """A tensor that is in memory already, such as one of a plugin's module."""
+    """A tensor already in memory, such as one of a plugin's module."""
 
     tensor: Tensor
 

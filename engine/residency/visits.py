@@ -1,7 +1,4 @@
-"""Hooks that have a block's tensors in place for its call, and away after it.
-
-Knows blocks and who brings them; no device, no budget.
-"""
+"""Hooks that put a block's tensors in place before its call, and remove them after it."""
 
 from __future__ import annotations
 
@@ -16,13 +13,13 @@ from engine.residency.carriers import BlockLoader, Transfer
 
 
 class CompactLoader:
-    """Unpacks blocks that are on the device compactly; as many at a time as are called."""
+    """Unpacks blocks that are on the device in compact form, when they are called."""
 
     def __init__(self, ready: Callable[[int], list[Tensor]]) -> None:
         self._ready = ready
 
     def request(self, index: int) -> Transfer | None:
-        """See `BlockLoader`; nothing happens before the block is waited for."""
+        """See `BlockLoader`; unpacking happens in `Transfer.wait`."""
         return _Unpacking(self._ready, index)
 
 
@@ -39,14 +36,14 @@ class _Unpacking:
 
 
 class Visits:
-    """The blocks of a module that are brought for each call.
+    """The blocks of a module that are transferred for each call.
 
-    The block that followed last time is requested while this one computes. A wrong guess costs one
-    copy, never a wrong result.
+    While a block computes, the block that followed it last time is prefetched. A wrong guess costs
+    one copy, never a wrong result.
     """
 
     def __init__(self, forget: Callable[[], None]) -> None:
-        """`forget` is called when a block went away, see `Weights.forget`."""
+        """`forget` is called after a block was removed, see `Weights.forget`."""
         self._forget = forget
         self._blocks: list[Block] = []
         self._loaders: list[tuple[BlockLoader, int]] = []
@@ -57,7 +54,7 @@ class Visits:
         self._hooks: list[RemovableHandle] = []
 
     def add(self, blocks: Sequence[Block], loader: BlockLoader) -> None:
-        """Have these blocks brought by this loader, which knows them by their position here."""
+        """Let this loader transfer these blocks, which it addresses by their index here."""
         for position, block in enumerate(blocks):
             if block.module is None:
                 raise ValueError("a block without a call cannot be brought for it")
@@ -70,7 +67,7 @@ class Visits:
             )
 
     def close(self) -> None:
-        """Put the placeholders back and take the hooks away."""
+        """Restore the placeholders and remove the hooks."""
         for hook in self._hooks:
             hook.remove()
         for index in list(self._here):

@@ -1,6 +1,6 @@
-"""CLIP's text encoders as families use them: L, H and bigG. Prompts to states and a pooled output.
+"""CLIP's text encoders L, H and bigG: prompts to states and a pooled output.
 
-They differ in width, activation, padding and the layout of their files. Knows no family.
+They differ in width, activation, padding and the layout of their files.
 """
 
 from __future__ import annotations
@@ -36,9 +36,8 @@ class ClipEncoder:
 
     Attributes:
         name, title: see the protocol.
-        channels: the width of the released one, by which a file of its own is recognised.
-        layers: of the released one, and of others down to the next smaller kind: they tell files of
-            another width apart.
+        channels: the width of the released encoder, by which a separate file is recognised.
+        layers: number of layers of the released encoder; distinguishes files of another width.
         activation: `quick_gelu` or `gelu`.
         chunks: length and padding of a chunk.
     """
@@ -51,7 +50,7 @@ class ClipEncoder:
     chunks: ChunkFormat
 
     def detect(self, weights: StateDict) -> ClipTextConfig | None:
-        """A file of this width, or of a width that none was released with and as many layers."""
+        """The configuration of a file of this width, or of another width with as many layers."""
         found = clip_keys.tensors(weights)
         width = found.shape(clip_keys.MARK) if found else None
         if found is None or width is None or len(width) != 2:
@@ -62,13 +61,13 @@ class ClipEncoder:
         return config if ours else None
 
     def config(self, tensors: StateDict, *, head_channels: int = HEAD_CHANNELS) -> ClipTextConfig:
-        """The sizes of tensors that are known to be this encoder's, under the module's names."""
+        """The sizes, from tensors known to be this encoder's, under the module's names."""
         return clip_text_config(
             tensors.shapes, head_channels=head_channels, activation=self.activation
         )
 
     def tensors(self, weights: StateDict) -> StateDict:
-        """Under the module's names, from the layout of transformers or of OpenCLIP."""
+        """The tensors under the module's names, from the layout of transformers or of OpenCLIP."""
         found = clip_keys.tensors(weights)
         if found is None:
             raise ValueError("these are no CLIP text encoder's tensors")
@@ -88,7 +87,7 @@ class ClipEncoder:
         return tokenize(clip_tokenizer(), text, embeddings=fitting, chunks=self.chunks)
 
     def empty(self, config: ClipTextConfig) -> Sequence[WeightedToken]:
-        """A chunk of the empty prompt."""
+        """The chunk of an empty prompt."""
         del config
         return tokenize(clip_tokenizer(), "", chunks=self.chunks)[0]
 
@@ -103,8 +102,9 @@ class ClipEncoder:
     ) -> Encoded:
         """States [1, 77 * chunks, D]; pooled is the last layer, normalised, at the first end token.
 
-        Token numbers are made on torch's current default device, which is to be the encoder's. A
-        weight moves a token away from, or towards, what the empty prompt says in its place.
+        Token numbers are created on torch's current default device, which must be the encoder's. A
+        weight moves a token's state away from, or towards, the state of the empty prompt at the
+        same place.
         """
         clip = cast("ClipText", module)
         weights = torch.tensor([[weight for _, weight in chunk] for chunk in tokens], device="cpu")
@@ -128,7 +128,7 @@ class ClipEncoder:
         return Encoded(states.reshape(1, -1, states.shape[-1]), pooled)
 
     def activation_bytes(self, config: ClipTextConfig, tokens: Tokens, dtype_bytes: int) -> int:
-        """A few tensors of the feed-forward part's width, and the attention's scores."""
+        """Bytes of a few tensors of the feed-forward width, and the attention scores."""
         cells = (len(tokens) + 1) * self.chunks.length
         wide = 4 * config.feed_forward + 8 * config.channels
         return cells * (wide + config.heads * self.chunks.length) * max(dtype_bytes, 4)
@@ -153,7 +153,7 @@ def _vectors(clip: ClipText, chunks: Tokens) -> Tensor:
 
 
 def _fitting(embeddings: Embeddings, width: int) -> Embeddings:
-    """Leave out embeddings made for an encoder of another width, as for another family."""
+    """Leave out embeddings of another width, which were made for another encoder."""
 
     def find(name: str) -> Tensor | None:
         found = embeddings(name)

@@ -1,7 +1,4 @@
-"""Where CLIP text encoders keep their tensors: transformers' names, OpenCLIP's, old spellings.
-
-Knows names only.
-"""
+"""Names of CLIP text encoders' tensors: transformers', OpenCLIP's, old spellings."""
 
 from __future__ import annotations
 
@@ -18,7 +15,7 @@ PREFIXES = ("text_model.", "transformer.text_model.", "")
 OPEN_CLIP_PREFIXES = ("model.", "")
 PARTS = ("embeddings.", "encoder.", "final_layer_norm.", "text_projection.")
 POSITION_IDS = "embeddings.position_ids"
-"""A row of 0..76 that old files carry; the network counts by itself."""
+"""A row of 0..76 in old files, which the network does not need."""
 _OUTER: Mapping[str, str] = {
     MARK: "token_embedding.weight",
     "embeddings.position_embedding.weight": "positional_embedding",
@@ -58,7 +55,7 @@ def within(weights: StateDict, prefixes: Sequence[str]) -> StateDict | None:
 
 
 def _of_transformers(weights: StateDict, prefix: str) -> StateDict:
-    """The projection may be beside the text model, or below it; both are met."""
+    """The tensors, with the projection from beside the text model or from below it."""
     beside = prefix.removesuffix("text_model.")
     width = weights.entries[f"{prefix}{MARK}"].shape
     entries: dict[str, Entry] = {}
@@ -67,7 +64,7 @@ def _of_transformers(weights: StateDict, prefix: str) -> StateDict:
         if name in (f"{beside}text_projection.weight", f"{prefix}text_projection.weight"):
             short = "text_projection.weight"
             if len(entry.shape) != 2 or entry.shape[1:] != width[1:]:
-                continue  # left behind by something else: nobody asks for it
+                continue  # left over from another program; unused
         elif not name.startswith(prefix) or not short.startswith(PARTS):
             continue
         if short != POSITION_IDS:
@@ -76,7 +73,7 @@ def _of_transformers(weights: StateDict, prefix: str) -> StateDict:
 
 
 def _of_open_clip(weights: StateDict) -> StateDict:
-    """OpenCLIP keeps query, key and value in one matrix, and its projection transposed."""
+    """The tensors of OpenCLIP, which joins query, key and value and transposes the projection."""
     entries: dict[str, Entry] = {}
     for name, entry in weights.entries.items():
         if name == "token_embedding.weight":
@@ -120,11 +117,11 @@ def _changed(entry: Entry, shape: tuple[int, ...], change: Callable[[Tensor], Te
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """How a layout keeps tensors.
+    """How a layout stores tensors.
 
     Attributes:
-        names: transformers' names of those that stand in one tensor, one below the other.
-        transposed: it is kept the other way round.
+        names: transformers' names of the tensors that are concatenated in one.
+        transposed: whether it is stored transposed.
     """
 
     names: tuple[str, ...]
@@ -132,7 +129,7 @@ class Kept:
 
 
 def open_clip_layout(names: Iterable[str]) -> dict[str, Kept]:
-    """OpenCLIP's names for an encoder with these tensors, each with what it holds."""
+    """OpenCLIP's names for an encoder with these tensors, each with its content."""
     layout: dict[str, Kept] = {}
     rows = {f"self_attn.{each}_proj": each for each in "qkv"}
     back = {theirs: ours for ours, theirs in _LAYER.items()}

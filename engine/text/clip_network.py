@@ -1,8 +1,8 @@
 """The transformer of CLIP's text side (Radford et al. 2021), and of OpenCLIP's.
 
-Names of weights are those of `transformers`' CLIPTextModel, in which most files hold them:
+Names of weights are those of `transformers`' CLIPTextModel, which most files use:
 `embeddings.token_embedding.weight`, `encoder.layers.i...`, `final_layer_norm.weight`. Sizes are
-read from tensor shapes. Knows no file and no prompt.
+read from tensor shapes.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from engine.nets.layers import Linear
 
 Shapes = Mapping[str, tuple[int, ...]]
 MOST_POSITIONS = 4096
-"""CLIP has 77 and its longest relative 248; a table is made of them before any weight is read."""
+"""The limit of positions; CLIP has 77, its longest variant 248. Bounds the size of a table that is
+made before any weight is read."""
 PROJECTION = "text_projection.weight"
 
 
@@ -48,7 +49,7 @@ class ClipTextConfig:
 def clip_text_config(
     shapes: Shapes, *, head_channels: int = 64, activation: str = "quick_gelu"
 ) -> ClipTextConfig:
-    """The configuration read off tensor shapes; heads and activation leave no trace in them.
+    """The configuration from tensor shapes, which do not show heads and activation.
 
     Raises:
         WeightsError: a tensor is missing, or the width does not split into heads.
@@ -91,7 +92,7 @@ def _matrix(shapes: Shapes, key: str) -> tuple[int, int]:
 
 
 class ClipText(nn.Module):
-    """Token vectors to the states of every layer."""
+    """CLIP's text transformer: token vectors to the states of its layers."""
 
     def __init__(self, config: ClipTextConfig) -> None:
         super().__init__()
@@ -103,17 +104,17 @@ class ClipText(nn.Module):
             self.text_projection = Linear(config.channels, config.projection, bias=False)
 
     def vectors(self, tokens: Tensor) -> Tensor:
-        """Token numbers [B, T] to their vectors [B, T, D], without positions."""
+        """The vectors [B, T, D] of token numbers [B, T], without positions."""
         return self.embeddings.token_embedding(tokens)
 
     def states(
         self, vectors: Tensor, layer: int, checkpoint: Callable[[], None]
     ) -> tuple[Tensor, Tensor]:
-        """(output of the layer of that number, output of the last), neither normalised.
+        """(output of layer number `layer`, output of the last), neither normalised.
 
         Args:
             vectors: [B, T, D] without positions; T at most `positions`.
-            layer: from 0; negative ones count from the end; the nearest there is.
+            layer: from 0; negative ones count from the end; clamped to the existing layers.
             checkpoint: called before every layer; may raise.
         """
         positions = torch.arange(vectors.shape[1], device=vectors.device)[None]
@@ -130,7 +131,7 @@ class ClipText(nn.Module):
 
 
 class _Embeddings(nn.Module):
-    """Two tables; a container for their names, never called itself."""
+    """Two tables; a container that only provides their names."""
 
     def __init__(self, config: ClipTextConfig) -> None:
         super().__init__()
@@ -139,7 +140,7 @@ class _Embeddings(nn.Module):
 
 
 class _Layers(nn.Module):
-    """A container for the names, never called itself."""
+    """A container that only provides the names."""
 
     def __init__(self, config: ClipTextConfig) -> None:
         super().__init__()

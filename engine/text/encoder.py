@@ -1,6 +1,6 @@
-"""What every text encoder can do, and the values between its steps. Knows no family and no file.
+"""The interface of text encoders, and the values between their steps.
 
-Tokenising and encoding are two steps, because callers look at tokens in between.
+Tokenising and encoding are two steps, because callers use the tokens in between.
 """
 
 from __future__ import annotations
@@ -16,17 +16,18 @@ from engine.weights.state_dict import StateDict
 
 Checkpoint = Callable[[], None]
 Tokens = Sequence[Sequence[WeightedToken]]
-"""Chunks of tokens, each as long as the encoder wants it."""
+"""Chunks of tokens, each of the length that the encoder requires."""
 
 
 @dataclass(frozen=True, slots=True)
 class TextStyle:
-    """What families do differently with the same encoder.
+    """The settings with which a family uses an encoder.
 
     Attributes:
-        layer: whose output is the conditioning if a user asked for no other; -1 is the last.
-        normalised: the final layer norm is applied to that output too.
-        projected: the pooled output goes through the encoder's projection, where it has one.
+        layer: whose output is the conditioning unless a user chose another; -1 is the last.
+        normalised: whether the final layer norm is applied to that output too.
+        projected: whether the pooled output is multiplied by the encoder's projection, if it has
+            one.
     """
 
     layer: int = -1
@@ -36,11 +37,11 @@ class TextStyle:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Encoded:
-    """What an encoder makes of a prompt, float32 on the CPU.
+    """The result of encoding a prompt, float32 on the CPU.
 
     Attributes:
         states: [1, T, D], weighted.
-        pooled: [1, D], the prompt as a whole; None for encoders that have no such output.
+        pooled: [1, D], one vector for the whole prompt; None for encoders without such an output.
         mask: [1, T], 1 where a token counts; None where all do.
     """
 
@@ -50,31 +51,31 @@ class Encoded:
 
 
 class TextEncoder(Protocol):
-    """One kind of text encoder. `Config` is its own frozen dataclass; nobody else looks inside."""
+    """One kind of text encoder. `Config` is its own frozen dataclass, opaque to callers."""
 
     @property
     def name(self) -> str:
-        """By which files, embeddings and families call it: `clip_l`, `clip_g` ..."""
+        """The name used in files, embeddings and families: `clip_l`, `clip_g` ..."""
         ...
 
     @property
     def title(self) -> str:
-        """For people."""
+        """The name shown to users."""
         ...
 
     def detect(self, weights: StateDict) -> Any | None:
-        """The configuration, if tensors of a file of its own are this encoder's; None if not.
+        """The configuration if a separate file's tensors are this encoder's; None if not.
 
         Raises `WeightsError` if they are, but incomplete.
         """
         ...
 
     def config(self, tensors: StateDict) -> Any:
-        """The sizes of tensors that are known to be this encoder's, under the module's names."""
+        """The sizes, from tensors known to be this encoder's, under the module's names."""
         ...
 
     def tensors(self, weights: StateDict) -> StateDict:
-        """The tensors under the module's names, from whichever layout `weights` have."""
+        """The tensors under the module's names, from any layout of `weights`."""
         ...
 
     def build(self, config: Any) -> nn.Module:
@@ -82,15 +83,15 @@ class TextEncoder(Protocol):
         ...
 
     def width(self, config: Any) -> int:
-        """Numbers of a token's vector, which textual inversions have to match."""
+        """The length of a token's vector, which textual inversions must match."""
         ...
 
     def tokenize(self, config: Any, text: str, embeddings: Embeddings | None) -> Tokens:
-        """A prompt in the users' syntax; `embeddings` finds textual inversions by name."""
+        """The tokens of a prompt; `embeddings` finds textual inversions by name."""
         ...
 
     def empty(self, config: Any) -> Sequence[WeightedToken]:
-        """A chunk that says nothing."""
+        """The chunk of an empty prompt."""
         ...
 
     def encode(
@@ -102,7 +103,7 @@ class TextEncoder(Protocol):
         layer: int | None,
         checkpoint: Checkpoint,
     ) -> Encoded:
-        """Tokens to conditioning; `layer` is a user's clip skip, -1, -2 ...; None: the style's."""
+        """Encode tokens; `layer` is a user's clip skip, -1, -2 ...; None: the style's layer."""
         ...
 
     def activation_bytes(self, config: Any, tokens: Tokens, dtype_bytes: int) -> int:

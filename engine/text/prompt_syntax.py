@@ -1,7 +1,4 @@
-r"""The weights that people write into prompts: `(word:1.3)`, `(word)`, `((word))`, `\(`.
-
-Knows no token and no embedding, only text.
-"""
+r"""The syntax of weights in prompts: `(word:1.3)`, `(word)`, `((word))`, `\(`."""
 
 from __future__ import annotations
 
@@ -17,8 +14,8 @@ _HIDE = (("\\(", "\x01"), ("\\)", "\x02"))
 def weighted_spans(text: str) -> list[tuple[str, float]]:
     """Cut a prompt into `(text, weight)` spans, parentheses and numbers taken out.
 
-    A number sets the weight, whatever stands around it; parentheses without one multiply it by
-    1.1. Parentheses behind a backslash, unmatched ones and square brackets are ordinary text.
+    A number sets the weight, whatever surrounds it; parentheses without one multiply it by 1.1.
+    Parentheses behind a backslash, unmatched ones and square brackets are ordinary text.
     """
     for written, hidden in _HIDE:
         text = text.replace(written, hidden)
@@ -26,7 +23,7 @@ def weighted_spans(text: str) -> list[tuple[str, float]]:
 
 
 def _spans(text: str) -> list[tuple[str, float]]:
-    """Without recursion, and in time proportional to the text however deep it nests."""
+    """`weighted_spans` without recursion, in time linear in the text at any depth of nesting."""
     pairs = _Pairs(text)
     found: list[tuple[str, float]] = []
     left = [_Range(0, len(text), 1.0, nested=False)]
@@ -35,7 +32,7 @@ def _spans(text: str) -> list[tuple[str, float]]:
         if part.plain:
             found.append((text[part.start : part.end], part.weight))
             continue
-        # Only what is behind the first parenthesis that is never closed can end unevenly.
+        # Only text after the first parenthesis that is never closed can be unbalanced.
         limit = part.end
         if pairs.unclosed and not part.nested:
             limit = min(limit, pairs.unclosed[0])
@@ -48,7 +45,7 @@ def _spans(text: str) -> list[tuple[str, float]]:
 
 @dataclass(frozen=True, slots=True)
 class _Range:
-    """A stretch of the text and its weight; `nested` where all its parentheses are paired."""
+    """A range of the text and its weight; `nested` if all its parentheses are paired."""
 
     start: int
     end: int
@@ -58,13 +55,13 @@ class _Range:
 
 
 class _Pairs:
-    """Which parentheses of a text belong together.
+    """Which parentheses of a text form pairs.
 
-    A surplus closing one is text, and so is the opening one that makes up for it.
+    A surplus closing one is text, and so is the opening one that balances it.
 
     Attributes:
-        closing: of each opening one, where it is closed.
-        opening: the other way round.
+        closing: for each opening one, the position of its closing one.
+        opening: for each closing one, the position of its opening one.
         unclosed: opening ones that are never closed, from left to right.
     """
 
@@ -89,7 +86,7 @@ class _Pairs:
 
 
 def _parts(text: str, part: _Range, limit: int, pairs: _Pairs) -> list[_Range]:
-    """Plain text and parenthesised groups in turn, up to `limit`."""
+    """Plain text and parenthesised groups in order, up to `limit`."""
     parts: list[_Range] = []
     start = place = part.start
     while (opening := text.find("(", place, limit)) >= 0:
@@ -107,10 +104,10 @@ def _parts(text: str, part: _Range, limit: int, pairs: _Pairs) -> list[_Range]:
 
 
 def _rest(text: str, part: _Range, pairs: _Pairs) -> _Range:
-    """What begins with a parenthesis that is never closed.
+    """The rest of a text that begins with a parenthesis that is never closed.
 
-    If it ends with a closing one, those two are taken for a pair, though that one has another
-    partner, which is unclosed from then on.
+    If it ends with a closing one, those two become a pair, and the former partner of the closing
+    one is unclosed from then on.
     """
     opening, last = pairs.unclosed[0], part.end - 1
     if text[last] != ")":
@@ -123,7 +120,7 @@ def _rest(text: str, part: _Range, pairs: _Pairs) -> _Range:
 
 
 def _inside(text: str, start: int, end: int, weight: float, *, nested: bool) -> _Range:
-    """A group between its parentheses, with the weight behind its last colon, or 1.1 times."""
+    """The content of a group, with the weight after its last colon, or 1.1 times the outer one."""
     last = text.rfind(")", start, end)
     last = max(last, text.rfind("(", max(last + 1, start), end))
     colon = text.rfind(":", max(last + 1, start), end)

@@ -1,4 +1,4 @@
-"""Every text encoder there is, and which of them a file of its own holds."""
+"""The text encoders, and the detection of an encoder in a separate file."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ ENCODERS: Mapping[str, TextEncoder] = MappingProxyType(
 
 
 def recognise(weights: StateDict) -> tuple[TextEncoder, Any] | None:
-    """The encoder whose tensors these are, and its configuration; None for none of them.
+    """The encoder that has these tensors, and its configuration; None if there is none.
 
-    Raises `WeightsError` if they are an encoder's, but incomplete.
+    Raises `WeightsError` if they belong to an encoder but are incomplete.
     """
     for encoder in ENCODERS.values():
         config = encoder.detect(weights)

@@ -1,8 +1,7 @@
 """Prompts to chunks of weighted CLIP tokens.
 
 The vocabulary is rebuilt from the merges of CLIP's byte-pair encoding (Radford et al. 2021), which
-lie in `data/` (origin and licence: NOTICE). Knows no network and no folder: who wants embeddings
-hands in a function that finds them.
+are in `data/` (origin and licence: NOTICE). Callers pass a function that finds embeddings.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ from engine.text.prompt_syntax import weighted_spans
 Embeddings = Callable[[str], Tensor | None]
 """The name of a textual inversion to its vectors [N, D]; None if there is no such embedding."""
 WeightedToken = tuple[int | Tensor, float]
-"""A token's number, or a vector [D] in its place; and its weight."""
+"""A token's number, or a vector [D] instead; and its weight."""
 
 START, END = 49406, 49407
 _WORDS = r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"
@@ -33,7 +32,7 @@ _MENTION = re.compile(r"(?:^|(?<=[ \n]))embedding:(\S+)")
 _SPACE = re.compile(r"\s+")
 _MOST_LOGGED = 10
 _NEVER_SPLIT_BELOW = 8
-"""Tokens of one span that move to the next chunk together rather than being cut apart."""
+"""A span of fewer tokens moves to the next chunk whole instead of being split."""
 
 
 class ClipTokenizer:
@@ -60,23 +59,23 @@ class ClipTokenizer:
 
     def numbers(self, text: str) -> list[int]:
         """Token numbers of a text, without start and end."""
-        # Lower-casing is Python's: the library's differs, for a Greek final sigma for one.
+        # Python's lower-casing, because the library's differs, e.g. for a Greek final sigma.
         text = _SPACE.sub(" ", unicodedata.normalize("NFC", text)).lower()
-        # Half of a surrogate pair, which JSON can hold, has no bytes.
+        # An unpaired surrogate, which JSON can hold, has no UTF-8 form.
         text = text.encode("utf-8", "replace").decode()
         return self._tokenizer.encode(text, add_special_tokens=False).ids
 
 
 @cache
 def clip_tokenizer() -> ClipTokenizer:
-    """The tokenizer, built on first use: some 0.1 s."""
+    """The tokenizer, built on first use in about 0.1 s."""
     return ClipTokenizer()
 
 
 def _byte_letters() -> list[str]:
     """The 256 letters that stand for bytes, in the order of their numbers (GPT-2's table).
 
-    Bytes that print stand for themselves; the others follow, as the letters from U+0100 on.
+    Printable bytes represent themselves; the others get the letters from U+0100 on.
     """
     printing = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
     return [*map(chr, printing), *(chr(0x100 + i) for i in range(256 - len(printing)))]
@@ -84,7 +83,7 @@ def _byte_letters() -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class ChunkFormat:
-    """How an encoder wants its chunks.
+    """The format of an encoder's chunks.
 
     Attributes:
         length: tokens of a chunk, start and end included.
@@ -105,10 +104,10 @@ def tokenize(
     embeddings: Embeddings | None = None,
     chunks: ChunkFormat = CLIP_L_CHUNKS,
 ) -> list[list[WeightedToken]]:
-    """A prompt to chunks of `(token, weight)`, each as long as `chunks` says; at least one.
+    """Split a prompt into chunks of `(token, weight)` of length `chunks.length`; at least one.
 
     `embedding:name` stands for the vectors that `embeddings` finds; without that function it is
-    ordinary text. A name that is not found leaves nothing behind.
+    ordinary text. A name that is not found is removed.
     """
     missing: dict[str, None] = {}
     groups = [
@@ -128,7 +127,7 @@ def _tokens(
 ) -> Iterator[Sequence[int | Tensor]]:
     """The groups of one span: its words between embeddings, and each embedding.
 
-    Names of embeddings that there are not are added to `missing`.
+    Names of embeddings that do not exist are added to `missing`.
     """
     if embeddings is None:
         yield tokenizer.numbers(span)

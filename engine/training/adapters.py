@@ -1,8 +1,8 @@
 """Trainable adapters of single layers: LoRA, LoHa, LoKr and OFT.
 
-Each changes what its layer gives, so that the layer's weight is neither changed nor copied, and
-stores itself under the names that LyCORIS files have. The maths is that of `engine.adapters`,
-which applies the finished files. Trained values are float32; a call computes in the dtype of x.
+Each changes the output of its layer, so that the layer's weight is neither changed nor copied, and
+is stored under the names of LyCORIS files. The maths is that of `engine.adapters`, which applies
+the finished files. Trained values are float32; a call computes in the dtype of x.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Layer = nn.Linear | nn.Conv2d
 
 
 class Adapter(nn.Module, ABC):
-    """An adapter of one layer; it begins as no change at all."""
+    """An adapter of one layer; initially it changes nothing."""
 
     @abstractmethod
     def changed(self, layer: Layer, x: Tensor, output: Tensor) -> Tensor:
@@ -30,10 +30,10 @@ class Adapter(nn.Module, ABC):
 
     @abstractmethod
     def stored(self) -> dict[str, Tensor]:
-        """The finished tensors by the end of their names in a file."""
+        """The finished tensors by the suffix of their names in a file."""
 
     def continue_from(self, stored: Mapping[str, Tensor]) -> None:
-        """Begin with the tensors of a file. Raises `WeightsError` if they are of other shapes."""
+        """Start from the tensors of a file. Raises `WeightsError` if their shapes differ."""
         own = dict(self.named_parameters())
         for name, parameter in own.items():
             key = self.key_of(name)
@@ -47,7 +47,7 @@ class Adapter(nn.Module, ABC):
             parameter.data.copy_(found.float())
 
     def key_of(self, parameter: str) -> str:
-        """The end of a parameter's name in a file."""
+        """The suffix of a parameter's name in a file."""
         return parameter
 
 
@@ -84,13 +84,13 @@ class LoraAdapter(Adapter):
 
 
 class DeltaAdapter(Adapter):
-    """An adapter that adds a matrix of its own to the weight."""
+    """An adapter that adds a matrix to the weight."""
 
     rank: int
 
     @abstractmethod
     def delta(self) -> Tensor:
-        """What is added to the weight [out, ...], in any shape of its size."""
+        """The difference to the weight [out, ...], in any shape with as many elements."""
 
     def changed(self, layer: Layer, x: Tensor, output: Tensor) -> Tensor:
         """See `Adapter`."""
@@ -143,11 +143,11 @@ class LokrAdapter(DeltaAdapter):
 
 
 class OftAdapter(Adapter):
-    """The output channels rotated in blocks (Qiu et al. 2023), as `engine.adapters` does it."""
+    """The output channels rotated in blocks (Qiu et al. 2023), as in `engine.adapters`."""
 
     def __init__(self, layer: Layer, rank: int, generator: torch.Generator) -> None:
         super().__init__()
-        del generator  # the identity has no first weights to draw
+        del generator  # the identity needs no random initial weights
         out = layer.weight.shape[0]
         size = max(each for each in range(1, min(rank, out) + 1) if out % each == 0)
         self.oft_blocks = nn.Parameter(torch.zeros(out // size, size, size))
@@ -190,7 +190,7 @@ def make_adapters(
 
 
 def applied(layer: Layer, weight: Tensor, x: Tensor) -> Tensor:
-    """What a layer of another weight makes of x, without its bias."""
+    """The output of a layer for x with another weight, without its bias."""
     if isinstance(layer, nn.Conv2d):
         return functional.conv2d(
             x, weight, None, layer.stride, layer.padding, layer.dilation, layer.groups

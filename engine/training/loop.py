@@ -1,7 +1,7 @@
-"""The training loop: noise on latents, what the network says of it, and adapters that learn.
+"""The training loop: noise is added to latents, and adapters learn from the predictions.
 
-The weights of the model stay as they are and where they are. All random numbers depend on the seed
-and the number of the step, so a run that was interrupted ends with the weights of one that was not.
+The weights of the model are not changed or moved. All random numbers depend on the seed and the
+number of the step, so an interrupted run ends with the same weights as an uninterrupted one.
 """
 
 from __future__ import annotations
@@ -34,22 +34,22 @@ DTYPES: Mapping[str, torch.dtype] = MappingProxyType(
     {"bf16": torch.bfloat16, "fp32": torch.float32}
 )
 SAVE_EVERY = 25
-"""Steps between two savings of a training under way."""
+"""Steps between two saves of the training state."""
 PREFIX = "diffusion_model."
-"""Before a layer's name in the finished file: the original naming, which every reader knows."""
+"""The prefix of layer names in the finished file: the original naming, supported everywhere."""
 
 OnStep = Callable[[int, int, Sequence[float]], None]
-"""Called after each step with its number from 1, the number of all, and the losses so far."""
+"""Called after each step with its number from 1, the number of steps, and the losses so far."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Trained:
-    """What a training leads to.
+    """The result of a training.
 
     Attributes:
         tensors: the adapter, as a file holds it.
-        losses: of every step.
-        resumed_at: the steps that were done already when this run began.
+        losses: the loss of every step.
+        resumed_at: the number of steps already done when this run began.
     """
 
     tensors: Mapping[str, Tensor]
@@ -71,21 +71,22 @@ def train(
     """Train an adapter of a model's denoiser.
 
     Args:
-        model: its patches take part, unchanged.
+        model: the model; its patches are applied and not trained.
         groups: from `make_groups`.
-        options: how.
-        existing: the tensors of an adapter file to begin with, of the same algorithm and rank.
-        saved: where a training under way is kept; it is resumed from there if it is the same one.
-        save_every: steps between two savings.
+        options: the training options.
+        existing: the tensors of an adapter file to start from, of the same algorithm and rank.
+        saved: where the training state is stored; the training is resumed from there if it is the
+            same.
+        save_every: steps between two saves.
         checkpoint: called at every block of the network; may raise `Stopped`.
         on_step: see `OnStep`.
 
     Raises:
         Stopped: by `checkpoint`; the state is saved before.
         OutOfMemoryError: the whole model, or a step, does not fit.
-        WeightsError: the training came apart, or `existing` does not fit.
+        WeightsError: the training diverged, or `existing` does not fit.
     """
-    # A worker runs nodes in inference mode, of which autograd wants nothing.
+    # A worker runs nodes in inference mode, which excludes autograd.
     with torch.inference_mode(mode=False), torch.enable_grad():
         dtype = DTYPES[options.training_dtype]
         weights = training_weights(model, dtype)
@@ -97,7 +98,7 @@ def train(
 
 
 def key_of(model: Model, groups: Sequence[Group], options: TrainingOptions, *more: object) -> str:
-    """What tells one training from another: the model, what is learned from, and how."""
+    """A key that identifies a training: the model, the samples and the options."""
     net = model.net
     shapes = sorted((name, source.shape) for name, source in net.sources.items())
     parts = net.name, net.size, shapes, repr(dict(net.patches)), digest(groups), options, more
@@ -105,10 +106,10 @@ def key_of(model: Model, groups: Sequence[Group], options: TrainingOptions, *mor
 
 
 def training_weights(model: Model, dtype: torch.dtype) -> Weights:
-    """A handle on the model's own file in the form that gradients pass through.
+    """A handle on the model's file in a form that supports gradients.
 
-    Sampling may hold the same weights in a form that has none (packed, or of another dtype); they
-    make room for these like any others.
+    Sampling may hold the same weights in a form without gradients (packed, or of another dtype);
+    those are evicted like any others.
     """
     base = model.net.base
     if not base.sources:
@@ -131,14 +132,14 @@ def _room(
     options: TrainingOptions,
     dtype: torch.dtype,
 ) -> int:
-    """Bytes for a step beside the weights. Raises `OutOfMemoryError` where both do not fit."""
+    """Bytes of a step beside the weights. Raises `OutOfMemoryError` if both do not fit."""
     largest = max(groups, key=lambda group: prod(group[0].clean.shape))
     shape = (min(options.batch_size, len(largest)), *largest[0].clean.shape[1:])
     room = model.family.activation_bytes(model.config, shape, dtype.itemsize)
     room *= 2 if options.gradient_checkpointing else 8
     needed = sum(value_bytes(source, dtype) for source in weights.sources.values())
     budget = current().budget
-    if needed + room // 4 > budget:  # the room is an estimate
+    if needed + room // 4 > budget:  # `room` is an estimate
         raise OutOfMemoryError(
             f"training needs the whole model in memory, {needed:,} bytes, and about {room:,} for a "
             f"step; {budget:,} may be used. Choose bf16, a smaller batch, smaller pictures or "
@@ -148,7 +149,7 @@ def _room(
 
 
 class _Run:
-    """One training, from its first step or from where it was saved."""
+    """One training, from its first step or from a saved state."""
 
     def __init__(
         self,
@@ -170,7 +171,7 @@ class _Run:
         self.optimizer = kind(trained, lr=options.learning_rate)
 
     def begin(self, existing: Mapping[str, Tensor] | None) -> None:
-        """Take over the tensors of a file."""
+        """Start from the tensors of a file."""
         for name, adapter in self.adapters.items() if existing else ():
             prefix = f"{PREFIX}{name}."
             adapter.continue_from(
@@ -182,7 +183,7 @@ class _Run:
             )
 
     def through(self, saved: SavedState | None, save_every: int, on_step: OnStep) -> Trained:
-        """All steps that are left."""
+        """Run all remaining steps."""
         losses = (saved.read(self.adapters, self.optimizer) if saved else None) or []
         resumed_at, steps = len(losses), self.options.steps
         with ExitStack() as stack:
@@ -208,7 +209,7 @@ class _Run:
         return Trained(self.tensors(), losses, resumed_at)
 
     def step(self, step: int) -> float:
-        """One step of the optimizer; its mean loss."""
+        """Run one step of the optimizer; returns its mean loss."""
         self.optimizer.zero_grad(set_to_none=True)
         total = 0.0
         for part in range(self.options.accumulation):
@@ -222,7 +223,7 @@ class _Run:
         return total
 
     def loss(self, generator: torch.Generator) -> Tensor:
-        """The loss of one batch, drawn by the generator."""
+        """The loss of one batch, drawn with the generator."""
         samples = self.draw(generator)
         clean = torch.cat([sample.clean for sample in samples])
         noise = torch.randn(clean.shape, generator=generator).to(self.device)
@@ -244,7 +245,7 @@ class _Run:
         return LOSSES[self.options.loss_function](output.float(), target)
 
     def draw(self, generator: torch.Generator) -> Group:
-        """A batch: a group by its share of all pictures, and pictures of it, none twice."""
+        """Draw a batch: a group by its share of all pictures, and distinct pictures of it."""
         sizes = torch.tensor([float(len(group)) for group in self.groups])
         group = self.groups[int(torch.multinomial(sizes, 1, generator=generator))]
         order = torch.randperm(len(group), generator=generator)[: self.options.batch_size]
@@ -262,7 +263,7 @@ class _Run:
 
 @contextmanager
 def _normal_weights(network: nn.Module) -> Iterator[None]:
-    """Weights that autograd may keep: those that were read in inference mode are copied."""
+    """Copy weights that were read in inference mode, which autograd cannot use."""
     before: list[tuple[nn.Module, str, nn.Parameter | None]] = []
     for part in network.modules():
         for name, parameter in part._parameters.items():  # noqa: SLF001 - without re-registering
@@ -278,7 +279,7 @@ def _normal_weights(network: nn.Module) -> Iterator[None]:
 
 @contextmanager
 def _attached(network: nn.Module, adapters: Mapping[str, Adapter]) -> Iterator[None]:
-    """The network with adapters on its layers."""
+    """Attach adapters to the network's layers."""
 
     def hook(adapter: Adapter, layer: nn.Module, inputs: tuple[Tensor], output: Tensor) -> Tensor:
         assert isinstance(layer, nn.Linear | nn.Conv2d)  # noqa: S101 - `make_adapters` chose it
@@ -298,7 +299,7 @@ def _attached(network: nn.Module, adapters: Mapping[str, Adapter]) -> Iterator[N
 
 @contextmanager
 def _computed_twice(network: nn.Module) -> Iterator[None]:
-    """The network with blocks that keep nothing for the way back but what comes in."""
+    """Let the network's blocks save only their inputs for the backward pass."""
     blocks = list(_outermost(network))
     for block in blocks:
         block.forward = partial(computed_again, block.forward, use_reentrant=False)
@@ -310,7 +311,7 @@ def _computed_twice(network: nn.Module) -> Iterator[None]:
 
 
 def _outermost(module: nn.Module) -> Iterator[nn.Module]:
-    """The outermost parts of a network that are called as modules."""
+    """The outermost submodules of a network that are called."""
     for child in module.children():
         if type(child).forward is nn.Module.forward:  # a list
             yield from _outermost(child)

@@ -1,4 +1,4 @@
-"""What the network is to say, and how far it is from it."""
+"""The training objective: the target output and the loss."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def target_of(
 ) -> Tensor:
     """The raw output for which a network's clean image is `clean`: eps, v, a velocity ...
 
-    Every parameterization's clean image is a straight line in the output, so two points of the
-    line say where it meets `clean`.
+    Every parameterization's clean image is linear in the output, so two points of the line
+    determine where it equals `clean`.
     """
     at_zero = parameterization.denoised(torch.zeros_like(x), x, sigma)
     slope = parameterization.denoised(torch.ones_like(x), x, sigma) - at_zero

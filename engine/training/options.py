@@ -1,4 +1,4 @@
-"""What a training is asked for. Knows no tensor."""
+"""The options of a training."""
 
 from __future__ import annotations
 
@@ -16,19 +16,20 @@ OPTIMIZERS, LOSS_FUNCTIONS, ALGORITHMS, DTYPE_NAMES = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingOptions:
-    """How to train.
+    """The options of a training.
 
     Attributes:
         steps: of the optimizer.
-        batch_size: samples of one call of the network; fewer where fewer have one size.
+        batch_size: samples per call of the network; fewer if fewer have the same size.
         accumulation: calls whose gradients are averaged for one step.
         learning_rate: constant.
         rank: of the low-rank matrices; for OFT the size of the blocks.
-        seed: of the first weights, the order of samples, the noise and its levels.
-        training_dtype: what the network computes in. The trained weights are float32 throughout.
-        lora_dtype: what the result is stored in.
-        gradient_checkpointing: compute each block again on the way back, in a fraction of the
-            memory.
+        seed: of the initial weights, the order of samples, the noise and its levels.
+        training_dtype: the dtype that the network computes in. The trained weights are float32
+            throughout.
+        lora_dtype: the dtype that the result is stored in.
+        gradient_checkpointing: recompute each block in the backward pass, which needs a fraction of
+            the memory.
     """
 
     steps: int = 16

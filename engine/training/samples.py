@@ -1,6 +1,6 @@
-"""What is learned from: latents of single pictures with what each is called by.
+"""The training samples: latents of single pictures with their conditionings.
 
-Pictures are trained together where their sizes are the same and their texts can share a call.
+Pictures are batched if their sizes are the same and their texts can share a call.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Sample:
 
     Attributes:
         clean: its latent [1, C, ...] in the denoiser's space.
-        inputs: what the denoiser gets beside it.
+        inputs: the denoiser's other inputs.
     """
 
     clean: Tensor
@@ -44,12 +44,12 @@ def make_groups(
 ) -> list[Group]:
     """The samples of latents [B, C, ...] and their conditionings, in groups that share a call.
 
-    A conditioning with one entry is that of all pictures of its latent; one with as many entries
-    as the latent has pictures is theirs in turn. One conditioning serves all latents; as many
-    conditionings as there are pictures in all are theirs in turn.
+    A conditioning with one entry applies to all pictures of its latent; one with as many entries as
+    the latent has pictures applies to them in order. A single conditioning applies to all latents;
+    as many conditionings as there are pictures in total apply to them in order.
 
     Raises:
-        NodeError: no picture, or numbers that do not match.
+        NodeError: no picture, or the numbers do not match.
     """
     rows = [fitted(each, model)["samples"] for each in latents]
     pictures = sum(len(each) for each in rows)
@@ -74,7 +74,7 @@ def make_groups(
 
 
 def own(value: Any) -> Any:
-    """A tensor that autograd may keep, whatever it was made in."""
+    """A tensor that autograd can use, even if it was created in inference mode."""
     return value.clone() if isinstance(value, Tensor) else value
 
 
@@ -115,7 +115,7 @@ def _together(one: Sample, other: Sample) -> bool:
 def batch_inputs(
     samples: Sequence[Sample], device: torch.device, dtype: torch.dtype
 ) -> dict[str, Tensor]:
-    """What the network gets beside the latents of these samples."""
+    """The network's inputs beside the latents of these samples."""
     found: dict[str, Tensor] = {}
     for name in samples[0].inputs:
         inputs = [sample.inputs[name].to(device, dtype) for sample in samples]
@@ -124,7 +124,7 @@ def batch_inputs(
 
 
 def digest(groups: Sequence[Group]) -> str:
-    """What tells one training set from another."""
+    """A digest that identifies a training set."""
     found = hashlib.blake2b(digest_size=16)
     for sample in (each for group in groups for each in group):
         for tensor in (sample.clean, *(each.value for each in sample.inputs.values())):

@@ -1,6 +1,7 @@
-"""A training under way as a file, so that a killed one goes on where it was.
+"""The state of a training as a file, so that a killed training can be resumed.
 
-Tensors in safetensors, never a pickle; replaced whole, so that a crash leaves the last good one.
+Tensors in safetensors, never a pickle; replaced atomically, so that a crash leaves the last good
+state.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ _SEPARATOR = "/"
 
 
 class SavedState:
-    """One file for one training; `key` says which training it is of."""
+    """The file of one training, which `key` identifies."""
 
     def __init__(self, path: Path, key: str) -> None:
         self.path = path
@@ -39,7 +40,7 @@ class SavedState:
         """Save everything that the next step depends on.
 
         Raises:
-            DiskError: the disk refused; what was saved before stays.
+            DiskError: writing failed; the previously saved state remains.
         """
         tensors = {
             f"adapter{_SEPARATOR}{name}": value.detach().cpu().contiguous()
@@ -61,9 +62,9 @@ class SavedState:
     def read(
         self, adapters: Mapping[str, Adapter], optimizer: torch.optim.Optimizer
     ) -> list[float] | None:
-        """Go on from the file: the losses of the steps that are done; None without such a file.
+        """Restore from the file and return the losses of the steps done; None without such a file.
 
-        A file of another training, or a damaged one, is none.
+        A file of another training, or a damaged one, is ignored.
         """
         if not self.path.is_file():
             return None
@@ -90,7 +91,7 @@ class SavedState:
         return tensors["losses"].tolist()
 
     def remove(self) -> None:
-        """The training is finished."""
+        """Delete the file after the training is finished."""
         self.path.unlink(missing_ok=True)
 
 
@@ -103,7 +104,7 @@ def _parameters(adapters: Mapping[str, Adapter]) -> dict[str, nn.Parameter]:
 
 
 def refuse_unless_finite(loss: float, step: int) -> None:
-    """Raises `WeightsError` where a training came apart."""
+    """Raises `WeightsError` if a training diverged."""
     if loss != loss or loss in (float("inf"), float("-inf")):  # noqa: PLR0124 - only NaN differs
         raise WeightsError(
             f"the training came apart at step {step}: the loss is {loss}; "

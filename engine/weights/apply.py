@@ -1,7 +1,4 @@
-"""Puts weights into a module that was built on the meta device.
-
-Knows no file format and no architecture.
-"""
+"""Puts weights into a module that was built on the meta device."""
 
 from __future__ import annotations
 
@@ -33,7 +30,7 @@ def fill(
         module: on the meta device.
         state: exactly the module's own names.
         dtype: None keeps what the file holds.
-        origin: how messages call the source; the file's name by default.
+        origin: the name of the source in messages; the file's name by default.
     """
     check(module, state, origin=origin)
     slots = _slots(module)
@@ -84,7 +81,7 @@ Slot = tuple[nn.Module, str, Tensor]
 
 
 def _slots(module: nn.Module) -> dict[str, Slot]:
-    """Every place a persistent tensor sits in, by its name; tied tensors once per name."""
+    """Every attribute that holds a persistent tensor, by name; tied tensors once per name."""
     slots: dict[str, Slot] = {}
     for prefix, owner in module.named_modules(remove_duplicate=False):
         transient = owner._non_persistent_buffers_set  # noqa: SLF001 - torch offers no other way
@@ -111,7 +108,7 @@ def _assign(owner: nn.Module, attribute: str, tensor: Tensor) -> None:
 
 
 def _safe(name: str) -> str:
-    """A name out of a file, fit for a terminal."""
+    """A name from a file, safe to print on a terminal."""
     return (name if name.isprintable() else ascii(name))[:200]
 
 

@@ -1,6 +1,7 @@
-"""The forms in which files pack tensors, each with its way back to values: one place unpacks.
+"""The forms in which files pack tensors, each with its unpacking.
 
-A form knows its parts by position. Which tensors of a file belong together is said in `packed.py`.
+The parts of a form are identified by position. `packed.py` determines which tensors of a file
+belong together.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ class ScaledFloat8:
     name: str = "scaled fp8"
 
     def unpack(self, parts: Sequence[Tensor], dtype: torch.dtype) -> Tensor:
-        """See `Form`. The product is made in float32."""
+        """See `Form`. The product is computed in float32."""
         values, scale = parts
         rows = (-1, *(1 for _ in values.shape[1:])) if scale.numel() > 1 else ()
         scale = scale.float().reshape(rows)

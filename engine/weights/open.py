@@ -1,4 +1,4 @@
-"""Opens a weights file by what it is, not by what it is called. Knows no architecture."""
+"""Opens a weights file by its content, not by its name."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def _opened(path: Path) -> StateDict:
 
 
 def _impostor(begin: bytes) -> str | None:
-    """What a file is that a failed download left in the place of weights; None if it is none."""
+    """The kind of file that a failed download left instead of weights; None if it is not one."""
     text = begin.removeprefix(_BOM).lstrip()
     if text.startswith(_LFS):
         size = _LFS_SIZE.search(text)
@@ -86,7 +86,7 @@ def _impostor(begin: bytes) -> str | None:
 
 
 def _is_text(begin: bytes) -> bool:
-    """Whether this is text throughout; no format of weights begins with so much of it."""
+    """Whether this is only text; no format of weights begins with that much text."""
     try:
         return begin.decode("utf-8", "strict").replace("\n", "").replace("\r", "").isprintable()
     except UnicodeDecodeError:

@@ -1,9 +1,9 @@
 """Which tensors of a file belong together as one packed tensor, and what cannot be unpacked yet.
 
-Three ways to say that weights are 8-bit floats with a scale are met in files: `X.scale_weight`
-beside `X.weight`, with a marker `scaled_fp8`; `X.weight_scale`, with a description in JSON in
-`X.comfy_quant`; and the same with one description of all layers in the header's metadata. Floats of
-8 bits without a scale are plain tensors. Knows no architecture.
+Files mark weights as 8-bit floats with a scale in three ways: `X.scale_weight` beside `X.weight`,
+with a marker `scaled_fp8`; `X.weight_scale`, with a description in JSON in `X.comfy_quant`; and the
+same with one description of all layers in the header's metadata. Floats of 8 bits without a scale
+are plain tensors.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from engine.weights.state_dict import Entry, StateDict
 MARKER = "scaled_fp8"
 SCALES = (".scale_weight", ".weight_scale")
 ASIDE = (".scale_input", ".input_scale", ".comfy_quant")
-"""What belongs to a packed weight and is not needed to unpack it: scales of what is multiplied with
-it, for devices that multiply in 8 bits."""
+"""Tensors beside a packed weight that are not needed to unpack it: scales of activations, for
+devices that multiply in 8 bits."""
 METADATA = "_quantization_metadata"
 FORMATS: Mapping[str, torch.dtype] = {
     "float8_e4m3fn": torch.float8_e4m3fn,
@@ -41,10 +41,11 @@ _FOREIGN: tuple[tuple[str, str], ...] = (
 
 
 def with_packed(weights: StateDict) -> StateDict:
-    """The tensors of a file, each packed one as one with its scale.
+    """The tensors of a file, each packed weight and its scale as one tensor.
 
     Raises:
-        WeightsError: a scale fits no weight, or the weights are packed in a way that is not read.
+        WeightsError: a scale fits no weight, or the weights are packed in a way that is not
+            supported.
     """
     described = dict(_described(weights))
     scales = {
@@ -103,7 +104,7 @@ def _scaled(weights: StateDict, name: str, weight: Entry, scale_name: str) -> En
 
 
 def _finite(origin: str, name: str, scale: Tensor) -> Tensor:
-    """The scale, looked at when it is read."""
+    """The scale, checked when it is read."""
     if not bool(torch.isfinite(scale.float()).all()):
         raise WeightsError(
             f"{origin}: its scale {_shown(name)} is not a number everywhere; the file is damaged. "
@@ -113,7 +114,7 @@ def _finite(origin: str, name: str, scale: Tensor) -> Tensor:
 
 
 def _described(weights: StateDict) -> Iterator[tuple[str, str]]:
-    """(layer, name of its format) wherever the file describes one."""
+    """(layer, name of its format) for each description in the file."""
     text = weights.metadata.get(METADATA)
     if text is not None:
         layers = _json(weights, f"metadata {METADATA}", text).get("layers")
@@ -121,7 +122,7 @@ def _described(weights: StateDict) -> Iterator[tuple[str, str]]:
         for base, each in cast(
             "dict[Any, Any]", layers if isinstance(layers, dict) else {}
         ).items():
-            # Layers of parts that were cut off are described still.
+            # The description can include layers of parts that were removed.
             if str(base) in known:
                 yield str(base), _format(weights, str(base), each)
     for name in weights:

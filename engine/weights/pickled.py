@@ -1,8 +1,8 @@
 """Reads `.ckpt`, `.pt`, `.pth` and `.bin` files, through torch's weights-only unpickler alone.
 
-Such a file is a program. What it wants beyond tensors gets an inert stand-in, so nothing of it ever
-runs; a file that wants functions of Python's own library is refused, and there is no switch that
-turns the refusal off. Knows no architecture.
+Such a file is a program. Classes and functions that it names beyond tensors get an inert stand-in,
+so no code of the file runs; a file that names functions of Python's standard library is refused,
+and no setting turns the refusal off.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from engine.weights.stand_ins import refused_names, stand_ins, tensors_of
 from engine.weights.state_dict import StateDict
 
 _OLD_PICKLES = 4
-"""The format's number, its version, the system, and the document."""
+"""The magic number, the format's version, the system, and the document."""
 ADVICE = "Get the file as .safetensors, or convert it with a tool and a source that you trust."
 
 
@@ -38,10 +38,10 @@ def read(path: Path) -> StateDict:
             f"{path.name}: refused, for it wants to call functions that no checkpoint needs "
             f"({', '.join(refused[:5])}); loading it could run someone's code. {ADVICE}"
         )
-    lift_data_limit()  # torch maps the file in a way that counts as memory
+    lift_data_limit()  # torch's mapping of the file counts as memory
     try:
         with warnings.catch_warnings(), torch.serialization.safe_globals(stand_ins(wanted)):
-            # Old files hold TypedStorage; torch announces its end at every load.
+            # Old files hold TypedStorage; torch warns about its deprecation at every load.
             warnings.filterwarnings("ignore", message="TypedStorage is deprecated")
             document = torch.load(
                 path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path)
@@ -54,7 +54,7 @@ def read(path: Path) -> StateDict:
             f"({str(error).splitlines()[0][:200]}); loading it could run someone's code. {ADVICE}"
         ) from error
     except Exception as error:
-        # The unpickler lets whatever a damaged stream provokes through: KeyError, EOFError ...
+        # For a damaged stream the unpickler raises many kinds of errors: KeyError, EOFError ...
         raise WeightsError(
             f"{path.name}: not a readable PyTorch checkpoint ({type(error).__name__}: "
             f"{str(error)[:200]}). {ADVICE}"
@@ -63,7 +63,7 @@ def read(path: Path) -> StateDict:
 
 
 def _check_archive(path: Path) -> None:
-    """PyTorch stores its archives uncompressed; a compressed one is foreign, and may be a bomb."""
+    """Refuse a compressed archive: PyTorch writes none, and it may be a bomb."""
     if not zipfile.is_zipfile(path):
         return
     try:
@@ -83,9 +83,9 @@ def _check_archive(path: Path) -> None:
 
 
 def _unknown_globals(path: Path) -> list[str]:
-    """The classes and functions that a file names and torch does not know.
+    """The classes and functions that a file names and torch does not allow by itself.
 
-    Of a damaged file none: the unpickler says what is wrong, and refuses what is missing here.
+    None for a damaged file: the unpickler reports the damage, and refuses what is missing here.
     """
     try:
         if zipfile.is_zipfile(path):
@@ -96,7 +96,7 @@ def _unknown_globals(path: Path) -> list[str]:
 
 
 def _unknown_globals_of_old_format(path: Path) -> set[str]:
-    """The same of a file without an archive: pickles one after another, then raw numbers."""
+    """The same for a file without an archive: consecutive pickles, then raw numbers."""
     names: set[str] = set()
     with path.open("rb") as stream:
         for _ in range(_OLD_PICKLES):
@@ -107,7 +107,7 @@ def _unknown_globals_of_old_format(path: Path) -> set[str]:
 
 
 def _modern(module: str, name: str) -> str:
-    """A name as Python 3 has it."""
+    """A name as Python 3 spells it."""
     module, name = _compat_pickle.NAME_MAPPING.get((module, name), (module, name))
     return f"{_compat_pickle.IMPORT_MAPPING.get(module, module)}.{name}"
 
@@ -119,7 +119,7 @@ def _tensors(path: Path, document: Any) -> dict[str, Tensor]:
         held = held if inner is None else inner
         tensors = _direct(held)
         if not tensors:
-            # Textual inversions keep theirs one level down: {"string_to_param": {"*": tensor}}.
+            # Textual inversions have theirs one level down: {"string_to_param": {"*": tensor}}.
             tensors = {
                 f"{outer}.{name}": tensor
                 for outer, value in held.items()

@@ -1,10 +1,10 @@
 """Reads `.safetensors` files without copying: every tensor is a view of the memory-mapped file.
 
-Why not the library's own reader: a view costs nothing to make, the pages stay the system's to
-reclaim, and a damaged header is answered with what was found and what was expected. Nothing in the
-header is believed before it was checked; we accept no file that the library would refuse.
+We do not use the library's reader because a view costs nothing to make, the system can reclaim its
+pages, and the error for a damaged header states what was found and what was expected. Every value
+of the header is checked before use; we accept no file that the library would refuse.
 
-Format: https://github.com/huggingface/safetensors, section "Format". Knows no architecture.
+Format: https://github.com/huggingface/safetensors, section "Format".
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ DTYPES: Mapping[str, torch.dtype] = {
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """What the header says of one tensor: bytes `begin` to `end` of the data section."""
+    """One tensor in the header: bytes `begin` to `end` of the data section."""
 
     shape: tuple[int, ...]
     dtype: torch.dtype
@@ -71,7 +71,7 @@ class Header:
 
 
 def read(path: Path) -> StateDict:
-    """Open a file. Reads its header, no tensor. Raises `WeightsError` for anything unsound."""
+    """Open a file. Reads its header, no tensor. Raises `WeightsError` for an invalid header."""
     try:
         with path.open("rb") as file:
             size = path.stat().st_size
@@ -139,7 +139,7 @@ def _span(path: Path, name: str, described: object) -> Span:
 
 
 def _check_layout(path: Path, spans: Mapping[str, Span], available: int) -> None:
-    """The spans must cover the data section exactly: no overlap, no hole, nothing left over."""
+    """The spans must cover the data section exactly: no overlap, no gap, no remainder."""
     position = 0
     for name, span in sorted(spans.items(), key=lambda item: (item[1].begin, item[1].end)):
         if span.begin != position:
@@ -162,7 +162,7 @@ def _check_layout(path: Path, spans: Mapping[str, Span], available: int) -> None
 
 
 def _without_data(path: Path, header: Header) -> StateDict:
-    """A file without a single byte of data: mapping nothing is an error, and not needed."""
+    """A file without data, which cannot be mapped and need not be."""
     entries = {
         name: Entry(span.shape, span.dtype, lambda span=span: _empty(span))
         for name, span in header.spans.items()

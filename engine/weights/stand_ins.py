@@ -1,8 +1,8 @@
 """Inert stand-ins for what a pickled checkpoint holds beside its tensors.
 
-Trainers leave much in their files: callbacks, settings, numbers of NumPy, whole modules. Each such
-class or function gets a stand-in that takes what it is given and does nothing; what it stands for
-is neither imported nor called. Knows no file.
+Trainers store more than tensors in their files: callbacks, settings, NumPy numbers, whole modules.
+Each such class or function gets a stand-in that accepts any arguments and does nothing; the
+original is neither imported nor called.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from typing import Any, Self
 from torch import Tensor
 
 _HARMLESS = frozenset({
-    # what torch reads by itself
+    # allowed by torch itself
     "_codecs.encode", "builtins.bytearray", "builtins.complex", "builtins.set",
     "collections.Counter", "collections.OrderedDict",
-    # what trainers leave
+    # stored by trainers
     "argparse.Namespace",
     "builtins.Ellipsis", "builtins.NotImplemented",
     "builtins.bool", "builtins.bytes", "builtins.dict", "builtins.float", "builtins.frozenset",
@@ -40,15 +40,15 @@ _OLD_MODULES = frozenset(
         *(module for module, _ in _compat_pickle.NAME_MAPPING),
     )
 )
-"""The library's modules as Python 2 called them: pickles use these names to this day."""
+"""The standard library's modules by their Python 2 names, which pickles still use."""
 _DEEPEST = 64
 
 
 class StandIn:
-    """In the place of an object that is not known. Keeps the state it was given, and does nothing.
+    """Replaces an object of an unknown class. Stores the state it was given, and does nothing.
 
     Attributes:
-        state: what the file says that the object holds.
+        state: the object's state in the file.
     """
 
     state: Any
@@ -63,12 +63,12 @@ class StandIn:
         """Take any arguments."""
 
     def __setstate__(self, state: Any) -> None:
-        """Keep the state as it is; nothing in it becomes an attribute."""
+        """Store the state unchanged; nothing in it becomes an attribute."""
         self.state = state
 
 
 class StandInMapping(StandIn):
-    """In the place of a class of dictionaries: a plain one, which the file fills."""
+    """Replaces a dictionary class with a plain `dict`, which the file fills."""
 
     def __new__(cls, *_: Any, **__: Any) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Take any arguments."""
@@ -76,7 +76,7 @@ class StandInMapping(StandIn):
 
 
 class StandInList(StandIn):
-    """In the place of a class of lists: a plain one, which the file fills."""
+    """Replaces a list class with a plain `list`, which the file fills."""
 
     def __new__(cls, *_: Any, **__: Any) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Take any arguments."""
@@ -84,20 +84,20 @@ class StandInList(StandIn):
 
 
 def refused_names(names: Iterable[str]) -> list[str]:
-    """Those of the names that no checkpoint needs: functions of Python's own library.
+    """The names that no checkpoint needs: functions of Python's standard library.
 
-    A file that wants `os.system` is not a checkpoint that somebody trained; it is an attack.
+    A file that names `os.system` is not a trained checkpoint; it is an attack.
     """
     return sorted(name for name in names if _is_refused(name))
 
 
 def stand_ins(names: Iterable[str]) -> list[Callable[..., Any] | tuple[Callable[..., Any], str]]:
-    """A stand-in for each name, as `torch.serialization.safe_globals` takes them."""
+    """A stand-in for each name, in the form that `torch.serialization.safe_globals` takes."""
     return [(_made(name), name) for name in names]
 
 
 def tensors_of(value: object) -> Mapping[Any, Any] | None:
-    """What a mapping, or a stand-in of a module or of a container of parameters, holds by name."""
+    """The items by name of a mapping, or of a stand-in of a module or container of parameters."""
     if isinstance(value, Mapping):
         return value
     if isinstance(value, StandIn) and isinstance(value.state, Mapping):

@@ -1,6 +1,6 @@
-"""Tensors by name, with where they came from; nothing is read before it is asked for.
+"""Tensors by name, with their origin, read on access.
 
-Knows no file format (readers fill a `StateDict`) and no architecture.
+Readers of file formats fill a `StateDict`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Entry:
         read: the values; of a plain tensor a view of the file where that is possible.
         form: how a packed tensor is unpacked; None for a plain one.
         stored: the parts of a packed tensor.
-        is_made: `read` makes a tensor of its own, which takes memory; it is no view of the file.
+        is_made: whether `read` allocates a new tensor instead of returning a view of the file.
     """
 
     shape: tuple[int, ...]
@@ -40,7 +40,7 @@ class Entry:
     def packed(
         cls, form: Form, stored: Sequence[Entry], shape: Sequence[int], dtype: torch.dtype
     ) -> Entry:
-        """A tensor of that shape and dtype, in the form and parts of its file."""
+        """An entry of that shape and dtype, stored in that form as these parts."""
         parts = tuple(stored)
 
         def read() -> Tensor:
@@ -50,36 +50,36 @@ class Entry:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of the tensor as it is stored."""
+        """Bytes of the tensor's stored form."""
         if self.form:
             return sum(part.nbytes for part in self.stored)
         return prod(self.shape) * self.dtype.itemsize
 
     @property
     def parts(self) -> tuple[tuple[tuple[int, ...], torch.dtype], ...]:
-        """Shape and dtype of everything stored for it."""
+        """Shape and dtype of every stored part."""
         return tuple((part.shape, part.dtype) for part in self.stored or (self,))
 
     @property
     def is_compact(self) -> bool:
-        """Whether it takes fewer bytes as it is stored than as it is computed with."""
+        """Whether its stored form takes fewer bytes than its values to compute with."""
         if self.form is not None:
             return self.nbytes < prod(self.shape) * self.dtype.itemsize
         return self.dtype.is_floating_point and self.dtype.itemsize == 1
 
     def read_parts(self) -> tuple[Tensor, ...]:
-        """Everything stored for it, on the CPU."""
+        """The stored parts, on the CPU."""
         return tuple(part.read() for part in self.stored) if self.form else (self.read(),)
 
     def unpack(self, parts: Sequence[Tensor], dtype: torch.dtype) -> Tensor:
-        """The values in `dtype`, where they are of floating point; on the parts' device."""
+        """The values, in `dtype` if they are floating-point; on the parts' device."""
         if self.form:
             return self.form.unpack(parts, dtype)
         return parts[0].to(dtype) if parts[0].is_floating_point() else parts[0]
 
 
 def nothing_to_forget() -> None:
-    """The `forget` of tensors that are in plain memory."""
+    """The `forget` of tensors in ordinary memory."""
 
 
 @dataclass(frozen=True)
@@ -89,9 +89,9 @@ class StateDict(Mapping[str, Tensor]):
     Attributes:
         entries: shape, dtype and a way to read, by name.
         path: the file, for messages.
-        metadata: the strings that the file says about itself.
-        forget: advises the system that the file's pages are not needed in memory at present. Views
-            stay valid; touching one reads it from the file again.
+        metadata: the strings in the file's metadata.
+        forget: advises the system to drop the file's pages from memory. Views stay valid; accessing
+            one reads it from the file again.
     """
 
     entries: Mapping[str, Entry]
@@ -107,7 +107,7 @@ class StateDict(Mapping[str, Tensor]):
         path: Path | None = None,
         metadata: Mapping[str, str] | None = None,
     ) -> StateDict:
-        """A state dict of tensors that are in memory already."""
+        """A state dict of tensors already in memory."""
         entries = {
             name: Entry(tuple(tensor.shape), tensor.dtype, lambda tensor=tensor: tensor)
             for name, tensor in tensors.items()
@@ -133,7 +133,7 @@ class StateDict(Mapping[str, Tensor]):
 
     @property
     def nbytes(self) -> int:
-        """Bytes of all tensors as they are stored."""
+        """Bytes of all tensors in stored form."""
         return sum(entry.nbytes for entry in self.entries.values())
 
     @property
@@ -153,11 +153,11 @@ class StateDict(Mapping[str, Tensor]):
         )
 
     def refuse_empty(self) -> StateDict:
-        """Itself, where every tensor has values.
+        """This state dict, after checking that every tensor has values.
 
         Raises:
-            WeightsError: one has none. It could claim any size, and a network would be built to
-                match it.
+            WeightsError: a tensor is empty. It could claim any size, and a network of that size
+                would be built.
         """
         for name, entry in self.entries.items():
             if 0 in entry.shape:
@@ -167,7 +167,7 @@ class StateDict(Mapping[str, Tensor]):
         return self
 
     def rename(self, new_name: Callable[[str], str | None]) -> StateDict:
-        """The same tensors under other names; those renamed to None are left out."""
+        """The same tensors under other names; tensors renamed to None are left out."""
         entries: dict[str, Entry] = {}
         for name, entry in self.entries.items():
             renamed = new_name(name)

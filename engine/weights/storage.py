@@ -1,7 +1,4 @@
-"""Weights kept in fewer bytes than their file has them in, because a user asked for that.
-
-Knows no file format and no architecture.
-"""
+"""Stores weights in fewer bytes than their file does, at a user's request."""
 
 from __future__ import annotations
 
@@ -15,8 +12,8 @@ from engine.weights.state_dict import Entry, StateDict
 def stored_in(weights: StateDict, dtype: torch.dtype) -> StateDict:
     """The same tensors with every plain matrix and convolution rounded to `dtype` when it is read.
 
-    Vectors stay as they are: norms and biases are small, and rounding them costs most. So does
-    what the file itself has packed, or in no more bytes.
+    Vectors are unchanged: norms and biases are small, and rounding them loses most quality. Tensors
+    that the file has packed, or in no more bytes, are also unchanged.
     """
     entries = {
         name: _rounded(entry, dtype) if _shrinks(entry, dtype) else entry

@@ -1,6 +1,6 @@
 """Writes `.safetensors` files tensor by tensor, so that one at a time is in memory.
 
-Format: https://github.com/huggingface/safetensors, section "Format". Knows no architecture.
+Format: https://github.com/huggingface/safetensors, section "Format".
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ _ALIGNED = 8
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ToWrite:
-    """One tensor of a file to be; its values are asked for when their turn has come.
+    """One tensor to write; `values` is called when it is written.
 
     Attributes:
-        shape, dtype: of what `values` gives.
+        shape, dtype: of the result of `values`.
         values: the tensor, on any device.
     """
 
@@ -36,7 +36,7 @@ class ToWrite:
 
     @classmethod
     def of(cls, tensor: Tensor) -> ToWrite:
-        """One that is in memory."""
+        """A tensor that is in memory."""
         return cls(tuple(tensor.shape), tensor.dtype, lambda: tensor)
 
     @property
@@ -57,14 +57,15 @@ def write(
     Args:
         stream: at its beginning.
         tensors: by name.
-        metadata: what the file says about itself.
+        metadata: the strings of the file's metadata.
         on_tensor: called with (written, all) after each tensor; may raise to end the writing.
 
     Raises:
-        WeightsError: a tensor is none of what the format holds, or not as it was announced.
-        OSError: the disk refused.
+        WeightsError: the format cannot store a tensor's dtype, or a tensor differs from its
+            declaration.
+        OSError: writing failed.
     """
-    # Wide dtypes first, so that every tensor stands at a multiple of its own size.
+    # Wide dtypes first, so that every tensor is aligned to its element size.
     order = sorted(tensors, key=lambda name: (-tensors[name].dtype.itemsize, name))
     stream.write(_header([(name, tensors[name]) for name in order], metadata))
     for done, name in enumerate(order, 1):

@@ -3,7 +3,8 @@
     W' = P_1^T R_1 P_1 ... P_m^T R_m P_m W,  then per output channel times `rescale`
 
 Liu et al. 2024, "Parameter-Efficient Orthogonal Finetuning via Butterfly Factorization", section
-5.1, in LyCORIS' form. P_i brings channels 2^i half blocks apart side by side. Strength as in OFT.
+5.1, in LyCORIS' form. P_i moves channels that are 2^i half blocks apart next to each other.
+Strength as in OFT.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ class Boft:
         found = parts.shape("oft_blocks")
         fits = len(found) == 4 and found[2] == found[3] and found[2] % 2 == 0
         fits = fits and found[1] * found[2] == shape[0]
-        # The farthest channels that a factor brings together must be there.
+        # The most distant channels that a factor pairs must exist.
         if not fits or shape[0] % (2 ** found[0] * (found[2] // 2)):
             raise parts.refuse(f"blocks {list(found)}", shape)
         if "rescale" in parts and prod(parts.shape("rescale")) != shape[0]:
@@ -49,7 +50,7 @@ class Boft:
 
 
 def _turned(weight: Tensor, factor: Tensor, apart: int) -> Tensor:
-    """Rows [out, in] `apart` rows from each other side by side, rotated, and put back."""
+    """Rotate rows [out, in] that are `apart` rows from each other."""
     paired = weight.reshape(-1, 2, apart, weight.shape[1]).transpose(1, 2)
     blocks = paired.reshape(*factor.shape[:2], -1)
     turned = torch.einsum("bij,bjn->bin", factor, blocks)

@@ -1,15 +1,15 @@
-"""DoRA: a weight's direction changes by an adapter, its magnitude is learned apart.
+"""DoRA: an adapter changes a weight's direction; its magnitude is learned separately.
 
     W' = m * (W + delta) / ||.||
 
-Liu et al. 2024, "DoRA: Weight-Decomposed Low-Rank Adaptation", eq. 5. Which norm is taken follows
-the programs that write such files and those that read them:
+Liu et al. 2024, "DoRA: Weight-Decomposed Low-Rank Adaptation", eq. 5. The norm depends on the
+programs that write and read such files:
 
 * `dora_scale` [1, in, ...]: per input channel, the norm of W + delta.
 * `dora_scale` [out, 1, ...]: per output channel, the norm of W, as readers of these files have it.
 * peft's `lora_magnitude_vector` [out]: per output channel, the norm of W + delta.
 
-Strengths other than 1 go the same way from W to W': W + strength * (W' - W).
+Strengths other than 1 interpolate between W and W': W + strength * (W' - W).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Whole tensors: a difference that is added, or values that take the place of the old ones.
+"""Whole tensors: a difference that is added, or values that replace the old ones.
 
     W + strength * diff           `diff`, `diff_b`, and LyCORIS' `w_norm`, `b_norm`
     W'                            `set_weight`, whatever the strength
@@ -18,13 +18,13 @@ from engine.adapters.parts import Parts, Shape
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FullDelta:
-    """A difference as it is; `part` says which of the module's."""
+    """A stored difference; `part` is its name in the module."""
 
     parts: Parts
     part: str
 
     def check(self, shape: Shape) -> None:
-        """See `Delta`: sizes of 1 do not matter."""
+        """See `Delta`; axes of size 1 are ignored."""
         check_whole(self.parts, self.part, shape)
 
     def delta(self, weight: Tensor) -> Tensor:
@@ -34,7 +34,7 @@ class FullDelta:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Replaced:
-    """Values that take the place of the old ones."""
+    """Values that replace the old ones."""
 
     parts: Parts
     part: str
@@ -50,7 +50,7 @@ class Replaced:
 
 
 def check_whole(parts: Parts, part: str, shape: Shape) -> None:
-    """Raises `WeightsError` unless the part has that shape but for axes of size 1."""
+    """Raises `WeightsError` unless the part has that shape, except for axes of size 1."""
     found = parts.shape(part)
     if prod(found) != prod(shape) or _long_axes(found) != _long_axes(shape):
         raise parts.refuse(list(found), shape)

@@ -3,9 +3,9 @@
     delta W = alpha / r * (W @ A + B)
 
 Chavan et al. 2023, "One-for-All: Generalized LoRA for Parameter-Efficient Fine-tuning", eq. 10.
-Files have A = a2 @ a1 and B = b2 @ b1 (old), or A = a1 @ a2 and B = b1 @ b2 (today): told apart by
-which products make the shape of W. W is the weight as it is by then, so the order of adapters
-matters here.
+Files have A = a2 @ a1 and B = b2 @ b1 (old), or A = a1 @ a2 and B = b1 @ b2 (today), distinguished
+by which products have the shape of W. W is the weight after earlier adapters, so the order of
+adapters matters here.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class GloraDelta:
         return change.reshape(weight.shape)
 
     def _order(self, shape: Shape) -> tuple[str, str]:
-        """Which numbered matrix stands left in the products: the one with as many rows as W."""
+        """Which numbered matrix is the left factor: the one with as many rows as W."""
         b1, b2 = self.parts.matrix("b1"), self.parts.matrix("b2")
         today = b1[0] == shape[0] and b1[1] == b2[0]
         return ("1", "2") if today else ("2", "1")

@@ -1,4 +1,4 @@
-"""LoRA and LoCon: a product of two small matrices, for convolutions maybe with a middle.
+"""LoRA and LoCon: a product of two small matrices, for convolutions optionally with a middle.
 
     delta W = alpha / r * up @ down                          (linear, and convolutions flattened)
     delta W[o, i, h, w] = alpha / r * sum_ab up[o, a] mid[a, b, h, w] down[b, i]

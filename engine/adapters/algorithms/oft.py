@@ -3,8 +3,8 @@
     W'_k = R_k W_k,  then per output channel times `rescale`
 
 Qiu et al. 2023, "Controlling Text-to-Image Diffusion by Orthogonal Finetuning", section 4, in
-LyCORIS' form ("Diag-OFT"). Files are tuned to readers in which the strength counts twice: the
-rotation is blended with the identity by it, and the change of the weight is multiplied by it.
+LyCORIS' form ("Diag-OFT"). Existing files expect that the strength counts twice: it blends the
+rotation with the identity, and it multiplies the change of the weight.
 """
 
 from __future__ import annotations

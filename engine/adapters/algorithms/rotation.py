@@ -1,4 +1,4 @@
-"""What OFT and BOFT share: orthogonal blocks out of skew-symmetric ones.
+"""Shared by OFT and BOFT: orthogonal blocks from skew-symmetric ones.
 
     Q = B - B^T,  R = (I + Q)(I - Q)^-1                               (Cayley)
 
@@ -28,13 +28,13 @@ def rotations(parts: Parts, part: str, like: Tensor) -> Tensor:
 
 
 def blended(rotation: Tensor, strength: float) -> Tensor:
-    """On the straight way from the identity to a rotation [..., b, b]."""
+    """Linear interpolation from the identity to a rotation [..., b, b]."""
     one = torch.eye(rotation.shape[-1], device=rotation.device)
     return torch.lerp(one.expand_as(rotation), rotation, strength)
 
 
 def rescaled(parts: Parts, weight: Tensor) -> Tensor:
-    """The weight times the module's `rescale` per output channel, where there is one."""
+    """The weight times the module's `rescale` per output channel, if there is one."""
     if "rescale" not in parts:
         return weight
     rescale = parts.values("rescale", weight).reshape(-1, *(1 for _ in weight.shape[1:]))

@@ -1,7 +1,4 @@
-"""Every algorithm there is, and which of them a module's parts are of.
-
-Knows parts; no file and no network.
-"""
+"""The algorithms, and the detection of a module's algorithm from its parts."""
 
 from __future__ import annotations
 
@@ -31,11 +28,11 @@ _DELTAS: Mapping[str, Callable[[Parts], Delta]] = MappingProxyType(
         "b1": GloraDelta,
     }
 )
-"""By the beginning of a part's name."""
+"""By the prefix of a part's name."""
 
 
 def changes(parts: Parts) -> Iterator[tuple[str, Change]]:
-    """(which tensor of the module, what is done to it); shapes are not looked at yet."""
+    """(tensor of the module, its change); shapes are not checked yet."""
     delta = next((make for start, make in _DELTAS.items() if _has(parts, start)), None)
     if delta is not None:
         made = delta(parts)

@@ -1,1 +1,1 @@
-"""Samplers: functions that walk a noisy image down a schedule; see table.py for their names."""
+"""Samplers: functions that take a noisy image along a schedule; see table.py for their names."""

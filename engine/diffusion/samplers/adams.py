@@ -1,7 +1,6 @@
 """Adams-Bashforth methods on dx/dsigma: LMS, iPNDM, its variable-step form, and DEIS.
 
-One evaluation a step, extrapolated from up to three earlier slopes. They know a denoiser and a
-schedule, nothing of networks or guidance.
+One evaluation per step, extrapolated from up to three earlier slopes.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from engine.diffusion.samplers.quadrature import Array, lagrange_basis, lagrange
 from engine.diffusion.samplers.steps import derivative, evaluate
 
 Weights = Callable[[Sequence[float], int], Sequence[float]]
-"""From sigmas up to the next one, and an order, what multiplies each slope, the newest first."""
+"""From sigmas up to the next one, and an order, the factor of each slope, the newest first."""
 
 FIXED_STEP = (
     (1.0,),
@@ -28,7 +27,7 @@ FIXED_STEP = (
 """Adams-Bashforth weights of even steps, orders 1 to 4 (Liu et al. 2022, equation 9)."""
 
 DEIS_POINTS = 10_000
-"""Points of DEIS's tabulated integrals; part of what the published tables hold."""
+"""Points of DEIS's tabulated integrals; as in the published tables."""
 
 
 def lms(denoise: Denoiser, x: Tensor, sigmas: Tensor, *, on_step: OnStep, order: int = 4) -> Tensor:
@@ -66,7 +65,7 @@ def ipndm_v(
 
     "Fast ODE-based Sampling for Diffusion Models in Around 5 Steps" (arXiv:2312.00094), its
     `ipndm_v` baseline. Of two slopes, and of three on even steps, these are the exact weights of
-    `lms`; beyond they differ from them, and pictures by seed depend on it.
+    `lms`; for higher orders they differ, and pictures by seed depend on it.
     """
 
     def weights(path: Sequence[float], used: int) -> Sequence[float]:

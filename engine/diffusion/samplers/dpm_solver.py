@@ -1,8 +1,7 @@
 """DPM-Solver by budget and by tolerance: the fast and the adaptive form, orders 1 to 3.
 
-They choose their own sigmas between the first and the last positive one given, where they end.
-Time is t = -log sigma; noise (eta > 0) is that of eps-like models. They know a denoiser, nothing of
-networks or guidance.
+They choose their own sigmas between the first and the last positive one of the schedule, and end at
+the latter. Time is t = -log sigma; noise (eta > 0) is that of eps-like models.
 """
 
 from __future__ import annotations
@@ -34,8 +33,8 @@ def dpm_fast(
 ) -> Tensor:
     """DPM-Solver-fast (Lu et al. 2022, arXiv:2206.00927, section 3.4).
 
-    As many evaluations as `sigmas` has steps, in third-order steps that are even in t, a second-
-    and a first-order one at the end. Ends at the last positive sigma.
+    As many evaluations as `sigmas` has steps, in third-order steps evenly spaced in t, with a
+    second- and a first-order one at the end. Ends at the last positive sigma.
     """
     budget = len(sigmas) - 1
     start, end = _ends(sigmas)
@@ -109,7 +108,7 @@ def dpm_adaptive(
                 fresh = noise(x, (-time).exp(), (-time_next).exp())
                 x = x + fresh * (s_noise * sigma_up)
             time = time_next
-        if not time + controller.h > time:  # not a number, too
+        if not time + controller.h > time:  # also true for NaN
             raise _too_small(float((-time).exp()), float(error), rtol, atol)
     return x
 
@@ -129,7 +128,7 @@ def _ends(sigmas: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _split(time: Tensor, time_next: Tensor, end: Tensor, eta: float) -> tuple[Tensor, Tensor]:
-    """(t to walk to, noise to add there), never beyond the end."""
+    """(t of the deterministic step, noise to add there), never beyond the end."""
     if eta == 0:
         return time_next, torch.zeros_like(time)
     sigma_next = (-time_next).exp()
@@ -140,7 +139,7 @@ def _split(time: Tensor, time_next: Tensor, end: Tensor, eta: float) -> tuple[Te
 
 
 class _Slopes:
-    """One step's evaluations: asked for once, shared by the orders."""
+    """One step's evaluations, computed once and shared by the orders."""
 
     def __init__(self, denoise: Denoiser, x: Tensor, time: Tensor) -> None:
         self._denoise, self._x, self._time = denoise, x, time
@@ -164,7 +163,7 @@ class _Slopes:
         return x - end / (2 / 3) * (growth / width - 1) * change
 
     def _at(self, r: float, width: Tensor) -> Tensor:
-        """The slope r of the way on, by a first-order step."""
+        """The slope at fraction r of the step, by a first-order step."""
         if r not in self._known:
             time = self._time + r * width
             sigma = (-time).exp()
@@ -173,7 +172,7 @@ class _Slopes:
         return self._known[r]
 
     def _after(self, r: float, earlier: Tensor, r_earlier: float, width: Tensor) -> Tensor:
-        """The slope r of the way on, by a second-order step through an earlier one."""
+        """The slope at fraction r of the step, by a second-order step through an earlier one."""
         time = self._time + r * width
         sigma = (-time).exp()
         growth = (r * width).expm1()

@@ -1,7 +1,6 @@
 """DPM-Solver++ as a solver of the reverse SDE: single-step, and multistep of order 2 and 3.
 
-All in half log SNR, so they fit eps-like models and flows. They know a denoiser and a schedule,
-nothing of networks or guidance.
+All in half log SNR, so they fit eps-like models and flows.
 """
 
 from __future__ import annotations
@@ -35,11 +34,11 @@ def dpmpp_sde(
 ) -> Tensor:
     """DPM-Solver++(2S) (Lu et al. 2022, arXiv:2211.01095, algorithm 1) with ancestral noise.
 
-    The second evaluation lies r of the step ahead (in half log SNR); both stages split their way
-    into a walk down and noise up, met on one noise path.
+    The second evaluation is at fraction r of the step (in half log SNR); both stages split into a
+    deterministic step down and added noise, from one noise path.
 
     Raises:
-        NodeError: r is 0, where the second evaluation would add nothing.
+        NodeError: r is 0; the second evaluation would have no effect.
     """
     if r == 0:
         raise NodeError(
@@ -121,8 +120,8 @@ def dpmpp_3m_sde(
 ) -> Tensor:
     """The third-order multistep form, after DPM-Solver++ (Lu et al. 2022, appendix, 3M).
 
-    Divided differences of the last three clean images weigh phi_2 and phi_3 of (1 + eta) h. The
-    first step is of order 1, the second of order 2.
+    Divided differences of the last three clean images are weighted by phi_2 and phi_3 of (1 + eta)
+    h. The first step is of order 1, the second of order 2.
     """
     history: list[tuple[Tensor, Tensor]] = []
 

@@ -1,7 +1,4 @@
-"""ER-SDE: a family of reverse SDEs between the ODE and more noise than DDPM, up to order 3.
-
-It knows a denoiser and a schedule, nothing of networks or guidance.
-"""
+"""ER-SDE: a family of reverse SDEs between the ODE and more noise than DDPM, up to order 3."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""First-order samplers: Euler, its ancestral form, and both along the unguided direction (CFG++).
-
-They know a denoiser and a schedule, nothing of networks or guidance.
-"""
+"""First-order samplers: Euler, its ancestral form, and both along the unguided image (CFG++)."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Heun's second-order method and its sigma-weighted relative Heun++.
-
-They know a denoiser and a schedule, nothing of networks or guidance.
-"""
+"""Heun's second-order method and its sigma-weighted variant Heun++."""
 
 from __future__ import annotations
 
@@ -14,7 +11,7 @@ from engine.diffusion.samplers.steps import derivative, evaluate
 def heun(denoise: Denoiser, x: Tensor, sigmas: Tensor, *, on_step: OnStep) -> Tensor:
     """Karras et al. 2022 (arXiv:2206.00364), algorithm 1 without churn.
 
-    Two evaluations a step; one in a step to sigma 0.
+    Two evaluations per step; one in a step to sigma 0.
     """
     steps = len(sigmas) - 1
     for step in range(steps):
@@ -32,10 +29,10 @@ def heun(denoise: Denoiser, x: Tensor, sigmas: Tensor, *, on_step: OnStep) -> Te
 
 
 def heunpp2(denoise: Denoiser, x: Tensor, sigmas: Tensor, *, on_step: OnStep) -> Tensor:
-    """Heun++: slopes looked ahead for up to two sigmas, weighted by those sigmas over the first.
+    """Heun++: slopes at up to two later sigmas, weighted by those sigmas over the first.
 
-    With n slopes, the one at a later sigma weighs sigma / (n sigmas[0]) and the slope here the
-    rest. The last step but one has two slopes, the last step one. A community method (2023)
+    With n slopes, the one at a later sigma has weight sigma / (n sigmas[0]) and the current slope
+    the rest. The last step but one has two slopes, the last step one. A community method (2023)
     without a paper; the weights make it a first-order method.
     """
     steps = len(sigmas) - 1

@@ -1,8 +1,7 @@
-"""Samplers that remember: one evaluation a step, extrapolated from earlier clean images or slopes.
+"""Multistep samplers: one evaluation per step, extrapolated from earlier images or slopes.
 
-DPM-Solver++(2M), RES and gradient estimation, each with its CFG++ form where one exists. They
-know a denoiser and a schedule, nothing of networks or guidance. See adams.py for the
-Adams-Bashforth family.
+DPM-Solver++(2M), RES and gradient estimation, each with its CFG++ form where one exists. See
+adams.py for the Adams-Bashforth family.
 """
 
 from __future__ import annotations
@@ -37,7 +36,7 @@ def dpmpp_2m(denoise: Denoiser, x: Tensor, sigmas: Tensor, *, on_step: OnStep) -
 def dpmpp_2m_cfg_pp(denoise: Denoiser, x: Tensor, sigmas: Tensor, *, on_step: OnStep) -> Tensor:
     """DPM-Solver++(2M) under CFG++ (Chung et al. 2024, arXiv:2406.08070, appendix on DPM-Solver).
 
-    Like `dpmpp_2m`, but the noise kept is the unguided one, and the second-order term compares
+    Like `dpmpp_2m`, but the retained noise is the unguided one, and the second-order term compares
     the guided image with the unguided one of the step before.
     """
     steps = len(sigmas) - 1
@@ -70,10 +69,10 @@ def res_multistep_ancestral(
     eta: float = 1.0,
     s_noise: float = 1.0,
 ) -> Tensor:
-    """`res_multistep` down to sigma_down, then noise up to the next sigma.
+    """`res_multistep` to sigma_down, then noise added up to the next sigma.
 
-    Made for eps-like models; a flow's x is taken as if it were theirs (`dpmpp_2m_sde` with
-    "heun" is the same solver for both).
+    Made for eps-like models; a flow's x is treated like theirs (`dpmpp_2m_sde` with "heun" is the
+    same solver for both).
     """
     return _res(denoise, x, sigmas, noise, on_step, eta=eta, s_noise=s_noise, unguided=False)
 
@@ -113,8 +112,8 @@ def _res(
     """All four forms of RES.
 
     The step from sigma to sigma_down is exact for a clean image that changes linearly in lambda =
-    -log sigma (phi_1 and phi_2 of -h). Under CFG++ x is moved by guided - unguided and walks
-    towards the unguided image.
+    -log sigma (phi_1 and phi_2 of -h). Under CFG++ x is moved by guided - unguided and the step
+    goes towards the unguided image.
     """
     steps = len(sigmas) - 1
     previous: Tensor | None = None
@@ -145,7 +144,7 @@ def _res(
 def gradient_estimation(
     denoise: Denoiser, x: Tensor, sigmas: Tensor, *, on_step: OnStep, gamma: float = 2.0
 ) -> Tensor:
-    """DDIM along gamma slope + (1 - gamma) slope before (Permenter & Yuan 2023, algorithm 2).
+    """DDIM along gamma * slope + (1 - gamma) * previous slope (Permenter & Yuan 2023, algorithm 2).
 
     arXiv:2306.04848, "Interpreting and Improving Diffusion Models from an Optimization
     Perspective". The first step is Euler, one to sigma 0 is the clean image.
@@ -188,6 +187,6 @@ def _gradient_estimation(
 
 
 def _evaluate_plain(denoise: Denoiser, x: Tensor, sigma: Tensor) -> tuple[Tensor, Tensor]:
-    """The guided image in both places: what CFG++ comes to without its second half."""
+    """The guided image twice: CFG++ without an unguided image."""
     denoised = evaluate(denoise, x, sigma)
     return denoised, denoised

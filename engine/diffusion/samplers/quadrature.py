@@ -12,7 +12,7 @@ from numpy.polynomial.legendre import leggauss
 from numpy.typing import NDArray
 
 NODES = 64
-"""Gauss-Legendre nodes: exact to double precision for all densities met here."""
+"""Gauss-Legendre nodes: exact to double precision for all densities used here."""
 
 Array = NDArray[np.float64]
 

@@ -1,7 +1,4 @@
-"""Samplers that step in the clean image or in DDPM's own coordinates: LCM and DDPM.
-
-They know a denoiser and a schedule, nothing of networks or guidance.
-"""
+"""Samplers that step in the clean image or in DDPM's own coordinates: LCM and DDPM."""
 
 from __future__ import annotations
 
@@ -23,7 +20,7 @@ def lcm(
 ) -> Tensor:
     """Multistep consistency sampling (Luo et al. 2023, arXiv:2310.04378, algorithm 3).
 
-    Believe the clean image, then bring it to the next sigma with fresh noise.
+    Take the predicted clean image, then add fresh noise of the next sigma.
     """
     steps = len(sigmas) - 1
     for step in range(steps):
@@ -49,10 +46,10 @@ def lcm_upscale(
     scale_ratio: float = 2.0,
     scale_steps: int | None = None,
 ) -> Tensor:
-    """`lcm` whose clean image grows on the way, in even parts over the first `scale_steps` steps.
+    """`lcm` that enlarges its clean image, in even parts over the first `scale_steps` steps.
 
-    x [B, C, H, W] comes back scale_ratio times as high and wide. Without `scale_steps` the first
-    half of the steps grows.
+    Returns x [B, C, H, W] scale_ratio times as high and wide. Without `scale_steps` it grows in the
+    first half of the steps.
     """
     steps = len(sigmas) - 1
     grown = max(len(sigmas) // 2, 1) if scale_steps is None else min(scale_steps, len(sigmas))
@@ -77,8 +74,8 @@ def ddpm(
     """Ancestral sampling in DDPM's own coordinates (Ho et al. 2020, arXiv:2006.11239, algorithm 2).
 
     Unlike `euler_ancestral` it adds the posterior variance of equation 7 to the mean of equation
-    11, for whatever two levels of the schedule. Made for eps-like models; a flow's x is taken as
-    if it were theirs.
+    11, for any two levels of the schedule. Made for eps-like models; a flow's x is treated like
+    theirs.
     """
     steps = len(sigmas) - 1
     for step in range(steps):

@@ -1,7 +1,4 @@
-"""SA-Solver: stochastic Adams methods, a predictor and a corrector over half log SNR.
-
-It knows a denoiser and a schedule, nothing of networks or guidance.
-"""
+"""SA-Solver: stochastic Adams methods, a predictor and a corrector over half log SNR."""
 
 from __future__ import annotations
 
@@ -34,11 +31,7 @@ def sa_solver(
 ) -> Tensor:
     """SA-Solver (Xue et al. 2023, arXiv:2309.05019, algorithm 1, data prediction).
 
-    tau, the stochasticity, is eta while sigma lies between the two percents of the trained
-    schedule, else 0. The corrector of a step uses the evaluation that opens the next one, of the
-    corrected x again with `use_pece`; order 0 leaves it out. `simple_order_2` takes the simpler
-    coefficients of two images (appendix D). On a schedule that ends in 0 the orders fall towards
-    the end.
+    tau, the
     """
     steps = len(sigmas) - 1
     to_sigma = denoise.parameterization.percent_to_sigma
@@ -79,7 +72,7 @@ def sa_solver(
 
 
 class _Move:
-    """From sigmas[step] to the next one under a constant tau (proposition 4.2 of the paper)."""
+    """The step from sigmas[step] to the next under a constant tau (the paper's proposition 4.2)."""
 
     def __init__(
         self, sigmas: Tensor, half_logs: Tensor, step: int, tau: float, *, simple: bool
@@ -96,7 +89,7 @@ class _Move:
         self.spread = sigmas[step + 1] * (-(-2 * tau**2 * width).expm1()).sqrt()
 
     def apply(self, x: Tensor, images: Sequence[Tensor], at: Sequence[int]) -> Tensor:
-        """Move x on, the clean image being the polynomial through the last ones, of those steps."""
+        """Advance x; the clean image is the polynomial through the last ones, of those steps."""
         points = [self._half_logs[place] for place in at]
         weights = self._simple_weights(points) if self._simple and len(at) == 2 else None
         weights = weights or lagrange_integrals(
@@ -111,7 +104,7 @@ class _Move:
         return x
 
     def _simple_weights(self, points: Sequence[float]) -> Sequence[float]:
-        """Of two images, older first: B(h) = h in the words of UniPC."""
+        """For two images, older first: B(h) = h in the notation of UniPC."""
         width = self._end - self._start
         total = -float(np.expm1(-self._power * width))
         if points[1] == self._end:

@@ -1,7 +1,6 @@
 """Second-order single steps: DPM-Solver-2 and DPM-Solver++(2S), with their ancestral forms.
 
-Each asks the denoiser twice a step, the second time in the middle (in log sigma or log SNR). They
-know a denoiser and a schedule, nothing of networks or guidance.
+Each evaluates the denoiser twice per step, the second time in the middle (in log sigma or log SNR).
 """
 
 from __future__ import annotations
@@ -47,7 +46,7 @@ def dpm_2_ancestral(
     eta: float = 1.0,
     s_noise: float = 1.0,
 ) -> Tensor:
-    """`dpm_2` down to sigma_down, then noise up to the next sigma; see `ancestral_step`."""
+    """`dpm_2` to sigma_down, then noise added up to the next sigma; see `ancestral_step`."""
     steps = len(sigmas) - 1
     is_flow = denoise.parameterization.is_flow
     for step in range(steps):
@@ -103,9 +102,9 @@ def dpmpp_2s_ancestral_cfg_pp(
 ) -> Tensor:
     """`dpmpp_2s_ancestral` under CFG++ (Chung et al. 2024, arXiv:2406.08070).
 
-    Moving x by guided - unguided makes the noise that a step keeps the unguided one, while the
-    clean image it walks to stays guided. The whole step takes its unguided image from the second
-    evaluation, its guided one from the first: pictures by seed depend on it.
+    Moving x by guided - unguided makes the retained noise the unguided one, while the target image
+    stays guided. The full step takes its unguided image from the second evaluation, its guided one
+    from the first: pictures by seed depend on it.
     """
     steps = len(sigmas) - 1
     for step in range(steps):
@@ -155,5 +154,5 @@ def _middle(parameterization: Parameterization, sigma: Tensor, target: Tensor) -
 
 
 def _towards(x: Tensor, denoised: Tensor, kept: Tensor) -> Tensor:
-    """Keep that share of the noise: the exact step for a constant denoised."""
+    """Retain that share of the noise: the exact step for a constant denoised."""
     return kept * x + (1 - kept) * denoised

@@ -1,7 +1,7 @@
 """SEEDS: exponential Runge-Kutta solvers of the reverse SDE, two and three stages.
 
 Clean-image form in half log SNR; with eta = 0 they solve the ODE, and with r = 1 two stages are
-exponential Heun. They know a denoiser and a schedule, nothing of networks or guidance.
+exponential Heun.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ def seeds_2(
 ) -> Tensor:
     """SEEDS-2 (Gonzalez et al. 2023, arXiv:2305.14267, algorithm 2, VP and data prediction).
 
-    The second evaluation lies r of the step ahead. "phi_1" weighs both images within phi_1 alone
-    (as DPM-Solver++(2S)), "phi_2" by the exact phi_2.
+    The second evaluation is at fraction r of the step. "phi_1" weights both images within phi_1
+    alone (as DPM-Solver++(2S)), "phi_2" by the exact phi_2.
     """
     steps = len(sigmas) - 1
     sigmas = with_finite_start(denoise.parameterization, sigmas)
@@ -130,10 +130,10 @@ def exp_heun_2_x0_sde(
 
 
 class _Path:
-    """One step: where its stages lie, and the noise they share.
+    """One step: the positions of its stages, and the noise they share.
 
-    A later stage damps the noise of the one before and adds only that of the way between, so that
-    all stages follow one noise path.
+    A later stage damps the noise of the one before and adds only that of the interval between them,
+    so that all stages follow one noise path.
     """
 
     def __init__(
@@ -155,7 +155,7 @@ class _Path:
         self._reached, self._reached_sigma = 0.0, sigma
 
     def sigma_at(self, r: float) -> Tensor:
-        """The sigma r of the way on, in half log SNR."""
+        """The sigma at fraction r of the step, in half log SNR."""
         if r == 1.0:
             return self._sigmas[1]
         return self._parameterization.sigma_from_half_log_snr(self._start + r * self._width)
@@ -170,7 +170,7 @@ class _Path:
         return (damped.expm1() - damped) / damped
 
     def stage(self, r: float, clean: Tensor) -> Tensor:
-        """The x at r of the way: damped, plus the weighted clean images and the noise so far."""
+        """The x at fraction r: damped, plus the weighted clean images and the noise so far."""
         sigma = self.sigma_at(r)
         alpha = alpha_of(sigma, self._start + r * self._width)
         kept = sigma / self._sigmas[0] * (-r * self._width * self._eta).exp()

@@ -1,7 +1,7 @@
-"""What samplers share: how they ask the denoiser, and how a noisy step splits in two.
+"""Shared by samplers: calling the denoiser, and splitting a stochastic step in two.
 
-It knows no sampler and no network. `sigmas` are 0-dim tensors of a schedule kept on the CPU, so
-that no step waits for a device; they may be multiplied with tensors of any device.
+`sigmas` are 0-dim tensors of a schedule on the CPU, so that no step synchronises with a device;
+they may be multiplied with tensors of any device.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def evaluate(denoise: Denoiser, x: Tensor, sigma: Tensor) -> Tensor:
 
 
 def evaluate_guided(denoise: Denoiser, x: Tensor, sigma: Tensor) -> tuple[Tensor, Tensor]:
-    """(guided, unguided) denoised x; both are the same where there is no guidance to leave out."""
+    """(guided, unguided) denoised x; both are the same where there is no guidance."""
     if isinstance(denoise, GuidedDenoiser):
         return denoise.with_unguided(x, sigma.to(x.device).expand(x.shape[0]))
     denoised = evaluate(denoise, x, sigma)
@@ -34,12 +34,13 @@ def derivative(x: Tensor, sigma: Tensor, denoised: Tensor) -> Tensor:
 
 
 def ancestral_step(sigma: Tensor, sigma_next: Tensor, eta: float) -> tuple[Tensor, Tensor]:
-    """(sigma_down, sigma_up): walk down to the first, then add noise of the second.
+    """(sigma_down, sigma_up): step to the first, then add noise of the second.
 
     The posterior variance of DDPM in sigma space, scaled by eta as in DDIM (Song et al. 2021,
     equation 16): sigma_down^2 + sigma_up^2 = sigma_next^2. An infinite sigma is allowed.
     """
-    # As the incumbent has it: from a large sigma, at zero SNR, sigma_down is what rounding leaves.
+    # In this order as in the incumbent: for a large sigma (zero SNR) sigma_down is a rounding
+    # error.
     variance = sigma_next**2
     if not sigma.isinf():
         variance = variance * (sigma**2 - sigma_next**2) / sigma**2
@@ -53,8 +54,8 @@ def flow_ancestral_step(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """(sigma_down, scale, sigma_up) of a rectified flow, x = (1 - sigma) clean + sigma noise.
 
-    Walk down to sigma_down, multiply by `scale` to bring the clean part back to 1 - sigma_next,
-    then add noise of sigma_up, so that the noise part is sigma_next again.
+    Step to sigma_down, multiply by `scale` to restore the clean part to 1 - sigma_next, then add
+    noise of sigma_up, so that the noise part is sigma_next again.
     """
     sigma_down = sigma_next * (1 + (sigma_next / sigma - 1) * eta)
     scale = (1 - sigma_next) / (1 - sigma_down)

@@ -1,4 +1,4 @@
-"""Every sampler by the name that workflows use, with the noise it asks for and its own knobs.
+"""Every sampler by the name that workflows use, with its kind of noise and its options.
 
 The order of the table is the order of the menus.
 """
@@ -54,12 +54,12 @@ BH2: Mapping[str, Any] = MappingProxyType({"variant": "bh2"})
 
 @dataclass(frozen=True, slots=True)
 class SamplerSpec:
-    """A sampler and what it needs from whoever runs it.
+    """A sampler and what its caller must provide.
 
     Attributes:
         function: `(denoise, x, sigmas, *, on_step, **knobs)`, and `noise` where `noise` is set.
-        noise: what it adds on the way; "none" for a deterministic sampler.
-        noise_on_cpu: Brownian noise is drawn on the CPU, so that it is the same on any device.
+        noise: the noise it adds; "none" for a deterministic sampler.
+        noise_on_cpu: draw Brownian noise on the CPU, so that it is the same on any device.
         drops_penultimate: schedules are made one step longer and lose the last sigma but one.
         unguided: it steps along the unguided image (CFG++), see `GuidedDenoiser`.
         knobs: its options, where they differ from the function's own defaults.
@@ -82,9 +82,9 @@ class SamplerSpec:
         on_step: OnStep = no_report,
         **knobs: Any,
     ) -> Tensor:
-        """Walk x [B, C, ...] down `sigmas` [steps + 1]; knobs given here override the table's.
+        """Take x [B, C, ...] along `sigmas` [steps + 1]; knobs given here override the table's.
 
-        Returns x at the last sigma. Nothing happens on a schedule without a step.
+        Returns x at the last sigma; returns x unchanged for a schedule without a step.
         """
         if len(sigmas) < 2:
             return x
@@ -152,7 +152,7 @@ SAMPLERS: Mapping[str, SamplerSpec] = MappingProxyType(
 )
 
 EULER_CFG_PP_ALTERNATIVE = SamplerSpec(euler_cfg_pp_alternative, unguided=True)
-"""Of the node SamplerEulerCFG++, version "alternative"; in no menu."""
+"""The "alternative" version of the node SamplerEulerCFG++; not in any menu."""
 
 LCM_UPSCALE = SamplerSpec(lcm_upscale, "continued")
-"""Of the node SamplerLCMUpscale, which gives `resize`, `scale_ratio` and `scale_steps`."""
+"""For the node SamplerLCMUpscale, which passes `resize`, `scale_ratio` and `scale_steps`."""

@@ -1,7 +1,4 @@
-"""UniPC: a predictor and a corrector of the same order, one evaluation a step.
-
-It knows a denoiser and a schedule, nothing of networks or guidance.
-"""
+"""UniPC: a predictor and a corrector of the same order, one evaluation per step."""
 
 from __future__ import annotations
 
@@ -17,7 +14,7 @@ from engine.diffusion.denoiser import Denoiser, OnStep
 from engine.diffusion.samplers.steps import evaluate
 
 LAST_SIGMA = 0.001
-"""Where a schedule that ends in 0 is taken to, log 0 being out of reach."""
+"""The last sigma used for a schedule that ends in 0, because log 0 is not finite."""
 
 MAX_ORDER = 3
 
@@ -33,8 +30,8 @@ def uni_pc(
     """UniPC-p (Zhao et al. 2023, arXiv:2302.04867, algorithms 5 to 8: data prediction, multistep).
 
     Written for x = clean + sigma noise, with lambda = -log sigma. The order rises to 3 and falls
-    again towards the end. The clean image seen at a predicted point corrects the step there and
-    serves as history, without a second evaluation. `variant` is B(h): h, or e^h - 1.
+    again towards the end. The clean image predicted at a point corrects the step to it and serves
+    as history, without a second evaluation. `variant` is B(h): h, or e^h - 1.
     """
     steps = len(sigmas) - 1
     half_logs: list[float] = _half_log_snr(sigmas).tolist()
@@ -58,8 +55,8 @@ def uni_pc(
 def _half_log_snr(sigmas: Tensor) -> Tensor:
     """Minus log sigma, by way of the scales of signal and noise of the VP-SDE.
 
-    In single precision this loses digits of small sigmas that log sigma would keep. The method's
-    first implementation works so, and pictures by seed hold what it lost.
+    In single precision this loses digits of small sigmas that log sigma would retain. The method's
+    first implementation does the same, and pictures by seed depend on it.
     """
     reached = torch.cat([sigmas[:-1], sigmas[-1:].where(sigmas[-1:] > 0, LAST_SIGMA)])
     log_signal = (1 / (reached**2 + 1)).log() / 2
@@ -68,7 +65,7 @@ def _half_log_snr(sigmas: Tensor) -> Tensor:
 
 
 def _order(target: int, steps: int, max_order: int) -> int:
-    """The order of the move to sigmas[target]."""
+    """The order of the step to sigmas[target]."""
     return target if target < max_order else min(max_order, steps + 1 - target)
 
 
@@ -81,10 +78,10 @@ def _move(
     *,
     corrected: Tensor | None = None,
 ) -> Tensor:
-    """From the last half log SNR but one to the last.
+    """Step from the second-to-last half log SNR to the last.
 
-    `images` are the clean ones seen so far, the newest (that of the start) first. `corrected` is
-    the one at the end, where it is known: then UniC, else UniP.
+    `images` are the clean images so far, the newest (at the start of the step) first. `corrected`
+    is the one at the end of the step if it is known: then this is UniC, else UniP.
     """
     start, end = half_logs[-2:]
     width = end - start

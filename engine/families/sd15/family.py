@@ -1,7 +1,7 @@
-"""Stable Diffusion 1: the original single-file checkpoints and everything of their build.
+"""Stable Diffusion 1: the original single-file checkpoints and others of the same architecture.
 
 Sizes come from tensor shapes, so that pruned, tiny and our own models load as well. After Rombach
-et al. 2022 and the released weights. Knows no file format and no sampler.
+et al. 2022 and the released weights.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ RGB_METADATA = "calotype.latent_rgb_factors"
 LATENT_CHANNELS = 4
 LATENT_SCALE = 0.18215
 CONTEXT_CHANNELS = 768
-"""Width of CLIP L: what tells SD1 apart where the file holds no text encoder."""
+"""Width of CLIP L, which identifies SD1 if the file holds no text encoder."""
 TEXT_PREFIXES = (
     "cond_stage_model.transformer.",
     "text_encoder.",
@@ -55,15 +55,15 @@ RGB_FACTORS = (
     (-0.158, 0.189, 0.264),
     (-0.184, -0.271, -0.473),
 )
-"""A linear view of SD1.4's latents, measured by keturn: "Decoding latents to RGB without
-upscaling", discuss.huggingface.co, thread 23204. Files may bring a better one in their metadata."""
+"""A linear map of SD1.4's latents to RGB, measured by keturn: "Decoding latents to RGB without
+upscaling", discuss.huggingface.co, thread 23204. Files may have a better one in their metadata."""
 
 Rgb = tuple[float, float, float]
 
 
 @dataclass(frozen=True, slots=True)
 class StableDiffusion1Config:
-    """What one file holds."""
+    """The configuration of one file."""
 
     unet: UNetConfig
     downscale: int = 8
@@ -97,7 +97,7 @@ class StableDiffusion1:
     )
 
     def detect(self, weights: StateDict) -> StableDiffusion1Config | None:
-        """The configuration read off tensor shapes, or None: a polite no."""
+        """The configuration from tensor shapes, or None if they are not this family's."""
         denoiser = unet_keys.tensors(weights)
         if denoiser is None or not _is_ours(denoiser, self.encoder(weights, "clip_l")):
             return None
@@ -117,7 +117,7 @@ class StableDiffusion1:
         )
 
     def latent(self, config: StableDiffusion1Config) -> LatentFormat:
-        """Four channels; an eighth of the picture's side, unless the autoencoder says otherwise."""
+        """Four channels; an eighth of the picture's side, unless the autoencoder differs."""
         return LatentFormat(
             channels=LATENT_CHANNELS,
             downscale=(config.downscale, config.downscale),
@@ -148,7 +148,7 @@ class StableDiffusion1:
         return autoencoders.within(weights)
 
     def metadata(self, config: StableDiffusion1Config) -> Mapping[str, str]:
-        """Heads and the preview's factors, where they are not those of the released model."""
+        """Heads and preview factors, if they differ from those of the released model."""
         found: dict[str, str] = {}
         if (heads := _heads_of(config.unet)) not in (None, HEADS):
             found[HEADS_METADATA] = str(heads)
@@ -158,7 +158,7 @@ class StableDiffusion1:
         return found
 
     def parameterization(self, config: StableDiffusion1Config) -> Parameterization:
-        """1,000 levels, eps; v where the file carries the mark for it."""
+        """1,000 levels, eps; v if the file is marked for it."""
         return discrete(config.prediction, zero_terminal_snr=config.zero_terminal_snr)
 
     def dtypes(self, config: StableDiffusion1Config) -> Sequence[torch.dtype]:
@@ -174,9 +174,9 @@ class StableDiffusion1:
         shape: Sequence[int],
         role: Role,
     ) -> Mapping[str, Input]:
-        """The text; and for a model that takes more than a latent, `concat` [1, 4 or 5, h, w].
+        """The text; for a model with more input channels also `concat` [1, 4 or 5, h, w].
 
-        Raises `NodeError` if that model's conditioning brings no such thing.
+        Raises `NodeError` if the conditioning for such a model lacks it.
         """
         del shape, role
         inputs = {"context": Input(entry.embedding, Join.REPEAT)}
@@ -218,12 +218,12 @@ class StableDiffusion1:
     def activation_bytes(
         self, config: StableDiffusion1Config, shape: Sequence[int], dtype_bytes: int
     ) -> int:
-        """So many times the widest tensor at full size: measured in bf16 on a CPU, 45 to 57."""
+        """A multiple of the widest tensor at full size: measured in bf16 on a CPU, 45 to 57."""
         return 70 * shape[0] * prod(shape[2:]) * config.unet.model_channels * dtype_bytes
 
 
 def _is_ours(denoiser: StateDict, text: StateDict | None) -> bool:
-    """Tell SD1's UNet from those of SD2, SDXL and SVD, which are made of the same blocks."""
+    """Whether a UNet is SD1's, not one of SD2, SDXL or SVD, which have the same blocks."""
     if any(name.startswith("label_emb.") or ".time_stack." in name for name in denoiser):
         return False
     entry = denoiser.shape(unet_keys.MARK)
@@ -248,14 +248,14 @@ def _heads(weights: StateDict) -> int:
 
 
 def _heads_of(config: UNetConfig) -> int | None:
-    """Heads of the attention; None without one. A UNet of this build has the same everywhere."""
+    """Heads of the attention, equal in all blocks of these UNets; None without attention."""
     layers = (layer for block in config.input_blocks for layer in block)
     heads = (layer.heads for layer in layers if isinstance(layer, TransformerConfig))
     return next(heads, None)
 
 
 def _rgb(weights: StateDict) -> tuple[tuple[Rgb, ...], Rgb]:
-    """The preview's factors out of the metadata: {"factors": 4 rows of 3, "bias": 3 numbers}."""
+    """The preview factors from the metadata: {"factors": 4 rows of 3, "bias": 3 numbers}."""
     text = weights.metadata.get(RGB_METADATA)
     if text is None:
         return RGB_FACTORS, (0.0, 0.0, 0.0)

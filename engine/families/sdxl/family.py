@@ -1,4 +1,4 @@
-"""Stable Diffusion XL and its refiner: the original files and everything of their build.
+"""Stable Diffusion XL and its refiner: the original files and others of the same architecture.
 
 Turbo, Lightning, Hyper, LCM, DMD2, Pony, Illustrious and NoobAI are plain SDXL; SSD-1B, Vega and
 other pruned ones differ in sizes, which come from tensor shapes. After Podell et al. 2023, "SDXL:
@@ -45,8 +45,8 @@ RGB_FACTORS = (
     (-0.549, -0.392, -0.275),
 )
 RGB_BIAS = (0.176, 0.098, 0.020)
-"""A linear view of SDXL's latents, by Timothy Alexis Vass: "Explaining the SDXL latent space",
-huggingface.co/blog/TimothyAlexisVass/explaining-the-sdxl-latent-space."""
+"""A linear map of SDXL's latents to RGB, by Timothy Alexis Vass: "Explaining the SDXL latent
+space", huggingface.co/blog/TimothyAlexisVass/explaining-the-sdxl-latent-space."""
 TEXT_PREFIXES: Mapping[str, tuple[str, ...]] = {
     "clip_l": (
         "conditioner.embedders.0.transformer.",
@@ -65,7 +65,7 @@ REFINER_TEXT_PREFIXES = ("conditioner.embedders.0.model.", *TEXT_PREFIXES["clip_
 
 @dataclass(frozen=True, slots=True)
 class StableDiffusionXLConfig:
-    """What one file holds."""
+    """The configuration of one file."""
 
     unet: UNetConfig
     levels: Parameterization
@@ -74,10 +74,10 @@ class StableDiffusionXLConfig:
 
 
 class _Shared:
-    """What base and refiner have in common."""
+    """The part of the interface shared by base and refiner."""
 
     def latent(self, config: StableDiffusionXLConfig) -> LatentFormat:
-        """Four channels; standardised where the file brings numbers for it."""
+        """Four channels; standardised if the file has mean and deviation."""
         plain = LatentFormat(
             channels=LATENT_CHANNELS,
             downscale=(config.downscale, config.downscale),
@@ -105,12 +105,12 @@ class _Shared:
         return autoencoders.within(weights)
 
     def metadata(self, config: StableDiffusionXLConfig) -> Mapping[str, str]:
-        """Nothing: tensors and marks say it all."""
+        """Nothing: tensors and marks are sufficient."""
         del config
         return {}
 
     def parameterization(self, config: StableDiffusionXLConfig) -> Parameterization:
-        """A thousand levels, eps; another one where the file carries a mark for it."""
+        """A thousand levels, eps; another one if the file is marked for it."""
         return config.levels
 
     def dtypes(self, config: StableDiffusionXLConfig) -> Sequence[torch.dtype]:
@@ -149,7 +149,7 @@ class _Shared:
     def activation_bytes(
         self, config: StableDiffusionXLConfig, shape: Sequence[int], dtype_bytes: int
     ) -> int:
-        """So many times the widest tensor at full size, as for the other UNets of this build."""
+        """A multiple of the widest tensor at full size, as for the other UNets of this kind."""
         return 70 * shape[0] * prod(shape[2:]) * config.unet.model_channels * dtype_bytes
 
 
@@ -165,7 +165,7 @@ class StableDiffusionXL(_Shared):
     text = text.BASE
 
     def detect(self, weights: StateDict) -> StableDiffusionXLConfig | None:
-        """The configuration read off tensor shapes, or None: a polite no."""
+        """The configuration from tensor shapes, or None if they are not this family's."""
         widths = {name: _text_width(self.encoder(weights, name)) for name in TEXT_PREFIXES}
         expected = CONTEXT_CHANNELS, VECTOR_CHANNELS
         if all(widths.values()):
@@ -184,9 +184,9 @@ class StableDiffusionXL(_Shared):
         shape: Sequence[int],
         role: Role,
     ) -> Mapping[str, Input]:
-        """The text, and `vector` of pooled text and sizes; `concat` where the model takes more.
+        """The text, and `vector` of pooled text and sizes; `concat` for more input channels.
 
-        Raises `NodeError` if the conditioning was made for another model, or lacks something.
+        Raises `NodeError` if the conditioning is for another model or incomplete.
         """
         del role
         text.check_width(
@@ -205,7 +205,7 @@ class StableDiffusionXLRefiner(_Shared):
     text = text.REFINER
 
     def detect(self, weights: StateDict) -> StableDiffusionXLConfig | None:
-        """The configuration read off tensor shapes, or None: a polite no."""
+        """The configuration from tensor shapes, or None if they are not this family's."""
         expected = REFINER_CONTEXT_CHANNELS, REFINER_VECTOR_CHANNELS
         if width := _text_width(self.encoder(weights, "clip_g")):
             expected = width, width + 5 * text.SIZE_CHANNELS
@@ -225,7 +225,7 @@ class StableDiffusionXLRefiner(_Shared):
     ) -> Mapping[str, Input]:
         """The text, and `vector` of pooled text, sizes and a score.
 
-        Raises `NodeError` if the conditioning was made for another model, or lacks something.
+        Raises `NodeError` if the conditioning is for another model or incomplete.
         """
         text.check_width(
             entry,

@@ -1,7 +1,4 @@
-"""What single keys in a file of SDXL's build say about how the model was trained.
-
-Knows names and values; no network.
-"""
+"""Reads the marks in an SDXL file that show how the model was trained."""
 
 from __future__ import annotations
 
@@ -24,10 +21,10 @@ Scaling = tuple[tuple[float, ...], tuple[float, ...]]
 
 
 def parameterization(weights: StateDict) -> Parameterization:
-    """EDM or EDM v where a file is marked so, v where it carries that mark, else eps.
+    """EDM, EDM v or v if the file is marked so, else eps.
 
     Raises:
-        WeightsError: a mark that carries numbers has others than noise levels can be.
+        WeightsError: a mark has numbers that cannot be noise levels.
     """
     if latent_scaling(weights):
         return continuous()
@@ -48,7 +45,7 @@ def parameterization(weights: StateDict) -> Parameterization:
 
 
 def latent_scaling(weights: StateDict) -> Scaling | None:
-    """Mean and deviation of latents where a file brings them (Playground 2.5); else None.
+    """Mean and deviation of latents if the file has them (Playground 2.5); else None.
 
     Raises:
         WeightsError: they are not one number for each of four channels.

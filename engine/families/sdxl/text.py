@@ -1,6 +1,6 @@
-"""SDXL's text: two CLIP encoders side by side, one for the refiner; and sizes as a vector.
+"""SDXL's text: two CLIP encoders, concatenated; one for the refiner; and sizes as a vector.
 
-After Podell et al. 2023, "SDXL", section 2.2. Knows no UNet.
+After Podell et al. 2023, "SDXL", section 2.2.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from engine.nets.unet import timestep_embedding
 from engine.text.encoder import Encoded, TextStyle
 
 SIZE_CHANNELS = 256
-"""Of the sinusoids that each size becomes."""
+"""The width of the sinusoidal embedding of each size."""
 WANTED_SCORE, UNWANTED_SCORE = 6.0, 2.5
-"""What the refiner is told of a picture's beauty where a prompt says nothing of it."""
+"""The aesthetic scores passed to the refiner by default, for the positive and negative prompt."""
 PIXELS = 8
-"""Pixels per latent cell, as the sizes of a picture are counted."""
+"""Pixels per latent cell, for computing the sizes of a picture."""
 
 
 def combine(encoded: Mapping[str, Encoded]) -> tuple[Tensor, dict[str, Any]]:
-    """The states of both side by side; pooled is that of CLIP bigG, projected.
+    """The states of both, concatenated; pooled is that of CLIP bigG, projected.
 
     Raises:
         WeightsError: one of them is missing.
@@ -72,9 +72,9 @@ REFINER = TextPlan(
 
 
 def base_vector(entry: Entry, shape: Sequence[int]) -> Tensor:
-    """[1, pooled + 6 * 256]: height, width, what was cut off, height and width of training.
+    """[1, pooled + 6 * 256]: height, width, crop offsets, target height and width.
 
-    Sizes that an entry does not give are those of the latent of `shape` [B, C, h, w].
+    Sizes missing in an entry are those of the latent of `shape` [B, C, h, w].
     """
     extras = entry.extras
     height, width = _size(extras, shape)
@@ -92,7 +92,7 @@ def base_vector(entry: Entry, shape: Sequence[int]) -> Tensor:
 
 
 def refiner_vector(entry: Entry, shape: Sequence[int], role: Role) -> Tensor:
-    """[1, pooled + 5 * 256]: height, width, what was cut off, the score of beauty."""
+    """[1, pooled + 5 * 256]: height, width, crop offsets, aesthetic score."""
     extras = entry.extras
     height, width = _size(extras, shape)
     usual = UNWANTED_SCORE if role is Role.NEGATIVE else WANTED_SCORE
@@ -101,10 +101,10 @@ def refiner_vector(entry: Entry, shape: Sequence[int], role: Role) -> Tensor:
 
 
 def check_width(entry: Entry, width: int | None, *, advice: str) -> None:
-    """Refuse a conditioning that other text encoders made.
+    """Refuse a conditioning made by other text encoders.
 
     Raises:
-        NodeError: the tokens are of another width than the network attends to.
+        NodeError: the width of the tokens is not the network's.
     """
     found = entry.embedding.shape[-1]
     if width is not None and found != width:
