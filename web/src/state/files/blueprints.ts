@@ -1,6 +1,6 @@
 /**
- * Blueprints: the user's own subgraphs, kept on the server in the folder that other editors of this
- * format use, and those that plugins bring. The palette lists them among the nodes.
+ * Blueprints: the user's own subgraphs, stored on the server in the folder that other editors of
+ * this format use, and those of plugins. The palette lists them among the nodes.
  */
 import { create } from "zustand";
 import { fileNameFor } from "../../api/fileName";
@@ -19,25 +19,25 @@ import { notify, notifyError } from "../view";
 import { nameProblem } from "./paths";
 
 const FOLDER = "subgraphs";
-/** What stands in `python_module` for a class that is a blueprint. */
+/** The `python_module` of a class that is a blueprint. */
 const BLUEPRINT = "blueprint";
 
 interface Blueprint {
   name: string;
-  /** Which plugin brings it; null for the user's own. */
+  /** The plugin that provides it; null for the user's own. */
   pack: string | null;
   content: Json;
   schema: NodeSchema;
 }
 
 interface Blueprints {
-  /** By name; null until they were asked for. */
+  /** By name; null until they are loaded. */
   all: Readonly<Record<string, Blueprint>> | null;
 }
 
 export const useBlueprints = create<Blueprints>(() => ({ all: null }));
 
-/** Reads them all again. One that cannot be read is told and left out. */
+/** Reloads all blueprints. A notice reports each one that cannot be read. */
 export async function refreshBlueprints(): Promise<void> {
   try {
     const [names, brought] = await Promise.all([client.files(FOLDER), client.pluginSubgraphs()]);
@@ -52,7 +52,7 @@ export async function refreshBlueprints(): Promise<void> {
     const theirs = brought.flatMap(
       ({ name, pack, text }) => blueprintIn(`${name} (${pack})`, text, pack) ?? [],
     );
-    // One of the user's own hides a plugin's of the same name.
+    // The user's own blueprint hides a plugin's of the same name.
     const read = [...theirs, ...own];
     useBlueprints.setState({ all: Object.fromEntries(read.map((each) => [each.name, each])) });
   } catch (error) {
@@ -87,7 +87,7 @@ function blueprintIn(
   }
 }
 
-/** What the palette lists of them, by the names of their classes. */
+/** The blueprints as classes for the palette, by class name. */
 export function blueprintCatalog(all: Blueprints["all"]): Readonly<Record<string, NodeSchema>> {
   const schemas = Object.values(all ?? {}).map(({ schema }) => schema);
   return Object.fromEntries(schemas.map((each) => [each.class_type, each]));
@@ -97,7 +97,7 @@ export function isBlueprint(schema: NodeSchema): boolean {
   return schema.python_module === BLUEPRINT;
 }
 
-/** Puts one down as the last step of an edit that goes on under the same thread. Returns its key. */
+/** Adds a blueprint as the last step of an edit with the same thread. Returns its key. */
 export function placeBlueprint(schema: NodeSchema, at: Point, thread?: string): string | null {
   const found = Object.values(useBlueprints.getState().all ?? {}).find(
     (each) => each.schema.class_type === schema.class_type,
@@ -120,7 +120,7 @@ export function placeBlueprint(schema: NodeSchema, at: Point, thread?: string): 
   return keys[0] ?? null;
 }
 
-/** Keeps the subgraph of an instance, with the values that it holds. */
+/** Saves the subgraph of an instance as a blueprint, with the instance's values. */
 export async function saveBlueprint(key: string): Promise<void> {
   const { graph, workflow } = activeTab();
   const definition = subgraphOf(workflow.definitions, graph.nodes[key]?.type);
@@ -141,7 +141,7 @@ export async function removeBlueprint(name: string): Promise<void> {
   await attempt(name, () => client.remove(`${FOLDER}/${name}.json`));
 }
 
-/** Where a new one is to lie. Throws where no file can be called so. */
+/** The path for a new blueprint. Throws where the name is not valid for a file. */
 function fileOf(name: string): string {
   const wrong = nameProblem(name);
   if (wrong !== null) throw new Error(wrong);

@@ -1,4 +1,4 @@
-/** Documents that were closed a while ago, newest first: each can be taken up again. */
+/** Recently closed documents, newest first, for reopening. */
 import { create } from "zustand";
 import type { Tab } from "../studio";
 
@@ -8,13 +8,13 @@ export interface Closed {
   path: string | null;
   /** Milliseconds since 1970. */
   closed: number;
-  /** Whether it was not saved; unknown for those of other windows. */
+  /** Whether it had unsaved changes; null where unknown, for documents of other windows. */
   dirty: boolean | null;
-  /** The document itself, where this window still has it; otherwise the server has. */
+  /** The document itself, where this window still holds it; otherwise it is on the server. */
   tab: Tab | null;
 }
 
-/** So many are held in this window; the server keeps more. */
+/** The number held in this window; the server stores more. */
 const MOST = 10;
 
 export const useClosed = create<{ closed: readonly Closed[] }>(() => ({ closed: [] }));
@@ -25,7 +25,7 @@ export function recordClosed(added: Closed): void {
   }));
 }
 
-/** Leaves a closed document to the server alone. */
+/** Releases this window's copy of a closed document, which is on the server too. */
 export function dropClosedCopy(id: string): void {
   useClosed.setState(({ closed }) => ({
     closed: closed.map((each) => (each.id === id ? { ...each, tab: null } : each)),

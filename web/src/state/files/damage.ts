@@ -1,4 +1,4 @@
-/** What was damaged in a file that is opened, and what became of it, in a sentence. */
+/** Reports what was damaged in an opened file, and how it was repaired. */
 
 import { isObject, type Json } from "../../document/json";
 import { isDefinition, savedDefinitions } from "../../document/read";
@@ -6,7 +6,7 @@ import { repairLevel } from "../../document/repair";
 import { t } from "../../words/words";
 import { notify } from "../view";
 
-/** Says nothing of a file that is sound. */
+/** Reports nothing for an undamaged file. */
 export function notifyDamage(value: Json, name: string): void {
   if (!isObject(value) || !Array.isArray(value.nodes)) return;
   const inner = savedDefinitions(value).filter(isDefinition);

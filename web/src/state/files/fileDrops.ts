@@ -1,11 +1,11 @@
 /**
- * Files that are dropped beside the canvas: on a panel, on the form of an app. Without this the
- * browser would leave the editor to show them.
+ * Files dropped outside of the canvas: on a panel, or on the form of an app. By default the browser
+ * would leave the editor to show them.
  */
 import { canvas } from "../canvas";
 import { openFiles } from "./files";
 
-/** Takes in what nobody else takes. Returns what ends it. */
+/** Starts handling drops that no other handler takes. Returns a function that ends it. */
 export function handleFileDrops(): () => void {
   const over = (event: DragEvent) => {
     if (event.dataTransfer?.types.includes("Files")) event.preventDefault();
@@ -14,7 +14,7 @@ export function handleFileDrops(): () => void {
     const files = event.dataTransfer?.files ?? [];
     if (event.defaultPrevented || files.length === 0) return;
     event.preventDefault();
-    // Behind a dialog nothing opens unseen.
+    // Behind a dialog the user would not see what opens.
     if (document.querySelector("dialog[open]") !== null) return;
     const handle = canvas();
     void openFiles(files, handle === null ? null : handle.toGraph(handle.pointer()));

@@ -1,4 +1,4 @@
-/** Opening and saving: files dropped or chosen, what is embedded in them, and the server's folder. */
+/** Opening and downloading files, and loading the catalog. */
 import { catalogOf } from "../../api/catalog";
 import type { Point } from "../../document/graph";
 import { equalJson, type Json, parseJson, writeJson } from "../../document/json";
@@ -19,9 +19,9 @@ export async function openDefault(): Promise<void> {
   if (prompt !== undefined) select([prompt.key]);
 }
 
-/** Opens all that was dropped or chosen; `at` is where a picture would become a node. */
+/** Opens dropped or chosen files; `at` is where a picture would become a node. */
 export async function openFiles(files: Iterable<File>, at: Point | null): Promise<void> {
-  // Copied at once: what was dropped is taken back after the event.
+  // Copied at once, as the browser clears the list of dropped files after the event.
   const all = [...files];
   try {
     const { openEach } = await import("./opening");
@@ -33,7 +33,10 @@ export async function openFiles(files: Iterable<File>, at: Point | null): Promis
 
 let reads = 0;
 
-/** How often the catalog was read: lists of the server's files that are older are out of date. */
+/**
+ * The number of times the catalog was loaded: lists of the server's files read before are out of
+ * date.
+ */
 export function catalogReads(): number {
   return reads;
 }
@@ -43,7 +46,7 @@ export async function refreshCatalog(): Promise<void> {
   reads += 1;
   const catalog = withPrimitive(withPluginWidgets(listed, useExtensions.getState().declared));
   const { catalog: before } = useStudio.getState();
-  // What is the same stays the same value: nothing is drawn anew for it.
+  // Unchanged schemas keep their identity, so that nothing is rendered again for them.
   const kept = Object.entries(catalog).map(([name, schema]) => {
     const known = Object.hasOwn(before, name) ? before[name] : undefined;
     return [name, known !== undefined && equalJson(known, schema) ? known : schema] as const;
@@ -51,7 +54,7 @@ export async function refreshCatalog(): Promise<void> {
   setCatalog(catalogOf(kept));
 }
 
-/** Hands the open document out as a file. */
+/** Downloads the open document as a file. */
 export function download(): void {
   const { workflow, name } = activeTab();
   const blob = new Blob([writeJson(writeGraph(workflow), 1)], { type: "application/json" });

@@ -1,6 +1,6 @@
 /**
- * The journal of one document: turns what changed into lines, and brings them to the server, with
- * a copy in this browser until it has them. Knows neither the screen nor other documents.
+ * The journal of one document: writes changes as lines and sends them to the server, with a copy in
+ * this browser until the server has acknowledged them.
  */
 
 import { conflictOf, type JournalServer } from "../../api/journals";
@@ -19,16 +19,18 @@ import type { Log } from "../../document/log";
 import type { Tab } from "../studio";
 import type { Mirror } from "./mirror";
 
-/** So many lines after a whole one, and it is time for the next: replay stays short. */
+/**
+ * The number of lines after which the whole document is written again, so that replay stays short.
+ */
 const MOST_LINES = 300;
 const MOST_CHARACTERS = 2_000_000;
-/** Of the log, a whole line holds the newest. */
+/** The part of the log that a line of the whole document includes: its newest entries. */
 const LOG_ENTRIES = 500;
 const LOG_CHARACTERS = 2_000_000;
-/** What browsers let a page send that is going away: 64 KB. */
+/** Browsers limit what a page may send while it closes, to 64 KB. */
 const MOST_ON_LEAVING = 60_000;
 const FIRST_WAIT = 400;
-/** A server that has not answered for so long may never answer. */
+/** In milliseconds: after this time without a response, the whole document is copied locally. */
 const SLOW = 1_000;
 const LONGEST_WAIT = 4_000;
 
@@ -37,17 +39,17 @@ export type DocumentState = Pick<Tab, "workflow" | "log" | "kept">;
 export interface JournalEnvironment {
   server: Pick<JournalServer, "append" | "replace">;
   mirror: Mirror;
-  /** Another window has taken the document over. */
+  /** Called when another window has taken over the document. */
   onLost: (id: string) => void;
-  /** What was refused for a reason that the user should know. */
+  /** Called for a refusal that the user should know of. */
   onTrouble: (error: unknown) => void;
 }
 
-/** What is in lines already. */
+/** The state that the written lines lead to. */
 interface WrittenState {
   workflow: Workflow;
   log: Log;
-  /** Entries at the log's start that no line holds. */
+  /** The number of the log's first entries that no line includes. */
   floor: number;
   saved: boolean;
   tab: TabState;
@@ -65,10 +67,14 @@ export class Journal {
   private reported = false;
   private retry: ReturnType<typeof setTimeout> | undefined;
   private lost = false;
-  /** The document as it was when the server went away; null while it answers. */
+  /**
+   * A line with the whole document, from when the server stopped answering; null while it answers.
+   */
   private whole: string | null = null;
 
-  /** `last` is the number of the last line that the server has, `owner` whose document it was. */
+  /**
+   * `last` is the number of the last line on the server, `owner` the window that had the document.
+   */
   constructor(
     readonly id: string,
     private readonly environment: JournalEnvironment,
@@ -76,12 +82,12 @@ export class Journal {
     private owner: string | null = null,
   ) {}
 
-  /** Whether the server has all that was written. */
+  /** Whether the server has acknowledged all lines. */
   get settled(): boolean {
     return this.unsent.length === 0;
   }
 
-  /** Notes what a document is now, and sends it on its way. */
+  /** Writes the current state of the document, and starts sending it. */
   write(written: DocumentState, tab: TabState): void {
     if (this.lost) return;
     this.latest = { written, tab };
@@ -96,24 +102,26 @@ export class Journal {
     if (this.retry === undefined) void this.send();
   }
 
-  /** The page goes away, perhaps for good: what is unsent goes with the browser's last breath. */
+  /** Called when the page may be closing: sends the unsent lines with `keepalive`. */
   leave(): void {
     const lines = this.unsent.join("");
     if (lines === "" || this.lost) return;
     this.copyWhole();
     const keepalive = new Blob([lines]).size < MOST_ON_LEAVING;
     this.deliver(this.startsWhole, lines, keepalive).catch(() => {
-      // It stays in this browser's copy, which is sent when the editor is opened again.
+      // The lines stay in this browser's copy, which is sent when the editor is opened again.
     });
   }
 
-  /** No more is written or sent. */
+  /** Stops writing and sending. */
   end(): void {
     this.lost = true;
     clearTimeout(this.retry);
   }
 
-  /** What leads from what is known to this; null where the whole is to be written. */
+  /**
+   * The steps from the written state to this one; null where the whole document must be written.
+   */
   private stepsTo({ workflow, log, kept }: DocumentState, tab: TabState): Step[] | null {
     const { lastWritten: known } = this;
     if (known === null || this.lines >= MOST_LINES || this.characters >= MOST_CHARACTERS) {
@@ -157,7 +165,9 @@ export class Journal {
     copied.catch((error: unknown) => this.trouble(error));
   }
 
-  /** Without the lines before them, those that are here say little; so all of it is put beside. */
+  /**
+   * Unsent lines are useless without those before them, so the whole document is copied locally.
+   */
   private copyWhole(): void {
     const { latest, lost, startsWhole, unsent, whole } = this;
     if (latest === null || lost || startsWhole || unsent.length === 0 || whole !== null) return;
@@ -197,7 +207,7 @@ export class Journal {
       clearTimeout(slow);
     }
     this.owner = mine;
-    // A whole that was written meanwhile stands for all before it, and is sent next.
+    // The whole document was written meanwhile; it replaces these lines and is sent next.
     if (this.unsent !== batch) return;
     this.unsent = batch.slice(count);
     this.startsWhole = false;
@@ -212,7 +222,7 @@ export class Journal {
       : server.append(this.id, window, lines, keepalive);
   }
 
-  /** Does what a refusal asks for; false where nothing helps but time. */
+  /** Reacts to a refusal; false where only a later retry can help. */
   private answerTo(error: unknown): boolean {
     const conflict = conflictOf(error);
     if (conflict === null) {

@@ -1,6 +1,6 @@
 /**
- * Keeps every open document in a journal of its own, from its first moment until it is closed and
- * after. A document belongs to one window; a window that loses one goes on with a copy.
+ * Writes every open document to its journal, from when it is opened until it is closed. A document
+ * belongs to one window; a window that loses one continues with a copy.
  */
 import { HttpError } from "../../api/transport";
 import type { Replayed, TabState } from "../../document/journal";
@@ -14,11 +14,11 @@ import { Journal, type JournalEnvironment } from "./journal";
 import { makeMirror } from "./mirror";
 import { holdDocument } from "./windows";
 
-/** From an edit to the line on its way. */
+/** The delay from an edit to its line, in milliseconds. */
 const SOON = 150;
-/** The same while something follows the pointer: where it is now, it is for a moment. */
+/** The delay during a drag, when each position is temporary. */
 const MEANWHILE = 450;
-/** The same for what is only looked at: where the canvas stands. */
+/** The delay for changes of the view, such as the canvas's viewport. */
 const LATER = 1_000;
 
 export const mirror = makeMirror();
@@ -34,13 +34,13 @@ const environment: JournalEnvironment = {
   onTrouble: notifyError,
 };
 
-/** A document that comes from a journal goes on in it. */
+/** Continues the journal that a document was restored from. */
 export function resumeJournal(id: string, replayed: Replayed): void {
   openJournals.set(id, new Journal(id, environment, replayed.last, replayed.tab.window));
   lastShown.set(id, replayed.tab.shown);
 }
 
-/** Says which window has a document from now on; false where another has it. */
+/** Claims a document for this window; false where another window has it. */
 export async function claimDocument(id: string): Promise<boolean> {
   if (releases.has(id)) return true;
   const release = await holdDocument(id);
@@ -74,19 +74,19 @@ function stateOf(tab: Tab, place: number, closed: number | null): TabState {
   };
 }
 
-/** Writes what changed since the last time, and sends it. */
+/** Writes and sends what changed since the last call. */
 export function flushJournals(): void {
   useStudio.getState().tabs.forEach((tab, place) => {
     if (isJournaled(tab)) journalOf(tab.id).write(tab, stateOf(tab, place, null));
   });
 }
 
-/** The tab that stands for "nothing is open yet" is no document. */
+/** The placeholder tab for "nothing is open yet" is not a document. */
 function isJournaled(tab: Tab): boolean {
   return tab.id !== "nothing";
 }
 
-/** A blank page that nobody touched is not worth a journal after it is closed. */
+/** An empty document that was never edited needs no journal once it is closed. */
 function isWorthJournaling(tab: Tab): boolean {
   const { workflow, log, path } = tab;
   const touched = log.done.length > 0 || log.undone.length > 0;
@@ -103,7 +103,8 @@ function close(tab: Tab, place: number): void {
     journal.end();
     openJournals.delete(tab.id);
     journals.remove(tab.id).catch((error: unknown) => {
-      // Where the server is away, a blank page more is there at the next start.
+      // Where the server is unreachable, the only effect is one empty document more at the next
+      // start.
       if (error instanceof HttpError) notifyError(error);
     });
     mirror.drop(tab.id).catch(notifyError);
@@ -117,10 +118,10 @@ function release(id: string): void {
   releases.delete(id);
 }
 
-/** So many closed documents stay here, to be opened again at once; the server has all of them. */
+/** The number of closed documents held here for fast reopening; the server has all of them. */
 const MOST_HERE = 2;
 
-/** What the server has, and is not open, need not be here. */
+/** Releases closed documents that the server has. */
 function releaseOld(): void {
   const open = useStudio.getState().tabs.map((each) => each.id);
   const newest = useClosed.getState().closed.slice(0, MOST_HERE);
@@ -152,10 +153,10 @@ function continueAsCopy(id: string): void {
   );
 }
 
-/** Documents that left the tabs without being closed. */
+/** The ids of documents that left the tabs without being closed. */
 const forgotten = new Set<string>();
 
-/** Keeps journals from now on. Returns what ends it. */
+/** Starts writing journals. Returns a function that ends it. */
 export function startJournaling(): () => void {
   let timer: ReturnType<typeof setTimeout> | undefined;
   let due = Number.POSITIVE_INFINITY;
@@ -217,7 +218,7 @@ function onlyViewsChanged(tabs: readonly Tab[], before: readonly Tab[]): boolean
   );
 }
 
-/** Shows again what was closed, as it was, with its undo. */
+/** Reopens a closed document, with its undo. */
 export function reopenTab(tab: Tab): void {
   void claimDocument(tab.id);
   putTab(tab);

@@ -1,6 +1,6 @@
 /**
- * The user's files as fields list them. A file that was just brought is added to the lists at once;
- * then the server's own lists are read, of the few nodes that have one. No other node is touched.
+ * The lists of the user's files in fields. An uploaded file is added to the lists at once; then the
+ * server's lists are read again, for the few nodes that have one.
  */
 import { catalogOf } from "../../api/catalog";
 import type { ImageFile } from "../../api/jobs";
@@ -12,7 +12,7 @@ import type { MediaKind } from "../fields/mediaTypes";
 import { client } from "../server";
 import { setCatalog, useStudio } from "../studio";
 
-/** A file is there: fields may name it from now on, whether or not the lists can be read. */
+/** Adds a file to the lists, whether or not they can be read from the server. */
 export function addFileToLists(file: ImageFile, kind: MediaKind): void {
   replaceSchemas((schema) => {
     const inputs = schema.inputs.map((each) => withFile(each, file, kind));
@@ -20,7 +20,7 @@ export function addFileToLists(file: ImageFile, kind: MediaKind): void {
       ? schema
       : { ...schema, inputs };
   });
-  // The file was brought, whatever becomes of this: the next reading of the catalog lists it.
+  // A failure is harmless: the next load of the catalog includes the file.
   void readLists(kind).catch(() => undefined);
 }
 
@@ -47,7 +47,7 @@ async function readLists(kind: MediaKind): Promise<void> {
   });
 }
 
-/** Another catalog only where a schema is another: what is drawn from one that is not stays. */
+/** The catalog changes only where a schema changes, so that other nodes are not rendered again. */
 function replaceSchemas(replaced: (schema: NodeSchema) => NodeSchema): void {
   const { catalog } = useStudio.getState();
   const next = Object.entries(catalog).map(([name, each]) => [name, replaced(each)] as const);

@@ -1,18 +1,18 @@
 /**
- * Journal lines that the server has not taken yet, kept in this browser: what is done while the
- * server is away outlives the page. Knows lines and whose they are.
+ * Journal lines that the server has not acknowledged yet, stored in this browser, so that edits
+ * made while the server is unreachable survive the page. Lines are not parsed here.
  */
 import { createStore, del, entries, set, type UseStore } from "idb-keyval";
 
 export interface Unsent {
   window: string;
-  /** Whose document it was when the server was last heard of; null where it was nobody's. */
+  /** The document's owner according to the server's last response; null for none. */
   owner?: string | null;
-  /** Following each other; the first may be a whole journal. */
+  /** Consecutive lines; the first may be a whole document. */
   lines: readonly string[];
   /**
-   * The document as it was when the server went away, as a whole line; the lines after its number
-   * go on from it. Without the server's own journal, what was done comes back from here.
+   * A line with the whole document, from when the server stopped answering; lines with higher
+   * numbers follow it. With it, edits can be restored without the server's own journal.
    */
   whole?: string;
 }
@@ -23,7 +23,7 @@ export interface Mirror {
   all(): Promise<[string, Unsent][]>;
 }
 
-/** Throws what the browser throws where it has no room, or keeps nothing in private windows. */
+/** Rejects with the browser's error where storage is full, or disabled as in private windows. */
 export function makeMirror(): Mirror {
   let opened: UseStore | undefined;
   const store = () => {

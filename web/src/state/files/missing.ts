@@ -1,6 +1,6 @@
 /**
  * What a workflow needs and this server lacks: classes of nodes, and files by their exact names.
- * Only tells; nothing is replaced by something like it.
+ * Only reports; nothing is substituted.
  */
 import type { Catalog } from "../../api/catalog";
 import type { NodeSchema } from "../../api/types";
@@ -14,7 +14,7 @@ import { notify, openSheet, useView } from "../view";
 
 interface MissingClass {
   type: string;
-  /** Which plugin has it, where the file says so. */
+  /** The plugin that has the class, where the file states it. */
   pack: string | null;
   nodes: readonly string[];
 }
@@ -23,7 +23,7 @@ interface MissingFile {
   name: string;
   /** The folder below `models/`, where it is known. */
   folder: string | null;
-  /** Where the workflow's maker got it. */
+  /** The URL that the workflow's author downloaded it from. */
   source: string | null;
   nodes: readonly string[];
 }
@@ -33,7 +33,7 @@ export interface Missing {
   files: readonly MissingFile[];
 }
 
-/** Nodes that exist in the editor alone. */
+/** Classes that exist only in editors. */
 const VIRTUAL: ReadonlySet<string> = new Set(["Note", "MarkdownNote", "PrimitiveNode", "Reroute"]);
 const MODEL_FILE = /\.(safetensors|sft|ckpt|pt|pth|bin|gguf|onnx)$/i;
 const ANY_FILE =
@@ -56,7 +56,10 @@ const FOLDERS: Readonly<Record<string, string>> = {
   "UpscaleModelLoader.model_name": "upscale_models",
 };
 
-/** Of the whole document; nodes are named as in prompts, `12:5` for one inside a subgraph. */
+/**
+ * For the whole document; nodes are given by their ids in prompts, `12:5` for one inside a
+ * subgraph.
+ */
 export function missingFrom(workflow: Workflow, catalog: Catalog): Missing {
   const classes = new Map<string, { pack: string | null; nodes: string[] }>();
   const files = new Map<
@@ -89,7 +92,7 @@ export function missingFrom(workflow: Workflow, catalog: Catalog): Missing {
   };
 }
 
-/** The files that a node names and no list of the server's has. */
+/** The files that a node names and that are in none of the server's lists. */
 function absentFiles(node: GraphNode, catalog: Catalog): { name: string; input: string }[] {
   const schema = catalog[node.type];
   if (node.mode !== 0) return [];
@@ -103,7 +106,7 @@ function absentFiles(node: GraphNode, catalog: Catalog): { name: string; input: 
   });
 }
 
-/** An instance of a subgraph takes what stands inside where it holds no value of its own. */
+/** Where an instance holds no value of its own, the inner widget's applies. */
 function valuesOf(node: GraphNode, schema: NodeSchema | undefined): JsonObject {
   if (schema === undefined || !isSubgraph(schema)) return node.values;
   return Object.fromEntries(
@@ -111,7 +114,7 @@ function valuesOf(node: GraphNode, schema: NodeSchema | undefined): JsonObject {
   );
 }
 
-/** What the file itself tells of the models of a node. */
+/** The models that the file itself declares for a node. */
 function declared(
   node: GraphNode,
 ): { name: string; folder: string | null; source: string | null }[] {
@@ -141,12 +144,12 @@ export function sentenceOf({ classes, files }: Missing): string | null {
   return null;
 }
 
-/** Tells of what is missing whenever a workflow is opened. Returns what ends it. */
+/** Reports what is missing whenever a workflow is opened. Returns a function that ends it. */
 export function watchMissing(): () => void {
   let seen = new Set(useStudio.getState().tabs.map((each) => each.id));
   let shown: { tab: string; sentence: string } | null = null;
   return useStudio.subscribe(({ tabs, active, catalog }) => {
-    // It is said of one document: beside another it would mislead.
+    // The notice is about one document, so it is removed when another one is shown.
     if (shown !== null && shown.tab !== active) {
       if (useView.getState().notice?.text === shown.sentence) useView.setState({ notice: null });
       shown = null;

@@ -21,7 +21,7 @@ const LOADERS: Readonly<Record<string, readonly [string, string]>> = {
   hypernetworks: ["HypernetworkLoader", "hypernetwork_name"],
 };
 
-/** Puts down the node that loads a file; says so where this server has none for its kind. */
+/** Adds the node that loads a file; a notice reports where the server has none for its kind. */
 export function addLoader(kind: string, { name }: ModelFile): void {
   const [type, input] = LOADERS[kind] ?? [];
   const schema = type === undefined ? undefined : schemaOf(type);

@@ -1,4 +1,4 @@
-/** What becomes of files that are dropped, pasted or chosen: documents, or pictures for a node. */
+/** Handles dropped, pasted or chosen files: opens documents, and loads pictures into nodes. */
 import { uploadFile } from "../../api/upload";
 import type { Point } from "../../document/graph";
 import { NotAWorkflowError } from "../../document/read";
@@ -15,14 +15,14 @@ import { openDocument } from "./prompt";
 
 const BESIDE = 40;
 
-/** Opens all of them, pictures one beside the other. */
+/** Opens all files; pictures are placed side by side. */
 export async function openEach(files: readonly File[], at: Point | null): Promise<void> {
   for (const [index, file] of files.entries()) {
     await openOne(file, at && { x: at.x + index * BESIDE, y: at.y + index * BESIDE });
   }
 }
 
-/** A picture without a workflow becomes a node at its place, where there is one. */
+/** A picture without a workflow becomes a node at the given place, if any. */
 async function openOne(file: File, at: Point | null): Promise<void> {
   try {
     const found = await documentIn(file);

@@ -1,4 +1,4 @@
-/** What the user's workflows are called, and where they lie among the server's files. */
+/** Names and paths of the user's workflows among the server's files. */
 import { t } from "../../words/words";
 
 export const FOLDER = "workflows";
@@ -15,13 +15,13 @@ export function lastPart(name: string): string {
   return name.slice(name.lastIndexOf("/") + 1);
 }
 
-/** Some systems keep these for devices. */
+/** Names that Windows reserves for devices. */
 const DEVICES = /^(con|prn|aux|nul|com\d|lpt\d|conin\$|conout\$)(\..*)?$/i;
 const FORBIDDEN = /^\.|[. ]$|[\p{Cc}\\:]/u;
-/** With the file's ending, in bytes: what a file system takes. */
+/** The longest name that file systems accept, in bytes, including the extension. */
 const LONGEST = 250;
 
-/** Why no file can be called so, or none that would be found again; null where one can. */
+/** Why a name is not valid for a file, or would not be listed; null for a valid name. */
 export function nameProblem(name: string): string | null {
   const size = new TextEncoder();
   const isName = (part: string) =>

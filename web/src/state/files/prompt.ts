@@ -1,4 +1,4 @@
-/** Opening what a file, a picture or a clipboard holds: a workflow, or a graph in API form. */
+/** Opens the content of a file, picture or clipboard: a workflow, or a graph in API form. */
 import { isObject, type Json, type JsonObject } from "../../document/json";
 import { kindOf } from "../../document/read";
 import { layout, openWorkflow, schemaOf } from "../studio";
@@ -11,7 +11,10 @@ export function openDocument(value: Json, name: string): void {
 const COLUMN = 320;
 const LINE = 280;
 
-/** A graph in API form as one with places: columns by how far a node is from its sources. */
+/**
+ * Converts a graph in API form to a workflow with positions: columns by the distance from the
+ * sources.
+ */
 export function workflowOfPrompt(given: JsonObject): JsonObject {
   const prompt = Object.fromEntries(Object.entries(given).filter(([, each]) => isObject(each)));
   const keys = Object.keys(prompt);
@@ -43,16 +46,16 @@ export function workflowOfPrompt(given: JsonObject): JsonObject {
   };
 }
 
-/** What is known of the wires while the nodes are read one after the other. */
+/** The wires found so far, while the nodes are read one by one. */
 interface Wiring {
   prompt: JsonObject;
   ids: ReadonlyMap<string, number>;
   links: Json[];
-  /** For each node, the links that leave each of its slots. */
+  /** For each node, the links of each output slot. */
   outputs: Map<string, Json[][]>;
 }
 
-/** A node without its place and its outputs, which are known when all are read. */
+/** A node without its position and outputs, which are known once all nodes are read. */
 function nodeOf(key: string, wiring: Wiring): JsonObject {
   const entry = wiring.prompt[key] as JsonObject;
   const type = String(entry.class_type);
@@ -78,7 +81,7 @@ function nodeOf(key: string, wiring: Wiring): JsonObject {
   };
 }
 
-/** What a node is given: by wires, which are added to those that are known, and as values. */
+/** A node's inputs: wires, which are added to those found so far, and values. */
 function inputsOf(key: string, given: JsonObject, { prompt, ids, links, outputs }: Wiring) {
   const inputs: JsonObject[] = [];
   const values: JsonObject = {};
@@ -119,7 +122,7 @@ function sourceOf(value: Json, prompt: JsonObject): [string, number] | null {
 
 function depthsOf(prompt: JsonObject): Map<string, number> {
   const depths = new Map<string, number>();
-  // Each round settles at least one more node of a graph without circles.
+  // Each round settles at least one more node of a graph without cycles.
   for (let round = 0; round < Object.keys(prompt).length; round += 1) {
     let moved = false;
     for (const [key, entry] of Object.entries(prompt)) {

@@ -1,6 +1,6 @@
 /**
- * What was open comes back: after a reload, after a crash of the browser or the server, and after
- * a window is gone. Also what was closed, when it is asked for.
+ * Restores open documents after a reload, a crash of the browser or the server, or the loss of a
+ * window; and closed documents on request.
  */
 import type { JournalInfo } from "../../api/journals";
 import { type Replayed, replay, type TabState } from "../../document/journal";
@@ -18,7 +18,10 @@ import { claimDocument, mirror, reopenTab, resumeJournal } from "./journaling";
 import type { DivergedDocument } from "./unsent";
 import { claimWindow, heldDocuments } from "./windows";
 
-/** Opens what was open; the default workflow where nothing was. Says whether anything was. */
+/**
+ * Opens the documents that were open, or the default workflow for none. Returns whether there were
+ * any.
+ */
 export async function restore(catalog: Promise<void>): Promise<boolean> {
   const [{ listed, held, parted }] = await Promise.all([readStored(), catalog]);
   const left = listed.filter(({ tab, id }) => tab?.closed === null && !held.has(id));
@@ -29,7 +32,7 @@ export async function restore(catalog: Promise<void>): Promise<boolean> {
       tab?.closed === null && tab.window !== clientId && (alive || held.has(id)),
   );
   const mineOnly = mine.length > 0 || elsewhere.length > 0;
-  // Beside what this browser had comes what the server has of the same document.
+  // Of a diverged document, both this browser's and the server's version are opened.
   const isWanted = ({ id }: DescribedJournal) => !mineOnly || parted.some((each) => each.id === id);
   const opened = await openAll([...others.filter(isWanted), ...mine]);
   const orphans = others.filter((each) => !isWanted(each));
@@ -41,7 +44,9 @@ export async function restore(catalog: Promise<void>): Promise<boolean> {
   return false;
 }
 
-/** All journals, once what this browser still had is in them; and the documents of all windows. */
+/**
+ * Reads all journals, after sending this browser's unsent lines; and the documents of all windows.
+ */
 async function readStored(): Promise<StoredDocuments> {
   await claimWindow();
   const held = await heldDocuments();
@@ -49,7 +54,7 @@ async function readStored(): Promise<StoredDocuments> {
   return { listed: (await journals.list()).map(described), held, parted };
 }
 
-/** Brings to the server what no window of this browser has open, and it has not. */
+/** Sends unsent lines of documents that no window of this browser has open. */
 async function sendLeftovers(held: ReadonlySet<string>): Promise<readonly DivergedDocument[]> {
   try {
     const left = (await mirror.all()).filter(([id]) => !held.has(id));
@@ -57,7 +62,7 @@ async function sendLeftovers(held: ReadonlySet<string>): Promise<readonly Diverg
     const { sendUnsent } = await import("./unsent");
     return await sendUnsent(left, clientId, { mirror, server: journals });
   } catch (error) {
-    // Without such a store there was never anything in it.
+    // Without this storage in the browser there are no unsent lines.
     if (error instanceof DOMException || error instanceof ReferenceError) return [];
     throw error;
   }
@@ -107,7 +112,9 @@ function notifyOtherDocuments(elsewhere: number, orphans: readonly DescribedJour
   notify(sentences.filter(Boolean).join(" "), count > 0 ? openingOf(orphans) : undefined);
 }
 
-/** Opens journals in their order, and shows the one that was shown last. Returns how many. */
+/**
+ * Opens journals in the order of their tabs, and shows the one shown last. Returns their number.
+ */
 async function openAll(wanted: readonly DescribedJournal[]): Promise<number> {
   const ordered = [...wanted].sort((one, other) => placeOf(one) - placeOf(other));
   const texts = await Promise.all(ordered.map((each) => readClaimed(each.id)));
@@ -178,7 +185,7 @@ export async function listClosed(): Promise<Closed[]> {
   return [...here, ...there].sort((one, other) => other.closed - one.closed);
 }
 
-/** Opens again what was closed, with all that can be undone. */
+/** Reopens a closed document, with its undo and redo. */
 export async function reopen({ id, name, tab }: Closed): Promise<void> {
   if (tab !== null) {
     reopenTab(tab);
@@ -201,7 +208,7 @@ export async function reopenLast(): Promise<void> {
 
 const OLD_DRAFT = "calotype.draft";
 
-/** What an earlier Calotype kept in this browser; journals take it over, once. */
+/** Migrates the draft that an earlier Calotype stored in this browser. */
 function openOldDraft(): boolean {
   const text = globalThis.localStorage?.getItem(OLD_DRAFT);
   if (text == null) return false;
@@ -212,7 +219,7 @@ function openOldDraft(): boolean {
 
 const SERVERS_DRAFT = "drafts/session.json";
 
-/** What an earlier Calotype kept on the server, for a browser that has nothing of its own. */
+/** Migrates the draft that an earlier Calotype stored on the server, for a browser without one. */
 async function openServersDraft(): Promise<boolean> {
   if ((await client.files("drafts")).length === 0) return false;
   const text = await client.load(SERVERS_DRAFT);

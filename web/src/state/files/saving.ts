@@ -1,6 +1,6 @@
 /**
- * Saving and opening among the user's workflows. Nothing that somebody else wrote is replaced
- * without a word, and nothing that cannot be read is replaced at all.
+ * Saving and opening the user's workflows. A file that was changed elsewhere is never replaced
+ * without asking, and a file that cannot be read is never replaced.
  */
 import { create } from "zustand";
 import { fileNameFor } from "../../api/fileName";
@@ -17,9 +17,9 @@ import { notify, notifyError, openSheet } from "../view";
 import { notifyDamage } from "./damage";
 import { lastPart, nameOf, nameProblem, pathOf } from "./paths";
 
-/** A file that is not what its tab was opened from or saved as. */
+/** A saved file that differs from what its tab was opened from or saved as. */
 interface Conflict {
-  /** What is there now. */
+  /** The file's current content. */
   theirs: StoredText;
 }
 
@@ -32,7 +32,7 @@ function textOf(workflow: Tab["workflow"]): string {
   return writeJson(writeGraph(workflow), 1);
 }
 
-/** Saves the open document; asks for a name where it has none. False where one gave up. */
+/** Saves the open document; asks for a name where it has none. False where the user cancelled. */
 export async function save(as = false): Promise<boolean> {
   const tab = activeTab();
   const { path } = tab;
@@ -48,7 +48,7 @@ export async function save(as = false): Promise<boolean> {
 
 const pendingSaves = new Map<string, Promise<boolean>>();
 
-/** Saves of one document follow each other: each knows what the one before it has left there. */
+/** Runs saves of one document in sequence, as each needs the stamp of the one before. */
 async function inTurn(tab: Tab, save: (now: Tab) => Promise<boolean>): Promise<boolean> {
   const before = pendingSaves.get(tab.id) ?? Promise.resolve(true);
   const follow = () => save(useStudio.getState().tabs.find(({ id }) => id === tab.id) ?? tab);
@@ -61,7 +61,7 @@ async function inTurn(tab: Tab, save: (now: Tab) => Promise<boolean>): Promise<b
   }
 }
 
-/** A server that is away is told in words; what was done is kept all the same. */
+/** Where the server is unreachable, a notice explains it; the edits are in the journal anyway. */
 function notifySaveFailure(error: unknown): void {
   const away = error instanceof TypeError;
   notifyError(
@@ -103,7 +103,7 @@ async function saveAs(tab: Tab, suggested: string, problem?: string): Promise<bo
   return written(tab, path, { overwrite: true });
 }
 
-/** False where another file has the name. */
+/** False where the name is taken by another file. */
 async function written(
   tab: Tab,
   path: string,
@@ -143,7 +143,7 @@ export function endConflict(id: string): void {
   });
 }
 
-/** Replaces what others saved; it stays among the versions. */
+/** Replaces the file that was changed elsewhere; its content stays among the versions. */
 export async function overwriteTheirs(tab: Tab, { theirs }: Conflict): Promise<void> {
   if (tab.path === null) return;
   await written(tab, tab.path, { overwrite: true, onlyOver: theirs.stamp }).catch(
@@ -151,7 +151,7 @@ export async function overwriteTheirs(tab: Tab, { theirs }: Conflict): Promise<v
   );
 }
 
-/** Saves under a name that nobody has; theirs stays as it is. */
+/** Saves under a free name; the other file is not changed. */
 export async function keepBoth(tab: Tab): Promise<void> {
   if (tab.path === null) return;
   const name = nameOf(tab.path);
@@ -164,7 +164,7 @@ export async function keepBoth(tab: Tab): Promise<void> {
   }
 }
 
-/** Opens what others saved beside one's own. */
+/** Opens the version saved elsewhere in another tab. */
 export function openTheirs(tab: Tab, { theirs }: Conflict): void {
   const name = t("{{name}} (theirs)", { name: tab.name });
   openText(theirs, name, tab.path);
@@ -199,7 +199,7 @@ function openText({ text, stamp }: StoredText, name: string, path: string | null
   }
 }
 
-/** A file that cannot be opened stays as it is; what it was before may be among its versions. */
+/** A file that cannot be opened is not changed; an earlier version may be readable. */
 function notifyUnreadable(name: string, path: string | null, text: string): void {
   const sentence =
     text.trim() === ""
@@ -211,7 +211,7 @@ function notifyUnreadable(name: string, path: string | null, text: string): void
   else notify(sentence, { label: t("Show its versions"), run: () => showVersions(path) });
 }
 
-/** Whose versions are shown: the open document's, or those of a file. */
+/** The file whose versions are shown; null for the open document. */
 export const useVersionsOf = create<{ path: string | null }>(() => ({ path: null }));
 
 export function showVersions(path: string | null): void {
@@ -226,7 +226,9 @@ function announce(path: string, stamp: string | null): void {
   channel?.postMessage({ path, stamp });
 }
 
-/** Hears of other windows that save what is open here too. Returns what ends it. */
+/**
+ * Receives saves by other windows of documents that are open here. Returns a function that ends it.
+ */
 export function watchSaved(): () => void {
   const onMessage = ({ data }: MessageEvent<{ path: string; stamp: string | null }>) => {
     const tab = useStudio.getState().tabs.find((each) => each.path === data.path);

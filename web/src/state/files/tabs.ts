@@ -1,4 +1,4 @@
-/** The tabs of open documents: closed without loss, renamed with their file, put in order. */
+/** The tabs of open documents: closing without loss, renaming with the file, reordering. */
 import { HttpError } from "../../api/transport";
 import { t } from "../../words/words";
 import { askText } from "../ask";
@@ -9,7 +9,7 @@ import { useClosed } from "./closed";
 import { lastPart, nameOf, nameProblem, pathOf } from "./paths";
 import { reopen } from "./restore";
 
-/** Closes a document; what was not saved is kept, and can be opened again. */
+/** Closes a document; unsaved changes are stored, and it can be reopened. */
 export function closeDocument(id: string): void {
   const tab = useStudio.getState().tabs.find((each) => each.id === id);
   if (tab === undefined) return;
@@ -24,7 +24,7 @@ export function closeDocument(id: string): void {
   });
 }
 
-/** Gives a document another name, and its file where it has one. */
+/** Renames a document, and its file if it has one. */
 export async function renameTab(tab: Tab, given: string): Promise<void> {
   const name = given.trim();
   if (name === "" || name === tab.name) return;
@@ -37,7 +37,7 @@ export async function renameTab(tab: Tab, given: string): Promise<void> {
   await renameFile(tab.path, pathOf(name.includes("/") ? name : folder + name));
 }
 
-/** Moves a saved workflow; documents that are open from it go with it. */
+/** Moves a saved workflow, and updates open documents with this path. */
 export async function renameFile(path: string, target: string): Promise<boolean> {
   const wrong = nameProblem(nameOf(target));
   if (wrong !== null) {
@@ -66,7 +66,7 @@ export async function askTabName(): Promise<void> {
   if (given !== null) await renameTab(tab, given);
 }
 
-/** Puts a tab at another place among them. */
+/** Moves a tab to another index. */
 export function moveTab(id: string, place: number): void {
   useStudio.setState(({ tabs }) => {
     const tab = tabs.find((each) => each.id === id);
@@ -78,7 +78,7 @@ export function moveTab(id: string, place: number): void {
   });
 }
 
-/** Shows the tab so many places on, around the end. */
+/** Shows the tab that is `by` places further, wrapping around. */
 export function stepTab(by: number): void {
   const { tabs, active } = useStudio.getState();
   const at = tabs.findIndex((each) => each.id === active);

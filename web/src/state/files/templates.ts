@@ -1,4 +1,4 @@
-/** The workflows that Calotype comes with; each runs with the model that it comes with. */
+/** The bundled workflows; each runs with the bundled model. */
 import { parseJson } from "../../document/json";
 import { readGraph } from "../../document/read";
 import { layout, openWorkflow, useStudio } from "../studio";

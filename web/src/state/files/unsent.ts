@@ -1,6 +1,6 @@
 /**
- * Brings to the server what an earlier page could not bring itself before it went. Where another
- * browser has taken the document over meanwhile, both are kept: this browser's as one of its own.
+ * Sends lines that an earlier page could not send before it closed. Where another browser has taken
+ * over the document meanwhile, both versions are kept: this browser's as a new document.
  */
 import { conflictOf, type JournalServer } from "../../api/journals";
 import { type Replayed, replay, snapshotLine } from "../../document/journal";
@@ -11,16 +11,16 @@ import type { Mirror, Unsent } from "./mirror";
 
 type Server = Pick<JournalServer, "append" | "replace">;
 
-/** A document that went two ways. */
+/** A document that was edited independently on two sides. */
 export interface DivergedDocument {
-  /** The one that the server has, and the one that this browser had. */
+  /** The ids of the server's document, and of the copy with this browser's edits. */
   id: string;
   copy: string;
   name: string;
   copyName: string;
 }
 
-/** Sends what was left; the copies belong to `window`. */
+/** Sends the unsent lines; copies will belong to `window`. */
 export async function sendUnsent(
   left: readonly [string, Unsent][],
   window: string,
@@ -35,14 +35,16 @@ export async function sendUnsent(
       }
       await mirror.drop(id);
     } catch (error) {
-      // It stays here, and is tried again at the next start.
+      // The lines stay in this browser, and are sent again at the next start.
       notifyError(error);
     }
   }
   return parted;
 }
 
-/** Whether the server has the lines now; false where the document is no longer that window's. */
+/**
+ * Whether the server has the lines now; false where the document no longer belongs to that window.
+ */
 async function isTaken(id: string, { window, owner, lines }: Unsent, server: Server) {
   const [first] = lines;
   const last = lines.at(-1);
@@ -79,11 +81,11 @@ async function sendCopy(
   const tab = { ...replayed.tab, window, name: copyName, path: null, stamp: null };
   const copy = crypto.randomUUID();
   await server.replace(copy, window, snapshotLine(1, { tab, graph, log, saved: false }));
-  // One that was closed is found among those that were.
+  // A closed one is listed among the closed documents.
   return tab.closed === null ? { id, copy, name, copyName } : null;
 }
 
-/** The document as this browser had it; null where only what changed is here. */
+/** The document as this browser had it; null where only changes are stored here. */
 export function replayUnsent({ lines, whole }: Unsent): Replayed | null {
   if (whole === undefined) return replay(lines.join(""));
   const { n } = numberAndKind(whole);

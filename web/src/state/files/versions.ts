@@ -1,4 +1,4 @@
-/** Earlier versions of the open document: kept at intervals of work, looked at, taken up again. */
+/** Earlier versions of the open document: saved at intervals of work, viewed, restored. */
 import type { Version } from "../../api/library";
 import { parseJson, writeJson } from "../../document/json";
 import { readGraph } from "../../document/read";
@@ -9,7 +9,9 @@ import { library } from "../server";
 import { edit, isDirty, layout, openWorkflow, type Tab, useStudio } from "../studio";
 import { notify } from "../view";
 
-/** A version is kept by itself after so much time in which something was edited. */
+/**
+ * In milliseconds: the interval at which versions of an edited document are saved automatically.
+ */
 const INTERVAL = 5 * 60_000;
 
 interface Kept {
@@ -17,7 +19,7 @@ interface Kept {
   at: number;
 }
 
-/** Keeps versions of what is being worked on. Returns what ends it. */
+/** Starts saving versions. Returns a function that ends it. */
 export function watchVersions(): () => void {
   const kept = new Map<string, Kept>();
   return useStudio.subscribe(({ tabs }) => {
@@ -28,7 +30,7 @@ export function watchVersions(): () => void {
       if (Date.now() - last.at < INTERVAL) continue;
       kept.set(tab.id, { workflow: tab.workflow, at: Date.now() });
       storeVersion(tab).catch(() => {
-        // The journal has every edit; a version is only a mark in it, and the next one comes.
+        // A failure is harmless: the journal has every edit, and the next version is tried later.
       });
     }
     if (kept.size > tabs.length) {
@@ -43,12 +45,12 @@ function storeVersion(tab: Tab): Promise<void> {
   return library.keepVersion(tab.path ?? tab.id, writeJson(writeGraph(tab.workflow)), label);
 }
 
-/** All names under which versions of a document may lie. */
+/** All names under which the server may have versions of a document. */
 export function namesOf(tab: Tab): string[] {
   return tab.path === null ? [tab.id] : [tab.path, tab.id];
 }
 
-/** A version as a document; throws what cannot be read. */
+/** A version as a document; throws where it cannot be read. */
 export async function readVersion(version: Version): Promise<Tab["workflow"]> {
   const text = await library.version(version);
   if (text === null) throw new Error(t("This version is not there any more."));
@@ -61,7 +63,7 @@ export async function openVersion(version: Version, name: string): Promise<void>
   openWorkflow(parseJson(text), { name });
 }
 
-/** Puts a version in the place of what the open document is; undo brings that back. */
+/** Replaces the open document by a version; this can be undone. */
 export function restoreVersion(workflow: Tab["workflow"]): void {
   edit("Go back to a version", (_, whole) => replaceWith(whole, workflow));
   notify(t("The earlier version is restored. Undo takes that back."));

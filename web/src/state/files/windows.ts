@@ -1,26 +1,28 @@
 /**
- * Which windows of this browser are there, and which documents are theirs: locks that the browser
- * takes back when a window is gone, however it went. The server knows the windows of all browsers.
+ * The open windows of this browser and the documents they hold, as locks that the browser releases
+ * when a window is gone, however it ended. The server knows the windows of all browsers.
  */
 import { clientId, renewClient } from "../server";
 
 const WINDOW = "calotype.window.";
 const DOCUMENT = "calotype.document.";
-/** A page that is being reloaded still has its lock for a moment. */
+/** In milliseconds: a page that is being reloaded holds its lock for a moment longer. */
 const PATIENCE = 400;
 
-/** Makes this window the only one of its name: a duplicated tab brings its twin's along. */
+/**
+ * Makes this window's id unique, as a duplicated tab copies the session storage of the original.
+ */
 export async function claimWindow(): Promise<void> {
   if (navigator.locks === undefined || (await hold(WINDOW + clientId, PATIENCE)) !== null) return;
   await hold(WINDOW + renewClient(), PATIENCE);
 }
 
-/** Holds a document until the answer is called; null where another window has it. */
+/** Locks a document until the returned function is called; null where another window holds it. */
 export async function holdDocument(id: string): Promise<(() => void) | null> {
   return navigator.locks === undefined ? () => undefined : hold(DOCUMENT + id, PATIENCE);
 }
 
-/** Documents of all windows of this browser. */
+/** The ids of the documents held by all windows of this browser. */
 export async function heldDocuments(): Promise<ReadonlySet<string>> {
   const { held = [] } = (await navigator.locks?.query()) ?? {};
   const names = held.flatMap(({ name = "" }) => (name.startsWith(DOCUMENT) ? [name] : []));

@@ -1,4 +1,4 @@
-/** The user's saved workflows as a list: folders, the deleted ones, and what is done with a file. */
+/** The user's saved workflows as a list: folders, deleted files, and operations on files. */
 import { create } from "zustand";
 import type { SavedFile } from "../../api/library";
 import { HttpError } from "../../api/transport";
@@ -12,15 +12,15 @@ import { listClosed } from "./restore";
 const TRASH = `${FOLDER}/.trash`;
 
 interface Deleted {
-  /** Where it lies now, and where it lay. */
+  /** The path in the trash, and the original path. */
   path: string;
   from: string;
-  /** Milliseconds since 1970. */
+  /** When it was deleted: milliseconds since 1970. */
   at: number;
 }
 
 interface Workflows {
-  /** null until they are known. */
+  /** null until they are loaded. */
   files: readonly SavedFile[] | null;
   deleted: readonly Deleted[];
   closed: readonly Closed[];
@@ -48,7 +48,7 @@ function isWorkflow({ path }: SavedFile): boolean {
   return path.endsWith(".json");
 }
 
-/** Deleted files lie below the time when they were deleted. */
+/** Deleted files are in a folder named after the time of deletion. */
 function deletedOf(path: string): Deleted[] {
   const cut = path.indexOf("/");
   const at = Number(path.slice(0, cut));
@@ -56,7 +56,7 @@ function deletedOf(path: string): Deleted[] {
   return cut < 0 || Number.isNaN(at) ? [] : [{ path: `${TRASH}/${path}`, from, at }];
 }
 
-/** Puts a workflow away; it can be brought back. */
+/** Moves a workflow to the trash. */
 export async function deleteWorkflow(path: string): Promise<void> {
   const at = Date.now();
   const target = `${TRASH}/${at}/${path.slice(FOLDER.length + 1)}`;
@@ -68,7 +68,7 @@ export async function deleteWorkflow(path: string): Promise<void> {
   });
 }
 
-/** Puts a deleted workflow where it was; beside what has its name now, if something has. */
+/** Restores a deleted workflow to its path; under a free name where that is taken. */
 export async function restoreWorkflow({ path, from }: Deleted): Promise<void> {
   const name = nameOf(from);
   for (let number = 1; ; number += 1) {
@@ -83,7 +83,7 @@ export async function restoreWorkflow({ path, from }: Deleted): Promise<void> {
   await refreshWorkflows();
 }
 
-/** A copy of the file beside it, whatever it holds. */
+/** Copies the file to a free name beside it, whatever it contains. */
 export async function duplicateWorkflow(path: string): Promise<void> {
   const found = await library.read(path);
   const name = nameOf(path);
@@ -102,12 +102,12 @@ export async function duplicateWorkflow(path: string): Promise<void> {
 }
 
 interface Folder {
-  /** "" for files that are in none. */
+  /** "" for files without a folder. */
   name: string;
   files: readonly SavedFile[];
 }
 
-/** Files by their folders, those in none first; the newest of each first. */
+/** Files grouped by folder, those without a folder first; the newest first in each group. */
 export function foldersOf(files: readonly SavedFile[], typed: string): Folder[] {
   const wanted = typed.trim().toLowerCase().split(/\s+/);
   const folders = new Map<string, SavedFile[]>();

@@ -1,4 +1,7 @@
-/** Connecting without a pointer: the sockets of a node, where their wires go, and what fits them. */
+/**
+ * Connecting without a pointer: the sockets of a node, the targets of their wires, and candidates
+ * that fit.
+ */
 import type { Catalog } from "../../api/catalog";
 import type { Graph, GraphNode } from "../../document/graph";
 import { t } from "../../words/words";
@@ -8,12 +11,12 @@ import { inputType, outputType, shapeOf } from "../nodes/shape";
 import { closeness, refusal } from "../nodes/sockets";
 import type { Pulled } from "./fitting";
 
-/** A socket as a list shows it: its node, its name, and what is joined to it. */
+/** A socket as listed: its node, its name, and the nodes connected to it. */
 interface Socket extends Pulled {
   label: string;
   /** The titles of the nodes at the other ends of its wires. */
   joined: readonly string[];
-  /** A field that a wire may take the place of. */
+  /** Whether it is a field that a wire can replace. */
   isField: boolean;
 }
 
@@ -23,11 +26,11 @@ export interface Candidate {
   title: string;
   label: string;
   type: string;
-  /** What feeds it already, and would be taken off; null for a free one. */
+  /** The current source, which would be disconnected; null for a free socket. */
   taken: string | null;
 }
 
-/** The outputs of a node, then its inputs, then its fields. */
+/** The outputs of a node, then its input sockets, then its fields. */
 export function socketsAt(graph: Graph, catalog: Catalog, key: string): Socket[] {
   const node = graph.nodes[key];
   if (node === undefined) return [];
@@ -57,13 +60,13 @@ export function socketsAt(graph: Graph, catalog: Catalog, key: string): Socket[]
   ];
 }
 
-/** A candidate, and how well it fits: by its type first, then whether it is free, then a socket before a field. */
+/** A candidate with its rank: by type first, then free ones, then sockets before fields. */
 interface Ranked {
   candidate: Candidate;
   rank: number;
 }
 
-/** The sockets of one node that a wire from this socket may join, the best first. */
+/** The sockets of one node that a wire from this socket may connect to, the best first. */
 export function candidatesOn(
   graph: Graph,
   catalog: Catalog,
@@ -90,7 +93,10 @@ export function candidatesOn(
   return found.sort((one, other) => other.rank - one.rank);
 }
 
-/** Where a wire from this socket may go: what fits closest and is free first, then what is near. */
+/**
+ * The sockets that a wire from this socket may connect to: by type and whether they are free first,
+ * then by distance.
+ */
 export function candidatesFor(graph: Graph, catalog: Catalog, pulled: Pulled): Candidate[] {
   const { hidden } = foldingOf(graph);
   const found = graph.order
@@ -103,7 +109,7 @@ export function candidatesFor(graph: Graph, catalog: Catalog, pulled: Pulled): C
   return found.map(({ candidate }) => candidate);
 }
 
-/** Whether a wire runs between these already. */
+/** Whether there is already a wire between these. */
 export function isJoined(graph: Graph, output: Pulled, input: Pulled): boolean {
   const slot = graph.nodes[input.node]?.inputs.find((each) => each.name === input.socket);
   const link = graph.links[slot?.link ?? ""];

@@ -1,28 +1,28 @@
-/** Which of a node's sockets a pulled wire may join, the closest first. */
+/** The sockets of a class that a pulled wire may connect to, the best first. */
 import type { NodeSchema } from "../../api/types";
 import { inputsOf } from "../nodes/inputs";
 import { closeness } from "../nodes/sockets";
 import { isSocket } from "../nodes/widgets";
 
-/** The socket that a wire was pulled from: only nodes with a socket that fits are offered. */
+/** The socket that a wire is pulled from; only nodes with a fitting socket are offered. */
 export interface Pulled {
   node: string;
-  /** An output's number or an input's name. */
+  /** An output's index or an input's name. */
   socket: string;
   side: "output" | "input";
   type: string;
-  /** The reroute point that the new wire branches off at. */
+  /** The reroute point at which the new wire branches off. */
   through?: string;
 }
 
-/** How well a socket fits: by type first, then by its place; a socket is preferred to a field. */
+/** How well a socket fits: by type first, then by its index; sockets are preferred to fields. */
 export function weightOf(near: number, place: number, socket: boolean): number {
   if (near < 0) return 0;
   const kind = near === 2 ? 1 : near === 1 ? 0.75 : 0.3;
   return kind * (place === 0 ? 1 : 0.9) * (socket ? 1 : 0.8);
 }
 
-/** The sockets of a node that a pulled wire may join, the closest first. */
+/** The sockets of a class that a pulled wire may connect to, the best first. */
 export function socketsFor(schema: NodeSchema, { side, type }: Pulled): string[] {
   const sockets =
     side === "output"

@@ -1,4 +1,4 @@
-/** What the palette lists: what was found, what was used lately, or a category's nodes. */
+/** The palette's list: search results, recently used nodes, or the nodes of a category. */
 import type { Catalog } from "../../api/catalog";
 import type { NodeSchema } from "../../api/types";
 import type { Graph } from "../../document/graph";
@@ -28,7 +28,7 @@ interface Asked {
   habits: UsageStats;
   palette: Palette;
   typed: string;
-  /** The category that is looked through; null for none, "" for the first level. */
+  /** The category shown; null for none, "" for the top level. */
   path: string | null;
 }
 
@@ -71,7 +71,7 @@ function narrowingOf({ graph, palette }: Asked): Narrowing {
   return { pulled };
 }
 
-/** How much of a node would live on in one of this class. */
+/** How much of a node would be kept in a replacement of this class. */
 function survival(graph: Graph, key: string, schema: NodeSchema): number {
   const old = graph.nodes[key];
   if (old === undefined || old.type === schema.class_type || isBlueprint(schema)) return 0;
@@ -80,7 +80,7 @@ function survival(graph: Graph, key: string, schema: NodeSchema): number {
   return (0.1 + kept) / (1 + kept + lost * 2);
 }
 
-/** The categories and then the nodes right below a category. */
+/** The subcategories of a category, and then its nodes. */
 function within(catalog: Catalog, path: string): Offer[] {
   const prefix = path === "" ? "" : `${path}/`;
   const below = new Map<string, number>();

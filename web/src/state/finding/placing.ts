@@ -1,4 +1,4 @@
-/** Where there is room for a node that no pointer has a place for. */
+/** Free positions for new nodes that are added without a pointer. */
 import type { Graph, Point } from "../../document/graph";
 import { cornerOf, TITLE, WIDTH } from "../nodes/shape";
 
@@ -6,7 +6,7 @@ const STEP = 40;
 const TALL = 160;
 const TRIES = 60;
 
-/** This place, or the first one below it where a node of common size would lie on none. */
+/** The given position, or the first free one below it for a node of usual size. */
 export function freeBelow(graph: Graph, corner: Point): Point {
   const place = { ...corner };
   for (let tries = 0; tries < TRIES && isTaken(graph, place); tries += 1) place.y += STEP;
@@ -26,7 +26,10 @@ function isTaken(graph: Graph, { x, y }: Point): boolean {
 const NEAR = 16;
 const ASIDE = 32;
 
-/** This place, or one aside where a node begins there already: neither hides the other. */
+/**
+ * The position, shifted where another node begins at the same place, so that neither hides the
+ * other.
+ */
 export function apart(graph: Graph, corner: Point): Point {
   const corners = graph.order.flatMap((key) => graph.nodes[key] ?? []).map(cornerOf);
   const place = { ...corner };

@@ -1,4 +1,4 @@
-/** What one types to find nodes, with its signs: `#category @pack >in:TYPE <out:TYPE`. */
+/** The search syntax for nodes: `#category @pack >in:TYPE <out:TYPE`. */
 import type { Catalog } from "../../api/catalog";
 import type { NodeSchema } from "../../api/types";
 import { fits } from "../nodes/sockets";
@@ -15,7 +15,7 @@ export interface Query {
   filters: readonly Filter[];
 }
 
-/** Each sign with what it narrows to, for the legend. */
+/** Each sign with its meaning, for the legend. */
 export const SIGNS: Readonly<Record<Sign, { example: string; title: string }>> = {
   "#": { example: "#category", title: "Nodes of a category" },
   "@": { example: "@pack", title: "Nodes of a pack" },
@@ -51,7 +51,7 @@ export function matchesFilters({ filters }: Query, schema: NodeSchema): boolean 
   });
 }
 
-/** The letters begin a part of the category; a space may be typed as one does in names. */
+/** Matches the beginning of a part of the category; spaces in it are typed as underscores. */
 function isPlace(category: string, wanted: string): boolean {
   const spaced = category.replaceAll(" ", "_");
   return (
@@ -63,7 +63,7 @@ function takenBy(schema: NodeSchema): string[] {
   return schema.inputs.filter((each) => each.section !== "hidden").map((each) => each.type);
 }
 
-/** A whole type is meant as one; a part of its name, as it is typed. */
+/** A complete type name matches only itself; otherwise the text matches a part of the name. */
 function isType(type: string, wanted: string, sign: Sign): boolean {
   const full = wanted.toUpperCase();
   return (
@@ -71,13 +71,13 @@ function isType(type: string, wanted: string, sign: Sign): boolean {
   );
 }
 
-/** The pack that a node comes with. */
+/** The pack that a node belongs to. */
 export function packOf({ python_module }: NodeSchema): string {
   const [first, second] = python_module.split(".");
   return first === "custom_nodes" && second !== undefined ? second : "built-in";
 }
 
-/** The word that is being typed, where it begins with a sign; null for any other. */
+/** The filter being typed, where the last word begins with a sign; else null. */
 function openSign(typed: string): Filter | null {
   const last = typed.split(/\s+/).at(-1) ?? "";
   return filterOf(last);
@@ -85,7 +85,7 @@ function openSign(typed: string): Filter | null {
 
 const OFFERED = 6;
 
-/** What the word that is being typed may become. */
+/** Completions of the filter being typed. */
 export function completions(catalog: Catalog, typed: string): string[] {
   const open = openSign(typed);
   if (open === null) return [];
@@ -109,7 +109,7 @@ function valuesOf(schema: NodeSchema, sign: Sign): string[] {
   return types.flatMap((each) => each.split(",")).filter((each) => each !== "*" && each !== "");
 }
 
-/** What is typed, its last word completed. */
+/** The typed text with its last word completed. */
 export function completed(typed: string, value: string): string {
   const open = openSign(typed);
   if (open === null) return typed;

@@ -1,6 +1,6 @@
 /**
- * Finding nodes by what one types. Best first: how well it matches, how closely it fits the wire
- * that was pulled, and how often and how lately one used it all multiply.
+ * Searches nodes by typed text. The score is the product of the text match, the fit to the pulled
+ * wire, and how often and how recently the user added the node.
  */
 import uFuzzy from "@leeoniya/ufuzzy";
 import type { Catalog } from "../../api/catalog";
@@ -14,22 +14,22 @@ import { commonness, synonymsOf } from "./synonyms";
 
 export interface Found {
   schema: NodeSchema;
-  /** Where in the display name the letters typed are. */
+  /** The indices of matched letters in the display name. */
   marks: readonly number[];
-  /** The other name that it was found by. */
+  /** The synonym that matched, if any. */
   also: string | null;
 }
 
 export interface UsageStats {
   /** How often each class of node was added. */
   used: Readonly<Record<string, number>>;
-  /** The classes added last, the latest first. */
+  /** The most recently added classes, the latest first. */
   recent: readonly string[];
 }
 
 export interface Narrowing {
   pulled?: Pulled | null;
-  /** What else speaks for a node: 0 keeps it out, 1 is neutral. */
+  /** An additional factor of the score: 0 excludes a node, 1 is neutral. */
   weigh?: (schema: NodeSchema) => number;
 }
 
@@ -132,7 +132,9 @@ function synonymScore(schema: NodeSchema, words: string): Matched | null {
   return best;
 }
 
-/** 0 for a node never used, towards 1 for one's favourites; a little for what all use. */
+/**
+ * From 0 for a node never used towards 1 for frequent ones, plus a little for commonly used ones.
+ */
 function usageScore({ class_type }: NodeSchema, { used, recent }: UsageStats): number {
   const often = 1 - 1 / (1 + (used[class_type] ?? 0) / 4);
   const place = recent.indexOf(class_type);
@@ -145,13 +147,13 @@ function visibilityScore({ category, deprecated, experimental }: NodeSchema): nu
   return experimental || /(^|\/)(_|advanced)/.test(category) ? 0.8 : 1;
 }
 
-/** How much a node is meant for what was pulled: its first socket more than any later one. */
+/** How specific a node is to the pulled type: its first socket counts more than later ones. */
 function specificity(schema: NodeSchema, { side, type }: Pulled): number {
   const nearness =
     side === "output"
       ? inputsOf(schema)
           .filter((each) => each.section !== "hidden")
-          // Fields are no sockets: a prompt is typed, and its node is first of all fed by CLIP.
+          // Sockets first, fields after them: a text encoder's first input is CLIP, not its text.
           .sort((one, other) => Number(isSocket(other)) - Number(isSocket(one)))
           .map((each, index) => weightOf(closeness(type, each.type), index, isSocket(each)))
       : schema.outputs.map((each, index) => weightOf(closeness(each.type, type), index, true));

@@ -1,6 +1,6 @@
 /**
- * What people call nodes that are named otherwise, in lower case. The nodes that most graphs hold
- * stand first: that decides where nothing else does.
+ * Synonyms of nodes, in lower case. Nodes in the order of how common they are, which breaks ties in
+ * a search.
  */
 
 const WORDS: Readonly<Record<string, readonly string[]>> = {
@@ -70,7 +70,7 @@ const ORDER: ReadonlyMap<string, number> = new Map(
   Object.keys(WORDS).map((type, index, all) => [type, 1 - index / all.length]),
 );
 
-/** From 1 for a node that every graph holds to 0. */
+/** From 1 for the most common node down to 0. */
 export function commonness(type: string): number {
   return ORDER.get(type) ?? 0;
 }

@@ -1,4 +1,7 @@
-/** How large things are as drawn: nodes by the catalog and by what they show, folded frames as one box. */
+/**
+ * The drawn sizes of nodes, from the catalog and the results they show; a collapsed frame is one
+ * box.
+ */
 import type { Box, Boxes } from "../../document/arrange";
 import { isPinned } from "../../document/flags";
 import type { GraphNode } from "../../document/graph";
@@ -15,7 +18,7 @@ export function boxOf(node: GraphNode): Box {
   return { ...cornerOf(node), width, height };
 }
 
-/** The boxes of these nodes, or of all; those of nodes in folded frames only where asked for. */
+/** The boxes of these nodes, or of all; nodes in collapsed frames only with `folded`. */
 export function boxesOf(keys?: readonly string[], folded = false): Boxes {
   const { graph } = activeTab();
   const { hidden } = foldingOf(graph);
@@ -27,7 +30,7 @@ export function boxesOf(keys?: readonly string[], folded = false): Boxes {
   );
 }
 
-/** What stays where it is when nodes are moved. */
+/** The nodes that must not move: pinned ones. */
 export function pinnedOf(keys: Iterable<string>): Set<string> {
   const { graph } = activeTab();
   return new Set(

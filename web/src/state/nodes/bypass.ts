@@ -1,7 +1,7 @@
 /**
- * What muting and bypassing do to a graph: which input a bypassed node hands to which output, and
- * which nodes and wires are idle because nothing arrives. An input that takes anything hands on
- * only what the target takes. The server has the same rule (graph/workflow_links.py).
+ * Effects of muting and bypassing: which input a bypassed node passes to which output, and which
+ * nodes and wires are idle because nothing arrives. An input of any type passes on only what the
+ * target accepts. The server has the same rule (graph/workflow_links.py).
  */
 import type { Catalog } from "../../api/catalog";
 import { type Graph, type GraphNode, isBoundary, type Link, MODE } from "../../document/graph";
@@ -12,12 +12,12 @@ import { isSocket } from "./widgets";
 interface Passed {
   /** An input's name. */
   input: string;
-  /** An output's number. */
+  /** An output's index. */
   output: number;
   type: string;
 }
 
-/** The input that a bypassed node hands to an output, for a target that takes `wanted`. */
+/** The input that a bypassed node passes to an output, for a target that accepts `wanted`. */
 function passedTo(node: GraphNode, slot: number, wanted: string) {
   const { inputs } = node;
   const same = inputs[slot];
@@ -29,7 +29,7 @@ function passedTo(node: GraphNode, slot: number, wanted: string) {
   );
 }
 
-/** All that a bypassed node hands through, of what is joined to it. */
+/** All connected inputs that a bypassed node passes through. */
 export function bypassRoutes({ nodes, links }: Graph, node: GraphNode): Passed[] {
   return node.outputs.flatMap(({ type }, output) => {
     const input = passedTo(node, output, type);
@@ -40,13 +40,13 @@ export function bypassRoutes({ nodes, links }: Graph, node: GraphNode): Passed[]
   });
 }
 
-/** The type of what a wire brings. */
+/** The type that a wire carries. */
 function givenBy(source: GraphNode | undefined, { fromSlot, type }: Link): string {
   return source?.outputs[fromSlot]?.type ?? type;
 }
 
 interface Idle {
-  /** Nodes that will not run, though they are not muted themselves. */
+  /** Nodes that will not run although they are not muted themselves. */
   nodes: ReadonlySet<string>;
   /** Wires that carry nothing. */
   links: ReadonlySet<string>;
@@ -80,7 +80,7 @@ function idleOf(graph: Graph, catalog: Catalog): Idle {
 class Search {
   readonly #graph: Graph;
   readonly #catalog: Catalog;
-  /** What is being looked at counts as running: a circle stops nothing. */
+  /** A node being examined counts as running, so that a cycle ends the search. */
   readonly #known = new Map<string, boolean>();
 
   constructor(graph: Graph, catalog: Catalog) {
@@ -88,7 +88,7 @@ class Search {
     this.#catalog = catalog;
   }
 
-  /** Whether a required input of the node gets nothing because of what is muted or bypassed. */
+  /** Whether a required input of the node gets nothing because of muted or bypassed nodes. */
   isIdle(key: string): boolean {
     const known = this.#known.get(key);
     if (known !== undefined) return known;
@@ -114,12 +114,12 @@ class Search {
     }
     const input = passedTo(source, link.fromSlot, wanted);
     const before = input?.link == null ? undefined : this.#graph.links[input.link];
-    // A circle of bypassed nodes hands nothing on.
+    // A cycle of bypassed nodes passes nothing on.
     if (before === undefined || passed > this.#graph.linkOrder.length) return true;
     return this.isDead(before, wanted, passed + 1);
   }
 
-  /** A widget falls back to its value, an optional input goes without. */
+  /** Only required sockets: a widget has a value, and an optional input may be absent. */
   #needs(node: GraphNode, name: string): boolean {
     const schema = this.#catalog[node.type];
     if (schema === undefined) return true;

@@ -1,13 +1,13 @@
 /**
- * The colours of nodes and frames. A small palette that every ComfyUI knows by its values, each
- * drawn in a tone of the theme; any other colour of a file as it is, with text that can be read.
+ * The colours of nodes and frames: a small palette whose values every ComfyUI has, each drawn in a
+ * tone of the theme. Any other colour of a file is drawn as it is, with readable text.
  */
 import { inkOn, mixed, parseHex, writeHex } from "../../document/colour";
 import type { Paint } from "../../document/flags";
 import type { GraphNode } from "../../document/graph";
 
 interface PaletteColour extends Paint {
-  /** Of the token `--paint-…`. */
+  /** The suffix of the CSS variable `--paint-…`. */
   id: string;
   title: string;
   frame: string;
@@ -28,7 +28,7 @@ export const PALETTE: readonly PaletteColour[] = [
 const BY_COLOUR = new Map(PALETTE.map((each) => [each.color, each.id]));
 export const NOTE_COLOUR = "yellow";
 
-/** What a painted card takes its look from, as CSS variables; undefined for one without a colour. */
+/** The CSS variables of a coloured node; undefined for one without a colour. */
 export function paintOf(node: GraphNode, otherwise?: string): Record<string, string> | undefined {
   const colour = node.color;
   const known = colour === null ? otherwise : BY_COLOUR.get(colour);
@@ -39,7 +39,7 @@ export function paintOf(node: GraphNode, otherwise?: string): Record<string, str
   return { "--paint": writeHex(rgb), "--on-paint": `var(--ink-${inkOn(rgb)})` };
 }
 
-/** A frame's colour where its file names one that is a colour. */
+/** A frame's colour; undefined where the file's value is not a colour. */
 export function frameColour(colour: string | null): string | undefined {
   const rgb = colour === null ? null : parseHex(colour);
   return rgb === null ? undefined : writeHex(rgb);
@@ -47,7 +47,7 @@ export function frameColour(colour: string | null): string | undefined {
 
 const BLACK = [0, 0, 0] as const;
 
-/** Any colour for a node: its title in it, its body darker, as others draw it. */
+/** A custom colour for a node: the title in it, the body darker, as in other editors. */
 export function customPaint(hex: string): Paint {
   const rgb = parseHex(hex);
   return { color: hex, bgcolor: rgb === null ? hex : writeHex(mixed(rgb, BLACK, 0.7)) };

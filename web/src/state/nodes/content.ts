@@ -1,12 +1,12 @@
 /**
- * What a node holds, for whoever draws it and does not care where it lies: a node that is dragged is
- * another object at each step, and its fields would be drawn anew for nothing.
+ * A node without regard to its position: while dragged, a node is a new object at each step, and
+ * its fields would be rendered each time for nothing.
  */
 import { useRef } from "react";
 import type { GraphNode } from "../../document/graph";
 import { useActive } from "../studio";
 
-/** A node of the level shown; the same object as before where only its place has changed. */
+/** A node of the level shown; the same object as before where only its position changed. */
 export function useContent(key: string | undefined): GraphNode | undefined {
   const kept = useRef<GraphNode | undefined>(undefined);
   return useActive((tab) => {
@@ -19,7 +19,7 @@ export function useContent(key: string | undefined): GraphNode | undefined {
 
 const compared = new WeakMap<GraphNode, { other: GraphNode; same: boolean }>();
 
-/** Whether two nodes differ in nothing but their place. Many ask of the same two. */
+/** Whether two nodes differ only in position. Cached, as many components compare the same two. */
 function holdSame(one: GraphNode, other: GraphNode): boolean {
   if (one === other) return true;
   const known = compared.get(one);

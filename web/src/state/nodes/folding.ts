@@ -1,6 +1,6 @@
 /**
- * Frames that are folded up: each is drawn as one box, with a row for every wire that enters or
- * leaves it. Drawing only: the document keeps the nodes, and their wires, as they are.
+ * Collapsed frames: each is drawn as one box, with a row for every wire that enters or leaves it.
+ * This affects drawing only: the document's nodes and wires do not change.
  */
 import { encloses } from "../../document/arrange";
 import { contentsOf, frameBox, frameState } from "../../document/frames";
@@ -8,7 +8,7 @@ import type { Graph, Group, Link, Point } from "../../document/graph";
 import { GRID, ROW, TITLE } from "./shape";
 
 export interface FoldRow {
-  /** The socket within that the row stands for: `node:slot` of an output, `node/name` of an input. */
+  /** The inner socket of the row: `node:slot` for an output, `node/name` for an input. */
   id: string;
   label: string;
   type: string;
@@ -26,9 +26,9 @@ export interface Fold {
 
 interface Folding {
   folds: readonly Fold[];
-  /** Nodes that are not drawn, each with the key of the frame that is drawn instead. */
+  /** Nodes that are not drawn, each with the key of the collapsed frame drawn instead. */
   hidden: ReadonlyMap<string, string>;
-  /** Frames that are not drawn, since they lie in a folded one. */
+  /** Frames that are not drawn because they are inside a collapsed one. */
   hiddenFrames: ReadonlySet<string>;
 }
 
@@ -103,7 +103,7 @@ function outputId(link: Link): string {
   return `${link.from}:${link.fromSlot}`;
 }
 
-/** Where a link is drawn to, where one of its ends is in a folded frame. */
+/** Where a link is drawn whose end is in a collapsed frame. */
 interface FoldedEnd {
   fold: Fold;
   row: string;

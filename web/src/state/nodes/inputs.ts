@@ -1,7 +1,7 @@
 /**
- * The inputs that a node has as it stands: those that a choice brings, those that multiply as they
- * are linked. The server has the same rule (graph/dynamic.py), but for the one empty socket that
- * is offered after the last linked one. Their names are dotted: `images.image0`, `format.codec`.
+ * The current inputs of a node, including those that a choice brings and those that multiply as
+ * they are connected. The server has the same rule (graph/dynamic.py), except for the empty socket
+ * offered after the last connected one. Such names have dots: `images.image0`, `format.codec`.
  */
 import { isDraft } from "mutative";
 import { readInputs } from "../../api/catalog";
@@ -20,14 +20,14 @@ type Raw = Record<string, unknown>;
 interface Given {
   values: Readonly<Record<string, unknown>>;
   linked: ReadonlySet<string>;
-  /** Names of combos whose choices were typed into the node. */
+  /** The names of combos whose choices are typed into the node. */
   typed: ReadonlySet<string>;
   /** These choices, and the fields that they are typed into. */
   choices: readonly string[];
   fields: readonly InputSchema[];
 }
 
-/** What a choice brings. */
+/** A choice with the inputs it brings. */
 interface Option {
   key: string;
   inputs: readonly InputSchema[];
@@ -55,7 +55,7 @@ export function inputsOf(schema: NodeSchema, node?: GraphNode): readonly InputSc
   const choices = typed.size === 0 ? [] : typedChoices(node);
   const fields = typed.size === 0 ? [] : choiceFields(node, schema.inputs.length);
   const inputs = expanded(schema.inputs, { values: node.values, linked, typed, choices, fields });
-  // A draft changes in place: what was found of it is out of date with the next edit.
+  // Not cached for a draft, which changes in place.
   if (!isDraft(node)) found.set(node, { schema, inputs });
   return inputs;
 }
@@ -81,7 +81,7 @@ function isDynamic(schema: NodeSchema): boolean {
   return is;
 }
 
-/** Whether a saved input without a wire is one that grew, so that it need not be shown. */
+/** Whether a saved input without a wire is one that multiplied, and so need not be shown. */
 export function isAutogrown(schema: NodeSchema, name: string): boolean {
   return schema.inputs.some(
     (each) =>
@@ -98,18 +98,18 @@ function expanded(inputs: readonly InputSchema[], given: Given): InputSchema[] {
       const option = optionsOf(each).find(({ key }) => key === chosen);
       return [combo, ...expanded(option?.inputs ?? [], given)];
     }
-    // The place of a choice follows it: the server finds it when it reads the workflow.
+    // The index of a choice is omitted: the server determines it when it reads the workflow.
     if (followedBy(each) !== undefined) return [...given.fields];
     return [given.typed.has(each.name) ? { ...each, choices: [...given.choices] } : each];
   });
 }
 
-/** The name of the combo among whose typed choices this input is a place. */
+/** The name of the combo of typed choices whose index this input is. */
 function followedBy({ options }: InputSchema): string | undefined {
   return typeof options.place_of === "string" ? options.place_of : undefined;
 }
 
-/** What was typed into a node as its choices: the texts of its saved list after the chosen one. */
+/** The choices typed into a node: the texts in its saved list after the chosen one. */
 function typedChoices({ slots, values }: GraphNode): string[] {
   return slots
     .slice(1)
@@ -117,11 +117,11 @@ function typedChoices({ slots, values }: GraphNode): string[] {
     .filter((value) => typeof value === "string" && value !== "") as string[];
 }
 
-/** The fields that choices are typed into: one for each that the node holds, and an empty one. */
+/** The fields for typed choices: one for each choice that the node holds, and an empty one. */
 function choiceFields({ slots, values }: GraphNode, count: number): InputSchema[] {
   const names = slots.slice(1).filter((name) => typeof values[name] === "string");
   const last = names.at(-1);
-  // Entries that no input describes are called by their places.
+  // Entries without an input are named by their index.
   const isFull = last === undefined || values[last] !== "";
   const all = isFull ? [...names, positionalName(Math.max(slots.length, count))] : names;
   return all.map((name, index) => ({
@@ -134,7 +134,7 @@ function choiceFields({ slots, values }: GraphNode, count: number): InputSchema[
   }));
 }
 
-/** The combo that a field of a node gives a choice to; null where the field holds none. */
+/** The combo for which a field of a node holds a choice; null for any other field. */
 export function comboFedBy(schema: NodeSchema, node: GraphNode, field: string): string | null {
   const [combo] = schema.inputs.flatMap((each) => followedBy(each) ?? []);
   if (combo === undefined) return null;
@@ -142,7 +142,7 @@ export function comboFedBy(schema: NodeSchema, node: GraphNode, field: string): 
   return fields.some(({ name }) => name === field) ? combo : null;
 }
 
-/** The choice itself, as the combo of its keys. */
+/** A combo of the keys of the choices. */
 export function comboOf(parent: InputSchema): InputSchema {
   const keys = optionsOf(parent).map(({ key }) => key);
   const { options: _, ...options } = parent.options;
@@ -171,7 +171,7 @@ export function optionsOf(parent: InputSchema): readonly Option[] {
   return options;
 }
 
-/** Those that must be there, those in use, and one more for the next wire. */
+/** The required ones, those in use, and one more for the next wire. */
 function grown(parent: InputSchema, given: Given): InputSchema[] {
   const template = isRaw(parent.options.template) ? parent.options.template : {};
   const [pattern] = readInputs(isRaw(template.input) ? template.input : {});
@@ -201,7 +201,7 @@ function isRaw(value: unknown): value is Raw {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** What a matching input takes while nothing says more: `IMAGE,MASK`, or anything. */
+/** The types that a matching input accepts by its template: `IMAGE,MASK`, or any. */
 export function allowedTypes(options: Readonly<Record<string, unknown>>): string {
   const { template } = options;
   const allowed =
@@ -212,7 +212,7 @@ export function allowedTypes(options: Readonly<Record<string, unknown>>): string
   return typeof allowed === "string" && allowed !== "" ? allowed : "*";
 }
 
-/** The type to show for an input of a node: a matching one has that of what it was joined to. */
+/** The type shown for an input: for a matching one, the type it was connected to. */
 export function shownType(node: GraphNode, { name, type, options }: InputSchema): string {
   if (type !== MATCH) return type;
   const found = node.inputs.find((each) => each.name === name)?.type;

@@ -1,4 +1,6 @@
-/** How types look: a colour each, and a shape for each family, because no eight hues suffice. */
+/**
+ * The look of types: a colour for each, and a shape for each group, as eight hues are not enough.
+ */
 
 type Family = "weights" | "data" | "guidance" | "scalar";
 
@@ -42,7 +44,7 @@ export function familyOf(type: string): Family {
   return FAMILIES[first(type)] ?? "data";
 }
 
-/** A CSS colour; types that have none of their own get a quiet hue of their name. */
+/** A CSS colour; types without their own get a muted hue derived from their name. */
 export function colourOf(type: string): string {
   const kind = first(type);
   if (COLOURED.has(kind)) return `var(--type-${kind.toLowerCase().replace("_", "-")})`;

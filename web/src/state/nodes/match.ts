@@ -1,16 +1,17 @@
 /**
- * Inputs and outputs that take the type of what is joined to one of them: a switch of pictures
- * hands pictures on. Files say the type that was found, so it is written where the wires change.
+ * Matching inputs and outputs, which take the type of whatever is connected to one of them: a
+ * switch of images outputs images. Files store the resolved type, so it is updated when wires
+ * change.
  */
 import type { NodeSchema } from "../../api/types";
 import type { Draft, GraphNode } from "../../document/graph";
 import { schemaOf } from "../studio";
 import { allowedTypes, inputsOf, MATCH } from "./inputs";
 
-/** Of wires that lead from one such node to the next, this many are followed. */
+/** The most nodes that are followed in a chain of such nodes. */
 const FAR = 64;
 
-/** Finds the types of a node anew, and of those behind it that follow. */
+/** Resolves the types of a node again, and of the matching nodes downstream. */
 export function resolveTypes(draft: Draft, key: string): void {
   const open = [key];
   for (let followed = 0; followed < FAR && open.length > 0; followed += 1) {
@@ -25,7 +26,7 @@ export function resolveTypes(draft: Draft, key: string): void {
   }
 }
 
-/** Whether an output's type is another now. */
+/** Updates a node; returns whether the type of an output changed. */
 function settle(draft: Draft, node: GraphNode, schema: NodeSchema): boolean {
   const matching = inputsOf(schema, node).filter((each) => each.type === MATCH);
   if (matching.length === 0) return false;

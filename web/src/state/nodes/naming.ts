@@ -1,4 +1,4 @@
-/** What nodes are called for those who hear the screen, and what their wires join, in words. */
+/** Spoken names of nodes, and descriptions of their connections, for screen readers. */
 import type { Catalog } from "../../api/catalog";
 import type { Graph } from "../../document/graph";
 import { t } from "../../words/words";
@@ -6,7 +6,7 @@ import { titleOf } from "../studio";
 
 const named = new WeakMap<Graph["nodes"], { catalog: Catalog; names: Map<string, string> }>();
 
-/** What a node is called; with its number where others are called the same. */
+/** The title of a node; with its number where others have the same title. */
 export function nameIn(graph: Graph, catalog: Catalog, key: string): string {
   let known = named.get(graph.nodes);
   if (known?.catalog !== catalog) {

@@ -1,6 +1,7 @@
 /**
- * The incumbent's node that hands a widget's value on. The server knows no such node: its value is
- * put into the widgets it feeds. Here it is one more schema, whose one field is that of its target.
+ * The incumbent's primitive node, which passes a widget's value on. The server has no such class:
+ * its value is written to the widgets it feeds. Here it is an additional schema, whose one field is
+ * that of its target.
  */
 import { type Catalog, catalogOf } from "../../api/catalog";
 import type { InputSchema, NodeSchema } from "../../api/types";
@@ -36,13 +37,13 @@ const SCHEMA: NodeSchema = {
   checks: [],
 };
 
-/** The catalog with the node that only editors know. */
+/** The catalog with the primitive node, which only editors have. */
 export function withPrimitive(catalog: Catalog): Catalog {
   if (PRIMITIVE in catalog) return catalog;
   return catalogOf([...Object.entries(catalog), [PRIMITIVE, SCHEMA]]);
 }
 
-/** The field of such a node, by the type that its output was saved with. */
+/** The field of a primitive node, by the type that its output was saved with. */
 export function primitiveInput({ outputs, values }: GraphNode): InputSchema {
   const said = outputs[0]?.type ?? "*";
   const type = said === "*" ? typeOfValue(values.value) : said;
@@ -58,7 +59,7 @@ function typeOfValue(value: unknown): string {
   return "STRING";
 }
 
-/** The same with the limits and choices of the field that it feeds. */
+/** The same field with the limits and choices of the field that it feeds. */
 export function likeItsTarget(
   graph: Graph,
   node: GraphNode,

@@ -1,4 +1,4 @@
-/** Reroute nodes, as older files have them: drawn as little more than the wire they pass on. */
+/** Reroute nodes of older files: drawn as little more than the wire they pass on. */
 import type { Graph, GraphNode } from "../../document/graph";
 import type { Shape, SocketRow } from "./rows";
 
@@ -9,7 +9,9 @@ export function isRerouteNode(node: Pick<GraphNode, "type">): boolean {
   return node.type === "Reroute";
 }
 
-/** A pill below where a title would be: files place it by its body. */
+/**
+ * The shape of a small pill, below where a title would be, as files position a node by its body.
+ */
 export function rerouteShape(node: GraphNode, title: number): Shape {
   const row = (id: string, type: string): SocketRow => ({
     id,
@@ -31,7 +33,7 @@ export function rerouteShape(node: GraphNode, title: number): Shape {
   };
 }
 
-/** The type that comes in through any chain of them; "*" where nothing does. */
+/** The type that arrives through any chain of reroute nodes; "*" for none. */
 export function passedType(graph: Graph, key: string): string {
   const seen = new Set<string>();
   for (let at = key; !seen.has(at); ) {

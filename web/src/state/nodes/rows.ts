@@ -1,8 +1,8 @@
-/** What a node's card is made of, from top to bottom. Types only; `shape.ts` makes them. */
+/** The types of the parts of a node's card, from top to bottom; `shape.ts` computes them. */
 import type { InputSchema } from "../../api/types";
 
 export interface SocketRow {
-  /** An input's name, or an output's number. */
+  /** An input's name, or an output's index. */
   id: string;
   label: string;
   type: string;
@@ -14,7 +14,7 @@ export interface SocketRow {
 
 export interface WidgetRow {
   input: InputSchema;
-  /** The widget that says what to do with this one after a run. */
+  /** The widget that sets what happens to this one between runs. */
   control: string | null;
   multiline: boolean;
   y: number;
@@ -27,6 +27,6 @@ export interface Shape {
   inputs: SocketRow[];
   outputs: SocketRow[];
   widgets: WidgetRow[];
-  /** Where pictures and texts that the node shows begin. */
+  /** The area of the pictures and texts that the node shows. */
   shown: { y: number; height: number } | null;
 }

@@ -1,7 +1,7 @@
 /**
- * Where everything on a node lies, computed instead of measured: the canvas shows thousands of
- * nodes because it never has to ask the browser. A saved node's place is that of its body, its
- * title lies above it; here both are one box.
+ * The layout of a node, computed instead of measured: with thousands of nodes, the canvas must
+ * never query the browser for sizes. A saved node's position is that of its body, with the title
+ * above it; here both are one box.
  */
 import type { InputSchema, NodeSchema } from "../../api/types";
 import { around } from "../../document/arrange";
@@ -30,12 +30,12 @@ export const WIDTH = 240;
 const COLLAPSED_WIDTH = 160;
 export const GRID = 8;
 
-/** Nodes that show the picture they were given. */
+/** Whether nodes of this class show the picture that is their input. */
 export function showsPictures(schema: NodeSchema | undefined): boolean {
   return schema?.inputs.some((each) => mediaOf(each) !== null) ?? false;
 }
 
-/** `pictures`: whether the node has something to show below its widgets. */
+/** `pictures`: whether the node shows results below its widgets. */
 export function shapeOf(node: GraphNode, schema: NodeSchema | undefined, pictures: boolean): Shape {
   if (isBoundary(node.key)) return boundaryShape(node, { title: TITLE, row: ROW, pad: PAD });
   if (schema === undefined && isRerouteNode(node)) return rerouteShape(node, TITLE);
@@ -73,10 +73,10 @@ interface CachedShape {
   shape: Shape;
 }
 
-/** By a part of the node that moving it leaves as it is. */
+/** Keyed by a part of the node that does not change when the node moves. */
 const shapes = new WeakMap<GraphNode["inputs"], CachedShape>();
 
-/** `shapeOf`, computed once until more of the node changes than its place. */
+/** `shapeOf`, cached until anything but the node's position changes. */
 export function shapeFor(
   node: GraphNode,
   schema: NodeSchema | undefined,
@@ -99,7 +99,7 @@ function isMoved(from: GraphNode, to: GraphNode): boolean {
   return true;
 }
 
-/** How low the node can be made. */
+/** The least height of the node. */
 export function leastHeight(
   node: GraphNode,
   schema: NodeSchema | undefined,
@@ -134,7 +134,7 @@ function widgetsOf(node: GraphNode, schema: NodeSchema | undefined): InputSchema
   return schema === undefined ? [] : inputsOf(schema, node).filter(isWidget);
 }
 
-/** Fields that are more than a line, by their type or how they are to be shown. */
+/** The heights of fields of more than one line, by type or display option, in canvas units. */
 const HEIGHTS: Readonly<Record<string, number>> = { CURVE: 148, knob: 60 };
 
 function rowHeight(input: InputSchema): number {
@@ -147,7 +147,7 @@ function isMultiline(input: InputSchema): boolean {
   return input.type === "STRING" && input.options.multiline === true;
 }
 
-/** The node's sockets as the catalog lists them; those only the file knows come after. */
+/** The node's sockets in the order of the catalog; those that only the file has come last. */
 function socketsOf(node: GraphNode, schema: NodeSchema | undefined) {
   const y = (index: number) => TITLE + PAD + index * ROW + ROW / 2;
   const concrete = schema === undefined ? [] : inputsOf(schema, node);
@@ -189,13 +189,13 @@ function socketsOf(node: GraphNode, schema: NodeSchema | undefined) {
   return { inputs, outputs };
 }
 
-/** What an input is called on the screen: the last part of a dotted name, or the author's own word. */
+/** The label of an input: the author's display name, or the last part of a dotted name. */
 function labelOf({ name, options }: InputSchema): string {
   if (typeof options.display_name === "string") return options.display_name;
   return name.split(".").at(-1) ?? name;
 }
 
-/** The top left corner of the whole box. */
+/** The top left corner of the whole box, including the title. */
 export function cornerOf(node: GraphNode): Point {
   return { x: node.position.x, y: node.position.y - TITLE };
 }
@@ -226,12 +226,12 @@ export function outputType(node: GraphNode, schema: NodeSchema | undefined, slot
   return (saved === "*" ? described : saved) ?? described ?? "*";
 }
 
-/** A widget's value as the server would take it: what is saved, else the default. */
+/** A widget's value as the server would use it: the saved one, else the default. */
 export function currentValue(node: GraphNode, input: InputSchema) {
   return node.values[input.name] ?? fallbackValue(input);
 }
 
-/** The box around all nodes and frames. */
+/** The smallest box around all nodes and frames. */
 export function boundsOfAll(graph: Graph) {
   const nodes = boundsOf(graph, graph.order);
   const frames = graph.groups.map(({ position, size }) => ({ ...position, ...size }));

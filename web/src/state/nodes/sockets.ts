@@ -1,4 +1,7 @@
-/** Which two sockets may be joined, and why not. The server has the same rule (graph/sockets.py). */
+/**
+ * Which two sockets may be connected, and the reason where not. The server has the same rule
+ * (graph/sockets.py).
+ */
 import type { Catalog } from "../../api/catalog";
 import type { NodeSchema } from "../../api/types";
 import type { Graph } from "../../document/graph";
@@ -18,7 +21,7 @@ function membersOf(union: string): string[] {
   return union.split(",").map((each) => each.trim().toUpperCase());
 }
 
-/** 2 for the same type, 1 for one of several, 0 for a socket that takes anything, -1 for no fit. */
+/** 2 for the same type, 1 for one of several, 0 for a socket of any type, -1 for no fit. */
 export function closeness(output: string, wanted: string): number {
   if (!fits(output, wanted)) return -1;
   if (output === wanted) return 2;
@@ -33,7 +36,7 @@ interface Ends {
   toType: string;
 }
 
-/** Why these may not be joined, in a sentence; null where they may. */
+/** Why these sockets may not be connected, as a sentence; null where they may. */
 export function refusal(graph: Graph, ends: Ends): string | null {
   if (ends.from === ends.to) return t("A node cannot feed itself.");
   if (!fits(ends.fromType, ends.toType)) {
@@ -53,7 +56,7 @@ export function nameOf(type: string): string {
 
 const downstream = new WeakMap<Graph, Map<string, ReadonlySet<string>>>();
 
-/** Whether what `from` makes arrives at `to`. Asked of many nodes while a wire is pulled. */
+/** Whether `to` is downstream of `from`. Cached, as it is checked for many nodes during a pull. */
 export function feeds(graph: Graph, from: string, to: string): boolean {
   const known = downstream.get(graph) ?? new Map<string, ReadonlySet<string>>();
   downstream.set(graph, known);
@@ -80,7 +83,7 @@ function reachedFrom(graph: Graph, from: string): ReadonlySet<string> {
 
 const BETWEEN = 3;
 
-/** The nodes that turn one type into the other, those with the fewest inputs first. */
+/** The classes that convert one type to the other, those with the fewest inputs first. */
 export function convertersFor(catalog: Catalog, from: string, to: string): NodeSchema[] {
   if (OPEN.has(from) || OPEN.has(to)) return [];
   const takes = (each: NodeSchema) =>

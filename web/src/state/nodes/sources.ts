@@ -1,4 +1,4 @@
-/** What a wire brings, in a few words: the value where it is a constant, else who makes it. */
+/** A short description of what a wire carries: the value of a constant, else the source's title. */
 import type { Catalog } from "../../api/catalog";
 import { viewUrl } from "../../api/client";
 import type { NodeSchema } from "../../api/types";
@@ -24,7 +24,7 @@ export function sourceWords(graph: Graph, catalog: Catalog, node: GraphNode, nam
   return text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text;
 }
 
-/** The one value of a node that makes nothing of it; undefined for all others. */
+/** The value of a node that only passes it on; undefined for all others. */
 function constantOf(source: GraphNode, catalog: Catalog): unknown {
   if (source.type === "PrimitiveNode") return source.values.value ?? source.values["#0"];
   const schema = catalog[source.type];
@@ -45,7 +45,7 @@ interface Loaded {
   name: string;
 }
 
-/** The file that a loading node was given. */
+/** The file that a loading node loads. */
 export function loadedBy(node: GraphNode, schema: NodeSchema | undefined): Loaded | null {
   const inputs = schema === undefined ? [] : inputsOf(schema, node);
   for (const input of inputs) {
@@ -57,7 +57,10 @@ export function loadedBy(node: GraphNode, schema: NodeSchema | undefined): Loade
   return null;
 }
 
-/** The picture that a node works on, if it was shown: its own file, or what its picture input's node made. */
+/**
+ * The picture that a node works on, if available: its own file, or what the source of its picture
+ * input shows.
+ */
 export function pictureOf(tab: Tab, catalog: Catalog, node: GraphNode): string | null {
   const { graph } = tab;
   for (const slot of node.inputs) {

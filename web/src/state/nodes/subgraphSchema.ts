@@ -1,6 +1,6 @@
 /**
- * Subgraphs as if they were classes of nodes: what their inputs and outputs are, which of them are
- * widgets and what those are like inside. So an instance is drawn, joined and filled in as any node.
+ * Schemas of subgraphs, so that an instance is drawn, connected and edited like any node: inputs
+ * and outputs from the ports, and widgets from the inner widgets they feed.
  */
 import type { Catalog } from "../../api/catalog";
 import type { InputSchema, NodeSchema, OutputSchema } from "../../api/types";
@@ -27,20 +27,20 @@ import { fallbackValue, SUBGRAPH } from "./widgets";
 interface Made {
   base: Catalog;
   definitions: Workflow["definitions"];
-  /** Whether instances show more than the definitions say. */
+  /** Whether instances of old files show more widgets than the definition. */
   isOld: boolean;
   schemas: Readonly<Record<string, NodeSchema>>;
   catalog: Catalog;
 }
 
 const made = new WeakMap<Workflow, Made>();
-/** By what the document was read from: the last ones made, so that what is the same stays the same. */
+/** The last schemas by the document's saved root, so that unchanged schemas keep their identity. */
 const last = new WeakMap<JsonObject, Made>();
 
-/** What a catalog with subgraphs in it was made of. */
+/** The catalog without subgraphs that each catalog was made from. */
 const bases = new WeakMap<Catalog, Catalog>();
 
-/** The catalog, and in it the subgraphs of this document, by their ids, instead of another's. */
+/** The catalog with this document's subgraphs by id, in place of any other document's. */
 export function catalogWith(workflow: Workflow, catalog: Catalog): Catalog {
   const base = bases.get(catalog) ?? catalog;
   if (Object.keys(workflow.definitions).length === 0) return base;
@@ -48,7 +48,7 @@ export function catalogWith(workflow: Workflow, catalog: Catalog): Catalog {
   if (known?.base === base) return known.catalog;
   const before = last.get(workflow.saved);
   const { definitions } = workflow;
-  // Most edits leave the subgraphs alone.
+  // A fast path, as most edits do not change subgraphs.
   if (before?.base === base && before.definitions === definitions && !before.isOld) {
     return before.catalog;
   }
@@ -92,7 +92,7 @@ class Maker {
       return Object.hasOwn(this.#base, type) ? this.#base[type] : undefined;
     const known = this.#schemas.get(type);
     if (known !== undefined) return known;
-    // A hostile file may hold a subgraph in itself: what it is being made from is still empty.
+    // A hostile file may contain a subgraph that contains itself: it finds the blank schema here.
     const schema = blank(definition);
     this.#schemas.set(type, schema);
     const ports = definition.graph.nodes[INPUTS]?.outputs ?? [];
@@ -125,14 +125,14 @@ class Maker {
     };
   }
 
-  /** A widget of a class that is not installed, by the value that an instance holds for it. */
+  /** A widget of a class that is not installed, derived from the value of an instance. */
   #heldOutside({ id }: Definition, port: OutputSlot): InputSchema | null {
     const held = instancesOf(this.#workflow, id).map(({ node }) => node.values[port.name]);
     const value = held.find((each) => each != null);
     return value === undefined ? null : widgetOf(port.name, value);
   }
 
-  /** A widget of the inside as it looks on the outside; null where nobody knows what it is. */
+  /** An inner widget as instances show it; null where it is unknown. */
   #widget({ graph }: Definition, { node: key, widget }: InnerWidget): InputSchema | null {
     const node = graph.nodes[key];
     if (node === undefined) return null;
@@ -174,7 +174,7 @@ function outputsOf({ graph }: Definition): OutputSchema[] {
   }));
 }
 
-/** A widget of a class that is not installed: its value says what it is. */
+/** A widget of a class that is not installed: its type is derived from its value. */
 function unknownWidget(node: GraphNode, widget: string): InputSchema | null {
   const value = unknownValue(node, widget);
   return value === undefined ? null : widgetOf(widget, value);
@@ -196,7 +196,7 @@ function widgetOf(name: string, value: Json): InputSchema | null {
   return { name, type, section: "required", options, choices: null, folder: null };
 }
 
-/** By its name where the file gives names, else by its place among the node's widgets. */
+/** By name where the file has names, else by the index among the node's widgets. */
 function unknownValue(node: GraphNode, widget: string): Json | undefined {
   const named = node.saved.widgets_values_named;
   const found = node.values[widget] ?? (isObject(named) ? named[widget] : undefined);
@@ -208,7 +208,7 @@ function unknownValue(node: GraphNode, widget: string): Json | undefined {
     : undefined;
 }
 
-/** What instances of old files show of the inside without an input, by subgraph and name. */
+/** The inner widgets that instances of old files show without an input, by subgraph and name. */
 function promotedWithoutInput(workflow: Workflow): Map<string, Map<string, InnerWidget>> {
   const found = new Map<string, Map<string, InnerWidget>>();
   const { definitions } = workflow;

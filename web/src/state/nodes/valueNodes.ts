@@ -1,6 +1,6 @@
 /**
- * Nodes that hold one value, so that several fields can share it. What such a node is given comes
- * from the field that it is put before: the number, and what happens to it before each run.
+ * Nodes that hold one value, so that several fields can share it. Such a node gets its initial
+ * value and its seed control from the field it is connected to.
  */
 import type { InputSchema, NodeSchema } from "../../api/types";
 import type { GraphNode } from "../../document/graph";
@@ -9,7 +9,7 @@ import { PRIMITIVE } from "./primitive";
 import { inputNamed } from "./shape";
 import { controlOf, fallbackValue, isWidget, widgetType } from "./widgets";
 
-/** By the type of a field, the plainest last. */
+/** By the type of the field; the most general class is last. */
 const HOLDERS: Readonly<Record<string, readonly string[]>> = {
   INT: ["PrimitiveInt"],
   FLOAT: ["PrimitiveFloat"],
@@ -22,7 +22,7 @@ export function holdersOf(input: InputSchema): readonly string[] {
   return HOLDERS[widgetType(input)] ?? [];
 }
 
-/** The values of a new holder before a field of a node; none where it is no holder for it. */
+/** The values of a new holder for a field of a node; none where it does not fit. */
 export function valuesForHolder(
   holder: NodeSchema,
   node: GraphNode,
@@ -37,14 +37,14 @@ export function valuesForHolder(
   const before = schema === undefined ? null : controlOf(schema, input);
   return {
     [own.name]: node.values[name] ?? fallbackValue(input),
-    // A width does not begin to change by itself because a node holds it now.
+    // A number that was fixed stays fixed when a node holds it.
     ...(control === null
       ? {}
       : { [control]: before === null ? "fixed" : (node.values[before] ?? "fixed") }),
   };
 }
 
-/** A primitive is of the type of what it feeds, and files say for which widget it was made. */
+/** Sets the type of a primitive node to that of its target, and the widget's name, as in files. */
 export function setPrimitiveType(holder: GraphNode, { name, type }: InputSchema): void {
   const [output] = holder.outputs;
   if (holder.type !== PRIMITIVE || output === undefined) return;

@@ -1,4 +1,7 @@
-/** What a node's inputs mean for the editor: which are widgets, what a saved list of them holds. */
+/**
+ * The meaning of a node's inputs for the editor: which are widgets, and how a saved list of values
+ * is laid out.
+ */
 import type { InputSchema, NodeSchema } from "../../api/types";
 import { blankNode, blankSaved } from "../../document/blank";
 import type { GraphNode, Point, WidgetSlot } from "../../document/graph";
@@ -6,7 +9,7 @@ import type { Json } from "../../document/json";
 import { entriesOf } from "../../document/slots";
 import { AUTOGROW, comboOf, DYNAMIC_COMBO, inputsOf, optionsOf } from "./inputs";
 
-/** Types that a field is drawn for. `options.widgetType` may name one for a type of its own. */
+/** Types that have a field. `options.widgetType` may name one for another type. */
 const WIDGETS: ReadonlySet<string> = new Set([
   "INT",
   "FLOAT",
@@ -37,7 +40,7 @@ const EMPTY: Readonly<Record<string, Json>> = {
 const CONTROL = "control_after_generate";
 export const CONTROLS = ["fixed", "increment", "decrement", "randomize"] as const;
 
-/** The type of the field that is drawn for an input. */
+/** The type of the field for an input. */
 export function widgetType({ type, options }: InputSchema): string {
   const stated = options.widgetType;
   return typeof stated === "string" && stated !== "" ? stated : type;
@@ -49,7 +52,7 @@ export function isWidget(input: InputSchema): boolean {
   return WIDGETS.has(widgetType(input)) || input.options.socketless === true;
 }
 
-/** A number that decides the noise; such inputs are called by more than one name. */
+/** Whether it is a random seed; such inputs have more than one name. */
 export function isSeed(input: InputSchema): boolean {
   return input.type === "INT" && SEEDS.has(input.name);
 }
@@ -58,7 +61,7 @@ export function isSocket(input: InputSchema): boolean {
   return input.section !== "hidden" && !isWidget(input);
 }
 
-/** Many of a list of choices, instead of one. */
+/** Whether it takes several of a list of choices. */
 function takesMany({ options }: InputSchema): boolean {
   return options.multiselect === true || typeof options.multi_select === "object";
 }
@@ -68,27 +71,27 @@ export function defaultOf(input: InputSchema): Json {
   if (input.type === "COMBO" || input.type === DYNAMIC_COMBO) {
     const choices = (input.type === "COMBO" ? input : comboOf(input)).choices ?? [];
     if (takesMany(input)) return Array.isArray(stated) ? (stated as Json) : [];
-    // The choices of a remote combo come later.
+    // The choices of a remote combo are loaded later.
     const known = choices.includes(stated) || (choices.length === 0 && stated !== undefined);
     return (known ? stated : (choices[0] ?? "")) as Json;
   }
   return stated === undefined ? (EMPTY[widgetType(input)] ?? null) : (stated as Json);
 }
 
-/** What stands in `python_module` for a class that is a subgraph of the document. */
+/** The `python_module` of a class that is a subgraph of the document. */
 export const SUBGRAPH = "subgraph";
 
-/** Whether its values are those of widgets inside: saved as they are, without what seeds add. */
+/** Whether its values are those of inner widgets, saved without entries for seed control. */
 export function isSubgraph(schema: NodeSchema | undefined): boolean {
   return schema?.python_module === SUBGRAPH;
 }
 
-/** The value where a node holds none: for a subgraph's widget, that of the widget inside. */
+/** The value where a node holds none: for a subgraph's widget, that of the inner widget. */
 export function fallbackValue(input: InputSchema): Json {
   return "standing" in input.options ? (input.options.standing as Json) : defaultOf(input);
 }
 
-/** The name of the widget that says what to do with this input before a run, if it has one. */
+/** The name of the widget that sets what happens to this input before a run, if any. */
 export function controlOf(schema: NodeSchema, input: InputSchema): string | null {
   if (isSubgraph(schema) || !isControlled(input)) return null;
   const index = schema.inputs.filter(isControlled).findIndex((each) => each.name === input.name);
@@ -103,7 +106,7 @@ function isControlled(input: InputSchema): boolean {
   return input.type === "INT" && SEEDS.has(input.name.split(".").at(-1) ?? "");
 }
 
-/** What happens to a new node's number before each run: its author may say another way. */
+/** The initial seed control of a new node; the node's author may choose another one. */
 function statedControl({ options }: InputSchema): Json {
   return CONTROLS.find((each) => each === options[CONTROL]) ?? "randomize";
 }
@@ -142,7 +145,7 @@ function entriesFor(schema: NodeSchema, inputs: readonly InputSchema[]): WidgetS
   });
 }
 
-/** The button that brings a file has an entry in the saved list, too. */
+/** The upload button has an entry in the saved list too. */
 function uploadEntries(options: InputSchema["options"]): WidgetSlot[] {
   if (options.image_upload === true || options.video_upload === true) {
     return [{ name: "upload", kind: "extra", default: "image" }];
@@ -153,7 +156,7 @@ function uploadEntries(options: InputSchema["options"]): WidgetSlot[] {
   return [];
 }
 
-/** A node as it is first put down. */
+/** A new node with default values. */
 export function newNode(schema: NodeSchema, id: number, at: Point, width: number): GraphNode {
   const layout = entriesOf(layoutOf(schema), {});
   const size = { width, height: 0 };

@@ -1,4 +1,4 @@
-/** Which two documents are being compared. What differs is told by `differing.ts`. */
+/** The two documents being compared; `differing.ts` computes the difference. */
 import { create } from "zustand";
 import type { Workflow } from "../../document/graph";
 import { t } from "../../words/words";
@@ -6,15 +6,15 @@ import { activeTab } from "../studio";
 import { notifyError } from "../view";
 
 interface Compared {
-  /** What the other one is compared with. */
+  /** The earlier document. */
   one: Workflow;
   oneName: string;
-  /** null is the open document of the tab, as it stands. */
+  /** The later document; null is the open document of the tab. */
   other: Workflow | null;
   otherName: string;
-  /** Where the marks are shown; null: nowhere. */
+  /** The tab in which the differences are marked; null for none. */
   tab: string | null;
-  /** The job that `other` made, to open it. */
+  /** The job whose workflow is `other`, to open it. */
   job: string | null;
 }
 
@@ -24,7 +24,7 @@ export function closeDifference(): void {
   useDifference.setState({ compared: null });
 }
 
-/** How the open document came out of the one that made a result. */
+/** Compares the workflow that made a result with the open document. */
 export async function compareWithOpen(id: string): Promise<void> {
   try {
     const { graphOfResult } = await import("./results");
@@ -38,7 +38,7 @@ export async function compareWithOpen(id: string): Promise<void> {
   }
 }
 
-/** How the workflow of the later result came out of that of the earlier one. */
+/** Compares the workflows of an earlier and a later result. */
 export async function compareWorkflows(earlier: string, later: string): Promise<void> {
   try {
     const { graphOfResult } = await import("./results");
@@ -50,7 +50,7 @@ export async function compareWorkflows(earlier: string, later: string): Promise<
   }
 }
 
-/** Opens the later of two workflows in a tab, so that the marks have a place. */
+/** Opens the later of two workflows in a tab, so that the differences can be marked. */
 export async function showMarks(): Promise<void> {
   const { compared } = useDifference.getState();
   if (compared?.job == null) return;

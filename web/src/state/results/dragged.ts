@@ -1,2 +1,2 @@
-/** What a dragged result is called in a drag. */
+/** The media type of a dragged result. */
 export const DRAGGED = "application/x-calotype-result";

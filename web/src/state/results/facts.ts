@@ -1,4 +1,4 @@
-/** What made a picture, read from its prompt as a person would: texts, seed, model, steps, size. */
+/** The facts of a picture, extracted from its prompt: texts, seed, model, steps, size. */
 import { isObject, type Json, type JsonObject } from "../../document/json";
 
 export interface Facts {
@@ -6,10 +6,10 @@ export interface Facts {
   negative: string | null;
   seed: string | null;
   models: readonly string[];
-  /** Steps, cfg, sampler and the like, as named. */
+  /** Steps, cfg, sampler and the like, with their names. */
   settings: readonly (readonly [string, string])[];
   size: string | null;
-  /** Every node with the values it was given. */
+  /** Every node with its values. */
   nodes: readonly { id: string; type: string; values: readonly (readonly [string, string])[] }[];
 }
 
@@ -69,7 +69,7 @@ function isPlain(value: Json | undefined): boolean {
   return ["string", "number", "bigint", "boolean"].includes(typeof value);
 }
 
-/** Follows links back to a text, through whatever stands between. */
+/** Follows links upstream to a text, through any nodes in between. */
 function textBehind(prompt: Json, link: Json | undefined): string | null {
   let at = link;
   for (let step = 0; step < STEPS_BACK; step += 1) {

@@ -1,6 +1,6 @@
 /**
- * What has run, as a gallery: how many of each day are known at once, the jobs themselves are read
- * a page at a time where one looks. Deleting waits some seconds, so that it can be taken back.
+ * Finished jobs as a gallery: the number of each day is loaded at once, the jobs themselves page by
+ * page as they come into view. Deletion is delayed by some seconds, so that it can be undone.
  */
 
 import { create } from "zustand";
@@ -16,28 +16,28 @@ interface Filter {
   starred: boolean;
   workflow: string | null;
   batch: string | null;
-  /** Not before so many days. */
+  /** Only the last so many days; null for all. */
   days: number | null;
 }
 
 interface History {
   filter: Filter;
-  /** By place, newest first; undefined is not read yet. */
+  /** By place, newest first; undefined where not loaded yet. */
   jobs: readonly (ListedJob | undefined)[];
   days: readonly [string, number][];
   workflows: readonly { id: string; title: string; count: number }[];
-  /** null until the first page is read. */
+  /** null until the first page is loaded. */
   total: number | null;
-  /** One more whenever the beginning was read anew: what is in sight has to be looked at again. */
+  /** Increased whenever the list is reloaded: what is in view must then be read again. */
   revision: number;
   chosen: ReadonlySet<string>;
-  /** The place that the keys act on. */
+  /** The place that keys act on. */
   at: number;
-  /** Where a range that is being chosen began; null while none is. */
+  /** The start of a range being selected; null for none. */
   anchor: number | null;
-  /** About to be forgotten. */
+  /** The ids of jobs that are about to be deleted. */
   leaving: ReadonlySet<string>;
-  /** What a question is open about: forget these, or delete their files, too? */
+  /** The jobs that the open dialog asks about: remove them only, or delete their files too. */
   asking: readonly string[] | null;
 }
 
@@ -78,15 +78,15 @@ function queryOf({ search, status, starred, workflow, batch, days }: Filter): Hi
   };
 }
 
-/** What was asked under an older filter, or before a new beginning, is not taken in. */
+/** Responses to requests from before the last reload or change of filter are ignored. */
 let asked = 0;
 let reading = new Set<number>();
-/** Pages that are shown as they were before something new came. */
+/** Pages that still show the state from before the last reload. */
 let stale = new Set<number>();
 
 /**
- * Reads the beginning anew: how many there are, and their days. Until their pages are read again,
- * results that were known already stay, moved by as many as are new.
+ * Reloads the number of jobs and their days. Until their pages are loaded again, known results
+ * stay, shifted by the number of new ones.
  */
 export async function refreshHistory(afresh = false): Promise<void> {
   if (useHistory.getState().leaving.size > 0) return;
@@ -110,7 +110,7 @@ export async function refreshHistory(afresh = false): Promise<void> {
     return {
       jobs,
       days,
-      // What came since has moved the places.
+      // New jobs have shifted the places.
       anchor: null,
       workflows,
       total,
@@ -120,12 +120,12 @@ export async function refreshHistory(afresh = false): Promise<void> {
   });
 }
 
-/** Something has run, or was deleted elsewhere; the gallery reads it when it is opened, too. */
+/** A job finished, or was deleted elsewhere. Otherwise the gallery is loaded when it is opened. */
 export async function historyChanged(): Promise<void> {
   if (useView.getState().dock === "history") await refreshHistory();
 }
 
-/** Reads the pages that hold these places. */
+/** Loads the pages that contain these places. */
 export async function readAround(first: number, last: number): Promise<void> {
   const { total, jobs, filter } = useHistory.getState();
   if (total === null) return;
@@ -184,7 +184,7 @@ export function toggleChosen(id: string, at: number): void {
   });
 }
 
-/** Chooses all between where the range began and this place, which the keys act on from now on. */
+/** Selects the range from its start to this place, which keys act on from now on. */
 export async function extendTo(to: number): Promise<void> {
   const { at, anchor } = useHistory.getState();
   const from = anchor ?? at;
@@ -192,7 +192,7 @@ export async function extendTo(to: number): Promise<void> {
   await chooseRange(from, to);
 }
 
-/** All from one place to another, read first where they are not yet. */
+/** Selects all from one place to another; loads them first where needed. */
 export async function chooseRange(from: number, to: number): Promise<void> {
   const [first, last] = [Math.min(from, to), Math.max(from, to)];
   await readAround(first, last);
@@ -203,7 +203,7 @@ export async function chooseRange(from: number, to: number): Promise<void> {
   useHistory.setState({ chosen: new Set(ids) });
 }
 
-/** What is chosen, in the gallery's order; the one that the keys act on where nothing is. */
+/** The selected jobs in the gallery's order; without a selection, the one that keys act on. */
 export function chosenJobs(): ListedJob[] {
   const { jobs, chosen, at } = useHistory.getState();
   const found = jobs.filter((job) => job !== undefined && chosen.has(job.id));
@@ -231,7 +231,7 @@ export async function star(ids: readonly string[], starred: boolean): Promise<vo
 
 let pendingRemoval: { ids: readonly string[]; files: boolean; timer: number } | null = null;
 
-/** Forgets these in some seconds; until then it can be taken back. */
+/** Deletes these jobs after some seconds, until which it can be undone. */
 export function removeJobs(ids: readonly string[], files: boolean): void {
   commitRemoval();
   const timer = window.setTimeout(commitRemoval, UNDO_FOR);
@@ -254,7 +254,7 @@ export function undoRemoval(): void {
   useHistory.setState({ leaving: new Set() });
 }
 
-/** Does what was announced; also when the page is left. */
+/** Carries out the announced deletion; also when the page is closed. */
 function commitRemoval(): void {
   if (pendingRemoval === null) return;
   const { ids, files, timer } = pendingRemoval;

@@ -1,4 +1,4 @@
-/** The rows of the gallery: a heading for each day, then its results, so many to a row. */
+/** The rows of the gallery: a heading for each day, then its results in rows of equal length. */
 
 import { longDay } from "../../words/format";
 import { t } from "../../words/words";
@@ -19,7 +19,7 @@ export function rowsOf(days: readonly (readonly [string, number])[], columns: nu
   });
 }
 
-/** The row that a result is in. */
+/** The index of the row that contains a result. */
 export function rowOfPlace(rows: readonly GridRow[], place: number): number {
   const found = rows.findIndex(
     (row) => row.kind === "cells" && place >= row.first && place < row.first + row.count,
@@ -27,7 +27,7 @@ export function rowOfPlace(rows: readonly GridRow[], place: number): number {
   return Math.max(found, 0);
 }
 
-/** A date as one says it. */
+/** A date in words: today, yesterday, or a long form. */
 export function dayName(day: string, today: Date = new Date()): string {
   const [year = 0, month = 1, date = 1] = day.split("-").map(Number);
   const midnight = new Date(today.getFullYear(), today.getMonth(), today.getDate());

@@ -1,4 +1,4 @@
-/** What the lightbox and the comparison show. */
+/** The state of the lightbox and of the comparison. */
 
 import { create } from "zustand";
 import type { ImageFile } from "../../api/jobs";
@@ -7,7 +7,7 @@ import { useRuns } from "../runs/runs";
 import { notifyError, useView } from "../view";
 import { readAround, useHistory } from "./history";
 
-/** A list that one leafs through. */
+/** A list of results to browse. */
 type Shelf = "recent" | "history";
 
 export interface Side {
@@ -17,11 +17,11 @@ export interface Side {
 }
 
 interface LightboxState {
-  /** null while a single picture is shown, by its address in `useView().lightbox`. */
+  /** null while a single picture is shown, by its URL in `useView().lightbox`. */
   shelf: Shelf | null;
-  /** The result itself: the shelf goes on filling while one looks. */
+  /** The result itself, as its index changes when the list grows. */
   job: ListedJob | undefined;
-  /** Which of the job's files. */
+  /** The index among the job's files. */
   file: number;
   facts: boolean;
   compared: { one: Side; other: Side } | null;
@@ -40,7 +40,7 @@ export function openLightbox(shelf: Shelf, at: number): void {
   useLightbox.setState({ shelf, job: jobsOn(shelf)[at], file: 0 });
 }
 
-/** Where on its shelf the result stands now. */
+/** The result's current index in its list. */
 export function indexOnShelf({ shelf, job }: Pick<LightboxState, "shelf" | "job">): number {
   return shelf === null ? -1 : jobsOn(shelf).findIndex((each) => each?.id === job?.id);
 }
@@ -54,7 +54,7 @@ export function jobsOn(shelf: Shelf): readonly (ListedJob | undefined)[] {
   return shelf === "recent" ? useRuns.getState().past : useHistory.getState().jobs;
 }
 
-/** The next result that way; pages of the gallery are read as one goes. */
+/** Shows the next result in that direction; pages of the gallery are loaded as needed. */
 export async function showNext(by: number): Promise<void> {
   const { shelf, job } = useLightbox.getState();
   if (shelf === null) return;
@@ -78,14 +78,14 @@ function sideOf(job: ListedJob): Side | null {
   return { file: { filename, subfolder, type }, label: filename, job: job.id };
 }
 
-/** Compares two jobs; nothing where one of them has no picture. */
+/** Compares two jobs; does nothing where one of them has no picture. */
 export function compareJobs(one: ListedJob | undefined, other: ListedJob | undefined): void {
   const sides = [one, other].map((job) => (job === undefined ? null : sideOf(job)));
   const [first, second] = sides;
   if (first != null && second != null) compare(first, second);
 }
 
-/** The newest finished result with a picture that is not this one. */
+/** The newest finished result with a picture, other than this one. */
 export function latestBeside(id: string): ListedJob | undefined {
   return useRuns
     .getState()

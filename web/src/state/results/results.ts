@@ -1,4 +1,4 @@
-/** What one does with a result: look at it, use it, open what made it, take it elsewhere. */
+/** Actions on a result: view it, use it as an input, open its workflow, download it. */
 import { viewUrl } from "../../api/client";
 import type { ImageFile, JobDetail } from "../../api/jobs";
 import type { ListedJob } from "../../api/results";
@@ -16,7 +16,7 @@ import { notify, notifyError } from "../view";
 import { DRAGGED } from "./dragged";
 import { type Facts, factsOf } from "./facts";
 
-/** The kinds of files that outputs name, by what shows them. */
+/** The kinds of output files, by how they are shown. */
 type Medium = "picture" | "video" | "audio" | "file";
 
 interface ResultFile extends ImageFile {
@@ -38,7 +38,7 @@ export function mediumOf(filename: string): Medium {
   return kind === "image" ? "picture" : (kind ?? "file");
 }
 
-/** The file that stands for a job in lists; null where it made none. */
+/** The file that represents a job in lists; null where it made none. */
 export function previewOf(job: ListedJob): ImageFile | null {
   const file = job.preview_output;
   if (file === undefined) return null;
@@ -71,12 +71,12 @@ function filesOf({ outputs = {} }: JobDetail): Pick<Result, "files" | "texts"> {
       }
     }
   }
-  // What lasts comes before what was only shown on the way.
+  // Saved files before temporary ones.
   files.sort((one, other) => Number(one.type === "temp") - Number(other.type === "temp"));
   return { files, texts };
 }
 
-/** Opens the workflow that made a result in a tab of its own. */
+/** Opens the workflow that made a result in a new tab. */
 export async function openResult(id: string): Promise<void> {
   try {
     await openJob(id, await workflowOf(id));
@@ -92,7 +92,7 @@ export async function graphOfResult(id: string) {
   return readGraph(workflow, layout);
 }
 
-/** A result as a node that loads files names it. */
+/** A result as the value of a node that loads files. */
 export function inputName({ filename, subfolder, type }: ImageFile): string {
   const path = subfolder === "" ? filename : `${subfolder}/${filename}`;
   return type === "input" ? path : `${path} [${type}]`;
@@ -104,8 +104,8 @@ function pictureInput(type: string): string | null {
 }
 
 /**
- * Gives a picture to a node that loads one: the named one, else the one that is selected, else the
- * only one there is; else a new one comes to the place, or to the middle of the canvas.
+ * Uses a picture as the input of a node that loads one: the given node, else the selected one, else
+ * the only one; else a new node at the given place, or in the centre of the canvas.
  */
 export function giveAsInput(file: ImageFile, where: { node?: string; screen?: Place } = {}): void {
   const { graph, selected } = activeTab();
@@ -144,7 +144,7 @@ export function writeDragged(transfer: DataTransfer, file: ImageFile): void {
   transfer.effectAllowed = "copy";
 }
 
-/** Takes a result that was dropped on the canvas: into the node below it, or as a new one. */
+/** Handles a result dropped on the canvas: on a node, or as a new node. */
 export function takeDropped(dragged: string, target: EventTarget, screen: Place): void {
   const file = JSON.parse(dragged) as ImageFile;
   const card = target instanceof Element ? target.closest<HTMLElement>(".react-flow__node") : null;
@@ -161,7 +161,7 @@ function downloadFiles(files: readonly ImageFile[]): void {
   }
 }
 
-/** Hands out all files of these jobs. */
+/** Downloads all files of these jobs. */
 export async function downloadJobs(ids: readonly string[]): Promise<void> {
   try {
     for (const id of ids) {
@@ -174,7 +174,7 @@ export async function downloadJobs(ids: readonly string[]): Promise<void> {
   }
 }
 
-/** Puts a result's prompt or seed on the clipboard. */
+/** Copies a result's prompt or seed to the clipboard. */
 export async function copyFact(id: string, fact: "prompt" | "seed"): Promise<void> {
   try {
     const { facts } = await readResult(id);
@@ -189,7 +189,7 @@ export async function copyFact(id: string, fact: "prompt" | "seed"): Promise<voi
   }
 }
 
-/** Why a job has nothing to show, in a sentence. */
+/** Why a job has nothing to show, as a sentence. */
 export function sentenceOf(job: ListedJob): string {
   const reason = job.execution_error?.exception_message?.trim();
   const node = job.execution_error?.node_type;

@@ -1,4 +1,4 @@
-/** Queues the open document many times with other values, as one batch with its axes. */
+/** Queues the open document several times with different values, as one batch with its axes. */
 import { create as drafted } from "mutative";
 import type { BatchAxis } from "../../api/results";
 import { type Axis, applyRun, type BatchRun, expand } from "../../document/batch";
@@ -16,7 +16,7 @@ import { wholeSentence } from "./sentences";
 const LONGEST = 60;
 export const MOST_RUNS = 1_000;
 
-/** An axis in words, for the grid. */
+/** An axis with labels for the grid. */
 function labelled({ node, name, values }: Axis, graph: Graph): BatchAxis {
   const found = graph.nodes[node];
   const title = found === undefined ? node : titleOf(found, schemaOf(found.type));
@@ -26,7 +26,7 @@ function labelled({ node, name, values }: Axis, graph: Graph): BatchAxis {
   };
 }
 
-/** Hands all runs in, and shows their grid. Says how many were taken. */
+/** Queues all runs, and shows their grid. Reports the number that were accepted. */
 export async function runBatch(
   axes: readonly Axis[],
   onQueued: (count: number) => void,
@@ -56,7 +56,7 @@ export async function runBatch(
 }
 
 function withValues(workflow: Workflow, level: Path, run: BatchRun): Workflow {
-  // The library's own types recurse without end into JSON.
+  // The library's own types recurse without end on JSON.
   const change = (draft: object) => applyRun(levelAt(draft as Workflow, level), run, layout);
   return drafted(workflow as object, change) as Workflow;
 }

@@ -1,6 +1,6 @@
 /**
- * What the server thinks of the open document, asked as one edits and after each run: what is
- * wrong with it, and what a run would do.
+ * Checks the open document on the server, after edits and after each run: its problems, and what a
+ * run would do.
  */
 import type { CheckResult, ValidationReport } from "../../api/client";
 import { HttpError } from "../../api/transport";
@@ -16,12 +16,12 @@ const CHECK_AFTER = 400;
 const NO_PLAN: Plan = { nodes: {}, run: 0, cached: 0, seconds: null, memory: null, unknown: 0 };
 const FINE: ValidationReport = { error: null, node_errors: {} };
 
-/** Told of each document that rests without a fault, with what a run of it would do. */
+/** Called for each document without problems once it is not being edited, with its plan. */
 type OnValid = (tab: Tab, plan: Plan) => void;
 
 let askAgain: () => void = () => undefined;
 
-/** Has the open document checked once more: something other than the document has changed. */
+/** Checks the open document again, after a change outside of the document. */
 export function checkAgain(): void {
   askAgain();
 }
@@ -37,7 +37,7 @@ function note(tab: string, report: ValidationReport, plan: Plan): void {
   }));
 }
 
-/** Asks the server about the open document whenever it has rested. Returns what ends it. */
+/** Starts checking the open document after edits. Returns a function that ends it. */
 export function watchProblems(whenFine: OnValid = () => undefined): () => void {
   let timer: ReturnType<typeof setTimeout> | undefined;
   let asked: AbortController | undefined;
@@ -57,7 +57,8 @@ export function watchProblems(whenFine: OnValid = () => undefined): () => void {
       if (checked.report.error === null) whenFine(tab, checked.plan);
     } catch (error) {
       if (error instanceof DOMException && error.name === "AbortError") return;
-      // A server that is away is said by the run bar; a document it cannot read is said here.
+      // The run bar shows that the server is unreachable; a document it cannot read is reported
+      // here.
       if (error instanceof HttpError) note(tab.id, unreadable(error), NO_PLAN);
     }
   };

@@ -1,4 +1,4 @@
-/** What failed, whole: for whoever reads tracebacks, and as a text to send to whoever can help. */
+/** The details of a failure, and a report of it as a text for others. */
 import type { ExecutionError } from "../../api/types";
 import type { Graph, GraphNode, Workflow } from "../../document/graph";
 import { equalJson, writeJson } from "../../document/json";
@@ -8,7 +8,7 @@ import { client } from "../server";
 
 const LONGEST = 200;
 
-/** What the node had been given, a line each. */
+/** The inputs of the node, one line each. */
 export function inputsGiven(error: ExecutionError): { name: string; value: string }[] {
   return Object.entries(error.current_inputs).map(([name, values]) => {
     const text = (Array.isArray(values) ? values : [values]).map(asText).join(", ");
@@ -20,7 +20,7 @@ export function tracebackOf(error: ExecutionError): string {
   return error.traceback.join("").trimEnd();
 }
 
-/** A report in Markdown, with the versions that it happened with. In English: others read it. */
+/** A report in Markdown, with the versions in use. In English, as other people read it. */
 export async function reportOf(error: ExecutionError): Promise<string> {
   const { system, devices } = await client.machine();
   const given = inputsGiven(error).map(({ name, value }) => `- ${name}: ${value}`);
@@ -39,12 +39,12 @@ export async function reportOf(error: ExecutionError): Promise<string> {
 }
 
 interface Changed {
-  /** As prompts call it. */
+  /** The node's id in prompts. */
   node: string;
   text: string;
 }
 
-/** What is different in a document since it last worked, node by node. */
+/** The changes of a document since its last successful run, node by node. */
 export function changedSince(before: Workflow, now: Workflow): Changed[] {
   const found: Changed[] = [];
   const [old, current] = [nodesOf(before), nodesOf(now)];
@@ -101,7 +101,7 @@ function short(value: unknown): string {
   return text.length > SHORT ? `${text.slice(0, SHORT)}…` : text;
 }
 
-/** Lists and objects as JSON; seeds in them may be larger than JavaScript's numbers. */
+/** Lists and objects as JSON; seeds in them may exceed JavaScript's numbers. */
 function asText(value: unknown): string {
   return typeof value === "object" ? writeJson(value) : String(value);
 }

@@ -1,6 +1,6 @@
 /**
- * Everything that keeps a document from running, or failed in it: a sentence, its place, and what
- * would mend it. Mending is an edit like any other, so that it can be undone.
+ * All problems and failures of a document: a sentence, its place, and possible fixes. A fix is an
+ * ordinary edit, which can be undone.
  */
 import type { InputProblem, ValidationReport } from "../../api/client";
 import type { Graph, GraphNode } from "../../document/graph";
@@ -24,14 +24,14 @@ export type ProblemGroup = "run" | "document" | "wires" | "files" | "values" | "
 
 export interface Problem {
   group: ProblemGroup;
-  /** As prompts call it; null where it is about the whole. */
+  /** The node's id in prompts; null where it concerns the whole document. */
   node: string | null;
   input: string | null;
   text: string;
   fixes: readonly Fix[];
 }
 
-/** In the order in which they matter: what failed, then what keeps all from running. */
+/** In order of importance: failures, then problems that prevent any run. */
 export function problemsOf(
   tab: Tab,
   report: ValidationReport | undefined,
@@ -83,7 +83,7 @@ function problemFrom(tab: Tab, id: string, problem: InputProblem): Problem {
     node: id,
     input: problem.extra_info?.input_name ?? null,
     text: sentenceOf(problem),
-    // An edit is made on the level shown: the way there comes first.
+    // An edit applies to the level shown, so the node's level is shown first.
     fixes: isHere ? fixes : fixes.map((fix) => ({ ...fix, run: () => mendAt(id, fix) })),
   };
 }
@@ -131,7 +131,7 @@ function fixesFor(graph: Graph, node: GraphNode, problem: InputProblem): Fix[] {
 
 const OFFERED = 2;
 
-/** The nearest names; where none is near, the first there is. */
+/** The most similar names; where none is similar, the first choices. */
 function choices(node: GraphNode, input: string, nearest: readonly string[] = []): string[] {
   if (nearest.length > 0) return nearest.slice(0, OFFERED);
   const all = schemaOf(node.type)?.inputs.find((each) => each.name === input)?.choices ?? [];
@@ -186,7 +186,7 @@ function between(graph: Graph, node: GraphNode, input: string): Fix[] {
   ];
 }
 
-/** Opens the circle at its last wire. */
+/** Breaks a cycle at its last wire. */
 function circle(graph: Graph, nodes: readonly string[]): Fix[] {
   const [from, to] = nodes.slice(-2);
   const link = Object.values(graph.links).find((each) => each.from === from && each.to === to);
@@ -194,7 +194,7 @@ function circle(graph: Graph, nodes: readonly string[]): Fix[] {
   return [{ title: t("Remove the last wire of it"), run: () => disconnect(link.key) }];
 }
 
-/** A node that saves, on the newest picture that nobody takes. */
+/** Adds a node that saves, for the newest picture that is not used. */
 function saving({ graph, level }: Tab): Fix[] {
   if (level.length > 0) return [];
   const schema = schemaOf("SaveImage");

@@ -1,4 +1,4 @@
-/** What the server has to say to its user: shown until it is dismissed, one after another. */
+/** Notices of the server to the user: shown one after another until dismissed. */
 import type { ServerNotice } from "../../api/results";
 import { t } from "../../words/words";
 import { client } from "../server";
@@ -12,7 +12,7 @@ export async function showNotices(): Promise<void> {
       void client.dismissNotice(first.id).then(showNotices).catch(notifyError);
     useView.setState({ notice: { text: wordsOfNotice(first), tone: "error", onDismiss } });
   } catch {
-    // A server that does not answer is told by the bar itself.
+    // The run bar shows that the server does not answer.
   }
 }
 

@@ -1,6 +1,6 @@
 /**
- * A run up to some nodes: an output is run as it is; behind any other node stands, for this run
- * only, one that shows what comes out of it, on the node itself.
+ * A run up to some nodes: an output node runs as it is; for any other node, a temporary node is
+ * added for this run that shows its result on the node itself.
  */
 import { isObject, type Json } from "../../document/json";
 import { t } from "../../words/words";
@@ -12,7 +12,7 @@ interface Part {
   outputs: string[];
 }
 
-/** What shows a value, by its type; anything else is shown as text. */
+/** The class that shows a value, by type; other types are shown as text. */
 const SHOWS: readonly { type: string; node: string; input: string }[] = [
   { type: "IMAGE", node: "PreviewImage", input: "images" },
   { type: "MASK", node: "MaskPreview", input: "mask" },
@@ -41,7 +41,7 @@ function classOf(node: unknown): string {
   return isObject(node as Json) ? String((node as { class_type?: unknown }).class_type) : "";
 }
 
-/** Named such that progress and result appear on the node that it looks at. */
+/** The id is chosen such that progress and results appear on the node it shows. */
 function viewer(key: string, type: string): { id: string; node: unknown } | null {
   const outputs = schemaOf(type)?.outputs ?? [];
   if (outputs.length === 0) return null;

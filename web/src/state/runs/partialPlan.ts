@@ -1,4 +1,4 @@
-/** What a run up to the selected nodes would do, told before it begins. */
+/** The plan of a run up to the selected nodes, shown before it begins. */
 import type { Plan } from "../../api/types";
 import { writeGraph } from "../../document/write";
 import { workflowToRun } from "../fields/rolling";
@@ -7,13 +7,13 @@ import { activeTab, promptIdOf } from "../studio";
 import { partOf } from "./part";
 import { isViewer } from "./runs";
 
-/** The selected nodes as a run that goes no further calls them. */
+/** The ids in prompts of the selected nodes. */
 export function selectedTargets(): readonly string[] {
   const tab = activeTab();
   return tab.selected.map((key) => promptIdOf(tab, key));
 }
 
-/** What a run up to these nodes would do; null where something keeps it from running. */
+/** The plan of a run up to these nodes; null where a problem prevents it. */
 export async function planForTargets(targets: readonly string[]): Promise<Plan | null> {
   const { prompt } = await client.check(writeGraph(workflowToRun(activeTab().workflow)));
   const part = partOf(prompt, targets);
@@ -21,7 +21,7 @@ export async function planForTargets(targets: readonly string[]): Promise<Plan |
   return report.error === null ? withoutViewers(plan) : null;
 }
 
-/** As one sees it: what stands behind a node for this run only is no node of the document. */
+/** The plan without the temporary nodes, which are not in the document. */
 function withoutViewers(plan: Plan): Plan {
   const seen = Object.entries(plan.nodes).filter(([id]) => !isViewer(id));
   const hidden = Object.entries(plan.nodes).filter(([id]) => isViewer(id));

@@ -1,4 +1,4 @@
-/** What a node shows of a run: its own, and an instance of a subgraph what is inside of it. */
+/** The state of a run as shown on a node: its own, or for an instance that of its inner nodes. */
 
 import type { NodeProblems, ValidationReport } from "../../api/client";
 import { subgraphOf } from "../../document/graph";
@@ -6,7 +6,7 @@ import { promptIdOf, type Tab, useActive } from "../studio";
 import { type NodeRun, placeOf, type ShownOutput, useRuns } from "./runs";
 import { sentencesOf } from "./sentences";
 
-/** Where what a run tells of a node of the level shown is kept. */
+/** The key under which the run's state of a node of the level shown is stored. */
 export function placeHere(tab: Tab, key: string): string {
   return placeOf(tab.id, promptIdOf(tab, key));
 }
@@ -15,7 +15,7 @@ export function isInstance(tab: Tab, key: string): boolean {
   return subgraphOf(tab.workflow.definitions, tab.graph.nodes[key]?.type) !== undefined;
 }
 
-/** What is kept for a place; for an instance the newest of what is kept for its inside. */
+/** The stored value of a place; for an instance, the newest of its inner nodes. */
 function atPlace<Value>(
   all: Readonly<Record<string, Value>>,
   place: string,
@@ -27,7 +27,7 @@ function atPlace<Value>(
 
 const WEIGHT = { running: 4, error: 3, finished: 2, cached: 1, waiting: 0 } as const;
 
-/** How a node's run goes; an instance runs while any node inside does. */
+/** The run state of a node; an instance runs while any inner node does. */
 export function runAt(
   all: Readonly<Record<string, NodeRun>>,
   place: string,
@@ -42,7 +42,7 @@ export function runAt(
   return found;
 }
 
-/** What the server finds wrong with a node, or with the first node inside an instance that has it. */
+/** The problems of a node, or of the first inner node of an instance that has any. */
 export function problemsAt(
   report: ValidationReport | undefined,
   id: string,
@@ -51,7 +51,7 @@ export function problemsAt(
   return report === undefined ? undefined : atPlace(report.node_errors, id, instance);
 }
 
-/** The sentences about a node; for an instance, about all that is inside of it, too. */
+/** The sentences about a node; for an instance, about all its inner nodes too. */
 function sentencesAt(
   report: ValidationReport | undefined,
   id: string,
@@ -65,7 +65,7 @@ function sentencesAt(
   );
 }
 
-/** All that a node of the level shown shows of the last run, and what is wrong with it now. */
+/** The last run's state of a node of the level shown, and the node's current problems. */
 export function useRunOf(key: string) {
   const tab = useActive((each) => each.id);
   const id = useActive((each) => promptIdOf(each, key));
@@ -74,14 +74,14 @@ export function useRunOf(key: string) {
   const run = useRuns((state) => runAt(state.nodes, place, instance));
   const shown = useRuns((state) => atPlace(state.shown, place, instance));
   const preview = useRuns((state) => atPlace(state.previews, place, instance));
-  // As one text: a list made anew would be drawn anew with every change of any run.
+  // One string rather than a new list, which would cause a render with every change of any run.
   const wrong = useRuns(
     ({ failures, problems }) =>
       atPlace(failures, place, instance) ?? sentencesAt(problems[tab], id, instance).join("\n"),
   );
   const former = useRuns((state) => atPlace(state.former, place, instance));
   const sentences: readonly string[] = wrong === "" ? [] : wrong.split("\n");
-  // How a run ended that may end otherwise by now is said by `former` alone.
+  // The outcome of a run that may be outdated is shown by `former` alone.
   return { run: former === undefined ? run : undefined, shown, preview, sentences, former };
 }
 

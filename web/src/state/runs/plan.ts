@@ -1,12 +1,12 @@
 /**
- * What the server says a run would do, in words; and how far a run is, weighed by what its nodes
- * are known to cost. Plain functions: knows no store and no screen.
+ * The server's plan of a run in words; and the progress of a run, weighted by the expected cost of
+ * its nodes. Pure functions.
  */
 import type { NodePlan, Plan } from "../../api/types";
 import { bytesOf, spanOf } from "../../words/format";
 import { t } from "../../words/words";
 
-/** What will happen to a node that one sees; an inner node counts for the subgraph it is in. */
+/** The plan's state for a visible node; an inner node counts for its instance. */
 export function markOf(plan: Plan | undefined, node: string): NodePlan["state"] | null {
   if (plan === undefined) return null;
   const exact = plan.nodes[node];
@@ -17,7 +17,7 @@ export function markOf(plan: Plan | undefined, node: string): NodePlan["state"] 
   return order.find((state) => inner.includes(state)) ?? null;
 }
 
-/** Expected seconds and bytes of a node that one sees. */
+/** Expected seconds and bytes of a visible node. */
 export function costOf(
   plan: Plan | undefined,
   node: string,
@@ -62,7 +62,7 @@ export function wordsOf(plan: Plan): string[] {
   return words;
 }
 
-/** What the words leave out, for whoever wants to know. */
+/** The basis of the estimate, for a tooltip. */
 export function reasonOf(plan: Plan): string {
   if (plan.run === 0) return t("The results of the last run are still valid.");
   if (plan.unknown === 0) return t("Estimated from past runs on this machine.");
@@ -71,7 +71,7 @@ export function reasonOf(plan: Plan): string {
   });
 }
 
-/** A plan as the run begins: what ran before it, since it was foreseen, has left results. */
+/** The plan at the start of a run, with nodes that have been cached since it was made. */
 export function settled(plan: Plan, known: readonly string[]): Plan {
   const nodes = { ...plan.nodes };
   for (const id of known) {
@@ -81,10 +81,10 @@ export function settled(plan: Plan, known: readonly string[]): Plan {
   return { ...plan, nodes };
 }
 
-/** How far nodes are: 1 for one that is done. */
+/** The progress of nodes, from 0 to 1 for a finished one. */
 export type Shares = Readonly<Record<string, number>>;
 
-/** What a node without a past counts for: as much as one in the middle of those that have one. */
+/** A node without past runs gets the median cost of the others. */
 function weights(plan: Plan): Map<string, number> {
   const running = Object.entries(plan.nodes).filter(([, each]) => each.state === "run");
   const known = running
@@ -94,7 +94,7 @@ function weights(plan: Plan): Map<string, number> {
   return new Map(running.map(([id, each]) => [id, Math.max(each.seconds ?? middle, 1e-3)]));
 }
 
-/** The share of a run that is done, from 0 to 1, weighed by past cost. */
+/** The progress of a run, from 0 to 1, weighted by expected cost. */
 export function shareOf(plan: Plan, shares: Shares): number {
   let done = 0;
   let total = 0;
@@ -106,8 +106,8 @@ export function shareOf(plan: Plan, shares: Shares): number {
 }
 
 /**
- * Seconds that are left of a run; null where too little is known. A node that is at work counts
- * by its own steps once it has made some: `left` gives their seconds.
+ * The remaining seconds of a run; null where too little is known. A node with measured steps counts
+ * by these: `left` gives their seconds.
  */
 export function leftOf(
   plan: Plan,
@@ -129,19 +129,19 @@ export function leftOf(
 interface Steps {
   value: number;
   max: number;
-  /** When the first step was made, and which it was: what came before was loading. */
+  /** The time and number of the first step, as the time before it was spent on loading. */
   firstAt: number | null;
   firstValue: number;
   at: number;
 }
 
-/** Steps a second, judged by those made so far; null before the second one. */
+/** Steps per second, from the steps so far; null before the second one. */
 export function rateOf({ value, firstAt, firstValue, at }: Steps): number | null {
   if (firstAt === null || value <= firstValue || at <= firstAt) return null;
   return ((value - firstValue) * 1000) / (at - firstAt);
 }
 
-/** Seconds until a node is done, judged by its own steps. */
+/** The remaining seconds of a node, from its own steps. */
 export function stepsLeft(steps: Steps): number | null {
   const rate = rateOf(steps);
   return rate === null ? null : (steps.max - steps.value) / rate;

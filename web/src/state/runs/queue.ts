@@ -1,4 +1,4 @@
-/** What runs and waits, in its order: moved, held back, and how long it may take. */
+/** The running and pending jobs in order: moving, pausing, expected durations. */
 
 import { create } from "zustand";
 import type { ListedJob, QueueListing } from "../../api/results";
@@ -23,7 +23,7 @@ export async function readQueue(): Promise<void> {
 const FULL = /^The disk is full: nothing can be written to (.+)\. The queue is paused/;
 const TRIED = /(\d+) tries in a row have failed while (\d+) MB were free/;
 
-/** Why nothing is begun, in the user's language where the sentence is known. */
+/** Why the queue is held, in the user's language where the sentence is known. */
 export function holdText(held: string | null): string {
   const folder = held === null ? undefined : FULL.exec(held)?.[1];
   if (held === null || folder === undefined) return held ?? "";
@@ -39,7 +39,7 @@ export function holdText(held: string | null): string {
 
 export type Move = "first" | "up" | "down" | "last";
 
-/** Moves a waiting prompt; on the screen at once, and back if the server refuses. */
+/** Moves a pending job; on the screen at once, and back if the server refuses. */
 export async function moveInQueue(id: string, move: Move): Promise<void> {
   const { waiting } = useQueue.getState();
   const from = waiting.findIndex((each) => each.id === id);
@@ -47,24 +47,24 @@ export async function moveInQueue(id: string, move: Move): Promise<void> {
   if (from >= 0) await moveTo(id, to);
 }
 
-/** The pending run whose row was last focused or pointed at; null before any was. */
+/** The pending job whose row was last focused or hovered; null for none. */
 export const useQueueRow = create<{ id: string | null }>(() => ({ id: null }));
 
-/** The run that commands move: the row that was used last, or else the one queued last. */
+/** The job that commands move: the one of the last used row, else the one queued last. */
 export function queueRow(): ListedJob | undefined {
   const { waiting } = useQueue.getState();
   const { id } = useQueueRow.getState();
   return waiting.find((each) => each.id === id) ?? waiting.at(-1);
 }
 
-/** Moves a waiting prompt so that it stands at this place, counted as if it were taken out. */
+/** Moves a pending job to an index, counted without the job itself. */
 export async function moveTo(id: string, to: number): Promise<void> {
   const { waiting, total } = useQueue.getState();
   const job = waiting.find((each) => each.id === id);
   if (job === undefined || to < 0 || to >= waiting.length || waiting[to]?.id === id) return;
   const others = waiting.filter((each) => each !== job);
   const before = others[to]?.id ?? null;
-  // Behind the last one that is listed is not behind all, where more wait than are listed.
+  // Not all pending jobs are listed, so the end of the list is not the end of the queue.
   if (before === null && total > waiting.length) return;
   useQueue.setState({ waiting: others.toSpliced(to, 0, job) });
   await attempt(() => client.moveInQueue(id, before));
@@ -84,10 +84,10 @@ async function attempt(doing: () => Promise<unknown>): Promise<void> {
   await readQueue().catch(notifyError);
 }
 
-/** Runs that took less than this share of the longest had most of their work done before. */
+/** Runs shorter than this share of the longest had most of their results cached. */
 const WHOLE = 0.1;
 
-/** Milliseconds that a job will take, judged by the middle one of its workflow's last whole runs. */
+/** The expected duration of a job in milliseconds: the median of its workflow's last full runs. */
 export function expectedOf(job: ListedJob, past: readonly ListedJob[]): number | null {
   const spent = past
     .filter((each) => each.status === "completed" && each.workflow_id === job.workflow_id)

@@ -1,4 +1,4 @@
-/** Run, stop, and what the server thinks of a document as one edits it. */
+/** Running and interrupting, and the connection to the server. */
 import { create } from "zustand";
 import { socketUrl } from "../../api/client";
 import { openSocket } from "../../api/socket";
@@ -33,31 +33,33 @@ const LISTED = 64;
 const REFRESH_AFTER = 60;
 
 interface RunOptions {
-  /** Before all that waits. */
+  /** Before all pending jobs. */
   front?: boolean;
-  /** Run no further than these nodes; without it, every output. */
+  /** Run up to these nodes only; without it, every output. */
   targets?: readonly string[];
-  /** How often, each time with the seeds rolled. */
+  /** The number of runs; seeds advance before each. */
   count?: number;
-  /** Leave the seeds as they are: what runs by itself must come to rest. */
+  /** Do not advance seeds, as automatic runs must come to an end. */
   keepSeeds?: boolean;
-  /** Which document; the one shown when Run is pressed, where it is not said. */
+  /** The id of the document; by default the one shown when Run is pressed. */
   tab?: string;
 }
 
-/** What the user has chosen for the next runs, until the page is left. */
+/** The user's choices for the next runs, until the page is closed. */
 export const useRunOptions = create<{ count: number }>(() => ({ count: 1 }));
 
-/** The last press of Run; the next one goes after it, so that they are queued in their order. */
+/** The last request to run; the next one follows it, so that jobs are queued in order. */
 let turn: Promise<void> = Promise.resolve();
-/** In milliseconds: a request that stalls does not hold back the runs after it any longer. */
+/** In milliseconds: a stalled request delays the following runs no longer than this. */
 const PATIENCE = 3_000;
-/** How many presses of Run are being handed in. */
+/** The number of requests to run that are being submitted. */
 let submitting = 0;
 
-/** Rolls the seeds that ask for it, then hands the document in: the seed one sees is the one used. */
+/**
+ * Advances controlled seeds, then submits the document, so that the visible seed is the one used.
+ */
 export function run(options: RunOptions = {}): Promise<void> {
-  // Its turn may come, or its batch go on, when another document is shown.
+  // By its turn, or during a batch, another document may be shown.
   const tab = options.tab ?? activeTab().id;
   const before = turn;
   turn = waitForTurn(before).then(() => submitRuns({ ...options, tab }));
@@ -99,7 +101,7 @@ async function submitRuns(options: Named): Promise<void> {
   }
 }
 
-/** Whether it was handed in; where not, what is wrong is shown. */
+/** Whether it was submitted; otherwise the problems are shown. */
 async function submit({ tab: id, front, targets, keepSeeds }: Named): Promise<boolean> {
   const before = tabOf(id);
   if (before === undefined) return false;
@@ -134,7 +136,7 @@ async function submit({ tab: id, front, targets, keepSeeds }: Named): Promise<bo
   return true;
 }
 
-/** The list of problems is that of the document shown: what is wrong elsewhere is said. */
+/** The problem list is that of the document shown; for others a notice gives the reason. */
 function notifyRefusal(tab: Tab, reason: string, isPart: boolean): void {
   if (tab.id !== activeTab().id) {
     notify(t("{{name}} was not run. {{reason}}", { name: tab.name, reason }));
@@ -146,7 +148,7 @@ function notifyRefusal(tab: Tab, reason: string, isPart: boolean): void {
 
 let ranLast: unknown = null;
 
-/** Runs a document that rests, where the user wants that and a run would change anything. */
+/** Runs a document after edits, where the user enabled this and a run would change anything. */
 export function runOnChange(tab: Tab, plan: Plan): void {
   const { remaining, running, sending } = useRuns.getState();
   if (!setting("calotype.runOnChange") || plan.run === 0 || tab.workflow === ranLast) return;
@@ -155,7 +157,7 @@ export function runOnChange(tab: Tab, plan: Plan): void {
   void run({ count: 1, keepSeeds: true, tab: tab.id });
 }
 
-/** Stops what runs; what has not begun is taken out of the queue. */
+/** Interrupts the running job, and removes pending ones. */
 export async function interrupt(): Promise<void> {
   const { running, waiting } = useRuns.getState();
   try {
@@ -173,7 +175,9 @@ export async function interrupt(): Promise<void> {
   }
 }
 
-/** Hears the server until ended; reads the queue again whenever it changed. */
+/**
+ * Connects to the server; reloads the queue whenever it changes. Returns a function that ends it.
+ */
 export function connect(): () => void {
   const url = socketUrl(clientId, window.location);
   let wasOpen = false;
@@ -198,7 +202,7 @@ export function connect(): () => void {
 
 const ENDINGS = new Set(["execution_success", "execution_error", "execution_interrupted"]);
 
-/** The server is there, maybe another process than before: what it knows is asked anew. */
+/** After a reconnection, perhaps to a new server process, its state is read again. */
 async function resync(): Promise<void> {
   checkAgain();
   await refreshJobs();
@@ -208,7 +212,7 @@ async function resync(): Promise<void> {
 
 let refreshing: ReturnType<typeof setTimeout> | undefined;
 
-/** Where many changes come at once, they are read together. */
+/** Collects several changes into one request. */
 function refreshSoon(): void {
   if (refreshing !== undefined) return;
   refreshing = setTimeout(() => {
@@ -228,7 +232,7 @@ export async function refreshJobs(): Promise<void> {
     await import("../results/history").then((room) => room.historyChanged());
   } catch (error) {
     if (error instanceof HttpError) notifyError(error);
-    // Without a server there is nothing to list; the socket says so.
+    // Without a connection there is nothing to list; the socket reports it.
   }
 }
 
@@ -242,7 +246,7 @@ export async function cancelAll(): Promise<void> {
   if (running.length > 0) await attempt(() => client.cancelJobs(running));
 }
 
-/** What runs goes on to its end; what waits is taken out. */
+/** Lets the running job finish, and removes the pending ones. */
 export async function stopAfterThis(): Promise<void> {
   await attempt(() => client.clearQueue());
 }
@@ -256,7 +260,7 @@ async function attempt(doing: () => Promise<unknown>): Promise<void> {
   await refreshJobs();
 }
 
-/** The workflow that a job came from, or null where it was handed in without one. */
+/** The workflow of a job; null where it was submitted without one. */
 export async function workflowOf(job: string): Promise<Json | null> {
   const { workflow } = await client.job(job);
   const found = workflow?.extra_data?.extra_pnginfo?.workflow as Json | undefined;
@@ -264,8 +268,8 @@ export async function workflowOf(job: string): Promise<Json | null> {
 }
 
 /**
- * Puts the outputs of the newest finished job on the nodes of the tab it came from, by its id.
- * `isNews`: in place of what they show, as it may have ended unheard.
+ * Shows the outputs of the newest finished job on the nodes of its document's tab, matched by the
+ * document's id. `isNews`: replaces shown outputs, as the job may have finished while disconnected.
  */
 export async function showLastResults(tab: Tab, isNews = false): Promise<void> {
   const wanted = tab.workflow.saved.id;

@@ -1,4 +1,7 @@
-/** What runs, what has run, and what each node shows of it. Outputs are no part of undo. */
+/**
+ * The state of runs: the current run, the history, and each node's results. Outputs are not part of
+ * undo.
+ */
 import { create } from "zustand";
 import type { ValidationReport } from "../../api/client";
 import type { Preview } from "../../api/frames";
@@ -15,20 +18,20 @@ export interface NodeRun {
   value: number;
   max: number;
   started: number;
-  /** When its first step was made, and which that was: what came before was loading. */
+  /** The time and number of its first step, as the time before it was spent on loading. */
   firstAt: number | null;
   firstValue: number;
-  /** When it was last heard of. */
+  /** When its last event arrived. */
   at: number;
-  /** Milliseconds it took. */
+  /** Its duration in milliseconds. */
   took: number | null;
-  /** Bytes that the worker held at the highest; null where nobody measured. */
+  /** The worker's peak memory in bytes; null where not measured. */
   memory: number | null;
 }
 
 export interface ShownOutput {
   images: readonly ImageFile[];
-  /** Two pictures to be seen against each other. */
+  /** Two pictures to be compared. */
   pair: readonly [ImageFile, ImageFile] | null;
   text: readonly string[];
 }
@@ -38,9 +41,9 @@ export interface ActiveRun {
   tab: string;
   node: string | null;
   started: number;
-  /** What was foreseen of it; null for one that this page did not start. */
+  /** The plan of the run; null for one that this page did not start. */
   plan: Plan | null;
-  /** By id in the prompt: those of inner nodes, too. */
+  /** By id in the prompt, including inner nodes. */
   shares: Shares;
 }
 
@@ -48,31 +51,31 @@ interface Runs {
   connection: Connection;
   remaining: number;
   running: ActiveRun | null;
-  /** A Run was pressed and the server has not answered yet. */
+  /** Whether a run was submitted and the server has not answered yet. */
   sending: boolean;
-  /** When a stop was asked for that has not come yet. */
+  /** The time of a requested interrupt that has not happened yet; null for none. */
   stopping: number | null;
-  /** By `tab/node`; nodes inside a subgraph as prompts call them, `tab/12:5`. See `places.ts`. */
+  /** By `tab/node`; inner nodes by their ids in prompts, `tab/12:5`. See `places.ts`. */
   nodes: Readonly<Record<string, NodeRun>>;
   previews: Readonly<Record<string, string>>;
   shown: Readonly<Record<string, ShownOutput>>;
   failures: Readonly<Record<string, string>>;
-  /** Failures whose node, or what feeds it, was edited since. */
+  /** Failures whose node, or anything upstream of it, was edited since. */
   former: Readonly<Record<string, string>>;
-  /** All that the server told of a failure, by place. */
+  /** The server's full report of a failure, by place. */
   errors: Readonly<Record<string, ExecutionError>>;
-  /** Documents as they were when their last run failed. */
+  /** Documents at the time their last run failed. */
   failedIn: Readonly<Record<string, Workflow>>;
-  /** What the next run of each document would do. */
+  /** The plan of each document's next run. */
   plans: Readonly<Record<string, Plan>>;
   problems: Readonly<Record<string, ValidationReport>>;
-  /** The document as it was handed in and what was foreseen of its run, by prompt. */
+  /** The submitted document and the plan of its run, by prompt id. */
   submitted: Readonly<Record<string, { workflow: Workflow; plan: Plan }>>;
-  /** Documents as they last worked. */
+  /** Documents at the time of their last successful run. */
   worked: Readonly<Record<string, Workflow>>;
   waiting: readonly ListedJob[];
   past: readonly ListedJob[];
-  /** Which document each prompt of this page came from. */
+  /** The document of each prompt that this page submitted. */
   prompts: Readonly<Record<string, string>>;
 }
 
@@ -106,14 +109,14 @@ function keptPrompts(): Record<string, string> {
   return kept == null ? {} : (JSON.parse(kept) as Record<string, string>);
 }
 
-/** Notes which document a prompt came from; known after a reload, too. */
+/** Records the document of a prompt; stored, so that it survives a reload. */
 export function recordPrompt(prompt: string, tab: string): void {
   useRuns.setState(({ prompts }) => ({ prompts: { ...prompts, [prompt]: tab } }));
   const newest = Object.entries(useRuns.getState().prompts).slice(-NOTED);
   sessionStorage.setItem(PROMPTS, JSON.stringify(Object.fromEntries(newest)));
 }
 
-/** Notes the document as it was handed in, and what was foreseen of its run. */
+/** Records the submitted document and the plan of its run. */
 export function recordSubmitted(prompt: string, workflow: Workflow, plan: Plan): void {
   useRuns.setState(({ submitted }) => {
     const newest = Object.entries(submitted).slice(1 - NOTED);
@@ -125,7 +128,7 @@ export function placeOf(tab: string, node: string): string {
   return `${tab}/${node}`;
 }
 
-/** What a node is called that is put behind another for one run, to show what comes out of that. */
+/** The id of the temporary node that shows another node's result for one run. */
 export function viewerOf(node: string): string {
   return `${node}${VIEWER}`;
 }
@@ -136,7 +139,7 @@ export function isViewer(id: string): boolean {
   return id.endsWith(VIEWER);
 }
 
-/** The node that one sees. */
+/** The visible node for an id. */
 function seenNode(id: string): string {
   return isViewer(id) ? id.slice(0, -VIEWER.length) : id;
 }
@@ -261,7 +264,7 @@ function progress(each: NodeProgress, now: number): void {
   });
 }
 
-/** A run that began before this page was loaded, or before the server was away. */
+/** Shows a run that began before this page was loaded or connected. */
 function resume({ prompt_id, display_node_id }: NodeProgress, tab: string, now: number): void {
   const { running, submitted } = useRuns.getState();
   if (running !== null) return;
@@ -291,7 +294,7 @@ export function addPreview({ node, prompt, image }: Preview): void {
 
 let lastPreview: { place: string; at: number } = { place: "", at: 0 };
 
-/** Whether another preview may be drawn by now: some machines have better things to do. */
+/** Whether the next preview may be drawn, by the user's rate limit. */
 function isDue(place: string): boolean {
   const rate = setting("calotype.previewRate");
   const now = performance.now();
@@ -313,7 +316,7 @@ export function setShown(tab: string, node: string, output: Record<string, unkno
     pair: one !== undefined && other !== undefined ? [one, other] : null,
     text: Array.isArray(output.text) ? output.text.map(String) : [],
   };
-  // With one side alone there is nothing to compare: it is a picture like others.
+  // With only one side there is nothing to compare, so it is shown as an ordinary picture.
   if (made.pair === null && made.images.length === 0) {
     made.images = [one, other].filter((each) => each !== undefined);
   }
@@ -361,7 +364,7 @@ function finish(): void {
   });
 }
 
-/** Nothing more is heard of what runs: it may go on, or be over by the time it is heard again. */
+/** Clears the running state when the connection is lost, as the outcome is unknown. */
 export function resetRunning(): void {
   useRuns.setState(atRest);
 }

@@ -1,4 +1,4 @@
-/** What the validator found, in sentences: what was asked, what was found, what there is. */
+/** The validator's findings as sentences: what was asked, what was found, what to do. */
 import type { InputProblem, NodeProblems, ValidationReport } from "../../api/client";
 import { writeJson } from "../../document/json";
 import { currentLanguage, t } from "../../words/words";
@@ -70,7 +70,7 @@ function shown(value: unknown): string {
 type Sentences = ReadonlyMap<string, readonly string[]>;
 const byNode = new WeakMap<ValidationReport, { language: string; found: Sentences }>();
 
-/** All sentences of a report, by node as the prompt calls it. */
+/** All sentences of a report, by node id in the prompt. */
 export function sentencesOf(report: ValidationReport): Sentences {
   const known = byNode.get(report);
   if (known?.language === currentLanguage()) return known.found;
@@ -94,7 +94,7 @@ function problemsIn(problems: NodeProblems | undefined): readonly InputProblem[]
   return problems?.errors ?? [];
 }
 
-/** Why nothing can run, in a sentence; null where something can. */
+/** Why nothing can run, as a sentence; null where something can. */
 export function wholeSentence(report: ValidationReport | undefined): string | null {
   const error = report?.error;
   if (error == null) return null;

@@ -1,6 +1,6 @@
 /**
- * Failures of the last run that may be mended by now: since then the node, or what feeds it, was
- * edited. They step back until the next run; where the edit is undone, they are as they were.
+ * Failures of the last run that may be fixed: the node, or anything upstream of it, was edited
+ * since. They are dimmed until the next run; where the edit is undone, they are shown as before.
  */
 import { connected } from "../../document/arrange";
 import { type Graph, type GraphNode, subgraphOf, type Workflow } from "../../document/graph";
@@ -9,7 +9,7 @@ import { levelAt } from "../../document/levels";
 import { tabOf, useStudio } from "../studio";
 import { useRuns } from "./runs";
 
-/** Whether a node, as prompts call it, or anything that feeds it is other than it was. */
+/** Whether a node, by its id in prompts, or anything upstream of it has changed. */
 function isEdited(before: Workflow, now: Workflow, id: string): boolean {
   if (before === now) return false;
   const way = id.split(":");
@@ -21,7 +21,7 @@ function isEdited(before: Workflow, now: Workflow, id: string): boolean {
       const [one, other] = [was.nodes[each], is.nodes[each]];
       if (one === undefined || other === undefined) return true;
       if (!isAlike(one, other) || !isFedAlike(was, is, one, other)) return true;
-      // Of an instance that the way leads through, what feeds the node inside is seen deeper.
+      // For an instance on the path, the sources of the inner node are compared on the inner level.
       return !(isInner && each === key) && !isSameInside(before, now, one.type, new Set());
     });
   });
@@ -59,7 +59,7 @@ function isSameInside(before: Workflow, now: Workflow, type: string, seen: Set<s
   });
 }
 
-/** Keeps failures apart from those that may be mended by now. Returns what ends it. */
+/** Starts marking failures that may be fixed. Returns a function that ends it. */
 export function watchFailures(): () => void {
   const look = () => {
     const { errors, failures, failedIn } = useRuns.getState();
@@ -84,7 +84,7 @@ export function watchFailures(): () => void {
       const isEdit = tabs.some(({ workflow }, index) => workflow !== before.tabs[index]?.workflow);
       if (isEdit && Object.keys(useRuns.getState().errors).length > 0) look();
     }),
-    // It may have been edited while it ran.
+    // The document may have been edited during the run.
     useRuns.subscribe(({ errors }, before) => {
       if (errors !== before.errors) look();
     }),

@@ -1,4 +1,6 @@
-/** What follows a run beside the canvas: the title of the page, and the view where one wants it. */
+/**
+ * Follows a run outside of the nodes: the page's title, and the view where the user enabled this.
+ */
 
 import { percent } from "../../words/format";
 import { t } from "../../words/words";
@@ -10,7 +12,7 @@ import { useRuns } from "./runs";
 
 const NAME = "Calotype";
 
-/** Keeps the page's title and the view with the run. Returns what ends it. */
+/** Starts updating the title and the view during runs. Returns a function that ends it. */
 export function watchRun(): () => void {
   let shown = "";
   let followed: string | null = null;
@@ -50,7 +52,7 @@ export function watchRun(): () => void {
   };
 }
 
-/** The node of the level shown that a run is at, or inside of; null where it is elsewhere. */
+/** The node of the level shown that is running or contains the running node; null for none. */
 function keyHere({ level }: Tab, id: string): string | null {
   const way = id.split(":");
   if (level.some((key, depth) => way[depth] !== key)) return null;
