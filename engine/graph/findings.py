@@ -12,7 +12,7 @@ from engine.graph.problems import NodeProblems, Problem
 from engine.graph.prompt import Prompt
 
 MOST_PROBLEMS = 5000
-"""Problems that are described; more nobody reads, and each takes some hundred bytes."""
+"""The maximum number of problems described; each takes some hundred bytes."""
 MOST_OUTPUTS = 100
 """Failed outputs that are listed with each node at fault."""
 MOST_OUTPUTS_IN_ALL = 10_000
@@ -58,8 +58,8 @@ class Findings:
 
         Args:
             prompt: what was checked.
-            ordered: what was checked of it, each node after its sources.
-            outputs: the wanted output nodes.
+            ordered: the nodes that were checked, each after its sources.
+            outputs: the requested output nodes.
         """
         dependents = self._dependents(prompt, ordered, [o for o in outputs if o in self.failed])
         left = MOST_OUTPUTS_IN_ALL

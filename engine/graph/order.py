@@ -13,7 +13,7 @@ from engine.graph.prompt import Prompt
 Counts = Callable[[str, str], bool]
 """Given a node id and the name of a linked input: whether that link counts."""
 OnCircle = Callable[[str, str, Collection[str]], None]
-"""Given a node, one of its sources that itself needs the node, and the path from a wanted node
+"""Given a node, one of its sources that itself needs the node, and the path from a requested node
 down to the node: called for a circle, whose last link is then left out."""
 
 
@@ -24,14 +24,14 @@ def order(
     counts: Counts | None = None,
     on_circle: OnCircle | None = None,
 ) -> list[str]:
-    """The wanted nodes and all that they need, each after what it needs.
+    """The requested nodes and all that they need, each after what it needs.
 
-    The same prompt and the same `wanted` give the same order: depth first, inputs in the order
-    they were given. Links for which `counts` says no are not followed.
+    The same prompt and the same `wanted` give the same order: depth first, inputs in the order they
+    were given. Links for which `counts` returns False are not followed.
 
     Raises:
         CircleError: the links that count run in a circle, and there is no `on_circle`.
-        PromptError: a wanted node, or the source of a link, is not in the prompt.
+        PromptError: a requested node, or the source of a link, is not in the prompt.
     """
     done: list[str] = []
     finished: set[str] = set()

@@ -1,6 +1,6 @@
 """What is wrong with a prompt, in the words and shapes of ComfyUI's API.
 
-Plain values. Finds nothing by itself: that is `validate`.
+Plain values, which `validate` creates.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class Report:
         outputs: the output nodes that can run.
         error: why nothing can run; None as soon as one output can.
         node_errors: what is wrong with single nodes, by node id.
-        ordered: the nodes that `outputs` need, each after what it needs; empty where some wanted
+        ordered: the nodes that `outputs` need, each after what it needs; empty if a requested
             output cannot run.
     """
 

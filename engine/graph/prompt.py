@@ -59,7 +59,7 @@ class PromptNode:
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """The nodes of a run by their ids. Never changed: `extended` gives a larger one."""
+    """The nodes of a run by their ids. Immutable: `extended` returns a larger one."""
 
     nodes: Mapping[str, PromptNode]
 
@@ -83,7 +83,7 @@ def parse(raw: object) -> Prompt:
     """Read a prompt from decoded JSON in API format.
 
     Raises:
-        PromptError: it is no prompt; a node has no class; or a value holds NaN, infinity or
+        PromptError: it is not a prompt; a node has no class; or a value holds NaN, infinity or
             anything nested deeper than `MAX_DEPTH`; or an id has over `MAX_ID` characters.
     """
     if raw is None:
@@ -95,7 +95,7 @@ def parse_expansion(raw: object) -> dict[str, PromptNode]:
     """Read the nodes that an expanding node returns; their literals may be any object.
 
     Raises:
-        PromptError: it is no mapping of nodes, or a node has no class.
+        PromptError: it is not a mapping of nodes, or a node has no class.
     """
     return _parse_nodes(raw, json_only=False)
 

@@ -1,4 +1,4 @@
-"""What a node looks like from outside: its sockets, widgets and flags.
+"""The schema of a node: its sockets, widgets and flags.
 
 Plain frozen values that the validator, the converter and the editor read; `nodekit` makes them
 from nodes.
@@ -26,8 +26,8 @@ class InputSchema:
         name: the keyword it is passed as, and the key in a prompt.
         type: a socket type such as `"MODEL"`, `"INT"`, `"IMAGE,MASK"`, `"*"`, or `"COMBO"`.
         section: `required`, `optional` or `hidden` (filled by the engine).
-        options: what the incumbent calls options: `default min max step round multiline tooltip
-            lazy forceInput control_after_generate image_upload ...`; unknown keys pass through.
+        options: the incumbent's options: `default min max step round multiline tooltip lazy
+            forceInput control_after_generate image_upload ...`; unknown keys pass through.
         choices: the values of a combo, or None. For a combo of files see `folder`.
         folder: a combo over the files of this folder (`"checkpoints"`, `"input"` ...): the
             choices are listed on request, not when the catalog is made.

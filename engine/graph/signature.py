@@ -1,4 +1,4 @@
-"""What a node would compute, as a short hash: equal signatures, equal outputs.
+"""The signature of a node's computation, a short hash: equal signatures, equal outputs.
 
 A Merkle hash (Merkle 1987) over BLAKE2b (RFC 7693): a node's signature is the hash of its class,
 its fingerprint, its literal inputs and the signatures of its sources, so each node costs the same
@@ -17,7 +17,7 @@ from typing import Any, cast
 from engine.graph.prompt import Link, Prompt, is_mapping
 
 Signature = bytes
-"""`DIGEST_BYTES` of hash and one byte that says whether it can ever come up again."""
+"""`DIGEST_BYTES` of hash and one byte that says whether it can ever recur."""
 
 DIGEST_BYTES = 24
 _REPEATABLE = b"\x00"
@@ -39,8 +39,9 @@ def sign(
     Args:
         prompt: holds the node, its literals already coerced.
         node_id: which node.
-        fingerprint: what else decides the result, e.g. a file's size and time; None for nothing.
-            NaN, or anything that is not made of plain values, means "never the same twice".
+        fingerprint: anything else that determines the result, e.g. a file's size and time; None for
+            nothing. NaN, or anything that is not made of plain values, means "never the same
+            twice".
         known: the signatures of its sources, by node id.
         include_id: for nodes that use their own id or do not share results.
         output: for output nodes, so that they never share a signature with others.
@@ -66,7 +67,7 @@ def sign(
 
 
 def is_repeatable(signature: Signature) -> bool:
-    """Whether this signature can come up again; if not, there is no use in keeping its outputs."""
+    """Whether this signature can recur; if not, caching its outputs is useless."""
     return signature[-1:] == _REPEATABLE
 
 

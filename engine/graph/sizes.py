@@ -28,7 +28,7 @@ _CONSTANTS: Mapping[str, str] = {"PrimitiveInt": "value", "PrimitiveFloat": "val
 _BYTES: Mapping[str, int] = {"IMAGE": 12, "MASK": 4, "LATENT": 1}
 """At least what a pixel takes, as 32-bit floats; of latents, per pixel of the picture."""
 _COUNTED = 1 << 80
-"""Larger products are as good as this one."""
+"""Products are capped at this."""
 
 
 def constant_of(prompt: Prompt, value: Any) -> int | float | None:

@@ -21,7 +21,7 @@ from engine.graph.sizes import SIZES, constant_of, pixels_of, too_much
 from engine.graph.sockets import joins
 
 Complain = Callable[[str, PromptNode], Iterable[str]]
-"""A node's own check of its constants, where it has one: sentences, none when all is well."""
+"""A node's own check of its constants, where it has one: sentences; none if there is no problem."""
 
 _MOST_MISSING = 100
 """Nodes of missing classes that are reported one by one."""
@@ -46,14 +46,14 @@ def validate(
 
     Args:
         prompt: what to run.
-        catalog: what every class looks like.
+        catalog: the schema of every class.
         list_folder: the files to choose from; without it, combos of files are not checked.
         has_file: whether an unlisted file exists; used for inputs that a node checks.
         wanted: run no other output nodes than these; None for all.
         complain: runs a node's own check, for nodes in which nothing else is wrong.
         most_bytes: the memory that pictures may take; None for any.
-        ordered: the nodes that the outputs need, each after what it needs, where a check before
-            has found that out.
+        ordered: the nodes that the outputs need, each after what it needs, if an earlier check has
+            determined them.
 
     Returns:
         a report whose `error` is None when at least one output node can run.
@@ -76,7 +76,7 @@ def validate(
 def missing_files(
     prompt: Prompt, catalog: Catalog, list_folder: ListFolder, has_file: HasFile | None = None
 ) -> Mapping[str, NodeProblems]:
-    """The files that a prompt names and that are not there, by node.
+    """The missing files that a prompt names, by node.
 
     Also for prompts that cannot be validated because classes are missing: a user who downloads
     plugins can download models at the same time.
@@ -96,7 +96,7 @@ def missing_files(
 
 
 class _Validation:
-    """One validation under way: what was found so far, by node id."""
+    """One validation: what was found so far, by node id."""
 
     def __init__(
         self,

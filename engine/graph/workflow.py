@@ -1,7 +1,7 @@
 """From a document to a prompt: the one converter.
 
-A document is a saved workflow, a prompt in API format, or something around one of them. The
-catalog says what the values in a saved node's list are called. Reads no files.
+A document is a saved workflow, a prompt in API format, or something around one of them. The catalog
+provides the names of the values in a saved node's list. Reads no files.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def read_json_text(text: str | bytes) -> Any:
     """Decode JSON as documents come: see `engine/json_text.py`.
 
     Raises:
-        WorkflowError: it is no JSON, or nested too deeply to be a workflow.
+        WorkflowError: it is not JSON, or nested too deeply to be a workflow.
     """
     try:
         return read_json(text)
@@ -75,7 +75,7 @@ def read_json_text(text: str | bytes) -> Any:
 def recognise(document: object) -> tuple[Kind, Mapping[str, Any]]:
     """Whether a document is a saved workflow or a prompt, and the part that is.
 
-    An object that holds one under `workflow` or `prompt` will do; the workflow comes first.
+    An object that holds one under `workflow` or `prompt` is accepted; the workflow comes first.
 
     Raises:
         WorkflowError: it is neither; says what was found.
@@ -109,7 +109,7 @@ def convert(
 
     Args:
         document: decoded JSON: a saved workflow, a prompt, or an object around one.
-        catalog: what the classes look like.
+        catalog: the schemas of the classes.
         chance: picks from `{a|b}` in texts with dynamic prompts, whose comments are removed, too;
             without it such texts stay unchanged. Prompts are never changed.
 

@@ -32,10 +32,10 @@ NOTES = frozenset({"Note", "MarkdownNote"})
 PRIMITIVE = "PrimitiveNode"
 REROUTE = "Reroute"
 VIRTUAL = NOTES | {PRIMITIVE, REROUTE}
-"""Nodes that only the editor knows."""
+"""Nodes that exist only in the editor."""
 
 MAX_NODES = 1_000_000
-"""Subgraphs in subgraphs multiply; a hostile file could ask for more nodes than atoms."""
+"""Subgraphs in subgraphs multiply; a hostile file could request any number of nodes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class Scope:
     Attributes:
         graph: its nodes and links.
         prefix: what the ids of its nodes begin with in a prompt: `57:` for nodes in instance 57.
-        instance: the node of the parent that this is the inside of.
+        instance: the node of the parent whose inside this is.
         definition: what it is an instance of.
         parent: the subgraph node that holds it.
         host: the values that the instance holds.

@@ -1,6 +1,6 @@
-"""The verbs that change a model by an adapter: LoRA and everything of its kind.
+"""Applies adapters (LoRA and similar) to models.
 
-Nothing is copied: the changes are data on handles.
+Nothing is copied: the changes are patches on handles.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from engine.residency.sources import Source, TensorSource
 
 
 class _Remembered:
-    """What was worked out and lives as long as what it is about.
+    """Caches whose entries live as long as the objects they describe.
 
     Attributes:
-        adapters: by the state of their files.
-        targets: names of the modules of a network, by its weights without patches.
+        adapters: adapters by the state of their files.
+        targets: module names of a network, by its weights without patches.
     """
 
     def __init__(self) -> None:
@@ -38,10 +38,10 @@ _remembered = _Remembered()
 
 
 def adapter_file(path: Path) -> Adapter:
-    """The adapter in a file, read once for as long as anything holds it.
+    """The adapter in a file, cached as long as it is referenced.
 
     Raises:
-        WeightsError: the file is damaged, hostile or no adapter.
+        WeightsError: the file is damaged, hostile or not an adapter.
     """
     state = file_state(path)
     found = _remembered.adapters.get(state)
@@ -51,7 +51,7 @@ def adapter_file(path: Path) -> Adapter:
 
 
 def said(adapter: Adapter, matched: Match, model: Model | None) -> list[str]:
-    """Sentences about what of an adapter had no effect; the log gets them too."""
+    """Sentences about parts of an adapter that had no effect; they are also logged."""
     family = model.family.name if model else "text encoder"
     found = complaints(adapter, matched, family)
     for sentence in found:
@@ -71,13 +71,13 @@ def matched_with(adapter: Adapter, model: Model | None, clip: Clip | None) -> Ma
 
 
 def patched_model(model: Model, matched: Match, strength: float) -> Model:
-    """The model with an adapter at a strength."""
+    """The model with an adapter applied at a strength."""
     patches = matched.patches(DENOISER, strength)
     return replace(model, net=PatchedWeights(model.net, patches)) if patches else model
 
 
 def patched_clip(clip: Clip, matched: Match, strength: float) -> Clip:
-    """The text encoders with an adapter at a strength."""
+    """The text encoders with an adapter applied at a strength."""
     parts: dict[str, TextPart] = {}
     for name, part in clip.parts.items():
         patches = matched.patches(name, strength)
@@ -110,7 +110,7 @@ def shapes_of(weights: Weights) -> Mapping[str, Shape]:
 
 
 def sources_of(weights: Weights) -> Mapping[str, Source]:
-    """What a module's tensors are made from, by name, patches apart."""
+    """The sources of a module's tensors by name, without patches."""
     if weights.sources:
         return weights.sources
     return {name: TensorSource(each) for name, each in weights.module.named_parameters()}

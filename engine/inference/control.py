@@ -1,7 +1,7 @@
 """Control networks as values on wires: opened from files, applied to conditionings.
 
-A conditioning entry may bring a chain of them, each with a picture, a strength and a time. What
-they do in a run is `control_run.py`'s.
+A conditioning entry may have a chain of them, each with a picture, a strength and a time range.
+`control_run.py` evaluates them in a run.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from engine.residency.sources import Patch, Source
 from engine.weights.open import open_weights
 
 ENTRY = "control"
-"""Under which name a conditioning entry brings its chain."""
+"""The key of the chain in a conditioning entry."""
 ALSO_NEGATIVE = "control_apply_to_uncond"
-"""Whether entries of the other conditionings that bring none get the same."""
+"""The key of the flag: entries of other conditionings that have no chain get the same one."""
 
 
 @dataclass(frozen=True, slots=True)
 class ControlNet:
-    """A control network: what kind it is, its sizes, its weights with their patches."""
+    """A control network: its kind, its sizes, its weights with their patches."""
 
     kind: ControlKind
     config: Any
@@ -42,20 +42,20 @@ class ControlNet:
 
     @property
     def is_difference(self) -> bool:
-        """Whether its weights are to be added to those of a model, see `on_top_of`."""
+        """Whether its weights must be added to those of a model, see `on_top_of`."""
         return self.kind.is_difference(self.config)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Control:
-    """One control network at work, and those before it in the chain.
+    """One application of a control network, and those before it in the chain.
 
     Attributes:
-        net: what computes.
-        picture: [B, H, W, 3] in 0..1, one for all rows of a batch or one for each.
-        strength: what its residuals are multiplied by.
-        start, end: shares of the run, 0..1, between which it works.
-        previous: whose residuals are added to; None at the end of the chain.
+        net: the control network.
+        picture: [B, H, W, 3] in 0..1, one for all rows of a batch or one per row.
+        strength: the factor of its residuals.
+        start, end: shares of the run, 0..1, between which it is active.
+        previous: the application whose residuals are added to these; None at the end of the chain.
     """
 
     net: ControlNet
@@ -67,7 +67,7 @@ class Control:
 
     @property
     def chain(self) -> tuple[Control, ...]:
-        """All of the chain, the first that was applied first."""
+        """The whole chain, the first applied first."""
         return (*(self.previous.chain if self.previous else ()), self)
 
 
@@ -75,7 +75,8 @@ def load_control(path: Path, *, dtype: torch.dtype | None = None) -> ControlNet:
     """The control network of a file. Reads names and shapes, no tensor.
 
     Raises:
-        WeightsError: damaged, hostile, foreign or incomplete, or of a kind that cannot be used yet.
+        WeightsError: damaged, hostile, foreign or incomplete, or of a kind that is not supported
+            yet.
     """
     weights = open_weights(path)
     found = find_control(weights)
@@ -96,9 +97,9 @@ def load_control(path: Path, *, dtype: torch.dtype | None = None) -> ControlNet:
 
 
 def on_top_of(control: ControlNet, model: Model) -> ControlNet:
-    """A control network whose file holds differences: its weights are added to the model's.
+    """Add the weights of a control network whose file holds differences to the model's.
 
-    Those of the model count as they are patched; tensors that only one of them has stay.
+    The model's patches apply; tensors that only one of them has are unchanged.
     """
     base = model.net
     patches: dict[str, tuple[Patch, ...]] = {
@@ -111,9 +112,9 @@ def on_top_of(control: ControlNet, model: Model) -> ControlNet:
 
 @dataclass(frozen=True, slots=True)
 class AddedWeight:
-    """A patch that adds another network's tensor, patched as it is there.
+    """A patch that adds another network's tensor, with its patches.
 
-    The sum is rounded to `dtype`, that of the file of differences, as those who made it had it.
+    The sum is rounded to `dtype`, that of the file of differences, as in its training.
     """
 
     source: Source
@@ -130,9 +131,9 @@ class AddedWeight:
 def controlled(
     conditionings: Sequence[Conditioning], control: Control, *, also_negative: bool
 ) -> list[list[list[Any]]]:
-    """The conditionings with one control network more at each entry.
+    """The conditionings with one more control network at each entry.
 
-    Entries with the same chain so far share the longer one, and may share calls.
+    Entries with the same chain before share the longer one, and may share calls.
     """
     longer: dict[int, Control] = {}
 
@@ -151,7 +152,7 @@ def controlled(
 
 
 def chain_of(extras: Mapping[str, Any]) -> tuple[Control, ...]:
-    """The control networks that an entry brings, the first applied first."""
+    """The control networks of an entry, the first applied first."""
     control: Control | None = extras.get(ENTRY)
     return control.chain if control else ()
 
@@ -159,10 +160,10 @@ def chain_of(extras: Mapping[str, Any]) -> tuple[Control, ...]:
 def shared_with_others(
     conditionings: Mapping[str, Conditioning],
 ) -> dict[str, Conditioning]:
-    """Conditionings whose entries got the chains that others bring for them, too.
+    """The conditionings, with chains of other conditionings that also apply to them.
 
-    Entries about the whole picture share theirs with those of the other conditionings that have
-    none; where there are fewer of those, further copies of them are made.
+    Entries for the whole picture share their chains with entries of the other conditionings that
+    have none; if there are fewer of those, copies of them are added.
     """
     found = {name: list(entries) for name, entries in conditionings.items()}
     for name, entries in conditionings.items():
@@ -178,7 +179,7 @@ def shared_with_others(
 
 
 def _with_chains(entries: Sequence[Sequence[Any]], chains: Sequence[Control]) -> list[Any]:
-    """The entries, the k-th chain at the k-th one that is about the whole picture."""
+    """The entries, with the k-th chain at the k-th entry for the whole picture."""
     whole = [index for index, (_, extras) in enumerate(entries) if _is_whole(extras)]
     if any(entries[index][1].get(ENTRY) is not None for index in whole):
         return list(entries)

@@ -1,4 +1,4 @@
-"""The control networks of one run: held beside the denoiser, added up slot by slot."""
+"""The control networks of one run, whose residuals are added up slot by slot."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from engine.residency.manager import Residency
 
 
 class ControlRun:
-    """What the entries of a run bring.
+    """The control networks of the entries of a run.
 
-    What control networks make of their pictures is computed once, at their first call.
+    The features of their pictures are computed once, at their first call.
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class ControlRun:
         Args:
             conditionings: of the guider.
             to_sigma: from shares of the run, 0..1.
-            residency: where everything computes.
+            residency: the residency of the compute device.
             checkpoint: called at every block; may raise `Stopped`.
         """
         entries = (extras for many in conditionings.values() for _, extras in many)
@@ -52,7 +52,7 @@ class ControlRun:
 
     @property
     def weights(self) -> tuple[Weights, ...]:
-        """Of all of them, each once."""
+        """The weights of all of them, each once."""
         return tuple(
             {link.net.weights.base: link.net.weights for link in self._links.values()}.values()
         )
@@ -60,8 +60,8 @@ class ControlRun:
     def room_for(self, shape: Sequence[int], denoiser: int) -> int:
         """Bytes that a call on x of `shape` needs beside weights and features.
 
-        Control networks compute before the denoiser, which needs `denoiser` bytes; what they add
-        up stays until it has computed.
+        Control networks are called before the denoiser, which needs `denoiser` bytes; their sum is
+        retained until after its call.
         """
         computed, kept = denoiser, 0
         for link in self._links.values():
@@ -71,7 +71,7 @@ class ControlRun:
         return computed + kept
 
     def features_bytes(self, shape: Sequence[int]) -> int:
-        """Bytes of what is kept of the pictures for the whole run on x of `shape`."""
+        """Bytes of the pictures' features, retained for the whole run on x of `shape`."""
         return sum(
             link.net.kind.features_bytes(
                 link.net.config, (len(link.picture), *shape[1:]), self._width(link)
@@ -87,11 +87,11 @@ class ControlRun:
         sigma: Tensor,
         inputs: Mapping[str, Tensor],
     ) -> Residuals | None:
-        """What is added inside one call of the denoiser; None for nothing.
+        """The residuals for one call of the denoiser; None if there are none.
 
         Args:
-            entries: that share the call, and so their networks.
-            x: [N, C, ...] as the denoiser gets it.
+            entries: the entries that share the call, and so their networks.
+            x: [N, C, ...], the denoiser's input.
             timestep: [N], float32.
             sigma: [N].
             inputs: of the denoiser, each [N, ...].
@@ -119,7 +119,7 @@ class ControlRun:
         return total
 
     def _working(self, keys: Sequence[int], sigma: Tensor) -> list[Control]:
-        """Those whose time it is; the device is asked for sigma only where it matters."""
+        """The control networks active at sigma; reads it from the device only if needed."""
         if all(self._times[key] == (math.inf, 0.0) for key in keys):
             return [self._links[key] for key in keys]
         level = float(sigma.flatten()[0])
@@ -130,7 +130,7 @@ class ControlRun:
     def _features_for(
         self, link: Control, x: Tensor, entries: int, dtype: torch.dtype
     ) -> tuple[Tensor, ...]:
-        """Features for all rows of x, which is that many entries' one behind the other."""
+        """Features for all rows of x, which are those of `entries` entries in sequence."""
         size = tuple(x.shape[2:])
         key = (id(link), size)
         if key not in self._features:
@@ -145,7 +145,7 @@ class ControlRun:
 
 
 def _rows(features: Tensor, rows: int, entries: int) -> Tensor:
-    """One for all rows, or one for each: fewer start over, of more the first count."""
+    """Features per row: fewer are repeated from the start, of more the first are used."""
     if len(features) == 1:
         return features
     index = torch.arange(rows, device=features.device) % len(features)

@@ -1,4 +1,4 @@
-"""The verb that turns a prompt into conditioning."""
+"""Encodes prompts as conditioning."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from engine.text.encoder import Encoded, Tokens
 from engine.weights.open import open_weights
 
 Embeddings = Callable[[str, str], "Tensor | None"]
-"""The name of a textual inversion and that of an encoder to its vectors [N, D] for it."""
+"""The names of a textual inversion and of an encoder to the inversion's vectors [N, D]."""
 
 
 def tokenize(clip: Clip, text: str, embeddings: Embeddings) -> dict[str, Tokens]:
-    """A prompt as each of the encoders reads it.
+    """The tokens of a prompt for each encoder.
 
-    `embeddings` finds the vectors that a name stands for, by name and encoder.
+    `embeddings` finds the vectors of a textual inversion, by name and encoder.
     """
     return {
         name: part.encoder.tokenize(
@@ -39,7 +39,7 @@ def encode_tokens(
 ) -> list[list[Any]]:
     """Tokens by encoder as CONDITIONING: one entry `[tensor [1, T, D], {"pooled_output": ...}]`.
 
-    With scheduled hooks there is an entry for each part of sampling in which they are alike.
+    With scheduled hooks there is an entry for each interval of sampling in which they are constant.
     `checkpoint` is called at every layer and may raise.
     """
     hooks = clip.hooks
@@ -54,7 +54,7 @@ def encode_tokens(
 
 
 def _entry(clip: Clip, tokens: Mapping[str, Tokens], checkpoint: Checkpoint) -> list[Any]:
-    """One entry, read with the text encoders as they are."""
+    """One entry, encoded with the text encoders' present patches."""
     residency = current()
     parts = _present(clip)
     chunks = _even(clip, tokens) if clip.plan.even else dict(tokens)
@@ -78,12 +78,12 @@ def _entry(clip: Clip, tokens: Mapping[str, Tokens], checkpoint: Checkpoint) -> 
 def encode(
     clip: Clip, text: str, embeddings: Embeddings, *, checkpoint: Checkpoint = lambda: None
 ) -> list[list[Any]]:
-    """A prompt as CONDITIONING: both steps."""
+    """A prompt as CONDITIONING: tokenize, then encode."""
     return encode_tokens(clip, tokenize(clip, text, embeddings), checkpoint=checkpoint)
 
 
 def _present(clip: Clip) -> dict[str, TextPart]:
-    """The encoders whose weights are there; if none are, the first says what is missing."""
+    """The encoders that have weights; if none has, the first, whose use raises the error."""
     present = {n: part for n, part in clip.parts.items() if not part.weights.is_missing}
     if not present:
         _ = next(iter(clip.parts.values())).weights.module
@@ -91,7 +91,7 @@ def _present(clip: Clip) -> dict[str, TextPart]:
 
 
 def _even(clip: Clip, tokens: Mapping[str, Tokens]) -> dict[str, Tokens]:
-    """As many chunks for every encoder: the shorter ones say nothing in the rest."""
+    """The same number of chunks for every encoder: shorter ones are padded with empty chunks."""
     most = max(len(chunks) for chunks in tokens.values())
     evened: dict[str, Tokens] = {}
     for name, chunks in tokens.items():
@@ -102,11 +102,11 @@ def _even(clip: Clip, tokens: Mapping[str, Tokens]) -> dict[str, Tokens]:
 
 
 def textual_inversion(path: Path, *, encoder: str = "clip_l") -> Tensor:
-    """The vectors [N, D] of an embedding file, in any of the forms they are shared in.
+    """The vectors [N, D] of an embedding file, in any of the common formats.
 
     Args:
         path: safetensors (`emb_params`, or one tensor per encoder) or PyTorch (`string_to_param`).
-        encoder: whose vectors are meant where a file holds several encoders'.
+        encoder: the encoder whose vectors are read if a file holds those of several.
 
     Raises:
         WeightsError: the file is damaged, or holds no single matrix of vectors.

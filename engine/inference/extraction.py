@@ -1,4 +1,4 @@
-"""The verb that makes a LoRA file of what a model has learned, and of one that was trained."""
+"""Makes LoRA tensors from the difference of two models, or from a trained adapter."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ _SEED = 0
 def lora_tensors(
     model: Model | None, clip: Clip | None, *, rank: int, full: bool, biases: bool
 ) -> dict[str, ToWrite]:
-    """A LoRA of what two models differ by: `model` and `clip` are differences.
+    """A LoRA of the difference of two models: `model` and `clip` are differences.
 
-    Matrices and convolutions become products of `rank` at the most, or stay whole if `full`;
-    vectors are kept where `biases`. fp16, in names that every program reads.
+    Matrices and convolutions become products of at most `rank`, or stay whole if `full`; vectors
+    are included if `biases`. fp16, with names that all common programs read.
 
     Raises:
-        NodeError: neither is given, or a tensor is no difference of anything.
+        NodeError: neither is given, or a tensor is not a difference.
     """
     found: dict[str, ToWrite] = {}
     if model is not None:
@@ -64,7 +64,7 @@ def _of_network(
 
 
 def _product(key: str, each: ToWrite, rank: int) -> dict[str, ToWrite]:
-    """`up` and `down` of a matrix; the second that is written is kept from the first."""
+    """`up` and `down` of a matrix; computing one caches the other until it is written."""
     rows, inner = each.shape[0], each.shape[1:]
     rank = min(rank, rows, prod(inner))
     kept: list[tuple[Tensor, Tensor]] = []
@@ -87,10 +87,10 @@ def _product(key: str, each: ToWrite, rank: int) -> dict[str, ToWrite]:
 
 
 def low_rank(matrix: Tensor, rank: int) -> tuple[Tensor, Tensor]:
-    """(up [M, rank], down [rank, N]) in fp16, whose product is nearest to a matrix [M, N].
+    """(up [M, rank], down [rank, N]) in fp16, whose product best approximates a matrix [M, N].
 
     Exact where `rank` is a large part of it; else by a randomised range finder with power
-    iterations (Halko, Martinsson, Tropp 2011, algorithms 4.4 and 5.1), the same every time.
+    iterations (Halko, Martinsson, Tropp 2011, algorithms 4.4 and 5.1), with a fixed seed.
     """
     taken = rank + _OVERSAMPLING
     if taken * 3 >= min(matrix.shape):

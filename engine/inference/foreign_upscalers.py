@@ -1,7 +1,7 @@
-"""Upscale models of other people's architectures, through the library spandrel.
+"""Upscale models of other architectures, through the library spandrel.
 
-spandrel imports torchvision for two of its architectures that make nothing larger. A torchvision
-that was built for another torch cannot be imported; then those two get stand-ins that say so.
+spandrel imports torchvision for two architectures that do not enlarge pictures. A torchvision built
+for another torch cannot be imported; then those two get stand-ins that raise an error.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ def open_foreign(weights: StateDict) -> UpscaleModel:
     """The model of a file's tensors; reads them all.
 
     Raises:
-        WeightsError: spandrel is not installed, does not know the architecture or cannot build it,
-            or the network is not one that makes one picture of one picture.
+        WeightsError: spandrel is not installed, does not support the architecture or cannot build
+            it, or the network does not map one picture to one picture.
     """
     spandrel = import_spandrel(weights.origin)
     try:
@@ -42,7 +42,7 @@ def open_foreign(weights: StateDict) -> UpscaleModel:
         raise WeightsError(_unknown(weights)) from error
     except WeightsError:
         raise
-    except Exception as error:  # whatever a builder raises over a damaged file
+    except Exception as error:  # a damaged file can raise any error in a builder
         raise WeightsError(
             f"{weights.origin}: looks like an upscale model, but cannot be built: {_short(error)}"
         ) from error
@@ -90,7 +90,7 @@ def import_spandrel(origin: str) -> Any:
 
 
 class _InterpolationMode(enum.Enum):
-    """The names of torchvision's that are looked up while spandrel is imported."""
+    """The names of torchvision that spandrel uses during import."""
 
     NEAREST = "nearest"
     BILINEAR = "bilinear"
@@ -106,7 +106,7 @@ def _not_there(*_: object, **__: object) -> NoReturn:
 
 @contextmanager
 def _torchvision() -> Iterator[None]:
-    """Have something importable under that name: the installed one where that works."""
+    """Make torchvision importable: the installed one if it works, else a stand-in."""
     name = "torchvision"
     if name in sys.modules or "spandrel" in sys.modules:
         yield

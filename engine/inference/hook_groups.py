@@ -1,7 +1,6 @@
-"""Changes of weights that conditioning entries bring along, as strong as keyframes say by time.
+"""Hooks: changes of weights that belong to conditioning entries, with a strength over time.
 
-What the ecosystem calls hooks (HOOKS wires). An entry whose group differs from another's never
-shares a call with it.
+These are the values of HOOKS wires. Entries with different hook groups never share a call.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ from engine.residency.sources import Patches
 
 @dataclass(frozen=True, slots=True)
 class AdapterChanges:
-    """A LoRA or its kind."""
+    """A LoRA or similar adapter as a hook."""
 
     adapter: Adapter
 
@@ -45,7 +44,7 @@ class AdapterChanges:
 
 @dataclass(frozen=True, slots=True)
 class ModelChanges:
-    """A whole checkpoint, as if it were a LoRA: the difference from whatever it is applied to."""
+    """A whole checkpoint as a hook: its difference from the model it is applied to."""
 
     net: Weights
     texts: Mapping[str, TextPart] = field(hash=False)
@@ -71,7 +70,7 @@ def with_keyframes(group: HookGroup, keyframes: Sequence[Keyframe]) -> HookGroup
 
 
 def clip_with(clip: Clip, group: HookGroup, multipliers: Sequence[float]) -> Clip:
-    """Text encoders as a group's hooks want them, each multiplied."""
+    """The text encoders with a group's hooks applied, each with its multiplier."""
     parts = dict(clip.parts)
     for hook, multiplier in zip(group, multipliers, strict=True):
         strength = hook.strength_clip * multiplier
@@ -84,9 +83,9 @@ def clip_with(clip: Clip, group: HookGroup, multipliers: Sequence[float]) -> Cli
 
 
 def clip_times(hooks: ClipHooks) -> list[tuple[dict[str, float], list[float]]]:
-    """When a prompt is read how: (the entry's times, each hook's multiplier), in order.
+    """The encodings of a prompt over time: (the entry's times, each hook's multiplier), in order.
 
-    Without a schedule once, as the first keyframes say.
+    Without a schedule a single one, with the first keyframes.
     """
     moments = sorted({0.0, *(each.start for hook in hooks.group for each in hook.keyframes)})
     if not hooks.scheduled or len(moments) == 1:
@@ -102,13 +101,13 @@ def clip_times(hooks: ClipHooks) -> list[tuple[dict[str, float], list[float]]]:
 
 
 def _multiplier(hook: Hook, time: float) -> float:
-    """What the last keyframe says that began by then; the first one, where none did."""
+    """The multiplier of the last keyframe that has started; of the first if none has."""
     begun = [each for each in hook.keyframes if each.start <= time] or hook.keyframes[:1]
     return begun[-1].strength if begun else 1.0
 
 
 class _Clock:
-    """Which keyframe of a hook counts: the last that began, but each for its steps at least."""
+    """Selects a hook's keyframe: the last started one, each for its minimum number of steps."""
 
     def __init__(self, keyframes: Sequence[Keyframe], levels: Parameterization) -> None:
         self._keyframes = keyframes
@@ -119,7 +118,7 @@ class _Clock:
         self._used = 0
 
     def multiplier(self, sigma: float) -> float:
-        """At this noise level, asked for in the order of sampling."""
+        """The multiplier at this noise level; must be called in the order of sampling."""
         if not self._keyframes:
             return 1.0
         if math.isnan(self._first):
@@ -140,15 +139,15 @@ class _Clock:
                 return
 
     def _least(self, index: int) -> int:
-        """The steps it holds at least; none if it was over before this run began."""
+        """The minimum number of steps of a keyframe; 0 if it ended before this run began."""
         keyframe = self._keyframes[index]
         return 0 if keyframe.start > 0 and self._starts[index] > self._first else keyframe.steps
 
 
 class WeightSwitch:
-    """Has the weights that a call's group wants in place, and the model's own after the run.
+    """Loads the weights with the patches of a call's hook group, and the model's after the run.
 
-    The last group's stay until another is asked for, so that steps in a row bring nothing.
+    The last group's weights stay until another is needed, so that consecutive steps load nothing.
     """
 
     def __init__(
@@ -168,15 +167,15 @@ class WeightSwitch:
         self._in_place: Weights = model.net
 
     def __enter__(self) -> Self:
-        """Itself."""
+        """Return itself."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Put the model's own weights back."""
+        """Restore the model's weights."""
         self._stack.close()
 
     def switching(self, call: Call) -> Call:
-        """The same call with the weights that its entries want."""
+        """The same call with the weights of its entries' hook group."""
 
         def switched(
             x: Tensor, sigma: Tensor, inputs: Mapping[str, Tensor], entries: Sequence[Region]
@@ -187,7 +186,7 @@ class WeightSwitch:
         return switched
 
     def put(self, group: HookGroup, sigma: float) -> None:
-        """Have the weights of a group in place at this noise level."""
+        """Load the weights of a group at this noise level."""
         wanted = self._weights(group, sigma)
         if wanted is self._in_place:
             return

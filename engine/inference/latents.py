@@ -1,7 +1,7 @@
-"""Latents in files: safetensors with one tensor and a mark of the scale it is in.
+"""Latents in files: safetensors with one tensor and a mark of its scale.
 
-Files without the mark are older and hold what a Stable Diffusion 1 autoencoder takes, which is the
-latent times 0.18215.
+Files without the mark are older and hold the scale of a Stable Diffusion 1 denoiser, the
+autoencoder's latent times 0.18215.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ OLD_SCALE = 0.18215
 
 
 def latent_bytes(samples: torch.Tensor, texts: Mapping[str, str]) -> bytes:
-    """The content of a file that holds this latent, and texts such as the prompt."""
+    """The bytes of a file with this latent, and texts such as the prompt."""
     tensors = {TENSOR: samples.detach().cpu().contiguous(), MARK: torch.tensor([])}
     return safetensors.torch.save(tensors, metadata=dict(texts))
 
@@ -30,7 +30,7 @@ def read_latent(path: Path) -> torch.Tensor:
     """The latent in a file, float32.
 
     Raises:
-        WeightsError: it is no sound file, or holds no latent.
+        WeightsError: the file is damaged, or holds no latent.
     """
     tensors = safetensors_file.read(path)
     shape = tensors.shape(TENSOR)

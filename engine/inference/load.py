@@ -1,7 +1,6 @@
-"""Opens checkpoints: a file to a Model, a Clip and a Vae that know their weights and hold none yet.
+"""Opens checkpoints: a file to a Model, a Clip and a Vae, whose weights load on first use.
 
-Everything that can be wrong with a file's names and shapes is said here; tensors are read when the
-weights are first used.
+Names and shapes are checked at once; tensors are read when the weights are first used.
 """
 
 from __future__ import annotations
@@ -41,8 +40,8 @@ def load_checkpoint(path: Path, *, dtype: torch.dtype | None = None) -> tuple[Mo
 
     Raises:
         WeightsError: damaged, hostile or foreign, or a tensor of the denoiser, a text encoder or
-            the autoencoder is missing, misshapen or too much. A part that is missing as a whole is
-            an error when it is used.
+            the autoencoder is missing, misshapen or unexpected. A part that is missing as a whole
+            is an error when it is used.
     """
     weights = open_weights(path)
     family, config = detect(weights)
@@ -64,7 +63,7 @@ def model_of(
     dtype: torch.dtype | None = None,
     storage: torch.dtype | None = None,
 ) -> Model:
-    """The denoiser of a file that its family recognised; see `load_denoiser`."""
+    """The denoiser of a file whose family is known; see `load_denoiser`."""
     tensors = family.denoiser(config, weights)
     net = module_weights(
         f"{weights.origin}, denoiser",
@@ -84,13 +83,13 @@ def model_of(
 def load_denoiser(
     path: Path, *, dtype: torch.dtype | None = None, storage: torch.dtype | None = None
 ) -> Model:
-    """The denoiser of a file of its own, or of a whole checkpoint. Raises like the above.
+    """The denoiser in a separate file or a whole checkpoint. Raises like `load_checkpoint`.
 
     Args:
         path: the file.
         dtype: to compute in; None leaves it to the residency.
-        storage: an 8-bit dtype that matrices and convolutions are rounded to, and kept in; None
-            keeps what the file has.
+        storage: an 8-bit dtype that matrices and convolutions are rounded to and stored in; None:
+            as in the file.
     """
     weights = open_weights(path)
     family, config = detect(weights, wanted="a diffusion model")
@@ -98,15 +97,15 @@ def load_denoiser(
 
 
 def load_clip(paths: Sequence[Path], kind: str, *, dtype: torch.dtype | None = None) -> Clip:
-    """Text encoders in files of their own, which are told apart by structure, in any order.
+    """Text encoders in separate files, recognised by structure, in any order.
 
     Args:
         paths: one file for each.
-        kind: what loaders call the family, such as `sdxl`.
+        kind: the loaders' name of the family, such as `sdxl`.
         dtype: see `load_checkpoint`.
 
     Raises:
-        WeightsError: a file is damaged or holds something else, or the family of that kind takes
+        WeightsError: a file is damaged or holds something else, or the family of that kind uses
             other encoders.
     """
     opened = [open_weights(path) for path in paths]
@@ -120,13 +119,13 @@ def load_clip(paths: Sequence[Path], kind: str, *, dtype: torch.dtype | None = N
 
 
 def load_vae(path: Path, *, dtype: torch.dtype | None = None) -> Vae:
-    """The autoencoder of a file of its own, or of a whole checkpoint. Raises like the above."""
+    """The autoencoder in a separate file or a whole checkpoint. Raises like `load_checkpoint`."""
     weights = open_weights(path)
     return _vae(weights, detect_autoencoder(weights), dtype)
 
 
 def pixel_space_vae() -> Vae:
-    """The autoencoder that changes nothing, for models that work on pixels."""
+    """The identity autoencoder, for models that work on pixels."""
     kind = PixelSpaceKind()
     weights = LazyWeights("pixel space", 0, lambda: kind.build(None))
     return Vae(kind, None, weights, kind.latent(None))
@@ -169,14 +168,14 @@ def _vae(weights: StateDict, found: FoundAutoencoder | None, dtype: torch.dtype 
 def module_weights(
     name: str, build: Callable[[], nn.Module], tensors: StateDict, wants: Wants
 ) -> Weights:
-    """A handle on a module of a file; names and shapes are compared now.
+    """A handle on a module of a file; names and shapes are checked now.
 
     Raises:
         WeightsError: they do not fit, or no such network can be built.
     """
     try:
         skeleton = build()
-    except RuntimeError as error:  # sizes that no tensor can have
+    except RuntimeError as error:  # impossible sizes of tensors
         raise WeightsError(f"{name}: such a network cannot be built: {error}") from error
     check(skeleton, tensors, origin=name)
     return LazyWeights(

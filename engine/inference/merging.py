@@ -1,7 +1,7 @@
-"""The verbs that mix models: each tensor of one with that of the same name of another.
+"""Merges models: mixes each tensor of one with that of the same name of another.
 
 Nothing is copied: a mixture is the first model with patches that read the second one's file when a
-tensor arrives.
+tensor is loaded.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ from engine.residency.handles import PatchedWeights, Weights
 from engine.residency.sources import Patch, Patches, Source
 
 Shares = tuple[float, float]
-"""How much of the first and of the second tensor a mixture has."""
+"""The factors of the first and of the second tensor in a mixture."""
 SharesOf = Callable[[str], Shares]
 """The shares of the tensor of that name."""
 
 
 @dataclass(frozen=True, slots=True)
 class OtherTensor:
-    """A tensor of another network, as it is computed with there."""
+    """A tensor of another network, with its patches."""
 
     source: Source
     patches: tuple[Patch, ...] = ()
 
     def values(self, like: Tensor) -> Tensor:
-        """In float32, on the device of `like`."""
+        """The values in float32, on the device of `like`."""
         parts = [part.to(like.device) for part in self.source.read_parts()]
         values = self.source.unpack(parts, torch.float32)
         for patch in self.patches:
@@ -44,8 +44,8 @@ class OtherTensor:
 class Mixed:
     """The patch `own * W + share * other`.
 
-    Where the other one has more or fewer input channels, as a model for inpainting has, the common
-    ones are mixed and the rest stays.
+    If the other one has more or fewer input channels, like an inpainting model, the common ones are
+    mixed and the rest is unchanged.
     """
 
     other: OtherTensor
@@ -82,7 +82,7 @@ def mixed_model(first: Model, second: Model, shares: SharesOf) -> Model:
     """The first model, each tensor mixed with the second one's.
 
     Raises:
-        NodeError: the models are built differently.
+        NodeError: the models have different architectures.
     """
     return replace(first, net=mixed_weights(first.net, second.net, shares))
 
@@ -105,7 +105,7 @@ def mixed_clip(first: Clip, second: Clip, shares: SharesOf) -> Clip:
 
 
 def mixed_weights(first: Weights, second: Weights, shares: SharesOf) -> Weights:
-    """A handle on the mixture; tensors whose shares are (1, 0) are left alone."""
+    """A handle on the mixture; tensors whose shares are (1, 0) are unchanged."""
     theirs = sources_of(second)
     patches: dict[str, tuple[Patch, ...]] = {}
     for name, source in _common(first, second, theirs).items():
@@ -117,7 +117,7 @@ def mixed_weights(first: Weights, second: Weights, shares: SharesOf) -> Weights:
 
 
 def moved_patches(base: Weights, other: Weights, strength: float) -> Patches:
-    """What leads `base` towards another network by `strength`; patches of `base` do not count."""
+    """Patches that move `base` towards another network by `strength`; ignores patches of `base`."""
     sources, theirs = sources_of(base), sources_of(other)
     return {
         name: (
@@ -145,10 +145,10 @@ def by_prefix(ratios: Mapping[str, float]) -> SharesOf:
 
 
 def _common(first: Weights, second: Weights, theirs: Mapping[str, Source]) -> dict[str, Source]:
-    """The second one's tensors of names that both have.
+    """The second network's tensors whose names both have.
 
     Raises:
-        NodeError: they are built differently.
+        NodeError: they have different architectures.
     """
     ours = sources_of(first)
     common = {name: theirs[name] for name in ours if name in theirs}

@@ -1,4 +1,4 @@
-"""Pictures [B, H, W, C] cut and scaled for networks that look at them."""
+"""Crops and scales pictures [B, H, W, C] for networks that take pictures."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch.nn.functional import interpolate
 def crop_to_proportions(images: torch.Tensor, width: int, height: int) -> torch.Tensor:
     """The largest centred part of the images that has the proportions of `width` to `height`.
 
-    At least one row and one column stay, however extreme the proportions are.
+    At least one row and one column remain, even for extreme proportions.
     """
     rows, columns = images.shape[1:3]
     across, down = 0, 0
@@ -23,7 +23,7 @@ def crop_to_proportions(images: torch.Tensor, width: int, height: int) -> torch.
 def for_network(images: torch.Tensor, rows: int, columns: int) -> torch.Tensor:
     """Pictures of that size as [B, 3, rows, columns], float32: cut to its proportions, then scaled.
 
-    Grey becomes RGB; what lies behind the third channel is left out.
+    Grey becomes RGB; channels after the third are dropped.
     """
     images = images.float()
     images = images.expand(*images.shape[:3], 3) if images.shape[3] == 1 else images[..., :3]

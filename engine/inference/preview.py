@@ -1,6 +1,6 @@
-"""Latents to small pictures while sampling runs: a linear map, far cheaper than an autoencoder.
+"""Previews: latents to small pictures by a linear map, far cheaper than an autoencoder.
 
-Also fits them.
+Also fits the factors of the map, which are part of a latent format.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ QUALITY = 80
 
 
 def preview(latent: Tensor, form: LatentFormat) -> bytes | None:
-    """A JPEG of the first latent of a batch; None where the format has no factors.
+    """A JPEG of the first latent of a batch; None if the format has no factors.
 
-    A video is shown by its frame in the middle, a latent of one axis as a strip.
+    A video is shown by its middle frame, a latent of one axis as a strip.
 
     Args:
-        latent: [B, C, ...] or [C, ...] in the denoiser's numbers, with 1 to 3 axes.
-        form: whose `rgb_factors` lead to -1..1.
+        latent: [B, C, ...] or [C, ...] in the denoiser's scale, with 1 to 3 axes.
+        form: the format, whose `rgb_factors` map to -1..1.
     """
     if form.rgb_factors is None:
         return None
@@ -37,7 +37,7 @@ def preview(latent: Tensor, form: LatentFormat) -> bytes | None:
     factors = torch.tensor(form.rgb_factors, device=cells.device)
     bias = torch.tensor(form.rgb_bias, device=cells.device)
     pixels = cells.float().movedim(0, -1) @ factors + bias
-    # A sampler that went astray shows black instead of ending the run.
+    # A diverged sampler shows black instead of ending the run.
     levels = pixels.nan_to_num().add(1).mul(127.5).clamp(0, 255).byte().cpu()
     image = Image.fromarray(levels.numpy())
     scale = min(form.pixels, LARGEST / max(image.size))
@@ -50,11 +50,11 @@ def preview(latent: Tensor, form: LatentFormat) -> bytes | None:
 def fit_rgb_factors(
     latents: Tensor, images: Tensor
 ) -> tuple[tuple[tuple[float, float, float], ...], tuple[float, float, float]]:
-    """The `rgb_factors` and `rgb_bias` that explain pictures best, by least squares.
+    """The `rgb_factors` and `rgb_bias` that fit pictures best, by least squares.
 
     Args:
-        latents: [B, C, h, w] in the denoiser's numbers.
-        images: [B, H, W, 3] in 0..1, what those latents decode to; H a multiple of h.
+        latents: [B, C, h, w] in the denoiser's scale.
+        images: [B, H, W, 3] in 0..1, the decoded latents; H a multiple of h.
     """
     channels, size = latents.shape[1], (latents.shape[-2], latents.shape[-1])
     pixels = torch.nn.functional.adaptive_avg_pool2d(images.movedim(-1, 1).float() * 2 - 1, size)

@@ -1,4 +1,4 @@
-"""Sampling: from a latent, noise and a guider to a latent. The verb behind every sampler node.
+"""Sampling: from a latent, noise and a guider to a latent. Used by every sampler node.
 
 Outside the network everything is fp32.
 """
@@ -31,16 +31,16 @@ from engine.nets.hooks import NetHooks
 from engine.residency.manager import current
 
 Latent = Mapping[str, Any]
-"""`samples` [B, C, ...] and maybe `noise_mask`, `batch_index`: what a LATENT wire carries."""
+"""`samples` [B, C, ...] and optionally `noise_mask`, `batch_index`: the value of a LATENT wire."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sampled:
-    """What a run leads to, both [B, C, ...] on the CPU.
+    """The result of a run, both [B, C, ...] on the CPU.
 
     Attributes:
         samples: x at the last sigma.
-        denoised: the clean image that the last step believed in.
+        denoised: the clean image predicted by the last step.
     """
 
     samples: Tensor
@@ -57,14 +57,14 @@ def sample(
     checkpoint: Checkpoint = lambda: None,
     on_step: OnStep = no_report,
 ) -> Sampled:
-    """Add noise to a latent and walk it down `sigmas` [steps + 1].
+    """Add noise to a latent and sample along `sigmas` [steps + 1].
 
     Args:
-        guider: what predicts, and with which conditioning.
-        noise: the start, and the seed of noise on the way.
-        sampler: how to walk.
-        sigmas: falling; an empty one leaves the latent as it is.
-        latent: where `noise_mask` is 0, it keeps what it holds.
+        guider: the model and its conditionings.
+        noise: the initial noise, and the seed of noise that samplers add.
+        sampler: the sampling function.
+        sigmas: falling; if empty, the latent is unchanged.
+        latent: where `noise_mask` is 0, it is unchanged.
         checkpoint: called at every block of the network; may raise `Stopped`.
         on_step: called at every step, with denoiser-space tensors on the device.
     """
@@ -99,9 +99,9 @@ def sample(
 def _network(
     guider: Guider, shape: Sequence[int], sigmas: Tensor, checkpoint: Checkpoint
 ) -> Iterator[GuidedNetwork]:
-    """The guider's network, ready for x of that shape and on the device.
+    """The guider's network, on the device and ready for x of that shape.
 
-    Control networks are held beside it for the whole run.
+    Control networks stay on the device with it for the whole run.
     """
     model, residency = guider.model, current()
     device, dtype, size = residency.device, residency.dtype_of(model.net), shape[2:]
@@ -143,9 +143,9 @@ def network_call(
     sigmas: Tensor,
     controls: ControlRun,
 ) -> regions.Call:
-    """One evaluation of a model's network as a function from noisy x to the clean image.
+    """A function that evaluates a model's network: noisy x to the clean image.
 
-    Only inside `residency.use(model.net, *controls.weights)`. `sigmas` are the run's.
+    May be called only inside `residency.use(model.net, *controls.weights)`. `sigmas` are the run's.
     """
     net, predict = model.net.module, model.family.predict
 
@@ -166,7 +166,7 @@ def network_call(
 
 
 def _with_call(hooks: NetHooks, x: Tensor, step: Step, entries: Sequence[Region]) -> NetHooks:
-    """The hooks with what functions of one call expect to find in `transformer_options`."""
+    """The hooks with the `transformer_options` that hook functions expect in one call."""
     unwanted = [int(region.role is Role.NEGATIVE) for region in entries]
     return hooks.with_options(
         {
@@ -181,10 +181,10 @@ def _with_call(hooks: NetHooks, x: Tensor, step: Step, entries: Sequence[Region]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Inpainting:
-    """What x is outside a mask, see Lugmayr et al. 2022 (RePaint), eq. 8.
+    """Replaces x outside a mask, see Lugmayr et al. 2022 (RePaint), eq. 8.
 
     Attributes:
-        mask: [1 or B, 1, ...]: 1 where the sampler paints, 0 where `clean` stays.
+        mask: [1 or B, 1, ...]: 1 where the sampler paints, 0 where `clean` is preserved.
         clean, noise: the latent and the noise the run started from.
     """
 
@@ -193,7 +193,7 @@ class Inpainting:
     noise: Tensor
 
     def noised(self, x: Tensor, sigma: Tensor, parameterization: Parameterization) -> Tensor:
-        """Outside the mask the latent, as noisy as it should be at sigma; x inside."""
+        """The x inside the mask; outside, the latent with the noise of sigma."""
         outside = parameterization.add_noise(sigma[:1], self.noise, self.clean)
         return x * self.mask + outside * (1.0 - self.mask)
 
@@ -204,7 +204,7 @@ class Inpainting:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class GuidedNetwork:
-    """A guider's network as the `GuidedDenoiser` that samplers ask."""
+    """A guider's network as the `GuidedDenoiser` that samplers call."""
 
     guider: Guider
     parameterization: Parameterization
@@ -235,14 +235,14 @@ class GuidedNetwork:
 
 
 def _role(name: str) -> Role:
-    """A guider's own name of a conditioning says whether it is wanted."""
+    """The role of a conditioning, from the guider's name of it."""
     return Role.NEGATIVE if name == "negative" else Role.POSITIVE
 
 
 def prepared(
     entries: Conditioning, model: Model, shape: Sequence[int], role: Role = Role.POSITIVE
 ) -> list[Region]:
-    """A conditioning's entries as regions of x of that shape [B, C, ...], on the CPU."""
+    """The entries of a conditioning as regions of x of that shape [B, C, ...], on the CPU."""
     size = shape[2:]
     found: list[Region] = []
     for embedding, extras in entries:
@@ -272,7 +272,7 @@ def prepared(
 
 
 def _times(extras: Mapping[str, Any], model: Model) -> tuple[float, float]:
-    """(first, last sigma) of an entry's own time and that of its text's keyframe."""
+    """(first, last sigma) from an entry's time range and that of its text's keyframe."""
     to_sigma = model.parameterization.percent_to_sigma
     first, last = math.inf, 0.0
     for kind in ("", "clip_"):
@@ -283,7 +283,7 @@ def _times(extras: Mapping[str, Any], model: Model) -> tuple[float, float]:
 
 
 def _with_counterparts(named: Mapping[str, list[Region]]) -> dict[str, list[Region]]:
-    """Every area of one conditioning has its like in the others."""
+    """Give every area of one conditioning a counterpart in the others."""
     completed = dict(named)
     for ours in named:
         for theirs in named:
@@ -293,12 +293,12 @@ def _with_counterparts(named: Mapping[str, list[Region]]) -> dict[str, list[Regi
 
 
 def fitted(latent: Latent, model: Model) -> dict[str, Any]:
-    """The latent with the channels and axes the model wants, where it is empty anyway.
+    """The latent, with the channels and axes of the model if it is empty.
 
-    A picture's latent is one frame of a video's.
+    A picture's latent becomes one frame of a video's.
 
     Raises:
-        NodeError: it holds something of other channels or axes.
+        NodeError: it is not empty and has other channels or axes.
     """
     samples: Tensor = latent["samples"]
     channels, axes = model.latent.channels, model.latent.dims
@@ -339,7 +339,7 @@ def _is_full(model: Model, sigmas: Tensor) -> bool:
 
 
 def sampler_sigmas(model: Model, sampler: str, schedule: str, steps: int, denoise: float) -> Tensor:
-    """The sigmas a KSampler walks: its sampler may want one level left out."""
+    """The sigmas of a KSampler; some samplers require that one level is left out."""
     made = schedules.SCHEDULES[schedule]
     if SAMPLERS[sampler].drops_penultimate:
         made = schedules.skipping_penultimate(made)

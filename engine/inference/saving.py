@@ -1,6 +1,6 @@
-"""The verbs that give a model's tensors to a file, in the layout that every program reads.
+"""Collects a model's tensors for saving, in the original layout that every program reads.
 
-Patches are part of what is saved. One tensor at a time is in memory.
+Patches are applied to the saved values. Only one tensor at a time is in memory.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ DENOISER_PREFIX, AUTOENCODER_PREFIX = "model.diffusion_model.", "first_stage_mod
 TRANSFORMERS = "text_model."
 _PROJECTION = "text_projection.weight"
 _MOST_TRAINED_SIGMA = 1000.0
-"""A table that goes beyond was rescaled to end in pure noise."""
+"""A table with a larger sigma was rescaled to end in pure noise."""
 
 
 def checkpoint_tensors(model: Model, clip: Clip | None, vae: Vae | None) -> dict[str, ToWrite]:
     """A whole checkpoint in the original layout.
 
     Raises:
-        NodeError: a part is not there, or its place in a checkpoint is not known.
+        NodeError: a part is missing, or its place in a checkpoint is not known.
     """
     found = {DENOISER_PREFIX + name: each for name, each in tensors_of(model.net).items()}
     found |= _marks(model)
@@ -54,14 +54,14 @@ def checkpoint_tensors(model: Model, clip: Clip | None, vae: Vae | None) -> dict
 
 
 def encoder_tensors(part: TextPart) -> dict[str, ToWrite]:
-    """A text encoder as a file of its own, in the layout of transformers."""
+    """A text encoder as a separate file, in the layout of transformers."""
     tensors = tensors_of(part.weights)
     beside = {name: tensors.pop(name) for name in [_PROJECTION] if name in tensors}
     return {TRANSFORMERS + name: each for name, each in tensors.items()} | beside
 
 
 def tensors_of(weights: Weights) -> dict[str, ToWrite]:
-    """A network's tensors with their patches, in the dtypes that its file has.
+    """A network's tensors with their patches applied, in the dtypes of its file.
 
     Raises:
         NodeError: the file that the handle came from does not hold this part.
@@ -76,14 +76,14 @@ def tensors_of(weights: Weights) -> dict[str, ToWrite]:
 
 
 def _values(tensor: OtherTensor, dtype: torch.dtype) -> Callable[[], Tensor]:
-    """Gives a tensor in a dtype; exactly the file's values where nothing is changed."""
+    """A function that returns a tensor in a dtype; exactly the file's values without a patch."""
 
     def values() -> Tensor:
         source = tensor.source
         if not tensor.patches:
             return source.unpack(source.read_parts(), dtype)
         changed = tensor.values(torch.empty(0))
-        if dtype.itemsize == 1:  # what is beyond such a dtype's numbers becomes NaN
+        if dtype.itemsize == 1:  # values beyond such a dtype's range become NaN
             largest = torch.finfo(dtype).max
             changed = changed.clamp(-largest, largest)
         return changed.to(dtype)
@@ -116,7 +116,7 @@ def _joined(kept: Kept, tensors: Mapping[str, ToWrite]) -> ToWrite:
 
 
 def _marks(model: Model) -> dict[str, ToWrite]:
-    """The keys by which files say that a model predicts something else than noise."""
+    """The keys that mark a model whose prediction is not noise."""
     levels, empty = model.parameterization, ToWrite.of(torch.zeros(0))
     if isinstance(levels, Discrete) and levels.prediction is Prediction.V:
         rescaled = levels.sigma_max > _MOST_TRAINED_SIGMA
@@ -130,7 +130,7 @@ def _marks(model: Model) -> dict[str, ToWrite]:
 
 
 def file_metadata(model: Model | None, title: str) -> dict[str, str]:
-    """What a file says about itself, after https://github.com/Stability-AI/ModelSpec."""
+    """The metadata of a file, after https://github.com/Stability-AI/ModelSpec."""
     spec = {"modelspec.sai_model_spec": "1.0.0", "modelspec.title": title}
     if model is None:
         return spec

@@ -1,7 +1,8 @@
-"""The mean of three tilings: how ComfyUI's tiled VAE nodes see a picture.
+"""The mean of three tilings, as in ComfyUI's tiled VAE nodes.
 
-A tile changes a picture's group norms, so the shape of the tiles shows in the result. Three runs,
-over square, wide and tall tiles of one area, spread that, and cost three times the work.
+A tile changes a picture's group norms, so the shape of the tiles is visible in the result.
+Averaging three runs, over square, wide and tall tiles of equal area, reduces that at three times
+the cost.
 """
 
 from __future__ import annotations
@@ -16,19 +17,19 @@ from torch import Tensor
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """How one side of the input relates to the result's: `outward` cells for each `inward`."""
+    """The ratio of a side of the input to that of the result: `outward` cells per `inward`."""
 
     inward: int = 1
     outward: int = 1
 
     def of(self, cells: int) -> int:
-        """That many cells of the input, in cells of the result, rounded half to even."""
+        """A number of cells of the input in cells of the result, rounded half to even."""
         return round(cells * self.outward / self.inward)
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """One tile and what it shares with its neighbours, in cells of the input."""
+    """The size of a tile and its overlap with neighbours, in cells of the input."""
 
     rows: int
     columns: int
@@ -44,7 +45,7 @@ class Shape:
 def three_shapes(tile: int, overlap: int, scale: Scale) -> tuple[Shape, Shape, Shape]:
     """Tall, wide and square tiles of `tile` x `tile` cells of the input.
 
-    Sides and overlap are whole cells of the result too. Tiles go on by at least an eighth of the
+    Sides and overlap are also whole cells of the result. The stride is at least an eighth of the
     shortest side: a wider overlap becomes half of that side.
     """
     unit = scale.inward
@@ -60,7 +61,7 @@ def three_shapes(tile: int, overlap: int, scale: Scale) -> tuple[Shape, Shape, S
 
 
 def tile_count(size: tuple[int, int], shapes: tuple[Shape, ...]) -> int:
-    """How many tiles `run_averaged` puts through the network for an input of `size`."""
+    """The number of tiles that `run_averaged` evaluates for an input of `size`."""
     distinct = [len(shape.starts(size)) for shape in shapes]
     return 1 if max(distinct) == 1 else sum(distinct)
 
@@ -68,9 +69,9 @@ def tile_count(size: tuple[int, int], shapes: tuple[Shape, ...]) -> int:
 def run_averaged(
     x: Tensor, shapes: tuple[Shape, ...], run: Callable[[Tensor], Tensor], scale: Scale
 ) -> Tensor:
-    """The mean of what each of `shapes` makes of x [1, C, H, W].
+    """The mean of the results of x [1, C, H, W] with each of `shapes`.
 
-    `run` takes a tile [1, C, h, w] to [1, D, scale.of(h), scale.of(w)].
+    `run` maps a tile [1, C, h, w] to [1, D, scale.of(h), scale.of(w)].
     """
     size = (x.shape[-2], x.shape[-1])
     if tile_count(size, shapes) == 1:
@@ -86,7 +87,7 @@ def _starts(length: int, tile: int, overlap: int) -> range:
 
 
 def _run_tiles(x: Tensor, shape: Shape, run: Callable[[Tensor], Tensor], scale: Scale) -> Tensor:
-    """Tiles of one shape, each weighted by ramps along its sides, over the sum of the weights."""
+    """The mean of overlapping tiles of one shape, weighted by ramps along their sides."""
     height, width = x.shape[-2:]
     ramp = scale.of(shape.overlap)
     result = weights = None
@@ -110,7 +111,7 @@ def _run_tiles(x: Tensor, shape: Shape, run: Callable[[Tensor], Tensor], scale: 
 
 
 def _ramps(length: int, ramp: int) -> Tensor:
-    """Weights [length] that rise over `ramp` cells at both ends; 1 where there is no room."""
+    """Weights [length] that rise over `ramp` cells at both ends; 1 if the length is too small."""
     weight = torch.ones(length)
     if ramp >= length:
         return weight

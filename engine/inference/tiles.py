@@ -1,6 +1,6 @@
-"""A large map through a network tile by tile, the tiles' seams blended away.
+"""Evaluates a network on a large map tile by tile, with blended seams.
 
-The network is any function that makes a fixed number of cells of each one, or the reverse.
+The network is any function that enlarges or reduces each side by a fixed factor.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from torch import Tensor
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """Tiles of equal size over `length` cells of one axis, evenly spread, as few as will do.
+    """Tiles of equal size over `length` cells of one axis, evenly spaced, as few as possible.
 
     Attributes:
         length: cells to cover.
         size: of one tile.
-        starts: where each begins.
+        starts: the first cell of each.
     """
 
     length: int
@@ -30,7 +30,7 @@ class Grid:
 
 
 def grid(length: int, largest: int, overlap: int) -> Grid:
-    """The fewest tiles of at most `largest` cells of which neighbours share `overlap` or more."""
+    """The fewest tiles of at most `largest` cells with at least `overlap` cells of overlap."""
     if length <= largest:
         return Grid(length, length, (0,))
     overlap = min(overlap, largest - 1)
@@ -41,10 +41,10 @@ def grid(length: int, largest: int, overlap: int) -> Grid:
 
 
 def shares(axis: Grid, overlap: int, scale: float = 1.0) -> list[Tensor]:
-    """How much each tile counts at each of its cells [size * scale]; over an axis they add up to 1.
+    """The weight of each tile at each of its cells [size * scale]; their sum is 1 at every cell.
 
-    From the middle of what two neighbours share, the weight changes over hands within `overlap`
-    cells. `scale`: cells of the result per cell of the axis.
+    The weight changes from one tile to its neighbour over `overlap` cells, centred in the overlap
+    of the two. `scale`: cells of the result per cell of the axis.
     """
     size, length = round(axis.size * scale), round(axis.length * scale)
     starts = [round(start * scale) for start in axis.starts]
@@ -66,10 +66,10 @@ def shares(axis: Grid, overlap: int, scale: float = 1.0) -> list[Tensor]:
 
 @dataclass(frozen=True, slots=True)
 class Tiling:
-    """How a map is cut, in cells of its coarser side (latent cells).
+    """The division of a map into tiles, in cells of its coarser side (latent cells).
 
     Attributes:
-        grids: one for each axis that is cut: the last ones of the map.
+        grids: one for each axis that is divided: the last axes of the map.
         overlap: cells over which seams are blended.
     """
 
@@ -78,7 +78,7 @@ class Tiling:
 
     @property
     def count(self) -> int:
-        """How many tiles."""
+        """The number of tiles."""
         return math.prod(len(axis.starts) for axis in self.grids)
 
     @property
@@ -88,14 +88,14 @@ class Tiling:
 
 
 def plan(cells: Sequence[int], largest: int, overlap: int) -> Tiling:
-    """Cut a map with sides of `cells` into tiles of at most `largest` cells a side."""
+    """Divide a map with sides of `cells` into tiles of at most `largest` cells a side."""
     return Tiling(tuple(grid(each, largest, overlap) for each in cells), overlap)
 
 
 def run_tiled(
     x: Tensor, tiling: Tiling, run: Callable[[Tensor], Tensor], *, inward: int = 1, outward: int = 1
 ) -> Tensor:
-    """Put each tile through `run` and blend the results.
+    """Call `run` for each tile and blend the results.
 
     Args:
         x: [1, C, ..., inward * h, inward * w], where the tiling covers h x w cells; as many of the

@@ -1,7 +1,7 @@
-"""Upscale models: a file to an `UpscaleModel`, and pictures through one, in tiles where need be.
+"""Upscale models: loads one from a file, and applies it to pictures, in tiles if needed.
 
-The compact network is ours; what other architectures there are, `foreign_upscalers` opens with the
-library spandrel.
+The compact network is built in; `foreign_upscalers` loads other architectures with the library
+spandrel.
 """
 
 from __future__ import annotations
@@ -32,10 +32,11 @@ TILE_SIZES = (512, 256, 128, 64)
 OVERLAP = 32
 """Pixels of the input that neighbouring tiles share; at most a quarter of a tile."""
 WRAPPERS = ("params_ema.", "params-ema.", "params.")
-"""Where training programs keep the weights in their file, best first."""
+"""Prefixes of the weights in training programs' files, best first."""
 _CHANNELS_AT_ONCE = 640
-"""Feature maps of the input's size, and as many thirds of the result's, that a network is assumed
-to need at a time: what decides how large the first tile is. Too little costs one attempt."""
+"""The assumed number of feature maps of the input's size (and a third of that number at the
+result's) in memory at a time. It decides the size of the first tile; too small a number costs one
+failed attempt."""
 
 OnTile = Callable[[int, int], None]
 """Called after each tile with the number done and the total."""
@@ -45,7 +46,7 @@ def load_upscale_model(path: Path) -> UpscaleModel:
     """The upscale model of a file.
 
     Raises:
-        WeightsError: damaged, hostile, or of no known architecture.
+        WeightsError: damaged, hostile, or of an unknown architecture.
     """
     weights = unwrapped(open_weights(path))
     config = config_of(weights.shapes)
@@ -57,7 +58,7 @@ def load_upscale_model(path: Path) -> UpscaleModel:
 
 
 def unwrapped(weights: StateDict) -> StateDict:
-    """The network's own tensors of a file that keeps them one level down, averaged ones first."""
+    """The network's tensors from below a prefix in the file, averaged ones preferred."""
     for wrapper in WRAPPERS:
         if any(name.startswith(wrapper) for name in weights):
             return weights.part(wrapper)
@@ -90,11 +91,11 @@ def upscale(
 ) -> Tensor:
     """Pictures [B, H, W, C] in 0..1 to [B, scale H, scale W, C], float32, 0..1, on the CPU.
 
-    Each picture by itself, in tiles of at most `tile` pixels that are blended where they overlap;
-    where memory does not suffice, tiles of half that side are tried.
+    Each picture is processed separately, in tiles of at most `tile` pixels that are blended where
+    they overlap; if memory is insufficient, the tile's side is halved.
 
     Args:
-        model: what to run.
+        model: the upscale model.
         images: of 1, 3 or 4 channels.
         tile: the first size tried.
         checkpoint: called before every layer; may raise `Stopped`.
@@ -118,7 +119,7 @@ def upscale(
 
 @dataclass(slots=True)
 class _Steps:
-    """Which of how many pictures is computed, and who is to know of its tiles."""
+    """The index of the picture in the batch, and the callback for its tiles."""
 
     picture: int
     pictures: int
@@ -138,7 +139,7 @@ def _smaller_and_smaller(
     steps: _Steps,
     checkpoint: Checkpoint,
 ) -> tuple[Tensor, list[int]]:
-    """One picture [1, C, H, W] enlarged, and the sizes that are left: the first one sufficed."""
+    """Enlarge one picture [1, C, H, W]; returns it and the sizes left, the working one first."""
     residency = current()
     height, width = picture.shape[-2:]
     refused: Exception | None = None
@@ -198,7 +199,7 @@ def _run_tile(model: UpscaleModel, part: Tensor, residency: Residency) -> Tensor
 
 @contextmanager
 def _checked(network: nn.Module, checkpoint: Checkpoint) -> Iterator[None]:
-    """Call `checkpoint` before every layer of a network that knows nothing of it."""
+    """Call `checkpoint` before every layer of a network, through hooks."""
     layers = [part for part in network.modules() if not any(part.children())]
     hooks = [layer.register_forward_pre_hook(lambda *_: checkpoint()) for layer in layers]
     try:

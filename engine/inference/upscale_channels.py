@@ -1,4 +1,4 @@
-"""Pictures of any channels through an upscale model that takes others."""
+"""Converts pictures to the channels of an upscale model, and back."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ KNOWN = (1, 3, 4)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Fitting:
-    """Pictures as a model takes them, and the way back.
+    """Pictures converted for a model, and the inverse conversion.
 
     Attributes:
         pictures: [N, the model's channels, H, W].
@@ -31,12 +31,12 @@ class Fitting:
 def fitted(images: Tensor, channels: int, result_channels: int, scale: int) -> Fitting:
     """Pictures [B, H, W, C] for a model.
 
-    A model of colour gets a grey picture three times, and transparency is enlarged beside it,
-    bicubic. A model of grey gets every channel as a picture of its own. The result has the
-    channels of `images`, unless the model makes others of what it gets (grey to colour).
+    A colour model gets a grey picture in all three channels, and transparency is enlarged
+    separately (bicubic). A grey model gets every channel as a separate picture. The result has the
+    channels of `images`, unless the model changes their number (grey to colour).
 
     Raises:
-        NodeError: channels that are not in `KNOWN`.
+        NodeError: the number of channels is not in `KNOWN`.
     """
     held = images.shape[-1]
     if held not in KNOWN or channels not in KNOWN:
@@ -71,7 +71,7 @@ def _plane_by_plane(planes: Tensor) -> Fitting:
 
 
 def _converted(planes: Tensor, channels: int) -> Tensor:
-    """Planes [B, 1, 3 or 4, H, W] as ones of other channels."""
+    """Planes [B, 1, 3 or 4, H, W] converted to another number of channels."""
     colour = planes[:, :3]
     if channels == 1:
         return colour.mean(1, keepdim=True)

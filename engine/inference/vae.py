@@ -1,6 +1,6 @@
-"""The verbs between pictures and latents: encode and decode, whole or in tiles.
+"""Encodes pictures and decodes latents, whole or in tiles.
 
-Latents here are in the autoencoder's own numbers; the denoiser's scale is the sampler's business.
+Latents here have the autoencoder's scale; `sample.py` converts to the denoiser's.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ SEAM = 6
 
 
 class Autoencoder(Protocol):
-    """What every family's autoencoder can do."""
+    """The interface of autoencoders."""
 
     def encode(self, pixels: Tensor, *, checkpoint: Checkpoint | None = None) -> Tensor:
         """Pixels [B, 3, H, W] in -1..1 -> [B, C, h, w]."""
@@ -59,14 +59,14 @@ def decode(
 ) -> Tensor:
     """Latents [B, C, h, w] to pictures [B, H, W, 3], float32, 0..1, on the CPU.
 
-    Latents of videos, [B, C, t, h, w], lead to all frames, one video behind the other. Tiles cut
-    frames, not time.
+    Latents of videos, [B, C, t, h, w], are decoded to all frames, one video after the other. Tiles
+    cut frames, not time.
 
-    Without `tile` the whole picture is decoded at once if there is memory for it, else in the
-    fewest tiles there is memory for.
+    Without `tile` the whole picture is decoded at once if memory allows, else in as few tiles as
+    possible.
 
     Raises:
-        NodeError: the latents are another family's.
+        NodeError: the latents are for another family.
         OutOfMemoryError: not even small tiles fit.
     """
     _check_shape(vae, latents)
@@ -93,10 +93,9 @@ def encode(
 ) -> Tensor:
     """Pictures [B, H, W, 3 or more] in 0..1 to latents [B, C, H // 8, W // 8], float32, on the CPU.
 
-    What is left over of a side beyond a multiple of 8 is cropped, half of it at the front. The
-    latent is the mean of what the autoencoder predicts. For an autoencoder of videos the pictures
-    are the frames of one, and the latent is [1, C, t, h, w]; frames beyond a whole cell are left
-    out.
+    The remainder of a side beyond a multiple of 8 is cropped, half of it at the start. The latent
+    is the mean of the predicted distribution. For an autoencoder of videos the pictures are the
+    frames of one, and the latent is [1, C, t, h, w]; frames beyond a whole cell are dropped.
 
     Raises:
         NodeError: the pictures are smaller than one latent cell.
@@ -123,7 +122,7 @@ def encode(
 
 
 def crop(images: Tensor, multiple: int) -> Tensor:
-    """Pictures [B, H, W, C] cut to multiples of `multiple` around their middle.
+    """Pictures [B, H, W, C] cropped to multiples of `multiple` around their middle.
 
     Raises:
         NodeError: nothing would be left.
@@ -153,7 +152,7 @@ def _each(
     inward: int = 1,
     outward: int = 1,
 ) -> Tensor:
-    """Each picture of a batch by itself, so that a batch needs no more memory than one."""
+    """Process each picture of a batch separately, so that a batch needs no more memory than one."""
     scale = Scale(inward, outward)
     residency = current()
     refused: Exception | None = None
@@ -202,7 +201,7 @@ class _Attempt:
     Attributes:
         largest: rows and columns of its largest tile, in latent cells.
         count: tiles of one picture.
-        run: takes a picture and what to put each tile through.
+        run: takes a picture and the function to call for each tile.
     """
 
     largest: tuple[int, ...]
@@ -211,7 +210,7 @@ class _Attempt:
 
 
 def _attempts(x: Tensor, tile: Tile | None, downscale: int, scale: Scale) -> Iterator[_Attempt]:
-    """Attempts in order: the requested tiles, then ever smaller ones."""
+    """The attempts in order: the requested tiles, then smaller and smaller ones."""
     cells = x.shape[-2] // scale.inward, x.shape[-1] // scale.inward
     size, overlap = max(cells), SEAM
     if tile:
@@ -226,7 +225,7 @@ def _attempts(x: Tensor, tile: Tile | None, downscale: int, scale: Scale) -> Ite
 
 
 def _requested(x: Tensor, tile: Tile, downscale: int, scale: Scale) -> _Attempt:
-    """The tiles that a user requested, run as the incumbent does."""
+    """The tiles that a user requested, as in the incumbent."""
     size = x.shape[-2], x.shape[-1]
     unit = downscale // scale.inward  # latents count in cells, pictures in pixels
     shapes = three_shapes(tile.size // unit, tile.overlap // unit, scale)
@@ -241,7 +240,7 @@ def _requested(x: Tensor, tile: Tile, downscale: int, scale: Scale) -> _Attempt:
 
 
 def _planned(tiling: tiles.Tiling, scale: Scale) -> _Attempt:
-    """The fewest tiles for the memory there is."""
+    """A planned tiling as an attempt."""
     return _Attempt(
         tiling.size,
         tiling.count,

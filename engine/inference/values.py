@@ -1,8 +1,8 @@
 """The values on the wires between nodes: Model, Clip, Vae, Noise, Sampler, Guider.
 
 Frozen: a node that changes one returns a changed copy (`dataclasses.replace`), so that cached
-results stay true. IMAGE, MASK, LATENT, CONDITIONING and SIGMAS are plain tensors, dicts and lists
-(see nodes/sockets.py), because plugins take them apart.
+results stay valid. IMAGE, MASK, LATENT, CONDITIONING and SIGMAS are plain tensors, dicts and lists
+(see nodes/sockets.py), because plugins access their contents.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from engine.text.encoder import TextEncoder
 LatentOperation = Callable[[Tensor], Tensor]
 """A function of a latent tensor, as LatentApplyOperation uses it."""
 Conditioning = Sequence[Sequence[Any]]
-"""Entries `[tensor [1, T, D], dict]`, as CONDITIONING wires carry them."""
+"""Entries `[tensor [1, T, D], dict]`, the value of a CONDITIONING wire."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Model:
         net: its weights, with their patches.
         guidance: replaces or follows plain classifier-free guidance.
         hooks: functions that are called inside the network.
-        options: anything a plugin hung on it.
+        options: values that plugins attach.
     """
 
     family: ModelFamily
@@ -54,7 +54,7 @@ class Model:
 
 
 class Changes(Protocol):
-    """What a hook does to weights. Equal ones do the same."""
+    """The change of weights by a hook. Equal objects make equal changes."""
 
     def of_model(self, model: Model, strength: float) -> Patches:
         """The patches of a denoiser."""
@@ -67,12 +67,12 @@ class Changes(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Keyframe:
-    """From a time of sampling on, a hook's strength is multiplied.
+    """A factor of a hook's strength from a time of sampling on.
 
     Attributes:
-        strength: by what.
+        strength: the factor.
         start: 0 the beginning of sampling, 1 its end.
-        steps: how many steps it holds at the least, however late it comes.
+        steps: the minimum number of steps that it is active, even if it starts late.
     """
 
     strength: float
@@ -82,10 +82,10 @@ class Keyframe:
 
 @dataclass(frozen=True, slots=True)
 class Hook:
-    """A change of weights that entries of a conditioning bring along.
+    """A change of weights attached to entries of a conditioning.
 
     Attributes:
-        keyframes: by their starts; none: the strengths hold throughout.
+        keyframes: ordered by start; if empty, the strengths are constant.
     """
 
     changes: Changes
@@ -95,17 +95,17 @@ class Hook:
 
 
 HookGroup = tuple[Hook, ...]
-"""What a HOOKS wire carries, and an entry as `hooks`; applied in this order."""
+"""The value of a HOOKS wire, and of `hooks` in an entry; applied in this order."""
 
 
 @dataclass(frozen=True, slots=True)
 class ClipHooks:
-    """What prompts are read with.
+    """The hooks applied while encoding prompts.
 
     Attributes:
         group: the hooks.
-        to_entries: the entries bring them to the sampler too.
-        scheduled: a prompt is read once for every keyframe.
+        to_entries: whether the entries pass them to the sampler too.
+        scheduled: whether a prompt is encoded once for every keyframe.
     """
 
     group: HookGroup = ()
@@ -115,7 +115,7 @@ class ClipHooks:
 
 @dataclass(frozen=True, slots=True)
 class TextPart:
-    """One text encoder: what kind it is, its sizes, its weights with their patches."""
+    """One text encoder: its kind, its sizes, its weights with their patches."""
 
     encoder: TextEncoder
     config: Any
@@ -129,8 +129,8 @@ class Clip:
     Attributes:
         plan: the family's.
         parts: by the encoder's name, in the plan's order.
-        layer: the clip skip (-1 the last layer, -2 the one before ...); None leaves it to the plan.
-        hooks: changes of weights that prompts are read with.
+        layer: the clip skip (-1 the last layer, -2 the one before ...); None: the plan's.
+        hooks: changes of weights applied while encoding prompts.
     """
 
     plan: TextPlan
@@ -141,7 +141,7 @@ class Clip:
 
 @dataclass(frozen=True, slots=True)
 class Vae:
-    """An autoencoder between pictures and latents; `latent` is about its own numbers."""
+    """An autoencoder between pictures and latents; `latent` is its unscaled format."""
 
     kind: AutoencoderKind
     config: Any
@@ -150,11 +150,11 @@ class Vae:
 
 
 class Noise(Protocol):
-    """Where the starting noise comes from."""
+    """The source of the initial noise."""
 
     @property
     def seed(self) -> int:
-        """The seed that noise on the way is drawn from, too."""
+        """The seed, also used for the noise that samplers add."""
         ...
 
     def generate_noise(self, latent: Mapping[str, Any]) -> Tensor:
@@ -164,7 +164,7 @@ class Noise(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class RandomNoise:
-    """Unit noise by seed, one draw for the batch, or row by row after `batch_index`."""
+    """Unit noise by seed, one draw for the batch, or row by row according to `batch_index`."""
 
     seed: int
 
@@ -176,7 +176,7 @@ class RandomNoise:
 
 @dataclass(frozen=True, slots=True)
 class DisableNoise:
-    """No noise at the start; noise on the way is drawn from `seed`."""
+    """No initial noise; the noise that samplers add is drawn from `seed`."""
 
     seed: int = 0
 
@@ -198,23 +198,23 @@ class Guider(Protocol):
 
     @property
     def model(self) -> Model:
-        """What predicts."""
+        """The model."""
         ...
 
     def conditionings(self) -> Mapping[str, Conditioning]:
-        """What it predicts with, by names of the guider's own."""
+        """Its conditionings, by names that the guider defines."""
         ...
 
     def guide(
         self, evaluate: Evaluate, x: Tensor, sigma: Tensor, hooks: Hooks, *, both: bool
     ) -> tuple[Tensor, Tensor]:
-        """(guided, unguided) from `evaluate(*names)`; the second counts only where `both`."""
+        """(guided, unguided) from `evaluate(*names)`; the second is valid only if `both`."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class BasicGuider:
-    """One conditioning, no guidance: for models that were distilled or guide themselves."""
+    """One conditioning, no guidance: for distilled models and those with built-in guidance."""
 
     model: Model
     positive: Conditioning
@@ -290,15 +290,16 @@ class DualCfgGuider:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class UpscaleModel:
-    """A network that makes pictures larger; what an UPSCALE_MODEL wire carries.
+    """A network that enlarges pictures; the value of an UPSCALE_MODEL wire.
 
     Attributes:
         architecture: its name.
-        scale: pixels along one side of the result for each of the input; 1 mends only.
+        scale: output pixels per input pixel along one side; 1 for restoration only.
         channels, result_channels: of its pictures.
         weights: the network's.
         run: takes the network and float32 pictures [B, channels, h, w] in 0..1 on its device;
-            gives [B, result_channels, scale h, scale w]. Only inside `Residency.use(weights)`.
+            returns [B, result_channels, scale h, scale w]. May be called only inside
+            `Residency.use(weights)`.
     """
 
     architecture: str
@@ -311,11 +312,11 @@ class UpscaleModel:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LoraModel:
-    """An adapter in memory; what a LORA_MODEL wire carries.
+    """An adapter in memory; the value of a LORA_MODEL wire.
 
     Attributes:
-        identity: two of one identity hold the same.
-        tensors: under the names that they have in a file.
+        identity: two with equal identity have the same tensors.
+        tensors: by their names in a file.
     """
 
     identity: str

@@ -1,8 +1,8 @@
 """`python -m engine.media`: the helper that decodes untrusted pictures for the server.
 
 Has little memory and, on Linux, no network: a picture that is too large ends the helper, not the
-server. With `--quick` it declines what takes long, for another helper to do. Pictures are named by
-path; the server checks which paths are allowed.
+server. With `--quick` it declines slow commands, which another helper then runs. Pictures are named
+by path; the server checks which paths are allowed.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ MOST_MEMORY = 3 << 30
 MOST_HEADER = 16 << 20
 LIMITS = Limits(file_bytes=256 << 20, pixels=100_000_000, pixels_in_all=100_000_000)
 QUICK = Limits(file_bytes=64 << 20, pixels=16_000_000, pixels_in_all=16_000_000)
-"""What takes a second at most: 4000 x 4000 pixels."""
+"""Limits for at most about a second: 4000 x 4000 pixels."""
 QUICK_HEADER = 1 << 20
 
 
@@ -66,8 +66,8 @@ def answer(command: MediaCommand, *, quick: bool = False) -> MediaAnswer:
     """Carry out one command; an error in a picture is an answer, too.
 
     Args:
-        command: what is wanted.
-        quick: decline what takes long.
+        command: the command.
+        quick: decline slow commands.
     """
     limits = QUICK if quick else LIMITS
     try:
@@ -134,7 +134,7 @@ def header_metadata(path: Path, most: int = MOST_HEADER) -> bytes:
     """The metadata of a `.safetensors` file, as a JSON object.
 
     Raises:
-        MediaError: it is no such file, or has no metadata or more than `most` bytes.
+        MediaError: it is not such a file, or has no metadata or more than `most` bytes.
     """
     try:
         with path.open("rb") as stream:

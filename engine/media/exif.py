@@ -18,7 +18,7 @@ def ascii_texts(block: bytes, *, most_bytes: int) -> Iterator[bytes]:
     `most_bytes` bounds all of them together: entries may overlap, so the block's size does not.
 
     Raises:
-        ValueError: the block is no TIFF frame, points outside itself or gives too much.
+        ValueError: the block is not a TIFF structure, points outside itself or yields too much.
     """
     order = {b"II": "<", b"MM": ">"}.get(block[:2])
     if order is None or len(block) < 8 or struct.unpack_from(order + "H", block, 2)[0] != 42:

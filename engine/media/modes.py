@@ -18,7 +18,7 @@ def rgb(frame: Image.Image) -> Image.Image:
     Grey of 16 bits and of floating point is not scaled: values above 255 are white.
     """
     if frame.mode in ("P", "PA"):
-        frame = frame.convert("RGBA")  # its colours, whatever says which are transparent
+        frame = frame.convert("RGBA")  # colours first, whatever marks transparency
     return _eight_bits(frame).convert("RGB")
 
 

@@ -21,7 +21,8 @@ FORMATS = (
     "PNG", "JPEG", "WEBP", "AVIF", "GIF", "BMP", "DIB",
     "TIFF", "PPM", "TGA", "ICO", "QOI", "JPEG2000",
 )  # fmt: skip
-"""What is opened. Pillow knows more, some of which start other programs or read other files."""
+"""The formats that are opened. Pillow supports more, some of which start other programs or read
+other files."""
 FORMAT_NAMES = "PNG, JPEG, WebP, AVIF, GIF, BMP, TIFF, PPM, TGA, ICO, QOI and JPEG 2000"
 
 _LOGGER = logging.getLogger(__name__)
@@ -55,8 +56,8 @@ def read_frames(path: Path, *, limits: Limits = Limits()) -> Iterator[Image.Imag
     further pages), as are the extra pictures of an MPO. `modes.py` converts frames.
 
     Raises:
-        MediaError: it is no picture of a known format, nothing of it can be decoded, or it exceeds
-            the limits.
+        MediaError: it is not a picture of a known format, nothing of it can be decoded, or it
+            exceeds the limits.
     """
     given, fault = 0, None
     for attempt in (_frames, _frames_of_damaged):

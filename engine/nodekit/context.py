@@ -71,7 +71,7 @@ class Context(Protocol):
 
     @property
     def extra(self) -> Mapping[str, Any]:
-        """What a client wants stored in a picture next to the prompt, `workflow` included."""
+        """What a client requested to store in a picture next to the prompt, `workflow` included."""
         ...
 
     @property
@@ -84,7 +84,7 @@ class Context(Protocol):
         ...
 
     def checkpoint(self) -> None:
-        """Raise `Stopped` when the user pressed stop. Call it at every block, tile and step."""
+        """Raise `Stopped` when the user stopped the run. Call it at every block, tile and step."""
         ...
 
     def show(self, **shown: object) -> None:
@@ -106,7 +106,7 @@ class RunningContext:
         extra: what a client sent along to be stored in pictures.
         graph: the graph being run.
         call: which of the node's calls it is for, where lists make several.
-        stopped: called at each checkpoint: whether the user pressed stop.
+        stopped: called at each checkpoint; returns whether the user stopped the run.
         on_progress: called at each step.
     """
 
@@ -163,7 +163,7 @@ class RunningContext:
         self.checkpoint()
 
     def checkpoint(self) -> None:
-        """Raise `Stopped` when the user pressed stop."""
+        """Raise `Stopped` if the user stopped the run."""
         if self._stopped is not None and self._stopped():
             raise Stopped
 

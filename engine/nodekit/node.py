@@ -1,4 +1,4 @@
-"""What the executor sees of a node, whatever dialect it was written in.
+"""The executor's interface to a node, in any of the dialects.
 
 `contract.py`, `v1.py` and `v3.py` each make these.
 """
@@ -15,7 +15,7 @@ from engine.nodekit.context import Context
 
 Value = TypeVar("Value")
 Soon = Value | Awaitable[Value]
-"""A value, or something to await that gives one: every hook of a node may be a coroutine."""
+"""A value, or an awaitable of one: every hook of a node may be a coroutine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Blocked:
 
 @dataclass(frozen=True, slots=True)
 class Expansion:
-    """A node's result that is a graph to be run in its place.
+    """A node's result that is a graph to run in its place.
 
     Attributes:
         graph: nodes in API form; its ids get the prefix the executor gives.
@@ -84,10 +84,10 @@ class Node(ABC):
     @property
     @abstractmethod
     def schema(self) -> NodeSchema:
-        """How it looks from outside, read once."""
+        """Its schema, read once."""
 
     def describe(self) -> NodeSchema:
-        """How it looks now: read again where it may have changed."""
+        """Its current schema, read again where it may have changed."""
         return self.schema
 
     @property
@@ -102,7 +102,7 @@ class Node(ABC):
     def fingerprint_of(self, inputs: Mapping[str, Any], context: Context) -> Soon[Any]:
         """What its result depends on besides its inputs. Links are None in `inputs`.
 
-        NaN says that it is never the same twice.
+        NaN means that it is never the same twice.
         """
         del inputs, context
         return None

@@ -1,4 +1,4 @@
-"""Every node by name, whatever its dialect, and the catalog of how they look.
+"""Every node by name, in any dialect, and the catalog of their schemas.
 
 Imports no nodes: built-in ones are passed in by `nodes`, a plugin's by the worker.
 """
@@ -21,7 +21,7 @@ class Registry(Mapping[str, Node]):
 
     Attributes:
         instances: the objects of V1 classes, retained between runs.
-        refused: names that a plugin wanted and a built-in node has.
+        refused: names that a plugin requested and a built-in node has.
         left_out: names whose node cannot be described, and why; filled by `catalog`.
     """
 
@@ -82,7 +82,7 @@ class Registry(Mapping[str, Node]):
                 )
 
     def catalog(self) -> Mapping[str, NodeSchema]:
-        """How every node looks now. A node whose description raises is left out and named."""
+        """The current schema of every node, without nodes whose description raises."""
         self.left_out.clear()
         found: dict[str, NodeSchema] = {}
         for class_type, node in self._nodes.items():

@@ -1,7 +1,7 @@
 """Classes with `INPUT_TYPES`, as ComfyUI's plugins write them, to Nodes.
 
-Supports the tricks that plugins play with types and dictionaries. `v1_schema.py` reads what such a
-class declares, and `v1_class.py` converts in the other direction.
+Supports the tricks of plugins with types and dictionaries. `v1_schema.py` reads what such a class
+declares, and `v1_class.py` converts in the other direction.
 """
 
 from __future__ import annotations
@@ -69,11 +69,11 @@ class V1Node(Node):
 
     @property
     def schema(self) -> NodeSchema:
-        """How it looks; `INPUT_TYPES` is called once, and again by `describe`."""
+        """Its schema; `INPUT_TYPES` is called once, and again by `describe`."""
         return self._schema or self.describe()
 
     def describe(self) -> NodeSchema:
-        """How it looks now: what `INPUT_TYPES` lists may have changed."""
+        """Its current schema: what `INPUT_TYPES` lists may have changed."""
         self._schema = read_v1_schema(
             self.made_from,
             self._class_type,
@@ -158,7 +158,7 @@ class V1Node(Node):
 
 
 def hidden_value(kind: str, context: Context) -> Any:
-    """What a hidden input of that kind holds; None for kinds that we do not know."""
+    """The value of a hidden input of that kind; None for unknown kinds."""
     match str.__str__(kind):
         case "PROMPT":
             return context.prompt

@@ -1,6 +1,6 @@
 """What a V1 class declares, as a `NodeSchema`.
 
-Reads `INPUT_TYPES`, `RETURN_TYPES` and their kin; never calls a node.
+Reads `INPUT_TYPES`, `RETURN_TYPES` and similar attributes; never calls a node.
 """
 
 from __future__ import annotations

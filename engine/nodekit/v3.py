@@ -54,11 +54,11 @@ class V3Node(Node):
 
     @property
     def schema(self) -> NodeSchema:
-        """How it looks; the class is called once, and again by `describe`."""
+        """Its schema; the class is called once, and again by `describe`."""
         return self._schema or self.describe()
 
     def describe(self) -> NodeSchema:
-        """How it looks now."""
+        """Its current schema."""
         found = self.made_from
         declared: Any = (
             found.GET_SCHEMA() if hasattr(found, "GET_SCHEMA") else found.define_schema()
