@@ -1,4 +1,4 @@
-/** The house keeps its rules: sizes, walls the linter cannot see, nothing that nobody uses. */
+/** Checks of the architecture: sizes, import rules beyond the linter's, unused exports. */
 import { basename } from "node:path";
 import { describe, expect, test } from "vitest";
 import { circles } from "./house/circles";
@@ -17,15 +17,15 @@ import { classesOf, hasColour, selectorsOf, tokensOf, withoutComments } from "./
 const LONGEST_FILE = 400;
 const LONGEST_FUNCTION = 60;
 const EMPTY_NAMES = /^(utils?|helpers?|common|misc)\b/i;
-/** Files that are longer, with the reason. */
+/** Files allowed to be longer, with the reason. */
 const LONGER: Readonly<Record<string, string>> = {
   "tests/browser/results.test.ts": "its tests share a server with a long history, slow to make",
   "tests/browser/wiring.test.ts": "its tests share how wires are found on the screen",
 };
 const GENERATED = "src/api/types.ts";
-/** What begins a program or a worker, or is read by the build only. */
+/** Entry points of a page or a worker, and files read only by the build. */
 const ENTRIES = new Set(["src/main.tsx", "src/document/autoLayoutWorker.ts"]);
-/** Colours that are data: written into files, or painted into pictures. */
+/** Files in which colours are data: written to files, or painted into pictures. */
 const COLOURS_AS_DATA = new Set([
   "src/document/notes.ts",
   "src/panels/mask/MaskStage.ts",
@@ -156,12 +156,13 @@ function pathOf({ path }: Source): string {
   return path;
 }
 
-/** The names that no file of some takes from those that give them. */
+/** Exported names of `givers` that no file of `takers` imports. */
 function unused(givers: readonly Source[], takers: readonly Source[]): readonly string[] {
   const taken = new Set(
     takers.flatMap((taker) =>
       importsOf(taker).flatMap(({ to, names }) =>
-        // Who takes a whole module, or asks for it later, names what it wants somewhere.
+        // A file that imports a whole module, or imports it dynamically, mentions the names it
+        // uses.
         names.includes("*")
           ? (taker.text.match(/\w+/g) ?? []).map((name) => `${to} ${name}`)
           : names.map((name) => `${to} ${name}`),

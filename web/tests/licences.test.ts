@@ -1,4 +1,4 @@
-/** What the build carries of others stands in its notices. */
+/** The licence notices cover all third-party code in the build. */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

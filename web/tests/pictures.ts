@@ -1,5 +1,5 @@
 /**
- * Takes the pictures of the editor's guide anew, so that they show what there is.
+ * Takes the pictures of the editor's guide again, so that they show its current state.
  *
  *     node tests/pictures.ts [--only wires,mask] [--out ../docs/pictures]   (Node 24; CALOTYPE_PYTHON as in tests)
  */
@@ -19,7 +19,7 @@ const { values: options } = parseArgs({
   },
 });
 const MOST_BYTES = 120_000;
-/** WebP of a quality that keeps letters sharp. */
+/** A WebP quality that keeps text sharp. */
 const SHRINK = `
 import sys
 from PIL import Image

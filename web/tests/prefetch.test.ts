@@ -1,4 +1,4 @@
-/** What is fetched without being asked for waits until nobody does anything, and may be declined. */
+/** Prefetching waits until the user is idle, and can be declined. */
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { prefetchWhenIdle } from "../src/prefetch";
 

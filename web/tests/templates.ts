@@ -1,6 +1,6 @@
 /**
- * Saved workflows of others, from the packages of the test extra. Outside CI they may be absent;
- * in CI their absence is a failure.
+ * Saved workflows by others, from the packages of the test extra. Outside CI they may be absent; in
+ * CI their absence fails.
  */
 import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
@@ -16,7 +16,7 @@ for name in sys.argv[1:]:
     print(found.submodule_search_locations[0] if found else "")
 `;
 
-/** The folders that the packages lie in; empty where one is not installed. */
+/** The folders of the packages; none where one is not installed. */
 function foldersOf(packages: readonly string[]): string[] {
   try {
     const text = execFileSync(PYTHON, ["-c", WHERE, ...packages], { encoding: "utf8" });

@@ -1,4 +1,4 @@
-/** The linter keeps each room to the imports that it may have. */
+/** The linter restricts each package to its allowed imports. */
 import { spawnSync } from "node:child_process";
 import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -12,7 +12,7 @@ copyFileSync(join(WEB, "biome.json"), join(house, "biome.json"));
 
 afterAll(() => rmSync(house, { recursive: true }));
 
-/** What the linter says of a file in a room that imports this. */
+/** The linter's output for a file in a package that has this import. */
 function lint(room: string, imported: string): string {
   const folder = join(house, "src", room);
   mkdirSync(folder, { recursive: true });

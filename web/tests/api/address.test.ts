@@ -1,4 +1,7 @@
-/** Every address of the server counts from the page, wherever a reverse proxy has put the two. */
+/**
+ * Every URL of the server is relative to the page, so that a reverse proxy can serve both below any
+ * path.
+ */
 import { expect, test } from "vitest";
 import {
   extensionUrl,

@@ -1,4 +1,4 @@
-/** The client's requests and what it makes of refusals; the catalog; the socket. */
+/** The client's requests and its handling of refusals; the catalog; the socket. */
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { readCatalog } from "../../src/api/catalog";
 import { makeClient } from "../../src/api/client";
@@ -43,7 +43,7 @@ describe("the client", () => {
 });
 
 describe("a server that stalls", () => {
-  /** Answers nothing until the request is given up. */
+  /** A server that never answers; the request rejects when it is aborted. */
   const stalled: typeof fetch = (_url, init) =>
     new Promise((_, failed) => {
       init?.signal?.addEventListener("abort", () => failed(init.signal?.reason));

@@ -1,4 +1,7 @@
-/** What a plugin's page may say: too much, too deep or of the wrong kind is not taken. */
+/**
+ * Messages of a plugin's page: values that are too large, too deep or of the wrong type are
+ * rejected.
+ */
 import { expect, test } from "vitest";
 import { isPlainData, MAX_HEIGHT, readMessage } from "../../src/api/extensions";
 

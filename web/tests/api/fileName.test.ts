@@ -1,4 +1,4 @@
-/** The user's files keep their names as far as every file system takes them. */
+/** Names of the user's files are changed only where a file system would reject them. */
 import { Buffer } from "node:buffer";
 import { expect, test } from "vitest";
 import { fileNameFor } from "../../src/api/fileName";

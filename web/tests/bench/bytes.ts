@@ -1,4 +1,4 @@
-/** How many bytes of script the built editor's first page asks for, and how many come later. */
+/** The bytes of script that the built editor's first page loads, and those loaded later. */
 import { readdirSync, readFileSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
 import { gzipSync } from "node:zlib";
@@ -7,9 +7,9 @@ const DIST = resolve(import.meta.dirname, "../../dist");
 const IMPORTED = /\bfrom\s*"\.\/([^"]+\.js)"|\bimport\s*"\.\/([^"]+\.js)"/g;
 
 interface Bytes {
-  /** Gzipped, of what index.html starts with and all that this imports at once. */
+  /** Gzipped size of the scripts in index.html and all their static imports. */
   initial: number;
-  /** Gzipped, of what is asked for when it is needed. */
+  /** Gzipped size of the scripts that are loaded on demand. */
   later: number;
 }
 

@@ -1,6 +1,6 @@
 /**
- * What the editor costs: bytes, time until a large graph is there, and each event of a gesture,
- * in turn with the same graph drawn by plain React Flow.
+ * Measures the editor: bytes, time until a large graph is shown, and the cost of gestures, each
+ * alternating with the same graph drawn by plain React Flow.
  *
  *     node tests/bench/canvas.ts [--rounds 5] [--only atWork]   (Node 24; CALOTYPE_SERVER or CALOTYPE_PYTHON as in tests)
  */
@@ -18,7 +18,7 @@ const { values: options } = parseArgs({
   options: { rounds: { type: "string", default: "5" }, only: { type: "string", default: "" } },
 });
 const ROUNDS = Number(options.rounds);
-/** So often each gesture is made before it counts: the browser has compiled by then what runs often. */
+/** The number of uncounted runs of each gesture, after which the browser has compiled hot code. */
 const WARMING = 3;
 const OPENED = 50;
 const GESTURES = { pan, zoom, drag } as const;
@@ -49,7 +49,10 @@ async function dropScene(page: Page, count: number): Promise<void> {
   await page.locator(`.overview[data-nodes="${count}"]`).waitFor();
 }
 
-/** Milliseconds from the drop until the graph was painted, answered to the pointer, and two frames passed. */
+/**
+ * Milliseconds from the drop until the graph is painted, reacts to the pointer, and two frames
+ * passed.
+ */
 function dropTime(page: Page, count: number): Promise<number> {
   return page.evaluate(
     async ({ text, count }) => {
@@ -68,7 +71,7 @@ function dropTime(page: Page, count: number): Promise<number> {
   );
 }
 
-/** Milliseconds from navigation until the graph that was open is on the screen again. */
+/** Milliseconds from navigation until the previously open graph is on the screen again. */
 async function navigationTime(page: Page): Promise<number> {
   await page.reload();
   await page.waitForFunction(() => performance.getEntriesByName("drawn").length > 0);
@@ -100,7 +103,7 @@ async function ready(studio: Studio): Promise<void> {
     }
     const page = await openScene(studio, count);
     await markDrawn(page);
-    // What is open is kept within two seconds.
+    // Open documents are stored within two seconds.
     await page.waitForTimeout(3_000);
     const navigated: number[] = [];
     for (let turn = 0; turn < ROUNDS; turn += 1) navigated.push(await navigationTime(page));
@@ -110,7 +113,7 @@ async function ready(studio: Studio): Promise<void> {
   }
 }
 
-/** Comes to 100 % over the middle of the graph. */
+/** Zooms to 100 % at the middle of the graph. */
 async function toWork(page: Page): Promise<void> {
   const box = await page.locator(".canvas").boundingBox();
   if (box === null) throw new Error("There is no canvas.");
@@ -123,7 +126,7 @@ async function toWork(page: Page): Promise<void> {
 
 const AT: Place = { x: 640, y: 380 };
 
-/** Where the title of a node in the middle of the screen is. */
+/** The position of the title of a node in the middle of the screen. */
 async function titleOf(page: Page): Promise<Place> {
   const boxes = await page.locator(".card-title .name").evaluateAll((all) =>
     all.map((each) => {
@@ -142,7 +145,7 @@ async function atWork(studio: Studio): Promise<void> {
   const ours = await openScene(studio, 1000);
   await toWork(ours);
   const theirs = await plain.open(studio.browser, 1000);
-  // What no page can be quicker than: an event waits for its frame.
+  // A lower bound for any page, as an event waits for its frame.
   const empty = await (await studio.browser.newContext()).newPage();
   await empty.setViewportSize({ width: 1600, height: 900 });
   const elements = await ours.evaluate(() => document.querySelectorAll("*").length);
@@ -153,7 +156,7 @@ async function atWork(studio: Studio): Promise<void> {
     const all = { ours: [] as Cost[], theirs: [] as Cost[], empty: [] as Cost[] };
     taken.set(name, all);
     const gesture = GESTURES[name];
-    // A drag leaves its node where the next one would miss it.
+    // After a drag the node is elsewhere, so its position is read again.
     const place = (page: Page) => (name === "drag" ? titleOf(page) : AT);
     for (let turn = -WARMING; turn < ROUNDS; turn += 1) {
       const [mine, plainly] = [
@@ -214,7 +217,7 @@ async function farOut(studio: Studio): Promise<void> {
   }
 }
 
-/** A place of the screen on a painted node: one near the middle of the graph. */
+/** A screen position on a painted node near the middle of the graph. */
 async function nodeAt(page: Page): Promise<Place> {
   const box = await page.locator(".canvas").boundingBox();
   if (box === null) throw new Error("There is no canvas.");

@@ -1,12 +1,14 @@
-/** Gestures with a real pointer, and what they cost: wall time per event, and the frames they left. */
+/** Gestures with a real pointer and their cost: wall time per event, and the frames during them. */
 import type { CDPSession, Page } from "playwright-core";
 
 export interface Cost {
-  /** Wall milliseconds per event of the gesture: what it feels like. */
+  /** Wall milliseconds per event of the gesture, as the user perceives it. */
   each: number;
   /** The 95th percentile of the time between frames, in milliseconds. */
   p95: number;
-  /** Milliseconds per event that the page's main thread was at work, however long it waited for frames. */
+  /**
+   * Milliseconds per event in which the page's main thread was busy, without waiting for frames.
+   */
   busy: number;
 }
 
@@ -20,7 +22,10 @@ interface Counting {
 }
 
 const EVENTS = 30;
-/** A drag is longer: no event takes less than a frame, and the frames before and after it are none of its own. */
+/**
+ * A drag has more events, so that the frames before and after it matter less: each event takes at
+ * least a frame.
+ */
 const DRAGGED = 60;
 
 async function measured(page: Page, events: number, gesture: () => Promise<void>): Promise<Cost> {
@@ -42,7 +47,7 @@ async function measured(page: Page, events: number, gesture: () => Promise<void>
   const worked = await workOf(session);
   const begun = performance.now();
   await gesture();
-  // Two frames later all of it is on the screen.
+  // Two frames later everything is on the screen.
   await page.evaluate(
     () => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))),
   );
@@ -58,7 +63,7 @@ async function measured(page: Page, events: number, gesture: () => Promise<void>
   return { each: wall / events, p95: percentile(frames.slice(1), 0.95), busy: busy / events };
 }
 
-/** Milliseconds that the main thread has worked so far. */
+/** The total time of the main thread's work, in milliseconds. */
 async function workOf(session: CDPSession): Promise<number> {
   const { metrics } = await session.send("Performance.getMetrics");
   const seconds = metrics.find(({ name }) => name === "TaskDuration")?.value;
@@ -66,7 +71,7 @@ async function workOf(session: CDPSession): Promise<number> {
   return seconds * 1000;
 }
 
-/** Pans with the middle button, there and back. */
+/** Pans with the middle button, forth and back. */
 export function pan(page: Page, at: Place): Promise<Cost> {
   return measured(page, EVENTS, async () => {
     await page.mouse.move(at.x, at.y);
@@ -78,7 +83,7 @@ export function pan(page: Page, at: Place): Promise<Cost> {
   });
 }
 
-/** Wheels out, in, and out again, so that it ends where it began. */
+/** Zooms out, in, and out again with the wheel, so that it ends where it began. */
 export function zoom(page: Page, at: Place): Promise<Cost> {
   return measured(page, EVENTS, async () => {
     await page.mouse.move(at.x, at.y);
@@ -88,7 +93,9 @@ export function zoom(page: Page, at: Place): Promise<Cost> {
   });
 }
 
-/** Drags what lies there, there and back. Throws where an element lies there and does not follow. */
+/**
+ * Drags what is at a place, forth and back. Throws where an element is there but does not follow.
+ */
 export async function drag(page: Page, at: Place): Promise<Cost> {
   const node = await page.evaluateHandle(
     ({ x, y }) => document.elementFromPoint(x, y)?.closest(".react-flow__node") ?? null,
@@ -135,7 +142,7 @@ function percentile(values: readonly number[], share: number): number {
   return sorted[Math.min(Math.floor(sorted.length * share), sorted.length - 1)] ?? Number.NaN;
 }
 
-/** Bytes of JavaScript that are held once everything unreachable is gone. */
+/** Bytes of JavaScript heap after garbage collection. */
 export async function heapOf(page: Page): Promise<number> {
   const session = await page.context().newCDPSession(page);
   await session.send("HeapProfiler.enable");
@@ -147,13 +154,13 @@ export async function heapOf(page: Page): Promise<number> {
 }
 
 interface Frames {
-  /** Animation frames that the page asked for. */
+  /** Animation frames that the page requested. */
   asked: number;
   /** Frames that were drawn. */
   drawn: number;
 }
 
-/** What a page that nobody touches does in this time. */
+/** The frames of a page without any input during this time. */
 export async function framesIn(page: Page, milliseconds: number): Promise<Frames> {
   const browser = page.context().browser();
   if (browser === null) throw new Error("The page has no browser.");

@@ -1,12 +1,12 @@
 /**
- * The graph that is measured: N nodes in a grid, each with 3 inputs, 3 outputs and 3 fields, and
- * nearly 2 N wires. Plain data: the studio opens it as a workflow, the plain page draws it itself.
+ * The measured graph: N nodes in a grid, each with 3 inputs, 3 outputs and 3 fields, and nearly 2 N
+ * wires. As plain data: the studio opens it as a workflow, the plain page renders it directly.
  */
 import type { Page } from "playwright-core";
 
 const KIND = "BenchNode";
 export const TYPES = ["MODEL", "CONDITIONING", "IMAGE"] as const;
-/** As many as a sampler's list has. */
+/** As many choices as a sampler's list has. */
 export const SAMPLERS = Array.from({ length: 44 }, (_, index) => `sampler_${index + 1}`);
 export const WIDTH = 240;
 export const HEIGHT = 200;
@@ -38,7 +38,7 @@ export function sceneOf(count: number): Scene {
 
 const DENSE = 14;
 
-/** Nodes side by side in rows, each joined to the next by three wires. */
+/** Nodes in rows, each connected to the next by three wires. */
 export function denseOf(count: number): Scene {
   const nodes = Array.from({ length: count }, (_, index) => ({
     id: index + 1,
@@ -78,7 +78,10 @@ export function workflowOf({ nodes, links }: Scene): string {
   });
 }
 
-/** Tells the page's studio of the class of these nodes; the server, which does not know it, is not asked about them. */
+/**
+ * Adds the class of these nodes to the page's catalog, and answers requests about it, as the server
+ * does not have it.
+ */
 export async function teachScene(page: Page): Promise<void> {
   const described = {
     input: {

@@ -1,4 +1,4 @@
-/** axe finds nothing wrong (WCAG 2.1 A and AA) in any state of the studio, in any theme. */
+/** axe finds no problem (WCAG 2.1 A and AA) in any state of the studio, in any theme. */
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import type { Page } from "playwright-core";
@@ -18,7 +18,7 @@ beforeAll(async () => {
 });
 afterAll(() => studio?.close());
 beforeEach(async () => {
-  // Nothing is half faded in while its contrast is measured.
+  // Without animations, as contrast must not be measured during a fade.
   page = await openPage(studio, (each) => each.emulateMedia({ reducedMotion: "reduce" }));
 });
 afterEach(() => page.context().close());
@@ -28,7 +28,7 @@ const check = async (state: string) => {
   expect.soft(await violations(page, state), state).toEqual([]);
 };
 
-/** Does what the command palette offers under this name of the command's own. */
+/** Runs a command by its title in the command palette. */
 async function command(id: string): Promise<void> {
   await page.keyboard.press("Control+k");
   await page.locator(`[id="command-${id}"]`).click();

@@ -1,4 +1,7 @@
-/** Nodes that are painted are dragged as those close up; lists of any length; the queue by commands. */
+/**
+ * When zoomed out, painted nodes are dragged like those close up; lists of any length; the queue by
+ * commands.
+ */
 import type { Page } from "playwright-core";
 import { expect, test } from "vitest";
 import { eachPage } from "./eachPage";
@@ -73,7 +76,7 @@ test("from afar, nodes are dragged into frames and into wires", async () => {
     const { nodes } = await savedFrom<{ nodes: { id: number; pos: number[] }[] }>(page);
     return nodes.find(({ id }) => id === 3)?.pos ?? [];
   };
-  // Into the frame: it lights while it would receive the node, and takes it along afterwards.
+  // Into the frame: it is highlighted while it would receive the node, and then moves with it.
   await drag(page, at(820, 960), at(0, 1060));
   await page.locator(".overview[data-receiving]").waitFor();
   await page.mouse.up();
@@ -91,7 +94,7 @@ test("from afar, nodes are dragged into frames and into wires", async () => {
   await page.keyboard.press("Control+z");
   expect(await linksOf(page)).toEqual(["LoadImage.IMAGE > PreviewImage.images"]);
   expect(await placeOf3()).toEqual([700, 900]);
-  // With Alt a copy is left there, with the same source; one step takes it back.
+  // With Alt a copy is made, with the same source; one undo removes it.
   await page.keyboard.down("Alt");
   await drag(page, at(1520, 40), at(1520, 640));
   await page.mouse.up();

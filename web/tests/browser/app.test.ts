@@ -1,4 +1,4 @@
-/** A workflow as a form, in a real browser: it runs, is changed, and fits a phone. */
+/** A workflow as a form, in a real browser: running it, editing it, and its layout on a phone. */
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { dropFile, openPage, type Studio, startStudio } from "./studio";

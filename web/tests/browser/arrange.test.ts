@@ -1,4 +1,4 @@
-/** Selecting, lining up, tidying and framing with a real pointer. */
+/** Selecting, aligning, auto-layout and framing with a real pointer. */
 import type { Locator, Page } from "playwright-core";
 import { expect, test } from "vitest";
 import { eachPage } from "./eachPage";
@@ -32,7 +32,7 @@ async function boxOf(locator: Locator): Promise<Box> {
   return box;
 }
 
-/** Nodes of one kind, by id and place, and frames around some of them. */
+/** Opens nodes of one class, by id and position, with frames around some of them. */
 async function open(
   places: readonly (readonly [number, number])[],
   groups: readonly object[] = [],
@@ -62,7 +62,7 @@ async function open(
   const content = Buffer.from(JSON.stringify(workflow));
   await dropFile(page, { name: "placed.json", type: "application/json", content });
   await node(`N${nodes.length}`).waitFor();
-  // The first sight of it slides into place.
+  // The view animates to its first position.
   await page.getByRole("tab", { name: "placed" }).waitFor();
   await still(node("N1"));
 }
@@ -130,7 +130,8 @@ test("a lasso selects what it is drawn around, also when nodes are painted from 
     await boxOf(node("N4")),
   ];
   const bottom = four.y + four.height + 20;
-  // Around the first and the last of the upper row and the lower one, but not what lies between.
+  // Around the first and the last node of the upper row and the lower node, but not the nodes
+  // between.
   const bay = [
     { x: one.x - 12, y: one.y + 10 },
     { x: one.x + 20, y: bottom },
@@ -211,7 +212,7 @@ test("a dragged node clicks into the line of its neighbour, and a pinned one sta
   const start = { x: grip.x + 40, y: grip.y + 10 };
   await page.mouse.move(start.x, start.y);
   await page.mouse.down();
-  // A drag begins where the pointer has moved a little.
+  // A drag begins once the pointer has moved a little.
   await page.mouse.move(start.x - 1, start.y - 1);
   await page.mouse.move(start.x - 2, start.y - 2);
   await page.mouse.move(start.x - 60, start.y - 40, { steps: 4 });
@@ -226,7 +227,7 @@ test("a dragged node clicks into the line of its neighbour, and a pinned one sta
   await node("N1").getByLabel("pinned").waitFor();
   const apart = async () => (await boxOf(node("N2"))).y - (await boxOf(node("N1"))).y;
   const pinned = await apart();
-  // The hand moves the view here, as over nothing.
+  // The hand tool moves the view here, as over an empty place.
   await drag([
     { x: one.x + 40, y: one.y + 10 },
     { x: one.x + 200, y: one.y + 150 },
@@ -379,6 +380,6 @@ test("a note is written in Markdown, and read without harm", async () => {
   await field.fill("changed");
   await page.keyboard.press("Control+Enter");
   await note.getByText("changed").waitFor();
-  // It is no part of what runs: nothing is wrong with it.
+  // A note does not run, so it has no problems.
   expect(await note.locator(".problem").count()).toBe(0);
 });

@@ -1,4 +1,4 @@
-/** Parts of the editor while the server is away for a moment: they come when it is back. */
+/** Parts of the editor while the server is unreachable for a moment: they load once it is back. */
 import type { Page, Route } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { framesIn } from "../bench/measure";
@@ -19,7 +19,7 @@ const PARTS = [
   "laterParts-*.css",
 ];
 
-/** Lets no part through until it is told to; counts what was asked for in vain. */
+/** Blocks these parts until released; counts the requests that failed. */
 async function withhold(page: Page, parts: readonly string[]) {
   let [away, refused] = [true, 0];
   const answer = (route: Route) => {
@@ -60,7 +60,7 @@ test("parts that stay away are told of; they come when the server is back", asyn
   const held = await withhold(page, PARTS);
   await page.goto(studio.address);
   await page.getByRole("alert").getByText("could not be loaded").waitFor();
-  // What is here goes on.
+  // The parts already loaded continue to work.
   await page.locator(".card").first().waitFor();
   held.give();
   await page.locator(".studio[aria-busy=false]").waitFor();
@@ -79,7 +79,7 @@ test("what was not asked for yet opens while the server is away, once the page w
         .map(({ name }) => name)
         .join(),
     );
-  // The last of the rest.
+  // The last prefetched part.
   await expect.poll(fetched, { timeout: 90_000 }).toContain("/outpaint-");
   expect(await fetched()).not.toMatch(/MaskEditor|dagre/);
   await expect.poll(() => framesIn(page, 500), { timeout: 30_000 }).toEqual({ asked: 0, drawn: 0 });

@@ -1,4 +1,4 @@
-/** Asks axe what of a page is not accessible, in each of the themes. */
+/** Runs axe on a page in each of the themes. */
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import type { Page } from "playwright-core";
@@ -23,7 +23,7 @@ interface Axe {
   }>;
 }
 
-/** Each thing that is wrong, in a line: where it was found, the rule, the element. */
+/** One line for each violation: the state, the rule, the element. */
 export async function violations(page: Page, state: string): Promise<string[]> {
   const found: string[] = [];
   for (const theme of THEMES) {

@@ -1,9 +1,9 @@
-/** The browser that these tests drive. */
+/** The browser for these tests. */
 import { existsSync } from "node:fs";
 
 /**
- * The headless shell is the same engine without the window around the page, which is never looked at
- * here: a page takes under half of the processor's time.
+ * The headless shell is the same engine without a window, which no test needs: a page takes less
+ * than half of the processor time.
  */
 const BROWSERS = [
   "/usr/bin/chromium-headless-shell",
@@ -12,7 +12,7 @@ const BROWSERS = [
   "/usr/bin/google-chrome",
 ];
 
-/** `CALOTYPE_BROWSER` names another one. */
+/** `CALOTYPE_BROWSER` overrides it. */
 export function browserPath(): string {
   const path = process.env.CALOTYPE_BROWSER ?? BROWSERS.find(existsSync);
   if (path === undefined) {

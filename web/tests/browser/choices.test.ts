@@ -1,4 +1,6 @@
-/** Commands, themes, keys, templates and what is missing, as a user chooses them. */
+/**
+ * The user's choices of commands, themes, keys and templates, and the report of what is missing.
+ */
 import type { Page } from "playwright-core";
 import { expect, test } from "vitest";
 import { eachPage } from "./eachPage";
@@ -68,7 +70,8 @@ test("a key that is taken is told, and Escape closes the dialog wherever the foc
   await keys.getByRole("button", { name: /Add a key: Bypass the group/ }).click();
   await page.keyboard.press("Control+m");
   await keys.getByText(/Also the key of: Mute the selected nodes/).waitFor();
-  // The button has nothing more to forget: the focus falls behind the dialog.
+  // The button disappears as there is nothing left to reset, so the page gets the focus behind the
+  // dialog.
   await keys.getByRole("button", { name: "Forget my own keys" }).click();
   await keys.getByText(/Also the key of/).waitFor({ state: "detached" });
   await page.keyboard.press("Delete");
@@ -110,7 +113,7 @@ test("what a workflow misses is named exactly, and its nodes stay", async () => 
   await sheet.getByText("NotInstalled", { exact: true }).first().waitFor();
   await page.keyboard.press("Escape");
   expect(await page.locator(".card").count()).toBe(2);
-  // Beside another document it would be said of that one.
+  // The notice is about one document, so it must not be shown with another one.
   await page.getByRole("tab", { name: "Text to image" }).click();
   await page.getByRole("button", { name: "Show what is missing" }).waitFor({ state: "detached" });
 });

@@ -1,4 +1,4 @@
-/** Documents as people handle them: saved, closed, renamed, put in order, changed by others. */
+/** Documents in use: saving, closing, renaming, reordering, changes by other windows. */
 import type { Page } from "playwright-core";
 import { expect, test } from "vitest";
 import { eachPage } from "./eachPage";
@@ -67,7 +67,7 @@ test("a number that is typed and goes out of sight counts, in the document where
   const sampler = () => page.getByRole("group", { name: "KSampler", exact: true });
   await sampler().getByRole("spinbutton", { name: "steps", exact: true }).click();
   await sampler().getByRole("textbox", { name: "steps", exact: true }).fill("7");
-  // From afar there are no fields.
+  // When zoomed out there are no fields.
   const at = await sampler().locator(".card-title").boundingBox();
   if (at === null) throw new Error("There is no sampler.");
   await page.mouse.move(at.x + 20, at.y + 5);

@@ -1,11 +1,11 @@
-/** What most files here begin with: a server of their own, and for each test a page of its own. */
+/** The setup of most files here: one server per file, and a new page for each test. */
 import type { Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach } from "vitest";
 import { openPage, type Studio, startStudio } from "./studio";
 
 /**
- * `give` is handed each page before its test; `prepare` runs before the page loads; `start` for a
- * server that is not as it comes.
+ * `give` receives each page before its test; `prepare` runs before the page loads; `start` replaces
+ * the default server.
  */
 export function eachPage(
   give: (page: Page, studio: Studio) => void,

@@ -1,4 +1,6 @@
-/** What is ended in the middle, by Escape or by going elsewhere; and where the focus is after it. */
+/**
+ * Gestures that are cancelled by Escape or by going elsewhere, and where the focus is afterwards.
+ */
 import type { Page } from "playwright-core";
 import { expect, test } from "vitest";
 import { eachPage } from "./eachPage";
@@ -41,7 +43,7 @@ test("Escape ends the pulling of a wire: nothing is joined, nothing is asked", a
   await page.mouse.up();
   expect(await page.locator(".pulled").count()).toBe(0);
   expect(await palette().count()).toBe(0);
-  // An end of a wire that is taken up, in the middle of its socket, stays joined.
+  // A wire detached from the middle of its socket stays connected when cancelled.
   const before = await linksOf(page);
   const end = node("VAE Decode").locator('.react-flow__handle.target[data-handleid="samples"]');
   const lines = page.locator(".react-flow__edge-path");
@@ -53,7 +55,7 @@ test("Escape ends the pulling of a wire: nothing is joined, nothing is asked", a
   await page.mouse.up();
   expect(await linksOf(page)).toEqual(before);
   expect(await page.getByRole("button", { name: "Undo" }).isDisabled()).toBe(true);
-  // The next one is heard again.
+  // The next gesture works again.
   await drag(page, latent(), away);
   await page.mouse.up();
   await palette().waitFor();
@@ -75,7 +77,7 @@ test("Escape puts back what is dragged; the next drag moves it", async () => {
   await page.mouse.up();
   const moved = await cornerOf("KSampler");
   expect(moved).not.toEqual(before);
-  // What was undone before is still to be redone.
+  // What was undone before can still be redone.
   await press("Control+z");
   await drag(page, title("KSampler"), await below("KSampler", 120));
   await press("Escape");
@@ -133,7 +135,7 @@ test("keys are about the node that was just added, copied or left over", async (
   await press("Escape");
   await press("Control+d");
   await expect.poll(() => page.locator(":focus").getAttribute("data-node")).toBe("9");
-  // The focus of what is deleted, or no longer built, is the graph's.
+  // When the focused element is deleted or unmounted, the graph gets the focus.
   await press("Delete");
   await expect.poll(focused).toBe("Graph");
   await press("ArrowRight");

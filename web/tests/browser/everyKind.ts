@@ -1,4 +1,7 @@
-/** A node with a field of every kind, which no built-in node has; told to the editor as a plugin's. */
+/**
+ * A node with a field of every kind, which no built-in node has; added to the catalog like a
+ * plugin's.
+ */
 import type { Page } from "playwright-core";
 
 export const EVERY_KIND = {
@@ -42,7 +45,7 @@ export const EVERY_KIND = {
   description: "A field of every kind.",
 };
 
-/** Files of other kinds than pictures, which the demo server has no nodes for. */
+/** Nodes for media other than pictures, which the demo server lacks. */
 export const PLAYED = {
   input: { required: { audio: [["tone.wav"], { audio_upload: true }] } },
   output: ["AUDIO"],
@@ -50,7 +53,7 @@ export const PLAYED = {
   name: "Sound",
 };
 
-/** Adds nodes to what the server lists. */
+/** Adds nodes to the server's catalog. */
 export async function addToCatalog(page: Page, nodes: Record<string, unknown>): Promise<void> {
   await page.route("**/api/object_info", async (route) => {
     const answer = await route.fetch();

@@ -1,6 +1,5 @@
 /**
- * Plugins' own pages in the editor, in a real browser:
- * what they can do, and what they cannot reach.
+ * Plugins' pages in the editor, in a real browser: what they can do, and what they cannot access.
  */
 import { createSocket } from "node:dgram";
 import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -12,7 +11,7 @@ import { dropFile, openPage, type Studio, startStudio } from "./studio";
 
 const EXAMPLE = resolve(import.meta.dirname, "../../../docs/extension_example");
 const packs = mkdtempSync(join(tmpdir(), "calotype-packs-"));
-/** A page that tries what a page must not do, and says what came of it. */
+/** A page that tries everything a page must not do, and reports the results. */
 const HOSTILE = `<!doctype html><title>Hostile</title><script>
   const tried = {};
   const attempt = async (name, act) => {
@@ -40,7 +39,7 @@ const HOSTILE = `<!doctype html><title>Hostile</title><script>
 
 let studio: Studio;
 let page: Page;
-/** Somebody outside, whom a page would reach by WebRTC. */
+/** An outside host that a page would contact by WebRTC. */
 const outside = createSocket("udp4");
 let heard = 0;
 
@@ -126,7 +125,7 @@ test("a plugin's widget shows the value, changes it, and follows undo", async ()
   await expect
     .poll(() => pad.getByRole("button", { name: "#1565c0" }).getAttribute("aria-pressed"))
     .toBe("true");
-  // The page has the focus, and hands the key on.
+  // The page has the focus, and passes the key on.
   await page.keyboard.press("Control+z");
   await expect
     .poll(() => pad.getByRole("button", { name: "#2e7d32" }).getAttribute("aria-pressed"))
@@ -158,7 +157,7 @@ test("a page that is loaded anew is told all again, and follows theme and settin
   const frame = page.locator(".inspector iframe");
   const pressed = frame.contentFrame().getByRole("button", { name: "#b3261e", pressed: true });
   await pressed.waitFor();
-  // As when the browser moves an element: its page begins anew.
+  // When the browser moves the element, its page is loaded again.
   await frame.evaluate((element) => element.parentNode?.insertBefore(element, null));
   await pressed.waitFor();
   const scheme = () =>
@@ -178,7 +177,7 @@ test("a number of a setting is typed digit by digit", async () => {
   const bars = page.getByRole("spinbutton", { name: "Bars of the histogram" });
   await bars.click();
   await page.keyboard.press("Control+a");
-  // Neither nothing nor 1 is allowed: 4 is the least.
+  // Neither nothing nor 1 is allowed: the least value is 4.
   await page.keyboard.press("Delete");
   await page.keyboard.type("16");
   await expect.poll(() => bars.inputValue()).toBe("16");
@@ -215,6 +214,6 @@ test("a plugin's page reaches neither the server nor the editor", async () => {
     cookie: "refused",
     webrtc: "gathered",
   });
-  // What it gathered has told nobody.
+  // No message reached the outside host.
   expect(heard).toBe(0);
 });

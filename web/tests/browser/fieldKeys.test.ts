@@ -1,4 +1,4 @@
-/** Fields by keyboard alone, and what a drag or a list leaves behind. */
+/** Fields by keyboard alone, and the focus after a drag or a list. */
 import type { Locator, Page } from "playwright-core";
 import { expect, test } from "vitest";
 import { eachPage } from "./eachPage";
@@ -19,7 +19,7 @@ test("a number is typed from its first digit on, by the keys alone", async () =>
   await page.keyboard.type("47");
   await page.keyboard.press("Enter");
   await expect.poll(() => text(steps)).toBe("47");
-  // The field has the focus still: the next number goes the same way.
+  // The field still has the focus, so the next number is typed likewise.
   await page.keyboard.type("12");
   await page.keyboard.press("Escape");
   await expect.poll(() => text(steps)).toBe("47");

@@ -1,4 +1,4 @@
-/** Workflows out of files that other programs, and other formats, carry them in. */
+/** Workflows from files of other programs and in other formats. */
 import { Buffer } from "node:buffer";
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
@@ -20,7 +20,7 @@ afterEach(() => page.context().close());
 
 const node = (title: string) => page.getByRole("group", { name: title, exact: true });
 
-/** A WebP of one chunk of EXIF, its first directory of texts. */
+/** A WebP with one EXIF chunk, whose first directory has these texts. */
 function webp(entries: readonly [number, string][]): Buffer {
   const number = (value: number, size: 2 | 4) => {
     const bytes = Buffer.alloc(size);

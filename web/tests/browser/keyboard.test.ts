@@ -1,4 +1,7 @@
-/** With the keyboard alone: a graph from nothing to its picture, the outline, the parts of the screen. */
+/**
+ * With the keyboard alone: a graph from an empty document to its picture, the outline, the regions
+ * of the screen.
+ */
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import type { Page } from "playwright-core";
@@ -34,7 +37,7 @@ async function addNode(name: string): Promise<void> {
   await choosing(name);
 }
 
-/** In the palette, which is open. */
+/** Chooses an entry in the open palette. */
 async function choosing(name: string): Promise<void> {
   const palette = page.getByRole("dialog", { name: "Add a node" });
   await palette.waitFor();
@@ -45,7 +48,7 @@ async function choosing(name: string): Promise<void> {
   await expect.poll(selected).toContain(name);
 }
 
-/** From a socket of the selected node to one that is called so, or to a new node. */
+/** Connects a socket of the selected node to the target of this name, or to a new node. */
 async function connect(socket: string, target: string): Promise<void> {
   const before = await wires();
   const dialog = page.getByRole("dialog", { name: /^Connect / });
@@ -74,7 +77,7 @@ async function walk(arrow: string, to: string): Promise<void> {
   await expect.poll(focused).toBe(to);
 }
 
-/** Into the selected node by Enter, to a number by Tab. */
+/** Moves from the selected node into its fields by Enter, and to a number by Tab. */
 async function setNumber(name: string, value: string): Promise<void> {
   await press("Enter");
   await expect.poll(() => page.locator(".card.selected :focus").count()).toBe(1);

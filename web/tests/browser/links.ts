@@ -1,4 +1,4 @@
-/** The links of the open workflow, read from the file that it would be saved as. */
+/** The links of the open workflow, read from the file that saving it would write. */
 import type { Locator, Page } from "playwright-core";
 import { savedFrom } from "./saved";
 
@@ -29,12 +29,12 @@ export async function linksOf(page: Page): Promise<string[]> {
     .sort();
 }
 
-/** The links as the file has them: id, source, output, target, input, type. */
+/** The links in the form of the file: id, source, output, target, input, type. */
 export async function savedLinks(page: Page): Promise<SavedWorkflow["links"]> {
   return (await savedFrom<SavedWorkflow>(page)).links;
 }
 
-/** A page's nodes and sockets, by what is written on them. */
+/** Locators of a page's nodes and sockets, by their labels. */
 export function socketsOn(page: Page) {
   const node = (title: string): Locator => page.getByRole("group", { name: title, exact: true });
   const socket = (title: string, side: string, id: string) =>

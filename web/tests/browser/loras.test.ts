@@ -1,4 +1,4 @@
-/** LoRAs that are named in a prompt: a node that loads them, or a tag for a plugin's node. */
+/** LoRAs named in a prompt: a node that loads them, or a tag for a plugin's node. */
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import type { Page } from "playwright-core";
@@ -41,7 +41,7 @@ eachPage(
     page = opened;
   },
   async (each) => {
-    // Nothing is half faded in while its contrast is measured.
+    // Without animations, as contrast must not be measured during a fade.
     await each.emulateMedia({ reducedMotion: "reduce" });
     await addToCatalog(each, NODES);
     await each.route("**/experiment/models/loras", (route) =>
@@ -49,7 +49,7 @@ eachPage(
         json: FILES.map((name) => ({ name, pathIndex: 0, size: 1, modified: 1 })),
       }),
     );
-    // The server itself does not know these nodes.
+    // The server does not have these classes.
     await each.route("**/calotype/check", (route) =>
       route.fulfill({ json: { prompt: {}, report: { error: null, node_errors: {} } } }),
     );
@@ -95,7 +95,7 @@ test("by Tab a node that loads it, for sampler and both prompts; the box's undo 
   expect(await prompt.evaluate((each) => each === document.activeElement)).toBe(true);
   expect(await offered().count()).toBe(0);
 
-  // What was typed since goes first.
+  // Undo first reverts what was typed afterwards.
   await prompt.pressSequentially("sea");
   for (let step = 0; step < 8 && (await prompt.inputValue()).startsWith("a boat, s"); step += 1) {
     await prompt.press("Control+z");

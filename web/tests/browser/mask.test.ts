@@ -1,4 +1,4 @@
-/** A mask painted over a picture in a real browser, by pointer and by keys. */
+/** Painting a mask on a picture in a real browser, by pointer and by keys. */
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { dropFile, openPage, type Studio, startStudio } from "./studio";
@@ -10,7 +10,7 @@ beforeAll(async () => {
 });
 afterAll(() => studio?.close());
 
-/** A picture of two colours, left and right, as a user would drop one. */
+/** A picture with two colours, left and right, like a file that a user would drop. */
 async function halves(page: Page): Promise<Buffer> {
   const bytes = await page.evaluate(async () => {
     const canvas = new OffscreenCanvas(96, 64);
@@ -82,7 +82,7 @@ test("a mask is painted by pointer and by keys, kept, and read by the node", asy
   await page.context().close();
 });
 
-/** The mask of a picture of two colours, open. */
+/** Opens the mask editor with a picture of two colours. */
 async function openHalves() {
   const page = await openPage(studio, undefined, { hasTouch: true });
   await dropFile(page, { name: "halves.png", type: "image/png", content: await halves(page) });
@@ -102,7 +102,7 @@ async function openHalves() {
 
 test("its keys act among its tools, and a stroke may leave the picture", async () => {
   const { page, masked, middle, below } = await openHalves();
-  // The picture has the focus at once; its keys act from the tools as well.
+  // The picture is focused at once; its keys work in the toolbar as well.
   await page.keyboard.press("i");
   await expect.poll(masked).toBe(100);
   await page.getByRole("button", { name: "Clear", exact: true }).click();
@@ -112,7 +112,7 @@ test("its keys act among its tools, and a stroke may leave the picture", async (
   await page.keyboard.press("Control+z");
   await expect.poll(masked).toBe(0);
 
-  // Out over the edge and in again farther on, in one stroke.
+  // Out over the edge and in again elsewhere, in one stroke.
   await page.mouse.move(middle.x - 100, middle.y);
   await page.mouse.down();
   await page.mouse.move(middle.x - 100, below, { steps: 4 });

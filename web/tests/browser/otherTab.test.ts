@@ -1,4 +1,4 @@
-/** What was begun in one document goes on there when another is shown meanwhile. */
+/** An operation begun in one document continues there when another one is shown meanwhile. */
 import type { Page } from "playwright-core";
 import { expect, test } from "vitest";
 import { eachPage } from "./eachPage";
@@ -11,7 +11,7 @@ eachPage((opened) => {
   page = opened;
 });
 
-/** Holds back what the page asks of an address, until it is told to go on. */
+/** Holds the page's requests to a URL until the returned function is called. */
 async function held(address: string): Promise<() => void> {
   let goOn: () => void = () => undefined;
   const until = new Promise<void>((done) => {

@@ -1,4 +1,4 @@
-/** Where things are on the screen, and the pointer's way from one to another. */
+/** Screen positions of elements, and pointer movements between them. */
 import type { Locator, Page } from "playwright-core";
 import { expect } from "vitest";
 
@@ -13,7 +13,7 @@ export async function middleOf(element: Locator): Promise<Place> {
   return { x: box.x + box.width / 2, y: box.y + box.height / 2 };
 }
 
-/** Presses, moves in steps as a hand does, and leaves the button pressed. */
+/** Presses, moves in steps like a hand, and leaves the button pressed. */
 export async function drag(page: Page, from: Locator | Place, to: Locator | Place): Promise<void> {
   const start = "x" in from ? from : await middleOf(from);
   const end = "x" in to ? to : await middleOf(to);
@@ -23,7 +23,7 @@ export async function drag(page: Page, from: Locator | Place, to: Locator | Plac
   await page.mouse.move(end.x, end.y, { steps: 4 });
 }
 
-/** How the graph lies on the screen now. */
+/** The current view: conversions between graph and screen coordinates. */
 export async function viewOf(page: Page) {
   const { x, y, scale } = await page.locator(".react-flow__viewport").evaluate((element) => {
     const { a, e, f } = new DOMMatrix(getComputedStyle(element).transform);
@@ -33,7 +33,7 @@ export async function viewOf(page: Page) {
   return {
     scale,
     onScreen: (at: Place): Place => ({ x: x + at.x * scale, y: y + at.y * scale }),
-    /** The corner of what is on the screen, in the graph's measures. */
+    /** The corner of an element on the screen, in graph coordinates. */
     inGraph: async (element: Locator): Promise<Place> => {
       const box = await element.boundingBox();
       if (box === null) throw new Error("it is not on the screen");
@@ -42,7 +42,7 @@ export async function viewOf(page: Page) {
   };
 }
 
-/** Turns the wheel until nodes are painted from afar. */
+/** Zooms out until nodes are painted instead of mounted. */
 export async function goFar(page: Page): Promise<void> {
   await page.mouse.move(600, 400);
   await expect

@@ -1,4 +1,4 @@
-/** Wires pulled by the middle of a socket; what came of it is read from the saved document. */
+/** Wires pulled from the middle of a socket; results are read from the saved document. */
 import type { Locator, Page } from "playwright-core";
 import { expect, test } from "vitest";
 import { eachPage } from "./eachPage";
@@ -44,7 +44,7 @@ async function held<Value>(key: string, act: () => Promise<Value>): Promise<Valu
 const undo = () => page.keyboard.press("Control+z");
 const isUndoable = async () => !(await page.getByRole("button", { name: "Undo" }).isDisabled());
 
-/** A node of its own, far from the others, for a fresh start of a wire. */
+/** Opens nodes far apart, so that a wire starts without neighbours. */
 async function open(nodes: readonly object[], saved: readonly unknown[] = []): Promise<void> {
   const workflow = {
     version: 0.4,
@@ -86,7 +86,7 @@ test("a connected input gives its wire up: over nothing it is gone, one step bri
   const before = await links();
   expect(before).toContain(LATENT);
   await drag(page, on.input("KSampler", "latent_image"), await emptyPlace());
-  // While it is pulled the wire is drawn once, from its source to the pointer.
+  // A pulled wire is drawn once, from its source to the pointer.
   await page.locator(".pulled").waitFor({ state: "attached" });
   expect(await page.locator(".react-flow__edge-path").count()).toBe(before.length - 1);
   await page.mouse.up();
@@ -107,7 +107,7 @@ test("a wire is moved from one input to another, and what was there is taken off
   await undo();
   expect(await links()).toEqual(before);
   expect(await isUndoable()).toBe(false);
-  // Put back where it was, it is no step at all.
+  // Put back where it was, it adds no step to undo.
   await drag(page, on.input("KSampler", "positive"), await emptyPlace());
   const home = await middleOf(on.input("KSampler", "positive"));
   await page.mouse.move(home.x, home.y, { steps: 4 });
@@ -159,7 +159,7 @@ test("on a node's body the socket that fits best is joined", async () => {
     await undo();
     expect(await links()).toEqual([]);
   }
-  // From an input, the output of the node it is let go on.
+  // From an input: connects to an output of the node it is dropped on.
   await pull(on.input("VAE Decode", "samples"), on.title("Empty Latent Image"));
   expect(await links()).toEqual(["EmptyLatentImage.LATENT > VAEDecode.samples"]);
 });
@@ -181,18 +181,18 @@ test("a body that takes none says so; a wire that was taken up for it stays wher
   await said("Load Checkpoint has no input that takes LATENT.").waitFor();
   expect(await links()).toEqual(before);
   expect(await isUndoable()).toBe(false);
-  // What goes between is offered where there is something.
+  // Nodes that convert are offered where there are any.
   await drag(page, on.output("KSampler"), on.title("Picture"));
   await page.mouse.up();
   await page.getByRole("button", { name: /Insert VAE Decode between/ }).click();
   await expect.poll(() => page.locator(".card").count()).toBe(8);
-  // It takes its own output: nothing happens but a word.
+  // The wire's own output: only a message, no change.
   const now = await links();
   await drag(page, on.output("VAE Decode").first(), on.title("VAE Decode").first());
   await reason("A node cannot feed itself.").waitFor();
   await page.mouse.up();
   expect(await links()).toEqual(now);
-  // However many nodes would go between, all of them can be read and pressed.
+  // However many nodes could convert, all can be read and pressed.
   await drag(page, on.output("Load Checkpoint", 2), on.input("KSampler", "latent_image"));
   await page.mouse.up();
   await said("latent_image takes LATENT, not VAE.").waitFor();
@@ -216,7 +216,7 @@ test("a wire that is taken up and does not fit goes back, and what goes between 
   expect(await links()).toEqual(before);
   await page.getByRole("button", { name: /Insert VAE Decode between/ }).click();
   await expect.poll(() => page.locator(".card").count()).toBe(8);
-  // The wire goes into the new node instead of the old one; the picture comes from there.
+  // The wire leads to the new node instead of the old one, whose picture comes from there.
   expect((await links()).filter((each) => each === SAMPLES)).toHaveLength(1);
   await expect
     .poll(() => on.node("VAE Decode").first().locator(".react-flow__handle.source").count())
@@ -230,7 +230,7 @@ test("Shift takes all wires of an output up: they go to another output, together
   await held("Shift", () => pull(on.output("Prompt"), on.output("Negative prompt")));
   const moved = "Negative prompt.CONDITIONING > KSampler.positive";
   expect(await links()).toEqual([...before.filter((each) => each !== POSITIVE), moved].sort());
-  // And all of them are gone over nothing.
+  // Dropped over an empty place, all of them are removed.
   await held("Shift", async () => pull(on.output("Negative prompt"), await emptyPlace()));
   expect(await palette().count()).toBe(0);
   const rest = before.filter((each) => each !== POSITIVE && each !== NEGATIVE);
@@ -273,7 +273,7 @@ test("Escape gives everything back in the middle of a pull; taps join after it",
   expect(await isUndoable()).toBe(false);
   const [from, to] = [on.output("Prompt"), on.input("KSampler", "negative")];
   await from.click();
-  // Sockets light by taps as they do by pulling.
+  // Sockets are highlighted for taps as for pulling.
   await expect.poll(() => page.locator(".socket.fit").count()).toBeGreaterThan(1);
   expect(await page.locator(".socket.dim").count()).toBeGreaterThan(5);
   await page.keyboard.press("Escape");

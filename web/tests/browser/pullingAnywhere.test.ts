@@ -1,4 +1,4 @@
-/** Wires pulled where sockets are no plain ones: painted, folded, on boundaries, by finger and pen. */
+/** Wires pulled from special sockets: painted, folded, on boundaries, by finger and pen. */
 import type { CDPSession, Locator, Page } from "playwright-core";
 import { expect, test } from "vitest";
 import { eachPage } from "./eachPage";
@@ -31,7 +31,7 @@ async function emptyPlace(): Promise<Place> {
   return { x: (box?.x ?? 0) + 60, y: (box?.y ?? 0) + 60 };
 }
 
-/** Where sockets are on the screen once nodes are painted: asked before, told after. */
+/** The screen positions of sockets once nodes are painted, computed from their positions before. */
 async function fromAfar(sockets: Record<string, Locator>): Promise<Record<string, Place>> {
   const near = await viewOf(page);
   const places = await Promise.all(
@@ -68,13 +68,13 @@ test("from afar, painted sockets light, are pulled from, and give their wires up
   expect(await palette().count()).toBe(0);
   const without = before.filter((each) => each !== LATENT);
   expect(await links()).toEqual(without);
-  // It comes back onto the body of its node.
+  // Connected again by a drop on the body of its node.
   await undo();
   await pull(latent, decoder);
   expect(await links()).toContain("EmptyLatentImage.LATENT > VAEDecode.samples");
   await undo();
   expect(await links()).toEqual(before);
-  // By taps, too, and the middle of a node is still there to drag it.
+  // By taps too; and the middle of a node can still be dragged.
   await page.mouse.click(prompt.x, prompt.y);
   await page.locator(".pull-sockets").waitFor({ state: "attached" });
   await page.mouse.click(negative.x, negative.y);
@@ -98,14 +98,14 @@ test("on the boundary of a subgraph a wire makes a port, changes ports, and is t
   const ports = () => on.node("Inputs").locator(".socket-label").allTextContents();
   const before = await edges();
   const names = await ports();
-  // A field pulled onto the body of the inputs makes a port of its own.
+  // A field pulled onto the body of the inputs node makes a new port.
   const steps = on.node("KSampler").locator("[data-input=steps] .socket");
   await pull(steps, on.node("Inputs").locator(".card-title"));
   await expect.poll(ports).toEqual([...names.slice(0, -1), "steps", "New port"]);
   await expect.poll(edges).toBe(before + 1);
   await undo();
   await expect.poll(ports).toEqual(names);
-  // A wire that is taken up goes to another port's place, or away.
+  // A detached wire can be moved to another port, or removed.
   const negative = on.input("KSampler", "negative");
   await drag(page, negative, await emptyPlace());
   await expect.poll(() => page.locator(".socket.fit").count()).toBeGreaterThan(1);
@@ -116,7 +116,7 @@ test("on the boundary of a subgraph a wire makes a port, changes ports, and is t
   await expect.poll(edges).toBe(before - 1);
   await undo();
   await expect.poll(edges).toBe(before);
-  // The result goes to a port of its own on the outputs' body.
+  // The result gets a new port when dropped on the body of the outputs node.
   const outs = () => on.node("Outputs").locator(".socket-label").allTextContents();
   const out = await outs();
   await pull(on.output("KSampler"), on.node("Outputs").locator(".card-title"));
@@ -198,7 +198,7 @@ test("a collapsed node gives the output, and takes on the input, that fits", asy
   ] as const) {
     await pull(input, await emptyPlace());
     expect(await links()).toEqual(before.filter((each) => each !== wire));
-    // All its outputs lie on one another: the one that fits is meant.
+    // All its outputs overlap: the one that fits is used.
     await pull(on.output("Load Checkpoint"), input);
     expect(await links()).toEqual(before);
   }
@@ -207,7 +207,7 @@ test("a collapsed node gives the output, and takes on the input, that fits", asy
   expect(await links()).toHaveLength(before.length - 1);
   await undo();
   await pull(on.output("Prompt"), on.node("KSampler"));
-  // It is joined there already, and takes no other's place without being asked.
+  // They are connected already, and another wire is not replaced without being pointed at.
   expect(await links()).toEqual(before);
   await page.locator(".notice").getByText("These are connected already.").waitFor();
 });
@@ -243,7 +243,7 @@ test("a folded frame's rows give their wires up and take others", async () => {
   await pull(row, await emptyPlace());
   expect(await links()).toHaveLength(before.length - 1);
   await undo();
-  // Its first output goes where the second one went.
+  // The fold's first output is connected where its second one was.
   await pull(fold.locator(".react-flow__handle.source").first(), on.input("KSampler", "negative"));
   const moved = "Prompt.CONDITIONING > KSampler.negative";
   expect(await links()).toEqual([...before.filter((each) => each !== NEGATIVE), moved].sort());
@@ -268,9 +268,10 @@ test("the view moves while a wire is pulled to the edge of the canvas", async ()
   await expect
     .poll(async () => (await viewOf(page)).onScreen({ x: 0, y: 0 }).x)
     .toBeLessThan(begun);
-  // A slow machine is late to stop the view: what it has passed is fetched back over the other edge.
+  // On a slow machine the view stops late: if it has passed the target, it is moved back at the
+  // other edge.
   for (;;) {
-    // Away from the edge the view rests.
+    // Away from the edge the view does not move.
     await page.mouse.move(canvas.x + canvas.width / 2, canvas.y + 80);
     await movedIn(2);
     const middle = (await viewOf(page)).onScreen({ x: 1620, y: 0 }).x - canvas.x;
@@ -291,7 +292,7 @@ test("the view moves while a wire is pulled to the edge of the canvas", async ()
   expect(await links()).toEqual(["EmptyLatentImage.LATENT > VAEDecode.samples"]);
 });
 
-/** How far the view moves within so many frames. */
+/** The distance that the view moves within this number of frames. */
 function movedIn(frames: number): Promise<number> {
   return page.locator(".react-flow__viewport").evaluate(async (element, count) => {
     const left = () => new DOMMatrix(getComputedStyle(element).transform).e;
@@ -371,7 +372,7 @@ test("fingers pull wires, take them off, and rest without harm", async () => {
   );
   expect(await links()).toEqual(before);
   expect(await view()).toEqual(still);
-  // A finger that is taken away by the system gives everything back.
+  // When the system cancels a touch, everything is restored.
   await touch("touchStart", input);
   await touch("touchMove", { x: input.x - 60, y: input.y + 60 });
   await touch("touchMove", { x: input.x - 120, y: input.y + 120 });

@@ -1,4 +1,4 @@
-/** `CALOTYPE_RECOVERY_ROUNDS=50` for the long run. */
+/** `CALOTYPE_RECOVERY_ROUNDS=50` makes a long run. */
 import { createServer } from "node:net";
 import { expect, test } from "vitest";
 import { recover } from "./recovery";

@@ -1,6 +1,6 @@
 /**
- * Kills the browser and the server in the middle of edits, starts them again, and looks whether
- * what was on the screen a second before is there: real processes, real keys and pointer.
+ * Kills the browser and the server during edits, restarts them, and checks that what was on the
+ * screen a second before is restored: real processes, real keys and pointer.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
@@ -10,7 +10,7 @@ import { type Browser, chromium, type Page } from "playwright-core";
 import { browserPath } from "./browserPath";
 
 const ROOT = resolve(import.meta.dirname, "../../..");
-/** The real application over a real folder; no worker, since nothing runs here. */
+/** The real application with a real folder; without a worker, as nothing runs here. */
 const SERVER = `
 import asyncio, sys
 from pathlib import Path
@@ -25,7 +25,7 @@ async def main():
     await asyncio.Event().wait()
 asyncio.run(main())
 `;
-/** What may be lost: nothing older than this. */
+/** In milliseconds: edits older than this at the kill must not be lost. */
 const MOST_LOST = 1_000;
 
 type Way = "both" | "browser" | "server, then the browser" | "server only";
@@ -34,13 +34,13 @@ const WAYS: readonly Way[] = ["both", "browser", "server, then the browser", "se
 interface Round {
   way: Way;
   edits: number;
-  /** How old the oldest edit was that did not come back, in milliseconds; 0 where all did. */
+  /** The age of the oldest lost edit in milliseconds; 0 where none was lost. */
   lost: number;
-  /** Why the document is not what it should be; null where it is. */
+  /** What is wrong with the document; null for nothing. */
   wrong: string | null;
 }
 
-/** What a user sees of the document: nodes, their places and what they say. */
+/** The visible document: nodes, their positions and their values. */
 type Seen = string;
 
 interface View {
@@ -189,12 +189,12 @@ class Bench {
   }
 }
 
-/** How often what was seen became something else. */
+/** The number of changes of the visible document. */
 function changes(moments: readonly Moment[]): number {
   return moments.filter(({ seen }, index) => index > 0 && seen !== moments[index - 1]?.seen).length;
 }
 
-/** Ends a process and all that it started, at once. */
+/** Kills a process and all its children at once. */
 async function kill(started: ChildProcess | null): Promise<void> {
   if (started?.pid === undefined || started.signalCode !== null) return;
   const gone = new Promise((done) => started.once("exit", done));
@@ -202,20 +202,20 @@ async function kill(started: ChildProcess | null): Promise<void> {
   await gone;
 }
 
-/** Of the first workflow; no edit of these tests takes one away or out of sight. */
+/** The number of nodes in the first workflow; no edit here deletes or hides one. */
 const NODES = 7;
 const KEYS = "abcdefghijklmnopqrstuvwxyz ,";
 
-/** All nodes on the screen, whatever was done with them: what is not in sight is not built. */
+/** Shows all nodes, as only nodes in view are mounted. */
 async function showAll(page: Page): Promise<void> {
   await page.locator(".canvas").focus();
-  // With nothing chosen: else the key shows what is chosen.
+  // With nothing selected, as the key would otherwise show the selection.
   await page.keyboard.press("Escape");
   await page.keyboard.press("Home");
   await until("all nodes", async () => (await page.locator(".card").count()) === NODES);
 }
 
-/** Edits as a user does, until told to end, and notes what is seen after each. */
+/** Edits like a user until stopped, and records the visible document after each edit. */
 async function edit(
   page: Page,
   moments: Moment[],
@@ -244,7 +244,7 @@ async function type(
   note: () => Promise<unknown>,
   isDead: () => boolean,
 ): Promise<void> {
-  // Not by a click: another node may lie above by now.
+  // Not by a click, as another node may be above it by now.
   await page.locator(".card textarea").nth(roll(2)).focus();
   await page.keyboard.press("Control+End");
   for (let count = 3 + roll(12); count > 0 && !isDead(); count -= 1) {
@@ -295,8 +295,8 @@ function seenOn(page: Page): Promise<Seen> {
 }
 
 /**
- * The document that came back should be one that was seen after `from`, or the one that was seen
- * last before. What was on its way when the kill came may be there too: the next after the last.
+ * The restored document must equal one seen after `from`, or the last one seen before. The edit in
+ * progress at the kill may be included too, as one step after the last.
  */
 function judged(
   moments: readonly Moment[],
@@ -318,7 +318,7 @@ function judged(
   return { lost, wrong };
 }
 
-/** Whether one node at most is different: the key or the pointer was on its way to it. */
+/** Whether at most one node differs: an edit of it was in progress. */
 function isNextStep(last: Seen, found: Seen): boolean {
   const [one, other] = [JSON.parse(last), JSON.parse(found)] as unknown[][];
   if (one === undefined || other === undefined || one.length !== other.length) return false;
@@ -328,7 +328,7 @@ function isNextStep(last: Seen, found: Seen): boolean {
   return different.length === 1;
 }
 
-/** Waits until the server has all that this page did. */
+/** Waits until the server has all edits of this page. */
 async function settled(page: Page, address: string): Promise<void> {
   await until("the journal", async () => {
     const left = await page.evaluate(
@@ -349,7 +349,10 @@ async function settled(page: Page, address: string): Promise<void> {
   });
 }
 
-/** Waits until the view is at rest and the server has it: a view of the last second may be lost. */
+/**
+ * Waits until the server has the current view, as changes of the view in the last second may be
+ * lost.
+ */
 async function viewKept(page: Page, address: string): Promise<void> {
   await until("the view", async () => {
     const seen = await page.locator(".react-flow__viewport").evaluate((layer) => {

@@ -1,4 +1,7 @@
-/** At 200 % zoom, from right to left, without motion: nothing is cut off, nothing moves by itself. */
+/**
+ * At 200 % zoom, from right to left, with reduced motion: nothing is cut off, nothing moves by
+ * itself.
+ */
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type Studio, startStudio } from "./studio";
@@ -29,7 +32,7 @@ async function openAt({ width, height, scale = 1, still = false }: Kind): Promis
   return page;
 }
 
-/** The controls that are not wholly on the screen, or that something else lies over. */
+/** The controls that are partly outside of the screen, or covered. */
 function lost(page: Page): Promise<string[]> {
   return page.evaluate(() => {
     const found: string[] = [];

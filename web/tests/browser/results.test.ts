@@ -1,4 +1,4 @@
-/** Finding, looking at, comparing and deleting results in a real browser, among thousands. */
+/** Finding, viewing, comparing and deleting results in a real browser, among thousands. */
 import type { Locator, Page } from "playwright-core";
 import { expect, test } from "vitest";
 import { eachPage } from "./eachPage";
@@ -47,7 +47,7 @@ async function smallAndQuick(): Promise<void> {
   await setNumber("KSampler", "steps", "1");
 }
 
-/** The prompts that wait, in their order. */
+/** The pending prompts, in order. */
 async function waiting(): Promise<string[]> {
   return await dock().locator(".queue li:not(.now) .excerpt").allTextContents();
 }
@@ -71,7 +71,7 @@ test("thousands of results scroll, with only those in sight built", async () => 
     .locator("img")
     .waitFor();
   expect(await count()).toBeLessThan(120);
-  // To the middle at once, as a scroll bar does: its page is read, and those passed are not built.
+  // A jump to the middle, as by a scroll bar: its page is loaded, and those passed are not mounted.
   await grid().evaluate((box) => box.scrollTo(0, box.scrollHeight / 2));
   await expect.poll(() => page.locator(".cell img").count()).toBeGreaterThan(8);
   expect(await count()).toBeLessThan(120);
@@ -156,7 +156,8 @@ test("what differs from the open workflow is listed and marked, live", async () 
   await page.getByRole("button", { name: "Differences from the open workflow" }).click();
   const list = page.getByRole("complementary", { name: "Differences" });
   await list.getByText(/^Nothing differs/).waitFor();
-  // The gallery made the canvas lower: the graph that filled it is whole above the run bar again.
+  // The gallery made the canvas smaller: the graph that filled it is fitted above the run bar
+  // again.
   const [lowest, bar] = [
     await node("Picture").boundingBox(),
     await page.locator(".run-bar").boundingBox(),
@@ -174,7 +175,7 @@ test("what differs from the open workflow is listed and marked, live", async () 
   const gone = page.locator(".difference-wires path.removed");
   await expect.poll(() => gone.count()).toBe(2);
   expect(await gone.first().getAttribute("d")).toMatch(/^M.*C/);
-  // Beside the canvas, where the inspector is, and over nothing.
+  // In the place of the inspector, beside the canvas, and not over it.
   const [listBox, canvasBox] = [
     await list.boundingBox(),
     await page.locator(".canvas").boundingBox(),
@@ -211,7 +212,7 @@ test("results are forgotten and taken back; a star stays", async () => {
     .getByRole("button", { name: "Forget", exact: true })
     .click();
   await page.locator(".cell.leaving").first().waitFor();
-  // Another search does at once what was announced.
+  // Another search commits the announced deletion at once.
   await page.getByRole("button", { name: "With a star" }).click();
   await expect.poll(() => grid().getByRole("option").count()).toBe(1);
   await page.getByRole("button", { name: "With a star" }).click();
@@ -235,7 +236,7 @@ test("the queue is held back, put in order by keys and by dragging, and cancelle
   }
   expect(await waiting()).toEqual(["one", "two", "three", "four"]);
   const drawings = dock().locator(".queue li:not(.now)").getByRole("img", { name: "7 nodes" });
-  // Those in sight: a dock may be low.
+  // Only those in view, as the dock may be low.
   await expect.poll(() => drawings.count()).toBeGreaterThan(1);
   await grip(2).focus();
   await page.keyboard.press("ArrowUp");
@@ -289,7 +290,7 @@ test("a batch over values becomes a grid with its axes", async () => {
     "a red boat",
     "a blue boat",
   ]);
-  // The document itself is as it was.
+  // The document itself is unchanged.
   expect(
     await node("KSampler").getByRole("spinbutton", { name: "cfg" }).getAttribute("aria-valuetext"),
   ).toBe("4.0");
@@ -346,7 +347,7 @@ test("a result that is dragged onto a node that loads pictures is loaded by it",
 });
 
 test("a node that shows two pictures shows them against each other", async () => {
-  // No node here shows two: what the server tells of one picture is told as of two.
+  // No node here shows two pictures, so the server's message about one is changed to two.
   await page.context().close();
   page = await openPage(studio, (opened) =>
     opened.routeWebSocket(/\/ws/, (socket) => {
@@ -408,7 +409,7 @@ test("a result is deleted with its files", async () => {
     .getByRole("button", { name: "Forget and delete the files" })
     .click();
   await page.locator(".cell.leaving").first().waitFor();
-  // Whoever leaves the page means it.
+  // Leaving the page commits the deletion.
   await page.reload();
   await expect.poll(async () => (await page.request.get(source.href)).status()).toBe(404);
 });

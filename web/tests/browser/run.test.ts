@@ -1,4 +1,6 @@
-/** Before a run: what it will do. While it goes: how far, and stop. After it: what failed, and why. */
+/**
+ * Before a run: its plan. During it: progress, and interrupting. After it: what failed, and why.
+ */
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import type { Page, WebSocketRoute } from "playwright-core";
@@ -29,7 +31,7 @@ async function setNumber(title: string, name: string, value: string): Promise<vo
   await typing.press("Enter");
 }
 
-/** A small picture with a seed of its own: what other tests left is of no use to it. */
+/** A small picture with its own seed, so that no result cached by other tests applies. */
 async function small(seed: number, steps = 2, size = 64): Promise<void> {
   await setNumber("Empty Latent Image", "width", String(size));
   await setNumber("Empty Latent Image", "height", String(size));
@@ -78,7 +80,7 @@ test("the bar tells what a run will do: all, nothing, and what hangs on one prom
 test("a run up to a node shows what comes out of it, on that node", async () => {
   await small(102);
   await node("VAE Decode").locator(".card-title").click();
-  // The menu says beforehand what that would do.
+  // The menu shows the plan of that run.
   await page.getByRole("button", { name: "More ways to run" }).click();
   await page
     .getByRole("menu", { name: "More ways to run" })
@@ -187,7 +189,7 @@ test("a value out of range, a missing wire and a missing output are mended by a 
   await whole.waitFor({ state: "detached" });
 });
 
-/** The first bytes of a picture, and no more. */
+/** The first bytes of a picture only. */
 const BROKEN = Buffer.from(
   "89504e470d0a1a0a0000000d4948445200000040000000400802000000258be48f0000",
   "hex",
@@ -242,7 +244,7 @@ test("a failure is told plainly on its node; the traceback is folded, with a rep
   const report = await page.evaluate(() => navigator.clipboard.readText());
   expect(report).toMatch(/# LoadImage failed[\s\S]+Calotype \d[\s\S]+## Traceback/);
 
-  // Edited, it may be mended: what failed steps back, until the edit is undone.
+  // After an edit it may be fixed: the failure is dimmed, until the edit is undone.
   await node("Load Image").locator(".card-title").click();
   await page.keyboard.press("Control+m");
   await node("Load Image").getByRole("img", { name: "failed in the last run" }).waitFor();

@@ -1,4 +1,4 @@
-/** Files as small as files get, to be brought to the server. */
+/** Minimal files for uploads. */
 
 /** Half a second of silence at 8 kHz. */
 export function tone(): Buffer {
@@ -31,7 +31,7 @@ export interface Put {
   outputs?: unknown[];
 }
 
-/** A workflow of these nodes, each beside the other. */
+/** A workflow of these nodes in a row. */
 export function workflowOf(nodes: readonly Put[]) {
   return {
     last_node_id: nodes.length,

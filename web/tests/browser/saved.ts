@@ -1,4 +1,4 @@
-/** What the open workflow would be saved as: read from the file that the page hands out. */
+/** The open workflow as it would be saved, read from a download of the page. */
 import type { Page } from "playwright-core";
 
 export async function savedFrom<Workflow>(page: Page): Promise<Workflow> {

@@ -1,4 +1,4 @@
-/** A history of thousands of runs, put into a user directory before a server opens it. */
+/** Writes a history of thousands of jobs into a user directory before a server opens it. */
 import { spawnSync } from "node:child_process";
 import { join, resolve } from "node:path";
 

@@ -1,4 +1,4 @@
-"""Writes a history of many results into a user directory before a server opens it: for tests."""
+"""Write a history of many results into a user directory before a server opens it, for tests."""
 
 import asyncio
 import json
@@ -19,7 +19,7 @@ SUBJECTS = ("a red fox in the snow", "a lighthouse at night", "an old tree", "a 
 
 
 def paint(folder: Path) -> None:
-    """Twelve pictures that can be told apart."""
+    """Write twelve distinguishable pictures."""
     folder.mkdir(parents=True, exist_ok=True)
     for number in range(PICTURES):
         picture = Image.new("RGB", (96, 96), (20 * number, 120, 255 - 20 * number))
@@ -28,7 +28,7 @@ def paint(folder: Path) -> None:
 
 
 def prompt_of(number: int) -> dict:
-    """A prompt with its own seed and words."""
+    """A prompt with its own seed and text."""
     return {
         "3": {
             "class_type": "KSampler",
@@ -42,7 +42,7 @@ def prompt_of(number: int) -> dict:
 
 
 async def fill(user: Path, count: int, workflow: dict) -> None:
-    """So many results over thirty days; every fiftieth failed."""
+    """Write `count` results over thirty days; every fiftieth failed."""
     database = Database(user / "calotype.db")
     queue, now = Queue(database), time.time() - 60
 
@@ -61,7 +61,7 @@ async def fill(user: Path, count: int, workflow: dict) -> None:
         )
         await queue.put(entry)
 
-    # All at once, since each one alone would wait for the disk.
+    # Concurrently, as one after the other would each wait for the disk.
     await asyncio.gather(*map(put, range(count)))
     ends = [end_of(f"seeded-{number:05}", number) for number in range(count)]
     await database.run(
@@ -79,7 +79,7 @@ async def fill(user: Path, count: int, workflow: dict) -> None:
 
 
 def end_of(prompt_id: str, number: int) -> End:
-    """How it ended, with its picture."""
+    """The outcome of a job, with its picture."""
     if number % 50 == 0:
         error = {"exception_message": "the picture had no size", "node_type": "KSampler"}
         return End(prompt_id, "failed", {"outputs": {}}, 0.0, {"execution_error": error})

@@ -1,4 +1,4 @@
-/** What a click selects and what a drag moves, of several nodes, near and from afar. */
+/** What a click selects and what a drag moves, with several nodes, close up and zoomed out. */
 import type { Page } from "playwright-core";
 import { expect, test } from "vitest";
 import { eachPage } from "./eachPage";
@@ -20,7 +20,7 @@ const selected = () =>
     .locator(".card.selected")
     .evaluateAll((cards) => cards.map((each) => each.getAttribute("aria-label")).sort());
 
-/** A place in a file is that of a node's body. */
+/** Files position nodes by their body, below the title. */
 const TITLE = 30;
 const NODES = [
   { id: 1, type: "EmptyLatentImage", title: "One", pos: [0, 0], widgets_values: [64, 64, 1] },
@@ -51,11 +51,11 @@ const apart = async (one: string, other: string) => {
   return { x: Math.round(to.x - from.x), y: Math.round(to.y - from.y) };
 };
 
-/** How far down the graph nodes are, about: once the view rests. */
+/** The approximate heights of nodes in the graph, once the view rests. */
 async function heights(...names: string[]): Promise<number[]> {
   const { inGraph } = await viewOf(page);
   const corners = await Promise.all(names.map((each) => inGraph(node(each))));
-  // Nothing is added to make no difference between 0 and -0.
+  // `+ 0` turns -0 into 0.
   return corners.map(({ y }) => Math.round((y + TITLE) / 50) * 50 + 0);
 }
 
@@ -78,7 +78,7 @@ test("a click on one of several selected nodes selects it alone; a drag moves al
   await page.keyboard.press("Control+a");
   await title("Two").click();
   await expect.poll(selected).toEqual(["Two"]);
-  // What is typed into may be one of several.
+  // A field that is typed into may belong to one of several selected nodes.
   await page.keyboard.press("Control+a");
   await node("Three").getByRole("spinbutton").first().click();
   expect(await selected()).toEqual(["One", "Three", "Two"]);
@@ -135,7 +135,7 @@ test("a frame that is painted from afar is dragged by its title, with all that l
   const grip = { x: corner.x + 12, y: corner.y - 8 };
   await drag(page, grip, { x: grip.x, y: grip.y + 300 * scale });
   await page.mouse.up();
-  // A click on it selects what lies in it, as at other zooms.
+  // A click on it selects its contents, as at other zooms.
   await page.mouse.click(grip.x, grip.y + 300 * scale);
   await page.getByRole("toolbar", { name: "Selected nodes" }).waitFor();
   await page.keyboard.press("Escape");

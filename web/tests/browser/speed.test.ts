@@ -1,4 +1,7 @@
-/** What must hold of speed on any machine: no clock here, see tests/bench/canvas.ts for that. */
+/**
+ * Properties that keep the editor fast, checked by counts rather than by time; for times see
+ * tests/bench/canvas.ts.
+ */
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { scriptBytes } from "../bench/bytes";
@@ -30,7 +33,7 @@ async function dropScene(page: Page, scene: Scene, name: string): Promise<void> 
   await page.getByRole("tab", { name, exact: true }).waitFor();
 }
 
-/** Waits until half a second passes without a frame; what follows may then look for longer. */
+/** Waits for half a second without a frame; a following check may then take longer. */
 async function comesToRest(page: Page): Promise<void> {
   await expect.poll(() => framesIn(page, 500)).toEqual({ asked: 0, drawn: 0 });
 }
@@ -107,7 +110,7 @@ test("workflows that were closed are let go of", async () => {
     }
   }
   const [after10 = 0, after30 = 0] = heaps;
-  // One such workflow is half a megabyte: twenty of them kept would be ten.
+  // One such workflow is half a megabyte, so twenty of them retained would be ten.
   expect(after30 - after10).toBeLessThan(2_500_000);
   await page.context().close();
 });
@@ -115,7 +118,7 @@ test("workflows that were closed are let go of", async () => {
 test("painted nodes are selected, dragged, and put back by one undo", async () => {
   const page = await openScene(sceneOf(1000));
   await painted(page, 1000).waitFor();
-  // A place with a node under it: the middle of one near the middle of the screen.
+  // A place on a node near the middle of the screen.
   const { x, y } = await middleOf(page);
   const inspected = page.getByRole("complementary", { name: "Inspector" }).locator("header h2");
   const at = await findNode(page, x, y, async () => (await inspected.count()) > 0);
@@ -172,7 +175,8 @@ test("wires that are too many are painted; near the pointer they are there to be
   expect(await count()).toBe(all - 1);
   await page.keyboard.press("Control+z");
   await expect.poll(count).toBe(all);
-  // By the middle of its socket a painted wire is taken up, drawn once meanwhile, and moved.
+  // Pulled from the middle of its socket, a painted wire is detached, drawn once meanwhile, and
+  // moved.
   const links = await savedLinks(page);
   const other = page.locator('.react-flow__node[data-id="32"] [data-handleid="in1"]');
   await drag(page, page.locator('.react-flow__node[data-id="18"] [data-handleid="in1"]'), other);

@@ -1,4 +1,4 @@
-/** A server that answers late, or not at all, holds up only what was asked of it. */
+/** A server that answers late, or not at all, delays only what was requested. */
 import type { Page } from "playwright-core";
 import { expect, test } from "vitest";
 import { eachPage } from "./eachPage";
@@ -51,7 +51,7 @@ test("a check that stalls does not hold back the run after it", async () => {
   let checks = 0;
   await page.route("**/api/calotype/check", (route) => {
     checks += 1;
-    // The first is never answered.
+    // The first check is never answered.
     return checks === 1 ? undefined : route.continue();
   });
   const submitted = page.waitForRequest((request) => /\/api\/prompt$/.test(request.url()));

@@ -107,7 +107,8 @@ test("a wire that does not fit says why, and offers what goes between", async ()
   await page.mouse.up();
   await page.getByRole("button", { name: /Insert VAE Decode between/ }).click();
   await expect.poll(() => page.locator(".card").count()).toBe(8);
-  // What else it takes comes from the one node that has it: the wire to the picture goes anew.
+  // The new node's other input is connected to the only node that fits, and the wire to the picture
+  // is replaced.
   await expect.poll(() => page.locator(".react-flow__edge").count()).toBe(11);
 });
 
@@ -155,7 +156,7 @@ test("what is wrong is said on the node before a run", async () => {
   const model = node("KSampler").locator('.react-flow__handle.target[data-handleid="model"]');
   await drag(model, await emptyPlace());
   await page.mouse.up();
-  // The wire is gone, and nothing is asked about it.
+  // The wire is removed, without a palette.
   expect(await page.getByRole("dialog", { name: "Add a node" }).count()).toBe(0);
   expect(await linksOf(page)).toEqual(before.filter((each) => !each.endsWith("KSampler.model")));
   await node("KSampler").locator(".problem").waitFor();

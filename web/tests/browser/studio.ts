@@ -1,4 +1,4 @@
-/** A real server on a folder of its own, and a real browser. */
+/** A real server with its own folder, and a real browser. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
@@ -17,7 +17,7 @@ export interface Studio {
 }
 
 /**
- * `CALOTYPE_SERVER` names a server that runs already, `CALOTYPE_PYTHON` the Python to start one.
+ * `CALOTYPE_SERVER` names a running server, `CALOTYPE_PYTHON` the Python to start one with.
  * `prepare` fills the user directory before a server opens it.
  */
 export async function startStudio(
@@ -83,7 +83,9 @@ async function answered(address: string, server: ChildProcess): Promise<void> {
   throw new Error("The server did not answer.");
 }
 
-/** A page as a new user sees it, which fails its test on any error of its own. `prepare` runs before it loads. */
+/**
+ * Opens a page as for a new user; any error in it fails the test. `prepare` runs before it loads.
+ */
 export async function openPage(
   { browser, address }: Studio,
   prepare?: (page: Page) => Promise<void>,
@@ -99,11 +101,11 @@ export async function openPage(
   page.on("pageerror", (error) => {
     throw error;
   });
-  // What others left open on the server is not this user's.
+  // Journals of other tests on the server do not belong to this user.
   await page.route("**/api/calotype/journals", (route) => route.fulfill({ json: [] }), {
     times: 1,
   });
-  // Parts come when they are asked for, not aside: nothing happens that a test did not ask for.
+  // Disables prefetching, so that parts are loaded only when a test needs them.
   await page.addInitScript(() => {
     Object.defineProperty(navigator, "connection", { value: { saveData: true } });
   });
@@ -114,7 +116,7 @@ export async function openPage(
   return page;
 }
 
-/** Drops a file on the canvas, or elsewhere, as a user does from a file manager. */
+/** Drops a file on the canvas or elsewhere, as from a file manager. */
 export async function dropFile(
   page: Page,
   file: { name: string; type: string; content: Buffer },
@@ -131,7 +133,7 @@ export async function dropFile(
   await page.locator(on).dispatchEvent("drop", { dataTransfer: transfer });
 }
 
-/** Does what the command palette finds first by this name. */
+/** Runs the first command that the command palette finds by this name. */
 export async function runCommand(page: Page, name: string): Promise<void> {
   await page.keyboard.press("Control+k");
   await page.getByRole("combobox", { name: "Name of a command" }).fill(name);

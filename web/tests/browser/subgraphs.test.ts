@@ -1,4 +1,4 @@
-/** Making, entering, changing and keeping subgraphs in a real browser. */
+/** Making, entering, editing and saving subgraphs in a real browser. */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -66,7 +66,7 @@ test("a selection becomes a subgraph, is gone into, shows a widget outside, and 
   await goIn();
   await crumbs().getByText("Text to image").waitFor();
   expect(await page.locator(".card").count()).toBe(4);
-  // Those that cross the border among them.
+  // Including those that cross the border.
   await expect.poll(() => page.locator(".canvas .react-flow__edge-path").count()).toBe(7);
   await title("KSampler").click();
   await inspector().getByRole("button", { name: "steps", exact: true }).click();
@@ -127,7 +127,7 @@ test("seen from afar, an instance is gone into by a double click", async () => {
   const box = await canvas.boundingBox();
   const at = await instance.boundingBox();
   if (box === null || at === null) throw new Error("not on the page");
-  // Zooming keeps the place under the pointer.
+  // Zooming keeps the graph position under the pointer fixed.
   const [x, y] = [at.x + at.width / 2, at.y + at.height / 2];
   await page.mouse.move(x, y);
   for (let turn = 0; turn < 40 && (await page.locator(".card").count()) > 0; turn += 1) {

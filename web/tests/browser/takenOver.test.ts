@@ -1,4 +1,7 @@
-/** Two browsers on one document, and the server away from one of them: both keep what they did. */
+/**
+ * Two browsers with one document, one of them disconnected from the server: the edits of both are
+ * kept.
+ */
 import type { BrowserContext, Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { openPage, type Studio, startStudio } from "./studio";
@@ -24,7 +27,7 @@ async function openIn(context: BrowserContext): Promise<Page> {
   return page;
 }
 
-/** What the server has of all documents. */
+/** The server's journals of all documents. */
 async function kept(): Promise<{ alive: boolean; text: string }[]> {
   const folder = `${studio.address}/api/calotype/journals`;
   const listed = (await (await fetch(folder)).json()) as { id: string; alive: boolean }[];
@@ -35,7 +38,7 @@ async function kept(): Promise<{ alive: boolean; text: string }[]> {
   );
 }
 
-/** Whether this browser keeps a whole document that the server has not. */
+/** Whether this browser stores a whole document that the server does not have. */
 function hasWhole(page: Page): Promise<boolean> {
   return page.evaluate(
     () =>
@@ -61,7 +64,7 @@ test("edits made while the server was away come back beside those of another bro
     .toBe(true);
   const context = one.context();
   await context.setOffline(true);
-  // What a page sends with its last breath is not held back by the line above.
+  // Requests that a closing page sends are not blocked by the line above.
   await one.evaluate(() => {
     window.fetch = () => Promise.reject(new TypeError("Failed to fetch"));
   });

@@ -1,4 +1,6 @@
-/** Workflows of others in a real browser: all nodes and wires are drawn, and saving loses nothing. */
+/**
+ * Workflows by others in a real browser: all nodes and wires are drawn, and saving loses nothing.
+ */
 import { readFileSync } from "node:fs";
 import type { Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
@@ -22,7 +24,7 @@ function levelsOf(file: Json): JsonObject[] {
   return [file, ...inner.filter(isObject)];
 }
 
-/** Instances of subgraphs inside subgraphs. */
+/** Whether a file has instances of subgraphs inside subgraphs. */
 function nested(file: Json): boolean {
   const [, ...inner] = levelsOf(file);
   const ids = new Set(inner.map((each) => each.id));
@@ -31,7 +33,7 @@ function nested(file: Json): boolean {
   );
 }
 
-/** The largest, and some whose subgraphs lie in each other. */
+/** The largest files, and some with nested subgraphs. */
 function sample(): string[] {
   const size = (name: string) =>
     levelsOf(readTemplate(name)).reduce((sum, each) => sum + listOf(each.nodes).length, 0);
@@ -44,7 +46,7 @@ function sample(): string[] {
   );
 }
 
-/** What is to be seen of a level: wires to nodes that do not exist cannot be drawn. */
+/** The visible parts of a level; wires to missing nodes cannot be drawn. */
 function countsOf(level: JsonObject, inside: boolean): Counts {
   const nodes = listOf(level.nodes).filter(isObject);
   const ids = new Set([...nodes.map((each) => String(each.id)), ...(inside ? ["-10", "-20"] : [])]);
@@ -61,7 +63,7 @@ function countsOf(level: JsonObject, inside: boolean): Counts {
   return { nodes: nodes.length + (inside ? 2 : 0), wires: wires.length };
 }
 
-/** From so far that all is painted at once, and counted. */
+/** Zooms out until everything is painted at once, and counts it. */
 async function drawn(): Promise<Counts> {
   const overview = page.locator(".overview");
   const nearer = page.locator(".canvas");

@@ -1,4 +1,4 @@
-/** With fingers: one moves the view, two zoom, one that rests opens, two taps join. */
+/** Touch: one finger moves the view, two zoom, a long press opens a menu, two taps connect. */
 import type { CDPSession, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { linksOf, socketsOn } from "./links";
@@ -40,7 +40,7 @@ const view = () =>
     return { zoom: a, x: e, y: f };
   });
 
-/** A place of the canvas with nothing on it, and away from its edges, where a pull moves the view. */
+/** An empty place of the canvas, away from its edges, where pulling would move the view. */
 async function empty(): Promise<Place> {
   const found = await page.locator(".canvas").evaluate((canvas) => {
     const { left, top, right, bottom } = canvas.getBoundingClientRect();
@@ -105,7 +105,7 @@ test("a finger that rests over nothing opens what one can do there", async () =>
   await touch("touchStart", await empty());
   await opened.waitFor();
   await touch("touchEnd");
-  // Lifting the finger is no click beside it.
+  // Lifting the finger does not count as a click outside of it.
   await page.evaluate(() => new Promise((done) => requestAnimationFrame(done)));
   expect(await opened.isVisible()).toBe(true);
 });

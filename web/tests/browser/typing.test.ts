@@ -1,4 +1,4 @@
-/** Typing as people of other scripts do it: input methods, AltGr, full-width digits, long texts. */
+/** Typing in other scripts: input methods, AltGr, full-width digits, long texts. */
 import type { CDPSession, Locator, Page } from "playwright-core";
 import { beforeEach, expect, test } from "vitest";
 import { eachPage } from "./eachPage";
@@ -19,7 +19,7 @@ const node = (title: string) => page.getByRole("group", { name: title, exact: tr
 const tabs = () => page.locator(".strip").getByRole("tab").allTextContents();
 const text = (field: Locator) => field.getAttribute("aria-valuetext");
 
-/** Writes a word that is still being composed. */
+/** Sets the text of a composition in progress. */
 async function compose(word: string): Promise<void> {
   const end = word.length;
   await input.send("Input.imeSetComposition", {
@@ -29,7 +29,7 @@ async function compose(word: string): Promise<void> {
   });
 }
 
-/** A key that the input method handles, as browsers report it. */
+/** A key that the input method handles, as reported by browsers. */
 async function composingKey(key: string): Promise<void> {
   await input.send("Input.dispatchKeyEvent", {
     type: "rawKeyDown",
@@ -39,7 +39,7 @@ async function composingKey(key: string): Promise<void> {
   });
 }
 
-/** Takes the word that was composed. */
+/** Accepts the composed word. */
 const take = (word: string) => input.send("Input.insertText", { text: word });
 
 test("Enter and Escape that belong to a composition act in no list, dialog or title", async () => {

@@ -18,7 +18,7 @@ eachPage((opened, on) => {
 
 const node = (title: string) => page.getByRole("group", { name: title, exact: true });
 
-/** Opens a workflow of these nodes, each beside the other. */
+/** Opens a workflow of these nodes in a row. */
 async function openNodes(...nodes: Put[]): Promise<void> {
   await dropFile(page, {
     name: "fields.json",
@@ -31,12 +31,12 @@ async function openNodes(...nodes: Put[]): Promise<void> {
 
 /** Opens the node that has a field of every kind. */
 async function openEveryKind(): Promise<Locator> {
-  // The node is tall: nothing of the window should lie over its fields.
+  // The node is tall, and no part of the window may cover its fields.
   await page.setViewportSize({ width: 1600, height: 1500 });
   await addToCatalog(page, { EveryKind: EVERY_KIND, Sound: PLAYED });
   await page.reload();
   await page.locator(".card").first().waitFor();
-  // The others keep the canvas from zooming in so far that the node is larger than the window.
+  // With the other nodes, the canvas does not zoom in so far that the node exceeds the window.
   await openNodes(
     { type: "EveryKind" },
     { type: "EmptyLatentImage" },

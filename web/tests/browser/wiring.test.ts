@@ -1,4 +1,4 @@
-/** Adding and joining nodes in a real browser, with the pointer and without it. */
+/** Adding and connecting nodes in a real browser, with and without the pointer. */
 import type { Locator, Page } from "playwright-core";
 import { expect, test } from "vitest";
 import { eachPage } from "./eachPage";
@@ -23,7 +23,7 @@ const points = () => page.getByRole("button", { name: /^Reroute point/ });
 
 const drag = (from: Locator | Place, to: Locator | Place) => dragOn(page, from, to);
 
-/** A place on the line of a wire, by the node and the input that it ends in. */
+/** A place on the line of a wire, given by its target node and input. */
 async function onWire(target: string, name: string, share = 0.5): Promise<Place> {
   const edges = wires();
   for (let index = 0; index < (await edges.count()); index += 1) {
@@ -145,7 +145,7 @@ test("a wire becomes a portal with a name, and a wire again", async () => {
   await source.click();
   await page.getByRole("button", { name: "Draw the wire" }).click();
   await expect.poll(() => source.count()).toBe(0);
-  // Only wires in sight are built.
+  // Only wires in view are mounted.
   await page.keyboard.press("Escape");
   await page.getByRole("button", { name: "Show all" }).click();
   await expect.poll(() => wires().count()).toBe(9);
@@ -172,7 +172,7 @@ test("a node dragged onto a wire goes into it, shaken it comes out again", async
   const start = await middleOf(title);
   await page.mouse.move(start.x, start.y);
   await page.mouse.down();
-  // A shake is quick: a slow machine may need several.
+  // A shake must be quick, so a slow machine may need several tries.
   await expect
     .poll(async () => {
       for (let turn = 0; turn < 8; turn += 1) {
@@ -182,7 +182,7 @@ test("a node dragged onto a wire goes into it, shaken it comes out again", async
     })
     .toBe(9);
   await page.mouse.up();
-  // The shake and the way that it went are one step.
+  // The shake and the movement are one step of undo.
   await page.keyboard.press("Control+z");
   await expect.poll(() => wires().count()).toBe(10);
   const back = await middleOf(title);
@@ -204,7 +204,7 @@ test("the beginning of one wire is taken by its line, and it keeps its points", 
   const before = await savedLinks(page);
   const [latent] = before.filter((each) => each[1] === 4);
   if (latent === undefined) throw new Error("the latent is joined to nothing");
-  // Beside its socket, on the line: the socket itself begins another wire.
+  // Beside its socket on the line, as the socket itself would begin another wire.
   await drag(
     await onWire("KSampler", "latent_image", 0.12),
     made.locator('.react-flow__handle.source[data-handleid="0"]'),
@@ -219,7 +219,7 @@ test("the beginning of one wire is taken by its line, and it keeps its points", 
 
 const command = (name: string) => runCommand(page, name);
 
-/** The node that feeds an input, as the inspector of the node names it. */
+/** The source of an input, as shown in the inspector of the node. */
 async function sourceOf(name: string): Promise<string | null> {
   return page
     .getByRole("complementary", { name: "Inspector" })

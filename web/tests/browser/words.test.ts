@@ -1,4 +1,7 @@
-/** The editor in two languages: the browser's at first, then the one that is chosen, at once and for good. */
+/**
+ * The editor in two languages: first the browser's, then the chosen one, at once and after a
+ * reload.
+ */
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { openPage, type Studio, startStudio } from "./studio";

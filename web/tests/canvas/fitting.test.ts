@@ -1,4 +1,4 @@
-/** Views that show all of the graph, and stay so while the canvas changes its size. */
+/** Views that show the whole graph, and continue to when the canvas changes its size. */
 import { expect, test } from "vitest";
 import { fittedView, RUN_BAR, refitted } from "../../src/canvas/fitting";
 

@@ -1,4 +1,4 @@
-/** How titles are broken into lines when nodes are painted from afar. */
+/** Line breaks of titles when nodes are painted zoomed out. */
 import { expect, test } from "vitest";
 import { linesOf } from "../../src/canvas/paint";
 

@@ -1,6 +1,6 @@
 /**
- * The pages that are made from the editor's own tables. Where one is stale this fails and shows where;
- * `npm run pages` writes them anew.
+ * Documentation pages that are generated from the editor's tables. Fails with a diff where one is
+ * out of date; `npm run pages` writes them again.
  */
 import { readdirSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
@@ -16,7 +16,7 @@ import { german } from "../../src/words/german";
 const DOCS = resolve(import.meta.dirname, "../../../docs");
 const MADE = "<!-- Made from the editor's tables by `npm run pages` in web/. -->";
 
-/** What a start may take of the memory; flags of the server, not settings of the editor. */
+/** Memory flags of the server, which are not settings of the editor. */
 const MEMORY = [
   "## Memory",
   "",
@@ -29,7 +29,7 @@ const MEMORY = [
   "A size is `4GB`, `500MB`, `2.5` (gigabytes) or a share such as `50%`. Weights that do not fit are streamed block by block while the network runs. ComfyUI's `--gpu-only` and `--highvram` are `--vram 100%`; `--lowvram` keeps weights in at most a quarter of that memory, `--novram` keeps none there longer than a block computes, `--normalvram` is the default, `--vram-headroom` is `--reserve-vram`, and `--cpu` is `--device cpu`. `/system_stats` says what came of it.",
 ].join("\n");
 
-/** Names that nodes have from their makers. */
+/** Names of nodes, which are not translated. */
 const NODES = ["Load Checkpoint", "Prompt", "Custom Combo"];
 const GROUPS: readonly CommandGroup[] = ["File", "Edit", "Graph", "Node", "View", "Run", "Help"];
 
@@ -89,7 +89,7 @@ function keysPage(): string {
   );
 }
 
-/** The commands with keys before those without; else in their own order. */
+/** Commands with keys before those without; otherwise in their own order. */
 function byHavingKeys(one: Command, other: Command): number {
   return Number(one.keys === undefined) - Number(other.keys === undefined);
 }

@@ -1,4 +1,4 @@
-/** The form of a workflow, as it is read from a file and written into it. */
+/** The app form of a workflow, read from a file and written to it. */
 import { expect, test } from "vitest";
 import { readApp, setApp } from "../../src/document/app";
 import type { JsonObject } from "../../src/document/json";

@@ -1,4 +1,4 @@
-/** Lasso, lining up, spacing and stacking: geometry alone. */
+/** Lasso, alignment, spacing and stacking: geometry only. */
 import { describe, expect, test } from "vitest";
 import {
   align,
@@ -103,7 +103,7 @@ test("places that may not overlap are as near as can be to those wanted", () => 
   expect(apart([10, 10, 10], [30, 20, 10], 0)).toEqual([10, 20, 30]);
 });
 
-/** a -> b -> c, and d -> c; e is alone. */
+/** a -> b -> c, and d -> c; e has no links. */
 function chain(): Graph {
   const node = (id: number) => ({
     id,

@@ -10,7 +10,7 @@ import { type LayoutEdge, uncrossed } from "../../src/document/straighten";
 
 const MARGIN = { before: { x: 16, y: 52 }, after: { x: 16, y: 16 } };
 
-/** Some numbers that look like chance, and are the same every time. */
+/** Reproducible pseudorandom numbers. */
 function random(seed: number): () => number {
   let state = seed;
   return () => {

@@ -1,4 +1,4 @@
-/** The runs of a batch, and the values that its axes are typed as. */
+/** The runs of a batch, and parsing the values of its axes. */
 import { describe, expect, test } from "vitest";
 import {
   countRuns,

@@ -1,4 +1,4 @@
-/** Steps of one movement become one step of undo, which leads back exactly. */
+/** The steps of one movement are merged into one step of undo that restores the start exactly. */
 import { expect, test } from "vitest";
 import { connect, moveNodes, removeNodes, setValue } from "../../src/document/edit";
 import { type Draft, emptyGraph, type GraphNode } from "../../src/document/graph";

@@ -1,4 +1,4 @@
-/** What differs between two documents, told by names. */
+/** The difference between two documents, by names. */
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { describe, expect, test } from "vitest";

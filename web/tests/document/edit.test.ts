@@ -1,4 +1,4 @@
-/** Every edit changes the file, is undone to the same file, and leaves links that agree. */
+/** Every edit changes the file, can be undone to the same file, and keeps links consistent. */
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { describe, expect, test } from "vitest";

@@ -1,4 +1,4 @@
-/** What lies in a frame, frames folded up, and what nodes are marked with. */
+/** Contents of frames, collapsed frames, and marks of nodes. */
 import { describe, expect, test } from "vitest";
 import type { Box } from "../../src/document/arrange";
 import { moveNodes } from "../../src/document/edit";
@@ -32,7 +32,7 @@ const node = (id: number, x: number, y: number, mode = 0) => ({
 });
 const frame = (title: string, bounding: number[]) => ({ title, bounding, color: "#3f789e" });
 
-/** An outer frame with nodes 1 and 2 and an inner one with 2; node 3 lies outside. */
+/** An outer frame with nodes 1 and 2 and an inner one with 2; node 3 is outside. */
 const file: Json = {
   nodes: [node(1, 50, 80), node(2, 300, 120, MODE.bypassed), node(3, 900, 100)],
   links: [],

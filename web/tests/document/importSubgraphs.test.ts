@@ -1,4 +1,4 @@
-/** Subgraphs in subgraphs that are copied from one document into another. */
+/** Copying nested subgraphs from one document to another. */
 import { expect, test } from "vitest";
 import type { Workflow } from "../../src/document/graph";
 import type { Json, JsonObject } from "../../src/document/json";
@@ -32,7 +32,7 @@ const definition = (id: string, name: string, nodes: JsonObject[]): JsonObject =
   groups: [],
 });
 
-/** Outer holds Middle, which holds Inner, which holds this value. */
+/** Outer contains Middle, which contains Inner, which contains this value. */
 function nested(value: number, ids = ["outer", "middle", "inner"]): Workflow {
   const [outer = "", middle = "", inner = ""] = ids;
   return readGraph(
@@ -61,7 +61,7 @@ function paste(into: Workflow, from: Workflow): { graph: Workflow; key: string }
   return { graph, key };
 }
 
-/** What a node runs in the end: the value at the bottom of its subgraphs. */
+/** The value at the bottom of a node's nested subgraphs, which decides what it runs. */
 function valueIn(workflow: Workflow, key: string): unknown {
   const all = withinOf(workflow, [workflow.nodes[key]?.type ?? ""]);
   const found = all.flatMap(({ graph }) => Object.values(graph.nodes));
@@ -83,7 +83,7 @@ test("one that is the same down to the last level is shared, whatever its ids", 
   const other = paste(nested(5), nested(5, ["a", "b", "c"]));
   expect(Object.keys(other.graph.definitions)).toHaveLength(3);
   expect(other.graph.nodes[other.key]?.type).toBe("outer");
-  // What came under new ids is the same again when it is pasted once more.
+  // Subgraphs that got new ids are recognized as equal when pasted again.
   const twice = paste(paste(nested(5), nested(7)).graph, nested(7));
   expect(Object.keys(twice.graph.definitions)).toHaveLength(6);
   expect(Object.values(valueIn(twice.graph, twice.key) ?? {})).toEqual([7]);

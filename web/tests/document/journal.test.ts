@@ -1,4 +1,4 @@
-/** What was journalled comes back equal: through any edits, and through any torn end. */
+/** A journalled document is restored equal, after any edits and with any truncated end. */
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -92,7 +92,7 @@ function anyEdit(state: Recorded, roll: (sides: number) => number): Recorded {
   }
 }
 
-/** Lines as they are written while a state is edited, several edits between two writings. */
+/** The journal's lines during random edits, with several edits between two writes. */
 function journalled(seed: number, count: number): { lines: string[]; states: Recorded[] } {
   const roll = dice(seed);
   let kept = open();
@@ -103,7 +103,7 @@ function journalled(seed: number, count: number): { lines: string[]; states: Rec
     for (let more = roll(4); more >= 0; more -= 1) state = anyEdit(state, roll);
     const steps = stepsBetween(kept.log, state.log);
     if (steps === null) {
-      // As the writer does where no steps lead on: what was typed was undone before it was kept.
+      // Like the writer where no steps lead on, as typed text was undone before it was written.
       lines.push(snapshotLine(lines.length + 1, { tab, ...state, saved: false }));
       states.push(state);
     }

@@ -1,4 +1,7 @@
-/** JSON as workflows come: whole numbers of any size, bare NaN, and strings of many megabytes. */
+/**
+ * JSON in the forms of real workflows: whole numbers of any size, bare NaN, and strings of many
+ * megabytes.
+ */
 import { expect, test } from "vitest";
 import { parseJson, writeJson } from "../../src/document/json";
 

@@ -1,10 +1,10 @@
-/** Where arrow keys lead in a graph of wires, siblings and a node that hangs on nothing. */
+/** Arrow keys in a graph of wires, siblings and a node without wires. */
 import { expect, test } from "vitest";
 import type { Graph } from "../../src/document/graph";
 import { neighbours, nodeNear, walk } from "../../src/document/navigation";
 import { readGraph } from "../../src/document/read";
 
-/** Loader 1 feeds 2, 3 and 4; 2 and 3 feed 4; 5 hangs on nothing, far below. */
+/** Loader 1 feeds 2, 3 and 4; 2 and 3 feed 4; 5 has no wires and is far below. */
 const PLACES: Readonly<Record<string, [number, number]>> = {
   1: [0, 100],
   2: [300, 0],

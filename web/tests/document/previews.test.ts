@@ -1,4 +1,7 @@
-/** Previews are turned off node by node, and the file keeps that beside what others wrote. */
+/**
+ * Previews are turned off node by node, and the file stores that beside properties of other
+ * editors.
+ */
 import { expect, it } from "vitest";
 import { previewsOf, setPreviews } from "../../src/document/previews";
 import { readGraph } from "../../src/document/read";

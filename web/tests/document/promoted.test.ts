@@ -1,4 +1,4 @@
-/** Widgets that a subgraph shows outside: what their instances hold, in every form of file. */
+/** Promoted widgets of a subgraph: the values of its instances, in every form of file. */
 import { describe, expect, test } from "vitest";
 import { setValue } from "../../src/document/edit";
 import { slotLabel, type Workflow } from "../../src/document/graph";
@@ -118,7 +118,7 @@ describe("promoted widgets", () => {
         unpromote(workflow, definition, { node: "2", widget: "value" }, typeOf);
     });
     expect(widgetInputs(without.definitions.sub as never, without.definitions)).toEqual(["text"]);
-    // The inside has what was shown.
+    // The inner widget gets the value that was shown.
     expect(without.definitions.sub?.graph.nodes["2"]?.values).toEqual({ value: 5 });
   });
 
@@ -142,7 +142,7 @@ describe("promoted widgets", () => {
     expect(reread(hidden.graph).definitions.sub?.graph.nodes["1"]?.values).toEqual({
       value: "mine",
     });
-    // An instance that had no value of its own leaves the inside as it was.
+    // An instance without a value of its own leaves the inner widget's value unchanged.
     expect(insideOf(hide(open({ widgets_values: [null] })))).toEqual({ value: "inside" });
     sound(hidden.graph);
   });
@@ -163,7 +163,7 @@ describe("promoted widgets", () => {
       ),
       log: EMPTY_LOG,
     };
-    // Seen from inside the second, whose value is the one that stays.
+    // With the path through the second instance, whose value is the one that is kept.
     const hidden = hide(two, ["9"]);
     expect(insideOf(hidden)).toEqual({ value: "two" });
     const shown = show({ graph: reread(hidden.graph), log: EMPTY_LOG });
@@ -171,7 +171,7 @@ describe("promoted widgets", () => {
     expect(shown.graph.nodes["8"]?.values[name]).toBe("one");
     expect(shown.graph.nodes["9"]?.values[name] ?? null).toBeNull();
     expect(instanceOf(shown.graph).properties).toEqual({});
-    // Where none is looked into and they differ, the inside keeps its own.
+    // Without a path, and with different values, the inner widget keeps its own.
     const unseen = hide(two);
     expect(insideOf(unseen)).toEqual({ value: "inside" });
     const again = show(unseen);

@@ -1,4 +1,6 @@
-/** Damaged files are read by the rules that the server reads them by (tests/dry/graph/test_repair.py). */
+/**
+ * Damaged files are repaired by the same rules as on the server (tests/dry/graph/test_repair.py).
+ */
 import { describe, expect, test } from "vitest";
 import type { Workflow } from "../../src/document/graph";
 import type { Json, JsonObject } from "../../src/document/json";
@@ -31,7 +33,7 @@ const join = (id: Json, a: Json = null, b: Json = null): JsonObject => ({
 const read = (nodes: Json[], links: Json[] = [], more: JsonObject = {}): Workflow =>
   readGraph({ nodes, links, version: 0.4, ...more }, layout);
 
-/** What feeds an input, as the document has it and as it is read again from what it writes. */
+/** The source of an input, in the document and after writing and reading it. */
 function feeding(workflow: Workflow, node: string, slot = 0): string | null {
   const find = ({ nodes, links }: Workflow) => {
     const link = links[nodes[node]?.inputs[slot]?.link ?? ""];

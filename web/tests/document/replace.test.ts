@@ -1,4 +1,4 @@
-/** A node becomes another: which inputs, outputs and values go over. */
+/** Replacing a node by another: which inputs, outputs and values are taken over. */
 import { expect, test } from "vitest";
 import { addNode, connect } from "../../src/document/edit";
 import { emptyGraph, type Graph, type GraphNode, type Workflow } from "../../src/document/graph";
@@ -49,7 +49,7 @@ function join(graph: Graph, from: string, slot: number, to: string, name: string
   );
 }
 
-/** 1 makes A and B; 2 takes both and makes C for 3 and 4. */
+/** 1 outputs A and B; 2 takes both and outputs C to 3 and 4. */
 function sample(): Workflow {
   const graph = emptyGraph();
   addNode(graph, node(1, [], ["a:A", "b:B"]));

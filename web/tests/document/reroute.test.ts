@@ -1,4 +1,4 @@
-/** Points and names of wires, as files keep them. */
+/** Reroute points and names of wires, as stored in files. */
 import { describe, expect, test } from "vitest";
 import { addNode, connect, moveNodes, removeLink, removeNodes } from "../../src/document/edit";
 import { type Draft, emptyGraph, type GraphNode, type Workflow } from "../../src/document/graph";

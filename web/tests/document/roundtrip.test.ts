@@ -1,4 +1,4 @@
-/** What is opened and saved unchanged is the same file. */
+/** A file that is opened and saved unchanged stays the same. */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -8,10 +8,10 @@ import { kindOf, NotAWorkflowError, readGraph } from "../../src/document/read";
 import { writeGraph } from "../../src/document/write";
 
 const root = resolve(import.meta.dirname, "../../..");
-/** A collection that is not ours to distribute; `templates.test.ts` has those of the test extra. */
+/** A collection that we may not distribute; `templates.test.ts` covers those of the test extra. */
 const pairs = process.env.CALOTYPE_PAIRS;
 
-/** Saved workflows in a folder of JSON files: the file itself, or what it holds under a key. */
+/** Saved workflows in a folder of JSON files: the file itself, or its content under a key. */
 function workflowsIn(folder: string): [string, Json][] {
   if (!existsSync(folder)) return [];
   return readdirSync(folder)

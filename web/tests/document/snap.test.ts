@@ -1,4 +1,4 @@
-/** Where a dragged box clicks in. */
+/** Snapping of a dragged box. */
 import { expect, test } from "vitest";
 import { snapped } from "../../src/document/snap";
 

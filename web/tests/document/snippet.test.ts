@@ -1,4 +1,4 @@
-/** What is copied along with nodes, and what pasted nodes hang on. */
+/** What is copied with nodes, and what pasted nodes are connected to. */
 import { expect, test } from "vitest";
 import type { JsonObject } from "../../src/document/json";
 import { readGraph } from "../../src/document/read";

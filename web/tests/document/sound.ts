@@ -1,4 +1,4 @@
-/** Whether a document with subgraphs holds together, and what it is once saved and read again. */
+/** Consistency checks for a document with subgraphs, and writing and reading it. */
 import { expect } from "vitest";
 import type { Workflow } from "../../src/document/graph";
 import { parseJson, writeJson } from "../../src/document/json";
@@ -10,7 +10,9 @@ import { writeGraph } from "../../src/document/write";
 export const layout = (type: string) =>
   type.startsWith("Node") ? [{ name: "value", kind: "value", default: 0 } as const] : undefined;
 
-/** Links, inputs and outputs agree on every level, and instances with their subgraphs. */
+/**
+ * Asserts that links, inputs and outputs agree on every level, and instances with their subgraphs.
+ */
 export function sound(workflow: Workflow): void {
   for (const graph of graphsOf(workflow)) {
     for (const link of Object.values(graph.links)) {

@@ -1,4 +1,4 @@
-/** Subgraphs made, edited at any depth and unpacked lose nothing, on random graphs too. */
+/** Making, editing at any depth and unpacking subgraphs loses nothing, on random graphs too. */
 import { describe, expect, test } from "vitest";
 import { copyDefinition } from "../../src/document/definitions";
 import { addNode, connect, setValue } from "../../src/document/edit";
@@ -61,7 +61,7 @@ function node(id: number, x: number, y: number): GraphNode {
   };
 }
 
-/** A graph without circles: wires run from lower to higher ids, some into widgets. */
+/** A graph without cycles: wires run from lower to higher ids, some into widgets. */
 function sample(chance: () => number, count = 9): Workflow {
   const graph = emptyGraph();
   for (let id = 1; id <= count; id += 1) {
@@ -81,12 +81,12 @@ function sample(chance: () => number, count = 9): Workflow {
   return readGraph(parseJson(writeJson(writeGraph(graph))), layout);
 }
 
-/** What a graph says, whatever its parts are called: nodes by key, wires by what they join. */
+/** The content of a graph independent of ids: nodes by key, wires by their ends. */
 function meaning(graph: Graph, workflow: Workflow) {
   const valuesOf = ({ type, values }: GraphNode) => {
     const definition = workflow.definitions[type];
     if (definition === undefined) return values;
-    // What no widget stands for any more is not saved.
+    // Values without a widget are not saved.
     const names = widgetInputs(definition, workflow.definitions);
     return Object.fromEntries(
       names.flatMap((name) => (values[name] == null ? [] : [[name, values[name]]])),
@@ -108,7 +108,7 @@ function meaning(graph: Graph, workflow: Workflow) {
   };
 }
 
-/** The root, and the subgraphs that have an instance: others are not saved. */
+/** The root, and the subgraphs that have an instance, as others are not saved. */
 function neededIn(workflow: Workflow): Graph[] {
   const types = Object.values(workflow.nodes).map((each) => each.type);
   const needed = new Set(withinOf(workflow, types).map((each) => each.graph));
@@ -144,7 +144,7 @@ test("wires that cross the border keep their points outside of it", () => {
   });
   const linkInto = (key: string) => Object.values(made.links).find(({ to }) => to === key);
   const instance = Object.values(made.nodes).find(({ type }) => type === "sub")?.key ?? "";
-  // The one within the node's place went with it.
+  // The point inside the node's area was removed with it.
   expect(linkInto(instance)?.reroute).toBe(into);
   expect([linkInto("3")?.reroute, linkInto("4")?.reroute]).toEqual([outOf, outOf]);
   expect(Object.keys(made.reroutes).sort()).toEqual([into, outOf].sort());
@@ -197,7 +197,7 @@ describe.each(Array.from({ length: 30 }, (_, seed) => seed))("random graph %i", 
 
 const typeOf = () => "T";
 
-/** One edit somewhere: making, unpacking, ports, promotion, copies. */
+/** One random edit: making, unpacking, ports, promotion, copies. */
 function edit(workflow: Workflow, chance: () => number, step: number): void {
   const graphs = graphsOf(workflow);
   const graph = graphs[Math.floor(chance() * graphs.length)] ?? workflow;

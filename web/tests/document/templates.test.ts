@@ -1,4 +1,4 @@
-/** Every open template of the field is read, and written back without loss. */
+/** Every public template is read, and written back without loss. */
 import { describe, expect, test } from "vitest";
 import { type Graph, isBoundary, type Workflow } from "../../src/document/graph";
 import {
@@ -16,7 +16,7 @@ import { areHere, blueprintNames, openTemplates, readBlueprint, readTemplate } f
 
 const layout = () => undefined;
 
-/** The graphs of a file, the root first: the same order as `graphsOf`. */
+/** The graphs of a file, the root first, in the order of `graphsOf`. */
 function levelsOf(file: Json): JsonObject[] {
   if (!isObject(file)) return [];
   const inner = isObject(file.definitions) ? listOf(file.definitions.subgraphs) : [];

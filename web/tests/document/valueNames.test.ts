@@ -1,4 +1,4 @@
-/** Values that were read before their class was known get their names once it is. */
+/** Values read before their class was known get their names once it is. */
 import { describe, expect, test } from "vitest";
 import { moveNodes, removeNodes, setValue } from "../../src/document/edit";
 import type { WidgetSlot } from "../../src/document/graph";

@@ -1,6 +1,6 @@
-/** Circles in a graph of names: what can be reached from itself (Tarjan 1972). */
+/** Cycles in a graph of names: its strongly connected components (Tarjan 1972). */
 
-/** Each circle as its members in order, "one other". */
+/** Each cycle as its members in order, "one other". */
 export function circles(edges: ReadonlyMap<string, readonly string[]>): readonly string[] {
   const order = new Map<string, number>();
   const open: string[] = [];

@@ -1,6 +1,6 @@
 /**
- * The editor's own sources, parsed, for the tests that keep the house in order. Knows TypeScript's
- * syntax and where an import leads; knows no rule.
+ * The editor's parsed source files, for tests of its architecture: syntax and resolved imports. The
+ * rules are in the tests.
  */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
@@ -16,17 +16,17 @@ export interface Source {
 }
 
 interface Imported {
-  /** The file it leads to, below web/. */
+  /** The path of the imported file, below web/. */
   readonly to: string;
-  /** What is taken: names, or everything ("*"). */
+  /** The imported names, or everything ("*"). */
   readonly names: readonly string[];
-  /** Only types: gone when it runs. */
+  /** Whether it is a type-only import, without effect at run time. */
   readonly types: boolean;
-  /** Asked for while it runs, by `import()`. */
+  /** Whether it is a dynamic `import()`. */
   readonly lazy: boolean;
 }
 
-/** The files of a folder below web/ with this ending, in order. */
+/** The sorted paths of a folder's files below web/ that match this pattern. */
 export function filesOf(folder: string, ending: RegExp): readonly string[] {
   return readdirSync(join(WEB, folder), { recursive: true, encoding: "utf8" })
     .map((name) => join(folder, name).replaceAll("\\", "/"))
@@ -38,7 +38,7 @@ export function textOf(path: string): string {
   return readFileSync(join(WEB, path), "utf8");
 }
 
-/** The TypeScript of a folder below web/. */
+/** The TypeScript files of a folder below web/. */
 export function sourcesOf(folder: string): readonly Source[] {
   return filesOf(folder, /\.tsx?$/).map((path) => {
     const text = textOf(path);
@@ -49,7 +49,7 @@ export function sourcesOf(folder: string): readonly Source[] {
   });
 }
 
-/** How many lines of a text a span stands on. */
+/** The number of lines that a span covers. */
 export function linesOf(text: string, span: { start: number; end: number }): number {
   return text.slice(span.start, span.end).split("\n").length;
 }
@@ -57,8 +57,8 @@ export function linesOf(text: string, span: { start: number; end: number }): num
 type Function = ESTree.Function | ESTree.ArrowFunctionExpression;
 
 /**
- * Every function of a file that stands on more than so many lines, with where it begins. What is
- * handed to `describe` is a heading with tests below it, no function that anybody reads as one.
+ * Every function of a file longer than `most` lines, with its position. Functions passed to
+ * `describe` are left out, as they only group tests.
  */
 export function longFunctions(source: Source, most: number): readonly string[] {
   const found = new Map<number, string>();
@@ -82,7 +82,7 @@ export function longFunctions(source: Source, most: number): readonly string[] {
   return [...found.values()];
 }
 
-/** The file that a relative import leads to, or null for a package. */
+/** The file that a relative import resolves to, or null for a package. */
 function target(from: string, request: string): string | null {
   if (!request.startsWith(".")) return null;
   const plain = join(WEB, dirname(from), request.replace(/\?.*$/, ""));
@@ -93,7 +93,7 @@ function target(from: string, request: string): string | null {
   return relative(WEB, found).replaceAll("\\", "/");
 }
 
-/** What a file takes from other files of ours. */
+/** A file's imports from other files of ours. */
 export function importsOf(source: Source): readonly Imported[] {
   const found: Imported[] = [];
   const { staticImports, staticExports, dynamicImports } = source.parsed.module;
@@ -117,7 +117,7 @@ export function importsOf(source: Source): readonly Imported[] {
   return found;
 }
 
-/** The names that a file gives to others. */
+/** The names that a file exports. */
 export function exportsOf(source: Source): readonly string[] {
   return source.parsed.module.staticExports
     .flatMap((each) => each.entries)

@@ -1,4 +1,4 @@
-/** What style sheets name: classes, colours, tokens. Reads CSS as text, by its punctuation. */
+/** Parses style sheets for classes, colours and custom properties, by regular expressions. */
 
 export function withoutComments(css: string): string {
   return css.replace(/\/\*[\s\S]*?\*\//g, "");
@@ -13,7 +13,7 @@ export function classesOf(css: string): readonly string[] {
     .map((match) => match[1] ?? "");
 }
 
-/** The selectors of a sheet, one by one, but for those that hold on some screens only. */
+/** The selectors of a sheet, except those in media queries and other at-rules. */
 export function selectorsOf(css: string): readonly string[] {
   const always = css.replace(/@[^{};]+\{(?:[^{}]*\{[^{}]*\})*[^{}]*\}/g, "");
   const lists = [...always.matchAll(/([^{};]+)\{/g)].map((match) => match[1] ?? "");
@@ -22,12 +22,12 @@ export function selectorsOf(css: string): readonly string[] {
     .map((selector) => selector.trim().replaceAll(/\s+/g, " "));
 }
 
-/** Whether a sheet spells a colour itself. */
+/** Whether a sheet contains a literal colour. */
 export function hasColour({ text }: { text: string }): boolean {
   return /#[0-9a-f]{3,8}\b/i.test(text) || /\b(rgba?|hsla?)\(/.test(text);
 }
 
-/** The custom properties that sheets set, and those they read. */
+/** The custom properties that sheets set, and those they use. */
 export function tokensOf(css: string): { set: ReadonlySet<string>; read: ReadonlySet<string> } {
   const names = (pattern: RegExp) =>
     new Set([...css.matchAll(pattern)].map((match) => match[1] ?? ""));

@@ -1,4 +1,4 @@
-/** Brushes, fill, feather and undo on a raster of opacity. */
+/** Brushes, fill, feather and undo of a mask, which is a raster of opacity. */
 import { describe, expect, test } from "vitest";
 import { MaskHistory } from "../../src/panels/mask/history";
 import {

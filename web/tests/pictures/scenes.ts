@@ -1,4 +1,4 @@
-/** What the pictures of the guide show, and how a user gets there. */
+/** The scenes of the guide's pictures, and the user actions that lead to them. */
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import type { BrowserContextOptions, Locator, Page, PageScreenshotOptions } from "playwright-core";
@@ -6,7 +6,7 @@ import { dropFile, openPage, type Studio } from "../browser/studio.ts";
 
 export interface Scene {
   show: (page: Page, studio: Studio) => Promise<void>;
-  /** The part of the screen that is shown; without it, all. */
+  /** The part of the screen to show; without it, all. */
   clip?: (page: Page) => Promise<PageScreenshotOptions>;
   device?: BrowserContextOptions;
   settings?: Readonly<Record<string, unknown>>;
@@ -20,7 +20,7 @@ interface Place {
 
 const WORKFLOWS = resolve(import.meta.dirname, "../../workflows");
 const RUN = 180_000;
-/** The view has come to rest, and the map is drawn. */
+/** In milliseconds: by then the view rests and the map is drawn. */
 export const REST = 500;
 const PROMPTS = [
   "a city at night",
@@ -86,7 +86,7 @@ async function hideInspector(page: Page): Promise<void> {
   await page.getByRole("button", { name: "Inspector" }).click();
 }
 
-/** All of the graph in sight, and the pointer away from it. */
+/** Shows the whole graph, with the pointer away from it. */
 async function showAll(page: Page): Promise<void> {
   await page.locator(".react-flow__pane").click({ position: { x: 24, y: 90 } });
   await page.keyboard.press(".");
@@ -100,7 +100,7 @@ async function picturesIn(dialog: Locator, count: number): Promise<void> {
   await images.first().evaluate((image: HTMLImageElement) => image.decode());
 }
 
-/** One result for each prompt, as somebody who tries them would have. */
+/** One result for each prompt, like a user who tries them. */
 export async function fillHistory(studio: Studio): Promise<void> {
   const page = await openPage(studio);
   await openDock(page, "History");

@@ -1,4 +1,4 @@
-/** What is announced of edits, in each language. */
+/** Announcements of edits, in each language. */
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { announceAll, useAnnouncements } from "../../src/state/announcements";
 import { edit } from "../../src/state/studio";

@@ -1,4 +1,4 @@
-/** Tidying a whole graph with its frames, and only what is asked for. */
+/** Auto-layout of a whole graph with its frames, and of a selection. */
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { beforeEach, expect, test } from "vitest";
@@ -12,7 +12,7 @@ import { activeTab, edit, openWorkflow, undoEdit } from "../../src/state/studio"
 
 const path = resolve(import.meta.dirname, "../../workflows/inpaint.json");
 
-/** The workflow with its nodes in a heap, but for those of two frames, one in the other. */
+/** The workflow with all nodes in one place, except those of two nested frames. */
 function heap(): JsonObject {
   const file = parseJson(readFileSync(path, "utf8"));
   if (!isObject(file) || !Array.isArray(file.nodes)) throw new Error("the file has changed");

@@ -1,4 +1,4 @@
-/** What goes through a bypassed node, and what a muted one stops. */
+/** What a bypassed node passes through, and what a muted one stops. */
 import { expect, test } from "vitest";
 import type { Catalog } from "../../src/api/catalog";
 import type { NodeSchema } from "../../src/api/types";
@@ -27,7 +27,7 @@ const CATALOG: Catalog = {
   Save: schema([input("image", "IMAGE")]),
 };
 
-/** Load (image, mask) into Change, and that into Save. */
+/** Load (image, mask) feeds Change, which feeds Save. */
 function sample(modes: Record<string, number> = {}): Workflow {
   const slot = (name: string, type: string, link: number | null = null) => ({ name, type, link });
   const graph = readGraph(

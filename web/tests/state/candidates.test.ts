@@ -1,4 +1,4 @@
-/** What a node may be connected to, in which order, and how wires are told in words. */
+/** Candidates to connect a node to, their order, and wires described in words. */
 import { expect, test } from "vitest";
 import { readCatalog } from "../../src/api/catalog";
 import type { Workflow } from "../../src/document/graph";
@@ -23,7 +23,7 @@ const CATALOG = readCatalog({
   Anything: { input: { required: { any: ["*"] } }, output: ["*"], output_name: ["any"] },
 });
 
-/** Loader 1 feeds Encode 2, which feeds Sampler 3; Encode 4 is free and far away. */
+/** Loader 1 feeds Encode 2, which feeds Sampler 3; Encode 4 has no wires and is far away. */
 function graph(): Workflow {
   const node = (id: number, type: string, x: number, inputs: object[], outputs: object[]) => ({
     id,

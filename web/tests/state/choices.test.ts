@@ -50,7 +50,7 @@ test("a new one has an empty field, and one more for each choice that is typed",
   type(1, "slow");
   expect(words()).toEqual(["fast", "slow", ""]);
   expect(choices()).toEqual(["fast", "slow"]);
-  // The first is chosen; one that is chosen stays so when it is typed anew.
+  // The first choice is selected; a selected one stays selected when its text is edited.
   expect(savedValues()).toEqual(["fast", 0, "fast", "slow"]);
   type(0, "faster");
   expect(savedValues()).toEqual(["faster", 0, "faster", "slow"]);
@@ -65,7 +65,7 @@ test.each([
     ["b", 1, "a", "b", ""],
     ["a", "b", ""],
   ],
-  // Without the place, as older files have it.
+  // Without the index, as in older files.
   [
     ["b", "a", "b"],
     ["a", "b", ""],

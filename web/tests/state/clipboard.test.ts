@@ -1,4 +1,4 @@
-/** What a clipboard's text or HTML is read as. */
+/** Reading a clipboard's text or HTML. */
 import { expect, test } from "vitest";
 import { readClipboard } from "../../src/state/editing/clipboard";
 

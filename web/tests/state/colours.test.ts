@@ -1,4 +1,4 @@
-/** Text can be read on every colour that a node or a note may have. */
+/** Text is readable on every colour that a node or a note may have. */
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -17,7 +17,7 @@ const READABLE = 4.5;
 
 const css = readFileSync(resolve(import.meta.dirname, "../../src/theme.css"), "utf8");
 
-/** The tokens of a theme: those of the dark one, and its own over them. */
+/** The custom properties of a theme: its own over those of the dark one. */
 function theme(name: string): (token: string) => Rgb {
   const blocks = [":root {", `:root[data-theme="${name}"] {`].map((start) => {
     const from = css.indexOf(start);

@@ -1,4 +1,4 @@
-/** The tables of commands, keys and settings hold what they promise. */
+/** Consistency of the tables of commands, keys and settings. */
 import { afterEach, describe, expect, test } from "vitest";
 import {
   addCommands,
@@ -36,7 +36,7 @@ test.each([
   [pressed("ArrowLeft", ["Ctrl"]), "Ctrl+ArrowLeft"],
   [pressed("A", ["Shift"]), "Shift+A"],
   [pressed("Shift", ["Shift"]), null],
-  // AltGr, as Windows reports it: Ctrl and Alt together, or by its own name.
+  // AltGr, as reported by Windows: Ctrl and Alt together, or by its own name.
   [pressed("ą", ["Ctrl", "Alt"], "KeyA"), null],
   [pressed("µ", ["Ctrl", "Alt"], "KeyM"), null],
   [pressed("€", ["Ctrl", "Alt"], "KeyE"), "€"],
@@ -45,7 +45,7 @@ test.each([
   [pressed("b", ["Ctrl", "Alt", "AltGraph"], "KeyB"), null],
   [pressed("²", ["AltGraph"], "Digit2"), null],
   [pressed("Enter", ["Ctrl", "Alt", "AltGraph"]), "Ctrl+Alt+Enter"],
-  // Ctrl and Alt themselves, on keyboards of any kind.
+  // Real Ctrl and Alt, on keyboards of any kind.
   [pressed("b", ["Ctrl", "Alt"], "KeyB"), "Ctrl+Alt+B"],
   [pressed("a", ["Ctrl", "Alt"], "KeyQ"), "Ctrl+Alt+A"],
   [pressed("и", ["Ctrl", "Alt"], "KeyB"), "Ctrl+Alt+B"],

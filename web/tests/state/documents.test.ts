@@ -1,4 +1,4 @@
-/** Lists of saved files, the order of tabs, and how far apart two versions are. */
+/** Lists of saved files, the order of tabs, and the difference between two versions. */
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { beforeEach, describe, expect, test } from "vitest";

@@ -1,4 +1,4 @@
-/** What files of every kind tell of how they were made, hostile ones among them. */
+/** Metadata in files of every kind, including hostile ones. */
 import { Buffer } from "node:buffer";
 import { deflateSync } from "node:zlib";
 import { describe, expect, test } from "vitest";

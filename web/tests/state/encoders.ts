@@ -1,4 +1,4 @@
-/** Small graphs of text encoders, and the classes that they are made of. */
+/** Small graphs of text encoders, and their classes. */
 import { readCatalog } from "../../src/api/catalog";
 import type { Json } from "../../src/document/json";
 
@@ -43,13 +43,13 @@ export const WITHOUT = Object.fromEntries(
 export interface Made {
   id: number;
   type: string;
-  /** Of each input its name, its type and where it comes from. */
+  /** For each input: name, type, source node, and output of that node. */
   takes?: [string, string, number, number][];
   gives?: string[];
   values?: Json[];
 }
 
-/** The nodes side by side, joined as they say. */
+/** The nodes in a row, with these connections. */
 export function graphOf(nodes: readonly Made[]) {
   const links: [number, number, number, number, number, string][] = [];
   for (const { id, takes = [] } of nodes) {
@@ -80,7 +80,7 @@ export function graphOf(nodes: readonly Made[]) {
 
 export const LOADED = { type: "LoraLoader", gives: ["MODEL", "CLIP"] };
 
-/** A checkpoint 1 for the encoders 2 and 3 and the sampler 4, as one begins with. */
+/** A checkpoint 1 for the encoders 2 and 3 and the sampler 4, like a simple workflow. */
 export const PLAIN: readonly Made[] = [
   { id: 1, type: "Checkpoint", gives: ["MODEL", "CLIP", "VAE"] },
   prompt(2, "Encode", 1, 1),

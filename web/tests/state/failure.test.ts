@@ -1,4 +1,4 @@
-/** What a failure's report is made of, whatever the node had been given. */
+/** The contents of a failure report, for any input of the node. */
 import { expect, test } from "vitest";
 import type { ExecutionError } from "../../src/api/types";
 import { readGraph } from "../../src/document/read";

@@ -1,4 +1,4 @@
-/** What a field's menu offers inside a subgraph. */
+/** The entries of a field's menu inside a subgraph. */
 import { beforeEach, expect, test } from "vitest";
 import { readCatalog } from "../../src/api/catalog";
 import { packSelected } from "../../src/state/editing/subgraphs";

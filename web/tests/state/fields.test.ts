@@ -1,4 +1,4 @@
-/** Inputs that take the type of what is joined, and primitives' fields. */
+/** Inputs that take the type of what is connected, and fields of primitive nodes. */
 import { beforeEach, describe, expect, test } from "vitest";
 import { readCatalog } from "../../src/api/catalog";
 import { connect } from "../../src/document/edit";

@@ -1,4 +1,4 @@
-/** What keeps a workflow from running is told in sentences, and mended by edits. */
+/** Problems of a workflow are described in sentences, and fixed by edits. */
 import { beforeEach, expect, test } from "vitest";
 import { readCatalog } from "../../src/api/catalog";
 import type { InputProblem, ValidationReport } from "../../src/api/client";

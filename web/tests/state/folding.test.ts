@@ -1,4 +1,4 @@
-/** What a folded frame shows of the wires that cross its edge. */
+/** What a collapsed frame shows of the wires that cross its edge. */
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { expect, test } from "vitest";
@@ -33,7 +33,9 @@ function graphWith(...frames: (readonly string[])[]): Graph {
   return graph;
 }
 
-/** The prompts of the first workflow: both are fed by the checkpoint, and feed the sampler. */
+/**
+ * The prompts of the first workflow: both have the checkpoint as a source, and feed the sampler.
+ */
 const PROMPTS = ["2", "3"];
 
 test("nothing is folded where no frame is", () => {

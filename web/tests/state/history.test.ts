@@ -1,4 +1,4 @@
-/** The gallery's pages: read where one looks, kept in place when something new comes. */
+/** The gallery's pages: loaded when in view, and shifted when new results arrive. */
 import { beforeEach, describe, expect, test, vi } from "vitest";
 import type { ListedJob } from "../../src/api/results";
 import {

@@ -1,4 +1,4 @@
-/** Keys of an input method reach nothing in the page. */
+/** Keys of an input method reach no listener in the page. */
 import { expect, test, vi } from "vitest";
 import { guardComposition } from "../../src/state/inputMethod";
 
@@ -15,7 +15,7 @@ test("a key that is composed with is heard by nobody, before and after the compo
   page.addEventListener("keydown", heard);
   page.dispatchEvent(keydown("Enter", { isComposing: true }));
   page.dispatchEvent(keydown("Process", { keyCode: 229 }));
-  // Safari: the Enter that took the word comes after compositionend.
+  // Safari: the Enter that accepted the word comes after compositionend.
   page.dispatchEvent(keydown("Enter", { keyCode: 229 }));
   expect(heard).not.toHaveBeenCalled();
   const plain = keydown("Enter", { keyCode: 13 });

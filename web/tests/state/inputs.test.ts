@@ -1,4 +1,4 @@
-/** Inputs that multiply, and choices that bring fields of their own. */
+/** Inputs that multiply, and choices that bring inputs of their own. */
 import { describe, expect, test } from "vitest";
 import { readCatalog } from "../../src/api/catalog";
 import { connect, removeInputs, setValue } from "../../src/document/edit";
@@ -103,7 +103,7 @@ describe("inputs that multiply", () => {
         );
       }).graph;
     }
-    // No more than the template allows.
+    // At most as many as the template allows.
     expect(names("Batch", graph.nodes["2"])).toHaveLength(4);
     const written = writeGraph(graph).nodes as { inputs?: { name: string }[] }[];
     expect(written[1]?.inputs?.map((each) => each.name)).toEqual([
@@ -232,7 +232,7 @@ describe("choices that were typed into a node", () => {
 
   test.each([
     [["b", 1, "a", "b", "c", ""]],
-    [["b", "a", "b", "c", ""]], // before there was a place among them
+    [["b", "a", "b", "c", ""]], // from before the index was among them
   ])("are those of its combo, and the place is no field: %j", (values) => {
     const graph = read(values);
     const shape = shapeOf(nodeOf(graph, "1"), schema("Custom"), false);

@@ -1,4 +1,6 @@
-/** A journal reaches the server whatever the server does meanwhile: away, slow, emptied, taken. */
+/**
+ * A journal reaches the server in any state of the server: unreachable, slow, emptied, taken over.
+ */
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { HttpError } from "../../src/api/transport";
 import { addNode, moveNodes } from "../../src/document/edit";
@@ -9,7 +11,7 @@ import { type DocumentState, Journal } from "../../src/state/files/journal";
 import type { Mirror, Unsent } from "../../src/state/files/mirror";
 import { replayUnsent } from "../../src/state/files/unsent";
 
-/** The server's rules in a few lines: what is there passes, what does not follow is refused. */
+/** The server's rules in short: repeated lines are accepted, lines out of order are refused. */
 class Server {
   text = "";
   owner: string | null = null;

@@ -1,4 +1,4 @@
-/** Files of JSON that are dropped or chosen, whatever they are called and however they are encoded. */
+/** JSON files that are dropped or chosen, with any name and encoding. */
 import { Buffer } from "node:buffer";
 import { describe, expect, test } from "vitest";
 import { documentIn } from "../../src/state/embedded/document";

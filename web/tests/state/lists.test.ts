@@ -1,4 +1,4 @@
-/** A file that was brought is listed at once, and only the nodes that list files are read again. */
+/** An uploaded file is listed at once, and only the nodes that list files are loaded again. */
 import { beforeEach, expect, test, vi } from "vitest";
 import { readCatalog } from "../../src/api/catalog";
 import { addFileToLists } from "../../src/state/files/lists";

@@ -1,4 +1,4 @@
-/** LoRAs in prompts: which are offered, and what choosing one does to the graph. */
+/** LoRAs in prompts: which are offered, and how choosing one changes the graph. */
 import { beforeEach, describe, expect, test, vi } from "vitest";
 import { overlaps } from "../../src/document/arrange";
 import type { Json } from "../../src/document/json";
@@ -38,7 +38,7 @@ function open(nodes: readonly Made[]): void {
 
 const FIELD = { node: "2", input: "text" };
 
-/** Types a fragment into the prompt and takes what is offered first, as the box does it. */
+/** Types a fragment into the prompt and takes the first completion, like the field does. */
 async function takeFirst(word = "<lora:ink", place = FIELD) {
   const thread = threadOf(place.node, place.input);
   const write = (value: string) => changeValue(place.node, place.input, value, thread);

@@ -1,4 +1,4 @@
-/** Files and classes that a workflow needs and the server lacks, named exactly. */
+/** Files and classes that a workflow needs and the server lacks, by exact names. */
 import { expect, test } from "vitest";
 import { readCatalog } from "../../src/api/catalog";
 import { readGraph } from "../../src/document/read";

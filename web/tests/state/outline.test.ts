@@ -1,4 +1,4 @@
-/** The document as a tree: frames, subgraphs, the order of nodes, finding by letters. */
+/** The document as a tree: frames, subgraphs, the order of nodes, finding by typed letters. */
 import { expect, test } from "vitest";
 import type { Workflow } from "../../src/document/graph";
 import { readGraph } from "../../src/document/read";
@@ -6,7 +6,9 @@ import { type Folds, outlineOf, rowCalled } from "../../src/state/outline";
 
 const OPEN: Folds = { closed: new Set(), opened: new Set() };
 
-/** A frame with a node in it, two nodes that feed each other against the order of the file, a subgraph. */
+/**
+ * A frame with a node in it, two nodes whose data flow opposes the order of the file, a subgraph.
+ */
 function workflow(): Workflow {
   const node = (id: number, type: string, pos: number[], links: object) => ({
     id,

@@ -1,4 +1,4 @@
-/** Nodes as a subgraph and back: where it stands, and what of it is saved. */
+/** Making a subgraph of nodes and unpacking it: its position, and what is saved of it. */
 import { beforeEach, expect, test } from "vitest";
 import { readCatalog } from "../../src/api/catalog";
 import { type Box, overlaps } from "../../src/document/arrange";
@@ -23,7 +23,7 @@ const step = (id: number, [x, y]: [number, number], from: number | null, to: num
   widgets_values: [],
 });
 
-/** A row, and one that lies just where the middle of the two to be taken is. */
+/** A row, and a node exactly at the centre of the two that are taken. */
 const ROW: Json = {
   nodes: [
     step(1, [0, 0], null, [1]),

@@ -1,4 +1,4 @@
-/** What arrives late goes to the document it was for, shown or not. */
+/** A late response applies to the document it was requested for, whether it is shown or not. */
 import { beforeEach, expect, test } from "vitest";
 import { readCatalog } from "../../src/api/catalog";
 import { changeValueAt } from "../../src/state/editing/actions";

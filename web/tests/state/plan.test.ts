@@ -1,4 +1,4 @@
-/** How a run is foreseen in words, and how far it is. */
+/** The plan of a run in words, and the progress of a run. */
 import { describe, expect, it } from "vitest";
 import type { NodePlan, Plan } from "../../src/api/types";
 import {

@@ -1,4 +1,4 @@
-/** A graph in API form becomes a document. */
+/** Converting a graph in API form to a document. */
 import { beforeAll, expect, test } from "vitest";
 import { readCatalog } from "../../src/api/catalog";
 import { linkInto } from "../../src/document/graph";

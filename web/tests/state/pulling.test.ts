@@ -1,4 +1,4 @@
-/** What a pulled wire is over, what a drop would come to, and what the drop does. */
+/** The target under a pulled wire, the verdict on a drop, and the result of the drop. */
 import { beforeEach, describe, expect, test } from "vitest";
 import { readCatalog } from "../../src/api/catalog";
 import { placeOf } from "../../src/canvas/socketPlaces";
@@ -57,7 +57,7 @@ const CATALOG = readCatalog({
 const KINDS = ["Loader", "Encode", "Sampler", "Save", "Whole", "Encode", "Refine", "Refine"];
 const APART = 400;
 
-/** Nodes in a row, of which the loader feeds the first text, and that the sampler. */
+/** Nodes in a row: the loader feeds the first text, and that feeds the sampler. */
 beforeEach(() => {
   useStudio.setState({ tabs: [], catalog: {} });
   useView.setState({ notice: null, palette: null });
@@ -95,7 +95,7 @@ const from = (node: string, socket: string, side: Pulled["side"], keys = ""): Pu
   if (pull === null) throw new Error("nothing is pulled");
   return pull;
 };
-/** In the graph: the socket itself, or the empty part of a node. */
+/** In graph coordinates: the socket itself, or the empty part of a node. */
 const on = (node: string, socket: string, side: Pulled["side"]): Point => {
   const place = placeOf(at(node, socket, side));
   if (place === null) throw new Error(`${socket} is not drawn`);

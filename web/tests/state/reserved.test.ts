@@ -1,9 +1,9 @@
-/** Whether a page ever sees the default keys: browsers keep some for their own tabs and windows. */
+/** Whether pages receive the default keys: browsers reserve some for their own tabs and windows. */
 import { expect, test } from "vitest";
 import { COMMANDS } from "../../src/state/commands/all";
 import { PRESETS } from "../../src/state/presets";
 
-/** Chrome and Edge hand these to no page, whatever the page prevents. */
+/** Chrome and Edge pass these to no page, even if the page would prevent their default. */
 const RESERVED = new Set([
   "Ctrl+N",
   "Ctrl+T",

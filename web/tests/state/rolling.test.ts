@@ -1,4 +1,4 @@
-/** What a run will find is foreseen with the seeds it will roll, and the document stays as it is. */
+/** A run is planned with the seeds it will use, and the document does not change. */
 import { beforeAll, expect, test } from "vitest";
 import { readCatalog } from "../../src/api/catalog";
 import { moveNodes, removeNodes } from "../../src/document/edit";

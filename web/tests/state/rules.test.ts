@@ -1,4 +1,4 @@
-/** Which sockets fit, what goes between, and which node is found for a pulled wire. */
+/** Which sockets fit, which nodes convert, and which are found for a pulled wire. */
 import { deflateSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
 import { readCatalog } from "../../src/api/catalog";

@@ -1,4 +1,4 @@
-/** How names are found and ranked. */
+/** Finding and ranking names. */
 import { describe, expect, test } from "vitest";
 import { readCatalog } from "../../src/api/catalog";
 import { socketsFor } from "../../src/state/finding/fitting";

@@ -1,4 +1,4 @@
-/** What nodes show of a run, as the server tells it. */
+/** What nodes show of a run, from the server's messages. */
 import { beforeEach, expect, test } from "vitest";
 import { handleMessage, placeOf, resetRunning, setShown, useRuns } from "../../src/state/runs/runs";
 

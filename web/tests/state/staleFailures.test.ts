@@ -1,4 +1,4 @@
-/** A failure steps back once its node, or what feeds it, was edited. */
+/** A failure is dimmed once its node, or anything upstream of it, was edited. */
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { readCatalog } from "../../src/api/catalog";
 import type { ExecutionError } from "../../src/api/types";
@@ -34,7 +34,7 @@ const step = (id: number, from: number | null, to: number[], type = "Step") => (
   widgets_values: type === "Step" ? [1] : [],
 });
 
-/** 1 feeds 2, an instance with 5 and 6 inside; 3 is apart. */
+/** 1 feeds 2, an instance with 5 and 6 inside; 3 has no wires. */
 const FILE = {
   nodes: [step(1, null, [1]), step(2, 1, [], "sub"), step(3, null, [])],
   links: [[1, 1, 0, 2, 0, "IMAGE"]],

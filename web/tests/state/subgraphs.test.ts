@@ -1,4 +1,4 @@
-/** A subgraph as a class of nodes, whose widgets are those of its inside. */
+/** A subgraph as a class of nodes, whose widgets are those of its inner nodes. */
 import { describe, expect, test } from "vitest";
 import type { Catalog } from "../../src/api/catalog";
 import { readCatalog } from "../../src/api/catalog";
@@ -28,7 +28,7 @@ const CATALOG: Catalog = readCatalog({
   },
 });
 
-/** The seed is shown through an input, in a subgraph within a subgraph. */
+/** The seed is promoted through an input, in a nested subgraph. */
 const FILE: Json = {
   nodes: [{ id: 1, type: "outer", inputs: [], outputs: [], widgets_values: [] }],
   links: [],

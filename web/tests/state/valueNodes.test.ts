@@ -1,4 +1,4 @@
-/** Nodes put before a field, to hold its value. */
+/** Nodes connected to a field to hold its value. */
 import { beforeEach, describe, expect, test } from "vitest";
 import { readCatalog } from "../../src/api/catalog";
 import { writeGraph } from "../../src/document/write";

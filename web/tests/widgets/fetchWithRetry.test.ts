@@ -1,4 +1,4 @@
-/** Parts of the program that do not come at once. */
+/** Parts of the program that cannot be fetched at first. */
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { fetchWithRetry } from "../../src/widgets/fetchWithRetry";
 
@@ -12,7 +12,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-/** Fails so often, and counts how often it was asked. */
+/** Fails this many times, and counts the calls. */
 function away(times: number) {
   return vi.fn(async () => {
     times -= 1;

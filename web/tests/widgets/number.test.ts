@@ -1,4 +1,4 @@
-/** Numbers as people type them, sums of them, and how fields step them. */
+/** Parsing of typed numbers and sums, and steps of number fields. */
 import { describe, expect, test, vi } from "vitest";
 import { evaluateSum } from "../../src/widgets/arithmetic";
 import { limitOf, stepped, typedNumber, valueAt } from "../../src/widgets/number";

@@ -1,4 +1,4 @@
-/** Seeds, weights, curves and marks, as fields read and write them. */
+/** Reading and writing of seeds, weights, curves and marks in fields. */
 import { describe, expect, test } from "vitest";
 import { marksIn, movedBy, sizedBy, spanned, withMarks } from "../../src/widgets/boxes";
 import { foldersOf, nearest, rowsOf } from "../../src/widgets/choices";

@@ -1,30 +1,30 @@
-/** Whether everything a user reads goes through the words, and every language has all of it. */
+/** Whether all text for users goes through `t()`, and every language is complete. */
 import { expect, test } from "vitest";
 import { english } from "../../src/words/english";
 import { german } from "../../src/words/german";
 import { sourcesOf } from "../house/sources";
 import { holesOf, wordsOfSources } from "./sources";
 
-/** Read as words, but shown to nobody in a language. */
+/** Text that looks like words for users, but is not translated. */
 const NOT_WORDS = new Map([
   // The brand, and languages by their own names.
   ["Calotype", "brand"],
   ["English", "its own name"],
   ["Deutsch", "its own name"],
-  // Keys as events call them, and ends of commands' ids.
+  // Names of keys in events, and endings of command ids.
   ["Control", "key"],
   ["Meta", "key"],
   ["Escape", "key"],
   ["Left", "id"],
   ["Right", "id"],
   ["Up", "id"],
-  // Nodes are called and described as their makers wrote, the server's too.
+  // Names and descriptions of nodes, which are not translated.
   ["Primitive", "node"],
   [
     "Hands its value to the fields it is joined to. New graphs do better with a node for one kind of value.",
     "node",
   ],
-  // Classes, colours and paths.
+  // Names of classes, colours and paths.
   // biome-ignore lint/suspicious/noTemplateCurlyInString: sources as they are written
   ["`socket nokey ${familyOf(type)}`", "class"],
   // biome-ignore lint/suspicious/noTemplateCurlyInString: sources as they are written
@@ -33,7 +33,7 @@ const NOT_WORDS = new Map([
   ["`models/${folder}`", "path"],
 ]);
 
-/** Shown through `t()` by names that are also names in the code. */
+/** Translated under names that are also names in the code. */
 const BY_NAME = ["x", "y", "width", "height"];
 
 const { keys, past } = wordsOfSources(new Set(NOT_WORDS.keys()));
@@ -87,7 +87,7 @@ test.each([
 ])("%s fills in the same values", (_, table) => {
   const wrong = Object.entries(table).filter(([key, text]) => {
     const [given, used] = [holesOf(key), holesOf(text)];
-    // One thing may be told without its number.
+    // A singular may be written without its number.
     const needed = key.endsWith("_one") ? given.filter((each) => each !== "count") : given;
     return (
       used.some((each) => !given.includes(each)) || needed.some((each) => !used.includes(each))

@@ -1,10 +1,10 @@
 /**
- * What the editor's sources say to the user: the keys that go through `t()`, the English of tables
- * that is shown through it later, and words that reach the screen past it.
+ * Extracts the text for users from the editor's sources: the keys passed to `t()`, the English of
+ * tables that is translated later, and text that reaches the screen without `t()`.
  */
 import { sourcesOf } from "../house/sources";
 
-/** Made by a tool, tables of words themselves, or another program's names of its settings. */
+/** Generated files, the tables of translations, and another program's names of its settings. */
 const LEFT_OUT =
   /^src\/(api\/types\.ts|words\/(english|german)(\.ts|\/.*)|state\/embedded\/parameters\.ts)$/;
 
@@ -16,18 +16,21 @@ interface Node {
 }
 
 interface Found {
-  /** Sentences by key; whether they are told by number. */
+  /** Sentences by key; whether they have plural forms. */
   keys: Map<string, { plural: boolean; where: string }>;
-  /** Words that no `t()` sees, with their place. */
+  /** Text that does not pass through `t()`, with its place. */
   past: string[];
 }
 
-/** What is shown by attributes of our own components and of the page. */
+/** Attributes, of our components and of HTML, whose text is shown. */
 const SHOWN =
   /^(aria-label|aria-description|aria-roledescription|aria-valuetext|title|alt|placeholder|label|hint)$/;
-/** What its first argument says is read by the user. */
+/** Functions whose first argument is shown to the user. */
 const NOTIFYING = /^(notify|notifyError|askText|askConfirmation|askChoice|askForName)$/;
-/** Words of a table begin with a capital or with what is filled in; names of classes, of headers and of keys are none. */
+/**
+ * Text in a table begins with a capital or with a placeholder; names of classes, of headers and of
+ * keys do not match.
+ */
 const WORDS = /^\{\{\w+\}\} \p{Ll}|^\p{Lu}(\p{Ll}[\p{Ll}'’]*(?![\p{L}\d_.+-])|,? \p{L})/u;
 
 export function wordsOfSources(notWords: ReadonlySet<string>): Found {
@@ -56,7 +59,7 @@ class Reader {
       case "TSTypeParameterInstantiation":
         return;
       case "BinaryExpression":
-        // What is compared with is not shown.
+        // Operands of a comparison are not shown.
         for (const each of [node.left, node.right] as Node[]) {
           if (each.type !== "Literal") this.read(each);
         }
@@ -65,7 +68,8 @@ class Reader {
         for (const each of node.consequent as Node[]) this.read(each);
         return;
       case "NewExpression":
-        // Sets are asked; what the server refused has its own words; other errors are ours to read.
+        // Sets are only for lookups; the server's refusals have their own text; other errors are
+        // for developers.
         if (/^(Error|DOMException|HttpError|Set|RegExp)$/.test(this.sourceOf(node.callee as Node)))
           return;
         break;
@@ -73,7 +77,7 @@ class Reader {
         if (this.call(node)) return;
         break;
       case "Property":
-        // Keys that commands come with, and types of nodes.
+        // Default keys of commands, and types of nodes.
         if (this.sourceOf(node.key as Node) === "keys") return;
         this.read(node.value as Node);
         return;
@@ -96,7 +100,7 @@ class Reader {
     for (const each of partsOf(node)) this.read(each);
   }
 
-  /** Whether no more has to be looked at. */
+  /** Whether the call is handled completely, so that its parts need not be read. */
   private call(node: Node): boolean {
     const name = this.sourceOf(node.callee as Node);
     const [first, ...others] = node.arguments as Node[];
@@ -109,7 +113,7 @@ class Reader {
     return true;
   }
 
-  /** A key as it is, or one of two. */
+  /** A literal key, or a choice between two. */
   private key(node: Node, values: Node | undefined): void {
     if (node.type === "ConditionalExpression") {
       this.key(node.consequent as Node, values);
@@ -122,7 +126,7 @@ class Reader {
     }
   }
 
-  /** Every place in a sentence is given its value. */
+  /** Reports placeholders of a sentence that get no value. */
   private filled(node: Node, key: string, values: Node | undefined): void {
     if (values !== undefined && values.type !== "ObjectExpression") return;
     const given = ((values?.properties ?? []) as Node[]).map((each) =>
@@ -144,7 +148,7 @@ class Reader {
     this.read(value.type === "JSXExpressionContainer" ? (value.expression as Node) : value);
   }
 
-  /** What is shown as it stands holds no words. */
+  /** Reports words in text that is shown without `t()`. */
   private noPast(node: Node): void {
     if (node.type === "ConditionalExpression") {
       this.noPast(node.consequent as Node);
@@ -164,7 +168,7 @@ class Reader {
       this.keep(node, value, false);
   }
 
-  /** Sentences with values are keys with places for them, never put together here. */
+  /** Reports sentences composed by a template, as they must be keys with placeholders. */
   private template(node: Node): void {
     const reads = quasisOf(node).some(
       (each, index) =>
@@ -195,7 +199,7 @@ class Reader {
   }
 }
 
-/** The names of what is filled into a sentence, in order. */
+/** The sorted names of a sentence's placeholders. */
 export function holesOf(text: string): string[] {
   return [...new Set(Array.from(text.matchAll(/\{\{(\w+)\}\}/g), ([, name]) => name ?? ""))].sort();
 }

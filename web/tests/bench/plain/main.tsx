@@ -1,4 +1,7 @@
-/** The baseline: the same nodes, sockets, fields and wires, drawn by React Flow as its guide says. */
+/**
+ * The baseline: the same nodes, sockets, fields and wires in React Flow, written as its guide
+ * recommends.
+ */
 import {
   type Edge,
   Handle,
@@ -26,7 +29,7 @@ const COLOURS = {
 
 type Plain = Node<{ text: string }, "plain">;
 
-/** The look of the studio's own cards, so that both paint the same picture. */
+/** Styled like the studio's cards, so that both paint the same picture. */
 const PlainNode = memo(function PlainNode({ data }: NodeProps<Plain>) {
   return (
     <div className="card" style={{ width: WIDTH, height: HEIGHT }}>
