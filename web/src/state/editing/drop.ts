@@ -125,7 +125,7 @@ function nodesOf(draft: Draft, key: string): string[] {
   return link === undefined ? [] : [link.from, link.to];
 }
 
-/** Adds the wire anew, as a port of the boundary may have to be made for it. */
+/** Replaces a link by a new one, as a port of the boundary may have to be made for it. */
 function moveToBoundary(
   draft: Draft,
   workflow: Workflow,

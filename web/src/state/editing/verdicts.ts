@@ -95,8 +95,9 @@ function newPlace({ seeks }: Pull, node: GraphNode): string | null {
 }
 
 /**
- * The socket of a node that fits best, in the order of the keyboard's list. A connected input is
- * skipped, as a drop on the node must not replace another wire; a drop on its row does.
+ * The socket of a node that fits best, in the order of the keyboard's list. Undefined where that
+ * socket is occupied and the wire's source is connected to this node already: a drop on the node
+ * must not replace another wire then; a drop on its row does.
  */
 function bestOn(pull: Pull, key: string): string | undefined {
   const { graph } = activeTab();

@@ -51,7 +51,7 @@ export function matchesFilters({ filters }: Query, schema: NodeSchema): boolean 
   });
 }
 
-/** Matches the beginning of a part of the category; spaces in it are typed as underscores. */
+/** Matches the beginning of any word of the category; a space is typed as an underscore. */
 function isPlace(category: string, wanted: string): boolean {
   const spaced = category.replaceAll(" ", "_");
   return (
@@ -63,7 +63,7 @@ function takenBy(schema: NodeSchema): string[] {
   return schema.inputs.filter((each) => each.section !== "hidden").map((each) => each.type);
 }
 
-/** A complete type name matches only itself; otherwise the text matches a part of the name. */
+/** Matches types that fit a socket of the typed type, and types whose name begins with the text. */
 function isType(type: string, wanted: string, sign: Sign): boolean {
   const full = wanted.toUpperCase();
   return (

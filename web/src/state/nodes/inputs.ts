@@ -98,7 +98,8 @@ function expanded(inputs: readonly InputSchema[], given: Given): InputSchema[] {
       const option = optionsOf(each).find(({ key }) => key === chosen);
       return [combo, ...expanded(option?.inputs ?? [], given)];
     }
-    // The index of a choice is omitted: the server determines it when it reads the workflow.
+    // The index of a choice is replaced by the fields: the server determines it when it reads the
+    // workflow.
     if (followedBy(each) !== undefined) return [...given.fields];
     return [given.typed.has(each.name) ? { ...each, choices: [...given.choices] } : each];
   });

@@ -58,8 +58,8 @@ export function loadedBy(node: GraphNode, schema: NodeSchema | undefined): Loade
 }
 
 /**
- * The picture that a node works on, if available: its own file, or what the source of its picture
- * input shows.
+ * The picture that arrives at a node, if available: the result of its source, else the file that
+ * the source loads.
  */
 export function pictureOf(tab: Tab, catalog: Catalog, node: GraphNode): string | null {
   const { graph } = tab;

@@ -1,4 +1,4 @@
-/** The validator's findings as sentences: what was asked, what was found, what to do. */
+/** The validator's findings as sentences: what was asked, what was found, what is available. */
 import type { InputProblem, NodeProblems, ValidationReport } from "../../api/client";
 import { writeJson } from "../../document/json";
 import { currentLanguage, t } from "../../words/words";
