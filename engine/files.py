@@ -166,6 +166,14 @@ class Files:
             "pictures into it."
         )
 
+    def output_folder(self, name: str) -> Path:
+        """A folder inside the output folder, which may not exist yet.
+
+        Raises:
+            FilesError: the name leads out of it.
+        """
+        return _inside(self._places["output"], name)
+
     def state_file(self, room: str, name: str) -> Path:
         """Where a node stores what it needs to resume after a crash; below the user's folder."""
         return self._settings.user_directory / room / name

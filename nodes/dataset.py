@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
+import torch
 from PIL import Image as Pillow
 
 from engine.errors import NodeError
@@ -17,6 +18,7 @@ from engine.media.pictures import read_frames
 from engine.nodekit.context import Context
 from engine.nodekit.contract import node
 from engine.nodekit.markers import FileChoice, Text
+from nodes.dataset_images import single_images
 from nodes.pixels import from_picture
 from nodes.sockets import Clip, Conditioning, Image, Latent, Vae
 from nodes.text import Embeddings
@@ -102,7 +104,7 @@ def make_training_set(
     One text is that of all pictures; without texts all of them are empty.
     """
     words = list(texts or [""])
-    pictures = [batch[index : index + 1] for batch in images for index in range(len(batch))]
+    pictures = single_images(images)
     if len(words) not in (1, len(pictures)):
         raise NodeError(
             f"there are {len(pictures)} pictures and {len(words)} texts; give one text for all "
@@ -120,6 +122,40 @@ def make_training_set(
     if len(words) == 1:
         words *= len(pictures)
     return TrainingSet(latents, [encoded[text] for text in words])
+
+
+@node(
+    "ResolutionBucket",
+    category="dataset",
+    display="Resolution Bucket",
+    experimental=True,
+    input_is_list=True,
+)
+def bucket_by_resolution(
+    latents: Sequence[Latent], conditioning: Sequence[Conditioning]
+) -> TrainingSet:
+    """Latents of one size as one batch, with as many conditionings: a batch for each size."""
+    if len(latents) != len(conditioning):
+        raise NodeError(
+            f"there are {len(latents)} latents and {len(conditioning)} conditionings; give one "
+            "for each"
+        )
+    rows: dict[tuple[int, ...], list[torch.Tensor]] = {}
+    texts: dict[tuple[int, ...], list[Any]] = {}
+    for latent, entries in zip(latents, conditioning, strict=True):
+        samples = latent["samples"]
+        if len(entries) not in (1, len(samples)):
+            raise NodeError(
+                f"a latent of {len(samples)} pictures has a conditioning of {len(entries)} "
+                "entries; give it one, or one for each picture"
+            )
+        size = tuple(samples.shape[1:])
+        rows.setdefault(size, []).append(samples)
+        each = list(entries) if len(entries) == len(samples) else list(entries) * len(samples)
+        texts.setdefault(size, []).extend(each)
+    return TrainingSet(
+        [{"samples": torch.cat(found)} for found in rows.values()], list(texts.values())
+    )
 
 
 def _pictures(folder: str, ctx: Context) -> list[Path]:

@@ -77,7 +77,7 @@ def train_lora(
     The model's own weights stay as they are. A training that was interrupted, by a stop or a
     crash, goes on where it was when it is run again with the same inputs.
     """
-    del bucket_mode  # pictures of one size are trained together anyway
+    del bucket_mode  # what Resolution Bucket gives is understood, and sorted anyway
     options = TrainingOptions(
         steps=steps[0],
         batch_size=batch_size[0],
