@@ -75,7 +75,7 @@ function Port({ node, row, isInputs, isNext, mark }: PortProps) {
         className={`${familyOf(row.type)}${isNext ? " ring next" : ""} ${mark}`}
         top={row.y}
         label={isNext ? label : `${label}, ${row.type}`}
-        title={isNext ? t("Pull a wire here for another port") : row.type}
+        title={isNext ? t("Drag a wire here to add a port") : row.type}
       />
       <span className={`socket-label ${side}${isNext ? " optional" : ""}`} style={{ top: row.y }}>
         {label}

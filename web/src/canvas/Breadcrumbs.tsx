@@ -13,7 +13,7 @@ export function Breadcrumbs() {
     return { path, name: definitionAt(tab.workflow, path)?.name ?? "" };
   });
   return (
-    <nav className="breadcrumbs" aria-label={t("Where you are")}>
+    <nav className="breadcrumbs" aria-label={t("Breadcrumb")}>
       <ol>
         <li>
           <button type="button" className="link" onClick={() => showLevel([])}>

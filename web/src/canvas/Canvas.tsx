@@ -219,7 +219,7 @@ function Empty() {
   if (!isEmpty) return null;
   return (
     <div className="empty-canvas">
-      <p>{t("Double-click to add a node, or drop a workflow or a picture made with one here.")}</p>
+      <p>{t("Double-click to add a node, or drop a workflow or an image made with one here.")}</p>
     </div>
   );
 }

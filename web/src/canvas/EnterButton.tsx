@@ -13,8 +13,8 @@ export function EnterButton({ node }: { node: string }) {
     <button
       type="button"
       className="ghost enter nodrag"
-      aria-label={t("Go into the subgraph")}
-      title={t("Go into the subgraph")}
+      aria-label={t("Enter the subgraph")}
+      title={t("Enter the subgraph")}
       onClick={() => enter(node)}
     >
       <LogIn size={13} aria-hidden />

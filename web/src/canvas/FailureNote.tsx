@@ -25,7 +25,7 @@ export function FailureNote({ node, run, sentences, top }: Props) {
       type="button"
       className="failure-note nodrag"
       style={{ top }}
-      title={t("All about this failure")}
+      title={t("Details of this failure")}
       onClick={open}
     >
       <span>{sentences.join(" ")}</span>

@@ -205,25 +205,25 @@ export function FrameTools({ group, folded = false }: { group: Group; folded?: b
     <span className="frame-tools">
       <Tool
         icon={SkipForward}
-        label={t("Bypass the group as one")}
+        label={t("Bypass the group")}
         pressed={mode === MODE.bypassed}
         act={() => setFrameMode(key, MODE.bypassed, "Bypass the group")}
       />
       <Tool
         icon={CircleSlash2}
-        label={t("Mute the group as one")}
+        label={t("Mute the group")}
         pressed={mode === MODE.muted}
         act={() => setFrameMode(key, MODE.muted, "Mute the group")}
       />
       <Tool
         icon={ChevronDown}
-        label={folded ? t("Unfold the group") : t("Fold the group up")}
+        label={folded ? t("Unfold the group") : t("Fold the group")}
         pressed={folded}
         act={() => toggleFrameCollapsed(key)}
       />
       <button
         type="button"
-        aria-label={t("More for this group")}
+        aria-label={t("More group commands")}
         aria-haspopup="menu"
         onClick={(event) => {
           const { left, bottom } = event.currentTarget.getBoundingClientRect();

@@ -64,7 +64,7 @@ export const NoteCard = memo(function NoteCard({
 function Reading({ node }: { node: GraphNode }) {
   const text = noteText(node);
   if (text.trim() === "") {
-    return <p className="note-text note-empty">{t("Double-click to write.")}</p>;
+    return <p className="note-text note-empty">{t("Double-click to edit.")}</p>;
   }
   const shown = beginning(text);
   return (

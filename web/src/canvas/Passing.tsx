@@ -20,7 +20,9 @@ export function Passing({ node: key, shape }: { node: string; shape: Shape }) {
   });
   if (lines.length === 0) return null;
   const label = lines
-    .map(({ input, to }) => t("{{input}} goes through to {{output}}", { input, output: to.label }))
+    .map(({ input, to }) =>
+      t("{{input}} passes through to {{output}}", { input, output: to.label }),
+    )
     .join(". ");
   const middle = shape.width / 2;
   return (

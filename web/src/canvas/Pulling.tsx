@@ -125,7 +125,7 @@ function wordsOf(
   if (node === undefined) return null;
   const label = labelOf(joined);
   const text = overview ? `${titleOf(node, schemaOf(node.type))} \u00b7 ${label}` : label;
-  return { text: t("joins → {{socket}}", { socket: text }), isRefusal: false };
+  return { text: t("connects to {{socket}}", { socket: text }), isRefusal: false };
 }
 
 function labelOf({ node: key, socket, side }: Pulled): string {

@@ -68,7 +68,7 @@ export function WireMenu() {
         />
       )}
       <Item
-        label={isNamed ? t("Draw the wire") : t("Make a portal")}
+        label={isNamed ? t("Turn into a wire") : t("Turn into a portal")}
         icon={<Radio size={14} aria-hidden />}
         act={() => (isNamed ? showWires(activeTab().selectedLinks) : nameWires([link.key]))}
       />

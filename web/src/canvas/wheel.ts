@@ -43,7 +43,7 @@ function scrolls(target: EventTarget | null): boolean {
 function askDevice(): void {
   if (setting("calotype.device") !== "mouse" || localStorage.getItem(ASKED) !== null) return;
   localStorage.setItem(ASKED, "yes");
-  notify(t("This looks like a trackpad. Two fingers could move the view, and pinching zoom."), {
+  notify(t("This looks like a trackpad. Should two fingers move the view, and pinching zoom?"), {
     label: t("Move with two fingers"),
     run: () => changeSetting("calotype.device", "trackpad"),
   });

@@ -56,7 +56,7 @@ export function stepsBetween(from: number, to: number, step: number): number[] {
   const stride = Math.abs(step) * (to < from ? -1 : 1);
   const count = Math.floor((to - from) / stride + 1e-9) + 1;
   if (count > MOST_STEPS) {
-    throw new InvalidValuesError("This range has {{found}} values; {{most}} is the most.", {
+    throw new InvalidValuesError("This range has {{found}} values; the maximum is {{most}}.", {
       found: count,
       most: MOST_STEPS,
     });
@@ -118,7 +118,7 @@ function numberIn(part: string, kind: "whole" | "number"): Json {
   const number = Number(part);
   if (kind === "whole" || !Number.isFinite(number)) {
     throw new InvalidValuesError(
-      kind === "whole" ? "{{text}} is no whole number." : "{{text}} is no number.",
+      kind === "whole" ? "{{text}} is not a whole number." : "{{text}} is not a number.",
       { text: part },
     );
   }

@@ -40,7 +40,7 @@ export function kindOf(value: Json): "workflow" | "prompt" | null {
 
 export function readGraph(value: Json, layout: WidgetLayout): Workflow {
   if (!isObject(value) || !Array.isArray(value.nodes)) {
-    throw new NotAWorkflowError("This is no saved workflow: it has no list of nodes.");
+    throw new NotAWorkflowError("This is not a saved workflow: it has no list of nodes.");
   }
   const definitions: Record<string, Definition> = {};
   for (const each of savedDefinitions(value)) {

@@ -84,7 +84,7 @@ function wholePart(value: unknown): number {
 }
 
 function valuesOf(row: Row, widget: Widget | undefined): Values {
-  if (widget === undefined) return { wrong: t("Choose what varies.") };
+  if (widget === undefined) return { wrong: t("Choose an input to vary.") };
   const { input, node } = widget;
   try {
     if (isSeed(widget) && row.typed.trim() === "") {
@@ -99,7 +99,7 @@ function valuesOf(row: Row, widget: Widget | undefined): Values {
       input.choices === null ? undefined : values.find((each) => !input.choices?.includes(each));
     if (unknown !== undefined) {
       return {
-        wrong: t("{{value}} is no choice of {{name}}.", {
+        wrong: t("{{value}} is not a choice of {{name}}.", {
           value: String(unknown),
           name: input.name,
         }),
@@ -108,7 +108,7 @@ function valuesOf(row: Row, widget: Widget | undefined): Values {
     const single = values.filter(
       (each, index) => values.findIndex((other) => String(other) === String(each)) === index,
     );
-    return single.length === 0 ? { wrong: t("Write at least one value.") } : { values: single };
+    return single.length === 0 ? { wrong: t("Enter at least one value.") } : { values: single };
   } catch (error) {
     if (error instanceof InvalidValuesError) return { wrong: errorText(error) };
     throw error;
@@ -138,7 +138,7 @@ export function Batch() {
   };
   return (
     <Dialog
-      title={t("Run many times")}
+      title={t("Run a batch")}
       onClose={close}
       actions={
         <>
@@ -196,7 +196,7 @@ function Rows({ rows, widgets, read, onChange }: RowsProps) {
         onClick={() => onChange([...rows, firstRow(widgets, rows)])}
       >
         <Plus size={12} aria-hidden />
-        {t("Vary something else, too")}
+        {t("Vary another input")}
       </button>
     </div>
   );
@@ -218,7 +218,7 @@ function axesOf(
 
 function Runs({ count }: { count: number }) {
   const past = useRuns((state) => state.past);
-  if (count > MOST_RUNS) return t("{{count}} runs are too many; 1000 is the most.", { count });
+  if (count > MOST_RUNS) return t("{{count}} runs are too many; the maximum is 1000.", { count });
   const workflow = activeTab().workflow.saved.id;
   const id = typeof workflow === "string" ? workflow : "";
   const each = expectedOf({ id: "", status: "pending", workflow_id: id }, past);
@@ -243,7 +243,7 @@ function AxisRow({ row, index, widgets, read, onChange, onRemove }: AxisProps) {
       <legend>{names[index] ?? t("And")}</legend>
       <div className="line">
         <select
-          aria-label={t("What varies")}
+          aria-label={t("Input to vary")}
           value={row.widget}
           onChange={(event) => onChange({ widget: event.currentTarget.value, typed: "" })}
         >

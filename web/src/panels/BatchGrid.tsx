@@ -34,7 +34,7 @@ export function BatchGrid() {
   jobs.forEach(put);
   for (const job of [...running, ...waiting]) put(job, null);
   const [across, ...down] = axes;
-  if (across === undefined) return <p className="empty">{t("This batch is being read.")}</p>;
+  if (across === undefined) return <p className="empty">{t("The batch is loading.")}</p>;
   const rows = product(down);
   return (
     <div className="batch-grid">
@@ -79,7 +79,7 @@ function One({ cell, chosen, size }: { cell: Cell; chosen: boolean; size: number
   if (shelf === null) {
     return (
       <span className="thumb word">
-        {job.status === "in_progress" ? t("Running") : t("Waiting")}
+        {job.status === "in_progress" ? t("Running") : t("Pending")}
       </span>
     );
   }

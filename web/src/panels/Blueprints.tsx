@@ -30,7 +30,7 @@ export function Blueprints() {
     <Dialog title={t("Blueprints")} onClose={close}>
       {all !== null && names.length === 0 && (
         <p className="quiet">
-          {t("Select a subgraph and save it as a blueprint: then it can be put into any workflow.")}
+          {t("Select a subgraph and save it as a blueprint to add it to any workflow.")}
         </p>
       )}
       <ul className="blueprints">

@@ -35,10 +35,10 @@ export class Boundary extends Component<{ children: ReactNode }, State> {
         <h1>{t("This cannot be displayed")}</h1>
         <p>{t("Your edits are kept. {{reason}}", { reason: failed })}</p>
         <button type="button" className="primary" onClick={goOn}>
-          {t("Go on")}
+          {t("Continue")}
         </button>
         <button type="button" className="link" onClick={() => window.location.reload()}>
-          {t("Load the page again")}
+          {t("Reload the page")}
         </button>
       </div>
     );

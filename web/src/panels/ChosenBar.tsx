@@ -40,8 +40,8 @@ export function ChosenBar() {
   if (chosen.size === 0) return null;
   const jobs = chosenJobs();
   return (
-    <div className="chosen" role="toolbar" aria-label={t("What is chosen")}>
-      <span className="found">{t("{{count}} chosen", { count: chosen.size })}</span>
+    <div className="chosen" role="toolbar" aria-label={t("Selected results")}>
+      <span className="found">{t("{{count}} selected", { count: chosen.size })}</span>
       {actionsFor(jobs).map(({ label, brief, Icon, run }) => (
         <button
           key={label}
@@ -65,7 +65,7 @@ function actionsFor(jobs: readonly ListedJob[]): Action[] {
   const [first, second] = jobs;
   return [
     {
-      label: starred ? t("Take the star away") : t("Give a star"),
+      label: starred ? t("Remove the star") : t("Add a star"),
       brief: true,
       Icon: Star,
       run: () => void star(ids, !starred),
@@ -76,7 +76,7 @@ function actionsFor(jobs: readonly ListedJob[]): Action[] {
       : []),
     { label: t("Download"), brief: true, Icon: Download, run: () => void downloadJobs(ids) },
     {
-      label: t("Forget"),
+      label: t("Remove"),
       brief: true,
       Icon: Trash2,
       run: () => useHistory.setState({ asking: ids }),
@@ -115,7 +115,7 @@ function actionsForOne(job: ListedJob): Action[] {
     batch === undefined
       ? null
       : {
-          label: t("Its batch"),
+          label: t("Show its batch"),
           brief: true,
           Icon: Grid3x3,
           run: () => changeFilter({ batch, search: "" }),

@@ -96,11 +96,11 @@ function Modes({ mode, onMode, strong, onStrong, onWhole, onSwap }: ModesProps) 
             checked={strong}
             onChange={(event) => onStrong(event.currentTarget.checked)}
           />
-          {t("Eight times as strong")}
+          {t("Amplify 8 times")}
         </label>
       )}
       <button type="button" className="chip" onClick={onWhole}>
-        {t("Whole")}
+        {t("Fit")}
       </button>
       <button type="button" className="chip" onClick={onSwap}>
         <ArrowLeftRight size={12} aria-hidden />

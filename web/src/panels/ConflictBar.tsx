@@ -28,17 +28,17 @@ export function ConflictBar() {
         })}
       </p>
       <button type="button" onClick={() => void keepBoth(activeTab())}>
-        {t("Keep both")}
+        {t("Save both")}
       </button>
       <button
         type="button"
         title={t("The current file is kept as a version.")}
         onClick={() => void overwriteTheirs(activeTab(), conflict)}
       >
-        {t("Replace theirs")}
+        {t("Overwrite the other version")}
       </button>
       <button type="button" onClick={() => openTheirs(activeTab(), conflict)}>
-        {t("Open theirs")}
+        {t("Open the other version")}
       </button>
       <button
         type="button"

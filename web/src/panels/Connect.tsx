@@ -65,7 +65,7 @@ function Steps({ connecting: { node, link } }: { connecting: Connecting }) {
       <Choice
         key="sockets"
         label={t("Connect {{node}}", { node: title })}
-        hint={t("Which socket of {{node}}", { node: title })}
+        hint={t("Choose a socket of {{node}}", { node: title })}
         lines={socketLines(sockets, setPulled)}
         onLeave={() => leave(node)}
       />
@@ -78,8 +78,8 @@ function Steps({ connecting: { node, link } }: { connecting: Connecting }) {
       label={t("Connect {{node}}", { node: title })}
       hint={
         pulled.side === "output"
-          ? t("Where {{type}} of {{node}} goes", { type, node: title })
-          : t("Where {{type}} of {{node}} comes from", { type, node: title })
+          ? t("Choose a target for {{type}} of {{node}}", { type, node: title })
+          : t("Choose a source for {{type}} of {{node}}", { type, node: title })
       }
       lines={targetLines(found, pulled, link)}
       onLeave={() => (link === undefined ? setPulled(null) : leave(node))}
@@ -110,7 +110,7 @@ function targetLines(
     (each): Line => ({
       id: `${each.node}-${each.socket}`,
       name: `${each.title} · ${each.label}`,
-      where: each.taken === null ? "" : t("takes off {{node}}", { node: each.taken }),
+      where: each.taken === null ? "" : t("disconnects {{node}}", { node: each.taken }),
       type: each.type,
       take: () => connect(pulled, each, link),
     }),

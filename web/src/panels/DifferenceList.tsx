@@ -25,7 +25,9 @@ export function DifferenceList() {
         {t("From {{one}} to {{other}}", { one: compared.oneName, other: compared.otherName })}
       </p>
       {other === null ? (
-        <p className="quiet">{t("Its tab is not open. Go back to it to see the differences.")}</p>
+        <p className="quiet">
+          {t("The compared workflow is in another tab. Switch to it to see the differences.")}
+        </p>
       ) : (
         <Lines one={compared.one} other={other} here={here} />
       )}
@@ -43,7 +45,9 @@ function Lines({ one, other, here }: { one: Workflow; other: Workflow; here: boo
   if (levels.length === 0) {
     return (
       <p className="quiet">
-        {t("Nothing differs: the same nodes, values and wires. Places and colours do not count.")}
+        {t(
+          "No differences: the nodes, values and wires are the same. Positions and colours are not compared.",
+        )}
       </p>
     );
   }
@@ -108,7 +112,7 @@ function Changed(props: { change: NodeChange; other: Graph; workflow: Workflow |
           <Turned key={name} name={name} before={wordOf(before)} after={wordOf(now)} />
         ))}
         {mode !== null && (
-          <Turned name={t("runs")} before={modeOf(mode.before)} after={modeOf(mode.after)} />
+          <Turned name={t("mode")} before={modeOf(mode.before)} after={modeOf(mode.after)} />
         )}
         {title !== null && (
           <Turned name={t("title")} before={title.before ?? "–"} after={title.after ?? "–"} />

@@ -32,7 +32,7 @@ export function Dock() {
       <Head />
       <div className="held" role="tabpanel" aria-label={dock === null ? "" : titleOf(dock)}>
         {dock === "results" && <Results />}
-        <Suspense fallback={<p className="empty">{t("Opening")}</p>}>
+        <Suspense fallback={<p className="empty">{t("Loading")}</p>}>
           {dock === "queue" && <Queue />}
           {dock === "history" && <History />}
         </Suspense>
@@ -91,7 +91,7 @@ function Head() {
       {(paused || dock === "queue") && (
         <button type="button" onClick={() => void pauseQueue(!paused)}>
           {paused ? <Play size={13} aria-hidden /> : <Pause size={13} aria-hidden />}
-          {paused ? t("Go on") : t("Pause")}
+          {paused ? t("Resume") : t("Pause")}
         </button>
       )}
       {total + running.length > 0 && (

@@ -20,13 +20,13 @@ export function Failure({ node }: { node: string }) {
   const copy = async () => {
     try {
       await navigator.clipboard.writeText(await reportOf(error));
-      notify(t("The report is in the clipboard."));
+      notify(t("The report was copied to the clipboard."));
     } catch (failed) {
       notifyError(failed);
     }
   };
   return (
-    <section className={isFormer ? "failure former" : "failure"} aria-label={t("What failed")}>
+    <section className={isFormer ? "failure former" : "failure"} aria-label={t("Failure")}>
       {isFormer && <p className="quiet">{t("Failed in the last run, edited since")}</p>}
       <p className="plainly">
         <AlertTriangle size={13} aria-hidden />

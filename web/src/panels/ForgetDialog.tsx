@@ -16,26 +16,26 @@ export function ForgetDialog() {
   };
   return (
     <Dialog
-      title={t("Forget {{count}} results?", { count: asking.length })}
+      title={t("Remove {{count}} results?", { count: asking.length })}
       width="narrow"
       onClose={close}
       actions={
         <>
           <button type="button" className="plain-button" onClick={close}>
-            {t("Keep")}
+            {t("Cancel")}
           </button>
           <button type="button" className="plain-button danger" onClick={() => go(true)}>
-            {t("Forget and delete the files")}
+            {t("Remove and delete the files")}
           </button>
           <button type="button" className="primary" onClick={() => go(false)}>
-            {t("Forget")}
+            {t("Remove")}
           </button>
         </>
       }
     >
       <p>
         {t(
-          "Forgetting takes away the entry; the files stay in the output folder, unless you delete them, too. Either can be undone for some seconds.",
+          "Remove takes the results out of the history; their files stay in the output folder unless you delete them, too. Both can be undone for some seconds.",
         )}
       </p>
     </Dialog>

@@ -67,7 +67,7 @@ function timeWords(
 ): string {
   const time = spanOf(seconds);
   const isToCome = run?.took == null && (mark === "run" || mark === "maybe");
-  return isToCome ? t("about {{time}}", { time }) : t("last time {{time}}", { time });
+  return isToCome ? t("about {{time}}", { time }) : t("last run {{time}}", { time });
 }
 
 /** A line with what the next run will do with it, and the time and memory of its last one. */
@@ -80,7 +80,7 @@ function Costs({ node, run }: { node: string; run: NodeRun | undefined }) {
     run: t("will run"),
     maybe: t("runs if needed"),
     cached: t("cached"),
-    unneeded: t("no output needs it"),
+    unneeded: t("not connected to an output"),
   };
   const seconds = run?.took == null ? expected.seconds : run.took / 1000;
   const memory = run?.memory ?? expected.memory;

@@ -58,7 +58,7 @@ function Filters({ asGrid, onGrid }: GridProps) {
         onClick={() => changeFilter({ starred: !filter.starred })}
       >
         <Star size={12} aria-hidden />
-        {t("With a star")}
+        {t("Starred")}
       </button>
       <Choices />
       {filter.batch !== null && <OneBatch asGrid={asGrid} onGrid={onGrid} />}
@@ -78,7 +78,7 @@ function Choices() {
   return (
     <>
       <select
-        aria-label={t("How they ended")}
+        aria-label={t("Outcome")}
         value={filter.status ?? ""}
         onChange={(event) => {
           const status = STATES.find((each) => each === event.currentTarget.value) ?? null;
@@ -97,7 +97,7 @@ function Choices() {
         value={filter.days ?? ""}
         onChange={(event) => changeFilter({ days: Number(event.currentTarget.value) || null })}
       >
-        <option value="">{t("At any time")}</option>
+        <option value="">{t("Any time")}</option>
         <option value="1">{t("Today")}</option>
         <option value="7">{t("The last 7 days")}</option>
         <option value="30">{t("The last 30 days")}</option>
@@ -108,7 +108,7 @@ function Choices() {
           value={filter.workflow ?? ""}
           onChange={(event) => changeFilter({ workflow: event.currentTarget.value || null })}
         >
-          <option value="">{t("Of any workflow")}</option>
+          <option value="">{t("Any workflow")}</option>
           {workflows.map(({ id, title, count }) => (
             <option key={id} value={id}>
               {`${title || id.slice(0, 8)} (${count})`}
@@ -139,7 +139,7 @@ function OneBatch({ asGrid, onGrid }: GridProps) {
         onClick={() => chooseRange(0, (total ?? 0) - 1).catch(notifyError)}
       >
         <CopyCheck size={12} aria-hidden />
-        {t("Choose all")}
+        {t("Select all")}
       </button>
       <button type="button" className="chip" aria-pressed={asGrid} onClick={() => onGrid(!asGrid)}>
         <Grid3x3 size={12} aria-hidden />
@@ -168,7 +168,7 @@ function SearchField() {
       <input
         type="search"
         aria-label={t("Search the results")}
-        placeholder={t("Words of the prompt, model or seed")}
+        placeholder={t("Prompt, model or seed")}
         value={typed}
         onChange={(event) => setTyped(event.currentTarget.value)}
       />
@@ -186,7 +186,7 @@ function Size() {
       max={320}
       step={8}
       value={size}
-      aria-label={t("Size of the pictures")}
+      aria-label={t("Size of the images")}
       onChange={(event) => useView.setState({ thumbnail: Number(event.currentTarget.value) })}
     />
   );

@@ -36,7 +36,7 @@ export function HistoryGrid() {
   return (
     <p className="empty">
       {filtered
-        ? t("No run fits this search.")
+        ? t("No run matches this search.")
         : t("Results are kept here, with the workflow that made them. Press Run.")}{" "}
       {filtered && (
         <button type="button" className="link" onClick={() => changeFilter(NO_FILTER)}>
@@ -255,7 +255,7 @@ function Cell({ job, place, count, side, at, chosen, wanted }: CellProps) {
 }
 
 function labelOf(job: ListedJob | undefined): string {
-  if (job === undefined) return t("Being read");
+  if (job === undefined) return t("Loading");
   const name = job.excerpt ?? job.title ?? job.preview_output?.filename ?? job.id;
   const when = job.create_time === undefined ? "" : dayAndTime(job.create_time);
   return `${name}, ${when}`;

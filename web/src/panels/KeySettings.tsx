@@ -44,7 +44,7 @@ export function KeySettings() {
         />
         <select
           className="plain"
-          aria-label={t("Keys to start from")}
+          aria-label={t("Key preset")}
           value={preset}
           onChange={(event) => changeSetting("calotype.keymap", event.currentTarget.value)}
         >
@@ -60,7 +60,7 @@ export function KeySettings() {
           disabled={Object.keys(own).length === 0}
           onClick={() => changeSetting("calotype.keys", {})}
         >
-          {t("Forget my own keys")}
+          {t("Remove all custom keys")}
         </button>
       </div>
       <ul className="key-list">
@@ -104,7 +104,7 @@ function Row({ command, owners }: RowProps) {
             {shownKey(key)}
             <button
               type="button"
-              aria-label={t("Take {{key}} from {{title}}", { key: shownKey(key), title })}
+              aria-label={t("Remove {{key}} from {{title}}", { key: shownKey(key), title })}
               onClick={() =>
                 setKeys(
                   command,
@@ -121,7 +121,7 @@ function Row({ command, owners }: RowProps) {
           <button
             type="button"
             className="ghost"
-            aria-label={t("Back to the keys that {{title}} came with", { title })}
+            aria-label={t("Reset the keys of {{title}}", { title })}
             onClick={() => setKeys(command, null)}
           >
             <RotateCcw size={13} aria-hidden />
@@ -130,7 +130,7 @@ function Row({ command, owners }: RowProps) {
       </span>
       {shared.length > 0 && (
         <p className="shared">
-          {t("Also the key of: {{titles}}. The first that can act has it.", {
+          {t("Also used by: {{titles}}. The first command that is available runs.", {
             titles: shared.map((each) => t(each.title)).join(", "),
           })}
         </p>

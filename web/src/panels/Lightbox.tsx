@@ -149,8 +149,8 @@ function Bar({ url, job, toPixels, zoom }: BarProps) {
       <button
         type="button"
         className="ghost"
-        aria-label={zoom === 1 ? t("Show its pixels") : t("Show the whole picture")}
-        title={`${zoom === 1 ? t("Show its pixels") : t("Show the whole picture")}  1`}
+        aria-label={zoom === 1 ? t("Show actual pixels") : t("Show the whole image")}
+        title={`${zoom === 1 ? t("Show actual pixels") : t("Show the whole image")}  1`}
         onClick={toPixels}
       >
         {zoom === 1 ? <Scan size={15} aria-hidden /> : <Maximize size={15} aria-hidden />}
@@ -170,7 +170,7 @@ function Bar({ url, job, toPixels, zoom }: BarProps) {
       <button
         type="button"
         className="ghost"
-        aria-label={t("Close the picture")}
+        aria-label={t("Close the image")}
         onClick={closeLightbox}
       >
         <X size={15} aria-hidden />
@@ -183,7 +183,7 @@ function Leaf({ by }: { by: 1 | -1 }) {
   const { shelf, job } = useLightbox();
   const to = indexOnShelf({ shelf, job }) + by;
   const can = shelf !== null && to >= 0 && to < jobsOn(shelf).length;
-  const label = by < 0 ? t("The newer one") : t("The older one");
+  const label = by < 0 ? t("Newer result") : t("Older result");
   return (
     <button
       type="button"
@@ -209,7 +209,7 @@ interface MediumProps {
 
 function Medium({ address, file, job, result, picture, room }: MediumProps) {
   if (address === null) {
-    if (result === null) return <p>{t("Being read")}</p>;
+    if (result === null) return <p>{t("Loading")}</p>;
     return (
       <div className="said">
         {result.texts.length === 0 && job !== undefined && <p>{sentenceOf(job)}</p>}

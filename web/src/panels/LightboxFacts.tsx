@@ -31,8 +31,8 @@ export function LightboxFacts({ job, result }: { job: ListedJob; result: Result 
     [t("Model"), facts.models.join(", ") || null],
     ...facts.settings.map(([name, value]) => [name, value] as const),
     [t("Size"), facts.size],
-    [t("Took"), start === undefined || end === undefined ? null : spanOf((end - start) / 1000)],
-    [t("Made"), made === undefined ? null : dayAndTime(made)],
+    [t("Duration"), start === undefined || end === undefined ? null : spanOf((end - start) / 1000)],
+    [t("Created"), made === undefined ? null : dayAndTime(made)],
     [t("Workflow"), job.title ?? null],
     [t("Files"), result.files.map((each) => each.filename).join(", ") || null],
   ];
@@ -107,7 +107,7 @@ function useActions(job: ListedJob, result: Result) {
   };
   return [
     {
-      label: starred ? t("Take the star away") : t("Give a star"),
+      label: starred ? t("Remove the star") : t("Add a star"),
       Icon: Star,
       run: () => void star([job.id], !starred),
       can: true,

@@ -44,7 +44,7 @@ export function Missing() {
         </>
       }
     >
-      {isWhole && <p>{t("Nothing: all its nodes and files are here.")}</p>}
+      {isWhole && <p>{t("Nothing is missing: all nodes and files are on this server.")}</p>}
       <Files missing={missing.files} />
       <Classes missing={missing.classes} />
     </Dialog>
@@ -57,14 +57,16 @@ function Files({ missing }: { missing: ReturnType<typeof missingFrom>["files"] }
     <section className="missing">
       <h3>{t("Files")}</h3>
       <p className="quiet">
-        {t("Put each into its folder below models, then check again. Nothing was substituted.")}
+        {t(
+          "Put each file into its folder in models, then check again. No file was replaced by another.",
+        )}
       </p>
       <ul>
         {missing.map(({ name, folder, source, nodes }) => (
           <li key={name}>
             <b>{name}</b>
             <span className="where">
-              {folder === null ? t("its folder is not known") : `models/${folder}`}
+              {folder === null ? t("folder unknown") : `models/${folder}`}
             </span>
             {source !== null && (
               <a href={source} target="_blank" rel="noopener noreferrer">
@@ -85,13 +87,15 @@ function Classes({ missing }: { missing: ReturnType<typeof missingFrom>["classes
     <section className="missing">
       <h3>{t("Nodes")}</h3>
       <p className="quiet">
-        {t("They stay in the graph and are saved unchanged; a run needs them.")}
+        {t(
+          "They stay in the graph and are saved unchanged, but the workflow cannot run without them.",
+        )}
       </p>
       <ul>
         {missing.map(({ type, pack, nodes }) => (
           <li key={type}>
             <b>{type}</b>
-            <span className="where">{pack ?? t("its plugin is not named")}</span>
+            <span className="where">{pack ?? t("plugin unknown")}</span>
             <Users nodes={nodes} />
           </li>
         ))}

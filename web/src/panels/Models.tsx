@@ -72,7 +72,7 @@ function Kind({ kind, open }: { kind: Found; open: boolean }) {
       </summary>
       {kind.files.length === 0 && (
         <p className="quiet">
-          {t("Files put here are found:")} <code>{kind.folders[0]}</code>
+          {t("Put files here:")} <code>{kind.folders[0]}</code>
         </p>
       )}
       <ul>
@@ -90,7 +90,7 @@ function File({ kind, file }: { kind: string; file: ModelFile }) {
     <li>
       <button
         type="button"
-        title={t("Add the node that loads it")}
+        title={t("Add a node that loads it")}
         onClick={() => addLoader(kind, file)}
       >
         {hasPreview && (

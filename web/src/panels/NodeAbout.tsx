@@ -71,7 +71,7 @@ export function NodeAbout({ schema, joined, side, loss, onHelp }: NodeAboutProps
         {schema.deprecated && <span className="badge">{t("deprecated")}</span>}
         {schema.experimental && <span className="badge">{t("experimental")}</span>}
         <button type="button" tabIndex={-1} className="link" onClick={onHelp}>
-          {t("All about it")} <kbd>{keyFor("help.node")}</kbd>
+          {t("Full help")} <kbd>{keyFor("help.node")}</kbd>
         </button>
       </footer>
     </aside>

@@ -129,10 +129,10 @@ function rangeOf({ options, choices, section, type }: InputSchema): string {
     isNumber && min !== undefined && max !== undefined
       ? t("{{min}} to {{max}}", { min: String(min), max: String(max) })
       : "",
-    choices === null ? "" : t("one of {{number}}", { number: choices.length }),
+    choices === null ? "" : t("one of {{number}} choices", { number: choices.length }),
     standard === undefined || String(standard) === "" || typeof standard === "object"
       ? ""
-      : t("at first {{value}}", { value: String(standard) }),
+      : t("default {{value}}", { value: String(standard) }),
   ]
     .filter((each) => each !== "")
     .join(", ");

@@ -69,7 +69,7 @@ export function OfferList({ groups, at, nothing, onPoint, onTake }: OfferListPro
 /** Our own headings are translated; categories of nodes keep the names their authors gave them. */
 function headingOf(title: string): string {
   if (title === "Categories") return t("Categories");
-  if (title === "Used lately") return t("Used lately");
+  if (title === "Recently used") return t("Recently used");
   return title.replaceAll("/", " / ");
 }
 

@@ -281,8 +281,8 @@ function Joins({ schema, palette: { pulled }, found: { socket, sockets } }: Join
   return (
     <span className="joins" aria-live="polite">
       {pulled.side === "output"
-        ? t("joins → {{socket}}", { socket })
-        : t("{{socket}} → joins", { socket: schema.outputs[Number(socket)]?.name ?? "" })}
+        ? t("connects to {{socket}}", { socket })
+        : t("connects from {{socket}}", { socket: schema.outputs[Number(socket)]?.name ?? "" })}
       {sockets.length > 1 && <kbd>{shownKey("Tab")}</kbd>}
     </span>
   );
@@ -335,7 +335,7 @@ function placeholderOf({ pulled, into, replaces }: PaletteValue): string {
   const type = nameOf(pulled.type);
   return pulled.side === "output"
     ? t("Nodes that take {{type}}", { type })
-    : t("Nodes that make {{type}}", { type });
+    : t("Nodes that output {{type}}", { type });
 }
 
 function nothingText({ pulled, into }: PaletteValue): string {

@@ -32,7 +32,7 @@ export function Picture({ job, size, wanted = true }: Props) {
       </span>
     );
   }
-  if (gone) return <span className="word">{t("The file is gone.")}</span>;
+  if (gone) return <span className="word">{t("The file no longer exists.")}</span>;
   if (!begun) return <span className="word" aria-hidden />;
   return (
     <>
@@ -51,7 +51,7 @@ export function Picture({ job, size, wanted = true }: Props) {
           {job.outputs_count}
         </span>
       )}
-      {job.starred && <Star className="starred" size={13} aria-label={t("With a star")} />}
+      {job.starred && <Star className="starred" size={13} aria-label={t("Starred")} />}
     </>
   );
 }

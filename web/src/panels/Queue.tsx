@@ -104,7 +104,7 @@ function Running({ job, expected }: { job: ListedJob; expected: number | null })
           type="button"
           className="ghost"
           aria-label={t("Cancel {{name}}", { name: nameOf(job) })}
-          title={t("Stop it")}
+          title={t("Stop")}
           onClick={() => void cancelJob(job.id)}
         >
           <X size={13} aria-hidden />
@@ -225,7 +225,7 @@ function Grip({ job, place, count }: { job: ListedJob; place: number; count: num
     <button
       type="button"
       className="grip"
-      aria-label={t("{{name}}, {{place}} of {{count}}: move it by the arrow keys", values)}
+      aria-label={t("{{name}}, {{place}} of {{count}}: move it with the arrow keys", values)}
       onKeyDown={onKeyDown}
     >
       <GripVertical size={13} aria-hidden />

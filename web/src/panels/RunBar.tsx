@@ -46,7 +46,7 @@ export function RunBar() {
       <Suspense>{open && <RunMenu bar={bar} onClose={() => setOpen(false)} />}</Suspense>
       <div className="plan">
         {connection !== "open" ? (
-          <span className="warn">{t("The server is away. Your work is kept.")}</span>
+          <span className="warn">{t("The server cannot be reached. Your work is kept.")}</span>
         ) : running !== null ? (
           <Now running={running} />
         ) : remaining > 0 ? (
@@ -232,7 +232,7 @@ function Stopping({ title, seconds }: { title: string; seconds: number }) {
       <span className="costs">
         {seconds < 1
           ? t("waits for {{node}}", { node: title })
-          : t("waits for {{node}}; ended with its process in {{seconds}} s", {
+          : t("waits for {{node}}; its worker is ended in {{seconds}} s", {
               node: title,
               seconds: left,
             })}

@@ -90,7 +90,7 @@ function HowOften({ onClose }: Pick<Props, "onClose">) {
   const count = useRunOptions((state) => state.count);
   return (
     <label className="how-often">
-      {t("How often, each time with its own seed")}
+      {t("Number of runs, each with its own seed")}
       <input
         type="number"
         min={1}

@@ -83,7 +83,9 @@ function Instance({ node, definition }: { node: GraphNode; definition: Definitio
       </div>
       {count > 1 && (
         <p className="quiet">
-          {t("{{count}} nodes share this subgraph: what is changed inside changes all.", { count })}
+          {t("{{count}} nodes share this subgraph: a change inside applies to all of them.", {
+            count,
+          })}
         </p>
       )}
       <Overrides node={node} />
@@ -129,7 +131,7 @@ function Overrides({ node }: { node: GraphNode }) {
   if (own.length === 0) return null;
   return (
     <>
-      <h3>{t("Values of this node alone")}</h3>
+      <h3>{t("Values of this node only")}</h3>
       <ul className="ports">
         {own.map(({ name, options }) => {
           const label = String(options.display_name ?? name);
@@ -139,7 +141,7 @@ function Overrides({ node }: { node: GraphNode }) {
               <button
                 type="button"
                 className="ghost"
-                aria-label={t("Take the subgraph's own value of {{name}}", { name: label })}
+                aria-label={t("Reset {{name}} to the subgraph's value", { name: label })}
                 onClick={() => resetValue(node.key, name)}
               >
                 <RotateCcw size={13} aria-hidden />
@@ -159,7 +161,7 @@ function Ports({ definition, side }: { definition: Definition; side: Side }) {
     <section className="subgraph">
       <h3>{side === "inputs" ? t("Inputs") : t("Outputs")}</h3>
       {ports.length === 0 && (
-        <p className="quiet">{t("Pull a wire to the boundary to make one.")}</p>
+        <p className="quiet">{t("Drag a wire to the boundary to add a port.")}</p>
       )}
       <ol className="ports">
         {ports.map((port, slot) => {
@@ -181,7 +183,7 @@ function Ports({ definition, side }: { definition: Definition; side: Side }) {
               <button
                 type="button"
                 className="ghost"
-                aria-label={t("{{name}} one up", { name: label })}
+                aria-label={t("Move {{name}} up", { name: label })}
                 disabled={slot === 0}
                 onClick={() => reorderPort(id, side, slot, slot - 1)}
               >
@@ -190,7 +192,7 @@ function Ports({ definition, side }: { definition: Definition; side: Side }) {
               <button
                 type="button"
                 className="ghost"
-                aria-label={t("{{name}} one down", { name: label })}
+                aria-label={t("Move {{name}} down", { name: label })}
                 disabled={slot === ports.length - 1}
                 onClick={() => reorderPort(id, side, slot, slot + 1)}
               >

@@ -41,7 +41,7 @@ export function Versions() {
     >
       {found !== null && found.length === 0 && (
         <p className="quiet">
-          {t("No versions yet. Each save keeps one, and so does every few minutes of work.")}
+          {t("No versions yet. One is stored at each save, and every few minutes while you edit.")}
         </p>
       )}
       {found !== null && found.length > 0 && (
@@ -120,7 +120,9 @@ function Preview({ version, name, current }: Shown) {
   };
   return (
     <section aria-label={dayAndTime(version.when)}>
-      {broken && <p className="quiet">{t("This version cannot be opened: it is no workflow.")}</p>}
+      {broken && (
+        <p className="quiet">{t("This version cannot be opened: it is not a workflow.")}</p>
+      )}
       {workflow !== null && (
         <>
           <Miniature workflow={workflow} />
@@ -133,7 +135,7 @@ function Preview({ version, name, current }: Shown) {
             </button>
             {current !== null && (
               <button type="button" className="primary" onClick={goBack}>
-                {t("Go back to this")}
+                {t("Restore this version")}
               </button>
             )}
           </footer>

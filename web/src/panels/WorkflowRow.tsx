@@ -92,7 +92,7 @@ function Renamer({ name, path, onDone }: { name: string; path: string; onDone: (
       <input
         ref={field}
         aria-label={t("Name of {{name}}", { name })}
-        title={t("A slash puts it into a folder: portraits/first.")}
+        title={t("Use a slash for a folder, as in portraits/first.")}
         defaultValue={name}
         spellCheck={false}
         onBlur={(event) => finish(event.currentTarget.value)}

@@ -50,7 +50,7 @@ function announceRuns(): () => void {
   let said = "";
   return useRuns.subscribe((now, before) => {
     if (now.connection !== before.connection && now.connection === "closed") {
-      announce(t("The server is away. Your work is kept."));
+      announce(t("The server cannot be reached. Your work is kept."));
     }
     if (now.running !== null) {
       const text = t("Running, {{percent}}", { percent: percent(quarterOf(now.running) / 100) });

@@ -128,7 +128,7 @@ export function moveField(at: number, by: number): void {
 
 export function changeField(at: number, changed: Partial<AppField> | null): void {
   changeApp(
-    changed === null ? "Take a field out of the app" : "Change a field of the app",
+    changed === null ? "Remove a field from the app" : "Change a field of the app",
     (app) => ({
       ...app,
       fields: app.fields.flatMap((each, index) => {
@@ -140,7 +140,7 @@ export function changeField(at: number, changed: Partial<AppField> | null): void
 }
 
 export function addField({ node, widget }: Pick<AppField, "node" | "widget">): void {
-  changeApp("Put a field into the app", (app) => ({
+  changeApp("Add a field to the app", (app) => ({
     ...app,
     fields: [...app.fields, { node, widget, label: null, heading: null }],
   }));

@@ -30,7 +30,7 @@ export const SETTINGS = {
   "calotype.theme": {
     group: "Appearance",
     title: "Theme",
-    why: "Dark rests the eyes beside pictures; high contrast is for weak sight and bright rooms.",
+    why: "Dark suits work with images; high contrast helps with low vision and in bright rooms.",
     kind: "choice",
     standard: "dark",
     choices: { dark: "Dark", light: "Light", contrast: "High contrast" },
@@ -38,7 +38,7 @@ export const SETTINGS = {
   "calotype.language": {
     group: "Appearance",
     title: "Language",
-    why: "The words of the editor. Names of nodes and types stay as their makers wrote them.",
+    why: "The language of the editor. Names of nodes and types are not translated.",
     kind: "choice",
     // The browser's language until the user chooses one.
     standard: preferredLanguage(globalThis.window?.navigator.languages ?? []) as string,
@@ -47,7 +47,7 @@ export const SETTINGS = {
   "calotype.drag": {
     group: "Canvas",
     title: "Dragging the empty canvas",
-    why: "V, H and Shift+V change it, too. With Shift or Ctrl a drag always draws a box, with Alt a lasso, with Space it moves the view.",
+    why: "Keys: V, H and Shift+V. A drag with Shift or Ctrl always selects by a box, with Alt by a lasso; with Space it moves the view.",
     kind: "choice",
     standard: "hand",
     choices: {
@@ -59,7 +59,7 @@ export const SETTINGS = {
   "calotype.snap": {
     group: "Canvas",
     title: "Dragging snaps to",
-    why: "Straight rows are read faster. Hold Ctrl while you drag to place freely.",
+    why: "Aligned nodes are easier to read. Hold Ctrl while you drag to place nodes freely.",
     kind: "choice",
     standard: "both",
     choices: {
@@ -71,8 +71,8 @@ export const SETTINGS = {
   },
   "calotype.selectionBar": {
     group: "Canvas",
-    title: "Tools above the selection",
-    why: "Everything in it has a key and is in the context menu, too.",
+    title: "Toolbar above the selection",
+    why: "All its commands are also in the context menu and have keys.",
     kind: "toggle",
     standard: true,
   },
@@ -87,21 +87,21 @@ export const SETTINGS = {
   "calotype.quietWires": {
     group: "Canvas",
     title: "Only the wires of the selection",
-    why: "A large graph reads better when only the wires of what one works on are drawn.",
+    why: "Hides all other wires, which makes a large graph easier to read.",
     kind: "toggle",
     standard: false,
   },
   "calotype.minimap": {
     group: "Canvas",
     title: "Minimap",
-    why: "In a large graph it says where one is; drag its frame to go elsewhere.",
+    why: "Shows which part of a large graph is in view; drag its frame to move the view.",
     kind: "toggle",
     standard: true,
   },
   "calotype.device": {
     group: "Canvas",
     title: "Mouse wheel",
-    why: "A mouse wheel has one direction and is best for zooming. Two fingers on a trackpad have two, and move the view; pinching zooms.",
+    why: "A mouse wheel zooms. On a trackpad, two fingers move the view, and pinching zooms.",
     kind: "choice",
     standard: "mouse",
     choices: { mouse: "Zooms (mouse)", trackpad: "Moves the view (trackpad)" },
@@ -109,15 +109,15 @@ export const SETTINGS = {
   "calotype.openAsApp": {
     group: "Editing",
     title: "Workflows that are apps",
-    why: "Their makers meant them as a form; whoever works on graphs may never want to see it.",
+    why: "Some workflows open as a form. If you only work on graphs, always open the graph.",
     kind: "choice",
     standard: "file",
-    choices: { file: "Open as the file says", never: "Always open the graph" },
+    choices: { file: "Open as saved in the file", never: "Always open the graph" },
   },
   "calotype.keymap": {
     group: "Keys",
-    title: "Keys to start from",
-    why: "Keeps the keys of the node editor you come from.",
+    title: "Key preset",
+    why: "Uses the keys of another node editor.",
     kind: "choice",
     standard: "comfyui",
     choices: { comfyui: "ComfyUI", blender: "Blender", nuke: "Nuke" },
@@ -125,7 +125,7 @@ export const SETTINGS = {
   "calotype.previewRate": {
     group: "Run",
     title: "Previews per second",
-    why: "How often the picture on a running node is drawn; 0 draws none.",
+    why: "How often the preview on a running node is updated; 0 turns previews off.",
     kind: "number",
     standard: 10,
     min: 0,
@@ -135,28 +135,28 @@ export const SETTINGS = {
   "calotype.follow": {
     group: "Run",
     title: "Follow the run",
-    why: "Moves the view to each node as it begins, for graphs larger than the screen.",
+    why: "Moves the view to each node when it starts; useful in large graphs.",
     kind: "toggle",
     standard: false,
   },
   "calotype.runOnChange": {
     group: "Run",
     title: "Run on every change",
-    why: "Runs again shortly after an edit that would change a result. Seeds stay as they are.",
+    why: "Runs again shortly after an edit that would change a result. Seeds do not change.",
     kind: "toggle",
     standard: false,
   },
   "calotype.timings": {
     group: "Run",
     title: "Show times and memory on nodes",
-    why: "How long each node took last and its peak memory, to find what is slow.",
+    why: "Shows how long each node took in its last run, and its peak memory.",
     kind: "toggle",
     standard: false,
   },
   "calotype.keys": {
     group: "Keys",
-    title: "Your own keys",
-    why: "Every command can have other keys than it came with.",
+    title: "Custom keys",
+    why: "Change the keys of any command.",
     kind: "keys",
     standard: {},
   },

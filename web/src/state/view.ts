@@ -146,7 +146,7 @@ export function errorText(error: unknown): string {
     );
   }
   if (error instanceof TypeError && NOT_REACHED.test(error.message)) {
-    return t("The server is away. Your work is kept.");
+    return t("The server cannot be reached. Your work is kept.");
   }
   if (error instanceof DOMException && error.name === "TimeoutError") {
     return t("The server did not answer in time. Your work is kept; try again.");

@@ -234,8 +234,8 @@ function Missing({ name, choices, onChoose }: MissingProps) {
         <span>
           {t("{{name}} is not on this server.", { name })}{" "}
           {alike.length === 0
-            ? t("Nothing here has a name like it.")
-            : t("Pick one of {{count}} found:", { count: alike.length })}
+            ? t("No similar name was found.")
+            : t("{{count}} similar names:", { count: alike.length })}
         </span>
       </p>
       {alike.map((each) => (
@@ -353,7 +353,7 @@ function Choice(props: ChoiceProps) {
       <span
         className={starred ? "star on" : "star"}
         aria-hidden
-        title={starred ? t("No longer at the top") : t("Keep at the top")}
+        title={starred ? t("Unpin from the top") : t("Pin to the top")}
         onPointerDown={(event) => {
           event.preventDefault();
           event.stopPropagation();

@@ -58,8 +58,8 @@ export function ColorField({ label, value, onChange, onDone }: Props) {
         <button
           type="button"
           className="field icon"
-          aria-label={t("Take a colour from the screen")}
-          title={t("Take a colour from the screen")}
+          aria-label={t("Pick a colour from the screen")}
+          title={t("Pick a colour from the screen")}
           onClick={() => {
             pickOnScreen().then((picked) => {
               if (picked === null) return;

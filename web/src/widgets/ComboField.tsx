@@ -40,7 +40,7 @@ export function ComboField({ label, input, value, choices: given, onChange }: Pr
         className={`field combo${missing ? " missing" : ""}`}
         aria-haspopup="dialog"
         aria-expanded={open}
-        title={missing ? t("{{value}} is not here", { value: shown }) : shown}
+        title={missing ? t("{{value}} is missing", { value: shown }) : shown}
         onClick={() => {
           setOpen(true);
           refresh();
@@ -49,7 +49,7 @@ export function ComboField({ label, input, value, choices: given, onChange }: Pr
       >
         <span className="label">{label}</span>{" "}
         {missing && (
-          <AlertTriangle className="warning" size={12} role="img" aria-label={t("not here:")} />
+          <AlertTriangle className="warning" size={12} role="img" aria-label={t("missing:")} />
         )}
         <span className="value">{shown === "" ? t("none") : <Path text={shown} />}</span>
         <ChevronDown size={12} aria-hidden />

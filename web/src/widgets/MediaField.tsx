@@ -45,9 +45,9 @@ const TAKEN: Readonly<Record<MediaKind, RegExp>> = {
   audio: /^(audio|video)\//,
 };
 const BRING: Readonly<Record<MediaKind, string>> = {
-  image: "Upload a picture",
+  image: "Upload an image",
   video: "Upload a video",
-  audio: "Upload a sound",
+  audio: "Upload an audio file",
 };
 
 export function MediaField({ label, input, value, media, onChange }: Props) {
@@ -73,7 +73,7 @@ export function MediaField({ label, input, value, media, onChange }: Props) {
         />
         <More input={input} value={value} media={media} onChange={onChange} />
         {onMask !== undefined && (
-          <IconButton words={t("Paint its mask")} icon={Brush} onClick={onMask} />
+          <IconButton words={t("Edit the mask")} icon={Brush} onClick={onMask} />
         )}
         <IconButton words={t(BRING[kind])} icon={Upload} onClick={() => chooser.current?.click()} />
         <input
@@ -91,7 +91,7 @@ export function MediaField({ label, input, value, media, onChange }: Props) {
       {progress !== null && (
         <div className="bringing">
           <progress value={progress} aria-label={t("Uploading the file")} />
-          <IconButton words={t("Stop the upload")} icon={X} onClick={onStop} />
+          <IconButton words={t("Cancel the upload")} icon={X} onClick={onStop} />
         </div>
       )}
       {error !== null && (
@@ -128,7 +128,7 @@ function More({ input, value, media, onChange }: Omit<Props, "label">) {
   const paste = () =>
     clipboardPicture().then((file) => {
       if (file !== null) media.onFile(file);
-      else services.complain(new Error(t("There is no picture in the clipboard.")));
+      else services.complain(new Error(t("There is no image in the clipboard.")));
     }, services.complain);
   const items = elsewhere(
     media.kind,
@@ -143,8 +143,8 @@ function More({ input, value, media, onChange }: Omit<Props, "label">) {
         className="field icon"
         aria-haspopup="menu"
         aria-expanded={open}
-        aria-label={t("From elsewhere")}
-        title={t("From elsewhere")}
+        aria-label={t("Other sources")}
+        title={t("Other sources")}
         onClick={() => setOpen(true)}
       >
         <FolderSearch size={13} aria-hidden />
@@ -152,7 +152,7 @@ function More({ input, value, media, onChange }: Omit<Props, "label">) {
       {open && button.current !== null && (
         <Menu
           at={besideField(button.current)}
-          label={t("From elsewhere")}
+          label={t("Other sources")}
           items={items}
           onClose={() => setOpen(false)}
         />

@@ -27,12 +27,12 @@ export interface Control {
 }
 
 const MODES: Readonly<Record<string, { words: string; icon: LucideIcon }>> = {
-  fixed: { words: "The same each run", icon: Lock },
-  randomize: { words: "A new one each run", icon: Dices },
-  increment: { words: "One more each run", icon: ChevronsUp },
-  decrement: { words: "One less each run", icon: ChevronsDown },
+  fixed: { words: "Fixed", icon: Lock },
+  randomize: { words: "Randomize", icon: Dices },
+  increment: { words: "Increment", icon: ChevronsUp },
+  decrement: { words: "Decrement", icon: ChevronsDown },
 };
-const FIXED = { words: "The same each run", icon: Lock };
+const FIXED = { words: "Fixed", icon: Lock };
 
 export function SeedControl({ control, current }: { control: Control; current: unknown }) {
   const button = useRef<HTMLButtonElement>(null);
@@ -78,7 +78,7 @@ function itemsFor(control: Control, mode: string, current: unknown): MenuItem[] 
   }));
   if (used !== null && onUse !== undefined) {
     items.push("line", {
-      label: t("Keep {{seed}}, which the last run used", { seed: String(used) }),
+      label: t("Fix at {{seed}}, used in the last run", { seed: String(used) }),
       icon: Lock,
       disabled: mode === "fixed" && used === current,
       run: () => {
@@ -87,7 +87,7 @@ function itemsFor(control: Control, mode: string, current: unknown): MenuItem[] 
       },
     });
     items.push({
-      label: t("Use the last one again"),
+      label: t("Reuse the last seed"),
       icon: History,
       disabled: used === current,
       run: () => onUse(used),
@@ -95,7 +95,7 @@ function itemsFor(control: Control, mode: string, current: unknown): MenuItem[] 
   }
   if (onRoll !== undefined) {
     if (used === null) items.push("line");
-    items.push({ label: t("A new one now"), icon: Shuffle, run: onRoll });
+    items.push({ label: t("Randomize now"), icon: Shuffle, run: onRoll });
   }
   return items;
 }

@@ -54,7 +54,7 @@ export function rowsOf(choices: readonly unknown[], filter: ChoiceFilter): Row[]
     choices.length < LONG
       ? []
       : named(
-          "Used lately",
+          "Recently used",
           filter.recent.filter((each) => !filter.starred.includes(each)),
         );
   const all = inFolders(choices, filter.opened);

@@ -23,10 +23,10 @@ export const english: Readonly<Record<string, string>> = {
     "Estimated from past runs on this machine; {{count}} nodes have not run yet.",
   "{{count}} nodes have problems_one": "{{count}} node has a problem",
   "{{count}} nodes have problems_other": "{{count}} nodes have problems",
-  "{{count}} nodes share this subgraph: what is changed inside changes all._one":
-    "One node has this subgraph.",
-  "{{count}} nodes share this subgraph: what is changed inside changes all._other":
-    "{{count}} nodes share this subgraph: what is changed inside changes all.",
+  "{{count}} nodes share this subgraph: a change inside applies to all of them._one":
+    "Only this node uses this subgraph.",
+  "{{count}} nodes share this subgraph: a change inside applies to all of them._other":
+    "{{count}} nodes share this subgraph: a change inside applies to all of them.",
   "{{count}} nodes added_one": "{{count}} node added",
   "{{count}} nodes added_other": "{{count}} nodes added",
   "{{count}} nodes removed_one": "{{count}} node removed",
@@ -36,10 +36,10 @@ export const english: Readonly<Record<string, string>> = {
   "{{count}} workflows of a closed window are kept._one": "A workflow of a closed window is kept.",
   "{{count}} workflows of a closed window are kept._other":
     "{{count}} workflows of a closed window are kept.",
-  "Another window has {{count}} workflows open. This one keeps its own._one":
-    "Another window has a workflow open. This one keeps its own.",
-  "Another window has {{count}} workflows open. This one keeps its own._other":
-    "Another window has {{count}} workflows open. This one keeps its own.",
+  "Another window has {{count}} workflows open. This window has its own._one":
+    "Another window has a workflow open. This window has its own.",
+  "Another window has {{count}} workflows open. This window has its own._other":
+    "Another window has {{count}} workflows open. This window has its own.",
   "{{count}} pending_one": "{{count}} pending",
   "{{count}} pending_other": "{{count}} pending",
   "{{count}} results_one": "{{count}} result",
@@ -56,41 +56,41 @@ export const english: Readonly<Record<string, string>> = {
   "{{count}} values_other": "{{count}} values",
   "{{count}} results deleted_one": "{{count}} result deleted",
   "{{count}} results deleted_other": "{{count}} results deleted",
-  "{{count}} results forgotten_one": "{{count}} result forgotten",
-  "{{count}} results forgotten_other": "{{count}} results forgotten",
+  "{{count}} results removed_one": "{{count}} result removed",
+  "{{count}} results removed_other": "{{count}} results removed",
   "{{count}} more pending runs are not listed._one": "{{count}} more pending run is not listed.",
   "{{count}} more pending runs are not listed._other":
     "{{count}} more pending runs are not listed.",
-  "Forget {{count}} results?_one": "Forget this result?",
-  "Forget {{count}} results?_other": "Forget {{count}} results?",
+  "Remove {{count}} results?_one": "Remove this result?",
+  "Remove {{count}} results?_other": "Remove {{count}} results?",
   "{{count}} points_one": "{{count}} point",
   "{{count}} points_other": "{{count}} points",
   "{{count}} boxes_one": "{{count}} box",
   "{{count}} boxes_other": "{{count}} boxes",
   "{{count}} changed_one": "{{count}} changed",
   "{{count}} changed_other": "{{count}} changed",
-  "Pick one of {{count}} found:_one": "Pick the one that was found:",
-  "Pick one of {{count}} found:_other": "Pick one of {{count}} found:",
+  "{{count}} similar names:_one": "{{count}} similar name:",
+  "{{count}} similar names:_other": "{{count}} similar names:",
   "{{count}} nodes, muted_one": "{{count}} node, muted",
   "{{count}} nodes, muted_other": "{{count}} nodes, muted",
   "{{count}} more_one": "{{count}} more",
   "{{count}} more_other": "{{count}} more",
   "{{queued}} of {{count}} queued_one": "{{queued}} of {{count}} queued",
   "{{queued}} of {{count}} queued_other": "{{queued}} of {{count}} queued",
-  "{{count}} runs are too many; 1000 is the most._one":
-    "{{count}} run is too many; 1000 is the most.",
-  "{{count}} runs are too many; 1000 is the most._other":
-    "{{count}} runs are too many; 1000 is the most.",
-  "{{count}} chosen_one": "{{count}} chosen",
-  "{{count}} chosen_other": "{{count}} chosen",
+  "{{count}} runs are too many; the maximum is 1000._one":
+    "{{count}} run is too many; the maximum is 1000.",
+  "{{count}} runs are too many; the maximum is 1000._other":
+    "{{count}} runs are too many; the maximum is 1000.",
+  "{{count}} selected_one": "{{count}} selected",
+  "{{count}} selected_other": "{{count}} selected",
   "{{count}} nodes are selected._one": "{{count}} node is selected.",
   "{{count}} nodes are selected._other": "{{count}} nodes are selected.",
   "and {{count}} more_one": "and {{count}} more",
   "and {{count}} more_other": "and {{count}} more",
-  "{{name}}, {{place}} of {{count}}: move it by the arrow keys_one":
-    "{{name}}, {{place}} of {{count}}: move it by the arrow keys",
-  "{{name}}, {{place}} of {{count}}: move it by the arrow keys_other":
-    "{{name}}, {{place}} of {{count}}: move it by the arrow keys",
+  "{{name}}, {{place}} of {{count}}: move it with the arrow keys_one":
+    "{{name}}, {{place}} of {{count}}: move it with the arrow keys",
+  "{{name}}, {{place}} of {{count}}: move it with the arrow keys_other":
+    "{{name}}, {{place}} of {{count}}: move it with the arrow keys",
   "{{count}} nodes have an id of their own now._one": "{{count}} node has an id of its own now.",
   "{{count}} nodes have an id of their own now._other":
     "{{count}} nodes have an id of their own now.",

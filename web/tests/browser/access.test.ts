@@ -151,7 +151,7 @@ test(
     }
     await page.keyboard.press("Alt+m");
     await check("app mode, empty");
-    await page.getByRole("button", { name: /Make one of its prompts/ }).click();
+    await page.getByRole("button", { name: /Create a form from its prompts/ }).click();
     await check("app mode");
     await page.getByRole("button", { name: "Change the form" }).click();
     await check("the form being changed");
@@ -179,7 +179,7 @@ test(
     await page.getByRole("group", { name: "Subgraph", exact: true }).waitFor();
     await check("a subgraph from outside");
     await page.keyboard.press("Alt+ArrowDown");
-    await page.getByRole("navigation", { name: "Where you are" }).waitFor();
+    await page.getByRole("navigation", { name: "Breadcrumb" }).waitFor();
     await check("a subgraph from inside");
     await page.keyboard.press("Alt+ArrowUp");
     for (let step = 0; step < 12; step += 1) await page.keyboard.press("Alt+-");
@@ -237,7 +237,7 @@ test(
     await dropFile(page, { name: "plain.png", type: "image/png", content });
     await card("Load Image").waitFor();
     await command("node.mask");
-    await page.getByRole("application", { name: /^The picture/ }).waitFor();
+    await page.getByRole("application", { name: /^The image/ }).waitFor();
     await check("the mask");
   },
   LONG,

@@ -23,7 +23,7 @@ test("a workflow becomes a form, runs from it, and the graph has its values", as
   const page = await openPage(studio);
   await page.keyboard.press("Alt+m");
   await form(page)
-    .getByRole("button", { name: /Make one of its prompts/ })
+    .getByRole("button", { name: /Create a form from its prompts/ })
     .click();
   await form(page).getByRole("textbox", { name: "Prompt", exact: true }).fill("a red house");
   await setNumber(page, "width", "64");
@@ -51,7 +51,7 @@ test("the form is changed: words, order, fields; one undo takes each back", asyn
   const page = await openPage(studio);
   await page.keyboard.press("Alt+m");
   await form(page)
-    .getByRole("button", { name: /Make one of its prompts/ })
+    .getByRole("button", { name: /Create a form from its prompts/ })
     .click();
   await form(page).getByRole("button", { name: "Change the form" }).click();
   const fields = form(page).getByRole("list", { name: "Fields of the form" }).getByRole("listitem");
@@ -94,7 +94,7 @@ test("on a phone a workflow with a form opens as an app and fits the screen", as
   const desk = await openPage(studio);
   await desk.keyboard.press("Alt+m");
   await form(desk)
-    .getByRole("button", { name: /Make one of its prompts/ })
+    .getByRole("button", { name: /Create a form from its prompts/ })
     .click();
   await desk.setViewportSize({ width: 390, height: 844 });
   await desk.reload();
@@ -115,7 +115,7 @@ test("on a phone the result comes into view, unless somebody types meanwhile", a
   await phone.keyboard.press("Alt+m");
   await phone.setViewportSize({ width: 390, height: 844 });
   await form(phone)
-    .getByRole("button", { name: /Make one of its prompts/ })
+    .getByRole("button", { name: /Create a form from its prompts/ })
     .click();
   await setNumber(phone, "width", "64");
   await setNumber(phone, "height", "64");

@@ -25,7 +25,7 @@ test("every action is found by its name, and says its keys", async () => {
   await found.waitFor();
   expect(await found.locator("kbd").textContent()).toBe("Ctrl B");
   await page.keyboard.press("Escape");
-  await command("show the keys");
+  await command("show the keyboard shortcuts");
   await dialog("Keys").getByText("Undo", { exact: true }).waitFor();
   await page.keyboard.press("Escape");
   await expect.poll(() => dialog("Keys").count()).toBe(0);
@@ -58,7 +58,7 @@ test("a command gets another key, which works, and goes back to its own", async 
   await page.keyboard.press("Control+Alt+y");
   await expect.poll(() => page.locator(".react-flow__node.selected").count()).toBe(7);
   await command("change the keys");
-  await page.getByRole("button", { name: /Back to the keys that Select all nodes/ }).click();
+  await page.getByRole("button", { name: /Reset the keys of Select all nodes/ }).click();
   await expect.poll(() => dialog("Change the keys").getByText("Ctrl Alt Y").count()).toBe(0);
 });
 
@@ -69,11 +69,11 @@ test("a key that is taken is told, and Escape closes the dialog wherever the foc
   await keys.getByRole("searchbox").fill("Bypass the group");
   await keys.getByRole("button", { name: /Add a key: Bypass the group/ }).click();
   await page.keyboard.press("Control+m");
-  await keys.getByText(/Also the key of: Mute the selected nodes/).waitFor();
+  await keys.getByText(/Also used by: Mute the selected nodes/).waitFor();
   // The button disappears as there is nothing left to reset, so the page gets the focus behind the
   // dialog.
-  await keys.getByRole("button", { name: "Forget my own keys" }).click();
-  await keys.getByText(/Also the key of/).waitFor({ state: "detached" });
+  await keys.getByRole("button", { name: "Remove all custom keys" }).click();
+  await keys.getByText(/Also used by/).waitFor({ state: "detached" });
   await page.keyboard.press("Delete");
   await page.keyboard.press("Escape");
   await keys.waitFor({ state: "hidden" });
@@ -141,7 +141,7 @@ test("a path that is too long for its field is read by the file's name", async (
   const workflow = { nodes: [{ ...loader, widgets_values: [path] }], links: [], version: 0.4 };
   const content = Buffer.from(JSON.stringify(workflow));
   await dropFile(page, { name: "path.json", type: "application/json", content });
-  const field = page.getByTitle(`${path} is not here`);
+  const field = page.getByTitle(`${path} is missing`);
   await field.waitFor();
   const shares = () =>
     field.evaluate((button) => {

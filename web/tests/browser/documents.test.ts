@@ -182,10 +182,10 @@ test("a file that others changed is not replaced without a word", async () => {
   const banner = page.getByRole("alert").filter({ hasText: "changed by another window" });
   await banner.waitFor();
   expect(await said(name)).toContain("theirs");
-  await banner.getByRole("button", { name: "Open theirs" }).click();
+  await banner.getByRole("button", { name: "Open the other version" }).click();
   await expect.poll(() => prompt().inputValue()).toBe("theirs");
   await tab(name).click();
-  await banner.getByRole("button", { name: "Keep both" }).click();
+  await banner.getByRole("button", { name: "Save both" }).click();
   await tab(`${name} (2)`).waitFor();
   expect(await said(`${name} (2)`)).toContain("mine again");
   expect(await said(name)).toContain("theirs");
@@ -228,7 +228,7 @@ test("a name that is taken is asked about, and earlier versions are taken up aga
   await expect.poll(() => versions.getByRole("listitem").count()).toBe(2);
   await versions.getByRole("listitem").nth(1).getByRole("button").click();
   await versions.getByText("1 node changed").waitFor();
-  await versions.getByRole("button", { name: "Go back to this" }).click();
+  await versions.getByRole("button", { name: "Restore this version" }).click();
   await expect.poll(() => prompt().inputValue()).toBe("the first");
   await page.locator(".canvas").focus();
   await page.keyboard.press("Control+z");
@@ -253,7 +253,7 @@ test("a name that no file can have is asked for again, with why", async () => {
   const asked = page.getByRole("dialog");
   await asked.getByRole("textbox", { name: "Name" }).fill(".hidden");
   await page.keyboard.press("Enter");
-  await asked.getByText("No file can be called .hidden").waitFor();
+  await asked.getByText(".hidden is not a valid file name.").waitFor();
   expect(await asked.getByRole("textbox", { name: "Name" }).inputValue()).toBe(".hidden");
   const name = `shown ${Date.now()}`;
   await asked.getByRole("textbox", { name: "Name" }).fill(name);

@@ -170,7 +170,7 @@ test("a frame that was dragged by its title goes back by undo, folded up and not
   const frame = page.locator("[data-frame]");
   await frame.waitFor();
   for (const fold of [false, true]) {
-    if (fold) await frame.getByRole("button", { name: "Fold the group up" }).click();
+    if (fold) await frame.getByRole("button", { name: "Fold the group", exact: true }).click();
     if (fold) await page.locator(".fold").waitFor();
     const header = frame.locator("header");
     const before = await middleOf(header);

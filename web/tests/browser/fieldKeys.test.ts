@@ -57,7 +57,7 @@ test("a choice becomes an input, fed by a node that has the same choices, and ru
   const combo = sampler().getByRole("button", { name: /^sampler_name/ });
   await combo.focus();
   await page.keyboard.press("Shift+F10");
-  await page.getByRole("menuitem", { name: /^Turn into an input/ }).click();
+  await page.getByRole("menuitem", { name: /^Convert to an input/ }).click();
   const holder = page.getByRole("group", { name: "sampler_name", exact: true });
   await holder.getByRole("button", { name: /^value/ }).focus();
   await page.keyboard.press("Enter");

@@ -78,6 +78,6 @@ Steps: 3, Sampler: DPM++ 2M Karras, CFG scale: 4.5, Seed: 11, Size: 96x64, Model
 test("a film without a workflow is told of", async () => {
   const content = Buffer.concat([Buffer.from([0, 0, 0, 12]), Buffer.from("ftypisom")]);
   await dropFile(page, { name: "plain.mp4", type: "video/mp4", content });
-  await page.getByRole("alert").getByText("plain.mp4 holds no workflow.").waitFor();
+  await page.getByRole("alert").getByText("plain.mp4 contains no workflow.").waitFor();
   expect(await page.locator(".card").count()).toBeGreaterThan(1);
 });

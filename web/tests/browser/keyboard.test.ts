@@ -127,7 +127,7 @@ test("arrows walk along wires, and a wire is chosen, taken off and brought back"
   await walk("ArrowRight", "KSampler");
   await walk("ArrowLeft", "Load Checkpoint");
   expect(await node("Load Checkpoint").getAttribute("aria-description")).toMatch(
-    /^1 of 7, .*gives MODEL to KSampler/,
+    /^1 of 7, .*sends MODEL to KSampler/,
   );
   await walk("ArrowRight", "KSampler");
   const before = await wires();
@@ -191,7 +191,7 @@ test("the outline has all nodes as a tree, and goes with the canvas", async () =
   await expect.poll(selected).toBe("VAE Decode");
   const row = tree.getByRole("treeitem", { name: "VAE Decode" });
   expect(await row.getAttribute("aria-selected")).toBe("true");
-  expect(await row.getAttribute("aria-description")).toMatch(/takes samples from KSampler/);
+  expect(await row.getAttribute("aria-description")).toMatch(/receives samples from KSampler/);
   await press("Home");
   await expect.poll(selected).toBe("Load Checkpoint");
   await press("Control+m");

@@ -34,7 +34,7 @@ test("a mask is painted by pointer and by keys, kept, and read by the node", asy
   await loader.waitFor();
   const open = async () => {
     await page.keyboard.press("Control+k");
-    await page.getByRole("combobox", { name: "Name of a command" }).fill("paint the mask");
+    await page.getByRole("combobox", { name: "Name of a command" }).fill("edit the mask");
     await page.keyboard.press("Enter");
     await page.getByText(/96 x 64 pixels/).waitFor();
   };
@@ -45,7 +45,7 @@ test("a mask is painted by pointer and by keys, kept, and read by the node", asy
 
   await open();
   expect(await masked()).toBe(0);
-  const stage = page.getByRole("application", { name: /^The picture/ });
+  const stage = page.getByRole("application", { name: /^The image/ });
   const box = await stage.boundingBox();
   if (box === null) throw new Error("the picture is not on the screen");
   const middle = { x: box.x + box.width / 2, y: box.y + box.height / 2 };
@@ -69,8 +69,8 @@ test("a mask is painted by pointer and by keys, kept, and read by the node", asy
   await page.keyboard.press("Control+z");
   await expect.poll(masked).toBe(50);
   await page.getByRole("button", { name: "Feather", exact: true }).click();
-  await page.getByRole("button", { name: "Keep the mask" }).click();
-  await expect.poll(() => page.getByRole("application", { name: /^The picture/ }).count()).toBe(0);
+  await page.getByRole("button", { name: "Save the mask" }).click();
+  await expect.poll(() => page.getByRole("application", { name: /^The image/ }).count()).toBe(0);
 
   await expect
     .poll(() => loader.locator("img").first().getAttribute("src"))
@@ -88,12 +88,12 @@ async function openHalves() {
   await dropFile(page, { name: "halves.png", type: "image/png", content: await halves(page) });
   await page.getByRole("group", { name: "Load Image", exact: true }).waitFor();
   await page.keyboard.press("Control+k");
-  await page.getByRole("combobox", { name: "Name of a command" }).fill("paint the mask");
+  await page.getByRole("combobox", { name: "Name of a command" }).fill("edit the mask");
   await page.keyboard.press("Enter");
   await page.getByText(/96 x 64 pixels/).waitFor();
   const state = () => page.locator(".mask-state").textContent();
   const masked = async () => Number(/([\d.]+)\s*% masked/.exec((await state()) ?? "")?.[1]);
-  const stage = page.getByRole("application", { name: /^The picture/ });
+  const stage = page.getByRole("application", { name: /^The image/ });
   const box = await stage.boundingBox();
   if (box === null) throw new Error("the picture is not on the screen");
   const middle = { x: box.x + box.width / 2, y: box.y + box.height / 2 };
@@ -171,14 +171,14 @@ test("the brush is as large as the picture asks for, then as it was chosen; a fa
     times: 1,
   });
   await page.mouse.click(middle.x, middle.y);
-  await page.getByRole("button", { name: "Keep the mask" }).click();
+  await page.getByRole("button", { name: "Save the mask" }).click();
   await expect.poll(state).not.toMatch(/96 x 64 pixels/);
   await page.mouse.click(middle.x + 30, middle.y);
   await expect.poll(state).toMatch(/96 x 64 pixels/);
-  await page.getByRole("button", { name: "Keep the mask" }).click();
+  await page.getByRole("button", { name: "Save the mask" }).click();
   await page.getByRole("dialog", { name: "Mask" }).waitFor({ state: "detached" });
   await page.keyboard.press("Control+k");
-  await page.getByRole("combobox", { name: "Name of a command" }).fill("paint the mask");
+  await page.getByRole("combobox", { name: "Name of a command" }).fill("edit the mask");
   await page.keyboard.press("Enter");
   await page.getByText(/96 x 64 pixels/).waitFor();
   expect(await size()).toBe("6");

@@ -189,7 +189,7 @@ test("a body that takes none says so; a wire that was taken up for it stays wher
   // The wire's own output: only a message, no change.
   const now = await links();
   await drag(page, on.output("VAE Decode").first(), on.title("VAE Decode").first());
-  await reason("A node cannot feed itself.").waitFor();
+  await reason("A node cannot be connected to itself.").waitFor();
   await page.mouse.up();
   expect(await links()).toEqual(now);
   // However many nodes could convert, all can be read and pressed.

@@ -59,7 +59,7 @@ test("from afar, painted sockets light, are pulled from, and give their wires up
   if (!(prompt && sampler && negative && latent && decoder)) throw new Error("not painted");
   await drag(page, prompt, negative);
   await page.locator(".pull-sockets").waitFor({ state: "attached" });
-  await page.locator(".reason").getByText("joins → KSampler · negative").waitFor();
+  await page.locator(".reason").getByText("connects to KSampler · negative").waitFor();
   await page.mouse.up();
   const moved = "Prompt.CONDITIONING > KSampler.negative";
   expect(await links()).toEqual([...before.filter((each) => each !== NEGATIVE), moved].sort());
@@ -236,7 +236,7 @@ test("a folded frame's rows give their wires up and take others", async () => {
   await on.title("Negative prompt").click({ modifiers: ["Shift"] });
   await page.keyboard.press("Control+g");
   const before = await links();
-  await page.getByRole("button", { name: "Fold the group up" }).click();
+  await page.getByRole("button", { name: "Fold the group", exact: true }).click();
   const fold = page.locator(".fold");
   await fold.waitFor();
   const row = fold.locator(".react-flow__handle.target").first();

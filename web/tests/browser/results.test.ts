@@ -94,13 +94,13 @@ test("results are found by words, seeds, stars and how they ended", async () => 
   await search.fill("100051");
   await expect.poll(() => found.textContent()).toBe("1 result");
   await search.fill("no such words");
-  await page.getByText("No run fits this search.").waitFor();
+  await page.getByText("No run matches this search.").waitFor();
   await dock().getByRole("button", { name: "Show all" }).click();
   await expect.poll(() => search.inputValue()).toBe("");
-  await page.getByRole("button", { name: "With a star" }).click();
+  await page.getByRole("button", { name: "Starred" }).click();
   await expect.poll(() => found.textContent()).toBe("1 result");
-  await page.getByRole("button", { name: "With a star" }).click();
-  await page.getByRole("combobox", { name: "How they ended" }).selectOption("failed");
+  await page.getByRole("button", { name: "Starred" }).click();
+  await page.getByRole("combobox", { name: "Outcome" }).selectOption("failed");
   await page.getByText("KSampler failed: the picture had no size").first().waitFor();
 });
 
@@ -155,7 +155,7 @@ test("what differs from the open workflow is listed and marked, live", async () 
   await cell(1).click();
   await page.getByRole("button", { name: "Differences from the open workflow" }).click();
   const list = page.getByRole("complementary", { name: "Differences" });
-  await list.getByText(/^Nothing differs/).waitFor();
+  await list.getByText(/^No differences/).waitFor();
   // The gallery made the canvas smaller: the graph that filled it is fitted above the run bar
   // again.
   const [lowest, bar] = [
@@ -200,28 +200,28 @@ test("results are forgotten and taken back; a star stays", async () => {
   await cell(2).click({ modifiers: ["Shift"] });
   await grid().focus();
   await page.keyboard.press("Delete");
-  const question = page.getByRole("dialog", { name: "Forget 2 results?" });
-  await question.getByRole("button", { name: "Forget", exact: true }).click();
+  const question = page.getByRole("dialog", { name: "Remove 2 results?" });
+  await question.getByRole("button", { name: "Remove", exact: true }).click();
   await page.locator(".cell.leaving").first().waitFor();
   await page.getByRole("status").getByRole("button", { name: "Undo" }).click();
   await expect.poll(() => cell(1).getAttribute("aria-label")).toBe(first);
   await cell(1).click();
-  await page.getByRole("toolbar").getByRole("button", { name: "Forget" }).click();
+  await page.getByRole("toolbar").getByRole("button", { name: "Remove", exact: true }).click();
   await page
-    .getByRole("dialog", { name: "Forget this result?" })
-    .getByRole("button", { name: "Forget", exact: true })
+    .getByRole("dialog", { name: "Remove this result?" })
+    .getByRole("button", { name: "Remove", exact: true })
     .click();
   await page.locator(".cell.leaving").first().waitFor();
   // Another search commits the announced deletion at once.
-  await page.getByRole("button", { name: "With a star" }).click();
+  await page.getByRole("button", { name: "Starred" }).click();
   await expect.poll(() => grid().getByRole("option").count()).toBe(1);
-  await page.getByRole("button", { name: "With a star" }).click();
+  await page.getByRole("button", { name: "Starred" }).click();
   await expect.poll(() => cell(1).getAttribute("aria-label")).toBe(second);
   await cell(1).click();
-  await page.getByRole("button", { name: "Give a star" }).click();
+  await page.getByRole("button", { name: "Add a star" }).click();
   await page.reload();
   await openGallery();
-  await cell(1).getByLabel("With a star").waitFor();
+  await cell(1).getByLabel("Starred").waitFor();
 });
 
 test("the queue is held back, put in order by keys and by dragging, and cancelled", async () => {
@@ -263,20 +263,20 @@ test("the queue is held back, put in order by keys and by dragging, and cancelle
   await dock()
     .getByText(/^The queue is empty and paused/)
     .waitFor();
-  await dock().getByRole("button", { name: "Go on" }).click();
+  await dock().getByRole("button", { name: "Resume" }).click();
   await dock().getByRole("button", { name: "Pause" }).waitFor();
 });
 
 test("a batch over values becomes a grid with its axes", async () => {
   await smallAndQuick();
   await page.keyboard.press("Control+Shift+B");
-  const dialog = page.getByRole("dialog", { name: "Run many times" });
-  await dialog.getByLabel("What varies").selectOption({ label: "KSampler · cfg" });
+  const dialog = page.getByRole("dialog", { name: "Run a batch" });
+  await dialog.getByLabel("Input to vary").selectOption({ label: "KSampler · cfg" });
   await dialog.getByLabel("Values").fill("nonsense");
-  await dialog.getByText("nonsense is no number.").waitFor();
+  await dialog.getByText("nonsense is not a number.").waitFor();
   await dialog.getByLabel("Values").fill("2..3 step 1");
-  await dialog.getByRole("button", { name: "Vary something else, too" }).click();
-  await dialog.getByLabel("What varies").nth(1).selectOption({ label: "Prompt · text" });
+  await dialog.getByRole("button", { name: "Vary another input" }).click();
+  await dialog.getByLabel("Input to vary").nth(1).selectOption({ label: "Prompt · text" });
   await dialog.getByLabel("Values").nth(1).fill("a red boat\na blue boat");
   await dialog.getByRole("button", { name: "Queue 4 runs" }).click();
   const table = page.getByRole("table", { name: "The batch as a grid" });
@@ -405,8 +405,8 @@ test("a result is deleted with its files", async () => {
   await grid().focus();
   await page.keyboard.press("Delete");
   await page
-    .getByRole("dialog", { name: "Forget this result?" })
-    .getByRole("button", { name: "Forget and delete the files" })
+    .getByRole("dialog", { name: "Remove this result?" })
+    .getByRole("button", { name: "Remove and delete the files" })
     .click();
   await page.locator(".cell.leaving").first().waitFor();
   // Leaving the page commits the deletion.

@@ -74,7 +74,7 @@ test("the bar tells what a run will do: all, nothing, and what hangs on one prom
   await node("Negative prompt").getByRole("img", { name: "cached" }).waitFor();
   const inspector = page.getByRole("complementary", { name: "Inspector" });
   await inspector.getByText("will run").waitFor();
-  await inspector.getByText(/last time/).waitFor();
+  await inspector.getByText(/last run/).waitFor();
 });
 
 test("a run up to a node shows what comes out of it, on that node", async () => {
@@ -172,7 +172,7 @@ test("a value out of range, a missing wire and a missing output are mended by a 
   await open(changed("KSampler", 3, 900), "wild");
   await problems().click();
   const values = page.getByRole("region", { name: "Values" });
-  await values.getByText("cfg is 900; at most 100.").waitFor();
+  await values.getByText("cfg is 900; the maximum is 100.").waitFor();
   await values.getByRole("button", { name: "Set to 100" }).click();
   await values.waitFor({ state: "detached" });
 
@@ -225,7 +225,7 @@ test("a failure is told plainly on its node; the traceback is folded, with a rep
   await says("2 nodes will run");
   await page.keyboard.press("Control+Enter");
   await node("Load Image").locator(".problem").waitFor({ timeout: RUN });
-  const note = node("Load Image").getByTitle("All about this failure");
+  const note = node("Load Image").getByTitle("Details of this failure");
   await note.getByText(/broken\.png/).click();
   const form = page.getByRole("complementary", { name: "Inspector" });
   await form.getByText("Traceback").waitFor();
@@ -240,7 +240,7 @@ test("a failure is told plainly on its node; the traceback is folded, with a rep
   await failed.getByText("Traceback").click();
   await traceback.getByText(/load_image/).waitFor();
   await failed.getByRole("button", { name: "Copy a report" }).click();
-  await page.getByText("The report is in the clipboard.").waitFor();
+  await page.getByText("The report was copied to the clipboard.").waitFor();
   const report = await page.evaluate(() => navigator.clipboard.readText());
   expect(report).toMatch(/# LoadImage failed[\s\S]+Calotype \d[\s\S]+## Traceback/);
 
@@ -271,7 +271,7 @@ test("while the server is away the bar says so, edits go on, and what it knows c
   await says(/nodes will run|are cached/);
   away = true;
   for (const each of sockets) await each.close();
-  await says("The server is away. Your work is kept.");
+  await says("The server cannot be reached. Your work is kept.");
   await page.getByRole("button", { name: "Run", exact: true }).click();
   await page.getByText(/nothing can run now/).waitFor();
   await setNumber("KSampler", "cfg", "6.5");
@@ -303,7 +303,7 @@ test("what was made while nobody heard of it is on its node afterwards", async (
   isDeaf = true;
   for (const each of sockets) await each.close();
   sockets = [];
-  await says("The server is away. Your work is kept.");
+  await says("The server cannot be reached. Your work is kept.");
   await node("KSampler").getByRole("progressbar").waitFor({ state: "detached" });
   const job = () => page.request.get(`${studio.address}/api/queue`).then((all) => all.json());
   await expect.poll(async () => (await job()).queue_running.length, { timeout: RUN }).toBe(0);

@@ -222,7 +222,7 @@ test("a portal among painted wires has its two ends and no line between them", a
   await page.mouse.click(at.x, at.y);
   await page
     .getByRole("toolbar", { name: "Wire" })
-    .getByRole("button", { name: "Make a portal" })
+    .getByRole("button", { name: "Turn into a portal" })
     .click();
   await page.getByRole("textbox", { name: "Name of the portal" }).fill("far");
   await page.keyboard.press("Enter");

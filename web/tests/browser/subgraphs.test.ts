@@ -33,7 +33,7 @@ const number = (within: Locator, name: string) =>
   within.getByRole("spinbutton", { name, exact: true });
 const shown = (within: Locator, name: string) =>
   number(within, name).getAttribute("aria-valuetext");
-const crumbs = () => page.getByRole("navigation", { name: "Where you are" });
+const crumbs = () => page.getByRole("navigation", { name: "Breadcrumb" });
 
 async function setNumber(within: Locator, name: string, value: string): Promise<void> {
   await number(within, name).click();
@@ -113,12 +113,12 @@ test("a seed that is shown outside is rolled or kept from there", async () => {
   await inside.getByRole("button", { name: "seed", exact: true }).click();
   const before = (what: string) =>
     instance.getByRole("button", { name: `Before each run: ${what}`, exact: true });
-  await before("The same each run").click();
-  await page.getByRole("menuitemradio", { name: "A new one each run" }).click();
-  await before("A new one each run").waitFor();
+  await before("Fixed").click();
+  await page.getByRole("menuitemradio", { name: "Randomize" }).click();
+  await before("Randomize").waitFor();
   await page.locator(".canvas").focus();
   await page.keyboard.press("Control+z");
-  await before("The same each run").waitFor();
+  await before("Fixed").waitFor();
 });
 
 test("seen from afar, an instance is gone into by a double click", async () => {
@@ -166,7 +166,7 @@ test("ports are named, ordered, removed and made; what was saved comes back", as
     inspector().getByRole("textbox", { name: `Name of the port ${label}` });
   await name("model").fill("the model");
   await name("model").press("Enter");
-  await inspector().getByRole("button", { name: "the model one down" }).click();
+  await inspector().getByRole("button", { name: "Move the model down" }).click();
   await expect
     .poll(() => node("Inputs").locator(".socket-label").allTextContents())
     .toEqual(["positive", "the model", "negative", "latent_image", "vae", "New port"]);
@@ -251,7 +251,7 @@ test("a bypassed node shows what goes through, a muted one what stops", async ()
   await title("KSampler").click();
   await page.keyboard.press("Control+b");
   await node("KSampler")
-    .getByRole("img", { name: "latent_image goes through to LATENT" })
+    .getByRole("img", { name: "latent_image passes through to LATENT" })
     .waitFor();
 });
 

@@ -113,7 +113,7 @@ describe.skipIf(!areHere)("workflows of others", () => {
         await page.locator(`.outline [data-key="${String(instance.id)}"]`).click();
         await page.locator(".canvas").focus();
         await page.keyboard.press("Alt+ArrowDown");
-        await page.getByRole("navigation", { name: "Where you are" }).waitFor();
+        await page.getByRole("navigation", { name: "Breadcrumb" }).waitFor();
         await expect.poll(drawn).toEqual(countsOf(definition, true));
       }
 

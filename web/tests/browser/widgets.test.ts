@@ -145,7 +145,7 @@ test("a file that is not here stays, is named, and what is like it is offered", 
   await openNodes({ type: "CheckpointLoaderSimple", values: ["old/calotype-demo-v2.ckpt"] });
   const card = node("Load Checkpoint");
   const field = card.getByRole("button", {
-    name: /ckpt_name not here: old\/calotype-demo-v2.ckpt/,
+    name: /ckpt_name missing: old\/calotype-demo-v2.ckpt/,
   });
   await field.click();
   await page.getByText("old/calotype-demo-v2.ckpt is not on this server.").waitFor();
@@ -187,7 +187,7 @@ test("a seed rolls before the run, is the one that was used, and can be kept", a
   const sampler = node("KSampler");
   const seed = sampler.getByRole("spinbutton", { name: "seed" });
   await sampler.getByRole("button", { name: /Before each run/ }).click();
-  await page.getByRole("menuitemradio", { name: "One more each run" }).click();
+  await page.getByRole("menuitemradio", { name: "Increment" }).click();
   await seed.click();
   await sampler.getByRole("textbox", { name: "seed" }).fill("18446744073709551000");
   await page.keyboard.press("Enter");
@@ -205,12 +205,12 @@ test("a seed rolls before the run, is the one that was used, and can be kept", a
   await expect.poll(() => text(seed)).toBe("18446744073709551001");
 
   await sampler.getByRole("button", { name: /Before each run/ }).click();
-  await page.getByRole("menuitem", { name: "A new one now" }).click();
+  await page.getByRole("menuitem", { name: "Randomize now" }).click();
   await expect.poll(() => text(seed)).not.toBe("18446744073709551001");
   await sampler.getByRole("button", { name: /Before each run/ }).click();
   await page.getByRole("menuitem", { name: /Keep 18446744073709551001/ }).click();
   await expect.poll(() => text(seed)).toBe("18446744073709551001");
-  await sampler.getByRole("button", { name: "Before each run: The same each run" }).waitFor();
+  await sampler.getByRole("button", { name: "Before each run: Fixed" }).waitFor();
 });
 
 test("curves: points by pointer and by keyboard; boxes drawn and moved", async () => {
@@ -252,7 +252,7 @@ test("a picture is brought by button, by drop and by paste, and shown with its s
   await openNodes({ type: "LoadImage" });
   const card = node("Load Image");
   const chooser = page.waitForEvent("filechooser");
-  await card.getByRole("button", { name: "Upload a picture" }).click();
+  await card.getByRole("button", { name: "Upload an image" }).click();
   await (await chooser).setFiles({ name: "first.png", mimeType: "image/png", buffer: PIXEL });
   await card.getByRole("button", { name: "image first.png" }).waitFor();
   await card.getByText("1 × 1").waitFor();
@@ -300,7 +300,7 @@ test("a picture that was made here is chosen where results lie", async () => {
   });
   await openNodes({ type: "LoadImage" }, { type: "LoadImageOutput" });
   const card = node("Load Image");
-  await card.getByRole("button", { name: "From elsewhere" }).click();
+  await card.getByRole("button", { name: "Other sources" }).click();
   await page.getByRole("menuitem", { name: "From the results" }).click();
   await page.getByRole("option", { name: "made.png [output]" }).click();
   await card.getByRole("button", { name: "image made.png [output]", exact: true }).waitFor();
@@ -318,10 +318,10 @@ test("a picture that was made here is chosen where results lie", async () => {
 test("a field becomes an input fed by a node, shows what it is fed, and a field again", async () => {
   const sampler = node("KSampler");
   await sampler.getByRole("spinbutton", { name: "cfg" }).click({ button: "right" });
-  await page.getByRole("menuitem", { name: /Turn into an input/ }).click();
+  await page.getByRole("menuitem", { name: /^Convert to an input/ }).click();
   await sampler.locator("[data-input=cfg] .linked").getByText("4").waitFor();
   await sampler.locator("[data-input=cfg] .linked").click({ button: "right" });
-  await page.getByRole("menuitem", { name: /a field again/ }).click();
+  await page.getByRole("menuitem", { name: /show the field/ }).click();
   await expect.poll(() => text(sampler.getByRole("spinbutton", { name: "cfg" }))).toBe("4.0");
 });
 

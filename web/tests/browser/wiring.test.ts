@@ -73,7 +73,7 @@ test("the palette finds by what nodes are called, by signs, and adds without a p
 
   await page.keyboard.press("Tab");
   await expect.poll(() => first.textContent()).toContain("SolidMask");
-  await palette().getByRole("group", { name: "Used lately" }).waitFor();
+  await palette().getByRole("group", { name: "Recently used" }).waitFor();
   await page.keyboard.press("ArrowDown");
   await page.keyboard.press("ArrowRight");
   await palette().getByRole("option", { name: "conditioning" }).first().waitFor();
@@ -83,9 +83,9 @@ test("a pulled wire offers its sockets in turn, and joins the one that was chose
   await drag(output("Prompt"), { x: 420, y: 130 });
   await page.mouse.up();
   await page.keyboard.type("advanced sampler");
-  await palette().getByText("joins → positive").waitFor();
+  await palette().getByText("connects to positive").waitFor();
   await page.keyboard.press("Tab");
-  await palette().getByText("joins → negative").waitFor();
+  await palette().getByText("connects to negative").waitFor();
   await page.keyboard.press("Enter");
   await node("KSampler (Advanced)").waitFor();
   await expect.poll(() => wires().count()).toBe(10);
@@ -130,7 +130,7 @@ test("a wire becomes a portal with a name, and a wire again", async () => {
   await page.mouse.click(place.x, place.y);
   await page
     .getByRole("toolbar", { name: "Wire" })
-    .getByRole("button", { name: "Make a portal" })
+    .getByRole("button", { name: "Turn into a portal" })
     .click();
   await page.getByRole("textbox", { name: "Name of the portal" }).fill("decoder");
   await page.keyboard.press("Enter");
@@ -143,7 +143,7 @@ test("a wire becomes a portal with a name, and a wire again", async () => {
     .toBe(await node("Load Checkpoint").getAttribute("data-node"));
   await page.reload();
   await source.click();
-  await page.getByRole("button", { name: "Draw the wire" }).click();
+  await page.getByRole("button", { name: "Turn into a wire" }).click();
   await expect.poll(() => source.count()).toBe(0);
   // Only wires in view are mounted.
   await page.keyboard.press("Escape");

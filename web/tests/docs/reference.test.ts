@@ -82,7 +82,7 @@ function keysPage(): string {
       ),
     ]),
     "## Keys of other editors",
-    "*Settings*, *Keys to start from* brings these in place of the above; what is not listed stays.",
+    "*Settings*, *Key preset* brings these in place of the above; what is not listed stays.",
     ...Object.entries(PRESETS)
       .filter(([, keys]) => Object.keys(keys).length > 0)
       .map(([name]) => presetTable(name)),

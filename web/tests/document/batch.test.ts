@@ -54,7 +54,7 @@ describe("values", () => {
 
   test("that are none say so", () => {
     expect(() => readValues("4, x", "number")).toThrow(InvalidValuesError);
-    expect(() => readValues("4.5", "whole")).toThrow("4.5 is no whole number.");
+    expect(() => readValues("4.5", "whole")).toThrow("4.5 is not a whole number.");
     expect(() => readValues("1..9 step 0", "whole")).toThrow(InvalidValuesError);
     expect(() => readValues("1..99999", "whole")).toThrow(InvalidValuesError);
     expect(() => readValues("maybe", "yes")).toThrow(InvalidValuesError);

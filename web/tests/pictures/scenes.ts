@@ -272,11 +272,11 @@ export const SCENES: Readonly<Record<string, Scene>> = {
       await hideInspector(page);
       await showAll(page);
       await page.keyboard.press("Control+Shift+B");
-      const dialog = page.getByRole("dialog", { name: "Run many times" });
-      await dialog.getByLabel("What varies").selectOption({ label: "KSampler · cfg" });
+      const dialog = page.getByRole("dialog", { name: "Run a batch" });
+      await dialog.getByLabel("Input to vary").selectOption({ label: "KSampler · cfg" });
       await dialog.getByLabel("Values").fill("2..6 step 2");
-      await dialog.getByRole("button", { name: "Vary something else, too" }).click();
-      await dialog.getByLabel("What varies").nth(1).selectOption({ label: "Prompt · text" });
+      await dialog.getByRole("button", { name: "Vary another input" }).click();
+      await dialog.getByLabel("Input to vary").nth(1).selectOption({ label: "Prompt · text" });
       await dialog
         .getByLabel("Values")
         .nth(1)
@@ -295,8 +295,8 @@ export const SCENES: Readonly<Record<string, Scene>> = {
       await choose(page, 3);
       await page.getByRole("toolbar").getByRole("button", { name: "Use as an input" }).click();
       await title(page, "Load Image").click();
-      await command(page, "paint the mask");
-      const stage = page.getByRole("application", { name: /^The picture/ });
+      await command(page, "edit the mask");
+      const stage = page.getByRole("application", { name: /^The image/ });
       await page.getByText(/512 x 512 pixels/).waitFor();
       const { x, y } = await middle(stage);
       await page.mouse.move(x - 60, y + 30);
@@ -318,7 +318,7 @@ export const SCENES: Readonly<Record<string, Scene>> = {
       await page.setViewportSize({ width: 390, height: 780 });
       await page.keyboard.press("Alt+m");
       const form = page.getByRole("region", { name: "Form" });
-      await form.getByRole("button", { name: /Make one of its prompts/ }).click();
+      await form.getByRole("button", { name: /Create a form from its prompts/ }).click();
       await form
         .getByRole("textbox", { name: "Prompt", exact: true })
         .fill("a lighthouse by the sea");

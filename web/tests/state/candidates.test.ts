@@ -114,6 +114,6 @@ test("nodes that are called the same have their numbers, and wires are told in w
   expect(nameIn(graph(), CATALOG, "4")).toBe("Encode #4");
   expect(nameIn(graph(), CATALOG, "3")).toBe("Sampler");
   expect(connectionsText(graph(), CATALOG, "2")).toBe(
-    "takes clip from Loader; gives CONDITIONING to Sampler",
+    "receives clip from Loader; sends CONDITIONING to Sampler",
   );
 });

@@ -80,7 +80,7 @@ test("a value out of range is brought to its limit, and that can be undone", () 
       extra_info: { input_name: "cfg", received_value: 900, input_config: ["FLOAT", { max: 100 }] },
     }),
   );
-  expect(problem?.text).toBe("cfg is 900; at most 100.");
+  expect(problem?.text).toBe("cfg is 900; the maximum is 100.");
   problem?.fixes[0]?.run();
   expect(activeTab().graph.nodes[key("Sample")]?.values.cfg).toBe(100);
   expect(changedSince(before, activeTab().workflow)).toEqual([
@@ -113,5 +113,8 @@ test("nodes that came and went are told", () => {
     delete draft.nodes[gone];
     draft.order = draft.order.filter((each) => each !== gone);
   });
-  expect(changedSince(before, activeTab().workflow)).toContainEqual({ node: gone, text: "gone" });
+  expect(changedSince(before, activeTab().workflow)).toContainEqual({
+    node: gone,
+    text: "removed",
+  });
 });

@@ -34,9 +34,9 @@ describe("files of JSON", () => {
   });
 
   test.each([
-    ['{"nodes":[', "x.json is no JSON."],
-    ["[1]", "x.json holds no workflow."],
-    ["", "x.json is no JSON."],
+    ['{"nodes":[', "x.json is not JSON."],
+    ["[1]", "x.json contains no workflow."],
+    ["", "x.json is not JSON."],
     [
       `{"nodes":[],"extra":${"[".repeat(5000)}${"]".repeat(5000)}}`,
       "x.json is nested too deeply to be a workflow.",

@@ -154,7 +154,7 @@ describe("what a place is", () => {
     expect(what(on("3", "model", "input"))).toBe("socket: model takes MODEL, not CONDITIONING.");
     expect(what(body("3"))).toBe("body: negative");
     expect(what(body("4"))).toBe("body: Save has no input that takes CONDITIONING.");
-    expect(what(body("6"))).toBe("body: A node cannot feed itself.");
+    expect(what(body("6"))).toBe("body: A node cannot be connected to itself.");
     expect(what(EMPTY)).toBe("nothing");
     expect(what(on("6", "0", "output"))).toBe("outside");
     const whole = newPull([at("5", "0", "output")]);

@@ -142,7 +142,7 @@ test("files are told apart by their endings, failures by their sentences", () =>
     execution_error: { exception_message: " no memory ", node_type: "KSampler" },
   };
   expect(sentenceOf(failed)).toBe("KSampler failed: no memory");
-  expect(sentenceOf({ id: "a", status: "cancelled" })).toBe("Stopped before it was done.");
+  expect(sentenceOf({ id: "a", status: "cancelled" })).toBe("Stopped before it finished.");
 });
 
 test("what lies under the pointer stays there as one zooms, and the whole is the end", () => {

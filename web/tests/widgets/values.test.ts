@@ -146,7 +146,7 @@ describe("choices", () => {
     ]);
     const many = Array.from({ length: 20 }, (_, index) => `m${index}`);
     expect(labels(many, { recent: ["m7", "gone"] } as never).slice(0, 3)).toEqual([
-      "heading Used lately",
+      "heading Recently used",
       "choice m7",
       "heading All",
     ]);

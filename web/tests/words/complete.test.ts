@@ -21,7 +21,7 @@ const NOT_WORDS = new Map([
   // Names and descriptions of nodes, which are not translated.
   ["Primitive", "node"],
   [
-    "Hands its value to the fields it is joined to. New graphs do better with a node for one kind of value.",
+    "Supplies its value to the inputs it is connected to. In new graphs, use a node for one type of value.",
     "node",
   ],
   // Names of classes, colours and paths.

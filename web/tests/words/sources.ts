@@ -68,11 +68,11 @@ class Reader {
         for (const each of node.consequent as Node[]) this.read(each);
         return;
       case "NewExpression":
-        // Sets are only for lookups; the server's refusals have their own text; other errors are
-        // for developers.
-        if (/^(Error|DOMException|HttpError|Set|RegExp)$/.test(this.sourceOf(node.callee as Node)))
-          return;
-        break;
+        // Messages of errors are for developers, unless they go through t().
+        if (!/^(Error|DOMException|HttpError|Set|RegExp)$/.test(this.sourceOf(node.callee as Node)))
+          break;
+        this.translated(node);
+        return;
       case "CallExpression":
         if (this.call(node)) return;
         break;
@@ -98,6 +98,15 @@ class Reader {
         break;
     }
     for (const each of partsOf(node)) this.read(each);
+  }
+
+  /** Reads the calls of `t()` in an expression, and nothing else in it. */
+  private translated(node: Node): void {
+    if (node.type === "CallExpression" && this.sourceOf(node.callee as Node) === "t") {
+      this.call(node);
+      return;
+    }
+    for (const each of partsOf(node)) this.translated(each);
   }
 
   /** Whether the call is handled completely, so that its parts need not be read. */

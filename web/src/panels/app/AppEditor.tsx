@@ -41,7 +41,7 @@ export function AppEditor({ app }: { app: App }) {
         {t("Open this workflow as an app")}
       </label>
       <button type="button" className="plain" onClick={guessApp}>
-        <Sparkles size={13} aria-hidden /> {t("Choose for me")}
+        <Sparkles size={13} aria-hidden /> {t("Choose automatically")}
       </button>
     </div>
   );

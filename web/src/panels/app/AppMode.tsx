@@ -80,7 +80,7 @@ function NoForm() {
     <div className="app-empty">
       <p>{t("This workflow has no form yet.")}</p>
       <button type="button" className="primary" onClick={guessApp}>
-        <Sparkles size={14} aria-hidden /> {t("Make one of its prompts, sizes and seeds")}
+        <Sparkles size={14} aria-hidden /> {t("Create a form from its prompts, sizes and seeds")}
       </button>
     </div>
   );
@@ -113,7 +113,8 @@ function AppLine({ field }: { field: ShownField }) {
 function Stage({ outputs }: { outputs: readonly string[] }) {
   const preview = useRuns((state) => Object.values(state.previews)[0]);
   if (preview !== undefined) return <img src={preview} alt={t("Preview of the current run")} />;
-  if (outputs.length === 0) return <p className="quiet">{t("No result is chosen to be shown.")}</p>;
+  if (outputs.length === 0)
+    return <p className="quiet">{t("No results are selected for this app.")}</p>;
   return outputs.map((each) => <Made key={each} node={each} />);
 }
 

@@ -39,7 +39,7 @@ async function pictureAt(url: string): Promise<HTMLImageElement> {
   try {
     await image.decode();
   } catch (error) {
-    throw new Error(t("The picture cannot be read. It may have been moved or deleted."), {
+    throw new Error(t("The image cannot be read. It may have been moved or deleted."), {
       cause: error,
     });
   }
@@ -50,7 +50,7 @@ function askWhetherToDrop(): Promise<boolean> {
   return askConfirmation(
     t("Close without saving the mask?"),
     t("Changes to the mask since the editor opened are lost."),
-    t("Close it"),
+    t("Close without saving"),
   );
 }
 
@@ -135,7 +135,7 @@ function Editor({ masked }: { masked: MaskTarget }) {
     useMasking.setState({ open: null });
   };
   const state =
-    failure ?? (stage.current === null ? t("The picture is being read.") : stateOf(stage.current));
+    failure ?? (stage.current === null ? t("The image is loading.") : stateOf(stage.current));
   return (
     <Dialog
       title={t("Mask")}
@@ -175,7 +175,7 @@ function Editor({ masked }: { masked: MaskTarget }) {
           // biome-ignore lint/a11y/noNoninteractiveTabindex: painting by keyboard needs the focus here
           tabIndex={0}
           aria-label={t(
-            "The picture. Arrows move the brush, with Shift they paint, Enter acts; brackets change the size.",
+            "The image. Arrow keys move the brush, and paint with Shift; Enter applies the tool; brackets change the size.",
           )}
           onBlur={() => stage.current?.hold(false)}
         />
@@ -211,7 +211,7 @@ function KeepButton({ masked, stage, onFailure }: KeepProps) {
       disabled={saving || stage === null}
       onClick={() => void save()}
     >
-      {t("Keep the mask")}
+      {t("Save the mask")}
     </button>
   );
 }

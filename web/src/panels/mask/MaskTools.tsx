@@ -79,7 +79,7 @@ function Softening({ stage, radius, setRadius }: Omit<ToolsProps, "choices" | "c
   return (
     <>
       <Slider
-        title={t("Feather by, pixels")}
+        title={t("Feather radius, pixels")}
         value={radius}
         least={1}
         most={128}

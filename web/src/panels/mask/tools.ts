@@ -9,7 +9,7 @@ export const TOOLS: readonly [Tool, string, typeof Brush, string][] = [
   ["brush", "Brush", Brush, "B"],
   ["eraser", "Eraser", Eraser, "E"],
   ["fill", "Fill similar colours", PaintBucket, "G"],
-  ["hand", "Move the picture", Hand, "H"],
+  ["hand", "Move the image", Hand, "H"],
 ];
 /** The largest brush, in pixels of the image. */
 export const LARGEST = 512;

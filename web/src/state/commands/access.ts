@@ -25,7 +25,7 @@ const isOneWire = () => activeTab().selectedLinks.length === 1;
 export const leavingCommands: readonly Command[] = [
   {
     id: "node.leaveField",
-    title: "From a field back to its node",
+    title: "Return from a field to its node",
     group: "Node",
     keys: ["Escape"],
     fields: true,

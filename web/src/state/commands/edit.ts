@@ -39,7 +39,7 @@ export const editCommands: readonly Command[] = [
   },
   {
     id: "edit.selectNone",
-    title: "Select nothing",
+    title: "Deselect all",
     group: "Edit",
     keys: ["Escape"],
     enabled: hasSelection,
@@ -55,7 +55,7 @@ export const editCommands: readonly Command[] = [
   },
   {
     id: "edit.delete",
-    title: "Delete what is selected",
+    title: "Delete the selection",
     group: "Edit",
     keys: ["Delete", "Backspace"],
     enabled: hasSelection,
@@ -63,7 +63,7 @@ export const editCommands: readonly Command[] = [
   },
   {
     id: "edit.deleteAndHeal",
-    title: "Delete the selected nodes and join their wires",
+    title: "Delete the selected nodes and reconnect their wires",
     group: "Edit",
     keys: ["Ctrl+Delete", "Ctrl+Backspace"],
     enabled: hasNodes,

@@ -79,7 +79,7 @@ export const fieldCommands: readonly Command[] = [
   },
   {
     id: "field.feed",
-    title: "Turn the field into an input, fed by a node of its own",
+    title: "Convert the field to an input with a new value node",
     group: "Node",
     enabled: () => {
       const field = focused();
@@ -89,7 +89,7 @@ export const fieldCommands: readonly Command[] = [
   },
   {
     id: "field.unlink",
-    title: "Turn the input back into a field",
+    title: "Convert the input to a field",
     group: "Node",
     enabled: () => {
       const field = focused();
@@ -102,7 +102,7 @@ export const fieldCommands: readonly Command[] = [
   },
   {
     id: "seed.keep",
-    title: "Keep the seeds that the last run used",
+    title: "Fix the seeds of the last run",
     group: "Run",
     enabled: () => Object.keys(useSeeds.getState()).length > 0,
     run: keepSeeds,

@@ -72,7 +72,7 @@ export const fileCommands: readonly Command[] = [
   },
   {
     id: "file.reopen",
-    title: "Reopen the workflow closed last",
+    title: "Reopen the last closed workflow",
     group: "File",
     // Browsers use Ctrl+Shift+T for their own tabs.
     keys: ["Alt+Shift+W"],

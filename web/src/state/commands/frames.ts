@@ -27,18 +27,18 @@ export const frameCommands: readonly Command[] = [
       frameSelected(t("Group"));
     },
   },
-  frame("collapse", "Fold the group up", "Ctrl+Alt+C", ({ key }) => toggleFrameCollapsed(key)),
-  frame("bypass", "Bypass the group as one", "Ctrl+Alt+B", ({ key }) =>
+  frame("collapse", "Fold the group", "Ctrl+Alt+C", ({ key }) => toggleFrameCollapsed(key)),
+  frame("bypass", "Bypass the group", "Ctrl+Alt+B", ({ key }) =>
     setFrameMode(key, MODE.bypassed, "Bypass the group"),
   ),
-  frame("mute", "Mute the group as one", "Ctrl+Alt+M", ({ key }) =>
+  frame("mute", "Mute the group", "Ctrl+Alt+M", ({ key }) =>
     setFrameMode(key, MODE.muted, "Mute the group"),
   ),
   frame("fit", "Fit the group to its contents", "Ctrl+Alt+F", ({ key }) => fitFrameToContents(key)),
   frame("select", "Select all nodes of the group", "Ctrl+Alt+A", ({ key }) => selectFrame(key)),
   {
     id: "frame.addSelected",
-    title: "Widen the group around the selected nodes",
+    title: "Extend the group to the selected nodes",
     group: "Graph",
     enabled: () => currentFrame() !== undefined && activeTab().selected.length > 0,
     run: () => onFrame(({ key }) => addSelectedToFrame(key)),

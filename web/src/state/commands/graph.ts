@@ -45,7 +45,7 @@ export const graphCommands: readonly Command[] = [
   },
   {
     id: "node.mask",
-    title: "Paint the mask of the selected picture",
+    title: "Edit the mask of the selected image",
     group: "Node",
     enabled: canMask,
     run: () => {

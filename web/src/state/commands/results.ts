@@ -38,7 +38,7 @@ function moving(move: Move, title: string, key: string): Command {
 export const resultCommands: readonly Command[] = [
   {
     id: "run.batch",
-    title: "Run many times: seeds, values, grids",
+    title: "Run a batch: seeds, values, grids",
     group: "Run",
     keys: ["Ctrl+Shift+B"],
     enabled: () => activeTab().graph.order.length > 0,
@@ -76,7 +76,7 @@ export const resultCommands: readonly Command[] = [
   },
   {
     id: "history.starred",
-    title: "Show the results with a star",
+    title: "Show the starred results",
     group: "View",
     run: () => {
       useView.setState({ dock: "history" });
@@ -93,7 +93,7 @@ export const resultCommands: readonly Command[] = [
   },
   {
     id: "result.star",
-    title: "Give the result a star",
+    title: "Star the result",
     group: "Edit",
     app: true,
     enabled: anyResult,

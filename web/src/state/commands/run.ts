@@ -70,14 +70,14 @@ export const runCommands: readonly Command[] = [
   },
   {
     id: "run.showCurrent",
-    title: "Show the node that runs",
+    title: "Show the running node",
     group: "Run",
     enabled: () => useRuns.getState().running?.node != null,
     run: () => show(useRuns.getState().running?.node ?? null),
   },
   {
     id: "run.showFailed",
-    title: "Show the node that failed",
+    title: "Show the failed node",
     group: "Run",
     enabled: () => failed() !== null,
     run: () => {

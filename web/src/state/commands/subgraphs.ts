@@ -20,7 +20,7 @@ const isInside = () => activeTab().level.length > 0;
 export const subgraphCommands: readonly Command[] = [
   {
     id: "subgraph.enter",
-    title: "Go into the subgraph",
+    title: "Enter the subgraph",
     group: "Graph",
     keys: ["Enter", "Alt+ArrowDown"],
     enabled: canEnter,

@@ -18,7 +18,7 @@ export const viewCommands: readonly Command[] = [
   },
   {
     id: "view.fit",
-    title: "Show what is selected, or all",
+    title: "Show the selection, or all",
     group: "View",
     keys: [".", "Home"],
     run: () => canvas()?.fit(activeTab().selected),
@@ -53,7 +53,7 @@ export const viewCommands: readonly Command[] = [
   },
   {
     id: "view.app",
-    title: "Show the app, or the graph",
+    title: "Switch between app and graph",
     group: "View",
     app: true,
     keys: ["Alt+M"],
@@ -92,7 +92,7 @@ export const viewCommands: readonly Command[] = [
   },
   {
     id: "view.closeLightbox",
-    title: "Close the picture",
+    title: "Close the image",
     group: "View",
     app: true,
     keys: ["Escape"],
@@ -101,7 +101,7 @@ export const viewCommands: readonly Command[] = [
   },
   {
     id: "view.theme",
-    title: "Dark or light theme",
+    title: "Switch between dark and light theme",
     group: "View",
     app: true,
     run: () =>
@@ -141,7 +141,7 @@ export const viewCommands: readonly Command[] = [
   },
   {
     id: "help.keys",
-    title: "Show the keys",
+    title: "Show the keyboard shortcuts",
     group: "Help",
     keys: ["?"],
     run: () => useView.setState(({ shortcuts }) => ({ shortcuts: !shortcuts })),

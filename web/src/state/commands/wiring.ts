@@ -35,7 +35,7 @@ function middle() {
 export const wiringCommands: readonly Command[] = [
   {
     id: "wire.stop",
-    title: "Cancel the wire that is being pulled",
+    title: "Cancel the wire that is being dragged",
     group: "Edit",
     keys: ["Escape"],
     enabled: () => usePulling.getState().pull !== null,

@@ -59,7 +59,7 @@ export interface Wire {
 export function refusalOf({ from, slot, to, input }: Wire): string | null {
   const { graph } = activeTab();
   const [source, target] = [graph.nodes[from], graph.nodes[to]];
-  if (source === undefined || target === undefined) return t("There is no such node.");
+  if (source === undefined || target === undefined) return t("This node does not exist.");
   return refusal(graph, {
     from,
     fromType: outputType(source, schemaOf(source.type), slot),

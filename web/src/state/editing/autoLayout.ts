@@ -46,7 +46,7 @@ export async function layOutNodes(keys: readonly string[]): Promise<void> {
   if (task.boxes.size < 2) return;
   const places = await laidOut(task);
   if (activeTab().id !== id || activeTab().graph !== graph) {
-    notify(t("The graph was changed while it was being tidied, so it stays as it is."));
+    notify(t("The graph changed while it was being tidied, so no node was moved."));
     return;
   }
   animateMove();

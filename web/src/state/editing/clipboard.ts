@@ -69,7 +69,7 @@ function isWhole(value: Json): boolean {
 export function paste(clipping: ClipboardContent, corner: Point, withLinks: boolean): void {
   const value = readClipboard(clipping);
   if (value === null) {
-    notify(t("The clipboard holds no nodes."));
+    notify(t("The clipboard contains no nodes."));
     return;
   }
   if (!isWhole(value)) {
@@ -78,7 +78,7 @@ export function paste(clipping: ClipboardContent, corner: Point, withLinks: bool
   }
   const workflow = kindOf(value) === "prompt" && isObject(value) ? workflowOfPrompt(value) : value;
   notify(
-    t("The clipboard holds a whole workflow."),
+    t("The clipboard contains a whole workflow."),
     { label: t("Open in a tab"), run: () => openDocument(workflow, t("Pasted")) },
     [{ label: t("Insert here"), run: () => pasteValue(workflow, corner, false) }],
   );

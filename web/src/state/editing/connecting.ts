@@ -105,7 +105,7 @@ export function straightenWires(links: readonly string[]): void {
 /** Makes one portal per source of these wires; for a single one, editing of its name starts. */
 export function nameWires(links: readonly string[]): void {
   const { graph } = activeTab();
-  edit("Make a portal", (draft) => {
+  edit("Turn into a portal", (draft) => {
     for (const key of links) {
       const link = draft.links[key];
       if (link === undefined || link.portal !== null) continue;
@@ -141,7 +141,7 @@ export function showWires(links: readonly string[]): void {
     const link = graph.links[key];
     return link === undefined ? [] : portalOf(graph, link);
   });
-  edit("Draw the wire again", (draft) => drawAsWire(draft, all));
+  edit("Turn the portal into a wire", (draft) => drawAsWire(draft, all));
   useWiring.setState({ lit: [], menu: null });
 }
 
@@ -204,7 +204,7 @@ export function insertNode(node: string, link: string, at: Point, thread?: strin
   const entry = schema === undefined ? null : insertionSockets(schema, link, found);
   if (schema === undefined || entry === null) return false;
   const after = nearnessTo(link, at)?.after ?? 0;
-  edit("Put into the wire", (draft) => enter(draft, schema, node, link, entry, after), thread);
+  edit("Insert into the wire", (draft) => enter(draft, schema, node, link, entry, after), thread);
   return true;
 }
 

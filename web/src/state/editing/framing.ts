@@ -112,7 +112,7 @@ export function toggleFrameCollapsed(key: string): void {
   const group = frameOf(graph, key);
   if (group === undefined) return;
   const { collapsed } = frameState(group);
-  edit(collapsed ? "Unfold the group" : "Fold the group up", (draft) =>
+  edit(collapsed ? "Unfold the group" : "Fold the group", (draft) =>
     setFrameCollapsed(draft, key, !collapsed),
   );
   if (!collapsed) select([]);

@@ -148,7 +148,7 @@ export function dropPort(id: string, side: Side, slot: number): void {
 
 export function showWidget(id: string, inner: InnerWidget, isShown: boolean): void {
   const { level } = activeTab();
-  const label = isShown ? "Show a widget on the subgraph" : "Show a widget inside alone";
+  const label = isShown ? "Show a widget on the subgraph" : "Hide a widget on the subgraph";
   changeDefinition(label, id, (workflow, definition) => {
     if (isShown) promote(workflow, definition, inner, typeOf);
     else unpromote(workflow, definition, inner, typeOf, level);
@@ -157,7 +157,7 @@ export function showWidget(id: string, inner: InnerWidget, isShown: boolean): vo
 
 /** Resets an instance's value to that of the inner widget. */
 export function resetValue(key: string, name: string): void {
-  edit("Take the subgraph's own value", (draft) => {
+  edit("Reset to the subgraph's value", (draft) => {
     const node = draft.nodes[key];
     if (node !== undefined) node.values[name] = null;
   });

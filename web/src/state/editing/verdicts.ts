@@ -141,7 +141,7 @@ function refusedOn(pull: Pull, node: GraphNode): Verdict {
     .filter((each, index) => all.findIndex(({ schema }) => schema === each.schema) === index)
     .slice(0, OFFERED);
   const known = pull.from.every((each) => each.node === node.key)
-    ? t("A node cannot feed itself.")
+    ? t("A node cannot be connected to itself.")
     : verdicts[fitting]?.refusal;
   const joined = pull.from.some((each) => isJoinedTo(each, node.key));
   const title = titleOf(node, schemaOf(node.type));

@@ -40,13 +40,13 @@ function documentOf(text: string, name: string): Json {
     value = parseJson(text);
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
-    throw new NotAWorkflowError("{{name}} is no JSON.", { name });
+    throw new NotAWorkflowError("{{name}} is not JSON.", { name });
   }
   if (isTooDeep(value)) {
     throw new NotAWorkflowError("{{name}} is nested too deeply to be a workflow.", { name });
   }
   const found = unwrapped(value);
-  if (found === null) throw new NotAWorkflowError("{{name}} holds no workflow.", { name });
+  if (found === null) throw new NotAWorkflowError("{{name}} contains no workflow.", { name });
   return found;
 }
 

@@ -45,7 +45,7 @@ export function menuOf(node: string, input: InputSchema): Item[] {
   const items: Item[] = [
     {
       mark: "reset",
-      label: t("Back to {{value}}", { value: shortText(defaultOf(input)) }),
+      label: t("Reset to {{value}}", { value: shortText(defaultOf(input)) }),
       disabled: !isChanged(node, input),
       run: () => resetField(node, input),
     },
@@ -60,14 +60,14 @@ export function menuOf(node: string, input: InputSchema): Item[] {
   if (link !== undefined) {
     items.push({
       mark: "unlink",
-      label: t("Take the wire away: a field again"),
+      label: t("Remove the wire and show the field"),
       separated: true,
       run: () => edit("Unlink", (draft) => removeLink(draft, link.key)),
     });
   } else if (holder !== undefined && input.options.socketless !== true) {
     items.push({
       mark: "feed",
-      label: t("Turn into an input, fed by a node of its own"),
+      label: t("Convert to an input with a new value node"),
       separated: true,
       run: () => feed(node, input),
     });
@@ -86,7 +86,7 @@ function shownOutside(node: string, input: InputSchema, isLinked: boolean): Item
   if (isLinked && !isShown) return null;
   return {
     mark: isShown ? "hide" : "show",
-    label: isShown ? t("No longer show it on the subgraph") : t("Show it on the subgraph"),
+    label: isShown ? t("Hide it on the subgraph") : t("Show it on the subgraph"),
     run: () => {
       import("../editing/subgraphs").then(
         ({ showWidget }) => showWidget(definition.id, inner, !isShown),
@@ -109,7 +109,7 @@ export function feed(key: string, input: InputSchema): void {
   const held = valuesForHolder(schema, node, schemaOf(node.type), input.name);
   const at = { x: node.position.x - WIDTH - GAP, y: node.position.y };
   let made = "";
-  edit(t("Feed {{name}}", { name: input.name }), (draft) => {
+  edit(t("Convert {{name}} to an input", { name: input.name }), (draft) => {
     const holder = newNode(schema, draft.lastNodeId + 1, at, WIDTH);
     Object.assign(holder.values, held);
     setPrimitiveType(holder, input);

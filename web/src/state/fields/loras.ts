@@ -139,7 +139,7 @@ export function loadLora(place: LoraField, file: string): ChoiceEffect | null {
   const sides = sidesOf(schemaOf(LOADER));
   const name = nameOfLora(file);
   if (way === null || sides === null) {
-    notify(t("Nothing here can load the LoRA {{name}}.", { name }));
+    notify(t("No node here can load the LoRA {{name}}.", { name }));
     return null;
   }
   if (way.loaded.has(file)) {

@@ -38,7 +38,7 @@ export function maskNode(key: string): void {
   const input = pictureInput(node);
   const file = input === null ? null : fileOf(node?.values[input.name], placeOfValues(input));
   if (input === null || file === null) {
-    notify(t("This node has no picture yet. Choose one first."));
+    notify(t("This node has no image yet. Choose one first."));
     return;
   }
   useMasking.setState({ open: { file, target: { place: { id, level }, node: key, input } } });

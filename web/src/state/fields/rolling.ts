@@ -33,7 +33,13 @@ export function rollSeeds(tab: Tab = activeTab()): void {
   const catalog = catalogOf(tab.workflow);
   const rolls = rollsIn(tab.workflow, catalog);
   if (rolls.length === 0) return;
-  editAt(tab, "Roll the seed", (_, draft) => put(draft, rolls, catalog), "roll the seeds", true);
+  editAt(
+    tab,
+    "Randomize the seed",
+    (_, draft) => put(draft, rolls, catalog),
+    "roll the seeds",
+    true,
+  );
 }
 
 /** The document that the next run will use; the open one is not changed. */

@@ -156,7 +156,7 @@ async function attempt(name: string, doing: () => Promise<void>): Promise<void> 
     notifyError(
       isTaken
         ? new Error(
-            t("There is a blueprint called {{name}} already. Give it another name.", { name }),
+            t("There is already a blueprint called {{name}}. Choose another name.", { name }),
           )
         : error,
     );

@@ -66,7 +66,7 @@ export function download(): void {
 }
 
 export async function openJob(job: string, workflow: Json | null): Promise<void> {
-  if (workflow === null) notify(t("This picture was made without a saved workflow."));
+  if (workflow === null) notify(t("This image was made without a saved workflow."));
   else openWorkflow(workflow, { name: t("From {{job}}", { job: job.slice(0, 8) }) });
   await refreshJobs();
 }

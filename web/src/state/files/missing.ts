@@ -136,11 +136,13 @@ function packOf(node: GraphNode): string | null {
 
 export function sentenceOf({ classes, files }: Missing): string | null {
   if (classes.length > 0 && files.length > 0) {
-    return t("This workflow names nodes and files that are not here. All of it is kept.");
+    return t(
+      "This workflow uses nodes and files that are not on this server. They are kept in the workflow.",
+    );
   }
   if (classes.length > 0)
     return t("This workflow has nodes that are not installed here. They are kept.");
-  if (files.length > 0) return t("This workflow names files that are not here.");
+  if (files.length > 0) return t("This workflow uses files that are not on this server.");
   return null;
 }
 

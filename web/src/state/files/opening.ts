@@ -34,7 +34,7 @@ async function openOne(file: File, at: Point | null): Promise<void> {
     }
     const isPicture = file.type.startsWith("image/") || kindOfFile(file.name) === "image";
     if (at === null || !isPicture)
-      throw new NotAWorkflowError("{{name}} holds no workflow.", { name: file.name });
+      throw new NotAWorkflowError("{{name}} contains no workflow.", { name: file.name });
     await addPicture(file, at);
   } catch (error) {
     notifyError(error);
@@ -55,7 +55,7 @@ function notifyBuilt(name: string, left: readonly string[]): void {
 async function addPicture(file: File, at: Point): Promise<void> {
   const { id, level } = activeTab();
   const schema = schemaOf("LoadImage");
-  if (schema === undefined) throw new Error("This server has no node that loads pictures.");
+  if (schema === undefined) throw new Error("This server has no node that loads images.");
   const { signal } = new AbortController();
   const brought = await uploadFile(file, { signal, onProgress: () => undefined });
   addFileToLists(brought, "image");

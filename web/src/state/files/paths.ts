@@ -32,7 +32,7 @@ export function nameProblem(name: string): string | null {
   const wrong = name.split("/").find((part) => !isName(part));
   if (wrong === undefined) return null;
   return t(
-    "No file can be called {{name}}. Names begin and end with no dot, hold neither \\ nor : and are no longer than 250 letters.",
+    "{{name}} is not a valid file name. Names must not begin or end with a dot or contain \\ or :, and have at most 250 characters.",
     { name: wrong.length > SHOWN ? `${wrong.slice(0, SHOWN)}…` : wrong },
   );
 }

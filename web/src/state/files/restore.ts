@@ -104,7 +104,7 @@ function notifyOtherDocuments(elsewhere: number, orphans: readonly DescribedJour
   const { length: count } = orphans;
   const sentences = [
     elsewhere > 0 &&
-      t("Another window has {{count}} workflows open. This one keeps its own.", {
+      t("Another window has {{count}} workflows open. This window has its own.", {
         count: elsewhere,
       }),
     count > 0 && t("{{count}} workflows of a closed window are kept.", { count }),
@@ -147,7 +147,7 @@ async function readClaimed(id: string): Promise<string | null> {
 function replayOrNotify(text: string, name: string): Replayed | null {
   const replayed = replay(text);
   if (replayed === null) {
-    notifyError(new Error(t("What was done in {{name}} cannot be read any more.", { name })));
+    notifyError(new Error(t("The edits of {{name}} can no longer be read.", { name })));
   } else if (replayed.cut) {
     notifyError(new Error(t("The last edits of {{name}} could not be read.", { name })));
   }
@@ -193,7 +193,7 @@ export async function reopen({ id, name, tab }: Closed): Promise<void> {
     return;
   }
   const text = await readClaimed(id);
-  if (text === null) throw new Error(t("{{name}} is not kept any more.", { name }));
+  if (text === null) throw new Error(t("{{name}} is no longer stored.", { name }));
   const replayed = replayOrNotify(text, name);
   if (replayed === null) return;
   resumeJournal(id, replayed);
@@ -202,7 +202,7 @@ export async function reopen({ id, name, tab }: Closed): Promise<void> {
 
 export async function reopenLast(): Promise<void> {
   const [last] = await listClosed();
-  if (last === undefined) notify(t("Nothing was closed."));
+  if (last === undefined) notify(t("There is no closed workflow to reopen."));
   else await reopen(last);
 }
 

@@ -81,7 +81,7 @@ function suggestedFor({ name, path }: Tab): string {
 
 async function saveAs(tab: Tab, suggested: string, problem?: string): Promise<boolean> {
   const field = { label: t("Name"), value: suggested };
-  const why = problem ?? t("A slash puts it into a folder: portraits/first.");
+  const why = problem ?? t("Use a slash for a folder, as in portraits/first.");
   const given = await askText(t("Save the workflow as"), field, t("Save"), why);
   const name = given?.replace(/\.json$/, "").replace(/^\/+|\/+$/g, "");
   if (!name) return false;
@@ -166,7 +166,7 @@ export async function keepBoth(tab: Tab): Promise<void> {
 
 /** Opens the version saved elsewhere in another tab. */
 export function openTheirs(tab: Tab, { theirs }: Conflict): void {
-  const name = t("{{name}} (theirs)", { name: tab.name });
+  const name = t("{{name}} (other version)", { name: tab.name });
   openText(theirs, name, tab.path);
 }
 
@@ -179,8 +179,7 @@ export async function openSaved(path: string): Promise<void> {
   try {
     const found = await library.read(path);
     const name = nameOf(path);
-    if (found === null)
-      throw new Error(t("There is no workflow called {{name}} any more.", { name }));
+    if (found === null) throw new Error(t("The workflow {{name}} no longer exists.", { name }));
     openText(found, lastPart(name), path);
   } catch (error) {
     notifyError(error);
@@ -203,8 +202,8 @@ function openText({ text, stamp }: StoredText, name: string, path: string | null
 function notifyUnreadable(name: string, path: string | null, text: string): void {
   const sentence =
     text.trim() === ""
-      ? t("{{name}} is empty: its file holds nothing.", { name })
-      : t("{{name}} cannot be opened: its file is damaged or no workflow. It stays as it is.", {
+      ? t("{{name}} is an empty file.", { name })
+      : t("{{name}} cannot be opened: the file is damaged or not a workflow. It was not changed.", {
           name,
         });
   if (path === null) notify(sentence);

@@ -15,7 +15,7 @@ export function closeDocument(id: string): void {
   if (tab === undefined) return;
   closeTab(id);
   if (!isDirty(tab) || tab.workflow.order.length === 0) return;
-  notify(t("{{name}} was not saved. It is kept among the closed workflows.", { name: tab.name }), {
+  notify(t("{{name}} was not saved. It is in the list of closed workflows.", { name: tab.name }), {
     label: t("Open it again"),
     run: () => {
       const closed = useClosed.getState().closed.find((each) => each.id === id);

@@ -13,23 +13,23 @@ export interface Template {
 }
 
 export const TEMPLATES: readonly Template[] = [
-  { id: "text_to_image", title: "Text to image", about: "A prompt becomes a picture." },
+  { id: "text_to_image", title: "Text to image", about: "Makes an image from a prompt." },
   {
     id: "image_to_image",
     title: "Image to image",
-    about: "A picture is painted again, close to what it was.",
+    about: "Makes a variation of an image.",
   },
-  { id: "inpaint", title: "Inpaint", about: "Only what a mask covers is painted again." },
-  { id: "outpaint", title: "Outpaint", about: "A picture grows beyond its edges." },
+  { id: "inpaint", title: "Inpaint", about: "Regenerates only the masked part of an image." },
+  { id: "outpaint", title: "Outpaint", about: "Extends an image beyond its edges." },
   {
     id: "hires_fix",
     title: "Two passes",
-    about: "A small picture first, then a larger one with its details.",
+    about: "Makes a small image, then enlarges it and adds detail.",
   },
   {
     id: "winter_lora",
-    title: "Winter, by a LoRA",
-    about: "A small file lays snow on whatever the model draws.",
+    title: "Winter with a LoRA",
+    about: "Applies a LoRA that adds snow to the image.",
   },
 ];
 

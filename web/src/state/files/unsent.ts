@@ -70,7 +70,7 @@ async function sendCopy(
   if (replayed === null) {
     notify(
       t(
-        "Some edits that were made while the server was away belong to a document that no longer exists.",
+        "Some edits that were made while the server could not be reached belong to a document that no longer exists.",
       ),
     );
     return null;

@@ -53,18 +53,18 @@ export function namesOf(tab: Tab): string[] {
 /** A version as a document; throws where it cannot be read. */
 export async function readVersion(version: Version): Promise<Tab["workflow"]> {
   const text = await library.version(version);
-  if (text === null) throw new Error(t("This version is not there any more."));
+  if (text === null) throw new Error(t("This version no longer exists."));
   return readGraph(parseJson(text), layout);
 }
 
 export async function openVersion(version: Version, name: string): Promise<void> {
   const text = await library.version(version);
-  if (text === null) throw new Error(t("This version is not there any more."));
+  if (text === null) throw new Error(t("This version no longer exists."));
   openWorkflow(parseJson(text), { name });
 }
 
 /** Replaces the open document by a version; this can be undone. */
 export function restoreVersion(workflow: Tab["workflow"]): void {
-  edit("Go back to a version", (_, whole) => replaceWith(whole, workflow));
-  notify(t("The earlier version is restored. Undo takes that back."));
+  edit("Restore a version", (_, whole) => replaceWith(whole, workflow));
+  notify(t("The earlier version is restored. Undo returns to the current one."));
 }

@@ -87,8 +87,7 @@ export async function restoreWorkflow({ path, from }: Deleted): Promise<void> {
 export async function duplicateWorkflow(path: string): Promise<void> {
   const found = await library.read(path);
   const name = nameOf(path);
-  if (found === null)
-    throw new Error(t("There is no workflow called {{name}} any more.", { name }));
+  if (found === null) throw new Error(t("The workflow {{name}} no longer exists.", { name }));
   for (let number = 1; ; number += 1) {
     const target = number === 1 ? t("{{name}} (copy)", { name }) : `${name} (${number})`;
     try {

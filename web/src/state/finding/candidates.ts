@@ -50,10 +50,10 @@ export function socketsAt(graph: Graph, catalog: Catalog, key: string): Socket[]
       const links = node.outputs[slot]?.links ?? [];
       const joined = links.flatMap((each) => graph.links[each]?.to ?? []).map(title);
       const type = outputType(node, schema, slot);
-      const label = row.label || t("new");
+      const label = row.label || t("added");
       return { node: key, socket: row.id, side: "output", type, label, joined, isField: false };
     }),
-    ...shape.inputs.map((row) => input(row.id, row.label || t("new"), false)),
+    ...shape.inputs.map((row) => input(row.id, row.label || t("added"), false)),
     ...shape.widgets
       .filter((row) => row.input.options.socketless !== true)
       .map((row) => input(row.input.name, row.input.name, true)),

@@ -45,7 +45,7 @@ export function offersOf(asked: Asked): OfferGroup[] {
   const groups: OfferGroup[] = [{ title: "Categories", offers: within(catalog, "") }];
   if (lately.length > 0 && path === null) {
     const offers = lately.map((schema) => offered({ schema, marks: [], also: null }));
-    groups.unshift({ title: "Used lately", offers });
+    groups.unshift({ title: "Recently used", offers });
   }
   return groups;
 }

@@ -20,7 +20,7 @@ export const SIGNS: Readonly<Record<Sign, { example: string; title: string }>> =
   "#": { example: "#category", title: "Nodes of a category" },
   "@": { example: "@pack", title: "Nodes of a pack" },
   ">": { example: ">in:TYPE", title: "Nodes that take a type" },
-  "<": { example: "<out:TYPE", title: "Nodes that make a type" },
+  "<": { example: "<out:TYPE", title: "Nodes that output a type" },
 };
 
 export function readQuery(typed: string): Query {

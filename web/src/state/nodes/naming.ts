@@ -43,7 +43,7 @@ export function connectionsText(graph: Graph, catalog: Catalog, key: string): st
   const takes = node.inputs.flatMap(({ link, name }) => {
     const found = graph.links[link ?? ""];
     if (found === undefined) return [];
-    return t("takes {{socket}} from {{node}}", {
+    return t("receives {{socket}} from {{node}}", {
       socket: name,
       node: nameIn(graph, catalog, found.from),
     });
@@ -51,7 +51,7 @@ export function connectionsText(graph: Graph, catalog: Catalog, key: string): st
   const gives = node.outputs.flatMap(({ links, name }, slot) =>
     links.length === 0
       ? []
-      : t("gives {{socket}} to {{node}}", {
+      : t("sends {{socket}} to {{node}}", {
           socket: name || (catalog[node.type]?.outputs[slot]?.name ?? ""),
           node: links
             .flatMap((each) => graph.links[each]?.to ?? [])

@@ -25,7 +25,7 @@ const SCHEMA: NodeSchema = {
   inputs: [VALUE],
   outputs: [{ type: "*", name: "value", is_list: false, tooltip: null }],
   description:
-    "Hands its value to the fields it is joined to. New graphs do better with a node for one kind of value.",
+    "Supplies its value to the inputs it is connected to. In new graphs, use a node for one type of value.",
   python_module: "",
   is_output: false,
   input_is_list: false,

@@ -38,7 +38,7 @@ interface Ends {
 
 /** Why these sockets may not be connected, as a sentence; null where they may. */
 export function refusal(graph: Graph, ends: Ends): string | null {
-  if (ends.from === ends.to) return t("A node cannot feed itself.");
+  if (ends.from === ends.to) return t("A node cannot be connected to itself.");
   if (!fits(ends.fromType, ends.toType)) {
     return t("{{input}} takes {{wanted}}, not {{given}}.", {
       input: ends.toName,

@@ -238,13 +238,10 @@ export function removeJobs(ids: readonly string[], files: boolean): void {
   pendingRemoval = { ids, files, timer };
   useHistory.setState({ leaving: new Set(ids), chosen: new Set() });
   const values = { count: ids.length };
-  notify(
-    files ? t("{{count}} results deleted", values) : t("{{count}} results forgotten", values),
-    {
-      label: t("Undo"),
-      run: undoRemoval,
-    },
-  );
+  notify(files ? t("{{count}} results deleted", values) : t("{{count}} results removed", values), {
+    label: t("Undo"),
+    run: undoRemoval,
+  });
 }
 
 export function undoRemoval(): void {

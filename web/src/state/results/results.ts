@@ -126,7 +126,7 @@ export function giveAsInput(file: ImageFile, where: { node?: string; screen?: Pl
   const schema = useStudio.getState().catalog.LoadImage;
   const handle = canvas();
   if (schema === undefined || handle === null) {
-    notify(t("This server has no node that loads pictures."));
+    notify(t("This server has no node that loads images."));
     return;
   }
   const at = handle.toGraph(where.screen ?? handle.pointer());
@@ -193,10 +193,10 @@ export async function copyFact(id: string, fact: "prompt" | "seed"): Promise<voi
 export function sentenceOf(job: ListedJob): string {
   const reason = job.execution_error?.exception_message?.trim();
   const node = job.execution_error?.node_type;
-  if (job.status === "cancelled") return t("Stopped before it was done.");
+  if (job.status === "cancelled") return t("Stopped before it finished.");
   if (job.status === "failed") {
     if (reason === undefined || reason === "") return t("Failed; the server gave no reason.");
     return node ? t("{{node}} failed: {{reason}}", { node, reason }) : reason;
   }
-  return t("Done, without a file to show.");
+  return t("Finished without a file to show.");
 }

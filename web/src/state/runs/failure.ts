@@ -50,12 +50,12 @@ export function changedSince(before: Workflow, now: Workflow): Changed[] {
   const [old, current] = [nodesOf(before), nodesOf(now)];
   for (const [id, { graph, node }] of current) {
     const was = old.get(id);
-    if (was === undefined) found.push({ node: id, text: t("new") });
+    if (was === undefined) found.push({ node: id, text: t("added") });
     else if (was.node !== node || was.graph.links !== graph.links) {
       found.push(...changes(was, { graph, node }).map((text) => ({ node: id, text })));
     }
   }
-  for (const id of old.keys()) if (!current.has(id)) found.push({ node: id, text: t("gone") });
+  for (const id of old.keys()) if (!current.has(id)) found.push({ node: id, text: t("removed") });
   return found;
 }
 
@@ -79,7 +79,7 @@ function changes(was: Placed, is: Placed): string[] {
     const before = was.node.values[name];
     if (!equalJson(before, value)) found.push(`${name}: ${short(before)} → ${short(value)}`);
   }
-  if (was.node.mode !== is.node.mode) found.push(t("muted or bypassed otherwise"));
+  if (was.node.mode !== is.node.mode) found.push(t("mute or bypass changed"));
   for (const { name, link } of is.node.inputs) {
     const before = was.node.inputs.find((each) => each.name === name)?.link ?? null;
     const [from, to] = [sourceOf(was.graph, before), sourceOf(is.graph, link)];

@@ -191,7 +191,7 @@ function circle(graph: Graph, nodes: readonly string[]): Fix[] {
   const [from, to] = nodes.slice(-2);
   const link = Object.values(graph.links).find((each) => each.from === from && each.to === to);
   if (link === undefined) return [];
-  return [{ title: t("Remove the last wire of it"), run: () => disconnect(link.key) }];
+  return [{ title: t("Remove its last wire"), run: () => disconnect(link.key) }];
 }
 
 /** Adds a node that saves, for the newest picture that is not used. */

@@ -21,7 +21,7 @@ function wordsOfNotice({ kind, text, details }: ServerNotice): string {
   if (kind !== "database_damaged") return text;
   const { kept, lost, file } = details;
   return t(
-    "The database of the queue and the history was damaged. Prompts that could be read and were kept: {{kept}}; lost: {{lost}}. The damaged file is kept as {{file}}.",
+    "The database of the queue and the history was damaged. Prompts recovered: {{kept}}; lost: {{lost}}. The damaged file was saved as {{file}}.",
     { kept: String(kept), lost: String(lost), file: String(file) },
   );
 }

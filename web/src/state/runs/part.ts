@@ -30,7 +30,7 @@ export function partOf(prompt: Record<string, unknown>, targets: readonly string
       continue;
     }
     const shown = key in prompt ? viewer(key, classOf(prompt[key])) : null;
-    if (shown === null) throw new Error(t("Nothing comes out of this node that could be shown."));
+    if (shown === null) throw new Error(t("This node has no output that can be shown."));
     part.prompt[shown.id] = shown.node;
     part.outputs.push(shown.id);
   }

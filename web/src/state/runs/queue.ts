@@ -28,13 +28,13 @@ export function holdText(held: string | null): string {
   const folder = held === null ? undefined : FULL.exec(held)?.[1];
   if (held === null || folder === undefined) return held ?? "";
   const full = t(
-    "The disk is full: nothing can be written to {{folder}}. The queue goes on by itself when there is room.",
+    "The disk is full: nothing can be written to {{folder}}. The queue continues when there is space.",
     { folder },
   );
   const [, tries, free] = TRIED.exec(held) ?? [];
   return tries === undefined || free === undefined
     ? full
-    : `${full} ${t("{{tries}} tries in a row have failed while {{free}} MB were free: the result may be larger than that.", { tries, free })}`;
+    : `${full} ${t("{{tries}} attempts in a row failed with {{free}} MB free: the result may need more space.", { tries, free })}`;
 }
 
 export type Move = "first" | "up" | "down" | "last";

@@ -81,7 +81,7 @@ async function submitRuns(options: Named): Promise<void> {
   if (useRuns.getState().connection !== "open") {
     notify(
       t(
-        "The server is away, so nothing can run now. Your work is kept; Run again when it is back.",
+        "The server cannot be reached, so nothing can run now. Your work is kept; run again when the server is back.",
       ),
     );
     return;

@@ -14,13 +14,13 @@ export function sentenceOf(problem: InputProblem): string {
     case "value_not_in_list":
       return missing(problem, input, given);
     case "value_bigger_than_max":
-      return t("{{input}} is {{given}}; at most {{limit}}.", {
+      return t("{{input}} is {{given}}; the maximum is {{limit}}.", {
         input,
         given,
         limit: shown(options?.max),
       });
     case "value_smaller_than_min":
-      return t("{{input}} is {{given}}; at least {{limit}}.", {
+      return t("{{input}} is {{given}}; the minimum is {{limit}}.", {
         input,
         given,
         limit: shown(options?.min),
@@ -28,7 +28,7 @@ export function sentenceOf(problem: InputProblem): string {
     case "invalid_input_type":
       return t("{{input}} cannot be read: {{given}}.", { input, given });
     case "return_type_mismatch":
-      return t("{{input}} takes {{wanted}}, but the wire brings {{received}}.", {
+      return t("{{input}} takes {{wanted}}, but the wire supplies {{received}}.", {
         input,
         wanted:
           typeof extra.input_config?.[0] === "string" ? extra.input_config[0] : t("another type"),
@@ -46,7 +46,8 @@ export function sentenceOf(problem: InputProblem): string {
 }
 
 function missing({ extra_info: extra }: InputProblem, input: string, given: string): string {
-  if (extra.nearest === undefined) return t("{{input}} has no choice {{given}}.", { input, given });
+  if (extra.nearest === undefined)
+    return t("{{given}} is not a choice of {{input}}.", { input, given });
   return extra.nearest.length === 0
     ? t("{{given}} is not among the files for {{input}}.", { input, given })
     : t("{{given}} is not among the files for {{input}}. The nearest: {{names}}.", {

@@ -20,7 +20,7 @@ export function watchRun(): () => void {
     const { running, connection } = useRuns.getState();
     const plan = running?.plan ?? null;
     const parts = [activeTab().name, NAME];
-    if (connection === "closed") parts.unshift(t("Server away"));
+    if (connection === "closed") parts.unshift(t("Server not reachable"));
     else if (running !== null) {
       const share = plan === null ? 0 : Math.floor(shareOf(plan, running.shares) * 100);
       parts.unshift(plan === null ? t("Running") : percent(share / 100));

@@ -20,7 +20,7 @@ export const commands: Readonly<Record<string, string>> = {
   "Colour the selected nodes black": "Auswahl schwarz färben",
   "Cancel the selection that is being drawn": "Zeichnen der Auswahl abbrechen",
   "Cancel the drag": "Ziehen abbrechen",
-  "Cancel the wire that is being pulled": "Ziehen der Leitung abbrechen",
+  "Cancel the wire that is being dragged": "Ziehen der Leitung abbrechen",
   Edit: "Bearbeiten",
   "Invert the selection": "Auswahl umkehren",
   "Select all nodes upstream of the selection": "Alles Vorgelagerte auswählen",
@@ -43,10 +43,11 @@ export const commands: Readonly<Record<string, string>> = {
   "Edit the selected note": "In der ausgewählten Notiz schreiben",
   View: "Ansicht",
   "Select all nodes": "Alle Knoten auswählen",
-  "Select nothing": "Nichts auswählen",
+  "Deselect all": "Nichts auswählen",
   "Duplicate the selected nodes": "Auswahl duplizieren",
-  "Delete what is selected": "Auswahl löschen",
-  "Delete the selected nodes and join their wires": "Auswahl löschen und Verbindungen schließen",
+  "Delete the selection": "Auswahl löschen",
+  "Delete the selected nodes and reconnect their wires":
+    "Auswahl löschen und Verbindungen schließen",
   "Nudge the selected nodes left": "Auswahl nach links rücken",
   "Nudge the selected nodes right": "Auswahl nach rechts rücken",
   "Nudge the selected nodes up": "Auswahl nach oben rücken",
@@ -54,10 +55,10 @@ export const commands: Readonly<Record<string, string>> = {
   "Reset the field to its default": "Feld auf den Standard zurücksetzen",
   "Copy the field's value": "Wert des Felds kopieren",
   "Paste a value into the field": "Wert in das Feld einfügen",
-  "Turn the field into an input, fed by a node of its own":
-    "Feld in einen Eingang verwandeln, gespeist von einem eigenen Knoten",
-  "Turn the input back into a field": "Eingang wieder in ein Feld verwandeln",
-  "Keep the seeds that the last run used": "Seeds des letzten Laufs behalten",
+  "Convert the field to an input with a new value node":
+    "Feld in einen Eingang mit neuem Wert-Knoten umwandeln",
+  "Convert the input to a field": "Eingang in ein Feld umwandeln",
+  "Fix the seeds of the last run": "Seeds des letzten Laufs festlegen",
   File: "Datei",
   "Open a workflow": "Workflow öffnen",
   "Show what this workflow is missing": "Zeigen, was diesem Workflow fehlt",
@@ -66,21 +67,21 @@ export const commands: Readonly<Record<string, string>> = {
   "Download the workflow as a file": "Workflow als Datei herunterladen",
   "Earlier versions of the workflow": "Frühere Versionen des Workflows",
   "Close the workflow": "Workflow schließen",
-  "Reopen the workflow closed last": "Zuletzt geschlossenen Workflow wieder öffnen",
+  "Reopen the last closed workflow": "Zuletzt geschlossenen Workflow wieder öffnen",
   "Show the next workflow": "Nächsten Workflow zeigen",
   "Show the previous workflow": "Vorigen Workflow zeigen",
   "Move the tab to the left": "Tab nach links verschieben",
   "Move the tab to the right": "Tab nach rechts verschieben",
   "Add an empty group": "Leeren Rahmen hinzufügen",
   "Select all nodes of the group": "Alle Knoten des Rahmens auswählen",
-  "Widen the group around the selected nodes": "Rahmen um die Auswahl erweitern",
+  "Extend the group to the selected nodes": "Rahmen um die Auswahl erweitern",
   "Remove the group, keep its nodes": "Rahmen entfernen, Knoten behalten",
   "Group the selected nodes": "Auswahl einrahmen",
   "Bypass the selected nodes": "Auswahl umgehen",
   "Mute the selected nodes": "Auswahl stummschalten",
-  "Paint the mask of the selected picture": "Maske des ausgewählten Bilds malen",
+  "Edit the mask of the selected image": "Maske des ausgewählten Bilds bearbeiten",
   "Collapse the selected nodes": "Auswahl einklappen",
-  "Run many times: seeds, values, grids": "Mehrfach ausführen: Seeds, Werte",
+  "Run a batch: seeds, values, grids": "Serie ausführen: Seeds, Werte, Raster",
   "Run the chosen pending run next": "Gewählten wartenden Lauf als Nächstes ausführen",
   "Move the chosen pending run up": "Gewählten wartenden Lauf nach oben",
   "Move the chosen pending run down": "Gewählten wartenden Lauf nach unten",
@@ -88,9 +89,9 @@ export const commands: Readonly<Record<string, string>> = {
   "Pause or resume the queue": "Warteschlange anhalten oder fortsetzen",
   "Cancel all running and pending runs": "Alle laufenden und wartenden Läufe abbrechen",
   "Show or hide the history": "Verlauf ein- oder ausblenden",
-  "Show the results with a star": "Ergebnisse mit Stern zeigen",
+  "Show the starred results": "Ergebnisse mit Stern zeigen",
   "View the newest result": "Neuestes Ergebnis ansehen",
-  "Give the result a star": "Dem Ergebnis einen Stern geben",
+  "Star the result": "Dem Ergebnis einen Stern geben",
   "Open the workflow of the result": "Workflow des Ergebnisses öffnen",
   "Use the result as an input": "Ergebnis als Eingabe verwenden",
   "Compare two results": "Zwei Ergebnisse vergleichen",
@@ -102,8 +103,8 @@ export const commands: Readonly<Record<string, string>> = {
   "Stop after the current run": "Nach dem aktuellen Lauf stoppen",
   "Show or hide live previews on the selected nodes":
     "Live-Vorschau der Auswahl ein- oder ausblenden",
-  "Show the node that runs": "Laufenden Knoten zeigen",
-  "Show the node that failed": "Fehlgeschlagenen Knoten zeigen",
+  "Show the running node": "Laufenden Knoten zeigen",
+  "Show the failed node": "Fehlgeschlagenen Knoten zeigen",
   Previews: "Vorschau",
   "The selected nodes show no previews while they run.":
     "Die Auswahl zeigt beim Laufen keine Vorschau.",
@@ -117,16 +118,16 @@ export const commands: Readonly<Record<string, string>> = {
   "Duplicate as a subgraph of its own": "Als eigenen Subgraphen duplizieren",
   "Save the selected subgraph as a blueprint": "Ausgewählten Subgraphen als Baustein speichern",
   "Show the blueprints": "Bausteine zeigen",
-  "Show what is selected, or all": "Auswahl oder alles zeigen",
+  "Show the selection, or all": "Auswahl oder alles zeigen",
   "Show or hide the minimap": "Übersichtskarte ein- oder ausblenden",
-  "Show the app, or the graph": "App oder Graph zeigen",
+  "Switch between app and graph": "Zwischen App und Graph wechseln",
   "Show or hide the models": "Modelle ein- oder ausblenden",
   "Show or hide the queue": "Warteschlange ein- oder ausblenden",
   "Show or hide the inspector": "Inspektor ein- oder ausblenden",
-  "Dark or light theme": "Dunkles oder helles Thema",
+  "Switch between dark and light theme": "Zwischen dunklem und hellem Thema wechseln",
   "Reload the nodes and models": "Knoten und Modelle neu laden",
   "Help about the selected node": "Hilfe zum ausgewählten Knoten",
-  "Show the keys": "Tasten zeigen",
+  "Show the keyboard shortcuts": "Tasten zeigen",
   "Remove the selected reroute points": "Ausgewählte Wegpunkte entfernen",
   "Add a reroute point to the selected wire": "Wegpunkt auf die ausgewählte Verbindung setzen",
   "Remove all reroute points of the selected wires":
@@ -153,30 +154,30 @@ export const commands: Readonly<Record<string, string>> = {
   "Page up": "Bild auf",
   "Page down": "Bild ab",
   Theme: "Thema",
-  "Dark rests the eyes beside pictures; high contrast is for weak sight and bright rooms.":
-    "Dunkel schont die Augen neben Bildern; hoher Kontrast hilft bei schwachem Sehen und in hellen Räumen.",
+  "Dark suits work with images; high contrast helps with low vision and in bright rooms.":
+    "Dunkel eignet sich für die Arbeit mit Bildern; hoher Kontrast hilft bei schwachem Sehen und in hellen Räumen.",
   Dark: "Dunkel",
   Light: "Hell",
   "High contrast": "Hoher Kontrast",
   Language: "Sprache",
-  "The words of the editor. Names of nodes and types stay as their makers wrote them.":
-    "Die Wörter des Editors. Namen von Knoten und Typen bleiben, wie sie geschrieben wurden.",
+  "The language of the editor. Names of nodes and types are not translated.":
+    "Die Sprache des Editors. Namen von Knoten und Typen werden nicht übersetzt.",
   "Dragging the empty canvas": "Ziehen auf leerer Fläche",
-  "V, H and Shift+V change it, too. With Shift or Ctrl a drag always draws a box, with Alt a lasso, with Space it moves the view.":
-    "V, H und Shift V ändern es ebenfalls. Mit Shift oder Strg zeichnet Ziehen immer einen Kasten, mit Alt ein Lasso, mit der Leertaste verschiebt es die Ansicht.",
+  "Keys: V, H and Shift+V. A drag with Shift or Ctrl always selects by a box, with Alt by a lasso; with Space it moves the view.":
+    "Tasten: V, H und Shift V. Mit Shift oder Strg wählt Ziehen immer mit einem Kasten aus, mit Alt mit einem Lasso; mit der Leertaste verschiebt es die Ansicht.",
   "Moves the view": "Verschiebt die Ansicht",
   "Selects by a box": "Wählt mit einem Kasten aus",
   "Selects by a lasso": "Wählt mit einem Lasso aus",
   "Dragging snaps to": "Beim Ziehen einrasten an",
-  "Straight rows are read faster. Hold Ctrl while you drag to place freely.":
-    "Gerade Reihen lesen sich schneller. Mit Strg beim Ziehen lässt sich frei platzieren.",
+  "Aligned nodes are easier to read. Hold Ctrl while you drag to place nodes freely.":
+    "Ausgerichtete Knoten lesen sich leichter. Mit Strg beim Ziehen lässt sich frei platzieren.",
   "Grid and neighbours": "Raster und Nachbarn",
   Grid: "Raster",
   Neighbours: "Nachbarn",
   Nothing: "Nichts",
-  "Tools above the selection": "Werkzeuge über der Auswahl",
-  "Everything in it has a key and is in the context menu, too.":
-    "Alles darauf hat eine Taste und steht auch im Kontextmenü.",
+  "Toolbar above the selection": "Werkzeuge über der Auswahl",
+  "All its commands are also in the context menu and have keys.":
+    "Alle Befehle darauf stehen auch im Kontextmenü und haben Tasten.",
   "Shape of wires": "Form der Verbindungen",
   "Curves are easiest to follow; right angles suit graphs in rows.":
     "Kurven lassen sich am leichtesten verfolgen; rechte Winkel passen zu Graphen in Reihen.",
@@ -184,51 +185,50 @@ export const commands: Readonly<Record<string, string>> = {
   Straight: "Gerade",
   "Right angles": "Rechte Winkel",
   "Only the wires of the selection": "Nur Verbindungen der Auswahl",
-  "A large graph reads better when only the wires of what one works on are drawn.":
-    "Ein großer Graph liest sich leichter, wenn nur die Verbindungen des Bearbeiteten gezeichnet sind.",
+  "Hides all other wires, which makes a large graph easier to read.":
+    "Blendet alle anderen Verbindungen aus; ein großer Graph liest sich so leichter.",
   Minimap: "Übersichtskarte",
-  "In a large graph it says where one is; drag its frame to go elsewhere.":
-    "In einem großen Graphen zeigt sie den Ort; am Ausschnitt ziehen, um woandershin zu gehen.",
+  "Shows which part of a large graph is in view; drag its frame to move the view.":
+    "Zeigt, welcher Teil eines großen Graphen zu sehen ist; Ziehen am Ausschnitt verschiebt die Ansicht.",
   "Mouse wheel": "Mausrad",
-  "A mouse wheel has one direction and is best for zooming. Two fingers on a trackpad have two, and move the view; pinching zooms.":
-    "Ein Mausrad hat eine Richtung und eignet sich zum Zoomen. Zwei Finger auf einem Trackpad haben zwei und verschieben die Ansicht; Auf- und Zuziehen zoomt.",
+  "A mouse wheel zooms. On a trackpad, two fingers move the view, and pinching zooms.":
+    "Ein Mausrad zoomt. Auf einem Trackpad verschieben zwei Finger die Ansicht, Auf- und Zuziehen zoomt.",
   "Zooms (mouse)": "Zoomt (Maus)",
   "Moves the view (trackpad)": "Verschiebt die Ansicht (Trackpad)",
   "Workflows that are apps": "Workflows, die Apps sind",
-  "Their makers meant them as a form; whoever works on graphs may never want to see it.":
-    "Gedacht sind sie als Formular; wer an Graphen arbeitet, will es vielleicht nie sehen.",
-  "Open as the file says": "Öffnen, wie die Datei sagt",
+  "Some workflows open as a form. If you only work on graphs, always open the graph.":
+    "Manche Workflows öffnen sich als Formular. Wer nur an Graphen arbeitet, öffnet immer den Graphen.",
+  "Open as saved in the file": "Öffnen, wie die Datei sagt",
   "Always open the graph": "Immer den Graphen öffnen",
-  "Keeps the keys of the node editor you come from.":
-    "Hände erinnern sich: Wer von einem anderen Knoteneditor kommt, behält dessen Tasten.",
+  "Uses the keys of another node editor.": "Verwendet die Tasten eines anderen Knoteneditors.",
   Blender: "Blender",
   Nuke: "Nuke",
   "Previews per second": "Vorschaubilder pro Sekunde",
-  "How often the picture on a running node is drawn; 0 draws none.":
-    "Wie oft das Bild auf einem laufenden Knoten gezeichnet wird; 0 zeichnet keines.",
+  "How often the preview on a running node is updated; 0 turns previews off.":
+    "Wie oft die Vorschau auf einem laufenden Knoten erneuert wird; 0 schaltet sie ab.",
   "Follow the run": "Dem Lauf folgen",
-  "Moves the view to each node as it begins, for graphs larger than the screen.":
-    "Bewegt die Ansicht zu jedem Knoten, sobald er beginnt; für Graphen, die größer als der Bildschirm sind.",
+  "Moves the view to each node when it starts; useful in large graphs.":
+    "Bewegt die Ansicht zu jedem Knoten, sobald er startet; nützlich in großen Graphen.",
   "Run on every change": "Bei jeder Änderung ausführen",
-  "Runs again shortly after an edit that would change a result. Seeds stay as they are.":
+  "Runs again shortly after an edit that would change a result. Seeds do not change.":
     "Führt erneut aus, sobald eine Änderung ruht und ein Ergebnis ändern würde. Seeds bleiben, wie sie sind.",
   "Show times and memory on nodes": "Zeiten und Speicher auf Knoten zeigen",
-  "How long each node took last and its peak memory, to find what is slow.":
-    "Wie lange jeder Knoten zuletzt brauchte und der höchste Speicherbedarf, um Langsames zu finden.",
-  "Your own keys": "Eigene Tasten",
-  "Every command can have other keys than it came with.":
-    "Jeder Befehl kann andere Tasten haben als die mitgelieferten.",
-  "A prompt becomes a picture.": "Aus einem Prompt wird ein Bild.",
+  "Shows how long each node took in its last run, and its peak memory.":
+    "Zeigt, wie lange jeder Knoten im letzten Lauf brauchte, und seinen höchsten Speicherbedarf.",
+  "Custom keys": "Eigene Tasten",
+  "Change the keys of any command.": "Die Tasten jedes Befehls ändern.",
+  "Makes an image from a prompt.": "Macht aus einem Prompt ein Bild.",
   "Image to image": "Bild zu Bild",
-  "A picture is painted again, close to what it was.": "Ein Bild wird neu gemalt, nah am alten.",
+  "Makes a variation of an image.": "Macht eine Variation eines Bilds.",
   Inpaint: "Inpainting",
-  "Only what a mask covers is painted again.": "Nur was eine Maske bedeckt, wird neu gemalt.",
+  "Regenerates only the masked part of an image.":
+    "Erzeugt nur den maskierten Teil eines Bilds neu.",
   Outpaint: "Outpainting",
-  "A picture grows beyond its edges.": "Ein Bild wächst über seine Ränder hinaus.",
+  "Extends an image beyond its edges.": "Erweitert ein Bild über seine Ränder hinaus.",
   "Two passes": "Zwei Durchgänge",
-  "A small picture first, then a larger one with its details.":
-    "Zuerst ein kleines Bild, dann ein größeres mit seinen Details.",
-  "Winter, by a LoRA": "Winter, durch ein LoRA",
-  "A small file lays snow on whatever the model draws.":
-    "Eine kleine Datei legt Schnee auf alles, was das Modell zeichnet.",
+  "Makes a small image, then enlarges it and adds detail.":
+    "Macht ein kleines Bild, vergrößert es dann und fügt Details hinzu.",
+  "Winter with a LoRA": "Winter mit einem LoRA",
+  "Applies a LoRA that adds snow to the image.":
+    "Wendet ein LoRA an, das dem Bild Schnee hinzufügt.",
 };

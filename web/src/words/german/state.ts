@@ -2,14 +2,14 @@
 export const state: Readonly<Record<string, string>> = {
   "A range needs a start, an end and a step that is not 0.":
     "Ein Bereich braucht Anfang, Ende und eine Schrittweite ungleich 0.",
-  "This range has {{found}} values; {{most}} is the most.":
+  "This range has {{found}} values; the maximum is {{most}}.":
     "Dieser Bereich hat {{found}} Werte; höchstens {{most}} sind möglich.",
-  "This is no saved workflow: it has no list of nodes.":
+  "This is not a saved workflow: it has no list of nodes.":
     "Das ist kein gespeicherter Workflow: Die Liste der Knoten fehlt.",
   "A node of this workflow has no id or no type.":
     "Ein Knoten dieses Workflows hat keine ID oder keinen Typ.",
   "There are no nodes to paste.": "Es gibt keine Knoten zum Einfügen.",
-  "There is no such node.": "Diesen Knoten gibt es nicht.",
+  "This node does not exist.": "Diesen Knoten gibt es nicht.",
   Connect: "Verbinden",
   embedding: "Embedding",
   "LoRA tag": "LoRA-Tag",
@@ -18,7 +18,7 @@ export const state: Readonly<Record<string, string>> = {
   "Load the LoRA {{name}}": "LoRA {{name}} laden",
   "The LoRA {{name}} is loaded by {{node}}": "Die LoRA {{name}} lädt {{node}}",
   "The LoRA {{name}} is loaded already": "Die LoRA {{name}} ist schon geladen",
-  "Nothing here can load the LoRA {{name}}.": "Hier kann nichts die LoRA {{name}} laden.",
+  "No node here can load the LoRA {{name}}.": "Kein Knoten hier kann die LoRA {{name}} laden.",
   "{{node}} has no input that takes {{type}}.": "{{node}} hat keinen Eingang, der {{type}} nimmt.",
   "{{node}} has no output of {{type}}.": "{{node}} hat keinen Ausgang für {{type}}.",
   "These are connected already.": "Sie sind schon verbunden.",
@@ -27,9 +27,9 @@ export const state: Readonly<Record<string, string>> = {
   "Change {{name}}": "{{name}} ändern",
   "Choose the fields of the app": "Felder der App wählen",
   "Move a field of the app": "Ein Feld der App verschieben",
-  "Take a field out of the app": "Ein Feld aus der App nehmen",
+  "Remove a field from the app": "Ein Feld aus der App nehmen",
   "Change a field of the app": "Ein Feld der App ändern",
-  "Put a field into the app": "Ein Feld in die App setzen",
+  "Add a field to the app": "Ein Feld in die App setzen",
   "Choose a result of the app": "Ein Ergebnis der App wählen",
   Align: "Ausrichten",
   Distribute: "Verteilen",
@@ -38,8 +38,8 @@ export const state: Readonly<Record<string, string>> = {
     "Mit {{values}} kann das nicht laufen: {{message}}",
   "The blueprint {{name}} could not be read.": "Der Baustein {{name}} ist nicht lesbar.",
   "Save the blueprint as": "Baustein speichern als",
-  "The clipboard holds no nodes.": "Die Zwischenablage enthält keine Knoten.",
-  "The clipboard holds a whole workflow.": "Die Zwischenablage enthält einen ganzen Workflow.",
+  "The clipboard contains no nodes.": "Die Zwischenablage enthält keine Knoten.",
+  "The clipboard contains a whole workflow.": "Die Zwischenablage enthält einen ganzen Workflow.",
   "Open in a tab": "In einem Tab öffnen",
   Pasted: "Eingefügt",
   "Insert here": "Hier einfügen",
@@ -49,27 +49,25 @@ export const state: Readonly<Record<string, string>> = {
   "Remove the reroute points": "Wegpunkte entfernen",
   "Straighten the wire": "Verbindung begradigen",
   "Rename the portal": "Portal umbenennen",
-  "Draw the wire again": "Verbindung wieder zeichnen",
-  "Put into the wire": "In die Verbindung setzen",
+  "Turn the portal into a wire": "Portal in eine Verbindung umwandeln",
   "{{node}} does not fit into this wire.": "{{node}} passt nicht in diese Verbindung.",
   "Pull out of the wires": "Aus den Verbindungen ziehen",
   "Move the wires": "Verbindungen verschieben",
   "Result {{id}}": "Ergebnis {{id}}",
-  new: "neu",
-  gone: "entfernt",
-  "muted or bypassed otherwise": "anders stummgeschaltet oder umgangen",
-  "Back to {{value}}": "Zurück zu {{value}}",
+  added: "hinzugefügt",
+  removed: "entfernt",
+  "mute or bypass changed": "Stummschalten oder Umgehen geändert",
+  "Reset to {{value}}": "Zurücksetzen auf {{value}}",
   "Copy the value": "Wert kopieren",
   "Paste a value": "Wert einfügen",
-  "Take the wire away: a field again": "Verbindung entfernen: wieder ein Feld",
+  "Remove the wire and show the field": "Verbindung entfernen und das Feld zeigen",
   Unlink: "Verbindung lösen",
-  "Turn into an input, fed by a node of its own":
-    "In einen Eingang verwandeln, gespeist von einem eigenen Knoten",
-  "Feed {{name}}": "{{name}} speisen",
+  "Convert to an input with a new value node": "In einen Eingang mit neuem Wert-Knoten umwandeln",
+  "Convert {{name}} to an input": "{{name}} in einen Eingang umwandeln",
   nothing: "nichts",
   "The copied value does not fit {{name}}.": "Der kopierte Wert passt nicht zu {{name}}.",
   "Text to image": "Text zu Bild",
-  "This picture was made without a saved workflow.":
+  "This image was made without a saved workflow.":
     "Dieses Bild entstand ohne gespeicherten Workflow.",
   "From {{job}}": "Aus {{job}}",
   "{{type}} is not installed: its plugin is missing.":
@@ -78,7 +76,7 @@ export const state: Readonly<Record<string, string>> = {
   "Set to {{value}}": "Auf {{value}} setzen",
   "Connect {{node}}": "{{node}} verbinden",
   "Remove the wire": "Verbindung entfernen",
-  "Remove the last wire of it": "Die letzte Verbindung davon entfernen",
+  "Remove its last wire": "Die letzte Verbindung davon entfernen",
   "Add {{node}}": "{{node}} hinzufügen",
   "Fit the group to its contents": "Rahmen an den Inhalt anpassen",
   "Add to the group": "Zum Rahmen hinzufügen",
@@ -87,24 +85,25 @@ export const state: Readonly<Record<string, string>> = {
   "Delete the group and its contents": "Rahmen mit allem darin löschen",
   "{{count}} results deleted_one": "{{count}} Ergebnis gelöscht",
   "{{count}} results deleted_other": "{{count}} Ergebnisse gelöscht",
-  "{{count}} results forgotten_one": "{{count}} Ergebnis vergessen",
-  "{{count}} results forgotten_other": "{{count}} Ergebnisse vergessen",
+  "{{count}} results removed_one": "{{count}} Ergebnis entfernt",
+  "{{count}} results removed_other": "{{count}} Ergebnisse entfernt",
   Yesterday: "Gestern",
   "{{name}} (copy)": "{{name}} (Kopie)",
   "Another window has taken over {{name}}. Your edits here continue in a copy.":
     "Ein anderes Fenster hat {{name}} übernommen. Hier geht es in einer Kopie weiter.",
   "{{name}} cannot contain itself. Add it one level further up.":
     "{{name}} kann sich nicht selbst enthalten. Bitte eine Ebene weiter oben einfügen.",
-  "This node has no picture yet. Choose one first.":
+  "This node has no image yet. Choose one first.":
     "Dieser Knoten hat noch kein Bild. Zuerst eines wählen.",
   "{{name}} is larger than this server takes ({{size}}).":
     "{{name}} ist größer, als dieser Server annimmt ({{size}}).",
   "{{name}} could not be uploaded: {{reason}}": "{{name}} ließ sich nicht hochladen: {{reason}}",
-  "This workflow names nodes and files that are not here. All of it is kept.":
-    "Dieser Workflow nennt Knoten und Dateien, die hier fehlen. Alles bleibt erhalten.",
+  "This workflow uses nodes and files that are not on this server. They are kept in the workflow.":
+    "Dieser Workflow verwendet Knoten und Dateien, die auf diesem Server fehlen. Sie bleiben im Workflow erhalten.",
   "This workflow has nodes that are not installed here. They are kept.":
     "Dieser Workflow hat Knoten, die hier nicht installiert sind. Sie bleiben erhalten.",
-  "This workflow names files that are not here.": "Dieser Workflow nennt Dateien, die hier fehlen.",
+  "This workflow uses files that are not on this server.":
+    "Dieser Workflow verwendet Dateien, die auf diesem Server fehlen.",
   "Show what is missing": "Fehlendes zeigen",
   "No node of this server loads {{kind}}.": "Kein Knoten dieses Servers lädt {{kind}}.",
   Move: "Verschieben",
@@ -129,7 +128,7 @@ export const state: Readonly<Record<string, string>> = {
   "Nodes of a category": "Knoten einer Kategorie",
   "Nodes of a pack": "Knoten eines Pakets",
   "Nodes that take a type": "Knoten, die einen Typ annehmen",
-  "Nodes that make a type": "Knoten, die einen Typ erzeugen",
+  "Nodes that output a type": "Knoten, die einen Typ erzeugen",
   "the wire from {{node}} to {{name}}": "die Verbindung von {{node}} zu {{name}}",
   "the wire from {{name}} to {{node}}": "die Verbindung von {{name}} zu {{node}}",
   "the value of {{name}}": "der Wert von {{name}}",
@@ -144,30 +143,29 @@ export const state: Readonly<Record<string, string>> = {
   "{{count}} workflows of a closed window are kept._other":
     "{{count}} Workflows eines geschlossenen Fensters sind gesichert.",
   "Open them here": "Hier öffnen",
-  "Another window has {{count}} workflows open. This one keeps its own._one":
-    "Ein anderes Fenster hat einen Workflow offen. Dieses behält seine eigenen.",
-  "Another window has {{count}} workflows open. This one keeps its own._other":
-    "Ein anderes Fenster hat {{count}} Workflows offen. Dieses behält seine eigenen.",
-  "Some edits that were made while the server was away belong to a document that no longer exists.":
-    "Einige Änderungen aus der Zeit ohne Server haben ihr Dokument verloren.",
+  "Another window has {{count}} workflows open. This window has its own._one":
+    "Ein anderes Fenster hat einen Workflow offen. Dieses hat seine eigenen.",
+  "Another window has {{count}} workflows open. This window has its own._other":
+    "Ein anderes Fenster hat {{count}} Workflows offen. Dieses hat seine eigenen.",
+  "Some edits that were made while the server could not be reached belong to a document that no longer exists.":
+    "Einige Änderungen aus der Zeit ohne Server gehören zu einem Dokument, das es nicht mehr gibt.",
   "{{name}} (this browser's edits)": "{{name}} (Änderungen dieses Browsers)",
   "{{name}} was edited in another browser while this one was disconnected. Your edits here are kept in a tab of their own: {{copyName}}.":
     "{{name}} ging in einem anderen Browser weiter, während der Server von hier aus nicht erreichbar war. Was hier geschah, ist in einem eigenen Tab gesichert: {{copyName}}.",
-  "No file can be called {{name}}. Names begin and end with no dot, hold neither \\ nor : and are no longer than 250 letters.":
-    "Keine Datei kann {{name}} heißen. Namen beginnen und enden ohne Punkt, enthalten weder \\ noch : und sind höchstens 250 Zeichen lang.",
-  "Nothing was closed.": "Nichts wurde geschlossen.",
+  "{{name}} is not a valid file name. Names must not begin or end with a dot or contain \\ or :, and have at most 250 characters.":
+    "{{name}} ist kein gültiger Dateiname. Namen beginnen und enden ohne Punkt, enthalten weder \\ noch : und sind höchstens 250 Zeichen lang.",
+  "There is no closed workflow to reopen.": "Es gibt keinen geschlossenen Workflow zum Öffnen.",
   "The documents open last time could not be read.": "Was zuletzt offen war, ist nicht lesbar.",
-  "This server has no node that loads pictures.":
-    "Dieser Server hat keinen Knoten, der Bilder lädt.",
+  "This server has no node that loads images.": "Dieser Server hat keinen Knoten, der Bilder lädt.",
   "This result had no prompt.": "Dieses Ergebnis hatte keinen Prompt.",
   "This result had no seed.": "Dieses Ergebnis hatte keinen Seed.",
-  "Stopped before it was done.": "Vor dem Ende gestoppt.",
+  "Stopped before it finished.": "Vor dem Ende gestoppt.",
   "Failed; the server gave no reason.": "Fehlgeschlagen, ohne dass der Server einen Grund nennt.",
   "{{node}} failed: {{reason}}": "{{node}} ist fehlgeschlagen: {{reason}}",
-  "Done, without a file to show.": "Fertig, ohne eine Datei zum Zeigen.",
-  "Roll the seed": "Seed würfeln",
-  "The server is away, so nothing can run now. Your work is kept; Run again when it is back.":
-    "Der Server ist weg, daher läuft jetzt nichts. Die Arbeit ist gesichert; sobald er wieder da ist, erneut ausführen.",
+  "Finished without a file to show.": "Fertig, ohne eine Datei zum Zeigen.",
+  "Randomize the seed": "Seed würfeln",
+  "The server cannot be reached, so nothing can run now. Your work is kept; run again when the server is back.":
+    "Der Server ist nicht erreichbar, daher läuft jetzt nichts. Die Arbeit ist gesichert; sobald er wieder da ist, erneut ausführen.",
   "The last results could not be read.": "Die letzten Ergebnisse sind nicht lesbar.",
   "Save the workflow as": "Workflow speichern als",
   "There is a workflow called {{name}} already": "Einen Workflow namens {{name}} gibt es schon",
@@ -175,7 +173,7 @@ export const state: Readonly<Record<string, string>> = {
     "Beim Ersetzen bleibt die jetzige Datei als Version erhalten.",
   "Replace it": "Ersetzen",
   "Choose another name": "Anderen Namen wählen",
-  "{{name}} (theirs)": "{{name}} (die andere)",
+  "{{name}} (other version)": "{{name}} (andere Version)",
   "The server did not answer in time. Your work is kept; try again.":
     "Der Server hat nicht rechtzeitig geantwortet. Die Arbeit ist bewahrt; versuche es noch einmal.",
   "The file of {{name}} is damaged. {{parts}}": "Die Datei von {{name}} ist beschädigt. {{parts}}",
@@ -188,29 +186,31 @@ export const state: Readonly<Record<string, string>> = {
     "{{count}} Eintrag ist nicht lesbar; er bleibt in der Datei, wie er ist.",
   "{{count}} entries cannot be read; they stay in the file as they are._other":
     "{{count}} Einträge sind nicht lesbar; sie bleiben in der Datei, wie sie sind.",
-  "{{text}} is no whole number.": "{{text}} ist keine ganze Zahl.",
-  "{{text}} is no number.": "{{text}} ist keine Zahl.",
+  "{{text}} is not a whole number.": "{{text}} ist keine ganze Zahl.",
+  "{{text}} is not a number.": "{{text}} ist keine Zahl.",
   "{{text}} is neither yes nor no.": "{{text}} ist weder ja noch nein.",
-  "{{name}} is no JSON.": "{{name}} ist kein JSON.",
+  "{{name}} is not JSON.": "{{name}} ist kein JSON.",
   "{{name}} is nested too deeply to be a workflow.":
     "{{name}} ist zu tief verschachtelt für einen Workflow.",
-  "{{name}} holds no workflow.": "{{name}} enthält keinen Workflow.",
-  "{{name}} is empty: its file holds nothing.": "{{name}} ist leer: Die Datei enthält nichts.",
-  "{{name}} cannot be opened: its file is damaged or no workflow. It stays as it is.":
-    "{{name}} lässt sich nicht öffnen: Die Datei ist beschädigt oder kein Workflow. Sie bleibt, wie sie ist.",
+  "{{name}} contains no workflow.": "{{name}} enthält keinen Workflow.",
+  "{{name}} is an empty file.": "{{name}} ist eine leere Datei.",
+  "{{name}} cannot be opened: the file is damaged or not a workflow. It was not changed.":
+    "{{name}} lässt sich nicht öffnen: Die Datei ist beschädigt oder kein Workflow. Sie wurde nicht geändert.",
   "Show its versions": "Versionen zeigen",
   "{{input}} is missing: connect something to it, or give it a value.":
     "{{input}} fehlt: etwas anschließen oder einen Wert angeben.",
-  "{{input}} is {{given}}; at most {{limit}}.": "{{input}} ist {{given}}; höchstens {{limit}}.",
-  "{{input}} is {{given}}; at least {{limit}}.": "{{input}} ist {{given}}; mindestens {{limit}}.",
+  "{{input}} is {{given}}; the maximum is {{limit}}.":
+    "{{input}} ist {{given}}; höchstens {{limit}}.",
+  "{{input}} is {{given}}; the minimum is {{limit}}.":
+    "{{input}} ist {{given}}; mindestens {{limit}}.",
   "{{input}} cannot be read: {{given}}.": "{{input}} ist nicht lesbar: {{given}}.",
-  "{{input}} takes {{wanted}}, but the wire brings {{received}}.":
+  "{{input}} takes {{wanted}}, but the wire supplies {{received}}.":
     "{{input}} nimmt {{wanted}} an, aber die Verbindung bringt {{received}}.",
   "another type": "einen anderen Typ",
   "The wires form a cycle. Remove one of them.":
     "Die Verbindungen laufen im Kreis. Eine davon entfernen.",
   "The wire into {{input}} has no source.": "Die Verbindung nach {{input}} kommt von nirgends.",
-  "{{input}} has no choice {{given}}.": "{{given}} steht bei {{input}} nicht zur Auswahl.",
+  "{{given}} is not a choice of {{input}}.": "{{given}} steht bei {{input}} nicht zur Auswahl.",
   "{{given}} is not among the files for {{input}}.":
     "{{given}} ist nicht unter den Dateien für {{input}}.",
   "{{given}} is not among the files for {{input}}. The nearest: {{names}}.":
@@ -219,7 +219,7 @@ export const state: Readonly<Record<string, string>> = {
     "Nichts würde gespeichert oder gezeigt: Der Workflow hat keinen Ausgabeknoten.",
   "No output can run.": "Keine Ausgabe kann laufen.",
   "There is no node that could run.": "Es gibt keinen Knoten, der laufen könnte.",
-  "A node cannot feed itself.": "Ein Knoten kann sich nicht selbst speisen.",
+  "A node cannot be connected to itself.": "Ein Knoten lässt sich nicht mit sich selbst verbinden.",
   "{{input}} takes {{wanted}}, not {{given}}.": "{{input}} nimmt {{wanted}} an, nicht {{given}}.",
   "The wires would form a cycle.": "Die Verbindungen liefen im Kreis.",
   anything: "alles",
@@ -233,26 +233,46 @@ export const state: Readonly<Record<string, string>> = {
   "Move a port": "Anschluss verschieben",
   "Remove a port": "Anschluss entfernen",
   "Show a widget on the subgraph": "Widget am Subgraphen zeigen",
-  "Show a widget inside alone": "Widget nur innen zeigen",
-  "Take the subgraph's own value": "Wert des Subgraphen nehmen",
-  "{{name}} was not saved. It is kept among the closed workflows.":
-    "{{name}} war nicht gespeichert. Es bleibt unter dem Geschlossenen.",
+  "Hide a widget on the subgraph": "Widget am Subgraphen ausblenden",
+  "Reset to the subgraph's value": "Auf den Wert des Subgraphen zurücksetzen",
+  "{{name}} was not saved. It is in the list of closed workflows.":
+    "{{name}} war nicht gespeichert. Es steht in der Liste der geschlossenen Workflows.",
   "Open it again": "Wieder öffnen",
   "Rename the workflow": "Workflow umbenennen",
-  "The graph was changed while it was being tidied, so it stays as it is.":
-    "Der Graph wurde beim Aufräumen geändert und bleibt daher, wie er ist.",
-  "Go back to a version": "Zu einer Version zurückkehren",
-  "The earlier version is restored. Undo takes that back.":
-    "Die frühere Version ist da. Rückgängig bringt zurück, was war.",
+  "The graph changed while it was being tidied, so no node was moved.":
+    "Der Graph wurde beim Aufräumen geändert, daher wurde kein Knoten verschoben.",
+  "Restore a version": "Eine Version wiederherstellen",
+  "The earlier version is restored. Undo returns to the current one.":
+    "Die frühere Version ist wiederhergestellt. Rückgängig kehrt zur jetzigen zurück.",
   "A part of the editor could not be loaded. Check whether the server is running, then reload the page.":
     "Ein Teil des Editors ließ sich nicht laden. Bitte prüfen, ob der Server läuft, und die Seite neu laden.",
-  "Server away": "Server weg",
+  "Server not reachable": "Server nicht erreichbar",
   "Show it on the subgraph": "Am Subgraphen zeigen",
-  "No longer show it on the subgraph": "Nicht mehr am Subgraphen zeigen",
+  "Hide it on the subgraph": "Am Subgraphen ausblenden",
   "{{name}} was not run. {{reason}}": "{{name}} lief nicht. {{reason}}",
   "{{name}} is deleted.": "{{name}} ist gelöscht.",
   "This graph was made from the text in {{name}}.":
     "Dieser Graph entstand aus dem Text in {{name}}.",
   "This graph was made from the text in {{name}}. Left out: {{parts}}.":
     "Dieser Graph entstand aus dem Text in {{name}}. Ausgelassen: {{parts}}.",
+  "The image cannot be read. It may have been moved or deleted.":
+    "Das Bild ist nicht lesbar. Vielleicht wurde es verschoben oder gelöscht.",
+  "There is no image in the clipboard.": "Die Zwischenablage enthält kein Bild.",
+  "The graph could not be tidied: {{message}}": "Der Graph ließ sich nicht aufräumen: {{message}}",
+  "The workflow {{name}} no longer exists.": "Den Workflow {{name}} gibt es nicht mehr.",
+  "The server cannot be reached, so nothing was saved. Your work is kept in this browser.":
+    "Der Server ist nicht erreichbar, daher wurde nichts gespeichert. Die Arbeit ist in diesem Browser gesichert.",
+  "The edits of {{name}} can no longer be read.":
+    "Die Änderungen an {{name}} sind nicht mehr lesbar.",
+  "The last edits of {{name}} could not be read.":
+    "Die letzten Änderungen an {{name}} waren nicht lesbar.",
+  "{{name}} is no longer stored.": "{{name}} ist nicht mehr gespeichert.",
+  "This version no longer exists.": "Diese Version gibt es nicht mehr.",
+  "There is already a blueprint called {{name}}. Choose another name.":
+    "Einen Baustein namens {{name}} gibt es schon. Bitte einen anderen Namen wählen.",
+  "There is a workflow called {{name}} already.": "Einen Workflow namens {{name}} gibt es schon.",
+  "This result was made without a saved workflow.":
+    "Dieses Ergebnis entstand ohne gespeicherten Workflow.",
+  "This node has no output that can be shown.":
+    "Dieser Knoten hat keinen Ausgang, der sich zeigen lässt.",
 };
