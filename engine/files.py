@@ -295,7 +295,7 @@ class Files:
                     number = max(number, _highest(folder, stem))
             if place != "temp":  # each preview has its own stem
                 self._last[folder, stem] = number
-        subfolder = folder.relative_to(self._places[place].resolve()).as_posix()
+        subfolder = folder.relative_to(self._places[place]).as_posix()
         return NewFile(path, path.name, "" if subfolder == "." else subfolder, place)
 
     def write(self, new: NewFile, content: bytes) -> None:
@@ -309,12 +309,18 @@ class Files:
     def fill(self, new: NewFile, write: Callable[[BinaryIO], object]) -> None:
         """Fill a claimed file by writing to a stream: whole, or not at all.
 
+        A preview is written in place: nobody knows its name before, and a crash or a power cut may
+        take it, since the folder is emptied at the next start.
+
         Raises:
             DiskError: the disk refused; the claim is released, as for whatever `write` raises.
         """
         try:
-            # Previews need not survive a power cut.
-            stream_atomically(new.path, write, durable=new.place != "temp")
+            if new.place == "temp":
+                with refusals(new.filename), new.path.open("wb") as stream:
+                    write(stream)
+            else:
+                stream_atomically(new.path, write)
         except BaseException:
             with contextlib.suppress(OSError):
                 new.path.unlink(missing_ok=True)
@@ -359,7 +365,7 @@ def _is(question: Callable[[], bool]) -> bool:
 
 def _inside(folder: Path, name: str) -> Path:
     try:
-        return inside(folder.resolve(), name)
+        return inside(folder, name)
     except BadNameError as error:
         raise FilesError(f"{name!r} leads out of {folder.name}/; name a file inside it") from error
 

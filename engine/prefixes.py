@@ -83,6 +83,8 @@ def format_date(text: str, now: time.struct_time) -> str:
 
 
 def _filled(prefix: str, width: int, height: int) -> str:
+    if "%" not in prefix:
+        return prefix
     now = time.localtime()
     prefix = _DATE.sub(lambda match: format_date(match[1], now), prefix)
     for word, form in _WORDS.items():

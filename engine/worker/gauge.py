@@ -7,43 +7,45 @@ its current size.
 from __future__ import annotations
 
 from contextlib import suppress
-from pathlib import Path
 
 import psutil
 import torch
 
+from engine.worker.process_files import ProcessFile
+
 SHORTEST_MEASURED = 0.02
 """Seconds: nodes that ran for less are not measured, since measuring has a cost."""
-_STATUS = Path("/proc/self/status")
-_CLEAR = Path("/proc/self/clear_refs")
-_RESET_PEAK = "5"  # proc(5): "reset the peak resident set size"
+_PEAK = b"VmHWM:"
+_RESET_PEAK = b"5"  # proc(5): "reset the peak resident set size"
 
 
 class MemoryGauge:
-    """Watches one device from now on."""
+    """Watches one device. Made once; `begin` for each run."""
 
     def __init__(self, device: torch.device) -> None:
         self._device = device
-        self._reset()
+        self._status = ProcessFile("status")
+        self._clear = ProcessFile("clear_refs", writable=True)
+
+    def begin(self) -> None:
+        """Reset the peak."""
+        if self._device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats(self._device)
+        else:
+            with suppress(OSError):
+                self._clear.write(_RESET_PEAK)
 
     def peak(self) -> int:
-        """Peak bytes since the last call; resets the peak."""
+        """Peak bytes since `begin` or the last call; resets the peak."""
         found = self._read()
-        self._reset()
+        self.begin()
         return found
 
     def _read(self) -> int:
         if self._device.type == "cuda":
             return torch.cuda.max_memory_reserved(self._device)
         with suppress(OSError, ValueError, IndexError):
-            for line in _STATUS.read_text(encoding="ascii").splitlines():
-                if line.startswith("VmHWM:"):
+            for line in self._status.read().splitlines():
+                if line.startswith(_PEAK):
                     return int(line.split()[1]) * 1024
         return psutil.Process().memory_info().rss
-
-    def _reset(self) -> None:
-        if self._device.type == "cuda":
-            torch.cuda.reset_peak_memory_stats(self._device)
-        else:
-            with suppress(OSError):
-                _CLEAR.write_text(_RESET_PEAK, encoding="ascii")

@@ -74,6 +74,7 @@ class Worker:
         )
         self._pages = FreedPages(self._accounted, kept)
         self._growth = GrowthLimit(limited=device.type == "cpu")
+        self._gauge = MemoryGauge(device)
 
     def check(
         self,
@@ -165,14 +166,16 @@ class Worker:
         called once more; then its error says how many bytes were missing.
         """
         retry = MemoryRetry(self._residency, self.cache, growth=self._growth)
-        gauge: MemoryGauge | None = None  # made for the first node that runs: making it costs too
+        gauge, measuring = self._gauge, False
 
         def report_event(event: AnyEvent) -> None:
-            nonlocal gauge
+            nonlocal measuring
             if isinstance(event, Running):
                 self._growth.renew()
-                gauge = gauge or MemoryGauge(self._residency.device)
-            if gauge and isinstance(event, Finished) and event.seconds >= SHORTEST_MEASURED:
+                if not measuring:
+                    measuring = True
+                    gauge.begin()
+            elif isinstance(event, Finished) and event.seconds >= SHORTEST_MEASURED:
                 event = msgspec.structs.replace(event, memory=gauge.peak())
             report(event)
 
@@ -188,6 +191,6 @@ class Worker:
                 retry=retry,
                 explain=retry.explain,
             )
-        if gauge is not None:  # else nothing ran
+        if measuring:  # else nothing ran
             self._pages.trim()
         return result

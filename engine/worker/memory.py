@@ -9,7 +9,6 @@ import re
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 import psutil
@@ -21,6 +20,7 @@ from engine.machine import available_memory
 from engine.residency.handles import LazyWeights, MissingWeights
 from engine.residency.manager import Residency
 from engine.residency.memory import is_out_of_memory, limit_growth, return_freed_pages
+from engine.worker.process_files import ProcessFile
 
 _ASKED = re.compile(r"allocate (?P<number>[\d.]+) ?(?P<unit>bytes|[KMGT]iB)", re.IGNORECASE)
 _UNITS: Mapping[str, int] = {
@@ -30,7 +30,6 @@ _UNITS: Mapping[str, int] = {
     "gib": 1 << 30,
     "tib": 1 << 40,
 }
-_STATM = Path("/proc/self/statm")
 RENEWED_EVERY = 1.0
 """Seconds."""
 LEFT_FREE = 128 << 20
@@ -60,12 +59,18 @@ def _leaf(value: Any) -> tuple[int, int] | None:
     return buffer_leaf(value)
 
 
-def resident_bytes() -> int:
+class ResidentMemory:
     """Resident memory of this process; on Linux without mapped files."""
-    with suppress(OSError, ValueError, IndexError):
-        fields = _STATM.read_text(encoding="ascii").split()
-        return (int(fields[1]) - int(fields[2])) * mmap.PAGESIZE
-    return psutil.Process().memory_info().rss
+
+    def __init__(self) -> None:
+        self._sizes = ProcessFile("statm")
+
+    def __call__(self) -> int:
+        """Bytes now."""
+        with suppress(OSError, ValueError, IndexError):
+            fields = self._sizes.read().split(None, 3)
+            return (int(fields[1]) - int(fields[2])) * mmap.PAGESIZE
+        return psutil.Process().memory_info().rss
 
 
 def kept_pages(budget: int) -> int:
@@ -90,12 +95,12 @@ class FreedPages:
         accounted: Callable[[], int],
         allowance: int,
         *,
-        resident: Callable[[], int] = resident_bytes,
+        resident: Callable[[], int] | None = None,
         give_back: Callable[[], None] = return_freed_pages,
     ) -> None:
         self._accounted = accounted
         self._allowance = allowance
-        self._resident = resident
+        self._resident = resident or ResidentMemory()
         self._release = give_back
         self._unreturnable = self._unaccounted()
 
