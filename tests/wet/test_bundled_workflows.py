@@ -68,7 +68,7 @@ def test_each_is_tested_here():
 
 def test_text_to_image(worker: Worker):
     [picture] = pictures(worker, "text_to_image").values()
-    assert picture.shape == (128, 128, 3)
+    assert picture.shape == (512, 512, 3)
     assert picture.std() > 10
 
 

@@ -3,14 +3,12 @@
  * of the screen.
  */
 import { readFileSync } from "node:fs";
-import { resolve } from "node:path";
 import type { Page } from "playwright-core";
 import { expect, test } from "vitest";
 import { eachPage } from "./eachPage";
-import { dropFile } from "./studio";
+import { dropFile, SEVEN_NODES } from "./studio";
 
 const RUN = 150_000;
-const DEFAULT = resolve(import.meta.dirname, "../../workflows/text_to_image.json");
 
 let page: Page;
 
@@ -210,7 +208,7 @@ test("the outline has all nodes as a tree, and goes with the canvas", async () =
 
 test("a thousand nodes are walked, and listed without building them all", async () => {
   const one = (
-    JSON.parse(readFileSync(DEFAULT, "utf8")) as { nodes: { type: string }[] }
+    JSON.parse(readFileSync(SEVEN_NODES, "utf8")) as { nodes: { type: string }[] }
   ).nodes.find((each) => each.type === "EmptyLatentImage");
   const nodes = Array.from({ length: 1_000 }, (_, index) => ({
     ...one,

@@ -1,13 +1,12 @@
 /** LoRAs named in a prompt: a node that loads them, or a tag for a plugin's node. */
 import { readFileSync } from "node:fs";
-import { resolve } from "node:path";
 import type { Page } from "playwright-core";
 import { expect, test } from "vitest";
 import { violations } from "./axe";
 import { eachPage } from "./eachPage";
 import { addToCatalog } from "./everyKind";
 import { savedFrom } from "./saved";
-import { dropFile } from "./studio";
+import { dropFile, SEVEN_NODES } from "./studio";
 
 const FILES = ["style/ink.safetensors", "inkwash.safetensors", "boat.safetensors"];
 const NODES = {
@@ -127,8 +126,7 @@ test("by Tab a node that loads it, for sampler and both prompts; the box's undo 
 });
 
 test("a plugin's node gets the tag, whose weight the keys change", async () => {
-  const path = resolve(import.meta.dirname, "../../workflows/text_to_image.json");
-  const file = JSON.parse(readFileSync(path, "utf8")) as Saved;
+  const file = JSON.parse(readFileSync(SEVEN_NODES, "utf8")) as Saved;
   for (const each of file.nodes) if (each.type === "CLIPTextEncode") each.type = "TagEncode";
   const content = Buffer.from(JSON.stringify(file));
   await dropFile(page, { name: "tags.json", type: "application/json", content });

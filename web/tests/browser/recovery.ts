@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { type Browser, chromium, type Page } from "playwright-core";
 import { browserPath } from "./browserPath";
+import { serveSevenNodes } from "./studio";
 
 const ROOT = resolve(import.meta.dirname, "../../..");
 /** The real application with a real folder; without a worker, as nothing runs here. */
@@ -146,8 +147,10 @@ class Bench {
   private async open(): Promise<Page> {
     await this.startServer();
     await this.startBrowser();
-    const page = await this.browser?.contexts()[0]?.newPage();
-    if (page === undefined) throw new Error("The browser has no context.");
+    const context = this.browser?.contexts()[0];
+    if (context === undefined) throw new Error("The browser has no context.");
+    await serveSevenNodes(context);
+    const page = await context.newPage();
     await page.setViewportSize({ width: 1440, height: 900 });
     await page.goto(this.address);
     await page.locator(".studio[aria-busy=false]").waitFor({ timeout: 60_000 });

@@ -2,14 +2,12 @@
  * Before a run: its plan. During it: progress, and interrupting. After it: what failed, and why.
  */
 import { readFileSync } from "node:fs";
-import { resolve } from "node:path";
 import type { Page, WebSocketRoute } from "playwright-core";
 import { expect, test } from "vitest";
 import { eachPage } from "./eachPage";
-import { dropFile, type Studio } from "./studio";
+import { dropFile, SEVEN_NODES, type Studio } from "./studio";
 
 const RUN = 110_000;
-const DEFAULT = resolve(import.meta.dirname, "../../workflows/text_to_image.json");
 
 let studio: Studio;
 let page: Page;
@@ -51,7 +49,7 @@ async function open(workflow: unknown, name = "dropped"): Promise<void> {
 
 /** The first workflow with one value of one node changed. */
 function changed(type: string, at: number, value: unknown): unknown {
-  const workflow = JSON.parse(readFileSync(DEFAULT, "utf8")) as {
+  const workflow = JSON.parse(readFileSync(SEVEN_NODES, "utf8")) as {
     nodes: { type: string; widgets_values: unknown[] }[];
   };
   const found = workflow.nodes.find((each) => each.type === type);

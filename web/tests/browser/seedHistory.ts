@@ -1,11 +1,11 @@
 /** Writes a history of thousands of jobs into a user directory before a server opens it. */
 import { spawnSync } from "node:child_process";
 import { join, resolve } from "node:path";
+import { SEVEN_NODES } from "./studio";
 
 const ROOT = resolve(import.meta.dirname, "../../..");
 
 export function seedHistory(user: string, runs: number): void {
-  const workflow = resolve(ROOT, "web/workflows/text_to_image.json");
   const seeded = spawnSync(
     process.env.CALOTYPE_PYTHON ?? "python",
     [
@@ -13,7 +13,7 @@ export function seedHistory(user: string, runs: number): void {
       user,
       join(user, "output"),
       String(runs),
-      workflow,
+      SEVEN_NODES,
     ],
     { cwd: ROOT, encoding: "utf8", env: { ...process.env, PYTHONPATH: ROOT } },
   );

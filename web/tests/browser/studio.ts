@@ -1,14 +1,22 @@
 /** A real server with its own folder, and a real browser. */
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
+import {
+  type Browser,
+  type BrowserContext,
+  type BrowserContextOptions,
+  chromium,
+  type Page,
+} from "playwright-core";
 import { browserPath } from "./browserPath";
 
 const ROOT = resolve(import.meta.dirname, "../../..");
 const PATIENCE = 120_000;
+/** What a page of these tests begins with, whatever the studio's own first workflow has grown to. */
+export const SEVEN_NODES = resolve(import.meta.dirname, "../workflows/seven_nodes.json");
 
 export interface Studio {
   address: string;
@@ -18,11 +26,13 @@ export interface Studio {
 
 /**
  * `CALOTYPE_SERVER` names a running server, `CALOTYPE_PYTHON` the Python to start one with.
- * `prepare` fills the user directory before a server opens it.
+ * `prepare` fills the user directory before a server opens it. `first` is the workflow that a new
+ * user's page opens: that of the tests, or the bundled one.
  */
 export async function startStudio(
   flags: readonly string[] = [],
   prepare?: (user: string) => void,
+  first: "seven nodes" | "bundled" = "seven nodes",
 ): Promise<Studio> {
   const folder = mkdtempSync(join(tmpdir(), "calotype-browser-"));
   prepare?.(join(folder, "user"));
@@ -30,6 +40,7 @@ export async function startStudio(
     executablePath: browserPath(),
     args: ["--no-sandbox", "--disable-gpu"],
   });
+  if (first === "seven nodes") beginWithSevenNodes(browser);
   const running = process.env.CALOTYPE_SERVER;
   if (running !== undefined) {
     return { address: running, browser, close: () => browser.close() };
@@ -60,6 +71,23 @@ export async function startStudio(
       await gone;
       rmSync(folder, { recursive: true, force: true });
     },
+  };
+}
+
+/** Has the pages of a context begin with the tests' own first workflow. */
+export async function serveSevenNodes(context: BrowserContext): Promise<void> {
+  const body = `export default ${JSON.stringify(readFileSync(SEVEN_NODES, "utf8"))};`;
+  await context.route("**/assets/text_to_image-*.js", (route) =>
+    route.fulfill({ contentType: "text/javascript", body }),
+  );
+}
+
+function beginWithSevenNodes(browser: Browser): void {
+  const newContext = browser.newContext.bind(browser);
+  browser.newContext = async (options) => {
+    const context = await newContext(options);
+    await serveSevenNodes(context);
+    return context;
   };
 }
 

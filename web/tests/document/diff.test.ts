@@ -10,11 +10,11 @@ import { EMPTY_LOG, record } from "../../src/document/log";
 import { readGraph } from "../../src/document/read";
 import { writeGraph } from "../../src/document/write";
 
-const WORKFLOWS = resolve(import.meta.dirname, "../../workflows");
+const FILE = resolve(import.meta.dirname, "../workflows/seven_nodes.json");
 const LAYOUT = () => undefined;
 
 function load(): Workflow {
-  const text = readFileSync(resolve(WORKFLOWS, "text_to_image.json"), "utf8");
+  const text = readFileSync(FILE, "utf8");
   return readGraph(parseJson(text), LAYOUT);
 }
 

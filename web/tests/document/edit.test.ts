@@ -18,7 +18,7 @@ import { readGraph } from "../../src/document/read";
 import { copyNodes, pasteNodes } from "../../src/document/snippet";
 import { writeGraph } from "../../src/document/write";
 
-const path = resolve(import.meta.dirname, "../../workflows/text_to_image.json");
+const path = resolve(import.meta.dirname, "../workflows/seven_nodes.json");
 const file = parseJson(readFileSync(path, "utf8"));
 const layout = () => undefined;
 const open = (): Recorded => ({ graph: readGraph(file, layout), log: EMPTY_LOG });

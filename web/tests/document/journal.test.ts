@@ -24,7 +24,7 @@ import { close, EMPTY_LOG, type Recorded, record, redo, undo } from "../../src/d
 import { readGraph } from "../../src/document/read";
 import { writeGraph } from "../../src/document/write";
 
-const path = resolve(import.meta.dirname, "../../workflows/text_to_image.json");
+const path = resolve(import.meta.dirname, "../workflows/seven_nodes.json");
 const open = (): Recorded => ({
   graph: readGraph(parseJson(readFileSync(path, "utf8")), () => undefined),
   log: EMPTY_LOG,

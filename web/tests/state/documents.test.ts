@@ -30,7 +30,7 @@ import {
 } from "../../src/state/studio";
 import { ago } from "../../src/words/format";
 
-const path = resolve(import.meta.dirname, "../../workflows/text_to_image.json");
+const path = resolve(import.meta.dirname, "../workflows/seven_nodes.json");
 const workflow = () => readGraph(parseJson(readFileSync(path, "utf8")), () => undefined);
 
 describe("tabs", () => {

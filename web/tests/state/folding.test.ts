@@ -8,7 +8,7 @@ import { parseJson } from "../../src/document/json";
 import { readGraph } from "../../src/document/read";
 import { foldedEnds, foldingOf } from "../../src/state/nodes/folding";
 
-const path = resolve(import.meta.dirname, "../../workflows/text_to_image.json");
+const path = resolve(import.meta.dirname, "../workflows/seven_nodes.json");
 
 function graphWith(...frames: (readonly string[])[]): Graph {
   const graph = readGraph(parseJson(readFileSync(path, "utf8")), () => undefined);
