@@ -1,4 +1,4 @@
-"""Files in which Linux describes this process, kept open: reading one again costs less than opening.
+"""Files in which Linux describes this process, kept open, since opening one costs the most.
 
 Other systems have none of them.
 """
