@@ -1,4 +1,4 @@
-"""What all tests share: reference data, and settings that write into a temporary folder."""
+"""Fixtures for all tests: reference data, and settings that write into a temporary folder."""
 
 import importlib.util
 import os
@@ -20,10 +20,6 @@ from engine.settings import ROOT, Settings
 # computed on an AMD one, bit for bit. Read at MKL's first call, so set before torch is imported.
 os.environ.setdefault("MKL_CBWR", "COMPATIBLE")
 
-# Several test processes share the cores instead of each taking all.
-if (processes := int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))) > 1:
-    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // processes)))
-
 hypothesis_settings.register_profile("here", deadline=None)
 hypothesis_settings.register_profile("ci", deadline=None, derandomize=True)
 hypothesis_settings.load_profile("ci" if os.environ.get("CI") else "here")
@@ -31,7 +27,7 @@ hypothesis_settings.load_profile("ci" if os.environ.get("CI") else "here")
 
 Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 REFERENCE = Path(__file__).parent / "reference"
-"""What the incumbent computes: see the README there."""
+"""Results of the incumbent: see the README there."""
 
 
 @pytest.hookimpl(wrapper=True)
@@ -84,7 +80,7 @@ def sd15_checkpoint(test_cache: Path) -> Path:
 
 
 def make_checkpoint(cache: Path, size: str) -> Path:
-    """Made by our own tool, which writes the same bytes that the reference was computed from."""
+    """Make a checkpoint with our tool, byte for byte the one the reference was computed from."""
     path = cache / f"{size}.safetensors"
     if not path.is_file():
         part = path.with_suffix(f".{os.getpid()}.part")
@@ -98,7 +94,7 @@ def make_checkpoint(cache: Path, size: str) -> Path:
 
 @pytest.fixture(scope="session")
 def random_checkpoints() -> ModuleType:
-    """The module `tools/make_random_checkpoint.py`, which is a script and no package."""
+    """The module `tools/make_random_checkpoint.py`, which is a script, not a package."""
     name = "make_random_checkpoint"
     tools = ROOT / "tools"
     spec = importlib.util.spec_from_file_location(name, tools / f"{name}.py")

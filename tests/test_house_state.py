@@ -1,4 +1,4 @@
-"""No module of ours holds state: what it binds at import time can never change.
+"""No module holds state: what it binds at import time can never change.
 
 A container is allowed where its annotation is read-only (a type checker refuses to change it), an
 object where its class is immutable: of the standard library and on the list below, or ours and

@@ -1,7 +1,7 @@
 """Overhead of the executor: chains and trees of trivial nodes, cold and cached.
 
 Baseline: the same functions on the same values, called in a plain Python loop, in the same run.
-Overhead is the engine's time less the loop's, per node, in CPU time of this process, so that other
+Overhead is the engine's time minus the loop's, per node, in CPU time of this process, so that other
 work on the machine counts less; wall time is also printed.
 
     python tests/bench/executor.py [--sizes 100,1000,10000] [--rounds 7]
@@ -79,7 +79,7 @@ def timed(work: Callable[[], object]) -> Times:
 
 
 def loop(size: int) -> None:
-    """The baseline: what the nodes of a chain do, and nothing else."""
+    """The baseline: only the work of the nodes of a chain."""
     value = 1
     for i in range(size):
         value = add(a=value, b=i)

@@ -3,7 +3,7 @@
     python tests/bench/first_picture.py [--rounds 5]
 
 Both are whole processes, started in turn; the file cache is warm after the first round, which is
-left out. Prints medians and the ratio to the baseline.
+not counted. Prints medians and the ratio to the baseline.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""Files are there whole or not at all, in the order that outlives a power cut, on any disk."""
+"""Files are written whole or not at all, in an order that survives a power cut, on any disk."""
 
 import errno
 import os
@@ -63,7 +63,7 @@ def test_a_file_gets_another_name_unless_it_is_taken(tmp_path):
 
 
 def test_a_file_may_get_its_own_name_again(tmp_path):
-    """As where `a` and `A` are one file."""
+    """As on file systems where `a` and `A` are one file."""
     (tmp_path / "a").write_bytes(b"a")
     assert rename(tmp_path / "a", tmp_path / "a", replace=False)
     assert (tmp_path / "a").read_bytes() == b"a"

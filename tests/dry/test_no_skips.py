@@ -1,4 +1,4 @@
-"""Where the environment says CI, a skipped test is a failed one."""
+"""With `CI` in the environment, a skipped test counts as failed."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ Run = Callable[..., tuple[torch.Tensor, torch.Tensor]]
 
 @pytest.fixture(scope="session")
 def runs(reference_folder: Path) -> Mapping[str, Mapping[str, Any]]:
-    """What the reference ran, by name: an API prompt, its number of threads, its latent."""
+    """The reference's runs by name: an API prompt, its number of threads, its latent."""
     found = {}
     for kind in ("runs", "graphs", "controls", "adapters"):
         latents = load_file(reference_folder / f"{kind}.safetensors")
@@ -54,7 +54,7 @@ def settings_for_runs(
 def run_with(
     runs: Mapping[str, Mapping[str, Any]],
 ) -> Callable[[Worker, str], tuple[torch.Tensor, torch.Tensor]]:
-    """Run one of them through a worker: (our latent, the reference's)."""
+    """Run one of them through a worker; returns (our latent, the reference's)."""
 
     def run(worker: Worker, name: str) -> tuple[torch.Tensor, torch.Tensor]:
         wanted = runs[name]
@@ -76,7 +76,7 @@ def run_with(
 
 @pytest.fixture(scope="session")
 def worker_in(settings_for_runs: Callable[[str], Settings]) -> Iterator[Callable[[str], Worker]]:
-    """One for all runs in a dtype, as a user has it: what two runs share is computed once."""
+    """One worker for all runs in a dtype: results that runs share are computed once."""
     threads = torch.get_num_threads()
     workers: dict[str, Worker] = {}
 
@@ -94,7 +94,7 @@ def run_reference(
     worker_in: Callable[[str], Worker],
     run_with: Callable[[Worker, str], tuple[torch.Tensor, torch.Tensor]],
 ) -> Run:
-    """Run one of them: (our latent, the reference's)."""
+    """Run one of them; returns (our latent, the reference's)."""
 
     def run(name: str, dtype: str = "fp32") -> tuple[torch.Tensor, torch.Tensor]:
         return run_with(worker_in(dtype), name)

@@ -1,4 +1,4 @@
-"""Runs with LoRA and its kind, and with hooks, against the reference's, on files made here.
+"""Runs with adapters and hooks against the reference's, on files made here.
 
 Every value of these files follows from the names of file and tensor, and the shape.
 """
@@ -27,7 +27,7 @@ RUNS = {
 IN_CI = ("lora15_stack_mixed", "hook_mask_default")
 
 Shapes = Mapping[str, tuple[int, ...]]
-"""Of the weights of tiny15's UNet, by module."""
+"""Shapes of the weights of tiny15's UNet, by module."""
 BLOCKS = {
     "input_blocks.1.0": "down_blocks.0.resnets.0",
     "input_blocks.1.1": "down_blocks.0.attentions.0",
@@ -252,7 +252,7 @@ MAKERS: Mapping[str, Callable[[Maker], None]] = {
 
 @pytest.fixture(scope="session")
 def adapters(test_cache: Path) -> None:
-    """The files, in the folder where all big files of tests are."""
+    """The files, in the folder of all big test files."""
     config = regular_unet(320, (1, 1), (1, 0), context=768, heads=8, blocks=1)
     with torch.device("meta"):
         unet = {name: tuple(each.shape) for name, each in UNet(config).state_dict().items()}
@@ -295,5 +295,5 @@ def test_other_run(
     tiny15_checkpoint: Path,
     adapters: None,
 ) -> None:
-    """`lokr15_tucker` and `boft15_noalpha` against what their files mean, see the README."""
+    """`lokr15_tucker` and `boft15_noalpha` against their definition, see the README."""
     assert strays(run_reference(name)) <= RUNS[name]["tolerance"]

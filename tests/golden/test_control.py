@@ -29,7 +29,7 @@ IN_CI = ("cn15_chain_same", "cn15_difference_07")
 
 
 def shapes() -> dict[str, tuple[int, ...]]:
-    """Of the ControlNet for the reduced SD1."""
+    """Shapes of the ControlNet for the reduced SD1."""
     unet = regular_unet(320, (1, 1), (1, 0), context=768, heads=8, blocks=1)
     with torch.device("meta"):
         net = ControlNet(

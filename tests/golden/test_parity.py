@@ -19,13 +19,14 @@ if TYPE_CHECKING:
 
 TOLERANCE = 1e-5
 LOOSER = {
-    # It chooses its sigmas by the error it sees, and the network's timestep is the nearest whole
-    # one: another rounding may choose another timestep. 9e-7 or 4e-4 here, by the kernels used.
+    # It chooses its sigmas by the measured error, and the network's timestep is the nearest whole
+    # one: different rounding can choose a different timestep. 9e-7 or 4e-4 here, depending on the
+    # kernels.
     "tiny_dpm_adaptive_normal": 1e-3,
-    # The first step leads from sigma 4519 to 3.5 and cancels three digits of x: 7e-6 to 1.1e-5.
+    # The first step goes from sigma 4519 to 3.5 and cancels three digits of x: 7e-6 to 1.1e-5.
     "tiny_graph_v_prediction_zsnr": 2e-5,
 }
-"""Runs that may stray further, each with its reason."""
+"""Runs with a larger tolerance, each with its reason."""
 
 # Every sampler and schedule of the reference's runs, and each kind of graph.
 CHOSEN = [
@@ -82,7 +83,7 @@ GRAPHS = {run["name"]: run["tolerance"] for run in listed("graphs")}
 
 @pytest.fixture
 def within(run_reference: Run, record_property: Callable[[str, object], None]):
-    """Whether a run comes within its tolerance; how far it strays is left in the report."""
+    """Check a run against its tolerance; its deviation is recorded in the report."""
 
     def judge(name: str) -> bool:
         strays = strays_by(run_reference(name))
@@ -133,5 +134,5 @@ def test_full_size_run(name: str, within: Callable[[str], bool], sd15_checkpoint
 def test_bfloat16_strays_by_a_few_percent(
     name: str, run_reference: Run, tiny15_checkpoint: Path
 ) -> None:
-    """Here 1.6 % to 3.0 %; rounding the weights alone moves one call of this network by 0.75 %."""
+    """Here 1.6 % to 3.0 %; rounding the weights alone changes a call of this network by 0.75 %."""
     assert 1e-3 < strays_by(run_reference(name, "bf16")) < 5e-2

@@ -1,8 +1,8 @@
-"""SDXL's UNet, its marks and what it is told of sizes: same seed, same latent as the reference.
+"""SDXL's UNet, its marks and its size inputs: same seed, same latent as the reference.
 
 The UNet has Vega's depths and 320 channels at each level; its random weights are made here, byte
-for byte. The two prompts were encoded by this program in a run that meets the reference as a whole;
-the text encoders of these runs take 1.4 GB. `test_reference_folder.py` runs all there are.
+for byte. The two prompts were encoded by this program in a run that matches the reference as a
+whole; the text encoders of these runs take 1.4 GB. `test_reference_folder.py` runs all of them.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ LOOSER: Mapping[str, float] = {
     "xl_edmv_euler": 1.6e-5,
     "xl_vpred_euler": 1.3e-5,
 }
-"""Four times what the reference strays from itself with another number of threads."""
+"""Four times the reference's own deviation between different numbers of threads."""
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""On a CUDA device: the budget is hard, and where the weights were changes nothing.
+"""On a CUDA device: the budget is a hard limit, and the place of weights changes no result.
 
 Run with `pytest -m gpu tests/gpu`.
 """
@@ -42,7 +42,7 @@ class Net(nn.Module):
 
 @pytest.fixture
 def device():
-    # Who asks for these tests is told that they cannot run, not that nothing failed.
+    # Fail instead of skipping, so that a run without a GPU is not reported as passed.
     assert torch.cuda.is_available(), "needs a CUDA device"
     device = torch.device("cuda", 0)
     torch.cuda.empty_cache()

@@ -1,4 +1,4 @@
-"""A residency on the CPU, and tiny values of random weights for whoever needs something to run."""
+"""A residency on the CPU, and tiny models of random weights."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def _random(module):
 
 @pytest.fixture
 def tiny_vae(cpu_residency):
-    """Eight pixels to a cell, 32 channels."""
+    """A VAE with eight pixels per cell and 32 channels."""
     levels = range(4)
     config = AutoencoderConfig(
         pixel_channels=3,
@@ -55,7 +55,7 @@ def tiny_vae(cpu_residency):
 
 @pytest.fixture
 def tiny_clip(cpu_residency):
-    """Two layers of 64 channels."""
+    """A text encoder with two layers of 64 channels."""
     config = ClipTextConfig(49408, 77, 64, 128, 2, 1, "quick_gelu")
     with torch.device("meta"):
         module = CLIP_L.build(config)
@@ -65,7 +65,7 @@ def tiny_clip(cpu_residency):
 
 @pytest.fixture(scope="session")
 def small_tensors(random_checkpoints: ModuleType) -> dict[str, torch.Tensor]:
-    """A whole checkpoint of SD1's build in 10 MB, fp16. Copy it before changing it."""
+    """A whole checkpoint of SD1's architecture in 10 MB, fp16. Copy it before changing it."""
     return random_checkpoints.tensors(random_checkpoints.SMALL, torch.float16)
 
 

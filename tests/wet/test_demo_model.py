@@ -1,4 +1,4 @@
-"""The demo model: scenes show what their captions say, and the file is what a loader expects."""
+"""The demo model: scenes match their captions, and the file is as a loader expects."""
 
 import json
 import random

@@ -1,4 +1,4 @@
-"""The docs know what the program knows: every node, flag and exit code."""
+"""The docs list every node, flag and exit code of the program."""
 
 import argparse
 import re

@@ -1,4 +1,4 @@
-"""A small engine: nodes, a cache, and runs whose events are kept."""
+"""A small engine: nodes, a cache, and runs whose events are recorded."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Nodes that are coroutines: while one waits, others go on."""
+"""Nodes that are coroutines: while one waits, others run."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""What work will cost is judged by what it cost, and not guessed where nothing is known."""
+"""Costs are estimated from past costs, and not guessed where there are none."""
 
 import pytest
 

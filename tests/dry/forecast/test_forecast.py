@@ -1,4 +1,4 @@
-"""A forecast fails nobody: hostile numbers, damaged rows and full disks cost only the forecast."""
+"""Hostile numbers, damaged rows and full disks affect the forecast only."""
 
 import asyncio
 import logging

@@ -1,4 +1,4 @@
-"""What would run is told from the prompt and from what is known, without running anything."""
+"""Which nodes would run is predicted from the prompt and the signatures, without running any."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Inputs that grow, and inputs that a choice brings."""
+"""Inputs that multiply, and inputs that depend on a choice."""
 
 from engine.graph.dynamic import concrete_inputs
 from engine.graph.schema import InputSchema, NodeSchema

@@ -1,4 +1,4 @@
-"""Texts completed when a run is asked for."""
+"""Texts completed when a run is requested."""
 
 import random
 

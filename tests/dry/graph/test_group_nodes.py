@@ -1,4 +1,4 @@
-"""Old group nodes become what is inside; what cannot be read of one costs itself only."""
+"""Old group nodes become the nodes inside; an unreadable part of one affects only itself."""
 
 import copy
 import json
@@ -86,7 +86,7 @@ def test_an_inner_node_without_a_type_costs_itself_only():
     found, [note] = read(group)
     assert found == {
         "5:0": {"size": 16},
-        "5:2": {"radius": 4},  # its own value, though one before it is unreadable
+        "5:2": {"radius": 4},  # its own value, although one before it is unreadable
         "6": {"image": ["5:2", 0]},
         "7": {"size": 9},
     }

@@ -1,7 +1,7 @@
 """Saved workflows of a public collection become the prompts that the incumbent made of them.
 
-Differences that are to be: inputs that classes gained since the picture was made, which take their
-defaults; values of the editor's own widgets, which old clients sent along; the ids of the nodes of
+Expected differences: inputs that classes gained since the picture was made, which take their
+defaults; values of the editor's own widgets, which old clients also sent; the ids of the nodes of
 one group, which the picture's client had numbered before they were grouped.
 
 The collection is not ours to distribute: `CALOTYPE_PAIRS` names a folder of JSON files that each
@@ -25,7 +25,7 @@ EDITOR_WIDGETS = {
     ("LoadImage", "upload"),
     ("SaveWEBM", "video-preview"),
 }
-"""The upload button and the player: widgets, but inputs of no node."""
+"""The upload button and the player: widgets that are not inputs."""
 GAINED = {
     ("CLIPLoader", "device"),
     ("CLIPVisionEncode", "crop"),
@@ -59,7 +59,7 @@ def pairs():
 
 
 def differences(ours, theirs, catalog):
-    """What is different, beyond what is to be."""
+    """The unexpected differences."""
     found = []
     if ours.keys() != theirs.keys():
         found.append(("nodes", sorted(ours.keys() ^ theirs.keys())))
@@ -109,7 +109,7 @@ def test_every_pair_converts_equal(pairs, incumbent_catalog):
 
 
 def test_every_pair_validates(pairs, incumbent_catalog):
-    """But for weights that the machine whose interfaces these are did not have."""
+    """Except for weights missing on the machine whose interfaces these are."""
     wrong = []
     for name, pair in pairs.items():
         for document in (pair["workflow"], pair["prompt"]):

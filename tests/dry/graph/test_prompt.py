@@ -1,4 +1,4 @@
-"""Reading prompts in API format: links, literals, and everything that is neither."""
+"""Reading prompts in API format: links, literals, and malformed inputs."""
 
 import json
 import math

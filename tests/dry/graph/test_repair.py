@@ -1,4 +1,4 @@
-"""Damaged workflow files: one bad entry costs itself only, and what became of it is said."""
+"""Damaged workflow files: a bad entry affects only itself, and its repair is reported."""
 
 import json
 

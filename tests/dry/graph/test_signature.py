@@ -29,7 +29,7 @@ def one(inputs, class_type="A", fingerprint=None, node_id="1", known=None, **mor
 
 
 def exact(value):
-    """A stand-in for a literal that tells apart all that a node can tell apart."""
+    """A representation of a literal that distinguishes everything that a node can distinguish."""
     if isinstance(value, float):
         return ("float", value.hex())
     if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""Subgraphs become their nodes, and the values that their instances hold reach them."""
+"""Subgraphs become their nodes, with the values that their instances hold."""
 
 import json
 
@@ -110,7 +110,7 @@ PROMOTED = {"seed": 70, "steps": 90, "model": ["1", 0]}
 @pytest.mark.parametrize(
     ("document", "expected"),
     [
-        # The first generation: the values lie inside.
+        # The first generation: the values are inside.
         (hosted([], properties={"proxyWidgets": [["1", "seed"]]}), {"seed": 7, "steps": 9}),
         (
             hosted([70, 90], properties={"proxyWidgets": [["1", "seed"], ["1", "7: steps"]]}),
@@ -149,7 +149,7 @@ PROMOTED = {"seed": 70, "steps": 90, "model": ["1", 0]}
             ),
             {"seed": 700, "steps": 90},
         ),
-        # Put aside without a value: what the list holds stands.
+        # Quarantined without a value: the list's value applies.
         (
             hosted(
                 [70, 90],

@@ -198,7 +198,7 @@ CUSTOM = NodeSchema(
         (["b", 1, "a", "b", "c", ""], None, ("b", 1)),
         (["b", 0, "a", "b", "c", ""], None, ("b", 1)),
         (["b", 1, "a", "b", "c", ""], "c", ("c", 2)),
-        (["b", "a", "b", ""], None, ("b", 1)),  # before there was a place
+        (["b", "a", "b", ""], None, ("b", 1)),  # before the place existed
         (["b", "a", "b", ""], "a", ("a", 0)),
         (["b"], None, ("b", 0)),
         (["gone", 2, "a", "b", ""], None, ("gone", 2)),

@@ -1,4 +1,4 @@
-"""Saved workflows become prompts: each of the tricky cases, in as few nodes as show it."""
+"""Saved workflows become prompts: each of the tricky cases, in as few nodes as possible."""
 
 import json
 import random

@@ -1,4 +1,4 @@
-"""Damaged pictures: what is there is read, what no pixel needs does not matter, the log says so."""
+"""Damaged pictures: the readable part is read, unneeded parts are ignored, with a log entry."""
 
 import io
 import struct
@@ -132,8 +132,8 @@ def test_what_is_there_of_a_cut_picture_is_read(read, caplog, form: str, share: 
     (part,) = read(content[: int(len(content) * share)])
     assert part.size == whole.size
     assert "a.png: the picture cannot be read in full" in caplog.text
-    if form != "progressive":  # which has a little of everywhere first
-        # A BMP begins below.
+    if form != "progressive":  # progressive files have a coarse version of the whole first
+        # A BMP is stored from the bottom.
         box = (0, 40, 64, 64) if form == "bmp" else (0, 0, 64, 16)
         assert part.crop(box).tobytes() == whole.crop(box).tobytes()
 
@@ -207,7 +207,7 @@ def test_pillow_is_as_strict_as_before_while_a_frame_is_looked_at(tmp_path: Path
 
 
 def test_the_helper_shows_and_masks_damaged_pictures(tmp_path: Path):
-    """What is sound of the texts goes along."""
+    """Undamaged texts are included."""
     texts = PngImagePlugin.PngInfo()
     texts.add_text("workflow", '{"nodes": []}')
     wrong = chunk(b"tEXt", b"Comment\0hi", b"\1\2\3\4")

@@ -1,4 +1,4 @@
-"""Metadata: every place a workflow lies in, and files that lie."""
+"""Metadata: every place of a workflow in a file, and deceptive files."""
 
 import contextlib
 import json

@@ -1,4 +1,4 @@
-"""A server in this process, without a worker: it accepts and answers, and runs nothing."""
+"""A server in this process, without a worker: it accepts requests and runs nothing."""
 
 import asyncio
 import os
@@ -14,7 +14,7 @@ STOP_SECONDS = 0.3
 
 
 def tiny(color=0, **changes):
-    """A prompt that any worker runs in no time."""
+    """A prompt that any worker runs at once."""
     inputs = {"width": 16, "height": 16, "batch_size": 1, "color": color, **changes}
     return {
         "1": {"class_type": "EmptyImage", "inputs": inputs},
@@ -24,7 +24,7 @@ def tiny(color=0, **changes):
 
 @pytest.fixture
 def serving(settings):
-    """Runs a scenario, an async function that is given a client, against a server."""
+    """Runs a scenario, an async function that gets a client, against a server."""
 
     def run(scenario, **options):
         async def whole():
@@ -50,7 +50,7 @@ def scenario(serving, tmp_path, monkeypatch):
 
 
 class Asking:
-    """What scenarios ask of a server. A picture's colour tells the fake worker what to do."""
+    """Requests of scenarios to a server. A picture's colour tells the fake worker what to do."""
 
     @staticmethod
     def prompt(color=0):

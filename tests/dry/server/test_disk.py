@@ -1,4 +1,4 @@
-"""Disks that are full, read-only or have no hard links: a clear answer, and nothing is lost."""
+"""Disks that are full, read-only or without hard links: a clear error, and nothing is lost."""
 
 import errno
 import json
@@ -112,7 +112,7 @@ def test_a_workflow_that_another_takes_the_name_of_stays_as_a_version(serving, s
         await client.post(path, data=b'{"nodes": [1]}')
         await client.post(f"{path}?overwrite=true", data=b'{"nodes": [1, 2]}')
         other = settings.user_directory / "workflows" / "b.json"
-        other.write_text(json.dumps({"nodes": ["precious"]}))  # as another program would
+        other.write_text(json.dumps({"nodes": ["precious"]}))  # like another program
         moved = await client.post(f"{path}/move/workflows%2Fb.json?overwrite=true")
         listed = await (await client.get("/calotype/versions?of=workflows/b.json")).json()
         texts = []
@@ -125,7 +125,7 @@ def test_a_workflow_that_another_takes_the_name_of_stays_as_a_version(serving, s
     assert (status, now) == (200, '{"nodes": [1, 2]}')
     assert '{"nodes": ["precious"]}' in texts
     assert "replaced" in kinds
-    # The newest is what is there now, and what it was before came along.
+    # The newest is the present content, and the previous version was stored too.
     assert texts[0] == now
     assert '{"nodes": [1]}' in texts
 

@@ -1,4 +1,4 @@
-"""Declarations of plugins: what is told to the editor, and which files are handed out."""
+"""Declarations of plugins: what is sent to the editor, and which files are served."""
 
 import json
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Forms are held in memory but for their file: their fields have a total, and a number."""
+"""Forms are in memory except for their file: the size and number of their fields are limited."""
 
 from aiohttp import FormData
 
@@ -38,7 +38,7 @@ def test_there_are_a_hundred_parts_at_most(serving, settings):
     assert sent(serving, settings, [(f"f{i}", "") for i in range(99)])[0] == 200
     status, text = sent(serving, settings, [(f"f{i}", "") for i in range(100)])
     assert (status, "at most 100" in text) == (413, True)
-    # The same name again takes no more room in the end, but a million of them take time.
+    # Repeating a name takes no more memory, but a million repetitions take time.
     assert sent(serving, settings, [("f", "")] * 5000)[0] == 413
 
 

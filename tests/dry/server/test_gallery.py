@@ -1,4 +1,4 @@
-"""The queue is put in order and held back by request; what has run is searched and deleted."""
+"""The queue is reordered and paused by request; finished prompts are searched and deleted."""
 
 import pytest
 

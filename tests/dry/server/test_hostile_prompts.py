@@ -1,4 +1,4 @@
-"""What cannot run is refused, with its node and input named, whoever wrote it."""
+"""Prompts that cannot run are refused, with the node and input named."""
 
 import io
 import json
@@ -214,7 +214,7 @@ def test_a_body_is_read_as_the_command_line_reads_files(encoding, route, serving
 
 @pytest.mark.parametrize("depth", [150, 195, 198, 205, 900, 960, 990])
 def test_what_is_accepted_can_be_read_back(depth, serving):
-    """Between what one reader takes and what the next one takes, a prompt was stuck for good."""
+    """A prompt that one reader accepts and the next rejects would be stuck for good."""
     deep = b"[" * depth + b"]" * depth
     sent = body(TINY, prompt_id="deep", extra_data={"deep": "DEEP"}).replace(b'"DEEP"', deep)
 

@@ -1,4 +1,4 @@
-"""The routes of journals: who may write, what is refused, what a damaged one costs the others."""
+"""The routes of journals: who may write, what is refused, and that damage affects one only."""
 
 import json
 

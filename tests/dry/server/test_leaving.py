@@ -1,4 +1,4 @@
-"""A client that goes away in the middle of what it sends is no error of the server's."""
+"""A client that disconnects in the middle of a request causes no server error."""
 
 import asyncio
 import logging
@@ -16,7 +16,7 @@ LENGTHS = {
 
 
 def leave(settings, path, length, *, reset):
-    """Sends half a body to a server as `serve` runs it, goes, and asks it for something else."""
+    """Send half a body to a server as `serve` runs it, disconnect, and make another request."""
 
     async def whole():
         runner = web.AppRunner(build_app(settings, worker=None), access_log=None)
@@ -30,7 +30,7 @@ def leave(settings, path, length, *, reset):
         )
         writer.write(LENGTHS[length])
         await writer.drain()
-        # The answer comes after what was sent has been taken up.
+        # The answer comes after the first request was processed.
         async with ClientSession(f"http://127.0.0.1:{port}") as session:
             await (await session.get("/queue")).read()
             if reset:

@@ -1,4 +1,4 @@
-"""Workflows and settings are kept whole, inside their folders, and replaced only in words."""
+"""Workflows and settings are stored whole, inside their folders, and replaced only on request."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""The log: nobody waits for the terminal, whatever it does; no request puts its words into it."""
+"""The log: no code waits for the terminal; no request can inject lines into it."""
 
 import asyncio
 import contextlib
@@ -43,7 +43,7 @@ def test_a_terminal_that_does_not_read_holds_nobody_up(pipe):
     reading, writing = pipe
     terminal = Terminal(writing)
     line = "x" * 1000 + "\n"
-    for _ in range(3000):  # three times what is kept, and more than a pipe holds
+    for _ in range(3000):  # three times what is stored, and more than a pipe holds
         terminal.write(line)
     terminal.flush(0.05)
     terminal.write("the last\n")

@@ -1,4 +1,4 @@
-"""Files with names that cannot be sent or opened: lists and checks go on without them."""
+"""Files with names that cannot be sent or opened: lists and checks work without them."""
 
 import os
 

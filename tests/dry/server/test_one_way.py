@@ -1,4 +1,4 @@
-"""A prompt is decoded, parsed and ordered once on its way through the server, and not again."""
+"""A prompt is decoded, parsed and ordered only once in the server."""
 
 import json
 import sys

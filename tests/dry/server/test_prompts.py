@@ -1,4 +1,4 @@
-"""What may be queued is queued for good; what waits can be looked at and taken out."""
+"""Accepted prompts are queued durably; pending ones can be listed and removed."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""A stop is never lost, whenever it comes, and waits for no worker."""
+"""An interrupt is never lost, whenever it arrives, and waits for no worker."""
 
 import asyncio
 import os
@@ -15,7 +15,7 @@ LOOKS = 5
 
 @pytest.fixture
 def slow_record(monkeypatch):
-    """The store takes its time to note that a prompt began; set while it does."""
+    """Delays the store's record that a prompt began; the event is set meanwhile."""
     real, handed_out = Queue.record, asyncio.Event()
 
     async def slow(queue, began, ends):
@@ -52,7 +52,7 @@ def test_a_stop_before_the_beginning_is_stored_is_not_lost(
 
 
 def test_a_stop_while_the_prompt_is_being_stored_is_not_lost(scenario, asking, monkeypatch):
-    """A client that chose the id may ask before it is answered."""
+    """A client that chose the id may send the interrupt before its prompt is acknowledged."""
     real, stored, go_on = Queue.put, asyncio.Event(), asyncio.Event()
 
     async def slow(queue, entry, **options):
@@ -102,7 +102,7 @@ def test_a_prompt_that_cannot_be_stored_holds_no_other(scenario, asking, monkeyp
 
 
 def test_what_is_handed_out_is_not_deleted_from_the_queue(scenario, slow_record, asking):
-    """As with what runs: `POST /queue` leaves it alone, and it ends in history."""
+    """Like a running prompt: `POST /queue` does not delete it, and it ends in the history."""
 
     async def steps(client):
         await asking.put(client, prompt_id="it")
@@ -115,7 +115,7 @@ def test_what_is_handed_out_is_not_deleted_from_the_queue(scenario, slow_record,
 
 @pytest.mark.parametrize("path", ["/interrupt", "/api/jobs/it/cancel"])
 def test_a_frozen_worker_holds_no_request(path, scenario, asking):
-    """Its socket is full of a prompt that it does not read; that is cancelled all the same."""
+    """Its socket is full of a prompt that it does not read; that is cancelled nonetheless."""
     large = asking.prompt()
     large["2"]["inputs"]["padding"] = "x" * (1 << 19)
 

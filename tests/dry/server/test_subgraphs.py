@@ -1,4 +1,4 @@
-"""Subgraphs of plugins: which are found, and what is told of them."""
+"""Subgraphs of plugins: which are found, and what is reported about them."""
 
 from dataclasses import replace
 

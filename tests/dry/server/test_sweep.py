@@ -1,4 +1,4 @@
-"""After a crash, what was half written is gone, and nothing else."""
+"""After a crash, half-written files are deleted, and nothing else."""
 
 import os
 import time

@@ -1,4 +1,4 @@
-"""What the flags of the start let in, seen by a client: CORS, tokens, names, a base path."""
+"""Access by the start flags, seen by a client: CORS, tokens, names, a base path."""
 
 import base64
 
@@ -48,7 +48,7 @@ def test_a_one_time_address_works_while_wrong_tokens_are_turned_away(serving):
 
     status, location, cookie = serving(scenario, tokens=tokens)
     assert (status, location) == (303, "./")
-    assert not cookie["path"]  # the browser takes the path that it asked for
+    assert not cookie["path"]  # the browser uses the path of its request
     assert cookie["samesite"] == "Strict"
     assert cookie["httponly"]
 
@@ -226,7 +226,7 @@ def test_a_session_behind_a_proxy_with_https_is_sent_over_https_only(serving):
 
     cookie = serving(scenario, tokens=tokens, serving=Serving(allow_links=True))
     assert cookie["secure"]
-    assert cookie["samesite"] == "Lax"  # else a link would not bring the session along
+    assert cookie["samesite"] == "Lax"  # else a link would not send the session
 
 
 def test_a_token_that_is_asked_for_on_this_machine_leaves_the_names_as_they_are(serving):

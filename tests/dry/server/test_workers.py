@@ -1,4 +1,4 @@
-"""A worker may crash, hang or talk nonsense: its job fails with the reason, the next one runs.
+"""A worker may crash, hang or send nonsense: its job fails with the reason, the next one runs.
 
 The worker here is `fake_worker.py`, which loads no torch; a picture's colour tells it what to do.
 """
@@ -215,7 +215,7 @@ def test_two_hundred_prompts_all_end_once(scenario, tmp_path):
 
 
 def test_while_the_disk_is_full_nothing_is_lost(scenario, monkeypatch):
-    """The store refuses for a while: clients are told, what ran is recorded afterwards."""
+    """The store fails for a while: clients are notified, finished jobs are recorded afterwards."""
     real, refused = Queue.record, []
     full = StoreError("the database cannot be written: the disk is full")
 
@@ -323,7 +323,7 @@ def test_a_plan_for_one_output_leaves_the_others_out(scenario):
 
 
 def test_a_prompt_whose_size_cannot_be_reckoned_with_runs(scenario):
-    """`scale_by` of 1e200, linked where its bounds are not checked: only the forecast saw it."""
+    """`scale_by` of 1e200, linked, so its bounds are not checked: only the forecast read it."""
     nodes = {
         "1": {"class_type": "EmptyImage", "inputs": {"width": 64, "height": 64, "batch_size": 1}},
         "2": {"class_type": "SaveImage", "inputs": {"images": ["1", 0], "filename_prefix": "x"}},

@@ -1,4 +1,4 @@
-"""Messages survive the wire, and name themselves."""
+"""Messages survive encoding and decoding, and contain their type."""
 
 import msgspec
 import pytest

@@ -1,4 +1,4 @@
-"""Files that are damaged, hostile or of another kind are answered with a sentence."""
+"""Files that are damaged, hostile or of another kind are refused with a sentence."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Denoisers whose answers are known in closed form."""
+"""Denoisers whose results are known in closed form."""
 
 import math
 from collections.abc import Callable
@@ -19,7 +19,7 @@ WIDTH = 0.5
 class Mixture:
     """The exact denoiser of data drawn from two normal distributions, in one dimension.
 
-    There the probability-flow ODE keeps quantiles, so its solution is known exactly.
+    In one dimension the probability-flow ODE preserves quantiles, so its solution is known exactly.
     """
 
     parameterization: Parameterization
@@ -37,7 +37,7 @@ class Mixture:
         return denoised, denoised - self.unguided_shift
 
     def moved(self, x: Tensor, sigma: Tensor, target: Tensor) -> Tensor:
-        """Where the ODE takes x from sigma to target: to the same quantile."""
+        """The solution of the ODE from x at sigma to target: the same quantile."""
         quantile = self._below(x, sigma)
         low, high = torch.full_like(x, -100.0), torch.full_like(x, 100.0)
         for _ in range(80):
@@ -65,7 +65,7 @@ class Mixture:
 
 @dataclass(frozen=True)
 class Scripted:
-    """A denoiser that says what a function of sigma says, whatever x is; counts its calls."""
+    """A denoiser that returns a function of sigma, independent of x; counts its calls."""
 
     answer: Callable[[Tensor, Tensor], Tensor]
     parameterization: Parameterization = field(default_factory=discrete)
@@ -112,5 +112,5 @@ def path() -> Callable[..., Tensor]:
 
 @pytest.fixture
 def starts() -> Tensor:
-    """Normal quantiles [7, 1] to begin at, before scaling by the first sigma."""
+    """Normal quantiles [7, 1] to start from, before scaling by the first sigma."""
     return torch.linspace(-1.5, 1.5, 7, dtype=torch.float64)[:, None]

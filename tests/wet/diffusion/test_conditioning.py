@@ -1,4 +1,4 @@
-"""How inputs of entries that differ share one call of a network."""
+"""Different entries share one call of a network."""
 
 from __future__ import annotations
 

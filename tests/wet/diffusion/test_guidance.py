@@ -25,7 +25,7 @@ def predictions(scale: float = 7.0) -> Predictions:
 
 
 class Asked:
-    """Answers with one number for each conditioning, and remembers what it was asked."""
+    """Returns one number for each conditioning, and records its calls."""
 
     def __init__(self, **values: float) -> None:
         self.values = values

@@ -1,8 +1,7 @@
 """Noise tables, schedules and timesteps, bit for bit the reference's.
 
-A `normal` schedule meets timesteps halfway between two trained ones at half of all step counts;
-there one last bit decides which timestep the network gets, and the picture differs by a
-thousandth.
+For half of all step counts a `normal` schedule has timesteps halfway between two trained ones;
+there the last bit decides which timestep the network gets, and the picture differs by a thousandth.
 """
 
 from __future__ import annotations
@@ -41,7 +40,7 @@ REFERENCE = Path(__file__).parents[2] / "reference"
 TABLES = load_file(REFERENCE / "schedules.safetensors")
 FACTS = json.loads((REFERENCE / "schedules.json").read_text(encoding="utf-8"))
 ROUNDING = 0.0 if torch.backends.mkl.is_available() else 3e-7
-"""tests/conftest.py has MKL compute what the reference's did; other libraries round otherwise."""
+"""tests/conftest.py makes MKL compute like the reference's; other libraries round differently."""
 
 
 def strays(found: torch.Tensor, expected: torch.Tensor) -> float:

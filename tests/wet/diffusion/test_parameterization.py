@@ -20,7 +20,7 @@ from engine.diffusion.parameterization import (
 def raw_output(
     model: Parameterization, clean: torch.Tensor, noise: torch.Tensor, sigma: torch.Tensor
 ) -> torch.Tensor:
-    """What a perfect network would say, from the definitions of eps, v, x0 and velocity."""
+    """The output of a perfect network, from the definitions of eps, v, x0 and velocity."""
     if model.is_flow:
         return noise - clean
     wide = sigma[:, None]
@@ -48,7 +48,7 @@ def test_a_perfect_network_gives_the_clean_image(model: Parameterization) -> Non
 
 
 def test_edm_and_v_agree_where_they_must() -> None:
-    """With sigma_data 1, EDM-v is v; EDM is the same with the output's sign turned."""
+    """With sigma_data 1, EDM-v is v; EDM is the same with the output's sign changed."""
     x, output, sigma = torch.randn(2, 3, 4, 4), torch.randn(2, 3, 4, 4), torch.tensor([0.3, 5.0])
     plain = discrete("v").denoised(output, x, sigma)
     assert torch.allclose(continuous("v", sigma_data=1.0).denoised(output, x, sigma), plain)

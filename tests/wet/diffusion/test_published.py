@@ -1,4 +1,4 @@
-"""Published noise levels: whole, falling, and where they were measured."""
+"""Published noise levels: complete, falling, and equal to their sources."""
 
 from __future__ import annotations
 

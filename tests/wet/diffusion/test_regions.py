@@ -20,7 +20,7 @@ def region(value: float, *, tokens: int = 2, **fields: object) -> Region:
 
 
 class Network:
-    """Predicts its context's value everywhere, and remembers what it was called with."""
+    """Predicts its context's value everywhere, and records its calls."""
 
     def __init__(self) -> None:
         self.calls: list[tuple[tuple[int, ...], tuple[int, ...]]] = []

@@ -1,8 +1,7 @@
-"""Deterministic samplers approach the exact solution as fast as their order says.
+"""Deterministic samplers approach the exact solution at the rate of their order.
 
 The data is a mixture of two normal distributions in one dimension, double precision. Doubling the
-steps divides the error by about 2^order; multistep methods are as good as their first step lets
-them be.
+steps divides the error by about 2^order; multistep methods are limited by their first step.
 """
 
 import math

@@ -36,7 +36,7 @@ def test_every_step_is_reported_once(name, eps_mixture, path, starts):
     SAMPLERS[name].run(eps_mixture, starts * sigmas[0], sigmas, seed=0, on_step=on_step)
     steps, totals, levels = zip(*seen, strict=True)
     assert set(totals) == ({3} if name == "dpm_fast" else {7})
-    if name == "dpm_adaptive":  # attempts along the way, refused ones too
+    if name == "dpm_adaptive":  # reports attempts, including rejected ones
         assert list(steps) == sorted(steps)
         assert steps[0] == 0
     else:

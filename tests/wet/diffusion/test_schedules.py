@@ -57,7 +57,7 @@ def test_sections_share_their_border() -> None:
     assert schedules.section(SIGMAS, 1, 3, to_the_end=True).tolist() == [4, 2, 0]
     assert len(schedules.section(SIGMAS, 4, 10_000, to_the_end=True)) == 0
     assert SIGMAS[-1] == 0
-    assert SIGMAS[3] == 1  # the caller's tensor is left alone
+    assert SIGMAS[3] == 1  # the caller's tensor is unchanged
 
 
 def test_split_flip_and_extend() -> None:

@@ -1,4 +1,4 @@
-"""Foreign files are called by their names; unknown ones show their first keys."""
+"""Errors name the kind of an unsupported file; for unknown ones they list the first keys."""
 
 import json
 import re

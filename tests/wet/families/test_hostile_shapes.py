@@ -1,4 +1,4 @@
-"""Whatever shapes a file claims, it is built and fits, or is refused in words."""
+"""A file with any shapes is either built and fits, or is refused with a sentence."""
 
 from contextlib import suppress
 
@@ -16,7 +16,7 @@ from engine.weights.state_dict import StateDict
 
 SIZES = st.sampled_from([1, 3, 4, 8, 9, 31, 32, 64, 77, 128, 320])
 EMPTY = st.permutations([0, 64, 2**31]).map(tuple) | st.sampled_from([(0, 2**31), (2**31, 0)])
-"""A size without bytes behind it is possible only beside a 0: the reader sees to that."""
+"""A size without data is possible only beside a 0: the reader ensures that."""
 SHAPES = st.lists(SIZES, max_size=4).map(tuple) | EMPTY
 
 

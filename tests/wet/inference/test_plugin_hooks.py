@@ -1,4 +1,4 @@
-"""What a plugin that patches attention and blocks is called with in a whole run."""
+"""The arguments of a plugin's patches of attention and blocks in a whole run."""
 
 from collections import Counter
 from dataclasses import replace
@@ -29,7 +29,7 @@ PATCHES = (
 
 
 class Plugin:
-    """Keeps what it was called with, and gives back what it got."""
+    """Records its arguments, and returns them unchanged."""
 
     def __init__(self) -> None:
         self.calls: dict[str, list[tuple]] = {kind: [] for kind in PATCHES}
@@ -141,7 +141,7 @@ class Operations(TorchDispatchMode):
 
 
 def test_a_network_that_nothing_is_hooked_to_computes_what_it_did_before(model):
-    """As many operations as the layers are made of, and as many with options that hook nothing."""
+    """The same number of operations as the layers need, also with options without hooks."""
     counts = []
     run(model, rows=1)  # loads the weights
     for each in (model, replace(model, hooks=NetHooks(options={"mine": 1}))):
@@ -155,5 +155,5 @@ def test_a_network_that_nothing_is_hooked_to_computes_what_it_did_before(model):
     norms = layers[nn.GroupNorm] * 2  # two calls
     assert counts[0]["aten.native_group_norm.default"] == norms
     assert counts[0]["aten.native_layer_norm.default"] == layers[nn.LayerNorm] * 2
-    # Results land in place where nobody else may look at them.
+    # Results are added in place only if no hook can access them.
     assert hooked.counts["aten.add_.Tensor"] < counts[0]["aten.add_.Tensor"]

@@ -1,4 +1,4 @@
-"""Previews are pictures of the right size and colours, and their factors can be found again."""
+"""Previews have the right size and colours, and fitting recovers their factors."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ TO_PIXELS, TO_LATENT = Scale(1, 8), Scale(8, 1)
 
 
 def network(scale, calls=None):
-    """A stand-in that knows nothing beyond its tile's cells."""
+    """A stand-in whose result depends on its tile's cells only."""
 
     def run(part):
         if calls is not None:

@@ -1,4 +1,4 @@
-"""Tiles cover everything, share what they should, and blend without a seam."""
+"""Tiles cover everything, overlap as planned, and blend without a seam."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pictures through upscale models: whole and tiled, every channel count, and what goes wrong."""
+"""Pictures through upscale models: whole and tiled, every channel count, and errors."""
 
 import pytest
 import torch
@@ -89,7 +89,7 @@ def test_tiles_are_blended_without_a_seam(saved, cpu_residency):
     network, images = compact(convolutions=1), pictures(1, 100, 150, 3)
     model, seen = load_upscale_model(saved(network)), []
     tiled = upscale(model, images, tile=64, on_tile=lambda *step: seen.append(step))
-    # Three layers reach 3 pixels: only they differ, and they count little.
+    # Three layers have a reach of 3 pixels: only those differ, and with little weight.
     assert (tiled - plain(network, images)).abs().max() < 0.02
     assert (tiled - plain(network, images)).abs().mean() < 5e-4
     assert seen == [(number + 1, seen[-1][1]) for number in range(seen[-1][1])]

@@ -56,7 +56,7 @@ def test_tiles_stay_close_to_the_whole_and_report(tiny_vae, way):
     assert tiled.shape == whole.shape
     # For each picture 2 square tiles of 192 pixels, 8 tall ones, 4 wide ones.
     assert reported == [(i, 28) for i in range(1, 29)]
-    # Group norms see another picture in a tile than in the whole, so the two are only alike.
+    # Group norms of a tile differ from those of the whole, so the two are only similar.
     assert (tiled - whole).norm() / whole.norm() < 0.2
 
 

@@ -1,4 +1,4 @@
-"""Packed convolutions and oneDNN's projections give what torch gives, and leave no trace."""
+"""Packed convolutions and oneDNN's projections return what torch returns, without side effects."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_a_packed_unet_predicts_the_same(fill, size):
     with residency.use(weights):
         convolution = net.input_blocks[1][0].in_layers[2]
         assert convolution.weight.is_mkldnn
-        assert not net.input_blocks[1][1].proj_in.weight.is_mkldnn  # 1 x 1 kernels lose by it
+        assert not net.input_blocks[1][1].proj_in.weight.is_mkldnn  # 1 x 1 kernels get slower
         predicted = net(x, timesteps, context)
     assert (predicted - expected).abs().max() < 1e-5
     residency.release(10**9)

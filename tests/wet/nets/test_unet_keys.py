@@ -1,4 +1,4 @@
-"""UNets in diffusers' layout get their original names back, whatever their depths."""
+"""UNets in diffusers' layout get their original names, for any depths."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""What each conditioning node changes, and that it leaves its inputs alone."""
+"""The changes of each conditioning node, and that its inputs are not modified."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_average_mixes_tokens_and_pooled(one, other):
     assert torch.equal(values["pooled_output"], torch.full((1, 4), 2.5 + 15))
     ((longer, _),) = nodes.conditioning_average(other, one, 0.5)
     assert longer[0, 0, 0] == 2
-    assert longer[0, 100, 0] == 1.5  # what is missing counts as nought
+    assert longer[0, 100, 0] == 1.5  # missing values count as zero
 
 
 def test_average_of_what_does_not_go_together_is_refused(one):

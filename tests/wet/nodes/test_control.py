@@ -1,4 +1,4 @@
-"""The nodes of control networks: files found and followed, conditionings left alone."""
+"""The nodes of control networks: files are found and watched, conditionings not modified."""
 
 import os
 

@@ -42,7 +42,7 @@ def test_noise_repeats_with_its_seed_and_stays_in_range():
 
 
 def test_noise_is_the_generator_s_own():
-    """Seeds carry over: it is torch's CPU stream in the image's own layout."""
+    """Seeds are compatible: the noise is torch's CPU stream in the image's layout."""
     expected = 0.5 + 0.01 * torch.randn(1, 4, 4, 3, generator=torch.Generator().manual_seed(7))
     assert torch.equal(image_add_noise(flat(0.5), seed=7, strength=0.01), expected)
 

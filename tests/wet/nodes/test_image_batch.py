@@ -1,4 +1,4 @@
-"""Batches taken apart and put together; luma and chroma."""
+"""Splitting and joining batches; luma and chroma."""
 
 import pytest
 import torch

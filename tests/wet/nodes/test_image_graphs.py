@@ -60,7 +60,7 @@ def test_a_picture_goes_through_and_carries_its_graph(run, files: Files):
     result = run(graph, "save")
     assert isinstance(result.end, Succeeded)
     assert result.shown["save"]["images"][0]["filename"] == "negative_00001_.png"
-    # Levels are rounded down when saved: 1 - 153/255 is a breath below 102/255.
+    # Levels are rounded down when saved: 1 - 153/255 is slightly below 102/255.
     assert (saved(files, "negative_00001_.png")[0, 0] * 255).round().tolist() == [204, 153, 101]
     embedded = read_embedded(files.folders("output")[0] / "negative_00001_.png")
     assert embedded.prompt == graph
@@ -112,7 +112,7 @@ def test_one_image_is_a_batch(run, files: Files):
 
 
 def test_growing_inputs_lists_and_batches(run, files: Files):
-    """Three greys batched, dealt out one by one, each saved in a call of its own."""
+    """Three greys batched, split into single pictures, each saved in a separate call."""
     greys = {
         str(level): node("EmptyImage", width=2, height=2, batch_size=1, color=level * 0x010101)
         for level in (10, 20, 30)

@@ -105,7 +105,7 @@ def test_cropping_avoids_distortion():
 
 @pytest.mark.parametrize(("factor", "got"), [(1.5, (15, 8)), (0.5, (5, 2)), (0.1, (1, 1))])
 def test_a_factor(factor: float, got: tuple[int, int]):
-    """At least one pixel stays each way."""
+    """At least one pixel remains along each side."""
     assert size(image_scale_by(noise(5, 10), "area", factor)) == got
 
 

@@ -1,4 +1,4 @@
-"""Latents scaled, laid over each other, blended and masked."""
+"""Latents scaled, composited, blended and masked."""
 
 import pytest
 import safetensors.torch
@@ -36,7 +36,7 @@ def test_an_empty_latent():
 def test_upscaling_equals_the_reference(method, reference_folder):
     """16 x 16 cells to 24 x 20 with a centred crop; relative L2 at most 1e-5."""
     latents = safetensors.torch.load_file(reference_folder / "runs.safetensors")
-    # The same run but for the upscaling, with another number of threads: 1e-6 away.
+    # The same run except for the upscaling, with another number of threads: differs by 1e-6.
     before = latents["tiny_euler_normal"]
     expected = latents[f"tiny_graph_latup_{method}"]
     found = latent_upscale({"samples": before}, method, width=192, height=160, crop="center")[
@@ -128,7 +128,7 @@ def test_feathering_fades_in_but_not_at_the_border():
     below = {"samples": torch.zeros(1, 1, 8, 16)}
     above = {"samples": torch.ones(1, 1, 8, 8)}
     inside = latent_composite(below, above, x=32, y=0, feather=16)["samples"][0, 0]
-    # Top and bottom lie on the border; left and right fade over two cells.
+    # Top and bottom are at the border; left and right fade over two cells.
     expected = torch.tensor([0, 0, 0, 0, 0.5, 1, 1, 1, 1, 1, 1, 0.5, 0, 0, 0, 0])
     torch.testing.assert_close(inside, expected.expand(8, 16))
     corner = latent_composite(below, above, x=0, y=32, feather=32)["samples"][0, 0]

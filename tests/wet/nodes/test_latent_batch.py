@@ -1,4 +1,4 @@
-"""Batches of latents, and which draw of noise belongs to which row."""
+"""Batches of latents, and the noise of each row."""
 
 import pytest
 import torch

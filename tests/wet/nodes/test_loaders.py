@@ -1,4 +1,4 @@
-"""The loader nodes find files in the user's folders and follow their changes."""
+"""The loader nodes find files in the user's folders and detect their changes."""
 
 import os
 
@@ -63,7 +63,7 @@ def test_pixel_space_depends_on_no_file(context):
 
 @pytest.fixture
 def split(context, settings, small_tensors):
-    """The parts of the small checkpoint in files of their own; the context of a node."""
+    """The parts of the small checkpoint in separate files; the context of a node."""
     prefixes = {
         "diffusion_models": "model.diffusion_model.",
         "text_encoders": "cond_stage_model.transformer.",
@@ -83,7 +83,7 @@ def split(context, settings, small_tensors):
 
 def test_parts_in_files_of_their_own_are_the_checkpoint(split):
     whole, clip, _ = load_checkpoint_file("small.safetensors", split)
-    # a UNet without its text encoder says what it is by the width of the text: 64 here is no one's
+    # without its text encoder a UNet is recognised by the width of the text; 64 is no family's
     with pytest.raises(WeightsError, match=r"part\.safetensors: "):
         load_diffusion_model(unet_name="part.safetensors", weight_dtype="default", ctx=split)
     encoder = text_loaders.load_one(
@@ -184,7 +184,7 @@ def test_a_file_in_the_wrong_loader_says_what_it_is_and_where_it_belongs(
 
 
 class _WithSuffix:
-    """A context whose files are asked for by short names, so that the cases above fit on a line."""
+    """A context whose files have short names, so that the cases above fit on a line."""
 
     def __init__(self, context):
         self.files = self

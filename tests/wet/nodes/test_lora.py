@@ -1,4 +1,4 @@
-"""LoRA on a tiny checkpoint: by the nodes, as a user stacks, changes and mixes them."""
+"""LoRA nodes on a tiny checkpoint: stacked, changed and mixed."""
 
 import gc
 import logging
@@ -21,7 +21,7 @@ TEXT = "encoder.layers.1.mlp.fc1"
 
 
 class Counting(HostCarrier):
-    """A host's carrier that counts the numbers it brings."""
+    """A CPU carrier that counts the values it loads."""
 
     def __init__(self):
         super().__init__(torch.float32)
@@ -93,7 +93,7 @@ def write(folder, name, model, clip, seed=0, nowhere=False):
 
 
 def weight(residency, weights, name):
-    """A tensor as it is computed with."""
+    """A tensor as used in computing."""
     with residency.use(weights):
         return weights.module.get_parameter(name).detach().clone()
 
@@ -170,7 +170,7 @@ def test_another_strength_brings_only_what_it_touches(parts, folder, ctx, reside
     with residency.use(model.net):
         whole, carrier.brought = carrier.brought, 0
     for strength in (0.5, 0.6):
-        gc.collect()  # nothing but equality may say that a change is the same
+        gc.collect()  # only equality, not identity, may show that a patch is the same
         changed = load_lora_for_model(model, "a.safetensors", ctx, strength)
         changed = load_lora_for_model(changed, "b.safetensors", ctx, 1.0)
         with residency.use(changed.net):

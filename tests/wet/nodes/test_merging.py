@@ -1,4 +1,4 @@
-"""Mixtures of models: by number, by block, with LoRAs, and of models that do not fit."""
+"""Merged models: by number, by block, with LoRAs, and with models that do not fit."""
 
 import pytest
 import torch
@@ -25,7 +25,7 @@ def ctx(files):
 
 @pytest.fixture(scope="module")
 def both(tmp_path_factory, small_tensors):
-    """(model, clip) of two checkpoints of one build."""
+    """(model, clip) of two checkpoints of one architecture."""
     folder = tmp_path_factory.mktemp("checkpoints")
     save_file(small_tensors, folder / "a.safetensors")
     other = {
@@ -37,7 +37,7 @@ def both(tmp_path_factory, small_tensors):
 
 
 def values(weights, name):
-    """A tensor as it arrives where it is computed with."""
+    """A tensor after loading, with its patches."""
     source = weights.sources[name]
     tensor = source.unpack(source.read_parts(), torch.float32)
     for patch in weights.patches.get(name, ()):

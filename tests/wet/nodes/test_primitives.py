@@ -1,4 +1,4 @@
-"""Constants, and a look at any value."""
+"""Constants, and the preview of any value."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""The VAE nodes, and the hole that inpainting paints."""
+"""The VAE nodes, and the masked area for inpainting."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""A device of which every byte is counted: weights, slots, what is unpacked and what is computed.
+"""A simulated device that counts every byte: weights, slots, unpacked tensors, activations.
 
 It is torch's meta device under a dispatch mode that follows every storage, so true sizes cost
-nothing. Attention counts as a fused kernel's, which keeps no matrix of weights.
+nothing. Attention counts as a fused kernel's, which stores no attention matrix.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ DEVICE = torch.device("meta")
 
 
 class FusedAttention(TorchFunctionMode):
-    """Attention as devices compute it, and results that come back as zeros."""
+    """Attention as on devices; tensors copied to the host are zeros."""
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
         if func is Tensor.cpu and args[0].device == DEVICE:
@@ -36,10 +36,10 @@ class FusedAttention(TorchFunctionMode):
 
 
 class Meter(TorchDispatchMode):
-    """Bytes of the device in use, and at the highest.
+    """Bytes of the device in use, and their peak.
 
     Attributes:
-        limit: no byte more is given out; None: only counted.
+        limit: the most bytes that can be allocated; None: only counted.
     """
 
     def __init__(self, limit: int | None = None) -> None:

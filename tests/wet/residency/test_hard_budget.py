@@ -1,4 +1,4 @@
-"""On a simulated device no byte passes the budget: weights, slots, patches and what is computed."""
+"""On a simulated device the budget is never exceeded: weights, slots, patches, activations."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -44,7 +44,7 @@ def handle(kind=plain, layers: int = LAYERS) -> LazyWeights:
 
 X = 64 * WIDTH * 2
 ROOM = 3 * X
-"""What is computed: the input, and in a layer what comes and what goes."""
+"""Activations: the input of the network, and the input and output of a layer."""
 
 
 @contextmanager
@@ -119,7 +119,7 @@ def test_weights_stay_in_no_more_than_they_may(kept, streams):
         for _ in range(2):
             with residency.use(weights, room_for=ROOM):
                 run(weights)
-                # Two blocks on their way are the least with which anything runs.
+                # Two blocks in transfer are the minimum for running.
                 assert residency.held <= (budget if kept is None else max(kept, 2 * ONE * 2))
     assert (residency.held < LAYERS * ONE * 2) == streams
 

@@ -1,4 +1,4 @@
-"""A checkpoint in 8 bits takes 8 bits on the device, and computes what its values say."""
+"""A checkpoint in 8 bits takes 8 bits on the device, and computes with its exact values."""
 
 import pytest
 import torch
@@ -58,6 +58,6 @@ def test_it_takes_8_bits_on_the_device(in_8_bits):
             x = torch.empty(1, 4, 8, 8, dtype=torch.half, device=DEVICE)
             context = torch.empty(1, 77, 64, dtype=torch.half, device=DEVICE)
             net.module(x, torch.tensor([500.0], device=DEVICE), context)
-    # One byte each, half precision for the vectors, alignment; beside it the largest one unpacked.
+    # One byte each, half precision for the vectors, alignment; plus the largest one unpacked.
     assert used <= held <= values * 1.25 + 8 * largest
     assert used < values * 1.25

@@ -14,42 +14,42 @@ UNET, CLIP, VAE = 100, 20, 10
     [
         ({}, 100, [], Placement({}, ())),
         ({"unet": UNET}, 100, ["unet"], Placement({"unet": UNET}, ())),
-        # everything fits: nothing leaves
+        # everything fits: nothing is evicted
         (
             {"clip": CLIP, "vae": VAE, "unet": UNET},
             130,
             ["unet"],
             Placement({"unet": UNET, "clip": CLIP, "vae": VAE}, ()),
         ),
-        # the longest unused leaves first
+        # the least recently used is evicted first
         (
             {"clip": CLIP, "vae": VAE, "unet": UNET},
             115,
             ["unet"],
             Placement({"unet": UNET, "vae": VAE}, ("clip",)),
         ),
-        # a small one that still fits stays although a later one had to go
+        # a small one that still fits stays although a more recent one was evicted
         (
             {"vae": VAE, "clip": CLIP, "unet": UNET},
             115,
             ["unet"],
             Placement({"unet": UNET, "vae": VAE}, ("clip",)),
         ),
-        # too big alone: streamed, and everything else leaves
+        # too big alone: streamed, and everything else is evicted
         (
             {"clip": CLIP, "unet": UNET},
             60,
             ["unet"],
             Placement({"unet": 60}, ("clip",)),
         ),
-        # together too big: the largest gives way
+        # together too big: the largest is streamed
         (
             {"control": 40, "unet": UNET},
             120,
             ["unet", "control"],
             Placement({"control": 40, "unet": 80}, ()),
         ),
-        # no room at all: everything in use is streamed
+        # no memory at all: everything in use is streamed
         ({"unet": UNET}, -5, ["unet"], Placement({"unet": 0}, ())),
     ],
 )

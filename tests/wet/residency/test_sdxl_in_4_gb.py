@@ -1,4 +1,4 @@
-"""SDXL's shape with two LoRAs and a ControlNet, on a device that gives out no more than it has."""
+"""SDXL's shape with two LoRAs and a ControlNet, on a device with a hard limit of memory."""
 
 import pytest
 
@@ -16,7 +16,7 @@ def test_a_model_with_two_loras_and_a_controlnet_runs_in_three_quarters_of_them(
     assert whole.held >= whole.weights
     assert found.held < found.weights
     assert found.peak <= budget
-    # What stays is not copied again.
+    # Resident weights are not copied again.
     assert 0 < found.copied < found.weights
 
 

@@ -1,4 +1,4 @@
-"""The committed catalog says what the nodes say."""
+"""The committed catalog equals the schemas of the nodes."""
 
 import runpy
 

@@ -16,7 +16,7 @@ SIDE = 512
 
 
 def check_database(user):
-    """The file is sound after a kill, as the next server would find it."""
+    """Check that the database is valid after a kill, as the next server would open it."""
     connection = sqlite3.connect(user / "calotype.db")
     try:
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
@@ -27,7 +27,7 @@ def check_database(user):
 
 
 def check_pictures(output):
-    """Every file under a final name is a whole picture; returns how many there are."""
+    """Check that every file with a final name is a whole picture; returns their number."""
     paths = list(output.rglob("x_*.png"))
     for path in paths:
         with Image.open(path) as picture:
@@ -38,7 +38,7 @@ def check_pictures(output):
 
 
 def unfinished(output):
-    """What a crash may leave and the sweep has to take away, and when each was written."""
+    """Files that a crash may leave and the sweep must delete, and when each was written."""
     found = {path: path.stat() for path in output.rglob("*") if path.is_file()}
     return {
         path: stat.st_mtime_ns
@@ -48,7 +48,7 @@ def unfinished(output):
 
 
 def is_left(path, written):
-    """Whether that very file is still there: the next run may claim its name again."""
+    """Whether the same file still exists: the next run may reuse its name."""
     try:
         return path.stat().st_mtime_ns == written
     except FileNotFoundError:
@@ -56,7 +56,7 @@ def is_left(path, written):
 
 
 def leave_half(output):
-    """What a kill in the middle of a write leaves, as not every kill falls into one."""
+    """Make a half-written file, because not every kill interrupts a write."""
     (output / "y_00001_.png").touch()
     (output / ".y_00001_.png.part").write_bytes(b"half")
 
@@ -116,7 +116,7 @@ def kill_both_often(start_server, real, rounds):
     assert all((served.user / "output" / name).is_file() for name in shown)
     assert served.end() == 0
     assert unfinished(served.user / "output") == {}
-    # What was saved but not yet told when the kill came was saved again.
+    # A picture saved but not yet reported at the kill was saved again.
     assert len(names) <= check_pictures(served.user / "output") <= len(names) + 2 * rounds
     assert set(check_database(served.user).values()) == {"done"}
 
@@ -134,7 +134,7 @@ def test_server_and_worker_are_killed_at_once_thirty_times(start_server, real):
 
 @pytest.fixture
 def small_disk(tmp_path):
-    """A folder on a file system of its own with room for 64 KiB."""
+    """A folder on a separate file system of 64 KiB."""
     if sys.platform != "linux" or os.geteuid() != 0:
         pytest.skip("mounting a tmpfs takes Linux and root")
     folder = tmp_path / "disk"

@@ -1,4 +1,4 @@
-"""Hostile graphs and files, and a worker killed again and again: each costs what it must."""
+"""Hostile graphs and files, and a worker killed repeatedly: each affects only its own job."""
 
 import asyncio
 import io
@@ -12,7 +12,7 @@ import pytest
 
 
 def chain(length):
-    """So many nodes in a row, each of which needs the one before."""
+    """A chain of `length` nodes, each of which needs the one before."""
     inputs = {"width": 16, "height": 16, "batch_size": 1, "color": 0}
     prompt = {"0": {"class_type": "EmptyImage", "inputs": inputs}}
     for number in range(1, length):
@@ -77,7 +77,7 @@ def test_a_damaged_checkpoint_fails_with_its_node(
 
 
 def kill_often(server, real, times):
-    """Kill the worker at random moments while short jobs run; then see how each ended."""
+    """Kill the worker at random moments while short jobs run; then check how each ended."""
 
     async def scenario(browser):
         names = []

@@ -1,4 +1,4 @@
-"""LoRA by a real server: a picture with it, what the node says, a damaged file, a saved model."""
+"""LoRA in a real server: a picture, the node's messages, a damaged file, a saved model."""
 
 import torch
 from safetensors.torch import load_file, save_file

@@ -1,4 +1,4 @@
-"""SDXL through the HTTP API: text to image, image to image, and a refiner that takes over."""
+"""SDXL through the HTTP API: text to image, image to image, and a refiner."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ CHOICES = {"sampler_name": "euler", "scheduler": "normal", "cfg": 4.0}
 
 
 def graph(latent, sampler):
-    """Prompts for the base, and what a latent is decoded to."""
+    """Prompts for the base, and the decoding of a latent."""
     return {
         "base": node("CheckpointLoaderSimple", ckpt_name="xl.safetensors"),
         "wanted": node(

@@ -1,4 +1,4 @@
-"""The server starts before torch does, alone in its folder, and ends cleanly."""
+"""The server answers before torch is loaded, locks its folder, and exits cleanly."""
 
 import asyncio
 import os

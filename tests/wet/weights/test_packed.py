@@ -1,4 +1,4 @@
-"""8-bit weights in files: recognised, small on the device, and a sentence for what is unsound."""
+"""8-bit weights in files: recognised, small on the device, and an error for invalid ones."""
 
 import json
 

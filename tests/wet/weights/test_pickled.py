@@ -1,4 +1,4 @@
-"""Pickled checkpoints: tensors come out, nothing else ever runs."""
+"""Pickled checkpoints: tensors are read, and no code of the file runs."""
 
 import argparse
 import importlib
@@ -25,7 +25,7 @@ TENSORS = {"a.weight": torch.arange(6.0).reshape(2, 3), "b": torch.ones(2, dtype
 
 
 class Payload:
-    """What a malicious checkpoint carries: unpickling it makes a file."""
+    """The payload of a malicious checkpoint: unpickling it creates a file."""
 
     def __init__(self, target: str) -> None:
         self.target = target

@@ -1,4 +1,4 @@
-"""What is written is read by the library of the format, whatever its dtype."""
+"""Written files are read by the library of the format, in any dtype."""
 
 import io
 

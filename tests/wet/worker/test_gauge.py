@@ -1,4 +1,4 @@
-"""The gauge reads how high memory rose, and begins anew."""
+"""The gauge reads the peak of memory, and resets."""
 
 import torch
 

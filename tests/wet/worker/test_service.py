@@ -1,4 +1,4 @@
-"""A worker decodes and signs a prompt once, and takes over the order that the server found."""
+"""A worker decodes and signs a prompt once, and uses the order computed by the server."""
 
 from collections import Counter
 from dataclasses import replace
@@ -22,7 +22,7 @@ GRAPH = {
 
 @pytest.fixture
 def served(settings):
-    """A service, and what it sends: each message with whether more follows at once."""
+    """A service, and its messages, each with whether another follows immediately."""
     sent = []
     service = Service(
         replace(settings, dtype="fp32"), lambda message, *, more=False: sent.append((message, more))
