@@ -20,6 +20,10 @@ from engine.settings import ROOT, Settings
 # computed on an AMD one, bit for bit. Read at MKL's first call, so set before torch is imported.
 os.environ.setdefault("MKL_CBWR", "COMPATIBLE")
 
+# Several test processes share the cores instead of each taking all.
+if (processes := int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))) > 1:
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // processes)))
+
 hypothesis_settings.register_profile("here", deadline=None)
 hypothesis_settings.register_profile("ci", deadline=None, derandomize=True)
 hypothesis_settings.load_profile("ci" if os.environ.get("CI") else "here")

@@ -7,7 +7,13 @@ from safetensors.torch import save_file
 
 from engine.errors import FilesError, NodeError
 from engine.nodekit.context import RunningContext
-from nodes.dataset import load_images, load_images_and_texts, make_training_set
+from nodes.dataset import (
+    bucket_by_resolution,
+    load_images,
+    load_images_and_texts,
+    make_training_set,
+)
+from nodes.dataset_files import load_training_set, save_training_set
 from nodes.loaders import load_checkpoint_file
 from nodes.lora import load_lora_for_model
 from nodes.loss_plot import loss_picture, running_mean
@@ -98,6 +104,28 @@ def test_train_save_and_load(context, settings):
         existing_lora=("mine.safetensors",),
     )
     assert len(again.loss_map["loss"]) == 1
+
+
+def test_buckets_and_a_saved_set_train_like_the_pictures_themselves(context):
+    model, clip, vae = load_checkpoint_file("small.safetensors", context)
+    found = load_images_and_texts("set", context)
+    made = make_training_set(found.images, [vae], [clip], context, found.texts)
+    save_training_set(made.latents, made.conditioning, context, ("mine",), (3,))
+    loaded = load_training_set(context, "mine")
+    buckets = bucket_by_resolution(loaded.latents, loaded.conditioning)
+    losses = []
+    for each, bucket_mode in ((made, False), (loaded, False), (buckets, True)):
+        trained = train_lora(
+            [model],
+            each.latents,
+            each.conditioning,
+            context,
+            steps=(2,),
+            training_dtype=("fp32",),
+            bucket_mode=(bucket_mode,),
+        )
+        losses.append(trained.loss_map["loss"])
+    assert losses[0] == losses[1] == losses[2]
 
 
 def test_the_losses_are_a_picture(context, settings):
