@@ -32,6 +32,14 @@ from nodes import builtin_nodes
 TOLERANCE = 1e-5
 FOLDER = Path(os.environ.get("CALOTYPE_REFERENCE_RUNS") or os.devnull)
 MODELS = Path(os.environ.get("CALOTYPE_REFERENCE_MODELS") or os.devnull)
+ROUNDING = {"merge_add": 5e-5, "clip_add": 2e-5}
+"""Runs whose sums of weights multiply rounding errors, with what both sides stray together.
+
+From our result in fp64 the reference strays 4.0e-5 and 1.0e-5, we 2.1e-5 and 1.4e-5: the merged
+weights are exact. Projections by oneDNN, convolutions of packed weights and fused attention round
+otherwise than the reference's kernels do. With torch's own projections `clip_add` is 7.0e-6 from
+the reference, and with its plain convolutions and unfused attention `merge_add` is 4.0e-5 from it.
+"""
 KINDS = ("checkpoints", "loras", "controlnet", "embeddings", "vae", "clip_vision", "text_encoders")
 
 
@@ -51,7 +59,7 @@ def of_kind(name: str) -> list[Any]:
 
 def tolerance(name: str) -> float:
     """What the reference strays from itself with another number of threads, four times."""
-    return max(TOLERANCE, 4 * (RUNS[name].get("one_thread") or 0.0))
+    return max(ROUNDING.get(name, TOLERANCE), 4 * (RUNS[name].get("one_thread") or 0.0))
 
 
 def strays_by(found: torch.Tensor, expected: torch.Tensor) -> float:
