@@ -13,11 +13,16 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
+from engine.control.detect import KINDS, NOT_YET
 from engine.families.detect import FAMILIES
 from engine.families.family import ModelFamily
 from engine.files import MODEL_FOLDERS
 from engine.graph.schema import NodeSchema
+from engine.nets.unet_keys import GUIDANCE_PROJECTIONS
 from engine.text.table import ENCODERS
+from engine.weights.forms import ScaledFloat8
+from engine.weights.packed import ASIDE, FOREIGN, FORMATS, MARKER, METADATA, SCALES
+from engine.weights.safetensors import DTYPES
 from nodes import builtin_registry
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "models.md"
@@ -33,11 +38,26 @@ is refused with a sentence that says what it is.
 
 ## Families
 """
+STORED = """
+## How weights are stored
+
+Weights stay in the form of the file until they are computed with; an fp8 file takes fp8 bytes.
+
+"""
+CONTROL = """
+## Control networks
+
+"""
 FOLDERS = """
 ## Folders
 
 Below each models directory (`--models-directory`), or where `--extra-model-paths-config` says.
 """
+GUIDANCE = (
+    f"UNets with distilled guidance, as LCM's full models, run without the input "
+    f"`{GUIDANCE_PROJECTIONS[0].removesuffix('.weight')}`; the log says so."
+)
+FLOATS = [name for name, dtype in DTYPES.items() if dtype.is_floating_point]
 TEXT_LOADERS: Mapping[int, str] = {1: "CLIPLoader", 2: "DualCLIPLoader", 3: "TripleCLIPLoader"}
 
 
@@ -50,6 +70,14 @@ def page() -> str:
             "| family | models | text encoders in files of their own |",
             "| --- | --- | --- |",
             *map(_family, FAMILIES),
+            "",
+            GUIDANCE,
+            STORED + "| form | |",
+            "| --- | --- |",
+            *_stored(),
+            CONTROL + "| kind | files |",
+            "| --- | --- |",
+            *_control(),
             FOLDERS,
             "| folder | loaded with |",
             "| --- | --- |",
@@ -64,6 +92,26 @@ def _family(family: ModelFamily) -> str:
     loader = TEXT_LOADERS[len(family.text.styles)]
     kinds = ", ".join(f"`{kind}`" for kind in sorted(family.text.file_types))
     return f"| {family.name} | {family.examples} | {encoders}: `{loader}`, type {kinds} |"
+
+
+def _stored() -> Iterator[str]:
+    plain = ", ".join(f"`{name}`" for name in FLOATS)
+    yield f"| plain | safetensors types {plain} |"
+    names = ", ".join(f"`{name}`" for name in FORMATS)
+    endings = ", ".join(f"`X{ending}`" for ending in SCALES)
+    aside = ", ".join(f"`X{ending}`" for ending in ASIDE)
+    yield (
+        f"| {ScaledFloat8().name} | {endings} beside `X.weight`, one number or one for each row; "
+        f"marked by `{MARKER}`, by `X.comfy_quant` or by `{METADATA}` in the header ({names}). "
+        f"Computed in fp32, bf16 or fp16, so {aside} are not needed |"
+    )
+    yield f"| refused, with a sentence | {'; '.join(what for _, what in FOREIGN)} |"
+
+
+def _control() -> Iterator[str]:
+    for kind in KINDS:
+        yield f"| {kind.name} | {kind.examples} |"
+    yield f"| refused, with a sentence | {'; '.join(name for name, _ in NOT_YET)} |"
 
 
 def _folders(schemas: Iterable[NodeSchema]) -> Iterator[str]:

@@ -11,7 +11,7 @@ from engine.errors import WeightsError
 from engine.weights.state_dict import StateDict
 
 KINDS: tuple[ControlKind, ...] = (OriginalControlNet(),)
-_NOT_YET: tuple[tuple[str, tuple[str, ...]], ...] = (
+NOT_YET: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("a Control-LoRA", ("lora_controlnet",)),
     ("a union ControlNet", ("task_embedding", "control_add_embedding.linear_1.weight")),
     ("a ControlNet in the layout of diffusers", ("controlnet_cond_embedding.conv_in.weight",)),
@@ -62,7 +62,7 @@ def find_control(weights: StateDict) -> FoundControl | None:
             ) from error
         if config is not None:
             return FoundControl(kind, config, kind.tensors(config, weights))
-    for name, marks in _NOT_YET:
+    for name, marks in NOT_YET:
         if any(mark in weights for mark in marks):
             raise WeightsError(
                 f"{weights.origin}: this is {name}; Calotype cannot use it yet. Get the ControlNet "

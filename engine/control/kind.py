@@ -46,6 +46,11 @@ class ControlKind(Protocol):
         """The name shown to users."""
         ...
 
+    @property
+    def examples(self) -> str:
+        """Which published files are of this kind, and where they usually come from."""
+        ...
+
     def detect(self, weights: StateDict) -> Any | None:
         """The configuration, or None. Raises `WeightsError` for incomplete files."""
         ...

@@ -55,6 +55,11 @@ class OriginalControlNet:
     """See `engine.control.kind.ControlKind`, which this implements."""
 
     name = "ControlNet"
+    examples = (
+        "original layout (`zero_convs`, with or without `control_model.`), for Stable Diffusion 1 "
+        "and XL: ControlNet 1.0 and 1.1 (huggingface.co/lllyasviel), files whose weights are a "
+        "difference, shuffle"
+    )
 
     def detect(self, weights: StateDict) -> OriginalConfig | None:
         """The configuration of a file with an encoder half and zero convolutions."""

@@ -5,6 +5,7 @@ The shapes, not the names, determine the family of a UNet.
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Callable, Iterable, Mapping
 
@@ -22,6 +23,9 @@ PARTS = (
     "output_blocks.",
     "out.",
 )
+GUIDANCE_PROJECTIONS = ("time_embed.cond_proj.weight", "time_embedding.cond_proj.weight")
+"""What a UNet with distilled guidance (Meng et al. 2023; LCM: Luo et al. 2023) reads a guidance
+scale with, in either layout. Without that input, diffusers too computes as if it were not there."""
 _PLACE = re.compile(
     r"(down|up|mid)_blocks?\.(?:(\d{1,3})\.)?"
     r"(resnets|attentions|downsamplers|upsamplers)\.(\d{1,3})\.(.+)"
@@ -33,7 +37,7 @@ _RESIDUAL: Mapping[str, str] = {theirs: ours for ours, theirs in RESIDUAL.items(
 def tensors(weights: StateDict) -> StateDict | None:
     """The UNet's tensors under their original names; None without one.
 
-    Copies under `model_ema.` and training state are not included.
+    Copies under `model_ema.`, training state and `GUIDANCE_PROJECTIONS` are not included.
 
     Raises:
         WeightsError: one of them is empty.
@@ -42,11 +46,34 @@ def tensors(weights: StateDict) -> StateDict | None:
         if f"{prefix}{MARK}" in weights:
             found = weights.part(prefix)
             found = found.rename(lambda name: name if name.startswith(PARTS) else None)
-            return found.refuse_empty()
+            return _without_projection(found).refuse_empty()
         if all(f"{prefix}{mark}" in weights for mark in DIFFUSERS_MARKS):
-            found = weights.part(prefix)
+            found = _without_projection(weights.part(prefix))
             return found.rename(original_names(found)).refuse_empty()
     return None
+
+
+def denoiser(weights: StateDict) -> StateDict:
+    """The tensors of the UNet in a file that is known to hold one; the log says what is left out.
+
+    Raises:
+        WeightsError: one of them is empty.
+    """
+    found = tensors(weights)
+    if found is None:
+        raise ValueError("detect says whether a file holds a denoiser")
+    if any(f"{prefix}{name}" in weights for prefix in PREFIXES for name in GUIDANCE_PROJECTIONS):
+        logging.getLogger(__name__).warning(
+            "%s: its network can be given a guidance scale (cond_proj); that input is left out, as "
+            "in ComfyUI and where diffusers gets no timestep_cond. Use the sampler lcm, a low cfg "
+            "and few steps.",
+            weights.origin,
+        )
+    return found
+
+
+def _without_projection(weights: StateDict) -> StateDict:
+    return weights.rename(lambda name: None if name in GUIDANCE_PROJECTIONS else name)
 
 
 def original_names(names: Iterable[str]) -> Callable[[str], str]:

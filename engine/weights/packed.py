@@ -32,12 +32,13 @@ FORMATS: Mapping[str, torch.dtype] = {
     "float8_e5m2": torch.float8_e5m2,
 }
 LONGEST_DESCRIPTION = 1 << 16
-_FOREIGN: tuple[tuple[str, str], ...] = (
+FOREIGN: tuple[tuple[str, str], ...] = (
     (".quant_state.bitsandbytes__nf4", "4-bit weights of bitsandbytes (nf4)"),
     (".quant_state.bitsandbytes__fp4", "4-bit weights of bitsandbytes (fp4)"),
     (".wscales", "4-bit weights of SVDQuant (nunchaku)"),
     (".weight_scale_inv", "8-bit weights with a scale for each tile"),
 )
+"""Forms that are refused: the end of a tensor's name, and what it shows."""
 
 
 def with_packed(weights: StateDict) -> StateDict:
@@ -157,7 +158,7 @@ def _format(weights: StateDict, base: str, described: object) -> str:
 
 
 def _refuse_foreign(weights: StateDict) -> None:
-    for ending, what in _FOREIGN:
+    for ending, what in FOREIGN:
         name = next((name for name in weights if name.endswith(ending)), None)
         if name is not None:
             _refuse(weights, f"it holds {what}, such as {_shown(name)}")

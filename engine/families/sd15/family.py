@@ -134,10 +134,7 @@ class StableDiffusion1:
     def denoiser(self, config: StableDiffusion1Config, weights: StateDict) -> StateDict:
         """The UNet's tensors."""
         del config
-        found = unet_keys.tensors(weights)
-        if found is None:
-            raise ValueError("detect says whether a file holds a denoiser")
-        return found
+        return unet_keys.denoiser(weights)
 
     def encoder(self, weights: StateDict, name: str) -> StateDict | None:
         """CLIP L within a checkpoint."""

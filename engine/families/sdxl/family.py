@@ -95,10 +95,7 @@ class _Shared:
     def denoiser(self, config: StableDiffusionXLConfig, weights: StateDict) -> StateDict:
         """The UNet's tensors."""
         del config
-        found = unet_keys.tensors(weights)
-        if found is None:
-            raise ValueError("detect says whether a file holds a denoiser")
-        return found
+        return unet_keys.denoiser(weights)
 
     def autoencoder(self, weights: StateDict) -> StateDict | None:
         """The autoencoder within a checkpoint."""

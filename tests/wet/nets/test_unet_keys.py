@@ -65,7 +65,7 @@ def test_names_of_diffusers_are_mapped_back(name, prefix, reference_folder):
 def test_what_has_no_original_name_keeps_its_own_so_that_it_is_refused():
     rename = unet_keys.original_names(["down_blocks.0.resnets.0.conv1.weight"])
     assert rename("down_blocks.0.resnets.0.conv1.weight") == "input_blocks.1.0.in_layers.2.weight"
-    for unknown in ("time_embedding.cond_proj.weight", "down_blocks.7.resnets.0.conv1.weight"):
+    for unknown in ("time_embedding.cond_norm.weight", "down_blocks.7.resnets.0.conv1.weight"):
         assert rename(unknown) == unknown
 
 
