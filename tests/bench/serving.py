@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import uuid
 from pathlib import Path
 
 import aiohttp
@@ -187,7 +188,7 @@ async def listen(socket):
         pass
 
 
-async def measure(address, process, count):
+async def measure(address, process, count, folder):
     connector = aiohttp.TCPConnector(limit=32)
     async with aiohttp.ClientSession(connector=connector) as session:
         idle = psutil.Process(process.pid).memory_info().rss >> 20
@@ -201,11 +202,12 @@ async def measure(address, process, count):
         for name, graph in (("the same prompt again", TINY), ("seven nodes again", SEVEN)):
             await run_one(session, socket, address, graph, "bench")
             cpu.per_prompt(1)
-            again = [await run_one(session, socket, address, graph, "bench") for _ in range(100)]
+            again, bare, taken = await in_rounds(session, socket, address, graph, cpu, folder)
             print(
                 f"{name:23} median {1000 * statistics.median(again):6.2f} ms, "
                 f"tenth {1000 * quantile(again, 0.1):.2f} ms (post to the end of the run), "
-                f"{as_text(cpu.per_prompt(100))}"
+                f"{statistics.median(again) / statistics.median(bare):.2f} of a bare server's "
+                f"{1000 * statistics.median(bare):.2f} ms, {as_text(taken)}"
             )
         await socket.close()
         cpu.per_prompt(1)
@@ -223,6 +225,36 @@ async def measure(address, process, count):
             f"memory of the server    {idle} MB idle, {memory} MB after {2 * count + 202} prompts"
         )
         await durable(session, address, process)
+
+
+async def in_rounds(session, socket, address, graph, cpu, folder, rounds=5, count=20):
+    """Seconds of the same prompt again, ours and those of a bare server in turns; our CPU."""
+    ours, bare, taken = [], [], []
+    for _ in range(rounds):
+        bare += await bare_seconds(Path(folder) / f"bare_{uuid.uuid4().hex}.db", count)
+        cpu.per_prompt(1)
+        ours += [await run_one(session, socket, address, graph, "bench") for _ in range(count)]
+        taken.append(cpu.per_prompt(count))
+    return ours, bare, [statistics.median(each) for each in zip(*taken, strict=True)]
+
+
+async def bare_seconds(database, count):
+    """The same prompt at a server that does the least it can; see `bare_server.py`."""
+    script = str(ROOT / "tests/bench/bare_server.py")
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, script, str(database), stdout=subprocess.PIPE
+    )
+    address = (await process.stdout.readline()).decode().strip()
+    try:
+        async with aiohttp.ClientSession() as session:
+            socket = await session.ws_connect(f"{address}ws?clientId=bench")
+            await run_one(session, socket, address, TINY, "bench")
+            found = [await run_one(session, socket, address, TINY, "bench") for _ in range(count)]
+            await socket.close()
+    finally:
+        process.kill()
+        await process.wait()
+    return found
 
 
 async def durable(session, address, process):
@@ -243,9 +275,11 @@ async def durable(session, address, process):
     )
     async with session.post(f"{address}calotype/queue/pause", json={"paused": False}) as answer:
         assert answer.status == 200
+    async with session.get(f"{address}queue") as answer:
+        pending = len((await answer.json())["queue_pending"])
     found = await latencies(session, f"{address}queue", 200)
     print(
-        f"/queue while running    median {statistics.median(found):6.2f} ms, "
+        f"/queue, {pending} pending, while running: median {statistics.median(found):6.2f} ms, "
         f"p99 {quantile(found, 0.99):.2f} ms, most {max(found):.2f} ms"
     )
 
@@ -310,7 +344,7 @@ def main():
         print(f"first HTTP answer       {first:6.2f} s, {first / bare:.1f} times the baseline")
         process, address, _ = start(Path(folder) / "user")
         try:
-            asyncio.run(measure(address, process, count))
+            asyncio.run(measure(address, process, count, folder))
         finally:
             process.kill()
             process.wait()
