@@ -88,7 +88,9 @@ class Forecast:
         self._held: set[Signature] = set()
         self._signatures: dict[Signature, Signature] = {}
         self._shown: dict[Signature, tuple[Mapping[str, object], ...]] = {}
-        self._works: dict[str, Work] = {}
+        self._works: dict[str, Work] | None = {}
+        """Of the running prompt; None until one of its nodes has finished, if that is quick."""
+        self._running: tuple[Prompt, Sequence[str]] | None = None
         self._keys: dict[str, Signature] = {}
         self._learnt: dict[tuple[Work, bool], CostRow] = {}
 
@@ -107,18 +109,18 @@ class Forecast:
 
     async def begin(self, entry: Entry) -> None:
         """A prompt is about to be sent to the worker."""
-        self._works, self._keys = {}, {}
+        self._forget_running()
         # What is wrong with a prompt is reported by the worker.
         with _never_failing("a prompt could not be foreseen"), suppress(CalotypeError):
-            self._works, self._keys = await asyncio.to_thread(self._study, entry)
+            self._works, self._keys = await asyncio.to_thread(self._study_with_works, entry)
 
     def begin_quick(self, entry: Entry) -> bool:
         """`begin` for a prompt that takes no thread; False where nothing was done."""
         if not isinstance(entry.studied, StudiedPrompt) or not entry.studied.is_quick:
             return False
-        self._works, self._keys = {}, {}
+        self._forget_running()
         with _never_failing("a prompt could not be foreseen"):
-            self._works, self._keys = self._study(entry)
+            self._running, self._keys = self._study(entry)
         return True
 
     def observe(self, event: ForecastEvent) -> None:
@@ -171,7 +173,10 @@ class Forecast:
         return self._sum_up(states, works(prompt, catalog, ordered))
 
     def _learn(self, event: Finished) -> None:
-        work = self._works.get(event.node.id)
+        if self._works is None and self._running is not None:
+            prompt, ordered = self._running
+            self._works = works(prompt, self._catalog(), ordered)
+        work = (self._works or {}).get(event.node.id)
         if work is not None and 0 < event.seconds < inf:
             row = self._costs.learn(work, event.seconds, event.memory)
             self._learnt[work, row.warm] = row
@@ -196,14 +201,21 @@ class Forecast:
             unknown=len(run) - len(seconds),
         )
 
-    def _study(self, entry: Entry) -> tuple[dict[str, Work], dict[str, Signature]]:
+    def _forget_running(self) -> None:
+        self._works, self._keys, self._running = None, {}, None
+
+    def _study(self, entry: Entry) -> tuple[tuple[Prompt, Sequence[str]], dict[str, Signature]]:
         studied, catalog = entry.studied, self._catalog()
         if isinstance(studied, StudiedPrompt):
             prompt, ordered = studied.prompt, studied.ordered
         else:
             prompt, ordered = parse(entry.prompt), ()
         ordered = ordered or order(prompt, entry.wanted)
-        return works(prompt, catalog, ordered), keys_of(prompt, catalog, ordered, self._stamp)
+        return (prompt, ordered), keys_of(prompt, catalog, ordered, self._stamp)
+
+    def _study_with_works(self, entry: Entry) -> tuple[dict[str, Work], dict[str, Signature]]:
+        (prompt, ordered), keys = self._study(entry)
+        return works(prompt, self._catalog(), ordered), keys
 
     def _note(self, signatures: Mapping[str, Signature]) -> None:
         """Remember under which keys a run's results can be found."""

@@ -27,6 +27,8 @@ _CONSTANTS: Mapping[str, str] = {"PrimitiveInt": "value", "PrimitiveFloat": "val
 """Classes whose output is one of their inputs."""
 _BYTES: Mapping[str, int] = {"IMAGE": 12, "MASK": 4, "LATENT": 1}
 """At least what a pixel takes, as 32-bit floats; of latents, per pixel of the picture."""
+_FACTORS = frozenset({"width", "height", "amount", "scale_by"})
+"""Inputs without which a node's pictures are as large as those it is given."""
 _COUNTED = 1 << 80
 """Products are capped at this."""
 
@@ -48,6 +50,8 @@ def pixels_of(prompt: Prompt, node: PromptNode, sources: Iterable[int]) -> int:
         node: which one.
         sources: the pixels of the nodes that it is linked to.
     """
+    if _FACTORS.isdisjoint(node.inputs):
+        return max(sources, default=0)
 
     def given(name: str) -> int | float | None:
         return constant_of(prompt, node.inputs.get(name))
@@ -67,6 +71,8 @@ def pixels_of(prompt: Prompt, node: PromptNode, sources: Iterable[int]) -> int:
 
 def too_much(schema: NodeSchema, pixels: int, most_bytes: int) -> Problem | None:
     """What is wrong with this number of pixels in this number of bytes; None where they fit."""
+    if not pixels:
+        return None
     each = max((_BYTES.get(str(output.type), 0) for output in schema.outputs), default=0)
     if pixels * each <= most_bytes:
         return None

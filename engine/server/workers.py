@@ -330,14 +330,16 @@ class Workers:
 
     def _hand_over(self, job: RunningJob) -> None:
         self._job, entry = job, job.entry
-        self._observer.job_started(entry)
-        if self._process is None:
-            return
-        try:
-            every = job.wants_all_progress or self._hub.wants_all_progress(entry.client)
-            self._process.send(run_message(entry, all_progress=every))
-        except WireError as error:
-            self._handle_event(job, job.crash_event(str(error), "WireError"))
+        fault = None
+        if self._process is not None:
+            try:
+                every = job.wants_all_progress or self._hub.wants_all_progress(entry.client)
+                self._process.send(run_message(entry, all_progress=every))
+            except WireError as error:
+                fault = error
+        self._observer.job_started(entry)  # the worker computes meanwhile
+        if fault is not None:
+            self._handle_event(job, job.crash_event(str(fault), "WireError"))
 
     def _fail_damaged(self, damaged: Mapping[str, str]) -> None:
         """End prompts whose rows cannot be read."""
