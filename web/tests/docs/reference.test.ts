@@ -22,11 +22,11 @@ const MEMORY = [
   "",
   "| flag | what | default |",
   "| --- | --- | --- |",
-  "| `--vram SIZE` | memory of the device for weights and what is computed beside them, never exceeded; on the CPU it is main memory | most of what is free at the start |",
-  "| `--reserve-vram SIZE` | memory of the device that other programs keep | 0 |",
+  "| `--vram SIZE` | memory of the device for weights and activations, never exceeded; on the CPU it is main memory | most of the memory free at the start |",
+  "| `--reserve-vram SIZE` | memory of the device reserved for other programs | 0 |",
   "| `--cache SIZE` | main memory for cached results | 25% |",
   "",
-  "A size is `4GB`, `500MB`, `2.5` (gigabytes) or a share such as `50%`. Weights that do not fit are streamed block by block while the network runs. ComfyUI's `--gpu-only` and `--highvram` are `--vram 100%`; `--lowvram` keeps weights in at most a quarter of that memory, `--novram` keeps none there longer than a block computes, `--normalvram` is the default, `--vram-headroom` is `--reserve-vram`, and `--cpu` is `--device cpu`. `/system_stats` says what came of it.",
+  "A size is `4GB`, `500MB`, `2.5` (gigabytes) or a share such as `50%`. Weights that do not fit are streamed block by block while the network runs. ComfyUI's `--gpu-only` and `--highvram` are `--vram 100%`; `--lowvram` keeps weights in at most a quarter of that memory, `--novram` keeps none there longer than the call of a block, `--normalvram` is the default, `--vram-headroom` is `--reserve-vram`, and `--cpu` is `--device cpu`. `/system_stats` shows the resulting budget.",
 ].join("\n");
 
 /** Names of nodes, which are not translated. */
@@ -73,7 +73,7 @@ function keysPage(): string {
   return page(
     "# Commands and their keys",
     MADE,
-    "Everything one can do is a command. `Ctrl+K` finds it by its name; *Settings*, *Change the keys* gives it other keys, or takes them away. On a Mac, ⌘ is Ctrl. Keys without Ctrl or Alt act while no field has the focus. Where two commands share a key, the first that would do anything acts. What the mouse does is in [the guide](editor.md), what wires do in [wires](wires.md).",
+    "Every action is a command. `Ctrl+K` finds it by its name; *Settings*, *Change the keys* changes or removes its keys. On a Mac, ⌘ is Ctrl. Keys without Ctrl or Alt work while no field has the focus. If two commands share a key, the first one that would have an effect runs. [The guide](editor.md) describes the mouse, [wires](wires.md) how to work with wires.",
     ...groups.flatMap(({ group, commands }) => [
       `## ${group}`,
       table(
@@ -82,7 +82,7 @@ function keysPage(): string {
       ),
     ]),
     "## Keys of other editors",
-    "*Settings*, *Key preset* brings these in place of the above; what is not listed stays.",
+    "*Settings*, *Key preset* replaces the keys above by these; keys that are not listed stay.",
     ...Object.entries(PRESETS)
       .filter(([, keys]) => Object.keys(keys).length > 0)
       .map(([name]) => presetTable(name)),
@@ -112,13 +112,13 @@ function settingsPage(): string {
   return page(
     "# Settings",
     MADE,
-    "`Ctrl+,` opens them; they can be searched. They are kept on the server, in the user directory, and so are the same in every browser. Plugins may [add their own](extensions.md).",
-    "What a start decides, as its folders, its device and [who may get in](http_api.md#ways-in), are flags of `python main.py serve --help`; folders, `device`, `dtype`, `cache`, `vram` and `reserve_vram` can be lines of `calotype.toml` in the user directory, too.",
+    "`Ctrl+,` opens them; they can be searched. They are stored on the server, in the user directory, so they are the same in every browser. Plugins may [add their own](extensions.md).",
+    "Folders, device and [access](http_api.md#ways-in) are set by flags (`python main.py serve --help`); folders, `device`, `dtype`, `cache`, `vram` and `reserve_vram` can also be set in `calotype.toml` in the user directory.",
     MEMORY,
     ...[...groups].flatMap(([group, settings]) => [
       `## ${group}`,
       table(
-        ["setting", "why", "values (the first set **bold**)"],
+        ["setting", "reason", "values (default in **bold**)"],
         settings.map((each) => [each.title, each.why, valuesOf(each)]),
       ),
     ]),
