@@ -41,31 +41,31 @@ export function addNode(graph: Draft, node: GraphNode): void {
  * Removes nodes with their links. The boundary of a subgraph stays; its ports are edited singly.
  */
 export function removeNodes(graph: Draft, keys: readonly string[]): void {
-  const gone = new Set(keys.filter((key) => !isBoundary(key)));
+  const removed = new Set(keys.filter((key) => !isBoundary(key)));
   for (const link of Object.values(graph.links)) {
-    if (gone.has(link.from) || gone.has(link.to)) removeLink(graph, link.key);
+    if (removed.has(link.from) || removed.has(link.to)) removeLink(graph, link.key);
   }
-  for (const key of gone) delete graph.nodes[key];
-  graph.order = graph.order.filter((key) => !gone.has(key));
+  for (const key of removed) delete graph.nodes[key];
+  graph.order = graph.order.filter((key) => !removed.has(key));
 }
 
 /** Removes nodes, and connects their sources to their targets where the types are the same. */
-export function removeAndHeal(graph: Draft, keys: readonly string[]): void {
-  heal(graph, keys);
+export function removeAndReconnect(graph: Draft, keys: readonly string[]): void {
+  reconnectAround(graph, keys);
   removeNodes(graph, keys);
 }
 
 /** Connects the sources of these nodes directly to their targets where the types are the same. */
-export function heal(graph: Draft, keys: readonly string[]): void {
-  const gone = new Set(keys.filter((key) => !isBoundary(key)));
-  for (const key of gone) {
+export function reconnectAround(graph: Draft, keys: readonly string[]): void {
+  const removed = new Set(keys.filter((key) => !isBoundary(key)));
+  for (const key of removed) {
     for (const output of graph.nodes[key]?.outputs ?? []) {
-      const source = sourcePast(graph, key, output.type, gone);
+      const source = upstreamSource(graph, key, output.type, removed);
       if (source === undefined) continue;
       for (const linkKey of [...output.links]) {
         const link = graph.links[linkKey];
         const input = link && graph.nodes[link.to]?.inputs[link.toSlot];
-        if (link === undefined || input === undefined || gone.has(link.to)) continue;
+        if (link === undefined || input === undefined || removed.has(link.to)) continue;
         connect(
           graph,
           { node: source.from, slot: source.fromSlot },
@@ -81,11 +81,11 @@ export function heal(graph: Draft, keys: readonly string[]): void {
  * The link that brings this type into a node from outside, upstream through nodes that are removed
  * too.
  */
-function sourcePast(
+function upstreamSource(
   graph: Graph,
   start: string,
   type: string,
-  gone: ReadonlySet<string>,
+  removed: ReadonlySet<string>,
 ): Link | undefined {
   const seen = new Set<string>();
   let at = start;
@@ -95,7 +95,7 @@ function sourcePast(
       (each) => each.type === type && each.link !== null,
     );
     const source = feeding?.link == null ? undefined : graph.links[feeding.link];
-    if (source === undefined || !gone.has(source.from)) return source;
+    if (source === undefined || !removed.has(source.from)) return source;
     at = source.from;
   }
   return undefined;
@@ -105,8 +105,8 @@ function sourcePast(
  * Connects an output to an input; the input's previous link is removed. Returns the new link's key.
  */
 export function connect(graph: Draft, from: Socket, to: InputSocket, type: string): string {
-  const target = known(graph, to.node);
-  const output = known(graph, from.node).outputs[from.slot];
+  const target = requireNode(graph, to.node);
+  const output = requireNode(graph, from.node).outputs[from.slot];
   if (output === undefined) throw new Error(`Node ${from.node} has no output ${from.slot}.`);
   const toSlot = inputSlot(graph, to);
   const input = target.inputs[toSlot];
@@ -134,7 +134,7 @@ export function connect(graph: Draft, from: Socket, to: InputSocket, type: strin
 
 /** The index of an input; it is created where the node has none of this name. */
 export function inputSlot(graph: Draft, to: InputSocket): number {
-  const { inputs } = known(graph, to.node);
+  const { inputs } = requireNode(graph, to.node);
   const found = inputs.findIndex((each) => each.name === to.name);
   if (found >= 0) return found;
   const widget = to.isWidget ? to.name : null;
@@ -163,13 +163,13 @@ export function removeLink(graph: Draft, key: string): void {
 
 /** Moves nodes, except pinned ones. */
 export function moveNodes(graph: Draft, positions: Readonly<Record<string, Point>>): void {
-  const moved = Object.entries(positions).filter(([key]) => !isPinned(known(graph, key)));
+  const moved = Object.entries(positions).filter(([key]) => !isPinned(requireNode(graph, key)));
   carryPoints(graph, Object.fromEntries(moved));
-  for (const [key, position] of moved) known(graph, key).position = position;
+  for (const [key, position] of moved) requireNode(graph, key).position = position;
 }
 
 export function resizeNode(graph: Draft, key: string, size: Size): void {
-  known(graph, key).size = size;
+  requireNode(graph, key).size = size;
 }
 
 /**
@@ -183,10 +183,10 @@ export function setValue(
   value: Json,
   layout: readonly WidgetSlot[] = [],
 ): void {
-  const node = known(graph, key);
+  const node = requireNode(graph, key);
   node.values[name] = value;
   if (slotNamed(layout, name)?.brings !== undefined) {
-    layOut(node, layout);
+    rebuildSlots(node, layout);
     return;
   }
   if (node.slots.includes(name)) return;
@@ -204,7 +204,7 @@ export function setValue(
  * Rebuilds the node's entries in the order of the layout; entries only the file has stay at the
  * end.
  */
-function layOut(node: GraphNode, layout: readonly WidgetSlot[]): void {
+function rebuildSlots(node: GraphNode, layout: readonly WidgetSlot[]): void {
   const before = new Set(node.slots);
   const named = new Set(everySlot(layout).map((each) => each.name));
   const entries = entriesOf(layout, node.values).filter(
@@ -222,12 +222,12 @@ function layOut(node: GraphNode, layout: readonly WidgetSlot[]): void {
 
 /** Removes inputs and the links into them. */
 export function removeInputs(graph: Draft, key: string, names: readonly string[]): void {
-  const node = known(graph, key);
-  const gone = new Set(names);
+  const node = requireNode(graph, key);
+  const removed = new Set(names);
   for (const input of node.inputs) {
-    if (gone.has(input.name) && input.link !== null) removeLink(graph, input.link);
+    if (removed.has(input.name) && input.link !== null) removeLink(graph, input.link);
   }
-  node.inputs = node.inputs.filter((each) => !gone.has(each.name));
+  node.inputs = node.inputs.filter((each) => !removed.has(each.name));
   node.inputs.forEach((input, slot) => {
     const link = input.link === null ? undefined : graph.links[input.link];
     if (link === undefined || link.toSlot === slot) return;
@@ -237,15 +237,15 @@ export function removeInputs(graph: Draft, key: string, names: readonly string[]
 }
 
 export function setTitle(graph: Draft, key: string, title: string): void {
-  known(graph, key).title = title === "" ? null : title;
+  requireNode(graph, key).title = title === "" ? null : title;
 }
 
 export function setMode(graph: Draft, keys: readonly string[], mode: number): void {
-  for (const key of keys) if (!isBoundary(key)) known(graph, key).mode = mode;
+  for (const key of keys) if (!isBoundary(key)) requireNode(graph, key).mode = mode;
 }
 
 export function setCollapsed(graph: Draft, keys: readonly string[], collapsed: boolean): void {
-  for (const key of keys) if (!isBoundary(key)) known(graph, key).collapsed = collapsed;
+  for (const key of keys) if (!isBoundary(key)) requireNode(graph, key).collapsed = collapsed;
 }
 
 export function addGroup(graph: Draft, group: Group): void {
@@ -261,7 +261,7 @@ export function removeGroup(graph: Draft, key: string): void {
   graph.groups = graph.groups.filter((each) => each.key !== key);
 }
 
-function known(graph: Draft, key: string): GraphNode {
+function requireNode(graph: Draft, key: string): GraphNode {
   const node = graph.nodes[key];
   if (node === undefined) throw new Error(`There is no node ${key}.`);
   return node;

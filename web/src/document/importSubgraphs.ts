@@ -15,9 +15,9 @@ export function importSubgraphs(workflow: Workflow, copied: Workflow): void {
   const names = new Map<string, string>();
   const types = Object.values(copied.nodes).map((each) => each.type);
   for (const { id } of withinOf(copied, types)) {
-    const here = sameHere(workflow, copied, id);
+    const existing = equalSubgraph(workflow, copied, id);
     const isTaken = subgraphOf(workflow.definitions, id) !== undefined;
-    names.set(id, here ?? (isTaken ? crypto.randomUUID() : id));
+    names.set(id, existing ?? (isTaken ? crypto.randomUUID() : id));
   }
   importGroupNodes(workflow, copied, names);
   rename(copied, names);
@@ -28,35 +28,35 @@ export function importSubgraphs(workflow: Workflow, copied: Workflow): void {
 /**
  * The id of an equal subgraph in the document: one of the same id, or one from an earlier import.
  */
-function sameHere(workflow: Workflow, copied: Workflow, id: string): string | undefined {
+function equalSubgraph(workflow: Workflow, copied: Workflow, id: string): string | undefined {
   const { name } = copied.definitions[id] ?? {};
-  const alike = Object.values(workflow.definitions).filter((each) => each.name === name);
-  const first = alike.filter((each) => each.id === id);
-  const others = alike.filter((each) => each.id !== id);
+  const sameName = Object.values(workflow.definitions).filter((each) => each.name === name);
+  const first = sameName.filter((each) => each.id === id);
+  const others = sameName.filter((each) => each.id !== id);
   return [...first, ...others].find((each) =>
     isSame({ workflow: copied, id }, { workflow, id: each.id }, new Map()),
   )?.id;
 }
 
-interface Of {
+interface TypeIn {
   workflow: Workflow;
   id: string;
 }
 
 /** Whether two types are the same class, or subgraphs of equal content at all depths. */
-function isSame(one: Of, other: Of, known: Map<string, string>): boolean {
+function isSame(one: TypeIn, other: TypeIn, matched: Map<string, string>): boolean {
   const mine = subgraphOf(one.workflow.definitions, one.id);
   const theirs = subgraphOf(other.workflow.definitions, other.id);
   if (mine === undefined || theirs === undefined) {
     return mine === theirs && one.id === other.id;
   }
-  const before = known.get(one.id);
+  const before = matched.get(one.id);
   if (before !== undefined) return before === other.id;
-  known.set(one.id, other.id);
+  matched.set(one.id, other.id);
   if (!equalJson(content(mine, one.workflow), content(theirs, other.workflow))) return false;
   const types = typesIn(theirs);
   return typesIn(mine).every((id, index) =>
-    isSame({ ...one, id }, { ...other, id: types[index] ?? "" }, known),
+    isSame({ ...one, id }, { ...other, id: types[index] ?? "" }, matched),
   );
 }
 
@@ -111,27 +111,27 @@ function importGroupNodes(workflow: Workflow, copied: Workflow, names: Map<strin
   const types = graphsOf(copied).flatMap(({ nodes }) =>
     Object.values(nodes).map((each) => each.type),
   );
-  const brought = groupNodesFor(copied, types);
-  if (brought === null) return;
-  const here = { ...groupNodesOf(workflow) };
-  for (const [name, group] of Object.entries(brought)) {
+  const copiedGroups = groupNodesFor(copied, types);
+  if (copiedGroups === null) return;
+  const existing = { ...groupNodesOf(workflow) };
+  for (const [name, group] of Object.entries(copiedGroups)) {
     let free = name;
-    for (let count = 2; free in here && !equalJson(here[free], group); count += 1) {
+    for (let count = 2; free in existing && !equalJson(existing[free], group); count += 1) {
       free = `${name} ${count}`;
     }
-    here[free] = group;
+    existing[free] = group;
     for (const start of ["workflow>", "workflow/"]) names.set(start + name, start + free);
   }
   const extra = isObject(workflow.saved.extra) ? workflow.saved.extra : {};
-  workflow.saved = { ...workflow.saved, extra: { ...extra, groupNodes: here } };
+  workflow.saved = { ...workflow.saved, extra: { ...extra, groupNodes: existing } };
 }
 
 /** Whether adding a node of this type to this graph would make a subgraph contain itself. */
 export function wouldContainItself(workflow: Workflow, graph: Graph, type: string): boolean {
-  const around = definitionOf(workflow, graph);
+  const container = definitionOf(workflow, graph);
   return (
-    around !== undefined &&
+    container !== undefined &&
     subgraphOf(workflow.definitions, type) !== undefined &&
-    holds(workflow, type, around.id)
+    holds(workflow, type, container.id)
   );
 }

@@ -82,23 +82,23 @@ export function snapshotLine(n: number, whole: Omit<Snapshot, "kind" | "format">
 export function stepsBetween(before: Log, after: Log, floor = 0): Step[] | null {
   const steps: Step[] = [];
   const shared = sharedLength(before.done, after.done);
-  const gone = before.done.slice(shared);
-  const come = after.done.slice(shared);
+  const removed = before.done.slice(shared);
+  const added = after.done.slice(shared);
   let undone: readonly Entry[] = before.undone;
   if (threadsDiffer(before.done, after.done, shared - 1)) return null;
   let thread = before.done[shared - 1]?.thread ?? null;
-  const [grown] = come;
-  const [last] = gone;
-  if (gone.length === 1 && last && grown && isGrown(last, grown)) {
-    const from = keptSteps(last, grown);
-    const patches = grown.patches.slice(from);
-    steps.push({ kind: "more", from, patches, inverses: grown.inverses.slice(from) });
+  const [extended] = added;
+  const [last] = removed;
+  if (removed.length === 1 && last && extended && isExtension(last, extended)) {
+    const from = sharedSteps(last, extended);
+    const patches = extended.patches.slice(from);
+    steps.push({ kind: "more", from, patches, inverses: extended.inverses.slice(from) });
     undone = [];
     thread = last.thread;
-    come.shift();
-  } else if (gone.length > 0) {
-    steps.push({ kind: "undo", count: gone.length });
-    undone = [...undone, ...gone.reverse()];
+    added.shift();
+  } else if (removed.length > 0) {
+    steps.push({ kind: "undo", count: removed.length });
+    undone = [...undone, ...removed.reverse()];
   }
   /** Records that the typing or dragging of the entry before `place` has ended. */
   const closeBefore = (place: number) => {
@@ -107,9 +107,9 @@ export function stepsBetween(before: Log, after: Log, floor = 0): Step[] | null 
       thread = null;
     }
   };
-  let place = after.done.length - come.length;
+  let place = after.done.length - added.length;
   let count = 0;
-  while (come[count] !== undefined && isSame(come[count], undone.at(-1 - count))) count += 1;
+  while (added[count] !== undefined && isSame(added[count], undone.at(-1 - count))) count += 1;
   if (count > 0) {
     closeBefore(place);
     steps.push({ kind: "redo", count });
@@ -117,7 +117,7 @@ export function stepsBetween(before: Log, after: Log, floor = 0): Step[] | null 
     thread = null;
     place += count;
   }
-  for (const entry of come.slice(count)) {
+  for (const entry of added.slice(count)) {
     closeBefore(place);
     steps.push({ kind: "edit", ...entry });
     undone = [];
@@ -151,27 +151,27 @@ function isSameList(one: readonly Entry[], other: readonly Entry[]): boolean {
   return one.length === other.length && sharedLength(one, other) === one.length;
 }
 
-/** Whether `grown` continues the typing or dragging of `entry`. */
-function isGrown(entry: Entry, grown: Entry): boolean {
+/** Whether `extended` continues the typing or dragging of `entry`. */
+function isExtension(entry: Entry, extended: Entry): boolean {
   return (
     entry.thread !== null &&
-    entry.label === grown.label &&
-    entry.path.join() === grown.path.join() &&
-    (grown.thread === entry.thread || grown.thread === null)
+    entry.label === extended.label &&
+    entry.path.join() === extended.path.join() &&
+    (extended.thread === entry.thread || extended.thread === null)
   );
 }
 
 /** The number of first steps that an extended entry shares with its earlier form. */
-function keptSteps(entry: Entry, grown: Entry): number {
-  let kept = 0;
+function sharedSteps(entry: Entry, extended: Entry): number {
+  let shared = 0;
   while (
-    entry.patches[kept] !== undefined &&
-    entry.patches[kept] === grown.patches[kept] &&
-    entry.inverses[kept] === grown.inverses[kept]
+    entry.patches[shared] !== undefined &&
+    entry.patches[shared] === extended.patches[shared] &&
+    entry.inverses[shared] === extended.inverses[shared]
   ) {
-    kept += 1;
+    shared += 1;
   }
-  return kept;
+  return shared;
 }
 
 /** The newest entries of a log, at most so many entries and characters, and the number left out. */

@@ -11,12 +11,12 @@ export type Direction = "left" | "right" | "up" | "down";
  */
 export interface PreviousStep {
   from: string;
-  way: "left" | "right";
+  direction: "left" | "right";
 }
 
-interface Walked {
+interface StepResult {
   to: string;
-  came: PreviousStep | null;
+  previous: PreviousStep | null;
 }
 
 const NONE: ReadonlyMap<string, string> = new Map();
@@ -28,23 +28,26 @@ const NONE: ReadonlyMap<string, string> = new Map();
 export function walk(
   graph: Graph,
   at: string,
-  way: Direction,
-  came: PreviousStep | null,
+  direction: Direction,
+  previous: PreviousStep | null,
   hidden: ReadonlyMap<string, unknown> = NONE,
-): Walked | null {
-  if (way === "left" || way === "right") {
-    const next = neighbours(graph, at, way, hidden);
-    const back = came !== null && came.way !== way && next.includes(came.from) ? came.from : null;
+): StepResult | null {
+  if (direction === "left" || direction === "right") {
+    const next = neighbours(graph, at, direction, hidden);
+    const back =
+      previous !== null && previous.direction !== direction && next.includes(previous.from)
+        ? previous.from
+        : null;
     const to = back ?? next[0];
-    if (to !== undefined) return { to, came: { from: at, way } };
+    if (to !== undefined) return { to, previous: { from: at, direction } };
   } else {
-    const shared = came ?? mainWay(graph, at, hidden);
+    const shared = previous ?? defaultStep(graph, at, hidden);
     const siblings = shared === null ? [] : inOrder(graph, shared, hidden);
-    const to = siblings[siblings.indexOf(at) + (way === "down" ? 1 : -1)];
-    if (siblings.includes(at) && to !== undefined) return { to, came: shared };
+    const to = siblings[siblings.indexOf(at) + (direction === "down" ? 1 : -1)];
+    if (siblings.includes(at) && to !== undefined) return { to, previous: shared };
   }
-  const to = nearest(graph, at, way, hidden);
-  return to === null ? null : { to, came: null };
+  const to = nearest(graph, at, direction, hidden);
+  return to === null ? null : { to, previous: null };
 }
 
 /**
@@ -53,27 +56,27 @@ export function walk(
 export function neighbours(
   graph: Graph,
   key: string,
-  way: "left" | "right",
+  direction: "left" | "right",
   hidden: ReadonlyMap<string, unknown> = NONE,
 ): string[] {
   const found = new Set<string>();
   const seen = new Set([key]);
-  const look = (from: string) => {
-    for (const next of joinedTo(graph, from, way)) {
+  const visit = (from: string) => {
+    for (const next of directNeighbours(graph, from, direction)) {
       if (seen.has(next)) continue;
       seen.add(next);
-      if (hidden.has(next)) look(next);
+      if (hidden.has(next)) visit(next);
       else found.add(next);
     }
   };
-  look(key);
+  visit(key);
   return [...found];
 }
 
-function joinedTo(graph: Graph, key: string, way: "left" | "right"): string[] {
+function directNeighbours(graph: Graph, key: string, direction: "left" | "right"): string[] {
   const node = graph.nodes[key];
   if (node === undefined) return [];
-  if (way === "left") {
+  if (direction === "left") {
     return node.inputs.flatMap(({ link }) => graph.links[link ?? ""]?.from ?? []);
   }
   return node.outputs.flatMap(({ links }) => links.flatMap((each) => graph.links[each]?.to ?? []));
@@ -82,48 +85,52 @@ function joinedTo(graph: Graph, key: string, way: "left" | "right"): string[] {
 /**
  * The default where no previous step is known: over the first input wire, else the first output.
  */
-function mainWay(
+function defaultStep(
   graph: Graph,
   key: string,
   hidden: ReadonlyMap<string, unknown>,
 ): PreviousStep | null {
   const [source] = neighbours(graph, key, "left", hidden);
-  if (source !== undefined) return { from: source, way: "right" };
+  if (source !== undefined) return { from: source, direction: "right" };
   const [target] = neighbours(graph, key, "right", hidden);
-  return target === undefined ? null : { from: target, way: "left" };
+  return target === undefined ? null : { from: target, direction: "left" };
 }
 
 /** Siblings by their positions, from top to bottom. */
-function inOrder(graph: Graph, { from, way }: PreviousStep, hidden: ReadonlyMap<string, unknown>) {
+function inOrder(
+  graph: Graph,
+  { from, direction }: PreviousStep,
+  hidden: ReadonlyMap<string, unknown>,
+) {
   const place = (key: string) => graph.nodes[key]?.position ?? { x: 0, y: 0 };
-  return neighbours(graph, from, way, hidden).sort(
+  return neighbours(graph, from, direction, hidden).sort(
     (one, other) => place(one).y - place(other).y || place(one).x - place(other).x,
   );
 }
 
 /** The weight of sideways distance: "down" should choose a node below, not one beside. */
-const ASIDE = 2.5;
+const SIDEWAYS_WEIGHT = 2.5;
 
 function nearest(
   graph: Graph,
   at: string,
-  way: Direction,
+  direction: Direction,
   hidden: ReadonlyMap<string, unknown>,
 ): string | null {
   const from = graph.nodes[at];
   if (from === undefined) return null;
   const start = middleOf(from);
-  const sign = way === "right" || way === "down" ? 1 : -1;
+  const sign = direction === "right" || direction === "down" ? 1 : -1;
   const [along, across] =
-    way === "left" || way === "right" ? (["x", "y"] as const) : (["y", "x"] as const);
-  let [best, least]: [string | null, number] = [null, Number.POSITIVE_INFINITY];
+    direction === "left" || direction === "right" ? (["x", "y"] as const) : (["y", "x"] as const);
+  let [best, lowestCost]: [string | null, number] = [null, Number.POSITIVE_INFINITY];
   for (const key of graph.order) {
     const node = graph.nodes[key];
     if (node === undefined || key === at || hidden.has(key)) continue;
     const middle = middleOf(node);
     const ahead = (middle[along] - start[along]) * sign;
-    const cost = ahead + ASIDE * Math.abs(middle[across] - start[across]);
-    if (ahead > 0 && cost < least) [best, least] = [key, cost];
+    const cost = ahead + SIDEWAYS_WEIGHT * Math.abs(middle[across] - start[across]);
+    if (ahead > 0 && cost < lowestCost) [best, lowestCost] = [key, cost];
   }
   return best;
 }
@@ -134,13 +141,13 @@ export function nodeNear(
   { x, y }: Point,
   hidden: ReadonlyMap<string, unknown> = NONE,
 ): string | null {
-  let [best, least]: [string | null, number] = [null, Number.POSITIVE_INFINITY];
+  let [best, lowestCost]: [string | null, number] = [null, Number.POSITIVE_INFINITY];
   for (const key of graph.order) {
     const node = graph.nodes[key];
     if (node === undefined || hidden.has(key)) continue;
     const middle = middleOf(node);
     const distance = Math.hypot(middle.x - x, middle.y - y);
-    if (distance < least) [best, least] = [key, distance];
+    if (distance < lowestCost) [best, lowestCost] = [key, distance];
   }
   return best;
 }

@@ -24,7 +24,7 @@ interface Repaired {
 
 interface Entry {
   /** The id in the file; empty for none. */
-  before: string;
+  savedId: string;
   /** The id after the repair. */
   key: string;
   node: JsonObject;
@@ -92,13 +92,13 @@ function written(key: string): Json {
 }
 
 /** The boundary's ids, named by links inside a subgraph. Reserved at the root too. */
-const BORDER: ReadonlySet<string> = new Set([INPUTS, OUTPUTS]);
+const BOUNDARY_IDS: ReadonlySet<string> = new Set([INPUTS, OUTPUTS]);
 
 class Entries {
   readonly all: readonly Entry[];
   readonly byKey: ReadonlyMap<string, Entry>;
   readonly #list: readonly Json[];
-  readonly #twins = new Map<string, Entry[]>();
+  readonly #bySavedId = new Map<string, Entry[]>();
 
   constructor(value: JsonObject, isInside: boolean, damage: Damage) {
     this.#list = listOf(value.nodes);
@@ -108,31 +108,31 @@ class Entries {
       ...this.#list.map((each) => (isObject(each) ? idIn(each.id) : "")),
       last,
     ]);
-    const taken = new Set(BORDER);
+    const taken = new Set(BOUNDARY_IDS);
     this.all = this.#list.filter(isNode).map((node) => {
-      const before = idIn(node.id);
-      const isFree = before !== "" && before !== "__proto__" && !taken.has(before);
+      const savedId = idIn(node.id);
+      const isFree = savedId !== "" && savedId !== "__proto__" && !taken.has(savedId);
       if (!isFree) damage.renamed += 1;
-      const key = isFree ? before : fresh();
+      const key = isFree ? savedId : fresh();
       taken.add(key);
-      return { before, key, node: isFree ? node : { ...node, id: written(key) } };
+      return { savedId, key, node: isFree ? node : { ...node, id: written(key) } };
     });
     damage.unread += this.#list.length - this.all.length;
     this.byKey = new Map(this.all.map((each) => [each.key, each]));
     for (const each of this.all) {
-      if (each.before === "" || (isInside && BORDER.has(each.before))) continue;
-      const twins = this.#twins.get(each.before);
-      if (twins === undefined) this.#twins.set(each.before, [each]);
-      else twins.push(each);
+      if (each.savedId === "" || (isInside && BOUNDARY_IDS.has(each.savedId))) continue;
+      const sameId = this.#bySavedId.get(each.savedId);
+      if (sameId === undefined) this.#bySavedId.set(each.savedId, [each]);
+      else sameId.push(each);
     }
   }
 
   /** Of nodes with the same id, the first one, unless only a later one names the link. */
-  meant(id: string, side: "inputs" | "outputs", link: string): string {
-    const twins = this.#twins.get(id) ?? [];
-    if (twins.length < 2) return twins[0]?.key ?? id;
-    const naming = twins.find(({ node }) => listOf(node[side]).some((each) => names(each, link)));
-    return (naming ?? twins[0])?.key ?? id;
+  keyFor(id: string, side: "inputs" | "outputs", link: string): string {
+    const sameId = this.#bySavedId.get(id) ?? [];
+    if (sameId.length < 2) return sameId[0]?.key ?? id;
+    const naming = sameId.find(({ node }) => listOf(node[side]).some((each) => names(each, link)));
+    return (naming ?? sameId[0])?.key ?? id;
   }
 
   written(): Json[] {
@@ -157,7 +157,7 @@ class Table {
     const last = idIn(value.last_link_id ?? state.lastLinkId);
     const fresh = freshAfter([...read.map((each) => each?.id ?? ""), last]);
     read.forEach((wire, index) => {
-      if (wire !== null) this.#settle(wire, fresh);
+      if (wire !== null) this.#addSavedWire(wire, fresh);
       else {
         this.#list.push(links[index] ?? null);
         if (links[index] !== null) damage.unread += 1;
@@ -165,13 +165,13 @@ class Table {
     });
   }
 
-  #settle(wire: Wire, fresh: () => string): void {
-    const from = this.#entries.meant(wire.from, "outputs", wire.id);
-    const to = this.#entries.meant(wire.to, "inputs", wire.id);
+  #addSavedWire(wire: Wire, fresh: () => string): void {
+    const from = this.#entries.keyFor(wire.from, "outputs", wire.id);
+    const to = this.#entries.keyFor(wire.to, "inputs", wire.id);
     const first = this.#wires.get(wire.id);
     const made = { ...wire, from, to };
     if (first === undefined) {
-      this.#put(made);
+      this.#add(made);
       return;
     }
     const isSame = endsOf(first).every((each, index) => each === endsOf(made)[index]);
@@ -179,16 +179,20 @@ class Table {
     if (isSame) return;
     const next = { ...made, id: fresh() };
     this.#damage.joined += 1;
-    const isTheirs = first.to === to && first.toSlot === wire.toSlot;
+    const isSameInput = first.to === to && first.toSlot === wire.toSlot;
     const target = this.#entries.byKey.get(to);
-    if (target !== undefined && !isTheirs && idIn(inputAt(target, wire.toSlot)?.link) === wire.id) {
+    if (
+      target !== undefined &&
+      !isSameInput &&
+      idIn(inputAt(target, wire.toSlot)?.link) === wire.id
+    ) {
       this.#nameInput(target, wire.toSlot, next.id);
       this.#nameOutput(next);
     }
-    this.#put(next);
+    this.#add(next);
   }
 
-  #put(wire: Wire): void {
+  #add(wire: Wire): void {
     this.#wires.set(wire.id, wire);
     this.#list.push({ wire: wire.id });
   }
@@ -201,10 +205,10 @@ class Table {
     for (const wire of this.#wires.values()) {
       if (named.has(wire.id)) continue;
       const target = this.#entries.byKey.get(wire.to);
-      const given = target === undefined ? undefined : inputAt(target, wire.toSlot);
+      const input = target === undefined ? undefined : inputAt(target, wire.toSlot);
       const output = outputAt(this.#entries.byKey.get(wire.from), wire.fromSlot);
-      if (target === undefined || given === undefined || output === undefined) continue;
-      if (this.#wires.has(idIn(given.link)) || !fits(output.type, given.type)) continue;
+      if (target === undefined || input === undefined || output === undefined) continue;
+      if (this.#wires.has(idIn(input.link)) || !fits(output.type, input.type)) continue;
       this.#nameInput(target, wire.toSlot, wire.id);
       this.#nameOutput(wire);
       this.#damage.joined += 1;
@@ -238,7 +242,7 @@ class Table {
       const output = outputAt(from, fromSlot);
       const input = target === undefined ? undefined : inputAt(target, slot);
       if (!fits(output?.type, input?.type)) continue;
-      this.#put({ id: link, from: from.key, fromSlot, to: key, toSlot: slot, saved: null });
+      this.#add({ id: link, from: from.key, fromSlot, to: key, toSlot: slot, saved: null });
       this.#damage.joined += 1;
     }
   }

@@ -2,7 +2,14 @@
  * Moves the ends of existing links: inserting a node into a wire or detaching it, moving wires to
  * another socket, swapping two inputs. Callers check beforehand whether types fit.
  */
-import { connect, heal, type InputSocket, inputSlot, removeLink, type Socket } from "./edit";
+import {
+  connect,
+  type InputSocket,
+  inputSlot,
+  reconnectAround,
+  removeLink,
+  type Socket,
+} from "./edit";
 import type { Draft, Graph, InputSlot, Link } from "./graph";
 import { isObject } from "./json";
 import { linksThrough, pointsOf, straighten } from "./reroute";
@@ -20,7 +27,7 @@ export function moveTarget(graph: Draft, key: string, to: InputSocket): void {
   input.link = key;
   link.to = to.node;
   link.toSlot = slot;
-  rewritten(link);
+  dropSavedEnds(link);
 }
 
 /**
@@ -52,7 +59,7 @@ export function moveSources(
     link.from = from.node;
     link.fromSlot = from.slot;
     link.type = type;
-    rewritten(link);
+    dropSavedEnds(link);
   }
 }
 
@@ -67,13 +74,13 @@ export function swapInputs(graph: Draft, node: string, one: string, other: strin
     const link = input.link === null ? undefined : graph.links[input.link];
     if (link === undefined) return;
     link.toSlot = slot;
-    rewritten(link);
+    dropSavedEnds(link);
   };
   settle(first, place(one));
   settle(second, place(other));
 }
 
-interface Between {
+interface WireInsertion {
   /** The input that the wire's source is connected to. */
   into: InputSocket;
   /** The output that is connected to the wire's target. */
@@ -84,7 +91,7 @@ interface Between {
 }
 
 /** Inserts a node into a wire. The link keeps its source; a new one leads to its target. */
-export function insertIntoLink(graph: Draft, key: string, between: Between): void {
+export function insertIntoLink(graph: Draft, key: string, between: WireInsertion): void {
   const link = graph.links[key];
   const input = link && graph.nodes[link.to]?.inputs[link.toSlot];
   if (link === undefined || input === undefined) return;
@@ -95,20 +102,20 @@ export function insertIntoLink(graph: Draft, key: string, between: Between): voi
     isWidget: input.widget !== null,
   };
   const points = pointsOf(graph, link);
-  const [before, behind] = [points[between.after - 1], points[between.after]];
+  const [before, following] = [points[between.after - 1], points[between.after]];
   const last = link.reroute;
-  const isOurs =
-    behind !== undefined && linksThrough(graph, behind.key).every((each) => each === key);
+  const isExclusive =
+    following !== undefined && linksThrough(graph, following.key).every((each) => each === key);
   link.reroute = before?.key ?? null;
   moveTarget(graph, key, between.into);
   const next = graph.links[connect(graph, between.from, target, between.type)];
-  if (behind === undefined || next === undefined || !isOurs) return;
-  const first = graph.reroutes[behind.key];
+  if (following === undefined || next === undefined || !isExclusive) return;
+  const first = graph.reroutes[following.key];
   if (first !== undefined) first.parent = null;
   next.reroute = last;
 }
 
-interface Handed {
+interface OutputInsertion {
   /** The output whose wires the new node takes over, and the new node's input that it feeds. */
   from: Socket;
   into: InputSocket;
@@ -118,17 +125,17 @@ interface Handed {
 }
 
 /** Inserts a node directly after another: it takes over the wires of these outputs. */
-export function insertBehind(graph: Draft, handed: readonly Handed[]): void {
-  for (const { from, into, out, type } of handed) {
-    const fed = graph.nodes[from.node]?.outputs[from.slot]?.links ?? [];
-    moveSources(graph, [...fed], out, type);
+export function insertAfter(graph: Draft, insertions: readonly OutputInsertion[]): void {
+  for (const { from, into, out, type } of insertions) {
+    const links = graph.nodes[from.node]?.outputs[from.slot]?.links ?? [];
+    moveSources(graph, [...links], out, type);
     connect(graph, from, into, type);
   }
 }
 
 /** Detaches nodes: their sources are connected to their targets; the nodes stay, unconnected. */
 export function detachNodes(graph: Draft, keys: readonly string[]): void {
-  heal(graph, keys);
+  reconnectAround(graph, keys);
   for (const key of linksAround(graph, keys)) removeLink(graph, key);
 }
 
@@ -142,7 +149,7 @@ export function linksAround(graph: Graph, keys: readonly string[]): string[] {
 }
 
 /** Drops a link's saved ends, which have changed; its other saved fields stay. */
-function rewritten(link: Link): void {
+function dropSavedEnds(link: Link): void {
   if (!isObject(link.saved)) {
     link.saved = null;
     return;

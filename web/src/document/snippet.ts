@@ -63,44 +63,46 @@ export function pasteNodes(
   const copied = readGraph(snippet, layout);
   const nodes = copied.order.flatMap((key) => copied.nodes[key] ?? []);
   if (nodes.length === 0) throw new NotAWorkflowError("There are no nodes to paste.");
-  if (workflow !== undefined) bringAlong(copied, workflow, graph);
+  if (workflow !== undefined) importUsedSubgraphs(copied, workflow, graph);
   const left = Math.min(...nodes.map((each) => each.position.x));
   const top = Math.min(...nodes.map((each) => each.position.y));
-  const by = aside(graph, nodes, { x: at.x - left, y: at.y - top });
+  const by = avoidOverlap(graph, nodes, { x: at.x - left, y: at.y - top });
   const renamed = new Map(nodes.map((node) => [node.key, pasteNode(graph, node, by)]));
-  const joined = pasteLinks(graph, copied, renamed, withLinks);
-  pastePoints(graph, copied, joined, by);
+  const newLinks = pasteLinks(graph, copied, renamed, withLinks);
+  pastePoints(graph, copied, newLinks, by);
   pasteFrames(graph, copied, renamed, by);
   return [...renamed.values()];
 }
 
-const NEAR = 16;
-const ASIDE = 32;
+const OVERLAP_DISTANCE = 16;
+const OVERLAP_SHIFT = 32;
 
 /** The offset, increased until no copy would exactly cover an existing node. */
-function aside(graph: Graph, nodes: readonly GraphNode[], by: Point): Point {
+function avoidOverlap(graph: Graph, nodes: readonly GraphNode[], by: Point): Point {
   const taken = Object.values(graph.nodes).map((each) => each.position);
-  const hides = (way: Point) =>
+  const covers = (offset: Point) =>
     nodes.some(({ position: { x, y } }) =>
       taken.some(
-        (each) => Math.abs(each.x - x - way.x) < NEAR && Math.abs(each.y - y - way.y) < NEAR,
+        (each) =>
+          Math.abs(each.x - x - offset.x) < OVERLAP_DISTANCE &&
+          Math.abs(each.y - y - offset.y) < OVERLAP_DISTANCE,
       ),
     );
-  const way = { ...by };
-  while (hides(way)) {
-    way.x += ASIDE;
-    way.y += ASIDE;
+  const offset = { ...by };
+  while (covers(offset)) {
+    offset.x += OVERLAP_SHIFT;
+    offset.y += OVERLAP_SHIFT;
   }
-  return way;
+  return offset;
 }
 
 /** Imports the subgraphs of pasted nodes; refuses where one would contain itself. */
-function bringAlong(copied: Workflow, workflow: Workflow, graph: Graph): void {
+function importUsedSubgraphs(copied: Workflow, workflow: Workflow, graph: Graph): void {
   importSubgraphs(workflow, copied);
-  const held = Object.values(copied.nodes).find((each) =>
+  const recursive = Object.values(copied.nodes).find((each) =>
     wouldContainItself(workflow, graph, each.type),
   );
-  const name = subgraphOf(workflow.definitions, held?.type)?.name;
+  const name = subgraphOf(workflow.definitions, recursive?.type)?.name;
   if (name === undefined) return;
   throw new NotAWorkflowError("{{name}} cannot contain itself. Add it one level further up.", {
     name,
@@ -139,7 +141,7 @@ function pasteLinks(
   renamed: ReadonlyMap<string, string>,
   withLinks: boolean,
 ): Map<string, string> {
-  const joined = new Map<string, string>();
+  const newLinks = new Map<string, string>();
   for (const key of copied.linkOrder) {
     const link = copied.links[key];
     const input = link && copied.nodes[link.to]?.inputs[link.toSlot];
@@ -155,7 +157,7 @@ function pasteLinks(
       { node: to, name: input.name, type: input.type, isWidget },
       link.type,
     );
-    joined.set(key, made);
+    newLinks.set(key, made);
   }
-  return joined;
+  return newLinks;
 }

@@ -28,7 +28,7 @@ import { addPort, outputSlot, portsOf } from "./ports";
 import { pointsOf } from "./reroute";
 
 /** The distance of the boundary nodes from the contents, in canvas units. */
-const APART = 120;
+const BOUNDARY_GAP = 120;
 const BOUNDARY_WIDTH = 136;
 
 interface Named {
@@ -65,8 +65,8 @@ export function makeSubgraph(
   for (const each of inside) copyLink(inner, each, each.from, each.fromSlot);
   copyPoints(graph, inner, inside);
   moveFrames(graph, inner, taken);
-  const sources = enter(workflow, graph, definition, incoming);
-  const targets = exit(workflow, graph, definition, outgoing);
+  const sources = makeInputPorts(workflow, graph, definition, incoming);
+  const targets = makeOutputPorts(workflow, graph, definition, outgoing);
   removeNodes(graph, [...taken]);
   const key = placeInstance(graph, definition, box);
   for (const { link, slot, points } of sources) {
@@ -75,14 +75,14 @@ export function makeSubgraph(
     const isWidget = widgetsBehind(definition, slot, workflow.definitions).length > 0;
     const to = { node: key, name: port.name, type: port.type, isWidget };
     const made = connect(graph, { node: link.from, slot: link.fromSlot }, to, link.type);
-    leadThrough(graph, made, points, box);
+    restorePoints(graph, made, points, box);
   }
   for (const { link, slot, points } of targets) {
     const target = graph.nodes[link.to]?.inputs[link.toSlot];
     if (target === undefined) continue;
     copyLink(graph, link, key, slot, link.to, link.toSlot);
     const moved = graph.nodes[link.to]?.inputs[link.toSlot]?.link ?? null;
-    leadThrough(graph, moved, points, box);
+    restorePoints(graph, moved, points, box);
   }
   return key;
 }
@@ -106,8 +106,8 @@ function blankSubgraph({ id, name }: Named, box: Box): Definition {
   };
   const { definitions: _, ...graph } = emptyGraph();
   const middle = (box.top + box.bottom) / 2 - 60;
-  const left = { x: box.left - APART - BOUNDARY_WIDTH, y: middle };
-  const right = { x: box.right + APART, y: middle };
+  const left = { x: box.left - BOUNDARY_GAP - BOUNDARY_WIDTH, y: middle };
+  const right = { x: box.right + BOUNDARY_GAP, y: middle };
   return {
     id,
     name,
@@ -137,12 +137,12 @@ function copyPoints(from: Graph, to: Graph, links: readonly Link[]): void {
 
 /** Moves the frames that contain only these nodes. */
 function moveFrames(from: Graph, to: Graph, taken: ReadonlySet<string>): void {
-  const gone = from.groups.filter((group) => {
-    const held = nodesIn(from, group);
-    return held.length > 0 && held.every((key) => taken.has(key));
+  const moved = from.groups.filter((group) => {
+    const contained = nodesIn(from, group);
+    return contained.length > 0 && contained.every((key) => taken.has(key));
   });
-  to.groups.push(...gone.map(plain));
-  const keys = new Set(gone.map((each) => each.key));
+  to.groups.push(...moved.map(plain));
+  const keys = new Set(moved.map((each) => each.key));
   from.groups = from.groups.filter((each) => !keys.has(each.key));
 }
 
@@ -154,7 +154,7 @@ interface Crossing {
 }
 
 /** Gives a wire that crossed the border its points again, except those among the moved nodes. */
-function leadThrough(
+function restorePoints(
   graph: Graph,
   key: string | null,
   points: readonly Reroute[],
@@ -174,7 +174,7 @@ function leadThrough(
 }
 
 /** Makes an input port for each outside output that feeds the inside. */
-function enter(
+function makeInputPorts(
   workflow: Workflow,
   graph: Graph,
   definition: Definition,
@@ -210,7 +210,7 @@ function portFor(input: InputSlot, { type }: Link) {
 }
 
 /** Makes an output port for each inside output that feeds the outside. */
-function exit(
+function makeOutputPorts(
   workflow: Workflow,
   graph: Graph,
   definition: Definition,

@@ -5,7 +5,7 @@ import { describe, expect, test } from "vitest";
 import {
   connect,
   moveNodes,
-  removeAndHeal,
+  removeAndReconnect,
   removeLink,
   removeNodes,
   setMode,
@@ -27,7 +27,7 @@ const sampler = "5";
 const edits: [string, (draft: Draft) => void][] = [
   ["remove a node", (draft) => removeNodes(draft, [sampler])],
   ["remove all nodes", (draft) => removeNodes(draft, [...draft.order])],
-  ["remove and heal", (draft) => removeAndHeal(draft, [sampler])],
+  ["remove and heal", (draft) => removeAndReconnect(draft, [sampler])],
   ["move", (draft) => moveNodes(draft, { [sampler]: { x: 1, y: 2 } })],
   ["set a value", (draft) => setValue(draft, sampler, "#0", 18446744073709551615n)],
   ["mute", (draft) => setMode(draft, [sampler, "6"], 2)],

@@ -5,7 +5,7 @@ import { describe, expect, test } from "vitest";
 import {
   addGroup,
   moveNodes,
-  removeAndHeal,
+  removeAndReconnect,
   removeNodes,
   setTitle,
   setValue,
@@ -66,7 +66,7 @@ function anyEdit(state: Recorded, roll: (sides: number) => number): Recorded {
     case 3:
       return record(state, "Delete", (draft) => removeNodes(draft, [key]));
     case 4:
-      return record(state, "Heal", (draft) => removeAndHeal(draft, [key]));
+      return record(state, "Heal", (draft) => removeAndReconnect(draft, [key]));
     case 5:
       return record(state, "Seed", (draft) => setValue(draft, key, "#0", 2n ** 63n + 7n));
     case 6:

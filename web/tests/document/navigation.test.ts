@@ -44,22 +44,22 @@ function graph(): Graph {
 test("right goes to what the node feeds, left back to where one came from", () => {
   const there = walk(graph(), "3", "right", null);
   expect(there?.to).toBe("4");
-  expect(walk(graph(), "4", "left", there?.came ?? null)?.to).toBe("3");
+  expect(walk(graph(), "4", "left", there?.previous ?? null)?.to).toBe("3");
   expect(walk(graph(), "4", "left", null)?.to).toBe("1");
 });
 
 test("down and up go among those that hang on the same node, and remember which", () => {
   const first = walk(graph(), "1", "right", null);
   expect(first?.to).toBe("2");
-  const second = walk(graph(), "2", "down", first?.came ?? null);
+  const second = walk(graph(), "2", "down", first?.previous ?? null);
   expect(second?.to).toBe("4");
-  const third = walk(graph(), "4", "down", second?.came ?? null);
+  const third = walk(graph(), "4", "down", second?.previous ?? null);
   expect(third?.to).toBe("3");
-  expect(walk(graph(), "3", "up", third?.came ?? null)?.to).toBe("4");
+  expect(walk(graph(), "3", "up", third?.previous ?? null)?.to).toBe("4");
 });
 
 test("where no wire leads on, the nearest node that way is next, so that all are reached", () => {
-  expect(walk(graph(), "3", "down", { from: "1", way: "right" })?.to).toBe("5");
+  expect(walk(graph(), "3", "down", { from: "1", direction: "right" })?.to).toBe("5");
   expect(walk(graph(), "5", "up", null)?.to).toBe("3");
   expect(walk(graph(), "5", "left", null)?.to).toBe("1");
   expect(walk(graph(), "4", "right", null)).toBeNull();

@@ -3,7 +3,7 @@ import type { NodeSchema } from "../../api/types";
 import {
   addNode,
   connect,
-  removeAndHeal,
+  removeAndReconnect,
   removeInputs,
   removeLink,
   removeNodes,
@@ -356,7 +356,7 @@ export function removeSelected(heal = false): void {
   if (selected.length === 0 && selectedLinks.length === 0) return;
   edit("Delete", (draft) => {
     for (const key of selectedLinks) removeLink(draft, key);
-    if (heal) removeAndHeal(draft, selected);
+    if (heal) removeAndReconnect(draft, selected);
     else removeNodes(draft, selected);
   });
   select([]);

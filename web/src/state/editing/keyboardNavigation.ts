@@ -45,7 +45,7 @@ export function walkTo(way: Direction): void {
   }
   const found = walk(graph, at, way, previousStep?.at === at ? previousStep : null, hidden);
   // Also at the end of the graph, where nothing changes, the key focuses the current node.
-  previousStep = found?.came == null ? null : { ...found.came, at: found.to };
+  previousStep = found?.previous == null ? null : { ...found.previous, at: found.to };
   focusOn(found?.to ?? at);
 }
 

@@ -14,7 +14,7 @@ import {
   type Point,
 } from "../../document/graph";
 import type { Entry } from "../../document/log";
-import { insertBehind } from "../../document/rewire";
+import { insertAfter } from "../../document/rewire";
 import { t } from "../../words/words";
 import { announce } from "../announcements";
 import { createNode, fillOutputs } from "../editing/actions";
@@ -166,7 +166,7 @@ export function loadLora(place: LoraField, file: string): ChoiceEffect | null {
         out: { node: key, slot },
         type,
       });
-      insertBehind(draft, [handed(sides.model, way.model), handed(sides.clip, way.clip)]);
+      insertAfter(draft, [handed(sides.model, way.model), handed(sides.clip, way.clip)]);
     },
     threadOf(place.node, place.input),
   );
