@@ -29,7 +29,7 @@ import { type Language, setLanguage, t } from "./words/words";
  * Adds the first commands at once, all others when they are loaded. Returns a function that ends
  * it.
  */
-function bringCommands(): () => void {
+function loadCommands(): () => void {
   let remove = addCommands(INITIAL_COMMANDS);
   let ended = false;
   const all = fetchWithRetry(() => import("./state/commands/all"), notifyError);
@@ -51,10 +51,10 @@ function bringCommands(): () => void {
  * Loads the package for plugins' pages once a plugin declares something. Returns a function that
  * ends it.
  */
-function bringExtensions(): () => void {
+function loadExtensionParts(): () => void {
   let remove = () => {};
   let seen: unknown = null;
-  const look = ({ declared }: { declared: readonly Declaration[] }) => {
+  const onDeclared = ({ declared }: { declared: readonly Declaration[] }) => {
     if (declared === seen) return;
     seen = declared;
     remove();
@@ -63,8 +63,8 @@ function bringExtensions(): () => void {
     const parts = fetchWithRetry(() => import("./extensions/parts"), notifyError);
     parts.then(({ PARTS }) => useExtensions.setState(PARTS), notifyError);
   };
-  look(useExtensions.getState());
-  const stop = useExtensions.subscribe(look);
+  onDeclared(useExtensions.getState());
+  const stop = useExtensions.subscribe(onDeclared);
   return () => {
     stop();
     remove();
@@ -72,7 +72,7 @@ function bringExtensions(): () => void {
 }
 
 /** Changes the language; where its texts cannot be fetched, the current language stays. */
-function speakSoon(language: Language): Promise<void> {
+function changeLanguage(language: Language): Promise<void> {
   return fetchWithRetry(() => setLanguage(language)).catch(notifyError);
 }
 
@@ -88,7 +88,7 @@ function useStage(): Stage {
       const settings = loadSettings();
       const catalog = refreshCatalog();
       // Names given from here on (such as "Untitled") need the user's language.
-      await speakSoon(setting("calotype.language") as Language);
+      await changeLanguage(setting("calotype.language") as Language);
       const restored = await restore(catalog);
       await settings;
       if (ended) return;
@@ -137,21 +137,21 @@ export function App() {
   const theme = useSetting("calotype.theme");
   const language = useSetting("calotype.language");
   // Null until the texts of the language are loaded.
-  const [spoken, setSpoken] = useState<string | null>(null);
+  const [loadedLanguage, setLoadedLanguage] = useState<string | null>(null);
 
   useEffect(() => {
     document.documentElement.dataset.theme = theme;
   }, [theme]);
 
   useEffect(() => {
-    void speakSoon(language as Language).then(() => setSpoken(language));
+    void changeLanguage(language as Language).then(() => setLoadedLanguage(language));
   }, [language]);
 
   useEffect(() => {
     const endings = [
       guardComposition(),
-      bringCommands(),
-      bringExtensions(),
+      loadCommands(),
+      loadExtensionParts(),
       listenForKeys(),
       handleFileDrops(),
     ];
@@ -166,7 +166,8 @@ export function App() {
     return () => window.removeEventListener("unhandledrejection", failed);
   }, []);
 
-  if (stage === "starting" || spoken === null) return <div className="starting" aria-busy="true" />;
+  if (stage === "starting" || loadedLanguage === null)
+    return <div className="starting" aria-busy="true" />;
   if (stage !== "ready") {
     return (
       <div className="starting">
@@ -181,7 +182,7 @@ export function App() {
   return (
     <Boundary>
       <FieldServicesContext value={fieldServices}>
-        <Screen key={spoken} />
+        <Screen key={loadedLanguage} />
         <Sheets />
       </FieldServicesContext>
     </Boundary>

@@ -16,16 +16,16 @@ import { part } from "./widgets/part";
 import "./panels/dock.css";
 import "./panels/inspector.css";
 
-type Beside = typeof import("./panels/lazyPanels");
+type Panels = typeof import("./panels/lazyPanels");
 
 // Fetched at once rather than at first use, when the server may be unreachable.
-const beside = fetchWithRetry(() => import("./panels/lazyPanels"), notifyError);
+const panels = fetchWithRetry(() => import("./panels/lazyPanels"), notifyError);
 
 /**
  * Each panel has its own boundary: one that loads must not hide another that is being typed into.
  */
-function lazily(choose: (room: Beside) => ComponentType, fallback?: ReactNode) {
-  const Part = lazy(async () => ({ default: choose(await beside) }));
+function lazyPanel(choose: (module: Panels) => ComponentType, fallback?: ReactNode) {
+  const Part = lazy(async () => ({ default: choose(await panels) }));
   return () => (
     <Suspense fallback={fallback}>
       <Part />
@@ -33,32 +33,32 @@ function lazily(choose: (room: Beside) => ComponentType, fallback?: ReactNode) {
   );
 }
 
-const Announcer = lazily((room) => room.Announcer);
-const CommandPalette = lazily((room) => room.CommandPalette);
-const ConflictBar = lazily((room) => room.ConflictBar);
-const Dock = lazily((room) => room.Dock, <DockPlace />);
-const Inspector = lazily(
-  (room) => room.Inspector,
+const Announcer = lazyPanel((module) => module.Announcer);
+const CommandPalette = lazyPanel((module) => module.CommandPalette);
+const ConflictBar = lazyPanel((module) => module.ConflictBar);
+const Dock = lazyPanel((module) => module.Dock, <DockPlace />);
+const Inspector = lazyPanel(
+  (module) => module.Inspector,
   <aside className="inspector" aria-busy="true" />,
 );
-const Palette = lazily((room) => room.Palette);
-const PluginDialog = lazily((room) => room.PluginDialog);
-const Question = lazily((room) => room.Question);
-const ResultOverlays = lazily((room) => room.ResultOverlays);
-const ResultSide = lazily((room) => room.ResultSide);
+const Palette = lazyPanel((module) => module.Palette);
+const PluginDialog = lazyPanel((module) => module.PluginDialog);
+const Question = lazyPanel((module) => module.Question);
+const ResultOverlays = lazyPanel((module) => module.ResultOverlays);
+const ResultSide = lazyPanel((module) => module.ResultSide);
 /** Outside of `Screen`, so that the settings stay open while the language changes. */
-export const Sheets = lazily((room) => room.Sheets);
-const Shortcuts = lazily((room) => room.Shortcuts);
-const Workflows = lazily((room) => room.Workflows);
-const AppMode = part(() => import("./panels/app/AppMode").then((room) => room.AppMode));
+export const Sheets = lazyPanel((module) => module.Sheets);
+const Shortcuts = lazyPanel((module) => module.Shortcuts);
+const Workflows = lazyPanel((module) => module.Workflows);
+const AppMode = part(() => import("./panels/app/AppMode").then((module) => module.AppMode));
 const MaskEditor = part(
-  () => import("./panels/mask/MaskEditor").then((room) => room.MaskEditor),
+  () => import("./panels/mask/MaskEditor").then((module) => module.MaskEditor),
   true,
 );
-const Models = part(() => import("./panels/Models").then((room) => room.Models));
+const Models = part(() => import("./panels/Models").then((module) => module.Models));
 
-const Outline = part(() => import("./panels/Outline").then((room) => room.Outline));
-const Connect = part(() => import("./panels/Connect").then((room) => room.Connect));
+const Outline = part(() => import("./panels/Outline").then((module) => module.Outline));
+const Connect = part(() => import("./panels/Connect").then((module) => module.Connect));
 
 /** The whole screen except the settings dialog; remounted when the language changes. */
 export function Screen() {
@@ -68,11 +68,14 @@ export function Screen() {
   const outline = useView((state) => state.outline);
   const connecting = useView((state) => state.connecting !== null);
   const app = useShowsApp();
-  const whole = useWhole();
+  const isLoaded = useIsLoaded();
   const comparing = useDifference((state) => state.compared !== null);
   const masking = useMasking((state) => state.open !== null);
   return (
-    <div className={inspector || comparing ? "studio with-inspector" : "studio"} aria-busy={!whole}>
+    <div
+      className={inspector || comparing ? "studio with-inspector" : "studio"}
+      aria-busy={!isLoaded}
+    >
       <TopBar />
       {app ? (
         <Suspense>
@@ -108,13 +111,13 @@ export function Screen() {
 }
 
 /** Whether everything beyond the first graph is loaded. */
-function useWhole(): boolean {
-  const [whole, setWhole] = useState(false);
+function useIsLoaded(): boolean {
+  const [isLoaded, setIsLoaded] = useState(false);
   useEffect(() => {
     const commands = fetchWithRetry(() => import("./state/commands/all"), notifyError);
-    Promise.all([beside, laterParts, commands]).then(() => setWhole(true), notifyError);
+    Promise.all([panels, laterParts, commands]).then(() => setIsLoaded(true), notifyError);
   }, []);
-  return whole;
+  return isLoaded;
 }
 
 /** A placeholder with the dock's height. */

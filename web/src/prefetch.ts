@@ -4,8 +4,8 @@
  */
 import { fetchSilently } from "./widgets/fetchWithRetry";
 
-const QUIET = 5_000;
-const DOINGS = ["pointermove", "pointerdown", "keydown", "wheel"] as const;
+const IDLE_DELAY = 5_000;
+const INPUT_EVENTS = ["pointermove", "pointerdown", "keydown", "wheel"] as const;
 
 /** Starts prefetching at the first idle period. Returns a function that ends it. */
 export function prefetchWhenIdle(): () => void {
@@ -19,17 +19,21 @@ export function prefetchWhenIdle(): () => void {
   };
   let timer: ReturnType<typeof setTimeout> | undefined;
   const listening = new AbortController();
-  const wait = () => {
+  const restartTimer = () => {
     clearTimeout(timer);
     timer = setTimeout(() => {
       listening.abort();
       void begin();
-    }, QUIET);
+    }, IDLE_DELAY);
   };
-  for (const each of DOINGS) {
-    window.addEventListener(each, wait, { capture: true, passive: true, signal: listening.signal });
+  for (const each of INPUT_EVENTS) {
+    window.addEventListener(each, restartTimer, {
+      capture: true,
+      passive: true,
+      signal: listening.signal,
+    });
   }
-  wait();
+  restartTimer();
   return () => {
     clearTimeout(timer);
     listening.abort();

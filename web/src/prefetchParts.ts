@@ -6,14 +6,14 @@ import { parts } from "./widgets/part";
 type Fetch = () => Promise<unknown>;
 
 /** First, the modules that register parts of their own. */
-const ROOMS: readonly Fetch[] = [
+const PART_MODULES: readonly Fetch[] = [
   () => import("./panels/lazyPanels"),
   () => import("./canvas/laterParts"),
   () => import("./state/commands/all"),
 ];
 
 /** Modules outside the screen, loaded by the features that use them. */
-const OTHERS: readonly Fetch[] = [
+const OTHER_MODULES: readonly Fetch[] = [
   () => import("./state/editing/framing"),
   () => import("./state/editing/autoLayout"),
   () => import("./state/files/opening"),
@@ -32,10 +32,10 @@ export async function prefetchParts(signal: AbortSignal): Promise<void> {
     await idle();
     if (!signal.aborted) await fetchSilently(fetchPart);
   };
-  for (const each of ROOMS) await fetchOne(each);
+  for (const each of PART_MODULES) await fetchOne(each);
   // Includes the parts that the modules above registered.
   for (const each of parts) await fetchOne(each);
-  for (const each of OTHERS) await fetchOne(each);
+  for (const each of OTHER_MODULES) await fetchOne(each);
 }
 
 function idle(): Promise<void> {

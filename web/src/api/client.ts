@@ -86,8 +86,8 @@ interface JobInfo {
   place?: BatchPlace;
 }
 
-export function makeClient(codec: Codec, request?: typeof fetch) {
-  const transport = makeTransport(codec, request);
+export function makeClient(codec: Codec, fetchImpl?: typeof fetch) {
+  const transport = makeTransport(codec, fetchImpl);
   return {
     ...resultsRoutes(transport),
     ...runRoutes(transport),
@@ -215,7 +215,7 @@ function uploadRoutes({ read }: Transport) {
 }
 
 /** The user's files other than workflows: blueprints, tags. For workflows see `library.ts`. */
-function fileRoutes({ ask, read }: Transport) {
+function fileRoutes({ request, read }: Transport) {
   const at = (path: string) => `/api/userdata/${encodeURIComponent(path)}`;
   return {
     /** The files in a folder, recursively; none where the folder does not exist. */
@@ -227,17 +227,17 @@ function fileRoutes({ ask, read }: Transport) {
       return (await nullIfNotFound(() => read<string[]>(`/api/userdata?${query}`))) ?? [];
     },
     /** The text of a saved file; null where it does not exist. */
-    load: (path: string) => nullIfNotFound(async () => (await ask(at(path))).text()),
+    load: (path: string) => nullIfNotFound(async () => (await request(at(path))).text()),
     async save(path: string, text: string, overwrite: boolean): Promise<void> {
-      await ask(`${at(path)}?overwrite=${overwrite}`, { method: "POST", body: text });
+      await request(`${at(path)}?overwrite=${overwrite}`, { method: "POST", body: text });
     },
     /** Rejects where the new name is taken. */
     async move(from: string, to: string): Promise<void> {
       const url = `${at(from)}/move/${encodeURIComponent(to)}?overwrite=false`;
-      await ask(url, { method: "POST" });
+      await request(url, { method: "POST" });
     },
     async remove(path: string): Promise<void> {
-      await ask(at(path), { method: "DELETE" });
+      await request(at(path), { method: "DELETE" });
     },
   };
 }

@@ -22,8 +22,8 @@ export type JournalServer = ReturnType<typeof makeJournals>;
 
 const FOLDER = "/api/calotype/journals";
 
-export function makeJournals(codec: Codec, request?: typeof fetch) {
-  const { ask, read } = makeTransport(codec, request);
+export function makeJournals(codec: Codec, fetchImpl?: typeof fetch) {
+  const { request, read } = makeTransport(codec, fetchImpl);
   async function send(
     method: "POST" | "PUT",
     id: string,
@@ -31,13 +31,13 @@ export function makeJournals(codec: Codec, request?: typeof fetch) {
     body: string,
     keepalive: boolean,
   ): Promise<void> {
-    await ask(`${FOLDER}/${id}?${new URLSearchParams(query)}`, { method, body, keepalive });
+    await request(`${FOLDER}/${id}?${new URLSearchParams(query)}`, { method, body, keepalive });
   }
 
   return {
     list: () => read<JournalInfo[]>(FOLDER),
     /** The lines of a journal; null where it does not exist. */
-    read: (id: string) => nullIfNotFound(async () => (await ask(`${FOLDER}/${id}`)).text()),
+    read: (id: string) => nullIfNotFound(async () => (await request(`${FOLDER}/${id}`)).text()),
     append: (id: string, window: string, lines: string, keepalive = false) =>
       send("POST", id, { window }, lines, keepalive),
     /** `owner`: the previous owner; the server refuses where another window owns the journal. */
@@ -49,7 +49,7 @@ export function makeJournals(codec: Codec, request?: typeof fetch) {
       keepalive = false,
     ) => send("PUT", id, owner === null ? { window } : { window, owner }, lines, keepalive),
     async remove(id: string): Promise<void> {
-      await ask(`${FOLDER}/${id}`, { method: "DELETE" });
+      await request(`${FOLDER}/${id}`, { method: "DELETE" });
     },
   };
 }

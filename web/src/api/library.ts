@@ -39,12 +39,12 @@ export interface Version {
 const FILES = "/api/userdata";
 const VERSIONS = "/api/calotype/versions";
 
-export function makeLibrary(codec: Codec, request?: typeof fetch) {
-  const transport = makeTransport(codec, request);
+export function makeLibrary(codec: Codec, fetchImpl?: typeof fetch) {
+  const transport = makeTransport(codec, fetchImpl);
   return { ...workflowRoutes(transport), ...versionRoutes(transport) };
 }
 
-function workflowRoutes({ ask, read }: Transport) {
+function workflowRoutes({ request, read }: Transport) {
   const fileAt = (path: string) => `${FILES}/${encodeURIComponent(path)}`;
 
   return {
@@ -55,7 +55,7 @@ function workflowRoutes({ ask, read }: Transport) {
     },
     read(path: string): Promise<StoredText | null> {
       return nullIfNotFound(async () => {
-        const answer = await ask(fileAt(path));
+        const answer = await request(fileAt(path));
         return { text: await answer.text(), stamp: answer.headers.get("ETag") };
       });
     },
@@ -64,16 +64,20 @@ function workflowRoutes({ ask, read }: Transport) {
       const { overwrite, onlyOver, label = "" } = how;
       const query = new URLSearchParams({ overwrite: String(overwrite), label });
       const headers: Record<string, string> = onlyOver ? { "If-Match": onlyOver } : {};
-      const answer = await ask(`${fileAt(path)}?${query}`, { method: "POST", body: text, headers });
+      const answer = await request(`${fileAt(path)}?${query}`, {
+        method: "POST",
+        body: text,
+        headers,
+      });
       return answer.headers.get("ETag");
     },
     async move(path: string, target: string): Promise<void> {
-      await ask(`${fileAt(path)}/move/${encodeURIComponent(target)}`, { method: "POST" });
+      await request(`${fileAt(path)}/move/${encodeURIComponent(target)}`, { method: "POST" });
     },
   };
 }
 
-function versionRoutes({ ask, read }: Transport) {
+function versionRoutes({ request, read }: Transport) {
   return {
     /** The versions of a workflow under all the names it had, newest first. */
     versions(of: readonly string[]): Promise<Version[]> {
@@ -81,11 +85,11 @@ function versionRoutes({ ask, read }: Transport) {
     },
     version({ of, when }: Pick<Version, "of" | "when">): Promise<string | null> {
       const query = new URLSearchParams({ of });
-      return nullIfNotFound(async () => (await ask(`${VERSIONS}/${when}?${query}`)).text());
+      return nullIfNotFound(async () => (await request(`${VERSIONS}/${when}?${query}`)).text());
     },
     async keepVersion(of: string, text: string, label: string): Promise<void> {
       const query = new URLSearchParams({ of, label });
-      await ask(`${VERSIONS}?${query}`, { method: "POST", body: text });
+      await request(`${VERSIONS}?${query}`, { method: "POST", body: text });
     },
   };
 }

@@ -18,14 +18,14 @@ interface SocketOptions {
   open?: (url: string) => WebSocket;
 }
 
-const FIRST_WAIT = 300;
-const LONGEST_WAIT = 5_000;
-const GREETING = { type: "feature_flags", data: { supports_preview_metadata: true } };
+const FIRST_RETRY_DELAY = 300;
+const MAX_RETRY_DELAY = 5_000;
+const FEATURE_FLAGS = { type: "feature_flags", data: { supports_preview_metadata: true } };
 
 /** Connects. Returns a function that closes the socket for good. */
 export function openSocket({ url, parse, open }: SocketOptions, listener: Listener): () => void {
   let socket: WebSocket | null = null;
-  let wait = FIRST_WAIT;
+  let retryDelay = FIRST_RETRY_DELAY;
   let timer: ReturnType<typeof setTimeout> | undefined;
   let ended = false;
 
@@ -34,8 +34,8 @@ export function openSocket({ url, parse, open }: SocketOptions, listener: Listen
     socket = open?.(url) ?? new WebSocket(url);
     socket.binaryType = "arraybuffer";
     socket.onopen = () => {
-      wait = FIRST_WAIT;
-      socket?.send(JSON.stringify(GREETING));
+      retryDelay = FIRST_RETRY_DELAY;
+      socket?.send(JSON.stringify(FEATURE_FLAGS));
       listener.onConnection("open");
     };
     socket.onmessage = ({ data }: MessageEvent<string | ArrayBuffer>) => {
@@ -50,8 +50,8 @@ export function openSocket({ url, parse, open }: SocketOptions, listener: Listen
     socket.onclose = () => {
       if (ended) return;
       listener.onConnection("closed");
-      timer = setTimeout(connect, wait);
-      wait = Math.min(wait * 2, LONGEST_WAIT);
+      timer = setTimeout(connect, retryDelay);
+      retryDelay = Math.min(retryDelay * 2, MAX_RETRY_DELAY);
     };
   };
 

@@ -22,7 +22,7 @@ export class HttpError extends Error {
 }
 
 /** In milliseconds, well above normal response times; a stalled server sends nothing at all. */
-const LIMIT = 60_000;
+const TIME_LIMIT = 60_000;
 
 interface RequestOptions extends RequestInit {
   /** The time limit in milliseconds, including the reading of the body. */
@@ -34,7 +34,7 @@ export interface Transport {
    * Throws `HttpError` for an unsuccessful response, and a `TimeoutError` where none arrives in
    * time; reading the response's body may throw the latter too.
    */
-  ask: (url: string, init?: RequestOptions) => Promise<Response>;
+  request: (url: string, init?: RequestOptions) => Promise<Response>;
   read: <Answer>(url: string, init?: RequestOptions) => Promise<Answer>;
   post: (url: string, body: unknown, init?: RequestOptions) => Promise<Response>;
   /** Posts, and returns the parsed response. */
@@ -48,16 +48,19 @@ function within(limit: number, signal: AbortSignal | null | undefined): AbortSig
 
 export function makeTransport(
   codec: Codec,
-  request: typeof fetch = (...given) => fetch(...given),
+  fetchImpl: typeof fetch = (...given) => fetch(...given),
 ): Transport {
-  async function ask(
+  async function request(
     url: string,
-    { limit = LIMIT, ...init }: RequestOptions = {},
+    { limit = TIME_LIMIT, ...init }: RequestOptions = {},
   ): Promise<Response> {
-    const answer = await request(routeUrl(url), { ...init, signal: within(limit, init.signal) });
-    if (answer.ok) return answer;
-    const body = bodyOf(await answer.text());
-    throw new HttpError(answer.status, messageOf(body) ?? `${answer.status} for ${url}`, body);
+    const response = await fetchImpl(routeUrl(url), {
+      ...init,
+      signal: within(limit, init.signal),
+    });
+    if (response.ok) return response;
+    const body = bodyOf(await response.text());
+    throw new HttpError(response.status, messageOf(body) ?? `${response.status} for ${url}`, body);
   }
   function bodyOf(text: string): unknown {
     try {
@@ -68,7 +71,7 @@ export function makeTransport(
     }
   }
   async function read<Answer>(url: string, init?: RequestOptions): Promise<Answer> {
-    return codec.parse(await (await ask(url, init)).text()) as Answer;
+    return codec.parse(await (await request(url, init)).text()) as Answer;
   }
   const posted = (body: unknown, init: RequestOptions = {}): RequestOptions => ({
     method: "POST",
@@ -77,9 +80,9 @@ export function makeTransport(
     ...init,
   });
   return {
-    ask,
+    request,
     read,
-    post: (url, body, init) => ask(url, posted(body, init)),
+    post: (url, body, init) => request(url, posted(body, init)),
     exchange: (url, body, init) => read(url, posted(body, init)),
   };
 }

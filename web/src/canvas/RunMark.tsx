@@ -74,8 +74,8 @@ function Last({ run }: { run: NodeRun | undefined }) {
   if (run?.state !== "finished" || alwaysShown) return null;
   return (
     <span className="mark">
-      {run.took !== null && run.took >= 100 ? (
-        spanOf(run.took / 1000)
+      {run.duration !== null && run.duration >= 100 ? (
+        spanOf(run.duration / 1000)
       ) : (
         <Check size={12} aria-label={t("done")} />
       )}
@@ -91,7 +91,7 @@ export function Timing({ node, run }: Props) {
   const plan = useRuns((state) => (wanted ? state.plans[tab] : undefined));
   if (!wanted) return null;
   const expected = costOf(plan, id);
-  const seconds = run?.took == null ? expected.seconds : run.took / 1000;
+  const seconds = run?.duration == null ? expected.seconds : run.duration / 1000;
   const memory = run?.memory ?? expected.memory;
   if (seconds === null) return null;
   return (

@@ -5,7 +5,7 @@
  */
 import { type Definition, type Graph, type GraphNode, subgraphOf, type Workflow } from "./graph";
 import { equalJson, isObject, type Json, type JsonObject } from "./json";
-import { definitionOf, graphsOf, holds, withinOf } from "./levels";
+import { containsSubgraph, definitionOf, graphsOf, subgraphsUsedBy } from "./levels";
 import { writeDefinition } from "./write";
 
 /**
@@ -14,7 +14,7 @@ import { writeDefinition } from "./write";
 export function importSubgraphs(workflow: Workflow, copied: Workflow): void {
   const names = new Map<string, string>();
   const types = Object.values(copied.nodes).map((each) => each.type);
-  for (const { id } of withinOf(copied, types)) {
+  for (const { id } of subgraphsUsedBy(copied, types)) {
     const existing = equalSubgraph(workflow, copied, id);
     const isTaken = subgraphOf(workflow.definitions, id) !== undefined;
     names.set(id, existing ?? (isTaken ? crypto.randomUUID() : id));
@@ -22,7 +22,7 @@ export function importSubgraphs(workflow: Workflow, copied: Workflow): void {
   importGroupNodes(workflow, copied, names);
   rename(copied, names);
   const now = Object.values(copied.nodes).map((each) => each.type);
-  for (const each of withinOf(copied, now)) workflow.definitions[each.id] ??= each;
+  for (const each of subgraphsUsedBy(copied, now)) workflow.definitions[each.id] ??= each;
 }
 
 /**
@@ -132,6 +132,6 @@ export function wouldContainItself(workflow: Workflow, graph: Graph, type: strin
   return (
     container !== undefined &&
     subgraphOf(workflow.definitions, type) !== undefined &&
-    holds(workflow, type, container.id)
+    containsSubgraph(workflow, type, container.id)
   );
 }

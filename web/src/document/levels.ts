@@ -31,7 +31,7 @@ export function levelAt(workflow: Workflow, path: Path): Graph {
 }
 
 /** The longest start of a path that exists. */
-export function livingPath(workflow: Workflow, path: Path): Path {
+export function existingPath(workflow: Workflow, path: Path): Path {
   for (let length = path.length; length > 0; length -= 1) {
     const part = path.slice(0, length);
     if (definitionAt(workflow, part) !== undefined) return length === path.length ? path : part;
@@ -94,19 +94,19 @@ export function instancesOf(workflow: Workflow, id: string): { graph: Graph; nod
 }
 
 /** The subgraphs of nodes of these types, including nested ones. */
-export function withinOf(workflow: Workflow, types: readonly string[]): Definition[] {
+export function subgraphsUsedBy(workflow: Workflow, types: readonly string[]): Definition[] {
   const found = new Map<string, Definition>();
-  const waiting = [...types];
-  while (waiting.length > 0) {
-    const definition = subgraphOf(workflow.definitions, waiting.pop());
+  const pending = [...types];
+  while (pending.length > 0) {
+    const definition = subgraphOf(workflow.definitions, pending.pop());
     if (definition === undefined || found.has(definition.id)) continue;
     found.set(definition.id, definition);
-    waiting.push(...Object.values(definition.graph.nodes).map((each) => each.type));
+    pending.push(...Object.values(definition.graph.nodes).map((each) => each.type));
   }
   return [...found.values()];
 }
 
 /** Whether an instance of `outer` contains one of `inner` at any depth, or is one. */
-export function holds(workflow: Workflow, outer: string, inner: string): boolean {
-  return withinOf(workflow, [outer]).some((each) => each.id === inner);
+export function containsSubgraph(workflow: Workflow, outer: string, inner: string): boolean {
+  return subgraphsUsedBy(workflow, [outer]).some((each) => each.id === inner);
 }

@@ -12,7 +12,7 @@ import {
 } from "./graph";
 import { groupNodesFor, importSubgraphs, wouldContainItself } from "./importSubgraphs";
 import { isObject, type Json, type JsonObject } from "./json";
-import { withinOf } from "./levels";
+import { subgraphsUsedBy } from "./levels";
 import { partOf, pasteFrames, pastePoints } from "./part";
 import { NotAWorkflowError, readGraph } from "./read";
 import { writeDefinition, writeLevel } from "./write";
@@ -28,11 +28,11 @@ export function copyNodes(
 ): JsonObject {
   const part = partOf(graph, keys);
   const types = keys.flatMap((key) => graph.nodes[key]?.type ?? []);
-  const subgraphs = withinOf(workflow, types).map((each) => writeDefinition(each, workflow));
+  const subgraphs = subgraphsUsedBy(workflow, types).map((each) => writeDefinition(each, workflow));
   const { nodes, links, groups, extra: drawn } = writeLevel(part, workflow);
   const groupNodes = groupNodesFor(workflow, [
     ...types,
-    ...withinOf(workflow, types).flatMap(({ graph: { nodes: inner } }) =>
+    ...subgraphsUsedBy(workflow, types).flatMap(({ graph: { nodes: inner } }) =>
       Object.values(inner).map((each) => each.type),
     ),
   ]);

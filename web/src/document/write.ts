@@ -16,7 +16,7 @@ import {
 } from "./graph";
 import { writeInstanceValues } from "./instances";
 import { equalJson, isObject, type Json, type JsonObject } from "./json";
-import { withinOf } from "./levels";
+import { subgraphsUsedBy } from "./levels";
 import { isDefinition, savedDefinitions } from "./read";
 import { isLink, isNode } from "./repair";
 import { isPositionalName } from "./slots";
@@ -70,7 +70,7 @@ function usedDefinitions(workflow: Workflow): Map<string, Definition> {
   }
   const unneeded = [...saved.keys()].filter((id) => !neededBefore.has(id));
   const types = Object.values(workflow.nodes).map((each) => each.type);
-  const used = new Set(withinOf(workflow, [...types, ...unneeded]));
+  const used = new Set(subgraphsUsedBy(workflow, [...types, ...unneeded]));
   return new Map(Object.entries(workflow.definitions).filter(([, each]) => used.has(each)));
 }
 

@@ -5,9 +5,9 @@
 import { TriangleAlert, X } from "lucide-react";
 import {
   endConflict,
-  keepBoth,
-  openTheirs,
-  overwriteTheirs,
+  openOtherVersion,
+  overwriteOtherVersion,
+  saveAsCopy,
   useConflicts,
 } from "../state/files/saving";
 import { activeTab, useActive } from "../state/studio";
@@ -27,17 +27,17 @@ export function ConflictBar() {
           name,
         })}
       </p>
-      <button type="button" onClick={() => void keepBoth(activeTab())}>
+      <button type="button" onClick={() => void saveAsCopy(activeTab())}>
         {t("Save both")}
       </button>
       <button
         type="button"
         title={t("The current file is kept as a version.")}
-        onClick={() => void overwriteTheirs(activeTab(), conflict)}
+        onClick={() => void overwriteOtherVersion(activeTab(), conflict)}
       >
         {t("Overwrite the other version")}
       </button>
-      <button type="button" onClick={() => openTheirs(activeTab(), conflict)}>
+      <button type="button" onClick={() => openOtherVersion(activeTab(), conflict)}>
         {t("Open the other version")}
       </button>
       <button

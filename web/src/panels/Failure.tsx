@@ -71,7 +71,7 @@ export function Failure({ node }: { node: string }) {
 /** The differences from the version of the document that last ran without an error. */
 function Since() {
   const tab = useActive((each) => each);
-  const worked = useRuns((state) => state.worked[tab.id]);
+  const worked = useRuns((state) => state.lastSuccessful[tab.id]);
   const catalog = useStudio((state) => state.catalog);
   if (worked === undefined) return null;
   const changes = changedSince(worked, tab.workflow);

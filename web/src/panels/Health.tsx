@@ -66,7 +66,7 @@ function timeWords(
   mark: ReturnType<typeof markOf>,
 ): string {
   const time = spanOf(seconds);
-  const isToCome = run?.took == null && (mark === "run" || mark === "maybe");
+  const isToCome = run?.duration == null && (mark === "run" || mark === "maybe");
   return isToCome ? t("about {{time}}", { time }) : t("last run {{time}}", { time });
 }
 
@@ -82,7 +82,7 @@ function Costs({ node, run }: { node: string; run: NodeRun | undefined }) {
     cached: t("cached"),
     unneeded: t("not connected to an output"),
   };
-  const seconds = run?.took == null ? expected.seconds : run.took / 1000;
+  const seconds = run?.duration == null ? expected.seconds : run.duration / 1000;
   const memory = run?.memory ?? expected.memory;
   if (mark === null && seconds === null) return null;
   return (

@@ -8,7 +8,7 @@ import { canvas } from "../state/canvas";
 import { selectFrame } from "../state/editing/framing";
 import { focusOn } from "../state/editing/keyboardNavigation";
 import { connectionsText } from "../state/nodes/naming";
-import { type Folds, type OutlineRow, outlineOf, rowCalled } from "../state/outline";
+import { type Folds, type OutlineRow, outlineOf, rowStartingWith } from "../state/outline";
 import { problemsAt, runAt } from "../state/runs/places";
 import { placeOf, useRuns } from "../state/runs/runs";
 import { sentencesOf } from "../state/runs/sentences";
@@ -154,7 +154,7 @@ function useTreeKeys({ rows, now, go, fold }: Walked): (event: KeyboardEvent) =>
     const time = performance.now();
     const text = time - typed.at < TYPING ? typed.text + letter : letter;
     setTyped({ text, at: time });
-    const found = rowCalled(rows, text, text.length === 1 ? now + 1 : now);
+    const found = rowStartingWith(rows, text, text.length === 1 ? now + 1 : now);
     if (found !== -1) go(found);
   };
   return (event) => {

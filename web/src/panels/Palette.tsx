@@ -57,7 +57,7 @@ function useOffers(palette: PaletteValue, typed: string, path: string | null) {
   const used = useView((state) => state.used);
   const recent = useView((state) => state.recent);
   return useMemo(
-    () => offersOf({ catalog, graph, habits: { used, recent }, palette, typed, path }),
+    () => offersOf({ catalog, graph, usage: { used, recent }, palette, typed, path }),
     [catalog, graph, used, recent, palette, typed, path],
   );
 }

@@ -22,14 +22,14 @@ interface Announcements {
   lines: readonly Line[];
 }
 
-const KEPT = 5;
+const MAX_LINES = 5;
 
 export const useAnnouncements = create<Announcements>(() => ({ lines: [] }));
 
 export function announce(text: string): void {
   if (text === "") return;
   useAnnouncements.setState(({ lines }) => ({
-    lines: [...lines, { id: (lines.at(-1)?.id ?? 0) + 1, text }].slice(-KEPT),
+    lines: [...lines, { id: (lines.at(-1)?.id ?? 0) + 1, text }].slice(-MAX_LINES),
   }));
 }
 
@@ -47,24 +47,24 @@ function quarterOf({ plan, shares }: ActiveRun): number {
 
 /** Announces a run: its start, each quarter, and its outcome. */
 function announceRuns(): () => void {
-  let said = "";
+  let lastText = "";
   return useRuns.subscribe((now, before) => {
     if (now.connection !== before.connection && now.connection === "closed") {
       announce(t("The server cannot be reached. Your work is kept."));
     }
     if (now.running !== null) {
       const text = t("Running, {{percent}}", { percent: percent(quarterOf(now.running) / 100) });
-      if (text !== said) announce(text);
-      said = text;
+      if (text !== lastText) announce(text);
+      lastText = text;
       return;
     }
     if (before.running === null) return;
-    said = "";
-    announce(endOf(before.running.tab, now.errors));
+    lastText = "";
+    announce(outcomeOf(before.running.tab, now.errors));
   });
 }
 
-function endOf(tab: string, errors: Readonly<Record<string, ExecutionError>>): string {
+function outcomeOf(tab: string, errors: Readonly<Record<string, ExecutionError>>): string {
   const failed = Object.entries(errors).find(([place]) => place.startsWith(placeOf(tab, "")));
   const sentence = failed?.[1].exception_message.trim().split("\n")[0];
   return sentence === undefined
@@ -72,26 +72,26 @@ function endOf(tab: string, errors: Readonly<Record<string, ExecutionError>>): s
     : t("The run has failed: {{text}}", { text: sentence });
 }
 
-const SETTLED = 1_000;
+const SETTLE_DELAY = 1_000;
 
 /** Announces the number of nodes with problems, once it has not changed for a while. */
 function announceProblems(): () => void {
   const count = (problems: ReturnType<typeof useRuns.getState>["problems"]) =>
     Object.keys(problems[activeTab().id]?.node_errors ?? {}).length;
   let timer: ReturnType<typeof setTimeout> | undefined;
-  let said = 0;
-  let of = "";
+  let lastCount = 0;
+  let lastTab = "";
   const stop = useRuns.subscribe(({ problems }, before) => {
     if (problems === before.problems) return;
     clearTimeout(timer);
     timer = setTimeout(() => {
       const { id } = activeTab();
       const now = count(useRuns.getState().problems);
-      if (now !== said || (id !== of && now > 0)) {
+      if (now !== lastCount || (id !== lastTab && now > 0)) {
         announce(now === 0 ? t("No problems") : t("{{count}} nodes have problems", { count: now }));
       }
-      [said, of] = [now, id];
-    }, SETTLED);
+      [lastCount, lastTab] = [now, id];
+    }, SETTLE_DELAY);
   });
   return () => {
     clearTimeout(timer);
@@ -124,16 +124,16 @@ const ANNOUNCED: ReadonlySet<string> = new Set([
 
 /** Labels that contain a name are stored in the user's language. */
 function isAnnounced(label: string): boolean {
-  const hole = "\0";
+  const placeholder = "\0";
   const named = [
-    t("Add {{name}}", { name: hole }),
-    t("Insert {{node}}", { node: hole }),
-    t("Replace with {{node}}", { node: hole }),
+    t("Add {{name}}", { name: placeholder }),
+    t("Insert {{node}}", { node: placeholder }),
+    t("Replace with {{node}}", { node: placeholder }),
   ];
   return (
     ANNOUNCED.has(label) ||
     named.some((each) => {
-      const [start = "", end = ""] = each.split(hole);
+      const [start = "", end = ""] = each.split(placeholder);
       return label.startsWith(start) && label.endsWith(end);
     })
   );

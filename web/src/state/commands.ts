@@ -33,7 +33,7 @@ interface Commands {
 export const useCommands = create<Commands>(() => ({ all: [] }));
 
 /** For commands with the same keys, the first enabled one wins: the editor's before plugins'. */
-const PLUGINS = "extension.";
+const PLUGIN_PREFIX = "extension.";
 
 /** Adds commands; throws for an id that is taken. Returns a function that removes them. */
 export function addCommands(added: readonly Command[]): () => void {
@@ -42,7 +42,7 @@ export function addCommands(added: readonly Command[]): () => void {
     if (taken.has(id)) throw new Error(`There is a command ${id} already.`);
     taken.add(id);
   }
-  const isPlugins = ({ id }: Command) => id.startsWith(PLUGINS);
+  const isPlugins = ({ id }: Command) => id.startsWith(PLUGIN_PREFIX);
   useCommands.setState(({ all }) => {
     const every = [...all, ...added];
     return { all: [...every.filter((each) => !isPlugins(each)), ...every.filter(isPlugins)] };
@@ -56,18 +56,18 @@ export function commandOf(id: string): Command | undefined {
 }
 
 export function isEnabled(command: Command): boolean {
-  if (showsApp() && isUnseen(command)) return false;
+  if (showsApp() && editsHiddenGraph(command)) return false;
   return command.enabled?.() ?? true;
 }
 
-const UNSEEN: ReadonlySet<CommandGroup> = new Set(["Edit", "Graph", "Node"]);
+const GRAPH_GROUPS: ReadonlySet<CommandGroup> = new Set(["Edit", "Graph", "Node"]);
 
 /**
  * Commands that edit the graph are disabled while an app hides it, as the user would not see the
  * change.
  */
-function isUnseen({ app, group }: Command): boolean {
-  return app !== true && UNSEEN.has(group);
+function editsHiddenGraph({ app, group }: Command): boolean {
+  return app !== true && GRAPH_GROUPS.has(group);
 }
 
 /** Runs a command; a notice reports a failure. */

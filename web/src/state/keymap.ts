@@ -9,29 +9,30 @@ import { setTabAddsNode, tabAddsNode } from "./editing/keyboardNavigation";
 import { PRESETS } from "./presets";
 import { setting } from "./settings";
 
-type Pressed = Pick<
+type KeyPress = Pick<
   KeyboardEvent,
   "key" | "code" | "ctrlKey" | "metaKey" | "altKey" | "shiftKey"
 > & { getModifierState?: (key: string) => boolean };
 
-const SHOWS: ReadonlySet<string> = new Set(["View", "Help"]);
+const VIEW_GROUPS: ReadonlySet<string> = new Set(["View", "Help"]);
 const MODIFIERS: ReadonlySet<string> = new Set(["Control", "Shift", "Alt", "Meta", "AltGraph"]);
-const NAMED: Readonly<Record<string, string>> = { " ": "Space", Esc: "Escape", Del: "Delete" };
+const KEY_NAMES: Readonly<Record<string, string>> = { " ": "Space", Esc: "Escape", Del: "Delete" };
 /**
  * Keys that move the focus or activate the focused element: commands get them only while the canvas
  * has the focus.
  */
-const FOCAL = /^(Shift\+)?(Enter|Space|Tab|Arrow\w+)$/;
+const FOCUS_KEYS = /^(Shift\+)?(Enter|Space|Tab|Arrow\w+)$/;
 /** Keys that type no text: they may act while the user is typing. */
-const SILENT = /^((Ctrl|Alt)\+.+|(Shift\+)?F\d+|Escape)$/;
+const NON_TEXT_KEYS = /^((Ctrl|Alt)\+.+|(Shift\+)?F\d+|Escape)$/;
 /** Keys that buttons, tabs and lists handle natively. */
-const NATIVE = /^(Shift\+)?(Enter|Space|Tab|Home|End|PageUp|PageDown|Arrow\w+|Delete|Backspace)$/;
+const NATIVE_KEYS =
+  /^(Shift\+)?(Enter|Space|Tab|Home|End|PageUp|PageDown|Arrow\w+|Delete|Backspace)$/;
 
 /**
  * "Ctrl+Shift+E": Ctrl, Alt, Shift in this order; ⌘ counts as Ctrl. Null for a modifier alone, and
  * for a letter or digit typed with AltGr. For a sign typed with AltGr, the sign alone.
  */
-export function keyOf(event: Pressed): string | null {
+export function keyOf(event: KeyPress): string | null {
   if (MODIFIERS.has(event.key)) return null;
   const written = writtenWithAltGr(event);
   const typed = written ? event.key : keyTyped(event);
@@ -53,12 +54,12 @@ export function keyOf(event: Pressed): string | null {
  * The key by the character it types. By its position on the keyboard where Alt changes the
  * character, and on keyboards of other scripts, as keys are named in Latin letters.
  */
-function keyTyped({ key, code, altKey }: Pressed): string {
+function keyTyped({ key, code, altKey }: KeyPress): string {
   const placed = placeOf(code);
   const isPlain = /^[\da-z]$/i.test(key);
   const isForeign = /^\p{L}$/u.test(key) && !/^\p{Script=Latin}$/u.test(key);
   if (placed !== undefined && !isPlain && (altKey || isForeign)) return placed;
-  return NAMED[key] ?? key;
+  return KEY_NAMES[key] ?? key;
 }
 
 function placeOf(code: string): string | undefined {
@@ -69,7 +70,7 @@ function placeOf(code: string): string | undefined {
  * Whether a character was typed with AltGr, as @ and € are on many keyboards. Windows reports AltGr
  * as Ctrl and Alt together. On a Mac, Option is Alt and makes a shortcut.
  */
-function writtenWithAltGr(event: Pressed): boolean {
+function writtenWithAltGr(event: KeyPress): boolean {
   const { key, code, ctrlKey, altKey, metaKey, shiftKey } = event;
   if (key.length !== 1 || isMac()) return false;
   if (event.getModifierState?.("AltGraph") === true) return true;
@@ -94,17 +95,19 @@ export function keysOf(
 /** The first enabled command of a key; commands whose keys the user or preset chose come first. */
 export function commandFor(key: string, all: readonly Command[]): Command | undefined {
   const [own, preset] = [setting("calotype.keys"), setting("calotype.keymap")];
-  const able = all.filter((each) => keysOf(each, own, preset).includes(key) && isEnabled(each));
-  return able.find((each) => each.keys?.includes(key) !== true) ?? able[0];
+  const enabled = all.filter((each) => keysOf(each, own, preset).includes(key) && isEnabled(each));
+  return enabled.find((each) => each.keys?.includes(key) !== true) ?? enabled[0];
 }
 
 /** A key as shown to users: words rather than symbols such as "Ctrl ⇧ E". */
 export function shownKey(key: string): string {
   const parts = key === "+" ? ["+"] : key.split(/\+(?=.)/);
-  return parts.map((each) => SIGNS[each] ?? translateMessage(NAMES[each] ?? each)).join(" ");
+  return parts
+    .map((each) => KEY_SYMBOLS[each] ?? translateMessage(KEY_LABELS[each] ?? each))
+    .join(" ");
 }
 
-const SIGNS: Readonly<Record<string, string>> = {
+const KEY_SYMBOLS: Readonly<Record<string, string>> = {
   ArrowLeft: "←",
   ArrowRight: "→",
   ArrowUp: "↑",
@@ -112,7 +115,7 @@ const SIGNS: Readonly<Record<string, string>> = {
 };
 
 /** The labels printed on keys, in English where that is not the key's own name. */
-const NAMES: Readonly<Record<string, string>> = {
+const KEY_LABELS: Readonly<Record<string, string>> = {
   Ctrl: "Ctrl",
   Alt: "Alt",
   Shift: "Shift",
@@ -149,7 +152,7 @@ export function listenForKeys(): () => void {
     const key = keyOf(event);
     if (key === null) return;
     const command = commandFor(key, useCommands.getState().all);
-    if (command === undefined || !mayAct(command, key, event.target)) {
+    if (command === undefined || !isAllowedAt(command, key, event.target)) {
       // The user navigates by keyboard, so the next Tab moves the focus too.
       if (/^(Shift\+)?Tab$/.test(key)) setTabAddsNode(false);
       return;
@@ -159,17 +162,17 @@ export function listenForKeys(): () => void {
     if (event.repeat && command.group === "Run") return;
     runCommand(command.id);
   };
-  const point = () => setTabAddsNode(true);
+  const onPointerDown = () => setTabAddsNode(true);
   window.addEventListener("keydown", onKeyDown);
-  window.addEventListener("pointerdown", point, true);
+  window.addEventListener("pointerdown", onPointerDown, true);
   return () => {
     window.removeEventListener("keydown", onKeyDown);
-    window.removeEventListener("pointerdown", point, true);
+    window.removeEventListener("pointerdown", onPointerDown, true);
   };
 }
 
 /** The commands that a key in a plugin's page may run; none of them is destructive. */
-const FROM_PAGES: ReadonlySet<string> = new Set([
+const PAGE_COMMANDS: ReadonlySet<string> = new Set([
   "edit.undo",
   "edit.redo",
   "file.save",
@@ -178,38 +181,38 @@ const FROM_PAGES: ReadonlySet<string> = new Set([
 ]);
 
 /** Handles a key that was pressed in a plugin's page and that the page did not use. */
-export function handlePageKey(event: Pressed): void {
+export function handlePageKey(event: KeyPress): void {
   const key = keyOf(event);
   const command = key === null ? undefined : commandFor(key, useCommands.getState().all);
-  if (command !== undefined && FROM_PAGES.has(command.id)) runCommand(command.id);
+  if (command !== undefined && PAGE_COMMANDS.has(command.id)) runCommand(command.id);
 }
 
-function mayAct(command: Command, key: string, target: EventTarget | null): boolean {
+function isAllowedAt(command: Command, key: string, target: EventTarget | null): boolean {
   if (!(target instanceof Element)) return true;
-  if (target.closest(ABOVE) !== null || isBehind()) return false;
+  if (target.closest(OVERLAYS) !== null || hasModalDialog()) return false;
   // The gallery takes no text: the key that showed it also hides it.
-  if (target.closest(".history-grid") !== null && SHOWS.has(command.group)) return true;
-  if (target.closest("[role=listbox]") !== null) return SILENT.test(key) && key !== "Escape";
+  if (target.closest(".history-grid") !== null && VIEW_GROUPS.has(command.group)) return true;
+  if (target.closest("[role=listbox]") !== null) return NON_TEXT_KEYS.test(key) && key !== "Escape";
   // The title of a frame is focused but not being edited.
-  if (target.matches("input:read-only")) return SILENT.test(key);
-  if (isTyping(target)) return command.fields === true && SILENT.test(key);
+  if (target.matches("input:read-only")) return NON_TEXT_KEYS.test(key);
+  if (isTyping(target)) return command.fields === true && NON_TEXT_KEYS.test(key);
   if (/^(Ctrl|Alt)\+/.test(key)) return true;
-  if (FOCAL.test(key) && !isOnCanvas(target)) return false;
+  if (FOCUS_KEYS.test(key) && !isOnCanvas(target)) return false;
   if (key === "Tab") return tabAddsNode();
-  if (target.closest(".field") !== null) return command.fields === true && SILENT.test(key);
+  if (target.closest(".field") !== null) return command.fields === true && NON_TEXT_KEYS.test(key);
   const control = target.closest("button, a, summary, [role=tab], [role=slider], [role=separator]");
-  return control === null || !NATIVE.test(key);
+  return control === null || !NATIVE_KEYS.test(key);
 }
 
 /**
  * Whether a modal dialog is open although the page has the focus, because the dialog's focused
  * element was removed.
  */
-function isBehind(): boolean {
+function hasModalDialog(): boolean {
   return document.querySelector("dialog:modal") !== null;
 }
 
-const ABOVE = "dialog, [role=dialog], [role=menu]";
+const OVERLAYS = "dialog, [role=dialog], [role=menu]";
 
 /** Whether the focus is on nothing, on the canvas, or on a node, but not on a node's field. */
 function isOnCanvas(target: Element): boolean {

@@ -32,7 +32,7 @@ export interface Folds {
   opened: ReadonlySet<string>;
 }
 
-interface Making {
+interface OutlineBuilder {
   workflow: Workflow;
   catalog: Catalog;
   folds: Folds;
@@ -40,35 +40,35 @@ interface Making {
 }
 
 /** Protects against a damaged file in which a subgraph contains itself. */
-const DEEPEST = 12;
+const MAX_DEPTH = 12;
 
 export function outlineOf(workflow: Workflow, catalog: Catalog, folds: Folds): OutlineRow[] {
-  const making: Making = { workflow, catalog, folds, rows: [] };
-  addGraph(making, workflow, [], 1);
-  return making.rows;
+  const builder: OutlineBuilder = { workflow, catalog, folds, rows: [] };
+  addGraph(builder, workflow, [], 1);
+  return builder.rows;
 }
 
-function addGraph(making: Making, graph: Graph, path: Path, level: number): void {
+function addGraph(builder: OutlineBuilder, graph: Graph, path: Path, level: number): void {
   const inFrame = new Map<string | null, string[]>();
   for (const key of byFlow(graph)) {
     const frame = frameAround(graph, key)?.key ?? null;
     inFrame.set(frame, [...(inFrame.get(frame) ?? []), key]);
   }
-  const around = new Map(graph.groups.map((each) => [each.key, holderOf(graph, each)]));
+  const around = new Map(graph.groups.map((each) => [each.key, enclosingFrame(graph, each)]));
   const add = (frame: string | null, depth: number) => {
     const frames = graph.groups.filter((each) => (around.get(each.key) ?? null) === frame);
     const nodes = inFrame.get(frame) ?? [];
     const count = frames.length + nodes.length;
     frames.forEach((group, index) => {
       const id = [...path, `frame ${group.key}`].join(":");
-      const open = !making.folds.closed.has(id);
+      const open = !builder.folds.closed.has(id);
       const place = index + 1;
       const { key, title } = group;
-      making.rows.push({ id, kind: "frame", key, path, title, level: depth, place, count, open });
+      builder.rows.push({ id, kind: "frame", key, path, title, level: depth, place, count, open });
       if (open) add(group.key, depth + 1);
     });
     nodes.forEach((key, index) => {
-      addNode(making, graph, path, { key, level: depth, place: frames.length + index + 1, count });
+      addNode(builder, graph, path, { key, level: depth, place: frames.length + index + 1, count });
     });
   };
   add(null, level);
@@ -81,22 +81,22 @@ interface Place {
   count: number;
 }
 
-function addNode(making: Making, graph: Graph, path: Path, at: Place): void {
+function addNode(builder: OutlineBuilder, graph: Graph, path: Path, at: Place): void {
   const node = graph.nodes[at.key];
   if (node === undefined) return;
-  const { workflow, catalog, folds, rows } = making;
+  const { workflow, catalog, folds, rows } = builder;
   const inside = subgraphOf(workflow.definitions, node.type);
   const id = [...path, at.key].join(":");
-  const open = inside === undefined ? null : folds.opened.has(id) && path.length < DEEPEST;
+  const open = inside === undefined ? null : folds.opened.has(id) && path.length < MAX_DEPTH;
   const title = nameIn(graph, catalog, at.key) || node.type;
   rows.push({ id, kind: "node", path, title, open, ...at });
   if (open === true && inside !== undefined) {
-    addGraph(making, inside.graph, [...path, at.key], at.level + 1);
+    addGraph(builder, inside.graph, [...path, at.key], at.level + 1);
   }
 }
 
 /** The smallest frame that contains a frame. */
-function holderOf(graph: Graph, group: Group): string | null {
+function enclosingFrame(graph: Graph, group: Group): string | null {
   const area = ({ size }: Group) => size.width * size.height;
   const [first] = graph.groups
     .filter((each) => framesIn(graph, each).includes(group))
@@ -107,23 +107,23 @@ function holderOf(graph: Graph, group: Group): string | null {
 /** Each node after its sources, else from left to right and top to bottom. */
 function byFlow(graph: Graph): string[] {
   const place = (key: string) => graph.nodes[key]?.position ?? { x: 0, y: 0 };
-  const lying = [...graph.order].sort(
+  const byPosition = [...graph.order].sort(
     (one, other) => place(one).x - place(other).x || place(one).y - place(other).y,
   );
   const ordered: string[] = [];
   const seen = new Set<string>();
-  for (const start of lying) {
-    const open: { key: string; fed: boolean }[] = [{ key: start, fed: false }];
+  for (const start of byPosition) {
+    const open: { key: string; sourcesAdded: boolean }[] = [{ key: start, sourcesAdded: false }];
     for (let next = open.pop(); next !== undefined; next = open.pop()) {
-      if (next.fed) {
+      if (next.sourcesAdded) {
         ordered.push(next.key);
         continue;
       }
       if (seen.has(next.key)) continue;
       seen.add(next.key);
-      open.push({ key: next.key, fed: true });
+      open.push({ key: next.key, sourcesAdded: true });
       for (const each of neighbours(graph, next.key, "left").reverse()) {
-        if (!seen.has(each)) open.push({ key: each, fed: false });
+        if (!seen.has(each)) open.push({ key: each, sourcesAdded: false });
       }
     }
   }
@@ -131,11 +131,11 @@ function byFlow(graph: Graph): string[] {
 }
 
 /** The next row after `from` whose title begins with the typed text. */
-export function rowCalled(rows: readonly OutlineRow[], typed: string, from: number): number {
-  const wanted = typed.toLowerCase();
+export function rowStartingWith(rows: readonly OutlineRow[], typed: string, from: number): number {
+  const prefix = typed.toLowerCase();
   for (let step = 0; step < rows.length; step += 1) {
     const index = (from + step) % rows.length;
-    if (rows[index]?.title.toLowerCase().startsWith(wanted)) return index;
+    if (rows[index]?.title.toLowerCase().startsWith(prefix)) return index;
   }
   return -1;
 }

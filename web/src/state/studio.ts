@@ -13,7 +13,7 @@ import {
   type Workflow,
 } from "../document/graph";
 import { equalJson, type Json } from "../document/json";
-import { levelAt, livingPath, type Path, promptId, ROOT } from "../document/levels";
+import { existingPath, levelAt, type Path, promptId, ROOT } from "../document/levels";
 import { close, EMPTY_LOG, type Log, record, redo, undo, withUndone } from "../document/log";
 import { isNote } from "../document/notes";
 import { readGraph } from "../document/read";
@@ -51,13 +51,13 @@ export interface Tab extends LevelView {
   graph: Graph;
   log: Log;
   /** The document as it was last saved or opened. */
-  kept: Workflow;
+  savedWorkflow: Workflow;
   /**
    * Whether it is shown as an app instead of a graph; null until decided by its file or settings.
    */
   app: boolean | null;
   /** The views of the other levels when they were last shown, by their paths. */
-  looks: Readonly<Record<string, LevelView>>;
+  levelViews: Readonly<Record<string, LevelView>>;
 }
 
 interface Studio {
@@ -67,12 +67,12 @@ interface Studio {
   active: string;
 }
 
-const UNSEEN: LevelView = { selected: [], selectedLinks: [], viewport: null };
-const NOTHING: Tab = blankTab("nothing", "Untitled");
+const INITIAL_VIEW: LevelView = { selected: [], selectedLinks: [], viewport: null };
+const PLACEHOLDER_TAB: Tab = blankTab("nothing", "Untitled");
 
 export const useStudio = create<Studio>(() => ({
   catalog: {},
-  tabs: [NOTHING],
+  tabs: [PLACEHOLDER_TAB],
   active: "nothing",
 }));
 
@@ -93,15 +93,15 @@ export function blankTab(id: string, name: string): Tab {
     level: ROOT,
     graph,
     log: EMPTY_LOG,
-    kept: graph,
+    savedWorkflow: graph,
     app: null,
-    looks: {},
-    ...UNSEEN,
+    levelViews: {},
+    ...INITIAL_VIEW,
   };
 }
 
 export function activeOf(state: Studio): Tab {
-  return state.tabs.find((each) => each.id === state.active) ?? state.tabs[0] ?? NOTHING;
+  return state.tabs.find((each) => each.id === state.active) ?? state.tabs[0] ?? PLACEHOLDER_TAB;
 }
 
 export function activeTab(): Tab {
@@ -141,7 +141,7 @@ export const layout: WidgetLayout = (type) => {
 };
 
 export function isDirty(tab: Tab): boolean {
-  return tab.workflow !== tab.kept;
+  return tab.workflow !== tab.savedWorkflow;
 }
 
 export function changeTab(id: string, change: (tab: Tab) => Partial<Tab>): void {
@@ -171,7 +171,7 @@ export type Place = Pick<Tab, "id" | "level">;
 
 /**
  * Edits a document that need not be the one shown; the view does not change. Does nothing where the
- * level no longer exists. An edit with `aside`, one that the user did not make directly, keeps
+ * level no longer exists. An edit with `keepRedo`, one that the user did not make directly, keeps
  * redo.
  */
 export function editAt(
@@ -179,7 +179,7 @@ export function editAt(
   label: string,
   change: (draft: Draft, workflow: Workflow) => void,
   thread?: string,
-  aside = false,
+  keepRedo = false,
 ): void {
   if (graphAt({ id, level }) === undefined) return;
   changeTab(id, (tab) => {
@@ -190,8 +190,8 @@ export function editAt(
       thread ?? null,
       level,
     );
-    const log = aside ? withUndone(tab.log, recorded.log) : recorded.log;
-    return showing({ ...tab, workflow: recorded.graph, log }, tab.level);
+    const log = keepRedo ? withUndone(tab.log, recorded.log) : recorded.log;
+    return atLevel({ ...tab, workflow: recorded.graph, log }, tab.level);
   });
 }
 
@@ -199,7 +199,7 @@ export function editAt(
 export function graphAt({ id, level }: Place): Graph | undefined {
   const tab = tabOf(id);
   if (tab === undefined) return undefined;
-  if (livingPath(tab.workflow, level).length < level.length) return undefined;
+  if (existingPath(tab.workflow, level).length < level.length) return undefined;
   return levelAt(tab.workflow, level);
 }
 
@@ -221,7 +221,7 @@ export function undoEdit(): void {
   changeActive((tab) => {
     const where = tab.log.done.at(-1)?.path ?? tab.level;
     const { graph, log } = undo({ graph: tab.workflow, log: tab.log });
-    return showing(asSaved(withNamesIn({ ...tab, workflow: graph, log })), where);
+    return atLevel(markIfSaved(withValueNames({ ...tab, workflow: graph, log })), where);
   });
 }
 
@@ -229,33 +229,39 @@ export function redoEdit(): void {
   changeActive((tab) => {
     const where = tab.log.undone.at(-1)?.path ?? tab.level;
     const { graph, log } = redo({ graph: tab.workflow, log: tab.log });
-    return showing(asSaved(withNamesIn({ ...tab, workflow: graph, log })), where);
+    return atLevel(markIfSaved(withValueNames({ ...tab, workflow: graph, log })), where);
   });
 }
 
 /** Marks a document as saved where undo or redo led back to its saved content. */
-function asSaved(tab: Tab): Tab {
-  const isSame = equalJson(tab.workflow as unknown as Json, tab.kept as unknown as Json);
-  return isSame ? { ...tab, kept: tab.workflow } : tab;
+function markIfSaved(tab: Tab): Tab {
+  const isSame = equalJson(tab.workflow as unknown as Json, tab.savedWorkflow as unknown as Json);
+  return isSame ? { ...tab, savedWorkflow: tab.workflow } : tab;
 }
 
 /** Shows a level, with its previous view and selection. */
 export function showLevel(path: Path): void {
-  changeActive((tab) => showing(tab, path));
+  changeActive((tab) => atLevel(tab, path));
 }
 
 /** The tab at a level, or the nearest existing one; removed nodes are no longer selected. */
-function showing(tab: Tab, path: Path): Tab {
-  const level = livingPath(tab.workflow, path);
+function atLevel(tab: Tab, path: Path): Tab {
+  const level = existingPath(tab.workflow, path);
   const [from, to] = [tab.level.join(":"), level.join(":")];
   const graph = levelAt(tab.workflow, level);
-  if (from === to) return withLivingSelection({ ...tab, graph });
+  if (from === to) return withExistingSelection({ ...tab, graph });
   const { selected, selectedLinks, viewport } = tab;
-  const looks = { ...tab.looks, [from]: { selected, selectedLinks, viewport } };
-  return withLivingSelection({ ...tab, ...(looks[to] ?? UNSEEN), looks, level, graph });
+  const levelViews = { ...tab.levelViews, [from]: { selected, selectedLinks, viewport } };
+  return withExistingSelection({
+    ...tab,
+    ...(levelViews[to] ?? INITIAL_VIEW),
+    levelViews,
+    level,
+    graph,
+  });
 }
 
-function withLivingSelection(tab: Tab): Tab {
+function withExistingSelection(tab: Tab): Tab {
   const selected = tab.selected.filter((each) => each in tab.graph.nodes);
   const selectedLinks = tab.selectedLinks.filter((each) => each in tab.graph.links);
   if (
@@ -269,13 +275,13 @@ function withLivingSelection(tab: Tab): Tab {
 
 export function select(selected: readonly string[], selectedLinks: readonly string[] = []): void {
   changeActive((tab) =>
-    same(tab.selected, selected) && same(tab.selectedLinks, selectedLinks)
+    equalLists(tab.selected, selected) && equalLists(tab.selectedLinks, selectedLinks)
       ? {}
       : { selected, selectedLinks },
   );
 }
 
-function same(one: readonly string[], other: readonly string[]): boolean {
+function equalLists(one: readonly string[], other: readonly string[]): boolean {
   return one.length === other.length && one.every((each, index) => each === other[index]);
 }
 
@@ -283,7 +289,7 @@ export function setViewport(viewport: Viewport): void {
   changeActive(() => ({ viewport }));
 }
 
-interface Opened {
+interface OpenOptions {
   /** A new id where none is given. */
   id?: string;
   name: string;
@@ -294,7 +300,7 @@ interface Opened {
 }
 
 /** Opens a workflow in a new tab. Throws `NotAWorkflowError`. */
-export function openWorkflow(value: Json, opened: Opened): string {
+export function openWorkflow(value: Json, opened: OpenOptions): string {
   const graph = readGraph(value, layout);
   const id = opened.id ?? crypto.randomUUID();
   const tab: Tab = {
@@ -303,7 +309,7 @@ export function openWorkflow(value: Json, opened: Opened): string {
     stamp: opened.stamp ?? null,
     workflow: graph,
     graph,
-    kept: opened.dirty === true ? emptyGraph() : graph,
+    savedWorkflow: opened.dirty === true ? emptyGraph() : graph,
     viewport: opened.viewport ?? null,
   };
   putTab(tab);
@@ -311,24 +317,24 @@ export function openWorkflow(value: Json, opened: Opened): string {
 }
 
 /** Names values of nodes whose classes the catalog did not have when they were read. */
-function withNamesIn(tab: Tab): Tab {
+function withValueNames(tab: Tab): Tab {
   const workflow = withNames(tab.workflow, layout);
   if (workflow === tab.workflow) return tab;
-  const kept = tab.kept === tab.workflow ? workflow : tab.kept;
-  return { ...tab, workflow, kept, graph: levelAt(workflow, tab.level) };
+  const savedWorkflow = tab.savedWorkflow === tab.workflow ? workflow : tab.savedWorkflow;
+  return { ...tab, workflow, savedWorkflow, graph: levelAt(workflow, tab.level) };
 }
 
 /** Sets the classes of nodes that the server has. */
 export function setCatalog(catalog: Catalog): void {
   useStudio.setState({ catalog });
-  useStudio.setState(({ tabs }) => ({ tabs: tabs.map(withNamesIn) }));
+  useStudio.setState(({ tabs }) => ({ tabs: tabs.map(withValueNames) }));
 }
 
 /** Adds a tab after the open ones, and shows it. */
 export function putTab(opened: Tab): void {
-  const tab = withNamesIn(opened);
+  const tab = withValueNames(opened);
   useStudio.setState((state) => ({
-    tabs: [...state.tabs.filter((each) => each !== NOTHING && each.id !== tab.id), tab],
+    tabs: [...state.tabs.filter((each) => each !== PLACEHOLDER_TAB && each.id !== tab.id), tab],
     active: tab.id,
   }));
 }
@@ -347,7 +353,7 @@ export function closeTab(id: string): void {
     const index = state.tabs.findIndex((each) => each.id === id);
     const left = state.tabs.filter((each) => each.id !== id);
     const tabs = left.length > 0 ? left : [blankTab(crypto.randomUUID(), t("Untitled"))];
-    const next = tabs[Math.min(index, tabs.length - 1)] ?? NOTHING;
+    const next = tabs[Math.min(index, tabs.length - 1)] ?? PLACEHOLDER_TAB;
     return { tabs, active: state.active === id ? next.id : state.active };
   });
 }

@@ -82,8 +82,8 @@ interface View {
   recent: readonly string[];
 }
 
-const ROOMY = 960;
-const KEPT = "calotype.view";
+const INSPECTOR_MIN_WIDTH = 960;
+const STORAGE_KEY = "calotype.view";
 const PERSISTED_PARTS = ["dock", "dockHeight", "thumbnail", "inspector", "used", "recent"] as const;
 
 export const useView = create<View>(() => ({
@@ -94,7 +94,7 @@ export const useView = create<View>(() => ({
   dockHeight: null,
   thumbnail: 128,
   // On a narrow window the inspector would leave too little space for the graph.
-  inspector: (globalThis.innerWidth ?? ROOMY) >= ROOMY,
+  inspector: (globalThis.innerWidth ?? INSPECTOR_MIN_WIDTH) >= INSPECTOR_MIN_WIDTH,
   workflows: false,
   outline: false,
   models: false,
@@ -105,14 +105,14 @@ export const useView = create<View>(() => ({
   used: {},
   recent: [],
   helpOf: null,
-  ...kept(),
+  ...storedView(),
 }));
 
 type PersistedView = Partial<Pick<View, (typeof PERSISTED_PARTS)[number]>>;
 
-function kept(): PersistedView {
+function storedView(): PersistedView {
   try {
-    return JSON.parse(globalThis.localStorage?.getItem(KEPT) ?? "{}") as PersistedView;
+    return JSON.parse(globalThis.localStorage?.getItem(STORAGE_KEY) ?? "{}") as PersistedView;
   } catch (error) {
     if (error instanceof SyntaxError) return {};
     throw error;
@@ -123,7 +123,7 @@ function kept(): PersistedView {
 export function persistView(): () => void {
   return useView.subscribe((view) => {
     const parts = PERSISTED_PARTS.map((each) => [each, view[each]]);
-    localStorage.setItem(KEPT, JSON.stringify(Object.fromEntries(parts)));
+    localStorage.setItem(STORAGE_KEY, JSON.stringify(Object.fromEntries(parts)));
   });
 }
 
@@ -159,12 +159,12 @@ export function notifyError(error: unknown): void {
   useView.setState({ notice: { text, tone: "error" } });
 }
 
-const REMEMBERED = 24;
+const MAX_RECENT = 24;
 
 export function countUse(type: string): void {
   useView.setState(({ used, recent }) => ({
     used: { ...used, [type]: (used[type] ?? 0) + 1 },
-    recent: [type, ...recent.filter((each) => each !== type)].slice(0, REMEMBERED),
+    recent: [type, ...recent.filter((each) => each !== type)].slice(0, MAX_RECENT),
   }));
 }
 
@@ -179,13 +179,13 @@ export function toggleDrawer(drawer: "workflows" | "models" | "outline"): void {
   useView.setState({ workflows: false, models: false, outline: false, [drawer]: opens });
 }
 
-const STANDARD = 168;
+const STANDARD_HEIGHT = 168;
 /** The dock's standard height for the gallery, in pixels, as it shows several rows. */
-const GALLERY = 344;
+const GALLERY_HEIGHT = 344;
 
 /** The height of the open dock, in pixels. */
 export function heightOfDock({ dock, dockHeight }: Pick<View, "dock" | "dockHeight">): number {
-  return dockHeight ?? (dock === "history" ? GALLERY : STANDARD);
+  return dockHeight ?? (dock === "history" ? GALLERY_HEIGHT : STANDARD_HEIGHT);
 }
 
 export function toggleDock(tab: DockTab): void {

@@ -2,7 +2,7 @@
 import { expect, test } from "vitest";
 import type { Workflow } from "../../src/document/graph";
 import type { Json, JsonObject } from "../../src/document/json";
-import { withinOf } from "../../src/document/levels";
+import { subgraphsUsedBy } from "../../src/document/levels";
 import { EMPTY_LOG, record } from "../../src/document/log";
 import { readGraph } from "../../src/document/read";
 import { copyNodes, pasteNodes } from "../../src/document/snippet";
@@ -63,7 +63,7 @@ function paste(into: Workflow, from: Workflow): { graph: Workflow; key: string }
 
 /** The value at the bottom of a node's nested subgraphs, which decides what it runs. */
 function valueIn(workflow: Workflow, key: string): unknown {
-  const all = withinOf(workflow, [workflow.nodes[key]?.type ?? ""]);
+  const all = subgraphsUsedBy(workflow, [workflow.nodes[key]?.type ?? ""]);
   const found = all.flatMap(({ graph }) => Object.values(graph.nodes));
   return found.find((each) => each.type === "PrimitiveInt")?.values;
 }

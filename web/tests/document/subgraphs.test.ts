@@ -11,7 +11,7 @@ import {
 } from "../../src/document/graph";
 import { widgetInputs } from "../../src/document/instances";
 import { equalJson, type Json, parseJson, writeJson } from "../../src/document/json";
-import { graphsOf, withinOf } from "../../src/document/levels";
+import { graphsOf, subgraphsUsedBy } from "../../src/document/levels";
 import { EMPTY_LOG, type Recorded, record, redo, undo } from "../../src/document/log";
 import { addPort, movePort, namePort, portsOf, removePort } from "../../src/document/ports";
 import { promote } from "../../src/document/promote";
@@ -111,7 +111,7 @@ function meaning(graph: Graph, workflow: Workflow) {
 /** The root, and the subgraphs that have an instance, as others are not saved. */
 function neededIn(workflow: Workflow): Graph[] {
   const types = Object.values(workflow.nodes).map((each) => each.type);
-  const needed = new Set(withinOf(workflow, types).map((each) => each.graph));
+  const needed = new Set(subgraphsUsedBy(workflow, types).map((each) => each.graph));
   return graphsOf(workflow).filter((each) => each === workflow || needed.has(each));
 }
 

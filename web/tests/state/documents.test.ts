@@ -180,7 +180,7 @@ test("a document that is undone to what was saved is not to be saved, however it
   expect(isDirty(activeTab())).toBe(false);
   redoEdit();
   expect(isDirty(activeTab())).toBe(true);
-  changeTab(id, (tab) => ({ kept: tab.workflow }));
+  changeTab(id, (tab) => ({ savedWorkflow: tab.workflow }));
   move(16);
   undoEdit();
   expect(isDirty(activeTab())).toBe(false);

@@ -93,7 +93,7 @@ function opened(): DocumentState {
   const start = record({ graph: emptyGraph(), log: EMPTY_LOG }, "Add", (draft) =>
     addNode(draft, structuredClone(node)),
   );
-  return { workflow: start.graph, log: EMPTY_LOG, kept: start.graph };
+  return { workflow: start.graph, log: EMPTY_LOG, savedWorkflow: start.graph };
 }
 
 function recorded({ workflow, log }: DocumentState): Recorded {
@@ -128,7 +128,7 @@ beforeEach(() => {
   };
   lost.mockReset();
   trouble.mockReset();
-  journal = new Journal("a", { server, mirror, onLost: lost, onTrouble: trouble });
+  journal = new Journal("a", { server, mirror, onLost: lost, onError: trouble });
 });
 afterEach(() => {
   journal.end();
@@ -141,7 +141,7 @@ function expectKept(written: DocumentState): void {
   const found = replay(server.text);
   expect(found?.graph).toEqual(written.workflow);
   expect(found?.log).toEqual(written.log);
-  expect(found?.saved).toBe(written.workflow === written.kept);
+  expect(found?.saved).toBe(written.workflow === written.savedWorkflow);
   expect(journal.settled).toBe(true);
   expect(unsent.size).toBe(0);
 }
@@ -161,9 +161,9 @@ describe("a journal", () => {
     expect(server.text.match(/"kind":"whole"/g)?.length).toBe(1);
     written = changed(written, undo(recorded(written)));
     journal.write(written, { ...tab, name: "Other" });
-    journal.write({ ...written, kept: written.workflow }, { ...tab, name: "Other" });
+    journal.write({ ...written, savedWorkflow: written.workflow }, { ...tab, name: "Other" });
     await settle();
-    expectKept({ ...written, kept: written.workflow });
+    expectKept({ ...written, savedWorkflow: written.workflow });
     expect(replay(server.text)?.tab.name).toBe("Other");
   });
 

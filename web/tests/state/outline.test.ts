@@ -2,7 +2,7 @@
 import { expect, test } from "vitest";
 import type { Workflow } from "../../src/document/graph";
 import { readGraph } from "../../src/document/read";
-import { type Folds, outlineOf, rowCalled } from "../../src/state/outline";
+import { type Folds, outlineOf, rowStartingWith } from "../../src/state/outline";
 
 const OPEN: Folds = { closed: new Set(), opened: new Set() };
 
@@ -77,8 +77,8 @@ test("a subgraph that is opened shows its inside one level deeper, a closed fram
 
 test("rows are found by how their titles begin, from where one is and round", () => {
   const rows = outlineOf(workflow(), {}, OPEN);
-  expect(rowCalled(rows, "fr", 0)).toBe(1);
-  expect(rowCalled(rows, "F", 2)).toBe(2);
-  expect(rowCalled(rows, "f", 3)).toBe(1);
-  expect(rowCalled(rows, "nothing", 0)).toBe(-1);
+  expect(rowStartingWith(rows, "fr", 0)).toBe(1);
+  expect(rowStartingWith(rows, "F", 2)).toBe(2);
+  expect(rowStartingWith(rows, "f", 3)).toBe(1);
+  expect(rowStartingWith(rows, "nothing", 0)).toBe(-1);
 });

@@ -5,7 +5,7 @@ import { canvas } from "../canvas";
 import type { Command } from "../commands";
 import { toggleCollapsed, toggleMode } from "../editing/actions";
 import { canMask, maskNode } from "../fields/masking";
-import { apart } from "../finding/placing";
+import { avoidOverlap } from "../finding/placing";
 import { activeTab } from "../studio";
 import { useView } from "../view";
 
@@ -70,5 +70,5 @@ function openPalette(): void {
   const at = handle.toGraph(screen);
   // When several nodes are added with the pointer in one place, each must get a different position.
   const { graph } = activeTab();
-  useView.setState({ palette: { screen, at: apart(graph, at), pulled: null } });
+  useView.setState({ palette: { screen, at: avoidOverlap(graph, at), pulled: null } });
 }

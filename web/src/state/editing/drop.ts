@@ -92,7 +92,7 @@ function moveWires(pull: Pull, to: Pick<Pulled, "node" | "socket">): void {
   const moves = (pull.detached?.links ?? []).flatMap((key): Move[] => {
     const link = graph.links[key];
     if (link === undefined) return [];
-    const wire = wireBetween(heldEnd(pull, link), to.node, to.socket);
+    const wire = wireBetween(fixedEnd(pull, link), to.node, to.socket);
     const reason = refusalOf(wire);
     if (reason === null) return [{ key, wire }];
     reasons.push(reason);
@@ -100,11 +100,11 @@ function moveWires(pull: Pull, to: Pick<Pulled, "node" | "socket">): void {
   });
   if (moves.length > 0) {
     edit("Move the wires", (draft, workflow) => {
-      const before = moves.flatMap(({ key }) => nodesOf(draft, key));
+      const before = moves.flatMap(({ key }) => endNodes(draft, key));
       if (isBoundary(to.node)) moveToBoundary(draft, workflow, pull.seeks, moves);
-      else if (pull.seeks === "output") moveBeginnings(draft, moves, to);
+      else if (pull.seeks === "output") moveStarts(draft, moves, to);
       else for (const { key } of moves) moveEnd(draft, key, to);
-      const after = moves.flatMap(({ key }) => nodesOf(draft, key));
+      const after = moves.flatMap(({ key }) => endNodes(draft, key));
       for (const each of new Set([...before, ...after])) resolveTypes(draft, each);
     });
   }
@@ -113,14 +113,14 @@ function moveWires(pull: Pull, to: Pick<Pulled, "node" | "socket">): void {
 }
 
 /** The end of a link that is not moved. */
-function heldEnd({ seeks }: Pull, link: Link): Pulled {
+function fixedEnd({ seeks }: Pull, link: Link): Pulled {
   const { graph } = activeTab();
   if (seeks === "input") return sourceOf(graph, link);
   const socket = graph.nodes[link.to]?.inputs[link.toSlot]?.name ?? "";
   return { node: link.to, socket, side: "input", type: link.type };
 }
 
-function nodesOf(draft: Draft, key: string): string[] {
+function endNodes(draft: Draft, key: string): string[] {
   const link = draft.links[key];
   return link === undefined ? [] : [link.from, link.to];
 }
@@ -138,7 +138,7 @@ function moveToBoundary(
   }
 }
 
-function moveBeginnings(
+function moveStarts(
   draft: Draft,
   moves: readonly Move[],
   { node: key, socket }: Pick<Pulled, "node" | "socket">,

@@ -2,7 +2,7 @@
 
 import type { Catalog } from "../../api/catalog";
 import { subgraphOf } from "../../document/graph";
-import { definitionOf, holds, nodeOfPrompt } from "../../document/levels";
+import { containsSubgraph, definitionOf, nodeOfPrompt } from "../../document/levels";
 import { t } from "../../words/words";
 import { canvas } from "../canvas";
 import { activeTab, select, showLevel, type Tab, titleOf } from "../studio";
@@ -55,7 +55,11 @@ export function refusalToNest(type: string): string | null {
   const { workflow, graph } = activeTab();
   const around = definitionOf(workflow, graph);
   const definition = subgraphOf(workflow.definitions, type);
-  if (around === undefined || definition === undefined || !holds(workflow, type, around.id)) {
+  if (
+    around === undefined ||
+    definition === undefined ||
+    !containsSubgraph(workflow, type, around.id)
+  ) {
     return null;
   }
   return t("{{name}} cannot contain itself. Add it one level further up.", {

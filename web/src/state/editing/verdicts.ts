@@ -20,26 +20,26 @@ import {
   type Verdict,
 } from "./pull";
 
-const STAYS: Verdict = { ends: [], socket: null, refusal: null, converters: [] };
+const NO_CHANGE: Verdict = { ends: [], socket: null, refusal: null, converters: [] };
 
 /** The wire between a socket that holds one and another socket. */
-export function wireBetween(held: Pulled, node: string, socket: string): Wire {
-  return held.side === "output"
-    ? { from: held.node, slot: Number(held.socket), to: node, input: socket }
-    : { from: node, slot: Number(socket), to: held.node, input: held.socket };
+export function wireBetween(pulled: Pulled, node: string, socket: string): Wire {
+  return pulled.side === "output"
+    ? { from: pulled.node, slot: Number(pulled.socket), to: node, input: socket }
+    : { from: node, slot: Number(socket), to: pulled.node, input: pulled.socket };
 }
 
 /** The verdict for a drop on a socket. */
 export function verdictAt(pull: Pull, node: string, socket: string): Verdict {
-  if (isAttachedHere(pull, { node, socket, side: pull.seeks })) return { ...STAYS, socket };
-  const wires = pull.from.map((held) => wireBetween(held, node, socket));
+  if (isAttachedHere(pull, { node, socket, side: pull.seeks })) return { ...NO_CHANGE, socket };
+  const wires = pull.from.map((pulled) => wireBetween(pulled, node, socket));
   const allowed = wires.filter((each) => refusalOf(each) === null);
   const [first] = wires;
   if (allowed.length > 0) {
     const ends = pull.detached === null ? [closest(pull, allowed, node, socket)] : allowed;
     return { ends, socket, refusal: null, converters: [] };
   }
-  if (first === undefined) return STAYS;
+  if (first === undefined) return NO_CHANGE;
   const converters = wires.flatMap((wire) =>
     convertersOf(wire).map((schema: NodeSchema): Converter => ({ schema, wire })),
   );
@@ -49,14 +49,14 @@ export function verdictAt(pull: Pull, node: string, socket: string): Verdict {
 /** Of overlapping sockets, the wire from the one whose type fits best. */
 function closest(pull: Pull, wires: readonly Wire[], node: string, socket: string): Wire {
   const other = pulledAt(node, socket, pull.seeks);
-  const near = (wire: Wire) => {
-    const held = pull.from.find((each) => isSame(wireBetween(each, node, socket), wire));
-    if (held === undefined || other === null) return -1;
+  const score = (wire: Wire) => {
+    const pulled = pull.from.find((each) => isSame(wireBetween(each, node, socket), wire));
+    if (pulled === undefined || other === null) return -1;
     return pull.seeks === "input"
-      ? closeness(held.type, other.type)
-      : closeness(other.type, held.type);
+      ? closeness(pulled.type, other.type)
+      : closeness(other.type, pulled.type);
   };
-  const [best] = [...wires].sort((one, two) => near(two) - near(one));
+  const [best] = [...wires].sort((one, two) => score(two) - score(one));
   return best as Wire;
 }
 
@@ -75,20 +75,20 @@ function isSame(one: Wire, other: Wire): boolean {
  */
 export function verdictOn(pull: Pull, key: string, row: string | null): Verdict {
   const node = activeTab().graph.nodes[key];
-  if (node === undefined) return STAYS;
+  if (node === undefined) return NO_CHANGE;
   if (row !== null) {
     const pointed = verdictAt(pull, key, row);
     if (pointed.refusal === null) return pointed;
   }
   const { detached } = pull;
-  if (detached?.node === key) return { ...STAYS, socket: detached.socket };
-  const place = newPlace(pull, node);
+  if (detached?.node === key) return { ...NO_CHANGE, socket: detached.socket };
+  const place = newPortSocket(pull, node);
   const best = place ?? bestOn(pull, key);
   return best === undefined ? refusedOn(pull, node) : verdictAt(pull, key, best);
 }
 
 /** The empty socket of a subgraph's boundary, which makes a new port. */
-function newPlace({ seeks }: Pull, node: GraphNode): string | null {
+function newPortSocket({ seeks }: Pull, node: GraphNode): string | null {
   if (!isBoundary(node.key)) return null;
   if (node.key === INPUTS) return seeks === "output" ? String(node.outputs.length) : null;
   return seeks === "input" ? NEW_PORT : null;
@@ -103,21 +103,21 @@ function bestOn(pull: Pull, key: string): string | undefined {
   const { graph } = activeTab();
   const { catalog } = useStudio.getState();
   const [best] = pull.from
-    .flatMap((held) => candidatesOn(graph, catalog, held, key))
+    .flatMap((pulled) => candidatesOn(graph, catalog, pulled, key))
     .sort((one, other) => other.rank - one.rank);
   if (best === undefined) return undefined;
   const { socket, taken } = best.candidate;
-  return taken !== null && pull.from.some((held) => isJoinedTo(held, key)) ? undefined : socket;
+  return taken !== null && pull.from.some((pulled) => isJoinedTo(pulled, key)) ? undefined : socket;
 }
 
 /** Whether a socket has a wire to a node. */
-function isJoinedTo(held: Pulled, key: string): boolean {
+function isJoinedTo(pulled: Pulled, key: string): boolean {
   const { graph } = activeTab();
   const { catalog } = useStudio.getState();
   return socketsAt(graph, catalog, key).some((each) =>
-    held.side === "output"
-      ? each.side === "input" && isJoined(graph, held, each)
-      : each.side === "output" && isJoined(graph, each, held),
+    pulled.side === "output"
+      ? each.side === "input" && isJoined(graph, pulled, each)
+      : each.side === "output" && isJoined(graph, each, pulled),
   );
 }
 
@@ -126,8 +126,8 @@ function refusedOn(pull: Pull, node: GraphNode): Verdict {
   const { graph } = activeTab();
   const { catalog } = useStudio.getState();
   const { seeks } = pull;
-  const [held] = pull.from;
-  if (held === undefined) return STAYS;
+  const [pulled] = pull.from;
+  if (pulled === undefined) return NO_CHANGE;
   const sockets = socketsAt(graph, catalog, node.key).filter((each) => each.side === seeks);
   const verdicts = sockets.map(({ socket }) => verdictAt(pull, node.key, socket));
   // Where a type fits but is refused for another reason, that reason is reported.
@@ -139,13 +139,13 @@ function refusedOn(pull: Pull, node: GraphNode): Verdict {
   const all = verdicts.flatMap((each) => each.converters);
   const converters = all
     .filter((each, index) => all.findIndex(({ schema }) => schema === each.schema) === index)
-    .slice(0, OFFERED);
+    .slice(0, MAX_CONVERTERS);
   const known = pull.from.every((each) => each.node === node.key)
     ? t("A node cannot be connected to itself.")
     : verdicts[fitting]?.refusal;
   const joined = pull.from.some((each) => isJoinedTo(each, node.key));
   const title = titleOf(node, schemaOf(node.type));
-  const values = { node: title, type: nameOf(held.type) };
+  const values = { node: title, type: nameOf(pulled.type) };
   const none =
     seeks === "input"
       ? t("{{node}} has no input that takes {{type}}.", values)
@@ -154,7 +154,7 @@ function refusedOn(pull: Pull, node: GraphNode): Verdict {
   return { ends: [], socket: null, refusal, converters };
 }
 
-const OFFERED = 3;
+const MAX_CONVERTERS = 3;
 
 /**
  * The verdict for a drop on another wire: connects to its target or its source. Null where it does

@@ -22,19 +22,19 @@ import type { Mirror } from "./mirror";
 /**
  * The number of lines after which the whole document is written again, so that replay stays short.
  */
-const MOST_LINES = 300;
-const MOST_CHARACTERS = 2_000_000;
+const MAX_LINES = 300;
+const MAX_CHARACTERS = 2_000_000;
 /** The part of the log that a line of the whole document includes: its newest entries. */
 const LOG_ENTRIES = 500;
 const LOG_CHARACTERS = 2_000_000;
 /** Browsers limit what a page may send while it closes, to 64 KB. */
-const MOST_ON_LEAVING = 60_000;
-const FIRST_WAIT = 400;
+const MAX_BYTES_ON_LEAVING = 60_000;
+const FIRST_RETRY_DELAY = 400;
 /** In milliseconds: after this time without a response, the whole document is copied locally. */
-const SLOW = 1_000;
-const LONGEST_WAIT = 4_000;
+const SLOW_AFTER = 1_000;
+const MAX_RETRY_DELAY = 4_000;
 
-export type DocumentState = Pick<Tab, "workflow" | "log" | "kept">;
+export type DocumentState = Pick<Tab, "workflow" | "log" | "savedWorkflow">;
 
 export interface JournalEnvironment {
   server: Pick<JournalServer, "append" | "replace">;
@@ -42,7 +42,7 @@ export interface JournalEnvironment {
   /** Called when another window has taken over the document. */
   onLost: (id: string) => void;
   /** Called for a refusal that the user should know of. */
-  onTrouble: (error: unknown) => void;
+  onError: (error: unknown) => void;
 }
 
 /** The state that the written lines lead to. */
@@ -96,9 +96,9 @@ export class Journal {
     if (steps === null) this.writeWhole(written, tab);
     else for (const step of steps) this.push(lineOf(this.last + 1, step));
     const floor = this.lastWritten?.floor ?? 0;
-    const saved = written.workflow === written.kept;
+    const saved = written.workflow === written.savedWorkflow;
     this.lastWritten = { workflow: written.workflow, log: written.log, floor, saved, tab };
-    this.copy();
+    this.copyToMirror();
     if (this.retry === undefined) void this.send();
   }
 
@@ -107,7 +107,7 @@ export class Journal {
     const lines = this.unsent.join("");
     if (lines === "" || this.lost) return;
     this.copyWhole();
-    const keepalive = new Blob([lines]).size < MOST_ON_LEAVING;
+    const keepalive = new Blob([lines]).size < MAX_BYTES_ON_LEAVING;
     this.deliver(this.startsWhole, lines, keepalive).catch(() => {
       // The lines stay in this browser's copy, which is sent when the editor is opened again.
     });
@@ -122,26 +122,26 @@ export class Journal {
   /**
    * The steps from the written state to this one; null where the whole document must be written.
    */
-  private stepsTo({ workflow, log, kept }: DocumentState, tab: TabState): Step[] | null {
+  private stepsTo({ workflow, log, savedWorkflow }: DocumentState, tab: TabState): Step[] | null {
     const { lastWritten: known } = this;
-    if (known === null || this.lines >= MOST_LINES || this.characters >= MOST_CHARACTERS) {
+    if (known === null || this.lines >= MAX_LINES || this.characters >= MAX_CHARACTERS) {
       return null;
     }
     const steps = stepsBetween(known.log, log, known.floor);
     if (steps === null || (known.workflow !== workflow && steps.length === 0)) return null;
-    if (workflow === kept) {
+    if (workflow === savedWorkflow) {
       if (steps.length > 0 || !known.saved) steps.push({ kind: "saved" });
     } else if (steps.length === 0 && known.saved) return null;
     if (!equalJson(tab, known.tab)) steps.push({ kind: "tab", tab });
     return steps;
   }
 
-  private writeWhole({ workflow, log, kept }: DocumentState, tab: TabState): void {
+  private writeWhole({ workflow, log, savedWorkflow }: DocumentState, tab: TabState): void {
     const { log: tail, left } = tailOf(log, LOG_ENTRIES, LOG_CHARACTERS);
     this.unsent = [];
     this.lines = 0;
     this.characters = 0;
-    const whole = { tab, graph: workflow, log: tail, saved: workflow === kept };
+    const whole = { tab, graph: workflow, log: tail, saved: workflow === savedWorkflow };
     this.push(snapshotLine(this.last + 1, whole));
     this.characters = 0;
     this.startsWhole = true;
@@ -155,14 +155,14 @@ export class Journal {
     this.characters += line.length;
   }
 
-  private copy(): void {
+  private copyToMirror(): void {
     const { mirror } = this.environment;
     const window = this.latest?.tab.window ?? "";
     if (this.unsent.length === 0 || this.startsWhole) this.whole = null;
     const { owner, unsent: lines, whole } = this;
     const unsent = { window, owner, lines, ...(whole !== null && { whole }) };
     const copied = lines.length === 0 ? mirror.drop(this.id) : mirror.put(this.id, unsent);
-    copied.catch((error: unknown) => this.trouble(error));
+    copied.catch((error: unknown) => this.report(error));
   }
 
   /**
@@ -171,11 +171,11 @@ export class Journal {
   private copyWhole(): void {
     const { latest, lost, startsWhole, unsent, whole } = this;
     if (latest === null || lost || startsWhole || unsent.length === 0 || whole !== null) return;
-    const { workflow, log, kept } = latest.written;
+    const { workflow, log, savedWorkflow } = latest.written;
     const { log: tail } = tailOf(log, LOG_ENTRIES, LOG_CHARACTERS);
-    const saved = workflow === kept;
+    const saved = workflow === savedWorkflow;
     this.whole = snapshotLine(this.last, { tab: latest.tab, graph: workflow, log: tail, saved });
-    this.copy();
+    this.copyToMirror();
   }
 
   private async send(): Promise<void> {
@@ -187,7 +187,7 @@ export class Journal {
       this.failures = 0;
       this.reported = false;
     } catch (error) {
-      this.later(error);
+      this.scheduleRetry(error);
     } finally {
       this.sending = false;
     }
@@ -197,11 +197,11 @@ export class Journal {
     const batch = this.unsent;
     const count = batch.length;
     const mine = this.latest?.tab.window ?? null;
-    const slow = setTimeout(() => this.copyWhole(), SLOW);
+    const slow = setTimeout(() => this.copyWhole(), SLOW_AFTER);
     try {
       await this.deliver(this.startsWhole, batch.join(""), false);
     } catch (error) {
-      if (this.unsent === batch && this.answerTo(error)) return;
+      if (this.unsent === batch && this.handleRefusal(error)) return;
       throw error;
     } finally {
       clearTimeout(slow);
@@ -211,7 +211,7 @@ export class Journal {
     if (this.unsent !== batch) return;
     this.unsent = batch.slice(count);
     this.startsWhole = false;
-    this.copy();
+    this.copyToMirror();
   }
 
   private deliver(whole: boolean, lines: string, keepalive: boolean): Promise<void> {
@@ -223,7 +223,7 @@ export class Journal {
   }
 
   /** Reacts to a refusal; false where only a later retry can help. */
-  private answerTo(error: unknown): boolean {
+  private handleRefusal(error: unknown): boolean {
     const conflict = conflictOf(error);
     if (conflict === null) {
       const tooLong = error instanceof HttpError && error.status === 413 && !this.startsWhole;
@@ -243,23 +243,23 @@ export class Journal {
     if (this.latest === null) return false;
     this.last = last;
     this.writeWhole(this.latest.written, this.latest.tab);
-    this.copy();
+    this.copyToMirror();
     return true;
   }
 
-  private later(error: unknown): void {
+  private scheduleRetry(error: unknown): void {
     if (this.lost) return;
     this.copyWhole();
     if (error instanceof HttpError && !this.reported) {
       this.reported = true;
-      this.trouble(error);
+      this.report(error);
     }
-    const wait = Math.min(FIRST_WAIT * 2 ** this.failures, LONGEST_WAIT);
+    const wait = Math.min(FIRST_RETRY_DELAY * 2 ** this.failures, MAX_RETRY_DELAY);
     this.failures += 1;
     this.retry = setTimeout(() => void this.send(), wait);
   }
 
-  private trouble(error: unknown): void {
-    this.environment.onTrouble(error);
+  private report(error: unknown): void {
+    this.environment.onError(error);
   }
 }

@@ -12,14 +12,14 @@ import { notify, notifyError } from "../view";
 import { dropClosedCopy, recordClosed, useClosed } from "./closed";
 import { Journal, type JournalEnvironment } from "./journal";
 import { makeMirror } from "./mirror";
-import { holdDocument } from "./windows";
+import { lockDocument } from "./windows";
 
 /** The delay from an edit to its line, in milliseconds. */
-const SOON = 150;
+const EDIT_DELAY = 150;
 /** The delay during a drag, when each position is temporary. */
-const MEANWHILE = 450;
+const DRAG_DELAY = 450;
 /** The delay for changes of the view, such as the canvas's viewport. */
-const LATER = 1_000;
+const VIEW_DELAY = 1_000;
 
 export const mirror = makeMirror();
 
@@ -31,7 +31,7 @@ const environment: JournalEnvironment = {
   server: journals,
   mirror,
   onLost: continueAsCopy,
-  onTrouble: notifyError,
+  onError: notifyError,
 };
 
 /** Continues the journal that a document was restored from. */
@@ -43,7 +43,7 @@ export function resumeJournal(id: string, replayed: Replayed): void {
 /** Claims a document for this window; false where another window has it. */
 export async function claimDocument(id: string): Promise<boolean> {
   if (releases.has(id)) return true;
-  const release = await holdDocument(id);
+  const release = await lockDocument(id);
   if (release === null) return false;
   releases.set(id, release);
   return true;
@@ -119,12 +119,12 @@ function release(id: string): void {
 }
 
 /** The number of closed documents held here for fast reopening; the server has all of them. */
-const MOST_HERE = 2;
+const MAX_CLOSED_HERE = 2;
 
 /** Releases closed documents that the server has. */
 function releaseOld(): void {
   const open = useStudio.getState().tabs.map((each) => each.id);
-  const newest = useClosed.getState().closed.slice(0, MOST_HERE);
+  const newest = useClosed.getState().closed.slice(0, MAX_CLOSED_HERE);
   const known = new Set([...open, ...newest.map((each) => each.id)]);
   for (const [id, journal] of openJournals) {
     if (known.has(id) || !journal.settled) continue;
@@ -141,7 +141,7 @@ function continueAsCopy(id: string): void {
   mirror.drop(id).catch(notifyError);
   if (tab === undefined) return;
   const copy = { ...tab, id: crypto.randomUUID(), name: t("{{name}} (copy)", { name: tab.name }) };
-  forgotten.add(id);
+  replacedByCopy.add(id);
   useStudio.setState(({ tabs, active }) => ({
     tabs: tabs.map((each) => (each.id === id ? copy : each)),
     active: active === id ? copy.id : active,
@@ -154,7 +154,7 @@ function continueAsCopy(id: string): void {
 }
 
 /** The ids of documents that left the tabs without being closed. */
-const forgotten = new Set<string>();
+const replacedByCopy = new Set<string>();
 
 /** Starts writing journals. Returns a function that ends it. */
 export function startJournaling(): () => void {
@@ -165,7 +165,7 @@ export function startJournaling(): () => void {
     due = Number.POSITIVE_INFINITY;
     flushJournals();
   };
-  const soon = (wait: number) => {
+  const schedule = (wait: number) => {
     const at = Date.now() + wait;
     if (at >= due) return;
     clearTimeout(timer);
@@ -177,10 +177,13 @@ export function startJournaling(): () => void {
     if (state.tabs === before.tabs && state.active === before.active) return;
     const open = new Set(state.tabs.map((each) => each.id));
     before.tabs.forEach((tab, place) => {
-      if (!open.has(tab.id) && isJournaled(tab) && !forgotten.delete(tab.id)) close(tab, place);
+      if (!open.has(tab.id) && isJournaled(tab) && !replacedByCopy.delete(tab.id))
+        close(tab, place);
     });
     const isDragging = useArranging.getState().dragging;
-    soon(onlyViewsChanged(state.tabs, before.tabs) ? LATER : isDragging ? MEANWHILE : SOON);
+    schedule(
+      onlyViewsChanged(state.tabs, before.tabs) ? VIEW_DELAY : isDragging ? DRAG_DELAY : EDIT_DELAY,
+    );
   });
   const leave = () => {
     flush();
@@ -204,15 +207,15 @@ function onlyViewsChanged(tabs: readonly Tab[], before: readonly Tab[]): boolean
   return (
     tabs.length === before.length &&
     tabs.every((tab, place) => {
-      const was = before[place];
+      const previous = before[place];
       return (
-        was !== undefined &&
-        tab.id === was.id &&
-        tab.workflow === was.workflow &&
-        tab.log === was.log &&
-        tab.kept === was.kept &&
-        tab.name === was.name &&
-        tab.path === was.path
+        previous !== undefined &&
+        tab.id === previous.id &&
+        tab.workflow === previous.workflow &&
+        tab.log === previous.log &&
+        tab.savedWorkflow === previous.savedWorkflow &&
+        tab.name === previous.name &&
+        tab.path === previous.path
       );
     })
   );

@@ -5,7 +5,7 @@
 import type { JournalInfo } from "../../api/journals";
 import { type Replayed, replay, type TabState } from "../../document/journal";
 import { isObject, type Json, parseJson } from "../../document/json";
-import { levelAt, livingPath } from "../../document/levels";
+import { existingPath, levelAt } from "../../document/levels";
 import { close } from "../../document/log";
 import { NotAWorkflowError } from "../../document/read";
 import { t } from "../../words/words";
@@ -16,29 +16,30 @@ import { type Closed, removeClosed, useClosed } from "./closed";
 import { openDefault } from "./files";
 import { claimDocument, mirror, reopenTab, resumeJournal } from "./journaling";
 import type { DivergedDocument } from "./unsent";
-import { claimWindow, heldDocuments } from "./windows";
+import { claimWindow, lockedDocuments } from "./windows";
 
 /**
  * Opens the documents that were open, or the default workflow for none. Returns whether there were
  * any.
  */
 export async function restore(catalog: Promise<void>): Promise<boolean> {
-  const [{ listed, held, parted }] = await Promise.all([readStored(), catalog]);
-  const left = listed.filter(({ tab, id }) => tab?.closed === null && !held.has(id));
-  const mine = left.filter(({ tab }) => tab?.window === clientId);
-  const others = left.filter(({ tab, alive }) => tab?.window !== clientId && !alive);
+  const [{ listed, held, diverged }] = await Promise.all([readStored(), catalog]);
+  const open = listed.filter(({ tab, id }) => tab?.closed === null && !held.has(id));
+  const mine = open.filter(({ tab }) => tab?.window === clientId);
+  const others = open.filter(({ tab, alive }) => tab?.window !== clientId && !alive);
   const elsewhere = listed.filter(
     ({ tab, alive, id }) =>
       tab?.closed === null && tab.window !== clientId && (alive || held.has(id)),
   );
-  const mineOnly = mine.length > 0 || elsewhere.length > 0;
+  const hasOwn = mine.length > 0 || elsewhere.length > 0;
   // Of a diverged document, both this browser's and the server's version are opened.
-  const isWanted = ({ id }: DescribedJournal) => !mineOnly || parted.some((each) => each.id === id);
-  const opened = await openAll([...others.filter(isWanted), ...mine]);
-  const orphans = others.filter((each) => !isWanted(each));
-  if (parted.length > 0) notifyDiverged(parted, orphans);
-  else if (elsewhere.length > 0 || orphans.length > 0)
-    notifyOtherDocuments(elsewhere.length, orphans);
+  const shouldOpen = ({ id }: DescribedJournal) =>
+    !hasOwn || diverged.some((each) => each.id === id);
+  const opened = await openAll([...others.filter(shouldOpen), ...mine]);
+  const abandoned = others.filter((each) => !shouldOpen(each));
+  if (diverged.length > 0) notifyDiverged(diverged, abandoned);
+  else if (elsewhere.length > 0 || abandoned.length > 0)
+    notifyOtherDocuments(elsewhere.length, abandoned);
   if (opened > 0 || openOldDraft() || (await openServersDraft())) return true;
   await openDefault();
   return false;
@@ -49,13 +50,13 @@ export async function restore(catalog: Promise<void>): Promise<boolean> {
  */
 async function readStored(): Promise<StoredDocuments> {
   await claimWindow();
-  const held = await heldDocuments();
-  const parted = await sendLeftovers(held);
-  return { listed: (await journals.list()).map(described), held, parted };
+  const held = await lockedDocuments();
+  const diverged = await sendUnsentLines(held);
+  return { listed: (await journals.list()).map(described), held, diverged };
 }
 
 /** Sends unsent lines of documents that no window of this browser has open. */
-async function sendLeftovers(held: ReadonlySet<string>): Promise<readonly DivergedDocument[]> {
+async function sendUnsentLines(held: ReadonlySet<string>): Promise<readonly DivergedDocument[]> {
   try {
     const left = (await mirror.all()).filter(([id]) => !held.has(id));
     if (left.length === 0) return [];
@@ -71,7 +72,7 @@ async function sendLeftovers(held: ReadonlySet<string>): Promise<readonly Diverg
 interface StoredDocuments {
   listed: DescribedJournal[];
   held: ReadonlySet<string>;
-  parted: readonly DivergedDocument[];
+  diverged: readonly DivergedDocument[];
 }
 
 interface DescribedJournal extends JournalInfo {
@@ -84,24 +85,24 @@ function described(info: JournalInfo): DescribedJournal {
 }
 
 function notifyDiverged(
-  parted: readonly DivergedDocument[],
-  orphans: readonly DescribedJournal[],
+  diverged: readonly DivergedDocument[],
+  abandoned: readonly DescribedJournal[],
 ): void {
-  const sentences = parted.map(({ name, copyName }) =>
+  const sentences = diverged.map(({ name, copyName }) =>
     t(
       "{{name}} was edited in another browser while this one was disconnected. Your edits here are kept in a tab of their own: {{copyName}}.",
       { name, copyName },
     ),
   );
-  notify(sentences.join(" "), orphans.length > 0 ? openingOf(orphans) : undefined);
+  notify(sentences.join(" "), abandoned.length > 0 ? openAction(abandoned) : undefined);
 }
 
-function openingOf(orphans: readonly DescribedJournal[]): { label: string; run: () => void } {
-  return { label: t("Open them here"), run: () => void openAll(orphans).catch(notifyError) };
+function openAction(abandoned: readonly DescribedJournal[]): { label: string; run: () => void } {
+  return { label: t("Open them here"), run: () => void openAll(abandoned).catch(notifyError) };
 }
 
-function notifyOtherDocuments(elsewhere: number, orphans: readonly DescribedJournal[]): void {
-  const { length: count } = orphans;
+function notifyOtherDocuments(elsewhere: number, abandoned: readonly DescribedJournal[]): void {
+  const { length: count } = abandoned;
   const sentences = [
     elsewhere > 0 &&
       t("Another window has {{count}} workflows open. This window has its own.", {
@@ -109,14 +110,14 @@ function notifyOtherDocuments(elsewhere: number, orphans: readonly DescribedJour
       }),
     count > 0 && t("{{count}} workflows of a closed window are kept.", { count }),
   ];
-  notify(sentences.filter(Boolean).join(" "), count > 0 ? openingOf(orphans) : undefined);
+  notify(sentences.filter(Boolean).join(" "), count > 0 ? openAction(abandoned) : undefined);
 }
 
 /**
  * Opens journals in the order of their tabs, and shows the one shown last. Returns their number.
  */
-async function openAll(wanted: readonly DescribedJournal[]): Promise<number> {
-  const ordered = [...wanted].sort((one, other) => placeOf(one) - placeOf(other));
+async function openAll(infos: readonly DescribedJournal[]): Promise<number> {
+  const ordered = [...infos].sort((one, other) => placeOf(one) - placeOf(other));
   const texts = await Promise.all(ordered.map((each) => readClaimed(each.id)));
   let active: { id: string; shown: number } | null = null;
   let count = 0;
@@ -156,7 +157,7 @@ function replayOrNotify(text: string, name: string): Replayed | null {
 
 function tabOf(id: string, { graph, log, saved, tab }: Replayed): Tab {
   const blank = blankTab(id, tab.name);
-  const level = livingPath(graph, tab.level);
+  const level = existingPath(graph, tab.level);
   return {
     ...blank,
     path: tab.path,
@@ -167,7 +168,7 @@ function tabOf(id: string, { graph, log, saved, tab }: Replayed): Tab {
     level,
     graph: levelAt(graph, level),
     log: close(log),
-    kept: saved ? graph : blank.kept,
+    savedWorkflow: saved ? graph : blank.savedWorkflow,
   };
 }
 
@@ -178,11 +179,11 @@ export async function listClosed(): Promise<Closed[]> {
     ...here.map((each) => each.id),
     ...useStudio.getState().tabs.map((each) => each.id),
   ]);
-  const there = (await journals.list()).map(described).flatMap(({ id, tab }): Closed[] => {
+  const onServer = (await journals.list()).map(described).flatMap(({ id, tab }): Closed[] => {
     if (tab === null || tab.closed === null || known.has(id)) return [];
     return [{ id, name: tab.name, path: tab.path, closed: tab.closed, dirty: null, tab: null }];
   });
-  return [...here, ...there].sort((one, other) => other.closed - one.closed);
+  return [...here, ...onServer].sort((one, other) => other.closed - one.closed);
 }
 
 /** Reopens a closed document, with its undo and redo. */

@@ -39,7 +39,7 @@ export async function save(as = false): Promise<boolean> {
   try {
     return path === null || as
       ? await saveAs(tab, suggestedFor(tab))
-      : await inTurn(tab, (now) => saveOver(now, path));
+      : await afterPendingSaves(tab, (now) => saveOver(now, path));
   } catch (error) {
     notifySaveFailure(error);
     return false;
@@ -49,7 +49,7 @@ export async function save(as = false): Promise<boolean> {
 const pendingSaves = new Map<string, Promise<boolean>>();
 
 /** Runs saves of one document in sequence, as each needs the stamp of the one before. */
-async function inTurn(tab: Tab, save: (now: Tab) => Promise<boolean>): Promise<boolean> {
+async function afterPendingSaves(tab: Tab, save: (now: Tab) => Promise<boolean>): Promise<boolean> {
   const before = pendingSaves.get(tab.id) ?? Promise.resolve(true);
   const follow = () => save(useStudio.getState().tabs.find(({ id }) => id === tab.id) ?? tab);
   const mine = before.then(follow, follow);
@@ -63,9 +63,9 @@ async function inTurn(tab: Tab, save: (now: Tab) => Promise<boolean>): Promise<b
 
 /** Where the server is unreachable, a notice explains it; the edits are in the journal anyway. */
 function notifySaveFailure(error: unknown): void {
-  const away = error instanceof TypeError;
+  const isOffline = error instanceof TypeError;
   notifyError(
-    away
+    isOffline
       ? new Error(
           t(
             "The server cannot be reached, so nothing was saved. Your work is kept in this browser.",
@@ -85,11 +85,11 @@ async function saveAs(tab: Tab, suggested: string, problem?: string): Promise<bo
   const given = await askText(t("Save the workflow as"), field, t("Save"), why);
   const name = given?.replace(/\.json$/, "").replace(/^\/+|\/+$/g, "");
   if (!name) return false;
-  const wrong = nameProblem(name);
-  if (wrong !== null) return saveAs(tab, name, wrong);
+  const nameFault = nameProblem(name);
+  if (nameFault !== null) return saveAs(tab, name, nameFault);
   const path = pathOf(name);
   if (path === tab.path) return saveOver(tab, path);
-  if (await written(tab, path, { overwrite: false })) return true;
+  if (await writeFile(tab, path, { overwrite: false })) return true;
   const choice = await askChoice(
     t("There is a workflow called {{name}} already", { name }),
     t("If you replace it, the current file is kept as a version."),
@@ -100,11 +100,11 @@ async function saveAs(tab: Tab, suggested: string, problem?: string): Promise<bo
   );
   if (choice === null) return false;
   if (choice === "other") return saveAs(tab, name);
-  return written(tab, path, { overwrite: true });
+  return writeFile(tab, path, { overwrite: true });
 }
 
 /** False where the name is taken by another file. */
-async function written(
+async function writeFile(
   tab: Tab,
   path: string,
   how: { overwrite: boolean; onlyOver?: string | null },
@@ -112,7 +112,12 @@ async function written(
   const label = tab.log.done.at(-1)?.label ?? "";
   try {
     const stamp = await library.save(path, textOf(tab.workflow), { ...how, label });
-    changeTab(tab.id, () => ({ path, name: lastPart(nameOf(path)), stamp, kept: tab.workflow }));
+    changeTab(tab.id, () => ({
+      path,
+      name: lastPart(nameOf(path)),
+      stamp,
+      savedWorkflow: tab.workflow,
+    }));
     endConflict(tab.id);
     announce(path, stamp);
     return true;
@@ -124,14 +129,14 @@ async function written(
 
 async function saveOver(tab: Tab, path: string): Promise<boolean> {
   try {
-    return await written(tab, path, { overwrite: true, onlyOver: tab.stamp });
+    return await writeFile(tab, path, { overwrite: true, onlyOver: tab.stamp });
   } catch (error) {
     if (!(error instanceof HttpError) || error.status !== 412) throw error;
   }
   const theirs = await library.read(path);
-  if (theirs === null) return written(tab, path, { overwrite: false });
-  const isOurs = theirs.text === textOf(tab.kept) || theirs.text === textOf(tab.workflow);
-  if (isOurs) return written(tab, path, { overwrite: true, onlyOver: theirs.stamp });
+  if (theirs === null) return writeFile(tab, path, { overwrite: false });
+  const isOurs = theirs.text === textOf(tab.savedWorkflow) || theirs.text === textOf(tab.workflow);
+  if (isOurs) return writeFile(tab, path, { overwrite: true, onlyOver: theirs.stamp });
   useConflicts.setState(({ conflicts }) => ({ conflicts: { ...conflicts, [tab.id]: { theirs } } }));
   return false;
 }
@@ -144,20 +149,20 @@ export function endConflict(id: string): void {
 }
 
 /** Replaces the file that was changed elsewhere; its content stays among the versions. */
-export async function overwriteTheirs(tab: Tab, { theirs }: Conflict): Promise<void> {
+export async function overwriteOtherVersion(tab: Tab, { theirs }: Conflict): Promise<void> {
   if (tab.path === null) return;
-  await written(tab, tab.path, { overwrite: true, onlyOver: theirs.stamp }).catch(
+  await writeFile(tab, tab.path, { overwrite: true, onlyOver: theirs.stamp }).catch(
     notifySaveFailure,
   );
 }
 
 /** Saves under a free name; the other file is not changed. */
-export async function keepBoth(tab: Tab): Promise<void> {
+export async function saveAsCopy(tab: Tab): Promise<void> {
   if (tab.path === null) return;
   const name = nameOf(tab.path);
   try {
     for (let number = 2; ; number += 1) {
-      if (await written(tab, pathOf(`${name} (${number})`), { overwrite: false })) return;
+      if (await writeFile(tab, pathOf(`${name} (${number})`), { overwrite: false })) return;
     }
   } catch (error) {
     notifyError(error);
@@ -165,7 +170,7 @@ export async function keepBoth(tab: Tab): Promise<void> {
 }
 
 /** Opens the version saved elsewhere in another tab. */
-export function openTheirs(tab: Tab, { theirs }: Conflict): void {
+export function openOtherVersion(tab: Tab, { theirs }: Conflict): void {
   const name = t("{{name}} (other version)", { name: tab.name });
   openText(theirs, name, tab.path);
 }

@@ -26,12 +26,12 @@ export async function sendUnsent(
   window: string,
   { mirror, server }: { mirror: Mirror; server: Server },
 ): Promise<DivergedDocument[]> {
-  const parted: DivergedDocument[] = [];
+  const diverged: DivergedDocument[] = [];
   for (const [id, unsent] of left) {
     try {
       if (!(await isTaken(id, unsent, server))) {
         const copy = await sendCopy(id, unsent, window, server);
-        if (copy !== null) parted.push(copy);
+        if (copy !== null) diverged.push(copy);
       }
       await mirror.drop(id);
     } catch (error) {
@@ -39,7 +39,7 @@ export async function sendUnsent(
       notifyError(error);
     }
   }
-  return parted;
+  return diverged;
 }
 
 /**

@@ -7,32 +7,36 @@ import { clientId, renewClient } from "../server";
 const WINDOW = "calotype.window.";
 const DOCUMENT = "calotype.document.";
 /** In milliseconds: a page that is being reloaded holds its lock for a moment longer. */
-const PATIENCE = 400;
+const LOCK_TIMEOUT = 400;
 
 /**
  * Makes this window's id unique, as a duplicated tab copies the session storage of the original.
  */
 export async function claimWindow(): Promise<void> {
-  if (navigator.locks === undefined || (await hold(WINDOW + clientId, PATIENCE)) !== null) return;
-  await hold(WINDOW + renewClient(), PATIENCE);
+  if (
+    navigator.locks === undefined ||
+    (await requestLock(WINDOW + clientId, LOCK_TIMEOUT)) !== null
+  )
+    return;
+  await requestLock(WINDOW + renewClient(), LOCK_TIMEOUT);
 }
 
 /** Locks a document until the returned function is called; null where another window holds it. */
-export async function holdDocument(id: string): Promise<(() => void) | null> {
-  return navigator.locks === undefined ? () => undefined : hold(DOCUMENT + id, PATIENCE);
+export async function lockDocument(id: string): Promise<(() => void) | null> {
+  return navigator.locks === undefined ? () => undefined : requestLock(DOCUMENT + id, LOCK_TIMEOUT);
 }
 
 /** The ids of the documents held by all windows of this browser. */
-export async function heldDocuments(): Promise<ReadonlySet<string>> {
+export async function lockedDocuments(): Promise<ReadonlySet<string>> {
   const { held = [] } = (await navigator.locks?.query()) ?? {};
   const names = held.flatMap(({ name = "" }) => (name.startsWith(DOCUMENT) ? [name] : []));
   return new Set(names.map((name) => name.slice(DOCUMENT.length)));
 }
 
-function hold(name: string, patience: number): Promise<(() => void) | null> {
+function requestLock(name: string, timeout: number): Promise<(() => void) | null> {
   return new Promise((done, fail) => {
     navigator.locks
-      .request(name, { signal: AbortSignal.timeout(patience) }, () => {
+      .request(name, { signal: AbortSignal.timeout(timeout) }, () => {
         return new Promise<void>((release) => done(() => release()));
       })
       .catch((error: unknown) => {

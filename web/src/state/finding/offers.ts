@@ -19,46 +19,46 @@ export interface OfferGroup {
   offers: readonly Offer[];
 }
 
-const DRAWN = 80;
-const LATELY = 8;
+const MAX_OFFERS = 80;
+const MAX_RECENT = 8;
 
-interface Asked {
+interface OfferQuery {
   catalog: Catalog;
   graph: Graph;
-  habits: UsageStats;
+  usage: UsageStats;
   palette: Palette;
   typed: string;
   /** The category shown; null for none, "" for the top level. */
   path: string | null;
 }
 
-export function offersOf(asked: Asked): OfferGroup[] {
-  const { catalog, habits, palette, typed, path } = asked;
+export function offersOf(query: OfferQuery): OfferGroup[] {
+  const { catalog, usage, palette, typed, path } = query;
   const isPlain =
     palette.pulled === null && palette.into === undefined && palette.replaces === undefined;
   if (typed.trim() !== "" || !isPlain) {
-    const found = search(catalog, typed, habits, narrowingOf(asked));
-    return [{ title: null, offers: found.slice(0, DRAWN).map(offered) }];
+    const found = search(catalog, typed, usage, narrowingOf(query));
+    return [{ title: null, offers: found.slice(0, MAX_OFFERS).map(offerOf) }];
   }
-  if (path !== null && path !== "") return [{ title: path, offers: within(catalog, path) }];
-  const lately = habits.recent.flatMap((type) => catalog[type] ?? []).slice(0, LATELY);
-  const groups: OfferGroup[] = [{ title: "Categories", offers: within(catalog, "") }];
-  if (lately.length > 0 && path === null) {
-    const offers = lately.map((schema) => offered({ schema, marks: [], also: null }));
+  if (path !== null && path !== "") return [{ title: path, offers: contentsOf(catalog, path) }];
+  const recent = usage.recent.flatMap((type) => catalog[type] ?? []).slice(0, MAX_RECENT);
+  const groups: OfferGroup[] = [{ title: "Categories", offers: contentsOf(catalog, "") }];
+  if (recent.length > 0 && path === null) {
+    const offers = recent.map((schema) => offerOf({ schema, marks: [], also: null }));
     groups.unshift({ title: "Recently used", offers });
   }
   return groups;
 }
 
-function offered(found: Found): Offer {
+function offerOf(found: Found): Offer {
   return { kind: "node", id: `node ${found.schema.class_type}`, found };
 }
 
-function narrowingOf({ graph, palette }: Asked): Narrowing {
+function narrowingOf({ graph, palette }: OfferQuery): Narrowing {
   const { pulled, into, replaces } = palette;
   if (into !== undefined) {
     return {
-      weigh: (each) =>
+      weightOf: (each) =>
         isBlueprint(each) ||
         refusalToNest(each.class_type) !== null ||
         insertionSockets(each, into) === null
@@ -67,12 +67,12 @@ function narrowingOf({ graph, palette }: Asked): Narrowing {
     };
   }
   const old = graph.nodes[replaces?.[0] ?? ""];
-  if (old !== undefined) return { weigh: (each) => survival(graph, old.key, each) };
+  if (old !== undefined) return { weightOf: (each) => replacementScore(graph, old.key, each) };
   return { pulled };
 }
 
 /** How much of a node would be kept in a replacement of this class. */
-function survival(graph: Graph, key: string, schema: NodeSchema): number {
+function replacementScore(graph: Graph, key: string, schema: NodeSchema): number {
   const old = graph.nodes[key];
   if (old === undefined || old.type === schema.class_type || isBlueprint(schema)) return 0;
   if (refusalToNest(schema.class_type) !== null) return 0;
@@ -81,7 +81,7 @@ function survival(graph: Graph, key: string, schema: NodeSchema): number {
 }
 
 /** The subcategories of a category, and then its nodes. */
-function within(catalog: Catalog, path: string): Offer[] {
+function contentsOf(catalog: Catalog, path: string): Offer[] {
   const prefix = path === "" ? "" : `${path}/`;
   const below = new Map<string, number>();
   const nodes: NodeSchema[] = [];
@@ -92,9 +92,9 @@ function within(catalog: Catalog, path: string): Offer[] {
       if (name !== "") below.set(name, (below.get(name) ?? 0) + 1);
     }
   }
-  const isShy = (name: string) => Number(name.startsWith("_"));
+  const isUnderscored = (name: string) => Number(name.startsWith("_"));
   const names = [...below.keys()].sort(
-    (one, other) => isShy(one) - isShy(other) || one.localeCompare(other),
+    (one, other) => isUnderscored(one) - isUnderscored(other) || one.localeCompare(other),
   );
   nodes.sort((one, other) => one.display_name.localeCompare(other.display_name));
   return [
@@ -103,7 +103,7 @@ function within(catalog: Catalog, path: string): Offer[] {
       const count = below.get(label) ?? 0;
       return { kind: "category", id: `category ${full}`, path: full, label, count };
     }),
-    ...nodes.map((schema) => offered({ schema, marks: [], also: null })),
+    ...nodes.map((schema) => offerOf({ schema, marks: [], also: null })),
   ];
 }
 

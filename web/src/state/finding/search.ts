@@ -30,7 +30,7 @@ export interface UsageStats {
 export interface Narrowing {
   pulled?: Pulled | null;
   /** An additional factor of the score: 0 excludes a node, 1 is neutral. */
-  weigh?: (schema: NodeSchema) => number;
+  weightOf?: (schema: NodeSchema) => number;
 }
 
 interface Matched {
@@ -40,14 +40,14 @@ interface Matched {
 }
 
 const ANY: Matched = { score: 100, marks: [], also: null };
-const loose = new uFuzzy({ intraIns: 8, interIns: 40 });
-const forgiving = new uFuzzy({ intraMode: 1 });
+const looseSearch = new uFuzzy({ intraIns: 8, interIns: 40 });
+const fuzzySearch = new uFuzzy({ intraMode: 1 });
 
 export function search(
   catalog: Catalog,
   typed: string,
-  habits: UsageStats,
-  { pulled = null, weigh = () => 1 }: Narrowing = {},
+  usage: UsageStats,
+  { pulled = null, weightOf = () => 1 }: Narrowing = {},
 ): Found[] {
   const query = readQuery(typed);
   const schemas = Object.values(catalog).filter(
@@ -55,8 +55,8 @@ export function search(
   );
   const scored = matchesOf(schemas, query).flatMap(({ schema, match }) => {
     const fit = pulled === null ? 1 : specificity(schema, pulled);
-    const score = match.score * fit * (1 + usageScore(schema, habits)) * visibilityScore(schema);
-    const weight = weigh(schema);
+    const score = match.score * fit * (1 + usageScore(schema, usage)) * visibilityScore(schema);
+    const weight = weightOf(schema);
     return weight > 0 ? [{ schema, match, score: score * weight }] : [];
   });
   scored.sort(
@@ -80,26 +80,26 @@ function matchesOf(schemas: readonly NodeSchema[], { words }: Query) {
   }
   const names = schemas.map((each) => each.display_name);
   const kinds = schemas.map((each) => each.class_type);
-  for (const { at, score, marks } of fuzzy(loose, names, words)) {
+  for (const { at, score, marks } of fuzzy(looseSearch, names, words)) {
     keep(schemas[at], { score, marks, also: null });
   }
-  for (const { at, score } of fuzzy(loose, kinds, words)) {
+  for (const { at, score } of fuzzy(looseSearch, kinds, words)) {
     keep(schemas[at], { score: score * 0.85, marks: [], also: kinds[at] ?? null });
   }
   if (found.size === 0) {
-    for (const { at, score, marks } of fuzzy(forgiving, names, words)) {
+    for (const { at, score, marks } of fuzzy(fuzzySearch, names, words)) {
       keep(schemas[at], { score: score / 2, marks, also: null });
     }
   }
   return [...found].map(([schema, match]) => ({ schema, match }));
 }
 
-function fuzzy(engine: uFuzzy, haystack: string[], words: string) {
-  const [places, info] = engine.search(haystack, words, 3, Number.POSITIVE_INFINITY);
+function fuzzy(engine: uFuzzy, searchText: string[], words: string) {
+  const [places, info] = engine.search(searchText, words, 3, Number.POSITIVE_INFINITY);
   if (places === null || places.length === 0) return [];
-  const detail = info ?? engine.info(places, haystack, words);
+  const detail = info ?? engine.info(places, searchText, words);
   return detail.idx.map((at, index) => {
-    const text = haystack[at] ?? "";
+    const text = searchText[at] ?? "";
     const ranges = detail.ranges[index] ?? [];
     const marks: number[] = [];
     for (let pair = 0; pair < ranges.length; pair += 2) {

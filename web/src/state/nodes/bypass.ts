@@ -9,7 +9,7 @@ import { inputsOf } from "./inputs";
 import { fits } from "./sockets";
 import { isSocket } from "./widgets";
 
-interface Passed {
+interface BypassRoute {
   /** An input's name. */
   input: string;
   /** An output's index. */
@@ -17,31 +17,32 @@ interface Passed {
   type: string;
 }
 
-/** The input that a bypassed node passes to an output, for a target that accepts `wanted`. */
-function passedTo(node: GraphNode, slot: number, wanted: string) {
+/** The input that a bypassed node passes to an output, for a target that takes the type `accepted`. */
+function bypassInput(node: GraphNode, slot: number, accepted: string) {
   const { inputs } = node;
   const same = inputs[slot];
-  if (wanted === "*") return same ?? inputs[0];
-  const given = node.outputs[slot]?.type ?? wanted;
-  if (same !== undefined && fits(same.type, given) && fits(same.type, wanted)) return same;
+  if (accepted === "*") return same ?? inputs[0];
+  const outputType = node.outputs[slot]?.type ?? accepted;
+  if (same !== undefined && fits(same.type, outputType) && fits(same.type, accepted)) return same;
   return (
-    inputs.find((each) => each.type === wanted) ?? inputs.find((each) => fits(each.type, wanted))
+    inputs.find((each) => each.type === accepted) ??
+    inputs.find((each) => fits(each.type, accepted))
   );
 }
 
 /** All connected inputs that a bypassed node passes through. */
-export function bypassRoutes({ nodes, links }: Graph, node: GraphNode): Passed[] {
+export function bypassRoutes({ nodes, links }: Graph, node: GraphNode): BypassRoute[] {
   return node.outputs.flatMap(({ type }, output) => {
-    const input = passedTo(node, output, type);
+    const input = bypassInput(node, output, type);
     const link = input?.link == null ? undefined : links[input.link];
     if (input === undefined || link === undefined) return [];
-    if (!fits(givenBy(nodes[link.from], link), type)) return [];
+    if (!fits(carriedType(nodes[link.from], link), type)) return [];
     return [{ input: input.name, output, type }];
   });
 }
 
 /** The type that a wire carries. */
-function givenBy(source: GraphNode | undefined, { fromSlot, type }: Link): string {
+function carriedType(source: GraphNode | undefined, { fromSlot, type }: Link): string {
   return source?.outputs[fromSlot]?.type ?? type;
 }
 
@@ -53,16 +54,16 @@ interface Idle {
 }
 
 const NONE: Idle = { nodes: new Set(), links: new Set() };
-const found = new WeakMap<
+const cache = new WeakMap<
   Graph["nodes"],
   { links: Graph["links"]; catalog: Catalog; idle: Idle }
 >();
 
 export function idleParts(graph: Graph, catalog: Catalog): Idle {
-  const known = found.get(graph.nodes);
-  if (known?.links === graph.links && known.catalog === catalog) return known.idle;
+  const cached = cache.get(graph.nodes);
+  if (cached?.links === graph.links && cached.catalog === catalog) return cached.idle;
   const idle = idleOf(graph, catalog);
-  found.set(graph.nodes, { links: graph.links, catalog, idle });
+  cache.set(graph.nodes, { links: graph.links, catalog, idle });
   return idle;
 }
 
@@ -72,7 +73,7 @@ function idleOf(graph: Graph, catalog: Catalog): Idle {
   const nodes = new Set(Object.keys(graph.nodes).filter((key) => search.isIdle(key)));
   const links = Object.values(graph.links).filter((each) => {
     const target = graph.nodes[each.to];
-    return search.isDead(each) || target?.mode === MODE.muted || nodes.has(each.to);
+    return search.carriesNothing(each) || target?.mode === MODE.muted || nodes.has(each.to);
   });
   return { nodes, links: new Set(links.map((each) => each.key)) };
 }
@@ -100,23 +101,23 @@ class Search {
       node.mode === MODE.always &&
       node.inputs.some(({ name, link }) => {
         const wire = link === null ? undefined : this.#graph.links[link];
-        return wire !== undefined && this.#needs(node, name) && this.isDead(wire);
+        return wire !== undefined && this.#needs(node, name) && this.carriesNothing(wire);
       });
     this.#known.set(key, is);
     return is;
   }
 
-  isDead(link: Link, wanted = link.type, passed = 0): boolean {
+  carriesNothing(link: Link, accepted = link.type, passed = 0): boolean {
     const source = this.#graph.nodes[link.from];
     if (source === undefined || source.mode === MODE.muted) return true;
     if (source.mode !== MODE.bypassed) {
-      return this.isIdle(source.key) || (passed > 0 && !fits(givenBy(source, link), wanted));
+      return this.isIdle(source.key) || (passed > 0 && !fits(carriedType(source, link), accepted));
     }
-    const input = passedTo(source, link.fromSlot, wanted);
+    const input = bypassInput(source, link.fromSlot, accepted);
     const before = input?.link == null ? undefined : this.#graph.links[input.link];
     // A cycle of bypassed nodes passes nothing on.
     if (before === undefined || passed > this.#graph.linkOrder.length) return true;
-    return this.isDead(before, wanted, passed + 1);
+    return this.carriesNothing(before, accepted, passed + 1);
   }
 
   /** Only required sockets: a widget has a value, and an optional input may be absent. */

@@ -9,17 +9,17 @@ import { schemaOf } from "../studio";
 import { allowedTypes, inputsOf, MATCH } from "./inputs";
 
 /** The most nodes that are followed in a chain of such nodes. */
-const FAR = 64;
+const MAX_FOLLOWED = 64;
 
 /** Resolves the types of a node again, and of the matching nodes downstream. */
 export function resolveTypes(draft: Draft, key: string): void {
   const open = [key];
-  for (let followed = 0; followed < FAR && open.length > 0; followed += 1) {
+  for (let followed = 0; followed < MAX_FOLLOWED && open.length > 0; followed += 1) {
     const next = open.shift();
     const node = next === undefined ? undefined : draft.nodes[next];
     const schema = node === undefined ? undefined : schemaOf(node.type);
     if (node === undefined || schema === undefined) continue;
-    if (!settle(draft, node, schema)) continue;
+    if (!updateTypes(draft, node, schema)) continue;
     for (const output of node.outputs) {
       for (const link of output.links) open.push(draft.links[link]?.to ?? "");
     }
@@ -27,7 +27,7 @@ export function resolveTypes(draft: Draft, key: string): void {
 }
 
 /** Updates a node; returns whether the type of an output changed. */
-function settle(draft: Draft, node: GraphNode, schema: NodeSchema): boolean {
+function updateTypes(draft: Draft, node: GraphNode, schema: NodeSchema): boolean {
   const matching = inputsOf(schema, node).filter((each) => each.type === MATCH);
   if (matching.length === 0) return false;
   const names = new Set(matching.map((each) => each.name));

@@ -24,7 +24,7 @@ import { equalJson, isObject, type Json, type JsonObject } from "../../document/
 import { graphsOf, instancesOf } from "../../document/levels";
 import { fallbackValue, SUBGRAPH } from "./widgets";
 
-interface Made {
+interface CachedCatalog {
   base: Catalog;
   definitions: Workflow["definitions"];
   /** Whether instances of old files show more widgets than the definition. */
@@ -33,9 +33,9 @@ interface Made {
   catalog: Catalog;
 }
 
-const made = new WeakMap<Workflow, Made>();
+const cache = new WeakMap<Workflow, CachedCatalog>();
 /** The last schemas by the document's saved root, so that unchanged schemas keep their identity. */
-const last = new WeakMap<JsonObject, Made>();
+const latest = new WeakMap<JsonObject, CachedCatalog>();
 
 /** The catalog without subgraphs that each catalog was made from. */
 const bases = new WeakMap<Catalog, Catalog>();
@@ -44,33 +44,33 @@ const bases = new WeakMap<Catalog, Catalog>();
 export function catalogWith(workflow: Workflow, catalog: Catalog): Catalog {
   const base = bases.get(catalog) ?? catalog;
   if (Object.keys(workflow.definitions).length === 0) return base;
-  const known = made.get(workflow);
+  const known = cache.get(workflow);
   if (known?.base === base) return known.catalog;
-  const before = last.get(workflow.saved);
+  const before = latest.get(workflow.saved);
   const { definitions } = workflow;
   // A fast path, as most edits do not change subgraphs.
   if (before?.base === base && before.definitions === definitions && !before.isOld) {
     return before.catalog;
   }
-  const maker = new Maker(workflow, base);
+  const builder = new SchemaBuilder(workflow, base);
   const schemas: Record<string, NodeSchema> = {};
   for (const { id } of Object.values(workflow.definitions)) {
-    const [schema, old] = [maker.schemaOf(id), before?.schemas[id]];
+    const [schema, old] = [builder.schemaOf(id), before?.schemas[id]];
     if (schema !== undefined) schemas[id] = old && equalJson(old, schema) ? old : schema;
   }
   const same =
     before?.base === base &&
     Object.keys(schemas).length === Object.keys(before.schemas).length &&
     Object.entries(schemas).every(([id, schema]) => before.schemas[id] === schema);
-  const whole: Catalog = same ? before.catalog : Object.assign(Object.create(null), base, schemas);
-  const next: Made = { base, definitions, isOld: maker.isOld, schemas, catalog: whole };
+  const merged: Catalog = same ? before.catalog : Object.assign(Object.create(null), base, schemas);
+  const next: CachedCatalog = { base, definitions, isOld: builder.isOld, schemas, catalog: merged };
   bases.set(next.catalog, base);
-  made.set(workflow, next);
-  last.set(workflow.saved, next);
+  cache.set(workflow, next);
+  latest.set(workflow.saved, next);
   return next.catalog;
 }
 
-class Maker {
+class SchemaBuilder {
   readonly #workflow: Workflow;
   readonly #base: Catalog;
   readonly #schemas = new Map<string, NodeSchema>();
@@ -110,7 +110,7 @@ class Maker {
     const widget =
       inner === undefined
         ? null
-        : (this.#widget(definition, inner) ?? this.#heldOutside(definition, port));
+        : (this.#widget(definition, inner) ?? this.#widgetFromInstances(definition, port));
     const display_name = slotLabel(port);
     if (widget !== null) {
       return { ...widget, name: port.name, options: { ...widget.options, display_name } };
@@ -126,9 +126,9 @@ class Maker {
   }
 
   /** A widget of a class that is not installed, derived from the value of an instance. */
-  #heldOutside({ id }: Definition, port: OutputSlot): InputSchema | null {
-    const held = instancesOf(this.#workflow, id).map(({ node }) => node.values[port.name]);
-    const value = held.find((each) => each != null);
+  #widgetFromInstances({ id }: Definition, port: OutputSlot): InputSchema | null {
+    const values = instancesOf(this.#workflow, id).map(({ node }) => node.values[port.name]);
+    const value = values.find((each) => each != null);
     return value === undefined ? null : widgetOf(port.name, value);
   }
 
@@ -140,7 +140,7 @@ class Maker {
     const input = schema?.inputs.find((each) => each.name === widget);
     if (schema === undefined || input === undefined) return unknownWidget(node, widget);
     const value = node.values[widget] ?? fallbackValue(input);
-    return { ...input, options: { ...input.options, default: value, standing: value } };
+    return { ...input, options: { ...input.options, default: value, initialValue: value } };
   }
 }
 
@@ -192,7 +192,7 @@ function widgetOf(name: string, value: Json): InputSchema | null {
             ? "FLOAT"
             : null;
   if (type === null) return null;
-  const options = { standing: value };
+  const options = { initialValue: value };
   return { name, type, section: "required", options, choices: null, folder: null };
 }
 

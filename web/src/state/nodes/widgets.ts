@@ -88,7 +88,7 @@ export function isSubgraph(schema: NodeSchema | undefined): boolean {
 
 /** The value where a node holds none: for a subgraph's widget, that of the inner widget. */
 export function fallbackValue(input: InputSchema): Json {
-  return "standing" in input.options ? (input.options.standing as Json) : defaultOf(input);
+  return "initialValue" in input.options ? (input.options.initialValue as Json) : defaultOf(input);
 }
 
 /** The name of the widget that sets what happens to this input before a run, if any. */

@@ -12,25 +12,25 @@ import { client } from "../server";
 import { activeTab, type Tab, useStudio } from "../studio";
 import { useRuns } from "./runs";
 
-const CHECK_AFTER = 400;
+const CHECK_DELAY = 400;
 const NO_PLAN: Plan = { nodes: {}, run: 0, cached: 0, seconds: null, memory: null, unknown: 0 };
-const FINE: ValidationReport = { error: null, node_errors: {} };
+const NO_PROBLEMS: ValidationReport = { error: null, node_errors: {} };
 
 /** Called for each document without problems once it is not being edited, with its plan. */
 type OnValid = (tab: Tab, plan: Plan) => void;
 
-let askAgain: () => void = () => undefined;
+let checkNow: () => void = () => undefined;
 
 /** Checks the open document again, after a change outside of the document. */
 export function checkAgain(): void {
-  askAgain();
+  checkNow();
 }
 
 export function recordCheck(tab: string, { report, plan }: CheckResult): void {
-  note(tab, report, plan);
+  record(tab, report, plan);
 }
 
-function note(tab: string, report: ValidationReport, plan: Plan): void {
+function record(tab: string, report: ValidationReport, plan: Plan): void {
   useRuns.setState(({ problems, plans }) => ({
     problems: { ...problems, [tab]: report },
     plans: { ...plans, [tab]: plan },
@@ -38,51 +38,51 @@ function note(tab: string, report: ValidationReport, plan: Plan): void {
 }
 
 /** Starts checking the open document after edits. Returns a function that ends it. */
-export function watchProblems(whenFine: OnValid = () => undefined): () => void {
+export function watchProblems(onValid: OnValid = () => undefined): () => void {
   let timer: ReturnType<typeof setTimeout> | undefined;
-  let asked: AbortController | undefined;
-  let seen: Workflow | null = null;
-  const ask = async (tab: Tab) => {
-    asked?.abort();
-    asked = new AbortController();
+  let pendingCheck: AbortController | undefined;
+  let lastChecked: Workflow | null = null;
+  const check = async (tab: Tab) => {
+    pendingCheck?.abort();
+    pendingCheck = new AbortController();
     if (tab.workflow.order.length === 0) {
-      note(tab.id, FINE, NO_PLAN);
+      record(tab.id, NO_PROBLEMS, NO_PLAN);
       return;
     }
     try {
       const checked = await client.check(writeGraph(workflowToRun(tab.workflow)), {
-        signal: asked.signal,
+        signal: pendingCheck.signal,
       });
       recordCheck(tab.id, checked);
-      if (checked.report.error === null) whenFine(tab, checked.plan);
+      if (checked.report.error === null) onValid(tab, checked.plan);
     } catch (error) {
       if (error instanceof DOMException && error.name === "AbortError") return;
       // The run bar shows that the server is unreachable; a document it cannot read is reported
       // here.
-      if (error instanceof HttpError) note(tab.id, unreadable(error), NO_PLAN);
+      if (error instanceof HttpError) record(tab.id, unreadable(error), NO_PLAN);
     }
   };
-  const soon = () => {
+  const schedule = () => {
     clearTimeout(timer);
-    timer = setTimeout(() => void ask(activeTab()), CHECK_AFTER);
+    timer = setTimeout(() => void check(activeTab()), CHECK_DELAY);
   };
-  const look = () => {
+  const onChange = () => {
     const { workflow } = activeTab();
-    if (workflow === seen) return;
-    seen = workflow;
-    soon();
+    if (workflow === lastChecked) return;
+    lastChecked = workflow;
+    schedule();
   };
-  look();
-  askAgain = () => {
+  onChange();
+  checkNow = () => {
     clearTimeout(timer);
-    void ask(activeTab());
+    void check(activeTab());
   };
-  const stop = useStudio.subscribe(look);
+  const stop = useStudio.subscribe(onChange);
   return () => {
     stop();
-    askAgain = () => undefined;
+    checkNow = () => undefined;
     clearTimeout(timer);
-    asked?.abort();
+    pendingCheck?.abort();
   };
 }
 

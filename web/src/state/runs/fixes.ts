@@ -56,9 +56,9 @@ export function problemsOf(
     for (const each of errors) found.push(problemFrom(tab, id, each));
   }
   const whole = wholeSentence(report);
-  const isElse = found.every((each) => each.group === "former");
-  if (whole !== null && (isElse || report?.error?.type === "prompt_no_outputs")) {
-    const fixes = report?.error?.type === "prompt_no_outputs" ? saving(tab) : [];
+  const hasNoOther = found.every((each) => each.group === "former");
+  if (whole !== null && (hasNoOther || report?.error?.type === "prompt_no_outputs")) {
+    const fixes = report?.error?.type === "prompt_no_outputs" ? addSaveNode(tab) : [];
     found.push({ group: "document", node: null, input: null, text: whole, fixes });
   }
   return found;
@@ -84,11 +84,11 @@ function problemFrom(tab: Tab, id: string, problem: InputProblem): Problem {
     input: problem.extra_info?.input_name ?? null,
     text: sentenceOf(problem),
     // An edit applies to the level shown, so the node's level is shown first.
-    fixes: isHere ? fixes : fixes.map((fix) => ({ ...fix, run: () => mendAt(id, fix) })),
+    fixes: isHere ? fixes : fixes.map((fix) => ({ ...fix, run: () => applyAt(id, fix) })),
   };
 }
 
-function mendAt(id: string, fix: Fix): void {
+function applyAt(id: string, fix: Fix): void {
   goTo(id);
   fix.run();
 }
@@ -103,7 +103,7 @@ function fixesFor(graph: Graph, node: GraphNode, problem: InputProblem): Fix[] {
   });
   switch (problem.type) {
     case "value_not_in_list":
-      return choices(node, input, extra?.nearest).map((each) =>
+      return similarChoices(node, input, extra?.nearest).map((each) =>
         set(each, t("Use {{name}}", { name: each })),
       );
     case "value_bigger_than_max":
@@ -117,59 +117,62 @@ function fixesFor(graph: Graph, node: GraphNode, problem: InputProblem): Fix[] {
       return [set(standard, t("Set to {{value}}", { value: String(standard) }))];
     }
     case "required_input_missing":
-      return sources(graph, node, input);
+      return connectSources(graph, node, input);
     case "return_type_mismatch":
-      return [...between(graph, node, input), ...unlink(node, input)];
+      return [...insertConverter(graph, node, input), ...removeWire(node, input)];
     case "exception_during_validation":
-      return unlink(node, input);
+      return removeWire(node, input);
     case "dependency_cycle":
-      return circle(graph, extra?.cycle_nodes ?? []);
+      return breakCycle(graph, extra?.cycle_nodes ?? []);
     default:
       return [];
   }
 }
 
-const OFFERED = 2;
+const MAX_FIXES = 2;
 
 /** The most similar names; where none is similar, the first choices. */
-function choices(node: GraphNode, input: string, nearest: readonly string[] = []): string[] {
-  if (nearest.length > 0) return nearest.slice(0, OFFERED);
+function similarChoices(node: GraphNode, input: string, nearest: readonly string[] = []): string[] {
+  if (nearest.length > 0) return nearest.slice(0, MAX_FIXES);
   const all = schemaOf(node.type)?.inputs.find((each) => each.name === input)?.choices ?? [];
   return all.slice(0, 1).map(String);
 }
 
 /** Outputs that fit, those of the nearest nodes first. */
-function sources(graph: Graph, node: GraphNode, input: string): Fix[] {
+function connectSources(graph: Graph, node: GraphNode, input: string): Fix[] {
   const wanted = schemaOf(node.type)?.inputs.find((each) => each.name === input)?.type;
   if (wanted === undefined) return [];
-  const found: { fix: Fix; far: number }[] = [];
+  const found: { fix: Fix; distance: number }[] = [];
   for (const source of Object.values(graph.nodes)) {
     const schema = schemaOf(source.type);
     const slot = schema?.outputs.findIndex((each) => fits(each.type, wanted)) ?? -1;
     if (schema === undefined || slot < 0 || source.key === node.key) continue;
     const title = source.title ?? schema.display_name;
     found.push({
-      far: Math.hypot(source.position.x - node.position.x, source.position.y - node.position.y),
+      distance: Math.hypot(
+        source.position.x - node.position.x,
+        source.position.y - node.position.y,
+      ),
       fix: {
         title: t("Connect {{node}}", { node: title }),
         run: () => connectWire({ from: source.key, slot, to: node.key, input }),
       },
     });
   }
-  found.sort((one, other) => one.far - other.far);
-  return found.slice(0, OFFERED).map((each) => each.fix);
+  found.sort((one, other) => one.distance - other.distance);
+  return found.slice(0, MAX_FIXES).map((each) => each.fix);
 }
 
 function linkInto(node: GraphNode, input: string): string | null {
   return node.inputs.find((each) => each.name === input)?.link ?? null;
 }
 
-function unlink(node: GraphNode, input: string): Fix[] {
+function removeWire(node: GraphNode, input: string): Fix[] {
   const link = linkInto(node, input);
   return link === null ? [] : [{ title: t("Remove the wire"), run: () => disconnect(link) }];
 }
 
-function between(graph: Graph, node: GraphNode, input: string): Fix[] {
+function insertConverter(graph: Graph, node: GraphNode, input: string): Fix[] {
   const link = graph.links[linkInto(node, input) ?? ""];
   const source = graph.nodes[link?.from ?? ""];
   const wanted = schemaOf(node.type)?.inputs.find((each) => each.name === input)?.type;
@@ -187,7 +190,7 @@ function between(graph: Graph, node: GraphNode, input: string): Fix[] {
 }
 
 /** Breaks a cycle at its last wire. */
-function circle(graph: Graph, nodes: readonly string[]): Fix[] {
+function breakCycle(graph: Graph, nodes: readonly string[]): Fix[] {
   const [from, to] = nodes.slice(-2);
   const link = Object.values(graph.links).find((each) => each.from === from && each.to === to);
   if (link === undefined) return [];
@@ -195,7 +198,7 @@ function circle(graph: Graph, nodes: readonly string[]): Fix[] {
 }
 
 /** Adds a node that saves, for the newest picture that is not used. */
-function saving({ graph, level }: Tab): Fix[] {
+function addSaveNode({ graph, level }: Tab): Fix[] {
   if (level.length > 0) return [];
   const schema = schemaOf("SaveImage");
   if (schema === undefined) return [];

@@ -29,8 +29,8 @@ import {
 } from "./runs";
 import { wholeSentence } from "./sentences";
 
-const LISTED = 64;
-const REFRESH_AFTER = 60;
+const HISTORY_LIMIT = 64;
+const REFRESH_DELAY = 60;
 
 interface RunOptions {
   /** Before all pending jobs. */
@@ -49,9 +49,9 @@ interface RunOptions {
 export const useRunOptions = create<{ count: number }>(() => ({ count: 1 }));
 
 /** The last request to run; the next one follows it, so that jobs are queued in order. */
-let turn: Promise<void> = Promise.resolve();
+let lastRequest: Promise<void> = Promise.resolve();
 /** In milliseconds: a stalled request delays the following runs no longer than this. */
-const PATIENCE = 3_000;
+const REQUEST_TIMEOUT = 3_000;
 /** The number of requests to run that are being submitted. */
 let submitting = 0;
 
@@ -61,23 +61,23 @@ let submitting = 0;
 export function run(options: RunOptions = {}): Promise<void> {
   // By its turn, or during a batch, another document may be shown.
   const tab = options.tab ?? activeTab().id;
-  const before = turn;
-  turn = waitForTurn(before).then(() => submitRuns({ ...options, tab }));
-  return turn;
+  const before = lastRequest;
+  lastRequest = waitForPrevious(before).then(() => submitRuns({ ...options, tab }));
+  return lastRequest;
 }
 
-async function waitForTurn(before: Promise<void>): Promise<void> {
+async function waitForPrevious(before: Promise<void>): Promise<void> {
   let timer: ReturnType<typeof setTimeout> | undefined;
-  const tired = new Promise<void>((done) => {
-    timer = setTimeout(done, PATIENCE);
+  const timeout = new Promise<void>((done) => {
+    timer = setTimeout(done, REQUEST_TIMEOUT);
   });
-  await Promise.race([before, tired]);
+  await Promise.race([before, timeout]);
   clearTimeout(timer);
 }
 
-type Named = RunOptions & { tab: string };
+type RunRequest = RunOptions & { tab: string };
 
-async function submitRuns(options: Named): Promise<void> {
+async function submitRuns(options: RunRequest): Promise<void> {
   if (useRuns.getState().connection !== "open") {
     notify(
       t(
@@ -102,7 +102,7 @@ async function submitRuns(options: Named): Promise<void> {
 }
 
 /** Whether it was submitted; otherwise the problems are shown. */
-async function submit({ tab: id, front, targets, keepSeeds }: Named): Promise<boolean> {
+async function submit({ tab: id, front, targets, keepSeeds }: RunRequest): Promise<boolean> {
   const before = tabOf(id);
   if (before === undefined) return false;
   if (keepSeeds !== true) rollSeeds(before);
@@ -120,13 +120,13 @@ async function submit({ tab: id, front, targets, keepSeeds }: Named): Promise<bo
     notifyRefusal(tab, wholeSentence(report) ?? report.error.message, targets !== undefined);
     return false;
   }
-  const prompted = crypto.randomUUID();
-  recordPrompt(prompted, tab.id);
-  recordSubmitted(prompted, tab.workflow, plan);
+  const promptId = crypto.randomUUID();
+  recordPrompt(promptId, tab.id);
+  recordSubmitted(promptId, tab.workflow, plan);
   recordSeeds(tab, prompt);
   await client.submit({
     client: clientId,
-    id: prompted,
+    id: promptId,
     prompt,
     workflow,
     ...(front === undefined ? {} : { front }),
@@ -146,24 +146,24 @@ function notifyRefusal(tab: Tab, reason: string, isPart: boolean): void {
   if (isPart) notify(reason);
 }
 
-let ranLast: unknown = null;
+let lastAutoRun: unknown = null;
 
 /** Runs a document after edits, where the user enabled this and a run would change anything. */
 export function runOnChange(tab: Tab, plan: Plan): void {
   const { remaining, running, sending } = useRuns.getState();
-  if (!setting("calotype.runOnChange") || plan.run === 0 || tab.workflow === ranLast) return;
+  if (!setting("calotype.runOnChange") || plan.run === 0 || tab.workflow === lastAutoRun) return;
   if (remaining > 0 || running !== null || sending) return;
-  ranLast = tab.workflow;
+  lastAutoRun = tab.workflow;
   void run({ count: 1, keepSeeds: true, tab: tab.id });
 }
 
 /** Interrupts the running job, and removes pending ones. */
 export async function interrupt(): Promise<void> {
-  const { running, waiting } = useRuns.getState();
+  const { running, unfinished } = useRuns.getState();
   try {
-    const next = waiting.find((each) => each.status === "pending");
-    const works = running !== null || waiting.some((each) => each.status === "in_progress");
-    if (!works && next !== undefined) {
+    const next = unfinished.find((each) => each.status === "pending");
+    const isRunning = running !== null || unfinished.some((each) => each.status === "in_progress");
+    if (!isRunning && next !== undefined) {
       await client.removeFromQueue([next.id]);
       return;
     }
@@ -187,7 +187,7 @@ export function connect(): () => void {
       onMessage: (message) => {
         handleMessage(message, performance.now());
         if (message.type === "status") refreshSoon();
-        if (ENDINGS.has(message.type)) checkAgain();
+        if (END_MESSAGES.has(message.type)) checkAgain();
       },
       onPreview: addPreview,
       onConnection: (connection) => {
@@ -200,7 +200,7 @@ export function connect(): () => void {
   );
 }
 
-const ENDINGS = new Set(["execution_success", "execution_error", "execution_interrupted"]);
+const END_MESSAGES = new Set(["execution_success", "execution_error", "execution_interrupted"]);
 
 /** After a reconnection, perhaps to a new server process, its state is read again. */
 async function resync(): Promise<void> {
@@ -218,17 +218,17 @@ function refreshSoon(): void {
   refreshing = setTimeout(() => {
     refreshing = undefined;
     void refreshJobs();
-  }, REFRESH_AFTER);
+  }, REFRESH_DELAY);
 }
 
 export async function refreshJobs(): Promise<void> {
   try {
     const [, { jobs: past }] = await Promise.all([
       readQueue(),
-      client.history({}, { limit: LISTED }),
+      client.history({}, { limit: HISTORY_LIMIT }),
     ]);
     const { running, waiting } = useQueue.getState();
-    useRuns.setState({ waiting: [...running, ...waiting], past });
+    useRuns.setState({ unfinished: [...running, ...waiting], past });
     await import("../results/history").then((room) => room.historyChanged());
   } catch (error) {
     if (error instanceof HttpError) notifyError(error);
@@ -251,9 +251,9 @@ export async function stopAfterThis(): Promise<void> {
   await attempt(() => client.clearQueue());
 }
 
-async function attempt(doing: () => Promise<unknown>): Promise<void> {
+async function attempt(action: () => Promise<unknown>): Promise<void> {
   try {
-    await doing();
+    await action();
   } catch (error) {
     notifyError(error);
   }
@@ -272,13 +272,13 @@ export async function workflowOf(job: string): Promise<Json | null> {
  * document's id. `isNews`: replaces shown outputs, as the job may have finished while disconnected.
  */
 export async function showLastResults(tab: Tab, isNews = false): Promise<void> {
-  const wanted = tab.workflow.saved.id;
+  const workflowId = tab.workflow.saved.id;
   const last = useRuns.getState().past.find((each) => each.status === "completed");
-  if (last === undefined || typeof wanted !== "string") return;
+  if (last === undefined || typeof workflowId !== "string") return;
   try {
     const { outputs, workflow } = await client.job(last.id);
     const made = workflow?.extra_data?.extra_pnginfo?.workflow as Json | undefined;
-    if (!isObject(made) || made.id !== wanted) return;
+    if (!isObject(made) || made.id !== workflowId) return;
     for (const [node, output] of Object.entries(outputs ?? {})) {
       const known = useRuns.getState().shown[placeOf(tab.id, node)];
       if ((isNews || known === undefined) && node in tab.workflow.nodes)

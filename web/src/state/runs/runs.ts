@@ -24,7 +24,7 @@ export interface NodeRun {
   /** When its last event arrived. */
   at: number;
   /** Its duration in milliseconds. */
-  took: number | null;
+  duration: number | null;
   /** The worker's peak memory in bytes; null where not measured. */
   memory: number | null;
 }
@@ -72,14 +72,14 @@ interface Runs {
   /** The submitted document and the plan of its run, by prompt id. */
   submitted: Readonly<Record<string, { workflow: Workflow; plan: Plan }>>;
   /** Documents at the time of their last successful run. */
-  worked: Readonly<Record<string, Workflow>>;
-  waiting: readonly ListedJob[];
+  lastSuccessful: Readonly<Record<string, Workflow>>;
+  unfinished: readonly ListedJob[];
   past: readonly ListedJob[];
   /** The document of each prompt that this page submitted. */
   prompts: Readonly<Record<string, string>>;
 }
 
-const NOTED = 500;
+const MAX_RECORDED = 500;
 const PROMPTS = "calotype.prompts";
 
 export const useRuns = create<Runs>(() => ({
@@ -98,28 +98,28 @@ export const useRuns = create<Runs>(() => ({
   plans: {},
   problems: {},
   submitted: {},
-  worked: {},
-  waiting: [],
+  lastSuccessful: {},
+  unfinished: [],
   past: [],
-  prompts: keptPrompts(),
+  prompts: storedPrompts(),
 }));
 
-function keptPrompts(): Record<string, string> {
-  const kept = globalThis.sessionStorage?.getItem(PROMPTS);
-  return kept == null ? {} : (JSON.parse(kept) as Record<string, string>);
+function storedPrompts(): Record<string, string> {
+  const stored = globalThis.sessionStorage?.getItem(PROMPTS);
+  return stored == null ? {} : (JSON.parse(stored) as Record<string, string>);
 }
 
 /** Records the document of a prompt; stored, so that it survives a reload. */
 export function recordPrompt(prompt: string, tab: string): void {
   useRuns.setState(({ prompts }) => ({ prompts: { ...prompts, [prompt]: tab } }));
-  const newest = Object.entries(useRuns.getState().prompts).slice(-NOTED);
+  const newest = Object.entries(useRuns.getState().prompts).slice(-MAX_RECORDED);
   sessionStorage.setItem(PROMPTS, JSON.stringify(Object.fromEntries(newest)));
 }
 
 /** Records the submitted document and the plan of its run. */
 export function recordSubmitted(prompt: string, workflow: Workflow, plan: Plan): void {
   useRuns.setState(({ submitted }) => {
-    const newest = Object.entries(submitted).slice(1 - NOTED);
+    const newest = Object.entries(submitted).slice(1 - MAX_RECORDED);
     return { submitted: { ...Object.fromEntries(newest), [prompt]: { workflow, plan } } };
   });
 }
@@ -140,7 +140,7 @@ export function isViewer(id: string): boolean {
 }
 
 /** The visible node for an id. */
-function seenNode(id: string): string {
+function visibleNode(id: string): string {
   return isViewer(id) ? id.slice(0, -VIEWER.length) : id;
 }
 
@@ -209,7 +209,7 @@ function start(prompt: string, tab: string | undefined, started: number): void {
 
 function step(node: string): void {
   useRuns.setState(({ running }) =>
-    running === null ? {} : { running: { ...running, node: seenNode(node) } },
+    running === null ? {} : { running: { ...running, node: visibleNode(node) } },
   );
 }
 
@@ -217,7 +217,9 @@ function mark(prompt: string, node: string, state: NodeRun["state"]): void {
   const tab = useRuns.getState().prompts[prompt];
   if (tab === undefined) return;
   const run: NodeRun = { ...NOT_RUN, state };
-  useRuns.setState(({ nodes }) => ({ nodes: { ...nodes, [placeOf(tab, seenNode(node))]: run } }));
+  useRuns.setState(({ nodes }) => ({
+    nodes: { ...nodes, [placeOf(tab, visibleNode(node))]: run },
+  }));
 }
 
 const NOT_RUN: Omit<NodeRun, "state"> = {
@@ -227,7 +229,7 @@ const NOT_RUN: Omit<NodeRun, "state"> = {
   firstAt: null,
   firstValue: 0,
   at: 0,
-  took: null,
+  duration: null,
   memory: null,
 };
 
@@ -235,12 +237,12 @@ function progress(each: NodeProgress, now: number): void {
   const tab = useRuns.getState().prompts[each.prompt_id];
   if (tab === undefined) return;
   if (each.state === "running") resume(each, tab, now);
-  const place = placeOf(tab, seenNode(each.display_node_id));
+  const place = placeOf(tab, visibleNode(each.display_node_id));
   const share = each.state === "finished" ? 1 : each.max > 0 ? each.value / each.max : 0;
   useRuns.setState(({ nodes, previews, running }) => {
     const before = nodes[place]?.state === "running" ? nodes[place] : undefined;
-    const over = each.state !== "running";
-    const stepped = before?.firstAt == null && each.value > 0 && !over;
+    const isOver = each.state !== "running";
+    const stepped = before?.firstAt == null && each.value > 0 && !isOver;
     const started = before?.started ?? now;
     const run: NodeRun = {
       state: each.state,
@@ -250,12 +252,12 @@ function progress(each: NodeProgress, now: number): void {
       firstAt: stepped ? now : (before?.firstAt ?? null),
       firstValue: stepped ? each.value : (before?.firstValue ?? 0),
       at: now,
-      took: over ? (each.seconds === undefined ? now - started : each.seconds * 1000) : null,
+      duration: isOver ? (each.seconds === undefined ? now - started : each.seconds * 1000) : null,
       memory: each.memory ?? null,
     };
     return {
       nodes: { ...nodes, [place]: run },
-      previews: over ? without(previews, place) : previews,
+      previews: isOver ? without(previews, place) : previews,
       running:
         running === null
           ? null
@@ -268,7 +270,7 @@ function progress(each: NodeProgress, now: number): void {
 function resume({ prompt_id, display_node_id }: NodeProgress, tab: string, now: number): void {
   const { running, submitted } = useRuns.getState();
   if (running !== null) return;
-  const node = seenNode(display_node_id);
+  const node = visibleNode(display_node_id);
   const plan = submitted[prompt_id]?.plan ?? null;
   useRuns.setState({
     running: { prompt: prompt_id, tab, node, started: now, plan, shares: {} },
@@ -286,7 +288,7 @@ export function addPreview({ node, prompt, image }: Preview): void {
   const tab = prompt === null ? running?.tab : prompts[prompt];
   const key = node ?? running?.node;
   if (tab === undefined || key == null) return;
-  const place = placeOf(tab, seenNode(key));
+  const place = placeOf(tab, visibleNode(key));
   if (!isDue(place)) return;
   const url = URL.createObjectURL(image);
   useRuns.setState(({ previews }) => ({ previews: { ...without(previews, place), [place]: url } }));
@@ -306,7 +308,7 @@ function isDue(place: string): boolean {
 
 function show(prompt: string, node: string, output: Record<string, unknown>): void {
   const tab = useRuns.getState().prompts[prompt];
-  if (tab !== undefined) setShown(tab, seenNode(node), output);
+  if (tab !== undefined) setShown(tab, visibleNode(node), output);
 }
 
 export function setShown(tab: string, node: string, output: Record<string, unknown>): void {
@@ -335,7 +337,7 @@ function isImage(value: unknown): value is ImageFile {
 function fail(error: ExecutionError): void {
   const tab = useRuns.getState().prompts[error.prompt_id];
   if (tab === undefined) return;
-  const place = placeOf(tab, seenNode(error.node_id));
+  const place = placeOf(tab, visibleNode(error.node_id));
   mark(error.prompt_id, error.node_id, "error");
   useRuns.setState(({ failures, errors, submitted, failedIn }) => {
     const workflow = submitted[error.prompt_id]?.workflow;
@@ -349,27 +351,27 @@ function fail(error: ExecutionError): void {
 }
 
 function recordSuccess(prompt: string): void {
-  useRuns.setState(({ prompts, submitted, worked }) => {
+  useRuns.setState(({ prompts, submitted, lastSuccessful }) => {
     const tab = prompts[prompt];
     const workflow = submitted[prompt]?.workflow;
     if (tab === undefined || workflow === undefined) return {};
-    return { worked: { ...worked, [tab]: workflow } };
+    return { lastSuccessful: { ...lastSuccessful, [tab]: workflow } };
   });
 }
 
 function finish(): void {
   useRuns.setState((state) => {
-    const { [state.running?.prompt ?? ""]: _over, ...waiting } = state.submitted;
-    return { ...atRest(state), submitted: waiting };
+    const { [state.running?.prompt ?? ""]: _over, ...pending } = state.submitted;
+    return { ...withoutRun(state), submitted: pending };
   });
 }
 
 /** Clears the running state when the connection is lost, as the outcome is unknown. */
 export function resetRunning(): void {
-  useRuns.setState(atRest);
+  useRuns.setState(withoutRun);
 }
 
-function atRest({ previews, nodes }: Runs): Partial<Runs> {
+function withoutRun({ previews, nodes }: Runs): Partial<Runs> {
   for (const url of Object.values(previews)) URL.revokeObjectURL(url);
   const ended = Object.entries(nodes).map(([place, run]): [string, NodeRun] => [
     place,
