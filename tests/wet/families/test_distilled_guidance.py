@@ -2,6 +2,7 @@
 
 import logging
 import os
+from typing import Any
 
 import pytest
 import torch
@@ -17,22 +18,22 @@ TOLERANCE = 2e-5
 def oracle(context, vector):
     """A small UNet of diffusers with a projection of the guidance scale."""
     os.environ["HF_HUB_OFFLINE"] = "1"
-    from diffusers import UNet2DConditionModel
+    from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 
     torch.manual_seed(3)
-    transformer = "CrossAttnDownBlock2D", "DownBlock2D"
-    return UNet2DConditionModel(
-        block_out_channels=(64, 128),
-        down_block_types=transformer,
-        up_block_types=("UpBlock2D", "CrossAttnUpBlock2D"),
-        layers_per_block=1,
-        cross_attention_dim=context,
-        attention_head_dim=8 if vector is None else (1, 2),
-        use_linear_projection=vector is not None,
-        class_embed_type=None if vector is None else "projection",
-        projection_class_embeddings_input_dim=vector,
-        time_cond_proj_dim=256,
-    ).eval()
+    sizes: dict[str, Any] = {
+        "block_out_channels": (64, 128),
+        "down_block_types": ("CrossAttnDownBlock2D", "DownBlock2D"),
+        "up_block_types": ("UpBlock2D", "CrossAttnUpBlock2D"),
+        "layers_per_block": 1,
+        "cross_attention_dim": context,
+        "attention_head_dim": 8 if vector is None else (1, 2),
+        "use_linear_projection": vector is not None,
+        "class_embed_type": None if vector is None else "projection",
+        "projection_class_embeddings_input_dim": vector,
+        "time_cond_proj_dim": 256,
+    }
+    return UNet2DConditionModel(**sizes).eval()
 
 
 def renamed(state, names):
