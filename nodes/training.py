@@ -10,12 +10,13 @@ from safetensors.torch import save
 
 from engine.adapters.read import adapter_of
 from engine.inference import values
-from engine.inference.adapters import matched_with, patched_model
+from engine.inference.adapters import adapter_file, matched_with, patched_model
 from engine.media.encoding import png_bytes
 from engine.media.metadata import metadata_texts
 from engine.nodekit.context import Context
 from engine.nodekit.contract import node
 from engine.nodekit.markers import FileChoice, Range, Text
+from engine.training.existing import existing_parts
 from engine.training.loop import SAVE_EVERY, OnStep, key_of, train
 from engine.training.options import (
     Algorithm,
@@ -26,7 +27,6 @@ from engine.training.options import (
 )
 from engine.training.samples import Group, make_groups
 from engine.training.state import SavedState
-from engine.weights.open import open_weights
 from engine.weights.state_dict import StateDict
 from nodes.loss_plot import as_jpeg, loss_picture, loss_text
 from nodes.sockets import Conditioning, Latent, LoraModel, LossMap, Model
@@ -104,10 +104,13 @@ def _trained(
     existing_name: str,
     ctx: Context,
 ) -> TrainedLora:
-    existing = (
-        None if existing_name == NONE else open_weights(ctx.files.find(FOLDER, existing_name))
-    )
-    key = key_of(model, groups, options, existing_name)
+    existing, said = None, list[str]()
+    identity: object = None
+    if existing_name != NONE:
+        adapter = adapter_file(ctx.files.find(FOLDER, existing_name))
+        existing, said = existing_parts(adapter, model)
+        identity = adapter.identity
+    key = key_of(model, groups, options, identity)
     saved = SavedState(ctx.files.state_file("training", f"{key}.safetensors"), key)
     trained = train(
         model,
@@ -120,7 +123,7 @@ def _trained(
         on_step=_reporter(ctx),
     )
     saved.remove()
-    said = [loss_text(trained.losses, options.steps)]
+    said.insert(0, loss_text(trained.losses, options.steps))
     if trained.resumed_at:
         said.append(f"went on at step {trained.resumed_at} of a training that was interrupted")
     ctx.show(text=said)

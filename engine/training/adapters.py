@@ -15,10 +15,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from engine.adapters.algorithms.rotation import limited
+from engine.adapters.parts import Parts
 from engine.errors import WeightsError
 from engine.training.options import Algorithm
 
 Layer = nn.Linear | nn.Conv2d
+RANK_AXES: Mapping[str, int] = {"up": 1, "_a": 1, "down": 0, "_b": 0}
+"""The axis of a factor that the rank is the size of, by the end of its name."""
 
 
 class Adapter(nn.Module, ABC):
@@ -32,23 +36,37 @@ class Adapter(nn.Module, ABC):
     def stored(self) -> dict[str, Tensor]:
         """The finished tensors by the suffix of their names in a file."""
 
-    def continue_from(self, stored: Mapping[str, Tensor]) -> None:
-        """Start from the tensors of a file. Raises `WeightsError` if their shapes differ."""
-        own = dict(self.named_parameters())
-        for name, parameter in own.items():
-            key = self.key_of(name)
-            found = stored.get(key)
-            if found is None or found.shape != parameter.shape:
-                shown = "none" if found is None else str(list(found.shape))
-                raise WeightsError(
-                    f"the existing LoRA does not fit: {key} should be {list(parameter.shape)}, "
-                    f"found {shown}; choose its algorithm and rank, or another file"
-                )
-            parameter.data.copy_(found.float())
+    @abstractmethod
+    def begun(self, parts: Parts) -> dict[str, Tensor]:
+        """What a file holds of each parameter, as matrices, without a scale beside them.
 
-    def key_of(self, parameter: str) -> str:
-        """The suffix of a parameter's name in a file."""
-        return parameter
+        Raises:
+            WeightsError: the file is of another algorithm.
+        """
+
+    def continue_from(self, parts: Parts) -> None:
+        """Begin with what a file holds of this layer.
+
+        A lower rank is filled up with what changes nothing.
+
+        Raises:
+            WeightsError: it is of another algorithm, a higher rank or other shapes.
+        """
+        found = self.begun(parts)
+        for name, parameter in self.named_parameters():
+            own, given = parameter.data.flatten(1), found[name].flatten(1)
+            rows, columns = given.shape
+            axis = next((at for end, at in RANK_AXES.items() if name.endswith(end)), None)
+            most = [n if at == axis else 0 for at, n in enumerate(own.shape)]
+            if any(n != own.shape[at] and n >= most[at] for at, n in enumerate(given.shape)):
+                raise WeightsError(
+                    f"the existing LoRA does not fit: {parts.module} has {name} "
+                    f"{[rows, columns]}, expected {list(own.shape)}; choose its algorithm and at "
+                    "least its rank, or another file"
+                )
+            if axis == 1:
+                own[:, columns:] = 0.0
+            own[:rows, :columns] = given
 
 
 class LoraAdapter(Adapter):
@@ -78,9 +96,11 @@ class LoraAdapter(Adapter):
             "alpha": torch.tensor(float(self.rank)),
         }
 
-    def key_of(self, parameter: str) -> str:
+    def begun(self, parts: Parts) -> dict[str, Tensor]:
         """See `Adapter`."""
-        return f"lora_{parameter}.weight"
+        only(parts, "LoRA", "up", "down")
+        up, down = (parts.flat(name, getattr(self, name)) for name in ("up", "down"))
+        return {"up": up * parts.scale(down.shape[0]), "down": down}
 
 
 class DeltaAdapter(Adapter):
@@ -117,6 +137,14 @@ class LohaAdapter(DeltaAdapter):
         nn.init.normal_(self.hada_w1_b, std=1.0, generator=generator)
         nn.init.normal_(self.hada_w2_b, std=0.1, generator=generator)
 
+    def begun(self, parts: Parts) -> dict[str, Tensor]:
+        """See `Adapter`."""
+        names = [name for name, _ in self.named_parameters()]
+        only(parts, "LoHa", *names)
+        found = {name: parts.flat(name, self.hada_w1_a) for name in names}
+        scale = parts.scale(found["hada_w1_b"].shape[0])
+        return {**found, "hada_w2_a": found["hada_w2_a"] * scale}
+
     def delta(self) -> Tensor:
         """See `DeltaAdapter`."""
         return (self.hada_w1_a @ self.hada_w1_b) * (self.hada_w2_a @ self.hada_w2_b)
@@ -136,6 +164,17 @@ class LokrAdapter(DeltaAdapter):
         self.lokr_w2_b = nn.Parameter(torch.empty(rank, width))
         nn.init.kaiming_uniform_(self.lokr_w1, a=math.sqrt(5), generator=generator)
         nn.init.kaiming_uniform_(self.lokr_w2_b, a=math.sqrt(5), generator=generator)
+
+    def begun(self, parts: Parts) -> dict[str, Tensor]:
+        """See `Adapter`."""
+        first = ("lokr_w1",) if "lokr_w1" in parts else ("lokr_w1_a", "lokr_w1_b")
+        only(parts, "LoKr with two factors of its second side", *first, "lokr_w2_a", "lokr_w2_b")
+        small, *more = (parts.flat(name, self.lokr_w1) for name in first)
+        for each in more:
+            small = small @ each
+        left, right = (parts.flat(name, self.lokr_w1) for name in ("lokr_w2_a", "lokr_w2_b"))
+        scale = parts.scale(right.shape[0])
+        return {"lokr_w1": small * scale, "lokr_w2_a": left, "lokr_w2_b": right}
 
     def delta(self) -> Tensor:
         """See `DeltaAdapter`."""
@@ -164,6 +203,15 @@ class OftAdapter(Adapter):
         turned = torch.einsum("knm,...kn->...km", rotation, blocks).flatten(-2).movedim(-1, axis)
         return turned if bias is None else turned + bias
 
+    def begun(self, parts: Parts) -> dict[str, Tensor]:
+        """See `Adapter`."""
+        blocks = "oft_diag" if "oft_diag" in parts else "oft_blocks"
+        only(parts, "OFT", blocks)
+        found = parts.values(blocks, self.oft_blocks)
+        if found.shape != self.oft_blocks.shape:
+            raise parts.refuse(f"blocks {list(found.shape)}", tuple(self.oft_blocks.shape))
+        return {"oft_blocks": limited(parts, found - found.mT) / 2}
+
     def stored(self) -> dict[str, Tensor]:
         """See `Adapter`. An alpha of 0 means that the rotation is not limited."""
         return {"oft_blocks": self.oft_blocks.detach(), "alpha": torch.tensor(0.0)}
@@ -187,6 +235,16 @@ def make_adapters(
         for name, layer in network.named_modules()
         if isinstance(layer, nn.Linear | nn.Conv2d)
     }
+
+
+def only(parts: Parts, algorithm: str, *needed: str) -> None:
+    """Raises `WeightsError` where a module of a file has other parts than these and an alpha."""
+    if set(parts.entries) - {"alpha"} != set(needed):
+        raise WeightsError(
+            f"the existing LoRA does not fit: {parts.module} has {', '.join(parts.entries)}, "
+            f"expected {', '.join(needed)} of a {algorithm}; choose the file's algorithm, or "
+            "another file"
+        )
 
 
 def applied(layer: Layer, weight: Tensor, x: Tensor) -> Tensor:

@@ -25,6 +25,7 @@ from engine.residency.carriers import Wants, value_bytes
 from engine.residency.handles import LazyWeights, PatchedWeights, Weights
 from engine.residency.manager import current
 from engine.training.adapters import Adapter, make_adapters
+from engine.training.existing import Existing
 from engine.training.objective import LOSSES, generator_of, target_of
 from engine.training.options import TrainingOptions
 from engine.training.samples import Group, batch_inputs, digest
@@ -62,7 +63,7 @@ def train(
     groups: Sequence[Group],
     options: TrainingOptions,
     *,
-    existing: Mapping[str, Tensor] | None = None,
+    existing: Existing | None = None,
     saved: SavedState | None = None,
     save_every: int = SAVE_EVERY,
     checkpoint: Checkpoint = lambda: None,
@@ -170,17 +171,11 @@ class _Run:
         kind: Callable[..., torch.optim.Optimizer] = getattr(torch.optim, options.optimizer)
         self.optimizer = kind(trained, lr=options.learning_rate)
 
-    def begin(self, existing: Mapping[str, Tensor] | None) -> None:
-        """Start from the tensors of a file."""
-        for name, adapter in self.adapters.items() if existing else ():
-            prefix = f"{PREFIX}{name}."
-            adapter.continue_from(
-                {
-                    key.removeprefix(prefix): value
-                    for key, value in (existing or {}).items()
-                    if key.startswith(prefix)
-                }
-            )
+    def begin(self, existing: Existing | None) -> None:
+        """Take over what a file holds."""
+        for name, parts in (existing or {}).items():
+            if name in self.adapters:
+                self.adapters[name].continue_from(parts)
 
     def through(self, saved: SavedState | None, save_every: int, on_step: OnStep) -> Trained:
         """Run all remaining steps."""

@@ -18,13 +18,18 @@ _TINY = 1e-8
 def rotations(parts: Parts, part: str, like: Tensor) -> Tensor:
     """The orthogonal blocks [..., b, b] of a module's skew ones, on the device of `like`."""
     blocks = parts.values(part, like)
-    skew = blocks - blocks.mT
-    limit = parts.alpha() or 0.0
-    if limit > 0:
-        norm = torch.linalg.vector_norm(skew)
-        skew = skew * ((norm.clamp(max=limit) + _TINY) / (norm + _TINY))
+    skew = limited(parts, blocks - blocks.mT)
     one = torch.eye(skew.shape[-1], device=skew.device)
     return torch.linalg.solve(one - skew, one + skew)
+
+
+def limited(parts: Parts, skew: Tensor) -> Tensor:
+    """Skew-symmetric blocks [..., b, b], their norm held below a module's alpha."""
+    limit = parts.alpha() or 0.0
+    if limit <= 0:
+        return skew
+    norm = torch.linalg.vector_norm(skew)
+    return skew * ((norm.clamp(max=limit) + _TINY) / (norm + _TINY))
 
 
 def blended(rotation: Tensor, strength: float) -> Tensor:
