@@ -288,7 +288,7 @@ test("saved workflows are renamed, deleted and brought back; broken ones are tol
 
   await page.getByRole("textbox", { name: "Search workflows" }).fill("empty");
   await button("empty, empty file").click();
-  await page.getByRole("status").getByText("empty is empty").waitFor();
+  await page.getByRole("status").getByText("empty is an empty file").waitFor();
   expect(await said("empty")).toBe("");
 });
 
@@ -304,7 +304,7 @@ test("a second window has its own documents, and takes over those of one that is
     .toBe(true);
   const second = await context.newPage();
   await second.goto(studio.address);
-  await second.getByText("Another window has a workflow open. This one keeps its own.").waitFor();
+  await second.getByText("Another window has a workflow open. This window has its own.").waitFor();
   expect(await prompt(second).inputValue()).not.toBe("in the first window");
   await write("in the second window", second);
   await page.reload();

@@ -126,7 +126,7 @@ test("Alt pulls another wire from a connected input, and over nothing that is of
   await palette().waitFor();
   await page.keyboard.type("upscale latent by");
   await palette()
-    .getByText(/→ joins/)
+    .getByText(/connects from/)
     .waitFor();
   await page.keyboard.press("Enter");
   await on.node("Upscale Latent By").waitFor();

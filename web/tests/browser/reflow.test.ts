@@ -27,6 +27,10 @@ async function openAt({ width, height, scale = 1, still = false }: Kind): Promis
     reducedMotion: still ? "reduce" : "no-preference",
   });
   const page = await context.newPage();
+  // What the page before left on the server opens with that page's view.
+  await page.route("**/api/calotype/journals", (route) => route.fulfill({ json: [] }), {
+    times: 1,
+  });
   await page.goto(studio.address);
   await page.locator(".react-flow__pane").waitFor();
   return page;

@@ -208,7 +208,7 @@ test("a seed rolls before the run, is the one that was used, and can be kept", a
   await page.getByRole("menuitem", { name: "Randomize now" }).click();
   await expect.poll(() => text(seed)).not.toBe("18446744073709551001");
   await sampler.getByRole("button", { name: /Before each run/ }).click();
-  await page.getByRole("menuitem", { name: /Keep 18446744073709551001/ }).click();
+  await page.getByRole("menuitem", { name: /Fix at 18446744073709551001/ }).click();
   await expect.poll(() => text(seed)).toBe("18446744073709551001");
   await sampler.getByRole("button", { name: "Before each run: Fixed" }).waitFor();
 });
