@@ -1,4 +1,4 @@
-"""Conditioning joined, mixed, and bound to areas, masks and times.
+"""Nodes that join and mix conditioning, and limit it to areas, masks and times.
 
 An entry is `[tensor [1, T, D], dict]`; every node returns new entries and never changes its inputs.
 """
@@ -29,7 +29,7 @@ Time = Annotated[float, Range(0.0, 1.0, step=0.001)]
 def conditioning_combine(
     conditioning_1: Conditioning, conditioning_2: Conditioning
 ) -> Conditioning:
-    """Both at once: the model predicts for each, and the predictions are averaged."""
+    """Combine two conditionings: the model predicts for each, and the predictions are averaged."""
     return [*conditioning_1, *conditioning_2]
 
 
@@ -37,7 +37,7 @@ def conditioning_combine(
 def conditioning_concat(
     conditioning_to: Conditioning, conditioning_from: Conditioning
 ) -> Conditioning:
-    """The tokens of one after those of the other, as if both were one long prompt."""
+    """Join the tokens of two conditionings, as if both were one long prompt."""
     added = _first(conditioning_from)[0]
     for tokens, _ in conditioning_to:
         if tokens.shape[::2] != added.shape[::2]:
@@ -55,7 +55,7 @@ def conditioning_average(
     conditioning_from: Conditioning,
     conditioning_to_strength: Annotated[float, Range(0.0, 1.0, step=0.01)] = 1.0,
 ) -> Conditioning:
-    """Token by token a mixture; at strength 1 it is all `conditioning_to`."""
+    """Mix two conditionings token by token; strength 1 is all `conditioning_to`."""
     from_tokens, from_values = _first(conditioning_from)
     share = conditioning_to_strength
     from_pooled: Tensor | None = from_values.get("pooled_output")
@@ -87,7 +87,7 @@ def conditioning_set_area(
     y: Offset = 0,
     strength: Strength = 1.0,
 ) -> Conditioning:
-    """Only in a rectangle, given in pixels."""
+    """Limit a conditioning to a rectangle, given in pixels."""
     area = (height // CELL, width // CELL, y // CELL, x // CELL)
     return with_values(conditioning, area=area, strength=strength, set_area_to_bounds=False)
 
@@ -105,7 +105,7 @@ def conditioning_set_area_percentage(
     y: Part = 0,
     strength: Strength = 1.0,
 ) -> Conditioning:
-    """Only in a rectangle, given as parts of the picture's sides."""
+    """Limit a conditioning to a rectangle, given as fractions of the picture's sides."""
     area = ("percentage", height, width, y, x)
     return with_values(conditioning, area=area, strength=strength, set_area_to_bounds=False)
 
@@ -114,7 +114,7 @@ def conditioning_set_area_percentage(
 def conditioning_set_area_strength(
     conditioning: Conditioning, strength: Strength = 1.0
 ) -> Conditioning:
-    """How much an area counts where several meet."""
+    """Set the weight of an area where several overlap."""
     return with_values(conditioning, strength=strength)
 
 
@@ -126,7 +126,7 @@ def conditioning_set_mask(
     *,
     set_cond_area: Annotated[str, Choice("default", "mask bounds")],
 ) -> Conditioning:
-    """Only where a mask is white; `mask bounds` also computes no more than its rectangle."""
+    """Limit a conditioning to the white of a mask; `mask bounds` computes only its rectangle."""
     mask = mask[None] if mask.ndim < 3 else mask
     return with_values(
         conditioning,
@@ -140,13 +140,13 @@ def conditioning_set_mask(
 def conditioning_set_timestep_range(
     conditioning: Conditioning, start: Time = 0.0, end: Time = 1.0
 ) -> Conditioning:
-    """Only during a part of the sampling, 0 its beginning and 1 its end."""
+    """Limit a conditioning to a part of the sampling; 0 is the beginning, 1 the end."""
     return with_values(conditioning, start_percent=start, end_percent=end)
 
 
 @node("ConditioningZeroOut", category="advanced/conditioning")
 def conditioning_zero_out(conditioning: Conditioning) -> Conditioning:
-    """Nothing at all in place of every token: the negative that some models were trained with."""
+    """Replace every token by zeros: the negative that some models were trained with."""
     return [
         [
             torch.zeros_like(tokens),

@@ -1,4 +1,4 @@
-"""Conditioning with several properties together: mask, hooks and time, for one or for a pair."""
+"""Nodes that set several properties of conditioning: mask, hooks and time, single or in pairs."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def set_properties(
     hooks: Hooks | None = None,
     timesteps: TimestepsRange | None = None,
 ) -> Conditioning:
-    """Where by a mask, when, and with which hooks; `strength` is that of the mask."""
+    """Limit a conditioning to a mask and a time, and add hooks; `strength` is that of the mask."""
     return with_properties(cond_NEW, strength, set_cond_area, mask, hooks, timesteps)
 
 
@@ -58,7 +58,7 @@ def set_properties_and_combine(
     hooks: Hooks | None = None,
     timesteps: TimestepsRange | None = None,
 ) -> Conditioning:
-    """The same for new entries, behind those that are there."""
+    """Set mask, time and hooks of new conditioning, and combine it with the given one."""
     new = with_properties(cond_NEW, strength, set_cond_area, mask, hooks, timesteps)
     return [*cond, *new]
 
@@ -74,7 +74,7 @@ def set_default(
     cond_DEFAULT: Conditioning,  # noqa: N803
     hooks: Hooks | None = None,
 ) -> Conditioning:
-    """Entries for wherever and whenever no other rules."""
+    """Add a default that applies where and when no other conditioning does."""
     return [*cond, *with_values(with_hooks(cond_DEFAULT, hooks), default=True)]
 
 
@@ -91,7 +91,7 @@ def set_properties_of_pair(
     hooks: Hooks | None = None,
     timesteps: TimestepsRange | None = None,
 ) -> Pair:
-    """Where by a mask, when, and with which hooks, for both sides of guidance."""
+    """Limit a positive and negative pair to a mask and a time, and add hooks."""
     positive, negative = (
         with_properties(each, strength, set_cond_area, mask, hooks, timesteps)
         for each in (positive_NEW, negative_NEW)
@@ -117,7 +117,7 @@ def set_properties_of_pair_and_combine(
     hooks: Hooks | None = None,
     timesteps: TimestepsRange | None = None,
 ) -> Pair:
-    """The same for new entries, behind those that are there."""
+    """Set mask, time and hooks of new conditioning, and combine it with the given one."""
     new_positive, new_negative = (
         with_properties(each, strength, set_cond_area, mask, hooks, timesteps)
         for each in (positive_NEW, negative_NEW)
@@ -138,7 +138,7 @@ def set_default_of_pair(
     negative_DEFAULT: Conditioning,  # noqa: N803
     hooks: Hooks | None = None,
 ) -> Pair:
-    """Entries for wherever and whenever no other rules, for both sides of guidance."""
+    """Add a default that applies where and when no other pair of conditionings does."""
     return Pair(
         set_default(positive, positive_DEFAULT, hooks),
         set_default(negative, negative_DEFAULT, hooks),
@@ -152,7 +152,7 @@ def combine_pairs(
     positive_B: Conditioning,  # noqa: N803
     negative_B: Conditioning,  # noqa: N803
 ) -> Pair:
-    """Both pairs at once."""
+    """Combine two pairs of positive and negative conditioning."""
     return Pair([*positive_A, *positive_B], [*negative_A, *negative_B])
 
 
@@ -163,7 +163,7 @@ def combine_pairs(
     experimental=True,
 )
 def timesteps_range(start_percent: Time = 0.0, end_percent: Time = 1.0) -> Ranges:
-    """A part of sampling, 0 its beginning and 1 its end; and the parts before and after it."""
+    """A part of the sampling (0 is the beginning, 1 the end), and the parts before and after it."""
     return Ranges((start_percent, end_percent), (0.0, start_percent), (end_percent, 1.0))
 
 

@@ -1,4 +1,4 @@
-"""Control networks: opened from files, and applied to conditionings with a picture."""
+"""Nodes that load control networks and apply them to conditioning with a picture."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Time = Annotated[float, Range(0.0, 1.0, step=0.001)]
 def load_control_net(
     control_net_name: Annotated[str, FileChoice(FOLDER)], ctx: Context
 ) -> ControlNet:
-    """A control network, which steers a model by the lines, depths or poses of a picture."""
+    """Load a control network, which controls a model by the lines, depths or poses of a picture."""
     found = load_control(ctx.files.find(FOLDER, control_net_name))
     if found.is_difference:
         sentence = (
@@ -40,7 +40,7 @@ def _(control_net_name: str | None, ctx: Context) -> object:
 def load_control_net_difference(
     model: Model, control_net_name: Annotated[str, FileChoice(FOLDER)], ctx: Context
 ) -> ControlNet:
-    """A control network; one whose file holds differences from a model is added to this one."""
+    """Load a control network; one stored as differences is added to this model."""
     found = load_control(ctx.files.find(FOLDER, control_net_name))
     return on_top_of(found, model) if found.is_difference else found
 
@@ -60,7 +60,7 @@ def _(model: Model | None, control_net_name: str | None, ctx: Context) -> object
 def control_net_apply(
     conditioning: Conditioning, control_net: ControlNet, image: Image, strength: Strength = 1.0
 ) -> Conditioning:
-    """Steer by a picture; the negative is steered, too. At strength 0 nothing changes."""
+    """Control by a picture, also for the negative; strength 0 has no effect."""
     if strength == 0:
         return conditioning
     control = Control(control_net, image, strength)
@@ -84,7 +84,7 @@ def control_net_apply_advanced(
     end_percent: Time = 1.0,
     vae: Vae | None = None,
 ) -> tuple[Conditioning, Conditioning]:
-    """Steer both by a picture, in a part of the run. At strength 0 nothing changes."""
+    """Control both by a picture, in a part of the run; strength 0 has no effect."""
     del vae  # only control networks that read latents need it, and none is supported yet
     if strength == 0:
         return positive, negative

@@ -1,4 +1,4 @@
-"""Samplers put together from parts: noise, guider, sampling function and sigmas."""
+"""Samplers composed of parts: noise, guider, sampling function and sigmas."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def sampler_custom(
     latent_image: Latent,
     ctx: Context,
 ) -> BothLatents:
-    """A guided run with a sampling function and sigmas of your own."""
+    """Sample with a chosen sampling function and sigmas, with guidance."""
     noise = RandomNoise(noise_seed) if add_noise else DisableNoise(noise_seed)
     guider = CfgGuider(model, positive, negative, cfg)
     return _both(sampled(ctx, guider, noise, sampler, sigmas, latent_image), latent_image)
@@ -48,7 +48,7 @@ def sampler_custom_advanced(
     latent_image: Latent,
     ctx: Context,
 ) -> BothLatents:
-    """A run of which every part comes from a node of its own."""
+    """Sample with noise, guider, sampler and sigmas from separate nodes."""
     return _both(sampled(ctx, guider, noise, sampler, sigmas, latent_image), latent_image)
 
 

@@ -1,4 +1,4 @@
-"""Pictures and texts to train on: from a folder, and as latents and conditionings."""
+"""Training data: pictures and texts from a folder, encoded to latents and conditionings."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class TrainingSet(NamedTuple):
     experimental=True,
 )
 def load_images(folder: Folder, ctx: Context) -> list[Image]:
-    """All pictures of a folder of the input folder, in the order of their names."""
+    """Load all pictures of a folder in the input folder, in the order of their names."""
     return [_picture(path, ctx) for path in _pictures(folder, ctx)]
 
 
@@ -61,10 +61,10 @@ def load_images(folder: Folder, ctx: Context) -> list[Image]:
     experimental=True,
 )
 def load_images_and_texts(folder: Folder, ctx: Context) -> ImagesAndTexts:
-    """All pictures of a folder of the input folder, each with the text of the file beside it.
+    """Load all pictures of a folder in the input folder, each with the text file beside it.
 
-    `a.png` and `a.txt`; a picture without such a file has an empty text. Of folders named
-    `10_name`, as other programs make them, each picture counts ten times.
+    `a.png` and `a.txt`; a picture without such a file has an empty text. In folders named
+    `10_name`, as made by other programs, each picture counts ten times.
     """
     paths = _pictures(folder, ctx)
     return ImagesAndTexts([_picture(path, ctx) for path in paths], [_text(path) for path in paths])
@@ -99,9 +99,9 @@ def make_training_set(
     ctx: Context,
     texts: Sequence[Annotated[str, Text(multiline=False)]] | None = None,
 ) -> TrainingSet:
-    """Pictures and their texts as latents and conditionings: encoded once, for all steps.
+    """Encode pictures and texts as latents and conditionings, once for all steps.
 
-    One text is that of all pictures; without texts all of them are empty.
+    A single text applies to all pictures; without texts all of them are empty.
     """
     words = list(texts or [""])
     pictures = single_images(images)
@@ -134,7 +134,7 @@ def make_training_set(
 def bucket_by_resolution(
     latents: Sequence[Latent], conditioning: Sequence[Conditioning]
 ) -> TrainingSet:
-    """Latents of one size as one batch, with as many conditionings: a batch for each size."""
+    """Group latents by size: one batch per size, with its conditionings."""
     if len(latents) != len(conditioning):
         raise NodeError(
             f"there are {len(latents)} latents and {len(conditioning)} conditionings; give one "

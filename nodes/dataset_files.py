@@ -1,4 +1,4 @@
-"""Training sets saved and loaded: pictures with texts, and what they are encoded to."""
+"""Nodes that save and load training sets: pictures with texts, and their encoded form."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def save_images(
     folder_name: Sequence[Line] = ("dataset",),
     filename_prefix: Sequence[Line] = ("image",),
 ) -> None:
-    """Save pictures as PNG into a folder of the output folder; none is ever overwritten."""
+    """Save pictures as PNG to a folder in the output folder; no file is overwritten."""
     _save(images, None, ctx, f"{folder_name[0]}/{filename_prefix[0]}")
 
 
@@ -64,7 +64,7 @@ def save_images_and_texts(
     folder_name: Sequence[Line] = ("dataset",),
     filename_prefix: Sequence[Line] = ("image",),
 ) -> None:
-    """Save pictures as PNG, each with its text beside it, into a folder of the output folder.
+    """Save pictures as PNG, each with its text beside it, to a folder in the output folder.
 
     Move the folder into the input folder to load it with Load Image and Text Dataset from Folder.
     """
@@ -114,7 +114,7 @@ def save_training_set(
 ) -> None:
     """Save latents and conditionings, so that later trainings need not encode them again.
 
-    They go into a folder of the output folder; a training set that it held is replaced.
+    They are written to a folder in the output folder; a training set already in it is replaced.
     """
     samples = _paired(latents, conditioning)
     folder = ctx.files.output_folder(folder_name[0])
@@ -155,7 +155,7 @@ def load_training_set(
     ctx: Context,
     folder_name: Line = "training_dataset",
 ) -> TrainingSet:
-    """The latents and conditionings that Save Training Dataset saved under that name."""
+    """Load latents and conditionings that Save Training Dataset saved under that name."""
     samples: list[Sample] = []
     for path in _shards(folder_name, ctx):
         ctx.checkpoint()

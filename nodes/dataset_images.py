@@ -1,4 +1,4 @@
-"""Pictures of a training set cut, scaled, sorted and looked at: the category `dataset/image`."""
+"""Nodes for the pictures of a training set: crop, scale, sort: the category `dataset/image`."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ def single_images(batches: Sequence[torch.Tensor]) -> list[torch.Tensor]:
 
 @_image_node("AdjustBrightness", display="Adjust Brightness")
 def adjust_brightness(images: Image, factor: Factor = 1.0) -> Image:
-    """Colours times a factor, cut off at white; transparency stays."""
+    """Multiply colours by a factor, clipped at white; transparency is unchanged."""
     return _with_colours(images, images[..., :3] * factor)
 
 
 @_image_node("AdjustContrast", display="Adjust Contrast")
 def adjust_contrast(images: Image, factor: Factor = 1.0) -> Image:
-    """Colours moved away from middle grey by a factor, or towards it; transparency stays."""
+    """Move colours away from middle grey by a factor, or towards it; transparency is unchanged."""
     return _with_colours(images, (images[..., :3] - 0.5) * factor + 0.5)
 
 
@@ -63,13 +63,13 @@ def normalize_images(
 
 @_image_node("CenterCropImages", display="Center Crop Images")
 def center_crop(images: Image, width: Side = 512, height: Side = 512) -> Image:
-    """The middle of pictures; a side that is shorter than asked for stays whole."""
+    """Crop the middle of pictures; a side shorter than requested is kept whole."""
     return _window(images, width, height, 0.5, 0.5)
 
 
 @_image_node("RandomCropImages", display="Random Crop Images")
 def random_crop(images: Image, width: Side = 512, height: Side = 512, seed: Seed = 0) -> Image:
-    """A part of each picture, drawn by the seed; a side that is shorter stays whole."""
+    """Crop a random part of each picture, by seed; a side shorter than requested is kept whole."""
     generator = torch.Generator().manual_seed(seed % 2**63)
     places = torch.rand(len(images), 2, generator=generator).tolist()
     cut = [
@@ -90,13 +90,13 @@ def _window(
 
 @_image_node("ResizeImagesByLongerEdge", display="Resize Images by Longer Edge")
 def resize_by_longer_edge(images: Image, longer_edge: Side = 1024) -> Image:
-    """Pictures scaled (Lanczos) so that the longer side has that many pixels."""
+    """Scale pictures (Lanczos) so that the longer side has that many pixels."""
     return _with_edge(images, longer_edge / max(images.shape[1:3]))
 
 
 @_image_node("ResizeImagesByShorterEdge", display="Resize Images by Shorter Edge")
 def resize_by_shorter_edge(images: Image, shorter_edge: Side = 512) -> Image:
-    """Pictures scaled (Lanczos) so that the shorter side has that many pixels."""
+    """Scale pictures (Lanczos) so that the shorter side has that many pixels."""
     return _with_edge(images, shorter_edge / min(images.shape[1:3]))
 
 
@@ -111,10 +111,10 @@ def deduplicate(
     images: Sequence[Image],
     similarity_threshold: Sequence[Annotated[float, Range(0.0, 1.0)]] = (0.95,),
 ) -> list[Image]:
-    """Pictures without those that look like an earlier one.
+    """Remove pictures that look like an earlier one.
 
-    Compared is which parts of 8 x 8, in each colour, are brighter than the picture's mean; the
-    threshold is the share of parts that must be alike.
+    Compares which parts of an 8 x 8 grid, in each colour, are brighter than the picture's mean; the
+    threshold is the share of parts that must be equal.
     """
     kept: list[torch.Tensor] = []
     marks: list[torch.Tensor] = []
@@ -141,7 +141,7 @@ def image_grid(
     cell_height: Sequence[Annotated[int, Range(32, 2048)]] = (256,),
     padding: Sequence[Annotated[int, Range(0, 50)]] = (4,),
 ) -> Image:
-    """All pictures in one, row by row on black, each scaled to the size of a cell."""
+    """Arrange all pictures in a grid, row by row on black, each scaled to the size of a cell."""
     singles = single_images(images)
     if not singles:
         raise NodeError("there is no image for the grid; connect at least one")
@@ -161,13 +161,13 @@ def image_grid(
 
 @_image_node("MergeImageLists", display="Merge Image Lists", input_is_list=True)
 def merge_images(images: Sequence[Image]) -> list[Image]:
-    """Pictures that come in several lists as one list."""
+    """Join several lists of pictures."""
     return list(images)
 
 
 @_image_node("ShuffleDataset", display="Shuffle Image Dataset", input_is_list=True)
 def shuffle_images(images: Sequence[Image], seed: Sequence[Seed] = (0,)) -> list[Image]:
-    """Pictures in an order that the seed draws."""
+    """Shuffle pictures by seed."""
     singles = single_images(images)
     return [singles[index] for index in _order(len(singles), seed[0])]
 
@@ -182,7 +182,7 @@ def shuffle_images(images: Sequence[Image], seed: Sequence[Seed] = (0,)) -> list
 def shuffle_pairs(
     images: Sequence[Image], texts: Sequence[Line], seed: Sequence[Seed] = (0,)
 ) -> ShuffledPairs:
-    """Pictures and their texts in an order that the seed draws; what belongs together stays so."""
+    """Shuffle pictures and their texts together, by seed."""
     singles = single_images(images)
     if len(singles) != len(texts):
         raise NodeError(

@@ -15,7 +15,7 @@ GUIDERS = "sampling/custom_sampling/guiders"
 
 @node("BasicGuider", category=GUIDERS)
 def basic_guider(model: Model, conditioning: Conditioning) -> Guider:
-    """One conditioning and no guidance, for models that need none."""
+    """Predict with one conditioning and no guidance, for models that need none."""
     return BasicGuider(model, conditioning)
 
 

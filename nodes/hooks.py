@@ -46,7 +46,7 @@ def create_hook_lora(
     strength_clip: Strength = 1.0,
     prev_hooks: Hooks | None = None,
 ) -> Hooks:
-    """A LoRA for some entries only: give it to a conditioning, or to a text encoder."""
+    """A LoRA for some entries only: attach it to a conditioning or a text encoder."""
     if strength_model == 0 and strength_clip == 0:
         return prev_hooks or ()
     adapter = adapter_file(ctx.files.find("loras", lora_name))
@@ -70,7 +70,7 @@ def create_hook_lora_for_model(
     strength_model: Strength = 1.0,
     prev_hooks: Hooks | None = None,
 ) -> Hooks:
-    """The same for the model alone."""
+    """A LoRA for some entries only, applied to the model and not to the text encoder."""
     return create_hook_lora(lora_name, ctx, strength_model, 0.0, prev_hooks)
 
 
@@ -92,7 +92,7 @@ def create_hook_model(
     strength_clip: Strength = 1.0,
     prev_hooks: Hooks | None = None,
 ) -> Hooks:
-    """A whole checkpoint as if it were a LoRA: at 1 its entries are painted by that model."""
+    """Use a whole checkpoint like a LoRA: at strength 1 its entries use that model."""
     model, clip, _ = load_checkpoint(ctx.files.find("checkpoints", ckpt_name))
     changes = ModelChanges(model.net, clip.parts)
     return (*(prev_hooks or ()), Hook(changes, strength_model, strength_clip))
@@ -115,7 +115,7 @@ def create_hook_model_only(
     strength_model: Strength = 1.0,
     prev_hooks: Hooks | None = None,
 ) -> Hooks:
-    """The same for the model alone."""
+    """Use a checkpoint's diffusion model like a LoRA; the text encoder is unchanged."""
     return create_hook_model(ckpt_name, ctx, strength_model, 0.0, prev_hooks)
 
 
@@ -136,7 +136,7 @@ def create_keyframe(
     start_percent: Time = 0.0,
     prev_hook_kf: HookKeyframes | None = None,
 ) -> HookKeyframes:
-    """From this part of sampling on, a hook's strength is multiplied by this."""
+    """Multiply a hook's strength by a factor from this part of sampling on."""
     return in_order(prev_hook_kf or (), [Keyframe(strength_mult, start_percent, 1)])
 
 
@@ -158,7 +158,7 @@ def create_keyframes_between(
     print_keyframes: bool = False,
     prev_hook_kf: HookKeyframes | None = None,
 ) -> HookKeyframes:
-    """Keyframes that lead from one strength to another."""
+    """Keyframes that interpolate between two strengths."""
     ease, last = EASING[interpolation], keyframes_count - 1
     strengths = [
         strength_start + (strength_end - strength_start) * ease(i / last)
@@ -181,7 +181,7 @@ def create_keyframes_from_floats(
     print_keyframes: bool = False,
     prev_hook_kf: HookKeyframes | None = None,
 ) -> HookKeyframes:
-    """Keyframes of these strengths, evenly spread."""
+    """Keyframes with these strengths, evenly spaced."""
     several = isinstance(floats_strength, list | tuple)
     strengths = [float(each) for each in (floats_strength if several else [floats_strength])]
     return spread(strengths, (start_percent, end_percent), prev_hook_kf or (), log=print_keyframes)
@@ -194,7 +194,7 @@ def create_keyframes_from_floats(
     experimental=True,
 )
 def set_keyframes(hooks: Hooks, hook_kf: HookKeyframes | None = None) -> Hooks:
-    """Have hooks follow keyframes."""
+    """Schedule hooks by keyframes."""
     return with_keyframes(hooks, hook_kf) if hook_kf is not None else hooks
 
 
@@ -202,7 +202,7 @@ def set_keyframes(hooks: Hooks, hook_kf: HookKeyframes | None = None) -> Hooks:
     "CombineHooks2", category=f"{CATEGORY}/combine", display="Combine Hooks [2]", experimental=True
 )
 def combine_2(hooks_A: Hooks | None = None, hooks_B: Hooks | None = None) -> Hooks:  # noqa: N803
-    """Both, one after the other."""
+    """Combine two groups of hooks, applied in order."""
     return (*(hooks_A or ()), *(hooks_B or ()))
 
 
@@ -215,7 +215,7 @@ def combine_4(
     hooks_C: Hooks | None = None,  # noqa: N803
     hooks_D: Hooks | None = None,  # noqa: N803
 ) -> Hooks:
-    """Up to four, one after the other."""
+    """Combine up to four groups of hooks, applied in order."""
     return (*combine_2(hooks_A, hooks_B), *combine_2(hooks_C, hooks_D))
 
 
@@ -232,7 +232,7 @@ def combine_8(
     hooks_G: Hooks | None = None,  # noqa: N803
     hooks_H: Hooks | None = None,  # noqa: N803
 ) -> Hooks:
-    """Up to eight, one after the other."""
+    """Combine up to eight groups of hooks, applied in order."""
     first = combine_4(hooks_A, hooks_B, hooks_C, hooks_D)
     return (*first, *combine_4(hooks_E, hooks_F, hooks_G, hooks_H))
 
@@ -244,9 +244,9 @@ def set_clip_hooks(
     schedule_clip: bool = False,
     hooks: Hooks | None = None,
 ) -> Clip:
-    """Have prompts read with hooks; `apply_to_conds` gives them on to the sampler too.
+    """Encode prompts with hooks; `apply_to_conds` also passes them to the sampler.
 
-    `schedule_clip` reads a prompt once for every keyframe.
+    `schedule_clip` encodes a prompt once for every keyframe.
     """
     return replace(clip, hooks=ClipHooks(hooks or (), apply_to_conds, schedule_clip))
 

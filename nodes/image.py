@@ -1,4 +1,4 @@
-"""Images made, measured, batched and composed: the category `image` except for files."""
+"""Nodes that create, measure, batch and compose images: the category `image` except for files."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def empty_image(
     batch_size: Annotated[int, Range(1, 4096)] = 1,
     color: Annotated[int, Range(0, 0xFFFFFF, step=1, display="color")] = 0,
 ) -> Image:
-    """Images of one colour, given as 0xRRGGBB."""
+    """Create images of one colour, given as 0xRRGGBB."""
     red, green, blue = color >> 16 & 0xFF, color >> 8 & 0xFF, color & 0xFF
     return (torch.tensor([red, green, blue]) / 255).repeat(batch_size, height, width, 1)
 
@@ -49,7 +49,7 @@ class ImageSize(NamedTuple):
 
 @node("GetImageSize", category="image", display="Get Image Size", hidden=("UNIQUE_ID",))
 def get_image_size(image: Image) -> ImageSize:
-    """The width and height of images, and how many there are."""
+    """The width, height and number of images."""
     count, height, width = image.shape[:3]
     return ImageSize(width, height, count)
 
@@ -60,7 +60,7 @@ def image_add_noise(
     seed: Seed = 0,
     strength: Annotated[float, Range(0.0, 1.0, step=0.01)] = 0.5,
 ) -> Image:
-    """Normal noise of that standard deviation on top of images."""
+    """Add normal noise of that standard deviation to images."""
     generator = torch.Generator().manual_seed(seed)
     noise = torch.randn(image.shape, generator=generator)
     return (image + strength * noise.to(image)).clamp(0, 1)
@@ -68,13 +68,13 @@ def image_add_noise(
 
 @node("ImageBatch", category="image", display="Batch Images", deprecated=True)
 def image_batch(image1: Image, image2: Image) -> Image:
-    """Two batches of images as one; the second is scaled and cropped to the first one's size."""
+    """Join two batches of images; the second is scaled and cropped to the first one's size."""
     return batch_images([image1, image2])
 
 
 @node("BatchImagesNode", category="image", display="Batch Images")
 def batch_images_node(images: Images) -> Image:
-    """Batches of images as one; all are scaled and cropped to the first one's size."""
+    """Join batches of images; all are scaled and cropped to the first one's size."""
     return batch_images(list(images.values()))
 
 
@@ -87,7 +87,7 @@ def image_composite_masked(
     resize_source: bool = False,
     mask: Mask | None = None,
 ) -> Image:
-    """Lay a source over a destination at x, y; where a mask is dark the destination stays."""
+    """Place a source over a destination at x, y; where a mask is dark the destination is kept."""
     rows, columns = destination.shape[1:3]
     if resize_source:
         source = scale(source, columns, rows)
@@ -107,7 +107,7 @@ def image_composite_masked(
 
 @node("ImageInvert", category="image", display="Invert Image")
 def image_invert(image: Image) -> Image:
-    """The negative of images."""
+    """Invert the colours of images."""
     return 1.0 - image
 
 
@@ -120,10 +120,10 @@ def image_pad_for_outpaint(
     bottom: Margin = 0,
     feathering: Offset = 40,
 ) -> tuple[Image, Mask]:
-    """Grey margins around images, and the mask of what is to be painted there.
+    """Add grey margins around images, with a mask of the area to be painted.
 
-    Feathering lets the mask reach into the image, falling with the square of the distance from a
-    padded side; it is left out where it would cover the image from both sides.
+    Feathering extends the mask into the image, falling with the square of the distance from a
+    padded side; it is omitted where it would cover the image from both sides.
     """
     count, height, width, channels = image.shape
     if min(left, top, right, bottom) < 0:

@@ -20,7 +20,7 @@ def image_from_batch(
     batch_index: Annotated[int, Range(-4096, 4095)] = 0,
     length: Annotated[int, Range(1, 4096)] = 1,
 ) -> Image:
-    """`length` images of a batch from `batch_index` on, as far as there are that many.
+    """Take `length` images of a batch from `batch_index` on, or as many as there are.
 
     A negative index counts from the end: -1 is the last image.
     """
@@ -34,7 +34,7 @@ def rebatch_images(
     images: Sequence[Image],
     batch_size: Sequence[Annotated[int, Range(1, 4096)]] = (1,),
 ) -> list[Image]:
-    """A list of batches, whatever their sizes, as a list of batches of `batch_size`."""
+    """Regroup a list of batches into batches of `batch_size`."""
     single = [image[None] for batch in images for image in batch]
     size = batch_size[0]
     return [batch_images(single[at : at + size]) for at in range(0, len(single), size)]
@@ -42,7 +42,7 @@ def rebatch_images(
 
 @node("RepeatImageBatch", category="image/batch")
 def repeat_image_batch(image: Image, amount: Annotated[int, Range(1, 4096)] = 1) -> Image:
-    """A batch of images, `amount` times in a row."""
+    """Repeat a batch of images `amount` times."""
     return image.repeat(amount, 1, 1, 1)
 
 
@@ -56,7 +56,7 @@ class LumaChroma(NamedTuple):
 
 @node("ImageRGBToYUV", category="image/batch")
 def image_rgb_to_yuv(image: Image) -> LumaChroma:
-    """Luma and the two chroma differences of images (ITU-R BT.601, full range).
+    """Convert images to luma and two chroma differences (ITU-R BT.601, full range).
 
     Chroma is centred on 0.5: U = 0.5 + 0.564 (B - Y), V = 0.5 + 0.713 (R - Y).
     """
@@ -70,7 +70,7 @@ def image_rgb_to_yuv(image: Image) -> LumaChroma:
 
 @node("ImageYUVToRGB", category="image/batch")
 def image_yuv_to_rgb(Y: Image, U: Image, V: Image) -> Image:  # noqa: N803 - the sockets' names
-    """Images from luma and chroma; the channels of each are averaged first."""
+    """Convert luma and chroma to images; the channels of each are averaged first."""
     if not Y.shape[:3] == U.shape[:3] == V.shape[:3]:
         sizes = ", ".join(str(list(part.shape[:3])) for part in (Y, U, V))
         raise NodeError(f"Y, U and V must be of one size and number, they are {sizes}")

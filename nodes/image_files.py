@@ -1,4 +1,4 @@
-"""Pictures from files and into files: loading, saving, showing."""
+"""Nodes that load, save and show pictures."""
 
 from __future__ import annotations
 
@@ -47,10 +47,10 @@ _WEBP_METHODS: Mapping[str, int] = {"default": 4, "fastest": 0, "slowest": 6}
 
 @node("LoadImage", category="image", display="Load Image", checks=("image",))
 def load_image(image: InputFile, ctx: Context) -> tuple[Image, Mask]:
-    """A picture of the input folder, or of another: `x.png [output]`, `x.png [temp]`.
+    """Load a picture from the input folder, or another: `x.png [output]`, `x.png [temp]`.
 
-    All frames of an animation, upright, as its colours are stored. The mask is white where the
-    picture is transparent; 64 x 64 and black if nothing can be.
+    All frames of an animation, upright, with colours as stored. The mask is white where the picture
+    is transparent; 64 x 64 and black if it has no transparency.
     """
     return _load(image, ctx, place="input")
 
@@ -73,7 +73,7 @@ def _(image: str | None, ctx: Context) -> object:
     checks=("image",),
 )
 def load_image_output(image: OutputFile, ctx: Context) -> tuple[Image, Mask]:
-    """A picture of the output folder, read as Load Image does."""
+    """Load a picture from the output folder, like Load Image."""
     return _load(image, ctx, place="output")
 
 
@@ -91,9 +91,9 @@ def _(image: str | None, ctx: Context) -> object:
 def load_image_mask(
     image: InputFile, channel: Literal["alpha", "red", "green", "blue"], ctx: Context
 ) -> Mask:
-    """One channel of a picture's first frame as a mask; of alpha, its opposite.
+    """Load one channel of a picture's first frame as a mask; alpha is inverted.
 
-    A single colour that the file calls transparent counts as transparent.
+    A single colour marked as transparent in the file counts as transparent.
     """
     pixels = from_picture(modes.rgba(next(_frames(image, ctx))))
     mask = pixels[None, ..., ("red", "green", "blue", "alpha").index(channel)]
@@ -158,10 +158,10 @@ def _frames(name: str, ctx: Context, *, place: str = "input") -> Iterator[Pillow
     hidden=("PROMPT", "EXTRA_PNGINFO"),
 )
 def save_image(images: Image, ctx: Context, filename_prefix: Prefix = "ComfyUI") -> Image:
-    """Save images as PNG into the output folder, with the workflow that made them; hand them on.
+    """Save images as PNG to the output folder, with the workflow, and pass them on.
 
-    The prefix may name subfolders and hold `%date%`, `%width%`, `%batch_num%` and their like; no
-    file is ever overwritten.
+    The prefix may contain subfolders and placeholders such as `%date%`, `%width%` and
+    `%batch_num%`; no file is overwritten.
     """
     _save_pngs(images, ctx, filename_prefix, place="output", compress_level=4)
     return images
@@ -176,7 +176,7 @@ def save_image(images: Image, ctx: Context, filename_prefix: Prefix = "ComfyUI")
     hidden=("PROMPT", "EXTRA_PNGINFO"),
 )
 def preview_image(images: Image, ctx: Context) -> Image:
-    """Show images under the node, and hand them on; the files are temporary."""
+    """Show images under the node, and pass them on; the files are temporary."""
     _preview(images, ctx)
     return images
 
@@ -190,7 +190,7 @@ def preview_image(images: Image, ctx: Context) -> Image:
     hidden=("PROMPT", "EXTRA_PNGINFO"),
 )
 def mask_preview(mask: Mask, ctx: Context) -> Mask:
-    """Show masks under the node, and hand them on; the files are temporary."""
+    """Show masks under the node, and pass them on; the files are temporary."""
     _preview(as_masks(mask).unsqueeze(-1).expand(-1, -1, -1, 3), ctx)
     return mask
 
@@ -244,7 +244,7 @@ def save_animated_png(
     fps: FramesPerSecond = 6.0,
     compress_level: Annotated[int, Range(0, 9)] = 4,
 ) -> None:
-    """Save a batch of images as one animated PNG, with the workflow that made it."""
+    """Save a batch of images as one animated PNG, with the workflow."""
     _save_animation(
         images, ctx, filename_prefix, ".png", fps, animated_png_bytes, compress_level=compress_level
     )
@@ -266,7 +266,7 @@ def save_animated_webp(
     *,
     method: Literal["default", "fastest", "slowest"],
 ) -> None:
-    """Save a batch of images as one animated WebP, with the workflow that made it."""
+    """Save a batch of images as one animated WebP, with the workflow."""
     _save_animation(
         images,
         ctx,

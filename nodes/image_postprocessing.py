@@ -1,4 +1,4 @@
-"""Finished images improved or stylised: blends, blur, sharpening, few colours, morphology."""
+"""Nodes for postprocessing: blends, blur, sharpening, quantisation, morphology."""
 
 from __future__ import annotations
 
@@ -51,10 +51,11 @@ def image_blend(
     *,
     blend_mode: Literal["normal", "multiply", "screen", "overlay", "soft_light", "difference"],
 ) -> Image:
-    """Blend a second image over a first one, to that part.
+    """Blend a second image over the first, by a factor.
 
-    The second is scaled and cropped to the first one's size, and has as many channels: its alpha is
-    left out, or it is opaque. The difference is signed, and cut off at black only when blended.
+    The second is scaled and cropped to the first one's size, and gets its number of channels: its
+    alpha is dropped, or it is made opaque. The difference is signed, and clipped at black only
+    after blending.
     """
     below, above = image1, with_channels(image2, image1.shape[-1])
     above = scale(above, below.shape[2], below.shape[1], method="bicubic", crop="center")
@@ -68,7 +69,7 @@ def image_blur(
     blur_radius: Radius = 1,
     sigma: Annotated[float, Range(0.1, 10.0, step=0.1)] = 1.0,
 ) -> Image:
-    """Blur images; sigma counts in radii."""
+    """Blur images; sigma is in units of the radius."""
     return gaussian_blur(image, blur_radius, sigma)
 
 
@@ -79,7 +80,7 @@ def image_sharpen(
     sigma: Annotated[float, Range(0.1, 10.0, step=0.01)] = 1.0,
     alpha: Annotated[float, Range(0.0, 5.0, step=0.01)] = 1.0,
 ) -> Image:
-    """Unsharp masking: images plus ten times alpha what a blur takes from them."""
+    """Unsharp masking: add ten times alpha of the difference to a blurred image."""
     detail = image - gaussian_blur(image, sharpen_radius, sigma)
     return (image + 10 * alpha * detail).clamp(0, 1)
 
@@ -101,7 +102,7 @@ def morphology(
     operation: Literal["erode", "dilate", "open", "close", "gradient", "bottom_hat", "top_hat"],
     kernel_size: Annotated[int, Range(3, 999, step=1)] = 3,
 ) -> Image:
-    """Grow or shrink what is bright, with a square; or show what that changes."""
+    """Grow or shrink bright areas with a square; or show the change."""
     match operation:
         case "erode":
             return erode(image, kernel_size)

@@ -1,4 +1,4 @@
-"""Images cut, turned and put side by side."""
+"""Nodes that crop, rotate and stitch images."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _COLORS = MappingProxyType[str, tuple[float, float, float]](
 def image_crop(
     image: Image, width: Side = 512, height: Side = 512, x: Offset = 0, y: Offset = 0
 ) -> Image:
-    """The part of images that starts at x, y; smaller than asked for where they end."""
+    """Crop images at x, y; the result is smaller than requested at the borders."""
     x, y = min(x, image.shape[2] - 1), min(y, image.shape[1] - 1)
     # Copied, so that a small part does not hold the whole in memory.
     return image[:, y : y + height, x : x + width].clone()
@@ -42,7 +42,7 @@ def image_crop(
 def image_flip(
     image: Image, flip_method: Literal["x-axis: vertically", "y-axis: horizontally"]
 ) -> Image:
-    """Images mirrored, upside down or left to right."""
+    """Mirror images vertically or horizontally."""
     return image.flip(1 if flip_method.startswith("x") else 2)
 
 
@@ -50,7 +50,7 @@ def image_flip(
 def image_rotate(
     image: Image, rotation: Literal["none", "90 degrees", "180 degrees", "270 degrees"]
 ) -> Image:
-    """Images turned clockwise."""
+    """Rotate images clockwise."""
     quarters = {"none": 0, "90 degrees": 1, "180 degrees": 2, "270 degrees": 3}[rotation]
     return torch.rot90(image, quarters, dims=(2, 1))
 
@@ -64,11 +64,11 @@ def image_stitch(
     spacing_color: SpacingColor = "white",
     image2: Image | None = None,
 ) -> Image:
-    """A second image beside a first one, with a band of colour between them.
+    """Place a second image beside the first, with a band of colour between them.
 
-    Sizes are matched by scaling the second in proportion, or by borders around the smaller: white
-    where the band's colour is white, else black. The shorter batch repeats its last image; without
-    a second image the first is the result.
+    Sizes are matched by scaling the second in proportion, or by borders around the smaller one:
+    white if the colour of the band is white, else black. The shorter batch repeats its last image;
+    without a second image the first is returned.
     """
     if image2 is None:
         return image1
@@ -130,7 +130,7 @@ def resize_and_pad_image(
     padding_color: Literal["white", "black"],
     interpolation: Literal["area", "bicubic", "nearest-exact", "bilinear", "lanczos"],
 ) -> Image:
-    """Images scaled in proportion to fit a frame, centred in it, on white or black."""
+    """Scale images in proportion to fit a frame, centred, on white or black."""
     count, height, width, channels = image.shape
     factor = min(target_width / width, target_height / height)
     inner = max(1, int(width * factor)), max(1, int(height * factor))

@@ -1,4 +1,4 @@
-"""Images at other sizes, without a model: the category `image/upscaling`."""
+"""Nodes that scale images without a model: the category `image/upscaling`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def image_scale(
     *,
     crop: Crop,
 ) -> Image:
-    """Images at a given size; a side of 0 follows from the other, both of 0 change nothing."""
+    """Scale images to a size; a side of 0 follows from the other, both of 0 change nothing."""
     rows, columns = image.shape[1:3]
     if width == 0 and height == 0:
         return image
@@ -41,7 +41,7 @@ def image_scale_by(
     upscale_method: ScaleMethod,
     scale_by: Annotated[float, Range(0.01, 8.0, step=0.01)] = 1.0,
 ) -> Image:
-    """Images larger or smaller by a factor."""
+    """Scale images by a factor."""
     rows, columns = image.shape[1:3]
     size = size_in_proportion(round(columns * scale_by), round(rows * scale_by), of=(columns, rows))
     return scale(image, *size, method=upscale_method)
@@ -56,7 +56,7 @@ def image_scale_to_max_dimension(
     ],
     largest_size: Side = 512,
 ) -> Image:
-    """Images whose longer side is given."""
+    """Scale images so that the longer side has that size."""
     if largest_size < 1:
         raise NodeError("the longest side is to be 0 pixels; choose a larger one")
     rows, columns = image.shape[1:3]
@@ -72,9 +72,9 @@ def image_scale_to_total_pixels(
     megapixels: Annotated[float, Range(0.01, 16.0, step=0.01)] = 1.0,
     resolution_steps: Annotated[int, Range(1, 256)] = 1,
 ) -> Image:
-    """Images of about that many pixels (a megapixel is 1024 x 1024), in proportion.
+    """Scale images in proportion to about that many pixels (a megapixel is 1024 x 1024).
 
-    Each side is a multiple of `resolution_steps`, and at least one of them.
+    Each side is a multiple of `resolution_steps`, at least one.
     """
     rows, columns = image.shape[1:3]
     factor = math.sqrt(megapixels * 1024 * 1024 / (columns * rows))

@@ -1,4 +1,4 @@
-"""Latents created, scaled, composited, blended and masked."""
+"""Nodes that create, scale, composite, blend and mask latents."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def empty_latent_image(
     height: Side = 512,
     batch_size: Annotated[int, Range(1, 4096)] = 1,
 ) -> Latent:
-    """A blank latent to paint on, sides in pixels."""
+    """Create an empty latent for text to image; sides in pixels."""
     return {"samples": torch.zeros(batch_size, CHANNELS, height // CELL, width // CELL)}
 
 
@@ -39,10 +39,11 @@ def latent_upscale(
     *,
     crop: Crop,
 ) -> Latent:
-    """A latent at a given size in pixels.
+    """Scale a latent to a size in pixels.
 
-    A side of 0 follows from the other; both of 0 change nothing. `bislerp` turns between the
-    cells' channel vectors where `bilinear` mixes them, and so keeps their contrast.
+    A side of 0 follows from the other; both of 0 change nothing. `bislerp` interpolates the
+    direction of the cells' channel vectors where `bilinear` mixes them, and so preserves their
+    contrast.
     """
     rows, columns = samples["samples"].shape[-2:]
     if width == 0 and height == 0:
@@ -63,7 +64,7 @@ def latent_upscale_by(
     upscale_method: UpscaleMethod,
     scale_by: Annotated[float, Range(0.01, 8.0, step=0.01)] = 1.5,
 ) -> Latent:
-    """A latent larger or smaller by a factor."""
+    """Scale a latent by a factor."""
     rows, columns = samples["samples"].shape[-2:]
     width, height = (max(round(side * scale_by), 1) for side in (columns, rows))
     return samples | {"samples": resize(samples["samples"], width, height, method=upscale_method)}
@@ -77,9 +78,9 @@ def latent_composite(
     y: Offset = 0,
     feather: Offset = 0,
 ) -> Latent:
-    """Lay one latent over another at x, y in pixels.
+    """Place one latent over another at x, y in pixels.
 
-    Its borders fade in over `feather` pixels, but not where they lie on the border of the other.
+    Its borders fade in over `feather` pixels, except at the border of the other.
     """
     below = samples_to["samples"]
     above = match_count(samples_from["samples"], below.shape[0])
@@ -109,7 +110,7 @@ def latent_composite_masked(
     resize_source: bool = False,
     mask: Mask | None = None,
 ) -> Latent:
-    """Lay a source over a destination at x, y in pixels; where a mask is dark it stays away."""
+    """Place a source over a destination at x, y in pixels, where a mask is white."""
     below, above = destination["samples"], source["samples"]
     if resize_source:
         above = resize(above, below.shape[-1], below.shape[-2])
@@ -143,9 +144,10 @@ def latent_blend(
     samples2: Latent,
     blend_factor: Annotated[float, Range(0, 1, step=0.01)] = 0.5,
 ) -> Latent:
-    """Two latents mixed: of the first as much as the factor says, of the second the rest.
+    """Mix two latents: the factor is the share of the first.
 
-    A first of one row is mixed with every row of the second; else the second is repeated or cut.
+    A first latent of one row is mixed with every row of the second; otherwise the second is
+    repeated or cut.
     """
     first = samples1["samples"]
     second = fit_size(samples2["samples"], first, method="bicubic")
@@ -156,5 +158,5 @@ def latent_blend(
 
 @node("SetLatentNoiseMask", category="latent/inpaint", display="Set Latent Noise Mask")
 def set_latent_noise_mask(samples: Latent, mask: Mask) -> Latent:
-    """Sample only where the mask is white; elsewhere the latent stays what it is."""
+    """Sample only where the mask is white; elsewhere the latent is unchanged."""
     return samples | {"noise_mask": as_masks(mask).unsqueeze(1)}

@@ -1,4 +1,4 @@
-"""Latents as numbers: added, blended, concatenated and split."""
+"""Nodes for arithmetic with latents: add, blend, concatenate and split."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from nodes.sockets import Latent
 
 @node("LatentAdd", category="latent/advanced")
 def latent_add(samples1: Latent, samples2: Latent) -> Latent:
-    """The sum of two latents; the second is scaled and repeated to fit the first."""
+    """Add two latents; the second is scaled and repeated to fit the first."""
     first = samples1["samples"]
     return samples1 | {"samples": first + fit(samples2["samples"], first)}
 
 
 @node("LatentSubtract", category="latent/advanced")
 def latent_subtract(samples1: Latent, samples2: Latent) -> Latent:
-    """The difference of two latents; the second is scaled and repeated to fit the first."""
+    """Subtract two latents; the second is scaled and repeated to fit the first."""
     first = samples1["samples"]
     return samples1 | {"samples": first - fit(samples2["samples"], first)}
 
@@ -33,7 +33,7 @@ def latent_subtract(samples1: Latent, samples2: Latent) -> Latent:
 def latent_multiply(
     samples: Latent, multiplier: Annotated[float, Range(-10.0, 10.0, step=0.01)] = 1.0
 ) -> Latent:
-    """A latent times a number."""
+    """Multiply a latent by a number."""
     return samples | {"samples": samples["samples"] * multiplier}
 
 
@@ -43,9 +43,9 @@ def latent_interpolate(
     samples2: Latent,
     ratio: Annotated[float, Range(0.0, 1.0, step=0.01)] = 1.0,
 ) -> Latent:
-    """Between two latents, the first at ratio 1: cell by cell, direction and length apart.
+    """Interpolate between two latents (ratio 1: the first), direction and length of cells apart.
 
-    The contrast of both is kept, which a plain mixture would lose.
+    This preserves the contrast of both, which a linear mixture would reduce.
     """
     first = samples1["samples"]
     second = fit(samples2["samples"], first)
@@ -61,7 +61,7 @@ _DIMENSIONS = MappingProxyType({"x": -1, "y": -2, "t": -3})
 def latent_concat(
     samples1: Latent, samples2: Latent, dim: Literal["x", "-x", "y", "-y", "t", "-t"]
 ) -> Latent:
-    """Two latents side by side (x), below each other (y) or in time (t); `-`: the second first.
+    """Join two latents side by side (x), vertically (y) or in time (t); `-` puts the second first.
 
     Without time, `t` joins their channels.
     """
@@ -85,10 +85,10 @@ def latent_cut(
     index: Annotated[int, Range(-16384, 16384, step=1)] = 0,
     amount: Annotated[int, Range(1, 16384, step=1)] = 1,
 ) -> Latent:
-    """A band of a latent: `amount` cells along one side from `index` on.
+    """Cut a band out of a latent: `amount` cells along one side from `index` on.
 
-    A negative index counts from the end; what lies beyond the edge is left out. `t` of a latent
-    without time is its channels.
+    A negative index counts from the end; parts beyond the edge are dropped. `t` of a latent without
+    time means its channels.
     """
     whole = samples["samples"]
     along = _DIMENSIONS[dim]
@@ -104,9 +104,9 @@ def latent_cut_to_batch(
     dim: Literal["t", "x", "y"],
     slice_size: Annotated[int, Range(1, 16384, step=1)] = 1,
 ) -> Latent:
-    """A latent cut into bands of `slice_size` cells, which become a batch; a rest is left out.
+    """Cut a latent into bands of `slice_size` cells as a batch; a remainder is dropped.
 
-    Along `t`, a latent without time stays as it is.
+    Along `t`, a latent without time is unchanged.
     """
     whole = samples["samples"]
     along = _DIMENSIONS[dim]
@@ -123,7 +123,7 @@ def latent_cut_to_batch(
 def latent_batch_seed_behavior(
     samples: Latent, seed_behavior: Literal["random", "fixed"] = "fixed"
 ) -> Latent:
-    """Whether each row of a batch gets noise of its own, or all the noise of the first."""
+    """Choose whether each row of a batch gets its own noise, or all that of the first."""
     if seed_behavior == "random":
         return {key: value for key, value in samples.items() if key != "batch_index"}
     first = row_numbers(samples)[0]

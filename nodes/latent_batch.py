@@ -1,4 +1,4 @@
-"""Batches of latents joined, repeated and split.
+"""Nodes that join, repeat and split batches of latents.
 
 A row's number, in `batch_index`, says which draw of noise belongs to it, so that one picture of a
 batch can be made again alone.
@@ -25,13 +25,13 @@ from nodes.sockets import Latent
 def batch_latents(
     latents: Annotated[dict[str, Any], Autogrow("latent", "LATENT", 2, 50)],
 ) -> Latent:
-    """One batch of several latents, all at the first one's size."""
+    """Join several latents to a batch, at the first one's size."""
     return join_batches(list(latents.values()))
 
 
 @node("LatentBatch", category="latent/batch", deprecated=True)
 def latent_batch(samples1: Latent, samples2: Latent) -> Latent:
-    """One batch of two, both at the first one's size."""
+    """Join two latents to a batch, at the first one's size."""
     return join_batches([samples1, samples2])
 
 
@@ -41,7 +41,7 @@ def latent_from_batch(
     batch_index: Annotated[int, Range(0, 63)] = 0,
     length: Annotated[int, Range(1, 64)] = 1,
 ) -> Latent:
-    """`length` rows of a batch from `batch_index` on, each with the noise it had in the batch."""
+    """Take `length` rows of a batch from `batch_index` on, each with its noise in the batch."""
     whole = samples["samples"]
     first = min(batch_index, whole.shape[0] - 1)
     rows = slice(first, first + length)
@@ -54,7 +54,7 @@ def latent_from_batch(
 
 @node("RepeatLatentBatch", category="latent/batch", display="Repeat Latent Batch")
 def repeat_latent_batch(samples: Latent, amount: Annotated[int, Range(1, 64)] = 1) -> Latent:
-    """A batch of latents, `amount` times in a row; each repetition has noise of its own."""
+    """Repeat a batch of latents `amount` times; each repetition has its own noise."""
     whole = samples["samples"]
     repeated = samples | {"samples": torch.cat([whole] * amount)}
     mask = samples.get("noise_mask")
@@ -83,7 +83,7 @@ def rebatch_latents(
     latents: Sequence[Latent],
     batch_size: Sequence[Annotated[int, Range(1, 4096)]] = (1,),
 ) -> list[Latent]:
-    """A list of batches as a list of batches of `batch_size`; only rows of one size share one."""
+    """Regroup a list of batches into batches of `batch_size`; a batch has rows of one size."""
     groups: list[list[_Row]] = []
     for row in _rows(latents):
         group = groups[-1] if groups else []
@@ -133,9 +133,9 @@ def replace_video_latent_frames(
     index: Annotated[int, Range(-16384, 16384, step=1)] = 0,
     source: Latent | None = None,
 ) -> Latent:
-    """Put the frames of one video latent in the place of another's, from `index` on.
+    """Replace the frames of a video latent by those of another, from `index` on.
 
-    A negative index counts from the end. Without a source, or where its frames do not fit, nothing
+    A negative index counts from the end. Without a source, or if its frames do not fit, nothing
     changes; the log says so.
     """
     if source is None:

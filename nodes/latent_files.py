@@ -20,7 +20,7 @@ def save_latent(
     ctx: Context,
     filename_prefix: Annotated[str, Text(multiline=None)] = "latents/ComfyUI",
 ) -> None:
-    """Save a latent into the output folder, with the workflow that made it.
+    """Save a latent to the output folder, with the workflow.
 
     Move the file into the input folder to load it again.
     """
@@ -33,7 +33,7 @@ def save_latent(
 
 @node("LoadLatent", category="_for_testing", checks=("latent",))
 def load_latent(latent: Annotated[str, FileChoice("input")], ctx: Context) -> Latent:
-    """A latent of the input folder, or of another: `x.latent [output]`."""
+    """Load a latent from the input folder, or another: `x.latent [output]`."""
     return {"samples": read_latent(ctx.files.find_annotated(latent))}
 
 

@@ -19,16 +19,16 @@ _TINY = 1e-6
 
 @node("LatentApplyOperation", category="latent/advanced/operations", experimental=True)
 def latent_apply_operation(samples: Latent, operation: LatentOperation) -> Latent:
-    """A latent after an operation."""
+    """Apply an operation to a latent."""
     return samples | {"samples": operation(samples["samples"])}
 
 
 @node("LatentApplyOperationCFG", category="latent/advanced/operations", experimental=True)
 def latent_apply_operation_cfg(model: Model, operation: LatentOperation) -> Model:
-    """A model whose guidance goes through an operation at every step.
+    """Apply an operation to a model's guidance at every step.
 
-    What is operated on is the step from the negative to the positive prediction; where the
-    negative does not count, the positive itself.
+    The operation is applied to the step from the negative to the positive prediction; if there is
+    no negative, to the positive itself.
     """
 
     def before(predictions: Predictions) -> Predictions:
@@ -55,10 +55,10 @@ def latent_operation_sharpen(
     sigma: Annotated[float, Range(0.1, 10.0, step=0.1)] = 1.0,
     alpha: Annotated[float, Range(0.0, 5.0, step=0.01)] = 0.1,
 ) -> LatentOperation:
-    """Unsharp masking of the direction of each cell; its length stays.
+    """Sharpen the direction of each cell by unsharp masking; its length is unchanged.
 
-    Args as for pictures: the radius in cells, `sigma` in radii; at `alpha` 0.1 the difference to
-    the blurred latent is added once.
+    Arguments as for pictures: the radius in cells, `sigma` in radii; at `alpha` 0.1 the difference
+    to the blurred latent is added once.
     """
     strength = alpha * 10
 
@@ -77,8 +77,8 @@ def latent_operation_tonemap_reinhard(
 ) -> LatentOperation:
     """Compresses the length of the strongest cells, so that high guidance does not burn out.
 
-    L / (1 + L) of Reinhard et al. 2002, eq. 3, where 1 stands for the mean length and five
-    standard deviations more, times the multiplier.
+    L / (1 + L) of Reinhard et al. 2002, eq. 3, with the mean length plus five standard deviations,
+    times the multiplier, as unit.
     """
 
     def compress(latent: torch.Tensor) -> torch.Tensor:

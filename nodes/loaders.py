@@ -21,7 +21,7 @@ PIXEL_SPACE = "pixel_space"
 def load_checkpoint_file(
     ckpt_name: Annotated[str, FileChoice("checkpoints")], ctx: Context
 ) -> tuple[Model, Clip, Vae]:
-    """A checkpoint's three parts: the model that denoises, its text encoder and its autoencoder."""
+    """Load the three parts of a checkpoint: the diffusion model, text encoder and autoencoder."""
     return load_checkpoint(ctx.files.find("checkpoints", ckpt_name))
 
 
@@ -34,7 +34,7 @@ def _(ckpt_name: str | None, ctx: Context) -> object:
 def load_vae_file(
     vae_name: Annotated[str, FileChoice("vae", also=(PIXEL_SPACE,))], ctx: Context
 ) -> Vae:
-    """An autoencoder from a file of its own; `pixel_space` is the one that changes nothing."""
+    """Load an autoencoder from a separate file; `pixel_space` is the identity."""
     if vae_name == PIXEL_SPACE:
         return pixel_space_vae()
     return load_vae(ctx.files.find("vae", vae_name))
@@ -62,10 +62,10 @@ def load_diffusion_model(
     weight_dtype: Annotated[str, Choice(*STORAGE)],
     ctx: Context,
 ) -> Model:
-    """The model that denoises, from a file of its own.
+    """Load a diffusion model from a separate file.
 
-    `weight_dtype` keeps matrices and convolutions in 8 bits each, for half of the memory of 16;
-    they are computed with as before. `fp8_e4m3fn_fast` is the same as `fp8_e4m3fn`.
+    `weight_dtype` stores matrices and convolutions in 8 bits, with half of the memory of 16; the
+    computing dtype does not change. `fp8_e4m3fn_fast` is the same as `fp8_e4m3fn`.
     """
     path = ctx.files.find("diffusion_models", unet_name)
     return load_denoiser(path, storage=STORAGE[weight_dtype])

@@ -25,10 +25,10 @@ def load_lora(
     strength_model: Strength = 1.0,
     strength_clip: Strength = 1.0,
 ) -> tuple[Model, Clip]:
-    """Teach a model and its text encoder a style, a character or a speed-up, as strongly as asked.
+    """Apply a LoRA (style, character, speed-up) to a model and its text encoder.
 
-    Reads LoRA, LoCon, LoHa, LoKr, GLoRA, OFT, BOFT, DoRA and plain differences, in every naming.
-    Several follow one another; a negative strength leads away from what was learned.
+    Reads LoRA, LoCon, LoHa, LoKr, GLoRA, OFT, BOFT, DoRA and plain differences, in all common
+    namings. Several can be chained; a negative strength subtracts what was learned.
     """
     if strength_model == 0 and strength_clip == 0:
         return model, clip
@@ -50,7 +50,7 @@ def _(lora_name: str | None, ctx: Context) -> object:
 def load_lora_for_model(
     model: Model, lora_name: LoraName, ctx: Context, strength_model: Strength = 1.0
 ) -> Model:
-    """The same for the model alone; the text encoder reads prompts as before."""
+    """Apply a LoRA to the model only; the text encoder is unchanged."""
     if strength_model == 0:
         return model
     adapter = adapter_file(ctx.files.find("loras", lora_name))

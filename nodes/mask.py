@@ -1,4 +1,4 @@
-"""Masks made, cropped, combined and converted: the category `mask` except for files."""
+"""Nodes that create, crop, combine and convert masks: the category `mask` except for files."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Operation = Literal["multiply", "add", "subtract", "and", "or", "xor"]
 
 @node("BatchMasksNode", category="mask", display="Batch Masks")
 def batch_masks_node(masks: Masks) -> Mask:
-    """Masks as one batch; all are scaled and cropped to the first one's size."""
+    """Join masks to a batch; all are scaled and cropped to the first one's size."""
     given = [as_masks(mask) for mask in masks.values()]
     if not given:
         raise NodeError("asked for a batch of no masks; connect at least one")
@@ -34,13 +34,13 @@ def batch_masks_node(masks: Masks) -> Mask:
 
 @node("SolidMask", category="mask")
 def solid_mask(value: Fraction = 1.0, width: Side = 512, height: Side = 512) -> Mask:
-    """A mask of one value."""
+    """Create a mask of one value."""
     return torch.full((1, height, width), value)
 
 
 @node("InvertMask", category="mask")
 def invert_mask(mask: Mask) -> Mask:
-    """A mask with black and white exchanged."""
+    """Invert a mask."""
     return 1.0 - mask
 
 
@@ -48,7 +48,7 @@ def invert_mask(mask: Mask) -> Mask:
 def crop_mask(
     mask: Mask, x: Offset = 0, y: Offset = 0, width: Side = 512, height: Side = 512
 ) -> Mask:
-    """The part of a mask that starts at x, y; smaller than asked for where it ends."""
+    """Crop a mask at x, y; the result is smaller than requested at the borders."""
     masks = as_masks(mask)
     rows, columns = masks.shape[1:]
     if x >= columns or y >= rows:
@@ -60,7 +60,7 @@ def crop_mask(
 def feather_mask(
     mask: Mask, left: Offset = 0, top: Offset = 0, right: Offset = 0, bottom: Offset = 0
 ) -> Mask:
-    """A mask that fades in evenly over that many pixels from each side.
+    """Fade a mask in evenly over that many pixels from each side.
 
     The fades from the right and from the bottom begin with their second value; their first and
     darkest is in the first column or row. The incumbent's masks are like this, and pictures made
@@ -93,9 +93,9 @@ def grow_mask(
     expand: Annotated[int, Range(-16384, 16384, step=1)] = 0,
     tapered_corners: bool = True,
 ) -> Mask:
-    """A mask grown by that many pixels, or shrunk if negative.
+    """Grow a mask by that many pixels, or shrink it if negative.
 
-    It grows as a square does, or as a diamond where corners are to be tapered.
+    It grows as a square, or as a diamond with tapered corners.
     """
     masks = as_masks(mask)
     if expand < 0:
@@ -112,7 +112,7 @@ def _grow(masks: torch.Tensor, steps: int, *, tapered: bool) -> torch.Tensor:
 
 @node("ThresholdMask", category="mask")
 def threshold_mask(mask: Mask, value: Fraction = 0.5) -> Mask:
-    """White where a mask is above the value, else black."""
+    """Make a mask white where it is above the value, else black."""
     return (mask > value).to(mask)
 
 
@@ -122,7 +122,7 @@ def mask_composite(
 ) -> Mask:
     """Combine a source with the part of a destination that it covers at x, y.
 
-    For `and`, `or` and `xor`, what is above a half is true.
+    For `and`, `or` and `xor`, values above a half are true.
     """
     result = as_masks(destination).clone()
     above = match_count(as_masks(source), result.shape[0]).to(result)
@@ -151,13 +151,13 @@ def _combine(below: torch.Tensor, above: torch.Tensor, operation: Operation) -> 
 
 @node("MaskToImage", category="mask", display="Convert Mask to Image")
 def mask_to_image(mask: Mask) -> Image:
-    """A mask as a grey image."""
+    """Convert a mask to a grey image."""
     return as_masks(mask).unsqueeze(-1).repeat(1, 1, 1, 3)
 
 
 @node("ImageToMask", category="mask", display="Convert Image to Mask")
 def image_to_mask(image: Image, channel: Channel) -> Mask:
-    """One channel of an image as a mask."""
+    """Convert one channel of an image to a mask."""
     index = ("red", "green", "blue", "alpha").index(channel)
     if index >= image.shape[-1]:
         raise NodeError(
@@ -172,7 +172,7 @@ def image_color_to_mask(
     image: Image,
     color: Annotated[int, Range(0, 0xFFFFFF, step=1, display="number")] = 0,
 ) -> Mask:
-    """White where an image has exactly that colour, given as 0xRRGGBB."""
+    """Make a mask that is white where an image has exactly that colour, given as 0xRRGGBB."""
     levels = (image[..., :3].clamp(0, 1) * 255).round().to(torch.int64)
     wanted = torch.tensor([color >> 16 & 0xFF, color >> 8 & 0xFF, color & 0xFF])
     return (levels == wanted).all(dim=-1).to(torch.float32)

@@ -1,4 +1,4 @@
-"""Images with transparency: alpha joined and split, images composited."""
+"""Nodes for transparency: join and split alpha, composite images."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _FAINTEST = 1e-5
 
 @node("JoinImageWithAlpha", category="mask/compositing", display="Join Image with Alpha")
 def join_image_with_alpha(image: Image, alpha: Mask) -> Image:
-    """Images that are transparent where a mask is white, as many as the shorter batch has."""
+    """Make images transparent where a mask is white; as many as in the shorter batch."""
     count = min(image.shape[0], as_masks(alpha).shape[0])
     masks = scale_masks(as_masks(alpha)[:count], image.shape[2], image.shape[1])
     opaque = 1.0 - masks.unsqueeze(-1).to(image)
@@ -29,7 +29,7 @@ def join_image_with_alpha(image: Image, alpha: Mask) -> Image:
 
 @node("SplitImageWithAlpha", category="mask/compositing", display="Split Image with Alpha")
 def split_image_with_alpha(image: Image) -> tuple[Image, Mask]:
-    """Images without their alpha, and masks that are white where they are transparent."""
+    """Split images into colours and masks that are white where they are transparent."""
     if image.shape[-1] > 3:
         return image[..., :3].clone(), 1.0 - image[..., 3]
     return image, torch.zeros(image.shape[:3])
@@ -45,10 +45,10 @@ def porter_duff_image_composite(
     destination_alpha: Mask,
     mode: Mode = "DST",
 ) -> tuple[Image, Mask]:
-    """Compose two images, transparent where their masks are white, by one of the 18 modes.
+    """Composite two images, transparent where their masks are white, by one of 18 modes.
 
     Everything is scaled and cropped to the destination's size. The result's mask is white where it
-    is transparent; where a mask was scaled, it may lie a little outside 0..1, as that one did.
+    is transparent; if a mask was scaled, it may be slightly outside 0..1, as that one was.
     """
     count = min(
         each.shape[0]

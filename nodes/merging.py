@@ -16,7 +16,7 @@ Multiplier = Annotated[float, Range(-10.0, 10.0, step=0.01)]
 
 @node("ModelMergeSimple", category=CATEGORY)
 def merge_models(model1: Model, model2: Model, ratio: Ratio = 1.0) -> Model:
-    """Between two models of one build: at 1 the first, at 0 the second."""
+    """Mix two models of one architecture: at 1 the first, at 0 the second."""
     return mixed_model(model1, model2, lambda _: (ratio, 1.0 - ratio))
 
 
@@ -29,37 +29,37 @@ def merge_blocks(
     middle: Ratio = 1.0,
     out: Ratio = 1.0,
 ) -> Model:
-    """The same with a ratio for each third of the network; what is in none goes with `input`."""
+    """Mix two models with a ratio for each third of the network; other parts use `input`."""
     return mixed_model(model1, model2, by_prefix({"input": input, "middle": middle, "out": out}))
 
 
 @node("ModelMergeSubtract", category=CATEGORY)
 def subtract_models(model1: Model, model2: Model, multiplier: Multiplier = 1.0) -> Model:
-    """What the first has learned beyond the second, to be added to a third."""
+    """The difference of the first and the second, to be added to a third."""
     return mixed_model(model1, model2, lambda _: (multiplier, -multiplier))
 
 
 @node("ModelMergeAdd", category=CATEGORY)
 def add_models(model1: Model, model2: Model) -> Model:
-    """The sum of two, of which one is a difference."""
+    """Add a difference to a model or text encoder."""
     return mixed_model(model1, model2, lambda _: (1.0, 1.0))
 
 
 @node("CLIPMergeSimple", category=CATEGORY)
 def merge_clips(clip1: Clip, clip2: Clip, ratio: Ratio = 1.0) -> Clip:
-    """Between two text encoders of one build: at 1 the first, at 0 the second."""
+    """Mix two text encoders of one architecture: at 1 the first, at 0 the second."""
     return mixed_clip(clip1, clip2, lambda _: (ratio, 1.0 - ratio))
 
 
 @node("CLIPMergeSubtract", category=CATEGORY)
 def subtract_clips(clip1: Clip, clip2: Clip, multiplier: Multiplier = 1.0) -> Clip:
-    """What the first has learned beyond the second, to be added to a third."""
+    """The difference of the first and the second, to be added to a third."""
     return mixed_clip(clip1, clip2, lambda _: (multiplier, -multiplier))
 
 
 @node("CLIPMergeAdd", category=CATEGORY)
 def add_clips(clip1: Clip, clip2: Clip) -> Clip:
-    """The sum of two, of which one is a difference."""
+    """Add a difference to a model or text encoder."""
     return mixed_clip(clip1, clip2, lambda _: (1.0, 1.0))
 
 
@@ -85,17 +85,17 @@ RatiosXl = Annotated[Ratio, Options(default=1.0), Names(*SDXL_BLOCKS)]
 
 @node("ModelMergeSD1", category=f"{CATEGORY}/model_specific")
 def merge_blocks_of_sd1(model1: Model, model2: Model, **ratios: Ratios1) -> Model:
-    """Between two models of the build of Stable Diffusion 1, with a ratio for each block."""
+    """Mix two models of Stable Diffusion 1's architecture, with a ratio for each block."""
     return mixed_model(model1, model2, by_prefix(ratios))
 
 
 @node("ModelMergeSD2", category=f"{CATEGORY}/model_specific")
 def merge_blocks_of_sd2(model1: Model, model2: Model, **ratios: Ratios1) -> Model:
-    """Between two models of the build of Stable Diffusion 2, with a ratio for each block."""
+    """Mix two models of Stable Diffusion 2's architecture, with a ratio for each block."""
     return mixed_model(model1, model2, by_prefix(ratios))
 
 
 @node("ModelMergeSDXL", category=f"{CATEGORY}/model_specific")
 def merge_blocks_of_sdxl(model1: Model, model2: Model, **ratios: RatiosXl) -> Model:
-    """Between two models of the build of Stable Diffusion XL, with a ratio for each block."""
+    """Mix two models of Stable Diffusion XL's architecture, with a ratio for each block."""
     return mixed_model(model1, model2, by_prefix(ratios))

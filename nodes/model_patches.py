@@ -29,9 +29,9 @@ PREDICTIONS: Mapping[str, Prediction] = {
 def model_sampling_discrete(
     *, model: Model, sampling: Annotated[str, Choice(*PREDICTIONS)], zsnr: bool = False
 ) -> Model:
-    """What the model predicts, where its file does not say.
+    """Set what the model predicts, if its file does not say.
 
-    `lcm` also keeps only the fifty levels it was distilled on; `zsnr` makes the noisiest level
+    `lcm` also uses only the fifty levels it was distilled on; `zsnr` makes the noisiest level
     nearly pure noise.
     """
     prediction = PREDICTIONS[sampling]
@@ -61,7 +61,7 @@ def model_sampling_continuous_edm(
     sigma_max: Annotated[float, Level] = 120.0,
     sigma_min: Annotated[float, Level] = 0.002,
 ) -> Model:
-    """A model of continuous noise levels, where its file does not say so.
+    """Set continuous noise levels for a model, if its file does not say so.
 
     `edm_playground_v2.5` also standardises latents as that model does.
     """
@@ -89,7 +89,7 @@ def model_sampling_continuous_v(
     sigma_max: Annotated[float, Level] = 500.0,
     sigma_min: Annotated[float, Level] = 0.03,
 ) -> Model:
-    """A model that predicts v and is told the angle between noise and signal as its time."""
+    """Set v prediction with the angle of noise and signal as the timestep."""
     del sampling
     _check_levels(sigma_min, sigma_max)
     levels = continuous(
@@ -108,7 +108,7 @@ def _check_levels(smallest: float, largest: float) -> None:
 
 @node("RescaleCFG", category="advanced/model")
 def rescale_cfg(model: Model, multiplier: Share = 0.7) -> Model:
-    """Guidance that keeps the contrast of the unguided prediction, by that share."""
+    """Guidance that preserves the contrast of the unguided prediction, by that share."""
     return replace(model, guidance=replace(model.guidance, combine=rescaled(multiplier)))
 
 
@@ -121,8 +121,8 @@ def apg(
 ) -> Model:
     """Strong guidance without oversaturation.
 
-    `eta` weighs the part of guidance along the prediction, `norm_threshold` bounds its length (0:
-    not), `momentum` mixes in that of earlier steps (negative: away from it).
+    `eta` weights the part of guidance along the prediction, `norm_threshold` limits its length (0:
+    no limit), `momentum` adds that of earlier steps (negative: subtracts it).
     """
     hook = projected(eta, norm_threshold, momentum)
     guidance = replace(model.guidance, before=(*model.guidance.before, hook))

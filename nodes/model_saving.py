@@ -34,7 +34,7 @@ def save_checkpoint(
 ) -> None:
     """Save a model with its text encoder and autoencoder as one checkpoint, LoRAs included.
 
-    The file is in the original layout and in the precision of the files it came from.
+    The file is in the original layout and in the precision of the source files.
     """
     tensors = checkpoint_tensors(model, clip, vae)
     save_file(ctx, filename_prefix, tensors, file_metadata(model, filename_prefix))
@@ -51,7 +51,7 @@ def save_model(
 
 @node("CLIPSave", category=CATEGORY, output=True, hidden=HIDDEN)
 def save_clip(clip: Clip, ctx: Context, filename_prefix: Prefix = "clip/ComfyUI") -> None:
-    """Save text encoders, LoRAs included, each as a file of its own, for Load CLIP."""
+    """Save text encoders, LoRAs included, each to a separate file, for Load CLIP."""
     for name, part in clip.parts.items():
         if not part.weights.is_missing:
             prefix = f"{filename_prefix}_{name}"
@@ -60,7 +60,7 @@ def save_clip(clip: Clip, ctx: Context, filename_prefix: Prefix = "clip/ComfyUI"
 
 @node("VAESave", category=CATEGORY, output=True, hidden=HIDDEN)
 def save_vae(vae: Vae, ctx: Context, filename_prefix: Prefix = "vae/ComfyUI_vae") -> None:
-    """Save an autoencoder as a file of its own, for Load VAE."""
+    """Save an autoencoder to a separate file, for Load VAE."""
     metadata = file_metadata(None, filename_prefix)
     save_file(ctx, filename_prefix, tensors_of(vae.autoencoder), metadata)
 
@@ -83,9 +83,9 @@ def save_lora(
     model_diff: Model | None = None,
     text_encoder_diff: Clip | None = None,
 ) -> None:
-    """Make a LoRA of a difference, such as that of ModelMergeSubtract, and save it.
+    """Make a LoRA from a difference, such as that of ModelMergeSubtract, and save it.
 
-    `full_diff` keeps whole differences: as exact as the models, and as large.
+    `full_diff` stores whole differences: as exact as the models, and as large.
     """
     tensors = lora_tensors(
         model_diff, text_encoder_diff, rank=rank, full=lora_type == "full_diff", biases=bias_diff

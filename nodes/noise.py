@@ -15,19 +15,19 @@ NOISE = "sampling/custom_sampling/noise"
 
 @node("RandomNoise", category=NOISE)
 def random_noise(noise_seed: Seed = 0) -> Noise:
-    """Noise by seed: the same seed and size give the same noise on every machine."""
+    """Noise from a seed: the same seed and size give the same noise on every machine."""
     return RandomNoise(noise_seed)
 
 
 @node("DisableNoise", category=NOISE)
 def disable_noise() -> Noise:
-    """No noise: the latent is taken as it is."""
+    """No noise: the latent is used unchanged."""
     return DisableNoise()
 
 
 @node("AddNoise", category="_for_testing/custom_sampling/noise", experimental=True)
 def add_noise(model: Model, noise: Noise, sigmas: Sigmas, latent_image: Latent) -> Latent:
-    """A latent made noisy for the first of the sigmas, less what the last leaves in it."""
+    """Add noise of the first sigma to a latent, minus that of the last."""
     if len(sigmas) == 0:
         return latent_image
     latent = fitted(latent_image, model)

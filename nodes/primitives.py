@@ -31,7 +31,7 @@ def primitive_float(
 
 @node("PrimitiveBoolean", category="utils/primitive", display="Boolean")
 def primitive_boolean(value: bool) -> bool:
-    """Yes or no."""
+    """True or false."""
     return value
 
 
@@ -68,9 +68,9 @@ def custom_combo(
         int, Range(0, MOST_CHOICES), InOptionalSection(), Options(place_of="choice")
     ] = 0,
 ) -> ChosenValue:
-    """One of the choices that the user typed into this node, and its place among them, from 0.
+    """Choose one of the options typed into this node; also returns its index, from 0.
 
-    Only the saved workflow knows the others.
+    Only the saved workflow contains the other options.
     """
     return ChosenValue(choice, index)
 
@@ -82,7 +82,7 @@ def _() -> bool:
 
 @node("PreviewAny", category="utils", display="Preview as Text", output=True)
 def preview_any(source: Anything, ctx: Context) -> str:
-    """Show any value as text: as it is, as JSON, or as Python prints it; hand the text on."""
+    """Show any value as text: unchanged, as JSON, or as printed by Python; pass the text on."""
     text = _as_text(source)
     ctx.show(text=[text])
     return text

@@ -33,7 +33,7 @@ def ksampler_select(sampler_name: SamplerName) -> Sampler:
 
 @node("SamplerEulerAncestral", category=SAMPLERS_MENU)
 def sampler_euler_ancestral(eta: Knob = 1.0, s_noise: Knob = 1.0) -> Sampler:
-    """Euler with fresh noise at every step; `eta` says how much, 0 is Euler."""
+    """Euler with fresh noise at every step; `eta` is its amount, 0 is plain Euler."""
     return chosen("euler_ancestral", eta=eta, s_noise=s_noise)
 
 
@@ -42,7 +42,7 @@ def sampler_euler_ancestral_cfg_pp(
     eta: Annotated[float, Range(0.0, 1.0, step=0.01, round=False)] = 1.0,
     s_noise: Annotated[float, Range(0.0, 10.0, step=0.01, round=False)] = 1.0,
 ) -> Sampler:
-    """The same along the unguided direction; wants a low guidance scale."""
+    """Ancestral Euler along the unguided direction (CFG++); needs a low guidance scale."""
     return chosen("euler_ancestral_cfg_pp", eta=eta, s_noise=s_noise)
 
 
@@ -50,7 +50,7 @@ def sampler_euler_ancestral_cfg_pp(
 def sampler_euler_cfg_pp(
     version: Annotated[str, Choice("regular", "alternative")],
 ) -> Sampler:
-    """Euler along the unguided direction; wants a low guidance scale."""
+    """Euler along the unguided direction (CFG++); needs a low guidance scale."""
     if version == "alternative":
         return ChosenSampler(EULER_CFG_PP_ALTERNATIVE)
     return chosen("euler_cfg_pp")
@@ -65,7 +65,7 @@ def sampler_lcm_upscale(
         str, Choice("bislerp", "nearest-exact", "bilinear", "area", "bicubic")
     ],
 ) -> Sampler:
-    """LCM whose picture grows on the way, over the first `scale_steps` steps (-1: half of them)."""
+    """LCM that enlarges its picture over the first `scale_steps` steps (-1: half of them)."""
 
     def resized(latent: torch.Tensor, height: int, width: int) -> torch.Tensor:
         return resize(latent, width, height, method=upscale_method)
@@ -94,7 +94,7 @@ def sampler_dpm_adaptive(
     eta: Knob = 0.0,
     s_noise: Knob = 1.0,
 ) -> Sampler:
-    """Chooses its own steps between the first and last sigma, to keep an error bound."""
+    """Chooses its own steps between the first and last sigma, within an error bound."""
     return chosen(
         "dpm_adaptive",
         order=order,
@@ -132,7 +132,7 @@ def sampler_dpmpp_2m_sde(
     s_noise: Knob = 1.0,
     noise_device: NoiseDevice,
 ) -> Sampler:
-    """Stochastic DPM-Solver++ that looks back one step."""
+    """Stochastic DPM-Solver++ with one previous step."""
     name = _on(noise_device, "dpmpp_2m_sde")
     return chosen(name, solver_type=solver_type, eta=eta, s_noise=s_noise)
 
@@ -141,7 +141,7 @@ def sampler_dpmpp_2m_sde(
 def sampler_dpmpp_3m_sde(
     *, eta: Knob = 1.0, s_noise: Knob = 1.0, noise_device: NoiseDevice
 ) -> Sampler:
-    """Stochastic DPM-Solver++ that looks back two steps."""
+    """Stochastic DPM-Solver++ with two previous steps."""
     return chosen(_on(noise_device, "dpmpp_3m_sde"), eta=eta, s_noise=s_noise)
 
 

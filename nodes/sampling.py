@@ -1,4 +1,4 @@
-"""The samplers most workflows use: KSampler and its advanced form; and the progress of any run."""
+"""KSampler and its advanced form, and the progress reports of all runs."""
 
 from __future__ import annotations
 
@@ -52,7 +52,8 @@ def ksampler(
 ) -> Latent:
     """Denoise a latent, guided from the negative towards the positive.
 
-    `denoise` below 1 keeps that much less of the schedule, and so more of the latent.
+    With `denoise` below 1 only that share of the schedule is run, which preserves more of the
+    latent.
     """
     sigmas = sampler_sigmas(model, sampler_name, scheduler, steps, denoise)
     guider = CfgGuider(model, positive, negative, cfg)
@@ -78,10 +79,10 @@ def ksampler_advanced(
     return_with_leftover_noise: LeftoverNoise,
     ctx: Context,
 ) -> Latent:
-    """Some steps of a run: from `start_at_step` to `end_at_step` of `steps`.
+    """Run some steps: from `start_at_step` to `end_at_step` of `steps`.
 
-    Without `add_noise` the latent is taken to be noisy already; with leftover noise it is handed
-    on as noisy as the last step leaves it, for another sampler to go on from.
+    Without `add_noise` the latent must be noisy already; with leftover noise it is returned as
+    noisy as the last step leaves it, for another sampler to continue.
     """
     whole = sampler_sigmas(model, sampler_name, scheduler, steps, 1.0)
     to_the_end = return_with_leftover_noise == "disable"

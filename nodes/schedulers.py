@@ -34,7 +34,7 @@ def karras_scheduler(
     sigma_min: Sigma = 0.0291675,
     rho: Exponent = 7.0,
 ) -> Sigmas:
-    """Denser towards the clean end, the more so the larger `rho`."""
+    """Denser towards the clean end, more so with larger `rho`."""
     _require_above_zero(rho=rho)
     return schedules.karras(steps, sigma_min, sigma_max, rho=rho)
 
@@ -43,7 +43,7 @@ def karras_scheduler(
 def exponential_scheduler(
     steps: Steps = 20, sigma_max: Sigma = 14.614642, sigma_min: Sigma = 0.0291675
 ) -> Sigmas:
-    """Each sigma the same share of the one before."""
+    """Each sigma is the same fraction of the one before."""
     _require_above_zero(sigma_min=sigma_min, sigma_max=sigma_max)
     return schedules.exponential(steps, sigma_min, sigma_max)
 
@@ -85,7 +85,7 @@ def vp_scheduler(
     beta_min: Sigma = 0.1,
     eps_s: Annotated[float, Range(0.0, 1.0, step=0.0001, round=False)] = 0.001,
 ) -> Sigmas:
-    """Even in the time of a variance-preserving process."""
+    """Evenly spaced in the time of a variance-preserving process."""
     return schedules.variance_preserving(steps, beta_d, beta_min, eps_s)
 
 
@@ -114,7 +114,7 @@ def align_your_steps_scheduler(
     steps: Steps = 10,
     denoise: Share = 1.0,
 ) -> Sigmas:
-    """Levels found by search for one kind of model, for few steps."""
+    """Levels optimised for one kind of model, for few steps."""
     return published.align_your_steps(model_type, steps, denoise=denoise)
 
 
@@ -124,7 +124,7 @@ def gits_scheduler(
     steps: Annotated[int, Range(2, 1000)] = 10,
     denoise: Share = 1.0,
 ) -> Sigmas:
-    """Levels found from the shape of sampling paths; `coeff` moves them to the clean end."""
+    """Levels derived from the shape of sampling paths; `coeff` moves them to the clean end."""
     return published.gits(coeff, steps, denoise=denoise)
 
 
@@ -135,5 +135,5 @@ def optimal_steps_scheduler(
     steps: Annotated[int, Range(3, 1000)] = 20,
     denoise: Share = 1.0,
 ) -> Sigmas:
-    """Levels found by search for flow models, for few steps."""
+    """Levels optimised for flow models, for few steps."""
     return published.optimal_steps(model_type, steps, denoise=denoise)

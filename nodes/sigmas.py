@@ -1,4 +1,4 @@
-"""Sigmas split and joined."""
+"""Nodes that split and join sigmas."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ class SplitHalves(NamedTuple):
 
 @node("SplitSigmas", category=SIGMAS)
 def split_sigmas(sigmas: Sigmas, step: Step = 0) -> SplitHalves:
-    """The first `step` steps, and the rest."""
+    """Split sigmas into the first `step` steps and the rest."""
     return SplitHalves(*schedules.split(sigmas, step))
 
 
 @node("SplitSigmasDenoise", category=SIGMAS)
 def split_sigmas_denoise(sigmas: Sigmas, denoise: Share = 1.0) -> SplitHalves:
-    """The last `denoise` of the steps in the second output, those before in the first.
+    """Split sigmas: the last `denoise` of the steps is the second output, the rest the first.
 
-    Where that is no step at all, the first output is empty, as the incumbent's is.
+    If that is no step at all, the first output is empty, as in the incumbent.
     """
     steps = round(max(len(sigmas) - 1, 0) * denoise)
     if not steps:
@@ -44,7 +44,7 @@ def split_sigmas_denoise(sigmas: Sigmas, denoise: Share = 1.0) -> SplitHalves:
 
 @node("FlipSigmas", category=SIGMAS)
 def flip_sigmas(sigmas: Sigmas) -> Sigmas:
-    """From the clean end to the noisy one, to run a sampler backwards."""
+    """Reverse sigmas, to run a sampler backwards."""
     return schedules.flipped(sigmas)
 
 
@@ -52,7 +52,7 @@ def flip_sigmas(sigmas: Sigmas) -> Sigmas:
 def set_first_sigma(
     sigmas: Sigmas, sigma: Annotated[float, Range(0.0, 20000.0, step=0.001, round=False)] = 136.0
 ) -> Sigmas:
-    """The same sigmas but for the first."""
+    """Replace the first sigma."""
     changed = sigmas.clone()
     changed[:1] = sigma
     return changed
@@ -67,7 +67,7 @@ def extend_intermediate_sigmas(
     end_at_sigma: Annotated[float, Range(0.0, 20000.0, step=0.01, round=False)] = 12.0,
     spacing: Annotated[str, Choice("linear", "cosine", "sine")],
 ) -> Sigmas:
-    """Each step that starts between the two sigmas, cut into `steps` (-1: no upper bound)."""
+    """Split each step that starts between the two sigmas into `steps` (-1: no upper bound)."""
     return schedules.extended(
         sigmas, steps, start=start_at_sigma, end=end_at_sigma, spacing=spacing
     )
@@ -82,7 +82,7 @@ def sampling_percent_to_sigma(
 ) -> float:
     """The noise level at a share of the trained schedule.
 
-    `return_actual_sigma`: the ends are the trained ones, not a huge number and 0.
+    `return_actual_sigma`: the ends are the trained levels, not a huge number and 0.
     """
     levels = model.parameterization
     if return_actual_sigma and sampling_percent in {0.0, 1.0}:
@@ -92,7 +92,7 @@ def sampling_percent_to_sigma(
 
 @node("ManualSigmas", category="_for_testing/custom_sampling", experimental=True)
 def manual_sigmas(sigmas: Annotated[str, Text(multiline=False)] = "1, 0.5") -> Sigmas:
-    """Sigmas written out as numbers."""
+    """Sigmas given as numbers."""
     numbers = re.findall(r"[-+]?(?:\d*\.?\d+(?:[eE][-+]?\d+)?)", sigmas)
     if sigmas.strip() and not numbers:
         raise NodeError(f"no number in {sigmas!r}; write sigmas like '14.6, 5.2, 1, 0'")

@@ -15,19 +15,19 @@ Line = Annotated[str, Text(multiline=False)]
 
 @node("StringConcatenate", category="utils/string", display="Concatenate")
 def string_concatenate(string_a: Lines, string_b: Lines, delimiter: Line = "") -> str:
-    """Two texts, with a third between them."""
+    """Join two texts, with a delimiter between them."""
     return delimiter.join((string_a, string_b))
 
 
 @node("StringSubstring", category="utils/string", display="Substring")
 def string_substring(string: Lines, start: int, end: int) -> str:
-    """The part of a text from `start` up to, not including, `end`; negative counts from the end."""
+    """Cut a text from `start` to before `end`; negative values count from the end."""
     return string[start:end]
 
 
 @node("StringLength", category="utils/string", display="Length", output_names=("length",))
 def string_length(string: Lines) -> int:
-    """How many characters a text has."""
+    """The number of characters of a text."""
     return len(string)
 
 
@@ -35,7 +35,7 @@ def string_length(string: Lines) -> int:
 def case_converter(
     string: Lines, mode: Literal["UPPERCASE", "lowercase", "Capitalize", "Title Case"]
 ) -> str:
-    """A text in other letters."""
+    """Change the case of a text."""
     match mode:
         case "UPPERCASE":
             return string.upper()
@@ -49,7 +49,7 @@ def case_converter(
 
 @node("StringTrim", category="utils/string", display="Trim")
 def string_trim(string: Lines, mode: Literal["Both", "Left", "Right"]) -> str:
-    """A text without the blanks at its ends."""
+    """Remove whitespace at the ends of a text."""
     match mode:
         case "Both":
             return string.strip()
@@ -61,13 +61,13 @@ def string_trim(string: Lines, mode: Literal["Both", "Left", "Right"]) -> str:
 
 @node("StringReplace", category="utils/string", display="Replace")
 def string_replace(string: Lines, find: Lines, replace: Lines) -> str:
-    """A text with every `find` exchanged."""
+    """Replace every `find` in a text."""
     return string.replace(find, replace)
 
 
 @node("StringContains", category="utils/string", display="Contains", output_names=("contains",))
 def string_contains(string: Lines, substring: Lines, case_sensitive: bool = True) -> bool:
-    """Whether a text occurs in another."""
+    """Check whether a text contains another."""
     if case_sensitive:
         return substring in string
     return substring.lower() in string.lower()
@@ -80,7 +80,7 @@ def string_compare(
     mode: Literal["Starts With", "Ends With", "Equal"],
     case_sensitive: bool = True,
 ) -> bool:
-    """Whether a text starts with, ends with or equals another."""
+    """Check whether a text starts with, ends with or equals another."""
     if not case_sensitive:
         string_a, string_b = string_a.lower(), string_b.lower()
     match mode:
@@ -100,9 +100,9 @@ def regex_match(
     multiline: bool = False,
     dotall: bool = False,
 ) -> bool:
-    """Whether a regular expression is found anywhere in a text.
+    """Check whether a regular expression matches anywhere in a text.
 
-    What is no regular expression is found nowhere; the log says what is wrong with it.
+    An invalid regular expression matches nothing; the log says what is wrong with it.
     """
     pattern = _pattern_or_none(
         regex_pattern, ignore_case=case_insensitive, multiline=multiline, dot_all=dotall
@@ -120,11 +120,11 @@ def regex_extract(
     dotall: bool = False,
     group_index: Annotated[int, Range(0, 100)] = 1,
 ) -> str:
-    """What a regular expression finds in a text, or nothing; several findings on a line each.
+    """Extract what a regular expression matches in a text; several matches on separate lines.
 
-    The group modes give the group of that index, 0 the whole match, which `All Groups` gives only
-    of a pattern that has groups. `All Matches` gives the first group where the pattern has any,
-    else the whole match. What is no regular expression finds nothing; the log says what is wrong.
+    The group modes return the group of that index, 0 the whole match, which `All Groups` returns
+    only for a pattern with groups. `All Matches` returns the first group if the pattern has any,
+    else the whole match. An invalid regular expression matches nothing; the log says what is wrong.
     """
     pattern = _pattern_or_none(
         regex_pattern, ignore_case=case_insensitive, multiline=multiline, dot_all=dotall
@@ -163,9 +163,9 @@ def regex_replace(
     dotall: Annotated[bool, InOptionalSection()] = False,
     count: Annotated[int, Range(0, 100), InOptionalSection()] = 0,
 ) -> str:
-    r"""A text with what a regular expression finds exchanged, at most `count` times (0: always).
+    r"""Replace what a regular expression matches in a text, at most `count` times (0: always).
 
-    The replacement may name groups: `\1`, `\g<name>`.
+    The replacement may refer to groups: `\1`, `\g<name>`.
     """
     pattern = Pattern(
         regex_pattern, ignore_case=case_insensitive, multiline=multiline, dot_all=dotall

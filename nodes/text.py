@@ -34,7 +34,7 @@ def clip_text_encode(
     clip: Clip,
     ctx: Context,
 ) -> Conditioning:
-    """What a model is to paint, in words: `(word:1.3)` weighs, `embedding:name` adds a style."""
+    """Encode a prompt: `(word:1.3)` sets a weight, `embedding:name` inserts an embedding."""
     embeddings = Embeddings(ctx.files)
     encoded = encode(clip, text, embeddings.find, checkpoint=ctx.checkpoint)
     embeddings.report(clip, ctx)
@@ -55,10 +55,10 @@ def clip_text_encode_sdxl(
     text_l: Prompt,
     ctx: Context,
 ) -> Conditioning:
-    """A prompt for each of SDXL's text encoders, and which picture of its training this is like.
+    """Encode a prompt for each of SDXL's text encoders, with sizes of a training picture.
 
-    `width` and `height` are the size that the picture had, `crop_w` and `crop_h` what was cut off
-    its left and its top, `target_width` and `target_height` the size that it was trained at.
+    `width` and `height` are the original size of the picture, `crop_w` and `crop_h` the pixels
+    cropped at the left and the top, `target_width` and `target_height` its size in training.
     """
     missing = [title for name, title in SDXL_ENCODERS.items() if not _has(clip, name)]
     if missing:
@@ -95,10 +95,10 @@ def clip_text_encode_sdxl_refiner(
     clip: Clip,
     ctx: Context,
 ) -> Conditioning:
-    """A prompt for SDXL's refiner, with the picture's size and how beautiful it shall be.
+    """Encode a prompt for SDXL's refiner, with the picture's size and an aesthetic score.
 
-    `ascore` is the score of an aesthetics predictor: 6 is usual for what is wanted, 2.5 for what is
-    not.
+    `ascore` is the score of an aesthetics predictor: usually 6 for the positive, 2.5 for the
+    negative.
     """
     encoded = clip_text_encode(text, clip, ctx)
     extras = {"aesthetic_score": ascore, "width": width, "height": height}
@@ -131,7 +131,7 @@ def _(text: str | None, ctx: Context) -> list[tuple[str | int, ...]]:
 def clip_set_last_layer(
     clip: Clip, stop_at_clip_layer: Annotated[int, Range(-24, -1, step=1)] = -1
 ) -> Clip:
-    """Clip skip: read the text encoder earlier, -2 before its last layer."""
+    """Clip skip: use an earlier layer of the text encoder; -2 is the one before the last."""
     return replace(clip, layer=stop_at_clip_layer)
 
 

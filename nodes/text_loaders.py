@@ -35,10 +35,10 @@ def load_one(
     device: Device = None,
     ctx: Context,
 ) -> Clip:
-    """A text encoder from a file of its own, for the family that `type` names.
+    """Load a text encoder from a separate file, for the family that `type` names.
 
-    `device` is there for workflows that set it: encoders leave a device when others need its
-    memory, whatever it says.
+    `device` exists for workflows that set it and has no effect: encoders leave a device when others
+    need its memory.
     """
     del device
     return load_clip([ctx.files.find("text_encoders", clip_name)], type)
@@ -53,10 +53,10 @@ def load_two(
     device: Device = None,
     ctx: Context,
 ) -> Clip:
-    """Two text encoders from files of their own, in any order, for the family that `type` names.
+    """Load two text encoders from separate files, in any order, for the family that `type` names.
 
-    `device` is there for workflows that set it: encoders leave a device when others need its
-    memory, whatever it says.
+    `device` exists for workflows that set it and has no effect: encoders leave a device when others
+    need its memory.
     """
     del device
     names = (clip_name1, clip_name2)
@@ -65,7 +65,7 @@ def load_two(
 
 @node("TripleCLIPLoader", category="advanced/loaders")
 def load_three(*, clip_name1: File, clip_name2: File, clip_name3: File, ctx: Context) -> Clip:
-    """Three text encoders from files of their own, in any order, as Stable Diffusion 3 has them."""
+    """Load three text encoders from separate files, in any order, as for Stable Diffusion 3."""
     names = (clip_name1, clip_name2, clip_name3)
     return load_clip([ctx.files.find("text_encoders", name) for name in names], "sd3")
 

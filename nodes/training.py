@@ -72,10 +72,10 @@ def train_lora(
     existing_lora: Sequence[Annotated[str, FileChoice(FOLDER, also=(NONE,))]] = (NONE,),
     bucket_mode: Sequence[bool] = (False,),
 ) -> TrainedLora:
-    """Teach the model what the latents show under their conditionings.
+    """Train a LoRA of the model on latents and their conditionings.
 
-    The model's own weights stay as they are. A training that was interrupted, by a stop or a
-    crash, goes on where it was when it is run again with the same inputs.
+    The model's weights are not changed. An interrupted training (stopped or crashed) is resumed
+    when it is run again with the same inputs.
     """
     del bucket_mode  # what Resolution Bucket gives is understood, and sorted anyway
     options = TrainingOptions(
@@ -159,7 +159,7 @@ def load_lora_model(
     lora: LoraModel,
     strength_model: Annotated[float, Range(-100.0, 100.0)] = 1.0,
 ) -> Model:
-    """A model with a LoRA that was just trained."""
+    """Apply a newly trained LoRA to a model."""
     return with_lora(model, lora, strength_model)
 
 
@@ -183,7 +183,7 @@ def save_lora(
     prefix: Annotated[str, Text(multiline=False)] = "loras/ComfyUI_trained_lora",
     steps: int | None = None,
 ) -> None:
-    """Save a LoRA into the output folder, with the workflow that trained it.
+    """Save a LoRA to the output folder, with the workflow that trained it.
 
     Move the file into `models/loras/` to use it with Load LoRA.
     """
@@ -207,7 +207,7 @@ def loss_graph(
     ctx: Context,
     filename_prefix: Annotated[str, Text(multiline=False)] = "loss_graph",
 ) -> None:
-    """The losses of a training as a picture in the output folder."""
+    """Plot the losses of a training as a picture in the output folder."""
     losses = [float(each) for each in loss["loss"]]
     texts = metadata_texts(ctx.prompt, ctx.extra) if ctx.files.embed_metadata else {}
     new = ctx.files.new_output(filename_prefix, ".png")

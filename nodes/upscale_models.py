@@ -1,4 +1,4 @@
-"""Upscaling with a network that was trained for it."""
+"""Upscaling with a neural network."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FOLDER = "upscale_models"
 def load_upscale_model_file(
     model_name: Annotated[str, FileChoice(FOLDER)], ctx: Context
 ) -> UpscaleModel:
-    """A network that makes pictures larger, from a file of its own."""
+    """Load a network that enlarges pictures."""
     return load_upscale_model(ctx.files.find(FOLDER, model_name))
 
 
@@ -29,5 +29,5 @@ def _(model_name: str | None, ctx: Context) -> object:
 
 @node("ImageUpscaleWithModel", category="image/upscaling", display="Upscale Image (using Model)")
 def image_upscale_with_model(upscale_model: UpscaleModel, image: Image, ctx: Context) -> Image:
-    """Images larger by the factor of the model, tile by tile where memory asks for it."""
+    """Enlarge images by the factor of the model, in tiles if memory requires it."""
     return upscale(upscale_model, image, checkpoint=ctx.checkpoint, on_tile=ctx.progress)

@@ -20,13 +20,13 @@ FramesOverlap = Annotated[int, Range(4, 4096, step=4)]
 
 @node("VAEDecode", category="latent", display="VAE Decode")
 def vae_decode(samples: Latent, vae: Vae, ctx: Context) -> Image:
-    """A latent as a picture."""
+    """Decode a latent to a picture."""
     return decode(vae, samples["samples"], checkpoint=ctx.checkpoint, on_tile=ctx.progress)
 
 
 @node("VAEEncode", category="latent", display="VAE Encode")
 def vae_encode(pixels: Image, vae: Vae, ctx: Context) -> Latent:
-    """A picture as a latent; sides are cropped to multiples of 8."""
+    """Encode a picture as a latent; sides are cropped to multiples of 8."""
     return {"samples": encode(vae, pixels, checkpoint=ctx.checkpoint, on_tile=ctx.progress)}
 
 
@@ -40,7 +40,7 @@ def vae_decode_tiled(
     temporal_size: Frames = 64,
     temporal_overlap: FramesOverlap = 8,
 ) -> Image:
-    """A latent as a picture, tile by tile: slower, in less memory.
+    """Decode a latent to a picture in tiles: slower, with less memory.
 
     The mean of three tilings, square, wide and tall; the overlap is at most a quarter of a tile.
     """
@@ -64,7 +64,7 @@ def vae_encode_tiled(
     temporal_size: Frames = 64,
     temporal_overlap: FramesOverlap = 8,
 ) -> Latent:
-    """A picture as a latent, tile by tile: slower, in less memory.
+    """Encode a picture as a latent in tiles: slower, with less memory.
 
     The mean of three tilings, square, wide and tall.
     """
@@ -88,9 +88,9 @@ def vae_encode_for_inpaint(
     ctx: Context,
     grow_mask_by: Annotated[int, Range(0, 64, step=1)] = 6,
 ) -> Latent:
-    """A picture with a hole as a latent: the hole grey, and to be painted with full denoise.
+    """Encode a picture for inpainting: the masked area becomes grey, for full denoise.
 
-    The hole grows by some pixels, so that its edge is painted too.
+    The mask grows by some pixels, so that its edge is painted too.
     """
     multiple = vae.latent.pixels
     size = pixels.shape[1:3]
