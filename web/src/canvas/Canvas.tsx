@@ -54,7 +54,7 @@ import { NodeCard } from "./NodeCard";
 import { continueDrag, startDrag, stopDrag } from "./nodeDrag";
 import { usePaintedWires } from "./paintedWires";
 import { usePointing } from "./pointing";
-import { Drawn, useSelecting } from "./Selecting";
+import { SelectionOverlay, useSelecting } from "./Selecting";
 import { useLongPress } from "./touch";
 import { Wire } from "./Wire";
 import { useWheel } from "./wheel";
@@ -135,7 +135,7 @@ function Board() {
   const painted = (at: Point, alt = false) => (overview ? draggedAt(at, zoom(), alt) : null);
   const panning = useSelecting(flow, box, (at, alt) => painted(at, alt) !== null);
   const tool = useSetting("calotype.drag");
-  const settling = useArranging((state) => state.settling);
+  const settling = useArranging((state) => state.animating);
 
   const handlers = usePointing(flow, pointer, { overview, isPainted: wires.painted !== null });
 
@@ -162,7 +162,7 @@ function Board() {
         <Background variant={BackgroundVariant.Dots} gap={24} size={1.8} />
         {wires.painted !== null && <WireLayer edges={edges} painted={wires.painted} />}
         {!overview && <Groups />}
-        <Drawn />
+        <SelectionOverlay />
         {!overview && <WireMarks />}
         {(overview || fading) && <Overview />}
         <DifferenceLayer />

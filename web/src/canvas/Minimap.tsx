@@ -4,7 +4,7 @@
  */
 import { useReactFlow, useStoreApi } from "@xyflow/react";
 import { type PointerEvent, type RefObject, useCallback, useEffect, useRef } from "react";
-import { around, type Box, centreOf } from "../document/arrange";
+import { type Box, boundsOfBoxes, centreOf } from "../document/arrange";
 import { frameBox } from "../document/frames";
 import type { Point } from "../document/graph";
 import { useSetting } from "../state/settings";
@@ -112,7 +112,7 @@ function viewOf({ transform: [x, y, zoom], width, height }: Screen): Box {
 }
 
 function fitOf({ boxes, graph }: Drawing): Fit {
-  const bounds = around([...boxes.values(), ...graph.groups.map(frameBox)]);
+  const bounds = boundsOfBoxes([...boxes.values(), ...graph.groups.map(frameBox)]);
   if (bounds === null) return NOWHERE;
   const [width, height] = [WIDTH - 2 * PADDING, HEIGHT - 2 * PADDING];
   const scale = Math.min(width / bounds.width, height / bounds.height);

@@ -11,7 +11,7 @@ import { paintOf } from "../state/nodes/colours";
 import { useContent } from "../state/nodes/content";
 import { familyOf } from "../state/nodes/kinds";
 import type { Shape, SocketRow } from "../state/nodes/rows";
-import { leastHeight, NARROWEST, ROW, shapeFor, showsPictures, TITLE } from "../state/nodes/shape";
+import { MIN_WIDTH, minHeight, ROW, shapeFor, showsPictures, TITLE } from "../state/nodes/shape";
 import { isInstance, useRunOf } from "../state/runs/places";
 import type { NodeRun } from "../state/runs/runs";
 import { activeOf, activeTab, titleOf, useActive, useStudio } from "../state/studio";
@@ -67,8 +67,8 @@ function Card({ id, selected }: NodeProps<FlowNode>) {
         <NodeResizeControl
           position="bottom-right"
           className="corner"
-          minWidth={NARROWEST}
-          minHeight={leastHeight(node, schema, shape.shown !== null)}
+          minWidth={MIN_WIDTH}
+          minHeight={minHeight(node, schema, shape.shown !== null)}
         />
       )}
       <Title node={id} run={run} sentences={sentences} former={former} idle={idle} />

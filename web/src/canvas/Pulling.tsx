@@ -37,7 +37,7 @@ function usePullPointer(box: RefObject<HTMLElement | null>): void {
       toGraph: (screen) => flow.screenToFlowPosition(screen, { snapToGrid: false }),
       zoom: () => flow.getZoom(),
       moveBy: (by) => void store.getState().panBy(by),
-      rest: () => setViewport(flow.getViewport()),
+      afterMove: () => setViewport(flow.getViewport()),
     });
     const stops = [
       pointer.listen(),

@@ -32,10 +32,10 @@ interface Drawing {
   boxes: Boxes;
 }
 
-const CLICK = 4;
+const CLICK_DISTANCE = 4;
 /** A constant, since React Flow updates on every list with a new identity. */
-const BOTH = [0, 1];
-const MIDDLE = [1];
+const LEFT_AND_MIDDLE = [0, 1];
+const MIDDLE_ONLY = [1];
 
 /**
  * Listens to the empty canvas. `taken` says whether another drag would start at a place, with Alt
@@ -48,20 +48,20 @@ export function useSelecting(
 ): number[] {
   const tool = useSetting("calotype.drag");
   const space = useKeyPress("Space");
-  const held = useRef({ space, taken });
-  held.current = { space, taken };
+  const latest = useRef({ space, taken });
+  latest.current = { space, taken };
   useEffect(() => {
     const element = box.current;
     if (element === null) return;
-    return listen(element, flow, held);
+    return listen(element, flow, latest);
   }, [flow, box]);
-  return tool === "hand" ? BOTH : MIDDLE;
+  return tool === "hand" ? LEFT_AND_MIDDLE : MIDDLE_ONLY;
 }
 
 function listen(
   element: HTMLElement,
   flow: Flow,
-  held: RefObject<{ space: boolean; taken: (at: Point, alt: boolean) => boolean }>,
+  latest: RefObject<{ space: boolean; taken: (at: Point, alt: boolean) => boolean }>,
 ): () => void {
   let drawing: Drawing | null = null;
   let drawn = false;
@@ -69,28 +69,28 @@ function listen(
     flow.screenToFlowPosition({ x: event.clientX, y: event.clientY }, { snapToGrid: false });
   const press = (event: PointerEvent) => {
     drawn = false;
-    if (event.button !== 0 || event.pointerType === "touch" || held.current.space) return;
+    if (event.button !== 0 || event.pointerType === "touch" || latest.current.space) return;
     if (!isPane(event.target)) return;
     const start = at(event);
     const draws = event.shiftKey || event.ctrlKey || event.metaKey;
-    if (!draws && held.current.taken(start, event.altKey)) return;
-    drawing = begun(event, start);
+    if (!draws && latest.current.taken(start, event.altKey)) return;
+    drawing = beginDrawing(event, start);
   };
   const keepView = (event: MouseEvent) => {
-    if (drawing !== null) keepFromCanvas(event);
+    if (drawing !== null) blockCanvas(event);
   };
   const move = (event: PointerEvent) => {
     setFreePlacement(event.ctrlKey || event.metaKey);
     if (drawing === null || event.pointerId !== drawing.pointer) return;
     const { screen } = drawing;
-    const away = Math.hypot(event.clientX - screen.x, event.clientY - screen.y);
-    if (!drawn && away < CLICK) return;
+    const distance = Math.hypot(event.clientX - screen.x, event.clientY - screen.y);
+    if (!drawn && distance < CLICK_DISTANCE) return;
     if (drawn && useArranging.getState().marquee === null) {
       drawing = null;
       return;
     }
     drawn = true;
-    const marquee = drawOn(drawing, at(event), event);
+    const marquee = extendMarquee(drawing, at(event), event);
     useArranging.setState({ marquee });
     select(selectionBy(marquee, drawing.boxes));
   };
@@ -115,7 +115,7 @@ function listen(
 }
 
 /** The selection shape that a press begins; null where it moves the view. */
-function begun(event: PointerEvent, start: Point): Drawing | null {
+function beginDrawing(event: PointerEvent, start: Point): Drawing | null {
   const kind = kindOf(event);
   if (kind === null) return null;
   return {
@@ -131,7 +131,7 @@ function begun(event: PointerEvent, start: Point): Drawing | null {
 }
 
 /** Stops React Flow from moving the view. A focused field still has to lose the focus. */
-function keepFromCanvas(event: MouseEvent): void {
+function blockCanvas(event: MouseEvent): void {
   event.stopPropagation();
   event.preventDefault();
   if (document.activeElement instanceof HTMLElement) document.activeElement.blur();
@@ -140,23 +140,23 @@ function keepFromCanvas(event: MouseEvent): void {
 /** The shape that a drag with these keys selects by; null where it moves the view. */
 function kindOf(event: MouseEvent): Marquee["kind"] | null {
   const tool = setting("calotype.drag");
-  const boxing = event.ctrlKey || event.metaKey;
-  if (boxing) return "box";
+  const isBox = event.ctrlKey || event.metaKey;
+  if (isBox) return "box";
   if (tool === "lasso") return "lasso";
   if (event.altKey) return "lasso";
   return tool === "select" || event.shiftKey ? "box" : null;
 }
 
-function drawOn(drawing: Drawing, now: Point, event: MouseEvent): Marquee {
+function extendMarquee(drawing: Drawing, now: Point, event: MouseEvent): Marquee {
   const { kind, start, points, before, byAlt } = drawing;
-  const way: SelectionMode = event.shiftKey
+  const mode: SelectionMode = event.shiftKey
     ? "add"
     : event.altKey && !byAlt
       ? "subtract"
       : "replace";
-  if (kind === "box") return { kind, way, before, outline: boxOutline(start, now) };
+  if (kind === "box") return { kind, mode, before, outline: boxOutline(start, now) };
   points.push(now);
-  return { kind, way, before, outline: [...points] };
+  return { kind, mode, before, outline: [...points] };
 }
 
 function isPane(target: EventTarget | null): boolean {
@@ -165,7 +165,7 @@ function isPane(target: EventTarget | null): boolean {
 }
 
 /** The selection shape, and the lines on which a dragged node aligns with its neighbours. */
-export function Drawn() {
+export function SelectionOverlay() {
   const marquee = useArranging((state) => state.marquee);
   const guides = useArranging((state) => state.guides);
   if (marquee === null && guides.length === 0) return null;
@@ -174,7 +174,7 @@ export function Drawn() {
       <svg className="arranging" aria-hidden="true">
         {marquee !== null && (
           <polygon
-            className={`marquee ${marquee.kind} ${marquee.way}`}
+            className={`marquee ${marquee.kind} ${marquee.mode}`}
             points={marquee.outline.map(({ x, y }) => `${x},${y}`).join(" ")}
           />
         )}

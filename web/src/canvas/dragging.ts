@@ -15,22 +15,22 @@ import { dropDrag, finishDrag, followDrag, startDrag } from "./nodeDrag";
 type Flow = ReturnType<typeof useReactFlow<FlowNode, FlowEdge>>;
 
 /** A drag in progress. */
-interface Taken {
+interface DragSteps {
   /** `by` is how far the pointer has moved since it was pressed, in graph coordinates. */
   step: (by: Point, event: PointerEvent) => void;
   end: () => void;
 }
 
-interface Held {
+interface PressedItem {
   pointer: number;
   screen: Point;
   start: Point;
-  begin: () => Taken;
+  begin: () => DragSteps;
   /** Null until the pointer has moved further than a click. */
-  taken: Taken | null;
+  drag: DragSteps | null;
 }
 
-const CLICK = 4;
+const CLICK_DISTANCE = 4;
 
 /** Listens to the pointer over painted nodes and frames, while the overview is shown. */
 export function useDragging(
@@ -51,7 +51,7 @@ export function useDragging(
 }
 
 function listen(element: HTMLElement, flow: Flow): () => void {
-  let held: Held | null = null;
+  let pressedItem: PressedItem | null = null;
   let dragged = false;
   const at = (event: MouseEvent) =>
     flow.screenToFlowPosition({ x: event.clientX, y: event.clientY }, { snapToGrid: false });
@@ -63,30 +63,29 @@ function listen(element: HTMLElement, flow: Flow): () => void {
       return;
     }
     const start = at(event);
-    const taken = draggedAt(start, flow.getZoom(), event.altKey);
-    if (taken === null) return;
-    const begin = () =>
-      taken.kind === "frame" ? takeFrame(taken.key) : takeNodes(taken.key, event);
+    const item = draggedAt(start, flow.getZoom(), event.altKey);
+    if (item === null) return;
+    const begin = () => (item.kind === "frame" ? dragFrame(item.key) : dragNodes(item.key, event));
     const screen = { x: event.clientX, y: event.clientY };
-    held = { pointer: event.pointerId, screen, start, begin, taken: null };
+    pressedItem = { pointer: event.pointerId, screen, start, begin, drag: null };
   };
   const keepView = (event: MouseEvent) => {
-    if (held !== null) takeFromView(event);
+    if (pressedItem !== null) blockCanvas(event);
   };
   const move = (event: PointerEvent) => {
-    if (held === null || event.pointerId !== held.pointer) return;
-    const { screen, start } = held;
-    if (held.taken === null) {
-      if (Math.hypot(event.clientX - screen.x, event.clientY - screen.y) < CLICK) return;
-      held.taken = held.begin();
+    if (pressedItem === null || event.pointerId !== pressedItem.pointer) return;
+    const { screen, start } = pressedItem;
+    if (pressedItem.drag === null) {
+      if (Math.hypot(event.clientX - screen.x, event.clientY - screen.y) < CLICK_DISTANCE) return;
+      pressedItem.drag = pressedItem.begin();
       dragged = true;
     }
     const now = at(event);
-    held.taken.step({ x: now.x - start.x, y: now.y - start.y }, event);
+    pressedItem.drag.step({ x: now.x - start.x, y: now.y - start.y }, event);
   };
   const release = () => {
-    held?.taken?.end();
-    held = null;
+    pressedItem?.drag?.end();
+    pressedItem = null;
   };
   /** The click that follows a drag must not act on what is under the pointer. */
   const click = (event: MouseEvent) => {
@@ -124,14 +123,14 @@ export function draggedAt(at: Point, zoom: number, alt: boolean): ReturnType<typ
   return alt && painted?.kind === "frame" ? null : painted;
 }
 
-function takeFrame(key: string): Taken {
+function dragFrame(key: string): DragSteps {
   beginDrag();
   useArranging.setState({ dragging: true });
   return { step: frameMover(key), end: endDrag };
 }
 
 /** As for nodes that are elements: dropping on a wire inserts, shaking disconnects, Alt copies. */
-function takeNodes(node: string, pressed: PointerEvent): Taken {
+function dragNodes(node: string, pressed: PointerEvent): DragSteps {
   startDrag(pressed);
   if (!activeTab().selected.includes(node)) select([node]);
   const from = [...cornersOf(activeTab().selected)];
@@ -147,7 +146,7 @@ function takeNodes(node: string, pressed: PointerEvent): Taken {
 }
 
 /** Stops React Flow from moving the view while nodes are dragged. */
-function takeFromView(event: MouseEvent): void {
+function blockCanvas(event: MouseEvent): void {
   event.stopPropagation();
   event.preventDefault();
   if (document.activeElement instanceof HTMLElement) document.activeElement.blur();

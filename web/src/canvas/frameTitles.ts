@@ -2,7 +2,7 @@
  * Frames in the overview, where they are painted: they can be dragged by the title, and a folded
  * frame anywhere. Computes where titles are, for painting and for dragging.
  */
-import { type Box, holds, overlaps } from "../document/arrange";
+import { type Box, containsPoint, overlaps } from "../document/arrange";
 import type { Graph, Group, Point } from "../document/graph";
 import { foldingOf } from "../state/nodes/folding";
 import { activeTab } from "../state/studio";
@@ -78,9 +78,9 @@ export function frameAt(at: Point, zoom: number): string | null {
   const context = graph.groups.length === 0 ? null : new OffscreenCanvas(1, 1).getContext("2d");
   if (context === null) return null;
   const titles = frameTitles(openFrames(graph), zoom, rulerOf(context));
-  const titled = titles.find(({ box }) => holds(box, at));
+  const titled = titles.find(({ box }) => containsPoint(box, at));
   const folded = foldingOf(graph).folds.findLast(({ group, width, height }) =>
-    holds({ ...group.position, width, height }, at),
+    containsPoint({ ...group.position, width, height }, at),
   );
   return (titled ?? folded)?.group.key ?? null;
 }

@@ -27,10 +27,10 @@ interface View {
 
 /** The margin that is painted beyond each side of the screen, as a share of it. */
 const MARGIN = 0.25;
-const MANY = 400;
-const REST = 90;
+const MANY_ITEMS = 400;
+const REPAINT_DELAY = 90;
 /** The largest factor by which a painted layer may be scaled until the zoom has stopped. */
-const STRETCH = 1.35;
+const MAX_SCALE = 1.35;
 
 class Layer {
   #canvas: HTMLCanvasElement;
@@ -45,31 +45,31 @@ class Layer {
     this.#view = view;
   }
 
-  show(painter: Painter): void {
+  setPainter(painter: Painter): void {
     this.#painter = painter;
-    this.#ask();
+    this.#requestPaint();
   }
 
-  follow(): void {
+  followView(): void {
     const now = this.#view();
-    const then = this.#painted;
-    if (then === null || then.width !== now.width || then.height !== now.height) {
-      this.#ask();
+    const painted = this.#painted;
+    if (painted === null || painted.width !== now.width || painted.height !== now.height) {
+      this.#requestPaint();
       return;
     }
-    this.#place(then, now);
-    if (!covers(then, now)) this.#ask();
-    else if (then.zoom !== now.zoom) this.#zoomed(now.zoom / then.zoom);
+    this.#place(painted, now);
+    if (!covers(painted, now)) this.#requestPaint();
+    else if (painted.zoom !== now.zoom) this.#repaintForZoom(now.zoom / painted.zoom);
   }
 
-  #zoomed(by: number): void {
+  #repaintForZoom(by: number): void {
     clearTimeout(this.#timer);
-    const few = (this.#painter?.count ?? 0) <= MANY;
-    if (few || by > STRETCH || by < 1 / STRETCH) this.#ask();
-    else this.#timer = setTimeout(() => this.#ask(), REST);
+    const isFew = (this.#painter?.count ?? 0) <= MANY_ITEMS;
+    if (isFew || by > MAX_SCALE || by < 1 / MAX_SCALE) this.#requestPaint();
+    else this.#timer = setTimeout(() => this.#requestPaint(), REPAINT_DELAY);
   }
 
-  #ask(): void {
+  #requestPaint(): void {
     if (this.#frame === 0) this.#frame = requestAnimationFrame(() => this.#paint());
   }
 
@@ -104,11 +104,11 @@ class Layer {
   }
 
   /** Moves and scales the layer, painted for one view, to its place in another. */
-  #place(then: View, now: View): void {
-    const { left, top } = extentOf(then);
-    const by = now.zoom / then.zoom;
-    const x = now.x + (left - then.x) * by;
-    const y = now.y + (top - then.y) * by;
+  #place(painted: View, now: View): void {
+    const { left, top } = extentOf(painted);
+    const by = now.zoom / painted.zoom;
+    const x = now.x + (left - painted.x) * by;
+    const y = now.y + (top - painted.y) * by;
     this.#canvas.style.transform = `translate(${x}px, ${y}px) scale(${by})`;
   }
 
@@ -124,10 +124,10 @@ function extentOf({ width, height }: View) {
 }
 
 /** Whether what was painted for one view covers the whole screen in another. */
-function covers(then: View, now: View): boolean {
-  const { left, top, width, height } = extentOf(then);
-  const by = now.zoom / then.zoom;
-  const [x, y] = [now.x + (left - then.x) * by, now.y + (top - then.y) * by];
+function covers(painted: View, now: View): boolean {
+  const { left, top, width, height } = extentOf(painted);
+  const by = now.zoom / painted.zoom;
+  const [x, y] = [now.x + (left - painted.x) * by, now.y + (top - painted.y) * by];
   return x <= 0 && y <= 0 && x + width * by >= now.width && y + height * by >= now.height;
 }
 
@@ -144,12 +144,12 @@ export function useLayer(canvas: RefObject<HTMLCanvasElement | null>, painter: P
     layer.current = made;
     const stop = store.subscribe((now, before) => {
       const same = now.transform === before.transform && now.width === before.width;
-      if (!same || now.height !== before.height) made.follow();
+      if (!same || now.height !== before.height) made.followView();
     });
     return () => {
       stop();
       made.end();
     };
   }, [canvas, store]);
-  useEffect(() => layer.current?.show(painter), [painter]);
+  useEffect(() => layer.current?.setPainter(painter), [painter]);
 }

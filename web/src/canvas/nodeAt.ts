@@ -1,5 +1,5 @@
 /** What is at a place of the graph, from the document: painted nodes are not elements. */
-import { type Box, holds } from "../document/arrange";
+import { type Box, containsPoint } from "../document/arrange";
 import type { GraphNode, Point } from "../document/graph";
 import { type Fold, foldingOf } from "../state/nodes/folding";
 import { isRerouteNode } from "../state/nodes/reroutes";
@@ -26,19 +26,19 @@ function boxOf(node: GraphNode): Box {
 }
 
 /** A node or a folded frame, and its box. */
-export interface Thing {
+export interface Hit {
   key: string;
   fold: Fold | null;
   box: Box;
 }
 
 /** The topmost node or folded frame at a place; null for none. */
-export function thingAt(at: Point): Thing | null {
+export function hitAt(at: Point): Hit | null {
   const { graph, selected } = activeTab();
   const { folds, hidden } = foldingOf(graph);
-  const fold = folds.findLast((each) => holds(foldBox(each), at));
+  const fold = folds.findLast((each) => containsPoint(foldBox(each), at));
   if (fold !== undefined) return { key: fold.group.key, fold, box: foldBox(fold) };
-  let found: Thing | null = null;
+  let found: Hit | null = null;
   for (const key of graph.order) {
     const node = graph.nodes[key];
     if (node === undefined || hidden.has(key)) continue;
@@ -46,7 +46,7 @@ export function thingAt(at: Point): Thing | null {
     // Selected nodes are drawn above the others.
     if (found !== null && selected.includes(found.key) && !selected.includes(key)) continue;
     const box = boxOf(node);
-    if (holds(box, at)) found = { key, fold: null, box };
+    if (containsPoint(box, at)) found = { key, fold: null, box };
   }
   return found;
 }
@@ -57,6 +57,6 @@ function foldBox({ group, width, height }: Fold): Box {
 
 /** The topmost node at a place of the graph; null where there is none, or a folded frame. */
 export function nodeAt(at: Point): string | null {
-  const thing = thingAt(at);
-  return thing === null || thing.fold !== null ? null : thing.key;
+  const hit = hitAt(at);
+  return hit === null || hit.fold !== null ? null : hit.key;
 }

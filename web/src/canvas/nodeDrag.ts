@@ -15,10 +15,10 @@ import { activeTab, schemaOf, undoEdit } from "../state/studio";
  * The distance from a wire within which the pointer counts as on it: in graph coordinates, and the
  * least in pixels.
  */
-const REACH = 28;
-const NEAR = 8;
-const SHAKES = 5;
-const SHAKE_WITHIN = 700;
+const WIRE_DISTANCE = 28;
+const MIN_WIRE_DISTANCE = 8;
+const SHAKE_TURNS = 5;
+const SHAKE_TIME = 700;
 const SHAKE_WIDTH = 24;
 
 interface Drag {
@@ -111,8 +111,8 @@ function isShaken(now: Drag, x: number): boolean {
   const at = performance.now();
   now.direction = Math.sign(moved);
   now.turnedAt = x;
-  now.turns = [...now.turns.filter((each) => at - each < SHAKE_WITHIN), at];
-  return now.turns.length >= SHAKES;
+  now.turns = [...now.turns.filter((each) => at - each < SHAKE_TIME), at];
+  return now.turns.length >= SHAKE_TURNS;
 }
 
 function middleOf(key: string) {
@@ -135,8 +135,8 @@ function wireUnder(key: string, event: Dragged): string | null {
   const fits = (link: string) => insertionSockets(schema, link, node) !== null;
   const pointer =
     "clientX" in event ? canvas()?.toGraph({ x: event.clientX, y: event.clientY }) : undefined;
-  const reach = Math.max(REACH, Math.min(node.size.height / 2, 60));
-  const near = Math.max(REACH, NEAR / (activeTab().viewport?.zoom ?? 1));
+  const reach = Math.max(WIRE_DISTANCE, Math.min(node.size.height / 2, 60));
+  const near = Math.max(WIRE_DISTANCE, MIN_WIRE_DISTANCE / (activeTab().viewport?.zoom ?? 1));
   const below = pointer === undefined ? null : wireAt(pointer, near, fits);
   return below ?? wireAt(middleOf(key), reach, fits);
 }

@@ -15,10 +15,10 @@ import type { FlowEdge } from "./flow";
  * From this many wires on the screen, wires are painted; from the lower number down, they are
  * elements again.
  */
-const MANY = 300;
-const FEW = 240;
+const PAINT_FROM = 300;
+const ELEMENTS_BELOW = 240;
 /** The distance from a wire within which the pointer is near it, in pixels. */
-const REACH = 8;
+const NEAR_DISTANCE = 8;
 
 interface PaintedWires {
   /** The wires that are elements of the page. */
@@ -59,8 +59,9 @@ function useMany(edges: readonly FlowEdge[], overview: boolean): boolean {
       const isSame = counted.width === width && counted.height === height;
       if (isSame && counted.transform === transform && width > 0) return before.current;
       counted = { transform, width, height };
-      const least = before.current ? FEW : MANY;
-      before.current = !overview && edges.length > least && seenOf(edges, state, least) > least;
+      const limit = before.current ? ELEMENTS_BELOW : PAINT_FROM;
+      before.current =
+        !overview && edges.length > limit && countVisible(edges, state, limit) > limit;
       return before.current;
     };
   }, [edges, overview]);
@@ -68,7 +69,7 @@ function useMany(edges: readonly FlowEdge[], overview: boolean): boolean {
 }
 
 /** The number of wires that may be on the screen; stops counting at the limit. */
-function seenOf(
+function countVisible(
   edges: readonly FlowEdge[],
   { transform: [x, y, zoom], width, height, nodeLookup }: ReactFlowState,
   most: number,
@@ -82,12 +83,12 @@ function seenOf(
     const [a, b] = [from.internals.positionAbsolute, to.internals.positionAbsolute];
     const start = a.x + (from.measured.width ?? 0);
     const low = Math.max(a.y + (from.measured.height ?? 0), b.y + (to.measured.height ?? 0));
-    const isSeen =
+    const isVisible =
       Math.max(start, b.x) > left &&
       Math.min(start, b.x) < right &&
       low > top &&
       Math.min(a.y, b.y) < bottom;
-    if (isSeen) count += 1;
+    if (isVisible) count += 1;
     if (count > most) break;
   }
   return count;
@@ -103,19 +104,19 @@ function useNear(box: RefObject<HTMLElement | null>, isMany: boolean): string | 
   useEffect(() => {
     const element = box.current;
     if (element === null || !isMany) return;
-    const look = (event: PointerEvent) => {
+    const onPointerMove = (event: PointerEvent) => {
       if (event.buttons !== 0 || usePulling.getState().pull !== null) return;
       const screen = { x: event.clientX, y: event.clientY };
       const at = flow.screenToFlowPosition(screen, { snapToGrid: false });
       setNear(isOverGraph(event.target) ? paintedWireAt(at, flow.getZoom()) : null);
     };
-    const leave = () => setNear(null);
-    element.addEventListener("pointermove", look);
-    element.addEventListener("pointerleave", leave);
+    const onPointerLeave = () => setNear(null);
+    element.addEventListener("pointermove", onPointerMove);
+    element.addEventListener("pointerleave", onPointerLeave);
     return () => {
-      element.removeEventListener("pointermove", look);
-      element.removeEventListener("pointerleave", leave);
-      leave();
+      element.removeEventListener("pointermove", onPointerMove);
+      element.removeEventListener("pointerleave", onPointerLeave);
+      onPointerLeave();
     };
   }, [box, isMany, flow]);
   return near;
@@ -123,7 +124,7 @@ function useNear(box: RefObject<HTMLElement | null>, isMany: boolean): string | 
 
 /** The wire whose line is at a place of the graph, or near it on the screen. */
 export function paintedWireAt(at: Point, zoom: number): string | null {
-  return wireAt(at, REACH / zoom, () => true);
+  return wireAt(at, NEAR_DISTANCE / zoom, () => true);
 }
 
 function isOverGraph(target: EventTarget | null): boolean {

@@ -10,22 +10,22 @@ import { ROW } from "../state/nodes/shape";
 import { setting } from "../state/settings";
 import { activeTab } from "../state/studio";
 import { OVERVIEW_BELOW } from "./flow";
-import { thingAt } from "./nodeAt";
+import { hitAt } from "./nodeAt";
 import { type SocketPlace, socketsNear, socketsOf, socketsOfFold } from "./socketPlaces";
 
 /**
  * The distance from a socket within which a press beside its node counts, in pixels of the screen.
  */
-const NEAR = 10;
-const NEAR_FINGER = 18;
+const PRESS_DISTANCE = 10;
+const PRESS_DISTANCE_TOUCH = 18;
 /**
  * The same at the lowest zoom, where a node is hardly larger than its sockets and must stay
  * draggable.
  */
-const NEAR_FAR = 2.5;
+const MIN_PRESS_DISTANCE = 2.5;
 /** How near to a line a press is on it, and how far from its end the press picks that end up. */
-const ON_LINE = 6;
-const END = 30;
+const LINE_DISTANCE = 6;
+const END_LENGTH = 30;
 
 export interface Press {
   /** Begins the pull of a drag from here; returns null if there is nothing to pull any more. */
@@ -34,29 +34,33 @@ export interface Press {
   tap: (() => Pull | null) | null;
 }
 
-type Pressed = Pick<PointerEvent, "altKey" | "shiftKey" | "pointerType" | "target">;
+type PressEvent = Pick<PointerEvent, "altKey" | "shiftKey" | "pointerType" | "target">;
 
 /** The press at `at`, in graph coordinates. Null where the press is not about wires. */
-export function pressedAt(event: Pressed, at: Point, zoom: number): Press | null {
+export function pressedAt(event: PressEvent, at: Point, zoom: number): Press | null {
   const { target, altKey, shiftKey } = event;
   if (!(target instanceof Element)) return null;
   const handle = target.closest<HTMLElement>(".react-flow__handle");
-  if (handle !== null) return onSockets(socketsOfHandle(handle), altKey, shiftKey);
+  if (handle !== null) return pressOnSockets(socketsOfHandle(handle), altKey, shiftKey);
   const point = target.closest<HTMLElement>("[data-point]")?.dataset.point;
-  if (point !== undefined) return altKey ? onPoint(point) : null;
+  if (point !== undefined) return altKey ? pressOnPoint(point) : null;
   if (target.closest(".react-flow__pane") === null) return null;
   if (target.closest(".react-flow__node, .react-flow__viewport-portal") !== null) return null;
-  const sockets = socketsBeside(at, nearAt(zoom, event.pointerType === "touch") / zoom);
-  if (sockets.length > 0) return onSockets(sockets, altKey, shiftKey);
-  return altKey || shiftKey || zoom < OVERVIEW_BELOW ? null : onWireEnd(at, zoom);
+  const sockets = socketsBeside(at, pressDistance(zoom, event.pointerType === "touch") / zoom);
+  if (sockets.length > 0) return pressOnSockets(sockets, altKey, shiftKey);
+  return altKey || shiftKey || zoom < OVERVIEW_BELOW ? null : pressOnWireEnd(at, zoom);
 }
 
-function nearAt(zoom: number, isFinger: boolean): number {
-  if (zoom < OVERVIEW_BELOW) return Math.max(ROW * zoom, NEAR_FAR);
-  return isFinger ? NEAR_FINGER : NEAR;
+function pressDistance(zoom: number, isTouch: boolean): number {
+  if (zoom < OVERVIEW_BELOW) return Math.max(ROW * zoom, MIN_PRESS_DISTANCE);
+  return isTouch ? PRESS_DISTANCE_TOUCH : PRESS_DISTANCE;
 }
 
-function onSockets(places: readonly SocketPlace[], alt: boolean, shift: boolean): Press | null {
+function pressOnSockets(
+  places: readonly SocketPlace[],
+  alt: boolean,
+  shift: boolean,
+): Press | null {
   if (places.length === 0) return null;
   const sockets = () => places.flatMap((each) => pulledAt(each.node, each.socket, each.side) ?? []);
   return {
@@ -65,7 +69,7 @@ function onSockets(places: readonly SocketPlace[], alt: boolean, shift: boolean)
   };
 }
 
-function onPoint(point: string): Press {
+function pressOnPoint(point: string): Press {
   const branch = () => {
     const pulled = pulledFrom(point);
     return pulled === null ? null : newPull([pulled]);
@@ -90,7 +94,7 @@ function socketsOfHandle(handle: HTMLElement): SocketPlace[] {
 /** The sockets near a place beside a node, or at a painted node's edge. */
 function socketsBeside(at: Point, near: number): SocketPlace[] {
   const { graph } = activeTab();
-  const width = thingAt(at)?.box.width ?? Number.POSITIVE_INFINITY;
+  const width = hitAt(at)?.box.width ?? Number.POSITIVE_INFINITY;
   // A press in the middle of a painted node must drag it.
   return socketsNear(at, Math.min(near, width / 4), ({ node, socket, side, isField }) => {
     // The socket of a field is invisible until it has a wire.
@@ -99,15 +103,15 @@ function socketsBeside(at: Point, near: number): SocketPlace[] {
 }
 
 /** The end of a wire, pressed on its line beside the socket. */
-function onWireEnd(at: Point, zoom: number): Press | null {
+function pressOnWireEnd(at: Point, zoom: number): Press | null {
   const tab = activeTab();
   const quiet = setting("calotype.quietWires");
-  const key = wireAt(at, ON_LINE / zoom, (each) => !isHidden(tab, each, quiet));
+  const key = wireAt(at, LINE_DISTANCE / zoom, (each) => !isHidden(tab, each, quiet));
   const link = tab.graph.links[key ?? ""];
   const ends = link && currentEnds(link);
   if (link === undefined || ends == null) return null;
-  const away = (end: Point) => Math.hypot(end.x - at.x, end.y - at.y);
-  const [begins, goes] = [away(ends.source), away(ends.target)];
-  if (Math.min(begins, goes) > END / zoom) return null;
-  return { drag: () => pullEnd(link.key, begins < goes ? "output" : "input"), tap: null };
+  const distanceTo = (end: Point) => Math.hypot(end.x - at.x, end.y - at.y);
+  const [toSource, toTarget] = [distanceTo(ends.source), distanceTo(ends.target)];
+  if (Math.min(toSource, toTarget) > END_LENGTH / zoom) return null;
+  return { drag: () => pullEnd(link.key, toSource < toTarget ? "output" : "input"), tap: null };
 }

@@ -16,40 +16,40 @@ interface View {
   zoom: () => number;
   moveBy: (by: Point) => void;
   /** Called after a pull has moved the view. */
-  rest: () => void;
+  afterMove: () => void;
 }
 
-interface Pressed {
+interface PressedPointer {
   pointer: number;
   screen: Point;
   /** Null where something else handles the press; it is watched since it may be the second tap. */
   press: Press | null;
   /** A press that moves less than this, in pixels, is a tap. */
-  still: number;
+  tapLimit: number;
 }
 
-const STILL = 4;
-const STILL_FINGER = 10;
+const TAP_LIMIT = 4;
+const TAP_LIMIT_TOUCH = 10;
 /**
  * The distance from the edge of the canvas at which the view moves, and its greatest step per
  * frame.
  */
-const EDGE = 36;
-const SPEED = 14;
+const EDGE_WIDTH = 36;
+const MAX_SPEED = 14;
 
 export class PullPointer {
   readonly #box: HTMLElement;
   readonly #view: View;
-  #pressed: Pressed | null = null;
+  #pressed: PressedPointer | null = null;
   /** The pointer that holds a pull. */
-  #holding: number | null = null;
+  #pointer: number | null = null;
   /** The place of the loose end on the screen; null until a pointer event has set it. */
   #screen: Point | null = null;
   /** The next click is part of a drop or a tap, and is ignored. */
-  #swallows = false;
+  #ignoresClick = false;
   #frame = 0;
   /** The pull has moved the view. */
-  #moved = false;
+  #hasMovedView = false;
 
   constructor(box: HTMLElement, view: View) {
     this.#box = box;
@@ -61,15 +61,15 @@ export class PullPointer {
     const listening = new AbortController();
     // In the capture phase: a press that takes hold of a wire must move neither nodes nor the view.
     const first = { capture: true, signal: listening.signal };
-    window.addEventListener("pointerdown", (event) => this.#press(event), first);
-    window.addEventListener("mousedown", (event) => this.#keep(event), first);
-    window.addEventListener("touchstart", (event) => this.#keep(event), first);
-    window.addEventListener("pointermove", (event) => this.#move(event), first);
-    window.addEventListener("pointerup", (event) => this.#release(event), first);
-    window.addEventListener("pointercancel", (event) => this.#cancel(event), first);
-    window.addEventListener("contextmenu", (event) => this.#ask(event), first);
-    window.addEventListener("click", (event) => this.#click(event), first);
-    window.addEventListener("dblclick", (event) => this.#click(event), first);
+    window.addEventListener("pointerdown", (event) => this.#onPointerDown(event), first);
+    window.addEventListener("mousedown", (event) => this.#blockCanvas(event), first);
+    window.addEventListener("touchstart", (event) => this.#blockCanvas(event), first);
+    window.addEventListener("pointermove", (event) => this.#onPointerMove(event), first);
+    window.addEventListener("pointerup", (event) => this.#onPointerUp(event), first);
+    window.addEventListener("pointercancel", (event) => this.#onPointerCancel(event), first);
+    window.addEventListener("contextmenu", (event) => this.#onContextMenu(event), first);
+    window.addEventListener("click", (event) => this.#onClick(event), first);
+    window.addEventListener("dblclick", (event) => this.#onClick(event), first);
     return () => {
       listening.abort();
       this.#end();
@@ -80,12 +80,12 @@ export class PullPointer {
   /** The view moved under the pointer: updates the place of the loose end in the graph. */
   viewMoved(): void {
     const { pull } = usePulling.getState();
-    if (pull !== null && this.#screen !== null) this.#point(pull, this.#screen);
+    if (pull !== null && this.#screen !== null) this.#updateTarget(pull, this.#screen);
   }
 
-  #press(event: PointerEvent): void {
-    this.#swallows = false;
-    if (this.#holding !== null || event.button !== 0) return;
+  #onPointerDown(event: PointerEvent): void {
+    this.#ignoresClick = false;
+    if (this.#pointer !== null || event.button !== 0) return;
     this.#pressed = null;
     const { pull } = usePulling.getState();
     if (!(event.target instanceof Element) || !this.#box.contains(event.target)) {
@@ -97,60 +97,60 @@ export class PullPointer {
     const screen = screenOf(event);
     const press = pressedAt(event, this.#view.toGraph(screen), this.#view.zoom());
     if (press === null && pull === null) return;
-    const isFinger = event.pointerType === "touch";
-    const still = isFinger ? STILL_FINGER : STILL;
-    this.#pressed = { pointer: event.pointerId, screen, press, still };
+    const isTouch = event.pointerType === "touch";
+    const tapLimit = isTouch ? TAP_LIMIT_TOUCH : TAP_LIMIT;
+    this.#pressed = { pointer: event.pointerId, screen, press, tapLimit };
     // A long press of a finger is still handled elsewhere: it opens the context menu.
-    if (press === null || isFinger) return;
+    if (press === null || isTouch) return;
     event.stopPropagation();
     // No other listener gets this event. Selected text would be copied instead of nodes.
     window.getSelection()?.removeAllRanges();
   }
 
   /** Stops React Flow from moving the view or a node while a wire is pulled. */
-  #keep(event: MouseEvent | TouchEvent): void {
+  #blockCanvas(event: MouseEvent | TouchEvent): void {
     if (this.#pressed !== null && this.#pressed.press !== null) event.stopPropagation();
   }
 
-  #move(event: PointerEvent): void {
+  #onPointerMove(event: PointerEvent): void {
     const { pull, byTaps } = usePulling.getState();
     const screen = screenOf(event);
-    if (event.pointerId === this.#holding) {
+    if (event.pointerId === this.#pointer) {
       // The button was released outside of the page.
-      if (event.pointerType === "mouse" && (event.buttons & 1) === 0) this.#cancel(event);
-      else if (pull !== null) this.#point(pull, screen);
+      if (event.pointerType === "mouse" && (event.buttons & 1) === 0) this.#onPointerCancel(event);
+      else if (pull !== null) this.#updateTarget(pull, screen);
     } else if (this.#pressed !== null && event.pointerId === this.#pressed.pointer) {
-      this.#goOn(this.#pressed, screen);
+      this.#beginIfMoved(this.#pressed, screen);
     } else if (pull !== null && byTaps && event.pointerType !== "touch") {
-      this.#point(pull, screen);
+      this.#updateTarget(pull, screen);
     }
   }
 
   /** The pressed pointer moves: beyond the limit of a tap, the pull begins. */
-  #goOn({ pointer, screen: start, press, still }: Pressed, screen: Point): void {
-    if (Math.hypot(screen.x - start.x, screen.y - start.y) < still) return;
+  #beginIfMoved({ pointer, screen: start, press, tapLimit }: PressedPointer, screen: Point): void {
+    if (Math.hypot(screen.x - start.x, screen.y - start.y) < tapLimit) return;
     this.#pressed = null;
     const pull = press?.drag() ?? null;
     if (pull === null) return;
-    this.#holding = pointer;
+    this.#pointer = pointer;
     // Also over frames of other pages, and after the pressed element was removed.
     this.#box.setPointerCapture(pointer);
     useWiring.setState({ menu: null });
     beginPull(pull, this.#view.toGraph(screen), false);
-    this.#point(pull, screen);
+    this.#updateTarget(pull, screen);
   }
 
-  #point(pull: Pull, screen: Point): void {
+  #updateTarget(pull: Pull, screen: Point): void {
     this.#screen = screen;
     usePulling.setState({ at: this.#view.toGraph(screen), target: this.#targetAt(pull, screen) });
-    if (this.#holding !== null && this.#frame === 0 && isMoving(this.#speedAt(screen))) {
+    if (this.#pointer !== null && this.#frame === 0 && isMoving(this.#speedAt(screen))) {
       this.#frame = requestAnimationFrame(() => this.#moveView());
     }
   }
 
   #targetAt(pull: Pull, screen: Point): Target {
-    const under = document.elementFromPoint(screen.x, screen.y);
-    if (under === null || !this.#box.contains(under)) return { kind: "outside" };
+    const element = document.elementFromPoint(screen.x, screen.y);
+    if (element === null || !this.#box.contains(element)) return { kind: "outside" };
     return targetAt(pull, this.#view.toGraph(screen), this.#view.zoom());
   }
 
@@ -161,32 +161,32 @@ export class PullPointer {
   #speedAt({ x, y }: Point): Point {
     const { left, right, top, bottom } = this.#box.getBoundingClientRect();
     const beyond = Math.max(left - x, x - right, top - y, y - bottom);
-    if (beyond > EDGE) return { x: 0, y: 0 };
+    if (beyond > EDGE_WIDTH) return { x: 0, y: 0 };
     const along = (before: number, after: number) => {
-      const into = Math.max(EDGE - before, 0) - Math.max(EDGE - after, 0);
-      return (Math.max(-EDGE, Math.min(EDGE, into)) / EDGE) * SPEED;
+      const into = Math.max(EDGE_WIDTH - before, 0) - Math.max(EDGE_WIDTH - after, 0);
+      return (Math.max(-EDGE_WIDTH, Math.min(EDGE_WIDTH, into)) / EDGE_WIDTH) * MAX_SPEED;
     };
     return { x: along(x - left, right - x), y: along(y - top, bottom - y) };
   }
 
   #moveView(): void {
     this.#frame = 0;
-    if (this.#holding === null || this.#screen === null || usePulling.getState().pull === null) {
+    if (this.#pointer === null || this.#screen === null || usePulling.getState().pull === null) {
       return;
     }
     const by = this.#speedAt(this.#screen);
     if (!isMoving(by)) return;
     // Requested first: moving the view updates the loose end, which would request a frame again.
     this.#frame = requestAnimationFrame(() => this.#moveView());
-    this.#moved = true;
+    this.#hasMovedView = true;
     this.#view.moveBy(by);
   }
 
-  #release(event: PointerEvent): void {
+  #onPointerUp(event: PointerEvent): void {
     const screen = screenOf(event);
-    if (event.pointerId === this.#holding) {
+    if (event.pointerId === this.#pointer) {
       const { pull } = usePulling.getState();
-      this.#swallows = true;
+      this.#ignoresClick = true;
       this.#end();
       if (pull !== null) this.#drop(pull, screen);
     } else if (this.#pressed !== null && event.pointerId === this.#pressed.pointer) {
@@ -203,35 +203,35 @@ export class PullPointer {
   }
 
   /** The first tap on a socket begins a pull; the second tap ends it. */
-  #tap(press: Press | null, screen: Point, isFinger: boolean): void {
+  #tap(press: Press | null, screen: Point, isTouch: boolean): void {
     const { pull } = usePulling.getState();
     if (pull !== null) {
-      this.#swallows = true;
+      this.#ignoresClick = true;
       const target = this.#targetAt(pull, screen);
       endPull();
       if (target.kind === "nothing") return;
       dropPull(pull, target, { screen, at: this.#view.toGraph(screen) });
       return;
     }
-    const begun = press?.tap?.() ?? null;
-    if (begun === null) return;
-    this.#swallows = true;
-    this.#screen = isFinger ? null : screen;
+    const started = press?.tap?.() ?? null;
+    if (started === null) return;
+    this.#ignoresClick = true;
+    this.#screen = isTouch ? null : screen;
     useWiring.setState({ menu: null });
-    beginPull(begun, this.#view.toGraph(screen), true);
+    beginPull(started, this.#view.toGraph(screen), true);
   }
 
-  #cancel(event: PointerEvent): void {
+  #onPointerCancel(event: PointerEvent): void {
     if (this.#pressed?.pointer === event.pointerId) this.#pressed = null;
-    if (event.pointerId !== this.#holding) return;
+    if (event.pointerId !== this.#pointer) return;
     this.#end();
     endPull();
   }
 
   /** A context menu, by the other button or a long press, cancels the pull. */
-  #ask(event: MouseEvent): void {
+  #onContextMenu(event: MouseEvent): void {
     this.#pressed = null;
-    if (this.#holding !== null) {
+    if (this.#pointer !== null) {
       event.preventDefault();
       event.stopPropagation();
     }
@@ -239,20 +239,20 @@ export class PullPointer {
   }
 
   #end(): void {
-    this.#holding = null;
+    this.#pointer = null;
     this.#screen = null;
     if (this.#frame !== 0) cancelAnimationFrame(this.#frame);
     this.#frame = 0;
-    if (this.#moved) this.#view.rest();
-    this.#moved = false;
+    if (this.#hasMovedView) this.#view.afterMove();
+    this.#hasMovedView = false;
   }
 
-  #click(event: MouseEvent): void {
+  #onClick(event: MouseEvent): void {
     const { target, type } = event;
     const onSocket = target instanceof Element && target.closest(".react-flow__handle") !== null;
     // Clicks from the keyboard (detail 0) are not part of the pull.
-    const isPart = this.#swallows && event.detail > 0;
-    if (type === "click") this.#swallows = false;
+    const isPart = this.#ignoresClick && event.detail > 0;
+    if (type === "click") this.#ignoresClick = false;
     if (isPart || (type === "dblclick" && onSocket)) {
       event.stopPropagation();
       event.preventDefault();

@@ -40,7 +40,7 @@ export function useRoving(key: string, sentences = NO_SENTENCES, state?: string)
     [links, catalog, key],
   );
   useEffect(() => {
-    if (isFirst) takeFocus(key);
+    if (isFirst) moveFocus(key);
   }, [isFirst, key]);
   const parts = [
     t("{{place}} of {{total}}", { place, total }),
@@ -57,7 +57,7 @@ export function useRoving(key: string, sentences = NO_SENTENCES, state?: string)
  * Moves the focus to a node that was pasted or copied, and so selected, instead of leaving it on
  * the old one.
  */
-function takeFocus(key: string): void {
+function moveFocus(key: string): void {
   const focused = document.activeElement;
   if (!(focused instanceof HTMLElement) || !focused.matches(".canvas [data-node]")) return;
   if (activeTab().selected.includes(focused.dataset.node ?? "")) return;
@@ -66,8 +66,8 @@ function takeFocus(key: string): void {
 }
 
 /** The least zoom at which a node is legible; below it nodes are not built. */
-const READABLE = 0.4;
-const NEAR = 0.85;
+const MIN_LEGIBLE_ZOOM = 0.4;
+const REVEAL_ZOOM = 0.85;
 const MARGIN = 24;
 
 /** The width of the canvas that a drawer covers. */
@@ -84,25 +84,25 @@ function reveal(flow: Flow, box: HTMLElement, key: string): void {
   const [left, top] = [bounds.x * zoom + x, bounds.y * zoom + y];
   const { clientWidth, clientHeight } = box;
   const covered = coveredBy(box);
-  const seen =
+  const isVisible =
     left >= covered + MARGIN &&
     top >= MARGIN &&
     left + bounds.width * zoom <= clientWidth - MARGIN &&
     top + bounds.height * zoom <= clientHeight - RUN_BAR;
-  if (seen && zoom >= READABLE) return;
+  if (isVisible && zoom >= MIN_LEGIBLE_ZOOM) return;
   const middle = { x: bounds.x + bounds.width / 2, y: bounds.y + bounds.height / 2 };
-  const wanted = zoom >= READABLE ? zoom : NEAR;
-  void flow.setCenter(middle.x - covered / 2 / wanted, middle.y + RUN_BAR / 2 / wanted, {
-    zoom: wanted,
+  const targetZoom = zoom >= MIN_LEGIBLE_ZOOM ? zoom : REVEAL_ZOOM;
+  void flow.setCenter(middle.x - covered / 2 / targetZoom, middle.y + RUN_BAR / 2 / targetZoom, {
+    zoom: targetZoom,
     duration: animationDuration(180),
   });
 }
 
-let waiting: (() => void) | null = null;
+let cancelWait: (() => void) | null = null;
 
 /** Runs `then` with the node's element once it is built: the view may have to move there first. */
 function whenBuilt(box: HTMLElement, key: string, then: (card: HTMLElement) => void): void {
-  waiting?.();
+  cancelWait?.();
   const find = () => box.querySelector<HTMLElement>(`[data-node="${CSS.escape(key)}"]`);
   const found = find();
   if (found !== null) {
@@ -113,15 +113,15 @@ function whenBuilt(box: HTMLElement, key: string, then: (card: HTMLElement) => v
   const watch = new MutationObserver(() => {
     const card = find();
     if (card === null) return;
-    waiting?.();
+    cancelWait?.();
     // If the user has moved the focus meanwhile, it stays there.
     const now = document.activeElement;
     if (now === before || now === document.body) then(card);
   });
   watch.observe(box, { childList: true, subtree: true });
-  waiting = () => {
+  cancelWait = () => {
     watch.disconnect();
-    waiting = null;
+    cancelWait = null;
   };
 }
 

@@ -7,7 +7,7 @@ import type { Pulled } from "../state/finding/fitting";
 import { type Fold, foldedEnds, foldingOf } from "../state/nodes/folding";
 import { cornerOf, ROW, TITLE, WIDGET } from "../state/nodes/shape";
 import { activeTab } from "../state/studio";
-import { shapeNow, thingAt } from "./nodeAt";
+import { hitAt, shapeNow } from "./nodeAt";
 
 export interface SocketPlace {
   node: string;
@@ -126,7 +126,7 @@ const INWARD = 2;
 function isCovered({ node, side, at }: SocketPlace): boolean {
   const { hidden } = foldingOf(activeTab().graph);
   if (hidden.has(node)) return false;
-  const top = thingAt({ x: at.x + (side === "input" ? INWARD : -INWARD), y: at.y });
+  const top = hitAt({ x: at.x + (side === "input" ? INWARD : -INWARD), y: at.y });
   return top !== null && (top.fold !== null || top.key !== node);
 }
 

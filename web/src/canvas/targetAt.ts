@@ -9,33 +9,33 @@ import type { Fold } from "../state/nodes/folding";
 import { activeTab } from "../state/studio";
 import { t } from "../words/words";
 import { OVERVIEW_BELOW } from "./flow";
-import { type Thing, thingAt } from "./nodeAt";
+import { type Hit, hitAt } from "./nodeAt";
 import { placeOf, rowAt, type SocketPlace, socketsNear, socketsOfFold } from "./socketPlaces";
 
 /** The distance within which a socket attracts the wire, in pixels of the screen. */
-const REACH = 18;
+const SNAP_DISTANCE = 18;
 /** A drop nearer than this to the start of the pull does nothing. */
-const START = 12;
+const START_DISTANCE = 12;
 /** The distance within which the pointer is on another wire. */
-const ON_WIRE = 8;
+const WIRE_DISTANCE = 8;
 const NOTHING: Target = { kind: "nothing" };
 const OUTSIDE: Target = { kind: "outside" };
 
 export function targetAt(pull: Pull, at: Point, zoom: number): Target {
-  const thing = thingAt(at);
-  const isElsewhere = thing !== null && pull.from.every((each) => each.node !== thing.key);
-  if (!isElsewhere && isAtStart(pull, at, START / zoom)) return OUTSIDE;
-  const socket = socketAt(pull, at, zoom, thing);
+  const hit = hitAt(at);
+  const isElsewhere = hit !== null && pull.from.every((each) => each.node !== hit.key);
+  if (!isElsewhere && isAtStart(pull, at, START_DISTANCE / zoom)) return OUTSIDE;
+  const socket = socketAt(pull, at, zoom, hit);
   if (socket !== null) return socket;
-  if (thing?.fold != null) return onFold(pull, at, thing.fold);
-  const node = thing?.key ?? besideNode(pull, at, zoom);
+  if (hit?.fold != null) return onFold(pull, at, hit.fold);
+  const node = hit?.key ?? besideNode(pull, at, zoom);
   if (node !== null) return onNode(pull, node, at);
   return onWire(pull, at, zoom);
 }
 
 function isAtStart({ from, detached }: Pull, at: Point, reach: number): boolean {
-  const [held] = from;
-  const start = detached === null && held !== undefined ? placeOf(held) : null;
+  const [source] = from;
+  const start = detached === null && source !== undefined ? placeOf(source) : null;
   return start !== null && Math.hypot(start.x - at.x, start.y - at.y) <= reach;
 }
 
@@ -43,13 +43,13 @@ function isAtStart({ from, detached }: Pull, at: Point, reach: number): boolean 
  * The socket within reach. A field's socket counts only if it accepts the wire: otherwise its node
  * does.
  */
-function socketAt(pull: Pull, at: Point, zoom: number, thing: Thing | null): Target | null {
+function socketAt(pull: Pull, at: Point, zoom: number, hit: Hit | null): Target | null {
   // Most of a small node must count as its body.
-  const reach = Math.min(REACH / zoom, (thing?.box.width ?? Number.POSITIVE_INFINITY) / 4);
-  const isMeant = (each: SocketPlace) =>
+  const reach = Math.min(SNAP_DISTANCE / zoom, (hit?.box.width ?? Number.POSITIVE_INFINITY) / 4);
+  const isCandidate = (each: SocketPlace) =>
     each.side === pull.seeks &&
     (!each.isField || verdictAt(pull, each.node, each.socket).refusal === null);
-  const [nearest, ...others] = socketsNear(at, reach, isMeant);
+  const [nearest, ...others] = socketsNear(at, reach, isCandidate);
   if (nearest === undefined) return null;
   const { node, socket, isField } = nearest;
   // Several sockets at one place count as their node.
@@ -69,7 +69,7 @@ function onNode(pull: Pull, node: string, at: Point): Target {
 
 /** The outer half of a socket belongs to its node. */
 function besideNode({ seeks }: Pull, at: Point, zoom: number): string | null {
-  const [nearest] = socketsNear(at, START / zoom, (each) => each.side !== seeks);
+  const [nearest] = socketsNear(at, START_DISTANCE / zoom, (each) => each.side !== seeks);
   return nearest?.node ?? null;
 }
 
@@ -77,9 +77,9 @@ function besideNode({ seeks }: Pull, at: Point, zoom: number): string | null {
 function onFold(pull: Pull, at: Point, fold: Fold): Target {
   const rows = socketsOfFold(fold).filter((each) => each.side === pull.seeks);
   const [row] = rows.sort((one, other) => Math.abs(one.at.y - at.y) - Math.abs(other.at.y - at.y));
-  const pointed = row === undefined ? null : verdictAt(pull, row.node, row.socket);
-  if (row !== undefined && pointed !== null && pointed.refusal === null) {
-    return { kind: "body", node: row.node, verdict: pointed };
+  const verdictOfRow = row === undefined ? null : verdictAt(pull, row.node, row.socket);
+  if (row !== undefined && verdictOfRow !== null && verdictOfRow.refusal === null) {
+    return { kind: "body", node: row.node, verdict: verdictOfRow };
   }
   const refusal = t("Unfold the group to connect the nodes in it.");
   const verdict: Verdict = { ends: [], socket: null, refusal, converters: [] };
@@ -94,7 +94,7 @@ function onWire(pull: Pull, at: Point, zoom: number): Target {
     ...(pull.detached?.links ?? []),
   ]);
   const fits = (key: string) => !own.has(key) && verdictOnWire(pull, key) !== null;
-  const link = wireAt(at, ON_WIRE / zoom, fits);
+  const link = wireAt(at, WIRE_DISTANCE / zoom, fits);
   const verdict = link === null ? null : verdictOnWire(pull, link);
   return link === null || verdict === null ? NOTHING : { kind: "wire", link, verdict };
 }

@@ -7,8 +7,8 @@ import type { FlowEdge, FlowNode } from "./flow";
 
 type Flow = ReturnType<typeof useReactFlow<FlowNode, FlowEdge>>;
 
-const LONG = 480;
-const STILL = 10;
+const LONG_PRESS_TIME = 480;
+const MAX_MOVEMENT = 10;
 
 export function useLongPress(flow: Flow, box: RefObject<HTMLElement | null>): void {
   useEffect(() => {
@@ -18,27 +18,30 @@ export function useLongPress(flow: Flow, box: RefObject<HTMLElement | null>): vo
   }, [flow, box]);
 }
 
-function listen(element: HTMLElement, rest: (target: Element, screen: Point) => void): () => void {
+function listen(
+  element: HTMLElement,
+  onLongPress: (target: Element, screen: Point) => void,
+): () => void {
   let timer: ReturnType<typeof setTimeout> | undefined;
   let start: Point = { x: 0, y: 0 };
   const fingers = new Set<number>();
-  let rested = false;
+  let isLongPress = false;
   const stop = () => clearTimeout(timer);
   const press = (event: PointerEvent) => {
     if (event.pointerType !== "touch" || !(event.target instanceof Element)) return;
     const { target } = event;
     fingers.add(event.pointerId);
     stop();
-    rested = false;
+    isLongPress = false;
     start = { x: event.clientX, y: event.clientY };
     if (fingers.size > 1 || target.closest("input, textarea, button") !== null) return;
     timer = setTimeout(() => {
-      rested = true;
-      rest(target, start);
-    }, LONG);
+      isLongPress = true;
+      onLongPress(target, start);
+    }, LONG_PRESS_TIME);
   };
   const move = (event: PointerEvent) => {
-    if (Math.hypot(event.clientX - start.x, event.clientY - start.y) > STILL) stop();
+    if (Math.hypot(event.clientX - start.x, event.clientY - start.y) > MAX_MOVEMENT) stop();
   };
   const lift = (event: PointerEvent) => {
     fingers.delete(event.pointerId);
@@ -46,8 +49,8 @@ function listen(element: HTMLElement, rest: (target: Element, screen: Point) => 
   };
   /** Lifting the finger must not close what the long press opened. */
   const click = (event: MouseEvent) => {
-    if (rested) event.stopPropagation();
-    rested = false;
+    if (isLongPress) event.stopPropagation();
+    isLongPress = false;
   };
   element.addEventListener("pointerdown", press, true);
   element.addEventListener("click", click, true);
@@ -69,14 +72,14 @@ function listen(element: HTMLElement, rest: (target: Element, screen: Point) => 
  * palette over the empty canvas.
  */
 function open(target: Element, screen: Point, flow: Flow): void {
-  const asked = new MouseEvent("contextmenu", {
+  const menuEvent = new MouseEvent("contextmenu", {
     bubbles: true,
     cancelable: true,
     clientX: screen.x,
     clientY: screen.y,
   });
-  const isTaken = !target.dispatchEvent(asked);
-  if (isTaken || target.closest(".react-flow__pane") === null) return;
+  const isHandled = !target.dispatchEvent(menuEvent);
+  if (isHandled || target.closest(".react-flow__pane") === null) return;
   if (target.closest(".react-flow__node") !== null) return;
   useView.setState({
     palette: { screen, at: flow.screenToFlowPosition(screen), pulled: null },

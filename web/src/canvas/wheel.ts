@@ -4,27 +4,27 @@ import { changeSetting, setting } from "../state/settings";
 import { notify } from "../state/view";
 import { t } from "../words/words";
 
-const ASKED = "calotype.deviceAsked";
+const ASKED_KEY = "calotype.deviceAsked";
 /** After this many events with movement in both directions, the device is taken for a trackpad. */
-const SLANTED = 8;
+const DIAGONAL_LIMIT = 8;
 
 export function useWheel(box: RefObject<HTMLElement | null>): void {
   useEffect(() => {
     const element = box.current;
     if (element === null) return;
-    let slanted = 0;
-    const turn = (event: WheelEvent) => {
+    let diagonalCount = 0;
+    const onWheel = (event: WheelEvent) => {
       if (!event.ctrlKey && scrolls(event.target)) {
         // Before React Flow receives the event; the browser still scrolls the text.
         event.stopPropagation();
         return;
       }
-      if (event.deltaX !== 0 && event.deltaY !== 0 && !event.ctrlKey) slanted += 1;
-      if (slanted === SLANTED) askDevice();
+      if (event.deltaX !== 0 && event.deltaY !== 0 && !event.ctrlKey) diagonalCount += 1;
+      if (diagonalCount === DIAGONAL_LIMIT) askDevice();
     };
-    const how = { capture: true, passive: true } as const;
-    element.addEventListener("wheel", turn, how);
-    return () => element.removeEventListener("wheel", turn, how);
+    const options = { capture: true, passive: true } as const;
+    element.addEventListener("wheel", onWheel, options);
+    return () => element.removeEventListener("wheel", onWheel, options);
   }, [box]);
 }
 
@@ -41,8 +41,8 @@ function scrolls(target: EventTarget | null): boolean {
 
 /** Asks once whether the device is a trackpad: what the user wants of it cannot be detected. */
 function askDevice(): void {
-  if (setting("calotype.device") !== "mouse" || localStorage.getItem(ASKED) !== null) return;
-  localStorage.setItem(ASKED, "yes");
+  if (setting("calotype.device") !== "mouse" || localStorage.getItem(ASKED_KEY) !== null) return;
+  localStorage.setItem(ASKED_KEY, "yes");
   notify(t("This looks like a trackpad. Should two fingers move the view, and pinching zoom?"), {
     label: t("Move with two fingers"),
     run: () => changeSetting("calotype.device", "trackpad"),

@@ -29,21 +29,21 @@ export interface App {
 export function readApp(graph: Graph): App {
   const extra = isObject(graph.saved.extra) ? graph.saved.extra : {};
   const data = isObject(extra.linearData) ? extra.linearData : {};
-  const words = wordsOf(extra);
+  const labels = storedLabels(extra);
   const list = (value: Json | undefined) => (Array.isArray(value) ? value : []);
   return {
     fields: list(data.inputs).flatMap((each) => {
       const [id, widget] = Array.isArray(each) ? each : [];
       const node = String(id);
       if (typeof widget !== "string" || !(node in graph.nodes)) return [];
-      const said = words[fieldKey({ node, widget })];
+      const stored = labels[fieldKey({ node, widget })];
       const text = (value: Json | undefined) => (typeof value === "string" ? value : null);
       return [
         {
           node,
           widget,
-          label: isObject(said) ? text(said.label) : null,
-          heading: isObject(said) ? text(said.heading) : null,
+          label: isObject(stored) ? text(stored.label) : null,
+          heading: isObject(stored) ? text(stored.heading) : null,
         },
       ];
     }),
@@ -63,16 +63,16 @@ export function setApp(graph: Graph, app: App): void {
       Array.isArray(each) ? [[`${each[0]}/${each[1]}`, each]] : [],
     ),
   );
-  const words: JsonObject = {};
+  const labels: JsonObject = {};
   for (const field of app.fields) {
     const { label, heading } = field;
     if (label === null && heading === null) continue;
-    words[fieldKey(field)] = {
+    labels[fieldKey(field)] = {
       ...(label === null ? {} : { label }),
       ...(heading === null ? {} : { heading }),
     };
   }
-  const ours = isObject(extra.calotype) ? extra.calotype : {};
+  const own = isObject(extra.calotype) ? extra.calotype : {};
   graph.saved = {
     ...graph.saved,
     extra: {
@@ -85,8 +85,8 @@ export function setApp(graph: Graph, app: App): void {
         ),
         outputs: app.outputs.map((key) => idOf(graph, key)),
       },
-      ...(Object.keys(words).length > 0 || "app" in ours
-        ? { calotype: { ...ours, app: words } }
+      ...(Object.keys(labels).length > 0 || "app" in own
+        ? { calotype: { ...own, app: labels } }
         : {}),
     },
   };
@@ -97,9 +97,9 @@ export function fieldKey({ node, widget }: Pick<AppField, "node" | "widget">): s
   return `${node}/${widget}`;
 }
 
-function wordsOf(extra: JsonObject): JsonObject {
-  const ours = isObject(extra.calotype) ? extra.calotype : {};
-  return isObject(ours.app) ? ours.app : {};
+function storedLabels(extra: JsonObject): JsonObject {
+  const own = isObject(extra.calotype) ? extra.calotype : {};
+  return isObject(own.app) ? own.app : {};
 }
 
 function idOf(graph: Graph, key: string): Json {

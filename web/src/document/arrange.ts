@@ -11,22 +11,22 @@ export type Corners = Record<string, Point>;
 export type Side = "left" | "centre" | "right" | "top" | "middle" | "bottom";
 export type Axis = "x" | "y";
 
-const LENGTH = { x: "width", y: "height" } as const;
+const SIZE_OF = { x: "width", y: "height" } as const;
 /** The gap between boxes where there was no space between them, in canvas units. */
-const LEAST_GAP = 24;
+const MIN_GAP = 24;
 
 /** The boxes that a closed outline touches, in their given order. */
 export function nodesWithin(boxes: Boxes, outline: readonly Point[]): string[] {
-  const around = aroundPoints(outline);
-  if (around === null) return [];
+  const bounds = boundsOfPoints(outline);
+  if (bounds === null) return [];
   const edges = outline.map((from, index): [Point, Point] => [
     from,
     outline[(index + 1) % outline.length] ?? from,
   ]);
   return [...boxes]
     .filter(([, box]) => {
-      if (!overlaps(box, around)) return false;
-      if (outline.some((point) => holds(box, point))) return true;
+      if (!overlaps(box, bounds)) return false;
+      if (outline.some((point) => containsPoint(box, point))) return true;
       if (isInside({ x: box.x, y: box.y }, edges)) return true;
       return edges.some((edge) => crosses(edge, box));
     })
@@ -42,7 +42,7 @@ export function overlaps(one: Box, other: Box): boolean {
   );
 }
 
-export function holds(box: Box, { x, y }: Point): boolean {
+export function containsPoint(box: Box, { x, y }: Point): boolean {
   return x >= box.x && y >= box.y && x <= box.x + box.width && y <= box.y + box.height;
 }
 
@@ -61,8 +61,8 @@ export function centreOf({ x, y, width, height }: Box): Point {
 }
 
 /** The grid step of the search for free space, in canvas units, and its largest ring. */
-const STEP = 24;
-const STEPS = 120;
+const SEARCH_STEP = 24;
+const MAX_RINGS = 120;
 
 /**
  * The top left corner nearest to the box's own where it overlaps none of `taken`; its own corner
@@ -71,15 +71,15 @@ const STEPS = 120;
 export function nearestFree(box: Box, taken: Iterable<Box>): Point {
   const others = [...taken];
   const isFree = ({ x, y }: Point) => {
-    const room = {
-      x: x - LEAST_GAP / 2,
-      y: y - LEAST_GAP / 2,
-      width: box.width + LEAST_GAP,
-      height: box.height + LEAST_GAP,
+    const space = {
+      x: x - MIN_GAP / 2,
+      y: y - MIN_GAP / 2,
+      width: box.width + MIN_GAP,
+      height: box.height + MIN_GAP,
     };
-    return !others.some((each) => overlaps(each, room));
+    return !others.some((each) => overlaps(each, space));
   };
-  for (let ring = 0; ring <= STEPS; ring += 1) {
+  for (let ring = 0; ring <= MAX_RINGS; ring += 1) {
     const free = ringAround(box, ring).filter(isFree);
     const distance = ({ x, y }: Point) => Math.hypot(x - box.x, y - box.y);
     const [nearest] = free.sort((one, other) => distance(one) - distance(other));
@@ -94,15 +94,16 @@ function ringAround({ x, y }: Point, ring: number): Point[] {
   const places: Point[] = [];
   for (let step = -ring; step <= ring; step += 1) {
     for (const side of [-ring, ring]) {
-      places.push({ x: x + side * STEP, y: y + step * STEP });
-      if (Math.abs(step) < ring) places.push({ x: x + step * STEP, y: y + side * STEP });
+      places.push({ x: x + side * SEARCH_STEP, y: y + step * SEARCH_STEP });
+      if (Math.abs(step) < ring)
+        places.push({ x: x + step * SEARCH_STEP, y: y + side * SEARCH_STEP });
     }
   }
   return places;
 }
 
 /** The smallest box around all boxes; null for none. */
-export function around(boxes: Iterable<Box>): Box | null {
+export function boundsOfBoxes(boxes: Iterable<Box>): Box | null {
   const all = [...boxes];
   if (all.length === 0) return null;
   const left = Math.min(...all.map((each) => each.x));
@@ -112,8 +113,8 @@ export function around(boxes: Iterable<Box>): Box | null {
   return { x: left, y: top, width: right - left, height: bottom - top };
 }
 
-function aroundPoints(points: readonly Point[]): Box | null {
-  return around(points.map(({ x, y }) => ({ x, y, width: 0, height: 0 })));
+function boundsOfPoints(points: readonly Point[]): Box | null {
+  return boundsOfBoxes(points.map(({ x, y }) => ({ x, y, width: 0, height: 0 })));
 }
 
 /** Even-odd rule: counts how often a ray to the right crosses the outline. */
@@ -128,27 +129,27 @@ function isInside({ x, y }: Point, edges: readonly [Point, Point][]): boolean {
 
 /** Whether a line segment passes through a box (clipping by Liang and Barsky, 1984). */
 function crosses([from, to]: [Point, Point], box: Box): boolean {
-  let [enters, leaves] = [0, 1];
+  let [entry, exit] = [0, 1];
   for (const axis of ["x", "y"] as const) {
     const by = to[axis] - from[axis];
-    const [low, high] = [box[axis] - from[axis], box[axis] + box[LENGTH[axis]] - from[axis]];
+    const [low, high] = [box[axis] - from[axis], box[axis] + box[SIZE_OF[axis]] - from[axis]];
     if (by === 0) {
       if (low > 0 || high < 0) return false;
       continue;
     }
-    enters = Math.max(enters, Math.min(low / by, high / by));
-    leaves = Math.min(leaves, Math.max(low / by, high / by));
+    entry = Math.max(entry, Math.min(low / by, high / by));
+    exit = Math.min(exit, Math.max(low / by, high / by));
   }
-  return enters <= leaves;
+  return entry <= exit;
 }
 
 /** Aligns boxes at a side. Boxes in `fixed` do not move, and the others align with them. */
 export function align(boxes: Boxes, side: Side, fixed: ReadonlySet<string> = new Set()): Corners {
-  const still = [...boxes].filter(([key]) => fixed.has(key)).map(([, box]) => box);
-  const bounds = around(still.length > 0 ? still : boxes.values());
+  const fixedBoxes = [...boxes].filter(([key]) => fixed.has(key)).map(([, box]) => box);
+  const bounds = boundsOfBoxes(fixedBoxes.length > 0 ? fixedBoxes : boxes.values());
   if (bounds === null) return {};
   const axis = side === "left" || side === "centre" || side === "right" ? "x" : "y";
-  const length = LENGTH[axis];
+  const length = SIZE_OF[axis];
   const share = { left: 0, top: 0, centre: 0.5, middle: 0.5, right: 1, bottom: 1 }[side];
   const line = bounds[axis] + share * bounds[length];
   return cornersOf(boxes, fixed, (box) => ({
@@ -159,22 +160,22 @@ export function align(boxes: Boxes, side: Side, fixed: ReadonlySet<string> = new
 
 /**
  * Spaces boxes evenly along an axis; the outermost two do not move. Where they do not fit between
- * these, they follow the first one with a gap of `LEAST_GAP`.
+ * these, they follow the first one with a gap of `MIN_GAP`.
  */
 export function distribute(
   boxes: Boxes,
   axis: Axis,
   fixed: ReadonlySet<string> = new Set(),
 ): Corners {
-  const length = LENGTH[axis];
+  const length = SIZE_OF[axis];
   const row = [...boxes].sort(
     ([, one], [, other]) => one[axis] + one[length] / 2 - (other[axis] + other[length] / 2),
   );
-  const bounds = around(boxes.values());
+  const bounds = boundsOfBoxes(boxes.values());
   if (bounds === null || row.length < 3) return {};
   const filled = row.reduce((sum, [, box]) => sum + box[length], 0);
-  const room = (bounds[length] - filled) / (row.length - 1);
-  const gap = room < 0 ? LEAST_GAP : room;
+  const space = (bounds[length] - filled) / (row.length - 1);
+  const gap = space < 0 ? MIN_GAP : space;
   let at = bounds[axis];
   const places = new Map<string, number>();
   for (const [key, box] of row) {
@@ -204,21 +205,21 @@ function cornersOf(
 export function connected(
   graph: Graph,
   keys: readonly string[],
-  way: "upstream" | "downstream" | "both",
+  direction: "upstream" | "downstream" | "both",
 ): string[] {
   const next = new Map<string, string[]>();
-  const note = (from: string, to: string) => next.set(from, [...(next.get(from) ?? []), to]);
+  const add = (from: string, to: string) => next.set(from, [...(next.get(from) ?? []), to]);
   for (const { from, to } of Object.values(graph.links)) {
-    if (way !== "upstream") note(from, to);
-    if (way !== "downstream") note(to, from);
+    if (direction !== "upstream") add(from, to);
+    if (direction !== "downstream") add(to, from);
   }
   const found = new Set(keys);
-  const left = [...keys];
-  for (let key = left.pop(); key !== undefined; key = left.pop()) {
+  const open = [...keys];
+  for (let key = open.pop(); key !== undefined; key = open.pop()) {
     for (const each of next.get(key) ?? []) {
       if (found.has(each)) continue;
       found.add(each);
-      left.push(each);
+      open.push(each);
     }
   }
   return graph.order.filter((key) => found.has(key));

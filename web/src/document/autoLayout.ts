@@ -4,15 +4,15 @@
  * of a frame are laid out first; the frame is then one box in its parent. The caller passes the
  * sizes of nodes.
  */
-import { around, type Box, type Boxes } from "./arrange";
+import { type Box, type Boxes, boundsOfBoxes } from "./arrange";
 import type { Point } from "./graph";
-import { type LayoutEdge, type LayoutItem, straightened, uncrossed } from "./straighten";
+import { type LayoutEdge, type LayoutItem, straightened, withFewerCrossings } from "./straighten";
 
 type Dagre = typeof import("@dagrejs/dagre");
 
 export interface LayoutTask {
   boxes: Boxes;
-  joints: readonly LayoutEdge[];
+  edges: readonly LayoutEdge[];
   /** The frame that contains a node or frame, by key. Keys of frames and nodes must differ. */
   parents: ReadonlyMap<string, string>;
   /** The padding inside a frame, before its contents and after. */
@@ -23,18 +23,18 @@ const COLUMN_GAP = 64;
 const ROW_GAP = 32;
 const GRID = 8;
 /** The height given to a wire that passes a column, in canvas units. */
-const PASSING = 8;
-const LARGE = 60;
+const PASSING_HEIGHT = 8;
+const LARGE_GRAPH = 60;
 /** The least width of the rows of boxes without wires, in canvas units. */
 const ROW_WIDTH = 900;
 
 /** The new boxes; their common top left corner is that of the old ones. */
 export async function autoLayout(task: LayoutTask): Promise<Map<string, Box>> {
   const dagre: Dagre = await import("@dagrejs/dagre");
-  const { boxes: laid } = level(task, null, dagre);
-  const [before, after] = [around(task.boxes.values()), around(laid.values())];
-  if (before === null || after === null) return laid;
-  return moved(laid, { x: before.x - after.x, y: before.y - after.y });
+  const { boxes: laidOut } = level(task, null, dagre);
+  const [before, after] = [boundsOfBoxes(task.boxes.values()), boundsOfBoxes(laidOut.values())];
+  if (before === null || after === null) return laidOut;
+  return moved(laidOut, { x: before.x - after.x, y: before.y - after.y });
 }
 
 interface Level {
@@ -67,13 +67,12 @@ function level(task: LayoutTask, frame: string | null, dagre: Dagre): Level {
       height: bounds.height + before.y + after.y,
     });
   }
-  const joints = jointsBetween(task, items, inside);
-  const placed =
-    frame !== null && joints.length === 0 ? stacked(items) : arranged(items, joints, dagre);
+  const edges = edgesBetween(task, items, inside);
+  const placed = frame !== null && edges.length === 0 ? stack(items) : arrange(items, edges, dagre);
   const boxes = new Map(
     [...placed].flatMap(([key, box]) => [...(moved(inside.get(key), box) ?? [[key, box]])]),
   );
-  return { boxes, bounds: around(placed.values()) };
+  return { boxes, bounds: boundsOfBoxes(placed.values()) };
 }
 
 function moved<Found extends Map<string, Box> | undefined>(boxes: Found, by: Point): Found {
@@ -86,8 +85,8 @@ function moved<Found extends Map<string, Box> | undefined>(boxes: Found, by: Poi
 }
 
 /** Wires between the children of one level, with heights relative to those children. */
-function jointsBetween(
-  { joints }: LayoutTask,
+function edgesBetween(
+  { edges }: LayoutTask,
   items: ReadonlyMap<string, Box>,
   inside: ReadonlyMap<string, ReadonlyMap<string, Box>>,
 ): LayoutEdge[] {
@@ -96,23 +95,23 @@ function jointsBetween(
   for (const [key, contents] of inside) {
     for (const [inner, { y }] of contents) outer.set(inner, { key, y });
   }
-  return joints.flatMap(({ from, to, fromY, toY }) => {
+  return edges.flatMap(({ from, to, fromY, toY }) => {
     const [source, target] = [outer.get(from), outer.get(to)];
     if (source === undefined || target === undefined || source.key === target.key) return [];
     return [{ from: source.key, to: target.key, fromY: fromY + source.y, toY: toY + target.y }];
   });
 }
 
-function arranged(items: Boxes, joints: readonly LayoutEdge[], dagre: Dagre): Map<string, Box> {
-  const joined = new Set(joints.flatMap(({ from, to }) => [from, to]));
+function arrange(items: Boxes, edges: readonly LayoutEdge[], dagre: Dagre): Map<string, Box> {
+  const joined = new Set(edges.flatMap(({ from, to }) => [from, to]));
   const alone = new Map([...items].filter(([key]) => !joined.has(key)));
   const wired = new Map([...items].filter(([key]) => joined.has(key)));
-  const placed = wired.size === 0 ? new Map<string, Box>() : columned(wired, joints, dagre);
-  for (const [key, box] of inRows(alone, around(placed.values()))) placed.set(key, box);
+  const placed = wired.size === 0 ? new Map<string, Box>() : inColumns(wired, edges, dagre);
+  for (const [key, box] of inRows(alone, boundsOfBoxes(placed.values()))) placed.set(key, box);
   return placed;
 }
 
-function columned(items: Boxes, joints: readonly LayoutEdge[], dagre: Dagre): Map<string, Box> {
+function inColumns(items: Boxes, edges: readonly LayoutEdge[], dagre: Dagre): Map<string, Box> {
   const graph = new dagre.graphlib.Graph();
   graph.setGraph({
     rankdir: "LR",
@@ -123,9 +122,9 @@ function columned(items: Boxes, joints: readonly LayoutEdge[], dagre: Dagre): Ma
   });
   graph.setDefaultEdgeLabel(() => ({}));
   for (const [key, { width, height }] of items) graph.setNode(key, { width, height });
-  for (const { from, to } of joints) graph.setEdge(from, to);
+  for (const { from, to } of edges) graph.setEdge(from, to);
   // Dagre's optimal order heuristic takes seconds on a large graph.
-  const isLarge = items.size > LARGE;
+  const isLarge = items.size > LARGE_GRAPH;
   dagre.layout(graph, { disableOptimalOrderHeuristic: isLarge });
   const centres = new Map([...items.keys()].map((key) => [key, graph.node(key) as Point]));
   const columns = [...new Set([...centres.values()].map(({ x }) => Math.round(x)))].sort(
@@ -139,16 +138,16 @@ function columned(items: Boxes, joints: readonly LayoutEdge[], dagre: Dagre): Ma
       }),
     ),
   );
-  const stand = [...items].map(([key, { height }]): LayoutItem => {
+  const nodeItems = [...items].map(([key, { height }]): LayoutItem => {
     const { x, y } = centres.get(key) ?? { x: 0, y: 0 };
     return { key, column: columns.indexOf(Math.round(x)), y: y - height / 2, height };
   });
-  const passing = passingWires(graph, joints, columns);
-  const all = [...stand, ...passing.items];
-  const heights = straightened(uncrossed(all, passing.joints), passing.joints, ROW_GAP);
+  const passing = passingWires(graph, edges, columns);
+  const all = [...nodeItems, ...passing.items];
+  const heights = straightened(withFewerCrossings(all, passing.edges), passing.edges, ROW_GAP);
   const snapped = (value: number) => Math.round(value / GRID) * GRID;
   return new Map(
-    stand.map(({ key, column }) => {
+    nodeItems.map(({ key, column }) => {
       const { width, height } = items.get(key) ?? { width: 0, height: 0 };
       const [x, y] = [snapped(lefts[column] ?? 0), snapped(heights.get(key) ?? 0)];
       return [key, { x, y, width, height }];
@@ -159,13 +158,13 @@ function columned(items: Boxes, joints: readonly LayoutEdge[], dagre: Dagre): Ma
 /** A wire that passes columns gets a place in each, as routed by Dagre. */
 function passingWires(
   graph: InstanceType<Dagre["graphlib"]["Graph"]>,
-  joints: readonly LayoutEdge[],
+  edges: readonly LayoutEdge[],
   columns: readonly number[],
-): { items: LayoutItem[]; joints: LayoutEdge[] } {
+): { items: LayoutItem[]; edges: LayoutEdge[] } {
   const items: LayoutItem[] = [];
   const parts: LayoutEdge[] = [];
   const routed = new Map<string, { key: string; column: number }[]>();
-  for (const joint of joints) {
+  for (const joint of edges) {
     const name = `${joint.from}\n${joint.to}`;
     const known = routed.get(name);
     const { points = [] } = graph.edge(joint.from, joint.to) as { points?: Point[] };
@@ -175,11 +174,11 @@ function passingWires(
         const column = columns.indexOf(Math.round(x));
         if (column < 0) return [];
         const key = `${name}\n${index}`;
-        items.push({ key, column, y: y - PASSING / 2, height: PASSING });
+        items.push({ key, column, y: y - PASSING_HEIGHT / 2, height: PASSING_HEIGHT });
         return [{ key, column }];
       });
     routed.set(name, stops);
-    const half = PASSING / 2;
+    const half = PASSING_HEIGHT / 2;
     const ends = [
       { key: joint.from, at: joint.fromY, out: joint.fromY },
       ...stops.map(({ key }) => ({ key, at: half, out: half })),
@@ -192,14 +191,14 @@ function passingWires(
       }
     });
   }
-  return { items, joints: parts };
+  return { items, edges: parts };
 }
 
 /**
  * Boxes of a frame without wires, such as two prompts: stacked vertically in the order of the
  * document.
  */
-function stacked(items: Boxes): Map<string, Box> {
+function stack(items: Boxes): Map<string, Box> {
   const placed = new Map<string, Box>();
   let y = 0;
   for (const [key, box] of [...items].sort(([, one], [, other]) => one.y - other.y)) {
@@ -214,9 +213,9 @@ function inRows(items: Boxes, above: Box | null): Map<string, Box> {
   const width = Math.max(ROW_WIDTH, above?.width ?? 0);
   const left = above?.x ?? 0;
   let [x, y, row] = [left, above === null ? 0 : above.y + above.height + COLUMN_GAP, 0];
-  const read = [...items].sort(([, one], [, other]) => one.y - other.y || one.x - other.x);
+  const readingOrder = [...items].sort(([, one], [, other]) => one.y - other.y || one.x - other.x);
   const placed = new Map<string, Box>();
-  for (const [key, box] of read) {
+  for (const [key, box] of readingOrder) {
     if (x > left && x + box.width > left + width) {
       [x, y, row] = [left, y + row + ROW_GAP, 0];
     }

@@ -25,14 +25,14 @@ export function readBoundary(definition: JsonObject): GraphNode[] {
   return [
     {
       ...boxOf(definition.inputNode, INPUTS, BOUNDARY.inputs),
-      outputs: inputs.map((saved) => ({ ...sideless(saved), links: [], saved })),
+      outputs: inputs.map((saved) => ({ ...nameAndType(saved), links: [], saved })),
     },
     {
       ...boxOf(definition.outputNode, OUTPUTS, BOUNDARY.outputs),
       inputs: outputs.map((saved, index) => {
         const id = ids[index];
         const name = id != null && ids.indexOf(id) === index ? id : `#${index}`;
-        return { ...sideless(saved), name, link: null, widget: null, saved };
+        return { ...nameAndType(saved), name, link: null, widget: null, saved };
       }),
     },
   ];
@@ -42,7 +42,7 @@ function objectOf(value: Json): JsonObject {
   return isObject(value) ? value : {};
 }
 
-function sideless(saved: JsonObject) {
+function nameAndType(saved: JsonObject) {
   return { name: textOf(saved.name) ?? "", type: typeOf(saved.type) };
 }
 
@@ -57,19 +57,19 @@ export function writeBoundary({ nodes, links, saved }: Graph): JsonObject {
   const written: JsonObject = {};
   const [inputs, outputs] = [nodes[INPUTS], nodes[OUTPUTS]];
   if (inputs !== undefined) {
-    if ("inputNode" in saved || moved(inputs)) written.inputNode = writeBox(inputs);
+    if ("inputNode" in saved || hasMoved(inputs)) written.inputNode = writeBox(inputs);
     if (inputs.outputs.length > 0 || "inputs" in saved) {
       written.inputs = inputs.outputs.map((port) => {
-        const before = joinedBefore(saved, "inputs", port);
+        const before = savedLinks(saved, "inputs", port);
         return writePort(port, port.links, before);
       });
     }
   }
   if (outputs !== undefined) {
-    if ("outputNode" in saved || moved(outputs)) written.outputNode = writeBox(outputs);
+    if ("outputNode" in saved || hasMoved(outputs)) written.outputNode = writeBox(outputs);
     if (outputs.inputs.length > 0 || "outputs" in saved) {
       written.outputs = outputs.inputs.map((port, index) => {
-        const before = joinedBefore(saved, "outputs", port);
+        const before = savedLinks(saved, "outputs", port);
         const now = Object.values(links).filter((each) => each.to === OUTPUTS);
         const here = now.filter((each) => each.toSlot === index).map((each) => each.key);
         return writePort(port, here, before);
@@ -85,7 +85,7 @@ function boundsIn({ bounding }: JsonObject): number[] {
   return bounds.length === 4 ? bounds : [0, 0, 120, 0];
 }
 
-function moved(node: GraphNode): boolean {
+function hasMoved(node: GraphNode): boolean {
   return !equalJson(boundingOf(node), boundsIn(node.saved));
 }
 
@@ -94,11 +94,11 @@ function boundingOf({ position, size }: GraphNode): number[] {
 }
 
 function writeBox(node: GraphNode): JsonObject {
-  return moved(node) ? { ...node.saved, bounding: boundingOf(node) } : node.saved;
+  return hasMoved(node) ? { ...node.saved, bounding: boundingOf(node) } : node.saved;
 }
 
 /** The links that the port had in the file, by the file's list of links. */
-function joinedBefore(
+function savedLinks(
   saved: JsonObject,
   side: "inputs" | "outputs",
   port: InputSlot | OutputSlot,

@@ -110,16 +110,16 @@ function pairNodes(one: Graph, other: Graph): Map<string, string> {
     }
   }
   const taken = new Set(pairs.values());
-  const candidates: { before: string; after: string; likeness: number }[] = [];
+  const candidates: { before: string; after: string; similarity: number }[] = [];
   for (const before of one.order.filter((key) => !pairs.has(key))) {
     for (const after of other.order) {
       if (taken.has(after)) continue;
-      const likeness = likenessOf(one.nodes[before], other.nodes[after]);
-      if (likeness > 0) candidates.push({ before, after, likeness });
+      const similarity = similarityOf(one.nodes[before], other.nodes[after]);
+      if (similarity > 0) candidates.push({ before, after, similarity });
     }
   }
   // The sort is stable, so ties keep the order of the documents.
-  candidates.sort((first, second) => second.likeness - first.likeness);
+  candidates.sort((first, second) => second.similarity - first.similarity);
   for (const { before, after } of candidates) {
     if (pairs.has(before) || taken.has(after)) continue;
     pairs.set(before, after);
@@ -131,7 +131,7 @@ function pairNodes(one: Graph, other: Graph): Map<string, string> {
 /**
  * A score of two nodes of one type, by titles, names of inputs and values; 0 for different types.
  */
-function likenessOf(one: GraphNode | undefined, other: GraphNode | undefined): number {
+function similarityOf(one: GraphNode | undefined, other: GraphNode | undefined): number {
   if (one === undefined || other === undefined || one.type !== other.type) return 0;
   const title = one.title === other.title ? 2 : 0;
   const named = new Set(other.inputs.filter((each) => each.link !== null).map((each) => each.name));

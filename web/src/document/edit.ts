@@ -15,8 +15,8 @@ import {
   type WidgetSlot,
 } from "./graph";
 import { isObject, type Json } from "./json";
-import { carryPoints, straighten } from "./reroute";
-import { entriesOf, everySlot, isPositionalName, slotNamed } from "./slots";
+import { movePointsWith, straighten } from "./reroute";
+import { allSlots, entriesOf, isPositionalName, slotNamed } from "./slots";
 
 export interface Socket {
   node: string;
@@ -164,7 +164,7 @@ export function removeLink(graph: Draft, key: string): void {
 /** Moves nodes, except pinned ones. */
 export function moveNodes(graph: Draft, positions: Readonly<Record<string, Point>>): void {
   const moved = Object.entries(positions).filter(([key]) => !isPinned(requireNode(graph, key)));
-  carryPoints(graph, Object.fromEntries(moved));
+  movePointsWith(graph, Object.fromEntries(moved));
   for (const [key, position] of moved) requireNode(graph, key).position = position;
 }
 
@@ -174,7 +174,7 @@ export function resizeNode(graph: Draft, key: string, size: Size): void {
 
 /**
  * Sets a widget. `layout` supplies defaults for earlier entries that a short saved list omits. A
- * choice that brings entries replaces those of the previous choice with its own.
+ * choice with nested entries replaces those of the previous choice with its own.
  */
 export function setValue(
   graph: Draft,
@@ -185,7 +185,7 @@ export function setValue(
 ): void {
   const node = requireNode(graph, key);
   node.values[name] = value;
-  if (slotNamed(layout, name)?.brings !== undefined) {
+  if (slotNamed(layout, name)?.nested !== undefined) {
     rebuildSlots(node, layout);
     return;
   }
@@ -206,7 +206,7 @@ export function setValue(
  */
 function rebuildSlots(node: GraphNode, layout: readonly WidgetSlot[]): void {
   const before = new Set(node.slots);
-  const named = new Set(everySlot(layout).map((each) => each.name));
+  const named = new Set(allSlots(layout).map((each) => each.name));
   const entries = entriesOf(layout, node.values).filter(
     (each, index, all) =>
       each.kind !== "control" || before.has(each.name) || !before.has(all[index - 1]?.name ?? ""),

@@ -3,7 +3,7 @@
  * the mode of all members. Membership is geometric, as in files; what only this editor stores of a
  * frame is in its `calotype` member.
  */
-import { around, type Box, type Boxes, centreOf, encloses, holds } from "./arrange";
+import { type Box, type Boxes, boundsOfBoxes, centreOf, containsPoint, encloses } from "./arrange";
 import { moveNodes } from "./edit";
 import { type Draft, type Graph, type GraphNode, type Group, MODE, type Point } from "./graph";
 import { isObject, type JsonObject } from "./json";
@@ -67,24 +67,24 @@ export function nodesIn(graph: Graph, group: Group): string[] {
   const { collapsed, nodes } = frameState(group);
   if (collapsed) return nodes.filter((key) => key in graph.nodes);
   const box = frameBox(group);
-  const folded = new Set(
+  const collapsedNodes = new Set(
     graph.groups.map(frameState).flatMap((each) => (each.collapsed ? each.nodes : [])),
   );
   return graph.order.filter((key) => {
     const node = graph.nodes[key];
-    if (node === undefined || !holds(box, middleOf(node))) return false;
-    return !folded.has(key) || inFoldedWithin(graph, box, key);
+    if (node === undefined || !containsPoint(box, nodeCentre(node))) return false;
+    return !collapsedNodes.has(key) || inCollapsedFrame(graph, box, key);
   });
 }
 
 /** A node in a collapsed frame counts as being where that frame is. */
-function inFoldedWithin(graph: Graph, box: Box, key: string): boolean {
+function inCollapsedFrame(graph: Graph, box: Box, key: string): boolean {
   return graph.groups.some(
     (each) => frameState(each).nodes.includes(key) && encloses(box, frameBox(each)),
   );
 }
 
-function middleOf({ position, size }: GraphNode): Point {
+function nodeCentre({ position, size }: GraphNode): Point {
   return centreOf({ ...position, ...size });
 }
 
@@ -102,11 +102,11 @@ export function framesIn(graph: Graph, group: Group): Group[] {
 export function frameAround(graph: Graph, key: string): Group | undefined {
   const node = graph.nodes[key];
   if (node === undefined) return undefined;
-  const middle = middleOf(node);
+  const centre = nodeCentre(node);
   return graph.groups
     .filter((each) => {
       const { collapsed, nodes } = frameState(each);
-      return collapsed ? nodes.includes(key) : holds(frameBox(each), middle);
+      return collapsed ? nodes.includes(key) : containsPoint(frameBox(each), centre);
     })
     .sort((one, other) => area(one) - area(other))[0];
 }
@@ -130,14 +130,14 @@ export function contentsOf(graph: Graph, group: Group): FrameContents {
   };
 }
 
-/** Moves the contents by an offset from the positions in `held`. */
-export function moveContents(graph: Draft, held: FrameContents, by: Point): void {
+/** Moves the contents by an offset from the positions in `contents`. */
+export function moveContents(graph: Draft, contents: FrameContents, by: Point): void {
   const moved = (from: Point) => ({ x: from.x + by.x, y: from.y + by.y });
-  for (const [key, from] of Object.entries(held.frames)) {
+  for (const [key, from] of Object.entries(contents.frames)) {
     const group = frameOf(graph, key);
     if (group !== undefined) group.position = moved(from);
   }
-  const places = Object.entries(held.nodes).filter(([key]) => key in graph.nodes);
+  const places = Object.entries(contents.nodes).filter(([key]) => key in graph.nodes);
   moveNodes(graph, Object.fromEntries(places.map(([key, from]) => [key, moved(from)])));
 }
 
@@ -149,8 +149,8 @@ export function placeFrame(graph: Draft, key: string, { x, y, width, height }: B
 }
 
 /** The box of a frame around these boxes; null for none. */
-export function boxAround(boxes: Iterable<Box>): Box | null {
-  const bounds = around(boxes);
+export function frameBoxAround(boxes: Iterable<Box>): Box | null {
+  const bounds = boundsOfBoxes(boxes);
   return bounds === null
     ? null
     : {
@@ -170,12 +170,12 @@ export function fitFrame(graph: Draft, key: string, boxes: Boxes): void {
   for (const each of [...inner].sort((one, other) => area(one) - area(other))) {
     fitFrame(graph, each.key, boxes);
   }
-  fitGroup(group, [...nodes.flatMap((each) => boxes.get(each) ?? []), ...inner.map(frameBox)]);
+  fitToBoxes(group, [...nodes.flatMap((each) => boxes.get(each) ?? []), ...inner.map(frameBox)]);
 }
 
 /** Fits a frame to boxes; an empty frame does not change. */
-export function fitGroup(group: Group, boxes: readonly Box[]): void {
-  const box = boxAround(boxes);
+export function fitToBoxes(group: Group, boxes: readonly Box[]): void {
+  const box = frameBoxAround(boxes);
   if (box === null) return;
   group.position = { x: box.x, y: box.y };
   group.size = { width: box.width, height: box.height };
@@ -196,7 +196,7 @@ export function toggleFrameMode(graph: Draft, key: string, mode: number): void {
   const group = frameOf(graph, key);
   if (group === undefined) return;
   const state = frameState(group);
-  const restored = giveBack(graph, state);
+  const restored = restoreModes(graph, state);
   if (state.mode === mode || mode === MODE.always) {
     setFrameState(group, { ...state, mode: null, modes: {} });
     return;
@@ -211,7 +211,7 @@ export function toggleFrameMode(graph: Draft, key: string, mode: number): void {
   setFrameState(group, { ...state, mode, modes });
 }
 
-function giveBack(graph: Draft, { mode, modes }: FrameState): Map<string, number> {
+function restoreModes(graph: Draft, { mode, modes }: FrameState): Map<string, number> {
   const restored = new Map<string, number>();
   for (const [key, before] of Object.entries(modes)) {
     const node = graph.nodes[key];

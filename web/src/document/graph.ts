@@ -153,7 +153,7 @@ export interface WidgetSlot {
   kind: "value" | "forced" | "control" | "extra";
   default: Json;
   /** The entries that follow when the value is this key. */
-  brings?: Readonly<Record<string, readonly WidgetSlot[]>>;
+  nested?: Readonly<Record<string, readonly WidgetSlot[]>>;
 }
 
 /** The entries that a node of this type saves; undefined for an unknown type. */

@@ -9,8 +9,8 @@ import { isPositionalName, positionalName } from "./slots";
 import { listOf } from "./values";
 
 /** The node id that, in an old promotion, means the subgraph's own input. */
-const NOT_INSIDE = "-1";
-const NUMBERED = /^\d+: /;
+const OWN_INPUT = "-1";
+const NUMBER_PREFIX = /^\d+: /;
 
 interface Promotion {
   node: string;
@@ -30,7 +30,7 @@ export function promotionsOf(node: GraphNode): Promotion[] {
   const properties = isObject(node.saved.properties) ? node.saved.properties : {};
   return listOf(properties.proxyWidgets).flatMap((each): Promotion[] => {
     if (!Array.isArray(each) || each.length < 2) return [];
-    const widget = String(each[1]).replace(NUMBERED, "");
+    const widget = String(each[1]).replace(NUMBER_PREFIX, "");
     return [{ node: String(each[0]), widget, isPreview: widget.startsWith("$$") }];
   });
 }
@@ -45,13 +45,13 @@ export function widgetsBehind(
   for (const key of graph.nodes[INPUTS]?.outputs[slot]?.links ?? []) {
     const link = graph.links[key];
     const target = link && graph.nodes[link.to];
-    const fed = link && target?.inputs[link.toSlot];
-    if (target === undefined || fed == null) continue;
-    const within = subgraphOf(definitions, target.type);
+    const input = link && target?.inputs[link.toSlot];
+    if (target === undefined || input == null) continue;
+    const inner = subgraphOf(definitions, target.type);
     const isWidget =
-      fed.widget !== null ||
-      (within !== undefined && leadsToWidget(within, fed.name, definitions, new Set()));
-    if (isWidget) found.push({ node: target.key, widget: fed.widget ?? fed.name });
+      input.widget !== null ||
+      (inner !== undefined && leadsToWidget(inner, input.name, definitions, new Set()));
+    if (isWidget) found.push({ node: target.key, widget: input.widget ?? input.name });
   }
   return found;
 }
@@ -73,11 +73,11 @@ function leadsToWidget(
       port.links.some((key) => {
         const link = graph.links[key];
         const target = link && graph.nodes[link.to];
-        const fed = link && target?.inputs[link.toSlot];
-        if (target === undefined || fed == null) return false;
-        if (fed.widget !== null) return true;
-        const within = subgraphOf(definitions, target.type);
-        return within !== undefined && leadsToWidget(within, fed.name, definitions, seen);
+        const input = link && target?.inputs[link.toSlot];
+        if (target === undefined || input == null) return false;
+        if (input.widget !== null) return true;
+        const inner = subgraphOf(definitions, target.type);
+        return inner !== undefined && leadsToWidget(inner, input.name, definitions, seen);
       }),
   );
 }
@@ -99,7 +99,7 @@ export function promotedName(
   definition: Definition,
   definitions: Readonly<Record<string, Definition>>,
 ): string {
-  if (node === NOT_INSIDE) return widget;
+  if (node === OWN_INPUT) return widget;
   const ports = definition.graph.nodes[INPUTS]?.outputs ?? [];
   const port = ports.find((_, slot) =>
     widgetsBehind(definition, slot, definitions).some(
@@ -126,9 +126,9 @@ function namesOfInstance(node: GraphNode, workflow: Workflow, length: number): s
   const all = promotions.map((each) =>
     each.isPreview ? each.widget : promotedName(each, definition, definitions),
   );
-  const holding = all.filter((_, index) => promotions[index]?.isPreview === false);
+  const withValues = all.filter((_, index) => promotions[index]?.isPreview === false);
   if (length === 0 || length === all.length) return all;
-  return length === holding.length ? holding : [];
+  return length === withValues.length ? withValues : [];
 }
 
 function namesOfSaved(node: GraphNode, workflow: Workflow): string[] {
@@ -155,15 +155,15 @@ function nameInstance(node: GraphNode, workflow: Workflow): void {
       node.slots.map((name, index) => [name, list[index] ?? null] as const),
     );
   }
-  for (const { name, value } of quarantined(node)) node.values[name] = value;
+  for (const { name, value } of quarantinedValues(node)) node.values[name] = value;
 }
 
 /** Values that a newer editor could not migrate and stored separately; they override the list. */
-function quarantined(node: GraphNode): { name: string; value: Json }[] {
+function quarantinedValues(node: GraphNode): { name: string; value: Json }[] {
   const properties = isObject(node.saved.properties) ? node.saved.properties : {};
   return listOf(properties.proxyWidgetErrorQuarantine).flatMap((each) => {
     const entry = isObject(each) ? listOf(each.originalEntry) : [];
-    if (!isObject(each) || entry.length < 2 || String(entry[0]) !== NOT_INSIDE) return [];
+    if (!isObject(each) || entry.length < 2 || String(entry[0]) !== OWN_INPUT) return [];
     return each.hostValue == null ? [] : [{ name: String(entry[1]), value: each.hostValue }];
   });
 }
@@ -180,8 +180,8 @@ export function writeInstanceValues(
     return;
   }
   const list = listOf(saved.widgets_values);
-  const frozen = new Map(quarantined(node).map(({ name, value }) => [name, value]));
-  const before = (name: string): Json => frozen.get(name) ?? list[slots.indexOf(name)] ?? null;
+  const quarantined = new Map(quarantinedValues(node).map(({ name, value }) => [name, value]));
+  const before = (name: string): Json => quarantined.get(name) ?? list[slots.indexOf(name)] ?? null;
   const changed = Object.keys(values).filter(
     (name) => !Object.is(before(name), values[name] ?? null),
   );
@@ -191,12 +191,12 @@ export function writeInstanceValues(
   const names = namesOfInstance(node, workflow, list.length).filter(
     (each) => !isPositionalName(each),
   );
-  releaseQuarantined(written, changed);
+  dropQuarantined(written, changed);
   const promotions = promotionsOf(node);
   const added = changed.filter(
     (name) => promotions.length > 0 && !names.includes(name) && values[name] !== null,
   );
-  if (added.length > 0) promote(written, added);
+  if (added.length > 0) addPromotions(written, added);
   const all = [...names, ...added];
   written.widgets_values = all.map((name) => values[name] ?? null);
   if (isObject(saved.widgets_values_named)) {
@@ -209,27 +209,27 @@ export function writeInstanceValues(
 /**
  * Drops a separately stored value once the user has set the widget, so that it no longer overrides.
  */
-function releaseQuarantined(written: JsonObject, changed: readonly string[]): void {
+function dropQuarantined(written: JsonObject, changed: readonly string[]): void {
   const properties = isObject(written.properties) ? written.properties : {};
-  const aside = properties.proxyWidgetErrorQuarantine;
-  if (!Array.isArray(aside)) return;
-  const left = aside.filter((each) => {
+  const quarantine = properties.proxyWidgetErrorQuarantine;
+  if (!Array.isArray(quarantine)) return;
+  const left = quarantine.filter((each) => {
     const entry = isObject(each) ? listOf(each.originalEntry) : [];
-    return String(entry[0]) !== NOT_INSIDE || !changed.includes(String(entry[1]));
+    return String(entry[0]) !== OWN_INPUT || !changed.includes(String(entry[1]));
   });
-  if (left.length < aside.length) {
+  if (left.length < quarantine.length) {
     written.properties = { ...properties, proxyWidgetErrorQuarantine: left };
   }
 }
 
 /** Adds promotions for inputs that an old file's instance held no value for. */
-function promote(written: JsonObject, names: readonly string[]): void {
+function addPromotions(written: JsonObject, names: readonly string[]): void {
   const properties = isObject(written.properties) ? written.properties : {};
   written.properties = {
     ...properties,
     proxyWidgets: [
       ...listOf(properties.proxyWidgets),
-      ...names.map((name) => (name.includes("/") ? name.split("/", 2) : [NOT_INSIDE, name])),
+      ...names.map((name) => (name.includes("/") ? name.split("/", 2) : [OWN_INPUT, name])),
     ],
   };
 }

@@ -64,7 +64,7 @@ export interface Replayed {
   /** The number of the last line that was read. */
   last: number;
   /** Whether later lines could not be read. */
-  cut: boolean;
+  truncated: boolean;
 }
 
 export function lineOf(n: number, step: Step): string {
@@ -177,10 +177,10 @@ function sharedSteps(entry: Entry, extended: Entry): number {
 /** The newest entries of a log, at most so many entries and characters, and the number left out. */
 export function tailOf(log: Log, entries: number, characters: number): { log: Log; left: number } {
   let left = log.done.length;
-  let room = characters;
+  let remaining = characters;
   while (left > 0 && log.done.length - left < entries) {
-    room -= writeJson(log.done[left - 1]).length;
-    if (room < 0) break;
+    remaining -= writeJson(log.done[left - 1]).length;
+    if (remaining < 0) break;
     left -= 1;
   }
   return { log: { done: log.done.slice(left), undone: log.undone }, left };
@@ -193,7 +193,7 @@ export function replay(text: string): Replayed | null {
   while (start < text.length) {
     const end = text.indexOf("\n", start);
     const next: Replayed | null = end < 0 ? null : after(state, text.slice(start, end));
-    if (next === null) return state && { ...state, cut: true };
+    if (next === null) return state && { ...state, truncated: true };
     state = next;
     start = end + 1;
   }
@@ -201,22 +201,22 @@ export function replay(text: string): Replayed | null {
 }
 
 function after(state: Replayed | null, text: string): Replayed | null {
-  const line = read(text);
+  const line = parseLine(text);
   if (line === null || (state !== null && line.n !== state.last + 1)) return null;
   if (line.kind === "whole") {
     const { graph, log, saved, tab, n } = line;
-    return { graph: { ...emptyGraph(), ...graph }, log, saved, tab, last: n, cut: false };
+    return { graph: { ...emptyGraph(), ...graph }, log, saved, tab, last: n, truncated: false };
   }
   if (state === null) return null;
   try {
-    return { ...state, ...stepped(state, line), last: line.n };
+    return { ...state, ...applyStep(state, line), last: line.n };
   } catch {
-    // The line does not fit the lines before it: reading ends here, and `cut` reports it.
+    // The line does not fit the lines before it: reading ends here, and `truncated` reports it.
     return null;
   }
 }
 
-function read(text: string): Line | null {
+function parseLine(text: string): Line | null {
   let value: Json;
   try {
     value = parseJson(text);
@@ -229,7 +229,7 @@ function read(text: string): Line | null {
   return value as unknown as Line;
 }
 
-function stepped(state: Replayed, step: Step): Partial<Replayed> {
+function applyStep(state: Replayed, step: Step): Partial<Replayed> {
   switch (step.kind) {
     case "edit": {
       const { label, thread, path, patches, inverses } = step;

@@ -57,7 +57,7 @@ export function nodeOfPrompt(
 }
 
 /** Every node by its id in prompts; nodes inside a subgraph once, through its first instance. */
-export function everyNode(workflow: Workflow): { id: string; node: GraphNode }[] {
+export function allNodes(workflow: Workflow): { id: string; node: GraphNode }[] {
   const found: { id: string; node: GraphNode }[] = [];
   const seen = new Set<string>();
   const visit = (graph: Graph, path: Path) => {

@@ -72,10 +72,10 @@ export function withUndone(before: Log, after: Log): Log {
   if (newest === undefined || newest === before.done.at(-1) || undone.length === 0) return after;
   const touched = placesOf([newest]);
   const others = placesOf(undone);
-  const isApart =
+  const areIndependent =
     newest.patches.flat().every(({ op }) => op === "replace") &&
     !touched.some((one) => others.some((other) => one.startsWith(other) || other.startsWith(one)));
-  return isApart ? { ...after, undone } : after;
+  return areIndependent ? { ...after, undone } : after;
 }
 
 /** The places that entries change, as strings; a place inside another one has it as a prefix. */

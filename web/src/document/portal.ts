@@ -41,14 +41,14 @@ export function drawAsWire(graph: Draft, links: readonly string[]): void {
 }
 
 /** The name, with a number added where a portal from another output has it. */
-export function freePortalName(graph: Graph, link: Link, wanted: string): string {
+export function freePortalName(graph: Graph, link: Link, requested: string): string {
   const taken = new Set(
     Object.values(graph.links)
       .filter((each) => each.from !== link.from || each.fromSlot !== link.fromSlot)
       .map((each) => each.portal),
   );
-  if (!taken.has(wanted)) return wanted;
+  if (!taken.has(requested)) return requested;
   for (let count = 2; ; count += 1) {
-    if (!taken.has(`${wanted} ${count}`)) return `${wanted} ${count}`;
+    if (!taken.has(`${requested} ${count}`)) return `${requested} ${count}`;
   }
 }

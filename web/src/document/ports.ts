@@ -51,10 +51,10 @@ export function portOfWidget(
 }
 
 /** The name, with a number added where a port of this side has it. */
-function freeName(taken: readonly string[], wanted: string): string {
-  if (!taken.includes(wanted)) return wanted;
+function freeName(taken: readonly string[], requested: string): string {
+  if (!taken.includes(requested)) return requested;
   for (let count = 1; ; count += 1) {
-    if (!taken.includes(`${wanted}_${count}`)) return `${wanted}_${count}`;
+    if (!taken.includes(`${requested}_${count}`)) return `${requested}_${count}`;
   }
 }
 
@@ -63,11 +63,11 @@ export function addPort(
   workflow: Workflow,
   definition: Definition,
   side: Side,
-  { name: wanted, type, label: given, isOptional, of: owner }: PortShape,
+  { name: requested, type, label: given, isOptional, of: owner }: PortShape,
 ): number {
   const ports = portsOf(definition, side);
   const taken = ports.map(savedName);
-  const free = wanted === "" ? type.toLowerCase() : wanted;
+  const free = requested === "" ? type.toLowerCase() : requested;
   const name = freeName(taken, free);
   const isAmbiguous =
     owner !== undefined && ports.some((each) => slotLabel(each) === (given ?? free));

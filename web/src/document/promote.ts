@@ -43,14 +43,14 @@ export function unpromote(
   migratePromotions(workflow, definition, typeOf);
   const slot = portOfWidget(workflow, definition, inner);
   if (slot < 0) return;
-  settleValues(workflow, definition, slot, path);
+  unifyValues(workflow, definition, slot, path);
   removePort(workflow, definition, "inputs", slot);
 }
 
 /**
  * Moves values to the inner widgets before an input that shows widgets is removed; see `unpromote`.
  */
-export function settleValues(
+export function unifyValues(
   workflow: Workflow,
   definition: Definition,
   slot: number,
@@ -63,12 +63,12 @@ export function settleValues(
   const instances = instancesOf(workflow, definition.id).map(({ node }) => node);
   const key = definitionAt(workflow, path)?.id === definition.id ? path.at(-1) : undefined;
   const shown = key === undefined ? undefined : levelAt(workflow, path.slice(0, -1)).nodes[key];
-  const held = instances.map((each) => each.values[name] ?? null);
-  const agreed = held.every((each) => equalJson(each, held[0])) ? held[0] : null;
-  const value = plainJson(shown?.values[name] ?? agreed ?? null);
+  const values = instances.map((each) => each.values[name] ?? null);
+  const common = values.every((each) => equalJson(each, values[0])) ? values[0] : null;
+  const value = plainJson(shown?.values[name] ?? common ?? null);
   for (const each of instances) {
     const own = each.values[name] ?? null;
-    if (own !== null && !equalJson(own, value)) noteHidden(each, first, plainJson(own));
+    if (own !== null && !equalJson(own, value)) storeHidden(each, first, plainJson(own));
   }
   if (value === null) return;
   for (const { node, widget } of widgets) {
@@ -100,7 +100,7 @@ function setHidden(node: GraphNode, hidden: JsonObject): void {
   };
 }
 
-function noteHidden(instance: GraphNode, { node, widget }: InnerWidget, value: Json): void {
+function storeHidden(instance: GraphNode, { node, widget }: InnerWidget, value: Json): void {
   setHidden(instance, { ...hiddenOf(instance), [`${node}/${widget}`]: value });
 }
 

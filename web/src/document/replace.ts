@@ -14,16 +14,16 @@ export interface NewSockets {
 }
 
 export interface ReplaceRules {
-  fits(output: string, wanted: string): boolean;
+  fits(output: string, targetType: string): boolean;
   /** The type of a link's source, and the type its target accepts. */
-  given(link: string): string;
-  wanted(link: string): string;
+  sourceType(link: string): string;
+  targetType(link: string): string;
   /** Whether a widget of the new node accepts this value. */
-  takes(name: string, value: Json): boolean;
+  acceptsValue(name: string, value: Json): boolean;
   /** Whether a widget of the old node and one of the new are of the same kind. */
-  alike(old: string, made: string): boolean;
+  isSameKind(old: string, made: string): boolean;
   /** Whether the loss of this value of the old node should be reported. */
-  matters(name: string): boolean;
+  isReported(name: string): boolean;
 }
 
 export interface Match {
@@ -41,13 +41,13 @@ export interface Match {
 export function matchNode(
   graph: Graph,
   old: GraphNode,
-  made: GraphNode,
+  replacement: GraphNode,
   sockets: NewSockets,
   rules: ReplaceRules,
 ): Match {
   const inputs = matchInputs(old, sockets, rules);
   const outputs = matchOutputs(graph, old, sockets, rules);
-  const values = matchValues(old, made, rules);
+  const values = matchValues(old, replacement, rules);
   const links = [
     ...old.inputs.flatMap((each) => each.link ?? []),
     ...old.outputs.flatMap((each) => each.links),
@@ -58,7 +58,7 @@ export function matchNode(
     outputs,
     values,
     lostLinks: links.filter((key) => !(key in inputs) && !(key in outputs)),
-    lostValues: Object.keys(old.values).filter((each) => !kept.has(each) && rules.matters(each)),
+    lostValues: Object.keys(old.values).filter((each) => !kept.has(each) && rules.isReported(each)),
   };
 }
 
@@ -67,19 +67,19 @@ function matchInputs(old: GraphNode, sockets: NewSockets, rules: ReplaceRules) {
   const free = [...sockets.inputs];
   const open = old.inputs.filter((each) => each.link !== null);
   const pass = (
-    does: (input: GraphNode["inputs"][number], one: (typeof free)[number]) => boolean,
+    matches: (input: GraphNode["inputs"][number], one: (typeof free)[number]) => boolean,
   ) => {
     for (const input of open) {
       if (input.link === null || input.link in found) continue;
-      const at = free.findIndex((each) => does(input, each));
+      const at = free.findIndex((each) => matches(input, each));
       const [taken] = at < 0 ? [] : free.splice(at, 1);
       if (taken !== undefined) found[input.link] = taken.name;
     }
   };
   const fits = (link: string | null, type: string) =>
-    link !== null && rules.fits(rules.given(link), type);
+    link !== null && rules.fits(rules.sourceType(link), type);
   pass((input, each) => each.name === input.name && fits(input.link, each.type));
-  pass((input, each) => !each.isWidget && each.type === rules.given(input.link ?? ""));
+  pass((input, each) => !each.isWidget && each.type === rules.sourceType(input.link ?? ""));
   pass((input, each) => !each.isWidget && fits(input.link, each.type));
   return found;
 }
@@ -88,20 +88,20 @@ function matchOutputs(graph: Graph, old: GraphNode, sockets: NewSockets, rules: 
   const found: Record<string, number> = {};
   const free = new Set(sockets.outputs.keys());
   const open = new Set(old.outputs.filter((each) => each.links.length > 0));
-  const pass = (does: (output: GraphNode["outputs"][number], slot: number) => boolean) => {
+  const pass = (matches: (output: GraphNode["outputs"][number], slot: number) => boolean) => {
     for (const output of open) {
-      const slot = [...free].find((each) => does(output, each));
+      const slot = [...free].find((each) => matches(output, each));
       if (slot === undefined) continue;
       open.delete(output);
       free.delete(slot);
       const type = sockets.outputs[slot]?.type ?? "*";
       for (const link of output.links) {
-        if (link in graph.links && rules.fits(type, rules.wanted(link))) found[link] = slot;
+        if (link in graph.links && rules.fits(type, rules.targetType(link))) found[link] = slot;
       }
     }
   };
   const fitsAll = (links: readonly string[], slot: number) =>
-    links.every((link) => rules.fits(sockets.outputs[slot]?.type ?? "*", rules.wanted(link)));
+    links.every((link) => rules.fits(sockets.outputs[slot]?.type ?? "*", rules.targetType(link)));
   pass(
     (output, slot) => sockets.outputs[slot]?.name === output.name && fitsAll(output.links, slot),
   );
@@ -110,20 +110,20 @@ function matchOutputs(graph: Graph, old: GraphNode, sockets: NewSockets, rules: 
   return found;
 }
 
-function matchValues(old: GraphNode, made: GraphNode, rules: ReplaceRules) {
+function matchValues(old: GraphNode, replacement: GraphNode, rules: ReplaceRules) {
   const found: Record<string, string> = {};
   for (const [name, value] of Object.entries(old.values)) {
-    if (name in made.values && rules.takes(name, value)) found[name] = name;
+    if (name in replacement.values && rules.acceptsValue(name, value)) found[name] = name;
   }
   const left = Object.keys(old.values).filter((each) => !(each in found));
-  const open = Object.keys(made.values).filter((each) => !(each in found));
+  const open = Object.keys(replacement.values).filter((each) => !(each in found));
   for (const name of left) {
-    const like = open.filter((each) => rules.alike(name, each));
-    const rivals = left.filter((each) => rules.alike(each, like[0] ?? ""));
-    const [only] = like;
+    const candidates = open.filter((each) => rules.isSameKind(name, each));
+    const sameType = left.filter((each) => rules.isSameKind(each, candidates[0] ?? ""));
+    const [only] = candidates;
     // Ambiguous where there are two of a kind: a seed must not become a number of steps.
-    if (only === undefined || like.length > 1 || rivals.length > 1) continue;
-    if (rules.takes(only, old.values[name] ?? null)) found[only] = name;
+    if (only === undefined || candidates.length > 1 || sameType.length > 1) continue;
+    if (rules.acceptsValue(only, old.values[name] ?? null)) found[only] = name;
   }
   return found;
 }
@@ -132,19 +132,19 @@ function matchValues(old: GraphNode, made: GraphNode, rules: ReplaceRules) {
 export function replaceNode(
   graph: Draft,
   key: string,
-  made: GraphNode,
+  replacement: GraphNode,
   sockets: NewSockets,
   match: Match,
 ): void {
   const old = graph.nodes[key];
   if (old === undefined) return;
   for (const link of match.lostLinks) removeLink(graph, link);
-  const values = { ...made.values };
+  const values = { ...replacement.values };
   for (const [name, from] of Object.entries(match.values)) values[name] = old.values[from] ?? null;
-  const aside = `${key} `;
-  graph.nodes[aside] = old;
+  const temporary = `${key} `;
+  graph.nodes[temporary] = old;
   graph.nodes[key] = {
-    ...made,
+    ...replacement,
     key,
     id: old.id,
     title: old.title,
@@ -153,14 +153,14 @@ export function replaceNode(
     collapsed: old.collapsed,
     color: old.color,
     values,
-    saved: { ...made.saved, id: old.id },
+    saved: { ...replacement.saved, id: old.id },
   };
   const ends = [...Object.keys(match.inputs), ...Object.keys(match.outputs)];
   for (const each of ends) {
     const link = graph.links[each];
     if (link === undefined) continue;
-    if (link.from === key) link.from = aside;
-    if (link.to === key) link.to = aside;
+    if (link.from === key) link.from = temporary;
+    if (link.to === key) link.to = temporary;
   }
   for (const [link, name] of Object.entries(match.inputs)) {
     const socket = sockets.inputs.find((each) => each.name === name);
@@ -171,5 +171,5 @@ export function replaceNode(
     const links = Object.keys(match.outputs).filter((each) => match.outputs[each] === slot);
     moveSources(graph, links, { node: key, slot }, sockets.outputs[slot]?.type ?? "*");
   }
-  delete graph.nodes[aside];
+  delete graph.nodes[temporary];
 }

@@ -45,14 +45,14 @@ export function addReroute(graph: Draft, linkKey: string, position: Point, after
   const next = points[after]?.key ?? null;
   const key = String(freeId(graph));
   graph.reroutes[key] = { key, position, parent: before, saved: { id: Number(key) } };
-  const behind = next === null ? undefined : graph.reroutes[next];
-  if (behind === undefined) link.reroute = key;
-  else behind.parent = key;
+  const following = next === null ? undefined : graph.reroutes[next];
+  if (following === undefined) link.reroute = key;
+  else following.parent = key;
   return key;
 }
 
 /** Routes the link into an input through a point of other links from the same source. */
-export function branchOff(graph: Draft, point: string, node: string, input: string): void {
+export function routeThrough(graph: Draft, point: string, node: string, input: string): void {
   const key = graph.nodes[node]?.inputs.find((each) => each.name === input)?.link;
   const link = graph.links[key ?? ""];
   const [other] = linksThrough(graph, point).flatMap((each) => graph.links[each] ?? []);
@@ -64,7 +64,7 @@ export function branchOff(graph: Draft, point: string, node: string, input: stri
  * Moves points along with nodes that are about to move: the points whose wires have both ends
  * moving, by the average movement of the ends.
  */
-export function carryPoints(graph: Draft, places: Readonly<Record<string, Point>>): void {
+export function movePointsWith(graph: Draft, places: Readonly<Record<string, Point>>): void {
   if (Object.keys(graph.reroutes).length === 0 || Object.keys(places).length < 2) return;
   for (const point of Object.values(graph.reroutes)) {
     const ends = linksThrough(graph, point.key).flatMap((key) => {
@@ -75,10 +75,10 @@ export function carryPoints(graph: Draft, places: Readonly<Record<string, Point>
       const [from, to] = [graph.nodes[key]?.position, places[key]];
       return from === undefined || to === undefined ? null : { x: to.x - from.x, y: to.y - from.y };
     });
-    const along = moves.filter((each) => each !== null);
-    if (along.length === 0 || along.length < moves.length) continue;
+    const moving = moves.filter((each) => each !== null);
+    if (moving.length === 0 || moving.length < moves.length) continue;
     const mean = (side: "x" | "y") =>
-      along.reduce((sum, each) => sum + each[side], 0) / along.length;
+      moving.reduce((sum, each) => sum + each[side], 0) / moving.length;
     const by = { x: Math.round(mean("x")), y: Math.round(mean("y")) };
     if (by.x !== 0 || by.y !== 0) {
       point.position = { x: point.position.x + by.x, y: point.position.y + by.y };
@@ -96,13 +96,13 @@ export function moveReroutes(graph: Draft, places: Readonly<Record<string, Point
 /** Removes points; their neighbours are connected directly. */
 export function removeReroutes(graph: Draft, keys: readonly string[]): void {
   for (const key of keys) {
-    const gone = graph.reroutes[key];
-    if (gone === undefined) continue;
+    const removed = graph.reroutes[key];
+    if (removed === undefined) continue;
     for (const each of Object.values(graph.reroutes)) {
-      if (each.parent === key) each.parent = gone.parent;
+      if (each.parent === key) each.parent = removed.parent;
     }
     for (const link of Object.values(graph.links)) {
-      if (link.reroute === key) link.reroute = gone.parent;
+      if (link.reroute === key) link.reroute = removed.parent;
     }
     delete graph.reroutes[key];
   }

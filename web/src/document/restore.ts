@@ -25,11 +25,16 @@ export function differenceOf(before: Workflow, after: Workflow): Difference {
     after.definitions[id]?.graph.nodes ?? {},
   ]);
   for (const [old, now] of [[before.nodes, after.nodes] as [Nodes, Nodes], ...levels]) {
-    const [were, are] = [Object.keys(old).filter(isNode), Object.keys(now).filter(isNode)];
-    const both = were.filter((key) => key in now);
-    found.added += are.length - both.length;
-    found.removed += were.length - both.length;
-    found.changed += both.filter((key) => !equalJson(seen(old[key]), seen(now[key]))).length;
+    const [keysBefore, keysAfter] = [
+      Object.keys(old).filter(isNode),
+      Object.keys(now).filter(isNode),
+    ];
+    const both = keysBefore.filter((key) => key in now);
+    found.added += keysAfter.length - both.length;
+    found.removed += keysBefore.length - both.length;
+    found.changed += both.filter(
+      (key) => !equalJson(comparable(old[key]), comparable(now[key])),
+    ).length;
   }
   return found;
 }
@@ -40,7 +45,7 @@ function isNode(key: string): boolean {
   return !isBoundary(key);
 }
 
-function seen(node: Workflow["nodes"][string] | undefined): unknown {
+function comparable(node: Workflow["nodes"][string] | undefined): unknown {
   return (
     node && { ...node, saved: null, outputs: null, inputs: node.inputs.map((each) => each.name) }
   );

@@ -53,18 +53,18 @@ export function entriesOf(layout: readonly WidgetSlot[], values: JsonObject): Wi
 
 /** The entry of this name, at any depth. */
 export function slotNamed(layout: readonly WidgetSlot[], name: string): WidgetSlot | undefined {
-  return everySlot(layout).find((each) => each.name === name);
+  return allSlots(layout).find((each) => each.name === name);
 }
 
-export function everySlot(layout: readonly WidgetSlot[]): WidgetSlot[] {
+export function allSlots(layout: readonly WidgetSlot[]): WidgetSlot[] {
   return layout.flatMap((slot) => [
     slot,
-    ...Object.values(slot.brings ?? {}).flatMap((each) => everySlot(each)),
+    ...Object.values(slot.nested ?? {}).flatMap((each) => allSlots(each)),
   ]);
 }
 
 function nestedSlots(slot: WidgetSlot, value: Json): readonly WidgetSlot[] {
-  return slot.brings?.[String(value ?? slot.default)] ?? [];
+  return slot.nested?.[String(value ?? slot.default)] ?? [];
 }
 
 /** The name of an entry whose widget is unknown. */

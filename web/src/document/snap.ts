@@ -23,12 +23,12 @@ interface SnapTo {
   grid: number | null;
 }
 
-const LENGTH = { x: "width", y: "height" } as const;
-const SAME = 0.5;
+const SIZE_OF = { x: "width", y: "height" } as const;
+const TOLERANCE = 0.5;
 
 export function snapped(box: Box, to: SnapTo): Snapped {
-  const x = toLine(box, "x", to);
-  const y = toLine(box, "y", to);
+  const x = snapOffset(box, "x", to);
+  const y = snapOffset(box, "y", to);
   const placed = { ...box, x: box.x + x, y: box.y + y };
   return {
     by: { x, y },
@@ -36,7 +36,7 @@ export function snapped(box: Box, to: SnapTo): Snapped {
   };
 }
 
-function toLine(box: Box, axis: Axis, { neighbours, reach, grid }: SnapTo): number {
+function snapOffset(box: Box, axis: Axis, { neighbours, reach, grid }: SnapTo): number {
   let nearest = Number.POSITIVE_INFINITY;
   for (const neighbour of neighbours) {
     for (const [ours, theirs] of pairsOf(box, neighbour, axis)) {
@@ -49,8 +49,8 @@ function toLine(box: Box, axis: Axis, { neighbours, reach, grid }: SnapTo): numb
 
 /** Pairs edges with edges, and centres with centres. */
 function pairsOf(one: Box, other: Box, axis: Axis): [number, number][] {
-  const [start, end] = [one[axis], one[axis] + one[LENGTH[axis]]];
-  const [first, last] = [other[axis], other[axis] + other[LENGTH[axis]]];
+  const [start, end] = [one[axis], one[axis] + one[SIZE_OF[axis]]];
+  const [first, last] = [other[axis], other[axis] + other[SIZE_OF[axis]]];
   return [
     [start, first],
     [end, last],
@@ -65,14 +65,14 @@ function guidesOf(box: Box, axis: Axis, { neighbours }: SnapTo): Guide[] {
   const guides = new Map<number, Guide>();
   for (const each of neighbours) {
     for (const [ours, theirs] of pairsOf(box, each, axis)) {
-      if (Math.abs(ours - theirs) > SAME) continue;
-      const known = guides.get(theirs);
-      const [from, to] = [each[across], each[across] + each[LENGTH[across]]];
+      if (Math.abs(ours - theirs) > TOLERANCE) continue;
+      const existing = guides.get(theirs);
+      const [from, to] = [each[across], each[across] + each[SIZE_OF[across]]];
       guides.set(theirs, {
         axis,
         at: theirs,
-        from: Math.min(known?.from ?? box[across], from),
-        to: Math.max(known?.to ?? box[across] + box[LENGTH[across]], to),
+        from: Math.min(existing?.from ?? box[across], from),
+        to: Math.max(existing?.to ?? box[across] + box[SIZE_OF[across]], to),
       });
     }
   }

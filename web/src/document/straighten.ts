@@ -24,28 +24,30 @@ const SWEEPS = 8;
 /** New heights by key. The order within each column is kept, with `gap` between neighbours. */
 export function straightened(
   items: readonly LayoutItem[],
-  joints: readonly LayoutEdge[],
+  edges: readonly LayoutEdge[],
   gap: number,
 ): Map<string, number> {
   const heights = new Map(items.map((each) => [each.key, each.y]));
-  const columns = [...gathered(items, (each) => each.column).entries()]
+  const columns = [...groupedBy(items, (each) => each.column).entries()]
     .sort(([one], [other]) => one - other)
     .map(([, column]) => [...column].sort((one, other) => one.y - other.y));
-  const before = gathered(joints, (each) => each.to);
-  const after = gathered(joints, (each) => each.from);
-  const wishes = {
+  const before = groupedBy(edges, (each) => each.to);
+  const after = groupedBy(edges, (each) => each.from);
+  const preferred = {
     forth: (key: string) =>
       (before.get(key) ?? []).map((each) => (heights.get(each.from) ?? 0) + each.fromY - each.toY),
     back: (key: string) =>
       (after.get(key) ?? []).map((each) => (heights.get(each.to) ?? 0) + each.toY - each.fromY),
   };
   for (let sweep = 0; sweep < SWEEPS; sweep += 1) {
-    const way = sweep % 2 === 0 ? "back" : "forth";
-    for (const column of way === "forth" ? columns : [...columns].reverse()) {
-      const wanted = column.map((each) => median(wishes[way](each.key)) ?? heights.get(each.key));
-      const placed = apart(
+    const direction = sweep % 2 === 0 ? "back" : "forth";
+    for (const column of direction === "forth" ? columns : [...columns].reverse()) {
+      const desired = column.map(
+        (each) => median(preferred[direction](each.key)) ?? heights.get(each.key),
+      );
+      const placed = withoutOverlap(
         column.map((each) => each.height),
-        wanted.map((each) => each ?? 0),
+        desired.map((each) => each ?? 0),
         gap,
       );
       column.forEach((each, index) => {
@@ -60,41 +62,41 @@ export function straightened(
  * The same items in columns with fewer wire crossings: each column is sorted by the sockets its
  * wires end at, in alternating sweeps, and the best order seen is returned (Sugiyama et al. 1981).
  */
-export function uncrossed(
+export function withFewerCrossings(
   items: readonly LayoutItem[],
-  joints: readonly LayoutEdge[],
+  edges: readonly LayoutEdge[],
 ): LayoutItem[] {
-  const columns = [...gathered(items, (each) => each.column).entries()]
+  const columns = [...groupedBy(items, (each) => each.column).entries()]
     .sort(([one], [other]) => one - other)
     .map(([, column]) => [...column].sort((one, other) => one.y - other.y));
-  const before = gathered(joints, (each) => each.to);
-  const after = gathered(joints, (each) => each.from);
-  let [best, fewest] = [columns, crossingsIn(columns, after)];
+  const before = groupedBy(edges, (each) => each.to);
+  const after = groupedBy(edges, (each) => each.from);
+  let [best, fewestCrossings] = [columns, crossingsIn(columns, after)];
   let now = columns;
-  for (let sweep = 0; sweep < SWEEPS && fewest > 0; sweep += 1) {
-    const forth = sweep % 2 === 1;
+  for (let sweep = 0; sweep < SWEEPS && fewestCrossings > 0; sweep += 1) {
+    const forward = sweep % 2 === 1;
     const places = placesIn(now);
-    const next = forth ? [...now] : [...now].reverse();
+    const next = forward ? [...now] : [...now].reverse();
     next.forEach((column, index) => {
-      const wanted = new Map(
+      const desired = new Map(
         column.map((item) => {
-          const beside = forth
+          const neighbours = forward
             ? (before.get(item.key) ?? []).map((each) => placeOf(places, each.from, each.fromY))
             : (after.get(item.key) ?? []).map((each) => placeOf(places, each.to, each.toY));
-          const sum = beside.reduce((total, place) => total + place, 0);
+          const sum = neighbours.reduce((total, place) => total + place, 0);
           const own = placeOf(places, item.key, item.height / 2);
-          return [item.key, beside.length === 0 ? own : sum / beside.length] as const;
+          return [item.key, neighbours.length === 0 ? own : sum / neighbours.length] as const;
         }),
       );
       const sorted = [...column].sort(
-        (one, other) => (wanted.get(one.key) ?? 0) - (wanted.get(other.key) ?? 0),
+        (one, other) => (desired.get(one.key) ?? 0) - (desired.get(other.key) ?? 0),
       );
       next[index] = sorted;
       for (const [key, place] of placesIn([sorted])) places.set(key, place);
     });
-    now = forth ? next : next.reverse();
+    now = forward ? next : next.reverse();
     const crossings = crossingsIn(now, after);
-    if (crossings < fewest) [best, fewest] = [now, crossings];
+    if (crossings < fewestCrossings) [best, fewestCrossings] = [now, crossings];
   }
   return best.flatMap((column) => {
     let y = 0;
@@ -156,7 +158,7 @@ function crossingsIn(
   return crossings;
 }
 
-function gathered<Value, Key>(values: readonly Value[], by: (value: Value) => Key) {
+function groupedBy<Value, Key>(values: readonly Value[], by: (value: Value) => Key) {
   const found = new Map<Key, Value[]>();
   for (const each of values) {
     const key = by(each);
@@ -183,9 +185,9 @@ interface Block {
  * the lengths above each item, positions must not decrease, so decreasing neighbours are pooled
  * (isotonic regression, Ayer et al. 1955).
  */
-export function apart(
+export function withoutOverlap(
   lengths: readonly number[],
-  wanted: readonly number[],
+  desired: readonly number[],
   gap: number,
 ): number[] {
   const above: number[] = [];
@@ -195,7 +197,7 @@ export function apart(
     sum += length + gap;
   }
   const blocks: Block[] = [];
-  wanted.forEach((place, index) => {
+  desired.forEach((place, index) => {
     let block: Block = { start: index, count: 1, sum: place - (above[index] ?? 0) };
     for (let last = blocks.at(-1); last !== undefined; last = blocks.at(-1)) {
       if (last.sum / last.count <= block.sum / block.count) break;

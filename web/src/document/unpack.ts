@@ -27,11 +27,11 @@ interface Source {
   slot: number;
 }
 
-interface Surroundings {
+interface OuterLinks {
   /** The sources of the instance, by the names of its inputs. */
-  feeds: ReadonlyMap<string, Source>;
+  sources: ReadonlyMap<string, Source>;
   /** The links from the instance's outputs. */
-  leaving: readonly Link[];
+  outgoing: readonly Link[];
   values: Readonly<Record<string, Json>>;
 }
 
@@ -48,30 +48,30 @@ export function unpack(
   const instance = graph.nodes[key];
   const definition = subgraphOf(workflow.definitions, instance?.type);
   if (instance === undefined || definition === undefined) return [];
-  const around = surroundings(graph, instance);
+  const outer = outerLinks(graph, instance);
   const { mode } = instance;
-  const by = movedSinceCreation(instance) ?? toCorner(definition.graph, plain(instance).position);
+  const by = movedSinceCreation(instance) ?? offsetTo(definition.graph, plain(instance).position);
   removeNodes(graph, [key]);
   const keys = placeNodes(graph, definition.graph, by, mode);
-  linkNodes(graph, definition, keys, around, layout);
-  linkOutputs(graph, definition, keys, around);
+  linkNodes(graph, definition, keys, outer, layout);
+  linkOutputs(graph, definition, keys, outer);
   if (instancesOf(workflow, definition.id).length === 0) {
     delete workflow.definitions[definition.id];
   }
   return [...keys.values()];
 }
 
-function surroundings(graph: Graph, instance: GraphNode): Surroundings {
-  const feeds = new Map<string, Source>();
+function outerLinks(graph: Graph, instance: GraphNode): OuterLinks {
+  const sources = new Map<string, Source>();
   for (const { name, link: key } of instance.inputs) {
     const link = key === null ? undefined : graph.links[key];
-    if (link !== undefined) feeds.set(name, { node: link.from, slot: link.fromSlot });
+    if (link !== undefined) sources.set(name, { node: link.from, slot: link.fromSlot });
   }
-  const leaving = graph.linkOrder.flatMap((key) => {
+  const outgoing = graph.linkOrder.flatMap((key) => {
     const link = graph.links[key];
     return link?.from === instance.key ? [plain(link)] : [];
   });
-  return { feeds, leaving, values: plain(instance.values) };
+  return { sources, outgoing, values: plain(instance.values) };
 }
 
 function nodesOf(inner: Graph): GraphNode[] {
@@ -79,7 +79,7 @@ function nodesOf(inner: Graph): GraphNode[] {
 }
 
 /** The offset that moves the nodes' top left corner to a point. */
-function toCorner(inner: Graph, { x, y }: Point): Point {
+function offsetTo(inner: Graph, { x, y }: Point): Point {
   const nodes = nodesOf(inner);
   const corner = nodes.length === 0 ? { x, y } : cornerOf(nodes);
   return { x: x - corner.x, y: y - corner.y };
@@ -119,12 +119,12 @@ function linkNodes(
   graph: Draft,
   definition: Definition,
   keys: ReadonlyMap<string, string>,
-  { feeds, values }: Surroundings,
+  { sources, values }: OuterLinks,
   layout: WidgetLayout,
 ): void {
   const { links, linkOrder } = definition.graph;
   const ports = portsOf(definition, "inputs");
-  const give = (key: string, widget: string, value: Json) => {
+  const setInner = (key: string, widget: string, value: Json) => {
     const node = graph.nodes[key];
     if (node === undefined || value === null) return;
     setValue(graph, key, entryOf(node, widget), value, layout(node.type) ?? []);
@@ -139,19 +139,19 @@ function linkNodes(
       continue;
     }
     const port = ports[link.fromSlot];
-    const source = port && feeds.get(port.name);
+    const source = port && sources.get(port.name);
     const input = graph.nodes[to]?.inputs[link.toSlot];
     if (source !== undefined) {
       copyLink(graph, plain(link), source.node, source.slot, to, link.toSlot);
     } else if (port !== undefined && input !== undefined) {
-      give(to, input.widget ?? input.name, values[port.name] ?? null);
+      setInner(to, input.widget ?? input.name, values[port.name] ?? null);
     }
   }
   // The promotions of old files without an input.
   for (const [name, value] of Object.entries(values)) {
     const [node = "", widget = ""] = name.split("/", 2);
     const to = widget === "" ? undefined : keys.get(node);
-    if (to !== undefined) give(to, widget, value);
+    if (to !== undefined) setInner(to, widget, value);
   }
 }
 
@@ -169,18 +169,18 @@ function linkOutputs(
   graph: Draft,
   definition: Definition,
   keys: ReadonlyMap<string, string>,
-  { feeds, leaving }: Surroundings,
+  { sources, outgoing }: OuterLinks,
 ): void {
   const inner = definition.graph;
   const ports = portsOf(definition, "inputs");
-  for (const link of leaving) {
-    const arriving = inner.nodes[OUTPUTS]?.inputs[link.fromSlot]?.link;
-    const last = arriving == null ? undefined : inner.links[arriving];
+  for (const link of outgoing) {
+    const linkKey = inner.nodes[OUTPUTS]?.inputs[link.fromSlot]?.link;
+    const last = linkKey == null ? undefined : inner.links[linkKey];
     if (last === undefined) continue;
     const port = last.from === INPUTS ? ports[last.fromSlot] : undefined;
     const from = keys.get(last.from);
     const source =
-      from === undefined ? port && feeds.get(port.name) : { node: from, slot: last.fromSlot };
+      from === undefined ? port && sources.get(port.name) : { node: from, slot: last.fromSlot };
     if (source !== undefined) {
       copyLink(graph, link, source.node, source.slot, link.to, link.toSlot);
     }

@@ -12,16 +12,16 @@ export function withNames(workflow: Workflow, layout: WidgetLayout): Workflow {
   let changed = false;
   const definitions = Object.fromEntries(
     Object.entries(workflow.definitions).map(([id, definition]) => {
-      const graph = withNamesIn(definition.graph, layout);
+      const graph = graphWithNames(definition.graph, layout);
       if (graph !== definition.graph) changed = true;
       return [id, graph === definition.graph ? definition : { ...definition, graph }];
     }),
   );
-  const root = withNamesIn(workflow, layout);
+  const root = graphWithNames(workflow, layout);
   return changed ? { ...root, definitions } : root;
 }
 
-function withNamesIn<Level extends Graph>(graph: Level, layout: WidgetLayout): Level {
+function graphWithNames<Level extends Graph>(graph: Level, layout: WidgetLayout): Level {
   const named: [string, GraphNode][] = [];
   for (const [key, node] of Object.entries(graph.nodes)) {
     if (!node.slots.some(isPositionalName)) continue;
@@ -33,24 +33,24 @@ function withNamesIn<Level extends Graph>(graph: Level, layout: WidgetLayout): L
 }
 
 function nodeWithNames(node: GraphNode, layout: WidgetLayout): GraphNode {
-  const known = layout(node.type);
-  if (known === undefined) return node;
+  const slots = layout(node.type);
+  if (slots === undefined) return node;
   const list = node.slots.map((name) => node.values[name] ?? null);
-  const names = namesOf(list, known);
-  const places = node.slots.flatMap((name, index) => {
+  const names = namesOf(list, slots);
+  const renames = node.slots.flatMap((name, index) => {
     const to = names[index];
     // An entry that has its name keeps it, and a value set under the name since then wins.
     return isPositionalName(name) && to !== undefined && to !== name && !node.slots.includes(to)
       ? [[name, to] as const]
       : [];
   });
-  if (places.length === 0) return node;
-  const anew = new Map<string, string>(places);
+  if (renames.length === 0) return node;
+  const newNames = new Map<string, string>(renames);
   const values: Record<string, Json> = { ...node.values };
-  for (const [from, to] of anew) {
+  for (const [from, to] of newNames) {
     const value = values[from] ?? null;
     delete values[from];
     if (!(to in values)) values[to] = value;
   }
-  return { ...node, slots: node.slots.map((name) => anew.get(name) ?? name), values };
+  return { ...node, slots: node.slots.map((name) => newNames.get(name) ?? name), values };
 }

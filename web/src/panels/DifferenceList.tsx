@@ -3,7 +3,7 @@ import type { ReactNode } from "react";
 import type { LevelDifference, NodeChange, WireChange } from "../document/diff";
 import type { Graph, Workflow } from "../document/graph";
 import { type Json, writeJson } from "../document/json";
-import { everyNode } from "../document/levels";
+import { allNodes } from "../document/levels";
 import { goTo } from "../state/editing/levels";
 import { closeDifference, showMarks, useDifference } from "../state/results/difference";
 import { differenceOf } from "../state/results/differing";
@@ -170,7 +170,7 @@ interface LeadsProps {
 function Leads({ graph, node, workflow, text = nameIn(graph, node) }: LeadsProps) {
   if (workflow === null) return <span>{text}</span>;
   const go = () => {
-    const found = everyNode(workflow).find((each) => each.node === graph.nodes[node]);
+    const found = allNodes(workflow).find((each) => each.node === graph.nodes[node]);
     if (found !== undefined) goTo(found.id);
   };
   return (

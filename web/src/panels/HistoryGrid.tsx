@@ -218,7 +218,7 @@ interface CellProps {
 }
 
 function Cell({ job, place, count, side, at, chosen, wanted }: CellProps) {
-  const leaving = useHistory((state) => job !== undefined && state.leaving.has(job.id));
+  const leaving = useHistory((state) => job !== undefined && state.removing.has(job.id));
   const onClick = (event: MouseEvent) => {
     if (job === undefined) return;
     if (event.shiftKey) extendTo(place).catch(notifyError);

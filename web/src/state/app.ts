@@ -19,7 +19,7 @@ export interface ShownField extends AppField {
 }
 
 /** The fields to put first in a suggested form, by the names of their inputs. */
-const WANTED: readonly RegExp[] = [
+const SUGGESTED: readonly RegExp[] = [
   /^(text|prompt|positive)$/i,
   /^(image|video|audio)$/i,
   /^(width|height)$/i,
@@ -82,10 +82,10 @@ export function resultNodes(graph: Graph, catalog: Catalog): string[] {
 /**
  * A suggested form for a workflow that has none: prompts, pictures, sizes, seeds, and all results.
  */
-function guessedApp(graph: Graph, catalog: Catalog): App {
+function suggestedApp(graph: Graph, catalog: Catalog): App {
   const all = availableFields(graph, catalog, { fields: [], outputs: [], first: false });
   const rank = ({ widget, source }: ShownField) => {
-    const place = WANTED.findIndex((each) => each.test(widget));
+    const place = SUGGESTED.findIndex((each) => each.test(widget));
     const isNegative = /negative/i.test(titleOf(source, catalog[source.type]));
     return place === -1 ? -1 : place * 2 + (isNegative ? 1 : 0);
   };
@@ -109,10 +109,10 @@ export function changeApp(label: string, change: (app: App) => App): void {
   edit(label, (_draft, workflow) => setApp(workflow, change(readApp(workflow))));
 }
 
-export function guessApp(): void {
+export function suggestApp(): void {
   const { catalog } = useStudio.getState();
   const { workflow } = activeTab();
-  changeApp("Choose the fields of the app", () => guessedApp(workflow, catalog));
+  changeApp("Choose the fields of the app", () => suggestedApp(workflow, catalog));
 }
 
 /** Moves a field up or down, at most to the ends of the form. */
@@ -163,7 +163,7 @@ export function showApp(shown: boolean, id = activeTab().id): void {
   }));
 }
 
-const PHONE = 640;
+const PHONE_WIDTH = 640;
 
 /**
  * Shows documents as apps when they are opened, where they are apps. Returns a function that ends
@@ -171,19 +171,19 @@ const PHONE = 640;
  */
 export function watchApps(): () => void {
   let seen: ReadonlySet<string> = new Set();
-  const look = (tabs: readonly Tab[]) => {
+  const onTabs = (tabs: readonly Tab[]) => {
     const opened = tabs.filter((each) => !seen.has(each.id));
     if (opened.length === 0 && tabs.length === seen.size) return;
     seen = new Set(tabs.map((each) => each.id));
     for (const tab of opened) if (tab.app === null && opensAsApp(tab)) showApp(true, tab.id);
   };
-  look(useStudio.getState().tabs);
-  return useStudio.subscribe(({ tabs }) => look(tabs));
+  onTabs(useStudio.getState().tabs);
+  return useStudio.subscribe(({ tabs }) => onTabs(tabs));
 }
 
 /** Whether a newly opened document is shown as an app: where its file says so, or on a phone. */
 function opensAsApp({ workflow }: Tab): boolean {
   if (setting("calotype.openAsApp") === "never") return false;
   const { first, fields } = readApp(workflow);
-  return fields.length > 0 && (first || window.innerWidth < PHONE);
+  return fields.length > 0 && (first || window.innerWidth < PHONE_WIDTH);
 }

@@ -13,7 +13,7 @@ import {
 import { connect } from "../../src/document/edit";
 import { emptyGraph, type Graph } from "../../src/document/graph";
 import { readGraph } from "../../src/document/read";
-import { apart } from "../../src/document/straighten";
+import { withoutOverlap } from "../../src/document/straighten";
 
 const boxes: Boxes = new Map<string, Box>([
   ["a", { x: 0, y: 0, width: 100, height: 50 }],
@@ -98,9 +98,9 @@ describe("lining up", () => {
 });
 
 test("places that may not overlap are as near as can be to those wanted", () => {
-  expect(apart([10, 10, 10], [0, 100, 200], 5)).toEqual([0, 100, 200]);
-  expect(apart([10, 10], [50, 50], 10)).toEqual([40, 60]);
-  expect(apart([10, 10, 10], [30, 20, 10], 0)).toEqual([10, 20, 30]);
+  expect(withoutOverlap([10, 10, 10], [0, 100, 200], 5)).toEqual([0, 100, 200]);
+  expect(withoutOverlap([10, 10], [50, 50], 10)).toEqual([40, 60]);
+  expect(withoutOverlap([10, 10, 10], [30, 20, 10], 0)).toEqual([10, 20, 30]);
 });
 
 /** a -> b -> c, and d -> c; e has no links. */

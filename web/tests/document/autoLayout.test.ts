@@ -2,11 +2,11 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { describe, expect, test } from "vitest";
-import { around, type Box, encloses, overlaps } from "../../src/document/arrange";
+import { type Box, boundsOfBoxes, encloses, overlaps } from "../../src/document/arrange";
 import { autoLayout, type LayoutTask } from "../../src/document/autoLayout";
 import { parseJson } from "../../src/document/json";
 import { readGraph } from "../../src/document/read";
-import { type LayoutEdge, uncrossed } from "../../src/document/straighten";
+import { type LayoutEdge, withFewerCrossings } from "../../src/document/straighten";
 
 const MARGIN = { before: { x: 16, y: 52 }, after: { x: 16, y: 16 } };
 
@@ -22,17 +22,17 @@ function random(seed: number): () => number {
 function tangle(count: number, seed: number): LayoutTask {
   const next = random(seed);
   const boxes = new Map<string, Box>();
-  const joints: LayoutEdge[] = [];
+  const edges: LayoutEdge[] = [];
   for (let index = 0; index < count; index += 1) {
     const size = { width: 180 + Math.floor(next() * 200), height: 60 + Math.floor(next() * 400) };
     boxes.set(String(index), { x: next() * 2000, y: next() * 2000, ...size });
     for (let wire = 0; index > 0 && wire < 3; wire += 1) {
       if (next() < 0.3) continue;
       const from = String(Math.floor(next() * index));
-      joints.push({ from, to: String(index), fromY: 40, toY: 40 + 20 * wire });
+      edges.push({ from, to: String(index), fromY: 40, toY: 40 + 20 * wire });
     }
   }
-  return { boxes, joints, parents: new Map(), margin: MARGIN };
+  return { boxes, edges, parents: new Map(), margin: MARGIN };
 }
 
 function expectApart(boxes: ReadonlyMap<string, Box>): void {
@@ -46,8 +46,8 @@ function expectApart(boxes: ReadonlyMap<string, Box>): void {
   expect(hits).toEqual([]);
 }
 
-function expectLeftToRight(boxes: ReadonlyMap<string, Box>, joints: readonly LayoutEdge[]): void {
-  for (const { from, to } of joints) {
+function expectLeftToRight(boxes: ReadonlyMap<string, Box>, edges: readonly LayoutEdge[]): void {
+  for (const { from, to } of edges) {
     const [source, target] = [boxes.get(from), boxes.get(to)];
     if (source === undefined || target === undefined) throw new Error("a box is gone");
     expect(source.x + source.width).toBeLessThan(target.x);
@@ -60,7 +60,7 @@ describe.each([1, 2, 3, 4])("a tangle of 40 boxes (%i)", (seed) => {
     const after = await autoLayout(task);
     expect(after.size).toBe(40);
     expectApart(after);
-    expectLeftToRight(after, task.joints);
+    expectLeftToRight(after, task.edges);
     for (const [key, { width, height }] of task.boxes) {
       expect(after.get(key)).toMatchObject({ width, height });
     }
@@ -72,7 +72,7 @@ test("a large tangle, too", async () => {
   const after = await autoLayout(task);
   expect(after.size).toBe(200);
   expectApart(after);
-  expectLeftToRight(after, task.joints);
+  expectLeftToRight(after, task.edges);
 });
 
 test("columns are put into an order in which fewer wires cross", () => {
@@ -81,13 +81,13 @@ test("columns are put into an order in which fewer wires cross", () => {
     item(key, 0, index * 10),
     item(key.toUpperCase(), 1, (2 - index) * 10),
   ]);
-  const joints = ["a", "b", "c"].map((from) => ({
+  const edges = ["a", "b", "c"].map((from) => ({
     from,
     to: from.toUpperCase(),
     fromY: 5,
     toY: 5,
   }));
-  const placed = uncrossed(items, joints);
+  const placed = withFewerCrossings(items, edges);
   const column = (which: number) =>
     placed
       .filter((each) => each.column === which)
@@ -103,14 +103,14 @@ test("a chain is drawn with straight wires", async () => {
       { x: 0, y: index * 50, width: 200, height },
     ]),
   );
-  const joints = [0, 1, 2].map((index) => ({
+  const edges = [0, 1, 2].map((index) => ({
     from: String(index),
     to: String(index + 1),
     fromY: 48,
     toY: 40,
   }));
-  const after = await autoLayout({ boxes, joints, parents: new Map(), margin: MARGIN });
-  const bends = joints.map(
+  const after = await autoLayout({ boxes, edges, parents: new Map(), margin: MARGIN });
+  const bends = edges.map(
     ({ from, to, fromY, toY }) =>
       (after.get(from)?.y ?? 0) + fromY - ((after.get(to)?.y ?? 0) + toY),
   );
@@ -125,8 +125,8 @@ test("frames stay together, in one another too, and nothing else lies in them", 
   parents.set("inner", "outer");
   const after = await autoLayout({ ...task, parents });
   expectApart(after);
-  const outer = around(["3", "4", "5", "6", "7"].flatMap((key) => after.get(key) ?? []));
-  const inner = around(["3", "4", "5"].flatMap((key) => after.get(key) ?? []));
+  const outer = boundsOfBoxes(["3", "4", "5", "6", "7"].flatMap((key) => after.get(key) ?? []));
+  const inner = boundsOfBoxes(["3", "4", "5"].flatMap((key) => after.get(key) ?? []));
   if (outer === null || inner === null) throw new Error("the frames are empty");
   expect(encloses(outer, inner)).toBe(true);
   for (const [key, box] of after) {
@@ -143,7 +143,7 @@ test("what has no wires stands in rows below", async () => {
   ]);
   const after = await autoLayout({ ...task, boxes: new Map([...task.boxes, ...notes]) });
   expectApart(after);
-  const wired = around([...task.boxes.keys()].flatMap((key) => after.get(key) ?? []));
+  const wired = boundsOfBoxes([...task.boxes.keys()].flatMap((key) => after.get(key) ?? []));
   for (const [key] of notes) {
     expect(after.get(key)?.y).toBeGreaterThan((wired?.y ?? 0) + (wired?.height ?? 0));
   }
@@ -159,15 +159,15 @@ test.each(files)("%s comes out in order", async (file) => {
       return node === undefined ? [] : [[key, { ...node.position, ...node.size }]];
     }),
   );
-  const joints = Object.values(graph.links).map(({ from, to, fromSlot, toSlot }) => ({
+  const edges = Object.values(graph.links).map(({ from, to, fromSlot, toSlot }) => ({
     from,
     to,
     fromY: 40 + 20 * fromSlot,
     toY: 40 + 20 * toSlot,
   }));
-  const after = await autoLayout({ boxes, joints, parents: new Map(), margin: MARGIN });
+  const after = await autoLayout({ boxes, edges, parents: new Map(), margin: MARGIN });
   expectApart(after);
-  expectLeftToRight(after, joints);
+  expectLeftToRight(after, edges);
 });
 
 test("what feeds one box stands in the order of the sockets it feeds", async () => {
@@ -180,7 +180,7 @@ test("what feeds one box stands in the order of the sockets it feeds", async () 
       ["loader", box(130)],
       ["sampler", box(292)],
     ]),
-    joints: [
+    edges: [
       { from: "loader", to: "sampler", fromY: 46, toY: 46 },
       { from: "loader", to: "negative", fromY: 66, toY: 46 },
       { from: "loader", to: "positive", fromY: 66, toY: 46 },

@@ -129,7 +129,7 @@ describe.each(Array.from({ length: 40 }, (_, seed) => seed))("edits of seed %i",
     const found = replay(lines.join(""));
     expect(found?.graph).toEqual(final?.graph);
     expect(found?.log).toEqual(final?.log);
-    expect(found?.cut).toBe(false);
+    expect(found?.truncated).toBe(false);
     let [one, other]: [Recorded, Recorded] = [open(), open()];
     if (found && final) [one, other] = [{ graph: found.graph, log: found.log }, final];
     while (other.log.done.length > 0) [one, other] = [undo(one), undo(other)];
@@ -144,7 +144,7 @@ describe.each(Array.from({ length: 40 }, (_, seed) => seed))("edits of seed %i",
       const whole = text.slice(0, cut).split("\n").length - 1;
       const found = replay(text.slice(0, cut));
       expect(found?.last).toBe(whole);
-      expect(found?.cut).toBe(!text.slice(0, cut).endsWith("\n"));
+      expect(found?.truncated).toBe(!text.slice(0, cut).endsWith("\n"));
     }
   });
 });
@@ -152,14 +152,14 @@ describe.each(Array.from({ length: 40 }, (_, seed) => seed))("edits of seed %i",
 test("a line that is missing, or not for what came before it, ends the reading and is told", () => {
   const { lines } = journalled(3, 12);
   const gap = [...lines.slice(0, 4), ...lines.slice(5)].join("");
-  expect(replay(gap)).toMatchObject({ last: 4, cut: true });
+  expect(replay(gap)).toMatchObject({ last: 4, truncated: true });
   const edit = { label: "x", thread: null, path: [], inverses: [] };
   const wrong: Step = {
     kind: "edit",
     ...edit,
     patches: [[{ op: "replace", path: ["nodes", "none", "title"], value: 1 }]],
   };
-  expect(replay([lines[0], lineOf(2, wrong)].join(""))).toMatchObject({ last: 1, cut: true });
+  expect(replay([lines[0], lineOf(2, wrong)].join(""))).toMatchObject({ last: 1, truncated: true });
   expect(replay("\0\0\0")).toBeNull();
   expect(replay("")).toBeNull();
   expect(replay('{"n":1,"kind":"whole","format":99}\n')).toBeNull();
@@ -196,7 +196,7 @@ test("a journal of the first format is read, whatever the document has become si
   const kept = (name: string) =>
     readFileSync(resolve(import.meta.dirname, `journals/${name}`), "utf8");
   const found = replay(kept("1.jsonl"));
-  expect(found).toMatchObject({ saved: true, cut: false, tab: { name: "Other", shown: 9 } });
+  expect(found).toMatchObject({ saved: true, truncated: false, tab: { name: "Other", shown: 9 } });
   expect(found && writeGraph(found.graph)).toEqual(parseJson(kept("1.json")));
   expect(found?.log.done.map((each) => each.label)).toEqual(["Change seed", "Move", "Rename"]);
   expect(found?.log.undone.map((each) => each.label)).toEqual(["Delete"]);

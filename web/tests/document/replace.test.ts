@@ -71,14 +71,14 @@ const socketsOf = (made: GraphNode): NewSockets => ({
 function rulesFor(graph: Graph, more: Partial<ReplaceRules> = {}): ReplaceRules {
   return {
     fits: (output, wanted) => output === wanted || wanted === "*",
-    given: (key) => graph.links[key]?.type ?? "",
-    wanted: (key) => {
+    sourceType: (key) => graph.links[key]?.type ?? "",
+    targetType: (key) => {
       const link = graph.links[key];
       return graph.nodes[link?.to ?? ""]?.inputs[link?.toSlot ?? 0]?.type ?? "";
     },
-    takes: () => true,
-    alike: () => false,
-    matters: () => true,
+    acceptsValue: () => true,
+    isSameKind: () => false,
+    isReported: () => true,
     ...more,
   };
 }
@@ -106,18 +106,18 @@ test("outputs keep the wires that fit, all to one slot", () => {
 test("values go by name, and by kind only where one could mean no other", () => {
   const graph = sample();
   const numbers = (name: string) => name !== "text" && name !== "prompt";
-  const alike = (one: string, other: string) => numbers(one) === numbers(other);
+  const isSameKind = (one: string, other: string) => numbers(one) === numbers(other);
   const made = node(9, [], [], { seed: 0, length: 0, prompt: "" });
-  expect(plan(graph, made, { alike }).values).toEqual({
+  expect(plan(graph, made, { isSameKind }).values).toEqual({
     seed: "seed",
     length: "steps",
     prompt: "text",
   });
   const many = node(9, [], [], { length: 0, width: 0 });
-  const match = plan(graph, many, { alike });
+  const match = plan(graph, many, { isSameKind });
   expect(match.values).toEqual({});
   expect(match.lostValues).toEqual(["steps", "seed", "text"]);
-  expect(plan(graph, made, { takes: (name) => name !== "seed" }).values).toEqual({});
+  expect(plan(graph, made, { acceptsValue: (name) => name !== "seed" }).values).toEqual({});
 });
 
 test("the new node stands in the old one's place, with its links, and undo brings the old back", () => {

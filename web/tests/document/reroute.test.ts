@@ -14,11 +14,11 @@ import {
 import { readGraph } from "../../src/document/read";
 import {
   addReroute,
-  branchOff,
   linksThrough,
   moveReroutes,
   pointsOf,
   removeReroutes,
+  routeThrough,
 } from "../../src/document/reroute";
 import { writeGraph } from "../../src/document/write";
 
@@ -132,14 +132,14 @@ describe("reroute points", () => {
         { node: "4", name: "in", type: "IMAGE", isWidget: false },
         "IMAGE",
       );
-      branchOff(draft, "2", "4", "in");
+      routeThrough(draft, "2", "4", "in");
       connect(
         draft,
         { node: "4", slot: 0 },
         { node: "3", name: "other", type: "IMAGE", isWidget: false },
         "IMAGE",
       );
-      branchOff(draft, "2", "3", "other");
+      routeThrough(draft, "2", "3", "other");
     });
     expect(places(graph, "3")).toEqual([10, 20]);
     expect(places(graph, "4")).toEqual([]);

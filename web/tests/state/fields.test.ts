@@ -11,7 +11,7 @@ import { fileOf, namedValue } from "../../src/state/fields/fileValue";
 import { isOfKind } from "../../src/state/fields/mediaTypes";
 import { inputsOf } from "../../src/state/nodes/inputs";
 import { resolveTypes } from "../../src/state/nodes/match";
-import { likeItsTarget, withPrimitive } from "../../src/state/nodes/primitive";
+import { withPrimitive, withTargetOptions } from "../../src/state/nodes/primitive";
 import { layout, schemaOf, useStudio } from "../../src/state/studio";
 
 const choice = (name: string) => ({ template: { template_id: "T", allowed_types: name } });
@@ -104,7 +104,7 @@ describe("the incumbent's primitive", () => {
     expect(node.values).toEqual({ value: 12, control_after_generate: "randomize" });
     const [field] = inputsOf(schema, node);
     if (field === undefined) throw new Error("it has no field");
-    const like = likeItsTarget(graph, node, field, (target, name) =>
+    const like = withTargetOptions(graph, node, field, (target, name) =>
       schemaOf(target.type)?.inputs.find((each) => each.name === name),
     );
     expect(like).toMatchObject({

@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { expect, test } from "vitest";
-import { boxAround, frameOf, setFrameCollapsed } from "../../src/document/frames";
+import { frameBoxAround, frameOf, setFrameCollapsed } from "../../src/document/frames";
 import type { Graph, Group } from "../../src/document/graph";
 import { parseJson } from "../../src/document/json";
 import { readGraph } from "../../src/document/read";
@@ -13,7 +13,7 @@ const path = resolve(import.meta.dirname, "../workflows/seven_nodes.json");
 function graphWith(...frames: (readonly string[])[]): Graph {
   const graph = readGraph(parseJson(readFileSync(path, "utf8")), () => undefined);
   graph.groups = frames.map((keys, index): Group => {
-    const box = boxAround(
+    const box = frameBoxAround(
       keys.flatMap((key) => {
         const node = graph.nodes[key];
         return node === undefined ? [] : [{ ...node.position, ...node.size }];

@@ -242,7 +242,7 @@ describe("a journal", () => {
       await vi.advanceTimersByTimeAsync(1_000);
     }
     const kept = unsent.get("a");
-    expect(kept && replayUnsent(kept)).toMatchObject({ graph: written.workflow, cut: false });
+    expect(kept && replayUnsent(kept)).toMatchObject({ graph: written.workflow, truncated: false });
     server.away = false;
     await settle();
     expectKept(written);

@@ -5,7 +5,7 @@ import { readCatalog } from "../../src/api/catalog";
 import { setValue } from "../../src/document/edit";
 import type { Workflow } from "../../src/document/graph";
 import { type Json, parseJson } from "../../src/document/json";
-import { everyNode } from "../../src/document/levels";
+import { allNodes } from "../../src/document/levels";
 import { EMPTY_LOG, record } from "../../src/document/log";
 import { addPort } from "../../src/document/ports";
 import { readGraph } from "../../src/document/read";
@@ -165,6 +165,6 @@ describe("files that mean harm", () => {
     const catalog = catalogWith(workflow, CATALOG);
     expect(Object.keys(catalog).sort()).toEqual(["KSampler", "self"]);
     expect(catalog.constructor).toBeUndefined();
-    expect(everyNode(workflow).map((each) => each.id)).toEqual(["1", "2", "3", "4", "4:4"]);
+    expect(allNodes(workflow).map((each) => each.id)).toEqual(["1", "2", "3", "4", "4:4"]);
   });
 });

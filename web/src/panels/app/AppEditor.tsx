@@ -7,9 +7,9 @@ import {
   availableFields,
   changeApp,
   changeField,
-  guessApp,
   moveField,
   resultNodes,
+  suggestApp,
   toggleOutput,
 } from "../../state/app";
 import { titleOf, useActive, useStudio } from "../../state/studio";
@@ -40,7 +40,7 @@ export function AppEditor({ app }: { app: App }) {
         />
         {t("Open this workflow as an app")}
       </label>
-      <button type="button" className="plain" onClick={guessApp}>
+      <button type="button" className="plain" onClick={suggestApp}>
         <Sparkles size={13} aria-hidden /> {t("Choose automatically")}
       </button>
     </div>

@@ -5,7 +5,7 @@
 import { PencilLine, Sparkles } from "lucide-react";
 import { useState } from "react";
 import { viewUrl } from "../../api/client";
-import { guessApp, type ShownField, useApp, useShownFields } from "../../state/app";
+import { type ShownField, suggestApp, useApp, useShownFields } from "../../state/app";
 import { pluginWidgetOf, useExtensions } from "../../state/extensions";
 import { useField } from "../../state/fields/fields";
 import { useRunOf } from "../../state/runs/places";
@@ -79,7 +79,7 @@ function NoForm() {
   return (
     <div className="app-empty">
       <p>{t("This workflow has no form yet.")}</p>
-      <button type="button" className="primary" onClick={guessApp}>
+      <button type="button" className="primary" onClick={suggestApp}>
         <Sparkles size={14} aria-hidden /> {t("Create a form from its prompts, sizes and seeds")}
       </button>
     </div>

@@ -13,7 +13,7 @@ import {
   straightenWires,
 } from "../editing/connecting";
 import { endPull, usePulling } from "../editing/pull";
-import { recreateNodes, swapInputsOf, swappable } from "../editing/replacing";
+import { recreateNodes, swapInputsOf, swappableInputs } from "../editing/replacing";
 import { useWiring } from "../editing/wiring";
 import { changeSetting, setting } from "../settings";
 import { activeTab } from "../studio";
@@ -140,7 +140,9 @@ export const wiringCommands: readonly Command[] = [
     group: "Node",
     enabled: () => {
       const node = activeTab().graph.nodes[activeTab().selected[0] ?? ""];
-      return activeTab().selected.length === 1 && node !== undefined && swappable(node) !== null;
+      return (
+        activeTab().selected.length === 1 && node !== undefined && swappableInputs(node) !== null
+      );
     },
     run: () => swapInputsOf(activeTab().selected[0] ?? ""),
   },

@@ -14,12 +14,12 @@ import {
 } from "../../document/edit";
 import { type Graph, MODE, type Point, type Workflow } from "../../document/graph";
 import type { Json } from "../../document/json";
-import { branchOff } from "../../document/reroute";
+import { routeThrough } from "../../document/reroute";
 import { t } from "../../words/words";
 import { isBlueprint, placeBlueprint } from "../files/blueprints";
 import { type Pulled, socketsFor } from "../finding/fitting";
 import { freeBelow } from "../finding/placing";
-import { comboFedBy, inputsOf, isAutogrown } from "../nodes/inputs";
+import { comboForField, inputsOf, isAutogrown } from "../nodes/inputs";
 import { resolveTypes } from "../nodes/match";
 import {
   bodyAt,
@@ -161,29 +161,29 @@ export function insertBetween(
 ): void {
   const { graph } = activeTab();
   const [source, target] = [graph.nodes[wire.from], graph.nodes[wire.to]];
-  const takes = schema.inputs.find((each) => each.type === fromType);
-  const gives = schema.outputs.findIndex((each) => each.type === toType);
-  if (source === undefined || target === undefined || takes === undefined) return;
+  const matchingInput = schema.inputs.find((each) => each.type === fromType);
+  const outputSlot = schema.outputs.findIndex((each) => each.type === toType);
+  if (source === undefined || target === undefined || matchingInput === undefined) return;
   const between = {
     x: (source.position.x + source.size.width + target.position.x) / 2 - WIDTH / 2,
     y: (source.position.y + target.position.y) / 2,
   };
   const at = bodyAt(freeBelow(graph, { x: between.x, y: between.y - TITLE }));
   const others = schema.inputs.filter(
-    (each) => each !== takes && each.section === "required" && isSocket(each),
+    (each) => each !== matchingInput && each.section === "required" && isSocket(each),
   );
   edit(t("Insert {{node}}", { node: schema.display_name }), (draft, workflow) => {
     const node = createNode(schema, draft.lastNodeId + 1, at);
     addNode(draft, node);
     for (const key of moved) removeLink(draft, key);
-    connectInDraft(draft, workflow, { ...wire, to: node.key, input: takes.name });
+    connectInDraft(draft, workflow, { ...wire, to: node.key, input: matchingInput.name });
     for (const { name, type } of others) {
       const only = onlySource(graph, type, wire.to);
       if (only !== null) connectInDraft(draft, workflow, { ...only, to: node.key, input: name });
     }
     connectInDraft(draft, workflow, {
       from: node.key,
-      slot: gives,
+      slot: outputSlot,
       to: wire.to,
       input: wire.input,
     });
@@ -241,7 +241,7 @@ export function placeNode(
     if (pulled === null || socket === undefined) return;
     adoptFieldValue(draft, node.key, schema, pulled);
     connectInDraft(draft, workflow, wireTo(key, socket, pulled));
-    if (pulled.through !== undefined) branchOff(draft, pulled.through, key, socket);
+    if (pulled.through !== undefined) routeThrough(draft, pulled.through, key, socket);
   });
   countUse(schema.class_type);
   select([key]);
@@ -253,10 +253,10 @@ function adoptFieldValue(draft: DraftGraph, key: string, schema: NodeSchema, pul
   const target = activeTab().graph.nodes[pulled.node];
   const holder = draft.nodes[key];
   if (pulled.side !== "input" || target === undefined || holder === undefined) return;
-  const held = valuesForHolder(schema, target, schemaOf(target.type), pulled.socket);
+  const values = valuesForHolder(schema, target, schemaOf(target.type), pulled.socket);
   const input = inputNamed(target, schemaOf(target.type), pulled.socket);
-  if (input === undefined || Object.keys(held).length === 0) return;
-  Object.assign(holder.values, held);
+  if (input === undefined || Object.keys(values).length === 0) return;
+  Object.assign(holder.values, values);
   setPrimitiveType(holder, input);
 }
 
@@ -320,7 +320,7 @@ export function changeValueAt(
   if (found === undefined) return;
   const schema = schemaOf(found.type);
   const layout = schema === undefined ? [] : layoutOf(schema);
-  const combo = schema === undefined ? null : comboFedBy(schema, found, name);
+  const combo = schema === undefined ? null : comboForField(schema, found, name);
   // A chosen entry stays chosen while it is typed, and the first entry is chosen automatically.
   const isChosen = combo !== null && (found.values[combo] ?? "") === (found.values[name] ?? "");
   editAt(
@@ -329,34 +329,39 @@ export function changeValueAt(
     (draft) => {
       setValue(draft, node, name, value, layout);
       if (isChosen) setValue(draft, node, combo, value, layout);
-      if (schema !== undefined) dropVanished(draft, node, schema, name);
+      if (schema !== undefined) removeObsoleteInputs(draft, node, schema, name);
     },
     thread,
   );
 }
 
 /** Removes the inputs that only the previous choice had, and the wires into them. */
-function dropVanished(draft: DraftGraph, key: string, schema: NodeSchema, choice: string): void {
+function removeObsoleteInputs(
+  draft: DraftGraph,
+  key: string,
+  schema: NodeSchema,
+  choice: string,
+): void {
   const node = draft.nodes[key];
   if (node === undefined || !isAutogrown(schema, `${choice}.`)) return;
   // A copy of the node, as caches by node would be out of date for a draft that changes in place.
-  const living = new Set(inputsOf(schema, { ...node }).map((each) => each.name));
-  const gone = node.inputs
+  const current = new Set(inputsOf(schema, { ...node }).map((each) => each.name));
+  const obsolete = node.inputs
     .map((each) => each.name)
-    .filter((name) => name.startsWith(`${choice}.`) && !living.has(name));
-  if (gone.length > 0) removeInputs(draft, key, gone);
+    .filter((name) => name.startsWith(`${choice}.`) && !current.has(name));
+  if (obsolete.length > 0) removeInputs(draft, key, obsolete);
 }
 
 export function rename(node: string, title: string): void {
   edit("Rename", (draft) => setTitle(draft, node, title));
 }
 
-export function removeSelected(heal = false): void {
+export function removeSelected(reconnect = false): void {
   const { selected, selectedLinks } = activeTab();
   if (selected.length === 0 && selectedLinks.length === 0) return;
   edit("Delete", (draft) => {
     for (const key of selectedLinks) removeLink(draft, key);
-    if (heal) removeAndReconnect(draft, selected);
+    if (reconnect) removeAndReconnect(draft, selected);
     else removeNodes(draft, selected);
   });
   select([]);

@@ -3,9 +3,9 @@ import { create } from "zustand";
 import {
   type Axis,
   align,
-  around,
   type Box,
   type Boxes,
+  boundsOfBoxes,
   type Corners,
   connected,
   distribute,
@@ -27,7 +27,7 @@ export type SelectionMode = "replace" | "add" | "subtract";
 
 export interface Marquee {
   kind: "box" | "lasso";
-  way: SelectionMode;
+  mode: SelectionMode;
   /** In graph coordinates. */
   outline: readonly Point[];
   /** The selection when the outline was begun. */
@@ -41,7 +41,7 @@ interface Arranging {
   /** Whether nodes or frames are being dragged. */
   dragging: boolean;
   /** Whether an animation of moved nodes is in progress. */
-  settling: boolean;
+  animating: boolean;
   /** The frame that would contain the dragged node. */
   receiving: string | null;
   /** The key of the frame that commands act on. */
@@ -55,7 +55,7 @@ export const useArranging = create<Arranging>(() => ({
   guides: [],
   dragging: false,
   receiving: null,
-  settling: false,
+  animating: false,
   frame: null,
   writing: null,
 }));
@@ -66,12 +66,12 @@ export function boxOutline(from: Point, to: Point): Point[] {
 }
 
 /** The selection that results from an outline. */
-export function selectionBy({ outline, way, before }: Marquee, boxes: Boxes): string[] {
+export function selectionBy({ outline, mode, before }: Marquee, boxes: Boxes): string[] {
   const touched = nodesWithin(boxes, outline);
-  if (way === "replace") return touched;
-  if (way === "add") return [...new Set([...before, ...touched])];
-  const gone = new Set(touched);
-  return before.filter((key) => !gone.has(key));
+  if (mode === "replace") return touched;
+  if (mode === "add") return [...new Set([...before, ...touched])];
+  const removed = new Set(touched);
+  return before.filter((key) => !removed.has(key));
 }
 
 /** Cancels an outline and restores the previous selection. */
@@ -87,9 +87,9 @@ export function invertSelection(): void {
   select(inverted(graph, selected));
 }
 
-export function selectConnected(way: "upstream" | "downstream" | "both"): void {
+export function selectConnected(direction: "upstream" | "downstream" | "both"): void {
   const { graph, selected } = activeTab();
-  select(connected(graph, selected, way));
+  select(connected(graph, selected, direction));
 }
 
 /** Moves boxes to new corners, in one entry. */
@@ -100,14 +100,14 @@ function moveCorners(label: string, corners: Corners): void {
   edit(label, (draft) => moveNodes(draft, Object.fromEntries(places)));
 }
 
-const SETTLING = 240;
-let settled: ReturnType<typeof setTimeout> | undefined;
+const ANIMATION_TIME = 240;
+let animationTimer: ReturnType<typeof setTimeout> | undefined;
 
 /** Animates the next move for a moment. */
 export function animateMove(): void {
-  clearTimeout(settled);
-  useArranging.setState({ settling: true });
-  settled = setTimeout(() => useArranging.setState({ settling: false }), SETTLING);
+  clearTimeout(animationTimer);
+  useArranging.setState({ animating: true });
+  animationTimer = setTimeout(() => useArranging.setState({ animating: false }), ANIMATION_TIME);
 }
 
 export function alignSelected(side: Side): void {
@@ -137,5 +137,5 @@ export function paintSelected(paint: Paint | null, thread?: string): void {
 
 /** The smallest box around the selected nodes. */
 export function selectedBox(selected: readonly string[]): Box | null {
-  return around(boxesOf(selected).values());
+  return boundsOfBoxes(boxesOf(selected).values());
 }

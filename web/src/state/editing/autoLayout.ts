@@ -9,7 +9,7 @@ import {
   contentsOf,
   FRAME_PADDING,
   FRAME_TITLE,
-  fitGroup,
+  fitToBoxes,
   frameBox,
   frameOf,
   framesIn,
@@ -27,13 +27,13 @@ import { notify } from "../view";
 import { animateMove } from "./arranging";
 import { endsOf } from "./wires";
 
-const MARGIN = {
+const FRAME_MARGIN = {
   before: { x: FRAME_PADDING, y: FRAME_PADDING + FRAME_TITLE },
   after: { x: FRAME_PADDING, y: FRAME_PADDING },
 };
 /** Keys of frames can equal keys of nodes; these prefixes tell them apart among boxes. */
-const FOLD = "folded frame ";
-const FRAME = "frame ";
+const FOLD_PREFIX = "folded frame ";
+const FRAME_PREFIX = "frame ";
 
 /**
  * Lays out these nodes, except pinned ones. A frame that is completely among them stays together.
@@ -44,20 +44,20 @@ export async function layOutNodes(keys: readonly string[]): Promise<void> {
   const free = keys.filter((key) => !pinned.has(key));
   const task = taskOf(graph, free);
   if (task.boxes.size < 2) return;
-  const places = await laidOut(task);
+  const places = await computeLayout(task);
   if (activeTab().id !== id || activeTab().graph !== graph) {
     notify(t("The graph changed while it was being tidied, so no node was moved."));
     return;
   }
   animateMove();
-  edit("Tidy", (draft) => lay(draft, graph, places));
+  edit("Tidy", (draft) => applyLayout(draft, graph, places));
 }
 
 /** From this number of boxes on, the layout takes so long that it runs in a web worker. */
-const MANY = 60;
+const WORKER_FROM = 60;
 
-function laidOut(task: LayoutTask): Promise<ReadonlyMap<string, Box>> {
-  if (task.boxes.size <= MANY || typeof Worker === "undefined") return autoLayout(task);
+function computeLayout(task: LayoutTask): Promise<ReadonlyMap<string, Box>> {
+  if (task.boxes.size <= WORKER_FROM || typeof Worker === "undefined") return autoLayout(task);
   return new Promise((done, fail) => {
     const worker = new Worker(new URL("../../document/autoLayoutWorker.ts", import.meta.url), {
       type: "module",
@@ -79,22 +79,22 @@ function taskOf(graph: Graph, keys: readonly string[]): LayoutTask {
   const chosen = new Set(keys);
   const boxes = new Map(boxesOf(keys));
   for (const { group, width, height } of folds) {
-    const held = Object.keys(contentsOf(graph, group).nodes);
-    if (held.length > 0 && held.every((key) => chosen.has(key))) {
-      boxes.set(FOLD + group.key, { ...group.position, width, height });
+    const members = Object.keys(contentsOf(graph, group).nodes);
+    if (members.length > 0 && members.every((key) => chosen.has(key))) {
+      boxes.set(FOLD_PREFIX + group.key, { ...group.position, width, height });
     }
   }
   return {
     boxes,
-    joints: jointsOf(graph, hidden),
+    edges: edgesOf(graph, hidden),
     parents: parentsOf(graph, chosen),
-    margin: MARGIN,
+    margin: FRAME_MARGIN,
   };
 }
 
-function jointsOf(graph: Graph, hidden: ReadonlyMap<string, string>): LayoutEdge[] {
+function edgesOf(graph: Graph, hidden: ReadonlyMap<string, string>): LayoutEdge[] {
   const { catalog } = useStudio.getState();
-  const name = (key: string) => (hidden.has(key) ? FOLD + hidden.get(key) : key);
+  const name = (key: string) => (hidden.has(key) ? FOLD_PREFIX + hidden.get(key) : key);
   const top = (key: string): number => {
     const folded = hidden.get(key);
     if (folded !== undefined) return frameOf(graph, folded)?.position.y ?? 0;
@@ -120,20 +120,20 @@ function jointsOf(graph: Graph, hidden: ReadonlyMap<string, string>): LayoutEdge
 function parentsOf(graph: Graph, chosen: ReadonlySet<string>): Map<string, string> {
   const { hiddenFrames, folds } = foldingOf(graph);
   const folded = new Set(folds.map((each) => each.group.key));
-  const whole = graph.groups
+  const wholeFrames = graph.groups
     .filter((each) => !hiddenFrames.has(each.key))
     .filter((each) => {
-      const held = Object.keys(contentsOf(graph, each).nodes);
-      return held.length > 0 && held.every((key) => chosen.has(key));
+      const members = Object.keys(contentsOf(graph, each).nodes);
+      return members.length > 0 && members.every((key) => chosen.has(key));
     })
     .sort((one, other) => area(one.size) - area(other.size));
   const parents = new Map<string, string>();
-  whole.forEach((group, index) => {
-    const name = (folded.has(group.key) ? FOLD : FRAME) + group.key;
-    const outer = whole
+  wholeFrames.forEach((group, index) => {
+    const name = (folded.has(group.key) ? FOLD_PREFIX : FRAME_PREFIX) + group.key;
+    const outer = wholeFrames
       .slice(index + 1)
       .find((each) => !folded.has(each.key) && encloses(frameBox(each), frameBox(group)));
-    if (outer !== undefined) parents.set(name, FRAME + outer.key);
+    if (outer !== undefined) parents.set(name, FRAME_PREFIX + outer.key);
     if (folded.has(group.key)) return;
     for (const key of nodesIn(graph, group)) if (!parents.has(key)) parents.set(key, name);
   });
@@ -145,14 +145,14 @@ function area({ width, height }: { width: number; height: number }): number {
 }
 
 /** Applies the positions; frames are resized to the contents they had before. */
-function lay(draft: Graph, before: Graph, places: ReadonlyMap<string, Box>): void {
+function applyLayout(draft: Graph, before: Graph, places: ReadonlyMap<string, Box>): void {
   const corners: Record<string, Point> = {};
   for (const [key, { x, y }] of places) {
-    if (!key.startsWith(FOLD)) {
+    if (!key.startsWith(FOLD_PREFIX)) {
       corners[key] = bodyAt({ x, y });
       continue;
     }
-    const group = frameOf(before, key.slice(FOLD.length));
+    const group = frameOf(before, key.slice(FOLD_PREFIX.length));
     if (group === undefined) continue;
     const by = { x: x - group.position.x, y: y - group.position.y };
     moveContents(draft, contentsOf(before, group), by);
@@ -164,8 +164,8 @@ function lay(draft: Graph, before: Graph, places: ReadonlyMap<string, Box>): voi
     .filter((each) => !hiddenFrames.has(each.key) && !folded.has(each.key))
     .sort((one, other) => area(one.size) - area(other.size));
   for (const group of open) {
-    const held = nodesIn(before, group).filter((key) => draft.nodes[key] !== undefined);
-    if (!held.some((key) => key in corners)) continue;
+    const members = nodesIn(before, group).filter((key) => draft.nodes[key] !== undefined);
+    if (!members.some((key) => key in corners)) continue;
     const frame = frameOf(draft, group.key);
     if (frame === undefined) continue;
     const inner = framesIn(before, group).flatMap((each): Box[] => {
@@ -174,7 +174,7 @@ function lay(draft: Graph, before: Graph, places: ReadonlyMap<string, Box>): voi
       const fold = folded.get(each.key);
       return [fold === undefined ? frameBox(now) : { ...now.position, ...sizeOf(fold) }];
     });
-    fitGroup(frame, [...held.flatMap((key) => boxNow(draft, before, key)), ...inner]);
+    fitToBoxes(frame, [...members.flatMap((key) => boxNow(draft, before, key)), ...inner]);
   }
 }
 

@@ -57,17 +57,17 @@ export function wireAt(at: Point, reach: number, fits: (key: string) => boolean)
   let [best, least]: [string | null, number] = [null, reach];
   for (const key of graph.linkOrder) {
     const link = graph.links[key];
-    if (link === undefined || link.portal !== null || !mayPass(link, at) || !fits(key)) continue;
+    if (link === undefined || link.portal !== null || !mayBeNear(link, at) || !fits(key)) continue;
     const distance = nearnessTo(key, at)?.distance ?? Number.POSITIVE_INFINITY;
     if (distance < least) [best, least] = [key, distance];
   }
   return best;
 }
 
-const AROUND = 260;
+const SEARCH_MARGIN = 260;
 
 /** A fast check that skips distant wires. A wire with reroute points may run anywhere. */
-function mayPass(link: Link, { x, y }: Point): boolean {
+function mayBeNear(link: Link, { x, y }: Point): boolean {
   if (link.reroute !== null) return true;
   const { nodes } = activeTab().graph;
   const [from, to] = [nodes[link.from], nodes[link.to]];
@@ -75,10 +75,10 @@ function mayPass(link: Link, { x, y }: Point): boolean {
   const right = from.position.x + from.size.width;
   const low = Math.max(from.position.y + from.size.height, to.position.y + to.size.height);
   return (
-    x > Math.min(right, to.position.x) - AROUND &&
-    x < Math.max(right, to.position.x) + AROUND &&
-    y > Math.min(from.position.y, to.position.y) - AROUND &&
-    y < low + AROUND
+    x > Math.min(right, to.position.x) - SEARCH_MARGIN &&
+    x < Math.max(right, to.position.x) + SEARCH_MARGIN &&
+    y > Math.min(from.position.y, to.position.y) - SEARCH_MARGIN &&
+    y < low + SEARCH_MARGIN
   );
 }
 
@@ -177,15 +177,15 @@ export function insertionSockets(
   const name = target?.inputs[link?.toSlot ?? -1]?.name;
   if (link === undefined || source === undefined || target === undefined) return null;
   if (name === undefined || node?.key === link.from || node?.key === link.to) return null;
-  const given = outputType(source, schemaOf(source.type), link.fromSlot);
-  const wanted = inputType(target, schemaOf(target.type), name);
+  const sourceType = outputType(source, schemaOf(source.type), link.fromSlot);
+  const targetType = inputType(target, schemaOf(target.type), name);
   const input = inputsOf(schema, node)
     .filter((each) => each.section !== "hidden" && !isLinked(node, each.name))
-    .map((each) => ({ each, near: closeness(given, each.type) + (isSocket(each) ? 0.5 : 0) }))
+    .map((each) => ({ each, near: closeness(sourceType, each.type) + (isSocket(each) ? 0.5 : 0) }))
     .filter(({ near }) => near >= 1)
     .sort((one, other) => other.near - one.near)[0];
   const output = schema.outputs
-    .map((each, slot) => ({ slot, near: closeness(each.type, wanted) }))
+    .map((each, slot) => ({ slot, near: closeness(each.type, targetType) }))
     .filter(({ near }) => near >= (input?.each.type === "*" ? 0 : 1))
     .sort((one, other) => other.near - one.near)[0];
   return input === undefined || output === undefined
@@ -204,13 +204,17 @@ export function insertNode(node: string, link: string, at: Point, thread?: strin
   const entry = schema === undefined ? null : insertionSockets(schema, link, found);
   if (schema === undefined || entry === null) return false;
   const after = nearnessTo(link, at)?.after ?? 0;
-  edit("Insert into the wire", (draft) => enter(draft, schema, node, link, entry, after), thread);
+  edit(
+    "Insert into the wire",
+    (draft) => insertInDraft(draft, schema, node, link, entry, after),
+    thread,
+  );
   return true;
 }
 
 type Draft = Parameters<Parameters<typeof edit>[1]>[0];
 
-function enter(
+function insertInDraft(
   draft: Draft,
   schema: NodeSchema,
   key: string,
@@ -248,7 +252,7 @@ export function addIntoWire(schema: NodeSchema, link: string, at: Point): string
     const node = createNode(schema, draft.lastNodeId + 1, { x: at.x - 120, y: at.y });
     key = node.key;
     addNode(draft, node);
-    enter(draft, schema, key, link, entry, after);
+    insertInDraft(draft, schema, key, link, entry, after);
   });
   countUse(schema.class_type);
   select([key]);

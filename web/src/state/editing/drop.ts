@@ -2,7 +2,7 @@
 
 import { removeLink } from "../../document/edit";
 import { isBoundary, type Link, type Point } from "../../document/graph";
-import { branchOff, linksThrough } from "../../document/reroute";
+import { linksThrough, routeThrough } from "../../document/reroute";
 import { moveSources, moveTarget } from "../../document/rewire";
 import type { Pulled } from "../finding/fitting";
 import { inputsOf } from "../nodes/inputs";
@@ -61,7 +61,7 @@ function drawWires({ from }: Pull, ends: readonly Wire[]): void {
     for (const wire of ends) {
       connectInDraft(draft, workflow, wire);
       const through = from.find((each) => each.through !== undefined)?.through;
-      if (through !== undefined) branchOff(draft, through, wire.to, wire.input);
+      if (through !== undefined) routeThrough(draft, through, wire.to, wire.input);
     }
   });
 }

@@ -3,14 +3,14 @@
 import { encloses } from "../../document/arrange";
 import { addGroup, changeGroup, removeGroup, removeNodes } from "../../document/edit";
 import {
-  boxAround,
   contentsOf,
   FRAME_PADDING,
   FRAME_TITLE,
   fitFrame,
-  fitGroup,
+  fitToBoxes,
   frameAround,
   frameBox,
+  frameBoxAround,
   frameOf,
   frameState,
   framesIn,
@@ -28,9 +28,9 @@ import { useArranging } from "./arranging";
  */
 export function currentFrame(): Group | undefined {
   const { graph, selected } = activeTab();
-  const held = useArranging.getState().frame;
-  const inHand = held === null ? undefined : frameOf(graph, held);
-  return inHand ?? frameAround(graph, selected[0] ?? "");
+  const key = useArranging.getState().frame;
+  const selectedFrame = key === null ? undefined : frameOf(graph, key);
+  return selectedFrame ?? frameAround(graph, selected[0] ?? "");
 }
 
 export function setCurrentFrame(key: string | null): void {
@@ -52,13 +52,13 @@ const EMPTY = { width: 400, height: 280 };
 export function frameSelected(title: string): string {
   const { graph, selected } = activeTab();
   const nodes = [...boxesOf(selected).values()];
-  const bounds = boxAround(nodes);
+  const bounds = frameBoxAround(nodes);
   // Frames whose contents are selected are included with their margins.
   const inner =
     bounds === null
       ? []
-      : graph.groups.map(frameBox).filter((each) => encloses(grown(bounds), each));
-  const box = boxAround([...nodes, ...inner]);
+      : graph.groups.map(frameBox).filter((each) => encloses(enlarged(bounds), each));
+  const box = frameBoxAround([...nodes, ...inner]);
   const handle = canvas();
   const at = handle?.toGraph(handle.pointer()) ?? { x: 0, y: 0 };
   const { x, y, width, height } = box ?? { ...at, ...EMPTY };
@@ -78,7 +78,17 @@ export function frameSelected(title: string): string {
 }
 
 /** The box enlarged by the margin that a frame may have around its nodes. */
-function grown({ x, y, width, height }: { x: number; y: number; width: number; height: number }) {
+function enlarged({
+  x,
+  y,
+  width,
+  height,
+}: {
+  x: number;
+  y: number;
+  width: number;
+  height: number;
+}) {
   const [side, top] = [2 * FRAME_PADDING, 2 * FRAME_PADDING + FRAME_TITLE];
   return { x: x - side, y: y - top, width: width + 2 * side, height: height + side + top };
 }
@@ -103,7 +113,7 @@ export function addSelectedToFrame(key: string): void {
       width: size.width - 2 * inner.x,
       height: size.height - inner.y - FRAME_PADDING,
     };
-    fitGroup(group, [now, ...boxes]);
+    fitToBoxes(group, [now, ...boxes]);
   });
 }
 
@@ -143,10 +153,10 @@ export function deleteFrame(key: string): void {
   const { graph } = activeTab();
   const group = frameOf(graph, key);
   if (group === undefined) return;
-  const held = contentsOf(graph, group);
+  const contents = contentsOf(graph, group);
   const inner = framesIn(graph, group).map((each) => each.key);
   edit("Delete the group and its contents", (draft) => {
-    removeNodes(draft, Object.keys(held.nodes));
+    removeNodes(draft, Object.keys(contents.nodes));
     for (const each of [...inner, key]) removeGroup(draft, each);
   });
   select([]);

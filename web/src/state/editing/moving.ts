@@ -1,5 +1,5 @@
 /** Dragging nodes: they move together, and snap to the grid and to lines of their neighbours. */
-import { around, type Box, overlaps } from "../../document/arrange";
+import { type Box, boundsOfBoxes, overlaps } from "../../document/arrange";
 import { moveNodes } from "../../document/edit";
 import { frameAround } from "../../document/frames";
 import type { Point } from "../../document/graph";
@@ -18,32 +18,32 @@ interface Drag {
 }
 
 /** The threads of edits made by dragging: nodes, frames, and their corners. */
-const THREAD = /^(move|group|size) /;
+const DRAG_THREAD = /^(move|group|size) /;
 /** The snapping distance to a neighbour's line, in pixels on the screen. */
-const REACH = 5;
+const SNAP_DISTANCE = 5;
 
 let drag: Drag | null = null;
 /** Whether the drag has ended while the button is still held: further movement is ignored. */
-let isOver = false;
+let isEnded = false;
 
 /** The document's log before the drag. */
 let before: Pick<Tab, "id" | "log"> | null = null;
 
 /** Call it before the first step of a drag. */
 export function beginDrag(): void {
-  isOver = false;
+  isEnded = false;
   const { id, log } = activeTab();
   before = { id, log };
 }
 
 /** Sets whether Ctrl is held, which disables snapping. */
-let free = false;
-export function setFreePlacement(freely: boolean): void {
-  free = freely;
+let isFree = false;
+export function setFreePlacement(value: boolean): void {
+  isFree = value;
 }
 
 /** The approximate part of the graph that is visible. */
-function seen(): { view: Box; zoom: number } {
+function visiblePart(): { view: Box; zoom: number } {
   const { x, y, zoom } = activeTab().viewport ?? { x: 0, y: 0, zoom: 1 };
   const { innerWidth = 0, innerHeight = 0 } = globalThis;
   const view = { x: -x / zoom, y: -y / zoom, width: innerWidth / zoom, height: innerHeight / zoom };
@@ -51,7 +51,7 @@ function seen(): { view: Box; zoom: number } {
 }
 
 function begin(keys: readonly string[]): Drag | null {
-  const { view } = seen();
+  const { view } = visiblePart();
   const pinned = pinnedOf(keys);
   const from = new Map(
     boxesOf(
@@ -59,7 +59,7 @@ function begin(keys: readonly string[]): Drag | null {
       true,
     ),
   );
-  const bounds = around(from.values());
+  const bounds = boundsOfBoxes(from.values());
   if (bounds === null) return null;
   const neighbours = [...boxesOf()]
     .filter(([key, box]) => !from.has(key) && overlaps(box, view))
@@ -73,21 +73,21 @@ function begin(keys: readonly string[]): Drag | null {
  * the drag; `endDrag` ends it.
  */
 export function dragTo(corners: Readonly<Record<string, Point>>): void {
-  if (isOver) return;
+  if (isEnded) return;
   const keys = Object.keys(corners).filter((key) => key in activeTab().graph.nodes);
   if (drag === null || drag.tab !== activeTab().id || !keys.every((key) => drag?.from.has(key))) {
     drag = begin(keys);
   }
-  const lead = keys.find((key) => drag?.from.has(key));
-  const [start, wished] = [drag?.from.get(lead ?? ""), corners[lead ?? ""]];
-  if (drag === null || start === undefined || wished === undefined) return;
-  const by = snap({ x: wished.x - start.x, y: wished.y - start.y }, drag);
+  const leader = keys.find((key) => drag?.from.has(key));
+  const [start, requested] = [drag?.from.get(leader ?? ""), corners[leader ?? ""]];
+  if (drag === null || start === undefined || requested === undefined) return;
+  const by = snap({ x: requested.x - start.x, y: requested.y - start.y }, drag);
   const places = [...drag.from].map(([key, { x, y }]) => [
     key,
     bodyAt({ x: x + by.x, y: y + by.y }),
   ]);
   edit("Move", (draft) => moveNodes(draft, Object.fromEntries(places)), `move ${keys.join()}`);
-  showReceiving(lead ?? "");
+  showReceiving(leader ?? "");
 }
 
 /** Highlights the frame that a dragged node has entered. */
@@ -99,13 +99,13 @@ function showReceiving(key: string): void {
 }
 
 function snap(by: Point, { bounds, neighbours }: Drag): Point {
-  const to = free ? "nothing" : setting("calotype.snap");
+  const to = isFree ? "nothing" : setting("calotype.snap");
   const lines = to === "both" || to === "neighbours";
   const found = snapped(
     { ...bounds, x: bounds.x + by.x, y: bounds.y + by.y },
     {
       neighbours: lines ? neighbours : [],
-      reach: lines ? REACH / seen().zoom : 0,
+      reach: lines ? SNAP_DISTANCE / visiblePart().zoom : 0,
       grid: to === "both" || to === "grid" ? GRID : null,
     },
   );
@@ -123,18 +123,18 @@ export function endDrag(): void {
 
 /** Ends a drag in a tab whose canvas is left, though the button is still held; the nodes stay. */
 export function leaveDrag(tab: string): void {
-  isOver = true;
+  isEnded = true;
   endDrag();
   endThreadIn(tab);
 }
 
 /** Whether nodes or a frame are being dragged. */
 export function isDragged(): boolean {
-  return !isOver && useArranging.getState().dragging;
+  return !isEnded && useArranging.getState().dragging;
 }
 
 export function isDragOver(): boolean {
-  return isOver;
+  return isEnded;
 }
 
 /** Cancels the drag: everything returns to its position before it. */
@@ -143,7 +143,7 @@ export function cancelDrag(): void {
   const { id, log } = activeTab();
   const thread = log.done.at(-1)?.thread ?? "";
   leaveDrag(id);
-  if (!THREAD.test(thread)) return;
+  if (!DRAG_THREAD.test(thread)) return;
   undoEdit();
   // The cancelled drag must not be offered for redo; what was undone before must.
   const { done } = activeTab().log;
@@ -154,7 +154,7 @@ export function cancelDrag(): void {
 
 /** A step of a dragged or resized frame, on the grid unless Ctrl is held. */
 export function gridStep({ x, y }: Point): Point {
-  const to = free ? "nothing" : setting("calotype.snap");
+  const to = isFree ? "nothing" : setting("calotype.snap");
   if (to !== "both" && to !== "grid") return { x: Math.round(x), y: Math.round(y) };
   return { x: Math.round(x / GRID) * GRID, y: Math.round(y / GRID) * GRID };
 }

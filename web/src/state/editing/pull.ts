@@ -65,22 +65,22 @@ interface Pulling {
   target: Target;
 }
 
-const NOWHERE: Target = { kind: "nothing" };
+const NO_TARGET: Target = { kind: "nothing" };
 
 export const usePulling = create<Pulling>(() => ({
   pull: null,
   byTaps: false,
   at: { x: 0, y: 0 },
-  target: NOWHERE,
+  target: NO_TARGET,
 }));
 
 export function beginPull(pull: Pull, at: Point, byTaps: boolean): void {
-  usePulling.setState({ pull, byTaps, at, target: NOWHERE });
+  usePulling.setState({ pull, byTaps, at, target: NO_TARGET });
 }
 
 /** Ends the pull. As it has not changed the document, this alone also cancels it. */
 export function endPull(): void {
-  if (usePulling.getState().pull !== null) usePulling.setState({ pull: null, target: NOWHERE });
+  if (usePulling.getState().pull !== null) usePulling.setState({ pull: null, target: NO_TARGET });
 }
 
 /** The output that a link starts at. */
@@ -112,7 +112,7 @@ export function pulledAt(node: string, socket: string, side: Pulled["side"]): Pu
 }
 
 /** The links at a socket, in drawing order. */
-export function linksAt(graph: Graph, { node, socket, side }: SocketOf): string[] {
+export function linksAt(graph: Graph, { node, socket, side }: SocketId): string[] {
   const found = graph.nodes[node];
   const keys =
     side === "output"
@@ -153,9 +153,9 @@ export function pullEnd(key: string, end: Pulled["side"]): Pull | null {
   const link = graph.links[key];
   if (link === undefined) return null;
   const [source, target] = [sourceOf(graph, link), targetOf(graph, link)];
-  const [stays, goes] = end === "input" ? [source, target] : [target, source];
-  const detached = { links: [key], node: goes.node, socket: goes.socket };
-  return { from: [stays], seeks: end, detached };
+  const [fixed, moved] = end === "input" ? [source, target] : [target, source];
+  const detached = { links: [key], node: moved.node, socket: moved.socket };
+  return { from: [fixed], seeks: end, detached };
 }
 
 /** Detaches all wires of an output at their source. */
@@ -181,12 +181,12 @@ export function isStillValid({ from, detached }: Pull): boolean {
 /** Whether the moved wires are currently connected to this socket. */
 export function isAttachedHere(
   { detached, seeks }: Pull,
-  { node, socket, side }: SocketOf,
+  { node, socket, side }: SocketId,
 ): boolean {
   return side === seeks && detached?.node === node && detached.socket === socket;
 }
 
-type SocketOf = Pick<Pulled, "node" | "socket" | "side">;
+type SocketId = Pick<Pulled, "node" | "socket" | "side">;
 
 /**
  * The state of a socket during a pull: sockets that would accept the wire are highlighted, others
@@ -198,17 +198,17 @@ export function markOf(
 ): "" | "dim" | "fit" | "held" {
   if (pull === null) return "";
   if (side !== pull.seeks) {
-    const holds = (each: Pulled) => each.node === node && each.socket === socket;
-    return pull.from.some(holds) ? "held" : "dim";
+    const isSame = (each: Pulled) => each.node === node && each.socket === socket;
+    return pull.from.some(isSame) ? "held" : "dim";
   }
   if (isAttachedHere(pull, { node, socket, side })) return "fit";
   const { graph } = activeTab();
-  const takes = (held: Pulled) => {
-    if (held.node === node) return false;
-    const [from, to] = side === "input" ? [held, { node, type }] : [{ node, type }, held];
+  const accepts = (source: Pulled) => {
+    if (source.node === node) return false;
+    const [from, to] = side === "input" ? [source, { node, type }] : [{ node, type }, source];
     return fits(from.type, to.type) && !feeds(graph, to.node, from.node);
   };
-  return pull.from.some(takes) ? "fit" : "dim";
+  return pull.from.some(accepts) ? "fit" : "dim";
 }
 
 /** The socket of a node that a drop would connect now; null for none. */

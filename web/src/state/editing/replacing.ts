@@ -18,7 +18,7 @@ import { countUse, notify } from "../view";
 import { createNode } from "./actions";
 
 interface Plan {
-  made: GraphNode;
+  replacement: GraphNode;
   sockets: NewSockets;
   match: Match;
   /** The number of links and values that are kept. */
@@ -38,14 +38,14 @@ export function planOf(graph: Graph, old: GraphNode, schema: NodeSchema): Plan {
   const node = createNode(schema, 0, old.position);
   const match = matchNode(graph, old, node, sockets, {
     fits,
-    given: (key) => {
+    sourceType: (key) => {
       const link = graph.links[key];
       const source = graph.nodes[link?.from ?? ""];
       return link === undefined || source === undefined
         ? "*"
         : outputType(source, schemaOf(source.type), link.fromSlot);
     },
-    wanted: (key) => {
+    targetType: (key) => {
       const link = graph.links[key];
       const target = graph.nodes[link?.to ?? ""];
       const name = target?.inputs[link?.toSlot ?? -1]?.name;
@@ -53,19 +53,19 @@ export function planOf(graph: Graph, old: GraphNode, schema: NodeSchema): Plan {
         ? "*"
         : inputType(target, schemaOf(target.type), name);
     },
-    takes: (name, value) => takes(schema, name, value),
-    alike: (one, other) => {
+    acceptsValue: (name, value) => acceptsValue(schema, name, value),
+    isSameKind: (one, other) => {
       const kind = kindOf(before, one);
       return kind !== null && kind === kindOf(schema, other);
     },
-    matters: (name) => {
+    isReported: (name) => {
       const input = before?.inputs.find((each) => each.name === name);
       return input === undefined ? !name.startsWith("#") : old.values[name] !== defaultOf(input);
     },
   });
   const links = Object.keys(match.inputs).length + Object.keys(match.outputs).length;
   return {
-    made: node,
+    replacement: node,
     sockets,
     match,
     kept: links * 2 + Object.keys(match.values).length,
@@ -81,7 +81,7 @@ function kindOf(schema: NodeSchema | undefined, name: string): string | null {
 }
 
 /** Whether a widget accepts this value; a value missing from a list of choices is not accepted. */
-function takes(schema: NodeSchema, name: string, value: Json): boolean {
+function acceptsValue(schema: NodeSchema, name: string, value: Json): boolean {
   const input = schema.inputs.find((each) => each.name === name);
   if (input === undefined) return (CONTROLS as readonly Json[]).includes(value);
   if (!isWidget(input)) return false;
@@ -126,20 +126,20 @@ export function lossOf(graph: Graph, old: GraphNode, { match }: Plan): string | 
 /** Replaces each of these nodes by one of this class. */
 export function replaceNodes(keys: readonly string[], schema: NodeSchema): void {
   edit(t("Replace with {{node}}", { node: schema.display_name }), (draft) => {
-    for (const key of keys) putIn(draft, key, schema);
+    for (const key of keys) replaceInDraft(draft, key, schema);
   });
   countUse(schema.class_type);
   select(keys);
 }
 
-function putIn(draft: Graph, key: string, schema: NodeSchema): void {
+function replaceInDraft(draft: Graph, key: string, schema: NodeSchema): void {
   const old = draft.nodes[key];
   if (old === undefined) return;
   const plan = planOf(draft, old, schema);
-  replaceNode(draft, key, plan.made, plan.sockets, plan.match);
+  replaceNode(draft, key, plan.replacement, plan.sockets, plan.match);
   const node = draft.nodes[key];
   if (node === undefined) return;
-  const { width, height } = plan.made.size;
+  const { width, height } = plan.replacement.size;
   // Not narrower than before, so that the layout beside it does not change.
   node.size = { width: Math.max(old.size.width, width), height };
   if (old.type !== schema.class_type) return;
@@ -152,17 +152,17 @@ export function recreateNodes(keys: readonly string[]): void {
   const tab = activeTab();
   const { graph } = tab;
   // The inputs of an instance follow its subgraph instead.
-  const known = keys.filter(
+  const installed = keys.filter(
     (key) => !isInstance(tab, key) && schemaOf(graph.nodes[key]?.type ?? "") !== undefined,
   );
-  if (known.length === 0) {
+  if (installed.length === 0) {
     notify(t("None of these nodes is installed here, so they cannot be recreated."));
     return;
   }
   edit("Recreate", (draft) => {
-    for (const key of known) {
+    for (const key of installed) {
       const schema = schemaOf(draft.nodes[key]?.type ?? "");
-      if (schema !== undefined) putIn(draft, key, schema);
+      if (schema !== undefined) replaceInDraft(draft, key, schema);
     }
   });
 }
@@ -170,7 +170,7 @@ export function recreateNodes(keys: readonly string[]): void {
 /**
  * The two inputs of a node that can be swapped: the first two of one type, at least one connected.
  */
-export function swappable(node: GraphNode): [string, string] | null {
+export function swappableInputs(node: GraphNode): [string, string] | null {
   for (const [index, one] of node.inputs.entries()) {
     const other = node.inputs
       .slice(index + 1)
@@ -182,7 +182,7 @@ export function swappable(node: GraphNode): [string, string] | null {
 
 export function swapInputsOf(key: string): void {
   const node = activeTab().graph.nodes[key];
-  const pair = node === undefined ? null : swappable(node);
+  const pair = node === undefined ? null : swappableInputs(node);
   if (pair === null) return;
   edit("Swap the inputs", (draft) => swapInputs(draft, key, ...pair));
 }

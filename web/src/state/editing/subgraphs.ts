@@ -13,7 +13,7 @@ import {
 import { recordOrigin } from "../../document/instanceOrigin";
 import type { InnerWidget } from "../../document/instances";
 import { movePort, namePort, removePort, type Side } from "../../document/ports";
-import { migratePromotions, promote, settleValues, unpromote } from "../../document/promote";
+import { migratePromotions, promote, unifyValues, unpromote } from "../../document/promote";
 import { makeSubgraph } from "../../document/subgraph";
 import { unpack } from "../../document/unpack";
 import { t } from "../../words/words";
@@ -140,7 +140,7 @@ export function dropPort(id: string, side: Side, slot: number): void {
   changeDefinition("Remove a port", id, (workflow, definition) => {
     if (side === "inputs") {
       migratePromotions(workflow, definition, typeOf);
-      settleValues(workflow, definition, slot, level);
+      unifyValues(workflow, definition, slot, level);
     }
     removePort(workflow, definition, side, slot);
   });

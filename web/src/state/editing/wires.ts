@@ -79,14 +79,14 @@ function traceSpline(pen: Pen, points: readonly Point[]): void {
     const [out, into] = [tangents[index - 1], tangents[index]];
     if (!(a && b && out && into)) continue;
     const distance = Math.hypot(b.x - a.x, b.y - a.y);
-    const leaving = index === 1 ? bendOf(b.x - a.x, distance, points.length) : distance / 3;
-    const coming =
+    const startBend = index === 1 ? bendOf(b.x - a.x, distance, points.length) : distance / 3;
+    const endBend =
       index === points.length - 1 ? bendOf(b.x - a.x, distance, points.length) : distance / 3;
     pen.bezierCurveTo(
-      a.x + out.x * leaving,
-      a.y + out.y * leaving,
-      b.x - into.x * coming,
-      b.y - into.y * coming,
+      a.x + out.x * startBend,
+      a.y + out.y * startBend,
+      b.x - into.x * endBend,
+      b.y - into.y * endBend,
       b.x,
       b.y,
     );

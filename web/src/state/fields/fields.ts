@@ -4,7 +4,7 @@ import type { GraphNode } from "../../document/graph";
 import type { Json } from "../../document/json";
 import { promptId } from "../../document/levels";
 import { changeValueAt } from "../editing/actions";
-import { likeItsTarget, PRIMITIVE } from "../nodes/primitive";
+import { PRIMITIVE, withTargetOptions } from "../nodes/primitive";
 import { currentValue, inputNamed } from "../nodes/shape";
 import { pictureOf, sourceWords } from "../nodes/sources";
 import { controlOf, isSubgraph } from "../nodes/widgets";
@@ -34,7 +34,7 @@ export function useField(node: GraphNode, schema: NodeSchema | undefined, given:
   const input =
     graph === null
       ? given
-      : likeItsTarget(graph, node, given, (target, name) =>
+      : withTargetOptions(graph, node, given, (target, name) =>
           inputNamed(target, schemaOf(target.type), name),
         );
   const tab = useActive((each) => each.id);

@@ -52,7 +52,7 @@ interface LoaderPosition {
 export function loaderPosition(place: LoraField | null): LoaderPosition | null {
   const { graph } = activeTab();
   const node = place === null ? undefined : graph.nodes[place.node];
-  const isLoadable = node !== undefined && isEncoder(node) && sidesOf(schemaOf(LOADER)) !== null;
+  const isLoadable = node !== undefined && isEncoder(node) && socketsOf(schemaOf(LOADER)) !== null;
   return isLoadable ? positionFor(graph, node) : null;
 }
 
@@ -76,7 +76,7 @@ function positionFor(graph: Graph, encoder: GraphNode): LoaderPosition | null {
   const loaded = new Set<string>();
   const seen = new Set([encoder.key]);
   let found: Omit<LoaderPosition, "loaded"> | null = null;
-  for (let link = encoderInto(graph, encoder); link !== null && !seen.has(link.from); ) {
+  for (let link = encoderLink(graph, encoder); link !== null && !seen.has(link.from); ) {
     seen.add(link.from);
     const node = graph.nodes[link.from];
     if (node === undefined) break;
@@ -85,16 +85,16 @@ function positionFor(graph: Graph, encoder: GraphNode): LoaderPosition | null {
     if (model !== undefined && others.length === 0) {
       found = { source: node.key, model, clip: link.fromSlot };
     }
-    link = encoderInto(graph, node);
+    link = encoderLink(graph, node);
   }
   return found === null ? null : { ...found, loaded };
 }
 
 /** The only link that supplies a text encoder; null where there is none, or several. */
-function encoderInto(graph: Graph, node: GraphNode): Link | null {
-  const brings = ({ type, link }: InputSlot) =>
+function encoderLink(graph: Graph, node: GraphNode): Link | null {
+  const isEncoderInput = ({ type, link }: InputSlot) =>
     link !== null && (type === "CLIP" || isRerouteNode(node));
-  const [input, ...others] = node.inputs.filter(brings);
+  const [input, ...others] = node.inputs.filter(isEncoderInput);
   return others.length > 0 ? null : (graph.links[input?.link ?? ""] ?? null);
 }
 
@@ -107,13 +107,13 @@ function modelsOf(node: GraphNode): number[] {
 }
 
 /** The loader's sockets by type; null for a loader that lacks one. */
-function sidesOf(schema: NodeSchema | undefined) {
-  const side = (type: string) => {
+function socketsOf(schema: NodeSchema | undefined) {
+  const socketsFor = (type: string) => {
     const input = schema?.inputs.find((each) => each.type === type)?.name;
     const slot = schema?.outputs.findIndex((each) => each.type === type) ?? -1;
     return input === undefined || slot < 0 ? null : { input, slot, type };
   };
-  const [model, clip] = [side("MODEL"), side("CLIP")];
+  const [model, clip] = [socketsFor("MODEL"), socketsFor("CLIP")];
   if (schema === undefined || model === null || clip === null) return null;
   return { schema, model, clip };
 }
@@ -135,38 +135,41 @@ interface ChoiceEffect {
  */
 export function loadLora(place: LoraField, file: string): ChoiceEffect | null {
   const { graph } = activeTab();
-  const way = loaderPosition(place);
-  const sides = sidesOf(schemaOf(LOADER));
+  const position = loaderPosition(place);
+  const sockets = socketsOf(schemaOf(LOADER));
   const name = nameOfLora(file);
-  if (way === null || sides === null) {
+  if (position === null || sockets === null) {
     notify(t("No node here can load the LoRA {{name}}.", { name }));
     return null;
   }
-  if (way.loaded.has(file)) {
+  if (position.loaded.has(file)) {
     announce(t("The LoRA {{name}} is loaded already", { name }));
     return null;
   }
-  const { schema } = sides;
-  const corner = besideOf(graph, way.source);
+  const { schema } = sockets;
+  const corner = freeBeside(graph, position.source);
   let key = "";
   endThread();
   edit(
     t("Load the LoRA {{name}}", { name }),
     (draft) => {
       const node = createNode(schema, draft.lastNodeId + 1, bodyAt(corner));
-      const source = draft.nodes[way.source];
+      const source = draft.nodes[position.source];
       if (source === undefined) return;
       key = node.key;
       addNode(draft, node);
       setValue(draft, key, FILE, file, layoutOf(schema));
-      fillOutputs(source, Math.max(way.model, way.clip));
-      const handed = ({ input, slot, type }: typeof sides.model, from: number) => ({
-        from: { node: way.source, slot: from },
+      fillOutputs(source, Math.max(position.model, position.clip));
+      const insertionOf = ({ input, slot, type }: typeof sockets.model, from: number) => ({
+        from: { node: position.source, slot: from },
         into: { node: key, name: input, type, isWidget: false },
         out: { node: key, slot },
         type,
       });
-      insertAfter(draft, [handed(sides.model, way.model), handed(sides.clip, way.clip)]);
+      insertAfter(draft, [
+        insertionOf(sockets.model, position.model),
+        insertionOf(sockets.clip, position.clip),
+      ]);
     },
     threadOf(place.node, place.input),
   );
@@ -178,7 +181,7 @@ export function loadLora(place: LoraField, file: string): ChoiceEffect | null {
 const GAP = 40;
 
 /** A free position to the right of a node or below it, whichever is nearer. */
-function besideOf(graph: Graph, key: string): Point {
+function freeBeside(graph: Graph, key: string): Point {
   const node = graph.nodes[key];
   if (node === undefined) return { x: 0, y: 0 };
   const { x, y, width, height } = boxOf(node);

@@ -33,30 +33,30 @@ export function uploadPlace(tab: string, node: string, input: string): string {
 export async function uploadFieldFile(node: string, input: InputSchema, file: File): Promise<void> {
   const { id, level } = activeTab();
   const place = uploadPlace(id, promptId(level, node), input.name);
-  const note = (said: Partial<Upload>) =>
-    useUploads.setState((all) => ({ [place]: { ...(all[place] ?? IDLE), ...said } }));
+  const update = (changes: Partial<Upload>) =>
+    useUploads.setState((all) => ({ [place]: { ...(all[place] ?? IDLE), ...changes } }));
   // A second file for the same field replaces the first.
   useUploads.getState()[place]?.stop();
-  const giveUp = new AbortController();
-  const stop = () => giveUp.abort();
-  note({ progress: 0, error: null, stop });
+  const controller = new AbortController();
+  const stop = () => controller.abort();
+  update({ progress: 0, error: null, stop });
   try {
-    const brought = await uploadFile(file, {
-      signal: giveUp.signal,
-      onProgress: (progress) => note({ progress }),
+    const uploaded = await uploadFile(file, {
+      signal: controller.signal,
+      onProgress: (progress) => update({ progress }),
     });
-    addFileToLists(brought, mediaOf(input) ?? "image");
-    note({ progress: null });
+    addFileToLists(uploaded, mediaOf(input) ?? "image");
+    update({ progress: null });
     // By the time a large file is uploaded, another document may be shown, or the node be deleted.
-    changeValueAt({ id, level }, node, input.name, namedValue(brought, placeOfValues(input)));
+    changeValueAt({ id, level }, node, input.name, namedValue(uploaded, placeOfValues(input)));
   } catch (error) {
-    const abandoned = error instanceof DOMException && error.name === "AbortError";
-    if (giveUp.signal.aborted && useUploads.getState()[place]?.stop !== stop) return;
-    note({ progress: null, error: abandoned ? null : wordsFor(error, file) });
+    const isAborted = error instanceof DOMException && error.name === "AbortError";
+    if (controller.signal.aborted && useUploads.getState()[place]?.stop !== stop) return;
+    update({ progress: null, error: isAborted ? null : errorSentence(error, file) });
   }
 }
 
-function wordsFor(error: unknown, file: File): string {
+function errorSentence(error: unknown, file: File): string {
   if (error instanceof HttpError && error.status === 413) {
     return t("{{name}} is larger than this server takes ({{size}}).", {
       name: file.name,
@@ -74,11 +74,11 @@ export function inputFor(node: string, file: { name: string; type: string }): In
   const found = activeTab().graph.nodes[node];
   const schema = schemaOf(found?.type ?? "");
   if (found === undefined || schema === undefined) return null;
-  return inputsOf(schema, found).find((each) => takes(mediaOf(each), file)) ?? null;
+  return inputsOf(schema, found).find((each) => acceptsFile(mediaOf(each), file)) ?? null;
 }
 
 /** By the browser's type for the file, or by its name where the browser has none. */
-function takes(kind: MediaKind | null, file: { name: string; type: string }): boolean {
+function acceptsFile(kind: MediaKind | null, file: { name: string; type: string }): boolean {
   if (kind === null) return false;
   const type = file.type === "" ? mediaTypeOf(file.name) : file.type;
   if (kind === "audio") return /^(audio|video)\//.test(type);

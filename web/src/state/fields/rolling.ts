@@ -18,7 +18,7 @@ import { controlOf, fallbackValue, layoutOf } from "../nodes/widgets";
 import { activeTab, editAt, graphAt, type Place, type Tab, tabOf, useStudio } from "../studio";
 
 /** A hostile file may contain a subgraph that contains itself. */
-const DEEPEST = 64;
+const MAX_DEPTH = 64;
 
 interface Roll {
   /** The index of the document's graph that contains the node. */
@@ -36,7 +36,7 @@ export function rollSeeds(tab: Tab = activeTab()): void {
   editAt(
     tab,
     "Randomize the seed",
-    (_, draft) => put(draft, rolls, catalog),
+    (_, draft) => applyRolls(draft, rolls, catalog),
     "roll the seeds",
     true,
   );
@@ -48,7 +48,7 @@ export function workflowToRun(workflow: Workflow): Workflow {
   const rolls = rollsIn(workflow, catalog);
   if (rolls.length === 0) return workflow;
   // The library's own types recurse without end on JSON.
-  const change = (draft: object) => put(draft as Workflow, rolls, catalog);
+  const change = (draft: object) => applyRolls(draft as Workflow, rolls, catalog);
   return create(workflow as object, change) as Workflow;
 }
 
@@ -65,7 +65,7 @@ function rollsIn(workflow: Workflow, catalog: Catalog): Roll[] {
   );
 }
 
-function put(draft: Workflow, rolls: readonly Roll[], catalog: Catalog): void {
+function applyRolls(draft: Workflow, rolls: readonly Roll[], catalog: Catalog): void {
   const graphs = graphsOf(draft);
   for (const { graph, node, name, value } of rolls) {
     const found = graphs[graph];
@@ -127,10 +127,10 @@ function controlBehind(
   }
   const inner = widgetBehind(workflow, definition, input.name);
   const target = definition.graph.nodes[inner?.node ?? ""];
-  const within = catalog[target?.type ?? ""];
-  const fed = within?.inputs.find((each) => each.name === inner?.widget);
-  if (target === undefined || fed === undefined || depth > DEEPEST) return null;
-  return controlBehind(workflow, catalog, target, fed, definition.id, depth + 1);
+  const innerSchema = catalog[target?.type ?? ""];
+  const innerInput = innerSchema?.inputs.find((each) => each.name === inner?.widget);
+  if (target === undefined || innerInput === undefined || depth > MAX_DEPTH) return null;
+  return controlBehind(workflow, catalog, target, innerInput, definition.id, depth + 1);
 }
 
 /** Sets, for all instances of a subgraph, the control of an inner widget that they show. */

@@ -6,7 +6,7 @@ import type { Catalog } from "../../api/catalog";
 import type { NodeSchema } from "../../api/types";
 import { type GraphNode, subgraphOf, type Workflow } from "../../document/graph";
 import { isObject, type Json, type JsonObject } from "../../document/json";
-import { everyNode } from "../../document/levels";
+import { allNodes } from "../../document/levels";
 import { t } from "../../words/words";
 import { fallbackValue, isSubgraph } from "../nodes/widgets";
 import { useStudio } from "../studio";
@@ -66,7 +66,7 @@ export function missingFrom(workflow: Workflow, catalog: Catalog): Missing {
     string,
     { folder: string | null; source: string | null; nodes: string[] }
   >();
-  for (const { id, node } of everyNode(workflow)) {
+  for (const { id, node } of allNodes(workflow)) {
     const { type } = node;
     const isKnown =
       type in catalog || VIRTUAL.has(type) || subgraphOf(workflow.definitions, type) !== undefined;

@@ -149,7 +149,7 @@ function replayOrNotify(text: string, name: string): Replayed | null {
   const replayed = replay(text);
   if (replayed === null) {
     notifyError(new Error(t("The edits of {{name}} can no longer be read.", { name })));
-  } else if (replayed.cut) {
+  } else if (replayed.truncated) {
     notifyError(new Error(t("The last edits of {{name}} could not be read.", { name })));
   }
   return replayed;

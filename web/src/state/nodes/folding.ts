@@ -34,19 +34,21 @@ interface Folding {
 
 const WIDTH = 200;
 const PAD = 6;
-const NOTHING: Folding = { folds: [], hidden: new Map(), hiddenFrames: new Set() };
+const NO_FOLDING: Folding = { folds: [], hidden: new Map(), hiddenFrames: new Set() };
 
-const known = new WeakMap<Graph, Folding>();
+const cache = new WeakMap<Graph, Folding>();
 
 export function foldingOf(graph: Graph): Folding {
-  const found = known.get(graph);
+  const found = cache.get(graph);
   if (found !== undefined) return found;
-  const made = graph.groups.some((each) => frameState(each).collapsed) ? folded(graph) : NOTHING;
-  known.set(graph, made);
+  const made = graph.groups.some((each) => frameState(each).collapsed)
+    ? computeFolding(graph)
+    : NO_FOLDING;
+  cache.set(graph, made);
   return made;
 }
 
-function folded(graph: Graph): Folding {
+function computeFolding(graph: Graph): Folding {
   const hidden = new Map<string, string>();
   const hiddenFrames = new Set<string>();
   const area = ({ size }: Group) => size.width * size.height;
@@ -57,9 +59,9 @@ function folded(graph: Graph): Folding {
       all.slice(0, index).every((other) => !encloses(frameBox(other), frameBox(each))),
     );
   for (const group of outermost) {
-    const held = contentsOf(graph, group);
-    for (const key of Object.keys(held.nodes)) hidden.set(key, hidden.get(key) ?? group.key);
-    for (const key of Object.keys(held.frames)) if (key !== group.key) hiddenFrames.add(key);
+    const contents = contentsOf(graph, group);
+    for (const key of Object.keys(contents.nodes)) hidden.set(key, hidden.get(key) ?? group.key);
+    for (const key of Object.keys(contents.frames)) if (key !== group.key) hiddenFrames.add(key);
   }
   return { folds: outermost.map((each) => foldOf(graph, each, hidden)), hidden, hiddenFrames };
 }

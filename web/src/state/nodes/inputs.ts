@@ -13,11 +13,11 @@ import { PRIMITIVE, primitiveInput } from "./primitive";
 export const AUTOGROW = "COMFY_AUTOGROW_V3";
 export const DYNAMIC_COMBO = "COMFY_DYNAMICCOMBO_V3";
 export const MATCH = "COMFY_MATCHTYPE_V3";
-const MOST_GROWN = 100;
+const MAX_INPUTS = 100;
 
 type Raw = Record<string, unknown>;
 
-interface Given {
+interface NodeState {
   values: Readonly<Record<string, unknown>>;
   linked: ReadonlySet<string>;
   /** The names of combos whose choices are typed into the node. */
@@ -33,51 +33,51 @@ interface Option {
   inputs: readonly InputSchema[];
 }
 
-const NOTHING_GIVEN: Given = {
+const EMPTY_STATE: NodeState = {
   values: {},
   linked: new Set(),
   typed: new Set(),
   choices: [],
   fields: [],
 };
-const found = new WeakMap<GraphNode, { schema: NodeSchema; inputs: readonly InputSchema[] }>();
-const dynamic = new WeakMap<NodeSchema, boolean>();
+const cache = new WeakMap<GraphNode, { schema: NodeSchema; inputs: readonly InputSchema[] }>();
+const dynamicCache = new WeakMap<NodeSchema, boolean>();
 
 /** The inputs of a node, or of a new one where none is given. */
 export function inputsOf(schema: NodeSchema, node?: GraphNode): readonly InputSchema[] {
   if (schema.class_type === PRIMITIVE && node !== undefined) return [primitiveOf(node)];
   if (!isDynamic(schema)) return schema.inputs;
-  if (node === undefined) return expanded(schema.inputs, NOTHING_GIVEN);
-  const known = isDraft(node) ? undefined : found.get(node);
+  if (node === undefined) return expand(schema.inputs, EMPTY_STATE);
+  const known = isDraft(node) ? undefined : cache.get(node);
   if (known?.schema === schema) return known.inputs;
   const linked = new Set(node.inputs.flatMap(({ name, link }) => (link === null ? [] : [name])));
-  const typed = new Set(schema.inputs.flatMap((each) => followedBy(each) ?? []));
+  const typed = new Set(schema.inputs.flatMap((each) => comboOfChoices(each) ?? []));
   const choices = typed.size === 0 ? [] : typedChoices(node);
   const fields = typed.size === 0 ? [] : choiceFields(node, schema.inputs.length);
-  const inputs = expanded(schema.inputs, { values: node.values, linked, typed, choices, fields });
+  const inputs = expand(schema.inputs, { values: node.values, linked, typed, choices, fields });
   // Not cached for a draft, which changes in place.
-  if (!isDraft(node)) found.set(node, { schema, inputs });
+  if (!isDraft(node)) cache.set(node, { schema, inputs });
   return inputs;
 }
 
-const primitives = new WeakMap<GraphNode, InputSchema>();
+const primitiveCache = new WeakMap<GraphNode, InputSchema>();
 
 function primitiveOf(node: GraphNode): InputSchema {
-  const known = isDraft(node) ? undefined : primitives.get(node);
+  const known = isDraft(node) ? undefined : primitiveCache.get(node);
   if (known !== undefined) return known;
   const made = primitiveInput(node);
-  if (!isDraft(node)) primitives.set(node, made);
+  if (!isDraft(node)) primitiveCache.set(node, made);
   return made;
 }
 
 function isDynamic(schema: NodeSchema): boolean {
-  const known = dynamic.get(schema);
+  const known = dynamicCache.get(schema);
   if (known !== undefined) return known;
   const is = schema.inputs.some(
     (each) =>
-      each.type === AUTOGROW || each.type === DYNAMIC_COMBO || followedBy(each) !== undefined,
+      each.type === AUTOGROW || each.type === DYNAMIC_COMBO || comboOfChoices(each) !== undefined,
   );
-  dynamic.set(schema, is);
+  dynamicCache.set(schema, is);
   return is;
 }
 
@@ -89,24 +89,24 @@ export function isAutogrown(schema: NodeSchema, name: string): boolean {
   );
 }
 
-function expanded(inputs: readonly InputSchema[], given: Given): InputSchema[] {
+function expand(inputs: readonly InputSchema[], state: NodeState): InputSchema[] {
   return inputs.flatMap((each) => {
-    if (each.type === AUTOGROW) return expanded(grown(each, given), given);
+    if (each.type === AUTOGROW) return expand(autogrown(each, state), state);
     if (each.type === DYNAMIC_COMBO) {
       const combo = comboOf(each);
-      const chosen = String(given.values[each.name] ?? combo.options.default ?? "");
+      const chosen = String(state.values[each.name] ?? combo.options.default ?? "");
       const option = optionsOf(each).find(({ key }) => key === chosen);
-      return [combo, ...expanded(option?.inputs ?? [], given)];
+      return [combo, ...expand(option?.inputs ?? [], state)];
     }
     // The index of a choice is replaced by the fields: the server determines it when it reads the
     // workflow.
-    if (followedBy(each) !== undefined) return [...given.fields];
-    return [given.typed.has(each.name) ? { ...each, choices: [...given.choices] } : each];
+    if (comboOfChoices(each) !== undefined) return [...state.fields];
+    return [state.typed.has(each.name) ? { ...each, choices: [...state.choices] } : each];
   });
 }
 
 /** The name of the combo of typed choices whose index this input is. */
-function followedBy({ options }: InputSchema): string | undefined {
+function comboOfChoices({ options }: InputSchema): string | undefined {
   return typeof options.place_of === "string" ? options.place_of : undefined;
 }
 
@@ -136,8 +136,8 @@ function choiceFields({ slots, values }: GraphNode, count: number): InputSchema[
 }
 
 /** The combo for which a field of a node holds a choice; null for any other field. */
-export function comboFedBy(schema: NodeSchema, node: GraphNode, field: string): string | null {
-  const [combo] = schema.inputs.flatMap((each) => followedBy(each) ?? []);
+export function comboForField(schema: NodeSchema, node: GraphNode, field: string): string | null {
+  const [combo] = schema.inputs.flatMap((each) => comboOfChoices(each) ?? []);
   if (combo === undefined) return null;
   const fields = choiceFields(node, schema.inputs.length);
   return fields.some(({ name }) => name === field) ? combo : null;
@@ -155,10 +155,10 @@ export function comboOf(parent: InputSchema): InputSchema {
   };
 }
 
-const readOptions = new WeakMap<InputSchema, readonly Option[]>();
+const optionsCache = new WeakMap<InputSchema, readonly Option[]>();
 
 export function optionsOf(parent: InputSchema): readonly Option[] {
-  const known = readOptions.get(parent);
+  const known = optionsCache.get(parent);
   if (known !== undefined) return known;
   const described = Array.isArray(parent.options.options) ? parent.options.options : [];
   const options = described.filter(isRaw).map((each) => ({
@@ -168,18 +168,18 @@ export function optionsOf(parent: InputSchema): readonly Option[] {
       name: `${parent.name}.${child.name}`,
     })),
   }));
-  readOptions.set(parent, options);
+  optionsCache.set(parent, options);
   return options;
 }
 
 /** The required ones, those in use, and one more for the next wire. */
-function grown(parent: InputSchema, given: Given): InputSchema[] {
+function autogrown(parent: InputSchema, state: NodeState): InputSchema[] {
   const template = isRaw(parent.options.template) ? parent.options.template : {};
   const [pattern] = readInputs(isRaw(template.input) ? template.input : {});
   if (pattern === undefined) return [];
   const names = namesOf(template, pattern.name).map((name) => `${parent.name}.${name}`);
-  const least = fewest(parent, template);
-  const used = names.findLastIndex((name) => given.linked.has(name) || name in given.values);
+  const least = requiredCount(parent, template);
+  const used = names.findLastIndex((name) => state.linked.has(name) || name in state.values);
   return names.slice(0, Math.max(least, used + 2)).map((name, index) => ({
     ...pattern,
     name,
@@ -190,11 +190,11 @@ function grown(parent: InputSchema, given: Given): InputSchema[] {
 function namesOf(template: Raw, name: string): string[] {
   if (Array.isArray(template.names) && template.names.length > 0) return template.names.map(String);
   const prefix = typeof template.prefix === "string" ? template.prefix : name;
-  const most = Math.min(Number(template.max ?? MOST_GROWN), MOST_GROWN);
+  const most = Math.min(Number(template.max ?? MAX_INPUTS), MAX_INPUTS);
   return Array.from({ length: most }, (_, index) => `${prefix}${index}`);
 }
 
-function fewest(parent: InputSchema, template: Raw): number {
+function requiredCount(parent: InputSchema, template: Raw): number {
   return parent.section === "required" ? Number(template.min ?? 1) : 0;
 }
 

@@ -45,8 +45,8 @@ export function withPrimitive(catalog: Catalog): Catalog {
 
 /** The field of a primitive node, by the type that its output was saved with. */
 export function primitiveInput({ outputs, values }: GraphNode): InputSchema {
-  const said = outputs[0]?.type ?? "*";
-  const type = said === "*" ? typeOfValue(values.value) : said;
+  const savedType = outputs[0]?.type ?? "*";
+  const type = savedType === "*" ? typeOfValue(values.value) : savedType;
   if (type === "INT" || type === "FLOAT") return { ...VALUE, type };
   if (type === "STRING") return { ...VALUE, type, options: { multiline: true } };
   return { ...VALUE, type, options: {} };
@@ -60,7 +60,7 @@ function typeOfValue(value: unknown): string {
 }
 
 /** The same field with the limits and choices of the field that it feeds. */
-export function likeItsTarget(
+export function withTargetOptions(
   graph: Graph,
   node: GraphNode,
   input: InputSchema,

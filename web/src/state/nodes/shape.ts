@@ -4,7 +4,7 @@
  * above it; here both are one box.
  */
 import type { InputSchema, NodeSchema } from "../../api/types";
-import { around } from "../../document/arrange";
+import { boundsOfBoxes } from "../../document/arrange";
 import {
   type Graph,
   type GraphNode,
@@ -25,7 +25,7 @@ export const WIDGET = 24;
 const PAD = 6;
 const TEXT = 76;
 const PICTURE = 160;
-export const NARROWEST = 180;
+export const MIN_WIDTH = 180;
 export const WIDTH = 240;
 const COLLAPSED_WIDTH = 160;
 export const GRID = 8;
@@ -41,16 +41,16 @@ export function shapeOf(node: GraphNode, schema: NodeSchema | undefined, picture
   if (schema === undefined && isRerouteNode(node)) return rerouteShape(node, TITLE);
   const { inputs, outputs } = socketsOf(node, schema);
   if (node.collapsed) return collapsedShape(inputs, outputs, widgetsOf(node, schema));
-  const width = Math.max(node.size.width, NARROWEST);
-  const wanted = node.size.height + TITLE;
+  const width = Math.max(node.size.width, MIN_WIDTH);
+  const requestedHeight = node.size.height + TITLE;
   const rows = Math.max(inputs.length, outputs.length);
   let y = TITLE + PAD + rows * ROW + (rows > 0 ? 4 : 0);
   const described = widgetsOf(node, schema);
   const texts = described.filter(isMultiline).length;
   const rest = described.filter((each) => !isMultiline(each));
   const fixed = y + rest.reduce((sum, each) => sum + rowHeight(each), 0) + PAD;
-  const shownLeast = pictures ? PICTURE : 0;
-  const spare = wanted - fixed - (pictures ? Math.min(shownLeast, width) : 0);
+  const minShown = pictures ? PICTURE : 0;
+  const spare = requestedHeight - fixed - (pictures ? Math.min(minShown, width) : 0);
   const text = texts === 0 ? 0 : Math.max(TEXT, Math.floor(spare / texts));
   const widgets = described.map((input): WidgetRow => {
     const multiline = isMultiline(input);
@@ -61,7 +61,7 @@ export function shapeOf(node: GraphNode, schema: NodeSchema | undefined, picture
   });
   if (schema === undefined) y += Object.keys(node.values).length > 0 ? ROW : 0;
   const least = y + PAD;
-  const height = Math.max(wanted, least + shownLeast);
+  const height = Math.max(requestedHeight, least + minShown);
   const shown = pictures ? { y, height: height - y - PAD } : null;
   return { width, height, inputs, outputs, widgets, shown };
 }
@@ -83,7 +83,11 @@ export function shapeFor(
   pictures: boolean,
 ): Shape {
   const known = shapes.get(node.inputs);
-  if (known?.schema === schema && known?.pictures === pictures && isMoved(known.node, node)) {
+  if (
+    known?.schema === schema &&
+    known?.pictures === pictures &&
+    differsInPositionOnly(known.node, node)
+  ) {
     return known.shape;
   }
   const shape = shapeOf(node, schema, pictures);
@@ -91,7 +95,7 @@ export function shapeFor(
   return shape;
 }
 
-function isMoved(from: GraphNode, to: GraphNode): boolean {
+function differsInPositionOnly(from: GraphNode, to: GraphNode): boolean {
   if (from === to) return true;
   for (const part of Object.keys(to) as (keyof GraphNode)[]) {
     if (part !== "position" && from[part] !== to[part]) return false;
@@ -100,7 +104,7 @@ function isMoved(from: GraphNode, to: GraphNode): boolean {
 }
 
 /** The least height of the node. */
-export function leastHeight(
+export function minHeight(
   node: GraphNode,
   schema: NodeSchema | undefined,
   pictures: boolean,
@@ -153,7 +157,7 @@ function socketsOf(node: GraphNode, schema: NodeSchema | undefined) {
   const concrete = schema === undefined ? [] : inputsOf(schema, node);
   const described = concrete.filter((each) => each.section !== "hidden");
   const known = new Set(described.map((each) => each.name));
-  const foreign = node.inputs.filter(
+  const onlySaved = node.inputs.filter(
     ({ name, link }) =>
       !known.has(name) && (link !== null || schema === undefined || !isAutogrown(schema, name)),
   );
@@ -165,7 +169,7 @@ function socketsOf(node: GraphNode, schema: NodeSchema | undefined) {
       optional: each.section === "optional",
       tooltip: typeof each.options.tooltip === "string" ? each.options.tooltip : null,
     })),
-    ...foreign.map((each) => ({
+    ...onlySaved.map((each) => ({
       id: each.name,
       label: slotLabel(each),
       type: each.type,
@@ -235,7 +239,7 @@ export function currentValue(node: GraphNode, input: InputSchema) {
 export function boundsOfAll(graph: Graph) {
   const nodes = boundsOf(graph, graph.order);
   const frames = graph.groups.map(({ position, size }) => ({ ...position, ...size }));
-  return around([...(nodes === null ? [] : [nodes]), ...frames]);
+  return boundsOfBoxes([...(nodes === null ? [] : [nodes]), ...frames]);
 }
 
 export function boundsOf(graph: Graph, keys: readonly string[]) {

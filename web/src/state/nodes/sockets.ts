@@ -60,12 +60,12 @@ const downstream = new WeakMap<Graph, Map<string, ReadonlySet<string>>>();
 export function feeds(graph: Graph, from: string, to: string): boolean {
   const known = downstream.get(graph) ?? new Map<string, ReadonlySet<string>>();
   downstream.set(graph, known);
-  const found = known.get(from) ?? reachedFrom(graph, from);
+  const found = known.get(from) ?? reachableFrom(graph, from);
   known.set(from, found);
   return found.has(to);
 }
 
-function reachedFrom(graph: Graph, from: string): ReadonlySet<string> {
+function reachableFrom(graph: Graph, from: string): ReadonlySet<string> {
   const seen = new Set<string>();
   const open = [from];
   for (let key = open.pop(); key !== undefined; key = open.pop()) {
@@ -81,20 +81,20 @@ function reachedFrom(graph: Graph, from: string): ReadonlySet<string> {
   return seen;
 }
 
-const BETWEEN = 3;
+const MAX_CONVERTERS = 3;
 
 /** The classes that convert one type to the other, those with the fewest inputs first. */
 export function convertersFor(catalog: Catalog, from: string, to: string): NodeSchema[] {
   if (OPEN.has(from) || OPEN.has(to)) return [];
-  const takes = (each: NodeSchema) =>
+  const acceptsFrom = (each: NodeSchema) =>
     each.inputs.some((input) => input.section === "required" && input.type === from);
-  const rough = (each: NodeSchema) =>
+  const penalty = (each: NodeSchema) =>
     Number(each.experimental || /(^|\/)_/.test(each.category)) * 100 + each.inputs.length;
   return Object.values(catalog)
     .filter(
       (each) =>
-        !each.deprecated && !isSubgraph(each) && takes(each) && each.outputs[0]?.type === to,
+        !each.deprecated && !isSubgraph(each) && acceptsFrom(each) && each.outputs[0]?.type === to,
     )
-    .sort((one, other) => rough(one) - rough(other))
-    .slice(0, BETWEEN);
+    .sort((one, other) => penalty(one) - penalty(other))
+    .slice(0, MAX_CONVERTERS);
 }

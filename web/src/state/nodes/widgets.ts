@@ -132,7 +132,7 @@ function entriesFor(schema: NodeSchema, inputs: readonly InputSchema[]): WidgetS
     const value: WidgetSlot = { name, kind: "value", default: defaultOf(input) };
     if (input.type === DYNAMIC_COMBO) {
       const brings = optionsOf(input).map((each) => [each.key, entriesFor(schema, each.inputs)]);
-      return [{ ...value, brings: Object.fromEntries(brings) }];
+      return [{ ...value, nested: Object.fromEntries(brings) }];
     }
     const control = controlOf(schema, input);
     return [

@@ -36,7 +36,7 @@ interface History {
   /** The start of a range being selected; null for none. */
   anchor: number | null;
   /** The ids of jobs that are about to be deleted. */
-  leaving: ReadonlySet<string>;
+  removing: ReadonlySet<string>;
   /** The jobs that the open dialog asks about: remove them only, or delete their files too. */
   asking: readonly string[] | null;
 }
@@ -50,8 +50,8 @@ export const NO_FILTER: Filter = {
   days: null,
 };
 export const PAGE = 100;
-const UNDO_FOR = 8_000;
-const ENDED: readonly JobStatus[] = ["completed", "failed", "cancelled"];
+const UNDO_TIME = 8_000;
+const ENDED_STATUSES: readonly JobStatus[] = ["completed", "failed", "cancelled"];
 
 export const useHistory = create<History>(() => ({
   filter: NO_FILTER,
@@ -63,14 +63,14 @@ export const useHistory = create<History>(() => ({
   chosen: new Set(),
   at: 0,
   anchor: null,
-  leaving: new Set(),
+  removing: new Set(),
   asking: null,
 }));
 
 function queryOf({ search, status, starred, workflow, batch, days }: Filter): HistoryQuery {
   return {
     search,
-    status: status === null ? ENDED : [status],
+    status: status === null ? ENDED_STATUSES : [status],
     starred,
     ...(workflow === null ? {} : { workflow }),
     ...(batch === null ? {} : { batch }),
@@ -79,32 +79,34 @@ function queryOf({ search, status, starred, workflow, batch, days }: Filter): Hi
 }
 
 /** Responses to requests from before the last reload or change of filter are ignored. */
-let asked = 0;
-let reading = new Set<number>();
+let requestNumber = 0;
+let pagesLoading = new Set<number>();
 /** Pages that still show the state from before the last reload. */
-let stale = new Set<number>();
+let stalePages = new Set<number>();
 
 /**
  * Reloads the number of jobs and their days. Until their pages are loaded again, known results
  * stay, shifted by the number of new ones.
  */
-export async function refreshHistory(afresh = false): Promise<void> {
-  if (useHistory.getState().leaving.size > 0) return;
-  asked += 1;
-  const turn = asked;
-  reading = new Set([0]);
+export async function refreshHistory(fromScratch = false): Promise<void> {
+  if (useHistory.getState().removing.size > 0) return;
+  requestNumber += 1;
+  const request = requestNumber;
+  pagesLoading = new Set([0]);
   const { filter } = useHistory.getState();
   const found = await client.history(queryOf(filter), { limit: PAGE, days: true });
-  if (turn !== asked) return;
+  if (request !== requestNumber) return;
   const { workflows = [], days = [], total } = found;
   useHistory.setState(({ jobs: before, at, revision }) => {
-    const known = afresh ? [] : before;
+    const known = fromScratch ? [] : before;
     const shift = total - known.length;
     const jobs = Array.from(
       { length: total },
       (_, place) => found.jobs[place] ?? known[place - shift],
     );
-    stale = new Set(Array.from({ length: Math.ceil(total / PAGE) }, (_, page) => page).slice(1));
+    stalePages = new Set(
+      Array.from({ length: Math.ceil(total / PAGE) }, (_, page) => page).slice(1),
+    );
     const current = known[at]?.id;
     const moved = current === undefined ? -1 : jobs.findIndex((job) => job?.id === current);
     return {
@@ -129,24 +131,24 @@ export async function historyChanged(): Promise<void> {
 export async function readAround(first: number, last: number): Promise<void> {
   const { total, jobs, filter } = useHistory.getState();
   if (total === null) return;
-  const turn = asked;
+  const request = requestNumber;
   const pages = new Set<number>();
   for (let place = Math.max(first, 0); place <= Math.min(last, total - 1); place += 1) {
     const page = Math.floor(place / PAGE);
-    if (jobs[place] === undefined || stale.has(page)) pages.add(page);
+    if (jobs[place] === undefined || stalePages.has(page)) pages.add(page);
   }
   await Promise.all(
     [...pages]
-      .filter((page) => !reading.has(page))
+      .filter((page) => !pagesLoading.has(page))
       .map(async (page) => {
-        reading.add(page);
+        pagesLoading.add(page);
         try {
           const found = await client.history(queryOf(filter), {
             limit: PAGE,
             offset: page * PAGE,
           });
-          if (turn !== asked) return;
-          stale.delete(page);
+          if (request !== requestNumber) return;
+          stalePages.delete(page);
           useHistory.setState(({ jobs: known }) => {
             const next = [...known];
             found.jobs.forEach((job, index) => {
@@ -155,7 +157,7 @@ export async function readAround(first: number, last: number): Promise<void> {
             return { jobs: next };
           });
         } finally {
-          reading.delete(page);
+          pagesLoading.delete(page);
         }
       }),
   );
@@ -234,9 +236,9 @@ let pendingRemoval: { ids: readonly string[]; files: boolean; timer: number } | 
 /** Deletes these jobs after some seconds, until which it can be undone. */
 export function removeJobs(ids: readonly string[], files: boolean): void {
   commitRemoval();
-  const timer = window.setTimeout(commitRemoval, UNDO_FOR);
+  const timer = window.setTimeout(commitRemoval, UNDO_TIME);
   pendingRemoval = { ids, files, timer };
-  useHistory.setState({ leaving: new Set(ids), chosen: new Set() });
+  useHistory.setState({ removing: new Set(ids), chosen: new Set() });
   const values = { count: ids.length };
   notify(files ? t("{{count}} results deleted", values) : t("{{count}} results removed", values), {
     label: t("Undo"),
@@ -248,7 +250,7 @@ export function undoRemoval(): void {
   if (pendingRemoval === null) return;
   clearTimeout(pendingRemoval.timer);
   pendingRemoval = null;
-  useHistory.setState({ leaving: new Set() });
+  useHistory.setState({ removing: new Set() });
 }
 
 /** Carries out the announced deletion; also when the page is closed. */
@@ -261,7 +263,7 @@ function commitRemoval(): void {
     .deleteJobs(ids, files)
     .catch(notifyError)
     .finally(() => {
-      useHistory.setState({ leaving: new Set() });
+      useHistory.setState({ removing: new Set() });
       refreshHistory().catch(notifyError);
     });
 }

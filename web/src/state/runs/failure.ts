@@ -2,17 +2,17 @@
 import type { ExecutionError } from "../../api/types";
 import type { Graph, GraphNode, Workflow } from "../../document/graph";
 import { equalJson, writeJson } from "../../document/json";
-import { everyNode, levelAt } from "../../document/levels";
+import { allNodes, levelAt } from "../../document/levels";
 import { t } from "../../words/words";
 import { client } from "../server";
 
-const LONGEST = 200;
+const MAX_LENGTH = 200;
 
 /** The inputs of the node, one line each. */
 export function inputsGiven(error: ExecutionError): { name: string; value: string }[] {
   return Object.entries(error.current_inputs).map(([name, values]) => {
     const text = (Array.isArray(values) ? values : [values]).map(asText).join(", ");
-    return { name, value: text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text };
+    return { name, value: text.length > MAX_LENGTH ? `${text.slice(0, MAX_LENGTH)}…` : text };
   });
 }
 
@@ -49,40 +49,40 @@ export function changedSince(before: Workflow, now: Workflow): Changed[] {
   const found: Changed[] = [];
   const [old, current] = [nodesOf(before), nodesOf(now)];
   for (const [id, { graph, node }] of current) {
-    const was = old.get(id);
-    if (was === undefined) found.push({ node: id, text: t("added") });
-    else if (was.node !== node || was.graph.links !== graph.links) {
-      found.push(...changes(was, { graph, node }).map((text) => ({ node: id, text })));
+    const previous = old.get(id);
+    if (previous === undefined) found.push({ node: id, text: t("added") });
+    else if (previous.node !== node || previous.graph.links !== graph.links) {
+      found.push(...changes(previous, { graph, node }).map((text) => ({ node: id, text })));
     }
   }
   for (const id of old.keys()) if (!current.has(id)) found.push({ node: id, text: t("removed") });
   return found;
 }
 
-interface Placed {
+interface NodeInGraph {
   graph: Graph;
   node: GraphNode;
 }
 
-function nodesOf(workflow: Workflow): Map<string, Placed> {
+function nodesOf(workflow: Workflow): Map<string, NodeInGraph> {
   return new Map(
-    everyNode(workflow).map(({ id, node }) => [
+    allNodes(workflow).map(({ id, node }) => [
       id,
       { graph: levelAt(workflow, id.split(":").slice(0, -1)), node },
     ]),
   );
 }
 
-function changes(was: Placed, is: Placed): string[] {
+function changes(before: NodeInGraph, after: NodeInGraph): string[] {
   const found: string[] = [];
-  for (const [name, value] of Object.entries(is.node.values)) {
-    const before = was.node.values[name];
-    if (!equalJson(before, value)) found.push(`${name}: ${short(before)} → ${short(value)}`);
+  for (const [name, value] of Object.entries(after.node.values)) {
+    const previous = before.node.values[name];
+    if (!equalJson(previous, value)) found.push(`${name}: ${short(previous)} → ${short(value)}`);
   }
-  if (was.node.mode !== is.node.mode) found.push(t("mute or bypass changed"));
-  for (const { name, link } of is.node.inputs) {
-    const before = was.node.inputs.find((each) => each.name === name)?.link ?? null;
-    const [from, to] = [sourceOf(was.graph, before), sourceOf(is.graph, link)];
+  if (before.node.mode !== after.node.mode) found.push(t("mute or bypass changed"));
+  for (const { name, link } of after.node.inputs) {
+    const previous = before.node.inputs.find((each) => each.name === name)?.link ?? null;
+    const [from, to] = [sourceOf(before.graph, previous), sourceOf(after.graph, link)];
     if (from !== to) found.push(`${name}: ${from} → ${to}`);
   }
   return found;
@@ -93,12 +93,12 @@ function sourceOf(graph: Graph, link: string | null): string {
   return found === undefined ? "–" : `#${found.from}`;
 }
 
-const SHORT = 40;
+const MAX_SHORT = 40;
 
 function short(value: unknown): string {
   if (value === undefined) return "–";
   const text = asText(value);
-  return text.length > SHORT ? `${text.slice(0, SHORT)}…` : text;
+  return text.length > MAX_SHORT ? `${text.slice(0, MAX_SHORT)}…` : text;
 }
 
 /** Lists and objects as JSON; seeds in them may exceed JavaScript's numbers. */
