@@ -36,7 +36,7 @@ class ImagesAndTexts(NamedTuple):
 
 
 class TrainingSet(NamedTuple):
-    """What is trained on."""
+    """The training data."""
 
     latents: list[Latent]
     conditioning: list[Conditioning]

@@ -30,18 +30,18 @@ HEAD = """# Model files
 
 Made by `tools/write_models_page.py`; do not edit.
 
-What a file holds is read off the names and shapes of its tensors, so its own name does not \
-matter. Files are `.safetensors`, or PyTorch files (`.ckpt`, `.pt`, `.pth`, `.bin`) that hold \
+The content of a file is detected from the names and shapes of its tensors, so the file name does \
+not matter. Files are `.safetensors`, or PyTorch files (`.ckpt`, `.pt`, `.pth`, `.bin`) that hold \
 tensors and plain values only; in the original layout, or in that of diffusers; in fp32, bf16, \
 fp16 or fp8. Sizes are read from shapes, so pruned models run as well. A file in the wrong loader \
-is refused with a sentence that says what it is.
+is refused with an error that says what it is.
 
 ## Families
 """
 STORED = """
 ## How weights are stored
 
-Weights stay in the form of the file until they are computed with; an fp8 file takes fp8 bytes.
+Weights keep the stored form of the file until they are used; an fp8 file takes fp8 bytes.
 
 """
 CONTROL = """
@@ -51,10 +51,10 @@ CONTROL = """
 FOLDERS = """
 ## Folders
 
-Below each models directory (`--models-directory`), or where `--extra-model-paths-config` says.
+In each models directory (`--models-directory`), or as set by `--extra-model-paths-config`.
 """
 GUIDANCE = (
-    f"UNets with distilled guidance, as LCM's full models, run without the input "
+    f"UNets with distilled guidance, such as LCM's full models, run without the input "
     f"`{GUIDANCE_PROJECTIONS[0].removesuffix('.weight')}`; the log says so."
 )
 FLOATS = [name for name, dtype in DTYPES.items() if dtype.is_floating_point]
@@ -67,7 +67,7 @@ def page() -> str:
     return "\n".join(
         (
             HEAD,
-            "| family | models | text encoders in files of their own |",
+            "| family | models | text encoders in separate files |",
             "| --- | --- | --- |",
             *map(_family, FAMILIES),
             "",
@@ -101,17 +101,17 @@ def _stored() -> Iterator[str]:
     endings = ", ".join(f"`X{ending}`" for ending in SCALES)
     aside = ", ".join(f"`X{ending}`" for ending in ASIDE)
     yield (
-        f"| {ScaledFloat8().name} | {endings} beside `X.weight`, one number or one for each row; "
+        f"| {ScaledFloat8().name} | {endings} beside `X.weight`, one number or one per row; "
         f"marked by `{MARKER}`, by `X.comfy_quant` or by `{METADATA}` in the header ({names}). "
         f"Computed in fp32, bf16 or fp16, so {aside} are not needed |"
     )
-    yield f"| refused, with a sentence | {'; '.join(what for _, what in FOREIGN)} |"
+    yield f"| refused with an error | {'; '.join(what for _, what in FOREIGN)} |"
 
 
 def _control() -> Iterator[str]:
     for kind in KINDS:
         yield f"| {kind.name} | {kind.examples} |"
-    yield f"| refused, with a sentence | {'; '.join(name for name, _ in NOT_YET)} |"
+    yield f"| refused with an error | {'; '.join(name for name, _ in NOT_YET)} |"
 
 
 def _folders(schemas: Iterable[NodeSchema]) -> Iterator[str]:

@@ -1,6 +1,6 @@
 """Noise from a seed: the initial noise of a run, and the noise that samplers add.
 
-Drawn as ComfyUI draws it, so that seeds give the same pictures.
+Drawn as in ComfyUI, so that seeds give the same pictures.
 """
 
 from __future__ import annotations

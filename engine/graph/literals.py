@@ -149,7 +149,7 @@ class Literals:
         return value, self._no_such_file(given, value, [*choices, *names])
 
     def _no_such_file(self, given: InputSchema, name: str, choices: Sequence[Any]) -> Problem:
-        """Says which files have a name like it."""
+        """A problem that names files with similar names."""
         problem = _not_in_list(given, name, choices)
         nearest = self._nearest(name, [str(each) for each in choices])
         extra = {**problem.extra_info, "folder": given.folder, "nearest": nearest}

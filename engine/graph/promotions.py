@@ -15,7 +15,7 @@ from engine.graph.prompt import is_list, is_mapping
 from engine.graph.saved_graph import Definition, SavedNode
 
 _NOT_INSIDE = "-1"
-"""In a promotion, the node id that stands for the subgraph's own input."""
+"""In a promotion, the node id that represents the subgraph's own input."""
 _PREVIEW = "$$"
 """Promotions so named show a picture and hold no value."""
 _NUMBERED = re.compile(r"^\d+: ")

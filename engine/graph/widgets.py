@@ -17,9 +17,9 @@ from engine.graph.saved_graph import SavedNode
 from engine.graph.schema import COMBO, WIDGET_TYPES, InputSchema, NodeSchema
 
 CONTROLS = frozenset({"fixed", "increment", "decrement", "randomize", "increment-wrap"})
-"""What a seed's second widget says to do after a run."""
+"""The values of a seed's second widget: the action after a run."""
 SEEDS = frozenset({"seed", "noise_seed"})
-"""Inputs that have that second widget though their options do not say so."""
+"""Inputs that have that second widget although their options do not declare it."""
 _OPTION = re.compile(r"option(\d+)")
 _EMPTY: Mapping[str, Any] = {"INT": 0, "FLOAT": 0.0, "STRING": "", "BOOLEAN": False}
 

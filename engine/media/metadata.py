@@ -36,7 +36,7 @@ _JPEG_ALONE = frozenset({0x01, *range(0xD0, 0xD8)})
 
 @dataclass(frozen=True, slots=True)
 class Embedded:
-    """What a picture carries; None where it carries none that can be read.
+    """The metadata of a picture; None where it has none that can be read.
 
     Attributes:
         workflow: the saved workflow, as the editor writes it.
@@ -54,7 +54,7 @@ def metadata_texts(
 
     Args:
         prompt: the prompt in API form.
-        extra: what came along with it under `extra_pnginfo`, usually `{"workflow": ...}`.
+        extra: the values sent with it as `extra_pnginfo`, usually `{"workflow": ...}`.
     """
     texts = {} if prompt is None else {PROMPT: json.dumps(prompt)}
     return texts | {key: json.dumps(value) for key, value in (extra or {}).items()}

@@ -33,7 +33,7 @@ _PIXELS = frozenset({b"IDAT", b"fdAT"})
 
 
 def open_damaged(path: Path) -> BinaryIO:
-    """A picture's bytes, without what keeps decoders from its pixels.
+    """A picture's bytes, without the parts that prevent decoding.
 
     A PNG comes without its texts and profiles, and without other parts whose checksum is wrong. A
     WebP that is cut short comes with its last part at full length, the rest zero. Anything else
@@ -61,7 +61,7 @@ def open_damaged(path: Path) -> BinaryIO:
 
 @contextmanager
 def truncation_allowed() -> Generator[None]:
-    """Within it, Pillow gives what it can of a picture that ends early or whose data is damaged.
+    """Within it, Pillow decodes as much as possible of a truncated or damaged picture.
 
     Pillow has only one switch for the whole process, so nothing else should run meanwhile.
     """

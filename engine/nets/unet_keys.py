@@ -24,8 +24,8 @@ PARTS = (
     "out.",
 )
 GUIDANCE_PROJECTIONS = ("time_embed.cond_proj.weight", "time_embedding.cond_proj.weight")
-"""What a UNet with distilled guidance (Meng et al. 2023; LCM: Luo et al. 2023) reads a guidance
-scale with, in either layout. Without that input, diffusers too computes as if it were not there."""
+"""The input for a guidance scale of UNets with distilled guidance (Meng et al. 2023; LCM: Luo et
+al. 2023), in both layouts. Without a guidance scale, diffusers also ignores it."""
 _PLACE = re.compile(
     r"(down|up|mid)_blocks?\.(?:(\d{1,3})\.)?"
     r"(resnets|attentions|downsamplers|upsamplers)\.(\d{1,3})\.(.+)"
@@ -54,7 +54,7 @@ def tensors(weights: StateDict) -> StateDict | None:
 
 
 def denoiser(weights: StateDict) -> StateDict:
-    """The tensors of the UNet in a file that is known to hold one; the log says what is left out.
+    """The tensors of the UNet in a file known to hold one; logs tensors that are left out.
 
     Raises:
         WeightsError: one of them is empty.

@@ -57,7 +57,7 @@ def read_inputs(parameter: Parameter, annotation: Any, *, in_list: bool) -> list
             read as `X` and its element.
 
     Raises:
-        NodeError: the annotation says no wire type.
+        NodeError: the annotation has no wire type.
     """
     reading = _Reading()
     _read(annotation, reading, in_list=in_list)

@@ -29,7 +29,7 @@ class LiveGraph(Protocol):
         ...
 
     def get_real_node_id(self, node_id: str) -> str:
-        """The node of the user's prompt that this one came from."""
+        """The node of the user's prompt that this one derives from."""
         ...
 
     def get_parent_node_id(self, node_id: str) -> str | None:
@@ -88,7 +88,7 @@ class Context(Protocol):
         ...
 
     def show(self, **shown: object) -> None:
-        """Give the editor something to draw under the node, e.g. `images=[...]`, `text=[...]`."""
+        """Send the editor something to show under the node, e.g. `images=[...]`, `text=[...]`."""
         ...
 
 

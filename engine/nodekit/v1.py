@@ -17,7 +17,7 @@ from engine.nodekit.node import Blocked, Expansion, Node, Outcome, Soon, Traits
 from engine.nodekit.v1_schema import read_v1_schema
 
 V1Class = Any
-"""A class with `INPUT_TYPES`, `RETURN_TYPES` and `FUNCTION`; plugins bring no type for it."""
+"""A class with `INPUT_TYPES`, `RETURN_TYPES` and `FUNCTION`; plugins provide no type for it."""
 
 
 class Instances:

@@ -16,7 +16,7 @@ from engine.nodekit.node import Blocked, Expansion, Node, Outcome, Soon, Traits
 from engine.nodekit.v1 import hidden_value, read_answer
 
 V3Class = Any
-"""A class with the class methods `define_schema` and `execute`; plugins bring no type for it."""
+"""A class with the class methods `define_schema` and `execute`; plugins provide no type for it."""
 _HIDDEN = (
     "UNIQUE_ID",
     "PROMPT",
@@ -33,7 +33,7 @@ def is_v3(found: object) -> bool:
 
 
 class V3Node(Node):
-    """A V3 class as a Node. The class is derived from for each call, as its contract says."""
+    """A V3 class as a Node. The class is derived from for each call, as its contract requires."""
 
     def __init__(
         self,

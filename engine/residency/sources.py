@@ -33,7 +33,7 @@ class Source(Protocol):
 
     @property
     def dtype(self) -> torch.dtype:
-        """Of its values; for a compact tensor, what it is unpacked to unless asked otherwise."""
+        """Of its values; for a compact tensor, what it is unpacked to by default."""
         ...
 
     @property

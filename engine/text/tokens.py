@@ -73,7 +73,7 @@ def clip_tokenizer() -> ClipTokenizer:
 
 
 def _byte_letters() -> list[str]:
-    """The 256 letters that stand for bytes, in the order of their numbers (GPT-2's table).
+    """The 256 letters that represent bytes, in the order of their numbers (GPT-2's table).
 
     Printable bytes represent themselves; the others get the letters from U+0100 on.
     """
@@ -106,7 +106,7 @@ def tokenize(
 ) -> list[list[WeightedToken]]:
     """Split a prompt into chunks of `(token, weight)` of length `chunks.length`; at least one.
 
-    `embedding:name` stands for the vectors that `embeddings` finds; without that function it is
+    `embedding:name` represents the vectors that `embeddings` finds; without that function it is
     ordinary text. A name that is not found is removed.
     """
     missing: dict[str, None] = {}

@@ -22,7 +22,7 @@ from engine.training.options import Algorithm
 
 Layer = nn.Linear | nn.Conv2d
 RANK_AXES: Mapping[str, int] = {"up": 1, "_a": 1, "down": 0, "_b": 0}
-"""The axis of a factor that the rank is the size of, by the end of its name."""
+"""The axis of a factor whose size is the rank, by the suffix of its name."""
 
 
 class Adapter(nn.Module, ABC):
@@ -38,19 +38,19 @@ class Adapter(nn.Module, ABC):
 
     @abstractmethod
     def begun(self, parts: Parts) -> dict[str, Tensor]:
-        """What a file holds of each parameter, as matrices, without a scale beside them.
+        """The values of each parameter in a file, as matrices, with the scale applied.
 
         Raises:
             WeightsError: the file is of another algorithm.
         """
 
     def continue_from(self, parts: Parts) -> None:
-        """Begin with what a file holds of this layer.
+        """Start from the values in a file for this layer.
 
-        A lower rank is filled up with what changes nothing.
+        A lower rank is padded with values that change nothing.
 
         Raises:
-            WeightsError: it is of another algorithm, a higher rank or other shapes.
+            WeightsError: the file has another algorithm, a higher rank or other shapes.
         """
         found = self.begun(parts)
         for name, parameter in self.named_parameters():
@@ -238,7 +238,7 @@ def make_adapters(
 
 
 def only(parts: Parts, algorithm: str, *needed: str) -> None:
-    """Raises `WeightsError` where a module of a file has other parts than these and an alpha."""
+    """Raises `WeightsError` if a module of a file has other parts than these and an alpha."""
     if set(parts.entries) - {"alpha"} != set(needed):
         raise WeightsError(
             f"the existing LoRA does not fit: {parts.module} has {', '.join(parts.entries)}, "

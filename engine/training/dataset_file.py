@@ -1,7 +1,7 @@
-"""Encoded pictures and texts in files: safetensors, and never a pickle.
+"""Files of encoded pictures and texts: safetensors, never a pickle.
 
-A sample is a latent and its conditioning. Their tensors stand under numbers, one that several
-samples share once; how they belong together stands as JSON in the header.
+A sample is a latent and its conditioning. Their tensors are stored under numbers, a tensor shared
+by several samples once; JSON in the header has the structure.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from engine.weights import safetensors as safetensors_file
 
 HEADER = "training_dataset"
 Sample = tuple[Any, Any]
-"""A latent and its conditioning, as the wires carry them."""
+"""A latent and its conditioning, as on wires."""
 
 
 def shard_bytes(samples: Sequence[Sample]) -> bytes:
     """The content of a file with these samples.
 
     Raises:
-        NodeError: a conditioning brings what no file can hold, such as a ControlNet.
+        NodeError: a conditioning contains a value that cannot be stored, such as a ControlNet.
     """
     tensors: dict[int, tuple[str, Tensor]] = {}
     described = [_described(list(sample), tensors) for sample in samples]
@@ -39,7 +39,7 @@ def read_shard(path: Path) -> list[Sample]:
     """The samples of a file; tensors are copies.
 
     Raises:
-        WeightsError: damaged, or no file of a training set.
+        WeightsError: the file is damaged, or not one of a training set.
     """
     state = safetensors_file.read(path)
     try:
@@ -55,12 +55,12 @@ def read_shard(path: Path) -> list[Sample]:
 
 
 def _of_its_own(tensor: Tensor) -> Tensor:
-    """The same values in memory that no other tensor shares, as the format wants it."""
+    """A copy of the values in separate memory, as the format requires."""
     return tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
 
 
 def _described(value: Any, tensors: dict[int, tuple[str, Tensor]]) -> Any:
-    """A value in JSON: what is no text, number or list is an object with its kind."""
+    """A value as JSON; other values than texts, numbers and lists become objects with a kind."""
     if value is None or isinstance(value, bool | int | float | str):
         return value
     if isinstance(value, Tensor):

@@ -1,4 +1,4 @@
-"""What an adapter file of any naming gives a training to begin with."""
+"""Reads an adapter file in any naming as the initial state of a training."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from engine.inference.adapters import matched_with
 from engine.inference.values import Model
 
 Existing = Mapping[str, Parts]
-"""By the names of the denoiser's layers."""
+"""The parts in a file by the names of the denoiser's layers."""
 
 
 def existing_parts(adapter: Adapter, model: Model) -> tuple[Existing, list[str]]:
-    """What a file holds for the layers of a denoiser, and sentences about what is left out of it.
+    """The parts in a file for a denoiser's layers, and sentences about parts that are left out.
 
     Raises:
-        WeightsError: it holds nothing for them.
+        WeightsError: the file has nothing for these layers.
     """
     matched = matched_with(adapter, model, None)
     said = complaints(adapter, matched, model.family.name)

@@ -88,7 +88,7 @@ def dpm_adaptive(
         raise ValueError(f"dpm_adaptive has order 2 and 3, not {order}")
     time, end = _ends(sigmas)
     total, length = len(sigmas) - 1, float(end - time)
-    # With noise the error falls slower than the order says.
+    # With noise the error falls slower than the order suggests.
     controller = _Controller(h_init, pcoeff, icoeff, dcoeff, 1.5 if eta else order, accept_safety)
     lower = x
     while time < end - CLOSE:

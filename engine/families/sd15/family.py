@@ -86,8 +86,8 @@ class StableDiffusion1:
 
     name = "Stable Diffusion 1"
     examples = (
-        "Stable Diffusion 1.4 and 1.5 (huggingface.co/stable-diffusion-v1-5) and what was trained "
-        "from them, LCM and Hyper among it (civitai.com)"
+        "Stable Diffusion 1.4 and 1.5 (huggingface.co/stable-diffusion-v1-5) and models trained "
+        "from them, including LCM and Hyper (civitai.com)"
     )
     text = TextPlan(
         {"clip_l": TextStyle()},
