@@ -35,6 +35,7 @@ class Bare:
         self._child = child
         self._sockets: dict[str, web.WebSocketResponse] = {}
         self._jobs: asyncio.Queue[tuple[str, str]] = asyncio.Queue()
+        self._remaining = 0
 
     async def commit(self, statement: str, *values: str) -> None:
         """Run a statement and flush it to the disk, in the writing thread."""
@@ -48,8 +49,13 @@ class Bare:
         await self.commit(
             "INSERT INTO prompts VALUES (?, ?, 'queued')", prompt_id, json.dumps(asked["prompt"])
         )
+        self._remaining += 1
         self._jobs.put_nowait((prompt_id, asked.get("client_id", "")))
         return web.json_response({"prompt_id": prompt_id, "number": 0, "node_errors": {}})
+
+    async def status(self, request: web.Request) -> web.Response:
+        """How many prompts are pending or run."""
+        return web.json_response({"exec_info": {"queue_remaining": self._remaining}})
 
     async def socket(self, request: web.Request) -> web.WebSocketResponse:
         """A client that listens."""
@@ -68,6 +74,7 @@ class Bare:
             self._child.stdin.write(prompt_id.encode() + b"\n")
             await self._child.stdout.readline()
             await self.commit("UPDATE prompts SET state = 'done' WHERE id = ?", prompt_id)
+            self._remaining -= 1
             if socket := self._sockets.get(client):
                 data = {"node": None, "prompt_id": prompt_id}
                 await socket.send_str(json.dumps({"type": "executing", "data": data}))
@@ -81,6 +88,7 @@ async def main() -> None:
     bare = Bare(sys.argv[1], child)
     app = web.Application()
     app.router.add_post("/prompt", bare.post)
+    app.router.add_get("/prompt", bare.status)
     app.router.add_get("/ws", bare.socket)
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()

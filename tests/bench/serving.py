@@ -8,6 +8,7 @@ turns with this one, and the ratios of both are printed.
 
 import argparse
 import asyncio
+import contextlib
 import json
 import os
 import re
@@ -213,12 +214,17 @@ async def measure(address, process, count, folder):
         cpu.per_prompt(1)
         without = await throughput(session, address, count, 1_000, None)
         taken = as_text(cpu.per_prompt(count))
+        async with bare_server(folder) as bare_address:
+            bare = await throughput(session, bare_address, count, 1_000, None)
         socket = await session.ws_connect(f"{address}ws?clientId=bench", max_msg_size=0)
         task = asyncio.create_task(listen(socket))
         with_client = await throughput(session, address, count, 100_000, "bench")
         await socket.close()
         await task
-        print(f"{count} tiny prompts        {without:6.0f} a second, {taken}")
+        print(
+            f"{count} tiny prompts        {without:6.0f} a second, {without / bare:.2f} of the "
+            f"bare server's {bare:.0f}, {taken}"
+        )
         print(f"  with a listener       {with_client:6.0f} a second")
         memory = psutil.Process(process.pid).memory_info().rss >> 20
         print(
@@ -231,30 +237,36 @@ async def in_rounds(session, socket, address, graph, cpu, folder, rounds=5, coun
     """Seconds of the same prompt again, ours and those of a bare server in turns; our CPU."""
     ours, bare, taken = [], [], []
     for _ in range(rounds):
-        bare += await bare_seconds(Path(folder) / f"bare_{uuid.uuid4().hex}.db", count)
+        bare += await bare_seconds(folder, count)
         cpu.per_prompt(1)
         ours += [await run_one(session, socket, address, graph, "bench") for _ in range(count)]
         taken.append(cpu.per_prompt(count))
     return ours, bare, [statistics.median(each) for each in zip(*taken, strict=True)]
 
 
-async def bare_seconds(database, count):
+async def bare_seconds(folder, count):
     """The same prompt at a server that does the least it can; see `bare_server.py`."""
+    async with bare_server(folder) as address, aiohttp.ClientSession() as session:
+        socket = await session.ws_connect(f"{address}ws?clientId=bench")
+        await run_one(session, socket, address, TINY, "bench")
+        found = [await run_one(session, socket, address, TINY, "bench") for _ in range(count)]
+        await socket.close()
+    return found
+
+
+@contextlib.asynccontextmanager
+async def bare_server(folder):
+    """A process of `bare_server.py` with a database of its own; gives its address."""
     script = str(ROOT / "tests/bench/bare_server.py")
+    database = str(Path(folder) / f"bare_{uuid.uuid4().hex}.db")
     process = await asyncio.create_subprocess_exec(
-        sys.executable, script, str(database), stdout=subprocess.PIPE
+        sys.executable, script, database, stdout=subprocess.PIPE
     )
-    address = (await process.stdout.readline()).decode().strip()
     try:
-        async with aiohttp.ClientSession() as session:
-            socket = await session.ws_connect(f"{address}ws?clientId=bench")
-            await run_one(session, socket, address, TINY, "bench")
-            found = [await run_one(session, socket, address, TINY, "bench") for _ in range(count)]
-            await socket.close()
+        yield (await process.stdout.readline()).decode().strip()
     finally:
         process.kill()
         await process.wait()
-    return found
 
 
 async def durable(session, address, process):
