@@ -8,7 +8,7 @@ the namings lost the difference. Families provide their own names.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from engine.adapters.parts import Shape
@@ -52,6 +52,23 @@ _TEXT_PREFIXES: Mapping[str, int] = {
 _NAMED_ENCODERS = ("text_encoders_", "base_model_model_text_encoders_")
 TEXT_WRAPPERS = ("text_model_", "transformer_", "model_")
 """Prefixes that may precede a text encoder's names, the innermost first."""
+
+
+def file_names(others: Mapping[str, str]) -> Callable[[str], str]:
+    """A function from a denoiser's modules to the names to save them under.
+
+    They are kohya's, which all common programs read; original ones for modules of other families.
+
+    Args:
+        others: other people's names of modules to ours.
+    """
+    theirs = {ours: name for name, ours in reversed(tuple(others.items()))}
+
+    def name(module: str) -> str:
+        other = theirs.get(module)
+        return f"diffusion_model.{module}" if other is None else f"lora_unet_{flat(other)}"
+
+    return name
 
 
 @dataclass(frozen=True, slots=True)

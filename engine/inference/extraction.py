@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from math import prod
+from operator import add
 
 import torch
 from torch import Tensor
 
+from engine.adapters.names import file_names
 from engine.errors import NodeError
 from engine.inference.saving import tensors_of
 from engine.inference.values import Clip, Model
@@ -30,18 +33,20 @@ def lora_tensors(
     """
     found: dict[str, ToWrite] = {}
     if model is not None:
-        found |= _of_network("diffusion_model.", tensors_of(model.net), rank, full, biases)
+        named = file_names(model.family.lora_names(model.config))
+        found |= _of_network(named, tensors_of(model.net), rank, full, biases)
     for name, part in (clip.parts if clip else {}).items():
         if not part.weights.is_missing:
             prefix = f"text_encoders.{name}.transformer.text_model."
-            found |= _of_network(prefix, tensors_of(part.weights), rank, full, biases)
+            named = partial(add, prefix)
+            found |= _of_network(named, tensors_of(part.weights), rank, full, biases)
     if not found:
         raise NodeError("nothing to save: connect a difference, such as that of ModelMergeSubtract")
     return found
 
 
 def _of_network(
-    prefix: str,
+    named: Callable[[str], str],
     tensors: Mapping[str, ToWrite],
     rank: int,
     full: bool,
@@ -50,7 +55,7 @@ def _of_network(
     found: dict[str, ToWrite] = {}
     for name, each in tensors.items():
         module, _, kind = name.rpartition(".")
-        key = prefix + module
+        key = named(module)
         if kind == "weight" and len(each.shape) > 1 and not full:
             found |= _product(key, each, rank)
         elif len(each.shape) > 1 or biases:

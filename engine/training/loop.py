@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint as computed_again
 
+from engine.adapters.names import file_names
 from engine.errors import NodeError, OutOfMemoryError, Stopped
 from engine.families.family import Checkpoint
 from engine.inference.values import Model
@@ -36,8 +37,6 @@ DTYPES: Mapping[str, torch.dtype] = MappingProxyType(
 )
 SAVE_EVERY = 25
 """Steps between two saves of the training state."""
-PREFIX = "diffusion_model."
-"""The prefix of layer names in the finished file: the original naming, supported everywhere."""
 
 OnStep = Callable[[int, int, Sequence[float]], None]
 """Called after each step with its number from 1, the number of steps, and the losses so far."""
@@ -249,8 +248,9 @@ class _Run:
     def tensors(self) -> dict[str, Tensor]:
         """The adapter as a file holds it."""
         dtype = DTYPES[self.options.lora_dtype]
+        named = file_names(self.model.family.lora_names(self.model.config))
         return {
-            f"{PREFIX}{name}.{ending}": value.detach().to("cpu", dtype).contiguous()
+            f"{named(name)}.{ending}": value.detach().to("cpu", dtype).contiguous()
             for name, adapter in self.adapters.items()
             for ending, value in adapter.stored().items()
         }
