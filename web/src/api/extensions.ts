@@ -96,8 +96,8 @@ export type MessageFromPage =
   | { type: "tell"; text: string }
   | { type: "close" };
 
-const MOST_TEXT = 300;
-const MOST_VALUE = 1 << 20;
+const MAX_TEXT = 300;
+const MAX_VALUE = 1 << 20;
 const LOWEST = 24;
 export const MAX_HEIGHT = 2000;
 
@@ -135,7 +135,7 @@ export function readMessage(data: unknown): MessageFromPage | null {
       return isPlainData(message.workflow) ? { type: "insert", workflow: message.workflow } : null;
     case "tell":
       if (typeof message.text !== "string") return null;
-      return { type: "tell", text: message.text.slice(0, MOST_TEXT) };
+      return { type: "tell", text: message.text.slice(0, MAX_TEXT) };
     default:
       return null;
   }
@@ -145,7 +145,7 @@ export function readMessage(data: unknown): MessageFromPage | null {
  * Whether a value can be saved: JSON and whole numbers of any size, limited in depth and length.
  */
 export function isPlainData(value: unknown): boolean {
-  let left = MOST_VALUE;
+  let left = MAX_VALUE;
   const look = (each: unknown, depth: number): boolean => {
     left -= typeof each === "string" ? each.length + 8 : 8;
     if (left < 0 || depth > 64) return false;

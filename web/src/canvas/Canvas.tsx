@@ -31,7 +31,7 @@ import { Breadcrumbs } from "./Breadcrumbs";
 import { clickWire } from "./clickWire";
 import { useCanvasHandle } from "./clipboard";
 import { draggedAt, useDragging } from "./dragging";
-import { FARTHEST, fittedView, useFittedView } from "./fitting";
+import { fittedView, MIN_ZOOM, useFittedView } from "./fitting";
 import { type FlowEdge, type FlowNode, OVERVIEW_BELOW } from "./flow";
 import { levelKey, useFlowElements } from "./flowElements";
 import {
@@ -90,7 +90,7 @@ const ALWAYS = {
   // A press that moves no further than this, in pixels, is a click and not a drag.
   nodeClickDistance: 1,
   onlyRenderVisibleElements: true,
-  minZoom: FARTHEST,
+  minZoom: MIN_ZOOM,
   maxZoom: 2.5,
   // wheel.ts decides what the wheel does before React Flow's handlers run.
   noWheelClassName: "never",

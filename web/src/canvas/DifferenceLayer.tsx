@@ -3,7 +3,7 @@ import { Suspense } from "react";
 import { useDifference } from "../state/results/difference";
 import { part } from "../widgets/part";
 
-const Marks = part(() => import("./DifferenceMarks").then((room) => room.DifferenceMarks));
+const Marks = part(() => import("./DifferenceMarks").then((module) => module.DifferenceMarks));
 
 export function DifferenceLayer() {
   const compared = useDifference((state) => state.compared);

@@ -8,14 +8,14 @@ import { familyOf } from "../state/nodes/kinds";
 import { useActive } from "../state/studio";
 import { t } from "../words/words";
 import { type FlowNode, FOLD } from "./flow";
-import { FrameTitle, FrameTools, useMovedFrame } from "./Groups";
+import { FrameTitle, FrameTools, useFrameMove } from "./Groups";
 import { useMeasured } from "./measured";
 import { SocketDot } from "./SocketDot";
 
 export function FoldCard({ id }: NodeProps<FlowNode>) {
   const key = id.slice(FOLD.length);
   const graph = useActive((tab) => tab.graph);
-  const moving = useMovedFrame(key);
+  const moving = useFrameMove(key);
   useMeasured(id);
   const fold = foldingOf(graph).folds.find((each) => each.group.key === key);
   if (fold === undefined) return null;

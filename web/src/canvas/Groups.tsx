@@ -45,8 +45,8 @@ export function Groups() {
   );
 }
 
-const LARGEST = 8;
-const FAR = 2.5;
+const MAX_SCALE = 8;
+const FAR_SCALE = 2.5;
 
 /**
  * The scale of titles, which grow as the view zooms out. In steps, so that zooming does not render
@@ -55,7 +55,7 @@ const FAR = 2.5;
 function useTitleScale(): number {
   return useStore((state) => {
     const steps = Math.round(Math.log2(1 / state.transform[2]) * 2) / 2;
-    return Math.min(LARGEST, 2 ** Math.max(0, steps));
+    return Math.min(MAX_SCALE, 2 ** Math.max(0, steps));
   });
 }
 
@@ -73,12 +73,12 @@ function useFrameDrag(onStep: (by: Point) => void, onClick?: () => void) {
       start.current = { at: at(event), moved: false };
     },
     drag: (event: PointerEvent) => {
-      const begun = start.current;
-      if (begun === null || isDragOver()) return;
+      const drag = start.current;
+      if (drag === null || isDragOver()) return;
       const now = at(event);
-      const by = { x: now.x - begun.at.x, y: now.y - begun.at.y };
-      if (!begun.moved && Math.hypot(by.x, by.y) < GRID / 2) return;
-      begun.moved = true;
+      const by = { x: now.x - drag.at.x, y: now.y - drag.at.y };
+      if (!drag.moved && Math.hypot(by.x, by.y) < GRID / 2) return;
+      drag.moved = true;
       useArranging.setState({ dragging: true });
       onStep(by);
     },
@@ -93,7 +93,7 @@ function useFrameDrag(onStep: (by: Point) => void, onClick?: () => void) {
 }
 
 /** Handlers that move a frame with the nodes it held when the drag began. */
-export function useMovedFrame(key: string) {
+export function useFrameMove(key: string) {
   const move = useRef(frameMover(key));
   const { press, drag, release } = useFrameDrag(
     (by) => move.current(by),
@@ -131,17 +131,17 @@ function isControl(target: EventTarget): boolean {
 }
 
 const Frame = memo(function Frame({ group, scale }: { group: Group; scale: number }) {
-  const inHand = useArranging((state) => state.frame === group.key);
+  const isSelected = useArranging((state) => state.frame === group.key);
   const receiving = useArranging((state) => state.receiving === group.key);
-  const moving = useMovedFrame(group.key);
+  const moving = useFrameMove(group.key);
   const { position, size, title } = group;
   const { mode } = frameState(group);
   const classes = [
     "frame nopan",
-    inHand ? "in-hand" : "",
+    isSelected ? "in-hand" : "",
     receiving ? "receiving" : "",
     mode === null ? "" : "off",
-    scale > FAR ? "far" : "",
+    scale > FAR_SCALE ? "far" : "",
   ];
   const colour = frameColour(group.color);
   return (
@@ -251,7 +251,7 @@ function Tool({ icon: Icon, label, pressed, act }: ToolProps) {
   );
 }
 
-const LEAST = { width: 120, height: 80 };
+const MIN_SIZE = { width: 120, height: 80 };
 
 function Corner({ group: { key } }: { group: Group }) {
   const from = useRef<{ width: number; height: number } | null>(null);
@@ -260,8 +260,8 @@ function Corner({ group: { key } }: { group: Group }) {
     if (group === undefined) return;
     from.current ??= group.size;
     const { x: width, y: height } = gridStep({
-      x: Math.max(LEAST.width, from.current.width + by.x),
-      y: Math.max(LEAST.height, from.current.height + by.y),
+      x: Math.max(MIN_SIZE.width, from.current.width + by.x),
+      y: Math.max(MIN_SIZE.height, from.current.height + by.y),
     });
     edit(
       "Resize the group",

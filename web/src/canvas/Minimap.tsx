@@ -9,7 +9,7 @@ import { frameBox } from "../document/frames";
 import type { Point } from "../document/graph";
 import { useSetting } from "../state/settings";
 import { setViewport, useActive } from "../state/studio";
-import { useLooks, useMarks } from "./looks";
+import { useDrawingOptions, useMarks } from "./looks";
 import { cssOf, type Drawing, drawingOf, paintGraph } from "./paint";
 import "./minimap.css";
 
@@ -20,9 +20,9 @@ const PADDING = 8;
  * How long after the last edit the map is painted again, in milliseconds: not at each step of a
  * drag.
  */
-const REST = 120;
+const REPAINT_DELAY = 120;
 /** The least width and height of the frame, in pixels, however large the graph is. */
-const LEAST = 6;
+const MIN_SIZE = 6;
 
 /** Scale and offset of the graph on the map. */
 interface Fit {
@@ -31,24 +31,25 @@ interface Fit {
   top: number;
 }
 
-const NOWHERE: Fit = { scale: 1, left: 0, top: 0 };
+const NO_FIT: Fit = { scale: 1, left: 0, top: 0 };
 
 export function Minimap() {
   const isShown = useSetting("calotype.minimap");
   const isEmpty = useActive((tab) => tab.graph.order.length === 0);
-  return isShown && !isEmpty ? <Whole /> : null;
+  return isShown && !isEmpty ? <MapView /> : null;
 }
 
-function Whole() {
+function MapView() {
   const flow = useReactFlow();
   const store = useStoreApi();
   const canvas = useRef<HTMLCanvasElement>(null);
-  const seen = useRef<HTMLDivElement>(null);
-  const fit = useRef<Fit>(NOWHERE);
+  const viewFrame = useRef<HTMLDivElement>(null);
+  const fit = useRef<Fit>(NO_FIT);
   /** From the middle of the screen to the point where the drag began, in graph coordinates. */
-  const grip = useRef<Point | null>(null);
+  const dragOffset = useRef<Point | null>(null);
   const place = useCallback(() => {
-    if (seen.current !== null) putAt(seen.current, onMap(viewOf(store.getState()), fit.current));
+    if (viewFrame.current !== null)
+      putAt(viewFrame.current, onMap(viewOf(store.getState()), fit.current));
   }, [store]);
   usePaint(canvas, fit, place);
   useEffect(() => {
@@ -68,18 +69,18 @@ function Whole() {
     if (event.button !== 0) return;
     event.currentTarget.setPointerCapture(event.pointerId);
     const at = placeOf(event);
-    const middle = event.target === seen.current ? centreOf(viewOf(store.getState())) : at;
-    grip.current = { x: at.x - middle.x, y: at.y - middle.y };
+    const middle = event.target === viewFrame.current ? centreOf(viewOf(store.getState())) : at;
+    dragOffset.current = { x: at.x - middle.x, y: at.y - middle.y };
     goTo(middle);
   };
   const drag = (event: PointerEvent<HTMLElement>) => {
-    if (grip.current === null) return;
+    if (dragOffset.current === null) return;
     const { x, y } = placeOf(event);
-    goTo({ x: x - grip.current.x, y: y - grip.current.y });
+    goTo({ x: x - dragOffset.current.x, y: y - dragOffset.current.y });
   };
   const release = () => {
-    if (grip.current !== null) setViewport(flow.getViewport());
-    grip.current = null;
+    if (dragOffset.current !== null) setViewport(flow.getViewport());
+    dragOffset.current = null;
   };
   return (
     // For the pointer only: the keyboard has other ways to move the view, and the outline lists the
@@ -95,7 +96,7 @@ function Whole() {
       onPointerCancel={release}
     >
       <canvas ref={canvas} style={{ width: WIDTH, height: HEIGHT }} />
-      <div ref={seen} className="seen" />
+      <div ref={viewFrame} className="seen" />
     </div>
   );
 }
@@ -113,7 +114,7 @@ function viewOf({ transform: [x, y, zoom], width, height }: Screen): Box {
 
 function fitOf({ boxes, graph }: Drawing): Fit {
   const bounds = boundsOfBoxes([...boxes.values(), ...graph.groups.map(frameBox)]);
-  if (bounds === null) return NOWHERE;
+  if (bounds === null) return NO_FIT;
   const [width, height] = [WIDTH - 2 * PADDING, HEIGHT - 2 * PADDING];
   const scale = Math.min(width / bounds.width, height / bounds.height);
   return {
@@ -125,7 +126,7 @@ function fitOf({ boxes, graph }: Drawing): Fit {
 
 /**
  * Paints the graph at the start, and again after each change once the graph has been unchanged for
- * `REST`.
+ * `REPAINT_DELAY`.
  */
 function usePaint(
   canvas: RefObject<HTMLCanvasElement | null>,
@@ -133,17 +134,17 @@ function usePaint(
   place: () => void,
 ): void {
   const graph = useActive((tab) => tab.graph);
-  const looks = useLooks();
+  const options = useDrawingOptions();
   const marks = useMarks();
   const theme = useSetting("calotype.theme");
-  const wait = useRef(0);
+  const delay = useRef(0);
   // biome-ignore lint/correctness/useExhaustiveDependencies: the theme changes what `cssOf` returns
   useEffect(() => {
     const timer = setTimeout(() => {
-      wait.current = REST;
+      delay.current = REPAINT_DELAY;
       const context = canvas.current?.getContext("2d");
       if (canvas.current === null || context == null) return;
-      const drawn = drawingOf(graph, looks);
+      const drawn = drawingOf(graph, options);
       fit.current = fitOf(drawn);
       const density = window.devicePixelRatio;
       canvas.current.width = WIDTH * density;
@@ -153,16 +154,16 @@ function usePaint(
       context.setTransform(size, 0, 0, size, -left * size, -top * size);
       paintGraph(context, drawn, marks, cssOf(canvas.current), scale, 0.5);
       place();
-    }, wait.current);
+    }, delay.current);
     return () => clearTimeout(timer);
-  }, [canvas, graph, looks, marks, fit, place, theme]);
+  }, [canvas, graph, options, marks, fit, place, theme]);
 }
 
 /** The part of a box that is on the map; a box beyond it shows as a strip at its edge. */
 function onMap(view: Box, { scale, left, top }: Fit): Box {
   const range = (from: number, to: number, most: number): [number, number] => {
-    const start = Math.min(Math.max(from, 1), most - LEAST);
-    return [start, Math.max(Math.min(to, most - 1), start + LEAST)];
+    const start = Math.min(Math.max(from, 1), most - MIN_SIZE);
+    return [start, Math.max(Math.min(to, most - 1), start + MIN_SIZE)];
   };
   const [x, right] = range((view.x - left) * scale, (view.x + view.width - left) * scale, WIDTH);
   const [y, bottom] = range((view.y - top) * scale, (view.y + view.height - top) * scale, HEIGHT);

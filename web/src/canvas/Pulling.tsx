@@ -25,7 +25,7 @@ interface Props {
 export function Pulling({ box, overview }: Props) {
   usePullPointer(box);
   const pull = usePulling((state) => state.pull);
-  return pull === null ? null : <Layer pull={pull} overview={overview} />;
+  return pull === null ? null : <PullLayer pull={pull} overview={overview} />;
 }
 
 function usePullPointer(box: RefObject<HTMLElement | null>): void {
@@ -51,18 +51,18 @@ function usePullPointer(box: RefObject<HTMLElement | null>): void {
   }, [box, flow, store]);
 }
 
-function Layer({ pull, overview }: { pull: Pull; overview: boolean }) {
+function PullLayer({ pull, overview }: { pull: Pull; overview: boolean }) {
   const [x, y, zoom] = useStore((state) => state.transform);
   const width = useStore((state) => state.width);
   const graph = useActive((tab) => tab.graph);
   const at = usePulling((state) => state.at);
   const target = usePulling((state) => state.target);
   const shape = useSetting("calotype.wireShape") as WireShape;
-  const joined = joinedBy(target);
-  const end = (joined === null ? null : placeOf(joined)) ?? at;
+  const snapped = snappedSocket(target);
+  const end = (snapped === null ? null : placeOf(snapped)) ?? at;
   const isLoose = pull.detached !== null && target.kind === "nothing";
-  const words = wordsOf(target, joined, overview);
-  const isByEdge = at.x * zoom + x + ROOM > width;
+  const hint = hintOf(target, snapped, overview);
+  const isNearEdge = at.x * zoom + x + HINT_WIDTH > width;
   return (
     <svg className="pull-layer" aria-hidden>
       <g transform={`translate(${x} ${y}) scale(${zoom})`}>
@@ -75,19 +75,19 @@ function Layer({ pull, overview }: { pull: Pull; overview: boolean }) {
             style={{ stroke: colourOf(type) }}
           />
         ))}
-        {joined !== null && overview && (
+        {snapped !== null && overview && (
           <circle className="pull-aim" cx={end.x} cy={end.y} r={6 / zoom} />
         )}
       </g>
-      {words !== null && (
+      {hint !== null && (
         <foreignObject
-          x={at.x * zoom + x + (isByEdge ? -ASIDE - ROOM : ASIDE)}
-          y={at.y * zoom + y + BELOW}
-          width={ROOM}
+          x={at.x * zoom + x + (isNearEdge ? -HINT_OFFSET_X - HINT_WIDTH : HINT_OFFSET_X)}
+          y={at.y * zoom + y + HINT_OFFSET_Y}
+          width={HINT_WIDTH}
           height={80}
-          className={isByEdge ? "reason before" : "reason"}
+          className={isNearEdge ? "reason before" : "reason"}
         >
-          <span className={words.isRefusal ? "refusal" : ""}>{words.text}</span>
+          <span className={hint.isRefusal ? "refusal" : ""}>{hint.text}</span>
         </foreignObject>
       )}
     </svg>
@@ -95,12 +95,12 @@ function Layer({ pull, overview }: { pull: Pull; overview: boolean }) {
 }
 
 /** The width that words beside the pointer may take, and their distance from it, in pixels. */
-const ROOM = 360;
-const ASIDE = 14;
-const BELOW = 10;
+const HINT_WIDTH = 360;
+const HINT_OFFSET_X = 14;
+const HINT_OFFSET_Y = 10;
 
 /** The socket that the wire snaps to. */
-function joinedBy(target: Target): Pulled | null {
+function snappedSocket(target: Target): Pulled | null {
   if (target.kind !== "socket" && target.kind !== "field" && target.kind !== "body") return null;
   const { node, verdict } = target;
   const { pull } = usePulling.getState();
@@ -112,18 +112,18 @@ function joinedBy(target: Target): Pulled | null {
  * The reason of a refusal; for a node body, or in the overview, the names of the sockets that would
  * be joined.
  */
-function wordsOf(
+function hintOf(
   target: Target,
-  joined: Pulled | null,
+  snapped: Pulled | null,
   overview: boolean,
 ): { text: string; isRefusal: boolean } | null {
   if (target.kind === "nothing" || target.kind === "outside") return null;
   const { refusal } = target.verdict;
   if (refusal !== null) return { text: refusal, isRefusal: true };
-  if (joined === null || (target.kind !== "body" && !overview)) return null;
-  const node = activeTab().graph.nodes[joined.node];
+  if (snapped === null || (target.kind !== "body" && !overview)) return null;
+  const node = activeTab().graph.nodes[snapped.node];
   if (node === undefined) return null;
-  const label = labelOf(joined);
+  const label = labelOf(snapped);
   const text = overview ? `${titleOf(node, schemaOf(node.type))} \u00b7 ${label}` : label;
   return { text: t("connects to {{socket}}", { socket: text }), isRefusal: false };
 }
@@ -148,8 +148,8 @@ interface Line {
 function linesOf(pull: Pull, graph: Graph, end: Point, shape: WireShape): Line[] {
   const { detached, seeks, from } = pull;
   // Sockets at the same place hold one wire.
-  const held = detached === null ? from.slice(0, 1) : from;
-  return held.flatMap((each, index): Line[] => {
+  const sources = detached === null ? from.slice(0, 1) : from;
+  return sources.flatMap((each, index): Line[] => {
     const start = placeOf(each);
     if (start === null) return [];
     const link = graph.links[detached?.links[index] ?? ""];
@@ -182,6 +182,8 @@ function Sockets({ pull, graph }: { pull: Pull; graph: Graph }) {
     }
     return parts.join("");
   }, [pull, graph]);
-  const [held] = pull.from;
-  return <path className="pull-sockets" d={path} style={{ stroke: colourOf(held?.type ?? "*") }} />;
+  const [source] = pull.from;
+  return (
+    <path className="pull-sockets" d={path} style={{ stroke: colourOf(source?.type ?? "*") }} />
+  );
 }

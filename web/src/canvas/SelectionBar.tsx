@@ -50,7 +50,7 @@ function overTitles(box: Box, { groups }: Graph): Box {
 }
 
 const MARGIN = 8;
-const ABOVE = 12;
+const BAR_DISTANCE = 12;
 
 /**
  * The bar above the box. It follows the view by direct changes of its style, without rendering
@@ -69,11 +69,15 @@ function Bar({ box }: { box: Box }) {
         height,
       } = store.getState();
       const at = { left: box.x * zoom + x, top: box.y * zoom + y };
-      const [wide, tall] = [box.width * zoom, box.height * zoom];
-      const away = at.left > width || at.top > height || at.left + wide < 0 || at.top + tall < 0;
+      const [selectionWidth, selectionHeight] = [box.width * zoom, box.height * zoom];
+      const away =
+        at.left > width ||
+        at.top > height ||
+        at.left + selectionWidth < 0 ||
+        at.top + selectionHeight < 0;
       const { offsetWidth, offsetHeight } = element;
-      const left = at.left + wide / 2 - offsetWidth / 2;
-      const top = at.top - offsetHeight - ABOVE;
+      const left = at.left + selectionWidth / 2 - offsetWidth / 2;
+      const top = at.top - offsetHeight - BAR_DISTANCE;
       const within = (value: number, most: number) => Math.max(MARGIN, Math.min(value, most));
       element.style.visibility = away ? "hidden" : "visible";
       element.style.transform = `translate(${Math.round(within(left, width - offsetWidth - MARGIN))}px, ${Math.round(within(top, height - offsetHeight - MARGIN))}px)`;

@@ -11,7 +11,7 @@ import { part } from "../widgets/part";
 import { beginning } from "../words/format";
 import { t } from "../words/words";
 
-const Wipe = part(() => import("../widgets/Wipe").then((room) => room.Wipe));
+const Wipe = part(() => import("../widgets/Wipe").then((module) => module.Wipe));
 
 interface Props {
   node: GraphNode;

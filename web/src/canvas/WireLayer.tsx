@@ -11,7 +11,7 @@ import { useSetting } from "../state/settings";
 import { useActive } from "../state/studio";
 import type { FlowEdge } from "./flow";
 import { type Painter, useLayer } from "./layer";
-import { useLooks } from "./looks";
+import { useDrawingOptions } from "./looks";
 import { cssOf, wiresOf } from "./paint";
 
 interface Props {
@@ -25,7 +25,7 @@ const BROKEN = [6, 5];
 export function WireLayer({ edges, painted }: Props) {
   const element = useRef<HTMLCanvasElement>(null);
   const tab = useActive((each) => each);
-  const looks = useLooks();
+  const options = useDrawingOptions();
   const quiet = useSetting("calotype.quietWires");
   const theme = useSetting("calotype.theme");
   const detached = usePulling((state) => state.pull?.detached ?? null);
@@ -47,7 +47,7 @@ export function WireLayer({ edges, painted }: Props) {
           [plain, 1],
           [muted, 0.45],
         ] as const) {
-          const wires = wiresOf(graph, within(graph, keys, area), looks);
+          const wires = wiresOf(graph, within(graph, keys, area), options);
           context.globalAlpha = alpha;
           context.lineWidth = 5;
           context.strokeStyle = css("var(--canvas)");
@@ -65,13 +65,13 @@ export function WireLayer({ edges, painted }: Props) {
         context.globalAlpha = 1;
       },
     };
-  }, [graph, edges, painted, looks, quiet, tab.selected, theme, detached]);
+  }, [graph, edges, painted, options, quiet, tab.selected, theme, detached]);
   useLayer(element, painter);
   return <canvas ref={element} className="wire-layer" aria-hidden data-wires={painted.size} />;
 }
 
 /** How far a curve may extend beyond its ends. */
-const BEYOND = 260;
+const OUTSIDE_MARGIN = 260;
 
 function within(graph: Graph, keys: readonly string[], area: Box): string[] {
   const isFolded = foldingOf(graph).folds.length > 0;
@@ -92,9 +92,9 @@ function reachOf(graph: Graph, link: Link): Box | null {
   const top = Math.min(from.position.y, to.position.y);
   const bottom = Math.max(from.position.y + from.size.height, to.position.y + to.size.height);
   return {
-    x: left - BEYOND,
-    y: top - BEYOND,
-    width: right - left + 2 * BEYOND,
-    height: bottom - top + 2 * BEYOND,
+    x: left - OUTSIDE_MARGIN,
+    y: top - OUTSIDE_MARGIN,
+    width: right - left + 2 * OUTSIDE_MARGIN,
+    height: bottom - top + 2 * OUTSIDE_MARGIN,
   };
 }

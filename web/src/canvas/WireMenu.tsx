@@ -15,11 +15,11 @@ import { activeTab, useActive } from "../state/studio";
 import { useView } from "../state/view";
 import { t } from "../words/words";
 
-const ABOVE = 46;
+const MENU_DISTANCE = 46;
 /**
  * How far it begins before the pointer, and its distance from the edges of the canvas, in pixels.
  */
-const BEFORE = 24;
+const MENU_OFFSET = 24;
 const MARGIN = 8;
 
 /** Places the menu beside the pointer but within the canvas, so that it covers no panel. */
@@ -27,8 +27,8 @@ function putAt(box: HTMLElement | null, { x, y }: Point): void {
   const around = box?.closest(".canvas")?.getBoundingClientRect();
   if (box === null || around === undefined) return;
   const most = around.right - box.offsetWidth - MARGIN;
-  box.style.left = `${Math.max(Math.min(x - BEFORE, most), around.left + MARGIN)}px`;
-  box.style.top = `${Math.max(y - ABOVE, around.top + MARGIN)}px`;
+  box.style.left = `${Math.max(Math.min(x - MENU_OFFSET, most), around.left + MARGIN)}px`;
+  box.style.top = `${Math.max(y - MENU_DISTANCE, around.top + MARGIN)}px`;
 }
 
 function close(): void {

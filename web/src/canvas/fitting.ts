@@ -12,13 +12,13 @@ type Flow = Pick<
   "getViewport" | "setViewport"
 >;
 
-export const FARTHEST = 0.05;
+export const MIN_ZOOM = 0.05;
 /** The largest zoom of a fitted view: beyond it nodes become no easier to read. */
-const NEAREST = 1.25;
+const MAX_FIT_ZOOM = 1.25;
 /** The height of the run bar with its margins, in pixels. */
 export const RUN_BAR = 74;
 /** The largest share of a canvas's height that a fitted view leaves for the run bar. */
-const MOST_SHARE = 0.3;
+const MAX_RUN_BAR_SHARE = 0.3;
 /** Two views are equal if no point in them differs by more than this, in pixels. */
 const TOLERANCE = 1;
 
@@ -26,9 +26,9 @@ type Box = Size & { x: number; y: number };
 
 /** The view that shows a whole box of the graph; `margin` is a share of the canvas, in percent. */
 export function fittedView(bounds: Box, { width, height }: Size, margin = 3): Viewport {
-  const below = Math.round(Math.min(RUN_BAR, height * MOST_SHARE));
+  const below = Math.round(Math.min(RUN_BAR, height * MAX_RUN_BAR_SHARE));
   const padding = { x: `${margin}%`, top: `${margin}%`, bottom: `${below}px` } as const;
-  return getViewportForBounds(bounds, width, height, FARTHEST, NEAREST, padding);
+  return getViewportForBounds(bounds, width, height, MIN_ZOOM, MAX_FIT_ZOOM, padding);
 }
 
 /**
@@ -37,10 +37,10 @@ export function fittedView(bounds: Box, { width, height }: Size, margin = 3): Vi
  */
 export function refitted(view: Viewport, bounds: Box, before: Size, after: Size): Viewport | null {
   const fitted = fittedView(bounds, before);
-  const away = Math.abs(view.zoom - fitted.zoom) * Math.max(bounds.width, bounds.height);
+  const zoomError = Math.abs(view.zoom - fitted.zoom) * Math.max(bounds.width, bounds.height);
   const isFitted =
     Math.hypot(view.x - fitted.x, view.y - fitted.y) <= TOLERANCE &&
-    away <= TOLERANCE &&
+    zoomError <= TOLERANCE &&
     after.width > 0;
   return isFitted ? fittedView(bounds, after) : null;
 }
@@ -60,11 +60,11 @@ export function showNodes(
 
 /** Fits a document that was never shown before, and keeps a fitted view fitted. */
 export function useFittedView(flow: Flow, box: RefObject<HTMLElement | null>): void {
-  useFirstView(flow, box);
-  useStaysFitted(flow);
+  useInitialFit(flow, box);
+  useRefitOnResize(flow);
 }
 
-function useFirstView(flow: Flow, box: RefObject<HTMLElement | null>): void {
+function useInitialFit(flow: Flow, box: RefObject<HTMLElement | null>): void {
   useEffect(() => {
     const { graph, viewport } = activeTab();
     const bounds = boundsOfAll(graph);
@@ -76,7 +76,7 @@ function useFirstView(flow: Flow, box: RefObject<HTMLElement | null>): void {
 }
 
 /** Fits a view that shows the whole graph again when panels open or the window is resized. */
-function useStaysFitted(flow: Flow): void {
+function useRefitOnResize(flow: Flow): void {
   const store = useStoreApi();
   useEffect(
     () =>

@@ -8,12 +8,12 @@ import { placeHere } from "../state/runs/places";
 import { useRuns } from "../state/runs/runs";
 import { useSetting } from "../state/settings";
 import { promptIdOf, useActive, useStudio } from "../state/studio";
-import { type Drawing, drawingOf, type Looks, type Marks, wiresOf } from "./paint";
+import { type Drawing, type DrawingOptions, drawingOf, type Marks, wiresOf } from "./paint";
 
 const NO_LINKS: readonly string[] = [];
 const NONE: ReadonlySet<string> = new Set();
 
-export function useLooks(): Looks {
+export function useDrawingOptions(): DrawingOptions {
   const catalog = useStudio((state) => state.catalog);
   const shape = useSetting("calotype.wireShape") as WireShape;
   const start = useActive((tab) => placeHere(tab, ""));
@@ -26,9 +26,9 @@ export function useLooks(): Looks {
 
 export function useDrawing(): Drawing {
   const graph = useActive((tab) => tab.graph);
-  const looks = useLooks();
+  const options = useDrawingOptions();
   const detached = usePulling((state) => state.pull?.detached?.links ?? NO_LINKS);
-  return useMemo(() => drawingOf(graph, looks, detached), [graph, looks, detached]);
+  return useMemo(() => drawingOf(graph, options, detached), [graph, options, detached]);
 }
 
 export function useMarks(): Marks {
@@ -56,11 +56,11 @@ export function useDropMarks(): Pick<Marks, "receiving" | "entered"> {
   const receiving = useArranging((state) => state.receiving);
   const over = useWiring((state) => state.over);
   const graph = useActive((tab) => tab.graph);
-  const looks = useLooks();
+  const options = useDrawingOptions();
   return useMemo(() => {
-    const [entered = null] = over === null ? [] : wiresOf(graph, [over], looks).values();
+    const [entered = null] = over === null ? [] : wiresOf(graph, [over], options).values();
     return { receiving, entered };
-  }, [receiving, over, graph, looks]);
+  }, [receiving, over, graph, options]);
 }
 
 /**

@@ -26,7 +26,7 @@ import {
 } from "./frameTitles";
 
 /** What a drawing depends on besides the document. */
-export interface Looks {
+export interface DrawingOptions {
   catalog: Catalog;
   shape: WireShape;
   /** Whether a node shows images or texts. */
@@ -56,8 +56,12 @@ type Css = (colour: string) => string;
 /**
  * Makes the paths of a graph. The links in `detached` are left out, since they are being pulled.
  */
-export function drawingOf(graph: Graph, looks: Looks, detached: readonly string[] = []): Drawing {
-  const { catalog, shows } = looks;
+export function drawingOf(
+  graph: Graph,
+  options: DrawingOptions,
+  detached: readonly string[] = [],
+): Drawing {
+  const { catalog, shows } = options;
   const { folds, hidden } = foldingOf(graph);
   const boxes = new Map<string, Box>();
   const titles = new Map<string, string>();
@@ -87,7 +91,7 @@ export function drawingOf(graph: Graph, looks: Looks, detached: readonly string[
     detached.length === 0
       ? graph.linkOrder
       : graph.linkOrder.filter((key) => !detached.includes(key));
-  const wires = wiresOf(graph, shown, looks, links);
+  const wires = wiresOf(graph, shown, options, links);
   const groups = openFrames(graph);
   return { graph, groups, boxes, bodies, faded, heads, wires, links, titles };
 }
@@ -96,7 +100,7 @@ export function drawingOf(graph: Graph, looks: Looks, detached: readonly string[
 export function wiresOf(
   graph: Graph,
   links: readonly string[],
-  { catalog, shows, shape }: Looks,
+  { catalog, shows, shape }: DrawingOptions,
   drawn?: string[],
 ): Map<string, Path2D> {
   const wires = new Map<string, Path2D>();
@@ -133,7 +137,7 @@ export interface Marks {
   entered?: Path2D | null;
 }
 
-const FAINT = 0.45;
+const FAINT_ALPHA = 0.45;
 
 /**
  * Paints a drawing without its texts. `wire` is the width of wires in pixels; zoomed in, it is at
@@ -164,7 +168,7 @@ export function paintGraph(
   }
   context.fillStyle = css("var(--node)");
   context.fill(drawn.bodies);
-  context.globalAlpha = FAINT;
+  context.globalAlpha = FAINT_ALPHA;
   context.fill(drawn.faded);
   context.globalAlpha = 1;
   for (const [colour, path] of drawn.heads) {
@@ -240,7 +244,7 @@ export function paintWords(
   for (const [key, box] of drawn.boxes) {
     if (box.width * zoom < TITLED || !overlaps(box, area)) continue;
     const isFaint = drawn.graph.nodes[key]?.mode !== MODE.always;
-    context.globalAlpha = isFaint ? FAINT : 1;
+    context.globalAlpha = isFaint ? FAINT_ALPHA : 1;
     const room = { width: box.width - size * 0.8, height: box.height - size * 0.4 };
     linesOf(drawn.titles.get(key) ?? "", room, size).forEach((line, index) => {
       context.fillText(line, box.x + size * 0.4, box.y + size * (0.3 + index * 1.15));

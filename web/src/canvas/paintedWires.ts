@@ -35,17 +35,17 @@ export function usePaintedWires(
   const isMany = useMany(edges, overview);
   const lit = useWiring((state) => state.lit);
   const over = useWiring((state) => state.over);
-  const near = useNear(box, isMany);
+  const nearWire = useNear(box, isMany);
   return useMemo(() => {
     if (!isMany) return { edges, painted: null };
-    const kept = new Set([...lit, over, near]);
+    const kept = new Set([...lit, over, nearWire]);
     const [shown, painted] = [[] as FlowEdge[], new Set<string>()];
     for (const each of edges) {
       if (each.selected || kept.has(each.id)) shown.push(each);
       else painted.add(each.id);
     }
     return { edges: shown, painted };
-  }, [isMany, edges, lit, over, near]);
+  }, [isMany, edges, lit, over, nearWire]);
 }
 
 /** Whether there are too many wires on the screen for elements. */
@@ -99,7 +99,7 @@ function countVisible(
  * be pulled.
  */
 function useNear(box: RefObject<HTMLElement | null>, isMany: boolean): string | null {
-  const [near, setNear] = useState<string | null>(null);
+  const [nearWire, setNear] = useState<string | null>(null);
   const flow = useReactFlow();
   useEffect(() => {
     const element = box.current;
@@ -119,7 +119,7 @@ function useNear(box: RefObject<HTMLElement | null>, isMany: boolean): string | 
       onPointerLeave();
     };
   }, [box, isMany, flow]);
-  return near;
+  return nearWire;
 }
 
 /** The wire whose line is at a place of the graph, or near it on the screen. */

@@ -38,14 +38,14 @@ export function usePointing(
   { overview, isPainted }: Painted,
 ) {
   return useMemo(() => {
-    const exactly = (event: MouseEvent) =>
+    const positionOf = (event: MouseEvent) =>
       flow.screenToFlowPosition(screenOf(event), { snapToGrid: false });
     const pane = {
       onPaneClick: (event: MouseEvent) => {
-        const at = exactly(event);
+        const at = positionOf(event);
         const frame = overview ? frameAt(at, flow.getZoom()) : null;
         if (frame !== null) {
-          void import("../state/editing/framing").then((room) => room.selectFrame(frame));
+          void import("../state/editing/framing").then((module) => module.selectFrame(frame));
           return;
         }
         const key = overview ? nodeAt(at) : null;
@@ -61,7 +61,7 @@ export function usePointing(
     const box = {
       onDoubleClick: (event: MouseEvent) => {
         if (enterAt(event.target) || !isPane(event.target)) return;
-        const at = exactly(event);
+        const at = positionOf(event);
         const frame = overview ? frameAt(at, flow.getZoom()) : null;
         const key = overview && frame === null ? nodeAt(at) : null;
         if (key !== null && isInstance(activeTab(), key)) {
@@ -91,8 +91,8 @@ function drop(event: DragEvent, flow: Flow): void {
   const dragged = event.dataTransfer.getData(DRAGGED);
   const { target } = event;
   if (dragged !== "") {
-    void import("../state/results/results").then((room) =>
-      room.takeDropped(dragged, target, screen),
+    void import("../state/results/results").then((module) =>
+      module.takeDropped(dragged, target, screen),
     );
     return;
   }

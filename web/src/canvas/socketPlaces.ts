@@ -27,8 +27,8 @@ export function socketsOf(key: string): SocketPlace[] {
   if (node === undefined || foldingOf(graph).hidden.has(key)) return [];
   const { width, inputs, outputs, widgets } = shapeNow(node);
   const { x, y } = cornerOf(node);
-  const place = (side: Pulled["side"], socket: string, down: number, isField = false) => {
-    const at = { x: side === "output" ? x + width : x, y: y + down };
+  const place = (side: Pulled["side"], socket: string, offsetY: number, isField = false) => {
+    const at = { x: side === "output" ? x + width : x, y: y + offsetY };
     return { node: key, socket, side, at, isField };
   };
   return [
@@ -73,11 +73,11 @@ export function socketsOfFold({ group }: Fold): SocketPlace[] {
 export function placeOf({ node, socket, side, through }: Pulled): Point | null {
   const { graph } = activeTab();
   if (through !== undefined) return graph.reroutes[through]?.position ?? null;
-  const isMeant = (each: SocketPlace) =>
+  const isSame = (each: SocketPlace) =>
     each.node === node && each.socket === socket && each.side === side;
-  const own = socketsOf(node).find(isMeant);
+  const own = socketsOf(node).find(isSame);
   if (own !== undefined) return own.at;
-  const folded = foldingOf(graph).folds.flatMap(socketsOfFold).find(isMeant);
+  const folded = foldingOf(graph).folds.flatMap(socketsOfFold).find(isSame);
   return folded?.at ?? null;
 }
 
@@ -108,9 +108,9 @@ export function socketsNear(
   reach: number,
   fits: (socket: SocketPlace) => boolean,
 ): SocketPlace[] {
-  const away = (each: SocketPlace) => Math.hypot(each.at.x - at.x, each.at.y - at.y);
+  const distanceTo = (each: SocketPlace) => Math.hypot(each.at.x - at.x, each.at.y - at.y);
   const open = socketsAround(at, reach).filter((each) => fits(each) && !isCovered(each));
-  const [nearest] = open.sort((one, other) => away(one) - away(other));
+  const [nearest] = open.sort((one, other) => distanceTo(one) - distanceTo(other));
   if (nearest === undefined) return [];
   return open.filter(
     (each) =>
@@ -121,12 +121,12 @@ export function socketsNear(
   );
 }
 
-const INWARD = 2;
+const INSIDE_OFFSET = 2;
 
 function isCovered({ node, side, at }: SocketPlace): boolean {
   const { hidden } = foldingOf(activeTab().graph);
   if (hidden.has(node)) return false;
-  const top = hitAt({ x: at.x + (side === "input" ? INWARD : -INWARD), y: at.y });
+  const top = hitAt({ x: at.x + (side === "input" ? INSIDE_OFFSET : -INSIDE_OFFSET), y: at.y });
   return top !== null && (top.fold !== null || top.key !== node);
 }
 

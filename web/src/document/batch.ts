@@ -46,7 +46,7 @@ export function applyRun(
   }
 }
 
-const MOST_STEPS = 1_000;
+const MAX_STEPS = 1_000;
 
 /** From one number to another, both included, rounded so that no binary rounding error shows. */
 export function stepsBetween(from: number, to: number, step: number): number[] {
@@ -55,10 +55,10 @@ export function stepsBetween(from: number, to: number, step: number): number[] {
   }
   const stride = Math.abs(step) * (to < from ? -1 : 1);
   const count = Math.floor((to - from) / stride + 1e-9) + 1;
-  if (count > MOST_STEPS) {
+  if (count > MAX_STEPS) {
     throw new InvalidValuesError("This range has {{found}} values; the maximum is {{most}}.", {
       found: count,
-      most: MOST_STEPS,
+      most: MAX_STEPS,
     });
   }
   const digits = Math.max(digitsOf(from), digitsOf(step));

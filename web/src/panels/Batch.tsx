@@ -10,7 +10,7 @@ import type { Json } from "../document/json";
 import { asJsonNumber, randomBits } from "../state/fields/rolling";
 import { inputsOf } from "../state/nodes/inputs";
 import { isWidget } from "../state/nodes/widgets";
-import { MOST_RUNS, runBatch } from "../state/runs/batch";
+import { MAX_RUNS, runBatch } from "../state/runs/batch";
 import { expectedOf } from "../state/runs/queue";
 import { useRuns } from "../state/runs/runs";
 import { activeTab, schemaOf, titleOf } from "../state/studio";
@@ -152,7 +152,7 @@ export function Batch() {
           <button
             type="button"
             className="primary"
-            disabled={count === 0 || count > MOST_RUNS || queued !== null}
+            disabled={count === 0 || count > MAX_RUNS || queued !== null}
             onClick={go}
           >
             {t("Queue {{count}} runs", { count })}
@@ -218,7 +218,7 @@ function axesOf(
 
 function Runs({ count }: { count: number }) {
   const past = useRuns((state) => state.past);
-  if (count > MOST_RUNS) return t("{{count}} runs are too many; the maximum is 1000.", { count });
+  if (count > MAX_RUNS) return t("{{count}} runs are too many; the maximum is 1000.", { count });
   const workflow = activeTab().workflow.saved.id;
   const id = typeof workflow === "string" ? workflow : "";
   const each = expectedOf({ id: "", status: "pending", workflow_id: id }, past);
@@ -283,7 +283,7 @@ function Seeds({ row, onChange }: { row: Row; onChange: (part: Partial<Row>) => 
         <input
           type="number"
           min={1}
-          max={MOST_RUNS}
+          max={MAX_RUNS}
           value={row.count}
           onChange={(event) =>
             onChange({ count: Math.max(Number(event.currentTarget.value) || 1, 1) })

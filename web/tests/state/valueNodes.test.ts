@@ -3,7 +3,7 @@ import { beforeEach, describe, expect, test } from "vitest";
 import { readCatalog } from "../../src/api/catalog";
 import { writeGraph } from "../../src/document/write";
 import { placeNode } from "../../src/state/editing/actions";
-import { feed } from "../../src/state/fields/fieldActions";
+import { convertToInput } from "../../src/state/fields/fieldActions";
 import { rollSeeds } from "../../src/state/fields/rolling";
 import { withPrimitive } from "../../src/state/nodes/primitive";
 import { activeTab, openWorkflow, schemaOf, useStudio } from "../../src/state/studio";
@@ -42,7 +42,7 @@ beforeEach(() => {
 function put(name: string): void {
   const input = schemaOf("Size")?.inputs.find((each) => each.name === name);
   if (input === undefined) throw new Error("there is no such field");
-  feed("1", input);
+  convertToInput("1", input);
 }
 
 const held = () => Object.values(activeTab().graph.nodes).find((each) => each.key !== "1")?.values;

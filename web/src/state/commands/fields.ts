@@ -4,7 +4,13 @@ import { removeLink } from "../../document/edit";
 import { linkInto } from "../../document/graph";
 import type { Command } from "../commands";
 import { changeValue } from "../editing/actions";
-import { copyValue, feed, isChanged, pasteFieldValue, resetField } from "../fields/fieldActions";
+import {
+  convertToInput,
+  copyValue,
+  isChanged,
+  pasteFieldValue,
+  resetField,
+} from "../fields/fieldActions";
 import { seedPlace, useSeeds } from "../fields/seeds";
 import { inputsOf } from "../nodes/inputs";
 import { inputNamed } from "../nodes/shape";
@@ -85,7 +91,7 @@ export const fieldCommands: readonly Command[] = [
       const field = focused();
       return field !== null && linkOf(field) === undefined;
     },
-    run: onField(({ node, input }) => feed(node, input)),
+    run: onField(({ node, input }) => convertToInput(node, input)),
   },
   {
     id: "field.unlink",

@@ -2,7 +2,7 @@
 import {
   addText,
   latin,
-  MOST_PARTS,
+  MAX_PARTS,
   readBytes,
   startsWith,
   type Texts,
@@ -20,7 +20,7 @@ export function boxesIn(bytes: Uint8Array, from = 0): Box[] {
   const view = viewOf(bytes);
   const boxes: Box[] = [];
   let at = from;
-  while (at + 8 <= bytes.length && boxes.length < MOST_PARTS) {
+  while (at + 8 <= bytes.length && boxes.length < MAX_PARTS) {
     const length = view.getUint32(at) || bytes.length - at;
     if (length < 8 || at + length > bytes.length) break;
     const kind = latin(bytes.subarray(at + 4, at + 8));
@@ -32,7 +32,7 @@ export function boxesIn(bytes: Uint8Array, from = 0): Box[] {
 
 export async function textsOfFilm(file: Blob): Promise<Texts> {
   let at = 0;
-  for (let part = 0; part < MOST_PARTS && at + 8 <= file.size; part += 1) {
+  for (let part = 0; part < MAX_PARTS && at + 8 <= file.size; part += 1) {
     const head = await readBytes(file, at, 16);
     const view = viewOf(head);
     const short = view.getUint32(0);

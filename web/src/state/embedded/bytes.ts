@@ -9,7 +9,7 @@ export type Texts = Record<string, string>;
  */
 export const MAX_READ = 32 * 1024 * 1024;
 /** The most parts of one file that are parsed. */
-export const MOST_PARTS = 20_000;
+export const MAX_PARTS = 20_000;
 
 /** Up to `length` bytes from `at`; fewer at the end of the file. */
 export async function readBytes(file: Blob, at: number, length: number): Promise<Uint8Array> {

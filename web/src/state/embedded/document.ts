@@ -57,12 +57,12 @@ function unwrapped(value: Json): Json | null {
 }
 
 /** The nesting limit, as on the server: documents are also compared and written recursively. */
-const DEEPEST = 200;
+const MAX_DEPTH = 200;
 
 function isTooDeep(value: Json): boolean {
   let level: Json[] = [value];
   for (let depth = 0; level.length > 0; depth += 1) {
-    if (depth > DEEPEST) return true;
+    if (depth > MAX_DEPTH) return true;
     level = level.flatMap((each) =>
       typeof each === "object" && each !== null ? Object.values(each) : [],
     );

@@ -1,5 +1,5 @@
 /** The tags of WebM and Matroska videos. */
-import { addText, MOST_PARTS, readBytes, type Texts, textOf, viewOf } from "./bytes";
+import { addText, MAX_PARTS, readBytes, type Texts, textOf, viewOf } from "./bytes";
 
 const SEGMENT = 0x18538067;
 const TAGS = 0x1254c367;
@@ -18,7 +18,7 @@ interface Head {
 export async function textsOfMatroska(file: Blob): Promise<Texts> {
   const texts: Texts = {};
   let at = 0;
-  for (let part = 0; part < MOST_PARTS && at < file.size; part += 1) {
+  for (let part = 0; part < MAX_PARTS && at < file.size; part += 1) {
     const head = headOf(await readBytes(file, at, 12));
     if (head === null) break;
     at += head.size;
@@ -43,7 +43,7 @@ function keepTags(texts: Texts, bytes: Uint8Array): void {
 function elements(bytes: Uint8Array, wanted?: number): [number, Uint8Array][] {
   const found: [number, Uint8Array][] = [];
   let at = 0;
-  while (at < bytes.length && found.length < MOST_PARTS) {
+  while (at < bytes.length && found.length < MAX_PARTS) {
     const head = headOf(bytes.subarray(at, at + 12));
     if (head === null || head.length === null) break;
     at += head.size;

@@ -24,13 +24,13 @@ export interface BuiltPrompt {
 }
 
 const NEGATIVE = "Negative prompt:";
-const FEWEST = 3;
+const MIN_SETTINGS = 3;
 
 /** Null for a text in another format. */
 export function readParameters(text: string): Parameters | null {
   const lines = text.trim().split(/\r?\n/);
   const settings = settingsIn(lines.at(-1) ?? "");
-  if (settings.size < FEWEST) return null;
+  if (settings.size < MIN_SETTINGS) return null;
   const words = lines.slice(0, -1);
   const at = words.findIndex((line) => line.startsWith(NEGATIVE));
   const positive = at < 0 ? words : words.slice(0, at);

@@ -3,7 +3,7 @@ import { type Box, boxesIn } from "./boxes";
 import {
   addText,
   latin,
-  MOST_PARTS,
+  MAX_PARTS,
   readBytes,
   startsWith,
   type Texts,
@@ -14,7 +14,7 @@ import { textsOfExif } from "./exif";
 
 export async function textsOfWebp(file: Blob): Promise<Texts> {
   let at = 12;
-  for (let part = 0; part < MOST_PARTS && at + 8 <= file.size; part += 1) {
+  for (let part = 0; part < MAX_PARTS && at + 8 <= file.size; part += 1) {
     const head = await readBytes(file, at, 8);
     const length = viewOf(head).getUint32(4, true);
     if (startsWith(head, "EXIF")) return textsOfExif(await readBytes(file, at + 8, length));
@@ -30,7 +30,7 @@ const COMMENT = 0xfe;
 export async function textsOfJpeg(file: Blob): Promise<Texts> {
   const texts: Texts = {};
   let at = 2;
-  for (let part = 0; part < MOST_PARTS && at + 4 <= file.size; part += 1) {
+  for (let part = 0; part < MAX_PARTS && at + 4 <= file.size; part += 1) {
     const head = await readBytes(file, at, 4);
     const [mark, kind] = head;
     const length = viewOf(head).getUint16(2);

@@ -1,11 +1,11 @@
 /** The texts in sound files: Vorbis comments of FLAC and Ogg, ID3 tags of MP3. */
-import { addText, MOST_PARTS, readBytes, startsWith, type Texts, textOf, viewOf } from "./bytes";
+import { addText, MAX_PARTS, readBytes, startsWith, type Texts, textOf, viewOf } from "./bytes";
 
 const COMMENTS = 4;
 
 export async function textsOfFlac(file: Blob): Promise<Texts> {
   let at = 4;
-  for (let part = 0; part < MOST_PARTS && at + 4 <= file.size; part += 1) {
+  for (let part = 0; part < MAX_PARTS && at + 4 <= file.size; part += 1) {
     const head = viewOf(await readBytes(file, at, 4)).getUint32(0);
     const length = head & 0xffffff;
     if (((head >>> 24) & 0x7f) === COMMENTS)
@@ -21,7 +21,7 @@ export async function textsOfOgg(file: Blob): Promise<Texts> {
   const parts: Uint8Array<ArrayBuffer>[] = [];
   let at = 0;
   let packet = 0;
-  for (let page = 0; page < MOST_PARTS && packet < 2 && at + 27 <= file.size; page += 1) {
+  for (let page = 0; page < MAX_PARTS && packet < 2 && at + 27 <= file.size; page += 1) {
     const head = await readBytes(file, at, 27 + 255);
     if (!startsWith(head, "OggS")) break;
     const lengths = head.subarray(27, 27 + (head[26] ?? 0));
@@ -42,7 +42,7 @@ function vorbisComments(bytes: Uint8Array): Texts {
   const view = viewOf(bytes);
   const take = (at: number) => (at + 4 <= bytes.length ? view.getUint32(at, true) : 0);
   let at = 4 + take(0);
-  const count = Math.min(take(at), MOST_PARTS);
+  const count = Math.min(take(at), MAX_PARTS);
   at += 4;
   for (let index = 0; index < count && at + 4 <= bytes.length; index += 1) {
     const text = textOf(bytes.subarray(at + 4, at + 4 + take(at)));
@@ -67,7 +67,7 @@ export async function textsOfMp3(file: Blob): Promise<Texts> {
   const lengthAt = (at: number) => (version === 3 ? viewOf(tag).getUint32(at) : sevenBits(tag, at));
   let at = 0;
   if ((flags & EXTENDED) !== 0 && tag.length >= 4) at = lengthAt(0) + (version === 3 ? 4 : 0);
-  for (let part = 0; part < MOST_PARTS && at + TAG_HEAD <= tag.length; part += 1) {
+  for (let part = 0; part < MAX_PARTS && at + TAG_HEAD <= tag.length; part += 1) {
     const length = lengthAt(at + 4);
     const body = tag.subarray(at + TAG_HEAD, at + TAG_HEAD + length);
     if (startsWith(tag, "TXXX", at)) keepPair(texts, body);

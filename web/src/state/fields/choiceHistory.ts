@@ -8,7 +8,7 @@ interface StoredChoices {
 }
 
 const KEY = "calotype.choices";
-const REMEMBERED = 6;
+const MAX_RECENT = 6;
 
 let kept: StoredChoices | null = null;
 
@@ -43,7 +43,7 @@ export function starredChoices(input: InputSchema): readonly string[] {
 export function recordChoice(input: InputSchema, choice: string): void {
   const { recent } = storedChoices();
   const before = (recent[listOf(input)] ?? []).filter((each) => each !== choice);
-  recent[listOf(input)] = [choice, ...before].slice(0, REMEMBERED);
+  recent[listOf(input)] = [choice, ...before].slice(0, MAX_RECENT);
   save();
 }
 

@@ -27,13 +27,13 @@ interface Tag {
   names: readonly string[];
 }
 
-const OFFERED = 8;
+const MAX_COMPLETIONS = 8;
 /** The number of LoRAs offered after their prefix `<lora:`. */
-const OFFERED_LORAS = 48;
+const MAX_LORAS = 48;
 const EMBEDDING = "embedding:";
 const LORA = "<lora:";
 const FOLDER = "tags";
-const MOST_TAGS = 400_000;
+const MAX_TAGS = 400_000;
 
 let embeddings: Promise<readonly string[]> | null = null;
 let loras: Promise<readonly string[]> | null = null;
@@ -54,18 +54,18 @@ export async function completionsFor(
   if (read !== catalogReads()) forgetFiles();
   read = catalogReads();
   loras ??= readLoras().catch(failed);
-  if (word.startsWith("<")) return lorasFor(word, await loras, place).slice(0, OFFERED_LORAS);
+  if (word.startsWith("<")) return lorasFor(word, await loras, place).slice(0, MAX_LORAS);
   embeddings ??= client.embeddings().catch(failed);
   tags ??= readTags().catch(failed);
   const [names, files, known] = await Promise.all([embeddings, loras, tags]);
   const inEmbeddings = embeddingsFor(word, names);
-  if (word.startsWith(EMBEDDING)) return inEmbeddings.slice(0, OFFERED);
+  if (word.startsWith(EMBEDDING)) return inEmbeddings.slice(0, MAX_COMPLETIONS);
   const found = [...tagsFor(word, known), ...wordsFor(word), ...inEmbeddings];
   const seen = new Set<string>();
   const once = found.filter(
     ({ text }) => !seen.has(text.toLowerCase()) && seen.add(text.toLowerCase()),
   );
-  return [...once, ...lorasFor(word, files, place)].slice(0, OFFERED);
+  return [...once, ...lorasFor(word, files, place)].slice(0, MAX_COMPLETIONS);
 }
 
 /** A list that cannot be read is left out without failing the others; it is read again later. */
@@ -85,33 +85,33 @@ async function readLoras(): Promise<readonly string[]> {
  */
 function lorasFor(word: string, files: readonly string[], place: LoraField | null): Completion[] {
   const isTag = word.startsWith("<");
-  const wanted = keyOf(isTag ? word.slice(LORA.length) : word);
+  const key = keyOf(isTag ? word.slice(LORA.length) : word);
   const named = new Map(files.toReversed().map((file) => [nameOfLora(file), file]));
-  const found = [...named].reverse().filter(([name]) => keyOf(name).includes(wanted));
+  const found = [...named].reverse().filter(([name]) => keyOf(name).includes(key));
   if (found.length === 0) return [];
-  const begins = (name: string) => Number(keyOf(name).split(/[\\/]/).at(-1)?.startsWith(wanted));
+  const begins = (name: string) => Number(keyOf(name).split(/[\\/]/).at(-1)?.startsWith(key));
   found.sort(([one], [other]) => begins(other) - begins(one));
-  const way = loaderPosition(place);
+  const position = loaderPosition(place);
   return found.map(([name, file]): Completion => {
-    if (way === null || place === null) {
+    if (position === null || place === null) {
       return { text: name, insert: `${LORA}${name}:1>`, detail: t("LoRA tag") };
     }
-    const detail = way.loaded.has(file) ? t("LoRA, loaded already") : t("LoRA, adds a loader");
+    const detail = position.loaded.has(file) ? t("LoRA, loaded already") : t("LoRA, adds a loader");
     return { text: name, insert: "", detail, choose: () => loadLora(place, file) };
   });
 }
 
 function embeddingsFor(word: string, names: readonly string[]): Completion[] {
-  const wanted = word.replace(EMBEDDING, "").toLowerCase();
+  const key = word.replace(EMBEDDING, "").toLowerCase();
   return names
-    .filter((each) => each.toLowerCase().includes(wanted))
+    .filter((each) => each.toLowerCase().includes(key))
     .map((each) => ({ text: `${EMBEDDING}${each}`, detail: t("embedding") }));
 }
 
 async function readTags(): Promise<Tag[]> {
   const files = (await client.files(FOLDER)).filter((each) => each.toLowerCase().endsWith(".csv"));
   const texts = await Promise.all(files.map((each) => client.load(`${FOLDER}/${each}`)));
-  return texts.flatMap((text) => tagsOf(text ?? "")).slice(0, MOST_TAGS);
+  return texts.flatMap((text) => tagsOf(text ?? "")).slice(0, MAX_TAGS);
 }
 
 /** Parses lines of `name,kind,count,"other,names"`; all but the name may be omitted. */
@@ -142,15 +142,15 @@ function keyOf(text: string): string {
 
 /** Tags that begin with the word, the most used first, then those that contain it. */
 export function tagsFor(word: string, tags: readonly Tag[]): Completion[] {
-  const wanted = keyOf(word);
+  const key = keyOf(word);
   const scored = tags.flatMap((tag) => {
     const best = Math.max(
-      ...tag.names.map((each) => (each.startsWith(wanted) ? 2 : each.includes(wanted) ? 1 : 0)),
+      ...tag.names.map((each) => (each.startsWith(key) ? 2 : each.includes(key) ? 1 : 0)),
     );
     return best === 0 ? [] : [{ tag, best }];
   });
   scored.sort((one, other) => other.best - one.best || other.tag.count - one.tag.count);
-  return scored.slice(0, OFFERED).map(({ tag }) => ({
+  return scored.slice(0, MAX_COMPLETIONS).map(({ tag }) => ({
     text: tag.name.replace(/_/g, " "),
     insert: asPromptText(tag.name),
     detail: tag.detail,
@@ -159,29 +159,29 @@ export function tagsFor(word: string, tags: readonly Tag[]): Completion[] {
 
 /** The phrases between commas in the texts of the open documents. */
 function wordsFor(word: string): Completion[] {
-  const wanted = word.toLowerCase();
+  const key = word.toLowerCase();
   const found = new Map<string, number>();
   for (const { graph } of useStudio.getState().tabs) {
     for (const node of Object.values(graph.nodes)) {
       for (const value of Object.values(node.values)) {
-        if (typeof value === "string" && value.includes(",")) countParts(value, wanted, found);
+        if (typeof value === "string" && value.includes(",")) countParts(value, key, found);
       }
     }
   }
   return [...found]
     .sort((one, other) => other[1] - one[1])
-    .slice(0, OFFERED)
+    .slice(0, MAX_COMPLETIONS)
     .map(([text]) => ({ text, detail: "" }));
 }
 
-const LONGEST_PART = 48;
+const MAX_PART_LENGTH = 48;
 
-function countParts(text: string, wanted: string, found: Map<string, number>): void {
+function countParts(text: string, key: string, found: Map<string, number>): void {
   for (const each of text.split(/[,\n]/)) {
     const part = each.trim();
     const lower = part.toLowerCase();
     // Not the word itself that is being typed.
-    if (lower === wanted || !lower.startsWith(wanted) || part.length > LONGEST_PART) continue;
+    if (lower === key || !lower.startsWith(key) || part.length > MAX_PART_LENGTH) continue;
     if (/[():{}|]/.test(part)) continue;
     found.set(part, (found.get(part) ?? 0) + 1);
   }

@@ -41,7 +41,7 @@ export function menuOf(node: string, input: InputSchema): Item[] {
   const found = graph.nodes[node];
   if (found === undefined) return [];
   const link = linkInto(graph, found, input.name);
-  const holder = holderOf(input);
+  const holder = valueNodeClass(input);
   const items: Item[] = [
     {
       mark: "reset",
@@ -69,15 +69,15 @@ export function menuOf(node: string, input: InputSchema): Item[] {
       mark: "feed",
       label: t("Convert to an input with a new value node"),
       separated: true,
-      run: () => feed(node, input),
+      run: () => convertToInput(node, input),
     });
   }
-  const outside = shownOutside(node, input, link !== undefined);
+  const outside = promotionItem(node, input, link !== undefined);
   return outside === null ? items : [...items, outside];
 }
 
 /** For a field inside a subgraph: whether instances show it too. */
-function shownOutside(node: string, input: InputSchema, isLinked: boolean): Item | null {
+function promotionItem(node: string, input: InputSchema, isLinked: boolean): Item | null {
   const { workflow, level } = activeTab();
   const definition = definitionAt(workflow, level);
   if (definition === undefined || input.options.socketless === true) return null;
@@ -96,22 +96,22 @@ function shownOutside(node: string, input: InputSchema, isLinked: boolean): Item
   };
 }
 
-function holderOf(input: InputSchema): string | undefined {
+function valueNodeClass(input: InputSchema): string | undefined {
   return holdersOf(input).find((each) => schemaOf(each) !== undefined);
 }
 
 /** Adds a node that feeds the field with its current value, so that several fields can share it. */
-export function feed(key: string, input: InputSchema): void {
+export function convertToInput(key: string, input: InputSchema): void {
   const node = activeTab().graph.nodes[key];
-  const schema = schemaOf(holderOf(input) ?? "");
+  const schema = schemaOf(valueNodeClass(input) ?? "");
   const output = schema?.outputs[0];
   if (node === undefined || schema === undefined || output === undefined) return;
-  const held = valuesForHolder(schema, node, schemaOf(node.type), input.name);
+  const values = valuesForHolder(schema, node, schemaOf(node.type), input.name);
   const at = { x: node.position.x - WIDTH - GAP, y: node.position.y };
   let made = "";
   edit(t("Convert {{name}} to an input", { name: input.name }), (draft) => {
     const holder = newNode(schema, draft.lastNodeId + 1, at, WIDTH);
-    Object.assign(holder.values, held);
+    Object.assign(holder.values, values);
     setPrimitiveType(holder, input);
     holder.title = `${input.name}`;
     made = holder.key;
@@ -130,12 +130,12 @@ function textOf(value: Json): string {
   return typeof value === "string" ? value : writeJson(value);
 }
 
-const SHORT = 24;
+const MAX_LABEL = 24;
 
 function shortText(value: Json): string {
   const text = textOf(value);
   if (text === "") return t("nothing");
-  return text.length > SHORT ? `${text.slice(0, SHORT)}…` : text;
+  return text.length > MAX_LABEL ? `${text.slice(0, MAX_LABEL)}…` : text;
 }
 
 export async function copyValue(node: string, input: InputSchema): Promise<void> {

@@ -40,7 +40,7 @@ export const useBlueprints = create<Blueprints>(() => ({ all: null }));
 /** Reloads all blueprints. A notice reports each one that cannot be read. */
 export async function refreshBlueprints(): Promise<void> {
   try {
-    const [names, brought] = await Promise.all([client.files(FOLDER), client.pluginSubgraphs()]);
+    const [names, provided] = await Promise.all([client.files(FOLDER), client.pluginSubgraphs()]);
     const texts = await Promise.all(
       names
         .filter((each) => each.endsWith(".json"))
@@ -49,7 +49,7 @@ export async function refreshBlueprints(): Promise<void> {
     const own = texts.flatMap(
       ({ file, text }) => blueprintIn(file.replace(/\.json$/, ""), text) ?? [],
     );
-    const theirs = brought.flatMap(
+    const theirs = provided.flatMap(
       ({ name, pack, text }) => blueprintIn(`${name} (${pack})`, text, pack) ?? [],
     );
     // The user's own blueprint hides a plugin's of the same name.
@@ -143,14 +143,14 @@ export async function removeBlueprint(name: string): Promise<void> {
 
 /** The path for a new blueprint. Throws where the name is not valid for a file. */
 function fileOf(name: string): string {
-  const wrong = nameProblem(name);
-  if (wrong !== null) throw new Error(wrong);
+  const problem = nameProblem(name);
+  if (problem !== null) throw new Error(problem);
   return `${FOLDER}/${name}.json`;
 }
 
-async function attempt(name: string, doing: () => Promise<void>): Promise<void> {
+async function attempt(name: string, action: () => Promise<void>): Promise<void> {
   try {
-    await doing();
+    await action();
   } catch (error) {
     const isTaken = error instanceof HttpError && error.status === 409;
     notifyError(

@@ -15,13 +15,13 @@ export interface Closed {
 }
 
 /** The number held in this window; the server stores more. */
-const MOST = 10;
+const MAX_CLOSED = 10;
 
 export const useClosed = create<{ closed: readonly Closed[] }>(() => ({ closed: [] }));
 
 export function recordClosed(added: Closed): void {
   useClosed.setState(({ closed }) => ({
-    closed: [added, ...closed.filter((each) => each.id !== added.id)].slice(0, MOST),
+    closed: [added, ...closed.filter((each) => each.id !== added.id)].slice(0, MAX_CLOSED),
   }));
 }
 

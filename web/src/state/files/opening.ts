@@ -13,12 +13,12 @@ import { notifyDamage } from "./damage";
 import { addFileToLists } from "./lists";
 import { openDocument } from "./prompt";
 
-const BESIDE = 40;
+const OFFSET = 40;
 
 /** Opens all files; pictures are placed side by side. */
 export async function openEach(files: readonly File[], at: Point | null): Promise<void> {
   for (const [index, file] of files.entries()) {
-    await openOne(file, at && { x: at.x + index * BESIDE, y: at.y + index * BESIDE });
+    await openOne(file, at && { x: at.x + index * OFFSET, y: at.y + index * OFFSET });
   }
 }
 
@@ -57,7 +57,7 @@ async function addPicture(file: File, at: Point): Promise<void> {
   const schema = schemaOf("LoadImage");
   if (schema === undefined) throw new Error("This server has no node that loads images.");
   const { signal } = new AbortController();
-  const brought = await uploadFile(file, { signal, onProgress: () => undefined });
-  addFileToLists(brought, "image");
-  placeNodeWithValues({ id, level }, schema, at, { image: namedValue(brought) });
+  const uploaded = await uploadFile(file, { signal, onProgress: () => undefined });
+  addFileToLists(uploaded, "image");
+  placeNodeWithValues({ id, level }, schema, at, { image: namedValue(uploaded) });
 }

@@ -19,7 +19,7 @@ export function lastPart(name: string): string {
 const DEVICES = /^(con|prn|aux|nul|com\d|lpt\d|conin\$|conout\$)(\..*)?$/i;
 const FORBIDDEN = /^\.|[. ]$|[\p{Cc}\\:]/u;
 /** The longest name that file systems accept, in bytes, including the extension. */
-const LONGEST = 250;
+const MAX_LENGTH = 250;
 
 /** Why a name is not valid for a file, or would not be listed; null for a valid name. */
 export function nameProblem(name: string): string | null {
@@ -28,7 +28,7 @@ export function nameProblem(name: string): string | null {
     part !== "" &&
     !FORBIDDEN.test(part) &&
     !DEVICES.test(part) &&
-    size.encode(part).length <= LONGEST;
+    size.encode(part).length <= MAX_LENGTH;
   const wrong = name.split("/").find((part) => !isName(part));
   if (wrong === undefined) return null;
   return t(

@@ -8,8 +8,8 @@ export function openDocument(value: Json, name: string): void {
   openWorkflow(workflow, { name });
 }
 
-const COLUMN = 320;
-const LINE = 280;
+const COLUMN_WIDTH = 320;
+const ROW_HEIGHT = 280;
 
 /**
  * Converts a graph in API form to a workflow with positions: columns by the distance from the
@@ -27,7 +27,7 @@ export function workflowOfPrompt(given: JsonObject): JsonObject {
     rows[depth] = (rows[depth] ?? -1) + 1;
     return {
       ...nodeOf(key, wiring),
-      pos: [depth * COLUMN, (rows[depth] ?? 0) * LINE],
+      pos: [depth * COLUMN_WIDTH, (rows[depth] ?? 0) * ROW_HEIGHT],
       order: depth,
     };
   });

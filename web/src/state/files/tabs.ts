@@ -39,9 +39,9 @@ export async function renameTab(tab: Tab, given: string): Promise<void> {
 
 /** Moves a saved workflow, and updates open documents with this path. */
 export async function renameFile(path: string, target: string): Promise<boolean> {
-  const wrong = nameProblem(nameOf(target));
-  if (wrong !== null) {
-    notifyError(new Error(wrong));
+  const problem = nameProblem(nameOf(target));
+  if (problem !== null) {
+    notifyError(new Error(problem));
     return false;
   }
   try {

@@ -29,7 +29,7 @@ export async function sendUnsent(
   const diverged: DivergedDocument[] = [];
   for (const [id, unsent] of left) {
     try {
-      if (!(await isTaken(id, unsent, server))) {
+      if (!(await isDelivered(id, unsent, server))) {
         const copy = await sendCopy(id, unsent, window, server);
         if (copy !== null) diverged.push(copy);
       }
@@ -45,7 +45,7 @@ export async function sendUnsent(
 /**
  * Whether the server has the lines now; false where the document no longer belongs to that window.
  */
-async function isTaken(id: string, { window, owner, lines }: Unsent, server: Server) {
+async function isDelivered(id: string, { window, owner, lines }: Unsent, server: Server) {
   const [first] = lines;
   const last = lines.at(-1);
   if (first === undefined || last === undefined) return true;

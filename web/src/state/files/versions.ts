@@ -14,33 +14,33 @@ import { notify } from "../view";
  */
 const INTERVAL = 5 * 60_000;
 
-interface Kept {
+interface StoredVersion {
   workflow: Tab["workflow"];
   at: number;
 }
 
 /** Starts saving versions. Returns a function that ends it. */
 export function watchVersions(): () => void {
-  const kept = new Map<string, Kept>();
+  const stored = new Map<string, StoredVersion>();
   return useStudio.subscribe(({ tabs }) => {
     for (const tab of tabs) {
-      const last = kept.get(tab.id);
-      if (last === undefined) kept.set(tab.id, { workflow: tab.workflow, at: Date.now() });
+      const last = stored.get(tab.id);
+      if (last === undefined) stored.set(tab.id, { workflow: tab.workflow, at: Date.now() });
       if (last === undefined || last.workflow === tab.workflow || !isDirty(tab)) continue;
       if (Date.now() - last.at < INTERVAL) continue;
-      kept.set(tab.id, { workflow: tab.workflow, at: Date.now() });
-      storeVersion(tab).catch(() => {
+      stored.set(tab.id, { workflow: tab.workflow, at: Date.now() });
+      saveVersion(tab).catch(() => {
         // A failure is harmless: the journal has every edit, and the next version is tried later.
       });
     }
-    if (kept.size > tabs.length) {
+    if (stored.size > tabs.length) {
       const open = new Set(tabs.map((each) => each.id));
-      for (const id of kept.keys()) if (!open.has(id)) kept.delete(id);
+      for (const id of stored.keys()) if (!open.has(id)) stored.delete(id);
     }
   });
 }
 
-function storeVersion(tab: Tab): Promise<void> {
+function saveVersion(tab: Tab): Promise<void> {
   const label = tab.log.done.at(-1)?.label ?? "";
   return library.keepVersion(tab.path ?? tab.id, writeJson(writeGraph(tab.workflow)), label);
 }

@@ -50,10 +50,10 @@ function isWorkflow({ path }: SavedFile): boolean {
 
 /** Deleted files are in a folder named after the time of deletion. */
 function deletedOf(path: string): Deleted[] {
-  const cut = path.indexOf("/");
-  const at = Number(path.slice(0, cut));
-  const from = `${FOLDER}/${path.slice(cut + 1)}`;
-  return cut < 0 || Number.isNaN(at) ? [] : [{ path: `${TRASH}/${path}`, from, at }];
+  const slash = path.indexOf("/");
+  const at = Number(path.slice(0, slash));
+  const from = `${FOLDER}/${path.slice(slash + 1)}`;
+  return slash < 0 || Number.isNaN(at) ? [] : [{ path: `${TRASH}/${path}`, from, at }];
 }
 
 /** Moves a workflow to the trash. */
@@ -108,10 +108,10 @@ interface Folder {
 
 /** Files grouped by folder, those without a folder first; the newest first in each group. */
 export function foldersOf(files: readonly SavedFile[], typed: string): Folder[] {
-  const wanted = typed.trim().toLowerCase().split(/\s+/);
+  const words = typed.trim().toLowerCase().split(/\s+/);
   const folders = new Map<string, SavedFile[]>();
   for (const file of files) {
-    if (!wanted.every((word) => file.path.toLowerCase().includes(word))) continue;
+    if (!words.every((word) => file.path.toLowerCase().includes(word))) continue;
     const name = file.path.slice(0, Math.max(0, file.path.lastIndexOf("/")));
     folders.set(name, [...(folders.get(name) ?? []), file]);
   }

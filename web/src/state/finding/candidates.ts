@@ -74,20 +74,20 @@ export function candidatesOn(
   key: string,
 ): Ranked[] {
   if (key === pulled.node) return [];
-  const wanted = pulled.side === "output" ? "input" : "output";
+  const otherSide = pulled.side === "output" ? "input" : "output";
   const found: Ranked[] = [];
   for (const each of socketsAt(graph, catalog, key)) {
-    if (each.side !== wanted) continue;
-    const [output, input] = wanted === "input" ? [pulled, each] : [each, pulled];
-    const near = closeness(output.type, input.type);
-    if (near < 0 || refusal(graph, endsOf(output, input)) !== null) continue;
+    if (each.side !== otherSide) continue;
+    const [output, input] = otherSide === "input" ? [pulled, each] : [each, pulled];
+    const match = closeness(output.type, input.type);
+    if (match < 0 || refusal(graph, endsOf(output, input)) !== null) continue;
     if (isJoined(graph, output, input)) continue;
-    const taken = wanted === "input" ? (each.joined[0] ?? null) : null;
+    const taken = otherSide === "input" ? (each.joined[0] ?? null) : null;
     const title = nameIn(graph, catalog, key);
     const { socket, label, type } = each;
     found.push({
       candidate: { node: key, socket, title, label, type, taken },
-      rank: near * 4 + (taken === null ? 2 : 0) + (each.isField ? 0 : 1),
+      rank: match * 4 + (taken === null ? 2 : 0) + (each.isField ? 0 : 1),
     });
   }
   return found.sort((one, other) => other.rank - one.rank);
@@ -102,10 +102,10 @@ export function candidatesFor(graph: Graph, catalog: Catalog, pulled: Pulled): C
   const found = graph.order
     .filter((key) => !hidden.has(key))
     .flatMap((key) => {
-      const away = distance(graph.nodes[pulled.node], graph.nodes[key]);
-      return candidatesOn(graph, catalog, pulled, key).map((each) => ({ ...each, away }));
+      const distance = distanceBetween(graph.nodes[pulled.node], graph.nodes[key]);
+      return candidatesOn(graph, catalog, pulled, key).map((each) => ({ ...each, distance }));
     });
-  found.sort((one, other) => other.rank - one.rank || one.away - other.away);
+  found.sort((one, other) => other.rank - one.rank || one.distance - other.distance);
   return found.map(({ candidate }) => candidate);
 }
 
@@ -126,7 +126,7 @@ function endsOf(output: Pulled, input: Pulled) {
   };
 }
 
-function distance(one: GraphNode | undefined, other: GraphNode | undefined): number {
+function distanceBetween(one: GraphNode | undefined, other: GraphNode | undefined): number {
   if (one === undefined || other === undefined) return Number.POSITIVE_INFINITY;
   return Math.hypot(one.position.x - other.position.x, one.position.y - other.position.y);
 }

@@ -42,32 +42,30 @@ function filterOf(token: string): Filter | null {
 }
 
 export function matchesFilters({ filters }: Query, schema: NodeSchema): boolean {
-  return filters.every(({ sign, value }) => {
-    const wanted = value.toLowerCase();
-    if (sign === "#") return isPlace(schema.category.toLowerCase(), wanted);
-    if (sign === "@") return packOf(schema).toLowerCase().includes(wanted);
-    const types = sign === ">" ? takenBy(schema) : schema.outputs.map((each) => each.type);
-    return types.some((type) => type !== "*" && isType(type, wanted, sign));
+  return filters.every(({ sign, value: typed }) => {
+    const value = typed.toLowerCase();
+    if (sign === "#") return isInCategory(schema.category.toLowerCase(), value);
+    if (sign === "@") return packOf(schema).toLowerCase().includes(value);
+    const types = sign === ">" ? inputTypes(schema) : schema.outputs.map((each) => each.type);
+    return types.some((type) => type !== "*" && isType(type, value, sign));
   });
 }
 
 /** Matches the beginning of any word of the category; a space is typed as an underscore. */
-function isPlace(category: string, wanted: string): boolean {
+function isInCategory(category: string, value: string): boolean {
   const spaced = category.replaceAll(" ", "_");
-  return (
-    spaced.startsWith(wanted) || spaced.includes(`/${wanted}`) || spaced.includes(`_${wanted}`)
-  );
+  return spaced.startsWith(value) || spaced.includes(`/${value}`) || spaced.includes(`_${value}`);
 }
 
-function takenBy(schema: NodeSchema): string[] {
+function inputTypes(schema: NodeSchema): string[] {
   return schema.inputs.filter((each) => each.section !== "hidden").map((each) => each.type);
 }
 
 /** Matches types that fit a socket of the typed type, and types whose name begins with the text. */
-function isType(type: string, wanted: string, sign: Sign): boolean {
-  const full = wanted.toUpperCase();
+function isType(type: string, value: string, sign: Sign): boolean {
+  const full = value.toUpperCase();
   return (
-    (sign === ">" ? fits(full, type) : fits(type, full)) || type.toLowerCase().startsWith(wanted)
+    (sign === ">" ? fits(full, type) : fits(type, full)) || type.toLowerCase().startsWith(value)
   );
 }
 
@@ -78,40 +76,40 @@ export function packOf({ python_module }: NodeSchema): string {
 }
 
 /** The filter being typed, where the last word begins with a sign; else null. */
-function openSign(typed: string): Filter | null {
+function filterBeingTyped(typed: string): Filter | null {
   const last = typed.split(/\s+/).at(-1) ?? "";
   return filterOf(last);
 }
 
-const OFFERED = 6;
+const MAX_COMPLETIONS = 6;
 
 /** Completions of the filter being typed. */
 export function completions(catalog: Catalog, typed: string): string[] {
-  const open = openSign(typed);
+  const open = filterBeingTyped(typed);
   if (open === null) return [];
-  const wanted = open.value.toLowerCase();
+  const value = open.value.toLowerCase();
   const all = new Set<string>();
   for (const schema of Object.values(catalog))
     for (const each of valuesOf(schema, open.sign)) all.add(each);
-  const starting = [...all].filter((each) => each.toLowerCase().startsWith(wanted));
+  const starting = [...all].filter((each) => each.toLowerCase().startsWith(value));
   const others = [...all].filter(
-    (each) => !starting.includes(each) && each.toLowerCase().includes(wanted),
+    (each) => !starting.includes(each) && each.toLowerCase().includes(value),
   );
   const offered = [...starting.sort(), ...others.sort()];
-  const isDone = offered.length === 1 && offered[0]?.toLowerCase() === wanted;
-  return isDone ? [] : offered.slice(0, OFFERED);
+  const isDone = offered.length === 1 && offered[0]?.toLowerCase() === value;
+  return isDone ? [] : offered.slice(0, MAX_COMPLETIONS);
 }
 
 function valuesOf(schema: NodeSchema, sign: Sign): string[] {
   if (sign === "#") return schema.category === "" ? [] : [schema.category.replaceAll(" ", "_")];
   if (sign === "@") return [packOf(schema)];
-  const types = sign === ">" ? takenBy(schema) : schema.outputs.map((each) => each.type);
+  const types = sign === ">" ? inputTypes(schema) : schema.outputs.map((each) => each.type);
   return types.flatMap((each) => each.split(",")).filter((each) => each !== "*" && each !== "");
 }
 
 /** The typed text with its last word completed. */
 export function completed(typed: string, value: string): string {
-  const open = openSign(typed);
+  const open = filterBeingTyped(typed);
   if (open === null) return typed;
   const word = /\S*$/;
   const prefix = open.sign === ">" ? ">in:" : open.sign === "<" ? "<out:" : open.sign;

@@ -69,26 +69,26 @@ export function search(
 function matchesOf(schemas: readonly NodeSchema[], { words }: Query) {
   if (words === "") return schemas.map((schema) => ({ schema, match: ANY }));
   const found = new Map<NodeSchema, Matched>();
-  const keep = (schema: NodeSchema | undefined, match: Matched) => {
+  const addMatch = (schema: NodeSchema | undefined, match: Matched) => {
     if (schema === undefined) return;
     const before = found.get(schema);
     if (before === undefined || before.score < match.score) found.set(schema, match);
   };
   for (const schema of schemas) {
     const known = synonymScore(schema, words);
-    if (known !== null) keep(schema, known);
+    if (known !== null) addMatch(schema, known);
   }
   const names = schemas.map((each) => each.display_name);
   const kinds = schemas.map((each) => each.class_type);
   for (const { at, score, marks } of fuzzy(looseSearch, names, words)) {
-    keep(schemas[at], { score, marks, also: null });
+    addMatch(schemas[at], { score, marks, also: null });
   }
   for (const { at, score } of fuzzy(looseSearch, kinds, words)) {
-    keep(schemas[at], { score: score * 0.85, marks: [], also: kinds[at] ?? null });
+    addMatch(schemas[at], { score: score * 0.85, marks: [], also: kinds[at] ?? null });
   }
   if (found.size === 0) {
     for (const { at, score, marks } of fuzzy(fuzzySearch, names, words)) {
-      keep(schemas[at], { score: score / 2, marks, also: null });
+      addMatch(schemas[at], { score: score / 2, marks, also: null });
     }
   }
   return [...found].map(([schema, match]) => ({ schema, match }));
@@ -110,23 +110,23 @@ function fuzzy(engine: uFuzzy, searchText: string[], words: string) {
     const first = marks[0] ?? 0;
     const gaps = (marks.at(-1) ?? 0) - first + 1 - marks.length;
     const startsWord = first === 0 || /[^\p{L}\p{N}]/u.test(text[first - 1] ?? "");
-    const humps = first > 0 && /\p{Lu}/u.test(text[first] ?? "");
+    const startsHump = first > 0 && /\p{Lu}/u.test(text[first] ?? "");
     const whole = text.length === words.length ? 90 : 0;
-    const start = first === 0 ? 80 : startsWord ? 55 : humps ? 35 : 0;
+    const start = first === 0 ? 80 : startsWord ? 55 : startsHump ? 35 : 0;
     const score = 130 + start + whole - Math.min(gaps, 12) * 7 - text.length / 3;
     return { at, marks, score: Math.max(score, 10) };
   });
 }
 
 function synonymScore(schema: NodeSchema, words: string): Matched | null {
-  const wanted = words.toLowerCase();
+  const typed = words.toLowerCase();
   let best: Matched | null = null;
   synonymsOf(schema.class_type).forEach((name, index) => {
-    const score = name === wanted ? 270 - index * 4 : name.startsWith(wanted) ? 170 - index * 4 : 0;
+    const score = name === typed ? 270 - index * 4 : name.startsWith(typed) ? 170 - index * 4 : 0;
     if (score > (best?.score ?? 0)) best = { score, marks: [], also: name };
   });
   const place = schema.category.toLowerCase();
-  if (best === null && wanted.length > 2 && place.includes(wanted)) {
+  if (best === null && typed.length > 2 && place.includes(typed)) {
     return { score: 40, marks: [], also: null };
   }
   return best;
@@ -136,10 +136,12 @@ function synonymScore(schema: NodeSchema, words: string): Matched | null {
  * From 0 for a node never used towards 1 for frequent ones, plus a little for commonly used ones.
  */
 function usageScore({ class_type }: NodeSchema, { used, recent }: UsageStats): number {
-  const often = 1 - 1 / (1 + (used[class_type] ?? 0) / 4);
+  const frequency = 1 - 1 / (1 + (used[class_type] ?? 0) / 4);
   const place = recent.indexOf(class_type);
-  const lately = place < 0 ? 0 : 0.85 ** place;
-  return often + lately > 0 ? 0.2 + (often + lately) * 0.4 : commonness(class_type) * 0.15;
+  const recency = place < 0 ? 0 : 0.85 ** place;
+  return frequency + recency > 0
+    ? 0.2 + (frequency + recency) * 0.4
+    : commonness(class_type) * 0.15;
 }
 
 function visibilityScore({ category, deprecated, experimental }: NodeSchema): number {

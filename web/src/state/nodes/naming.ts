@@ -34,7 +34,7 @@ function namesIn(graph: Graph, catalog: Catalog): Map<string, string> {
   );
 }
 
-const MOST_LISTED = 6;
+const MAX_LISTED = 6;
 
 /** "takes MODEL from Load Checkpoint; gives LATENT to VAE Decode". */
 export function connectionsText(graph: Graph, catalog: Catalog, key: string): string {
@@ -55,7 +55,7 @@ export function connectionsText(graph: Graph, catalog: Catalog, key: string): st
           socket: name || (catalog[node.type]?.outputs[slot]?.name ?? ""),
           node: links
             .flatMap((each) => graph.links[each]?.to ?? [])
-            .slice(0, MOST_LISTED)
+            .slice(0, MAX_LISTED)
             .map((each) => nameIn(graph, catalog, each))
             .join(", "),
         }),

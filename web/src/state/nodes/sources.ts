@@ -13,7 +13,7 @@ import { inputsOf } from "./inputs";
 import { currentValue } from "./shape";
 import { isWidget } from "./widgets";
 
-const LONGEST = 40;
+const MAX_LENGTH = 40;
 
 export function sourceWords(graph: Graph, catalog: Catalog, node: GraphNode, name: string): string {
   const source = graph.nodes[linkInto(graph, node, name)?.from ?? ""];
@@ -21,7 +21,7 @@ export function sourceWords(graph: Graph, catalog: Catalog, node: GraphNode, nam
   const constant = constantOf(source, catalog);
   if (constant === undefined) return titleOf(source, catalog[source.type]);
   const text = String(constant ?? "");
-  return text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text;
+  return text.length > MAX_LENGTH ? `${text.slice(0, MAX_LENGTH)}…` : text;
 }
 
 /** The value of a node that only passes it on; undefined for all others. */

@@ -13,8 +13,8 @@ import { useView } from "../view";
 import { recordPrompt, recordSubmitted } from "./runs";
 import { wholeSentence } from "./sentences";
 
-const LONGEST = 60;
-export const MOST_RUNS = 1_000;
+const MAX_LENGTH = 60;
+export const MAX_RUNS = 1_000;
 
 /** An axis with labels for the grid. */
 function labelled({ node, name, values }: Axis, graph: Graph): BatchAxis {
@@ -22,7 +22,7 @@ function labelled({ node, name, values }: Axis, graph: Graph): BatchAxis {
   const title = found === undefined ? node : titleOf(found, schemaOf(found.type));
   return {
     label: `${title} · ${name}`,
-    values: values.map((value) => String(value).slice(0, LONGEST)),
+    values: values.map((value) => String(value).slice(0, MAX_LENGTH)),
   };
 }
 

@@ -14,10 +14,10 @@ export const useQueue = create<QueueListing>(() => ({
   total: 0,
 }));
 
-const LISTED = 500;
+const MAX_LISTED = 500;
 
 export async function readQueue(): Promise<void> {
-  useQueue.setState(await client.queue(LISTED));
+  useQueue.setState(await client.queue(MAX_LISTED));
 }
 
 const FULL = /^The disk is full: nothing can be written to (.+)\. The queue is paused/;
@@ -75,9 +75,9 @@ export async function pauseQueue(paused: boolean): Promise<void> {
   await attempt(() => client.pauseQueue(paused));
 }
 
-async function attempt(doing: () => Promise<unknown>): Promise<void> {
+async function attempt(action: () => Promise<unknown>): Promise<void> {
   try {
-    await doing();
+    await action();
   } catch (error) {
     notifyError(error);
   }
@@ -85,7 +85,7 @@ async function attempt(doing: () => Promise<unknown>): Promise<void> {
 }
 
 /** Runs shorter than this share of the longest had most of their results cached. */
-const WHOLE = 0.1;
+const FULL_SHARE = 0.1;
 
 /** The expected duration of a job in milliseconds: the median of its workflow's last full runs. */
 export function expectedOf(job: ListedJob, past: readonly ListedJob[]): number | null {
@@ -98,6 +98,6 @@ export function expectedOf(job: ListedJob, past: readonly ListedJob[]): number |
     )
     .slice(0, 7)
     .sort((one, other) => one - other);
-  const whole = spent.filter((each) => each >= (spent.at(-1) ?? 0) * WHOLE);
+  const whole = spent.filter((each) => each >= (spent.at(-1) ?? 0) * FULL_SHARE);
   return whole[Math.floor(whole.length / 2)] ?? null;
 }

@@ -229,7 +229,7 @@ export async function refreshJobs(): Promise<void> {
     ]);
     const { running, waiting } = useQueue.getState();
     useRuns.setState({ unfinished: [...running, ...waiting], past });
-    await import("../results/history").then((room) => room.historyChanged());
+    await import("../results/history").then((module) => module.historyChanged());
   } catch (error) {
     if (error instanceof HttpError) notifyError(error);
     // Without a connection there is nothing to list; the socket reports it.
