@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from engine.adapters.algorithms.table import changes
+from engine.adapters.algorithms.table import WEIGHT, changes
 from engine.adapters.change import AdapterPatch, Change
 from engine.adapters.names import DENOISER, Place, Target, place
 from engine.adapters.parts import Parts
@@ -118,6 +118,8 @@ class _Collected:
             self.misfits.append(f"{parts.module} changes a {tensor}, which its target has not")
             return
         try:
+            if tensor == WEIGHT:
+                parts.check_reshaped(shape)
             change.check(shape)
         except WeightsError as error:
             self.misfits.append(str(error))

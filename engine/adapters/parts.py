@@ -14,6 +14,9 @@ from engine.errors import WeightsError
 from engine.weights.state_dict import Entry
 
 Shape = tuple[int, ...]
+RESHAPED = "reshape_weight"
+"""The part that holds the shape which a weight is to be widened to, before it is changed."""
+MOST_AXES = 8
 
 _LORA: Mapping[str, str] = {
     "lora_up": "up",
@@ -56,6 +59,9 @@ _PLAIN: tuple[str, ...] = (
     "oft_blocks",
     "oft_diag",
     "rescale",
+    "on_input",
+    "ia3_l",
+    RESHAPED,
 )
 _GLORA: tuple[str, ...] = ("a1", "a2", "b1", "b2")
 _PATTERN = re.compile(
@@ -144,6 +150,19 @@ class Parts:
         if "alpha" in self and prod(self.shape("alpha")) != 1:
             shape = list(self.shape("alpha"))
             raise WeightsError(f"{self.module}: alpha is {shape}, expected one number")
+
+    def check_reshaped(self, shape: Shape) -> None:
+        """Raises `WeightsError` if the file wants a target of this shape widened; reads that."""
+        if RESHAPED not in self:
+            return
+        if prod(self.shape(RESHAPED)) > MOST_AXES:
+            raise self.refuse(f"{RESHAPED} {list(self.shape(RESHAPED))}", shape)
+        wanted = tuple(int(side) for side in self.entries[RESHAPED].read().flatten().tolist())
+        if wanted != shape:
+            raise WeightsError(
+                f"{self.module} is for a weight widened from {list(shape)} to {list(wanted)}; "
+                "widening is not supported yet, use a model whose weight has this shape"
+            )
 
     def refuse(self, found: object, expected: Shape) -> WeightsError:
         """The error to raise if this module's result differs in shape from its target."""

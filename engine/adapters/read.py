@@ -10,6 +10,7 @@ from typing import Any, cast
 
 import torch
 
+from engine.adapters.algorithms.ia3 import ON_INPUT, SCALES
 from engine.adapters.parts import Parts, split_name
 from engine.errors import WeightsError
 from engine.weights.open import open_weights
@@ -74,11 +75,24 @@ def adapter_of(weights: StateDict, identity: Hashable) -> Adapter:
             parts[split[1]] = entry
     if not found:
         raise WeightsError(_no_adapter(weights))
+    unknown = [name for name in unknown if not _is_scales(name, found, weights)]
     alphas = _Alphas.of(weights.metadata)
     modules = {
         name: Parts(name, alphas.completed(name, entries)) for name, entries in found.items()
     }
     return Adapter(identity, weights.origin, modules, tuple(unknown))
+
+
+def _is_scales(name: str, found: dict[str, dict[str, Entry]], weights: StateDict) -> bool:
+    """Whether a tensor holds the scales of a module of IA3, which has it then.
+
+    LyCORIS calls them `weight`, as every network calls its own, so only what stands beside tells.
+    """
+    module, _, kind = name.rpartition(".")
+    if kind != "weight" or ON_INPUT not in found.get(module, ()):
+        return False
+    found[module][SCALES] = weights.entries[name]
+    return True
 
 
 def _no_adapter(weights: StateDict) -> str:

@@ -9,6 +9,7 @@ from engine.adapters.algorithms.boft import Boft
 from engine.adapters.algorithms.dora import Decomposed
 from engine.adapters.algorithms.full import FullDelta, Replaced
 from engine.adapters.algorithms.glora import GloraDelta
+from engine.adapters.algorithms.ia3 import PEFT, SCALES, Ia3
 from engine.adapters.algorithms.loha import LohaDelta
 from engine.adapters.algorithms.lokr import LokrDelta
 from engine.adapters.algorithms.lora import LoraBiasDelta, LoraDelta
@@ -41,6 +42,8 @@ def changes(parts: Parts) -> Iterator[tuple[str, Change]]:
     if "oft_blocks" in parts or "oft_diag" in parts:
         blocks = parts.entries.get("oft_blocks")
         yield WEIGHT, Boft(parts) if blocks and len(blocks.shape) == 4 else Oft(parts)
+    if SCALES in parts or PEFT in parts:
+        yield WEIGHT, Ia3(parts)
     if "up_bias" in parts:
         yield BIAS, Added(LoraBiasDelta(parts))
     for part, tensor in (("diff", WEIGHT), ("diff_b", BIAS), ("w_norm", WEIGHT), ("b_norm", BIAS)):

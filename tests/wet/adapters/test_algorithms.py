@@ -132,7 +132,7 @@ def test_glora(shape, old):
     b1 = drawn(*((RANK, inner) if old else (out, RANK)), seed=2)
     b2 = drawn(*((out, RANK) if old else (RANK, inner)), seed=3)
     names = ("a1.weight", "a2.weight", "b1.weight", "b2.weight")
-    tensors = dict(zip(names, (a1, a2, b1, b2), strict=True))
+    tensors: dict[str, Tensor] = dict(zip(names, (a1, a2, b1, b2), strict=True))
     a, b = (a2 @ a1, b2 @ b1) if old else (a1 @ a2, b1 @ b2)
     w = weight.numpy()
     assert close(changed(tensors, weight, 0.7), w + 0.7 * (w @ a.numpy() + b.numpy()))
@@ -266,3 +266,39 @@ def test_what_does_not_fit_is_named_and_changes_nothing(tensors):
     assert matched.found == ()
     [sentence] = matched.misfits
     assert "diffusion_model.m" in sentence
+
+
+@pytest.mark.parametrize("strength", [1.0, -0.5])
+@pytest.mark.parametrize("shape", [LINEAR, CONV])
+@pytest.mark.parametrize("on_input", [False, True])
+def test_ia3(on_input, shape, strength):
+    weight, axis = drawn(*shape, std=1.0), int(on_input)
+    scales = drawn(shape[axis], seed=1)
+    stored = scales.view(1, -1, 1, 1) if shape == CONV else scales
+    tensors = {"weight": stored, "on_input": torch.tensor(axis)}
+    along = scales.numpy().reshape([-1 if each == axis else 1 for each in range(len(shape))])
+    expected = weight.numpy() * (1 + strength * along)
+    assert close(changed(tensors, weight, strength), expected)
+    if shape == LINEAR:
+        theirs = {"ia3_l": (1 + scales).view(1, -1) if on_input else (1 + scales).view(-1, 1)}
+        assert close(changed(theirs, weight, strength), expected)
+
+
+def test_ia3_of_another_width_changes_nothing():
+    tensors = {"weight": drawn(OUT + 1), "on_input": torch.tensor(0)}
+    matched = found(tensors, LINEAR)
+    assert matched.found == ()
+    assert "scales [13]" in matched.misfits[0]
+
+
+def test_a_weight_that_is_to_be_widened_is_named():
+    up, down = drawn(OUT, RANK), drawn(RANK, IN, seed=1)
+    tensors = {"lora_up.weight": up, "lora_down.weight": down}
+    weight = drawn(*LINEAR, std=1.0)
+    same = {**tensors, "reshape_weight": torch.tensor(LINEAR)}
+    assert close(changed(same, weight), weight.numpy() + up.numpy() @ down.numpy())
+    matched = found({**tensors, "reshape_weight": torch.tensor([OUT, 2 * IN])}, LINEAR)
+    assert matched.found == ()
+    assert "widened from [12, 8] to [12, 16]" in matched.misfits[0]
+    hostile = found({**tensors, "reshape_weight": torch.ones(1000)}, LINEAR)
+    assert "reshape_weight [1000]" in hostile.misfits[0]
