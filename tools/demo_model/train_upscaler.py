@@ -28,6 +28,9 @@ from tools.demo_model.upscaler import SCALE, Upscaler, write
 
 ADAM_NAMES = ("body.",)  # all: they begin as something exact, of which Muon keeps nothing
 SAVE_EVERY = 500
+PLACES = 4
+"""Places that are compared for every second patch; the one with the most detail is used. Drawn
+scenes are mostly flat, and there is little to learn from a flat patch."""
 
 
 class Patches:
@@ -45,9 +48,12 @@ class Patches:
         rows, columns = self.small.shape[1:3]
         inputs, targets = [], []
         for picture in torch.randint(len(self.small), (count,)).tolist():
-            top = int(torch.randint(rows - self.size + 1, ()))
-            left = int(torch.randint(columns - self.size + 1, ()))
-            inputs.append(cut(self.small[picture], top, left, self.size))
+            tries = PLACES if len(inputs) % 2 else 1
+            limits = rows - self.size + 1, columns - self.size + 1
+            places = [[int(torch.randint(limit, ())) for limit in limits] for _ in range(tries)]
+            small = self.small[picture]
+            top, left = max(places, key=lambda place: detail(cut(small, *place, self.size)))
+            inputs.append(cut(small, top, left, self.size))
             targets.append(cut(self.large[picture], SCALE * top, SCALE * left, SCALE * self.size))
         mirrored = torch.rand(()) < 0.5
         x, y = (as_shares(torch.stack(parts)) for parts in (inputs, targets))
@@ -57,6 +63,12 @@ class Patches:
 def cut(pixels: Tensor, top: int, left: int, size: int) -> Tensor:
     """A square of a picture (H, W, 3)."""
     return pixels[top : top + size, left : left + size]
+
+
+def detail(pixels: Tensor) -> float:
+    """The sum of the differences between neighbouring pixels of a picture (H, W, 3)."""
+    values = pixels.float()
+    return float(values.diff(dim=0).abs().sum() + values.diff(dim=1).abs().sum())
 
 
 def as_shares(pixels: Tensor) -> Tensor:

@@ -18,7 +18,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional
 
-SCALE, WIDTH, CONVOLUTIONS = 4, 32, 4
+SCALE, WIDTH, CONVOLUTIONS = 4, 64, 16
 NEIGHBOURS = 27  # 3 x 3 pixels of 3 colours
 METADATA: Mapping[str, str] = MappingProxyType(
     {
