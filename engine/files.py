@@ -309,7 +309,7 @@ class Files:
     def fill(self, new: NewFile, write: Callable[[BinaryIO], object]) -> None:
         """Fill a claimed file by writing to a stream: whole, or not at all.
 
-        A preview is written in place: nobody knows its name before, and a crash or a power cut may
+        A preview is written in place: its name is not known before, and a crash or a power cut may
         take it, since the folder is emptied at the next start.
 
         Raises:

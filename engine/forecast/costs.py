@@ -15,7 +15,7 @@ from engine.forecast.work import Work
 from engine.store.costs import CostRow
 
 LATEST = 5
-"""So many runs are looked at: the machine may have changed since earlier ones."""
+"""How many of the latest runs count: the machine may have changed since earlier ones."""
 NEAR = 1.5
 """Memory that is known for another size is taken up to this factor: it does not grow with size."""
 

@@ -40,7 +40,7 @@ _LOGGER = logging.getLogger(__name__)
 
 
 class NodePlan(msgspec.Struct, frozen=True):
-    """What a run would do with one node, and what that took lately; null where nobody knows."""
+    """What a run would do with one node, and what that took lately; null where unknown."""
 
     state: Literal["run", "maybe", "cached", "unneeded"]
     seconds: float | None

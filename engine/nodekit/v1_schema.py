@@ -13,7 +13,7 @@ from engine.errors import NodeError
 from engine.graph.schema import COMBO, InputSchema, NodeSchema, OutputSchema, Section
 
 _SECTIONS: tuple[Section, ...] = ("required", "optional", "hidden")
-_UNDECLARED = "\0an input that nobody declares"
+_UNDECLARED = "\0an input that no class declares"
 
 
 def read_v1_schema(

@@ -160,7 +160,7 @@ export interface NodeSchema {
   checks: string[];
 }
 
-/** What a run would do with one node, and what that took lately; null where nobody knows. */
+/** What a run would do with one node, and what that took lately; null where unknown. */
 export interface NodePlan {
   state: "run" | "maybe" | "cached" | "unneeded";
   seconds: number | null;
