@@ -146,20 +146,20 @@ export function readMessage(data: unknown): MessageFromPage | null {
  */
 export function isPlainData(value: unknown): boolean {
   let left = MAX_VALUE;
-  const look = (each: unknown, depth: number): boolean => {
+  const isPlain = (each: unknown, depth: number): boolean => {
     left -= typeof each === "string" ? each.length + 8 : 8;
     if (left < 0 || depth > 64) return false;
     if (each === null || typeof each === "string" || typeof each === "boolean") return true;
     if (typeof each === "bigint") return true;
     if (typeof each === "number") return Number.isFinite(each);
-    if (Array.isArray(each)) return each.every((one) => look(one, depth + 1));
+    if (Array.isArray(each)) return each.every((one) => isPlain(one, depth + 1));
     if (typeof each !== "object") return false;
     const prototype = Object.getPrototypeOf(each);
     if (prototype !== Object.prototype && prototype !== null) return false;
     return Object.entries(each).every(([name, one]) => {
       left -= name.length;
-      return look(one, depth + 1);
+      return isPlain(one, depth + 1);
     });
   };
-  return look(value, 0);
+  return isPlain(value, 0);
 }

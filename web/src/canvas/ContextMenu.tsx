@@ -21,8 +21,8 @@ interface Props {
 export function ContextMenu({ box, painted }: Props) {
   const opened = useMenu((state) => state.opened);
   const flow = useReactFlow();
-  const look = useRef(painted);
-  look.current = painted;
+  const latestPainted = useRef(painted);
+  latestPainted.current = painted;
   useEffect(() => {
     const element = box.current;
     if (element === null) return;
@@ -31,7 +31,7 @@ export function ContextMenu({ box, painted }: Props) {
       // Fields have their own menu.
       if (event.target instanceof Element && event.target.closest(".field-box") !== null) return;
       event.preventDefault();
-      const target = targetOf(event, (at) => look.current(flow.screenToFlowPosition(at)));
+      const target = targetOf(event, (at) => latestPainted.current(flow.screenToFlowPosition(at)));
       const at = placeOf(event);
       if (target === null) return;
       if ("wire" in target) {

@@ -51,12 +51,14 @@ export class Projection {
       if (node === undefined) continue;
       const schema = catalog[node.type];
       const pictures = showing.has(key) || showsPictures(schema);
-      const known = this.#nodes.get(node);
+      const cached = this.#nodes.get(node);
       const isSelected = selected.has(key);
       const same =
-        known?.schema === schema && known?.pictures === pictures && known?.selected === isSelected;
-      if (known !== undefined && same) {
-        all.push(known.made);
+        cached?.schema === schema &&
+        cached?.pictures === pictures &&
+        cached?.selected === isSelected;
+      if (cached !== undefined && same) {
+        all.push(cached.made);
         continue;
       }
       const made = flowNode(node, shapeFor(node, schema, pictures), isSelected);
@@ -86,10 +88,10 @@ export class Projection {
       const input = link && graph.nodes[link.to]?.inputs[link.toSlot];
       if (link === undefined || source === undefined || input === undefined) continue;
       const muted = idle.links.has(key);
-      const known = this.#edges.get(link);
+      const cached = this.#edges.get(link);
       const isSelected = selected.has(key);
-      if (known?.selected === isSelected && known.data?.muted === muted) {
-        all.push(known);
+      if (cached?.selected === isSelected && cached.data?.muted === muted) {
+        all.push(cached);
         continue;
       }
       const made: FlowEdge = {
@@ -143,8 +145,8 @@ function flowNode(node: GraphNode, shape: Shape, selected: boolean): FlowNode {
 const handles = new WeakMap<Shape, FlowHandles>();
 
 function handlesOf(shape: Shape): FlowHandles {
-  const known = handles.get(shape);
-  if (known !== undefined) return known;
+  const cached = handles.get(shape);
+  if (cached !== undefined) return cached;
   const target = (id: string, y: number) =>
     ({ id, type: "target", position: Position.Left, x: 0, y, ...DOT }) as const;
   const made: FlowHandles = [

@@ -13,8 +13,8 @@ export function foldNodes(nodes: FlowNode[], graph: Graph): FlowNode[] {
 }
 
 function boxOf(fold: Fold): FlowNode {
-  const known = boxes.get(fold);
-  if (known !== undefined) return known;
+  const cached = boxes.get(fold);
+  if (cached !== undefined) return cached;
   const { group, width, height, inputs, outputs } = fold;
   const dot = { width: 1, height: 1 };
   const made: FlowNode = {
@@ -59,8 +59,8 @@ export function foldEdges(all: FlowEdge[], graph: Graph): FlowEdge[] {
       ...(target && { target: FOLD + target.fold.group.key, targetHandle: target.row }),
       reconnectable: false,
     };
-    const known = edges.get(edge);
-    if (known !== undefined && isSame(known, made)) return [known];
+    const cached = edges.get(edge);
+    if (cached !== undefined && isSame(cached, made)) return [cached];
     edges.set(edge, made);
     return [made];
   });

@@ -16,9 +16,9 @@ type Flow = ReturnType<typeof useReactFlow<FlowNode, FlowEdge>>;
 const places = new WeakMap<readonly string[], ReadonlyMap<string, number>>();
 
 function placeIn(order: readonly string[], key: string): number {
-  const known = places.get(order) ?? new Map(order.map((each, index) => [each, index + 1]));
-  places.set(order, known);
-  return known.get(key) ?? 0;
+  const indices = places.get(order) ?? new Map(order.map((each, index) => [each, index + 1]));
+  places.set(order, indices);
+  return indices.get(key) ?? 0;
 }
 
 const NO_SENTENCES: readonly string[] = [];

@@ -99,11 +99,11 @@ export function pastePoints(
 ): void {
   const renamed = new Map<string, string>();
   let last = Math.max(0, ...Object.keys(graph.reroutes).map((key) => Number(key) || 0));
-  const wanted = [...made.keys()].flatMap((key) => {
+  const points = [...made.keys()].flatMap((key) => {
     const link = copied.links[key];
     return link === undefined ? [] : pointsOf(copied, link);
   });
-  for (const point of wanted) {
+  for (const point of points) {
     if (renamed.has(point.key)) continue;
     last += 1;
     const key = String(last);

@@ -131,7 +131,9 @@ class Entries {
   keyFor(id: string, side: "inputs" | "outputs", link: string): string {
     const sameId = this.#bySavedId.get(id) ?? [];
     if (sameId.length < 2) return sameId[0]?.key ?? id;
-    const naming = sameId.find(({ node }) => listOf(node[side]).some((each) => names(each, link)));
+    const naming = sameId.find(({ node }) =>
+      listOf(node[side]).some((each) => slotNamesLink(each, link)),
+    );
     return (naming ?? sameId[0])?.key ?? id;
   }
 
@@ -281,16 +283,16 @@ class Table {
     const origin = this.#entries.byKey.get(from);
     const outputs = listOf(origin?.node.outputs);
     const output = outputs[fromSlot];
-    if (origin === undefined || !isObject(output) || names(output, id)) return;
+    if (origin === undefined || !isObject(output) || slotNamesLink(output, id)) return;
     const links = [...listOf(output.links), written(id)];
     origin.node = { ...origin.node, outputs: outputs.with(fromSlot, { ...output, links }) };
   }
 }
 
-const NAMES = ["id", "origin_id", "origin_slot", "target_id", "target_slot"] as const;
+const LINK_FIELDS = ["id", "origin_id", "origin_slot", "target_id", "target_slot"] as const;
 
 function wireOf(saved: Json): Wire | null {
-  const fields = isObject(saved) ? NAMES.map((name) => saved[name]) : listOf(saved);
+  const fields = isObject(saved) ? LINK_FIELDS.map((name) => saved[name]) : listOf(saved);
   const [id, from, to] = [fields[0], fields[1], fields[3]].map(idIn);
   const [fromSlot, toSlot] = [fields[2], fields[4]].map((each) => Number(each ?? Number.NaN));
   const isWhole = Number.isFinite(fromSlot) && Number.isFinite(toSlot);
@@ -318,23 +320,23 @@ function linkIn(slot: Json): string {
 }
 
 /** Whether a slot names this link. */
-function names(slot: Json, link: string): boolean {
+function slotNamesLink(slot: Json, link: string): boolean {
   return (
     linkIn(slot) === link ||
     (isObject(slot) && listOf(slot.links).some((each) => idIn(each) === link))
   );
 }
 
-const OPEN: ReadonlySet<string> = new Set(["*", "COMFY_MATCHTYPE_V3"]);
+const ANY_TYPE: ReadonlySet<string> = new Set(["*", "COMFY_MATCHTYPE_V3"]);
 
 /**
  * Whether types in the form used in files may be connected, by the rule of
  * `state/nodes/sockets.ts`.
  */
-function fits(given: Json | undefined, wanted: Json | undefined): boolean {
-  const [one, other] = [typeOf(given), typeOf(wanted)].map((each) => each.toUpperCase());
+function fits(output: Json | undefined, input: Json | undefined): boolean {
+  const [one, other] = [typeOf(output), typeOf(input)].map((each) => each.toUpperCase());
   if (one === undefined || other === undefined) return false;
-  if (one === other || OPEN.has(one) || OPEN.has(other)) return true;
+  if (one === other || ANY_TYPE.has(one) || ANY_TYPE.has(other)) return true;
   const accepted = new Set(other.split(",").map((each) => each.trim()));
   return one.split(",").some((each) => accepted.has(each.trim()));
 }

@@ -80,10 +80,10 @@ let lastReport = "";
 export async function loadExtensions(): Promise<void> {
   const found = await client.extensions();
   const declared = found.filter((each): each is Declaration => !("error" in each));
-  const faults = found.flatMap((each) => ("error" in each ? [each.error] : [])).join("; ");
-  // Declarations are read again after each upload; the same faults are reported only once.
-  if (faults !== "" && faults !== lastReport) notify(faults);
-  lastReport = faults;
+  const errors = found.flatMap((each) => ("error" in each ? [each.error] : [])).join("; ");
+  // Declarations are read again after each upload; the same errors are reported only once.
+  if (errors !== "" && errors !== lastReport) notify(errors);
+  lastReport = errors;
   useExtensions.setState({ declared });
 }
 

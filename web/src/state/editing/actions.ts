@@ -228,9 +228,9 @@ export function placeNode(
   socket: string | undefined = pulled === null ? undefined : socketsFor(schema, pulled)[0],
 ): string {
   let key = "";
-  const held = refusalToNest(schema.class_type);
-  if (held !== null) {
-    notify(held);
+  const nestRefusal = refusalToNest(schema.class_type);
+  if (nestRefusal !== null) {
+    notify(nestRefusal);
     return key;
   }
   if (isBlueprint(schema)) return addBlueprint(schema, corner, pulled);

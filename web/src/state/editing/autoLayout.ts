@@ -41,8 +41,8 @@ const FRAME_PREFIX = "frame ";
 export async function layOutNodes(keys: readonly string[]): Promise<void> {
   const { graph, id } = activeTab();
   const pinned = pinnedOf(keys);
-  const free = keys.filter((key) => !pinned.has(key));
-  const task = taskOf(graph, free);
+  const unpinned = keys.filter((key) => !pinned.has(key));
+  const task = taskOf(graph, unpinned);
   if (task.boxes.size < 2) return;
   const places = await computeLayout(task);
   if (activeTab().id !== id || activeTab().graph !== graph) {

@@ -18,8 +18,8 @@ export function tabAddsNode(): boolean {
   return added;
 }
 
-export function setTabAddsNode(does: boolean): void {
-  added = does;
+export function setTabAddsNode(addsNode: boolean): void {
+  added = addsNode;
 }
 
 /** The node that keys act on: the focused one, else the selected one. */
@@ -31,7 +31,7 @@ export function keyboardNode(): string | null {
   return selected[0] ?? null;
 }
 
-export function walkTo(way: Direction): void {
+export function walkTo(direction: Direction): void {
   const { graph } = activeTab();
   const { hidden } = foldingOf(graph);
   const at = keyboardNode();
@@ -43,7 +43,7 @@ export function walkTo(way: Direction): void {
     if (near !== null) focusOn(near);
     return;
   }
-  const found = walk(graph, at, way, previousStep?.at === at ? previousStep : null, hidden);
+  const found = walk(graph, at, direction, previousStep?.at === at ? previousStep : null, hidden);
   // Also at the end of the graph, where nothing changes, the key focuses the current node.
   previousStep = found?.previous == null ? null : { ...found.previous, at: found.to };
   focusOn(found?.to ?? at);

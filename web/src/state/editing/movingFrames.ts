@@ -9,17 +9,17 @@ import { gridStep, isDragOver } from "./moving";
  * offset.
  */
 export function frameMover(key: string): (by: Point) => void {
-  let held: ReturnType<typeof contentsOf> | null = null;
+  let startContents: ReturnType<typeof contentsOf> | null = null;
   return (by) => {
     if (isDragOver()) return;
     const { graph } = activeTab();
     const group = frameOf(graph, key);
     if (group === undefined) return;
-    held ??= contentsOf(graph, group);
-    const taken = held;
-    const from = taken.frames[key] ?? group.position;
+    startContents ??= contentsOf(graph, group);
+    const contents = startContents;
+    const from = contents.frames[key] ?? group.position;
     const to = gridStep({ x: from.x + by.x, y: from.y + by.y });
-    const whole = { x: to.x - from.x, y: to.y - from.y };
-    edit("Move the group", (draft) => moveContents(draft, taken, whole), `group ${key}`);
+    const offset = { x: to.x - from.x, y: to.y - from.y };
+    edit("Move the group", (draft) => moveContents(draft, contents, offset), `group ${key}`);
   };
 }

@@ -67,10 +67,10 @@ function freePlace(key: string): Point | null {
   return bodyAt(nearestFree({ ...box, x, y }, others));
 }
 
-function freeTitle(workflow: Workflow, wanted: string): string {
+function freeTitle(workflow: Workflow, requested: string): string {
   const taken = new Set(Object.values(workflow.definitions).map((each) => each.name));
-  let name = wanted;
-  for (let count = 2; taken.has(name); count += 1) name = `${wanted} ${count}`;
+  let name = requested;
+  for (let count = 2; taken.has(name); count += 1) name = `${requested} ${count}`;
   return name;
 }
 

@@ -221,7 +221,7 @@ export function endsOf(
   const input = to?.inputs[link.toSlot]?.name;
   const folded = foldedEnds(graph, link);
   if (from === undefined || to === undefined || input === undefined || folded.within) return null;
-  const [out, into] = [known(from, catalog, shows), known(to, catalog, shows)];
+  const [out, into] = [shapeOfNode(from, catalog, shows), shapeOfNode(to, catalog, shows)];
   const row = out.outputs[link.fromSlot];
   const socket = into.inputs.find((each) => each.id === input);
   const widget = into.widgets.find((each) => each.input.name === input);
@@ -234,7 +234,7 @@ export function endsOf(
   };
 }
 
-function known(node: GraphNode, catalog: Catalog, shows: (key: string) => boolean): Shape {
+function shapeOfNode(node: GraphNode, catalog: Catalog, shows: (key: string) => boolean): Shape {
   const schema = catalog[node.type];
   return shapeFor(node, schema, showsPictures(schema) || shows(node.key));
 }

@@ -81,10 +81,10 @@ export function promptOf(
   known: ServerChoices,
 ): BuiltPrompt {
   const left = leftOut(settings, positive);
-  const wanted = settings.get("Model");
+  const requested = settings.get("Model");
   const prompt: JsonObject = {
-    checkpoint: made("CheckpointLoaderSimple", {
-      ckpt_name: fileNamed(known.choices("CheckpointLoaderSimple", "ckpt_name"), wanted),
+    checkpoint: promptNode("CheckpointLoaderSimple", {
+      ckpt_name: fileNamed(known.choices("CheckpointLoaderSimple", "ckpt_name"), requested),
     }),
   };
   let model: [string, number] = ["checkpoint", 0];
@@ -93,7 +93,7 @@ export function promptOf(
   if (loras.length > 0 && !known.has("LoraLoader")) left.push("LoRA");
   else {
     loras.forEach(({ name, model: strength, clip: clipStrength }, index) => {
-      prompt[`lora${index}`] = made("LoraLoader", {
+      prompt[`lora${index}`] = promptNode("LoraLoader", {
         lora_name: fileNamed(known.choices("LoraLoader", "lora_name"), name),
         strength_model: strength,
         strength_clip: clipStrength,
@@ -106,22 +106,29 @@ export function promptOf(
   }
   const skip = number(settings.get("Clip skip"), 1);
   if (skip > 1 && known.has("CLIPSetLastLayer")) {
-    prompt.skip = made("CLIPSetLastLayer", { stop_at_clip_layer: -skip, clip });
+    prompt.skip = promptNode("CLIPSetLastLayer", { stop_at_clip_layer: -skip, clip });
     clip = ["skip", 0];
   } else if (skip > 1) left.push("Clip skip");
   let vae: [string, number] = ["checkpoint", 2];
   const vaeFile = fileFound(known.choices("VAELoader", "vae_name"), settings.get("VAE"));
   if (vaeFile !== undefined) {
-    prompt.vae = made("VAELoader", { vae_name: vaeFile });
+    prompt.vae = promptNode("VAELoader", { vae_name: vaeFile });
     vae = ["vae", 0];
   } else if (settings.has("VAE")) left.push("VAE");
   const words = (each: string) => ourWords(each, known.embeddings);
-  prompt.positive = made("CLIPTextEncode", { text: words(text), clip });
-  prompt.negative = made("CLIPTextEncode", { text: words(withoutLoras(negative).text), clip });
-  prompt.latent = made("EmptyLatentImage", { ...sizeOf(settings), batch_size: 1 });
-  prompt.sampler = made("KSampler", { ...sampling(settings, known, left), model, ...CONDITIONS });
-  prompt.decode = made("VAEDecode", { samples: ["sampler", 0], vae });
-  prompt.save = made("SaveImage", { filename_prefix: "Calotype", images: ["decode", 0] });
+  prompt.positive = promptNode("CLIPTextEncode", { text: words(text), clip });
+  prompt.negative = promptNode("CLIPTextEncode", {
+    text: words(withoutLoras(negative).text),
+    clip,
+  });
+  prompt.latent = promptNode("EmptyLatentImage", { ...sizeOf(settings), batch_size: 1 });
+  prompt.sampler = promptNode("KSampler", {
+    ...sampling(settings, known, left),
+    model,
+    ...CONDITIONS,
+  });
+  prompt.decode = promptNode("VAEDecode", { samples: ["sampler", 0], vae });
+  prompt.save = promptNode("SaveImage", { filename_prefix: "Calotype", images: ["decode", 0] });
   return { prompt, left };
 }
 
@@ -131,7 +138,7 @@ const CONDITIONS = {
   latent_image: ["latent", 0],
 } as const satisfies Record<string, readonly [string, number]>;
 
-function made(type: string, inputs: Record<string, unknown>): JsonObject {
+function promptNode(type: string, inputs: Record<string, unknown>): JsonObject {
   return { class_type: type, inputs: inputs as JsonObject };
 }
 
@@ -236,8 +243,8 @@ function fileFound(files: readonly string[], name: string | undefined): string |
   if (name === undefined || name === "" || /^(none|automatic)$/i.test(name)) return undefined;
   const bare = (path: string) =>
     (path.split(/[\\/]/).at(-1) ?? path).replace(ENDING, "").toLowerCase();
-  const wanted = bare(name);
-  return files.find((each) => bare(each) === wanted);
+  const requested = bare(name);
+  return files.find((each) => bare(each) === requested);
 }
 
 const ENDING = /\.(safetensors|ckpt|pt|pth|sft)$/i;

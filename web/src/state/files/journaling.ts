@@ -50,12 +50,12 @@ export async function claimDocument(id: string): Promise<boolean> {
 }
 
 function journalOf(id: string): Journal {
-  const known = openJournals.get(id);
-  if (known !== undefined) return known;
-  const made = new Journal(id, environment);
-  openJournals.set(id, made);
+  const existing = openJournals.get(id);
+  if (existing !== undefined) return existing;
+  const journal = new Journal(id, environment);
+  openJournals.set(id, journal);
   void claimDocument(id);
-  return made;
+  return journal;
 }
 
 function stateOf(tab: Tab, place: number, closed: number | null): TabState {
@@ -125,9 +125,9 @@ const MAX_CLOSED_HERE = 2;
 function releaseOld(): void {
   const open = useStudio.getState().tabs.map((each) => each.id);
   const newest = useClosed.getState().closed.slice(0, MAX_CLOSED_HERE);
-  const known = new Set([...open, ...newest.map((each) => each.id)]);
+  const kept = new Set([...open, ...newest.map((each) => each.id)]);
   for (const [id, journal] of openJournals) {
-    if (known.has(id) || !journal.settled) continue;
+    if (kept.has(id) || !journal.settled) continue;
     openJournals.delete(id);
     lastShown.delete(id);
     dropClosedCopy(id);

@@ -23,13 +23,13 @@ import { claimWindow, lockedDocuments } from "./windows";
  * any.
  */
 export async function restore(catalog: Promise<void>): Promise<boolean> {
-  const [{ listed, held, diverged }] = await Promise.all([readStored(), catalog]);
-  const open = listed.filter(({ tab, id }) => tab?.closed === null && !held.has(id));
+  const [{ listed, locked, diverged }] = await Promise.all([readStored(), catalog]);
+  const open = listed.filter(({ tab, id }) => tab?.closed === null && !locked.has(id));
   const mine = open.filter(({ tab }) => tab?.window === clientId);
   const others = open.filter(({ tab, alive }) => tab?.window !== clientId && !alive);
   const elsewhere = listed.filter(
     ({ tab, alive, id }) =>
-      tab?.closed === null && tab.window !== clientId && (alive || held.has(id)),
+      tab?.closed === null && tab.window !== clientId && (alive || locked.has(id)),
   );
   const hasOwn = mine.length > 0 || elsewhere.length > 0;
   // Of a diverged document, both this browser's and the server's version are opened.
@@ -50,15 +50,15 @@ export async function restore(catalog: Promise<void>): Promise<boolean> {
  */
 async function readStored(): Promise<StoredDocuments> {
   await claimWindow();
-  const held = await lockedDocuments();
-  const diverged = await sendUnsentLines(held);
-  return { listed: (await journals.list()).map(described), held, diverged };
+  const locked = await lockedDocuments();
+  const diverged = await sendUnsentLines(locked);
+  return { listed: (await journals.list()).map(described), locked, diverged };
 }
 
 /** Sends unsent lines of documents that no window of this browser has open. */
-async function sendUnsentLines(held: ReadonlySet<string>): Promise<readonly DivergedDocument[]> {
+async function sendUnsentLines(locked: ReadonlySet<string>): Promise<readonly DivergedDocument[]> {
   try {
-    const left = (await mirror.all()).filter(([id]) => !held.has(id));
+    const left = (await mirror.all()).filter(([id]) => !locked.has(id));
     if (left.length === 0) return [];
     const { sendUnsent } = await import("./unsent");
     return await sendUnsent(left, clientId, { mirror, server: journals });
@@ -71,7 +71,7 @@ async function sendUnsentLines(held: ReadonlySet<string>): Promise<readonly Dive
 
 interface StoredDocuments {
   listed: DescribedJournal[];
-  held: ReadonlySet<string>;
+  locked: ReadonlySet<string>;
   diverged: readonly DivergedDocument[];
 }
 

@@ -91,8 +91,8 @@ class Search {
 
   /** Whether a required input of the node gets nothing because of muted or bypassed nodes. */
   isIdle(key: string): boolean {
-    const known = this.#known.get(key);
-    if (known !== undefined) return known;
+    const cached = this.#known.get(key);
+    if (cached !== undefined) return cached;
     this.#known.set(key, false);
     const node = this.#graph.nodes[key];
     const is =

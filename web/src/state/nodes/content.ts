@@ -22,8 +22,8 @@ const compared = new WeakMap<GraphNode, { other: GraphNode; same: boolean }>();
 /** Whether two nodes differ only in position. Cached, as many components compare the same two. */
 function holdSame(one: GraphNode, other: GraphNode): boolean {
   if (one === other) return true;
-  const known = compared.get(one);
-  if (known?.other === other) return known.same;
+  const cached = compared.get(one);
+  if (cached?.other === other) return cached.same;
   const names = Object.keys(one) as (keyof GraphNode)[];
   const same =
     names.length === Object.keys(other).length &&

@@ -39,8 +39,8 @@ const NO_FOLDING: Folding = { folds: [], hidden: new Map(), hiddenFrames: new Se
 const cache = new WeakMap<Graph, Folding>();
 
 export function foldingOf(graph: Graph): Folding {
-  const found = cache.get(graph);
-  if (found !== undefined) return found;
+  const cached = cache.get(graph);
+  if (cached !== undefined) return cached;
   const made = graph.groups.some((each) => frameState(each).collapsed)
     ? computeFolding(graph)
     : NO_FOLDING;

@@ -48,8 +48,8 @@ export function inputsOf(schema: NodeSchema, node?: GraphNode): readonly InputSc
   if (schema.class_type === PRIMITIVE && node !== undefined) return [primitiveOf(node)];
   if (!isDynamic(schema)) return schema.inputs;
   if (node === undefined) return expand(schema.inputs, EMPTY_STATE);
-  const known = isDraft(node) ? undefined : cache.get(node);
-  if (known?.schema === schema) return known.inputs;
+  const cached = isDraft(node) ? undefined : cache.get(node);
+  if (cached?.schema === schema) return cached.inputs;
   const linked = new Set(node.inputs.flatMap(({ name, link }) => (link === null ? [] : [name])));
   const typed = new Set(schema.inputs.flatMap((each) => comboOfChoices(each) ?? []));
   const choices = typed.size === 0 ? [] : typedChoices(node);
@@ -63,16 +63,16 @@ export function inputsOf(schema: NodeSchema, node?: GraphNode): readonly InputSc
 const primitiveCache = new WeakMap<GraphNode, InputSchema>();
 
 function primitiveOf(node: GraphNode): InputSchema {
-  const known = isDraft(node) ? undefined : primitiveCache.get(node);
-  if (known !== undefined) return known;
+  const cached = isDraft(node) ? undefined : primitiveCache.get(node);
+  if (cached !== undefined) return cached;
   const made = primitiveInput(node);
   if (!isDraft(node)) primitiveCache.set(node, made);
   return made;
 }
 
 function isDynamic(schema: NodeSchema): boolean {
-  const known = dynamicCache.get(schema);
-  if (known !== undefined) return known;
+  const cached = dynamicCache.get(schema);
+  if (cached !== undefined) return cached;
   const is = schema.inputs.some(
     (each) =>
       each.type === AUTOGROW || each.type === DYNAMIC_COMBO || comboOfChoices(each) !== undefined,
@@ -158,8 +158,8 @@ export function comboOf(parent: InputSchema): InputSchema {
 const optionsCache = new WeakMap<InputSchema, readonly Option[]>();
 
 export function optionsOf(parent: InputSchema): readonly Option[] {
-  const known = optionsCache.get(parent);
-  if (known !== undefined) return known;
+  const cached = optionsCache.get(parent);
+  if (cached !== undefined) return cached;
   const described = Array.isArray(parent.options.options) ? parent.options.options : [];
   const options = described.filter(isRaw).map((each) => ({
     key: String(each.key),

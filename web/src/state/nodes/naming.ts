@@ -8,12 +8,12 @@ const named = new WeakMap<Graph["nodes"], { catalog: Catalog; names: Map<string,
 
 /** The title of a node; with its number where others have the same title. */
 export function nameIn(graph: Graph, catalog: Catalog, key: string): string {
-  let known = named.get(graph.nodes);
-  if (known?.catalog !== catalog) {
-    known = { catalog, names: namesIn(graph, catalog) };
-    named.set(graph.nodes, known);
+  let cached = named.get(graph.nodes);
+  if (cached?.catalog !== catalog) {
+    cached = { catalog, names: namesIn(graph, catalog) };
+    named.set(graph.nodes, cached);
   }
-  return known.names.get(key) ?? "";
+  return cached.names.get(key) ?? "";
 }
 
 function namesIn(graph: Graph, catalog: Catalog): Map<string, string> {

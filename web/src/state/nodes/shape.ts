@@ -82,13 +82,13 @@ export function shapeFor(
   schema: NodeSchema | undefined,
   pictures: boolean,
 ): Shape {
-  const known = shapes.get(node.inputs);
+  const cached = shapes.get(node.inputs);
   if (
-    known?.schema === schema &&
-    known?.pictures === pictures &&
-    differsInPositionOnly(known.node, node)
+    cached?.schema === schema &&
+    cached?.pictures === pictures &&
+    differsInPositionOnly(cached.node, node)
   ) {
-    return known.shape;
+    return cached.shape;
   }
   const shape = shapeOf(node, schema, pictures);
   shapes.set(node.inputs, { node, schema, pictures, shape });

@@ -9,11 +9,11 @@ import { anyOf } from "../../words/format";
 import { t } from "../../words/words";
 import { isSubgraph } from "./widgets";
 
-const OPEN: ReadonlySet<string> = new Set(["*", "", "0", "COMFY_MATCHTYPE_V3"]);
+const ANY_TYPE: ReadonlySet<string> = new Set(["*", "", "0", "COMFY_MATCHTYPE_V3"]);
 
-export function fits(output: string, wanted: string): boolean {
-  if (output === wanted || OPEN.has(output) || OPEN.has(wanted)) return true;
-  const accepted = membersOf(wanted);
+export function fits(output: string, input: string): boolean {
+  if (output === input || ANY_TYPE.has(output) || ANY_TYPE.has(input)) return true;
+  const accepted = membersOf(input);
   return membersOf(output).some((each) => accepted.includes(each));
 }
 
@@ -22,10 +22,10 @@ function membersOf(union: string): string[] {
 }
 
 /** 2 for the same type, 1 for one of several, 0 for a socket of any type, -1 for no fit. */
-export function closeness(output: string, wanted: string): number {
-  if (!fits(output, wanted)) return -1;
-  if (output === wanted) return 2;
-  return OPEN.has(output) || OPEN.has(wanted) ? 0 : 1;
+export function closeness(output: string, input: string): number {
+  if (!fits(output, input)) return -1;
+  if (output === input) return 2;
+  return ANY_TYPE.has(output) || ANY_TYPE.has(input) ? 0 : 1;
 }
 
 interface Ends {
@@ -51,17 +51,17 @@ export function refusal(graph: Graph, ends: Ends): string | null {
 }
 
 export function nameOf(type: string): string {
-  return OPEN.has(type) ? t("anything") : anyOf(type.split(","));
+  return ANY_TYPE.has(type) ? t("anything") : anyOf(type.split(","));
 }
 
 const downstream = new WeakMap<Graph, Map<string, ReadonlySet<string>>>();
 
 /** Whether `to` is downstream of `from`. Cached, as it is checked for many nodes during a pull. */
 export function feeds(graph: Graph, from: string, to: string): boolean {
-  const known = downstream.get(graph) ?? new Map<string, ReadonlySet<string>>();
-  downstream.set(graph, known);
-  const found = known.get(from) ?? reachableFrom(graph, from);
-  known.set(from, found);
+  const cached = downstream.get(graph) ?? new Map<string, ReadonlySet<string>>();
+  downstream.set(graph, cached);
+  const found = cached.get(from) ?? reachableFrom(graph, from);
+  cached.set(from, found);
   return found.has(to);
 }
 
@@ -85,7 +85,7 @@ const MAX_CONVERTERS = 3;
 
 /** The classes that convert one type to the other, those with the fewest inputs first. */
 export function convertersFor(catalog: Catalog, from: string, to: string): NodeSchema[] {
-  if (OPEN.has(from) || OPEN.has(to)) return [];
+  if (ANY_TYPE.has(from) || ANY_TYPE.has(to)) return [];
   const acceptsFrom = (each: NodeSchema) =>
     each.inputs.some((input) => input.section === "required" && input.type === from);
   const penalty = (each: NodeSchema) =>

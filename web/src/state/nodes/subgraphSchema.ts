@@ -44,8 +44,8 @@ const bases = new WeakMap<Catalog, Catalog>();
 export function catalogWith(workflow: Workflow, catalog: Catalog): Catalog {
   const base = bases.get(catalog) ?? catalog;
   if (Object.keys(workflow.definitions).length === 0) return base;
-  const known = cache.get(workflow);
-  if (known?.base === base) return known.catalog;
+  const cached = cache.get(workflow);
+  if (cached?.base === base) return cached.catalog;
   const before = latest.get(workflow.saved);
   const { definitions } = workflow;
   // A fast path, as most edits do not change subgraphs.
@@ -90,8 +90,8 @@ class SchemaBuilder {
     const definition = subgraphOf(this.#workflow.definitions, type);
     if (definition === undefined)
       return Object.hasOwn(this.#base, type) ? this.#base[type] : undefined;
-    const known = this.#schemas.get(type);
-    if (known !== undefined) return known;
+    const cached = this.#schemas.get(type);
+    if (cached !== undefined) return cached;
     // A hostile file may contain a subgraph that contains itself: it finds the blank schema here.
     const schema = blank(definition);
     this.#schemas.set(type, schema);
@@ -219,8 +219,8 @@ function promotedWithoutInput(workflow: Workflow): Map<string, Map<string, Inner
       for (const each of promotionsOf(node)) {
         const name = promotedName(each, definition, definitions);
         if (each.isPreview || name !== `${each.node}/${each.widget}`) continue;
-        const here = found.get(definition.id) ?? new Map<string, InnerWidget>();
-        found.set(definition.id, here.set(name, each));
+        const widgets = found.get(definition.id) ?? new Map<string, InnerWidget>();
+        found.set(definition.id, widgets.set(name, each));
       }
     }
   }

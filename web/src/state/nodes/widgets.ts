@@ -114,8 +114,8 @@ function statedControl({ options }: InputSchema): Json {
 const layouts = new WeakMap<NodeSchema, readonly WidgetSlot[]>();
 
 export function layoutOf(schema: NodeSchema): readonly WidgetSlot[] {
-  const known = layouts.get(schema);
-  if (known !== undefined) return known;
+  const cached = layouts.get(schema);
+  if (cached !== undefined) return cached;
   const made = isSubgraph(schema) ? [] : entriesFor(schema, schema.inputs);
   layouts.set(schema, made);
   return made;

@@ -140,12 +140,12 @@ function similarChoices(node: GraphNode, input: string, nearest: readonly string
 
 /** Outputs that fit, those of the nearest nodes first. */
 function connectSources(graph: Graph, node: GraphNode, input: string): Fix[] {
-  const wanted = schemaOf(node.type)?.inputs.find((each) => each.name === input)?.type;
-  if (wanted === undefined) return [];
+  const inputType = schemaOf(node.type)?.inputs.find((each) => each.name === input)?.type;
+  if (inputType === undefined) return [];
   const found: { fix: Fix; distance: number }[] = [];
   for (const source of Object.values(graph.nodes)) {
     const schema = schemaOf(source.type);
-    const slot = schema?.outputs.findIndex((each) => fits(each.type, wanted)) ?? -1;
+    const slot = schema?.outputs.findIndex((each) => fits(each.type, inputType)) ?? -1;
     if (schema === undefined || slot < 0 || source.key === node.key) continue;
     const title = source.title ?? schema.display_name;
     found.push({
@@ -175,16 +175,16 @@ function removeWire(node: GraphNode, input: string): Fix[] {
 function insertConverter(graph: Graph, node: GraphNode, input: string): Fix[] {
   const link = graph.links[linkInto(node, input) ?? ""];
   const source = graph.nodes[link?.from ?? ""];
-  const wanted = schemaOf(node.type)?.inputs.find((each) => each.name === input)?.type;
-  const given = schemaOf(source?.type ?? "")?.outputs[link?.fromSlot ?? -1]?.type;
-  if (link === undefined || wanted === undefined || given === undefined) return [];
-  const [converter] = convertersFor(useStudio.getState().catalog, given, wanted);
+  const inputType = schemaOf(node.type)?.inputs.find((each) => each.name === input)?.type;
+  const outputType = schemaOf(source?.type ?? "")?.outputs[link?.fromSlot ?? -1]?.type;
+  if (link === undefined || inputType === undefined || outputType === undefined) return [];
+  const [converter] = convertersFor(useStudio.getState().catalog, outputType, inputType);
   if (converter === undefined) return [];
   const wire = { from: link.from, slot: link.fromSlot, to: node.key, input };
   return [
     {
       title: t("Insert {{node}} between", { node: converter.display_name }),
-      run: () => insertBetween(converter, wire, given, wanted),
+      run: () => insertBetween(converter, wire, outputType, inputType),
     },
   ];
 }

@@ -47,11 +47,11 @@ function viewer(key: string, type: string): { id: string; node: unknown } | null
   if (outputs.length === 0) return null;
   for (const { type: shown, node, input } of SHOWS) {
     const slot = outputs.findIndex((each) => each.type === shown);
-    if (slot >= 0) return { id: viewerOf(key), node: made(node, input, key, slot) };
+    if (slot >= 0) return { id: viewerOf(key), node: promptNode(node, input, key, slot) };
   }
-  return { id: viewerOf(key), node: made(SHOWS_ANY.node, SHOWS_ANY.input, key, 0) };
+  return { id: viewerOf(key), node: promptNode(SHOWS_ANY.node, SHOWS_ANY.input, key, 0) };
 }
 
-function made(type: string, input: string, key: string, slot: number) {
+function promptNode(type: string, input: string, key: string, slot: number) {
   return { class_type: type, inputs: { [input]: [key, slot] } };
 }

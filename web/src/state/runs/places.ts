@@ -75,12 +75,12 @@ export function useRunOf(key: string) {
   const shown = useRuns((state) => atPlace(state.shown, place, instance));
   const preview = useRuns((state) => atPlace(state.previews, place, instance));
   // One string rather than a new list, which would cause a render with every change of any run.
-  const wrong = useRuns(
+  const problemSentences = useRuns(
     ({ failures, problems }) =>
       atPlace(failures, place, instance) ?? sentencesAt(problems[tab], id, instance).join("\n"),
   );
   const former = useRuns((state) => atPlace(state.former, place, instance));
-  const sentences: readonly string[] = wrong === "" ? [] : wrong.split("\n");
+  const sentences: readonly string[] = problemSentences === "" ? [] : problemSentences.split("\n");
   // The outcome of a run that may be outdated is shown by `former` alone.
   return { run: former === undefined ? run : undefined, shown, preview, sentences, former };
 }

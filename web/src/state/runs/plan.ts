@@ -72,9 +72,9 @@ export function reasonOf(plan: Plan): string {
 }
 
 /** The plan at the start of a run, with nodes that have been cached since it was made. */
-export function settled(plan: Plan, known: readonly string[]): Plan {
+export function settled(plan: Plan, cached: readonly string[]): Plan {
   const nodes = { ...plan.nodes };
-  for (const id of known) {
+  for (const id of cached) {
     const node = nodes[id];
     if (node !== undefined && node.state !== "unneeded") nodes[id] = { ...node, state: "cached" };
   }
@@ -85,12 +85,12 @@ export function settled(plan: Plan, known: readonly string[]): Plan {
 export type Shares = Readonly<Record<string, number>>;
 
 /** A node without past runs gets the median cost of the others. */
-function weights(plan: Plan): Map<string, number> {
+function expectedCosts(plan: Plan): Map<string, number> {
   const running = Object.entries(plan.nodes).filter(([, each]) => each.state === "run");
-  const known = running
+  const pastTimes = running
     .flatMap(([, each]) => (each.seconds === null ? [] : [each.seconds]))
     .sort((one, other) => one - other);
-  const middle = known[Math.floor(known.length / 2)] ?? 1;
+  const middle = pastTimes[Math.floor(pastTimes.length / 2)] ?? 1;
   return new Map(running.map(([id, each]) => [id, Math.max(each.seconds ?? middle, 1e-3)]));
 }
 
@@ -98,7 +98,7 @@ function weights(plan: Plan): Map<string, number> {
 export function shareOf(plan: Plan, shares: Shares): number {
   let done = 0;
   let total = 0;
-  for (const [id, weight] of weights(plan)) {
+  for (const [id, weight] of expectedCosts(plan)) {
     total += weight;
     done += weight * Math.min(shares[id] ?? 0, 1);
   }

@@ -73,8 +73,8 @@ const byNode = new WeakMap<ValidationReport, { language: string; found: Sentence
 
 /** All sentences of a report, by node id in the prompt. */
 export function sentencesOf(report: ValidationReport): Sentences {
-  const known = byNode.get(report);
-  if (known?.language === currentLanguage()) return known.found;
+  const cached = byNode.get(report);
+  if (cached?.language === currentLanguage()) return cached.found;
   const found = new Map<string, string[]>();
   const note = (node: string, text: string) => {
     const before = found.get(node) ?? [];

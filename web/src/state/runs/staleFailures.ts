@@ -12,11 +12,11 @@ import { useRuns } from "./runs";
 /** Whether a node, by its id in prompts, or anything upstream of it has changed. */
 function isEdited(before: Workflow, now: Workflow, id: string): boolean {
   if (before === now) return false;
-  const way = id.split(":");
-  return way.some((key, depth) => {
-    const path = way.slice(0, depth);
+  const ids = id.split(":");
+  return ids.some((key, depth) => {
+    const path = ids.slice(0, depth);
     const [was, is] = [levelAt(before, path), levelAt(now, path)];
-    const isInner = depth < way.length - 1;
+    const isInner = depth < ids.length - 1;
     return connected(was, [key], "upstream").some((each) => {
       const [one, other] = [was.nodes[each], is.nodes[each]];
       if (one === undefined || other === undefined) return true;
@@ -61,7 +61,7 @@ function isSameInside(before: Workflow, now: Workflow, type: string, seen: Set<s
 
 /** Starts marking failures that may be fixed. Returns a function that ends it. */
 export function watchFailures(): () => void {
-  const look = () => {
+  const onChange = () => {
     const { errors, failures, failedIn } = useRuns.getState();
     const split = { failures: new Map<string, string>(), former: new Map<string, string>() };
     for (const [place, { exception_message: text }] of Object.entries(errors)) {
@@ -82,11 +82,11 @@ export function watchFailures(): () => void {
   const ends = [
     useStudio.subscribe(({ tabs }, before) => {
       const isEdit = tabs.some(({ workflow }, index) => workflow !== before.tabs[index]?.workflow);
-      if (isEdit && Object.keys(useRuns.getState().errors).length > 0) look();
+      if (isEdit && Object.keys(useRuns.getState().errors).length > 0) onChange();
     }),
     // The document may have been edited during the run.
     useRuns.subscribe(({ errors }, before) => {
-      if (errors !== before.errors) look();
+      if (errors !== before.errors) onChange();
     }),
   ];
   return () => {

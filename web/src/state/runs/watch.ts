@@ -54,7 +54,7 @@ export function watchRun(): () => void {
 
 /** The node of the level shown that is running or contains the running node; null for none. */
 function keyHere({ level }: Tab, id: string): string | null {
-  const way = id.split(":");
-  if (level.some((key, depth) => way[depth] !== key)) return null;
-  return way[level.length] ?? null;
+  const ids = id.split(":");
+  if (level.some((key, depth) => ids[depth] !== key)) return null;
+  return ids[level.length] ?? null;
 }
