@@ -19,7 +19,7 @@ from engine.execute.sizes import Parts, parts_of
 from engine.graph.signature import Signature, is_repeatable
 
 MOST_RECORDS = 10_000
-"""Evicted results of which is known what their nodes showed."""
+"""Evicted results whose display in the editor is retained."""
 Measure = Callable[[Iterable[Any]], Parts]
 """What values keep in memory: bytes by the address of each buffer and object."""
 
@@ -40,19 +40,19 @@ class NodeResult:
 
 
 class _Entry:
-    """A result and what it is worth."""
+    """A result and its priority."""
 
-    __slots__ = ("held", "parts", "result", "size", "ticket", "uses", "worth")
+    __slots__ = ("parts", "pinned", "priority", "result", "size", "ticket", "uses")
 
     def __init__(self, result: NodeResult, parts: Parts) -> None:
         self.result = result
         self.parts = parts
         self.size = max(1, sum(parts.values()))
         self.uses = 1
-        self.worth = 0.0
+        self.priority = 0.0
         self.ticket = -1
         """The place in the heap that counts; others of this entry are out of date."""
-        self.held = True
+        self.pinned = True
 
 
 class Cache:
@@ -77,7 +77,7 @@ class Cache:
         self._size = 0
         self._shares: dict[int, tuple[int, int]] = {}
         """How many entries keep the part at an address, and its bytes."""
-        self._held: list[Signature] = []
+        self._pinned: list[Signature] = []
         self._holders = 0
         self._records: dict[Signature, NodeResult] = {}
         self._added: set[Signature] = set()
@@ -123,11 +123,11 @@ class Cache:
         self._drop(signature)
         self._drop_record(signature)
 
-    def release_held(self, signature: Signature) -> None:
+    def unpin(self, signature: Signature) -> None:
         """Allow a result to be evicted although the run that holds it goes on."""
         entry = self._entries.get(signature)
-        if entry is not None and entry.held:
-            entry.held = False
+        if entry is not None and entry.pinned:
+            entry.pinned = False
             self._rank(signature, entry)
             if self._size > self.budget:
                 self._shrink()
@@ -146,7 +146,7 @@ class Cache:
         self._entries[signature] = entry
         self._note(signature, self._added, self._dropped)
         self._count(entry.parts)
-        entry.held = False
+        entry.pinned = False
         self._hold(signature, entry)
         if self._size > self.budget:
             self._shrink()
@@ -159,7 +159,7 @@ class Cache:
         self._entries.clear()
         self._shares.clear()
         self._heap.clear()
-        self._held.clear()
+        self._pinned.clear()
         self._size = 0
         self._clock = 0.0
 
@@ -178,36 +178,36 @@ class Cache:
         finally:
             self._holders -= 1
             if not self._holders:
-                held, self._held = self._held, []
-                for signature in held:
+                pinned, self._pinned = self._pinned, []
+                for signature in pinned:
                     entry = self._entries.get(signature)
-                    if entry is not None and entry.held:
-                        entry.held = False
+                    if entry is not None and entry.pinned:
+                        entry.pinned = False
                         self._rank(signature, entry)
                 self._shrink()
 
     def _hold(self, signature: Signature, entry: _Entry) -> None:
         if self._holders:
-            if not entry.held:
-                entry.held = True
+            if not entry.pinned:
+                entry.pinned = True
                 entry.ticket = -1
-                self._held.append(signature)
+                self._pinned.append(signature)
         else:
-            entry.held = False
+            entry.pinned = False
             self._rank(signature, entry)
 
     def _rank(self, signature: Signature, entry: _Entry) -> None:
-        entry.worth = self._clock + entry.uses * entry.result.seconds / entry.size
+        entry.priority = self._clock + entry.uses * entry.result.seconds / entry.size
         entry.ticket = next(self._tickets)
-        heapq.heappush(self._heap, (entry.worth, entry.ticket, signature))
+        heapq.heappush(self._heap, (entry.priority, entry.ticket, signature))
 
     def _shrink(self, budget: int | None = None) -> None:
         limit = self.budget if budget is None else budget
         while self._size > limit and self._heap:
-            worth, ticket, signature = heapq.heappop(self._heap)
+            priority, ticket, signature = heapq.heappop(self._heap)
             entry = self._entries.get(signature)
             if entry is not None and entry.ticket == ticket:
-                self._clock = worth
+                self._clock = priority
                 self._drop(signature)
                 self._put_record(signature, entry.result)
         if len(self._heap) > 2 * len(self._entries) + 64:

@@ -19,8 +19,8 @@ from engine.execute.coroutines import Coroutines
 from engine.execute.expansion import ExpandedCall, Expanding, collect
 from engine.execute.failures import NodeFailure, failure
 from engine.execute.inputs import ClassInfo, Inputs, blocked, calls, gather
-from engine.execute.known import KnownResults, Outputs
 from engine.execute.live import GrowingGraph
+from engine.execute.run_results import Outputs, RunResults
 from engine.execute.run_services import RunServices
 from engine.execute.schedule import Schedule
 from engine.execute.signer import Signer
@@ -53,17 +53,17 @@ class GraphRun:
         self._coroutines = Coroutines()
         self._signer = Signer(self._graph, given, self._coroutines, self.executed)
         self._signatures = self._signer.signatures
-        self._known = KnownResults(given.cache, given.files_exist)
-        held = Outputs(self._known, self._signer)
-        self._outputs = held.by_node
+        self._results = RunResults(given.cache, given.files_exist)
+        outputs = Outputs(self._results, self._signer)
+        self._outputs = outputs.by_node
         self._ranks: dict[str, int] = {}
         self._schedule = Schedule(self._ranks)
         self._consumers = Consumers(
             self._nodes,
             demanded=self._schedule,
             settled=self._outputs,
-            on_live=held.use,
-            on_unused=held.release,
+            on_live=outputs.use,
+            on_unused=outputs.release,
         )
         self._begun: dict[Signature, str] = {}
         self._parked: dict[str, Running] = {}
@@ -87,7 +87,7 @@ class GraphRun:
         return tuple(
             node_id
             for node_id in ordered
-            if self._known.is_cached(self._signatures[node_id])
+            if self._results.is_cached(self._signatures[node_id])
             or (self._record(node_id) and not self._takers(node_id, ordered))
         )
 
@@ -116,9 +116,9 @@ class GraphRun:
             node_id = stack.pop()
             if node_id in self._outputs or node_id in self._schedule:
                 continue
-            known = self._known.find(self._signatures[node_id])
-            if known is not None:
-                self._settle_known(node_id, known)
+            result = self._results.find(self._signatures[node_id])
+            if result is not None:
+                self._settle_cached(node_id, result)
                 continue
             info = self._signer.info(node_id)
             sources = [
@@ -196,7 +196,7 @@ class GraphRun:
         """What an output node showed in an earlier run, where its outputs were evicted since."""
         if not self._signer.info(node_id).schema.is_output:
             return None
-        return self._known.record(self._signatures[node_id])
+        return self._results.record(self._signatures[node_id])
 
     def _takers(self, node_id: str, ordered: Iterable[str]) -> bool:
         """Whether some of these nodes take outputs of a node."""
@@ -233,9 +233,9 @@ class GraphRun:
         if expanding is not None:
             self._collect(node_id, expanding)
             return
-        known = self._known.find(self._signatures[node_id])
-        if known is not None:
-            self._settle_known(node_id, known)
+        result = self._results.find(self._signatures[node_id])
+        if result is not None:
+            self._settle_cached(node_id, result)
             return
         signature = self._signatures[node_id]
         twin = self._begun.get(signature)
@@ -340,36 +340,36 @@ class GraphRun:
     def _collect(self, node_id: str, expanding: Expanding) -> None:
         """All that a node expanded to is settled: its outputs are there."""
         seconds = expanding.seconds + sum(
-            self._known.seconds(self._signatures[each]) for each in set(expanding.sources)
+            self._results.seconds(self._signatures[each]) for each in set(expanding.sources)
         )
         outputs = collect(expanding.answers, expanding.info, self._outputs)
         self._settle(node_id, NodeResult(outputs, expanding.shown, seconds))
         self._consumers.drop(dict.fromkeys(expanding.sources))
 
-    def _settle(self, node_id: str, known: NodeResult) -> None:
+    def _settle(self, node_id: str, result: NodeResult) -> None:
         """A node was called and has its outputs."""
         given, signature = self._given, self._signatures[node_id]
-        self._known.put(signature, known)
-        self._outputs[node_id] = known.outputs
+        self._results.put(signature, result)
+        self._outputs[node_id] = result.outputs
         self._begun.pop(signature, None)
         self.executed.append(node_id)
         place = self._graph.node_ref(node_id)
-        if known.shown:
-            self._show(node_id, known)
-        given.report(messages.Finished(given.prompt_id, place, known.seconds))
+        if result.shown:
+            self._show(node_id, result)
+        given.report(messages.Finished(given.prompt_id, place, result.seconds))
         self._schedule.settle(node_id)
         self._consumers.settle(node_id)
 
-    def _settle_known(self, node_id: str, known: NodeResult) -> None:
+    def _settle_cached(self, node_id: str, result: NodeResult) -> None:
         """A node need not be called; an output node shows its result again."""
-        self._outputs[node_id] = known.outputs
+        self._outputs[node_id] = result.outputs
         if self._signer.info(node_id).schema.is_output:
-            self._show(node_id, known)
+            self._show(node_id, result)
         self._schedule.settle(node_id)
         self._consumers.settle(node_id)
 
-    def _show(self, node_id: str, known: NodeResult) -> None:
-        shown = dict(known.shown) if known.shown else None
+    def _show(self, node_id: str, result: NodeResult) -> None:
+        shown = dict(result.shown) if result.shown else None
         if shown is not None:
             self.shown[node_id] = shown
         given = self._given

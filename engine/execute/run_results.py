@@ -14,8 +14,8 @@ from engine.execute.signer import Signer
 from engine.graph.signature import Signature
 
 
-class KnownResults:
-    """What is known while a run lasts.
+class RunResults:
+    """The results that a run can use.
 
     Args:
         cache: of all runs.
@@ -41,12 +41,12 @@ class KnownResults:
 
     def find(self, signature: Signature) -> NodeResult | None:
         """The result of that signature, of this run or an earlier one."""
-        known = self._results.get(signature)
-        if known is None and self.is_cached(signature):
-            known = self._cache.get(signature)
-            if known is not None:
-                self._results[signature] = known
-        return known
+        result = self._results.get(signature)
+        if result is None and self.is_cached(signature):
+            result = self._cache.get(signature)
+            if result is not None:
+                self._results[signature] = result
+        return result
 
     def seconds(self, signature: Signature) -> float:
         """The seconds that it took to compute a result in use."""
@@ -67,7 +67,7 @@ class KnownResults:
         if self._users[signature] <= 0:
             del self._users[signature]
             self._results.pop(signature, None)
-            self._cache.release_held(signature)
+            self._cache.unpin(signature)
 
     def _is_whole(self, signature: Signature, result: NodeResult) -> bool:
         """Whether its files exist; checked once in a run."""
@@ -86,17 +86,17 @@ class Outputs:
         by_node: by node id, of the nodes that are settled and not released.
     """
 
-    def __init__(self, known: KnownResults, signer: Signer) -> None:
+    def __init__(self, results: RunResults, signer: Signer) -> None:
         self.by_node: dict[str, tuple[list[Any], ...]] = {}
-        self._known = known
+        self._all = results
         self._signer = signer
 
     def use(self, node_id: str) -> None:
         """A node may be called."""
-        self._known.use(self._signer.signatures[node_id])
+        self._all.use(self._signer.signatures[node_id])
 
     def release(self, node_id: str) -> None:
         """Nothing takes the outputs of a node any more, as far as is known."""
         if not self._signer.sees_graph:
             self.by_node.pop(node_id, None)
-            self._known.release(self._signer.signatures[node_id])
+            self._all.release(self._signer.signatures[node_id])
