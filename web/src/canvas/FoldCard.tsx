@@ -7,13 +7,13 @@ import { type FoldRow, foldingOf } from "../state/nodes/folding";
 import { familyOf } from "../state/nodes/kinds";
 import { useActive } from "../state/studio";
 import { t } from "../words/words";
-import { type FlowNode, FOLD } from "./flow";
+import { type FlowNode, FOLD_PREFIX } from "./flow";
 import { FrameTitle, FrameTools, useFrameMove } from "./Groups";
 import { useMeasured } from "./measured";
 import { SocketDot } from "./SocketDot";
 
 export function FoldCard({ id }: NodeProps<FlowNode>) {
-  const key = id.slice(FOLD.length);
+  const key = id.slice(FOLD_PREFIX.length);
   const graph = useActive((tab) => tab.graph);
   const moving = useFrameMove(key);
   useMeasured(id);

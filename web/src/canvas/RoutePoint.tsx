@@ -55,30 +55,30 @@ function movePoints(point: string, by: Point): void {
  * Pointer and key handlers that move or remove a point. With Alt the pointer pulls a wire
  * (`pressedAt.ts`).
  */
-function useGrip(point: string) {
-  const grip = useRef<Point | null>(null);
+function usePointDrag(point: string) {
+  const lastPosition = useRef<Point | null>(null);
   const moveBy = (by: Point) => movePoints(point, by);
-  const down = (event: PointerEvent<HTMLButtonElement>) => {
+  const onPointerDown = (event: PointerEvent<HTMLButtonElement>) => {
     if (event.button !== 0) return;
     event.stopPropagation();
     event.currentTarget.setPointerCapture(event.pointerId);
-    grip.current = canvas()?.toGraph({ x: event.clientX, y: event.clientY }) ?? null;
+    lastPosition.current = canvas()?.toGraph({ x: event.clientX, y: event.clientY }) ?? null;
     const { points } = useWiring.getState();
     if (event.shiftKey) useWiring.setState({ points: [...points, point] });
     else if (!points.includes(point)) useWiring.setState({ points: [point] });
     select([]);
   };
-  const move = (event: PointerEvent) => {
+  const onPointerMove = (event: PointerEvent) => {
     const at = canvas()?.toGraph({ x: event.clientX, y: event.clientY });
-    if (grip.current === null || at === undefined) return;
-    moveBy({ x: at.x - grip.current.x, y: at.y - grip.current.y });
-    grip.current = at;
+    if (lastPosition.current === null || at === undefined) return;
+    moveBy({ x: at.x - lastPosition.current.x, y: at.y - lastPosition.current.y });
+    lastPosition.current = at;
   };
-  const up = () => {
-    grip.current = null;
+  const onPointerUp = () => {
+    lastPosition.current = null;
     endThread();
   };
-  const key = (event: KeyboardEvent) => {
+  const onKeyDown = (event: KeyboardEvent) => {
     const by = ARROWS[event.key];
     if (by !== undefined) moveBy(by);
     else if (event.key === "Delete" || event.key === "Backspace") removePoints([point]);
@@ -86,8 +86,8 @@ function useGrip(point: string) {
     event.preventDefault();
     event.stopPropagation();
   };
-  const handlers = { onPointerDown: down, onPointerMove: move, onPointerUp: up, onKeyDown: key };
-  return { grip, handlers };
+  const handlers = { onPointerDown, onPointerMove, onPointerUp, onKeyDown };
+  return { lastPosition, handlers };
 }
 
 export function RoutePoint({ point }: { point: string }) {
@@ -96,7 +96,7 @@ export function RoutePoint({ point }: { point: string }) {
   const { type, count } = useThrough(point);
   const quiet = useSetting("calotype.quietWires");
   useActive((tab) => tab.selected);
-  const { grip, handlers } = useGrip(point);
+  const { lastPosition, handlers } = usePointDrag(point);
   if (position === undefined || isOutOfSight(point, quiet)) return null;
   return (
     <button
@@ -114,7 +114,7 @@ export function RoutePoint({ point }: { point: string }) {
       title={t("Drag to move; Alt-drag or double-click for a branch; Delete removes")}
       {...handlers}
       onFocus={() => {
-        if (grip.current === null) useWiring.setState({ points: [point] });
+        if (lastPosition.current === null) useWiring.setState({ points: [point] });
       }}
       onBlur={() => useWiring.setState({ points: [] })}
       onDoubleClick={(event) => {

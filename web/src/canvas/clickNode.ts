@@ -4,7 +4,7 @@
  */
 import type { MouseEvent } from "react";
 import { activeTab, select } from "../state/studio";
-import { type FlowNode, FOLD } from "./flow";
+import { type FlowNode, FOLD_PREFIX } from "./flow";
 
 /** Elements in a node that handle clicks themselves. */
 const CONTROLS = "input, textarea, select, button, a, .field";
@@ -32,5 +32,5 @@ export function clickNode(event: MouseEvent, { id }: Pick<FlowNode, "id">): void
   if (isAdding(event)) return;
   if (event.target instanceof Element && event.target.closest(CONTROLS) !== null) return;
   // A click on the title of a folded frame selects the nodes in it.
-  if (!id.startsWith(FOLD)) select([id]);
+  if (!id.startsWith(FOLD_PREFIX)) select([id]);
 }

@@ -20,7 +20,7 @@ export type FlowNode = Node<
 /** Below this zoom, nodes are painted instead of built: their fields would be too small to read. */
 export const OVERVIEW_BELOW = 0.4;
 /** The prefix of the ids of folded frames' boxes, among those of nodes. */
-export const FOLD = "frame ";
+export const FOLD_PREFIX = "frame ";
 export type FlowEdge = Edge<{ type: string; muted: boolean }, "wire">;
 
 interface Known {

@@ -2,7 +2,7 @@
 import { Position } from "@xyflow/react";
 import type { Graph } from "../document/graph";
 import { type Fold, foldedEnds, foldingOf } from "../state/nodes/folding";
-import { type FlowEdge, type FlowNode, FOLD } from "./flow";
+import { type FlowEdge, type FlowNode, FOLD_PREFIX } from "./flow";
 
 const boxes = new WeakMap<Fold, FlowNode>();
 
@@ -18,7 +18,7 @@ function boxOf(fold: Fold): FlowNode {
   const { group, width, height, inputs, outputs } = fold;
   const dot = { width: 1, height: 1 };
   const made: FlowNode = {
-    id: FOLD + group.key,
+    id: FOLD_PREFIX + group.key,
     type: "fold",
     position: group.position,
     data: {},
@@ -55,8 +55,8 @@ export function foldEdges(all: FlowEdge[], graph: Graph): FlowEdge[] {
     if (source === undefined && target === undefined) return [edge];
     const made: FlowEdge = {
       ...edge,
-      ...(source && { source: FOLD + source.fold.group.key, sourceHandle: source.row }),
-      ...(target && { target: FOLD + target.fold.group.key, targetHandle: target.row }),
+      ...(source && { source: FOLD_PREFIX + source.fold.group.key, sourceHandle: source.row }),
+      ...(target && { target: FOLD_PREFIX + target.fold.group.key, targetHandle: target.row }),
       reconnectable: false,
     };
     const cached = edges.get(edge);

@@ -40,14 +40,16 @@ export function useMarks(): Marks {
     textOfKeys(state.nodes, start, (run) => run.state === "running"),
   );
   const failed = useRuns((state) => textOfKeys(state.failures, start));
-  const wrong = useRuns((state) => textOfKeys(state.problems[tab]?.node_errors ?? {}, inner));
+  const withProblems = useRuns((state) =>
+    textOfKeys(state.problems[tab]?.node_errors ?? {}, inner),
+  );
   return useMemo(
     () => ({
       selected,
       running: keysIn(running),
-      wrong: new Set([...keysIn(failed), ...keysIn(wrong)]),
+      wrong: new Set([...keysIn(failed), ...keysIn(withProblems)]),
     }),
-    [selected, running, failed, wrong],
+    [selected, running, failed, withProblems],
   );
 }
 

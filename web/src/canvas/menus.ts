@@ -19,13 +19,13 @@ export type Target =
   | { kind: "colour" }
   | { kind: "more" };
 
-interface Opened {
+interface OpenedMenu {
   target: Target;
   /** In screen coordinates. */
   at: Point;
 }
 
-export const useMenu = create<{ opened: Opened | null }>(() => ({ opened: null }));
+export const useMenu = create<{ opened: OpenedMenu | null }>(() => ({ opened: null }));
 
 /** Opens the menu of a target, which is selected first. */
 export function openMenu(target: Target, at: Point): void {
@@ -38,9 +38,9 @@ export function closeMenu(): void {
   useMenu.setState({ opened: null });
 }
 
-type Plan = readonly (string | "line" | { title: string; plan: Plan } | "colours")[];
+type MenuPlan = readonly (string | "line" | { title: string; plan: MenuPlan } | "colours")[];
 
-const ALIGN: Plan = [
+const ALIGN: MenuPlan = [
   "arrange.left",
   "arrange.centre",
   "arrange.right",
@@ -54,7 +54,7 @@ const ALIGN: Plan = [
   "line",
   "arrange.tidy",
 ];
-const SELECT: Plan = [
+const SELECT: MenuPlan = [
   "edit.selectAll",
   "select.invert",
   "line",
@@ -62,7 +62,7 @@ const SELECT: Plan = [
   "select.downstream",
   "select.both",
 ];
-const NODE: Plan = [
+const NODE: MenuPlan = [
   "note.edit",
   "node.bypass",
   "node.mute",
@@ -86,7 +86,7 @@ const NODE: Plan = [
   "edit.delete",
   "edit.deleteAndHeal",
 ];
-const PLANS: Readonly<Record<Target["kind"], Plan>> = {
+const PLANS: Readonly<Record<Target["kind"], MenuPlan>> = {
   node: NODE,
   more: NODE,
   align: ALIGN,
@@ -124,7 +124,7 @@ export function itemsOf(target: Target): MenuItem[] {
   return tidyLines(PLANS[target.kind].flatMap((each) => itemOf(each, target)));
 }
 
-function itemOf(planned: Plan[number], target: Target): MenuItem[] {
+function itemOf(planned: MenuPlan[number], target: Target): MenuItem[] {
   if (planned === "line") return ["line"];
   if (planned === "colours") return [{ label: t("Colour"), entries: colours(target) }];
   if (typeof planned === "object") {
@@ -135,7 +135,7 @@ function itemOf(planned: Plan[number], target: Target): MenuItem[] {
   if (command === undefined) return [];
   const [key] = keysOf(command);
   const enabled = isEnabled(command);
-  if (!enabled && OFTEN_ABSENT.has(planned)) return [];
+  if (!enabled && HIDDEN_WHEN_DISABLED.has(planned)) return [];
   return [
     {
       label: t(command.title),
@@ -148,7 +148,12 @@ function itemOf(planned: Plan[number], target: Target): MenuItem[] {
 }
 
 /** These apply to few nodes only: they are left out instead of greyed where they do nothing. */
-const OFTEN_ABSENT = new Set(["note.edit", "frame.addSelected", "node.swapInputs", "node.pullOut"]);
+const HIDDEN_WHEN_DISABLED = new Set([
+  "note.edit",
+  "frame.addSelected",
+  "node.swapInputs",
+  "node.pullOut",
+]);
 
 function checked(id: string): { checked?: boolean } {
   const group = currentFrame();

@@ -61,8 +61,8 @@ export function followDrag(event: Dragged, keys: readonly string[]): void {
     drag.turns = [];
   }
   const [key] = keys;
-  const mayEnter = keys.length === 1 && !drag.copying && isDragged();
-  const over = mayEnter && key !== undefined ? wireUnder(key, event) : null;
+  const mayInsert = keys.length === 1 && !drag.copying && isDragged();
+  const over = mayInsert && key !== undefined ? wireUnder(key, event) : null;
   if (over !== useWiring.getState().over) useWiring.setState({ over });
 }
 
@@ -80,7 +80,7 @@ export function finishDrag(keys: readonly string[]): void {
   const thread = activeTab().log.done.at(-1)?.thread ?? undefined;
   if (over !== null && key !== undefined) insertNode(key, over, middleOf(key), thread);
   endDrag();
-  if (ended?.copying === true) leaveCopies(ended, keys);
+  if (ended?.copying === true) dropCopies(ended, keys);
   if (over !== null) useWiring.setState({ over: null });
 }
 
@@ -92,7 +92,7 @@ export function dropDrag(tab: string): void {
 }
 
 /** Moves the nodes back, and leaves copies with the same inputs where they were dropped. */
-function leaveCopies(ended: Drag, keys: readonly string[]): void {
+function dropCopies(ended: Drag, keys: readonly string[]): void {
   if (activeTab().log.done.length <= ended.before) return;
   const bounds = boundsOf(activeTab().graph, keys);
   undoEdit();

@@ -13,7 +13,7 @@ import { foldingOf } from "../state/nodes/folding";
 import { colourOf } from "../state/nodes/kinds";
 import { cornerOf, outputType, shapeFor, showsPictures, TITLE } from "../state/nodes/shape";
 import { titleOf } from "../state/studio";
-import { FOLD } from "./flow";
+import { FOLD_PREFIX } from "./flow";
 import {
   FONT,
   type FrameTitle,
@@ -81,8 +81,8 @@ export function drawingOf(
   }
   for (const { group, width, height } of folds) {
     const box: Box = { ...group.position, width, height };
-    boxes.set(FOLD + group.key, box);
-    titles.set(FOLD + group.key, group.title);
+    boxes.set(FOLD_PREFIX + group.key, box);
+    titles.set(FOLD_PREFIX + group.key, group.title);
     bodies.rect(box.x, box.y, width, height);
     pathIn(heads, frameColour(group.color) ?? GROUP).rect(box.x, box.y, width, TITLE);
   }

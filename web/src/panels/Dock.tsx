@@ -12,8 +12,8 @@ import { t } from "../words/words";
 import { Problems, useProblemCount } from "./Problems";
 import { Results } from "./Results";
 
-const Queue = part(() => import("./Queue").then((room) => room.Queue));
-const History = part(() => import("./History").then((room) => room.History));
+const Queue = part(() => import("./Queue").then((module) => module.Queue));
+const History = part(() => import("./History").then((module) => module.History));
 
 const LOWEST = 112;
 const STEP = 24;

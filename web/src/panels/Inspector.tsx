@@ -20,7 +20,7 @@ import { NodeForm } from "./NodeForm";
 import { PluginViews } from "./PluginViews";
 import { SubgraphSection } from "./Subgraph";
 
-const Wipe = part(() => import("../widgets/Wipe").then((room) => room.Wipe));
+const Wipe = part(() => import("../widgets/Wipe").then((module) => module.Wipe));
 
 export function Inspector() {
   const selected = useActive((tab) => tab.selected);

@@ -5,9 +5,11 @@ import { useLightbox } from "../state/results/lightbox";
 import { useView } from "../state/view";
 import { part } from "../widgets/part";
 
-const Lightbox = part(() => import("./Lightbox").then((room) => room.Lightbox));
-const Compare = part(() => import("./Compare").then((room) => room.Compare));
-const DifferenceList = part(() => import("./DifferenceList").then((room) => room.DifferenceList));
+const Lightbox = part(() => import("./Lightbox").then((module) => module.Lightbox));
+const Compare = part(() => import("./Compare").then((module) => module.Compare));
+const DifferenceList = part(() =>
+  import("./DifferenceList").then((module) => module.DifferenceList),
+);
 
 export function ResultOverlays() {
   const url = useView((state) => state.lightbox);

@@ -16,7 +16,7 @@ import { withKey } from "../state/keymap";
 import { part } from "../widgets/part";
 import { rateWords, spanOf } from "../words/format";
 
-const RunMenu = part(() => import("./RunMenu").then((room) => room.RunMenu));
+const RunMenu = part(() => import("./RunMenu").then((module) => module.RunMenu));
 
 /** The server ends a worker that has not reacted to an interrupt after this many seconds. */
 const GRACE = 10;

@@ -176,12 +176,12 @@ const KEY = "calotype.settings";
 
 type Values = Readonly<Record<string, unknown>>;
 
-export const useSettings = create<{ values: Values }>(() => ({ values: copyHere() }));
+export const useSettings = create<{ values: Values }>(() => ({ values: storedValues() }));
 
-function copyHere(): Values {
+function storedValues(): Values {
   try {
-    const kept = parseJson(globalThis.localStorage?.getItem(KEY) ?? "{}");
-    return isObject(kept) ? kept : {};
+    const stored = parseJson(globalThis.localStorage?.getItem(KEY) ?? "{}");
+    return isObject(stored) ? stored : {};
   } catch (error) {
     if (error instanceof SyntaxError) return {};
     throw error;
@@ -192,11 +192,11 @@ function copyHere(): Values {
 function valueIn<Id extends SettingId>(values: Values, id: Id): ValueOf<Id> {
   const described: Setting = SETTINGS[id];
   const found = values[id];
-  const fits =
+  const isValid =
     described.kind === "choice"
       ? typeof found === "string" && found in described.choices
       : typeof found === typeof described.standard && found !== null;
-  return (fits ? found : described.standard) as ValueOf<Id>;
+  return (isValid ? found : described.standard) as ValueOf<Id>;
 }
 
 export function setting<Id extends SettingId>(id: Id): ValueOf<Id> {
@@ -229,9 +229,11 @@ function storeLocally(): void {
 /** Reads the server's settings; this browser's copy is kept for those the server does not have. */
 export async function loadSettings(): Promise<void> {
   const found = await client.settings();
-  const ours = Object.entries(found).filter(
+  const supported = Object.entries(found).filter(
     ([id]) => id in SETTINGS || id.startsWith("extension."),
   );
-  useSettings.setState(({ values }) => ({ values: { ...values, ...Object.fromEntries(ours) } }));
+  useSettings.setState(({ values }) => ({
+    values: { ...values, ...Object.fromEntries(supported) },
+  }));
   storeLocally();
 }

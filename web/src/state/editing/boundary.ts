@@ -11,7 +11,7 @@ interface Measures {
   pad: number;
 }
 
-const LEAST = 136;
+const MIN_WIDTH = 136;
 
 export function boundaryShape(node: GraphNode, { title, row, pad }: Measures): Shape {
   const isInputs = node.key === INPUTS;
@@ -39,7 +39,7 @@ export function boundaryShape(node: GraphNode, { title, row, pad }: Measures): S
   };
   const sockets = [...rows, next];
   return {
-    width: Math.max(node.size.width, LEAST),
+    width: Math.max(node.size.width, MIN_WIDTH),
     height: title + pad * 2 + sockets.length * row,
     inputs: isInputs ? [] : sockets,
     outputs: isInputs ? sockets : [],
