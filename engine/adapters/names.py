@@ -55,9 +55,10 @@ TEXT_WRAPPERS = ("text_model_", "transformer_", "model_")
 
 
 def file_names(others: Mapping[str, str]) -> Callable[[str], str]:
-    """A function from a denoiser's modules to the names to save them under.
+    """A function from a denoiser's modules to their names in saved files.
 
-    They are kohya's, which all common programs read; original ones for modules of other families.
+    The names are kohya's, which all common programs read, or the original ones for modules of other
+    families.
 
     Args:
         others: other people's names of modules to ours.

@@ -15,7 +15,7 @@ from engine.weights.state_dict import Entry
 
 Shape = tuple[int, ...]
 RESHAPED = "reshape_weight"
-"""The part that holds the shape which a weight is to be widened to, before it is changed."""
+"""The part with the shape to which a weight is widened before it is changed."""
 MOST_AXES = 8
 
 _LORA: Mapping[str, str] = {
@@ -152,7 +152,7 @@ class Parts:
             raise WeightsError(f"{self.module}: alpha is {shape}, expected one number")
 
     def check_reshaped(self, shape: Shape) -> None:
-        """Raises `WeightsError` if the file wants a target of this shape widened; reads that."""
+        """Raises `WeightsError` if the file requires a wider target than this shape."""
         if RESHAPED not in self:
             return
         if prod(self.shape(RESHAPED)) > MOST_AXES:

@@ -84,9 +84,10 @@ def adapter_of(weights: StateDict, identity: Hashable) -> Adapter:
 
 
 def _is_scales(name: str, found: dict[str, dict[str, Entry]], weights: StateDict) -> bool:
-    """Whether a tensor holds the scales of a module of IA3, which has it then.
+    """Whether a tensor has the scales of an IA3 module; if so, adds it to that module's parts.
 
-    LyCORIS calls them `weight`, as every network calls its own, so only what stands beside tells.
+    LyCORIS calls them `weight`, like a network's own weights, so only the tensors beside it
+    distinguish them.
     """
     module, _, kind = name.rpartition(".")
     if kind != "weight" or ON_INPUT not in found.get(module, ()):
