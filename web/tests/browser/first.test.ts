@@ -10,7 +10,8 @@ beforeAll(async () => {
 afterAll(() => studio?.close());
 
 test("the first workflow is whole, and Run ends in a picture of 512 pixels", async () => {
-  const page = await openPage(studio);
+  // On a small screen, too, the nodes are drawn with their fields, not as an overview.
+  const page = await openPage(studio, undefined, { viewport: { width: 1280, height: 720 } });
   expect(await page.locator(".card").count()).toBe(9);
   expect(await page.getByRole("tab", { name: /^Problems \d/ }).count()).toBe(0);
   await page.getByRole("button", { name: "Run", exact: true }).click();
