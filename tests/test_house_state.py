@@ -34,6 +34,7 @@ IMMUTABLE = {
     "TypeVarTuple",
     "NewType",
     "getLogger",
+    "partial",
     "AppKey",
     "Decoder",  # msgspec: holds a type
     "Encoder",
